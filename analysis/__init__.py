@@ -1,0 +1,1 @@
+"""Everything that computes: sweep, findings, selection, statistics. Never imports readerstudy."""

@@ -1,0 +1,328 @@
+"""The tables that travel between the parts: their columns, types and allowed values, and the checks on them.
+
+Every table has one definition here. The checks raise `FrameError` with the file, the row, what was expected
+and what came; the exported data dictionary is written from the same definitions.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+FORMAT = 1
+"""Version of every file format of this module; it stands in each provenance.json."""
+
+NO_FINDING = "No Finding"
+
+NIH_CLASSES = (
+    "No Finding", "Infiltration", "Effusion", "Atelectasis", "Nodule", "Mass", "Consolidation",
+    "Pneumothorax", "Pleural Thickening", "Cardiomegaly", "Emphysema", "Edema", "Fibrosis",
+    "Subcutaneous Emphysema", "Pneumonia", "Tortuous Aorta", "Calcification of the Aorta",
+    "Pneumoperitoneum", "Hernia", "Pneumomediastinum",
+)  # fmt: skip
+"""The 20 classes of NIH-CXR-LT in the column order of its label files."""
+
+MIMIC_CLASSES = (
+    "Support Devices", "Lung Opacity", "Cardiomegaly", "Pleural Effusion", "Atelectasis", "Pneumonia",
+    "Edema", "No Finding", "Enlarged Cardiomediastinum", "Consolidation", "Pneumothorax", "Fracture",
+    "Calcification of the Aorta", "Tortuous Aorta", "Subcutaneous Emphysema", "Lung Lesion",
+    "Pneumomediastinum", "Pneumoperitoneum", "Pleural Other",
+)  # fmt: skip
+"""The 19 classes of MIMIC-CXR-LT in the column order of its label files."""
+
+CLASS_SETS: Mapping[str, tuple[str, ...]] = {"nih-cxr-lt": NIH_CLASSES, "mimic-cxr-lt": MIMIC_CLASSES}
+
+Kind = Literal["text", "integer", "number", "binary"]
+
+
+class FrameError(ValueError):
+    """A table does not hold what it should: the message names the file, the row, the wanted and the found."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: its name, kind, meaning, and what it may hold.
+
+    `low` and `high` are inclusive; `allowed` lists the only values; `blank` says whether a cell may be empty;
+    `optional` says whether the whole column may be absent.
+    """
+
+    name: str
+    kind: Kind
+    meaning: str
+    low: float | None = None
+    high: float | None = None
+    allowed: tuple[str, ...] = ()
+    blank: bool = False
+    optional: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    """A named table; `key` lists the columns that together are unique."""
+
+    name: str
+    columns: tuple[Column, ...]
+    key: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> list[str]:
+        """Column names in file order, the optional ones included."""
+        return [column.name for column in self.columns]
+
+
+_PERSON = (
+    Column("view", "text", "Projection: PA, AP or LATERAL (DICOM View Position)", blank=True, optional=True),
+    Column("sex", "text", "Patient's sex: F, M or O (DICOM Patient's Sex)", blank=True, optional=True),
+    Column("age", "number", "Patient's age in years", low=0, high=130, blank=True, optional=True),
+)
+
+IMAGES = Table(
+    "images.csv",
+    (
+        Column("image", "text", "Name of the image, relative to the image folder, with forward slashes"),
+        *_PERSON,
+        Column("patient", "text", "Patient identifier as in the data set", blank=True, optional=True),
+    ),
+    key=("image",),
+)
+"""One row per test image, in file order; one 0/1 column per class follows the columns named here."""
+
+CLASSES = Table(
+    "classes.csv",
+    (
+        Column("class", "text", "Name of the class"),
+        Column("train_positives", "integer", "Positive images in the training split", low=0, blank=True),
+        Column("test_positives", "integer", "Positive images in the test split", low=0),
+        Column("class_group", "text", "Frequency group of the class", allowed=("head", "medium", "tail")),
+    ),
+    key=("class",),
+)
+
+METRICS = Table(
+    "metrics.csv",
+    (
+        Column("seed", "integer", "Seed of the checkpoint", low=0),
+        Column("sparsity", "number", "Share of the prunable weights that was removed", low=0, high=1),
+        Column("class", "text", "Name of the class"),
+        Column("positives", "integer", "Positive test images of the class", low=0),
+        Column(
+            "ap",
+            "number",
+            "Average precision; blank when the class has no positive",
+            low=0,
+            high=1,
+            blank=True,
+        ),
+        Column(
+            "auc", "number", "Area under the ROC curve; blank with one label only", low=0, high=1, blank=True
+        ),
+        Column(
+            "f1",
+            "number",
+            "F1 at a score of 0.5; blank when the class has no positive",
+            low=0,
+            high=1,
+            blank=True,
+        ),
+    ),
+    key=("seed", "sparsity", "class"),
+)
+
+SELECTION = Table(
+    "selection",
+    (
+        Column("image", "text", "Name of the source image"),
+        Column("arm", "binary", "1 = pruning-identified exemplar, 0 = control"),
+        Column("pair", "integer", "Matched set; its members share the number", low=0),
+        Column(
+            "score", "number", "Agreement of dense and pruned scores (Spearman by default)", low=-1, high=1
+        ),
+        Column(
+            "class_group",
+            "text",
+            "Group of the rarest positive class",
+            allowed=("head", "medium", "tail", "none"),
+        ),
+        Column("n_findings", "integer", "Number of positive classes without No Finding", low=0),
+        Column("labels", "text", "Positive classes in column order, joined by '; '"),
+        *_PERSON,
+    ),
+    key=("image",),
+)
+"""What analysis.selection hands to analysis.caseset: the chosen images of both arms."""
+
+CASES = Table(
+    "cases.csv",
+    (
+        Column("case", "text", "Random 128-bit key of the case, 32 hexadecimal digits"),
+        Column("image", "text", "Image file, relative to the folder: images/<case>.<ext>"),
+        Column("sha256", "text", "SHA-256 of the image file"),
+        Column("labels", "text", "The data set's labels of the case, joined by '; '"),
+        Column("block", "integer", "Block of the reading order; blocks hold whole separation groups", low=1),
+        Column("separation_group", "text", "Random id shared by cases that must be read far apart"),
+        *_PERSON,
+    ),
+    key=("case",),
+)
+"""The blind half of the hand-over."""
+
+KEY = Table(
+    "key.csv",
+    (
+        Column("case", "text", "Key of the case in cases.csv"),
+        Column("arm", "binary", "1 = pruning-identified exemplar, 0 = control"),
+        Column("pair", "integer", "Matched set; its members share the number", low=0),
+        Column("score", "number", "Agreement of dense and pruned scores", low=-1, high=1),
+        Column(
+            "class_group",
+            "text",
+            "Group of the rarest positive class",
+            allowed=("head", "medium", "tail", "none"),
+        ),
+        Column("n_findings", "integer", "Number of positive classes without No Finding", low=0),
+        Column("source", "text", "Name of the source image"),
+        Column("nonce", "text", "256-bit salt of the commitments, in the first row only", blank=True),
+    ),
+    key=("case",),
+)
+"""The sealed half of the hand-over."""
+
+STATUSES = ("answered", "cannot_assess", "technical", "missing")
+
+RATINGS = Table(
+    "ratings.csv",
+    (
+        Column("reader", "text", "Pseudonym of the reader"),
+        Column("case", "text", "Key of the case"),
+        Column("arm", "binary", "1 = pruning-identified exemplar, 0 = control"),
+        Column("pair", "text", "Matched set of the case; blank when cases are not matched", blank=True),
+        Column("batch", "text", "Batch or block in which the reader read the case", blank=True),
+        Column("presentation", "integer", "1 = first reading, 2 = hidden repeat", low=1),
+        Column("position", "integer", "Place of the case in the reader's order, from 1", low=1, blank=True),
+        Column("agree", "binary", "Full agreement with the labels: 1 yes, 0 no", blank=True),
+        Column("quality", "integer", "Image quality: 1 poor to 5 excellent", low=1, high=5, blank=True),
+        Column(
+            "difficulty", "integer", "Difficulty: 1 very easy to 5 very difficult", low=1, high=5, blank=True
+        ),
+        Column("time_s", "number", "Reading time in seconds, from painted to submitted", low=0, blank=True),
+        Column("agree_status", "text", "How agree was answered", allowed=STATUSES, optional=True),
+        Column("quality_status", "text", "How quality was answered", allowed=STATUSES, optional=True),
+        Column("difficulty_status", "text", "How difficulty was answered", allowed=STATUSES, optional=True),
+    ),
+    key=("reader", "case", "presentation"),
+)
+"""The tidy ratings, as exported and as read by `analyse_ratings`."""
+
+TABLES = (IMAGES, CLASSES, METRICS, SELECTION, CASES, KEY, RATINGS)
+
+
+def check_table(frame: pd.DataFrame, table: Table, where: str | None = None) -> pd.DataFrame:
+    """Check a frame against its table; return it unchanged.
+
+    Parameters
+    ----------
+    frame: any number of rows; columns that the table does not name are let through.
+    table: the definition.
+    where: the file named in messages; the table's own name by default.
+
+    Raises
+    ------
+    FrameError: a missing column, a value outside the allowed ones, a blank where none may be, a repeated key.
+    """
+    where = where or table.name
+    missing = [c.name for c in table.columns if not c.optional and c.name not in frame.columns]
+    if missing:
+        raise FrameError(
+            f"{where}: expected the columns {', '.join(table.names)}; missing: {', '.join(missing)}"
+        )
+    for column in table.columns:
+        if column.name in frame.columns:
+            _check_column(frame[column.name], column, where)
+    if table.key:
+        repeated = frame.duplicated(list(table.key))
+        if repeated.any():
+            row = int(np.flatnonzero(repeated.to_numpy())[0])
+            key = ", ".join(f"{name} {frame.iloc[row][name]!r}" for name in table.key)
+            raise FrameError(
+                f"{where}, row {row + 1}: expected each {' + '.join(table.key)} once, {key} came again"
+            )
+    return frame
+
+
+def check_labels(frame: pd.DataFrame, classes: Iterable[str], id_column: str, where: str) -> pd.DataFrame:
+    """Check a label table of a data set: the id column and one 0/1 column per class; return it unchanged.
+
+    Raises
+    ------
+    FrameError: an absent column, a repeated image, a label other than 0 and 1 (named by row and class).
+    """
+    classes = tuple(classes)
+    missing = [name for name in (id_column, *classes) if name not in frame.columns]
+    if missing:
+        raise FrameError(
+            f"{where}: expected a column for each of {id_column} and {len(classes)} classes; "
+            f"missing: {', '.join(missing)}"
+        )
+    ids = Table(where, (Column(id_column, "text", "image"),), key=(id_column,))
+    check_table(frame, ids, where)
+    for name in classes:
+        _check_column(frame[name], Column(name, "binary", name), where)
+    return frame
+
+
+def label_text(labels: np.ndarray, classes: Iterable[str]) -> list[str]:
+    """Write each row of a 0/1 matrix (images x classes) as its class names, joined by '; '."""
+    names = list(classes)
+    return ["; ".join(names[j] for j in np.flatnonzero(row)) for row in np.asarray(labels)]
+
+
+def count_findings(labels: np.ndarray, classes: Iterable[str]) -> np.ndarray:
+    """Count the positive classes of each row of a 0/1 matrix (images x classes), No Finding left out."""
+    keep = np.array([name != NO_FINDING for name in classes])
+    counts: np.ndarray = np.asarray(labels)[:, keep].sum(axis=1).astype(np.int64)
+    return counts
+
+
+def _check_column(values: pd.Series, column: Column, where: str) -> None:
+    blank = values.isna() | (values.astype(str).str.strip() == "")
+    if blank.any() and not column.blank:
+        raise _error(where, blank, column, _wanted(column), "a blank")
+    present = values[~blank]
+    if column.allowed:
+        _refuse(~present.astype(str).isin(column.allowed), present, column, where)
+    if column.kind == "text":
+        return
+    numbers = pd.to_numeric(present, errors="coerce").to_numpy(dtype=float)
+    bad = ~np.isfinite(numbers)
+    if column.kind == "binary":
+        bad |= ~np.isin(numbers, [0, 1])
+    if column.kind == "integer":
+        bad |= numbers != np.floor(numbers)
+    if column.low is not None:
+        bad |= numbers < column.low
+    if column.high is not None:
+        bad |= numbers > column.high
+    _refuse(pd.Series(bad, index=present.index), present, column, where)
+
+
+def _refuse(bad: "pd.Series[bool]", values: pd.Series, column: Column, where: str) -> None:
+    if bad.any():
+        raise _error(where, bad, column, _wanted(column), repr(values[bad].iloc[0]))
+
+
+def _error(where: str, bad: pd.Series, column: Column, wanted: str, came: str) -> FrameError:
+    row = bad.index[np.flatnonzero(bad.to_numpy())[0]]
+    place = f"row {row + 1}" if isinstance(row, int | np.integer) else f"row {row!r}"
+    return FrameError(f"{where}, {place}, column '{column.name}': expected {wanted}, {came} came")
+
+
+def _wanted(column: Column) -> str:
+    if column.allowed:
+        return "one of " + ", ".join(column.allowed)
+    if column.kind == "binary":
+        return "0 or 1"
+    limits = "" if column.low is None and column.high is None else f" from {column.low} to {column.high}"
+    return {"text": "a text", "integer": "a whole number", "number": "a finite number"}[column.kind] + limits
