@@ -1,0 +1,30 @@
+#!/usr/bin/env python
+"""Door to every command of the project: `python manage.py help` lists them."""
+
+import os
+import sys
+
+from readerstudy.environment import SettingError, ensure_site, site_home
+
+
+def main() -> int:
+    """Run one management command; the demo and the set-up make their site folder first."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "readerstudy.settings")
+    command = sys.argv[1] if len(sys.argv) > 1 else "help"
+    if command == "demo":
+        # The demo never touches a real site: it has a folder, a database and secrets of its own.
+        os.environ.setdefault("READERSTUDY_HOME", os.path.join("var", "demo"))
+    try:
+        if command in {"demo", "setup"}:
+            ensure_site(site_home())
+        from django.core.management import execute_from_command_line
+
+        execute_from_command_line(sys.argv)
+    except SettingError as error:
+        print(f"readerstudy: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

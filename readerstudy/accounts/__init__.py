@@ -1,0 +1,1 @@
+"""People, their roles on the site, and signing in."""

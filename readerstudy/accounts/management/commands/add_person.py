@@ -1,0 +1,31 @@
+"""Make a person who can sign in."""
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.core.management.base import BaseCommand, CommandError
+
+from readerstudy.accounts.services import AccountError, add_person
+
+
+class Command(BaseCommand):
+    help = "Make a person and print a random password, once."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("email")
+        parser.add_argument("--name", required=True)
+        parser.add_argument(
+            "--researcher", action="store_true", help="may run and open sweeps (and never read)"
+        )
+        parser.add_argument("--superuser", action="store_true", help="may use the site's admin pages")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            user, password = add_person(
+                email=options["email"], name=options["name"], actor=None,
+                researcher=options["researcher"], superuser=options["superuser"],
+            )  # fmt: skip
+        except (AccountError, ValidationError) as error:
+            raise CommandError(str(error)) from error
+        self.stdout.write(f"{user.email}  password (shown once): {password}")

@@ -1,0 +1,45 @@
+"""Make people and give them roles on the site."""
+
+import secrets
+
+from django.db import transaction
+
+from readerstudy.accounts.access import run_permissions
+from readerstudy.accounts.models import User
+from readerstudy.audit.services import record
+
+
+class AccountError(Exception):
+    """A person cannot be made or changed as asked."""
+
+
+@transaction.atomic
+def add_person(
+    *, email: str, name: str, actor: User | None, researcher: bool = False, superuser: bool = False
+) -> tuple[User, str]:
+    """Make a person with a random password; return both. The password is shown once and stored nowhere.
+
+    Raises
+    ------
+    AccountError: the address is taken.
+    """
+    address = email.strip().lower()
+    if User.objects.filter(email=address).exists():
+        raise AccountError(f"expected a new address, {address} has an account; give them a role instead")
+    password = secrets.token_urlsafe(12)
+    make = User.objects.create_superuser if superuser else User.objects.create_user
+    user = make(address, password, name=name)
+    record(
+        kind="person.added", actor=actor, subject=str(user.pk),
+        values={"researcher": researcher, "superuser": superuser},
+    )  # fmt: skip
+    if researcher:
+        grant_researcher(user=user, actor=actor)
+    return user, password
+
+
+@transaction.atomic
+def grant_researcher(*, user: User, actor: User | None) -> None:
+    """Let a person run and open sweeps; from then on they cannot be a reader of a study made from one."""
+    user.user_permissions.add(*run_permissions())
+    record(kind="person.researcher_granted", actor=actor, subject=str(user.pk))

@@ -1,0 +1,1 @@
+"""Append-only, hash-chained events; the lowest app, used by all others."""

@@ -1,0 +1,33 @@
+"""The Celery application: a doorbell. The ledger in the database says what there is to do.
+
+No result backend, no chords, no times of arrival: a lost, doubled or torn message costs nothing.
+"""
+
+import os
+
+from celery import Celery
+from kombu import transport
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "readerstudy.settings")
+transport.TRANSPORT_ALIASES["atomicfs"] = "readerstudy.doorbell:Transport"
+
+from django.conf import settings  # noqa: E402  (the settings module must be named first)
+
+app = Celery("readerstudy")
+app.conf.update(
+    broker_url=settings.CELERY_BROKER_URL,
+    broker_transport_options={"data_folder": str(settings.BROKER_ROOT)}
+    if settings.CELERY_BROKER_URL.startswith("atomicfs")
+    else {},
+    broker_connection_retry_on_startup=True,
+    task_ignore_result=True,
+    task_acks_late=False,
+    task_default_queue="sweep",
+    task_serializer="json",
+    accept_content=["json"],
+    worker_prefetch_multiplier=1,
+    worker_send_task_events=False,
+    worker_hijack_root_logger=False,
+    timezone="UTC",
+)
+app.autodiscover_tasks(["analysis"])

@@ -1,0 +1,60 @@
+"""Which SQLite mode is safe here, and why. Nothing here imports Django."""
+
+import sqlite3
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+Version = tuple[int, int, int]
+
+WAL_FIXED: Version = (3, 51, 3)
+"""SQLite 3.7.0 to 3.51.2 can corrupt a database when a WAL file is reset; this release mended it."""
+
+WAL_BACKPORTS: tuple[Version, ...] = ((3, 50, 7), (3, 44, 6))
+"""Maintenance releases that carry the same mend."""
+
+
+@dataclass(frozen=True)
+class JournalMode:
+    """A journal mode, the synchronous level that keeps every acknowledged write, and the reason."""
+
+    journal: str
+    synchronous: str
+    reason: str
+
+
+def journal_mode(version: Version = sqlite3.sqlite_version_info) -> JournalMode:
+    """Choose WAL only where its reset bug is mended, else the rollback journal; both sync fully.
+
+    Source: sqlite.org/wal.html, "The WAL-reset bug".
+    """
+    text = ".".join(map(str, version))
+    mended = version >= WAL_FIXED or any(version[:2] == fix[:2] and version >= fix for fix in WAL_BACKPORTS)
+    if mended:
+        return JournalMode("WAL", "FULL", f"SQLite {text} has the mend of the WAL-reset bug")
+    return JournalMode(
+        "DELETE", "FULL", f"SQLite {text} has the WAL-reset bug (mended in 3.51.3, 3.50.7, 3.44.6)"
+    )
+
+
+def sqlite_database(path: Path) -> dict[str, Any]:
+    """Return Django's DATABASES entry for one SQLite file.
+
+    IMMEDIATE transactions take the write lock at once: Django's default upgrades a read lock later and then
+    fails with "database is locked" under load.
+    """
+    mode = journal_mode()
+    return {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": path,
+        "ATOMIC_REQUESTS": False,
+        "OPTIONS": {
+            "transaction_mode": "IMMEDIATE",
+            "timeout": 20,
+            "init_command": (
+                f"PRAGMA journal_mode={mode.journal};PRAGMA synchronous={mode.synchronous};"
+                "PRAGMA foreign_keys=ON;PRAGMA mmap_size=0;"
+            ),
+        },
+        "TEST": {"NAME": path.with_name("test.sqlite3")},
+    }

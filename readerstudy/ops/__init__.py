@@ -1,0 +1,1 @@
+"""Running a site: set-up, demo, server, doctor."""

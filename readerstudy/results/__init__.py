@@ -1,0 +1,1 @@
+"""Where the seal is broken: the only join of ratings and arms."""

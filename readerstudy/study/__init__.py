@@ -1,0 +1,1 @@
+"""Protocol, phases, assignments and answers; the reading room. Blind."""

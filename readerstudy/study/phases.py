@@ -1,0 +1,46 @@
+"""The phases of a study as a table of allowed transitions; the diagram in the docs is drawn from it."""
+
+from enum import StrEnum
+
+
+class Phase(StrEnum):
+    """Where a study stands."""
+
+    DRAFT = "draft"
+    LOCKED = "locked"
+    READING = "reading"
+    CLOSED = "closed"
+    UNBLINDED = "unblinded"
+
+
+class PhaseError(Exception):
+    """A step is not allowed in the study's phase."""
+
+
+TRANSITIONS: dict[tuple[Phase, str], Phase] = {
+    (Phase.DRAFT, "lock"): Phase.LOCKED,
+    (Phase.LOCKED, "start"): Phase.READING,
+    (Phase.READING, "close"): Phase.CLOSED,
+    (Phase.CLOSED, "unblind"): Phase.UNBLINDED,
+}
+
+
+def next_phase(phase: str, step: str) -> Phase:
+    """Return the phase after a step.
+
+    Raises
+    ------
+    PhaseError: the step is not allowed now; the message says in which phase it is.
+    """
+    try:
+        return TRANSITIONS[Phase(phase), step]
+    except KeyError:
+        allowed = [source.value for source, name in TRANSITIONS if name == step]
+        raise PhaseError(
+            f"'{step}' is possible in the phase {' or '.join(allowed)}; the study is {phase}"
+        ) from None
+
+
+def allowed_steps(phase: str) -> list[str]:
+    """List the steps that are allowed in a phase."""
+    return [step for source, step in TRANSITIONS if source == phase]

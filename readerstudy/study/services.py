@@ -1,0 +1,223 @@
+"""Every change of a study's state: set up, enrol, lock, start, close. Each writes its audit event."""
+
+import hashlib
+import secrets
+
+from django.db import transaction
+from django.utils import timezone
+
+from readerstudy.accounts.access import has_opened_run, may_open_runs
+from readerstudy.accounts.models import User
+from readerstudy.audit.services import record
+from readerstudy.cases.models import Case
+from readerstudy.study.models import Assignment, Membership, Reader, Role, Study
+from readerstudy.study.order import ALGORITHM, Slot, draw_order
+from readerstudy.study.phases import Phase, PhaseError, next_phase
+from readerstudy.study.protocol import Protocol, digest
+
+
+class StudyError(Exception):
+    """A study cannot be changed as asked: what was expected, what came, what to do."""
+
+
+@transaction.atomic
+def create_study(
+    *, slug: str, title: str, protocol: Protocol, actor: User | None, simulated_readers: bool = False
+) -> Study:
+    """Set up a study as a draft; the actor becomes its admin.
+
+    Raises
+    ------
+    StudyError: the short name is taken.
+    ProtocolError: the protocol does not hold.
+    """
+    protocol.check()
+    if Study.objects.filter(slug=slug).exists():
+        raise StudyError(f"expected a new short name, '{slug}' is another study's; choose one that is free")
+    study = Study(slug=slug, title=title, protocol=protocol.as_json(), simulated_readers=simulated_readers)
+    study.full_clean(exclude=["protocol_sha256", "cases_sha256", "sealed_sha256", "run_id"])
+    study.save()
+    record(
+        kind="study.created", actor=actor, study=study.key, subject=slug,
+        values={"title": title, "protocol": study.protocol, "simulated_readers": simulated_readers},
+    )  # fmt: skip
+    if actor is not None:
+        add_member(study=study, person=actor, role=Role.STUDY_ADMIN, actor=actor)
+    return study
+
+
+@transaction.atomic
+def add_member(*, study: Study, person: User, role: Role, actor: User | None) -> Membership:
+    """Give a person a role in the study; a reader of it can have none.
+
+    Raises
+    ------
+    StudyError: the person reads in this study.
+    """
+    if Reader.objects.filter(study=study, person=person).exists():
+        raise StudyError(f"{person} reads in this study: a reader can have no other role in it")
+    member, made = Membership.objects.get_or_create(study=study, person=person, role=role)
+    if made:
+        record(
+            kind="study.role_given", actor=actor, study=study.key, subject=str(person.pk),
+            values={"role": role.value},
+        )  # fmt: skip
+    return member
+
+
+@transaction.atomic
+def attach_case_set(
+    *, study: Study, cases_sha256: str, sealed_sha256: str, run_id: str, synthetic: bool, actor: User | None
+) -> None:
+    """Note the digests of the case set that was loaded for this study.
+
+    Raises
+    ------
+    PhaseError: the study is locked.
+    """
+    study = _draft(study, "loading cases")
+    study.cases_sha256, study.sealed_sha256 = cases_sha256, sealed_sha256
+    study.run_id, study.synthetic_images = run_id, synthetic
+    study.save()
+    record(
+        kind="study.cases_attached", actor=actor, study=study.key, subject=study.slug,
+        values={"cases_sha256": cases_sha256, "sealed_sha256": sealed_sha256, "run_id": run_id},
+    )  # fmt: skip
+
+
+@transaction.atomic
+def enrol_reader(*, study: Study, person: User, actor: User | None) -> Reader:
+    """Make a person a reader of a draft, locked or reading study and draw their order, once.
+
+    Raises
+    ------
+    StudyError: the person has another role here, may open sweeps, has opened this one, or reads already;
+        or the study has no cases yet.
+    PhaseError: reading has closed.
+    """
+    study = Study.objects.select_for_update().get(pk=study.pk)
+    if study.phase not in {Phase.DRAFT, Phase.LOCKED, Phase.READING}:
+        raise PhaseError(f"readers are enrolled before reading closes; the study is {study.phase}")
+    _refuse_unblinded(study, person)
+    slots = [
+        Slot(case.key, case.block, case.separation_group) for case in Case.objects.filter(study=study.key)
+    ]
+    if not slots:
+        raise StudyError(f"expected cases before readers; load a case set into '{study.slug}' first")
+    seed = secrets.token_bytes(32)
+    number = study.readers.count() + 1
+    prefix = "SIM-R" if study.simulated_readers else "R"
+    reader = Reader.objects.create(
+        study=study,
+        person=person,
+        pseudonym=f"{prefix}{number:02d}",
+        order_seed=seed,
+        order_algorithm=ALGORITHM,
+    )
+    cases = {case.key: case for case in Case.objects.filter(study=study.key)}
+    Assignment.objects.bulk_create(
+        Assignment(study=study, reader=reader, case=cases[key], position=position)
+        for position, key in enumerate(draw_order(slots, seed), 1)
+    )
+    record(
+        kind="reader.enrolled", actor=actor, study=study.key, subject=reader.pseudonym,
+        values={"person": person.pk, "order_algorithm": ALGORITHM, "order_commitment": commitment(seed)},
+    )  # fmt: skip
+    return reader
+
+
+def commitment(seed: bytes) -> str:
+    """Return SHA-256 of a 256-bit seed: it binds the seed and, the seed being random, tells nothing of it."""
+    return hashlib.sha256(b"reading order\0" + seed).hexdigest()
+
+
+@transaction.atomic
+def lock(*, study: Study, actor: User | None) -> Study:
+    """Freeze the protocol by its digest; nothing in it changes afterwards.
+
+    Raises
+    ------
+    PhaseError: the study is not a draft.
+    StudyError: no cases are loaded.
+    """
+    study = Study.objects.select_for_update().get(pk=study.pk)
+    phase = next_phase(study.phase, "lock")
+    if not study.sealed_sha256:
+        raise StudyError(f"expected a case set before the lock; load one into '{study.slug}' first")
+    study.protocol_sha256 = digest(locked_document(study))
+    study.locked_at = timezone.now()
+    return _move(study, phase, "study.locked", actor, {"protocol_sha256": study.protocol_sha256})
+
+
+def locked_document(study: Study) -> dict[str, object]:
+    """Return what the lock freezes: the protocol and the digests of both halves of the case set."""
+    return {
+        "format": 1,
+        "study": str(study.key),
+        "title": study.title,
+        "protocol": study.protocol,
+        "cases_sha256": study.cases_sha256,
+        "sealed_sha256": study.sealed_sha256,
+    }
+
+
+@transaction.atomic
+def start(*, study: Study, actor: User | None) -> Study:
+    """Open the reading room.
+
+    Raises
+    ------
+    PhaseError: the study is not locked.
+    StudyError: nobody is enrolled.
+    """
+    study = Study.objects.select_for_update().get(pk=study.pk)
+    phase = next_phase(study.phase, "start")
+    if not study.readers.exists():
+        raise StudyError("expected at least one reader before reading starts; enrol one first")
+    return _move(study, phase, "study.started", actor, {"readers": study.readers.count()})
+
+
+@transaction.atomic
+def close(*, study: Study, actor: User | None, reason: str) -> Study:
+    """End reading for good; answers are refused from now on.
+
+    Raises
+    ------
+    PhaseError: nobody is reading.
+    StudyError: no reason is given.
+    """
+    study = Study.objects.select_for_update().get(pk=study.pk)
+    phase = next_phase(study.phase, "close")
+    if not reason.strip():
+        raise StudyError("expected a reason for closing, such as 'all readers have finished'")
+    study.closed_at = timezone.now()
+    return _move(study, phase, "study.closed", actor, {}, reason)
+
+
+def _move(
+    study: Study, phase: Phase, kind: str, actor: User | None, values: dict[str, object], reason: str = ""
+) -> Study:
+    old, study.phase = study.phase, phase.value
+    study.save()
+    record(
+        kind=kind, actor=actor, study=study.key, subject=study.slug,
+        values={"old": old, "new": phase.value, **values}, reason=reason,
+    )  # fmt: skip
+    return study
+
+
+def _draft(study: Study, what: str) -> Study:
+    study = Study.objects.select_for_update().get(pk=study.pk)
+    if study.phase != Phase.DRAFT:
+        raise PhaseError(f"{what} is possible while the study is a draft; it is {study.phase}")
+    return study
+
+
+def _refuse_unblinded(study: Study, person: User) -> None:
+    """Whoever may open the sweep behind the cases, or has opened it, cannot read them."""
+    if Reader.objects.filter(study=study, person=person).exists():
+        raise StudyError(f"{person} reads in this study already")
+    if Membership.objects.filter(study=study, person=person).exists():
+        raise StudyError(f"{person} has another role in this study: a reader can have no other role in it")
+    if may_open_runs(person) or (study.run_id and has_opened_run(person, study.run_id)):
+        raise StudyError(f"{person} can see where cases come from and so cannot read them blind")

@@ -1,0 +1,37 @@
+"""Who may do what in a study: every guard of the study's pages, in one place."""
+
+from django.http import Http404
+
+from readerstudy.accounts.models import User
+from readerstudy.study.models import Membership, Reader, Role, Study
+
+
+def has_role(user: User, study: Study, *roles: Role) -> bool:
+    """Say whether a person has one of these roles in the study. A superuser has none by being one."""
+    return Membership.objects.filter(study=study, person=user, role__in=roles).exists()
+
+
+def studies_of(user: User) -> list[Study]:
+    """List the studies in which a person has a role."""
+    return list(Study.objects.filter(memberships__person=user).distinct())
+
+
+def study_for_role(user: User, slug: str, *roles: Role) -> Study:
+    """Return the study, or 404 for anybody without one of the roles: not yours looks like not there."""
+    study = Study.objects.filter(slug=slug).first()
+    if study is None or not has_role(user, study, *roles):
+        raise Http404
+    return study
+
+
+def reader_for(user: User, slug: str) -> Reader:
+    """Return the person's reader record in the study, or 404."""
+    reader = Reader.objects.select_related("study").filter(study__slug=slug, person=user).first()
+    if reader is None:
+        raise Http404
+    return reader
+
+
+def may_create_studies(user: User) -> bool:
+    """Say whether a person may set up a study: superusers, and whoever administers one already."""
+    return bool(user.is_superuser) or Membership.objects.filter(person=user, role=Role.STUDY_ADMIN).exists()

@@ -1,0 +1,22 @@
+"""Loaded before Django (see pyproject.toml): a throw-away site for each test process."""
+
+import atexit
+import os
+import shutil
+import tempfile
+
+_home = tempfile.mkdtemp(prefix="readerstudy-test-")
+atexit.register(shutil.rmtree, _home, ignore_errors=True)
+
+os.environ.update(
+    {
+        "READERSTUDY_HOME": _home,
+        "SECRET_KEY": "only for tests",
+        "AUDIT_KEY": "00" * 32,
+        "DEBUG": "no",
+        "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1"),
+        "MPLBACKEND": "Agg",
+        # Playwright's synchronous API keeps an event loop in the thread in which Django's tests run.
+        "DJANGO_ALLOW_ASYNC_UNSAFE": "1",
+    }
+)
