@@ -1,4 +1,4 @@
-"""Studies, the people in them, the stored orders and the answers. Nothing here knows what a case came from."""
+"""Studies, their people, the stored orders and the answers. Nothing here knows what a case came from."""
 
 import uuid
 
@@ -97,7 +97,7 @@ class Reader(models.Model):
 
 
 class Assignment(models.Model):
-    """One case at one place in one reader's order. `public_id` is all that the reader's browser sees of it."""
+    """One case at one place in one reader's order; the reader's browser sees its `public_id` only."""
 
     study = models.ForeignKey(Study, on_delete=models.PROTECT, related_name="+")
     reader = models.ForeignKey(Reader, on_delete=models.PROTECT, related_name="assignments")

@@ -103,7 +103,7 @@ def save_answers(
     assignment.revision = rating.revision
     assignment.save(update_fields=["revision"])
     record(
-        kind="answers.saved", actor=reader.person, study=assignment.study.key, subject=str(assignment.public_id),
+        kind="answers.saved", actor=reader.person, study=reader.study.key, subject=str(public_id),
         values={"revision": rating.revision, "answers": checked, "comment": rating.comment},
     )  # fmt: skip
     return rating

@@ -1,0 +1,6 @@
+from django.urls import path
+
+from readerstudy.ops import views
+
+app_name = "ops"
+urlpatterns = [path("healthz/", views.health, name="health")]

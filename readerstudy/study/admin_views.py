@@ -1,0 +1,124 @@
+"""The study admin's pages: set up, enrol, lock, start, close. Progress shows totals per reader only."""
+
+from collections.abc import Callable
+from typing import Any, cast
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db.models import Count, Q
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from readerstudy.accounts.models import User
+from readerstudy.cases.models import Case
+from readerstudy.study import services
+from readerstudy.study.forms import EnrolReader, NewStudy, Reason
+from readerstudy.study.models import Role, Study
+from readerstudy.study.phases import Phase, PhaseError, allowed_steps
+from readerstudy.study.protocol import Protocol
+from readerstudy.study.visibility import may_create_studies, studies_of, study_for_role
+
+STEPS: dict[str, Callable[..., Study]] = {
+    "lock": services.lock,
+    "start": services.start,
+    "close": services.close,
+}
+
+
+def _person(request: HttpRequest) -> User:
+    return cast(User, request.user)
+
+
+@require_GET
+def home(request: HttpRequest) -> HttpResponse:
+    """List what the person can do: studies to read, studies to run."""
+    user = _person(request)
+    context = {
+        "readings": user.readings.select_related("study").annotate(
+            total=Count("assignments"), finished=Count("assignments", filter=Q(assignments__revision__gt=0))
+        ),
+        "studies": studies_of(user),
+        "may_create": may_create_studies(user),
+    }
+    return render(request, "study/home.html", context)
+
+
+@require_http_methods(["GET", "POST"])
+def new(request: HttpRequest) -> HttpResponse:
+    """Set up a study."""
+    if not may_create_studies(_person(request)):
+        raise PermissionDenied
+    form = NewStudy(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        values = form.cleaned_data
+        study = services.create_study(
+            slug=values["slug"], title=values["title"], actor=_person(request),
+            protocol=Protocol(instructions=values["instructions"]),
+        )  # fmt: skip
+        return redirect("study:detail", slug=study.slug)
+    return render(request, "study/new.html", {"form": form})
+
+
+@require_GET
+def detail(request: HttpRequest, slug: str) -> HttpResponse:
+    """Show one study to its admin: phase, protocol, digests, readers with their progress."""
+    study = study_for_role(_person(request), slug, Role.STUDY_ADMIN)
+    return render(request, "study/detail.html", _detail(study))
+
+
+@require_POST
+def enrol(request: HttpRequest, slug: str) -> HttpResponse:
+    """Enrol a reader."""
+    study = study_for_role(_person(request), slug, Role.STUDY_ADMIN)
+    form = EnrolReader(request.POST)
+    if not form.is_valid():
+        return render(request, "study/detail.html", {**_detail(study), "enrol_form": form}, status=400)
+    try:
+        reader = services.enrol_reader(study=study, person=form.cleaned_data["email"], actor=_person(request))
+        messages.success(request, f"{reader.person} reads as {reader.pseudonym}.")
+    except (services.StudyError, PhaseError) as error:
+        messages.error(request, str(error))
+    return redirect("study:detail", slug=slug)
+
+
+@require_POST
+def step(request: HttpRequest, slug: str, step: str) -> HttpResponse:
+    """Take the study one step on: lock, start or close."""
+    study = study_for_role(_person(request), slug, Role.STUDY_ADMIN)
+    if step not in STEPS:
+        raise Http404
+    extra: dict[str, Any] = {}
+    if step == "close":
+        form = Reason(request.POST)
+        if not form.is_valid():
+            return render(request, "study/detail.html", {**_detail(study), "reason_form": form}, status=400)
+        extra["reason"] = form.cleaned_data["reason"]
+    try:
+        STEPS[step](study=study, actor=_person(request), **extra)
+    except (services.StudyError, PhaseError, ValidationError) as error:
+        messages.error(request, str(error))
+    return redirect("study:detail", slug=slug)
+
+
+def _phases(phase: str) -> list[dict[str, str]]:
+    names = [each.value for each in Phase]
+    here = names.index(phase)
+    states = ["done"] * here + ["current"] + ["todo"] * (len(names) - here - 1)
+    return [{"name": name, "state": state} for name, state in zip(names, states, strict=True)]
+
+
+def _detail(study: Study) -> dict[str, Any]:
+    readers = study.readers.select_related("person").annotate(
+        total=Count("assignments"), finished=Count("assignments", filter=Q(assignments__revision__gt=0))
+    )
+    return {
+        "study": study,
+        "steps": allowed_steps(study.phase),
+        "phases": _phases(study.phase),
+        "readers": readers,
+        "cases": Case.objects.filter(study=study.key).count(),
+        "protocol": Protocol.from_json(study.protocol),
+        "enrol_form": EnrolReader(),
+        "reason_form": Reason(),
+    }

@@ -1,0 +1,16 @@
+"""Every address of the site. tests/blinding/access.py holds who may use which; an unlisted one fails."""
+
+from django.contrib import admin
+from django.urls import include, path
+
+from readerstudy.study.admin_views import home
+
+urlpatterns = [
+    path("", home, name="home"),
+    path("accounts/", include("readerstudy.accounts.urls")),
+    path("", include("readerstudy.study.urls")),
+    path("results/", include("readerstudy.results.urls")),
+    path("runs/", include("analysis.urls")),
+    path("", include("readerstudy.ops.urls")),
+    path("admin/", admin.site.urls),
+]
