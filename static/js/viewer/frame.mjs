@@ -1,0 +1,114 @@
+// @ts-check
+/**
+ * Frames: fetch, gunzip, undo the predictor. Bit-exact.
+ *
+ * A frame file is one gzip member. Its payload holds, row by row, residuals
+ * r = v - floor((left + up) / 2) mod 2^16, as the plane of high bytes and then the plane of low bytes;
+ * frames of 8 bits or fewer hold one plane, mod 2^8. Outside the image, left and up are 0.
+ *
+ * @typedef {object} FrameInfo
+ * @property {number} rows
+ * @property {number} columns
+ * @property {number} bits 8 to 16; values are 0 .. 2^bits - 1, larger is brighter
+ * @property {[number, number]} window the values shown as black and as white at first
+ * @property {[number, number] | null} spacing mm per row and per column
+ *
+ * @typedef {FrameInfo & {pixels: Uint16Array}} Frame
+ */
+
+/** A frame that cannot be shown; `retry` says whether asking again may help. */
+export class FrameError extends Error {
+  /** @param {string} message @param {{retry?: boolean, status?: number}} [options] */
+  constructor(message, { retry = false, status = 0 } = {}) {
+    super(message);
+    this.name = "FrameError";
+    this.retry = retry;
+    this.status = status;
+  }
+}
+
+/**
+ * Fetch a frame file and decode it.
+ * @param {string} url
+ * @param {FrameInfo} info
+ * @param {AbortSignal} [signal]
+ * @returns {Promise<Frame>}
+ */
+export async function fetchFrame(url, info, signal) {
+  const response = await fetch(url, { credentials: "same-origin", cache: "no-store", signal }).catch((error) => {
+    throw signal?.aborted ? error : new FrameError("The image could not be fetched.", { retry: true });
+  });
+  if (!response.ok || response.redirected || !response.body) {
+    const { status } = response;
+    throw new FrameError(`The image could not be fetched (${status}).`, {
+      retry: status >= 500 || status === 429,
+      status: response.redirected ? 403 : status,
+    });
+  }
+  return decodeFrame(await gunzip(response.body), info);
+}
+
+/**
+ * Expand a gzip stream.
+ * @param {ReadableStream<Uint8Array>} stream
+ * @returns {Promise<Uint8Array>}
+ */
+export async function gunzip(stream) {
+  const expanded = stream.pipeThrough(/** @type {any} */ (new DecompressionStream("gzip")));
+  try {
+    return new Uint8Array(await new Response(expanded).arrayBuffer());
+  } catch {
+    throw new FrameError("The image arrived damaged.", { retry: true });
+  }
+}
+
+/**
+ * Undo the predictor of an expanded payload.
+ * @param {Uint8Array} payload
+ * @param {FrameInfo} info
+ * @returns {Frame}
+ */
+export function decodeFrame(payload, info) {
+  const { rows, columns, bits } = info;
+  const planes = bits > 8 ? 2 : 1;
+  const expected = rows * columns * planes;
+  if (!(expected > 0) || payload.length !== expected) {
+    throw new FrameError(`The image is ${payload.length} bytes long, ${expected} were expected.`);
+  }
+  const pixels = planes === 2 ? undoTwoPlanes(payload, rows, columns) : undoOnePlane(payload, rows, columns);
+  return { ...info, pixels };
+}
+
+/** @param {Uint8Array} payload @param {number} rows @param {number} columns */
+function undoTwoPlanes(payload, rows, columns) {
+  const count = rows * columns;
+  const pixels = new Uint16Array(count);
+  let left = 0;
+  for (let index = 0; index < columns; index += 1) {
+    left = ((left >> 1) + ((payload[index] << 8) | payload[count + index])) & 0xffff;
+    pixels[index] = left;
+  }
+  for (let row = 1, index = columns; row < rows; row += 1) {
+    left = 0;
+    for (const end = index + columns; index < end; index += 1) {
+      const residual = (payload[index] << 8) | payload[count + index];
+      left = (((left + pixels[index - columns]) >> 1) + residual) & 0xffff;
+      pixels[index] = left;
+    }
+  }
+  return pixels;
+}
+
+/** @param {Uint8Array} payload @param {number} rows @param {number} columns */
+function undoOnePlane(payload, rows, columns) {
+  const pixels = new Uint16Array(rows * columns);
+  for (let row = 0, index = 0; row < rows; row += 1) {
+    let left = 0;
+    for (const end = index + columns; index < end; index += 1) {
+      const up = row > 0 ? pixels[index - columns] : 0;
+      left = (((left + up) >> 1) + payload[index]) & 0xff;
+      pixels[index] = left;
+    }
+  }
+  return pixels;
+}
