@@ -184,6 +184,7 @@ KEY = Table(
         ),
         Column("n_findings", "integer", "Number of positive classes without No Finding", low=0),
         Column("source", "text", "Name of the source image"),
+        Column("source_sha256", "text", "SHA-256 of the source image file", blank=True, optional=True),
         Column("nonce", "text", "256-bit salt of the commitments, in the first row only", blank=True),
     ),
     key=("case",),

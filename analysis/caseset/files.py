@@ -1,0 +1,78 @@
+"""Files of the hand-over: digests, constant modes and times, private files, folders that appear whole."""
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+CASES_FILE = "cases.csv"
+PROVENANCE_FILE = "provenance.json"
+IMAGES_FOLDER = "images"
+
+FILE_TIME = 946_684_800
+"""Access and modification time of all in a blind half: 2000-01-01 UTC, so that none tells anything."""
+
+FOLDER_MODE = 0o750
+FILE_MODE = 0o640
+SEALED_MODE = 0o600
+
+
+def sha256_bytes(data: bytes) -> str:
+    """Compute the SHA-256 of bytes, 64 hex digits."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def sha256_file(path: Path) -> str:
+    """Compute the SHA-256 of a file, 64 hex digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def csv_bytes(frame: pd.DataFrame) -> bytes:
+    """Write a frame as CSV: UTF-8, line feeds, no index."""
+    return str(frame.to_csv(index=False, lineterminator="\n")).encode()
+
+
+def json_bytes(content: Mapping[str, Any]) -> bytes:
+    """Write a mapping as JSON: sorted keys, one space of indent, no NaN."""
+    return (json.dumps(content, indent=1, sort_keys=True, allow_nan=False) + "\n").encode()
+
+
+def write_file(path: Path, data: bytes, mode: int) -> None:
+    """Create a file with a mode that no umask changes, and push it to the disk.
+
+    Raises
+    ------
+    FileExistsError: the file is there.
+    """
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, SEALED_MODE)
+    with os.fdopen(handle, "wb") as file:
+        os.fchmod(file.fileno(), mode)
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def settle(folder: Path) -> None:
+    """Give a folder and all in it the constant modes and times, and push the folders to the disk."""
+    for path in sorted(folder.rglob("*"), reverse=True):
+        path.chmod(FOLDER_MODE if path.is_dir() else FILE_MODE)
+        os.utime(path, (FILE_TIME, FILE_TIME))
+        if path.is_dir():
+            sync_folder(path)
+    folder.chmod(FOLDER_MODE)
+    sync_folder(folder)
+    os.utime(folder, (FILE_TIME, FILE_TIME))
+
+
+def sync_folder(folder: Path) -> None:
+    """Push the names in a folder to the disk."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

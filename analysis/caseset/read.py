@@ -1,0 +1,169 @@
+"""Reading the two halves back; each is checked against its definition before anything is believed."""
+
+import io
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from analysis import frames
+from analysis.caseset.errors import CaseSetError
+from analysis.caseset.files import CASES_FILE, PROVENANCE_FILE, sha256_bytes, sha256_file
+from analysis.caseset.keys import NONCE_BYTES, case_key
+
+
+@dataclass(frozen=True)
+class BlindHalf:
+    """The blind half: its folder, its cases (frames.CASES, sorted by case) and its provenance."""
+
+    folder: Path
+    cases: pd.DataFrame
+    provenance: Mapping[str, Any]
+
+    @property
+    def key_digest(self) -> str:
+        """SHA-256 of the only key that opens this set."""
+        return str(self.provenance["key_sha256"])
+
+    @property
+    def synthetic(self) -> bool:
+        """Whether the images are not of patients."""
+        return bool(self.provenance["synthetic"])
+
+    def image(self, case: str) -> Path:
+        """Return the image file of a case."""
+        names = self.cases.loc[self.cases["case"] == case, "image"]
+        if len(names) != 1:
+            raise CaseSetError(f"{self.folder}: expected a case of the set, {case!r} came")
+        return self.folder / str(names.iloc[0])
+
+
+@dataclass(frozen=True)
+class SealedHalf:
+    """The sealed half: its rows (frames.KEY without the nonce), the nonce and the file's SHA-256."""
+
+    path: Path
+    rows: pd.DataFrame
+    nonce: bytes
+    digest: str
+
+
+def key_digest(path: Path) -> str:
+    """Compute the SHA-256 of a key file, 64 hex digits.
+
+    Raises
+    ------
+    CaseSetError: no such file.
+    """
+    try:
+        return sha256_file(path)
+    except OSError as error:
+        raise CaseSetError(f"{path}: expected a key file ({error.strerror})") from error
+
+
+def report_path(key: Path) -> Path:
+    """Return where the sealed report of a key lies: beside it, `<stem>.report.json`."""
+    return key.with_name(f"{key.stem}.report.json")
+
+
+def read_blind_half(folder: Path) -> BlindHalf:
+    """Read cases.csv and provenance.json, checked against each other; `verify_case_set` checks the images.
+
+    Raises
+    ------
+    CaseSetError: a missing or damaged file, another format, another digest of cases.csv.
+    FrameError: a cell that frames.CASES does not allow.
+    """
+    provenance = _read_json(folder / PROVENANCE_FILE)
+    path = folder / CASES_FILE
+    data = _read(path)
+    wanted, came = provenance["cases_sha256"], sha256_bytes(data)
+    if came != wanted:
+        raise CaseSetError(f"{path}: expected SHA-256 {wanted} ({PROVENANCE_FILE}), {came} came")
+    cases = _table(data, frames.CASES, path)
+    if list(cases["case"]) != sorted(cases["case"]):
+        raise CaseSetError(f"{path}: expected rows sorted by case")
+    return BlindHalf(folder, cases, provenance)
+
+
+def read_key(path: Path, digest: str | None = None) -> SealedHalf:
+    """Read a key; refuse it if its SHA-256 is another than the given one.
+
+    Raises
+    ------
+    CaseSetError: no such file, another digest, no nonce in the first row, a case key that does not follow
+        from nonce and source.
+    FrameError: a cell that frames.KEY does not allow.
+    """
+    data = _read(path)
+    came = sha256_bytes(data)
+    if digest is not None and came != digest:
+        raise CaseSetError(f"{path}: expected the key with SHA-256 {digest}, {came} came")
+    rows = _table(data, frames.KEY, path)
+    nonce = _nonce(rows, path)
+    for number, (case, source) in enumerate(zip(rows["case"], rows["source"], strict=True), start=1):
+        if case_key(nonce, str(source)) != case:
+            raise CaseSetError(f"{path}, row {number}: the case key does not follow from nonce and source")
+    return SealedHalf(path, rows.drop(columns="nonce"), nonce, came)
+
+
+def read_report(key: Path) -> dict[str, Any]:
+    """Read the sealed report that lies beside a key: the selection with its seeds, balance, unmatched, leaks.
+
+    Raises
+    ------
+    CaseSetError: no such file, damaged, or another format.
+    """
+    return _load_json(report_path(key))
+
+
+def _nonce(rows: pd.DataFrame, path: Path) -> bytes:
+    texts = list(rows["nonce"])
+    if not texts or len(texts[0]) != 2 * NONCE_BYTES or any(texts[1:]):
+        raise CaseSetError(f"{path}: expected a nonce of {2 * NONCE_BYTES} hex digits in the first row only")
+    try:
+        return bytes.fromhex(texts[0])
+    except ValueError as error:
+        raise CaseSetError(f"{path}, row 1: expected a nonce in hex digits") from error
+
+
+def _table(data: bytes, table: frames.Table, path: Path) -> pd.DataFrame:
+    try:
+        frame = pd.read_csv(io.BytesIO(data), dtype=str, keep_default_na=False, encoding="utf-8")
+    except (ValueError, UnicodeDecodeError) as error:
+        raise CaseSetError(f"{path}: expected a CSV file in UTF-8 ({error})") from error
+    frames.check_table(frame, table, str(path))
+    for column in table.columns:
+        if column.name in frame.columns and column.kind != "text":
+            numbers = pd.to_numeric(frame[column.name])
+            frame[column.name] = numbers if column.kind == "number" else numbers.astype(int)
+    return frame
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    content = _load_json(path)
+    missing = [name for name in ("cases_sha256", "key_sha256", "synthetic", "cases") if name not in content]
+    if missing:
+        raise CaseSetError(f"{path}: missing: {', '.join(missing)}")
+    return content
+
+
+def _load_json(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(_read(path))
+    except ValueError as error:
+        raise CaseSetError(f"{path}: expected JSON ({error})") from error
+    if not isinstance(content, dict) or content.get("format") != frames.FORMAT:
+        came = content.get("format") if isinstance(content, dict) else type(content).__name__
+        raise CaseSetError(f"{path}: expected format {frames.FORMAT}, {came!r} came")
+    return content
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise CaseSetError(f"{path}: expected a readable file ({error.strerror})") from error

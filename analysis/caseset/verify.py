@@ -1,0 +1,94 @@
+"""Checking a written case set again: every digest, every name, and the key against the blind half."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from analysis.caseset.blocks import MINIMUM_BLOCK
+from analysis.caseset.errors import CaseSetError
+from analysis.caseset.files import CASES_FILE, IMAGES_FOLDER, PROVENANCE_FILE, sha256_file
+from analysis.caseset.keys import commitment, separation_group
+from analysis.caseset.read import BlindHalf, read_blind_half, read_key, read_report, report_path
+
+
+@dataclass(frozen=True)
+class Verified:
+    """What was found whole: cases, blocks, the key's digest, and whether the key was checked too."""
+
+    cases: int
+    blocks: int
+    key_sha256: str
+    key_checked: bool
+
+
+def verify_case_set(folder: Path, key: Path | None = None) -> Verified:
+    """Check the digests, names and blocks of a blind half and, where it may be read, its key.
+
+    Raises
+    ------
+    CaseSetError: with every fault found, one per line.
+    FrameError: a cell that frames.CASES or frames.KEY does not allow.
+    """
+    blind = read_blind_half(folder)
+    faults = [*_image_faults(blind), *_stray_faults(blind), *_block_faults(blind)]
+    if key is not None:
+        faults += _key_faults(blind, key)
+    if faults:
+        raise CaseSetError("\n".join(faults))
+    return Verified(len(blind.cases), int(blind.cases["block"].max()), blind.key_digest, key is not None)
+
+
+def _image_faults(blind: BlindHalf) -> list[str]:
+    faults = []
+    if len(blind.cases) != blind.provenance["cases"]:
+        faults.append(f"{blind.folder}: expected {blind.provenance['cases']} cases, {len(blind.cases)} came")
+    for case, name, digest in zip(
+        blind.cases["case"], blind.cases["image"], blind.cases["sha256"], strict=True
+    ):
+        path = blind.folder / name
+        if Path(name).parent.as_posix() != IMAGES_FOLDER or Path(name).stem != case:
+            faults.append(f"{blind.folder / CASES_FILE}: expected images/{case}.<ext>, {name!r} came")
+        elif path.is_symlink() or not path.is_file():
+            faults.append(f"{path}: expected an image file, there is none")
+        elif (came := sha256_file(path)) != digest:
+            faults.append(f"{path}: expected SHA-256 {digest}, {came} came")
+    return faults
+
+
+def _stray_faults(blind: BlindHalf) -> list[str]:
+    expected = {CASES_FILE, PROVENANCE_FILE, IMAGES_FOLDER, *blind.cases["image"]}
+    came = {path.relative_to(blind.folder).as_posix() for path in blind.folder.rglob("*")}
+    faults = [f"{blind.folder / name}: does not belong to the case set" for name in sorted(came - expected)]
+    endings = sorted({Path(name).suffix for name in blind.cases["image"]})
+    if len(endings) > 1:
+        faults.append(f"{blind.folder}: expected images of one format, {', '.join(endings)} came")
+    return faults
+
+
+def _block_faults(blind: BlindHalf) -> list[str]:
+    faults = []
+    sizes = blind.cases["block"].value_counts()
+    if len(sizes) > 1 and sizes.min() < MINIMUM_BLOCK:
+        faults.append(f"{blind.folder}: expected blocks of {MINIMUM_BLOCK} cases or more, {sizes.min()} came")
+    spread = blind.cases.groupby("separation_group")["block"].nunique()
+    if (spread > 1).any():
+        faults.append(
+            f"{blind.folder}: expected whole separation groups in a block, {spread.idxmax()} is split"
+        )
+    return faults
+
+
+def _key_faults(blind: BlindHalf, path: Path) -> list[str]:
+    key = read_key(path, blind.key_digest)
+    faults = []
+    if list(key.rows["case"]) != list(blind.cases["case"]):
+        faults.append(f"{path}: expected the cases of {blind.folder}, other ones came")
+        return faults
+    groups = key.rows.groupby("pair")["source"].agg(lambda sources: separation_group(key.nonce, sources))
+    if list(key.rows["pair"].map(groups)) != list(blind.cases["separation_group"]):
+        faults.append(f"{path}: the separation groups do not follow from nonce and pairs")
+    if report_path(path).exists():
+        committed = read_report(path).get("committed", {})
+        came = {name: commitment(key.nonce, str(text)) for name, text in committed.items()}
+        if came != blind.provenance.get("commitments"):
+            faults.append(f"{report_path(path)}: the seeds do not open the commitments of the blind half")
+    return faults

@@ -1,0 +1,220 @@
+"""Writing the hand-over: both halves appear whole and together, or not at all."""
+
+import os
+import secrets
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from analysis import frames
+from analysis.caseset.errors import CaseSetError
+from analysis.caseset.files import (
+    CASES_FILE,
+    FILE_MODE,
+    IMAGES_FOLDER,
+    PROVENANCE_FILE,
+    SEALED_MODE,
+    csv_bytes,
+    json_bytes,
+    settle,
+    sha256_bytes,
+    sync_folder,
+    write_file,
+)
+from analysis.caseset.keys import check_nonce, commitment, new_nonce
+from analysis.caseset.leaks import leak_report
+from analysis.caseset.pixels import EXTENSIONS, Cleaned
+from analysis.caseset.plan import plan_cases
+from analysis.caseset.read import report_path
+from analysis.caseset.sanitise import clean_image, read_source
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a selection came from.
+
+    `settings` go into provenance.json and must be safe for a blinded admin. `committed` (a name to a text,
+    such as a seed) go there only as salted commitments and stand in the clear in the sealed report, as do
+    `sealed` (balance, unmatched exemplars).
+    """
+
+    run_id: str
+    predictions_sha256: str
+    synthetic: bool
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    committed: Mapping[str, str] = field(default_factory=dict)
+    sealed: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class CaseSet:
+    """What was written: the blind folder, the key, its report, the key's SHA-256, and counts."""
+
+    folder: Path
+    key: Path
+    report: Path
+    key_sha256: str
+    cases: int
+    blocks: int
+
+
+def write_case_set(
+    selection: pd.DataFrame,
+    *,
+    images: Mapping[str, Path],
+    out: Path,
+    key_out: Path,
+    origin: Origin,
+    shown: Sequence[str] = (),
+    block_size: int = 20,
+    nonce: bytes | None = None,
+) -> CaseSet:
+    """Write the blind half as a folder and the sealed half as a file elsewhere.
+
+    Given the same nonce, exchanging the arms changes nothing in the blind half but the key's digest in
+    provenance.json, which is of constant length and tells nothing while the nonce is sealed.
+
+    Parameters
+    ----------
+    selection: rows of frames.SELECTION, both arms.
+    images: file of each image name (`find_images`); all of one format.
+    out: the folder to make.
+    key_out: the key to make, outside `out`; its report goes beside it. Both get mode 0600.
+    origin: run, settings and seeds.
+    shown: which of view, sex and age stand in cases.csv, for all cases.
+    block_size: wanted cases in a block, at least 8.
+    nonce: 256 bits; drawn by default.
+
+    Raises
+    ------
+    CaseSetError: a file exists, the key lies inside the folder, an image is missing, unreadable or of another
+        format than the others, a shown value is blank.
+    FrameError: a row that frames.SELECTION does not allow.
+    """
+    nonce = check_nonce(new_nonce() if nonce is None else nonce)
+    report_out = report_path(key_out)
+    _check_targets(out, key_out, report_out)
+    plan = plan_cases(selection, shown=shown, block_size=block_size, nonce=nonce)
+    mark = secrets.token_hex(4)
+    folder = out.with_name(f".{out.name}.{mark}.tmp")
+    sealed = {path: path.with_name(f".{path.name}.{mark}.tmp") for path in (key_out, report_out)}
+    try:
+        (folder / IMAGES_FOLDER).mkdir(parents=True)
+        plan = _write_images(plan, images, folder / IMAGES_FOLDER)
+        key = csv_bytes(_key_rows(plan, nonce))
+        write_file(sealed[key_out], key, SEALED_MODE)
+        write_file(sealed[report_out], json_bytes(_report(plan, origin)), SEALED_MODE)
+        cases = csv_bytes(plan[[name for name in frames.CASES.names if name in ("image", *_BLIND, *shown)]])
+        write_file(folder / CASES_FILE, cases, FILE_MODE)
+        provenance = _provenance(plan, origin, shown, nonce) | {
+            "cases_sha256": sha256_bytes(cases),
+            "key_sha256": sha256_bytes(key),
+        }
+        write_file(folder / PROVENANCE_FILE, json_bytes(provenance), FILE_MODE)
+        settle(folder)
+        _publish({**{made: target for target, made in sealed.items()}, folder: out})
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        for made in sealed.values():
+            made.unlink(missing_ok=True)
+    return CaseSet(out, key_out, report_out, sha256_bytes(key), len(plan), int(plan["block"].max()))
+
+
+_BLIND = ("case", "sha256", "labels", "block", "separation_group")
+
+
+def _check_targets(out: Path, key_out: Path, report_out: Path) -> None:
+    for path in (out, key_out, report_out):
+        if os.path.lexists(path):
+            raise CaseSetError(f"{path}: exists already; a case set is never overwritten, name another path")
+    folder = out.resolve()
+    if key_out.resolve().is_relative_to(folder):
+        raise CaseSetError(f"{key_out}: expected the key outside the blind folder {out}")
+    for path in (out, key_out):
+        if not path.parent.is_dir():
+            raise CaseSetError(f"{path}: expected an existing folder {path.parent}")
+
+
+def _write_images(plan: pd.DataFrame, images: Mapping[str, Path], folder: Path) -> pd.DataFrame:
+    """Write the images in the order of the case keys, so that not even the disk tells another order."""
+    columns: dict[str, list[Any]] = {name: [] for name in _FEATURES}
+    first: tuple[Cleaned, Path] | None = None
+    for case, source in zip(plan["case"], plan["source"], strict=True):
+        path = images.get(source)
+        if path is None:
+            raise CaseSetError(f"expected an image file for {source!r}, none was given")
+        data = read_source(path)
+        cleaned = clean_image(path, data, case)
+        first = first or (cleaned, path)
+        if cleaned.format != first[0].format:
+            raise CaseSetError(
+                f"{path}: expected {first[0].format} as {first[1]}, {cleaned.format} came; "
+                "a set has one source format, for a mix could tell the arms"
+            )
+        name = f"{case}.{EXTENSIONS[cleaned.format]}"
+        write_file(folder / name, cleaned.data, FILE_MODE)
+        row = (
+            f"{IMAGES_FOLDER}/{name}", sha256_bytes(cleaned.data), sha256_bytes(data), len(data),
+            len(cleaned.data), cleaned.rows, cleaned.columns, cleaned.bits, cleaned.encoding, cleaned.format,
+        )  # fmt: skip
+        for column, value in zip(_FEATURES, row, strict=True):
+            columns[column].append(value)
+    return plan.assign(**columns)
+
+
+_FEATURES = (
+    "image", "sha256", "source_sha256", "source_bytes", "file_bytes", "rows", "columns", "bits", "encoding",
+    "image_format",
+)  # fmt: skip
+
+
+def _key_rows(plan: pd.DataFrame, nonce: bytes) -> pd.DataFrame:
+    rows = plan.assign(nonce=[nonce.hex()] + [""] * (len(plan) - 1))
+    return frames.check_table(rows[frames.KEY.names], frames.KEY)
+
+
+def _report(plan: pd.DataFrame, origin: Origin) -> dict[str, Any]:
+    return {
+        "format": frames.FORMAT,
+        "kind": "sealed report",
+        "synthetic": origin.synthetic,
+        "settings": dict(origin.settings),
+        "committed": dict(origin.committed),
+        "leaks": leak_report(plan),
+        **origin.sealed,
+    }
+
+
+def _provenance(plan: pd.DataFrame, origin: Origin, shown: Sequence[str], nonce: bytes) -> dict[str, Any]:
+    return {
+        "format": frames.FORMAT,
+        "kind": "case set",
+        "synthetic": origin.synthetic,
+        "cases": len(plan),
+        "blocks": int(plan["block"].max()),
+        "image_format": str(plan["image_format"].iloc[0]),
+        "shown": list(shown),
+        "run": {"run_id": origin.run_id, "predictions_sha256": origin.predictions_sha256},
+        "selection": dict(origin.settings),
+        "commitments": {name: commitment(nonce, text) for name, text in origin.committed.items()},
+    }
+
+
+def _publish(renames: Mapping[Path, Path]) -> None:
+    """Rename each made path to its target, the folder last; on an error take back what was renamed."""
+    done: list[Path] = []
+    try:
+        for made, target in renames.items():
+            if os.path.lexists(target):
+                raise CaseSetError(f"{target}: appeared while the case set was written; nothing was kept")
+            made.rename(target)
+            done.append(target)
+            sync_folder(target.parent)
+    except BaseException:
+        for target in done:
+            target.unlink() if target.is_file() else shutil.rmtree(target)
+        raise
