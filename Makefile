@@ -1,0 +1,55 @@
+# `make` alone prints this menu.
+PYTHON ?= python3
+VENV := .venv
+PY := $(VENV)/bin/python
+STAMP := $(VENV)/.installed
+DEV_STAMP := $(VENV)/.installed-dev
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint format serve doctor setup clean-demo python
+
+help:  ## print this menu
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
+
+demo: $(STAMP)  ## make a phantom study from end to end and serve it at http://localhost:8000
+	$(PY) manage.py demo
+
+test: $(DEV_STAMP)  ## run every test that this machine allows, and name what was skipped
+	$(PY) -m pytest -n 2 --dist worksteal
+
+lint: $(DEV_STAMP)  ## ruff, mypy, the import rules
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports
+
+format: $(DEV_STAMP)  ## let ruff format the code
+	$(VENV)/bin/ruff format .
+	$(VENV)/bin/ruff check --fix .
+
+setup: $(STAMP)  ## make a real site: secrets, database, first admin
+	$(PY) manage.py setup
+
+serve: $(STAMP)  ## serve the site that `make setup` made
+	$(PY) manage.py serve
+
+doctor: $(STAMP)  ## say what this machine has and lacks
+	$(PY) manage.py doctor
+
+clean-demo:  ## remove the demo's folder, so that the next demo starts anew
+	rm -rf var/demo
+
+python:
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
+	  { echo "Python 3.11, 3.12 or 3.13 is needed; name one that you have: make PYTHON=python3.11 ..." >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+	  { echo "The venv module is missing: apt install python3-venv" >&2; exit 1; }
+
+$(STAMP): requirements.txt | python
+	test -x $(PY) || $(PYTHON) -m venv $(VENV)
+	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	touch $@
+
+$(DEV_STAMP): requirements-dev.txt $(STAMP)
+	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	touch $@

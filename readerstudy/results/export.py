@@ -1,0 +1,141 @@
+"""The export: everything about an unblinded study that somebody needs to redo its analysis."""
+
+import csv
+import hashlib
+import io
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+
+from analysis.figures import study_figures
+from analysis.frames import RATINGS
+from analysis.stats import Results
+from readerstudy.audit.models import Event
+from readerstudy.results.selectors import ratings_frame, results_of, unblinding_of
+from readerstudy.study.models import Study
+from readerstudy.study.protocol import canonical
+from readerstudy.study.services import locked_document
+
+ZIP_DATE = (1980, 1, 1, 0, 0, 0)
+SIMULATED = "SIMULATED READERS: a program made these ratings; no radiologist gave them.\n"
+SYNTHETIC = "SYNTHETIC IMAGES: a program drew these images; they show no patient.\n"
+
+
+def export_files(study: Study) -> Iterator[tuple[str, bytes]]:
+    """Yield each file of the export, name and bytes; the manifest of SHA-256 digests comes last.
+
+    Raises
+    ------
+    SealedError: the key is not open.
+    """
+    digests = []
+    for name, data in _files(study):
+        digests.append(f"{hashlib.sha256(data).hexdigest()}  {name}\n")
+        yield name, data
+    yield "MANIFEST.sha256", "".join(digests).encode()
+
+
+def export_zip(study: Study) -> bytes:
+    """Return the export as one zip; the same study gives the same bytes."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in export_files(study):
+            archive.writestr(zipfile.ZipInfo(f"{study.slug}/{name}", ZIP_DATE), data)
+    return buffer.getvalue()
+
+
+def write_export(study: Study, out: Path) -> None:
+    """Write the export into a new folder, whole or not at all.
+
+    Raises
+    ------
+    FileExistsError: the folder is there already.
+    SealedError: the key is not open.
+    """
+    if out.exists():
+        raise FileExistsError(f"{out}: expected a new folder, it exists already; choose another --out")
+    scratch = out.with_name(f".{out.name}.part")
+    scratch.mkdir(parents=True)
+    for name, data in export_files(study):
+        path = scratch / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    scratch.rename(out)
+
+
+def _files(study: Study) -> Iterator[tuple[str, bytes]]:
+    ratings, results = ratings_frame(study), results_of(study)
+    yield "README.txt", _readme(study).encode()
+    yield "ratings.csv", _csv(ratings)
+    yield "data_dictionary.csv", _csv(data_dictionary())
+    yield "results.json", results.to_json().encode()
+    for table in ("comparisons", "multiplicity", "missing", "paper_compatible"):
+        yield f"tables/{table}.csv", _csv(_marked(study, results, table))
+    for name, svg in study_figures(results, ratings).items():
+        yield f"figures/{name}.svg", svg
+    yield "protocol.json", canonical(locked_document(study))
+    yield "audit.csv", _csv(_audit(study))
+
+
+def data_dictionary() -> pd.DataFrame:
+    """Return name, kind, meaning and allowed values of each column of ratings.csv."""
+    return pd.DataFrame(
+        {
+            "column": column.name,
+            "kind": column.kind,
+            "meaning": column.meaning,
+            "lowest": column.low,
+            "highest": column.high,
+            "allowed": ", ".join(column.allowed),
+            "may_be_blank": "yes" if column.blank else "no",
+        }
+        for column in RATINGS.columns
+    )
+
+
+def _marked(study: Study, results: Results, table: str) -> pd.DataFrame:
+    frame = results.frame(table)
+    if study.simulated_readers:
+        frame.insert(0, "simulated", "yes")
+    return frame
+
+
+def _audit(study: Study) -> pd.DataFrame:
+    events = Event.objects.filter(study=study.key).order_by("sequence").select_related("actor")
+    return pd.DataFrame(
+        {
+            "sequence": event.sequence,
+            "at": event.at.isoformat(),
+            "actor": "" if event.actor_id is None else str(event.actor_id),
+            "kind": event.kind,
+            "subject": event.subject,
+            "values": event.values,
+            "reason": event.reason,
+            "digest": event.digest,
+        }
+        for event in events
+    )
+
+
+def _csv(frame: pd.DataFrame) -> bytes:
+    return frame.to_csv(index=False, lineterminator="\n", quoting=csv.QUOTE_MINIMAL).encode()
+
+
+def _readme(study: Study) -> str:
+    unblinding = unblinding_of(study)
+    warnings = (SIMULATED if study.simulated_readers else "") + (SYNTHETIC if study.synthetic_images else "")
+    return (
+        f"{warnings}{study.title}\n\n"
+        f"Study key       {study.key}\n"
+        f"Protocol digest {study.protocol_sha256}\n"
+        f"Key digest      {unblinding.key_sha256}\n"
+        f"Unblinded       {unblinding.opened_at.isoformat()}\n\n"
+        "ratings.csv          one row per reader and case; data_dictionary.csv explains its columns\n"
+        "results.json         every comparison; tables/ has the same as CSV, figures/ as pictures\n"
+        "protocol.json        what was locked; its SHA-256 is the protocol digest\n"
+        "audit.csv            every change of state\n"
+        "MANIFEST.sha256      check with: sha256sum -c MANIFEST.sha256\n\n"
+        "Redo the analysis:   python manage.py analyse_ratings ratings.csv --out again\n"
+    )

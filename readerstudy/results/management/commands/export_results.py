@@ -1,0 +1,34 @@
+"""Write the export of an unblinded study."""
+
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from analysis.stats import NotComparableError
+from readerstudy.audit.services import record
+from readerstudy.results.export import write_export
+from readerstudy.results.selectors import SealedError
+from readerstudy.study.models import Study
+
+
+class Command(BaseCommand):
+    help = (
+        "Write ratings, results, figures, protocol and audit trail of an unblinded study into a new folder."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("slug", help="short name of the study")
+        parser.add_argument("--out", type=Path, required=True)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        study = Study.objects.filter(slug=options["slug"]).first()
+        if study is None:
+            raise CommandError(f"expected the short name of a study, '{options['slug']}' is none")
+        try:
+            write_export(study, options["out"])
+        except (SealedError, NotComparableError, FileExistsError) as error:
+            raise CommandError(str(error)) from error
+        record(kind="study.exported", actor=None, study=study.key, subject=study.slug)
+        self.stdout.write(f"written: {options['out']}")

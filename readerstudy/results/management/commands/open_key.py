@@ -1,0 +1,32 @@
+"""Open the key of a closed study."""
+
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from analysis.caseset import CaseSetError
+from analysis.frames import FrameError
+from readerstudy.results.services import UnblindingError, open_key
+from readerstudy.study.models import Study
+from readerstudy.study.phases import PhaseError
+
+
+class Command(BaseCommand):
+    help = "Open the key of a study whose reading has closed. This cannot be undone."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("slug", help="short name of the study")
+        parser.add_argument("--key", type=Path, required=True, help="the sealed file")
+        parser.add_argument("--reason", required=True)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        study = Study.objects.filter(slug=options["slug"]).first()
+        if study is None:
+            raise CommandError(f"expected the short name of a study, '{options['slug']}' is none")
+        try:
+            open_key(study=study, key=options["key"], reason=options["reason"], actor=None)
+        except (UnblindingError, PhaseError, CaseSetError, FrameError) as error:
+            raise CommandError(str(error)) from error
+        self.stdout.write(f"the key of '{study.slug}' is open")

@@ -1,0 +1,73 @@
+"""Open a study's key, once, after reading has closed everywhere."""
+
+from pathlib import Path
+
+from django.db import transaction
+from django.utils import timezone
+
+from analysis.caseset import SealedHalf, read_key
+from readerstudy.accounts.models import User
+from readerstudy.audit.services import record
+from readerstudy.cases.models import Case
+from readerstudy.results.models import OpenedCase, Unblinding
+from readerstudy.study.models import Study
+from readerstudy.study.phases import Phase, next_phase
+
+CLOSED = {Phase.CLOSED.value, Phase.UNBLINDED.value}
+
+
+class UnblindingError(Exception):
+    """A key cannot be opened as asked: what was expected, what came, what to do."""
+
+
+@transaction.atomic
+def open_key(*, study: Study, key: Path, reason: str, actor: User | None) -> Unblinding:
+    """Read the sealed file and join it to the closed study; irreversible.
+
+    The file's digest must be the one that was locked with the study, and every study that holds this digest
+    must be closed: opening it for one while others still read would unblind those.
+
+    Raises
+    ------
+    PhaseError: the study is not closed.
+    UnblindingError: no reason, another study with this key still open, cases that are not the key's.
+    CaseSetError, FrameError: the file is not the locked key, or damaged.
+    """
+    study = Study.objects.select_for_update().get(pk=study.pk)
+    phase = next_phase(study.phase, "unblind")
+    if not reason.strip():
+        raise UnblindingError("expected a reason for opening the key")
+    still_open = Study.objects.filter(sealed_sha256=study.sealed_sha256).exclude(phase__in=CLOSED)
+    if still_open.exists():
+        names = ", ".join(still_open.values_list("slug", flat=True))
+        raise UnblindingError(
+            f"the same key belongs to studies that are not closed: {names}; close them first"
+        )
+    sealed = read_key(key, study.sealed_sha256)
+    _join(study, sealed)
+    old, study.phase, study.unblinded_at = study.phase, phase.value, timezone.now()
+    study.save()
+    unblinding = Unblinding.objects.create(
+        study=study, key_sha256=sealed.digest, reason=reason.strip(), opened_by=actor
+    )
+    record(
+        kind="study.unblinded", actor=actor, study=study.key, subject=study.slug,
+        values={"old": old, "new": phase.value, "key_sha256": sealed.digest}, reason=reason.strip(),
+    )  # fmt: skip
+    return unblinding
+
+
+def _join(study: Study, sealed: SealedHalf) -> None:
+    cases = {case.key: case for case in Case.objects.filter(study=study.key)}
+    rows = sealed.rows
+    if set(rows["case"]) != set(cases):
+        raise UnblindingError(
+            f"expected the key of the {len(cases)} loaded cases, its {len(rows)} rows name other cases"
+        )
+    OpenedCase.objects.bulk_create(
+        OpenedCase(
+            study=study, case=cases[str(row["case"])], arm=int(row["arm"]), pair=int(row["pair"]),
+            score=float(row["score"]), class_group=str(row["class_group"]), n_findings=int(row["n_findings"]),
+        )
+        for row in rows.to_dict("records")
+    )  # fmt: skip

@@ -1,0 +1,106 @@
+"""Results: open the key, look, download."""
+
+import tempfile
+from pathlib import Path
+from typing import cast
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.core.files.uploadedfile import UploadedFile
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_GET, require_POST
+
+from analysis.caseset import CaseSetError
+from analysis.figures import study_figures
+from analysis.frames import FrameError
+from analysis.stats import NotComparableError
+from readerstudy.accounts.models import User
+from readerstudy.audit.services import record
+from readerstudy.results.export import export_zip
+from readerstudy.results.forms import OpenKey
+from readerstudy.results.report import report_context
+from readerstudy.results.selectors import (
+    SealedError,
+    ratings_frame,
+    results_of,
+    study_for_results,
+    unblinding_of,
+)
+from readerstudy.results.services import UnblindingError, open_key
+from readerstudy.study.models import Role, Study
+from readerstudy.study.phases import Phase, PhaseError
+from readerstudy.study.visibility import has_role
+
+
+def _person(request: HttpRequest) -> User:
+    return cast(User, request.user)
+
+
+@require_GET
+def results(request: HttpRequest, slug: str) -> HttpResponse:
+    """Show the results, or, before unblinding, what is still to be done."""
+    study = study_for_results(_person(request), slug)
+    if study.phase != Phase.UNBLINDED:
+        admin = has_role(_person(request), study, Role.STUDY_ADMIN)
+        return render(request, "results/sealed.html", {"study": study, "form": OpenKey(), "may_open": admin})
+    try:
+        context = report_context(study, results_of(study))
+    except NotComparableError as error:
+        context = {"refusal": str(error)}
+    return render(
+        request, "results/results.html", {"study": study, "unblinding": unblinding_of(study), **context}
+    )
+
+
+@require_POST
+def unblind(request: HttpRequest, slug: str) -> HttpResponse:
+    """Open the key with the file that the study admin uploads; nothing of the file is kept but its rows."""
+    study = study_for_results(_person(request), slug)
+    if not has_role(_person(request), study, Role.STUDY_ADMIN):
+        raise PermissionDenied
+    form = OpenKey(request.POST, request.FILES)
+    if not form.is_valid():
+        context = {"study": study, "form": form, "may_open": True}
+        return render(request, "results/sealed.html", context, status=400)
+    try:
+        _open(study, form.cleaned_data["key"], form.cleaned_data["reason"], _person(request))
+    except (UnblindingError, PhaseError, CaseSetError, FrameError) as error:
+        messages.error(request, str(error))
+    return redirect("results:results", slug=slug)
+
+
+def _open(study: Study, upload: UploadedFile, reason: str, actor: User) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "key.csv"
+        path.write_bytes(upload.read())
+        open_key(study=study, key=path, reason=reason, actor=actor)
+
+
+@require_GET
+def export(request: HttpRequest, slug: str) -> HttpResponse:
+    """Download everything as one zip."""
+    study = study_for_results(_person(request), slug)
+    try:
+        data = export_zip(study)
+    except (SealedError, NotComparableError) as error:
+        messages.error(request, str(error))
+        return redirect("results:results", slug=slug)
+    record(kind="study.exported", actor=_person(request), study=study.key, subject=slug)
+    response = HttpResponse(data, content_type="application/zip")
+    response["Content-Disposition"] = f'attachment; filename="{slug}.zip"'
+    response["Cache-Control"] = "private, no-store"
+    return response
+
+
+@require_GET
+def figure(request: HttpRequest, slug: str, name: str) -> HttpResponse:
+    """Deliver one figure of the results as SVG."""
+    study = study_for_results(_person(request), slug)
+    try:
+        svg = study_figures(results_of(study), ratings_frame(study), theme="dark").get(name)
+    except (SealedError, NotComparableError):
+        svg = None
+    if svg is None:
+        raise Http404
+    return HttpResponse(svg, content_type="image/svg+xml", headers={"Cache-Control": "private, no-store"})

@@ -1,0 +1,53 @@
+"""What every test shares: which tests this machine allows, and why a test is skipped."""
+
+import os
+import shutil
+import socket
+from pathlib import Path
+
+import pytest
+
+LOOPBACK = ("127.", "::1", "localhost")
+
+
+def chromium() -> str | None:
+    """Return the browser's path, or None where there is none."""
+    path = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+    return path if Path(path).exists() else shutil.which("chromium")
+
+
+def _gpu_works() -> bool:
+    import torch
+
+    return torch.cuda.is_available()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip what the machine cannot do; each reason begins with the marker, so that a script can count it."""
+    gpu = None
+    for item in items:
+        if item.get_closest_marker("browser") and chromium() is None:
+            item.add_marker(
+                pytest.mark.skip(reason="[browser] no Chromium; apt install chromium, or set CHROMIUM")
+            )
+        if item.get_closest_marker("outside_reference") and not os.environ.get("OUTSIDE_REFERENCE"):
+            reason = "[outside_reference] OUTSIDE_REFERENCE does not name the folder of outside numbers"
+            item.add_marker(pytest.mark.skip(reason=reason))
+        if item.get_closest_marker("gpu"):
+            gpu = _gpu_works() if gpu is None else gpu
+            if not gpu:
+                item.add_marker(pytest.mark.skip(reason="[gpu] no NVIDIA GPU that works with this torch"))
+
+
+@pytest.fixture(autouse=True)
+def _no_outside_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Refuse every connection that leaves this machine."""
+    connect = socket.socket.connect
+
+    def guarded(self: socket.socket, address: object) -> None:
+        host = address[0] if isinstance(address, tuple) else ""
+        if self.family != socket.AF_UNIX and not str(host).startswith(LOOPBACK):
+            raise AssertionError(f"a test tried to reach {address!r}")
+        connect(self, address)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(socket.socket, "connect", guarded)
