@@ -1,0 +1,38 @@
+"""Serve the site: a web process and a worker, together."""
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from readerstudy.ops.site import SiteError, check_address, prepare_site
+from readerstudy.ops.supervisor import Process, Supervisor, SupervisorError, web_command, worker_command
+
+
+class Command(BaseCommand):
+    help = "Serve the site with a web process and a sweep worker until Ctrl-C."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--host", default="127.0.0.1")
+        parser.add_argument("--port", type=int, default=8000)
+        parser.add_argument("--no-worker", action="store_true", help="serve pages only")
+        parser.add_argument("--insecure", action="store_true", help="allow a network address without TLS")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            check_address(options["host"], tls=settings.TLS, insecure=options["insecure"])
+        except SiteError as error:
+            raise CommandError(str(error)) from error
+        prepare_site()
+        processes = [Process("web", web_command(options["host"], options["port"]))]
+        if not options["no_worker"]:
+            processes.append(Process("worker", worker_command()))
+        self.stdout.write(f"serving at http://{options['host']}:{options['port']}  (Ctrl-C stops)")
+        try:
+            with Supervisor(processes) as supervisor:
+                supervisor.watch()
+        except KeyboardInterrupt:
+            self.stdout.write("stopped")
+        except SupervisorError as error:
+            raise CommandError(str(error)) from error

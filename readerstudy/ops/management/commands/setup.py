@@ -1,0 +1,32 @@
+"""Make a real site."""
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand
+
+from readerstudy.ops.site import first_admin, prepare_site
+
+
+class Command(BaseCommand):
+    help = "Make a site: secrets, database, first admin. Run again after an upgrade; it keeps what is there."
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "--admin", default="admin@localhost.localdomain", help="e-mail address of the first admin"
+        )
+        parser.add_argument("--name", default="Site admin", help="name of the first admin")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        prepare_site()
+        self.stdout.write(f"site folder   {settings.HOME}")
+        made = first_admin(email=options["admin"], name=options["name"])
+        if made is None:
+            self.stdout.write("first admin   is there already")
+            return
+        user, password = made
+        self.stdout.write(f"first admin   {user.email}")
+        self.stdout.write(f"password      {password}   (shown once, stored nowhere)")
+        self.stdout.write("next          python manage.py serve")

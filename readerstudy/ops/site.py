@@ -1,0 +1,60 @@
+"""Make a site ready: its folders, its database, its first admin."""
+
+import ipaddress
+from pathlib import Path
+
+from django.conf import settings
+from django.core.management import call_command
+
+from readerstudy.accounts.models import User
+from readerstudy.accounts.services import add_person
+
+
+class SiteError(Exception):
+    """The site cannot be set up or served as asked."""
+
+
+def prepare_site() -> None:
+    """Make the site's folders, readable by its user only, and bring the database up to date."""
+    folders: tuple[Path, ...] = (
+        settings.RUNS_ROOT,
+        settings.FRAMES_ROOT,
+        settings.EXPORTS_ROOT,
+        settings.BROKER_ROOT,
+    )
+    for folder in folders:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    call_command("migrate", verbosity=0, interactive=False)
+
+
+def first_admin(*, email: str, name: str) -> tuple[User, str] | None:
+    """Make the first superuser with a random password; None when there is one already."""
+    if User.objects.filter(is_superuser=True).exists():
+        return None
+    return add_person(email=email, name=name, actor=None, superuser=True)
+
+
+def check_address(host: str, *, tls: bool, insecure: bool) -> None:
+    """Refuse to serve passwords and radiographs in clear text to a network.
+
+    Raises
+    ------
+    SiteError: the address is not a loopback one, TLS is off, and --insecure was not given.
+    """
+    if is_loopback(host) or tls or insecure:
+        return
+    raise SiteError(
+        f"{host} can be reached from the network and TLS is off: passwords and images would travel in the "
+        "clear. Put a proxy with TLS in front and set TLS=yes (docs/install.md), or say --insecure on a "
+        "closed network"
+    )
+
+
+def is_loopback(host: str) -> bool:
+    """Say whether an address reaches this machine only."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False

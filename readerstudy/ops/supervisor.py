@@ -1,0 +1,115 @@
+"""Run the web server and the worker side by side, start a dead one again, stop both cleanly."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from readerstudy.environment import BASE
+
+STOP_SECONDS = 20.0
+"""How long a process may take to finish what it holds before it is killed; the ledger survives that."""
+RESTARTS, RESTART_WINDOW = 5, 60.0
+
+
+class SupervisorError(Exception):
+    """A process died so often that starting it again is of no use."""
+
+
+def web_command(host: str, port: int) -> list[str]:
+    """Return the command of the web server."""
+    return [
+        sys.executable, "-m", "gunicorn", "readerstudy.wsgi:application", "--bind", f"{host}:{port}",
+        "--workers", "2", "--threads", "8", "--timeout", "60", "--graceful-timeout", "10",
+        "--log-level", "warning",
+    ]  # fmt: skip
+
+
+def worker_command() -> list[str]:
+    """Return the command of the sweep worker: one process, since CUDA does not survive a fork."""
+    return [
+        sys.executable, "-m", "celery", "--app", "readerstudy", "worker", "--queues", "sweep",
+        "--pool", "solo", "--loglevel", "WARNING", "--without-gossip", "--without-mingle", "--without-heartbeat",
+    ]  # fmt: skip
+
+
+@dataclass
+class Process:
+    """One process that should run."""
+
+    name: str
+    command: Sequence[str]
+    handle: "subprocess.Popen[bytes] | None" = None
+    deaths: list[float] = field(default_factory=list)
+
+    def start(self) -> None:
+        """Start it in a session of its own, so that a Ctrl-C in the terminal reaches only the supervisor."""
+        self.handle = subprocess.Popen(self.command, cwd=BASE, env=os.environ.copy(), start_new_session=True)
+
+    def died(self) -> bool:
+        """Say whether it ended by itself."""
+        return self.handle is not None and self.handle.poll() is not None
+
+    def stop(self, deadline: float) -> None:
+        """Ask the main process to end; kill its whole session when the deadline passes.
+
+        The signal goes to the main process only: a signal to the whole group once left Celery hanging.
+        """
+        if self.handle is None:
+            return
+        if self.handle.poll() is None:
+            self.handle.terminate()
+        try:
+            self.handle.wait(max(0.1, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            os.killpg(self.handle.pid, signal.SIGKILL)
+            self.handle.wait()
+        self.handle = None
+
+
+class Supervisor:
+    """Keeps processes running until it is stopped; use it as a context."""
+
+    def __init__(self, processes: Sequence[Process]) -> None:
+        self.processes = list(processes)
+
+    def __enter__(self) -> "Supervisor":
+        for process in self.processes:
+            process.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        deadline = time.monotonic() + STOP_SECONDS
+        for process in self.processes:
+            if process.handle is not None and process.handle.poll() is None:
+                process.handle.terminate()
+        for process in self.processes:
+            process.stop(deadline)
+
+    def mend(self) -> None:
+        """Start every dead process again.
+
+        Raises
+        ------
+        SupervisorError: one died more than RESTARTS times within RESTART_WINDOW seconds.
+        """
+        now = time.monotonic()
+        for process in self.processes:
+            if not process.died():
+                continue
+            process.deaths = [death for death in process.deaths if now - death < RESTART_WINDOW] + [now]
+            if len(process.deaths) > RESTARTS:
+                raise SupervisorError(
+                    f"the {process.name} process ended {len(process.deaths)} times within a minute; "
+                    "its messages are above"
+                )
+            process.start()
+
+    def watch(self) -> None:
+        """Mend until interrupted."""
+        while True:
+            self.mend()
+            time.sleep(1.0)
