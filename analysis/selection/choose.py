@@ -1,0 +1,195 @@
+"""From a run to the images that will be read: exemplars, a sample of them, their controls, the balance."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import pandas as pd
+
+from analysis import frames
+from analysis.selection.balance import balance_table
+from analysis.selection.covariates import LOG_FREQUENCY, covariate_table, is_blank, require
+from analysis.selection.errors import SelectionError
+from analysis.selection.exemplars import Exemplars, find_exemplars
+from analysis.selection.matching import Nearest, match
+from analysis.selection.sampling import draw_sample
+from analysis.selection.store import Run
+
+ESTIMANDS: Mapping[str, str] = {
+    "random": (
+        "Random controls: how PIEs as they are found differ from other images of the test split. Part of a "
+        "difference may come from PIEs being rarer in their classes, with more diseases, or of another view."
+    ),
+    "matched": (
+        "Matched controls: how PIEs differ from other images of the test split that are alike in {keys}. "
+        "What PIEs owe to these is removed, and PIEs without a match are not part of the comparison."
+    ),
+}
+
+
+@dataclass(frozen=True)
+class SelectionSpec:
+    """Every choice of a selection; the defaults are the published criterion with matched controls.
+
+    `size` is the number of exemplars to draw (None: all). `controls` is `matched` or `random`; exact keys,
+    nearest keys and calipers count for matched ones only.
+    """
+
+    criterion: str = "spearman"
+    sparsity: float = 0.90
+    fraction: float = 0.05
+    size: int | None = None
+    seed: int = 0
+    controls: Literal["matched", "random"] = "matched"
+    ratio: int = 1
+    exact: tuple[str, ...] = ("view", "n_findings")
+    nearest: tuple[Nearest, ...] = (Nearest("age"), Nearest("sex"), Nearest(LOG_FREQUENCY))
+    caliper: float | None = None
+    distinct_patients: bool = True
+
+    def settings(self) -> dict[str, Any]:
+        """Return the choices without the seed, as JSON: safe for whoever must not rebuild the selection."""
+        common = {
+            "criterion": self.criterion, "sparsity": self.sparsity, "fraction": self.fraction,
+            "drawn": "simple random sample", "size": self.size, "controls": self.controls,
+            "ratio": self.ratio, "distinct_patients": self.distinct_patients,
+        }  # fmt: skip
+        if self.controls == "random":
+            return common
+        nearest = [{"column": k.column, "weight": k.weight, "caliper": k.caliper} for k in self.nearest]
+        return common | {"exact": list(self.exact), "nearest": nearest, "caliper": self.caliper}
+
+    @property
+    def estimand(self) -> str:
+        """What a comparison of the two arms estimates, in words."""
+        keys = ", ".join((*self.exact, *(key.column for key in self.nearest))) or "nothing"
+        return ESTIMANDS[self.controls].format(keys=keys)
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The chosen images and how they were chosen.
+
+    Attributes
+    ----------
+    spec: the choices.
+    rows: frames.SELECTION, exemplars and controls.
+    exemplars: all images by agreement.
+    left_out: image, reason: drawn exemplars without enough controls, images passed over in drawing them.
+    balance: see `balance_table`.
+    pool: number of images that controls could come from.
+    """
+
+    spec: SelectionSpec
+    rows: pd.DataFrame
+    exemplars: Exemplars
+    left_out: pd.DataFrame
+    balance: pd.DataFrame
+    pool: int
+    notes: tuple[str, ...] = field(default=())
+
+
+def select(run: Run, spec: SelectionSpec) -> Selection:
+    """Find the exemplars of a run, draw a sample of them and give them controls.
+
+    Controls come from the images with a score that are not exemplars, drawn or not.
+
+    Raises
+    ------
+    SelectionError: the run cannot serve it (no such sparsity, no metadata for a key, too few images).
+    """
+    dense, pruned = run.mean_scores(0.0), run.mean_scores(spec.sparsity)
+    found = find_exemplars(
+        list(run.images["image"]), dense, pruned, criterion=spec.criterion, fraction=spec.fraction
+    )
+    table = covariate_table(run.images, run.classes).merge(found.ranked, on="image", validate="1:1")
+    return select_from(table, found, spec)
+
+
+def select_from(table: pd.DataFrame, found: Exemplars, spec: SelectionSpec) -> Selection:
+    """Draw and match from a covariate table (image, covariates, score, exemplar) of the images with a score."""
+    if spec.controls not in ESTIMANDS:
+        raise SelectionError(f"expected controls of {', '.join(ESTIMANDS)}; {spec.controls!r} came")
+    if spec.distinct_patients:
+        blank = is_blank(require(table, "patient", "keeping images of one patient apart"))
+        table = table[~blank]
+    pies, pool = table[table["exemplar"]], table[~table["exemplar"]]
+    sample = draw_sample(list(pies["image"]), spec.size, seed=spec.seed, patients=_patients(pies, spec))
+    drawn = pies.set_index("image").loc[sample.images].reset_index()
+    if drawn.empty:
+        raise SelectionError(
+            f"expected at least one exemplar: {spec.fraction} of {len(table)} images gave none"
+        )
+    sets, unmatched = _controls(drawn, pool, spec)
+    rows = _rows(table, sets)
+    chosen = {arm: table[table["image"].isin(rows.loc[rows["arm"] == arm, "image"])] for arm in (0, 1)}
+    columns = [name for name in ("view", "sex", "age") if name in table.columns]
+    columns += ["n_findings", "class_group", LOG_FREQUENCY]
+    balance = balance_table(drawn, pool, chosen[1], chosen[0], columns)
+    left_out = pd.concat([sample.passed_over, unmatched], ignore_index=True)
+    return Selection(
+        spec, rows, found, left_out, balance, len(pool), _notes(found, balance, unmatched, drawn)
+    )
+
+
+def _patients(frame: pd.DataFrame, spec: SelectionSpec) -> list[str] | None:
+    return [str(patient) for patient in frame["patient"]] if spec.distinct_patients else None
+
+
+Sets = dict[str, tuple[int, int]]
+"""Arm and number of the matched set of each chosen image; an image that is not matched is a set of its own."""
+
+
+def _controls(drawn: pd.DataFrame, pool: pd.DataFrame, spec: SelectionSpec) -> tuple[Sets, pd.DataFrame]:
+    """Choose the controls; return the sets and the exemplars that lack controls, with the reason."""
+    if spec.controls == "random":
+        wanted, patients = spec.ratio * len(drawn), _patients(pool, spec)
+        taken = _patients(drawn, spec) or []
+        sample = draw_sample(list(pool["image"]), wanted, seed=spec.seed, patients=patients, taken=taken)
+        images = [(image, 1) for image in drawn["image"]] + [(image, 0) for image in sample.images]
+        sets = {str(image): (arm, number) for number, (image, arm) in enumerate(images)}
+        return sets, sample.passed_over.iloc[:0]
+    matching = match(
+        drawn, pool, exact=spec.exact, nearest=spec.nearest, ratio=spec.ratio, caliper=spec.caliper,
+        distinct_patients=spec.distinct_patients, seed=spec.seed,
+    )  # fmt: skip
+    numbers = {image: number for number, image in enumerate(dict.fromkeys(matching.pairs["exemplar"]))}
+    if not numbers:
+        raise SelectionError(
+            "expected at least one matched exemplar, none was matched: fewer keys or a wider caliper may help; "
+            f"first reason: {matching.unmatched['reason'].iloc[0]}"
+        )
+    exemplars: Sets = {image: (1, number) for image, number in numbers.items()}
+    controls = zip(matching.pairs["control"], matching.pairs["exemplar"], strict=True)
+    return exemplars | {control: (0, numbers[exemplar]) for control, exemplar in controls}, matching.unmatched
+
+
+def _rows(table: pd.DataFrame, sets: Sets) -> pd.DataFrame:
+    chosen = table[table["image"].isin(sets)].reset_index(drop=True)
+    chosen["arm"] = [sets[image][0] for image in chosen["image"]]
+    chosen["pair"] = [sets[image][1] for image in chosen["image"]]
+    chosen = chosen[[name for name in frames.SELECTION.names if name in chosen.columns]]
+    ordered = chosen.sort_values(["pair", "arm", "image"], ascending=[True, False, True], ignore_index=True)
+    return frames.check_table(ordered, frames.SELECTION)
+
+
+def _notes(
+    found: Exemplars, balance: pd.DataFrame, unmatched: pd.DataFrame, drawn: pd.DataFrame
+) -> tuple[str, ...]:
+    """Say in sentences what whoever uses the selection should know."""
+    notes = []
+    if len(found.undefined):
+        notes.append(f"{len(found.undefined)} image(s) have no score and are in neither arm.")
+    if len(found.tied):
+        kept = int(found.tied["exemplar"].sum())
+        notes.append(
+            f"The cut goes through {len(found.tied)} images of equal score {found.cut:.6g}: "
+            f"{kept} came in, by image name."
+        )
+    if len(unmatched):
+        notes.append(f"{len(unmatched)} of {len(drawn)} drawn exemplars lack controls.")
+    off = balance[balance["unbalanced"]]
+    if len(off):
+        names = ", ".join(f"{row.covariate} {row.level}".strip() for row in off.itertuples())
+        notes.append(f"Not balanced (|SMD| > 0.1): {names}.")
+    return tuple(notes)

@@ -1,0 +1,119 @@
+"""How well two sets of scores agree on an image: the criteria by which exemplars are found, by name.
+
+A criterion takes mean scores of the dense and of the pruned networks (images x classes, probabilities) and
+gives one agreement per image: 1 is full agreement, low values make an exemplar, NaN means that there is none.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.stats import rankdata
+
+Scores = np.ndarray
+"""Mean scores over seeds: images x classes, float64, 0 to 1."""
+
+TOP = 3
+"""Number of classes that the top-k criterion compares."""
+
+
+@dataclass(frozen=True)
+class Criterion:
+    """A named agreement; `undefined` says in words when an image has none."""
+
+    name: str
+    label: str
+    agreement: Callable[[Scores, Scores], np.ndarray]
+    undefined: str = ""
+
+
+def spearman(dense: Scores, pruned: Scores) -> np.ndarray:
+    """Correlate the ranks of the classes, row by row, with average ranks for ties (Spearman 1904).
+
+    Doubled ranks are whole numbers, so the sums are exact: images with the same two rankings up to a
+    permutation of the classes get the same value to the last bit, and ties are real ties.
+
+    Returns
+    -------
+    Correlation of each image, -1 to 1 (images); NaN where all scores of a row are equal.
+    """
+    a = np.rint(2 * rankdata(dense, axis=1)).astype(np.int64)
+    b = np.rint(2 * rankdata(pruned, axis=1)).astype(np.int64)
+    n = dense.shape[1]
+    cross = n * (a * b).sum(axis=1) - a.sum(axis=1) * b.sum(axis=1)
+    spread = _spread(a, n) * _spread(b, n)
+    return _divide(cross.astype(np.float64), np.sqrt(spread.astype(np.float64)))
+
+
+def pearson(dense: Scores, pruned: Scores) -> np.ndarray:
+    """Correlate the scores across the classes, row by row.
+
+    Returns
+    -------
+    Correlation of each image, -1 to 1 (images); NaN where all scores of a row are equal.
+    """
+    a = dense - dense.mean(axis=1, keepdims=True)
+    b = pruned - pruned.mean(axis=1, keepdims=True)
+    varied = (np.ptp(dense, axis=1) > 0) & (np.ptp(pruned, axis=1) > 0)
+    scale = np.where(varied, np.sqrt((a * a).sum(axis=1) * (b * b).sum(axis=1)), 0.0)
+    correlation: np.ndarray = np.clip(_divide((a * b).sum(axis=1), scale), -1.0, 1.0)
+    return correlation
+
+
+def jensen_shannon(dense: Scores, pruned: Scores) -> np.ndarray:
+    """Compute 1 minus the mean over classes of the Jensen-Shannon divergence of the two Bernoulli scores.
+
+    The divergence is in bits (Lin 1991, IEEE Trans Inf Theory 37:145), so the agreement lies in 0 to 1.
+    """
+    middle = (dense + pruned) / 2
+    divergence = _entropy(middle) - (_entropy(dense) + _entropy(pruned)) / 2
+    agreement: np.ndarray = 1.0 - np.clip(divergence, 0.0, 1.0).mean(axis=1)
+    return agreement
+
+
+def top_classes(dense: Scores, pruned: Scores) -> np.ndarray:
+    """Compute the Jaccard index of the two sets of the `TOP` highest classes; a tie goes to the earlier column."""
+    k = min(TOP, dense.shape[1])
+    shared = (_top(dense, k) & _top(pruned, k)).sum(axis=1)
+    agreement: np.ndarray = shared / (2 * k - shared)
+    return agreement
+
+
+_CONSTANT = "constant scores: all classes score the same, so there is no correlation"
+
+CRITERIA: Mapping[str, Criterion] = {
+    criterion.name: criterion
+    for criterion in (
+        Criterion("spearman", "Spearman correlation across classes", spearman, _CONSTANT),
+        Criterion("pearson", "Pearson correlation across classes", pearson, _CONSTANT),
+        Criterion("jensen-shannon", "1 - mean Jensen-Shannon divergence of the classes", jensen_shannon),
+        Criterion("top-k", f"Jaccard index of the {TOP} highest classes", top_classes),
+    )
+}
+"""The criteria by name; the published study used `spearman`."""
+
+
+def _spread(ranks: np.ndarray, n: int) -> np.ndarray:
+    spread: np.ndarray = n * (ranks * ranks).sum(axis=1) - ranks.sum(axis=1) ** 2
+    return spread
+
+
+def _divide(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
+    missing = np.full(len(numerator), np.nan)
+    quotient: np.ndarray = np.divide(numerator, denominator, out=missing, where=denominator > 0)
+    return quotient
+
+
+def _entropy(p: np.ndarray) -> np.ndarray:
+    """Compute the entropy of Bernoulli(p) in bits; 0 log 0 is 0."""
+    q = np.stack([p, 1 - p])
+    logs = np.log2(q, out=np.zeros_like(q), where=q > 0)
+    bits: np.ndarray = -(q * logs).sum(axis=0)
+    return bits
+
+
+def _top(scores: np.ndarray, k: int) -> np.ndarray:
+    order = np.argsort(-scores, axis=1, kind="stable")[:, :k]
+    chosen = np.zeros(scores.shape, dtype=bool)
+    np.put_along_axis(chosen, order, True, axis=1)
+    return chosen

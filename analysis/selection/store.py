@@ -1,0 +1,172 @@
+"""A reader of a RUN folder: images, classes, provenance, and predictions that stay on the disk until used."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from analysis import frames
+from analysis.selection.errors import SelectionError
+
+_TEXT = ("image", "view", "sex", "patient")
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished sweep: what was predicted for which images.
+
+    Attributes
+    ----------
+    folder: the RUN folder.
+    images: frames.IMAGES, then one 0/1 column per class; rows in file order.
+    classes: frames.CLASSES, rows in column order of the predictions.
+    predictions: file of each (seed, sparsity in percent), float32 images x classes.
+    provenance: what provenance.json holds.
+    predictions_sha256: digest over the names and digests of all prediction files.
+    """
+
+    folder: Path
+    images: pd.DataFrame
+    classes: pd.DataFrame
+    predictions: Mapping[tuple[int, int], Path]
+    provenance: Mapping[str, Any]
+    predictions_sha256: str
+
+    @property
+    def run_id(self) -> str:
+        """Name of the run: the hash of its frozen choices."""
+        return str(self.provenance["run_id"])
+
+    @property
+    def synthetic(self) -> bool:
+        """Whether the images are not of patients."""
+        return bool(self.provenance["synthetic"])
+
+    @property
+    def class_names(self) -> list[str]:
+        """Names of the classes in column order."""
+        return [str(name) for name in self.classes["class"]]
+
+    @property
+    def labels(self) -> np.ndarray:
+        """Labels, uint8 images x classes, 0 or 1."""
+        return self.images[self.class_names].to_numpy(dtype=np.uint8)
+
+    @property
+    def seeds(self) -> list[int]:
+        """Seeds, ascending."""
+        return sorted({seed for seed, _ in self.predictions})
+
+    @property
+    def sparsities(self) -> list[float]:
+        """Sparsities, ascending, 0 to 1."""
+        return [percent / 100 for percent in sorted({percent for _, percent in self.predictions})]
+
+    def scores(self, seed: int, sparsity: float) -> np.ndarray:
+        """Map the scores of one seed and sparsity, float32 images x classes, read-only.
+
+        Raises
+        ------
+        SelectionError: the run has no such file, or it has another shape or type.
+        """
+        path = self.predictions.get((seed, round(100 * sparsity)))
+        if path is None:
+            raise SelectionError(
+                f"{self.folder}: expected predictions of seed {seed} at sparsity {sparsity:.2f}, none came "
+                f"(sparsities: {', '.join(f'{value:.2f}' for value in self.sparsities)})"
+            )
+        try:
+            scores: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
+        except (OSError, ValueError) as error:
+            raise SelectionError(f"{path}: expected an array of numpy ({error})") from error
+        wanted = (len(self.images), len(self.classes))
+        if scores.shape != wanted or scores.dtype != np.float32:
+            raise SelectionError(f"{path}: expected float32 {wanted}, {scores.dtype} {scores.shape} came")
+        return scores
+
+    def mean_scores(self, sparsity: float) -> np.ndarray:
+        """Average the scores over seeds, float64 images x classes; one file at a time is read.
+
+        Raises
+        ------
+        SelectionError: a seed lacks this sparsity.
+        """
+        total = np.zeros((len(self.images), len(self.classes)))
+        for seed in self.seeds:
+            total += self.scores(seed, sparsity)
+        return total / len(self.seeds)
+
+
+def read_run(folder: Path) -> Run:
+    """Read a RUN folder and check every digest that its provenance names.
+
+    Raises
+    ------
+    SelectionError: a missing or damaged file, another digest, classes that differ between the files.
+    FrameError: a cell that frames.IMAGES or frames.CLASSES does not allow.
+    """
+    provenance = _provenance(folder / "provenance.json")
+    digests = _check_digests(folder, provenance)
+    classes = frames.check_table(_csv(folder / "classes.csv", ("class",)), frames.CLASSES)
+    images = frames.check_table(_csv(folder / "images.csv", _TEXT), frames.IMAGES)
+    frames.check_labels(images, classes["class"], "image", str(folder / "images.csv"))
+    predictions = {_unit(name): folder / name for name in digests if name.startswith("predictions/")}
+    if not predictions:
+        raise SelectionError(f"{folder}: expected predictions/seed-*_sparsity-*.npy, there are none")
+    together = "".join(
+        f"{digests[name]} {name}\n" for name in sorted(digests) if name.startswith("predictions/")
+    )
+    return Run(
+        folder, images, classes, predictions, provenance, hashlib.sha256(together.encode()).hexdigest()
+    )
+
+
+def _provenance(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise SelectionError(f"{path}: expected the provenance of a run ({error})") from error
+    if not isinstance(content, dict) or content.get("format") != frames.FORMAT:
+        raise SelectionError(f"{path}: expected format {frames.FORMAT}")
+    missing = [name for name in ("run_id", "synthetic", "files") if name not in content]
+    if missing:
+        raise SelectionError(f"{path}: missing: {', '.join(missing)}")
+    return content
+
+
+def _check_digests(folder: Path, provenance: Mapping[str, Any]) -> dict[str, str]:
+    digests = {str(name): str(digest) for name, digest in provenance["files"].items()}
+    for name, wanted in digests.items():
+        path = folder / name
+        if ".." in Path(name).parts or not path.is_file():
+            raise SelectionError(f"{path}: expected the file that provenance.json names, there is none")
+        with path.open("rb") as file:
+            came = hashlib.file_digest(file, "sha256").hexdigest()
+        if came != wanted:
+            raise SelectionError(f"{path}: expected SHA-256 {wanted} (provenance.json), {came} came")
+    return digests
+
+
+def _unit(name: str) -> tuple[int, int]:
+    """Read seed and sparsity, in percent, from predictions/seed-{s}_sparsity-{k:.2f}.npy."""
+    seed, _, sparsity = Path(name).stem.partition("_sparsity-")
+    try:
+        return int(seed.removeprefix("seed-")), round(100 * float(sparsity))
+    except ValueError as error:
+        raise SelectionError(f"{name}: expected predictions/seed-S_sparsity-K.npy") from error
+
+
+def _csv(path: Path, text: tuple[str, ...]) -> pd.DataFrame:
+    try:
+        frame = pd.read_csv(path, dtype=dict.fromkeys(text, str), keep_default_na=False, na_values=[""])
+    except (OSError, ValueError) as error:
+        raise SelectionError(f"{path}: expected a CSV file ({error})") from error
+    for name in text:
+        if name in frame.columns:
+            frame[name] = frame[name].fillna("").astype(object)
+    return frame
