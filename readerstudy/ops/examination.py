@@ -55,7 +55,8 @@ def _python() -> Iterator[Finding]:
 def _torch() -> Iterator[Finding]:
     """Ask in another process: this one stays without torch, as the web process does."""
     code = (
-        "import json, torch; ok = torch.cuda.is_available(); name = torch.cuda.get_device_name(0) if ok else ''; "
+        "import json, torch; ok = torch.cuda.is_available(); "
+        "name = torch.cuda.get_device_name(0) if ok else ''; "
         "print(json.dumps([torch.__version__, torch.version.cuda, ok, name]))"
     )
     done = subprocess.run(

@@ -32,7 +32,8 @@ def worker_command() -> list[str]:
     """Return the command of the sweep worker: one process, since CUDA does not survive a fork."""
     return [
         sys.executable, "-m", "celery", "--app", "readerstudy", "worker", "--queues", "sweep",
-        "--pool", "solo", "--loglevel", "WARNING", "--without-gossip", "--without-mingle", "--without-heartbeat",
+        "--pool", "solo", "--loglevel", "WARNING",
+        "--without-gossip", "--without-mingle", "--without-heartbeat",
     ]  # fmt: skip
 
 

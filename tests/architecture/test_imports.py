@@ -1,0 +1,28 @@
+"""The import rules hold, and the web process starts without torch."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def run(*command: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+def test_import_rules_hold() -> None:
+    done = run(str(Path(sys.executable).with_name("lint-imports")), "--no-cache")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_web_process_starts_without_torch() -> None:
+    code = (
+        "import tests.environment, os, sys; os.environ['DJANGO_SETTINGS_MODULE'] = 'readerstudy.settings';"
+        "import readerstudy.wsgi, readerstudy.urls, readerstudy.celery;"
+        "from django.urls import get_resolver; get_resolver().url_patterns;"
+        "print(sorted({'torch', 'torchvision', 'sklearn', 'cv2'} & set(sys.modules)))"
+    )
+    done = run(sys.executable, "-c", code)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "[]"
