@@ -1,0 +1,1 @@
+"""Management commands: thin doors to the services."""

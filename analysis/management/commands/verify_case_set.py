@@ -1,0 +1,34 @@
+"""Door to `analysis.caseset.verify_case_set`."""
+
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from analysis.caseset import CaseSetError, verify_case_set
+from analysis.frames import FrameError
+
+
+class Command(BaseCommand):
+    """Check every digest of a case set, and its key where that may be read."""
+
+    help = "Check every digest of a case set, and its key where that may be read."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Take the folder and, optionally, the key."""
+        parser.add_argument("folder", type=Path, help="the blind half")
+        parser.add_argument("--key", type=Path, help="the sealed half, for those who may see the arms")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Verify and say what was found."""
+        try:
+            found = verify_case_set(options["folder"], options["key"])
+        except (CaseSetError, FrameError) as error:
+            raise CommandError(str(error)) from error
+        key = (
+            "the key too" if found.key_checked else f"the key (SHA-256 {found.key_sha256}) was not looked at"
+        )
+        self.stdout.write(
+            f"{options['folder']}: {found.cases} cases in {found.blocks} blocks are whole; {key}"
+        )

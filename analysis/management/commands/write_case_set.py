@@ -1,0 +1,75 @@
+"""Door to `analysis.selection.handover.hand_over`: from a run to a blind folder and a sealed key."""
+
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from analysis.caseset import CaseSetError
+from analysis.frames import FrameError
+from analysis.selection import CRITERIA, Nearest, SelectionError, SelectionSpec
+from analysis.selection.choose import ESTIMANDS
+from analysis.services.handover import hand_over
+
+DEFAULTS = SelectionSpec()
+
+
+class Command(BaseCommand):
+    """Select exemplars and controls from a run and write them as a case set."""
+
+    help = "Select exemplars and controls from a run and write a blind folder and, elsewhere, a sealed key."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Take the paths and every choice of the selection."""
+        parser.add_argument("run", type=Path, help="RUN folder of a finished sweep")
+        parser.add_argument("--images", type=Path, required=True, help="folder of the images to read")
+        parser.add_argument("--out", type=Path, required=True, help="the blind folder to make")
+        parser.add_argument("--key-out", type=Path, required=True, help="the sealed key to make, elsewhere")
+        parser.add_argument("--show", nargs="*", default=[], choices=("view", "sex", "age"))
+        parser.add_argument("--block-size", type=int, default=20, help="wanted cases in a block")
+        parser.add_argument("--criterion", choices=sorted(CRITERIA), default=DEFAULTS.criterion)
+        parser.add_argument("--sparsity", type=float, default=DEFAULTS.sparsity)
+        parser.add_argument("--fraction", type=float, default=DEFAULTS.fraction)
+        parser.add_argument("--size", type=int, help="exemplars to draw (default: all)")
+        parser.add_argument("--seed", type=int, default=DEFAULTS.seed)
+        parser.add_argument("--controls", choices=sorted(ESTIMANDS), default=DEFAULTS.controls)
+        parser.add_argument("--ratio", type=int, default=DEFAULTS.ratio, help="controls per exemplar")
+        parser.add_argument("--exact", nargs="*", default=list(DEFAULTS.exact), help="columns to be equal on")
+        parser.add_argument(
+            "--nearest", nargs="*", type=_nearest, default=list(DEFAULTS.nearest),
+            help="columns to be near on: NAME, NAME=WEIGHT or NAME=WEIGHT:CALIPER",
+        )  # fmt: skip
+        parser.add_argument("--caliper", type=float, help="largest distance of a pair")
+        parser.add_argument(
+            "--same-patient-allowed", action="store_true", help="do without patients (no metadata)"
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Select, write, and say what came out; nothing that tells an arm of a case is printed."""
+        spec = SelectionSpec(
+            criterion=options["criterion"], sparsity=options["sparsity"], fraction=options["fraction"],
+            size=options["size"], seed=options["seed"], controls=options["controls"], ratio=options["ratio"],
+            exact=tuple(options["exact"]), nearest=tuple(options["nearest"]), caliper=options["caliper"],
+            distinct_patients=not options["same_patient_allowed"],
+        )  # fmt: skip
+        try:
+            selection, written = hand_over(
+                run=options["run"], spec=spec, images=options["images"], out=options["out"],
+                key_out=options["key_out"], shown=options["show"], block_size=options["block_size"],
+            )  # fmt: skip
+        except (CaseSetError, FrameError, SelectionError) as error:
+            raise CommandError(str(error)) from error
+        for line in (spec.estimand, *selection.notes):
+            self.stdout.write(line)
+        self.stdout.write(
+            f"{written.folder}: {written.cases} cases in {written.blocks} blocks\n"
+            f"{written.key}: the sealed key, SHA-256 {written.key_sha256}\n"
+            f"{written.report}: balance, exemplars left out and leak report; keep it with the key"
+        )
+
+
+def _nearest(text: str) -> Nearest:
+    name, _, rest = text.partition("=")
+    weight, _, caliper = rest.partition(":")
+    return Nearest(name, float(weight or 1), float(caliper) if caliper else None)

@@ -1,0 +1,20 @@
+"""Statistics of the reader study: pure functions over tidy frames, no database, no settings, no plotting."""
+
+from analysis.stats.errors import NotComparableError, StatsError
+from analysis.stats.intake import Checked, check, read_ratings
+from analysis.stats.results import Results
+from analysis.stats.simulate import Latent, simulate_study
+from analysis.stats.study import analyse, analyse_file
+
+__all__ = [
+    "Checked",
+    "Latent",
+    "NotComparableError",
+    "Results",
+    "StatsError",
+    "analyse",
+    "analyse_file",
+    "check",
+    "read_ratings",
+    "simulate_study",
+]

@@ -1,0 +1,99 @@
+"""Covariance over cases of the readers' own thetas: DeLong, jackknife, unbiased U."""
+
+import numpy as np
+
+from analysis.stats.grid import Floats
+from analysis.stats.ustatistic import kernel_matrix
+
+_DISJOINT = np.array([[1, 0, 0, 0], [-1, 1, 0, 0], [-1, 0, 1, 0], [1, -1, -1, 1]], dtype=float)
+
+
+def reader_thetas(pie: Floats, control: Floats) -> Floats:
+    """Return each reader's theta from the reader's own cases (readers x cases, NaN = missing)."""
+    sums = [kernel_matrix(own1, own0, "win").sum() for own1, own0 in zip(pie, control, strict=True)]
+    return np.array(sums) / _pair_counts(pie, control)
+
+
+def delong_variance(pie: Floats, control: Floats) -> float | None:
+    """Return the variance of one reader's theta (DeLong, DeLong and Clarke-Pearson 1988, Biometrics 44:837).
+
+    Parameters
+    ----------
+    pie, control: the reader's answers, NaN = missing.
+
+    Returns
+    -------
+    float, or None with fewer than two answers in an arm.
+    """
+    own1, own0 = pie[~np.isnan(pie)], control[~np.isnan(control)]
+    if min(len(own1), len(own0)) < 2:
+        return None
+    wins = kernel_matrix(own1, own0, "win")
+    return float(wins.mean(axis=1).var(ddof=1) / len(own1) + wins.mean(axis=0).var(ddof=1) / len(own0))
+
+
+def delong(pie: Floats, control: Floats) -> Floats | None:
+    """Return the readers x readers DeLong covariance, or None unless every reader answered every case."""
+    if np.isnan(pie).any() or np.isnan(control).any():
+        return None
+    wins = [kernel_matrix(own1, own0, "win") for own1, own0 in zip(pie, control, strict=True)]
+    by_pie = np.array([w.mean(axis=1) for w in wins])
+    by_control = np.array([w.mean(axis=0) for w in wins])
+    parts = np.cov(by_pie) / pie.shape[1] + np.cov(by_control) / control.shape[1]
+    return np.atleast_2d(np.asarray(parts, dtype=float))
+
+
+def jackknife(pie: Floats, control: Floats) -> Floats | None:
+    """Return the readers x readers covariance by leaving out one case at a time; any missing pattern.
+
+    It does not depend on which arm is called 1. None when leaving out a case empties an arm of a reader.
+    """
+    counts1, counts0 = (~np.isnan(pie)).sum(axis=1), (~np.isnan(control)).sum(axis=1)
+    if min(counts1.min(), counts0.min()) < 2:
+        return None
+    n_cases = pie.shape[1] + control.shape[1]
+    left_out = np.empty((pie.shape[0], n_cases))
+    for r, (own1, own0) in enumerate(zip(pie, control, strict=True)):
+        wins = kernel_matrix(own1, own0, "win")
+        present1, present0 = ~np.isnan(own1), ~np.isnan(own0)
+        total, n1, n0 = wins.sum(), counts1[r], counts0[r]
+        left_out[r, : len(own1)] = (total - wins.sum(axis=1)) / ((n1 - present1) * n0)
+        left_out[r, len(own1) :] = (total - wins.sum(axis=0)) / (n1 * (n0 - present0))
+    deviations = left_out - left_out.mean(axis=1, keepdims=True)
+    return np.asarray((n_cases - 1) / n_cases * deviations @ deviations.T, dtype=float)
+
+
+def unbiased(pie: Floats, control: Floats) -> Floats:
+    """Return the readers x readers covariance from pairwise U-statistics over the cases that two readers
+    share.
+
+    Each reader's kernel is centred on the reader's theta, so that the result does not depend on which arm is
+    called 1; with nothing missing this changes nothing. Two readers without a common case have covariance 0.
+    """
+    thetas = reader_thetas(pie, control)
+    in1, in0 = (~np.isnan(pie)).astype(float), (~np.isnan(control)).astype(float)
+    centred = np.array(
+        [
+            kernel_matrix(pie[r], control[r], "win") - thetas[r] * np.outer(in1[r], in0[r])
+            for r in range(len(thetas))
+        ]
+    )
+    rows, columns = centred.sum(axis=2), centred.sum(axis=1)
+    totals = centred.sum(axis=(1, 2))
+    flat = centred.reshape(len(thetas), -1)
+    sums = np.array([flat @ flat.T, rows @ rows.T, columns @ columns.T, np.outer(totals, totals)])
+    both1, both0 = in1 @ in1.T, in0 @ in0.T
+    n1, n0 = in1.sum(axis=1), in0.sum(axis=1)
+    pairs = np.outer(n1 * n0, n1 * n0)
+    counts = np.array([both1 * both0, both1 * np.outer(n0, n0), both0 * np.outer(n1, n1), pairs])
+    disjoint = np.tensordot(_DISJOINT, sums, axes=1)
+    weights = np.tensordot(_DISJOINT, counts, axes=1)
+    moments = np.divide(disjoint, weights, out=np.zeros_like(disjoint), where=weights > 0)
+    coefficients = weights / pairs
+    coefficients[3] -= 1.0
+    return np.asarray((coefficients * moments).sum(axis=0), dtype=float)
+
+
+def _pair_counts(pie: Floats, control: Floats) -> Floats:
+    counts = (~np.isnan(pie)).sum(axis=1) * (~np.isnan(control)).sum(axis=1)
+    return np.asarray(counts, dtype=float)

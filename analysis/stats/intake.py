@@ -1,0 +1,130 @@
+"""Reads and checks tidy ratings before anything is computed from them."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from analysis.frames import RATINGS, FrameError, check_table
+from analysis.stats.endpoints import ENDPOINTS
+from analysis.stats.errors import StatsError
+
+_TEXT = ("reader", "case", "pair", "batch", *(endpoint.status for endpoint in ENDPOINTS))
+_NUMBERS = ("arm", "presentation", "position", "agree", "quality", "difficulty", "time_s")
+
+MAY_BE_ABSENT = ("pair", "batch", "position", "time_s")
+"""Columns without which the comparisons still stand; an absent one counts as blank throughout."""
+
+
+@dataclass(frozen=True)
+class Checked:
+    """Ratings that passed `check`.
+
+    `first` holds presentation 1 only (every comparison uses it); `repeats` holds the later presentations;
+    both have text identifiers, float answers with NaN for missing, and a status column for each question.
+    """
+
+    first: pd.DataFrame
+    repeats: pd.DataFrame
+    lacking_an_arm: tuple[str, ...]
+
+
+def read_ratings(path: Path) -> pd.DataFrame:
+    """Read a ratings CSV; identifiers stay text, so that cases "1.1" and "1.10" remain two cases.
+
+    Raises
+    ------
+    StatsError: the file is absent, is not UTF-8 or is not a CSV.
+    """
+    try:
+        return pd.read_csv(path, dtype=str, keep_default_na=False, na_values=[""], encoding="utf-8-sig")
+    except FileNotFoundError as error:
+        raise StatsError(f"{path}: expected a ratings CSV, found no such file") from error
+    except (UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError, OSError) as error:
+        raise StatsError(f"{path}: expected a ratings CSV in UTF-8, {error} came") from error
+
+
+def check(ratings: pd.DataFrame, where: str = RATINGS.name) -> Checked:
+    """Check tidy ratings and split them into first readings and repeats.
+
+    Parameters
+    ----------
+    ratings: one row per reader, case and presentation, columns of `frames.RATINGS`; blank = missing.
+    where: the file named in messages.
+
+    Returns
+    -------
+    Checked: sorted by reader and case, so that the order of rows changes no result. Readers whose answers to
+    no question cover both arms are listed in `lacking_an_arm`; each comparison drops them.
+
+    Raises
+    ------
+    FrameError: a column is absent, a value is not allowed, a reading comes twice (repeats left in as first
+        readings), a status contradicts its answer.
+    StatsError: no rows; a case carries both arms or two matched sets.
+    """
+    given = ratings.reset_index(drop=True)
+    given = given.assign(**{name: np.nan for name in MAY_BE_ABSENT if name not in given.columns})
+    tidy = _typed(check_table(given, RATINGS, where))
+    if tidy.empty:
+        raise StatsError(f"{where}: expected at least one rating, the table has no rows")
+    _check_one_per_case(tidy, "arm", where)
+    _check_one_per_case(tidy, "pair", where)
+    for endpoint in ENDPOINTS:
+        tidy[endpoint.status] = _status(tidy, endpoint.name, where)
+    tidy = tidy.sort_values(["reader", "case", "presentation"], kind="stable").reset_index(drop=True)
+    is_first = tidy["presentation"] == 1
+    first = tidy[is_first].reset_index(drop=True)
+    lacking = [str(name) for name, own in first.groupby("reader") if not _covers_both_arms(own)]
+    return Checked(first, tidy[~is_first].reset_index(drop=True), tuple(lacking))
+
+
+def _typed(frame: pd.DataFrame) -> pd.DataFrame:
+    columns: dict[str, pd.Series] = {}
+    for name in _TEXT:
+        if name in frame.columns:
+            columns[name] = frame[name].map(_text).astype(object)
+    for name in _NUMBERS:
+        blank = frame[name].isna() | (frame[name].astype(str).str.strip() == "")
+        columns[name] = pd.to_numeric(frame[name].mask(blank)).astype(float)
+    return pd.DataFrame(columns)
+
+
+def _text(value: object) -> str:
+    if value is None or (isinstance(value, float) and np.isnan(value)) or value is pd.NA:
+        return ""
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))  # a column of numbers with a blank was read as float: 1.0 means the label 1
+    return str(value).strip()
+
+
+def _check_one_per_case(tidy: pd.DataFrame, column: str, where: str) -> None:
+    counts = tidy.groupby("case")[column].nunique()
+    if (counts > 1).any():
+        case = counts.index[int(np.argmax(counts.to_numpy() > 1))]
+        found = sorted({_text(value) for value in tidy.loc[tidy["case"] == case, column]})
+        raise StatsError(
+            f"{where}, case '{case}', column '{column}': expected one value for all readings of a case, "
+            f"{' and '.join(repr(value) for value in found)} came; correct the key or rename the case"
+        )
+
+
+def _status(tidy: pd.DataFrame, name: str, where: str) -> pd.Series:
+    answered = tidy[name].notna()
+    if f"{name}_status" not in tidy.columns:
+        return pd.Series(np.where(answered, "answered", "missing"), index=tidy.index, dtype=object)
+    status: pd.Series = tidy[f"{name}_status"]
+    wrong = (status == "answered") != answered
+    if wrong.any():
+        row = int(np.flatnonzero(wrong.to_numpy())[0])
+        came = "a blank" if not answered.iloc[row] else f"{tidy[name].iloc[row]:g}"
+        raise FrameError(
+            f"{where}, row {row + 1}, column '{name}': expected an answer exactly where {name}_status is "
+            f"'answered'; the status is '{status.iloc[row]}' and {came} came"
+        )
+    return status
+
+
+def _covers_both_arms(own: pd.DataFrame) -> bool:
+    return any(own.loc[own[endpoint.name].notna(), "arm"].nunique() == 2 for endpoint in ENDPOINTS)

@@ -1,0 +1,71 @@
+"""What was not answered: counts by reader, arm and question, and whether the arms differ."""
+
+import pandas as pd
+
+from analysis.frames import STATUSES
+from analysis.stats.endpoints import ENDPOINTS, Endpoint
+from analysis.stats.errors import NotComparableError
+from analysis.stats.grid import make_grid
+from analysis.stats.inference import two_sided_p
+from analysis.stats.permutation import permute_arms
+from analysis.stats.rows import Row
+from analysis.stats.ustatistic import u_statistic
+
+ASSUMPTION = "comparisons use the answered cells and assume the rest missing completely at random"
+
+
+def missing_table(first: pd.DataFrame, *, seed: int, draws: int) -> list[Row]:
+    """Count answers by reader, arm and question, then compare the share without an answer between the arms.
+
+    Parameters
+    ----------
+    first: `Checked.first`.
+    seed, draws: of the permutation test that stands in where the variance is zero.
+
+    Returns
+    -------
+    list: rows with reader, arm (1 = PIE, 0 = control), n (presented), one count per status, share_missing
+    (0..1); then per question one row for all readers with `risk_difference` (PIE minus control), its p-value
+    and a note that warns when the arms differ.
+    """
+    rows: list[Row] = []
+    for endpoint in ENDPOINTS:
+        for reader, all_own in first.groupby("reader"):
+            for arm in (1, 0):
+                own = all_own[all_own["arm"] == arm]
+                rows.append(_counts(own, endpoint) | {"reader": str(reader), "arm": arm})
+        rows.append(_counts(first, endpoint) | _difference(first, endpoint, seed, draws))
+    return rows
+
+
+def _counts(own: pd.DataFrame, endpoint: Endpoint) -> Row:
+    status = own[endpoint.status]
+    counts = {name: int((status == name).sum()) for name in STATUSES}
+    return {
+        "endpoint": endpoint.name,
+        "reader": None,
+        "arm": None,
+        "n": len(own),
+        **counts,
+        "share_missing": 1 - counts["answered"] / len(own) if len(own) else None,
+        "risk_difference": None,
+        "p": None,
+        "note": "",
+    }
+
+
+def _difference(first: pd.DataFrame, endpoint: Endpoint, seed: int, draws: int) -> Row:
+    blank = (first[endpoint.status] != "answered").astype(float)
+    if not blank.any():
+        return {"note": "no answer is missing"}
+    try:
+        grid = make_grid(first.assign(blank=blank), "blank")
+    except NotComparableError as error:
+        return {"note": str(error)}
+    u = u_statistic(grid.pie, grid.control)
+    if len(grid.readers) > 1 and u.usable:
+        p = two_sided_p(u.estimate, 0.5, u.variance, u.df)
+    else:
+        p = permute_arms(grid.answers, grid.is_pie, grid.strata, seed=seed, draws=draws).p
+    warning = f"WARNING: missingness differs between the arms; {ASSUMPTION}" if p < 0.05 else ASSUMPTION
+    return {"risk_difference": 2 * u.estimate - 1, "p": p, "note": warning}

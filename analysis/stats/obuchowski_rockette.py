@@ -1,0 +1,174 @@
+"""Sensitivity analyses built on each reader's own theta: Obuchowski-Rockette with Hillis df, fixed readers.
+
+Obuchowski and Rockette 1995 (Commun Stat Simul 24:285); Hillis 2007 (Stat Med 26:596, sec. 5.3) for the
+degrees of freedom; the single-test form of Hillis 2014 (Stat Med 33:330).
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from analysis.stats.covariance import delong, delong_variance, jackknife, reader_thetas, unbiased
+from analysis.stats.endpoints import Endpoint
+from analysis.stats.grid import Floats, Grid
+from analysis.stats.primary import NO_VARIATION, ONE_READER, blank_row, no_variation
+from analysis.stats.rows import Comparison, with_test
+from analysis.stats.ustatistic import VARIANCE_TOLERANCE
+
+COVARIANCES: Mapping[str, Callable[[Floats, Floats], Floats | None]] = {
+    "jackknife": jackknife,
+    "delong": delong,
+    "unbiased": unbiased,
+}
+THESE_READERS = "holds for these readers only, does not generalise to readers"
+
+
+@dataclass(frozen=True)
+class Components:
+    """What the Obuchowski-Rockette model estimates from thetas and their covariance over cases.
+
+    `ms_readers` is the sample variance of the thetas, `error` the mean variance, `between` the mean
+    covariance of two readers (0 by design when no case is shared; clipped at 0 only where it is used).
+    """
+
+    mean: float
+    n_readers: int
+    ms_readers: float
+    error: float
+    between: float
+
+    @property
+    def clipped(self) -> float:
+        """Covariance of two readers, not below 0."""
+        return max(self.between, 0.0)
+
+    @property
+    def variance_random(self) -> float:
+        """Variance of the mean theta over readers and cases."""
+        return (self.ms_readers + self.n_readers * self.clipped) / self.n_readers
+
+    @property
+    def df_random(self) -> float | None:
+        """Hillis' degrees of freedom; None (normal) when the thetas do not vary."""
+        if self.ms_readers <= VARIANCE_TOLERANCE:
+            return None
+        spread = self.ms_readers**2 / (self.n_readers - 1)
+        return (self.ms_readers + self.n_readers * self.clipped) ** 2 / spread
+
+    @property
+    def variance_fixed(self) -> float:
+        """Variance of the mean theta over cases, for these readers."""
+        return (self.error + (self.n_readers - 1) * self.clipped) / self.n_readers
+
+
+def components(thetas: Floats, covariance: Floats, *, shares_cases: bool) -> Components:
+    """Summarise thetas (one per reader) and their readers x readers covariance."""
+    n = len(thetas)
+    off_diagonal = covariance[~np.eye(n, dtype=bool)]
+    return Components(
+        mean=float(thetas.mean()),
+        n_readers=n,
+        ms_readers=float(thetas.var(ddof=1)) if n > 1 else 0.0,
+        error=float(np.diag(covariance).mean()),
+        between=float(off_diagonal.mean()) if shares_cases and n > 1 else 0.0,
+    )
+
+
+def compare_or(grid: Grid, endpoint: Endpoint) -> list[Comparison]:
+    """Compare the arms by Obuchowski-Rockette with three covariances, and for fixed readers."""
+    thetas = reader_thetas(grid.pie, grid.control)
+    rows = [_random(grid, endpoint, thetas, name) for name in COVARIANCES]
+    return [*rows, _fixed(grid, endpoint, thetas)]
+
+
+def compare_readers(grid: Grid, endpoint: Endpoint) -> list[Comparison]:
+    """Estimate each reader's own theta with DeLong's interval (normal, cut to 0..1)."""
+    rows = []
+    thetas = reader_thetas(grid.pie, grid.control)
+    for r, reader in enumerate(grid.readers):
+        own = (grid.pie[r], grid.control[r])
+        row = replace(
+            blank_row(grid, endpoint, "reader_delong"),
+            estimate=float(thetas[r]),
+            reader=reader,
+            readers=1,
+            pie_cases=int((~np.isnan(own[0])).sum()),
+            control_cases=int((~np.isnan(own[1])).sum()),
+        )
+        variance = delong_variance(*own)
+        if reader in grid.constant:
+            row = row.noted("gave one answer throughout: no interval")
+        elif variance is None:
+            row = row.noted("fewer than 2 answers in an arm: no interval")
+        elif variance <= VARIANCE_TOLERANCE:
+            row = row.noted("the variance is zero: no interval")
+        else:
+            row = with_test(row, variance, None, "normal")
+        rows.append(row)
+    return rows
+
+
+def _random(grid: Grid, endpoint: Endpoint, thetas: Floats, name: str) -> Comparison:
+    row = replace(blank_row(grid, endpoint, f"or_{name}"), estimate=float(thetas.mean()))
+    if no_variation(grid):
+        return row.noted(NO_VARIATION)
+    if len(thetas) == 1:
+        return row.noted(ONE_READER)
+    covariance = COVARIANCES[name](grid.pie, grid.control)
+    if covariance is None:
+        why = "every reader to answer every case" if name == "delong" else "2 answers per arm of each reader"
+        return row.noted(f"not available: needs {why}")
+    parts = components(thetas, covariance, shares_cases=grid.shares_cases)
+    row = replace(
+        row,
+        extra={
+            "ms_readers": parts.ms_readers,
+            "covariance": parts.between,
+            "variance_error": parts.error,
+            "variance_readers": parts.ms_readers - parts.error + parts.between,
+        },
+    )
+    if parts.variance_random <= VARIANCE_TOLERANCE:
+        return row.noted("the estimated variance is zero, so no t-interval exists; see permutation")
+    return with_test(row, parts.variance_random, parts.df_random, "t" if parts.df_random else "normal")
+
+
+def _fixed(grid: Grid, endpoint: Endpoint, thetas: Floats) -> Comparison:
+    row = replace(blank_row(grid, endpoint, "fixed_readers"), estimate=float(thetas.mean()))
+    row = row.noted(THESE_READERS)
+    if no_variation(grid):
+        return row.noted(NO_VARIATION)
+    covariance, name = _best_covariance(grid)
+    if covariance is None:
+        return row.noted("not available: a reader has fewer than 2 answers in an arm")
+    parts = components(thetas, covariance, shares_cases=grid.shares_cases)
+    row = replace(row, extra=_fixed_errors(grid, thetas))
+    if parts.variance_fixed <= VARIANCE_TOLERANCE:
+        return row.noted("the estimated variance is zero, so no interval exists; see permutation")
+    return with_test(row, parts.variance_fixed, None, "normal").noted(f"{name} covariance")
+
+
+def _fixed_errors(grid: Grid, thetas: Floats) -> dict[str, float | None]:
+    """Return the fixed-reader standard error by each covariance, for comparison with other software."""
+    errors: dict[str, float | None] = {}
+    for name, method in COVARIANCES.items():
+        covariance = method(grid.pie, grid.control)
+        variance = (
+            -1.0
+            if covariance is None
+            else components(thetas, covariance, shares_cases=grid.shares_cases).variance_fixed
+        )
+        errors[f"se_{name}"] = float(np.sqrt(variance)) if variance > VARIANCE_TOLERANCE else None
+    return errors
+
+
+def _best_covariance(grid: Grid) -> tuple[Floats | None, str]:
+    """Return DeLong's covariance where it exists (one reader: over the own cases), else jackknife."""
+    if len(grid.readers) == 1:
+        variance = delong_variance(grid.pie[0], grid.control[0])
+        return (None if variance is None else np.array([[variance]])), "DeLong"
+    covariance = delong(grid.pie, grid.control)
+    return (
+        (covariance, "DeLong") if covariance is not None else (jackknife(grid.pie, grid.control), "jackknife")
+    )

@@ -1,0 +1,137 @@
+"""The primary comparison of one question, with every degenerate case answered in words instead of numbers."""
+
+from dataclasses import replace
+from math import floor
+
+from analysis.stats.endpoints import Endpoint, direction
+from analysis.stats.grid import Grid
+from analysis.stats.inference import logit_interval, plain_interval, two_sided_p
+from analysis.stats.permutation import Permuted, permute_arms
+from analysis.stats.rows import Comparison, with_test
+from analysis.stats.ustatistic import UEstimate, u_statistic
+
+NO_VARIATION = "no variation: all answers are the same, so no standard error, interval or p-value exists"
+SEPARATED = "perfect separation: the variance is zero, so no t-interval exists"
+NO_VARIANCE = "the estimated variance is zero, so no t-interval exists"
+ONE_READER = "one reader: nothing can be said about other readers; see fixed_readers"
+FELL_BACK = "unbiased variance not positive: the biased (larger) variance was used"
+DISAGREE = "the logit interval and the t-test disagree about 0.5; the test decides"
+
+IMRMC_NORMAL_ABOVE = 50
+"""iMRMC takes the normal distribution above this many degrees of freedom, and whole ones below."""
+
+
+def compare_u(grid: Grid, endpoint: Endpoint, *, seed: int, draws: int) -> list[Comparison]:
+    """Compare the arms for one question: u_centred (primary), u_imrmc, difference, permutation.
+
+    Parameters
+    ----------
+    grid: the answers; at least two cases per arm.
+    endpoint: the question, for words and for the range of the scale.
+    seed, draws: of the permutation test.
+    """
+    permuted = permute_arms(grid.answers, grid.is_pie, grid.strata, seed=seed, draws=draws)
+    primary = _primary(grid, endpoint, permuted)
+    return [
+        primary,
+        _imrmc(grid, endpoint),
+        _difference(grid, endpoint, primary),
+        _permutation_row(grid, endpoint, primary, permuted),
+    ]
+
+
+def blank_row(grid: Grid, endpoint: Endpoint, method: str) -> Comparison:
+    """Start a row: names and the numbers of readers and cases."""
+    return Comparison(
+        endpoint.name,
+        method,
+        readers=len(grid.readers),
+        pie_cases=len(grid.pie_cases),
+        control_cases=len(grid.control_cases),
+    )
+
+
+def no_variation(grid: Grid) -> bool:
+    """Whether every answer of every reader is the same as the reader's other answers."""
+    return len(grid.constant) == len(grid.readers)
+
+
+def _primary(grid: Grid, endpoint: Endpoint, permuted: Permuted) -> Comparison:
+    u = u_statistic(grid.pie, grid.control)
+    row = replace(
+        blank_row(grid, endpoint, "u_centred"),
+        estimate=u.estimate,
+        cliffs_delta=2 * u.estimate - 1,
+        equal_weight_estimate=float(u.per_reader.mean()),
+    ).noted(*grid.warnings())
+    row = _tested(row, u, grid, permuted)
+    if row.p_from in ("t", "t, biased variance") and row.variance is not None:
+        low, high = logit_interval(u.estimate, row.variance, row.df)
+        row = replace(row, ci_low=low, ci_high=high)
+        if (low <= 0.5 <= high) == (row.p is not None and row.p < 0.05):
+            row = row.noted(DISAGREE)
+    return replace(row, direction=direction(endpoint, u.estimate, row.p))
+
+
+def _tested(row: Comparison, u: UEstimate, grid: Grid, permuted: Permuted | None) -> Comparison:
+    """Add the t-test where one exists, else say why not; the permutation p stands in for a zero variance."""
+    if no_variation(grid):
+        return row.noted(NO_VARIATION)
+    if len(grid.readers) == 1:
+        return row.noted(ONE_READER)
+    if u.vanishes:
+        reason = SEPARATED if row.scale == "theta" and u.estimate in (0.0, 1.0) else NO_VARIANCE
+        if permuted is None:
+            return row.noted(f"{reason}; see permutation")
+        return replace(row, p=permuted.p, p_from="permutation").noted(f"{reason}; p by permutation")
+    if u.usable:
+        return with_test(row, u.variance, u.df, "t")
+    return with_test(row, u.variance_v, u.df_v, "t, biased variance").noted(FELL_BACK)
+
+
+def _imrmc(grid: Grid, endpoint: Endpoint) -> Comparison:
+    """Return what iMRMC prints: uncentred moments, whole degrees of freedom, plain interval."""
+    u = u_statistic(grid.pie, grid.control, center=False)
+    row = replace(blank_row(grid, endpoint, "u_imrmc"), estimate=u.estimate)
+    if len(grid.readers) == 1 or no_variation(grid):
+        return row.noted(NO_VARIATION if no_variation(grid) else ONE_READER)
+    if not u.usable:
+        return row.noted("variance not positive: iMRMC gives no test")
+    row = with_test(row, u.variance, u.df, "t, whole df as iMRMC prints")
+    df_used = None if u.df > IMRMC_NORMAL_ABOVE else float(floor(u.df))
+    low, high = plain_interval(u.estimate, u.variance, df_used)
+    row = replace(row, p=two_sided_p(u.estimate, 0.5, u.variance, df_used), ci_low=low, ci_high=high)
+    return row.noted("uncentred: when unbalanced it depends on which arm is called 1; for comparison only")
+
+
+def _difference(grid: Grid, endpoint: Endpoint, primary: Comparison) -> Comparison:
+    """Return the mean PIE minus control in points, or the risk difference of a binary question."""
+    scale = float(endpoint.levels[-1] - endpoint.levels[0])
+    u = u_statistic(grid.pie, grid.control, kernel="difference", scale=scale)
+    row = replace(
+        blank_row(grid, endpoint, "difference"),
+        estimate=u.estimate,
+        scale="difference",
+        equal_weight_estimate=float(u.per_reader.mean()),
+    )
+    row = _tested(row, u, grid, None)
+    if endpoint.kind == "binary" and primary.ci_low is not None and primary.ci_high is not None:
+        row = replace(row, ci_low=2 * primary.ci_low - 1, ci_high=2 * primary.ci_high - 1)
+        row = row.noted("risk difference; interval = 2 x the limits of theta - 1")
+    if primary.p_from == "permutation" and row.p is not None:
+        row = row.noted("theta has no variance: the permutation test decides")
+    return row
+
+
+def _permutation_row(grid: Grid, endpoint: Endpoint, primary: Comparison, permuted: Permuted) -> Comparison:
+    how = "all" if permuted.exact else "random"
+    return replace(
+        blank_row(grid, endpoint, "permutation"),
+        estimate=primary.estimate,
+        p=permuted.p,
+        p_from="permutation",
+        extra={"relabellings": permuted.relabellings},
+    ).noted(
+        f"{permuted.relabellings} {how} relabellings within batches; "
+        "exact for no effect for these readers, not for new readers"
+    )

@@ -1,0 +1,84 @@
+"""One row of the comparisons table, the same columns for every method."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from analysis.stats.inference import plain_interval, two_sided_p
+
+Row = dict[str, Any]
+"""A row of a result table: column to text, whole number, number or None; never NaN."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One comparison of PIEs with controls.
+
+    `scale` says what `estimate` is: "theta" (0..1, no difference at 0.5) or "difference" (PIE minus control,
+    no difference at 0). `df` is None for a normal reference. What cannot be estimated is None, and `note`
+    says why.
+    """
+
+    endpoint: str
+    method: str
+    estimate: float | None = None
+    variance: float | None = None
+    se: float | None = None
+    df: float | None = None
+    p: float | None = None
+    ci_low: float | None = None
+    ci_high: float | None = None
+    note: str = ""
+    scale: str = "theta"
+    ci_plain_low: float | None = None
+    ci_plain_high: float | None = None
+    p_from: str | None = None
+    reader: str | None = None
+    cliffs_delta: float | None = None
+    equal_weight_estimate: float | None = None
+    readers: int | None = None
+    pie_cases: int | None = None
+    control_cases: int | None = None
+    direction: str | None = None
+    extra: Row = field(default_factory=dict)
+
+    @property
+    def null(self) -> float:
+        """Value of the estimate when the arms do not differ."""
+        return 0.5 if self.scale == "theta" else 0.0
+
+    def noted(self, *sentences: str) -> "Comparison":
+        """Return a copy with more sentences in the note."""
+        return replace(self, note="; ".join(part for part in (self.note, *sentences) if part))
+
+    def as_row(self) -> Row:
+        """Return the row as a dictionary in column order, `extra` last."""
+        row = {name: getattr(self, name) for name in self.__dataclass_fields__ if name != "extra"}
+        return {**row, **self.extra}
+
+
+def with_test(row: Comparison, variance: float, df: float | None, p_from: str) -> Comparison:
+    """Add variance, standard error, p and the plain interval (cut to 0..1 for theta) to a row."""
+    if row.estimate is None or not variance > 0:
+        raise ValueError(f"expected an estimate and a positive variance, got {row.estimate} and {variance}")
+    low, high = plain_interval(row.estimate, variance, df)
+    if row.scale == "theta":
+        low, high = max(low, 0.0), min(high, 1.0)
+    return replace(
+        row,
+        variance=variance,
+        se=math.sqrt(variance),
+        df=df,
+        p=two_sided_p(row.estimate, row.null, variance, df),
+        ci_low=low,
+        ci_high=high,
+        ci_plain_low=low,
+        ci_plain_high=high,
+        p_from=p_from,
+    )
+
+
+def as_rows(comparisons: Sequence[Comparison]) -> list[Row]:
+    """Return the comparisons as table rows."""
+    return [comparison.as_row() for comparison in comparisons]

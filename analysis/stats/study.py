@@ -1,0 +1,152 @@
+"""Analyses one reader study: from tidy ratings to every table of the report."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+
+from analysis.frames import RATINGS
+from analysis.stats.endpoints import BY_NAME, ENDPOINTS
+from analysis.stats.errors import NotComparableError
+from analysis.stats.grid import make_grid
+from analysis.stats.intake import Checked, check, read_ratings
+from analysis.stats.missingness import missing_table
+from analysis.stats.multiplicity import holm
+from analysis.stats.obuchowski_rockette import compare_or, compare_readers
+from analysis.stats.paper import paper_compatible
+from analysis.stats.permutation import DRAWS
+from analysis.stats.primary import compare_u
+from analysis.stats.results import Results, refuse_used_folder
+from analysis.stats.rows import Comparison, Row, as_rows
+
+PRIMARY = "u_centred"
+
+
+def analyse(
+    ratings: pd.DataFrame,
+    *,
+    seed: int,
+    simulated: bool = False,
+    draws: int = DRAWS,
+    where: str = RATINGS.name,
+) -> Results:
+    """Analyse a reader study.
+
+    Parameters
+    ----------
+    ratings: one row per reader, case and presentation with the columns of `frames.RATINGS`; blank = missing;
+        arm 1 = PIE, 0 = control.
+    seed: of every random step (permutation, bootstrap); the same ratings and seed give the same bytes.
+    simulated: marks everything as made by a computer.
+    draws: relabellings of a permutation test.
+    where: the file named in messages.
+
+    Raises
+    ------
+    FrameError, StatsError: the ratings are not in order (see `check`).
+    NotComparableError: no question has answers to two cases in both arms.
+    """
+    checked = check(ratings, where)
+    comparisons = _comparisons(checked, seed, draws)
+    return Results(
+        study=describe(checked, seed),
+        comparisons=as_rows(comparisons),
+        agreement=[],
+        intra_reader=[],
+        missing=missing_table(checked.first, seed=seed, draws=draws),
+        reading_time=[],
+        multiplicity=_multiplicity(comparisons),
+        paper_compatible=paper_compatible(checked.first),
+        subgroups=[],
+        simulated=simulated,
+    )
+
+
+def analyse_file(
+    path: Path,
+    out: Path,
+    *,
+    seed: int,
+    simulated: bool = False,
+    also: Callable[[Results, pd.DataFrame, Path], None] | None = None,
+) -> Results:
+    """Read a ratings CSV, analyse it and write the results folder; needs no Django.
+
+    Parameters
+    ----------
+    path: the ratings.
+    out: a new or empty folder; written whole or not at all.
+    also: gets the results, the first readings and the unfinished folder, to add figures.
+
+    Raises
+    ------
+    FrameError, StatsError: the file or the folder is not as it should be; nothing is written.
+    """
+    refuse_used_folder(out)
+    ratings = read_ratings(path)
+    results = analyse(ratings, seed=seed, simulated=simulated, where=path.name)
+    first = check(ratings, path.name).first
+    results.write(out, None if also is None else lambda folder: also(results, first, folder))
+    return results
+
+
+def describe(checked: Checked, seed: int) -> Row:
+    """Count readers, cases and readings, and name the design."""
+    first = checked.first
+    arm_of = first.groupby("case")["arm"].first()
+    readings = first.groupby("case")["reader"].nunique()
+    n_readers = int(first["reader"].nunique())
+    if (readings == n_readers).all():
+        design = "crossed: every reader was given every case"
+    elif (readings == 1).all():
+        design = "nested: no case was given to two readers"
+    else:
+        design = "partial overlap: some cases were given to several readers"
+    return {
+        "seed": seed,
+        "readers": n_readers,
+        "pie_cases": int((arm_of == 1).sum()),
+        "control_cases": int((arm_of == 0).sum()),
+        "first_readings": len(first),
+        "repeat_readings": len(checked.repeats),
+        "design": design,
+        "lacking_an_arm": list(checked.lacking_an_arm),
+        "primary_method": PRIMARY,
+        "multiplicity": "Holm over the three primary p-values; confidence intervals are not adjusted",
+    }
+
+
+def _comparisons(checked: Checked, seed: int, draws: int) -> list[Comparison]:
+    comparisons: list[Comparison] = []
+    refusals: list[NotComparableError] = []
+    for endpoint in ENDPOINTS:
+        try:
+            grid = make_grid(checked.first, endpoint.name)
+        except NotComparableError as error:
+            refusals.append(error)
+            comparisons.append(Comparison(endpoint.name, PRIMARY, note=f"not estimable: {error}"))
+            continue
+        comparisons += compare_u(grid, endpoint, seed=seed, draws=draws)
+        comparisons += compare_or(grid, endpoint)
+        comparisons += compare_readers(grid, endpoint)
+    if len(refusals) == len(ENDPOINTS):
+        raise NotComparableError("; ".join(str(error) for error in refusals))
+    return comparisons
+
+
+def _multiplicity(comparisons: list[Comparison]) -> list[Row]:
+    primary = [row for row in comparisons if row.method == PRIMARY]
+    adjusted = holm([row.p for row in primary])
+    return [
+        {
+            "endpoint": row.endpoint,
+            "title": BY_NAME[row.endpoint].title,
+            "method": "holm",
+            "endpoints": len(primary),
+            "p": row.p,
+            "p_adjusted": p_adjusted,
+            "p_from": row.p_from,
+            "note": "" if row.p is not None else "no p-value; still counted as an endpoint",
+        }
+        for row, p_adjusted in zip(primary, adjusted, strict=True)
+    ]

@@ -1,0 +1,92 @@
+"""Degenerate studies: a number where none is estimable is a bug."""
+
+import pytest
+
+from analysis.stats import NotComparableError, analyse
+from tests.stats.reference_data import QUESTIONS, load, ratings
+
+INTERVAL = ("variance", "se", "df", "ci_low", "ci_high", "ci_plain_low", "ci_plain_high")
+
+
+def fixture(name):
+    return analyse(ratings(f"G_degenerate_{name}"), seed=1)
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_all_answers_identical(question):
+    results = fixture("all_identical")
+    for method in ("u_centred", "u_imrmc", "or_jackknife", "or_delong", "or_unbiased", "fixed_readers"):
+        row = results.comparison(question, method)
+        assert row["estimate"] == 0.5
+        assert [row[name] for name in (*INTERVAL, "p")] == [None] * 8
+        assert "no variation" in row["note"]
+    assert results.comparison(question, "permutation")["p"] == 1.0
+    assert all(row["p_adjusted"] is None and row["endpoints"] == 3 for row in results.multiplicity)
+
+
+@pytest.mark.parametrize(("question", "theta"), [("agree", 0.0), ("quality", 0.0), ("difficulty", 1.0)])
+def test_perfect_separation(question, theta):
+    results = fixture("perfect_separation")
+    primary, permuted = (results.comparison(question, m) for m in ("u_centred", "permutation"))
+    assert primary["estimate"] == theta
+    assert [primary[name] for name in INTERVAL] == [None] * 7
+    assert "perfect separation" in primary["note"]
+    assert (primary["p"], primary["p_from"]) == (permuted["p"], "permutation")
+    assert 0 < permuted["p"] < 0.001
+    for method in ("u_imrmc", "or_jackknife", "or_delong", "or_unbiased", "fixed_readers"):
+        assert [results.comparison(question, method)[name] for name in (*INTERVAL, "p")] == [None] * 8
+
+
+@pytest.mark.parametrize(("question", "theta"), [("agree", 0.2), ("quality", 0.43), ("difficulty", 0.88)])
+def test_one_reader(question, theta):
+    results = fixture("one_reader")
+    for method in ("u_centred", "u_imrmc", "difference", "or_jackknife", "or_delong", "or_unbiased"):
+        row = results.comparison(question, method)
+        assert [row[name] for name in (*INTERVAL, "p")] == [None] * 8
+        assert "one reader" in row["note"]
+    fixed = results.comparison(question, "fixed_readers")
+    assert fixed["estimate"] == pytest.approx(theta)
+    assert fixed["se"] > 0
+    assert "does not generalise to readers" in fixed["note"]
+    assert "DeLong" in fixed["note"]
+
+
+@pytest.mark.parametrize(("name", "n"), [("empty_pie_arm", 0), ("one_case_per_arm", 1)])
+def test_an_arm_with_fewer_than_two_cases_is_refused(name, n):
+    with pytest.raises(NotComparableError, match=rf"expected answers to at least 2 PIE cases, got {n}"):
+        fixture(name)
+
+
+def test_a_reader_who_lacks_an_arm_is_dropped_and_listed():
+    results = fixture("reader_missing_one_arm")
+    assert results.study["lacking_an_arm"] == ["R3"]
+    wanted = load("summary")["G_degenerate_reader_missing_one_arm"]
+    for question in QUESTIONS:
+        row = results.comparison(question, "u_centred")
+        assert row["readers"] == 2
+        assert "R3" in row["note"]
+        assert row["variance"] == pytest.approx(wanted[question]["iMRMC"]["covAUC"], rel=1e-9)
+        assert results.comparison(question, "or_jackknife")["se"] is not None
+
+
+def test_a_constant_reader_is_kept_and_flagged():
+    results = fixture("one_constant_reader")
+    row = results.comparison("agree", "u_centred")
+    assert row["readers"] == 3
+    assert "R2" in row["note"]
+    own = {r["reader"]: r for r in results.comparisons if r["method"] == "reader_delong"}
+    assert own["R2"]["estimate"] == 0.5
+    assert own["R2"]["se"] is None
+
+
+def test_one_endpoint_that_cannot_be_compared_leaves_the_others_and_still_counts():
+    table = ratings("A_crossed_6x40_repeats")
+    table.loc[table["arm"] == "1", "quality"] = None
+    results = analyse(table, seed=1)
+    row = results.comparison("quality", "u_centred")
+    assert row["estimate"] is None
+    assert "at least 2 PIE cases, got 0" in row["note"]
+    agree = results.comparison("agree", "u_centred")["p"]
+    adjusted = {r["endpoint"]: r["p_adjusted"] for r in results.multiplicity}
+    assert adjusted["agree"] == pytest.approx(3 * agree)
+    assert adjusted["quality"] is None

@@ -1,0 +1,147 @@
+"""Results: one entry point, folders written whole, nothing a parser or a spreadsheet would choke on."""
+
+import csv
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from analysis.stats import StatsError, analyse, analyse_file, simulate_study
+from analysis.stats.primary import DISAGREE
+from analysis.stats.results import TABLES
+from tests.stats.reference_data import FOLDER, QUESTIONS, A, load, ratings
+
+
+def rows_of(path):
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.fixture(scope="module")
+def results():
+    return analyse(ratings(A), seed=1)
+
+
+def test_primary_p_and_logit_interval(results):
+    for question in QUESTIONS:
+        row = results.comparison(question, "u_centred")
+        wanted = load("centred_kernel")[A][question]["auc"]
+        assert row["p"] == pytest.approx(wanted["p"], rel=1e-9)
+        center = np.log(row["estimate"] / (1 - row["estimate"]))
+        low, high = (np.log(row[k] / (1 - row[k])) for k in ("ci_low", "ci_high"))
+        assert (low + high) / 2 == pytest.approx(center)
+        assert row["cliffs_delta"] == pytest.approx(2 * row["estimate"] - 1)
+        plain = load("summary")[A][question]["iMRMC"]
+        imrmc = results.comparison(question, "u_imrmc")
+        assert imrmc["p"] == pytest.approx(plain["pValueBDG"], rel=1e-9)
+        assert imrmc["ci_low"] == pytest.approx(plain["botCIBDG"], rel=1e-9)
+
+
+def test_risk_difference_takes_its_interval_from_theta(results):
+    theta, risk = (results.comparison("agree", method) for method in ("u_centred", "difference"))
+    assert risk["estimate"] == pytest.approx(2 * theta["estimate"] - 1)
+    assert risk["p"] == pytest.approx(theta["p"])
+    assert (risk["ci_low"], risk["ci_high"]) == pytest.approx(
+        (2 * theta["ci_low"] - 1, 2 * theta["ci_high"] - 1)
+    )
+
+
+def test_direction_is_in_words(results):
+    words = {q: results.comparison(q, "u_centred")["direction"] for q in QUESTIONS}
+    assert words["quality"] == "PIEs were rated lower in quality"
+    assert words["agree"] == "Readers agreed less often with the labels of PIEs"
+    assert words["difficulty"].startswith("PIEs were rated more difficult, but chance could explain it")
+
+
+def test_holm_is_over_the_three_primary_p_values(results):
+    rows = {r["endpoint"]: r for r in results.multiplicity}
+    quality = results.comparison("quality", "u_centred")["p"]
+    assert rows["quality"]["p_adjusted"] == pytest.approx(3 * quality)
+    assert rows["difficulty"]["p_adjusted"] >= rows["agree"]["p_adjusted"]
+
+
+def test_the_same_seed_gives_the_same_bytes_and_row_order_does_not_matter(results):
+    shuffled = ratings(A).sample(frac=1, random_state=1)
+    assert analyse(shuffled, seed=1).to_json() == results.to_json()
+
+
+def test_renaming_readers_changes_no_number(results):
+    renamed = ratings(A)
+    renamed["reader"] = renamed["reader"].replace({"R1": "Zoe", "R4": "Ann"})
+    again = analyse(renamed, seed=1)
+    for question in QUESTIONS:
+        for method in ("u_centred", "or_jackknife", "permutation"):
+            first, second = results.comparison(question, method), again.comparison(question, method)
+            assert second["p"] == pytest.approx(first["p"])
+
+
+def test_a_nan_in_a_table_is_an_error_not_a_file(results):
+    results.missing[0]["p"], kept = float("nan"), results.missing[0]["p"]
+    with pytest.raises(ValueError, match="JSON compliant"):
+        results.to_json()
+    results.missing[0]["p"] = kept
+
+
+def test_folder_holds_the_json_and_one_csv_per_table(tmp_path):
+    out = tmp_path / "out"
+    results = analyse_file(FOLDER / f"{A}.csv", out, seed=1)
+    assert {p.name for p in out.iterdir()} == {"results.json", *(f"{name}.csv" for name in TABLES)}
+    stored = json.loads((out / "results.json").read_text())
+    assert stored["comparisons"] == results.comparisons
+    assert {"agreement", "intra_reader", "missing", "reading_time", "multiplicity"} <= set(stored)
+    table = pd.read_csv(out / "comparisons.csv")
+    got = table[(table.endpoint == "quality") & (table.method == "u_centred")]["variance"].item()
+    assert got == results.comparison("quality", "u_centred")["variance"]
+
+
+def test_a_used_folder_is_refused_and_left_alone(tmp_path):
+    (tmp_path / "mine.txt").write_text("keep")
+    with pytest.raises(StatsError, match="expected a new or empty folder"):
+        analyse_file(FOLDER / f"{A}.csv", tmp_path, seed=1)
+    assert [p.name for p in tmp_path.iterdir()] == ["mine.txt"]
+
+
+def test_a_failure_half_way_leaves_nothing(tmp_path):
+    def fail(results, first, folder):
+        (folder / "figure.svg").write_text("half")
+        raise RuntimeError("the pen broke")
+
+    with pytest.raises(RuntimeError, match="pen"):
+        analyse_file(FOLDER / f"{A}.csv", tmp_path / "out", seed=1, also=fail)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_simulated_ratings_say_so_everywhere(tmp_path):
+    tidy = simulate_study(seed=4, readers=3, cases=12)
+    tidy.to_csv(tmp_path / "ratings.csv", index=False)
+    analyse_file(tmp_path / "ratings.csv", tmp_path / "out", seed=1, simulated=True)
+    stored = json.loads((tmp_path / "out" / "results.json").read_text())
+    assert stored["simulated"] is True
+    assert stored["warning"].startswith("SIMULATED")
+    for name in ("comparisons", "missing", "paper_compatible"):
+        rows = rows_of(tmp_path / "out" / f"{name}.csv")
+        assert {row["simulated"] for row in rows} == {"1"}
+
+
+def test_a_reader_name_that_looks_like_a_formula_is_quoted_in_csv(tmp_path):
+    tidy = simulate_study(seed=4, readers=["=1+1", "Ann", "Bob"], cases=12)
+    tidy.to_csv(tmp_path / "ratings.csv", index=False)
+    analyse_file(tmp_path / "ratings.csv", tmp_path / "out", seed=1)
+    rows = rows_of(tmp_path / "out" / "comparisons.csv")
+    assert "'=1+1" in {row["reader"] for row in rows}
+    assert "-" in {row["cliffs_delta"][:1] for row in rows}
+
+
+def test_test_and_interval_that_disagree_are_noted():
+    """Look through simulated studies for one where the logit interval and the t-test part ways."""
+    notes = []
+    for seed in range(60):
+        rows = analyse(simulate_study(seed=seed, readers=3, cases=12), seed=1, draws=1).comparisons
+        notes += [
+            (r["p"] < 0.05, r["ci_low"] <= 0.5 <= r["ci_high"], DISAGREE in r["note"])
+            for r in rows
+            if r["method"] == "u_centred" and r["ci_low"] is not None
+        ]
+    assert all(noted == (rejects == covers) for rejects, covers, noted in notes)
+    assert any(noted for _, _, noted in notes)
