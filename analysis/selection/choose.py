@@ -107,7 +107,7 @@ def select(run: Run, spec: SelectionSpec) -> Selection:
 
 
 def select_from(table: pd.DataFrame, found: Exemplars, spec: SelectionSpec) -> Selection:
-    """Draw and match from a covariate table (image, covariates, score, exemplar) of the images with a score."""
+    """Draw and match from a table of the images with a score: image, covariates, score, exemplar."""
     if spec.controls not in ESTIMANDS:
         raise SelectionError(f"expected controls of {', '.join(ESTIMANDS)}; {spec.controls!r} came")
     if spec.distinct_patients:
@@ -127,9 +127,8 @@ def select_from(table: pd.DataFrame, found: Exemplars, spec: SelectionSpec) -> S
     columns += ["n_findings", "class_group", LOG_FREQUENCY]
     balance = balance_table(drawn, pool, chosen[1], chosen[0], columns)
     left_out = pd.concat([sample.passed_over, unmatched], ignore_index=True)
-    return Selection(
-        spec, rows, found, left_out, balance, len(pool), _notes(found, balance, unmatched, drawn)
-    )
+    notes = _notes(found, balance, unmatched, drawn)
+    return Selection(spec, rows, found, left_out, balance, len(pool), notes)
 
 
 def _patients(frame: pd.DataFrame, spec: SelectionSpec) -> list[str] | None:
@@ -137,7 +136,7 @@ def _patients(frame: pd.DataFrame, spec: SelectionSpec) -> list[str] | None:
 
 
 Sets = dict[str, tuple[int, int]]
-"""Arm and number of the matched set of each chosen image; an image that is not matched is a set of its own."""
+"""Arm and number of the matched set of each chosen image; one that is not matched is its own set."""
 
 
 def _controls(drawn: pd.DataFrame, pool: pd.DataFrame, spec: SelectionSpec) -> tuple[Sets, pd.DataFrame]:
@@ -145,7 +144,9 @@ def _controls(drawn: pd.DataFrame, pool: pd.DataFrame, spec: SelectionSpec) -> t
     if spec.controls == "random":
         wanted, patients = spec.ratio * len(drawn), _patients(pool, spec)
         taken = _patients(drawn, spec) or []
-        sample = draw_sample(list(pool["image"]), wanted, seed=spec.seed, patients=patients, taken=taken)
+        sample = draw_sample(
+            list(pool["image"]), wanted, seed=spec.seed, stream=1, patients=patients, taken=taken
+        )
         images = [(image, 1) for image in drawn["image"]] + [(image, 0) for image in sample.images]
         sets = {str(image): (arm, number) for number, (image, arm) in enumerate(images)}
         return sets, sample.passed_over.iloc[:0]
@@ -156,7 +157,7 @@ def _controls(drawn: pd.DataFrame, pool: pd.DataFrame, spec: SelectionSpec) -> t
     numbers = {image: number for number, image in enumerate(dict.fromkeys(matching.pairs["exemplar"]))}
     if not numbers:
         raise SelectionError(
-            "expected at least one matched exemplar, none was matched: fewer keys or a wider caliper may help; "
+            "expected at least one matched exemplar, none came: fewer keys or a wider caliper may help; "
             f"first reason: {matching.unmatched['reason'].iloc[0]}"
         )
     exemplars: Sets = {image: (1, number) for image, number in numbers.items()}

@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import rankdata
+
+from analysis.metrics.ranks import spearman_rows
 
 Scores = np.ndarray
 """Mean scores over seeds: images x classes, float64, 0 to 1."""
@@ -30,19 +31,14 @@ class Criterion:
 def spearman(dense: Scores, pruned: Scores) -> np.ndarray:
     """Correlate the ranks of the classes, row by row, with average ranks for ties (Spearman 1904).
 
-    Doubled ranks are whole numbers, so the sums are exact: images with the same two rankings up to a
-    permutation of the classes get the same value to the last bit, and ties are real ties.
+    The sums are exact, so images whose rankings agree alike get the same value to the last bit, and ties at
+    the cut are real ties.
 
     Returns
     -------
     Correlation of each image, -1 to 1 (images); NaN where all scores of a row are equal.
     """
-    a = np.rint(2 * rankdata(dense, axis=1)).astype(np.int64)
-    b = np.rint(2 * rankdata(pruned, axis=1)).astype(np.int64)
-    n = dense.shape[1]
-    cross = n * (a * b).sum(axis=1) - a.sum(axis=1) * b.sum(axis=1)
-    spread = _spread(a, n) * _spread(b, n)
-    return _divide(cross.astype(np.float64), np.sqrt(spread.astype(np.float64)))
+    return spearman_rows(dense, pruned).rho
 
 
 def pearson(dense: Scores, pruned: Scores) -> np.ndarray:
@@ -72,7 +68,7 @@ def jensen_shannon(dense: Scores, pruned: Scores) -> np.ndarray:
 
 
 def top_classes(dense: Scores, pruned: Scores) -> np.ndarray:
-    """Compute the Jaccard index of the two sets of the `TOP` highest classes; a tie goes to the earlier column."""
+    """Compute the Jaccard index of the sets of `TOP` highest classes; a tie goes to the earlier column."""
     k = min(TOP, dense.shape[1])
     shared = (_top(dense, k) & _top(pruned, k)).sum(axis=1)
     agreement: np.ndarray = shared / (2 * k - shared)
@@ -91,11 +87,6 @@ CRITERIA: Mapping[str, Criterion] = {
     )
 }
 """The criteria by name; the published study used `spearman`."""
-
-
-def _spread(ranks: np.ndarray, n: int) -> np.ndarray:
-    spread: np.ndarray = n * (ranks * ranks).sum(axis=1) - ranks.sum(axis=1) ** 2
-    return spread
 
 
 def _divide(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:

@@ -18,8 +18,8 @@ from analysis.selection.errors import SelectionError
 class Nearest:
     """A covariate to be near on: numbers by |difference| / SD, categories by 1 if different.
 
-    `weight` multiplies it in the distance; `caliper` is the largest difference allowed, in the covariate's own
-    unit (for a category 0 demands equality).
+    `weight` multiplies it in the distance; `caliper` is the largest difference allowed, in the covariate's
+    own unit (for a category, 0 demands equality).
     """
 
     column: str
@@ -52,8 +52,8 @@ def match(
     scaled by their SD over exemplars and pool together. With distinct patients no control is of an exemplar's
     patient and no two controls are of one patient. Each patient can serve one exemplar only, so an assignment
     of exemplars to patients, with each patient's nearest eligible image, is optimal over images too. With a
-    ratio above 1, first controls come before second ones. Equal distances are decided by the seed, never by the
-    order of the images. An image that is blank in a key that is used cannot be matched.
+    ratio above 1, first controls come before second ones. Equal distances are decided by the seed, never by
+    the order of the images. An image that is blank in a key that is used cannot be matched.
 
     Parameters
     ----------
@@ -108,7 +108,7 @@ class _Problem:
         eligible = in_pool & ~blank.to_numpy()
         if distinct:
             eligible &= ~both["patient"].isin(both.loc[~in_pool, "patient"]).to_numpy()
-        places = np.random.default_rng(seed).permutation(np.flatnonzero(eligible))
+        places = np.random.default_rng([seed, 2]).permutation(np.flatnonzero(eligible))
         owners = both["patient"].to_numpy(dtype=object)[places] if distinct else places
         self.owner, _ = pd.factorize(owners)
         self.pool = both.iloc[places].reset_index(drop=True)

@@ -22,6 +22,7 @@ def draw_sample(
     size: int | None,
     *,
     seed: int,
+    stream: int = 0,
     patients: Sequence[str] | None = None,
     taken: Iterable[str] = (),
 ) -> Sample:
@@ -35,6 +36,7 @@ def draw_sample(
     images: unique names.
     size: how many; None takes all that may be taken.
     seed: any whole number from 0.
+    stream: keeps draws of one seed apart.
     patients: patient of each image; None does without them.
     taken: patients that may not be drawn.
 
@@ -42,7 +44,7 @@ def draw_sample(
     ------
     SelectionError: fewer may be drawn than wanted.
     """
-    order = np.random.default_rng(seed).permutation(len(images))
+    order = np.random.default_rng([seed, stream]).permutation(len(images))
     rank = np.argsort(np.asarray(images, dtype=str), kind="stable")
     used = set(taken)
     drawn: list[str] = []
