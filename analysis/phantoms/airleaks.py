@@ -1,0 +1,153 @@
+"""Findings of air where it should not be, or too much of it."""
+
+import dataclasses
+
+import numpy as np
+
+from analysis.phantoms.anatomy import Anatomy
+from analysis.phantoms.canvas import Field, step
+from analysis.phantoms.mediastinum import HEART_ANGLES, HEART_RADII, borders
+from analysis.phantoms.opacities import Paint, Shape, pick_side
+from analysis.phantoms.scene import Scene
+
+
+def pneumothorax(scene: Scene, strength: float, rng: np.random.Generator) -> None:
+    """Let air between lung and chest wall: a dark rim without vessels, widest at the apex, inside a thin line."""
+    side = pick_side(rng)
+    a, cage = scene.anatomy, scene.cage
+    size = rng.uniform(0.75, 1.25)
+    on_side = (scene.soft.x * side > 0).astype(np.float32)
+    gap = _gap(scene.soft.y, a, size)
+    top = a.apex + 26 * size
+    edge_x = cage.lateral - gap
+    distance = np.maximum(
+        cage.across - edge_x, np.float32(top) - scene.soft.y - 0.004 * (cage.across - 55) ** 2
+    )
+    outside = step(distance, 0.6) * on_side
+    scene.density *= 1 - (0.55 + 0.45 * strength) * outside
+    scene.air *= 1 + 0.18 * strength * outside
+    scene.vessel_gain *= 1 - outside
+    scene.opacify(0.20 * strength * on_side * (1 - outside))
+    rows = np.linspace(a.apex + 22 * size, (a.dome_right if side < 0 else a.dome_left) + 4, 40)
+    at = np.interp(rows, scene.soft.y[:, 0], edge_x[:, 0])
+    arch = [(side * x, float(top - 0.004 * (x - 55) ** 2)) for x in np.linspace(30, float(at[0]), 8)]
+    scene.line(np.array([*arch, *zip(side * at, rows, strict=True)]), 0.9, 0.55 * strength)
+
+
+def _gap(y: Field, anatomy: Anatomy, size: float) -> Field:
+    fall = np.clip((y - np.float32(anatomy.apex)) / 150, 0, 1.4)
+    return np.asarray(size * (6 + 30 * np.exp(-((fall * 1.5) ** 2))), np.float32)
+
+
+def _overinflate(anatomy: Anatomy, strength: float, rng: np.random.Generator) -> Anatomy:
+    down = 26 * strength
+    return dataclasses.replace(
+        anatomy,
+        dome_right=anatomy.dome_right + down,
+        dome_left=anatomy.dome_left + down * 0.9,
+        dome_curve=anatomy.dome_curve * (1 - 0.62 * strength),
+        chest=anatomy.chest * (1 + 0.04 * strength),
+        heart=anatomy.heart * (1 - 0.13 * strength),
+        heart_y=anatomy.heart_y + 0.6 * down,
+        rib_spacing=anatomy.rib_spacing * (1 + 0.04 * strength),
+        rib_drop=anatomy.rib_drop * (1 - 0.15 * strength),
+        lung_density=anatomy.lung_density * (1 - 0.52 * strength),
+        vessel_gain=anatomy.vessel_gain * (1 - 0.35 * strength),
+    )
+
+
+def emphysema(scene: Scene, strength: float, rng: np.random.Generator) -> None:
+    """Add bullae: thin-walled dark bubbles in the upper zones."""
+    for _ in range(int(rng.integers(2, 6))):
+        side = pick_side(rng)
+        x = side * rng.uniform(50, 0.8 * scene.anatomy.chest)
+        y = scene.anatomy.apex + rng.uniform(28, 90)
+        r = rng.uniform(9, 20)
+        g = scene.soft
+        inside = step(r - np.hypot(g.x - np.float32(x), g.y - np.float32(y)), 1.0)
+        scene.density *= 1 - 0.6 * strength * inside
+        scene.vessel_gain *= 1 - 0.9 * strength * inside
+        t = np.linspace(rng.uniform(0, 6), rng.uniform(8, 11), 24)
+        scene.line(np.stack([x + r * np.cos(t), y + r * np.sin(t)], 1), 0.6, 0.2 * strength)
+
+
+def subcutaneous_emphysema(scene: Scene, strength: float, rng: np.random.Generator) -> None:
+    """Add dark streaks in the soft tissue of chest wall and neck, fanning out along the pectoral muscles."""
+    a = scene.anatomy
+    both = rng.random() < 0.5
+    main = pick_side(rng)
+    for side in (-1, 1) if both else (main,):
+        for _ in range(46):
+            y = rng.uniform(a.apex + 60, 292)
+            wall = float(np.interp(y, scene.soft.y[:, 0], scene.cage.lateral[:, 0]))
+            x = wall + 5 + rng.random() * max(10.0, a.torso - wall - 9)
+            length = rng.uniform(12, 36)
+            path = np.array([(side * (x + rng.normal(0, 2)), y - length / 2), (side * (x + rng.normal(0, 1.5)), y),
+                             (side * (x + rng.normal(0, 2)), y + length / 2)])  # fmt: skip
+            scene.line(path, rng.uniform(1.2, 3.6), -rng.uniform(0.7, 1.5) * strength)
+        for _ in range(26):
+            t = rng.uniform(-0.5, 0.75)
+            x0, y0 = rng.uniform(148, 176), a.clavicle_y + rng.uniform(4, 44)
+            length = rng.uniform(40, 95)
+            end = (x0 - length * np.cos(t), y0 + length * np.sin(t))
+            middle = ((x0 + end[0]) / 2, (y0 + end[1]) / 2 + rng.normal(0, 3))
+            path = np.array([(side * x0, y0), (side * middle[0], middle[1]), (side * end[0], end[1])])
+            scene.line(path, rng.uniform(0.9, 2.4), -rng.uniform(0.45, 0.95) * strength)
+        for _ in range(16):
+            x, y = rng.uniform(22, 60), rng.uniform(2, a.clavicle_y - 22)
+            path = np.array(
+                [(side * x, y), (side * (x + 6), y + 14), (side * (x + rng.uniform(8, 30)), y + 28)]
+            )
+            scene.line(path, rng.uniform(1.0, 3.0), -rng.uniform(0.6, 1.1) * strength)
+
+
+def pneumoperitoneum(scene: Scene, strength: float, rng: np.random.Generator) -> None:
+    """Let air collect under the domes: a dark crescent below a thin bright line."""
+    sides = (-1, 1) if rng.random() < 0.5 else (-1,)
+    thick = rng.uniform(9, 19)
+    cage, g = scene.cage, scene.soft
+    for side in sides:
+        centre = -60.0 if side < 0 else 64.0
+        depth = thick * np.clip(1 - ((g.x - np.float32(centre)) / np.float32(60)) ** 2, 0, 1)
+        under = cage.below - 2.4
+        crescent = step(under, 0.6) * step(depth - under, 0.7) * (depth > 0.8)
+        scene.gas += (9.5 * strength * crescent).astype(np.float32)
+        x = np.linspace(centre - 62, centre + 62, 60)
+        y = np.interp(x, g.x[0], cage.dome[0]) + 1.1
+        scene.line(np.stack([x, y], 1), 2.0, 0.9 * strength)
+
+
+def pneumomediastinum(scene: Scene, strength: float, rng: np.random.Generator) -> None:
+    """Outline heart and great vessels by dark bands with a bright pleural line; add streaks up to the neck."""
+    a, g = scene.anatomy, scene.soft
+    rows = np.linspace(a.apex + 24, a.apex + 116, 40)
+    right, left = borders(a, np.asarray(rows, np.float32)[:, None])
+    offset = 2.5 + 3.0 * np.sin(np.linspace(0, np.pi, 40))
+    for side, border in ((-1, right[:, 0]), (1, left[:, 0])):
+        band = border + side * (offset - 1.5)
+        scene.line(np.stack([band, rows], 1), 4.2, -1.5 * strength)
+        scene.line(np.stack([border + side * (offset + 1.6), rows], 1), 0.9, 0.7 * strength)
+    t = np.linspace(-1.0, 0.75, 40)
+    radius = np.interp(t % (2 * np.pi), HEART_ANGLES, HEART_RADII, period=2 * np.pi) * a.heart
+    for extra, width, cm in ((1.0, 4.6, -1.5), (4.2, 0.9, 0.75)):
+        x, y = a.heart_x + (radius + extra) * np.cos(t), a.heart_y + (radius + extra) * np.sin(t)
+        scene.line(np.stack([x, y], 1), width, cm * strength)
+    for _ in range(14):
+        x, y = rng.uniform(-34, 34), rng.uniform(0, a.apex + 40)
+        length = rng.uniform(16, 40)
+        path = np.array([(x, y), (x + rng.normal(0, 3), y + length / 2), (x + rng.normal(0, 4), y + length)])
+        scene.line(path, rng.uniform(1.4, 3.4), -rng.uniform(0.8, 1.4) * strength)
+    centre_line = np.stack(
+        [np.linspace(-40, 50, 20), np.interp(np.linspace(-40, 50, 20), g.x[0], scene.cage.dome[0])], 1
+    )
+    scene.line(centre_line, 2.0, -0.9 * strength)  # the diaphragm seen right across
+
+
+SHAPES: dict[str, Shape] = {"Emphysema": _overinflate}
+PAINTS: dict[str, Paint] = {
+    "Pneumothorax": pneumothorax,
+    "Emphysema": emphysema,
+    "Subcutaneous Emphysema": subcutaneous_emphysema,
+    "Pneumoperitoneum": pneumoperitoneum,
+    "Pneumomediastinum": pneumomediastinum,
+}

@@ -1,0 +1,225 @@
+"""Write a phantom data set to disk in the layout of NIH-CXR-LT, by several processes, so that it can be resumed."""
+
+import csv
+import hashlib
+import io
+import json
+import multiprocessing
+import os
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from analysis.frames import FORMAT, NIH_CLASSES
+from analysis.phantoms.catalogue import Catalogue, PhantomImage, catalogue
+from analysis.phantoms.dicom import write_dicom
+from analysis.phantoms.drawing import render
+from analysis.phantoms.spec import DRAWING, FULL_COLUMNS, FULL_ROWS, SPLITS, PhantomError, PhantomSpec
+
+FORMATS = ("png", "dicom")
+BATCH = 4
+"""Images handed to a process at a time."""
+
+Progress = Callable[[int, int], None]
+"""Called with images done and images in all."""
+
+METADATA = (
+    "Image Index", "Finding Labels", "Follow-up #", "Patient ID", "Patient Age", "Patient Gender",
+    "View Position", "OriginalImage[Width", "Height]", "OriginalImagePixelSpacing[x", "y]",
+)  # fmt: skip
+"""Header of NIH's Data_Entry_2017 CSV, its two split column names included."""
+
+TRUTH = ("image", "flipped_labels", "label_noise", "low_quality", "quality_fault", "difficult")
+
+
+def write_data_set(
+    spec: PhantomSpec,
+    out: Path,
+    truth_out: Path,
+    formats: Sequence[str] = ("png",),
+    progress: Progress | None = None,
+    workers: int | None = None,
+) -> None:
+    """Write images, label files, metadata and provenance to folder `out`, the sealed truth to file `truth_out`.
+
+    `formats`: "png" (8-bit, spec.rows x spec.columns) and "dicom" (same size). A set that was begun is
+    continued; files that are there are kept. `workers`: processes, by default one per core; the bytes do not
+    depend on it. Raises PhantomError if `out` holds another set or other files, or if `truth_out` lies in it.
+    """
+    out, truth_out = Path(out), Path(truth_out)
+    _check_formats(formats)
+    if truth_out.resolve().is_relative_to(out.resolve()):
+        raise PhantomError(f"the truth is sealed: expected a path outside {out}, got {truth_out}")
+    images = catalogue(spec)
+    marker = _begin(spec, out)
+    for name in SPLITS:
+        path = out / "labels" / f"miccai2023_nih-cxr-lt_labels_{name}.csv"
+        _write(path, label_csv(images.split(name)))
+    _write(out / "metadata.csv", metadata_csv(images))
+    _write(truth_out, truth_csv(images))
+    os.chmod(truth_out, 0o600)
+    _write_images(spec, images, out, formats, progress, workers)
+    _write(out / "provenance.json", _provenance(spec, images, out, formats))
+    marker.unlink(missing_ok=True)
+
+
+def label_csv(images: Sequence[PhantomImage]) -> bytes:
+    """Return a label file: id, the 20 classes in order as 0/1, subj_id."""
+    rows = [[image.name, *image.labels, image.patient] for image in images]
+    return _csv(["id", *NIH_CLASSES, "subj_id"], rows)
+
+
+def metadata_csv(images: Catalogue) -> bytes:
+    """Return the metadata file in the column layout of NIH's Data_Entry_2017."""
+    rows, columns = FULL_ROWS, FULL_COLUMNS
+    return _csv(
+        METADATA,
+        [
+            [i.name, "|".join(i.label_names), i.follow_up, i.patient, i.age, i.sex, i.view, columns, rows,
+             i.spacing, i.spacing]
+            for i in images
+        ],
+    )  # fmt: skip
+
+
+def truth_csv(images: Catalogue) -> bytes:
+    """Return the sealed truth: which faults were planted in which image."""
+    return _csv(
+        TRUTH,
+        [
+            [i.name, "; ".join(i.planted.flipped), int(bool(i.planted.flipped)), int(bool(i.planted.quality)),
+             i.planted.quality, int(i.planted.difficult)]
+            for i in images
+        ],
+    )  # fmt: skip
+
+
+def _csv(header: Sequence[str], rows: Sequence[Sequence[object]]) -> bytes:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(header)
+    writer.writerows(rows)
+    return text.getvalue().encode()
+
+
+def _check_formats(formats: Sequence[str]) -> None:
+    unknown = [name for name in formats if name not in FORMATS]
+    if unknown or not formats:
+        raise PhantomError(f"formats: expected one or more of {', '.join(FORMATS)}, got {list(formats)!r}")
+
+
+def _begin(spec: PhantomSpec, out: Path) -> Path:
+    """Refuse a folder that holds something else; leave a marker that says which set is being written."""
+    marker, done = out / "unfinished.json", out / "provenance.json"
+    for path in (done, marker):
+        if path.exists():
+            found = json.loads(path.read_text()).get("spec_sha256")
+            if found != spec.digest:
+                raise PhantomError(
+                    f"{path}: expected the set {spec.digest[:12]}, found {str(found)[:12]}; choose another folder"
+                )
+            return marker
+    if out.exists() and any(out.iterdir()):
+        raise PhantomError(f"{out}: expected an empty folder or a phantom set begun there, found other files")
+    _write(marker, json.dumps({"format": FORMAT, "spec_sha256": spec.digest}).encode())
+    return marker
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Write through a temporary name, so that a file is whole or absent."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    with open(temporary, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(temporary, path)
+
+
+Job = tuple[PhantomSpec, PhantomImage, Path, tuple[str, ...]]
+
+
+def _write_images(
+    spec: PhantomSpec,
+    images: Catalogue,
+    out: Path,
+    formats: Sequence[str],
+    progress: Progress | None,
+    workers: int | None,
+) -> None:
+    for folder in ("images", "dicom"):
+        if folder == "images" and "png" in formats or folder == "dicom" and "dicom" in formats:
+            (out / folder).mkdir(parents=True, exist_ok=True)
+    jobs = [(spec, image, out, tuple(formats)) for image in images]
+    todo = [job for job in jobs if any(not path.exists() for path in _targets(job))]
+    done = len(jobs) - len(todo)
+    for _ in _run(todo, workers if workers is not None else os.cpu_count() or 1):
+        done += 1
+        if progress is not None:
+            progress(done, len(jobs))
+
+
+def _run(jobs: list[Job], workers: int) -> Iterator[None]:
+    if workers <= 1 or len(jobs) < 2 * BATCH:
+        yield from map(_job, jobs)
+        return
+    # spawn: threads of the caller (a web worker, a progress bar) must not be forked.
+    with multiprocessing.get_context("spawn").Pool(min(workers, len(jobs)), _one_thread) as pool:
+        yield from pool.imap_unordered(_job, jobs, BATCH)
+
+
+def _one_thread() -> None:
+    cv2.setNumThreads(1)
+
+
+def _targets(job: Job) -> list[Path]:
+    _, image, out, formats = job
+    places = {"png": out / "images" / image.name, "dicom": out / "dicom" / f"{Path(image.name).stem}.dcm"}
+    return [places[name] for name in formats]
+
+
+def _job(job: Job) -> None:
+    spec, image, _, formats = job
+    missing = {name: path for name, path in zip(formats, _targets(job), strict=True) if not path.exists()}
+    pixels = render(spec, image, spec.rows, spec.columns)
+    if "png" in missing:
+        write_png(pixels, missing["png"])
+    if "dicom" in missing:
+        write_dicom(spec, image, missing["dicom"], spec.rows, spec.columns)
+
+
+def write_png(pixels: NDArray[np.uint16], path: Path) -> None:
+    """Write the upper 8 bits of rendered pixels (uint16) as a grey PNG."""
+    done, encoded = cv2.imencode(".png", (pixels >> 8).astype(np.uint8), [cv2.IMWRITE_PNG_COMPRESSION, 4])
+    if not done:
+        raise PhantomError(f"{path}: the PNG could not be encoded")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary.write_bytes(encoded.tobytes())
+    os.replace(temporary, path)
+
+
+def _provenance(spec: PhantomSpec, images: Catalogue, out: Path, formats: Sequence[str]) -> bytes:
+    positives = {
+        split: {name: sum(i.labels[k] for i in images.split(split)) for k, name in enumerate(NIH_CLASSES)}
+        for split in SPLITS
+    }
+    totals = [sum(positives[split][name] for split in SPLITS) for name in NIH_CLASSES]
+    labels = sorted((out / "labels").glob("*.csv"))
+    content = {
+        "format": FORMAT,
+        "synthetic": True,
+        "notice": "Drawn by a program. No picture shows, or comes from, a person.",
+        "seed": spec.seed,
+        "drawing": DRAWING,
+        "spec": spec.as_dict(),
+        "spec_sha256": spec.digest,
+        "formats": sorted(formats),
+        "images": len(images),
+        "positives": positives,
+        "class_ratio": round(max(totals) / max(1, min(totals)), 2),
+        "label_files_sha256": {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in labels},
+    }
+    return (json.dumps(content, indent=1, sort_keys=True) + "\n").encode()

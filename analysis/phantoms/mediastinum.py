@@ -1,0 +1,93 @@
+"""Heart, great vessels, trachea: how much of the chest's depth they fill at each point."""
+
+import numpy as np
+
+from analysis.phantoms.anatomy import Anatomy
+from analysis.phantoms.canvas import Field, Grid, Points, curve, spline, step
+
+HEART_ANGLES = np.deg2rad([0, 28, 60, 90, 135, 180, 215, 245, 270, 300, 325, 345])
+HEART_RADII = np.array([64.0, 79.0, 68.0, 56.0, 54.0, 50.0, 52.0, 60.0, 60.0, 46.0, 45.0, 53.0])
+"""Radius of the heart's silhouette in mm; 0 points to the patient's left, angles turn downwards."""
+
+HEART_FLOOR_MM = 36.0
+"""Below this depth under its centre the heart lies on the diaphragm and shows no lower border."""
+
+
+def heart_fill(grid: Grid, anatomy: Anatomy) -> Field:
+    """Return the share (0 to 0.75) of the chest's depth that the heart fills."""
+    dx, dy = grid.x - np.float32(anatomy.heart_x), grid.y - np.float32(anatomy.heart_y)
+    dy = np.minimum(dy, np.float32(HEART_FLOOR_MM * anatomy.heart))
+    angle = np.arctan2(dy, dx)
+    table = np.linspace(-np.pi, np.pi, 361)
+    grow = anatomy.heart
+    stretch = 1 + (grow - 1) * (0.35 + 0.65 * np.abs(np.cos(table)))
+    radii = np.interp(table, HEART_ANGLES, HEART_RADII, period=2 * np.pi)
+    smooth = np.convolve(np.concatenate([radii[-31:-1], radii, radii[1:31]]), np.hanning(31) / 15.0, "same")[
+        30:-30
+    ]
+    outline = np.interp(angle, table, smooth * stretch).astype(np.float32)
+    r2 = (dx * dx + dy * dy) / (outline * outline)
+    edge = np.sqrt(np.clip(1 - r2, 0, 1))
+    return np.asarray(0.74 * edge ** np.float32(0.72), np.float32)
+
+
+def borders(anatomy: Anatomy, y: Field) -> tuple[Field, Field]:
+    """Return the right and left borders (mm) of the upper mediastinum at each row."""
+    m, knob = anatomy.mediastinum, anatomy.knob
+    top = anatomy.apex - 49
+    right = curve(
+        (-30, -27, -25, -27, -30, -31, -27, -25), (0, 60, 85, 110, 140, 165, 190, 260), y - np.float32(top)
+    )
+    left = curve(
+        (30, 26, 25, 23, 24, 29, 36, 30, 24), (0, 60, 85, 96, 140, 152, 165, 200, 260), y - np.float32(top)
+    )
+    return right * np.float32(m), np.maximum(left * np.float32(m), _knob(anatomy, y, knob))
+
+
+def knob_centre(anatomy: Anatomy) -> tuple[float, float]:
+    """Return the centre of the aortic knob in mm."""
+    return 19.0 * anatomy.mediastinum, anatomy.apex + 68.0
+
+
+def _knob(anatomy: Anatomy, y: Field, radius: float) -> Field:
+    x, centre = knob_centre(anatomy)
+    d = (y - np.float32(centre)) / np.float32(radius * 1.15)
+    return np.asarray(x + radius * np.sqrt(np.clip(1 - d * d, 0, 1)) - 1e3 * (np.abs(d) >= 1), np.float32)
+
+
+def vessels_fill(grid: Grid, anatomy: Anatomy) -> Field:
+    """Return the share of the depth filled by the upper mediastinum, with the edge of the descending aorta."""
+    right, left = borders(anatomy, grid.y)
+    t = np.clip((grid.x - right) / np.maximum(left - right, 1) * 2 - 1, -1, 1)
+    fade = curve((0.9, 0.8, 0.62, 0.58, 0.50, 0.30, 0.25), (0, 50, 90, 120, 160, 210, 260), grid.y)
+    column = fade * np.sqrt(1 - np.abs(t) ** 5)
+    return np.asarray(1 - (1 - column) * (1 - 0.30 * _descending(grid, anatomy)), np.float32)
+
+
+def descending_edge(anatomy: Anatomy, y: Field) -> Field:
+    """Return x (mm) of the left edge of the descending aorta at each row."""
+    x, centre = knob_centre(anatomy)
+    t = np.clip((y - np.float32(centre)) / np.float32(150), 0, 1)
+    bow = np.float32(anatomy.tortuosity) * np.sin(np.pi * np.minimum(t * 1.15, 1)) ** 2
+    return np.asarray(x + anatomy.knob * 0.86 - 12 * t + bow, np.float32)
+
+
+def _descending(grid: Grid, anatomy: Anatomy) -> Field:
+    edge = descending_edge(anatomy, grid.y)
+    inside = np.clip((edge - grid.x) / np.float32(13 + anatomy.tortuosity * 0.25), 0, 2)
+    profile = np.sqrt(np.clip(1 - (1 - inside) ** 2, 0, 1))
+    _, centre = knob_centre(anatomy)
+    return np.asarray(profile * step(grid.y - np.float32(centre), 4.0), np.float32)
+
+
+def airway_outlines(anatomy: Anatomy) -> tuple[list[Points], list[float]]:
+    """Return centre lines (mm) of trachea and main bronchi, and their widths in mm."""
+    carina = anatomy.apex + 88.0
+    lean = -3.0 - 0.10 * anatomy.tortuosity
+    trachea = spline(
+        [(0, -20), (0.5, 20), (lean * 0.5, 60), (lean, carina - 24), (lean - 0.5, carina + 1)], 30
+    )
+    right = spline([(lean - 2, carina - 4), (-13, carina + 14), (-25, carina + 31), (-34, carina + 46)], 16)
+    left = spline([(lean + 3, carina - 3), (14, carina + 13), (30, carina + 25), (43, carina + 35)], 16)
+    upper = spline([(-17, carina + 16), (-30, carina + 15), (-42, carina + 8)], 10)
+    return [trachea, right, left, upper], [17.0, 11.5, 10.5, 7.0]

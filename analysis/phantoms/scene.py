@@ -1,0 +1,111 @@
+"""A chest under construction: layers of tissue and air that findings change before they are summed."""
+
+import numpy as np
+
+from analysis.phantoms.anatomy import Anatomy
+from analysis.phantoms.canvas import Field, Grid, Points, step, texture
+from analysis.phantoms.mediastinum import airway_outlines, heart_fill, vessels_fill
+from analysis.phantoms.skeleton import ribs, shoulders, spine
+from analysis.phantoms.torso import Cage, belly_gas, body_thickness, breast_thickness
+from analysis.phantoms.vasculature import vessels
+
+SOFT_COLUMNS = 840
+"""Widest grid for what has no detail below half a millimetre; larger images enlarge it."""
+
+LINE_CM = 1.5
+"""Thickness in cm of water that full grey stands for in the layers of fine lines."""
+
+VESSEL_SHOW = 0.088
+"""Cm of water that one mm of vessel adds: blood in place of air, slightly less than its full diameter."""
+
+
+class Scene:
+    """Layers in cm of water (tissue) and cm of depth (air); `soft` and `fine` are the grids they live on."""
+
+    def __init__(self, fine: Grid, anatomy: Anatomy, seed: int) -> None:
+        self.fine, self.anatomy, self.seed = fine, anatomy, seed
+        divide = max(1, -(-fine.columns // SOFT_COLUMNS))
+        self.soft = Grid(-(-fine.rows // divide), -(-fine.columns // divide))
+        soft = self.soft
+        self.cage = Cage(soft, anatomy)
+        self.body = body_thickness(soft, anatomy)
+        self.air = self.cage.lung_air()
+        self.heart = heart_fill(soft, anatomy)
+        self.middle = vessels_fill(soft, anatomy)
+        below = self.cage.below
+        self.diaphragm: Field = step(below, 0.9) * (0.42 + 0.58 * (1 - np.exp(-np.maximum(below, 0) / 26)))
+        self.clear = soft.field(1.0)
+        """Share of the lung that still holds air; opacities multiply it down."""
+        self.density = soft.field(anatomy.lung_density)
+        self.extra = soft.field()
+        self.gas = belly_gas(soft, anatomy, self.rng("belly"))
+        self.vessel_gain = soft.field(anatomy.vessel_gain)
+        self.bright, self.dark = fine.mask(), fine.mask()
+
+    def rng(self, *names: str | int) -> np.random.Generator:
+        """Return the random stream of a step of this patient's drawing."""
+        from analysis.phantoms.streams import stream
+
+        return stream(self.seed, *names)
+
+    @property
+    def lung(self) -> Field:
+        """Share 0..1 of each ray's chest depth that is lung: 0 behind heart, mediastinum, diaphragm and outside."""
+        open_share = (1 - self.heart) * (1 - self.middle) * (1 - self.diaphragm)
+        return np.asarray(np.minimum(self.air / np.float32(11), 1) * open_share, np.float32)
+
+    def opacify(self, amount: Field) -> None:
+        """Fill that share (0 to 1) of the lung with something as dense as water."""
+        self.clear *= 1 - np.clip(amount, 0, 0.97)
+
+    def line(self, points: Points, width: float, tissue_cm: float) -> None:
+        """Draw a fine line of a width in mm that adds (or, negative, takes away) tissue in cm of water."""
+        layer = self.bright if tissue_cm > 0 else self.dark
+        self.fine.line(layer, points, width, min(255, round(abs(tissue_cm) / LINE_CM * 255)))
+
+    def clouds(self, name: str, coarsest: float, finest: float, slope: float = 0.8) -> Field:
+        """Return noise with structures from `coarsest` to `finest` mm on the soft grid."""
+        return texture(self.soft, int(self.rng("clouds", name).integers(2**31)), coarsest, finest, slope)
+
+    def attenuation(self) -> Field:
+        """Sum all layers to attenuation in cm of water on the fine grid."""
+        soft, fine = self.soft, self.fine
+        open_share = (1 - self.heart) * (1 - self.middle) * (1 - self.diaphragm)
+        air = np.minimum(self.air, self.body * np.float32(0.86)) * open_share
+        mottle = self.clouds("lung", 24, 3, 0.35)
+        air *= self.clear * (1 - np.clip(self.density * (1 + 0.10 * mottle), 0, 1))
+        tissue = self.body + self.extra + (breast_thickness(soft, self.anatomy) if self.anatomy.breast else 0)
+        tissue = tissue * (1 + 0.012 * self.clouds("tissue", 60, 4, 0.6))
+        smooth = np.maximum(tissue - self.gas - self._airway(), self.body * np.float32(0.12)) - air
+        total = fine.fit(smooth)
+        total += self._fine_detail(fine.fit(air / np.float32(11)))
+        total += self._bones()
+        return total
+
+    def _fine_detail(self, aerated: Field) -> Field:
+        fine = self.fine
+        mm = vessels(fine, self.anatomy, self.rng("vessels"))
+        gain = fine.fit(self.vessel_gain)
+        grain = texture(fine, int(self.rng("grain").integers(2**31)), 5.0, 0.6, 0.35)
+        detail = np.clip(aerated, 0, 1) * (
+            mm * gain * np.float32(VESSEL_SHOW) + np.float32(0.14) * grain * gain
+        )
+        detail += (fine.soften(self.bright, 0.3) - fine.soften(self.dark, 0.35)) * np.float32(LINE_CM)
+        return detail
+
+    def _bones(self) -> Field:
+        fine, a = self.fine, self.anatomy
+        back, front = ribs(fine, a)
+        bones = back + front + spine(fine, a) + shoulders(fine, a)
+        inside = fine.fit(np.clip(self.body / 4, 0, 1))
+        return np.asarray(bones * inside, np.float32)
+
+    def _airway(self) -> Field:
+        mask = self.soft.mask()
+        lines, widths = airway_outlines(self.anatomy)
+        total = self.soft.field()
+        for line, width in zip(lines, widths, strict=True):
+            mask[:] = 0
+            self.soft.line(mask, line, width * 0.9, 255)
+            total = np.maximum(total, self.soft.soften(mask, width * 0.13) * np.float32(width * 0.105))
+        return total

@@ -1,0 +1,104 @@
+"""What a phantom data set is made of: its seed, its counts, its fault rates. Frozen, so that it has one name."""
+
+import dataclasses
+import hashlib
+import json
+from dataclasses import dataclass, field
+
+FULL_ROWS = 2048
+"""Rows of a full-size phantom; the field is 344 mm high."""
+
+FULL_COLUMNS = 2500
+"""Columns of a full-size phantom; the field is 420 mm wide."""
+
+SMALLEST_SPLIT = 20
+"""Below this a split cannot hold one positive of each class beside the planted co-occurrence."""
+
+LARGEST_SET = 200_000
+SMALLEST_SIDE = 16
+LARGEST_SIDE = 8192
+SPLITS = ("train", "val", "test")
+
+
+class PhantomError(ValueError):
+    """A phantom specification or request that cannot be met; the message says what was expected and what came."""
+
+
+@dataclass(frozen=True)
+class FaultRates:
+    """Shares of the images of a split (0 to 0.5) that carry each planted fault.
+
+    `label_noise`: written labels differ from what is in the picture; `low_quality`: blur, noise or
+    under-exposure; `difficult`: findings drawn at low contrast (a share of the images with a finding).
+    """
+
+    label_noise: float = 0.05
+    low_quality: float = 0.06
+    difficult: float = 0.10
+
+    def __post_init__(self) -> None:
+        for name, value in dataclasses.asdict(self).items():
+            if not isinstance(value, int | float) or not 0 <= value <= 0.5:
+                raise PhantomError(f"fault rate {name}: expected a share from 0 to 0.5, got {value!r}")
+
+
+@dataclass(frozen=True)
+class PhantomSpec:
+    """A phantom data set: everything that decides its bytes.
+
+    `train`, `val`, `test`: images per split (`val` may be 0, the others at least 20); `rows`, `columns`: size of
+    the PNG files in pixels; `side_markers`: draw the letter of a lead side marker (never any other text).
+    Raises PhantomError on values that make no data set.
+    """
+
+    seed: int = 20230818
+    train: int = 1500
+    val: int = 100
+    test: int = 400
+    rows: int = 256
+    columns: int = 256
+    train_faults: FaultRates = field(default_factory=FaultRates)
+    test_faults: FaultRates = field(default_factory=FaultRates)
+    side_markers: bool = True
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.seed, int) or not 0 <= self.seed < 2**63:
+            raise PhantomError(f"seed: expected a whole number from 0 to 2^63 - 1, got {self.seed!r}")
+        for name in SPLITS:
+            count = getattr(self, name)
+            low = 0 if name == "val" else SMALLEST_SPLIT
+            if not isinstance(count, int) or count < low or 0 < count < SMALLEST_SPLIT:
+                raise PhantomError(
+                    f"{name}: expected at least {SMALLEST_SPLIT} images"
+                    f"{' (or 0)' if name == 'val' else ''}, got {count!r}"
+                )
+        if len(self) > LARGEST_SET:
+            raise PhantomError(f"expected at most {LARGEST_SET} images in all, got {len(self)}")
+        check_size(self.rows, self.columns)
+
+    def __len__(self) -> int:
+        """Images in all splits together."""
+        return self.train + self.val + self.test
+
+    def as_dict(self) -> dict[str, object]:
+        """Return the choices as plain JSON values."""
+        return dataclasses.asdict(self)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the choices and of the drawing's version: two sets with one digest have equal pixels."""
+        text = json.dumps({"drawing": DRAWING, **self.as_dict()}, sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+DRAWING = 1
+"""Version of the drawing; raised whenever the same specification gives other pixels."""
+
+
+def check_size(rows: int, columns: int) -> None:
+    """Raise PhantomError unless rows and columns are whole numbers from 16 to 8192."""
+    for name, value in (("rows", rows), ("columns", columns)):
+        if not isinstance(value, int) or not SMALLEST_SIDE <= value <= LARGEST_SIDE:
+            raise PhantomError(
+                f"{name}: expected a whole number from {SMALLEST_SIDE} to {LARGEST_SIDE}, got {value!r}"
+            )
