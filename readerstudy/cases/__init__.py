@@ -1,0 +1,1 @@
+"""Images to be read, under opaque keys: decode, strip to pixels, store, serve. Knows no groups of cases."""

@@ -1,0 +1,85 @@
+"""What runs inside the confined child: take limits, decode the file on standard input, send pixels back.
+
+Started by `confined` as a fresh interpreter. The reply on standard output is one line of JSON, then the
+pixels in row-major order, little-endian. A refusal is a code of `refusals`, never a text.
+"""
+
+import json
+import os
+import resource
+import sys
+from importlib import import_module
+from typing import Any
+
+_DICOM_MODULES = (
+    "PIL.JpegImagePlugin", "jpeg_ls", "openjpeg", "pydicom.pixels.decoders", "pylibjpeg", "pylibjpeg.utils",
+    "rle", "readerstudy.cases.dicom",
+)  # fmt: skip
+_RASTER_MODULES = ("readerstudy.cases.raster",)
+
+
+def main(arguments: list[str]) -> int:
+    """Decode under limits: bytes of memory, seconds of computing, window rule; return the exit status."""
+    memory, seconds, rule = int(arguments[0]), int(arguments[1]), arguments[2]
+    out = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # whatever a library prints must not end up in the reply
+    take_limits(memory, seconds)
+    try:
+        header, body = _decoded(rule)
+    except MemoryError:
+        header, body = {"refused": "out_of_memory", "tag": ""}, b""
+    out.write(json.dumps(header).encode() + b"\n")
+    out.write(body)
+    out.flush()
+    return 0
+
+
+def take_limits(memory: int, seconds: int) -> None:
+    """Give up memory beyond `memory` bytes, computing beyond `seconds`, writing to files, and core dumps."""
+    resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def close_doors() -> None:
+    """Give up opening anything more: no file, no socket, no pipe. All modules must be loaded by now."""
+    highest = max(int(name) for name in os.listdir("/proc/self/fd"))
+    for descriptor in range(highest + 1):
+        if not _is_open(descriptor):
+            os.dup2(0, descriptor)  # fill gaps: the limit forbids numbers from its value on, not below it
+    resource.setrlimit(resource.RLIMIT_NOFILE, (highest + 1, highest + 1))
+
+
+def _is_open(descriptor: int) -> bool:
+    try:
+        os.fstat(descriptor)
+    except OSError:
+        return False
+    return True
+
+
+def _decoded(rule: str) -> tuple[dict[str, Any], Any]:
+    from readerstudy.cases.decoder import decode_image, image_format
+    from readerstudy.cases.refusals import ImageRefusedError
+    from readerstudy.cases.window import WindowRule
+
+    file = os.fdopen(0, "rb", closefd=False)
+    try:
+        kind = image_format(file)
+        for name in _DICOM_MODULES if kind == "DICOM" else _RASTER_MODULES:
+            import_module(name)
+        close_doors()
+        image = decode_image(file, WindowRule(rule))
+    except ImageRefusedError as error:
+        return {"refused": error.refusal.reason.value, "tag": error.refusal.tag}, b""
+    rows, columns = image.pixels.shape
+    header = {
+        "rows": rows, "columns": columns, "bits": image.bits, "window": image.window,
+        "spacing": image.spacing,
+    }  # fmt: skip
+    return header, image.pixels.astype(image.pixels.dtype.newbyteorder("<"), copy=False).tobytes()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,188 @@
+"""Load the blind half of a hand-over into a study: verify, decode, strip, store; all cases or none."""
+
+import hashlib
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from io import BufferedReader
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pandas as pd
+from django.db import transaction
+
+from analysis.caseset import BlindHalf, read_blind_half, verify_case_set
+from readerstudy.accounts.models import User
+from readerstudy.cases.confined import DEFAULT_LIMITS, Limits, decode_confined
+from readerstudy.cases.decoder import DecodedImage
+from readerstudy.cases.frame import encode_frame
+from readerstudy.cases.models import CaseSet, Frame
+from readerstudy.cases.refusals import ImageRefusedError, Reason, Refusal
+from readerstudy.cases.services import NewCase, SetFacts, record_case_set, refuse_second_set
+from readerstudy.cases.storage import Staging, StoredFrame, staging
+from readerstudy.cases.window import WindowRule
+
+AT_ONCE = 2
+"""Children that decode at the same time; each may take 1.5 GB."""
+
+MOST_CASES = 10_000
+
+Progress = Callable[[int, int], None]
+
+
+class CaseSetRefusedError(Exception):
+    """Images of the set cannot be read; `refusals` lists (case key, refusal) of every bad one."""
+
+    def __init__(self, refusals: Sequence[tuple[str, Refusal]]) -> None:
+        """List the bad images, one per line, by case key."""
+        self.refusals = list(refusals)
+        lines = [f"case {case}: {refusal}" for case, refusal in self.refusals]
+        super().__init__("\n".join([f"{len(lines)} images cannot be read; nothing was loaded", *lines]))
+
+
+@dataclass(frozen=True)
+class Ingested:
+    """A decoded image without its pixels, which lie in the staging folder under `name`."""
+
+    name: str
+    rows: int
+    columns: int
+    bits: int
+    window: tuple[int, int]
+    spacing: tuple[float, float] | None
+
+
+def load_case_set(
+    *,
+    folder: Path,
+    study_key: UUID,
+    frames_root: Path,
+    window_rule: WindowRule,
+    actor: User | None,
+    progress: Progress | None = None,
+    attach: Callable[[CaseSet], None] | None = None,
+    limits: Limits = DEFAULT_LIMITS,
+) -> CaseSet:
+    """Verify a blind half, decode its images in confined children, store the frames, write the rows.
+
+    Decoding holds no transaction. `attach` is called inside the one that writes the rows, so that a caller's
+    own rows stand or fall with them.
+
+    Parameters
+    ----------
+    folder: the blind half.
+    study_key: public key of the study.
+    frames_root: where frames are kept; this study's go to <frames_root>/<study_key>/.
+    window_rule: the protocol's rule for the default window.
+    actor: who loads; None for the system.
+    progress: called with (images done, images in all) after each image.
+    limits: what a decoding child may use.
+
+    Raises
+    ------
+    CaseSetError, FrameError: the blind half is not whole (from analysis).
+    CaseSetRefusedError: some images cannot be read; it lists all of them.
+    AlreadyLoadedError: the study has a case set.
+    StorageError: another load for this study is running.
+    """
+    refuse_second_set(study_key)
+    verify_case_set(folder)
+    blind = read_blind_half(folder)
+    if len(blind.cases) > MOST_CASES:
+        raise ValueError(f"expected at most {MOST_CASES} cases, {len(blind.cases)} came")
+    known = Frame.objects.filter(study=study_key).values_list("storage_name", flat=True)
+    with staging(frames_root, study_key, list(known)) as stage:
+        ingested = _ingest_all(blind, stage, window_rule, limits, progress)
+        stored = stage.pad()
+        rows = _rows(blind)
+        cases = [_new_case(row, image, stored[image.name]) for row, image in zip(rows, ingested, strict=True)]
+        with transaction.atomic(durable=True):
+            stage.publish()
+            case_set = record_case_set(
+                study_key=study_key, facts=_facts(blind), window_rule=window_rule, cases=cases, actor=actor
+            )
+            if attach is not None:
+                attach(case_set)
+    return case_set
+
+
+def _ingest_all(
+    blind: BlindHalf, stage: Staging, rule: WindowRule, limits: Limits, progress: Progress | None
+) -> list[Ingested]:
+    """Decode all images, in the order of the cases; go on after a bad one, and refuse the set at the end."""
+
+    def ingest(row: dict[str, Any]) -> Ingested | Refusal:
+        try:
+            return _ingest(blind.folder / row["image"], row["sha256"], stage, rule, limits)
+        except ImageRefusedError as error:
+            return error.refusal
+
+    rows = _rows(blind)
+    results: list[Ingested | Refusal] = []
+    with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
+        for result in pool.map(ingest, rows):
+            results.append(result)
+            if progress is not None:
+                progress(len(results), len(rows))
+    named = zip(rows, results, strict=True)
+    refusals = [(row["case"], result) for row, result in named if isinstance(result, Refusal)]
+    if refusals:
+        raise CaseSetRefusedError(refusals)
+    return [result for result in results if isinstance(result, Ingested)]
+
+
+def _rows(blind: BlindHalf) -> list[dict[str, Any]]:
+    return [{str(name): value for name, value in row.items()} for row in blind.cases.to_dict("records")]
+
+
+def _ingest(path: Path, sha256: str, stage: Staging, rule: WindowRule, limits: Limits) -> Ingested:
+    with _opened(path) as file:
+        if hashlib.file_digest(file, "sha256").hexdigest() != sha256:
+            raise ImageRefusedError(Reason.CHANGED)
+        image = decode_confined(file, window_rule=rule, limits=limits)
+    name = stage.add(encode_frame(image.pixels, image.bits))
+    return _without_pixels(image, name)
+
+
+def _opened(path: Path) -> BufferedReader:
+    """Open an image that is no link; its name appears in no error."""
+    try:
+        return os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb")
+    except OSError as error:
+        raise ImageRefusedError(Reason.NOT_A_FILE) from error
+
+
+def _without_pixels(image: DecodedImage, name: str) -> Ingested:
+    rows, columns = image.pixels.shape
+    return Ingested(name, rows, columns, image.bits, image.window, image.spacing)
+
+
+def _new_case(row: dict[str, Any], image: Ingested, frame: StoredFrame) -> NewCase:
+    age = row.get("age")
+    return NewCase(
+        key=row["case"],
+        labels=[label.strip() for label in row["labels"].split(";") if label.strip()],
+        block=int(row["block"]),
+        separation_group=row["separation_group"],
+        view=row.get("view", ""),
+        sex=row.get("sex", ""),
+        age=None if age is None or pd.isna(age) or age == "" else float(age),
+        rows=image.rows,
+        columns=image.columns,
+        bits=image.bits,
+        window=image.window,
+        spacing=image.spacing,
+        frame=frame,
+    )
+
+
+def _facts(blind: BlindHalf) -> SetFacts:
+    run = blind.provenance.get("run") or {}
+    return SetFacts(
+        cases_sha256=str(blind.provenance["cases_sha256"]),
+        key_sha256=blind.key_digest,
+        run_id=str(run.get("run_id", "")),
+        synthetic=blind.synthetic,
+    )

@@ -1,0 +1,130 @@
+"""Cases to be read and their frames. Nothing here knows what a case came from or is matched to.
+
+`study` is the public key of the study, a plain UUID: this app lies below the study app and knows none of its
+tables.
+"""
+
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Length
+from django.db.models.lookups import Exact
+
+from readerstudy.cases.window import WIDEST, WindowRule
+
+
+def _has_length(field: str, length: int) -> Exact:
+    return Exact(Length(field), length)
+
+
+class CaseSet(models.Model):
+    """The blind half of one hand-over, as loaded for one study.
+
+    The digests are those of its provenance: `cases_sha256` of cases.csv, `key_sha256` of the sealed key,
+    which stays outside. `frame_length` is the one length of all frame files, in bytes.
+    """
+
+    study = models.UUIDField("study key", unique=True)
+    cases_sha256 = models.CharField(max_length=64)
+    key_sha256 = models.CharField(max_length=64)
+    run_id = models.CharField(max_length=64, blank=True)
+    synthetic = models.BooleanField()
+    window_rule = models.CharField(max_length=10, choices=[(rule.value, rule.value) for rule in WindowRule])
+    case_count = models.PositiveIntegerField()
+    frame_length = models.PositiveIntegerField()
+    loaded_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(window_rule__in=[rule.value for rule in WindowRule]), name="window_rule_is_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(case_count__gte=1, frame_length__gte=1), name="case_set_is_not_empty"
+            ),
+            models.CheckConstraint(
+                condition=Q(_has_length("cases_sha256", 64)) & Q(_has_length("key_sha256", 64)),
+                name="case_set_has_digests",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"case set of {self.study}"
+
+
+class Case(models.Model):
+    """One case: its random key, its labels as a list of texts, its place in the reading plan.
+
+    view, sex and age (years) are there for all cases of a study or for none.
+    """
+
+    study = models.UUIDField("study key", db_index=True)
+    case_set = models.ForeignKey(CaseSet, on_delete=models.PROTECT, related_name="cases")
+    key = models.CharField(max_length=32)
+    labels = models.JSONField()
+    block = models.PositiveIntegerField()
+    separation_group = models.CharField(max_length=64)
+    view = models.CharField(max_length=20, blank=True)
+    sex = models.CharField(max_length=10, blank=True)
+    age = models.FloatField(null=True)
+
+    class Meta:
+        ordering = ["key"]
+        constraints = [
+            models.UniqueConstraint(fields=["study", "key"], name="case_once_per_study"),
+            models.CheckConstraint(condition=Q(_has_length("key", 32)), name="case_key_has_32_digits"),
+            models.CheckConstraint(condition=Q(block__gte=1), name="blocks_count_from_one"),
+            models.CheckConstraint(condition=~Q(separation_group=""), name="case_has_a_separation_group"),
+            models.CheckConstraint(
+                condition=Q(age__isnull=True) | Q(age__gte=0, age__lte=130), name="age_is_in_years"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.key
+
+
+class Frame(models.Model):
+    """The stored pixels of one case: where the file is, its digest, and what a viewer must know.
+
+    `storage_name` is random and unrelated to the key. The window is in grey values and may reach outside the
+    range of the depth; spacing is in mm, null where the file states none.
+    """
+
+    study = models.UUIDField("study key", db_index=True)
+    case = models.OneToOneField(Case, on_delete=models.PROTECT, related_name="frame")
+    storage_name = models.CharField(max_length=32, unique=True)
+    rows = models.PositiveIntegerField()
+    columns = models.PositiveIntegerField()
+    bits = models.PositiveSmallIntegerField()
+    window_low = models.IntegerField()
+    window_high = models.IntegerField()
+    spacing_row = models.FloatField(null=True)
+    spacing_column = models.FloatField(null=True)
+    sha256 = models.CharField(max_length=64)
+    length = models.PositiveIntegerField()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(_has_length("storage_name", 32)), name="storage_name_has_32_digits"
+            ),
+            models.CheckConstraint(condition=Q(rows__gte=1, columns__gte=1), name="frame_has_pixels"),
+            models.CheckConstraint(condition=Q(bits__gte=8, bits__lte=16), name="frame_has_8_to_16_bits"),
+            models.CheckConstraint(
+                condition=Q(
+                    window_low__lt=F("window_high"), window_low__gte=-WIDEST, window_high__lte=WIDEST
+                ),
+                name="window_is_a_range",
+            ),
+            models.CheckConstraint(
+                condition=Q(spacing_row__isnull=True, spacing_column__isnull=True)
+                | Q(spacing_row__gt=0, spacing_column__gt=0),
+                name="spacing_is_whole_or_absent",
+            ),
+            models.CheckConstraint(
+                condition=Q(_has_length("sha256", 64)) & Q(length__gte=1), name="frame_has_a_digest"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.storage_name

@@ -1,0 +1,48 @@
+"""Read cases and frames."""
+
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db.models import QuerySet
+
+from readerstudy.cases.models import Case
+from readerstudy.cases.storage import read_frame, study_folder
+
+
+def cases_of(study: UUID) -> QuerySet[Case]:
+    """Return the cases of a study with their frames, sorted by key."""
+    return Case.objects.filter(study=study).select_related("frame")
+
+
+def frame_json(case: Case) -> dict[str, Any]:
+    """Return what a viewer must know of a frame; always the same keys.
+
+    rows, columns: pixels. bits: 8 to 16, values run from 0 to 2**bits - 1. window: [low, high] in grey
+    values. spacing: [row, column] in mm, or None.
+    """
+    frame = case.frame
+    known = frame.spacing_row is not None
+    return {
+        "rows": frame.rows,
+        "columns": frame.columns,
+        "bits": frame.bits,
+        "window": [frame.window_low, frame.window_high],
+        "spacing": [frame.spacing_row, frame.spacing_column] if known else None,
+    }
+
+
+def frame_path(case: Case, frames_root: Path | None = None) -> Path:
+    """Return where the frame file of a case lies, by default under settings.FRAMES_ROOT."""
+    return study_folder(frames_root or settings.FRAMES_ROOT, case.study) / case.frame.storage_name
+
+
+def frame_bytes(case: Case, frames_root: Path | None = None) -> bytes:
+    """Return the frame file of a case after checking its digest.
+
+    Raises
+    ------
+    StorageError: the file is gone or damaged.
+    """
+    return read_frame(frame_path(case, frames_root), case.frame.sha256)

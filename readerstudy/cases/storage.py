@@ -1,0 +1,166 @@
+"""Frame files on disk: staged under hidden names, padded to one length, published together or not at all.
+
+Layout: frames_root/<study uuid>/<storage name>. Folders are 0700, files 0600; names are random.
+"""
+
+import fcntl
+import hashlib
+import os
+import secrets
+import shutil
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import UUID
+
+from readerstudy.cases.frame import pad_frame
+
+_STAGING = ".staging-"
+_LOCK = ".lock"
+
+
+class StorageError(Exception):
+    """Frame files cannot be written, or what was written is not there as it was."""
+
+
+@dataclass(frozen=True)
+class StoredFrame:
+    """A published frame file: its name, SHA-256 and length in bytes."""
+
+    name: str
+    sha256: str
+    length: int
+
+
+def study_folder(frames_root: Path, study: UUID) -> Path:
+    """Return the folder of a study's frames."""
+    return frames_root / str(study)
+
+
+class Staging:
+    """A hidden folder in which the frames of one load gather until all are there."""
+
+    def __init__(self, folder: Path) -> None:
+        """Take an existing, empty folder."""
+        self._folder = folder
+        self._published: list[Path] = []
+
+    def add(self, frame: bytes) -> str:
+        """Keep an unpadded frame; return its new random storage name."""
+        name = secrets.token_hex(16)
+        (self._folder / name).write_bytes(frame)
+        return name
+
+    def pad(self) -> dict[str, StoredFrame]:
+        """Bring all frames to the length of the longest; return them by storage name."""
+        files = sorted(path for path in self._folder.iterdir())
+        length = max((path.stat().st_size for path in files), default=0)
+        stored = {}
+        for path in files:
+            data = pad_frame(path.read_bytes(), length)
+            _write_durably(path, data)
+            stored[path.name] = StoredFrame(path.name, hashlib.sha256(data).hexdigest(), length)
+        return stored
+
+    def publish(self) -> None:
+        """Rename every frame to its place."""
+        for path in sorted(self._folder.iterdir()):
+            target = self._folder.parent / path.name
+            path.rename(target)
+            self._published.append(target)
+        _sync_folder(self._folder.parent)
+
+    def take_back(self) -> None:
+        """Remove what was published: the rows did not come about."""
+        for path in self._published:
+            path.unlink(missing_ok=True)
+        self._published.clear()
+
+
+@contextmanager
+def staging(frames_root: Path, study: UUID, known: Collection[str] = ()) -> Iterator[Staging]:
+    """Open a staging folder for one study; on an error leave no file behind.
+
+    One load at a time may run for a study. Files of a load that was killed (names not in `known`, the storage
+    names that have rows) are removed first.
+
+    Raises
+    ------
+    StorageError: another load for the same study is running.
+    """
+    folder = study_folder(frames_root, study)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with _only_one(folder):
+        _remove_leftovers(folder, known)
+        hidden = folder / f"{_STAGING}{secrets.token_hex(8)}"
+        hidden.mkdir(mode=0o700)
+        stage = Staging(hidden)
+        try:
+            yield stage
+        except BaseException:
+            stage.take_back()
+            raise
+        finally:
+            shutil.rmtree(hidden, ignore_errors=True)
+    if not any(path.name != _LOCK for path in folder.iterdir()):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def read_frame(path: Path, sha256: str) -> bytes:
+    """Read a frame file and check its digest.
+
+    Raises
+    ------
+    StorageError: no such file, or not the one that was written.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise StorageError(
+            f"frame {path.name}: expected a readable file; restore it from a backup"
+        ) from error
+    if hashlib.sha256(data).hexdigest() != sha256:
+        raise StorageError(f"frame {path.name}: the file differs from its digest; restore it from a backup")
+    return data
+
+
+@contextmanager
+def _only_one(folder: Path) -> Iterator[None]:
+    descriptor = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise StorageError("another load of cases for this study is running; wait for its end") from error
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _remove_leftovers(folder: Path, known: Iterable[str]) -> None:
+    keep = {*known, _LOCK}
+    for path in folder.iterdir():
+        if path.name in keep:
+            continue
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+
+
+def _write_durably(path: Path, data: bytes) -> None:
+    temporary = path.with_name(f".{path.name}")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.rename(path)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    with suppress(OSError):
+        os.fsync(descriptor)
+    os.close(descriptor)
