@@ -3,6 +3,7 @@
 Each file gets its own fresh interpreter with an empty environment, bounded memory, computing time and clock
 time, no right to write files and none to open further ones. The reply is checked like any other untrusted
 input.
+"""
 
 import json
 import math
