@@ -1,0 +1,44 @@
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.metrics import roc_auc_score
+
+from analysis.caseset.leaks import NUMBERS, auc, leak_report
+from analysis.caseset.read import read_report
+from tests.caseset.sets import selection, sources, write
+
+
+def test_auc_by_hand() -> None:
+    """Exemplars 3, 1 against controls 2, 1: wins 1 + 1 + 0, ties 1: (2 + 1/2) / 4."""
+    assert auc(np.array([3.0, 1, 2, 1]), np.array([1, 1, 0, 0])) == 0.625
+    assert auc(np.array([1.0]), np.array([1])) is None
+
+
+@given(st.lists(st.tuples(st.integers(0, 9), st.booleans()), min_size=2))
+def test_auc_equals_sklearn(rows: list[tuple[int, bool]]) -> None:
+    values, arm = np.array([v for v, _ in rows], float), np.array([a for _, a in rows], int)
+    if 0 < arm.sum() < len(arm):
+        assert auc(values, arm) == pytest.approx(roc_auc_score(arm, values), abs=1e-12)
+
+
+def test_a_planted_leak_shows() -> None:
+    arm = np.tile([1, 0], 10)
+    features = pd.DataFrame({name: 7 for name in NUMBERS}, index=range(20)).assign(
+        arm=arm, file_bytes=1000 + arm, encoding=np.where(arm == 1, "fine", "coarse")
+    )
+    report = leak_report(features)
+    assert report["numbers"]["file_bytes"] == {"mean_exemplar": 1001, "mean_control": 1000, "auc": 1.0}
+    assert report["numbers"]["rows"]["auc"] == 0.5
+    assert report["encodings"]["fine"] == {"exemplar": 10, "control": 0}
+
+
+def test_it_is_written_with_the_key_only(tmp_path) -> None:
+    rows = selection(5)
+    written = write(rows, sources(rows, tmp_path / "in"), tmp_path / "out")
+    leaks = read_report(written.key)["leaks"]
+    assert set(leaks["numbers"]) == set(NUMBERS)
+    assert leaks["numbers"]["n_labels"] == {"mean_exemplar": 2, "mean_control": 2, "auc": 0.5}
+    assert sum(count["control"] for count in leaks["encodings"].values()) == 5
+    assert b"auc" not in (written.folder / "provenance.json").read_bytes()

@@ -1,0 +1,195 @@
+import json
+import stat
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from analysis import frames
+from analysis.caseset import (
+    CaseSetError,
+    case_key,
+    commitment,
+    key_digest,
+    read_blind_half,
+    read_key,
+    read_report,
+    report_path,
+    verify_case_set,
+)
+from tests.caseset.pictures import CANARY
+from tests.caseset.sets import NONCE, SEED, contents, origin, selection, sources, swapped, write
+
+
+def test_both_halves_come_back_as_they_were_given(tmp_path: Path) -> None:
+    rows = selection()
+    written = write(rows, sources(rows, tmp_path / "in"), tmp_path / "out", shown=("sex", "age"))
+    blind, key = read_blind_half(written.folder), read_key(written.key, written.key_sha256)
+    wanted = rows.assign(case=[case_key(NONCE, name) for name in rows["image"]]).sort_values("case")
+    assert list(blind.cases["case"]) == list(wanted["case"])
+    assert list(blind.cases["labels"]) == ["Mass; Nodule"] * 20
+    assert list(blind.cases["sex"]) == list(wanted["sex"])
+    assert list(blind.cases["age"]) == list(wanted["age"])
+    assert "view" not in blind.cases
+    for name in ("arm", "pair", "score", "class_group", "n_findings"):
+        assert list(key.rows[name]) == list(wanted[name])
+    assert list(key.rows["source"]) == list(wanted["image"])
+    assert key.nonce == NONCE
+    assert blind.key_digest == key.digest == written.key_sha256 == key_digest(written.key)
+    assert blind.synthetic
+    assert (written.cases, written.blocks) == (20, 1)
+    assert blind.image(blind.cases["case"][0]).is_file()
+    assert verify_case_set(written.folder, written.key).key_checked
+
+
+@pytest.mark.parametrize("ending", ["png", "jpg", "dcm"])
+@pytest.mark.parametrize("matched", [True, False])
+def test_exchanging_the_arms_changes_nothing_but_the_digest_of_the_key(
+    ending: str, matched: bool, tmp_path: Path
+) -> None:
+    rows = selection(20, matched, ending)
+    images = sources(rows, tmp_path / "in")
+    first = write(rows, images, tmp_path / "one", block_size=8)
+    second = write(swapped(rows).iloc[::-1], images, tmp_path / "two", block_size=8)
+    one, two = contents(first.folder), contents(second.folder)
+    assert first.key_sha256 != second.key_sha256
+    mode, time, provenance = two["provenance.json"]
+    digests = second.key_sha256.encode(), first.key_sha256.encode()
+    two["provenance.json"] = mode, time, provenance.replace(*digests)
+    assert one == two
+
+
+@pytest.mark.parametrize("ending", ["png", "jpg", "dcm"])
+def test_nothing_secret_is_in_the_blind_half(ending: str, tmp_path: Path) -> None:
+    rows = selection(6, ending=ending)
+    written = write(rows, sources(rows, tmp_path / "in"), tmp_path / "out")
+    secrets = [CANARY, NONCE.hex(), SEED, "0.1234", "0.9876", "p1/", "tail", "head"]
+    sealed = written.key.read_bytes() + written.report.read_bytes()
+    for secret in secrets:
+        assert secret.encode() in sealed, "the canary must be somewhere, or the test could not fail"
+    for name, (_, _, data) in contents(written.folder).items():
+        for secret in secrets:
+            assert secret not in name
+            assert secret.encode() not in data, f"{secret} in {name}"
+
+
+def test_modes_and_times_are_constant_and_the_sealed_half_is_private(tmp_path: Path) -> None:
+    rows = selection(4)
+    written = write(rows, sources(rows, tmp_path / "in"), tmp_path / "out")
+    for mode, time, _ in contents(written.folder).values():
+        assert time == 946_684_800
+        assert stat.S_IMODE(mode) == (0o750 if stat.S_ISDIR(mode) else 0o640)
+    for path in (written.key, written.report):
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        "cases",
+        "key.csv",
+        "key.report.json",
+    ]
+
+
+def test_seeds_are_committed_to_and_open_with_the_key(tmp_path: Path) -> None:
+    rows = selection(4)
+    written = write(rows, sources(rows, tmp_path / "in"), tmp_path / "out")
+    provenance = json.loads((written.folder / "provenance.json").read_text())
+    assert provenance["commitments"] == {"seed": commitment(NONCE, SEED)}
+    assert read_report(written.key)["committed"] == {"seed": SEED}
+
+
+def test_the_sweep_may_have_seen_another_format(tmp_path: Path) -> None:
+    rows = selection(4, ending="jpg")
+    written = write(rows, sources(rows, tmp_path / "in", ending="dcm"), tmp_path / "out")
+    assert set(read_blind_half(written.folder).cases["image"].str[-4:]) == {".dcm"}
+
+
+def test_drawn_nonces_differ(tmp_path: Path) -> None:
+    rows = selection(4)
+    images = sources(rows, tmp_path / "in")
+    one, two = (write(rows, images, tmp_path / name, nonce=None) for name in ("one", "two"))
+    cases = [set(read_blind_half(written.folder).cases["case"]) for written in (one, two)]
+    assert not cases[0] & cases[1]
+
+
+@pytest.mark.parametrize("there", ["cases", "key.csv", "key.report.json"])
+def test_nothing_is_overwritten(there: str, tmp_path: Path) -> None:
+    rows = selection(4)
+    images = sources(rows, tmp_path / "in")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / there).write_text("mine")
+    with pytest.raises(CaseSetError, match=f"{there}: exists already"):
+        write(rows, images, tmp_path / "out")
+    assert [path.name for path in (tmp_path / "out").iterdir()] == [there]
+    assert (tmp_path / "out" / there).read_text() == "mine"
+
+
+@pytest.mark.parametrize("inside", ["key.csv", "images/key.csv", "../link/key.csv"])
+def test_the_key_may_not_lie_in_the_blind_folder(inside: str, tmp_path: Path) -> None:
+    from analysis.caseset import write_case_set
+
+    rows = selection(4)
+    out = tmp_path / "cases"
+    (tmp_path / "link").symlink_to(out)
+    with pytest.raises(CaseSetError, match="outside the blind folder"):
+        write_case_set(
+            rows, images=sources(rows, tmp_path / "in"), out=out, key_out=out / inside, origin=origin()
+        )
+    assert not out.exists()
+
+
+def test_a_mix_of_formats_is_refused_and_leaves_nothing(tmp_path: Path) -> None:
+    rows = selection(4)
+    images = sources(rows, tmp_path / "in")
+    images[rows["image"][3]] = sources(rows, tmp_path / "in", ending="jpg")[rows["image"][3]]
+    with pytest.raises(CaseSetError, match="a set has one source format"):
+        write(rows, images, tmp_path / "out")
+    assert not list((tmp_path / "out").iterdir())
+
+
+def test_a_damaged_or_missing_image_is_named_and_leaves_nothing(tmp_path: Path) -> None:
+    rows = selection(4)
+    images = sources(rows, tmp_path / "in")
+    victim = images[rows["image"][5]]
+    for damage, message in ((b"", "1 to"), (b"GIF89a" * 40, "PNG, JPEG or DICOM"), (None, "readable image")):
+        victim.unlink() if damage is None else victim.write_bytes(damage)
+        with pytest.raises(CaseSetError, match=rf"{victim.name}.*{message}"):
+            write(rows, images, tmp_path / "out")
+        assert not list((tmp_path / "out").iterdir())
+    del images[rows["image"][5]]
+    with pytest.raises(CaseSetError, match="none was given"):
+        write(rows, images, tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    ("change", "shown", "message"),
+    [
+        ({"labels": "Mass;; Nodule"}, (), "labels joined by"),
+        ({"view": ["PA", ""] * 4}, ("view",), "for all cases or none: it is blank for"),
+        ({}, ("patient",), "expected to show some of view, sex, age"),
+        ({}, ("name",), "expected to show some of view, sex, age"),
+    ],
+)
+def test_what_may_not_be_shown_is_refused(change, shown, message: str, tmp_path: Path) -> None:
+    rows = selection(4).assign(**change)
+    with pytest.raises(CaseSetError, match=message):
+        write(rows, sources(rows, tmp_path / "in"), tmp_path / "out", shown=shown)
+
+
+def test_an_absent_column_cannot_be_shown(tmp_path: Path) -> None:
+    rows = selection(4).drop(columns="view")
+    with pytest.raises(CaseSetError, match="cannot show 'view'"):
+        write(rows, sources(rows, tmp_path / "in"), tmp_path / "out", shown=("view",))
+
+
+def test_a_selection_that_is_none_is_refused(tmp_path: Path) -> None:
+    rows = selection(4)
+    images = sources(rows, tmp_path / "in")
+    with pytest.raises(CaseSetError, match="at least one selected image"):
+        write(rows.iloc[:0], images, tmp_path / "out")
+    with pytest.raises(frames.FrameError, match="column 'arm': expected 0 or 1"):
+        write(rows.assign(arm=2), images, tmp_path / "out")
+    with pytest.raises(frames.FrameError, match="each image once"):
+        write(pd.concat([rows, rows]), images, tmp_path / "out")
+
+
+def test_the_report_lies_beside_the_key() -> None:
+    assert report_path(Path("a/b.key.csv")) == Path("a/b.key.report.json")
