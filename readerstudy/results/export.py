@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from analysis.figures import study_figures
 from analysis.frames import RATINGS
 from analysis.stats import Results
 from readerstudy.audit.models import Event
+from readerstudy.results.figures import figures_of
 from readerstudy.results.selectors import ratings_frame, results_of, unblinding_of
 from readerstudy.study.models import Study
 from readerstudy.study.protocol import canonical
@@ -73,7 +73,7 @@ def _files(study: Study) -> Iterator[tuple[str, bytes]]:
     yield "results.json", results.to_json().encode()
     for table in ("comparisons", "multiplicity", "missing", "paper_compatible"):
         yield f"tables/{table}.csv", _csv(_marked(study, results, table))
-    for name, svg in study_figures(results, ratings).items():
+    for name, svg in figures_of(results, ratings).items():
         yield f"figures/{name}.svg", svg
     yield "protocol.json", canonical(locked_document(study))
     yield "audit.csv", _csv(_audit(study))

@@ -12,12 +12,12 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
 from analysis.caseset import CaseSetError
-from analysis.figures import study_figures
 from analysis.frames import FrameError
 from analysis.stats import NotComparableError
 from readerstudy.accounts.models import User
 from readerstudy.audit.services import record
 from readerstudy.results.export import export_zip
+from readerstudy.results.figures import TITLES, figure_svg
 from readerstudy.results.forms import OpenKey
 from readerstudy.results.report import report_context
 from readerstudy.results.selectors import (
@@ -97,10 +97,10 @@ def export(request: HttpRequest, slug: str) -> HttpResponse:
 def figure(request: HttpRequest, slug: str, name: str) -> HttpResponse:
     """Deliver one figure of the results as SVG."""
     study = study_for_results(_person(request), slug)
-    try:
-        svg = study_figures(results_of(study), ratings_frame(study), theme="dark").get(name)
-    except (SealedError, NotComparableError):
-        svg = None
-    if svg is None:
+    if name not in TITLES:
         raise Http404
+    try:
+        svg = figure_svg(name, results_of(study), ratings_frame(study), theme="dark")
+    except (SealedError, NotComparableError):
+        raise Http404 from None
     return HttpResponse(svg, content_type="image/svg+xml", headers={"Cache-Control": "private, no-store"})

@@ -1,0 +1,44 @@
+"""Load a case set into a study: the cases app stores the frames, the study app notes the digests."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from django.conf import settings
+
+from readerstudy.accounts.models import User
+from readerstudy.cases.loader import load_case_set
+from readerstudy.cases.models import CaseSet
+from readerstudy.cases.window import WindowRule
+from readerstudy.study.models import Study
+from readerstudy.study.protocol import Protocol
+from readerstudy.study.services import attach_case_set
+
+
+def load_into_study(
+    *, study: Study, folder: Path, actor: User | None, progress: Callable[[int, int], None] | None = None
+) -> CaseSet:
+    """Load a blind half into a draft study; rows, frames and digests stand or fall together.
+
+    Raises
+    ------
+    PhaseError: the study is not a draft.
+    AlreadyLoadedError: it has its cases.
+    CaseSetError, FrameError: the folder is damaged.
+    CaseSetRefusedError: images that cannot be read, all of them named by case.
+    """
+
+    def attach(loaded: CaseSet) -> None:
+        attach_case_set(
+            study=study, cases_sha256=loaded.cases_sha256, sealed_sha256=loaded.key_sha256,
+            run_id=loaded.run_id, synthetic=loaded.synthetic, actor=actor,
+        )  # fmt: skip
+
+    return load_case_set(
+        folder=folder,
+        study_key=study.key,
+        frames_root=settings.FRAMES_ROOT,
+        window_rule=WindowRule(Protocol.from_json(study.protocol).window_rule),
+        actor=actor,
+        progress=progress,
+        attach=attach,
+    )

@@ -1,0 +1,44 @@
+"""Load the blind half of a hand-over into a draft study."""
+
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from analysis.caseset import CaseSetError
+from analysis.frames import FrameError
+from readerstudy.cases.loader import CaseSetRefusedError
+from readerstudy.cases.services import AlreadyLoadedError
+from readerstudy.ops.intake import load_into_study
+from readerstudy.ops.progress import terminal_progress
+from readerstudy.study.models import Study
+from readerstudy.study.phases import PhaseError
+from readerstudy.study.protocol import Protocol
+from readerstudy.study.services import create_study
+
+
+class Command(BaseCommand):
+    help = "Verify a case set, decode its images and load them into a study; all cases or none."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("folder", type=Path, help="the blind half, as write_case_set made it")
+        parser.add_argument("--study", required=True, help="short name of the study")
+        parser.add_argument("--title", help="make the study with this title if there is none of the name")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        study = Study.objects.filter(slug=options["study"]).first()
+        if study is None and not options["title"]:
+            raise CommandError(
+                f"expected the short name of a study, '{options['study']}' is none; give --title to make it"
+            )
+        try:
+            if study is None:
+                study = create_study(
+                    slug=options["study"], title=options["title"], protocol=Protocol(), actor=None
+                )
+            with terminal_progress("decoding images") as progress:
+                loaded = load_into_study(study=study, folder=options["folder"], actor=None, progress=progress)
+        except (CaseSetError, FrameError, CaseSetRefusedError, AlreadyLoadedError, PhaseError) as error:
+            raise CommandError(str(error)) from error
+        self.stdout.write(f"{loaded.case_count} cases loaded into '{study.slug}'")
