@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from scipy.interpolate import PchipInterpolator
 
 Field = NDArray[np.float32]
 Mask = NDArray[np.uint8]
@@ -93,15 +94,15 @@ class Grid:
 
 def curve(values: Sequence[float], at: Sequence[float], where: Field) -> Field:
     """Interpolate smoothly (monotone cubic) through `values` given `at`; constant outside."""
-    from scipy.interpolate import PchipInterpolator
-
     clipped = np.clip(where, at[0], at[-1])
     return np.asarray(PchipInterpolator(at, values)(clipped), np.float32)
 
 
 def band(centre: Points, half_width: NDArray[np.float64] | float) -> Points:
     """Return the outline (2n x 2) of a band along a centre line (n x 2), of half-width(s) in mm."""
-    step = np.gradient(centre, axis=0)
+    step = np.empty_like(centre)
+    step[1:-1] = centre[2:] - centre[:-2]
+    step[0], step[-1] = centre[1] - centre[0], centre[-1] - centre[-2]
     normal = (
         np.stack([-step[:, 1], step[:, 0]], 1) / np.maximum(np.hypot(step[:, 0], step[:, 1]), 1e-9)[:, None]
     )

@@ -16,8 +16,8 @@ from analysis.phantoms.streams import stream
 SHAPES = {**opacities.SHAPES, **airleaks.SHAPES, **silhouettes.SHAPES}
 PAINTS = {**opacities.PAINTS, **airleaks.PAINTS, **silhouettes.PAINTS}
 
-DRAWN_COLUMNS = 512
-"""Smaller images are drawn on a multiple of their grid at least this wide and averaged down."""
+DRAWN_COLUMNS = 384
+"""Smaller images are drawn this wide and averaged down."""
 
 DIFFICULT_STRENGTH = 0.38
 LARGEST = 65535
@@ -47,8 +47,8 @@ def _image_seed(spec: PhantomSpec, image: PhantomImage) -> int:
 
 
 def _drawn(spec: PhantomSpec, image: PhantomImage, output: Grid) -> tuple[Field, Anatomy]:
-    factor = max(1, -(-DRAWN_COLUMNS // output.columns))
-    fine = Grid(output.rows * factor, output.columns * factor)
+    factor = max(1.0, DRAWN_COLUMNS / output.columns)
+    fine = Grid(round(output.rows * factor), round(output.columns * factor))
     anatomy = draw_anatomy(spec.seed, image)
     strengths = _strengths(spec, image)
     for name, strength in strengths.items():

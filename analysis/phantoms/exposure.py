@@ -17,7 +17,9 @@ EQUALISE = 0.42
 
 EQUALISE_MM = 34.0
 MIDDLE_CM = 13.2
-SLOPE_CM = 3.1
+SLOPE_CM = 2.9
+HIGHLIGHT = 0.62
+"""Contrast of what is denser than the middle, against what is lighter."""
 NOISE_AT_MIDDLE = 0.011
 """Standard deviation of quantum noise at full size, in display units, at the middle of the curve."""
 
@@ -52,6 +54,7 @@ def develop(attenuation: Field, grid: Grid, anatomy: Anatomy, quality: Quality) 
     z = (level - np.float32(MIDDLE_CM)) * np.float32(anatomy.contrast / SLOPE_CM) + np.float32(
         anatomy.exposure
     )
+    z = np.where(z > 0, z * np.float32(HIGHLIGHT), z)
     value = 1 / (1 + np.exp(-z))
     return np.asarray(value * body**0.6, np.float32)
 

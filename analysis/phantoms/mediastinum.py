@@ -28,7 +28,7 @@ def heart_fill(grid: Grid, anatomy: Anatomy) -> Field:
     outline = np.interp(angle, table, smooth * stretch).astype(np.float32)
     r2 = (dx * dx + dy * dy) / (outline * outline)
     edge = np.sqrt(np.clip(1 - r2, 0, 1))
-    return np.asarray(0.74 * edge ** np.float32(0.72), np.float32)
+    return np.asarray(0.76 * grid.blur(edge ** np.float32(0.8), 0.7), np.float32)
 
 
 def borders(anatomy: Anatomy, y: Field) -> tuple[Field, Field]:
@@ -59,7 +59,7 @@ def vessels_fill(grid: Grid, anatomy: Anatomy) -> Field:
     """Return the share of the depth filled by the upper mediastinum, with the edge of the descending aorta."""
     right, left = borders(anatomy, grid.y)
     t = np.clip((grid.x - right) / np.maximum(left - right, 1) * 2 - 1, -1, 1)
-    fade = curve((0.9, 0.8, 0.62, 0.58, 0.50, 0.30, 0.25), (0, 50, 90, 120, 160, 210, 260), grid.y)
+    fade = curve((0.92, 0.88, 0.80, 0.74, 0.62, 0.25, 0.05), (0, 50, 90, 120, 160, 210, 260), grid.y)
     column = fade * np.sqrt(1 - np.abs(t) ** 5)
     return np.asarray(1 - (1 - column) * (1 - 0.30 * _descending(grid, anatomy)), np.float32)
 

@@ -15,8 +15,10 @@ SOFT_COLUMNS = 840
 LINE_CM = 1.5
 """Thickness in cm of water that full grey stands for in the layers of fine lines."""
 
-VESSEL_SHOW = 0.088
-"""Cm of water that one mm of vessel adds: blood in place of air, slightly less than its full diameter."""
+VESSEL_SHOW = 0.21
+"""Cm of water that one mm of vessel adds; more than a single vessel's, for those in front and behind it."""
+
+BONE_BLUR_MM = 0.6
 
 
 class Scene:
@@ -30,9 +32,10 @@ class Scene:
         self.cage = Cage(soft, anatomy)
         self.body = body_thickness(soft, anatomy)
         self.air = self.cage.lung_air()
-        self.heart = heart_fill(soft, anatomy)
-        self.middle = vessels_fill(soft, anatomy)
         below = self.cage.below
+        above = 1 - step(below - 9, 10.0)  # the belly hides lower borders
+        self.heart = heart_fill(soft, anatomy) * above
+        self.middle = vessels_fill(soft, anatomy) * above
         self.diaphragm: Field = step(below, 0.9) * (0.42 + 0.58 * (1 - np.exp(-np.maximum(below, 0) / 26)))
         self.clear = soft.field(1.0)
         """Share of the lung that still holds air; opacities multiply it down."""
@@ -98,7 +101,7 @@ class Scene:
         back, front = ribs(fine, a)
         bones = back + front + spine(fine, a) + shoulders(fine, a)
         inside = fine.fit(np.clip(self.body / 4, 0, 1))
-        return np.asarray(bones * inside, np.float32)
+        return np.asarray(fine.blur(bones, BONE_BLUR_MM) * inside, np.float32)
 
     def _airway(self) -> Field:
         mask = self.soft.mask()
@@ -107,5 +110,5 @@ class Scene:
         for line, width in zip(lines, widths, strict=True):
             mask[:] = 0
             self.soft.line(mask, line, width * 0.9, 255)
-            total = np.maximum(total, self.soft.soften(mask, width * 0.13) * np.float32(width * 0.105))
+            total = np.maximum(total, self.soft.soften(mask, width * 0.13) * np.float32(width * 0.15))
         return total

@@ -1,5 +1,7 @@
 """Bones: ribs, clavicles, shoulder blades, humeral heads, spine. Bright cortex around a fainter inside."""
 
+from functools import lru_cache
+
 import numpy as np
 
 from analysis.phantoms.anatomy import Anatomy
@@ -30,10 +32,10 @@ class Bones:
         self.grid.polygon(self.whole, whole, value)
         self.grid.polygon(self.inside, inside, value)
 
-    def thickness(self, cortical: float, marrow: float, sigma: float) -> Field:
-        """Return cm of water that the layers add: `cortical` at the rim, `marrow` inside."""
-        rim = self.grid.soften(self.whole, sigma) * np.float32(cortical)
-        return rim - self.grid.soften(self.inside, sigma) * np.float32(cortical - marrow)
+    def thickness(self, cortical: float, marrow: float) -> Field:
+        """Return cm of water that the layers add, unblurred: `cortical` at the rim, `marrow` inside."""
+        rim = self.whole.astype(np.float32) * np.float32(cortical / 255)
+        return rim - self.inside.astype(np.float32) * np.float32((cortical - marrow) / 255)
 
 
 def rib_line(anatomy: Anatomy, number: int, side: int, spine_x: float, angles: Points) -> Points:
@@ -45,7 +47,7 @@ def rib_line(anatomy: Anatomy, number: int, side: int, spine_x: float, angles: P
     level = np.sqrt(np.clip((y0 + drop * 0.5 - a.apex) / CAGE_HEIGHT_MM, 0, 1.3))
     reach = float(np.interp(level, LATERAL_AT, LATERAL)) * a.chest + 2.6
     reach *= {1: 0.70, 2: 0.90, 3: 0.975}.get(number, 1.0)
-    x = 16 + (reach - 16) * np.sin(angles) ** 0.80
+    x = 8 + (reach - 8) * np.sin(angles) ** 0.80
     return np.stack([side * x + spine_x * (1 - np.sin(angles)), y], 1)
 
 
@@ -62,13 +64,13 @@ def ribs(grid: Grid, anatomy: Anatomy) -> tuple[Field, Field]:
                 before = np.linspace(1.54, 2.60 - 0.045 * number, 36)
                 front.add(rib_line(anatomy, number, side, tilt, before), _rib_width(before, 5.2, 7.4), 235)
     bone = anatomy.bone
-    return back.thickness(1.25 * bone, 0.80 * bone, 0.6), front.thickness(0.72 * bone, 0.52 * bone, 0.9)
+    return back.thickness(1.25 * bone, 0.80 * bone), front.thickness(0.66 * bone, 0.52 * bone)
 
 
 def _rib_width(angles: Points, behind: float, ahead: float) -> Points:
     """Return half the apparent height of a rib in mm at each angle."""
     full = np.interp(angles, [0, 0.25, 1.0, 2.6], [behind * 0.75, behind, ahead * 0.95, ahead])
-    return full * (0.46 + 0.54 * np.abs(np.cos(angles)) ** 0.6)
+    return full * (0.40 + 0.60 * np.abs(np.cos(angles)) ** 0.5)
 
 
 def spine_offset(anatomy: Anatomy, y: float) -> float:
@@ -86,26 +88,31 @@ def spine(grid: Grid, anatomy: Anatomy) -> Field:
         _vertebra(bodies, arches, x, y, width, height)
         y, height = y + height + 3.6, min(27.0, height + 0.62)
     bone = anatomy.bone
-    return bodies.thickness(1.35 * bone, 0.95 * bone, 0.9) + arches.thickness(0.95 * bone, 0.45 * bone, 0.7)
+    return bodies.thickness(1.25 * bone, 0.95 * bone) + arches.thickness(0.95 * bone, 0.45 * bone)
+
+
+@lru_cache
+def _body_shape() -> Points:
+    """Return a vertebral body's outline within -1 to 1: a box with a waist."""
+    outline = [(-1, -1), (0, -0.9), (1, -1), (0.89, 0), (1, 1), (0, 0.9), (-1, 1), (-0.89, 0)]
+    return spline(outline, 32, closed=True)
+
+
+@lru_cache
+def _round_shape() -> Points:
+    return ellipse(0, 0, 1, 1, samples=20)
 
 
 def _vertebra(bodies: Bones, arches: Bones, x: float, y: float, w: float, h: float) -> None:
-    def outline(margin: float) -> Points:
-        a, b, waist = w - margin, h / 2 - margin, 1.8
-        return spline(
-            [(x - a, y - b), (x, y - b + 0.8), (x + a, y - b), (x + a - waist, y), (x + a, y + b),
-             (x, y + b - 0.8), (x - a, y + b), (x - a + waist, y)], 32, closed=True,
-        )  # fmt: skip
-
-    bodies.add_shape(outline(0), outline(1.4))
+    box, disc = _body_shape(), _round_shape()
+    bodies.add_shape(np.array([x, y]) + box * [w, h / 2], np.array([x, y]) + box * [w - 1.4, h / 2 - 1.4])
     for side in (-1, 1):
-        px = x + side * w * 0.62
-        arches.add_shape(ellipse(px, y - h * 0.14, 3.0, 4.4), ellipse(px, y - h * 0.14, 1.7, 3.0))
-        arches.add(
-            spline([(px, y - 1), (x + side * (w + 6), y - 2), (x + side * (w + 11), y - 4)], 8), 3.2, 120
-        )
-    tip = y + h * 0.42
-    arches.add_shape(ellipse(x, tip, 2.5, 6.0), ellipse(x, tip, 1.2, 4.4), 220)
+        pedicle = np.array([x + side * w * 0.62, y - h * 0.14])
+        arches.add_shape(pedicle + disc * [3.0, 4.4], pedicle + disc * [1.7, 3.0])
+        wing = np.array([x + side * (w + 4), y - 2.5])
+        arches.add_shape(wing + disc * [8.5, 3.4], wing + disc * [7.3, 2.2], 110)
+    process = np.array([x, y + h * 0.42])
+    arches.add_shape(process + disc * [2.5, 6.0], process + disc * [1.2, 4.4], 220)
 
 
 def shoulders(grid: Grid, anatomy: Anatomy) -> Field:
@@ -118,9 +125,9 @@ def shoulders(grid: Grid, anatomy: Anatomy) -> Field:
         _arm(arms, a, side)
     bone = a.bone
     return (
-        collar.thickness(1.7 * bone, 1.3 * bone, 0.6)
-        + blades.thickness(0.95 * bone, 0.34 * bone, 0.7)
-        + arms.thickness(2.1 * bone, 1.35 * bone, 0.6)
+        collar.thickness(1.7 * bone, 1.3 * bone)
+        + blades.thickness(0.95 * bone, 0.34 * bone)
+        + arms.thickness(2.1 * bone, 1.35 * bone)
     )
 
 

@@ -50,7 +50,7 @@ class Cage:
         cap = np.sqrt(np.clip(1 - (1 - np.minimum(t / np.float32(0.055), 1)) ** 2, 0, 1))
         depth = cap * (0.5 + 0.5 * np.minimum(t / np.float32(0.3), 1) ** 0.7)
         profile = np.sqrt(np.clip(1 - self.outward**5, 0, 1))
-        inner = step(self.across - self.medial, 1.5)
+        inner = step(self.across - self.medial * np.float32(0.8), 7.0)
         return np.asarray(LUNG_DEPTH_CM * depth * profile * inner, np.float32)
 
 
@@ -77,7 +77,7 @@ def body_thickness(grid: Grid, anatomy: Anatomy) -> Field:
     inside = grid.soften(mask, 0.9)
     deep = np.sqrt(np.clip(grid.blur(inside, 9.0) * 2 - 1, 0, 1))
     s = np.clip(np.abs(grid.x) / np.float32(anatomy.torso + 4), 0, 1)
-    across = (1 - s**2.6) ** np.float32(0.62)
+    across = (1 - s**2.3) ** np.float32(0.66)
     level = curve((0.56, 0.60, 0.80, 0.97, 1.0, 1.0), (0, 40, 90, 150, 210, 344), grid.y)
     limb = np.float32(0.42) * (0.25 + 0.75 * deep)
     thickness = np.maximum(across * level, limb) * (0.3 + 0.7 * deep)
@@ -94,7 +94,8 @@ def breast_thickness(grid: Grid, anatomy: Anatomy) -> Field:
         dy = (grid.y - np.float32(y)) / np.float32(radius * (1.15))
         lower = (grid.y > y) * np.float32(0.22) * ((grid.y - np.float32(y)) / np.float32(radius))
         r2 = dx * dx + (dy + lower) ** 2
-        total += np.sqrt(np.clip(1 - r2, 0, 1)) ** np.float32(1.25)
+        fade = step(grid.y - np.float32(y - 0.55 * radius), 0.24 * radius)
+        total += fade * np.sqrt(np.clip(1 - r2, 0, 1)) ** np.float32(1.2)
     return np.asarray(total * np.float32(anatomy.breast), np.float32)
 
 

@@ -1,8 +1,5 @@
 """The vessels of the lungs: two trees that grow from the hila and thin out."""
 
-import math
-from collections.abc import Iterator
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -11,8 +8,8 @@ from analysis.phantoms.anatomy import Anatomy
 from analysis.phantoms.canvas import SUBPIXEL_BITS, Field, Grid, Mask
 
 BRANCHES = 12
-SMALLEST_RADIUS_MM = 0.42
-DEEPEST = 6
+SMALLEST_RADIUS_MM = 0.36
+GENERATIONS = 7
 STEPS = 3
 """Straight pieces of one stretch of vessel."""
 
@@ -21,8 +18,7 @@ GREY_PER_MM = 30.0
 
 COARSE_RADIUS_MM = 1.0
 
-Vessel = tuple[float, float, float, float, int]
-"""x, y (mm), direction (radians, 0 outwards, pi/2 down), radius (mm), generation."""
+Numbers = NDArray[np.float64]
 
 
 def hilum(anatomy: Anatomy, side: int) -> tuple[float, float]:
@@ -40,76 +36,75 @@ def vessels(grid: Grid, anatomy: Anatomy, rng: np.random.Generator) -> Field:
         _draw(grid, fine, paths[~thick], radii[~thick])
         _draw(grid, coarse, paths[thick], radii[thick])
         x, y = hilum(anatomy, side)
-        trunk = np.array(
-            [(x - side * 10, y - 12), (x, y - 3), (x + side * 4, y + 12), (x + side * 5, y + 32)]
-        )
-        grid.line(coarse, trunk[:3], 14.0, 200)
-        grid.line(coarse, trunk[2:], 10.0, 200)
+        trunk = np.array([(x - side * 11, y - 13), (x - side, y - 5), (x + side * 3, y + 10), (x + side * 5, y + 34)])
+        grid.line(coarse, trunk[:3], 13.0, 215)
+        grid.line(coarse, trunk[2:], 8.5, 180)
     return (grid.soften(coarse, 0.8) + grid.soften(fine, 0.35)) * np.float32(255 / GREY_PER_MM)
 
 
-def _grow(
-    anatomy: Anatomy, side: int, rng: np.random.Generator
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the stretches of a tree (n x 4 x 2, mm) and their radii, thinnest first."""
-    draws = iter(rng.random(12_000).tolist())
-    stack = _roots(hilum(anatomy, side), side, draws)
-    paths: list[list[tuple[float, float]]] = []
-    radii: list[float] = []
-    while stack:
-        vessel = stack.pop()
-        path, angle = _stretch(vessel, side, draws)
-        x, y = path[-1]
-        if not (12 < side * x < 150 and anatomy.apex < y < 330):
-            continue
+def _grow(anatomy: Anatomy, side: int, rng: np.random.Generator) -> tuple[Numbers, Numbers]:
+    """Return the stretches of a tree (n x 4 x 2, mm) and their radii (n), thinnest first.
+
+    All vessels of a generation grow at once: a stretch, then a fork into a larger and a smaller branch.
+    """
+    at, angle, radius = _roots(hilum(anatomy, side), side, rng)
+    paths, radii = [], []
+    for _ in range(GENERATIONS):
+        path, angle = _stretch(at, angle, radius, side, rng)
+        end = path[:, -1]
+        out = side * end[:, 0]
+        kept = (out > 12) & (out < 150) & (end[:, 1] > anatomy.apex) & (end[:, 1] < 330)
+        path, angle, radius = path[kept], angle[kept], radius[kept]
         paths.append(path)
-        radii.append(vessel[3])
-        stack.extend(_children(x, y, angle, vessel[3], vessel[4], draws))
-    order = np.argsort(radii, kind="stable")
-    return np.array(paths)[order], np.array(radii)[order]
+        radii.append(radius)
+        at, angle, radius = _fork(path[:, -1], angle, radius, rng)
+        if len(at) == 0:
+            break
+    every = np.concatenate(radii)
+    order = np.argsort(every, kind="stable")
+    return np.concatenate(paths)[order], every[order]
 
 
-def _roots(centre: tuple[float, float], side: int, draws: Iterator[float]) -> list[Vessel]:
-    roots: list[Vessel] = []
-    for k in range(BRANCHES):
-        angle = math.radians(-80 + 172 * (k + 0.8 * next(draws)) / BRANCHES)
-        radius = (2.0 + 1.5 * next(draws)) * (1.25 if angle > 0.3 else 0.92)
-        start = 4 * math.cos(angle), 12 * math.sin(angle)
-        roots.append((centre[0] + side * start[0], centre[1] + start[1], angle, radius, 0))
-    return roots
+def _roots(
+    centre: tuple[float, float], side: int, rng: np.random.Generator
+) -> tuple[Numbers, Numbers, Numbers]:
+    angle = np.deg2rad(-82 + 176 * (np.arange(BRANCHES) + 0.8 * rng.random(BRANCHES)) / BRANCHES)
+    radius = (1.2 + 1.3 * rng.random(BRANCHES)) * np.where(angle > 0.3, 1.22, 0.92)
+    at = np.array(centre) + np.stack([side * 4 * np.cos(angle), 13 * np.sin(angle)], 1)
+    return at, angle, radius
 
 
-def _stretch(vessel: Vessel, side: int, draws: Iterator[float]) -> tuple[list[tuple[float, float]], float]:
-    x, y, angle, radius, _ = vessel
-    length = (7 + 7.0 * radius) * (0.6 + 0.8 * next(draws)) / STEPS
-    bend = (next(draws) - 0.5) * 0.55 / STEPS
-    path = [(x, y)]
+def _stretch(
+    at: Numbers, angle: Numbers, radius: Numbers, side: int, rng: np.random.Generator
+) -> tuple[Numbers, Numbers]:
+    length = (8 + 8.5 * radius) * rng.uniform(0.6, 1.4, len(at)) / STEPS
+    bend = rng.uniform(-0.3, 0.3, len(at)) / STEPS
+    path = [at]
     for _ in range(STEPS):
-        x += side * math.cos(angle) * length
-        y += math.sin(angle) * length
-        angle += bend
-        path.append((x, y))
-    return path, angle
+        at = at + np.stack([side * np.cos(angle), np.sin(angle)], 1) * length[:, None]
+        angle = angle + bend
+        path.append(at)
+    return np.stack(path, 1), angle
 
 
-def _children(
-    x: float, y: float, angle: float, radius: float, generation: int, draws: Iterator[float]
-) -> Iterator[Vessel]:
-    if generation >= DEEPEST:
-        return
-    sign = 1 if next(draws) < 0.5 else -1
-    for share, turn in ((0.76 + 0.12 * next(draws), -0.28), (0.52 + 0.26 * next(draws), 0.62)):
-        child = radius * share
-        if child >= SMALLEST_RADIUS_MM:
-            yield x, y, angle + sign * turn * (0.5 + next(draws)), child, generation + 1
+def _fork(
+    at: Numbers, angle: Numbers, radius: Numbers, rng: np.random.Generator
+) -> tuple[Numbers, Numbers, Numbers]:
+    n = len(at)
+    sign = rng.choice([-1.0, 1.0], n)
+    larger = radius * rng.uniform(0.76, 0.88, n), angle - sign * 0.28 * rng.uniform(0.5, 1.5, n)
+    smaller = radius * rng.uniform(0.50, 0.78, n), angle + sign * 0.62 * rng.uniform(0.5, 1.5, n)
+    radius = np.concatenate([larger[0], smaller[0]])
+    kept = radius >= SMALLEST_RADIUS_MM
+    return np.concatenate([at, at])[kept], np.concatenate([larger[1], smaller[1]])[kept], radius[kept]
 
 
-def _draw(grid: Grid, layer: Mask, paths: NDArray[np.float64], radii: NDArray[np.float64]) -> None:
+def _draw(grid: Grid, layer: Mask, paths: Numbers, radii: Numbers) -> None:
     """Draw many vessels at once, in groups of one width and one grey level."""
     points = grid.at(paths.reshape(-1, 2)).reshape(paths.shape)
     width = 2 * radii * grid.px
     pixels = np.maximum(1, np.rint(width)).astype(int)
-    grey = np.rint(GREY_PER_MM * 1.7 * radii * np.minimum(1, width)).clip(1, 255).astype(int)
+    grey = np.rint(GREY_PER_MM * 2.1 * radii**0.65 * np.minimum(1, width)).clip(1, 255).astype(int)
     group = pixels * 256 + grey // 6 * 6 + 1
     for key in np.unique(group).tolist():
         chosen = list(points[group == key])
