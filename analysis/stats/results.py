@@ -25,6 +25,8 @@ TABLES = (
     "multiplicity",
     "paper_compatible",
     "subgroups",
+    "answers",
+    "endpoints",
 )
 SIMULATED = "SIMULATED: these ratings were made by a computer, no radiologist gave them"
 
@@ -48,6 +50,8 @@ class Results:
     multiplicity: list[Row]
     paper_compatible: list[Row]
     subgroups: list[Row]
+    answers: list[Row]
+    endpoints: list[Row]
     simulated: bool = False
 
     def frame(self, table: str) -> pd.DataFrame:
@@ -57,6 +61,10 @@ class Results:
         return pd.DataFrame(
             [[row.get(name) for name in columns] for row in rows], columns=columns, dtype=object
         )
+
+    def frames(self) -> dict[str, pd.DataFrame]:
+        """Return every table as a frame, by name."""
+        return {name: self.frame(name) for name in TABLES}
 
     def comparison(self, endpoint: str, method: str) -> Row:
         """Return the first row of a question and method.

@@ -6,7 +6,8 @@ from pathlib import Path
 import pandas as pd
 
 from analysis.frames import RATINGS
-from analysis.stats.endpoints import BY_NAME, ENDPOINTS
+from analysis.stats.answers import answer_table
+from analysis.stats.endpoints import BY_NAME, ENDPOINTS, endpoint_table
 from analysis.stats.errors import NotComparableError
 from analysis.stats.grid import make_grid
 from analysis.stats.intake import Checked, check, read_ratings
@@ -58,6 +59,8 @@ def analyse(
         multiplicity=_multiplicity(comparisons),
         paper_compatible=paper_compatible(checked.first),
         subgroups=[],
+        answers=answer_table(checked.first),
+        endpoints=endpoint_table(),
         simulated=simulated,
     )
 
@@ -68,7 +71,7 @@ def analyse_file(
     *,
     seed: int,
     simulated: bool = False,
-    also: Callable[[Results, pd.DataFrame, Path], None] | None = None,
+    also: Callable[[Results, Path], None] | None = None,
 ) -> Results:
     """Read a ratings CSV, analyse it and write the results folder; needs no Django.
 
@@ -76,7 +79,7 @@ def analyse_file(
     ----------
     path: the ratings.
     out: a new or empty folder; written whole or not at all.
-    also: gets the results, the first readings and the unfinished folder, to add figures.
+    also: gets the results and the unfinished folder, to add figures.
 
     Raises
     ------
@@ -85,8 +88,7 @@ def analyse_file(
     refuse_used_folder(out)
     ratings = read_ratings(path)
     results = analyse(ratings, seed=seed, simulated=simulated, where=path.name)
-    first = check(ratings, path.name).first
-    results.write(out, None if also is None else lambda folder: also(results, first, folder))
+    results.write(out, None if also is None else lambda folder: also(results, folder))
     return results
 
 

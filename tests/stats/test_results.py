@@ -103,7 +103,7 @@ def test_a_used_folder_is_refused_and_left_alone(tmp_path):
 
 
 def test_a_failure_half_way_leaves_nothing(tmp_path):
-    def fail(results, first, folder):
+    def fail(results, folder):
         (folder / "figure.svg").write_text("half")
         raise RuntimeError("the pen broke")
 

@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from analysis.frames import FrameError
-from analysis.stats import StatsError, analyse_file
+from analysis.stats import Results, StatsError, analyse_file
 
 SEED = 1
 
@@ -15,9 +15,7 @@ SEED = 1
 class Command(BaseCommand):
     """Read a ratings CSV and write the results folder; needs no database."""
 
-    help = (
-        "Analyse tidy ratings (see docs/formats.md) and write results.json and one CSV per table to a folder."
-    )
+    help = "Analyse tidy ratings (docs/formats.md); write results.json, CSV tables and figures to a folder."
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
@@ -33,7 +31,11 @@ class Command(BaseCommand):
         """Analyse, write, and print the primary result of each question in words."""
         try:
             results = analyse_file(
-                options["ratings"], options["out"], seed=options["seed"], simulated=options["simulated"]
+                options["ratings"],
+                options["out"],
+                seed=options["seed"],
+                simulated=options["simulated"],
+                also=_draw,
             )
         except (StatsError, FrameError, OSError) as error:
             raise CommandError(str(error)) from error
@@ -41,3 +43,10 @@ class Command(BaseCommand):
             if row["method"] == "u_centred":
                 self.stdout.write(f"{row['endpoint']}: {row['direction'] or row['note']}")
         self.stdout.write(f"Results: {options['out'] / 'results.json'}")
+
+
+def _draw(results: Results, folder: Path) -> None:
+    # Matplotlib takes half a second to load: only when there is something to draw.
+    from analysis.figures.reader_study import save_reader_study
+
+    save_reader_study(results.frames(), folder / "figures", simulated=results.simulated)

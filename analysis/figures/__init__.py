@@ -1,0 +1,1 @@
+"""Figures: matplotlib only, one function per figure, a frame in and a Figure out, no global state."""

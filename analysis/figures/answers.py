@@ -1,0 +1,129 @@
+"""How the readers answered: diverging stacked bars, one pair of bars per question."""
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from analysis.figures.cells import records
+from analysis.figures.theme import (
+    SIZE,
+    THEMES,
+    Theme,
+    ThemeName,
+    ink_on,
+    mark_simulated,
+    new_figure,
+    strip,
+    text_width,
+)
+
+_WIDTH = 7.2
+_ARMS = ((1, "PIE"), (0, "Control"))
+
+
+def draw_answers(answers: pd.DataFrame, *, theme: ThemeName = "light", simulated: bool = False) -> Figure:
+    """Draw the share of every answer in both arms, centred on the neutral answer.
+
+    Parameters
+    ----------
+    answers: one row per question, arm and level: endpoint, title, arm (1 = PIE, 0 = control), level, label,
+        valence (-1 unfavourable .. 1 favourable), count, share (0..1, None when nothing was answered).
+    theme: ground and colours.
+    simulated: writes so on the figure.
+    """
+    colors = THEMES[theme]
+    endpoints = list(dict.fromkeys(answers["endpoint"]))
+    figure = new_figure(_WIDTH, 0.45 + 1.08 * len(endpoints), colors)
+    reach = max(_reach(answers[answers["endpoint"] == name]) for name in endpoints)
+    grid = figure.add_gridspec(
+        len(endpoints), 1, left=0.125, right=0.975, top=0.885, bottom=0.085, hspace=0.62
+    )
+    for k, name in enumerate(endpoints):
+        axes = figure.add_subplot(grid[k])
+        _question(axes, answers[answers["endpoint"] == name], colors)
+        axes.set_xlim(-reach, reach)
+        axes.set_xticks([t for t in (-1, -0.75, -0.5, -0.25, 0, 0.25, 0.5, 0.75, 1) if abs(t) <= reach])
+        axes.xaxis.set_major_formatter(lambda x, _: f"{abs(x):.0%}")
+        strip(axes, colors)
+        for label in axes.get_xticklabels():
+            label.set_color(colors.muted)
+        axes.tick_params(labelbottom=k == len(endpoints) - 1)
+    if simulated:
+        mark_simulated(figure, colors)
+    return figure
+
+
+def _question(axes: Axes, answers: pd.DataFrame, colors: Theme) -> None:
+    axes.axvline(0, color=colors.line, linewidth=0.8, zorder=0)
+    for y, (arm, name) in enumerate(_ARMS):
+        own = answers[answers["arm"] == arm].sort_values("level")
+        n = int(own["count"].sum())
+        left = -_left_share(own)
+        for row in records(own):
+            share = row["share"] or 0.0
+            color = colors.valence(row["valence"])
+            axes.barh(y, share, left=left, height=0.74, color=color, edgecolor=colors.ground, linewidth=0.9)
+            if share >= 0.06:
+                axes.text(
+                    left + share / 2,
+                    y + 0.02,
+                    f"{share:.0%}",
+                    ha="center",
+                    va="center",
+                    fontsize=SIZE - 1,
+                    color=ink_on(color),
+                )
+            left += share
+        axes.text(
+            -0.012,
+            y,
+            f"{name}\nn = {n}",
+            transform=axes.get_yaxis_transform(),
+            ha="right",
+            va="center",
+            fontsize=SIZE,
+            color=colors.text,
+            linespacing=1.25,
+        )
+    axes.set_ylim(1.5, -0.5)
+    axes.set_yticks([])
+    axes.text(
+        0, 1.13, answers["title"].iloc[0], transform=axes.transAxes, fontsize=SIZE + 1.5, fontweight="bold",
+        color=colors.text,
+    )  # fmt: skip
+    _key(axes, answers[answers["arm"] == 1].sort_values("level"), colors)
+
+
+def _key(axes: Axes, levels: pd.DataFrame, colors: Theme) -> None:
+    """Draw the levels of the question as swatches with their words, right above the bars."""
+    inch = 1 / (axes.get_position().width * _WIDTH)
+    x = 1.0
+    for row in reversed(records(levels)):
+        words = row["label"]
+        x -= text_width(words, SIZE - 0.5) * inch
+        axes.text(x, 1.13, words, transform=axes.transAxes, fontsize=SIZE - 0.5, color=colors.muted)
+        x -= 0.16 * inch
+        color = colors.valence(row["valence"])
+        swatch = Rectangle(
+            (x, 1.125), 0.11 * inch, 0.15, transform=axes.transAxes, clip_on=False, color=color
+        )
+        axes.add_patch(swatch)
+        x -= 0.13 * inch
+
+
+def _left_share(own: pd.DataFrame) -> float:
+    """Return the share left of the centre: the levels of the lower half and half of a neutral one."""
+    middle = own["level"].mean()
+    if not own["count"].sum():
+        return 0.0
+    below = own.loc[own["level"] < middle, "share"].astype(float).sum()
+    return float(below + own.loc[own["level"] == middle, "share"].astype(float).sum() / 2)
+
+
+def _reach(answers: pd.DataFrame) -> float:
+    widest = 0.5
+    for _, own in answers.groupby("arm"):
+        left = _left_share(own)
+        widest = max(widest, left, 1 - left)
+    return min(1.0, widest + 0.02)

@@ -1,0 +1,81 @@
+"""The published study's figure: mean and standard deviation of all ratings pooled."""
+
+import textwrap
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from analysis.figures.cells import Record, p_words, records
+from analysis.figures.theme import SIZE, THEMES, Theme, ThemeName, mark_simulated, new_figure, strip
+
+NOTE = (
+    "Means ± standard deviation of all ratings pooled, as in the published study. The bars show how far "
+    "answers spread, not how sure the mean is. "
+    "The pooled test counts every rating as independent, although the same readers and "
+    "cases come again and again; the test below it lets both vary, and decides."
+)
+
+
+def draw_paper_means(
+    paper: pd.DataFrame,
+    primary: pd.DataFrame,
+    *,
+    theme: ThemeName = "light",
+    simulated: bool = False,
+) -> Figure:
+    """Draw mean ± SD per arm for each question, with the pooled p-value and the primary one.
+
+    Parameters
+    ----------
+    paper: the paper_compatible table, with title, low and high (the ends of the scale).
+    primary: endpoint and p of the primary comparison.
+    theme: ground and colours.
+    simulated: writes so on the figure.
+    """
+    colors = THEMES[theme]
+    figure = new_figure(7.2, 3.6, colors)
+    grid = figure.add_gridspec(1, len(paper), left=0.055, right=0.985, top=0.83, bottom=0.39, wspace=0.28)
+    p_of = {row["endpoint"]: row["p"] for row in records(primary)}
+    for k, row in enumerate(records(paper)):
+        axes = figure.add_subplot(grid[k])
+        _panel(axes, row, colors)
+        pooled, both = p_words(row["kruskal_p"]), p_words(p_of.get(row["endpoint"]))
+        words = f"pooled: p {pooled}\nwith readers and cases: p {both}"
+        axes.text(
+            0.46, -0.24, words, transform=axes.transAxes, ha="center", va="top", fontsize=SIZE - 0.5,
+            color=colors.text, linespacing=1.4,
+        )  # fmt: skip
+    figure.text(
+        0.055, 0.03, textwrap.fill(NOTE, 122), fontsize=SIZE - 1.7, color=colors.muted, va="bottom",
+        linespacing=1.35,
+    )  # fmt: skip
+    if simulated:
+        mark_simulated(figure, colors)
+    return figure
+
+
+def _panel(axes: Axes, row: Record, colors: Theme) -> None:
+    for x, (arm, color) in enumerate((("pie", colors.pie), ("control", colors.control))):
+        mean, sd = row[f"{arm}_mean"], row[f"{arm}_sd"]
+        if mean is None:
+            continue
+        spread = 0.0 if sd is None else sd
+        axes.errorbar(
+            [x], [mean], yerr=[spread], fmt="o", markersize=8, color=color, ecolor=color,
+            elinewidth=1.6, capsize=5, capthick=1.6,
+        )  # fmt: skip
+        axes.text(
+            x + 0.13, mean, f"{mean:.2f}", va="center", fontsize=SIZE, color=colors.text,
+        )  # fmt: skip
+    low, high = row["low"], row["high"]
+    pad = 0.12 * (high - low)
+    axes.set_ylim(low - 2.2 * pad, high + 2.2 * pad)
+    axes.set_yticks(range(low, high + 1))
+    axes.grid(axis="y", color=colors.line, linewidth=0.5)
+    axes.set_axisbelow(True)
+    axes.set_xlim(-0.5, 1.6)
+    axes.set_xticks([0, 1], [f"PIE\nn = {row['pie_n']}", f"Control\nn = {row['control_n']}"])
+    strip(axes, colors)
+    title = textwrap.fill(row["title"], 20)
+    axes.set_title(title, fontsize=SIZE + 0.5, fontweight="bold", color=colors.text, loc="left")

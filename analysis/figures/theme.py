@@ -1,0 +1,113 @@
+"""Colours and small parts shared by the figures, for a dark page and for print."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Literal
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+from matplotlib.textpath import TextPath
+
+ThemeName = Literal["light", "dark"]
+
+SIZE = 9.0
+"""Text size in points at the figure's own size; titles are a little larger."""
+
+
+@dataclass(frozen=True)
+class Theme:
+    """Colours of one ground. `scale` runs from unfavourable to favourable answers; orange against blue is
+    told apart by readers with any common colour vision deficiency, and by lightness in grey print."""
+
+    ground: str
+    text: str
+    muted: str
+    line: str
+    pie: str
+    control: str
+    scale: tuple[str, str, str, str, str]
+
+    def valence(self, value: float) -> str:
+        """Return the colour of an answer from -1 (unfavourable) to 1 (favourable)."""
+        return self.scale[round((value + 1) / 2 * (len(self.scale) - 1))]
+
+
+THEMES: dict[ThemeName, Theme] = {
+    "light": Theme(
+        ground="#ffffff",
+        text="#1c1e21",
+        muted="#5c6168",
+        line="#d5d6d3",
+        pie="#bf5b12",
+        control="#2b6a99",
+        scale=("#b5621f", "#e3b384", "#dcdcd8", "#97c0d6", "#2f7299"),
+    ),
+    "dark": Theme(
+        ground="#18191b",
+        text="#e3e5e7",
+        muted="#a3a8af",
+        line="#3a3e44",
+        pie="#eb9a55",
+        control="#86bce0",
+        scale=("#e8934b", "#99683f", "#4b4f55", "#467590", "#86c1e4"),
+    ),
+}
+
+
+def ink_on(color: str) -> str:
+    """Return black or white, whichever reads better on a colour (relative luminance, WCAG 2)."""
+    red, green, blue = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(color))
+    return "#000000" if 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.18 else "#ffffff"
+
+
+def text_width(words: str, size: float) -> float:
+    """Return the width of a text in inches at a size in points, without drawing it."""
+    return float(TextPath((0, 0), words, size=size).get_extents().width) / 72 if words.strip() else 0.0
+
+
+def new_figure(width: float, height: float, theme: Theme) -> Figure:
+    """Return an empty figure of a size in inches, on the theme's ground."""
+    return Figure(figsize=(width, height), facecolor=theme.ground)
+
+
+def strip(axes: Axes, theme: Theme, *, keep: Sequence[str] = ()) -> None:
+    """Take away the frame but the sides in `keep`, and colour ticks and labels."""
+    axes.set_facecolor("none")
+    for side, spine in axes.spines.items():
+        spine.set_visible(side in keep)
+        spine.set_color(theme.line)
+    axes.tick_params(colors=theme.muted, labelsize=SIZE - 0.5, length=0)
+    for label in (*axes.get_xticklabels(), *axes.get_yticklabels()):
+        label.set_color(theme.text)
+
+
+def mark_simulated(figure: Figure, theme: Theme) -> None:
+    """Write across the top that no reader gave these ratings."""
+    figure.text(
+        0.995,
+        0.995,
+        "SIMULATED RATINGS",
+        ha="right",
+        va="top",
+        color=theme.pie,
+        fontsize=SIZE - 1,
+        fontweight="bold",
+    )
+
+
+def render(figure: Figure, kind: str = "svg") -> bytes:
+    """Return a figure as the bytes of an SVG, PNG or PDF file; the same figure gives the same bytes."""
+    buffer = BytesIO()
+    metadata = {"png": {"Software": None}, "pdf": {"CreationDate": None}}.get(kind, {"Date": None})
+    with mpl.rc_context({"svg.hashsalt": "analysis.figures"}):
+        figure.savefig(buffer, format=kind, dpi=160, metadata=metadata, facecolor=figure.get_facecolor())
+    return buffer.getvalue()
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write a figure as SVG, PNG or PDF, by suffix."""
+    path.write_bytes(render(figure, path.suffix.lstrip(".")))
