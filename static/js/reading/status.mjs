@@ -17,11 +17,12 @@ export class StatusLine {
   save(state, text = "", note = "") {
     this.saveState.dataset.state = state;
     this.saveState.textContent = text;
-    this.note(note);
+    this.note(note, state === "retrying" ? "waiting" : "fault");
   }
 
-  /** @param {string} text */
-  note(text) {
+  /** @param {string} text @param {"fault" | "waiting"} [tone] */
+  note(text, tone = "fault") {
+    this.formNote.dataset.tone = tone;
     if (this.formNote.textContent !== text) this.formNote.textContent = text;
   }
 
