@@ -37,7 +37,8 @@ def main(arguments: list[str]) -> int:
 def take_limits(memory: int, seconds: int) -> None:
     """Give up memory beyond `memory` bytes, computing beyond `seconds`, writing to files, and core dumps."""
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
-    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
+    # At the soft limit comes SIGXCPU, which names the cause; at the hard one SIGKILL.
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 

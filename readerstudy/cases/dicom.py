@@ -6,6 +6,8 @@ no rounding, whatever the slope. A Modality LUT, which is not linear, is applied
 """
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
@@ -83,9 +85,7 @@ def read_dicom(file: BinaryIO) -> Greys:
     ------
     ImageRefusedError: with the reason.
     """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        config.settings.reading_validation_mode = config.IGNORE
+    with _tolerant():
         syntax = _transfer_syntax(file)
         file.seek(0)
         try:
@@ -99,6 +99,19 @@ def read_dicom(file: BinaryIO) -> Greys:
         layout = read_layout(dataset)
         stored = _unsigned(_decompressed(dataset, syntax, layout), layout)
         return _greys(dataset, layout, stored)
+
+
+@contextmanager
+def _tolerant() -> Iterator[None]:
+    """Let pydicom read values that break its rules without a word: what is needed is checked here."""
+    mode = config.settings.reading_validation_mode
+    config.settings.reading_validation_mode = config.IGNORE
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        config.settings.reading_validation_mode = mode
 
 
 def _transfer_syntax(file: BinaryIO) -> str:

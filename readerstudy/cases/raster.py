@@ -1,6 +1,8 @@
 """PNG (8 and 16 bit) and JPEG to grey values."""
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import BinaryIO
 
 import numpy as np
@@ -29,21 +31,31 @@ def read_raster(file: BinaryIO) -> Greys:
     colour.
     """
     _refuse_deep_colour(file)
+    try:
+        with _strict(), Image.open(file, formats=("PNG", "JPEG")) as image:
+            return _greys(image)
+    except (ImageRefusedError, MemoryError):
+        raise
+    except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
+        raise ImageRefusedError(Reason.TOO_MANY_PIXELS) from error
+    except Exception as error:
+        # Pillow tells the two apart in words only.
+        cut = isinstance(error, OSError) and "truncated" in str(error)
+        raise ImageRefusedError(Reason.TRUNCATED if cut else Reason.CORRUPT) from error
+
+
+@contextmanager
+def _strict() -> Iterator[None]:
+    """Make a decompression bomb an error, at our size."""
+    most = Image.MAX_IMAGE_PIXELS
     Image.MAX_IMAGE_PIXELS = MAX_PIXELS
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        warnings.simplefilter("error", Image.DecompressionBombWarning)
-        try:
-            with Image.open(file, formats=("PNG", "JPEG")) as image:
-                return _greys(image)
-        except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
-            raise ImageRefusedError(Reason.TOO_MANY_PIXELS) from error
-        except OSError as error:
-            # Pillow tells the two apart in words only.
-            cut = "truncated" in str(error)
-            raise ImageRefusedError(Reason.TRUNCATED if cut else Reason.CORRUPT) from error
-        except (SyntaxError, ValueError, EOFError) as error:
-            raise ImageRefusedError(Reason.CORRUPT) from error
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            yield
+    finally:
+        Image.MAX_IMAGE_PIXELS = most
 
 
 def _greys(image: Image.Image) -> Greys:

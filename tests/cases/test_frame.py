@@ -1,0 +1,101 @@
+"""The frame file: exact, padded, and refused when it is anything else."""
+
+import gzip
+import struct
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from readerstudy.cases.frame import FrameFormatError, decode_frame, encode_frame, pad_frame
+from tests.cases.images import greys
+
+
+@st.composite
+def images(draw: st.DrawFn) -> tuple[np.ndarray, int]:
+    bits = draw(st.integers(8, 16))
+    rows, columns = draw(st.integers(1, 12)), draw(st.integers(1, 12))
+    seed = draw(st.integers(0, 2**32 - 1))
+    values = np.random.default_rng(seed).choice([0, 1, 2 ** (bits - 1), 2**bits - 1], (rows, columns))
+    noise = np.random.default_rng(seed + 1).integers(0, 2**bits, (rows, columns))
+    mixed = np.where(np.random.default_rng(seed + 2).random((rows, columns)) < 0.5, values, noise)
+    return mixed.astype(np.uint8 if bits == 8 else np.uint16), bits
+
+
+@given(images(), st.integers(0, 300))
+def test_round_trip_is_exact_and_padding_changes_nothing(image: tuple[np.ndarray, int], more: int) -> None:
+    values, bits = image
+    frame = encode_frame(values, bits)
+    padded = pad_frame(frame, len(frame) + more)
+    assert len(padded) == len(frame) + more
+    for each in (frame, padded):
+        back = decode_frame(each, *values.shape, bits)
+        assert back.dtype == values.dtype
+        assert (back == values).all()
+
+
+def residuals(values: np.ndarray, modulus: int) -> np.ndarray:
+    """Write the definition down pixel by pixel."""
+    out = np.zeros(values.shape, int)
+    for y, x in np.ndindex(values.shape):
+        left = int(values[y, x - 1]) if x else 0
+        up = int(values[y - 1, x]) if y else 0
+        out[y, x] = (int(values[y, x]) - (left + up) // 2) % modulus
+    return out
+
+
+def test_payload_is_the_plane_of_high_bytes_then_of_low_bytes() -> None:
+    values = greys((5, 7), 16)
+    payload = gzip.decompress(pad_frame(encode_frame(values, 16), 5000))
+    wanted = residuals(values, 2**16)
+    assert payload == bytes((wanted >> 8).ravel().tolist()) + bytes((wanted & 255).ravel().tolist())
+
+
+def test_payload_of_eight_bit_is_one_plane() -> None:
+    values = greys((5, 7), 8)
+    assert gzip.decompress(encode_frame(values, 8)) == bytes(residuals(values, 256).ravel().tolist())
+
+
+def test_header_holds_no_time_no_name_no_system_and_only_a_comment_of_spaces() -> None:
+    frame = pad_frame(encode_frame(greys(), 12), 3000)
+    magic, method, flags, time, extra, system = struct.unpack("<HBBIBB", frame[:10])
+    assert (magic, method, flags, time, extra, system) == (0x8B1F, 8, 0x10, 0, 0, 255)
+    comment = frame[10 : frame.index(b"\0", 10)]
+    assert comment == b" " * len(comment)
+    assert comment
+
+
+@pytest.mark.parametrize(
+    ("pixels", "bits"),
+    [
+        (np.zeros((0, 4), np.uint16), 12),
+        (np.zeros((2, 2, 3), np.uint8), 8),
+        (np.zeros((2, 2), np.int16), 12),
+        (np.zeros((2, 2), np.uint16), 17),
+        (np.zeros((2, 2), np.uint8), 7),
+        (np.full((2, 2), 4096, np.uint16), 12),
+    ],
+)
+def test_what_is_no_image_is_refused(pixels: np.ndarray, bits: int) -> None:
+    with pytest.raises(FrameFormatError, match="expected"):
+        encode_frame(pixels, bits)
+
+
+def test_padding_to_less_or_twice_is_refused() -> None:
+    frame = encode_frame(greys(), 12)
+    with pytest.raises(FrameFormatError, match="at least"):
+        pad_frame(frame, len(frame) - 1)
+    with pytest.raises(FrameFormatError, match="unpadded"):
+        pad_frame(pad_frame(frame, len(frame) + 1), len(frame) + 2)
+
+
+def test_damage_is_found() -> None:
+    frame = encode_frame(greys((9, 14)), 12)
+    middle = len(frame) // 2
+    flipped = frame[:middle] + bytes([frame[middle] ^ 1]) + frame[middle + 1 :]
+    for bad in (flipped, frame[:-1], frame + b"\0", b"PK" + frame[2:], frame[:20]):
+        with pytest.raises(FrameFormatError):
+            decode_frame(bad, 9, 14, 12)
+    with pytest.raises(FrameFormatError):
+        decode_frame(frame, 9, 13, 12)
