@@ -15,28 +15,18 @@ def pneumothorax(scene: Scene, strength: float, rng: np.random.Generator) -> Non
     """Let air between lung and chest wall: a dark rim without vessels, widest at the apex, inside a thin line."""
     side = pick_side(rng)
     a, cage = scene.anatomy, scene.cage
-    size = rng.uniform(0.75, 1.25)
-    on_side = (scene.soft.x * side > 0).astype(np.float32)
-    gap = _gap(scene.soft.y, a, size)
-    top = a.apex + 26 * size
-    edge_x = cage.lateral - gap
-    distance = np.maximum(
-        cage.across - edge_x, np.float32(top) - scene.soft.y - 0.004 * (cage.across - 55) ** 2
-    )
-    outside = step(distance, 0.6) * on_side
-    scene.density *= 1 - (0.55 + 0.45 * strength) * outside
-    scene.air *= 1 + 0.18 * strength * outside
+    shrink_x, shrink_y = rng.uniform(0.72, 0.88), rng.uniform(0.76, 0.87)
+    edge = cage.shrunken(shrink_x, shrink_y)
+    on_side = step(scene.soft.x * side, 1.0)
+    outside = step(cage.across - edge, 0.6) * on_side
+    scene.density *= 1 - (0.35 + 0.45 * strength) * outside
+    scene.air *= 1 + 0.10 * strength * outside
     scene.vessel_gain *= 1 - outside
-    scene.opacify(0.20 * strength * on_side * (1 - outside))
-    rows = np.linspace(a.apex + 22 * size, (a.dome_right if side < 0 else a.dome_left) + 4, 40)
-    at = np.interp(rows, scene.soft.y[:, 0], edge_x[:, 0])
-    arch = [(side * x, float(top - 0.004 * (x - 55) ** 2)) for x in np.linspace(30, float(at[0]), 8)]
-    scene.line(np.array([*arch, *zip(side * at, rows, strict=True)]), 0.9, 0.55 * strength)
-
-
-def _gap(y: Field, anatomy: Anatomy, size: float) -> Field:
-    fall = np.clip((y - np.float32(anatomy.apex)) / 150, 0, 1.4)
-    return np.asarray(size * (6 + 30 * np.exp(-((fall * 1.5) ** 2))), np.float32)
+    scene.opacify(0.16 * strength * on_side * (1 - outside))
+    top = cage.shrunken_apex(shrink_y)
+    rows = np.concatenate([top + np.linspace(0, 1, 14) ** 2 * 9, np.linspace(top + 11, a.dome_right + 8, 40)])
+    at = np.interp(rows, scene.soft.y[:, 0], edge[:, 0])
+    scene.line(np.stack([side * at, rows], 1), 0.9, 0.55 * strength)
 
 
 def _overinflate(anatomy: Anatomy, strength: float, rng: np.random.Generator) -> Anatomy:
@@ -77,28 +67,28 @@ def subcutaneous_emphysema(scene: Scene, strength: float, rng: np.random.Generat
     both = rng.random() < 0.5
     main = pick_side(rng)
     for side in (-1, 1) if both else (main,):
-        for _ in range(46):
+        for _ in range(70):
             y = rng.uniform(a.apex + 60, 292)
             wall = float(np.interp(y, scene.soft.y[:, 0], scene.cage.lateral[:, 0]))
             x = wall + 5 + rng.random() * max(10.0, a.torso - wall - 9)
             length = rng.uniform(12, 36)
             path = np.array([(side * (x + rng.normal(0, 2)), y - length / 2), (side * (x + rng.normal(0, 1.5)), y),
                              (side * (x + rng.normal(0, 2)), y + length / 2)])  # fmt: skip
-            scene.line(path, rng.uniform(1.2, 3.6), -rng.uniform(0.7, 1.5) * strength)
-        for _ in range(26):
+            scene.streak(path, rng.uniform(0.9, 2.4), -rng.uniform(0.7, 1.6) * strength)
+        for _ in range(40):
             t = rng.uniform(-0.5, 0.75)
             x0, y0 = rng.uniform(148, 176), a.clavicle_y + rng.uniform(4, 44)
             length = rng.uniform(40, 95)
             end = (x0 - length * np.cos(t), y0 + length * np.sin(t))
             middle = ((x0 + end[0]) / 2, (y0 + end[1]) / 2 + rng.normal(0, 3))
             path = np.array([(side * x0, y0), (side * middle[0], middle[1]), (side * end[0], end[1])])
-            scene.line(path, rng.uniform(0.9, 2.4), -rng.uniform(0.45, 0.95) * strength)
+            scene.streak(path, rng.uniform(0.7, 1.7), -rng.uniform(0.4, 0.95) * strength)
         for _ in range(16):
             x, y = rng.uniform(22, 60), rng.uniform(2, a.clavicle_y - 22)
             path = np.array(
                 [(side * x, y), (side * (x + 6), y + 14), (side * (x + rng.uniform(8, 30)), y + 28)]
             )
-            scene.line(path, rng.uniform(1.0, 3.0), -rng.uniform(0.6, 1.1) * strength)
+            scene.streak(path, rng.uniform(0.8, 2.0), -rng.uniform(0.5, 1.0) * strength)
 
 
 def pneumoperitoneum(scene: Scene, strength: float, rng: np.random.Generator) -> None:
@@ -110,11 +100,11 @@ def pneumoperitoneum(scene: Scene, strength: float, rng: np.random.Generator) ->
         centre = -60.0 if side < 0 else 64.0
         depth = thick * np.clip(1 - ((g.x - np.float32(centre)) / np.float32(60)) ** 2, 0, 1)
         under = cage.below - 2.4
-        crescent = step(under, 0.6) * step(depth - under, 0.7) * (depth > 0.8)
-        scene.gas += (9.5 * strength * crescent).astype(np.float32)
+        crescent = step(under, 0.7) * step(depth - under, 1.6) * step(depth - 1.5, 1.0)
+        scene.gas += (5.4 * strength * crescent).astype(np.float32)
         x = np.linspace(centre - 62, centre + 62, 60)
         y = np.interp(x, g.x[0], cage.dome[0]) + 1.1
-        scene.line(np.stack([x, y], 1), 2.0, 0.9 * strength)
+        scene.line(np.stack([x, y], 1), 1.7, 0.75 * strength)
 
 
 def pneumomediastinum(scene: Scene, strength: float, rng: np.random.Generator) -> None:
@@ -125,18 +115,18 @@ def pneumomediastinum(scene: Scene, strength: float, rng: np.random.Generator) -
     offset = 2.5 + 3.0 * np.sin(np.linspace(0, np.pi, 40))
     for side, border in ((-1, right[:, 0]), (1, left[:, 0])):
         band = border + side * (offset - 1.5)
-        scene.line(np.stack([band, rows], 1), 4.2, -1.5 * strength)
+        scene.streak(np.stack([band, rows], 1), 2.6, -1.6 * strength)
         scene.line(np.stack([border + side * (offset + 1.6), rows], 1), 0.9, 0.7 * strength)
     t = np.linspace(-1.0, 0.75, 40)
     radius = np.interp(t % (2 * np.pi), HEART_ANGLES, HEART_RADII, period=2 * np.pi) * a.heart
-    for extra, width, cm in ((1.0, 4.6, -1.5), (4.2, 0.9, 0.75)):
+    for extra, width, cm in ((0.8, 3.4, -1.6), (4.2, 0.9, 0.75)):
         x, y = a.heart_x + (radius + extra) * np.cos(t), a.heart_y + (radius + extra) * np.sin(t)
         scene.line(np.stack([x, y], 1), width, cm * strength)
     for _ in range(14):
         x, y = rng.uniform(-34, 34), rng.uniform(0, a.apex + 40)
         length = rng.uniform(16, 40)
         path = np.array([(x, y), (x + rng.normal(0, 3), y + length / 2), (x + rng.normal(0, 4), y + length)])
-        scene.line(path, rng.uniform(1.4, 3.4), -rng.uniform(0.8, 1.4) * strength)
+        scene.streak(path, rng.uniform(0.8, 2.0), -rng.uniform(0.7, 1.2) * strength)
     centre_line = np.stack(
         [np.linspace(-40, 50, 20), np.interp(np.linspace(-40, 50, 20), g.x[0], scene.cage.dome[0])], 1
     )

@@ -65,9 +65,9 @@ def draw_anatomy(seed: int, image: PhantomImage) -> Anatomy:
     female, bedside = image.sex == "F", image.view == "AP"
     age = (image.age - 50) / 30
     fat = float(np.clip(own.beta(2.0, 2.6) + 0.05 * age, 0, 1))
-    chest = 136 + 5.0 * own.normal() - (9 if female else 0)
+    chest = 136 + 6.5 * own.normal() - (9 if female else 0)
     breath = now.normal(0, 4.5) + (11 if bedside else 0) + 6 * fat
-    dome = 243 + 5 * own.normal() - (6 if female else 0) - breath
+    dome = 243 + 7 * own.normal() - (6 if female else 0) - breath
     return Anatomy(
         apex=49 + 3.0 * own.normal() + (5 if bedside else 0),
         dome_right=dome,
@@ -79,12 +79,12 @@ def draw_anatomy(seed: int, image: PhantomImage) -> Anatomy:
         fat=fat,
         breast=float(np.clip(own.normal(2.6 + 1.5 * fat, 0.8), 1.0, 5.0)) if female else 0.0,
         heart=float(
-            (1 + 0.055 * own.normal() + 0.03 * age) * (1.12 if bedside else 1.0) * (0.94 if female else 1.0)
+            (1 + 0.065 * own.normal() + 0.03 * age) * (1.12 if bedside else 1.0) * (0.94 if female else 1.0)
         ),
         heart_x=12 + 3.0 * own.normal(),
         heart_y=dome - 31 + 3.0 * own.normal(),
         mediastinum=float((1 + 0.07 * own.normal() + 0.05 * age) * (1.14 if bedside else 1.0)),
-        knob=16.5 + 1.6 * own.normal() + 2.2 * age,
+        knob=15.5 + 1.6 * own.normal() + 2.2 * age,
         tortuosity=float(max(0.0, 3 + 3 * age + 1.5 * own.normal())),
         lung_density=float(np.clip(0.24 + 0.02 * own.normal() + 0.0025 * breath, 0.18, 0.34)),
         vessel_gain=float(np.clip(1 + 0.12 * own.normal(), 0.7, 1.4)),

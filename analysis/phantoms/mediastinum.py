@@ -36,22 +36,26 @@ def borders(anatomy: Anatomy, y: Field) -> tuple[Field, Field]:
     m, knob = anatomy.mediastinum, anatomy.knob
     top = anatomy.apex - 49
     right = curve(
-        (-30, -27, -25, -27, -30, -31, -27, -25), (0, 60, 85, 110, 140, 165, 190, 260), y - np.float32(top)
+        (-27, -22, -20, -25, -28, -30, -27, -25), (0, 60, 85, 110, 140, 165, 190, 260), y - np.float32(top)
     )
     left = curve(
-        (30, 26, 25, 23, 24, 29, 36, 30, 24), (0, 60, 85, 96, 140, 152, 165, 200, 260), y - np.float32(top)
+        (27, 22, 20, 22, 23, 29, 36, 30, 24), (0, 60, 85, 96, 140, 152, 165, 200, 260), y - np.float32(top)
     )
-    return right * np.float32(m), np.maximum(left * np.float32(m), _knob(anatomy, y, knob))
+    wave = np.float32(1.3) * np.sin(y / np.float32(11 + 0.3 * knob) + np.float32(knob))
+    left = left * np.float32(m) - wave
+    bulge = _knob(anatomy, y, knob)
+    blend = np.logaddexp(left / 3, np.maximum(bulge, left - 40) / 3) * 3  # a rounded join, not a corner
+    return right * np.float32(m) + wave, np.asarray(blend, np.float32)
 
 
 def knob_centre(anatomy: Anatomy) -> tuple[float, float]:
     """Return the centre of the aortic knob in mm."""
-    return 19.0 * anatomy.mediastinum, anatomy.apex + 68.0
+    return 17.0 * anatomy.mediastinum, anatomy.apex + 68.0
 
 
 def _knob(anatomy: Anatomy, y: Field, radius: float) -> Field:
     x, centre = knob_centre(anatomy)
-    d = (y - np.float32(centre)) / np.float32(radius * 1.15)
+    d = (y - np.float32(centre)) / np.float32(radius * 1.3)
     return np.asarray(x + radius * np.sqrt(np.clip(1 - d * d, 0, 1)) - 1e3 * (np.abs(d) >= 1), np.float32)
 
 
@@ -60,7 +64,7 @@ def vessels_fill(grid: Grid, anatomy: Anatomy) -> Field:
     right, left = borders(anatomy, grid.y)
     t = np.clip((grid.x - right) / np.maximum(left - right, 1) * 2 - 1, -1, 1)
     fade = curve((0.92, 0.88, 0.80, 0.74, 0.62, 0.25, 0.05), (0, 50, 90, 120, 160, 210, 260), grid.y)
-    column = fade * np.sqrt(1 - np.abs(t) ** 5)
+    column = grid.blur(np.asarray(fade * np.sqrt(1 - np.abs(t) ** 5), np.float32), 0.8)
     return np.asarray(1 - (1 - column) * (1 - 0.30 * _descending(grid, anatomy)), np.float32)
 
 

@@ -39,13 +39,18 @@ def blob(scene: Scene, x: float, y: float, rx: float, ry: float) -> Field:
 
 def infiltration(scene: Scene, strength: float, rng: np.random.Generator) -> None:
     """Add ill-defined patchy haze in one or both lungs."""
-    sides = (-1, 1) if rng.random() < 0.45 else (pick_side(rng),)
-    cloud = 0.75 + 0.5 * scene.clouds("infiltration", 22, 3, 0.45)
+    sides = (-1, 1) if rng.random() < 0.5 else (pick_side(rng),)
+    cloud = _mottled(scene, "infiltration", 20, 2, 0.38)
     for side in sides:
         for _ in range(int(rng.integers(1, 3))):
             x, y = lung_point(scene, side, rng.uniform(0.2, 0.6), rng.uniform(0.4, 0.85))
-            spot = blob(scene, x, y, rng.uniform(26, 40), rng.uniform(28, 46))
-            scene.opacify(0.46 * strength * spot * np.clip(cloud, 0.1, 1.7))
+            spot = blob(scene, x, y, rng.uniform(28, 44), rng.uniform(30, 50))
+            scene.opacify(0.46 * strength * spot * cloud)
+
+
+def _mottled(scene: Scene, name: str, coarsest: float, finest: float, depth: float) -> Field:
+    """Return a factor around 1 that breaks up a smooth opacity into patches."""
+    return np.clip(1 + np.float32(depth) * scene.clouds(name, coarsest, finest, 0.55), 0.15, 1.6)
 
 
 def consolidation(scene: Scene, strength: float, rng: np.random.Generator) -> None:
@@ -58,28 +63,29 @@ def consolidation(scene: Scene, strength: float, rng: np.random.Generator) -> No
     g = scene.soft
     tilt = np.float32(0.12 * side) * (g.x - np.float32(x))
     edge = step((np.float32(fissure) - g.y + tilt) * (1 if upper else -1), 2.0)
-    cloud = np.clip(1 + 0.22 * scene.clouds("consolidation", 14, 3, 0.5), 0.5, 1.4)
-    scene.opacify(np.minimum(0.95, 1.25 * spot) * (0.25 + 0.75 * edge) * 0.86 * strength * cloud)
+    cloud = _mottled(scene, "consolidation", 26, 2, 0.10)
+    scene.opacify(np.minimum(0.95, 1.2 * spot) * (0.2 + 0.8 * edge) * 0.76 * strength * cloud)
     scene.vessel_gain *= 1 - 0.7 * spot * strength
     hx, hy = hilum(scene.anatomy, side)
     for _ in range(5):
         tx, ty = x + rng.normal(0, 13), y + rng.normal(0, 12)
         middle = ((hx + tx) / 2 + rng.normal(0, 5), (hy + ty) / 2 + rng.normal(0, 5))
         path = spline([(hx + (tx - hx) * 0.4, hy + (ty - hy) * 0.4), middle, (tx, ty)], 14)
-        scene.line(path, rng.uniform(1.6, 2.6), -0.75 * strength)
+        scene.streak(path, rng.uniform(1.2, 2.2), -0.6 * strength)
 
 
 def pneumonia(scene: Scene, strength: float, rng: np.random.Generator) -> None:
-    """Add patchy bronchopneumonia: many fluffy spots in a lower zone, confluent at the centre."""
+    """Add patchy bronchopneumonia in a lower zone, with streaks along the bronchi towards it."""
     side = pick_side(rng)
     x, y = lung_point(scene, side, 0.42, rng.uniform(0.62, 0.78))
-    patch = scene.soft.field()
-    for _ in range(11):
-        dx, dy = rng.normal(0, 19), rng.normal(0, 19)
-        size = rng.uniform(6, 13)
-        patch = np.maximum(patch, rng.uniform(0.5, 1) * blob(scene, x + dx, y + dy, size, size))
-    core = 0.55 * blob(scene, x, y, 27, 27)
-    scene.opacify(0.8 * strength * np.maximum(patch, core))
+    cloud = _mottled(scene, "pneumonia", 15, 2, 0.32)
+    core = blob(scene, x, y, rng.uniform(28, 36), rng.uniform(26, 36))
+    scene.opacify(np.minimum(0.9, 0.74 * strength * core * cloud))
+    hx, hy = hilum(scene.anatomy, side)
+    for _ in range(6):  # thickened walls of the bronchi that lead there
+        tx, ty = x + rng.normal(0, 12), y + rng.normal(0, 12)
+        path = spline([(hx, hy + 10), ((hx + tx) / 2 + rng.normal(0, 6), (hy + ty) / 2), (tx, ty)], 14)
+        scene.streak(path, rng.uniform(1.6, 2.8), 0.45 * strength)
 
 
 def _volume_loss(anatomy: Anatomy, strength: float, rng: np.random.Generator) -> Anatomy:
@@ -103,17 +109,17 @@ def atelectasis(scene: Scene, strength: float, rng: np.random.Generator) -> None
         bx, by = lung_point(scene, side, rng.uniform(0.25, 0.6), rng.uniform(0.72, 0.92))
         half, slope = rng.uniform(17, 30), rng.normal(0, 0.16)
         path = spline([(bx - half, by + slope * half), (bx, by - 2.5), (bx + half, by - slope * half)], 16)
-        scene.line(path, rng.uniform(2.2, 4.2), 0.95 * strength)
+        scene.streak(path, rng.uniform(2.2, 4.2), 0.9 * strength)
         scene.opacify(0.25 * strength * blob(scene, bx, by, half, 7))
 
 
 def edema(scene: Scene, strength: float, rng: np.random.Generator) -> None:
     """Add bat-wing haze around the hila, thick vessels, fluid in the septa (Kerley B lines)."""
-    cloud = np.clip(0.85 + 0.3 * scene.clouds("edema", 30, 4, 0.5), 0.3, 1.5)
+    cloud = _mottled(scene, "edema", 24, 2, 0.20)
     for side in (-1, 1):
         hx, hy = hilum(scene.anatomy, side)
-        wing = blob(scene, hx + side * 20, hy + 6, 40, 52)
-        scene.opacify(rng.uniform(0.56, 0.70) * strength * wing * cloud)
+        wing = blob(scene, hx + side * 16, hy + 8, 44, 62)
+        scene.opacify(rng.uniform(0.50, 0.62) * strength * wing * cloud)
         low = scene.anatomy.dome_right if side < 0 else scene.anatomy.dome_left
         for k in range(9):
             x, y = lung_point(scene, side, 0.985, 0.0)[0], low - 6 - 5.2 * k + rng.normal(0, 1)
@@ -145,8 +151,8 @@ def nodule(scene: Scene, strength: float, rng: np.random.Generator) -> None:
         side = pick_side(rng)
         x, y = lung_point(scene, side, rng.uniform(0.25, 0.8), rng.uniform(0.18, 0.85))
         radius = rng.uniform(6.5, 13.5)
-        ball = scene.soft.blur(_ball(scene, x, y, radius, rng, 0.05), 0.7)
-        scene.opacify(np.minimum(0.94, (0.50 + 0.016 * radius) * strength * 1.15) * ball)
+        ball = scene.soft.blur(_ball(scene, x, y, radius, rng, 0.09), 1.5)
+        scene.opacify(np.minimum(0.85, (0.34 + 0.018 * radius) * strength) * ball)
 
 
 def mass(scene: Scene, strength: float, rng: np.random.Generator) -> None:
@@ -154,8 +160,9 @@ def mass(scene: Scene, strength: float, rng: np.random.Generator) -> None:
     side = pick_side(rng)
     x, y = lung_point(scene, side, rng.uniform(0.3, 0.6), rng.uniform(0.2, 0.7))
     radius = rng.uniform(19, 38)
-    ball = scene.soft.blur(_ball(scene, x, y, radius, rng, 0.10), 1.0)
-    scene.opacify(np.minimum(0.95, 0.92 * strength) * ball**0.8)
+    ball = scene.soft.blur(_ball(scene, x, y, radius, rng, 0.24), 1.8)
+    cloud = _mottled(scene, "mass", 18, 2, 0.08)
+    scene.opacify(np.minimum(0.9, 0.74 * strength) * ball * cloud)
     for _ in range(12):  # spicules
         t = rng.uniform(0, 2 * np.pi)
         c, s = np.cos(t), np.sin(t)

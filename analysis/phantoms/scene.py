@@ -7,12 +7,12 @@ from analysis.phantoms.canvas import Field, Grid, Points, step, texture
 from analysis.phantoms.mediastinum import airway_outlines, heart_fill, vessels_fill
 from analysis.phantoms.skeleton import ribs, shoulders, spine
 from analysis.phantoms.torso import Cage, belly_gas, body_thickness, breast_thickness
-from analysis.phantoms.vasculature import vessels
+from analysis.phantoms.vasculature import hilum, vessels
 
 SOFT_COLUMNS = 840
 """Widest grid for what has no detail below half a millimetre; larger images enlarge it."""
 
-LINE_CM = 1.5
+LINE_CM = 3.0
 """Thickness in cm of water that full grey stands for in the layers of fine lines."""
 
 VESSEL_SHOW = 0.21
@@ -41,9 +41,17 @@ class Scene:
         """Share of the lung that still holds air; opacities multiply it down."""
         self.density = soft.field(anatomy.lung_density)
         self.extra = soft.field()
+        self._hilar_haze()
         self.gas = belly_gas(soft, anatomy, self.rng("belly"))
         self.vessel_gain = soft.field(anatomy.vessel_gain)
         self.bright, self.dark = fine.mask(), fine.mask()
+
+    def _hilar_haze(self) -> None:
+        """Whiten the lung slightly around the hila, where vessels too small to draw crowd."""
+        for side in (-1, 1):
+            x, y = hilum(self.anatomy, side)
+            r2 = ((self.soft.x - np.float32(0.8 * x)) / 32) ** 2 + ((self.soft.y - np.float32(y + 14)) / 46) ** 2
+            self.clear *= 1 - np.float32(0.2) * np.exp(-r2)
 
     def rng(self, *names: str | int) -> np.random.Generator:
         """Return the random stream of a step of this patient's drawing."""
@@ -65,6 +73,12 @@ class Scene:
         """Draw a fine line of a width in mm that adds (or, negative, takes away) tissue in cm of water."""
         layer = self.bright if tissue_cm > 0 else self.dark
         self.fine.line(layer, points, width, min(255, round(abs(tissue_cm) / LINE_CM * 255)))
+
+    def streak(self, points: Points, width: float, tissue_cm: float) -> None:
+        """Draw a line with soft flanks; arguments as for `line`."""
+        self.line(points, width * 2.2, 0.35 * tissue_cm)
+        self.line(points, width * 1.4, 0.7 * tissue_cm)
+        self.line(points[len(points) // 6 : -(len(points) // 6) or None], width * 0.8, tissue_cm)
 
     def clouds(self, name: str, coarsest: float, finest: float, slope: float = 0.8) -> Field:
         """Return noise with structures from `coarsest` to `finest` mm on the soft grid."""

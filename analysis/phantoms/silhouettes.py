@@ -46,12 +46,12 @@ def pleural_thickening(scene: Scene, strength: float, rng: np.random.Generator) 
     sides = (-1, 1) if rng.random() < 0.4 else (pick_side(rng),)
     cage = scene.cage
     for side in sides:
-        width = rng.uniform(7, 13)
-        on_side = (scene.soft.x * side > 0).astype(np.float32)
-        wave = 1 + 0.35 * np.sin(scene.soft.y / np.float32(rng.uniform(9, 17)) + rng.uniform(0, 6))
-        lateral = step(np.float32(width) * wave - (cage.lateral - cage.across), 1.2)
-        cap = step(np.float32(width * 1.7) - cage.depth_below_apex, 1.6)
-        scene.opacify(0.86 * strength * on_side * np.maximum(lateral, cap))
+        width = rng.uniform(5, 9)
+        uneven = 1 + 0.4 * scene.clouds(f"pleura {side}", 40, 8, 0.6)
+        on_side = step(scene.soft.x * side, 1.0)
+        lateral = step(np.float32(width) * uneven - (cage.lateral - cage.across), 1.4)
+        cap = step(cage.across - cage.shrunken(0.98, 1 - width / 75), 1.4)
+        scene.opacify(0.66 * strength * on_side * np.maximum(lateral, cap))
 
 
 def calcified_aorta(scene: Scene, strength: float, rng: np.random.Generator) -> None:
@@ -60,11 +60,11 @@ def calcified_aorta(scene: Scene, strength: float, rng: np.random.Generator) -> 
     x, y = knob_centre(a)
     t = np.linspace(-1.75, 1.15, 30)
     r = a.knob - 1.6
-    scene.line(np.stack([x + r * np.cos(t), y + 1.12 * r * np.sin(t)], 1), 2.6, 1.5 * strength)
+    scene.line(np.stack([x + r * np.cos(t), y + 1.12 * r * np.sin(t)], 1), 2.4, 2.2 * strength)
     rows = np.linspace(y + 22, y + 100, 9)
     edge = descending_edge(a, np.asarray(rows, np.float32)[:, None])[:, 0] - 2
     for k in range(0, 8, 2):
-        scene.line(np.stack([edge[k : k + 2], rows[k : k + 2]], 1), 2.2, rng.uniform(0.9, 1.4) * strength)
+        scene.line(np.stack([edge[k : k + 2], rows[k : k + 2]], 1), 2.2, rng.uniform(1.2, 2.0) * strength)
 
 
 def hernia(scene: Scene, strength: float, rng: np.random.Generator) -> None:
@@ -76,14 +76,14 @@ def hernia(scene: Scene, strength: float, rng: np.random.Generator) -> None:
     inside = np.sqrt(np.clip(d / np.float32(radius) * 2, 0, 1)) * (d > 0)
     level = y + radius * rng.uniform(0.0, 0.2)
     above = step(np.float32(level) - g.y, 0.6)
-    scene.extra += (3.4 * strength * inside * (1 - 0.55 * above)).astype(np.float32)
-    scene.gas += (8.6 * strength * step(d - 5, 2.0) * above).astype(np.float32)
-    scene.opacify(0.6 * strength * step(d, 1.0) * (1 - 0.5 * above))
+    scene.extra += (1.1 * strength * inside * (1 - 0.5 * above)).astype(np.float32)
+    scene.gas += (3.6 * strength * step(d - 4, 3.0) * above).astype(np.float32)
+    scene.opacify(0.5 * strength * step(d, 1.6) * (1 - 0.5 * above))
     t = np.linspace(0, 2 * np.pi, 60)
     wall = np.stack([x + 1.12 * (radius - 1.5) * np.cos(t), y + (radius - 1.5) * np.sin(t)], 1)
-    scene.line(wall, 2.2, 0.7 * strength)
+    scene.streak(wall, 1.6, 0.4 * strength)
     half = radius * 0.9
-    scene.line(spline([(x - half, level), (x, level), (x + half, level)], 8), 0.8, 0.6 * strength)
+    scene.line(spline([(x - half, level), (x, level), (x + half, level)], 8), 0.8, 0.3 * strength)
 
 
 SHAPES: dict[str, Shape] = {"Cardiomegaly": _wide_heart, "Tortuous Aorta": _winding_aorta}

@@ -59,7 +59,9 @@ def ribs(grid: Grid, anatomy: Anatomy) -> tuple[Field, Field]:
         for side in (-1, 1):
             tilt = spine_offset(anatomy, anatomy.apex + number * anatomy.rib_spacing)
             # Where a rib turns forward it is seen edge-on, and narrow.
-            back.add(rib_line(anatomy, number, side, tilt, behind), _rib_width(behind, 4.4, 6.2))
+            course = behind if number < 8 else behind * (1.08 if number < 10 else 0.9)
+            taper = 1 if number < 8 else np.clip((course[-1] - course) / 0.35, 0.1, 1) ** 0.5
+            back.add(rib_line(anatomy, number, side, tilt, course), _rib_width(course, 4.4, 6.2) * taper)
             if number <= 7:
                 before = np.linspace(1.54, 2.60 - 0.045 * number, 36)
                 front.add(rib_line(anatomy, number, side, tilt, before), _rib_width(before, 5.2, 7.4), 235)

@@ -10,6 +10,7 @@ LATERAL_AT = (0.0, 0.141, 0.283, 0.447, 0.632, 0.775, 0.894, 1.0, 1.15)
 LATERAL = (0.35, 0.47, 0.60, 0.745, 0.875, 0.945, 0.985, 1.0, 0.99)
 MEDIAL = (0.35, 0.21, 0.14, 0.10, 0.08, 0.07, 0.07, 0.07, 0.07)
 CAGE_HEIGHT_MM = 245.0
+HILUM_BELOW_APEX_MM = 110.0
 
 
 class Cage:
@@ -29,6 +30,20 @@ class Cage:
         """0 at the medial, 1 at the lateral border of the lung."""
         self.below: Field = grid.y - self.dome
         """Distance in mm below the diaphragm's dome, negative in the lung."""
+
+    def shrunken(self, across: float, down: float) -> Field:
+        """Return the lateral border by row of a lung shrunk towards its hilum by two factors (0 to 1)."""
+        a, hilum_y = self.anatomy, self.anatomy.apex + HILUM_BELOW_APEX_MM
+        y = hilum_y + (self.depth_below_apex + np.float32(a.apex - hilum_y)) / np.float32(down)
+        depth = np.where(y < hilum_y, y, self.depth_below_apex + np.float32(a.apex)) - np.float32(a.apex)
+        level = np.sqrt(np.clip(depth / CAGE_HEIGHT_MM, 0, 1.3))
+        border = curve(LATERAL, LATERAL_AT, level) * np.float32(a.chest)
+        factor = across + (1 - across) * np.clip((self.depth_below_apex - 60) / 150, 0, 1) * np.float32(0.8)
+        return np.asarray(np.where(depth <= 0, -10, 34 + (border - 34) * factor), np.float32)
+
+    def shrunken_apex(self, down: float) -> float:
+        """Return y (mm) of the apex of a shrunken lung."""
+        return self.anatomy.apex + HILUM_BELOW_APEX_MM * (1 - down)
 
     def _dome(self, x: Field) -> Field:
         a = self.anatomy

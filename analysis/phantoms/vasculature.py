@@ -23,7 +23,7 @@ Numbers = NDArray[np.float64]
 
 def hilum(anatomy: Anatomy, side: int) -> tuple[float, float]:
     """Return the centre of a hilum in mm; the left one stands higher."""
-    x = -41.0 if side < 0 else 44.0
+    x = -38.0 if side < 0 else 42.0
     return x * anatomy.mediastinum, anatomy.apex + (116 if side < 0 else 107)
 
 
@@ -36,9 +36,11 @@ def vessels(grid: Grid, anatomy: Anatomy, rng: np.random.Generator) -> Field:
         _draw(grid, fine, paths[~thick], radii[~thick])
         _draw(grid, coarse, paths[thick], radii[thick])
         x, y = hilum(anatomy, side)
-        trunk = np.array([(x - side * 11, y - 13), (x - side, y - 5), (x + side * 3, y + 10), (x + side * 5, y + 34)])
+        trunk = np.array(
+            [(x - side * 11, y - 13), (x - side, y - 5), (x + side * 2, y + 10), (x + side * 2, y + 38)]
+        )
         grid.line(coarse, trunk[:3], 13.0, 215)
-        grid.line(coarse, trunk[2:], 8.5, 180)
+        grid.line(coarse, trunk[2:], 9.5, 165)
     return (grid.soften(coarse, 0.8) + grid.soften(fine, 0.35)) * np.float32(255 / GREY_PER_MM)
 
 
