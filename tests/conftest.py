@@ -6,6 +6,10 @@ import socket
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("unhurried", deadline=None)  # a shared machine is no stop-watch
+settings.load_profile("unhurried")
 
 LOOPBACK = ("127.", "::1", "localhost")
 

@@ -27,7 +27,7 @@ class Run:
     classes: frames.CLASSES, rows in column order of the predictions.
     predictions: file of each (seed, sparsity in percent), float32 images x classes.
     provenance: what provenance.json holds.
-    predictions_sha256: digest over the names and digests of all prediction files.
+    predictions_sha256: digest over the names and digests of all prediction files, as in provenance.json.
     """
 
     folder: Path
@@ -111,19 +111,14 @@ def read_run(folder: Path) -> Run:
     FrameError: a cell that frames.IMAGES or frames.CLASSES does not allow.
     """
     provenance = _provenance(folder / "provenance.json")
-    digests = _check_digests(folder, provenance)
+    _check_digests(folder, provenance)
     classes = frames.check_table(_csv(folder / "classes.csv", ("class",)), frames.CLASSES)
     images = frames.check_table(_csv(folder / "images.csv", _TEXT), frames.IMAGES)
     frames.check_labels(images, classes["class"], "image", str(folder / "images.csv"))
-    predictions = {_unit(name): folder / name for name in digests if name.startswith("predictions/")}
+    predictions = {_unit(name): folder / "predictions" / name for name in provenance["predictions"]}
     if not predictions:
         raise SelectionError(f"{folder}: expected predictions/seed-*_sparsity-*.npy, there are none")
-    together = "".join(
-        f"{digests[name]} {name}\n" for name in sorted(digests) if name.startswith("predictions/")
-    )
-    return Run(
-        folder, images, classes, predictions, provenance, hashlib.sha256(together.encode()).hexdigest()
-    )
+    return Run(folder, images, classes, predictions, provenance, _together(provenance["predictions"]))
 
 
 def _provenance(path: Path) -> dict[str, Any]:
@@ -133,15 +128,19 @@ def _provenance(path: Path) -> dict[str, Any]:
         raise SelectionError(f"{path}: expected the provenance of a run ({error})") from error
     if not isinstance(content, dict) or content.get("format") != frames.FORMAT:
         raise SelectionError(f"{path}: expected format {frames.FORMAT}")
-    missing = [name for name in ("run_id", "synthetic", "files") if name not in content]
+    missing = [
+        name
+        for name in ("run_id", "synthetic", "tables", "predictions", "predictions_sha256")
+        if name not in content
+    ]
     if missing:
         raise SelectionError(f"{path}: missing: {', '.join(missing)}")
     return content
 
 
-def _check_digests(folder: Path, provenance: Mapping[str, Any]) -> dict[str, str]:
-    digests = {str(name): str(digest) for name, digest in provenance["files"].items()}
-    for name, wanted in digests.items():
+def _check_digests(folder: Path, provenance: Mapping[str, Any]) -> None:
+    scores = {f"predictions/{name}": digest for name, digest in provenance["predictions"].items()}
+    for name, wanted in (provenance["tables"] | scores).items():
         path = folder / name
         if ".." in Path(name).parts or not path.is_file():
             raise SelectionError(f"{path}: expected the file that provenance.json names, there is none")
@@ -149,16 +148,27 @@ def _check_digests(folder: Path, provenance: Mapping[str, Any]) -> dict[str, str
             came = hashlib.file_digest(file, "sha256").hexdigest()
         if came != wanted:
             raise SelectionError(f"{path}: expected SHA-256 {wanted} (provenance.json), {came} came")
-    return digests
+    came = _together(provenance["predictions"])
+    if came != provenance["predictions_sha256"]:
+        raise SelectionError(
+            f"{folder / 'provenance.json'}: expected the list of predictions to have SHA-256 "
+            f"{provenance['predictions_sha256']}, {came} came"
+        )
+
+
+def _together(predictions: Mapping[str, str]) -> str:
+    """Compute one digest over the names and digests of all prediction files, as the sweep writes it."""
+    listing = "\n".join(f"{name} {digest}" for name, digest in sorted(predictions.items()))
+    return hashlib.sha256(listing.encode()).hexdigest()
 
 
 def _unit(name: str) -> tuple[int, int]:
-    """Read seed and sparsity, in percent, from predictions/seed-{s}_sparsity-{k:.2f}.npy."""
+    """Read seed and sparsity, in percent, from seed-{s}_sparsity-{k:.2f}.npy."""
     seed, _, sparsity = Path(name).stem.partition("_sparsity-")
     try:
         return int(seed.removeprefix("seed-")), round(100 * float(sparsity))
     except ValueError as error:
-        raise SelectionError(f"{name}: expected predictions/seed-S_sparsity-K.npy") from error
+        raise SelectionError(f"{name}: expected seed-S_sparsity-K.npy") from error
 
 
 def _csv(path: Path, text: tuple[str, ...]) -> pd.DataFrame:

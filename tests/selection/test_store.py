@@ -1,0 +1,97 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from analysis.frames import FrameError
+from analysis.selection import SelectionError, read_run
+from tests.selection.runs import CLASSES, seal, write_run
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return write_run(tmp_path / "run", images=20)
+
+
+def test_a_run_is_read_and_its_scores_stay_on_the_disk(folder: Path) -> None:
+    run = read_run(folder)
+    assert (run.run_id, run.synthetic, run.seeds, run.sparsities) == ("toy-run", True, [0, 1], [0.0, 0.9])
+    assert run.class_names == list(CLASSES)
+    assert run.labels.shape == (20, 6)
+    assert isinstance(run.scores(1, 0.9), np.memmap)
+    assert not run.scores(1, 0.9).flags.writeable
+    by_hand = sum(np.load(folder / f"predictions/seed-{s}_sparsity-0.90.npy").astype(float) for s in (0, 1))
+    np.testing.assert_allclose(run.mean_scores(0.9), by_hand / 2, rtol=0, atol=1e-15)
+    assert list(run.images["patient"][:3]) == ["00000000", "00000000", "00000001"]
+
+
+def test_the_digest_of_the_predictions_follows_their_content(folder: Path) -> None:
+    before = read_run(folder).predictions_sha256
+    path = folder / "predictions/seed-0_sparsity-0.90.npy"
+    np.save(path, np.load(path) / np.float32(2))
+    seal(folder)
+    assert read_run(folder).predictions_sha256 != before
+
+
+def test_a_changed_file_is_found(folder: Path) -> None:
+    path = folder / "predictions/seed-0_sparsity-0.90.npy"
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(SelectionError, match=r"seed-0_sparsity-0\.90\.npy: expected SHA-256"):
+        read_run(folder)
+
+
+def test_a_missing_file_is_found(folder: Path) -> None:
+    (folder / "predictions/seed-0_sparsity-0.90.npy").unlink()
+    with pytest.raises(SelectionError, match=r"that provenance\.json names, there is none"):
+        read_run(folder)
+
+
+def test_a_missing_unit_is_named_with_what_is_there(folder: Path) -> None:
+    run = read_run(folder)
+    with pytest.raises(
+        SelectionError, match=r"seed 0 at sparsity 0\.50, none came \(sparsities: 0\.00, 0\.90\)"
+    ):
+        run.mean_scores(0.5)
+
+
+def test_predictions_of_another_shape_are_refused(folder: Path) -> None:
+    np.save(folder / "predictions/seed-0_sparsity-0.90.npy", np.zeros((3, 6), np.float32))
+    seal(folder)
+    with pytest.raises(SelectionError, match=r"expected float32 \(20, 6\), float32 \(3, 6\) came"):
+        read_run(folder).mean_scores(0.9)
+
+
+def test_pickled_predictions_are_refused(folder: Path) -> None:
+    np.save(folder / "predictions/seed-0_sparsity-0.90.npy", np.array([{}], dtype=object), allow_pickle=True)
+    seal(folder)
+    with pytest.raises(SelectionError, match="expected an array of numpy"):
+        read_run(folder).mean_scores(0.9)
+
+
+def test_a_list_of_predictions_that_was_cut_is_found(folder: Path) -> None:
+    path = folder / "provenance.json"
+    content = json.loads(path.read_text())
+    del content["predictions"]["seed-0_sparsity-0.90.npy"]
+    path.write_text(json.dumps(content))
+    with pytest.raises(SelectionError, match="expected the list of predictions to have SHA-256"):
+        read_run(folder)
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"format": 2}', '{"format": 1, "run_id": "x"}'])
+def test_a_provenance_that_is_none_is_refused(folder: Path, text: str) -> None:
+    (folder / "provenance.json").write_text(text)
+    with pytest.raises(SelectionError, match=r"provenance\.json"):
+        read_run(folder)
+
+
+def test_a_label_that_is_not_0_or_1_is_named(folder: Path) -> None:
+    path = folder / "images.csv"
+    lines = path.read_text().splitlines()
+    lines[3] = lines[3][:-1] + "2"
+    path.write_text("\n".join(lines))
+    seal(folder)
+    with pytest.raises(FrameError, match=r"images\.csv, row 3, column 'Nodule|Mass'"):
+        read_run(folder)
