@@ -1,0 +1,79 @@
+"""A loopback site with the viewer alone: the real scripts and styles, a bare page, frames made by a test."""
+
+import threading
+from functools import cached_property
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from readerstudy.cases.frame import encode_frame, pad_frame
+
+ROOT = Path(__file__).resolve().parents[2]
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src 'self'; "
+    "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+)
+TYPES = {".mjs": "text/javascript", ".css": "text/css", ".html": "text/html; charset=utf-8"}
+
+
+class ViewerSite:
+    """Serves the viewer's page, the static folder and named frames; a frame is padded as in a study."""
+
+    def __init__(self, width: int, height: int) -> None:
+        self.frames: dict[str, bytes] = {}
+        self.style = f"html,body{{margin:0;background:#000}} .view{{width:{width}px;height:{height}px}}"
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler)
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    @property
+    def url(self) -> str:
+        """The page's address."""
+        return f"http://127.0.0.1:{self.server.server_address[1]}/"
+
+    def add(self, name: str, pixels: np.ndarray, bits: int, window: tuple[int, int]) -> dict[str, Any]:
+        """Serve an image as a frame; return the source that the viewer shows."""
+        encoded = encode_frame(pixels, bits)
+        self.frames[f"/frames/{name}"] = pad_frame(encoded, len(encoded) + 5_000)
+        rows, columns = pixels.shape
+        frame = {"rows": rows, "columns": columns, "bits": bits, "window": list(window), "spacing": None}
+        return {"id": name, "frame_url": f"/frames/{name}", "frame": frame}
+
+    def close(self) -> None:
+        """Stop serving."""
+        self.server.shutdown()
+        self.server.server_close()
+
+    def body_of(self, path: str) -> tuple[bytes, str] | None:
+        """Return what stands under a path, and its type."""
+        if path in self.frames:
+            return self.frames[path], "application/octet-stream"
+        if path == "/viewer.css":
+            return self.style.encode(), TYPES[".css"]
+        file = (
+            ROOT / path.lstrip("/") if path.startswith("/static/") else Path(__file__).parent / "viewer.html"
+        )
+        if (path != "/" and not path.startswith("/static/")) or not file.is_file():
+            return None
+        return file.read_bytes(), TYPES[file.suffix]
+
+    @cached_property
+    def _handler(self) -> type[BaseHTTPRequestHandler]:
+        site = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                found = site.body_of(self.path)
+                self.send_response(200 if found else 404)
+                self.send_header("Content-Security-Policy", POLICY)
+                body, kind = found or (b"", "text/plain")
+                self.send_header("Content-Type", kind)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *args: Any) -> None:
+                pass
+
+        return Handler
