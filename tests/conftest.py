@@ -1,11 +1,21 @@
 """What every test shares: which tests this machine allows, and why a test is skipped."""
 
+from __future__ import annotations
+
 import os
 import shutil
 import socket
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+from django.db import transaction
+
+if TYPE_CHECKING:
+    from pytest_django import DjangoDbBlocker
+
+    from tests.stock import Stock
 from hypothesis import settings
 
 settings.register_profile("unhurried", deadline=None)  # a shared machine is no stop-watch
@@ -41,6 +51,32 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             gpu = _gpu_works() if gpu is None else gpu
             if not gpu:
                 item.add_marker(pytest.mark.skip(reason="[gpu] no NVIDIA GPU that works with this torch"))
+
+
+@pytest.fixture(scope="module")
+def _stock_of_module(
+    django_db_setup: None, django_db_blocker: DjangoDbBlocker, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Stock]:
+    """Make the stock study once per module, inside a transaction that is undone at its end."""
+    from tests.stock import make_stock
+
+    with django_db_blocker.unblock():
+        outer = transaction.atomic()
+        outer._from_testcase = True  # as Django's TestCase does: durable blocks may stand inside
+        outer.__enter__()
+        try:
+            yield make_stock(tmp_path_factory.mktemp("stock"))
+        finally:
+            transaction.set_rollback(True)
+            outer.__exit__(None, None, None)
+
+
+@pytest.fixture
+def stock(_stock_of_module: Stock, db: None) -> Stock:
+    """Give each test the stock study as it was made; what the test changes is undone after it."""
+    from tests.stock import fresh
+
+    return fresh(_stock_of_module)
 
 
 @pytest.fixture(autouse=True)

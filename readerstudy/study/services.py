@@ -29,13 +29,15 @@ def create_study(
     Raises
     ------
     StudyError: the short name is taken.
+    ValidationError: a short name or title that cannot be one.
     ProtocolError: the protocol does not hold.
     """
     protocol.check()
     if Study.objects.filter(slug=slug).exists():
         raise StudyError(f"expected a new short name, '{slug}' is another study's; choose one that is free")
     study = Study(slug=slug, title=title, protocol=protocol.as_json(), simulated_readers=simulated_readers)
-    study.full_clean(exclude=["protocol_sha256", "cases_sha256", "sealed_sha256", "run_id"])
+    checked = {"slug", "title"}
+    study.clean_fields(exclude={field.name for field in Study._meta.fields} - checked)
     study.save()
     record(
         kind="study.created", actor=actor, study=study.key, subject=slug,

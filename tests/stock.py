@@ -1,0 +1,139 @@
+"""Stock people and a small real study for tests: Alice runs it, Bob and Bella read, Rita researches,
+Charlie is a stranger, Olga owns the site.
+
+The case set is written by the product's own writer from 12-bit DICOM images and loaded by its own loader.
+"""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from pydicom.dataset import FileDataset, FileMetaDataset
+from pydicom.uid import DigitalXRayImageStorageForPresentation, ExplicitVRLittleEndian, generate_uid
+
+from analysis.caseset import CaseSet, Origin, write_case_set
+from readerstudy.accounts.models import User
+from readerstudy.accounts.services import grant_researcher
+from readerstudy.ops.intake import load_into_study
+from readerstudy.study import services
+from readerstudy.study.models import Reader, Role, Study
+from readerstudy.study.protocol import Protocol
+
+PASSWORD = "a long enough password"
+RUN_ID = "0123456789abcdef"
+NONCE = bytes(range(32))
+PEOPLE = ("alice", "bob", "bella", "rita", "charlie", "olga")
+LABELS = ("Effusion", "Cardiomegaly; Effusion", "Hernia", "No Finding")
+
+
+def person(name: str, *, superuser: bool = False) -> User:
+    """Make a person who signs in as name@example.org."""
+    make = User.objects.create_superuser if superuser else User.objects.create_user
+    return make(f"{name.lower()}@example.org", PASSWORD, name=name)
+
+
+def write_dicom(path: Path, pixels: np.ndarray, *, patient: str) -> None:
+    """Write 12-bit grey pixels with a patient in the header, as a hospital's file has."""
+    meta = FileMetaDataset()
+    meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    meta.MediaStorageSOPClassUID = DigitalXRayImageStorageForPresentation
+    meta.MediaStorageSOPInstanceUID = generate_uid(entropy_srcs=[path.name])
+    image = FileDataset(str(path), {}, file_meta=meta, preamble=b"\0" * 128)
+    image.SOPClassUID, image.SOPInstanceUID = meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID
+    image.PatientName, image.PatientID = patient, patient
+    image.Modality, image.PhotometricInterpretation = "DX", "MONOCHROME2"
+    image.Rows, image.Columns = pixels.shape
+    image.SamplesPerPixel, image.BitsAllocated, image.BitsStored, image.HighBit = 1, 16, 12, 11
+    image.PixelRepresentation = 0
+    image.WindowCenter, image.WindowWidth = 2048, 4096
+    image.PixelSpacing = [0.2, 0.2]
+    image.PixelData = pixels.astype("<u2").tobytes()
+    image.save_as(path, enforce_file_format=True)
+
+
+def picture(number: int, rows: int = 60, columns: int = 48) -> np.ndarray:
+    """Return a smooth 12-bit picture that differs from number to number."""
+    y, x = np.mgrid[0:rows, 0:columns]
+    wave = np.sin(x / (5 + number % 7)) + np.cos(y / (6 + number % 5))
+    return np.clip(2048 + 700 * wave + 13 * number, 0, 4095).astype(np.uint16)
+
+
+def selection(pairs: int, *, swapped: bool = False) -> pd.DataFrame:
+    """Return a hand-made selection of matched pairs; `swapped` exchanges the arms and nothing else."""
+    rows = []
+    for number in range(2 * pairs):
+        pair, member = divmod(number, 2)
+        rows.append(
+            {
+                "image": f"SOURCE{number:04d}.dcm",
+                "arm": 1 - member if swapped else member,
+                "pair": pair,
+                "score": 0.25 if (member == 0) == swapped else 0.75,
+                "class_group": "head",
+                "n_findings": pair % 3,
+                "labels": LABELS[pair % len(LABELS)],
+                "view": "PA",
+                "sex": "F",
+                "age": 50.0 + pair,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def make_case_set(folder: Path, *, pairs: int = 5, swapped: bool = False, nonce: bytes = NONCE) -> CaseSet:
+    """Write images and both halves of a case set under a folder."""
+    sources = folder / "sources"
+    sources.mkdir(parents=True)
+    images = {}
+    for number in range(2 * pairs):
+        path = sources / f"SOURCE{number:04d}.dcm"
+        write_dicom(path, picture(number), patient=f"PATIENT{number:04d}")
+        images[path.name] = path
+    origin = Origin(run_id=RUN_ID, predictions_sha256="ab" * 32, synthetic=True)
+    return write_case_set(
+        selection(pairs, swapped=swapped), images=images, out=folder / "cases", key_out=folder / "key.csv",
+        origin=origin, nonce=nonce,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Stock:
+    """The people and the study, with the case set that was loaded."""
+
+    study: Study
+    case_set: CaseSet
+    alice: User
+    bob: User
+    bella: User
+    rita: User
+    charlie: User
+    olga: User
+    readers: tuple[Reader, ...]
+
+
+def make_stock(folder: Path, *, pairs: int = 5, reading: bool = True, swapped: bool = False) -> Stock:
+    """Make everybody, load a case set, enrol Bob and Bella; open the reading room unless told not to."""
+    case_set = make_case_set(folder, pairs=pairs, swapped=swapped)
+    alice, bob, bella, charlie = (person(name) for name in ("Alice", "Bob", "Bella", "Charlie"))
+    rita, olga = person("Rita"), person("Olga", superuser=True)
+    grant_researcher(user=rita, actor=olga)
+    study = services.create_study(slug="chest", title="Chest study", protocol=Protocol(), actor=alice)
+    load_into_study(study=study, folder=case_set.folder, actor=alice)
+    services.add_member(study=study, person=rita, role=Role.RESEARCHER, actor=alice)
+    for each in (bob, bella):
+        services.enrol_reader(study=study, person=each, actor=alice)
+    services.lock(study=study, actor=alice)
+    if reading:
+        services.start(study=study, actor=alice)
+    study.refresh_from_db()
+    readers = tuple(study.readers.select_related("study", "person"))
+    return Stock(study, case_set, alice, bob, bella, rita, charlie, olga, readers)
+
+
+def fresh(stock: Stock) -> Stock:
+    """Read everything again, so that no test sees what another did to the objects."""
+    people = {name: User.objects.get(pk=getattr(stock, name).pk) for name in PEOPLE}
+    study = Study.objects.get(pk=stock.study.pk)
+    readers = tuple(study.readers.select_related("study", "person"))
+    return replace(stock, study=study, readers=readers, **people)
