@@ -114,6 +114,14 @@ class _Problem:
         self.pool = both.iloc[places].reset_index(drop=True)
         self.targets = both[~in_pool].reset_index(drop=True)
         self.blank = blank[~in_pool].to_numpy(dtype=bool)
+        # Whole numbers compare faster than texts: each category becomes its code, the exact keys one code.
+        keys = (*exact, *(key.column for key in nearest))
+        coded = pd.DataFrame({name: _coded(both[name]) for name in keys}, index=both.index)
+        group = coded.assign(_all=0).groupby([*self.exact, "_all"], sort=False).ngroup().to_numpy()
+        self.pool_key, self.target_key = group[places], group[~in_pool]
+        values = {key.column: coded[key.column].to_numpy(dtype=float) for key in nearest}
+        self.pool_values = {name: column[places] for name, column in values.items()}
+        self.target_values = {name: column[~in_pool] for name, column in values.items()}
         self.scale = {key.column: _scale(both[key.column]) for key in nearest if is_numeric(both[key.column])}
 
     def cost(self, row: int) -> np.ndarray:
@@ -137,26 +145,18 @@ class _Problem:
         ]
 
     def _distance(self, row: int, calipers: bool = True) -> np.ndarray:
-        target = self.targets.iloc[row]
-        allowed = np.full(len(self.pool), not self.blank[row])
-        for name in self.exact:
-            allowed &= (self.pool[name] == target[name]).to_numpy()
+        allowed = (self.pool_key == self.target_key[row]) & (not self.blank[row])
         distance = np.zeros(len(self.pool))
         for key in self.nearest:
-            gap = self._gap(key.column, target[key.column])
+            gap = np.abs(self.pool_values[key.column] - self.target_values[key.column][row])
+            if key.column not in self.scale:
+                gap = (gap != 0).astype(float)
             if calipers and key.caliper is not None:
                 allowed &= gap <= key.caliper
             distance += key.weight * gap / self.scale.get(key.column, 1.0)
         if calipers and self.caliper is not None:
             allowed &= distance <= self.caliper
         return np.where(allowed, distance, np.inf)
-
-    def _gap(self, name: str, value: object) -> np.ndarray:
-        column = self.pool[name]
-        if name in self.scale:
-            gap: np.ndarray = np.abs(column.to_numpy(dtype=float) - float(str(value)))
-            return gap
-        return (column != value).to_numpy(dtype=float)
 
     def _reason(self, row: int, got: int, ratio: int) -> str:
         target = self.targets.iloc[row]
@@ -186,6 +186,14 @@ def _assign(costs: np.ndarray, ratio: int) -> list[tuple[int, int]]:
     full = np.hstack([costs, np.repeat(alone[:, None], rows, axis=1)])
     found, columns = linear_sum_assignment(full)
     return [(int(r), int(c)) for r, c in zip(found, columns, strict=True) if c < costs.shape[1]]
+
+
+def _coded(values: pd.Series) -> np.ndarray:
+    """Return numbers as they are and categories as codes; a blank category is a category here."""
+    if is_numeric(values):
+        return values.to_numpy(dtype=float)
+    codes: np.ndarray = pd.factorize(values.fillna("").astype(str))[0]
+    return codes
 
 
 def _scale(values: pd.Series) -> float:

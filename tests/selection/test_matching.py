@@ -164,3 +164,12 @@ def test_without_patients_or_views_it_says_what_to_do() -> None:
         match(exemplars, pool, exact=(), nearest=AGE, seed=0)
     came = match(exemplars, pool, exact=(), nearest=AGE, distinct_patients=False, seed=0)
     assert len(came.pairs) == 1
+
+
+def test_without_keys_every_image_of_another_patient_will_do() -> None:
+    exemplars, pool = two(
+        [("PA", "F", 50, "a"), ("AP", "F", 50, "b")], [("RL", "M", 9, "c"), ("", "", 5, "b")]
+    )
+    came = match(exemplars, pool, exact=(), nearest=(), seed=0)
+    assert list(came.pairs["control"]) == ["i2"]
+    assert list(came.pairs["distance"]) == [0]

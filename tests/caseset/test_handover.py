@@ -1,0 +1,92 @@
+"""From a RUN folder to two halves, through the doors that a person uses."""
+
+import io
+from pathlib import Path
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from analysis.caseset import read_blind_half, read_key, read_report, verify_case_set
+from analysis.selection import SelectionSpec, read_run, select
+from tests.caseset.pictures import CANARY, write_png
+from tests.selection.runs import write_run
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("handover") / CANARY
+    write_run(folder, images=300)
+    for seed, name in enumerate(read_run(folder).images["image"]):
+        write_png(folder / "images" / name, seed)
+    return folder
+
+
+def door(run: Path, folder: Path, *more: str) -> str:
+    said = io.StringIO()
+    call_command(
+        "write_case_set", str(run), "--images", str(run / "images"), "--out", str(folder / "cases"),
+        "--key-out", str(folder / "key.csv"), "--seed", "8675309", *more, stdout=said,
+    )  # fmt: skip
+    return said.getvalue()
+
+
+def test_the_key_opens_to_what_was_selected(run: Path, tmp_path: Path) -> None:
+    said = door(run, tmp_path, "--size", "8", "--show", "view", "sex", "age")
+    chosen = select(read_run(run), SelectionSpec(size=8, seed=8675309))
+    key = read_key(tmp_path / "key.csv")
+    assert set(zip(key.rows["source"], key.rows["arm"], key.rows["pair"], strict=True)) == set(
+        zip(chosen.rows["image"], chosen.rows["arm"], chosen.rows["pair"], strict=True)
+    )
+    blind = read_blind_half(tmp_path / "cases")
+    assert blind.provenance["run"] == {
+        "run_id": "toy-run", "predictions_sha256": read_run(run).predictions_sha256
+    }  # fmt: skip
+    assert blind.provenance["selection"]["estimand"].startswith("Matched controls")
+    report = read_report(tmp_path / "key.csv")
+    assert report["committed"] == {"seed": "8675309"}
+    assert len(report["balance"]) == len(chosen.balance)
+    assert len(report["left_out"]) == len(chosen.left_out)
+    assert "Matched controls" in said
+    assert verify_case_set(tmp_path / "cases", tmp_path / "key.csv").cases == len(key.rows)
+
+
+def test_no_source_patient_seed_or_path_is_in_the_blind_half(run: Path, tmp_path: Path) -> None:
+    door(run, tmp_path, "--size", "8", "--controls", "random")
+    key = read_key(tmp_path / "key.csv")
+    stems = [Path(source).stem for source in key.rows["source"]]
+    for path in (tmp_path / "cases").rglob("*"):
+        data = path.read_bytes() if path.is_file() else b""
+        for secret in [*stems, CANARY, "8675309", key.nonce.hex()]:
+            assert secret not in path.name
+            assert secret.encode() not in data
+
+
+def test_every_choice_reaches_the_selection(run: Path, tmp_path: Path) -> None:
+    door(
+        run, tmp_path, "--criterion", "pearson", "--fraction", "0.1", "--exact", "--nearest", "age=2:5",
+        "sex", "--caliper", "3", "--ratio", "2", "--same-patient-allowed", "--block-size", "10",
+    )  # fmt: skip
+    settings = read_blind_half(tmp_path / "cases").provenance["selection"]
+    assert settings["nearest"] == [
+        {"column": "age", "weight": 2.0, "caliper": 5.0}, {"column": "sex", "weight": 1.0, "caliper": None}
+    ]  # fmt: skip
+    named = ("criterion", "fraction", "exact", "caliper", "ratio", "distinct_patients", "controls")
+    assert [settings[name] for name in named] == ["pearson", 0.1, [], 3.0, 2, False, "matched"]
+
+
+def test_errors_come_as_one_sentence_and_leave_nothing(run: Path, tmp_path: Path) -> None:
+    with pytest.raises(CommandError, match="at least 500 images to draw from"):
+        door(run, tmp_path, "--size", "500")
+    assert not list(tmp_path.iterdir())
+    with pytest.raises(CommandError, match="expected a readable file"):
+        call_command("verify_case_set", str(tmp_path))
+
+
+def test_verify_says_what_is_whole_and_finds_what_is_not(run: Path, tmp_path: Path) -> None:
+    door(run, tmp_path, "--size", "8")
+    said = io.StringIO()
+    call_command("verify_case_set", str(tmp_path / "cases"), stdout=said)
+    assert "are whole; the key (SHA-256 " in said.getvalue()
+    next((tmp_path / "cases" / "images").iterdir()).unlink()
+    with pytest.raises(CommandError, match="expected an image file, there is none"):
+        call_command("verify_case_set", str(tmp_path / "cases"), "--key", str(tmp_path / "key.csv"))
