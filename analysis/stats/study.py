@@ -6,17 +6,20 @@ from pathlib import Path
 import pandas as pd
 
 from analysis.frames import RATINGS
+from analysis.stats.agreement_table import BOOTSTRAPS, agreement_table
 from analysis.stats.answers import answer_table
 from analysis.stats.endpoints import BY_NAME, ENDPOINTS, endpoint_table
 from analysis.stats.errors import NotComparableError
 from analysis.stats.grid import make_grid
 from analysis.stats.intake import Checked, check, read_ratings
+from analysis.stats.intra_reader import intra_reader_table
 from analysis.stats.missingness import missing_table
 from analysis.stats.multiplicity import holm
 from analysis.stats.obuchowski_rockette import compare_or, compare_readers
 from analysis.stats.paper import paper_compatible
 from analysis.stats.permutation import DRAWS
 from analysis.stats.primary import compare_u
+from analysis.stats.reading_time import reading_time_table
 from analysis.stats.results import Results, refuse_used_folder
 from analysis.stats.rows import Comparison, Row, as_rows
 
@@ -29,6 +32,7 @@ def analyse(
     seed: int,
     simulated: bool = False,
     draws: int = DRAWS,
+    bootstraps: int = BOOTSTRAPS,
     where: str = RATINGS.name,
 ) -> Results:
     """Analyse a reader study.
@@ -40,6 +44,7 @@ def analyse(
     seed: of every random step (permutation, bootstrap); the same ratings and seed give the same bytes.
     simulated: marks everything as made by a computer.
     draws: relabellings of a permutation test.
+    bootstraps: samples of the bootstrap over cases.
     where: the file named in messages.
 
     Raises
@@ -52,10 +57,10 @@ def analyse(
     return Results(
         study=describe(checked, seed),
         comparisons=as_rows(comparisons),
-        agreement=[],
-        intra_reader=[],
+        agreement=agreement_table(checked.first, seed=seed, bootstraps=bootstraps),
+        intra_reader=intra_reader_table(checked),
         missing=missing_table(checked.first, seed=seed, draws=draws),
-        reading_time=[],
+        reading_time=reading_time_table(checked.first, seed=seed, draws=draws),
         multiplicity=_multiplicity(comparisons),
         paper_compatible=paper_compatible(checked.first),
         subgroups=[],

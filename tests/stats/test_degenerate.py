@@ -9,7 +9,7 @@ INTERVAL = ("variance", "se", "df", "ci_low", "ci_high", "ci_plain_low", "ci_pla
 
 
 def fixture(name):
-    return analyse(ratings(f"G_degenerate_{name}"), seed=1)
+    return analyse(ratings(f"G_degenerate_{name}"), seed=1, bootstraps=20)
 
 
 @pytest.mark.parametrize("question", QUESTIONS)

@@ -137,7 +137,9 @@ def test_test_and_interval_that_disagree_are_noted():
     """Look through simulated studies for one where the logit interval and the t-test part ways."""
     notes = []
     for seed in range(60):
-        rows = analyse(simulate_study(seed=seed, readers=3, cases=12), seed=1, draws=1).comparisons
+        rows = analyse(
+            simulate_study(seed=seed, readers=3, cases=12), seed=1, draws=1, bootstraps=5
+        ).comparisons
         notes += [
             (r["p"] < 0.05, r["ci_low"] <= 0.5 <= r["ci_high"], DISAGREE in r["note"])
             for r in rows

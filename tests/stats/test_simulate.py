@@ -37,7 +37,7 @@ def test_given_cases_and_readers_are_used():
 def test_effects_have_the_asked_direction():
     model = Latent(effect={"quality": -1.5, "difficulty": 1.5})
     tidy = simulate_study(seed=1, readers=6, cases=60, model=model)
-    results = analyse(tidy, seed=1, draws=99)
+    results = analyse(tidy, seed=1, draws=99, bootstraps=20)
     assert results.comparison("quality", "u_centred")["estimate"] < 0.35
     assert results.comparison("difficulty", "u_centred")["estimate"] > 0.65
 

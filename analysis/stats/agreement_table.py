@@ -1,0 +1,171 @@
+"""Agreement between readers, overall and per arm, with percentile intervals from a bootstrap over cases."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+
+from analysis.stats.agreement import (
+    Metric,
+    coincidences,
+    fleiss_kappa,
+    icc,
+    krippendorff_alpha,
+    level_counts,
+    mean_pairwise_kappa,
+)
+from analysis.stats.endpoints import ENDPOINTS, Endpoint
+from analysis.stats.grid import Floats
+from analysis.stats.inference import LEVEL
+from analysis.stats.rows import Row
+
+BOOTSTRAPS = 2_000
+LEAST_ESTIMABLE = 0.9
+"""An interval is given when at least this share of the bootstrap samples had an estimate (judgement)."""
+
+NOT_TWICE = "not estimable: no case was answered by two readers"
+NO_VARIATION = "not estimable: all answers are the same"
+_SCOPES = (("all", None), ("pie", 1.0), ("control", 0.0))
+
+
+def agreement_table(first: pd.DataFrame, *, seed: int, bootstraps: int = BOOTSTRAPS) -> list[Row]:
+    """Estimate agreement for every question, overall and in each arm.
+
+    Parameters
+    ----------
+    first: `Checked.first` (presentation 1).
+    seed, bootstraps: of the bootstrap over cases.
+
+    Returns
+    -------
+    list: endpoint, statistic, scope (all, pie, control), value, ci_low, ci_high, cases (answered by two
+    readers or more), readers, z (Fleiss), note.
+    """
+    rows: list[Row] = []
+    for endpoint in ENDPOINTS:
+        for scope, arm in _SCOPES:
+            own = first if arm is None else first[first["arm"] == arm]
+            rows += _scope(own, endpoint, scope, seed, bootstraps)
+    return rows
+
+
+def _scope(own: pd.DataFrame, endpoint: Endpoint, scope: str, seed: int, bootstraps: int) -> list[Row]:
+    answered = own[own[endpoint.name].notna()]
+    wide = answered.pivot(index="case", columns="reader", values=endpoint.name)
+    ratings = wide.to_numpy(dtype=float)
+    pairable = ratings[(~np.isnan(ratings)).sum(axis=1) >= 2]
+    base: Row = {
+        "endpoint": endpoint.name,
+        "scope": scope,
+        "cases": len(pairable),
+        "readers": ratings.shape[1],
+    }
+    metric: Metric = "nominal" if endpoint.kind == "binary" else "ordinal"
+    kappa, percent = "mean_weighted_kappa", "percent_agreement"
+    names = ("krippendorff_alpha", "icc_2_1", "icc_2_k", "fleiss_kappa", kappa, percent)
+    if not len(pairable):
+        return [_row(base, name, None, NOT_TWICE) for name in names]
+    rng = np.random.default_rng(seed)
+    weights = rng.multinomial(len(pairable), np.full(len(pairable), 1 / len(pairable)), bootstraps)
+    levels = np.array(endpoint.levels, dtype=float)
+    counts = level_counts(pairable, levels)
+    single = coincidences(counts)
+
+    def alpha(w: Floats) -> Floats:
+        return krippendorff_alpha(np.tensordot(w, single, axes=1), levels, metric)
+
+    def agreeing(w: Floats) -> Floats:
+        pairs = (counts * (counts - 1)).sum(axis=1)
+        possible = counts.sum(axis=1) * (counts.sum(axis=1) - 1)
+        return np.asarray((w @ pairs) / (w @ possible), dtype=float)
+
+    return [
+        _bootstrapped(base, names[0], alpha, weights.astype(float), f"{metric} distances"),
+        *_icc_rows(base, ratings),
+        _fleiss_row(base, level_counts(ratings, levels), weights.astype(float), counts),
+        _bootstrapped(base, kappa, lambda w: mean_pairwise_kappa(pairable, w), weights.astype(float)),
+        _bootstrapped(base, percent, agreeing, weights.astype(float)),
+    ]
+
+
+def _bootstrapped(
+    base: Row, name: str, statistic: Callable[[Floats], Floats], weights: Floats, note: str = ""
+) -> Row:
+    value = float(statistic(np.ones((1, weights.shape[1])))[0])
+    if np.isnan(value):
+        return _row(base, name, None, NO_VARIATION)
+    return _row(base, name, value, note, _percentiles(statistic(weights)))
+
+
+def _percentiles(samples: Floats) -> tuple[float, float] | None:
+    estimable = samples[~np.isnan(samples)]
+    if len(estimable) < LEAST_ESTIMABLE * len(samples):
+        return None
+    low, high = np.quantile(estimable, [0.5 - LEVEL / 2, 0.5 + LEVEL / 2])
+    return float(low), float(high)
+
+
+def _icc_rows(base: Row, ratings: Floats) -> list[Row]:
+    names = ("icc_2_1", "icc_2_k")
+    if np.isnan(ratings).any() or min(ratings.shape) < 2:
+        reason = "not available: needs every reader to answer every case"
+        return [_row(base, name, None, reason) for name in names]
+    both = icc(ratings)
+    if both is None:
+        return [
+            _row(base, name, None, "not estimable: no variation beside the readers' means") for name in names
+        ]
+    return [
+        _row(base, name, result.value, "limits after McGraw and Wong", (result.low, result.high))
+        for name, result in zip(names, both, strict=True)
+    ]
+
+
+def _fleiss_row(base: Row, all_counts: Floats, weights: Floats, counts: Floats) -> Row:
+    if len({*all_counts.sum(axis=1).tolist()}) > 1:
+        return _row(
+            base, "fleiss_kappa", None, "not available: needs the same number of answers to each case"
+        )
+    result = fleiss_kappa(counts)
+    if result is None:
+        return _row(base, "fleiss_kappa", None, NO_VARIATION)
+
+    def statistic(w: Floats) -> Floats:
+        answered = counts.sum(axis=1)[0]
+        share = (w @ counts) / (w.sum(axis=1, keepdims=True) * answered)
+        chance = (share**2).sum(axis=1)
+        pairs = (counts * (counts - 1)).sum(axis=1) / (answered * (answered - 1))
+        observed = (w @ pairs) / w.sum(axis=1)
+        return np.asarray(
+            np.divide(observed - chance, 1 - chance, out=np.full(len(w), np.nan), where=chance < 1 - 1e-12),
+            dtype=float,
+        )
+
+    return _row(base, "fleiss_kappa", result.kappa, "", _percentiles(statistic(weights)), z=result.z)
+
+
+def _row(
+    base: Row,
+    name: str,
+    value: float | None,
+    note: str,
+    interval: tuple[float, float] | None = None,
+    z: float | None = None,
+) -> Row:
+    if value is not None and interval is None:
+        note = "; ".join(
+            part for part in (note, "no interval: too many bootstrap samples without an estimate") if part
+        )
+    low, high = interval or (None, None)
+    return {
+        "endpoint": base["endpoint"],
+        "statistic": name,
+        "scope": base["scope"],
+        "value": value,
+        "ci_low": low,
+        "ci_high": high,
+        "z": z,
+        "cases": base["cases"],
+        "readers": base["readers"],
+        "note": note,
+    }

@@ -1,0 +1,92 @@
+"""Reading times: ratio of geometric means between the arms, on first readings."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from analysis.stats.endpoints import Endpoint
+from analysis.stats.errors import NotComparableError
+from analysis.stats.grid import Grid, make_grid
+from analysis.stats.inference import plain_interval, two_sided_p
+from analysis.stats.primary import ONE_READER, compare_u
+from analysis.stats.rows import Row
+from analysis.stats.ustatistic import u_statistic
+
+LONGEST = 900.0
+"""Seconds after which a reading counts as interrupted (fixed beforehand; the protocol may set another)."""
+
+TIME = Endpoint(
+    "time",
+    "Reading time",
+    "ordinal",
+    (0, 1),
+    ("short", "long"),
+    lower="PIEs were read faster",
+    higher="PIEs were read more slowly",
+    axis=("PIEs faster", "PIEs slower"),
+    worst=1,
+)
+"""Reading time as a question; its levels only say that the scale rises."""
+
+
+def reading_time_table(first: pd.DataFrame, *, seed: int, draws: int, longest: float = LONGEST) -> list[Row]:
+    """Compare reading times of PIEs and controls.
+
+    Parameters
+    ----------
+    first: `Checked.first`; time_s in seconds, NaN = not recorded.
+    seed, draws: of the permutation test.
+    longest: seconds; longer readings, and times that are not positive, are left out and counted.
+
+    Returns
+    -------
+    list: method "geometric_mean_ratio" (estimate = PIE / control, 1 = no difference; variance and se on the
+    log scale) and "u_centred" on raw times (theta); both with n_used, n_excluded, n_without_time.
+    """
+    time = first["time_s"]
+    if time.notna().sum() == 0:
+        return []
+    usable = (time > 0) & (time <= longest)
+    counts: Row = {
+        "n_used": int(usable.sum()),
+        "n_excluded": int((time.notna() & ~usable).sum()),
+        "n_without_time": int(time.isna().sum()),
+        "longest_s": longest,
+    }
+    logs = first.assign(log_time=np.log(time.where(usable)))
+    try:
+        grid = make_grid(logs, "log_time")
+    except NotComparableError as error:
+        return [_empty("geometric_mean_ratio", f"not estimable: {error}") | counts]
+    return [_ratio(grid) | counts, _theta(grid, seed, draws) | counts]
+
+
+def _empty(method: str, note: str) -> Row:
+    blank = dict.fromkeys(("estimate", "variance", "se", "df", "p", "ci_low", "ci_high"))
+    return {"endpoint": "time", "method": method, **blank, "note": note}
+
+
+def _ratio(grid: Grid) -> Row:
+    u = u_statistic(grid.pie, grid.control, kernel="difference")
+    row = _empty("geometric_mean_ratio", "; ".join(grid.warnings())) | {"estimate": math.exp(u.estimate)}
+    if len(grid.readers) == 1:
+        return row | {"note": ONE_READER}
+    if not u.usable:
+        return row | {"note": "not estimable: the variance is not positive"}
+    low, high = plain_interval(u.estimate, u.variance, u.df)
+    return row | {
+        "variance": u.variance,
+        "se": math.sqrt(u.variance),
+        "df": u.df,
+        "p": two_sided_p(u.estimate, 0.0, u.variance, u.df),
+        "ci_low": math.exp(low),
+        "ci_high": math.exp(high),
+    }
+
+
+def _theta(grid: Grid, seed: int, draws: int) -> Row:
+    row = compare_u(grid, TIME, seed=seed, draws=draws)[0]
+    kept = replace(row, extra={}).as_row()
+    return {name: kept[name] for name in (*_empty("", ""), "direction")} | {"endpoint": "time"}

@@ -1,0 +1,41 @@
+"""Reading times: ratio of geometric means, with a rule on interrupted readings."""
+
+import numpy as np
+import pytest
+
+from analysis.stats import check
+from analysis.stats.reading_time import reading_time_table
+from tests.stats.reference_data import A, B, C, load, ratings
+
+
+@pytest.mark.parametrize("dataset", [A, B, C])
+def test_equals_the_reference(dataset):
+    ratio, theta = reading_time_table(check(ratings(dataset)).first, seed=1, draws=19)
+    wanted = load("centred_kernel")[dataset]["log_time"]
+    assert np.log(ratio["estimate"]) == pytest.approx(wanted["diff"]["est"], rel=1e-9)
+    assert [ratio[k] for k in ("variance", "df", "p")] == pytest.approx(
+        [wanted["diff"][k] for k in ("var", "df", "p")], rel=1e-9
+    )
+    assert [theta[k] for k in ("estimate", "variance", "df", "p")] == pytest.approx(
+        [wanted["auc"][k] for k in ("est", "var", "df", "p")], rel=1e-9
+    )
+    assert ratio["ci_low"] < ratio["estimate"] < ratio["ci_high"]
+
+
+def test_interrupted_and_impossible_times_are_left_out_and_counted():
+    first = check(ratings(A)).first
+    first.loc[[0, 1, 2], "time_s"] = [2000.0, 0.0, np.nan]
+    ratio, _ = reading_time_table(first, seed=1, draws=19, longest=1000.0)
+    assert (ratio["n_used"], ratio["n_excluded"], ratio["n_without_time"]) == (237, 2, 1)
+
+
+def test_no_times_no_rows():
+    first = check(ratings("G_degenerate_one_constant_reader")).first
+    assert reading_time_table(first, seed=1, draws=19) == []
+
+
+def test_equal_times_give_a_ratio_of_one_and_nothing_else():
+    first = check(ratings(A)).first.assign(time_s=12.0)
+    ratio, theta = reading_time_table(first, seed=1, draws=19)
+    assert (ratio["estimate"], ratio["p"], ratio["ci_low"]) == (1.0, None, None)
+    assert (theta["estimate"], theta["p"]) == (0.5, None)
