@@ -14,6 +14,11 @@ import { coveredBox, origin } from "./view.mjs";
 /** More visible pixels than this are halved each way while something moves. */
 export const DRAFT_PIXELS = 3_500_000;
 
+/** @typedef {{key: string, frame: Frame | null, plane: Uint16Array, exact: boolean}} Kept */
+
+/** @type {Kept} */
+const NOTHING = Object.freeze({ key: "", frame: null, plane: new Uint16Array(0), exact: false });
+
 export class CanvasRenderer {
   name = "canvas2d";
 
@@ -25,15 +30,15 @@ export class CanvasRenderer {
       canvas.getContext("2d", { alpha: false, willReadFrequently: true })
     );
     this.scratch = document.createElement("canvas");
-    /** @type {{key: string, frame: Frame | null, plane: Uint16Array, exact: boolean}} */
-    this.kept = { key: "", frame: null, plane: new Uint16Array(0), exact: false };
+    this.kept = NOTHING;
+    this.ahead = NOTHING;
     /** @type {ImageData | null} */
     this.image = null;
   }
 
   /** Paint the canvas black and let go of the frame. */
   clear() {
-    this.kept = { key: "", frame: null, plane: new Uint16Array(0), exact: false };
+    this.kept = NOTHING;
     this.image = null;
     this.context.fillStyle = "#000";
     this.context.fillRect(0, 0, this.canvas.width, this.canvas.height);
@@ -47,11 +52,28 @@ export class CanvasRenderer {
    * @param {boolean} draft something moves: quick is better than exact
    */
   draw(frame, view, table, draft) {
-    const size = { width: frame.columns, height: frame.rows };
-    const box = coveredBox(view, size, this.canvas);
+    const { box, grid, halved } = this.#layOut(frame, view, draft);
     this.context.fillStyle = "#000";
     this.context.fillRect(0, 0, this.canvas.width, this.canvas.height);
     if (box.width === 0 || box.height === 0) return;
+    this.#paint(this.#planeOf(frame, grid, draft), grid, box, table, halved);
+  }
+
+  /**
+   * Resample a frame now that will be drawn in this view later.
+   * @param {Frame} frame
+   * @param {View} view
+   */
+  prepare(frame, view) {
+    const { grid } = this.#layOut(frame, view, false);
+    const plane = new Uint16Array(grid.width * grid.height);
+    resample(frame, grid, plane);
+    this.ahead = { key: keyOf(grid), frame, plane, exact: true };
+  }
+
+  /** @param {Frame} frame @param {View} view @param {boolean} draft */
+  #layOut(frame, view, draft) {
+    const box = coveredBox(view, { width: frame.columns, height: frame.rows }, this.canvas);
     const halve = draft && box.width * box.height > DRAFT_PIXELS ? 2 : 1;
     const corner = origin(view, this.canvas);
     const grid = {
@@ -61,13 +83,16 @@ export class CanvasRenderer {
       offsetY: (box.top - corner.y) / halve,
       step: halve / view.scale,
     };
-    const plane = this.#planeOf(frame, grid, draft);
-    this.#paint(plane, grid, box, table, halve > 1);
+    return { box, grid, halved: halve > 1 };
   }
 
   /** @param {Frame} frame @param {import("./resample.mjs").Grid} grid @param {boolean} draft */
   #planeOf(frame, grid, draft) {
-    const key = Object.values(grid).join(" ");
+    const key = keyOf(grid);
+    if (this.ahead.frame === frame) {
+      this.kept = this.ahead;
+      this.ahead = NOTHING;
+    }
     if (this.kept.frame === frame && this.kept.key === key && (this.kept.exact || draft)) return this.kept.plane;
     const count = grid.width * grid.height;
     const plane = this.kept.plane.length === count ? this.kept.plane : new Uint16Array(count);
@@ -95,4 +120,9 @@ export class CanvasRenderer {
     /** @type {CanvasRenderingContext2D} */ (this.scratch.getContext("2d")).putImageData(this.image, 0, 0);
     this.context.drawImage(this.scratch, box.left, box.top, grid.width * 2, grid.height * 2);
   }
+}
+
+/** @param {import("./resample.mjs").Grid} grid */
+function keyOf(grid) {
+  return [grid.width, grid.height, grid.offsetX, grid.offsetY, grid.step].join(" ");
 }

@@ -87,7 +87,13 @@ export class Viewer {
   /** Fetch and decode the next source, and let go of all but it and the one on screen. @param {Source | null} source */
   prefetch(source) {
     this.shelf.keepOnly([this.#source?.id, source?.id].filter((id) => id !== undefined));
-    if (source) this.shelf.get(source).catch(() => {});
+    if (!source) return;
+    const prepare = (/** @type {Frame} */ frame) => {
+      const size = { width: frame.columns, height: frame.rows };
+      if (this.#source?.id !== source.id) this.renderer.prepare(frame, fitView(size, this.canvas));
+    };
+    // A failure is met, and told, when the image is shown.
+    this.shelf.get(source).then(prepare, () => {});
   }
 
   /** Go black. */
