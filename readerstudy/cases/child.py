@@ -11,11 +11,11 @@ import sys
 from importlib import import_module
 from typing import Any
 
-_DICOM_MODULES = (
-    "PIL.JpegImagePlugin", "jpeg_ls", "openjpeg", "pydicom.pixels.decoders", "pylibjpeg", "pylibjpeg.utils",
-    "rle", "readerstudy.cases.dicom",
-)  # fmt: skip
 _RASTER_MODULES = ("readerstudy.cases.raster",)
+_DICOM_MODULES = (
+    "jpeg_ls", "openjpeg", "pydicom.pixels.decoders", "pylibjpeg", "pylibjpeg.utils", "rle",
+    "readerstudy.cases.dicom", *_RASTER_MODULES,
+)  # fmt: skip
 
 
 def main(arguments: list[str]) -> int:

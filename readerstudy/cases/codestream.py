@@ -4,6 +4,7 @@ A DICOM header can lie about the image inside. A decoder believes the image and 
 and a size that differs with the same number of pixels would come out as a scrambled picture.
 """
 
+from readerstudy.cases.decoder import check_size
 from readerstudy.cases.refusals import ImageRefusedError, Reason
 
 _END = b"\xff\xd9"
@@ -11,6 +12,7 @@ _END_WITHIN = 16
 """The end marker lies this near to the last byte: padding may follow it."""
 
 _J2K_START = b"\xff\x4f\xff\x51"
+_J2K_TILE = b"\xff\x90"
 _JP2_BOX = b"\x00\x00\x00\x0cjP  "
 _NOT_FRAME_HEADERS = (0xC4, 0xC8, 0xCC)
 """Markers between SOF0 and SOF15 that are none: Huffman tables, an extension, arithmetic conditioning."""
@@ -21,8 +23,8 @@ def codestream_size(data: bytes) -> tuple[int, int]:
 
     Raises
     ------
-    ImageRefusedError: truncated (no end marker, or it ends within its header), several components, or none of
-    these.
+    ImageRefusedError: truncated (no end marker, a tile is missing, or it ends within its header), several
+        components, more than 100 megapixels, or none of these formats.
     """
     if _END not in data[-_END_WITHIN:]:
         raise ImageRefusedError(Reason.TRUNCATED)
@@ -42,7 +44,34 @@ def _jpeg2000_size(data: bytes) -> tuple[int, int]:
     width, height, left, top = (int.from_bytes(segment[at : at + 4]) for at in (4, 8, 12, 16))
     if int.from_bytes(segment[36:38]) != 1:
         raise ImageRefusedError(Reason.COLOUR)
+    tile_width, tile_height, tile_left, tile_top = (
+        int.from_bytes(segment[at : at + 4]) for at in (20, 24, 28, 32)
+    )
+    if not (tile_width and tile_height and left < width and top < height):
+        raise ImageRefusedError(Reason.CORRUPT)
+    tiles = -(-(width - tile_left) // tile_width) * -(-(height - tile_top) // tile_height)
+    check_size(height - top, width - left)
+    if _tiles_present(data, start + 2) != tiles:
+        raise ImageRefusedError(Reason.TRUNCATED)
     return height - top, width - left
+
+
+def _tiles_present(data: bytes, at: int) -> int:
+    """Count the tiles that have a tile-part (A.4.2): the decoder would fill a missing one with black."""
+    found: set[bytes] = set()
+    while at + 4 <= len(data):
+        marker = data[at : at + 2]
+        if marker == _J2K_TILE:
+            found.add(data[at + 4 : at + 6])
+            length = int.from_bytes(data[at + 6 : at + 10])
+            if length == 0:  # the last tile-part, up to the end marker
+                break
+            at += max(length, 12)
+        else:
+            if marker[0] != 0xFF:
+                break
+            at += 2 + int.from_bytes(data[at + 2 : at + 4])
+    return len(found)
 
 
 def _jpeg_size(data: bytes) -> tuple[int, int]:

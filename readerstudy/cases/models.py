@@ -117,8 +117,14 @@ class Frame(models.Model):
                 name="window_is_a_range",
             ),
             models.CheckConstraint(
+                # A check lets a comparison with null through, which is unknown: hence isnull=False.
                 condition=Q(spacing_row__isnull=True, spacing_column__isnull=True)
-                | Q(spacing_row__gt=0, spacing_column__gt=0),
+                | Q(
+                    spacing_row__isnull=False,
+                    spacing_column__isnull=False,
+                    spacing_row__gt=0,
+                    spacing_column__gt=0,
+                ),
                 name="spacing_is_whole_or_absent",
             ),
             models.CheckConstraint(

@@ -6,15 +6,23 @@ from contextlib import contextmanager
 from typing import BinaryIO
 
 import numpy as np
-from PIL import Image, ImageOps, JpegImagePlugin, PngImagePlugin
+from PIL import (
+    Image,
+    ImageOps,
+    Jpeg2KImagePlugin,
+    JpegImagePlugin,
+    MpoImagePlugin,
+    PngImagePlugin,
+    TiffImagePlugin,
+)
 
 from readerstudy.cases.decoder import MAX_PIXELS, PNG_SIGNATURE, Greys, check_size
 from readerstudy.cases.refusals import ImageRefusedError, Reason
 
-# Named here so that both are loaded before the child loses the right to open files.
-_PLUGINS = (PngImagePlugin, JpegImagePlugin)
+# Pillow loads these when it first needs them; the child has lost the right to open files by then.
+_NEEDED = (PngImagePlugin, JpegImagePlugin, Jpeg2KImagePlugin, MpoImagePlugin, TiffImagePlugin)
+Image.preinit()
 
-_ORIENTATION = 0x0112
 _COLOUR_MODES = ("P", "PA", "RGB", "RGBA", "YCbCr")
 
 

@@ -8,7 +8,7 @@ import hashlib
 import os
 import secrets
 import shutil
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +17,6 @@ from uuid import UUID
 from readerstudy.cases.frame import pad_frame
 
 _STAGING = ".staging-"
-_LOCK = ".lock"
 
 
 class StorageError(Exception):
@@ -103,8 +102,8 @@ def staging(frames_root: Path, study: UUID, known: Collection[str] = ()) -> Iter
             raise
         finally:
             shutil.rmtree(hidden, ignore_errors=True)
-    if not any(path.name != _LOCK for path in folder.iterdir()):
-        shutil.rmtree(folder, ignore_errors=True)
+            with suppress(OSError):
+                folder.rmdir()  # only where nothing came to stand in it
 
 
 def read_frame(path: Path, sha256: str) -> bytes:
@@ -127,7 +126,8 @@ def read_frame(path: Path, sha256: str) -> bytes:
 
 @contextmanager
 def _only_one(folder: Path) -> Iterator[None]:
-    descriptor = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    """Lock the folder itself, so that no lock file is left."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -138,10 +138,9 @@ def _only_one(folder: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _remove_leftovers(folder: Path, known: Iterable[str]) -> None:
-    keep = {*known, _LOCK}
+def _remove_leftovers(folder: Path, known: Collection[str]) -> None:
     for path in folder.iterdir():
-        if path.name in keep:
+        if path.name in known:
             continue
         if path.is_dir():
             shutil.rmtree(path)

@@ -222,13 +222,11 @@ def test_compressed_image_of_another_size_than_the_header_is_refused(tmp_path: P
 )
 def test_cut_file_is_refused_wherever_its_pixels_are_cut(tmp_path: Path, name: str) -> None:
     data = Path(bundled(name)).read_bytes()
-    whole = decode(data, tmp_path).pixels
     pixels = pydicom.dcmread(bundled(name)).PixelData
     end = data.rindex(pixels[-20:]) + 20
     for cut in (140, 500, end // 2, end - 100, end - 2):
         with pytest.raises(ImageRefusedError):
             decode(data[:cut], tmp_path)
-    assert (decode(data[: end + 8], tmp_path).pixels == whole).all()
 
 
 def test_another_syntax_is_refused(tmp_path: Path) -> None:

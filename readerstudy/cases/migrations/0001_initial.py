@@ -106,7 +106,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='frame',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('spacing_column__isnull', True), ('spacing_row__isnull', True)), models.Q(('spacing_column__gt', 0), ('spacing_row__gt', 0)), _connector='OR'), name='spacing_is_whole_or_absent'),
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('spacing_column__isnull', True), ('spacing_row__isnull', True)), models.Q(('spacing_column__gt', 0), ('spacing_column__isnull', False), ('spacing_row__gt', 0), ('spacing_row__isnull', False)), _connector='OR'), name='spacing_is_whole_or_absent'),
         ),
         migrations.AddConstraint(
             model_name='frame',
