@@ -41,36 +41,35 @@ class UnitState(models.TextChoices):
 
 
 class Unit(models.Model):
-    """One piece of work of a run: a checkpoint at one sparsity.
+    """One piece of work of a run: a checkpoint at one sparsity, or, on a GPU, at all of them.
 
     A worker claims a unit by a conditional update that raises `token`, the fencing token; its result counts
-    only while the token still holds, so that a worker that outlived its lease changes nothing.
+    only while the token still holds, so that a worker that outlived its lease changes nothing. `artefacts`
+    maps the name of each file that the unit owns to its SHA-256.
     """
 
     run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="units")
-    seed = models.PositiveIntegerField()
-    sparsity = models.DecimalField(max_digits=4, decimal_places=3)
+    place = models.PositiveIntegerField()
+    key = models.CharField(max_length=60)
     state = models.CharField(max_length=8, choices=UnitState.choices, default=UnitState.TODO)
     token = models.PositiveIntegerField(default=0)
     attempts = models.PositiveIntegerField(default=0)
     lease_until = models.DateTimeField(null=True)
-    worker = models.CharField(max_length=100, blank=True)
+    worker = models.CharField(max_length=120, blank=True)
     started_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
-    artefact = models.CharField(max_length=200, blank=True)
-    sha256 = models.CharField(max_length=64, blank=True)
+    artefacts = models.JSONField(default=dict)
     error = models.TextField(blank=True)
 
     class Meta:
-        ordering = ["run", "seed", "sparsity"]
+        ordering = ["run", "place"]
         constraints = [
-            models.UniqueConstraint(fields=["run", "seed", "sparsity"], name="unit_once_per_run"),
+            models.UniqueConstraint(fields=["run", "key"], name="unit_once_per_run"),
             models.CheckConstraint(
-                condition=~Q(state=UnitState.DONE) | (~Q(artefact="") & ~Q(sha256="")),
-                name="done_has_artefact",
+                condition=~Q(state=UnitState.DONE) | ~Q(artefacts={}), name="done_unit_has_artefacts"
             ),
             models.CheckConstraint(condition=Q(state__in=UnitState.values), name="unit_state_is_known"),
         ]
 
     def __str__(self) -> str:
-        return f"{self.run.run_id} seed {self.seed} sparsity {self.sparsity}"
+        return f"{self.run.run_id} {self.key}"

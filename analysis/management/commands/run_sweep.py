@@ -1,0 +1,62 @@
+"""Run a sweep from a specification."""
+
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from analysis.models import UnitState
+from analysis.services import ledger, work
+from analysis.services.progress import progress_of
+from analysis.services.runs import create_run
+from analysis.sweep.errors import SweepError
+from analysis.sweep.terminal import progress_bars
+from analysis.sweep.toml import load_spec
+
+
+class Command(BaseCommand):
+    help = "Prune and evaluate an ensemble as a specification says. Ctrl-C stops; the same command goes on."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("spec", type=Path, help="the specification (TOML; docs/formats.md)")
+        parser.add_argument("--out", type=Path, help="the run's folder (default: the site's runs folder)")
+        parser.add_argument("--queue", action="store_true", help="leave the work to the site's workers")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            with progress_bars() as progress:
+                spec = load_spec(options["spec"])
+                run = create_run(spec=spec, out=options["out"], runs=settings.RUNS_ROOT, progress=progress)
+                ledger.resume(run=run)
+                work.verify_files(run)
+                if not options["queue"]:
+                    self._work(run, progress)
+        except SweepError as error:
+            raise CommandError(str(error)) from error
+        except KeyboardInterrupt:
+            raise CommandError("stopped; the same command goes on where this one ended") from None
+        if options["queue"]:
+            from analysis.tasks import ring
+
+            ring()
+            self.stdout.write(f"run {run.run_id} is queued")
+            return
+        self._report(run)
+
+    def _work(self, run: Any, progress: Any) -> None:
+        def show() -> None:
+            now = progress_of(run)
+            progress("units", now.done, now.total)
+
+        show()
+        work.Worker(lease_seconds=settings.LEASE_SECONDS).work(run, show)
+
+    def _report(self, run: Any) -> None:
+        run.refresh_from_db()
+        for unit in run.units.filter(state=UnitState.FAILED):
+            self.stderr.write(f"{unit.key}: {unit.error}")
+        if run.finished_at is None:
+            raise CommandError(f"run {run.run_id} is not complete; run the same command again")
+        self.stdout.write(f"run {run.run_id}: {run.folder}")

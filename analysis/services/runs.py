@@ -1,0 +1,42 @@
+"""Prepare a run from a specification and put it into the ledger."""
+
+from pathlib import Path
+
+from analysis.models import Run
+from analysis.services import ledger
+from analysis.sweep.progress import Progress
+from analysis.sweep.spec import SweepSpec
+
+
+def create_run(
+    *,
+    spec: SweepSpec,
+    out: Path | None,
+    runs: Path,
+    actor_id: int | None = None,
+    progress: Progress | None = None,
+) -> Run:
+    """Check all input, decode the images, freeze the plan, write the ledger; an existing run is returned.
+
+    Parameters
+    ----------
+    out: the run's folder; `runs`/<run_id> when None.
+    progress: called as progress(stage, done, total).
+
+    Raises
+    ------
+    SweepError: bad input, named by file and row; nothing half-written.
+    """
+    from analysis.sweep.prepare import prepare_run
+    from analysis.sweep.units import list_units
+
+    prepared = prepare_run(spec, out, runs=runs, progress=progress)
+    return ledger.register_run(
+        run_id=prepared.run_id,
+        name=spec.data.name,
+        folder=prepared.paths.root,
+        spec=spec.shown(),
+        synthetic=spec.data.synthetic,
+        keys=[unit.key for unit in list_units(prepared)],
+        actor_id=actor_id,
+    )

@@ -1,0 +1,68 @@
+"""The worker's doors. A message is a doorbell: it says that there may be work, the ledger says which.
+
+A worker that hears the bell works until nothing is open. A thread rings again at start and every 30 s while
+anything is open, so a message that was lost, doubled or torn costs nothing.
+"""
+
+import logging
+import threading
+from typing import Any
+
+from celery import shared_task
+from celery.signals import worker_ready, worker_shutting_down
+from django.conf import settings
+from django.db import connection
+
+from analysis.services import ledger, work
+
+log = logging.getLogger(__name__)
+
+RECONCILE_SECONDS = 30.0
+_shutting_down = threading.Event()
+_worker: work.Worker | None = None
+
+
+@shared_task(name="analysis.sweep.work")
+def work_through() -> None:
+    """Work through the ledger in this process."""
+    global _worker  # noqa: PLW0603  (one per process: it keeps the network and the images loaded)
+    if _worker is None:
+        _worker = work.Worker(lease_seconds=settings.LEASE_SECONDS, stopped=_shutting_down.is_set)
+    _worker.work()
+
+
+def ring(bells: int = 1) -> None:
+    """Wake up to `bells` workers."""
+    for _ in range(bells):
+        work_through.apply_async(queue="sweep", ignore_result=True)
+
+
+def reconcile() -> bool:
+    """Ring if anything is left to do; say whether it was."""
+    work.free_dead_neighbours()
+    waiting = ledger.open_units().exists() or bool(ledger.complete_runs())
+    if waiting:
+        ring()
+    return waiting
+
+
+@worker_ready.connect
+def _start_reconciler(**kwargs: Any) -> None:
+    threading.Thread(target=_reconcile_for_ever, name="reconciler", daemon=True).start()
+
+
+@worker_shutting_down.connect
+def _stop(**kwargs: Any) -> None:
+    _shutting_down.set()
+
+
+def _reconcile_for_ever() -> None:
+    while True:
+        try:
+            reconcile()
+        except Exception as error:  # a broker or database that is away comes back; the thread must live
+            log.warning("the reconciler tries again later: %s", type(error).__name__)
+        finally:
+            connection.close()
+        if _shutting_down.wait(RECONCILE_SECONDS):
+            return
