@@ -16,12 +16,14 @@ from analysis.stats.intra_reader import intra_reader_table
 from analysis.stats.missingness import missing_table
 from analysis.stats.multiplicity import holm
 from analysis.stats.obuchowski_rockette import compare_or, compare_readers
+from analysis.stats.pairs import compare_pairs
 from analysis.stats.paper import paper_compatible
 from analysis.stats.permutation import DRAWS
 from analysis.stats.primary import compare_u
 from analysis.stats.reading_time import reading_time_table
 from analysis.stats.results import Results, refuse_used_folder
 from analysis.stats.rows import Comparison, Row, as_rows
+from analysis.stats.sensitivity import compare_cannot_assess, subgroup_table
 
 PRIMARY = "u_centred"
 
@@ -33,6 +35,7 @@ def analyse(
     simulated: bool = False,
     draws: int = DRAWS,
     bootstraps: int = BOOTSTRAPS,
+    subgroups: pd.DataFrame | None = None,
     where: str = RATINGS.name,
 ) -> Results:
     """Analyse a reader study.
@@ -45,6 +48,7 @@ def analyse(
     simulated: marks everything as made by a computer.
     draws: relabellings of a permutation test.
     bootstraps: samples of the bootstrap over cases.
+    subgroups: one row per case with the column case and one column per grouping named in the protocol.
     where: the file named in messages.
 
     Raises
@@ -63,7 +67,9 @@ def analyse(
         reading_time=reading_time_table(checked.first, seed=seed, draws=draws),
         multiplicity=_multiplicity(comparisons),
         paper_compatible=paper_compatible(checked.first),
-        subgroups=[],
+        subgroups=[]
+        if subgroups is None
+        else subgroup_table(checked.first, subgroups, seed=seed, draws=draws),
         answers=answer_table(checked.first),
         endpoints=endpoint_table(),
         simulated=simulated,
@@ -136,13 +142,15 @@ def _comparisons(checked: Checked, seed: int, draws: int) -> list[Comparison]:
         comparisons += compare_u(grid, endpoint, seed=seed, draws=draws)
         comparisons += compare_or(grid, endpoint)
         comparisons += compare_readers(grid, endpoint)
+        comparisons += compare_pairs(grid, endpoint, seed=seed, draws=draws)
+        comparisons += compare_cannot_assess(checked.first, endpoint, seed=seed, draws=draws)
     if len(refusals) == len(ENDPOINTS):
         raise NotComparableError("; ".join(str(error) for error in refusals))
     return comparisons
 
 
 def _multiplicity(comparisons: list[Comparison]) -> list[Row]:
-    primary = [row for row in comparisons if row.method == PRIMARY]
+    primary = [row for row in comparisons if row.method == PRIMARY and row.endpoint in BY_NAME]
     adjusted = holm([row.p for row in primary])
     return [
         {

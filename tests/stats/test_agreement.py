@@ -51,7 +51,7 @@ def test_between_readers_equals_r(dataset, question):
         mean["ci_high"],
     ]
     keys = ("ICC21", "lo", "hi", "ICC2k", "lo_k", "hi_k")
-    assert got == pytest.approx([wanted["icc"][key] for key in keys], rel=1e-6)
+    assert got == pytest.approx([wanted["icc"][key] for key in keys], rel=1e-9)
     assert (fleiss["value"], fleiss["z"]) == pytest.approx((wanted["fleiss_kappa"], wanted["fleiss_z"]))
 
 

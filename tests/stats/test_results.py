@@ -7,8 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.stats import StatsError, analyse, analyse_file, simulate_study
-from analysis.stats.primary import DISAGREE
+from analysis.stats import StatsError, analyse, analyse_file, check, simulate_study
+from analysis.stats.endpoints import ENDPOINTS
+from analysis.stats.grid import make_grid
+from analysis.stats.primary import DISAGREE, compare_u
 from analysis.stats.results import TABLES
 from tests.stats.reference_data import FOLDER, QUESTIONS, A, load, ratings
 
@@ -135,15 +137,13 @@ def test_a_reader_name_that_looks_like_a_formula_is_quoted_in_csv(tmp_path):
 
 def test_test_and_interval_that_disagree_are_noted():
     """Look through simulated studies for one where the logit interval and the t-test part ways."""
-    notes = []
-    for seed in range(60):
-        rows = analyse(
-            simulate_study(seed=seed, readers=3, cases=12), seed=1, draws=1, bootstraps=5
-        ).comparisons
-        notes += [
-            (r["p"] < 0.05, r["ci_low"] <= 0.5 <= r["ci_high"], DISAGREE in r["note"])
-            for r in rows
-            if r["method"] == "u_centred" and r["ci_low"] is not None
-        ]
-    assert all(noted == (rejects == covers) for rejects, covers, noted in notes)
-    assert any(noted for _, _, noted in notes)
+    found = []
+    for seed in range(80):
+        first = check(simulate_study(seed=seed, readers=3, cases=12)).first
+        for endpoint in ENDPOINTS:
+            row = compare_u(make_grid(first, endpoint.name), endpoint, seed=1, draws=1)[0]
+            if row.ci_low is not None:
+                covers = row.ci_low <= 0.5 <= row.ci_high
+                found.append((DISAGREE in row.note, (row.p < 0.05) == covers))
+    assert all(noted == parted for noted, parted in found)
+    assert any(noted for noted, _ in found)

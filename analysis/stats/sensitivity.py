@@ -1,0 +1,87 @@
+"""Sensitivity to answers that were not given: cannot-assess as an endpoint and ranked worst; subgroups."""
+
+from dataclasses import replace
+
+import pandas as pd
+
+from analysis.stats.endpoints import ENDPOINTS, Endpoint
+from analysis.stats.errors import NotComparableError, StatsError
+from analysis.stats.grid import make_grid
+from analysis.stats.primary import compare_u
+from analysis.stats.rows import Comparison, Row
+
+
+def compare_cannot_assess(
+    first: pd.DataFrame, endpoint: Endpoint, *, seed: int, draws: int
+) -> list[Comparison]:
+    """Compare how often a case could not be assessed, and the answers with those cases ranked worst.
+
+    Cannot-assess is not missing at random, so the primary comparison, which treats it as missing, is joined
+    by two rows of the method u_centred under the endpoints NAME_cannot_assess (a binary endpoint) and
+    NAME_worst_rank. Nothing is returned when every case could be assessed.
+    """
+    cannot = first[endpoint.status] == "cannot_assess"
+    if not cannot.any():
+        return []
+    asked = first[endpoint.status].isin(["answered", "cannot_assess"])
+    columns = {
+        f"{endpoint.name}_cannot_assess": cannot.astype(float).where(asked),
+        f"{endpoint.name}_worst_rank": first[endpoint.name].mask(cannot, float(endpoint.worst)),
+    }
+    notes = ("share of cases that could not be assessed", f"cannot-assess ranked worst ({endpoint.worst})")
+    rows = []
+    for (name, values), note in zip(columns.items(), notes, strict=True):
+        binary = name.endswith("_cannot_assess")
+        stand_in = replace(endpoint, name=name, **(_CANNOT_ASSESS if binary else {}))  # type: ignore[arg-type]
+        rows.append(_one(first.assign(**{name: values}), stand_in, note, seed, draws))
+    return rows
+
+
+_CANNOT_ASSESS = {
+    "kind": "binary",
+    "levels": (0, 1),
+    "lower": "PIEs could not be assessed less often",
+    "higher": "PIEs could not be assessed more often",
+}
+
+
+def subgroup_table(first: pd.DataFrame, groups: pd.DataFrame, *, seed: int, draws: int) -> list[Row]:
+    """Repeat the primary comparison within subgroups of cases named in the protocol.
+
+    Parameters
+    ----------
+    first: `Checked.first`.
+    groups: one row per case: column case, and one column per grouping (class group, number of findings).
+    seed, draws: of the permutation test.
+
+    Returns
+    -------
+    list: the comparison's columns with `grouping` and `group`; explorative, p-values not adjusted.
+
+    Raises
+    ------
+    StatsError: a case comes twice, or a rated case has no row.
+    """
+    if "case" not in groups.columns or groups["case"].duplicated().any():
+        raise StatsError("subgroups: expected a column 'case' with each case once")
+    table = groups.assign(case=groups["case"].astype(str)).set_index("case")
+    unknown = sorted(set(first["case"]) - set(table.index))
+    if unknown:
+        raise StatsError(f"subgroups: expected a row for every rated case, none for '{unknown[0]}'")
+    rows: list[Row] = []
+    for grouping in table.columns:
+        of_case = first["case"].map(table[grouping].astype(str))
+        for group in sorted(of_case.unique()):
+            for endpoint in ENDPOINTS:
+                own = first[of_case == group]
+                row = _one(own, endpoint, "subgroup: explorative, not adjusted", seed, draws)
+                rows.append({"grouping": str(grouping), "group": str(group), **row.as_row()})
+    return rows
+
+
+def _one(first: pd.DataFrame, endpoint: Endpoint, note: str, seed: int, draws: int) -> Comparison:
+    try:
+        grid = make_grid(first, endpoint.name)
+    except NotComparableError as error:
+        return Comparison(endpoint.name, "u_centred").noted(note, f"not estimable: {error}")
+    return compare_u(grid, endpoint, seed=seed, draws=draws)[0].noted(note)
