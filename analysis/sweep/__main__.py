@@ -1,0 +1,44 @@
+"""`python -m analysis.sweep SPEC.toml [--out RUN]`: a whole sweep without Django. Ctrl-C leaves it
+resumable.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from analysis.sweep.errors import SweepError
+from analysis.sweep.terminal import progress_bars
+from analysis.sweep.toml import load_spec
+
+INTERRUPTED = 130
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command; return its exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m analysis.sweep", description="Prune and evaluate an ensemble."
+    )
+    parser.add_argument("spec", type=Path, help="the specification, TOML")
+    parser.add_argument("--out", type=Path, help="the run's folder (default var/runs/<run_id>)")
+    parser.add_argument("--cache", type=Path, help="folder of the image cache (default beside the run)")
+    given = parser.parse_args(arguments)
+    try:
+        spec = load_spec(given.spec)
+        from analysis.sweep.run import run_sweep
+
+        with progress_bars() as progress:
+            run = run_sweep(spec, given.out, cache=given.cache, progress=progress)
+    except SweepError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("stopped; the same command goes on where this one ended", file=sys.stderr)
+        return INTERRUPTED
+    for warning in run.warnings:
+        print(f"note: {warning}")
+    print(f"run {run.run_id}: {run.paths.root}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,172 @@
+"""One network in training: an epoch at a time, with all that is needed to go on after a stop."""
+
+import io
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+from analysis.sweep.architectures import build_classifier, channels_last, prunable_names
+from analysis.sweep.augment import augmented
+from analysis.sweep.checkpoints import State, read_checkpoint
+from analysis.sweep.engine import DEVIATION, MEAN
+from analysis.sweep.errors import CheckpointError, SweepError
+from analysis.sweep.spec import SweepSpec
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Images (uint8, n x size x size) and labels (float32 0/1, n x classes) of a split."""
+
+    pixels: NDArray[np.uint8]
+    labels: NDArray[np.float32]
+
+
+class Trainer:
+    """The state of one seed: weights, optimiser, the best weights so far, and the history."""
+
+    def __init__(self, spec: SweepSpec, seed: int, recipe: str) -> None:
+        self.choice = spec.train
+        self.seed = seed
+        self.recipe = recipe
+        if self.choice.threads:
+            torch.set_num_threads(self.choice.threads)
+        self.device = torch.device(self.choice.device)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            model = build_classifier(spec.models.architecture, len(spec.data.classes))
+        if self.choice.pretrained:
+            load_pretrained(model, self.choice.pretrained)
+        self.model = channels_last(model.to(self.device))
+        self.optimiser = torch.optim.Adam(self.model.parameters(), lr=self.choice.learning_rate)
+        self.mean = torch.tensor(MEAN, device=self.device).reshape(1, 3, 1, 1)
+        self.deviation = torch.tensor(DEVIATION, device=self.device).reshape(1, 3, 1, 1)
+        self.epoch = 0
+        self.best: State = {}
+        self.best_loss = float("inf")
+        self.best_epoch = 0
+        self.history: list[dict[str, Any]] = []
+
+    @property
+    def stopped(self) -> bool:
+        """Say whether the last epoch was run or the validation loss has not fallen for `patience` epochs."""
+        return self.epoch >= self.choice.epochs or self.epoch - self.best_epoch >= self.choice.patience
+
+    def run_epoch(self, train: Examples, val: Examples, step: Callable[[int], None]) -> None:
+        """Train on all images once, validate, and keep the weights if the validation loss fell."""
+        began = time.perf_counter()
+        train_loss = self._train(train, step)
+        val_loss = self.loss(val)
+        self.epoch += 1
+        if val_loss < self.best_loss:
+            self.best_loss, self.best_epoch = val_loss, self.epoch
+            self.best = {n: v.detach().cpu().contiguous().clone() for n, v in self.model.state_dict().items()}
+        seconds = round(time.perf_counter() - began, 2)
+        losses = {"train_loss": train_loss, "val_loss": val_loss}
+        self.history.append({"epoch": self.epoch, **losses, "best": int(self.best_epoch == self.epoch),
+                             "seconds": seconds})  # fmt: skip
+
+    @torch.inference_mode()
+    def loss(self, examples: Examples) -> float:
+        """Return the mean BCE over a split, without augmentation."""
+        self.model.eval()
+        total = 0.0
+        for start in range(0, len(examples.labels), self.choice.batch_size):
+            rows = slice(start, start + self.choice.batch_size)
+            labels = torch.from_numpy(examples.labels[rows]).to(self.device)
+            logits = self._forward(self._grey(examples.pixels[rows]))
+            total += float(functional.binary_cross_entropy_with_logits(logits, labels)) * len(labels)
+        return total / len(examples.labels)
+
+    def memory(self) -> dict[str, Any]:
+        """Return all that `resume` needs."""
+        kept = ("recipe", "epoch", "best", "best_loss", "best_epoch", "history")
+        state = {"weights": self.model.state_dict(), "optimiser": self.optimiser.state_dict()}
+        return state | {name: getattr(self, name) for name in kept}
+
+    def resume(self, file: Path) -> None:
+        """Go on from a stored epoch.
+
+        Raises
+        ------
+        SweepError: the file belongs to another recipe or other data.
+        """
+        memory = torch.load(file, map_location="cpu", weights_only=True)
+        if memory["recipe"] != self.recipe:
+            raise SweepError(
+                f"{file}: expected this recipe and these data, others came; choose another folder"
+            )
+        self.model.load_state_dict(memory["weights"])
+        self.optimiser.load_state_dict(memory["optimiser"])
+        for name in ("epoch", "best", "best_loss", "best_epoch", "history"):
+            setattr(self, name, memory[name])
+
+    def _train(self, train: Examples, step: Callable[[int], None]) -> float:
+        self.model.train()
+        draw = torch.Generator().manual_seed(self.seed * 1_000_003 + self.epoch)
+        order = torch.randperm(len(train.labels), generator=draw).numpy()
+        total = 0.0
+        batches = _batches(order, self.choice.batch_size)
+        done = 0
+        for rows in batches:
+            grey = augmented(self._grey(train.pixels[rows]), self.choice.rotation, self.choice.flip, draw)
+            labels = torch.from_numpy(train.labels[rows]).to(self.device)
+            self.optimiser.zero_grad(set_to_none=True)
+            loss = functional.binary_cross_entropy_with_logits(self._forward(grey), labels)
+            loss.backward()  # type: ignore[no-untyped-call]
+            self.optimiser.step()
+            total += float(loss.detach()) * len(rows)
+            done += len(rows)
+            step(done)
+        return total / len(order)
+
+    def _grey(self, pixels: NDArray[np.uint8]) -> Tensor:
+        return torch.from_numpy(np.array(pixels)).to(self.device).float().div_(255).unsqueeze(1)
+
+    def _forward(self, grey: Tensor) -> Tensor:
+        batch = ((grey - self.mean) / self.deviation).contiguous(memory_format=torch.channels_last)
+        reduced = self.choice.precision == "bf16"
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=reduced):
+            logits: Tensor = self.model(batch)
+        return logits.float()
+
+
+def load_pretrained(model: nn.Module, file: Path) -> None:
+    """Start from stored weights; only the head may have another size and then keeps its fresh values.
+
+    Raises
+    ------
+    CheckpointError: weights of another network.
+    """
+    given, wanted = read_checkpoint(file).state, model.state_dict()
+    head = prunable_names(model)[-1].removesuffix(".weight") + "."
+    fits = {n: v for n, v in given.items() if n in wanted and wanted[n].shape == v.shape}
+    absent = [n for n in wanted if n not in fits and not n.startswith(head) and "num_batches" not in n]
+    if absent:
+        raise CheckpointError(
+            f"{file}: expected weights of this architecture to start from; '{absent[0]}' is missing or has "
+            f"another shape ({len(absent)} of {len(wanted)})"
+        )
+    model.load_state_dict(fits, strict=False)
+
+
+def torch_bytes(content: dict[str, Any]) -> bytes:
+    """Serialise without a file name inside, so that equal content is equal bytes."""
+    stream = io.BytesIO()
+    torch.save(content, stream)
+    return stream.getvalue()
+
+
+def _batches(order: NDArray[np.int64], size: int) -> list[NDArray[np.int64]]:
+    """Cut an order into batches; a last batch of one image joins the one before (batch norm needs two)."""
+    starts = list(range(0, len(order), size))
+    if len(starts) > 1 and len(order) - starts[-1] == 1:
+        starts.pop()
+    return [order[a:b] for a, b in zip(starts, [*starts[1:], len(order)], strict=True)]

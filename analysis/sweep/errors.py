@@ -1,0 +1,21 @@
+"""The named errors of the sweep. Each message says what was expected, what came and what to do."""
+
+
+class SweepError(ValueError):
+    """Anything that stops a sweep for a reason its user can mend."""
+
+
+class SpecError(SweepError):
+    """The specification holds an unknown key, a wrong type or an impossible value."""
+
+
+class DataError(SweepError):
+    """A label file, a metadata file or an image is not what the specification says."""
+
+
+class CheckpointError(SweepError):
+    """A checkpoint is missing, holds code, or belongs to another network or another set of classes."""
+
+
+class UnitError(SweepError):
+    """A unit of a run cannot be computed here, or its artefact is not what its digest says."""

@@ -1,0 +1,161 @@
+"""Each image decoded once: a memory-mapped file of grey squares, shared by all units of a host.
+
+The cache is named after the file list (names, sizes, times of change) and the preprocessing. It is built in
+parallel under a lock, written under another name and renamed, so it is whole or absent. At 256 pixels an
+image takes 65,536 bytes.
+"""
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analysis.sweep.artefacts import json_bytes, publish, sha256_file, temporary_beside, write_atomic
+from analysis.sweep.errors import DataError
+from analysis.sweep.pixels import Pixels, read_pixels
+from analysis.sweep.progress import Progress
+from analysis.sweep.spec import PreprocessSpec
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class ImageCache:
+    """Decoded images in file order.
+
+    `file`: the memory map, uint8, images x size x size. `digest`: SHA-256 of its bytes; `content`: of the
+    list of source names and their own SHA-256; `coloured`: how many source files held colour; `decoded`: how
+    many were decoded by this call (0 when the cache was there).
+    """
+
+    file: Path
+    count: int
+    size: int
+    digest: str
+    content: str
+    coloured: int
+    decoded: int = 0
+
+    def pixels(self) -> NDArray[np.uint8]:
+        """Map the images: uint8, images x size x size, read-only."""
+        return np.memmap(self.file, np.uint8, "r", shape=(self.count, self.size, self.size))
+
+    def verify(self) -> None:
+        """Read all bytes against the digest; raise DataError where they differ."""
+        if sha256_file(self.file) != self.digest:
+            raise DataError(
+                f"{self.file}: expected SHA-256 {self.digest}, another came; delete it to rebuild"
+            )
+
+
+def cache_key(names: Sequence[str], files: Sequence[Path], preprocess: PreprocessSpec) -> str:
+    """Name a cache after its file list and preprocessing (24 hexadecimal digits)."""
+    stats = [file.stat() for file in files]
+    listing = [[n, s.st_size, s.st_mtime_ns] for n, s in zip(names, stats, strict=True)]
+    identity = {"format": FORMAT, "preprocess": asdict(preprocess), "files": listing}
+    return sha256(json.dumps(identity).encode()).hexdigest()[:24]
+
+
+def ensure_cache(
+    folder: Path,
+    names: Sequence[str],
+    files: Sequence[Path],
+    preprocess: PreprocessSpec,
+    progress: Progress | None = None,
+    workers: int | None = None,
+) -> ImageCache:
+    """Return the cache of these images, built if it is absent and verified if it is there.
+
+    Raises
+    ------
+    DataError: an image that cannot be read, named with its place in the list; nothing is left behind.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    target = folder / f"{cache_key(names, files, preprocess)}.u8"
+    with _locked(target.with_suffix(".lock")):
+        if found := open_cache(target):
+            if sha256_file(target) == found.digest:
+                return found
+            target.with_suffix(".json").unlink()  # damaged: built anew
+        return _build(target, names, files, preprocess, progress, workers or os.cpu_count() or 1)
+
+
+def open_cache(target: Path) -> ImageCache | None:
+    """Return a finished cache without reading its pixels, or None."""
+    note = target.with_suffix(".json")
+    if not (target.is_file() and note.is_file()):
+        return None
+    said = json.loads(note.read_text())
+    cache = ImageCache(target, *(said[k] for k in ("count", "size", "digest", "content", "coloured")))
+    return cache if target.stat().st_size == cache.count * cache.size**2 else None
+
+
+def _build(
+    target: Path,
+    names: Sequence[str],
+    files: Sequence[Path],
+    preprocess: PreprocessSpec,
+    progress: Progress | None,
+    workers: int,
+) -> ImageCache:
+    temporary = temporary_beside(target)
+    content, digest, coloured = sha256(), sha256(), 0
+    try:
+        with temporary.open("wb") as stream, ThreadPoolExecutor(workers) as pool:
+            decoded = _in_order(pool, files, preprocess, 4 * workers)
+            for row, (name, pixels) in enumerate(zip(names, decoded, strict=True), 1):
+                stream.write(pixels.grey.tobytes())
+                digest.update(pixels.grey.tobytes())
+                content.update(f"{name}\0{pixels.sha256}\n".encode())
+                coloured += pixels.coloured
+                if progress:
+                    progress("decode", row, len(files))
+            stream.flush()
+            os.fsync(stream.fileno())
+        publish(temporary, target)
+    finally:
+        temporary.unlink(missing_ok=True)
+    cache = ImageCache(
+        target, len(files), preprocess.size, digest.hexdigest(), content.hexdigest(), coloured, len(files)
+    )
+    note = {k: getattr(cache, k) for k in ("count", "size", "digest", "content", "coloured")}
+    write_atomic(target.with_suffix(".json"), json_bytes({"format": FORMAT, **note}))
+    return cache
+
+
+def _in_order(
+    pool: ThreadPoolExecutor, files: Sequence[Path], preprocess: PreprocessSpec, ahead: int
+) -> Iterator[Pixels]:
+    """Decode ahead of the reader by a bounded number of images, in file order."""
+    waiting = [(row, pool.submit(read_pixels, file, preprocess)) for row, file in enumerate(files[:ahead])]
+    upcoming = ahead
+    while waiting:
+        row, future = waiting.pop(0)
+        try:
+            yield future.result()
+        except DataError as error:
+            for _, left in waiting:
+                left.cancel()
+            raise DataError(f"image {row + 1} of {len(files)}: {error}") from error
+        if upcoming < len(files):
+            waiting.append((upcoming, pool.submit(read_pixels, files[upcoming], preprocess)))
+            upcoming += 1
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Hold a lock among the processes of this host."""
+    with path.open("w") as stream:
+        fcntl.flock(stream, fcntl.LOCK_EX)
+        try:
+            yield
+        finally:
+            fcntl.flock(stream, fcntl.LOCK_UN)

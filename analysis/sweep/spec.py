@@ -1,0 +1,245 @@
+"""What a sweep is: frozen dataclasses, read from TOML. Imports no torch.
+
+A specification checks itself when it is made: types, ranges and names that need no file. What lies in files
+is checked by `analysis.sweep.prepare`. Relative paths in a TOML file start at that file's folder.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from analysis.frames import CLASS_SETS
+from analysis.sweep.errors import SpecError
+
+SPARSITIES = tuple(round(0.05 * step, 2) for step in range(20))
+"""0, 0.05 ... 0.95, the ratios of the published study."""
+
+PRECISIONS = ("fp32", "tf32", "fp16", "bf16")
+ENGINES = ("auto", "torch")
+DEVICES = ("cpu", "cuda")
+ID_COLUMNS = {"nih-cxr-lt": "id", "mimic-cxr-lt": "path"}
+
+
+@dataclass(frozen=True)
+class DataSpec:
+    """The data set.
+
+    `classes` is the name of a class set or a list; `id_column` holds the image names (by default `id`, `path`
+    for MIMIC-CXR-LT); `suffix` replaces the ending of the names where the images have another one (`.dcm`). A
+    class is head above `head` training positives and tail below `tail`, medium between; values below 1 are
+    shares of the training images.
+    """
+
+    name: str
+    images: Path
+    labels_test: Path | None = None
+    labels_train: Path | None = None
+    labels_val: Path | None = None
+    metadata: Path | None = None
+    classes: tuple[str, ...] = CLASS_SETS["nih-cxr-lt"]
+    id_column: str = "id"
+    suffix: str = ""
+    synthetic: bool = False
+    head: float = 1000
+    tail: float = 100
+
+    def __post_init__(self) -> None:
+        """Refuse nonsense."""
+        _need(bool(self.name), "name", "a name", self.name)
+        _need(len(set(self.classes)) == len(self.classes) > 0, "classes", "names, each once", self.classes)
+        _need(0 <= self.tail <= self.head, "head and tail", "0 <= tail <= head", (self.head, self.tail))
+        _need(
+            (self.head < 1) == (self.tail < 1),
+            "head and tail",
+            "two counts or two shares",
+            (self.head, self.tail),
+        )
+
+
+@dataclass(frozen=True)
+class PreprocessSpec:
+    """How an image becomes a square of grey bytes: `size` in pixels, `window` in percentiles (DICOM only)."""
+
+    size: int = 256
+    antialias: bool = False
+    window: tuple[float, ...] = (0.5, 99.5)
+
+    def __post_init__(self) -> None:
+        """Refuse nonsense."""
+        _need(8 <= self.size <= 4096, "size", "8 to 4096 pixels", self.size)
+        good = len(self.window) == 2 and 0 <= self.window[0] < self.window[1] <= 100
+        _need(good, "window", "two rising percentiles from 0 to 100", self.window)
+
+
+@dataclass(frozen=True)
+class ModelsSpec:
+    """The ensemble.
+
+    `checkpoints`: a folder in the PruneCXR layout, a pattern (`seed-{seed}.pt` or `models/*.pt`), or a list
+    of files. `seeds`: the ones to use; empty takes all that are there.
+    """
+
+    architecture: str = "resnet50"
+    checkpoints: tuple[str, ...] = ()
+    seeds: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse nonsense."""
+        _need(bool(self.architecture), "architecture", "a name", self.architecture)
+        _need(all(s >= 0 for s in self.seeds), "seeds", "whole numbers from 0", self.seeds)
+        _need(len(set(self.seeds)) == len(self.seeds), "seeds", "each seed once", self.seeds)
+
+
+@dataclass(frozen=True)
+class PruneSpec:
+    """What is removed: the method's registered name, the ratios, and the seed of methods that draw."""
+
+    method: str = "global_l1"
+    sparsities: tuple[float, ...] = SPARSITIES
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse nonsense."""
+        ks = self.sparsities
+        _need(len(ks) > 0 and all(0 <= k < 1 for k in ks), "sparsities", "ratios from 0 to below 1", ks)
+        _need(all(abs(k - round(k, 2)) < 1e-9 for k in ks), "sparsities", "at most two decimals", ks)
+        _need(len({f"{k:.2f}" for k in ks}) == len(ks), "sparsities", "each ratio once", ks)
+        _need(self.seed >= 0, "seed", "a whole number from 0", self.seed)
+
+
+@dataclass(frozen=True)
+class InferSpec:
+    """How the network is run. All of it is part of the run's identity; `threads` 0 takes the cores of the
+    host.
+    """
+
+    device: str = "cpu"
+    precision: str = "fp32"
+    batch_size: int = 32
+    threads: int = 0
+    engine: str = "auto"
+
+    def __post_init__(self) -> None:
+        """Refuse nonsense."""
+        _need(self.device in DEVICES, "device", "one of " + ", ".join(DEVICES), self.device)
+        _need(self.precision in PRECISIONS, "precision", "one of " + ", ".join(PRECISIONS), self.precision)
+        _need(self.device == "cuda" or self.precision == "fp32", "precision", "fp32 on a CPU", self.precision)
+        _need(self.engine in ENGINES, "engine", "one of " + ", ".join(ENGINES), self.engine)
+        _need(self.batch_size >= 1, "batch_size", "1 or more", self.batch_size)
+        _need(self.threads >= 0, "threads", "0 or more", self.threads)
+
+
+@dataclass(frozen=True)
+class TrainSpec:
+    """The training recipe; the defaults are the published study's. Not part of a sweep's identity.
+
+    `rotation` in degrees to either side; `patience` in epochs without a lower validation loss; `pretrained` a
+    file of weights to start from (never downloaded); `precision` bf16 trades exactness for speed.
+    """
+
+    seeds: tuple[int, ...] = (0,)
+    epochs: int = 60
+    patience: int = 15
+    batch_size: int = 256
+    learning_rate: float = 1e-4
+    rotation: float = 15.0
+    flip: bool = True
+    pretrained: Path | None = None
+    precision: str = "fp32"
+    threads: int = 0
+    device: str = "cpu"
+
+    def __post_init__(self) -> None:
+        """Refuse nonsense."""
+        good = len(self.seeds) > 0 and min(self.seeds) >= 0 and len(set(self.seeds)) == len(self.seeds)
+        _need(good, "seeds", "whole numbers from 0, each once", self.seeds)
+        for name in ("epochs", "patience", "batch_size"):
+            _need(getattr(self, name) >= 1, name, "1 or more", getattr(self, name))
+        _need(self.learning_rate > 0, "learning_rate", "a number above 0", self.learning_rate)
+        _need(0 <= self.rotation <= 180, "rotation", "0 to 180 degrees", self.rotation)
+        _need(self.precision in ("fp32", "bf16"), "precision", "fp32 or bf16", self.precision)
+        _need(self.device in DEVICES, "device", "one of " + ", ".join(DEVICES), self.device)
+        _need(self.threads >= 0, "threads", "0 or more", self.threads)
+
+
+@dataclass(frozen=True)
+class SweepSpec:
+    """A whole sweep: data, preprocessing, models, pruning, inference, and how the models are trained."""
+
+    data: DataSpec
+    preprocess: PreprocessSpec = field(default_factory=PreprocessSpec)
+    models: ModelsSpec = field(default_factory=ModelsSpec)
+    prune: PruneSpec = field(default_factory=PruneSpec)
+    infer: InferSpec = field(default_factory=InferSpec)
+    train: TrainSpec = field(default_factory=TrainSpec)
+
+    def choices(self) -> dict[str, dict[str, Any]]:
+        """Return the frozen choices that differ from the defaults; places of files and training are left
+        out.
+        """
+        kept: dict[str, dict[str, Any]] = {}
+        for section, names in _FROZEN.items():
+            part = getattr(self, section)
+            chosen = {f.name: f for f in fields(part) if f.name in names}
+            differing = {n: getattr(part, n) for n, f in chosen.items() if getattr(part, n) != f.default}
+            if differing:
+                kept[section] = differing
+        return kept
+
+    def run_id(self, digests: Mapping[str, str]) -> str:
+        """Name a run by what can change its result: 12 hexadecimal digits.
+
+        `digests` maps what was read (label file, image list, each checkpoint) to its SHA-256.
+        """
+        identity = {"format": 1, "choices": self.choices(), "digests": dict(digests)}
+        return sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:12]
+
+    def as_dict(self) -> dict[str, dict[str, Any]]:
+        """Return all fields as JSON values, with whole paths; `analysis.sweep.toml` reads them back."""
+        return {f.name: _plain(getattr(self, f.name)) for f in fields(self)}
+
+    def shown(self) -> dict[str, dict[str, Any]]:
+        """Return all fields as JSON values, with file names in place of paths (for provenance)."""
+        hidden: dict[str, dict[str, Any]] = {
+            "data": {n: _file_name(getattr(self.data, n)) for n in _PLACES},
+            "models": {"checkpoints": [Path(c).name for c in self.models.checkpoints]},
+            "train": {"pretrained": _file_name(self.train.pretrained)},
+        }
+        return {section: values | hidden.get(section, {}) for section, values in self.as_dict().items()}
+
+    def with_checkpoints(self, *places: Path | str) -> "SweepSpec":
+        """Return the same sweep over other checkpoints."""
+        return replace(self, models=replace(self.models, checkpoints=tuple(str(p) for p in places)))
+
+
+_PLACES = ("images", "labels_test", "labels_train", "labels_val", "metadata")
+
+_FROZEN: Mapping[str, tuple[str, ...]] = {
+    "data": ("classes", "head", "tail"),
+    "preprocess": ("size", "antialias", "window"),
+    "models": ("architecture",),
+    "prune": ("method", "sparsities", "seed"),
+    "infer": ("device", "precision", "batch_size", "threads", "engine"),
+}
+
+
+def _need(good: bool, name: str, wanted: str, came: object) -> None:
+    if not good:
+        raise SpecError(f"{name}: expected {wanted}, {came!r} came")
+
+
+def _plain(part: Any) -> dict[str, Any]:
+    return {f.name: _plain_value(getattr(part, f.name)) for f in fields(part)}
+
+
+def _plain_value(value: Any) -> Any:
+    if isinstance(value, Path):
+        return str(value)
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _file_name(place: Path | None) -> str | None:
+    return None if place is None else place.name

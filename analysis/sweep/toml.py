@@ -1,0 +1,134 @@
+"""Read a specification from TOML or from its stored form, with errors that name the section and the key."""
+
+import difflib
+import tomllib
+from collections.abc import Mapping
+from dataclasses import MISSING, Field, fields
+from pathlib import Path
+from typing import Any
+
+from analysis.frames import CLASS_SETS
+from analysis.sweep.errors import SpecError
+from analysis.sweep.spec import (
+    ID_COLUMNS,
+    DataSpec,
+    InferSpec,
+    ModelsSpec,
+    PreprocessSpec,
+    PruneSpec,
+    SweepSpec,
+    TrainSpec,
+)
+
+SECTIONS: Mapping[str, type] = {
+    "data": DataSpec,
+    "preprocess": PreprocessSpec,
+    "models": ModelsSpec,
+    "prune": PruneSpec,
+    "infer": InferSpec,
+    "train": TrainSpec,
+}
+
+
+def load_spec(path: Path) -> SweepSpec:
+    """Read SPEC.toml; relative paths in it start at its folder.
+
+    Raises
+    ------
+    SpecError: no such file, no TOML, an unknown section or key, a wrong type, an impossible value.
+    """
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise SpecError(f"{path}: expected a TOML file there, none came") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SpecError(f"{path}: expected TOML, {error} came") from error
+    return spec_from(content, base=path.absolute().parent, where=str(path))
+
+
+def spec_from(content: Mapping[str, Any], *, base: Path, where: str = "specification") -> SweepSpec:
+    """Make a specification from nested mappings; relative paths start at `base`.
+
+    Raises
+    ------
+    SpecError: as `load_spec`.
+    """
+    _known(content, list(SECTIONS), where, "section")
+    if "data" not in content:
+        raise SpecError(f"{where}: expected a section [data] with name and images, none came")
+    return SweepSpec(
+        **{name: _section(name, content[name], base, where) for name in SECTIONS if name in content}
+    )
+
+
+def _section(name: str, table: Any, base: Path, where: str) -> Any:
+    kind = SECTIONS[name]
+    place = f"{where}, [{name}]"
+    if not isinstance(table, Mapping):
+        raise SpecError(f"{place}: expected a section of keys, {table!r} came")
+    known = {f.name: f for f in fields(kind)}
+    _known(table, list(known), place, "key")
+    for field in known.values():
+        if field.name not in table and field.default is MISSING and field.default_factory is MISSING:
+            raise SpecError(f"{place}: expected the key {field.name}, none came")
+    given = _class_set(table) if name == "data" else table
+    values = {
+        key: _value(known[key], value, base, place) for key, value in given.items() if value is not None
+    }
+    try:
+        return kind(**values)
+    except SpecError as error:
+        raise SpecError(f"{place} {error}") from None
+
+
+def _class_set(table: Mapping[str, Any]) -> dict[str, Any]:
+    """Put a named class set in place of its name, with the id column of its label files."""
+    given = dict(table)
+    chosen = given.get("classes", "nih-cxr-lt")
+    if isinstance(chosen, str) and chosen in CLASS_SETS:
+        given["classes"] = list(CLASS_SETS[chosen])
+        given.setdefault("id_column", ID_COLUMNS[chosen])
+    elif isinstance(chosen, str):
+        raise SpecError(f"[data] classes: expected one of {', '.join(CLASS_SETS)} or a list, {chosen!r} came")
+    return given
+
+
+def _known(table: Mapping[str, Any], names: list[str], where: str, what: str) -> None:
+    for key in table:
+        if key not in names:
+            near = difflib.get_close_matches(key, names, 1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise SpecError(f"{where}: expected one of the {what}s {', '.join(names)}; {key!r} came{hint}")
+
+
+def _value(field: Field[Any], value: Any, base: Path, place: str) -> Any:
+    kind = field.type
+    if kind in (Path, Path | None):
+        return base / _typed(value, str, "a path", field, place)
+    if kind is str:
+        return _typed(value, str, "a text", field, place)
+    if kind is bool:
+        return _typed(value, bool, "true or false", field, place)
+    if kind is int:
+        return _typed(value, int, "a whole number", field, place)
+    if kind is float:
+        return float(_typed(value, (int, float), "a number", field, place))
+    return _items(field, value, base, place)
+
+
+def _items(field: Field[Any], value: Any, base: Path, place: str) -> tuple[Any, ...]:
+    if field.name == "checkpoints":
+        items = [value] if isinstance(value, str) else _typed(value, list, "a path or a list", field, place)
+        return tuple(str(base / _typed(item, str, "a path", field, place)) for item in items)
+    items = _typed(value, list, "a list", field, place)
+    if field.type == tuple[str, ...]:
+        return tuple(_typed(item, str, "texts", field, place) for item in items)
+    if field.type == tuple[int, ...]:
+        return tuple(_typed(item, int, "whole numbers", field, place) for item in items)
+    return tuple(float(_typed(item, (int, float), "numbers", field, place)) for item in items)
+
+
+def _typed(value: Any, kind: type | tuple[type, ...], wanted: str, field: Field[Any], place: str) -> Any:
+    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+        raise SpecError(f"{place} {field.name}: expected {wanted}, {value!r} came")
+    return value

@@ -1,0 +1,220 @@
+"""The units of a run: one checkpoint at some sparsities. Each writes verified, atomic score files.
+
+On a CPU a unit is one checkpoint at one ratio; on a GPU one checkpoint at all ratios, so that loading pays
+off. Finished work is known by its files alone: a score file counts only when its sidecar names this run and
+its digest.
+"""
+
+import io
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from analysis.sweep.artefacts import json_bytes, sha256_bytes, sha256_file, write_atomic
+from analysis.sweep.checkpoints import read_checkpoint
+from analysis.sweep.engine import Engine, Step, library_versions
+from analysis.sweep.errors import UnitError
+from analysis.sweep.image_cache import ImageCache, ensure_cache, open_cache
+from analysis.sweep.methods import Masks
+from analysis.sweep.paths import prediction_name
+from analysis.sweep.prepare import Run
+from analysis.sweep.splits import image_file
+
+
+@dataclass(frozen=True)
+class Unit:
+    """One checkpoint at some sparsities; `key` is its name in a ledger."""
+
+    seed: int
+    sparsities: tuple[float, ...]
+
+    @property
+    def key(self) -> str:
+        """`seed-3_sparsity-0.90` for one ratio, `seed-3` for all of them."""
+        one = len(self.sparsities) == 1
+        return prediction_name(self.seed, self.sparsities[0]) if one else f"seed-{self.seed}"
+
+
+@dataclass(frozen=True)
+class Artefact:
+    """One score file: where it lies, its SHA-256, the seconds it took, and whether it was there already."""
+
+    path: Path
+    sha256: str
+    seconds: float
+    reused: bool
+
+
+def list_units(run: Run) -> list[Unit]:
+    """Return all units in the order in which they are best done: ratios of one checkpoint together."""
+    ratios = run.spec.prune.sparsities
+    if run.spec.infer.device == "cuda":
+        return [Unit(seed, ratios) for seed in run.checkpoints]
+    return [Unit(seed, (ratio,)) for seed in run.checkpoints for ratio in ratios]
+
+
+def find_artefact(run: Run, seed: int, sparsity: float) -> Artefact | None:
+    """Return a finished score file after reading all its bytes against its digest, else None."""
+    path, note = run.paths.prediction(seed, sparsity), run.paths.sidecar(seed, sparsity)
+    try:
+        said = json.loads(note.read_text())
+        good = said["run_id"] == run.run_id and said["sha256"] == sha256_file(path)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return Artefact(path, said["sha256"], float(said["seconds"]), True) if good else None
+
+
+def unit_done(run: Run, unit: Unit) -> bool:
+    """Say whether all score files of a unit are there and verified."""
+    return all(find_artefact(run, unit.seed, sparsity) for sparsity in unit.sparsities)
+
+
+@dataclass
+class Workspace:
+    """What consecutive units of one process share: the network, the loaded checkpoint, the mapped images."""
+
+    run: Run
+    _engine: Engine | None = None
+    _seed: int | None = None
+    _masks: Masks | None = None
+    _pixels: Any = field(default=None, repr=False)
+
+    def member(self, seed: int) -> tuple[Engine, Masks]:
+        """Return the engine with the checkpoint of a seed loaded."""
+        if self._engine is None:
+            _refuse_other_host(self.run)
+            spec = self.run.spec
+            self._engine = Engine(spec.models.architecture, len(spec.data.classes), spec.infer)
+        if self._seed != seed or self._masks is None:
+            file, digest = self.run.checkpoints[seed]
+            self._seed = None
+            self._masks = self._engine.load(read_checkpoint(file, digest).state, self.run.spec.prune, seed)
+            self._seed = seed
+        return self._engine, self._masks
+
+    def pixels(self) -> Any:
+        """Return the decoded test split: a memory map, or a tensor on the GPU, put there once."""
+        if self._pixels is None:
+            mapped = _run_cache(self.run).pixels()
+            self._pixels = mapped if self.run.spec.infer.device == "cpu" else _on_device(mapped)
+        return self._pixels
+
+
+def run_unit(
+    run: Run, unit: Unit, workspace: Workspace | None = None, step: Step | None = None
+) -> list[Artefact]:
+    """Compute what is missing of a unit and write it; what is there and verified is kept.
+
+    Parameters
+    ----------
+    workspace: shared by the units of one process to load each checkpoint once.
+    step: called with (done, total) images of the ratio at hand; raising in it stops the unit, nothing torn.
+
+    Returns
+    -------
+    One artefact per sparsity of the unit.
+
+    Raises
+    ------
+    UnitError: other library versions or another device than the run has frozen.
+    CheckpointError, DataError: a checkpoint or an image that changed since the run was prepared.
+    """
+    workspace = workspace or Workspace(run)
+    made = []
+    for sparsity in unit.sparsities:
+        made.append(
+            find_artefact(run, unit.seed, sparsity) or _compute(run, unit.seed, sparsity, workspace, step)
+        )
+    return made
+
+
+def _compute(run: Run, seed: int, sparsity: float, workspace: Workspace, step: Step | None) -> Artefact:
+    began = time.perf_counter()
+    engine, masks = workspace.member(seed)
+    scores = engine.predict(sparsity, workspace.pixels(), step)
+    content = _npy(scores)
+    path = run.paths.prediction(seed, sparsity)
+    write_atomic(path, content)
+    digest = sha256_bytes(content)
+    seconds = time.perf_counter() - began
+    note = {
+        "format": 1,
+        "run_id": run.run_id,
+        "seed": seed,
+        "sparsity": sparsity,
+        "sha256": digest,
+        "checkpoint": run.checkpoints[seed][1],
+        "removed": masks.removed(sparsity),
+        "prunable": masks.total,
+        "seconds": round(seconds, 4),
+    }
+    write_atomic(run.paths.sidecar(seed, sparsity), json_bytes(note))
+    return Artefact(path, digest, seconds, False)
+
+
+def read_scores(run: Run, seed: int, sparsity: float) -> NDArray[np.float32]:
+    """Read one verified score file: float32, images x classes.
+
+    Raises
+    ------
+    UnitError: the file is missing or damaged.
+    """
+    found = find_artefact(run, seed, sparsity)
+    if found is None:
+        path = run.paths.prediction(seed, sparsity)
+        raise UnitError(
+            f"{path}: expected a finished and undamaged score file; run the sweep again to make it"
+        )
+    scores: NDArray[np.float32] = np.load(found.path, allow_pickle=False)
+    return scores
+
+
+def unfinished(run: Run, units: Sequence[Unit] | None = None) -> list[Unit]:
+    """Return the units that still have to be computed."""
+    return [unit for unit in units or list_units(run) if not unit_done(run, unit)]
+
+
+def _npy(scores: NDArray[np.float32]) -> bytes:
+    stream = io.BytesIO()
+    np.save(stream, np.ascontiguousarray(scores, np.float32), allow_pickle=False)
+    return stream.getvalue()
+
+
+def _run_cache(run: Run) -> ImageCache:
+    """Open the run's image cache, or build it on a host that has none, and check that it holds the same
+    pixels.
+    """
+    said = run.plan["cache"]
+    cache = open_cache(Path(said["file"]))
+    if cache is None:
+        names = pd.read_csv(run.paths.images, usecols=["image"], dtype=str)["image"].tolist()
+        files = [image_file(run.spec.data, name) for name in names]
+        cache = ensure_cache(Path(said["file"]).parent, names, files, run.spec.preprocess)
+    if cache.digest != said["digest"]:
+        raise UnitError(
+            f"{cache.file}: expected the pixels {said['digest'][:12]} of the plan, {cache.digest[:12]} came; "
+            f"the images have changed since the run was prepared"
+        )
+    return cache
+
+
+def _refuse_other_host(run: Run) -> None:
+    here = library_versions()
+    for name, version in run.plan["versions"].items():
+        if here.get(name) != version:
+            raise UnitError(
+                f"run {run.run_id}: expected {name} {version}, {here.get(name)} came on this host"
+            )
+
+
+def _on_device(pixels: NDArray[np.uint8]) -> Any:
+    import torch
+
+    return torch.from_numpy(np.array(pixels)).cuda()
