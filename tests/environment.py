@@ -6,6 +6,7 @@ import shutil
 import tempfile
 
 _home = tempfile.mkdtemp(prefix="readerstudy-test-")
+os.mkdir(os.path.join(_home, "static"))  # whitenoise warns of a missing one, and warnings are errors
 atexit.register(shutil.rmtree, _home, ignore_errors=True)
 
 os.environ.update(
