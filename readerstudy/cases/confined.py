@@ -110,7 +110,9 @@ def _received(child: "subprocess.Popen[bytes]", deadline: float) -> DecodedImage
 
 def _more(pipe: IO[bytes], received: bytearray, deadline: float, most: int) -> bool:
     """Append what has come, waiting until the deadline; return False at the end of the pipe."""
-    if not select.select([pipe], [], [], max(0.0, deadline - time.monotonic()))[0]:
+    poll = select.poll()  # select() would fail on the high descriptors of a busy server
+    poll.register(pipe, select.POLLIN)
+    if not poll.poll(max(0.0, deadline - time.monotonic()) * 1000):
         raise ImageRefusedError(Reason.WALL_CLOCK)
     chunk = os.read(pipe.fileno(), min(_CHUNK, most))
     received += chunk
