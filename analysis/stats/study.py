@@ -14,6 +14,7 @@ from analysis.stats.grid import make_grid
 from analysis.stats.intake import Checked, check, read_ratings
 from analysis.stats.intra_reader import intra_reader_table
 from analysis.stats.missingness import missing_table
+from analysis.stats.mixed import compare_mixed
 from analysis.stats.multiplicity import holm
 from analysis.stats.obuchowski_rockette import compare_or, compare_readers
 from analysis.stats.pairs import compare_pairs
@@ -143,6 +144,7 @@ def _comparisons(checked: Checked, seed: int, draws: int) -> list[Comparison]:
         comparisons += compare_or(grid, endpoint)
         comparisons += compare_readers(grid, endpoint)
         comparisons += compare_pairs(grid, endpoint, seed=seed, draws=draws)
+        comparisons.append(compare_mixed(grid, endpoint))
         comparisons += compare_cannot_assess(checked.first, endpoint, seed=seed, draws=draws)
     if len(refusals) == len(ENDPOINTS):
         raise NotComparableError("; ".join(str(error) for error in refusals))
