@@ -1,4 +1,4 @@
-"""Synthetic chest radiographs with planted findings, label noise and quality faults, for demo, tests and benches.
+"""Synthetic chest radiographs with planted findings, label noise and quality faults.
 
 Nothing here is, or comes from, a picture of a person.
 """

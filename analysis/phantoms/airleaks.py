@@ -5,14 +5,14 @@ import dataclasses
 import numpy as np
 
 from analysis.phantoms.anatomy import Anatomy
-from analysis.phantoms.canvas import Field, step
+from analysis.phantoms.canvas import step
 from analysis.phantoms.mediastinum import HEART_ANGLES, HEART_RADII, borders
 from analysis.phantoms.opacities import Paint, Shape, pick_side
 from analysis.phantoms.scene import Scene
 
 
 def pneumothorax(scene: Scene, strength: float, rng: np.random.Generator) -> None:
-    """Let air between lung and chest wall: a dark rim without vessels, widest at the apex, inside a thin line."""
+    """Let air between lung and chest wall: a dark rim without vessels, widest at the apex, and a line."""
     side = pick_side(rng)
     a, cage = scene.anatomy, scene.cage
     shrink_x, shrink_y = rng.uniform(0.72, 0.88), rng.uniform(0.76, 0.87)
@@ -72,8 +72,8 @@ def subcutaneous_emphysema(scene: Scene, strength: float, rng: np.random.Generat
             wall = float(np.interp(y, scene.soft.y[:, 0], scene.cage.lateral[:, 0]))
             x = wall + 5 + rng.random() * max(10.0, a.torso - wall - 9)
             length = rng.uniform(12, 36)
-            path = np.array([(side * (x + rng.normal(0, 2)), y - length / 2), (side * (x + rng.normal(0, 1.5)), y),
-                             (side * (x + rng.normal(0, 2)), y + length / 2)])  # fmt: skip
+            across = side * (x + rng.normal(0, (2, 1.5, 2)))
+            path = np.stack([across, y + length * np.array([-0.5, 0, 0.5])], 1)
             scene.streak(path, rng.uniform(0.9, 2.4), -rng.uniform(0.7, 1.6) * strength)
         for _ in range(40):
             t = rng.uniform(-0.5, 0.75)
@@ -108,7 +108,7 @@ def pneumoperitoneum(scene: Scene, strength: float, rng: np.random.Generator) ->
 
 
 def pneumomediastinum(scene: Scene, strength: float, rng: np.random.Generator) -> None:
-    """Outline heart and great vessels by dark bands with a bright pleural line; add streaks up to the neck."""
+    """Outline heart and great vessels by dark bands and a bright pleural line; add streaks up to the neck."""
     a, g = scene.anatomy, scene.soft
     rows = np.linspace(a.apex + 24, a.apex + 116, 40)
     right, left = borders(a, np.asarray(rows, np.float32)[:, None])

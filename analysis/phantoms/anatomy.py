@@ -10,7 +10,7 @@ from analysis.phantoms.streams import stream
 
 @dataclass(frozen=True)
 class Anatomy:
-    """Lengths in mm (see canvas for the axes), densities relative to water; "right" is the patient's right."""
+    """Lengths in mm (axes as in canvas), densities relative to water; "right" is the patient's right."""
 
     apex: float
     dome_right: float

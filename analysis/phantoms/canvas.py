@@ -43,15 +43,21 @@ class Grid:
     def at(self, points: Points) -> NDArray[np.int32]:
         """Return points (n x 2, mm) in fixed-point pixels for OpenCV."""
         scale = np.array([self.px_x, self.px_y]) * (1 << SUBPIXEL_BITS)
-        shifted = (np.asarray(points, float) + [WIDTH_MM / 2, 0.0]) * scale - (1 << (SUBPIXEL_BITS - 1))
-        return np.rint(np.clip(shifted, -1e6, 1e6)).astype(np.int32)
+        shifted = (np.asarray(points, float) + np.array([WIDTH_MM / 2, 0.0])) * scale - (
+            1 << (SUBPIXEL_BITS - 1)
+        )
+        return np.asarray(np.rint(shifted), np.int32)
 
     def polygon(self, mask: Mask, points: Points, value: int = 255) -> None:
         """Fill a polygon (n x 2, mm)."""
         cv2.fillPoly(mask, [self.at(points)], (value,), cv2.LINE_AA, SUBPIXEL_BITS)
 
+    def polygons(self, mask: Mask, points: Points, value: int = 255) -> None:
+        """Fill polygons (k x n x 2, mm) that do not overlap."""
+        cv2.fillPoly(mask, list(self.at(points)), (value,), cv2.LINE_AA, SUBPIXEL_BITS)
+
     def line(self, mask: Mask, points: Points, width: float, value: int = 255) -> None:
-        """Draw a polyline (n x 2, mm) of the given width in mm; thinner than a pixel, it gets fainter instead."""
+        """Draw a polyline (n x 2, mm) of the given width in mm; below a pixel it gets fainter instead."""
         width_px = width * self.px
         shade = max(1, round(value * min(1.0, width_px)))
         cv2.polylines(

@@ -73,7 +73,7 @@ class Catalogue:
         return tuple(image for image in self.images if image.split == name)
 
     def find(self, image: int | str) -> PhantomImage:
-        """Return an image by index (0-based, sorted by name) or by name; raise PhantomError if there is none."""
+        """Return an image by index (0-based, sorted by name) or name; raise PhantomError if there is none."""
         if isinstance(image, str):
             found = next((one for one in self.images if one.name == image), None)
             if found is None:
@@ -151,7 +151,7 @@ def _split_images(
 
 
 def _order_by_course(labels: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Put up to three images with the same rarest class in a row, so that follow-ups of a patient are alike."""
+    """Put up to three images with the same rarest class in a row, so that follow-ups are alike."""
     rarest = np.where(labels == 1, labels.sum(axis=0)[None, :], labels.shape[0] + 1).argmin(axis=1)
     key = np.empty(len(labels))
     for column in np.unique(rarest):
@@ -165,10 +165,8 @@ def _person(seed: int, patient: int, courses: list[tuple[str, ...]]) -> tuple[Se
     rng = stream(seed, "person", patient)
     sex: Sex = "M" if rng.random() < 0.56 else "F"
     everything = {name for course in courses for name in course}
-    if everything & ELDERLY:
-        age = int(np.clip(rng.normal(66, 11), 35, 93))
-    else:
-        age = int(np.clip(rng.normal(48, 16), 18, 90))
+    centre, spread, youngest = (66, 11, 35) if everything & ELDERLY else (48, 16, 18)
+    age = int(np.clip(rng.normal(centre, spread), youngest, 93))
     views: list[View] = []
     for course in courses:
         bedside = 0.62 if set(course) & BEDSIDE else 0.28

@@ -1,4 +1,4 @@
-"""Write a phantom data set to disk in the layout of NIH-CXR-LT, by several processes, so that it can be resumed."""
+"""Write a phantom data set to disk in the layout of NIH-CXR-LT, by several processes, resumable."""
 
 import csv
 import hashlib
@@ -15,11 +15,12 @@ from numpy.typing import NDArray
 
 from analysis.frames import FORMAT, NIH_CLASSES
 from analysis.phantoms.catalogue import Catalogue, PhantomImage, catalogue
-from analysis.phantoms.dicom import write_dicom
+from analysis.phantoms.dicom import encode_dicom
 from analysis.phantoms.drawing import render
 from analysis.phantoms.spec import DRAWING, FULL_COLUMNS, FULL_ROWS, SPLITS, PhantomError, PhantomSpec
 
 FORMATS = ("png", "dicom")
+FOLDERS = {"png": "images", "dicom": "dicom"}
 BATCH = 4
 """Images handed to a process at a time."""
 
@@ -43,7 +44,7 @@ def write_data_set(
     progress: Progress | None = None,
     workers: int | None = None,
 ) -> None:
-    """Write images, label files, metadata and provenance to folder `out`, the sealed truth to file `truth_out`.
+    """Write images, label files, metadata and provenance to folder `out`, the truth to file `truth_out`.
 
     `formats`: "png" (8-bit, spec.rows x spec.columns) and "dicom" (same size). A set that was begun is
     continued; files that are there are kept. `workers`: processes, by default one per core; the bytes do not
@@ -118,9 +119,7 @@ def _begin(spec: PhantomSpec, out: Path) -> Path:
         if path.exists():
             found = json.loads(path.read_text()).get("spec_sha256")
             if found != spec.digest:
-                raise PhantomError(
-                    f"{path}: expected the set {spec.digest[:12]}, found {str(found)[:12]}; choose another folder"
-                )
+                raise PhantomError(f"{path}: expected the set {spec.digest[:12]}, found {str(found)[:12]}")
             return marker
     if out.exists() and any(out.iterdir()):
         raise PhantomError(f"{out}: expected an empty folder or a phantom set begun there, found other files")
@@ -150,9 +149,8 @@ def _write_images(
     progress: Progress | None,
     workers: int | None,
 ) -> None:
-    for folder in ("images", "dicom"):
-        if folder == "images" and "png" in formats or folder == "dicom" and "dicom" in formats:
-            (out / folder).mkdir(parents=True, exist_ok=True)
+    for name in formats:
+        (out / FOLDERS[name]).mkdir(parents=True, exist_ok=True)
     jobs = [(spec, image, out, tuple(formats)) for image in images]
     todo = [job for job in jobs if any(not path.exists() for path in _targets(job))]
     done = len(jobs) - len(todo)
@@ -177,8 +175,8 @@ def _one_thread() -> None:
 
 def _targets(job: Job) -> list[Path]:
     _, image, out, formats = job
-    places = {"png": out / "images" / image.name, "dicom": out / "dicom" / f"{Path(image.name).stem}.dcm"}
-    return [places[name] for name in formats]
+    names = {"png": image.name, "dicom": f"{Path(image.name).stem}.dcm"}
+    return [out / FOLDERS[name] / names[name] for name in formats]
 
 
 def _job(job: Job) -> None:
@@ -188,7 +186,7 @@ def _job(job: Job) -> None:
     if "png" in missing:
         write_png(pixels, missing["png"])
     if "dicom" in missing:
-        write_dicom(spec, image, missing["dicom"], spec.rows, spec.columns)
+        encode_dicom(spec, image, pixels, missing["dicom"])
 
 
 def write_png(pixels: NDArray[np.uint16], path: Path) -> None:

@@ -8,7 +8,7 @@ from analysis.phantoms import airleaks, opacities, silhouettes
 from analysis.phantoms.anatomy import Anatomy, draw_anatomy
 from analysis.phantoms.canvas import Field, Grid
 from analysis.phantoms.catalogue import PhantomImage, catalogue
-from analysis.phantoms.exposure import collimate, develop, expose, pose, side_marker
+from analysis.phantoms.exposure import collimate, develop, expose, mottle, pose, side_marker
 from analysis.phantoms.scene import Scene
 from analysis.phantoms.spec import PhantomSpec, check_size
 from analysis.phantoms.streams import stream
@@ -26,9 +26,9 @@ LARGEST = 65535
 def render(spec: PhantomSpec, image: int | str | PhantomImage, rows: int, columns: int) -> NDArray[np.uint16]:
     """Draw an image at rows x columns: uint16, 0 to 65535, larger = denser = brighter.
 
-    `image` is a name, an index (0-based, images sorted by name) or an entry of the catalogue. The same image at
-    another size shows the same chest; only the finest detail and the noise differ. Raises PhantomError on an
-    unknown image or a size outside 16 to 8192.
+    `image` is a name, an index (0-based, images sorted by name) or an entry of the catalogue. The same image
+    at another size shows the same chest; only the finest detail and the noise differ. Raises PhantomError on
+    an unknown image or a size outside 16 to 8192.
     """
     check_size(rows, columns)
     entry = image if isinstance(image, PhantomImage) else catalogue(spec).find(image)
@@ -60,6 +60,7 @@ def _drawn(spec: PhantomSpec, image: PhantomImage, output: Grid) -> tuple[Field,
         if name in PAINTS:
             PAINTS[name](scene, strength, _finding_stream(spec, image, name))
     value = develop(pose(scene.attenuation(), fine, anatomy), fine, anatomy, image.planted.quality)
+    value = mottle(value, fine, image.planted.quality, _image_seed(spec, image))
     if factor > 1:
         value = cv2.resize(value, (output.columns, output.rows), interpolation=cv2.INTER_AREA)
     return np.asarray(value, np.float32), anatomy

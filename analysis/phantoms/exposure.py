@@ -1,4 +1,4 @@
-"""From attenuation to pixels: display curve, detector blur, quantum noise, planted technique faults, collimation."""
+"""From attenuation to pixels: display curve, detector blur, noise, planted technique faults, collimation."""
 
 import cv2
 import numpy as np
@@ -23,9 +23,9 @@ HIGHLIGHT = 0.62
 NOISE_AT_MIDDLE = 0.011
 """Standard deviation of quantum noise at full size, in display units, at the middle of the curve."""
 
-BLUR_FAULT_MM = 2.6
-NOISE_FAULT = 0.085
-MOTTLE_MM = (2.4, 0.5)
+BLUR_FAULT_MM = 3.0
+NOISE_FAULT = {"noise": 0.065, "under-exposure": 0.03}
+MOTTLE_MM = (4.8, 0.5)
 
 
 def pose(attenuation: Field, grid: Grid, anatomy: Anatomy) -> Field:
@@ -56,7 +56,16 @@ def develop(attenuation: Field, grid: Grid, anatomy: Anatomy, quality: Quality) 
     )
     z = np.where(z > 0, z * np.float32(HIGHLIGHT), z)
     value = 1 / (1 + np.exp(-z))
-    return np.asarray(value * body**0.6, np.float32)
+    return np.asarray(value * np.sqrt(body), np.float32)
+
+
+def mottle(value: Field, grid: Grid, quality: Quality, seed: int) -> Field:
+    """Add the grain of a planted lack of quanta, on the grid of the drawing so that every size shows it."""
+    share = NOISE_FAULT.get(quality)
+    if share is None:
+        return value
+    grain = texture(grid, int(stream(seed, "mottle").integers(2**31)), *MOTTLE_MM, slope=-0.15)
+    return np.asarray(value + np.float32(share) * grain * (0.55 + 1.1 * value), np.float32)
 
 
 def expose(value: Field, grid: Grid, anatomy: Anatomy, quality: Quality, seed: int, view: str) -> Field:
@@ -66,16 +75,12 @@ def expose(value: Field, grid: Grid, anatomy: Anatomy, quality: Quality, seed: i
     sigma = NOISE_AT_MIDDLE * min(1.6, DETECTOR_PITCH_MM / pitch) * (1.35 if view == "AP" else 1.0)
     rise = 0.55 + 1.1 * value  # fewer quanta behind denser parts
     if quality == "under-exposure":
-        value = 0.34 + 0.56 * value ** np.float32(0.85)
+        value = 0.34 + 0.56 * np.maximum(value, 0) ** np.float32(0.85)
         sigma *= 3.0
     grain = rng.standard_normal(value.shape, dtype=np.float32)
     if pitch < 0.3:
         grain = grid.blur(grain, DETECTOR_MTF_MM) * np.float32(1.6)
     noisy = value + np.float32(sigma) * grain * rise
-    if quality in ("noise", "under-exposure"):
-        mottle = texture(grid, int(stream(seed, "mottle").integers(2**31)), *MOTTLE_MM, slope=-0.2)
-        strength = NOISE_FAULT * (1.0 if quality == "noise" else 0.35)
-        noisy = noisy + np.float32(strength) * mottle * rise
     return np.asarray(noisy, np.float32)
 
 
@@ -92,7 +97,7 @@ def collimate(value: Field, grid: Grid, seed: int) -> Field:
 
 
 def _ramp(distance: Field, soft: float) -> Field:
-    return np.clip(distance / np.float32(soft) * 0.5 + 0.5, 0, 1)
+    return np.asarray(np.clip(distance / np.float32(soft) * 0.5 + 0.5, 0, 1), np.float32)
 
 
 def side_marker(value: Field, grid: Grid, seed: int) -> Field:

@@ -1,6 +1,7 @@
 """Heart, great vessels, trachea: how much of the chest's depth they fill at each point."""
 
 import numpy as np
+from numpy.typing import NDArray
 
 from analysis.phantoms.anatomy import Anatomy
 from analysis.phantoms.canvas import Field, Grid, Points, curve, spline, step
@@ -9,26 +10,38 @@ HEART_ANGLES = np.deg2rad([0, 28, 60, 90, 135, 180, 215, 245, 270, 300, 325, 345
 HEART_RADII = np.array([64.0, 79.0, 68.0, 56.0, 54.0, 50.0, 52.0, 60.0, 60.0, 46.0, 45.0, 53.0])
 """Radius of the heart's silhouette in mm; 0 points to the patient's left, angles turn downwards."""
 
+HEART_REACH_MM = 118.0
+"""Half the side of the window in which the heart is drawn."""
+
 HEART_FLOOR_MM = 36.0
 """Below this depth under its centre the heart lies on the diaphragm and shows no lower border."""
 
 
 def heart_fill(grid: Grid, anatomy: Anatomy) -> Field:
-    """Return the share (0 to 0.75) of the chest's depth that the heart fills."""
-    dx, dy = grid.x - np.float32(anatomy.heart_x), grid.y - np.float32(anatomy.heart_y)
+    """Return the share (0 to 0.76) of the chest's depth that the heart fills."""
+    fill = grid.field()
+    rows = np.flatnonzero(np.abs(grid.y[:, 0] - anatomy.heart_y) < HEART_REACH_MM)
+    columns = np.flatnonzero(np.abs(grid.x[0] - anatomy.heart_x) < HEART_REACH_MM * anatomy.heart)
+    if len(rows) == 0 or len(columns) == 0:
+        return fill
+    window = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+    dx = grid.x[:, window[1]] - np.float32(anatomy.heart_x)
+    dy = grid.y[window[0]] - np.float32(anatomy.heart_y)
     dy = np.minimum(dy, np.float32(HEART_FLOOR_MM * anatomy.heart))
-    angle = np.arctan2(dy, dx)
     table = np.linspace(-np.pi, np.pi, 361)
-    grow = anatomy.heart
-    stretch = 1 + (grow - 1) * (0.35 + 0.65 * np.abs(np.cos(table)))
-    radii = np.interp(table, HEART_ANGLES, HEART_RADII, period=2 * np.pi)
-    smooth = np.convolve(np.concatenate([radii[-31:-1], radii, radii[1:31]]), np.hanning(31) / 15.0, "same")[
-        30:-30
-    ]
-    outline = np.interp(angle, table, smooth * stretch).astype(np.float32)
-    r2 = (dx * dx + dy * dy) / (outline * outline)
-    edge = np.sqrt(np.clip(1 - r2, 0, 1))
-    return np.asarray(0.76 * grid.blur(edge ** np.float32(0.8), 0.7), np.float32)
+    outline = np.interp(np.arctan2(dy, dx), table, heart_radius(anatomy, table)).astype(np.float32)
+    rest = np.clip(1 - (dx * dx + dy * dy) / (outline * outline), 0, 1)
+    fill[window] = np.sqrt(rest) * (np.float32(0.8) + np.float32(0.2) * np.sqrt(np.sqrt(rest)))
+    return np.asarray(np.float32(0.76) * grid.blur(fill, 0.7), np.float32)
+
+
+def heart_radius(anatomy: Anatomy, angle: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the radius of the silhouette in mm at evenly spaced angles from -pi to pi."""
+    stretch = 1 + (anatomy.heart - 1) * (0.35 + 0.65 * np.abs(np.cos(angle)))
+    radii = np.interp(angle, HEART_ANGLES, HEART_RADII, period=2 * np.pi)
+    window = np.hanning(31) / 15.0
+    around = np.concatenate([radii[-31:-1], radii, radii[1:31]])
+    return np.asarray(np.convolve(around, window, "same")[30:-30] * stretch)
 
 
 def borders(anatomy: Anatomy, y: Field) -> tuple[Field, Field]:
@@ -60,11 +73,12 @@ def _knob(anatomy: Anatomy, y: Field, radius: float) -> Field:
 
 
 def vessels_fill(grid: Grid, anatomy: Anatomy) -> Field:
-    """Return the share of the depth filled by the upper mediastinum, with the edge of the descending aorta."""
+    """Return the share of the depth filled by the upper mediastinum and the descending aorta."""
     right, left = borders(anatomy, grid.y)
     t = np.clip((grid.x - right) / np.maximum(left - right, 1) * 2 - 1, -1, 1)
     fade = curve((0.92, 0.88, 0.80, 0.74, 0.62, 0.25, 0.05), (0, 50, 90, 120, 160, 210, 260), grid.y)
-    column = grid.blur(np.asarray(fade * np.sqrt(1 - np.abs(t) ** 5), np.float32), 0.8)
+    square = t * t
+    column = grid.blur(np.asarray(fade * np.sqrt(1 - square * square * np.abs(t)), np.float32), 0.8)
     return np.asarray(1 - (1 - column) * (1 - 0.30 * _descending(grid, anatomy)), np.float32)
 
 

@@ -1,4 +1,4 @@
-"""Findings that whiten the lung: infiltration, consolidation, pneumonia, atelectasis, edema, nodules, fibrosis."""
+"""Findings that whiten the lung: from infiltration and consolidation to nodules and fibrosis."""
 
 import dataclasses
 from collections.abc import Callable
@@ -33,14 +33,14 @@ def lung_point(scene: Scene, side: int, across: float, down: float) -> tuple[flo
 def blob(scene: Scene, x: float, y: float, rx: float, ry: float) -> Field:
     """Return a soft bump of height 1 with the given radii (mm) at half height or so."""
     g = scene.soft
-    r2 = ((g.x - np.float32(x)) / np.float32(rx)) ** 2 + ((g.y - np.float32(y)) / np.float32(ry)) ** 2
-    return np.asarray(np.exp(-np.minimum(r2, 20) * np.float32(0.75)), np.float32)
+    across = np.exp(-0.75 * ((g.x - np.float32(x)) / np.float32(rx)) ** 2)
+    return np.asarray(np.exp(-0.75 * ((g.y - np.float32(y)) / np.float32(ry)) ** 2) * across, np.float32)
 
 
 def infiltration(scene: Scene, strength: float, rng: np.random.Generator) -> None:
     """Add ill-defined patchy haze in one or both lungs."""
     sides = (-1, 1) if rng.random() < 0.5 else (pick_side(rng),)
-    cloud = _mottled(scene, "infiltration", 20, 2, 0.38)
+    cloud = _mottled(scene, "infiltration", 20, 2, 0.28)
     for side in sides:
         for _ in range(int(rng.integers(1, 3))):
             x, y = lung_point(scene, side, rng.uniform(0.2, 0.6), rng.uniform(0.4, 0.85))
@@ -50,7 +50,8 @@ def infiltration(scene: Scene, strength: float, rng: np.random.Generator) -> Non
 
 def _mottled(scene: Scene, name: str, coarsest: float, finest: float, depth: float) -> Field:
     """Return a factor around 1 that breaks up a smooth opacity into patches."""
-    return np.clip(1 + np.float32(depth) * scene.clouds(name, coarsest, finest, 0.55), 0.15, 1.6)
+    cloud = scene.clouds(name, coarsest, finest, 0.55)
+    return np.asarray(np.clip(1 + np.float32(depth) * cloud, 0.15, 1.6), np.float32)
 
 
 def consolidation(scene: Scene, strength: float, rng: np.random.Generator) -> None:
@@ -191,8 +192,10 @@ def fibrosis(scene: Scene, strength: float, rng: np.random.Generator) -> None:
 
 def _small_lungs(anatomy: Anatomy, strength: float, rng: np.random.Generator) -> Anatomy:
     lift = 12 * strength
-    return dataclasses.replace(anatomy, dome_right=anatomy.dome_right - lift, dome_left=anatomy.dome_left - lift,
-                               heart_y=anatomy.heart_y - 0.8 * lift)  # fmt: skip
+    right, left = anatomy.dome_right - lift, anatomy.dome_left - lift
+    return dataclasses.replace(
+        anatomy, dome_right=right, dome_left=left, heart_y=anatomy.heart_y - 0.8 * lift
+    )
 
 
 SHAPES: dict[str, Shape] = {"Atelectasis": _volume_loss, "Fibrosis": _small_lungs}

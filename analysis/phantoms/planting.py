@@ -13,12 +13,12 @@ Quality = Literal["", "blur", "noise", "under-exposure"]
 QUALITY_FAULTS: tuple[Quality, ...] = ("blur", "noise", "under-exposure")
 
 LARGEST_FLIP_SHARE = 0.2
-"""At most this share of a class's positives is dropped, and added, so that a rare class stays learnable."""
+"""At most this share of a class's positives is dropped, and added, so that it stays learnable."""
 
 
 @dataclass(frozen=True)
 class Planted:
-    """The planted faults of one image; `flipped` names the classes whose label was flipped, with + or - before."""
+    """The planted faults of one image; `flipped` names each flipped class, "+" added or "-" dropped."""
 
     flipped: tuple[str, ...] = ()
     quality: Quality = ""
@@ -30,7 +30,7 @@ def plant_faults(
 ) -> tuple[NDArray[np.uint8], list[Planted]]:
     """Return the written labels (images x classes, 0/1) and the faults of each image.
 
-    `truth` is images x classes in NIH_CLASSES order. Counts are exact (round(rate x images)), not drawn. After
+    `truth` is images x classes in NIH_CLASSES order. Counts are round(rate x images), not drawn. After
     a flip "No Finding" is set exactly where no finding is left.
     """
     images = len(truth)

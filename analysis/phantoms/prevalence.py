@@ -71,7 +71,7 @@ def quotas(images: int) -> dict[str, int]:
 
 
 def deal_labels(images: int, rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Deal labels to a split: an images x classes array of 0/1 in NIH_CLASSES order whose column sums are the quotas.
+    """Deal labels to a split: images x classes, 0/1 in NIH_CLASSES order; column sums are the quotas.
 
     Classes are dealt from the rarest up. Each prefers images that hold its companions (TOGETHER), an image
     holds at most five findings, and none is left without a label; "No Finding" stands alone.

@@ -36,7 +36,8 @@ class Scene:
         above = 1 - step(below - 9, 10.0)  # the belly hides lower borders
         self.heart = heart_fill(soft, anatomy) * above
         self.middle = vessels_fill(soft, anatomy) * above
-        self.diaphragm: Field = step(below, 0.9) * (0.42 + 0.58 * (1 - np.exp(-np.maximum(below, 0) / 26)))
+        fall = 1 - np.exp(-np.maximum(below, 0) / np.float32(26))
+        self.diaphragm = np.asarray(step(below, 0.9) * (0.42 + 0.58 * fall), np.float32)
         self.clear = soft.field(1.0)
         """Share of the lung that still holds air; opacities multiply it down."""
         self.density = soft.field(anatomy.lung_density)
@@ -50,8 +51,9 @@ class Scene:
         """Whiten the lung slightly around the hila, where vessels too small to draw crowd."""
         for side in (-1, 1):
             x, y = hilum(self.anatomy, side)
-            r2 = ((self.soft.x - np.float32(0.8 * x)) / 32) ** 2 + ((self.soft.y - np.float32(y + 14)) / 46) ** 2
-            self.clear *= 1 - np.float32(0.2) * np.exp(-r2)
+            across = np.exp(-(((self.soft.x - np.float32(0.8 * x)) / 32) ** 2))
+            down = np.exp(-(((self.soft.y - np.float32(y + 14)) / 46) ** 2))
+            self.clear *= 1 - np.float32(0.2) * (across * down)
 
     def rng(self, *names: str | int) -> np.random.Generator:
         """Return the random stream of a step of this patient's drawing."""
@@ -61,7 +63,7 @@ class Scene:
 
     @property
     def lung(self) -> Field:
-        """Share 0..1 of each ray's chest depth that is lung: 0 behind heart, mediastinum, diaphragm and outside."""
+        """Share 0..1 of each ray that is lung: 0 behind heart, mediastinum, diaphragm and outside."""
         open_share = (1 - self.heart) * (1 - self.middle) * (1 - self.diaphragm)
         return np.asarray(np.minimum(self.air / np.float32(11), 1) * open_share, np.float32)
 
@@ -89,10 +91,10 @@ class Scene:
         soft, fine = self.soft, self.fine
         open_share = (1 - self.heart) * (1 - self.middle) * (1 - self.diaphragm)
         air = np.minimum(self.air, self.body * np.float32(0.86)) * open_share
-        mottle = self.clouds("lung", 24, 3, 0.35)
+        mottle = self.clouds("lung", 24, 4, 0.35)
         air *= self.clear * (1 - np.clip(self.density * (1 + 0.10 * mottle), 0, 1))
         tissue = self.body + self.extra + (breast_thickness(soft, self.anatomy) if self.anatomy.breast else 0)
-        tissue = tissue * (1 + 0.012 * self.clouds("tissue", 60, 4, 0.6))
+        tissue = tissue * (1 + 0.012 * self.clouds("tissue", 60, 7, 0.6))
         smooth = np.maximum(tissue - self.gas - self._airway(), self.body * np.float32(0.12)) - air
         total = fine.fit(smooth)
         total += self._fine_detail(fine.fit(air / np.float32(11)))
@@ -107,7 +109,9 @@ class Scene:
         detail = np.clip(aerated, 0, 1) * (
             mm * gain * np.float32(VESSEL_SHOW) + np.float32(0.14) * grain * gain
         )
-        detail += (fine.soften(self.bright, 0.3) - fine.soften(self.dark, 0.35)) * np.float32(LINE_CM)
+        for layer, sign in ((self.bright, LINE_CM), (self.dark, -LINE_CM)):
+            if layer.any():
+                detail += fine.soften(layer, 0.32) * np.float32(sign)
         return detail
 
     def _bones(self) -> Field:
@@ -120,9 +124,6 @@ class Scene:
     def _airway(self) -> Field:
         mask = self.soft.mask()
         lines, widths = airway_outlines(self.anatomy)
-        total = self.soft.field()
-        for line, width in zip(lines, widths, strict=True):
-            mask[:] = 0
-            self.soft.line(mask, line, width * 0.9, 255)
-            total = np.maximum(total, self.soft.soften(mask, width * 0.13) * np.float32(width * 0.15))
-        return total
+        for line, width in zip(reversed(lines), reversed(widths), strict=True):
+            self.soft.line(mask, line, width * 0.9, round(width * 15))
+        return self.soft.soften(mask, 1.7) * np.float32(2.55)

@@ -60,11 +60,11 @@ def calcified_aorta(scene: Scene, strength: float, rng: np.random.Generator) -> 
     x, y = knob_centre(a)
     t = np.linspace(-1.75, 1.15, 30)
     r = a.knob - 1.6
-    scene.line(np.stack([x + r * np.cos(t), y + 1.12 * r * np.sin(t)], 1), 2.4, 2.2 * strength)
+    scene.line(np.stack([x + r * np.cos(t), y + 1.12 * r * np.sin(t)], 1), 2.6, 2.4 * strength)
     rows = np.linspace(y + 22, y + 100, 9)
     edge = descending_edge(a, np.asarray(rows, np.float32)[:, None])[:, 0] - 2
     for k in range(0, 8, 2):
-        scene.line(np.stack([edge[k : k + 2], rows[k : k + 2]], 1), 2.2, rng.uniform(1.2, 2.0) * strength)
+        scene.line(np.stack([edge[k : k + 2], rows[k : k + 2]], 1), 2.3, rng.uniform(1.6, 2.4) * strength)
 
 
 def hernia(scene: Scene, strength: float, rng: np.random.Generator) -> None:

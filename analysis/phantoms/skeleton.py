@@ -84,11 +84,11 @@ def spine(grid: Grid, anatomy: Anatomy) -> Field:
     """Return the vertebrae from the neck to the first lumbar, in cm of water."""
     bodies, arches = Bones(grid), Bones(grid)
     y, height = -12.0, 17.0
+    places: list[tuple[float, float, float, float]] = []
     while y < 352:
-        width = 14.5 + 0.026 * max(y, 0)
-        x = spine_offset(anatomy, y)
-        _vertebra(bodies, arches, x, y, width, height)
+        places.append((spine_offset(anatomy, y), y, 14.5 + 0.026 * max(y, 0), height))
         y, height = y + height + 3.6, min(27.0, height + 0.62)
+    _vertebrae(bodies, arches, np.array(places))
     bone = anatomy.bone
     return bodies.thickness(1.25 * bone, 0.95 * bone) + arches.thickness(0.95 * bone, 0.45 * bone)
 
@@ -105,16 +105,26 @@ def _round_shape() -> Points:
     return ellipse(0, 0, 1, 1, samples=20)
 
 
-def _vertebra(bodies: Bones, arches: Bones, x: float, y: float, w: float, h: float) -> None:
-    box, disc = _body_shape(), _round_shape()
-    bodies.add_shape(np.array([x, y]) + box * [w, h / 2], np.array([x, y]) + box * [w - 1.4, h / 2 - 1.4])
+def _vertebrae(bodies: Bones, arches: Bones, places: Points) -> None:
+    """Draw vertebrae given x, y, half-width and height (n x 4, mm)."""
+    x, y, w, h = places.T
+    _place(bodies, _body_shape(), (x, y), (w, h / 2), 1.4)
     for side in (-1, 1):
-        pedicle = np.array([x + side * w * 0.62, y - h * 0.14])
-        arches.add_shape(pedicle + disc * [3.0, 4.4], pedicle + disc * [1.7, 3.0])
-        wing = np.array([x + side * (w + 4), y - 2.5])
-        arches.add_shape(wing + disc * [8.5, 3.4], wing + disc * [7.3, 2.2], 110)
-    process = np.array([x, y + h * 0.42])
-    arches.add_shape(process + disc * [2.5, 6.0], process + disc * [1.2, 4.4], 220)
+        _place(arches, _round_shape(), (x + side * (w + 4), y - 2.5), (8.5, 3.4), 1.2, 110)
+    for side in (-1, 1):
+        _place(arches, _round_shape(), (x + side * w * 0.62, y - h * 0.14), (3.0, 4.4), 1.35)
+    _place(arches, _round_shape(), (x, y + h * 0.42), (2.5, 6.0), 1.4, 220)
+
+
+def _place(
+    bones: Bones, shape: Points, centre: tuple[Points, Points], size: tuple[Points | float, Points | float],
+    cortex: float, value: int = 255,
+) -> None:  # fmt: skip
+    """Put a shape of unit size at each centre (n), scaled to half its width and height in mm."""
+    middle = np.stack(centre, 1)[:, None, :]
+    half = np.stack(np.broadcast_arrays(size[0], size[1], centre[0])[:2], 1)[:, None, :]
+    bones.grid.polygons(bones.whole, middle + shape * half, value)
+    bones.grid.polygons(bones.inside, middle + shape * (half - cortex), value)
 
 
 def shoulders(grid: Grid, anatomy: Anatomy) -> Field:
@@ -135,8 +145,8 @@ def shoulders(grid: Grid, anatomy: Anatomy) -> Field:
 
 def _clavicle(collar: Bones, a: Anatomy, side: int) -> None:
     y, rise = a.clavicle_y, a.clavicle_rise
-    points = [(15, y), (38, y - rise * 0.16), (72, y - rise * 0.62), (108, y - rise * 0.98), (142, y - rise * 0.92),
-              (168, y - rise * 0.80)]  # fmt: skip
+    points = [(15, y), (38, y - rise * 0.16), (72, y - rise * 0.62), (108, y - rise * 0.98),
+              (142, y - rise * 0.92), (168, y - rise * 0.80)]  # fmt: skip
     centre = spline([(side * px, py) for px, py in points], 40)
     width = np.interp(np.linspace(0, 1, 40), [0, 0.1, 0.35, 0.7, 1], [8.2, 6.6, 4.9, 5.0, 6.8])
     collar.add(centre, width, cortex=1.5)
@@ -156,6 +166,6 @@ def _blade(blades: Bones, a: Anatomy, side: int) -> None:
 def _arm(arms: Bones, a: Anatomy, side: int) -> None:
     x, y = a.scapula_x + 58, a.clavicle_y - 4
     arms.add_shape(ellipse(side * x, y, 22, 23), ellipse(side * x, y, 20.4, 21.4), 215)
-    end = (x + 26, y + 200) if a.arms_down else (x + 80, y + 90)
+    end = (x + 30, y + 330) if a.arms_down else (x + 80, y + 90)
     shaft = spline([(side * (x + 4), y + 8), (side * (x + 12), y + 40), (side * end[0], end[1])], 24)
     arms.add(shaft, np.linspace(15, 11, 24), 215, cortex=3.6)

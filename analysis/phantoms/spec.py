@@ -1,4 +1,4 @@
-"""What a phantom data set is made of: its seed, its counts, its fault rates. Frozen, so that it has one name."""
+"""What a phantom data set is made of: its seed, its counts, its fault rates, frozen under one digest."""
 
 import dataclasses
 import hashlib
@@ -21,7 +21,7 @@ SPLITS = ("train", "val", "test")
 
 
 class PhantomError(ValueError):
-    """A phantom specification or request that cannot be met; the message says what was expected and what came."""
+    """A phantom specification or request that cannot be met; says what was expected and what came."""
 
 
 @dataclass(frozen=True)
@@ -46,8 +46,8 @@ class FaultRates:
 class PhantomSpec:
     """A phantom data set: everything that decides its bytes.
 
-    `train`, `val`, `test`: images per split (`val` may be 0, the others at least 20); `rows`, `columns`: size of
-    the PNG files in pixels; `side_markers`: draw the letter of a lead side marker (never any other text).
+    `train`, `val`, `test`: images per split (`val` may be 0, the others at least 20); `rows`, `columns`: size
+    of the files in pixels; `side_markers`: draw the letter of a lead side marker (never any other text).
     Raises PhantomError on values that make no data set.
     """
 

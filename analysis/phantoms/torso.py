@@ -64,7 +64,8 @@ class Cage:
         t = np.clip(self.depth_below_apex / CAGE_HEIGHT_MM, 0, 1)
         cap = np.sqrt(np.clip(1 - (1 - np.minimum(t / np.float32(0.055), 1)) ** 2, 0, 1))
         depth = cap * (0.5 + 0.5 * np.minimum(t / np.float32(0.3), 1) ** 0.7)
-        profile = np.sqrt(np.clip(1 - self.outward**5, 0, 1))
+        square = self.outward * self.outward
+        profile = np.sqrt(np.clip(1 - square * square * self.outward, 0, 1))
         inner = step(self.across - self.medial * np.float32(0.8), 7.0)
         return np.asarray(LUNG_DEPTH_CM * depth * profile * inner, np.float32)
 
@@ -101,17 +102,16 @@ def body_thickness(grid: Grid, anatomy: Anatomy) -> Field:
 
 def breast_thickness(grid: Grid, anatomy: Anatomy) -> Field:
     """Return the breasts' soft tissue in cm of water, their lower border the sharpest."""
-    total = grid.field()
     radius = 50 + 9 * anatomy.breast
-    for side in (-1, 1):
-        x, y = side * (80 + 4 * anatomy.breast), anatomy.dome_right - 22
-        dx = (grid.x - np.float32(x)) / np.float32(radius * 0.98)
-        dy = (grid.y - np.float32(y)) / np.float32(radius * (1.15))
-        lower = (grid.y > y) * np.float32(0.22) * ((grid.y - np.float32(y)) / np.float32(radius))
-        r2 = dx * dx + (dy + lower) ** 2
-        fade = step(grid.y - np.float32(y - 0.55 * radius), 0.24 * radius)
-        total += fade * np.sqrt(np.clip(1 - r2, 0, 1)) ** np.float32(1.2)
-    return np.asarray(total * np.float32(anatomy.breast), np.float32)
+    y = anatomy.dome_right - 22
+    down = (grid.y - np.float32(y)) / np.float32(radius)
+    height = down * np.float32(0.87) + np.maximum(down, 0) * np.float32(0.22)
+    fade = step(down + np.float32(0.55), 0.24)
+    # One breast over the mirrored half is both.
+    dx = (np.abs(grid.x) - np.float32(80 + 4 * anatomy.breast)) / np.float32(radius * 0.98)
+    rest = np.clip(1 - (dx * dx + height * height), 0, 1)
+    # rest ** 0.6, which a hemisphere's 0.5 would make too sharp at the rim
+    return np.asarray(np.float32(anatomy.breast) * fade * np.sqrt(rest) * (0.85 + 0.15 * rest), np.float32)
 
 
 def belly_gas(grid: Grid, anatomy: Anatomy, rng: np.random.Generator) -> Field:

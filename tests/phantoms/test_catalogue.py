@@ -1,0 +1,130 @@
+"""Who is in a set: exact counts, the long tail, companions, patients, faults."""
+
+from collections import Counter, defaultdict
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from analysis.frames import NIH_CLASSES, NO_FINDING
+from analysis.phantoms import FaultRates, PhantomError, PhantomSpec, catalogue
+from analysis.phantoms.prevalence import SHARES, deal_labels, quotas
+
+DEMO = PhantomSpec()
+HEALTHY = NIH_CLASSES.index(NO_FINDING)
+
+
+def labels(split: str, spec: PhantomSpec = DEMO) -> np.ndarray:
+    return np.array([image.labels for image in catalogue(spec).split(split)])
+
+
+def test_every_class_has_a_positive_in_test_and_a_few_in_training() -> None:
+    assert labels("test").sum(axis=0).min() >= 1
+    assert labels("train").sum(axis=0).min() >= 3
+
+
+def test_most_frequent_class_is_a_hundred_times_the_rarest() -> None:
+    counts = np.concatenate([labels(split) for split in ("train", "val", "test")]).sum(axis=0)
+    assert counts.max() / counts.min() >= 100
+    assert labels("train").sum(axis=0).max() / labels("train").sum(axis=0).min() >= 100
+
+
+def test_counts_are_dealt_not_drawn() -> None:
+    for seed in (1, 2, 3):
+        dealt = deal_labels(400, np.random.default_rng(seed)).sum(axis=0)
+        assert dict(zip(NIH_CLASSES, dealt.tolist(), strict=True)) == quotas(400)
+
+
+@pytest.mark.parametrize("images", [20, 21, 33, 60, 200, 1999])
+def test_deal_labels_leaves_no_image_without_a_label(images: int) -> None:
+    dealt = deal_labels(images, np.random.default_rng(0))
+    assert dealt.shape == (images, len(NIH_CLASSES))
+    assert dealt.sum(axis=1).min() >= 1
+    assert dealt.sum(axis=0).min() >= 1
+
+
+@pytest.mark.parametrize("split", ["train", "val", "test"])
+def test_no_finding_stands_alone(split: str) -> None:
+    written = labels(split)
+    alone = written[:, HEALTHY] == 1
+    assert (written[alone].sum(axis=1) == 1).all()
+    assert (np.delete(written, HEALTHY, axis=1)[~alone].sum(axis=1) >= 1).all()
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("Effusion", "Atelectasis"),
+        ("Cardiomegaly", "Edema"),
+        ("Edema", "Effusion"),
+        ("Pneumothorax", "Subcutaneous Emphysema"),
+        ("Pneumothorax", "Pneumomediastinum"),
+    ],
+)
+def test_companions_occur_together_more_than_by_chance(first: str, second: str) -> None:
+    written = labels("train")
+    a, b = written[:, NIH_CLASSES.index(first)], written[:, NIH_CLASSES.index(second)]
+    assert (a & b).mean() > 2 * a.mean() * b.mean()
+
+
+def test_no_patient_is_in_two_splits_and_some_come_again() -> None:
+    splits = defaultdict(set)
+    for image in catalogue(DEMO):
+        splits[image.patient].add(image.split)
+    assert all(len(found) == 1 for found in splits.values())
+    assert len(splits) < len(catalogue(DEMO))
+
+
+def test_a_patient_keeps_name_sex_and_does_not_get_younger() -> None:
+    seen = {}
+    for image in catalogue(DEMO):
+        assert image.name == f"{image.patient:08d}_{image.follow_up:03d}.png"
+        sex, age, follow_up = seen.get(image.patient, (image.sex, 0, -1))
+        assert (image.sex, image.follow_up) == (sex, follow_up + 1)
+        assert image.age >= age
+        seen[image.patient] = image.sex, image.age, image.follow_up
+
+
+def test_views_sexes_and_ages_vary() -> None:
+    images = catalogue(DEMO)
+    assert min(Counter(image.view for image in images).values()) > 400
+    assert min(Counter(image.sex for image in images).values()) > 400
+    assert np.std([image.age for image in images]) > 10
+
+
+@pytest.mark.parametrize(("split", "rates"), [("train", DEMO.train_faults), ("test", DEMO.test_faults)])
+def test_faults_come_at_the_stated_rates(split: str, rates: FaultRates) -> None:
+    images = catalogue(DEMO).split(split)
+    assert sum(bool(image.planted.flipped) for image in images) == round(rates.label_noise * len(images))
+    assert sum(bool(image.planted.quality) for image in images) == round(rates.low_quality * len(images))
+    abnormal = [image for image in images if image.findings]
+    assert sum(image.planted.difficult for image in images) == round(rates.difficult * len(abnormal))
+
+
+def test_flips_are_the_difference_between_picture_and_label() -> None:
+    for image in catalogue(DEMO):
+        written = set(image.label_names) - {NO_FINDING}
+        expected = {f"+{name}" for name in written - set(image.findings)}
+        expected |= {f"-{name}" for name in set(image.findings) - written}
+        assert set(image.planted.flipped) == expected
+
+
+def test_without_fault_rates_labels_are_the_truth() -> None:
+    clean = FaultRates(0, 0, 0)
+    spec = replace(DEMO, train=60, val=0, test=40, train_faults=clean, test_faults=clean)
+    for image in catalogue(spec):
+        assert image.label_names == (image.findings or (NO_FINDING,))
+        assert (image.planted.flipped, image.planted.quality, image.planted.difficult) == ((), "", False)
+
+
+def test_shares_name_every_class_but_no_finding() -> None:
+    assert {*SHARES, NO_FINDING} == set(NIH_CLASSES)
+
+
+def test_find_takes_an_index_or_a_name_and_refuses_others() -> None:
+    images = catalogue(DEMO)
+    assert images.find(3) is images.find(images.images[3].name)
+    with pytest.raises(PhantomError, match="expected an image index from 0 to 1999, got 2000"):
+        images.find(2000)
+    with pytest.raises(PhantomError, match=r"got '99999999_000\.png'"):
+        images.find("99999999_000.png")
