@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 
 from analysis.phantoms.anatomy import Anatomy
-from analysis.phantoms.canvas import step
+from analysis.phantoms.canvas import spline, step
 from analysis.phantoms.mediastinum import HEART_ANGLES, HEART_RADII, borders
 from analysis.phantoms.opacities import Paint, Shape, pick_side
 from analysis.phantoms.scene import Scene
@@ -18,14 +18,17 @@ def pneumothorax(scene: Scene, strength: float, rng: np.random.Generator) -> Non
     shrink_x, shrink_y = rng.uniform(0.72, 0.88), rng.uniform(0.76, 0.87)
     edge = cage.shrunken(shrink_x, shrink_y)
     on_side = step(scene.soft.x * side, 1.0)
-    outside = step(cage.across - edge, 0.6) * on_side
+    inner = cage.shrunken_medial(shrink_y)
+    outside = step(np.maximum(cage.across - edge, inner - cage.across), 0.6) * on_side
     scene.density *= 1 - (0.35 + 0.45 * strength) * outside
     scene.air *= 1 + 0.10 * strength * outside
     scene.vessel_gain *= 1 - outside
     scene.opacify(0.16 * strength * on_side * (1 - outside))
     top = cage.shrunken_apex(shrink_y)
-    rows = np.concatenate([top + np.linspace(0, 1, 14) ** 2 * 9, np.linspace(top + 11, a.dome_right + 8, 40)])
+    arch = top + np.linspace(0, 1, 14) ** 2 * 11
+    rows = np.concatenate([arch[::-1], arch, np.linspace(top + 13, a.dome_right + 8, 40)])
     at = np.interp(rows, scene.soft.y[:, 0], edge[:, 0])
+    at[:14] = np.interp(rows[:14], scene.soft.y[:, 0], inner[:, 0])
     scene.line(np.stack([side * at, rows], 1), 0.9, 0.55 * strength)
 
 
@@ -67,28 +70,39 @@ def subcutaneous_emphysema(scene: Scene, strength: float, rng: np.random.Generat
     both = rng.random() < 0.5
     main = pick_side(rng)
     for side in (-1, 1) if both else (main,):
-        for _ in range(70):
-            y = rng.uniform(a.apex + 60, 292)
-            wall = float(np.interp(y, scene.soft.y[:, 0], scene.cage.lateral[:, 0]))
-            x = wall + 5 + rng.random() * max(10.0, a.torso - wall - 9)
-            length = rng.uniform(12, 36)
-            across = side * (x + rng.normal(0, (2, 1.5, 2)))
-            path = np.stack([across, y + length * np.array([-0.5, 0, 0.5])], 1)
-            scene.streak(path, rng.uniform(0.9, 2.4), -rng.uniform(0.7, 1.6) * strength)
-        for _ in range(40):
-            t = rng.uniform(-0.5, 0.75)
-            x0, y0 = rng.uniform(148, 176), a.clavicle_y + rng.uniform(4, 44)
-            length = rng.uniform(40, 95)
-            end = (x0 - length * np.cos(t), y0 + length * np.sin(t))
-            middle = ((x0 + end[0]) / 2, (y0 + end[1]) / 2 + rng.normal(0, 3))
-            path = np.array([(side * x0, y0), (side * middle[0], middle[1]), (side * end[0], end[1])])
-            scene.streak(path, rng.uniform(0.7, 1.7), -rng.uniform(0.4, 0.95) * strength)
-        for _ in range(16):
-            x, y = rng.uniform(22, 60), rng.uniform(2, a.clavicle_y - 22)
-            path = np.array(
-                [(side * x, y), (side * (x + 6), y + 14), (side * (x + rng.uniform(8, 30)), y + 28)]
-            )
-            scene.streak(path, rng.uniform(0.8, 2.0), -rng.uniform(0.5, 1.0) * strength)
+        _chest_wall_streaks(scene, side, strength, rng)
+        _muscle_streaks(scene, side, strength, rng)
+        for _ in range(18):  # up the neck
+            x, y, length = rng.uniform(22, 58), rng.uniform(0, a.clavicle_y - 30), rng.uniform(18, 36)
+            across = x + np.array([0, 2, 5, 10, 16]) * rng.uniform(0.4, 1.2)
+            path = spline(list(zip(side * across, y + length * np.linspace(0, 1, 5), strict=True)), 14)
+            scene.streak(path, rng.uniform(1.4, 3.0), -rng.uniform(0.7, 1.5) * strength)
+
+
+def _chest_wall_streaks(scene: Scene, side: int, strength: float, rng: np.random.Generator) -> None:
+    """Let gas run along the planes of the lateral chest wall."""
+    a = scene.anatomy
+    for _ in range(64):
+        y, length = rng.uniform(a.apex + 70, 292), rng.uniform(16, 44)
+        rows = y + length * np.linspace(-0.5, 0.5, 7)
+        wall = np.interp(rows, scene.soft.y[:, 0], scene.cage.lateral[:, 0])
+        room = max(9.0, a.torso - float(wall[3]) - 8)
+        across = wall + 5 + rng.random() * room + np.cumsum(rng.normal(0, 0.9, 7))
+        path = spline(list(zip(side * across, rows, strict=True)), 20)
+        scene.streak(path, rng.uniform(1.4, 4.2), -rng.uniform(0.9, 2.1) * strength)
+
+
+def _muscle_streaks(scene: Scene, side: int, strength: float, rng: np.random.Generator) -> None:
+    """Let gas part the fibres of the pectoral muscle, which fan out from the upper arm."""
+    a = scene.anatomy
+    x0, y0 = 172.0, a.clavicle_y + 22
+    for angle in np.linspace(-0.42, 0.95, 30) + rng.normal(0, 0.02, 30):
+        near, length = rng.uniform(4, 40), rng.uniform(28, 85)
+        reach = near + length * np.linspace(0, 1, 5)
+        bend = angle + np.linspace(0, rng.normal(0.05, 0.05), 5)
+        across, down = x0 - reach * np.cos(bend), y0 + reach * np.sin(bend) + rng.normal(0, 0.5, 5)
+        path = spline(list(zip(side * across, down, strict=True)), 20)
+        scene.streak(path, rng.uniform(1.2, 3.2), -rng.uniform(0.5, 1.3) * strength)
 
 
 def pneumoperitoneum(scene: Scene, strength: float, rng: np.random.Generator) -> None:

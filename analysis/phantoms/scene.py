@@ -3,7 +3,7 @@
 import numpy as np
 
 from analysis.phantoms.anatomy import Anatomy
-from analysis.phantoms.canvas import Field, Grid, Points, step, texture
+from analysis.phantoms.canvas import Field, Grid, Points, band, step, texture
 from analysis.phantoms.mediastinum import airway_outlines, heart_fill, vessels_fill
 from analysis.phantoms.skeleton import ribs, shoulders, spine
 from analysis.phantoms.torso import Cage, belly_gas, body_thickness, breast_thickness
@@ -19,6 +19,8 @@ VESSEL_SHOW = 0.21
 """Cm of water that one mm of vessel adds; more than a single vessel's, for those in front and behind it."""
 
 BONE_BLUR_MM = 0.6
+LINE_BLUR_MM = 0.32
+STREAK_BLUR_MM = 0.75
 
 
 class Scene:
@@ -46,6 +48,7 @@ class Scene:
         self.gas = belly_gas(soft, anatomy, self.rng("belly"))
         self.vessel_gain = soft.field(anatomy.vessel_gain)
         self.bright, self.dark = fine.mask(), fine.mask()
+        self.soft_bright, self.soft_dark = fine.mask(), fine.mask()
 
     def _hilar_haze(self) -> None:
         """Whiten the lung slightly around the hila, where vessels too small to draw crowd."""
@@ -77,10 +80,11 @@ class Scene:
         self.fine.line(layer, points, width, min(255, round(abs(tissue_cm) / LINE_CM * 255)))
 
     def streak(self, points: Points, width: float, tissue_cm: float) -> None:
-        """Draw a line with soft flanks; arguments as for `line`."""
-        self.line(points, width * 2.2, 0.35 * tissue_cm)
-        self.line(points, width * 1.4, 0.7 * tissue_cm)
-        self.line(points[len(points) // 6 : -(len(points) // 6) or None], width * 0.8, tissue_cm)
+        """Draw a line that thins out to both ends, with soft flanks; arguments as for `line`."""
+        layer = self.soft_bright if tissue_cm > 0 else self.soft_dark
+        taper = np.sin(np.linspace(0, np.pi, len(points))) ** 0.6
+        value = min(255, round(abs(tissue_cm) / LINE_CM * 255 * min(1.0, width * self.fine.px)))
+        self.fine.polygon(layer, band(points, np.maximum(width * taper / 2, 0.05)), value)
 
     def clouds(self, name: str, coarsest: float, finest: float, slope: float = 0.8) -> Field:
         """Return noise with structures from `coarsest` to `finest` mm on the soft grid."""
@@ -93,7 +97,9 @@ class Scene:
         air = np.minimum(self.air, self.body * np.float32(0.86)) * open_share
         mottle = self.clouds("lung", 24, 4, 0.35)
         air *= self.clear * (1 - np.clip(self.density * (1 + 0.10 * mottle), 0, 1))
-        tissue = self.body + self.extra + (breast_thickness(soft, self.anatomy) if self.anatomy.breast else 0)
+        tissue = self.body + self.extra
+        if self.anatomy.breast:
+            tissue += breast_thickness(soft, self.anatomy) * np.clip(self.body / np.float32(5), 0, 1)
         tissue = tissue * (1 + 0.012 * self.clouds("tissue", 60, 7, 0.6))
         smooth = np.maximum(tissue - self.gas - self._airway(), self.body * np.float32(0.12)) - air
         total = fine.fit(smooth)
@@ -109,9 +115,14 @@ class Scene:
         detail = np.clip(aerated, 0, 1) * (
             mm * gain * np.float32(VESSEL_SHOW) + np.float32(0.14) * grain * gain
         )
-        for layer, sign in ((self.bright, LINE_CM), (self.dark, -LINE_CM)):
+        for layer, sigma, cm in (
+            (self.bright, LINE_BLUR_MM, LINE_CM),
+            (self.dark, LINE_BLUR_MM, -LINE_CM),
+            (self.soft_bright, STREAK_BLUR_MM, LINE_CM),
+            (self.soft_dark, STREAK_BLUR_MM, -LINE_CM),
+        ):
             if layer.any():
-                detail += fine.soften(layer, 0.32) * np.float32(sign)
+                detail += fine.soften(layer, sigma) * np.float32(cm)
         return detail
 
     def _bones(self) -> Field:

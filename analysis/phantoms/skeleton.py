@@ -148,7 +148,9 @@ def _clavicle(collar: Bones, a: Anatomy, side: int) -> None:
     points = [(15, y), (38, y - rise * 0.16), (72, y - rise * 0.62), (108, y - rise * 0.98),
               (142, y - rise * 0.92), (168, y - rise * 0.80)]  # fmt: skip
     centre = spline([(side * px, py) for px, py in points], 40)
-    width = np.interp(np.linspace(0, 1, 40), [0, 0.1, 0.35, 0.7, 1], [8.2, 6.6, 4.9, 5.0, 6.8])
+    width = np.interp(
+        np.linspace(0, 1, 40), [0, 0.02, 0.1, 0.35, 0.7, 0.95, 1], [4, 7.8, 6.6, 4.9, 5.0, 6.4, 2]
+    )
     collar.add(centre, width, cortex=1.5)
 
 
@@ -166,6 +168,7 @@ def _blade(blades: Bones, a: Anatomy, side: int) -> None:
 def _arm(arms: Bones, a: Anatomy, side: int) -> None:
     x, y = a.scapula_x + 58, a.clavicle_y - 4
     arms.add_shape(ellipse(side * x, y, 22, 23), ellipse(side * x, y, 20.4, 21.4), 215)
-    end = (x + 30, y + 330) if a.arms_down else (x + 80, y + 90)
-    shaft = spline([(side * (x + 4), y + 8), (side * (x + 12), y + 40), (side * end[0], end[1])], 24)
+    reach = (30, 320) if a.arms_down else (88, 96)
+    along = np.linspace(0.03, 1, 24)[:, None]
+    shaft = np.array([side * (x + 5), y + 6]) + along * np.array([side * reach[0], reach[1]])
     arms.add(shaft, np.linspace(15, 11, 24), 215, cortex=3.6)

@@ -33,13 +33,22 @@ class Cage:
 
     def shrunken(self, across: float, down: float) -> Field:
         """Return the lateral border by row of a lung shrunk towards its hilum by two factors (0 to 1)."""
-        a, hilum_y = self.anatomy, self.anatomy.apex + HILUM_BELOW_APEX_MM
-        y = hilum_y + (self.depth_below_apex + np.float32(a.apex - hilum_y)) / np.float32(down)
-        depth = np.where(y < hilum_y, y, self.depth_below_apex + np.float32(a.apex)) - np.float32(a.apex)
+        depth = self._shrunken_depth(down)
         level = np.sqrt(np.clip(depth / CAGE_HEIGHT_MM, 0, 1.3))
-        border = curve(LATERAL, LATERAL_AT, level) * np.float32(a.chest)
+        border = curve(LATERAL, LATERAL_AT, level) * np.float32(self.anatomy.chest)
         factor = across + (1 - across) * np.clip((self.depth_below_apex - 60) / 150, 0, 1) * np.float32(0.8)
         return np.asarray(np.where(depth <= 0, -10, 34 + (border - 34) * factor), np.float32)
+
+    def shrunken_medial(self, down: float) -> Field:
+        """Return the medial border by row of a lung shrunk towards its hilum by a factor (0 to 1)."""
+        level = np.sqrt(np.clip(self._shrunken_depth(down) / CAGE_HEIGHT_MM, 0, 1.3))
+        return np.asarray(curve(MEDIAL, LATERAL_AT, level) * np.float32(self.anatomy.chest), np.float32)
+
+    def _shrunken_depth(self, down: float) -> Field:
+        """Return, by row, how far below the apex that row of the shrunken lung lay before."""
+        below_hilum = self.depth_below_apex - np.float32(HILUM_BELOW_APEX_MM)
+        stretched = np.where(below_hilum < 0, below_hilum / np.float32(down), below_hilum)
+        return np.asarray(stretched + np.float32(HILUM_BELOW_APEX_MM), np.float32)
 
     def shrunken_apex(self, down: float) -> float:
         """Return y (mm) of the apex of a shrunken lung."""
