@@ -2,13 +2,22 @@
 
 import os
 from collections.abc import Iterator
+from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
 import pytest
 from django.apps import apps
+from django.conf import settings
+from django.core.management import call_command
 from django.db import connection
+from django.test import Client
 from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from pytest_django.live_server_helper import LiveServer
+
+from readerstudy.study.models import Reader, Study
+from readerstudy.study.services import enrol_reader
+from tests import stock
 
 FLAGS = [
     "--no-sandbox",
@@ -49,10 +58,69 @@ def page(browser: Browser) -> Iterator[Page]:
 
 
 @pytest.fixture
-def live_site(live_server: Any, transactional_db: None) -> Iterator[str]:
-    """Serve the site on loopback with an empty database; return its address."""
-    yield live_server.url
-    _empty_the_audit_trail()
+def _django_db_helper() -> None:
+    """Neither a transaction nor a flush around each test here: live_study holds the database for a module.
+
+    Stands in for pytest-django's own. Tests still carry its django_db mark, so that a database is made.
+    """
+
+
+@dataclass
+class LiveStudy:
+    """A served site with a study of eight cases that is being read; every test brings readers of its own."""
+
+    url: str
+    study: Study
+    readers: int = 0
+
+    @property
+    def room(self) -> str:
+        """The reading room's address."""
+        return f"{self.url}/read/{self.study.slug}/"
+
+    def reader(self) -> Reader:
+        """Enrol one more reader, who has read nothing yet."""
+        self.readers += 1
+        person = stock.person(f"Reader{self.readers}")
+        return enrol_reader(study=self.study, person=person, actor=None)
+
+
+@pytest.fixture(scope="module")
+def live_study(
+    django_db_setup: None, django_db_blocker: Any, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[LiveStudy]:
+    """Serve the stock study on loopback for all tests of a module; the database is emptied afterwards."""
+    with django_db_blocker.unblock():
+        study = stock.make_stock(tmp_path_factory.mktemp("live"), pairs=4).study
+        server = LiveServer("127.0.0.1")
+        yield LiveStudy(server.url, study)
+        server.stop()
+        _empty_the_audit_trail()
+        call_command("flush", verbosity=0, interactive=False)
+
+
+@pytest.fixture
+def reader(live_study: LiveStudy) -> Reader:
+    """Return a reader for one test."""
+    return live_study.reader()
+
+
+@pytest.fixture
+def room(page: Page, live_study: LiveStudy, reader: Reader) -> Iterator[Page]:
+    """Open the reading room at the reader's first case."""
+    sign_in_without_form(page, live_study.url, reader)
+    page.goto(live_study.room)
+    yield page
+    # The page's own requests end before the database goes.
+    page.goto("about:blank")
+
+
+def sign_in_without_form(page: Page, url: str, reader: Reader) -> None:
+    """Give the browser a session, as a sign-in would."""
+    client = Client()
+    client.force_login(reader.person)
+    value = client.cookies[settings.SESSION_COOKIE_NAME].value
+    page.context.add_cookies([{"name": settings.SESSION_COOKIE_NAME, "value": value, "url": url}])
 
 
 def _empty_the_audit_trail() -> None:

@@ -1,40 +1,14 @@
 """The reading room in a real Chromium when things go wrong: nothing is lost, nothing is saved twice."""
 
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
-
 import pytest
-from django.contrib.sessions.models import Session
+from django.conf import settings
 from playwright.sync_api import Page, Route, expect
 
-from readerstudy.study.models import Rating
-from tests.stock import PASSWORD, make_stock
+from readerstudy.study.models import Rating, Reader
+from tests.browser.conftest import LiveStudy
+from tests.stock import PASSWORD
 
-pytestmark = pytest.mark.browser
-
-
-@pytest.fixture
-def address(live_site: str, tmp_path: Path) -> str:
-    make_stock(tmp_path, pairs=4)
-    return f"{live_site}/read/chest/"
-
-
-@pytest.fixture
-def room(page: Page, address: str) -> Iterator[Page]:
-    """Open the reading room as Bob, at his first case."""
-    page.goto(address)
-    sign_in(page)
-    at_case(page, 1)
-    yield page
-    # The page's own requests end before the database goes.
-    page.goto("about:blank")
-
-
-def sign_in(page: Page) -> None:
-    page.get_by_label("Email").fill("bob@example.org")
-    page.get_by_label("Password").fill(PASSWORD)
-    page.keyboard.press("Enter")
+pytestmark = [pytest.mark.browser, pytest.mark.django_db]
 
 
 def at_case(page: Page, number: int) -> None:
@@ -47,20 +21,22 @@ def press(page: Page, *keys: str) -> None:
         page.keyboard.press(key)
 
 
-def saved() -> list[dict[str, Any]]:
-    return [rating.answers for rating in Rating.objects.order_by("assignment__position", "revision")]
+def ratings(reader: Reader) -> list[Rating]:
+    """Return what is saved for a reader, in the sequence of reading."""
+    return list(Rating.objects.filter(assignment__reader=reader).order_by("assignment__position", "revision"))
 
 
-def test_answers_wait_for_the_network(room: Page) -> None:
+def test_answers_wait_for_the_network(room: Page, reader: Reader) -> None:
+    at_case(room, 1)
     room.context.set_offline(True)
     press(room, "y", "4", "2", "Enter")
     expect(room.locator("#save-state")).to_have_text("Not saved yet, retrying")
     expect(room.locator("#case-title")).to_have_text("Case 1 of 8")
-    assert saved() == []
+    assert ratings(reader) == []
     room.context.set_offline(False)
     at_case(room, 2)
     expect(room.locator("#save-state")).to_have_text("Case 1 saved")
-    assert saved() == [
+    assert [rating.answers for rating in ratings(reader)] == [
         {
             "agree": {"status": "answered", "value": 1},
             "quality": {"status": "answered", "value": 4},
@@ -69,7 +45,8 @@ def test_answers_wait_for_the_network(room: Page) -> None:
     ]
 
 
-def test_an_answer_whose_receipt_was_lost_is_saved_once(room: Page) -> None:
+def test_an_answer_whose_receipt_was_lost_is_saved_once(room: Page, reader: Reader) -> None:
+    at_case(room, 1)
     lost: list[str] = []
 
     def lose_the_receipt(route: Route) -> None:
@@ -80,12 +57,13 @@ def test_an_answer_whose_receipt_was_lost_is_saved_once(room: Page) -> None:
     room.route("**/answers/**", lose_the_receipt, times=1)
     press(room, "n", "1", "5", "Enter")
     at_case(room, 2)
-    rating = Rating.objects.get()
+    (rating,) = ratings(reader)
     assert [str(rating.idempotency_key)] == lost
     assert rating.answers["agree"] == {"status": "answered", "value": 0}
 
 
-def test_a_reload_with_an_unsaved_answer_sends_the_same_one(room: Page) -> None:
+def test_a_reload_with_an_unsaved_answer_sends_the_same_one(room: Page, reader: Reader) -> None:
+    at_case(room, 1)
     room.route("**/answers/**", lambda route: route.fulfill(status=503))
     room.on("dialog", lambda dialog: dialog.accept())
     press(room, "y", "3", "3", "Enter")
@@ -93,11 +71,12 @@ def test_a_reload_with_an_unsaved_answer_sends_the_same_one(room: Page) -> None:
     room.unroute("**/answers/**")
     room.reload()
     at_case(room, 2)
-    assert Rating.objects.count() == 1
+    assert len(ratings(reader)) == 1
     assert room.evaluate("Object.keys(sessionStorage).length") == 1
 
 
-def test_the_draft_survives_a_reload_and_typing_is_no_shortcut(room: Page) -> None:
+def test_the_draft_survives_a_reload_and_typing_is_no_shortcut(room: Page, reader: Reader) -> None:
+    at_case(room, 1)
     press(room, "n", "2", "k")
     room.keyboard.type("yes, 5 inverted ribs?")
     press(room, "Escape")
@@ -109,22 +88,24 @@ def test_the_draft_survives_a_reload_and_typing_is_no_shortcut(room: Page) -> No
     expect(room.locator('[data-tool="invert"]')).to_have_attribute("aria-pressed", "false")
     press(room, "c", " ")
     at_case(room, 2)
-    rating = Rating.objects.get()
+    (rating,) = ratings(reader)
     assert rating.comment == "yes, 5 inverted ribs?"
     assert rating.answers["difficulty"] == {"status": "cannot_assess", "value": None}
 
 
-def test_an_incomplete_case_is_not_sent(room: Page) -> None:
+def test_an_incomplete_case_is_not_sent(room: Page, reader: Reader) -> None:
+    at_case(room, 1)
     press(room, "y", "4", "Enter")
     expect(room.get_by_role("alert")).to_have_text("One question is still open.")
     press(room, "3", "Backspace", "Enter")
     expect(room.get_by_role("alert")).to_have_text("One question is still open.")
-    assert saved() == []
+    assert ratings(reader) == []
 
 
-def test_two_tabs_show_both_answers(room: Page, address: str) -> None:
+def test_two_tabs_show_both_answers(room: Page, live_study: LiveStudy, reader: Reader) -> None:
+    at_case(room, 1)
     other = room.context.new_page()
-    other.goto(address)
+    other.goto(live_study.room)
     at_case(other, 1)
     press(other, "y", "5", "1", "Enter")
     at_case(other, 2)
@@ -135,26 +116,32 @@ def test_two_tabs_show_both_answers(room: Page, address: str) -> None:
     expect(rows).to_contain_text("2 fair")
     press(room, "Enter")
     at_case(room, 2)
-    assert [answers["quality"]["value"] for answers in saved()] == [5]
+    assert [rating.answers["quality"]["value"] for rating in ratings(reader)] == [5]
 
 
-def test_an_ended_session_loses_no_answer(room: Page, address: str) -> None:
-    Session.objects.all().delete()
+def test_an_ended_session_loses_no_answer(room: Page, live_study: LiveStudy, reader: Reader) -> None:
+    at_case(room, 1)
+    room.context.clear_cookies(name=settings.SESSION_COOKIE_NAME)
     press(room, "y", "4", "2", "Enter")
     expect(room.get_by_role("dialog", name="You are signed out")).to_be_visible()
     other = room.context.new_page()
-    other.goto(address)
-    sign_in(other)
+    other.goto(live_study.room)
+    other.get_by_label("Email").fill(reader.person.email)
+    other.get_by_label("Password").fill(PASSWORD)
+    other.keyboard.press("Enter")
     at_case(other, 1)
     other.close()
     room.get_by_role("button", name="I have signed in: go on").click()
     at_case(room, 2)
-    assert len(saved()) == 1
+    assert len(ratings(reader)) == 1
 
 
-def test_without_an_image_only_a_technical_problem_can_be_told(room: Page, address: str) -> None:
+def test_without_an_image_only_a_technical_problem_can_be_told(
+    room: Page, live_study: LiveStudy, reader: Reader
+) -> None:
+    at_case(room, 1)
     room.route("**/frames/**", lambda route: route.fulfill(status=404))
-    room.goto(address)
+    room.goto(live_study.room)
     at_case(room, 1)
     expect(room.locator("#view-note")).to_contain_text("could not be fetched")
     press(room, "y", "4", "c")
@@ -162,10 +149,11 @@ def test_without_an_image_only_a_technical_problem_can_be_told(room: Page, addre
     room.unroute("**/frames/**")
     press(room, "t", "Enter")
     at_case(room, 2)
-    assert {answer["status"] for answer in saved()[0].values()} == {"technical"}
+    assert {answer["status"] for answer in ratings(reader)[0].answers.values()} == {"technical"}
 
 
-def test_the_tab_holds_one_case_and_the_next_image_only(room: Page) -> None:
+def test_the_tab_holds_one_case_and_the_next_image_only(room: Page, reader: Reader) -> None:
+    at_case(room, 1)
     frames: list[str] = []
     room.on("request", lambda request: frames.append(request.url) if "/frames/" in request.url else None)
     press(room, "y", "4", "2", "Enter")
@@ -178,16 +166,13 @@ def test_the_tab_holds_one_case_and_the_next_image_only(room: Page) -> None:
     assert "frame" not in stored
 
 
-@pytest.mark.parametrize(("width", "height"), [(1366, 768), (1920, 1080), (2560, 1440)])
-def test_the_image_has_seven_tenths_of_the_window_and_the_form_needs_no_scrolling(
-    room: Page, width: int, height: int
-) -> None:
-    room.set_viewport_size({"width": width, "height": height})
-    box = room.locator("#viewer").bounding_box()
-    assert box is not None
-    assert box["width"] * box["height"] >= 0.7 * width * height
-    hidden = room.evaluate(
-        "(form => form.scrollHeight - form.clientHeight)(document.querySelector('#answers'))"
-    )
-    assert hidden <= 0
-    assert room.evaluate("document.documentElement.scrollHeight <= innerHeight")
+def test_the_image_has_seven_tenths_of_the_window_and_the_form_needs_no_scrolling(room: Page) -> None:
+    at_case(room, 1)
+    for width, height in ((1366, 768), (1920, 1080), (2560, 1440)):
+        room.set_viewport_size({"width": width, "height": height})
+        box = room.locator("#viewer").bounding_box()
+        assert box is not None
+        assert box["width"] * box["height"] >= 0.7 * width * height
+        form = "document.querySelector('#answers')"
+        assert room.evaluate(f"{form}.scrollHeight <= {form}.clientHeight"), (width, height)
+        assert room.evaluate("document.documentElement.scrollHeight <= innerHeight")
