@@ -43,3 +43,13 @@ def grant_researcher(*, user: User, actor: User | None) -> None:
     """Let a person run and open sweeps; from then on they cannot be a reader of a study made from one."""
     user.user_permissions.add(*run_permissions())
     record(kind="person.researcher_granted", actor=actor, subject=str(user.pk))
+
+
+@transaction.atomic
+def new_password(*, user: User, actor: User | None) -> str:
+    """Give a person a random password; return it, to be shown once."""
+    password = secrets.token_urlsafe(12)
+    user.set_password(password)
+    user.save(update_fields=["password"])
+    record(kind="person.password_set", actor=actor, subject=str(user.pk))
+    return password

@@ -9,6 +9,7 @@ from django.utils.decorators import method_decorator
 
 @method_decorator(login_not_required, name="dispatch")
 class SignIn(auth_views.LoginView):
+    http_method_names = ["get", "head", "post"]
     template_name = "accounts/sign_in.html"
     redirect_authenticated_user = True
 

@@ -1,0 +1,131 @@
+"""The demo's chain, step by step; each step that was finished before is skipped."""
+
+import time
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+
+import pandas as pd
+from django.conf import settings
+
+from analysis.caseset import find_images, write_case_set
+from analysis.models import Run
+from analysis.phantoms import write_data_set, write_dicom
+from analysis.selection import Selection, read_run, select
+from analysis.services import ledger
+from analysis.services.handover import origin
+from analysis.services.progress import progress_of
+from analysis.services.runs import create_run
+from analysis.sweep.toml import load_spec
+from analysis.tasks import ring
+from readerstudy.ops.demo.plan import PHANTOMS, SELECTION, SWEEP_TOML, DemoFolder
+from readerstudy.ops.supervisor import Process, Supervisor, worker_command
+
+Report = Callable[[int, int], None]
+POLL_SECONDS = 0.5
+
+
+class DemoError(Exception):
+    """The demo cannot go on: what came, and what to do."""
+
+
+def make_phantoms(folder: DemoFolder, report: Report) -> None:
+    """Draw the data set; files that are there are kept."""
+    folder.sealed.mkdir(parents=True, exist_ok=True, mode=0o700)
+    write_data_set(PHANTOMS, folder.phantoms, folder.truth, progress=report)
+
+
+def train(folder: DemoFolder, report: Report) -> None:
+    """Train the toy ensemble; finished members are kept."""
+    from analysis.sweep.train import train_ensemble
+
+    if not folder.spec.exists():
+        folder.spec.write_text(SWEEP_TOML, encoding="utf-8")
+    spec = load_spec(folder.spec)
+    seeds, done_of = list(spec.train.seeds), {}
+
+    def progress(stage: str, done: int, total: int) -> None:
+        if stage.startswith("train"):
+            done_of[stage] = done / total
+            report(round(1000 * sum(done_of.values())), 1000 * len(seeds))
+
+    train_ensemble(spec, folder.ensemble, cache=settings.RUNS_ROOT / ".image-cache", progress=progress)
+
+
+def sweep(folder: DemoFolder, report: Report) -> Run:
+    """Prepare the run and let the embedded worker do it, as `serve` would.
+
+    Raises
+    ------
+    DemoError: a unit failed five times.
+    """
+    run = create_run(spec=load_spec(folder.spec), out=None, runs=settings.RUNS_ROOT)
+    ledger.resume(run=run)
+    if run.finished_at:
+        return run
+    ring()
+    with Supervisor([Process("worker", worker_command())]) as supervisor:
+        while run.finished_at is None:
+            supervisor.mend()
+            now = progress_of(run)
+            report(now.done, now.total)
+            if now.failed:
+                unit = run.units.exclude(error="").first()
+                raise DemoError(f"unit {unit and unit.key} of the sweep failed: {unit and unit.error}")
+            time.sleep(POLL_SECONDS)
+            run.refresh_from_db()
+    report(now.total, now.total)
+    return run
+
+
+def choose(run: Run) -> tuple[Selection, dict[str, pd.DataFrame]]:
+    """Select exemplars and matched controls, and deal the pairs out to the demo's two studies.
+
+    The studies share no image: the key of the finished one is open and must tell nothing about the live one.
+    """
+    from readerstudy.ops.demo.plan import FINISHED, LIVE
+
+    selection = select(read_run(Path(run.folder)), SELECTION)
+    pairs = sorted(selection.rows["pair"].unique())
+    halves = {LIVE: set(pairs[0::2]), FINISHED: set(pairs[1::2])}
+    return selection, {
+        slug: selection.rows[selection.rows["pair"].isin(half)] for slug, half in halves.items()
+    }
+
+
+def develop(rows: pd.DataFrame, films: Path, size: tuple[int, int], report: Report) -> None:
+    """Draw the chosen phantoms at reading size as DICOM; films that are there are kept."""
+    films.mkdir(parents=True, exist_ok=True)
+    names = [name for name in rows["image"] if not (films / f"{Path(name).stem}.dcm").exists()]
+    ready = len(rows) - len(names)
+    report(ready, len(rows))
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
+        drawing = [pool.submit(_film, name, films, size) for name in names]
+        for done, film in enumerate(drawing, 1):
+            film.result()
+            report(ready + done, len(rows))
+
+
+def _film(name: str, films: Path, size: tuple[int, int]) -> None:
+    path = films / f"{Path(name).stem}.dcm"
+    scratch = path.with_suffix(".part")
+    write_dicom(PHANTOMS, name, scratch, *size)
+    scratch.rename(path)
+
+
+def hand_over(folder: DemoFolder, slug: str, run: Run, selection: Selection, rows: pd.DataFrame) -> None:
+    """Write both halves of one study's case set, once."""
+    if folder.cases(slug).exists():
+        return
+    folder.cases(slug).parent.mkdir(parents=True, exist_ok=True)
+    folder.key(slug).unlink(missing_ok=True)
+    folder.key(slug).with_name(f"{slug}-key.report.json").unlink(missing_ok=True)
+    write_case_set(
+        rows,
+        images=find_images(rows["image"], folder.films(slug)),
+        out=folder.cases(slug),
+        key_out=folder.key(slug),
+        origin=origin(read_run(Path(run.folder)), selection),
+        block_size=10,
+    )

@@ -1,0 +1,102 @@
+"""What the demo makes, and where: one place for every size and seed."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from analysis.phantoms import PhantomSpec
+from analysis.selection import Nearest, SelectionSpec
+
+READER, ADMIN, RESEARCHER = "reader@demo.example", "admin@demo.example", "researcher@demo.example"
+LIVE, FINISHED = "demo", "finished"
+
+READING_ROWS, READING_COLUMNS = 1250, 1024
+"""Size of the images that the demo's reader sees, at 12 to 16 bits; real ones are about twice as large."""
+FINISHED_ROWS, FINISHED_COLUMNS = 625, 512
+
+SIMULATED_READERS = 6
+SIMULATION_SEED = 20230818
+
+PHANTOMS = PhantomSpec(seed=20230818, train=1500, val=100, test=400)
+
+SELECTION = SelectionSpec(
+    sparsity=0.90,
+    fraction=0.05,
+    seed=20230818,
+    exact=("n_findings",),
+    nearest=(Nearest("view"), Nearest("age")),
+)
+
+SWEEP_TOML = """\
+# The demo's sweep. The models are toys: small networks, few images, few epochs. docs/formats.md explains each key.
+[data]
+name = "Phantom radiographs (synthetic), toy models"
+images = "phantoms/images"
+labels_train = "phantoms/labels/miccai2023_nih-cxr-lt_labels_train.csv"
+labels_val = "phantoms/labels/miccai2023_nih-cxr-lt_labels_val.csv"
+labels_test = "phantoms/labels/miccai2023_nih-cxr-lt_labels_test.csv"
+metadata = "phantoms/metadata.csv"
+classes = "nih-cxr-lt"
+synthetic = true
+head = 0.10
+tail = 0.01
+
+[preprocess]
+size = 64
+
+[models]
+architecture = "resnet18"
+checkpoints = "ensemble"
+seeds = [0, 1, 2]
+
+[train]
+seeds = [0, 1, 2]
+epochs = 3
+patience = 3
+batch_size = 32
+learning_rate = 1e-3
+rotation = 5.0
+"""
+
+
+@dataclass(frozen=True)
+class DemoFolder:
+    """The places of the demo's files under its site folder."""
+
+    home: Path
+
+    @property
+    def phantoms(self) -> Path:
+        """The phantom data set in the layout of NIH-CXR-LT."""
+        return self.home / "phantoms"
+
+    @property
+    def sealed(self) -> Path:
+        """What no reader and no admin may see while somebody reads: planted truth, keys."""
+        return self.home / "sealed"
+
+    @property
+    def truth(self) -> Path:
+        """Which faults were planted in which image."""
+        return self.sealed / "truth.csv"
+
+    @property
+    def spec(self) -> Path:
+        """The sweep's specification."""
+        return self.home / "sweep.toml"
+
+    @property
+    def ensemble(self) -> Path:
+        """The trained toy models."""
+        return self.home / "ensemble"
+
+    def films(self, slug: str) -> Path:
+        """The images of one study at reading size, as DICOM."""
+        return self.home / "films" / slug
+
+    def cases(self, slug: str) -> Path:
+        """The blind half of a study's case set."""
+        return self.home / "cases" / slug
+
+    def key(self, slug: str) -> Path:
+        """The sealed half of a study's case set."""
+        return self.sealed / f"{slug}-key.csv"

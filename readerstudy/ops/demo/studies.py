@@ -1,0 +1,142 @@
+"""The demo's people and its two studies: one open for reading, one read by simulated readers and unblinded."""
+
+import uuid
+from collections.abc import Callable
+
+import pandas as pd
+
+from analysis.caseset import read_key
+from analysis.stats import simulate_study
+from readerstudy.accounts.models import User
+from readerstudy.accounts.services import add_person, grant_researcher, new_password
+from readerstudy.ops.demo.plan import (
+    ADMIN,
+    FINISHED,
+    LIVE,
+    READER,
+    RESEARCHER,
+    SIMULATED_READERS,
+    SIMULATION_SEED,
+    DemoFolder,
+)
+from readerstudy.ops.intake import load_into_study
+from readerstudy.results.services import open_key
+from readerstudy.study import services
+from readerstudy.study.models import Reader, Role, Study
+from readerstudy.study.phases import Phase
+from readerstudy.study.protocol import Protocol
+from readerstudy.study.reading import place_of, save_answers
+
+Report = Callable[[int, int], None]
+INSTRUCTIONS = (
+    "Each image comes with the labels that a data set gave it. Say whether you fully agree with them, how good "
+    "the image is, and how hard it is to read. These images are synthetic: a program drew them."
+)
+NAMES = {READER: "Robin Reader", ADMIN: "Alex Admin", RESEARCHER: "Rae Researcher"}
+
+
+def people() -> dict[str, User]:
+    """Make the three people of the demo, nobody able to sign in as them yet."""
+    made = {}
+    for email, name in NAMES.items():
+        user = User.objects.filter(email=email).first()
+        if user is None:
+            user, _ = add_person(email=email, name=name, actor=None)
+            user.set_unusable_password()
+            user.save()
+        made[email] = user
+    if not made[RESEARCHER].has_perm("analysis.view_run"):
+        grant_researcher(user=made[RESEARCHER], actor=None)
+    return made
+
+
+def passwords() -> dict[str, str]:
+    """Give each person without a password a random one; return them, to be shown once."""
+    fresh = {}
+    for email in NAMES:
+        user = User.objects.get(email=email)
+        if not user.has_usable_password():
+            fresh[email] = new_password(user=user, actor=None)
+    return fresh
+
+
+def live_study(folder: DemoFolder, users: dict[str, User], report: Report) -> Study:
+    """Build the study that the demo's reader reads, and open its reading room."""
+    study = _loaded(folder, LIVE, "Phantom chest radiographs", users, False, report)
+    if study.phase == Phase.DRAFT:
+        if not study.readers.exists():
+            services.enrol_reader(study=study, person=users[READER], actor=users[ADMIN])
+        study = services.lock(study=study, actor=users[ADMIN])
+    if study.phase == Phase.LOCKED:
+        study = services.start(study=study, actor=users[ADMIN])
+    return study
+
+
+def finished_study(folder: DemoFolder, users: dict[str, User], report: Report) -> Study:
+    """Build a study that simulated readers have read, and open its key, so that there are results to see."""
+    title = "Simulated: six simulated readers, phantom images"
+    study = _loaded(folder, FINISHED, title, users, True, lambda done, total: None)
+    if study.phase == Phase.DRAFT:
+        for number in range(study.readers.count() + 1, SIMULATED_READERS + 1):
+            services.enrol_reader(study=study, person=_simulated_person(number), actor=users[ADMIN])
+        study = services.lock(study=study, actor=users[ADMIN])
+    if study.phase == Phase.LOCKED:
+        study = services.start(study=study, actor=users[ADMIN])
+    if study.phase == Phase.READING:
+        _read(study, folder, report)
+        study = services.close(study=study, actor=users[ADMIN], reason="the simulated readers have finished")
+    if study.phase == Phase.CLOSED:
+        open_key(study=study, key=folder.key(FINISHED), reason="the demo shows results", actor=users[ADMIN])
+    return study
+
+
+def _loaded(
+    folder: DemoFolder, slug: str, title: str, users: dict[str, User], simulated: bool, report: Report
+) -> Study:
+    study = Study.objects.filter(slug=slug).first()
+    if study is None:
+        study = services.create_study(
+            slug=slug, title=title, actor=users[ADMIN], simulated_readers=simulated,
+            protocol=Protocol(instructions=INSTRUCTIONS, planned_readers=SIMULATED_READERS if simulated else 1),
+        )  # fmt: skip
+        services.add_member(study=study, person=users[RESEARCHER], role=Role.RESEARCHER, actor=users[ADMIN])
+    if not study.cases_sha256:
+        load_into_study(study=study, folder=folder.cases(slug), actor=users[ADMIN], progress=report)
+        study.refresh_from_db()
+    return study
+
+
+def _simulated_person(number: int) -> User:
+    email = f"simulated-{number}@demo.example"
+    user = User.objects.filter(email=email).first()
+    if user is None:
+        user, _ = add_person(email=email, name=f"Simulated reader {number}", actor=None)
+        user.set_unusable_password()
+        user.save()
+    return user
+
+
+def _read(study: Study, folder: DemoFolder, report: Report) -> None:
+    """Answer every open case as the latent model says, through the same service as a browser does."""
+    readers = list(study.readers.select_related("study", "person"))
+    key = read_key(folder.key(FINISHED)).rows[["case", "arm", "pair"]]
+    drawn = simulate_study(
+        seed=SIMULATION_SEED, readers=[reader.pseudonym for reader in readers], cases=key
+    ).set_index(["reader", "case"])
+    total = sum(reader.assignments.count() for reader in readers)
+    done = sum(reader.assignments.filter(revision__gt=0).count() for reader in readers)
+    for reader in readers:
+        while (current := place_of(reader).current) is not None:
+            _answer(reader, current.public_id, drawn.loc[(reader.pseudonym, current.case.key)])
+            done += 1
+            report(done, total)
+
+
+def _answer(reader: Reader, public_id: uuid.UUID, row: "pd.Series[float]") -> None:
+    answers = {
+        name: {"status": "answered", "value": int(row[name])} for name in ("agree", "quality", "difficulty")
+    }
+    save_answers(
+        reader=reader, public_id=public_id, idempotency_key=uuid.uuid4(), revision=0, answers=answers, comment="",
+        times={"visible_ms": 1000 * float(row["time_s"])}, display={},
+    )  # fmt: skip

@@ -1,0 +1,88 @@
+"""Make and serve the demo."""
+
+from argparse import ArgumentParser
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from readerstudy.ops.demo import chain, studies
+from readerstudy.ops.demo.plan import (
+    FINISHED,
+    FINISHED_COLUMNS,
+    FINISHED_ROWS,
+    LIVE,
+    READING_COLUMNS,
+    READING_ROWS,
+    DemoFolder,
+)
+from readerstudy.ops.progress import Report, terminal_progress
+from readerstudy.ops.site import prepare_site
+from readerstudy.ops.supervisor import Process, Supervisor, SupervisorError, web_command, worker_command
+
+SIZES = {LIVE: (READING_ROWS, READING_COLUMNS), FINISHED: (FINISHED_ROWS, FINISHED_COLUMNS)}
+
+
+class Command(BaseCommand):
+    help = "Run the whole chain on phantoms and serve it at http://localhost:8000. Run again, it resumes."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--no-serve", action="store_true", help="do everything but serve")
+        parser.add_argument("--port", type=int, default=8000)
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        self.stdout.write("Reader Study demo: synthetic radiographs, toy models, one study to read.")
+        try:
+            self._make()
+            self._tell(options["port"])
+            if not options["no_serve"]:
+                self._serve(options["port"])
+        except (chain.DemoError, SupervisorError) as error:
+            raise CommandError(str(error)) from error
+        except KeyboardInterrupt:
+            self.stdout.write("\nstopped; 'make demo' goes on where this ended")
+
+    def _make(self) -> None:
+        folder = DemoFolder(settings.HOME)
+        prepare_site()
+        with self._step("drawing radiographs") as report:
+            chain.make_phantoms(folder, report)
+        with self._step("training toy models") as report:
+            chain.train(folder, report)
+        with self._step("pruning and evaluating") as report:
+            run = chain.sweep(folder, report)
+        selection, rows = chain.choose(run)
+        with self._step("developing reading images") as report:
+            for slug, size in SIZES.items():
+                chain.develop(rows[slug], folder.films(slug), size, report)
+                chain.hand_over(folder, slug, run, selection, rows[slug])
+        users = studies.people()
+        with self._step("loading the study") as report:
+            studies.live_study(folder, users, report)
+        with self._step("simulating readers") as report:
+            studies.finished_study(folder, users, report)
+
+    @contextmanager
+    def _step(self, title: str) -> Iterator[Report]:
+        with terminal_progress(title) as report:
+            yield report
+
+    def _tell(self, port: int) -> None:
+        self.stdout.write(f"\n  address     http://localhost:{port}")
+        fresh = studies.passwords()
+        for email, name in studies.NAMES.items():
+            shown = fresh.get(email, "(shown at the first run; a new one: manage.py changepassword)")
+            self.stdout.write(f"  {name:15} {email:26} {shown}")
+        if fresh:
+            self.stdout.write("  These passwords are shown once and stored nowhere.")
+        self.stdout.write(
+            f"  sealed key  {DemoFolder(settings.HOME).key(LIVE)}  (the admin opens it after closing)\n"
+        )
+
+    def _serve(self, port: int) -> None:
+        processes = [Process("web", web_command("127.0.0.1", port)), Process("worker", worker_command())]
+        self.stdout.write("serving; Ctrl-C stops")
+        with Supervisor(processes) as supervisor:
+            supervisor.watch()
