@@ -19,6 +19,11 @@ def has_opened_run(user: User, run_id: str) -> bool:
     return Event.objects.filter(kind=RUN_OPENED, actor=user, subject=run_id).exists()
 
 
+def knows_run(user: User, run_id: str) -> bool:
+    """Say whether a person may open sweeps, or has opened this one: then its cases are not blind to them."""
+    return may_open_runs(user) or (run_id != "" and has_opened_run(user, run_id))
+
+
 def run_permissions() -> list[Permission]:
     """Return the permissions of a researcher on the analysis app."""
     return list(Permission.objects.filter(content_type__app_label="analysis"))

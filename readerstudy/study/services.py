@@ -6,7 +6,7 @@ import secrets
 from django.db import transaction
 from django.utils import timezone
 
-from readerstudy.accounts.access import has_opened_run, may_open_runs
+from readerstudy.accounts.access import knows_run
 from readerstudy.accounts.models import User
 from readerstudy.audit.services import record
 from readerstudy.cases.models import Case
@@ -221,5 +221,5 @@ def _refuse_unblinded(study: Study, person: User) -> None:
         raise StudyError(f"{person} reads in this study already")
     if Membership.objects.filter(study=study, person=person).exists():
         raise StudyError(f"{person} has another role in this study: a reader can have no other role in it")
-    if may_open_runs(person) or (study.run_id and has_opened_run(person, study.run_id)):
+    if knows_run(person, study.run_id):
         raise StudyError(f"{person} can see where cases come from and so cannot read them blind")

@@ -1,7 +1,9 @@
 """Who may do what in a study: every guard of the study's pages, in one place."""
 
+from django.core.exceptions import PermissionDenied
 from django.http import Http404
 
+from readerstudy.accounts.access import knows_run
 from readerstudy.accounts.models import User
 from readerstudy.study.models import Membership, Reader, Role, Study
 
@@ -25,10 +27,17 @@ def study_for_role(user: User, slug: str, *roles: Role) -> Study:
 
 
 def reader_for(user: User, slug: str) -> Reader:
-    """Return the person's reader record in the study, or 404."""
+    """Return the person's reader record in the study, or 404.
+
+    Raises
+    ------
+    PermissionDenied: since enrolment the person got a right to open sweeps, or opened the one behind the cases.
+    """
     reader = Reader.objects.select_related("study").filter(study__slug=slug, person=user).first()
     if reader is None:
         raise Http404
+    if knows_run(user, reader.study.run_id):
+        raise PermissionDenied
     return reader
 
 

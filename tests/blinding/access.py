@@ -1,0 +1,138 @@
+"""The written allow-matrix: who may use which address, with which method, in which phase.
+
+One line per phase, method and address; one status per role. A method that no line names is refused: 405, or
+302 to the sign-in page for nobody in particular. An address of the site that no line reaches fails a test.
+"""
+
+from dataclasses import dataclass
+
+ROLES = ("anonymous", "charlie", "bob", "bert", "alice", "rita", "stan", "olga")
+"""Nobody signed in, a stranger, a reader of the study, a reader of another study, the study's admin, its
+researcher, its statistician, and a superuser without a role in it."""
+
+PHASES = ("draft", "locked", "reading", "closed", "unblinded")
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
+
+ANY = "any"
+SEALED = "sealed"  # draft, locked, reading, closed: the key is not open
+IDLE = "idle"  # every phase but reading
+SPANS = {ANY: PHASES, SEALED: PHASES[:4], IDLE: ("draft", "locked", "closed", "unblinded")}
+
+ADMIN_PREFIX = "admin/"
+"""Django's admin site, as a whole: a superuser only; nobody else gets further than its sign-in page. What it
+shows is tested apart: no table of a study, a case, a key, an answer or the audit trail."""
+
+OPEN_TO_ALL = {"healthz/", "accounts/sign-in/"}
+"""Addresses that ask for no sign-in."""
+
+# {current} {following} {later}: Bob's case now, the next, one further on. {bella}: another reader's case.
+# {bert}: Bert's case in the other study. {nowhere}: nobody's.
+MATRIX = """
+phase      method   address                                    anonymous charlie bob bert alice rita stan olga
+any        GET      /                                          302       200     200 200  200   200  200  200
+any        GET      /healthz/                                  200       200     200 200  200   200  200  200
+any        GET      /accounts/sign-in/                         200       302     302 302  302   302  302  302
+reading    HEAD     /accounts/sign-in/                         200       302     302 302  302   302  302  302
+reading    POST     /accounts/sign-in/                         302       302     302 302  302   302  302  302
+reading    PUT      /accounts/sign-in/                         405       302     302 302  302   302  302  302
+reading    PATCH    /accounts/sign-in/                         405       302     302 302  302   302  302  302
+reading    DELETE   /accounts/sign-in/                         405       302     302 302  302   302  302  302
+reading    OPTIONS  /accounts/sign-in/                         405       302     302 302  302   302  302  302
+reading    TRACE    /accounts/sign-in/                         405       302     302 302  302   302  302  302
+any        POST     /accounts/sign-out/                        302       302     302 302  302   302  302  302
+reading    OPTIONS  /accounts/sign-out/                        302       200     200 200  200   200  200  200
+
+any        GET      /read/chest/                               302       404     200 404  404   404  404  404
+any        GET      /read/other/                               302       404     404 200  404   404  404  404
+any        GET      /read/nothing/                             302       404     404 404  404   404  404  404
+any        GET      /read/chest/state/                         302       404     200 404  404   404  404  404
+any        GET      /read/other/state/                         302       404     404 200  404   404  404  404
+any        GET      /read/nothing/state/                       302       404     404 404  404   404  404  404
+reading    GET      /read/chest/frames/{current}/              302       404     200 404  404   404  404  404
+reading    GET      /read/chest/frames/{following}/            302       404     200 404  404   404  404  404
+idle       GET      /read/chest/frames/{current}/              302       404     404 404  404   404  404  404
+any        GET      /read/chest/frames/{later}/                302       404     404 404  404   404  404  404
+any        GET      /read/chest/frames/{bella}/                302       404     404 404  404   404  404  404
+any        GET      /read/chest/frames/{bert}/                 302       404     404 404  404   404  404  404
+any        GET      /read/chest/frames/{nowhere}/              302       404     404 404  404   404  404  404
+any        GET      /read/other/frames/{current}/              302       404     404 404  404   404  404  404
+any        GET      /read/other/frames/{bert}/                 302       404     404 200  404   404  404  404
+reading    POST     /read/chest/answers/{current}/             302       404     200 404  404   404  404  404
+idle       POST     /read/chest/answers/{current}/             302       404     403 404  404   404  404  404
+any        POST     /read/chest/answers/{bella}/               302       404     404 404  404   404  404  404
+any        POST     /read/chest/answers/{nowhere}/             302       404     404 404  404   404  404  404
+reading    POST     /read/chest/answers/{later}/               302       404     404 404  404   404  404  404
+any        POST     /read/other/answers/{current}/             302       404     404 404  404   404  404  404
+
+any        GET      /studies/new/                              302       403     403 403  200   403  403  200
+any        POST     /studies/new/                              302       403     403 403  302   403  403  302
+any        GET      /studies/chest/                            302       404     404 404  200   404  404  404
+any        GET      /studies/other/                            302       404     404 404  404   404  404  404
+any        GET      /studies/nothing/                          302       404     404 404  404   404  404  404
+any        POST     /studies/chest/readers/                    302       404     404 404  302   404  404  404
+any        POST     /studies/other/readers/                    302       404     404 404  404   404  404  404
+any        POST     /studies/chest/steps/lock/                 302       404     404 404  302   404  404  404
+any        POST     /studies/chest/steps/start/                302       404     404 404  302   404  404  404
+any        POST     /studies/chest/steps/close/                302       404     404 404  302   404  404  404
+any        POST     /studies/chest/steps/unblind/              302       404     404 404  404   404  404  404
+any        POST     /studies/other/steps/close/                302       404     404 404  404   404  404  404
+
+any        GET      /results/chest/                            302       404     404 404  200   200  200  404
+any        GET      /results/other/                            302       404     404 404  404   404  404  404
+any        GET      /results/nothing/                          302       404     404 404  404   404  404  404
+any        POST     /results/chest/key/                        302       404     404 404  302   403  403  404
+any        POST     /results/other/key/                        302       404     404 404  404   404  404  404
+sealed     GET      /results/chest/export.zip                  302       404     404 404  302   302  302  404
+unblinded  GET      /results/chest/export.zip                  302       404     404 404  200   200  200  404
+any        GET      /results/other/export.zip                  302       404     404 404  404   404  404  404
+sealed     GET      /results/chest/figures/forest.svg          302       404     404 404  404   404  404  404
+unblinded  GET      /results/chest/figures/forest.svg          302       404     404 404  200   200  200  404
+any        GET      /results/chest/figures/nothing.svg         302       404     404 404  404   404  404  404
+any        GET      /results/other/figures/forest.svg          302       404     404 404  404   404  404  404
+
+any        GET      /runs/                                     302       403     403 403  403   200  403  200
+any        GET      /runs/{run}/                               302       403     403 403  403   200  403  200
+any        GET      /runs/nothing/                             302       403     403 403  403   404  403  404
+any        POST     /runs/{run}/steps/cancel/                  302       403     403 403  403   302  403  302
+any        POST     /runs/nothing/steps/cancel/                302       403     403 403  403   404  403  404
+any        GET      /runs/{run}/figures/mean-ap.svg            302       403     403 403  403   200  403  200
+any        GET      /runs/{run}/metrics.csv                    302       403     403 403  403   200  403  200
+"""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What one method of one address answers each role, in the phases of a span."""
+
+    phases: tuple[str, ...]
+    method: str
+    address: str
+    statuses: tuple[int, ...]
+
+    def expected(self, role: str) -> int:
+        """Return the status for a role."""
+        return self.statuses[ROLES.index(role)]
+
+
+def rules() -> list[Rule]:
+    """Read the matrix; a line that is not whole is an error."""
+    heading, *lines = (line.split() for line in MATRIX.strip().splitlines() if line.strip())
+    if tuple(heading) != ("phase", "method", "address", *ROLES):
+        raise ValueError(f"expected the roles {ROLES} in the heading, {heading[3:]} came")
+    found = [
+        Rule(SPANS.get(phase) or (phase,), method, address, tuple(map(int, statuses)))
+        for phase, method, address, *statuses in lines
+    ]
+    for rule in found:
+        if (
+            len(rule.statuses) != len(ROLES)
+            or rule.method not in METHODS
+            or not set(rule.phases) <= set(PHASES)
+        ):
+            raise ValueError(f"expected a phase, a method and {len(ROLES)} statuses: {rule}")
+    return found
+
+
+def refused(role: str, address: str) -> int:
+    """Return the status of a method that the matrix does not name."""
+    return 302 if role == "anonymous" and address.lstrip("/") not in OPEN_TO_ALL else 405

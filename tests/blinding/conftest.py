@@ -1,0 +1,25 @@
+"""The stock study with everybody around it."""
+
+from collections.abc import Iterator
+
+import pytest
+from pytest_django import DjangoDbBlocker
+
+from tests.blinding.crowd import Crowd, gather, make_bystanders
+from tests.stock import Stock
+
+
+@pytest.fixture(scope="module")
+def _bystanders(
+    _stock_of_module: Stock, django_db_blocker: DjangoDbBlocker, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[None]:
+    """Make the others once per module, inside the module's transaction."""
+    with django_db_blocker.unblock():
+        make_bystanders(_stock_of_module, tmp_path_factory.mktemp("bystanders"))
+    yield
+
+
+@pytest.fixture
+def crowd(_bystanders: None, stock: Stock) -> Crowd:
+    """Give each test everybody, signed in; what the test changes is undone after it."""
+    return gather(stock)

@@ -1,0 +1,164 @@
+"""Everybody whom the matrix names, signed in, around the stock study; another study with a reader of its own."""
+
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.cookies import SimpleCookie
+from pathlib import Path
+from typing import Any
+
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import transaction
+from django.test import Client
+
+from analysis.models import Run
+from readerstudy.ops.intake import load_into_study
+from readerstudy.results.services import open_key
+from readerstudy.study import services
+from readerstudy.study.models import Assignment, Reader, Role, Study
+from readerstudy.study.protocol import Protocol
+from readerstudy.study.reading import place_of, save_answers
+from tests.blinding.access import ROLES
+from tests.stock import PASSWORD, RUN_ID, Stock, make_case_set, person
+
+METRICS = "seed,sparsity,class,positives,ap,auc,f1\n" + "".join(
+    f"{seed},{sparsity},Hernia,3,{0.5 - sparsity / 4},0.8,0.4\n" for seed in (0, 1) for sparsity in (0.0, 0.9)
+)
+ANSWERED = {
+    "agree": {"status": "answered", "value": 1},
+    "quality": {"status": "answered", "value": 4},
+    "difficulty": {"status": "cannot_assess", "value": None},
+}
+
+
+def make_bystanders(stock: Stock, folder: Path) -> None:
+    """Add the statistician, a run, and another study of two cases in which Bert reads."""
+    services.add_member(study=stock.study, person=person("Stan"), role=Role.STATISTICIAN, actor=stock.alice)
+    other = services.create_study(slug="other", title="Other study", protocol=Protocol(), actor=None)
+    case_set = make_case_set(folder, pairs=1, nonce=b"\x07" * 32)
+    load_into_study(study=other, folder=case_set.folder, actor=None)
+    services.enrol_reader(study=other, person=person("Bert"), actor=None)
+    services.lock(study=other, actor=None)
+    services.start(study=other, actor=None)
+    (folder / "metrics.csv").write_text(METRICS, encoding="utf-8")
+    Run.objects.create(
+        run_id=RUN_ID, name="A sweep", folder=str(folder), spec={"data": {"seed": 1}}, synthetic=True
+    )
+
+
+def to_phase(stock: Stock, phase: str) -> None:
+    """Bring the stock study, which is being read, to a phase; an earlier one by taking the phase back."""
+    study = stock.study
+    if phase in {"draft", "locked"}:
+        Study.objects.filter(pk=study.pk).update(phase=phase)
+    if phase in {"closed", "unblinded"}:
+        services.close(study=study, actor=stock.alice, reason="everybody has finished")
+    if phase == "unblinded":
+        open_key(study=study, key=stock.case_set.key, reason="reading is over", actor=stock.alice)
+
+
+def payload(**changes: Any) -> dict[str, Any]:
+    """Return what the reading page posts."""
+    return {
+        "idempotency_key": str(uuid.uuid4()),
+        "revision": 0,
+        "answers": ANSWERED,
+        "comment": "",
+        "times": {"painted_ms": 0, "visible_ms": 4000, "hidden_ms": 0, "idle_ms": 0},
+        "display": {"width": 1920, "height": 1080, "pixel_ratio": 1, "renderer": "canvas"},
+        **changes,
+    }
+
+
+def read_all(reader: Reader, answer: Any = None) -> None:
+    """Save an answer to every open case of a reader; `answer(case key)` may give other values."""
+    while (current := place_of(reader).current) is not None:
+        values = payload(**(answer(current.case.key) if answer else {}))
+        values["idempotency_key"] = uuid.UUID(values["idempotency_key"])
+        save_answers(reader=reader, public_id=current.public_id, **values)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One response, its body read to the end, which closes its file."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def text(self) -> str:
+        """Headers and body, one byte one character."""
+        return (
+            "\n".join(f"{name}: {value}" for name, value in self.headers.items())
+            + "\n\n"
+            + self.body.decode("latin-1")
+        )
+
+
+@dataclass
+class Crowd:
+    """One client and everybody's session; each request is made as somebody and undone afterwards."""
+
+    stock: Stock
+    client: Client
+    sessions: dict[str, str]
+    names: dict[str, str]
+
+    def address(self, template: str) -> str:
+        """Fill the names of cases and runs into an address of the matrix."""
+        return template.format(**self.names)
+
+    def try_out(self, role: str, method: str, template: str) -> Answer:
+        """Make a request of the matrix with a fitting body, and undo what it changed."""
+        address = self.address(template)
+        with undone():
+            self.client.cookies = SimpleCookie(self.sessions[role])
+            if method == "POST":
+                response = self.client.post(address, **self._body(template))
+            else:
+                response = self.client.generic(method, address)
+            answer = Answer(response.status_code, dict(response.items()), response.getvalue())
+        return answer
+
+    def _body(self, template: str) -> dict[str, Any]:
+        if "/answers/" in template:
+            return {"data": payload(), "content_type": "application/json"}
+        if template.endswith("/key/"):
+            sealed = SimpleUploadedFile("key.csv", self.stock.case_set.key.read_bytes())
+            return {"data": {"key": sealed, "reason": "to see"}}
+        forms = {
+            "/accounts/sign-in/": {"username": "charlie@example.org", "password": PASSWORD},
+            "/studies/new/": {"title": "New", "slug": "new-one"},
+            "/studies/chest/readers/": {"email": "charlie@example.org"},
+            "/studies/chest/steps/close/": {"reason": "all done"},
+        }
+        return {"data": forms.get(template, {})}
+
+
+@contextmanager
+def undone() -> Iterator[None]:
+    """Take back whatever happens inside."""
+    with transaction.atomic():
+        yield
+        transaction.set_rollback(True)
+
+
+def gather(stock: Stock) -> Crowd:
+    """Sign everybody in and name the cases that the matrix speaks of."""
+    from readerstudy.accounts.models import User
+
+    client = Client(raise_request_exception=False)
+    sessions = {"anonymous": ""}
+    for role in ROLES[1:]:
+        client.cookies = SimpleCookie()
+        client.force_login(User.objects.get(email=f"{role}@example.org"))
+        sessions[role] = f"sessionid={client.cookies['sessionid'].value}"
+    bob, bella = (reader.assignments.order_by("position") for reader in stock.readers)
+    bert = Assignment.objects.filter(study__slug="other").order_by("position")
+    ids = {
+        "current": bob[0], "following": bob[1], "later": bob[2], "bella": bella[0], "bert": bert[0],
+    }  # fmt: skip
+    names = {name: str(assignment.public_id) for name, assignment in ids.items()}
+    return Crowd(stock, client, sessions, {**names, "nowhere": str(uuid.UUID(int=7)), "run": RUN_ID})
