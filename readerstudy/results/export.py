@@ -73,7 +73,7 @@ def _files(study: Study) -> Iterator[tuple[str, bytes]]:
     yield "results.json", results.to_json().encode()
     for table in ("comparisons", "multiplicity", "missing", "paper_compatible"):
         yield f"tables/{table}.csv", _csv(_marked(study, results, table))
-    for name, svg in figures_of(results, ratings).items():
+    for name, svg in figures_of(results).items():
         yield f"figures/{name}.svg", svg
     yield "protocol.json", canonical(locked_document(study))
     yield "audit.csv", _csv(_audit(study))

@@ -22,7 +22,6 @@ from readerstudy.results.forms import OpenKey
 from readerstudy.results.report import report_context
 from readerstudy.results.selectors import (
     SealedError,
-    ratings_frame,
     results_of,
     study_for_results,
     unblinding_of,
@@ -45,7 +44,7 @@ def results(request: HttpRequest, slug: str) -> HttpResponse:
         admin = has_role(_person(request), study, Role.STUDY_ADMIN)
         return render(request, "results/sealed.html", {"study": study, "form": OpenKey(), "may_open": admin})
     try:
-        context = report_context(study, results_of(study))
+        context = report_context(results_of(study))
     except NotComparableError as error:
         context = {"refusal": str(error)}
     return render(
@@ -100,7 +99,7 @@ def figure(request: HttpRequest, slug: str, name: str) -> HttpResponse:
     if name not in TITLES:
         raise Http404
     try:
-        svg = figure_svg(name, results_of(study), ratings_frame(study), theme="dark")
+        svg = figure_svg(name, results_of(study), theme="dark")
     except (SealedError, NotComparableError):
         raise Http404 from None
     return HttpResponse(svg, content_type="image/svg+xml", headers={"Cache-Control": "private, no-store"})
