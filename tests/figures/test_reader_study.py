@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from analysis.figures.reader_study import reader_study_figures, save_reader_study
 from analysis.figures.theme import THEMES, ink_on
 from analysis.stats import analyse, simulate_study
-from tests.stats.reference_data import A, C, ratings
+from tests.stats.reference_data import A, C, analysed
 
 STUDIES = {
     "crossed": A,
@@ -29,7 +29,7 @@ def texts(figure: Figure) -> set[str]:
 @pytest.mark.parametrize("theme", THEMES)
 @pytest.mark.parametrize("study", STUDIES.values(), ids=STUDIES)
 def test_every_study_is_drawn_inside_its_figure(study, theme):
-    tables = analyse(ratings(study), seed=1, draws=19, bootstraps=20).frames()
+    tables = analysed(study).frames()
     for figure in reader_study_figures(tables, theme=theme).values():
         figure.canvas.draw()
         width, height = figure.bbox.width, figure.bbox.height
@@ -42,21 +42,21 @@ def test_every_study_is_drawn_inside_its_figure(study, theme):
 
 
 def test_forest_shows_estimate_interval_and_p():
-    results = analyse(ratings(A), seed=1, draws=19, bootstraps=20)
+    results = analysed(A)
     shown = texts(reader_study_figures(results.frames())["forest"])
     assert {"0.33  [0.23, 0.45]", "0.004", "R1", "R6", "All"} <= shown
     assert "← PIEs lower in quality" in shown
 
 
 def test_what_is_not_estimable_is_said_not_drawn():
-    tables = analyse(ratings("G_degenerate_all_identical"), seed=1, draws=19, bootstraps=20).frames()
+    tables = analysed("G_degenerate_all_identical").frames()
     figures = reader_study_figures(tables)
     assert "0.50  [no interval]" in texts(figures["forest"])
     assert any("with readers and cases: p –" in text for text in texts(figures["paper_means"]))
 
 
 def test_answers_show_shares_of_the_answered_and_their_number():
-    tables = analyse(ratings(A), seed=1, draws=19, bootstraps=20).frames()
+    tables = analysed(A).frames()
     shown = texts(reader_study_figures(tables)["answers"])
     assert {"39%", "61%", "PIE\nn = 120", "5 excellent", "1 very easy"} <= shown
 
@@ -72,7 +72,7 @@ def test_simulated_ratings_say_so_on_every_figure():
 
 def test_files_are_the_same_bytes_again_and_settings_stay_as_they_were(tmp_path):
     before = dict(rcParams)
-    tables = analyse(ratings(A), seed=1, draws=19, bootstraps=20).frames()
+    tables = analysed(A).frames()
     save_reader_study(tables, tmp_path / "one")
     save_reader_study(tables, tmp_path / "two")
     names = sorted(path.name for path in (tmp_path / "one").iterdir())

@@ -1,12 +1,13 @@
 """Reference data sets of this project and what R computed from them."""
 
 import json
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from analysis.stats import read_ratings
+from analysis.stats import Results, analyse, read_ratings
 
 FOLDER = Path(__file__).parent / "reference"
 A = "A_crossed_6x40_repeats"
@@ -21,3 +22,9 @@ def ratings(name: str) -> pd.DataFrame:
 
 def load(name: str) -> Any:
     return json.loads((FOLDER / f"{name}.json").read_text())
+
+
+@cache
+def analysed(name: str) -> Results:
+    """Results of a data set, computed once for all tests; not to be changed by any."""
+    return analyse(ratings(name), seed=1, bootstraps=20)

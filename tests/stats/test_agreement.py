@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis.stats import analyse, check
+from analysis.stats import check
 from analysis.stats.agreement import (
     coincidences,
     fleiss_kappa,
@@ -17,7 +17,7 @@ from analysis.stats.agreement import (
 )
 from analysis.stats.agreement_table import agreement_table
 from analysis.stats.intra_reader import intra_reader_table
-from tests.stats.reference_data import QUESTIONS, A, B, C, load, ratings
+from tests.stats.reference_data import QUESTIONS, A, B, C, analysed, load, ratings
 
 LEVELS = np.array([1.0, 2, 3, 4, 5])
 
@@ -160,4 +160,4 @@ def test_few_repeats_give_counts_only():
 
 
 def test_a_study_without_repeats_has_an_empty_table():
-    assert analyse(ratings(B), seed=1, draws=19, bootstraps=20).intra_reader == []
+    assert analysed(B).intra_reader == []

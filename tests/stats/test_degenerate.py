@@ -3,13 +3,13 @@
 import pytest
 
 from analysis.stats import NotComparableError, analyse
-from tests.stats.reference_data import QUESTIONS, load, ratings
+from tests.stats.reference_data import QUESTIONS, analysed, load, ratings
 
 INTERVAL = ("variance", "se", "df", "ci_low", "ci_high", "ci_plain_low", "ci_plain_high")
 
 
 def fixture(name):
-    return analyse(ratings(f"G_degenerate_{name}"), seed=1, bootstraps=20)
+    return analysed(f"G_degenerate_{name}")
 
 
 @pytest.mark.parametrize("question", QUESTIONS)

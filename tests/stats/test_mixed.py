@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from analysis.stats import analyse, check
+from analysis.stats import check
 from analysis.stats.endpoints import BY_NAME
 from analysis.stats.grid import make_grid
 from analysis.stats.laplace import fit_cumulative_logit
 from analysis.stats.mixed import compare_mixed
-from tests.stats.reference_data import QUESTIONS, A, B, C, load, ratings
+from tests.stats.reference_data import QUESTIONS, A, B, C, analysed, load, ratings
 
 
 @pytest.mark.parametrize("dataset", [A, B, C])
@@ -65,7 +65,7 @@ def test_without_random_variation_it_is_the_log_odds_ratio_of_the_table():
     [("all_identical", "no variation"), ("perfect_separation", "separated"), ("one_reader", "one reader")],
 )
 def test_degenerate_studies_have_no_estimate(name, words):
-    results = analyse(ratings(f"G_degenerate_{name}"), seed=1, draws=19, bootstraps=5)
+    results = analysed(f"G_degenerate_{name}")
     for question, method in (("agree", "logistic_mixed"), ("quality", "clmm")):
         row = results.comparison(question, method)
         assert (row["estimate"], row["p"]) == (None, None)

@@ -3,15 +3,14 @@
 import numpy as np
 import pytest
 
-from analysis.stats import analyse
 from analysis.stats.covariance import delong_variance, jackknife
-from tests.stats.reference_data import QUESTIONS, A, B, C, load, ratings
+from tests.stats.reference_data import QUESTIONS, A, B, C, analysed, load
 
 
 @pytest.mark.parametrize("dataset", [A, B])
 @pytest.mark.parametrize("covariance", ["jackknife", "unbiased", "DeLong"])
 def test_equals_mrmcaov(dataset, covariance):
-    results = analyse(ratings(dataset), seed=1, draws=19, bootstraps=20)
+    results = analysed(dataset)
     for question in QUESTIONS:
         row = results.comparison(question, f"or_{covariance.lower()}")
         fixed = results.comparison(question, "fixed_readers")[f"se_{covariance.lower()}"]
@@ -27,7 +26,7 @@ def test_equals_mrmcaov(dataset, covariance):
 
 
 def test_fixed_readers_of_a_crossed_study_use_delong():
-    results = analyse(ratings(A), seed=1, draws=19, bootstraps=20)
+    results = analysed(A)
     wanted = load("summary")[A]["quality"]["OR_FRRC_DeLong"]
     row = results.comparison("quality", "fixed_readers")
     assert (row["se"], row["ci_low"], row["ci_high"]) == pytest.approx(
@@ -46,7 +45,7 @@ def test_one_reader_without_two_answers_in_an_arm_has_no_variance():
 
 
 def test_each_reader_is_listed_with_the_own_cases():
-    results = analyse(ratings(C), seed=1, draws=19, bootstraps=20)
+    results = analysed(C)
     own = [r for r in results.comparisons if (r["endpoint"], r["method"]) == ("agree", "reader_delong")]
     assert [r["reader"] for r in own] == ["R1", "R2", "R3", "R4", "R5", "R6"]
     wanted = {

@@ -9,7 +9,7 @@ from analysis.stats import Latent, analyse, check, simulate_study
 from analysis.stats.endpoints import QUALITY
 from analysis.stats.grid import Grid, make_grid
 from analysis.stats.pairs import compare_pairs, pair_differences
-from tests.stats.reference_data import A, ratings
+from tests.stats.reference_data import A, analysed
 
 
 def grid_of(pie, control, pairs):
@@ -76,7 +76,7 @@ def test_missing_members_leave_the_other_pairs():
 
 
 def test_pairs_analysis_of_a_crossed_study_agrees_with_the_difference():
-    results = analyse(ratings(A), seed=1, draws=19, bootstraps=5)
+    results = analysed(A)
     pairs, unpaired = (results.comparison("quality", m) for m in ("pairs", "difference"))
     assert pairs["estimate"] == pytest.approx(unpaired["estimate"])
 

@@ -138,7 +138,7 @@ def test_a_reader_name_that_looks_like_a_formula_is_quoted_in_csv(tmp_path):
 def test_test_and_interval_that_disagree_are_noted():
     """Look through simulated studies for one where the logit interval and the t-test part ways."""
     found = []
-    for seed in range(80):
+    for seed in range(40):
         first = check(simulate_study(seed=seed, readers=3, cases=12)).first
         for endpoint in ENDPOINTS:
             row = compare_u(make_grid(first, endpoint.name), endpoint, seed=1, draws=1)[0]
