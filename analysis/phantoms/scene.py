@@ -64,12 +64,6 @@ class Scene:
 
         return stream(self.seed, *names)
 
-    @property
-    def lung(self) -> Field:
-        """Share 0..1 of each ray that is lung: 0 behind heart, mediastinum, diaphragm and outside."""
-        open_share = (1 - self.heart) * (1 - self.middle) * (1 - self.diaphragm)
-        return np.asarray(np.minimum(self.air / np.float32(11), 1) * open_share, np.float32)
-
     def opacify(self, amount: Field) -> None:
         """Fill that share (0 to 1) of the lung with something as dense as water."""
         self.clear *= 1 - np.clip(amount, 0, 0.97)
