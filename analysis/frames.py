@@ -311,7 +311,7 @@ def _check_column(values: pd.Series, column: Column, where: str) -> None:
 
 def _refuse(bad: "pd.Series[bool]", values: pd.Series, column: Column, where: str) -> None:
     if bad.any():
-        raise _error(where, bad, column, _wanted(column), repr(values[bad].iloc[0]))
+        raise _error(where, bad, column, _wanted(column), repr(values[bad].tolist()[0]))
 
 
 def _error(where: str, bad: pd.Series, column: Column, wanted: str, came: str) -> FrameError:

@@ -32,7 +32,7 @@ def f1_at(
     out = np.full((len(runs), len(truth)), np.nan)
     some = positives > 0
     for r, run in enumerate(runs):
-        yes = run.T >= threshold
+        yes = threshold <= run.T
         found = (yes & (truth == 1)).sum(axis=1)
         out[r, some] = (2 * found / np.maximum(yes.sum(axis=1) + positives, 1))[some]
     return out.reshape(*values.shape[:-2], len(truth))

@@ -1,11 +1,12 @@
 """Average precision and ROC area per class, for any number of runs at once.
 
-Both depend on a column of scores only through its groups of equal scores in falling order, and on the counts of
-positives and negatives of each group. The kernels count in integers, so ties are exact; float32 scores are radix
-sorted with the label in the lowest bit, everything else goes through numpy's sort.
+Both depend on a column of scores only through its groups of equal scores in falling order, and on the counts
+of positives and negatives of each group. The kernels count in integers, so ties are exact; float32 scores are
+radix sorted with the label in the lowest bit, everything else goes through numpy's sort.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numba import njit
@@ -48,8 +49,8 @@ def rank_quality(labels: NDArray[np.generic], scores: NDArray[np.floating]) -> R
 
     Reference
     ---------
-    AP = sum over thresholds of (R_n - R_(n-1)) P_n (scikit-learn's definition, no interpolation); the ROC area
-    is the Mann-Whitney statistic with half weight for ties (Hanley and McNeil 1982).
+    AP = sum over thresholds of (R_n - R_(n-1)) P_n (scikit-learn's definition, no interpolation); the ROC
+    area is the Mann-Whitney statistic with half weight for ties (Hanley and McNeil 1982).
     """
     truth, values = check_scores(labels, scores)
     runs = values.reshape(-1, *values.shape[-2:])
@@ -118,7 +119,7 @@ def _radix_sorted(keys: NDArray[np.uint64]) -> NDArray[np.uint64]:
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _walk_keys(keys: NDArray[np.uint64]) -> tuple[float, float]:
+def _walk_keys(keys: NDArray[np.uint64]) -> Any:
     n = keys.size
     above = 0
     seen = 0
@@ -130,7 +131,7 @@ def _walk_keys(keys: NDArray[np.uint64]) -> tuple[float, float]:
         hits = 0
         start = i
         while i < n and (keys[i] >> np.uint64(1)) == group:
-            hits += np.int64(keys[i] & np.uint64(1))
+            hits += int(keys[i] & np.uint64(1))
             i += 1
         misses = i - start - hits
         area += misses * (2 * above + hits)
@@ -141,7 +142,7 @@ def _walk_keys(keys: NDArray[np.uint64]) -> tuple[float, float]:
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _walk_sorted(scores: Floats, truth: NDArray[np.uint8]) -> tuple[float, float]:
+def _walk_sorted(scores: Floats, truth: NDArray[np.uint8]) -> Any:
     n = scores.size
     above = 0
     area = 0.0
@@ -151,7 +152,7 @@ def _walk_sorted(scores: Floats, truth: NDArray[np.uint8]) -> tuple[float, float
         start = i
         hits = 0
         while i < n and scores[i] == scores[start]:
-            hits += np.int64(truth[i])
+            hits += int(truth[i])
             i += 1
         area += (i - start - hits) * (2 * above + hits)
         above += hits

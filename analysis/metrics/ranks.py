@@ -95,7 +95,7 @@ def _doubled_ranks(table: NDArray[np.floating]) -> NDArray[np.int64]:
     for i in range(rows):
         if columns <= _WIDE:
             for j in range(columns):
-                twice = 1
+                twice = np.int64(1)
                 for k in range(columns):
                     twice += 2 * np.int64(table[i, k] < table[i, j]) + np.int64(table[i, k] == table[i, j])
                 out[i, j] = twice

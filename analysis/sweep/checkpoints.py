@@ -8,6 +8,7 @@ are opened so that they cannot run code.
 import io
 import pickle
 import re
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from glob import glob
@@ -189,7 +190,10 @@ def _seed_in(name: str) -> int:
 
 def _pickle(content: bytes, path: Path) -> Any:
     try:
-        with torch.serialization.safe_globals(_plain_numbers()):
+        with torch.serialization.safe_globals(_plain_numbers()), warnings.catch_warnings():
+            warnings.simplefilter(
+                "ignore", UserWarning
+            )  # odd pickle protocols: what matters is what comes out
             return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         found = re.search(r"GLOBAL ([\w.]+)", str(error))

@@ -1,0 +1,28 @@
+"""A tiny data set and tiny checkpoints in the published layouts."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.sweep.tiny import TinySweep, write_checkpoint, write_images, write_labels
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    """Keep torch to one core, so that tests beside each other do not fight."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
+def tiny(tmp_path: Path) -> TinySweep:
+    """Four test images, two seeds of a small network, three ratios."""
+    sweep = TinySweep(tmp_path)
+    write_images(sweep.images, sweep.names)
+    write_labels(sweep.labels_test, sweep.names)
+    for seed in (0, 1):
+        write_checkpoint(sweep.checkpoint(seed), seed)
+    return sweep

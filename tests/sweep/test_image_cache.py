@@ -1,0 +1,71 @@
+"""The image cache: decoded once, whole or absent."""
+
+import os
+
+import numpy as np
+import pytest
+
+from analysis.sweep.errors import DataError
+from analysis.sweep.image_cache import ensure_cache
+from analysis.sweep.pixels import read_pixels
+from analysis.sweep.spec import PreprocessSpec
+from tests.sweep.tiny import write_images
+
+SMALL = PreprocessSpec(size=16)
+NAMES = [f"{i}.png" for i in range(11)]
+
+
+def build(tmp_path, **choices):
+    return ensure_cache(tmp_path / "cache", NAMES, [tmp_path / n for n in NAMES], SMALL, **choices)
+
+
+def test_holds_every_image_in_order_and_is_reused(tmp_path):
+    write_images(tmp_path, NAMES)
+    seen = []
+    cache = build(tmp_path, progress=lambda *said: seen.append(said), workers=2)
+    assert cache.decoded == 11
+    assert seen == [("decode", i, 11) for i in range(1, 12)]
+    for name, row in zip(NAMES, cache.pixels(), strict=True):
+        assert (row == read_pixels(tmp_path / name, SMALL).grey).all()
+    again = build(tmp_path)
+    assert again.decoded == 0
+    assert (again.digest, again.content) == (cache.digest, cache.content)
+    assert cache.file.stat().st_size == 11 * 16 * 16
+
+
+def test_another_preprocessing_is_another_cache(tmp_path):
+    write_images(tmp_path, NAMES)
+    files = [tmp_path / n for n in NAMES]
+    one = build(tmp_path)
+    two = ensure_cache(tmp_path / "cache", NAMES, files, PreprocessSpec(size=16, antialias=True))
+    assert one.file != two.file
+
+
+def test_a_changed_image_is_decoded_anew(tmp_path):
+    write_images(tmp_path, NAMES)
+    one = build(tmp_path)
+    write_images(tmp_path, NAMES[:1], seed=9)
+    os.utime(tmp_path / NAMES[0], (1, 1))
+    two = build(tmp_path)
+    assert two.decoded == 11
+    assert one.content != two.content
+
+
+def test_a_flipped_byte_is_found_and_mended(tmp_path):
+    write_images(tmp_path, NAMES)
+    cache = build(tmp_path)
+    good = cache.file.read_bytes()
+    cache.file.write_bytes(bytes([good[0] ^ 1]) + good[1:])
+    with pytest.raises(DataError, match="expected SHA-256"):
+        cache.verify()
+    assert build(tmp_path).decoded == 11
+    assert cache.file.read_bytes() == good
+
+
+def test_an_unreadable_image_leaves_nothing(tmp_path):
+    write_images(tmp_path, NAMES)
+    (tmp_path / "7.png").write_bytes(b"not an image")
+    with pytest.raises(DataError, match=r"image 8 of 11: .*7\.png"):
+        build(tmp_path)
+    assert [p.suffix for p in (tmp_path / "cache").iterdir()] == [".lock"]
+    assert np.all([(tmp_path / n).exists() for n in NAMES])
