@@ -17,8 +17,8 @@ def main() -> int:
     try:
         if command in {"demo", "setup"}:
             ensure_site(site_home())
-        if command in {"doctor", "help"}:
-            # These two touch no site, so they run before there is one.
+        if command in {"doctor", "help", "analyse_ratings", "calibrate_statistics"}:
+            # These touch no site, so they run before there is one.
             os.environ.setdefault("SECRET_KEY", "none")
             os.environ.setdefault("AUDIT_KEY", "00")
         from django.core.management import execute_from_command_line

@@ -81,7 +81,7 @@ def _headings(axes: Axes, pooled: Record, colors: Theme, inches: float) -> None:
         (1.0, f"{pooled['axis_high']} →", "right"),
     ):
         axes.text(x, above, words, transform=axes.transAxes, fontsize=SIZE - 1.5, color=colors.muted, ha=side)
-    for x, words in ((1.035, "θ  [95 % interval]"), (1.395, "p")):
+    for x, words in ((1.045, "θ  [95 % interval]"), (1.4, "p")):
         axes.text(x, above, words, transform=axes.transAxes, fontsize=SIZE - 1.5, color=colors.muted)
 
 
@@ -102,7 +102,7 @@ def _label(axes: Axes, y: float, name: str, row: Record, colors: Theme, *, stron
     weight = "bold" if strong else "normal"
     color = colors.text if strong else colors.muted
     axes.text(
-        -0.02,
+        -0.03,
         y,
         name,
         transform=place,
@@ -112,7 +112,7 @@ def _label(axes: Axes, y: float, name: str, row: Record, colors: Theme, *, stron
         color=color,
         fontweight=weight,
     )
-    for x, words in ((1.035, _estimate(row)), (1.395, p_words(row["p"]))):
+    for x, words in ((1.045, _estimate(row)), (1.4, p_words(row["p"]))):
         axes.text(x, y, words, transform=place, va="center", fontsize=SIZE, color=color, fontweight=weight)
 
 

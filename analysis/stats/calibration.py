@@ -119,7 +119,7 @@ def _outcome(pie: Floats, control: Floats, truth: float) -> dict[str, bool]:
     return {
         "u_centred": _rejects(u.estimate, variance, df),
         "u_imrmc": uncentred.usable and _rejects(u.estimate, uncentred.variance, uncentred.df),
-        "u_biased": _rejects(u.estimate, u.variance_v, u.df),
+        "u_biased": _rejects(u.estimate, u.variance_v, u.df_v),
         "or_unbiased": _rejects(parts.mean, parts.variance_random, parts.df_random),
         "reader_t": _rejects(parts.mean, parts.ms_readers / len(thetas), len(thetas) - 1),
         "kruskal_pooled": varied and float(stats.kruskal(*pooled).pvalue) < ALPHA,

@@ -141,7 +141,11 @@ def _write_text(path: Path, text: str) -> None:
 
 
 def _write_csv(path: Path, frame: pd.DataFrame, simulated: bool) -> None:
-    columns = [*frame.columns, *(["simulated"] if simulated else [])]
+    # An empty table keeps a header, so that every file can be read.
+    columns = [
+        *(frame.columns if len(frame.columns) else ["endpoint"]),
+        *(["simulated"] if simulated else []),
+    ]
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(columns)
