@@ -6,5 +6,6 @@ class OperationsConfig(AppConfig):
     label = "ops"
 
     def ready(self) -> None:
-        """Connect what the analysis tells with the access log."""
+        """Name the Celery application that tasks are sent through; connect the access log."""
+        import readerstudy.celery
         from readerstudy.ops import access_log  # noqa: F401  (its receiver registers itself)
