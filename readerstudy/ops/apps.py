@@ -7,5 +7,5 @@ class OperationsConfig(AppConfig):
 
     def ready(self) -> None:
         """Name the Celery application that tasks are sent through; connect the access log."""
-        import readerstudy.celery
+        import readerstudy.celery  # noqa: F401
         from readerstudy.ops import access_log  # noqa: F401  (its receiver registers itself)
