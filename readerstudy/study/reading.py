@@ -70,13 +70,15 @@ def save_answers(
     ------
     Assignment.DoesNotExist: the case is not this reader's, or is not the current one.
     PhaseError: the study is not being read.
-    ProtocolError: an answer that the protocol does not offer, or a senseless time.
+    ProtocolError: an answer that the protocol does not offer, a senseless time, or a key of another case.
     StaleRevisionError: the answers were saved from elsewhere since.
     """
     # The row lock comes first: two windows of one reader save one after the other.
     assignment = reader.assignments.select_for_update().select_related("study").get(public_id=public_id)
-    again = Rating.objects.filter(idempotency_key=idempotency_key, assignment=assignment).first()
+    again = Rating.objects.filter(idempotency_key=idempotency_key).first()
     if again is not None:
+        if again.assignment_id != assignment.pk:
+            raise ProtocolError("idempotency_key: expected a new one for each case, this one was used")
         return again
     if assignment.study.phase != Phase.READING:
         raise PhaseError(f"answers are saved while a study is being read; it is {assignment.study.phase}")

@@ -1,7 +1,5 @@
 """The stock study with everybody around it."""
 
-from collections.abc import Iterator
-
 import pytest
 from pytest_django import DjangoDbBlocker
 
@@ -12,11 +10,11 @@ from tests.stock import Stock
 @pytest.fixture(scope="module")
 def _bystanders(
     _stock_of_module: Stock, django_db_blocker: DjangoDbBlocker, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[None]:
+) -> None:
     """Make the others once per module, inside the module's transaction."""
     with django_db_blocker.unblock():
         make_bystanders(_stock_of_module, tmp_path_factory.mktemp("bystanders"))
-    yield
+    return
 
 
 @pytest.fixture

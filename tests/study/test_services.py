@@ -80,6 +80,14 @@ def test_same_key_twice_saves_once(stock: Stock) -> None:
     assert Rating.objects.count() == 1
 
 
+def test_key_of_another_case_is_refused(stock: Stock) -> None:
+    key = save(stock.readers[0]).idempotency_key
+    for reader in stock.readers:
+        with pytest.raises(ProtocolError, match="expected a new one for each case"):
+            save(reader, idempotency_key=key)
+    assert Rating.objects.count() == 1
+
+
 def test_second_window_gets_what_is_stored(stock: Stock) -> None:
     public_id = place_of(stock.readers[0]).current.public_id
     save(stock.readers[0], public_id=public_id)
