@@ -156,7 +156,7 @@ def fit_cumulative_logit(levels: Integers, design: Floats, factors: Sequence[Int
     found = optimize.minimize(
         model.negative_log_likelihood, start, method="BFGS", options={"gtol": 1e-4, "maxiter": 200}
     )
-    parameters, hessian = _polish(model.negative_log_likelihood, np.asarray(found.x, dtype=float))
+    parameters, hessian = polish(model.negative_log_likelihood, np.asarray(found.x, dtype=float))
     thresholds, coefficients, sds = model.unpack(parameters)
     variances = np.empty(len(factors))
     variances[model.order] = sds**2
@@ -170,12 +170,12 @@ def fit_cumulative_logit(levels: Integers, design: Floats, factors: Sequence[Int
     )
 
 
-def _polish(objective: Callable[[Floats], float], parameters: Floats) -> tuple[Floats, Floats]:
+def polish(objective: Callable[[Floats], float], parameters: Floats) -> tuple[Floats, Floats]:
     """Take Newton steps with numerical derivatives where they lower the objective; return the last Hessian."""
     value = objective(parameters)
-    hessian = _derivatives(objective, parameters)[1]
+    hessian = derivatives(objective, parameters)[1]
     for _ in range(4):
-        gradient, hessian = _derivatives(objective, parameters)
+        gradient, hessian = derivatives(objective, parameters)
         try:
             step = np.linalg.solve(hessian, gradient)
         except np.linalg.LinAlgError:
@@ -188,7 +188,8 @@ def _polish(objective: Callable[[Floats], float], parameters: Floats) -> tuple[F
     return parameters, hessian
 
 
-def _derivatives(objective: Callable[[Floats], float], x: Floats) -> tuple[Floats, Floats]:
+def derivatives(objective: Callable[[Floats], float], x: Floats) -> tuple[Floats, Floats]:
+    """Return gradient and Hessian of a function by central differences."""
     n = len(x)
     unit = np.eye(n) * _STEP
     middle = objective(x)

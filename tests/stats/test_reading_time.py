@@ -10,7 +10,7 @@ from tests.stats.reference_data import A, B, C, load, ratings
 
 @pytest.mark.parametrize("dataset", [A, B, C])
 def test_equals_the_reference(dataset):
-    ratio, theta = reading_time_table(check(ratings(dataset)).first, seed=1, draws=19)
+    ratio, theta, _ = reading_time_table(check(ratings(dataset)).first, seed=1, draws=19)
     wanted = load("centred_kernel")[dataset]["log_time"]
     assert np.log(ratio["estimate"]) == pytest.approx(wanted["diff"]["est"], rel=1e-9)
     assert [ratio[k] for k in ("variance", "df", "p")] == pytest.approx(
@@ -25,7 +25,7 @@ def test_equals_the_reference(dataset):
 def test_interrupted_and_impossible_times_are_left_out_and_counted():
     first = check(ratings(A)).first
     first.loc[[0, 1, 2], "time_s"] = [2000.0, 0.0, np.nan]
-    ratio, _ = reading_time_table(first, seed=1, draws=19, longest=1000.0)
+    ratio, *_ = reading_time_table(first, seed=1, draws=19, longest=1000.0)
     assert (ratio["n_used"], ratio["n_excluded"], ratio["n_without_time"]) == (237, 2, 1)
 
 
@@ -36,6 +36,18 @@ def test_no_times_no_rows():
 
 def test_equal_times_give_a_ratio_of_one_and_nothing_else():
     first = check(ratings(A)).first.assign(time_s=12.0)
-    ratio, theta = reading_time_table(first, seed=1, draws=19)
+    ratio, theta, mixed = reading_time_table(first, seed=1, draws=19)
     assert (ratio["estimate"], ratio["p"], ratio["ci_low"]) == (1.0, None, None)
     assert (theta["estimate"], theta["p"]) == (0.5, None)
+    assert (mixed["estimate"], mixed["p"]) == (None, None)
+
+
+@pytest.mark.parametrize("dataset", [A, B, C])
+def test_ratio_with_position_as_covariate_equals_lmer(dataset):
+    *_, mixed = reading_time_table(check(ratings(dataset)).first, seed=1, draws=19)
+    wanted = load("summary")[dataset]["log_time_lmer"]
+    assert np.log(mixed["estimate"]) == pytest.approx(wanted["est"], rel=1e-3)
+    assert mixed["estimate"] == pytest.approx(wanted["ratio"], rel=1e-4)
+    assert (mixed["se"], mixed["df"], mixed["p"]) == pytest.approx(
+        (wanted["se"], wanted["df"], wanted["p"]), rel=1e-3
+    )
