@@ -8,7 +8,7 @@ import pandas as pd
 from analysis.frames import FORMAT, METRICS, check_table
 from analysis.metrics.decisions import f1_at
 from analysis.metrics.ranking import rank_quality
-from analysis.sweep.artefacts import json_bytes, sha256_file, write_atomic
+from analysis.sweep.artefacts import clear_temporaries, json_bytes, sha256_file, write_atomic
 from analysis.sweep.errors import UnitError
 from analysis.sweep.prepare import Run
 from analysis.sweep.progress import Progress
@@ -36,6 +36,7 @@ def finish_run(run: Run, progress: Progress | None = None) -> dict[str, Any]:
             raise UnitError(f"{run.paths.root / name}: expected SHA-256 {digest}, another came")
     metrics = check_table(_metrics(run, progress), METRICS)
     write_atomic(run.paths.metrics, metrics.to_csv(index=False).encode())
+    clear_temporaries(run.paths.predictions)
     provenance = _provenance(run)
     write_atomic(run.paths.provenance, json_bytes(provenance))
     return provenance

@@ -18,7 +18,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.sweep.artefacts import json_bytes, publish, sha256_file, temporary_beside, write_atomic
+from analysis.sweep.artefacts import (
+    clear_temporaries,
+    json_bytes,
+    publish,
+    sha256_file,
+    temporary_beside,
+    write_atomic,
+)
 from analysis.sweep.errors import DataError
 from analysis.sweep.pixels import Pixels, read_pixels
 from analysis.sweep.progress import Progress
@@ -106,6 +113,7 @@ def _build(
     progress: Progress | None,
     workers: int,
 ) -> ImageCache:
+    clear_temporaries(target.parent, target.name)
     temporary = temporary_beside(target)
     content, digest, coloured = sha256(), sha256(), 0
     try:

@@ -80,6 +80,8 @@ def prepare_run(
     files = locate_images(split, spec.data)
     checkpoints = _checked_checkpoints(spec, progress)
     digests = {"labels_test": split.sha256} | {f"checkpoint-{c['seed']}": c["sha256"] for c in checkpoints}
+    digests |= {"labels_train": train.sha256} if train else {}
+    digests |= {"metadata": people.sha256} if people.sha256 else {}
     images = json.dumps([[name, file.stat().st_size] for name, file in zip(split.images, files, strict=True)])
     digests["images"] = sha256_bytes(images.encode())
     run_id = spec.run_id(digests)
@@ -94,7 +96,7 @@ def prepare_run(
         "run_id": run_id,
         "spec": spec.as_dict(),
         "infer": _resolved(spec.infer),
-        "digests": digests | ({"labels_train": train.sha256} if train else {}) | _metadata_digest(people),
+        "digests": digests,
         "checkpoints": checkpoints,
         "images": {"count": pixels.count, "content": pixels.content, "coloured": pixels.coloured},
         "cache": {"file": str(pixels.file), "digest": pixels.digest},
@@ -171,10 +173,6 @@ def _resolved(infer: InferSpec) -> dict[str, Any]:
         if not torch.cuda.is_available():
             raise UnitError('[infer] device: expected a working CUDA device, none came; use device = "cpu"')
     return dict(vars(found))
-
-
-def _metadata_digest(people: People) -> dict[str, str]:
-    return {"metadata": people.sha256} if people.sha256 else {}
 
 
 def _images_table(split: Split, people: People, data: DataSpec) -> pd.DataFrame:

@@ -42,7 +42,7 @@ def _loads() -> bool:
     folders = found.submodule_search_locations if found else None
     for library in sorted(path for folder in folders or () for path in Path(folder).glob("_C*.so")):
         try:
-            torch.ops.load_library(library)  # type: ignore[no-untyped-call]
-        except OSError:
+            torch.ops.load_library(str(library))  # type: ignore[no-untyped-call]
+        except (ImportError, OSError):
             continue
     return _exists("nms")

@@ -104,11 +104,14 @@ def test_damage_is_found_and_mended(tiny, damage):
         note.unlink()
     else:
         note.write_text('{"run_id":')
+    torn = path.with_name(f".{path.name}.{'0f' * 16}.tmp")
+    torn.write_bytes(good[:9])
     assert [u.key for u in unfinished(run)] == ["seed-0_sparsity-0.50"]
     with pytest.raises(UnitError, match=r"1 are not, first seed-0_sparsity-0\.50"):
         finish_run(run)
     run_sweep(tiny.spec(), tiny.out)
     assert contents(run) == before
+    assert not torn.exists()
 
 
 KILLED = """
