@@ -10,7 +10,7 @@ import pandas as pd
 from analysis.frames import RATINGS
 from analysis.stats.endpoints import ENDPOINTS, Endpoint
 from analysis.stats.errors import StatsError
-from analysis.stats.grid import Bools, Floats
+from analysis.stats.grid import Bools, Floats, Integers
 
 ORDINAL_CUTS = (-1.2, -0.4, 0.3, 1.1)
 BINARY_CUTS = (-0.9,)
@@ -86,40 +86,49 @@ def simulate_study(
     model = model or Latent()
     is_pie = (table["arm"].to_numpy(dtype=float) == 1).astype(bool)
     batches = _batches(design, table, len(names))
-    rounds = [
-        {e.name: simulate_answers(rng, is_pie, len(names), e, model) for e in ENDPOINTS},
-    ]
+    answers = {e.name: simulate_answers(rng, is_pie, len(names), e, model) for e in ENDPOINTS}
     frames = []
     for r, name in enumerate(names):
         own = np.flatnonzero([r in batch for batch in batches])
-        order = rng.permutation(own)
-        again = rng.permutation(order)[: min(repeats, len(order))]
-        positions = np.concatenate([order, again]).astype(np.int64)
-        presentation = np.repeat([1, 2], [len(order), len(again)])
-        columns = {e.name: rounds[0][e.name][r, positions] for e in ENDPOINTS}
-        _reread(rng, columns, presentation)
-        _leave_out(rng, columns, missing)
-        hard = np.nan_to_num(columns["difficulty"], nan=3.0)
-        seconds = np.exp(rng.normal(3.1 + 0.12 * (hard - 3), 0.35, len(positions)))
+        readings = _readings(rng, {key: values[r] for key, values in answers.items()}, own, repeats, missing)
+        places = readings.pop("place").to_numpy()
         frames.append(
-            pd.DataFrame(
-                {
-                    "reader": name,
-                    "case": table["case"].to_numpy()[positions],
-                    "arm": is_pie[positions].astype(int),
-                    "pair": table["pair"].to_numpy()[positions],
-                    "batch": _batch_names(design, r, len(names)),
-                    "presentation": presentation,
-                    "position": np.arange(1, len(positions) + 1),
-                    **columns,
-                    "time_s": np.round(seconds, 1),
-                }
+            readings.assign(
+                reader=name,
+                case=table["case"].to_numpy()[places],
+                arm=is_pie[places].astype(int),
+                pair=table["pair"].to_numpy()[places],
+                batch=_batch_names(design, r, len(names)),
             )
         )
     study = pd.concat(frames, ignore_index=True)
     for endpoint in ENDPOINTS:
         study[endpoint.status] = np.where(study[endpoint.name].notna(), "answered", "missing")
     return study[RATINGS.names]
+
+
+def _readings(
+    rng: np.random.Generator, answers: dict[str, Floats], own: Integers, repeats: int, missing: float
+) -> pd.DataFrame:
+    """Return one reader's readings in order; `place` is the row of the case, `answers` hold all cases."""
+    order = rng.permutation(own)
+    again = rng.permutation(order)[: min(repeats, len(order))]
+    places = np.concatenate([order, again]).astype(np.int64)
+    presentation = np.repeat([1, 2], [len(order), len(again)])
+    columns = {name: values[places] for name, values in answers.items()}
+    _reread(rng, columns, presentation)
+    _leave_out(rng, columns, missing)
+    hard = np.nan_to_num(columns["difficulty"], nan=3.0)
+    seconds = np.exp(rng.normal(3.1 + 0.12 * (hard - 3), 0.35, len(places)))
+    return pd.DataFrame(
+        {
+            "place": places,
+            "presentation": presentation,
+            "position": np.arange(1, len(places) + 1),
+            **columns,
+            "time_s": np.round(seconds, 1),
+        }
+    )
 
 
 def _cases(cases: int | pd.DataFrame) -> pd.DataFrame:

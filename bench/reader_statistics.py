@@ -1,6 +1,6 @@
 """Time of one whole analysis: 20 readers, 400 cases, permutation and bootstrap included.
 
-Run: OMP_NUM_THREADS=1 python -m bench.statistics [readers] [cases]
+Run: OMP_NUM_THREADS=1 python -m bench.reader_statistics [readers] [cases]
 """
 
 import resource
