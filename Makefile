@@ -20,7 +20,7 @@ test: $(DEV_STAMP)  ## run every test that this machine allows, and name what wa
 lint: $(DEV_STAMP)  ## ruff, mypy, the import rules
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
-	$(VENV)/bin/mypy
+	SECRET_KEY=lint AUDIT_KEY=00 $(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
 
 format: $(DEV_STAMP)  ## let ruff format the code

@@ -9,9 +9,9 @@ from analysis.selection import Nearest, SelectionSpec
 READER, ADMIN, RESEARCHER = "reader@demo.example", "admin@demo.example", "researcher@demo.example"
 LIVE, FINISHED = "demo", "finished"
 
-READING_ROWS, READING_COLUMNS = 1250, 1024
+READING_ROWS, READING_COLUMNS = 1024, 1250
 """Size of the images that the demo's reader sees, at 12 to 16 bits; real ones are about twice as large."""
-FINISHED_ROWS, FINISHED_COLUMNS = 625, 512
+FINISHED_ROWS, FINISHED_COLUMNS = 512, 625
 
 SIMULATED_READERS = 6
 SIMULATION_SEED = 20230818

@@ -10,12 +10,15 @@ from analysis.caseset import CaseSetError
 from analysis.frames import FrameError
 from readerstudy.cases.loader import CaseSetRefusedError
 from readerstudy.cases.services import AlreadyLoadedError
+from readerstudy.cases.storage import StorageError
 from readerstudy.ops.intake import load_into_study
 from readerstudy.ops.progress import terminal_progress
 from readerstudy.study.models import Study
 from readerstudy.study.phases import PhaseError
 from readerstudy.study.protocol import Protocol
 from readerstudy.study.services import create_study
+
+REFUSALS = (CaseSetError, FrameError, CaseSetRefusedError, AlreadyLoadedError, StorageError, PhaseError)
 
 
 class Command(BaseCommand):
@@ -39,6 +42,6 @@ class Command(BaseCommand):
                 )
             with terminal_progress("decoding images") as progress:
                 loaded = load_into_study(study=study, folder=options["folder"], actor=None, progress=progress)
-        except (CaseSetError, FrameError, CaseSetRefusedError, AlreadyLoadedError, PhaseError) as error:
+        except REFUSALS as error:
             raise CommandError(str(error)) from error
         self.stdout.write(f"{loaded.case_count} cases loaded into '{study.slug}'")
