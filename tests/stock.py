@@ -24,6 +24,10 @@ PASSWORD = "a long enough password"
 RUN_ID = "0123456789abcdef"
 NONCE = bytes(range(32))
 PEOPLE = ("alice", "bob", "bella", "rita", "charlie", "olga")
+HIGH, LOW, FIRST_PAIR = 0.7319846213, 0.2680153787, 1_739_100_300
+COMMITTED = "CANARY seed of the selection"
+SECRETS = ("SOURCE0", "PATIENT0", str(HIGH), str(LOW), str(FIRST_PAIR)[:-1], COMMITTED, NONCE.hex())
+"""Texts that stand in the sealed half or in the source files and nowhere else (canaries)."""
 LABELS = ("Effusion", "Cardiomegaly; Effusion", "Hernia", "No Finding")
 
 
@@ -68,8 +72,8 @@ def selection(pairs: int, *, swapped: bool = False) -> pd.DataFrame:
             {
                 "image": f"SOURCE{number:04d}.dcm",
                 "arm": 1 - member if swapped else member,
-                "pair": pair,
-                "score": 0.25 if (member == 0) == swapped else 0.75,
+                "pair": FIRST_PAIR + pair,
+                "score": LOW if (member == 0) == swapped else HIGH,
                 "class_group": "head",
                 "n_findings": pair % 3,
                 "labels": LABELS[pair % len(LABELS)],
@@ -90,7 +94,9 @@ def make_case_set(folder: Path, *, pairs: int = 5, swapped: bool = False, nonce:
         path = sources / f"SOURCE{number:04d}.dcm"
         write_dicom(path, picture(number), patient=f"PATIENT{number:04d}")
         images[path.name] = path
-    origin = Origin(run_id=RUN_ID, predictions_sha256="ab" * 32, synthetic=True)
+    origin = Origin(
+        run_id=RUN_ID, predictions_sha256="ab" * 32, synthetic=True, committed={"seed": COMMITTED}
+    )
     return write_case_set(
         selection(pairs, swapped=swapped), images=images, out=folder / "cases", key_out=folder / "key.csv",
         origin=origin, nonce=nonce,

@@ -86,15 +86,13 @@ class Answer:
     status: int
     headers: dict[str, str]
     body: bytes
+    cookies: str = ""
 
     @property
     def text(self) -> str:
-        """Headers and body, one byte one character."""
-        return (
-            "\n".join(f"{name}: {value}" for name, value in self.headers.items())
-            + "\n\n"
-            + self.body.decode("latin-1")
-        )
+        """Headers, cookies and body, one byte one character."""
+        headers = "\n".join(f"{name}: {value}" for name, value in self.headers.items())
+        return f"{headers}\n{self.cookies}\n\n{self.body.decode('latin-1')}"
 
 
 @dataclass
@@ -119,7 +117,9 @@ class Crowd:
                 response = self.client.post(address, **self._body(template))
             else:
                 response = self.client.generic(method, address)
-            answer = Answer(response.status_code, dict(response.items()), response.getvalue())
+            answer = Answer(
+                response.status_code, dict(response.items()), response.getvalue(), response.cookies.output()
+            )
         return answer
 
     def _body(self, template: str) -> dict[str, Any]:

@@ -9,14 +9,14 @@ from pytest_django import Settings
 
 from readerstudy.cases.selectors import cases_of
 from tests.blinding.plants import PLANTS, Arms, Plant
-from tests.blinding.visit import Exchange, differences, frozen_randomness, thrown_away, short_visit
+from tests.blinding.visit import Exchange, differences, frozen_randomness, short_visit, thrown_away
 from tests.stock import Stock, fresh
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def two_visits(stock: Stock, settings: Settings, tmp_path: Path):  # noqa: ANN201
+def two_visits(stock: Stock, settings: Settings, tmp_path: Path):
     """Return a function that visits twice, under one set of arms and under the exchanged one."""
     keys = [case.key for case in cases_of(stock.study.key)]
     arms: Arms = {key: number % 2 for number, key in enumerate(keys)}
@@ -37,13 +37,13 @@ def two_visits(stock: Stock, settings: Settings, tmp_path: Path):  # noqa: ANN20
     return both
 
 
-def test_without_a_leak_nothing_differs(two_visits) -> None:  # noqa: ANN001
+def test_without_a_leak_nothing_differs(two_visits) -> None:
     one, other = two_visits(lambda stock, arms: None)
     assert len(one) > 15
     assert differences(one, other) == []
 
 
 @pytest.mark.parametrize("name", PLANTS)
-def test_planted_leak_is_seen(two_visits, name: str) -> None:  # noqa: ANN001
+def test_planted_leak_is_seen(two_visits, name: str) -> None:
     one, other = two_visits(PLANTS[name])
     assert differences(one, other)
