@@ -6,7 +6,7 @@ STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format serve doctor setup clean-demo python
+.PHONY: help demo test lint resolve bench format serve doctor setup clean-demo python
 
 help:  ## print this menu
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -22,6 +22,16 @@ lint: $(DEV_STAMP)  ## ruff, mypy, the import rules
 	$(VENV)/bin/ruff format --check .
 	SECRET_KEY=lint AUDIT_KEY=00 $(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
+
+resolve: $(STAMP)  ## check that requirements.txt resolves on Python 3.12 and 3.13 too
+	for version in 3.12 3.13; do \
+	  $(PY) -m pip install --quiet --dry-run --ignore-installed --only-binary=:all: \
+	    --python-version $$version --target var/resolve -r requirements.txt && echo "Python $$version resolves" || exit 1; \
+	done
+
+bench: $(DEV_STAMP)  ## print what is measured: statistics, viewer
+	$(PY) -m bench.reader_statistics
+	$(PY) -m bench.viewer --runs 3
 
 format: $(DEV_STAMP)  ## let ruff format the code
 	$(VENV)/bin/ruff format .

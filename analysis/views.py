@@ -1,5 +1,6 @@
 """The researcher's pages: runs, their progress, what they found. Every page tells the access log."""
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -99,20 +100,19 @@ def metrics(request: HttpRequest, run_id: str) -> FileResponse:
 
 def class_table(metrics: pd.DataFrame, dense: float = 0.0, pruned: float = 0.9) -> list[dict[str, Any]]:
     """Return per class the mean AP over seeds without and with pruning, and the relative change."""
-    means = metrics.groupby(["class", "sparsity"], sort=False)["ap"].mean().unstack("sparsity")
-    positives = metrics.groupby("class", sort=False)["positives"].first()
-    nearest = min(means.columns, key=lambda sparsity: abs(sparsity - pruned))
+    sparsities = [float(sparsity) for sparsity in metrics["sparsity"].unique()]
+    nearest = min(sparsities, key=lambda sparsity: abs(sparsity - pruned))
     rows = []
-    for name in positives.index:
-        before, after = means.loc[name, dense], means.loc[name, nearest]
-        known = pd.notna(before) and before > 0
+    for name, own in metrics.groupby("class", sort=False):
+        before = float(own.loc[own["sparsity"] == dense, "ap"].mean())
+        after = float(own.loc[own["sparsity"] == nearest, "ap"].mean())
         rows.append(
             {
                 "name": name,
-                "positives": int(positives[name]),
-                "dense": None if pd.isna(before) else float(before),
-                "pruned": None if pd.isna(after) else float(after),
-                "change": float(100 * (after - before) / before) if known else None,
+                "positives": int(own["positives"].iloc[0]),
+                "dense": None if math.isnan(before) else before,
+                "pruned": None if math.isnan(after) else after,
+                "change": 100 * (after - before) / before if before > 0 else None,
                 "sparsity": nearest,
             }
         )

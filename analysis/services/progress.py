@@ -47,16 +47,12 @@ def progress_of(run: Run) -> Progress:
 
 
 def _rate(run: Run) -> float | None:
-    last = list(
-        Unit.objects.filter(
-            run=run, state=UnitState.DONE, finished_at__isnull=False, started_at__isnull=False
-        )
-        .order_by("-finished_at")
-        .values_list("started_at", "finished_at")[:WINDOW]
-    )
+    done = Unit.objects.filter(run=run, state=UnitState.DONE).order_by("-finished_at")[:WINDOW]
+    last = [(unit.started_at, unit.finished_at) for unit in done if unit.started_at and unit.finished_at]
     if not last:
         return None
     begin = min(started for started, _ in last)
-    end = timezone.now() if Unit.objects.filter(run=run, state=UnitState.WORKING).exists() else last[0][1]
+    going_on = Unit.objects.filter(run=run, state=UnitState.WORKING).exists()
+    end = timezone.now() if going_on else last[0][1]
     seconds = (end - begin).total_seconds()
     return len(last) / seconds if seconds > 0 else None

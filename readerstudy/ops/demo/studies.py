@@ -1,9 +1,8 @@
 """The demo's people and its two studies: one open for reading, one read by simulated readers and unblinded."""
 
 import uuid
-from collections.abc import Callable
-
-import pandas as pd
+from collections.abc import Callable, Hashable, Mapping
+from typing import Any
 
 from analysis.caseset import read_key
 from analysis.stats import simulate_study
@@ -120,19 +119,18 @@ def _read(study: Study, folder: DemoFolder, report: Report) -> None:
     """Answer every open case as the latent model says, through the same service as a browser does."""
     readers = list(study.readers.select_related("study", "person"))
     key = read_key(folder.key(FINISHED)).rows[["case", "arm", "pair"]]
-    drawn = simulate_study(
-        seed=SIMULATION_SEED, readers=[reader.pseudonym for reader in readers], cases=key
-    ).set_index(["reader", "case"])
+    drawn = simulate_study(seed=SIMULATION_SEED, readers=[reader.pseudonym for reader in readers], cases=key)
+    answers = {(row["reader"], row["case"]): row for row in drawn.to_dict("records")}
     total = sum(reader.assignments.count() for reader in readers)
     done = sum(reader.assignments.filter(revision__gt=0).count() for reader in readers)
     for reader in readers:
         while (current := place_of(reader).current) is not None:
-            _answer(reader, current.public_id, drawn.loc[(reader.pseudonym, current.case.key)])
+            _answer(reader, current.public_id, answers[reader.pseudonym, current.case.key])
             done += 1
             report(done, total)
 
 
-def _answer(reader: Reader, public_id: uuid.UUID, row: "pd.Series[float]") -> None:
+def _answer(reader: Reader, public_id: uuid.UUID, row: Mapping[Hashable, Any]) -> None:
     answers = {
         name: {"status": "answered", "value": int(row[name])} for name in ("agree", "quality", "difficulty")
     }

@@ -16,9 +16,17 @@ from readerstudy.ops.progress import terminal_progress
 from readerstudy.study.models import Study
 from readerstudy.study.phases import PhaseError
 from readerstudy.study.protocol import Protocol
-from readerstudy.study.services import create_study
+from readerstudy.study.services import StudyError, create_study
 
-REFUSALS = (CaseSetError, FrameError, CaseSetRefusedError, AlreadyLoadedError, StorageError, PhaseError)
+REFUSALS = (
+    CaseSetError,
+    FrameError,
+    CaseSetRefusedError,
+    AlreadyLoadedError,
+    StorageError,
+    PhaseError,
+    StudyError,
+)
 
 
 class Command(BaseCommand):
