@@ -3,6 +3,11 @@
 import csv
 import hashlib
 import io
+import json
+import os
+import shutil
+import tempfile
+import unicodedata
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +15,6 @@ from pathlib import Path
 import pandas as pd
 
 from analysis.frames import RATINGS
-from analysis.stats import Results
 from readerstudy.audit.models import Event
 from readerstudy.results.figures import figures_of
 from readerstudy.results.selectors import ratings_frame, results_of, unblinding_of
@@ -18,6 +22,7 @@ from readerstudy.study.models import Study
 from readerstudy.study.protocol import canonical
 from readerstudy.study.services import locked_document
 
+FORMULA_STARTS = ("=", "+", "-", "@")
 ZIP_DATE = (1980, 1, 1, 0, 0, 0)
 SIMULATED = "SIMULATED READERS: a program made these ratings; no radiologist gave them.\n"
 SYNTHETIC = "SYNTHETIC IMAGES: a program drew these images; they show no patient.\n"
@@ -30,7 +35,8 @@ def export_files(study: Study) -> Iterator[tuple[str, bytes]]:
     ------
     SealedError: the key is not open.
     """
-    digests = []
+    # sha256sum -c passes over lines that begin with a hash sign.
+    digests = [f"# {SIMULATED}"] if study.simulated_readers else []
     for name, data in _files(study):
         digests.append(f"{hashlib.sha256(data).hexdigest()}  {name}\n")
         yield name, data
@@ -56,23 +62,33 @@ def write_export(study: Study, out: Path) -> None:
     """
     if out.exists():
         raise FileExistsError(f"{out}: expected a new folder, it exists already; choose another --out")
-    scratch = out.with_name(f".{out.name}.part")
-    scratch.mkdir(parents=True)
-    for name, data in export_files(study):
-        path = scratch / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data)
-    scratch.rename(out)
+    files = list(export_files(study))
+    out.parent.mkdir(parents=True, exist_ok=True)
+    scratch = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
+    try:
+        for name, data in files:
+            _write_durably(scratch / name, data)
+        scratch.rename(out)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _write_durably(path: Path, data: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def _files(study: Study) -> Iterator[tuple[str, bytes]]:
     ratings, results = ratings_frame(study), results_of(study)
     yield "README.txt", _readme(study).encode()
     yield "ratings.csv", _csv(ratings)
-    yield "data_dictionary.csv", _csv(data_dictionary())
+    yield "data_dictionary.csv", _csv(_marked(study, data_dictionary()))
     yield "results.json", results.to_json().encode()
     for table in ("comparisons", "multiplicity", "missing", "paper_compatible"):
-        yield f"tables/{table}.csv", _csv(_marked(study, results, table))
+        yield f"tables/{table}.csv", _csv(_marked(study, results.frame(table)))
     for name, svg in figures_of(results).items():
         yield f"figures/{name}.svg", svg
     yield "protocol.json", canonical(locked_document(study))
@@ -95,8 +111,7 @@ def data_dictionary() -> pd.DataFrame:
     )
 
 
-def _marked(study: Study, results: Results, table: str) -> pd.DataFrame:
-    frame = results.frame(table)
+def _marked(study: Study, frame: pd.DataFrame) -> pd.DataFrame:
     if study.simulated_readers:
         frame.insert(0, "simulated", "yes")
     return frame
@@ -110,13 +125,18 @@ def _audit(study: Study) -> pd.DataFrame:
             "at": event.at.isoformat(),
             "actor": "" if event.actor_id is None else str(event.actor_id),
             "kind": event.kind,
-            "subject": event.subject,
-            "values": event.values,
-            "reason": event.reason,
+            "subject": guarded(event.subject),
+            "values": json.dumps(event.values, sort_keys=True, ensure_ascii=False),
+            "reason": guarded(event.reason),
             "digest": event.digest,
         }
         for event in events
     )
+
+
+def guarded(text: str) -> str:
+    """Put an apostrophe before what somebody wrote if a spreadsheet would take it for a formula."""
+    return f"'{text}" if unicodedata.normalize("NFKC", text.lstrip()).startswith(FORMULA_STARTS) else text
 
 
 def _csv(frame: pd.DataFrame) -> bytes:

@@ -1,6 +1,8 @@
 """The only join of ratings and arms, and what is computed from it. Nothing here answers before unblinding."""
 
 import json
+from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -53,12 +55,13 @@ def ratings_frame(study: Study) -> pd.DataFrame:
     """
     unblinding_of(study)
     opened = {row.case_id: row for row in OpenedCase.objects.filter(study=study)}
+    members = Counter(row.pair for row in opened.values())
     latest: dict[int, Rating] = {}
     for rating in Rating.objects.filter(study=study).order_by("revision"):
         latest[rating.assignment_id] = rating
     assignments = Assignment.objects.filter(study=study).select_related("reader", "case")
     rows = [
-        _row(assignment, opened[assignment.case_id], latest.get(assignment.pk))
+        _row(assignment, opened[assignment.case_id], members, latest.get(assignment.pk))
         for assignment in assignments.order_by("reader__pseudonym", "position")
     ]
     return check_table(pd.DataFrame(rows, columns=RATINGS.names), RATINGS)
@@ -90,13 +93,16 @@ def _from_json(values: dict[str, Any]) -> Results:
     return Results(**fields)
 
 
-def _row(assignment: Assignment, opened: OpenedCase, rating: Rating | None) -> dict[str, Any]:
+def _row(
+    assignment: Assignment, opened: OpenedCase, members: Mapping[int, int], rating: Rating | None
+) -> dict[str, Any]:
     answers = rating.answers if rating else {}
     row: dict[str, Any] = {
         "reader": assignment.reader.pseudonym,
         "case": assignment.case.key,
         "arm": opened.arm,
-        "pair": str(opened.pair),
+        # A case that is matched to none has a number of its own: that is no pair.
+        "pair": str(opened.pair) if members[opened.pair] > 1 else "",
         "batch": str(assignment.case.block),
         "presentation": assignment.presentation,
         "position": assignment.position,

@@ -76,8 +76,15 @@ def attach_case_set(
     Raises
     ------
     PhaseError: the study is locked.
+    StudyError: the key of these cases is open: people know what they are.
     """
     study = _draft(study, "loading cases")
+    opened = Study.objects.filter(sealed_sha256=sealed_sha256, phase=Phase.UNBLINDED).first()
+    if opened is not None:
+        raise StudyError(
+            f"expected cases whose key is sealed, the study '{opened.slug}' has opened it; "
+            "write the case set anew, which gives it another key"
+        )
     study.cases_sha256, study.sealed_sha256 = cases_sha256, sealed_sha256
     study.run_id, study.synthetic_images = run_id, synthetic
     study.save()
@@ -157,6 +164,7 @@ def locked_document(study: Study) -> dict[str, object]:
         "format": 1,
         "study": str(study.key),
         "title": study.title,
+        "simulated_readers": study.simulated_readers,
         "protocol": study.protocol,
         "cases_sha256": study.cases_sha256,
         "sealed_sha256": study.sealed_sha256,

@@ -1,0 +1,157 @@
+"""Opening a key: what it needs, what it refuses whole, what it writes."""
+
+from pathlib import Path
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import IntegrityError, transaction
+
+from analysis.caseset import CaseSetError, read_key
+from readerstudy.audit.models import Event
+from readerstudy.audit.services import faults
+from readerstudy.results.models import OpenedCase, Unblinding
+from readerstudy.results.selectors import SealedError, ratings_frame, results_of, unblinding_of
+from readerstudy.results.services import UnblindingError, open_key
+from readerstudy.study import services
+from readerstudy.study.models import Study
+from readerstudy.study.phases import PhaseError
+from readerstudy.study.protocol import Protocol
+from tests.stock import Stock, make_case_set
+
+pytestmark = pytest.mark.django_db
+OTHER_NONCE = b"\x55" * 32
+
+
+def refused(stock: Stock, error: type[Exception], match: str, **changes: object) -> None:
+    """Try to open the key and check that nothing came of it."""
+    before = Event.objects.count()
+    values = {
+        "study": stock.study,
+        "key": stock.case_set.key,
+        "reason": "over",
+        "actor": stock.alice,
+        **changes,
+    }
+    with pytest.raises(error, match=match):
+        open_key(**values)  # type: ignore[arg-type]
+    stock.study.refresh_from_db()
+    assert stock.study.unblinded_at is None
+    assert not OpenedCase.objects.exists()
+    assert not Unblinding.objects.exists()
+    assert Event.objects.count() == before
+
+
+@pytest.mark.parametrize("phase", ["draft", "locked", "reading"])
+def test_not_before_the_close(stock: Stock, phase: str) -> None:
+    Study.objects.filter(pk=stock.study.pk).update(phase=phase)
+    refused(stock, PhaseError, f"possible in the phase closed; the study is {phase}")
+
+
+def test_another_digest_is_refused(closed: Stock, tmp_path: Path) -> None:
+    other = make_case_set(tmp_path, nonce=OTHER_NONCE)
+    refused(
+        closed, CaseSetError, f"expected the key with SHA-256 {closed.study.sealed_sha256}", key=other.key
+    )
+
+
+def test_a_key_changed_by_one_byte_is_refused(closed: Stock, tmp_path: Path) -> None:
+    changed = tmp_path / "key.csv"
+    text = closed.case_set.key.read_text(encoding="utf-8")
+    changed.write_text(text.replace(",1,", ",0,", 1), encoding="utf-8")
+    refused(closed, CaseSetError, "expected the key with SHA-256", key=changed)
+
+
+def test_a_missing_file_is_refused(closed: Stock, tmp_path: Path) -> None:
+    refused(closed, CaseSetError, "expected a readable file", key=tmp_path / "none.csv")
+
+
+@pytest.mark.parametrize("reason", ["", "  \n"])
+def test_a_reason_is_needed(closed: Stock, reason: str) -> None:
+    refused(closed, UnblindingError, "expected a reason", reason=reason)
+
+
+@pytest.mark.parametrize("phase", ["draft", "locked", "reading"])
+def test_not_while_others_read_under_the_same_key(closed: Stock, phase: str) -> None:
+    twin = services.create_study(slug="twin", title="Twin", protocol=Protocol(), actor=closed.alice)
+    facts = {"sealed_sha256": closed.study.sealed_sha256, "protocol_sha256": "ab" * 32, "phase": phase}
+    Study.objects.filter(pk=twin.pk).update(**facts)
+    refused(closed, UnblindingError, "not closed: twin; close them first")
+    Study.objects.filter(pk=twin.pk).update(phase="closed")
+    assert open_key(study=closed.study, key=closed.case_set.key, reason="over", actor=None).pk
+
+
+def test_the_key_of_other_cases_is_refused(closed: Stock, tmp_path: Path) -> None:
+    other = make_case_set(tmp_path, nonce=OTHER_NONCE)
+    Study.objects.filter(pk=closed.study.pk).update(sealed_sha256=other.key_sha256)
+    refused(closed, UnblindingError, "expected the key of the 10 loaded cases", key=other.key)
+
+
+def test_opened_once_it_stays_open(opened: Stock) -> None:
+    with pytest.raises(PhaseError, match="the study is unblinded"):
+        open_key(study=opened.study, key=opened.case_set.key, reason="again", actor=opened.alice)
+    assert Unblinding.objects.count() == 1
+
+
+def test_opening_writes_rows_and_audit(opened: Stock) -> None:
+    sealed = read_key(opened.case_set.key).rows
+    rows = {row.case.key: row for row in OpenedCase.objects.select_related("case")}
+    assert len(rows) == 10
+    for wanted in sealed.to_dict("records"):
+        row = rows[wanted["case"]]
+        came = (row.arm, row.pair, row.score, row.class_group, row.n_findings)
+        assert came == tuple(wanted[name] for name in ("arm", "pair", "score", "class_group", "n_findings"))
+    event = Event.objects.get(kind="study.unblinded")
+    assert (event.study, event.actor, event.reason) == (opened.study.key, opened.alice, "reading is over")
+    digest = opened.case_set.key_sha256
+    assert event.values == {"old": "closed", "new": "unblinded", "key_sha256": digest}
+    unblinding = unblinding_of(opened.study)
+    assert (unblinding.key_sha256, unblinding.reason) == (digest, "reading is over")
+    assert opened.study.unblinded_at is not None
+    assert list(faults()) == []
+
+
+def test_an_opened_key_serves_no_new_study(opened: Stock) -> None:
+    study = services.create_study(slug="second", title="Second", protocol=Protocol(), actor=opened.alice)
+    with pytest.raises(services.StudyError, match="the study 'chest' has opened it"):
+        services.attach_case_set(
+            study=study, cases_sha256="ab" * 32, sealed_sha256=opened.case_set.key_sha256, run_id="r",
+            synthetic=True, actor=opened.alice,
+        )  # fmt: skip
+
+
+def test_nothing_answers_before_the_key_is_open(closed: Stock) -> None:
+    for answer in (unblinding_of, ratings_frame, results_of):
+        with pytest.raises(SealedError, match="'chest' is closed: its key is not open"):
+            answer(closed.study)
+
+
+@pytest.mark.parametrize("change", [{"arm": 2}, {"arm": None}])
+def test_database_refuses_another_arm(opened: Stock, change: dict[str, object]) -> None:
+    row = OpenedCase.objects.first()
+    with pytest.raises(IntegrityError), transaction.atomic():
+        OpenedCase.objects.filter(pk=row.pk).update(**change)
+
+
+def test_database_refuses_a_second_opening(opened: Stock) -> None:
+    for row in (Unblinding.objects.get(), OpenedCase.objects.first()):
+        row.pk = None
+        with pytest.raises(IntegrityError), transaction.atomic():
+            row.save(force_insert=True)
+
+
+def test_database_refuses_an_opening_without_reason(opened: Stock) -> None:
+    with pytest.raises(IntegrityError), transaction.atomic():
+        Unblinding.objects.update(reason="")
+
+
+def test_command_opens(closed: Stock, capsys: pytest.CaptureFixture[str]) -> None:
+    call_command("open_key", "chest", key=closed.case_set.key, reason="over")
+    assert capsys.readouterr().out == "the key of 'chest' is open\n"
+    assert Event.objects.get(kind="study.unblinded").actor is None
+
+
+def test_command_says_why_not(stock: Stock) -> None:
+    with pytest.raises(CommandError, match="the study is reading"):
+        call_command("open_key", "chest", key=stock.case_set.key, reason="over")
+    with pytest.raises(CommandError, match="'none' is none"):
+        call_command("open_key", "none", key=stock.case_set.key, reason="over")
