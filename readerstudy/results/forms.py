@@ -14,7 +14,7 @@ class OpenKey(forms.Form):
     key = forms.FileField(label="Sealed file (key.csv)")
     reason = forms.CharField(max_length=500, label="Reason")
 
-    def clean_key(self) -> UploadedFile[Any]:
+    def clean_key(self) -> "UploadedFile[Any]":
         """Refuse a file that is far larger than any key."""
         key: UploadedFile[Any] = self.cleaned_data["key"]
         if (key.size or 0) > MAX_KEY_BYTES:

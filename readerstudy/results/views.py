@@ -69,7 +69,7 @@ def unblind(request: HttpRequest, slug: str) -> HttpResponse:
     return redirect("results:results", slug=slug)
 
 
-def _open(study: Study, upload: UploadedFile[Any], reason: str, actor: User) -> None:
+def _open(study: Study, upload: "UploadedFile[Any]", reason: str, actor: User) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "key.csv"
         path.write_bytes(upload.read())
