@@ -3,6 +3,7 @@ resumable.
 """
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
@@ -24,6 +25,8 @@ def main(arguments: list[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     try:
         spec = load_spec(given.spec)
+        # Idle threads sleep instead of spinning; read when torch loads. On a shared machine this is up to 3 times.
+        os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
         from analysis.sweep.run import run_sweep
 
         with progress_bars() as progress:

@@ -250,6 +250,7 @@ def test_the_command(tiny, capsys, monkeypatch):
         "[prune]\nsparsities=[0, 0.9]\n[infer]\nthreads=1\n"
     )
     monkeypatch.chdir(tiny.root)
+    monkeypatch.setenv("OMP_WAIT_POLICY", "PASSIVE")
     calls = []
 
     def interrupted(*arguments, **named):
