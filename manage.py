@@ -10,6 +10,8 @@ from readerstudy.environment import SettingError, ensure_site, site_home
 def main() -> int:
     """Run one management command; the demo and the set-up make their site folder first."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "readerstudy.settings")
+    # Idle threads of a computation sleep instead of spinning; it must be set before torch is loaded.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     command = sys.argv[1] if len(sys.argv) > 1 else "help"
     if command == "demo":
         # The demo never touches a real site: it has a folder, a database and secrets of its own.

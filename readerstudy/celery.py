@@ -9,6 +9,7 @@ from celery import Celery
 from kombu import transport
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "readerstudy.settings")
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # idle threads sleep; see manage.py
 transport.TRANSPORT_ALIASES["atomicfs"] = "readerstudy.doorbell:Transport"
 
 from django.conf import settings  # noqa: E402  (the settings module must be named first)

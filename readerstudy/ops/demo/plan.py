@@ -52,7 +52,7 @@ seeds = [0, 1, 2]
 seeds = [0, 1, 2]
 epochs = 3
 patience = 3
-batch_size = 32
+batch_size = 64
 learning_rate = 1e-3
 rotation = 5.0
 """
