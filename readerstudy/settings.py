@@ -131,7 +131,7 @@ FILE_UPLOAD_MAX_MEMORY_SIZE = 10_000_000
 
 EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
 
-CELERY_BROKER_URL = environment.text("BROKER_URL", "atomicfs://")
+CELERY_BROKER_URL = environment.text("BROKER_URL", "atomicfs://localhost//")
 # How long a claimed unit stays its worker's without a heartbeat, in seconds.
 LEASE_SECONDS = environment.number("LEASE_SECONDS", 120, low=2)
 

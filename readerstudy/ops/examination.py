@@ -47,6 +47,8 @@ def examine() -> list[Finding]:
 def _python() -> Iterator[Finding]:
     version = platform.python_version()
     good = (3, 11) <= sys.version_info[:2] <= (3, 13)
+    if os.geteuid() == 0:
+        yield Finding("note", "user", "root; a site is better served by a user of its own")
     yield Finding(
         "good" if good else "warning", "Python", version + ("" if good else ": use 3.11, 3.12 or 3.13")
     )

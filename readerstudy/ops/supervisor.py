@@ -13,6 +13,8 @@ from readerstudy.environment import BASE
 STOP_SECONDS = 20.0
 """How long a process may take to finish what it holds before it is killed; the ledger survives that."""
 RESTARTS, RESTART_WINDOW = 5, 60.0
+ROOT_WARNING = "ignore:You're running the worker with superuser"
+"""Celery's warning to root is said by `doctor` instead; only JSON messages are accepted in any case."""
 
 
 class SupervisorError(Exception):
@@ -31,8 +33,8 @@ def web_command(host: str, port: int) -> list[str]:
 def worker_command() -> list[str]:
     """Return the command of the sweep worker: one process, since CUDA does not survive a fork."""
     return [
-        sys.executable, "-m", "celery", "--app", "readerstudy", "worker", "--queues", "sweep",
-        "--pool", "solo", "--loglevel", "WARNING",
+        sys.executable, "-W", ROOT_WARNING, "-m", "celery", "--quiet", "--app", "readerstudy",
+        "worker", "--queues", "sweep", "--pool", "solo", "--loglevel", "WARNING",
         "--without-gossip", "--without-mingle", "--without-heartbeat",
     ]  # fmt: skip
 

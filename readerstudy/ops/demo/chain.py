@@ -2,8 +2,6 @@
 
 import time
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 from pathlib import Path
 
 import pandas as pd
@@ -11,7 +9,7 @@ from django.conf import settings
 
 from analysis.caseset import find_images, write_case_set
 from analysis.models import Run
-from analysis.phantoms import write_data_set, write_dicom
+from analysis.phantoms import write_data_set
 from analysis.selection import Selection, read_run, select
 from analysis.services import ledger
 from analysis.services.handover import origin
@@ -92,26 +90,6 @@ def choose(run: Run) -> tuple[Selection, dict[str, pd.DataFrame]]:
     return selection, {
         slug: selection.rows[selection.rows["pair"].isin(half)] for slug, half in halves.items()
     }
-
-
-def develop(rows: pd.DataFrame, films: Path, size: tuple[int, int], report: Report) -> None:
-    """Draw the chosen phantoms at reading size as DICOM; films that are there are kept."""
-    films.mkdir(parents=True, exist_ok=True)
-    names = [name for name in rows["image"] if not (films / f"{Path(name).stem}.dcm").exists()]
-    ready = len(rows) - len(names)
-    report(ready, len(rows))
-    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
-        drawing = [pool.submit(_film, name, films, size) for name in names]
-        for done, film in enumerate(drawing, 1):
-            film.result()
-            report(ready + done, len(rows))
-
-
-def _film(name: str, films: Path, size: tuple[int, int]) -> None:
-    path = films / f"{Path(name).stem}.dcm"
-    scratch = path.with_suffix(".part")
-    write_dicom(PHANTOMS, name, scratch, *size)
-    scratch.rename(path)
 
 
 def hand_over(folder: DemoFolder, slug: str, run: Run, selection: Selection, rows: pd.DataFrame) -> None:

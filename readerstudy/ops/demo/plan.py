@@ -50,9 +50,9 @@ seeds = [0, 1, 2]
 
 [train]
 seeds = [0, 1, 2]
-epochs = 3
-patience = 3
-batch_size = 64
+epochs = 2
+patience = 2
+batch_size = 32
 learning_rate = 1e-3
 rotation = 5.0
 """

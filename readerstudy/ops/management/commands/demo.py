@@ -9,11 +9,13 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from readerstudy.ops.demo import chain, studies
+from readerstudy.ops.demo.films import develop
 from readerstudy.ops.demo.plan import (
     FINISHED,
     FINISHED_COLUMNS,
     FINISHED_ROWS,
     LIVE,
+    PHANTOMS,
     READING_COLUMNS,
     READING_ROWS,
     DemoFolder,
@@ -56,7 +58,7 @@ class Command(BaseCommand):
         selection, rows = chain.choose(run)
         with self._step("developing reading images") as report:
             for slug, size in SIZES.items():
-                chain.develop(rows[slug], folder.films(slug), size, report)
+                develop(PHANTOMS, list(rows[slug]["image"]), folder.films(slug), size, report)
                 chain.hand_over(folder, slug, run, selection, rows[slug])
         users = studies.people()
         with self._step("loading the study") as report:
