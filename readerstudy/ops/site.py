@@ -21,6 +21,7 @@ def prepare_site() -> None:
         settings.FRAMES_ROOT,
         settings.EXPORTS_ROOT,
         settings.BROKER_ROOT,
+        settings.STATIC_ROOT,
     )
     for folder in folders:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -6,6 +6,8 @@ from typing import Any
 from analysis.stats import Results
 from readerstudy.results.figures import TITLES
 
+ALPHA = 0.05
+
 
 @dataclass(frozen=True)
 class Line:
@@ -55,13 +57,22 @@ def _line(results: Results, row: dict[str, Any]) -> Line:
     ]
     return Line(
         title=holm["title"],
-        sentence=row["direction"] or row["note"],
+        sentence=(row["direction"] or row["note"]) + _after_holm(row["p"], holm["p_adjusted"]),
         theta=number(row["estimate"]),
         interval=f"{number(row['ci_low'])} to {number(row['ci_high'])}" if row["ci_low"] is not None else "–",
         p=p_value(row["p"]),
         p_adjusted=p_value(holm["p_adjusted"]),
         effect=_effect(endpoint, natural[0]) if natural else "–",
         note=row["note"],
+    )
+
+
+def _after_holm(p: float | None, adjusted: float | None) -> str:
+    """Say so when a difference does not outlast the correction for several questions."""
+    if p is None or adjusted is None or not p < ALPHA <= adjusted:
+        return ""
+    return (
+        f"; with Holm's correction for the questions asked, chance could explain it (p = {p_value(adjusted)})"
     )
 
 

@@ -73,7 +73,11 @@ def _open(study: Study, upload: "UploadedFile[Any]", reason: str, actor: User) -
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "key.csv"
         path.write_bytes(upload.read())
-        open_key(study=study, key=path, reason=reason, actor=actor)
+        try:
+            open_key(study=study, key=path, reason=reason, actor=actor)
+        except (CaseSetError, FrameError) as error:
+            # The admin uploaded a file; where the server kept it for a moment is nobody's business.
+            raise UnblindingError(str(error).replace(f"{folder}/", "")) from error
 
 
 @require_GET

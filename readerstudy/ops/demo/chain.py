@@ -10,6 +10,7 @@ from django.conf import settings
 from analysis.caseset import find_images, write_case_set
 from analysis.models import Run
 from analysis.phantoms import write_data_set
+from analysis.phantoms.enrichment import enrichment
 from analysis.selection import Selection, read_run, select
 from analysis.services import ledger
 from analysis.services.handover import origin
@@ -90,6 +91,20 @@ def choose(run: Run) -> tuple[Selection, dict[str, pd.DataFrame]]:
     return selection, {
         slug: selection.rows[selection.rows["pair"].isin(half)] for slug, half in halves.items()
     }
+
+
+def planted_faults(folder: DemoFolder, run: Run, selection: Selection) -> list[str]:
+    """Say how much more often planted faults stand among the exemplars than among the other test images."""
+    names = list(read_run(Path(run.folder)).images["image"])
+    truth = pd.read_csv(folder.truth)
+    lines = ["Planted faults among the exemplars (PIEs) and the other test images:"]
+    for row in enrichment(list(selection.exemplars.images), names, truth).to_dict("records"):
+        shares = f"{row['chosen_with']} of {row['chosen']} against {row['rest_with']} of {row['rest']}"
+        ratio = "no ratio (a count of 0)"
+        if pd.notna(row["ratio"]):
+            ratio = f"{row['ratio']:.1f} times as often (95 % {row['low']:.1f} to {row['high']:.1f})"
+        lines.append(f"  {row['fault'].replace('_', ' '):12} {shares:28} {ratio}")
+    return lines
 
 
 def hand_over(folder: DemoFolder, slug: str, run: Run, selection: Selection, rows: pd.DataFrame) -> None:

@@ -1,5 +1,6 @@
 """Make and serve the demo."""
 
+import sys
 from argparse import ArgumentParser
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -56,6 +57,8 @@ class Command(BaseCommand):
         with self._step("pruning and evaluating") as report:
             run = chain.sweep(folder, report)
         selection, rows = chain.choose(run)
+        for line in chain.planted_faults(folder, run, selection):
+            self.stdout.write(f"  {line}")
         with self._step("developing reading images") as report:
             for slug, size in SIZES.items():
                 develop(PHANTOMS, list(rows[slug]["image"]), folder.films(slug), size, report)
@@ -75,10 +78,14 @@ class Command(BaseCommand):
         self.stdout.write(f"\n  address     http://localhost:{port}")
         fresh = studies.passwords()
         for email, name in studies.NAMES.items():
-            shown = fresh.get(email, "(shown at the first run; a new one: manage.py changepassword)")
+            shown = fresh.get(email, "(shown at the first run)")
             self.stdout.write(f"  {name:15} {email:26} {shown}")
         if fresh:
             self.stdout.write("  These passwords are shown once and stored nowhere.")
+        else:
+            self.stdout.write(
+                f"  Forgotten? READERSTUDY_HOME={settings.HOME} {sys.executable} manage.py changepassword EMAIL"
+            )
         self.stdout.write(
             f"  sealed key  {DemoFolder(settings.HOME).key(LIVE)}  (the admin opens it after closing)\n"
         )

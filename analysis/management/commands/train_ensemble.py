@@ -1,0 +1,35 @@
+"""Train an ensemble."""
+
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from analysis.sweep.errors import SweepError
+from analysis.sweep.terminal import progress_bars
+from analysis.sweep.toml import load_spec
+
+
+class Command(BaseCommand):
+    help = "Train every seed of a specification's [train] section. Ctrl-C stops; the same command goes on."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("spec", type=Path, help="the specification (TOML; docs/formats.md)")
+        parser.add_argument("--out", type=Path, required=True, help="the folder of the ensemble")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            spec = load_spec(options["spec"])
+            from analysis.sweep.train import train_ensemble
+
+            with progress_bars() as progress:
+                cache = settings.RUNS_ROOT / ".image-cache"
+                trained = train_ensemble(spec, options["out"], cache=cache, progress=progress)
+        except SweepError as error:
+            raise CommandError(str(error)) from error
+        except KeyboardInterrupt:
+            raise CommandError("stopped; the same command goes on where this one ended") from None
+        for member in trained:
+            self.stdout.write(f"seed {member.seed}: {member.epochs} epochs, {member.checkpoint}")
