@@ -1,0 +1,227 @@
+"""Pictures of real pages for the documentation; each must show something.
+
+With SCREENSHOTS=1 they are written to docs/images/, otherwise to a temporary folder. data/demo_metrics.csv
+holds the metrics of one sweep of the demo (phantoms, toy models), rounded, at ten of its twenty sparsities.
+"""
+
+import io
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from django.conf import settings
+from django.core.management import call_command
+from django.test import Client
+from django.utils import timezone
+from PIL import Image
+from playwright.sync_api import Page, expect
+from pytest_django.live_server_helper import LiveServer
+
+from analysis.caseset import CaseSet, Origin, read_key, write_case_set
+from analysis.models import Run, Unit, UnitState
+from analysis.phantoms import PhantomSpec, catalogue, write_dicom
+from analysis.stats import simulate_study
+from readerstudy.accounts.models import User
+from readerstudy.ops.intake import load_into_study
+from readerstudy.results.services import open_key
+from readerstudy.study import services
+from readerstudy.study.models import Study
+from readerstudy.study.protocol import Protocol
+from readerstudy.study.reading import place_of, save_answers
+from tests import stock
+from tests.browser.conftest import _empty_the_audit_trail
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db]
+
+HERE = Path(__file__).resolve().parent
+IMAGES = HERE.parents[1] / "docs" / "images"
+SIZE = {"width": 1600, "height": 1000}
+ROWS, COLUMNS = 1024, 1250
+READING_PAIRS, RESULTS_PAIRS, SIMULATED_READERS = 4, 10, 6
+FEWEST_LEVELS = 20
+"""A blank page has a handful of grey levels; text alone has more than this."""
+
+
+@pytest.fixture(scope="module")
+def site(
+    django_db_setup: None, django_db_blocker: Any, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """Serve a study of phantoms that is being read, a simulated one that is finished, and a sweep."""
+    folder = tmp_path_factory.mktemp("pictures")
+    with django_db_blocker.unblock():
+        alice, bob = stock.person("Alice"), stock.person("Bob")
+        stock.grant_researcher(user=stock.person("Rita"), actor=alice)
+        _reading(folder / "phantoms", alice, bob)
+        _simulated(folder / "simulated", alice)
+        _sweep(folder / "sweep")
+        server = LiveServer("127.0.0.1")
+        yield server.url
+        server.stop()
+        _empty_the_audit_trail()
+        call_command("flush", verbosity=0, interactive=False)
+
+
+def _case_set(folder: Path, rows: pd.DataFrame, nonce: bytes) -> CaseSet:
+    origin = Origin(run_id=stock.RUN_ID, predictions_sha256="ab" * 32, synthetic=True)
+    images = {name: folder / name for name in rows["image"]}
+    return write_case_set(
+        rows, images=images, out=folder / "cases", key_out=folder / "key.csv", origin=origin, nonce=nonce
+    )
+
+
+def _reading(folder: Path, alice: User, bob: User) -> None:
+    """Build the study of phantoms and open its reading room for Bob."""
+    folder.mkdir()
+    spec = PhantomSpec()
+    drawn = [
+        image for image in catalogue(spec).split("test") if image.view == "PA" and not image.planted.quality
+    ]
+    rows = stock.selection(READING_PAIRS)
+    for name, image in zip(rows["image"], drawn, strict=False):
+        write_dicom(spec, image, folder / name, ROWS, COLUMNS)
+    rows["labels"] = ["; ".join(image.label_names) for image in drawn[: len(rows)]]
+    cases = _case_set(folder, rows, stock.NONCE)
+    study = _study("phantoms", "Phantom chest radiographs", cases, alice)
+    services.enrol_reader(study=study, person=bob, actor=alice)
+    services.lock(study=study, actor=alice)
+    services.start(study=study, actor=alice)
+
+
+def _simulated(folder: Path, alice: User) -> None:
+    """Build a study, let simulated readers read it, open its key."""
+    folder.mkdir()
+    rows = stock.selection(RESULTS_PAIRS)
+    for number, name in enumerate(rows["image"]):
+        stock.write_dicom(folder / name, stock.picture(number), patient="none")
+    cases = _case_set(folder, rows, stock.NONCE[::-1])
+    study = _study(
+        "simulated", "Simulated: six simulated readers, phantom images", cases, alice, simulated=True
+    )
+    for number in range(SIMULATED_READERS):
+        services.enrol_reader(study=study, person=stock.person(f"Simulated{number}"), actor=alice)
+    services.lock(study=study, actor=alice)
+    study = services.start(study=study, actor=alice)
+    _read(study, cases)
+    study = services.close(study=study, actor=alice, reason="the simulated readers have finished")
+    open_key(study=study, key=cases.key, reason="a picture of the results", actor=alice)
+
+
+def _study(slug: str, title: str, cases: CaseSet, alice: User, *, simulated: bool = False) -> Study:
+    study = services.create_study(
+        slug=slug, title=title, protocol=Protocol(), actor=alice, simulated_readers=simulated
+    )
+    load_into_study(study=study, folder=cases.folder, actor=alice)
+    study.refresh_from_db()
+    return study
+
+
+def _read(study: Study, cases: CaseSet) -> None:
+    readers = list(study.readers.select_related("study", "person"))
+    key = read_key(cases.key).rows[["case", "arm", "pair"]]
+    drawn = simulate_study(seed=7, readers=[reader.pseudonym for reader in readers], cases=key)
+    rows = {(row["reader"], row["case"]): row for row in drawn.to_dict("records")}
+    for reader in readers:
+        while (current := place_of(reader).current) is not None:
+            row = rows[reader.pseudonym, current.case.key]
+            answers = {
+                name: {"status": "answered", "value": int(row[name])}
+                for name in ("agree", "quality", "difficulty")
+            }
+            save_answers(
+                reader=reader, public_id=current.public_id, idempotency_key=uuid.uuid4(), revision=0,
+                answers=answers, comment="", times={"visible_ms": 1000 * float(row["time_s"])}, display={},
+            )  # fmt: skip
+
+
+def _sweep(folder: Path) -> None:
+    """Put the demo's sweep into the ledger as a finished one."""
+    folder.mkdir()
+    shutil.copy(HERE / "data" / "demo_metrics.csv", folder / "metrics.csv")
+    metrics = pd.read_csv(folder / "metrics.csv")
+    run = Run.objects.create(
+        run_id="ff41532de728", name="Phantom radiographs (synthetic), toy models", folder=str(folder),
+        spec={"models": {"architecture": "resnet18"}, "preprocess": {"size": 64}, "prune": {"method": "global_l1"}},
+        synthetic=True, finished_at=timezone.now(),
+    )  # fmt: skip
+    names = [
+        f"seed-{s}_sparsity-{k:.2f}" for s, k in metrics[["seed", "sparsity"]].drop_duplicates().to_numpy()
+    ]
+    Unit.objects.bulk_create(
+        Unit(run=run, place=place, key=name, state=UnitState.DONE, artefacts={f"{name}.npy": "ab" * 32})
+        for place, name in enumerate(names)
+    )
+
+
+def sign_in(page: Page, url: str, name: str) -> None:
+    client = Client()
+    client.force_login(User.objects.get(email=f"{name}@example.org"))
+    value = client.cookies[settings.SESSION_COOKIE_NAME].value
+    page.context.add_cookies([{"name": settings.SESSION_COOKIE_NAME, "value": value, "url": url}])
+
+
+def open_sign_in(page: Page, url: str) -> None:
+    page.goto(f"{url}/accounts/sign-in/")
+    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+
+
+def open_reading(page: Page, url: str) -> None:
+    sign_in(page, url, "bob")
+    page.goto(f"{url}/read/phantoms/")
+    expect(page.locator("#case-title")).to_have_text(f"Case 1 of {2 * READING_PAIRS}")
+    expect(page.locator("#answers")).to_be_visible()
+    page.keyboard.press("y")
+    page.keyboard.press("4")
+    expect(page.get_by_text("Synthetic images: not patients")).to_be_visible()
+
+
+def open_study(page: Page, url: str) -> None:
+    sign_in(page, url, "alice")
+    page.goto(f"{url}/studies/phantoms/")
+    expect(page.get_by_role("heading", name="Next step")).to_be_visible()
+
+
+def open_results(page: Page, url: str) -> None:
+    sign_in(page, url, "alice")
+    page.goto(f"{url}/results/simulated/")
+    expect(page.get_by_role("heading", name="Primary comparison", exact=False)).to_be_visible()
+    expect(page.get_by_text("Simulated readers: a program made these answers", exact=False)).to_be_visible()
+
+
+def open_sweep(page: Page, url: str) -> None:
+    sign_in(page, url, "rita")
+    page.goto(f"{url}/runs/ff41532de728/")
+    expect(page.get_by_text("finished")).to_be_visible()
+    expect(page.get_by_text("Synthetic images and toy models", exact=False)).to_be_visible()
+
+
+PICTURES = {
+    "sign-in": open_sign_in,
+    "reading": open_reading,
+    "study": open_study,
+    "results": open_results,
+    "sweep": open_sweep,
+}
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_picture(page: Page, site: str, tmp_path: Path, name: str) -> None:
+    page.set_viewport_size(SIZE)
+    PICTURES[name](page, site)
+    page.wait_for_load_state("networkidle")
+    for image in page.locator("figure img").all():
+        assert image.evaluate("image => image.complete && image.naturalWidth > 0")
+    shown = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
+    page.goto("about:blank")
+    assert shown.size == (SIZE["width"], SIZE["height"])
+    assert len(np.unique(np.asarray(shown.convert("L")))) > FEWEST_LEVELS
+    folder = IMAGES if os.environ.get("SCREENSHOTS") == "1" else tmp_path
+    folder.mkdir(parents=True, exist_ok=True)
+    # 256 colours are enough for greys and a few accents, at a third of the bytes.
+    shown.quantize(256, dither=Image.Dither.NONE).save(folder / f"{name}.png", optimize=True)
+    assert (folder / f"{name}.png").stat().st_size > 1_000
