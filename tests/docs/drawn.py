@@ -1,0 +1,94 @@
+"""The parts of the documentation that are drawn from the code: tables of columns and keys, the phases.
+
+A drawn part stands between `<!-- drawn: NAME -->` and `<!-- end -->`. `python -m tests.docs.drawn` draws all of
+them again; a test compares.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, fields
+from pathlib import Path
+from typing import Any
+
+from analysis.frames import TABLES, Column, Table
+from analysis.sweep.toml import SECTIONS
+from readerstudy.study.phases import TRANSITIONS, Phase
+
+ROOT = Path(__file__).resolve().parents[2]
+PART = re.compile(r"(<!-- drawn: (?P<name>[^>]+?) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def columns(table: Table) -> str:
+    """Return the columns of a table, one line each."""
+    lines = ["| Column | Kind | Meaning | Values | Blank |", "|---|---|---|---|---|"]
+    for column in table.columns:
+        may = "column may be absent" if column.optional and not column.blank else "yes" if column.blank else "no"
+        if column.optional and column.blank:
+            may = "yes; column may be absent"
+        lines.append(f"| `{column.name}` | {column.kind} | {column.meaning} | {_values(column)} | {may} |")
+    return "\n".join(lines) + "\n"
+
+
+def _values(column: Column) -> str:
+    if column.allowed:
+        return ", ".join(column.allowed)
+    if column.kind == "binary":
+        return "0, 1"
+    if column.low is not None and column.high is not None:
+        return f"{column.low:g} to {column.high:g}"
+    return "" if column.low is None else f"from {column.low:g}"
+
+
+def keys_of_spec() -> str:
+    """Return every key of a sweep's specification with its default."""
+    lines = ["| Section | Key | Default |", "|---|---|---|"]
+    for section, kind in SECTIONS.items():
+        for field in fields(kind):
+            lines.append(f"| `[{section}]` | `{field.name}` | {_default(field)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _default(field: Any) -> str:
+    if field.default is MISSING:
+        return "must be given"
+    if field.name == "classes":
+        return "`nih-cxr-lt`"
+    if field.name == "sparsities":
+        return "0, 0.05 … 0.95"
+    if field.default in (None, (), ""):
+        return "none"
+    value = list(field.default) if isinstance(field.default, tuple) else field.default
+    return f"`{str(value).lower() if isinstance(value, bool) else value}`"
+
+
+def phases() -> str:
+    """Return the phases of a study as a diagram."""
+    lines = ["```mermaid", "stateDiagram-v2", f"    [*] --> {next(iter(Phase)).value}"]
+    lines += [f"    {source.value} --> {to.value}: {step}" for (source, step), to in TRANSITIONS.items()]
+    return "\n".join([*lines, "```"]) + "\n"
+
+
+PARTS: Mapping[str, Callable[[], str]] = {
+    **{f"columns of {table.name}": (lambda table=table: columns(table)) for table in TABLES},
+    "keys of a specification": keys_of_spec,
+    "phases": phases,
+}
+
+
+def drawn_anew(text: str) -> str:
+    """Return a document with every drawn part as it should be."""
+    return PART.sub(lambda part: part[1] + PARTS[part["name"]]() + part[3], text)
+
+
+def documents() -> list[Path]:
+    """Return every document of the project."""
+    return sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+
+
+if __name__ == "__main__":
+    for path in documents():
+        before = path.read_text(encoding="utf-8")
+        after = drawn_anew(before)
+        if after != before:
+            path.write_text(after, encoding="utf-8")
+            print(f"drawn: {path.relative_to(ROOT)}")
