@@ -12,7 +12,7 @@ from queue import Empty
 from time import time_ns
 from typing import Any
 
-from kombu.transport import filesystem
+from kombu.transport import filesystem, virtual
 from kombu.utils.json import dumps, loads
 
 FOLDER_MODE = 0o700
@@ -53,6 +53,14 @@ class Channel(filesystem.Channel):  # type: ignore[misc]
         return folder
 
     def get_table(self, exchange: str) -> list[Any]:
+        """Return the queues of an exchange: those on disk, and those that this process bound itself.
+
+        The second part lets a process that runs on ring after the folder was emptied.
+        """
+        rows = [*self._table_on_disk(exchange), *self.connection.bound.get(exchange, [])]
+        return list(dict.fromkeys(rows))
+
+    def _table_on_disk(self, exchange: str) -> list[Any]:
         try:
             rows = loads(self._exchange_file(exchange).read_text(encoding="utf-8"))
         except (FileNotFoundError, ValueError):
@@ -60,8 +68,9 @@ class Channel(filesystem.Channel):  # type: ignore[misc]
         return [filesystem.exchange_queue_t(*row) for row in rows]
 
     def _queue_bind(self, exchange: str, routing_key: str, pattern: str, queue: str) -> None:
-        table = self.get_table(exchange)
         row = filesystem.exchange_queue_t(routing_key or "", pattern or "", queue or "")
+        self.connection.bound.setdefault(exchange, []).append(row)
+        table = self._table_on_disk(exchange)
         if row not in table:
             write_whole(self._exchange_file(exchange), dumps([row, *table]))
 
@@ -102,6 +111,11 @@ class Transport(filesystem.Transport):  # type: ignore[misc]
     """The transport behind `atomicfs://`."""
 
     Channel = Channel
-    # Each transport keeps a state of its own: bindings come from the control folder, never from a global.
     driver_type = "filesystem"
     driver_name = "atomicfs"
+
+    def __init__(self, client: Any, **kwargs: Any) -> None:
+        super().__init__(client, **kwargs)
+        # kombu keeps one state per process, so a second folder would get no table of queues.
+        self.state = virtual.BrokerState()
+        self.bound: dict[str, list[Any]] = {}

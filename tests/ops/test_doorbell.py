@@ -2,6 +2,7 @@
 
 import json
 import multiprocessing
+import shutil
 import stat
 from pathlib import Path
 from queue import Empty
@@ -15,7 +16,7 @@ QUEUE = Queue("sweep", Exchange("sweep", type="direct"), routing_key="sweep")
 
 
 def connect(folder: Path) -> Connection:
-    return Connection("atomicfs://", transport_options={"data_folder": str(folder)})
+    return Connection("atomicfs://localhost//", transport_options={"data_folder": str(folder)})
 
 
 def publish(folder: Path, numbers: range) -> None:
@@ -58,6 +59,16 @@ def test_torn_table_of_queues_is_written_anew(tmp_path: Path) -> None:
     publish(tmp_path, range(1, 2))
     assert take_all(tmp_path) == [0, 1]
     assert json.loads(table.read_text())
+
+
+def test_a_process_that_runs_on_rings_after_the_folder_was_emptied(tmp_path: Path) -> None:
+    with connect(tmp_path) as connection:
+        producer = connection.Producer(serializer="json")
+        for number in range(2):
+            producer.publish({"n": number}, exchange=QUEUE.exchange, routing_key="sweep", declare=[QUEUE])
+            if number == 0:
+                shutil.rmtree(tmp_path)
+    assert take_all(tmp_path) == [1]
 
 
 def test_folder_is_private(tmp_path: Path) -> None:
