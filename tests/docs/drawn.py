@@ -22,7 +22,13 @@ def columns(table: Table) -> str:
     """Return the columns of a table, one line each."""
     lines = ["| Column | Kind | Meaning | Values | Blank |", "|---|---|---|---|---|"]
     for column in table.columns:
-        may = "column may be absent" if column.optional and not column.blank else "yes" if column.blank else "no"
+        may = (
+            "column may be absent"
+            if column.optional and not column.blank
+            else "yes"
+            if column.blank
+            else "no"
+        )
         if column.optional and column.blank:
             may = "yes; column may be absent"
         lines.append(f"| `{column.name}` | {column.kind} | {column.meaning} | {_values(column)} | {may} |")
