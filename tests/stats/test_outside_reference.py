@@ -25,7 +25,6 @@ FOLDER = os.environ.get("OUTSIDE_REFERENCE")
 
 pytestmark = [
     pytest.mark.outside_reference,
-    pytest.mark.skipif(not FOLDER, reason="OUTSIDE_REFERENCE names no folder with outside reference numbers"),
 ]
 
 
