@@ -6,6 +6,12 @@ import sys
 
 from readerstudy.environment import SettingError, ensure_site, site_home
 
+WITHOUT_SITE = {
+    "doctor", "help", "make_phantoms", "train_ensemble", "write_case_set", "verify_case_set", "analyse_ratings",
+    "calibrate_statistics",
+}  # fmt: skip
+"""Commands that touch files only: they run before there is a site."""
+
 
 def main() -> int:
     """Run one management command; the demo and the set-up make their site folder first."""
@@ -19,8 +25,7 @@ def main() -> int:
     try:
         if command in {"demo", "setup"}:
             ensure_site(site_home())
-        if command in {"doctor", "help", "analyse_ratings", "calibrate_statistics"}:
-            # These touch no site, so they run before there is one.
+        if command in WITHOUT_SITE:
             os.environ.setdefault("SECRET_KEY", "none")
             os.environ.setdefault("AUDIT_KEY", "00")
         from django.core.management import execute_from_command_line

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from readerstudy.environment import BASE
@@ -80,6 +81,9 @@ class Supervisor:
         self.processes = list(processes)
 
     def __enter__(self) -> "Supervisor":
+        # A service manager says SIGTERM where a terminal says Ctrl-C; both must stop the processes too.
+        with suppress(ValueError):  # only the main thread may set a handler
+            signal.signal(signal.SIGTERM, signal.default_int_handler)
         for process in self.processes:
             process.start()
         return self

@@ -81,7 +81,8 @@ def _answers(port: int, patience: float = 60) -> bytes:
             time.sleep(0.2)
 
 
-def test_serve_answers_and_stops_cleanly(tmp_path: Path) -> None:
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+def test_serve_answers_and_stops_cleanly(tmp_path: Path, stop: signal.Signals) -> None:
     port = _free_port()
     environment = {k: v for k, v in os.environ.items() if k not in {"SECRET_KEY", "AUDIT_KEY"}}
     environment["READERSTUDY_HOME"] = str(tmp_path / "site")
@@ -92,7 +93,7 @@ def test_serve_answers_and_stops_cleanly(tmp_path: Path) -> None:
     )
     try:
         assert _answers(port) == b"ok\n"
-        server.send_signal(signal.SIGINT)
+        server.send_signal(stop)
         told, _ = server.communicate(timeout=60)
     finally:
         server.kill()
@@ -102,6 +103,9 @@ def test_serve_answers_and_stops_cleanly(tmp_path: Path) -> None:
     assert told.rstrip().endswith("stopped")
     assert "Traceback" not in told
     assert "Warning" not in told
+    with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(("127.0.0.1", port))  # nobody was left behind who holds it
 
 
 def test_supervisor_starts_a_dead_process_again(tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
-from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from analysis.sweep.errors import SweepError
@@ -13,6 +12,7 @@ from analysis.sweep.toml import load_spec
 
 
 class Command(BaseCommand):
+    requires_system_checks: list[str] = []
     help = "Train every seed of a specification's [train] section. Ctrl-C stops; the same command goes on."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -25,8 +25,7 @@ class Command(BaseCommand):
             from analysis.sweep.train import train_ensemble
 
             with progress_bars() as progress:
-                cache = settings.RUNS_ROOT / ".image-cache"
-                trained = train_ensemble(spec, options["out"], cache=cache, progress=progress)
+                trained = train_ensemble(spec, options["out"], progress=progress)
         except SweepError as error:
             raise CommandError(str(error)) from error
         except KeyboardInterrupt:

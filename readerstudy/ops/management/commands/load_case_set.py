@@ -8,6 +8,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from analysis.caseset import CaseSetError
 from analysis.frames import FrameError
+from readerstudy.accounts.models import User
 from readerstudy.cases.loader import CaseSetRefusedError
 from readerstudy.cases.services import AlreadyLoadedError
 from readerstudy.cases.storage import StorageError
@@ -36,20 +37,24 @@ class Command(BaseCommand):
         parser.add_argument("folder", type=Path, help="the blind half, as write_case_set made it")
         parser.add_argument("--study", required=True, help="short name of the study")
         parser.add_argument("--title", help="make the study with this title if there is none of the name")
+        parser.add_argument("--admin", help="e-mail address of the study admin, for a study that is made")
 
     def handle(self, *args: Any, **options: Any) -> None:
         study = Study.objects.filter(slug=options["study"]).first()
-        if study is None and not options["title"]:
-            raise CommandError(
-                f"expected the short name of a study, '{options['study']}' is none; give --title to make it"
-            )
         try:
             if study is None:
-                study = create_study(
-                    slug=options["study"], title=options["title"], protocol=Protocol(), actor=None
-                )
+                study = self._made(options["study"], options["title"], options["admin"])
             with terminal_progress("decoding images") as progress:
                 loaded = load_into_study(study=study, folder=options["folder"], actor=None, progress=progress)
         except REFUSALS as error:
             raise CommandError(str(error)) from error
         self.stdout.write(f"{loaded.case_count} cases loaded into '{study.slug}'")
+
+    def _made(self, slug: str, title: str | None, admin: str | None) -> Study:
+        person = User.objects.filter(email=(admin or "").strip().lower()).first()
+        if not title or person is None:
+            raise CommandError(
+                f"expected the short name of a study, '{slug}' is none; to make it give --title and --admin, "
+                "the address of a person who has an account"
+            )
+        return create_study(slug=slug, title=title, protocol=Protocol(), actor=person)

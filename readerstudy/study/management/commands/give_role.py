@@ -1,0 +1,39 @@
+"""Give a person a role in a study, or enrol them as a reader."""
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from readerstudy.accounts.models import User
+from readerstudy.study.models import Role, Study
+from readerstudy.study.phases import PhaseError
+from readerstudy.study.services import StudyError, add_member, enrol_reader
+
+READER = "reader"
+
+
+class Command(BaseCommand):
+    help = "Give a person a role in a study: reader, study_admin, researcher or statistician."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("slug", help="short name of the study")
+        parser.add_argument("email", help="address of a person who has an account")
+        parser.add_argument("role", choices=[READER, *Role.values])
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        study = Study.objects.filter(slug=options["slug"]).first()
+        if study is None:
+            raise CommandError(f"expected the short name of a study, '{options['slug']}' is none")
+        person = User.objects.filter(email=options["email"].strip().lower()).first()
+        if person is None:
+            raise CommandError(f"nobody has an account at {options['email']}; make one with add_person")
+        try:
+            if options["role"] == READER:
+                reader = enrol_reader(study=study, person=person, actor=None)
+                self.stdout.write(f"{person} reads in '{study.slug}' as {reader.pseudonym}")
+            else:
+                add_member(study=study, person=person, role=Role(options["role"]), actor=None)
+                self.stdout.write(f"{person} is {Role(options['role']).label} of '{study.slug}'")
+        except (StudyError, PhaseError) as error:
+            raise CommandError(str(error)) from error
