@@ -4,7 +4,7 @@ A DICOM header can lie about the image inside. A decoder believes the image and 
 and a size that differs with the same number of pixels would come out as a scrambled picture.
 """
 
-from readerstudy.cases.decoder import check_size
+from readerstudy.cases.greys import check_size
 from readerstudy.cases.refusals import ImageRefusedError, Reason
 
 _END = b"\xff\xd9"

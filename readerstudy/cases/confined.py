@@ -20,7 +20,8 @@ from typing import IO, Any, BinaryIO
 
 import numpy as np
 
-from readerstudy.cases.decoder import MAX_PIXELS, DecodedImage, image_format
+from readerstudy.cases.decoder import DecodedImage, image_format
+from readerstudy.cases.greys import MAX_PIXELS
 from readerstudy.cases.refusals import ImageRefusedError, Reason
 from readerstudy.cases.window import WIDEST, WindowRule
 

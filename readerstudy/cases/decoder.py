@@ -11,13 +11,11 @@ from typing import BinaryIO
 
 import numpy as np
 
+from readerstudy.cases.greys import PNG_SIGNATURE
 from readerstudy.cases.refusals import ImageRefusedError, Reason
 from readerstudy.cases.window import WindowRule, choose_window
 
 MAX_FILE_BYTES = 64 * 2**20
-MAX_PIXELS = 100_000_000
-
-PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 JPEG_SIGNATURE = b"\xff\xd8\xff"
 _FOREIGN = (
     PNG_SIGNATURE,
@@ -32,22 +30,6 @@ _FOREIGN = (
     b"<",
 )
 """What a DICOM preamble must not begin with. (TIFF, which DICOM allows there for slides, may stand.)"""
-
-
-@dataclass(frozen=True)
-class Greys:
-    """Grey values as a file gives them, before the window is chosen.
-
-    pixels: rows x columns, unsigned, 0 .. 2**bits - 1, larger is brighter. bits: 8 to 16.
-    stated: the window that the file asks for, in grey values, or None. spacing: (row, column) in mm, or None.
-    used: rows x columns of bool, False for padding; None when all pixels are image.
-    """
-
-    pixels: np.ndarray
-    bits: int
-    stated: tuple[float, float] | None
-    spacing: tuple[float, float] | None
-    used: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -114,14 +96,3 @@ def image_format(file: BinaryIO) -> str:
     if start.startswith(JPEG_SIGNATURE):
         return "JPEG"
     raise ImageRefusedError(Reason.UNKNOWN_FORMAT)
-
-
-def check_size(rows: int, columns: int) -> None:
-    """Refuse more than 100 megapixels.
-
-    Raises
-    ------
-    ImageRefusedError: too many pixels.
-    """
-    if rows * columns > MAX_PIXELS:
-        raise ImageRefusedError(Reason.TOO_MANY_PIXELS)

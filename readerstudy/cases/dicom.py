@@ -18,7 +18,6 @@ from pydicom.filereader import read_dataset, read_preamble
 from pydicom.pixels import get_decoder
 
 from readerstudy.cases.codestream import codestream_size
-from readerstudy.cases.decoder import Greys, check_size
 from readerstudy.cases.dicom_header import (
     decimals,
     lookup_table,
@@ -29,6 +28,7 @@ from readerstudy.cases.dicom_header import (
     rescale,
     stated_window,
 )
+from readerstudy.cases.greys import Greys, check_size
 from readerstudy.cases.refusals import ImageRefusedError, Reason
 
 DEFLATED = "1.2.840.10008.1.2.1.99"

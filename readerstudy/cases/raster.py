@@ -16,7 +16,7 @@ from PIL import (
     TiffImagePlugin,
 )
 
-from readerstudy.cases.decoder import MAX_PIXELS, PNG_SIGNATURE, Greys, check_size
+from readerstudy.cases.greys import MAX_PIXELS, PNG_SIGNATURE, Greys, check_size
 from readerstudy.cases.refusals import ImageRefusedError, Reason
 
 # Pillow loads these when it first needs them; the child has lost the right to open files by then.
