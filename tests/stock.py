@@ -118,7 +118,9 @@ class Stock:
     readers: tuple[Reader, ...]
 
 
-def make_stock(folder: Path, *, pairs: int = 5, reading: bool = True, swapped: bool = False) -> Stock:
+def make_stock(
+    folder: Path, *, pairs: int = 5, reading: bool = True, locked: bool = True, swapped: bool = False
+) -> Stock:
     """Make everybody, load a case set, enrol Bob and Bella; open the reading room unless told not to."""
     case_set = make_case_set(folder, pairs=pairs, swapped=swapped)
     alice, bob, bella, charlie = (person(name) for name in ("Alice", "Bob", "Bella", "Charlie"))
@@ -129,7 +131,8 @@ def make_stock(folder: Path, *, pairs: int = 5, reading: bool = True, swapped: b
     services.add_member(study=study, person=rita, role=Role.RESEARCHER, actor=alice)
     for each in (bob, bella):
         services.enrol_reader(study=study, person=each, actor=alice)
-    services.lock(study=study, actor=alice)
+    if locked or reading:
+        services.lock(study=study, actor=alice)
     if reading:
         services.start(study=study, actor=alice)
     study.refresh_from_db()

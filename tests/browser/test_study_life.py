@@ -33,7 +33,7 @@ def site(
     """Serve a draft study and a finished sweep."""
     folder = tmp_path_factory.mktemp("life")
     with django_db_blocker.unblock():
-        people = stock.make_stock(folder, pairs=CASES // 2, reading=False)
+        people = stock.make_stock(folder, pairs=CASES // 2, reading=False, locked=False)
         _sweep(folder)
         server = LiveServer("127.0.0.1")
         yield server.url, people
@@ -82,11 +82,12 @@ def rate(page: Page, *keys: str) -> None:
         page.keyboard.press(key)
 
 
-def test_study_from_locked_to_export(browser: Browser, page: Page, site: tuple[str, stock.Stock]) -> None:
+def test_study_from_draft_to_export(browser: Browser, page: Page, site: tuple[str, stock.Stock]) -> None:
     url, people = site
     admin = browser.new_context(accept_downloads=True).new_page()
     sign_in(admin, url, people.alice)
     admin.get_by_role("link", name="Run the study").click()
+    admin.get_by_role("button", name="Lock the protocol").click()
     admin.get_by_role("button", name="Open the reading room").click()
     expect(admin.get_by_role("heading", name="Next step")).to_be_visible()
 
