@@ -1,0 +1,51 @@
+"""All figures of the findings of a run, and their files."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from analysis.figures.findings_curves import draw_curves
+from analysis.figures.findings_frequency import draw_frequency
+from analysis.figures.findings_pairs import draw_heat_map, draw_relations
+from analysis.figures.theme import SIZE, THEMES, ThemeName, save
+
+
+def findings_figures(
+    tables: Mapping[str, pd.DataFrame], *, theme: ThemeName = "light", synthetic: bool = False
+) -> dict[str, Figure]:
+    """Draw forgettability, frequency, and, with two or more classes, forgotten_alike and co_occurrence.
+
+    Parameters
+    ----------
+    tables: the tables of the findings by name: curves, classes, frequency, pairs, relations.
+    theme: ground and colours.
+    synthetic: writes on every figure that the images are not of patients.
+    """
+    figures = {
+        "forgettability": draw_curves(tables["curves"], tables["classes"], theme=theme),
+        "frequency": draw_frequency(tables["classes"], tables["frequency"], theme=theme),
+    }
+    if len(tables["pairs"]):
+        figures["forgotten_alike"] = draw_heat_map(tables["pairs"], theme=theme)
+        figures["co_occurrence"] = draw_relations(tables["pairs"], tables["relations"], theme=theme)
+    if synthetic:
+        for figure in figures.values():
+            figure.text(
+                0.995, 0.995, "SYNTHETIC IMAGES", ha="right", va="top", color=THEMES[theme].pie,
+                fontsize=SIZE - 1, fontweight="bold",
+            )  # fmt: skip
+    return figures
+
+
+def save_findings(tables: Mapping[str, pd.DataFrame], folder: Path, *, synthetic: bool = False) -> None:
+    """Write every figure to a folder: NAME.svg and NAME.png on white, NAME-dark.svg for a dark page."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for theme in THEMES:
+        for name, figure in findings_figures(tables, theme=theme, synthetic=synthetic).items():
+            if theme == "light":
+                save(figure, folder / f"{name}.svg")
+                save(figure, folder / f"{name}.png")
+            else:
+                save(figure, folder / f"{name}-dark.svg")

@@ -1,0 +1,117 @@
+"""Forgetting against training frequency: when a class first drops, and how far it falls at 95 %."""
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from analysis.figures.cells import Record, p_words, records
+from analysis.figures.theme import SIZE, THEMES, Theme, ThemeName, new_figure, strip
+
+NAMED = 4
+"""Classes named at each end of the frequency."""
+
+NEVER = {"left out": " without those that never fall", "1.0": " with never = 100 %"}
+
+
+def draw_frequency(classes: pd.DataFrame, frequency: pd.DataFrame, *, theme: ThemeName = "light") -> Figure:
+    """Draw first drop and impact of each class against its training positives, on a log axis.
+
+    Parameters
+    ----------
+    classes: class, train_positives, first_drop, never_drops, impact, impact_low, impact_high.
+    frequency: quantity, method, never_as, estimate, ci_low, ci_high, p.
+    theme: ground and colours.
+    """
+    colors = THEMES[theme]
+    rows = [row for row in records(classes) if row["train_positives"] and row["never_drops"] is not None]
+    found = records(frequency)
+    figure = new_figure(9.0, 4.3, colors)
+    left, right = figure.subplots(1, 2)
+    _first_drop(left, rows, colors)
+    _impact(right, [row for row in rows if row["impact"] is not None], colors)
+    for axes, quantity, title in (
+        (left, "first_drop", "First fall of AP by more than 20 %, % of weights removed"),
+        (right, "impact", "Change of AP at 95 % of weights removed, %"),
+    ):
+        if rows:
+            axes.set_xscale("log")
+        axes.set_xlabel("positive training images (log scale)", color=colors.muted, fontsize=SIZE - 0.5)
+        axes.set_title(title, color=colors.text, fontsize=SIZE + 0.5, loc="left", pad=34)
+        _correlations(axes, [row for row in found if row["quantity"] == quantity], colors)
+        axes.grid(axis="y", color=colors.line, linewidth=0.6)
+        axes.set_axisbelow(True)
+        strip(axes, colors, keep=("bottom",))
+        axes.tick_params(which="minor", length=0)
+    figure.text(
+        0.06, 0.02,
+        "Open: never falls that far. Bars: 95 % bootstrap interval over seeds; a bar that meets the frame goes on.",
+        color=colors.muted, fontsize=SIZE - 1.5,
+    )  # fmt: skip
+    figure.subplots_adjust(left=0.06, right=0.985, top=0.8, bottom=0.17, wspace=0.16)
+    return figure
+
+
+def _first_drop(axes: Axes, rows: list[Record], colors: Theme) -> None:
+    y = [100.0 if row["never_drops"] else 100 * row["first_drop"] for row in rows]
+    for row, value in zip(rows, y, strict=True):
+        axes.plot(
+            row["train_positives"], value, "o", markersize=6, color=colors.control,
+            markerfacecolor=colors.ground if row["never_drops"] else colors.control,
+        )  # fmt: skip
+    axes.set_ylim(0, 108)
+    axes.set_yticks([0, 25, 50, 75, 100], ["0", "25", "50", "75", "never"])
+    _names(axes, rows, y, colors)
+
+
+def _impact(axes: Axes, rows: list[Record], colors: Theme) -> None:
+    y = [100 * row["impact"] for row in rows]
+    for row in rows:
+        if row["impact_low"] is not None:
+            axes.plot(
+                [row["train_positives"]] * 2, [100 * row["impact_low"], 100 * row["impact_high"]],
+                color=colors.control, linewidth=1.2, alpha=0.6,
+            )  # fmt: skip
+    axes.plot([row["train_positives"] for row in rows], y, "o", markersize=6, color=colors.control)
+    axes.axhline(0, color=colors.muted, linewidth=0.8)
+    # A rare class may gain many times its AP by chance; its bar would squeeze all others.
+    axes.set_ylim(-108, max([25.0, *(1.15 * value for value in y)]))
+    _names(axes, rows, y, colors)
+
+
+def _names(axes: Axes, rows: list[Record], y: list[float], colors: Theme) -> None:
+    """Name the classes at both ends of the frequency, as all names would cover each other."""
+    order = [int(place) for place in np.argsort([row["train_positives"] for row in rows], kind="stable")]
+    rare, frequent = order[: len(order) // 2][:NAMED], order[len(order) // 2 :][-NAMED:]
+    low, high = axes.get_ylim()
+    taken: list[tuple[float, float]] = []
+    for place in [*rare, *reversed(frequent)]:
+        at = (float(np.log10(rows[place]["train_positives"])), (y[place] - low) / (high - low))
+        # A name beside one that is there already would be printed over it.
+        if any(abs(at[0] - x) < 0.9 and abs(at[1] - other) < 0.045 for x, other in taken):
+            continue
+        taken.append(at)
+        left = place in frequent
+        axes.annotate(
+            str(rows[place]["class"]), (rows[place]["train_positives"], y[place]),
+            xytext=(-3 if left else 3, 6), textcoords="offset points", ha="right" if left else "left",
+            va="center", fontsize=SIZE - 2.5, color=colors.muted,
+        )  # fmt: skip
+
+
+def _correlations(axes: Axes, rows: list[Record], colors: Theme) -> None:
+    words = []
+    for row in rows:
+        sign = "r" if row["method"] == "pearson" else "ρ"
+        never = {"left out": " without those that never fall", "1.0": " with never = 100 %"}.get(
+            row["never_as"] or "", ""
+        )
+        if row["estimate"] is None:
+            words.append(f"{sign} not estimable{never}")
+            continue
+        band = "" if row["ci_low"] is None else f" [{row['ci_low']:.2f}, {row['ci_high']:.2f}]"
+        words.append(f"{sign} {row['estimate']:.2f}{band} p {p_words(row['p'])}{never}")
+    lines = "\n".join(words) if len(words) < 3 else f"{words[0]}\n{words[1]}; {words[2]}"
+    axes.text(
+        0, 1.015, lines, transform=axes.transAxes, fontsize=SIZE - 2, color=colors.muted, va="bottom",
+    )  # fmt: skip

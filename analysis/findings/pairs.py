@@ -1,0 +1,119 @@
+"""Pairs of classes: how differently they are forgotten, how often they occur together, how far apart in frequency."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from analysis.findings.errors import FindingsError
+from analysis.findings.forgettability import Curves
+from analysis.findings.precision import Floats
+
+Row = dict[str, Any]
+Measure = Literal["mse", "euclidean"]
+Variant = Literal["true", "reference"]
+
+
+def curve_dissimilarity(curves: Floats, measure: Measure = "mse") -> Floats:
+    """Compute the forgettability curve dissimilarity (FCD) of all pairs of classes.
+
+    Parameters
+    ----------
+    curves: float64, classes x sparsities: median relative change of AP.
+    measure: mse, the mean squared difference between two curves (the poster), or euclidean, the root of the sum
+        of squared differences (the published code). For n sparsities euclidean = sqrt(n * mse).
+
+    Returns
+    -------
+    float64, classes x classes, symmetric, 0 on the diagonal, from 0 up. It grows as curves differ.
+
+    Reference
+    ---------
+    Holste et al., MICCAI 2023 (doi 10.1007/978-3-031-43904-9_64).
+    """
+    if measure not in ("mse", "euclidean"):
+        raise FindingsError(f"expected mse or euclidean, {measure!r} came")
+    squares = (curves[:, None, :] - curves[None, :, :]) ** 2
+    out: Floats = squares.mean(axis=2) if measure == "mse" else np.sqrt(squares.sum(axis=2))
+    return out
+
+
+@dataclass(frozen=True)
+class Cooccurrence:
+    """`iou` is float64, classes x classes, NaN where neither class occurs; `frequency` is one number per class."""
+
+    iou: Floats
+    frequency: Floats
+
+
+def co_occurrence(labels: npt.NDArray[np.generic], variant: Variant = "true") -> Cooccurrence:
+    """Compute how often classes occur together: intersection over union of their positive images (IoU).
+
+    Parameters
+    ----------
+    labels: 0/1, images x classes.
+    variant: true = |A and B| / |A or B| from positive counts. reference = as the published code: the frequency
+        of a class is the sum of its whole column of the co-occurrence matrix, so that an image with several
+        classes counts several times, and the union is made from these sums.
+
+    Returns
+    -------
+    Cooccurrence: IoU from 0 to 1 (1 on the diagonal of `true`), and the frequency that the variant uses.
+    """
+    if variant not in ("true", "reference"):
+        raise FindingsError(f"expected true or reference, {variant!r} came")
+    values = np.asarray(labels, dtype=np.float64)
+    if values.ndim != 2 or not np.isin(values, (0.0, 1.0)).all():
+        raise FindingsError(f"expected labels 0 or 1, images x classes, shape {values.shape} came")
+    both = values.T @ values
+    frequency: Floats = np.diag(both).copy() if variant == "true" else both.sum(axis=0)
+    union = frequency[:, None] + frequency[None, :] - both
+    iou = np.divide(both, union, out=np.full_like(both, np.nan), where=union > 0)
+    return Cooccurrence(iou, frequency)
+
+
+def frequency_difference(frequency: Floats) -> Floats:
+    """Compute |log f_a - log f_b| of all pairs, classes x classes; frequencies above 0."""
+    logs = np.log(frequency)
+    out: Floats = np.abs(logs[:, None] - logs[None, :])
+    return out
+
+
+def pair_rows(
+    curves: Curves, names: Sequence[str], labels: npt.NDArray[np.generic], positives: Mapping[str, int | None]
+) -> list[Row]:
+    """Tell FCD, co-occurrence and difference in frequency of every pair of classes with a curve.
+
+    Parameters
+    ----------
+    curves: of the run.
+    names: classes in column order of the labels.
+    labels: 0/1, images x classes, of the test split.
+    positives: training positives of each class; None where not known.
+
+    Returns
+    -------
+    class_a, class_b (a before b in curve order), fcd_mse, fcd_euclidean, both (images with both), iou,
+    iou_reference, log_frequency_difference (natural log of training positives; None where one is 0 or not known).
+    """
+    columns = [list(names).index(name) for name in curves.classes]
+    own = np.asarray(labels)[:, columns]
+    both = own.astype(np.int64).T @ own.astype(np.int64)
+    true = co_occurrence(own).iou
+    # The published sums run over the columns of all classes, those without a curve too.
+    reference = co_occurrence(labels, "reference").iou[np.ix_(columns, columns)]
+    mse = curve_dissimilarity(curves.median)
+    euclidean = curve_dissimilarity(curves.median, "euclidean")
+    rows = []
+    for a, b in zip(*np.triu_indices(len(curves.classes), 1), strict=True):
+        first, second = curves.classes[a], curves.classes[b]
+        one, other = positives.get(first), positives.get(second)
+        apart = abs(float(np.log(one) - np.log(other))) if one and other else None
+        rows.append(
+            {"class_a": first, "class_b": second, "fcd_mse": float(mse[a, b]),
+             "fcd_euclidean": float(euclidean[a, b]), "both": int(both[a, b]), "iou": float(true[a, b]),
+             "iou_reference": float(reference[a, b]), "log_frequency_difference": apart}
+        )  # fmt: skip
+    return rows

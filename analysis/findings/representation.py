@@ -1,0 +1,118 @@
+"""Which classes, and which numbers of diseases, are over-represented among exemplars (PIEs)."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy.optimize import brentq
+
+from analysis import frames
+from analysis.findings.errors import FindingsError
+
+Row = dict[str, Any]
+
+BINS = ("0", "1", "2", "3", "4+")
+"""Numbers of diseases of an image, No Finding not counted."""
+
+CHI2_95 = 3.841458820694124
+FAR = 60.0
+"""Search range of the interval on the natural log scale: ratios between 1e-26 and 1e26."""
+
+
+def representation_rows(
+    labels: npt.NDArray[np.generic], names: Sequence[str], exemplar: npt.NDArray[np.bool_]
+) -> list[Row]:
+    """Compare the share of each class, and of each number of diseases, among exemplars and other images.
+
+    Parameters
+    ----------
+    labels: 0/1, images x classes.
+    names: of the classes, in column order.
+    exemplar: bool, images.
+
+    Returns
+    -------
+    kind (class, diseases), group, then the columns of `share_ratio`.
+
+    Raises
+    ------
+    FindingsError: no exemplar, or nothing but exemplars.
+    """
+    if not exemplar.any() or exemplar.all():
+        raise FindingsError(
+            f"expected exemplars and other images, {int(exemplar.sum())} of {len(exemplar)} are"
+        )
+    values = np.asarray(labels).astype(bool)
+    counts = np.minimum(frames.count_findings(values, names), len(BINS) - 1)
+    groups = [("class", name, values[:, place]) for place, name in enumerate(names)]
+    groups += [("diseases", name, counts == place) for place, name in enumerate(BINS)]
+    return [
+        {"kind": kind, "group": name}
+        | share_ratio(
+            int(has[exemplar].sum()), int(exemplar.sum()), int(has[~exemplar].sum()), int((~exemplar).sum())
+        )
+        for kind, name, has in groups
+    ]
+
+
+def share_ratio(exemplars: int, of_exemplars: int, others: int, of_others: int) -> Row:
+    """Compute P(group | exemplar) / P(group | other) with Koopman's 95 % score interval.
+
+    Images are taken as independent; several images of one patient make the interval too narrow.
+
+    Parameters
+    ----------
+    exemplars, others: images of the group in the two sets, from 0.
+    of_exemplars, of_others: images in the two sets, at least 1.
+
+    Returns
+    -------
+    exemplars, of_exemplars, others, of_others, ratio (from 0 up), ci_low, ci_high, note. No ratio where no other
+    image is of the group; no upper bound there either.
+
+    Reference
+    ---------
+    Koopman 1984, Biometrics 40:513; the constrained estimate: Miettinen and Nurminen 1985, Stat Med 4:213.
+    """
+    row: Row = {
+        "exemplars": exemplars, "of_exemplars": of_exemplars, "others": others, "of_others": of_others,
+        "ratio": None, "ci_low": None, "ci_high": None, "note": "",
+    }  # fmt: skip
+    if exemplars == others == 0:
+        return row | {"note": "not estimable: no image of this group"}
+    if exemplars == of_exemplars and others == of_others:
+        return row | {"ratio": 1.0, "note": "no interval: all images are of this group"}
+    cells = (exemplars, of_exemplars, others, of_others)
+    if others == 0:
+        return row | {"ci_low": _bound(cells, -FAR), "note": "no ratio: none but exemplars are of this group"}
+    row["ratio"] = (exemplars / of_exemplars) / (others / of_others)
+    row["ci_low"] = _bound(cells, -FAR) if exemplars else 0.0
+    row["ci_high"] = _bound(cells, FAR)
+    return row
+
+
+def _bound(cells: tuple[int, int, int, int], end: float) -> float:
+    """Find the ratio between the estimate and an end of the log scale at which the score test turns."""
+    x1, n1, x0, n0 = cells
+    # The estimate is 0 without exemplars, infinite without others.
+    start = math.log((x1 / n1) / (x0 / n0)) if x1 and x0 else FAR if x1 else -FAR
+    return math.exp(
+        float(brentq(lambda log_ratio: _score(log_ratio, cells) - CHI2_95, start, end, xtol=1e-12))
+    )
+
+
+def _score(log_ratio: float, cells: tuple[int, int, int, int]) -> float:
+    """Compute the score chi-square of a ratio: the two shares estimated under it, then their distance."""
+    x1, n1, x0, n0 = cells
+    ratio = math.exp(log_ratio)
+    a, b, c = (n1 + n0) * ratio, -(n1 * ratio + x1 + n0 + x0 * ratio), x1 + x0
+    # The small root in the form that does not cancel.
+    p0 = min(2 * c / (-b + math.sqrt(max(b * b - 4 * a * c, 0.0))), 1.0)
+    p1 = min(p0 * ratio, 1.0)
+    variance = p1 * (1 - p1) / n1 + ratio**2 * p0 * (1 - p0) / n0
+    distance = x1 / n1 - ratio * x0 / n0
+    if variance <= 0:
+        return 0.0 if distance == 0 else math.inf
+    return distance**2 / variance

@@ -1,0 +1,94 @@
+"""The command: a thin door that refuses in words and needs no database."""
+
+import csv
+import json
+import os
+import subprocess
+import sys
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from analysis.selection import find_exemplars, read_run
+from tests.findings.toys import write_run
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory) -> Path:
+    return write_run(tmp_path_factory.mktemp("runs") / "run")
+
+
+def test_writes_the_findings_of_a_run(run, tmp_path) -> None:
+    out = StringIO()
+    call_command("analyse_run", run, out=tmp_path / "out", stdout=out)
+    content = json.loads((tmp_path / "out" / "results.json").read_text())
+    assert content["synthetic"] is True
+    assert (content["run"]["run_id"], content["run"]["seeds"], content["run"]["images"]) == (
+        "toy-run",
+        3,
+        120,
+    )
+    assert list(content["answers"].values()) == out.getvalue().splitlines()[:4]
+    # A good classifier mixed with noise gets worse: mAP falls with sparsity.
+    means = [row["map_mean"] for row in content["overall"]]
+    assert means == sorted(means, reverse=True)
+    assert (tmp_path / "out" / "figures" / "forgettability.png").is_file()
+
+
+def test_over_representation_is_that_of_the_chosen_exemplars(run, tmp_path) -> None:
+    call_command(
+        "analyse_run",
+        run,
+        out=tmp_path / "out",
+        criterion="pearson",
+        sparsity=0.95,
+        fraction=0.1,
+        stdout=StringIO(),
+    )
+    read = read_run(run)
+    chosen = find_exemplars(
+        list(read.images["image"]),
+        read.mean_scores(0.0),
+        read.mean_scores(0.95),
+        criterion="pearson",
+        fraction=0.1,
+    ).images
+    with (tmp_path / "out" / "representation.csv").open(newline="") as file:
+        rows = {row["group"]: row for row in csv.DictReader(file)}
+    for name in read.class_names:
+        assert int(rows[name]["exemplars"]) == read.images.set_index("image").loc[chosen, name].sum()
+
+
+def test_a_sparsity_that_was_not_run_is_said(run, tmp_path) -> None:
+    call_command("analyse_run", run, out=tmp_path / "out", sparsity=0.7, stdout=StringIO())
+    content = json.loads((tmp_path / "out" / "results.json").read_text())
+    assert content["representation"] == []
+    assert content["run"]["representation_note"] == "no exemplars: sparsity 0.70 was not run"
+
+
+def test_refuses_in_words_and_writes_nothing(tmp_path) -> None:
+    damaged = write_run(tmp_path / "run", images=30, seeds=1)
+    with (damaged / "metrics.csv").open("a") as file:
+        file.write("\n")
+    with pytest.raises(CommandError, match=r"metrics\.csv: expected SHA-256"):
+        call_command("analyse_run", damaged, out=tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+    with pytest.raises(CommandError, match="expected a new or empty folder"):
+        call_command("analyse_run", damaged, out=damaged)
+
+
+def test_runs_on_a_machine_without_a_site(run, tmp_path) -> None:
+    manage = Path(__file__).parents[2] / "manage.py"
+    kept = {name: os.environ[name] for name in ("PATH", "OMP_NUM_THREADS") if name in os.environ}
+    done = subprocess.run(
+        [sys.executable, manage, "analyse_run", run, "--out", tmp_path / "out"],
+        env={**kept, "READERSTUDY_HOME": str(tmp_path / "no site")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "out" / "figures" / "co_occurrence.svg").is_file()
+    assert not (tmp_path / "no site").exists()
