@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analysis.figures.cells import Record, p_words, records
-from analysis.figures.theme import SIZE, THEMES, Theme, ThemeName, new_figure, strip
+from analysis.figures.theme import SIZE, THEMES, Theme, ThemeName, new_figure, strip, text_width
 
 NAMED = 4
 """Classes named at each end of the frequency."""
@@ -28,14 +28,19 @@ def draw_frequency(classes: pd.DataFrame, frequency: pd.DataFrame, *, theme: The
     found = records(frequency)
     figure = new_figure(9.0, 4.3, colors)
     left, right = figure.subplots(1, 2)
+    # Names are placed by what they would cover, so the layout comes first.
+    figure.subplots_adjust(left=0.06, right=0.985, top=0.8, bottom=0.17, wspace=0.16)
+    if rows:
+        positives = [row["train_positives"] for row in rows]
+        for axes in (left, right):
+            axes.set_xscale("log")
+            axes.set_xlim(min(positives) / 1.3, max(positives) * 1.3)
     _first_drop(left, rows, colors)
     _impact(right, [row for row in rows if row["impact"] is not None], colors)
     for axes, quantity, title in (
         (left, "first_drop", "First fall of AP by more than 20 %, % of weights removed"),
         (right, "impact", "Change of AP at 95 % of weights removed, %"),
     ):
-        if rows:
-            axes.set_xscale("log")
         axes.set_xlabel("positive training images (log scale)", color=colors.muted, fontsize=SIZE - 0.5)
         axes.set_title(title, color=colors.text, fontsize=SIZE + 0.5, loc="left", pad=34)
         _correlations(axes, [row for row in found if row["quantity"] == quantity], colors)
@@ -48,7 +53,6 @@ def draw_frequency(classes: pd.DataFrame, frequency: pd.DataFrame, *, theme: The
         "Open: never falls that far. Bars: 95 % bootstrap interval over seeds; a bar that meets the frame goes on.",
         color=colors.muted, fontsize=SIZE - 1.5,
     )  # fmt: skip
-    figure.subplots_adjust(left=0.06, right=0.985, top=0.8, bottom=0.17, wspace=0.16)
     return figure
 
 
@@ -80,23 +84,38 @@ def _impact(axes: Axes, rows: list[Record], colors: Theme) -> None:
 
 
 def _names(axes: Axes, rows: list[Record], y: list[float], colors: Theme) -> None:
-    """Name the classes at both ends of the frequency, as all names would cover each other."""
+    """Name classes at both ends of the frequency, as all names would cover each other."""
+    if not rows:
+        return
     order = [int(place) for place in np.argsort([row["train_positives"] for row in rows], kind="stable")]
     rare, frequent = order[: len(order) // 2][:NAMED], order[len(order) // 2 :][-NAMED:]
-    low, high = axes.get_ylim()
-    taken: list[tuple[float, float]] = []
+    places = axes.transData.transform(
+        [(row["train_positives"], value) for row, value in zip(rows, y, strict=True)]
+    )
+    inch = 72.0 if axes.figure is None else axes.figure.dpi
+    taken: list[tuple[float, float, float, float]] = []
     for place in [*rare, *reversed(frequent)]:
-        at = (float(np.log10(rows[place]["train_positives"])), (y[place] - low) / (high - low))
-        # A name beside one that is there already would be printed over it.
-        if any(abs(at[0] - x) < 0.9 and abs(at[1] - other) < 0.045 for x, other in taken):
+        name, left = str(rows[place]["class"]), place in frequent
+        width, height = text_width(name, SIZE - 2.5) * inch, 0.13 * inch
+        x, base = places[place][0] + (-width if left else 0.0), places[place][1] + 0.03 * inch
+        box = (x, x + width + 0.06 * inch, base, base + height)
+        # A name that would be printed over a point or another name is left out.
+        if any(_meet(box, other) for other in taken) or any(
+            box[0] < px < box[1] and box[2] - 0.04 * inch < py < box[3] + 0.04 * inch
+            for other, (px, py) in enumerate(places)
+            if other != place
+        ):
             continue
-        taken.append(at)
-        left = place in frequent
+        taken.append(box)
         axes.annotate(
-            str(rows[place]["class"]), (rows[place]["train_positives"], y[place]),
-            xytext=(-3 if left else 3, 6), textcoords="offset points", ha="right" if left else "left",
-            va="center", fontsize=SIZE - 2.5, color=colors.muted,
+            name, (rows[place]["train_positives"], y[place]), xytext=(-3 if left else 3, 5),
+            textcoords="offset points", ha="right" if left else "left", va="bottom", fontsize=SIZE - 2.5,
+            color=colors.muted,
         )  # fmt: skip
+
+
+def _meet(a: tuple[float, float, float, float], b: tuple[float, float, float, float]) -> bool:
+    return a[0] < b[1] and b[0] < a[1] and a[2] < b[3] and b[2] < a[3]
 
 
 def _correlations(axes: Axes, rows: list[Record], colors: Theme) -> None:
