@@ -12,7 +12,7 @@ help:  ## print this menu
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
 
 demo: $(STAMP)  ## make a phantom study from end to end and serve it at http://localhost:8000
-	$(PY) manage.py demo
+	$(PY) manage.py demo $(if $(PORT),--port $(PORT))
 
 test: $(DEV_STAMP)  ## run every test that this machine allows, and name what was skipped
 	$(PY) -m pytest -n 2 --dist worksteal

@@ -98,22 +98,26 @@ def metrics(request: HttpRequest, run_id: str) -> FileResponse:
     return FileResponse(path.open("rb"), as_attachment=True, filename=f"{run_id}-metrics.csv")
 
 
-def class_table(metrics: pd.DataFrame, dense: float = 0.0, pruned: float = 0.9) -> list[dict[str, Any]]:
-    """Return per class the mean AP over seeds without and with pruning, and the relative change."""
-    sparsities = [float(sparsity) for sparsity in metrics["sparsity"].unique()]
-    nearest = min(sparsities, key=lambda sparsity: abs(sparsity - pruned))
+def class_table(metrics: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return per class the median AP over seeds, dense and at the highest sparsity, and the median change.
+
+    The change is relative, per seed, as in the figure beside the table.
+    """
+    ap = metrics.pivot_table(index=["class", "seed"], columns="sparsity", values="ap", dropna=False)
+    last = float(metrics["sparsity"].max())
+    change = 100 * (ap[last] - ap[0.0]) / ap[0.0]
     rows = []
     for name, own in metrics.groupby("class", sort=False):
-        before = float(own.loc[own["sparsity"] == dense, "ap"].mean())
-        after = float(own.loc[own["sparsity"] == nearest, "ap"].mean())
+        values = (ap.loc[name, 0.0].median(), ap.loc[name, last].median(), change.loc[name].median())
+        dense, pruned, relative = (None if math.isnan(value) else float(value) for value in values)
         rows.append(
             {
                 "name": name,
                 "positives": int(own["positives"].iloc[0]),
-                "dense": None if math.isnan(before) else before,
-                "pruned": None if math.isnan(after) else after,
-                "change": 100 * (after - before) / before if before > 0 else None,
-                "sparsity": nearest,
+                "dense": dense,
+                "pruned": pruned,
+                "change": relative,
+                "sparsity": last,
             }
         )
     return sorted(rows, key=lambda row: -row["positives"])

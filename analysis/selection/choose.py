@@ -8,7 +8,7 @@ import pandas as pd
 
 from analysis import frames
 from analysis.selection.balance import balance_table
-from analysis.selection.covariates import LOG_FREQUENCY, covariate_table, is_blank, require
+from analysis.selection.covariates import LOG_FREQUENCY, MATCHABLE, covariate_table, is_blank, require
 from analysis.selection.errors import SelectionError
 from analysis.selection.exemplars import Exemplars, find_exemplars
 from analysis.selection.matching import Nearest, match
@@ -46,6 +46,12 @@ class SelectionSpec:
     nearest: tuple[Nearest, ...] = (Nearest("age"), Nearest("sex"), Nearest(LOG_FREQUENCY))
     caliper: float | None = None
     distinct_patients: bool = True
+
+    def __post_init__(self) -> None:
+        """Refuse a key that is no property of the image: matching on the score or the arm compares nothing."""
+        for name in (*self.exact, *(key.column for key in self.nearest)):
+            if name not in MATCHABLE:
+                raise SelectionError(f"expected keys of {', '.join(MATCHABLE)}; '{name}' is none to match on")
 
     def settings(self) -> dict[str, Any]:
         """Return the choices without the seed, as JSON: safe for whoever must not rebuild the selection."""

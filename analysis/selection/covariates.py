@@ -11,6 +11,8 @@ UNLABELLED = "none of the classes"
 
 LOG_FREQUENCY = "log_frequency"
 METADATA = ("view", "sex", "age", "patient")
+MATCHABLE = ("view", "sex", "age", "labels", "n_findings", "class_group", LOG_FREQUENCY)
+"""What controls can be matched on."""
 
 
 def covariate_table(images: pd.DataFrame, classes: pd.DataFrame) -> pd.DataFrame:

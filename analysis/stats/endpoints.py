@@ -107,7 +107,8 @@ def direction(endpoint: Endpoint, theta: float, p: float | None) -> str:
     or none, is followed by the reservation.
     """
     if theta == 0.5:
-        return "No difference between PIEs and controls"
+        words = "PIEs and controls were answered alike on average"
+        return words if p is not None else f"{words} (no p-value can be given)"
     words = endpoint.lower if theta < 0.5 else endpoint.higher
     if p is None:
         return f"{words} (no p-value can be given)"

@@ -1,6 +1,7 @@
 """Make a site ready: its folders, its database, its first admin."""
 
 import ipaddress
+import socket
 from pathlib import Path
 
 from django.conf import settings
@@ -49,6 +50,24 @@ def check_address(host: str, *, tls: bool, insecure: bool) -> None:
         "clear. Put a proxy with TLS in front and set TLS=yes (docs/install.md), or say --insecure on a "
         "closed network"
     )
+
+
+def check_port(host: str, port: int) -> None:
+    """Refuse a port that somebody listens on: its old pages would answer at the address that is printed.
+
+    Raises
+    ------
+    SiteError: the port is taken, or may not be used.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((host.strip("[]"), port))
+        except OSError as error:
+            raise SiteError(
+                f"port {port} cannot be used ({error.strerror}); choose another with --port"
+            ) from error
 
 
 def is_loopback(host: str) -> bool:

@@ -17,7 +17,7 @@ import pandas as pd
 from analysis.frames import RATINGS
 from readerstudy.audit.models import Event
 from readerstudy.results.figures import figures_of
-from readerstudy.results.selectors import ratings_frame, results_of, unblinding_of
+from readerstudy.results.selectors import ENDPOINTS, ratings_frame, results_of, unblinding_of
 from readerstudy.study.models import Study
 from readerstudy.study.protocol import canonical
 from readerstudy.study.services import locked_document
@@ -84,7 +84,7 @@ def _write_durably(path: Path, data: bytes) -> None:
 def _files(study: Study) -> Iterator[tuple[str, bytes]]:
     ratings, results = ratings_frame(study), results_of(study)
     yield "README.txt", _readme(study).encode()
-    yield "ratings.csv", _csv(ratings)
+    yield "ratings.csv", _csv(ratings.astype(dict.fromkeys(ENDPOINTS, "Int64")))
     yield "data_dictionary.csv", _csv(_marked(study, data_dictionary()))
     yield "results.json", results.to_json().encode()
     for table in ("comparisons", "multiplicity", "missing", "paper_compatible"):
@@ -157,5 +157,5 @@ def _readme(study: Study) -> str:
         "protocol.json        what was locked; its SHA-256 is the protocol digest\n"
         "audit.csv            every change of state\n"
         "MANIFEST.sha256      check with: sha256sum -c MANIFEST.sha256\n\n"
-        "Redo the analysis:   python manage.py analyse_ratings ratings.csv --out again\n"
+        "Redo the analysis:   python manage.py analyse_ratings ratings.csv --out again --seed {ANALYSIS_SEED}\n"
     )

@@ -25,11 +25,17 @@ class Line:
 
 def report_context(results: Results) -> dict[str, Any]:
     """Return what the template shows; every number keeps its full precision in the export only."""
+    titles = {row["endpoint"]: row["title"] for row in results.multiplicity}
+    # Only the questions themselves: rows such as agree_cannot_assess are sensitivity analyses.
+    primary = [
+        row for row in results.comparisons if row["method"] == "u_centred" and row["endpoint"] in titles
+    ]
     return {
-        "lines": [_line(results, row) for row in results.comparisons if row["method"] == "u_centred"],
-        "paper": results.paper_compatible,
-        "paper_rows": [_paper(row) for row in results.paper_compatible],
-        "missing": _missing(results),
+        "lines": [_line(results, row) for row in primary],
+        "paper_rows": [
+            {**_paper(row), "endpoint": titles[row["endpoint"]]} for row in results.paper_compatible
+        ],
+        "missing": [{**row, "endpoint": titles[row["endpoint"]]} for row in _missing(results)],
         "design": results.study,
         "figures": TITLES.items(),
     }

@@ -25,7 +25,7 @@ def open_key(*, study: Study, key: Path, reason: str, actor: User | None) -> Unb
     """Read the sealed file and join it to the closed study; irreversible.
 
     The file's digest must be the one that was locked with the study, and every study that holds this digest
-    must be closed: opening it for one while others still read would unblind those.
+    must be closed (a draft may stay one): opening it for one while others still read would unblind those.
 
     Raises
     ------
@@ -37,13 +37,12 @@ def open_key(*, study: Study, key: Path, reason: str, actor: User | None) -> Unb
     phase = next_phase(study.phase, "unblind")
     if not reason.strip():
         raise UnblindingError("expected a reason for opening the key")
-    still_open = Study.objects.filter(sealed_sha256=study.sealed_sha256).exclude(phase__in=CLOSED)
-    if still_open.exists():
-        names = ", ".join(still_open.values_list("slug", flat=True))
-        raise UnblindingError(
-            f"the same key belongs to studies that are not closed: {names}; close them first"
-        )
     sealed = read_key(key, study.sealed_sha256)
+    # A draft is read by nobody, and once the key is open it can no longer be locked.
+    others = Study.objects.filter(sealed_sha256=sealed.digest).exclude(phase__in={*CLOSED, Phase.DRAFT.value})
+    if waiting := others.count():
+        studies = "another study that is" if waiting == 1 else f"{waiting} other studies that are"
+        raise UnblindingError(f"the same key belongs to {studies} not closed; it opens when all are")
     _join(study, sealed)
     old, study.phase, study.unblinded_at = study.phase, phase.value, timezone.now()
     study.save()

@@ -9,6 +9,7 @@ from django.core.exceptions import PermissionDenied
 from django.core.files.uploadedfile import UploadedFile
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
 from analysis.caseset import CaseSetError
@@ -36,6 +37,7 @@ def _person(request: HttpRequest) -> User:
     return cast(User, request.user)
 
 
+@never_cache
 @require_GET
 def results(request: HttpRequest, slug: str) -> HttpResponse:
     """Show the results, or, before unblinding, what is still to be done."""
@@ -60,8 +62,9 @@ def unblind(request: HttpRequest, slug: str) -> HttpResponse:
         raise PermissionDenied
     form = OpenKey(request.POST, request.FILES)
     if not form.is_valid():
-        context = {"study": study, "form": form, "may_open": True}
-        return render(request, "results/sealed.html", context, status=400)
+        for errors in form.errors.values():
+            messages.error(request, " ".join(str(error) for error in errors))
+        return redirect("results:results", slug=slug)
     try:
         _open(study, form.cleaned_data["key"], form.cleaned_data["reason"], _person(request))
     except (UnblindingError, PhaseError, CaseSetError, FrameError) as error:

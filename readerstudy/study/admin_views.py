@@ -3,11 +3,13 @@
 from collections.abc import Callable
 from typing import Any, cast
 
+from django import forms
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import Count, Q
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from readerstudy.accounts.models import User
@@ -25,11 +27,18 @@ STEPS: dict[str, Callable[..., Study]] = {
     "close": services.close,
 }
 
+TOLD = {
+    "lock": "The protocol is locked.",
+    "start": "The reading room is open.",
+    "close": "Reading is closed.",
+}
+
 
 def _person(request: HttpRequest) -> User:
     return cast(User, request.user)
 
 
+@never_cache
 @require_GET
 def home(request: HttpRequest) -> HttpResponse:
     """List what the person can do: studies to read, studies to run."""
@@ -39,6 +48,7 @@ def home(request: HttpRequest) -> HttpResponse:
             total=Count("assignments"), finished=Count("assignments", filter=Q(assignments__revision__gt=0))
         ),
         "studies": studies_of(user),
+        "administers": set(user.memberships.filter(role=Role.STUDY_ADMIN).values_list("study_id", flat=True)),
         "may_create": may_create_studies(user),
     }
     return render(request, "study/home.html", context)
@@ -60,6 +70,7 @@ def new(request: HttpRequest) -> HttpResponse:
     return render(request, "study/new.html", {"form": form})
 
 
+@never_cache
 @require_GET
 def detail(request: HttpRequest, slug: str) -> HttpResponse:
     """Show one study to its admin: phase, protocol, digests, readers with their progress."""
@@ -73,7 +84,7 @@ def enrol(request: HttpRequest, slug: str) -> HttpResponse:
     study = study_for_role(_person(request), slug, Role.STUDY_ADMIN)
     form = EnrolReader(request.POST)
     if not form.is_valid():
-        return render(request, "study/detail.html", {**_detail(study), "enrol_form": form}, status=400)
+        return _refused(request, slug, form)
     try:
         reader = services.enrol_reader(study=study, person=form.cleaned_data["email"], actor=_person(request))
         messages.success(request, f"{reader.person} reads as {reader.pseudonym}.")
@@ -92,12 +103,20 @@ def step(request: HttpRequest, slug: str, step: str) -> HttpResponse:
     if step == "close":
         form = Reason(request.POST)
         if not form.is_valid():
-            return render(request, "study/detail.html", {**_detail(study), "reason_form": form}, status=400)
+            return _refused(request, slug, form)
         extra["reason"] = form.cleaned_data["reason"]
     try:
         STEPS[step](study=study, actor=_person(request), **extra)
+        messages.success(request, TOLD[step])
     except (services.StudyError, PhaseError, ValidationError) as error:
         messages.error(request, str(error))
+    return redirect("study:detail", slug=slug)
+
+
+def _refused(request: HttpRequest, slug: str, form: forms.Form) -> HttpResponse:
+    """Say at the top of the page what was wrong, and leave the browser on an address that it can reload."""
+    for errors in form.errors.values():
+        messages.error(request, " ".join(str(error) for error in errors))
     return redirect("study:detail", slug=slug)
 
 

@@ -15,6 +15,9 @@ from readerstudy.study.order import ALGORITHM, Slot, draw_order
 from readerstudy.study.phases import Phase, PhaseError, next_phase
 from readerstudy.study.protocol import Protocol, digest
 
+RESERVED = frozenset({"new"})
+"""Short names that are addresses of other pages."""
+
 
 class StudyError(Exception):
     """A study cannot be changed as asked: what was expected, what came, what to do."""
@@ -28,11 +31,13 @@ def create_study(
 
     Raises
     ------
-    StudyError: the short name is taken.
+    StudyError: the short name is taken or reserved.
     ValidationError: a short name or title that cannot be one.
     ProtocolError: the protocol does not hold.
     """
     protocol.check()
+    if slug in RESERVED:
+        raise StudyError(f"expected another short name: '{slug}' is a page of the site")
     if Study.objects.filter(slug=slug).exists():
         raise StudyError(f"expected a new short name, '{slug}' is another study's; choose one that is free")
     study = Study(slug=slug, title=title, protocol=protocol.as_json(), simulated_readers=simulated_readers)
@@ -147,10 +152,15 @@ def lock(*, study: Study, actor: User | None) -> Study:
     Raises
     ------
     PhaseError: the study is not a draft.
-    StudyError: no cases are loaded.
+    StudyError: no cases are loaded, or their key is open.
     """
     study = Study.objects.select_for_update().get(pk=study.pk)
     phase = next_phase(study.phase, "lock")
+    opened = Study.objects.filter(sealed_sha256=study.sealed_sha256, phase=Phase.UNBLINDED)
+    if study.sealed_sha256 and opened.exists():
+        raise StudyError(
+            "the key of these cases has been opened, so they cannot be read blind; write a new case set"
+        )
     if not study.sealed_sha256:
         raise StudyError(f"expected a case set before the lock; load one into '{study.slug}' first")
     study.protocol_sha256 = digest(locked_document(study))

@@ -128,7 +128,7 @@ def test_every_make_command_in_the_docs_is_a_target() -> None:
 
 
 def test_readme_begins_with_the_prerequisites() -> None:
-    first = README.splitlines()[0]
+    first = "\n".join(README.splitlines()[:3])
     assert "apt install git make python3-venv" in first
     assert "3.11" in first
     assert "3.13" in first

@@ -47,13 +47,13 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Select, write, and say what came out; nothing that tells an arm of a case is printed."""
-        spec = SelectionSpec(
-            criterion=options["criterion"], sparsity=options["sparsity"], fraction=options["fraction"],
-            size=options["size"], seed=options["seed"], controls=options["controls"], ratio=options["ratio"],
-            exact=tuple(options["exact"]), nearest=tuple(options["nearest"]), caliper=options["caliper"],
-            distinct_patients=not options["same_patient_allowed"],
-        )  # fmt: skip
         try:
+            spec = SelectionSpec(
+                criterion=options["criterion"], sparsity=options["sparsity"], fraction=options["fraction"],
+                size=options["size"], seed=options["seed"], controls=options["controls"], ratio=options["ratio"],
+                exact=tuple(options["exact"]), nearest=tuple(options["nearest"]), caliper=options["caliper"],
+                distinct_patients=not options["same_patient_allowed"],
+            )  # fmt: skip
             selection, written = hand_over(
                 run=options["run"], spec=spec, images=options["images"], out=options["out"],
                 key_out=options["key_out"], shown=options["show"], block_size=options["block_size"],

@@ -8,6 +8,7 @@ from pathlib import Path
 from analysis.phantoms import PhantomSpec, write_dicom
 
 PROCESSES = 2
+BITS = 12
 
 
 def develop(
@@ -37,5 +38,6 @@ def _film(films: Path, name: str) -> Path:
 
 def _draw(spec: PhantomSpec, name: str, path: Path, size: tuple[int, int]) -> None:
     scratch = path.with_suffix(".part")
-    write_dicom(spec, name, scratch, *size)
+    # One depth for all: a depth that differs from case to case could tell where a case comes from.
+    write_dicom(spec, name, scratch, *size, bits_stored=BITS)
     scratch.rename(path)

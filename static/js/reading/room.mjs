@@ -216,7 +216,7 @@ export class ReadingRoom {
     this.page.title = closed ? "Reading is closed" : "All cases are read";
     find(this.page, "finish-title", HTMLElement).textContent = this.page.title;
     find(this.page, "finish-text", HTMLElement).textContent = closed
-      ? "No answers are taken at this time."
+      ? "Reading has ended. Answers that were not marked as saved were not taken."
       : `All ${state.total} cases are read and saved. Thank you.`;
     const finish = find(this.page, "finish", HTMLElement);
     find(this.page, "reading", HTMLElement).toggleAttribute("data-done", true);

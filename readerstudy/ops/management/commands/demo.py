@@ -22,7 +22,7 @@ from readerstudy.ops.demo.plan import (
     DemoFolder,
 )
 from readerstudy.ops.progress import Report, terminal_progress
-from readerstudy.ops.site import prepare_site
+from readerstudy.ops.site import SiteError, check_port, prepare_site
 from readerstudy.ops.supervisor import Process, Supervisor, SupervisorError, web_command, worker_command
 
 SIZES = {LIVE: (READING_ROWS, READING_COLUMNS), FINISHED: (FINISHED_ROWS, FINISHED_COLUMNS)}
@@ -38,11 +38,13 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         self.stdout.write("Reader Study demo: synthetic radiographs, toy models, one study to read.")
         try:
+            if not options["no_serve"]:
+                check_port("127.0.0.1", options["port"])
             self._make()
             self._tell(options["port"])
             if not options["no_serve"]:
                 self._serve(options["port"])
-        except (chain.DemoError, SupervisorError) as error:
+        except (chain.DemoError, SiteError, SupervisorError) as error:
             raise CommandError(str(error)) from error
         except KeyboardInterrupt:
             self.stdout.write("\nstopped; 'make demo' goes on where this ended")

@@ -6,7 +6,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from readerstudy.ops.site import SiteError, check_address, prepare_site
+from readerstudy.ops.site import SiteError, check_address, check_port, prepare_site
 from readerstudy.ops.supervisor import Process, Supervisor, SupervisorError, web_command, worker_command
 
 
@@ -22,6 +22,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             check_address(options["host"], tls=settings.TLS, insecure=options["insecure"])
+            check_port(options["host"], options["port"])
         except SiteError as error:
             raise CommandError(str(error)) from error
         prepare_site()
