@@ -8,11 +8,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from analysis.frames import CLASSES, FORMAT, IMAGES, check_table
+from analysis.frames import FORMAT
 from analysis.sweep.architectures import build_classifier
 from analysis.sweep.artefacts import json_bytes, sha256_bytes, sha256_file, write_atomic
 from analysis.sweep.checkpoints import check_fits, find_checkpoints, read_checkpoint
@@ -22,8 +20,9 @@ from analysis.sweep.image_cache import ImageCache, ensure_cache
 from analysis.sweep.methods import find_method
 from analysis.sweep.paths import RunPaths
 from analysis.sweep.progress import Progress
-from analysis.sweep.spec import DataSpec, InferSpec, SweepSpec
+from analysis.sweep.spec import InferSpec, SweepSpec
 from analysis.sweep.splits import People, Split, locate_images, read_people, read_split
+from analysis.sweep.tables import class_groups, images_table
 from analysis.sweep.toml import spec_from
 
 
@@ -90,7 +89,7 @@ def prepare_run(
         return _same(open_run(paths.root), run_id)
     _refuse_strangers(paths)
     pixels = ensure_cache(cache or paths.default_cache, split.images, files, spec.preprocess, progress)
-    groups = _class_groups(spec.data, split, train)
+    groups = class_groups(spec.data, split, train)
     plan = {
         "format": FORMAT,
         "run_id": run_id,
@@ -104,7 +103,7 @@ def prepare_run(
         "warnings": _warnings(split, train, people, pixels, spec),
         "class_groups_from": "training split" if train else "test split",
     }
-    return _write(paths, plan, _images_table(split, people, spec.data), groups)
+    return _write(paths, plan, images_table(split, people, spec.data), groups)
 
 
 def open_run(out: Path) -> Run:
@@ -173,34 +172,6 @@ def _resolved(infer: InferSpec) -> dict[str, Any]:
         if not torch.cuda.is_available():
             raise UnitError('[infer] device: expected a working CUDA device, none came; use device = "cpu"')
     return dict(vars(found))
-
-
-def _images_table(split: Split, people: People, data: DataSpec) -> pd.DataFrame:
-    names = pd.DataFrame({"image": split.images})
-    labels = pd.DataFrame(split.labels, columns=list(data.classes))
-    known = [c.name for c in IMAGES.columns if c.name in people.frame]
-    return check_table(pd.concat([names, people.frame[known], labels], axis=1), IMAGES)
-
-
-def _class_groups(data: DataSpec, split: Split, train: Split | None) -> pd.DataFrame:
-    """Group the classes by training positives; without a training split, by their share of the test split."""
-    base = train or split
-    head, tail = (data.head, data.tail) if train or data.head < 1 else (0.10, 0.01)
-    size = len(base.images) if head < 1 else 1
-    table = pd.DataFrame(
-        {
-            "class": data.classes,
-            "train_positives": pd.array(train.positives if train else [None] * len(data.classes), "Int64"),
-            "test_positives": split.positives,
-            "class_group": class_group(base.positives, head * size, tail * size),
-        }
-    )
-    return check_table(table, CLASSES)
-
-
-def class_group(positives: NDArray[np.int64], head: float, tail: float) -> NDArray[np.str_]:
-    """Call a class head above `head` positives, tail below `tail`, else medium."""
-    return np.where(positives > head, "head", np.where(positives < tail, "tail", "medium"))
 
 
 def _warnings(

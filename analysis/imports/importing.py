@@ -1,0 +1,241 @@
+"""Import predictions that others have made into a RUN folder, whole or not at all."""
+
+import hashlib
+import io
+import json
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from analysis.frames import FORMAT, METRICS, check_table
+from analysis.imports.checks import matching_scores
+from analysis.imports.data_set import Choices, data_spec
+from analysis.imports.errors import PredictionsError
+from analysis.imports.listing import Listing, PredictionFile, list_predictions
+from analysis.imports.readers import read_predictions
+from analysis.metrics.decisions import f1_at
+from analysis.metrics.ranking import rank_quality
+from analysis.sweep.artefacts import (
+    json_bytes,
+    publish,
+    sha256_bytes,
+    sha256_file,
+    temporary_beside,
+    write_atomic,
+)
+from analysis.sweep.errors import DataError
+from analysis.sweep.paths import RunPaths
+from analysis.sweep.progress import Progress
+from analysis.sweep.spec import DataSpec
+from analysis.sweep.splits import People, Split, read_people, read_split
+from analysis.sweep.tables import class_groups, images_table
+
+
+@dataclass(frozen=True)
+class Imported:
+    """What an import made: the RUN folder, its name, its size and what its user should know."""
+
+    folder: Path
+    run_id: str
+    images: int
+    seeds: int
+    sparsities: int
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Source:
+    """The data set that the predictions belong to, checked."""
+
+    data: DataSpec
+    split: Split
+    train: Split | None
+    people: People
+
+    @property
+    def digests(self) -> dict[str, str]:
+        found = {"labels_test": self.split.sha256}
+        found |= {"labels_train": self.train.sha256} if self.train else {}
+        return found | ({"metadata": self.people.sha256} if self.people.sha256 else {})
+
+
+@dataclass(frozen=True)
+class _Unit:
+    """One imported file: where it came from, and the digests before and after."""
+
+    file: PredictionFile
+    source_sha256: str
+    sha256: str
+    labelled: bool
+
+
+def import_predictions(
+    folder: Path, out: Path, choices: Choices, *, progress: Progress | None = None
+) -> Imported:
+    """Read a folder of predictions, check all of it, and write a RUN folder.
+
+    Parameters
+    ----------
+    folder: holds `{dataset}_{architecture}_seed-{s}_prune-{k}` with the endings .pkl, .npy, .csv or .parquet.
+    out: the RUN folder; it must not exist, or be empty.
+    choices: label files and what else describes the data set.
+    progress: called as progress("import", done, total).
+
+    Returns
+    -------
+    What was made. The same input makes the same bytes.
+
+    Raises
+    ------
+    PredictionsError: predictions that are unreadable, incomplete, or not those of the label file; nothing is
+        left behind.
+    """
+    _refuse_occupied(out)
+    listing = list_predictions(folder)
+    source = _source(choices, listing)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    building = RunPaths(temporary_beside(out.absolute()))
+    try:
+        building.predictions.mkdir(parents=True)
+        made = _write_run(building, listing, source, progress)
+        publish(building.root, out.absolute())
+    except BaseException:
+        shutil.rmtree(building.root, ignore_errors=True)
+        raise
+    grid = {f.seed for f in listing.files}, {f.sparsity for f in listing.files}
+    return Imported(
+        out, made["run_id"], len(source.split.images), len(grid[0]), len(grid[1]), tuple(made["warnings"])
+    )
+
+
+def _refuse_occupied(out: Path) -> None:
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise PredictionsError(
+            f"{out}: expected no folder or an empty one, one with content came; choose another"
+        )
+
+
+def _source(choices: Choices, listing: Listing) -> _Source:
+    data = data_spec(choices, listing.dataset)
+    try:
+        split = read_split(data.labels_test, data, "test")
+        train = read_split(data.labels_train, data, "train") if data.labels_train else None
+        return _Source(data, split, train, read_people(split.images, data))
+    except DataError as error:
+        raise PredictionsError(str(error)) from error
+
+
+def _write_run(
+    paths: RunPaths, listing: Listing, source: _Source, progress: Progress | None
+) -> dict[str, Any]:
+    write_atomic(paths.images, _csv(images_table(source.split, source.people, source.data)))
+    write_atomic(paths.classes, _csv(class_groups(source.data, source.split, source.train)))
+    units, metrics = [], []
+    for done, file in enumerate(listing.files, 1):
+        unit, quality = _import_one(paths, file, source)
+        units.append(unit)
+        metrics.append(quality)
+        if progress:
+            progress("import", done, len(listing.files))
+    write_atomic(paths.metrics, _csv(check_table(pd.concat(metrics, ignore_index=True), METRICS)))
+    provenance = _provenance(paths, listing, source, units)
+    for unit in units:
+        write_atomic(paths.sidecar(unit.file.seed, unit.file.sparsity), _sidecar(unit, provenance["run_id"]))
+    write_atomic(paths.provenance, json_bytes(provenance))
+    return provenance
+
+
+def _import_one(paths: RunPaths, file: PredictionFile, source: _Source) -> tuple[_Unit, pd.DataFrame]:
+    classes = source.data.classes
+    found, content = read_predictions(
+        file.path, images=len(source.split.images), classes=classes, id_column=source.data.id_column
+    )
+    try:
+        scores = matching_scores(found, source.split, classes)
+    except PredictionsError as error:
+        raise PredictionsError(f"{file.path}: {error}") from error
+    written = _npy(scores)
+    write_atomic(paths.prediction(file.seed, file.sparsity), written)
+    labelled = found.labels is not None or found.images is not None
+    unit = _Unit(file, sha256_bytes(content), sha256_bytes(written), labelled)
+    quality = rank_quality(source.split.labels, scores)
+    table = {"class": classes, "positives": quality.positives, "ap": quality.ap, "auc": quality.auc}
+    row = {"seed": file.seed, "sparsity": file.sparsity, **table, "f1": f1_at(source.split.labels, scores)}
+    return unit, pd.DataFrame(row)
+
+
+def _provenance(paths: RunPaths, listing: Listing, source: _Source, units: Sequence[_Unit]) -> dict[str, Any]:
+    predictions = {paths.prediction(u.file.seed, u.file.sparsity).name: u.sha256 for u in units}
+    lines = "\n".join(f"{name} {digest}" for name, digest in sorted(predictions.items()))
+    files = {unit.file.path.name: unit.source_sha256 for unit in units}
+    identity = {
+        "format": FORMAT,
+        "imported": files,
+        "digests": source.digests,
+        "classes": source.data.classes,
+    }
+    return {
+        "format": FORMAT,
+        "run_id": hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:12],
+        "imported": {"dataset": source.data.name, "files": files},
+        "synthetic": source.data.synthetic,
+        "digests": source.digests,
+        "images": {"count": len(source.split.images)},
+        "predictions": predictions,
+        "predictions_sha256": sha256_bytes(lines.encode()),
+        "tables": {p.name: sha256_file(p) for p in (paths.images, paths.classes, paths.metrics)},
+        "class_groups": {
+            "from": "training split" if source.train else "test split",
+            "head_above": source.data.head,
+            "tail_below": source.data.tail,
+        },
+        "versions": {"numpy": np.__version__, "pandas": pd.__version__},
+        "warnings": _warnings(listing, source, units),
+    }
+
+
+def _warnings(listing: Listing, source: _Source, units: Sequence[_Unit]) -> list[str]:
+    found = list(source.people.warnings)
+    for name, count in zip(source.data.classes, source.split.positives, strict=True):
+        if count == 0:
+            found.append(f"class '{name}' has no positive test image: its AP, AUC and F1 are missing")
+    if source.train is None:
+        found.append("no training labels: classes are grouped by their share of the test split (10 %, 1 %)")
+    bare = [unit.file.path.name for unit in units if not unit.labelled]
+    if bare:
+        found.append(
+            f"{len(bare)} files name no labels or images: only their number of rows could be checked"
+        )
+    if listing.aside:
+        found.append(f"{len(listing.aside)} files were left aside, first {listing.aside[0]}")
+    return found
+
+
+def _sidecar(unit: _Unit, run_id: str) -> bytes:
+    return json_bytes(
+        {
+            "format": FORMAT,
+            "run_id": run_id,
+            "seed": unit.file.seed,
+            "sparsity": unit.file.sparsity,
+            "sha256": unit.sha256,
+            "imported_from": unit.file.path.name,
+            "imported_sha256": unit.source_sha256,
+        }
+    )
+
+
+def _csv(table: pd.DataFrame) -> bytes:
+    return table.to_csv(index=False).encode()
+
+
+def _npy(scores: NDArray[np.float32]) -> bytes:
+    stream = io.BytesIO()
+    np.save(stream, scores, allow_pickle=False)
+    return stream.getvalue()

@@ -1,0 +1,90 @@
+"""Which files of a folder are predictions, of which seed and at which sparsity."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from analysis.imports.errors import PredictionsError
+from analysis.imports.readers import SUFFIXES
+
+_NAME = re.compile(
+    r"(?:(?P<dataset>[\w.-]+)_(?P<architecture>[A-Za-z0-9.-]+)_)?"
+    r"seed-(?P<seed>\d{1,9})_(?:prune|sparsity)-(?P<sparsity>0(?:\.\d{1,2})?)"
+    rf"(?P<suffix>{'|'.join(map(re.escape, SUFFIXES))})"
+)
+"""`{dataset}_{architecture}_seed-{s}_prune-{k}.pkl` as published, or `seed-{s}_sparsity-{k}.npy` as in a RUN."""
+
+
+@dataclass(frozen=True)
+class PredictionFile:
+    """One file of predictions; `dataset` is None where its name says none."""
+
+    path: Path
+    seed: int
+    sparsity: float
+    dataset: str | None
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The files of a complete grid of seeds and sparsities, in that order, and the names left aside."""
+
+    files: tuple[PredictionFile, ...]
+    aside: tuple[str, ...]
+
+    @property
+    def dataset(self) -> str | None:
+        """The data set that the files' names say."""
+        return self.files[0].dataset
+
+
+def list_predictions(folder: Path) -> Listing:
+    """List the predictions in a folder; files of other names (also `..._val.pkl`) are left aside.
+
+    Raises
+    ------
+    PredictionsError: no such folder, no predictions, two data sets, one seed and sparsity twice, or a grid with
+        holes (each is named), or without sparsity 0.
+    """
+    if not folder.is_dir():
+        raise PredictionsError(f"{folder}: expected a folder of predictions, there is none")
+    names = sorted(path.name for path in folder.iterdir() if path.is_file() and path.suffix in SUFFIXES)
+    found = [_file(folder, name) for name in names]
+    files = sorted((f for f in found if f is not None), key=lambda f: (f.seed, f.sparsity))
+    if not files:
+        raise PredictionsError(
+            f"{folder}: expected files named DATASET_ARCHITECTURE_seed-S_prune-K with the ending "
+            f"{', '.join(SUFFIXES)}, none came"
+        )
+    _check_grid(folder, files)
+    return Listing(tuple(files), tuple(n for n, f in zip(names, found, strict=True) if f is None))
+
+
+def _file(folder: Path, name: str) -> PredictionFile | None:
+    parts = _NAME.fullmatch(name)
+    if parts is None:
+        return None
+    return PredictionFile(folder / name, int(parts["seed"]), float(parts["sparsity"]), parts["dataset"])
+
+
+def _check_grid(folder: Path, files: Sequence[PredictionFile]) -> None:
+    datasets = sorted({str(f.dataset) for f in files})
+    if len(datasets) > 1:
+        raise PredictionsError(f"{folder}: expected predictions of one data set, {', '.join(datasets)} came")
+    seen: dict[tuple[int, float], PredictionFile] = {}
+    for file in files:
+        before = seen.setdefault((file.seed, file.sparsity), file)
+        if before is not file:
+            raise PredictionsError(
+                f"{folder}: expected one file of seed {file.seed} at sparsity {file.sparsity:.2f}, "
+                f"{before.path.name} and {file.path.name} came"
+            )
+    seeds, sparsities = sorted({s for s, _ in seen}), sorted({0.0} | {k for _, k in seen})
+    absent = [f"seed {s} at {k:.2f}" for s in seeds for k in sparsities if (s, k) not in seen]
+    if absent:
+        more = f" and {len(absent) - 5} more" if len(absent) > 5 else ""
+        raise PredictionsError(
+            f"{folder}: expected each of {len(seeds)} seeds at each of {len(sparsities)} sparsities, "
+            f"missing: {', '.join(absent[:5])}{more}"
+        )

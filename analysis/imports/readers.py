@@ -1,0 +1,129 @@
+"""Read one file of predictions, by its ending. Every limit follows from what the label file lets us expect."""
+
+import importlib
+import importlib.util
+import io
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from analysis.imports.errors import PredictionsError
+from analysis.imports.pickled import LABEL, Predictions, read_pickle
+
+SPARE_BYTES = 1 << 20
+SCORE_BYTES = 40
+"""The most bytes of one score in any format (a number written out in a CSV file)."""
+NAME_BYTES = 300
+"""The most bytes of one image name."""
+
+
+def read_predictions(
+    path: Path, *, images: int, classes: Sequence[str], id_column: str
+) -> tuple[Predictions, bytes]:
+    """Read one file and return what it holds, and its bytes.
+
+    Parameters
+    ----------
+    path: .pkl, .npy, .csv or .parquet.
+    images: the expected number of rows.
+    classes: the expected columns.
+    id_column: the column that may name the images.
+
+    Raises
+    ------
+    PredictionsError: with the file, what was expected and what came.
+    """
+    label = len("|".join(classes).encode())
+    limit = SPARE_BYTES + images * (len(classes) * SCORE_BYTES + label + NAME_BYTES)
+    try:
+        content = _content(path, limit)
+        return _READERS[path.suffix](content, images, classes, id_column), content
+    except PredictionsError as error:
+        raise PredictionsError(f"{path}: {error}") from error
+    except OSError as error:
+        raise PredictionsError(f"{path}: expected a file to read, {error.strerror} came") from error
+
+
+def _content(path: Path, limit: int) -> bytes:
+    with path.open("rb") as stream:
+        content = stream.read(limit + 1)
+    if len(content) > limit:
+        raise PredictionsError(f"expected at most {limit} bytes for a table of this size, more came")
+    return content
+
+
+def _pickle(content: bytes, images: int, classes: Sequence[str], id_column: str) -> Predictions:
+    return read_pickle(content, images=images)
+
+
+def _npy(content: bytes, images: int, classes: Sequence[str], id_column: str) -> Predictions:
+    """Read the header first: the size that it claims is compared with the bytes that are there."""
+    stream = io.BytesIO(content)
+    try:
+        version = np.lib.format.read_magic(stream)
+        header = (
+            np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        )
+        shape, columns_first, dtype = header(stream)
+    except (ValueError, SyntaxError, RecursionError) as error:
+        raise PredictionsError(f"expected an array of numpy, {error} came") from error
+    raw = content[stream.tell() :]
+    if (
+        shape != (images, len(classes))
+        or dtype.kind != "f"
+        or len(raw) != images * len(classes) * dtype.itemsize
+    ):
+        raise PredictionsError(
+            f"expected floats {images} x {len(classes)} (images x classes), {dtype} {shape} in {len(raw)} bytes came"
+        )
+    return Predictions(np.frombuffer(raw, dtype).reshape(shape, order="F" if columns_first else "C"))
+
+
+def _csv(content: bytes, images: int, classes: Sequence[str], id_column: str) -> Predictions:
+    texts = dict.fromkeys((LABEL, id_column), str)
+    try:
+        frame = pd.read_csv(io.BytesIO(content), dtype=texts, keep_default_na=False)
+    except ValueError as error:  # pandas' own errors and those of the encoding are values
+        raise PredictionsError(f"expected a CSV file, {error} came") from error
+    return _from_frame(frame, id_column)
+
+
+def _parquet(content: bytes, images: int, classes: Sequence[str], id_column: str) -> Predictions:
+    if importlib.util.find_spec("pyarrow") is None:
+        raise PredictionsError(
+            "expected pyarrow to read Parquet, it is not installed; install it (pip install pyarrow) or export .csv"
+        )
+    parquet = importlib.import_module("pyarrow.parquet")
+    arrow = importlib.import_module("pyarrow")
+    try:
+        file = parquet.ParquetFile(io.BytesIO(content))
+        if file.metadata.num_rows != images or file.metadata.num_columns > len(classes) + 3:
+            raise PredictionsError(f"expected {images} rows of scores, {file.metadata.num_rows} came")
+        frame = file.read().to_pandas()
+    except (arrow.ArrowException, OSError) as error:
+        raise PredictionsError(f"expected a Parquet file, {error} came") from error
+    return _from_frame(frame, id_column)
+
+
+def _from_frame(frame: pd.DataFrame, id_column: str) -> Predictions:
+    named = {
+        name: frame.pop(name).astype(str).tolist() for name in (LABEL, id_column) if name in frame.columns
+    }
+    for name in frame.columns:
+        if frame[name].dtype.kind not in "fi":
+            raise PredictionsError(f"expected numbers in the column {str(name)!r}, {frame[name].dtype} came")
+    columns = tuple(str(name) for name in frame.columns)
+    return Predictions(frame.to_numpy(np.float64), columns, named.get(LABEL), named.get(id_column))
+
+
+_READERS: Mapping[str, Callable[[bytes, int, Sequence[str], str], Predictions]] = {
+    ".pkl": _pickle,
+    ".npy": _npy,
+    ".csv": _csv,
+    ".parquet": _parquet,
+}
+
+SUFFIXES = tuple(_READERS)
+"""The endings that are read."""
