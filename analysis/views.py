@@ -103,12 +103,11 @@ def class_table(metrics: pd.DataFrame) -> list[dict[str, Any]]:
 
     The change is relative, per seed, as in the figure beside the table.
     """
-    ap = metrics.pivot_table(index=["class", "seed"], columns="sparsity", values="ap", dropna=False)
     last = float(metrics["sparsity"].max())
-    change = 100 * (ap[last] - ap[0.0]) / ap[0.0]
     rows = []
     for name, own in metrics.groupby("class", sort=False):
-        values = (ap.loc[name, 0.0].median(), ap.loc[name, last].median(), change.loc[name].median())
+        ap = own.pivot_table(index="seed", columns="sparsity", values="ap", dropna=False)
+        values = (ap[0.0].median(), ap[last].median(), (100 * (ap[last] - ap[0.0]) / ap[0.0]).median())
         dense, pruned, relative = (None if math.isnan(value) else float(value) for value in values)
         rows.append(
             {
