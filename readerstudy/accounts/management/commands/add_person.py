@@ -26,6 +26,8 @@ class Command(BaseCommand):
                 email=options["email"], name=options["name"], actor=None,
                 researcher=options["researcher"], superuser=options["superuser"],
             )  # fmt: skip
-        except (AccountError, ValidationError) as error:
+        except ValidationError as error:
+            raise CommandError(f"{options['email']}: {' '.join(error.messages)}") from error
+        except AccountError as error:
             raise CommandError(str(error)) from error
         self.stdout.write(f"{user.email}  password (shown once): {password}")
