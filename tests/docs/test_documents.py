@@ -80,7 +80,7 @@ def test_no_file_names_a_path_of_a_machine() -> None:
     assert found == []
 
 
-@pytest.mark.parametrize("text", ["see /home/ann/study", "'/work/main/x.py'", "=/Users/ann/x"])
+@pytest.mark.parametrize("text", ["see /home/ann/study", "'/work/ann/x.py'", "=/Users/ann/x"])
 def test_the_scan_of_paths_fires(text: str) -> None:
     assert machine_paths(text)
 
