@@ -1,19 +1,16 @@
 """The results of one study: tables of plain values, written whole or not at all."""
 
-import csv
 import json
-import math
-import os
-import shutil
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
+from analysis import tablefolder
 from analysis.stats.errors import StatsError
 from analysis.stats.rows import Row
+from analysis.tablefolder import write_table_folder
 
 FORMAT = 1
 TABLES = (
@@ -29,8 +26,6 @@ TABLES = (
     "endpoints",
 )
 SIMULATED = "SIMULATED: these ratings were made by a computer, no radiologist gave them"
-
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 @dataclass(frozen=True)
@@ -107,69 +102,16 @@ class Results:
         StatsError: the folder holds something already.
         """
         refuse_used_folder(out)
-        out.parent.mkdir(parents=True, exist_ok=True)
-        half = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
-        try:
-            half.chmod(0o755)
-            _write_text(half / "results.json", self.to_json())
-            for name in TABLES:
-                _write_csv(half / f"{name}.csv", self.frame(name), self.simulated)
-            if also is not None:
-                also(half)
-            if out.exists():
-                out.rmdir()
-            half.rename(out)
-        except BaseException:
-            shutil.rmtree(half, ignore_errors=True)
-            raise
-        _sync_folder(out.parent)
+        tables = {name: _with_header(frame) for name, frame in self.frames().items()}
+        mark = "simulated" if self.simulated else None
+        write_table_folder(out, document=self.to_json(), tables=tables, mark=mark, also=also)
 
 
 def refuse_used_folder(out: Path) -> None:
     """Raise StatsError when results would land in a file or in a folder that holds something."""
-    if out.is_dir() and not any(out.iterdir()):
-        return
-    if out.exists():
-        raise StatsError(f"{out}: expected a new or empty folder, it exists already; choose another --out")
+    tablefolder.refuse_used_folder(out, StatsError)
 
 
-def _write_text(path: Path, text: str) -> None:
-    with path.open("w", encoding="utf-8", newline="") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _write_csv(path: Path, frame: pd.DataFrame, simulated: bool) -> None:
-    # An empty table keeps a header, so that every file can be read.
-    columns = [
-        *(frame.columns if len(frame.columns) else ["endpoint"]),
-        *(["simulated"] if simulated else []),
-    ]
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(columns)
-        for row in frame.itertuples(index=False):
-            writer.writerow([*(_cell(value) for value in row), *(["1"] if simulated else [])])
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _cell(value: object) -> str:
-    """Write a value at full precision; a text that a spreadsheet would take for a formula gets a quote."""
-    if value is None:
-        return ""
-    if isinstance(value, float):
-        if not math.isfinite(value):
-            raise ValueError(f"expected a finite number or None in a result table, got {value}")
-        return repr(value)
-    text = str(value)
-    return f"'{text}" if isinstance(value, str) and text.startswith(_FORMULA_STARTS) else text
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+def _with_header(frame: pd.DataFrame) -> pd.DataFrame:
+    """Give an empty table a column, so that every file can be read."""
+    return frame if len(frame.columns) else pd.DataFrame(columns=["endpoint"])
