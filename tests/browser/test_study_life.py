@@ -19,7 +19,7 @@ from analysis.services.runs import create_run
 from readerstudy.study.models import Rating
 from tests import stock
 from tests.browser.conftest import _empty_the_audit_trail
-from tests.sweep.tiny import TinySweep, write_checkpoint, write_images, write_labels
+from tests.sweep.tiny import make_tiny
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db]
 
@@ -43,10 +43,7 @@ def site(
 
 
 def _sweep(folder: Path) -> Run:
-    tiny = TinySweep(folder / "sweep")
-    write_images(tiny.images, tiny.names)
-    write_labels(tiny.labels_test, tiny.names)
-    write_checkpoint(tiny.checkpoint(0), 0)
+    tiny = make_tiny(folder / "sweep", seeds=(0,))
     run = create_run(spec=tiny.spec(), out=tiny.out, runs=tiny.root)
     work.Worker(lease_seconds=60).work(run)
     return run

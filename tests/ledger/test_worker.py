@@ -15,7 +15,7 @@ from analysis.models import Run, UnitState
 from analysis.services import ledger, work
 from analysis.services.runs import create_run
 from analysis.sweep.run import run_sweep
-from tests.sweep.tiny import SMALL, TinySweep, write_checkpoint, write_images, write_labels
+from tests.sweep.tiny import SMALL, TinySweep, make_tiny
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE = 120.0
@@ -23,12 +23,7 @@ PATIENCE = 120.0
 
 @pytest.fixture
 def tiny(tmp_path: Path) -> TinySweep:
-    sweep = TinySweep(tmp_path)
-    write_images(sweep.images, sweep.names)
-    write_labels(sweep.labels_test, sweep.names)
-    for seed in (0, 1):
-        write_checkpoint(sweep.checkpoint(seed), seed)
-    return sweep
+    return make_tiny(tmp_path)
 
 
 def files(folder: Path) -> dict[str, bytes]:

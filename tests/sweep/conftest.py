@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.sweep.tiny import TinySweep, write_checkpoint, write_images, write_labels
+from tests.sweep.tiny import TinySweep, make_tiny
 
 
 @pytest.fixture(autouse=True)
@@ -20,9 +20,4 @@ def one_thread():
 @pytest.fixture
 def tiny(tmp_path: Path) -> TinySweep:
     """Four test images, two seeds of a small network, three ratios."""
-    sweep = TinySweep(tmp_path)
-    write_images(sweep.images, sweep.names)
-    write_labels(sweep.labels_test, sweep.names)
-    for seed in (0, 1):
-        write_checkpoint(sweep.checkpoint(seed), seed)
-    return sweep
+    return make_tiny(tmp_path)

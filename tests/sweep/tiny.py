@@ -87,3 +87,13 @@ def random_state(architecture: str, n_classes: int, seed: int) -> dict[str, torc
 def write_checkpoint(path: Path, seed: int, architecture: str = SMALL, n_classes: int = 20) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     torch.save({"weights": random_state(architecture, n_classes, seed), "epoch": 3}, path)
+
+
+def make_tiny(root: Path, seeds: tuple[int, ...] = (0, 1)) -> TinySweep:
+    """Write four test images, their labels and a small network for each seed."""
+    sweep = TinySweep(root)
+    write_images(sweep.images, sweep.names)
+    write_labels(sweep.labels_test, sweep.names)
+    for seed in seeds:
+        write_checkpoint(sweep.checkpoint(seed), seed)
+    return sweep
