@@ -1,0 +1,1 @@
+"""The researcher's pages: one module per subject."""
