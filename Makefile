@@ -4,9 +4,11 @@ VENV := .venv
 PY := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
+# Tests of everything that stands in rows, run a second time on PostgreSQL.
+ON_POSTGRESQL := tests/accounts tests/audit tests/cases/test_models.py tests/ledger/test_ledger.py tests/results tests/study
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint resolve bench format serve doctor setup clean-demo python
+.PHONY: help demo test test-servers lint resolve bench format serve doctor setup clean-demo python
 
 help:  ## print this menu
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -16,6 +18,10 @@ demo: $(STAMP)  ## make a phantom study from end to end and serve it at http://l
 
 test: $(DEV_STAMP)  ## run every test that this machine allows, and name what was skipped
 	$(PY) -m pytest -n 2 --dist worksteal
+
+test-servers: $(DEV_STAMP)  ## tests against real PostgreSQL, Redis, RabbitMQ and nginx, which it starts
+	$(PY) -m pytest -m servers
+	$(PY) -m tests.servers --postgresql --redis -- $(PY) -m pytest -q -n 2 $(ON_POSTGRESQL)
 
 lint: $(DEV_STAMP)  ## ruff, mypy, the import rules
 	$(VENV)/bin/ruff check .

@@ -21,6 +21,14 @@ app.conf.update(
     if settings.CELERY_BROKER_URL.startswith("atomicfs")
     else {},
     broker_connection_retry_on_startup=True,
+    broker_connection_max_retries=None,  # a broker that restarts is waited for, however long it takes
+    broker_heartbeat=30,  # RabbitMQ: a connection that a firewall forgot is noticed
+    task_publish_retry_policy={
+        "max_retries": 3,
+        "interval_start": 0.2,
+        "interval_step": 0.5,
+        "interval_max": 1,
+    },
     task_ignore_result=True,
     task_acks_late=False,
     task_default_queue="sweep",

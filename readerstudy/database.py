@@ -1,9 +1,16 @@
-"""Which SQLite mode is safe here, and why. Nothing here imports Django."""
+"""Which database: PostgreSQL by address, or one SQLite file in the mode that is safe here, and why.
+
+Nothing here imports Django.
+"""
 
 import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import dj_database_url
+
+from readerstudy.environment import SettingError
 
 Version = tuple[int, int, int]
 
@@ -35,6 +42,31 @@ def journal_mode(version: Version = sqlite3.sqlite_version_info) -> JournalMode:
     return JournalMode(
         "DELETE", "FULL", f"SQLite {text} has the WAL-reset bug (mended in 3.51.3, 3.50.7, 3.44.6)"
     )
+
+
+SERVERS = ("postgres://", "postgresql://")
+
+
+def database(url: str, sqlite_file: Path) -> dict[str, Any]:
+    """Return Django's DATABASES entry: the PostgreSQL server at `url`, or the SQLite file when it is empty.
+
+    Raises
+    ------
+    SettingError: an address of another kind of server, or one that cannot be read.
+    """
+    if not url:
+        return sqlite_database(sqlite_file)
+    expected = "DATABASE_URL: expected postgresql://USER:PASSWORD@HOST:PORT/NAME, or nothing for SQLite"
+    if not url.startswith(SERVERS):
+        raise SettingError(f"{expected}; an address beginning with {url.partition(':')[0]!r} came")
+    try:
+        # An address holds a password, so nothing of it goes into the message.
+        entry = dict(dj_database_url.parse(url, conn_max_age=60, conn_health_checks=True))
+    except ValueError:
+        raise SettingError(f"{expected}; it could not be read (special characters must be %-coded)") from None
+    if not entry["NAME"]:
+        raise SettingError(f"{expected}; the address names no database")
+    return {**entry, "ATOMIC_REQUESTS": False}
 
 
 def sqlite_database(path: Path) -> dict[str, Any]:

@@ -2,7 +2,8 @@
 
 from csp.constants import NONE, SELF
 
-from readerstudy.database import sqlite_database
+from readerstudy.cache import cache
+from readerstudy.database import database
 from readerstudy.environment import BASE, Environment
 
 environment = Environment()
@@ -68,7 +69,8 @@ TEMPLATES = [
     }
 ]
 
-DATABASES = {"default": sqlite_database(HOME / "db.sqlite3")}
+DATABASES = {"default": database(environment.text("DATABASE_URL", ""), HOME / "db.sqlite3")}
+CACHES = {"default": cache(environment.text("CACHE_URL", ""))}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_USER_MODEL = "accounts.User"
@@ -123,6 +125,10 @@ CSRF_COOKIE_SECURE = TLS
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_AGE = environment.number("SESSION_HOURS", 12, low=1) * 3600
+# Sessions live in the database, which all web processes share; with a cache server they are read from there.
+SESSION_ENGINE = (
+    f"django.contrib.sessions.backends.{'cached_db' if environment.text('CACHE_URL', '') else 'db'}"
+)
 CSRF_COOKIE_SAMESITE = "Strict"
 CSRF_FAILURE_VIEW = "readerstudy.accounts.views.csrf_failure"
 if environment.flag("BEHIND_PROXY", default=False):

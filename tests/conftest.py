@@ -18,8 +18,15 @@ if TYPE_CHECKING:
     from tests.stock import Stock
 from hypothesis import settings
 
+from tests.servers.process import installed
+
 settings.register_profile("unhurried", deadline=None)  # a shared machine is no stop-watch
 settings.load_profile("unhurried")
+
+pytest_plugins = ["tests.servers.fixtures"]
+
+os.environ["DATABASE_URL"] = os.environ["CACHE_URL"] = ""
+"""The settings are read by now. A site that a test makes and serves in a process of its own has its own."""
 
 LOOPBACK = ("127.", "::1", "localhost")
 
@@ -47,6 +54,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if item.get_closest_marker("outside_reference") and not os.environ.get("OUTSIDE_REFERENCE"):
             reason = "[outside_reference] OUTSIDE_REFERENCE does not name the folder of outside numbers"
             item.add_marker(pytest.mark.skip(reason=reason))
+        if marker := item.get_closest_marker("servers"):
+            missing = [name for name in marker.args or ("postgresql",) if not installed(name)]
+            if missing:
+                reason = f"[servers] not installed: {', '.join(missing)}"
+                item.add_marker(pytest.mark.skip(reason=reason))
         if item.get_closest_marker("gpu"):
             gpu = _gpu_works() if gpu is None else gpu
             if not gpu:

@@ -15,6 +15,10 @@ os.environ.update(
         "SECRET_KEY": "only for tests",
         "AUDIT_KEY": "00" * 32,
         "DEBUG": "no",
+        # `python -m tests.servers` names servers; a test's own sites and subprocesses do not see them.
+        "DATABASE_URL": os.environ.get("TEST_DATABASE_URL", ""),
+        "CACHE_URL": os.environ.get("TEST_CACHE_URL", ""),
+        "BROKER_URL": "atomicfs://localhost//",
         "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1"),
         "MPLBACKEND": "Agg",
         # Playwright's synchronous API keeps an event loop in the thread in which Django's tests run.

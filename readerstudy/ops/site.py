@@ -27,6 +27,7 @@ def prepare_site() -> None:
     for folder in folders:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     call_command("migrate", verbosity=0, interactive=False)
+    call_command("createcachetable", verbosity=0)  # nothing to do where CACHE_URL names a server
 
 
 def first_admin(*, email: str, name: str) -> tuple[User, str] | None:

@@ -16,9 +16,11 @@ pytestmark = pytest.mark.django_db
 def chain() -> list[Event]:
     """Ten events, with the triggers out of the way, as for somebody who owns the database file."""
     events = [record(kind="thing.done", actor=None, subject=str(n), values={"n": n}) for n in range(10)]
+    names = {"sqlite": ("audit_event_no_update", "audit_event_no_delete")}
+    on = {"postgresql": " ON audit_event"}.get(connection.vendor, "")
     with connection.cursor() as cursor:
-        cursor.execute("DROP TRIGGER audit_event_no_update")
-        cursor.execute("DROP TRIGGER audit_event_no_delete")
+        for name in names.get(connection.vendor, ("audit_event_append_only",)):
+            cursor.execute(f"DROP TRIGGER {name}{on}")
     return events
 
 

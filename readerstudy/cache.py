@@ -1,0 +1,30 @@
+"""Where web processes keep what they share for a while. Nothing here imports Django."""
+
+from typing import Any
+
+from readerstudy.environment import SettingError
+
+TABLE = "shared_cache"
+
+
+def cache(url: str) -> dict[str, Any]:
+    """Return Django's CACHES entry: the Redis server at `url`, or a table of the database when it is empty.
+
+    Never the memory of one process: limits on sign-in attempts must count over all web processes.
+
+    Raises
+    ------
+    SettingError: an address of another kind.
+    """
+    if not url:
+        return {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": TABLE}
+    if not url.startswith(("redis://", "rediss://", "unix://")):
+        raise SettingError(
+            "CACHE_URL: expected redis://:PASSWORD@HOST:PORT/NUMBER, or nothing for a table of the database; "
+            f"an address beginning with {url.partition(':')[0]!r} came"
+        )
+    return {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": url,
+        "KEY_PREFIX": "readerstudy",
+    }

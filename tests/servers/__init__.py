@@ -1,0 +1,9 @@
+"""Real servers for tests, on loopback addresses and free ports, as users without rights.
+
+    with postgresql() as server: server.url        # postgresql://...
+    with redis() as server: server.url             # redis://...
+    with rabbitmq() as server: server.url          # amqp://...
+
+Fixtures of the same names stand in tests/servers/fixtures.py. `python -m tests.servers` runs a command beside
+servers. Debian's packages: postgresql, redis-server, rabbitmq-server, nginx.
+"""
