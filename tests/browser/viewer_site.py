@@ -15,7 +15,13 @@ POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src 'self'; "
     "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 )
-TYPES = {".mjs": "text/javascript", ".css": "text/css", ".html": "text/html; charset=utf-8"}
+PAGES = {"/": "viewer.html", "/components": "components.html"}
+TYPES = {
+    ".mjs": "text/javascript",
+    ".css": "text/css",
+    ".html": "text/html; charset=utf-8",
+    ".svg": "image/svg+xml",
+}
 
 
 class ViewerSite:
@@ -51,10 +57,13 @@ class ViewerSite:
             return self.frames[path], "application/octet-stream"
         if path == "/viewer.css":
             return self.style.encode(), TYPES[".css"]
-        file = (
-            ROOT / path.lstrip("/") if path.startswith("/static/") else Path(__file__).parent / "viewer.html"
-        )
-        if (path != "/" and not path.startswith("/static/")) or not file.is_file():
+        if path in PAGES:
+            file = Path(__file__).parent / PAGES[path]
+        elif path.startswith("/static/"):
+            file = ROOT / path.lstrip("/")
+        else:
+            return None
+        if not file.is_file():
             return None
         return file.read_bytes(), TYPES[file.suffix]
 
