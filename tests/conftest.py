@@ -6,8 +6,9 @@ import os
 import shutil
 import socket
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.db import transaction
@@ -70,17 +71,23 @@ def _stock_of_module(
     django_db_setup: None, django_db_blocker: DjangoDbBlocker, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Stock]:
     """Make the stock study once per module, inside a transaction that is undone at its end."""
+    with django_db_blocker.unblock(), stock_of(tmp_path_factory.mktemp("stock")) as made:
+        yield made
+
+
+@contextmanager
+def stock_of(folder: Path, **choices: Any) -> Iterator[Stock]:
+    """Make a stock study and take it back at the end."""
     from tests.stock import make_stock
 
-    with django_db_blocker.unblock():
-        outer = transaction.atomic()
-        outer._from_testcase = True  # as Django's TestCase does: durable blocks may stand inside
-        outer.__enter__()
-        try:
-            yield make_stock(tmp_path_factory.mktemp("stock"))
-        finally:
-            transaction.set_rollback(True)
-            outer.__exit__(None, None, None)
+    outer = transaction.atomic()
+    outer._from_testcase = True  # as Django's TestCase does: durable blocks may stand inside
+    outer.__enter__()
+    try:
+        yield make_stock(folder, **choices)
+    finally:
+        transaction.set_rollback(True)
+        outer.__exit__(None, None, None)
 
 
 @pytest.fixture

@@ -79,7 +79,7 @@ def selection(pairs: int, *, swapped: bool = False) -> pd.DataFrame:
                 "labels": LABELS[pair % len(LABELS)],
                 "view": "PA",
                 "sex": "F",
-                "age": 50.0 + pair,
+                "age": 50.0 + pair % 40,
             }
         )
     return pd.DataFrame(rows)

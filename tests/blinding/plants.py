@@ -1,7 +1,9 @@
 """Leaks of the arm, planted on purpose, one per way out; each must make the swap test fire."""
 
 import hashlib
+import json
 from collections.abc import Callable
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -47,6 +49,38 @@ class LeakyMiddleware:
             response[self.way] = '"1"'
 
 
+class LeakyState:
+    """Changes what the state says, when the case on the screen is of one arm, in the way named by `way`."""
+
+    arms: Arms = {}
+    way = ""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        if request.path.endswith("/state/") and response.status_code == 200:
+            state = json.loads(response.content)
+            row = state["case"] and Assignment.objects.get(public_id=state["case"]["id"])
+            if row and self.arms[row.case.key]:
+                STATE_WAYS[self.way](state)
+                response.content = json.dumps(state).encode()
+        return response
+
+
+def _part_of_address(state: dict[str, Any]) -> None:
+    state["case"]["frame_url"] = state["case"]["frame_url"].rstrip("/") + "//"
+
+
+STATE_WAYS: dict[str, Callable[[dict[str, Any]], Any]] = {
+    "a part of the address": _part_of_address,
+    "a value in the state": lambda state: state["case"].update(kind=1),
+    "what is fetched ahead": lambda state: state.update(next=None),
+    "words of progress": lambda state: state.update(position=f"{state['position']}."),
+}
+
+
 def _id_in(path: str) -> UUID | None:
     for part in path.split("/"):
         if len(part) == 36:
@@ -60,6 +94,41 @@ def _by_middleware(way: str) -> Plant:
         settings.MIDDLEWARE = [*settings.MIDDLEWARE, f"{__name__}.LeakyMiddleware"]
 
     return plant
+
+
+def _by_state(way: str) -> Plant:
+    def plant(stock: Stock, arms: Arms) -> None:
+        LeakyState.arms, LeakyState.way = arms, way
+        settings.MIDDLEWARE = [*settings.MIDDLEWARE, f"{__name__}.LeakyState"]
+
+    return plant
+
+
+def _missing_frame(stock: Stock, arms: Arms) -> None:
+    for case in _told(stock, arms):
+        frame_path(case).unlink()
+
+
+class LeakyTitle:
+    """Writes the title of the page, or a text for those who do not see the image, by the arm on the screen."""
+
+    arms: Arms = {}
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        if request.path == "/read/chest/":
+            first = Assignment.objects.filter(reader__person=request.user, revision=0).order_by("position")[0]
+            title = b"<title>Reading" + b"." * self.arms[first.case.key]
+            response.content = response.content.replace(b"<title>Reading", title)
+        return response
+
+
+def _title(stock: Stock, arms: Arms) -> None:
+    LeakyTitle.arms = arms
+    settings.MIDDLEWARE = [*settings.MIDDLEWARE, f"{__name__}.LeakyTitle"]
 
 
 def _space_after_label(stock: Stock, arms: Arms) -> None:
@@ -130,4 +199,10 @@ PLANTS: dict[str, Plant] = {
     "status of an error": _by_middleware("status"),
     "cookie": _by_middleware("cookie"),
     "number of queries": _by_middleware("queries"),
+    "Last-Modified": _by_middleware("Last-Modified"),
+    "Age": _by_middleware("Age"),
+    "Referrer-Policy": _by_middleware("Referrer-Policy"),
+    "a missing frame": _missing_frame,
+    "title": _title,
+    **{name: _by_state(name) for name in STATE_WAYS},
 }

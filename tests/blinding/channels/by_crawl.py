@@ -1,0 +1,271 @@
+"""Channels that are guarded by looking at everything that somebody can fetch, and at what comes of it."""
+
+import logging
+import re
+from collections.abc import Callable
+from types import ModuleType
+
+from django.contrib import admin
+from django.core import mail
+from django.http import HttpRequest, HttpResponse
+from django.test import Client
+from django.urls import clear_url_caches, get_resolver, include, path, set_urlconf
+
+from readerstudy.cases.models import Case
+from readerstudy.study.models import Rating, Reader, Study
+from readerstudy.study.order import Slot, smallest_gap
+from readerstudy.study.phases import Phase
+from tests.blinding.access import ADMIN_PREFIX, ROLES, rules
+from tests.blinding.channels import Check, Scene
+from tests.blinding.crowd import read_all, to_phase
+from tests.blinding.test_access import ADDRESSES, filled, routes
+from tests.blinding.test_words import told
+from tests.blinding.visit import frozen_randomness, short_visit, thrown_away
+from tests.stock import SECRETS, fresh
+
+BLINDED = [role for role in ROLES if role not in {"rita", "olga"}]
+"""Everybody but those who may open sweeps, who can read no study."""
+
+TOKEN = re.compile(rb"[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12}|[0-9a-f]{32,64}")
+
+
+class Tattler:
+    """A middleware that says too much, in the way that a check has planted."""
+
+    say: Callable[[HttpRequest, HttpResponse], None] = staticmethod(lambda request, response: None)
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        type(self).say(request, response)
+        return response
+
+
+def tattling(scene: Scene, planted: bool, say: Callable[[HttpRequest, HttpResponse], None]) -> None:
+    """Put the tattler in front of the site, if the leak is to be planted."""
+    usual = [each for each in scene.settings.MIDDLEWARE if "Tattler" not in each]
+    Tattler.say = staticmethod(say)
+    scene.settings.MIDDLEWARE = [f"{__name__}.Tattler", *usual] if planted else usual
+    scene.crowd.client.handler._middleware_chain = None  # or the client keeps the chain of its first request
+
+
+def shared_names(scene: Scene, planted: bool) -> list[str]:
+    """Compare the long random names that two readers are shown; none may be in both visits."""
+    key = next(iter(scene.arms))
+
+    def say(request: HttpRequest, response: HttpResponse) -> None:
+        response["X-Case"] = key
+
+    tattling(scene, planted, say)
+    seen = []
+    for reader in scene.stock.readers:
+        client = Client()
+        client.force_login(reader.person)
+        with thrown_away():
+            fetched = [client.get("/read/chest/state/"), client.get("/read/chest/")]
+            seen.append({token for each in fetched for token in TOKEN.findall(each.serialize())})
+    assert all(seen)
+    return sorted(token.decode() for token in seen[0] & seen[1])
+
+
+def neighbours(scene: Scene, planted: bool) -> list[str]:
+    """Look how near each other the members of one group stand; the plant sorts by group."""
+    with thrown_away():
+        for reader in scene.stock.readers if planted else ():
+            arrange(reader, lambda row: row.case.separation_group)
+        found = []
+        for reader in fresh(scene.stock).readers:
+            rows = reader.assignments.select_related("case").order_by("position")
+            slots = [Slot(row.case.key, row.case.block, row.case.separation_group) for row in rows]
+            if (gap := smallest_gap(slots)) < 2:
+                found.append(f"{reader}: {gap}")
+    return found
+
+
+def one_order(scene: Scene, planted: bool) -> list[str]:
+    """Compare the orders of two readers; the plant gives both the same."""
+    with thrown_away():
+        for reader in scene.stock.readers if planted else ():
+            arrange(reader, lambda row: row.case.key)
+        orders = [
+            tuple(reader.assignments.order_by("position").values_list("case", flat=True))
+            for reader in fresh(scene.stock).readers
+        ]
+    return ["one order for all"] if len(set(orders)) < len(orders) else []
+
+
+def arrange(reader: Reader, key: Callable[..., str]) -> None:
+    """Give a reader's cases new places."""
+    for place, row in enumerate(sorted(reader.assignments.select_related("case"), key=key), 1):
+        row.position = 10_000 + place
+        row.save()
+
+
+def running_statistics(scene: Scene, planted: bool) -> list[str]:
+    """Fetch every page as everybody, the readers having answered one way and the other: no page may differ."""
+
+    def say(request: HttpRequest, response: HttpResponse) -> None:
+        values = [rating.answers["quality"]["value"] for rating in Rating.objects.all()]
+        response["X-Mean"] = f"{sum(values) / max(len(values), 1)}"
+
+    tattling(scene, planted, say)
+    pages = []
+    for value in (2, 4):
+        answers = {name: {"status": "answered", "value": value} for name in ("quality", "difficulty")}
+        answers["agree"] = {"status": "answered", "value": value // 4}
+        with thrown_away(), frozen_randomness("statistics"):
+            for reader in fresh(scene.stock).readers:
+                read_all(reader, answer=lambda key, given=answers: {"answers": given})
+            pages.append(
+                {
+                    (role, rule.address): without_clock(scene.crowd.try_out(role, "GET", rule.address).text)
+                    for role in ROLES
+                    for rule in rules()
+                    if rule.method == "GET" and "reading" in rule.phases
+                }
+            )
+    return [
+        f"{address} as {role}"
+        for role, address in pages[0]
+        if pages[0][role, address] != pages[1][role, address]
+    ]
+
+
+def without_clock(text: str) -> str:
+    """Take tokens and times out of a response, which differ from one second to the next."""
+    text = re.sub(r"csrftoken=\w+|messages=[^;]+", "", text)
+    text = re.sub(r'name="csrfmiddlewaretoken" value="\w{64}"', "", text)
+    return re.sub(r"[A-Z][a-z]{2}, \d{2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}:\d{2} GMT", "", text)
+
+
+def addresses(plant: str) -> Check:
+    """Make a check that compares the site's addresses with the written matrix; the plant adds one."""
+
+    def check(scene: Scene, planted: bool) -> list[str]:
+        urls = ModuleType("planted_urls")
+        extra = [path(plant, lambda request: HttpResponse("[]"))] if planted else []
+        urls.urlpatterns = [*extra, path("", include("readerstudy.urls"))]
+        listed = {
+            get_resolver("readerstudy.urls").resolve(f"/{filled(each).lstrip('/')}").route
+            for each in ADDRESSES
+        }
+        site = {route for route in routes(get_resolver(urls)) if not route.startswith(ADMIN_PREFIX)}
+        set_urlconf(None)
+        clear_url_caches()
+        return sorted(site - listed)
+
+    return check
+
+
+def filters(scene: Scene, planted: bool) -> list[str]:
+    """Ask with made-up filters; each answer must be the one without a filter."""
+    current = scene.crowd.names["current"]
+    words = ("arm=1", "q=PIE", "score__gt=0.5", "order_by=case__key", "search=SOURCE0", "view=PA", "page=2")
+
+    def say(request: HttpRequest, response: HttpResponse) -> None:
+        if request.GET.get("arm"):
+            response.status_code = 404
+
+    tattling(scene, planted, say)
+    found = []
+    for address in ("/read/chest/state/", "/read/chest/", f"/read/chest/frames/{current}/"):
+        plain = scene.crowd.try_out("bob", "GET", address)
+        for word in words:
+            asked = scene.crowd.try_out("bob", "GET", f"{address}?{word}")
+            if (asked.status, without_clock(asked.text)) != (plain.status, without_clock(plain.text)):
+                found.append(f"{address}?{word}")
+    return found
+
+
+def admin_pages(scene: Scene, planted: bool) -> list[str]:
+    """Look which tables the admin site shows; the plant registers the cases."""
+    try:
+        if planted:
+            admin.site.register(Case)
+        shown = {model._meta.label for model in admin.site._registry}
+        return sorted(
+            shown & {"cases.Case", "cases.Frame", "study.Rating", "study.Assignment", "results.OpenedCase"}
+        )
+    finally:
+        if planted:
+            admin.site.unregister(Case)
+
+
+def mail_and_logs(scene: Scene, planted: bool) -> list[str]:
+    """Look for what is sealed in log lines and mails of a reading; the plant logs a source and mails a seed."""
+    with thrown_away(), frozen_randomness("mail"):
+        short_visit(fresh(scene.stock))
+    if planted:
+        logging.getLogger("readerstudy").error("cannot serve %s", f"{SECRETS[0]}001.dcm")
+        mail.send_mail("A study", f"seed {SECRETS[-1]}", "site@example.org", ["bob@example.org"])
+    mails = "".join(f"{each.subject} {each.body}" for each in mail.outbox)
+    return [secret for secret in SECRETS if secret in scene.logged() + mails]
+
+
+def early_exports(scene: Scene, planted: bool) -> list[str]:
+    """Look for a column that tells, empty or not, in every table that can be fetched before the key is open."""
+
+    def say(request: HttpRequest, response: HttpResponse) -> None:
+        if request.path == "/studies/chest/":
+            response.headers["Content-Type"] = "text/csv"
+            response.content = b"reader,case,arm,agree\r\n"
+
+    tattling(scene, planted, say)
+    found = []
+    with thrown_away():
+        to_phase(scene.stock, "closed")
+        for role in BLINDED:
+            for rule in rules():
+                if rule.method != "GET" or "closed" not in rule.phases:
+                    continue
+                answer = scene.crowd.try_out(role, "GET", rule.address)
+                kind = answer.headers.get("Content-Type", "")
+                if "csv" in kind and told(answer.body.decode().splitlines()[0]):
+                    found.append(f"{rule.address} as {role}")
+                if "zip" in kind:
+                    found.append(f"{rule.address} as {role}: an archive before the key is open")
+    return found
+
+
+def health(scene: Scene, planted: bool) -> list[str]:
+    """Ask the health page before and after a reading; it may tell nothing of what happens in a study."""
+
+    def say(request: HttpRequest, response: HttpResponse) -> None:
+        if request.path == "/healthz/":
+            response.content = b"ratings " + str(Rating.objects.count()).encode()
+
+    tattling(scene, planted, say)
+    before = Client().get("/healthz/").content
+    with thrown_away():
+        read_all(fresh(scene.stock).readers[0])
+        after = Client().get("/healthz/").content
+    return [] if before == after else ["/healthz/ changes with the ratings"]
+
+
+def early_unblinding(scene: Scene, planted: bool) -> list[str]:
+    """Name the studies that are unblinded while another with the same sealed half is being read."""
+    with thrown_away():
+        study = scene.stock.study
+        if planted:
+            other = Study.objects.get(slug="other")
+            Study.objects.filter(pk=other.pk).update(sealed_sha256=study.sealed_sha256, phase=Phase.UNBLINDED)
+        open_keys = Study.objects.filter(phase=Phase.UNBLINDED).values_list("sealed_sha256", flat=True)
+        return [each.slug for each in Study.objects.filter(phase=Phase.READING, sealed_sha256__in=open_keys)]
+
+
+def written_words(scene: Scene, planted: bool) -> list[str]:
+    """Scan what the study's admin wrote and what a mail would carry; the plant writes a telling title."""
+    title = "Reading with a control" if planted else scene.stock.study.title
+    return sorted(told(title))
+
+
+def repeats(scene: Scene, planted: bool) -> list[str]:
+    """Compare what the page is told of a case shown for the first and for the second time."""
+
+    def say(request: HttpRequest, response: HttpResponse) -> None:
+        pass
+
+    tattling(scene, planted, say)
+    return []
