@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,8 @@ from analysis import frames
 from analysis.caseset.errors import CaseSetError
 from analysis.caseset.files import CASES_FILE, PROVENANCE_FILE, sha256_bytes, sha256_file
 from analysis.caseset.keys import NONCE_BYTES, case_key
+
+_RANDOM_ID = re.compile(r"[0-9a-f]{32}")
 
 
 @dataclass(frozen=True)
@@ -86,6 +89,10 @@ def read_blind_half(folder: Path) -> BlindHalf:
     cases = _table(data, frames.CASES, path)
     if list(cases["case"]) != sorted(cases["case"]):
         raise CaseSetError(f"{path}: expected rows sorted by case")
+    for column in ("case", "separation_group"):
+        for row, value in enumerate(cases[column], start=1):
+            if not _RANDOM_ID.fullmatch(str(value)):  # the value is not repeated: it may be a name
+                raise CaseSetError(f"{path}, row {row}: expected 32 hexadecimal digits in {column}")
     return BlindHalf(folder, cases, provenance)
 
 

@@ -3,6 +3,7 @@
 import importlib
 import importlib.util
 import io
+import tokenize
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -67,7 +68,7 @@ def _npy(content: bytes, images: int, classes: Sequence[str], id_column: str) ->
             np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
         )
         shape, columns_first, dtype = header(stream)
-    except (ValueError, SyntaxError, RecursionError) as error:
+    except (ValueError, SyntaxError, RecursionError, tokenize.TokenError) as error:
         raise PredictionsError(f"expected an array of numpy, {error} came") from error
     raw = content[stream.tell() :]
     if (

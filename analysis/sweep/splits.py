@@ -64,7 +64,7 @@ def read_split(labels: Path | None, data: DataSpec, role: str) -> Split:
     images = tuple(str(name) for name in frame[data.id_column])
     for row, name in enumerate(images, 1):
         parts = PurePosixPath(name)
-        if parts.is_absolute() or ".." in parts.parts or "\\" in name:
+        if parts.is_absolute() or ".." in parts.parts or "\\" in name or not name.isprintable():
             raise DataError(f"{labels}, row {row}: expected a name inside the image folder, {name!r} came")
     matrix = frame[list(data.classes)].astype(float).to_numpy().astype(np.uint8)
     return Split(images, matrix, sha256_file(labels), labels)

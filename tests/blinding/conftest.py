@@ -21,3 +21,13 @@ def _bystanders(
 def crowd(_bystanders: None, stock: Stock) -> Crowd:
     """Give each test everybody, signed in; what the test changes is undone after it."""
     return gather(stock)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say how many of the planted leaks were caught, when they were tried."""
+    tried = {
+        outcome: sum("is_caught[" in report.nodeid for report in terminalreporter.stats.get(outcome, []))
+        for outcome in ("passed", "failed", "error")
+    }
+    if sum(tried.values()):
+        terminalreporter.write_line(f"planted leaks caught: {tried['passed']} of {sum(tried.values())}")

@@ -1,5 +1,6 @@
 """Channels that are guarded by looking at everything that somebody can fetch, and at what comes of it."""
 
+import json
 import logging
 import re
 from collections.abc import Callable
@@ -12,7 +13,7 @@ from django.test import Client
 from django.urls import clear_url_caches, get_resolver, include, path, set_urlconf
 
 from readerstudy.cases.models import Case
-from readerstudy.study.models import Rating, Reader, Study
+from readerstudy.study.models import Assignment, Rating, Reader, Study
 from readerstudy.study.order import Slot, smallest_gap
 from readerstudy.study.phases import Phase
 from tests.blinding.access import ADMIN_PREFIX, ROLES, rules
@@ -262,10 +263,29 @@ def written_words(scene: Scene, planted: bool) -> list[str]:
 
 
 def repeats(scene: Scene, planted: bool) -> list[str]:
-    """Compare what the page is told of a case shown for the first and for the second time."""
+    """Show a case again at the end; what the page is told must be as at the first time, but for id and place."""
 
     def say(request: HttpRequest, response: HttpResponse) -> None:
-        pass
+        if request.path == "/read/chest/state/":
+            state = json.loads(response.content)
+            state["case"]["presentation"] = Assignment.objects.get(public_id=state["case"]["id"]).presentation
+            response.content = json.dumps(state).encode()
 
     tattling(scene, planted, say)
-    return []
+    with thrown_away():
+        reader = fresh(scene.stock).readers[0]
+        client = Client()
+        client.force_login(reader.person)
+        first = client.get("/read/chest/state/").json()
+        shown = Assignment.objects.get(public_id=first["case"]["id"])
+        others = reader.assignments.exclude(pk=shown.pk).order_by("position")
+        reader.assignments.filter(pk__in=[row.pk for row in others[1:]]).update(revision=1)
+        last = Assignment.objects.create(
+            study=shown.study, reader=reader, case=shown.case, position=10_001, presentation=2
+        )
+        reader.assignments.filter(pk=others[0].pk).update(position=10_002)
+        reader.assignments.filter(pk=shown.pk).update(revision=1)
+        again = client.get("/read/chest/state/").json()
+    assert again["case"]["id"] == str(last.public_id)
+    one, other = (json.dumps(state["case"]).replace(state["case"]["id"], "ID") for state in (first, again))
+    return [] if one == other else [other]

@@ -1,0 +1,318 @@
+"""Hostile tables, specifications, predictions, checkpoints and case sets, each with the door it comes to."""
+
+import csv
+import hashlib
+import io
+import json
+import os
+import pickle
+import pickletools
+import struct
+import zipfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from analysis.caseset import CaseSetError, read_key
+from analysis.caseset.read import read_blind_half
+from analysis.caseset.verify import verify_case_set
+from analysis.frames import FrameError
+from analysis.imports.errors import PredictionsError
+from analysis.imports.readers import read_predictions
+from analysis.stats.errors import StatsError
+from analysis.stats.intake import check, read_ratings
+from analysis.sweep.checkpoints import read_checkpoint
+from analysis.sweep.errors import CheckpointError, DataError, SpecError
+from analysis.sweep.spec import DataSpec
+from analysis.sweep.splits import read_split
+from analysis.sweep.toml import load_spec
+from tests.cases.images import blind_half, greys, png
+from tests.hostile.raster import CANARY
+
+Refused = tuple[type[Exception], ...]
+CLASSES = ("Hernia", "Mass")
+IMAGES = 3
+
+
+@dataclass(frozen=True)
+class Door:
+    """How a file comes in, and by which named errors it may be refused."""
+
+    name: str
+    ending: str
+    open: Callable[[Path], object]
+    errors: Refused
+
+
+def _predictions(path: Path) -> object:
+    return read_predictions(path, images=IMAGES, classes=CLASSES, id_column="id")
+
+
+def _labels(path: Path) -> object:
+    return read_split(path, DataSpec(name="d", images=path.parent, classes=CLASSES), "test")
+
+
+def _ratings(path: Path) -> object:
+    return check(read_ratings(path))
+
+
+LABELS = Door("labels", "csv", _labels, (DataError,))
+SPEC = Door("specification", "toml", load_spec, (SpecError,))
+RATINGS = Door("ratings", "csv", _ratings, (StatsError, FrameError))
+KEY = Door("key", "csv", read_key, (CaseSetError, FrameError))
+CHECKPOINT = Door("checkpoint", "pt", read_checkpoint, (CheckpointError,))
+TENSORS = Door("checkpoint", "safetensors", read_checkpoint, (CheckpointError,))
+PREDICTIONS = {
+    ending: Door("predictions", ending, _predictions, (PredictionsError,))
+    for ending in ("pkl", "npy", "csv", "parquet")
+}
+
+
+class Runs:
+    """An object whose pickle makes a file when it is loaded by a careless reader."""
+
+    def __init__(self, target: Path) -> None:
+        self.target = target
+
+    def __reduce__(self) -> tuple[object, tuple[object, ...]]:
+        return os.mkdir, (str(self.target),)
+
+
+def files(trap: Path) -> Iterator[tuple[str, Door, bytes]]:
+    """Yield a name, a door and the bytes of each file; code in a file would make the folder `trap`."""
+    for door in (LABELS, RATINGS, KEY, PREDICTIONS["csv"]):
+        for name, data in _any_table():
+            yield f"{door.name}: {name}", door, data
+    yield from _label_files()
+    yield from _specifications()
+    yield from _rating_files()
+    yield from _pickles(trap)
+    yield from _arrays()
+    yield from _checkpoints(trap)
+
+
+def _any_table() -> Iterator[tuple[str, bytes]]:
+    yield "nothing", b""
+    yield "bytes that are no UTF-8", b"\xff\xfe\0a,\xc3\x28\n"
+    yield "zero bytes", b"\0" * 5_000
+    yield "a quote that never ends", b'id,Hernia\n"' + b"x" * 200_000
+    yield "rows of other lengths", b"id,Hernia,Mass\n1,2\n1,2,3,4,5,6\n"
+    yield "100,000 columns", b",".join(b"c%d" % i for i in range(100_000)) + b"\n"
+    yield "a column twice", b"id,id,Hernia,Hernia\na,b,0,1\n"
+
+
+def _label_files() -> Iterator[tuple[str, Door, bytes]]:
+    for name in ("../../etc/passwd", "/etc/passwd", "a/../../b.png", "..", "", "a\0b.png"):
+        yield f"labels: an image named {name!r}", LABELS, f"id,Hernia,Mass\n{name},0,1\n".encode()
+    for value in ("2", "-1", "nan", "", "yes", "1e400", "=1+1", "0.5"):
+        yield f"labels: a label {value!r}", LABELS, f"id,Hernia,Mass\na.png,0,{value}\n".encode()
+    yield "labels: an image twice", LABELS, b"id,Hernia,Mass\na.png,0,1\na.png,0,1\n"
+
+
+def _specifications() -> Iterator[tuple[str, Door, bytes]]:
+    usual = '[data]\nname = "d"\nimages = "images"\n'
+    texts = {
+        "nothing": "",
+        "no TOML": "[data\nname",
+        "a key twice": usual + 'name = "e"\n',
+        "an unknown section": usual + "[code]\nrun = 'rm'\n",
+        "an unknown key": usual + "shell = 'rm'\n",
+        "lists 5,000 deep": usual + "classes = " + "[" * 5_000 + "]" * 5_000,
+        "a wrong type": usual.replace('"d"', "7"),
+        "a sparsity of 2": usual + "[prune]\nsparsities = [2.0]\n",
+        "a sparsity that is no number": usual + "[prune]\nsparsities = [nan]\n",
+        "a number of 5,000 digits": usual + "head = " + "9" * 5_000 + "\n",
+        "a batch of nothing": usual + "[infer]\nbatch_size = 0\n",
+        "an unknown engine": usual + "[infer]\nengine = 'eval'\n",
+        "a data set without a name": usual.replace('"d"', '""'),
+    }
+    for name, text in texts.items():
+        yield f"specification: {name}", SPEC, text.encode()
+    yield "specification: bytes that are no UTF-8", SPEC, b"\xff\xfe[data]"
+
+
+def _rating_files() -> Iterator[tuple[str, Door, bytes]]:
+    heading = "reader,case,arm,pair,batch,presentation,position,agree,quality,difficulty,time_s"
+    usual = "r1,c1,1,p1,b1,1,1,1,3,3,9.5"
+    for name, row in {
+        "an arm of 2": usual.replace(",1,p1", ",2,p1"), "an arm that is a formula": usual.replace(",1,p1", ",=1,p1"),
+        "a quality of 9": usual.replace(",3,3,", ",9,3,"), "a quality of 3.5": usual.replace(",3,3,", ",3.5,3,"),
+        "an infinite time": usual.replace("9.5", "inf"), "a negative time": usual.replace("9.5", "-1"),
+        "presentation 0": usual.replace("b1,1", "b1,0"), "no reader": usual.replace("r1", ""),
+        "one rating twice": f"{usual}\n{usual}",
+        "a case in both arms": f"{usual}\n{usual.replace(',1,p1', ',0,p1').replace('r1', 'r2')}",
+    }.items():  # fmt: skip
+        yield f"ratings: {name}", RATINGS, f"{heading}\n{row}\n".encode()
+    yield "ratings: a column that is not there", RATINGS, f"{heading.replace('arm,', '')}\n".encode()
+
+
+def _pickles(trap: Path) -> Iterator[tuple[str, Door, bytes]]:
+    door = PREDICTIONS["pkl"]
+    for protocol in range(6):
+        yield f"pickle: code, protocol {protocol}", door, pickle.dumps(Runs(trap), protocol)
+    target = str(trap).encode()
+    calls = {
+        "os.system": b"cos\nsystem\n(S'mkdir " + target + b"'\ntR.",
+        "builtins.eval": b'c__builtin__\neval\n(S\'__import__("os").mkdir("' + target + b"\")'\ntR.",
+        "an instance": b"(S'" + target + b"'\nios\nmkdir\n.",
+        "an object of a class": b"(cos\nmkdir\nS'" + target + b"'\no.",
+        "a nested name": b"\x80\x04\x8c\x02os\x8c\x0epath.os.system\x93.",
+        "an extension": b"\x80\x02\x82\x01.",
+        "a persistent id": b"P1\n.",
+        "a list that holds itself": b"]\x94h\0a.",
+        "10,000 nested tuples": b"(" + b")\x85" * 10_000 + b".",
+        "a text of 2**63 bytes": b"\x80\x04\x8d" + struct.pack("<Q", 2**63) + b"x.",
+        "bytes of 2**40": b"\x80\x04\x8e" + struct.pack("<Q", 2**40) + b"x.",
+        "a number of 2**31 bytes": b"\x80\x02\x8b" + struct.pack("<i", 2**31 - 1) + b"x.",
+        "a frame larger than the file": b"\x80\x04\x95" + struct.pack("<Q", 2**62) + b"N.",
+        "doubling tuples": b"(" + b"2" * 3 + b"t" + b"2\x86" * 5_000 + b".",
+        "no stop": b"\x80\x04N",
+        "an unknown opcode": b"\x80\x04\xff.",
+        "a dict": pickle.dumps({"Hernia": [0.1] * IMAGES}),
+        "an array of objects": pickle.dumps(np.array([[1, "a"]] * IMAGES, dtype=object)),
+        "scores that are no number": pickle.dumps(np.full((IMAGES, 2), "x")),
+    }
+    for name, data in calls.items():
+        yield f"pickle: {name}", door, data
+    assert {op.name for op, _, _ in pickletools.genops(calls["os.system"])} >= {"GLOBAL", "REDUCE"}
+
+
+def _arrays() -> Iterator[tuple[str, Door, bytes]]:
+    door, buffer = PREDICTIONS["npy"], io.BytesIO()
+    np.save(buffer, np.zeros((IMAGES, 2)))
+    whole = buffer.getvalue()
+    objects = io.BytesIO()
+    np.save(objects, np.array([[{}] * 2] * IMAGES, dtype=object), allow_pickle=True)
+    bomb = io.BytesIO()
+    with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("arr_0.npy", b"\0" * 50_000_000)
+    for name, data in {
+        "cut": whole[:-5],
+        "of objects": objects.getvalue(),
+        "larger than its bytes": whole.replace(b"(3, 2)", b"(3,99)"),
+        "with code in its header": whole.replace(b"'<f8'", b"exec("),
+        "of another version": whole[:6] + b"\x09\0" + whole[8:],
+        "that is a zip": bomb.getvalue(),
+    }.items():
+        yield f"array {name}", door, data
+    yield "predictions: text in a CSV", PREDICTIONS["csv"], b"Hernia,Mass\n=cmd(),1\n1,1\n1,1\n"
+    yield "predictions: Parquet mark and nothing more", PREDICTIONS["parquet"], b"PAR1" + b"\0" * 60 + b"PAR1"
+
+
+def _checkpoints(trap: Path) -> Iterator[tuple[str, Door, bytes]]:
+    for protocol in range(6):
+        yield f"checkpoint: code, protocol {protocol}", CHECKPOINT, pickle.dumps(Runs(trap), protocol)
+    buffer = io.BytesIO()
+    torch.save({"weights": Runs(trap)}, buffer)
+    whole = buffer.getvalue()
+    yield "checkpoint: code in a torch file", CHECKPOINT, whole
+    honest = io.BytesIO()
+    torch.save({"weights": {"fc.weight": torch.zeros(2, 2)}}, honest)
+    bad = io.BytesIO()
+    torch.save({"weights": {"fc.weight": torch.full((2, 2), float("nan"))}}, bad)
+    zipped = io.BytesIO()
+    with zipfile.ZipFile(zipped, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("../../escape/data.pkl", b"N.")
+        archive.writestr("big", b"\0" * 100_000_000)
+    for name, data in {
+        "cut": honest.getvalue()[:-200], "weights that are no number": bad.getvalue(),
+        "a zip that leaves its folder": zipped.getvalue(),
+        "nothing": b"", "noise": np.random.default_rng(8).bytes(3_000), "a list": pickle.dumps([1, 2]),
+    }.items():  # fmt: skip
+        yield f"checkpoint: {name}", CHECKPOINT, data
+    for name, data in {
+        "a header of 2**60 bytes": struct.pack("<Q", 2**60) + b"{}",
+        "no JSON": struct.pack("<Q", 5) + b"{{{{{",
+        "a tensor beyond the end": _tensors(
+            {"a": {"dtype": "F32", "shape": [10**9], "data_offsets": [0, 4 * 10**9]}}
+        ),
+        "tensors over each other": _tensors(
+            {n: {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]} for n in "ab"}
+        ),
+        "an unknown type": _tensors({"a": {"dtype": "PY", "shape": [1], "data_offsets": [0, 4]}}),
+        "nothing": b"",
+    }.items():
+        yield f"safetensors: {name}", TENSORS, data
+
+
+def _tensors(header: dict[str, object]) -> bytes:
+    text = json.dumps(header).encode()
+    return struct.pack("<Q", len(text)) + text + b"\0" * 4
+
+
+def case_sets(folder: Path) -> Iterator[tuple[str, Path]]:
+    """Write blind halves that are not what they say; yield a name and the folder of each."""
+    image = png(greys(bits=8))
+    for number, (name, change) in enumerate(_CHANGES.items()):
+        place = blind_half(folder / str(number), [image] * 8)
+        change(place)
+        yield name, place
+
+
+def _rows(place: Path, change: Callable[[list[dict[str, str]]], object]) -> None:
+    """Change the rows of cases.csv, and let provenance.json hold the new digest."""
+    rows = list(csv.DictReader(io.StringIO((place / "cases.csv").read_text())))
+    change(rows)
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    (place / "cases.csv").write_text(text.getvalue())
+    provenance = json.loads((place / "provenance.json").read_text())
+    provenance["cases_sha256"] = hashlib.sha256(text.getvalue().encode()).hexdigest()
+    provenance["cases"] = len(rows)
+    (place / "provenance.json").write_text(json.dumps(provenance))
+
+
+def _first(column: str, value: str) -> Callable[[Path], None]:
+    return lambda place: _rows(place, lambda rows: rows[0].update({column: value}))
+
+
+def _image(place: Path) -> Path:
+    return next((place / "images").iterdir())
+
+
+def _link(place: Path) -> None:
+    path = _image(place)
+    outside = place.parent / f"{place.name}-outside.png"
+    path.rename(outside)
+    path.symlink_to(outside)
+
+
+_CHANGES: dict[str, Callable[[Path], object]] = {
+    "an image outside the folder": _first("image", "../../etc/passwd"),
+    "an image by its full path": _first("image", "/etc/passwd"),
+    "an image that is the table": _first("image", "cases.csv"),
+    "an image named otherwise than its case": _first("image", "images/other.png"),
+    "a case that is no key": _first("case", "../x"),
+    "a digest that is none": _first("sha256", "z" * 64),
+    "another image's digest": _first("sha256", "0" * 64),
+    "a block of zero": _first("block", "0"),
+    "a group that is a name": _first("separation_group", CANARY),
+    "no labels": _first("labels", ""),
+    "a link instead of an image": _link,
+    "a folder instead of an image": lambda place: (
+        _image(place).unlink(),
+        (place / "images" / "x.png").mkdir(),
+    ),
+    "an image that is gone": lambda place: _image(place).unlink(),
+    "an image too many": lambda place: (place / "images" / "more.png").write_bytes(b"x"),
+    "a byte changed in an image": lambda place: _image(place).write_bytes(
+        _image(place).read_bytes()[:-1] + b"x"
+    ),
+    "no provenance": lambda place: (place / "provenance.json").unlink(),
+    "provenance that is no JSON": lambda place: (place / "provenance.json").write_text("{" * 100_000),
+    "provenance of another format": lambda place: (place / "provenance.json").write_text('{"format": 99}'),
+    "a table changed afterwards": lambda place: (place / "cases.csv").write_text("case\n"),
+    "the key inside": lambda place: (place / "key.csv").write_text("case,arm\n"),
+    "a program inside": lambda place: (place / "images" / "run.sh").write_text("#!/bin/sh\n"),
+}
+
+
+def open_case_set(place: Path) -> None:
+    """Read and verify a blind half, as the commands do."""
+    read_blind_half(place)
+    verify_case_set(place)
