@@ -4,11 +4,14 @@ A drawn part stands between `<!-- drawn: NAME -->` and `<!-- end -->`. `python -
 them again; a test compares.
 """
 
+import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields
 from pathlib import Path
 from typing import Any
+
+import django
 
 from analysis.frames import TABLES, Column, Table
 from analysis.sweep.toml import SECTIONS
@@ -74,10 +77,20 @@ def phases() -> str:
     return "\n".join([*lines, "```"]) + "\n"
 
 
+def channels() -> str:
+    """Return the ways out that are guarded, one line each."""
+    from tests.blinding.channels.table import CHANNELS
+
+    lines = ["| No. | Way out | Detector | Leak planted to prove it |", "|---|---|---|---|"]
+    lines += [f"| {each.number} | {each.name} | {each.detector} | {each.plant} |" for each in CHANNELS]
+    return "\n".join(lines) + "\n"
+
+
 PARTS: Mapping[str, Callable[[], str]] = {
     **{f"columns of {table.name}": (lambda table=table: columns(table)) for table in TABLES},
     "keys of a specification": keys_of_spec,
     "phases": phases,
+    "channels": channels,
 }
 
 
@@ -92,6 +105,10 @@ def documents() -> list[Path]:
 
 
 if __name__ == "__main__":
+    import tests.environment  # noqa: F401 - a throw-away site, for the parts that need models
+
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "readerstudy.settings")
+    django.setup()
     for path in documents():
         before = path.read_text(encoding="utf-8")
         after = drawn_anew(before)
