@@ -5,6 +5,7 @@ from csp.constants import NONE, SELF
 from readerstudy.cache import cache
 from readerstudy.database import database
 from readerstudy.environment import BASE, Environment
+from readerstudy.object_store import ObjectStore, folder, storages
 
 environment = Environment()
 
@@ -16,8 +17,10 @@ ALLOWED_HOSTS = environment.words("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
 CSRF_TRUSTED_ORIGINS = environment.words("CSRF_TRUSTED_ORIGINS")
 TLS = environment.flag("TLS", default=False)
 
-RUNS_ROOT = HOME / "runs"
-FRAMES_ROOT = HOME / "frames"
+RUNS_ROOT = folder(environment.text("RUNS_URL", ""), HOME / "runs")
+FRAMES_ROOT = folder(environment.text("FRAMES_URL", ""), HOME / "frames")
+# Where a proxy delivers frames itself: the internal place that it knows them by.
+FRAMES_ACCEL = environment.text("FRAMES_ACCEL", "")
 EXPORTS_ROOT = HOME / "exports"
 BROKER_ROOT = HOME / "broker"
 
@@ -91,6 +94,17 @@ USE_TZ = True
 TIME_ZONE = environment.text("TIME_ZONE", "UTC")
 LANGUAGE_CODE = "en"
 USE_I18N = False
+
+STORAGES = storages(
+    frames=environment.text("FRAMES_URL", ""),
+    runs=environment.text("RUNS_URL", ""),
+    store=ObjectStore(
+        endpoint=environment.text("S3_ENDPOINT", ""),
+        access_key=environment.text("S3_ACCESS_KEY", ""),
+        secret_key=environment.text("S3_SECRET_KEY", ""),
+        region=environment.text("S3_REGION", "us-east-1"),
+    ),
+)
 
 STATIC_URL = "/static/"
 STATIC_ROOT = HOME / "static"

@@ -19,6 +19,7 @@ from readerstudy.cases.confined import DEFAULT_LIMITS, Limits, decode_confined
 from readerstudy.cases.decoder import DecodedImage
 from readerstudy.cases.frame import encode_frame
 from readerstudy.cases.models import CaseSet, Frame
+from readerstudy.cases.objects import frame_objects, proxy_reads_files
 from readerstudy.cases.refusals import ImageRefusedError, Reason, Refusal
 from readerstudy.cases.services import NewCase, SetFacts, record_case_set, refuse_second_set
 from readerstudy.cases.storage import Staging, StoredFrame, staging
@@ -93,7 +94,7 @@ def load_case_set(
     if len(blind.cases) > MOST_CASES:
         raise ValueError(f"expected at most {MOST_CASES} cases, {len(blind.cases)} came")
     known = Frame.objects.filter(study=study_key).values_list("storage_name", flat=True)
-    with staging(frames_root, study_key, list(known)) as stage:
+    with staging(frames_root, study_key, list(known), frame_objects(), proxy_reads_files()) as stage:
         ingested = _ingest_all(blind, stage, window_rule, limits, progress)
         stored = stage.pad()
         rows = _rows(blind)

@@ -8,7 +8,8 @@ from django.conf import settings
 from django.db.models import QuerySet
 
 from readerstudy.cases.models import Case
-from readerstudy.cases.storage import read_frame, study_folder
+from readerstudy.cases.objects import frame_objects
+from readerstudy.cases.storage import checked, read_frame, study_folder
 
 
 def cases_of(study: UUID) -> QuerySet[Case]:
@@ -45,4 +46,8 @@ def frame_bytes(case: Case, frames_root: Path | None = None) -> bytes:
     ------
     StorageError: the file is gone or damaged.
     """
+    objects = frame_objects() if frames_root is None else None
+    if objects is not None:
+        name = case.frame.storage_name
+        return checked(objects.read(case.study, name), name, case.frame.sha256)
     return read_frame(frame_path(case, frames_root), case.frame.sha256)

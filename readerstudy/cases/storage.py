@@ -1,6 +1,7 @@
 """Frame files on disk: staged under hidden names, padded to one length, published together or not at all.
 
-Layout: frames_root/<study uuid>/<storage name>. Folders are 0700, files 0600; names are random.
+Layout: frames_root/<study uuid>/<storage name>. Folders are 0700, files 0600 (0750 and
+0640 where a proxy of the folder's group delivers them); names are random.
 """
 
 import fcntl
@@ -12,9 +13,13 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from readerstudy.cases.frame import pad_frame
+
+if TYPE_CHECKING:
+    from readerstudy.cases.objects import FrameObjects
 
 _STAGING = ".staging-"
 
@@ -40,9 +45,11 @@ def study_folder(frames_root: Path, study: UUID) -> Path:
 class Staging:
     """A hidden folder in which the frames of one load gather until all are there."""
 
-    def __init__(self, folder: Path) -> None:
-        """Take an existing, empty folder."""
-        self._folder = folder
+    def __init__(
+        self, folder: Path, study: UUID, objects: "FrameObjects | None" = None, mode: int = 0o600
+    ) -> None:
+        """Take an existing, empty folder; with `objects` frames are published there."""
+        self._folder, self._study, self._objects, self._mode = folder, study, objects, mode
         self._published: list[Path] = []
 
     def add(self, frame: bytes) -> str:
@@ -58,12 +65,16 @@ class Staging:
         stored = {}
         for path in files:
             data = pad_frame(path.read_bytes(), length)
-            _write_durably(path, data)
+            _write_durably(path, data, self._mode)
             stored[path.name] = StoredFrame(path.name, hashlib.sha256(data).hexdigest(), length)
         return stored
 
     def publish(self) -> None:
-        """Rename every frame to its place."""
+        """Rename every frame to its place, or upload it."""
+        if self._objects is not None:
+            self._published = sorted(self._folder.iterdir())
+            self._objects.publish(self._study, self._published)
+            return
         for path in sorted(self._folder.iterdir()):
             target = self._folder.parent / path.name
             path.rename(target)
@@ -72,17 +83,26 @@ class Staging:
 
     def take_back(self) -> None:
         """Remove what was published: the rows did not come about."""
+        if self._objects is not None:
+            self._objects.remove(self._study, [path.name for path in self._published])
+            return
         for path in self._published:
             path.unlink(missing_ok=True)
         self._published.clear()
 
 
 @contextmanager
-def staging(frames_root: Path, study: UUID, known: Collection[str] = ()) -> Iterator[Staging]:
+def staging(
+    frames_root: Path,
+    study: UUID,
+    known: Collection[str] = (),
+    objects: "FrameObjects | None" = None,
+    proxy_reads: bool = False,
+) -> Iterator[Staging]:
     """Open a staging folder for one study; on an error leave no file behind.
 
     One load at a time may run for a study. Files of a load that was killed (names not in `known`, the storage
-    names that have rows) are removed first.
+    names that have rows) are removed first. With `proxy_reads` the folder's group may read the frames.
 
     Raises
     ------
@@ -90,11 +110,15 @@ def staging(frames_root: Path, study: UUID, known: Collection[str] = ()) -> Iter
     """
     folder = study_folder(frames_root, study)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if proxy_reads:
+        folder.chmod(0o2750)  # the group is inherited by what is made in it
     with _only_one(folder):
         _remove_leftovers(folder, known)
+        if objects is not None:
+            objects.remove_leftovers(study, known)
         hidden = folder / f"{_STAGING}{secrets.token_hex(8)}"
         hidden.mkdir(mode=0o700)
-        stage = Staging(hidden)
+        stage = Staging(hidden, study, objects, 0o640 if proxy_reads else 0o600)
         try:
             yield stage
         except BaseException:
@@ -119,8 +143,18 @@ def read_frame(path: Path, sha256: str) -> bytes:
         raise StorageError(
             f"frame {path.name}: expected a readable file; restore it from a backup"
         ) from error
+    return checked(data, path.name, sha256)
+
+
+def checked(data: bytes, name: str, sha256: str) -> bytes:
+    """Return the bytes of a frame that agree with their digest.
+
+    Raises
+    ------
+    StorageError: they do not.
+    """
     if hashlib.sha256(data).hexdigest() != sha256:
-        raise StorageError(f"frame {path.name}: the file differs from its digest; restore it from a backup")
+        raise StorageError(f"frame {name}: the file differs from its digest; restore it from a backup")
     return data
 
 
@@ -148,13 +182,15 @@ def _remove_leftovers(folder: Path, known: Collection[str]) -> None:
             path.unlink()
 
 
-def _write_durably(path: Path, data: bytes) -> None:
+def _write_durably(path: Path, data: bytes, mode: int) -> None:
     temporary = path.with_name(f".{path.name}")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "wb") as file:
         file.write(data)
         file.flush()
+        os.fchmod(file.fileno(), mode)
         os.fsync(file.fileno())
+    os.utime(temporary, (0, 0))  # a time of change would order the cases as they were loaded
     temporary.rename(path)
 
 

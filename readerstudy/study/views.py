@@ -12,7 +12,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
 from readerstudy.accounts.models import User
-from readerstudy.cases.selectors import frame_bytes, frame_json
+from readerstudy.cases.delivery import frame_response
+from readerstudy.cases.selectors import frame_json
 from readerstudy.study.models import Assignment, Reader
 from readerstudy.study.phases import Phase, PhaseError
 from readerstudy.study.protocol import Protocol, ProtocolError
@@ -47,9 +48,7 @@ def frame(request: HttpRequest, slug: str, public_id: uuid.UUID) -> HttpResponse
     assignment = servable(reader_for(_person(request), slug), public_id)
     if assignment is None:
         raise Http404
-    response = HttpResponse(frame_bytes(assignment.case), content_type="application/octet-stream")
-    response["Cache-Control"] = "private, no-store"
-    return response
+    return frame_response(assignment.case)
 
 
 @require_POST

@@ -96,10 +96,22 @@ class Server:
         ServerError: it ended, or did not answer in time.
         """
         command = ["env", *(f"{k}={v}" for k, v in self.environment.items()), *self.command]
+        return self._start(as_user(self.user, command), self.folder, None)
+
+    def start_in(self, place: Path, environment: Mapping[str, str]) -> "Server":
+        """Start it as this process's own user, in a folder and with an environment.
+
+        Raises
+        ------
+        ServerError: as start.
+        """
+        return self._start(list(self.command), place, environment)
+
+    def _start(self, command: Sequence[str], place: Path, environment: Mapping[str, str] | None) -> "Server":
         with self.log.open("ab") as log:
             self.handle = subprocess.Popen(
-                as_user(self.user, command), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                cwd=self.folder, start_new_session=True,
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=place, env=environment,
+                start_new_session=True,
             )  # fmt: skip
         ready = self.ready or (lambda: reachable(self.port))
         deadline = time.monotonic() + PATIENCE

@@ -1,0 +1,24 @@
+"""gunicorn for production: python -m gunicorn -c deploy/gunicorn.conf.py readerstudy.wsgi:application.
+
+WEB_BIND and WEB_WORKERS come from the environment. Threads share a process's memory and its database
+connections; two workers per core keep one core busy while the other waits for the database.
+"""
+
+import os
+
+bind = os.environ.get("WEB_BIND", "127.0.0.1:8000")
+workers = int(os.environ.get("WEB_WORKERS", str(2 * (os.cpu_count() or 1))))
+worker_class = "gthread"
+threads = 8
+timeout = 60
+graceful_timeout = 20
+keepalive = 75  # longer than the proxy's, so that the proxy closes first
+max_requests = 20_000
+max_requests_jitter = 2_000
+# The proxy's log has what is safe to keep; this one would hold addresses of cases.
+accesslog = None
+errorlog = "-"
+loglevel = "warning"
+# Only the proxy's word on the scheme counts, and only with BEHIND_PROXY=yes; gunicorn passes headers through.
+forwarded_allow_ips = "127.0.0.1,::1"
+worker_tmp_dir = "/dev/shm"  # noqa: S108  (heartbeats in memory: a slow disk is no dead worker)
