@@ -81,7 +81,7 @@ def test_setting_is_explained_and_in_the_example(setting: str) -> None:
 
 
 def test_example_names_no_setting_that_is_not_read() -> None:
-    assert sorted(re.findall(r"^([A-Z_]+)=", EXAMPLE, re.MULTILINE)) == SETTINGS
+    assert sorted(re.findall(r"^([A-Z0-9_]+)=", EXAMPLE, re.MULTILINE)) == SETTINGS
 
 
 @pytest.mark.parametrize("setting", sorted(set(SETTINGS) - {"READERSTUDY_HOME"}))
