@@ -1,17 +1,15 @@
-"""Find, read and check the checkpoints of an ensemble.
+"""Read and check the checkpoints of an ensemble.
 
-Read are the PruneCXR layout, `{dataset}_{architecture}_ce_lr-*_bs-*[_seed-S]/chkpt.pt` (a dict whose key
-`weights` is the state dict; seed 0 has no suffix), and any state dict in a .pt or .safetensors file. Files
-are opened so that they cannot run code.
+Read are a dict whose key `weights` is the state dict, as PruneCXR writes it, and any state dict in a .pt or
+.safetensors file. Files are opened so that they cannot run code. `analysis.sweep.layout` finds them.
 """
 
 import io
 import pickle
 import re
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from glob import glob
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +20,10 @@ from torch import Tensor, nn
 from analysis.sweep.architectures import AUXILIARY_PREFIXES, build_classifier
 from analysis.sweep.artefacts import sha256_bytes
 from analysis.sweep.errors import CheckpointError
-from analysis.sweep.spec import SweepSpec
 
 State = dict[str, Tensor]
 
-LAYOUT = "{dataset}_{architecture}_ce_lr-{learning_rate}_bs-{batch_size}{seed_suffix}/chkpt.pt"
 _WRAPPERS = ("module.", "_orig_mod.")
-_SEED = re.compile(r"seed[-_](\d+)")
 _SHOWN = 3
 
 
@@ -41,45 +36,6 @@ class Checkpoint:
     state: State
     sha256: str
     classes: tuple[str, ...] | None = None
-
-
-def layout_name(dataset: str, architecture: str, learning_rate: float, batch_size: int, seed: int) -> str:
-    """Name a checkpoint as the published study does, relative to its folder."""
-    return LAYOUT.format(
-        dataset=dataset,
-        architecture=architecture,
-        learning_rate=learning_rate,
-        batch_size=batch_size,
-        seed_suffix=f"_seed-{seed}" if seed else "",
-    )
-
-
-def find_checkpoints(spec: SweepSpec) -> dict[int, Path]:
-    """Return the checkpoint file of each seed, by rising seed.
-
-    Raises
-    ------
-    CheckpointError: none found, a seed without a file, two files for one seed.
-    """
-    places = spec.models.checkpoints
-    if not places:
-        raise CheckpointError("[models] checkpoints: expected a folder, a pattern or files, none came")
-    if len(places) > 1 or Path(places[0]).is_file():
-        found = _listed([Path(place) for place in places], spec.models.seeds)
-    elif Path(places[0]).is_dir():
-        found = _in_layout(Path(places[0]), spec)
-    else:
-        found = _matching(places[0], spec.models.seeds)
-    seeds = spec.models.seeds or tuple(sorted(found))
-    for seed in seeds:
-        if seed not in found or not found[seed].is_file():
-            raise CheckpointError(f"{places[0]}: expected a checkpoint of seed {seed}, none came")
-    if not seeds:
-        raise CheckpointError(
-            f"{places[0]}: expected checkpoints named like {LAYOUT} for data set '{spec.data.name}' and "
-            f"architecture '{spec.models.architecture}', none came"
-        )
-    return {seed: found[seed] for seed in sorted(seeds)}
 
 
 def read_checkpoint(path: Path, sha256: str | None = None) -> Checkpoint:
@@ -145,47 +101,6 @@ def load_into(model: nn.Module, state: Mapping[str, Tensor]) -> None:
     model.load_state_dict(
         {n: v for n, v in state.items() if not n.startswith(AUXILIARY_PREFIXES)}, strict=False
     )
-
-
-def _listed(files: list[Path], seeds: Sequence[int]) -> dict[int, Path]:
-    if seeds and len(seeds) != len(files):
-        raise CheckpointError(
-            f"[models]: expected one seed for each of {len(files)} files, {len(seeds)} seeds came"
-        )
-    return dict(zip(seeds or range(len(files)), files, strict=True))
-
-
-def _in_layout(folder: Path, spec: SweepSpec) -> dict[int, Path]:
-    start = f"{spec.data.name}_{spec.models.architecture}_ce_"
-    roots = [folder, folder / "trained_models"]
-    files = [f for root in roots for f in sorted(root.glob("*/chkpt.pt")) if f.parent.name.startswith(start)]
-    return _by_seed((_seed_in(file.parent.name), file) for file in files)
-
-
-def _matching(pattern: str, seeds: Sequence[int]) -> dict[int, Path]:
-    if "{seed}" in pattern and seeds:
-        return {seed: Path(pattern.replace("{seed}", str(seed))) for seed in seeds}
-    files = sorted(Path(name) for name in glob(pattern.replace("{seed}", "*"), recursive=True))
-    if "{seed}" in pattern:
-        shape = re.compile(r"(\d+)".join(re.escape(part) for part in pattern.split("{seed}")))
-        return _by_seed((int(hit[1]), file) for file in files if (hit := shape.fullmatch(str(file))))
-    if all(_SEED.search(str(file)) for file in files):
-        return _by_seed((_seed_in(str(file)), file) for file in files)
-    return dict(enumerate(files))
-
-
-def _by_seed(pairs: Iterable[tuple[int, Path]]) -> dict[int, Path]:
-    found: dict[int, Path] = {}
-    for seed, file in pairs:
-        if seed in found:
-            raise CheckpointError(f"expected one file for seed {seed}, two came: {found[seed]} and {file}")
-        found[seed] = file
-    return found
-
-
-def _seed_in(name: str) -> int:
-    numbers = _SEED.findall(name)
-    return int(numbers[-1]) if numbers else 0
 
 
 def _pickle(content: bytes, path: Path) -> Any:

@@ -13,10 +13,11 @@ import pandas as pd
 from analysis.frames import FORMAT
 from analysis.sweep.architectures import build_classifier
 from analysis.sweep.artefacts import json_bytes, sha256_bytes, sha256_file, write_atomic
-from analysis.sweep.checkpoints import check_fits, find_checkpoints, read_checkpoint
+from analysis.sweep.checkpoints import check_fits, read_checkpoint
 from analysis.sweep.engine import library_versions, resolved_engine, resolved_threads
 from analysis.sweep.errors import CheckpointError, SweepError, UnitError
 from analysis.sweep.image_cache import ImageCache, ensure_cache
+from analysis.sweep.layout import find_checkpoints
 from analysis.sweep.methods import find_method
 from analysis.sweep.paths import RunPaths
 from analysis.sweep.progress import Progress

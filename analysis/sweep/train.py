@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 
 from analysis.sweep.artefacts import json_bytes, sha256_file, write_atomic
-from analysis.sweep.checkpoints import layout_name
 from analysis.sweep.engine import library_versions
 from analysis.sweep.epochs import Examples, Trainer, torch_bytes
 from analysis.sweep.errors import SweepError
 from analysis.sweep.image_cache import ImageCache, ensure_cache
+from analysis.sweep.layout import layout_name
 from analysis.sweep.progress import Progress
 from analysis.sweep.spec import SweepSpec
 from analysis.sweep.splits import Split, locate_images, read_split

@@ -11,8 +11,9 @@ from safetensors.torch import save_file
 from analysis.frames import NIH_CLASSES
 from analysis.sweep.architectures import build_classifier
 from analysis.sweep.artefacts import sha256_file
-from analysis.sweep.checkpoints import check_fits, find_checkpoints, layout_name, read_checkpoint
+from analysis.sweep.checkpoints import check_fits, read_checkpoint
 from analysis.sweep.errors import CheckpointError
+from analysis.sweep.layout import find_checkpoints, layout_name
 from analysis.sweep.spec import DataSpec, ModelsSpec, SweepSpec
 from tests.sweep.tiny import SMALL, random_state
 

@@ -8,9 +8,10 @@ import pytest
 import torch
 
 from analysis.sweep.augment import augmented
-from analysis.sweep.checkpoints import find_checkpoints, read_checkpoint
+from analysis.sweep.checkpoints import read_checkpoint
 from analysis.sweep.epochs import Examples, Trainer, load_pretrained
 from analysis.sweep.errors import CheckpointError, SweepError
+from analysis.sweep.layout import find_checkpoints
 from analysis.sweep.run import run_sweep
 from analysis.sweep.spec import TrainSpec
 from analysis.sweep.train import train_ensemble

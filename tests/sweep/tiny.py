@@ -10,7 +10,7 @@ from PIL import Image
 
 from analysis.frames import NIH_CLASSES
 from analysis.sweep.architectures import build_classifier
-from analysis.sweep.checkpoints import layout_name
+from analysis.sweep.layout import layout_name
 from analysis.sweep.spec import DataSpec, InferSpec, ModelsSpec, PreprocessSpec, PruneSpec, SweepSpec
 
 SMALL = "shufflenet_v2_x0_5"
