@@ -9,14 +9,60 @@ from django.db import models
 from django.db.models import Q
 
 
+class DataSet(models.Model):
+    """Images and label files on the server, checked when they were registered.
+
+    `section` is the [data] section of a specification, with whole paths. `counts` holds the images of each
+    split, `classes` one row per class with its positives, `digests` the SHA-256 of each label file.
+    """
+
+    slug = models.SlugField(max_length=60, unique=True)
+    section = models.JSONField()
+    counts = models.JSONField(default=dict)
+    classes = models.JSONField(default=list)
+    digests = models.JSONField(default=dict)
+    warnings = models.JSONField(default=list)
+    synthetic = models.BooleanField(default=False)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["slug"]
+
+    def __str__(self) -> str:
+        return self.slug
+
+
+class RunKind(models.TextChoices):
+    """What a run makes: predictions of a sweep, checkpoints, or predictions that others have made."""
+
+    SWEEP = "sweep", "sweep"
+    TRAINING = "training", "training"
+    IMPORT = "import", "import"
+
+
 class Run(models.Model):
-    """One sweep: its frozen specification and its folder."""
+    """One sweep or training: its frozen specification and its folder.
+
+    `spec` is what may be shown, with file names in place of paths; `full_spec` is what a worker reads, and is
+    empty where the folder's plan says it. A run that was asked for on a page is called `requested_as` until
+    its preparation has found its name, and for ever after under that address too; `same_as` is the run that
+    turned out to be the same.
+    """
 
     run_id = models.CharField(max_length=64, unique=True)
+    kind = models.CharField(max_length=8, choices=RunKind.choices, default=RunKind.SWEEP)
     name = models.CharField(max_length=200)
     folder = models.CharField(max_length=500)
     spec = models.JSONField()
+    full_spec = models.JSONField(default=dict)
     synthetic = models.BooleanField(default=False)
+    requested_as = models.CharField(max_length=64, unique=True, null=True)
+    same_as = models.ForeignKey("self", on_delete=models.CASCADE, null=True, related_name="+")
+    data_set = models.ForeignKey(DataSet, on_delete=models.PROTECT, null=True, related_name="runs")
+    ensemble = models.ForeignKey("Ensemble", on_delete=models.PROTECT, null=True, related_name="runs")
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
     )
@@ -26,9 +72,38 @@ class Run(models.Model):
 
     class Meta:
         ordering = ["-created_at"]
+        constraints = [
+            models.CheckConstraint(condition=Q(kind__in=RunKind.values), name="run_kind_is_known"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.name} ({self.run_id})"
+
+
+class Ensemble(models.Model):
+    """Trained networks of one architecture, one per seed, on one data set.
+
+    `checkpoints` is a folder, a pattern or a file; `preprocess` the [preprocess] section they were trained
+    with; `training` the run that made them, if it was one of this site.
+    """
+
+    slug = models.SlugField(max_length=60, unique=True)
+    data_set = models.ForeignKey(DataSet, on_delete=models.PROTECT, related_name="ensembles")
+    architecture = models.CharField(max_length=100)
+    checkpoints = models.CharField(max_length=500)
+    seeds = models.JSONField(default=list)
+    preprocess = models.JSONField(default=dict)
+    training = models.OneToOneField(Run, on_delete=models.PROTECT, null=True, related_name="trained")
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["slug"]
+
+    def __str__(self) -> str:
+        return self.slug
 
 
 class UnitState(models.TextChoices):
@@ -40,22 +115,31 @@ class UnitState(models.TextChoices):
     FAILED = "failed", "failed"
 
 
+PREPARE = "prepare"
+"""Key of the one unit of a run that was asked for on a page: check its input, decode, write down its units."""
+
+
 class Unit(models.Model):
-    """One piece of work of a run: a checkpoint at one sparsity, or, on a GPU, at all of them.
+    """One piece of work of a run: a checkpoint at one sparsity, or, on a GPU, at all of them; a network to train.
 
     A worker claims a unit by a conditional update that raises `token`, the fencing token; its result counts
     only while the token still holds, so that a worker that outlived its lease changes nothing. `artefacts`
-    maps the name of each file that the unit owns to its SHA-256.
+    maps the name of each file that the unit owns to its SHA-256. `member` is the seed: a worker stays with the
+    checkpoint that it has loaded. `stage`, `steps_done` and `steps_total` come with the heartbeat.
     """
 
     run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="units")
     place = models.PositiveIntegerField()
     key = models.CharField(max_length=60)
+    member = models.PositiveBigIntegerField(null=True)
     state = models.CharField(max_length=8, choices=UnitState.choices, default=UnitState.TODO)
     token = models.PositiveIntegerField(default=0)
     attempts = models.PositiveIntegerField(default=0)
     lease_until = models.DateTimeField(null=True)
     worker = models.CharField(max_length=120, blank=True)
+    stage = models.CharField(max_length=30, blank=True)
+    steps_done = models.PositiveBigIntegerField(default=0)
+    steps_total = models.PositiveBigIntegerField(default=0)
     started_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
     artefacts = models.JSONField(default=dict)
@@ -63,6 +147,7 @@ class Unit(models.Model):
 
     class Meta:
         ordering = ["run", "place"]
+        indexes = [models.Index(fields=["state", "run", "member"], name="unit_open")]
         constraints = [
             models.UniqueConstraint(fields=["run", "key"], name="unit_once_per_run"),
             models.CheckConstraint(

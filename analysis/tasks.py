@@ -1,7 +1,7 @@
 """The worker's doors. A message is a doorbell: it says that there may be work, the ledger says which.
 
 A worker that hears the bell works until nothing is open. A thread rings again at start and every 30 s while
-anything is open, so a message that was lost, doubled or torn costs nothing.
+anything is open and the worker idle, so a message that was lost, doubled or torn costs nothing.
 """
 
 import logging
@@ -13,13 +13,16 @@ from celery.signals import worker_ready, worker_shutting_down
 from django.conf import settings
 from django.db import connection
 
-from analysis.services import ledger, work
+from analysis.services import ledger
+from analysis.services.work import Worker
+from analysis.services.workers import free_dead_neighbours
 
 log = logging.getLogger(__name__)
 
 RECONCILE_SECONDS = 30.0
 _shutting_down = threading.Event()
-_worker: work.Worker | None = None
+_busy = threading.Event()
+_worker: Worker | None = None
 
 
 @shared_task(name="analysis.sweep.work")
@@ -27,8 +30,17 @@ def work_through() -> None:
     """Work through the ledger in this process."""
     global _worker  # noqa: PLW0603  (one per process: it keeps the network and the images loaded)
     if _worker is None:
-        _worker = work.Worker(lease_seconds=settings.LEASE_SECONDS, stopped=_shutting_down.is_set)
-    _worker.work()
+        _worker = Worker(
+            lease_seconds=settings.LEASE_SECONDS,
+            runs=settings.RUNS_ROOT,
+            stopped=_shutting_down.is_set,
+            host=settings.WORKER_HOST,
+        )
+    _busy.set()
+    try:
+        _worker.work()
+    finally:
+        _busy.clear()
 
 
 def ring(bells: int = 1) -> None:
@@ -38,9 +50,12 @@ def ring(bells: int = 1) -> None:
 
 
 def reconcile() -> bool:
-    """Ring if anything is left to do; say whether it was."""
-    work.free_dead_neighbours()
-    waiting = ledger.open_units().exists() or bool(ledger.complete_runs())
+    """Ring if anything is left to do and this worker is idle; say whether it was.
+
+    A busy worker takes every open unit before it stops, so ringing for it would only fill the queue.
+    """
+    free_dead_neighbours(settings.WORKER_HOST)
+    waiting = not _busy.is_set() and (ledger.open_units().exists() or bool(ledger.complete_runs()))
     if waiting:
         ring()
     return waiting

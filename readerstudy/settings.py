@@ -1,5 +1,7 @@
 """Every setting of the site, from the environment; docs/settings.md and .env.example list them."""
 
+from pathlib import Path
+
 from csp.constants import NONE, SELF
 
 from readerstudy.cache import cache
@@ -18,6 +20,7 @@ CSRF_TRUSTED_ORIGINS = environment.words("CSRF_TRUSTED_ORIGINS")
 TLS = environment.flag("TLS", default=False)
 
 RUNS_ROOT = folder(environment.text("RUNS_URL", ""), HOME / "runs")
+ENSEMBLES_ROOT = HOME / "ensembles"
 FRAMES_ROOT = folder(environment.text("FRAMES_URL", ""), HOME / "frames")
 # Where a proxy delivers frames itself: the internal place that it knows them by.
 FRAMES_ACCEL = environment.text("FRAMES_ACCEL", "")
@@ -155,6 +158,10 @@ EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
 CELERY_BROKER_URL = environment.text("BROKER_URL", "atomicfs://localhost//")
 # How long a claimed unit stays its worker's without a heartbeat, in seconds.
 LEASE_SECONDS = environment.number("LEASE_SECONDS", 120, low=2)
+# What this host is called in the ledger; hosts that share a database need names of their own.
+WORKER_HOST = environment.text("WORKER_HOST", "")
+# The folders in which the pages may name images, label files and checkpoints.
+DATA_ROOTS = [Path(place) for place in environment.words("DATA_ROOTS")] or [HOME / "data"]
 
 LOGGING = {
     "version": 1,

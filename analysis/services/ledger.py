@@ -7,17 +7,18 @@ every later write asks for that token, so that a worker that was thought dead ca
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
-from django.db import transaction
-from django.db.models import F, Q, QuerySet
+from django.db import connection
+from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, When
 from django.utils import timezone
 
 from analysis.models import Run, Unit, UnitState
 
 MAX_ATTEMPTS = 5
 """A unit that was tried this often without a result is left alone and shown as failed."""
+
+BLANK: Mapping[str, Any] = {"stage": "", "steps_done": 0, "steps_total": 0}
 
 
 @dataclass(frozen=True)
@@ -28,109 +29,120 @@ class Claim:
     run_id: int
     key: str
     token: int
+    member: int | None = None
 
 
-@transaction.atomic
-def register_run(
-    *, run_id: str, name: str, folder: Path, spec: Mapping[str, Any], synthetic: bool, keys: Sequence[str],
-    actor_id: int | None = None,
-) -> Run:  # fmt: skip
-    """Write a run and its units into the ledger; a run that is there already is returned as it is."""
-    values = {
-        "name": name,
-        "folder": str(folder),
-        "spec": dict(spec),
-        "synthetic": synthetic,
-        "created_by_id": actor_id,
-    }
-    run, made = Run.objects.get_or_create(run_id=run_id, defaults=values)
-    if made:
-        Unit.objects.bulk_create(Unit(run=run, place=place, key=key) for place, key in enumerate(keys))
-    return run
+@dataclass(frozen=True)
+class Steps:
+    """How far a unit is: a stage with steps done of a total (images, epochs)."""
+
+    stage: str
+    done: int
+    total: int
 
 
-def open_units(now: datetime | None = None) -> QuerySet[Unit]:
+def now() -> datetime:
+    """Return the time by which leases are counted: the database's, so that hosts need not agree on theirs.
+
+    SQLite serves one host, and that host's clock is the database's.
+    """
+    if connection.vendor != "postgresql":
+        return timezone.now()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT statement_timestamp()")
+        found: datetime = cursor.fetchone()[0]
+        return found
+
+
+def open_units(when: datetime | None = None) -> QuerySet[Unit]:
     """Return the units that anybody may claim: to do, or working under a lease that has run out."""
-    now = now or timezone.now()
     return Unit.objects.filter(run__cancelled_at__isnull=True).filter(
-        Q(state=UnitState.TODO) | Q(state=UnitState.WORKING, lease_until__lt=now)
+        Q(state=UnitState.TODO) | Q(state=UnitState.WORKING, lease_until__lt=when or now())
     )
 
 
-def claim_next(*, worker: str, lease_seconds: float, run: Run | None = None) -> Claim | None:
-    """Take the first open unit, of one run or of any; None when nothing is open.
+def claim_next(
+    *, worker: str, lease_seconds: float, run: Run | None = None, near: Claim | None = None
+) -> Claim | None:
+    """Take the next open unit, of one run or of any; None when nothing is open.
 
-    Neighbouring units share a checkpoint, so a worker takes them in their order.
+    Runs are served in the order in which they came. In a run, a unit that was tried in vain waits behind those
+    that were not. A worker stays with the checkpoint it has loaded (`near`, its last unit), and otherwise
+    prefers one at which nobody works, so that each checkpoint is loaded by as few workers as possible.
     """
     while True:
-        now = timezone.now()
-        units = open_units(now) if run is None else open_units(now).filter(run=run)
-        unit = units.order_by("run__created_at", "place").first()
+        when = now()
+        unit = _in_order(open_units(when) if run is None else open_units(when).filter(run=run), near).first()
         if unit is None:
             return None
         if unit.attempts >= MAX_ATTEMPTS:
-            _give_up(unit, now)
+            _give_up(unit, when)
             continue
         taken = (
-            open_units(now)
+            open_units(when)
             .filter(pk=unit.pk, token=unit.token)
             .update(
                 state=UnitState.WORKING,
                 token=unit.token + 1,
                 attempts=unit.attempts + 1,
-                lease_until=now + timedelta(seconds=lease_seconds),
+                lease_until=when + timedelta(seconds=lease_seconds),
                 worker=worker,
-                started_at=now,
+                started_at=when,
                 error="",
+                **BLANK,
             )
         )
         if taken:
-            return Claim(unit.pk, unit.run_id, unit.key, unit.token + 1)
+            return Claim(unit.pk, unit.run_id, unit.key, unit.token + 1, unit.member)
 
 
-def keep(claim: Claim, *, lease_seconds: float) -> bool:
-    """Prolong the lease; False when the unit is no longer ours or the run was cancelled: stop working."""
-    until = timezone.now() + timedelta(seconds=lease_seconds)
-    return bool(_ours(claim).filter(run__cancelled_at__isnull=True).update(lease_until=until))
+def _in_order(units: QuerySet[Unit], near: Claim | None) -> QuerySet[Unit]:
+    others = Unit.objects.filter(state=UnitState.WORKING, run=OuterRef("run"), member=OuterRef("member"))
+    ours = Q(run=near.run_id, member=near.member) if near else Q(pk__isnull=True)
+    return units.annotate(
+        distance=Case(When(ours, then=0), When(~Exists(others), then=1), default=2)
+    ).order_by("run__created_at", "run", "attempts", "distance", "place")
+
+
+def keep(claim: Claim, *, lease_seconds: float, steps: Steps | None = None) -> bool:
+    """Prolong the lease and note how far the unit is.
+
+    False when the unit is no longer ours or the run was cancelled: stop working, publish nothing.
+    """
+    far = {"stage": steps.stage[:30], "steps_done": steps.done, "steps_total": steps.total} if steps else {}
+    until = now() + timedelta(seconds=lease_seconds)
+    return bool(_ours(claim).filter(run__cancelled_at__isnull=True).update(lease_until=until, **far))
 
 
 def finish(claim: Claim, *, artefacts: Mapping[str, str]) -> bool:
     """Record the files of a unit, name to SHA-256; False when it is no longer ours, and nothing changed."""
-    values = {"artefacts": dict(artefacts), "lease_until": None, "finished_at": timezone.now()}
+    values = {"artefacts": dict(artefacts), "lease_until": None, "finished_at": now(), **BLANK}
     return bool(_ours(claim).update(state=UnitState.DONE, **values))
 
 
-def fail(claim: Claim, *, error: str) -> bool:
-    """Give a unit back after an error: to do again, or failed for good after the last attempt."""
+def fail(claim: Claim, *, error: str, final: bool = False) -> bool:
+    """Give a unit back after an error: to do again, or failed for good after the last attempt.
+
+    `final`: trying again is of no use, because the input must be mended first.
+    """
     ours = _ours(claim)
-    last = ours.filter(attempts__gte=MAX_ATTEMPTS)
-    if last.update(state=UnitState.FAILED, lease_until=None, error=error):
+    last = ours if final else ours.filter(attempts__gte=MAX_ATTEMPTS)
+    values = {"lease_until": None, "error": error, **BLANK}
+    if last.update(state=UnitState.FAILED, **values):
         return True
-    return bool(ours.update(state=UnitState.TODO, lease_until=None, error=error))
+    return bool(ours.update(state=UnitState.TODO, **values))
 
 
 def let_go(claim: Claim) -> bool:
     """Put a unit back that was stopped by a cancel or a shutdown; it does not count as an attempt."""
-    return bool(_ours(claim).update(state=UnitState.TODO, lease_until=None, attempts=F("attempts") - 1))
+    values = {"lease_until": None, "attempts": F("attempts") - 1, **BLANK}
+    return bool(_ours(claim).update(state=UnitState.TODO, **values))
 
 
 def expire(*, workers: Sequence[str]) -> int:
     """End the leases of workers that are known to be dead; return how many units that freed."""
     working = Unit.objects.filter(state=UnitState.WORKING, worker__in=workers)
-    return working.update(lease_until=timezone.now() - timedelta(seconds=1))
-
-
-@transaction.atomic
-def cancel(*, run: Run) -> None:
-    """Stop a run: no unit is claimed any more, and workers notice at their next heartbeat."""
-    Run.objects.filter(pk=run.pk, finished_at__isnull=True).update(cancelled_at=timezone.now())
-
-
-@transaction.atomic
-def resume(*, run: Run) -> None:
-    """Take up a cancelled run, and give failed units another five attempts."""
-    Run.objects.filter(pk=run.pk).update(cancelled_at=None)
-    Unit.objects.filter(run=run, state=UnitState.FAILED).update(state=UnitState.TODO, attempts=0, error="")
+    return working.update(lease_until=now() - timedelta(seconds=1))
 
 
 def reopen(*, run: Run, keys: Sequence[str]) -> int:
@@ -146,24 +158,23 @@ def reopen(*, run: Run, keys: Sequence[str]) -> int:
 def complete_runs() -> list[Run]:
     """Return the runs whose units are all done and that still want finishing."""
     unfinished = Unit.objects.exclude(state=UnitState.DONE).values("run")
-    return list(
-        Run.objects.filter(finished_at__isnull=True, cancelled_at__isnull=True).exclude(pk__in=unfinished)
-    )
+    waiting = Run.objects.filter(finished_at__isnull=True, cancelled_at__isnull=True, same_as__isnull=True)
+    return list(waiting.exclude(pk__in=unfinished))
 
 
 def mark_finished(*, run: Run) -> bool:
     """Note that the run's tables are written; False when another worker was first, which does no harm."""
-    return bool(Run.objects.filter(pk=run.pk, finished_at__isnull=True).update(finished_at=timezone.now()))
+    return bool(Run.objects.filter(pk=run.pk, finished_at__isnull=True).update(finished_at=now()))
 
 
 def _ours(claim: Claim) -> QuerySet[Unit]:
     return Unit.objects.filter(pk=claim.unit_id, token=claim.token, state=UnitState.WORKING)
 
 
-def _give_up(unit: Unit, now: datetime) -> None:
-    """A unit whose workers died at every attempt is failed, visibly, rather than tried for ever."""
-    open_units(now).filter(pk=unit.pk, token=unit.token).update(
+def _give_up(unit: Unit, when: datetime) -> None:
+    open_units(when).filter(pk=unit.pk, token=unit.token).update(
         state=UnitState.FAILED,
         lease_until=None,
-        error=f"given up: {MAX_ATTEMPTS} attempts ended without a result",
+        error=f"given up: {MAX_ATTEMPTS} attempts ended without a result; the last worker was {unit.worker}",
+        **BLANK,
     )

@@ -1,11 +1,15 @@
 """Prepare a run from a specification and put it into the ledger."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from analysis.models import Run
-from analysis.services import ledger
+from analysis.services.control import NewUnit, register_run
 from analysis.sweep.progress import Progress
 from analysis.sweep.spec import SweepSpec
+
+if TYPE_CHECKING:
+    from analysis.sweep.prepare import Run as Prepared
 
 
 def create_run(
@@ -28,15 +32,21 @@ def create_run(
     SweepError: bad input, named by file and row; nothing half-written.
     """
     from analysis.sweep.prepare import prepare_run
-    from analysis.sweep.units import list_units
 
     prepared = prepare_run(spec, out, runs=runs, progress=progress)
-    return ledger.register_run(
+    return register_run(
         run_id=prepared.run_id,
         name=spec.data.name,
         folder=prepared.paths.root,
         spec=spec.shown(),
         synthetic=spec.data.synthetic,
-        keys=[unit.key for unit in list_units(prepared)],
+        units=units_of(prepared),
         actor_id=actor_id,
     )
+
+
+def units_of(prepared: "Prepared") -> list[NewUnit]:
+    """Return the units of a prepared run, in the order in which they are best done."""
+    from analysis.sweep.units import list_units
+
+    return [NewUnit(unit.key, unit.seed) for unit in list_units(prepared)]

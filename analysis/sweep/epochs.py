@@ -11,21 +11,24 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn import functional
 
+from analysis.metrics.ranking import rank_quality
 from analysis.sweep.architectures import build_classifier, channels_last, prunable_names
 from analysis.sweep.augment import augmented
 from analysis.sweep.checkpoints import State, read_checkpoint
 from analysis.sweep.engine import DEVIATION, MEAN
 from analysis.sweep.errors import CheckpointError, SweepError
+from analysis.sweep.losses import LOSSES, Balance, balance_of
 from analysis.sweep.spec import SweepSpec
 
 
 @dataclass(frozen=True)
 class Examples:
-    """Images (uint8, n x size x size) and labels (float32 0/1, n x classes) of a split."""
+    """Images (uint8, n x size x size; a tensor where they lie on the device) and labels (float32 0/1, n x
+    classes) of a split.
+    """
 
-    pixels: NDArray[np.uint8]
+    pixels: NDArray[np.uint8] | Tensor
     labels: NDArray[np.float32]
 
 
@@ -46,6 +49,11 @@ class Trainer:
             load_pretrained(model, self.choice.pretrained)
         self.model = channels_last(model.to(self.device))
         self.optimiser = torch.optim.Adam(self.model.parameters(), lr=self.choice.learning_rate)
+        self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.choice.precision == "fp16")
+        self._reduced = _REDUCED.get(self.choice.precision)
+        self._balance: Balance | None = None
+        if self.device.type == "cuda":
+            _fix_kernels(tf32=self.choice.precision == "tf32")
         self.mean = torch.tensor(MEAN, device=self.device).reshape(1, 3, 1, 1)
         self.deviation = torch.tensor(DEVIATION, device=self.device).reshape(1, 3, 1, 1)
         self.epoch = 0
@@ -62,33 +70,38 @@ class Trainer:
     def run_epoch(self, train: Examples, val: Examples, step: Callable[[int], None]) -> None:
         """Train on all images once, validate, and keep the weights if the validation loss fell."""
         began = time.perf_counter()
+        self._balance = self._balance or balance_of(self.choice, train.labels, self.device)
         train_loss = self._train(train, step)
-        val_loss = self.loss(val)
+        val_loss, val_map = self.validate(val)
         self.epoch += 1
         if val_loss < self.best_loss:
             self.best_loss, self.best_epoch = val_loss, self.epoch
             self.best = {n: v.detach().cpu().contiguous().clone() for n, v in self.model.state_dict().items()}
         seconds = round(time.perf_counter() - began, 2)
-        losses = {"train_loss": train_loss, "val_loss": val_loss}
+        losses = {"train_loss": train_loss, "val_loss": val_loss, "val_map": val_map}
         self.history.append({"epoch": self.epoch, **losses, "best": int(self.best_epoch == self.epoch),
                              "seconds": seconds})  # fmt: skip
 
     @torch.inference_mode()
-    def loss(self, examples: Examples) -> float:
-        """Return the mean BCE over a split, without augmentation."""
+    def validate(self, examples: Examples) -> tuple[float, float | None]:
+        """Return the mean loss over a split, without augmentation, and the mean AP of the classes that have one."""
         self.model.eval()
-        total = 0.0
+        total, scores = 0.0, []
         for start in range(0, len(examples.labels), self.choice.batch_size):
-            rows = slice(start, start + self.choice.batch_size)
+            rows = np.arange(start, min(start + self.choice.batch_size, len(examples.labels)))
             labels = torch.from_numpy(examples.labels[rows]).to(self.device)
-            logits = self._forward(self._grey(examples.pixels[rows]))
-            total += float(functional.binary_cross_entropy_with_logits(logits, labels)) * len(labels)
-        return total / len(examples.labels)
+            logits = self._forward(self._grey(examples.pixels, rows))
+            total += float(self._loss(logits, labels)) * len(labels)
+            scores.append(torch.sigmoid(logits).cpu().numpy())
+        ap = rank_quality(examples.labels.astype(np.uint8), np.concatenate(scores)).ap
+        known = ap[~np.isnan(ap)]
+        return total / len(examples.labels), float(known.mean()) if len(known) else None
 
     def memory(self) -> dict[str, Any]:
         """Return all that `resume` needs."""
         kept = ("recipe", "epoch", "best", "best_loss", "best_epoch", "history")
         state = {"weights": self.model.state_dict(), "optimiser": self.optimiser.state_dict()}
+        state["scaler"] = self.scaler.state_dict()
         return state | {name: getattr(self, name) for name in kept}
 
     def resume(self, file: Path) -> None:
@@ -105,6 +118,8 @@ class Trainer:
             )
         self.model.load_state_dict(memory["weights"])
         self.optimiser.load_state_dict(memory["optimiser"])
+        if self.scaler.is_enabled():
+            self.scaler.load_state_dict(memory["scaler"])
         for name in ("epoch", "best", "best_loss", "best_epoch", "history"):
             setattr(self, name, memory[name])
 
@@ -116,26 +131,56 @@ class Trainer:
         batches = _batches(order, self.choice.batch_size)
         done = 0
         for rows in batches:
-            grey = augmented(self._grey(train.pixels[rows]), self.choice.rotation, self.choice.flip, draw)
+            grey = augmented(self._grey(train.pixels, rows), self.choice.rotation, self.choice.flip, draw)
             labels = torch.from_numpy(train.labels[rows]).to(self.device)
             self.optimiser.zero_grad(set_to_none=True)
-            loss = functional.binary_cross_entropy_with_logits(self._forward(grey), labels)
-            loss.backward()  # type: ignore[no-untyped-call]
-            self.optimiser.step()
+            loss = self._loss(self._forward(grey), labels)
+            self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+            self.scaler.step(self.optimiser)
+            self.scaler.update()
             total += float(loss.detach()) * len(rows)
             done += len(rows)
             step(done)
         return total / len(order)
 
-    def _grey(self, pixels: NDArray[np.uint8]) -> Tensor:
-        return torch.from_numpy(np.array(pixels)).to(self.device).float().div_(255).unsqueeze(1)
+    def _loss(self, logits: Tensor, labels: Tensor) -> Tensor:
+        if self._balance is None:
+            raise RuntimeError("count the training labels before asking for a loss")
+        return LOSSES[self.choice.loss](logits, labels, self._balance).mean()
+
+    def _grey(self, pixels: NDArray[np.uint8] | Tensor, rows: NDArray[np.int64]) -> Tensor:
+        if isinstance(pixels, Tensor):
+            taken = pixels[torch.from_numpy(rows).to(pixels.device)]
+        else:
+            taken = torch.from_numpy(np.array(pixels[rows]))
+        return taken.to(self.device).float().div_(255).unsqueeze(1)
 
     def _forward(self, grey: Tensor) -> Tensor:
         batch = ((grey - self.mean) / self.deviation).contiguous(memory_format=torch.channels_last)
-        reduced = self.choice.precision == "bf16"
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=reduced):
+        with torch.autocast(self.device.type, self._reduced, enabled=self._reduced is not None):
             logits: Tensor = self.model(batch)
         return logits.float()
+
+
+_REDUCED = {"fp16": torch.float16, "bf16": torch.bfloat16}
+
+
+def _fix_kernels(*, tf32: bool) -> None:
+    """Let cuDNN take the same kernels each time, so that a resumed training repeats an undisturbed one."""
+    torch.backends.cudnn.deterministic = True
+    torch.backends.cudnn.benchmark = False
+    torch.backends.cudnn.allow_tf32 = tf32
+    torch.backends.cuda.matmul.allow_tf32 = tf32
+
+
+def on_device(examples: Examples, device: str) -> Examples:
+    """Put the images of a split onto a GPU once, if they take less than half of its free memory."""
+    if device == "cpu" or isinstance(examples.pixels, Tensor):
+        return examples
+    free, _ = torch.cuda.mem_get_info()
+    if examples.pixels.nbytes > free / 2:
+        return examples
+    return Examples(torch.from_numpy(np.array(examples.pixels)).to(device), examples.labels)
 
 
 def load_pretrained(model: nn.Module, file: Path) -> None:

@@ -20,6 +20,8 @@ SPARSITIES = tuple(round(0.05 * step, 2) for step in range(20))
 PRECISIONS = ("fp32", "tf32", "fp16", "bf16")
 ENGINES = ("auto", "torch")
 DEVICES = ("cpu", "cuda")
+LOSSES = ("bce", "focal", "asymmetric", "ldam")
+CLASS_WEIGHTS = ("none", "inverse", "effective")
 ID_COLUMNS = {"nih-cxr-lt": "id", "mimic-cxr-lt": "path"}
 
 
@@ -136,8 +138,9 @@ class InferSpec:
 class TrainSpec:
     """The training recipe; the defaults are the published study's. Not part of a sweep's identity.
 
-    `rotation` in degrees to either side; `patience` in epochs without a lower validation loss; `pretrained` a
-    file of weights to start from (never downloaded); `precision` bf16 trades exactness for speed.
+    `learning_rate` of Adam; `rotation` in degrees to either side; `patience` in epochs without a lower
+    validation loss; `loss` and `class_weights` by name (`analysis.sweep.losses`); `pretrained` is a file of
+    weights to start from (never downloaded); `precision` fp16 (CUDA only) and bf16 are mixed precision.
     """
 
     seeds: tuple[int, ...] = (0,)
@@ -148,6 +151,8 @@ class TrainSpec:
     rotation: float = 15.0
     flip: bool = True
     pretrained: Path | None = None
+    loss: str = "bce"
+    class_weights: str = "none"
     precision: str = "fp32"
     threads: int = 0
     device: str = "cpu"
@@ -160,7 +165,12 @@ class TrainSpec:
             _need(getattr(self, name) >= 1, name, "1 or more", getattr(self, name))
         _need(self.learning_rate > 0, "learning_rate", "a number above 0", self.learning_rate)
         _need(0 <= self.rotation <= 180, "rotation", "0 to 180 degrees", self.rotation)
-        _need(self.precision in ("fp32", "bf16"), "precision", "fp32 or bf16", self.precision)
+        _need(self.loss in LOSSES, "loss", "one of " + ", ".join(LOSSES), self.loss)
+        weights = ", ".join(CLASS_WEIGHTS)
+        _need(self.class_weights in CLASS_WEIGHTS, "class_weights", f"one of {weights}", self.class_weights)
+        _need(self.precision in PRECISIONS, "precision", "one of " + ", ".join(PRECISIONS), self.precision)
+        on_cpu = self.device == "cuda" or self.precision in ("fp32", "bf16")
+        _need(on_cpu, "precision", "fp32 or bf16 on a CPU", self.precision)
         _need(self.device in DEVICES, "device", "one of " + ", ".join(DEVICES), self.device)
         _need(self.threads >= 0, "threads", "0 or more", self.threads)
 

@@ -3,10 +3,14 @@ seed.
 
 Each seed is resumable per epoch: `last.pt` holds everything the next epoch needs, and what an epoch draws
 depends on the seed and the epoch alone, so a stopped training ends with the weights of an undisturbed one.
-The result is the PruneCXR checkpoint layout, `{dataset}_{architecture}_ce_lr-*_bs-*[_seed-S]/chkpt.pt`.
+The result is the PruneCXR checkpoint layout, `{dataset}_{architecture}_{loss}_lr-*_bs-*[_seed-S]/chkpt.pt`.
+
+On a CPU the weights are byte-equal to an undisturbed training's. On a GPU the kernels are fixed too, but some
+of PyTorch's backward passes add in no fixed order; what holds there has not been measured.
 """
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -16,18 +20,22 @@ import numpy as np
 
 from analysis.sweep.artefacts import json_bytes, sha256_file, write_atomic
 from analysis.sweep.engine import library_versions
-from analysis.sweep.epochs import Examples, Trainer, torch_bytes
+from analysis.sweep.epochs import Examples, Trainer, on_device, torch_bytes
 from analysis.sweep.errors import SweepError
 from analysis.sweep.image_cache import ImageCache, ensure_cache
 from analysis.sweep.layout import layout_name
+from analysis.sweep.losses import class_weights
 from analysis.sweep.progress import Progress
-from analysis.sweep.spec import SweepSpec
+from analysis.sweep.spec import SweepSpec, TrainSpec
 from analysis.sweep.splits import Split, locate_images, read_split
 
 
 @dataclass(frozen=True)
 class Trained:
-    """A finished member: its checkpoint and history files, epochs run, and the lowest validation loss."""
+    """A finished member: its checkpoint and history files, epochs run, and the lowest validation loss.
+
+    `digests`: SHA-256 of both files, by path relative to the ensemble's folder.
+    """
 
     seed: int
     checkpoint: Path
@@ -35,6 +43,23 @@ class Trained:
     epochs: int
     best_loss: float
     reused: bool
+
+    @property
+    def digests(self) -> dict[str, str]:
+        """Read both files."""
+        base = self.checkpoint.parent.parent
+        return {f.relative_to(base).as_posix(): sha256_file(f) for f in (self.checkpoint, self.history)}
+
+
+@dataclass(frozen=True)
+class Training:
+    """All that the members of an ensemble share: the specification, the folder, both splits, the recipe."""
+
+    spec: SweepSpec
+    out: Path
+    train: Examples
+    val: Examples
+    recipe: str
 
 
 def train_ensemble(
@@ -52,6 +77,19 @@ def train_ensemble(
     ------
     SweepError: bad labels, images or weights to start from; a folder begun with another recipe.
     """
+    training = open_training(spec, out, cache=cache, progress=progress)
+    return [train_member(training, seed, progress=progress) for seed in spec.train.seeds]
+
+
+def open_training(
+    spec: SweepSpec, out: Path, *, cache: Path | None = None, progress: Progress | None = None
+) -> Training:
+    """Check the labels, the images and the weights to start from; decode both splits once.
+
+    Raises
+    ------
+    SweepError: as `train_ensemble`.
+    """
     data = spec.data
     train, val = read_split(data.labels_train, data, "train"), read_split(data.labels_val, data, "val")
     folder = cache or out.absolute().parent / ".image-cache"
@@ -59,17 +97,21 @@ def train_ensemble(
         ensure_cache(folder, split.images, locate_images(split, data), spec.preprocess, progress)
         for split in (train, val)
     ]
+    class_weights(spec.train.class_weights, train.positives, len(train.images))
     recipe = recipe_digest(spec, (train, val), caches)
     examples = [
-        Examples(cached.pixels(), split.labels.astype(np.float32))
+        on_device(Examples(cached.pixels(), split.labels.astype(np.float32)), spec.train.device)
         for cached, split in zip(caches, (train, val), strict=True)
     ]
-    return [_member(spec, seed, out, recipe, examples[0], examples[1], progress) for seed in spec.train.seeds]
+    return Training(spec, out, examples[0], examples[1], recipe)
 
 
 def recipe_digest(spec: SweepSpec, splits: tuple[Split, Split], caches: list[ImageCache]) -> str:
     """Return a digest of all that shapes the weights of a seed."""
     recipe = {k: str(v) for k, v in asdict(spec.train).items() if k not in ("seeds", "threads", "pretrained")}
+    for name in ("loss", "class_weights"):  # came later: an ensemble begun before them goes on
+        if recipe[name] == str(TrainSpec.__dataclass_fields__[name].default):
+            del recipe[name]
     start = sha256_file(spec.train.pretrained) if spec.train.pretrained else ""
     identity = {
         "recipe": recipe,
@@ -82,39 +124,61 @@ def recipe_digest(spec: SweepSpec, splits: tuple[Split, Split], caches: list[Ima
     return sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
 
 
-def _member(
-    spec: SweepSpec,
+def train_member(
+    training: Training,
     seed: int,
-    out: Path,
-    recipe: str,
-    train: Examples,
-    val: Examples,
-    progress: Progress | None,
+    *,
+    progress: Progress | None = None,
+    guard: Callable[[], None] | None = None,
 ) -> Trained:
-    choice = spec.train
-    name = layout_name(
-        spec.data.name, spec.models.architecture, choice.learning_rate, choice.batch_size, seed
-    )
-    file = out / name
-    if found := _finished(file, seed, recipe):
+    """Train one seed to its end, from its last finished epoch; a finished one is verified and kept.
+
+    Parameters
+    ----------
+    progress: called with `train seed S` in images of all epochs; raising in it stops, and loses this epoch.
+    guard: called right before files are published; raising in it keeps a late worker from writing.
+    """
+    spec, file = training.spec, training.out / member_name(training.spec, seed)
+    if found := _finished(file, seed, training.recipe):
         return found
-    trainer = Trainer(spec, seed, recipe)
+    trainer = Trainer(spec, seed, training.recipe)
     last = file.with_name("last.pt")
     if last.exists():
         trainer.resume(last)
-    total = choice.epochs * len(train.labels)
+    images = len(training.train.labels)
 
     def step(done: int) -> None:
         if progress:
-            progress(f"train seed {seed}", trainer.epoch * len(train.labels) + done, total)
+            progress(f"train seed {seed}", trainer.epoch * images + done, spec.train.epochs * images)
 
     while not trainer.stopped:
-        trainer.run_epoch(train, val, step)
+        trainer.run_epoch(training.train, training.val, step)
+        if guard:
+            guard()
         write_atomic(last, torch_bytes(trainer.memory()))
         write_atomic(file.with_name("history.csv"), _history(trainer.history))
     if progress:
-        progress(f"train seed {seed}", total, total)
-    return _publish(spec, seed, file, recipe, trainer)
+        progress(f"train seed {seed}", spec.train.epochs * images, spec.train.epochs * images)
+    return _publish(spec, seed, file, training.recipe, trainer)
+
+
+def member_name(spec: SweepSpec, seed: int) -> str:
+    """Return a seed's checkpoint file, relative to the ensemble's folder."""
+    choice = spec.train
+    return layout_name(
+        spec.data.name,
+        spec.models.architecture,
+        choice.learning_rate,
+        choice.batch_size,
+        seed,
+        loss_name(choice),
+    )
+
+
+def loss_name(choice: TrainSpec) -> str:
+    """Return a recipe's loss as the layout writes it: `ce` for the published one."""
+    name = "ce" if choice.loss == "bce" else choice.loss
+    return name if choice.class_weights == "none" else f"{name}-{choice.class_weights}"
 
 
 def _publish(spec: SweepSpec, seed: int, file: Path, recipe: str, trainer: Trainer) -> Trained:
@@ -160,5 +224,6 @@ def _finished(file: Path, seed: int, recipe: str) -> Trained | None:
 
 
 def _history(rows: list[dict[str, Any]]) -> bytes:
-    lines = [",".join(rows[0]), *(",".join(str(value) for value in row.values()) for row in rows)]
-    return ("\n".join(lines) + "\n").encode()
+    names = list(rows[-1])
+    written = (["" if row.get(name) is None else str(row[name]) for name in names] for row in rows)
+    return ("\n".join(",".join(cells) for cells in (names, *written)) + "\n").encode()

@@ -8,7 +8,7 @@ its digest.
 import io
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -108,7 +108,11 @@ class Workspace:
 
 
 def run_unit(
-    run: Run, unit: Unit, workspace: Workspace | None = None, step: Step | None = None
+    run: Run,
+    unit: Unit,
+    workspace: Workspace | None = None,
+    step: Step | None = None,
+    guard: Callable[[], None] | None = None,
 ) -> list[Artefact]:
     """Compute what is missing of a unit and write it; what is there and verified is kept.
 
@@ -116,6 +120,7 @@ def run_unit(
     ----------
     workspace: shared by the units of one process to load each checkpoint once.
     step: called with (done, total) images of the ratio at hand; raising in it stops the unit, nothing torn.
+    guard: called right before a score file is published; raising in it keeps a late worker from writing.
 
     Returns
     -------
@@ -129,18 +134,26 @@ def run_unit(
     workspace = workspace or Workspace(run)
     made = []
     for sparsity in unit.sparsities:
-        made.append(
-            find_artefact(run, unit.seed, sparsity) or _compute(run, unit.seed, sparsity, workspace, step)
-        )
+        there = find_artefact(run, unit.seed, sparsity)
+        made.append(there or _compute(run, unit.seed, sparsity, workspace, step, guard))
     return made
 
 
-def _compute(run: Run, seed: int, sparsity: float, workspace: Workspace, step: Step | None) -> Artefact:
+def _compute(
+    run: Run,
+    seed: int,
+    sparsity: float,
+    workspace: Workspace,
+    step: Step | None,
+    guard: Callable[[], None] | None,
+) -> Artefact:
     began = time.perf_counter()
     engine, masks = workspace.member(seed)
     scores = engine.predict(sparsity, workspace.pixels(), step)
     content = _npy(scores)
     path = run.paths.prediction(seed, sparsity)
+    if guard:
+        guard()
     write_atomic(path, content)
     digest = sha256_bytes(content)
     seconds = time.perf_counter() - began

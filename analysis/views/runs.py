@@ -13,7 +13,7 @@ from django.views.decorators.http import require_GET, require_POST
 from analysis.figures.sweep import draw_forgetting, draw_mean_ap
 from analysis.figures.theme import render as render_figure
 from analysis.models import Run, Unit, UnitState
-from analysis.services import ledger
+from analysis.services import control
 from analysis.services.progress import progress_of
 from analysis.signals import run_opened
 
@@ -24,7 +24,7 @@ FIGURES = {
     "mean-ap": ("Mean average precision against the share of removed weights", draw_mean_ap),
     "forgetting": ("Change of average precision by class at the highest sparsity", draw_forgetting),
 }
-STEPS = {"cancel": ledger.cancel, "resume": ledger.resume}
+STEPS = {"cancel": control.cancel, "resume": control.resume}
 
 
 def _opened(request: HttpRequest, run_id: str) -> Run:

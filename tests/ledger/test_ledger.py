@@ -8,8 +8,10 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from analysis.models import Run, Unit, UnitState
-from analysis.services import ledger
+from analysis.services import control, ledger
+from analysis.services.control import NewUnit
 from analysis.services.progress import progress_of
+from analysis.signals import changed
 
 pytestmark = pytest.mark.django_db
 
@@ -18,9 +20,9 @@ LEASE = 60.0
 
 @pytest.fixture
 def run() -> Run:
-    return ledger.register_run(
+    return control.register_run(
         run_id="r1", name="toy", folder=Path("/nowhere"), spec={"data": {"name": "toy"}}, synthetic=True,
-        keys=[f"seed-0_sparsity-0.{n}0" for n in range(4)],
+        units=[NewUnit(f"seed-0_sparsity-0.{n}0", 0) for n in range(4)],
     )  # fmt: skip
 
 
@@ -41,8 +43,8 @@ def state(claim: ledger.Claim) -> str:
 
 def test_registering_again_changes_nothing(run: Run) -> None:
     take()
-    again = ledger.register_run(
-        run_id="r1", name="other", folder=Path("/x"), spec={}, synthetic=False, keys=["a", "b"]
+    again = control.register_run(
+        run_id="r1", name="other", folder=Path("/x"), spec={}, synthetic=False, units=[NewUnit("a")]
     )
     assert again.pk == run.pk
     assert again.name == "toy"
@@ -57,6 +59,7 @@ def test_each_unit_is_claimed_once_in_order(run: Run) -> None:
 
 
 def test_lost_lease_goes_to_another_and_the_zombie_changes_nothing(run: Run) -> None:
+    run.units.exclude(place=0).delete()
     zombie = take("w1")
     age(zombie)
     heir = take("w2")
@@ -78,6 +81,7 @@ def test_heartbeat_keeps_a_unit(run: Run) -> None:
 
 
 def test_five_errors_fail_a_unit_visibly(run: Run) -> None:
+    run.units.exclude(place=0).delete()
     first = take()
     for attempt in range(5):
         assert ledger.fail(first, error=f"boom {attempt}")
@@ -90,13 +94,106 @@ def test_five_errors_fail_a_unit_visibly(run: Run) -> None:
 
 
 def test_five_dead_workers_fail_a_unit_visibly(run: Run) -> None:
-    first = take().unit_id
+    run.units.exclude(place=0).delete()
+    for _ in range(5):
+        age(take("w7"))
+    assert ledger.claim_next(worker="w8", lease_seconds=LEASE) is None
+    unit = run.units.get()
+    assert unit.state == UnitState.FAILED
+    assert "5 attempts" in unit.error
+    assert "w7" in unit.error
+
+
+def test_a_unit_tried_in_vain_waits_behind_the_others(run: Run) -> None:
+    first = take()
+    ledger.fail(first, error="boom")
+    order = [take().unit_id for _ in range(4)]
+    assert order[-1] == first.unit_id
+    assert len(set(order)) == 4
+
+
+def test_an_error_that_must_be_mended_first_is_final(run: Run) -> None:
+    claim = take()
+    assert ledger.fail(claim, error="no such file", final=True)
+    unit = Unit.objects.get(pk=claim.unit_id)
+    assert (unit.state, unit.attempts, unit.error) == (UnitState.FAILED, 1, "no such file")
+
+
+def test_workers_keep_to_the_checkpoint_they_have_loaded() -> None:
+    run = control.register_run(
+        run_id="r2", name="toy", folder=Path("/nowhere"), spec={}, synthetic=True,
+        units=[NewUnit(f"seed-{seed}_{k}", seed) for seed in range(3) for k in range(3)],
+    )  # fmt: skip
+    one = ledger.claim_next(worker="w1", lease_seconds=LEASE, run=run)
+    two = ledger.claim_next(worker="w2", lease_seconds=LEASE, run=run)
+    assert one
+    assert two
+    assert (one.member, two.member) == (0, 1)
+    seen = []
+    for _ in range(3):
+        for claim, worker in ((one, "w1"), (two, "w2")):
+            ledger.finish(claim, artefacts={"a": "0" * 64})
+            seen.append((worker, claim.member))
+        one = ledger.claim_next(worker="w1", lease_seconds=LEASE, run=run, near=one)
+        two = ledger.claim_next(worker="w2", lease_seconds=LEASE, run=run, near=two)
+        assert one
+        assert two
+    assert seen == [("w1", 0), ("w2", 1)] * 3
+    assert (one.member, two.member) == (2, 2)
+
+
+def test_heartbeat_tells_how_far_a_unit_is(run: Run) -> None:
+    claim = take()
+    ledger.keep(claim, lease_seconds=LEASE, steps=ledger.Steps("images", 30, 90))
+    unit = Unit.objects.get(pk=claim.unit_id)
+    assert (unit.stage, unit.steps_done, unit.steps_total) == ("images", 30, 90)
+    ledger.let_go(claim)
+    unit.refresh_from_db()
+    assert (unit.stage, unit.steps_done) == ("", 0)
+
+
+def test_one_failed_unit_is_tried_again_alone(run: Run) -> None:
+    claims = [take(), take()]
+    for claim in claims:
+        ledger.fail(claim, error="boom", final=True)
+    control.retry(run=run, key=claims[1].key)
+    assert [state(claim) for claim in claims] == [UnitState.FAILED, UnitState.TODO]
+    with pytest.raises(control.RunError, match="expected one that has failed"):
+        control.retry(run=run, key=claims[1].key)
+
+
+def test_a_finished_run_cannot_be_cancelled(run: Run) -> None:
     for _ in range(4):
-        Unit.objects.filter(pk=first).update(lease_until=timezone.now() - timedelta(seconds=1))
-        assert take().unit_id == first
-    Unit.objects.filter(pk=first).update(lease_until=timezone.now() - timedelta(seconds=1))
-    assert take().unit_id != first
-    assert "5 attempts" in Unit.objects.get(pk=first).error
+        ledger.finish(take(), artefacts={"a": "0" * 64})
+    ledger.mark_finished(run=run)
+    with pytest.raises(control.RunError, match="nothing to cancel"):
+        control.cancel(run=run)
+
+
+def test_what_people_do_is_told_once() -> None:
+    told = []
+
+    def listen(kind: str, subject: str, actor_id: int | None, values: dict, **_: object) -> None:
+        told.append((kind, subject, values))
+
+    changed.connect(listen)
+    try:
+        run = control.register_run(
+            run_id="r3", name="toy", folder=Path("/nowhere"), spec={}, synthetic=True, units=[NewUnit("a")]
+        )
+        for _ in range(2):
+            control.resume(run=run)
+            control.cancel(run=run)
+        control.resume(run=run)
+    finally:
+        changed.disconnect(listen)
+    assert [kind for kind, _, _ in told] == [
+        "run.registered",
+        "run.cancelled",
+        "run.resumed",
+        "run.cancelled",
+        "run.resumed",
+    ]
 
 
 def test_letting_go_is_no_attempt(run: Run) -> None:
@@ -108,10 +205,10 @@ def test_letting_go_is_no_attempt(run: Run) -> None:
 
 def test_cancelled_run_gives_no_unit_until_resumed(run: Run) -> None:
     claim = take()
-    ledger.cancel(run=run)
+    control.cancel(run=run)
     assert ledger.claim_next(worker="w2", lease_seconds=LEASE) is None
     assert not ledger.keep(claim, lease_seconds=LEASE)
-    ledger.resume(run=run)
+    control.resume(run=run)
     assert ledger.keep(claim, lease_seconds=LEASE)
     assert take("w2").unit_id != claim.unit_id
 
@@ -121,7 +218,7 @@ def test_resume_gives_failed_units_new_attempts(run: Run) -> None:
     Unit.objects.filter(pk=claim.unit_id).update(attempts=5)
     ledger.fail(claim, error="boom")
     assert state(claim) == UnitState.FAILED
-    ledger.resume(run=run)
+    control.resume(run=run)
     unit = Unit.objects.get(pk=claim.unit_id)
     assert (unit.state, unit.attempts, unit.error) == (UnitState.TODO, 0, "")
 

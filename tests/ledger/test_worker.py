@@ -12,8 +12,11 @@ from pathlib import Path
 import pytest
 
 from analysis.models import Run, UnitState
-from analysis.services import ledger, work
+from analysis.services import control, ledger
+from analysis.services.finishing import verify_files
 from analysis.services.runs import create_run
+from analysis.services.work import Worker
+from analysis.services.workers import free_dead_neighbours, worker_name
 from analysis.sweep.run import run_sweep
 from tests.sweep.tiny import SMALL, TinySweep, make_tiny
 
@@ -32,6 +35,10 @@ def files(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in kept}
 
 
+def worker(**choices: object) -> Worker:
+    return Worker(lease_seconds=60, runs=Path("/nowhere"), **choices)
+
+
 def registered(tiny: TinySweep, name: str) -> Run:
     return create_run(spec=tiny.spec(), out=tiny.root / name, runs=tiny.root)
 
@@ -40,7 +47,7 @@ def registered(tiny: TinySweep, name: str) -> Run:
 def test_ledger_run_equals_the_run_from_files_alone(tiny: TinySweep) -> None:
     run = registered(tiny, "ledger")
     seen = []
-    assert work.Worker(lease_seconds=60).work(run, lambda: seen.append(1)) == 6
+    assert worker().work(run, lambda: seen.append(1)) == 6
     run.refresh_from_db()
     assert run.finished_at is not None
     assert len(seen) == 6
@@ -53,12 +60,12 @@ def test_ledger_run_equals_the_run_from_files_alone(tiny: TinySweep) -> None:
 @pytest.mark.django_db
 def test_flipped_byte_is_found_and_only_its_unit_redone(tiny: TinySweep) -> None:
     run = registered(tiny, "ledger")
-    work.Worker(lease_seconds=60).work(run)
+    worker().work(run)
     before = files(Path(run.folder))
     damaged = next(Path(run.folder).glob("predictions/*.npy"))
     damaged.write_bytes(damaged.read_bytes()[:-1] + b"\0")
-    assert work.verify_files(run) == 1
-    assert work.Worker(lease_seconds=60).work(run) == 1
+    assert verify_files(run) == 1
+    assert worker().work(run) == 1
     assert files(Path(run.folder)) == before
 
 
@@ -66,7 +73,7 @@ def test_flipped_byte_is_found_and_only_its_unit_redone(tiny: TinySweep) -> None
 def test_a_unit_that_cannot_be_done_fails_after_five_attempts_and_says_why(tiny: TinySweep) -> None:
     run = registered(tiny, "ledger")
     tiny.checkpoint(1).write_bytes(b"not a checkpoint any more")
-    work.Worker(lease_seconds=60).work(run)
+    worker().work(run)
     states = dict(run.units.values_list("key", "state"))
     assert {key: state for key, state in states.items() if key.startswith("seed-0")} == {
         f"seed-0_sparsity-{k}": UnitState.DONE for k in ("0.00", "0.50", "0.90")
@@ -87,10 +94,10 @@ def test_stopped_worker_puts_its_unit_back(tiny: TinySweep) -> None:
         asked.append(1)
         return len(asked) > 3
 
-    work.Worker(lease_seconds=60, stopped=stopped).work(run)
+    worker(stopped=stopped).work(run)
     assert run.units.filter(state=UnitState.WORKING).count() == 0
     assert run.units.filter(attempts__gt=1).count() == 0
-    work.Worker(lease_seconds=60).work(run)
+    worker().work(run)
     run.refresh_from_db()
     assert run.finished_at is not None
 
@@ -100,17 +107,77 @@ def test_dead_neighbour_is_told_from_a_live_one(tiny: TinySweep) -> None:
     run = registered(tiny, "ledger")
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
-    host = work.worker_name().rpartition(":")[0]
-    dead = ledger.claim_next(worker=f"{host}:{gone.pid}", lease_seconds=600, run=run)
-    alive = ledger.claim_next(worker=f"{host}:{os.getppid()}", lease_seconds=600, run=run)
-    elsewhere = ledger.claim_next(worker=f"other-host:{gone.pid}", lease_seconds=600, run=run)
-    assert dead
-    assert alive
-    assert elsewhere
-    assert work.free_dead_neighbours() == 1
-    freed = ledger.claim_next(worker="w", lease_seconds=600, run=run)
-    assert freed is not None
-    assert freed.unit_id == dead.unit_id
+    host, pid, _ = worker_name().split(":")
+    names = {
+        "dead": f"{host}:{gone.pid}:77",
+        "another got its number": f"{host}:{pid}:1",
+        "alive": worker_name(),
+        "elsewhere": f"other-host:{gone.pid}:77",
+        "drilled": worker_name("host-b"),
+    }
+    claims = {who: ledger.claim_next(worker=name, lease_seconds=600, run=run) for who, name in names.items()}
+    assert all(claims.values())
+    assert free_dead_neighbours() == 2
+    lost = {who for who, claim in claims.items() if not ledger.open_units().filter(pk=claim.unit_id)}
+    assert set(claims) - lost == {"dead", "another got its number"}
+    assert free_dead_neighbours("other-host") == 1
+
+
+class LateWorker(Worker):
+    """A worker that loses its unit to another while it computes, and does not hear of it in time."""
+
+    def _heartbeat(self, claim):  # type: ignore[no-untyped-def]
+        run = Run.objects.get(pk=claim.run_id)
+        run.units.filter(pk=claim.unit_id).update(token=claim.token + 1)
+        return super()._heartbeat(claim)
+
+
+@pytest.mark.django_db
+def test_a_late_worker_publishes_nothing(tiny: TinySweep) -> None:
+    run = registered(tiny, "ledger")
+    run.units.exclude(place=0).delete()
+    late = LateWorker(lease_seconds=60, runs=Path("/nowhere"))
+    assert late.work(run) == 0
+    assert list(Path(run.folder).glob("predictions/*")) == []
+    assert run.units.get().state == UnitState.WORKING
+
+
+@pytest.mark.django_db
+def test_a_file_that_is_not_the_recorded_one_is_done_again(tiny: TinySweep) -> None:
+    """A late worker of another machine wrote a good file of its own after the unit was recorded."""
+    run = registered(tiny, "ledger")
+    worker().work(run)
+    before = files(Path(run.folder))
+    unit = run.units.get(place=3)
+    (name,) = unit.artefacts
+    run.units.filter(pk=unit.pk).update(artefacts={name: "f" * 64})
+    assert verify_files(run) == 1
+    assert worker().work(run) == 1
+    assert files(Path(run.folder)) == before
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("after", [1, 4])
+def test_cancelled_and_resumed_run_is_byte_equal(tiny: TinySweep, after: int) -> None:
+    run = registered(tiny, "ledger")
+    seen = []
+
+    def cancel_in_time() -> None:
+        seen.append(1)
+        if len(seen) == after:
+            control.cancel(run=run)
+
+    assert worker().work(run, cancel_in_time) == after
+    run.refresh_from_db()
+    assert run.cancelled_at is not None
+    assert run.finished_at is None
+    assert not (Path(run.folder) / "metrics.csv").exists()
+    control.resume(run=run)
+    assert worker().work(run) == 6 - after
+    run.refresh_from_db()
+    assert run.finished_at is not None
+    run_sweep(tiny.spec(), tiny.root / "alone")
+    assert files(Path(run.folder)) == files(tiny.root / "alone")
 
 
 class Site:

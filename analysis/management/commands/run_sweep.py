@@ -8,9 +8,11 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from analysis.models import UnitState
-from analysis.services import ledger, work
+from analysis.services import control
+from analysis.services.finishing import verify_files
 from analysis.services.progress import progress_of
 from analysis.services.runs import create_run
+from analysis.services.work import Worker
 from analysis.sweep.errors import SweepError
 from analysis.sweep.terminal import progress_bars
 from analysis.sweep.toml import load_spec
@@ -29,8 +31,8 @@ class Command(BaseCommand):
             with progress_bars() as progress:
                 spec = load_spec(options["spec"])
                 run = create_run(spec=spec, out=options["out"], runs=settings.RUNS_ROOT, progress=progress)
-                ledger.resume(run=run)
-                work.verify_files(run)
+                control.resume(run=run)
+                verify_files(run)
                 if not options["queue"]:
                     self._work(run, progress)
         except SweepError as error:
@@ -51,7 +53,10 @@ class Command(BaseCommand):
             progress("units", now.done, now.total)
 
         show()
-        work.Worker(lease_seconds=settings.LEASE_SECONDS).work(run, show)
+        worker = Worker(
+            lease_seconds=settings.LEASE_SECONDS, runs=settings.RUNS_ROOT, host=settings.WORKER_HOST
+        )
+        worker.work(run, show)
 
     def _report(self, run: Any) -> None:
         run.refresh_from_db()

@@ -12,7 +12,7 @@ from analysis.models import Run
 from analysis.phantoms import write_data_set
 from analysis.phantoms.enrichment import enrichment
 from analysis.selection import Selection, read_run, select
-from analysis.services import ledger
+from analysis.services import control
 from analysis.services.handover import origin
 from analysis.services.progress import progress_of
 from analysis.services.runs import create_run
@@ -60,7 +60,7 @@ def sweep(folder: DemoFolder, report: Report) -> Run:
     DemoError: a unit failed five times.
     """
     run = create_run(spec=load_spec(folder.spec), out=None, runs=settings.RUNS_ROOT)
-    ledger.resume(run=run)
+    control.resume(run=run)
     if run.finished_at:
         return run
     ring()

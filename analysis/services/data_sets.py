@@ -1,0 +1,146 @@
+"""Register data sets: images and label files that lie on the server, checked before they are written down."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from django.db import transaction
+
+from analysis.models import DataSet
+from analysis.services.places import PlaceError, inside
+from analysis.signals import changed
+from analysis.sweep.errors import SweepError
+from analysis.sweep.spec import DataSpec
+from analysis.sweep.splits import Split, locate_images, read_people, read_split
+from analysis.sweep.toml import spec_from
+
+SPLITS = ("train", "val", "test")
+LOOKED_AT = 2_000
+"""So many images of a split, spread over it, are looked for at once; a sweep's preparation looks for all."""
+
+
+class InputError(ValueError):
+    """A data set or ensemble that cannot be registered; `field` names the field to mend, if it is one."""
+
+    def __init__(self, message: str, field: str = "") -> None:
+        super().__init__(message)
+        self.field = field
+
+
+def register_data_set(
+    *, slug: str, section: Mapping[str, Any], roots: Sequence[Path] | None, actor_id: int | None = None
+) -> DataSet:
+    """Check a [data] section and its files, and write it down under a name.
+
+    Parameters
+    ----------
+    slug: the name; it also is the data set's name in file names.
+    section: fields of `DataSpec` but `name`, blank ones left out.
+    roots: folders inside which every place must lie; None for a person at the server's own prompt.
+
+    Raises
+    ------
+    InputError: a name that is taken, a place outside the roots, files that are not what they should be.
+    """
+    data = _data_spec(slug, section, roots)
+    splits = _splits(data)
+    values = {
+        "section": _plain(data),
+        "counts": {role: len(split.images) for role, split in splits.items()},
+        "classes": _class_rows(data, splits),
+        "digests": {role: split.sha256 for role, split in splits.items()},
+        "warnings": _warnings(data, splits),
+        "synthetic": data.synthetic,
+        "created_by_id": actor_id,
+    }
+    with transaction.atomic():
+        found, made = DataSet.objects.get_or_create(slug=slug, defaults=values)
+        if not made:
+            raise InputError(f"expected a new name, the data set {slug} is registered already", "slug")
+        shown = {"counts": values["counts"], "digests": values["digests"]}
+        changed.send(
+            sender=DataSet, kind="data_set.registered", subject=slug, actor_id=actor_id, values=shown
+        )
+    return found
+
+
+def data_section(data_set: DataSet) -> dict[str, Any]:
+    """Return the [data] section of a specification."""
+    return {"name": data_set.slug, **data_set.section}
+
+
+def _data_spec(slug: str, section: Mapping[str, Any], roots: Sequence[Path] | None) -> DataSpec:
+    given = dict(section)
+    if roots is not None:
+        for name in ("images", *(f"labels_{role}" for role in SPLITS), "metadata"):
+            if given.get(name):
+                given[name] = _place(str(given[name]), roots, name)
+    try:
+        return spec_from({"data": {"name": slug, **given}}, base=Path("/"), where="data set").data
+    except SweepError as error:
+        raise InputError(str(error)) from error
+
+
+def _place(text: str, roots: Sequence[Path], name: str) -> str:
+    try:
+        return str(inside(text, roots, kind="folder" if name == "images" else "file"))
+    except PlaceError as error:
+        raise InputError(str(error), name) from error
+
+
+def _splits(data: DataSpec) -> dict[str, Split]:
+    files = {role: getattr(data, f"labels_{role}") for role in SPLITS}
+    if not any(files.values()):
+        raise InputError("expected at least one label file, none came", "labels_test")
+    found = {}
+    for role, file in files.items():
+        if file is None:
+            continue
+        try:
+            found[role] = read_split(file, data, role)
+            locate_images(_sample(found[role]), data)
+        except SweepError as error:
+            raise InputError(str(error), f"labels_{role}") from error
+    return found
+
+
+def _sample(split: Split) -> Split:
+    step = max(1, len(split.images) // LOOKED_AT)
+    return replace(split, images=split.images[::step])
+
+
+def _class_rows(data: DataSpec, splits: Mapping[str, Split]) -> list[dict[str, Any]]:
+    counts = {role: split.positives for role, split in splits.items()}
+    return [
+        {"name": name, **{role: int(found[place]) for role, found in counts.items()}}
+        for place, name in enumerate(data.classes)
+    ]
+
+
+def _warnings(data: DataSpec, splits: Mapping[str, Split]) -> list[str]:
+    found = []
+    for one, other in (("train", "test"), ("val", "test"), ("train", "val")):
+        if one in splits and other in splits:
+            shared = len(set(splits[one].images) & set(splits[other].images))
+            if shared:
+                found.append(f"{shared} images stand in both the {one} and the {other} split")
+    for role, split in splits.items():
+        empty = [n for n, count in zip(data.classes, split.positives, strict=True) if count == 0]
+        if empty:
+            found.append(f"the {role} split has no positive image of: {', '.join(empty)}")
+    if "test" in splits:
+        try:
+            found += read_people(splits["test"].images, data).warnings
+        except SweepError as error:
+            raise InputError(str(error), "metadata") from error
+    return found
+
+
+def _plain(data: DataSpec) -> dict[str, Any]:
+    values = {name: getattr(data, name) for name in data.__dataclass_fields__ if name != "name"}
+    kept = {name: value for name, value in values.items() if value is not None}
+    return {
+        name: str(value) if isinstance(value, Path) else list(value) if isinstance(value, tuple) else value
+        for name, value in kept.items()
+    }

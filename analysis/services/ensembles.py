@@ -1,0 +1,97 @@
+"""Register ensembles: checkpoints on the server, or those that a training of this site has made."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from django.db import transaction
+
+from analysis.models import DataSet, Ensemble, Run
+from analysis.services.data_sets import InputError, data_section
+from analysis.services.places import PlaceError, pattern_inside, within
+from analysis.signals import changed
+from analysis.sweep.errors import CheckpointError, SweepError
+from analysis.sweep.layout import find_checkpoints
+from analysis.sweep.spec import SweepSpec
+from analysis.sweep.toml import spec_from
+
+
+def register_ensemble(
+    *,
+    slug: str,
+    data_set: DataSet,
+    architecture: str,
+    checkpoints: str,
+    preprocess: Mapping[str, Any],
+    roots: Sequence[Path] | None,
+    actor_id: int | None = None,
+) -> Ensemble:
+    """Look for the checkpoints of an ensemble and write it down under a name.
+
+    The files are opened when a sweep is prepared, by a worker; here only their seeds are found.
+
+    Parameters
+    ----------
+    checkpoints: a folder in the published layout, a pattern, or a file.
+    roots: see `register_data_set`.
+
+    Raises
+    ------
+    InputError: a name that is taken, a place outside the roots, no checkpoints there.
+    """
+    place = checkpoints if roots is None else _place(checkpoints, roots)
+    spec = _spec(data_set, architecture, place, preprocess)
+    try:
+        found = find_checkpoints(spec)
+    except CheckpointError as error:
+        raise InputError(str(error), "checkpoints") from error
+    if roots is not None and not all(within(file, roots) for file in found.values()):
+        raise InputError(
+            "expected checkpoints inside the data folder, a link to another place came", "checkpoints"
+        )
+    return _write(
+        slug=slug, data_set=data_set, architecture=architecture, checkpoints=place, seeds=list(found),
+        preprocess=dict(preprocess), actor_id=actor_id,
+    )  # fmt: skip
+
+
+def publish_ensemble(*, run: Run) -> None:
+    """Write down the ensemble that a training has made; once, however often it is asked."""
+    if run.data_set is None or Ensemble.objects.filter(training=run).exists():
+        return
+    spec = spec_from(run.full_spec, base=Path("/"), where=f"run {run.run_id}")
+    _write(
+        slug=run.name, data_set=run.data_set, architecture=spec.models.architecture, checkpoints=run.folder,
+        seeds=sorted(spec.train.seeds), preprocess=run.full_spec["preprocess"], training=run,
+        actor_id=run.created_by_id,
+    )  # fmt: skip
+
+
+@transaction.atomic
+def _write(*, slug: str, seeds: list[int], actor_id: int | None, **values: Any) -> Ensemble:
+    fields = {"seeds": seeds, "created_by_id": actor_id, **values}
+    found, made = Ensemble.objects.get_or_create(slug=slug, defaults=fields)
+    if not made:
+        raise InputError(f"expected a new name, the ensemble {slug} is registered already", "slug")
+    shown = {"seeds": seeds, "data_set": found.data_set.slug}
+    changed.send(sender=Ensemble, kind="ensemble.registered", subject=slug, actor_id=actor_id, values=shown)
+    return found
+
+
+def _place(text: str, roots: Sequence[Path]) -> str:
+    try:
+        return str(pattern_inside(text, roots))
+    except PlaceError as error:
+        raise InputError(str(error), "checkpoints") from error
+
+
+def _spec(data_set: DataSet, architecture: str, place: str, preprocess: Mapping[str, Any]) -> SweepSpec:
+    content = {
+        "data": data_section(data_set),
+        "models": {"architecture": architecture, "checkpoints": [place]},
+        "preprocess": dict(preprocess),
+    }
+    try:
+        return spec_from(content, base=Path("/"), where="ensemble")
+    except SweepError as error:
+        raise InputError(str(error)) from error

@@ -1,0 +1,120 @@
+"""What a page asks for: a sweep over an ensemble, a training on a data set. A worker prepares and does it."""
+
+import uuid
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from analysis.models import PREPARE, DataSet, Ensemble, Run, RunKind
+from analysis.services.control import NewUnit, register_run
+from analysis.services.data_sets import InputError, data_section
+from analysis.services.places import PlaceError, inside
+from analysis.sweep.errors import SweepError
+from analysis.sweep.spec import SweepSpec
+from analysis.sweep.toml import spec_from
+
+
+def order_sweep(
+    *, ensemble: Ensemble, seeds: Sequence[int], prune: Mapping[str, Any], infer: Mapping[str, Any],
+    actor_id: int | None,
+) -> Run:  # fmt: skip
+    """Write a sweep into the ledger as one unit: to prepare it. Its name comes from the preparation.
+
+    Parameters
+    ----------
+    seeds: members of the ensemble; empty takes all.
+    prune, infer: fields of `PruneSpec` and `InferSpec`.
+
+    Raises
+    ------
+    InputError: an impossible choice, or a data set without a test split.
+    """
+    if "test" not in ensemble.data_set.counts:
+        raise InputError("expected an ensemble on a data set with test labels, this one has none", "ensemble")
+    unknown = sorted(set(seeds) - set(ensemble.seeds))
+    if unknown:
+        raise InputError(f"expected seeds of the ensemble {ensemble.seeds}, {unknown} came", "seeds")
+    spec = _spec(
+        {
+            "data": data_section(ensemble.data_set),
+            "preprocess": ensemble.preprocess,
+            "models": _models(ensemble, seeds),
+            "prune": dict(prune),
+            "infer": dict(infer),
+        }
+    )
+    name = f"new-{uuid.uuid4().hex[:12]}"
+    return register_run(
+        run_id=name, requested_as=name, name=f"{ensemble.slug}, {spec.prune.method}", folder=Path(),
+        spec=spec.shown(), full_spec=spec.as_dict(), synthetic=spec.data.synthetic, units=[NewUnit(PREPARE)],
+        actor_id=actor_id, data_set=ensemble.data_set, ensemble=ensemble,
+    )  # fmt: skip
+
+
+def _models(ensemble: Ensemble, seeds: Sequence[int]) -> dict[str, Any]:
+    chosen = sorted(seeds) if seeds else ensemble.seeds
+    models = {"architecture": ensemble.architecture, "checkpoints": [ensemble.checkpoints]}
+    return {**models, "seeds": list(chosen)}
+
+
+def order_training(
+    *,
+    slug: str,
+    data_set: DataSet,
+    architecture: str,
+    preprocess: Mapping[str, Any],
+    train: Mapping[str, Any],
+    folder: Path,
+    roots: Sequence[Path],
+    actor_id: int | None,
+) -> Run:
+    """Write a training into the ledger: first its preparation, then one unit per seed.
+
+    Parameters
+    ----------
+    slug: the name of the ensemble that comes of it.
+    train: fields of `TrainSpec`; `pretrained` must lie inside `roots`.
+    folder: where the site keeps its ensembles.
+
+    Raises
+    ------
+    InputError: a name that is taken, an impossible choice, a data set without training and validation labels.
+    """
+    lacking = [role for role in ("train", "val") if role not in data_set.counts]
+    if lacking:
+        raise InputError(f"expected a data set with {' and '.join(lacking)} labels, none came", "data_set")
+    run_id = f"train-{slug}"
+    if Ensemble.objects.filter(slug=slug).exists() or Run.objects.filter(run_id=run_id).exists():
+        raise InputError(f"expected a new name, there is an ensemble {slug} already", "slug")
+    spec = _spec(
+        {
+            "data": data_section(data_set),
+            "preprocess": dict(preprocess),
+            "models": {"architecture": architecture, "checkpoints": [str(folder / slug)]},
+            "train": _with_start(train, roots),
+        }
+    )
+    return register_run(
+        run_id=run_id, kind=RunKind.TRAINING, name=slug, folder=folder / slug, spec=spec.shown(),
+        full_spec=spec.as_dict(), synthetic=spec.data.synthetic, units=[NewUnit(PREPARE)], actor_id=actor_id,
+        data_set=data_set,
+    )  # fmt: skip
+
+
+def _with_start(train: Mapping[str, Any], roots: Sequence[Path]) -> dict[str, Any]:
+    given = {name: value for name, value in train.items() if value not in (None, "")}
+    if "pretrained" in given:
+        try:
+            given["pretrained"] = str(inside(given["pretrained"], roots, kind="file"))
+        except PlaceError as error:
+            raise InputError(str(error), "pretrained") from error
+    return given
+
+
+def _spec(content: Mapping[str, Any]) -> SweepSpec:
+    try:
+        return spec_from(content, base=Path("/"), where="this form")
+    except SweepError as error:
+        words = str(error).split()
+        field = words[3].rstrip(":") if len(words) > 3 else ""
+        raise InputError(str(error).removeprefix("this form, "), field) from error

@@ -1,0 +1,100 @@
+"""Which places on the server's disk a page may name: those inside the site's data folders, and no others."""
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+OFFERED = 200
+"""The most places that a form offers."""
+DEPTH = 3
+WILD = "*?[{"
+
+
+class PlaceError(ValueError):
+    """A place that may not be named, or is not there. Outside the roots the answer is the same for all places."""
+
+
+def inside(text: str, roots: Sequence[Path], *, kind: str) -> Path:
+    """Return the whole path of a file or folder that a person named.
+
+    Parameters
+    ----------
+    text: a path, whole or relative to one of the roots.
+    roots: the site's data folders; links are followed before it is decided whether a place lies in one.
+    kind: `file` or `folder`.
+
+    Raises
+    ------
+    PlaceError: outside the roots, or no such file or folder inside them.
+    """
+    for path in _candidates(text, roots):
+        if path.is_file() if kind == "file" else path.is_dir():
+            return path
+    raise PlaceError(f"expected a {kind} inside {_named(roots)}; none of this name is there")
+
+
+def pattern_inside(text: str, roots: Sequence[Path]) -> Path:
+    """Return a pattern (`*`, `{seed}`), a file or a folder of checkpoints inside the roots as a whole path.
+
+    Raises
+    ------
+    PlaceError: its folder is outside the roots or not there.
+    """
+    parts = Path(text).parts
+    fixed = next((i for i, part in enumerate(parts) if set(part) & set(WILD)), len(parts))
+    if ".." in parts[fixed:]:
+        raise PlaceError(f"expected a pattern inside {_named(roots)}, one with '..' came")
+    if fixed == len(parts):
+        found = [path for path in _candidates(text, roots) if path.exists()]
+        if found:
+            return found[0]
+        raise PlaceError(f"expected a folder or file inside {_named(roots)}; none of this name is there")
+    return inside(str(Path(*parts[:fixed])) or ".", roots, kind="folder").joinpath(*parts[fixed:])
+
+
+def within(path: Path, roots: Sequence[Path]) -> bool:
+    """Say whether a path lies inside one of the roots once all links are followed."""
+    real = Path(os.path.realpath(path))
+    return any(real.is_relative_to(os.path.realpath(root)) for root in roots)
+
+
+def offered(roots: Sequence[Path], *, kind: str, suffixes: Sequence[str] = ()) -> list[str]:
+    """Return some files or folders inside the roots for a form to offer: near ones first, a bounded number."""
+    found: list[str] = []
+    for root in roots:
+        for path in _walk(root, DEPTH):
+            good = path.is_dir() if kind == "folder" else path.suffix.lower() in suffixes and path.is_file()
+            if good and within(path, roots):
+                found.append(path.relative_to(root).as_posix())
+            if len(found) >= OFFERED:
+                return found
+    return found
+
+
+def _walk(folder: Path, depth: int) -> Iterator[Path]:
+    """Give what lies in a folder, then what lies in its folders; a folder of very many files only begins."""
+    try:
+        with os.scandir(folder) as entries:
+            there = sorted(
+                Path(e.path) for e, _ in zip(entries, range(OFFERED), strict=False) if e.name[0] != "."
+            )
+    except OSError:
+        return
+    yield from there
+    if depth > 1:
+        for path in there:
+            if path.is_dir() and not path.is_symlink():
+                yield from _walk(path, depth - 1)
+
+
+def _candidates(text: str, roots: Sequence[Path]) -> Iterator[Path]:
+    if not text or "\0" in text:
+        return
+    for root in roots:
+        path = root / text  # a whole path stays as it is
+        if within(path, roots):
+            yield Path(os.path.realpath(path))
+
+
+def _named(roots: Sequence[Path]) -> str:
+    return "the data folder " + " or ".join(str(root) for root in roots)
