@@ -8,7 +8,7 @@ DEV_STAMP := $(VENV)/.installed-dev
 ON_POSTGRESQL := tests/accounts tests/audit tests/cases/test_models.py tests/ledger/test_ledger.py tests/results tests/study
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-servers lint resolve bench format serve doctor setup clean-demo python
+.PHONY: help demo test test-servers drill lint resolve bench format serve doctor setup clean-demo python
 
 help:  ## print this menu
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -38,6 +38,9 @@ resolve: $(STAMP)  ## check that requirements.txt resolves on Python 3.12 and 3.
 bench: $(DEV_STAMP)  ## print what is measured: statistics, viewer
 	$(PY) -m bench.reader_statistics
 	$(PY) -m bench.viewer --runs 3
+
+drill: $(DEV_STAMP)  ## the long trials under faults; prints acknowledged, lost, doubled, silent
+	$(PY) -m tests.drills.sweep --units 2000 --kills 100 --wipes 30 --torn 30
 
 format: $(DEV_STAMP)  ## let ruff format the code
 	$(VENV)/bin/ruff format .

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -76,7 +77,10 @@ def step(request: HttpRequest, run_id: str, step: str) -> HttpResponse:
     run = get_object_or_404(Run, run_id=run_id)
     if step not in STEPS:
         raise Http404
-    STEPS[step](run=run)
+    try:
+        STEPS[step](run=run, actor_id=request.user.pk)
+    except control.RunError as error:
+        messages.error(request, str(error))
     return redirect("analysis:run", run_id=run_id)
 
 

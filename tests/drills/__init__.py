@@ -1,0 +1,1 @@
+"""Long trials under faults, made on purpose and seeded."""
