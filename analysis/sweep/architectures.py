@@ -1,4 +1,4 @@
-"""Any classifier of torchvision by its name, with a head of C outputs."""
+"""Any classifier of torchvision, or of timm where it is installed, by its name, with a head of C outputs."""
 
 import difflib
 from typing import Any
@@ -18,6 +18,10 @@ _AUXILIARY: dict[str, dict[str, Any]] = {
 AUXILIARY_PREFIXES = ("aux1.", "aux2.", "AuxLogits.")
 
 
+TIMM = "timm:"
+"""Before a name it asks for timm's network, where torchvision has one of the same name."""
+
+
 def classifier_names() -> list[str]:
     """Return the names of torchvision's classifiers, sorted."""
     ensure_operators()
@@ -29,24 +33,79 @@ def classifier_names() -> list[str]:
 def build_classifier(name: str, n_classes: int, *, device: str = "cpu") -> nn.Module:
     """Build a freshly initialised classifier with `n_classes` outputs in evaluation mode.
 
-    `device="meta"` gives names and shapes without memory.
+    `name`: torchvision's; else timm's, also as `timm:NAME`. `device="meta"` gives names and shapes without
+    memory. Nothing is downloaded.
 
     Raises
     ------
-    CheckpointError: torchvision has no classifier of this name.
+    CheckpointError: neither has a classifier of this name, or timm is asked for and not installed.
     """
     known = classifier_names()
-    if name not in known:
-        near = difflib.get_close_matches(name, known, 3)
-        hint = f"; near: {', '.join(near)}" if near else ""
-        raise CheckpointError(f"architecture: expected a torchvision classifier, {name!r} came{hint}")
-    from torchvision import models
+    if name in known:
+        from torchvision import models
 
+        with torch.device(device):
+            model: nn.Module = models.get_model(
+                name, weights=None, num_classes=n_classes, **_AUXILIARY.get(name, {})
+            )
+        return model.eval()
+    return _of_timm(name, n_classes, device, known)
+
+
+def _of_timm(name: str, n_classes: int, device: str, known: list[str]) -> nn.Module:
+    try:
+        import timm
+    except ImportError:
+        if name.startswith(TIMM):
+            raise CheckpointError(
+                f"architecture: {name!r} needs timm, which is not installed; pip install timm"
+            ) from None
+        raise CheckpointError(_unknown(name, known, "; timm, which has more, is not installed")) from None
+    plain = name.removeprefix(TIMM)
+    if not timm.is_model(plain):
+        raise CheckpointError(_unknown(plain, [*known, *timm.list_models()], ""))
     with torch.device(device):
-        model: nn.Module = models.get_model(
-            name, weights=None, num_classes=n_classes, **_AUXILIARY.get(name, {})
-        )
+        model: nn.Module = timm.create_model(plain, pretrained=False, num_classes=n_classes)
     return model.eval()
+
+
+def _unknown(name: str, known: list[str], more: str) -> str:
+    near = difflib.get_close_matches(name, known, 3)
+    hint = f"; near: {', '.join(near)}" if near else ""
+    return f"architecture: expected a classifier of torchvision or timm, {name!r} came{hint}{more}"
+
+
+def libraries_of(name: str) -> tuple[str, ...]:
+    """Return the libraries beside torchvision that an architecture comes from."""
+    return () if name in classifier_names() else ("timm",)
+
+
+def check_size(name: str, n_classes: int, size: int) -> None:
+    """Check that a classifier takes images of `size` x `size` and gives one score per class.
+
+    Raises
+    ------
+    CheckpointError: it does not, or there is no such classifier.
+    """
+    try:
+        _try_forward(build_classifier(name, n_classes, device="meta"), n_classes, size, "meta")
+    except CheckpointError:
+        raise
+    except Exception:  # some networks need numbers to run at all
+        try:
+            _try_forward(build_classifier(name, n_classes), n_classes, size, "cpu")
+        except Exception as error:  # whatever a network raises about its input
+            raise CheckpointError(
+                f"architecture: expected one that takes images of {size} x {size} pixels, {name!r} says "
+                f"'{error}'; choose another [preprocess] size"
+            ) from error
+
+
+@torch.inference_mode()
+def _try_forward(model: nn.Module, n_classes: int, size: int, device: str) -> None:
+    found = tuple(model(torch.zeros(1, 3, size, size, device=device)).shape)
+    if found != (1, n_classes):
+        raise ValueError(f"an output of {found} for one image and {n_classes} classes")
 
 
 def channels_last(model: nn.Module) -> nn.Module:

@@ -1,80 +1,75 @@
-"""Run one ensemble member at any sparsity: masks in place, folded batch norm, channels last, inference
-mode.
-"""
+"""Run one ensemble member at any level: compress, fold the batch norms, hand the weights to an engine."""
 
-from collections.abc import Callable, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from analysis.sweep.architectures import build_classifier, channels_last, prunable_names
+from analysis.sweep.allocator import keep_freed_memory
+from analysis.sweep.architectures import build_classifier, prunable_names
 from analysis.sweep.checkpoints import State
+from analysis.sweep.engines.backend import Network, Step, makers
 from analysis.sweep.folding import fold_norms
-from analysis.sweep.methods import Masks, find_method
+from analysis.sweep.methods import find_method
 from analysis.sweep.spec import InferSpec, PruneSpec
 
-MEAN = (0.485, 0.456, 0.406)
-DEVIATION = (0.229, 0.224, 0.225)
-"""ImageNet's channel statistics, with which the published networks were trained."""
-
-_DTYPES = {"fp32": torch.float32, "tf32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
-
-Step = Callable[[int, int], None]
-
-
-def normalisation_table() -> Tensor:
-    """Return (x / 255 - mean) / deviation for each byte x: float32, 256 x 3, bit-equal to torchvision's
-    transforms.
-    """
-    bytes_ = torch.arange(256, dtype=torch.float32) / 255
-    return (bytes_[:, None] - torch.tensor(MEAN)) / torch.tensor(DEVIATION)
-
-
-def normalised(grey: Tensor, table: Tensor) -> Tensor:
-    """Turn grey bytes (n x rows x columns, uint8) into a channels-last batch n x 3 x rows x columns."""
-    return torch.nn.functional.embedding(grey.int(), table).permute(0, 3, 1, 2)
+if TYPE_CHECKING:
+    from analysis.sweep.engines.backend import Backend
+    from analysis.sweep.methods import Compressed
 
 
 class Engine:
-    """A network of one architecture that predicts for any checkpoint and sparsity.
+    """A network of one architecture that predicts for any checkpoint and level.
 
     Parameters
     ----------
     architecture, n_classes: the network.
-    infer: device, precision, batch size, threads; the thread count is set for the process.
+    infer: device, precision, engine, batch size, threads; the thread count is set for the process. The engine
+        `auto` stands for plain torch here; `analysis.sweep.choose` measures.
+    size: rows and columns of an image.
     """
 
-    def __init__(self, architecture: str, n_classes: int, infer: InferSpec) -> None:
+    def __init__(self, architecture: str, n_classes: int, infer: InferSpec, size: int = 256) -> None:
         if infer.threads:
             torch.set_num_threads(infer.threads)
-        torch.backends.cuda.matmul.allow_tf32 = infer.precision == "tf32"
-        torch.backends.cudnn.allow_tf32 = infer.precision == "tf32"
+        if infer.device == "cpu":
+            keep_freed_memory()
         self.infer = infer
-        self.device = torch.device(infer.device)
-        self.dtype = _DTYPES[infer.precision]
         model = build_classifier(architecture, n_classes)
         self.prunable = prunable_names(model)
         self._folded = fold_norms(model)
-        self._network = channels_last(self._folded.network.to(self.device, self.dtype)).eval()
-        self._table = normalisation_table().to(self.device, self.dtype)
-        self._state: State = {}
-        self._masks: Masks | None = None
-
-    def load(self, state: State, prune: PruneSpec, seed: int) -> Masks:
-        """Take a pristine state dict (kept untouched) and find the cuts of all ratios."""
-        self._state = state
-        weights = [state[name].numpy() for name in self.prunable]
-        self._masks = Masks(
-            find_method(prune.method), weights, prune.sparsities, _drawing_seed(prune.seed, seed)
+        self.backend: Backend = makers()[plain_engine(infer)]()(
+            Network(self._folded.network, n_classes, size), infer
         )
-        return self._masks
+        self._names = dict.fromkeys(self._folded.network.state_dict())
+        self._state: State = {}
+        self._compressed: Compressed | None = None
+
+    def load(self, state: State, prune: PruneSpec, seed: int) -> "Compressed":
+        """Take a pristine state dict (kept untouched), and make all levels ready in one pass."""
+        weights = [state[name].numpy() for name in self.prunable]
+        self._compressed = find_method(prune.method).compress(
+            weights, prune.sparsities, _drawing_seed(prune.seed, seed)
+        )
+        self._state = {name: value.to(self.infer.device) for name, value in state.items()}
+        return self._compressed
 
     @torch.inference_mode()
-    def predict(self, sparsity: float, pixels: NDArray[np.uint8] | Tensor, step: Step | None = None
-                ) -> NDArray[np.float32]:  # fmt: skip
-        """Predict all images at one ratio.
+    def weights(self, level: float) -> dict[str, Tensor]:
+        """Return the compressed and folded weights of a level, on the device of the run."""
+        if self._compressed is None:
+            raise RuntimeError("load a checkpoint before predicting")
+        layers = [self._state[name] for name in self.prunable]
+        compressed = self._compressed.weights(level, layers)
+        return self._folded.folded(self._state, dict(zip(self.prunable, compressed, strict=True)))
+
+    def predict(
+        self, level: float, pixels: NDArray[np.uint8] | Tensor, step: Step | None = None
+    ) -> NDArray[np.float32]:
+        """Predict all images at one level.
 
         Parameters
         ----------
@@ -85,26 +80,14 @@ class Engine:
         -------
         Sigmoid scores, float32, images x classes, from 0 to 1.
         """
-        if self._masks is None:
-            raise RuntimeError("load a checkpoint before predicting")
-        self._write(sparsity, self._masks)
-        scores = []
-        for start in range(0, len(pixels), self.infer.batch_size):
-            batch = pixels[start : start + self.infer.batch_size]
-            grey = batch if isinstance(batch, Tensor) else torch.from_numpy(np.array(batch))
-            logits = self._network(normalised(grey.to(self.device), self._table))
-            scores.append(torch.sigmoid(logits.float()).cpu())
-            if step:
-                step(min(start + self.infer.batch_size, len(pixels)), len(pixels))
-        return torch.cat(scores).numpy()
+        self.backend.write(self.weights(level))
+        return self.backend.scores(pixels, step)
 
-    def _write(self, sparsity: float, masks: Masks) -> None:
-        if masks.removed(sparsity) == 0:
-            self._folded.write(self._state, {})
-            return
-        kept = zip(self.prunable, masks.keep(sparsity), strict=True)
-        masked = {name: self._state[name] * torch.from_numpy(stays) for name, stays in kept}
-        self._folded.write(self._state, masked)
+
+def plain_engine(infer: InferSpec) -> str:
+    """Return the engine's name, with the plain one of the device for `auto`."""
+    plain = "torch" if infer.device == "cpu" else "graph"
+    return plain if infer.engine == "auto" else infer.engine
 
 
 def _drawing_seed(prune_seed: int, checkpoint_seed: int) -> int:
@@ -117,13 +100,13 @@ def resolved_threads(threads: int) -> int:
     return threads or torch.get_num_threads()
 
 
-def resolved_engine(engine: str) -> str:
-    """Return the engine that `auto` stands for."""
-    return "torch" if engine == "auto" else engine
+def library_versions(*more: str) -> dict[str, str]:
+    """Return the versions that a run freezes, those of `more` libraries too; "none" for one not installed."""
+    return {name: _version(name) for name in ("torch", "torchvision", "numpy", "pillow", *more)}
 
 
-def library_versions(names: Sequence[str] = ("torch", "torchvision", "numpy", "pillow")) -> dict[str, str]:
-    """Return the versions that a run freezes."""
-    from importlib.metadata import version
-
-    return {name: version(name) for name in names}
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "none"

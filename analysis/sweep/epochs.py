@@ -16,7 +16,7 @@ from analysis.metrics.ranking import rank_quality
 from analysis.sweep.architectures import build_classifier, channels_last, prunable_names
 from analysis.sweep.augment import augmented
 from analysis.sweep.checkpoints import State, read_checkpoint
-from analysis.sweep.engine import DEVIATION, MEAN
+from analysis.sweep.engines.backend import DEVIATION, MEAN
 from analysis.sweep.errors import CheckpointError, SweepError
 from analysis.sweep.losses import LOSSES, Balance, balance_of
 from analysis.sweep.spec import SweepSpec

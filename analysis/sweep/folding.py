@@ -1,7 +1,7 @@
 """Fold batch norm into the convolution before it, over and over, for changing weights.
 
-The network is traced once and its batch norms are taken out; then each set of (masked) weights is written
-into the traced network with the norm's scale and shift multiplied in. Pruning acts on the weights before
+The network is traced once and its batch norms are taken out; then each set of (masked) weights is computed
+with the norm's scale and shift multiplied in, on the device where the weights lie. Pruning acts on the weights before
 folding, so a pruned weight stays exactly zero. A network that cannot be traced runs as it is.
 """
 
@@ -22,18 +22,20 @@ class Folded:
     norms: Mapping[str, str]
     eps: Mapping[str, float]
 
-    def write(self, state: Mapping[str, Tensor], masked: Mapping[str, Tensor]) -> None:
-        """Write weights into the network in place.
+    def folded(self, state: Mapping[str, Tensor], masked: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Return all weights of the network, by the names of its state dict, where `state` lies.
 
         `state`: the pristine state dict; `masked`: the weights that replace some of them, by name.
         """
-        for name, target in self.network.state_dict(keep_vars=False).items():
+        weights = {}
+        for name in self.network.state_dict():
             layer, _, leaf = name.rpartition(".")
             value = masked.get(name, state.get(name))
             if layer in self.norms and leaf in ("weight", "bias"):
-                target.copy_(self._fold(layer, leaf, value, state))
+                weights[name] = self._fold(layer, leaf, value, state)
             elif value is not None:
-                target.copy_(value)
+                weights[name] = value
+        return weights
 
     def _fold(self, layer: str, leaf: str, value: Tensor | None, state: Mapping[str, Tensor]) -> Tensor:
         """Return w * s, or beta + (b - mean) * s, with s = gamma / sqrt(variance + eps) rounded once."""

@@ -11,10 +11,11 @@ from typing import Any
 import pandas as pd
 
 from analysis.frames import FORMAT
-from analysis.sweep.architectures import build_classifier
+from analysis.sweep.architectures import check_size, libraries_of
 from analysis.sweep.artefacts import json_bytes, sha256_bytes, sha256_file, write_atomic
 from analysis.sweep.checkpoints import check_fits, read_checkpoint
-from analysis.sweep.engine import library_versions, resolved_engine, resolved_threads
+from analysis.sweep.choose import LIBRARIES, choose_engine
+from analysis.sweep.engine import library_versions, resolved_threads
 from analysis.sweep.errors import CheckpointError, SweepError, UnitError
 from analysis.sweep.image_cache import ImageCache, ensure_cache
 from analysis.sweep.layout import find_checkpoints
@@ -67,13 +68,16 @@ def prepare_run(
     cache: folder of the image cache; beside the run's folder by default.
     progress: called as progress(stage, done, total) with the stages `checkpoints` and `decode`.
 
+    The engine `auto` is measured here, once; the choice is frozen into the plan.
+
     Raises
     ------
     SweepError: with the file, the row, what was expected and what came. A folder that holds another run is
         refused.
     """
-    find_method(spec.prune.method)
-    build_classifier(spec.models.architecture, len(spec.data.classes), device="meta")
+    find_method(spec.prune.method).check(spec.prune.sparsities)
+    check_size(spec.models.architecture, len(spec.data.classes), spec.preprocess.size)
+    _need_device(spec.infer)
     split = read_split(spec.data.labels_test, spec.data, "test")
     train = read_split(spec.data.labels_train, spec.data, "train") if spec.data.labels_train else None
     people = read_people(split.images, spec.data)
@@ -91,16 +95,20 @@ def prepare_run(
     _refuse_strangers(paths)
     pixels = ensure_cache(cache or paths.default_cache, split.images, files, spec.preprocess, progress)
     groups = class_groups(spec.data, split, train)
+    infer = replace(spec.infer, threads=resolved_threads(spec.infer.threads))
+    choice = choose_engine(replace(spec, infer=infer), Path(checkpoints[0]["file"]), pixels.pixels())
+    libraries = (*libraries_of(spec.models.architecture), *LIBRARIES.get(choice.engine, ()))
     plan = {
         "format": FORMAT,
         "run_id": run_id,
         "spec": spec.as_dict(),
-        "infer": _resolved(spec.infer),
+        "infer": vars(replace(infer, engine=choice.engine)),
+        "engine": vars(choice),
         "digests": digests,
         "checkpoints": checkpoints,
         "images": {"count": pixels.count, "content": pixels.content, "coloured": pixels.coloured},
         "cache": {"file": str(pixels.file), "digest": pixels.digest},
-        "versions": library_versions(),
+        "versions": library_versions(*libraries),
         "warnings": _warnings(split, train, people, pixels, spec),
         "class_groups_from": "training split" if train else "test split",
     }
@@ -165,14 +173,12 @@ def _refuse_strangers(paths: RunPaths) -> None:
         )
 
 
-def _resolved(infer: InferSpec) -> dict[str, Any]:
-    found = replace(infer, threads=resolved_threads(infer.threads), engine=resolved_engine(infer.engine))
+def _need_device(infer: InferSpec) -> None:
     if infer.device == "cuda":
         import torch
 
         if not torch.cuda.is_available():
             raise UnitError('[infer] device: expected a working CUDA device, none came; use device = "cpu"')
-    return dict(vars(found))
 
 
 def _warnings(

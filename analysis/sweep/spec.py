@@ -18,10 +18,19 @@ SPARSITIES = tuple(round(0.05 * step, 2) for step in range(20))
 """0, 0.05 ... 0.95, the ratios of the published study."""
 
 PRECISIONS = ("fp32", "tf32", "fp16", "bf16")
-ENGINES = ("auto", "torch")
 DEVICES = ("cpu", "cuda")
 LOSSES = ("bce", "focal", "asymmetric", "ldam")
 CLASS_WEIGHTS = ("none", "inverse", "effective")
+ENGINES_OF = {
+    ("cpu", "fp32"): ("torch", "onnxruntime", "openvino"),
+    ("cpu", "bf16"): ("torch", "openvino"),
+    ("cuda", "fp32"): ("graph", "fused", "compiled"),
+    ("cuda", "tf32"): ("graph", "fused", "compiled"),
+    ("cuda", "fp16"): ("graph", "fused", "compiled"),
+    ("cuda", "bf16"): ("graph", "fused", "compiled"),
+}
+"""The engines of each device and precision, the plain one first; `auto` measures those that are installed."""
+
 ID_COLUMNS = {"nih-cxr-lt": "id", "mimic-cxr-lt": "path"}
 
 
@@ -114,8 +123,10 @@ class PruneSpec:
 
 @dataclass(frozen=True)
 class InferSpec:
-    """How the network is run. All of it is part of the run's identity; `threads` 0 takes the cores of the
-    host.
+    """How the network is run. All of it is part of the run's identity.
+
+    `threads` 0 takes the cores of the host. `engine` auto takes the fastest of those installed, by a short
+    measurement when the run is created; the choice is frozen into the run.
     """
 
     device: str = "cpu"
@@ -128,8 +139,10 @@ class InferSpec:
         """Refuse nonsense."""
         _need(self.device in DEVICES, "device", "one of " + ", ".join(DEVICES), self.device)
         _need(self.precision in PRECISIONS, "precision", "one of " + ", ".join(PRECISIONS), self.precision)
-        _need(self.device == "cuda" or self.precision == "fp32", "precision", "fp32 on a CPU", self.precision)
-        _need(self.engine in ENGINES, "engine", "one of " + ", ".join(ENGINES), self.engine)
+        fitting = ENGINES_OF.get((self.device, self.precision), ())
+        _need(len(fitting) > 0, "precision", "fp32 or bf16 on a CPU", self.precision)
+        engines = ("auto", *fitting)
+        _need(self.engine in engines, "engine", "one of " + ", ".join(engines), self.engine)
         _need(self.batch_size >= 1, "batch_size", "1 or more", self.batch_size)
         _need(self.threads >= 0, "threads", "0 or more", self.threads)
 

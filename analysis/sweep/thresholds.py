@@ -1,19 +1,22 @@
 """Exact cuts through a set of weights: the m smallest keys, for many m, from one histogram.
 
-A key is an unsigned 32-bit integer that orders the weights of a method (for L1, the bits of the magnitude,
-which rise with it). One pass counts the upper 16 bits; a second counts the lower 16 bits of only those bins
-that hold a cut. **Ties**: among equal keys the lowest flat index is cut first, in the order of the layers.
+A key is an unsigned integer below 2**31 that orders the weights of a method (for L1, the bits of the
+magnitude, which rise with it). One pass counts the upper 16 bits; a second counts the lower 16 bits of only
+those bins that hold a cut. **Ties**: among equal keys the lowest flat index is cut first, in the order of the layers.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
 Keys = NDArray[np.uint32]
-Kept = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -57,12 +60,18 @@ def find_cuts(keys: Sequence[Keys], counts: Sequence[int]) -> list[Cut]:
     return cuts
 
 
-def keep(keys: Sequence[Keys], cut: Cut) -> list[Kept]:
-    """Return for each layer which weights stay (flat, bool)."""
+def keep(keys: Sequence["Tensor"], cut: Cut) -> list["Tensor"]:
+    """Return for each layer which weights stay: bool, in the layers' shapes and on their device.
+
+    `keys`: the keys as int32 (they are below 2**31).
+    """
     kept, equal = [], cut.equal
     for layer in keys:
-        stays = np.empty(layer.size, np.bool_)
-        equal = int(_keep(layer, np.uint32(cut.key), equal, stays))
+        stays = layer >= cut.key
+        if equal:
+            going = (layer.reshape(-1) == cut.key).nonzero()[:equal]
+            stays.view(-1)[going] = False
+            equal -= len(going)
         kept.append(stays)
     return kept
 
@@ -89,17 +98,3 @@ def _count_lower(keys: Keys, slots: NDArray[np.int64], counts: NDArray[np.int64]
         slot = slots[key >> np.uint32(16)]
         if slot >= 0:
             counts[slot, key & np.uint32(0xFFFF)] += 1
-
-
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _keep(keys: Keys, cut: np.uint32, equal: int, stays: Kept) -> int:
-    """Fill `stays`; return how many equal keys are still to be removed in later layers."""
-    left = equal
-    for i in range(keys.size):
-        stays[i] = keys[i] > cut
-        if keys[i] == cut:
-            if left > 0:
-                left -= 1
-            else:
-                stays[i] = True
-    return left

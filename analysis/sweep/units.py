@@ -19,13 +19,20 @@ from numpy.typing import NDArray
 
 from analysis.sweep.artefacts import json_bytes, sha256_bytes, sha256_file, write_atomic
 from analysis.sweep.checkpoints import read_checkpoint
-from analysis.sweep.engine import Engine, Step, library_versions
+from analysis.sweep.engine import Engine, library_versions
+from analysis.sweep.engines.backend import Step
 from analysis.sweep.errors import UnitError
 from analysis.sweep.image_cache import ImageCache, ensure_cache, open_cache
-from analysis.sweep.methods import Masks
+from analysis.sweep.methods import Compressed
 from analysis.sweep.paths import prediction_name
 from analysis.sweep.prepare import Run
 from analysis.sweep.splits import image_file
+
+SPARE_BYTES = 4 << 30
+"""Memory of a GPU that is left to the network and its intermediate results."""
+
+UPLOAD = 4096
+"""Images copied to the GPU at once."""
 
 
 @dataclass(frozen=True)
@@ -78,31 +85,39 @@ def unit_done(run: Run, unit: Unit) -> bool:
 
 @dataclass
 class Workspace:
-    """What consecutive units of one process share: the network, the loaded checkpoint, the mapped images."""
+    """What consecutive units of one process share: the network, the loaded checkpoint, the decoded images.
+
+    `cache`: the folder of this host's decoded images; None takes the place that the plan names.
+    """
 
     run: Run
+    cache: Path | None = None
     _engine: Engine | None = None
     _seed: int | None = None
-    _masks: Masks | None = None
+    _compressed: Compressed | None = None
     _pixels: Any = field(default=None, repr=False)
 
-    def member(self, seed: int) -> tuple[Engine, Masks]:
+    def member(self, seed: int) -> tuple[Engine, Compressed]:
         """Return the engine with the checkpoint of a seed loaded."""
         if self._engine is None:
             _refuse_other_host(self.run)
             spec = self.run.spec
-            self._engine = Engine(spec.models.architecture, len(spec.data.classes), spec.infer)
-        if self._seed != seed or self._masks is None:
+            self._engine = Engine(
+                spec.models.architecture, len(spec.data.classes), spec.infer, spec.preprocess.size
+            )
+        if self._seed != seed or self._compressed is None:
             file, digest = self.run.checkpoints[seed]
             self._seed = None
-            self._masks = self._engine.load(read_checkpoint(file, digest).state, self.run.spec.prune, seed)
+            self._compressed = self._engine.load(
+                read_checkpoint(file, digest).state, self.run.spec.prune, seed
+            )
             self._seed = seed
-        return self._engine, self._masks
+        return self._engine, self._compressed
 
     def pixels(self) -> Any:
         """Return the decoded test split: a memory map, or a tensor on the GPU, put there once."""
         if self._pixels is None:
-            mapped = _run_cache(self.run).pixels()
+            mapped = _run_cache(self.run, self.cache).pixels()
             self._pixels = mapped if self.run.spec.infer.device == "cpu" else _on_device(mapped)
         return self._pixels
 
@@ -148,7 +163,7 @@ def _compute(
     guard: Callable[[], None] | None,
 ) -> Artefact:
     began = time.perf_counter()
-    engine, masks = workspace.member(seed)
+    engine, compressed = workspace.member(seed)
     scores = engine.predict(sparsity, workspace.pixels(), step)
     content = _npy(scores)
     path = run.paths.prediction(seed, sparsity)
@@ -164,8 +179,8 @@ def _compute(
         "sparsity": sparsity,
         "sha256": digest,
         "checkpoint": run.checkpoints[seed][1],
-        "removed": masks.removed(sparsity),
-        "prunable": masks.total,
+        "removed": compressed.removed(sparsity),
+        "prunable": compressed.total,
         "seconds": round(seconds, 4),
     }
     write_atomic(run.paths.sidecar(seed, sparsity), json_bytes(note))
@@ -200,16 +215,17 @@ def _npy(scores: NDArray[np.float32]) -> bytes:
     return stream.getvalue()
 
 
-def _run_cache(run: Run) -> ImageCache:
+def _run_cache(run: Run, folder: Path | None = None) -> ImageCache:
     """Open the run's image cache, or build it on a host that has none, and check that it holds the same
     pixels.
     """
     said = run.plan["cache"]
-    cache = open_cache(Path(said["file"]))
+    place = Path(said["file"]) if folder is None else folder / Path(said["file"]).name
+    cache = open_cache(place)
     if cache is None:
         names = pd.read_csv(run.paths.images, usecols=["image"], dtype=str)["image"].tolist()
         files = [image_file(run.spec.data, name) for name in names]
-        cache = ensure_cache(Path(said["file"]).parent, names, files, run.spec.preprocess)
+        cache = ensure_cache(place.parent, names, files, run.spec.preprocess)
     if cache.digest != said["digest"]:
         raise UnitError(
             f"{cache.file}: expected the pixels {said['digest'][:12]} of the plan, {cache.digest[:12]} came; "
@@ -219,7 +235,7 @@ def _run_cache(run: Run) -> ImageCache:
 
 
 def _refuse_other_host(run: Run) -> None:
-    here = library_versions()
+    here = library_versions(*run.plan["versions"])
     for name, version in run.plan["versions"].items():
         if here.get(name) != version:
             raise UnitError(
@@ -228,6 +244,13 @@ def _refuse_other_host(run: Run) -> None:
 
 
 def _on_device(pixels: NDArray[np.uint8]) -> Any:
+    """Copy all images to the GPU, or leave them where they are if they do not fit beside the network."""
     import torch
 
-    return torch.from_numpy(np.array(pixels)).cuda()
+    free, _ = torch.cuda.mem_get_info()
+    if pixels.nbytes + SPARE_BYTES > free:
+        return pixels
+    resident = torch.empty(pixels.shape, dtype=torch.uint8, device="cuda")
+    for start in range(0, len(pixels), UPLOAD):
+        resident[start : start + UPLOAD].copy_(torch.from_numpy(np.array(pixels[start : start + UPLOAD])))
+    return resident

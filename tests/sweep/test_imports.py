@@ -6,7 +6,7 @@ import sys
 import pytest
 
 
-@pytest.mark.parametrize("module", ["", ".spec", ".toml", ".paths", ".errors", ".progress"])
+@pytest.mark.parametrize("module", ["", ".spec", ".toml", ".paths", ".errors", ".progress", ".methods"])
 def test_imports_no_torch(module):
     code = f"import analysis.sweep{module}, sys; print([m for m in ('torch', 'torchvision') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from analysis.sweep.engine import normalisation_table, normalised
+from analysis.sweep.engines.backend import normalisation_table, normalised
 from analysis.sweep.errors import DataError
 from analysis.sweep.pixels import read_pixels
 from analysis.sweep.resize import resize_linear

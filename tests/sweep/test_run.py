@@ -134,7 +134,7 @@ def test_killed_and_resumed_gives_the_same_bytes(tiny):
     spec_file.write_text(
         f'[data]\nname="tiny"\nimages="images"\nlabels_test="labels/{tiny.labels_test.name}"\nhead=0.5\ntail=0.25\n'
         '[preprocess]\nsize=32\n[models]\narchitecture="shufflenet_v2_x0_5"\ncheckpoints="trained_models"\n'
-        "[prune]\nsparsities=[0, 0.5, 0.9]\n[infer]\nbatch_size=3\nthreads=1\n"
+        '[prune]\nsparsities=[0, 0.5, 0.9]\n[infer]\nbatch_size=3\nthreads=1\nengine="torch"\n'
     )
     killed = subprocess.run([sys.executable, "-c", KILLED, str(spec_file), str(tiny.out), "2"], check=False)
     assert killed.returncode == -signal.SIGKILL

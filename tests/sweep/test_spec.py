@@ -68,7 +68,7 @@ def test_stored_form_reads_back(tmp_path):
         ({"data": DATA, "prune": {"sparsities": [0.5, 0.5]}}, ["each ratio once"]),
         ({"data": DATA, "prune": {"sparsities": [0.125]}}, ["two decimals"]),
         ({"data": DATA, "prune": {"sparsities": 0.5}}, ["a list", "0.5"]),
-        ({"data": DATA, "infer": {"precision": "fp16"}}, ["fp32 on a CPU"]),
+        ({"data": DATA, "infer": {"precision": "fp16"}}, ["fp32 or bf16 on a CPU"]),
         ({"data": DATA, "models": {"seeds": [1, 1]}}, ["each seed once"]),
         ({"data": {**DATA, "head": 0.1, "tail": 5}}, ["head and tail"]),
     ],

@@ -43,7 +43,7 @@ class TinySweep:
             preprocess=PreprocessSpec(size=32),
             models=ModelsSpec(architecture=SMALL, checkpoints=(str(self.root / "trained_models"),)),
             prune=PruneSpec(sparsities=(0.0, 0.5, 0.9)),
-            infer=InferSpec(batch_size=3, threads=1),
+            infer=InferSpec(batch_size=3, threads=1, engine="torch"),
         )
         return replace(spec, **changes)
 

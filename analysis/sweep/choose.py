@@ -1,0 +1,126 @@
+"""Choose the engine of a run by a short measurement, once, when the run is created."""
+
+import gc
+import time
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from analysis.sweep.checkpoints import State, read_checkpoint
+from analysis.sweep.engine import Engine
+from analysis.sweep.engines.backend import makers
+from analysis.sweep.errors import UnitError
+from analysis.sweep.spec import ENGINES_OF, InferSpec, PruneSpec, SweepSpec
+
+SECONDS = 1.0
+"""How long each engine is measured, at least two batches."""
+
+CPU_BATCH = 8
+"""Images of a measured batch on a CPU, where a full batch would take too long."""
+
+ADVANTAGE = 1.05
+"""By how much another engine must be faster than the plain one, so that noise does not decide."""
+
+TOLERANCE = {"fp32": 1e-5, "tf32": 5e-3, "fp16": 5e-3, "bf16": 5e-2}
+"""The largest difference of a score from the plain engine in fp32 with which an engine is still taken."""
+
+LIBRARIES = {"onnxruntime": ("onnxruntime",), "openvino": ("openvino",)}
+"""What a run freezes the versions of, beside torch and numpy."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The engine of a run; `rates` in images per second of those measured; why others were `refused`."""
+
+    engine: str
+    rates: dict[str, float] = field(default_factory=dict)
+    refused: dict[str, str] = field(default_factory=dict)
+
+
+def choose_engine(spec: SweepSpec, checkpoint: Path, pixels: NDArray[np.uint8]) -> Choice:
+    """Return the engine that a specification names, or the fastest one of those that are installed and agree.
+
+    Parameters
+    ----------
+    checkpoint: the member whose weights are used for the measurement.
+    pixels: the decoded images; the first batch is used.
+
+    Raises
+    ------
+    UnitError: the named engine is not installed.
+    """
+    infer, names = spec.infer, ENGINES_OF[spec.infer.device, spec.infer.precision]
+    if infer.engine != "auto":
+        absent = _absent(infer.engine)
+        if absent:
+            raise UnitError(f"[infer] engine: expected '{infer.engine}' to be installed, {absent}")
+        return Choice(infer.engine)
+    absent_ones = {name: why for name in names if (why := _absent(name))}
+    present = [name for name in names if name not in absent_ones]
+    if len(present) == 1:
+        return Choice(present[0], refused=absent_ones)
+    state = read_checkpoint(checkpoint).state
+    batch = np.array(pixels[: infer.batch_size if infer.device == "cuda" else CPU_BATCH])
+    rates, refused = {}, absent_ones
+    exact = _scores(spec, names[0], "fp32", state, batch)
+    for name in present:
+        try:
+            rate, scores = _measured(spec, name, state, batch)
+        except Exception as error:  # an engine that cannot run this network raises many kinds
+            refused[name] = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
+            continue
+        off = float(np.abs(scores - exact).max())
+        if name != names[0] and not off <= TOLERANCE[infer.precision]:
+            refused[name] = f"a score differs by {off:.2g} from plain torch in fp32"
+        else:
+            rates[name] = round(rate, 2)
+    return Choice(_fastest(rates, names[0]), rates, refused)
+
+
+def _fastest(rates: dict[str, float], plain: str) -> str:
+    if not rates:
+        raise UnitError("[infer] engine: expected an engine that can run this network here, none could")
+    best = max(rates, key=lambda name: rates[name])
+    near = plain in rates and rates[best] < ADVANTAGE * rates[plain]
+    return plain if near else best
+
+
+def _absent(name: str) -> str:
+    try:
+        makers()[name]()
+    except ImportError as error:
+        return f"'{error}' came; pip install {name}"
+    return ""
+
+
+def _engine(spec: SweepSpec, infer: InferSpec, state: State) -> Engine:
+    engine = Engine(spec.models.architecture, len(spec.data.classes), infer, spec.preprocess.size)
+    engine.load(state, PruneSpec(sparsities=(0.0,)), 0)
+    return engine
+
+
+def _scores(
+    spec: SweepSpec, name: str, precision: str, state: State, batch: NDArray[np.uint8]
+) -> NDArray[np.float32]:
+    infer = replace(spec.infer, engine=name, precision=precision, batch_size=len(batch))
+    return _engine(spec, infer, state).predict(0.0, batch)
+
+
+def _measured(
+    spec: SweepSpec, name: str, state: State, batch: NDArray[np.uint8]
+) -> tuple[float, NDArray[np.float32]]:
+    """Return images per second, once warm, and the scores of the batch."""
+    engine = _engine(spec, replace(spec.infer, engine=name, batch_size=len(batch)), state)
+    scores = engine.predict(0.0, batch)
+    here = torch.from_numpy(batch).to(spec.infer.device) if spec.infer.device == "cuda" else batch
+    best, until, rounds = np.inf, time.perf_counter() + SECONDS, 0
+    while rounds < 2 or time.perf_counter() < until:
+        began = time.perf_counter()
+        engine.backend.scores(here)
+        best, rounds = min(best, time.perf_counter() - began), rounds + 1
+    del engine
+    gc.collect()
+    return len(batch) / best, scores

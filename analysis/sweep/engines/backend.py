@@ -1,0 +1,111 @@
+"""What every engine offers, and how a network comes into it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from analysis.sweep.spec import InferSpec
+
+MEAN = (0.485, 0.456, 0.406)
+DEVIATION = (0.229, 0.224, 0.225)
+"""ImageNet's channel statistics, with which the published networks were trained."""
+
+Step = Callable[[int, int], None]
+"""Called with (done, total) images after each batch; raising in it stops the work."""
+
+
+@dataclass(frozen=True)
+class Network:
+    """A network whose batch norms are folded away, in evaluation mode, float32, on the CPU.
+
+    `classes`: outputs; `size`: rows and columns of an image.
+    """
+
+    module: nn.Module
+    classes: int
+    size: int
+
+
+class Backend(Protocol):
+    """One engine with one network in it."""
+
+    def write(self, weights: Mapping[str, Tensor]) -> None:
+        """Take all weights of the network, float32, by the names of its state dict."""
+
+    def scores(self, pixels: NDArray[np.uint8] | Tensor, step: Step | None = None) -> NDArray[np.float32]:
+        """Predict: uint8, images x size x size, to sigmoid scores, float32, images x classes."""
+
+
+Maker = Callable[[Network, InferSpec], Backend]
+
+
+def normalisation_table() -> Tensor:
+    """Return (x / 255 - mean) / deviation for each byte x: float32, 256 x 3, bit-equal to torchvision's
+    transforms.
+    """
+    bytes_ = torch.arange(256, dtype=torch.float32) / 255
+    return (bytes_[:, None] - torch.tensor(MEAN)) / torch.tensor(DEVIATION)
+
+
+def normalised(grey: Tensor, table: Tensor) -> Tensor:
+    """Turn grey bytes (n x rows x columns, uint8) into a channels-last batch n x 3 x rows x columns."""
+    return torch.nn.functional.embedding(grey.int(), table).permute(0, 3, 1, 2)
+
+
+def in_batches(
+    pixels: NDArray[np.uint8] | Tensor,
+    batch_size: int,
+    logits: Callable[[Tensor], Tensor],
+    step: Step | None,
+) -> NDArray[np.float32]:
+    """Run an engine of the CPU over all images, a batch at a time."""
+    table, scores = normalisation_table(), []
+    for start in range(0, len(pixels), batch_size):
+        batch = pixels[start : start + batch_size]
+        grey = batch if isinstance(batch, Tensor) else torch.from_numpy(np.array(batch))
+        scores.append(torch.sigmoid(logits(normalised(grey, table)).float()))
+        if step:
+            step(min(start + batch_size, len(pixels)), len(pixels))
+    predicted: NDArray[np.float32] = torch.cat(scores).numpy()
+    return predicted
+
+
+def makers() -> dict[str, Callable[[], Maker]]:
+    """Return for each engine's name what imports it; an ImportError says that it is not installed."""
+
+    def eager() -> Any:
+        from analysis.sweep.engines.eager import Eager
+
+        return Eager
+
+    def onnxruntime() -> Any:
+        from analysis.sweep.engines.onnxruntime import OnnxRuntime
+
+        return OnnxRuntime
+
+    def openvino() -> Any:
+        from analysis.sweep.engines.openvino import OpenVino
+
+        return OpenVino
+
+    def static(kind: str) -> Callable[[], Any]:
+        def make() -> Any:
+            from analysis.sweep.engines.static import KINDS
+
+            return KINDS[kind]
+
+        return make
+
+    return {
+        "torch": eager,
+        "onnxruntime": onnxruntime,
+        "openvino": openvino,
+        "graph": static("graph"),
+        "fused": static("fused"),
+        "compiled": static("compiled"),
+    }

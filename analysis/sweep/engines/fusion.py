@@ -1,0 +1,107 @@
+"""Join convolution, sum and rectifier: one kernel writes what three would write and read again.
+
+cuDNN has kernels for relu(conv(x) + bias) and relu(conv(x) + bias + z); torch offers them as
+`cudnn_convolution_relu` and `cudnn_convolution_add_relu`. On another device the joined layer computes the
+same with plain functions.
+"""
+
+import operator
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, fx, nn
+from torch.fx.node import Argument
+from torch.nn import functional
+
+_ADD = (operator.add, operator.iadd, torch.add)
+_RELU = (functional.relu, torch.relu)
+
+
+class JoinedConv(nn.Module):
+    """relu(conv(x) + bias [+ z]) with the weights of a convolution, under their names."""
+
+    def __init__(self, conv: nn.Conv2d) -> None:
+        super().__init__()
+        self.weight, self.bias = conv.weight, conv.bias
+        self.stride, self.padding = list(conv.stride), [int(side) for side in conv.padding]
+        self.dilation, self.groups = list(conv.dilation), conv.groups
+
+    def forward(self, x: Tensor, z: Tensor | None = None) -> Tensor:
+        """Compute the joined layer."""
+        places = (self.stride, self.padding, self.dilation, self.groups)
+        if not x.is_cuda:
+            plain = functional.conv2d(x, self.weight, self.bias, *places)
+            return functional.relu(plain if z is None else plain + z)
+        if z is None:
+            return torch.cudnn_convolution_relu(x, self.weight, self.bias, *places)
+        return torch.cudnn_convolution_add_relu(x, self.weight, z, 1.0, self.bias, *places)
+
+
+def fuse(module: nn.Module) -> nn.Module:
+    """Join what can be joined in a traced module; another module stays as it is."""
+    if not isinstance(module, fx.GraphModule):
+        return module
+    modules = dict(module.named_modules())
+    calls = [str(node.target) for node in module.graph.nodes if node.op == "call_module"]
+    for node in list(module.graph.nodes):
+        if not _is_relu(node, modules):
+            continue
+        before = node.args[0]
+        if _is_conv(before, modules, calls):
+            _join(module, node, before, None)
+        elif isinstance(before, fx.Node) and before.target in _ADD and len(before.users) == 1:
+            _join_sum(module, node, before, modules, calls)
+    module.graph.lint()
+    module.recompile()
+    return module
+
+
+def joined_count(module: nn.Module) -> int:
+    """Return how many convolutions were joined with what follows them."""
+    return sum(isinstance(part, JoinedConv) for part in module.modules())
+
+
+def _join_sum(
+    module: fx.GraphModule, relu: fx.Node, added: fx.Node, modules: Mapping[str, nn.Module], calls: list[str]
+) -> None:
+    """Join relu(a + b) where a summand is a convolution."""
+    if len(added.args) != 2 or not all(isinstance(part, fx.Node) for part in added.args):
+        return
+    one, two = added.args
+    for conv, other in ((one, two), (two, one)):
+        if _is_conv(conv, modules, calls):
+            _join(module, relu, conv, other, added)
+            return
+
+
+def _join(
+    module: fx.GraphModule, relu: fx.Node, conv: Argument, z: Argument, added: fx.Node | None = None
+) -> None:
+    """Put the joined layer in the place of the rectifier, where all that it needs is there."""
+    assert isinstance(conv, fx.Node)
+    name = str(conv.target)
+    parent, _, leaf = name.rpartition(".")
+    setattr(module.get_submodule(parent), leaf, JoinedConv(module.get_submodule(name)))  # type: ignore[arg-type]
+    with module.graph.inserting_before(relu):
+        arguments = (conv.args[0],) if z is None else (conv.args[0], z)
+        joined = module.graph.call_module(name, arguments)
+    relu.replace_all_uses_with(joined)
+    for gone in (relu, added, conv):
+        if gone is not None:
+            module.graph.erase_node(gone)
+
+
+def _is_relu(node: fx.Node, modules: Mapping[str, nn.Module]) -> bool:
+    if node.op == "call_module":
+        return isinstance(modules[str(node.target)], nn.ReLU)
+    return node.op == "call_function" and node.target in _RELU
+
+
+def _is_conv(node: object, modules: Mapping[str, nn.Module], calls: list[str]) -> bool:
+    """Say whether a node is a convolution that only one node reads, with plain zero padding."""
+    if not isinstance(node, fx.Node) or node.op != "call_module" or len(node.users) != 1:
+        return False
+    name = str(node.target)
+    conv = modules[name]
+    plain = type(conv) is nn.Conv2d and conv.padding_mode == "zeros" and not isinstance(conv.padding, str)
+    return plain and calls.count(name) == 1

@@ -1,0 +1,60 @@
+"""Import what a GPU host without the web project has, and nothing else.
+
+`python -m tests.sweep.standing_alone MODULE ARGUMENTS...` runs a module while every other installed library
+refuses to be imported.
+"""
+
+import importlib.metadata
+import re
+import runpy
+import sys
+from importlib.abc import MetaPathFinder
+
+ALLOWED = ("torch", "torchvision", "numpy", "numba", "pandas", "pillow")
+"""The distributions that the sweep and its GPU bench need."""
+
+
+def needed(names) -> set[str]:
+    """Return these distributions and all that they themselves need, in normal form."""
+    found: set[str] = set()
+    left = [_normal(name) for name in names]
+    while left:
+        name = left.pop()
+        if name in found:
+            continue
+        found.add(name)
+        try:
+            wanted = importlib.metadata.requires(name) or []
+        except importlib.metadata.PackageNotFoundError:
+            continue
+        plain = (line for line in wanted if "extra ==" not in line)
+        left += [_normal(re.match(r"[\w.-]+", line).group()) for line in plain]
+    return found
+
+
+def refused_modules() -> set[str]:
+    """Return the top-level modules of every other installed distribution."""
+    good = needed(ALLOWED)
+    owners = importlib.metadata.packages_distributions()
+    return {module for module, names in owners.items() if not good & {_normal(name) for name in names}}
+
+
+def _normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+class Refusal(MetaPathFinder):
+    """Refuse every module that is neither ours nor allowed, as if it were not installed."""
+
+    def __init__(self) -> None:
+        self.refused = refused_modules()
+
+    def find_spec(self, fullname, path=None, target=None):
+        if fullname.partition(".")[0] in self.refused:
+            raise ModuleNotFoundError(f"No module named {fullname!r}", name=fullname)
+
+
+if __name__ == "__main__":
+    sys.meta_path.insert(0, Refusal())
+    sys.argv = sys.argv[1:]
+    runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)

@@ -1,0 +1,246 @@
+"""Every engine predicts what plain torch predicts, for any checkpoint and level in any order."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from analysis.sweep import choose
+from analysis.sweep.architectures import build_classifier
+from analysis.sweep.choose import choose_engine
+from analysis.sweep.engine import Engine
+from analysis.sweep.engines.backend import Network, makers, normalisation_table, normalised
+from analysis.sweep.engines.fusion import fuse, joined_count
+from analysis.sweep.engines.onnx_file import OnnxFile
+from analysis.sweep.engines.static import KINDS
+from analysis.sweep.errors import SpecError, SweepError, UnitError
+from analysis.sweep.folding import fold_norms
+from analysis.sweep.prepare import open_run, prepare_run
+from analysis.sweep.spec import ENGINES_OF, InferSpec, PruneSpec
+from analysis.sweep.units import Workspace, list_units, run_unit
+from tests.sweep.tiny import SMALL, random_state
+
+LEVELS = PruneSpec(sparsities=(0.0, 0.9))
+EXACT = 1e-5
+
+
+def images(n, size=32, seed=0):
+    return np.random.default_rng(seed).integers(0, 256, (n, size, size)).astype(np.uint8)
+
+
+def predicted(engine, infer, architecture=SMALL, size=32, n=5):
+    """Predict two levels of two checkpoints, back and forth, so that anything left behind shows."""
+    runner = Engine(architecture, 20, replace(infer, engine=engine), size)
+    scores = {}
+    for seed in (0, 1, 0):
+        runner.load(random_state(architecture, 20, seed), LEVELS, seed)
+        for level in (0.0, 0.9):
+            again = runner.predict(level, images(n, size))
+            assert scores.setdefault((seed, level), again).tobytes() == again.tobytes()
+    return np.stack(list(scores.values()))
+
+
+@pytest.fixture(scope="module")
+def plain():
+    scores = predicted("torch", InferSpec(batch_size=2, threads=1))
+    assert np.abs(scores[0] - scores[1]).max() > 1e-3  # the levels differ, so that a stuck engine shows
+    assert np.abs(scores[0] - scores[2]).max() > 1e-3
+    return scores
+
+
+@pytest.mark.parametrize("engine", ["onnxruntime", "openvino"])
+def test_engines_of_a_cpu_are_exact(plain, engine):
+    assert np.abs(predicted(engine, InferSpec(batch_size=2, threads=1)) - plain).max() <= EXACT
+
+
+@pytest.mark.parametrize("engine", ["torch", "openvino"])
+def test_bf16_is_near_and_not_the_same(plain, engine):
+    scores = predicted(engine, InferSpec(batch_size=2, threads=1, precision="bf16"))
+    assert scores.dtype == np.float32
+    assert np.abs(scores - plain).max() < 0.05
+    if engine == "torch":  # OpenVINO keeps fp32 on a processor without bf16
+        assert np.abs(scores - plain).max() > 0
+
+
+def static(kind, architecture=SMALL, batch_size=2, size=32):
+    folded = fold_norms(build_classifier(architecture, 20))
+    infer = InferSpec(batch_size=batch_size, threads=1)
+    return folded, KINDS[kind](Network(folded.network, 20, size), infer)
+
+
+@pytest.mark.parametrize("kind", ["graph", "fused"])
+@pytest.mark.parametrize("n", [1, 2, 5])
+def test_static_engine_fills_up_the_last_batch(kind, n):
+    folded, backend = static(kind)
+    state, seen = random_state(SMALL, 20, 3), []
+    backend.write(folded.folded(state, {}))
+    scores = backend.scores(torch.from_numpy(images(n)), lambda *said: seen.append(said))
+    model = build_classifier(SMALL, 20)
+    model.load_state_dict(state)
+    with torch.inference_mode():
+        wanted = torch.sigmoid(model(normalised(torch.from_numpy(images(n)), normalisation_table())))
+    assert np.abs(scores - wanted.numpy()).max() <= EXACT
+    assert seen == [(min(end, n), n) for end in range(2, n + 2, 2)]
+    assert backend.uploaded == 0
+
+
+def test_static_engine_counts_what_it_must_upload():
+    folded, backend = static("graph")
+    backend.write(folded.folded(random_state(SMALL, 20, 3), {}))
+    backend.scores(images(5))
+    assert backend.uploaded == 5
+
+
+def test_static_engine_stops_where_it_is_told():
+    folded, backend = static("graph")
+    backend.write(folded.folded(random_state(SMALL, 20, 3), {}))
+
+    def stop(done, total):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        backend.scores(images(5), stop)
+    assert backend.scores(images(1)).shape == (1, 20)
+
+
+@pytest.mark.parametrize(
+    ("architecture", "joined"), [("resnet18", 17), ("resnet50", 49), ("squeezenet1_1", 26)]
+)
+@torch.inference_mode()
+def test_fusion_joins_convolutions_and_changes_nothing(architecture, joined):
+    state = random_state(architecture, 20, 0)
+    folded = fold_norms(build_classifier(architecture, 20))
+    names = list(folded.network.state_dict())
+    fused = fuse(folded.network)
+    assert joined_count(fused) == joined
+    assert sorted(fused.state_dict()) == sorted(names)
+    fused.load_state_dict(folded.folded(state, {}), strict=False)
+    model = build_classifier(architecture, 20)
+    model.load_state_dict(state)
+    batch = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    assert torch.allclose(fused(batch), model(batch), rtol=1e-3, atol=1e-3)
+
+
+def test_a_convolution_that_two_read_is_not_joined():
+    class Twice(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv = nn.Conv2d(3, 4, 1)
+
+        def forward(self, x):
+            y = self.conv(x)
+            return torch.relu(y) + y
+
+    assert joined_count(fuse(torch.fx.symbolic_trace(Twice()))) == 0
+
+
+def test_a_network_that_onnx_cannot_hold_is_refused():
+    class Odd(nn.Module):
+        def forward(self, x):
+            return torch.linalg.eigh(x[:, 0, :2, :2])[0]
+
+    with pytest.raises(SweepError, match="expected a network that ONNX can hold"):
+        OnnxFile(Network(Odd(), 2, 8))
+
+
+def test_auto_measures_what_is_installed_and_freezes_it(tiny, monkeypatch):
+    monkeypatch.setattr(choose, "SECONDS", 0.0)
+    spec = tiny.spec(infer=InferSpec(batch_size=3, threads=1))
+    run = prepare_run(spec, tiny.out)
+    measured = run.plan["engine"]
+    assert set(measured["rates"]) == {"torch", "onnxruntime", "openvino"}
+    assert all(rate > 0 for rate in measured["rates"].values())
+    assert run.spec.infer.engine == measured["engine"] != "auto"
+    monkeypatch.setattr(choose, "_measured", None)  # opening again measures nothing
+    assert prepare_run(spec, tiny.out).spec.infer.engine == measured["engine"]
+    again = open_run(tiny.out)
+    run_unit(again, list_units(again)[0])
+    assert again.spec.shown()["infer"]["engine"] == measured["engine"]
+
+
+def test_auto_takes_the_fastest_that_agrees(tiny, monkeypatch):
+    spec, pixels = tiny.spec(infer=InferSpec(threads=1)), images(4)
+    scores, rates = np.zeros((4, 20), np.float32), {"torch": 10.0, "onnxruntime": 30.0, "openvino": 20.0}
+    off = {"onnxruntime": 1e-3}
+
+    def measured(spec, name, state, batch):
+        if name == "openvino" and "broken" in off:
+            raise RuntimeError("no such kernel\nsecond line")
+        return rates[name], scores + np.float32(off.get(name, 0))
+
+    monkeypatch.setattr(choose, "_measured", measured)
+    monkeypatch.setattr(choose, "_scores", lambda *_: scores)
+    choice = choose_engine(spec, tiny.checkpoint(0), pixels)
+    assert choice.engine == "openvino"
+    assert "a score differs by 0.001" in choice.refused["onnxruntime"]
+    off["broken"] = 1
+    choice = choose_engine(spec, tiny.checkpoint(0), pixels)
+    assert choice.engine == "torch"
+    assert choice.refused["openvino"] == "RuntimeError: no such kernel"
+    off.clear()
+    rates["onnxruntime"] = 10.4
+    rates["openvino"] = 9.0
+    assert choose_engine(spec, tiny.checkpoint(0), pixels).engine == "torch"  # noise does not decide
+
+
+def test_an_engine_that_is_not_installed_is_named(tiny, monkeypatch):
+    def absent():
+        raise ImportError("No module named 'openvino'")
+
+    offered = {**makers(), "openvino": absent, "onnxruntime": absent}
+    monkeypatch.setattr(choose, "makers", lambda: offered)
+    with pytest.raises(UnitError, match="pip install openvino"):
+        prepare_run(tiny.spec(infer=InferSpec(engine="openvino", threads=1)), tiny.out)
+    run = prepare_run(tiny.spec(infer=InferSpec(threads=1)), tiny.out)
+    assert run.plan["engine"]["rates"] == {}  # one engine left: nothing to measure
+    assert run.spec.infer.engine == "torch"
+
+
+def test_every_engine_of_the_specification_can_be_made():
+    named = {name for names in ENGINES_OF.values() for name in names}
+    assert named == set(makers())
+
+
+def test_an_engine_of_another_precision_is_refused():
+    with pytest.raises(SpecError, match="auto, torch, openvino"):
+        InferSpec(precision="bf16", engine="onnxruntime")
+    with pytest.raises(SpecError, match="auto, graph, fused, compiled"):
+        InferSpec(device="cuda", engine="torch")
+
+
+def test_a_host_without_the_frozen_engine_refuses(tiny, monkeypatch):
+    run = prepare_run(tiny.spec(infer=InferSpec(threads=1, engine="onnxruntime", batch_size=3)), tiny.out)
+    assert "onnxruntime" in run.plan["versions"]
+    run.plan["versions"]["onnxruntime"] = "0.1"
+    with pytest.raises(UnitError, match=r"expected onnxruntime 0\.1"):
+        run_unit(run, list_units(run)[0])
+
+
+def test_the_cache_of_this_host_is_used(tiny):
+    run = prepare_run(tiny.spec(), tiny.out)
+    elsewhere = tiny.root / "here"
+    run_unit(run, list_units(run)[0], Workspace(run, elsewhere))
+    assert len(list(elsewhere.glob("*.u8"))) == 1
+
+
+@pytest.mark.gpu
+@pytest.mark.parametrize("engine", ["graph", "fused", "compiled"])
+@pytest.mark.parametrize(("precision", "near"), [("fp32", 1e-4), ("tf32", 5e-3), ("fp16", 5e-3)])
+def test_engines_of_a_gpu_agree_with_plain_torch(plain, engine, precision, near):
+    infer = InferSpec(device="cuda", precision=precision, batch_size=2)
+    assert np.abs(predicted(engine, infer) - plain).max() <= near
+
+
+@pytest.mark.gpu
+def test_images_go_to_the_gpu_once(tiny):
+    spec = tiny.spec(infer=InferSpec(device="cuda", batch_size=3, engine="graph", precision="fp16"))
+    run = prepare_run(spec, tiny.out)
+    workspace = Workspace(run)
+    units = list_units(run)
+    assert [unit.key for unit in units] == ["seed-0", "seed-1"]
+    for unit in units:
+        run_unit(run, unit, workspace)
+    assert workspace.pixels().is_cuda
+    assert workspace.member(1)[0].backend.uploaded == 0
