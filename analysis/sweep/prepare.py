@@ -95,23 +95,18 @@ def prepare_run(
     _refuse_strangers(paths)
     pixels = ensure_cache(cache or paths.default_cache, split.images, files, spec.preprocess, progress)
     groups = class_groups(spec.data, split, train)
-    infer = replace(spec.infer, threads=resolved_threads(spec.infer.threads))
-    choice = choose_engine(replace(spec, infer=infer), Path(checkpoints[0]["file"]), pixels.pixels())
-    libraries = (*libraries_of(spec.models.architecture), *LIBRARIES.get(choice.engine, ()))
     plan = {
         "format": FORMAT,
         "run_id": run_id,
         "spec": spec.as_dict(),
-        "infer": vars(replace(infer, engine=choice.engine)),
-        "engine": vars(choice),
         "digests": digests,
         "checkpoints": checkpoints,
         "images": {"count": pixels.count, "content": pixels.content, "coloured": pixels.coloured},
         "cache": {"file": str(pixels.file), "digest": pixels.digest},
-        "versions": library_versions(*libraries),
         "warnings": _warnings(split, train, people, pixels, spec),
         "class_groups_from": "training split" if train else "test split",
     }
+    plan |= _engine_plan(spec, Path(checkpoints[0]["file"]), pixels)
     return _write(paths, plan, images_table(split, people, spec.data), groups)
 
 
@@ -179,6 +174,18 @@ def _need_device(infer: InferSpec) -> None:
 
         if not torch.cuda.is_available():
             raise UnitError('[infer] device: expected a working CUDA device, none came; use device = "cpu"')
+
+
+def _engine_plan(spec: SweepSpec, checkpoint: Path, pixels: ImageCache) -> dict[str, Any]:
+    """Choose the engine, and freeze it with its threads and the versions of what it is made of."""
+    infer = replace(spec.infer, threads=resolved_threads(spec.infer.threads))
+    choice = choose_engine(replace(spec, infer=infer), checkpoint, pixels.pixels())
+    libraries = (*libraries_of(spec.models.architecture), *LIBRARIES.get(choice.engine, ()))
+    return {
+        "infer": vars(replace(infer, engine=choice.engine)),
+        "engine": vars(choice),
+        "versions": library_versions(*libraries),
+    }
 
 
 def _warnings(

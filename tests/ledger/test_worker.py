@@ -249,6 +249,7 @@ checkpoints = "trained_models"
 [prune]
 sparsities = [0.0, 0.5, 0.9]
 [infer]
+engine = "torch"
 batch_size = 3
 threads = 1
 """
