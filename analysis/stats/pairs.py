@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from analysis.stats.endpoints import Endpoint
+from analysis.stats.endpoints import Endpoint, direction
 from analysis.stats.grid import Floats, Grid, Integers
 from analysis.stats.permutation import permute_arms
 from analysis.stats.primary import NO_VARIATION, ONE_READER, blank_row, no_variation
@@ -59,7 +59,10 @@ def compare_pairs(grid: Grid, endpoint: Endpoint, *, seed: int, draws: int) -> l
         readers=differences.shape[0],
         extra={"pairs": differences.shape[1]},
     )
-    return [_tested(row, differences, grid, endpoint), _sign_flip(grid, endpoint, seed, draws)]
+    row = _tested(row, differences, grid, endpoint)
+    sign = 0.5 + float(np.sign(row.estimate or 0.0)) / 2
+    row = replace(row, direction=direction(endpoint, sign, row.p))
+    return [row, _sign_flip(grid, endpoint, seed, draws)]
 
 
 def _tested(row: Comparison, differences: Floats, grid: Grid, endpoint: Endpoint) -> Comparison:
@@ -67,7 +70,7 @@ def _tested(row: Comparison, differences: Floats, grid: Grid, endpoint: Endpoint
         return row.noted(NO_VARIATION)
     if differences.shape[0] == 1:
         return row.noted(ONE_READER)
-    variance, variance_v, df, how = _variance(differences)
+    variance, variance_v, df, how = pair_variance(differences)
     tolerance = VARIANCE_TOLERANCE * (endpoint.levels[-1] - endpoint.levels[0]) ** 2
     if variance > tolerance:
         return with_test(row, variance, df, "t").noted(how)
@@ -77,7 +80,7 @@ def _tested(row: Comparison, differences: Floats, grid: Grid, endpoint: Endpoint
     return row.noted("the estimated variance is zero, so no t-interval exists; see sign_flip")
 
 
-def _variance(differences: Floats) -> tuple[float, float, float, str]:
+def pair_variance(differences: Floats) -> tuple[float, float, float, str]:
     """Return unbiased and biased variance of the mean difference, degrees of freedom, and how."""
     present = ~np.isnan(differences)
     centred = np.where(present, differences - np.nanmean(differences), 0.0)

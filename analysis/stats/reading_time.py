@@ -11,7 +11,7 @@ from analysis.stats.errors import NotComparableError
 from analysis.stats.grid import Grid, make_grid
 from analysis.stats.inference import plain_interval, two_sided_p
 from analysis.stats.linear_mixed import fit_linear
-from analysis.stats.primary import ONE_READER, compare_u
+from analysis.stats.primary import FELL_BACK, NO_VARIANCE, ONE_READER, compare_u
 from analysis.stats.rows import Row
 from analysis.stats.ustatistic import u_statistic
 
@@ -72,19 +72,22 @@ def _empty(method: str, note: str) -> Row:
 
 def _ratio(grid: Grid) -> Row:
     u = u_statistic(grid.pie, grid.control, kernel="difference")
-    row = _empty("geometric_mean_ratio", "; ".join(grid.warnings())) | {"estimate": math.exp(u.estimate)}
+    notes = grid.warnings()
+    row = _empty("geometric_mean_ratio", "") | {"estimate": math.exp(u.estimate)}
     if len(grid.readers) == 1:
-        return row | {"note": ONE_READER}
-    if not u.usable:
-        return row | {"note": "not estimable: the variance is not positive"}
-    low, high = plain_interval(u.estimate, u.variance, u.df)
+        return row | {"note": "; ".join([*notes, ONE_READER])}
+    if u.vanishes:
+        return row | {"note": "; ".join([*notes, NO_VARIANCE])}
+    variance, df = (u.variance, u.df) if u.usable else (u.variance_v, u.df_v)
+    low, high = plain_interval(u.estimate, variance, df)
     return row | {
-        "variance": u.variance,
-        "se": math.sqrt(u.variance),
-        "df": u.df,
-        "p": two_sided_p(u.estimate, 0.0, u.variance, u.df),
+        "variance": variance,
+        "se": math.sqrt(variance),
+        "df": df,
+        "p": two_sided_p(u.estimate, 0.0, variance, df),
         "ci_low": math.exp(low),
         "ci_high": math.exp(high),
+        "note": "; ".join(notes if u.usable else [*notes, FELL_BACK]),
     }
 
 

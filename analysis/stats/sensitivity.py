@@ -10,6 +10,9 @@ from analysis.stats.grid import make_grid
 from analysis.stats.primary import compare_u
 from analysis.stats.rows import Comparison, Row
 
+MANY_FINDINGS = 4
+"""From this number of diseases on, images form one subgroup, as in the published study."""
+
 
 def compare_cannot_assess(
     first: pd.DataFrame, endpoint: Endpoint, *, seed: int, draws: int
@@ -71,12 +74,23 @@ def subgroup_table(first: pd.DataFrame, groups: pd.DataFrame, *, seed: int, draw
     rows: list[Row] = []
     for grouping in table.columns:
         of_case = first["case"].map(table[grouping].astype(str))
-        for group in sorted(of_case.unique()):
+        for group in sorted(of_case.unique(), key=_place):
             for endpoint in ENDPOINTS:
                 own = first[of_case == group]
                 row = _one(own, endpoint, "subgroup: explorative, not adjusted", seed, draws)
                 rows.append({"grouping": str(grouping), "group": str(group), **row.as_row()})
     return rows
+
+
+def findings_group(n_findings: int) -> str:
+    """Return the subgroup of a number of diseases: 0, 1, 2, 3 or 4+."""
+    return str(n_findings) if n_findings < MANY_FINDINGS else f"{MANY_FINDINGS}+"
+
+
+def _place(group: str) -> tuple[int, str]:
+    """Sort frequency groups from frequent to rare, anything else by its text."""
+    order = ("head", "medium", "tail", "none")
+    return (order.index(group) if group in order else -1, group)
 
 
 def _one(first: pd.DataFrame, endpoint: Endpoint, note: str, seed: int, draws: int) -> Comparison:

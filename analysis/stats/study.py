@@ -9,7 +9,7 @@ from analysis.frames import RATINGS
 from analysis.stats.agreement_table import BOOTSTRAPS, agreement_table
 from analysis.stats.answers import answer_table
 from analysis.stats.endpoints import BY_NAME, ENDPOINTS, endpoint_table
-from analysis.stats.errors import NotComparableError
+from analysis.stats.errors import NotComparableError, StatsError
 from analysis.stats.grid import make_grid
 from analysis.stats.intake import Checked, check, read_ratings
 from analysis.stats.intra_reader import intra_reader_table
@@ -21,12 +21,14 @@ from analysis.stats.pairs import compare_pairs
 from analysis.stats.paper import paper_compatible
 from analysis.stats.permutation import DRAWS
 from analysis.stats.primary import compare_u
-from analysis.stats.reading_time import reading_time_table
+from analysis.stats.reading_time import LONGEST, reading_time_table
 from analysis.stats.results import Results, refuse_used_folder
 from analysis.stats.rows import Comparison, Row, as_rows
 from analysis.stats.sensitivity import compare_cannot_assess, subgroup_table
 
 PRIMARY = "u_centred"
+PRIMARY_METHODS = (PRIMARY, "pairs")
+"""What a protocol may declare primary: the unpaired comparison, or the analysis of matched pairs (1:1 designs)."""
 
 
 def analyse(
@@ -37,6 +39,8 @@ def analyse(
     draws: int = DRAWS,
     bootstraps: int = BOOTSTRAPS,
     subgroups: pd.DataFrame | None = None,
+    primary: str = PRIMARY,
+    longest: float = LONGEST,
     where: str = RATINGS.name,
 ) -> Results:
     """Analyse a reader study.
@@ -50,23 +54,34 @@ def analyse(
     draws: relabellings of a permutation test.
     bootstraps: samples of the bootstrap over cases.
     subgroups: one row per case with the column case and one column per grouping named in the protocol.
+    primary: the method declared primary before the lock, out of `PRIMARY_METHODS`.
+    longest: seconds; longer readings are left out of the comparison of times, and counted.
     where: the file named in messages.
 
     Raises
     ------
-    FrameError, StatsError: the ratings are not in order (see `check`).
+    FrameError, StatsError: the ratings are not in order (see `check`), or the primary method is not one.
     NotComparableError: no question has answers to two cases in both arms.
     """
+    if primary not in PRIMARY_METHODS:
+        raise StatsError(f"expected a primary method of {', '.join(PRIMARY_METHODS)}, '{primary}' came")
     checked = check(ratings, where)
     comparisons = _comparisons(checked, seed, draws)
+    settings: Row = {
+        "seed": seed,
+        "draws": draws,
+        "bootstraps": bootstraps,
+        "longest_s": longest,
+        "primary_method": primary,
+    }
     return Results(
-        study=describe(checked, seed),
+        study=settings | describe(checked),
         comparisons=as_rows(comparisons),
         agreement=agreement_table(checked.first, seed=seed, bootstraps=bootstraps),
         intra_reader=intra_reader_table(checked),
         missing=missing_table(checked.first, seed=seed, draws=draws),
-        reading_time=reading_time_table(checked.first, seed=seed, draws=draws),
-        multiplicity=_multiplicity(comparisons),
+        reading_time=reading_time_table(checked.first, seed=seed, draws=draws, longest=longest),
+        multiplicity=_multiplicity(comparisons, primary),
         paper_compatible=paper_compatible(checked.first),
         subgroups=[]
         if subgroups is None
@@ -83,6 +98,8 @@ def analyse_file(
     *,
     seed: int,
     simulated: bool = False,
+    subgroups: Path | None = None,
+    primary: str = PRIMARY,
     also: Callable[[Results, Path], None] | None = None,
 ) -> Results:
     """Read a ratings CSV, analyse it and write the results folder; needs no Django.
@@ -91,7 +108,9 @@ def analyse_file(
     ----------
     path: the ratings.
     out: a new or empty folder; written whole or not at all.
-    also: gets the results and the unfinished folder, to add figures.
+    subgroups: a CSV with the column case and one column per grouping.
+    primary: the method declared primary.
+    also: gets the results and the unfinished folder, to add figures and the report.
 
     Raises
     ------
@@ -99,12 +118,15 @@ def analyse_file(
     """
     refuse_used_folder(out)
     ratings = read_ratings(path)
-    results = analyse(ratings, seed=seed, simulated=simulated, where=path.name)
+    groups = None if subgroups is None else read_ratings(subgroups).fillna("")
+    results = analyse(
+        ratings, seed=seed, simulated=simulated, subgroups=groups, primary=primary, where=path.name
+    )
     results.write(out, None if also is None else lambda folder: also(results, folder))
     return results
 
 
-def describe(checked: Checked, seed: int) -> Row:
+def describe(checked: Checked) -> Row:
     """Count readers, cases and readings, and name the design."""
     first = checked.first
     arm_of = first.groupby("case")["arm"].first()
@@ -117,7 +139,6 @@ def describe(checked: Checked, seed: int) -> Row:
     else:
         design = "partial overlap: some cases were given to several readers"
     return {
-        "seed": seed,
         "readers": n_readers,
         "pie_cases": int((arm_of == 1).sum()),
         "control_cases": int((arm_of == 0).sum()),
@@ -125,7 +146,6 @@ def describe(checked: Checked, seed: int) -> Row:
         "repeat_readings": len(checked.repeats),
         "design": design,
         "lacking_an_arm": list(checked.lacking_an_arm),
-        "primary_method": PRIMARY,
         "multiplicity": "Holm over the three primary p-values; confidence intervals are not adjusted",
     }
 
@@ -151,14 +171,16 @@ def _comparisons(checked: Checked, seed: int, draws: int) -> list[Comparison]:
     return comparisons
 
 
-def _multiplicity(comparisons: list[Comparison]) -> list[Row]:
-    primary = [row for row in comparisons if row.method == PRIMARY and row.endpoint in BY_NAME]
+def _multiplicity(comparisons: list[Comparison], method: str) -> list[Row]:
+    by_endpoint = {row.endpoint: row for row in comparisons if row.method == method}
+    primary = [by_endpoint.get(e.name) or Comparison(e.name, method) for e in ENDPOINTS]
     adjusted = holm([row.p for row in primary])
     return [
         {
             "endpoint": row.endpoint,
             "title": BY_NAME[row.endpoint].title,
             "method": "holm",
+            "primary_method": method,
             "endpoints": len(primary),
             "p": row.p,
             "p_adjusted": p_adjusted,

@@ -2,9 +2,12 @@
 
 import numpy as np
 import pytest
+from scipy import stats
 
-from analysis.stats.calibration import CELLS, Cell, calibrate, simulate_cell, true_theta
+from analysis.stats.calibration import CELLS, EFFECTS, Cell, calibrate, exact_theta, simulate_cell
+from analysis.stats.endpoints import AGREE
 from analysis.stats.simulate import Latent
+from analysis.stats.ustatistic import u_statistic
 
 CELL = {cell.name: cell for cell in CELLS}
 
@@ -42,16 +45,38 @@ def test_nested_readers_are_not_rejected_too_often():
     assert row["or_unbiased"] == row["reader_t"] == row["u_centred"]
 
 
-def test_the_same_seed_gives_the_same_table():
-    cells = [CELL["crossed3x20_ord_RA.044"]]
-    assert calibrate(cells, simulations=5, seed=3) == calibrate(cells, simulations=5, seed=3)
+def test_the_same_seed_gives_the_same_row_alone_and_in_company():
+    cells = [CELL["crossed3x20_ord_RA.044"], CELL["nested3x20_ord_RA.044"]]
+    alone = calibrate(cells[1:], simulations=5, seed=3)
+    assert calibrate(cells, simulations=5, seed=3)[1:] == alone
+    assert calibrate(cells[1:], simulations=5, seed=4) != alone
+
+
+def test_matching_makes_the_unpaired_test_conservative_and_the_paired_one_is_not():
+    (row,) = calibrate([CELL["crossed6x40_ord_pairs_RA.044"]], simulations=400, seed=13)
+    assert row["u_centred"] <= 0.05
+    assert row["u_centred"] < row["pairs"] <= 0.09
+    assert row["sign_flip"] <= 0.1
+
+
+@pytest.mark.parametrize("cell", [EFFECTS[0], EFFECTS[-1]], ids=lambda cell: cell.name)
+def test_theta_by_quadrature_is_theta_by_simulation(cell):
+    rng = np.random.default_rng(5)
+    values = [u_statistic(*simulate_cell(rng, cell)).estimate for _ in range(400)]
+    error = np.std(values, ddof=1) / 20
+    assert exact_theta(cell) == pytest.approx(np.mean(values), abs=4 * error)
+    assert exact_theta(cell, points=30) == pytest.approx(exact_theta(cell), abs=1e-9)
+
+
+def test_theta_of_a_binary_question_by_hand():
+    # No variance between readers: P(1) = Phi((mu + .9) / 1), theta = .5 + (p1 - p0) / 2.
+    model = Latent(effect={"agree": -0.6}, reader=0.0, reader_by_arm=0.0)
+    p1, p0 = stats.norm.cdf([0.3, 0.9])
+    assert exact_theta(Cell("x", endpoint=AGREE, model=model)) == pytest.approx(0.5 + (p1 - p0) / 2)
 
 
 def test_an_effect_is_found_and_covered():
-    cell = Cell("effect", cases=30, model=Latent(effect={"quality": 1.0}))
-    theta, error = true_theta(cell, simulations=60, seed=1)
-    assert 0.6 < theta < 0.9
-    assert error < 0.03
-    (row,) = calibrate([cell], simulations=60, seed=2, truth=theta)
-    assert row["u_centred"] > 0.5
-    assert row["coverage_logit"] > 0.8
+    (row,) = calibrate([EFFECTS[-2]], simulations=150, seed=2)
+    assert row["theta"] == pytest.approx(0.85, abs=0.005)
+    assert row["u_centred"] > 0.95
+    assert row["coverage_logit"] >= 0.88
