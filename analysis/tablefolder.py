@@ -1,17 +1,58 @@
 """A folder of result tables: a JSON document and one CSV per table, written whole or not at all."""
 
 import csv
+import io
 import math
 import os
 import shutil
 import tempfile
+import unicodedata
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
-"""What a spreadsheet takes for the beginning of a formula."""
+FORMULA_STARTS = ("=", "+", "-", "@")
+"""What a spreadsheet takes for the beginning of a formula, after blanks, also in full width."""
+
+
+def guarded(text: str) -> str:
+    """Put an apostrophe before a text that a spreadsheet would take for a formula."""
+    return f"'{text}" if unicodedata.normalize("NFKC", text.lstrip()).startswith(FORMULA_STARTS) else text
+
+
+def csv_text(frame: pd.DataFrame, *, mark: str | None = None, gaps: bool = False) -> str:
+    """Return a frame as CSV: numbers at full precision, texts guarded against formulas.
+
+    Parameters
+    ----------
+    frame: plain values; None is an empty cell.
+    mark: a column of ones by this name ends the table, such as "simulated".
+    gaps: NaN and NA are empty cells too, as in ratings; otherwise they are faults.
+
+    Raises
+    ------
+    ValueError: a NaN (without `gaps`) or an infinity, which is a fault of the program.
+    """
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow([*frame.columns, *([mark] if mark else [])])
+    for row in frame.itertuples(index=False):
+        writer.writerow([*(_cell(value, gaps) for value in row), *(["1"] if mark else [])])
+    return buffer.getvalue()
+
+
+def write_csv(path: Path, frame: pd.DataFrame) -> None:
+    """Write one table with gaps to a file that appears complete or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    half = path.with_name(f".{path.name}.part")
+    try:
+        _write(half, csv_text(frame, gaps=True))
+        half.rename(path)
+    finally:
+        half.unlink(missing_ok=True)
+    _sync_folder(path.parent)
 
 
 def refuse_used_folder(out: Path, error: type[Exception]) -> None:
@@ -50,7 +91,7 @@ def write_table_folder(
         half.chmod(0o755)
         _write(half / "results.json", document)
         for name, frame in tables.items():
-            _write_csv(half / f"{name}.csv", frame, mark)
+            _write(half / f"{name}.csv", csv_text(frame, mark=mark))
         if also is not None:
             also(half)
         _sync_folder(half)
@@ -70,26 +111,14 @@ def _write(path: Path, text: str) -> None:
         os.fsync(file.fileno())
 
 
-def _write_csv(path: Path, frame: pd.DataFrame, mark: str | None) -> None:
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow([*frame.columns, *([mark] if mark else [])])
-        for row in frame.itertuples(index=False):
-            writer.writerow([*(_cell(value) for value in row), *(["1"] if mark else [])])
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _cell(value: object) -> str:
-    """Write a value at full precision; a text that a spreadsheet would take for a formula gets a quote."""
-    if value is None:
+def _cell(value: Any, gaps: bool) -> str:
+    if value is None or (gaps and pd.isna(value)):
         return ""
     if isinstance(value, float):
         if not math.isfinite(value):
             raise ValueError(f"expected a finite number or None in a result table, got {value}")
-        return repr(value)
-    text = str(value)
-    return f"'{text}" if isinstance(value, str) and text.startswith(FORMULA_STARTS) else text
+        return repr(float(value))
+    return guarded(value) if isinstance(value, str) else str(value)
 
 
 def _sync_folder(folder: Path) -> None:

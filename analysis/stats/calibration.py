@@ -134,9 +134,7 @@ def calibrate(
     return [_cell_row(cell, simulations, seed, progress) for cell in cells]
 
 
-def _cell_row(
-    cell: Cell, simulations: int, seed: int, progress: Callable[[str, int], None] | None
-) -> Row:
+def _cell_row(cell: Cell, simulations: int, seed: int, progress: Callable[[str, int], None] | None) -> Row:
     rng = np.random.default_rng([seed, zlib.crc32(cell.name.encode())])
     theta = exact_theta(cell)
     outcomes = []
@@ -149,7 +147,13 @@ def _cell_row(
         for name in outcomes[0]
     }
     error = math.sqrt(ALPHA * (1 - ALPHA) / simulations)
-    return {"cell": cell.name, "simulations": simulations, "theta": theta, **rates, "monte_carlo_error": error}
+    return {
+        "cell": cell.name,
+        "simulations": simulations,
+        "theta": theta,
+        **rates,
+        "monte_carlo_error": error,
+    }
 
 
 def _outcome(pie: Floats, control: Floats, truth: float, cell: Cell) -> dict[str, bool | None]:

@@ -1,0 +1,211 @@
+"""Reads VIA's CSV exports of a reader study, one file per reader, as tidy ratings."""
+
+import csv
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from analysis.exchange.via import COLUMNS, NO, QUESTIONS, YES, ViaError
+from analysis.frames import RATINGS, FrameError, check_table
+
+Cases = Literal["shared", "own"]
+
+# A bare `undefined` outside of quotes: VIA writes it for an attribute that was never set; JSON has no such word.
+_UNDEFINED = re.compile(r'"(?:[^"\\]|\\.)*"|\bundefined\b')
+_SCALE = frozenset("12345")
+
+
+@dataclass(frozen=True)
+class ViaStudy:
+    """Ratings read from VIA files, and what was tolerated on the way.
+
+    `repeated` lists rows that came again for the same file name, `conflicts` those of them that answer a
+    question differently (the first answer counts), `unanswered` counts the questions without an answer.
+    """
+
+    ratings: pd.DataFrame
+    repeated: tuple[str, ...]
+    conflicts: tuple[str, ...]
+    unanswered: Mapping[str, int]
+
+
+def read_via(
+    files: Sequence[Path],
+    *,
+    cases: Cases,
+    key: pd.DataFrame | None = None,
+    first_exemplars: int | None = None,
+    paper: bool = False,
+    questions: Mapping[str, str] = QUESTIONS,
+) -> ViaStudy:
+    """Read one VIA CSV per reader; the file's name without suffix is the reader's pseudonym.
+
+    Parameters
+    ----------
+    files: at least one.
+    cases: "shared": one file name is one case for all readers; "own": the file names of each reader are cases
+        of their own. VIA files do not say which; the published study's script does not either.
+    key: columns case (file name, or READER/FILE NAME) and arm (1 = PIE, 0 = control), optionally pair.
+    first_exemplars: without a key, the first so many file names of each reader, sorted, are the PIEs, as in
+        the published script.
+    paper: count agreement as the published script did: exactly "yes" is 1, everything else, also no answer, 0.
+    questions: endpoint to the attribute's name; the endpoint's own name is understood too.
+
+    Returns
+    -------
+    ViaStudy: ratings with the columns of `frames.RATINGS`; VIA knows neither order nor time, so position and
+    time_s are blank; batch is the reader's file.
+
+    Raises
+    ------
+    ViaError: not a VIA file, an answer that is none of the scale's, a file name without an arm, two files of
+        one name.
+    """
+    if (key is None) == (first_exemplars is None):
+        raise ViaError("expected either a key or the number of first file names that are PIEs, not both")
+    readers = [path.stem for path in files]
+    if not readers or len(set(readers)) < len(readers):
+        raise ViaError(f"expected VIA files with different names, one per reader; {readers} came")
+    arms = None if key is None else _arms(key)
+    repeated: list[str] = []
+    conflicts: list[str] = []
+    rows: list[dict[str, Any]] = []
+    for path in files:
+        answers = _answers(path, questions, paper, repeated, conflicts)
+        firsts = set(sorted(answers)[:first_exemplars]) if first_exemplars is not None else set()
+        for name, given in answers.items():
+            case = name if cases == "shared" else f"{path.stem}/{name}"
+            arm, pair = (int(name in firsts), "") if arms is None else _arm(arms, path.stem, name)
+            rows.append(_row(path.stem, case, arm, pair, given))
+    ratings = pd.DataFrame(rows, columns=RATINGS.names)
+    unanswered = {name: int((ratings[f"{name}_status"] == "missing").sum()) for name in questions}
+    return ViaStudy(ratings, tuple(repeated), tuple(conflicts), unanswered)
+
+
+def _answers(
+    path: Path, questions: Mapping[str, str], paper: bool, repeated: list[str], conflicts: list[str]
+) -> dict[str, dict[str, int | None]]:
+    """Return file name to answers; of repeated rows the first answer to each question counts."""
+    found: dict[str, dict[str, int | None]] = {}
+    for number, row in _rows(path):
+        where = f"{path.name}, row {number}"
+        name = row["filename"].strip()
+        if not name:
+            raise ViaError(f"{where}: expected a file name, the cell is blank")
+        given = _given(row["file_attributes"], questions, paper, where)
+        if name not in found:
+            found[name] = given
+            continue
+        repeated.append(f"{where}: '{name}' came again")
+        for question, value in given.items():
+            first = found[name][question]
+            if first is None:
+                found[name][question] = value
+            elif value is not None and value != first:
+                conflicts.append(f"{where}: '{name}' {question} is {value} here, {first} before")
+    if paper and "agree" in questions:
+        for given in found.values():
+            given["agree"] = given["agree"] or 0
+    if not found:
+        raise ViaError(f"{path.name}: expected at least one row below the header, there is none")
+    return found
+
+
+def _rows(path: Path) -> list[tuple[int, dict[str, str]]]:
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            table = list(csv.reader(file, skipinitialspace=True))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise ViaError(f"{path}: expected a VIA CSV in UTF-8, {error} came") from error
+    header = [name.strip().lstrip("#") for name in table[0]] if table else []
+    missing = [name for name in COLUMNS[:3] if name not in header]
+    if missing:
+        raise ViaError(
+            f"{path.name}: expected VIA's columns {', '.join(COLUMNS)}; missing: {', '.join(missing)}"
+        )
+    return [
+        (number, dict(zip(header, [*cells, *[""] * len(header)], strict=False)))
+        for number, cells in enumerate(table[1:], 1)
+        if any(cell.strip() for cell in cells)
+    ]
+
+
+def _given(cell: str, questions: Mapping[str, str], paper: bool, where: str) -> dict[str, int | None]:
+    attributes = _attributes(cell, where)
+    return {
+        name: _value(attributes.get(text, attributes.get(name)), name, paper, where)
+        for name, text in questions.items()
+    }
+
+
+def _attributes(cell: str, where: str) -> dict[str, Any]:
+    def null(match: "re.Match[str]") -> str:
+        return "null" if match.group() == "undefined" else match.group()
+
+    text = _UNDEFINED.sub(null, cell.strip()) or "null"
+    try:
+        values = json.loads(text)
+    except ValueError as error:
+        raise ViaError(f"{where}: expected JSON in file_attributes, '{cell[:60]}' came") from error
+    if values is None:
+        return {}
+    if not isinstance(values, dict):
+        raise ViaError(f"{where}: expected a JSON object in file_attributes, '{cell[:60]}' came")
+    return values
+
+
+def _value(given: Any, name: str, paper: bool, where: str) -> int | None:
+    if name == "agree" and paper:
+        return int(given == YES)
+    text = "" if given is None else str(given).strip()
+    if text in {"", "undefined"}:
+        return None
+    if name == "agree":
+        if text.lower() in {YES, NO}:
+            return int(text.lower() == YES)
+        raise ViaError(f"{where}: expected '{YES}' or '{NO}' for {name}, '{text}' came; correct the file")
+    if text not in _SCALE:
+        raise ViaError(f"{where}: expected 1 to 5 for {name}, '{text}' came; correct the file")
+    return int(text)
+
+
+def _arms(key: pd.DataFrame) -> dict[str, tuple[int, str]]:
+    wanted = [column for column in RATINGS.columns if column.name in {"case", "arm"}]
+    for column in wanted:
+        if column.name not in key.columns:
+            raise ViaError(f"the key: expected the columns case and arm, '{column.name}' is missing")
+    try:
+        check_table(
+            pd.DataFrame({"case": key["case"], "arm": key["arm"]}),
+            type(RATINGS)("the key", tuple(wanted), ("case",)),
+        )
+    except FrameError as error:
+        raise ViaError(str(error)) from error
+    pairs = key["pair"].fillna("").astype(str) if "pair" in key.columns else pd.Series("", index=key.index)
+    return {
+        str(case): (int(arm), pair) for case, arm, pair in zip(key["case"], key["arm"], pairs, strict=True)
+    }
+
+
+def _arm(arms: Mapping[str, tuple[int, str]], reader: str, name: str) -> tuple[int, str]:
+    for case in (f"{reader}/{name}", name):
+        if case in arms:
+            return arms[case]
+    raise ViaError(f"{reader}: expected '{name}' or '{reader}/{name}' in the key, it names neither")
+
+
+def _row(reader: str, case: str, arm: int, pair: str, given: Mapping[str, int | None]) -> dict[str, Any]:
+    row: dict[str, Any] = {
+        "reader": reader, "case": case, "arm": arm, "pair": pair, "batch": reader, "presentation": 1,
+        "position": None, "time_s": np.nan,
+    }  # fmt: skip
+    for name, value in given.items():
+        row[name] = value
+        row[f"{name}_status"] = "missing" if value is None else "answered"
+    return row

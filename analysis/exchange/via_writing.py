@@ -1,0 +1,45 @@
+"""Writes ratings as VIA's CSV, one file per reader."""
+
+import csv
+import io
+import json
+from collections.abc import Mapping
+
+import pandas as pd
+
+from analysis.exchange.via import COLUMNS, NO, QUESTIONS, YES
+
+
+def via_csv(
+    ratings: pd.DataFrame, reader: str, *, questions: Mapping[str, str] = QUESTIONS, suffix: str = ""
+) -> str:
+    """Return one reader's first readings as VIA would export them.
+
+    Parameters
+    ----------
+    ratings: columns of `frames.RATINGS`.
+    reader: pseudonym.
+    questions: endpoint to the attribute's name.
+    suffix: follows the case's key in the file name, such as ".png".
+
+    Notes
+    -----
+    VIA has no word for cannot-assess: such a question has no attribute, as an unanswered one. Order, time and
+    arm are not part of the format. Rows are sorted by file name, as VIA sorts them.
+    """
+    own = ratings[(ratings["reader"] == reader) & (ratings["presentation"].astype(float) == 1)]
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for _, row in own.sort_values("case").iterrows():
+        attributes = {
+            text: _word(name, int(row[name])) for name, text in questions.items() if pd.notna(row[name])
+        }
+        writer.writerow(
+            [f"{row['case']}{suffix}", -1, json.dumps(attributes, ensure_ascii=False), 0, 0, "{}", "{}"]
+        )
+    return buffer.getvalue()
+
+
+def _word(name: str, value: int) -> str:
+    return (YES if value else NO) if name == "agree" else str(value)

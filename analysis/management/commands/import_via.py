@@ -1,0 +1,68 @@
+"""`manage.py import_via FILE.csv ... --out RATINGS.csv`: VIA's CSV exports to tidy ratings."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from analysis.exchange import ViaError, read_via
+from analysis.frames import FrameError
+from analysis.stats import StatsError, check, read_ratings
+from analysis.tablefolder import write_csv
+
+
+class Command(BaseCommand):
+    """Read VIA files, one per reader, and write ratings.csv; needs no database."""
+
+    help = "Read CSV exports of the VGG Image Annotator, one per reader, as tidy ratings (docs/formats.md)."
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Declare the files, --out, --cases, --key, --first-exemplars and --paper."""
+        parser.add_argument("files", type=Path, nargs="+", metavar="FILE.csv", help="one per reader")
+        parser.add_argument("--out", type=Path, required=True, metavar="RATINGS.csv", help="a new file")
+        parser.add_argument(
+            "--cases", choices=("shared", "own"), required=True,
+            help="shared: one file name is one case for all readers; own: each reader has cases of their own",
+        )  # fmt: skip
+        arms = parser.add_mutually_exclusive_group(required=True)
+        arms.add_argument(
+            "--key", type=Path, metavar="KEY.csv", help="columns case, arm and, if matched, pair"
+        )
+        arms.add_argument(
+            "--first-exemplars", type=int, metavar="N",
+            help="the first N file names of each reader, sorted, are the PIEs (the published script: 20)",
+        )  # fmt: skip
+        parser.add_argument(
+            "--paper", action="store_true",
+            help="count every answer that is not exactly 'yes' as disagreement, as the published script did",
+        )  # fmt: skip
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Convert, check, write, and say what was tolerated."""
+        out: Path = options["out"]
+        if out.exists():
+            raise CommandError(f"{out}: expected a new file, it exists already; choose another --out")
+        try:
+            study = read_via(
+                options["files"],
+                cases=options["cases"],
+                key=None if options["key"] is None else read_ratings(options["key"]),
+                first_exemplars=options["first_exemplars"],
+                paper=options["paper"],
+            )
+            checked = check(study.ratings, out.name)
+            write_csv(out, study.ratings.astype(dict.fromkeys(study.unanswered, "Int64")))
+        except (ViaError, StatsError, FrameError, OSError) as error:
+            raise CommandError(str(error)) from error
+        for line in (*study.repeated, *study.conflicts):
+            self.stderr.write(line)
+        first = checked.first
+        unanswered = ", ".join(f"{name} {count}" for name, count in study.unanswered.items())
+        self.stdout.write(
+            f"{first['reader'].nunique()} readers, {first['case'].nunique()} cases, {len(first)} readings; "
+            f"rows that came again: {len(study.repeated)}, of these contradicting: {len(study.conflicts)}; "
+            f"without an answer: {unanswered}"
+        )
+        self.stdout.write(f"Ratings: {out}")
