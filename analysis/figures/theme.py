@@ -69,6 +69,19 @@ def text_width(words: str, size: float) -> float:
     return float(TextPath((0, 0), words, size=size).get_extents().width) / 72 if words.strip() else 0.0
 
 
+def wrapped(text: str, width: float, size: float) -> list[str]:
+    """Break a text at blanks into lines of at most a width in inches; later lines are indented."""
+    lines: list[str] = []
+    line = ""
+    for word in text.split():
+        longer = f"{line} {word}" if line.strip() else f"{line}{word}"
+        if line.strip() and text_width(longer, size) > width:
+            lines.append(line)
+            longer = f"   {word}"
+        line = longer
+    return [*lines, line] if line.strip() else lines
+
+
 def new_figure(width: float, height: float, theme: Theme) -> Figure:
     """Return an empty figure of a size in inches, on the theme's ground."""
     return Figure(figsize=(width, height), facecolor=theme.ground)

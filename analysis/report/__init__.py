@@ -1,1 +1,8 @@
-"""x"""
+"""The report of a finished reader study: a document from its results, and the document as a web page."""
+
+from analysis.report.background import Background, ReaderCourse
+from analysis.report.build import reader_study_report
+from analysis.report.document import Document
+from analysis.report.html import fragment, standalone
+
+__all__ = ["Background", "Document", "ReaderCourse", "fragment", "reader_study_report", "standalone"]

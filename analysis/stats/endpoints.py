@@ -9,14 +9,15 @@ from typing import Literal
 class Endpoint:
     """One question of the reader study.
 
-    `levels` are all answers that the question offers, in rising order, `ends` the words of the first and
-    the last; `lower` and `higher` say what it means when exemplars get the lower or the higher answers,
-    `axis` the same in short for a figure; `worst` is the answer ranked worst when a reader could not assess
-    the case.
+    `short` is the title in one word. `levels` are all answers that the question offers, in rising order, `ends`
+    the words of the first and the last; `lower` and `higher` say what it means when exemplars get the lower or
+    the higher answers, `axis` the same in short for a figure; `worst` is the answer ranked worst when a reader
+    could not assess the case.
     """
 
     name: str
     title: str
+    short: str
     kind: Literal["binary", "ordinal"]
     levels: tuple[int, ...]
     ends: tuple[str, str]
@@ -44,6 +45,7 @@ class Endpoint:
 AGREE = Endpoint(
     "agree",
     "Full agreement with the label",
+    "Agreement",
     "binary",
     (0, 1),
     ("no", "yes"),
@@ -55,6 +57,7 @@ AGREE = Endpoint(
 QUALITY = Endpoint(
     "quality",
     "Image quality",
+    "Quality",
     "ordinal",
     (1, 2, 3, 4, 5),
     ("poor", "excellent"),
@@ -65,6 +68,7 @@ QUALITY = Endpoint(
 )
 DIFFICULTY = Endpoint(
     "difficulty",
+    "Difficulty",
     "Difficulty",
     "ordinal",
     (1, 2, 3, 4, 5),
@@ -85,6 +89,7 @@ def endpoint_table() -> list[dict[str, object]]:
         {
             "endpoint": endpoint.name,
             "title": endpoint.title,
+            "short": endpoint.short,
             "kind": endpoint.kind,
             "low": endpoint.levels[0],
             "high": endpoint.levels[-1],

@@ -21,6 +21,7 @@ LONGEST = 900.0
 TIME = Endpoint(
     "time",
     "Reading time",
+    "Time",
     "ordinal",
     (0, 1),
     ("short", "long"),

@@ -1,0 +1,99 @@
+"""Puts the report of a finished reader study together."""
+
+from analysis.report.background import Background
+from analysis.report.checklists import checklist_section
+from analysis.report.comparison import (
+    answers_section,
+    paper_section,
+    primary_section,
+    sensitivity_section,
+    sentence,
+    subgroup_section,
+)
+from analysis.report.document import Block, Document, Named, Picture, Points, Section, Text
+from analysis.report.flow import courses, reader_grid
+from analysis.report.methods import assumptions_section, methods_section
+from analysis.report.reliability import agreement_section, missing_section, times_section
+from analysis.report.words import plural
+from analysis.stats import Results
+from analysis.stats.results import SIMULATED
+
+SYNTHETIC = "SYNTHETIC IMAGES: a program drew the images of this study; they show no patient."
+NO_BACKGROUND = Background()
+
+
+def reader_study_report(results: Results, background: Background = NO_BACKGROUND) -> Document:
+    """Return the report as a document.
+
+    Parameters
+    ----------
+    results: all tables.
+    background: title, protocol and history, as far as known. From a CSV alone nothing of it is.
+
+    Returns
+    -------
+    Document: its pictures are named flow, forest, answers and paper_means.
+    """
+    sections = [
+        _summary(results, background),
+        _flow(results, background),
+        _protocol(results, background),
+        primary_section(results),
+        answers_section(),
+        sensitivity_section(results),
+        subgroup_section(results),
+        agreement_section(results),
+        times_section(results),
+        missing_section(results),
+        paper_section(results),
+        assumptions_section(),
+        methods_section(results, background),
+        checklist_section(),
+    ]
+    warnings = [f"{SIMULATED}."] if results.simulated else []
+    if background.synthetic_images:
+        warnings.append(SYNTHETIC)
+    return Document(background.title, tuple(s for s in sections if s is not None), tuple(warnings))
+
+
+def _summary(results: Results, background: Background) -> Section:
+    study = results.study
+    lede = (
+        f"{plural(study['readers'], 'reader')} judged {plural(study['pie_cases'], 'image')} that pruning "
+        f"changes (pruning-identified exemplars, PIEs) and {plural(study['control_cases'], 'control')} "
+        f"without knowing which is which: {plural(study['first_readings'], 'first reading')}, "
+        f"{plural(study['repeat_readings'], 'repeat')}."
+    )
+    said = Points(tuple(f"{row['title']}. {sentence(results, row)}" for row in results.multiplicity))
+    blocks: list[Block] = [Text(lede, "lede"), said]
+    if background.estimand:
+        blocks.append(Text(f"What was compared: {background.estimand}"))
+    blocks += [Text(remark, "warning") for remark in background.remarks]
+    return Section("summary", "Summary", tuple(blocks))
+
+
+def _flow(results: Results, background: Background) -> Section:
+    text = "From enrolled readers and the case set to what the primary comparison used."
+    blocks: tuple[Block, ...] = (Picture("flow", text), reader_grid(courses(results, background)))
+    return Section("flow", "Flow of readers and cases", blocks)
+
+
+def _protocol(results: Results, background: Background) -> Section:
+    study = results.study
+    known = {name for name, _ in background.protocol}
+    design = [
+        ("Design as read", str(study["design"])),
+        ("Primary method", str(study["primary_method"])),
+        ("Several questions", str(study["multiplicity"])),
+    ]
+    rows = (*background.protocol, *((name, value) for name, value in design if name not in known))
+    blocks: list[Block] = [Named(tuple(rows), background.codes)]
+    if background.questions:
+        blocks.insert(0, Named(background.questions))
+    else:
+        blocks.append(
+            Text("The protocol is not part of a ratings file; the export of a study has it.", "note")
+        )
+    if background.course:
+        blocks.append(Named(background.course, background.codes))
+    return Section("protocol", "Protocol", tuple(blocks))

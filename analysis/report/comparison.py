@@ -1,0 +1,337 @@
+"""The comparison of the arms: the primary results in words, sensitivity analyses, subgroups, the published tests."""
+
+from analysis.report.document import Block, Finding, Findings, Grid, Picture, Section, Text
+from analysis.report.words import DASH, estimate, interval, number, p_value
+from analysis.stats import Results
+from analysis.stats.rows import Row
+
+ALPHA = 0.05
+
+METHODS = {
+    "u_centred": ("Readers and cases random, one-shot U-statistic, centred", "readers and cases like these"),
+    "u_imrmc": (
+        "The same, uncentred, as iMRMC prints it",
+        "readers and cases like these; depends on which arm is called 1 when unbalanced",
+    ),
+    "difference": (
+        "The same in natural units (mean difference, risk difference)",
+        "readers and cases like these",
+    ),
+    "or_jackknife": ("Obuchowski-Rockette, jackknife covariance, Hillis df", "readers and cases like these"),
+    "or_delong": (
+        "Obuchowski-Rockette, DeLong covariance, Hillis df",
+        "readers and cases like these; complete answers only",
+    ),
+    "or_unbiased": ("Obuchowski-Rockette, unbiased covariance, Hillis df", "readers and cases like these"),
+    "fixed_readers": ("Readers fixed, cases random", "these readers only, does not generalise to readers"),
+    "permutation": ("Permutation of the arms within batches", "these readers only; exact for no effect"),
+    "pairs": ("Matched pairs, readers x pairs", "readers and pairs like these"),
+    "sign_flip": ("Arms exchanged within matched pairs", "these readers only; exact for no effect"),
+    "clmm": (
+        "Proportional-odds mixed model (Laplace), log odds ratio",
+        "the arm's effect is the same for all readers; rejects too often",
+    ),
+    "logistic_mixed": (
+        "Logistic mixed model (Laplace), log odds ratio",
+        "the arm's effect is the same for all readers; rejects too often",
+    ),
+}
+"""Method to what it is and what its conclusion holds for."""
+
+GROUPINGS = {"class_group": "Frequency of the rarest finding", "n_findings": "Number of diseases"}
+
+
+def primary_section(results: Results) -> Section:
+    """Return the primary comparison: a sentence and the numbers for each question, the forest plot."""
+    items = tuple(_finding(results, row) for row in results.multiplicity)
+    blocks: list[Block] = [
+        Text(
+            "θ is the chance that a reader gives a PIE the higher answer than a control, equal answers "
+            "counted half. 0.5 means no difference; 1 that every PIE got the higher answer. The "
+            "conclusion is meant for other readers and other cases, not only for these.",
+        ),
+        Findings(items),
+        _primary_grid(results),
+        Picture(
+            "forest",
+            "θ of each reader (circles, DeLong intervals) and over all readers and cases (diamonds, the "
+            "primary comparison), with 95 % intervals. Right of 0.5 PIEs got the higher answers.",
+        ),
+        Text(
+            "p from Student's t on fractional degrees of freedom; intervals on the logit scale. p "
+            "(Holm) accounts for asking three questions; the intervals are not adjusted for that. Full "
+            "precision is in results.json.",
+            "note",
+        ),
+    ]
+    return Section("primary", "Primary comparison", tuple(blocks))
+
+
+def primary_row(results: Results, endpoint: str) -> Row:
+    """Return the row of a question that the protocol declared primary, else the unpaired one."""
+    method = results.study.get("primary_method", "u_centred")
+    rows = [row for row in results.comparisons if row["endpoint"] == endpoint]
+    return next((r for r in rows if r["method"] == method), None) or next(
+        r for r in rows if r["method"] == "u_centred"
+    )
+
+
+def find(results: Results, endpoint: str, method: str) -> Row | None:
+    """Return the row of a question and method, or None."""
+    rows = (r for r in results.comparisons if r["endpoint"] == endpoint and r["method"] == method)
+    return next(rows, None)
+
+
+def sentence(results: Results, holm: Row) -> str:
+    """Say the result of one question in words, with the reservation that belongs to its p-value."""
+    row = primary_row(results, holm["endpoint"])
+    words = str(row["direction"] or row["note"])
+    words += _how_much(results, holm["endpoint"])
+    if row["p"] is not None and holm["p_adjusted"] is not None and row["p"] < ALPHA <= holm["p_adjusted"]:
+        words += (
+            "; with Holm's correction for the three questions asked, chance could explain it (p = "
+            f"{p_value(holm['p_adjusted'])})"
+        )
+    return words + "."
+
+
+def _how_much(results: Results, endpoint: str) -> str:
+    """Say the size in everyday terms: percentage points for yes or no, pairs out of 100 for a scale."""
+    theta, risk = (find(results, endpoint, method) for method in ("u_centred", "difference"))
+    if theta is None or theta["estimate"] is None or risk is None or risk["estimate"] is None:
+        return ""
+    if endpoint == "agree":
+        points = 100 * risk["estimate"]
+        return f": full agreement was {abs(points):.0f} percentage points {'less' if points < 0 else 'more'} frequent"
+    won = f"{100 * theta['estimate']:.0f}"
+    return f": of 100 pairs of a PIE and a control, the PIE got the higher answer in {won} (equal answers count half)"
+
+
+def effect(results: Results, endpoint: str) -> str:
+    """Return the difference in natural units with its interval."""
+    row = find(results, endpoint, "difference")
+    if row is None or row["estimate"] is None:
+        return DASH
+    if endpoint == "agree":
+        text = f"{number(100 * row['estimate'], 1)} percentage points"
+        low, high = (None if v is None else 100 * v for v in (row["ci_low"], row["ci_high"]))
+        return text if low is None else f"{text} ({interval(low, high, 1)})"
+    text = f"{number(row['estimate'], 2)} points"
+    return text if row["ci_low"] is None else f"{text} ({interval(row['ci_low'], row['ci_high'], 2)})"
+
+
+def _finding(results: Results, holm: Row) -> Finding:
+    row = primary_row(results, holm["endpoint"])
+    theta = find(results, holm["endpoint"], "u_centred")
+    facts = [
+        ("θ (95 % interval)", estimate(theta, 2) if theta else DASH),
+        ("Difference, PIE − control", effect(results, holm["endpoint"])),
+        ("p", p_value(row["p"])),
+        ("p (Holm)", p_value(holm["p_adjusted"])),
+    ]
+    return Finding(holm["title"], sentence(results, holm), tuple(facts), row["note"])
+
+
+def _primary_grid(results: Results) -> Grid:
+    rows = []
+    for holm in results.multiplicity:
+        row = primary_row(results, holm["endpoint"])
+        theta = find(results, holm["endpoint"], "u_centred") or row
+        rows.append(
+            (
+                holm["title"],
+                estimate(theta),
+                number(theta["cliffs_delta"], 2),
+                effect(results, holm["endpoint"]),
+                number(row["se"], 4),
+                number(row["df"], 1),
+                p_value(row["p"]),
+                p_value(holm["p_adjusted"]),
+                f"{row['readers'] or 0} / {row['pie_cases'] or 0} / {row['control_cases'] or 0}",
+            )
+        )
+    declared = results.study.get("primary_method", "u_centred")
+    what = METHODS[declared][0]
+    return Grid(
+        f"Declared primary: {what}. The answer of PIEs against controls.",
+        (
+            "Question",
+            "θ (95 % interval)",
+            "Cliff's δ",
+            "Difference (95 % interval)",
+            "SE",
+            "df",
+            "p",
+            "p (Holm)",
+            "Readers / PIEs / controls",
+        ),
+        tuple(rows),
+        numeric=frozenset({2, 4, 5, 6, 7, 8}),
+        wide=True,
+    )
+
+
+def sensitivity_section(results: Results) -> Section:
+    """Return every method beside the primary one, question by question."""
+    blocks: list[Block] = [
+        Text(
+            "The same question by other methods. Only the method declared primary decides; the others "
+            "show whether the conclusion hangs on it."
+        )
+    ]
+    for holm in results.multiplicity:
+        own = [r for r in results.comparisons if r["endpoint"] == holm["endpoint"] and r["method"] in METHODS]
+        blocks.append(_sensitivity_grid(results, holm, own))
+    extra = _cannot_assess_grid(results)
+    if extra is not None:
+        blocks.append(extra)
+    blocks.append(
+        Text(
+            "θ unless said otherwise; differences are in points or, for agreement, a share from 0 to 1; "
+            "mixed models give log odds ratios (0 = no difference).",
+            "note",
+        )
+    )
+    return Section("sensitivity", "Sensitivity analyses", tuple(blocks))
+
+
+def _sensitivity_grid(results: Results, holm: Row, own: list[Row]) -> Grid:
+    declared = results.study.get("primary_method", "u_centred")
+    rows = []
+    for row in own:
+        name, holds = METHODS[row["method"]]
+        mark = " (primary)" if row["method"] == declared else ""
+        shown = estimate(row) if row["method"] not in {"permutation", "sign_flip"} else DASH
+        note = row["note"] if row["estimate"] is None or row["p"] is None else ""
+        rows.append((name + mark, shown, number(row["df"], 1), p_value(row["p"]), note or holds))
+    return Grid(
+        holm["title"],
+        ("Method", "Estimate (95 % interval)", "df", "p", "Holds for, or why there is none"),
+        tuple(rows),
+        numeric=frozenset({2, 3}),
+        wide=True,
+    )
+
+
+def _cannot_assess_grid(results: Results) -> Grid | None:
+    titles = {row["endpoint"]: row["title"] for row in results.multiplicity}
+    rows = []
+    for row in results.comparisons:
+        for suffix, words in (
+            ("_cannot_assess", "share that could not be assessed"),
+            ("_worst_rank", "could not be assessed counted as the worst answer"),
+        ):
+            if row["endpoint"].endswith(suffix):
+                title = titles[row["endpoint"].removesuffix(suffix)]
+                rows.append(
+                    (f"{title}: {words}", estimate(row), p_value(row["p"]), row["direction"] or row["note"])
+                )
+    if not rows:
+        return None
+    return Grid(
+        "Answers that were not given. Cannot-assess is not missing at random, so its share is compared "
+        "as an answer of its own.",
+        ("Question", "θ (95 % interval)", "p", "In words"),
+        tuple(rows),
+        numeric=frozenset({2}),
+        wide=True,
+    )
+
+
+def subgroup_section(results: Results) -> Section | None:
+    """Return the subgroups named in the protocol, or None without any."""
+    if not results.subgroups:
+        return None
+    titles = {row["endpoint"]: row["title"] for row in results.multiplicity}
+    blocks: list[Block] = [
+        Text(
+            "The primary comparison within groups of cases. Explorative: the p-values are not adjusted, "
+            "and a group with few cases can hardly show anything."
+        )
+    ]
+    blocks.append(Picture("subgroups", "θ in each subgroup of cases with 95 % intervals, by question."))
+    for grouping in dict.fromkeys(row["grouping"] for row in results.subgroups):
+        own = [row for row in results.subgroups if row["grouping"] == grouping]
+        groups = dict.fromkeys(row["group"] for row in own)
+        rows = tuple(
+            _subgroup_row(group, [r for r in own if r["group"] == group], titles) for group in groups
+        )
+        columns = ("Group", *(f"{title}: θ (95 % interval), p" for title in titles.values()), "Remark")
+        blocks.append(Grid(GROUPINGS.get(grouping, grouping), columns, rows))
+    return Section("subgroups", "Subgroups", tuple(blocks))
+
+
+def _subgroup_row(group: str, own: list[Row], titles: dict[str, str]) -> tuple[str, ...]:
+    by_name = {row["endpoint"]: row for row in own}
+    cells, remarks = [], []
+    for name in titles:
+        row = by_name[name]
+        cells.append(DASH if row["estimate"] is None else f"{estimate(row, 2)}, p {p_value(row['p'])}")
+        if row["p"] is None:
+            remarks.append(row["note"].split("not estimable: ")[-1].split("; ")[0])
+    return (group, *cells, "; ".join(dict.fromkeys(remarks)))
+
+
+def answers_section() -> Section:
+    """Return the distribution of the answers."""
+    text = (
+        "Every first answer, by arm, centred on the neutral answer: orange is unfavourable, blue favourable."
+    )
+    return Section("answers", "How the readers answered", (Picture("answers", text),))
+
+
+def paper_section(results: Results) -> Section:
+    """Return the published study's figure and tests, and why their p-values differ."""
+    titles = {row["endpoint"]: row["title"] for row in results.multiplicity}
+    rows = []
+    for row in results.paper_compatible:
+        primary = primary_row(results, row["endpoint"])
+        rows.append(
+            (
+                titles[row["endpoint"]],
+                _mean(row, "pie"),
+                _mean(row, "control"),
+                p_value(row["kruskal_p"]),
+                p_value(row["welch_p"]),
+                p_value(row["mannwhitney_p"]),
+                p_value(primary["p"]),
+            )
+        )
+    blocks = (
+        Text(
+            "For comparison with the published study, which pooled all ratings and tested them as if "
+            "each stood alone."
+        ),
+        Picture(
+            "paper_means",
+            "Mean and standard deviation of all ratings pooled, as the published study drew them.",
+        ),
+        Grid(
+            "Ignores reader and case correlation.",
+            (
+                "Question",
+                "PIE, mean ± SD (n)",
+                "Control, mean ± SD (n)",
+                "Kruskal-Wallis p",
+                "Welch p",
+                "Mann-Whitney p",
+                "Primary p",
+            ),
+            tuple(rows),
+            numeric=frozenset({3, 4, 5, 6}),
+            wide=True,
+        ),
+        Text(
+            "Why the p-values differ: the pooled tests take every rating as independent evidence. "
+            "Ratings of one case by several readers resemble each other, and so do all ratings of one "
+            "reader. With readers who share their cases the pooled test therefore finds a difference "
+            "where none exists in about a quarter of studies instead of one in twenty (simulated; "
+            "docs/statistics.md); with cases of one's own for each reader it can be too small or too "
+            "large. The primary comparison counts how far readers and cases vary, and decides."
+        ),
+    )
+    return Section("published", "As the published study computed it", blocks)
+
+
+def _mean(row: Row, arm: str) -> str:
+    return f"{number(row[f'{arm}_mean'], 2)} ± {number(row[f'{arm}_sd'], 2)} ({row[f'{arm}_n']})"

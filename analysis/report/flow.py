@@ -1,0 +1,146 @@
+"""The way of cases and readers through the study, counted: the boxes of the flow figure and the same as a table."""
+
+from dataclasses import dataclass
+
+from analysis.report.background import Background, ReaderCourse
+from analysis.report.document import Grid
+from analysis.report.words import plural
+from analysis.stats import Results
+from analysis.stats.rows import Row
+
+LOST = ("cannot_assess", "technical", "missing")
+WORDS = {
+    "cannot_assess": "could not be assessed",
+    "technical": "technical problem",
+    "missing": "not read or blank",
+}
+
+
+@dataclass(frozen=True)
+class Flow:
+    """Boxes from top to bottom, as lines of text: `readers`, and `arms` (PIE, control) beside them.
+
+    `lost` are the boxes at the side: what left the flow at that stage ("" = nothing).
+    """
+
+    head: str
+    readers: tuple[str, ...]
+    readers_lost: tuple[str, ...]
+    arms: tuple[tuple[str, ...], tuple[str, ...]]
+    foot: str
+
+
+def courses(results: Results, background: Background) -> tuple[ReaderCourse, ...]:
+    """Return each reader's course: the site's, or what the ratings tell."""
+    if background.readers:
+        return background.readers
+    own: dict[str, list[Row]] = {}
+    for row in results.missing:
+        if row["reader"] is not None:
+            own.setdefault(row["reader"], []).append(row)
+    return tuple(_course(reader, rows) for reader, rows in own.items())
+
+
+def _course(reader: str, rows: list[Row]) -> ReaderCourse:
+    planned: dict[str, int] = {}
+    read: dict[str, int] = {}
+    for row in rows:
+        planned[row["endpoint"]] = planned.get(row["endpoint"], 0) + row["n"]
+        read[row["endpoint"]] = read.get(row["endpoint"], 0) + row["n"] - row["missing"]
+    return ReaderCourse(reader, max(planned.values()), max(read.values()))
+
+
+def flow(results: Results, background: Background) -> Flow:
+    """Count what went into the primary comparison and what was lost on the way."""
+    study = results.study
+    readers = courses(results, background)
+    begun = [reader for reader in readers if reader.read]
+    left = [reader for reader in readers if reader.withdrawn]
+    silent = [reader.pseudonym for reader in readers if not reader.read and not reader.withdrawn]
+    finished = [reader for reader in begun if reader.read >= reader.planned]
+    short = {row["endpoint"]: row["short"] for row in results.endpoints}
+    compared = [
+        f"{short[row['endpoint']]}: {_readers_compared(results, row)}" for row in results.multiplicity
+    ]
+    lost_early = [f"{r.pseudonym} withdrew: {r.withdrawn}" for r in left]
+    lost_early += [f"{r.pseudonym} took the place of {r.replaces}" for r in readers if r.replaces]
+    lost_early += [f"{name} read nothing" for name in silent]
+    unfinished = [f"{r.pseudonym}: {r.read} of {r.planned}" for r in begun if r.read < r.planned]
+    lacking = [f"{name} lacks an arm" for name in study["lacking_an_arm"]]
+    cases = study["pie_cases"] + study["control_cases"]
+    return Flow(
+        head=f"Case set\n{plural(cases, 'case')}",
+        readers=(
+            f"Readers enrolled\n{len(readers)}",
+            f"Read at least one case\n{len(begun)}",
+            f"Finished\n{len(finished)}",
+            "Readers compared\n" + "\n".join(compared),
+        ),
+        readers_lost=("\n".join(lost_early), "\n".join(unfinished), "\n".join(lacking)),
+        arms=(_arm(results, 1, "PIEs"), _arm(results, 0, "Controls")),
+        foot=str(study["design"]),
+    )
+
+
+def _readers_compared(results: Results, row: Row) -> str:
+    compared = next(
+        (r for r in results.comparisons if r["endpoint"] == row["endpoint"] and r["method"] == "u_centred"),
+        None,
+    )
+    return str(compared["readers"] or 0) if compared else "0"
+
+
+def _arm(results: Results, arm: int, title: str) -> tuple[str, ...]:
+    cases = results.study["pie_cases" if arm else "control_cases"]
+    totals = arm_totals(results, arm)
+    planned = max((total["n"] for total in totals.values()), default=0)
+    titles = {row["endpoint"]: row["short"] for row in results.endpoints}
+    lost, answered = [], []
+    for name, total in totals.items():
+        gone = sum(total[kind] for kind in LOST)
+        parts = [f"{total[kind]} {WORDS[kind]}" for kind in LOST if total[kind]]
+        lost.append(f"{titles[name]}: {gone}" + (f" ({', '.join(parts)})" if parts else ""))
+        answered.append(f"{titles[name]}: {total['answered']}")
+    return (
+        f"{title}\n{plural(cases, 'case')}",
+        f"First readings planned\n{planned}",
+        "Without an answer\n" + "\n".join(lost),
+        "Answers compared\n" + "\n".join(answered),
+    )
+
+
+def arm_totals(results: Results, arm: int) -> dict[str, dict[str, int]]:
+    """Sum the missing table over readers: question to counts (n, answered, and why not)."""
+    totals: dict[str, dict[str, int]] = {}
+    for row in results.missing:
+        if row["reader"] is None or row["arm"] != arm:
+            continue
+        total = totals.setdefault(row["endpoint"], dict.fromkeys(("n", "answered", *LOST), 0))
+        for name in total:
+            total[name] += row[name]
+    return totals
+
+
+def reader_grid(readers: tuple[ReaderCourse, ...]) -> Grid:
+    """Return the readers as a table."""
+    return Grid(
+        "Readers, by pseudonym. Planned and read count first readings.",
+        ("Reader", "Planned", "Read", "Remark"),
+        tuple(
+            (
+                reader.pseudonym,
+                str(reader.planned),
+                str(reader.read),
+                "; ".join(
+                    part
+                    for part in (
+                        f"withdrew: {reader.withdrawn}" if reader.withdrawn else "",
+                        f"took the place of {reader.replaces}" if reader.replaces else "",
+                    )
+                    if part
+                ),
+            )
+            for reader in readers
+        ),
+        numeric=frozenset({1, 2}),
+    )

@@ -1,0 +1,136 @@
+"""A document as HTML: a fragment for a page of the site, or a file that stands alone.
+
+Class names are those of the site's design language (static/css/base.css, report.css). Every text is escaped here;
+nothing else may put markup into a report.
+"""
+
+import base64
+from collections.abc import Callable, Mapping
+from html import escape
+from importlib import resources
+
+from analysis.report.document import (
+    Block,
+    Document,
+    Findings,
+    Grid,
+    Named,
+    Picture,
+    Points,
+    Section,
+    Text,
+)
+
+Image = Callable[[Picture], str]
+"""Gives the markup of a picture's image."""
+
+
+def fragment(document: Document, image: Image) -> str:
+    """Return the sections as HTML, for a page that has its own head, title and warnings.
+
+    Parameters
+    ----------
+    document: the report.
+    image: returns the img element (or elements) of a picture; it escapes what it puts in.
+    """
+    return "\n".join([_contents(document), *(_section(section, image) for section in document.sections)])
+
+
+def standalone(document: Document, figures: Mapping[str, bytes], styles: str) -> str:
+    """Return a whole HTML file that needs nothing beside it.
+
+    Parameters
+    ----------
+    document: the report.
+    figures: name to SVG on white.
+    styles: the site's style sheets; colours of paper are added.
+    """
+    paper = resources.files("analysis.report").joinpath("paper.css").read_text(encoding="utf-8")
+
+    def image(picture: Picture) -> str:
+        data = base64.b64encode(figures[picture.name]).decode()
+        return f'<img src="data:image/svg+xml;base64,{data}" alt="{escape(picture.text)}">'
+
+    warnings = "".join(
+        f'<p class="notice"><strong>{escape(words)}</strong></p>' for words in document.warnings
+    )
+    return (
+        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>{escape(document.title)}</title>\n<style>\n{styles}\n{paper}</style>\n</head>\n"
+        f'<body>\n{warnings}<main class="page report">\n<h1>{escape(document.title)}</h1>\n'
+        f"{fragment(document, image)}\n</main>\n</body>\n</html>\n"
+    )
+
+
+def _contents(document: Document) -> str:
+    links = "".join(
+        f'<li><a href="#{escape(section.anchor)}">{escape(section.title)}</a></li>'
+        for section in document.sections
+    )
+    return f'<nav class="report-contents" aria-label="Sections"><ol>{links}</ol></nav>'
+
+
+def _section(section: Section, image: Image) -> str:
+    blocks = "\n".join(_block(block, image) for block in section.blocks)
+    anchor = escape(section.anchor)
+    return (
+        f'<section class="report-section stack" aria-labelledby="{anchor}">\n'
+        f'<h2 id="{anchor}">{escape(section.title)}</h2>\n{blocks}\n</section>'
+    )
+
+
+def _block(block: Block, image: Image) -> str:
+    if isinstance(block, Picture):
+        return (
+            f'<figure class="panel report-figure">{image(block)}'
+            f"<figcaption>{escape(block.text)}</figcaption></figure>"
+        )
+    if isinstance(block, Points):
+        return f'<ul class="report-points">{"".join(f"<li>{escape(item)}</li>" for item in block.items)}</ul>'
+    if isinstance(block, Text):
+        return _text(block)
+    if isinstance(block, Named):
+        return _named(block)
+    return _grid(block) if isinstance(block, Grid) else _findings(block)
+
+
+def _text(block: Text) -> str:
+    kind = {"lede": "lede", "plain": "", "note": "small muted", "warning": "alert alert-caution"}[block.kind]
+    return f'<p class="{kind}">{escape(block.text)}</p>' if kind else f"<p>{escape(block.text)}</p>"
+
+
+def _named(block: Named) -> str:
+    rows = []
+    for name, value in block.rows:
+        mark = ' class="digest"' if name in block.codes else ""
+        rows.append(f"<dt>{escape(name)}</dt><dd{mark}>{escape(value)}</dd>")
+    return f'<dl class="facts">{"".join(rows)}</dl>'
+
+
+def _grid(block: Grid) -> str:
+    def mark(column: int) -> str:
+        return ' class="num"' if column in block.numeric else ""
+
+    head = "".join(f'<th scope="col"{mark(k)}>{escape(name)}</th>' for k, name in enumerate(block.columns))
+    body = []
+    for row in block.rows:
+        cells = "".join(f"<td{mark(k)}>{escape(cell)}</td>" for k, cell in enumerate(row) if k)
+        body.append(f'<tr><th scope="row"{mark(0)}>{escape(row[0])}</th>{cells}</tr>')
+    caption = f"<caption>{escape(block.caption)}</caption>" if block.caption else ""
+    return (
+        f'<div class="table-wrap" tabindex="0"><table class="table table-compact">{caption}'
+        f"<thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table></div>"
+    )
+
+
+def _findings(block: Findings) -> str:
+    cards = []
+    for item in block.items:
+        facts = "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in item.facts)
+        note = f'<p class="small muted">{escape(item.note)}</p>' if item.note else ""
+        cards.append(
+            f'<article class="card stack finding"><h3>{escape(item.title)}</h3>'
+            f'<p class="finding-sentence">{escape(item.sentence)}</p><dl class="facts">{facts}</dl>{note}</article>'
+        )
+    return f'<div class="grid report-findings">{"".join(cards)}</div>'

@@ -1,0 +1,203 @@
+"""Agreement between and within readers, reading times, and what was not answered."""
+
+from analysis.report.document import Block, Grid, Section, Text
+from analysis.report.flow import LOST, arm_totals
+from analysis.report.words import DASH, estimate, interval, number, p_value, percent
+from analysis.stats import Results
+from analysis.stats.rows import Row
+
+STATISTICS = {
+    "krippendorff_alpha": "Krippendorff's α",
+    "icc_2_1": "ICC(2,1), one reader",
+    "icc_2_k": "ICC(2,k), mean of the readers",
+    "fleiss_kappa": "Fleiss' κ",
+    "mean_weighted_kappa": "Quadratic-weighted κ, mean of pairs",
+    "percent_agreement": "Percent agreement",
+}
+SCOPES = {"all": "All cases", "pie": "PIEs", "control": "Controls"}
+TIMES = {
+    "geometric_mean_ratio": (
+        "Ratio of geometric means, PIE / control",
+        "primary for times; 1 = no difference",
+    ),
+    "u_centred": ("θ on the raw times", "0.5 = no difference"),
+    "mixed_model_position": ("Ratio, adjusted for the place in the order", "mixed model; sensitivity only"),
+}
+
+
+def agreement_section(results: Results) -> Section:
+    """Return agreement between readers (overall and per arm) and of each reader with the own first reading."""
+    titles = {row["endpoint"]: row["title"] for row in results.multiplicity}
+    blocks: list[Block] = [
+        Text(
+            "How far readers gave the same answer to the same case, on first readings. 1 is full "
+            "agreement; 0 is what chance would give (percent agreement: the plain share of equal "
+            "answers). Percent agreement stands beside the coefficients because they fall when nearly "
+            "all answers are the same."
+        )
+    ]
+    for endpoint, title in titles.items():
+        own = [row for row in results.agreement if row["endpoint"] == endpoint]
+        blocks.append(_agreement_grid(title, own))
+    blocks.append(
+        Text(
+            "Intervals: percentile bootstrap over cases; ICC after McGraw and Wong. They say nothing "
+            "about other readers.",
+            "note",
+        )
+    )
+    blocks += _intra(results, titles)
+    return Section("agreement", "Agreement", tuple(blocks))
+
+
+def _agreement_grid(title: str, own: list[Row]) -> Grid:
+    rows = []
+    for statistic, name in STATISTICS.items():
+        cells = {row["scope"]: row for row in own if row["statistic"] == statistic}
+        missing = dict.fromkeys(row["note"] for row in cells.values() if row["value"] is None)
+        rows.append((name, *(_coefficient(cells.get(scope)) for scope in SCOPES), "; ".join(missing)))
+    return Grid(title, ("Statistic", *SCOPES.values(), "Remark"), tuple(rows))
+
+
+def _coefficient(row: Row | None) -> str:
+    if row is None or row["value"] is None:
+        return DASH
+    scale = 100 if row["statistic"] == "percent_agreement" else 1
+    digits = 0 if scale > 1 else 2
+    low, high = (None if row[name] is None else scale * row[name] for name in ("ci_low", "ci_high"))
+    limits = "" if low is None else f" ({interval(low, high, digits)})"
+    return f"{number(scale * row['value'], digits)}{' %' if scale > 1 else ''}{limits}"
+
+
+def _intra(results: Results, titles: dict[str, str]) -> list[Block]:
+    if not results.intra_reader:
+        return [Text("No case was shown twice to a reader: agreement within readers is not estimable.")]
+    rows = tuple(
+        (
+            titles[row["endpoint"]],
+            row["reader"] or "All",
+            str(row["n"]),
+            percent(row["exact_agreement"])
+            if row["exact_agreement"] is not None
+            else f"{row['n_same']} of {row['n']}",
+            number(row["weighted_kappa"], 2),
+            number(row["mean_shift"], 2)
+            + ("" if row["ci_low"] is None else f" ({interval(row['ci_low'], row['ci_high'], 2)})"),
+            row["note"],
+        )
+        for row in results.intra_reader
+    )
+    columns = ("Question", "Reader", "Pairs", "Same answer", "Weighted κ", "Shift, second − first", "Remark")
+    caption = "Agreement within readers: the same case shown twice. The shift is in points of the scale."
+    return [Grid(caption, columns, rows, numeric=frozenset({2, 3, 4}), wide=True)]
+
+
+def times_section(results: Results) -> Section:
+    """Return the comparison of reading times."""
+    if not results.reading_time:
+        return Section("times", "Reading times", (Text("No reading times were recorded."),))
+    rows = tuple(
+        (
+            TIMES[row["method"]][0],
+            estimate(row),
+            number(row["df"], 1),
+            p_value(row["p"]),
+            row["note"] or TIMES[row["method"]][1],
+        )
+        for row in results.reading_time
+    )
+    first = results.reading_time[0]
+    blocks = (
+        Text(
+            "From painted pixels to the answer, hidden time left out, on first readings. Compared as "
+            "ratios: 1.10 means that PIEs took a tenth longer."
+        ),
+        Grid(
+            "",
+            ("Method", "Estimate (95 % interval)", "df", "p", "Remark"),
+            rows,
+            numeric=frozenset({2, 3}),
+            wide=True,
+        ),
+        Text(
+            f"{first['n_used']} times were used. {first['n_excluded']} were left out as interrupted or "
+            f"impossible (above {first['longest_s']:g} s, or not positive; the rule was fixed "
+            f"beforehand); {first['n_without_time']} readings have no time.",
+            "note",
+        ),
+    )
+    return Section("times", "Reading times", blocks)
+
+
+def missing_section(results: Results) -> Section:
+    """Return what was not answered, by question and arm, and by reader."""
+    titles = {row["endpoint"]: row["title"] for row in results.multiplicity}
+    totals = []
+    for endpoint, title in titles.items():
+        for arm, name in ((1, "PIEs"), (0, "Controls")):
+            total = arm_totals(results, arm).get(endpoint)
+            if total:
+                lost = [str(total[kind]) for kind in LOST]
+                share = percent(1 - total["answered"] / total["n"]) if total["n"] else DASH
+                totals.append((title, name, str(total["n"]), str(total["answered"]), *lost, share))
+    overall = [row for row in results.missing if row["reader"] is None]
+    blocks: list[Block] = [
+        Grid(
+            "First readings by question and arm.",
+            (
+                "Question",
+                "Arm",
+                "Planned",
+                "Answered",
+                "Cannot assess",
+                "Technical",
+                "Not read or blank",
+                "Without an answer",
+            ),
+            tuple(totals),
+            numeric=frozenset(range(2, 8)),
+            wide=True,
+        ),
+        Grid(
+            "Whether the arms differ in what was not answered (PIE minus control, readers and cases random).",
+            ("Question", "Difference", "p", "Remark"),
+            tuple(
+                (
+                    titles[r["endpoint"]],
+                    DASH
+                    if r["risk_difference"] is None
+                    else f"{number(100 * r['risk_difference'], 1)} percentage points",
+                    p_value(r["p"]),
+                    r["note"],
+                )
+                for r in overall
+            ),
+            numeric=frozenset({2}),
+            wide=True,
+        ),
+        _by_reader(results, titles),
+        Text(
+            "The primary comparison uses the answers there are and needs no filling in; it assumes that "
+            "the others are missing completely at random. Cannot-assess is not: it is compared as an "
+            "answer of its own under Sensitivity analyses."
+        ),
+    ]
+    return Section("missing", "What was not answered", tuple(blocks))
+
+
+def _by_reader(results: Results, titles: dict[str, str]) -> Grid:
+    cells: dict[str, dict[tuple[str, int], str]] = {}
+    for row in results.missing:
+        if row["reader"] is not None and row["arm"] is not None:
+            gone = row["n"] - row["answered"]
+            cells.setdefault(row["reader"], {})[row["endpoint"], row["arm"]] = f"{gone} of {row['n']}"
+    columns = [(endpoint, arm) for endpoint in titles for arm in (1, 0)]
+    heads = [f"{titles[endpoint]}, {'PIEs' if arm else 'controls'}" for endpoint, arm in columns]
+    rows = tuple((reader, *(own.get(column, DASH) for column in columns)) for reader, own in cells.items())
+    return Grid(
+        "Without an answer, by reader.",
+        ("Reader", *heads),
+        rows,
+        numeric=frozenset(range(1, 1 + len(columns))),
+        wide=True,
+    )
