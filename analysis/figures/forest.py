@@ -7,6 +7,9 @@ from matplotlib.figure import Figure
 from analysis.figures.cells import Record, p_words, records
 from analysis.figures.theme import SIZE, THEMES, Theme, ThemeName, mark_simulated, new_figure, strip
 
+ROW, CLOSE, MANY = 0.23, 0.155, 12
+"""Height of a row in inches; with more rows than `MANY` they stand closer, so that all fits a page."""
+
 
 def draw_forest(comparisons: pd.DataFrame, *, theme: ThemeName = "light", simulated: bool = False) -> Figure:
     """Draw theta = P(PIE answered higher than control) + half the ties, with 95 % intervals.
@@ -22,7 +25,7 @@ def draw_forest(comparisons: pd.DataFrame, *, theme: ThemeName = "light", simula
     drawn = comparisons[comparisons["method"].isin(["u_centred", "reader_delong"])]
     endpoints = list(dict.fromkeys(drawn["endpoint"]))
     rows = [drawn[drawn["endpoint"] == name] for name in endpoints]
-    heights = [0.82 + 0.23 * len(own) for own in rows]
+    heights = [0.82 + (ROW if len(own) <= MANY else CLOSE) * len(own) for own in rows]
     figure = new_figure(7.2, sum(heights) + 0.75, colors)
     total = sum(heights) + 0.75
     top = total - 0.25

@@ -1,7 +1,6 @@
 """All figures of a finished reader study, from the tables of its results."""
 
 from collections.abc import Mapping
-from pathlib import Path
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -10,7 +9,7 @@ from analysis.figures.answers import draw_answers
 from analysis.figures.forest import draw_forest
 from analysis.figures.paper_means import draw_paper_means
 from analysis.figures.subgroups import draw_subgroups
-from analysis.figures.theme import THEMES, ThemeName, save
+from analysis.figures.theme import ThemeName
 
 GROUPINGS = {"class_group": "By rarest finding", "n_findings": "By number of diseases"}
 
@@ -40,16 +39,3 @@ def reader_study_figures(
     if len(groups):
         figures["subgroups"] = draw_subgroups(groups, primary, GROUPINGS, theme=theme, simulated=simulated)
     return figures
-
-
-def save_reader_study(tables: Mapping[str, pd.DataFrame], folder: Path, *, simulated: bool = False) -> None:
-    """Write every figure to a folder: NAME.svg and NAME.png on white, NAME-dark.svg for a dark page."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for theme in THEMES:
-        figures = reader_study_figures(tables, theme=theme, simulated=simulated)
-        for name, figure in figures.items():
-            if theme == "light":
-                save(figure, folder / f"{name}.svg")
-                save(figure, folder / f"{name}.png")
-            else:
-                save(figure, folder / f"{name}-dark.svg")

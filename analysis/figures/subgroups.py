@@ -22,8 +22,8 @@ def draw_subgroups(
 
     Parameters
     ----------
-    subgroups: the subgroups table; with title, of the question.
-    overall: the primary comparison of each question: endpoint, title, estimate, ci_low, ci_high.
+    subgroups: the subgroups table.
+    overall: the primary comparison of each question: endpoint, short title, estimate, ci_low, ci_high.
     names: grouping to its words.
     theme: ground and colours.
     simulated: writes so on the figure.
@@ -93,7 +93,7 @@ def _panel(
     axes.set_yticks([])
     axes.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
     strip(axes, colors)
-    axes.set_title(whole["title"], fontsize=SIZE, fontweight="bold", color=colors.text, loc="left")
+    axes.set_title(whole["short"], fontsize=SIZE, fontweight="bold", color=colors.text, loc="left")
 
 
 def _mark(axes: Axes, y: float, row: Record, color: str, *, strong: bool) -> None:

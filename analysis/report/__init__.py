@@ -3,6 +3,17 @@
 from analysis.report.background import Background, ReaderCourse
 from analysis.report.build import reader_study_report
 from analysis.report.document import Document
+from analysis.report.files import report_figures, report_html, write_report
 from analysis.report.html import fragment, standalone
 
-__all__ = ["Background", "Document", "ReaderCourse", "fragment", "reader_study_report", "standalone"]
+__all__ = [
+    "Background",
+    "Document",
+    "ReaderCourse",
+    "fragment",
+    "reader_study_report",
+    "report_figures",
+    "report_html",
+    "standalone",
+    "write_report",
+]

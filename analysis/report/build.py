@@ -6,6 +6,7 @@ from analysis.report.comparison import (
     answers_section,
     paper_section,
     primary_section,
+    readers_section,
     sensitivity_section,
     sentence,
     subgroup_section,
@@ -32,7 +33,7 @@ def reader_study_report(results: Results, background: Background = NO_BACKGROUND
 
     Returns
     -------
-    Document: its pictures are named flow, forest, answers and paper_means.
+    Document: its pictures are named flow, forest, answers, paper_means and, with subgroups, subgroups.
     """
     sections = [
         _summary(results, background),
@@ -40,6 +41,7 @@ def reader_study_report(results: Results, background: Background = NO_BACKGROUND
         _protocol(results, background),
         primary_section(results),
         answers_section(),
+        readers_section(),
         sensitivity_section(results),
         subgroup_section(results),
         agreement_section(results),

@@ -16,7 +16,7 @@ GRRAS = (
         "For the authors; numbers: Agreement",
     ),
     ("2", "What is rated and with which instrument", "Protocol"),
-    ("3", "Population of subjects", "Protocol; Where it comes from"),
+    ("3", "Population of subjects", "Protocol; How to redo it"),
     ("4", "Population of readers", "For the authors; number and course: Flow"),
     ("5", "What is known already, and why the study", AUTHORS),
     (
@@ -42,7 +42,7 @@ CLAIM = (
     ("4", "Objectives and hypotheses", "Summary; Protocol"),
     ("5", "Prospective or retrospective", "Protocol: locked before reading; images: for the authors"),
     ("6", "Goal of the study", "Summary; Protocol (estimand)"),
-    ("7", "Sources of data", "Where it comes from; " + RUN),
+    ("7", "Sources of data", "How to redo it; " + RUN),
     ("8", "Eligibility", RUN),
     ("9", "Preprocessing", "Protocol (window); " + RUN),
     ("10", "Subsets of data", "Protocol (case set)"),

@@ -42,7 +42,7 @@ GROUPINGS = {"class_group": "Frequency of the rarest finding", "n_findings": "Nu
 
 
 def primary_section(results: Results) -> Section:
-    """Return the primary comparison: a sentence and the numbers for each question, the forest plot."""
+    """Return the primary comparison: a sentence and the numbers for each question."""
     items = tuple(_finding(results, row) for row in results.multiplicity)
     blocks: list[Block] = [
         Text(
@@ -52,11 +52,6 @@ def primary_section(results: Results) -> Section:
         ),
         Findings(items),
         _primary_grid(results),
-        Picture(
-            "forest",
-            "θ of each reader (circles, DeLong intervals) and over all readers and cases (diamonds, the "
-            "primary comparison), with 95 % intervals. Right of 0.5 PIEs got the higher answers.",
-        ),
         Text(
             "p from Student's t on fractional degrees of freedom; intervals on the logit scale. p "
             "(Holm) accounts for asking three questions; the intervals are not adjusted for that. Full "
@@ -167,7 +162,6 @@ def _primary_grid(results: Results) -> Grid:
         ),
         tuple(rows),
         numeric=frozenset({2, 4, 5, 6, 7, 8}),
-        wide=True,
     )
 
 
@@ -209,7 +203,6 @@ def _sensitivity_grid(results: Results, holm: Row, own: list[Row]) -> Grid:
         ("Method", "Estimate (95 % interval)", "df", "p", "Holds for, or why there is none"),
         tuple(rows),
         numeric=frozenset({2, 3}),
-        wide=True,
     )
 
 
@@ -234,7 +227,6 @@ def _cannot_assess_grid(results: Results) -> Grid | None:
         ("Question", "θ (95 % interval)", "p", "In words"),
         tuple(rows),
         numeric=frozenset({2}),
-        wide=True,
     )
 
 
@@ -268,8 +260,17 @@ def _subgroup_row(group: str, own: list[Row], titles: dict[str, str]) -> tuple[s
         row = by_name[name]
         cells.append(DASH if row["estimate"] is None else f"{estimate(row, 2)}, p {p_value(row['p'])}")
         if row["p"] is None:
-            remarks.append(row["note"].split("not estimable: ")[-1].split("; ")[0])
+            remarks.append(row["note"].split("not estimable: ")[-1].split("; ")[0].removeprefix(f"{name}: "))
     return (group, *cells, "; ".join(dict.fromkeys(remarks)))
+
+
+def readers_section() -> Section:
+    """Return each reader's own result beside the pooled one."""
+    text = (
+        "θ of each reader (circles, DeLong intervals) and over all readers and cases (diamonds, the primary "
+        "comparison), with 95 % intervals. Right of 0.5 PIEs got the higher answers."
+    )
+    return Section("readers", "Each reader", (Picture("forest", text),))
 
 
 def answers_section() -> Section:
@@ -319,7 +320,6 @@ def paper_section(results: Results) -> Section:
             ),
             tuple(rows),
             numeric=frozenset({3, 4, 5, 6}),
-            wide=True,
         ),
         Text(
             "Why the p-values differ: the pooled tests take every rating as independent evidence. "

@@ -39,7 +39,6 @@ class Grid:
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     numeric: frozenset[int] = frozenset()
-    wide: bool = False
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ nothing else may put markup into a report.
 import base64
 from collections.abc import Callable, Mapping
 from html import escape
-from importlib import resources
+from pathlib import Path
 
 from analysis.report.document import (
     Block,
@@ -20,6 +20,13 @@ from analysis.report.document import (
     Section,
     Text,
 )
+
+STATIC = Path(__file__).parents[2] / "static" / "css"
+SHEETS = ("base.css", "report.css")
+"""The design language of the site's pages, which the file shares."""
+
+SHORT = 14
+"""A table of up to so many rows is not broken across pages."""
 
 Image = Callable[[Picture], str]
 """Gives the markup of a picture's image."""
@@ -36,16 +43,18 @@ def fragment(document: Document, image: Image) -> str:
     return "\n".join([_contents(document), *(_section(section, image) for section in document.sections)])
 
 
-def standalone(document: Document, figures: Mapping[str, bytes], styles: str) -> str:
+def standalone(document: Document, figures: Mapping[str, bytes]) -> str:
     """Return a whole HTML file that needs nothing beside it.
 
     Parameters
     ----------
     document: the report.
     figures: name to SVG on white.
-    styles: the site's style sheets; colours of paper are added.
+
+    Notes
+    -----
+    Its style is the site's own with the colours of paper.
     """
-    paper = resources.files("analysis.report").joinpath("paper.css").read_text(encoding="utf-8")
 
     def image(picture: Picture) -> str:
         data = base64.b64encode(figures[picture.name]).decode()
@@ -57,10 +66,15 @@ def standalone(document: Document, figures: Mapping[str, bytes], styles: str) ->
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{escape(document.title)}</title>\n<style>\n{styles}\n{paper}</style>\n</head>\n"
+        f"<title>{escape(document.title)}</title>\n<style>\n{_styles()}</style>\n</head>\n"
         f'<body>\n{warnings}<main class="page report">\n<h1>{escape(document.title)}</h1>\n'
         f"{fragment(document, image)}\n</main>\n</body>\n</html>\n"
     )
+
+
+def _styles() -> str:
+    sheets = [*(STATIC / name for name in SHEETS), Path(__file__).parent / "paper.css"]
+    return "".join(sheet.read_text(encoding="utf-8") for sheet in sheets)
 
 
 def _contents(document: Document) -> str:
@@ -118,8 +132,9 @@ def _grid(block: Grid) -> str:
         cells = "".join(f"<td{mark(k)}>{escape(cell)}</td>" for k, cell in enumerate(row) if k)
         body.append(f'<tr><th scope="row"{mark(0)}>{escape(row[0])}</th>{cells}</tr>')
     caption = f"<caption>{escape(block.caption)}</caption>" if block.caption else ""
+    short = " report-short" if len(block.rows) <= SHORT else ""
     return (
-        f'<div class="table-wrap" tabindex="0"><table class="table table-compact">{caption}'
+        f'<div class="table-wrap{short}" tabindex="0"><table class="table table-compact">{caption}'
         f"<thead><tr>{head}</tr></thead><tbody>{''.join(body)}</tbody></table></div>"
     )
 

@@ -89,7 +89,7 @@ def _intra(results: Results, titles: dict[str, str]) -> list[Block]:
     )
     columns = ("Question", "Reader", "Pairs", "Same answer", "Weighted κ", "Shift, second − first", "Remark")
     caption = "Agreement within readers: the same case shown twice. The shift is in points of the scale."
-    return [Grid(caption, columns, rows, numeric=frozenset({2, 3, 4}), wide=True)]
+    return [Grid(caption, columns, rows, numeric=frozenset({2, 3, 4}))]
 
 
 def times_section(results: Results) -> Section:
@@ -117,7 +117,6 @@ def times_section(results: Results) -> Section:
             ("Method", "Estimate (95 % interval)", "df", "p", "Remark"),
             rows,
             numeric=frozenset({2, 3}),
-            wide=True,
         ),
         Text(
             f"{first['n_used']} times were used. {first['n_excluded']} were left out as interrupted or "
@@ -156,7 +155,6 @@ def missing_section(results: Results) -> Section:
             ),
             tuple(totals),
             numeric=frozenset(range(2, 8)),
-            wide=True,
         ),
         Grid(
             "Whether the arms differ in what was not answered (PIE minus control, readers and cases random).",
@@ -173,7 +171,6 @@ def missing_section(results: Results) -> Section:
                 for r in overall
             ),
             numeric=frozenset({2}),
-            wide=True,
         ),
         _by_reader(results, titles),
         Text(
@@ -199,5 +196,4 @@ def _by_reader(results: Results, titles: dict[str, str]) -> Grid:
         ("Reader", *heads),
         rows,
         numeric=frozenset(range(1, 1 + len(columns))),
-        wide=True,
     )

@@ -3,6 +3,7 @@
 from analysis.stats.rows import Row
 
 DASH = "–"
+HARD_SPACE = "\N{NO-BREAK SPACE}"
 
 
 def number(value: float | None, digits: int = 3) -> str:
@@ -15,14 +16,16 @@ def number(value: float | None, digits: int = 3) -> str:
 
 def interval(low: float | None, high: float | None, digits: int = 3) -> str:
     """Write the limits of an interval, or a dash."""
-    return DASH if low is None or high is None else f"{number(low, digits)} to {number(high, digits)}"
+    if low is None or high is None:
+        return DASH
+    return f"{number(low, digits)} to {number(high, digits)}".replace(" ", HARD_SPACE)
 
 
 def estimate(row: Row, digits: int = 3) -> str:
     """Write an estimate with its 95 % interval in brackets."""
     if row["ci_low"] is None:
         return number(row["estimate"], digits)
-    return f"{number(row['estimate'], digits)} ({interval(row['ci_low'], row['ci_high'], digits)})"
+    return f"{number(row['estimate'], digits)}{HARD_SPACE}({interval(row['ci_low'], row['ci_high'], digits)})"
 
 
 def p_value(value: float | None) -> str:

@@ -4,9 +4,11 @@ from analysis.stats.errors import NotComparableError, StatsError
 from analysis.stats.intake import Checked, check, read_ratings
 from analysis.stats.results import Results
 from analysis.stats.simulate import Latent, simulate_study
-from analysis.stats.study import analyse, analyse_file
+from analysis.stats.study import PRIMARY, PRIMARY_METHODS, analyse, analyse_file
 
 __all__ = [
+    "PRIMARY",
+    "PRIMARY_METHODS",
     "Checked",
     "Latent",
     "NotComparableError",

@@ -4,8 +4,8 @@ import pytest
 from matplotlib import rcParams
 from matplotlib.figure import Figure
 
-from analysis.figures.reader_study import reader_study_figures, save_reader_study
-from analysis.figures.theme import THEMES, ink_on
+from analysis.figures.reader_study import reader_study_figures
+from analysis.figures.theme import THEMES, ink_on, render
 from analysis.stats import analyse, simulate_study
 from tests.stats.reference_data import A, C, analysed
 
@@ -70,15 +70,27 @@ def test_simulated_ratings_say_so_on_every_figure():
             assert ("SIMULATED RATINGS" in texts(figure)) is simulated
 
 
-def test_files_are_the_same_bytes_again_and_settings_stay_as_they_were(tmp_path):
+def subgrouped():
+    study = simulate_study(seed=2, readers=3, cases=24)
+    cases = study.drop_duplicates("case")[["case"]].assign(
+        class_group=lambda f: ["tail", "head"] * (len(f) // 2), n_findings="0"
+    )
+    return analyse(study, seed=1, draws=19, bootstraps=20, subgroups=cases)
+
+
+def test_subgroups_are_drawn_from_frequent_to_rare_with_all_cases_below():
+    shown = texts(reader_study_figures(subgrouped().frames())["subgroups"])
+    assert {"By rarest finding", "head", "tail", "By number of diseases", "All cases", "Agreement"} <= shown
+    assert "subgroups" not in reader_study_figures(analysed(A).frames())
+
+
+def test_drawing_is_the_same_bytes_again_and_settings_stay_as_they_were():
     before = dict(rcParams)
-    tables = analysed(A).frames()
-    save_reader_study(tables, tmp_path / "one")
-    save_reader_study(tables, tmp_path / "two")
-    names = sorted(path.name for path in (tmp_path / "one").iterdir())
-    assert len(names) == 9
-    for name in names:
-        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
+    tables = subgrouped().frames()
+    first, second = (
+        {name: render(figure) for name, figure in reader_study_figures(tables).items()} for _ in range(2)
+    )
+    assert first == second
     assert dict(rcParams) == before
 
 

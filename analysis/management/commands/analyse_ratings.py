@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from analysis.frames import FrameError
-from analysis.stats import Results, StatsError, analyse_file
+from analysis.stats import PRIMARY, PRIMARY_METHODS, Results, StatsError, analyse_file
 
 SEED = 1
 
@@ -15,16 +15,26 @@ SEED = 1
 class Command(BaseCommand):
     """Read a ratings CSV and write the results folder; needs no database."""
 
-    help = "Analyse tidy ratings (docs/formats.md); write results.json, CSV tables and figures to a folder."
+    help = "Analyse tidy ratings (docs/formats.md); write results.json, CSV tables, figures and report.html."
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        """Declare RATINGS.csv, --out, --seed and --simulated."""
+        """Declare RATINGS.csv, --out, --seed, --subgroups, --primary and --simulated."""
         parser.add_argument("ratings", type=Path, metavar="RATINGS.csv")
         parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="a new or empty folder")
         parser.add_argument(
             "--seed", type=int, default=SEED, help="of each random step (default %(default)s)"
         )
+        parser.add_argument(
+            "--subgroups",
+            type=Path,
+            metavar="CASES.csv",
+            help="a column case and one column per grouping of cases",
+        )
+        parser.add_argument(
+            "--primary", choices=PRIMARY_METHODS, default=PRIMARY,
+            help="the method that was declared primary before reading (default %(default)s)",
+        )  # fmt: skip
         parser.add_argument("--simulated", action="store_true", help="mark the results as simulated")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -35,18 +45,21 @@ class Command(BaseCommand):
                 options["out"],
                 seed=options["seed"],
                 simulated=options["simulated"],
-                also=_draw,
+                subgroups=options["subgroups"],
+                primary=options["primary"],
+                also=_write_report,
             )
         except (StatsError, FrameError, OSError) as error:
             raise CommandError(str(error)) from error
         for row in results.comparisons:
-            if row["method"] == "u_centred":
+            if row["method"] == options["primary"]:
                 self.stdout.write(f"{row['endpoint']}: {row['direction'] or row['note']}")
         self.stdout.write(f"Results: {options['out'] / 'results.json'}")
+        self.stdout.write(f"Report: {options['out'] / 'report.html'}")
 
 
-def _draw(results: Results, folder: Path) -> None:
+def _write_report(results: Results, folder: Path) -> None:
     # Matplotlib takes half a second to load: only when there is something to draw.
-    from analysis.figures.reader_study import save_reader_study
+    from analysis.report import write_report
 
-    save_reader_study(results.frames(), folder / "figures", simulated=results.simulated)
+    write_report(results, folder)

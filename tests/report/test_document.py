@@ -1,0 +1,189 @@
+"""The report says what the results hold, also where nothing can be estimated."""
+
+import re
+from functools import cache
+
+import pytest
+
+from analysis.report import Background, ReaderCourse, reader_study_report
+from analysis.report.checklists import CLAIM, GRRAS
+from analysis.report.document import Findings, Grid, Named, Picture, Points, Text
+from analysis.report.flow import flow
+from analysis.report.words import interval, listed, number, p_value
+from analysis.stats import analyse, simulate_study
+from tests.stats.reference_data import A, B, C, analysed, ratings
+
+
+def sections(results, background=Background()):  # noqa: B008
+    return {s.anchor: s for s in reader_study_report(results, background).sections}
+
+
+def words(section):
+    found = []
+    for block in section.blocks:
+        if isinstance(block, Text | Picture):
+            found.append(block.text)
+        elif isinstance(block, Points):
+            found += block.items
+        elif isinstance(block, Named):
+            found += [f"{name}: {value}" for name, value in block.rows]
+        elif isinstance(block, Findings):
+            for item in block.items:
+                found += [item.title, item.sentence, item.note, *(f"{n}: {v}" for n, v in item.facts)]
+        elif isinstance(block, Grid):
+            found += [block.caption, " | ".join(block.columns), *(" | ".join(row) for row in block.rows)]
+    return "\n".join(found).replace("\N{NO-BREAK SPACE}", " ")
+
+
+def test_primary_results_are_in_words_with_their_direction():
+    text = words(sections(analysed(A))["primary"])
+    assert (
+        "PIEs were rated lower in quality: of 100 pairs of a PIE and a control, the PIE got the higher"
+        in text
+    )
+    assert "Readers agreed less often with the labels of PIEs" in text
+    assert "full agreement was 21 percentage points less frequent" in text
+    row = analysed(A).comparison("quality", "u_centred")
+    assert f"{row['estimate']:.3f} ({row['ci_low']:.3f} to {row['ci_high']:.3f})" in text
+
+
+def test_a_result_that_holms_correction_takes_back_says_so():
+    holm = {r["endpoint"]: r for r in analysed(A).multiplicity}
+    assert holm["agree"]["p"] < 0.05 <= holm["agree"]["p_adjusted"]  # or this test shows nothing
+    text = words(sections(analysed(A))["summary"])
+    said = f"three questions asked, chance could explain it (p = {p_value(holm['agree']['p_adjusted'])})"
+    assert text.count(said) == 1
+
+
+def test_every_method_stands_among_the_sensitivity_analyses_with_what_it_holds_for():
+    section = sections(analysed(A))["sensitivity"]
+    for grid in (block for block in section.blocks if isinstance(block, Grid)):
+        assert len(grid.rows) == 11
+        assert sum("(primary)" in row[0] for row in grid.rows) == 1
+        assert all(row[4] for row in grid.rows)
+
+
+def test_pairs_declared_primary_are_marked_and_decide():
+    results = analyse(ratings(A), seed=1, bootstraps=20, draws=99, primary="pairs")
+    found = sections(results)
+    assert "Matched pairs, readers x pairs (primary)" in words(found["sensitivity"])
+    adjusted = {r["endpoint"]: r for r in results.multiplicity}
+    for name in adjusted:
+        assert adjusted[name]["p"] == results.comparison(name, "pairs")["p"]
+    assert f"p: {p_value(adjusted['quality']['p'])}" in words(found["primary"])
+    assert "PIEs were rated lower in quality" in results.comparison("quality", "pairs")["direction"]
+
+
+@pytest.mark.parametrize("name", [A, B, C, "G_degenerate_all_identical", "G_degenerate_perfect_separation",
+                                  "G_degenerate_one_reader", "G_degenerate_reader_missing_one_arm",
+                                  "G_degenerate_one_constant_reader"])  # fmt: skip
+def test_no_study_prints_nan_none_or_an_empty_sentence(name):
+    for section in sections(analysed(name)).values():
+        text = words(section)
+        assert not re.search(r"\bnan\b|\bNone\b|\binf\b", text), section.anchor
+        assert text.strip()
+
+
+def test_what_cannot_be_estimated_is_said():
+    identical = sections(analysed("G_degenerate_all_identical"))
+    assert "no variation" in words(identical["primary"])
+    assert "p: –" in words(identical["primary"])
+    one = words(sections(analysed("G_degenerate_one_reader"))["primary"])
+    assert "nothing can be said about other readers" in one
+    nested = words(sections(analysed(B))["agreement"])
+    assert "not estimable: no case was answered by two readers" in nested
+
+
+def test_paper_section_shows_both_p_values_and_why_they_differ():
+    text = words(sections(analysed(A))["published"])
+    primary = analysed(A).comparison("difficulty", "u_centred")
+    assert text.count(p_value(primary["p"])) >= 1
+    assert "Why the p-values differ" in text
+    assert "ignores reader and case correlation" in text.lower()
+
+
+def test_flow_counts_add_up():
+    drawn = flow(analysed(C), Background())
+    for arm in drawn.arms:
+        planned = int(arm[1].split("\n")[1])
+        lost = [int(n) for n in re.findall(r": (\d+)", arm[2])]
+        kept = [int(n) for n in re.findall(r": (\d+)", arm[3])]
+        assert [a + b for a, b in zip(lost, kept, strict=True)] == [planned] * 3
+    assert drawn.readers[0] == "Readers enrolled\n6"
+
+
+def test_withdrawn_and_replaced_readers_are_both_shown():
+    readers = (
+        ReaderCourse("R01", 40, 40),
+        ReaderCourse("R02", 40, 12, withdrawn="2026-03-01, illness"),
+        ReaderCourse("R07", 40, 40, replaces="R02"),
+        ReaderCourse("R08", 40, 0),
+    )
+    background = Background(readers=readers)
+    drawn = flow(analysed(A), background)
+    assert drawn.readers[:3] == ("Readers enrolled\n4", "Read at least one case\n3", "Finished\n2")
+    assert drawn.readers_lost[0].split("\n") == [
+        "R02 withdrew: 2026-03-01, illness", "R07 took the place of R02", "R08 read nothing",
+    ]  # fmt: skip
+    assert drawn.readers_lost[1] == "R02: 12 of 40"
+    assert "R02 | 40 | 12 | withdrew: 2026-03-01, illness" in words(sections(analysed(A), background)["flow"])
+
+
+def test_protocol_and_origin_are_printed():
+    background = Background(
+        title="Films", questions=(("Do you agree?", "yes, no"),), protocol=(("Window", "full"),),
+        course=(("Locked", "2026-01-02"),), origin=(("Key", "ab" * 32),), codes=frozenset({"Key"}),
+        estimand="PIEs as found.", remarks=("An admin had seen the sweep.",), synthetic_images=True,
+    )  # fmt: skip
+    document = reader_study_report(analysed(A), background)
+    found = {s.anchor: words(s) for s in document.sections}
+    assert document.title == "Films"
+    assert any("SYNTHETIC" in warning for warning in document.warnings)
+    assert "Do you agree?: yes, no" in found["protocol"]
+    assert "Locked: 2026-01-02" in found["protocol"]
+    assert f"Key: {'ab' * 32}" in found["methods"]
+    assert {"What was compared: PIEs as found.", "An admin had seen the sweep."} <= set(
+        found["summary"].split("\n")
+    )
+
+
+@cache
+def simulated():
+    study = simulate_study(seed=4, readers=4, cases=24, repeats=8)
+    study.loc[study.index[:6], ["quality_status", "quality"]] = ["cannot_assess", None]
+    cases = study.drop_duplicates("case")[["case"]].assign(
+        class_group=lambda f: ["head", "head", "tail", "tail"] * (len(f) // 4), n_findings="1"
+    )
+    return analyse(study, seed=1, draws=99, bootstraps=50, simulated=True, subgroups=cases)
+
+
+def test_simulated_repeats_subgroups_and_cannot_assess_are_there():
+    document = reader_study_report(simulated())
+    found = {s.anchor: words(s) for s in document.sections}
+    assert any(warning.startswith("SIMULATED") for warning in document.warnings)
+    assert "Agreement within readers" in found["agreement"]
+    assert "Image quality: share that could not be assessed" in found["sensitivity"]
+    assert "Frequency of the rarest finding" in found["subgroups"]
+    assert "Explorative: the p-values are not adjusted" in found["subgroups"]
+    assert "subgroups" not in sections(analysed(A))
+
+
+def test_checklists_are_whole_and_name_sections_that_exist():
+    titles = {section.title for section in reader_study_report(simulated()).sections} | {"Flow"}
+    assert [int(item) for item, *_ in GRRAS] == list(range(1, 16))
+    assert [int(item) for item, *_ in CLAIM] == list(range(1, 43))
+    beginnings = (*titles, "For the authors", "for the authors", "Export", "Sweep", "Not applicable",
+                  "Images are stored", "The data set's labels", "Balance", "numbers:", "number and", "reasons",
+                  "images:", "question 1")  # fmt: skip
+    for item, _, where in (*GRRAS, *CLAIM):
+        for part in where.split("; "):
+            assert part.startswith(beginnings), (item, part)
+
+
+def test_words():
+    assert number(-0.0004, 2) == "0.00"
+    assert number(-1.5, 1) == "−1.5"
+    assert number(None) == "–"
+    assert interval(None, 1.0) == "–"
+    assert (p_value(0.0004), p_value(0.05), p_value(None)) == ("< 0.001", "0.050", "–")
+    assert (listed(["a"]), listed(["a", "b", "c"])) == ("a", "a, b and c")
