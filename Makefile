@@ -8,7 +8,7 @@ DEV_STAMP := $(VENV)/.installed-dev
 ON_POSTGRESQL := tests/accounts tests/audit tests/cases/test_models.py tests/ledger/test_ledger.py tests/results tests/study
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-servers drill lint resolve bench format serve doctor setup clean-demo python
+.PHONY: help demo test test-servers drill fuzz lint resolve bench format serve doctor setup clean-demo python
 
 help:  ## print this menu
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -41,6 +41,9 @@ bench: $(DEV_STAMP)  ## print what is measured: statistics, viewer
 
 drill: $(DEV_STAMP)  ## the long trials under faults; prints acknowledged, lost, doubled, silent
 	$(PY) -m tests.drills.sweep --units 2000 --kills 100 --wipes 30 --torn 30
+fuzz: $(DEV_STAMP)  ## fuzz whatever reads bytes from outside, ten minutes each (SECONDS=600, TARGET=all)
+	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements-fuzz.txt
+	$(PY) -m tests.fuzz $(or $(TARGET),all) --seconds $(or $(SECONDS),600)
 
 format: $(DEV_STAMP)  ## let ruff format the code
 	$(VENV)/bin/ruff format .
