@@ -41,6 +41,8 @@ bench: $(DEV_STAMP)  ## print what is measured: statistics, viewer
 
 drill: $(DEV_STAMP)  ## the long trials under faults; prints acknowledged, lost, doubled, silent
 	$(PY) -m tests.drills.sweep --units 2000 --kills 100 --wipes 30 --torn 30
+	$(PY) -W ignore -m tests.drills.web --kills 300
+
 fuzz: $(DEV_STAMP)  ## fuzz whatever reads bytes from outside, ten minutes each (SECONDS=600, TARGET=all)
 	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements-fuzz.txt
 	$(PY) -m tests.fuzz $(or $(TARGET),all) --seconds $(or $(SECONDS),600)
