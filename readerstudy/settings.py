@@ -7,6 +7,7 @@ from csp.constants import NONE, SELF
 from readerstudy.cache import cache
 from readerstudy.database import database
 from readerstudy.environment import BASE, Environment
+from readerstudy.logs import logging_config
 from readerstudy.object_store import ObjectStore, folder, storages
 
 environment = Environment()
@@ -133,7 +134,7 @@ SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
 SECURE_SSL_REDIRECT = TLS
-SECURE_REDIRECT_EXEMPT = [r"^healthz/$"]  # a load balancer asks without TLS, and learns nothing
+SECURE_REDIRECT_EXEMPT = [r"^healthz/$", r"^readyz/$"]  # a load balancer asks without TLS, and learns nothing
 SECURE_HSTS_SECONDS = 31_536_000 if TLS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = TLS
 SECURE_HSTS_PRELOAD = TLS
@@ -163,10 +164,8 @@ WORKER_HOST = environment.text("WORKER_HOST", "")
 # The folders in which the pages may name images, label files and checkpoints.
 DATA_ROOTS = [Path(place) for place in environment.words("DATA_ROOTS")] or [HOME / "data"]
 
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "{asctime} {levelname} {name} {message}", "style": "{"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["console"], "level": environment.text("LOG_LEVEL", "WARNING")},
-}
+LOGGING = logging_config(
+    form=environment.text("LOG_FORMAT", "line"), level=environment.text("LOG_LEVEL", "WARNING")
+)
+# Less than this free where the site writes is a warning, in GiB.
+DISK_FREE_GB = environment.number("DISK_FREE_GB", 5)

@@ -46,8 +46,17 @@ def frame_bytes(case: Case, frames_root: Path | None = None) -> bytes:
     ------
     StorageError: the file is gone or damaged.
     """
+    return stored_bytes(case.study, case.frame.storage_name, case.frame.sha256, frames_root)
+
+
+def stored_bytes(study: UUID, name: str, sha256: str, frames_root: Path | None = None) -> bytes:
+    """Return a stored frame by its name, from its folder or its store, after checking its digest.
+
+    Raises
+    ------
+    StorageError: it is gone or damaged.
+    """
     objects = frame_objects() if frames_root is None else None
     if objects is not None:
-        name = case.frame.storage_name
-        return checked(objects.read(case.study, name), name, case.frame.sha256)
-    return read_frame(frame_path(case, frames_root), case.frame.sha256)
+        return checked(objects.read(study, name), name, sha256)
+    return read_frame(study_folder(frames_root or settings.FRAMES_ROOT, study) / name, sha256)

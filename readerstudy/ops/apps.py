@@ -8,4 +8,4 @@ class OperationsConfig(AppConfig):
     def ready(self) -> None:
         """Name the Celery application that tasks are sent through; connect the access log."""
         import readerstudy.celery  # noqa: F401
-        from readerstudy.ops import access_log  # noqa: F401  (its receiver registers itself)
+        from readerstudy.ops import access_log, checks  # noqa: F401  (they register themselves)

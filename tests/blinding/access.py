@@ -22,7 +22,7 @@ ADMIN_PREFIX = "admin/"
 """Django's admin site, as a whole: a superuser only; nobody else gets further than its sign-in page. What it
 shows is tested apart: no table of a study, a case, a key, an answer or the audit trail."""
 
-OPEN_TO_ALL = {"healthz/", "accounts/sign-in/"}
+OPEN_TO_ALL = {"healthz/", "readyz/", "accounts/sign-in/"}
 """Addresses that ask for no sign-in."""
 
 # {current} {following} {later}: Bob's case now, the next, one further on. {bella}: another reader's case.
@@ -31,6 +31,7 @@ MATRIX = """
 phase      method   address                                    anonymous charlie bob bert alice rita stan olga
 any        GET      /                                          302       200     200 200  200   200  200  200
 any        GET      /healthz/                                  200       200     200 200  200   200  200  200
+any        GET      /readyz/                                   200       200     200 200  200   200  200  200
 any        GET      /accounts/sign-in/                         200       302     302 302  302   302  302  302
 reading    HEAD     /accounts/sign-in/                         200       302     302 302  302   302  302  302
 reading    POST     /accounts/sign-in/                         302       302     302 302  302   302  302  302

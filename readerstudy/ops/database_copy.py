@@ -1,0 +1,168 @@
+"""Copy the database at one instant while others write: SQLite's backup API, or pg_dump in one snapshot."""
+
+import os
+import shutil
+import sqlite3
+import subprocess
+from collections.abc import Iterable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.db import connection, connections, transaction
+
+SQLITE_COPY, POSTGRESQL_COPY = "database.sqlite3", "database.pgdump"
+
+
+class CopyError(Exception):
+    """The database could not be copied or put back: what was tried, what came, what to do."""
+
+
+Heads = dict[str, list[Any]]
+"""The end of each audit chain, study's key or `site` to [sequence, digest]."""
+
+HEADS = "SELECT study, sequence, digest FROM audit_chain"
+
+
+def copy_database(folder: Path) -> tuple[Path, Heads]:
+    """Write the copy into a folder and check it; return its file and the chain heads that it holds.
+
+    Raises
+    ------
+    CopyError: a copy that does not hold, or no pg_dump.
+    """
+    return (
+        _copy_sqlite(folder / SQLITE_COPY)
+        if connection.vendor == "sqlite"
+        else _dump(folder / POSTGRESQL_COPY)
+    )
+
+
+def restore_database(copy: Path) -> None:
+    """Put a copy where the site's database belongs; that place must be empty.
+
+    Raises
+    ------
+    CopyError: it is not empty, or the copy is of another kind of database.
+    """
+    wanted = SQLITE_COPY if connection.vendor == "sqlite" else POSTGRESQL_COPY
+    if copy.name != wanted:
+        raise CopyError(
+            f"expected {wanted}, since DATABASE_URL names a {connection.vendor} database; {copy.name} came: "
+            "a backup goes back into the kind of database that it came from"
+        )
+    if connection.vendor == "sqlite":
+        _put_sqlite(copy)
+    else:
+        _put_postgresql(copy)
+
+
+def _copy_sqlite(target: Path) -> tuple[Path, Heads]:
+    source = settings.DATABASES["default"]["NAME"]
+    with (
+        closing(sqlite3.connect(f"file:{source}?mode=ro", uri=True, timeout=20)) as live,
+        closing(sqlite3.connect(target)) as copy,
+    ):
+        live.backup(copy, pages=-1)  # in one step: readers wait no longer than for one answer
+        # The copy needs no log beside it, whatever mode the site runs in.
+        copy.execute("PRAGMA journal_mode=DELETE")
+        fault = copy.execute("PRAGMA integrity_check").fetchone()[0]
+        heads = named_heads(copy.execute(HEADS).fetchall())
+    if fault != "ok":
+        raise CopyError(f"the copy of the database does not hold ({fault}); try again, then look at the disk")
+    target.chmod(0o600)
+    _sync(target)
+    return target, heads
+
+
+def _dump(target: Path) -> tuple[Path, Heads]:
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        cursor.execute("SELECT pg_export_snapshot()")
+        snapshot = cursor.fetchone()[0]
+        cursor.execute(HEADS)
+        heads = named_heads(cursor.fetchall())  # of the very instant that pg_dump sees
+        command = [_program("pg_dump"), "--format=custom", "--no-owner", "--no-privileges"]
+        _run([*command, f"--snapshot={snapshot}", f"--file={target}"])
+    target.chmod(0o600)
+    _sync(target)
+    return target, heads
+
+
+def named_heads(rows: Iterable[tuple[Any, ...]]) -> Heads:
+    """Return chain heads as a manifest holds them, from rows of study, sequence, digest."""
+    return {
+        "site" if study is None else str(UUID(str(study))): [sequence, digest]
+        for study, sequence, digest in rows
+    }
+
+
+def _put_sqlite(copy: Path) -> None:
+    target = Path(settings.DATABASES["default"]["NAME"])
+    if target.exists():
+        raise CopyError(f"{target}: expected no database there; restore into a new site folder")
+    connections.close_all()
+    scratch = target.with_name(f".{target.name}.restoring")
+    shutil.copyfile(copy, scratch)
+    scratch.chmod(0o600)
+    _sync(scratch)
+    scratch.rename(target)
+
+
+def _put_postgresql(copy: Path) -> None:
+    with connection.cursor() as cursor:
+        tables = connection.introspection.table_names(cursor)
+    if tables:
+        raise CopyError(
+            f"expected an empty database, {len(tables)} tables came; make a new one and name it in DATABASE_URL"
+        )
+    connections.close_all()
+    _run([
+        _program("pg_restore"), "--exit-on-error", "--single-transaction", "--no-owner", "--no-privileges",
+        f"--dbname={settings.DATABASES['default']['NAME']}", str(copy),
+    ])  # fmt: skip
+
+
+def _run(command: list[str]) -> None:
+    done = subprocess.run(command, env=_environment(), capture_output=True, text=True, check=False)
+    if done.returncode:
+        # The last line only: a longer text of the program could hold values of rows.
+        last = (done.stderr.strip().splitlines() or ["no message"])[-1][:300]
+        raise CopyError(f"{Path(command[0]).name} failed: {last}")
+
+
+def _environment() -> dict[str, str]:
+    """Name the server to PostgreSQL's programs; a password in the arguments could be seen by others."""
+    entry: dict[str, Any] = settings.DATABASES["default"]
+    names = {
+        "PGHOST": "HOST",
+        "PGPORT": "PORT",
+        "PGUSER": "USER",
+        "PGPASSWORD": "PASSWORD",
+        "PGDATABASE": "NAME",
+    }
+    given = {variable: str(entry[key]) for variable, key in names.items() if entry.get(key)}
+    options = {
+        f"PG{name.upper()}": str(value)
+        for name, value in entry.get("OPTIONS", {}).items()
+        if name.startswith("ssl")
+    }
+    return {**os.environ, **given, **options}
+
+
+def _program(name: str) -> str:
+    found = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"), reverse=True)
+    program = str(found[0]) if found else shutil.which(name)
+    if program is None:
+        raise CopyError(
+            f"{name} is not installed here: apt install postgresql-client, in the server's version or newer"
+        )
+    return program
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    os.fsync(descriptor)
+    os.close(descriptor)

@@ -1,0 +1,24 @@
+"""`manage.py disk_use`: bytes per study and per sweep, and what is free."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from readerstudy.ops.disk import disk_use
+
+
+class Command(BaseCommand):
+    help = "Print the bytes of each study's frames and exports and of each sweep, and what is free; fail when low."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        use = disk_use()
+        for row in use.rows:
+            self.stdout.write(f"{row.kind:8} {row.size / 2**20:12.1f} MiB  {row.name}")
+        for place in use.places:
+            self.stdout.write(f"free     {place.free / 2**30:12.1f} GiB  {place.name}")
+        low = [place for place in use.places if place.low]
+        if low:
+            raise CommandError(
+                f"less than {use.wanted_gb} GiB free (DISK_FREE_GB) for {', '.join(place.name for place in low)}: "
+                "export and delete archived studies, remove sweeps' score files that can be made again, or add disk"
+            )

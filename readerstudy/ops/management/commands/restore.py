@@ -1,0 +1,39 @@
+"""`manage.py restore FOLDER`: put a backup back into an empty site."""
+
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from readerstudy.ops.progress import terminal_progress
+from readerstudy.ops.restore import RestoreError, restore, verify_backup
+
+
+class Command(BaseCommand):
+    help = "Check every file of a backup and put it into this site, which must be empty; then check the audit trail."
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("folder", type=Path, metavar="FOLDER", help="what backup wrote")
+        parser.add_argument("--verify-only", action="store_true", help="check the files and change nothing")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            if options["verify_only"]:
+                manifest = verify_backup(options["folder"])
+                self.stdout.write(
+                    f"{len(manifest['files'])} files of {manifest['at']} are as they were written"
+                )
+                return
+            with terminal_progress("files") as progress:
+                restored = restore(folder=options["folder"], progress=progress)
+        except (RestoreError, OSError) as error:
+            raise CommandError(str(error)) from error
+        self.stdout.write(f"restored {restored.files} files of {restored.at}")
+        if restored.faults:
+            raise CommandError(
+                "the audit trail does not hold; is AUDIT_KEY that of the site that was backed up? "
+                + "; ".join(restored.faults[:5])
+            )
+        self.stdout.write("every audit chain holds and ends as it did")

@@ -1,0 +1,30 @@
+"""`manage.py verify_storage`: read every stored frame against its digest."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from readerstudy.cases.models import Frame
+from readerstudy.cases.selectors import stored_bytes
+from readerstudy.cases.storage import StorageError
+from readerstudy.ops.progress import terminal_progress
+
+
+class Command(BaseCommand):
+    help = "Read every frame of every study against its SHA-256; name those that are gone or damaged."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        rows = list(Frame.objects.order_by("pk").values_list("study", "storage_name", "sha256"))
+        faults = []
+        with terminal_progress("frames") as progress:
+            for done, (study, name, sha256) in enumerate(rows, 1):
+                try:
+                    stored_bytes(study, name, sha256)
+                except StorageError as error:
+                    faults.append(f"study {study}: {error}")
+                progress(done, len(rows))
+        for fault in faults:
+            self.stderr.write(fault)
+        if faults:
+            raise CommandError(f"{len(faults)} of {len(rows)} frames are gone or damaged")
+        self.stdout.write(f"{len(rows)} frames are as they were written")

@@ -1,0 +1,136 @@
+"""A backup of a site that is being written to comes back whole, and a damaged one is refused."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from readerstudy.environment import BASE
+from tests.servers.site import Site
+
+WRITER = """
+import time
+import django
+django.setup()
+from readerstudy.audit.services import record
+n = 0
+while True:
+    record(kind="drill.written", actor=None, values={"n": n})
+    print(n, flush=True)
+    n += 1
+    time.sleep(0.01)  # SQLite's lock knows no queue: a writer without any pause would starve all others
+"""
+COUNT = """
+import json, django
+django.setup()
+from readerstudy.audit.models import Event
+from readerstudy.cases.models import Frame
+from readerstudy.study.models import Study
+written = [e.values["n"] for e in Event.objects.filter(kind="drill.written").order_by("sequence")]
+print(json.dumps([Study.objects.count(), Frame.objects.count(), written]))
+"""
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.servers("postgresql"))])
+def site(tmp_path: Path, request: pytest.FixtureRequest) -> Site:
+    made = Site(tmp_path / "site")
+    if request.param == "postgresql":
+        made.environment["DATABASE_URL"] = request.getfixturevalue("postgresql_url")
+    made.manage("setup")
+    made.stock()
+    return made
+
+
+def new_site(old: Site, home: Path, request: pytest.FixtureRequest) -> Site:
+    """An empty site with the secrets of the old one, as an operator keeps them apart."""
+    home.mkdir(mode=0o700)
+    shutil.copy(old.home / "site.env", home / "site.env")
+    site = Site(home)
+    if old.environment["DATABASE_URL"]:
+        from tests.servers.postgresql import new_database
+
+        site.environment["DATABASE_URL"] = new_database(request.getfixturevalue("postgresql_server"))
+    return site
+
+
+def written_while(site: Site, *command: str) -> tuple[int, int]:
+    """Run a command while another process writes; return what was acknowledged before it and after it."""
+    with subprocess.Popen(
+        [sys.executable, "-c", WRITER], cwd=BASE, env=site.environment, stdout=subprocess.PIPE, text=True
+    ) as writer:
+        assert writer.stdout is not None
+        try:
+            for _ in range(5):
+                before = int(writer.stdout.readline())
+            site.manage(*command)
+            time.sleep(0.3)
+        finally:
+            writer.kill()
+        after = [int(line) for line in writer.stdout.read().split()][-1]
+    return before, after
+
+
+def test_backup_of_a_site_under_writes_comes_back_whole(
+    site: Site, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    out = tmp_path / "backup"
+    before, after = written_while(site, "backup", "--out", str(out))
+    assert "are as they were written" in site.manage("restore", str(out), "--verify-only").stdout
+    manifest = json.loads((out / "MANIFEST.json").read_text())
+    assert sum(name.startswith("frames/") for name in manifest["files"]) == 10
+    secrets = (site.home / "site.env").read_text()
+    audit_key = next(line.partition("=")[2] for line in secrets.splitlines() if line.startswith("AUDIT_KEY"))
+    assert not any(audit_key.encode() in path.read_bytes() for path in out.rglob("*") if path.is_file())
+
+    other = new_site(site, tmp_path / "other", request)
+    assert "every audit chain holds" in other.manage("restore", str(out)).stdout
+    studies, frames, written = json.loads(other.run("-c", COUNT).stdout)
+    assert (studies, frames) == (1, 10)
+    assert written == list(range(len(written)))  # nothing lost in the middle, nothing doubled
+    assert before < len(written) <= after + 2
+    assert "10 frames are as they were written" in other.manage("verify_storage").stdout
+    refused = other.manage("restore", str(out), check=False)
+    assert refused.returncode != 0
+    assert "expected an empty" in refused.stderr
+    damaged_backups_are_refused(other, out)
+    another_audit_key_is_noticed(site, out, tmp_path, request)
+
+
+def damaged_backups_are_refused(site: Site, out: Path) -> None:
+    frame = next(out.rglob("frames/*/*"))
+    content = frame.read_bytes()
+    frame.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    assert "differs from its digest" in site.manage("restore", str(out), "--verify-only", check=False).stderr
+    frame.unlink()
+    assert "is missing" in site.manage("restore", str(out), "--verify-only", check=False).stderr
+    frame.write_bytes(content)
+    (out / "more").write_text("x")
+    assert "not in the manifest" in site.manage("restore", str(out), "--verify-only", check=False).stderr
+    (out / "more").unlink()
+
+
+def another_audit_key_is_noticed(
+    site: Site, out: Path, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    stranger = new_site(site, tmp_path / "stranger", request)
+    stranger.environment["AUDIT_KEY"] = "ab" * 32
+    said = stranger.manage("restore", str(out), check=False)
+    assert said.returncode != 0
+    assert "is AUDIT_KEY that of the site" in said.stderr
+
+
+def test_backup_refuses_a_folder_that_is_there_or_served(tmp_path: Path) -> None:
+    from django.conf import settings
+
+    from readerstudy.ops.backup import BackupError, back_up
+
+    with pytest.raises(BackupError, match="expected a new folder"):
+        back_up(out=tmp_path)
+    with pytest.raises(BackupError, match="files are served"):
+        back_up(out=settings.STATIC_ROOT / "backup")
+    assert not os.path.exists(settings.STATIC_ROOT / "backup")

@@ -1,0 +1,171 @@
+"""Every mis-deployment has a check with an id and advice, and a good site has none."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.checks import CheckMessage, run_checks
+
+from readerstudy.ops import checks, disk
+from readerstudy.ops.mounts import file_system_of
+
+GOOD: dict[str, Any] = {
+    "AUDIT_KEY": "0123456789abcdef" * 4,
+    "SECRET_KEY": "Zq8-xY3_wP7" * 6,
+    "ALLOWED_HOSTS": ["study.example.org"],
+    "TLS": True,
+    "SECURE_PROXY_SSL_HEADER": ("HTTP_X_FORWARDED_PROTO", "https"),
+    "LEASE_SECONDS": 120,
+    "DISK_FREE_GB": 0,
+    "FRAMES_ACCEL": "",
+}
+
+
+def ids(messages: list[CheckMessage]) -> set[str]:
+    assert all(message.hint for message in messages)
+    return {str(message.id) for message in messages}
+
+
+def found() -> set[str]:
+    return ids(checks.always() + checks.at_deployment())
+
+
+@pytest.fixture
+def good(settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    for name, value in GOOD.items():
+        setattr(settings, name, value)
+    for name in ("HOME", "STATIC_ROOT", "FRAMES_ROOT", "RUNS_ROOT", "EXPORTS_ROOT", "BROKER_ROOT"):
+        folder = tmp_path / name.lower()
+        folder.mkdir(mode=0o700)
+        setattr(settings, name, folder)
+    monkeypatch.setattr(checks.os, "geteuid", lambda: 1000)
+    monkeypatch.setattr(checks, "_on_sqlite", lambda: True)
+    return settings
+
+
+def test_a_good_site_has_only_the_note_on_its_journal(good: Any) -> None:
+    assert found() <= {"readerstudy.I019"}
+
+
+def set_(**values: Any) -> Callable[[Any], None]:
+    def change(settings: Any) -> None:
+        for name, value in values.items():
+            setattr(settings, name, value)
+
+    return change
+
+
+def key_where_pages_are(settings: Any) -> None:
+    (settings.STATIC_ROOT / "sub").mkdir()
+    (settings.STATIC_ROOT / "sub" / "key.csv").write_text("case,arm\n")
+
+
+def secrets_for_all(settings: Any) -> None:
+    (settings.HOME / "site.env").write_text("AUDIT_KEY=x\n")
+    (settings.HOME / "site.env").chmod(0o644)
+
+
+def writable_home(settings: Any) -> None:
+    settings.HOME.chmod(0o777)
+
+
+def frames_beside_secrets(settings: Any) -> None:
+    settings.FRAMES_ROOT = settings.HOME / "frames"
+    settings.FRAMES_ACCEL = "/_frames/"
+
+
+FAULTS = {
+    "readerstudy.E005": set_(AUDIT_KEY="00" * 32),
+    "readerstudy.E006": secrets_for_all,
+    "readerstudy.E007": key_where_pages_are,
+    "readerstudy.E008": set_(SECRET_KEY=GOOD["AUDIT_KEY"]),
+    "readerstudy.E009": set_(DEBUG=True),
+    "readerstudy.E010": set_(ALLOWED_HOSTS=["*"]),
+    "readerstudy.W011": set_(TLS=False),
+    "readerstudy.W012": set_(SECURE_PROXY_SSL_HEADER=None),
+    "readerstudy.E013": set_(FRAMES_ACCEL="/_frames/", SECURE_PROXY_SSL_HEADER=None, TLS=False),
+    "readerstudy.W014": set_(CELERY_BROKER_URL="redis://h/0"),
+    "readerstudy.E015": frames_beside_secrets,
+    "readerstudy.W016": set_(LEASE_SECONDS=2),
+    "readerstudy.W017": set_(DISK_FREE_GB=10**9),
+}
+
+
+@pytest.mark.parametrize("id_", FAULTS)
+def test_a_fault_is_found(good: Any, id_: str) -> None:
+    assert id_ not in found()
+    FAULTS[id_](good)
+    assert id_ in found()
+
+
+def test_a_folder_that_others_may_write_is_found(good: Any) -> None:
+    writable_home(good)
+    assert "readerstudy.E006" in found()
+
+
+def test_root_is_found(good: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checks.os, "geteuid", lambda: 0)
+    assert "readerstudy.W018" in found()
+
+
+def test_another_system_is_refused(good: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checks.platform, "system", lambda: "Windows")
+    assert "readerstudy.E001" in found()
+    monkeypatch.setattr(checks.sys, "version_info", (3, 10))
+    assert "readerstudy.E002" in found()
+
+
+MOUNTS = """25 1 8:1 / / rw,relatime - ext4 /dev/sda1 rw
+30 25 0:44 / {folder} rw,relatime shared:1 - nfs4 server:/export rw
+31 25 0:45 / {folder}/a\\040b rw - cifs //server/share rw
+"""
+
+
+def test_network_file_systems_are_told_from_local_ones(tmp_path: Path) -> None:
+    mounts = tmp_path / "mounts"
+    mounts.write_text(MOUNTS.format(folder=tmp_path))
+    (tmp_path / "a b").mkdir()
+    assert file_system_of(Path("/usr"), mounts) == "ext4"
+    assert file_system_of(tmp_path / "later" / "site", mounts) == "nfs4"
+    assert file_system_of(tmp_path / "a b" / "x", mounts) == "cifs"
+    assert file_system_of(tmp_path, tmp_path / "absent") == ""
+    assert file_system_of(tmp_path) not in {"", "nfs4"}
+
+
+@pytest.mark.skipif("sys.platform != 'linux'")
+def test_sqlite_and_broker_on_a_network_file_system_are_refused(
+    good: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checks, "file_system_of", lambda path: "nfs4")
+    assert {"readerstudy.E003", "readerstudy.E004"} <= found()
+    monkeypatch.setattr(checks, "_on_sqlite", lambda: False)
+    good.CELERY_BROKER_URL = "redis://h/0"
+    assert not {"readerstudy.E003", "readerstudy.E004"} & found()
+
+
+def test_check_deploy_has_nothing_to_say_of_a_good_site(good: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DJANGO_ALLOW_ASYNC_UNSAFE")  # of the tests, not of a site
+    for name in ("SECURE_SSL_REDIRECT", "SESSION_COOKIE_SECURE", "CSRF_COOKIE_SECURE"):
+        setattr(good, name, True)
+    good.SECURE_HSTS_SECONDS, good.SECURE_HSTS_INCLUDE_SUBDOMAINS, good.SECURE_HSTS_PRELOAD = (
+        31536000,
+        True,
+        True,
+    )
+    serious = [message for message in run_checks(include_deployment_checks=True) if message.level > 20]
+    assert serious == []
+
+
+@pytest.mark.django_db
+def test_disk_use_names_what_takes_room(good: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    from django.core.management import CommandError, call_command
+
+    (good.RUNS_ROOT / "run1").mkdir()
+    (good.RUNS_ROOT / "run1" / "scores.npy").write_bytes(bytes(3 * 2**20))
+    call_command("disk_use")
+    assert "3.0 MiB  run1" in capsys.readouterr().out
+    good.DISK_FREE_GB = 10**9
+    with pytest.raises(CommandError, match="DISK_FREE_GB"):
+        call_command("disk_use")
+    assert disk.free_places()[0].low

@@ -1,0 +1,66 @@
+"""What is logged says what happened and nothing of a case, a row or a person."""
+
+import json
+import logging
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from readerstudy.environment import SettingError
+from readerstudy.logs import Json, Line, logging_config
+from tests.stock import Stock
+
+SECRET = "Mrs. Canary 1947"
+
+
+def made(level: int = logging.ERROR, **extra: Any) -> logging.LogRecord:
+    try:
+        raise ValueError(f"cannot store {SECRET}")
+    except ValueError as error:
+        record = logging.LogRecord(
+            "readerstudy.x",
+            level,
+            __file__,
+            1,
+            "saving failed",
+            (),
+            (type(error), error, error.__traceback__),
+        )
+    record.__dict__.update(extra)
+    return record
+
+
+@pytest.mark.parametrize("formatter", [Line(), Json()])
+def test_an_error_is_told_by_type_and_place_only(formatter: logging.Formatter) -> None:
+    text = formatter.format(made())
+    assert "ValueError" in text
+    assert "test_logs.py" in text
+    assert SECRET not in text
+
+
+def test_json_is_one_line_with_these_fields() -> None:
+    fields = json.loads(Json().format(made()))
+    assert set(fields) == {"at", "level", "logger", "message", "error", "where"}
+
+
+@pytest.mark.django_db
+def test_a_refused_request_is_logged_without_its_address(
+    stock: Stock, caplog: pytest.LogCaptureFixture
+) -> None:
+    client = Client()
+    client.force_login(stock.bob, backend="django.contrib.auth.backends.ModelBackend")
+    with caplog.at_level("WARNING"):
+        client.get("/studies/chest/", {"q": SECRET})
+    record = next(record for record in caplog.records if record.name == "django.request")
+    text = Line().format(record)
+    assert "GET study:detail 404" in text
+    assert SECRET not in text
+    assert "chest" not in text
+
+
+def test_django_prints_nothing_beside_the_one_handler() -> None:
+    config = logging_config(form="json", level="INFO")
+    assert config["loggers"]["django.server"]["handlers"] == []
+    with pytest.raises(SettingError, match="LOG_FORMAT"):
+        logging_config(form="xml", level="INFO")
