@@ -13,7 +13,8 @@ class Study(models.Model):
     """One reader study. `key` is its public key; every other table of a study carries it or a foreign key.
 
     `cases_sha256` and `sealed_sha256` are the digests of the two halves of the case set, as its provenance
-    states them; the sealed file itself stays outside until reading has closed.
+    states them; the sealed file itself stays outside until reading has closed. Practice cases are another case set
+    under a key of their own, `practice_key`. `allotment_seed` deals the cases to planned readers, once.
     """
 
     key = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
@@ -27,6 +28,9 @@ class Study(models.Model):
     cases_sha256 = models.CharField(max_length=64, blank=True)
     sealed_sha256 = models.CharField(max_length=64, blank=True)
     run_id = models.CharField(max_length=64, blank=True)
+    practice_key = models.UUIDField(null=True, unique=True, editable=False)
+    practice_sha256 = models.CharField(max_length=64, blank=True)
+    allotment_seed = models.BinaryField(max_length=32, default=bytes)
     synthetic_images = models.BooleanField(default=False)
     simulated_readers = models.BooleanField(default=False)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -75,14 +79,39 @@ class Membership(models.Model):
         return f"{self.person} as {self.role}"
 
 
+class Allotment(models.Model):
+    """The cases of one planned reader, by key; drawn once for the study, when its first reader is enrolled."""
+
+    study = models.ForeignKey(Study, on_delete=models.PROTECT, related_name="+")
+    slot = models.PositiveSmallIntegerField()
+    cases = models.JSONField()
+    algorithm = models.PositiveSmallIntegerField()
+
+    class Meta:
+        ordering = ["slot"]
+        constraints = [models.UniqueConstraint(fields=["study", "slot"], name="slot_once_per_study")]
+
+    def __str__(self) -> str:
+        return f"{self.study} slot {self.slot}"
+
+
 class Reader(models.Model):
-    """A person who reads in one study, under a pseudonym, with the secret seed of their order."""
+    """A person who reads in one study, under a pseudonym, with the secret seed of their order.
+
+    `slot` is the planned reader whose cases they read; a replacement has the slot of the one who left.
+    `keys` is their own key map {command: key}; `consent_sha256` the digest of the text they consented to.
+    """
 
     study = models.ForeignKey(Study, on_delete=models.PROTECT, related_name="readers")
     person = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="readings")
     pseudonym = models.CharField(max_length=20)
     order_seed = models.BinaryField(max_length=32)
     order_algorithm = models.PositiveSmallIntegerField()
+    slot = models.PositiveSmallIntegerField(null=True)
+    keys = models.JSONField(default=dict)
+    consented_at = models.DateTimeField(null=True)
+    consent_sha256 = models.CharField(max_length=64, blank=True)
+    instructed_at = models.DateTimeField(null=True)
     enrolled_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -96,8 +125,71 @@ class Reader(models.Model):
         return self.pseudonym
 
 
+class ReadingSession(models.Model):
+    """One session of a reader: it begins with the first display check or answer, and ends when it is full."""
+
+    study = models.ForeignKey(Study, on_delete=models.PROTECT, related_name="+")
+    reader = models.ForeignKey(Reader, on_delete=models.PROTECT, related_name="sessions")
+    number = models.PositiveSmallIntegerField()
+    begun_at = models.DateTimeField(auto_now_add=True)
+    last_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["reader", "number"]
+        constraints = [models.UniqueConstraint(fields=["reader", "number"], name="session_once_per_reader")]
+
+    def __str__(self) -> str:
+        return f"{self.reader} session {self.number}"
+
+
+class DisplayCheck(models.Model):
+    """What a reader's screen showed before reading: window size in CSS pixels, what was seen of the test patches."""
+
+    study = models.ForeignKey(Study, on_delete=models.PROTECT, related_name="+")
+    session = models.ForeignKey(ReadingSession, on_delete=models.PROTECT, related_name="display_checks")
+    values = models.JSONField()
+    passed = models.BooleanField()
+    checked_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["session", "pk"]
+
+    def __str__(self) -> str:
+        return f"{self.session}: {'passed' if self.passed else 'not passed'}"
+
+
+class PracticeReading(models.Model):
+    """One practice case of one reader; it has no part in the study's answers."""
+
+    study = models.ForeignKey(Study, on_delete=models.PROTECT, related_name="+")
+    reader = models.ForeignKey(Reader, on_delete=models.PROTECT, related_name="practice")
+    case = models.ForeignKey("cases.Case", on_delete=models.PROTECT, related_name="+")
+    public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    position = models.PositiveIntegerField()
+    idempotency_key = models.UUIDField(null=True, unique=True)
+    answers = models.JSONField(default=dict)
+    marks = models.JSONField(default=list)
+    comment = models.TextField(blank=True)
+    times = models.JSONField(default=dict)
+    saved_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["reader", "position"]
+        constraints = [
+            models.UniqueConstraint(fields=["reader", "position"], name="practice_place_once_per_reader"),
+            models.UniqueConstraint(fields=["reader", "case"], name="practice_case_once_per_reader"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.reader} practice {self.position}"
+
+
 class Assignment(models.Model):
-    """One case at one place in one reader's order; the reader's browser sees its `public_id` only."""
+    """One case at one place in one reader's order; the reader's browser sees its `public_id` only.
+
+    `deferred`: when its turn came, its first reading was too recent, so it is read at the end.
+    """
 
     study = models.ForeignKey(Study, on_delete=models.PROTECT, related_name="+")
     reader = models.ForeignKey(Reader, on_delete=models.PROTECT, related_name="assignments")
@@ -105,6 +197,7 @@ class Assignment(models.Model):
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     position = models.PositiveIntegerField()
     presentation = models.PositiveSmallIntegerField(default=1)
+    deferred = models.BooleanField(default=False)
     revision = models.PositiveIntegerField(default=0)
 
     class Meta:
@@ -124,8 +217,9 @@ class Assignment(models.Model):
 class Rating(models.Model):
     """One saved set of answers; revisions are added, never changed. `idempotency_key` is made by the browser.
 
-    `answers` holds {question: {status, value}}. `seconds` runs from pixels painted to submit, the hidden time
-    left out, on the browser's monotonic clock; `saved_at` is the server's clock.
+    `answers` holds {question: {status, value}}, `marks` what was drawn: [{question, kind, points}]. `seconds` runs
+    from pixels painted to submit, the hidden time left out, on the browser's monotonic clock; `saved_at` is the
+    server's clock.
     """
 
     study = models.ForeignKey(Study, on_delete=models.PROTECT, related_name="+")
@@ -133,7 +227,9 @@ class Rating(models.Model):
     revision = models.PositiveIntegerField()
     idempotency_key = models.UUIDField(unique=True)
     answers = models.JSONField()
+    marks = models.JSONField(default=list)
     comment = models.TextField(blank=True)
+    session = models.ForeignKey(ReadingSession, on_delete=models.PROTECT, related_name="+", null=True)
     seconds = models.FloatField(null=True)
     times = models.JSONField(default=dict)
     display = models.JSONField(default=dict)

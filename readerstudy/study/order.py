@@ -1,19 +1,28 @@
 """The reading order: drawn once per reader from a secret seed, stored, never recomputed.
 
-Algorithm 1. Blocks come in a random order. Within a block the cases are shuffled until members of one
-separation group stand at least MIN_GAP places apart, or as far as the block allows. Randomness is
-HMAC-SHA256 of the reader's 256-bit seed, so that the same seed draws the same order on any machine.
+Algorithm 2. Blocks come in a random order in which no two neighbours hold members of one separation group, or as
+few as possible. Within a block the cases are shuffled; members of one group that stand in one block are at least
+MIN_GAP places apart, or as far as the block allows. Then cases that come a second time are chosen evenly over the
+blocks, among those read early enough, and each is put at a random later place, at least the asked number of cases
+after its first. Randomness is HMAC-SHA256 of the reader's 256-bit seed, so that the same seed draws the same order
+on any machine.
 """
 
 import hashlib
 import hmac
+import itertools
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-ALGORITHM = 1
+ALGORITHM = 2
 MIN_GAP = 3
 ATTEMPTS = 2_000
+PLACE_ATTEMPTS = 50
+
+
+class OrderError(ValueError):
+    """No such order can be drawn: what was asked and what fits."""
 
 
 @dataclass(frozen=True)
@@ -25,18 +34,45 @@ class Slot:
     group: str
 
 
-def draw_order(slots: Sequence[Slot], seed: bytes) -> list[str]:
-    """Return the case keys in reading order.
+@dataclass(frozen=True)
+class Reading:
+    """One place of the order: the case, and whether it comes for the first (1) or the second (2) time."""
+
+    case: str
+    presentation: int
+
+
+def draw_readings(slots: Sequence[Slot], seed: bytes, *, repeats: int = 0, gap: int = 1) -> list[Reading]:
+    """Return a reader's whole order, repeats included.
 
     Parameters
     ----------
-    slots: the cases, in any sequence (the result does not depend on it).
+    slots: the reader's cases, in any sequence (the result does not depend on it).
     seed: 256 secret bits, one seed per reader.
+    repeats: how many cases come a second time.
+    gap: fewest places from the first to the second time.
 
     Raises
     ------
     ValueError: a seed of another length, or a case twice.
+    OrderError: so many repeats do not fit with this gap.
     """
+    order = draw_order(slots, seed)
+    by_case = {slot.case: slot for slot in slots}
+    chosen = _repeated([by_case[case] for case in order], seed, repeats, gap)
+    after: dict[int, list[str]] = defaultdict(list)
+    place_of = {case: place for place, case in enumerate(order)}
+    for case in chosen:
+        after[_later_place(order, by_case, place_of[case], gap, seed)].append(case)
+    readings = []
+    for place, case in enumerate(order):
+        readings.append(Reading(case, 1))
+        readings += [Reading(again, 2) for again in after[place]]
+    return readings
+
+
+def draw_order(slots: Sequence[Slot], seed: bytes) -> list[str]:
+    """Return the case keys in reading order, each once; see `draw_readings`."""
     if len(seed) != 32:
         raise ValueError(f"expected a seed of 32 bytes, {len(seed)} came")
     if len({slot.case for slot in slots}) != len(slots):
@@ -44,8 +80,7 @@ def draw_order(slots: Sequence[Slot], seed: bytes) -> list[str]:
     blocks: dict[int, list[Slot]] = defaultdict(list)
     for slot in slots:
         blocks[slot.block].append(slot)
-    sequence = sorted(blocks, key=lambda block: _rank(seed, "block", str(block)))
-    return [slot.case for block in sequence for slot in _draw_block(blocks[block], seed)]
+    return [slot.case for block in _draw_blocks(blocks, seed) for slot in _draw_block(blocks[block], seed)]
 
 
 def smallest_gap(slots: Sequence[Slot]) -> int:
@@ -59,6 +94,21 @@ def smallest_gap(slots: Sequence[Slot]) -> int:
     return gap
 
 
+def _draw_blocks(blocks: dict[int, list[Slot]], seed: bytes) -> list[int]:
+    """Draw uniformly among the orders of blocks with the fewest neighbours that share a group: none, if possible."""
+    groups = {block: {slot.group for slot in members} for block, members in blocks.items()}
+    best: list[int] = []
+    fewest = len(blocks) + 1
+    for attempt in range(ATTEMPTS):
+        drawn = sorted(blocks, key=lambda block: _rank(seed, f"block {attempt}", str(block)))
+        shared = sum(bool(groups[one] & groups[two]) for one, two in itertools.pairwise(drawn))
+        if shared < fewest:
+            best, fewest = drawn, shared
+        if fewest == 0:
+            break
+    return best
+
+
 def _draw_block(slots: Sequence[Slot], seed: bytes) -> list[Slot]:
     """Draw uniformly among the orders with the widest gap found, up to MIN_GAP."""
     best: list[Slot] = []
@@ -68,9 +118,51 @@ def _draw_block(slots: Sequence[Slot], seed: bytes) -> list[Slot]:
         gap = smallest_gap(drawn)
         if gap > best_gap:
             best, best_gap = drawn, gap
-        if best_gap >= MIN_GAP:
+        if best_gap >= min(MIN_GAP, len(slots)):
             break
     return best
+
+
+def _repeated(order: Sequence[Slot], seed: bytes, repeats: int, gap: int) -> list[str]:
+    """Choose the cases that come again: evenly over the blocks, among those read `gap` places before the end."""
+    early: dict[int, list[str]] = defaultdict(list)
+    for place, slot in enumerate(order):
+        if place + gap < len(order):
+            early[slot.block].append(slot.case)
+    fit = sum(map(len, early.values()))
+    if repeats > fit:
+        raise OrderError(
+            f"{repeats} repeats at least {gap} cases apart do not fit into {len(order)} cases, {fit} do; "
+            "ask for fewer repeats or a smaller gap"
+        )
+    drawn = [sorted(cases, key=lambda case: _rank(seed, "repeat", case)) for cases in early.values()]
+    drawn.sort(key=lambda cases: _rank(seed, "repeats of", cases[0]))
+    turns = itertools.chain.from_iterable(itertools.zip_longest(*drawn))
+    return list(itertools.islice((case for case in turns if case is not None), repeats))
+
+
+def _later_place(order: Sequence[str], by_case: dict[str, Slot], first: int, gap: int, seed: bytes) -> int:
+    """Draw the place after which a case comes again; not beside a member of its own group, if that is possible."""
+    # The second time stands behind place `later`, so that later - first cases at least lie from one to the other.
+    possible = range(first + gap, len(order))
+    slot = by_case[order[first]]
+    later = possible[-1]
+    for attempt in range(PLACE_ATTEMPTS):
+        later = possible[_below(seed, f"place {attempt}", slot.case, len(possible))]
+        near = order[max(0, later - MIN_GAP + 1) : later + MIN_GAP]
+        if all(by_case[case].group != slot.group for case in near):
+            break
+    return later
+
+
+def _below(seed: bytes, purpose: str, name: str, limit: int) -> int:
+    """Return a number from 0 to limit - 1; of 256 bits, the remainder's unevenness is far below any measure."""
+    return int.from_bytes(_rank(seed, purpose, name), "big") % limit
+
+
+def shuffled(names: Iterable[str], seed: bytes, purpose: str) -> list[str]:
+    """Return names in an order fixed by the seed and the purpose; the order they came in does not matter."""
+    return sorted(names, key=lambda name: _rank(seed, purpose, name))
 
 
 def _rank(seed: bytes, purpose: str, name: str) -> bytes:

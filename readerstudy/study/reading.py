@@ -1,20 +1,23 @@
-"""The reading room's service: what a reader sees next, and saving their answers once and for all."""
+"""The reading room's service: what a reader may fetch, and saving their answers once and for all."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from django.db import transaction
+from django.utils import timezone
 
 from readerstudy.audit.services import record
-from readerstudy.study.models import Assignment, Rating, Reader
+from readerstudy.cases.models import Case
+from readerstudy.study.answers import check_marks
+from readerstudy.study.measured import comment_of, display_of, times_of
+from readerstudy.study.models import Assignment, PracticeReading, Rating, Reader, ReadingSession
 from readerstudy.study.phases import Phase, PhaseError
 from readerstudy.study.protocol import Protocol, ProtocolError
+from readerstudy.study.stages import Place, Stage, Visit, due_at, open_session, place_of, visit_of
 
-COMMENT_LENGTH = 4_000
-TIMES = ("painted_ms", "visible_ms", "hidden_ms", "idle_ms")
-DISPLAY_NUMBERS = ("width", "height", "pixel_ratio")
+__all__ = ["Place", "StaleRevisionError", "VisitError", "place_of", "save_answers", "servable"]
 
 
 class StaleRevisionError(Exception):
@@ -25,31 +28,40 @@ class StaleRevisionError(Exception):
         self.stored = stored
 
 
-@dataclass(frozen=True)
-class Place:
-    """Where a reader is: the current case, the one to fetch ahead, and how far along they are."""
-
-    position: int
-    total: int
-    current: Assignment | None
-    following: Assignment | None
+class VisitError(Exception):
+    """The reader's visit does not stand where this can be done: consent, display check, practice or a break."""
 
 
-def place_of(reader: Reader) -> Place:
-    """Return the reader's place: the first case without a rating, and exactly one ahead."""
-    open_cases = list(reader.assignments.filter(revision=0).select_related("case").order_by("position")[:2])
-    total = reader.assignments.count()
-    current = open_cases[0] if open_cases else None
-    following = open_cases[1] if len(open_cases) > 1 else None
-    return Place(current.position if current else total, total, current, following)
-
-
-def servable(reader: Reader, public_id: UUID) -> Assignment | None:
-    """Return the assignment if its pixels may be fetched now: the current case or the next, nothing else."""
+def servable(reader: Reader, public_id: UUID) -> Case | None:
+    """Return the case if its pixels may be fetched now: the current one, the next, one to go back to; no other."""
     if reader.study.phase != Phase.READING:
         return None
-    place = place_of(reader)
-    return next((a for a in (place.current, place.following) if a and a.public_id == public_id), None)
+    visit = visit_of(reader)
+    if visit.stage is Stage.CONSENT:
+        return None
+    ahead = [visit.practice.current, visit.practice.following, visit.place.current, visit.place.following]
+    if visit.practice.current is not None:
+        ahead = ahead[:2]
+    found = next((each for each in ahead if each and each.public_id == public_id), None)
+    if found is None:
+        found = returnable(reader, visit).get(public_id)
+    return None if found is None else found.case
+
+
+def returnable(reader: Reader, visit: Visit) -> dict[UUID, Assignment]:
+    """Return the read cases that the reader may go back to, the latest first: none, the last, this session's."""
+    back = visit.protocol.back
+    if back == "none" or visit.stage not in {Stage.READING, Stage.DONE, Stage.BREAK}:
+        return {}
+    firsts = Rating.objects.filter(assignment__reader=reader, revision=1).order_by("-pk")
+    if back == "last":
+        rows = list(firsts.select_related("assignment__case__frame", "assignment__study")[:1])
+    elif visit.session is None:
+        return {}
+    else:
+        of_session = firsts.filter(session=visit.session)
+        rows = list(of_session.select_related("assignment__case__frame", "assignment__study"))
+    return {row.assignment.public_id: row.assignment for row in rows}
 
 
 @transaction.atomic
@@ -63,6 +75,7 @@ def save_answers(
     comment: str,
     times: Mapping[str, Any],
     display: Mapping[str, Any],
+    marks: Any = (),
 ) -> Rating:
     """Save one case's answers; the same key saved again returns the first rating and changes nothing.
 
@@ -70,11 +83,14 @@ def save_answers(
     ------
     Assignment.DoesNotExist: the case is not this reader's, or is not the current one.
     PhaseError: the study is not being read.
+    VisitError: consent, display check or practice is missing, or the session is over.
     ProtocolError: an answer that the protocol does not offer, a senseless time, or a key of another case.
-    StaleRevisionError: the answers were saved from elsewhere since.
+    StaleRevisionError: the answers were saved from elsewhere since, or may not be changed any more.
     """
-    # The row lock comes first: two windows of one reader save one after the other.
-    assignment = reader.assignments.select_for_update().select_related("study").get(public_id=public_id)
+    # The row locks come first: two windows of one reader save one after the other.
+    Reader.objects.select_for_update().get(pk=reader.pk)
+    found = reader.assignments.select_for_update().select_related("study", "case__frame")
+    assignment = found.get(public_id=public_id)
     again = Rating.objects.filter(idempotency_key=idempotency_key).first()
     if again is not None:
         if again.assignment_id != assignment.pk:
@@ -82,61 +98,99 @@ def save_answers(
         return again
     if assignment.study.phase != Phase.READING:
         raise PhaseError(f"answers are saved while a study is being read; it is {assignment.study.phase}")
-    protocol = Protocol.from_json(assignment.study.protocol)
-    checked = protocol.check_answers(answers)
-    if revision != assignment.revision or assignment.revision:
-        # Going back to a case is not part of the protocol yet, so a second save is always a stale page.
-        raise StaleRevisionError(_stored(assignment))
-    current = place_of(reader).current
-    if current is None or current.pk != assignment.pk:
-        raise Assignment.DoesNotExist
-    measured = _numbers(times, TIMES, "times")
+    visit = visit_of(reader)
+    _check_turn(reader, assignment, visit, revision)
+    drawn = check_marks(list(marks), assignment.case.frame.rows, assignment.case.frame.columns)
+    checked = visit.protocol.check_answers(answers, marks=drawn, labels=assignment.case.labels)
+    measured = times_of(times)
+    session = visit.session or begin_session(reader)
     rating = Rating.objects.create(
         study=assignment.study,
         assignment=assignment,
         revision=revision + 1,
         idempotency_key=idempotency_key,
         answers=checked,
-        comment=_comment(comment),
+        marks=drawn,
+        comment=comment_of(comment),
+        session=session,
         seconds=measured["visible_ms"] / 1000 if "visible_ms" in measured else None,
         times=measured,
-        display=_display(display),
+        display=display_of(display),
     )
     assignment.revision = rating.revision
     assignment.save(update_fields=["revision"])
+    _go_on(reader, session, visit.protocol, rating.saved_at)
     record(
         kind="answers.saved", actor=reader.person, study=reader.study.key, subject=str(public_id),
-        values={"revision": rating.revision, "answers": checked, "comment": rating.comment},
+        values={"revision": rating.revision, "answers": checked, "marks": drawn, "comment": rating.comment},
     )  # fmt: skip
     return rating
 
 
-def _stored(assignment: Assignment) -> dict[str, Any]:
-    last = assignment.ratings.order_by("-revision").first()
-    return {"revision": assignment.revision, "answers": last.answers if last else {}}
+def begin_session(reader: Reader) -> ReadingSession:
+    """Return the reader's open session, a new one if there is none."""
+    session = open_session(reader)
+    if session is None:
+        number = reader.sessions.count() + 1
+        session = ReadingSession.objects.create(study=reader.study, reader=reader, number=number)
+    return session
 
 
-def _comment(comment: Any) -> str:
-    if not isinstance(comment, str) or len(comment) > COMMENT_LENGTH:
-        raise ProtocolError(f"comment: expected a text of at most {COMMENT_LENGTH} characters")
-    return comment.strip()
+def _check_turn(reader: Reader, assignment: Assignment, visit: Visit, revision: int) -> None:
+    """Refuse a case that is not the current one and not one to go back to."""
+    if assignment.revision:
+        if revision != assignment.revision or assignment.public_id not in returnable(reader, visit):
+            raise StaleRevisionError(stored(assignment))
+        return
+    if revision:
+        raise StaleRevisionError(stored(assignment))
+    if visit.place.current is None or visit.place.current.pk != assignment.pk:
+        raise Assignment.DoesNotExist
+    refused = {
+        Stage.CONSENT: "consent to taking part comes before the first answer",
+        Stage.BREAK: "this session is over; come back when the next one begins",
+        Stage.PRACTICE: "the practice cases come first",
+    }
+    if visit.stage in refused:
+        raise VisitError(refused[visit.stage])
+    # A check that has grown old in mid-session loses nobody an answer; one that was never made does.
+    if visit.stage is Stage.DISPLAY and not (visit.session and visit.session.display_checks.exists()):
+        raise VisitError("the display check comes before the first answer")
 
 
-def _numbers(values: Mapping[str, Any], names: tuple[str, ...], what: str) -> dict[str, float]:
-    """Keep the named numbers, each finite and not negative; anything else a browser sends is refused."""
-    if not isinstance(values, Mapping) or set(values) - set(names):
-        raise ProtocolError(f"{what}: expected only {', '.join(names)}")
-    for name, value in values.items():
-        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1e12:
-            raise ProtocolError(f"{what}: expected {name} as a number from 0, {value!r} came")
-    return {name: float(value) for name, value in values.items()}
+def stored(row: Assignment | PracticeReading) -> dict[str, Any]:
+    """Return what is saved of a case."""
+    if isinstance(row, PracticeReading):
+        return {"revision": 1, "answers": row.answers, "comment": row.comment, "marks": row.marks}
+    last = row.ratings.order_by("-revision").first()
+    if last is None:
+        return {"revision": 0, "answers": {}, "comment": "", "marks": []}
+    return {
+        "revision": row.revision,
+        "answers": last.answers,
+        "comment": last.comment,
+        "marks": last.marks,
+    }
 
 
-def _display(display: Mapping[str, Any]) -> dict[str, Any]:
-    if not isinstance(display, Mapping):
-        raise ProtocolError("display: expected named values")
-    renderer = display.get("renderer", "")
-    if not isinstance(renderer, str) or len(renderer) > 200:
-        raise ProtocolError("display: expected the renderer as a short text")
-    numbers = {name: value for name, value in display.items() if name != "renderer"}
-    return {**_numbers(numbers, DISPLAY_NUMBERS, "display"), "renderer": renderer}
+def _go_on(reader: Reader, session: ReadingSession, protocol: Protocol, now: datetime) -> None:
+    """After a save: end a session that is full, and put repeats that come too early to the end of the order."""
+    session.last_at = now
+    read = Rating.objects.filter(session=session, revision=1).count()
+    if session.ended_at is None and protocol.session_cases and read >= protocol.session_cases:
+        session.ended_at = now
+    session.save(update_fields=["last_at", "ended_at"])
+    if not protocol.repeat_gap_hours:
+        return
+    place = place_of(reader)
+    while early := _too_early(place, protocol, timezone.now()):
+        early.deferred = True
+        early.save(update_fields=["deferred"])
+        place = place_of(reader)
+
+
+def _too_early(place: Place, protocol: Protocol, now: datetime) -> Assignment | None:
+    for each in (place.current, place.following):
+        if each and each.presentation > 1 and not each.deferred and due_at(each, protocol) > now:
+            return each
+    return None

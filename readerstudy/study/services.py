@@ -1,8 +1,5 @@
 """Every change of a study's state: set up, enrol, lock, start, close. Each writes its audit event."""
 
-import hashlib
-import secrets
-
 from django.db import transaction
 from django.utils import timezone
 
@@ -10,8 +7,8 @@ from readerstudy.accounts.access import knows_run
 from readerstudy.accounts.models import User
 from readerstudy.audit.services import record
 from readerstudy.cases.models import Case
-from readerstudy.study.models import Assignment, Membership, Reader, Role, Study
-from readerstudy.study.order import ALGORITHM, Slot, draw_order
+from readerstudy.study.drawing import ALGORITHM, OrderError, commitment, draw_for, free_slot, new_seed
+from readerstudy.study.models import Membership, Reader, Role, Study
 from readerstudy.study.phases import Phase, PhaseError, next_phase
 from readerstudy.study.protocol import Protocol, digest
 
@@ -113,36 +110,24 @@ def enrol_reader(*, study: Study, person: User, actor: User | None) -> Reader:
     if study.phase not in {Phase.DRAFT, Phase.LOCKED, Phase.READING}:
         raise PhaseError(f"readers are enrolled before reading closes; the study is {study.phase}")
     _refuse_unblinded(study, person)
-    slots = [
-        Slot(case.key, case.block, case.separation_group) for case in Case.objects.filter(study=study.key)
-    ]
-    if not slots:
+    if not Case.objects.filter(study=study.key).exists():
         raise StudyError(f"expected cases before readers; load a case set into '{study.slug}' first")
-    seed = secrets.token_bytes(32)
+    seed = new_seed()
     number = study.readers.count() + 1
     prefix = "SIM-R" if study.simulated_readers else "R"
-    reader = Reader.objects.create(
-        study=study,
-        person=person,
-        pseudonym=f"{prefix}{number:02d}",
-        order_seed=seed,
-        order_algorithm=ALGORITHM,
-    )
-    cases = {case.key: case for case in Case.objects.filter(study=study.key)}
-    Assignment.objects.bulk_create(
-        Assignment(study=study, reader=reader, case=cases[key], position=position)
-        for position, key in enumerate(draw_order(slots, seed), 1)
-    )
+    try:
+        reader = Reader.objects.create(
+            study=study, person=person, pseudonym=f"{prefix}{number:02d}", order_seed=seed,
+            order_algorithm=ALGORITHM, slot=free_slot(study),
+        )  # fmt: skip
+        draw_for(reader)
+    except OrderError as error:
+        raise StudyError(str(error)) from error
     record(
         kind="reader.enrolled", actor=actor, study=study.key, subject=reader.pseudonym,
         values={"person": person.pk, "order_algorithm": ALGORITHM, "order_commitment": commitment(seed)},
     )  # fmt: skip
     return reader
-
-
-def commitment(seed: bytes) -> str:
-    """Return SHA-256 of a 256-bit seed: it binds the seed and, the seed being random, tells nothing of it."""
-    return hashlib.sha256(b"reading order\0" + seed).hexdigest()
 
 
 @transaction.atomic

@@ -2,6 +2,7 @@
 
 import json
 import uuid
+from collections.abc import Callable
 from typing import Any, cast
 
 from django.db import OperationalError
@@ -13,11 +14,14 @@ from django.views.decorators.http import require_GET, require_POST
 
 from readerstudy.accounts.models import User
 from readerstudy.cases.delivery import frame_response
-from readerstudy.cases.selectors import frame_json
-from readerstudy.study.models import Assignment, Reader
-from readerstudy.study.phases import Phase, PhaseError
+from readerstudy.study import visits
+from readerstudy.study.markdown import render as render_markdown
+from readerstudy.study.models import Assignment, PracticeReading, Reader
+from readerstudy.study.phases import PhaseError
 from readerstudy.study.protocol import Protocol, ProtocolError
-from readerstudy.study.reading import StaleRevisionError, place_of, save_answers, servable
+from readerstudy.study.reading import StaleRevisionError, VisitError, returnable, save_answers, servable
+from readerstudy.study.reading_json import case_json, state_json, texts
+from readerstudy.study.stages import visit_of
 from readerstudy.study.visibility import reader_for
 
 ANSWER_FIELDS = {"idempotency_key", "revision", "answers", "comment", "times", "display"}
@@ -32,94 +36,145 @@ def _person(request: HttpRequest) -> User:
 def reading(request: HttpRequest, slug: str) -> HttpResponse:
     """Show the reading room of one study; the page asks for its state itself."""
     reader = reader_for(_person(request), slug)
-    return render(request, "study/reading.html", {"study": reader.study})
+    context = {
+        "study": reader.study,
+        "state_url": reverse("study:state", kwargs={"slug": slug}),
+        "preview": False,
+        "texts": texts(Protocol.from_json(reader.study.protocol)),
+    }
+    return render(request, "study/reading.html", context)
 
 
 @never_cache
 @require_GET
 def state(request: HttpRequest, slug: str) -> JsonResponse:
-    """Tell the reader's page the current case and the one to fetch ahead."""
-    return JsonResponse(_state(reader_for(_person(request), slug)))
+    """Tell the reader's page the stage of the visit, the current case and the one to fetch ahead."""
+    return JsonResponse(state_json(reader_for(_person(request), slug)))
 
 
 @require_GET
 def frame(request: HttpRequest, slug: str, public_id: uuid.UUID) -> HttpResponse:
-    """Deliver the pixels of the current or the next case, and of no other."""
-    assignment = servable(reader_for(_person(request), slug), public_id)
+    """Deliver the pixels of the current case, the next, or one to go back to, and of no other."""
+    case = servable(reader_for(_person(request), slug), public_id)
+    if case is None:
+        raise Http404
+    return frame_response(case)
+
+
+@never_cache
+@require_GET
+def case(request: HttpRequest, slug: str, public_id: uuid.UUID) -> JsonResponse:
+    """Show a read case again, where the protocol lets a reader go back to it."""
+    reader = reader_for(_person(request), slug)
+    visit = visit_of(reader)
+    assignment = returnable(reader, visit).get(public_id)
     if assignment is None:
         raise Http404
-    return frame_response(assignment.case)
+    return JsonResponse(case_json(assignment, reader, visit))
 
 
 @require_POST
 def answers(request: HttpRequest, slug: str, public_id: uuid.UUID) -> JsonResponse:
     """Save one case's answers: 200 saved, 400 no answers, 404 not yours, 409 stale, 503 try again."""
     reader = reader_for(_person(request), slug)
-    try:
-        values = _posted(request)
+    return _told(lambda: _save(request, reader, public_id))
+
+
+@require_POST
+def consent(request: HttpRequest, slug: str) -> JsonResponse:
+    """Note the reader's consent."""
+    reader = reader_for(_person(request), slug)
+    return _done(
+        reader, lambda: visits.give_consent(reader=reader, accepted=_object(request).get("accepted"))
+    )
+
+
+@require_POST
+def begin(request: HttpRequest, slug: str) -> JsonResponse:
+    """Note that the instructions are read."""
+    reader = reader_for(_person(request), slug)
+    return _done(reader, lambda: visits.begin(reader=reader))
+
+
+@require_POST
+def display(request: HttpRequest, slug: str) -> JsonResponse:
+    """Keep a display check; 422 where the protocol blocks on a display that does not pass."""
+    reader = reader_for(_person(request), slug)
+    return _done(reader, lambda: visits.check_display(reader=reader, values=_object(request)))
+
+
+@require_POST
+def keys(request: HttpRequest, slug: str) -> JsonResponse:
+    """Keep the reader's key map."""
+    reader = reader_for(_person(request), slug)
+    return _done(reader, lambda: visits.keep_keys(reader=reader, keys=_object(request)))
+
+
+@require_POST
+def pause(request: HttpRequest, slug: str) -> JsonResponse:
+    """Note that the reader pauses."""
+    reader = reader_for(_person(request), slug)
+    return _done(reader, lambda: visits.pause(reader=reader))
+
+
+def _save(request: HttpRequest, reader: Reader, public_id: uuid.UUID) -> dict[str, Any]:
+    values = _posted(request)
+    if not reader.practice.filter(public_id=public_id).exists():
         save_answers(reader=reader, public_id=public_id, **values)
-        return JsonResponse({"saved": True, "state": _state(reader)})
+        return {"saved": True, "state": state_json(reader)}
+    for name in ("revision", "display"):
+        values.pop(name)
+    row = visits.save_practice(reader=reader, public_id=public_id, **values)
+    note = Protocol.from_json(reader.study.protocol).note_of(row.case.key)
+    return {"saved": True, "feedback": render_markdown(note), "state": state_json(reader)}
+
+
+def _done(reader: Reader, act: Callable[[], object]) -> JsonResponse:
+    def acted() -> dict[str, Any]:
+        act()
+        return {"state": state_json(reader_for(reader.person, reader.study.slug))}
+
+    return _told(acted)
+
+
+def _told(act: Callable[[], dict[str, Any]]) -> JsonResponse:
+    """Turn what a service refuses into a status and words for the page."""
+    try:
+        return JsonResponse(act())
     except ProtocolError as error:
         return JsonResponse({"error": str(error)}, status=400)
-    except Assignment.DoesNotExist:
+    except (Assignment.DoesNotExist, PracticeReading.DoesNotExist):
         raise Http404 from None
     except StaleRevisionError as error:
         return JsonResponse({"error": str(error), "stored": error.stored}, status=409)
-    except PhaseError as error:
+    except (PhaseError, VisitError) as error:
         return JsonResponse({"error": str(error)}, status=403)
+    except visits.DisplayRefusedError as error:
+        return JsonResponse({"error": str(error)}, status=422)
     except OperationalError:
         return JsonResponse({"error": "the server is busy; the page tries again"}, status=503)
 
 
 def _posted(request: HttpRequest) -> dict[str, Any]:
+    values = _object(request)
+    if set(values) | {"marks"} != ANSWER_FIELDS | {"marks"}:
+        raise ProtocolError(f"expected the fields {', '.join(sorted(ANSWER_FIELDS))} and, if drawn, marks")
+    if type(values["revision"]) is not int:
+        raise ProtocolError("revision: expected a whole number")
+    if not isinstance(values.get("marks", []), list):
+        raise ProtocolError("marks: expected a list")
     try:
-        values = json.loads(request.body)
-        if not isinstance(values, dict) or set(values) != ANSWER_FIELDS:
-            raise ProtocolError(f"expected the fields {', '.join(sorted(ANSWER_FIELDS))}")
-        if type(values["revision"]) is not int:
-            raise ProtocolError("revision: expected a whole number")
         values["idempotency_key"] = uuid.UUID(values["idempotency_key"])
     except (ValueError, AttributeError, TypeError) as error:
-        raise ProtocolError(f"expected JSON with an idempotency key: {error}") from error
+        raise ProtocolError(f"expected an idempotency key, a UUID: {error}") from error
     return values
 
 
-def _state(reader: Reader) -> dict[str, Any]:
-    study = reader.study
-    if study.phase != Phase.READING:
-        return {"done": True, "open": False, "position": 0, "total": 0, "case": None, "next": None}
-    place = place_of(reader)
-    return {
-        "done": place.current is None,
-        "open": True,
-        "position": place.position,
-        "total": place.total,
-        "case": None if place.current is None else _case(place.current, Protocol.from_json(study.protocol)),
-        "next": None if place.following is None else _frame(place.following),
-    }
-
-
-def _frame(assignment: Assignment) -> dict[str, Any]:
-    address = {"slug": assignment.study.slug, "public_id": assignment.public_id}
-    return {
-        "id": str(assignment.public_id),
-        "frame_url": reverse("study:frame", kwargs=address),
-        "frame": frame_json(assignment.case),
-    }
-
-
-def _case(assignment: Assignment, protocol: Protocol) -> dict[str, Any]:
-    address = {"slug": assignment.study.slug, "public_id": assignment.public_id}
-    case = assignment.case
-    return {
-        **_frame(assignment),
-        "labels": case.labels,
-        "shown": {name: getattr(case, name) for name in protocol.shown},
-        "revision": assignment.revision,
-        "questions": [_question(question) for question in protocol.as_json()["questions"]],
-        "answer_url": reverse("study:answers", kwargs=address),
-    }
-
-
-def _question(question: dict[str, Any]) -> dict[str, Any]:
-    return {**question, "required": True}
+def _object(request: HttpRequest) -> dict[str, Any]:
+    try:
+        values = json.loads(request.body)
+    except (ValueError, RecursionError) as error:
+        raise ProtocolError(f"expected JSON: {error}") from error
+    if not isinstance(values, dict):
+        raise ProtocolError("expected a JSON object")
+    return values

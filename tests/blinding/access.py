@@ -64,6 +64,24 @@ any        POST     /read/chest/answers/{bella}/               302       404    
 any        POST     /read/chest/answers/{nowhere}/             302       404     404 404  404   404  404  404
 reading    POST     /read/chest/answers/{later}/               302       404     404 404  404   404  404  404
 any        POST     /read/other/answers/{current}/             302       404     404 404  404   404  404  404
+any        GET      /read/chest/cases/{current}/               302       404     404 404  404   404  404  404
+any        GET      /read/chest/cases/{later}/                 302       404     404 404  404   404  404  404
+any        GET      /read/chest/cases/{bella}/                 302       404     404 404  404   404  404  404
+any        GET      /read/other/cases/{bert}/                  302       404     404 404  404   404  404  404
+reading    POST     /read/chest/consent/                       302       404     200 404  404   404  404  404
+idle       POST     /read/chest/consent/                       302       404     403 404  404   404  404  404
+any        POST     /read/other/consent/                       302       404     404 200  404   404  404  404
+reading    POST     /read/chest/begin/                         302       404     200 404  404   404  404  404
+idle       POST     /read/chest/begin/                         302       404     403 404  404   404  404  404
+any        POST     /read/other/begin/                         302       404     404 200  404   404  404  404
+reading    POST     /read/chest/display/                       302       404     200 404  404   404  404  404
+idle       POST     /read/chest/display/                       302       404     403 404  404   404  404  404
+any        POST     /read/other/display/                       302       404     404 200  404   404  404  404
+reading    POST     /read/chest/pause/                         302       404     200 404  404   404  404  404
+idle       POST     /read/chest/pause/                         302       404     403 404  404   404  404  404
+any        POST     /read/other/pause/                         302       404     404 200  404   404  404  404
+any        POST     /read/chest/keys/                          302       404     200 404  404   404  404  404
+any        POST     /read/other/keys/                          302       404     404 200  404   404  404  404
 
 any        GET      /studies/new/                              302       403     403 403  200   403  403  200
 any        POST     /studies/new/                              302       403     403 403  302   403  403  302

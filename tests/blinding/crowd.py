@@ -30,6 +30,15 @@ ANSWERED = {
     "quality": {"status": "answered", "value": 4},
     "difficulty": {"status": "cannot_assess", "value": None},
 }
+VISIT: dict[str, dict[str, Any]] = {
+    "consent": {"accepted": True},
+    "keys": {"invert": "i"},
+    "display": {
+        "width": 1920, "height": 1080, "pixel_ratio": 1, "renderer": "canvas",
+        "dark_seen": True, "light_seen": True, "ramp_seen": True,
+    },
+}  # fmt: skip
+"""What the reading page posts beside answers."""
 
 
 def make_bystanders(stock: Stock, folder: Path) -> None:
@@ -125,6 +134,8 @@ class Crowd:
     def _body(self, template: str) -> dict[str, Any]:
         if "/answers/" in template:
             return {"data": payload(), "content_type": "application/json"}
+        if template.startswith("/read/"):
+            return {"data": VISIT.get(template.split("/")[3], {}), "content_type": "application/json"}
         if template.endswith("/key/"):
             sealed = SimpleUploadedFile("key.csv", self.stock.case_set.key.read_bytes())
             return {"data": {"key": sealed, "reason": "to see"}}

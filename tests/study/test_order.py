@@ -53,7 +53,7 @@ def test_other_seed_other_order() -> None:
 
 
 def test_algorithm_is_pinned() -> None:
-    """A stored seed must draw the same order in every later release (algorithm 1)."""
+    """A stored seed must draw the same order in every later release (algorithm 2)."""
     drawn = draw_order(pairs(1, 4), bytes(range(32)))
     assert drawn == ["b0p1m0", "b0p2m1", "b0p3m0", "b0p0m1", "b0p1m1", "b0p2m0", "b0p0m0", "b0p3m1"]
 

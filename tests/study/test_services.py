@@ -10,6 +10,7 @@ from readerstudy.audit.models import Event
 from readerstudy.audit.services import record
 from readerstudy.cases.models import Case
 from readerstudy.study import services
+from readerstudy.study.drawing import commitment
 from readerstudy.study.models import Assignment, Rating, Reader, Role, Study
 from readerstudy.study.phases import PhaseError
 from readerstudy.study.protocol import Protocol, ProtocolError, digest
@@ -93,7 +94,7 @@ def test_second_window_gets_what_is_stored(stock: Stock) -> None:
     save(stock.readers[0], public_id=public_id)
     with pytest.raises(StaleRevisionError) as caught:
         save(stock.readers[0], public_id=public_id)
-    assert caught.value.stored == {"revision": 1, "answers": ANSWERS}
+    assert caught.value.stored == {"revision": 1, "answers": ANSWERS, "comment": "", "marks": []}
     assert Rating.objects.count() == 1
 
 
@@ -187,7 +188,7 @@ def test_enrolment_commits_to_the_seed_without_telling_it(stock: Stock) -> None:
     event = Event.objects.filter(kind="reader.enrolled").first()
     reader = Reader.objects.get(pseudonym=event.subject)
     seed = bytes(reader.order_seed)
-    assert event.values["order_commitment"] == services.commitment(seed)
+    assert event.values["order_commitment"] == commitment(seed)
     assert seed.hex() not in str(event.values)
 
 

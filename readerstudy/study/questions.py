@@ -1,0 +1,195 @@
+"""What a question can be, and what a protocol must say about it. Pure values."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Literal, get_args
+
+QuestionKind = Literal[
+    "yes_no",
+    "ordinal",
+    "choice",
+    "multiple_choice",
+    "number",
+    "text",
+    "mark",
+    "wrong_labels",
+    "missing_labels",
+]
+KINDS: tuple[QuestionKind, ...] = get_args(QuestionKind)
+SHAPES = ("rectangle", "ellipse", "arrow", "length", "point")
+"""What can be drawn on an image; a point has one place, the others two."""
+
+LONGEST_TEXT = 4_000
+MOST_LEVELS = 20
+MOST_MARKS = 50
+KEY = re.compile(r"[a-z][a-z0-9_]{0,39}")
+
+
+class ProtocolError(ValueError):
+    """A protocol or an answer does not hold what it should."""
+
+
+@dataclass(frozen=True)
+class Level:
+    """One step of a scale, or one option of a choice: a whole number and its words."""
+
+    value: int
+    label: str
+
+
+@dataclass(frozen=True)
+class After:
+    """When a follow-up is asked: an earlier question was answered with one of these values.
+
+    Of a multiple choice: its answer holds one of them.
+    """
+
+    question: str
+    values: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Question:
+    """One question; `key` is its name in exports. A yes/no question has the values 1 (yes) and 0 (no).
+
+    Only some fields speak for a kind: `levels` for scales and choices; `minimum`, `maximum`, `whole` and `unit`
+    for numbers; `longest` (characters) for texts and added labels; `shapes` for marks; `fewest` and `most` for
+    marks, multiple choices and labels; `vocabulary` and `other` (free additions) for missing labels.
+    """
+
+    key: str
+    text: str
+    kind: QuestionKind
+    levels: tuple[Level, ...] = ()
+    allow_cannot_assess: bool = True
+    required: bool = True
+    help: str = ""
+    after: After | None = None
+    minimum: float | None = None
+    maximum: float | None = None
+    whole: bool = False
+    unit: str = ""
+    longest: int = 2_000
+    shapes: tuple[str, ...] = ("rectangle", "ellipse", "arrow", "point")
+    fewest: int = 1
+    most: int = 10
+    vocabulary: tuple[str, ...] = ()
+    other: bool = True
+
+    @property
+    def values(self) -> frozenset[int]:
+        """The values that count as an answer."""
+        return frozenset({0, 1}) if self.kind == "yes_no" else frozenset(level.value for level in self.levels)
+
+    def check(self, earlier: Mapping[str, "Question"]) -> None:
+        """Refuse a question that cannot be asked.
+
+        Parameters
+        ----------
+        earlier: the questions before this one, by key.
+
+        Raises
+        ------
+        ProtocolError: what is wrong and what was expected.
+        """
+        if not KEY.fullmatch(self.key):
+            raise ProtocolError(
+                f"expected a question's key of small letters, digits and underscores (at most 40), "
+                f"beginning with a letter, {self.key!r} came"
+            )
+        if not self.text.strip():
+            raise ProtocolError(f"{self.key}: expected a question, its text is blank")
+        if self.kind not in KINDS:
+            raise ProtocolError(f"{self.key}: expected a kind of {', '.join(KINDS)}, {self.kind!r} came")
+        self._check_levels()
+        self._check_limits()
+        if self.after is not None:
+            self._check_after(self.after, earlier)
+
+    def _check_levels(self) -> None:
+        if self.kind not in {"ordinal", "choice", "multiple_choice"}:
+            if self.levels:
+                raise ProtocolError(f"{self.key}: a question of the kind {self.kind} has no levels")
+            return
+        if not 2 <= len(self.levels) <= MOST_LEVELS or len(self.values) != len(self.levels):
+            raise ProtocolError(
+                f"{self.key}: expected 2 to {MOST_LEVELS} levels, each with its own number, "
+                f"{[level.value for level in self.levels]} came"
+            )
+        if any(type(level.value) is not int or not level.label.strip() for level in self.levels):
+            raise ProtocolError(f"{self.key}: expected a whole number and words for each level")
+        if self.kind == "ordinal" and list(self.levels) != sorted(self.levels, key=lambda each: each.value):
+            raise ProtocolError(f"{self.key}: expected the levels of a scale in the order of their numbers")
+
+    def _check_limits(self) -> None:
+        low, high = self.minimum, self.maximum
+        if low is not None and high is not None and not low < high:
+            raise ProtocolError(
+                f"{self.key}: expected a smallest number below the largest, {low} and {high} came"
+            )
+        if not 1 <= self.longest <= LONGEST_TEXT:
+            raise ProtocolError(f"{self.key}: expected a longest text of 1 to {LONGEST_TEXT} characters")
+        if not 0 <= self.fewest <= self.most <= MOST_MARKS or self.most < 1:
+            raise ProtocolError(
+                f"{self.key}: expected 0 <= fewest <= most <= {MOST_MARKS}, {self.fewest} and {self.most} came"
+            )
+        if self.kind == "mark" and (not self.shapes or set(self.shapes) - set(SHAPES)):
+            raise ProtocolError(f"{self.key}: expected shapes out of {', '.join(SHAPES)}, {self.shapes} came")
+        if self.kind == "missing_labels" and not (self.vocabulary or self.other):
+            raise ProtocolError(f"{self.key}: expected a list of labels, or leave to add others")
+
+    def _check_after(self, after: After, earlier: Mapping[str, "Question"]) -> None:
+        before = earlier.get(after.question)
+        if before is None:
+            raise ProtocolError(f"{self.key}: it follows '{after.question}', which is no question before it")
+        if not after.values or not set(after.values) <= before.values:
+            raise ProtocolError(
+                f"{self.key}: it follows '{after.question}' answered with {list(after.values)}; "
+                f"expected some of {sorted(before.values)}"
+            )
+
+
+def read_question(plain: Mapping[str, Any]) -> Question:
+    """Make a question of plain values, as they come from JSON or TOML.
+
+    Raises
+    ------
+    ProtocolError: an unknown or missing field, or a value of another type.
+    """
+    known = {field.name: field.type for field in fields(Question)}
+    unknown = set(plain) - set(known)
+    if unknown or not {"key", "text", "kind"} <= set(plain):
+        raise ProtocolError(
+            f"expected a question with key, text, kind and any of {', '.join(sorted(known))}; "
+            f"{', '.join(sorted(map(str, plain)))} came"
+        )
+    values: dict[str, Any] = dict(plain)
+    try:
+        values["levels"] = tuple(Level(**level) for level in values.get("levels", ()))
+        after = values.get("after")
+        values["after"] = None if after is None else After(str(after["question"]), tuple(after["values"]))
+        for name in ("shapes", "vocabulary"):
+            values[name] = tuple(values.get(name, getattr(Question, name)))
+    except (KeyError, TypeError) as error:
+        raise ProtocolError(f"{plain['key']}: levels or follow-up cannot be read: {error}") from error
+    question = Question(**values)
+    _check_types(question)
+    return question
+
+
+_TYPES: dict[str, tuple[type, ...]] = {
+    "key": (str,), "text": (str,), "kind": (str,), "help": (str,), "unit": (str,),
+    "allow_cannot_assess": (bool,), "required": (bool,), "whole": (bool,), "other": (bool,),
+    "minimum": (int, float, type(None)), "maximum": (int, float, type(None)),
+    "longest": (int,), "fewest": (int,), "most": (int,),
+}  # fmt: skip
+
+
+def _check_types(question: Question) -> None:
+    for name, types in _TYPES.items():
+        value = getattr(question, name)
+        if not isinstance(value, types) or (bool not in types and isinstance(value, bool)):
+            raise ProtocolError(f"{question.key}: {name} cannot be {value!r}")
+    if not all(isinstance(text, str) and text.strip() for text in question.vocabulary):
+        raise ProtocolError(f"{question.key}: expected texts in the list of labels")

@@ -1,0 +1,156 @@
+"""Where a reader's visit stands: consent, instructions, display check, practice, reading, break, done, closed."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from django.utils import timezone
+
+from readerstudy.study.models import Assignment, PracticeReading, Rating, Reader, ReadingSession
+from readerstudy.study.phases import Phase
+from readerstudy.study.protocol import Protocol
+
+DISPLAY_CHECK_HOLDS = timedelta(hours=12)
+"""For how long a display check speaks for the same session."""
+
+
+class Stage(StrEnum):
+    """What a reader's page shows."""
+
+    CONSENT = "consent"
+    INSTRUCTIONS = "instructions"
+    DISPLAY = "display"
+    PRACTICE = "practice"
+    READING = "reading"
+    BREAK = "break"
+    DONE = "done"
+    CLOSED = "closed"
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a reader is: the current case, the one to fetch ahead, and how far along they are."""
+
+    position: int
+    total: int
+    current: Assignment | None
+    following: Assignment | None
+
+
+@dataclass(frozen=True)
+class PracticePlace:
+    """The same, of the practice cases."""
+
+    position: int
+    total: int
+    current: PracticeReading | None
+    following: PracticeReading | None
+
+
+@dataclass(frozen=True)
+class Visit:
+    """A reader's visit now. `until`: when a break ends. `session`: the open one; None before it begins."""
+
+    stage: Stage
+    protocol: Protocol
+    place: Place
+    practice: PracticePlace
+    session: ReadingSession | None
+    until: datetime | None
+    display_checked: bool
+
+
+def place_of(reader: Reader) -> Place:
+    """Return the reader's place: the first case without a rating, deferred ones last, and exactly one ahead."""
+    total = reader.assignments.count()
+    unread = reader.assignments.filter(revision=0)
+    ahead = list(unread.select_related("case__frame", "study").order_by("deferred", "position")[:2])
+    done = total - unread.count()
+    current = ahead[0] if ahead else None
+    following = ahead[1] if len(ahead) > 1 else None
+    return Place(min(done + 1, total), total, current, following)
+
+
+def practice_place_of(reader: Reader) -> PracticePlace:
+    """Return the reader's place among the practice cases."""
+    total = reader.practice.count()
+    unread = reader.practice.filter(saved_at=None)
+    ahead = list(unread.select_related("case__frame", "study").order_by("position")[:2])
+    done = total - unread.count()
+    return PracticePlace(
+        min(done + 1, total), total, ahead[0] if ahead else None, ahead[1] if len(ahead) > 1 else None
+    )
+
+
+def open_session(reader: Reader) -> ReadingSession | None:
+    """Return the reader's session that has not ended."""
+    return reader.sessions.filter(ended_at=None).order_by("-number").first()
+
+
+def visit_of(reader: Reader, now: datetime | None = None) -> Visit:
+    """Return where the reader's visit stands."""
+    now = now or timezone.now()
+    protocol = Protocol.from_json(reader.study.protocol)
+    place, practice, session = place_of(reader), practice_place_of(reader), open_session(reader)
+    checked = display_checked(session, protocol, now)
+    until = _break_until(reader, protocol, place, session, now)
+    stage = _stage(reader, protocol, place, practice, until, checked)
+    return Visit(stage, protocol, place, practice, session, until, checked)
+
+
+def _stage(
+    reader: Reader,
+    protocol: Protocol,
+    place: Place,
+    practice: PracticePlace,
+    until: datetime | None,
+    checked: bool,
+) -> Stage:
+    unread = place.current is not None or practice.current is not None
+    for stage, here in (
+        (Stage.CLOSED, reader.study.phase != Phase.READING),
+        (Stage.CONSENT, bool(protocol.consent.strip()) and reader.consented_at is None),
+        (Stage.INSTRUCTIONS, unread and bool(protocol.instructions.strip()) and reader.instructed_at is None),
+        (Stage.DONE, not unread),
+        (Stage.BREAK, until is not None),
+        (Stage.DISPLAY, not checked),
+        (Stage.PRACTICE, practice.current is not None),
+    ):
+        if here:
+            return stage
+    return Stage.READING
+
+
+def display_checked(session: ReadingSession | None, protocol: Protocol, now: datetime) -> bool:
+    """Say whether the display of this session has been looked at, as far as the protocol asks for it."""
+    if protocol.display_check == "none":
+        return True
+    if session is None:
+        return False
+    checks = session.display_checks.filter(checked_at__gte=now - DISPLAY_CHECK_HOLDS)
+    return checks.exists() if protocol.display_check == "warn" else checks.filter(passed=True).exists()
+
+
+def _break_until(
+    reader: Reader, protocol: Protocol, place: Place, session: ReadingSession | None, now: datetime
+) -> datetime | None:
+    """Return when reading may go on, if not now: the next session, or the first repeat that is due."""
+    last = None if session else reader.sessions.order_by("-number").first()
+    ends = []
+    if last is not None and last.ended_at is not None:
+        ends.append(last.ended_at + timedelta(hours=protocol.session_hours))
+    if place.current is not None and place.current.deferred:
+        ends.append(due_at(place.current, protocol))
+    waiting = [end for end in ends if end > now]
+    return max(waiting) if waiting else None
+
+
+def due_at(assignment: Assignment, protocol: Protocol) -> datetime:
+    """Return when a second reading of a case may begin."""
+    first = Rating.objects.filter(
+        assignment__reader=assignment.reader_id, assignment__case=assignment.case_id,
+        assignment__presentation=1, revision=1,
+    ).first()  # fmt: skip
+    if first is None:
+        return datetime.min.replace(tzinfo=timezone.get_current_timezone())
+    return first.saved_at + timedelta(hours=protocol.repeat_gap_hours)
