@@ -12,8 +12,13 @@ export class FrameShelf {
   /** @param {(url: string, info: Source["frame"], signal: AbortSignal) => Promise<Frame>} [load] */
   constructor(load = fetchFrame) {
     this.load = load;
-    /** @type {Map<string, {frame: Promise<Frame>, stop: AbortController}>} */
+    /** @type {Map<string, {frame: Promise<Frame>, stop: AbortController, here: boolean}>} */
     this.entries = new Map();
+  }
+
+  /** Whether a frame is fetched and decoded. @param {string} id */
+  has(id) {
+    return this.entries.get(id)?.here ?? false;
   }
 
   /**
@@ -26,10 +31,16 @@ export class FrameShelf {
     if (known) return known.frame;
     const stop = new AbortController();
     const frame = this.load(source.frame_url, source.frame, stop.signal);
-    this.entries.set(source.id, { frame, stop });
-    frame.catch(() => {
-      if (this.entries.get(source.id)?.frame === frame) this.entries.delete(source.id);
-    });
+    const entry = { frame, stop, here: false };
+    this.entries.set(source.id, entry);
+    frame.then(
+      () => {
+        entry.here = true;
+      },
+      () => {
+        if (this.entries.get(source.id) === entry) this.entries.delete(source.id);
+      },
+    );
     return frame;
   }
 

@@ -1,8 +1,10 @@
 // @ts-check
 /**
- * Pointers and wheels become the viewer's verbs. Left drag: window/level. Shift or middle drag: pan. Right
- * drag: zoom. Wheel: zoom to the pointer. Double click: fit. One finger: window/level; two: pinch and pan.
+ * Pointers and wheels become the viewer's verbs. Left drag: window/level, or drawing when a drawing tool is in
+ * hand. Shift or middle drag: pan. Right drag: zoom. Wheel: zoom to the pointer. Double click: fit.
+ * One finger: move the image, or draw. Two fingers: apart or together zoom, side by side window/level.
  *
+ * @typedef {{x: number, y: number}} Point
  * @typedef {object} Verbs
  * @property {(dx: number, dy: number) => void} window CSS pixels
  * @property {(dx: number, dy: number) => void} pan CSS pixels
@@ -10,19 +12,30 @@
  * @property {() => void} fit
  * @property {() => void} settle nothing moves any more
  * @property {() => boolean} ready there is an image
+ * @property {() => boolean} drawing a drawing tool is in hand
+ * @property {(step: "begin" | "move" | "end" | "drop", x: number, y: number) => void} draw
+ * @property {(place: Point | null) => void} hover
  *
- * @typedef {"window" | "pan" | "zoom"} Drag
+ * @typedef {"window" | "pan" | "zoom" | "draw"} Drag
  */
+import { TwoFingers } from "./fingers.mjs";
 
 const WHEEL_STEP = 0.0015;
 const DRAG_ZOOM_STEP = 0.006;
 const LINE_PIXELS = 16;
 
-/** Which drag a press begins. @param {{button: number, shiftKey: boolean}} press @returns {Drag | null} */
-export function dragOf({ button, shiftKey }) {
-  if (button === 0) return shiftKey ? "pan" : "window";
+/**
+ * Which drag a press begins.
+ * @param {{button: number, shiftKey: boolean, pointerType?: string}} press @param {boolean} [drawing]
+ * @returns {Drag | null}
+ */
+export function dragOf({ button, shiftKey, pointerType }, drawing = false) {
   if (button === 1) return "pan";
-  return button === 2 ? "zoom" : null;
+  if (button === 2) return "zoom";
+  if (button !== 0) return null;
+  if (shiftKey) return "pan";
+  if (drawing) return "draw";
+  return pointerType === "touch" ? "pan" : "window";
 }
 
 /** The zoom of one wheel event. @param {{deltaY: number, deltaMode: number}} wheel */
@@ -33,81 +46,88 @@ export function wheelFactor({ deltaY, deltaMode }) {
 
 /** Listen on a canvas. @param {HTMLCanvasElement} canvas @param {Verbs} verbs */
 export function listen(canvas, verbs) {
-  /** @type {Map<number, {x: number, y: number}>} */
-  const pointers = new Map();
-  /** @type {Drag | null} */
-  let drag = null;
-  let start = { x: 0, y: 0 };
-
-  /** @param {{clientX: number, clientY: number}} event */
-  const place = (event) => {
-    const edge = canvas.getBoundingClientRect();
-    return { x: event.clientX - edge.left, y: event.clientY - edge.top };
-  };
-
-  canvas.addEventListener("pointerdown", (event) => {
-    if (!verbs.ready()) return;
-    canvas.setPointerCapture(event.pointerId);
-    pointers.set(event.pointerId, place(event));
-    if (pointers.size === 1) {
-      drag = event.pointerType === "touch" ? "window" : dragOf(event);
-      start = place(event);
-    }
-    if (event.button === 1) event.preventDefault();
-  });
-
-  canvas.addEventListener("pointermove", (event) => {
-    const before = pointers.get(event.pointerId);
-    if (!before || !verbs.ready()) return;
-    const now = place(event);
-    if (pointers.size === 2) pinch(event.pointerId, before, now);
-    else moveDrag(now.x - before.x, now.y - before.y);
-    pointers.set(event.pointerId, now);
-  });
-
-  /** @param {number} dx @param {number} dy */
-  function moveDrag(dx, dy) {
-    if (drag === "window") verbs.window(dx, dy);
-    else if (drag === "pan") verbs.pan(dx, dy);
-    else if (drag === "zoom") verbs.zoom(start.x, start.y, Math.exp(-dy * DRAG_ZOOM_STEP));
-  }
-
-  /** @param {number} id @param {{x: number, y: number}} before @param {{x: number, y: number}} now */
-  function pinch(id, before, now) {
-    const other = [...pointers].find(([key]) => key !== id)?.[1];
-    if (!other) return;
-    const wide = Math.hypot(before.x - other.x, before.y - other.y);
-    verbs.pan((now.x - before.x) / 2, (now.y - before.y) / 2);
-    if (wide > 8) {
-      const factor = Math.hypot(now.x - other.x, now.y - other.y) / wide;
-      verbs.zoom((now.x + other.x) / 2, (now.y + other.y) / 2, factor);
-    }
-  }
-
-  /** @param {PointerEvent} event */
-  const release = (event) => {
-    if (!pointers.delete(event.pointerId)) return;
-    // The finger that stays after a pinch does not go on as a window drag.
-    drag = null;
-    if (pointers.size === 0) verbs.settle();
-  };
-  canvas.addEventListener("pointerup", release);
-  canvas.addEventListener("pointercancel", release);
-
+  listenToPointers(canvas, verbs);
   canvas.addEventListener(
     "wheel",
     (event) => {
       event.preventDefault();
       if (!verbs.ready()) return;
-      const { x, y } = place(event);
+      const { x, y } = placeOn(canvas, event);
       verbs.zoom(x, y, wheelFactor(event));
     },
     { passive: false },
   );
-  canvas.addEventListener("dblclick", () => verbs.fit());
+  canvas.addEventListener("dblclick", () => {
+    if (!verbs.drawing()) verbs.fit();
+  });
   canvas.addEventListener("contextmenu", (event) => event.preventDefault());
   // The middle button would otherwise start the browser's own scrolling.
   canvas.addEventListener("mousedown", (event) => {
     if (event.button === 1) event.preventDefault();
   });
+}
+
+/** @param {HTMLCanvasElement} canvas @param {{clientX: number, clientY: number}} event @returns {Point} */
+function placeOn(canvas, event) {
+  const edge = canvas.getBoundingClientRect();
+  return { x: event.clientX - edge.left, y: event.clientY - edge.top };
+}
+
+/** @param {HTMLCanvasElement} canvas @param {Verbs} verbs */
+function listenToPointers(canvas, verbs) {
+  /** @type {Map<number, Point>} */
+  const pointers = new Map();
+  const fingers = new TwoFingers();
+  /** @type {Drag | null} */
+  let drag = null;
+  let start = { x: 0, y: 0 };
+
+  canvas.addEventListener("pointerdown", (event) => {
+    if (!verbs.ready()) return;
+    canvas.setPointerCapture(event.pointerId);
+    const place = placeOn(canvas, event);
+    pointers.set(event.pointerId, place);
+    if (pointers.size === 1) {
+      drag = dragOf(event, verbs.drawing());
+      start = place;
+      if (drag === "draw") verbs.draw("begin", place.x, place.y);
+    } else {
+      // A second finger: what the first began was no drawing.
+      if (drag === "draw") verbs.draw("drop", place.x, place.y);
+      drag = null;
+      fingers.begin([...pointers.values()]);
+    }
+    if (event.button === 1) event.preventDefault();
+  });
+
+  canvas.addEventListener("pointermove", (event) => {
+    const now = placeOn(canvas, event);
+    if (event.pointerType !== "touch") verbs.hover(now);
+    const before = pointers.get(event.pointerId);
+    if (!before || !verbs.ready()) return;
+    pointers.set(event.pointerId, now);
+    if (pointers.size === 2) fingers.move([...pointers.values()], verbs);
+    else moveDrag(now, now.x - before.x, now.y - before.y);
+  });
+  canvas.addEventListener("pointerleave", () => verbs.hover(null));
+
+  /** @param {Point} now @param {number} dx @param {number} dy */
+  function moveDrag(now, dx, dy) {
+    if (drag === "window") verbs.window(dx, dy);
+    else if (drag === "pan") verbs.pan(dx, dy);
+    else if (drag === "zoom") verbs.zoom(start.x, start.y, Math.exp(-dy * DRAG_ZOOM_STEP));
+    else if (drag === "draw") verbs.draw("move", now.x, now.y);
+  }
+
+  /** @param {PointerEvent} event */
+  const release = (event) => {
+    const last = pointers.get(event.pointerId);
+    if (!pointers.delete(event.pointerId) || !last) return;
+    if (drag === "draw") verbs.draw(event.type === "pointerup" ? "end" : "drop", last.x, last.y);
+    // The finger that stays after two does not go on as a drag.
+    drag = null;
+    if (pointers.size === 0) verbs.settle();
+  };
+  canvas.addEventListener("pointerup", release);
+  canvas.addEventListener("pointercancel", release);
 }

@@ -1,41 +1,55 @@
 // @ts-check
 /**
- * The viewer: one canvas, one frame at a time, window/level, zoom and pan on the stored depth.
+ * The viewer: one canvas, one frame at a time, window/level, zoom, pan, rotation and marks on the stored depth.
  *
- * Everything outside uses show, prefetch, clear, setWindow, getState and the tools; another viewer could
- * stand behind the same few names.
+ * Everything outside uses show, prefetch, isReady, clear, setWindow, getState, the marks and the tools; another
+ * viewer could stand behind the same few names.
  *
  * @typedef {import("./frames.mjs").Source} Source
  * @typedef {import("./frame.mjs").Frame} Frame
  * @typedef {import("./lut.mjs").Window} Window
+ * @typedef {import("./marks.mjs").Mark} Mark
+ * @typedef {import("./marks.mjs").Drawing} Drawing
  *
  * @typedef {object} State
  * @property {string | null} id which source is on screen
  * @property {Window} window
+ * @property {number} bits depth of the values
  * @property {boolean} inverted
  * @property {number} scale device pixels per image pixel
  * @property {{x: number, y: number}} centre image point in the middle
  * @property {boolean} fitted
+ * @property {import("./orientation.mjs").Orientation} orientation
+ * @property {boolean} lens
+ * @property {Drawing | null} tool
  * @property {boolean} exact the last drawing was the exact one
  * @property {string} renderer
  */
-import { CanvasRenderer } from "./canvas.mjs";
+import { DrawingBoard } from "./drawing.mjs";
 import { FrameShelf } from "./frames.mjs";
 import { listen } from "./gestures.mjs";
+import { Lens } from "./lens.mjs";
 import { PRESETS, TABLE_SIZE, dragWindow, fillTable } from "./lut.mjs";
+import { MarkLayer } from "./marks.mjs";
+import { UPRIGHT, flipped, oriented, shownSize, toShown, toStored, turned } from "./orientation.mjs";
+import { afterPaint } from "./painted.mjs";
+import { Screen } from "./screen.mjs";
 import { followSize } from "./size.mjs";
-import { fitView, oneToOne, panBy, zoomAt } from "./view.mjs";
+import { fitView, oneToOne, panBy, toCanvas, toImage, zoomAt } from "./view.mjs";
 
 const SETTLE_MS = 140;
 
 export class Viewer {
   /** @type {Source | null} */
   #source = null;
-  /** @type {Frame | null} */
+  /** @type {Frame | null} as it was delivered */
+  #stored = null;
+  /** @type {Frame | null} as it is shown: turned and mirrored */
   #frame = null;
   /** @type {Window} */
   #window = [0, 255];
   #inverted = false;
+  #orientation = UPRIGHT;
   #view = { scale: 1, x: 0, y: 0, fitted: true };
   #table = new Uint32Array(TABLE_SIZE);
   #tableStale = true;
@@ -46,14 +60,21 @@ export class Viewer {
 
   /**
    * @param {HTMLCanvasElement} canvas
-   * @param {{onchange?: (state: State) => void, shelf?: FrameShelf}} [options]
+   * @param {object} [options]
+   * @param {(state: State) => void} [options.onchange]
+   * @param {() => void} [options.onmarks] a mark was drawn or taken back
+   * @param {() => string} [options.question] which question a new mark belongs to
+   * @param {FrameShelf} [options.shelf]
+   * @param {import("./screen.mjs").CardUse} [options.card]
    */
-  constructor(canvas, { onchange = () => {}, shelf = new FrameShelf() } = {}) {
+  constructor(canvas, { onchange = () => {}, onmarks = () => {}, question = () => "", shelf = new FrameShelf(), card = "auto" } = {}) {
     this.canvas = canvas;
     this.onchange = onchange;
     this.shelf = shelf;
-    this.renderer = new CanvasRenderer(canvas);
-    this.renderer.clear();
+    this.layer = new MarkLayer(canvas);
+    this.lens = new Lens(canvas);
+    this.board = new DrawingBoard(onmarks, question);
+    this.screen = new Screen(canvas, { card, redraw: () => this.#drawNow(false) });
     listen(canvas, {
       window: (dx, dy) => this.dragWindow(dx, dy),
       pan: (dx, dy) => this.panBy(dx, dy),
@@ -61,6 +82,9 @@ export class Viewer {
       fit: () => this.fit(),
       settle: () => this.#settleSoon(0),
       ready: () => this.#frame !== null,
+      drawing: () => this.board.tool !== null,
+      draw: (step, x, y) => this.#drawMark(step, x, y),
+      hover: (place) => this.#hover(place),
     });
     followSize(canvas, (width, height) => this.#resize(width, height));
   }
@@ -75,9 +99,11 @@ export class Viewer {
     this.#source = source;
     const frame = await this.shelf.get(source);
     if (this.#source !== source) throw new DOMException("another image was asked for", "AbortError");
+    this.#stored = frame;
     this.#frame = frame;
     this.#window = [...frame.window];
     this.#inverted = false;
+    this.#orientation = UPRIGHT;
     this.#tableStale = true;
     this.#view = fitView(this.#imageSize(), this.canvas);
     this.#drawNow(false);
@@ -90,10 +116,15 @@ export class Viewer {
     if (!source) return;
     const prepare = (/** @type {Frame} */ frame) => {
       const size = { width: frame.columns, height: frame.rows };
-      if (this.#source?.id !== source.id) this.renderer.prepare(frame, fitView(size, this.canvas));
+      if (this.#source?.id !== source.id) this.screen.prepare(frame, fitView(size, this.canvas));
     };
     // A failure is met, and told, when the image is shown.
     this.shelf.get(source).then(prepare, () => {});
+  }
+
+  /** Whether a source could be painted without waiting. @param {Source} source */
+  isReady(source) {
+    return this.shelf.has(source.id);
   }
 
   /** Go black. */
@@ -103,8 +134,12 @@ export class Viewer {
     this.#asked = 0;
     this.#moving = false;
     this.#source = null;
+    this.#stored = null;
     this.#frame = null;
-    this.renderer.clear();
+    this.board.put([]);
+    this.layer.draw([], () => ({ x: 0, y: 0 }), null, null);
+    this.lens.toggle(false);
+    this.screen.clear();
   }
 
   /** @returns {State} */
@@ -113,12 +148,16 @@ export class Viewer {
     return {
       id: this.#frame ? (this.#source?.id ?? null) : null,
       window: [...this.#window],
+      bits: this.#frame?.bits ?? 8,
       inverted: this.#inverted,
       scale,
       centre: { x, y },
       fitted,
+      orientation: this.#orientation,
+      lens: this.lens.on,
+      tool: this.board.tool,
       exact: this.#exact,
-      renderer: this.renderer.name,
+      renderer: this.screen.name,
     };
   }
 
@@ -140,7 +179,7 @@ export class Viewer {
   /** @param {number} index 0 for the first of PRESETS */
   preset(index) {
     const preset = PRESETS[index];
-    if (preset && this.#frame) this.setWindow(...preset.window(this.#frame));
+    if (preset && this.#stored) this.setWindow(...preset.window(this.#stored));
   }
 
   invert() {
@@ -150,10 +189,14 @@ export class Viewer {
   }
 
   reset() {
-    if (!this.#frame) return;
+    if (!this.#stored) return;
     this.#inverted = false;
+    this.#orientation = UPRIGHT;
+    this.#frame = this.#stored;
+    this.lens.toggle(false);
+    this.board.take(null);
     this.#view = fitView(this.#imageSize(), this.canvas);
-    this.setWindow(...this.#frame.window);
+    this.setWindow(...this.#stored.window);
   }
 
   fit() {
@@ -165,6 +208,64 @@ export class Viewer {
   oneToOne() {
     this.#view = oneToOne(this.#view);
     this.#draw();
+  }
+
+  /** Turn clockwise as seen. @param {number} quarters */
+  rotate(quarters) {
+    this.#orient(turned(this.#orientation, quarters));
+  }
+
+  /** Exchange left and right as seen. */
+  flip() {
+    this.#orient(flipped(this.#orientation));
+  }
+
+  toggleLens() {
+    if (!this.#frame) return;
+    this.lens.toggle(!this.lens.on);
+    this.#draw();
+  }
+
+  /** Take a drawing tool in hand, or put it down. @param {Drawing | null} tool */
+  take(tool) {
+    this.board.take(tool);
+    this.#draw();
+  }
+
+  /** @returns {Mark[]} those that belong to answers */
+  getMarks() {
+    return this.board.marks.filter(({ kind }) => kind !== "length");
+  }
+
+  /** @param {Mark[]} marks */
+  setMarks(marks) {
+    this.board.put(marks);
+    this.#draw();
+  }
+
+  /** Take the last mark back; false if there is none. */
+  undoMark() {
+    const done = this.board.undo();
+    this.#draw();
+    return done;
+  }
+
+  /** Move the keyboard's cross. @param {number} dx @param {number} dy CSS pixels */
+  moveCursor(dx, dy) {
+    const { clientWidth, clientHeight } = this.canvas;
+    const from = this.board.cursor ?? { x: clientWidth / 2, y: clientHeight / 2 };
+    const x = Math.min(clientWidth, Math.max(0, from.x + dx));
+    const y = Math.min(clientHeight, Math.max(0, from.y + dy));
+    this.board.cursor = { x, y };
+    this.board.move(this.#toStored(x, y));
+    this.#draw();
+  }
+
+  /** Begin or end a mark at the keyboard's cross. */
+  setPoint() {
+    const { x, y } = this.board.cursor ?? { x: this.canvas.clientWidth / 2, y: this.canvas.clientHeight / 2 };
+    if (this.board.begun) this.#drawMark("end", x, y);
+    else this.#drawMark("begin", x, y);
   }
 
   /** @param {number} dx @param {number} dy CSS pixels */
@@ -185,6 +286,59 @@ export class Viewer {
     this.#move();
   }
 
+  /** @param {import("./orientation.mjs").Orientation} next */
+  #orient(next) {
+    if (!this.#stored) return;
+    const size = { width: this.#stored.columns, height: this.#stored.rows };
+    const middle = toShown(toStored(this.#view, size, this.#orientation), size, next);
+    this.#orientation = next;
+    this.#frame = oriented(this.#stored, next);
+    this.#view = this.#view.fitted ? fitView(shownSize(size, next), this.canvas) : { ...this.#view, ...middle };
+    this.#drawNow(false);
+  }
+
+  /** @param {"begin" | "move" | "end" | "drop"} step @param {number} x @param {number} y CSS pixels */
+  #drawMark(step, x, y) {
+    const place = this.#toStored(x, y);
+    if (step === "begin") this.board.begin(place);
+    else if (step === "move") this.board.move(place);
+    else if (step === "drop") this.board.begun = null;
+    else {
+      this.board.move(place);
+      this.board.end();
+    }
+    this.#draw();
+  }
+
+  /** @param {{x: number, y: number} | null} place */
+  #hover(place) {
+    this.lens.place = place;
+    if (this.lens.on) this.#draw();
+  }
+
+  /** @param {number} x @param {number} y CSS pixels @returns {import("./marks.mjs").Place} */
+  #toStored(x, y) {
+    const point = this.#toImage(x, y);
+    const size = { width: this.#stored?.columns ?? 1, height: this.#stored?.rows ?? 1 };
+    const stored = toStored(point, size, this.#orientation);
+    return [Math.min(size.width, Math.max(0, stored.x)), Math.min(size.height, Math.max(0, stored.y))];
+  }
+
+  /** @param {number} x @param {number} y CSS pixels */
+  #toImage(x, y) {
+    const ratio = this.#pixelRatio();
+    return toImage(this.#view, this.canvas, x * ratio, y * ratio);
+  }
+
+  /** @param {import("./marks.mjs").Place} place */
+  #toCss([x, y]) {
+    const size = { width: this.#stored?.columns ?? 1, height: this.#stored?.rows ?? 1 };
+    const shown = toShown({ x, y }, size, this.#orientation);
+    const point = toCanvas(this.#view, this.canvas, shown.x, shown.y);
+    const ratio = this.#pixelRatio();
+    return { x: point.x / ratio, y: point.y / ratio };
+  }
+
   #imageSize() {
     return { width: this.#frame?.columns ?? 1, height: this.#frame?.rows ?? 1 };
   }
@@ -196,10 +350,9 @@ export class Viewer {
   /** @param {number} width @param {number} height device pixels */
   #resize(width, height) {
     if (this.canvas.width === width && this.canvas.height === height) return;
-    this.canvas.width = width;
-    this.canvas.height = height;
+    this.screen.resize(width, height);
     if (!this.#frame) {
-      this.renderer.clear();
+      this.screen.clear();
       return;
     }
     if (this.#view.fitted) this.#view = fitView(this.#imageSize(), this.canvas);
@@ -233,21 +386,10 @@ export class Viewer {
     if (!this.#frame) return;
     if (this.#tableStale) fillTable(this.#table, this.#window, this.#inverted);
     this.#tableStale = false;
-    this.renderer.draw(this.#frame, this.#view, this.#table, draft);
+    this.screen.draw(this.#frame, this.#view, this.#table, draft);
     this.#exact = !draft;
+    this.layer.draw(this.board.shown(), (place) => this.#toCss(place), this.#stored?.spacing ?? null, this.board.cursor);
+    this.lens.draw(this.#frame, this.#view, this.#table, (x, y) => this.#toImage(x, y));
     this.onchange(this.getState());
   }
-}
-
-/** Resolve when what is drawn now has been painted: a task after the next frame. @returns {Promise<number>} */
-function afterPaint() {
-  return new Promise((resolve) => {
-    const done = () => {
-      clearTimeout(late);
-      resolve(performance.now());
-    };
-    // A hidden tab paints no frames; the clock knows that it is hidden.
-    const late = setTimeout(done, 1000);
-    requestAnimationFrame(() => setTimeout(done, 0));
-  });
 }
