@@ -78,8 +78,8 @@ def opened(browser: Browser, site: ViewerSite, card: str) -> Page:
 
 
 @pytest.fixture(scope="module")
-def pages(card_browser: Browser, site: ViewerSite) -> Iterator[dict[str, Page]]:
-    yield {card: opened(card_browser, site, card) for card in ("always", "never")}
+def pages(card_browser: Browser, site: ViewerSite) -> dict[str, Page]:
+    return {card: opened(card_browser, site, card) for card in ("always", "never")}
 
 
 def grey_levels(page: Page) -> tuple[np.ndarray, str]:
@@ -104,7 +104,7 @@ def test_both_renderers_are_equal_to_the_grey_level(
             page.evaluate(f"() => {{ const v = window.viewer; {command}; }}")
             drawn[card], renderer = grey_levels(page)
             assert renderer == {"always": "webgl2", "never": "canvas2d"}[card]
-        assert drawn["always"].max() > 200, name
+        assert len(np.unique(drawn["always"])) > 20, name
         np.testing.assert_array_equal(drawn["always"], drawn["never"], err_msg=name)
 
 
