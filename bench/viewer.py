@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 import numpy as np
 from playwright.sync_api import Page, sync_playwright
 
-from tests.browser.conftest import FLAGS
+from tests.browser.chromium import CHROMIUM, FLAGS
 from tests.browser.viewer_site import ViewerSite
 
 WIDTH, HEIGHT, ROWS, COLUMNS, BITS = 1600, 1168, 2500, 2048, 12
@@ -82,9 +82,8 @@ def main() -> None:
     runs = parser.parse_args().runs
     site = ViewerSite(WIDTH, HEIGHT)
     sources = [site.add(str(seed), radiograph(seed), BITS, (400, 3400)) for seed in (1, 2)]
-    path = os.environ.get("CHROMIUM", "/usr/bin/chromium")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT})
         all_runs = [one_run(page, site, sources) for _ in range(runs)]
         version = browser.version

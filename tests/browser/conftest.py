@@ -1,6 +1,5 @@
 """One Chromium for all browser tests of a process, a fresh context for each test."""
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import import_module
@@ -18,19 +17,7 @@ from pytest_django.live_server_helper import LiveServer
 from readerstudy.study.models import Reader, Study
 from readerstudy.study.services import enrol_reader
 from tests import stock
-
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-
-
-CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+from tests.browser.chromium import CHROMIUM, FLAGS
 
 
 @pytest.fixture(scope="session")
