@@ -1,64 +1,127 @@
 // @ts-check
 /** The reading page: joins the viewer, the form, the keys and the clock. */
 import * as answers from "./reading/answers.mjs";
+import { BreakReminder } from "./reading/breaks.mjs";
 import { ReadingClock } from "./reading/clock.mjs";
-import { keyMapDialog } from "./reading/dialogs.mjs";
 import { find } from "./reading/dom.mjs";
 import { Drafts } from "./reading/drafts.mjs";
 import { AnswerForm } from "./reading/form.mjs";
-import { commandOf, focusOf } from "./reading/keys.mjs";
+import { Heading } from "./reading/heading.mjs";
+import { KeyEditor } from "./reading/keyeditor.mjs";
+import { commandOf, focusOf, lettersFor } from "./reading/keys.mjs";
 import { ReadingRoom } from "./reading/room.mjs";
 import { csrfToken } from "./reading/saving.mjs";
+import { Stages } from "./reading/stages.mjs";
 import { StatusLine } from "./reading/status.mjs";
-import { act, listenToTools, readout } from "./reading/toolbar.mjs";
+import { act, listenToTools, readout, showKeys, toggleFullScreen } from "./reading/toolbar.mjs";
 import { Viewer } from "./viewer/viewer.mjs";
 
 /** @typedef {import("./reading/keys.mjs").Command} Command */
 
 const canvas = find(document, "viewer", HTMLCanvasElement);
-const viewer = new Viewer(canvas, { onchange: readout(document) });
-const clock = new ReadingClock();
-const keyMap = keyMapDialog(document);
-const form = new AnswerForm(document, (key, answer) => room.change(answers.give(room.sheet, key, answer)));
+const place = find(document, "reading", HTMLElement);
 const hiddenToken = /** @type {HTMLInputElement | null} */ (document.querySelector("[name=csrfmiddlewaretoken]"));
+const clock = new ReadingClock();
+const reminder = new BreakReminder();
+let letters = lettersFor();
+
+const viewer = new Viewer(canvas, {
+  onchange: readout(document),
+  onmarks: () => room.change(answers.countMarks(room.sheet, viewer.getMarks())),
+  question: () => answers.questionOfMark(room.sheet, viewer.board.tool ?? ""),
+});
+const form = new AnswerForm(document, {
+  give: (key, answer) => room.change(answers.give(room.sheet, key, answer)),
+  toggle: (key, entry) => room.change(answers.toggle(room.sheet, key, entry)),
+  take: (key) => room.change(answers.take(room.sheet, key)),
+  addable: (label) => {
+    const question = room.sheet.questions.find(({ kind }) => kind === "missing_labels");
+    return question !== undefined && answers.isAddable(room.sheet, question, label);
+  },
+});
 const room = new ReadingRoom({
   page: document,
-  stateUrl: find(document, "reading", HTMLElement).dataset.stateUrl ?? "",
+  stateUrl: place.dataset.stateUrl ?? "",
   token: () => csrfToken(document.cookie) || (hiddenToken?.value ?? ""),
   viewer,
   form,
   status: new StatusLine(document),
   clock,
   drafts: new Drafts(sessionStorage),
+  heading: new Heading(document, canvas),
+  onstate: (state) => {
+    useKeys(state.keys ?? {});
+    const said = state.case ? reminder.seen(state.case.id, state.break_after) : "";
+    const note = find(document, "break-note", HTMLElement);
+    note.hidden = said === "";
+    find(document, "break-text", HTMLElement).textContent = said;
+  },
 });
+room.stages = new Stages(document, (action, body) => room.tell(action, body), () => room.open());
+const keyEditor = new KeyEditor(document, (wishes) => {
+  useKeys(wishes);
+  room.tellQuietly("keys", wishes);
+});
+
+/** @param {Record<string, string>} wishes */
+function useKeys(wishes) {
+  letters = lettersFor(wishes);
+  keyEditor.set(wishes);
+  showKeys(document, letters);
+}
+
+/** A digit goes into a number's field where that is what is asked. @param {number} value */
+function giveDigit(value) {
+  const asked = answers.active(room.sheet);
+  if (asked?.kind === "number" && form.enter(asked.key)) {
+    const box = /** @type {HTMLInputElement} */ (document.activeElement);
+    box.value = String(value);
+    box.dispatchEvent(new Event("input"));
+  } else room.change(answers.giveDigit(room.sheet, value));
+}
 
 /** @type {Record<string, (value: number) => void>} */
 const COMMANDS = {
-  digit: (value) => room.change(answers.giveDigit(room.sheet, value)),
+  digit: giveDigit,
   yes: () => room.change(answers.giveYesNo(room.sheet, 1)),
   no: () => room.change(answers.giveYesNo(room.sheet, 0)),
   "cannot-assess": () => room.change(answers.giveCannotAssess(room.sheet)),
   technical: () => room.change(answers.giveTechnical(room.sheet)),
   "clear-last": () => room.change(answers.clearLast(room.sheet)),
   submit: () => room.submit(),
-  comment: () => form.comment.focus(),
+  comment: () => {
+    const asked = answers.active(room.sheet);
+    if (!asked || !["text", "missing_labels"].includes(asked.kind) || !form.enter(asked.key)) form.comment.focus();
+  },
   "leave-comment": () => canvas.focus(),
-  help: () => keyMap.showModal(),
+  help: () => keyEditor.open(),
+  instructions: () => find(document, "instructions", HTMLDialogElement).showModal(),
+  pause: () => {
+    reminder.rest();
+    room.pause();
+  },
+  back: () => room.goBack(),
+  forward: () => room.open(),
+  "full-screen": () => toggleFullScreen(place),
 };
 /** Holding a key down answers and saves once, and moves the image on and on. */
 const REPEATING = /^(zoom|narrower|wider|brighter|darker|pan-.*)$/;
+const DRAWING = ["length", "rectangle", "ellipse", "arrow", "point"];
 
 /** @param {Command} command */
 function run(command) {
+  // Enter ends a mark that the keyboard draws before it saves anything.
+  if (command.name === "submit" && act(viewer, command)) return;
   const verb = COMMANDS[command.name];
   if (verb) verb(command.value ?? 0);
   else act(viewer, command);
+  if (DRAWING.includes(command.name)) canvas.focus();
 }
 
 document.addEventListener("keydown", (event) => {
   clock.input();
-  if (event.defaultPrevented || event.isComposing || document.querySelector("dialog[open]") || room.phase === "done") return;
-  const command = commandOf(event, focusOf(document.activeElement));
+  if (event.defaultPrevented || event.isComposing || document.querySelector("dialog[open]") || room.phase === "away") return;
+  const command = commandOf(event, focusOf(document.activeElement), letters);
   if (!command) return;
   event.preventDefault();
   if (!event.repeat || REPEATING.test(command.name)) run(command);
@@ -81,4 +144,5 @@ form.form.addEventListener("submit", (event) => {
 form.comment.addEventListener("input", () => room.keepDraft());
 
 listenToTools(document, run);
+showKeys(document, letters);
 room.open();

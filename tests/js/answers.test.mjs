@@ -73,7 +73,7 @@ test("the first open question is the first without an answer, in the questions' 
 });
 
 test("without an image only a technical problem can be told", () => {
-  const sheet = answers.newSheet(QUESTIONS, true);
+  const sheet = answers.newSheet(QUESTIONS, { noImage: true });
   assert.equal(answers.giveDigit(sheet, 4), sheet);
   assert.equal(answers.giveCannotAssess(sheet), sheet);
   assert.deepEqual(answers.missing(answers.giveTechnical(sheet)), []);
@@ -96,4 +96,91 @@ test("answers in words", () => {
   assert.equal(answers.inWords(QUESTIONS[1], answered(2)), "2 level 2");
   assert.equal(answers.inWords(QUESTIONS[1], { status: "cannot_assess", value: null }), "cannot assess");
   assert.equal(answers.inWords(QUESTIONS[1], undefined), "no answer");
+});
+
+const optional = { required: false, allow_cannot_assess: false, levels: [] };
+const FOLLOWING = [
+  QUESTIONS[0],
+  { ...optional, key: "wrong", text: "Which are wrong?", kind: "wrong_labels", required: true, after: { question: "agree", values: [0] } },
+  { ...optional, key: "missing", text: "Which are missing?", kind: "missing_labels", vocabulary: ["Nodule", "Mass"], other: false, after: { question: "agree", values: [0] } },
+  { ...optional, key: "signs", text: "Which signs?", kind: "multiple_choice", levels, required: true, fewest: 2, most: 3 },
+  { ...optional, key: "size", text: "How large?", kind: "number", minimum: 1, maximum: 300, whole: true, unit: "mm" },
+  { ...optional, key: "where", text: "Where?", kind: "mark", shapes: ["arrow"], fewest: 1, most: 2, required: true },
+  QUESTIONS[1],
+];
+const LABELS = ["Effusion", "Hernia", "Mass"];
+const following = () => answers.newSheet(FOLLOWING, { labels: LABELS });
+const keys = (questions) => questions.map(({ key }) => key);
+
+test("a question that follows an answer is asked only then, and not sent otherwise", () => {
+  assert.deepEqual(keys(answers.asked(following())), ["agree", "signs", "size", "where", "quality"]);
+  let sheet = answers.giveYesNo(following(), 0);
+  assert.deepEqual(keys(answers.asked(sheet)), keys(FOLLOWING));
+  sheet = answers.give(sheet, "wrong", answered(["Hernia"]));
+  assert.deepEqual(Object.keys(answers.toSend(sheet)), ["agree", "wrong"]);
+  sheet = answers.giveYesNo(sheet, 1);
+  assert.deepEqual(Object.keys(answers.toSend(sheet)), ["agree"]);
+  assert.deepEqual(answers.toSend(answers.giveYesNo(sheet, 0)).wrong, answered(["Hernia"]));
+});
+
+test("digits tick in the list that is asked until it is left, then go on to the next", () => {
+  let sheet = answers.giveYesNo(following(), 0);
+  sheet = answers.giveDigit(answers.giveDigit(sheet, 1), 3);
+  assert.deepEqual(sheet.given.wrong.value, ["Effusion", "Mass"]);
+  sheet = answers.giveDigit(sheet, 1);
+  assert.deepEqual(sheet.given.wrong.value, ["Mass"]);
+  assert.equal(answers.giveDigit(sheet, 4), sheet); // the case has three labels
+  sheet = answers.leaveList(sheet);
+  sheet = answers.giveDigit(sheet, 5);
+  assert.deepEqual(answers.listOf(sheet, "signs"), [5]);
+  assert.equal("signs" in sheet.given, false); // one tick of the two that are wanted is no answer yet
+  assert.equal(answers.leaveList(sheet), null);
+  sheet = answers.giveDigit(sheet, 4);
+  assert.deepEqual(sheet.given.signs.value, [5, 4]);
+  sheet = answers.giveDigit(answers.leaveList(sheet), 3);
+  assert.deepEqual(sheet.given.quality, answered(3));
+});
+
+test("ticks count from the fewest to the most", () => {
+  const give = (...values) => answers.give(following(), "signs", answered(values)).given.signs?.value;
+  assert.equal(give(1), undefined);
+  assert.deepEqual(give(1, 2), [1, 2]);
+  assert.equal(give(1, 2, 3, 4), undefined);
+  assert.equal(give(1, 1), undefined);
+  assert.equal(give(1, 9), undefined);
+});
+
+test("a number is whole and within its range", () => {
+  const give = (value) => answers.give(following(), "size", answered(value)).given.size?.value;
+  assert.equal(give(12), 12);
+  for (const value of [0, 301, 1.5, Number.NaN, "12"]) assert.equal(give(value), undefined);
+  assert.equal(answers.numberProblem(FOLLOWING[4], 301), "Expected at most 300 mm.");
+});
+
+test("missing labels come from the vocabulary, and never from the case's own", () => {
+  const sheet = answers.giveYesNo(following(), 0);
+  assert.deepEqual(answers.toggle(sheet, "missing", "Nodule").given.missing.value, ["Nodule"]);
+  assert.equal(answers.toggle(sheet, "missing", "Mass"), sheet);
+  assert.equal(answers.toggle(sheet, "missing", "Fracture"), sheet);
+});
+
+test("marks answer their question by their number", () => {
+  let sheet = answers.countMarks(following(), [{ question: "where" }, { question: "" }]);
+  assert.deepEqual(sheet.given.where, answered(null));
+  sheet = answers.countMarks(sheet, [{ question: "" }]);
+  assert.equal("where" in sheet.given, false);
+  assert.equal(answers.questionOfMark(sheet, "arrow"), "where");
+  assert.equal(answers.questionOfMark(sheet, "ellipse"), "");
+});
+
+test("an optional question may stay blank", () => {
+  assert.deepEqual(keys(answers.missing(following())), ["agree", "signs", "where", "quality"]);
+  const told = answers.giveTechnical(following());
+  assert.equal("size" in told.given, false);
+});
+
+test("lists and marks in words", () => {
+  assert.equal(answers.inWords(FOLLOWING[3], answered([1, 2])), "level 1, level 2");
+  assert.equal(answers.inWords(FOLLOWING[4], answered(12)), "12 mm");
+  assert.equal(answers.inWords(FOLLOWING[5], answered(null)), "marked on the image");
 });

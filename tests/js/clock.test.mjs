@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { IDLE_AFTER_MS, ReadingClock } from "../../static/js/reading/clock.mjs";
+import { IDLE_AFTER_MS, ReadingClock, sumOf } from "../../static/js/reading/clock.mjs";
 
 function clockAt() {
   const time = { now: 1000 };
@@ -53,15 +53,26 @@ test("a hidden page is hidden, not idle", () => {
   assert.deepEqual(clock.read(), { painted_ms: 0, visible_ms: 0, hidden_ms: 10 * IDLE_AFTER_MS, idle_ms: 0 });
 });
 
-test("a stopped clock stands, a restarted one goes on from before", () => {
+test("a stopped clock stands, and goes on with the same visit when it is resumed", () => {
   const { time, clock } = clockAt();
   clock.start({ painted_ms: 5, hidden: false });
   time.now += 3000;
   clock.stop();
   time.now += 9000;
-  const before = clock.read();
-  assert.equal(before.visible_ms, 3000);
-  clock.start({ painted_ms: 7, hidden: false, before });
+  assert.equal(clock.read().visible_ms, 3000);
+  clock.resume();
   time.now += 1000;
-  assert.deepEqual(clock.read(), { painted_ms: 7, visible_ms: 4000, hidden_ms: 0, idle_ms: 0 });
+  assert.equal(clock.read().visible_ms, 4000);
+});
+
+test("a visit may begin before now: when the pixels were painted", () => {
+  const { time, clock } = clockAt();
+  clock.start({ painted_ms: 5, hidden: false, at: time.now - 40 });
+  assert.equal(clock.read().visible_ms, 40);
+});
+
+test("visits are summed, and sent one by one", () => {
+  const visit = (visible_ms, painted_ms) => ({ painted_ms, visible_ms, hidden_ms: 1, idle_ms: 2 });
+  const visits = [visit(100, 7), visit(50, 9)];
+  assert.deepEqual(sumOf(visits), { painted_ms: 9, visible_ms: 150, hidden_ms: 2, idle_ms: 4, visits });
 });

@@ -42,19 +42,29 @@ test("the same tool again is put down; undo takes the begun one, then the last",
   it.begin([0, 0]);
   it.move([50, 50]);
   it.end();
+  assert.equal(it.tool, null); // one mark for each time it is taken
+  it.take("rectangle");
   it.begin([5, 5]);
   assert.equal(it.undo(), true);
   assert.equal(it.marks.length, 1);
   assert.equal(it.undo(), true);
   assert.equal(it.undo(), false);
   it.take("rectangle");
-  assert.equal(it.tool, null);
+  assert.equal(it.tool, null); // it was in hand already
+});
+
+test("a point has one place and needs no drag", () => {
+  const it = board();
+  it.take("point");
+  it.begin([7, 8]);
+  it.end();
+  assert.deepEqual(it.marks, [{ kind: "point", points: [[7, 8]], question: "agree" }]);
 });
 
 test("there is an end to marks", () => {
   const it = board();
-  it.take("arrow");
   for (let index = 0; index < 60; index += 1) {
+    it.take("arrow");
     it.begin([0, 0]);
     it.move([10, index]);
     it.end();

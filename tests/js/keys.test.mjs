@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { LETTERS, commandOf } from "../../static/js/reading/keys.mjs";
+import { COMMANDS, LETTERS, commandOf, keyMap, lettersFor, withKey } from "../../static/js/reading/keys.mjs";
 
 const press = (key, code = "", more = {}) => ({ key, code, shiftKey: false, ctrlKey: false, altKey: false, metaKey: false, ...more });
 const on = (focus, ...rest) => commandOf(press(...rest), focus);
@@ -17,7 +17,11 @@ test("on a keyboard whose digit row gives signs, the place of the key counts", (
 });
 
 test("letters are tools and answers, capitals by lock alike", () => {
-  const names = { y: "yes", n: "no", c: "cannot-assess", t: "technical", k: "comment", i: "invert", r: "reset", f: "fit", o: "one-to-one" };
+  const names = {
+    y: "yes", n: "no", c: "cannot-assess", t: "technical", k: "comment", i: "invert", r: "reset", f: "fit", o: "one-to-one",
+    ".": "turn-right", ",": "turn-left", h: "flip", m: "lens", l: "length", b: "rectangle", e: "ellipse", a: "arrow", d: "point",
+    x: "undo-mark", w: "full-screen", p: "pause",
+  };
   for (const [key, name] of Object.entries(names)) {
     assert.deepEqual(on("page", key), { name });
     assert.deepEqual(on("page", key.toUpperCase()), { name });
@@ -62,5 +66,26 @@ test("the other signs", () => {
   assert.deepEqual(on("page", "?", "Slash", { shiftKey: true }), { name: "help" });
   assert.deepEqual(on("page", "Backspace", "Backspace"), { name: "clear-last" });
   assert.equal(on("page", "+", "Equal", { shiftKey: true }).name, "zoom");
-  assert.equal(on("page", "x", "KeyX"), null);
+  assert.equal(on("page", "q", "KeyQ"), null);
+});
+
+test("a reader's own key takes the place of the standard one, and is shown", () => {
+  const wishes = withKey({}, "invert", "V").wishes;
+  assert.deepEqual(wishes, { invert: "v" });
+  const letters = lettersFor(wishes);
+  assert.deepEqual(commandOf(press("v"), "page", letters), { name: "invert" });
+  assert.equal(commandOf(press("i"), "page", letters), null);
+  const image = keyMap(wishes).find(({ title }) => title === "Image");
+  assert.equal(image.rows.find(({ command }) => command === "invert").keys, "V");
+  assert.deepEqual(withKey(wishes, "invert", "i").wishes, {}); // the standard key again is no wish
+});
+
+test("a key that is in use, or that has a fixed meaning, is refused in words", () => {
+  assert.match(withKey({}, "invert", "y").problem, /in use: Yes/);
+  for (const key of ["4", " ", "Enter", "?", "+", "ArrowUp", "F5"]) assert.match(withKey({}, "invert", key).problem, /keep their meaning/);
+  assert.deepEqual(withKey({ invert: "v" }, "yes", "i").wishes, { invert: "v", yes: "i" }); // its former key is free
+});
+
+test("no two commands have one key", () => {
+  assert.equal(Object.keys(LETTERS).length, COMMANDS.length);
 });

@@ -28,7 +28,7 @@ async function run(network) {
 
 test("saved is said on a 2xx that says saved, and carries the new state", async () => {
   const { outcome, sent } = await run([json(200, { saved: true, state: { position: 2 } })]);
-  assert.deepEqual(outcome, { kind: "saved", state: { position: 2 } });
+  assert.deepEqual(outcome, { kind: "saved", state: { position: 2 }, feedback: "" });
   assert.equal(sent[0].headers["X-CSRFToken"], "token");
 });
 

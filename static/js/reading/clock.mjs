@@ -1,6 +1,6 @@
 // @ts-check
 /**
- * The reading clock: starts when pixels are painted, on the monotonic clock.
+ * The reading clock of one visit to a case: starts when pixels are painted, on the monotonic clock.
  *
  * visible + hidden is all the time since; idle is the part of visible without any input for longer than
  * IDLE_AFTER_MS (looking without moving is reading, so that idle time is told, not taken off).
@@ -10,6 +10,23 @@
  */
 
 export const IDLE_AFTER_MS = 30_000;
+const MOST_VISITS = 200;
+
+/**
+ * The sums over all visits to a case, and the visits themselves: what is sent.
+ * @param {Times[]} visits the last one is this one
+ * @returns {Times & {visits: Times[]}}
+ */
+export function sumOf(visits) {
+  const sum = (/** @type {keyof Times} */ name) => visits.reduce((total, times) => total + times[name], 0);
+  return {
+    painted_ms: visits.at(-1)?.painted_ms ?? 0,
+    visible_ms: sum("visible_ms"),
+    hidden_ms: sum("hidden_ms"),
+    idle_ms: sum("idle_ms"),
+    visits: visits.slice(-MOST_VISITS),
+  };
+}
 
 export class ReadingClock {
   /** @param {() => number} [now] ms, monotonic */
@@ -24,13 +41,20 @@ export class ReadingClock {
   }
 
   /**
-   * Start at zero, or after the time of an earlier visit to the same case.
-   * @param {{painted_ms: number, hidden: boolean, before?: Times}} start
+   * Start one visit.
+   * @param {{painted_ms: number, hidden: boolean, at?: number}} start at: when the pixels were painted, on the
+   *   same clock; now if left out
    */
-  start({ painted_ms, hidden, before }) {
-    const { visible_ms = 0, hidden_ms = 0, idle_ms = 0 } = before ?? {};
-    this.times = { painted_ms, visible_ms, hidden_ms, idle_ms };
+  start({ painted_ms, hidden, at }) {
+    this.times = { painted_ms, visible_ms: 0, hidden_ms: 0, idle_ms: 0 };
     this.hidden = hidden;
+    this.last = at ?? this.now();
+    this.lastInput = this.last;
+    this.running = true;
+  }
+
+  /** Go on with a visit that was stopped. */
+  resume() {
     this.last = this.now();
     this.lastInput = this.last;
     this.running = true;

@@ -1,52 +1,36 @@
 // @ts-check
-/** The three dialogs: the key map, "you are signed out", and "this case was already answered". */
+/** The dialogs that stop the work: signed out, already answered, a message. */
 import { inWords } from "./answers.mjs";
 import { element, find } from "./dom.mjs";
-import { KEY_MAP } from "./keys.mjs";
 
-/** @param {Document} page @returns {HTMLDialogElement} */
-export function keyMapDialog(page) {
-  const lists = KEY_MAP.map(({ title, rows }) =>
-    element(
-      "section",
-      {},
-      element("h3", {}, title),
-      element("dl", {}, ...rows.flatMap(([keys, text]) => [element("dt", {}, ...caps(keys)), element("dd", {}, text)])),
-    ),
-  );
-  find(page, "keymap-lists", HTMLElement).replaceChildren(...lists);
-  const dialog = find(page, "keymap", HTMLDialogElement);
-  dialog.addEventListener("keydown", (event) => {
-    if (event.key === "?") dialog.close();
-  });
-  return dialog;
-}
-
-/** @param {string} keys */
-function caps(keys) {
-  const single = keys.length > 3 && keys.includes(" ") && !/^(Enter)/.test(keys);
-  const names = single ? [keys] : keys.split(" ");
-  return names.flatMap((name, index) => (index ? [" ", element("kbd", {}, name)] : [element("kbd", {}, name)]));
-}
+const LOOK_EVERY_MS = 4_000;
 
 /**
- * Say that the session is over; resolves when the reader says to go on.
- * @param {Document} page
+ * Say that the session is over; resolves when somebody is signed in again, here or in another tab.
+ * @param {Document} page @param {() => Promise<boolean>} isSignedIn
  * @returns {Promise<void>}
  */
-export function askToSignIn(page) {
-  const dialog = find(page, "signed-out", HTMLDialogElement);
-  return showUntil(dialog, find(page, "signed-in-again", HTMLButtonElement));
+export async function askToSignIn(page, isSignedIn) {
+  const button = find(page, "signed-in-again", HTMLButtonElement);
+  const look = async () => {
+    if (!page.hidden && (await isSignedIn())) button.click();
+  };
+  const timer = setInterval(look, LOOK_EVERY_MS);
+  window.addEventListener("focus", look);
+  await showUntil(find(page, "signed-out", HTMLDialogElement), [button]);
+  clearInterval(timer);
+  window.removeEventListener("focus", look);
 }
 
 /**
- * Show both answers of a case that was saved elsewhere; resolves when the reader has seen them.
+ * Show both answers of a case that was saved elsewhere; says whether the ones in this tab shall replace the others.
  * @param {Document} page
  * @param {import("./answers.mjs").Sheet} sheet
  * @param {{answers?: Record<string, import("./answers.mjs").Answer>}} stored
- * @returns {Promise<void>}
+ * @param {boolean} mayReplace
+ * @returns {Promise<boolean>}
  */
-export function showConflict(page, sheet, stored) {
+export async function showConflict(page, sheet, stored, mayReplace) {
   const rows = sheet.questions.map((question) =>
     element(
       "tr",
@@ -57,24 +41,48 @@ export function showConflict(page, sheet, stored) {
     ),
   );
   find(page, "conflict-rows", HTMLElement).replaceChildren(...rows);
-  return showUntil(find(page, "conflict", HTMLDialogElement), find(page, "keep-stored", HTMLButtonElement));
+  const replace = find(page, "replace-stored", HTMLButtonElement);
+  replace.hidden = !mayReplace;
+  const pressed = await showUntil(find(page, "conflict", HTMLDialogElement), [find(page, "keep-stored", HTMLButtonElement), replace]);
+  return pressed === replace;
 }
 
-/** @param {HTMLDialogElement} dialog @param {HTMLButtonElement} button @returns {Promise<void>} */
-function showUntil(dialog, button) {
+/**
+ * Show a message until its button is pressed.
+ * @param {Document} page @param {string} title @param {string[] | string} text paragraphs, or HTML sanitised by the server
+ * @param {string} go the button's words
+ * @returns {Promise<void>}
+ */
+export async function showMessage(page, title, text, go) {
+  const body = find(page, "message-body", HTMLElement);
+  if (typeof text === "string") body.innerHTML = text;
+  else body.replaceChildren(...text.map((each) => element("p", {}, each)));
+  find(page, "message-title", HTMLElement).textContent = title;
+  const button = find(page, "message-go", HTMLButtonElement);
+  button.textContent = go;
+  await showUntil(find(page, "message", HTMLDialogElement), [button]);
+}
+
+/**
+ * @param {HTMLDialogElement} dialog @param {HTMLButtonElement[]} buttons
+ * @returns {Promise<HTMLButtonElement>} the one that was pressed
+ */
+function showUntil(dialog, buttons) {
   return new Promise((resolve) => {
-    /** @param {Event} event */
-    const stay = (event) => event.preventDefault();
-    dialog.addEventListener("cancel", stay);
-    button.addEventListener(
-      "click",
-      () => {
-        dialog.removeEventListener("cancel", stay);
-        dialog.close();
-        resolve();
-      },
-      { once: true },
-    );
+    const ends = new AbortController();
+    const { signal } = ends;
+    dialog.addEventListener("cancel", (event) => event.preventDefault(), { signal });
+    for (const button of buttons) {
+      button.addEventListener(
+        "click",
+        () => {
+          ends.abort();
+          dialog.close();
+          resolve(button);
+        },
+        { signal },
+      );
+    }
     dialog.showModal();
   });
 }

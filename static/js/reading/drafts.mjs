@@ -6,7 +6,8 @@
  * @property {Record<string, import("./answers.mjs").Answer>} given
  * @property {string[]} sequence
  * @property {string} comment
- * @property {import("./clock.mjs").Times} times
+ * @property {import("../viewer/marks.mjs").Mark[]} marks
+ * @property {import("./clock.mjs").Times[]} visits each time the case was on the screen
  * @property {import("./saving.mjs").Body | null} pending sent, but not known to be saved
  */
 

@@ -1,37 +1,45 @@
 // @ts-check
 /**
- * The answer form: built from a case's questions, showing a sheet, telling which answer was clicked.
+ * The answer form: built from a case's questions, showing a sheet, telling what was entered.
  *
  * @typedef {import("./answers.mjs").Sheet} Sheet
  * @typedef {import("./answers.mjs").Question} Question
  * @typedef {import("./answers.mjs").Answer} Answer
+ * @typedef {import("./widgets.mjs").Widget} Widget
  */
-import { firstOpen, levelsOf } from "./answers.mjs";
+import { active, isAsked } from "./answers.mjs";
 import { element, find } from "./dom.mjs";
+import { input, widgetFor } from "./widgets.mjs";
 
 const REASONS = /** @type {const} */ ([
-  ["cannot_assess", "Cannot assess", "C"],
-  ["technical", "Technical problem", "T"],
+  ["cannot_assess", "Cannot assess", "C", "cannot-assess"],
+  ["technical", "Technical problem", "T", "technical"],
 ]);
 
+/** @typedef {{box: HTMLElement, widget: Widget, reasons: HTMLInputElement[]}} Part */
+
 export class AnswerForm {
+  /** @type {Map<string, Part>} */
+  parts = new Map();
+
   /**
    * @param {Document} page
-   * @param {(key: string, answer: Answer) => void} onanswer
+   * @param {import("./widgets.mjs").Ear} ear
    */
-  constructor(page, onanswer) {
+  constructor(page, ear) {
     this.form = find(page, "answers", HTMLFormElement);
     this.questions = find(page, "questions", HTMLElement);
     this.labels = find(page, "labels", HTMLElement);
     this.shown = find(page, "shown", HTMLElement);
     this.comment = find(page, "comment", HTMLTextAreaElement);
-    this.onanswer = onanswer;
+    this.ear = ear;
   }
 
   /** Empty the form and take it off the page: no form without its image. */
   clear() {
     this.form.hidden = true;
     this.form.inert = false;
+    this.parts.clear();
     this.questions.replaceChildren();
     this.labels.replaceChildren();
     this.shown.replaceChildren();
@@ -48,33 +56,40 @@ export class AnswerForm {
     const facts = Object.entries(shown).filter(([, value]) => value !== null && value !== "");
     this.shown.hidden = facts.length === 0;
     this.shown.textContent = facts.map(([name, value]) => `${factName(name)} ${value}`).join(" · ");
-    this.questions.replaceChildren(...questions.map((question) => this.#question(question)));
+    this.parts = new Map(questions.map((question) => [question.key, this.#part(question, labels)]));
+    this.questions.replaceChildren(...[...this.parts.values()].map(({ box }) => box));
     this.form.hidden = false;
     this.form.scrollTop = 0;
   }
 
   /** Show a sheet. @param {Sheet} sheet */
   show(sheet) {
-    const active = firstOpen(sheet)?.key;
-    for (const { key } of sheet.questions) {
-      const given = sheet.given[key];
-      const chosen = given ? (given.value ?? given.status) : null;
-      for (const input of this.#inputs(key)) input.checked = input.value === String(chosen);
-      const box = this.#box(key);
-      box.toggleAttribute("data-active", key === active);
-      if (given) box.removeAttribute("data-missing");
+    const now = active(sheet)?.key;
+    for (const question of sheet.questions) {
+      const part = this.parts.get(question.key);
+      if (!part) continue;
+      const given = sheet.given[question.key];
+      part.box.hidden = !isAsked(sheet, question);
+      part.widget.show(sheet);
+      for (const reason of part.reasons) reason.checked = reason.value === given?.status;
+      part.box.toggleAttribute("data-active", question.key === now);
+      if (given) part.box.removeAttribute("data-missing");
+      if (question.key === now) part.box.scrollIntoView({ block: "nearest" });
     }
   }
 
   /** Point at questions that still need an answer. @param {Question[]} questions */
   markMissing(questions) {
-    for (const { key } of questions) this.#box(key).setAttribute("data-missing", "");
-    if (questions[0]) this.#box(questions[0].key).scrollIntoView({ block: "nearest" });
+    for (const { key } of questions) this.parts.get(key)?.box.setAttribute("data-missing", "");
+    if (questions[0]) this.parts.get(questions[0].key)?.box.scrollIntoView({ block: "nearest" });
   }
 
   /** Without an image, only a technical problem can be told. */
   technicalOnly() {
-    for (const input of this.questions.querySelectorAll("input")) input.disabled = input.value !== "technical";
+    for (const each of this.questions.querySelectorAll("input, textarea, button")) {
+      const field = /** @type {HTMLInputElement} */ (each);
+      field.disabled = field.value !== "technical";
+    }
   }
 
   /** While saving, nothing can be changed. @param {boolean} frozen */
@@ -82,64 +97,36 @@ export class AnswerForm {
     this.form.inert = frozen;
   }
 
-  /** @param {string} key @returns {HTMLElement} */
-  #box(key) {
-    return /** @type {HTMLElement} */ (this.questions.querySelector(`[data-key="${CSS.escape(key)}"]`));
+  /** Put the cursor into the entry of a question, if it has one. @param {string} key */
+  enter(key) {
+    const box = /** @type {HTMLElement | null} */ (this.parts.get(key)?.box.querySelector(".entry input, .entry textarea"));
+    box?.focus();
+    return box !== null;
   }
 
-  /** @param {string} key @returns {NodeListOf<HTMLInputElement>} */
-  #inputs(key) {
-    return this.#box(key).querySelectorAll("input");
-  }
-
-  /** @param {Question} question */
-  #question(question) {
-    const choices = levelsOf(question).map((level) =>
-      element("label", { class: "choice" }, this.#radio(question.key, level.value), face(question, level)),
-    );
+  /** @param {Question} question @param {string[]} labels @returns {Part} */
+  #part(question, labels) {
+    const widget = widgetFor(question, labels, this.ear);
+    const reasons = REASONS.filter(([status]) => status === "technical" || question.allow_cannot_assess);
+    const inputs = reasons.map(([status]) => input("radio", question.key, status));
+    inputs.forEach((each, index) => {
+      each.addEventListener("change", () => this.ear.give(question.key, { status: reasons[index][0], value: null }));
+    });
     const box = element(
       "fieldset",
       { class: "question", "data-key": question.key },
-      element("legend", {}, question.text),
-      element("div", { class: question.kind === "yes_no" ? "choices choices-two" : "choices" }, ...choices),
-      element("div", { class: "reasons" }, ...this.#reasons(question)),
+      element("legend", {}, question.text, question.required ? "" : element("span", { class: "optional" }, " optional")),
+      ...(question.help ? [element("p", { class: "question-help" }, question.help)] : []),
+      widget.element,
+      element("div", { class: "reasons" }, ...reasons.map(([, text, key, name], index) => reason(inputs[index], text, key, name))),
     );
-    box.addEventListener("change", (event) => this.#changed(question.key, event));
-    return box;
-  }
-
-  /** @param {Question} question */
-  #reasons(question) {
-    return REASONS.filter(([status]) => status === "technical" || question.allow_cannot_assess).map(([status, text, key]) =>
-      element(
-        "label",
-        { class: "reason" },
-        this.#radio(question.key, status),
-        element("span", {}, text, " ", element("kbd", { "aria-hidden": "true" }, key)),
-      ),
-    );
-  }
-
-  /** @param {string} name @param {string | number} value */
-  #radio(name, value) {
-    return element("input", { type: "radio", name: `q-${name}`, value: String(value) });
-  }
-
-  /** @param {string} key @param {Event} event */
-  #changed(key, event) {
-    const { value } = /** @type {HTMLInputElement} */ (event.target);
-    if (value === "cannot_assess" || value === "technical") this.onanswer(key, { status: value, value: null });
-    else this.onanswer(key, { status: "answered", value: Number(value) });
+    return { box, widget, reasons: inputs };
   }
 }
 
-/** @param {Question} question @param {import("./answers.mjs").Level} level */
-function face(question, { value, label }) {
-  if (question.kind === "yes_no") {
-    const key = element("kbd", { "aria-hidden": "true" }, label.slice(0, 1));
-    return element("span", { class: "choice-face" }, label, key);
-  }
-  return element("span", { class: "choice-face" }, element("b", {}, String(value)), " ", element("small", {}, label));
+/** @param {HTMLInputElement} box @param {string} text @param {string} key @param {string} name */
+function reason(box, text, key, name) {
+  return element("label", { class: "reason" }, box, element("span", {}, text, " ", element("kbd", { "aria-hidden": "true", "data-key": name }, key)));
 }
 
 /** @param {string} name */

@@ -1,36 +1,53 @@
 // @ts-check
 /**
- * Which key does what. A table, so that it can be shown and, later, changed per reader.
+ * Which key does what. Letters and signs can be changed per reader; digits, Enter, Space and arrows stay.
  *
  * @typedef {{name: string, value?: number}} Command
+ * @typedef {Record<string, Command>} Letters
  * @typedef {{code: string, key: string, shiftKey: boolean, ctrlKey: boolean, altKey: boolean, metaKey: boolean}} Press
  * @typedef {"page" | "typing" | "button" | "choice" | "ticked"} Focus where the focus stands: a text field
  *   takes all keys, a button its own Enter and Space, an unticked choice its Space, any choice its arrows
  */
 
-/** @type {Record<string, Command>} */
-export const LETTERS = {
-  y: { name: "yes" },
-  n: { name: "no" },
-  c: { name: "cannot-assess" },
-  t: { name: "technical" },
-  k: { name: "comment" },
-  i: { name: "invert" },
-  r: { name: "reset" },
-  f: { name: "fit" },
-  o: { name: "one-to-one" },
-};
+/**
+ * The commands whose key a reader may change, with the standard key.
+ * @type {{name: string, key: string, group: "Answers" | "Image" | "Marks" | "Page", text: string, value?: number}[]}
+ */
+export const COMMANDS = [
+  { name: "yes", key: "y", group: "Answers", text: "Yes" },
+  { name: "no", key: "n", group: "Answers", text: "No" },
+  { name: "cannot-assess", key: "c", group: "Answers", text: "Cannot assess: first open question" },
+  { name: "technical", key: "t", group: "Answers", text: "Technical problem: all open questions" },
+  { name: "comment", key: "k", group: "Answers", text: "Comment; Esc leaves it" },
+  { name: "invert", key: "i", group: "Image", text: "Invert" },
+  { name: "reset", key: "r", group: "Image", text: "Reset" },
+  { name: "fit", key: "f", group: "Image", text: "Fit" },
+  { name: "one-to-one", key: "o", group: "Image", text: "1:1, pixel by pixel" },
+  { name: "turn-right", key: ".", group: "Image", text: "Turn right" },
+  { name: "turn-left", key: ",", group: "Image", text: "Turn left" },
+  { name: "flip", key: "h", group: "Image", text: "Mirror left to right" },
+  { name: "lens", key: "m", group: "Image", text: "Magnifier" },
+  { name: "length", key: "l", group: "Marks", text: "Length" },
+  { name: "rectangle", key: "b", group: "Marks", text: "Rectangle" },
+  { name: "ellipse", key: "e", group: "Marks", text: "Ellipse" },
+  { name: "arrow", key: "a", group: "Marks", text: "Arrow" },
+  { name: "point", key: "d", group: "Marks", text: "Point" },
+  { name: "undo-mark", key: "x", group: "Marks", text: "Take the last one back" },
+  { name: "full-screen", key: "w", group: "Page", text: "Whole screen" },
+  { name: "pause", key: "p", group: "Page", text: "Pause" },
+];
 
-/** @type {Record<string, Command>} */
+/** @type {Letters} */
 const SIGNS = {
   "?": { name: "help" },
   "+": { name: "zoom", value: 1.25 },
   "=": { name: "zoom", value: 1.25 },
   "-": { name: "zoom", value: 0.8 },
   Backspace: { name: "clear-last" },
+  PageUp: { name: "back" },
 };
 
-/** @type {Record<string, Command>} */
+/** @type {Letters} */
 const ARROWS = {
   ArrowLeft: { name: "narrower" },
   ArrowRight: { name: "wider" },
@@ -38,53 +55,85 @@ const ARROWS = {
   ArrowDown: { name: "darker" },
 };
 
-/** What the key map shows. @type {{title: string, rows: [string, string][]}[]} */
-export const KEY_MAP = [
-  {
-    title: "Answers",
+/** Keys that cannot be changed, for the key map. @type {Record<string, [string, string][]>} */
+const FIXED = {
+  Answers: [
+    ["1 – 9", "The first open scale or list"],
+    ["Backspace", "Take back the last answer"],
+    ["Enter Space", "Save and go on"],
+    ["PageUp", "Back to the case before, if the study allows it"],
+  ],
+  Image: [
+    ["Shift+1 – 5", "The windows above the image"],
+    ["← →", "Narrower, wider window"],
+    ["↑ ↓", "Brighter, darker"],
+    ["+ −", "Zoom"],
+    ["Shift+arrows", "Move the image"],
+  ],
+  Marks: [["Arrows, Enter", "Draw without a mouse: move, begin, end"], ["Esc", "Put the tool down"]],
+  Page: [["?", "This list"]],
+  Mouse: [
+    ["Left drag", "Window and level, or draw"],
+    ["Wheel", "Zoom to the pointer"],
+    ["Right drag", "Zoom"],
+    ["Middle or Shift drag", "Move the image"],
+    ["Double click", "Fit"],
+  ],
+  Touch: [
+    ["One finger", "Move the image, or draw"],
+    ["Two fingers apart", "Zoom"],
+    ["Two fingers together", "Window and level"],
+  ],
+};
+
+/**
+ * The keys in force: the standard ones, changed as a reader wished.
+ * @param {Record<string, string>} [wishes] command to key
+ * @returns {Letters}
+ */
+export function lettersFor(wishes = {}) {
+  return Object.fromEntries(
+    COMMANDS.map(({ name, key, value }) => [wishes[name] ?? key, value === undefined ? { name } : { name, value }]),
+  );
+}
+
+export const LETTERS = lettersFor();
+
+/**
+ * What the key map shows: fixed rows, and rows whose key can be changed.
+ * @param {Record<string, string>} wishes
+ * @returns {{title: string, rows: {keys: string, text: string, command?: string}[]}[]}
+ */
+export function keyMap(wishes) {
+  return Object.entries(FIXED).map(([title, fixed]) => ({
+    title,
     rows: [
-      ["Y N", "Yes, no: the label"],
-      ["1 – 5", "The first open scale"],
-      ["C", "Cannot assess: first open question"],
-      ["T", "Technical problem: all open questions"],
-      ["Backspace", "Take back the last answer"],
-      ["K", "Comment; Esc leaves it"],
-      ["Enter Space", "Save and go on"],
+      ...COMMANDS.filter(({ group }) => group === title).map(({ name, key, text }) => ({
+        keys: (wishes[name] ?? key).toUpperCase(),
+        text,
+        command: name,
+      })),
+      ...fixed.map(([keys, text]) => ({ keys, text })),
     ],
-  },
-  {
-    title: "Mouse",
-    rows: [
-      ["Left drag", "Window and level"],
-      ["Wheel", "Zoom to the pointer"],
-      ["Right drag", "Zoom"],
-      ["Middle or Shift drag", "Move the image"],
-      ["Double click", "Fit"],
-    ],
-  },
-  {
-    title: "Image",
-    rows: [
-      ["Shift+1 – 5", "The windows above the image"],
-      ["I", "Invert"],
-      ["R", "Reset"],
-      ["F", "Fit"],
-      ["O", "1:1, pixel by pixel"],
-      ["← →", "Narrower, wider window"],
-      ["↑ ↓", "Brighter, darker"],
-      ["+ −", "Zoom"],
-      ["Shift+arrows", "Move the image"],
-      ["?", "This list"],
-    ],
-  },
-  {
-    title: "Touch",
-    rows: [
-      ["One finger", "Window and level"],
-      ["Two fingers", "Pinch to zoom, move"],
-    ],
-  },
-];
+  }));
+}
+
+/**
+ * The wishes with one more, or why it cannot be.
+ * @param {Record<string, string>} wishes @param {string} command @param {string} pressed
+ * @returns {{wishes: Record<string, string>} | {problem: string}}
+ */
+export function withKey(wishes, command, pressed) {
+  const key = pressed.toLowerCase();
+  if (key.length !== 1 || /[\s0-9]/.test(key) || key in SIGNS) {
+    return { problem: "Expected a letter or a sign; digits, Space, Enter, arrows, ?, + and − keep their meaning." };
+  }
+  const owner = COMMANDS.find((each) => each.name !== command && (wishes[each.name] ?? each.key) === key);
+  if (owner) return { problem: `“${key.toUpperCase()}” is in use: ${owner.text}. Change that one first.` };
+  const { [command]: _, ...others } = wishes;
+  const standard = COMMANDS.find(({ name }) => name === command)?.key === key;
+  return { wishes: standard ? others : { ...others, [command]: key } };
+}
 
 /**
  * Where the focus stands.
@@ -92,7 +141,9 @@ export const KEY_MAP = [
  * @returns {Focus}
  */
 export function focusOf(focused) {
-  if (focused instanceof HTMLInputElement && focused.type === "radio") return focused.checked ? "ticked" : "choice";
+  if (focused instanceof HTMLInputElement && /^(radio|checkbox)$/.test(focused.type)) {
+    return focused.checked && focused.type === "radio" ? "ticked" : "choice";
+  }
   if (focused?.matches("input, textarea, select, [contenteditable]")) return "typing";
   return focused?.matches("button, a[href], summary") ? "button" : "page";
 }
@@ -101,14 +152,16 @@ export function focusOf(focused) {
  * The command of a key press, or null if the page leaves the key alone.
  * @param {Press} press
  * @param {Focus} focus
+ * @param {Letters} [letters]
  * @returns {Command | null}
  */
-export function commandOf(press, focus) {
+export function commandOf(press, focus, letters = LETTERS) {
   if (focus === "typing") return typingCommand(press);
   if (press.ctrlKey || press.altKey || press.metaKey) return null;
   if (press.key === "Enter" || press.key === " ") return submitCommand(press, focus);
   if (press.key in ARROWS) return focus === "page" ? arrowCommand(press) : null;
-  return digitCommand(press) ?? SIGNS[press.key] ?? letterCommand(press);
+  if (press.key === "Escape") return { name: "put-down" };
+  return digitCommand(press) ?? SIGNS[press.key] ?? letterCommand(press, letters);
 }
 
 /** @param {Press} press @returns {Command | null} */
@@ -141,7 +194,7 @@ function digitCommand(press) {
   return /^[0-9]$/.test(press.key) ? { name: "digit", value: Number(press.key) } : null;
 }
 
-/** @param {Press} press @returns {Command | null} */
-function letterCommand(press) {
-  return press.shiftKey ? null : (LETTERS[press.key.toLowerCase()] ?? null);
+/** @param {Press} press @param {Letters} letters @returns {Command | null} */
+function letterCommand(press, letters) {
+  return press.shiftKey ? null : (letters[press.key.toLowerCase()] ?? null);
 }

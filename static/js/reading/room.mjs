@@ -1,18 +1,23 @@
 // @ts-check
 /**
  * The reading room: one case at a time. Black, then the case's own pixels, then its form; the clock runs from
- * the pixels. Saved, and only then the next case.
+ * the pixels. "Saved" only when the server says so. The next image may be painted while the save travels, with
+ * no form under it; if the save does not get through, the case comes back with its answers.
  *
  * @typedef {import("./state.mjs").ReadingState} ReadingState
  * @typedef {import("./state.mjs").Case} Case
- * @typedef {"loading" | "reading" | "saving" | "done"} Phase
+ * @typedef {import("./saving.mjs").Body} Body
+ * @typedef {"loading" | "reading" | "saving" | "paused" | "away"} Phase away: another page lies over the room
+ * @typedef {{now: Case, asked: number, painted: Promise<number>}} Ahead the next image, painted early
  */
 import { FrameError } from "../viewer/frame.mjs";
 import * as answers from "./answers.mjs";
-import { askToSignIn, showConflict } from "./dialogs.mjs";
+import { sumOf } from "./clock.mjs";
+import { askToSignIn, showConflict, showMessage } from "./dialogs.mjs";
+import { displayFacts } from "./display.mjs";
 import { find } from "./dom.mjs";
-import { backOff, save } from "./saving.mjs";
-import { RefusedError, SignedOutError, fetchState } from "./state.mjs";
+import { backOff, newKey, save } from "./saving.mjs";
+import { RefusedError, SignedOutError, ask, isSignedIn, stageOf } from "./state.mjs";
 
 const IMAGE_TRIES = 5;
 
@@ -21,7 +26,13 @@ export class ReadingRoom {
   phase = "loading";
   /** @type {ReadingState | null} */
   state = null;
+  /** @type {Case | null} on the screen, or about to be: the state's case, or one gone back to */
+  now = null;
+  /** How many cases back the reader went. */
+  stepsBack = 0;
   sheet = answers.newSheet([]);
+  /** @type {import("./clock.mjs").Times[]} earlier visits to the case on screen */
+  visits = [];
 
   /**
    * @param {object} parts
@@ -33,8 +44,10 @@ export class ReadingRoom {
    * @param {import("./status.mjs").StatusLine} parts.status
    * @param {import("./clock.mjs").ReadingClock} parts.clock
    * @param {import("./drafts.mjs").Drafts} parts.drafts
+   * @param {import("./heading.mjs").Heading} parts.heading
+   * @param {(state: ReadingState) => void} parts.onstate
    */
-  constructor({ page, stateUrl, token, viewer, form, status, clock, drafts }) {
+  constructor({ page, stateUrl, token, viewer, form, status, clock, drafts, heading, onstate }) {
     this.page = page;
     this.stateUrl = stateUrl;
     this.token = token;
@@ -43,23 +56,43 @@ export class ReadingRoom {
     this.status = status;
     this.clock = clock;
     this.drafts = drafts;
+    this.heading = heading;
+    this.onstate = onstate;
+    /** @type {import("./stages.mjs").Stages | null} */
+    this.stages = null;
     this.submitButton = find(page, "submit", HTMLButtonElement);
-    this.title = find(page, "case-title", HTMLElement);
   }
 
   /** Ask where the reader is, and show it. */
   async open() {
     this.#enter("loading");
+    await this.#withAnswer(this.stateUrl, undefined, (state) => this.show(state));
+  }
+
+  /** Tell the server something, and show what follows. @param {string} action @param {unknown} body */
+  async tell(action, body) {
+    const url = this.state?.urls?.[action];
+    if (url) await this.#withAnswer(url, body, ({ state }) => this.show(state));
+  }
+
+  /** @param {string} url @param {unknown} body @param {(told: any) => Promise<void> | void} then */
+  async #withAnswer(url, body, then) {
+    const posted = body === undefined ? undefined : { body, token: this.token() };
     try {
-      await this.#show(await fetchState(this.stateUrl, () => this.status.image("No connection to the server. Trying again …")));
+      await then(await ask(url, () => this.status.image("No connection to the server. Trying again …"), posted));
     } catch (error) {
       if (error instanceof SignedOutError) {
-        await askToSignIn(this.page);
-        await this.open();
+        await this.#signIn();
+        await this.#withAnswer(url, body, then);
       } else if (error instanceof RefusedError) {
+        this.stages?.refused(error.message);
         this.status.image(`${error.message} Load the page again.`);
       } else throw error;
     }
+  }
+
+  #signIn() {
+    return askToSignIn(this.page, () => isSignedIn(this.stateUrl));
   }
 
   /** Take a changed sheet. @param {import("./answers.mjs").Sheet} sheet */
@@ -77,10 +110,14 @@ export class ReadingRoom {
     if (this.phase === "reading") this.#keep(null);
   }
 
-  /** Save the case, if every question has its answer. */
+  /** Go on: out of a list that is being ticked, or to the next case if every question has its answer. */
   async submit() {
-    const now = this.state?.case;
-    if (this.phase !== "reading" || !now) return;
+    if (this.phase !== "reading" || !this.now) return;
+    const left = answers.leaveList(this.sheet);
+    if (left) {
+      this.change(left);
+      return;
+    }
     const open = answers.missing(this.sheet);
     if (open.length > 0) {
       this.form.markMissing(open);
@@ -88,140 +125,243 @@ export class ReadingRoom {
       return;
     }
     this.clock.stop();
-    await this.#send(now, {
-      idempotency_key: newKey(),
-      revision: now.revision,
-      answers: this.sheet.given,
-      comment: this.form.comment.value,
-      times: this.clock.read(),
-      display: this.#display(),
+    await this.#send(this.now, this.#body(this.now));
+  }
+
+  /** Leave the case black and the clock stopped until the reader comes back. */
+  async pause() {
+    if (this.phase !== "reading") return;
+    this.keepDraft();
+    this.clock.stop();
+    this.#enter("paused");
+    this.viewer.clear();
+    this.form.clear();
+    const told = this.tellQuietly("pause");
+    await showMessage(this.page, "Paused", ["The clock stands still. What you entered is kept in this tab."], "Go on reading");
+    await told;
+    this.onstate(/** @type {ReadingState} */ (this.state));
+    await this.open();
+  }
+
+  /** Tell the server something that changes nothing here. @param {string} action */
+  async tellQuietly(action, body = {}) {
+    const url = this.state?.urls?.[action];
+    if (url) await ask(url, () => {}, { body, token: this.token() }).catch(() => {});
+  }
+
+  /** Go back to the case before the one on screen, if the study allows it. */
+  async goBack() {
+    const back = this.stepsBack === 0 ? this.state?.back : this.now?.back;
+    if (this.phase !== "reading" || !back) return;
+    this.keepDraft();
+    this.clock.stop();
+    this.#enter("loading");
+    await this.#withAnswer(back.case_url, undefined, async (former) => {
+      this.stepsBack += 1;
+      await this.#showCase(/** @type {Case} */ (former));
     });
   }
 
   /** @param {ReadingState} state */
-  async #show(state) {
+  async show(state) {
     this.state = state;
-    this.drafts.dropAllBut(state.case?.id ?? null);
-    this.form.clear();
-    if (state.done || !state.case) {
-      this.#finish(state);
+    this.stepsBack = 0;
+    this.onstate(state);
+    const stage = stageOf(state);
+    if (state.case) {
+      this.drafts.dropAllBut(state.case.id);
+      this.stages?.hide();
+      await this.#showCase(state.case);
       return;
     }
-    this.#enter("loading");
-    const text = `Case ${state.position} of ${state.total}`;
-    this.page.title = text;
-    this.title.textContent = text;
-    this.viewer.canvas.setAttribute("aria-label", `Radiograph, ${text.toLowerCase()}`);
-    const progress = find(this.page, "progress", HTMLProgressElement);
-    progress.max = state.total;
-    progress.value = state.position - 1;
-    await this.#showImage(state, state.case, 1);
+    this.drafts.dropAllBut(null);
+    this.#enter("away");
+    this.form.clear();
+    this.viewer.clear();
+    this.viewer.prefetch(null);
+    this.status.image("");
+    this.stages?.show(stage, state);
   }
 
-  /** @param {ReadingState} state @param {Case} now @param {number} attempt */
-  async #showImage(state, now, attempt) {
+  /** @param {Case} now */
+  async #showCase(now) {
+    this.now = now;
+    this.form.clear();
+    this.#enter("loading");
+    this.heading.show(/** @type {ReadingState} */ (this.state), now, this.stepsBack);
+    await this.#showImage(now, 1);
+  }
+
+  /** @param {Case} now @param {number} attempt */
+  async #showImage(now, attempt) {
     const asked = performance.now();
     const slow = setTimeout(() => this.status.image("Loading the image …"), 250);
     try {
       const painted = await this.viewer.show(now);
       this.status.image("");
-      this.#begin(now, painted - asked);
-      this.viewer.prefetch(state.next);
+      this.#begin(now, { asked, painted });
     } catch (error) {
-      if (this.state === state) await this.#imageFailed(state, now, attempt, error);
+      if (this.now === now) await this.#imageFailed(now, attempt, error);
     } finally {
       clearTimeout(slow);
     }
   }
 
-  /** @param {ReadingState} state @param {Case} now @param {number} attempt @param {unknown} error */
-  async #imageFailed(state, now, attempt, error) {
+  /** @param {Case} now @param {number} attempt @param {unknown} error */
+  async #imageFailed(now, attempt, error) {
     if (!(error instanceof FrameError)) throw error;
     if (error.status === 403) {
-      await askToSignIn(this.page);
-      await this.#showImage(state, now, attempt);
+      await this.#signIn();
+      await this.#showImage(now, attempt);
     } else if (error.retry && attempt < IMAGE_TRIES) {
       this.status.image("No image yet. Trying again …");
       await new Promise((resolve) => setTimeout(resolve, backOff(attempt)));
-      await this.#showImage(state, now, attempt + 1);
+      await this.#showImage(now, attempt + 1);
     } else {
       this.status.imageFailed(error.message, () => this.open());
-      this.#begin(now, 0, true);
+      this.#begin(now, { asked: 0, painted: 0 }, true);
     }
   }
 
   /**
-   * The pixels are on the screen, or never will be: bring the form, start the clock.
-   * @param {Case} now @param {number} paintedMs @param {boolean} [noImage]
+   * The pixels are on the screen, or never will be: bring the form, start the clock, fetch the next image.
+   * @param {Case} now @param {{asked: number, painted: number}} when @param {boolean} [noImage]
    */
-  #begin(now, paintedMs, noImage = false) {
+  #begin(now, { asked, painted }, noImage = false) {
     const draft = this.drafts.read(now.id);
-    this.form.fill(now, now.questions);
-    if (noImage) this.form.technicalOnly();
-    this.sheet = answers.newSheet(now.questions, noImage);
-    this.clock.start({ painted_ms: paintedMs, hidden: this.page.hidden, before: draft?.times });
+    this.visits = draft?.visits ?? [];
+    this.clock.start({ painted_ms: painted - asked, hidden: this.page.hidden, at: painted || undefined });
+    this.#fill(now, draft, noImage);
     this.#enter("reading");
-    this.title.focus({ preventScroll: true });
-    if (draft) {
-      this.sheet = answers.restore(this.sheet, draft.given, draft.sequence);
-      this.form.comment.value = draft.comment;
-    }
+    this.heading.focus();
     this.change(this.sheet);
+    if (this.stepsBack === 0) this.viewer.prefetch(this.state?.next ?? null);
     if (draft?.pending) this.#send(now, draft.pending);
   }
 
-  /** @param {Case} now @param {import("./saving.mjs").Body} body */
+  /** @param {Case} now @param {import("./drafts.mjs").Draft | null} draft @param {boolean} noImage */
+  #fill(now, draft, noImage = false) {
+    this.form.fill(now, now.questions);
+    if (noImage) this.form.technicalOnly();
+    const marks = draft?.marks ?? now.marks ?? [];
+    const given = draft?.given ?? now.answers ?? {};
+    this.viewer.setMarks(marks);
+    const empty = answers.newSheet(now.questions, { labels: now.labels, noImage });
+    const sequence = draft?.sequence ?? now.questions.map(({ key }) => key);
+    this.sheet = answers.restore(answers.countMarks(empty, marks), given, sequence);
+    this.form.comment.value = draft?.comment ?? now.comment ?? "";
+    this.form.show(this.sheet);
+  }
+
+  /** @param {Case} now @returns {Body} */
+  #body(now) {
+    const times = sumOf([...this.visits, this.clock.read()]);
+    return {
+      idempotency_key: newKey(),
+      revision: now.revision,
+      answers: answers.toSend(this.sheet),
+      comment: this.form.comment.value,
+      ...(this.state?.stage ? { marks: this.viewer.getMarks(), times } : { times: { ...times, visits: undefined } }),
+      display: displayFacts(this.viewer.getState().renderer),
+    };
+  }
+
+  /** @param {Case} now @param {Body} body */
   async #send(now, body) {
     this.#keep(body);
     this.#enter("saving");
     this.status.save("saving", "Saving …");
+    let ahead = this.#paintAhead(now);
+    const comeBack = async () => {
+      if (!ahead) return;
+      const early = ahead;
+      ahead = null;
+      await this.#comeBack(now, early);
+    };
     const outcome = await save({
       url: now.answer_url,
       body,
       token: this.token,
-      onRetry: () => this.status.save("retrying", "Not saved yet, retrying", "No answer from the server. Your answers are kept in this tab: leave it open."),
+      onRetry: () => {
+        this.status.save("retrying", "Not saved yet, retrying", "No answer from the server. Your answers are kept in this tab: leave it open.");
+        comeBack();
+      },
     });
-    await this.#after(outcome, now, body);
+    if (outcome.kind === "saved") await this.#saved(now, outcome, ahead);
+    else {
+      await comeBack();
+      await this.#notSaved(outcome, now, body);
+    }
   }
 
-  /** @param {import("./saving.mjs").Outcome} outcome @param {Case} now @param {import("./saving.mjs").Body} body */
-  async #after(outcome, now, body) {
-    if (outcome.kind === "saved") {
-      this.drafts.drop(now.id);
-      this.status.save("saved", `Case ${this.state?.position} saved`);
-      await this.#show(outcome.state);
-    } else if (outcome.kind === "signed-out") {
+  /**
+   * Paint the next image while the save travels: no form, no clock of its own yet.
+   * @param {Case} now @returns {Ahead | null}
+   */
+  #paintAhead(now) {
+    const { state } = this;
+    const next = state?.next;
+    if (!state || !next || now.practice || this.stepsBack > 0 || !this.viewer.isReady(next)) return null;
+    const asked = performance.now();
+    this.form.clear();
+    this.heading.ahead(state);
+    const painted = this.viewer.show(next);
+    painted.catch(() => {}); // shown otherwise since
+    return { now: /** @type {Case} */ (next), asked, painted };
+  }
+
+  /** The save did not get through: the case again, with its answers; the glimpse of the next one is noted. @param {Case} now @param {Ahead} ahead */
+  async #comeBack(now, ahead) {
+    const draft = this.drafts.read(now.id);
+    const glimpse = { painted_ms: 0, visible_ms: Math.round(performance.now() - ahead.asked), hidden_ms: 0, idle_ms: 0 };
+    this.drafts.keep(ahead.now.id, { given: {}, sequence: [], comment: "", marks: [], visits: [glimpse], pending: null });
+    await this.viewer.show(now);
+    this.heading.show(/** @type {ReadingState} */ (this.state), now, this.stepsBack);
+    this.#fill(now, draft);
+    this.#enter(this.phase);
+  }
+
+  /** @param {Case} now @param {{state: ReadingState, feedback: string}} outcome @param {Ahead | null} ahead */
+  async #saved(now, { state, feedback }, ahead) {
+    this.drafts.drop(now.id);
+    this.status.save("saved", now.practice ? "Practice case saved" : `Case ${this.heading.number} saved`);
+    if (feedback) await showMessage(this.page, "About this practice case", feedback, "Go on");
+    if (now.practice && state.case && !state.case.practice) {
+      await showMessage(this.page, "Practice is over", ["The study begins now. From here on your answers count."], "Begin");
+    }
+    if (!ahead || state.case?.id !== ahead.now.id) {
+      await this.show(state);
+      return;
+    }
+    this.state = state;
+    this.now = state.case;
+    this.onstate(state);
+    this.drafts.dropAllBut(state.case.id);
+    this.heading.show(state, state.case, 0);
+    this.#begin(state.case, { asked: ahead.asked, painted: await ahead.painted });
+  }
+
+  /** @param {import("./saving.mjs").Outcome} outcome @param {Case} now @param {Body} body */
+  async #notSaved(outcome, now, body) {
+    if (outcome.kind === "signed-out") {
       this.status.save("retrying", "Not saved yet", "You are signed out.");
-      await askToSignIn(this.page);
+      await this.#signIn();
       await this.#send(now, body);
     } else if (outcome.kind === "refused") {
       this.status.save("failed", "Not saved", outcome.error);
-      this.clock.start({ painted_ms: body.times.painted_ms, hidden: this.page.hidden, before: body.times });
+      this.clock.resume();
       this.#enter("reading");
       this.keepDraft();
     } else {
-      if (outcome.kind === "conflict") await showConflict(this.page, this.sheet, outcome.stored);
+      const mayReplace = Boolean(this.state?.back) || this.stepsBack > 0;
+      if (outcome.kind === "conflict" && (await showConflict(this.page, this.sheet, outcome.stored, mayReplace))) {
+        await this.#send({ ...now, revision: outcome.stored.revision }, { ...body, idempotency_key: newKey(), revision: outcome.stored.revision });
+        return;
+      }
       this.drafts.drop(now.id);
       this.status.save("failed", "Not saved");
       await this.open();
     }
-  }
-
-  /** @param {ReadingState} state */
-  #finish(state) {
-    this.phase = "done";
-    this.viewer.clear();
-    this.viewer.prefetch(null);
-    const closed = state.open === false;
-    this.page.title = closed ? "Reading is closed" : "All cases are read";
-    find(this.page, "finish-title", HTMLElement).textContent = this.page.title;
-    find(this.page, "finish-text", HTMLElement).textContent = closed
-      ? "Reading has ended. Answers that were not marked as saved were not taken."
-      : `All ${state.total} cases are read and saved. Thank you.`;
-    const finish = find(this.page, "finish", HTMLElement);
-    find(this.page, "reading", HTMLElement).toggleAttribute("data-done", true);
-    finish.hidden = false;
-    finish.focus();
   }
 
   /** @param {Phase} phase */
@@ -231,27 +371,12 @@ export class ReadingRoom {
     this.form.freeze(phase === "saving");
   }
 
-  /** @param {import("./saving.mjs").Body | null} pending */
+  /** @param {Body | null} pending */
   #keep(pending) {
-    if (!this.state?.case) return;
+    if (!this.now) return;
     const { given, sequence } = this.sheet;
     const comment = this.form.comment.value;
-    this.drafts.keep(this.state.case.id, { given, sequence, comment, times: this.clock.read(), pending });
+    const marks = this.viewer.getMarks();
+    this.drafts.keep(this.now.id, { given, sequence, comment, marks, visits: [...this.visits, this.clock.read()], pending });
   }
-
-  #display() {
-    const { innerWidth, innerHeight, devicePixelRatio } = window;
-    const { renderer } = this.viewer.getState();
-    return { width: innerWidth, height: innerHeight, pixel_ratio: devicePixelRatio, renderer };
-  }
-}
-
-/** A random UUID; randomUUID exists on https and localhost only. @returns {string} */
-function newKey() {
-  if (crypto.randomUUID) return crypto.randomUUID();
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  bytes[6] = (bytes[6] & 0x0f) | 0x40;
-  bytes[8] = (bytes[8] & 0x3f) | 0x80;
-  const text = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
-  return text.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
 }

@@ -8,10 +8,11 @@
  * @property {number} revision
  * @property {Record<string, Answer>} answers
  * @property {string} comment
- * @property {import("./clock.mjs").Times} times
+ * @property {import("../viewer/marks.mjs").Mark[]} marks
+ * @property {import("./clock.mjs").Times & {visits: import("./clock.mjs").Times[]}} times
  * @property {{width: number, height: number, pixel_ratio: number, renderer: string}} display
  *
- * @typedef {{kind: "saved", state: any}
+ * @typedef {{kind: "saved", state: any, feedback: string}
  *   | {kind: "refused", error: string}
  *   | {kind: "conflict", error: string, stored: any}
  *   | {kind: "signed-out"}
@@ -60,7 +61,7 @@ async function sendOnce(url, body, token, send) {
       method: "POST",
       credentials: "same-origin",
       redirect: "manual",
-      headers: { "Content-Type": "application/json", "X-CSRFToken": token },
+      headers: { "Content-Type": "application/json", Accept: "application/json", "X-CSRFToken": token },
       body: JSON.stringify(body),
       signal: AbortSignal.timeout(ANSWER_WITHIN_MS),
     });
@@ -77,7 +78,7 @@ async function outcomeOf(response) {
   if (response.type === "opaqueredirect" || status === 401) return { kind: "signed-out" };
   if (status >= 500 || status === 429 || status === 408) return null;
   const told = await jsonOf(response);
-  if (response.ok && told?.saved === true) return { kind: "saved", state: told.state };
+  if (response.ok && told?.saved === true) return { kind: "saved", state: told.state, feedback: told.feedback ?? "" };
   if (status === 409) return { kind: "conflict", error: told?.error ?? "", stored: told?.stored ?? {} };
   // A 403 without JSON is the site's stale-form page: somebody signed out or in elsewhere.
   if (status === 403) return told ? { kind: "closed", error: told.error ?? "" } : { kind: "signed-out" };
@@ -108,4 +109,14 @@ function pauseOrOnline(ms) {
 export function csrfToken(cookies) {
   const pair = cookies.split("; ").find((each) => each.startsWith("csrftoken="));
   return pair ? decodeURIComponent(pair.slice("csrftoken=".length)) : "";
+}
+
+/** A random UUID; randomUUID exists on https and localhost only. @returns {string} */
+export function newKey() {
+  if (crypto.randomUUID) return crypto.randomUUID();
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  bytes[6] = (bytes[6] & 0x0f) | 0x40;
+  bytes[8] = (bytes[8] & 0x3f) | 0x80;
+  const text = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  return text.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, "$1-$2-$3-$4-$5");
 }

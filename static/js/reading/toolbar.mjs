@@ -6,10 +6,13 @@
  * @typedef {import("./keys.mjs").Command} Command
  */
 import { PRESETS } from "../viewer/lut.mjs";
+import { inWords } from "../viewer/orientation.mjs";
 import { element, find } from "./dom.mjs";
 
 const NUDGE = 16; // CSS pixels of the drag that one arrow key stands for
 const STRIDE = 64; // CSS pixels that one Shift+arrow moves the image
+const CURSOR = 12; // CSS pixels that one arrow moves the cross while drawing
+const PRESSED = /** @type {const} */ (["invert", "flip", "lens", "length", "rectangle", "ellipse", "arrow", "point"]);
 
 /** @type {Record<string, (viewer: Viewer, value: number) => void>} */
 const VERBS = {
@@ -17,6 +20,17 @@ const VERBS = {
   "one-to-one": (viewer) => viewer.oneToOne(),
   invert: (viewer) => viewer.invert(),
   reset: (viewer) => viewer.reset(),
+  "turn-left": (viewer) => viewer.rotate(-1),
+  "turn-right": (viewer) => viewer.rotate(1),
+  flip: (viewer) => viewer.flip(),
+  lens: (viewer) => viewer.toggleLens(),
+  length: (viewer) => viewer.take("length"),
+  rectangle: (viewer) => viewer.take("rectangle"),
+  ellipse: (viewer) => viewer.take("ellipse"),
+  arrow: (viewer) => viewer.take("arrow"),
+  point: (viewer) => viewer.take("point"),
+  "undo-mark": (viewer) => viewer.undoMark(),
+  "put-down": (viewer) => viewer.take(null),
   preset: (viewer, value) => viewer.preset(value - 1),
   zoom: (viewer, value) => viewer.zoomBy(value),
   narrower: (viewer) => viewer.dragWindow(-NUDGE, 0),
@@ -29,8 +43,23 @@ const VERBS = {
   "pan-down": (viewer) => viewer.panBy(0, -STRIDE),
 };
 
+/** With a drawing tool in hand, arrows move the cross and Enter sets a point. @type {Record<string, (viewer: Viewer) => void>} */
+const DRAWING = {
+  narrower: (viewer) => viewer.moveCursor(-CURSOR, 0),
+  wider: (viewer) => viewer.moveCursor(CURSOR, 0),
+  brighter: (viewer) => viewer.moveCursor(0, -CURSOR),
+  darker: (viewer) => viewer.moveCursor(0, CURSOR),
+};
+
 /** Do what a command asks of the viewer; false if it is not the viewer's. @param {Viewer} viewer @param {Command} command */
 export function act(viewer, { name, value = 0 }) {
+  if (viewer.board.tool) {
+    const draw = name === "submit" && viewer.board.cursor ? (/** @type {Viewer} */ it) => it.setPoint() : DRAWING[name];
+    if (draw) {
+      draw(viewer);
+      return true;
+    }
+  }
   const verb = VERBS[name];
   if (verb) verb(viewer, value);
   return verb !== undefined;
@@ -38,34 +67,69 @@ export function act(viewer, { name, value = 0 }) {
 
 /** Put the presets' buttons in place and pass every tool's click on. @param {Document} page @param {(command: Command) => void} run */
 export function listenToTools(page, run) {
-  const buttons = PRESETS.map(({ label }, index) =>
+  const buttons = PRESETS.map(({ label, title }, index) =>
     element(
       "button",
-      { type: "button", class: "tool", "data-tool": "preset", "data-value": String(index + 1), "aria-keyshortcuts": `Shift+${index + 1}` },
+      { type: "button", class: "tool", "data-tool": "preset", "data-value": String(index + 1), title, "aria-keyshortcuts": `Shift+${index + 1}` },
       `${label} `,
       element("kbd", {}, `⇧${index + 1}`),
     ),
   );
   find(page, "presets", HTMLElement).replaceChildren(...buttons);
-  for (const button of /** @type {NodeListOf<HTMLButtonElement>} */ (page.querySelectorAll("[data-tool]"))) {
-    // A click leaves the focus where it was, so that Enter goes on submitting; Tab still reaches the button.
-    button.addEventListener("mousedown", (event) => event.preventDefault());
-    button.addEventListener("click", () => {
-      run({ name: button.dataset.tool ?? "", value: Number(button.dataset.value ?? 0) });
-    });
+  /** @param {Event} event @returns {HTMLElement | null} */
+  const toolOf = (event) => /** @type {Element} */ (event.target).closest("[data-tool]");
+  // A click leaves the focus where it was, so that Enter goes on submitting; Tab still reaches the button.
+  page.addEventListener("mousedown", (event) => {
+    if (toolOf(event)) event.preventDefault();
+  });
+  page.addEventListener("click", (event) => {
+    const tool = toolOf(event);
+    if (tool) run({ name: tool.dataset.tool ?? "", value: Number(tool.dataset.value ?? 0) });
+  });
+}
+
+/** Say on every tool which key it has. @param {Document} page @param {import("./keys.mjs").Letters} letters */
+export function showKeys(page, letters) {
+  for (const [key, { name }] of Object.entries(letters)) {
+    const sign = key.toUpperCase();
+    for (const place of page.querySelectorAll(`[data-key="${name}"]`)) place.textContent = sign;
+    for (const tool of page.querySelectorAll(`[data-tool="${name}"]`)) {
+      tool.setAttribute("aria-keyshortcuts", sign);
+      const said = tool.getAttribute("aria-label");
+      if (said) tool.setAttribute("title", `${said} (${sign})`);
+    }
   }
 }
 
-/** Show the window and the zoom. @param {Document} page @returns {(state: import("../viewer/viewer.mjs").State) => void} */
+/**
+ * Show the window, the zoom, which tools are on, and whether the image is turned or mirrored.
+ * Window and level are told in percent of the depth: the depth of a file tells nothing about it to a reader.
+ * @param {Document} page
+ * @returns {(state: import("../viewer/viewer.mjs").State) => void}
+ */
 export function readout(page) {
   /** @param {string} name */
   const cell = (name) => /** @type {HTMLElement} */ (page.querySelector(`[data-readout="${name}"]`));
   const [width, level, zoom] = [cell("width"), cell("level"), cell("zoom")];
-  const invert = page.querySelector('[data-tool="invert"]');
-  return ({ window: [low, high], scale, inverted }) => {
-    width.textContent = String(Math.round(high - low));
-    level.textContent = String(Math.round((low + high) / 2));
+  const marker = page.querySelector(".view-marker");
+  return (state) => {
+    const { window: [low, high], scale, bits, orientation, tool } = state;
+    const percent = (/** @type {number} */ value) => `${Math.round((100 * value) / (2 ** bits - 1))} %`;
+    width.textContent = percent(high - low);
+    level.textContent = percent((low + high) / 2);
     zoom.textContent = `${Math.round(scale * 100)} %`;
-    invert?.setAttribute("aria-pressed", String(inverted));
+    for (const name of PRESSED) {
+      const on = { invert: state.inverted, flip: orientation.flipped, lens: state.lens }[/** @type {string} */ (name)] ?? tool === name;
+      for (const button of page.querySelectorAll(`[data-tool="${name}"]`)) button.setAttribute("aria-pressed", String(on));
+    }
+    const words = inWords(orientation);
+    if (marker && marker.textContent !== words) marker.textContent = words;
   };
+}
+
+/** Fill the screen with the reading room, or leave it. @param {HTMLElement} room */
+export function toggleFullScreen(room) {
+  if (document.fullscreenElement) document.exitFullscreen();
+  // An iPhone has no whole screen for a page.
+  else room.requestFullscreen?.().catch(() => {});
 }

@@ -39,12 +39,14 @@ export class DrawingBoard {
   begin(place) {
     if (!this.tool || this.marks.length >= MOST_MARKS) return;
     const question = this.tool === "length" ? "" : this.question();
-    this.begun = { kind: this.tool, points: [place, place], question };
+    this.begun = { kind: this.tool, points: this.tool === "point" ? [place] : [place, place], question };
   }
 
   /** @param {Place} place */
   move(place) {
-    if (this.begun) this.begun = { ...this.begun, points: [this.begun.points[0], place] };
+    if (!this.begun) return;
+    const { kind, points } = this.begun;
+    this.begun = { ...this.begun, points: kind === "point" ? [place] : [points[0], place] };
   }
 
   /** Keep what was drawn. */
@@ -52,9 +54,12 @@ export class DrawingBoard {
     const mark = this.begun;
     this.begun = null;
     if (!mark) return;
-    const [[ax, ay], [bx, by]] = mark.points;
-    if (Math.hypot(bx - ax, by - ay) < SHORTEST) return;
+    const [[ax, ay], [bx, by] = [ax, ay]] = mark.points;
+    if (mark.kind !== "point" && Math.hypot(bx - ax, by - ay) < SHORTEST) return;
     this.marks = [...this.marks, mark];
+    // One mark for each time a tool is taken, so that the next drag and the next Enter mean what they always do.
+    this.tool = null;
+    this.cursor = null;
     this.onmark();
   }
 

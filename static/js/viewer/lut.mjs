@@ -5,7 +5,7 @@
  * A window is [low, high]: low and everything under it is black, high and everything over it is white.
  *
  * @typedef {[number, number]} Window
- * @typedef {{name: string, label: string, window: (frame: import("./frame.mjs").Frame) => Window}} Preset
+ * @typedef {{name: string, label: string, title: string, window: (frame: import("./frame.mjs").Frame) => Window}} Preset
  */
 
 export const TABLE_SIZE = 65536;
@@ -85,12 +85,12 @@ export function percentileWindow(pixels, low, high) {
 
 /** In the order of the keys Shift+1, Shift+2 ... @type {Preset[]} */
 export const PRESETS = [
-  { name: "default", label: "Default", window: (frame) => [...frame.window] },
-  { name: "full", label: "Full range", window: (frame) => fullRange(frame.bits) },
-  { name: "auto", label: "Auto", window: (frame) => percentileWindow(frame.pixels, 1, 99) },
+  { name: "default", label: "Default", title: "As the study sets it", window: (frame) => [...frame.window] },
+  { name: "full", label: "Full", title: "The full range of the depth", window: (frame) => fullRange(frame.bits) },
+  { name: "auto", label: "Auto", title: "From the 1st to the 99th percentile", window: (frame) => percentileWindow(frame.pixels, 1, 99) },
   // Lungs hold the darker half of a chest radiograph, mediastinum and bone the brighter one.
-  { name: "lung", label: "Lung", window: (frame) => percentileWindow(frame.pixels, 1, 65) },
-  { name: "mediastinum", label: "Mediastinum", window: (frame) => percentileWindow(frame.pixels, 40, 99.8) },
+  { name: "lung", label: "Lung", title: "The darker part: 1st to 65th percentile", window: (frame) => percentileWindow(frame.pixels, 1, 65) },
+  { name: "mediastinum", label: "Bone", title: "Mediastinum and bone: 40th to 99.8th percentile", window: (frame) => percentileWindow(frame.pixels, 40, 99.8) },
 ];
 
 /**

@@ -3,10 +3,10 @@
  * Marks and lengths drawn over the image. Their points are stored pixels of the image as it was delivered
  * (x to the right, y down, fractions allowed), so that neither zoom nor rotation moves them.
  *
- * @typedef {"rectangle" | "ellipse" | "arrow"} MarkKind belongs to an answer and is saved with it
+ * @typedef {"rectangle" | "ellipse" | "arrow" | "point"} MarkKind belongs to an answer and is saved with it
  * @typedef {MarkKind | "length"} Drawing a length is for the reader only and is not saved
  * @typedef {[number, number]} Place
- * @typedef {{kind: Drawing, points: [Place, Place], question: string}} Mark
+ * @typedef {{kind: Drawing, points: Place[], question: string}} Mark a point has one place, the others two
  * @typedef {{x: number, y: number}} Point
  */
 
@@ -14,7 +14,7 @@ const SVG = "http://www.w3.org/2000/svg";
 const HEAD = 12; // CSS pixels of an arrow's head
 export const MOST_MARKS = 50;
 
-/** A length in words: mm where the spacing of the pixels is known. @param {[Place, Place]} points @param {[number, number] | null} spacing mm per row, per column */
+/** A length in words: mm where the spacing of the pixels is known. @param {Place[]} points @param {[number, number] | null} spacing mm per row, per column */
 export function lengthInWords([from, to], spacing) {
   const across = to[0] - from[0];
   const down = to[1] - from[1];
@@ -47,12 +47,13 @@ export class MarkLayer {
 }
 
 /** @param {Mark} mark @param {Point[]} points CSS pixels @param {[number, number] | null} spacing @returns {SVGElement[]} */
-function shapes({ kind, points }, [a, b], spacing) {
+function shapes({ kind, points }, [a, b = a], spacing) {
   const box = { x: Math.min(a.x, b.x), y: Math.min(a.y, b.y), width: Math.abs(a.x - b.x), height: Math.abs(a.y - b.y) };
   if (kind === "rectangle") return twice("rect", box);
   if (kind === "ellipse") {
     return twice("ellipse", { cx: box.x + box.width / 2, cy: box.y + box.height / 2, rx: box.width / 2, ry: box.height / 2 });
   }
+  if (kind === "point") return [...twice("circle", { cx: a.x, cy: a.y, r: 7 }), make("circle", { cx: a.x, cy: a.y, r: 1.5, class: "mark-line" })];
   if (kind === "arrow") return twice("path", { d: arrow(a, b) });
   const text = make("text", { x: (a.x + b.x) / 2 + 8, y: (a.y + b.y) / 2 - 8 });
   text.textContent = lengthInWords(points, spacing);

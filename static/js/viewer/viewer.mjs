@@ -264,8 +264,9 @@ export class Viewer {
   /** Begin or end a mark at the keyboard's cross. */
   setPoint() {
     const { x, y } = this.board.cursor ?? { x: this.canvas.clientWidth / 2, y: this.canvas.clientHeight / 2 };
-    if (this.board.begun) this.#drawMark("end", x, y);
-    else this.#drawMark("begin", x, y);
+    const begun = this.board.begun !== null;
+    if (!begun) this.#drawMark("begin", x, y);
+    if (begun || this.board.tool === "point") this.#drawMark("end", x, y);
   }
 
   /** @param {number} dx @param {number} dy CSS pixels */
