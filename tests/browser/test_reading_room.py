@@ -168,7 +168,7 @@ def test_the_tab_holds_one_case_and_the_next_image_only(room: Page, reader: Read
 
 def test_the_image_has_seven_tenths_of_the_window_and_the_form_needs_no_scrolling(room: Page) -> None:
     at_case(room, 1)
-    for width, height in ((1366, 768), (1920, 1080), (2560, 1440)):
+    for width, height in ((1366, 768), (1600, 1000), (1920, 1080), (2560, 1440)):
         room.set_viewport_size({"width": width, "height": height})
         box = room.locator("#viewer").bounding_box()
         assert box is not None
@@ -176,3 +176,5 @@ def test_the_image_has_seven_tenths_of_the_window_and_the_form_needs_no_scrollin
         form = "document.querySelector('#answers')"
         assert room.evaluate(f"{form}.scrollHeight <= {form}.clientHeight"), (width, height)
         assert room.evaluate("document.documentElement.scrollHeight <= innerHeight")
+        strip = "document.querySelector('.tools')"
+        assert room.evaluate(f"{strip}.scrollWidth <= {strip}.clientWidth"), (width, height)
