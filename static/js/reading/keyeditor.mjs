@@ -61,7 +61,7 @@ export class KeyEditor {
       if (event.key === "?") this.dialog.close();
       return;
     }
-    if (["Shift", "Control", "Alt", "Meta", "Tab"].includes(event.key)) return;
+    if (event.key.length > 1 && event.key !== "Escape") return; // Shift and its like, Tab, F5: not a key that writes
     event.preventDefault();
     event.stopPropagation();
     this.choosing = null;
