@@ -12,6 +12,7 @@ from celery import shared_task
 from celery.signals import worker_ready, worker_shutting_down
 from django.conf import settings
 from django.db import connection
+from kombu.exceptions import OperationalError
 
 from analysis.services import ledger
 from analysis.services.work import Worker
@@ -44,9 +45,12 @@ def work_through() -> None:
 
 
 def ring(bells: int = 1) -> None:
-    """Wake up to `bells` workers."""
-    for _ in range(bells):
-        work_through.apply_async(queue="sweep", ignore_result=True)
+    """Wake up to `bells` workers. A broker that is away costs nothing but time: workers ring for themselves."""
+    try:
+        for _ in range(bells):
+            work_through.apply_async(queue="sweep", ignore_result=True, retry=False)
+    except (OperationalError, OSError) as error:
+        log.warning("nobody could be woken, workers look by themselves: %s", type(error).__name__)
 
 
 def reconcile() -> bool:

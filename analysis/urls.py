@@ -1,12 +1,36 @@
-from django.urls import path
+from django.urls import include, path
 
-from analysis.views import runs
+from analysis.views import data_sets, ensembles, provenance, runs, sweeps
+
+RUNS = [
+    path("", runs.runs, name="runs"),
+    path("new/", sweeps.new_sweep, name="new_sweep"),
+    path("<slug:run_id>/", runs.run, name="run"),
+    path("<slug:run_id>/progress.json", runs.progress, name="progress"),
+    path("<slug:run_id>/steps/<slug:step>/", runs.step, name="step"),
+    path("<slug:run_id>/units/<str:key>/retry/", runs.retry, name="retry"),
+    path("<slug:run_id>/figures/<slug:name>.svg", runs.figure, name="figure"),
+    path("<slug:run_id>/metrics.csv", runs.metrics, name="metrics"),
+    path("<slug:run_id>/provenance/", provenance.provenance, name="provenance"),
+    path("<slug:run_id>/provenance.json", provenance.provenance_file, name="provenance_file"),
+]
+DATA_SETS = [
+    path("", data_sets.data_sets, name="data_sets"),
+    path("new/", data_sets.new_data_set, name="new_data_set"),
+    path("<slug:slug>/", data_sets.data_set, name="data_set"),
+    path("<slug:slug>/classes.svg", data_sets.classes, name="data_set_classes"),
+]
+ENSEMBLES = [
+    path("", ensembles.ensembles, name="ensembles"),
+    path("new/", ensembles.new_ensemble, name="new_ensemble"),
+    path("train/", ensembles.train, name="train"),
+    path("<slug:slug>/", ensembles.ensemble, name="ensemble"),
+    path("<slug:slug>/curves.svg", ensembles.curves, name="curves"),
+]
 
 app_name = "analysis"
 urlpatterns = [
-    path("", runs.runs, name="runs"),
-    path("<slug:run_id>/", runs.run, name="run"),
-    path("<slug:run_id>/steps/<slug:step>/", runs.step, name="step"),
-    path("<slug:run_id>/figures/<slug:name>.svg", runs.figure, name="figure"),
-    path("<slug:run_id>/metrics.csv", runs.metrics, name="metrics"),
+    path("runs/", include(RUNS)),
+    path("data-sets/", include(DATA_SETS)),
+    path("ensembles/", include(ENSEMBLES)),
 ]

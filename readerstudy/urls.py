@@ -10,7 +10,7 @@ urlpatterns = [
     path("accounts/", include("readerstudy.accounts.urls")),
     path("", include("readerstudy.study.urls")),
     path("results/", include("readerstudy.results.urls")),
-    path("runs/", include("analysis.urls")),
+    path("", include("analysis.urls")),
     path("", include("readerstudy.ops.urls")),
     path("admin/", admin.site.urls),
 ]

@@ -1,11 +1,14 @@
-"""How far a run is: counts, rate and time left, from the ledger alone."""
+"""How far a run is: counts, rate and time left, and every unit, from the ledger alone."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 
 from django.db.models import Count, Q
-from django.utils import timezone
 
-from analysis.models import Run, Unit, UnitState
+from analysis.models import PREPARE, Run, Unit, UnitState
+from analysis.services import ledger
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,19 @@ class Progress:
             return None
         return (self.total - self.done - self.failed) / self.rate
 
+    @property
+    def rate_text(self) -> str:
+        """The rate in the unit that reads best."""
+        if not self.rate:
+            return "not known yet"
+        return f"{self.rate:.1f} units a second" if self.rate >= 1 else f"{duration(1 / self.rate)} a unit"
+
+    @property
+    def left_text(self) -> str:
+        """The time left in words."""
+        left = self.seconds_left
+        return "not known yet" if left is None else f"about {duration(left)}"
+
 
 WINDOW = 20
 """The rate is taken over this many last finished units, so that a pause is soon forgotten."""
@@ -46,6 +62,96 @@ def progress_of(run: Run) -> Progress:
     return Progress(**counts, rate=_rate(run))
 
 
+def state_of(run: Run, now: Progress) -> str:
+    """Return where a run stands: finished, cancelled, stopped (only failed units are left), preparing, waiting
+    (no worker has taken a unit) or running.
+    """
+    if run.finished_at:
+        return "finished"
+    if run.cancelled_at:
+        return "cancelled"
+    if now.failed and now.finished:
+        return "stopped"
+    if run.units.filter(key=PREPARE).exists():
+        return "preparing"
+    return "running" if now.working or now.done == now.total else "waiting"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One unit on the page: its key, what it is called in its row, its state, its share in per cent."""
+
+    key: str
+    label: str
+    state: str
+    share: int
+    note: str
+
+
+def share_of(unit: Unit) -> int:
+    """Return how far a unit is, in per cent."""
+    if unit.state == UnitState.DONE:
+        return 100
+    return int(100 * unit.steps_done / unit.steps_total) if unit.steps_total else 0
+
+
+def cells_of(units: Sequence[Unit]) -> list[tuple[str, list[Cell]]]:
+    """Return the units by member, in their order: one row for each checkpoint."""
+    rows: dict[str, list[Cell]] = {}
+    for unit in units:
+        if unit.key == PREPARE:
+            continue
+        label = unit.key.rpartition("sparsity-")[2] if "sparsity-" in unit.key else "all"
+        name = (
+            f"seed {unit.member}" if unit.member is not None else unit.key.partition("_")[0].replace("-", " ")
+        )
+        rows.setdefault(name, []).append(Cell(unit.key, label, unit.state, share_of(unit), note_of(unit)))
+    return list(rows.items())
+
+
+def note_of(unit: Unit) -> str:
+    """Say in a few words where a unit stands."""
+    if unit.state == UnitState.DONE and unit.started_at and unit.finished_at:
+        took = duration((unit.finished_at - unit.started_at).total_seconds())
+        return f"done in {took}" + (f", {unit.attempts} attempts" if unit.attempts > 1 else "")
+    if unit.state == UnitState.WORKING:
+        return f"working, {share_of(unit)} %"
+    if unit.state == UnitState.FAILED:
+        return f"failed after {unit.attempts} attempts"
+    return f"to do, tried {unit.attempts} times" if unit.attempts else "to do"
+
+
+def hands_of(units: Sequence[Unit], now: datetime | None = None) -> list[dict[str, Any]]:
+    """Return what is being worked on: key, stage, steps, who and for how long."""
+    now = now or ledger.now()
+    return [
+        {
+            "key": unit.key,
+            "stage": unit.stage or "loading",
+            "done": unit.steps_done,
+            "total": unit.steps_total or 1,
+            "share": share_of(unit),
+            "worker": unit.worker.rpartition(":")[0] or unit.worker,
+            "since": duration((now - unit.started_at).total_seconds()) if unit.started_at else "",
+        }
+        for unit in units
+        if unit.state == UnitState.WORKING
+    ]
+
+
+def duration(seconds: float) -> str:
+    """Write a time span as a person would say it."""
+    if seconds < 10:
+        return f"{max(seconds, 0):.1f} s"
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    if minutes < 90:
+        return f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours < 48 else f"{hours / 24:.1f} days"
+
+
 def _rate(run: Run) -> float | None:
     done = Unit.objects.filter(run=run, state=UnitState.DONE).order_by("-finished_at")[:WINDOW]
     last = [(unit.started_at, unit.finished_at) for unit in done if unit.started_at and unit.finished_at]
@@ -53,6 +159,6 @@ def _rate(run: Run) -> float | None:
         return None
     begin = min(started for started, _ in last)
     going_on = Unit.objects.filter(run=run, state=UnitState.WORKING).exists()
-    end = timezone.now() if going_on else last[0][1]
+    end = ledger.now() if going_on else last[0][1]
     seconds = (end - begin).total_seconds()
     return len(last) / seconds if seconds > 0 else None

@@ -1,37 +1,28 @@
-"""The researcher's pages: runs, their progress, what they found. Every page tells the access log."""
+"""The pages of sweeps: the list, one run's progress and what it found. Every page tells the access log."""
 
-import math
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 from django.contrib import messages
-from django.contrib.auth.decorators import permission_required
-from django.http import FileResponse, Http404, HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
 from analysis.figures.sweep import draw_forgetting, draw_mean_ap
 from analysis.figures.theme import render as render_figure
-from analysis.models import Run, Unit, UnitState
+from analysis.models import PREPARE, Run, RunKind, UnitState
 from analysis.services import control
-from analysis.services.progress import progress_of
-from analysis.signals import run_opened
-
-may_view = permission_required("analysis.view_run", raise_exception=True)
-may_change = permission_required("analysis.change_run", raise_exception=True)
+from analysis.services.progress import cells_of, hands_of, progress_of, state_of
+from analysis.services.summary import class_table
+from analysis.tasks import ring
+from analysis.views.guards import find_run, may_change, may_view, opened
 
 FIGURES = {
     "mean-ap": ("Mean average precision against the share of removed weights", draw_mean_ap),
     "forgetting": ("Change of average precision by class at the highest sparsity", draw_forgetting),
 }
 STEPS = {"cancel": control.cancel, "resume": control.resume}
-
-
-def _opened(request: HttpRequest, run_id: str) -> Run:
-    run = get_object_or_404(Run, run_id=run_id)
-    run_opened.send(sender=Run, run_id=run.run_id, person=request.user)
-    return run
 
 
 def _metrics(run: Run) -> Path:
@@ -45,7 +36,11 @@ def _metrics(run: Run) -> Path:
 @may_view
 def runs(request: HttpRequest) -> HttpResponse:
     """List the runs with their progress."""
-    rows = [{"run": run, "progress": progress_of(run)} for run in Run.objects.all()]
+    found = Run.objects.filter(same_as__isnull=True).select_related("ensemble", "data_set")
+    rows = []
+    for run in found:
+        now = progress_of(run)
+        rows.append({"run": run, "progress": now, "state": state_of(run, now)})
     return render(request, "analysis/runs.html", {"rows": rows})
 
 
@@ -53,35 +48,77 @@ def runs(request: HttpRequest) -> HttpResponse:
 @may_view
 def run(request: HttpRequest, run_id: str) -> HttpResponse:
     """Show one run: its units, and what it found once it is finished."""
-    run = _opened(request, run_id)
+    run = opened(request, run_id)
+    if run.run_id != run_id:
+        return redirect("analysis:run", run_id=run.run_id)
+    now, units = progress_of(run), list(run.units.all())
     context: dict[str, Any] = {
         "run": run,
-        "progress": progress_of(run),
-        "failed": Unit.objects.filter(run=run, state=UnitState.FAILED),
-        "spec": run.spec,
+        "progress": now,
+        "state": state_of(run, now),
+        "rows": cells_of(units),
+        "hands": hands_of(units),
+        "failed": [unit for unit in units if unit.state == UnitState.FAILED],
+        "preparing": any(unit.key == PREPARE for unit in units),
+        "training": run.kind == RunKind.TRAINING,
     }
     path = Path(run.folder) / "metrics.csv"
     if path.exists():
-        frame = pd.read_csv(path)
-        context |= {
-            "classes": class_table(frame),
-            "figures": [(name, text) for name, (text, _) in FIGURES.items()],
-        }
+        names = [(name, text) for name, (text, _) in FIGURES.items()]
+        context |= {"classes": class_table(pd.read_csv(path)), "figures": names}
     return render(request, "analysis/run.html", context)
+
+
+@require_GET
+@may_view
+def progress(request: HttpRequest, run_id: str) -> JsonResponse:
+    """Tell the page how far a run is: counts and states of units, nothing of what it found."""
+    run = find_run(run_id)
+    now, units = progress_of(run), list(run.units.all())
+    cells = [cell for _, row in cells_of(units) for cell in row]
+    return JsonResponse(
+        {
+            "run": run.run_id,
+            "state": state_of(run, now),
+            "done": now.done,
+            "total": now.total,
+            "failed": now.failed,
+            "rate": now.rate_text,
+            "left": now.left_text,
+            "cells": {cell.key: [cell.state, cell.share, cell.note] for cell in cells},
+            "hands": hands_of(units),
+        },
+        headers={"Cache-Control": "no-store"},
+    )
 
 
 @require_POST
 @may_change
 def step(request: HttpRequest, run_id: str, step: str) -> HttpResponse:
     """Cancel or resume a run."""
-    run = get_object_or_404(Run, run_id=run_id)
+    run = find_run(run_id)
     if step not in STEPS:
         raise Http404
     try:
         STEPS[step](run=run, actor_id=request.user.pk)
     except control.RunError as error:
         messages.error(request, str(error))
-    return redirect("analysis:run", run_id=run_id)
+    if step == "resume":
+        ring()
+    return redirect("analysis:run", run_id=run.run_id)
+
+
+@require_POST
+@may_change
+def retry(request: HttpRequest, run_id: str, key: str) -> HttpResponse:
+    """Give one failed unit another five attempts."""
+    run = find_run(run_id)
+    try:
+        control.retry(run=run, key=key, actor_id=request.user.pk)
+        ring()
+    except control.RunError as error:
+        messages.error(request, str(error))
+    return redirect("analysis:run", run_id=run.run_id)
 
 
 @require_GET
@@ -90,7 +127,7 @@ def figure(request: HttpRequest, run_id: str, name: str) -> HttpResponse:
     """Deliver one figure of a run as SVG."""
     if name not in FIGURES:
         raise Http404
-    drawn = FIGURES[name][1](pd.read_csv(_metrics(_opened(request, run_id))), theme="dark")
+    drawn = FIGURES[name][1](pd.read_csv(_metrics(opened(request, run_id))), theme="dark")
     return HttpResponse(render_figure(drawn), content_type="image/svg+xml")
 
 
@@ -98,29 +135,5 @@ def figure(request: HttpRequest, run_id: str, name: str) -> HttpResponse:
 @may_view
 def metrics(request: HttpRequest, run_id: str) -> FileResponse:
     """Download a run's metrics."""
-    path = _metrics(_opened(request, run_id))
+    path = _metrics(opened(request, run_id))
     return FileResponse(path.open("rb"), as_attachment=True, filename=f"{run_id}-metrics.csv")
-
-
-def class_table(metrics: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return per class the median AP over seeds, dense and at the highest sparsity, and the median change.
-
-    The change is relative, per seed, as in the figure beside the table.
-    """
-    last = float(metrics["sparsity"].max())
-    rows = []
-    for name, own in metrics.groupby("class", sort=False):
-        ap = own.pivot_table(index="seed", columns="sparsity", values="ap", dropna=False)
-        values = (ap[0.0].median(), ap[last].median(), (100 * (ap[last] - ap[0.0]) / ap[0.0]).median())
-        dense, pruned, relative = (None if math.isnan(value) else float(value) for value in values)
-        rows.append(
-            {
-                "name": name,
-                "positives": int(own["positives"].iloc[0]),
-                "dense": dense,
-                "pruned": pruned,
-                "change": relative,
-                "sparsity": last,
-            }
-        )
-    return sorted(rows, key=lambda row: -row["positives"])

@@ -116,6 +116,28 @@ any        POST     /runs/{run}/steps/cancel/                  302       403    
 any        POST     /runs/nothing/steps/cancel/                302       403     403 403  403   404  403  404
 any        GET      /runs/{run}/figures/mean-ap.svg            302       403     403 403  403   200  403  200
 any        GET      /runs/{run}/metrics.csv                    302       403     403 403  403   200  403  200
+any        GET      /runs/new/                                 302       403     403 403  403   200  403  200
+any        POST     /runs/new/                                 302       403     403 403  403   200  403  200
+any        GET      /runs/{run}/progress.json                  302       403     403 403  403   200  403  200
+any        POST     /runs/{run}/steps/resume/                  302       403     403 403  403   302  403  302
+any        POST     /runs/{run}/units/seed-0/retry/            302       403     403 403  403   302  403  302
+any        GET      /runs/{run}/provenance/                    302       403     403 403  403   200  403  200
+any        GET      /runs/{run}/provenance.json                302       403     403 403  403   404  403  404
+any        GET      /runs/nothing/provenance/                  302       403     403 403  403   404  403  404
+any        GET      /data-sets/                                302       403     403 403  403   200  403  200
+any        GET      /data-sets/new/                            302       403     403 403  403   200  403  200
+any        POST     /data-sets/new/                            302       403     403 403  403   200  403  200
+any        GET      /data-sets/chests/                         302       403     403 403  403   200  403  200
+any        GET      /data-sets/nothing/                        302       403     403 403  403   404  403  404
+any        GET      /data-sets/chests/classes.svg              302       403     403 403  403   200  403  200
+any        GET      /ensembles/                                302       403     403 403  403   200  403  200
+any        GET      /ensembles/new/                            302       403     403 403  403   200  403  200
+any        POST     /ensembles/new/                            302       403     403 403  403   200  403  200
+any        GET      /ensembles/train/                          302       403     403 403  403   200  403  200
+any        POST     /ensembles/train/                          302       403     403 403  403   200  403  200
+any        GET      /ensembles/nets/                           302       403     403 403  403   200  403  200
+any        GET      /ensembles/nothing/                        302       403     403 403  403   404  403  404
+any        GET      /ensembles/nets/curves.svg                 302       403     403 403  403   404  403  404
 """
 
 

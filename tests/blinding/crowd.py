@@ -12,7 +12,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import transaction
 from django.test import Client
 
-from analysis.models import Run
+from analysis.models import DataSet, Ensemble, Run
 from readerstudy.ops.intake import load_into_study
 from readerstudy.results.services import open_key
 from readerstudy.study import services
@@ -51,6 +51,8 @@ def make_bystanders(stock: Stock, folder: Path) -> None:
     services.lock(study=other, actor=None)
     services.start(study=other, actor=None)
     (folder / "metrics.csv").write_text(METRICS, encoding="utf-8")
+    chests = DataSet.objects.create(slug="chests", section={}, classes=[{"name": "Hernia", "test": 3}])
+    Ensemble.objects.create(slug="nets", data_set=chests, architecture="resnet18", checkpoints="nowhere")
     Run.objects.create(
         run_id=RUN_ID, name="A sweep", folder=str(folder), spec={"data": {"seed": 1}}, synthetic=True
     )

@@ -1,0 +1,97 @@
+"""Where a run came from, for a page: digests of what was read and written, choices, versions, who worked on it."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from django.db.models import Sum
+
+from analysis.models import Run, RunKind
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """What a page shows; parts that a run does not have are empty."""
+
+    inputs: list[tuple[str, str]]
+    checkpoints: list[tuple[str, str]]
+    outputs: list[tuple[str, str]]
+    versions: list[tuple[str, str]]
+    warnings: list[str]
+    spec: list[tuple[str, list[tuple[str, Any]]]]
+    images: int | None
+    complete: bool
+
+
+NAMES = {
+    "labels_test": "test labels",
+    "labels_train": "training labels",
+    "labels_val": "validation labels",
+    "metadata": "metadata",
+    "images": "image list (names and sizes)",
+}
+
+
+def provenance_of(run: Run) -> Provenance:
+    """Read what a run's folder says; before the end, what its plan says."""
+    said = _read(run, "provenance.json")
+    plan = said or _read(run, "plan.json")
+    images = plan.get("images", {})
+    pixels = images.get("pixels") or plan.get("cache", {}).get("digest")
+    digests = plan.get("digests", {}).items()
+    inputs = [
+        (NAMES.get(name, name), digest) for name, digest in digests if not name.startswith("checkpoint-")
+    ]
+    inputs += [("decoded pixels", pixels)] if pixels else []
+    inputs += sorted(plan.get("imported", {}).get("files", {}).items())
+    return Provenance(
+        inputs=inputs,
+        checkpoints=[(f"seed {c['seed']}", c["sha256"]) for c in plan.get("checkpoints", [])] + _trained(run),
+        outputs=_outputs(said),
+        versions=sorted(plan.get("versions", {}).items()),
+        warnings=list(plan.get("warnings", [])),
+        spec=[(part, list(values.items())) for part, values in run.spec.items() if values],
+        images=images.get("count"),
+        complete=bool(said) or (run.kind == RunKind.TRAINING and run.finished_at is not None),
+    )
+
+
+def effort_of(run: Run) -> dict[str, Any]:
+    """Return who worked on a run: hosts, attempts, and the seconds that its units took together."""
+    units = list(run.units.exclude(worker=""))
+    spans = [u.finished_at - u.started_at for u in units if u.finished_at and u.started_at]
+    return {
+        "hosts": sorted({unit.worker.partition(":")[0] for unit in units}),
+        "attempts": run.units.aggregate(total=Sum("attempts"))["total"] or 0,
+        "seconds": sum(span.total_seconds() for span in spans),
+    }
+
+
+def _outputs(said: dict[str, Any]) -> list[tuple[str, str]]:
+    tables = sorted(said.get("tables", {}).items())
+    whole = said.get("predictions_sha256")
+    count = len(said.get("predictions", {}))
+    return [*tables, *([(f"all {count} score files", whole)] if whole else [])]
+
+
+def _trained(run: Run) -> list[tuple[str, str]]:
+    if run.kind != RunKind.TRAINING:
+        return []
+    units = run.units.filter(state="done")
+    return [
+        (f"seed {u.member}", digest)
+        for u in units
+        for name, digest in u.artefacts.items()
+        if name.endswith(".pt")
+    ]
+
+
+def _read(run: Run, name: str) -> dict[str, Any]:
+    if not run.folder or run.folder == ".":
+        return {}
+    try:
+        found: dict[str, Any] = json.loads((Path(run.folder) / name).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found

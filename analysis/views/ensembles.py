@@ -1,0 +1,102 @@
+"""The pages of ensembles: the list, one with its members and curves, forms to register and to train one."""
+
+from django.conf import settings
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_GET, require_http_methods
+
+from analysis.figures.theme import render as render_figure
+from analysis.figures.training import draw_training
+from analysis.models import DataSet, Ensemble, Run, RunKind
+from analysis.services.data_sets import InputError
+from analysis.services.ensembles import register_ensemble
+from analysis.services.histories import history_of, members_of
+from analysis.services.orders import order_training
+from analysis.services.progress import progress_of, state_of
+from analysis.tasks import ring
+from analysis.views.forms import EnsembleForm, TrainingForm, trainable
+from analysis.views.guards import may_change, may_view
+
+
+@require_GET
+@may_view
+def ensembles(request: HttpRequest) -> HttpResponse:
+    """List the ensembles, and the trainings that have not made theirs yet."""
+    rows = []
+    for run in Run.objects.filter(kind=RunKind.TRAINING, trained__isnull=True):
+        now = progress_of(run)
+        rows.append({"run": run, "progress": now, "state": state_of(run, now)})
+    found = Ensemble.objects.select_related("data_set", "training")
+    return render(request, "analysis/ensembles.html", {"ensembles": found, "trainings": rows})
+
+
+@require_GET
+@may_view
+def ensemble(request: HttpRequest, slug: str) -> HttpResponse:
+    """Show one ensemble: its members, how they were trained, the sweeps over it."""
+    found = get_object_or_404(Ensemble, slug=slug)
+    history = history_of(found.checkpoints, found.seeds)
+    context = {
+        "ensemble": found,
+        "members": members_of(found.seeds, history),
+        "curves": not history.empty,
+        "runs": found.runs.filter(same_as__isnull=True),
+    }
+    return render(request, "analysis/ensemble.html", context)
+
+
+@require_GET
+@may_view
+def curves(request: HttpRequest, slug: str) -> HttpResponse:
+    """Deliver the loss curves of an ensemble, or of the training that is making it, as SVG."""
+    found = Ensemble.objects.filter(slug=slug).first()
+    if found:
+        history = history_of(found.checkpoints, found.seeds)
+    else:
+        run = get_object_or_404(Run, kind=RunKind.TRAINING, name=slug)
+        history = history_of(run.folder, run.spec["train"]["seeds"])
+    if history.empty:
+        raise Http404
+    return HttpResponse(render_figure(draw_training(history, theme="dark")), content_type="image/svg+xml")
+
+
+@require_http_methods(["GET", "POST"])
+@may_change
+def new_ensemble(request: HttpRequest) -> HttpResponse:
+    """Register checkpoints that lie on the server."""
+    form = EnsembleForm(request.POST or None, roots=settings.DATA_ROOTS)
+    if request.method == "POST" and form.is_valid():
+        values = {
+            name: form.cleaned_data[name] for name in ("slug", "data_set", "architecture", "checkpoints")
+        }
+        try:
+            made = register_ensemble(
+                **values, preprocess=form.preprocess(), roots=settings.DATA_ROOTS, actor_id=request.user.pk
+            )
+        except InputError as error:
+            form.refuse(error, error.field)
+        else:
+            return redirect("analysis:ensemble", slug=made.slug)
+    context = {"form": form, "roots": settings.DATA_ROOTS, "data_sets": DataSet.objects.exists()}
+    return render(request, "analysis/new_ensemble.html", context)
+
+
+@require_http_methods(["GET", "POST"])
+@may_change
+def train(request: HttpRequest) -> HttpResponse:
+    """Ask for an ensemble to be trained; workers do it, one unit per seed."""
+    form = TrainingForm(request.POST or None, roots=settings.DATA_ROOTS)
+    if request.method == "POST" and form.is_valid():
+        values = {name: form.cleaned_data[name] for name in ("slug", "data_set", "architecture")}
+        try:
+            run = order_training(
+                **values, preprocess=form.preprocess(), train=form.train(), folder=settings.ENSEMBLES_ROOT,
+                roots=settings.DATA_ROOTS, actor_id=request.user.pk,
+            )  # fmt: skip
+        except InputError as error:
+            form.refuse(error, error.field)
+        else:
+            ring()
+            return redirect("analysis:run", run_id=run.run_id)
+    context = {"form": form, "roots": settings.DATA_ROOTS, "data_sets": trainable().exists()}
+    return render(request, "analysis/train.html", context)

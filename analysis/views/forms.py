@@ -1,0 +1,338 @@
+"""Forms of the researcher's pages. A field's error says what was expected, what came and what to do."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from django import forms
+from django.db.models import QuerySet
+
+from analysis.frames import CLASS_SETS
+from analysis.models import DataSet, Ensemble
+from analysis.services.places import offered
+from analysis.sweep.spec import CLASS_WEIGHTS, DEVICES, LOSSES, PRECISIONS, SPARSITIES, TrainSpec
+
+ARCHITECTURES = (
+    "resnet50", "resnet18", "resnet34", "resnet101", "densenet121", "efficientnet_b0", "convnext_tiny",
+    "mobilenet_v3_large", "shufflenet_v2_x0_5", "vit_b_16",
+)  # fmt: skip
+"""What a form offers; any name that torchvision (or timm, when installed) knows may be typed."""
+
+SEEDS_HELP = "Numbers and ranges: 0-29, or 0, 3, 7."
+RANGE = re.compile(r"(\d{1,9})(?:\s*-\s*(\d{1,9}))?")
+MOST_SEEDS = 1000
+
+
+def trainable() -> QuerySet[DataSet]:
+    """Return the data sets on which networks can be trained."""
+    return DataSet.objects.filter(counts__has_keys=["train", "val"])
+
+
+class Offer(forms.TextInput):
+    """A text field that offers values to choose from and takes others too."""
+
+    def __init__(self, offers: Iterable[str] = (), attrs: dict[str, Any] | None = None) -> None:
+        super().__init__(attrs)
+        self.offers = list(offers)
+
+    def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
+        """Name the list that the page draws beside the field."""
+        context = super().get_context(name, value, attrs)
+        context["widget"]["attrs"]["list"] = f"offers-{name}"
+        return context
+
+
+class Parts(forms.Form):
+    """A form in named groups of fields, each drawn as a fieldset."""
+
+    GROUPS: Mapping[str, Sequence[str]] = {}
+
+    def groups(self) -> list[tuple[str, list[forms.BoundField]]]:
+        """Return the groups with their fields."""
+        return [(title, [self[name] for name in names]) for title, names in self.GROUPS.items()]
+
+    def refuse(self, error: Exception, field: str = "") -> None:
+        """Show an error of a service at the field it belongs to."""
+        self.add_error(field if field in self.fields else None, str(error))
+
+    def given(self, names: Iterable[str]) -> dict[str, Any]:
+        """Return the fields that were filled in."""
+        found = {name: self.cleaned_data.get(name) for name in names}
+        return {name: value for name, value in found.items() if value not in (None, "", [])}
+
+
+class DataSetForm(Parts):
+    """A data set to register: a name, places on the server, the classes."""
+
+    GROUPS = {
+        "Name": ("slug", "synthetic"),
+        "Files on the server": ("images", "labels_test", "labels_train", "labels_val", "metadata"),
+        "How to read them": ("class_set", "classes", "id_column", "suffix"),
+    }
+
+    slug = forms.SlugField(max_length=60, label="Name", help_text="Letters, digits, hyphens: nih-cxr-lt.")
+    synthetic = forms.BooleanField(
+        required=False, label="Synthetic images", help_text="Every page and file made from it will say so."
+    )
+    images = forms.CharField(max_length=500, label="Folder of the images")
+    labels_test = forms.CharField(
+        max_length=500, required=False, label="Test labels", help_text="For sweeps."
+    )
+    labels_train = forms.CharField(
+        max_length=500,
+        required=False,
+        label="Training labels",
+        help_text="For trainings, and to tell head from tail.",
+    )
+    labels_val = forms.CharField(
+        max_length=500, required=False, label="Validation labels", help_text="For trainings."
+    )
+    metadata = forms.CharField(
+        max_length=500,
+        required=False,
+        label="Metadata",
+        help_text="View, sex, age, patient: for matched images.",
+    )
+    class_set = forms.ChoiceField(
+        label="Classes", choices=[*((name, name) for name in CLASS_SETS), ("own", "my own, named below")]
+    )
+    classes = forms.CharField(
+        widget=forms.Textarea(attrs={"rows": 3}), required=False, label="Own classes",
+        help_text="Columns of the label files, separated by commas or lines.",
+    )  # fmt: skip
+    id_column = forms.CharField(
+        max_length=100,
+        required=False,
+        label="Column of the image names",
+        help_text="Blank takes that of the classes.",
+    )
+    suffix = forms.RegexField(
+        r"^\.[A-Za-z0-9]{1,8}$", required=False, label="Ending of the image files",
+        help_text="Only where it differs from the label files': .dcm",
+    )  # fmt: skip
+
+    def __init__(self, *args: Any, roots: Sequence[Path], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["images"].widget = Offer(offered(roots, kind="folder"))
+        tables = offered(roots, kind="file", suffixes=(".csv",))
+        for name in ("labels_test", "labels_train", "labels_val", "metadata"):
+            self.fields[name].widget = Offer(tables)
+
+    def section(self) -> dict[str, Any]:
+        """Return the [data] section that was filled in."""
+        names = (
+            "images",
+            "labels_test",
+            "labels_train",
+            "labels_val",
+            "metadata",
+            "id_column",
+            "suffix",
+            "synthetic",
+        )
+        chosen: Any = self.cleaned_data["class_set"]
+        if chosen == "own":
+            chosen = [
+                name.strip() for name in re.split(r"[,\n]", self.cleaned_data["classes"]) if name.strip()
+            ]
+        return {**self.given(names), "classes": chosen}
+
+    def clean(self) -> None:
+        """Ask for the names of own classes."""
+        if self.cleaned_data.get("class_set") == "own" and not self.cleaned_data.get("classes", "").strip():
+            self.add_error("classes", "expected the names of the classes, none came")
+
+
+class Preprocessing(Parts):
+    """The square that an image becomes."""
+
+    size = forms.IntegerField(min_value=8, max_value=4096, initial=256, label="Image size, pixels")
+    antialias = forms.BooleanField(
+        required=False, label="Antialiased resize", help_text="The published study did not."
+    )
+
+    def preprocess(self) -> dict[str, Any]:
+        """Return the [preprocess] section."""
+        return {"size": self.cleaned_data["size"], "antialias": self.cleaned_data["antialias"]}
+
+
+class EnsembleForm(Preprocessing):
+    """Checkpoints that lie on the server."""
+
+    GROUPS = {
+        "Name": ("slug", "data_set"),
+        "Networks": ("architecture", "checkpoints"),
+        "Images as they were trained on": ("size", "antialias"),
+    }
+
+    slug = forms.SlugField(max_length=60, label="Name")
+    data_set = forms.ModelChoiceField(DataSet.objects.all(), label="Data set")
+    architecture = forms.RegexField(
+        r"^[A-Za-z0-9_.]{1,100}$", label="Architecture", widget=Offer(ARCHITECTURES), initial="resnet50"
+    )
+    checkpoints = forms.CharField(
+        max_length=500, label="Checkpoints",
+        help_text="A folder in the published layout, or a pattern: nets/seed-{seed}.pt",
+    )  # fmt: skip
+
+    def __init__(self, *args: Any, roots: Sequence[Path], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["checkpoints"].widget = Offer(offered(roots, kind="folder"))
+
+
+class SeedsField(forms.CharField):
+    """Numbers and ranges of numbers: 0-29, or 0, 3, 7."""
+
+    def clean(self, value: Any) -> list[int]:
+        """Return the numbers, rising.
+
+        Raises
+        ------
+        ValidationError: something that is neither a number nor a range, or more seeds than anybody trains.
+        """
+        text = super().clean(value)
+        found: set[int] = set()
+        for part in re.split(r"[,\s]+(?![\s-])", re.sub(r"\s*-\s*", "-", text or "").strip()):
+            if not part:
+                continue
+            numbers = RANGE.fullmatch(part)
+            low, high = (int(numbers[1]), int(numbers[2] or numbers[1])) if numbers else (1, 0)
+            if not low <= high <= low + MOST_SEEDS:
+                raise forms.ValidationError(
+                    f"expected numbers and ranges like 0-29 or 0, 3, 7; '{part[:20]}' came"
+                )
+            found |= set(range(low, high + 1))
+        return sorted(found)
+
+
+class SweepForm(Parts):
+    """A sweep over an ensemble."""
+
+    GROUPS = {
+        "What": ("ensemble", "seeds", "method", "sparsities", "seed"),
+        "How it is computed": ("device", "precision", "batch_size", "engine", "threads"),
+    }
+
+    ensemble = forms.ModelChoiceField(Ensemble.objects.select_related("data_set"), label="Ensemble")
+    seeds = SeedsField(required=False, label="Seeds", help_text=f"Blank takes all. {SEEDS_HELP}")
+    method = forms.ChoiceField(label="Removed by")
+    sparsities = forms.CharField(
+        label="Shares of removed weights", initial=", ".join(f"{share:g}" for share in SPARSITIES),
+        help_text="0 must be among them: everything is compared with it.",
+    )  # fmt: skip
+    seed = forms.IntegerField(min_value=0, initial=0, label="Seed of methods that draw")
+    device = forms.ChoiceField(
+        choices=[(d, {"cpu": "CPU", "cuda": "GPU (CUDA)"}[d]) for d in DEVICES], label="Device",
+        help_text="On a GPU a unit is a checkpoint at all shares, on a CPU at one.",
+    )  # fmt: skip
+    precision = forms.ChoiceField(choices=[(p, p) for p in PRECISIONS], label="Precision")
+    batch_size = forms.IntegerField(min_value=1, max_value=4096, initial=32, label="Batch size")
+    engine = forms.ChoiceField(label="Engine")
+    threads = forms.IntegerField(
+        min_value=0, max_value=1024, initial=0, label="Threads", help_text="0 takes the host's cores."
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        from analysis.sweep.methods import METHODS
+        from analysis.sweep.spec import ENGINES
+
+        self.fields["method"].choices = [(name, name) for name in METHODS]  # type: ignore[attr-defined]
+        self.fields["engine"].choices = [(name, name) for name in ENGINES]  # type: ignore[attr-defined]
+
+    def clean_sparsities(self) -> list[float]:
+        """Read the shares."""
+        words = re.split(r"[,\s]+", self.cleaned_data["sparsities"].strip())
+        try:
+            found = [float(word) for word in words if word]
+        except ValueError:
+            raise forms.ValidationError("expected numbers from 0 to below 1, separated by commas") from None
+        if 0.0 not in found:
+            raise forms.ValidationError("expected 0 among the shares; everything is compared with it")
+        return found
+
+    def prune(self) -> dict[str, Any]:
+        """Return the [prune] section."""
+        return self.given(("method", "sparsities", "seed"))
+
+    def infer(self) -> dict[str, Any]:
+        """Return the [infer] section."""
+        return self.given(("device", "precision", "batch_size", "engine", "threads"))
+
+
+_RECIPE = TrainSpec()
+
+
+class TrainingForm(Preprocessing):
+    """An ensemble to train; the defaults are the published recipe."""
+
+    GROUPS = {
+        "What": ("slug", "data_set", "architecture", "seeds"),
+        "Recipe": (
+            "epochs",
+            "patience",
+            "batch_size",
+            "learning_rate",
+            "rotation",
+            "flip",
+            "loss",
+            "class_weights",
+        ),
+        "Images": ("size", "antialias", "pretrained"),
+        "How it is computed": ("device", "precision", "threads"),
+    }
+    RECIPE = (
+        "seeds", "epochs", "patience", "batch_size", "learning_rate", "rotation", "flip", "loss", "class_weights",
+        "pretrained", "device", "precision", "threads",
+    )  # fmt: skip
+
+    slug = forms.SlugField(max_length=60, label="Name of the ensemble")
+    data_set = forms.ModelChoiceField(
+        trainable(), label="Data set",
+        help_text="Those with training and validation labels.",
+    )  # fmt: skip
+    architecture = forms.RegexField(
+        r"^[A-Za-z0-9_.]{1,100}$", label="Architecture", widget=Offer(ARCHITECTURES), initial="resnet50"
+    )
+    seeds = SeedsField(label="Seeds", initial="0-29", help_text=f"One network each. {SEEDS_HELP}")
+    epochs = forms.IntegerField(min_value=1, max_value=10_000, initial=_RECIPE.epochs, label="At most epochs")
+    patience = forms.IntegerField(
+        min_value=1, max_value=10_000, initial=_RECIPE.patience, label="Patience, epochs",
+        help_text="Stop when the validation loss has not fallen for so long.",
+    )  # fmt: skip
+    batch_size = forms.IntegerField(
+        min_value=1, max_value=8192, initial=_RECIPE.batch_size, label="Batch size"
+    )
+    learning_rate = forms.FloatField(
+        min_value=1e-9, max_value=1, initial=_RECIPE.learning_rate, label="Learning rate"
+    )
+    rotation = forms.FloatField(
+        min_value=0, max_value=180, initial=_RECIPE.rotation, label="Rotation, degrees"
+    )
+    flip = forms.BooleanField(required=False, initial=_RECIPE.flip, label="Horizontal flips")
+    loss = forms.ChoiceField(
+        choices=[(n, n) for n in LOSSES],
+        label="Loss",
+        help_text="bce is the published one; the others favour rare classes.",
+    )
+    class_weights = forms.ChoiceField(choices=[(n, n) for n in CLASS_WEIGHTS], label="Class weights")
+    pretrained = forms.CharField(
+        max_length=500,
+        required=False,
+        label="Weights to start from",
+        help_text="A file on the server; nothing is downloaded.",
+    )
+    device = forms.ChoiceField(choices=[("cpu", "CPU"), ("cuda", "GPU (CUDA)")], label="Device")
+    precision = forms.ChoiceField(choices=[(p, p) for p in PRECISIONS], label="Precision")
+    threads = forms.IntegerField(min_value=0, max_value=1024, initial=0, label="Threads")
+
+    def __init__(self, *args: Any, roots: Sequence[Path], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["pretrained"].widget = Offer(
+            offered(roots, kind="file", suffixes=(".pt", ".pth", ".safetensors"))
+        )
+
+    def train(self) -> dict[str, Any]:
+        """Return the [train] section."""
+        return {**self.given(self.RECIPE), "flip": self.cleaned_data["flip"]}

@@ -1,0 +1,25 @@
+"""Who may open the researcher's pages, and what every page of a run does first."""
+
+from django.contrib.auth.decorators import permission_required
+from django.http import HttpRequest
+from django.shortcuts import get_object_or_404
+
+from analysis.models import Run
+from analysis.signals import run_opened
+
+may_view = permission_required("analysis.view_run", raise_exception=True)
+may_change = permission_required("analysis.change_run", raise_exception=True)
+
+
+def find_run(run_id: str) -> Run:
+    """Return a run by its name, or by the one under which it was asked for; 404 when there is none."""
+    found = Run.objects.filter(run_id=run_id).first()
+    found = found or get_object_or_404(Run, requested_as=run_id)
+    return found.same_as or found
+
+
+def opened(request: HttpRequest, run_id: str) -> Run:
+    """Return a run and tell the access log who looks at it."""
+    run = find_run(run_id)
+    run_opened.send(sender=Run, run_id=run.run_id, person=request.user)
+    return run
