@@ -139,6 +139,15 @@ def hands_of(units: Sequence[Unit], now: datetime | None = None) -> list[dict[st
     ]
 
 
+def failures_of(units: Sequence[Unit]) -> list[tuple[str, list[Unit]]]:
+    """Return the failed units by their error: one cause often fails many."""
+    found: dict[str, list[Unit]] = {}
+    for unit in units:
+        if unit.state == UnitState.FAILED:
+            found.setdefault(unit.error, []).append(unit)
+    return list(found.items())
+
+
 def duration(seconds: float) -> str:
     """Write a time span as a person would say it."""
     if seconds < 10:

@@ -19,7 +19,7 @@ class Provenance:
     outputs: list[tuple[str, str]]
     versions: list[tuple[str, str]]
     warnings: list[str]
-    spec: list[tuple[str, list[tuple[str, Any]]]]
+    spec: list[tuple[str, list[tuple[str, str]]]]
     images: int | None
     complete: bool
 
@@ -51,7 +51,7 @@ def provenance_of(run: Run) -> Provenance:
         outputs=_outputs(said),
         versions=sorted(plan.get("versions", {}).items()),
         warnings=list(plan.get("warnings", [])),
-        spec=[(part, list(values.items())) for part, values in run.spec.items() if values],
+        spec=_choices(run),
         images=images.get("count"),
         complete=bool(said) or (run.kind == RunKind.TRAINING and run.finished_at is not None),
     )
@@ -66,6 +66,21 @@ def effort_of(run: Run) -> dict[str, Any]:
         "attempts": run.units.aggregate(total=Sum("attempts"))["total"] or 0,
         "seconds": sum(span.total_seconds() for span in spans),
     }
+
+
+def _choices(run: Run) -> list[tuple[str, list[tuple[str, str]]]]:
+    """Return the choices that matter for the kind of run, written as a person would."""
+    other = {"prune", "infer"} if run.kind == RunKind.TRAINING else {"train"}
+    parts = ((part, values) for part, values in run.spec.items() if values and part not in other)
+    return [(part, [(name, _written(value)) for name, value in values.items()]) for part, values in parts]
+
+
+def _written(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) or "all"
+    return "–" if value in (None, "") else str(value)
 
 
 def _outputs(said: dict[str, Any]) -> list[tuple[str, str]]:

@@ -10,7 +10,8 @@ from django.db.models import QuerySet
 
 from analysis.frames import CLASS_SETS
 from analysis.models import DataSet, Ensemble
-from analysis.services.places import offered
+from analysis.services.data_sets import SPLITS
+from analysis.services.places import PlaceError, inside, offered
 from analysis.sweep.spec import CLASS_WEIGHTS, DEVICES, LOSSES, PRECISIONS, SPARSITIES, TrainSpec
 
 ARCHITECTURES = (
@@ -114,6 +115,7 @@ class DataSetForm(Parts):
 
     def __init__(self, *args: Any, roots: Sequence[Path], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.roots = roots
         self.fields["images"].widget = Offer(offered(roots, kind="folder"))
         tables = offered(roots, kind="file", suffixes=(".csv",))
         for name in ("labels_test", "labels_train", "labels_val", "metadata"):
@@ -139,7 +141,14 @@ class DataSetForm(Parts):
         return {**self.given(names), "classes": chosen}
 
     def clean(self) -> None:
-        """Ask for the names of own classes."""
+        """Look for every place, so that all that is wrong shows at once; ask for the names of own classes."""
+        for name in ("images", *(f"labels_{role}" for role in SPLITS), "metadata"):
+            text = self.cleaned_data.get(name)
+            try:
+                if text:
+                    inside(text, self.roots, kind="folder" if name == "images" else "file")
+            except PlaceError as error:
+                self.add_error(name, str(error))
         if self.cleaned_data.get("class_set") == "own" and not self.cleaned_data.get("classes", "").strip():
             self.add_error("classes", "expected the names of the classes, none came")
 

@@ -11,9 +11,9 @@ from django.views.decorators.http import require_GET, require_POST
 
 from analysis.figures.sweep import draw_forgetting, draw_mean_ap
 from analysis.figures.theme import render as render_figure
-from analysis.models import PREPARE, Run, RunKind, UnitState
+from analysis.models import PREPARE, Run, RunKind
 from analysis.services import control
-from analysis.services.progress import cells_of, hands_of, progress_of, state_of
+from analysis.services.progress import cells_of, failures_of, hands_of, progress_of, state_of
 from analysis.services.summary import class_table
 from analysis.tasks import ring
 from analysis.views.guards import find_run, may_change, may_view, opened
@@ -36,7 +36,7 @@ def _metrics(run: Run) -> Path:
 @may_view
 def runs(request: HttpRequest) -> HttpResponse:
     """List the runs with their progress."""
-    found = Run.objects.filter(same_as__isnull=True).select_related("ensemble", "data_set")
+    found = Run.objects.filter(same_as__isnull=True).exclude(kind=RunKind.TRAINING)
     rows = []
     for run in found:
         now = progress_of(run)
@@ -56,9 +56,10 @@ def run(request: HttpRequest, run_id: str) -> HttpResponse:
         "run": run,
         "progress": now,
         "state": state_of(run, now),
-        "rows": cells_of(units),
+        "rows": (rows := cells_of(units)),
+        "heads": [cell.label for cell in rows[0][1]] if rows and len(rows[0][1]) > 1 else [],
         "hands": hands_of(units),
-        "failed": [unit for unit in units if unit.state == UnitState.FAILED],
+        "failed": failures_of(units),
         "preparing": any(unit.key == PREPARE for unit in units),
         "training": run.kind == RunKind.TRAINING,
     }
