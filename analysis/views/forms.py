@@ -12,7 +12,7 @@ from analysis.frames import CLASS_SETS
 from analysis.models import DataSet, Ensemble
 from analysis.services.data_sets import SPLITS
 from analysis.services.places import PlaceError, inside, offered
-from analysis.sweep.spec import CLASS_WEIGHTS, DEVICES, LOSSES, PRECISIONS, SPARSITIES, TrainSpec
+from analysis.sweep.spec import CLASS_WEIGHTS, DEVICES, ENGINES_OF, LOSSES, PRECISIONS, SPARSITIES, TrainSpec
 
 ARCHITECTURES = (
     "resnet50", "resnet18", "resnet34", "resnet101", "densenet121", "efficientnet_b0", "convnext_tiny",
@@ -20,6 +20,7 @@ ARCHITECTURES = (
 )  # fmt: skip
 """What a form offers; any name that torchvision (or timm, when installed) knows may be typed."""
 
+ENGINES = ("auto", *dict.fromkeys(name for fitting in ENGINES_OF.values() for name in fitting))
 SEEDS_HELP = "Numbers and ranges: 0-29, or 0, 3, 7."
 RANGE = re.compile(r"(\d{1,9})(?:\s*-\s*(\d{1,9}))?")
 MOST_SEEDS = 1000
@@ -245,7 +246,6 @@ class SweepForm(Parts):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         from analysis.sweep.methods import METHODS
-        from analysis.sweep.spec import ENGINES
 
         self.fields["method"].choices = [(name, name) for name in METHODS]  # type: ignore[attr-defined]
         self.fields["engine"].choices = [(name, name) for name in ENGINES]  # type: ignore[attr-defined]
