@@ -8,6 +8,7 @@ import json
 import os
 import resource
 import sys
+from contextlib import suppress
 from importlib import import_module
 from typing import Any
 
@@ -16,6 +17,8 @@ _DICOM_MODULES = (
     "jpeg_ls", "openjpeg", "pydicom.pixels.decoders", "pylibjpeg", "pylibjpeg.utils", "rle",
     "readerstudy.cases.dicom", *_RASTER_MODULES,
 )  # fmt: skip
+_EXTRA_MODULES = ("libjpeg",)
+"""Of requirements-gpl.txt: loaded where they are installed."""
 
 
 def main(arguments: list[str]) -> int:
@@ -70,6 +73,9 @@ def _decoded(rule: str) -> tuple[dict[str, Any], Any]:
         kind = image_format(file)
         for name in _DICOM_MODULES if kind == "DICOM" else _RASTER_MODULES:
             import_module(name)
+        for name in _EXTRA_MODULES if kind == "DICOM" else ():
+            with suppress(ImportError):
+                import_module(name)
         close_doors()
         image = decode_image(file, WindowRule(rule))
     except ImageRefusedError as error:

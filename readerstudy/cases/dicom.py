@@ -172,8 +172,9 @@ def _refuse_colour(dataset: Any) -> None:
 def _decompressed(dataset: Any, syntax: str, layout: Layout) -> np.ndarray:
     """Decode the one frame to rows x columns of the allocated type, with the unused bits as they came."""
     decoder = get_decoder(dataset.file_meta.TransferSyntaxUID)
-    # Pillow reads 8 of the two depths of JPEG Extended.
-    if not decoder.is_available or (syntax == _JPEG_EXTENDED and layout.stored != 8):
+    # Pillow reads 8 of the two depths of JPEG Extended; the other one needs the optional extra.
+    plugin = "pylibjpeg" if syntax == _JPEG_EXTENDED and layout.stored != 8 else PLUGINS[syntax]
+    if plugin and plugin not in decoder.available_plugins:
         raise ImageRefusedError(Reason.NO_DECODER)
     if syntax in _NATIVE:
         if len(dataset.PixelData) < layout.rows * layout.columns * layout.allocated // 8:
@@ -184,7 +185,7 @@ def _decompressed(dataset: Any, syntax: str, layout: Layout) -> np.ndarray:
         pixels, _ = decoder.as_array(
             dataset,
             raw=True,
-            decoding_plugin=PLUGINS[syntax],
+            decoding_plugin=plugin,
             correct_unused_bits=False,
             allow_excess_frames=False,
         )

@@ -4,7 +4,7 @@ import hashlib
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BufferedReader
 from pathlib import Path
 from typing import Any
@@ -15,9 +15,11 @@ from django.db import transaction
 
 from analysis.caseset import BlindHalf, read_blind_half, verify_case_set
 from readerstudy.accounts.models import User
+from readerstudy.cases.alike import all_or_none, at_depth, study_depth
 from readerstudy.cases.confined import DEFAULT_LIMITS, Limits, decode_confined
 from readerstudy.cases.decoder import DecodedImage
-from readerstudy.cases.frame import encode_frame
+from readerstudy.cases.frame import decode_frame, encode_frame
+from readerstudy.cases.loading import reported
 from readerstudy.cases.models import CaseSet, Frame
 from readerstudy.cases.objects import frame_objects, proxy_reads_files
 from readerstudy.cases.refusals import ImageRefusedError, Reason, Refusal
@@ -89,13 +91,43 @@ def load_case_set(
     StorageError: another load for this study is running.
     """
     refuse_second_set(study_key)
+    with reported(study_key) as report:
+        try:
+            return _load(
+                folder,
+                study_key,
+                frames_root,
+                window_rule,
+                actor,
+                attach,
+                limits,
+                _both(progress, report.tick),
+            )
+        except CaseSetRefusedError as error:
+            report.refused(error.refusals)
+            raise
+
+
+def _both(one: Progress | None, other: Progress) -> Progress:
+    def tell(done: int, total: int) -> None:
+        if one is not None:
+            one(done, total)
+        other(done, total)
+
+    return tell
+
+
+def _load(
+    folder: Path, study_key: UUID, frames_root: Path, window_rule: WindowRule, actor: User | None,
+    attach: Callable[[CaseSet], None] | None, limits: Limits, progress: Progress,
+) -> CaseSet:  # fmt: skip
     verify_case_set(folder)
     blind = read_blind_half(folder)
     if len(blind.cases) > MOST_CASES:
         raise ValueError(f"expected at most {MOST_CASES} cases, {len(blind.cases)} came")
     known = Frame.objects.filter(study=study_key).values_list("storage_name", flat=True)
     with staging(frames_root, study_key, list(known), frame_objects(), proxy_reads_files()) as stage:
-        ingested = _ingest_all(blind, stage, window_rule, limits, progress)
+        ingested = _alike(_ingest_all(blind, stage, window_rule, limits, progress), stage)
         stored = stage.pad()
         rows = _rows(blind)
         cases = [_new_case(row, image, stored[image.name]) for row, image in zip(rows, ingested, strict=True)]
@@ -110,7 +142,7 @@ def load_case_set(
 
 
 def _ingest_all(
-    blind: BlindHalf, stage: Staging, rule: WindowRule, limits: Limits, progress: Progress | None
+    blind: BlindHalf, stage: Staging, rule: WindowRule, limits: Limits, progress: Progress
 ) -> list[Ingested]:
     """Decode all images, in the order of the cases; go on after a bad one, and refuse the set at the end."""
 
@@ -125,13 +157,27 @@ def _ingest_all(
     with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
         for result in pool.map(ingest, rows):
             results.append(result)
-            if progress is not None:
-                progress(len(results), len(rows))
+            progress(len(results), len(rows))
     named = zip(rows, results, strict=True)
     refusals = [(row["case"], result) for row, result in named if isinstance(result, Refusal)]
     if refusals:
         raise CaseSetRefusedError(refusals)
     return [result for result in results if isinstance(result, Ingested)]
+
+
+def _alike(images: list[Ingested], stage: Staging) -> list[Ingested]:
+    """Give all images one depth, and either all of them a spacing or none."""
+    bits = study_depth([image.bits for image in images])
+    spacings = all_or_none([image.spacing for image in images])
+    alike = []
+    for image, spacing in zip(images, spacings, strict=True):
+        if image.bits != bits:
+            pixels = decode_frame(stage.read(image.name), image.rows, image.columns, image.bits)
+            deeper = at_depth(DecodedImage(pixels, image.bits, image.window, image.spacing), bits)
+            stage.exchange(image.name, encode_frame(deeper.pixels, bits))
+            image = replace(image, bits=bits, window=deeper.window)  # noqa: PLW2901
+        alike.append(replace(image, spacing=spacing))
+    return alike
 
 
 def _rows(blind: BlindHalf) -> list[dict[str, Any]]:

@@ -134,3 +134,37 @@ class Frame(models.Model):
 
     def __str__(self) -> str:
         return self.storage_name
+
+
+class Loading(models.Model):
+    """How the last load of cases for a study goes, or went: for the admin's page; no part of the study.
+
+    `refusals` lists [case key, reason] of every image that cannot be read; `problem` says what else ended it.
+    """
+
+    class State(models.TextChoices):
+        """Where a load stands."""
+
+        RUNNING = "running", "running"
+        DONE = "done", "done"
+        REFUSED = "refused", "refused"
+
+    study = models.UUIDField("study key", unique=True)
+    state = models.CharField(max_length=8, choices=State.choices, default=State.RUNNING)
+    done = models.PositiveIntegerField(default=0)
+    total = models.PositiveIntegerField(default=0)
+    refusals = models.JSONField(default=list)
+    problem = models.TextField(blank=True)
+    began_at = models.DateTimeField()
+    told_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(state__in=["running", "done", "refused"]), name="state_of_loading_is_known"
+            ),
+            models.CheckConstraint(condition=Q(done__lte=F("total")), name="no_more_loaded_than_there_are"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.state}: {self.done} of {self.total}"

@@ -63,7 +63,10 @@ EXPLANATIONS = {
     Reason.DEPTH_EXCEEDED: "pixel values lie outside the stated Bits Stored; correct the header",
     Reason.DEFLATED: "the Deflated transfer syntax can hide a huge file; convert to Explicit VR",
     Reason.TRANSFER_SYNTAX: "the transfer syntax is not one of uncompressed, RLE, JPEG, JPEG-LS, JPEG 2000",
-    Reason.NO_DECODER: "no decoder for this compression is installed; convert to JPEG 2000 or uncompressed",
+    Reason.NO_DECODER: (
+        "no decoder for this compression is installed (JPEG Lossless and 12-bit JPEG need an extra under the GPL, "
+        "requirements-gpl.txt); install it, or convert to JPEG 2000 or uncompressed"
+    ),
     Reason.MISSING_TAG: "a required DICOM attribute is absent",
     Reason.INVALID_TAG: "a DICOM attribute has a value that makes no sense",
     Reason.OUT_OF_MEMORY: "decoding needs more memory than allowed",

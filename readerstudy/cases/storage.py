@@ -58,6 +58,16 @@ class Staging:
         (self._folder / name).write_bytes(frame)
         return name
 
+    def read(self, name: str) -> bytes:
+        """Return an unpadded frame that was added."""
+        return (self._folder / name).read_bytes()
+
+    def exchange(self, name: str, frame: bytes) -> None:
+        """Put another unpadded frame in the place of one that was added."""
+        if not (self._folder / name).is_file():
+            raise StorageError(f"expected a frame that was added, {name} was not")
+        (self._folder / name).write_bytes(frame)
+
     def pad(self) -> dict[str, StoredFrame]:
         """Bring all frames to the length of the longest; return them by storage name."""
         files = sorted(path for path in self._folder.iterdir())

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from readerstudy.study import admin_views, views
+from readerstudy.study import admin_views, loading_views, views
 
 app_name = "study"
 urlpatterns = [
@@ -16,6 +16,7 @@ urlpatterns = [
     path("read/<slug:slug>/pause/", views.pause, name="pause"),
     path("studies/new/", admin_views.new, name="new"),
     path("studies/<slug:slug>/", admin_views.detail, name="detail"),
+    path("studies/<slug:slug>/loading/", loading_views.loading, name="loading"),
     path("studies/<slug:slug>/readers/", admin_views.enrol, name="enrol"),
     path("studies/<slug:slug>/steps/<slug:step>/", admin_views.step, name="step"),
 ]

@@ -86,6 +86,7 @@ any        POST     /read/other/keys/                          302       404    
 any        GET      /studies/new/                              302       403     403 403  200   403  403  200
 any        POST     /studies/new/                              302       403     403 403  302   403  403  302
 any        GET      /studies/chest/                            302       404     404 404  200   404  404  404
+any        GET      /studies/chest/loading/                    302       404     404 404  200   404  404  404
 any        GET      /studies/other/                            302       404     404 404  404   404  404  404
 any        GET      /studies/nothing/                          302       404     404 404  404   404  404  404
 any        POST     /studies/chest/readers/                    302       404     404 404  302   404  404  404

@@ -6,6 +6,7 @@ import uuid
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from django.db import connection
 from PIL import Image
@@ -57,21 +58,25 @@ def test_case_set_comes_in_whole(tmp_path: Path) -> None:
         number = next(n for n in range(4) if (folder / f"images/{case.key}.dcm").read_bytes() == files[n])
         data = frame_bytes(case, tmp_path / "frames")
         told_of = frame_json(case)
-        assert (
-            decode_frame(data, told_of["rows"], told_of["columns"], told_of["bits"]) == images[number]
-        ).all()
+        # One depth for the study: that of its deepest image.
+        wanted = images[number] if number == 3 else np.floor(images[number] * (65535 / 4095) + 0.5)
+        assert told_of["bits"] == 16
+        assert (decode_frame(data, told_of["rows"], told_of["columns"], 16) == wanted).all()
         assert case.key not in str(frame_path(case, tmp_path / "frames"))
     event = Event.objects.get()
     assert (event.kind, event.study, event.values["cases"]) == ("cases.loaded", STUDY, 4)
 
 
 def test_frame_json_has_the_same_keys_with_and_without_spacing(tmp_path: Path) -> None:
-    files = [dicom(greys()), dicom(greys(), PixelSpacing=["0.1", "0.2"], WindowCenter="9", WindowWidth="9")]
-    load(blind_half(tmp_path / "set", files, ending="dcm"), tmp_path / "frames")
-    told = [frame_json(case) for case in cases_of(STUDY)]
-    assert {tuple(each) for each in told} == {("rows", "columns", "bits", "window", "spacing")}
-    assert sorted((each["spacing"] or [] for each in told), key=len) == [[], [0.1, 0.2]]
-    assert json.loads(json.dumps(told)) == told
+    spaced = dicom(greys(), PixelSpacing=["0.1", "0.2"], WindowCenter="9", WindowWidth="9")
+    for study, files, spacing in ((1, [dicom(greys()), spaced], None), (2, [spaced], [0.1, 0.2])):
+        key = uuid.UUID(int=study)
+        folder = blind_half(tmp_path / str(study), files, ending="dcm")
+        load(folder, tmp_path / "frames", study_key=key)
+        told = [frame_json(case) for case in cases_of(key)]
+        assert {tuple(each) for each in told} == {("rows", "columns", "bits", "window", "spacing")}
+        assert [each["spacing"] for each in told] == [spacing] * len(files)
+        assert json.loads(json.dumps(told)) == told
 
 
 def test_all_bad_images_are_named_by_case_and_nothing_is_left(

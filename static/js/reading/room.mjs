@@ -255,13 +255,13 @@ export class ReadingRoom {
 
   /** @param {Case} now @returns {Body} */
   #body(now) {
-    const times = sumOf([...this.visits, this.clock.read()]);
     return {
       idempotency_key: newKey(),
       revision: now.revision,
       answers: answers.toSend(this.sheet),
       comment: this.form.comment.value,
-      ...(this.state?.stage ? { marks: this.viewer.getMarks(), times } : { times: { ...times, visits: undefined } }),
+      marks: this.viewer.getMarks(),
+      times: sumOf([...this.visits, this.clock.read()]),
       display: displayFacts(this.viewer.getState().renderer),
     };
   }

@@ -1,0 +1,85 @@
+"""Tell the admin's page how a load of cases goes: images decoded, time left, and which were refused and why."""
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.utils import timezone
+
+from readerstudy.cases.models import Loading
+from readerstudy.cases.refusals import Refusal
+
+TOLD_EVERY = 0.5
+"""Seconds between two words about a load: the page asks no more often, and a row is written each time."""
+SILENT_FOR = timedelta(minutes=2)
+"""An image takes 30 seconds at most: a load that has said nothing for so long was killed."""
+
+
+class LoadingReport:
+    """What a running load says about itself."""
+
+    def __init__(self, study: UUID) -> None:
+        """Speak for the load of one study."""
+        self._study = study
+        self._last = 0.0
+
+    def tick(self, done: int, total: int) -> None:
+        """Note how many images are decoded; most calls write nothing."""
+        now = time.monotonic()
+        if done < total and now - self._last < TOLD_EVERY:
+            return
+        self._last = now
+        Loading.objects.filter(study=self._study).update(done=done, total=total, told_at=timezone.now())
+
+    def refused(self, refusals: Sequence[tuple[str, Refusal]]) -> None:
+        """Note every image that cannot be read, by case, with its reason."""
+        Loading.objects.filter(study=self._study).update(
+            refusals=[[case, str(refusal)] for case, refusal in refusals]
+        )
+
+
+@contextmanager
+def reported(study: UUID) -> Iterator[LoadingReport]:
+    """Report one load from its beginning to its end; an error ends it as refused, and goes on its way."""
+    now = timezone.now()
+    begin = {"state": Loading.State.RUNNING, "done": 0, "total": 0, "refusals": [], "problem": ""}
+    Loading.objects.update_or_create(study=study, defaults={**begin, "began_at": now, "told_at": now})
+    try:
+        yield LoadingReport(study)
+    except BaseException as error:
+        _end(study, Loading.State.REFUSED, type(error).__name__)
+        raise
+    _end(study, Loading.State.DONE, "")
+
+
+@transaction.atomic
+def _end(study: UUID, state: Loading.State, problem: str) -> None:
+    Loading.objects.filter(study=study).update(state=state, problem=problem, told_at=timezone.now())
+
+
+def loading_json(study: UUID) -> dict[str, Any]:
+    """Return the state of the last load, for the page; state "none" where there was none.
+
+    seconds_left is an estimate from the images so far, None while there is nothing to go by.
+    """
+    row = Loading.objects.filter(study=study).first()
+    if row is None:
+        return {"state": "none", "done": 0, "total": 0, "refusals": [], "problem": "", "seconds_left": None}
+    state = str(row.state)
+    if state == Loading.State.RUNNING and timezone.now() - row.told_at > SILENT_FOR:
+        state = "silent"
+    left = None
+    if state == Loading.State.RUNNING and row.done:
+        left = round((row.told_at - row.began_at).total_seconds() / row.done * (row.total - row.done))
+    return {
+        "state": state,
+        "done": row.done,
+        "total": row.total,
+        "refusals": row.refusals,
+        "problem": row.problem,
+        "seconds_left": left,
+    }

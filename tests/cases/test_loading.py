@@ -1,0 +1,76 @@
+"""What the admin's page is told of a load: how far, how long, which images were refused and why."""
+
+import uuid
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from django.utils import timezone
+
+from analysis.caseset import CaseSetError
+from readerstudy.cases.loader import CaseSetRefusedError, load_case_set
+from readerstudy.cases.loading import SILENT_FOR, loading_json, reported
+from readerstudy.cases.models import Loading
+from readerstudy.cases.refusals import EXPLANATIONS, Reason
+from readerstudy.cases.window import WindowRule
+from tests.cases.images import blind_half, dicom, greys
+
+pytestmark = pytest.mark.django_db
+
+STUDY = uuid.UUID(int=21)
+
+
+def load(folder: Path, tmp_path: Path) -> None:
+    load_case_set(
+        folder=folder,
+        study_key=STUDY,
+        frames_root=tmp_path / "frames",
+        window_rule=WindowRule.DICOM,
+        actor=None,
+    )
+
+
+def test_nothing_is_told_before_a_load() -> None:
+    assert loading_json(STUDY)["state"] == "none"
+
+
+def test_bad_images_are_told_by_case_and_a_mended_set_then_loads(tmp_path: Path) -> None:
+    good = dicom(greys())
+    folder = blind_half(tmp_path / "set", [good, good[:-40], b"nonsense", good], ending="dcm")
+    with pytest.raises(CaseSetRefusedError) as caught:
+        load(folder, tmp_path)
+    told = loading_json(STUDY)
+    assert (told["state"], told["done"], told["total"], told["seconds_left"]) == ("refused", 4, 4, None)
+    assert told["refusals"] == [[case, str(refusal)] for case, refusal in caught.value.refusals]
+    reasons = sorted(reason for _, reason in told["refusals"])
+    assert reasons == sorted(EXPLANATIONS[each] for each in (Reason.TRUNCATED, Reason.UNKNOWN_FORMAT))
+    load(blind_half(tmp_path / "mended", [good, good], ending="dcm"), tmp_path)
+    assert loading_json(STUDY) == {
+        "state": "done", "done": 2, "total": 2, "refusals": [], "problem": "", "seconds_left": None,
+    }  # fmt: skip
+
+
+def test_time_left_comes_from_the_images_so_far() -> None:
+    with reported(STUDY) as report:
+        report.tick(0, 10)
+        Loading.objects.filter(study=STUDY).update(began_at=timezone.now() - timedelta(seconds=8))
+        report._last = 0
+        report.tick(4, 10)
+        told = loading_json(STUDY)
+    assert (told["state"], told["done"]) == ("running", 4)
+    assert told["seconds_left"] == 12
+
+
+def test_a_load_that_was_killed_is_told_as_silent() -> None:
+    now = timezone.now()
+    Loading.objects.create(study=STUDY, done=3, total=9, began_at=now, told_at=now - 2 * SILENT_FOR)
+    assert loading_json(STUDY)["state"] == "silent"
+
+
+def test_another_end_names_its_kind_and_no_text_of_a_file(tmp_path: Path) -> None:
+    folder = blind_half(tmp_path / "set", [dicom(greys())], ending="dcm")
+    (folder / "cases.csv").write_text("changed")
+    with pytest.raises(CaseSetError) as caught:
+        load(folder, tmp_path)
+    told = loading_json(STUDY)
+    assert (told["state"], told["problem"]) == ("refused", type(caught.value).__name__)
