@@ -104,7 +104,7 @@ def select(run: Run, spec: SelectionSpec) -> Selection:
     ------
     SelectionError: the run cannot serve it (no such sparsity, no metadata for a key, too few images).
     """
-    dense, pruned = run.mean_scores(0.0), run.mean_scores(spec.sparsity)
+    dense, pruned = (run.scores_for(spec.criterion, sparsity) for sparsity in (0.0, spec.sparsity))
     found = find_exemplars(
         list(run.images["image"]), dense, pruned, criterion=spec.criterion, fraction=spec.fraction
     )

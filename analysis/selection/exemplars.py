@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from analysis.selection.criteria import CRITERIA
+from analysis.selection.criteria import CRITERIA, Criterion
 from analysis.selection.errors import SelectionError
 
 
@@ -54,7 +54,8 @@ def find_exemplars(
     Parameters
     ----------
     images: unique names (images).
-    dense, pruned: mean scores over seeds at sparsity 0 and at the compared one (images x classes), 0 to 1.
+    dense, pruned: scores at sparsity 0 and at the compared one, 0 to 1: means over seeds (images x classes), or,
+        for a criterion that compares seeds, those of every seed (seeds x images x classes).
     criterion: a name of `CRITERIA`.
     fraction: share of the images, above 0 and below 1.
 
@@ -66,7 +67,7 @@ def find_exemplars(
     names = [str(name) for name in images]
     _check(names, dense, pruned, criterion, fraction)
     rule = CRITERIA[criterion]
-    scores = rule.agreement(np.asarray(dense, dtype=np.float64), np.asarray(pruned, dtype=np.float64))
+    scores = rule.agreement(_typed(dense, rule), _typed(pruned, rule))
     table = pd.DataFrame({"image": names, "score": scores})
     none = table["score"].isna()
     ranked = table[~none].sort_values(["score", "image"], ignore_index=True)
@@ -77,6 +78,10 @@ def find_exemplars(
     undefined = table.loc[none, ["image"]].assign(reason=rule.undefined).reset_index(drop=True)
     cut = float(ranked["score"].iloc[wanted - 1]) if wanted else None
     return Exemplars(ranked, undefined, _tied(ranked, cut), cut)
+
+
+def _typed(scores: np.ndarray, rule: Criterion) -> np.ndarray:
+    return scores if rule.by_seed else np.asarray(scores, dtype=np.float64)
 
 
 def _tied(ranked: pd.DataFrame, cut: float | None) -> pd.DataFrame:
@@ -91,17 +96,15 @@ def _check(names: list[str], dense: np.ndarray, pruned: np.ndarray, criterion: s
         raise SelectionError(f"expected a fraction above 0 and below 1, {fraction} came")
     if len(set(names)) != len(names):
         raise SelectionError("expected each image once, one came again")
+    wanted = 3 if CRITERIA[criterion].by_seed else 2
+    layout = "seeds x " * (wanted - 2) + f"{len(names)} images x 2 or more classes"
     for name, scores in (("dense", dense), ("pruned", pruned)):
-        if (
-            scores.ndim != 2
-            or scores.shape != dense.shape
-            or len(scores) != len(names)
-            or scores.shape[1] < 2
-        ):
-            raise SelectionError(
-                f"expected {name} scores of {len(names)} images x 2 or more classes, {scores.shape} came"
-            )
-        bad = ~((scores >= 0) & (scores <= 1)).all(axis=1)
+        shape = scores.shape[-2:]
+        if scores.ndim != wanted or shape != dense.shape[-2:] or shape[0] != len(names) or shape[1] < 2:
+            raise SelectionError(f"expected {name} scores of {layout}, {scores.shape} came")
+        bad = ~((scores >= 0) & (scores <= 1)).all(
+            axis=tuple(axis for axis in range(wanted) if axis != wanted - 2)
+        )
         if bad.any():
             image = names[int(np.flatnonzero(bad)[0])]
             raise SelectionError(f"expected {name} scores from 0 to 1, others came for image {image!r}")
