@@ -1,12 +1,16 @@
 """Which places on the server's disk a page may name: those inside the site's data folders, and no others."""
 
 import os
+from collections import deque
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 
 OFFERED = 200
 """The most places that a form offers."""
 DEPTH = 3
+LOOKED_AT = 5_000
+"""The most entries that are looked at to find some to offer; images lie in hundred thousands."""
 WILD = "*?[{"
 
 
@@ -62,7 +66,7 @@ def offered(roots: Sequence[Path], *, kind: str, suffixes: Sequence[str] = ()) -
     """Return some files or folders inside the roots for a form to offer: near ones first, a bounded number."""
     found: list[str] = []
     for root in roots:
-        for path in _walk(root, DEPTH):
+        for path in islice(_walk(root), LOOKED_AT):
             good = path.is_dir() if kind == "folder" else path.suffix.lower() in suffixes and path.is_file()
             if good and within(path, roots):
                 found.append(path.relative_to(root).as_posix())
@@ -71,20 +75,20 @@ def offered(roots: Sequence[Path], *, kind: str, suffixes: Sequence[str] = ()) -
     return found
 
 
-def _walk(folder: Path, depth: int) -> Iterator[Path]:
-    """Give what lies in a folder, then what lies in its folders; a folder of very many files only begins."""
-    try:
-        with os.scandir(folder) as entries:
-            there = sorted(
-                Path(e.path) for e, _ in zip(entries, range(OFFERED), strict=False) if e.name[0] != "."
-            )
-    except OSError:
-        return
-    yield from there
-    if depth > 1:
-        for path in there:
-            if path.is_dir() and not path.is_symlink():
-                yield from _walk(path, depth - 1)
+def _walk(root: Path) -> Iterator[Path]:
+    """Give what lies in a folder, then what lies in its folders, down to DEPTH; links are not entered."""
+    waiting = deque([(root, 1)])
+    while waiting:
+        folder, depth = waiting.popleft()
+        try:
+            with os.scandir(folder) as entries:
+                there = sorted(entry.path for entry in islice(entries, LOOKED_AT) if entry.name[0] != ".")
+        except OSError:
+            continue
+        for path in map(Path, there):
+            yield path
+            if depth < DEPTH and path.is_dir() and not path.is_symlink():
+                waiting.append((path, depth + 1))
 
 
 def _candidates(text: str, roots: Sequence[Path]) -> Iterator[Path]:

@@ -45,7 +45,7 @@ def site(
 def _sweep(folder: Path) -> Run:
     tiny = make_tiny(folder / "sweep", seeds=(0,))
     run = create_run(spec=tiny.spec(), out=tiny.out, runs=tiny.root)
-    work.Worker(lease_seconds=60).work(run)
+    work.Worker(lease_seconds=60, runs=tiny.root).work(run)
     return run
 
 
