@@ -8,7 +8,7 @@ DEV_STAMP := $(VENV)/.installed-dev
 ON_POSTGRESQL := tests/accounts tests/audit tests/cases/test_models.py tests/ledger/test_ledger.py tests/results tests/study
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-servers drill fuzz lint resolve bench format serve doctor setup clean-demo python
+.PHONY: help demo test test-servers drill load fuzz audit sbom lint resolve bench format serve doctor setup clean-demo python
 
 help:  ## print this menu
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -22,6 +22,17 @@ test: $(DEV_STAMP)  ## run every test that this machine allows, and name what wa
 test-servers: $(DEV_STAMP)  ## tests against real PostgreSQL, Redis, RabbitMQ and nginx, which it starts
 	$(PY) -m pytest -m servers
 	$(PY) -m tests.servers --postgresql --redis -- $(PY) -m pytest -q -n 2 $(ON_POSTGRESQL)
+
+load: $(DEV_STAMP)  ## 200 readers on SQLite, then on PostgreSQL, while exports and backups run; prints figures and targets
+	$(PY) -m tests.drills.load --database sqlite
+	$(PY) -m tests.drills.load --database postgresql
+
+audit: $(DEV_STAMP)  ## look up known weaknesses of every pinned package; fails when the database is out of reach
+	$(VENV)/bin/pip-audit --strict --requirement requirements.txt
+
+sbom: $(DEV_STAMP)  ## write var/sbom.json: every package of the environment with its version and licence (CycloneDX)
+	mkdir -p var
+	$(VENV)/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible --output-file var/sbom.json $(PY)
 
 lint: $(DEV_STAMP)  ## ruff, mypy, the import rules
 	$(VENV)/bin/ruff check .

@@ -36,6 +36,7 @@ def work_through() -> None:
             runs=settings.RUNS_ROOT,
             stopped=_shutting_down.is_set,
             host=settings.WORKER_HOST,
+            image_cache=settings.IMAGE_CACHE,
         )
     _busy.set()
     try:

@@ -157,6 +157,8 @@ FILE_UPLOAD_MAX_MEMORY_SIZE = 10_000_000
 EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
 
 CELERY_BROKER_URL = environment.text("BROKER_URL", "atomicfs://localhost//")
+# A local disk for the decoded images of sweeps; beside the runs when it is not named.
+IMAGE_CACHE = Path(folder_of_images) if (folder_of_images := environment.text("IMAGE_CACHE", "")) else None
 # How long a claimed unit stays its worker's without a heartbeat, in seconds.
 LEASE_SECONDS = environment.number("LEASE_SECONDS", 120, low=2)
 # What this host is called in the ledger; hosts that share a database need names of their own.

@@ -3,11 +3,12 @@
 from pathlib import Path
 
 from analysis.models import Run, RunKind, UnitState
-from analysis.services import ledger
+from analysis.services import ledger, mirror
 
 
 def finish(run: Run) -> None:
     """Verify every file of a complete run and finish it; units with damaged files go back to be done again."""
+    mirror.gather_scores(run)
     if verify_files(run):
         return
     if run.kind == RunKind.TRAINING:
@@ -18,7 +19,8 @@ def finish(run: Run) -> None:
         from analysis.sweep.finish import finish_run
         from analysis.sweep.prepare import open_run
 
-        finish_run(open_run(Path(run.folder)))
+        finish_run(open_run(mirror.folder_of(run)))
+        mirror.send(run, mirror.TABLES)
     ledger.mark_finished(run=run)
 
 
@@ -38,7 +40,7 @@ def _score_files(run: Run) -> dict[str, dict[str, str]]:
     from analysis.sweep.prepare import open_run
     from analysis.sweep.units import find_artefact, list_units
 
-    opened = open_run(Path(run.folder))
+    opened = open_run(mirror.folder_of(run))
     found = {
         unit.key: [find_artefact(opened, unit.seed, sparsity) for sparsity in unit.sparsities]
         for unit in list_units(opened)

@@ -8,7 +8,7 @@ from typing import Any
 from django.db import transaction
 
 from analysis.models import PREPARE, Run, RunKind, Unit
-from analysis.services import ledger
+from analysis.services import ledger, mirror
 from analysis.services.control import NewUnit, add_units
 from analysis.sweep.spec import SweepSpec
 from analysis.sweep.toml import spec_from
@@ -44,6 +44,7 @@ class Desk:
     """What a worker keeps between units: the network, the images, the labels of the run at hand."""
 
     runs: Path
+    image_cache: Path | None = None
     _kept: dict[int, Any] = field(default_factory=dict)
 
     def keep(self, run_id: int, make: Callable[[], Any]) -> Any:
@@ -72,7 +73,9 @@ def _predict(run: Run, job: Job, desk: Desk) -> Mapping[str, str]:
     from analysis.sweep.prepare import open_run
     from analysis.sweep.units import Workspace, list_units, run_unit
 
-    workspace = desk.keep(run.pk, lambda: Workspace(open_run(Path(run.folder))))
+    workspace = desk.keep(
+        run.pk, lambda: Workspace(open_run(mirror.prepared_folder(run)), cache=desk.image_cache)
+    )
     unit = next(unit for unit in list_units(workspace.run) if unit.key == job.claim.key)
     ratios = len(unit.sparsities)
     finished = 0
@@ -83,6 +86,7 @@ def _predict(run: Run, job: Job, desk: Desk) -> Mapping[str, str]:
         finished += done == total
 
     made = run_unit(workspace.run, unit, workspace, step, job.guard)
+    mirror.send_scores(run, [artefact.path.name for artefact in made])
     return {artefact.path.name: artefact.sha256 for artefact in made}
 
 
@@ -101,7 +105,7 @@ def _prepare_sweep(run: Run, job: Job, desk: Desk) -> bool:
     from analysis.services.runs import units_of
     from analysis.sweep.prepare import prepare_run
 
-    prepared = prepare_run(full_spec(run), runs=desk.runs, progress=job.report)
+    prepared = prepare_run(full_spec(run), runs=desk.runs, cache=desk.image_cache, progress=job.report)
     there = Run.objects.filter(run_id=prepared.run_id).first()
     values: dict[str, Any] = {
         "run_id": prepared.run_id, "folder": str(prepared.paths.root), "spec": prepared.spec.shown(),

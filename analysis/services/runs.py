@@ -4,7 +4,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from analysis.models import Run
+from analysis.services import mirror
 from analysis.services.control import NewUnit, register_run
+from analysis.sweep.errors import SweepError
 from analysis.sweep.progress import Progress
 from analysis.sweep.spec import SweepSpec
 
@@ -19,6 +21,7 @@ def create_run(
     runs: Path,
     actor_id: int | None = None,
     progress: Progress | None = None,
+    image_cache: Path | None = None,
 ) -> Run:
     """Check all input, decode the images, freeze the plan, write the ledger; an existing run is returned.
 
@@ -26,6 +29,7 @@ def create_run(
     ----------
     out: the run's folder; `runs`/<run_id> when None.
     progress: called as progress(stage, done, total).
+    image_cache: this host's folder of decoded images; beside the run's folder when None.
 
     Raises
     ------
@@ -33,8 +37,12 @@ def create_run(
     """
     from analysis.sweep.prepare import prepare_run
 
-    prepared = prepare_run(spec, out, runs=runs, progress=progress)
-    return register_run(
+    if out is not None and mirror.store() is not None:
+        raise SweepError(
+            "expected no --out: with RUNS_URL in a store each host has the run in its own folder"
+        )
+    prepared = prepare_run(spec, out, runs=runs, cache=image_cache, progress=progress)
+    run = register_run(
         run_id=prepared.run_id,
         name=spec.data.name,
         folder=prepared.paths.root,
@@ -43,6 +51,8 @@ def create_run(
         units=units_of(prepared),
         actor_id=actor_id,
     )
+    mirror.send(run, mirror.PLAN)
+    return run
 
 
 def units_of(prepared: "Prepared") -> list[NewUnit]:

@@ -34,16 +34,18 @@ class Worker:
     runs: the folder of the runs that were asked for on a page.
     stopped: asked between and within units; True ends the work, and the unit at hand is put back.
     host: see `worker_name`.
+    image_cache: this host's folder of decoded images; None for the one in which each run was prepared.
     """
 
     def __init__(
-        self, *, lease_seconds: float, runs: Path, stopped: Stopped = lambda: False, host: str = ""
-    ) -> None:
+        self, *, lease_seconds: float, runs: Path, stopped: Stopped = lambda: False, host: str = "",
+        image_cache: Path | None = None,
+    ) -> None:  # fmt: skip
         self.lease_seconds = lease_seconds
         self.stopped = stopped
         self.host = host
         self.name = worker_name(host)
-        self._desk = jobs.Desk(runs)
+        self._desk = jobs.Desk(runs, image_cache)
         self._last: ledger.Claim | None = None
 
     def work(self, run: Run | None = None, on_unit: Callable[[], None] | None = None) -> int:

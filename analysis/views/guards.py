@@ -5,6 +5,7 @@ from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
 
 from analysis.models import Run
+from analysis.services import mirror
 from analysis.signals import run_opened
 
 may_view = permission_required("analysis.view_run", raise_exception=True)
@@ -22,4 +23,4 @@ def opened(request: HttpRequest, run_id: str) -> Run:
     """Return a run and tell the access log who looks at it."""
     run = find_run(run_id)
     run_opened.send(sender=Run, run_id=run.run_id, person=request.user)
-    return run
+    return mirror.at_hand(run)

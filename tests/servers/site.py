@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import urllib.request
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -75,6 +76,7 @@ class Site:
             [sys.executable, "-m", "gunicorn", "-c", "deploy/gunicorn.conf.py", "readerstudy.wsgi:application"],
             self.home, port, f"http://{address}",
         )  # fmt: skip
+        self.server.ready = lambda: _answers(f"http://{address}/healthz/")
         environment = {**self.environment, "WEB_BIND": address, "WEB_WORKERS": str(workers)}
         self.server.start_in(BASE, environment)
         return address
@@ -84,3 +86,12 @@ class Site:
         if self.server is not None:
             self.server.stop()
             self.server = None
+
+
+def _answers(url: str) -> bool:
+    """Say whether a page is there: a port is open before a worker takes requests."""
+    try:
+        with urllib.request.urlopen(url, timeout=5) as answer:
+            return bool(answer.status == 200)
+    except OSError:
+        return False

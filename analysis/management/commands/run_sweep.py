@@ -30,7 +30,13 @@ class Command(BaseCommand):
         try:
             with progress_bars() as progress:
                 spec = load_spec(options["spec"])
-                run = create_run(spec=spec, out=options["out"], runs=settings.RUNS_ROOT, progress=progress)
+                run = create_run(
+                    spec=spec,
+                    out=options["out"],
+                    runs=settings.RUNS_ROOT,
+                    progress=progress,
+                    image_cache=settings.IMAGE_CACHE,
+                )
                 control.resume(run=run)
                 verify_files(run)
                 if not options["queue"]:

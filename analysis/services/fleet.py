@@ -1,0 +1,121 @@
+"""Who works, from the ledger alone: units at hand with their leases, rates of each worker, what waits."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db.models import Avg, Count, DurationField, ExpressionWrapper, F, Max
+from django.utils import timezone
+
+from analysis.models import Unit, UnitState
+from analysis.services import ledger
+
+RECENT = timedelta(hours=1)
+"""Rates and units done are counted over this time."""
+
+
+@dataclass(frozen=True)
+class Hand:
+    """A unit that a worker holds: of which run, since when, and until when its lease runs."""
+
+    run_id: str
+    run_name: str
+    key: str
+    attempts: int
+    started_at: datetime | None
+    lease_until: datetime | None
+    late: bool
+
+
+@dataclass(frozen=True)
+class WorkerRow:
+    """One worker: host and process, what it holds, what it did lately.
+
+    `seconds`: mean seconds per unit over the last hour, None when it finished none. `share`: its part of all
+    units done in that time, in percent.
+    """
+
+    host: str
+    process: str
+    hand: Hand | None
+    done: int
+    seconds: float | None
+    share: float
+    last_done: datetime | None
+
+
+@dataclass(frozen=True)
+class Fleet:
+    """All workers, units that wait, units per minute over the last hour, and the expected end.
+
+    `minutes_left`: waiting and held units at the present rate; None while the rate is unknown.
+    """
+
+    workers: list[WorkerRow]
+    waiting: int
+    held: int
+    per_minute: float
+    minutes_left: float | None
+
+
+def fleet() -> Fleet:
+    """Count over the last hour; a worker that did nothing in that time and holds nothing is not shown."""
+    now = timezone.now()
+    held = {
+        unit.worker: _hand(unit, now)
+        for unit in Unit.objects.filter(state=UnitState.WORKING).select_related("run").order_by("started_at")
+    }
+    took = ExpressionWrapper(F("finished_at") - F("started_at"), output_field=DurationField())
+    lately = Unit.objects.filter(
+        state=UnitState.DONE, finished_at__gte=now - RECENT, started_at__isnull=False
+    )
+    sums = {
+        row["worker"]: row
+        for row in lately.values("worker")
+        .annotate(n=Count("pk"), mean=Avg(took), last=Max("finished_at"))
+        .order_by()
+    }
+    total = sum(row["n"] for row in sums.values())
+    rows = [_row(name, held.get(name), sums.get(name), total) for name in sorted({*held, *sums})]
+    waiting = ledger.open_units().count()
+    rate = _per_minute(now, total)
+    in_time = sum(not hand.late for hand in held.values())  # one that is late waits for another worker
+    left = (waiting + in_time) / rate if rate else None
+    return Fleet(rows, waiting, len(held), rate, left)
+
+
+def _per_minute(now: datetime, total: int) -> float:
+    """Return units per minute since the first unit of the last hour began."""
+    if not total:
+        return 0.0
+    lately = Unit.objects.filter(
+        state=UnitState.DONE, finished_at__gte=now - RECENT, started_at__isnull=False
+    )
+    first = lately.order_by("started_at").values_list("started_at", flat=True).first()
+    last = lately.order_by("-finished_at").values_list("finished_at", flat=True).first()
+    going_on = Unit.objects.filter(state=UnitState.WORKING).exists()
+    if first is None or last is None:
+        return 0.0
+    minutes = ((now if going_on else last) - max(first, now - RECENT)).total_seconds() / 60
+    return total / minutes if minutes > 0 else 0.0
+
+
+def _row(name: str, hand: Hand | None, sums: Mapping[str, Any] | None, total: int) -> WorkerRow:
+    host, _, process = name.partition(":")
+    done = int(sums["n"]) if sums else 0
+    mean = sums["mean"] if sums else None
+    last = sums["last"] if sums else None
+    return WorkerRow(
+        host=host or name, process=process.partition(":")[0], hand=hand, done=done,
+        seconds=mean.total_seconds() if isinstance(mean, timedelta) else None,
+        share=100 * done / total if total else 0.0,
+        last_done=last if isinstance(last, datetime) else None,
+    )  # fmt: skip
+
+
+def _hand(unit: Unit, now: datetime) -> Hand:
+    late = unit.lease_until is not None and unit.lease_until < now
+    return Hand(
+        unit.run.run_id, unit.run.name, unit.key, unit.attempts, unit.started_at, unit.lease_until, late
+    )

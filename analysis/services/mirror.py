@@ -1,0 +1,131 @@
+"""Files of a run between hosts that share no folder: each computes in its own, a store holds the rest.
+
+Without RUNS_URL=s3://... nothing here does anything: the run's folder is shared, or there is one host. The
+ledger's SHA-256 decides what counts: a file that was fetched is only kept when it is the one that was recorded.
+"""
+
+import hashlib
+from collections.abc import Iterable
+from pathlib import Path
+
+from django.conf import settings
+from django.core.files import File
+from django.core.files.storage import InvalidStorageError, Storage, storages
+
+from analysis.models import Run, RunKind, UnitState
+
+ALIAS = "runs"
+PLAN = ("images.csv", "classes.csv", "plan.json")
+"""What a worker needs before it computes; the plan last, since its presence says that the run is prepared."""
+TABLES = ("metrics.csv", "provenance.json")
+SCORES = "predictions"
+
+
+class MirrorError(Exception):
+    """A file of a run is not in the store, or not the one that the ledger names."""
+
+
+def store() -> Storage | None:
+    """Return the store that RUNS_URL names; None when runs are files of a folder."""
+    try:
+        return storages[ALIAS]
+    except InvalidStorageError:
+        return None
+
+
+def folder_of(run: Run) -> Path:
+    """Return the run's folder on this host."""
+    mirrored = store() is not None and run.kind == RunKind.SWEEP
+    return settings.RUNS_ROOT / run.run_id if mirrored else Path(run.folder)
+
+
+def at_hand(run: Run) -> Run:
+    """Return the run as a page reads it: its tables are here, and `folder` names this host's (in memory only)."""
+    if store() is not None and run.kind == RunKind.SWEEP:
+        gather_tables(run)
+        run.folder = str(folder_of(run))
+    return run
+
+
+def prepared_folder(run: Run) -> Path:
+    """Return the run's folder on this host, with its plan fetched if this host has none.
+
+    Raises
+    ------
+    MirrorError: the store does not hold the plan.
+    """
+    folder = folder_of(run)
+    if not (folder / PLAN[-1]).exists():
+        fetch(run, PLAN)
+    return folder
+
+
+def send(run: Run, names: Iterable[str]) -> None:
+    """Upload files of this host's folder, in their order."""
+    objects = store()
+    if objects is None:
+        return
+    folder = folder_of(run)
+    for name in names:
+        if (folder / name).exists():
+            with (folder / name).open("rb") as stream:
+                objects.save(f"{run.run_id}/{name}", File(stream))
+
+
+def fetch(run: Run, names: Iterable[str]) -> None:
+    """Download files into this host's folder, each whole or not at all.
+
+    Raises
+    ------
+    MirrorError: one is not there.
+    """
+    from analysis.sweep.artefacts import write_atomic
+
+    objects = store()
+    if objects is None:
+        return
+    for name in names:
+        try:
+            with objects.open(f"{run.run_id}/{name}") as stream:
+                content = stream.read()
+        except Exception as error:  # the client library's own errors, of many kinds
+            raise MirrorError(
+                f"run {run.run_id}: expected {name} in the store, {type(error).__name__} came"
+            ) from error
+        write_atomic(folder_of(run) / name, content)
+
+
+def send_scores(run: Run, names: Iterable[str]) -> None:
+    """Upload score files and, before each, the note with its digest and timing."""
+    for name in names:
+        send(run, [f"{SCORES}/{Path(name).with_suffix('.json')}", f"{SCORES}/{name}"])
+
+
+def gather_scores(run: Run) -> None:
+    """Fetch the score files that other hosts made; those that are not as recorded stay away, to be done again."""
+    if store() is None:
+        return
+    folder = prepared_folder(run) / SCORES
+    for recorded in run.units.filter(state=UnitState.DONE).values_list("artefacts", flat=True):
+        for name, sha256 in recorded.items():
+            if _digest(folder / name) == sha256:
+                continue
+            try:
+                fetch(run, [f"{SCORES}/{name}", f"{SCORES}/{Path(name).with_suffix('.json')}"])
+            except MirrorError:
+                (folder / name).unlink(missing_ok=True)
+
+
+def gather_tables(run: Run) -> None:
+    """Fetch the tables of a finished run that another host wrote."""
+    missing = [name for name in TABLES if not (folder_of(run) / name).exists()]
+    if store() is not None and run.finished_at is not None and missing:
+        prepared_folder(run)
+        fetch(run, missing)
+
+
+def _digest(path: Path) -> str:
+    if not path.exists():
+        return ""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -1,0 +1,83 @@
+"""What locust plays: one reader who reads a case every few seconds. Run by tests/drills/load.py."""
+
+import itertools
+import json
+import os
+import uuid
+from pathlib import Path
+from typing import Any
+
+from locust import HttpUser, constant_pacing, events, task
+
+CROWD = Path(os.environ["LOAD_CROWD"])
+crowd: dict[str, Any] = json.loads(CROWD.read_text())
+cookies = itertools.cycle(crowd["cookies"])
+acknowledged: list[str] = []
+errors = itertools.count()
+TOKEN = "a" * 32
+
+
+class Reader(HttpUser):
+    """Fetches the state and the frame, and saves with a key that stays the same until it is acknowledged."""
+
+    wait_time = constant_pacing(crowd["pace"])
+
+    def on_start(self) -> None:
+        """Sign in by the session that was made for this reader."""
+        self.client.cookies.set("sessionid", next(cookies))
+        self.client.cookies.set("csrftoken", TOKEN)
+
+    @task
+    def read(self) -> None:
+        """Read one case."""
+        state = self._get(f"/read/{crowd['slug']}/state/", "state")
+        case = state.get("case") if state else None
+        if not case:
+            return
+        with self.client.get(case["frame_url"], name="frame", catch_response=True) as answer:
+            if answer.status_code != 200 or len(answer.content) != crowd["frame_bytes"]:
+                _note(answer)
+                return
+        self._save(case)
+
+    def _get(self, path: str, name: str) -> dict[str, Any]:
+        with self.client.get(path, name=name, catch_response=True) as answer:
+            if answer.status_code != 200:
+                _note(answer)
+                return {}
+            state: dict[str, Any] = answer.json()
+            return state
+
+    def _save(self, case: dict[str, Any]) -> None:
+        key = str(uuid.uuid4())
+        body = {
+            **crowd["payload"],
+            "idempotency_key": key,
+            "revision": case["revision"],
+            "answers": crowd["answers"],
+        }
+        for _ in range(5):
+            with self.client.post(
+                case["answer_url"],
+                json=body,
+                name="save",
+                headers={"X-CSRFToken": TOKEN},
+                catch_response=True,
+            ) as answer:
+                if answer.status_code == 200:
+                    acknowledged.append(key)
+                    return
+                _note(answer)
+
+
+def _note(answer: Any) -> None:
+    if answer.status_code >= 500 or answer.status_code == 0:
+        next(errors)
+    answer.failure(f"{answer.status_code} {answer.text[:200] if answer.status_code else 'no answer'}")
+
+
+@events.quitting.add_listener
+def write_down(**kwargs: Any) -> None:
+    """Leave what was acknowledged for the count against the rows."""
+    content = json.dumps({"keys": acknowledged, "errors": next(errors)})
+    (CROWD.parent / "acknowledged.json").write_text(content)

@@ -1,0 +1,254 @@
+"""The shipped files for production: linted, complete, and their commands run as they stand, without a container."""
+
+import json
+import os
+import re
+import shlex
+import shutil
+import ssl
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from readerstudy.environment import BASE
+from tests.docs.test_coverage import SETTINGS
+from tests.servers import nginx
+from tests.servers.process import Server, folder_of, free_port, remove
+from tests.servers.site import Site
+
+DOCKERFILE = (BASE / "Dockerfile").read_text(encoding="utf-8")
+COMPOSE: dict[str, Any] = yaml.safe_load((BASE / "compose.yaml").read_text(encoding="utf-8"))
+UNITS = sorted((BASE / "deploy" / "systemd").iterdir())
+BIN = Path(sys.executable).parent
+PATIENCE = 60.0
+NOT_SETTINGS = {
+    "WEB_BIND", "WEB_WORKERS", "PATH", "PYTHONUNBUFFERED", "PYTHONDONTWRITEBYTECODE", "CUDA_VISIBLE_DEVICES",
+    "OMP_WAIT_POLICY",
+}  # fmt: skip
+
+
+def lint(*command: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [str(BIN / command[0]), *command[1:]], cwd=BASE, capture_output=True, text=True, check=False
+    )
+
+
+def test_the_dockerfile_is_without_fault() -> None:
+    done = lint("hadolint", "--failure-threshold", "info", "Dockerfile")
+    assert done.returncode == 0, done.stdout
+
+
+def test_the_compose_file_is_without_fault() -> None:
+    rules = "{extends: default, rules: {line-length: {max: 130}, document-start: disable}}"
+    done = lint("yamllint", "--strict", "-d", rules, "compose.yaml")
+    assert done.returncode == 0, done.stdout
+
+
+def test_compose_names_real_parts() -> None:
+    services, networks, volumes = (COMPOSE[part] for part in ("services", "networks", "volumes"))
+    assert set(services) == {"web", "worker", "database", "redis", "proxy"}
+    for name, service in services.items():
+        assert not service["image"].endswith(":latest")
+        assert set(service["networks"]) <= set(networks)
+        assert set(service.get("depends_on", {})) <= set(services)
+        named = [volume.partition(":")[0] for volume in service.get("volumes", [])]
+        assert {volume for volume in named if re.fullmatch(r"\w+", volume)} <= set(volumes)
+        assert name == "proxy" or "ports" not in service  # only the proxy can be reached from outside
+    assert networks["inside"]["internal"] is True
+
+
+def test_every_variable_of_the_files_is_a_setting() -> None:
+    compose = set(COMPOSE["services"]["web"]["environment"])
+    docker = set(
+        re.findall(r"\b([A-Z][A-Z0-9_]+)=", "\n".join(re.findall(r"^ENV (.*)$", DOCKERFILE, re.MULTILINE)))
+    )
+    lines = [
+        line for unit in UNITS for line in unit.read_text().splitlines() if line.startswith("Environment=")
+    ]
+    systemd = {pair.partition("=")[0] for line in lines for pair in line.removeprefix("Environment=").split()}
+    assert {"DATABASE_URL", "BROKER_URL", "FRAMES_ACCEL"} <= compose
+    pip = {"PIP_DISABLE_PIP_VERSION_CHECK", "PIP_NO_CACHE_DIR"}
+    assert (compose | docker | systemd) - set(SETTINGS) - NOT_SETTINGS - pip == set()
+
+
+def test_every_name_of_the_nginx_templates_is_given_and_explained() -> None:
+    template = (BASE / "deploy/nginx/site.conf.template").read_text()
+    names = set(re.findall(r"\$\{([A-Z0-9_]+)\}", template))
+    assert names - set(COMPOSE["services"]["proxy"]["environment"]) - {"..."} == set()
+    guide = (BASE / "docs/production.md").read_text()
+    assert [name for name in sorted(names) if f"`{name}`" not in guide] == []
+
+
+def copied() -> list[str]:
+    """Return what the Dockerfile copies from the project."""
+    lines = re.findall(r"^COPY (?!--from)(\S+) \S+$", DOCKERFILE, re.MULTILINE)
+    return [line for line in lines if line != "requirements.txt"]
+
+
+def test_what_is_copied_is_sent_to_the_engine_and_nothing_else_is() -> None:
+    sent = {line[1:] for line in (BASE / ".dockerignore").read_text().splitlines() if line.startswith("!")}
+    assert sent == {*copied(), "requirements.txt"}
+    assert all((BASE / name).exists() for name in sent)
+
+
+def command_of_image() -> list[str]:
+    found: list[str] = json.loads(re.findall(r"^CMD (\[.*\])$", DOCKERFILE, re.MULTILINE)[-1])
+    return found
+
+
+def test_systemd_units_are_without_fault(tmp_path: Path) -> None:
+    if shutil.which("systemd-analyze") is None:
+        pytest.fail("systemd-analyze is missing: apt install systemd")
+    for unit in UNITS:
+        text = (
+            unit.read_text()
+            .replace("/opt/readerstudy/.venv/bin", str(BIN))
+            .replace("/opt/readerstudy", str(BASE))
+        )
+        (tmp_path / unit.name.replace("@.", "@0.")).write_text(text)
+    files = sorted(str(path) for path in tmp_path.iterdir())
+    done = subprocess.run(
+        ["systemd-analyze", "verify", "--recursive-errors=no", *files],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    said = [line for line in done.stderr.splitlines() if str(tmp_path) in line or "readerstudy" in line]
+    assert (done.returncode, said) == (0, []), done.stderr
+
+
+def test_units_start_what_the_image_starts() -> None:
+    web = (BASE / "deploy/systemd/readerstudy-web.service").read_text()
+    worker = (BASE / "deploy/systemd/readerstudy-worker@.service").read_text()
+    assert " ".join(command_of_image()[1:]) in web
+    assert " ".join(COMPOSE["services"]["worker"]["command"][:6]) in worker.replace(
+        "/opt/readerstudy/.venv/bin/", ""
+    )
+
+
+@pytest.fixture
+def image(tmp_path: Path) -> Path:
+    """A folder with what the image would hold under /app, and nothing else of the project."""
+    folder = tmp_path / "app"
+    for name in copied():
+        source, target = BASE / name, folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if source.is_dir():
+            shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(source, target)
+    return folder
+
+
+@contextmanager
+def started(
+    name: str, command: list[str], place: Path, environment: dict[str, str], port: int
+) -> Iterator[Server]:
+    folder = Path(folder_of("root", name))
+    server = Server(name, "root", command, folder, port)
+    server.ready = None if port else lambda: True
+    try:
+        yield server.start_in(place, environment)
+    finally:
+        remove(server)
+
+
+SWEEP = """
+import sys
+from pathlib import Path
+import django
+django.setup()
+from django.conf import settings
+from analysis.models import Run
+from analysis.services.runs import create_run
+from analysis.tasks import ring
+from tests.sweep.tiny import make_tiny
+tiny = make_tiny(Path(sys.argv[1]))
+run = create_run(spec=tiny.spec(), out=None, runs=settings.RUNS_ROOT)
+ring()
+print(run.run_id)
+"""
+DONE = """
+import django
+django.setup()
+from analysis.models import Run
+print(Run.objects.filter(finished_at__isnull=False).count())
+"""
+
+
+@pytest.mark.servers("postgresql", "redis", "nginx")
+def test_the_commands_of_the_image_and_of_compose_work(
+    image: Path, tmp_path: Path, postgresql_url: str, redis_server: Server
+) -> None:
+    frames, port = folder_of(nginx.USER, "frames"), free_port()
+    given = {name: str(value) for name, value in COMPOSE["services"]["web"]["environment"].items()}
+    redis = redis_server.url.rpartition("/")[0]
+    given |= {
+        "DATABASE_URL": postgresql_url, "CACHE_URL": f"{redis}/4", "BROKER_URL": f"{redis}/5",
+        "ALLOWED_HOSTS": "localhost,127.0.0.1", "FRAMES_URL": str(frames), "WEB_BIND": f"127.0.0.1:{port}",
+        "WEB_WORKERS": "2", "PATH": f"{BIN}:{os.environ['PATH']}", "OMP_NUM_THREADS": "1", "LEASE_SECONDS": "20",
+    }  # fmt: skip
+    site = Site(tmp_path / "site", given)
+    subprocess.run(
+        ["python", "manage.py", "setup"], cwd=image, env=site.environment, check=True, capture_output=True
+    )
+    made = site.stock()
+    worker = COMPOSE["services"]["worker"]["command"]
+    health = json.loads(re.findall(r"CMD (\[.*readyz.*\])$", DOCKERFILE, re.MULTILINE)[0])
+    health[-1] = health[-1].replace(":8000", f":{port}")
+    with (
+        started("web", command_of_image(), image, site.environment, port),
+        started("worker", worker, image, {**site.environment, "PYTHONWARNINGS": "ignore"}, 0),
+        nginx.nginx(web=f"127.0.0.1:{port}", frames=frames) as proxy,
+    ):
+        assert subprocess.run(health, cwd=image, env=site.environment, check=False).returncode == 0
+        context = ssl.create_default_context(cafile=str(proxy.folder / "cert.pem"))
+        request = urllib.request.Request(
+            f"{proxy.url}/read/chest/state/", headers={"Cookie": f"sessionid={made['cookies']['Bob']}"}
+        )
+        with urllib.request.urlopen(request, context=context, timeout=20) as answer:
+            assert json.load(answer)["case"]
+        run_id = site.run("-c", SWEEP, str(tmp_path / "data")).stdout.split()[-1]
+        deadline = time.monotonic() + PATIENCE
+        while site.run("-c", DONE).stdout.strip() != "1":
+            assert time.monotonic() < deadline, f"run {run_id} was not finished in {PATIENCE:.0f} s"
+            time.sleep(0.5)
+    commands_of_the_backup_unit(site, tmp_path)
+    shutil.rmtree(frames)
+
+
+def commands_of_the_backup_unit(site: Site, tmp_path: Path) -> None:
+    """Run what the nightly unit runs, with its paths in a scratch folder."""
+    text = (BASE / "deploy/systemd/readerstudy-backup.service").read_text()
+    (tmp_path / "backup").mkdir()
+    for line in re.findall(r"^ExecStart=(.*)$", text, re.MULTILINE):
+        here = re.sub(r"/opt/readerstudy/|%(?=%)", "", line).replace("/backup/", f"{tmp_path}/backup/")
+        command = shlex.split(here.replace(".venv/bin/python", sys.executable))
+        done = subprocess.run(
+            command, cwd=BASE, env=site.environment, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, (line, done.stderr[-2000:])
+    assert list((tmp_path / "backup").glob("*/MANIFEST.json"))
+
+
+def test_the_example_of_settings_makes_a_site(tmp_path: Path) -> None:
+    site = Site(tmp_path / "site")
+    site.manage("setup")
+    secrets = (site.home / "site.env").read_text()
+    example = (BASE / ".env.example").read_text()
+    for name in ("READERSTUDY_HOME", "SECRET_KEY", "AUDIT_KEY"):
+        example = re.sub(rf"^{name}=.*$", "", example, flags=re.MULTILINE)
+    (site.home / "site.env").write_text(secrets + example)
+    # Nothing of the environment may help.
+    bare = {name: value for name, value in site.environment.items() if name not in SETTINGS}
+    site.environment = {**bare, "READERSTUDY_HOME": str(site.home)}
+    assert "no issues" in site.manage("check").stdout
+    assert "is there already" in site.manage("setup").stdout
