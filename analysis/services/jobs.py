@@ -112,6 +112,8 @@ def _prepare_sweep(run: Run, job: Job, desk: Desk) -> bool:
     }  # fmt: skip
     if there is not None and there.pk != run.pk:
         return _replace_preparation(job, [], same_as=there, finished_at=ledger.now())
+    # Before its units can be claimed: another host needs the plan for the first of them.
+    mirror.send(Run(run_id=prepared.run_id, kind=run.kind), mirror.PLAN)
     return _replace_preparation(job, units_of(prepared), **values)
 
 

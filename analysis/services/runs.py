@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from analysis.models import Run
+from analysis.models import Run, RunKind
 from analysis.services import mirror
 from analysis.services.control import NewUnit, register_run
 from analysis.sweep.errors import SweepError
@@ -42,7 +42,8 @@ def create_run(
             "expected no --out: with RUNS_URL in a store each host has the run in its own folder"
         )
     prepared = prepare_run(spec, out, runs=runs, cache=image_cache, progress=progress)
-    run = register_run(
+    mirror.send(Run(run_id=prepared.run_id, kind=RunKind.SWEEP), mirror.PLAN)
+    return register_run(
         run_id=prepared.run_id,
         name=spec.data.name,
         folder=prepared.paths.root,
@@ -51,8 +52,6 @@ def create_run(
         units=units_of(prepared),
         actor_id=actor_id,
     )
-    mirror.send(run, mirror.PLAN)
-    return run
 
 
 def units_of(prepared: "Prepared") -> list[NewUnit]:
