@@ -2,13 +2,16 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from uuid import uuid4
 
 from django.conf import settings
 
 from readerstudy.accounts.models import User
 from readerstudy.cases.loader import load_case_set
 from readerstudy.cases.models import CaseSet
+from readerstudy.cases.services import AlreadyLoadedError
 from readerstudy.cases.window import WindowRule
+from readerstudy.study.drafts import attach_practice_set
 from readerstudy.study.models import Study
 from readerstudy.study.protocol import Protocol
 from readerstudy.study.services import attach_case_set
@@ -36,6 +39,38 @@ def load_into_study(
     return load_case_set(
         folder=folder,
         study_key=study.key,
+        frames_root=settings.FRAMES_ROOT,
+        window_rule=WindowRule(Protocol.from_json(study.protocol).window_rule),
+        actor=actor,
+        progress=progress,
+        attach=attach,
+    )
+
+
+def load_practice(
+    *, study: Study, folder: Path, actor: User | None, progress: Callable[[int, int], None] | None = None
+) -> CaseSet:
+    """Load the practice cases of a draft study: a blind half of its own, under a key of its own.
+
+    Raises
+    ------
+    AlreadyLoadedError: it has practice cases.
+    PhaseError, StudyError, CaseSetError, FrameError, CaseSetRefusedError: as for the study's own cases.
+    """
+    if study.practice_key is not None:
+        raise AlreadyLoadedError(
+            f"'{study.slug}' has its practice cases; copy the study to practise on others"
+        )
+    study.practice_key = uuid4()
+
+    def attach(loaded: CaseSet) -> None:
+        attach_practice_set(
+            study=study, cases_sha256=loaded.cases_sha256, sealed_sha256=loaded.key_sha256, actor=actor
+        )
+
+    return load_case_set(
+        folder=folder,
+        study_key=study.practice_key,
         frames_root=settings.FRAMES_ROOT,
         window_rule=WindowRule(Protocol.from_json(study.protocol).window_rule),
         actor=actor,

@@ -163,6 +163,7 @@ def locked_document(study: Study) -> dict[str, object]:
         "protocol": study.protocol,
         "cases_sha256": study.cases_sha256,
         "sealed_sha256": study.sealed_sha256,
+        "practice_sha256": study.practice_sha256,
     }
 
 

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from readerstudy.study import admin_views, loading_views, views
+from readerstudy.study import admin_views, loading_views, preview_views, protocol_views, views
 
 app_name = "study"
 urlpatterns = [
@@ -18,5 +18,25 @@ urlpatterns = [
     path("studies/<slug:slug>/", admin_views.detail, name="detail"),
     path("studies/<slug:slug>/loading/", loading_views.loading, name="loading"),
     path("studies/<slug:slug>/readers/", admin_views.enrol, name="enrol"),
+    path("studies/<slug:slug>/protocol/", protocol_views.protocol, name="protocol"),
+    path("studies/<slug:slug>/protocol/file/", protocol_views.protocol_file, name="protocol_file"),
+    path("studies/<slug:slug>/protocol/import/", protocol_views.import_file, name="protocol_import"),
+    path("studies/<slug:slug>/protocol/practice/", protocol_views.practice, name="practice"),
+    path("studies/<slug:slug>/protocol/follow-ups/", protocol_views.follow_ups, name="follow_ups"),
+    path("studies/<slug:slug>/protocol/parts/<slug:part>/", protocol_views.part, name="protocol_part"),
+    path("studies/<slug:slug>/protocol/new/<slug:kind>/", protocol_views.new_question, name="new_question"),
+    path("studies/<slug:slug>/protocol/questions/<slug:key>/", protocol_views.question, name="question"),
+    path(
+        "studies/<slug:slug>/protocol/questions/<slug:key>/<slug:step>/",
+        protocol_views.question_step,
+        name="question_step",
+    ),
+    path("studies/<slug:slug>/preview/", preview_views.page, name="preview"),
+    path("studies/<slug:slug>/preview/state/<int:place>/", preview_views.state, name="preview_state"),
+    path("studies/<slug:slug>/preview/frames/<slug:name>/", preview_views.frame, name="preview_frame"),
+    path("studies/<slug:slug>/preview/answers/<int:place>/", preview_views.answers, name="preview_answers"),
+    path("studies/<slug:slug>/preview/go/<int:place>/", preview_views.go, name="preview_go"),
+    path("studies/<slug:slug>/preview/stay/<int:place>/", preview_views.stay, name="preview_stay"),
+    path("studies/<slug:slug>/copy/", protocol_views.copy, name="copy"),
     path("studies/<slug:slug>/steps/<slug:step>/", admin_views.step, name="step"),
 ]

@@ -85,7 +85,7 @@ def consent(request: HttpRequest, slug: str) -> JsonResponse:
     """Note the reader's consent."""
     reader = reader_for(_person(request), slug)
     return _done(
-        reader, lambda: visits.give_consent(reader=reader, accepted=_object(request).get("accepted"))
+        reader, lambda: visits.give_consent(reader=reader, accepted=posted_object(request).get("accepted"))
     )
 
 
@@ -100,14 +100,14 @@ def begin(request: HttpRequest, slug: str) -> JsonResponse:
 def display(request: HttpRequest, slug: str) -> JsonResponse:
     """Keep a display check; 422 where the protocol blocks on a display that does not pass."""
     reader = reader_for(_person(request), slug)
-    return _done(reader, lambda: visits.check_display(reader=reader, values=_object(request)))
+    return _done(reader, lambda: visits.check_display(reader=reader, values=posted_object(request)))
 
 
 @require_POST
 def keys(request: HttpRequest, slug: str) -> JsonResponse:
     """Keep the reader's key map."""
     reader = reader_for(_person(request), slug)
-    return _done(reader, lambda: visits.keep_keys(reader=reader, keys=_object(request)))
+    return _done(reader, lambda: visits.keep_keys(reader=reader, keys=posted_object(request)))
 
 
 @require_POST
@@ -156,7 +156,7 @@ def _told(act: Callable[[], dict[str, Any]]) -> JsonResponse:
 
 
 def _posted(request: HttpRequest) -> dict[str, Any]:
-    values = _object(request)
+    values = posted_object(request)
     if set(values) | {"marks"} != ANSWER_FIELDS | {"marks"}:
         raise ProtocolError(f"expected the fields {', '.join(sorted(ANSWER_FIELDS))} and, if drawn, marks")
     if type(values["revision"]) is not int:
@@ -170,7 +170,13 @@ def _posted(request: HttpRequest) -> dict[str, Any]:
     return values
 
 
-def _object(request: HttpRequest) -> dict[str, Any]:
+def posted_object(request: HttpRequest) -> dict[str, Any]:
+    """Return the JSON object of a request's body.
+
+    Raises
+    ------
+    ProtocolError: something else.
+    """
     try:
         values = json.loads(request.body)
     except (ValueError, RecursionError) as error:

@@ -16,7 +16,13 @@ METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
 ANY = "any"
 SEALED = "sealed"  # draft, locked, reading, closed: the key is not open
 IDLE = "idle"  # every phase but reading
-SPANS = {ANY: PHASES, SEALED: PHASES[:4], IDLE: ("draft", "locked", "closed", "unblinded")}
+FROZEN = "frozen"  # every phase but draft
+SPANS = {
+    FROZEN: PHASES[1:],
+    ANY: PHASES,
+    SEALED: PHASES[:4],
+    IDLE: ("draft", "locked", "closed", "unblinded"),
+}
 
 ADMIN_PREFIX = "admin/"
 """Django's admin site, as a whole: a superuser only; nobody else gets further than its sign-in page. What it
@@ -67,21 +73,16 @@ any        POST     /read/other/answers/{current}/             302       404    
 any        GET      /read/chest/cases/{current}/               302       404     404 404  404   404  404  404
 any        GET      /read/chest/cases/{later}/                 302       404     404 404  404   404  404  404
 any        GET      /read/chest/cases/{bella}/                 302       404     404 404  404   404  404  404
-any        GET      /read/other/cases/{bert}/                  302       404     404 404  404   404  404  404
 reading    POST     /read/chest/consent/                       302       404     200 404  404   404  404  404
 idle       POST     /read/chest/consent/                       302       404     403 404  404   404  404  404
-any        POST     /read/other/consent/                       302       404     404 200  404   404  404  404
 reading    POST     /read/chest/begin/                         302       404     200 404  404   404  404  404
 idle       POST     /read/chest/begin/                         302       404     403 404  404   404  404  404
-any        POST     /read/other/begin/                         302       404     404 200  404   404  404  404
 reading    POST     /read/chest/display/                       302       404     200 404  404   404  404  404
 idle       POST     /read/chest/display/                       302       404     403 404  404   404  404  404
 any        POST     /read/other/display/                       302       404     404 200  404   404  404  404
 reading    POST     /read/chest/pause/                         302       404     200 404  404   404  404  404
 idle       POST     /read/chest/pause/                         302       404     403 404  404   404  404  404
-any        POST     /read/other/pause/                         302       404     404 200  404   404  404  404
 any        POST     /read/chest/keys/                          302       404     200 404  404   404  404  404
-any        POST     /read/other/keys/                          302       404     404 200  404   404  404  404
 
 any        GET      /studies/new/                              302       403     403 403  200   403  403  200
 any        POST     /studies/new/                              302       403     403 403  302   403  403  302
@@ -91,6 +92,46 @@ any        GET      /studies/other/                            302       404    
 any        GET      /studies/nothing/                          302       404     404 404  404   404  404  404
 any        POST     /studies/chest/readers/                    302       404     404 404  302   404  404  404
 any        POST     /studies/other/readers/                    302       404     404 404  404   404  404  404
+any        GET      /studies/chest/protocol/                   302       404     404 404  200   404  404  404
+any        GET      /studies/other/protocol/                   302       404     404 404  404   404  404  404
+any        GET      /studies/chest/protocol/file/              302       404     404 404  200   404  404  404
+draft      GET      /studies/chest/protocol/parts/texts/       302       404     404 404  200   404  404  404
+frozen     GET      /studies/chest/protocol/parts/texts/       302       404     404 404  404   404  404  404
+draft      GET      /studies/chest/protocol/new/ordinal/       302       404     404 404  200   404  404  404
+frozen     GET      /studies/chest/protocol/new/ordinal/       302       404     404 404  404   404  404  404
+draft      GET      /studies/chest/protocol/questions/agree/   302       404     404 404  200   404  404  404
+frozen     GET      /studies/chest/protocol/questions/agree/   302       404     404 404  404   404  404  404
+draft      GET      /studies/chest/protocol/practice/          302       404     404 404  200   404  404  404
+frozen     GET      /studies/chest/protocol/practice/          302       404     404 404  404   404  404  404
+draft      POST     /studies/chest/protocol/questions/agree/down/ 302       404     404 404  302   404  404  404
+frozen     POST     /studies/chest/protocol/questions/agree/down/ 302       404     404 404  404   404  404  404
+draft      POST     /studies/chest/protocol/import/            302       404     404 404  302   404  404  404
+frozen     POST     /studies/chest/protocol/import/            302       404     404 404  404   404  404  404
+draft      POST     /studies/chest/protocol/follow-ups/        302       404     404 404  302   404  404  404
+frozen     POST     /studies/chest/protocol/follow-ups/        302       404     404 404  404   404  404  404
+draft      POST     /studies/chest/protocol/practice/          302       404     404 404  302   404  404  404
+frozen     POST     /studies/chest/protocol/practice/          302       404     404 404  404   404  404  404
+draft      POST     /studies/chest/protocol/parts/texts/       302       404     404 404  200   404  404  404
+frozen     POST     /studies/chest/protocol/parts/texts/       302       404     404 404  404   404  404  404
+draft      POST     /studies/chest/protocol/new/ordinal/       302       404     404 404  200   404  404  404
+frozen     POST     /studies/chest/protocol/new/ordinal/       302       404     404 404  404   404  404  404
+draft      POST     /studies/chest/protocol/questions/agree/   302       404     404 404  200   404  404  404
+frozen     POST     /studies/chest/protocol/questions/agree/   302       404     404 404  404   404  404  404
+any        POST     /studies/chest/copy/                       302       404     404 404  302   404  404  404
+any        POST     /studies/other/copy/                       302       404     404 404  404   404  404  404
+draft      GET      /studies/chest/preview/                    302       404     404 404  200   404  404  404
+frozen     GET      /studies/chest/preview/                    302       404     404 404  404   404  404  404
+draft      GET      /studies/chest/preview/state/0/            302       404     404 404  200   404  404  404
+frozen     GET      /studies/chest/preview/state/0/            302       404     404 404  404   404  404  404
+any        GET      /studies/other/preview/state/0/            302       404     404 404  404   404  404  404
+draft      GET      /studies/chest/preview/frames/pattern/     302       404     404 404  200   404  404  404
+frozen     GET      /studies/chest/preview/frames/pattern/     302       404     404 404  404   404  404  404
+draft      POST     /studies/chest/preview/answers/0/          302       404     404 404  200   404  404  404
+frozen     POST     /studies/chest/preview/answers/0/          302       404     404 404  404   404  404  404
+draft      POST     /studies/chest/preview/go/0/               302       404     404 404  200   404  404  404
+frozen     POST     /studies/chest/preview/go/0/               302       404     404 404  404   404  404  404
+draft      POST     /studies/chest/preview/stay/0/             302       404     404 404  200   404  404  404
+frozen     POST     /studies/chest/preview/stay/0/             302       404     404 404  404   404  404  404
 any        POST     /studies/chest/steps/lock/                 302       404     404 404  302   404  404  404
 any        POST     /studies/chest/steps/start/                302       404     404 404  302   404  404  404
 any        POST     /studies/chest/steps/close/                302       404     404 404  302   404  404  404

@@ -134,7 +134,7 @@ class Crowd:
         return answer
 
     def _body(self, template: str) -> dict[str, Any]:
-        if "/answers/" in template:
+        if "/answers/" in template or "/preview/" in template:
             return {"data": payload(), "content_type": "application/json"}
         if template.startswith("/read/"):
             return {"data": VISIT.get(template.split("/")[3], {}), "content_type": "application/json"}
@@ -145,6 +145,7 @@ class Crowd:
             "/accounts/sign-in/": {"username": "charlie@example.org", "password": PASSWORD},
             "/studies/new/": {"title": "New", "slug": "new-one"},
             "/studies/chest/readers/": {"email": "charlie@example.org"},
+            "/studies/chest/copy/": {"title": "Copy", "slug": "copy"},
             "/studies/chest/steps/close/": {"reason": "all done"},
         }
         return {"data": forms.get(template, {})}

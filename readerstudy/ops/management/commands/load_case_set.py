@@ -12,7 +12,7 @@ from readerstudy.accounts.models import User
 from readerstudy.cases.loader import CaseSetRefusedError
 from readerstudy.cases.services import AlreadyLoadedError
 from readerstudy.cases.storage import StorageError
-from readerstudy.ops.intake import load_into_study
+from readerstudy.ops.intake import load_into_study, load_practice
 from readerstudy.ops.progress import terminal_progress
 from readerstudy.study.models import Study
 from readerstudy.study.phases import PhaseError
@@ -36,6 +36,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("folder", type=Path, help="the blind half, as write_case_set made it")
         parser.add_argument("--study", required=True, help="short name of the study")
+        parser.add_argument("--practice", action="store_true", help="load them as the study's practice cases")
         parser.add_argument("--title", help="make the study with this title if there is none of the name")
         parser.add_argument("--admin", help="e-mail address of the study admin, for a study that is made")
 
@@ -45,10 +46,12 @@ class Command(BaseCommand):
             if study is None:
                 study = self._made(options["study"], options["title"], options["admin"])
             with terminal_progress("decoding images") as progress:
-                loaded = load_into_study(study=study, folder=options["folder"], actor=None, progress=progress)
+                load = load_practice if options["practice"] else load_into_study
+                loaded = load(study=study, folder=options["folder"], actor=None, progress=progress)
         except REFUSALS as error:
             raise CommandError(str(error)) from error
-        self.stdout.write(f"{loaded.case_count} cases loaded into '{study.slug}'")
+        what = "practice cases" if options["practice"] else "cases"
+        self.stdout.write(f"{loaded.case_count} {what} loaded into '{study.slug}'")
 
     def _made(self, slug: str, title: str | None, admin: str | None) -> Study:
         person = User.objects.filter(email=(admin or "").strip().lower()).first()

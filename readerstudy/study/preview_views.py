@@ -1,0 +1,93 @@
+"""The preview of a draft: the reading page with addresses that store nothing. For the study's admins."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, cast
+
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_POST
+
+from readerstudy.accounts.models import User
+from readerstudy.cases.delivery import CONTENT_TYPE, frame_response
+from readerstudy.study import preview
+from readerstudy.study.models import Role, Study
+from readerstudy.study.phases import Phase
+from readerstudy.study.protocol import Protocol, ProtocolError
+from readerstudy.study.reading_json import texts
+from readerstudy.study.views import posted_object
+from readerstudy.study.visibility import study_for_role
+from readerstudy.study.visits import DisplayRefusedError
+
+
+def _draft(request: HttpRequest, slug: str, place: int = 0) -> Study:
+    study = study_for_role(cast(User, request.user), slug, Role.STUDY_ADMIN)
+    if study.phase != Phase.DRAFT or place >= len(preview.steps_of(study)):
+        raise Http404
+    return study
+
+
+@never_cache
+@require_GET
+def page(request: HttpRequest, slug: str) -> HttpResponse:
+    """Show the reading page of a draft."""
+    study = _draft(request, slug)
+    context = {
+        "study": study,
+        "state_url": reverse("study:preview_state", kwargs={"slug": slug, "place": 0}),
+        "preview": True,
+        "texts": texts(Protocol.from_json(study.protocol)),
+    }
+    return render(request, "study/reading.html", context)
+
+
+@never_cache
+@require_GET
+def state(request: HttpRequest, slug: str, place: int) -> JsonResponse:
+    """Tell the page one step."""
+    return JsonResponse(preview.preview_state(_draft(request, slug, place), place))
+
+
+@require_GET
+def frame(request: HttpRequest, slug: str, name: str) -> HttpResponse:
+    """Deliver the pixels of a case that the preview shows, or of the drawn pattern."""
+    study = _draft(request, slug)
+    if name == preview.PATTERN:
+        response = HttpResponse(preview.pattern(), content_type=CONTENT_TYPE)
+        response["Cache-Control"] = "private, no-store"
+        return response
+    case = preview.shown_case(study, name)
+    if case is None:
+        raise Http404
+    return frame_response(case)
+
+
+@require_POST
+def answers(request: HttpRequest, slug: str, place: int) -> JsonResponse:
+    """Check answers, store nothing, go on."""
+    study = _draft(request, slug, place)
+    return _told(request, lambda posted: preview.try_answers(study, place, posted))
+
+
+@require_POST
+def go(request: HttpRequest, slug: str, place: int) -> JsonResponse:
+    """Go on from consent, instructions or the display check."""
+    study = _draft(request, slug, place)
+    return _told(request, lambda posted: preview.try_step(study, place, posted))
+
+
+@require_POST
+def stay(request: HttpRequest, slug: str, place: int) -> JsonResponse:
+    """Answer a pause or a key map with the same step."""
+    study = _draft(request, slug, place)
+    return _told(request, lambda posted: {"state": preview.preview_state(study, place)})
+
+
+def _told(request: HttpRequest, act: Callable[[Mapping[str, Any]], dict[str, Any]]) -> JsonResponse:
+    try:
+        return JsonResponse(act(posted_object(request)))
+    except ProtocolError as error:
+        return JsonResponse({"error": str(error)}, status=400)
+    except DisplayRefusedError as error:
+        return JsonResponse({"error": str(error)}, status=422)
