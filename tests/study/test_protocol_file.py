@@ -1,0 +1,97 @@
+"""The protocol as TOML: there and back, the documented example, and what is refused."""
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from readerstudy.study.protocol import Protocol, ProtocolError
+from readerstudy.study.protocol_file import as_toml, from_toml
+from readerstudy.study.protocol_views import LABEL_FOLLOW_UPS
+from readerstudy.study.questions import After, Level, Question
+
+FORMATS = Path(__file__).parents[2] / "docs" / "formats.md"
+
+ALL_KINDS = (
+    *Protocol().questions,
+    *LABEL_FOLLOW_UPS,
+    Question("finding", "Which?", "choice", (Level(1, "a"), Level(2, "b"))),
+    Question("signs", "Which signs?", "multiple_choice", (Level(1, "a"), Level(2, "b")), fewest=0),
+    Question("size", "How large?", "number", minimum=0, maximum=30.5, unit="cm", required=False),
+    Question("why", "Why?", "text", longest=300, after=After("signs", (2,))),
+    Question("where", "Where?", "mark", shapes=("point",), most=3, allow_cannot_assess=False),
+)
+
+
+def test_every_kind_of_question_comes_back() -> None:
+    protocol = Protocol(questions=ALL_KINDS, design="own cases", planned_readers=4, shown=("age", "sex"))
+    protocol.check()
+    assert from_toml(as_toml("A title", protocol).encode()) == ("A title", protocol)
+
+
+@given(st.text(max_size=200).filter(lambda text: "\r" not in text))
+def test_any_text_comes_back(text: str) -> None:
+    protocol = Protocol(instructions=text)
+    assert from_toml(as_toml(text, protocol).encode()) == (text, protocol)
+
+
+def test_the_documented_example_is_read_and_nothing_in_it_is_a_default_by_mistake() -> None:
+    text = re.search(r"## Protocol file.*?```toml\n(.*?)```", FORMATS.read_text(encoding="utf-8"), re.DOTALL)
+    assert text is not None
+    title, protocol = from_toml(text[1].encode())
+    assert title == "Chest study"
+    assert protocol.repeat_gap_hours == 24
+    assert protocol.questions[1].after == After("agree", (0,))
+    assert [level.label for level in protocol.questions[2].levels] == ["guess", "fairly", "certain"]
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"\xff", "cannot be read as TOML"),
+        (b"a = ", "cannot be read as TOML"),
+        (b"title = 'x'", "format = 1"),
+        (b"format = 1\ntitle = 3", "title: expected a text"),
+        (b"format = 1\nunheard = 3", "has no unheard"),
+        (b"format = 1\nalpha = true", "alpha: expected a number"),
+        (b"format = 1\nplanned_readers = 2.5", "planned_readers: expected a whole number"),
+        (b"format = 1\nendpoints = ['sure']", "expected endpoints among"),
+        (b"format = 1\nquestions = 3", "cannot be read"),
+        (b"format = 1\n[[questions]]\nkey='a'\ntext='b'\nkind='magic'\n", "expected a kind of"),
+        (b"format = 1\n" + b"#" * 1_000_001, "at most 1000000 bytes"),
+    ],
+)
+def test_what_is_refused_names_itself(content: bytes, words: str) -> None:
+    with pytest.raises(ProtocolError, match=words):
+        from_toml(content)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"levels": ()}, "2 to 20 levels"),
+        ({"levels": (Level(1, "a"), Level(1, "b"))}, "each with its own number"),
+        ({"levels": (Level(2, "a"), Level(1, "b"))}, "in the order of their numbers"),
+        ({"levels": (Level(1, "a"), Level(2, " "))}, "words for each level"),
+        ({"key": "Sure"}, "small letters"),
+        ({"text": " "}, "its text is blank"),
+        ({"after": After("later", (1,))}, "no question before it"),
+        ({"after": After("agree", (2,))}, "expected some of"),
+        ({"fewest": 3, "most": 2}, "fewest <= most"),
+        ({"longest": 0}, "longest text"),
+    ],
+)
+def test_question_that_cannot_be_asked(change: dict[str, object], words: str) -> None:
+    sure = Question("sure", "How sure?", "ordinal", (Level(1, "a"), Level(2, "b")))
+    protocol = Protocol(questions=(Protocol().questions[0], replace(sure, **change)), endpoints=("agree",))
+    with pytest.raises(ProtocolError, match=words):
+        protocol.check()
+
+
+def test_published_question_keeps_its_scale() -> None:
+    other = replace(Protocol().questions[1], levels=(Level(0, "bad"), Level(1, "good")))
+    with pytest.raises(ProtocolError, match="'quality' is the published question"):
+        Protocol(questions=(other,), endpoints=()).check()
