@@ -3,6 +3,7 @@
 from analysis.report.background import Background
 from analysis.report.checklists import checklist_section
 from analysis.report.comparison import (
+    METHODS,
     answers_section,
     paper_section,
     primary_section,
@@ -14,13 +15,18 @@ from analysis.report.comparison import (
 from analysis.report.document import Block, Document, Named, Picture, Points, Section, Text
 from analysis.report.flow import courses, reader_grid
 from analysis.report.methods import assumptions_section, methods_section
-from analysis.report.reliability import agreement_section, missing_section, times_section
-from analysis.report.words import plural
+from analysis.report.reliability import agreement_section, missing_section, times_rule, times_section
+from analysis.report.words import listed, plural
 from analysis.stats import Results
 from analysis.stats.results import SIMULATED
 
 SYNTHETIC = "SYNTHETIC IMAGES: a program drew the images of this study; they show no patient."
 NO_BACKGROUND = Background()
+
+MULTIPLICITY = {
+    "holm": "Holm over the primary p-values; confidence intervals are not adjusted",
+    "none": "Not accounted for: each question stands alone",
+}
 
 
 def reader_study_report(results: Results, background: Background = NO_BACKGROUND) -> Document:
@@ -85,8 +91,11 @@ def _protocol(results: Results, background: Background) -> Section:
     known = {name for name, _ in background.protocol}
     design = [
         ("Design as read", str(study["design"])),
-        ("Primary method", str(study["primary_method"])),
-        ("Several questions", str(study["multiplicity"])),
+        ("Primary method", METHODS[study["primary_method"]][0]),
+        ("Questions tested", listed([row["title"] for row in results.multiplicity])),
+        ("Level", f"{study['alpha']:g}, two-sided"),
+        ("Several questions", MULTIPLICITY[study["multiplicity"]]),
+        ("Times left out", times_rule(study["shortest_s"], study["longest_s"])),
     ]
     rows = (*background.protocol, *((name, value) for name, value in design if name not in known))
     blocks: list[Block] = [Named(tuple(rows), background.codes)]

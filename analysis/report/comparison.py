@@ -3,9 +3,8 @@
 from analysis.report.document import Block, Finding, Findings, Grid, Picture, Section, Text
 from analysis.report.words import DASH, estimate, interval, number, p_value
 from analysis.stats import Results
+from analysis.stats.endpoints import BY_NAME, direction
 from analysis.stats.rows import Row
-
-ALPHA = 0.05
 
 METHODS = {
     "u_centred": ("Readers and cases random, one-shot U-statistic, centred", "readers and cases like these"),
@@ -54,8 +53,8 @@ def primary_section(results: Results) -> Section:
         _primary_grid(results),
         Text(
             "p from Student's t on fractional degrees of freedom; intervals on the logit scale. p "
-            "(Holm) accounts for asking three questions; the intervals are not adjusted for that. Full "
-            "precision is in results.json.",
+            "(Holm) accounts for asking several questions; the intervals are not adjusted for that. "
+            "Full precision is in results.json.",
             "note",
         ),
     ]
@@ -64,7 +63,7 @@ def primary_section(results: Results) -> Section:
 
 def primary_row(results: Results, endpoint: str) -> Row:
     """Return the row of a question that the protocol declared primary, else the unpaired one."""
-    method = results.study.get("primary_method", "u_centred")
+    method = results.study["primary_method"]
     rows = [row for row in results.comparisons if row["endpoint"] == endpoint]
     return next((r for r in rows if r["method"] == method), None) or next(
         r for r in rows if r["method"] == "u_centred"
@@ -80,14 +79,25 @@ def find(results: Results, endpoint: str, method: str) -> Row | None:
 def sentence(results: Results, holm: Row) -> str:
     """Say the result of one question in words, with the reservation that belongs to its p-value."""
     row = primary_row(results, holm["endpoint"])
-    words = str(row["direction"] or row["note"])
+    words, alpha = str(row["direction"] or row["note"]), results.study["alpha"]
+    if row["direction"]:
+        words = direction(BY_NAME[holm["endpoint"]], _as_theta(row), row["p"], alpha)
     words += _how_much(results, holm["endpoint"])
-    if row["p"] is not None and holm["p_adjusted"] is not None and row["p"] < ALPHA <= holm["p_adjusted"]:
+    if row["p"] is not None and holm["p_adjusted"] is not None and row["p"] < alpha <= holm["p_adjusted"]:
         words += (
-            "; with Holm's correction for the three questions asked, chance could explain it (p = "
+            "; with Holm's correction for the questions asked, chance could explain it (p = "
             f"{p_value(holm['p_adjusted'])})"
         )
     return words + "."
+
+
+def _as_theta(row: Row) -> float:
+    """Return an estimate as one beside 0.5: a difference above 0 lies above it."""
+    return (
+        float(row["estimate"])
+        if row["scale"] == "theta"
+        else 0.5 + (row["estimate"] > 0) / 2 - (row["estimate"] < 0) / 2
+    )
 
 
 def _how_much(results: Results, endpoint: str) -> str:
@@ -97,9 +107,10 @@ def _how_much(results: Results, endpoint: str) -> str:
         return ""
     if endpoint == "agree":
         points = 100 * risk["estimate"]
-        return f": full agreement was {abs(points):.0f} percentage points {'less' if points < 0 else 'more'} frequent"
-    won = f"{100 * theta['estimate']:.0f}"
-    return f": of 100 pairs of a PIE and a control, the PIE got the higher answer in {won} (equal answers count half)"
+        often = "less" if points < 0 else "more"
+        return f": full agreement was {abs(points):.0f} percentage points {often} frequent"
+    won = f"{100 * theta['estimate']:.0f} (equal answers count half)"
+    return f": of 100 pairs of a PIE and a control, the PIE got the higher answer in {won}"
 
 
 def effect(results: Results, endpoint: str) -> str:
@@ -145,7 +156,7 @@ def _primary_grid(results: Results) -> Grid:
                 f"{row['readers'] or 0} / {row['pie_cases'] or 0} / {row['control_cases'] or 0}",
             )
         )
-    declared = results.study.get("primary_method", "u_centred")
+    declared = results.study["primary_method"]
     what = METHODS[declared][0]
     return Grid(
         f"Declared primary: {what}. The answer of PIEs against controls.",
@@ -190,7 +201,7 @@ def sensitivity_section(results: Results) -> Section:
 
 
 def _sensitivity_grid(results: Results, holm: Row, own: list[Row]) -> Grid:
-    declared = results.study.get("primary_method", "u_centred")
+    declared = results.study["primary_method"]
     rows = []
     for row in own:
         name, holds = METHODS[row["method"]]
@@ -267,8 +278,8 @@ def _subgroup_row(group: str, own: list[Row], titles: dict[str, str]) -> tuple[s
 def readers_section() -> Section:
     """Return each reader's own result beside the pooled one."""
     text = (
-        "θ of each reader (circles, DeLong intervals) and over all readers and cases (diamonds, the primary "
-        "comparison), with 95 % intervals. Right of 0.5 PIEs got the higher answers."
+        "θ of each reader (circles, DeLong intervals) and over all readers and cases (diamonds, the "
+        "primary comparison), with 95 % intervals. Right of 0.5 PIEs got the higher answers."
     )
     return Section("readers", "Each reader", (Picture("forest", text),))
 

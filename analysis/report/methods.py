@@ -47,8 +47,8 @@ def methods_section(results: Results, background: Background) -> Section:
     study = results.study
     settings = [
         ("Random seed", str(study["seed"])),
-        ("Relabellings of a permutation test", str(study.get("draws", "9999"))),
-        ("Bootstrap samples", str(study.get("bootstraps", "2000"))),
+        ("Relabellings of a permutation test", str(study["draws"])),
+        ("Bootstrap samples", str(study["bootstraps"])),
         ("Versions", versions()),
     ]
     blocks: list[Block] = [

@@ -119,13 +119,23 @@ def times_section(results: Results) -> Section:
             numeric=frozenset({2, 3}),
         ),
         Text(
-            f"{first['n_used']} times were used. {first['n_excluded']} were left out as interrupted or "
-            f"impossible (above {first['longest_s']:g} s, or not positive; the rule was fixed "
-            f"beforehand); {first['n_without_time']} readings have no time.",
+            f"{first['n_used']} times were used. {first['n_excluded']} were left out (the rule was fixed "
+            f"beforehand: {times_rule(first['shortest_s'], first['longest_s'])}); "
+            f"{first['n_without_time']} readings have no time.",
             "note",
         ),
     )
     return Section("times", "Reading times", blocks)
+
+
+def times_rule(shortest: float | None, longest: float | None) -> str:
+    """Say in words which times are left out."""
+    parts = ["not positive"]
+    if shortest:
+        parts.append(f"below {shortest:g} s")
+    if longest:
+        parts.append(f"above {longest:g} s, taken as interrupted")
+    return ", ".join(parts)
 
 
 def missing_section(results: Results) -> Section:

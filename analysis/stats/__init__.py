@@ -2,9 +2,10 @@
 
 from analysis.stats.errors import NotComparableError, StatsError
 from analysis.stats.intake import Checked, check, read_ratings
+from analysis.stats.plan import PRIMARY, PRIMARY_METHODS, Plan
 from analysis.stats.results import Results
 from analysis.stats.simulate import Latent, simulate_study
-from analysis.stats.study import PRIMARY, PRIMARY_METHODS, analyse, analyse_file
+from analysis.stats.study import analyse, analyse_file
 
 __all__ = [
     "PRIMARY",
@@ -12,6 +13,7 @@ __all__ = [
     "Checked",
     "Latent",
     "NotComparableError",
+    "Plan",
     "Results",
     "StatsError",
     "analyse",

@@ -89,7 +89,8 @@ COLUMNS: Mapping[str, Mapping[str, str]] = {
         "n_used": "Times used",
         "n_excluded": "Times left out as interrupted or impossible",
         "n_without_time": "Readings without a time",
-        "longest_s": "Seconds above which a reading counts as interrupted",
+        "shortest_s": "Seconds below which a reading is left out; blank: no rule",
+        "longest_s": "Seconds above which a reading counts as interrupted; blank: no rule",
     },
     "multiplicity": {
         "endpoint": "Question",

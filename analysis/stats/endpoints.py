@@ -105,10 +105,10 @@ def endpoint_table() -> list[dict[str, object]]:
 BY_NAME: Mapping[str, Endpoint] = {endpoint.name: endpoint for endpoint in ENDPOINTS}
 
 
-def direction(endpoint: Endpoint, theta: float, p: float | None) -> str:
+def direction(endpoint: Endpoint, theta: float, p: float | None, alpha: float = 0.05) -> str:
     """Say in words which arm got the lower answers, from theta = P(PIE > control) + P(tie) / 2.
 
-    Quality and difficulty point opposite ways, so a bare sign is easily misread. A p-value of 0.05 or more,
+    Quality and difficulty point opposite ways, so a bare sign is easily misread. A p-value of `alpha` or more,
     or none, is followed by the reservation.
     """
     if theta == 0.5:
@@ -117,4 +117,4 @@ def direction(endpoint: Endpoint, theta: float, p: float | None) -> str:
     words = endpoint.lower if theta < 0.5 else endpoint.higher
     if p is None:
         return f"{words} (no p-value can be given)"
-    return words if p < 0.05 else f"{words}, but chance could explain it (p = {p:.2g})"
+    return words if p < alpha else f"{words}, but chance could explain it (p = {p:.2g})"

@@ -11,12 +11,10 @@ from analysis.stats.errors import NotComparableError
 from analysis.stats.grid import Grid, make_grid
 from analysis.stats.inference import plain_interval, two_sided_p
 from analysis.stats.linear_mixed import fit_linear
+from analysis.stats.plan import LONGEST
 from analysis.stats.primary import FELL_BACK, NO_VARIANCE, ONE_READER, compare_u
 from analysis.stats.rows import Row
 from analysis.stats.ustatistic import u_statistic
-
-LONGEST = 900.0
-"""Seconds after which a reading counts as interrupted (fixed beforehand; the protocol may set another)."""
 
 TIME = Endpoint(
     "time",
@@ -33,14 +31,22 @@ TIME = Endpoint(
 """Reading time as a question; its levels only say that the scale rises."""
 
 
-def reading_time_table(first: pd.DataFrame, *, seed: int, draws: int, longest: float = LONGEST) -> list[Row]:
+def reading_time_table(
+    first: pd.DataFrame,
+    *,
+    seed: int,
+    draws: int,
+    shortest: float | None = None,
+    longest: float | None = LONGEST,
+) -> list[Row]:
     """Compare reading times of PIEs and controls.
 
     Parameters
     ----------
     first: `Checked.first`; time_s in seconds, NaN = not recorded.
     seed, draws: of the permutation test.
-    longest: seconds; longer readings, and times that are not positive, are left out and counted.
+    shortest, longest: seconds (None: no rule); readings outside, and times that are not positive, are left out
+        and counted.
 
     Returns
     -------
@@ -51,11 +57,12 @@ def reading_time_table(first: pd.DataFrame, *, seed: int, draws: int, longest: f
     time = first["time_s"]
     if time.notna().sum() == 0:
         return []
-    usable = (time > 0) & (time <= longest)
+    usable = (time > 0) & (time >= (shortest or 0.0)) & (time <= (longest or np.inf))
     counts: Row = {
         "n_used": int(usable.sum()),
         "n_excluded": int((time.notna() & ~usable).sum()),
         "n_without_time": int(time.isna().sum()),
+        "shortest_s": shortest,
         "longest_s": longest,
     }
     logs = first.assign(log_time=np.log(time.where(usable)))

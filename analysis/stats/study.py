@@ -8,8 +8,8 @@ import pandas as pd
 from analysis.frames import RATINGS
 from analysis.stats.agreement_table import BOOTSTRAPS, agreement_table
 from analysis.stats.answers import answer_table
-from analysis.stats.endpoints import BY_NAME, ENDPOINTS, endpoint_table
-from analysis.stats.errors import NotComparableError, StatsError
+from analysis.stats.endpoints import BY_NAME, endpoint_table
+from analysis.stats.errors import NotComparableError
 from analysis.stats.grid import make_grid
 from analysis.stats.intake import Checked, check, read_ratings
 from analysis.stats.intra_reader import intra_reader_table
@@ -20,15 +20,15 @@ from analysis.stats.obuchowski_rockette import compare_or, compare_readers
 from analysis.stats.pairs import compare_pairs
 from analysis.stats.paper import paper_compatible
 from analysis.stats.permutation import DRAWS
+from analysis.stats.plan import PRIMARY, Plan
 from analysis.stats.primary import compare_u
-from analysis.stats.reading_time import LONGEST, reading_time_table
+from analysis.stats.reading_time import reading_time_table
 from analysis.stats.results import Results, refuse_used_folder
 from analysis.stats.rows import Comparison, Row, as_rows
 from analysis.stats.sensitivity import compare_cannot_assess, subgroup_table
 
-PRIMARY = "u_centred"
-PRIMARY_METHODS = (PRIMARY, "pairs")
-"""What a protocol may declare primary: the unpaired comparison, or the analysis of matched pairs (1:1 designs)."""
+DECLARED = Plan()
+"""The published study's questions, compared as the protocol does when nobody declares otherwise."""
 
 
 def analyse(
@@ -39,8 +39,7 @@ def analyse(
     draws: int = DRAWS,
     bootstraps: int = BOOTSTRAPS,
     subgroups: pd.DataFrame | None = None,
-    primary: str = PRIMARY,
-    longest: float = LONGEST,
+    plan: Plan = DECLARED,
     where: str = RATINGS.name,
 ) -> Results:
     """Analyse a reader study.
@@ -54,40 +53,38 @@ def analyse(
     draws: relabellings of a permutation test.
     bootstraps: samples of the bootstrap over cases.
     subgroups: one row per case with the column case and one column per grouping named in the protocol.
-    primary: the method declared primary before the lock, out of `PRIMARY_METHODS`.
-    longest: seconds; longer readings are left out of the comparison of times, and counted.
+    plan: what was declared before anybody read: endpoints, primary method, level, times left out.
     where: the file named in messages.
 
     Raises
     ------
-    FrameError, StatsError: the ratings are not in order (see `check`), or the primary method is not one.
+    FrameError, StatsError: the ratings are not in order (see `check`), or the plan is not.
     NotComparableError: no question has answers to two cases in both arms.
     """
-    if primary not in PRIMARY_METHODS:
-        raise StatsError(f"expected a primary method of {', '.join(PRIMARY_METHODS)}, '{primary}' came")
+    plan.check()
     checked = check(ratings, where)
-    comparisons = _comparisons(checked, seed, draws)
-    settings: Row = {
-        "seed": seed,
-        "draws": draws,
-        "bootstraps": bootstraps,
-        "longest_s": longest,
-        "primary_method": primary,
-    }
+    first = checked.first
+    comparisons = _comparisons(checked, plan, seed, draws)
+    settings: Row = {"seed": seed, "draws": draws, "bootstraps": bootstraps, **plan.as_row()}
+    groups = [] if subgroups is None else subgroup_table(first, subgroups, seed=seed, draws=draws)
+
+    def own(rows: list[Row]) -> list[Row]:
+        return [row for row in rows if row["endpoint"] in plan.endpoints]
+
     return Results(
         study=settings | describe(checked),
         comparisons=as_rows(comparisons),
-        agreement=agreement_table(checked.first, seed=seed, bootstraps=bootstraps),
-        intra_reader=intra_reader_table(checked),
-        missing=missing_table(checked.first, seed=seed, draws=draws),
-        reading_time=reading_time_table(checked.first, seed=seed, draws=draws, longest=longest),
-        multiplicity=_multiplicity(comparisons, primary),
-        paper_compatible=paper_compatible(checked.first),
-        subgroups=[]
-        if subgroups is None
-        else subgroup_table(checked.first, subgroups, seed=seed, draws=draws),
-        answers=answer_table(checked.first),
-        endpoints=endpoint_table(),
+        agreement=own(agreement_table(first, seed=seed, bootstraps=bootstraps)),
+        intra_reader=own(intra_reader_table(checked)),
+        missing=own(missing_table(first, seed=seed, draws=draws)),
+        reading_time=reading_time_table(
+            first, seed=seed, draws=draws, shortest=plan.shortest, longest=plan.longest
+        ),
+        multiplicity=_multiplicity(comparisons, plan),
+        paper_compatible=own(paper_compatible(first)),
+        subgroups=own(groups),
+        answers=own(answer_table(first)),
+        endpoints=own(endpoint_table()),
         simulated=simulated,
     )
 
@@ -99,7 +96,7 @@ def analyse_file(
     seed: int,
     simulated: bool = False,
     subgroups: Path | None = None,
-    primary: str = PRIMARY,
+    plan: Plan = DECLARED,
     also: Callable[[Results, Path], None] | None = None,
 ) -> Results:
     """Read a ratings CSV, analyse it and write the results folder; needs no Django.
@@ -109,7 +106,7 @@ def analyse_file(
     path: the ratings.
     out: a new or empty folder; written whole or not at all.
     subgroups: a CSV with the column case and one column per grouping.
-    primary: the method declared primary.
+    plan: what was declared before anybody read.
     also: gets the results and the unfinished folder, to add figures and the report.
 
     Raises
@@ -119,9 +116,7 @@ def analyse_file(
     refuse_used_folder(out)
     ratings = read_ratings(path)
     groups = None if subgroups is None else read_ratings(subgroups).fillna("")
-    results = analyse(
-        ratings, seed=seed, simulated=simulated, subgroups=groups, primary=primary, where=path.name
-    )
+    results = analyse(ratings, seed=seed, simulated=simulated, subgroups=groups, plan=plan, where=path.name)
     results.write(out, None if also is None else lambda folder: also(results, folder))
     return results
 
@@ -146,14 +141,13 @@ def describe(checked: Checked) -> Row:
         "repeat_readings": len(checked.repeats),
         "design": design,
         "lacking_an_arm": list(checked.lacking_an_arm),
-        "multiplicity": "Holm over the three primary p-values; confidence intervals are not adjusted",
     }
 
 
-def _comparisons(checked: Checked, seed: int, draws: int) -> list[Comparison]:
+def _comparisons(checked: Checked, plan: Plan, seed: int, draws: int) -> list[Comparison]:
     comparisons: list[Comparison] = []
     refusals: list[NotComparableError] = []
-    for endpoint in ENDPOINTS:
+    for endpoint in (BY_NAME[name] for name in plan.endpoints):
         try:
             grid = make_grid(checked.first, endpoint.name)
         except NotComparableError as error:
@@ -166,21 +160,22 @@ def _comparisons(checked: Checked, seed: int, draws: int) -> list[Comparison]:
         comparisons += compare_pairs(grid, endpoint, seed=seed, draws=draws)
         comparisons.append(compare_mixed(grid, endpoint))
         comparisons += compare_cannot_assess(checked.first, endpoint, seed=seed, draws=draws)
-    if len(refusals) == len(ENDPOINTS):
+    if len(refusals) == len(plan.endpoints):
         raise NotComparableError("; ".join(str(error) for error in refusals))
     return comparisons
 
 
-def _multiplicity(comparisons: list[Comparison], method: str) -> list[Row]:
-    by_endpoint = {row.endpoint: row for row in comparisons if row.method == method}
-    primary = [by_endpoint.get(e.name) or Comparison(e.name, method) for e in ENDPOINTS]
-    adjusted = holm([row.p for row in primary])
+def _multiplicity(comparisons: list[Comparison], plan: Plan) -> list[Row]:
+    by_endpoint = {row.endpoint: row for row in comparisons if row.method == plan.primary}
+    primary = [by_endpoint.get(name) or Comparison(name, plan.primary) for name in plan.endpoints]
+    p_values = [row.p for row in primary]
+    adjusted = holm(p_values) if plan.multiplicity == "holm" else p_values
     return [
         {
             "endpoint": row.endpoint,
             "title": BY_NAME[row.endpoint].title,
-            "method": "holm",
-            "primary_method": method,
+            "method": plan.multiplicity,
+            "primary_method": plan.primary,
             "endpoints": len(primary),
             "p": row.p,
             "p_adjusted": p_adjusted,

@@ -7,7 +7,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from analysis.frames import FrameError
-from analysis.stats import PRIMARY, PRIMARY_METHODS, Results, StatsError, analyse_file
+from analysis.stats import PRIMARY, PRIMARY_METHODS, Plan, Results, StatsError, analyse_file
+from analysis.stats.endpoints import BY_NAME
 
 SEED = 1
 
@@ -19,7 +20,7 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        """Declare RATINGS.csv, --out, --seed, --subgroups, --primary and --simulated."""
+        """Declare RATINGS.csv, --out, --seed, --subgroups, --primary, --endpoints and --simulated."""
         parser.add_argument("ratings", type=Path, metavar="RATINGS.csv")
         parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="a new or empty folder")
         parser.add_argument(
@@ -35,6 +36,10 @@ class Command(BaseCommand):
             "--primary", choices=PRIMARY_METHODS, default=PRIMARY,
             help="the method that was declared primary before reading (default %(default)s)",
         )  # fmt: skip
+        parser.add_argument(
+            "--endpoints", nargs="+", choices=tuple(BY_NAME), default=tuple(BY_NAME),
+            help="the questions that are tested (default: all three)",
+        )  # fmt: skip
         parser.add_argument("--simulated", action="store_true", help="mark the results as simulated")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -46,7 +51,7 @@ class Command(BaseCommand):
                 seed=options["seed"],
                 simulated=options["simulated"],
                 subgroups=options["subgroups"],
-                primary=options["primary"],
+                plan=Plan(endpoints=tuple(options["endpoints"]), primary=options["primary"]),
                 also=_write_report,
             )
         except (StatsError, FrameError, OSError) as error:

@@ -1,0 +1,76 @@
+"""What a protocol fixes about the analysis before anybody reads."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from analysis.stats.endpoints import BY_NAME
+from analysis.stats.errors import StatsError
+
+PRIMARY = "u_centred"
+PRIMARY_METHODS = (PRIMARY, "pairs")
+"""What a protocol may declare primary: the unpaired comparison, or the analysis of matched pairs (1:1 designs)."""
+
+MULTIPLICITY = ("holm", "none")
+LONGEST = 900.0
+"""Seconds after which a reading counts as interrupted, where no protocol says otherwise."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The declared analysis.
+
+    `endpoints` are tested, in this order; `primary` is their method, `alpha` the two-sided level, `multiplicity`
+    how several are accounted for. Readings shorter than `shortest` or longer than `longest` seconds are left out
+    of the comparison of times (None: no such rule).
+    """
+
+    endpoints: tuple[str, ...] = tuple(BY_NAME)
+    primary: str = PRIMARY
+    alpha: float = 0.05
+    multiplicity: str = "holm"
+    shortest: float | None = None
+    longest: float | None = LONGEST
+
+    def check(self) -> None:
+        """Refuse a plan that cannot be carried out.
+
+        Raises
+        ------
+        StatsError: what was expected and what came.
+        """
+        if self.primary not in PRIMARY_METHODS:
+            raise StatsError(
+                f"expected a primary method of {', '.join(PRIMARY_METHODS)}, '{self.primary}' came"
+            )
+        if self.multiplicity not in MULTIPLICITY:
+            raise StatsError(
+                f"expected multiplicity of {', '.join(MULTIPLICITY)}, '{self.multiplicity}' came"
+            )
+        unknown = [name for name in self.endpoints if name not in BY_NAME]
+        if unknown or not self.endpoints or len(set(self.endpoints)) < len(self.endpoints):
+            raise StatsError(f"expected endpoints of {', '.join(BY_NAME)}, {list(self.endpoints)} came")
+        if not 0 < self.alpha < 1:
+            raise StatsError(f"expected a level between 0 and 1, {self.alpha} came")
+
+    def as_row(self) -> dict[str, Any]:
+        """Return plain values for results.json."""
+        return {
+            "endpoints": list(self.endpoints),
+            "primary_method": self.primary,
+            "alpha": self.alpha,
+            "multiplicity": self.multiplicity,
+            "shortest_s": self.shortest,
+            "longest_s": self.longest,
+        }
+
+    @classmethod
+    def from_row(cls, row: dict[str, Any]) -> "Plan":
+        """Read what `as_row` wrote."""
+        return cls(
+            endpoints=tuple(row["endpoints"]),
+            primary=row["primary_method"],
+            alpha=row["alpha"],
+            multiplicity=row["multiplicity"],
+            shortest=row["shortest_s"],
+            longest=row["longest_s"],
+        )
