@@ -4,6 +4,7 @@ import csv
 import io
 import json
 from collections.abc import Mapping
+from types import MappingProxyType
 
 import pandas as pd
 
@@ -11,7 +12,12 @@ from analysis.exchange.via import COLUMNS, NO, QUESTIONS, YES
 
 
 def via_csv(
-    ratings: pd.DataFrame, reader: str, *, questions: Mapping[str, str] = QUESTIONS, suffix: str = ""
+    ratings: pd.DataFrame,
+    reader: str,
+    *,
+    questions: Mapping[str, str] = QUESTIONS,
+    suffix: str = "",
+    extra: Mapping[str, str] = MappingProxyType({}),
 ) -> str:
     """Return one reader's first readings as VIA would export them.
 
@@ -21,6 +27,7 @@ def via_csv(
     reader: pseudonym.
     questions: endpoint to the attribute's name.
     suffix: follows the case's key in the file name, such as ".png".
+    extra: attributes of every row, such as that the reader is simulated.
 
     Notes
     -----
@@ -32,7 +39,7 @@ def via_csv(
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(COLUMNS)
     for _, row in own.sort_values("case").iterrows():
-        attributes = {
+        attributes = dict(extra) | {
             text: _word(name, int(row[name])) for name, text in questions.items() if pd.notna(row[name])
         }
         writer.writerow(

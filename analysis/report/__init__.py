@@ -2,13 +2,14 @@
 
 from analysis.report.background import Background, ReaderCourse
 from analysis.report.build import reader_study_report
-from analysis.report.document import Document
+from analysis.report.document import Document, Picture
 from analysis.report.files import report_figures, report_html, write_report
 from analysis.report.html import fragment, standalone
 
 __all__ = [
     "Background",
     "Document",
+    "Picture",
     "ReaderCourse",
     "fragment",
     "reader_study_report",

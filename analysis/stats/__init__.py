@@ -5,7 +5,7 @@ from analysis.stats.intake import Checked, check, read_ratings
 from analysis.stats.plan import PRIMARY, PRIMARY_METHODS, Plan
 from analysis.stats.results import Results
 from analysis.stats.simulate import Latent, simulate_study
-from analysis.stats.study import analyse, analyse_file
+from analysis.stats.study import analyse, analyse_file, read_subgroups
 
 __all__ = [
     "PRIMARY",
@@ -20,5 +20,6 @@ __all__ = [
     "analyse_file",
     "check",
     "read_ratings",
+    "read_subgroups",
     "simulate_study",
 ]

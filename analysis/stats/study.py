@@ -115,10 +115,20 @@ def analyse_file(
     """
     refuse_used_folder(out)
     ratings = read_ratings(path)
-    groups = None if subgroups is None else read_ratings(subgroups).fillna("")
+    groups = None if subgroups is None else read_subgroups(subgroups)
     results = analyse(ratings, seed=seed, simulated=simulated, subgroups=groups, plan=plan, where=path.name)
     results.write(out, None if also is None else lambda folder: also(results, folder))
     return results
+
+
+def read_subgroups(path: Path) -> pd.DataFrame:
+    """Read a CSV of groups of cases; a column that marks a simulated study is no grouping.
+
+    Raises
+    ------
+    StatsError: the file is absent, is not UTF-8 or is not a CSV.
+    """
+    return read_ratings(path).fillna("").drop(columns="simulated", errors="ignore")
 
 
 def describe(checked: Checked) -> Row:

@@ -7,5 +7,6 @@ urlpatterns = [
     path("<slug:slug>/", views.results, name="results"),
     path("<slug:slug>/key/", views.unblind, name="unblind"),
     path("<slug:slug>/export.zip", views.export, name="export"),
+    path("<slug:slug>/report.html", views.report, name="report"),
     path("<slug:slug>/figures/<slug:name>.svg", views.figure, name="figure"),
 ]

@@ -1,6 +1,8 @@
 """Results: open the key, look, download."""
 
+import re
 import tempfile
+from html import escape
 from pathlib import Path
 from typing import Any, cast
 
@@ -9,28 +11,30 @@ from django.core.exceptions import PermissionDenied
 from django.core.files.uploadedfile import UploadedFile
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.safestring import SafeString
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
 from analysis.caseset import CaseSetError
+from analysis.figures.theme import ThemeName
 from analysis.frames import FrameError
+from analysis.report import Picture, fragment, reader_study_report, standalone
 from analysis.stats import NotComparableError
 from readerstudy.accounts.models import User
 from readerstudy.audit.services import record
+from readerstudy.results.computed import Computed, computed, kept_figure
 from readerstudy.results.export import export_zip
-from readerstudy.results.figures import TITLES, figure_svg
 from readerstudy.results.forms import OpenKey
-from readerstudy.results.report import report_context
-from readerstudy.results.selectors import (
-    SealedError,
-    results_of,
-    study_for_results,
-    unblinding_of,
-)
+from readerstudy.results.ratings import SealedError
+from readerstudy.results.selectors import study_for_results
 from readerstudy.results.services import UnblindingError, open_key
 from readerstudy.study.models import Role, Study
 from readerstudy.study.phases import Phase, PhaseError
 from readerstudy.study.visibility import has_role
+
+PAPER = "-paper"
+"""End of the name of a figure on white, for print."""
 
 
 def _person(request: HttpRequest) -> User:
@@ -40,18 +44,33 @@ def _person(request: HttpRequest) -> User:
 @never_cache
 @require_GET
 def results(request: HttpRequest, slug: str) -> HttpResponse:
-    """Show the results, or, before unblinding, what is still to be done."""
+    """Show the report, or, before unblinding, what is still to be done."""
     study = study_for_results(_person(request), slug)
     if study.phase != Phase.UNBLINDED:
         admin = has_role(_person(request), study, Role.STUDY_ADMIN)
         return render(request, "results/sealed.html", {"study": study, "form": OpenKey(), "may_open": admin})
     try:
-        context = report_context(results_of(study))
+        made = computed(study)
     except NotComparableError as error:
-        context = {"refusal": str(error)}
-    return render(
-        request, "results/results.html", {"study": study, "unblinding": unblinding_of(study), **context}
-    )
+        return render(request, "results/results.html", {"study": study, "refusal": str(error)})
+    return render(request, "results/results.html", {"study": study, "report": _report(made)})
+
+
+def _report(made: Computed) -> SafeString:
+    """Return the report as markup; its writer escapes every text."""
+    stamp = made.folder.name
+
+    def image(picture: Picture) -> str:
+        text = escape(picture.text)
+
+        def one(name: str, kind: str) -> str:
+            url = reverse("results:figure", args=[made.study.slug, name])
+            return f'<img class="{kind}" src="{escape(url)}?of={stamp}" alt="{text}">'
+
+        return one(picture.name, "on-screen") + one(picture.name + PAPER, "for-paper")
+
+    document = reader_study_report(made.results, made.background)
+    return SafeString(fragment(document, image))
 
 
 @require_POST
@@ -93,20 +112,42 @@ def export(request: HttpRequest, slug: str) -> HttpResponse:
         messages.error(request, str(error))
         return redirect("results:results", slug=slug)
     record(kind="study.exported", actor=_person(request), study=study.key, subject=slug)
-    response = HttpResponse(data, content_type="application/zip")
-    response["Content-Disposition"] = f'attachment; filename="{slug}.zip"'
+    return _download(data, "application/zip", f"{slug}.zip")
+
+
+@require_GET
+def report(request: HttpRequest, slug: str) -> HttpResponse:
+    """Download the report as one HTML file."""
+    study = study_for_results(_person(request), slug)
+    try:
+        made = computed(study)
+    except (SealedError, NotComparableError) as error:
+        messages.error(request, str(error))
+        return redirect("results:results", slug=slug)
+    html = standalone(reader_study_report(made.results, made.background), made.figures("light"))
+    record(kind="study.report_downloaded", actor=_person(request), study=study.key, subject=slug)
+    return _download(html.encode(), "text/html; charset=utf-8", f"{slug}-report.html")
+
+
+def _download(data: bytes, kind: str, name: str) -> HttpResponse:
+    response = HttpResponse(data, content_type=kind)
+    response["Content-Disposition"] = f'attachment; filename="{name}"'
     response["Cache-Control"] = "private, no-store"
     return response
 
 
 @require_GET
 def figure(request: HttpRequest, slug: str, name: str) -> HttpResponse:
-    """Deliver one figure of the results as SVG."""
+    """Deliver one figure as SVG: for the dark page, or, with -paper behind its name, on white."""
     study = study_for_results(_person(request), slug)
-    if name not in TITLES:
-        raise Http404
+    theme: ThemeName = "light" if name.endswith(PAPER) else "dark"
+    plain = name.removesuffix(PAPER)
+    stamp = request.GET.get("of", "")
     try:
-        svg = figure_svg(name, results_of(study), theme="dark")
+        svg = kept_figure(study, stamp, plain, theme) if re.fullmatch(r"[0-9a-f]{64}", stamp) else None
+        svg = svg or computed(study).figures(theme).get(plain)
     except (SealedError, NotComparableError):
         raise Http404 from None
+    if svg is None:
+        raise Http404
     return HttpResponse(svg, content_type="image/svg+xml", headers={"Cache-Control": "private, no-store"})

@@ -4,8 +4,11 @@ import csv
 import hashlib
 import io
 import json
+import re
 import subprocess
+import sys
 import zipfile
+from base64 import b64decode
 from pathlib import Path
 
 import pandas as pd
@@ -14,14 +17,17 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 from pytest_django import DjangoDbBlocker
 
+from analysis.exchange import read_via
 from analysis.frames import RATINGS, check_table
+from analysis.tablefolder import guarded
 from readerstudy.audit.models import Event
 from readerstudy.ops.intake import load_into_study
-from readerstudy.results.export import export_files, export_zip, guarded, write_export
-from readerstudy.results.selectors import SealedError, ratings_frame
+from readerstudy.results.computed import computed
+from readerstudy.results.export import export_files, export_zip, write_export
+from readerstudy.results.ratings import SealedError
 from readerstudy.results.services import open_key
 from readerstudy.study import services
-from readerstudy.study.models import Study
+from readerstudy.study.models import Rating, Study
 from readerstudy.study.protocol import Protocol
 from tests.results.readings import ANSWERS, read_by_rule
 from tests.stock import NONCE, SECRETS, Stock, make_case_set, person
@@ -31,7 +37,9 @@ pytestmark = pytest.mark.django_db
 ALWAYS = {
     "README.txt", "ratings.csv", "data_dictionary.csv", "results.json", "protocol.json", "audit.csv",
     "MANIFEST.sha256", "tables/comparisons.csv", "tables/multiplicity.csv", "tables/missing.csv",
-    "tables/paper_compatible.csv", "figures/forest.svg",
+    "tables/paper_compatible.csv", "tables/agreement.csv", "figures/forest.svg", "figures/flow.svg", "report.html",
+    "wide.csv", "answers.csv", "cases.csv", "order.csv", "readers.csv", "imrmc/ratings.imrmc", "environment.txt",
+    "recompute.py", "code/analysis/stats/ustatistic.py",
 }  # fmt: skip
 
 
@@ -82,14 +90,26 @@ def test_ratings_csv_reads_back_as_the_ratings(opened: Stock) -> None:
     read = pd.read_csv(io.StringIO(text), dtype={"pair": str, "batch": str})
     check_table(read, RATINGS)
     assert list(read.columns) == RATINGS.names
-    frame = ratings_frame(opened.study)
+    frame = computed(opened.study).ratings
     pd.testing.assert_frame_equal(read, frame, check_dtype=False)
 
 
-def test_data_dictionary_explains_every_column(opened: Stock) -> None:
-    rows = list(csv.DictReader(io.StringIO(dict(export_files(opened.study))["data_dictionary.csv"].decode())))
-    assert [row["column"] for row in rows] == RATINGS.names
+def test_data_dictionary_explains_every_column_of_every_table(opened: Stock) -> None:
+    files = dict(export_files(opened.study))
+    rows = list(csv.DictReader(io.StringIO(files["data_dictionary.csv"].decode())))
+    explained = {(row["file"], row["column"]) for row in rows}
     assert all(row["meaning"] for row in rows)
+    readers = {"R01", "R02"}
+    for name, data in files.items():
+        if (
+            not name.endswith(".csv")
+            or name.startswith("via/")
+            or name in {"audit.csv", "data_dictionary.csv"}
+        ):
+            continue
+        for column in next(csv.reader(io.StringIO(data.decode()))):
+            own = name == "wide.csv" and column.split("_")[0] in readers
+            assert own or (name, column) in explained, (name, column)
 
 
 def test_protocol_has_the_locked_digest(opened: Stock) -> None:
@@ -112,7 +132,10 @@ def test_no_source_seed_or_nonce_is_exported(opened: Stock) -> None:
     seeds = [bytes(reader.order_seed).hex() for reader in opened.readers]
     never = [secret for secret in SECRETS if secret[0] not in "01"] + [NONCE.hex(), *seeds]
     for name, data in export_files(opened.study):
-        text = name + data.decode()
+        # Pictures inside the report are decoded: any name of three letters comes by chance in base64.
+        text = name + re.sub(
+            r"base64,([A-Za-z0-9+/=]+)", lambda found: b64decode(found[1]).decode(), data.decode()
+        )
         assert not [secret for secret in never if secret in text], name
         for one in (opened.bob, opened.bella):
             assert one.email not in text
@@ -173,12 +196,15 @@ def test_a_study_nobody_read_says_so(stock: Stock) -> None:
 def test_every_file_of_a_simulated_study_says_so(drill: str, stock: Stock) -> None:
     files = dict(export_files(Study.objects.get(slug=drill)))
     assert set(files) >= ALWAYS
+    # The program's own code is no file of the study.
     silent = [
-        name for name, data in files.items() if b"SIM-R" not in data and b"simulated" not in data.lower()
+        name
+        for name, data in files.items()
+        if not name.startswith("code/") and b"SIM-R" not in data and b"simulated" not in data.lower()
     ]
     assert silent == []
     assert files["README.txt"].startswith(b"SIMULATED READERS")
-    assert set(ratings_frame(Study.objects.get(slug=drill))["reader"]) == {"SIM-R01", "SIM-R02"}
+    assert set(computed(Study.objects.get(slug=drill)).ratings["reader"]) == {"SIM-R01", "SIM-R02"}
 
 
 def test_a_manifest_with_a_mark_can_be_checked(drill: str, stock: Stock, tmp_path: Path) -> None:
@@ -189,6 +215,8 @@ def test_a_manifest_with_a_mark_can_be_checked(drill: str, stock: Stock, tmp_pat
 
 def test_no_file_of_a_study_read_by_people_says_simulated(opened: Stock) -> None:
     for name, data in export_files(opened.study):
+        if name.startswith("code/"):
+            continue
         assert b"SIMULATED" not in data, name
         assert b"SIM-R" not in data, name
 
@@ -203,3 +231,101 @@ def test_formulas_are_guarded(text: str) -> None:
 @pytest.mark.parametrize("text", ["", "all done", "1 = 1", "R01"])
 def test_plain_words_stay(text: str) -> None:
     assert guarded(text) == text
+
+
+def unzipped(study: Study, folder: Path) -> Path:
+    with zipfile.ZipFile(io.BytesIO(export_zip(study))) as archive:
+        archive.extractall(folder)
+    return folder / study.slug
+
+
+def recomputed(folder: Path) -> "subprocess.CompletedProcess[str]":
+    """Run the script of an export with nothing of the product at hand."""
+    return subprocess.run(
+        [sys.executable, "-I", folder / "recompute.py"],
+        cwd=folder,
+        env={},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_script_recomputes_the_results_from_the_unzipped_export(opened: Stock, tmp_path: Path) -> None:
+    folder = unzipped(opened.study, tmp_path)
+    done = recomputed(folder)
+    assert done.returncode == 0, done.stdout + done.stderr
+    compared, differ = re.fullmatch(r"(\d+) values compared, (\d+) differ\n", done.stdout).groups()  # type: ignore[union-attr]
+    assert int(compared) > 1000
+    assert differ == "0"
+
+
+def test_script_finds_a_rating_and_a_result_that_were_changed(opened: Stock, tmp_path: Path) -> None:
+    folder = unzipped(opened.study, tmp_path)
+    results = (folder / "results.json").read_text()
+    number = json.loads(results)["comparisons"][0]["estimate"]
+    (folder / "results.json").write_text(results.replace(repr(number), repr(number + 1e-6), 1))
+    done = recomputed(folder)
+    assert done.returncode == 1
+    assert (
+        f"results.comparisons[0].estimate: {number + 1e-06!r} is stored, {number!r} was computed"
+        in done.stdout
+    )
+    (folder / "results.json").write_text(results)
+    ratings = (folder / "ratings.csv").read_text().splitlines()
+    cells = ratings[1].split(",")
+    place = ratings[0].split(",").index("quality")
+    cells[place] = "1" if cells[place] != "1" else "5"
+    (folder / "ratings.csv").write_text("\n".join([ratings[0], ",".join(cells), *ratings[2:], ""]))
+    done = recomputed(folder)
+    assert done.returncode == 1
+    assert "results.comparisons" in done.stdout
+
+
+def test_every_question_goes_out_whatever_its_kind(opened: Stock) -> None:
+    files = dict(export_files(opened.study))
+    rows = list(csv.DictReader(io.StringIO(files["answers.csv"].decode())))
+    assert len(rows) == 60
+    assert {row["question"] for row in rows} == {"agree", "quality", "difficulty"}
+    assert {row["status"] for row in rows} == {"answered", "cannot_assess", "technical", "missing"}
+    assert all((row["value"] != "") == (row["status"] == "answered") for row in rows)
+
+
+def test_wide_table_and_order_have_what_the_ratings_have(opened: Stock) -> None:
+    files = dict(export_files(opened.study))
+    ratings = computed(opened.study).ratings
+    wide = pd.read_csv(io.StringIO(files["wide.csv"].decode())).set_index("case")
+    order = pd.read_csv(io.StringIO(files["order.csv"].decode()))
+    for row in ratings.to_dict("records"):
+        value = wide.loc[row["case"], f"{row['reader']}_quality"]
+        assert (pd.isna(value) and pd.isna(row["quality"])) or value == row["quality"]
+    assert (
+        order[["reader", "case", "position"]].values.tolist()
+        == ratings[["reader", "case", "position"]].values.tolist()
+    )
+    assert (order["first_saved_at"].isna() == (ratings["agree_status"] == "missing")).all()
+
+
+def test_via_files_and_list_give_the_ratings_back(opened: Stock, tmp_path: Path) -> None:
+    folder = unzipped(opened.study, tmp_path)
+    key = pd.read_csv(folder / "cases.csv", dtype=str)
+    back = read_via(sorted((folder / "via").iterdir()), cases="shared", key=key).ratings
+    mine = computed(opened.study).ratings.sort_values(["reader", "case"])
+    for name in ("agree", "quality", "difficulty"):
+        found = back.sort_values(["reader", "case"])[name].astype(float).tolist()
+        assert pd.Series(found).equals(pd.Series(mine[name].astype(float).tolist()))
+    lines = (folder / "imrmc" / "ratings.imrmc").read_text().splitlines()
+    assert lines.index("BEGIN DATA:") == 7
+    assert len(lines) == 8 + 10 + int(mine[["agree", "quality", "difficulty"]].notna().sum().sum())
+
+
+def test_a_remark_that_looks_like_a_formula_is_guarded(opened: Stock) -> None:
+    Rating.objects.filter(assignment__reader=opened.readers[0]).update(comment="=HYPERLINK(1)")
+    files = dict(export_files(opened.study))
+    rows = [
+        r for r in csv.DictReader(io.StringIO(files["answers.csv"].decode())) if r["question"] == "comment"
+    ]
+    assert {json.loads(row["value"]) for row in rows} == {"=HYPERLINK(1)"}  # as JSON it begins with a quote
+    Study.objects.filter(pk=opened.study.pk).update(title="=1+1")
+    opened.study.refresh_from_db()
+    assert dict(export_files(opened.study))["README.txt"].decode().split("\n")[1].startswith("'=1+1")

@@ -9,8 +9,9 @@ from django.db import IntegrityError, transaction
 from analysis.caseset import CaseSetError, read_key
 from readerstudy.audit.models import Event
 from readerstudy.audit.services import faults
+from readerstudy.results.computed import computed
 from readerstudy.results.models import OpenedCase, Unblinding
-from readerstudy.results.selectors import SealedError, ratings_frame, results_of, unblinding_of
+from readerstudy.results.ratings import SealedError, readings_of, unblinding_of
 from readerstudy.results.services import UnblindingError, open_key
 from readerstudy.study import services
 from readerstudy.study.models import Study
@@ -120,7 +121,7 @@ def test_an_opened_key_serves_no_new_study(opened: Stock) -> None:
 
 
 def test_nothing_answers_before_the_key_is_open(closed: Stock) -> None:
-    for answer in (unblinding_of, ratings_frame, results_of):
+    for answer in (unblinding_of, readings_of, computed):
         with pytest.raises(SealedError, match="'chest' is closed: its key is not open"):
             answer(closed.study)
 

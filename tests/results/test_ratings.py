@@ -8,8 +8,8 @@ import pytest
 
 from analysis.frames import RATINGS
 from readerstudy.cases.models import Case
+from readerstudy.results.computed import computed
 from readerstudy.results.models import OpenedCase
-from readerstudy.results.selectors import ratings_frame, results_of
 from readerstudy.study.models import Assignment
 from tests.results.readings import ANSWERS, NAMES
 from tests.stock import Stock
@@ -45,7 +45,7 @@ def wanted(stock: Stock) -> list[dict[str, Any]]:
 
 
 def test_ratings_are_the_answers_joined_with_the_key(opened: Stock) -> None:
-    frame = ratings_frame(opened.study)
+    frame = computed(opened.study).ratings
     assert list(frame.columns) == RATINGS.names
     expected = wanted(opened)
     assert len(frame) == len(expected) == 20
@@ -57,7 +57,7 @@ def test_ratings_are_the_answers_joined_with_the_key(opened: Stock) -> None:
 
 
 def test_an_arm_is_the_one_of_the_image(opened: Stock) -> None:
-    frame = ratings_frame(opened.study)
+    frame = computed(opened.study).ratings
     arms = frame.groupby("case")["arm"].nunique()
     assert set(arms) == {1}
     assert frame.groupby("reader")["arm"].sum().to_dict() == {"R01": 5, "R02": 5}
@@ -67,7 +67,7 @@ def test_a_pair_of_one_member_is_no_pair(opened: Stock) -> None:
     alone = OpenedCase.objects.select_related("case").order_by("case__key").first()
     partner = OpenedCase.objects.exclude(pk=alone.pk).get(pair=alone.pair)
     OpenedCase.objects.filter(pk=alone.pk).update(pair=77)
-    frame = ratings_frame(opened.study)
+    frame = computed(opened.study).ratings
     blank = set(frame.loc[frame["pair"] == "", "case"])
     assert blank == {alone.case.key, partner.case.key}
     assert frame.loc[frame["pair"] != "", "pair"].value_counts().tolist() == [4, 4, 4, 4]
@@ -79,12 +79,12 @@ def test_the_last_revision_counts(opened: Stock) -> None:
     rating.pk, rating.revision, rating.idempotency_key = None, 2, Case.objects.first().study
     rating.answers = {name: {"status": "technical", "value": None} for name in NAMES}
     rating.save(force_insert=True)
-    row = ratings_frame(opened.study).iloc[0]
+    row = computed(opened.study).ratings.iloc[0]
     assert [row[f"{name}_status"] for name in NAMES] == ["technical"] * 3
-    assert len(ratings_frame(opened.study)) == 20
+    assert len(computed(opened.study).ratings) == 20
 
 
 def test_results_are_kept_and_the_same(opened: Stock) -> None:
-    first = results_of(opened.study)
-    assert results_of(opened.study).to_json() == first.to_json()
+    first = computed(opened.study).results
+    assert computed(opened.study).results.to_json() == first.to_json()
     assert not first.simulated

@@ -9,14 +9,12 @@ from django.core.management.base import BaseCommand, CommandError
 from analysis.stats import NotComparableError
 from readerstudy.audit.services import record
 from readerstudy.results.export import write_export
-from readerstudy.results.selectors import SealedError
+from readerstudy.results.ratings import SealedError
 from readerstudy.study.models import Study
 
 
 class Command(BaseCommand):
-    help = (
-        "Write ratings, results, figures, protocol and audit trail of an unblinded study into a new folder."
-    )
+    help = "Write ratings, results, report, protocol, audit trail and a script that recomputes into a new folder."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("slug", help="short name of the study")

@@ -1,0 +1,188 @@
+"""The files of an export, one after the other."""
+
+import json
+import platform
+from collections.abc import Iterator
+from importlib import metadata
+from pathlib import Path
+
+import pandas as pd
+
+import analysis
+from analysis.exchange import imrmc_list, via_csv
+from analysis.report import reader_study_report, standalone
+from analysis.stats.columns import COLUMNS
+from analysis.stats.results import TABLES
+from analysis.tablefolder import csv_text, guarded
+from readerstudy.audit.models import Event
+from readerstudy.results import recompute
+from readerstudy.results.computed import Computed
+from readerstudy.results.ratings import ENDPOINTS, answers_frame, order_frame, unblinding_of, wide_frame
+from readerstudy.results.snapshot import snapshot
+from readerstudy.results.tables import EXPORT_TABLES, READERS
+from readerstudy.study.models import Study
+from readerstudy.study.protocol import canonical
+from readerstudy.study.services import locked_document
+
+SIMULATED = "SIMULATED READERS: a program made these ratings; no radiologist gave them.\n"
+SYNTHETIC = "SYNTHETIC IMAGES: a program drew these images; they show no patient.\n"
+
+CODE = (
+    "__init__.py",
+    "frames.py",
+    "tablefolder.py",
+    "stats",
+    "metrics/__init__.py",
+    "metrics/multiplicity.py",
+)
+"""What of the analysis the script of an export needs; the rest of the product stays out."""
+
+
+def bundle_files(made: Computed) -> Iterator[tuple[str, bytes]]:
+    """Yield name and bytes of each file but the manifest."""
+    study, results = made.study, made.results
+    yield "README.txt", _readme(study).encode()
+    yield "report.html", _report(made)
+    yield from _data(made)
+    yield "results.json", results.to_json().encode()
+    for table in TABLES:
+        yield f"tables/{table}.csv", _csv(study, results.frame(table))
+    for name, svg in made.figures("light").items():
+        yield f"figures/{name}.svg", svg
+    yield "protocol.json", canonical(locked_document(study))
+    yield "audit.csv", _csv(study, _audit(study))
+    yield from _exchange(made)
+    yield "environment.txt", _environment(study).encode()
+    yield "recompute.py", Path(recompute.__file__).read_bytes()
+    yield from _code()
+
+
+def data_dictionary() -> pd.DataFrame:
+    """Return file, column, kind, meaning and allowed values of every table of an export."""
+    rows = [
+        {
+            "file": table.name, "column": column.name, "kind": column.kind, "meaning": column.meaning,
+            "lowest": column.low, "highest": column.high, "allowed": ", ".join(column.allowed),
+            "may_be_blank": "yes" if column.blank or column.optional else "no",
+        }
+        for table in EXPORT_TABLES
+        for column in table.columns
+    ]  # fmt: skip
+    rows += [
+        {"file": f"tables/{table}.csv", "column": name, "meaning": meaning, "may_be_blank": "yes"}
+        for table, columns in COLUMNS.items()
+        for name, meaning in columns.items()
+    ]
+    return pd.DataFrame(rows).astype(object)
+
+
+def _data(made: Computed) -> Iterator[tuple[str, bytes]]:
+    study = made.study
+    # The readers' pseudonyms say when they are simulated; ratings.csv keeps exactly its columns.
+    yield "ratings.csv", csv_text(made.ratings.astype(dict.fromkeys(ENDPOINTS, "Int64")), gaps=True).encode()
+    yield "wide.csv", _csv(study, wide_frame(made.ratings))
+    yield "answers.csv", _csv(study, answers_frame(study, made.readings))
+    yield "cases.csv", _csv(study, made.cases)
+    yield "order.csv", _csv(study, order_frame(made.readings))
+    yield "readers.csv", _csv(study, _readers(made))
+    if made.subgroups is not None:
+        yield "subgroups.csv", _csv(study, made.subgroups)
+    yield "data_dictionary.csv", _csv(study, data_dictionary())
+
+
+def _readers(made: Computed) -> pd.DataFrame:
+    slots = {one.assignment.reader.pseudonym: one.assignment.reader.slot for one in made.readings}
+    rows = [
+        {
+            "reader": course.pseudonym, "slot": slots.get(course.pseudonym), "planned": course.planned,
+            "read": course.read, "withdrawn": course.withdrawn, "replaces": course.replaces,
+        }
+        for course in made.background.readers
+    ]  # fmt: skip
+    return pd.DataFrame(rows, columns=READERS.names).astype({"slot": "Int64"})
+
+
+def _exchange(made: Computed) -> Iterator[tuple[str, bytes]]:
+    study = made.study
+    texts = {question["key"]: question["text"] for question in study.protocol["questions"]}
+    asked = {name: texts[name] for name in ENDPOINTS if name in texts}
+    extra = {"simulated": "yes"} if study.simulated_readers else {}
+    for reader in made.ratings["reader"].unique():
+        yield f"via/{reader}.csv", via_csv(made.ratings, reader, questions=asked, extra=extra).encode()
+    title = f"{SIMULATED.strip()} {study.title}" if study.simulated_readers else study.title
+    yield "imrmc/ratings.imrmc", imrmc_list(made.ratings, endpoints=tuple(asked), title=title).encode()
+
+
+def _report(made: Computed) -> bytes:
+    return standalone(reader_study_report(made.results, made.background), made.figures("light")).encode()
+
+
+def _csv(study: Study, frame: pd.DataFrame) -> bytes:
+    if study.simulated_readers:
+        frame = frame.copy()
+        frame.insert(0, "simulated", "yes")
+    return csv_text(frame, gaps=True).encode()
+
+
+def _audit(study: Study) -> pd.DataFrame:
+    with snapshot() as using:
+        events = Event.objects.using(using).filter(study=study.key).order_by("sequence")
+        return pd.DataFrame(
+            {
+                "sequence": event.sequence,
+                "at": event.at.isoformat(),
+                "actor": "" if event.actor_id is None else str(event.actor_id),
+                "kind": event.kind,
+                "subject": event.subject,
+                "values": json.dumps(event.values, sort_keys=True, ensure_ascii=False),
+                "reason": event.reason,
+                "digest": event.digest,
+            }
+            for event in events
+        )
+
+
+def _environment(study: Study) -> str:
+    packages = sorted({f"{d.name}=={d.version}" for d in metadata.distributions()}, key=str.lower)
+    mark = SIMULATED if study.simulated_readers else ""
+    return (
+        f"{mark}Python {platform.python_version()}\n{platform.system()} {platform.machine()}\n"
+        + "\n".join([*packages, ""])
+    )
+
+
+def _code() -> Iterator[tuple[str, bytes]]:
+    root = Path(analysis.__path__[0])
+    for name in CODE:
+        path = root / name
+        for file in sorted(path.rglob("*.py")) if path.is_dir() else [path] if path.exists() else []:
+            yield f"code/analysis/{file.relative_to(root)}", file.read_bytes()
+
+
+def _readme(study: Study) -> str:
+    unblinding = unblinding_of(study)
+    warnings = (SIMULATED if study.simulated_readers else "") + (SYNTHETIC if study.synthetic_images else "")
+    return (
+        f"{warnings}{guarded(study.title)}\n\n"
+        f"Study key       {study.key}\n"
+        f"Protocol digest {study.protocol_sha256}\n"
+        f"Key digest      {unblinding.key_sha256}\n"
+        f"Unblinded       {unblinding.opened_at.isoformat()}\n\n"
+        "report.html          the whole report in one file; it prints on A4\n"
+        "ratings.csv          one row per reader and case; what the statistics are computed from\n"
+        "wide.csv             one row per case, a column per reader and question\n"
+        "answers.csv          every answer to every question, with remarks: read them before you publish\n"
+        "cases.csv            what the opened key says of each case\n"
+        "order.csv            who was to read what when, and when it was read\n"
+        "readers.csv          the readers' course\n"
+        "data_dictionary.csv  every column of every table\n"
+        "results.json         every comparison; tables/ has the same as CSV, figures/ as pictures\n"
+        "protocol.json        what was locked; its SHA-256 is the protocol digest\n"
+        "audit.csv            every change of state\n"
+        "via/, imrmc/         the same ratings for the VGG Image Annotator and for iMRMC\n"
+        "environment.txt      versions of everything that was installed\n"
+        "MANIFEST.sha256      check with: sha256sum -c MANIFEST.sha256\n\n"
+        "Recompute results.json from ratings.csv and compare: python recompute.py\n"
+        "(needs numpy, pandas and scipy; the code that computed lies in code/)\n"
+        "A text that a spreadsheet would take for a formula has an apostrophe before it.\n"
+    )

@@ -1,0 +1,152 @@
+"""Results and figures of an unblinded study: computed once, then kept by the digest of what they came from."""
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from django.conf import settings
+
+import analysis
+from analysis.figures.theme import ThemeName, render
+from analysis.report import Background, report_figures
+from analysis.stats import Plan, Results, analyse
+from readerstudy.results.background import background_of
+from readerstudy.results.ratings import (
+    Reading,
+    cases_frame,
+    ratings_frame,
+    readings_of,
+    subgroups_frame,
+    unblinding_of,
+)
+from readerstudy.results.snapshot import snapshot
+from readerstudy.study.models import Study
+from readerstudy.study.protocol import digest
+
+ANALYSIS_SEED = 20230814
+"""Of the permutation tests; a fixed number, so that the same ratings always give the same report."""
+
+COMPUTED_BY = ("stats", "report", "figures")
+"""Folders of the analysis whose code makes results and figures: when it changes they are computed anew."""
+
+
+@dataclass(frozen=True)
+class Computed:
+    """Everything that a report or an export of a study is written from; read from one snapshot."""
+
+    study: Study
+    readings: list[Reading]
+    ratings: pd.DataFrame
+    cases: pd.DataFrame
+    subgroups: pd.DataFrame | None
+    background: Background
+    results: Results
+    folder: Path
+
+    def figures(self, theme: ThemeName) -> dict[str, bytes]:
+        """Return every figure as SVG, drawn once."""
+
+        def draw() -> bytes:
+            drawn = report_figures(self.results, self.background, theme=theme)
+            return json.dumps({name: render(figure).decode() for name, figure in drawn.items()}).encode()
+
+        kept = json.loads(_kept(self.folder / f"figures-{theme}.json", draw))
+        return {name: svg.encode() for name, svg in kept.items()}
+
+
+def computed(study: Study) -> Computed:
+    """Read, analyse and keep a study.
+
+    Raises
+    ------
+    SealedError: the key is not open.
+    NotComparableError: too little was answered for any comparison.
+    """
+    with snapshot() as using:
+        study = Study.objects.using(using).get(pk=study.pk)
+        readings = readings_of(study, using)
+        background = background_of(study, readings, using)
+        ratings, cases = ratings_frame(study, readings), cases_frame(readings)
+    groups, plan = subgroups_frame(study, cases), plan_of(study)
+    stamp = digest(
+        {
+            "ratings": ratings.to_csv(index=False),
+            "groups": "" if groups is None else groups.to_csv(index=False),
+            "background": repr(background),
+            "plan": plan.as_row(),
+            "seed": ANALYSIS_SEED,
+            "code": code_digest(),
+        }
+    )
+    folder = settings.EXPORTS_ROOT / str(study.key) / stamp
+
+    def compute() -> bytes:
+        results = analyse(
+            ratings, seed=ANALYSIS_SEED, simulated=study.simulated_readers, subgroups=groups, plan=plan
+        )
+        return results.to_json().encode()
+
+    results = _from_json(json.loads(_kept(folder / "results.json", compute)))
+    return Computed(study, readings, ratings, cases, groups, background, results, folder)
+
+
+def kept_figure(study: Study, stamp: str, name: str, theme: ThemeName) -> bytes | None:
+    """Return a figure that was drawn before, or None; `stamp` is the digest that `computed` gave it.
+
+    Raises
+    ------
+    SealedError: the key is not open.
+    """
+    unblinding_of(study)
+    path = settings.EXPORTS_ROOT / str(study.key) / stamp / f"figures-{theme}.json"
+    if not path.exists():
+        return None
+    svg = json.loads(path.read_bytes()).get(name)
+    return None if svg is None else str(svg).encode()
+
+
+def plan_of(study: Study) -> Plan:
+    """Return the analysis that the locked protocol declares."""
+    protocol = study.protocol
+    return Plan(
+        endpoints=tuple(protocol["endpoints"]),
+        primary=protocol.get("primary_method", Plan().primary),
+        alpha=protocol["alpha"],
+        multiplicity=protocol["multiplicity"],
+        shortest=protocol.get("shortest_s", 0.0) or None,
+        longest=protocol.get("longest_s", 0.0) or None,
+    )
+
+
+@cache
+def code_digest() -> str:
+    """Return the SHA-256 over the source files that compute."""
+    root, total = Path(analysis.__path__[0]), hashlib.sha256()
+    for folder in COMPUTED_BY:
+        for path in sorted((root / folder).rglob("*.py")):
+            total.update(path.read_bytes())
+    return total.hexdigest()
+
+
+def _kept(path: Path, make: Callable[[], bytes]) -> bytes:
+    """Return a file's bytes, made first when it is not there; whole or not at all."""
+    if path.exists():
+        return path.read_bytes()
+    data = make()
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    handle, scratch = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    with os.fdopen(handle, "wb") as file:
+        file.write(data)
+    Path(scratch).rename(path)
+    return data
+
+
+def _from_json(values: dict[str, Any]) -> Results:
+    return Results(**{name: value for name, value in values.items() if name not in {"format", "warning"}})
