@@ -114,6 +114,7 @@ def without_token(answer: Answer) -> tuple[object, ...]:
         ("/studies/chest/", "/studies/nothing/"),
         ("/results/chest/", "/results/nothing/"),
         ("/results/chest/export.zip", "/results/nothing/export.zip"),
+        ("/results/chest/report.html", "/results/nothing/report.html"),
         ("/results/chest/figures/forest.svg", "/results/nothing/figures/forest.svg"),
     ],
 )

@@ -14,6 +14,7 @@ from typing import Any
 import django
 
 from analysis.frames import TABLES, Column, Table
+from analysis.stats.columns import COLUMNS
 from analysis.sweep.toml import SECTIONS
 from readerstudy.study.phases import TRANSITIONS, Phase
 
@@ -86,8 +87,27 @@ def channels() -> str:
     return "\n".join(lines) + "\n"
 
 
+def export_columns() -> str:
+    """Return the tables of an export that stand beside ratings.csv, each with its columns."""
+    from readerstudy.results.tables import EXPORT_TABLES
+
+    parts = [f"### {table.name}\n\n{columns(table)}" for table in EXPORT_TABLES if table not in TABLES]
+    return "\n".join(parts)
+
+
+def result_columns() -> str:
+    """Return the tables of results.json, each with its columns."""
+    parts = []
+    for table, meanings in COLUMNS.items():
+        lines = [f"| `{name}` | {meaning} |" for name, meaning in meanings.items()]
+        parts.append("\n".join([f"### {table}", "", "| Column | Meaning |", "|---|---|", *lines]) + "\n")
+    return "\n".join(parts)
+
+
 PARTS: Mapping[str, Callable[[], str]] = {
     **{f"columns of {table.name}": (lambda table=table: columns(table)) for table in TABLES},
+    "tables of an export": export_columns,
+    "tables of results": result_columns,
     "keys of a specification": keys_of_spec,
     "phases": phases,
     "channels": channels,
