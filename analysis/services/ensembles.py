@@ -8,6 +8,7 @@ from django.db import transaction
 
 from analysis.models import DataSet, Ensemble, Run
 from analysis.services.data_sets import InputError, data_section
+from analysis.services.histories import draw_curves
 from analysis.services.places import PlaceError, pattern_inside, within
 from analysis.signals import changed
 from analysis.sweep.errors import CheckpointError, SweepError
@@ -60,6 +61,7 @@ def publish_ensemble(*, run: Run) -> None:
     if run.data_set is None or Ensemble.objects.filter(training=run).exists():
         return
     spec = spec_from(run.full_spec, base=Path("/"), where=f"run {run.run_id}")
+    draw_curves(Path(run.folder), spec.train.seeds)
     _write(
         slug=run.name, data_set=run.data_set, architecture=spec.models.architecture, checkpoints=run.folder,
         seeds=sorted(spec.train.seeds), preprocess=run.full_spec["preprocess"], training=run,

@@ -6,6 +6,10 @@ from typing import Any
 
 import pandas as pd
 
+from analysis.figures.theme import render
+from analysis.figures.training import draw_training
+from analysis.sweep.artefacts import write_atomic
+
 COLUMNS = ("seed", "epoch", "train_loss", "val_loss", "val_map", "best", "seconds")
 
 
@@ -40,3 +44,11 @@ def members_of(seeds: Sequence[int], history: pd.DataFrame) -> list[dict[str, An
             row |= {"kept": int(kept["epoch"]), "loss": float(kept["val_loss"]), "map": area}
         rows.append(row)
     return rows
+
+
+def draw_curves(folder: Path, seeds: Sequence[int]) -> Path:
+    """Draw the loss curves of an ensemble into its folder, as curves.svg and curves.png; return the picture."""
+    figure = draw_training(history_of(str(folder), seeds))
+    for kind in ("svg", "png"):
+        write_atomic(folder / f"curves.{kind}", render(figure, kind))
+    return folder / "curves.png"

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from analysis.services.histories import draw_curves
 from analysis.sweep.errors import SweepError
 from analysis.sweep.terminal import progress_bars
 from analysis.sweep.toml import load_spec
@@ -32,3 +33,4 @@ class Command(BaseCommand):
             raise CommandError("stopped; the same command goes on where this one ended") from None
         for member in trained:
             self.stdout.write(f"seed {member.seed}: {member.epochs} epochs, {member.checkpoint}")
+        self.stdout.write(f"curves: {draw_curves(options['out'], [m.seed for m in trained])}")

@@ -1,0 +1,46 @@
+"""Register the data set, and where there are checkpoints the ensemble, of a specification."""
+
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from analysis.models import DataSet
+from analysis.services.data_sets import InputError, register_data_set
+from analysis.services.ensembles import register_ensemble
+from analysis.sweep.errors import SweepError
+from analysis.sweep.toml import load_spec
+
+
+class Command(BaseCommand):
+    help = "Write the data set of a specification into the site, and with --ensemble its checkpoints, for the pages."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("spec", type=Path, help="the specification (TOML; docs/formats.md)")
+        parser.add_argument(
+            "--ensemble", metavar="NAME", help="register [models] checkpoints under this name"
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            content = load_spec(options["spec"]).as_dict()
+            section = {name: value for name, value in content["data"].items() if value not in (None, "")}
+            slug = section.pop("name")
+            data_set = DataSet.objects.filter(slug=slug).first()
+            data_set = data_set or register_data_set(slug=slug, section=section, roots=None)
+            self.stdout.write(f"data set {data_set.slug}: {data_set.counts}")
+            if options["ensemble"]:
+                self._ensemble(options["ensemble"], data_set, content)
+        except (SweepError, InputError) as error:
+            raise CommandError(str(error)) from error
+
+    def _ensemble(self, name: str, data_set: DataSet, content: dict[str, Any]) -> None:
+        places = content["models"]["checkpoints"]
+        if len(places) != 1:
+            raise InputError(f"expected one folder or pattern in [models] checkpoints, {len(places)} came")
+        made = register_ensemble(
+            slug=name, data_set=data_set, architecture=content["models"]["architecture"], checkpoints=places[0],
+            preprocess=content["preprocess"], roots=None,
+        )  # fmt: skip
+        self.stdout.write(f"ensemble {made.slug}: seeds {', '.join(map(str, made.seeds))}")

@@ -1,0 +1,77 @@
+"""Put a finished RUN folder into the ledger that was made elsewhere: imported, or swept without a database."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from django.db import transaction
+
+from analysis.models import Run, RunKind, Unit, UnitState
+from analysis.services import ledger
+from analysis.services.control import NewUnit, RunError, register_run
+from analysis.sweep.artefacts import sha256_file
+
+
+def register_folder(*, folder: Path, actor_id: int | None = None) -> Run:
+    """Verify every file of a finished RUN folder against its provenance and write it down as a finished run.
+
+    Raises
+    ------
+    RunError: no finished run there, a damaged file, or another folder of the same run in the ledger.
+    """
+    folder = folder.absolute()
+    said = _said(folder)
+    there = Run.objects.filter(run_id=said["run_id"]).first()
+    if there is not None:
+        if Path(there.folder) != folder:
+            raise RunError(f"run {there.run_id}: expected a new one, the ledger has it in {there.folder}")
+        return there
+    _verify(folder, said)
+    return _write(folder, said, actor_id)
+
+
+def _said(folder: Path) -> dict[str, Any]:
+    path = folder / "provenance.json"
+    try:
+        said: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        missing = {"run_id", "predictions", "tables"} - said.keys()
+    except (OSError, ValueError, AttributeError) as error:
+        raise RunError(f"{path}: expected the provenance of a finished run, '{error}' came") from error
+    if missing:
+        raise RunError(
+            f"{path}: expected {', '.join(sorted(missing))} in it, none came; finish the run first"
+        )
+    return said
+
+
+def _verify(folder: Path, said: dict[str, Any]) -> None:
+    files = {f"predictions/{name}": digest for name, digest in said["predictions"].items()} | said["tables"]
+    for name, digest in sorted(files.items()):
+        path = folder / name
+        if ".." in Path(name).parts or not path.is_file():
+            raise RunError(f"{path}: expected this file of the run, none came; copy the whole folder")
+        if sha256_file(path) != digest:
+            raise RunError(f"{path}: expected SHA-256 {digest}, another came; the file is damaged")
+
+
+@transaction.atomic
+def _write(folder: Path, said: dict[str, Any], actor_id: int | None) -> Run:
+    names = sorted(said["predictions"])
+    imported = said.get("imported")
+    dataset = (imported or {}).get("dataset") or said.get("spec", {}).get("data", {}).get("name", "")
+    run = register_run(
+        run_id=said["run_id"], kind=RunKind.IMPORT if imported else RunKind.SWEEP, name=dataset or folder.name,
+        folder=folder, spec=said.get("spec") or {"imported": {"dataset": dataset}}, actor_id=actor_id,
+        synthetic=bool(said.get("synthetic")), units=[NewUnit(Path(name).stem, _seed(name)) for name in names],
+    )  # fmt: skip
+    for name in names:
+        artefacts = {name: said["predictions"][name]}
+        Unit.objects.filter(run=run, key=Path(name).stem).update(state=UnitState.DONE, artefacts=artefacts)
+    ledger.mark_finished(run=run)
+    run.refresh_from_db()
+    return run
+
+
+def _seed(name: str) -> int | None:
+    number = name.removeprefix("seed-").partition("_")[0]
+    return int(number) if number.isdigit() else None

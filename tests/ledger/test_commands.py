@@ -1,0 +1,126 @@
+"""The ledger from the command line: runs listed, cancelled, resumed; folders and inputs registered; curves drawn."""
+
+import io
+import json
+from pathlib import Path
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from analysis.models import DataSet, Ensemble, Run, RunKind, UnitState
+from analysis.services import ledger
+from analysis.services.progress import progress_of, state_of
+from analysis.sweep.run import run_sweep
+from tests.ledger.inputs import ARCHITECTURE, Inputs
+from tests.sweep.tiny import make_tiny
+
+pytestmark = pytest.mark.django_db
+
+
+def said(*command: str) -> str:
+    out = io.StringIO()
+    call_command(*command, stdout=out)
+    return out.getvalue()
+
+
+@pytest.fixture
+def spec_file(inputs: Inputs) -> Path:
+    """A specification over the data folder."""
+    file = inputs.root / "sweep.toml"
+    file.write_text(
+        f"""[data]
+name = "tiny"
+images = "images"
+labels_test = "labels/miccai2023_nih-cxr-lt_labels_test.csv"
+labels_train = "labels/train.csv"
+labels_val = "labels/val.csv"
+synthetic = true
+[preprocess]
+size = 32
+[models]
+architecture = "{ARCHITECTURE}"
+checkpoints = "trained_models"
+[prune]
+sparsities = [0.0, 0.9]
+[infer]
+batch_size = 3
+threads = 1
+engine = "torch"
+[train]
+seeds = [0]
+epochs = 1
+batch_size = 4
+threads = 1
+"""
+    )
+    return file
+
+
+def test_a_sweep_cancelled_by_command_is_resumed_by_command(
+    spec_file: Path, inputs: Inputs, tmp_path: Path
+) -> None:
+    assert "is queued" in said("run_sweep", str(spec_file), "--out", str(tmp_path / "run"), "--queue")
+    run = Run.objects.get()
+    claim = ledger.claim_next(worker="host:1:2", lease_seconds=60)
+    assert claim
+    shown = said("runs", run.run_id, "--cancel")
+    assert "cancelled" in shown
+    assert "seed-0_sparsity-0.00: loading 0 %" in shown
+    assert ledger.claim_next(worker="host:1:2", lease_seconds=60) is None
+    ledger.fail(claim, error="boom", final=True)
+    assert "failed: seed-0_sparsity-0.00\n    boom" in said("runs", run.run_id)
+    with pytest.raises(CommandError, match="expected one that has failed"):
+        said("runs", run.run_id, "--retry", "seed-1_sparsity-0.00")
+    said("runs", run.run_id, "--resume")
+    run.refresh_from_db()
+    assert state_of(run, progress_of(run)) == "waiting"
+    assert str(run.folder) in said("run_sweep", str(spec_file), "--out", str(tmp_path / "run"))
+    assert "finished" in said("runs")
+
+
+@pytest.mark.parametrize("command", [("runs", "nothing"), ("runs", "--resume"), ("register_run", "/nowhere")])
+def test_commands_refuse_what_is_not_there(command: tuple[str, ...]) -> None:
+    with pytest.raises(CommandError, match="expected"):
+        said(*command)
+
+
+def test_a_run_made_without_a_database_is_registered_once(tmp_path: Path) -> None:
+    tiny = make_tiny(tmp_path, seeds=(0,))
+    made = run_sweep(tiny.spec(), tiny.out)
+    assert "3 score files" in said("register_run", str(tiny.out))
+    said("register_run", str(tiny.out))
+    run = Run.objects.get()
+    assert (run.run_id, run.kind) == (made.run_id, RunKind.SWEEP)
+    assert run.finished_at is not None
+    assert {unit.state for unit in run.units.all()} == {UnitState.DONE}
+    assert said("runs").count("\n") == 1
+
+
+@pytest.mark.parametrize("damage", ["flip", "lose", "no provenance"])
+def test_a_damaged_folder_is_not_registered(tmp_path: Path, damage: str) -> None:
+    tiny = make_tiny(tmp_path, seeds=(0,))
+    run_sweep(tiny.spec(), tiny.out)
+    victim = next(tiny.out.glob("predictions/*.npy"))
+    if damage == "flip":
+        victim.write_bytes(victim.read_bytes()[:-1] + b"\7")
+    elif damage == "lose":
+        victim.unlink()
+    else:
+        (tiny.out / "provenance.json").write_text(json.dumps({"run_id": "x"}))
+    with pytest.raises(CommandError, match="expected"):
+        said("register_run", str(tiny.out))
+    assert not Run.objects.exists()
+
+
+def test_the_inputs_of_a_specification_are_registered(spec_file: Path) -> None:
+    assert "seeds 0, 1" in said("register_inputs", str(spec_file), "--ensemble", "nets")
+    assert DataSet.objects.get().synthetic
+    assert Ensemble.objects.get().preprocess["size"] == 32
+    with pytest.raises(CommandError, match="registered already"):
+        said("register_inputs", str(spec_file), "--ensemble", "nets")
+
+
+def test_training_draws_its_curves(spec_file: Path, tmp_path: Path) -> None:
+    assert "curves:" in said("train_ensemble", str(spec_file), "--out", str(tmp_path / "nets"))
+    assert (tmp_path / "nets" / "curves.svg").read_bytes().startswith(b"<?xml")
+    assert (tmp_path / "nets" / "curves.png").read_bytes().startswith(b"\x89PNG")
