@@ -14,14 +14,15 @@ COLUMNS = ("seed", "epoch", "train_loss", "val_loss", "val_map", "best", "second
 
 
 def history_of(folder: str, seeds: Sequence[int]) -> pd.DataFrame:
-    """Return the rows of every history.csv in a folder of the published layout, empty where there is none.
+    """Return the rows of every history.csv in a folder (or under a pattern) of the published layout, if any.
 
     Returns
     -------
     Columns COLUMNS; `val_map` is blank where a training did not measure it.
     """
     parts = []
-    for file in sorted(Path(folder).glob("*/history.csv")) if Path(folder).is_dir() else ():
+    base = Path(folder.partition("*")[0])
+    for file in sorted(base.glob("*/history.csv")) if base.is_dir() else ():
         _, has_seed, number = file.parent.name.rpartition("_seed-")
         seed = int(number) if has_seed and number.isdigit() else 0
         if seed in seeds:

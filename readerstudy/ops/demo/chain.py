@@ -8,17 +8,19 @@ import pandas as pd
 from django.conf import settings
 
 from analysis.caseset import find_images, write_case_set
-from analysis.models import Run
+from analysis.models import DataSet, Ensemble, Run
 from analysis.phantoms import write_data_set
 from analysis.phantoms.enrichment import enrichment
 from analysis.selection import Selection, read_run, select
 from analysis.services import control
+from analysis.services.data_sets import register_data_set
+from analysis.services.ensembles import register_ensemble
 from analysis.services.handover import origin
 from analysis.services.progress import progress_of
 from analysis.services.runs import create_run
 from analysis.sweep.toml import load_spec
 from analysis.tasks import ring
-from readerstudy.ops.demo.plan import PHANTOMS, SELECTION, SWEEP_TOML, DemoFolder
+from readerstudy.ops.demo.plan import DATA_SET, ENSEMBLE, PHANTOMS, SELECTION, SWEEP_TOML, DemoFolder
 from readerstudy.ops.supervisor import Process, Supervisor, worker_command
 
 Report = Callable[[int, int], None]
@@ -76,6 +78,22 @@ def sweep(folder: DemoFolder, report: Report) -> Run:
             run.refresh_from_db()
     report(now.total, now.total)
     return run
+
+
+def show_inputs(folder: DemoFolder, run: Run) -> None:
+    """Let the researcher's pages show the data set and the ensemble behind the sweep, once."""
+    spec = load_spec(folder.spec)
+    content = spec.as_dict()
+    data_set = DataSet.objects.filter(slug=DATA_SET).first()
+    if data_set is None:
+        section = {name: value for name, value in content["data"].items() if name != "name" and value}
+        data_set = register_data_set(slug=DATA_SET, section=section, roots=None)
+    ensemble = Ensemble.objects.filter(slug=ENSEMBLE).first()
+    ensemble = ensemble or register_ensemble(
+        slug=ENSEMBLE, data_set=data_set, architecture=spec.models.architecture,
+        checkpoints=str(folder.ensemble / "*" / "chkpt.pt"), preprocess=content["preprocess"], roots=None,
+    )  # fmt: skip
+    Run.objects.filter(pk=run.pk).update(data_set=data_set, ensemble=ensemble)
 
 
 def choose(run: Run) -> tuple[Selection, dict[str, pd.DataFrame]]:

@@ -8,6 +8,7 @@ from analysis.selection import Nearest, SelectionSpec
 
 READER, ADMIN, RESEARCHER = "reader@demo.example", "admin@demo.example", "researcher@demo.example"
 LIVE, FINISHED = "demo", "finished"
+DATA_SET, ENSEMBLE = "phantoms", "toys"
 
 READING_ROWS, READING_COLUMNS = 1024, 1250
 """Size of the images that the demo's reader sees, at 12 to 16 bits; real ones are about twice as large."""

@@ -58,6 +58,7 @@ class Command(BaseCommand):
             chain.train(folder, report)
         with self._step("pruning and evaluating") as report:
             run = chain.sweep(folder, report)
+            chain.show_inputs(folder, run)
         selection, rows = chain.choose(run)
         for line in chain.planted_faults(folder, run, selection):
             self.stdout.write(f"  {line}")
