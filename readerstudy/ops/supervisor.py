@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -40,18 +40,26 @@ def worker_command() -> list[str]:
     ]  # fmt: skip
 
 
+def worker_processes(count: int, gpus: Sequence[str] = ()) -> "list[Process]":
+    """Return workers to run; with GPUs named, each worker sees one of them, in turn."""
+    seen = [{"CUDA_VISIBLE_DEVICES": gpus[place % len(gpus)]} if gpus else {} for place in range(count)]
+    return [Process(f"worker {place}", worker_command(), own) for place, own in enumerate(seen, 1)]
+
+
 @dataclass
 class Process:
-    """One process that should run."""
+    """One process that should run; `environment` is added to that of the supervisor."""
 
     name: str
     command: Sequence[str]
+    environment: Mapping[str, str] = field(default_factory=dict)
     handle: "subprocess.Popen[bytes] | None" = None
     deaths: list[float] = field(default_factory=list)
 
     def start(self) -> None:
         """Start it in a session of its own, so that a Ctrl-C in the terminal reaches only the supervisor."""
-        self.handle = subprocess.Popen(self.command, cwd=BASE, env=os.environ.copy(), start_new_session=True)
+        environment = {**os.environ, **self.environment}
+        self.handle = subprocess.Popen(self.command, cwd=BASE, env=environment, start_new_session=True)
 
     def died(self) -> bool:
         """Say whether it ended by itself."""

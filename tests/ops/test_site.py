@@ -15,7 +15,7 @@ from django.core.management import CommandError, call_command
 from readerstudy.accounts.models import User
 from readerstudy.ops import examination
 from readerstudy.ops.site import SiteError, check_address, is_loopback
-from readerstudy.ops.supervisor import Process, Supervisor, SupervisorError
+from readerstudy.ops.supervisor import Process, Supervisor, SupervisorError, worker_processes
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -167,3 +167,25 @@ def test_doctor_on_gpus(cuda: str | None, works: bool, device: bool, grade: str,
     finding = examination._cuda(cuda, works, "A card", device)
     assert finding.grade == grade
     assert words in finding.text
+
+
+def test_each_worker_sees_one_gpu_in_turn() -> None:
+    plain = worker_processes(2)
+    assert [(process.name, dict(process.environment)) for process in plain] == [
+        ("worker 1", {}),
+        ("worker 2", {}),
+    ]
+    seen = [process.environment["CUDA_VISIBLE_DEVICES"] for process in worker_processes(3, ["0", "4"])]
+    assert seen == ["0", "4", "0"]
+
+
+def test_a_process_gets_its_own_environment(tmp_path: Path) -> None:
+    told = tmp_path / "told"
+    program = (
+        f"import os, pathlib; pathlib.Path({str(told)!r}).write_text(os.environ['CUDA_VISIBLE_DEVICES'])"
+    )
+    process = Process("one", [sys.executable, "-c", program], {"CUDA_VISIBLE_DEVICES": "3"})
+    process.start()
+    assert process.handle is not None
+    assert process.handle.wait(30) == 0
+    assert told.read_text() == "3"

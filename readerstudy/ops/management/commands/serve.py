@@ -7,7 +7,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from readerstudy.ops.site import SiteError, check_address, check_port, prepare_site
-from readerstudy.ops.supervisor import Process, Supervisor, SupervisorError, web_command, worker_command
+from readerstudy.ops.supervisor import Process, Supervisor, SupervisorError, web_command, worker_processes
 
 
 class Command(BaseCommand):
@@ -17,6 +17,8 @@ class Command(BaseCommand):
         parser.add_argument("--host", default="127.0.0.1")
         parser.add_argument("--port", type=int, default=8000)
         parser.add_argument("--no-worker", action="store_true", help="serve pages only")
+        parser.add_argument("--workers", type=int, default=1, help="sweep workers on this host (default: 1)")
+        parser.add_argument("--gpus", default="", help="numbers of GPUs, by commas: each worker sees one")
         parser.add_argument("--insecure", action="store_true", help="allow a network address without TLS")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -28,7 +30,8 @@ class Command(BaseCommand):
         prepare_site()
         processes = [Process("web", web_command(options["host"], options["port"]))]
         if not options["no_worker"]:
-            processes.append(Process("worker", worker_command()))
+            gpus = [number for number in options["gpus"].split(",") if number.strip()]
+            processes += worker_processes(max(options["workers"], len(gpus)), gpus)
         self.stdout.write(f"serving at http://{options['host']}:{options['port']}  (Ctrl-C stops)")
         try:
             with Supervisor(processes) as supervisor:
