@@ -161,7 +161,12 @@ CASES = Table(
         Column("image", "text", "Image file, relative to the folder: images/<case>.<ext>"),
         Column("sha256", "text", "SHA-256 of the image file"),
         Column("labels", "text", "The data set's labels of the case, joined by '; '"),
-        Column("block", "integer", "Block of the reading order; blocks hold whole separation groups", low=1),
+        Column(
+            "block",
+            "integer",
+            "Block of the reading order; members of a group are all in one or each in another",
+            low=1,
+        ),
         Column("separation_group", "text", "Random id shared by cases that must be read far apart"),
         *_PERSON,
     ),

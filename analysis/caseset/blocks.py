@@ -1,4 +1,4 @@
-"""Blocks of the reading order: whole separation groups, at least 8 cases each, balanced by arm."""
+"""Blocks of the reading order: at least 8 cases each, balanced by arm, members of a matched set in different ones."""
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
@@ -9,17 +9,27 @@ from analysis.caseset.keys import place
 MINIMUM_BLOCK = 8
 """Fewest cases of a block; a set with fewer is one block."""
 
+FAMILIES = 2
+"""Fewest families of blocks: with two, blocks of the one can stand between those of the other."""
 
-def assign_blocks(groups: Sequence[str], arms: Sequence[int], *, block_size: int, nonce: bytes) -> list[int]:
+
+def assign_blocks(
+    cases: Sequence[str], groups: Sequence[str], arms: Sequence[int], *, block_size: int, nonce: bytes
+) -> list[int]:
     """Assign each case to a block, from 1.
 
-    Groups are sorted by what they hold (numbers of the two arms), put into an order fixed by the nonce, and
-    dealt like cards, so that blocks differ by at most one group of each kind. Which of the two arms is which
-    is never used: kinds are told apart, not named, and come in an order fixed by size and nonce. Exchanging
-    the arms, of the whole set or within any 1:1 pair, therefore changes nothing.
+    Blocks come in families of as many as the largest group has members. A group's members stand in different
+    blocks of one family, so that an order of blocks in which no two of a family are neighbours keeps members two
+    blocks apart. Within a family each member goes where fewest cases of its arm stand, so that every block holds
+    both arms in the family's proportion, within one. A set too small for two families of blocks of
+    `MINIMUM_BLOCK` gets blocks of whole groups instead.
+
+    Which of the two arms is which is never used. Arms are compared with the arm of one case, the first in the
+    order fixed by the nonce, so exchanging the arms of the whole set changes nothing.
 
     Parameters
     ----------
+    cases: key of each case (cases).
     groups: separation group of each case (cases).
     arms: 0 or 1 of each case (cases).
     block_size: wanted number of cases in a block, at least `MINIMUM_BLOCK`.
@@ -35,8 +45,58 @@ def assign_blocks(groups: Sequence[str], arms: Sequence[int], *, block_size: int
     """
     if block_size < MINIMUM_BLOCK:
         raise CaseSetError(f"expected blocks of at least {MINIMUM_BLOCK} cases, {block_size} came")
-    if len(groups) != len(arms):
-        raise CaseSetError(f"expected one arm per case, got {len(arms)} arms for {len(groups)} cases")
+    if not len(cases) == len(groups) == len(arms):
+        raise CaseSetError(
+            f"expected one group and one arm per case, got {len(groups)} groups and {len(arms)} arms "
+            f"for {len(cases)} cases"
+        )
+    spread = max(Counter(groups).values())
+    wanted = max(FAMILIES, len(cases) // (spread * block_size))
+    for families in range(wanted, FAMILIES - 1, -1) if spread > 1 else ():
+        blocks = _spread(cases, groups, arms, families, spread, nonce)
+        sizes = Counter(blocks)
+        if len(sizes) == families * spread and min(sizes.values()) >= MINIMUM_BLOCK:
+            return blocks
+    return _whole(groups, arms, block_size, nonce)
+
+
+def _spread(
+    cases: Sequence[str],
+    groups: Sequence[str],
+    arms: Sequence[int],
+    families: int,
+    spread: int,
+    nonce: bytes,
+) -> list[int]:
+    """Put the members of each group into different blocks of one family."""
+    first = min(range(len(cases)), key=lambda number: place(nonce, cases[number]))
+    alike = [arm == arms[first] for arm in arms]
+    members: dict[str, list[int]] = defaultdict(list)
+    for number in sorted(range(len(cases)), key=lambda number: (alike[number], place(nonce, cases[number]))):
+        members[groups[number]].append(number)
+    held: Counter[tuple[int, bool]] = Counter()
+    blocks = [0] * len(cases)
+    for dealt, group in enumerate(_order(groups, arms, nonce)):
+        family = dealt % families
+        free = [family * spread + step for step in range(spread)]
+        for number in members[group]:
+            fill = {
+                block: (
+                    held[block, alike[number]],
+                    held[block, True] + held[block, False],
+                    place(nonce, f"{block} {cases[number]}"),
+                )
+                for block in free
+            }
+            block = min(free, key=fill.__getitem__)
+            held[block, alike[number]] += 1
+            blocks[number] = block + 1
+            free.remove(block)
+    return blocks
+
+
+def _whole(groups: Sequence[str], arms: Sequence[int], block_size: int, nonce: bytes) -> list[int]:
+    """Deal whole groups like cards, kind by kind, so that blocks differ by at most one group of each kind."""
     sizes = Counter(groups)
     order = _order(groups, arms, nonce)
     for blocks in range(max(1, len(groups) // block_size), 0, -1):

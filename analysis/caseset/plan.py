@@ -39,7 +39,11 @@ def plan_cases(
     names = rows.groupby("pair")["source"].agg(lambda sources: separation_group(nonce, sources))
     rows["separation_group"] = rows["pair"].map(names)
     rows["block"] = assign_blocks(
-        list(rows["separation_group"]), list(rows["arm"]), block_size=block_size, nonce=nonce
+        list(rows["case"]),
+        list(rows["separation_group"]),
+        list(rows["arm"]),
+        block_size=block_size,
+        nonce=nonce,
     )
     for name in shown:
         rows[name] = _shown(rows, name)

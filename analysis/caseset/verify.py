@@ -69,10 +69,13 @@ def _block_faults(blind: BlindHalf) -> list[str]:
     sizes = blind.cases["block"].value_counts()
     if len(sizes) > 1 and sizes.min() < MINIMUM_BLOCK:
         faults.append(f"{blind.folder}: expected blocks of {MINIMUM_BLOCK} cases or more, {sizes.min()} came")
-    spread = blind.cases.groupby("separation_group")["block"].nunique()
-    if (spread > 1).any():
+    groups = blind.cases.groupby("separation_group")["block"]
+    spread, members = groups.nunique(), groups.size()
+    torn = (spread > 1) & (spread < members)
+    if torn.any():
         faults.append(
-            f"{blind.folder}: expected whole separation groups in a block, {spread.idxmax()} is split"
+            f"{blind.folder}: expected a separation group whole in one block or each member in another, "
+            f"{torn.idxmax()} is torn"
         )
     return faults
 

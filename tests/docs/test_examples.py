@@ -119,7 +119,9 @@ def test_digests_and_names_of_the_case_set_are_right() -> None:
     assert list(key["case"]) == [case_key(nonce, source) for source in key["source"]] == list(cases["case"])
     groups = key.groupby("pair")["source"].agg(lambda sources: separation_group(nonce, sources))
     assert list(key["pair"].map(groups)) == list(cases["separation_group"])
-    blocks = assign_blocks(list(cases["separation_group"]), list(key["arm"]), block_size=20, nonce=nonce)
+    blocks = assign_blocks(
+        list(cases["case"]), list(cases["separation_group"]), list(key["arm"]), block_size=20, nonce=nonce
+    )
     assert list(cases["block"].astype(int)) == blocks
     told = chosen.set_index("image").loc[list(key["source"]), ["arm", "pair", "score", "labels"]]
     assert list(told["arm"]) == list(key["arm"])
