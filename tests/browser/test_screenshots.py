@@ -9,6 +9,7 @@ import os
 import shutil
 import uuid
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,7 @@ IMAGES = HERE.parents[1] / "docs" / "images"
 SIZE = {"width": 1600, "height": 1000}
 ROWS, COLUMNS = 1024, 1250
 READING_PAIRS, RESULTS_PAIRS, SIMULATED_READERS = 4, 10, 6
+DONE_UNITS = 287
 FEWEST_LEVELS = 20
 """A blank page has a handful of grey levels; text alone has more than this."""
 
@@ -60,6 +62,7 @@ def site(
         _reading(folder / "phantoms", alice, bob)
         _simulated(folder / "simulated", alice)
         _sweep(folder / "sweep")
+        _running_sweep()
         server = LiveServer("127.0.0.1")
         yield server.url
         server.stop()
@@ -158,6 +161,35 @@ def _sweep(folder: Path) -> None:
     )
 
 
+def _running_sweep() -> None:
+    """Put a sweep of published size into the ledger, as it stands while three workers are at it."""
+    run = Run.objects.create(
+        run_id="0c5b7de1a943", name="thirty networks, global_l1", folder="", spec={}, synthetic=True
+    )
+    began = timezone.now() - timedelta(seconds=40 * DONE_UNITS)
+    at_work = {DONE_UNITS: 11_800, DONE_UNITS + 13: 4_200, DONE_UNITS + 33: 17_350}
+    for place in range(600):
+        seed, share = divmod(place, 20)
+        unit = Unit(run=run, place=place, key=f"seed-{seed}_sparsity-{share / 20:.2f}", member=seed)
+        if place < DONE_UNITS:
+            unit.state, unit.artefacts = UnitState.DONE, {"scores.npy": "ab" * 32}
+            unit.started_at = began + timedelta(seconds=40 * place)
+            unit.finished_at = unit.started_at + timedelta(seconds=39)
+        elif place in at_work:
+            unit.state, unit.stage, unit.steps_done, unit.steps_total = (
+                UnitState.WORKING, "images", at_work[place], 21_081,
+            )  # fmt: skip
+            unit.worker, unit.started_at = (
+                f"host-{len(at_work)}:771:1",
+                timezone.now() - timedelta(seconds=31),
+            )
+            unit.lease_until = timezone.now() + timedelta(hours=1)
+        elif place == DONE_UNITS + 14:
+            unit.state, unit.attempts, unit.worker = UnitState.FAILED, 5, "host-2:12:1"
+            unit.error = "CheckpointError: seed-15/chkpt.pt: expected a checkpoint, Input/output error came"
+        unit.save()
+
+
 def sign_in(page: Page, url: str, name: str) -> None:
     client = Client()
     client.force_login(User.objects.get(email=f"{name}@example.org"))
@@ -200,12 +232,20 @@ def open_sweep(page: Page, url: str) -> None:
     expect(page.get_by_text("Synthetic images and toy models", exact=False)).to_be_visible()
 
 
+def open_progress(page: Page, url: str) -> None:
+    sign_in(page, url, "rita")
+    page.goto(f"{url}/runs/0c5b7de1a943/")
+    expect(page.get_by_text("of 600")).to_be_visible()
+    expect(page.locator(".unit-row [data-state=working]")).to_have_count(3)
+
+
 PICTURES = {
     "sign-in": open_sign_in,
     "reading": open_reading,
     "study": open_study,
     "results": open_results,
     "sweep": open_sweep,
+    "progress": open_progress,
 }
 
 
