@@ -41,6 +41,7 @@ INSTALLED_APPS = [
     "readerstudy.accounts",
     "readerstudy.cases",
     "readerstudy.study",
+    "readerstudy.planning",
     "readerstudy.results",
     "readerstudy.ops",
     "analysis",

@@ -9,6 +9,7 @@ urlpatterns = [
     path("", home, name="home"),
     path("accounts/", include("readerstudy.accounts.urls")),
     path("", include("readerstudy.study.urls")),
+    path("studies/", include("readerstudy.planning.urls")),
     path("results/", include("readerstudy.results.urls")),
     path("", include("analysis.urls")),
     path("", include("readerstudy.ops.urls")),

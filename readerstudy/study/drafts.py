@@ -105,6 +105,7 @@ def copy_study(*, study: Study, slug: str, title: str, actor: User | None) -> St
     ------
     StudyError, ValidationError: as for a new study.
     """
+    study = Study.objects.get(pk=study.pk)
     protocol = replace(Protocol.from_json(study.protocol), practice=())
     copy = create_study(slug=slug, title=title, protocol=protocol, actor=actor)
     record(

@@ -132,6 +132,9 @@ draft      POST     /studies/chest/preview/go/0/               302       404    
 frozen     POST     /studies/chest/preview/go/0/               302       404     404 404  404   404  404  404
 draft      POST     /studies/chest/preview/stay/0/             302       404     404 404  200   404  404  404
 frozen     POST     /studies/chest/preview/stay/0/             302       404     404 404  404   404  404  404
+any        GET      /studies/chest/planning/                    302       404     404 404  200   200  200  404
+any        GET      /studies/chest/planning/power.svg           302       404     404 404  200   200  200  404
+any        GET      /studies/other/planning/                    302       404     404 404  404   404  404  404
 any        POST     /studies/chest/steps/lock/                 302       404     404 404  302   404  404  404
 any        POST     /studies/chest/steps/start/                302       404     404 404  302   404  404  404
 any        POST     /studies/chest/steps/close/                302       404     404 404  302   404  404  404

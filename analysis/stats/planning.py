@@ -1,0 +1,212 @@
+"""Planning from the latent model: variances by quadrature, power by formula and by simulation."""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import ndtr
+
+from analysis.stats.covariance import reader_thetas, unbiased
+from analysis.stats.endpoints import Endpoint
+from analysis.stats.errors import StatsError
+from analysis.stats.grid import Floats
+from analysis.stats.inference import two_sided_p
+from analysis.stats.obuchowski_rockette import components
+from analysis.stats.power import ALPHA, Pilot
+from analysis.stats.simulate import BINARY_CUTS, ORDINAL_CUTS, Latent, simulate_answers
+from analysis.stats.ustatistic import u_statistic
+
+DESIGNS = ("fully crossed", "own cases", "overlapping blocks")
+MOST_PAIRS = 8_000_000
+"""Readers x cases of one arm x cases of the other, above which a study is not simulated."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A planned study. `cases` are those of one reader, half of each arm; `anchors` of them are read by all."""
+
+    design: str
+    readers: int
+    cases: int
+    blocks: int = 3
+    anchors: int = 0
+
+    def check(self) -> None:
+        """Refuse a plan that nobody can read.
+
+        Raises
+        ------
+        StatsError: an unknown design, or too few readers or cases.
+        """
+        if self.design not in DESIGNS:
+            raise StatsError(f"expected a design of {', '.join(DESIGNS)}, {self.design!r} came")
+        if self.readers < 2 or self.cases < 4:
+            raise StatsError(f"expected at least 2 readers and 4 cases, got {self.readers} and {self.cases}")
+        if not 0 <= self.anchors <= self.cases or self.blocks < 2:
+            raise StatsError("expected 0 to all cases of a reader as anchors, and at least 2 blocks")
+
+
+@dataclass(frozen=True)
+class Simulated:
+    """Share of simulated studies in which each test rejected, with its Monte Carlo standard error."""
+
+    studies: int
+    primary: float
+    obuchowski_rockette: float
+    error: float
+    wanted: int
+
+
+def latent_pilot(
+    model: Latent, endpoint: Endpoint, *, cases: int, shares_cases: bool = True
+) -> tuple[Pilot, float]:
+    """Return the variances of theta that the latent model implies for this many cases, and theta itself.
+
+    The model's random terms are integrated by Gauss-Hermite quadrature; no sampling. With n1 = n0 = cases / 2,
+    a reader's variance over cases is that of a two-sample U-statistic,
+    [z11 + (n0 - 1) z10 + (n1 - 1) z01] / (n1 n0) (Lehmann 1951), and two readers' covariance is the same with
+    their shared case effects only.
+
+    Parameters
+    ----------
+    model: effects and variances on the latent scale.
+    endpoint: the question; its cuts are those of the calibration.
+    cases: of one reader, half of each arm, at least 4.
+    shares_cases: False where no case is read twice: the covariance is 0.
+    """
+    if cases < 4:
+        raise StatsError(f"expected at least 4 cases, got {cases}")
+    n1, n0 = cases - cases // 2, cases // 2
+    win, readers, case = _levels(model, endpoint)
+    given, weights_r, weights_c = win.given, readers, case
+    theta_r = np.einsum("rkl,k,l->r", given, weights_c, weights_c)
+    theta = float(weights_r @ theta_r)
+    own = _own_error(win, weights_r, weights_c, theta_r, n1, n0)
+    shared = np.einsum("rkl,r->kl", given, weights_r)
+    z11 = float(np.einsum("kl,k,l->", shared**2, weights_c, weights_c)) - theta**2
+    z10 = float(weights_c @ (shared @ weights_c) ** 2) - theta**2
+    z01 = float(weights_c @ (weights_c @ shared) ** 2) - theta**2
+    covariance = (z11 + (n0 - 1) * z10 + (n1 - 1) * z01) / (n1 * n0) if shares_cases else 0.0
+    spread = max(float(weights_r @ theta_r**2) - theta**2, 0.0)
+    return Pilot(spread, own, covariance, cases), theta
+
+
+@dataclass(frozen=True)
+class _Win:
+    """Level probabilities and win probabilities: `given` readers x cases x cases, `one`, `zero` readers x levels."""
+
+    given: Floats
+    one: Floats
+    zero: Floats
+    kernel: Floats
+
+
+def _levels(model: Latent, endpoint: Endpoint) -> tuple[_Win, Floats, Floats]:
+    nodes, weights = np.polynomial.hermite_e.hermegauss(21)
+    few, few_weights = np.polynomial.hermite_e.hermegauss(11)
+    weights, few_weights = weights / weights.sum(), few_weights / few_weights.sum()
+    reader = np.repeat(few * math.sqrt(model.reader), len(few))
+    lean = np.tile(few * math.sqrt(model.reader_by_arm), len(few))
+    weights_r = np.repeat(few_weights, len(few)) * np.tile(few_weights, len(few))
+    cuts = np.array(BINARY_CUTS if endpoint.kind == "binary" else ORDINAL_CUTS)
+    scale = math.sqrt(model.rest)
+    probabilities = []
+    for arm in (1.0, 0.0):
+        mean = reader + lean * (arm - 0.5) + model.effect.get(endpoint.name, 0.0) * arm
+        center = mean[:, None] + nodes * math.sqrt(model.case)
+        below = ndtr((cuts - center[..., None]) / scale)
+        edges = np.concatenate([np.zeros((*center.shape, 1)), below, np.ones((*center.shape, 1))], axis=-1)
+        probabilities.append(np.diff(edges, axis=-1))
+    levels = np.arange(len(cuts) + 1)
+    kernel = 0.5 * np.sign(levels[:, None] - levels[None, :]) + 0.5
+    given = np.einsum("rkx,xy,rly->rkl", probabilities[0], kernel, probabilities[1])
+    one, zero = (np.einsum("rkx,k->rx", each, weights) for each in probabilities)
+    return _Win(given, one, zero, kernel), weights_r, weights
+
+
+def _own_error(win: _Win, weights_r: Floats, weights_c: Floats, theta_r: Floats, n1: int, n0: int) -> float:
+    """Return one reader's variance of theta over cases, averaged over readers."""
+    z11 = np.einsum("rx,xy,ry->r", win.one, win.kernel**2, win.zero) - theta_r**2
+    z10 = np.einsum("rx,rx->r", win.one, (win.zero @ win.kernel.T) ** 2) - theta_r**2
+    z01 = np.einsum("ry,ry->r", win.zero, (win.one @ win.kernel) ** 2) - theta_r**2
+    return float(weights_r @ (z11 + (n0 - 1) * z10 + (n1 - 1) * z01)) / (n1 * n0)
+
+
+def simulated_power(
+    plan: Plan,
+    model: Latent,
+    endpoint: Endpoint,
+    *,
+    seed: int,
+    studies: int = 400,
+    alpha: float = ALPHA,
+    seconds: float = math.inf,
+    progress: Callable[[int, int], None] | None = None,
+) -> Simulated:
+    """Draw studies of the plan from the latent model and count rejections of theta = 0.5.
+
+    Stops early when `seconds` have passed; `Simulated.studies` says how many were drawn, `wanted` how many were
+    asked for. `error` is the standard error of the share for the primary test.
+
+    Raises
+    ------
+    StatsError: a plan that nobody can read, or one too large to simulate.
+    """
+    plan.check()
+    if plan.readers * total_cases(plan) ** 2 / 4 > MOST_PAIRS:
+        raise StatsError("expected a smaller plan: this one takes too long to simulate; use the formula")
+    rng = np.random.default_rng(seed)
+    until = time.monotonic() + seconds
+    done, rejected = 0, [0, 0]
+    while done < studies and (done < 20 or time.monotonic() < until):
+        pie, other = draw_study(rng, plan, model, endpoint)
+        for place, hit in enumerate(_rejections(pie, other, alpha, shares=plan.design != "own cases")):
+            rejected[place] += hit
+        done += 1
+        if progress is not None:
+            progress(done, studies)
+    share = rejected[0] / done
+    return Simulated(
+        done, share, rejected[1] / done, math.sqrt(max(share * (1 - share), 1 / done) / done), studies
+    )
+
+
+def total_cases(plan: Plan) -> int:
+    """Return the cases of the whole study."""
+    if plan.design == "fully crossed":
+        return plan.cases
+    if plan.design == "own cases":
+        return plan.cases * plan.readers
+    return plan.anchors + (plan.cases - plan.anchors) * min(plan.blocks, plan.readers)
+
+
+def draw_study(
+    rng: np.random.Generator, plan: Plan, model: Latent, endpoint: Endpoint
+) -> tuple[Floats, Floats]:
+    """Draw the answers of one study: to the one arm and to the other, readers x cases, NaN where not read."""
+    n = total_cases(plan)
+    is_pie = np.arange(n) % 2 == 0
+    answers = simulate_answers(rng, is_pie, plan.readers, endpoint, model)
+    hands = {"fully crossed": 1, "own cases": plan.readers}.get(plan.design, min(plan.blocks, plan.readers))
+    anchors = plan.anchors if plan.design == "overlapping blocks" else 0
+    # Pairs of neighbours are dealt, so that each reader has as many of either arm.
+    hand_of_case = np.where(np.arange(n) < anchors, -1, ((np.arange(n) - anchors) // 2) % hands)
+    unread = (hand_of_case[None, :] >= 0) & (
+        hand_of_case[None, :] != (np.arange(plan.readers) % hands)[:, None]
+    )
+    answers[unread] = np.nan
+    return answers[:, is_pie], answers[:, ~is_pie]
+
+
+def _rejections(pie: Floats, other: Floats, alpha: float, *, shares: bool) -> tuple[bool, bool]:
+    u = u_statistic(pie, other)
+    variance, df = (u.variance, u.df) if u.usable else (u.variance_v, u.df_v)
+    primary = not u.vanishes and two_sided_p(u.estimate, 0.5, variance, df) <= alpha
+    parts = components(reader_thetas(pie, other), unbiased(pie, other), shares_cases=shares)
+    second = (
+        parts.variance_random > 0
+        and two_sided_p(parts.mean, 0.5, parts.variance_random, parts.df_random) <= alpha
+    )
+    return primary, second

@@ -1,0 +1,84 @@
+"""Power of a planned study by formula and by simulation, and the fewest cases for a wanted power."""
+
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from rich.progress import Progress
+
+from analysis.stats import StatsError
+from analysis.stats.planning import DESIGNS, Plan
+from readerstudy.planning.power import Assumptions, Outlook, outlook, picture, with_simulation
+from readerstudy.study.protocol import PUBLISHED_QUESTIONS
+
+NUMBERS = ("effect", "reader", "case", "rest", "reader_by_arm", "alpha", "wanted")
+
+
+class Command(BaseCommand):
+    help = "Tell the power of a planned study, by formula and by simulation from the latent model."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        assumed = Assumptions()
+        parser.add_argument("--design", choices=DESIGNS, default=DESIGNS[0])
+        parser.add_argument("--readers", type=int, default=6)
+        parser.add_argument("--cases", type=int, default=40, help="of one reader, half of each kind")
+        parser.add_argument("--blocks", type=int, default=3, help="of readers, with overlapping blocks")
+        parser.add_argument(
+            "--anchors", type=int, default=0, help="cases read by all, with overlapping blocks"
+        )
+        parser.add_argument(
+            "--endpoint", choices=[question.key for question in PUBLISHED_QUESTIONS], default="quality"
+        )
+        for name in NUMBERS:
+            parser.add_argument(f"--{name.replace('_', '-')}", type=float, default=getattr(assumed, name))
+        parser.add_argument("--studies", type=int, default=2_000, help="to simulate; 0 for the formula alone")
+        parser.add_argument("--out", type=Path, help="also draw the curves: a new .svg, .png or .pdf file")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        plan = Plan(
+            options["design"], options["readers"], options["cases"], options["blocks"], options["anchors"]
+        )
+        assumed = Assumptions(endpoint=options["endpoint"], **{name: options[name] for name in NUMBERS})
+        try:
+            found = outlook(plan, assumed)
+            if options["studies"] > 0:
+                found = self._simulated(found, assumed, options["studies"])
+        except StatsError as error:
+            raise CommandError(str(error)) from error
+        self._tell(found, assumed)
+        if options["out"] is not None:
+            self._draw(found, assumed, options["out"])
+
+    def _simulated(self, found: Outlook, assumed: Assumptions, studies: int) -> Outlook:
+        with Progress(transient=True) as bar:
+            task = bar.add_task("simulating", total=studies)
+            return with_simulation(
+                found, assumed, studies=studies, seconds=float("inf"),
+                progress=lambda done, _: bar.update(task, completed=done),
+            )  # fmt: skip
+
+    def _tell(self, found: Outlook, assumed: Assumptions) -> None:
+        plan = found.plan
+        self.stdout.write(
+            f"{plan.design}, {plan.readers} readers, {plan.cases} cases of each; theta {found.theta:.3f}"
+        )
+        if found.own is not None:
+            self.stdout.write(f"power by formula     {found.own.power:.3f} (df {found.own.df:.1f})")
+        if found.simulated is not None:
+            drawn = found.simulated
+            self.stdout.write(
+                f"power by simulation  {drawn.primary:.3f} +- {drawn.error:.3f} "
+                f"(primary test, {drawn.studies} studies); "
+                f"Obuchowski-Rockette {drawn.obuchowski_rockette:.3f}"
+            )
+        if found.own is not None:
+            for readers, cases in found.fewest:
+                enough = f"{cases} cases" if cases else "more than 400 cases"
+                self.stdout.write(f"power {assumed.wanted:.2f} with {readers} readers: {enough}")
+
+    def _draw(self, found: Outlook, assumed: Assumptions, path: Path) -> None:
+        kind = path.suffix.lstrip(".")
+        if kind not in {"svg", "png", "pdf"} or path.exists():
+            raise CommandError(f"expected a new file ending in .svg, .png or .pdf, {path} came")
+        path.write_bytes(picture(found, assumed.wanted, theme="light", kind=kind))

@@ -1,0 +1,109 @@
+"""What the planning page and command show: curves, the plan's own power, and the smallest designs."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from analysis.figures.power import Planned, draw_power
+from analysis.figures.theme import ThemeName, render
+from analysis.stats.endpoints import ENDPOINTS
+from analysis.stats.planning import Plan, Simulated, latent_pilot, simulated_power
+from analysis.stats.power import Power, power
+from analysis.stats.simulate import Latent
+
+CASES = tuple(range(10, 401, 10))
+READERS = (3, 4, 6, 8, 12, 20)
+SEED = 20230814
+SECONDS = 8.0
+"""How long a page may simulate; the command may take longer."""
+
+
+@dataclass(frozen=True)
+class Assumptions:
+    """What planning assumes: the endpoint, its difference on the latent scale, and the variances there."""
+
+    endpoint: str = "quality"
+    effect: float = 0.5
+    reader: float = 0.25
+    case: float = 0.5
+    rest: float = 0.5
+    reader_by_arm: float = 0.044
+    alpha: float = 0.05
+    wanted: float = 0.8
+
+    @property
+    def model(self) -> Latent:
+        """The latent model."""
+        return Latent(
+            effect={self.endpoint: self.effect}, reader=self.reader, case=self.case, rest=self.rest,
+            reader_by_arm=self.reader_by_arm,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """The power of a plan, its theta, its curves (readers to power at CASES), and the fewest cases for `wanted`."""
+
+    plan: Plan
+    theta: float
+    own: Power | None
+    curves: Mapping[int, Sequence[float]]
+    fewest: Sequence[tuple[int, int | None]]
+    simulated: Simulated | None = None
+
+
+def outlook(plan: Plan, assumed: Assumptions) -> Outlook:
+    """Compute by formula; with overlapping blocks the formula does not hold and only a simulation answers.
+
+    Raises
+    ------
+    StatsError: a plan that nobody can read, or variances that add up to nothing.
+    """
+    plan.check()
+    endpoint = next(each for each in ENDPOINTS if each.name == assumed.endpoint)
+    shares = plan.design != "own cases"
+    pilots = {
+        n: latent_pilot(assumed.model, endpoint, cases=n, shares_cases=shares) for n in {*CASES, plan.cases}
+    }
+    theta = pilots[plan.cases][1]
+
+    def of(readers: int, cases: int) -> Power:
+        pilot, here = pilots[cases]
+        return power(pilot, readers=readers, cases=cases, delta=here - 0.5, alpha=assumed.alpha)
+
+    curves = {n: [of(n, cases).power for cases in CASES] for n in sorted({*READERS, plan.readers})}
+    fewest = [
+        (n, next((c for c, p in zip(CASES, values, strict=True) if p >= assumed.wanted), None))
+        for n, values in curves.items()
+    ]
+    own = None if plan.design == "overlapping blocks" else of(plan.readers, plan.cases)
+    return Outlook(plan, theta, own, curves, fewest)
+
+
+def with_simulation(
+    found: Outlook,
+    assumed: Assumptions,
+    *,
+    studies: int = 400,
+    seconds: float = SECONDS,
+    progress: Callable[[int, int], None] | None = None,
+) -> Outlook:
+    """Add the power by simulation, within a bounded time."""
+    endpoint = next(each for each in ENDPOINTS if each.name == assumed.endpoint)
+    drawn = simulated_power(
+        found.plan, assumed.model, endpoint, seed=SEED, studies=studies, alpha=assumed.alpha, seconds=seconds,
+        progress=progress,
+    )  # fmt: skip
+    return replace(found, simulated=drawn)
+
+
+def picture(found: Outlook, wanted: float, *, theme: ThemeName = "dark", kind: str = "svg") -> bytes:
+    """Draw the curves."""
+    simulated = found.simulated
+    height = found.own.power if found.own else (simulated.primary if simulated else None)
+    planned = None
+    if height is not None:
+        planned = Planned(
+            found.plan.readers, found.plan.cases, height,
+            simulated.primary if simulated else None, simulated.error if simulated else 0.0,
+        )  # fmt: skip
+    return render(draw_power(CASES, found.curves, planned, wanted=wanted, theme=theme), kind)

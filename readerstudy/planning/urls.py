@@ -1,0 +1,9 @@
+from django.urls import path
+
+from readerstudy.planning import views
+
+app_name = "planning"
+urlpatterns = [
+    path("<slug:slug>/planning/", views.plan, name="plan"),
+    path("<slug:slug>/planning/power.svg", views.figure, name="figure"),
+]

@@ -1,0 +1,147 @@
+"""Variances by quadrature, power by formula and by simulation agree; the page and the command tell the same."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from django.core.management import call_command
+from django.test import Client
+
+from analysis.stats.calibration import Cell, exact_theta
+from analysis.stats.covariance import reader_thetas
+from analysis.stats.endpoints import ENDPOINTS
+from analysis.stats.errors import StatsError
+from analysis.stats.planning import Plan, draw_study, latent_pilot, simulated_power, total_cases
+from analysis.stats.power import power
+from analysis.stats.simulate import Latent
+from readerstudy.planning.power import CASES, Assumptions, outlook
+from tests.stock import Stock
+
+QUALITY = next(each for each in ENDPOINTS if each.name == "quality")
+AGREE = next(each for each in ENDPOINTS if each.name == "agree")
+
+
+@pytest.mark.parametrize("endpoint", [QUALITY, AGREE])
+@pytest.mark.parametrize("design", ["fully crossed", "own cases"])
+def test_quadrature_gives_the_variance_that_simulated_studies_have(endpoint, design) -> None:
+    model = Latent(effect={endpoint.name: 0.5}, reader_by_arm=0.1)
+    plan = Plan(design, 5, 24)
+    pilot, theta = latent_pilot(model, endpoint, cases=24, shares_cases=design != "own cases")
+    expected = (pilot.readers + pilot.error + 4 * pilot.covariance) / 5
+    rng = np.random.default_rng(11)
+    drawn = np.array([reader_thetas(*draw_study(rng, plan, model, endpoint)).mean() for _ in range(800)])
+    # A variance of 800 draws has a relative standard error of 0.05.
+    assert drawn.var(ddof=1) == pytest.approx(expected, rel=0.2)
+    assert abs(drawn.mean() - theta) < 4 * math.sqrt(expected / 800)
+
+
+def test_theta_equals_the_calibration_s_own_integral() -> None:
+    model = Latent(effect={"quality": 0.5})
+    cell = Cell("one", "crossed", readers=6, cases=40, endpoint=QUALITY, model=model)
+    assert latent_pilot(model, QUALITY, cases=40)[1] == pytest.approx(exact_theta(cell), abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("design", "readers", "cases", "studies"),
+    [
+        ("fully crossed", 4, 20, 600),
+        ("fully crossed", 8, 20, 600),
+        ("fully crossed", 4, 60, 400),
+        ("own cases", 4, 20, 400),
+        ("own cases", 6, 30, 250),
+    ],
+)
+def test_curves_equal_simulation_within_monte_carlo_error(
+    design: str, readers: int, cases: int, studies: int
+) -> None:
+    model = Latent(effect={"quality": 0.5})
+    pilot, theta = latent_pilot(model, QUALITY, cases=cases, shares_cases=design != "own cases")
+    by_formula = power(pilot, readers=readers, cases=cases, delta=theta - 0.5).power
+    drawn = simulated_power(Plan(design, readers, cases), model, QUALITY, seed=5, studies=studies)
+    error = math.sqrt(by_formula * (1 - by_formula) / studies)
+    assert abs(drawn.obuchowski_rockette - by_formula) < 3.5 * error
+    # The primary test is a little more careful with few readers and cases.
+    assert -0.1 - 3.5 * error < drawn.primary - by_formula < 3.5 * error
+
+
+def test_without_a_difference_the_simulation_rejects_at_alpha() -> None:
+    drawn = simulated_power(Plan("fully crossed", 6, 40), Latent(effect={}), QUALITY, seed=2, studies=600)
+    assert 0.02 < drawn.primary < 0.09
+
+
+def test_overlapping_blocks_share_their_anchors() -> None:
+    plan = Plan("overlapping blocks", 6, 20, blocks=3, anchors=8)
+    assert total_cases(plan) == 8 + 12 * 3
+    pie, other = draw_study(np.random.default_rng(1), plan, Latent(), QUALITY)
+    read = ~np.isnan(np.hstack([pie, other]))
+    assert (read.sum(axis=1) == 20).all()
+    assert sorted(set(read.sum(axis=0).tolist())) == [2, 6]
+    assert (~np.isnan(pie)).sum(axis=1).tolist() == [10] * 6
+
+
+def test_a_bounded_simulation_stops_and_says_so() -> None:
+    plan = Plan("fully crossed", 6, 40)
+    drawn = simulated_power(plan, Latent(), QUALITY, seed=1, studies=10**6, seconds=0.2)
+    assert 20 <= drawn.studies < 10**6
+    assert drawn.wanted == 10**6
+
+
+@pytest.mark.parametrize(
+    ("plan", "words"),
+    [
+        (Plan("fully crossed", 1, 40), "at least 2 readers"),
+        (Plan("half crossed", 4, 40), "expected a design"),
+        (Plan("overlapping blocks", 4, 40, anchors=50), "as anchors"),
+    ],
+)
+def test_impossible_plans_are_refused(plan: Plan, words: str) -> None:
+    with pytest.raises(StatsError, match=words):
+        outlook(plan, Assumptions())
+
+
+def test_fewest_cases_stand_on_the_curve() -> None:
+    found = outlook(Plan("fully crossed", 6, 40), Assumptions(effect=0.7))
+    for readers, cases in found.fewest:
+        at = dict(zip(CASES, found.curves[readers], strict=True))
+        if cases is None:
+            assert max(at.values()) < 0.8
+        else:
+            assert at[cases] >= 0.8
+            assert all(value < 0.8 for other, value in at.items() if other < cases)
+
+
+@pytest.mark.django_db
+def test_page_shows_the_plan_of_the_protocol_and_simulates(stock: Stock, client: Client) -> None:
+    client.force_login(stock.alice)
+    page = client.get("/studies/chest/planning/")
+    assert page.status_code == 200
+    form, found = page.context["form"], page.context["found"]
+    assert form.data["cases"] == 10
+    assert found.own.power == pytest.approx(outlook(form.plan(), form.assumed()).own.power)
+    query = {**form.data, "simulate": "on", "readers": 3, "effect": 1.0}
+    again = client.get("/studies/chest/planning/", query)
+    assert again.context["found"].simulated.studies >= 20
+    picture = client.get("/studies/chest/planning/power.svg", query)
+    assert picture["Content-Type"] == "image/svg+xml"
+    assert b"3 readers" in picture.content or picture.content.startswith(b"<?xml")
+
+
+def test_command_tells_formula_and_simulation_and_draws(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    call_command(
+        "plan_study",
+        "--readers",
+        "6",
+        "--cases",
+        "40",
+        "--studies",
+        "30",
+        "--out",
+        str(tmp_path / "power.svg"),
+    )
+    told = capsys.readouterr().out
+    assert "power by formula" in told
+    assert "30 studies" in told
+    assert (tmp_path / "power.svg").read_bytes().startswith(b"<?xml")
