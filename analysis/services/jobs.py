@@ -92,8 +92,10 @@ def _predict(run: Run, job: Job, desk: Desk) -> Mapping[str, str]:
 
 def _train(run: Run, job: Job, desk: Desk) -> Mapping[str, str]:
     from analysis.sweep.train import Training, open_training, train_member
+    from analysis.sweep.units import refuse_without_device
 
     spec = full_spec(run)
+    refuse_without_device(spec.train.device, run.run_id)
     training: Training = desk.keep(run.pk, lambda: open_training(spec, Path(run.folder), progress=job.report))
     if job.claim.member is None:
         raise ValueError(f"unit {job.claim.key}: expected a seed, none came")
@@ -104,8 +106,11 @@ def _train(run: Run, job: Job, desk: Desk) -> Mapping[str, str]:
 def _prepare_sweep(run: Run, job: Job, desk: Desk) -> bool:
     from analysis.services.runs import units_of
     from analysis.sweep.prepare import prepare_run
+    from analysis.sweep.units import refuse_without_device
 
-    prepared = prepare_run(full_spec(run), runs=desk.runs, cache=desk.image_cache, progress=job.report)
+    spec = full_spec(run)
+    refuse_without_device(spec.infer.device, run.run_id)
+    prepared = prepare_run(spec, runs=desk.runs, cache=desk.image_cache, progress=job.report)
     there = Run.objects.filter(run_id=prepared.run_id).first()
     values: dict[str, Any] = {
         "run_id": prepared.run_id, "folder": str(prepared.paths.root), "spec": prepared.spec.shown(),
@@ -119,8 +124,10 @@ def _prepare_sweep(run: Run, job: Job, desk: Desk) -> bool:
 
 def _prepare_training(run: Run, job: Job, desk: Desk) -> bool:
     from analysis.sweep.train import open_training
+    from analysis.sweep.units import refuse_without_device
 
     spec = full_spec(run)
+    refuse_without_device(spec.train.device, run.run_id)
     desk.keep(run.pk, lambda: open_training(spec, Path(run.folder), progress=job.report))
     return _replace_preparation(job, [NewUnit(f"seed-{seed}", seed) for seed in spec.train.seeds])
 

@@ -4,7 +4,7 @@ A claim is a conditional update: of many workers exactly one gets the unit. It r
 every later write asks for that token, so that a worker that was thought dead can change nothing any more.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -62,9 +62,16 @@ def open_units(when: datetime | None = None) -> QuerySet[Unit]:
 
 
 def claim_next(
-    *, worker: str, lease_seconds: float, run: Run | None = None, near: Claim | None = None
+    *,
+    worker: str,
+    lease_seconds: float,
+    run: Run | None = None,
+    near: Claim | None = None,
+    unfit: Collection[int] = (),
 ) -> Claim | None:
     """Take the next open unit, of one run or of any; None when nothing is open.
+
+    `unfit`: runs (primary keys) that this worker's host cannot compute; they are left to others.
 
     Runs are served in the order in which they came. In a run, a unit that was tried in vain waits behind those
     that were not. A worker stays with the checkpoint it has loaded (`near`, its last unit), and otherwise
@@ -72,7 +79,8 @@ def claim_next(
     """
     while True:
         when = now()
-        unit = _in_order(open_units(when) if run is None else open_units(when).filter(run=run), near).first()
+        units = open_units(when).exclude(run__in=unfit)
+        unit = _in_order(units if run is None else units.filter(run=run), near).first()
         if unit is None:
             return None
         if unit.attempts >= MAX_ATTEMPTS:
@@ -133,9 +141,12 @@ def fail(claim: Claim, *, error: str, final: bool = False) -> bool:
     return bool(ours.update(state=UnitState.TODO, **values))
 
 
-def let_go(claim: Claim) -> bool:
-    """Put a unit back that was stopped by a cancel or a shutdown; it does not count as an attempt."""
-    values = {"lease_until": None, "attempts": F("attempts") - 1, **BLANK}
+def let_go(claim: Claim, *, why: str = "") -> bool:
+    """Put a unit back that was stopped by a cancel or a shutdown, or that this host cannot compute (`why`).
+
+    It does not count as an attempt.
+    """
+    values = {"lease_until": None, "attempts": F("attempts") - 1, "error": why, **BLANK}
     return bool(_ours(claim).update(state=UnitState.TODO, **values))
 
 

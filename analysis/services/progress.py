@@ -139,11 +139,14 @@ def hands_of(units: Sequence[Unit], now: datetime | None = None) -> list[dict[st
     ]
 
 
-def failures_of(units: Sequence[Unit]) -> list[tuple[str, list[Unit]]]:
-    """Return the failed units by their error: one cause often fails many."""
+def failures_of(units: Sequence[Unit], state: str = UnitState.FAILED) -> list[tuple[str, list[Unit]]]:
+    """Return the failed units by their error: one cause often fails many.
+
+    With the state to do: the units that were tried in vain, or that a host has left to others.
+    """
     found: dict[str, list[Unit]] = {}
     for unit in units:
-        if unit.state == UnitState.FAILED:
+        if unit.state == state and unit.error:
             found.setdefault(unit.error, []).append(unit)
     return list(found.items())
 

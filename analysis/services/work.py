@@ -14,7 +14,7 @@ from django.db import close_old_connections, connection
 from analysis.models import PREPARE, Run
 from analysis.services import finishing, jobs, ledger
 from analysis.services.workers import free_dead_neighbours, worker_name
-from analysis.sweep.errors import SweepError, UnitError
+from analysis.sweep.errors import HostError, SweepError, UnitError
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +47,7 @@ class Worker:
         self.name = worker_name(host)
         self._desk = jobs.Desk(runs, image_cache)
         self._last: ledger.Claim | None = None
+        self._unfit: set[int] = set()
 
     def work(self, run: Run | None = None, on_unit: Callable[[], None] | None = None) -> int:
         """Claim and compute until nothing is open; finish what became complete; return the units done."""
@@ -54,7 +55,11 @@ class Worker:
         done = 0
         while not self.stopped():
             claim = ledger.claim_next(
-                worker=self.name, lease_seconds=self.lease_seconds, run=run, near=self._last
+                worker=self.name,
+                lease_seconds=self.lease_seconds,
+                run=run,
+                near=self._last,
+                unfit=self._unfit,
             )
             if claim is None:
                 break
@@ -73,6 +78,10 @@ class Worker:
                 return jobs.do(job, self._desk)
         except jobs.WorkStoppedError:
             ledger.let_go(claim)
+        except HostError as error:  # the run is frozen for other hosts: leave it to them
+            log.warning("run %s cannot be computed on this host: %s", claim.run_id, error)
+            self._unfit.add(claim.run_id)
+            ledger.let_go(claim, why=f"left to another host: {error}")
         except Exception as error:  # whatever a unit raises stands in the ledger, and the worker lives on
             log.warning("unit %s of run %s failed: %s", claim.key, claim.run_id, type(error).__name__)
             mend_first = isinstance(error, SweepError) and not isinstance(error, UnitError)

@@ -19,3 +19,7 @@ class CheckpointError(SweepError):
 
 class UnitError(SweepError):
     """A unit of a run cannot be computed here, or its artefact is not what its digest says."""
+
+
+class HostError(UnitError):
+    """This host cannot compute the run as it was frozen; another may."""

@@ -21,7 +21,7 @@ from analysis.sweep.artefacts import json_bytes, sha256_bytes, sha256_file, writ
 from analysis.sweep.checkpoints import read_checkpoint
 from analysis.sweep.engine import Engine, library_versions
 from analysis.sweep.engines.backend import Step
-from analysis.sweep.errors import UnitError
+from analysis.sweep.errors import HostError, UnitError
 from analysis.sweep.image_cache import ImageCache, ensure_cache, open_cache
 from analysis.sweep.methods import Compressed
 from analysis.sweep.paths import prediction_name
@@ -234,11 +234,25 @@ def _run_cache(run: Run, folder: Path | None = None) -> ImageCache:
     return cache
 
 
+def refuse_without_device(device: str, run_id: str) -> None:
+    """Refuse a host that lacks the device of a run.
+
+    Raises
+    ------
+    HostError: no CUDA device that works here.
+    """
+    import torch
+
+    if device == "cuda" and not torch.cuda.is_available():
+        raise HostError(f"run {run_id}: expected a working CUDA device, none came on this host")
+
+
 def _refuse_other_host(run: Run) -> None:
+    refuse_without_device(run.spec.infer.device, run.run_id)
     here = library_versions(*run.plan["versions"])
     for name, version in run.plan["versions"].items():
         if here.get(name) != version:
-            raise UnitError(
+            raise HostError(
                 f"run {run.run_id}: expected {name} {version}, {here.get(name)} came on this host"
             )
 

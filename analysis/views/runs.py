@@ -11,7 +11,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from analysis.figures.sweep import draw_forgetting, draw_mean_ap
 from analysis.figures.theme import render as render_figure
-from analysis.models import PREPARE, Run, RunKind
+from analysis.models import PREPARE, Run, RunKind, UnitState
 from analysis.services import control
 from analysis.services.progress import cells_of, failures_of, hands_of, progress_of, state_of
 from analysis.services.summary import class_table
@@ -60,6 +60,7 @@ def run(request: HttpRequest, run_id: str) -> HttpResponse:
         "heads": [cell.label for cell in rows[0][1]] if rows and len(rows[0][1]) > 1 else [],
         "hands": hands_of(units),
         "failed": failures_of(units),
+        "tried": failures_of(units, UnitState.TODO),
         "preparing": any(unit.key == PREPARE for unit in units),
         "training": run.kind == RunKind.TRAINING,
     }

@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
 from analysis.models import PREPARE, DataSet, Ensemble, Run, RunKind, UnitState
 from analysis.services import control
@@ -147,6 +148,21 @@ def test_a_training_stopped_by_a_cancel_ends_with_the_same_bytes(inputs: Inputs,
     assert weights(Path(run.folder)) == weights(inputs.root.parent / "undisturbed")
     made = Ensemble.objects.get(slug="toys")
     assert (made.training, made.seeds, made.preprocess["size"]) == (run, [0, 3], 32)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="[gpu] this host has the device")
+def test_work_for_a_gpu_is_left_to_a_host_that_has_one(
+    inputs: Inputs, data_set: DataSet, ensemble: Ensemble
+) -> None:
+    runs = [
+        training(inputs, data_set, device="cuda"),
+        sweep(ensemble, infer={"device": "cuda", "precision": "fp16"}),
+    ]
+    assert worker(inputs).work() == 0
+    for run in runs:
+        unit = run.units.get()
+        assert (unit.state, unit.attempts) == (UnitState.TODO, 0)
+        assert "expected a working CUDA device" in unit.error
 
 
 def test_a_trained_ensemble_can_be_swept(inputs: Inputs, data_set: DataSet) -> None:

@@ -1,5 +1,6 @@
 """Real sweeps through the ledger: in one process, and through a real Celery worker that is killed."""
 
+import json
 import os
 import signal
 import sqlite3
@@ -154,6 +155,26 @@ def test_a_file_that_is_not_the_recorded_one_is_done_again(tiny: TinySweep) -> N
     assert verify_files(run) == 1
     assert worker().work(run) == 1
     assert files(Path(run.folder)) == before
+
+
+@pytest.mark.django_db
+def test_a_host_that_cannot_match_the_run_leaves_it_to_others(tiny: TinySweep) -> None:
+    run = registered(tiny, "ledger")
+    plan = Path(run.folder) / "plan.json"
+    frozen = plan.read_text()
+    said = json.loads(frozen)
+    said["versions"]["torch"] = "0.0"
+    plan.write_text(json.dumps(said))
+    other = worker()
+    assert other.work() == 0
+    assert set(run.units.values_list("state", "attempts")) == {(UnitState.TODO, 0)}
+    assert "expected torch 0.0" in run.units.exclude(error="").get().error
+    tokens = list(run.units.values_list("token", flat=True))
+    assert other.work() == 0
+    assert list(run.units.values_list("token", flat=True)) == tokens  # not even tried again
+    plan.write_text(frozen)
+    assert worker().work() == 6
+    assert set(run.units.values_list("state", "error")) == {(UnitState.DONE, "")}
 
 
 @pytest.mark.django_db

@@ -66,7 +66,7 @@ class Command(BaseCommand):
 
     def _report(self, run: Any) -> None:
         run.refresh_from_db()
-        for unit in run.units.filter(state=UnitState.FAILED):
+        for unit in run.units.exclude(state=UnitState.DONE).exclude(error=""):
             self.stderr.write(f"{unit.key}: {unit.error}")
         if run.finished_at is None:
             raise CommandError(f"run {run.run_id} is not complete; run the same command again")

@@ -68,6 +68,7 @@ class Command(BaseCommand):
             self.stdout.write(
                 f"  {hand['key']}: {hand['stage']} {hand['share']} %, {hand['since']} on {hand['worker']}"
             )
-        for error, failed in failures_of(units):
-            self.stdout.write(f"  failed: {', '.join(unit.key for unit in failed)}")
-            self.stdout.write(f"    {error}")
+        for name, state in (("failed", UnitState.FAILED), ("to be tried again", UnitState.TODO)):
+            for error, found in failures_of(units, state):
+                self.stdout.write(f"  {name}: {', '.join(unit.key for unit in found)}")
+                self.stdout.write(f"    {error}")
