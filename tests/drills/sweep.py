@@ -104,19 +104,34 @@ class Workers:
         return subprocess.Popen(self.command, cwd=ROOT, start_new_session=True, stdout=subprocess.DEVNULL)
 
     def kill_one(self, chance: random.Random) -> bool:
-        """Kill one of those that hold a unit, and start another; False when none holds one just now."""
-        from analysis.models import Unit, UnitState
+        """Kill one of those that hold a unit, and start another; False when none holds one just now.
 
-        names = Unit.objects.filter(state=UnitState.WORKING).values_list("worker", flat=True)
-        pids = {int(name.split(":")[1]) for name in names}
-        busy = [process for process in self.alive if process.pid in pids]
+        The victim is stopped first and asked for again, so that it dies with the unit in its hands.
+        """
+        busy = [process for process in self.alive if process.pid in self._holders()]
         if not busy:
             return False
         victim = chance.choice(busy)
+        os.killpg(victim.pid, signal.SIGSTOP)
+        if victim.pid not in self._holders():
+            os.killpg(victim.pid, signal.SIGCONT)
+            return False
         os.killpg(victim.pid, signal.SIGKILL)
         victim.wait()
         self.alive[self.alive.index(victim)] = self._start()
         return True
+
+    def _holders(self) -> set[int]:
+        """Return the processes that hold a unit; none while a stopped one keeps SQLite locked."""
+        from django.db import OperationalError
+
+        from analysis.models import Unit, UnitState
+
+        try:
+            names = list(Unit.objects.filter(state=UnitState.WORKING).values_list("worker", flat=True))
+        except OperationalError:
+            return set()
+        return {int(name.split(":")[1]) for name in names}
 
     def mend(self) -> None:
         """Start again what ended by itself; the drill would otherwise wait for it in vain."""
