@@ -144,10 +144,8 @@ CSRF_COOKIE_SECURE = TLS
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_AGE = environment.number("SESSION_HOURS", 12, low=1) * 3600
-# Sessions live in the database, which all web processes share; with a cache server they are read from there.
-SESSION_ENGINE = (
-    f"django.contrib.sessions.backends.{'cached_db' if environment.text('CACHE_URL', '') else 'db'}"
-)
+# Sessions live in the database, which all web processes share: a cache server that is away signs nobody out.
+SESSION_ENGINE = "django.contrib.sessions.backends.db"
 CSRF_COOKIE_SAMESITE = "Strict"
 CSRF_FAILURE_VIEW = "readerstudy.accounts.views.csrf_failure"
 if environment.flag("BEHIND_PROXY", default=False):

@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db.models import Avg, Count, DurationField, ExpressionWrapper, F, Max
-from django.utils import timezone
 
 from analysis.models import Unit, UnitState
 from analysis.services import ledger
@@ -61,7 +60,7 @@ class Fleet:
 
 def fleet() -> Fleet:
     """Count over the last hour; a worker that did nothing in that time and holds nothing is not shown."""
-    now = timezone.now()
+    now = ledger.now()
     held = {
         unit.worker: _hand(unit, now)
         for unit in Unit.objects.filter(state=UnitState.WORKING).select_related("run").order_by("started_at")

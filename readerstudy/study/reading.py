@@ -89,7 +89,8 @@ def save_answers(
     """
     # The row locks come first: two windows of one reader save one after the other.
     Reader.objects.select_for_update().get(pk=reader.pk)
-    found = reader.assignments.select_for_update().select_related("study", "case__frame")
+    # The assignment only: PostgreSQL locks no row of an outer join, and the frame is joined so.
+    found = reader.assignments.select_for_update(of=("self",)).select_related("study", "case__frame")
     assignment = found.get(public_id=public_id)
     again = Rating.objects.filter(idempotency_key=idempotency_key).first()
     if again is not None:

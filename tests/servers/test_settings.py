@@ -56,7 +56,7 @@ def test_a_site_on_servers(
     environment["DJANGO_SETTINGS_MODULE"] = "readerstudy.settings"
     found = json.loads(run(tmp_path / "site", "-c", LOOK, **environment))
     transport = {"redis": "redis", "rabbitmq": "amqp"}[broker]
-    assert found == ["postgresql", 1, "django.contrib.sessions.backends.cached_db", "bob", transport]
+    assert found == ["postgresql", 1, "django.contrib.sessions.backends.db", "bob", transport]
 
 
 @pytest.mark.servers("postgresql")
