@@ -87,9 +87,8 @@ def save_answers(
     ProtocolError: an answer that the protocol does not offer, a senseless time, or a key of another case.
     StaleRevisionError: the answers were saved from elsewhere since, or may not be changed any more.
     """
-    # The row locks come first: two windows of one reader save one after the other.
+    # The locks come first: two windows save one after the other. PostgreSQL locks no outer join: hence `of`.
     Reader.objects.select_for_update().get(pk=reader.pk)
-    # The assignment only: PostgreSQL locks no row of an outer join, and the frame is joined so.
     found = reader.assignments.select_for_update(of=("self",)).select_related("study", "case__frame")
     assignment = found.get(public_id=public_id)
     again = Rating.objects.filter(idempotency_key=idempotency_key).first()
