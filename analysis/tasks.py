@@ -14,6 +14,7 @@ from django.conf import settings
 from django.db import connection
 from kombu.exceptions import OperationalError
 
+from analysis.models import Unit, UnitState
 from analysis.services import ledger
 from analysis.services.work import Worker
 from analysis.services.workers import free_dead_neighbours
@@ -62,7 +63,8 @@ def reconcile() -> bool:
     free_dead_neighbours(settings.WORKER_HOST)
     waiting = not _busy.is_set() and (ledger.open_units().exists() or bool(ledger.complete_runs()))
     if waiting:
-        ring()
+        # Each busy worker may keep one message waiting behind its work; one more reaches somebody idle.
+        ring(1 + Unit.objects.filter(state=UnitState.WORKING).count())
     return waiting
 
 

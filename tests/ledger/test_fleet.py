@@ -71,3 +71,15 @@ def test_the_page_shows_them(stock: Stock, client: Client, run: Run) -> None:
     assert "gpu-host" in page
     assert "until" in page
     assert run.units.filter(state=UnitState.WORKING).get().key in page
+
+
+def test_an_idle_worker_rings_past_those_that_are_busy(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A broker hands a busy worker one message ahead: as many bells as those could swallow are not enough."""
+    from analysis import tasks
+
+    rung: list[int] = []
+    monkeypatch.setattr(tasks, "ring", rung.append)
+    for host in ("a", "b"):
+        ledger.claim_next(worker=f"{host}:1:1", lease_seconds=60)
+    assert tasks.reconcile()
+    assert rung == [3]
