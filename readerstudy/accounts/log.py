@@ -1,9 +1,12 @@
 """Write who signed in and out into the site's audit chain; never what was typed."""
 
+from collections.abc import Mapping
 from typing import Any
 
+from axes.signals import user_locked_out
 from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
 from django.dispatch import receiver
+from django.http import HttpRequest
 
 from readerstudy.accounts.models import User
 from readerstudy.audit.services import record
@@ -26,3 +29,15 @@ def note_sign_out(*, user: User | None, **_: Any) -> None:
 def note_failure(**_: Any) -> None:
     """Note that somebody failed to sign in; the address typed may be a password typed into the wrong field."""
     record(kind="person.sign_in_failed", actor=None)
+
+
+@receiver(user_locked_out)
+def note_lock_out(**_: Any) -> None:
+    """Note that somebody failed too often; again without what was typed."""
+    record(kind="person.locked_out", actor=None)
+
+
+def name_of_attempt(request: HttpRequest, credentials: Mapping[str, str] | None) -> str:
+    """Return the address that attempts are counted by, in one spelling, whatever was typed."""
+    typed = (credentials or {}).get("username") or request.POST.get("username", "")
+    return typed.strip().lower()

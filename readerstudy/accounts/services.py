@@ -53,3 +53,21 @@ def new_password(*, user: User, actor: User | None) -> str:
     user.save(update_fields=["password"])
     record(kind="person.password_set", actor=actor, subject=str(user.pk))
     return password
+
+
+@transaction.atomic
+def change_profile(*, user: User, name: str, specialty: str, years_reading: int | None) -> None:
+    """Change what a person says of themselves; the audit trail says that it changed, not to what."""
+    user.name, user.specialty, user.years_reading = name, specialty, years_reading
+    user.full_clean(exclude=["password"])
+    user.save(update_fields=["name", "specialty", "years_reading"])
+    record(kind="person.profile_changed", actor=user, subject=str(user.pk))
+
+
+@transaction.atomic
+def choose_password(*, user: User, password: str, ends_sessions_only: bool = False) -> None:
+    """Store a person's own password, hashed anew: every session that began with another hash ends."""
+    user.set_password(password)
+    user.save(update_fields=["password"])
+    kind = "person.sessions_ended" if ends_sessions_only else "person.password_changed"
+    record(kind=kind, actor=user, subject=str(user.pk))

@@ -1,10 +1,21 @@
-"""Signing in and out, and the page for a refused form."""
+"""Signing in and out, a person's own account, and the page for a refused form."""
 
+from typing import Any, cast
+
+from django.contrib import messages
+from django.contrib.auth import update_session_auth_hash
 from django.contrib.auth import views as auth_views
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.utils.decorators import method_decorator
+from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_GET, require_POST
+
+from readerstudy.accounts.forms import Confirm, Password, Profile
+from readerstudy.accounts.models import User
+from readerstudy.accounts.services import change_profile, choose_password
 
 
 @method_decorator(login_not_required, name="dispatch")
@@ -21,3 +32,65 @@ class SignOut(auth_views.LogoutView):
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     """Say what to do when a form's token is stale; the reason stays in the log."""
     return render(request, "accounts/csrf.html", status=403)
+
+
+def _account(request: HttpRequest, **forms: Any) -> HttpResponse:
+    user = cast(User, request.user)
+    context = {
+        "profile": Profile(
+            initial={"name": user.name, "specialty": user.specialty, "years_reading": user.years_reading}
+        ),
+        "password": Password(user),
+        "elsewhere": Confirm(user=user, auto_id="elsewhere_%s"),
+        **forms,
+    }
+    return render(request, "accounts/account.html", context)
+
+
+@never_cache
+@require_GET
+def account(request: HttpRequest) -> HttpResponse:
+    """Show a person's own account."""
+    return _account(request)
+
+
+@never_cache
+@require_POST
+def profile(request: HttpRequest) -> HttpResponse:
+    """Change name and experience."""
+    form = Profile(request.POST)
+    if not form.is_valid():
+        return _account(request, profile=form)
+    change_profile(user=cast(User, request.user), **form.cleaned_data)
+    messages.success(request, "Your profile is saved.")
+    return redirect("accounts:account")
+
+
+@sensitive_post_parameters()
+@never_cache
+@require_POST
+def password(request: HttpRequest) -> HttpResponse:
+    """Choose another password; every other session ends."""
+    user = cast(User, request.user)
+    form = Password(user, request.POST)
+    if not form.is_valid():
+        return _account(request, password=form)
+    choose_password(user=user, password=form.cleaned_data["new_password1"])
+    update_session_auth_hash(request, user)
+    messages.success(request, "Your password is changed, and you are signed out everywhere else.")
+    return redirect("accounts:account")
+
+
+@sensitive_post_parameters()
+@never_cache
+@require_POST
+def elsewhere(request: HttpRequest) -> HttpResponse:
+    """Sign out everywhere else."""
+    user = cast(User, request.user)
+    form = Confirm(request.POST, user=user, auto_id="elsewhere_%s")
+    if not form.is_valid():
+        return _account(request, elsewhere=form)
+    choose_password(user=user, password=form.cleaned_data["password"], ends_sessions_only=True)
+    update_session_auth_hash(request, user)
+    messages.success(request, "You are signed out everywhere else.")
+    return redirect("accounts:account")

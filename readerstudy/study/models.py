@@ -99,6 +99,7 @@ class Reader(models.Model):
     """A person who reads in one study, under a pseudonym, with the secret seed of their order.
 
     `slot` is the planned reader whose cases they read; a replacement has the slot of the one who left.
+    Whoever has withdrawn reads no further; what they answered stays.
     `keys` is their own key map {command: key}; `consent_sha256` the digest of the text they consented to.
     """
 
@@ -112,6 +113,9 @@ class Reader(models.Model):
     consented_at = models.DateTimeField(null=True)
     consent_sha256 = models.CharField(max_length=64, blank=True)
     instructed_at = models.DateTimeField(null=True)
+    withdrawn_at = models.DateTimeField(null=True)
+    withdrawal_reason = models.CharField(max_length=500, blank=True)
+    replaces = models.OneToOneField("self", on_delete=models.PROTECT, related_name="+", null=True)
     enrolled_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

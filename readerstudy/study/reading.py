@@ -34,7 +34,7 @@ class VisitError(Exception):
 
 def servable(reader: Reader, public_id: UUID) -> Case | None:
     """Return the case if its pixels may be fetched now: the current one, the next, one to go back to; no other."""
-    if reader.study.phase != Phase.READING:
+    if reader.study.phase != Phase.READING or reader.withdrawn_at is not None:
         return None
     visit = visit_of(reader)
     if visit.stage is Stage.CONSENT:
@@ -88,7 +88,7 @@ def save_answers(
     StaleRevisionError: the answers were saved from elsewhere since, or may not be changed any more.
     """
     # The locks come first: two windows save one after the other. PostgreSQL locks no outer join: hence `of`.
-    Reader.objects.select_for_update().get(pk=reader.pk)
+    fresh = Reader.objects.select_for_update().get(pk=reader.pk)
     found = reader.assignments.select_for_update(of=("self",)).select_related("study", "case__frame")
     assignment = found.get(public_id=public_id)
     again = Rating.objects.filter(idempotency_key=idempotency_key).first()
@@ -96,8 +96,7 @@ def save_answers(
         if again.assignment_id != assignment.pk:
             raise ProtocolError("idempotency_key: expected a new one for each case, this one was used")
         return again
-    if assignment.study.phase != Phase.READING:
-        raise PhaseError(f"answers are saved while a study is being read; it is {assignment.study.phase}")
+    _check_open(fresh, assignment)
     visit = visit_of(reader)
     _check_turn(reader, assignment, visit, revision)
     drawn = check_marks(list(marks), assignment.case.frame.rows, assignment.case.frame.columns)
@@ -194,3 +193,10 @@ def _too_early(place: Place, protocol: Protocol, now: datetime) -> Assignment | 
         if each and each.presentation > 1 and not each.deferred and due_at(each, protocol) > now:
             return each
     return None
+
+
+def _check_open(reader: Reader, assignment: Assignment) -> None:
+    if assignment.study.phase != Phase.READING:
+        raise PhaseError(f"answers are saved while a study is being read; it is {assignment.study.phase}")
+    if reader.withdrawn_at is not None:
+        raise PhaseError("you have withdrawn from this study; what you answered stays, nothing is added")

@@ -97,13 +97,15 @@ def attach_case_set(
 
 
 @transaction.atomic
-def enrol_reader(*, study: Study, person: User, actor: User | None) -> Reader:
+def enrol_reader(*, study: Study, person: User, actor: User | None, replaces: Reader | None = None) -> Reader:
     """Make a person a reader of a draft, locked or reading study and draw their order, once.
+
+    With `replaces`, a withdrawn reader, the new one reads that reader's cases in a fresh order.
 
     Raises
     ------
     StudyError: the person has another role here, may open sweeps, has opened this one, or reads already;
-        or the study has no cases yet.
+        or the study has no cases yet; or the reader to replace has not withdrawn, or was replaced already.
     PhaseError: reading has closed.
     """
     study = Study.objects.select_for_update().get(pk=study.pk)
@@ -112,20 +114,26 @@ def enrol_reader(*, study: Study, person: User, actor: User | None) -> Reader:
     _refuse_unblinded(study, person)
     if not Case.objects.filter(study=study.key).exists():
         raise StudyError(f"expected cases before readers; load a case set into '{study.slug}' first")
+    if replaces is not None:
+        _check_place_is_free(study, replaces)
     seed = new_seed()
     number = study.readers.count() + 1
     prefix = "SIM-R" if study.simulated_readers else "R"
     try:
         reader = Reader.objects.create(
             study=study, person=person, pseudonym=f"{prefix}{number:02d}", order_seed=seed,
-            order_algorithm=ALGORITHM, slot=free_slot(study),
+            order_algorithm=ALGORITHM, replaces=replaces,
+            slot=free_slot(study) if replaces is None else replaces.slot,
         )  # fmt: skip
-        draw_for(reader)
+        draw_for(reader, cases_of=replaces)
     except OrderError as error:
         raise StudyError(str(error)) from error
     record(
         kind="reader.enrolled", actor=actor, study=study.key, subject=reader.pseudonym,
-        values={"person": person.pk, "order_algorithm": ALGORITHM, "order_commitment": commitment(seed)},
+        values={
+            "person": person.pk, "order_algorithm": ALGORITHM, "order_commitment": commitment(seed),
+            "replaces": "" if replaces is None else replaces.pseudonym,
+        },
     )  # fmt: skip
     return reader
 
@@ -227,3 +235,10 @@ def _refuse_unblinded(study: Study, person: User) -> None:
         raise StudyError(f"{person} has another role in this study: a reader can have no other role in it")
     if knows_run(person, study.run_id):
         raise StudyError(f"{person} can see where cases come from and so cannot read them blind")
+
+
+def _check_place_is_free(study: Study, left: Reader) -> None:
+    if left.study_id != study.pk or left.withdrawn_at is None:
+        raise StudyError(f"expected a reader who has withdrawn, {left.pseudonym} has not")
+    if Reader.objects.filter(replaces=left).exists():
+        raise StudyError(f"{left.pseudonym} has been replaced already; replace the replacement if they leave")

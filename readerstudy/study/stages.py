@@ -108,7 +108,7 @@ def _stage(
 ) -> Stage:
     unread = place.current is not None or practice.current is not None
     for stage, here in (
-        (Stage.CLOSED, reader.study.phase != Phase.READING),
+        (Stage.CLOSED, reader.study.phase != Phase.READING or reader.withdrawn_at is not None),
         (Stage.CONSENT, bool(protocol.consent.strip()) and reader.consented_at is None),
         (Stage.INSTRUCTIONS, unread and bool(protocol.instructions.strip()) and reader.instructed_at is None),
         (Stage.DONE, not unread),

@@ -1,6 +1,14 @@
 from django.urls import path
 
-from readerstudy.study import admin_views, loading_views, preview_views, protocol_views, views
+from readerstudy.study import (
+    admin_views,
+    invitation_views,
+    loading_views,
+    people_views,
+    preview_views,
+    protocol_views,
+    views,
+)
 
 app_name = "study"
 urlpatterns = [
@@ -18,6 +26,12 @@ urlpatterns = [
     path("studies/<slug:slug>/", admin_views.detail, name="detail"),
     path("studies/<slug:slug>/loading/", loading_views.loading, name="loading"),
     path("studies/<slug:slug>/readers/", admin_views.enrol, name="enrol"),
+    path("invitations/<slug:token>/", invitation_views.invitation, name="invitation"),
+    path("studies/<slug:slug>/people/", people_views.people, name="people"),
+    path("studies/<slug:slug>/people/invite/", people_views.send, name="invite"),
+    path("studies/<slug:slug>/people/invitations/<int:number>/", people_views.take_back, name="take_back"),
+    path("studies/<slug:slug>/people/readers/<slug:pseudonym>/", people_views.withdraw, name="withdraw"),
+    path("studies/<slug:slug>/people/roles/<int:number>/", people_views.leave, name="leave"),
     path("studies/<slug:slug>/protocol/", protocol_views.protocol, name="protocol"),
     path("studies/<slug:slug>/protocol/file/", protocol_views.protocol_file, name="protocol_file"),
     path("studies/<slug:slug>/protocol/import/", protocol_views.import_file, name="protocol_import"),

@@ -161,4 +161,6 @@ def _reading(reader: Reader) -> Reader:
     fresh = Reader.objects.select_related("study", "person").get(pk=reader.pk)
     if fresh.study.phase != Phase.READING:
         raise PhaseError(f"this is possible while a study is being read; it is {fresh.study.phase}")
+    if fresh.withdrawn_at is not None:
+        raise PhaseError("you have withdrawn from this study")
     return fresh

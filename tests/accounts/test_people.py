@@ -7,6 +7,7 @@ from django.contrib.auth import authenticate
 from django.core.exceptions import ValidationError
 from django.core.management import CommandError, call_command
 from django.db import connection
+from django.test import RequestFactory
 
 from readerstudy.accounts.access import may_open_runs
 from readerstudy.accounts.models import User
@@ -27,7 +28,9 @@ def test_command_shows_a_password_once_that_works(
     address, password = out.strip().split("  password (shown once): ")
     assert address == "nora@example.org"
     assert len(password) >= 16
-    assert authenticate(username="NORA@example.org", password=password) == User.objects.get(name="Nora")
+    assert authenticate(
+        RequestFactory().post("/"), username="NORA@example.org", password=password
+    ) == User.objects.get(name="Nora")
     assert out.count(password) == 1
     assert password not in err + caplog.text
 
@@ -97,4 +100,4 @@ def test_senseless_people_are_refused_whole(email: str, name: str) -> None:
 def test_without_a_password_nobody_signs_in() -> None:
     user = User.objects.create_user("nora@example.org", name="Nora")
     assert not user.has_usable_password()
-    assert authenticate(username="nora@example.org", password="") is None
+    assert authenticate(RequestFactory().post("/"), username="nora@example.org", password="") is None

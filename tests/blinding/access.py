@@ -28,7 +28,7 @@ ADMIN_PREFIX = "admin/"
 """Django's admin site, as a whole: a superuser only; nobody else gets further than its sign-in page. What it
 shows is tested apart: no table of a study, a case, a key, an answer or the audit trail."""
 
-OPEN_TO_ALL = {"healthz/", "readyz/", "accounts/sign-in/"}
+OPEN_TO_ALL = {"healthz/", "readyz/", "accounts/sign-in/", "invitations/nothing/"}
 """Addresses that ask for no sign-in."""
 
 # {current} {following} {later}: Bob's case now, the next, one further on. {bella}: another reader's case.
@@ -47,6 +47,10 @@ reading    DELETE   /accounts/sign-in/                         405       302    
 reading    OPTIONS  /accounts/sign-in/                         405       302     302 302  302   302  302  302
 reading    TRACE    /accounts/sign-in/                         405       302     302 302  302   302  302  302
 any        POST     /accounts/sign-out/                        302       302     302 302  302   302  302  302
+any        GET      /accounts/me/                              302       200     200 200  200   200  200  200
+reading    POST     /accounts/me/profile/                      302       302     302 302  302   302  302  302
+reading    POST     /accounts/me/password/                     302       302     302 302  302   302  302  302
+reading    POST     /accounts/me/elsewhere/                    302       302     302 302  302   302  302  302
 reading    OPTIONS  /accounts/sign-out/                        302       200     200 200  200   200  200  200
 
 any        GET      /read/chest/                               302       404     200 404  404   404  404  404
@@ -92,6 +96,17 @@ any        GET      /studies/other/                            302       404    
 any        GET      /studies/nothing/                          302       404     404 404  404   404  404  404
 any        POST     /studies/chest/readers/                    302       404     404 404  302   404  404  404
 any        POST     /studies/other/readers/                    302       404     404 404  404   404  404  404
+any        GET      /studies/chest/people/                     302       404     404 404  200   404  404  404
+any        GET      /studies/other/people/                     302       404     404 404  404   404  404  404
+any        GET      /studies/nothing/people/                   302       404     404 404  404   404  404  404
+any        POST     /studies/chest/people/invite/              302       404     404 404  302   404  404  404
+any        POST     /studies/other/people/invite/              302       404     404 404  404   404  404  404
+any        POST     /studies/chest/people/readers/R01/         302       404     404 404  302   404  404  404
+any        POST     /studies/other/people/readers/R01/         302       404     404 404  404   404  404  404
+any        POST     /studies/chest/people/invitations/0/       302       404     404 404  404   404  404  404
+any        POST     /studies/chest/people/roles/0/             302       404     404 404  404   404  404  404
+any        GET      /invitations/nothing/                      404       404     404 404  404   404  404  404
+any        POST     /invitations/nothing/                      404       404     404 404  404   404  404  404
 any        GET      /studies/chest/protocol/                   302       404     404 404  200   404  404  404
 any        GET      /studies/other/protocol/                   302       404     404 404  404   404  404  404
 any        GET      /studies/chest/protocol/file/              302       404     404 404  200   404  404  404

@@ -143,8 +143,17 @@ class Crowd:
             return {"data": {"key": sealed, "reason": "to see"}}
         forms = {
             "/accounts/sign-in/": {"username": "charlie@example.org", "password": PASSWORD},
+            "/accounts/me/profile/": {"name": "Somebody"},
+            "/accounts/me/password/": {
+                "old_password": PASSWORD,
+                "new_password1": "moraine-valley-82",
+                "new_password2": "moraine-valley-82",
+            },
+            "/accounts/me/elsewhere/": {"password": PASSWORD},
             "/studies/new/": {"title": "New", "slug": "new-one"},
             "/studies/chest/readers/": {"email": "charlie@example.org"},
+            "/studies/chest/people/invite/": {"email": "nora@example.org", "role": "reader"},
+            "/studies/chest/people/readers/R01/": {"reason": "no more time"},
             "/studies/chest/copy/": {"title": "Copy", "slug": "copy"},
             "/studies/chest/steps/close/": {"reason": "all done"},
         }

@@ -13,6 +13,7 @@ from pytest_django.live_server_helper import LiveServer
 
 from analysis.models import Run
 from analysis.services.work import Worker
+from readerstudy.accounts.models import User
 from tests import stock
 from tests.browser.conftest import _empty_the_audit_trail
 from tests.ledger.inputs import ARCHITECTURE, Inputs, make_inputs
@@ -40,7 +41,7 @@ def site(
 
 def start(page: Page, url: str) -> None:
     client = Client()
-    client.login(username="rita@example.org", password=stock.PASSWORD)
+    client.force_login(User.objects.get(email="rita@example.org"))
     value = client.cookies[settings.SESSION_COOKIE_NAME].value
     page.context.add_cookies([{"name": settings.SESSION_COOKIE_NAME, "value": value, "url": url}])
     page.goto(f"{url}/data-sets/")

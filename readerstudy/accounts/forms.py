@@ -1,0 +1,46 @@
+"""Forms of a person's own account."""
+
+from typing import Any
+
+from django import forms
+from django.contrib.auth.forms import PasswordChangeForm
+
+from readerstudy.accounts.models import User
+
+
+class Profile(forms.Form):
+    """Name, and how experienced a reader is."""
+
+    name = forms.CharField(max_length=120, label="Your name")
+    specialty = forms.CharField(max_length=120, required=False)
+    years_reading = forms.IntegerField(
+        min_value=0, max_value=80, required=False, label="Years of reading radiographs"
+    )
+
+
+class Password(PasswordChangeForm):
+    """The old password and the new one, twice."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["old_password"].widget.attrs.pop("autofocus", None)
+        self.fields["new_password1"].help_text = "At least 12 characters."
+
+
+class Confirm(forms.Form):
+    """The password once more, before something that ends sessions."""
+
+    password = forms.CharField(
+        strip=False, widget=forms.PasswordInput(attrs={"autocomplete": "current-password"})
+    )
+
+    def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.user = user
+
+    def clean_password(self) -> str:
+        """Refuse another password."""
+        password: str = self.cleaned_data["password"]
+        if not self.user.check_password(password):
+            raise forms.ValidationError("This is not your password.")
+        return password

@@ -1,0 +1,50 @@
+"""The page behind an invitation's link: make an account, or take it up with the one there is."""
+
+from typing import cast
+
+from django.contrib.auth import login
+from django.contrib.auth.decorators import login_not_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_http_methods
+
+from readerstudy.accounts.models import User
+from readerstudy.study.forms import Register
+from readerstudy.study.invitations import READER, ROLES, InvitationError, accept, open_invitation, register
+from readerstudy.study.phases import PhaseError
+from readerstudy.study.services import StudyError
+
+BACKEND = "django.contrib.auth.backends.ModelBackend"
+
+
+@sensitive_post_parameters("password", "again")
+@never_cache
+@login_not_required
+@require_http_methods(["GET", "POST"])
+def invitation(request: HttpRequest, token: str) -> HttpResponse:
+    """Show an invitation and take it up; a link that does not hold looks like one that never was."""
+    try:
+        found, study = open_invitation(token)
+    except InvitationError:
+        return render(request, "study/invitation_over.html", status=404)
+    known = User.objects.filter(email=found.email).exists()
+    mine = request.user.is_authenticated and request.user.email == found.email
+    form = None if known else Register(request.POST or None, reader=found.role == READER)
+    error = ""
+    if request.method == "POST" and (mine or (form is not None and form.is_valid())):
+        try:
+            if form is None:
+                accept(token=token, person=cast(User, request.user))
+            else:
+                person, _ = register(token=token, **form.cleaned_data)
+                login(request, person, backend=BACKEND)
+            return redirect("home")
+        except (InvitationError, StudyError, PhaseError) as refusal:
+            error = str(refusal)
+    context = {
+        "study": study, "invitation": found, "role": dict(ROLES)[found.role], "form": form, "mine": mine,
+        "error": error,
+    }  # fmt: skip
+    return render(request, "study/invitation.html", context)

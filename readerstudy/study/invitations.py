@@ -1,0 +1,176 @@
+"""Ask people into a study by a link that is bound to their address, holds once and expires."""
+
+import hashlib
+import secrets
+from collections.abc import Callable
+from datetime import timedelta
+
+from django.core.mail import send_mail
+from django.db import transaction
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from readerstudy.accounts.models import Invitation, User
+from readerstudy.audit.services import record
+from readerstudy.study.models import Reader, Role, Study
+from readerstudy.study.phases import Phase, PhaseError
+from readerstudy.study.services import StudyError, add_member, enrol_reader
+
+HOLDS_FOR = timedelta(days=14)
+READER = "reader"
+ROLES = ((READER, "reader"), *Role.choices)
+
+
+class InvitationError(Exception):
+    """The link does not hold, or not for this person."""
+
+
+@transaction.atomic
+def invite(
+    *, study: Study, email: str, role: str, actor: User | None, link_for: Callable[[str], str],
+    replaces: str = "",
+) -> tuple[Invitation, str]:  # fmt: skip
+    """Invite an address and send the link after the commit; return the invitation and the link.
+
+    An open invitation of the same address and role is revoked: only the latest link holds.
+
+    Raises
+    ------
+    StudyError: no such role, or the reader to replace has not withdrawn.
+    PhaseError: a reader is invited after reading has closed.
+    """
+    address = email.strip().lower()
+    if role not in dict(ROLES):
+        raise StudyError(f"expected a role out of {', '.join(dict(ROLES))}, '{role}' came")
+    if role == READER and study.phase not in {Phase.DRAFT, Phase.LOCKED, Phase.READING}:
+        raise PhaseError(f"readers are invited before reading closes; the study is {study.phase}")
+    if replaces and not _withdrawn(study, replaces).exists():
+        raise StudyError(f"expected a reader who has withdrawn to replace, {replaces} is none")
+    for earlier in _open(study).filter(email=address, role=role):
+        revoke(study=study, invitation=earlier.pk, actor=actor)
+    token = secrets.token_urlsafe(32)
+    invitation = Invitation(
+        study=study.key, email=address, role=role, replaces=replaces if role == READER else "",
+        token_sha256=_digest(token), invited_by=actor, expires_at=timezone.now() + HOLDS_FOR,
+    )  # fmt: skip
+    invitation.full_clean(exclude=["token_sha256", "invited_by", "used_at", "revoked_at"])
+    invitation.save()
+    record(
+        kind="invitation.sent", actor=actor, study=study.key, subject=str(invitation.pk),
+        values={"role": role, "replaces": invitation.replaces, "expires_at": f"{invitation.expires_at:%FT%TZ}"},
+    )  # fmt: skip
+    link = link_for(token)
+    transaction.on_commit(lambda: _send(invitation, study, link))
+    return invitation, link
+
+
+@transaction.atomic
+def revoke(*, study: Study, invitation: int, actor: User | None) -> None:
+    """Make a link worthless that nobody has used.
+
+    Raises
+    ------
+    Invitation.DoesNotExist: there is no open invitation of this number in the study.
+    """
+    found = _open(study).select_for_update().get(pk=invitation)
+    found.revoked_at = timezone.now()
+    found.save(update_fields=["revoked_at"])
+    record(
+        kind="invitation.revoked", actor=actor, study=study.key, subject=str(found.pk),
+        values={"old": "open", "new": "revoked"},
+    )  # fmt: skip
+
+
+def open_invitation(token: str) -> tuple[Invitation, Study]:
+    """Return the invitation of a link and its study.
+
+    Raises
+    ------
+    InvitationError: the link is unknown, used, revoked or expired. It does not say which.
+    """
+    found = Invitation.objects.filter(
+        token_sha256=_digest(token), used_at=None, revoked_at=None, expires_at__gt=timezone.now()
+    ).first()
+    study = None if found is None else Study.objects.filter(key=found.study).first()
+    if found is None or study is None:
+        raise InvitationError("this link has been used, was taken back, or is too old")
+    return found, study
+
+
+@transaction.atomic
+def accept(*, token: str, person: User) -> Study:
+    """Take up an invitation: the person gets the role in the study, and the link holds no more.
+
+    Raises
+    ------
+    InvitationError: the link does not hold, or is another address's.
+    StudyError, PhaseError: the person cannot take this role here.
+    """
+    Invitation.objects.select_for_update().filter(token_sha256=_digest(token)).first()
+    invitation, study = open_invitation(token)
+    if person.email != invitation.email:
+        raise InvitationError("this link is for another address; sign out, and sign in with that one")
+    if invitation.role == READER:
+        left = _withdrawn(study, invitation.replaces).first() if invitation.replaces else None
+        enrol_reader(study=study, person=person, actor=person, replaces=left)
+    else:
+        add_member(study=study, person=person, role=Role(invitation.role), actor=person)
+    invitation.used_at = timezone.now()
+    invitation.save(update_fields=["used_at"])
+    record(
+        kind="invitation.accepted", actor=person, study=study.key, subject=str(invitation.pk),
+        values={"old": "open", "new": "accepted", "role": invitation.role},
+    )  # fmt: skip
+    return study
+
+
+@transaction.atomic
+def register(
+    *, token: str, name: str, password: str, specialty: str = "", years_reading: int | None = None
+) -> tuple[User, Study]:
+    """Make the invited person an account and take the invitation up, both or neither.
+
+    Raises
+    ------
+    InvitationError: the link does not hold, or its address has an account already.
+    StudyError, PhaseError: nobody can take this role here any more.
+    """
+    invitation, _ = open_invitation(token)
+    if User.objects.filter(email=invitation.email).exists():
+        raise InvitationError("this address has an account; sign in, and follow the link again")
+    person = User.objects.create_user(
+        invitation.email, password, name=name, specialty=specialty, years_reading=years_reading
+    )
+    record(kind="person.added", actor=person, subject=str(person.pk), values={"by": "invitation"})
+    return person, accept(token=token, person=person)
+
+
+def open_invitations(study: Study) -> list[Invitation]:
+    """List the invitations of a study that still hold."""
+    return list(_open(study).filter(expires_at__gt=timezone.now()))
+
+
+def _open(study: Study) -> QuerySet[Invitation]:
+    return Invitation.objects.filter(study=study.key, used_at=None, revoked_at=None)
+
+
+def _withdrawn(study: Study, pseudonym: str) -> QuerySet[Reader]:
+    return Reader.objects.filter(study=study, pseudonym=pseudonym, withdrawn_at__isnull=False)
+
+
+def _digest(token: str) -> str:
+    return hashlib.sha256(b"invitation\0" + token.encode()).hexdigest()
+
+
+def _send(invitation: Invitation, study: Study, link: str) -> None:
+    role = dict(ROLES)[invitation.role]
+    send_mail(
+        subject="Invitation to a reader study",
+        message=(
+            f"You are invited to the study '{study.title}' as {role}.\n\n{link}\n\n"
+            f"The link is for {invitation.email} only. It holds once, "
+            f"until {invitation.expires_at:%Y-%m-%d %H:%M} UTC.\n"
+        ),
+        from_email=None,
+        recipient_list=[invitation.email],
+    )

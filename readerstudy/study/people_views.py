@@ -1,0 +1,123 @@
+"""The page of a study's people, for its admin: readers and how far they are, roles, invitations."""
+
+from collections.abc import Callable
+from typing import cast
+
+from django.conf import settings
+from django.contrib import messages
+from django.core.exceptions import ValidationError
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_POST
+
+from readerstudy.accounts.models import Invitation, User
+from readerstudy.study.forms import Invite, Reason
+from readerstudy.study.invitations import invite, open_invitations, revoke
+from readerstudy.study.models import Membership, Reader, Role, Study
+from readerstudy.study.people import end_role, whereabouts, withdraw_reader
+from readerstudy.study.phases import Phase, PhaseError
+from readerstudy.study.services import StudyError
+from readerstudy.study.visibility import study_for_role
+
+ENROLLING = {Phase.DRAFT, Phase.LOCKED, Phase.READING}
+MAIL_STAYS_HERE = {"console", "dummy", "locmem", "filebased"}
+"""Backends that send nothing: the admin hands the link over."""
+
+
+def _person(request: HttpRequest) -> User:
+    return cast(User, request.user)
+
+
+@never_cache
+@require_GET
+def people(request: HttpRequest, slug: str) -> HttpResponse:
+    """Show who takes part and where they are; totals per reader and nothing of a case."""
+    study = study_for_role(_person(request), slug, Role.STUDY_ADMIN)
+    readers = whereabouts(study)
+    context = {
+        "study": study,
+        "readers": readers,
+        "members": study.memberships.select_related("person").order_by("person__name", "role"),
+        "invitations": open_invitations(study),
+        "invite_form": Invite(study=study),
+        "reason_form": Reason(auto_id=False),
+        "enrolling": study.phase in ENROLLING,
+        "finished": sum(each["state"] == "finished" for each in readers),
+        "read": sum(each["reader"].finished for each in readers),
+        "total": sum(each["reader"].total for each in readers),
+        "lately": sum(each["lately"] for each in readers),
+    }
+    return render(request, "study/people.html", context)
+
+
+@require_POST
+def send(request: HttpRequest, slug: str) -> HttpResponse:
+    """Invite somebody."""
+    study = study_for_role(_person(request), slug, Role.STUDY_ADMIN)
+    form = Invite(request.POST, study=study)
+    if not form.is_valid():
+        for errors in form.errors.values():
+            messages.error(request, " ".join(str(error) for error in errors))
+        return redirect("study:people", slug=slug)
+
+    def link_for(token: str) -> str:
+        return request.build_absolute_uri(reverse("study:invitation", kwargs={"token": token}))
+
+    def act() -> str:
+        invitation, link = invite(study=study, actor=_person(request), link_for=link_for, **form.cleaned_data)
+        if settings.EMAIL_BACKEND.split(".")[-2] in MAIL_STAYS_HERE:
+            return f"This site sends no mail. Hand this link to {invitation.email} yourself; it is shown once: {link}"
+        return f"The invitation to {invitation.email} is on its way."
+
+    return _answer(request, slug, act)
+
+
+@require_POST
+def take_back(request: HttpRequest, slug: str, number: int) -> HttpResponse:
+    """Make an open invitation worthless."""
+    study = study_for_role(_person(request), slug, Role.STUDY_ADMIN)
+
+    def act() -> str:
+        revoke(study=study, invitation=number, actor=_person(request))
+        return "The link holds no more."
+
+    return _answer(request, slug, act)
+
+
+@require_POST
+def withdraw(request: HttpRequest, slug: str, pseudonym: str) -> HttpResponse:
+    """Note that a reader has withdrawn."""
+    study = study_for_role(_person(request), slug, Role.STUDY_ADMIN)
+
+    def act() -> str:
+        reason = request.POST.get("reason", "")[:500]
+        withdraw_reader(study=study, pseudonym=pseudonym, reason=reason, actor=_person(request))
+        return f"{pseudonym} has withdrawn; what they answered stays."
+
+    return _answer(request, slug, act)
+
+
+@require_POST
+def leave(request: HttpRequest, slug: str, number: int) -> HttpResponse:
+    """End somebody's role."""
+    study: Study = study_for_role(_person(request), slug, Role.STUDY_ADMIN)
+
+    def act() -> str:
+        ended = end_role(study=study, member=number, actor=_person(request))
+        return f"{ended.person} is no longer {ended.get_role_display()}."
+
+    return _answer(request, slug, act)
+
+
+def _answer(request: HttpRequest, slug: str, act: Callable[[], str]) -> HttpResponse:
+    try:
+        messages.success(request, act())
+    except (Invitation.DoesNotExist, Reader.DoesNotExist, Membership.DoesNotExist) as error:
+        raise Http404 from error
+    except ValidationError as error:
+        messages.error(request, " ".join(error.messages))
+    except (StudyError, PhaseError) as error:
+        messages.error(request, str(error))
+    return redirect("study:people", slug=slug)

@@ -1,0 +1,247 @@
+"""Invitations that hold once, for one address; readers who leave, and those who take their cases."""
+
+import re
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.core import mail
+from django.core.exceptions import ValidationError
+from django.test import Client
+from django.utils import timezone
+
+from readerstudy.accounts.models import Invitation, User
+from readerstudy.accounts.services import grant_researcher
+from readerstudy.audit.models import Event
+from readerstudy.audit.services import faults
+from readerstudy.study import services
+from readerstudy.study.invitations import InvitationError, accept, invite, open_invitation, register, revoke
+from readerstudy.study.models import Membership, Reader, Role
+from readerstudy.study.people import end_role, whereabouts, withdraw_reader
+from readerstudy.study.phases import PhaseError
+from readerstudy.study.reading import place_of, servable
+from readerstudy.study.services import StudyError, enrol_reader
+from readerstudy.study.stages import Stage, visit_of
+from tests.blinding.crowd import payload, read_all
+from tests.stock import Stock, person
+
+pytestmark = pytest.mark.django_db
+NEW = "nora@example.org"
+
+
+def ask(stock: Stock, email: str = NEW, role: str = "reader", **more: Any) -> str:
+    """Invite and return the token."""
+    _, link = invite(
+        study=stock.study,
+        email=email,
+        role=role,
+        actor=stock.alice,
+        link_for=lambda token: f"/{token}",
+        **more,
+    )
+    return link.removeprefix("/")
+
+
+def test_a_stranger_becomes_a_reader_by_mail(stock: Stock, django_capture_on_commit_callbacks: Any) -> None:
+    admin, stranger = Client(), Client()
+    admin.force_login(stock.alice)
+    with django_capture_on_commit_callbacks(execute=True):
+        admin.post("/studies/chest/people/invite/", {"email": "Nora@Example.org", "role": "reader"})
+    (letter,) = mail.outbox
+    assert letter.to == [NEW]
+    (path,) = re.findall(r"http://testserver(/invitations/[\w-]+/)", letter.body)
+    assert stranger.get(path).status_code == 200
+    values = {
+        "name": "Nora", "password": "moraine-valley-82", "again": "moraine-valley-82",
+        "specialty": "thoracic radiology", "years_reading": "11",
+    }  # fmt: skip
+    answer = stranger.post(path, values)
+    assert answer.status_code == 302, answer.content.decode()
+    reader = Reader.objects.get(person__email=NEW)
+    assert reader.person.years_reading == 11
+    assert reader.study == stock.study
+    assert stranger.get("/read/chest/").status_code == 200
+    assert stranger.get(path).status_code == 404, "the link holds once"
+    assert Client().post(path, values).status_code == 404
+    assert not list(faults())
+
+
+def test_the_token_is_stored_nowhere(stock: Stock) -> None:
+    token = ask(stock)
+    assert token not in str(list(Invitation.objects.values()))
+    assert token not in str(list(Event.objects.values()))
+    assert len(token) >= 43
+
+
+@pytest.mark.parametrize("ending", ["expired", "revoked", "invited again"])
+def test_a_link_that_has_ended_does_not_hold(stock: Stock, ending: str) -> None:
+    token = ask(stock)
+    open_invitation(token)
+    if ending == "expired":
+        Invitation.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
+    elif ending == "revoked":
+        revoke(study=stock.study, invitation=Invitation.objects.get().pk, actor=stock.alice)
+    else:
+        ask(stock)
+    with pytest.raises(InvitationError, match="used, was taken back, or is too old"):
+        register(token=token, name="Nora", password="moraine-valley-82")
+    assert not User.objects.filter(email=NEW).exists()
+
+
+def test_a_link_is_of_one_address(stock: Stock) -> None:
+    charlie, nora = User.objects.get(name="Charlie"), person("Nora")
+    token = ask(stock)
+    with pytest.raises(InvitationError, match="another address"):
+        accept(token=token, person=charlie)
+    with pytest.raises(InvitationError, match="has an account"):
+        register(token=token, name="Other", password="moraine-valley-82")
+    accept(token=token, person=nora)
+    assert Reader.objects.filter(person=nora, study=stock.study).exists()
+
+
+def test_another_person_who_is_signed_in_is_not_let_in(stock: Stock) -> None:
+    person("Nora")
+    token = ask(stock)
+    client = Client()
+    client.force_login(User.objects.get(name="Charlie"))
+    page = client.post(f"/invitations/{token}/")
+    assert page.status_code == 200
+    assert b"Sign out first" in page.content
+    assert open_invitation(token)
+
+
+def test_nobody_is_made_when_the_role_cannot_be_taken(stock: Stock) -> None:
+    token = ask(stock)
+    services.close(study=stock.study, actor=stock.alice, reason="over")
+    with pytest.raises(PhaseError):
+        register(token=token, name="Nora", password="moraine-valley-82")
+    assert not User.objects.filter(email=NEW).exists()
+    assert open_invitation(token), "the refused attempt used nothing up"
+
+
+def test_who_knows_the_cases_cannot_take_up_a_readers_invitation(stock: Stock) -> None:
+    nora = person("Nora")
+    token = ask(stock)
+    grant_researcher(user=nora, actor=None)
+    with pytest.raises(StudyError, match="cannot read them blind"):
+        accept(token=token, person=User.objects.get(pk=nora.pk))
+
+
+def test_an_invited_statistician_has_the_role_and_a_reader_can_have_none(stock: Stock) -> None:
+    accept(token=ask(stock, role="statistician"), person=person("Nora"))
+    assert Membership.objects.get(person__name="Nora").role == Role.STATISTICIAN
+    bob = stock.readers[0].person
+    with pytest.raises(StudyError, match="a reader can have no other role"):
+        accept(token=ask(stock, email=bob.email, role="statistician"), person=bob)
+
+
+@pytest.mark.parametrize("role", ["superuser", ""])
+def test_unknown_role_is_refused(stock: Stock, role: str) -> None:
+    with pytest.raises(StudyError, match="expected a role out of"):
+        ask(stock, role=role)
+
+
+def test_bad_address_is_refused(stock: Stock) -> None:
+    with pytest.raises(ValidationError):
+        ask(stock, email="no address")
+    assert not Invitation.objects.exists()
+
+
+def test_weak_or_differing_passwords_make_no_account(stock: Stock) -> None:
+    path = f"/invitations/{ask(stock)}/"
+    for first, second in (("password1234", "password1234"), ("moraine-valley-82", "moraine-valley-83")):
+        page = Client().post(path, {"name": "Nora", "password": first, "again": second})
+        assert page.status_code == 200
+        assert b"errorlist" in page.content
+    assert not User.objects.filter(email=NEW).exists()
+
+
+def test_withdrawal_keeps_what_was_read_and_ends_reading(stock: Stock) -> None:
+    reader = stock.readers[0]
+    first, second = reader.assignments.order_by("position")[:2]
+    client = Client()
+    client.force_login(reader.person)
+    assert (
+        client.post(f"/read/chest/answers/{first.public_id}/", payload(), "application/json").status_code
+        == 200
+    )
+    withdraw_reader(study=stock.study, pseudonym=reader.pseudonym, reason="no more time", actor=stock.alice)
+    reader.refresh_from_db()
+    assert reader.assignments.get(pk=first.pk).ratings.count() == 1
+    assert visit_of(reader).stage == Stage.CLOSED
+    assert servable(reader, second.public_id) is None
+    refused = client.post(f"/read/chest/answers/{second.public_id}/", payload(), "application/json")
+    assert refused.status_code == 403
+    assert "withdrawn" in refused.json()["error"]
+    assert Event.objects.get(kind="reader.withdrawn").reason == "no more time"
+    with pytest.raises(StudyError, match="already"):
+        withdraw_reader(study=stock.study, pseudonym=reader.pseudonym, reason="again", actor=stock.alice)
+
+
+def test_withdrawal_needs_a_reason_and_a_blinded_admin(stock: Stock) -> None:
+    name = stock.readers[0].pseudonym
+    with pytest.raises(StudyError, match="expected a reason"):
+        withdraw_reader(study=stock.study, pseudonym=name, reason=" ", actor=stock.alice)
+    grant_researcher(user=stock.alice, actor=None)
+    with pytest.raises(StudyError, match="ask another admin"):
+        withdraw_reader(
+            study=stock.study, pseudonym=name, reason="late", actor=User.objects.get(pk=stock.alice.pk)
+        )
+    assert not Reader.objects.exclude(withdrawn_at=None).exists()
+
+
+def test_a_replacement_reads_the_same_cases_in_a_fresh_order_and_nobody_else_changes(stock: Stock) -> None:
+    left, stays = stock.readers
+    before = list(stays.assignments.order_by("position").values_list("case", "public_id"))
+    old = list(left.assignments.order_by("position").values_list("case", flat=True))
+    with pytest.raises(StudyError, match="expected a reader who has withdrawn"):
+        ask(stock, replaces=left.pseudonym)
+    withdraw_reader(study=stock.study, pseudonym=left.pseudonym, reason="ill", actor=stock.alice)
+    _, study = register(token=ask(stock, replaces=left.pseudonym), name="Nora", password="moraine-valley-82")
+    new = Reader.objects.get(study=study, person__email=NEW)
+    assert (new.replaces, new.slot) == (left, left.slot)
+    assert sorted(new.assignments.values_list("case", flat=True)) == sorted(old)
+    assert bytes(new.order_seed) != bytes(left.order_seed)
+    assert list(stays.assignments.order_by("position").values_list("case", "public_id")) == before
+    assert list(left.assignments.order_by("position").values_list("case", flat=True)) == old
+    left.refresh_from_db()
+    with pytest.raises(StudyError, match="replaced already"):
+        enrol_reader(study=study, person=person("Otto"), actor=None, replaces=left)
+
+
+def test_whereabouts_are_totals(stock: Stock) -> None:
+    read_all(stock.readers[0])
+    done, waiting = whereabouts(stock.study)
+    assert (done["state"], done["lately"], done["last_day"]) == (
+        "finished", stock.readers[0].assignments.count(), timezone.localdate(),
+    )  # fmt: skip
+    assert (waiting["state"], waiting["lately"], waiting["last_day"]) == ("not begun", 0, None)
+    assert place_of(stock.readers[1]).position == 1
+
+
+def test_the_last_admin_stays(stock: Stock) -> None:
+    (own,) = Membership.objects.filter(study=stock.study, role=Role.STUDY_ADMIN)
+    with pytest.raises(StudyError, match="last admin"):
+        end_role(study=stock.study, member=own.pk, actor=stock.alice)
+    services.add_member(study=stock.study, person=person("Nora"), role=Role.STUDY_ADMIN, actor=stock.alice)
+    end_role(study=stock.study, member=own.pk, actor=stock.alice)
+    client = Client()
+    client.force_login(stock.alice)
+    assert client.get("/studies/chest/people/").status_code == 404
+    assert Event.objects.filter(kind="study.role_ended").exists()
+
+
+def test_page_shows_every_part_and_acts(stock: Stock) -> None:
+    client = Client()
+    client.force_login(stock.alice)
+    client.post("/studies/chest/people/invite/", {"email": NEW, "role": "reader"})
+    page = client.get("/studies/chest/people/").content.decode()
+    assert NEW in page
+    assert "Hand this link" in page, "the test's mail stays on this machine"
+    number = Invitation.objects.get().pk
+    client.post(f"/studies/chest/people/invitations/{number}/")
+    client.post(f"/studies/chest/people/readers/{stock.readers[0].pseudonym}/", {"reason": "ill"})
+    page = client.get("/studies/chest/people/").content.decode()
+    assert NEW not in page
+    assert "withdrawn" in page
+    assert "Takes the cases of" in page
