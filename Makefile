@@ -8,7 +8,7 @@ DEV_STAMP := $(VENV)/.installed-dev
 ON_POSTGRESQL := tests/accounts tests/audit tests/cases/test_models.py tests/ledger/test_ledger.py tests/results tests/study
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-servers drill load fuzz audit sbom lint resolve bench format serve doctor setup clean-demo python
+.PHONY: help demo phantom-study test test-servers drill load fuzz audit sbom lint resolve bench format serve doctor setup clean-demo python
 
 help:  ## print this menu
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -33,6 +33,9 @@ audit: $(DEV_STAMP)  ## look up known weaknesses of every pinned package; fails 
 sbom: $(DEV_STAMP)  ## write var/sbom.json: every package of the environment with its version and licence (CycloneDX)
 	mkdir -p var
 	$(VENV)/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible --output-file var/sbom.json $(PY)
+
+phantom-study: $(STAMP)  ## a study on phantoms whose truth is known, settings fixed beforehand (about 10 minutes on 2 quiet cores)
+	$(PY) manage.py phantom_study
 
 lint: $(DEV_STAMP)  ## ruff, mypy, the import rules
 	$(VENV)/bin/ruff check .

@@ -1,0 +1,56 @@
+"""Door to `analysis.services.phantom_study`: a whole study whose truth is known."""
+
+import os
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from analysis.findings import FindingsError
+from analysis.phantoms import PhantomError
+from analysis.selection import SelectionError
+from analysis.services.phantom_study import run_phantom_study
+from analysis.sweep.errors import SweepError
+from analysis.sweep.terminal import progress_bars
+
+
+class Command(BaseCommand):
+    """Run the phantom study; needs no database."""
+
+    requires_system_checks: list[str] = []
+    help = (
+        "Draw phantoms with planted faults, train five toy networks, prune them, and report how forgetting goes "
+        "with frequency and how planted faults stand among the exemplars. Ctrl-C stops; the same command goes on."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Take the folder; every other setting is fixed beforehand."""
+        parser.add_argument("--out", type=Path, default=Path("var/phantom-study"), metavar="DIR")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Run what is missing and print every result with its interval."""
+        # Idle threads sleep instead of spinning; read when torch loads.
+        os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+        try:
+            with progress_bars() as progress:
+                rows = run_phantom_study(options["out"], progress=progress)
+        except (PhantomError, SweepError, SelectionError, FindingsError) as error:
+            raise CommandError(str(error)) from error
+        except KeyboardInterrupt:
+            raise CommandError("stopped; the same command goes on where this one ended") from None
+        self.stdout.write(
+            "SYNTHETIC images and toy models: nothing here says anything about real radiographs."
+        )
+        for row in rows:
+            self.stdout.write(_line(row))
+        self.stdout.write(f"Results: {options['out'] / 'report'}")
+
+
+def _line(row: dict[str, Any]) -> str:
+    head = f"{row['question']:10} {row['item']:11} {row['measure']:14}"
+    if row["estimate"] is None:
+        return f"{head} not estimable ({row['note']})"
+    interval = "" if row["ci_low"] is None else f" [{row['ci_low']:.2f}, {row['ci_high']:.2f}]"
+    p = "" if row["p"] is None else f" p {row['p']:.4f}"
+    return f"{head} {row['estimate']:.2f}{interval}{p}  {row['note']}"
