@@ -8,7 +8,7 @@ from readerstudy.environment import SettingError, ensure_site, site_home
 
 WITHOUT_SITE = {
     "doctor", "help", "make_phantoms", "train_ensemble", "write_case_set", "verify_case_set", "analyse_ratings",
-    "analyse_run", "calibrate_statistics", "import_predictions",
+    "analyse_run", "calibrate_statistics", "import_predictions", "phantom_study",
 }  # fmt: skip
 """Commands that touch files only: they run before there is a site."""
 

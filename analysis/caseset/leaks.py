@@ -1,5 +1,6 @@
 """What files and labels alone could tell about the arm: a report for the writer, sealed with the key."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -7,8 +8,11 @@ import numpy as np
 import pandas as pd
 from scipy.stats import rankdata
 
-NUMBERS = ("source_bytes", "file_bytes", "rows", "columns", "bits", "n_labels")
-"""Numeric features: bytes before and after sanitising, size in pixels, bits per sample, labels."""
+NUMBERS = ("source_bytes", "file_bytes", "rows", "columns", "bits", "n_labels", "n_findings")
+"""Numeric features: bytes before and after sanitising, size in pixels, bits per sample, labels, findings."""
+
+SHUFFLES = 999
+"""Of the arms, for the p-value of the coding; fixed seed."""
 
 
 def leak_report(features: pd.DataFrame) -> dict[str, Any]:
@@ -20,17 +24,22 @@ def leak_report(features: pd.DataFrame) -> dict[str, Any]:
 
     Returns
     -------
-    `numbers`: for each feature the mean of each arm and the AUC, P(PIE > control) + P(equal) / 2, where 0.5
-    tells nothing; `encodings`: cases of each arm by coding. AUC is None when an arm is empty.
+    `numbers`: see `compare`; `encodings`: cases of each arm by coding (JPEG files with other tables are of another
+    coding); `encoding_auc`: AUC of the best guess from the coding alone, which is above 0.5 by chance, and its p
+    against shuffled arms. AUC is None when an arm is empty.
     """
     arm = features["arm"].to_numpy(dtype=int)
-    numbers = {name: _compare(features[name].to_numpy(dtype=float), arm) for name in NUMBERS}
+    numbers = {name: compare(features[name].to_numpy(dtype=float), arm) for name in NUMBERS}
     counts: Mapping[Any, Any] = pd.crosstab(features["encoding"], arm).to_dict("index")
     encodings = {
         str(name): {"exemplar": int(row.get(1, 0)), "control": int(row.get(0, 0))}
         for name, row in counts.items()
     }
-    return {"numbers": numbers, "encodings": encodings}
+    return {
+        "numbers": numbers,
+        "encodings": encodings,
+        "encoding_auc": _best_guess(features["encoding"], arm),
+    }
 
 
 def auc(values: np.ndarray, arm: np.ndarray) -> float | None:
@@ -42,9 +51,48 @@ def auc(values: np.ndarray, arm: np.ndarray) -> float | None:
     return float((ranks[arm == 1].sum() - ones * (ones + 1) / 2) / (ones * zeros))
 
 
-def _compare(values: np.ndarray, arm: np.ndarray) -> dict[str, float | None]:
+def compare(values: np.ndarray, arm: np.ndarray) -> dict[str, float | None]:
+    """Compare a feature between the arms.
+
+    Returns
+    -------
+    mean_exemplar, mean_control; auc, P(PIE > control) + P(equal) / 2, where 0.5 tells nothing; auc_low and
+    auc_high, its 95 % interval (None where an arm has fewer than 2 cases or the estimate has no spread).
+
+    Reference
+    ---------
+    DeLong, DeLong and Clarke-Pearson 1988, Biometrics 44:837.
+    """
     means = {side: values[arm == code] for side, code in (("exemplar", 1), ("control", 0))}
     report: dict[str, float | None] = {
         f"mean_{side}": float(held.mean()) if held.size else None for side, held in means.items()
     }
-    return report | {"auc": auc(values, arm)}
+    low, high = _delong(means["exemplar"], means["control"])
+    return report | {"auc": auc(values, arm), "auc_low": low, "auc_high": high}
+
+
+def _delong(ones: np.ndarray, zeros: np.ndarray) -> tuple[float | None, float | None]:
+    if min(len(ones), len(zeros)) < 2:
+        return None, None
+    wins = (ones[:, None] > zeros[None, :]) + 0.5 * (ones[:, None] == zeros[None, :])
+    error = math.sqrt(wins.mean(axis=1).var(ddof=1) / len(ones) + wins.mean(axis=0).var(ddof=1) / len(zeros))
+    if error == 0:
+        return None, None
+    middle, half = float(wins.mean()), 1.959963984540054 * error
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def _best_guess(coding: pd.Series, arm: np.ndarray) -> dict[str, float | None]:
+    """Rank each coding by its share of exemplars; compare the AUC with that of shuffled arms."""
+    codes, _ = pd.factorize(coding)
+
+    def guess(arms: np.ndarray) -> float | None:
+        held = np.bincount(codes, weights=arms) / np.bincount(codes)
+        return auc(held[codes], arms)
+
+    came = guess(arm)
+    if came is None:
+        return {"auc": None, "p": None}
+    rng = np.random.default_rng(0)
+    shuffled = [guess(rng.permutation(arm)) or 0.0 for _ in range(SHUFFLES)]
+    return {"auc": came, "p": (1 + sum(other >= came - 1e-12 for other in shuffled)) / (1 + SHUFFLES)}

@@ -4,6 +4,7 @@ Pure functions over arrays and frames: exemplars (PIEs) by a named criterion, a 
 controls drawn at random or matched by optimal assignment, and the balance of what came out.
 """
 
+from analysis.selection.agreement import find_in_run
 from analysis.selection.balance import balance_table
 from analysis.selection.choose import Selection, SelectionSpec, select
 from analysis.selection.criteria import CRITERIA, Criterion
@@ -26,6 +27,7 @@ __all__ = [
     "balance_table",
     "draw_sample",
     "find_exemplars",
+    "find_in_run",
     "match",
     "read_run",
     "select",

@@ -7,12 +7,13 @@ from typing import Any, Literal
 import pandas as pd
 
 from analysis import frames
+from analysis.selection.agreement import find_in_run
 from analysis.selection.balance import balance_table
 from analysis.selection.covariates import LOG_FREQUENCY, MATCHABLE, covariate_table, is_blank, require
 from analysis.selection.errors import SelectionError
-from analysis.selection.exemplars import Exemplars, find_exemplars
+from analysis.selection.exemplars import Exemplars
 from analysis.selection.matching import Nearest, match
-from analysis.selection.sampling import draw_sample
+from analysis.selection.sampling import DRAWS, Draw, draw_exemplars, draw_sample, sample_weights
 from analysis.selection.store import Run
 
 ESTIMANDS: Mapping[str, str] = {
@@ -31,7 +32,8 @@ ESTIMANDS: Mapping[str, str] = {
 class SelectionSpec:
     """Every choice of a selection; the defaults are the published criterion with matched controls.
 
-    `size` is the number of exemplars to draw (None: all). `controls` is `matched` or `random`; exact keys,
+    `draw` says how exemplars are drawn (`analysis.selection.sampling.DRAWS`). `size` is the number of exemplars to
+    draw (None: all). `controls` is `matched` or `random`; exact keys,
     nearest keys and calipers count for matched ones only.
     """
 
@@ -39,6 +41,7 @@ class SelectionSpec:
     sparsity: float = 0.90
     fraction: float = 0.05
     size: int | None = None
+    draw: Draw = "simple"
     seed: int = 0
     controls: Literal["matched", "random"] = "matched"
     ratio: int = 1
@@ -48,7 +51,9 @@ class SelectionSpec:
     distinct_patients: bool = True
 
     def __post_init__(self) -> None:
-        """Refuse a key that is no property of the image: matching on the score or the arm compares nothing."""
+        """Refuse an unknown way to draw, and a key (score, arm) that is no property of the image."""
+        if self.draw not in DRAWS:
+            raise SelectionError(f"expected exemplars drawn {', '.join(DRAWS)}; {self.draw!r} came")
         for name in (*self.exact, *(key.column for key in self.nearest)):
             if name not in MATCHABLE:
                 raise SelectionError(f"expected keys of {', '.join(MATCHABLE)}; '{name}' is none to match on")
@@ -57,7 +62,7 @@ class SelectionSpec:
         """Return the choices without the seed, as JSON: safe for whoever must not rebuild the selection."""
         common = {
             "criterion": self.criterion, "sparsity": self.sparsity, "fraction": self.fraction,
-            "drawn": "simple random sample", "size": self.size, "controls": self.controls,
+            "drawn": DRAWS[self.draw], "size": self.size, "controls": self.controls,
             "ratio": self.ratio, "distinct_patients": self.distinct_patients,
         }  # fmt: skip
         if self.controls == "random":
@@ -84,6 +89,7 @@ class Selection:
     left_out: image, reason: drawn exemplars without enough controls, images passed over in drawing them.
     balance: see `balance_table`.
     pool: number of images that controls could come from.
+    weights: exemplars, drawn ones and weight by class group; see `sample_weights`.
     """
 
     spec: SelectionSpec
@@ -92,35 +98,45 @@ class Selection:
     left_out: pd.DataFrame
     balance: pd.DataFrame
     pool: int
+    weights: pd.DataFrame
     notes: tuple[str, ...] = field(default=())
 
 
-def select(run: Run, spec: SelectionSpec) -> Selection:
+def select(run: Run, spec: SelectionSpec, excluded: Mapping[str, str] | None = None) -> Selection:
     """Find the exemplars of a run, draw a sample of them and give them controls.
 
     Controls come from the images with a score that are not exemplars, drawn or not.
+
+    Parameters
+    ----------
+    excluded: images that may stand in neither arm, with the reason; they are listed in `left_out`.
 
     Raises
     ------
     SelectionError: the run cannot serve it (no such sparsity, no metadata for a key, too few images).
     """
-    dense, pruned = (run.scores_for(spec.criterion, sparsity) for sparsity in (0.0, spec.sparsity))
-    found = find_exemplars(
-        list(run.images["image"]), dense, pruned, criterion=spec.criterion, fraction=spec.fraction
-    )
+    found = find_in_run(run, criterion=spec.criterion, sparsity=spec.sparsity, fraction=spec.fraction)
     table = covariate_table(run.images, run.classes).merge(found.ranked, on="image", validate="1:1")
-    return select_from(table, found, spec)
+    return select_from(table, found, spec, excluded or {})
 
 
-def select_from(table: pd.DataFrame, found: Exemplars, spec: SelectionSpec) -> Selection:
+def select_from(
+    table: pd.DataFrame, found: Exemplars, spec: SelectionSpec, excluded: Mapping[str, str]
+) -> Selection:
     """Draw and match from a table of the images with a score: image, covariates, score, exemplar."""
     if spec.controls not in ESTIMANDS:
         raise SelectionError(f"expected controls of {', '.join(ESTIMANDS)}; {spec.controls!r} came")
     if spec.distinct_patients:
         blank = is_blank(require(table, "patient", "keeping images of one patient apart"))
         table = table[~blank]
-    pies, pool = table[table["exemplar"]], table[~table["exemplar"]]
-    sample = draw_sample(list(pies["image"]), spec.size, seed=spec.seed, patients=_patients(pies, spec))
+    all_pies = table[table["exemplar"]]
+    table = table[~table["image"].isin(excluded)]
+    pool = table[~table["exemplar"]]
+    pies = table[table["exemplar"]].sort_values(["score", "image"], ignore_index=True)
+    sample = draw_exemplars(
+        list(pies["image"]), spec.size, spec.draw, strata=list(pies["class_group"]), seed=spec.seed,
+        patients=_patients(pies, spec),
+    )  # fmt: skip
     drawn = pies.set_index("image").loc[sample.images].reset_index()
     if drawn.empty:
         raise SelectionError(
@@ -132,9 +148,11 @@ def select_from(table: pd.DataFrame, found: Exemplars, spec: SelectionSpec) -> S
     columns = [name for name in ("view", "sex", "age") if name in table.columns]
     columns += ["n_findings", "class_group", LOG_FREQUENCY]
     balance = balance_table(drawn, pool, chosen[1], chosen[0], columns)
-    left_out = pd.concat([sample.passed_over, unmatched], ignore_index=True)
-    notes = _notes(found, balance, unmatched, drawn)
-    return Selection(spec, rows, found, left_out, balance, len(pool), notes)
+    barred = pd.DataFrame(sorted(excluded.items()), columns=["image", "reason"], dtype=str)
+    left_out = pd.concat([sample.passed_over, unmatched, barred], ignore_index=True)
+    weights = sample_weights(list(all_pies["class_group"]), list(all_pies["image"].isin(drawn["image"])))
+    notes = (*_notes(found, balance, unmatched, drawn), *_drawing_notes(spec, weights, found))
+    return Selection(spec, rows, found, left_out, balance, len(pool), weights, notes)
 
 
 def _patients(frame: pd.DataFrame, spec: SelectionSpec) -> list[str] | None:
@@ -199,4 +217,27 @@ def _notes(
     if len(off):
         names = ", ".join(f"{row.covariate} {row.level}".strip() for row in off.itertuples())
         notes.append(f"Not balanced (|SMD| > 0.1): {names}.")
+    return tuple(notes)
+
+
+def _drawing_notes(spec: SelectionSpec, weights: pd.DataFrame, found: Exemplars) -> tuple[str, ...]:
+    notes = []
+    if len(found.images) < found.wanted:
+        notes.append(
+            f"Only {len(found.images)} of {found.wanted} wanted exemplars: all other images agree fully."
+        )
+    if spec.draw == "top" and spec.size is not None:
+        notes.append(
+            "The exemplars are those of lowest agreement: what is found does not extend to all PIEs of the run."
+        )
+    if spec.draw == "stratified":
+        words = ", ".join(
+            f"{row.stratum} {row.weight:.2f} ({row.drawn} of {row.exemplars})"
+            for row in weights.itertuples()
+            if row.drawn
+        )
+        notes.append(
+            f"Drawn equally from the class groups. An exemplar stands for so many of its group: {words}. "
+            "Unweighted results describe the groups in equal parts, not all PIEs."
+        )
     return tuple(notes)

@@ -1,8 +1,7 @@
 """How well two sets of scores agree on an image: the criteria by which exemplars are found, by name.
 
-A criterion takes scores of the dense and of the pruned networks (probabilities): their means over seeds (images x
-classes), or those of every seed (seeds x images x classes) where `by_seed` says so. It gives one agreement per
-image: 1 is full agreement, low values make an exemplar, NaN means that there is none.
+A criterion takes mean scores of the dense and of the pruned networks (images x classes, probabilities) and
+gives one agreement per image: 1 is full agreement, low values make an exemplar, NaN means that there is none.
 """
 
 from collections.abc import Callable, Mapping
@@ -11,15 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from analysis.metrics.ranks import spearman_rows
+from analysis.selection.modal import modal_agreement
 
 Scores = np.ndarray
 """Mean scores over seeds: images x classes, float64, 0 to 1."""
-
-SeedScores = np.ndarray
-"""Scores of every seed: seeds x images x classes, 0 to 1."""
-
-DECISION = 0.5
-"""A network names a class when its score is at least this."""
 
 TOP = 3
 """Number of classes that the top-k criterion compares."""
@@ -27,13 +21,16 @@ TOP = 3
 
 @dataclass(frozen=True)
 class Criterion:
-    """A named agreement; `undefined` says in words when an image has none."""
+    """A named agreement; `undefined` says in words when an image has none.
+
+    `seedwise`: it looks at each network's scores, not at their mean; see `analysis.selection.agreement`.
+    """
 
     name: str
     label: str
     agreement: Callable[[Scores, Scores], np.ndarray]
     undefined: str = ""
-    by_seed: bool = False
+    seedwise: bool = False
 
 
 def spearman(dense: Scores, pruned: Scores) -> np.ndarray:
@@ -83,42 +80,16 @@ def top_classes(dense: Scores, pruned: Scores) -> np.ndarray:
     return agreement
 
 
-def modal_labels(dense: SeedScores, pruned: SeedScores) -> np.ndarray:
-    """Compute the Jaccard index of the two label sets that most networks give, dense and pruned.
+def modal_labels(dense: Scores, pruned: Scores) -> np.ndarray:
+    """Compute the Jaccard index of the modal label sets over seeds (after Hooker et al., arXiv 1911.05248).
 
-    Hooker et al. (arXiv 1911.05248, section 3) compare the modal label of one label per image. Here a network's
-    answer is the set of classes it scores at least `DECISION`; the modal set is the one most networks give; of
-    sets given equally often the one with the higher mean score over its classes less that over the others counts,
-    then the one that comes first in column order. Two empty sets agree fully.
-
-    Returns
-    -------
-    Jaccard index of each image, 0 to 1 (images).
+    Parameters
+    ----------
+    dense, pruned: scores of each network, seeds x images x classes; images x classes counts as one network.
     """
-    a, b = modal_sets(dense), modal_sets(pruned)
-    union = (a | b).sum(axis=1)
-    agreement: np.ndarray = np.where(union == 0, 1.0, (a & b).sum(axis=1) / np.maximum(union, 1))
+    one, other = (scores if scores.ndim == 3 else scores[None] for scores in (dense, pruned))
+    agreement: np.ndarray = modal_agreement(one, other, np.ones((1, len(one)), dtype=np.int64))[0]
     return agreement
-
-
-def modal_sets(scores: SeedScores) -> np.ndarray:
-    """Return the modal label set of each image, bool images x classes; ties as `modal_labels` says."""
-    named = scores >= DECISION
-    means = scores.mean(axis=0)
-    packed = np.packbits(named, axis=2)
-    modal: np.ndarray = named[0].copy()
-    differ = np.flatnonzero((packed != packed[:1]).any(axis=(0, 2)))
-    for image in differ.tolist():
-        _, first, counts = np.unique(packed[:, image], axis=0, return_index=True, return_counts=True)
-        best = np.flatnonzero(counts == counts.max())
-        if len(best) > 1:
-            found = [named[first[place], image] for place in best]
-            support = [float(np.where(each, means[image], 1 - means[image]).sum()) for each in found]
-            order = [tuple(~each) for each in found]
-            chosen = min(range(len(best)), key=lambda place: (-support[place], order[place]))
-            best = best[[chosen]]
-        modal[image] = named[first[best[0]], image]
-    return modal
 
 
 _CONSTANT = "constant scores: all classes score the same, so there is no correlation"
@@ -130,12 +101,7 @@ CRITERIA: Mapping[str, Criterion] = {
         Criterion("pearson", "Pearson correlation across classes", pearson, _CONSTANT),
         Criterion("jensen-shannon", "1 - mean Jensen-Shannon divergence of the classes", jensen_shannon),
         Criterion("top-k", f"Jaccard index of the {TOP} highest classes", top_classes),
-        Criterion(
-            "modal-labels",
-            "Jaccard index of the label sets that most networks give",
-            modal_labels,
-            by_seed=True,
-        ),
+        Criterion("modal-labels", "Jaccard index of the modal label sets", modal_labels, seedwise=True),
     )
 }
 """The criteria by name; the published study used `spearman`."""

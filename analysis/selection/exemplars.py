@@ -10,8 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from analysis.selection.criteria import CRITERIA, Criterion
+from analysis.selection.criteria import CRITERIA
 from analysis.selection.errors import SelectionError
+
+FULL = 1.0
+"""Agreement of an image on which nothing changed."""
 
 
 @dataclass(frozen=True)
@@ -26,12 +29,14 @@ class Exemplars:
     tied: image, exemplar: the images whose score equals that at the cut, if the cut goes through them; the
         image name decided which came in. Empty when it does not.
     cut: highest score of an exemplar; None without exemplars.
+    wanted: int(fraction * N). There are fewer exemplars where fewer images disagree at all.
     """
 
     ranked: pd.DataFrame
     undefined: pd.DataFrame
     tied: pd.DataFrame
     cut: float | None
+    wanted: int
 
     @property
     def images(self) -> list[str]:
@@ -50,12 +55,12 @@ def find_exemplars(
     """Find the int(fraction * N) images of lowest agreement among N.
 
     N counts all images, those without a score too, as the published study did. Ties are broken by image name.
+    An image in full agreement (1) is never an exemplar, so that a criterion with few values may give fewer.
 
     Parameters
     ----------
     images: unique names (images).
-    dense, pruned: scores at sparsity 0 and at the compared one, 0 to 1: means over seeds (images x classes), or,
-        for a criterion that compares seeds, those of every seed (seeds x images x classes).
+    dense, pruned: mean scores over seeds at sparsity 0 and at the compared one (images x classes), 0 to 1.
     criterion: a name of `CRITERIA`.
     fraction: share of the images, above 0 and below 1.
 
@@ -64,24 +69,42 @@ def find_exemplars(
     SelectionError: arrays of other shapes, scores outside 0 to 1, an unknown criterion, a repeated image, or
         fewer images with a score than exemplars wanted.
     """
-    names = [str(name) for name in images]
-    _check(names, dense, pruned, criterion, fraction)
+    _check(images, dense, pruned, criterion)
     rule = CRITERIA[criterion]
-    scores = rule.agreement(_typed(dense, rule), _typed(pruned, rule))
+    if rule.seedwise:
+        raise SelectionError(f"{criterion} needs the scores of each seed, mean scores came: use find_in_run")
+    scores = rule.agreement(np.asarray(dense, dtype=np.float64), np.asarray(pruned, dtype=np.float64))
+    return rank_exemplars(images, scores, criterion=criterion, fraction=fraction)
+
+
+def rank_exemplars(
+    images: Sequence[str], scores: np.ndarray, *, criterion: str, fraction: float
+) -> Exemplars:
+    """Rank images by their agreement and mark the lowest; see `find_exemplars`.
+
+    Parameters
+    ----------
+    images: unique names.
+    scores: agreement of each, -1 to 1; NaN where there is none.
+    criterion: whose scores they are, for the reason of those without.
+    """
+    names = [str(name) for name in images]
+    if not 0 < fraction < 1:
+        raise SelectionError(f"expected a fraction above 0 and below 1, {fraction} came")
+    if len(set(names)) != len(names):
+        raise SelectionError("expected each image once, one came again")
     table = pd.DataFrame({"image": names, "score": scores})
     none = table["score"].isna()
     ranked = table[~none].sort_values(["score", "image"], ignore_index=True)
     wanted = int(fraction * len(names))
     if wanted > len(ranked):
         raise SelectionError(f"expected at least {wanted} images with a score, {len(ranked)} came")
-    ranked["exemplar"] = np.arange(len(ranked)) < wanted
-    undefined = table.loc[none, ["image"]].assign(reason=rule.undefined).reset_index(drop=True)
-    cut = float(ranked["score"].iloc[wanted - 1]) if wanted else None
-    return Exemplars(ranked, undefined, _tied(ranked, cut), cut)
-
-
-def _typed(scores: np.ndarray, rule: Criterion) -> np.ndarray:
-    return scores if rule.by_seed else np.asarray(scores, dtype=np.float64)
+    given = min(wanted, int((ranked["score"] < FULL).sum()))
+    ranked["exemplar"] = np.arange(len(ranked)) < given
+    reason = CRITERIA[criterion].undefined
+    undefined = table.loc[none, ["image"]].assign(reason=reason).reset_index(drop=True)
+    cut = float(ranked["score"].iloc[given - 1]) if given else None
+    return Exemplars(ranked, undefined, _tied(ranked, cut), cut, wanted)
 
 
 def _tied(ranked: pd.DataFrame, cut: float | None) -> pd.DataFrame:
@@ -89,22 +112,20 @@ def _tied(ranked: pd.DataFrame, cut: float | None) -> pd.DataFrame:
     return at_cut if not at_cut["exemplar"].all() else at_cut.iloc[:0]
 
 
-def _check(names: list[str], dense: np.ndarray, pruned: np.ndarray, criterion: str, fraction: float) -> None:
+def _check(images: Sequence[str], dense: np.ndarray, pruned: np.ndarray, criterion: str) -> None:
     if criterion not in CRITERIA:
         raise SelectionError(f"expected a criterion of {', '.join(CRITERIA)}; {criterion!r} came")
-    if not 0 < fraction < 1:
-        raise SelectionError(f"expected a fraction above 0 and below 1, {fraction} came")
-    if len(set(names)) != len(names):
-        raise SelectionError("expected each image once, one came again")
-    wanted = 3 if CRITERIA[criterion].by_seed else 2
-    layout = "seeds x " * (wanted - 2) + f"{len(names)} images x 2 or more classes"
     for name, scores in (("dense", dense), ("pruned", pruned)):
-        shape = scores.shape[-2:]
-        if scores.ndim != wanted or shape != dense.shape[-2:] or shape[0] != len(names) or shape[1] < 2:
-            raise SelectionError(f"expected {name} scores of {layout}, {scores.shape} came")
-        bad = ~((scores >= 0) & (scores <= 1)).all(
-            axis=tuple(axis for axis in range(wanted) if axis != wanted - 2)
-        )
+        if (
+            scores.ndim != 2
+            or scores.shape != dense.shape
+            or len(scores) != len(images)
+            or scores.shape[1] < 2
+        ):
+            raise SelectionError(
+                f"expected {name} scores of {len(images)} images x 2 or more classes, {scores.shape} came"
+            )
+        bad = ~((scores >= 0) & (scores <= 1)).all(axis=1)
         if bad.any():
-            image = names[int(np.flatnonzero(bad)[0])]
+            image = images[int(np.flatnonzero(bad)[0])]
             raise SelectionError(f"expected {name} scores from 0 to 1, others came for image {image!r}")

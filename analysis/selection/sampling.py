@@ -1,12 +1,22 @@
-"""Drawing images at random, at most one of a patient."""
+"""Drawing images, at most one of a patient: at random, at random within strata, or from the top of a list."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 
 from analysis.selection.errors import SelectionError
+
+Draw = Literal["simple", "stratified", "top"]
+
+DRAWS: Mapping[Draw, str] = {
+    "simple": "simple random sample",
+    "stratified": "random sample stratified by class group, equally many of each; weights are in the sealed report",
+    "top": "those of lowest agreement; inference does not extend to all PIEs",
+}
+"""How exemplars are drawn for a study, in words."""
 
 
 @dataclass(frozen=True)
@@ -63,5 +73,90 @@ def draw_sample(
             f"expected at least {size} images to draw from, {len(images)} came"
             + (f", {len(passed)} of them of a patient already drawn" if passed else "")
         )
+    return Sample(drawn, _passed_over(passed))
+
+
+def draw_exemplars(
+    images: Sequence[str],
+    size: int | None,
+    how: Draw,
+    *,
+    strata: Sequence[str],
+    seed: int,
+    patients: Sequence[str] | None = None,
+) -> Sample:
+    """Draw exemplars for a study.
+
+    Parameters
+    ----------
+    images: unique names, from the lowest agreement up.
+    size: how many; None takes all that may be taken.
+    how: `simple`, `stratified` (strata take turns, so that each gives equally many while it lasts) or `top`.
+    strata: stratum of each image.
+    seed: any whole number from 0; `top` draws nothing.
+    patients: patient of each image; an image whose patient was drawn before is passed over.
+
+    Raises
+    ------
+    SelectionError: an unknown way, or fewer may be drawn than wanted.
+    """
+    if how not in DRAWS:
+        raise SelectionError(f"expected exemplars drawn {', '.join(DRAWS)}; {how!r} came")
+    if how == "simple":
+        return draw_sample(images, size, seed=seed, patients=patients)
+    owner = dict(zip(images, patients or images, strict=True))
+    if how == "top":
+        queues = [list(images)]
+    else:
+        # Every image once in random order, then dealt out to its stratum.
+        order = draw_sample(images, None, seed=seed).images
+        stratum = dict(zip(images, strata, strict=True))
+        queues = [[name for name in order if stratum[name] == one] for one in sorted(set(strata))]
+    drawn, passed = _take_turns(queues, owner, len(images) if size is None else size)
+    if size is not None and len(drawn) < size:
+        raise SelectionError(
+            f"expected at least {size} images to draw from, {len(images)} came, "
+            f"{len(passed)} of them of a patient already drawn"
+        )
+    return Sample(drawn, _passed_over(passed))
+
+
+def _take_turns(queues: list[list[str]], owner: Mapping[str, str], size: int) -> tuple[list[str], list[str]]:
+    drawn: list[str] = []
+    passed: list[str] = []
+    used: set[str] = set()
+    waiting = [iter(queue) for queue in queues]
+    while waiting and len(drawn) < size:
+        queue = waiting.pop(0)
+        for name in queue:
+            if owner[name] in used:
+                passed.append(name)
+                continue
+            used.add(owner[name])
+            drawn.append(name)
+            waiting.append(queue)
+            break
+    return drawn, passed
+
+
+def sample_weights(strata: Sequence[str], drawn: Sequence[bool]) -> pd.DataFrame:
+    """Tell for each stratum how many images there were, how many were drawn, and how many one of them stands for.
+
+    Parameters
+    ----------
+    strata: stratum of every image that could be drawn.
+    drawn: whether it was.
+
+    Returns
+    -------
+    stratum, exemplars, drawn, weight (exemplars / drawn; NaN for a stratum of which none was drawn).
+    """
+    frame = pd.DataFrame({"stratum": list(strata), "drawn": np.asarray(drawn, dtype=int)})
+    table = frame.groupby("stratum", sort=True)["drawn"].agg(exemplars="size", drawn="sum").reset_index()
+    table["weight"] = (table["exemplars"] / table["drawn"]).where(table["drawn"] > 0)
+    return table
+
+
+def _passed_over(images: list[str]) -> pd.DataFrame:
     reason = "another image of the same patient was drawn"
-    return Sample(drawn, pd.DataFrame({"image": passed, "reason": [reason] * len(passed)}, dtype=str))
+    return pd.DataFrame({"image": images, "reason": [reason] * len(images)}, dtype=str)

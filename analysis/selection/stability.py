@@ -1,100 +1,127 @@
-"""How sure it is that an image is an exemplar: its inclusion probability, and how far criteria agree."""
+"""How sure it is that an image is an exemplar (PIE): over resamples of the seeds, and from criterion to criterion."""
 
-from collections.abc import Mapping, Sequence
+from itertools import combinations
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
-from scipy.stats import spearmanr
 
+from analysis.selection.agreement import agreements, find_in_run
 from analysis.selection.criteria import CRITERIA
 from analysis.selection.errors import SelectionError
-from analysis.selection.exemplars import Exemplars, find_exemplars
+from analysis.selection.store import Run
+
+Row = dict[str, Any]
 
 DRAWS = 200
+"""Resamples of the seeds. The standard error of an inclusion probability is at most 0.035."""
+
+MARKS = (0.5, 0.8, 0.95)
 
 
-def inclusion_probability(
-    images: Sequence[str],
-    dense: np.ndarray,
-    pruned: np.ndarray,
-    *,
-    criterion: str,
-    fraction: float,
-    seed: int,
-    draws: int = DRAWS,
-) -> np.ndarray:
-    """Estimate how often each image is an exemplar when the seeds are drawn again.
+def inclusion(
+    run: Run, *, criterion: str, sparsity: float, fraction: float, seed: int, draws: int = DRAWS
+) -> npt.NDArray[np.float64]:
+    """Compute the share of resamples of the seeds in which each image is an exemplar.
 
-    A draw takes as many seeds as there are, with replacement, the same for dense and pruned networks (a seed is
-    one network, pruned or not), and selects anew. Seeds are the only randomness: it tells how much the choice
-    depends on which networks were trained, not on which patients came.
+    A resample takes as many seeds as the run has, with replacement; the dense and the pruned networks of a seed
+    stay together. In each one the exemplars are found as in the run itself, ties by image name. The share tells
+    how far the list depends on which networks happened to be trained; the images are taken as given.
 
     Parameters
     ----------
-    images: unique names (images).
-    dense, pruned: scores of every seed (seeds x images x classes), 0 to 1.
-    criterion, fraction: as `find_exemplars`.
-    seed: of the draws, from 0. draws: their number, from 1.
+    run: with two or more seeds.
+    criterion, sparsity, fraction: see `find_in_run`.
+    seed: of the resamples, from 0.
+    draws: resamples, at least 1.
 
     Returns
     -------
-    Share of the draws in which the image is an exemplar, 0 to 1 (images).
+    float64, images in file order, 0 to 1.
 
     Raises
     ------
-    SelectionError: fewer than 2 seeds, no draw, or as `find_exemplars`.
+    SelectionError: fewer than two seeds.
+
+    Reference
+    ---------
+    Selection frequency under the bootstrap: Sauerbrei and Schumacher 1992, Stat Med 11:2093.
     """
-    if dense.ndim != 3 or len(dense) < 2 or draws < 1:
+    if len(run.seeds) < 2 or draws < 1:
         raise SelectionError(
-            f"expected 2 or more seeds and 1 or more draws, {dense.shape[:1]} and {draws} came"
+            f"expected two or more seeds and one or more resamples, {len(run.seeds)} and {draws} came"
         )
-    names, count = np.asarray(images, dtype=object), len(dense)
-    rng, by_seed = np.random.default_rng(seed), CRITERIA[criterion].by_seed
-    included = np.zeros(len(names))
-    for _ in range(draws):
-        drawn = rng.integers(0, count, count)
-        if by_seed:
-            pair = dense[drawn], pruned[drawn]
-        else:
-            weights = np.bincount(drawn, minlength=count) / count
-            # float32 seeds summed in float64: a mean over 30 seeds keeps its last digit
-            pair = tuple(
-                np.einsum("s,sic->ic", weights, scores, dtype=np.float64) for scores in (dense, pruned)
-            )
-        found = find_exemplars(list(names), *pair, criterion=criterion, fraction=fraction)
-        included += np.isin(names, found.images)
-    probability: np.ndarray = included / draws
-    return probability
+    picks = np.random.default_rng([seed, 3]).integers(len(run.seeds), size=(draws, len(run.seeds)))
+    counts = np.stack([np.bincount(pick, minlength=len(run.seeds)) for pick in picks]).astype(np.int64)
+    scores = agreements(run, counts, criterion, sparsity)
+    by_name = np.argsort(run.images["image"].to_numpy(dtype=str), kind="stable")
+    wanted = int(fraction * scores.shape[1])
+    times = np.zeros(scores.shape[1])
+    for own in scores:
+        ordered = own[by_name]
+        # NaN sorts last, and an image in full agreement is never an exemplar.
+        lowest = np.argsort(ordered, kind="stable")[:wanted]
+        times[by_name[lowest[ordered[lowest] < 1]]] += 1
+    return times / draws
 
 
-def overlap_table(found: Mapping[str, Exemplars]) -> pd.DataFrame:
-    """Compare the exemplars of each pair of criteria.
-
-    Parameters
-    ----------
-    found: exemplars by criterion, of the same images.
+def stability_rows(included: npt.NDArray[np.float64], exemplar: npt.NDArray[np.bool_]) -> list[Row]:
+    """Count exemplars and other images by inclusion probability.
 
     Returns
     -------
-    criterion_a, criterion_b, exemplars_a, exemplars_b, shared (images), jaccard (0 to 1; None without any), and
-    rho, Spearman's correlation of the two agreements over images that have both (-1 to 1; None if constant).
+    measure (mean, at least 0.5, ...), exemplars, of_exemplars, others, of_others; the first row holds the means.
     """
-    rows = []
-    names = list(found)
-    for place, a in enumerate(names):
-        for b in names[place + 1 :]:
-            one, other = set(found[a].images), set(found[b].images)
-            both = found[a].ranked.merge(found[b].ranked, on="image", suffixes=("_a", "_b"))
-            varied = len(both) > 2 and both["score_a"].nunique() > 1 and both["score_b"].nunique() > 1
-            rows.append(
-                {
-                    "criterion_a": a,
-                    "criterion_b": b,
-                    "exemplars_a": len(one),
-                    "exemplars_b": len(other),
-                    "shared": len(one & other),
-                    "jaccard": len(one & other) / len(one | other) if one | other else None,
-                    "rho": float(spearmanr(both["score_a"], both["score_b"]).statistic) if varied else None,
-                }
-            )
-    return pd.DataFrame(rows, dtype=object)
+    sets = {"exemplars": included[exemplar], "others": included[~exemplar]}
+    size = {f"of_{name}": len(values) for name, values in sets.items()}
+    means = {name: float(values.mean()) if len(values) else None for name, values in sets.items()}
+    rows: list[Row] = [{"measure": "mean inclusion probability"} | means | size]
+    for mark in MARKS:
+        counts = {name: int((values >= mark).sum()) for name, values in sets.items()}
+        rows.append({"measure": f"inclusion probability of {mark:g} or more"} | counts | size)
+    return rows
+
+
+def overlap_rows(run: Run, *, sparsity: float, fraction: float) -> list[Row]:
+    """Compare the exemplars that any two criteria find at one sparsity and fraction.
+
+    Returns
+    -------
+    criterion_a, criterion_b, exemplars_a, exemplars_b, both, jaccard (both / either; None without any), and
+    jaccard_chance: that of two sets of these sizes drawn at random, from the expected size of what they share.
+    """
+    found = {
+        name: set(find_in_run(run, criterion=name, sparsity=sparsity, fraction=fraction).images)
+        for name in CRITERIA
+    }
+    rows: list[Row] = []
+    for a, b in combinations(found, 2):
+        one, other = len(found[a]), len(found[b])
+        both = len(found[a] & found[b])
+        by_chance = one * other / len(run.images)
+        rows.append(
+            {"criterion_a": a, "criterion_b": b, "exemplars_a": one, "exemplars_b": other, "both": both,
+             "jaccard": both / (one + other - both) if one or other else None,
+             "jaccard_chance": by_chance / (one + other - by_chance) if one or other else None}
+        )  # fmt: skip
+    return rows
+
+
+def exemplar_table(
+    run: Run, ranked: pd.DataFrame, included: npt.NDArray[np.float64] | None, covariates: pd.DataFrame
+) -> pd.DataFrame:
+    """List the exemplars with what is known of each, from the lowest agreement up.
+
+    Returns
+    -------
+    rank (from 1), image, score, inclusion (None with one seed), labels, n_findings, class_group and the metadata.
+    """
+    share = pd.DataFrame({"image": run.images["image"], "inclusion": included})
+    table = ranked[ranked["exemplar"]].drop(columns="exemplar").merge(share, on="image", validate="1:1")
+    table = table.merge(covariates, on="image", validate="1:1")
+    table.insert(0, "rank", np.arange(1, len(table) + 1))
+    first = ["rank", "image", "score", "inclusion", "labels", "n_findings", "class_group"]
+    rest = [name for name in ("view", "sex", "age") if name in table.columns]
+    out = table[[*first, *rest]].astype(object)
+    return out.where(table[[*first, *rest]].notna(), None)

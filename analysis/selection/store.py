@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 
 from analysis import frames
-from analysis.selection.criteria import CRITERIA
 from analysis.selection.errors import SelectionError
 
 _TEXT = ("image", "view", "sex", "patient")
@@ -101,20 +100,6 @@ class Run:
         for seed in self.seeds:
             total += self.scores(seed, sparsity)
         return total / len(self.seeds)
-
-    def seed_scores(self, sparsity: float) -> np.ndarray:
-        """Read the scores of every seed, float32 seeds x images x classes.
-
-        Raises
-        ------
-        SelectionError: a seed lacks this sparsity.
-        """
-        return np.stack([self.scores(seed, sparsity) for seed in self.seeds])
-
-    def scores_for(self, criterion: str, sparsity: float) -> np.ndarray:
-        """Return what a criterion compares: the mean scores, or those of every seed."""
-        rule = CRITERIA.get(criterion)
-        return self.seed_scores(sparsity) if rule and rule.by_seed else self.mean_scores(sparsity)
 
 
 def read_run(folder: Path) -> Run:

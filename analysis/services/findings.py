@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from analysis.findings import Findings, FindingsError, analyse
-from analysis.selection import Exemplars, Run, SelectionSpec, find_exemplars, read_run
+from analysis.selection import Exemplars, Run, SelectionSpec, find_in_run, read_run
 
 SEED = 1
 """Of the bootstrap and the permutations, unless another is asked for."""
@@ -67,10 +67,9 @@ def find_chosen(run: Run, choices: Choices) -> tuple[Exemplars | None, str]:
     """Find the exemplars of a run; without any, say why."""
     if not any(abs(sparsity - choices.sparsity) < 0.005 for sparsity in run.sparsities):
         return None, f"no exemplars: sparsity {choices.sparsity:.2f} was not run"
-    found = find_exemplars(
-        list(run.images["image"]), run.mean_scores(0.0), run.mean_scores(choices.sparsity),
-        criterion=choices.criterion, fraction=choices.fraction,
-    )  # fmt: skip
+    found = find_in_run(
+        run, criterion=choices.criterion, sparsity=choices.sparsity, fraction=choices.fraction
+    )
     if not found.images:
         return None, f"no exemplars: {choices.fraction} of {len(run.images)} images is less than one"
     return found, ""

@@ -5,10 +5,20 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
-from analysis.caseset import CaseSet, Origin, find_images, write_case_set
+from analysis.caseset import CaseSet, CaseSetError, Origin, find_images, write_case_set
+from analysis.caseset.leaks import compare
 from analysis.selection import Run, Selection, SelectionSpec, read_run, select
+from analysis.selection.duplicates import GREY_FEATURES, fingerprint, grey_features, near_duplicates
+from analysis.sweep.errors import DataError
+from analysis.sweep.pixels import read_pixels
+from analysis.sweep.spec import PreprocessSpec
+
+SEEN = PreprocessSpec(size=256, antialias=True)
+"""How images are looked at for near-duplicates."""
 
 
 def hand_over(
@@ -16,6 +26,9 @@ def hand_over(
     shown: Sequence[str] = (), block_size: int = 20, nonce: bytes | None = None,
 ) -> tuple[Selection, CaseSet]:  # fmt: skip
     """Select exemplars and controls from a run and write the blind folder and the sealed key.
+
+    No two chosen images are near-duplicates: whichever is less needed gives way (a control before an exemplar),
+    and the selection is made again without it, until none are left.
 
     Parameters
     ----------
@@ -29,16 +42,77 @@ def hand_over(
     SelectionError, CaseSetError, FrameError: see there; nothing is left half-written.
     """
     source = read_run(run)
-    selection = select(source, spec)
+    look = Look(images)
+    selection = select_distinct(source, spec, look)
     written = write_case_set(
         selection.rows, images=find_images(selection.rows["image"], images), out=out, key_out=key_out,
-        origin=origin(source, selection), shown=shown, block_size=block_size, nonce=nonce,
+        origin=origin(source, selection, look), shown=shown, block_size=block_size, nonce=nonce,
     )  # fmt: skip
     return selection, written
 
 
-def origin(run: Run, selection: Selection) -> Origin:
-    """Describe where a selection came from: in the open, as commitments, and sealed."""
+class Look:
+    """Looks at the images of a folder, each once: fingerprints, and grey values that could tell the arms."""
+
+    def __init__(self, images: Path) -> None:
+        self.images = images
+        self._prints: dict[str, npt.NDArray[np.float64]] = {}
+        self._greys: dict[str, dict[str, float]] = {}
+
+    def at(self, names: Sequence[str]) -> None:
+        """Decode the images that were not looked at before.
+
+        Raises
+        ------
+        CaseSetError: an image that is not there or cannot be read.
+        """
+        new = [name for name in names if name not in self._prints]
+        for name, path in find_images(new, self.images).items():
+            try:
+                grey = read_pixels(path, SEEN).grey
+            except DataError as error:
+                raise CaseSetError(str(error)) from error
+            self._prints[name] = fingerprint(grey)
+            self._greys[name] = grey_features(grey)
+
+    def duplicates(self, names: Sequence[str]) -> list[tuple[str, str, float]]:
+        """List the near-duplicates among images."""
+        self.at(names)
+        return near_duplicates(names, np.stack([self._prints[name] for name in names]))
+
+    def compared(self, rows: pd.DataFrame) -> dict[str, dict[str, float | None]]:
+        """Compare the arms by what the pixels alone tell; see `analysis.caseset.leaks.compare`."""
+        self.at(list(rows["image"]))
+        arm = rows["arm"].to_numpy(dtype=int)
+        return {
+            feature: compare(np.array([self._greys[name][feature] for name in rows["image"]]), arm)
+            for feature in GREY_FEATURES
+        }
+
+
+def select_distinct(run: Run, spec: SelectionSpec, look: Look) -> Selection:
+    """Select until no two chosen images are near-duplicates."""
+    excluded: dict[str, str] = {}
+    while True:
+        selection = select(run, spec, excluded)
+        arm = dict(zip(selection.rows["image"], selection.rows["arm"], strict=True))
+        found = look.duplicates(list(arm))
+        if not found:
+            return selection
+        for one, other, likeness in found:
+            if not {one, other} & set(excluded):
+                # The control gives way; of two of one arm, the later name.
+                out, kept = sorted((one, other), key=lambda name: (arm[name], name))
+                if arm[one] == arm[other]:
+                    out, kept = kept, out
+                excluded[out] = f"near-duplicate of {kept} (correlation {likeness:.3f})"
+
+
+def origin(run: Run, selection: Selection, look: Look | None = None) -> Origin:
+    """Describe where a selection came from: in the open, as commitments, and sealed.
+
+    With `look`, what the pixels alone tell about the arms is in the sealed report too.
+    """
     spec = selection.spec
     return Origin(
         run_id=run.run_id,
@@ -48,6 +122,8 @@ def origin(run: Run, selection: Selection) -> Origin:
         committed={"seed": str(spec.seed)},
         sealed={
             "balance": _records(selection.balance),
+            "weights": _records(selection.weights),
+            "pixels": look.compared(selection.rows) if look else {},
             "left_out": _records(selection.left_out),
             "without_score": _records(selection.exemplars.undefined),
             "tied_at_cut": _records(selection.exemplars.tied),

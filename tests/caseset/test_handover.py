@@ -90,3 +90,40 @@ def test_verify_says_what_is_whole_and_finds_what_is_not(run: Path, tmp_path: Pa
     next((tmp_path / "cases" / "images").iterdir()).unlink()
     with pytest.raises(CommandError, match="expected an image file, there is none"):
         call_command("verify_case_set", str(tmp_path / "cases"), "--key", str(tmp_path / "key.csv"))
+
+
+def test_no_two_cases_are_near_duplicates(run: Path, tmp_path: Path) -> None:
+    """Two chosen images become copies of one picture, at other brightness: one gives way and another comes."""
+    from shutil import copytree
+
+    from PIL import Image
+
+    first = select(read_run(run), SelectionSpec(size=8, seed=8675309, controls="random")).rows
+    pie = first.loc[first["arm"] == 1, "image"].iloc[0]
+    control = first.loc[first["arm"] == 0, "image"].iloc[0]
+    images = tmp_path / "images"
+    copytree(run / "images", images)
+    picture = Image.open(images / pie).convert("L")
+    picture.point(lambda grey: grey * 0.8).save(images / control)
+    said = io.StringIO()
+    call_command(
+        "write_case_set", str(run), "--images", str(images), "--out", str(tmp_path / "cases"), "--key-out",
+        str(tmp_path / "key.csv"), "--seed", "8675309", "--size", "8", "--controls", "random", stdout=said,
+    )  # fmt: skip
+    key, report = read_key(tmp_path / "key.csv"), read_report(tmp_path / "key.csv")
+    assert pie in set(key.rows["source"])
+    assert control not in set(key.rows["source"])
+    assert len(key.rows) == len(first)
+    reason = {row["image"]: row["reason"] for row in report["left_out"]}[control]
+    assert reason.startswith(f"near-duplicate of {pie} (correlation ")
+
+
+def test_the_sealed_report_tells_what_pixels_alone_tell_and_the_weights(run: Path, tmp_path: Path) -> None:
+    door(run, tmp_path, "--size", "6", "--draw", "stratified", "--controls", "random")
+    report = read_report(tmp_path / "key.csv")
+    assert set(report["pixels"]) == {"brightness", "contrast", "sharpness"}
+    assert all(0 <= row["auc"] <= 1 for row in report["pixels"].values())
+    assert sum(row["drawn"] for row in report["weights"]) == 6
+    blind = (tmp_path / "cases" / "provenance.json").read_text()
+    assert "brightness" not in blind
+    assert "stratified by class group" in blind

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
-from analysis.caseset.leaks import NUMBERS, auc, leak_report
+from analysis.caseset.leaks import NUMBERS, auc, compare, leak_report
 from analysis.caseset.read import read_report
 from tests.caseset.sets import selection, sources, write
 
@@ -29,9 +29,12 @@ def test_a_planted_leak_shows() -> None:
         arm=arm, file_bytes=1000 + arm, encoding=np.where(arm == 1, "fine", "coarse")
     )
     report = leak_report(features)
-    assert report["numbers"]["file_bytes"] == {"mean_exemplar": 1001, "mean_control": 1000, "auc": 1.0}
+    assert report["numbers"]["file_bytes"] == {
+        "mean_exemplar": 1001, "mean_control": 1000, "auc": 1.0, "auc_low": None, "auc_high": None
+    }  # fmt: skip
     assert report["numbers"]["rows"]["auc"] == 0.5
     assert report["encodings"]["fine"] == {"exemplar": 10, "control": 0}
+    assert report["encoding_auc"] == {"auc": 1.0, "p": 0.001}
 
 
 def test_it_is_written_with_the_key_only(tmp_path) -> None:
@@ -39,6 +42,23 @@ def test_it_is_written_with_the_key_only(tmp_path) -> None:
     written = write(rows, sources(rows, tmp_path / "in"), tmp_path / "out")
     leaks = read_report(written.key)["leaks"]
     assert set(leaks["numbers"]) == set(NUMBERS)
-    assert leaks["numbers"]["n_labels"] == {"mean_exemplar": 2, "mean_control": 2, "auc": 0.5}
+    assert leaks["numbers"]["n_labels"] == {
+        "mean_exemplar": 2, "mean_control": 2, "auc": 0.5, "auc_low": None, "auc_high": None
+    }  # fmt: skip
     assert sum(count["control"] for count in leaks["encodings"].values()) == 5
     assert b"auc" not in (written.folder / "provenance.json").read_bytes()
+
+
+def test_the_interval_of_the_auc_is_delongs_by_hand() -> None:
+    """Exemplars 3, 1 against controls 2, 1: shares won 1, 1/4 and 1/2, 3/4; var 9/32 / 2 + 1/32 / 2."""
+    came = compare(np.array([3.0, 1, 2, 1]), np.array([1, 1, 0, 0]))
+    half = 1.959963984540054 * np.sqrt(9 / 64 + 1 / 64)
+    assert came["auc_low"] == pytest.approx(max(0, 0.625 - half))
+    assert came["auc_high"] == pytest.approx(min(1, 0.625 + half))
+
+
+def test_a_coding_that_tells_nothing_is_not_significant() -> None:
+    features = pd.DataFrame({name: 7 for name in NUMBERS}, index=range(40)).assign(
+        arm=[0, 1] * 20, encoding=["a", "a", "b", "b"] * 10
+    )
+    assert leak_report(features)["encoding_auc"] == {"auc": 0.5, "p": 1.0}

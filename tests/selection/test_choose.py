@@ -121,3 +121,31 @@ def test_without_metadata_matching_and_patients_are_refused(tmp_path: Path) -> N
 def test_a_choice_that_the_run_cannot_serve_is_named(run: Run, spec: SelectionSpec, message: str) -> None:
     with pytest.raises(SelectionError, match=message):
         select(run, spec)
+
+
+def test_the_top_is_the_lowest_and_says_what_it_does_not_extend_to(run: Run) -> None:
+    chosen = select(run, SelectionSpec(size=4, draw="top", controls="random"))
+    scores = chosen.exemplars.ranked.set_index("image")["score"]
+    drawn = chosen.rows.loc[chosen.rows["arm"] == 1, "image"]
+    assert sorted(scores[drawn]) == sorted(scores[scores.index.isin(chosen.exemplars.images)])[:4]
+    assert any("does not extend to all PIEs" in note for note in chosen.notes)
+
+
+def test_a_stratified_sample_reports_its_weights(run: Run) -> None:
+    chosen = select(run, SelectionSpec(size=6, draw="stratified", controls="random"))
+    table = chosen.weights.set_index("stratum")
+    assert table["exemplars"].sum() == len(chosen.exemplars.images)
+    assert table["drawn"].sum() == 6
+    np.testing.assert_allclose((table["weight"] * table["drawn"])[table["drawn"] > 0],
+                               table["exemplars"][table["drawn"] > 0])  # fmt: skip
+    assert any("stands for so many of its group" in note for note in chosen.notes)
+
+
+def test_excluded_images_are_in_neither_arm_and_listed(run: Run) -> None:
+    first = select(run, SelectionSpec(size=6))
+    barred = {image: "because" for image in first.rows["image"][:3]}
+    again = select(run, SelectionSpec(size=6), barred)
+    assert not set(again.rows["image"]) & set(barred)
+    listed = again.left_out.set_index("image")["reason"]
+    assert all(listed[image] == "because" for image in barred)
+    assert again.exemplars.images == first.exemplars.images

@@ -1,5 +1,3 @@
-from collections.abc import Callable
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -41,23 +39,15 @@ def test_top_classes_by_hand() -> None:
     assert list(CRITERIA["top-k"].agreement(dense, pruned)) == [0.5, 1.0]
 
 
-def rule_of(name: str) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
-    """Return an agreement of two tables of scores; one that compares seeds gets a single seed."""
-    criterion = CRITERIA[name]
-    if criterion.by_seed:
-        return lambda dense, pruned: criterion.agreement(dense[None], pruned[None])
-    return criterion.agreement
-
-
 @given(coarse, st.sampled_from(sorted(CRITERIA)), st.permutations(range(3)))
 def test_an_image_does_not_know_its_neighbours(scores: np.ndarray, name: str, order: list[int]) -> None:
-    rule = rule_of(name)
+    rule = CRITERIA[name].agreement
     np.testing.assert_array_equal(rule(*scores)[order], rule(*scores[:, order]))
 
 
 @given(coarse, st.sampled_from(sorted(CRITERIA)))
 def test_agreement_is_symmetric_in_its_range_and_full_with_itself(scores: np.ndarray, name: str) -> None:
-    rule = rule_of(name)
+    rule = CRITERIA[name].agreement
     came = rule(*scores)
     np.testing.assert_array_equal(came, rule(*scores[::-1]))
     assert (np.isnan(came) | ((came >= -1) & (came <= 1))).all()

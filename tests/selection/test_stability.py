@@ -1,80 +1,140 @@
-"""Inclusion probability over seeds, overlap of criteria, and modal label sets: toys by hand, and properties."""
+"""Modal label sets, inclusion under resampled seeds, overlap of criteria."""
+
+from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
 
-from analysis.selection.criteria import CRITERIA, modal_labels, modal_sets
-from analysis.selection.errors import SelectionError
-from analysis.selection.exemplars import find_exemplars
-from analysis.selection.stability import inclusion_probability, overlap_table
-
-IMAGES = [f"i{n:02d}" for n in range(40)]
-
-
-def test_modal_set_is_the_one_that_most_networks_give() -> None:
-    """Image 0: {0} twice, {1} once. Image 1: {}, {0}, {0, 1}, each once: means .6 and .4, so {0} is the likeliest."""
-    scores = np.array([[[0.9, 0.1], [0.4, 0.2]], [[0.8, 0.2], [0.7, 0.3]], [[0.1, 0.9], [0.7, 0.7]]])
-    assert modal_sets(scores).tolist() == [[True, False], [True, False]]
+from analysis.selection import CRITERIA, Run, SelectionError, find_exemplars, find_in_run, read_run
+from analysis.selection.agreement import agreements
+from analysis.selection.modal import label_sets, modal_agreement
+from analysis.selection.stability import inclusion, overlap_rows, stability_rows
+from tests.selection.runs import seal, write_run
 
 
-def test_agreement_of_modal_sets_by_hand() -> None:
-    dense = np.array([[[0.9, 0.9, 0.1], [0.1, 0.1, 0.1], [0.9, 0.1, 0.1]]] * 3)
-    pruned = np.array([[[0.9, 0.1, 0.9], [0.2, 0.2, 0.2], [0.1, 0.9, 0.1]]] * 3)
-    assert modal_labels(dense, pruned).tolist() == [pytest.approx(1 / 3), 1.0, 0.0]
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    return read_run(write_run(tmp_path_factory.mktemp("runs") / "run", images=200, seeds=3))
 
 
-def test_order_of_the_seeds_changes_no_modal_set() -> None:
-    scores = np.random.default_rng(1).random((4, 200, 3))
-    turned = np.random.default_rng(2).permutation(4)
-    assert (modal_sets(scores) == modal_sets(scores[turned])).all()
+def sets(rows: list[list[str]]) -> np.ndarray:
+    """Scores of networks (rows) for images (texts of 0 and 1 per class)."""
+    return np.array([[[float(one) for one in image] for image in network] for network in rows])
 
 
-@pytest.mark.parametrize("criterion", sorted(CRITERIA))
-def test_seeds_that_agree_make_the_choice_certain(criterion: str) -> None:
-    rng = np.random.default_rng(3)
-    one, other = rng.random((2, 40, 5)).astype(np.float32)
-    dense, pruned = np.stack([one] * 3), np.stack([other] * 3)
-    share = inclusion_probability(IMAGES, dense, pruned, criterion=criterion, fraction=0.1, seed=1, draws=20)
-    pair = (dense, pruned) if CRITERIA[criterion].by_seed else (dense.mean(0), pruned.mean(0))
-    found = find_exemplars(IMAGES, *pair, criterion=criterion, fraction=0.1)
-    assert set(share) == {0.0, 1.0}
-    assert {IMAGES[place] for place in np.flatnonzero(share)} == set(found.images)
+def test_modal_label_sets_by_hand() -> None:
+    """Image 1: {0} twice against {0, 1} twice: 1/2. Image 2: nothing against nothing: 1. Image 3: a tie of {0}
+    and {1}; read as binary numbers {0} is 1 and {1} is 2, so {0} counts, against {1}: 0."""
+    dense = sets([["100", "000", "100"], ["100", "000", "010"], ["001", "111", "001"]])
+    pruned = sets([["110", "000", "010"], ["110", "000", "010"], ["001", "010", "111"]])
+    came = modal_agreement(dense, pruned, np.ones((1, 3), dtype=np.int64))
+    assert list(came[0]) == [0.5, 1.0, 0.0]
+    # The third network alone: {2} and {2}; all against {1}; {2} against all.
+    alone = modal_agreement(dense, pruned, np.array([[0, 0, 5]]))
+    assert list(alone[0]) == [1.0, 1 / 3, 1 / 3]
 
 
-def test_an_image_that_one_of_two_networks_forgets_is_in_three_of_four_draws() -> None:
-    """Of two seeds the first turns image 0 round. Drawn are 11, 12, 21, 22: its mean is turned in all but 22."""
-    ramp = np.tile(np.linspace(0.1, 0.9, 5), (40, 1))
-    turned = ramp.copy()
-    turned[0] = ramp[0, ::-1] * 0.999
-    flat = ramp.copy()
-    flat[0] = 0.5 + (ramp[0] - 0.5) * 0.9
-    dense, pruned = np.stack([ramp, ramp]), np.stack([turned, flat])
-    pruned[:, 1] = np.array([0.1, 0.3, 0.5, 0.9, 0.7])  # a near miss that takes the place in the draw 22
-    share = inclusion_probability(
-        IMAGES, dense, pruned, criterion="spearman", fraction=0.03, seed=2, draws=2000
+@given(hnp.arrays(np.float64, (4, 5, 3), elements=st.sampled_from([0.2, 0.5, 0.9])))
+def test_the_mode_is_the_most_frequent_set(scores: np.ndarray) -> None:
+    """Against no class at all the Jaccard index is 1 where the mode is empty and 0 elsewhere."""
+    came = modal_agreement(scores, np.zeros_like(scores), np.ones((1, 4), dtype=np.int64))[0]
+    for image in range(5):
+        votes = Counter(label_sets(scores)[:, image].tolist())
+        most = max(votes.values())
+        assert came[image] == (1.0 if min(s for s, v in votes.items() if v == most) == 0 else 0.0)
+
+
+def test_too_many_classes_for_a_label_set() -> None:
+    with pytest.raises(SelectionError, match="at most 62 classes"):
+        label_sets(np.zeros((1, 1, 63)))
+
+
+@pytest.mark.parametrize("criterion", sorted(set(CRITERIA) - {"modal-labels"}))
+def test_all_seeds_once_is_the_run_itself(run: Run, criterion: str) -> None:
+    once = agreements(run, np.ones((1, 3), dtype=np.int64), criterion, 0.9)[0]
+    np.testing.assert_allclose(
+        once, CRITERIA[criterion].agreement(run.mean_scores(0.0), run.mean_scores(0.9)), atol=1e-12
     )
-    assert share[0] == pytest.approx(0.75, abs=0.04)
-    assert share[1] == pytest.approx(0.25, abs=0.04)
-    assert share.sum() == pytest.approx(1.0)
+    found = find_in_run(run, criterion=criterion, sparsity=0.9, fraction=0.05)
+    names = list(run.images["image"])
+    other = find_exemplars(names, run.mean_scores(0.0), run.mean_scores(0.9), criterion=criterion)
+    assert found.images == other.images
 
 
-def test_one_seed_has_no_stability() -> None:
-    scores = np.full((1, 40, 3), 0.5)
-    with pytest.raises(SelectionError, match="2 or more seeds"):
-        inclusion_probability(IMAGES, scores, scores, criterion="spearman", fraction=0.1, seed=0)
+@pytest.mark.parametrize("criterion", ["spearman", "modal-labels"])
+def test_chunks_change_nothing(run: Run, criterion: str) -> None:
+    counts = np.array([[1, 1, 1], [3, 0, 0], [0, 2, 1]])
+    whole = agreements(run, counts, criterion, 0.9)
+    np.testing.assert_array_equal(whole, agreements(run, counts, criterion, 0.9, chunk=7))
 
 
-def test_overlap_by_hand() -> None:
-    rng = np.random.default_rng(4)
-    dense, pruned = rng.random((2, 40, 6))
-    found = {
-        name: find_exemplars(IMAGES, dense, pruned, criterion=name, fraction=0.1)
-        for name in ("spearman", "pearson")
-    }
-    row = overlap_table(found).iloc[0]
-    shared = set(found["spearman"].images) & set(found["pearson"].images)
-    assert (row["exemplars_a"], row["exemplars_b"], row["shared"]) == (4, 4, len(shared))
-    assert row["jaccard"] == pytest.approx(len(shared) / (8 - len(shared)))
-    assert 0.3 < row["rho"] <= 1
-    same = overlap_table({"a": found["pearson"], "b": found["pearson"]}).iloc[0]
-    assert (same["jaccard"], same["rho"]) == (1.0, pytest.approx(1.0))
+def test_modal_exemplars_are_those_whose_modal_set_changes(run: Run) -> None:
+    with pytest.raises(SelectionError, match="needs the scores of each seed"):
+        find_exemplars(
+            list(run.images["image"]), run.mean_scores(0.0), run.mean_scores(0.9), criterion="modal-labels"
+        )
+    found = find_in_run(run, criterion="modal-labels", sparsity=0.9, fraction=0.05)
+    score = found.ranked.set_index("image")["score"]
+    assert all(score[image] < 1 for image in found.images)
+    assert len(found.images) <= found.wanted == 10
+
+
+def test_inclusion_equals_counting_by_hand(run: Run) -> None:
+    """The same resamples, each analysed by the public function on mean scores."""
+    came = inclusion(run, criterion="spearman", sparsity=0.9, fraction=0.05, seed=4, draws=6)
+    picks = np.random.default_rng([4, 3]).integers(3, size=(6, 3))
+    names = list(run.images["image"])
+    times: Counter[str] = Counter()
+    for pick in picks:
+        dense, pruned = (
+            np.mean([run.scores(int(s), k) for s in pick], axis=0, dtype=float) for k in (0.0, 0.9)
+        )
+        times.update(find_exemplars(names, dense, pruned).images)
+    assert {name: round(6 * share) for name, share in zip(names, came, strict=True) if share} == dict(times)
+
+
+def test_seeds_that_agree_leave_no_doubt(tmp_path: Path) -> None:
+    folder = write_run(tmp_path / "same", images=100, seeds=1)
+    for level in ("0.00", "0.90"):
+        data = (folder / f"predictions/seed-0_sparsity-{level}.npy").read_bytes()
+        (folder / f"predictions/seed-1_sparsity-{level}.npy").write_bytes(data)
+    seal(folder)
+    same = read_run(folder)
+    found = find_in_run(same, criterion="spearman", sparsity=0.9, fraction=0.05)
+    came = inclusion(same, criterion="spearman", sparsity=0.9, fraction=0.05, seed=0, draws=20)
+    marked = same.images["image"].isin(found.images).to_numpy()
+    assert set(came[marked]) == {1.0}
+    assert set(came[~marked]) == {0.0}
+    rows = stability_rows(came, marked)
+    assert [row["exemplars"] for row in rows] == [1.0, 5, 5, 5]
+    assert [row["others"] for row in rows] == [0.0, 0, 0, 0]
+
+
+@settings(max_examples=5, deadline=None)
+@given(st.integers(0, 99))
+def test_inclusion_sums_to_the_exemplars(run: Run, seed: int) -> None:
+    came = inclusion(run, criterion="spearman", sparsity=0.9, fraction=0.05, seed=seed, draws=10)
+    assert came.sum() == pytest.approx(10)
+
+
+def test_one_seed_has_no_stability(tmp_path: Path) -> None:
+    one = read_run(write_run(tmp_path / "one", images=60, seeds=1))
+    with pytest.raises(SelectionError, match="two or more seeds"):
+        inclusion(one, criterion="spearman", sparsity=0.9, fraction=0.05, seed=0)
+
+
+def test_overlap_by_counting(run: Run) -> None:
+    rows = overlap_rows(run, sparsity=0.9, fraction=0.1)
+    assert len(rows) == len(CRITERIA) * (len(CRITERIA) - 1) // 2
+    found = {n: set(find_in_run(run, criterion=n, sparsity=0.9, fraction=0.1).images) for n in CRITERIA}
+    for row in rows:
+        a, b = found[row["criterion_a"]], found[row["criterion_b"]]
+        assert row["both"] == len(a & b)
+        assert row["jaccard"] == (len(a & b) / len(a | b) if a | b else None)
+    pair = next(row for row in rows if row["criterion_b"] == "pearson")
+    # Two sets of 20 of 200: 2 shared by chance, 2 / 38.
+    assert pair["jaccard_chance"] == pytest.approx(2 / 38)

@@ -10,6 +10,7 @@ from analysis.caseset import CaseSetError
 from analysis.frames import FrameError
 from analysis.selection import CRITERIA, Nearest, SelectionError, SelectionSpec
 from analysis.selection.choose import ESTIMANDS
+from analysis.selection.sampling import DRAWS
 from analysis.services.handover import hand_over
 
 DEFAULTS = SelectionSpec()
@@ -32,6 +33,10 @@ class Command(BaseCommand):
         parser.add_argument("--sparsity", type=float, default=DEFAULTS.sparsity)
         parser.add_argument("--fraction", type=float, default=DEFAULTS.fraction)
         parser.add_argument("--size", type=int, help="exemplars to draw (default: all)")
+        parser.add_argument(
+            "--draw", choices=sorted(DRAWS), default=DEFAULTS.draw,
+            help="how exemplars are drawn: at random, equally from the class groups, or those of lowest agreement",
+        )  # fmt: skip
         parser.add_argument("--seed", type=int, default=DEFAULTS.seed)
         parser.add_argument("--controls", choices=sorted(ESTIMANDS), default=DEFAULTS.controls)
         parser.add_argument("--ratio", type=int, default=DEFAULTS.ratio, help="controls per exemplar")
@@ -50,7 +55,8 @@ class Command(BaseCommand):
         try:
             spec = SelectionSpec(
                 criterion=options["criterion"], sparsity=options["sparsity"], fraction=options["fraction"],
-                size=options["size"], seed=options["seed"], controls=options["controls"], ratio=options["ratio"],
+                size=options["size"], draw=options["draw"], seed=options["seed"],
+                controls=options["controls"], ratio=options["ratio"],
                 exact=tuple(options["exact"]), nearest=tuple(options["nearest"]), caliper=options["caliper"],
                 distinct_patients=not options["same_patient_allowed"],
             )  # fmt: skip

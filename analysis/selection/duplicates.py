@@ -1,0 +1,97 @@
+"""Near-duplicate images: the same exposure stored twice, in another size, window, brightness or compression.
+
+Files of one exposure differ byte by byte, so what is compared is the fine structure of the picture at 128 x 128
+blocks: what all chest radiographs share (bright middle, dark lungs) is taken away first. A copy that was shifted,
+cropped or turned is not found.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from analysis.selection.errors import SelectionError
+
+SIDE = 128
+WIDE = 9
+"""Blocks, odd: the mean over so many each way is what all radiographs share."""
+
+ALIKE = 0.9
+"""Correlation of two fingerprints from which images are near-duplicates. See docs/decisions.md."""
+
+
+def fingerprint(grey: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
+    """Compute the fingerprint of an image.
+
+    Parameters
+    ----------
+    grey: uint8, square, its side a multiple of 128.
+
+    Returns
+    -------
+    float64, 16,384 numbers of mean 0 and length 1; all 0 for an image without structure.
+    """
+    side = grey.shape[0]
+    if grey.shape != (side, side) or side % SIDE or not side:
+        raise SelectionError(f"expected a square image, its side a multiple of {SIDE}, {grey.shape} came")
+    step = side // SIDE
+    blocks = grey.astype(np.float64).reshape(SIDE, step, SIDE, step).mean(axis=(1, 3))
+    # Ranks forget brightness, contrast and window.
+    ranks = np.argsort(np.argsort(blocks, axis=None, kind="stable"), kind="stable").reshape(blocks.shape)
+    fine = ranks - _blurred(ranks.astype(np.float64))
+    fine -= fine.mean()
+    length = float(np.linalg.norm(fine))
+    if np.ptp(blocks) == 0 or length == 0:
+        return np.zeros(SIDE * SIDE)
+    out: npt.NDArray[np.float64] = (fine / length).ravel()
+    return out
+
+
+def near_duplicates(
+    names: Sequence[str], prints: npt.NDArray[np.float64], alike: float = ALIKE
+) -> list[tuple[str, str, float]]:
+    """List the pairs of images that are near-duplicates.
+
+    Parameters
+    ----------
+    names: unique (images).
+    prints: fingerprints, images x 16,384.
+    alike: correlation from which two images are near-duplicates, above 0 and at most 1.
+
+    Returns
+    -------
+    (name, name, correlation) of each pair, the most alike first.
+    """
+    if len(names) != len(prints) or not 0 < alike <= 1:
+        raise SelectionError(
+            f"expected a fingerprint for each of {len(names)} images and a correlation up to 1, "
+            f"{len(prints)} and {alike} came"
+        )
+    likeness = prints @ prints.T
+    one, other = np.nonzero(np.triu(likeness >= alike, 1))
+    found = [(names[a], names[b], float(likeness[a, b])) for a, b in zip(one, other, strict=True)]
+    return sorted(found, key=lambda pair: (-pair[2], pair[:2]))
+
+
+GREY_FEATURES = ("brightness", "contrast", "sharpness")
+
+
+def grey_features(grey: npt.NDArray[np.uint8]) -> dict[str, float]:
+    """Compute what a glance tells: mean and SD of the grey values, mean absolute difference of neighbours.
+
+    Parameters
+    ----------
+    grey: uint8, rows x columns.
+    """
+    values = grey.astype(np.float64)
+    steps = [np.abs(np.diff(values, axis=axis)).mean() for axis in (0, 1)]
+    numbers = (float(values.mean()), float(values.std()), float(np.mean(steps)))
+    return dict(zip(GREY_FEATURES, numbers, strict=True))
+
+
+def _blurred(table: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    margin = WIDE // 2
+    padded = np.pad(table, margin, mode="edge")
+    windows = np.lib.stride_tricks.sliding_window_view(padded, (WIDE, WIDE))
+    out: npt.NDArray[np.float64] = windows.mean(axis=(2, 3))
+    return out
