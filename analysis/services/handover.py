@@ -1,6 +1,7 @@
 """From a finished run to a case set: select, then write both halves."""
 
 import math
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from analysis.caseset import CaseSet, CaseSetError, Origin, find_images, write_case_set
+from analysis.caseset.files import SEALED_MODE, write_file
 from analysis.caseset.leaks import compare
 from analysis.selection import Run, Selection, SelectionSpec, read_run, select
 from analysis.selection.duplicates import GREY_FEATURES, fingerprint, grey_features, near_duplicates
@@ -42,13 +44,30 @@ def hand_over(
     SelectionError, CaseSetError, FrameError: see there; nothing is left half-written.
     """
     source = read_run(run)
+    picture = love_plot_path(key_out)
+    if os.path.lexists(picture):
+        raise CaseSetError(f"{picture}: exists already; a case set is never overwritten, name another path")
     look = Look(images)
     selection = select_distinct(source, spec, look)
     written = write_case_set(
         selection.rows, images=find_images(selection.rows["image"], images), out=out, key_out=key_out,
         origin=origin(source, selection, look), shown=shown, block_size=block_size, nonce=nonce,
     )  # fmt: skip
+    _draw_balance(selection, picture, synthetic=source.synthetic)
     return selection, written
+
+
+def love_plot_path(key: Path) -> Path:
+    """Return where the love plot of a key lies: beside it."""
+    return key.with_name(f"{key.stem}.balance.svg")
+
+
+def _draw_balance(selection: Selection, path: Path, *, synthetic: bool) -> None:
+    # Matplotlib takes half a second to load: only when there is something to draw.
+    from analysis.figures.balance import draw_love_plot
+    from analysis.figures.theme import render
+
+    write_file(path, render(draw_love_plot(selection.balance, synthetic=synthetic)), SEALED_MODE)
 
 
 class Look:

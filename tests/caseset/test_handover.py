@@ -127,3 +127,16 @@ def test_the_sealed_report_tells_what_pixels_alone_tell_and_the_weights(run: Pat
     blind = (tmp_path / "cases" / "provenance.json").read_text()
     assert "brightness" not in blind
     assert "stratified by class group" in blind
+
+
+def test_the_love_plot_lies_beside_the_key_and_is_as_secret(run: Path, tmp_path: Path) -> None:
+    door(run, tmp_path, "--size", "6")
+    picture = tmp_path / "key.balance.svg"
+    assert b"<svg" in picture.read_bytes()[:600]
+    assert picture.stat().st_mode & 0o777 == 0o600
+    with pytest.raises(CommandError, match=r"key\.balance\.svg: exists already"):
+        call_command(
+            "write_case_set", str(run), "--images", str(run / "images"), "--out", str(tmp_path / "more"),
+            "--key-out", str(tmp_path / "key.csv"),
+        )  # fmt: skip
+    assert not (tmp_path / "more").exists()

@@ -11,7 +11,7 @@ from analysis.frames import FrameError
 from analysis.selection import CRITERIA, Nearest, SelectionError, SelectionSpec
 from analysis.selection.choose import ESTIMANDS
 from analysis.selection.sampling import DRAWS
-from analysis.services.handover import hand_over
+from analysis.services.handover import hand_over, love_plot_path
 
 DEFAULTS = SelectionSpec()
 
@@ -71,7 +71,8 @@ class Command(BaseCommand):
         self.stdout.write(
             f"{written.folder}: {written.cases} cases in {written.blocks} blocks\n"
             f"{written.key}: the sealed key, SHA-256 {written.key_sha256}\n"
-            f"{written.report}: balance, exemplars left out and leak report; keep it with the key"
+            f"{written.report}: balance, exemplars left out and leak report; keep it with the key\n"
+            f"{love_plot_path(written.key)}: the love plot of the balance; keep it with the key"
         )
 
 
