@@ -232,9 +232,9 @@ def _drawing_notes(spec: SelectionSpec, weights: pd.DataFrame, found: Exemplars)
         )
     if spec.draw == "stratified":
         words = ", ".join(
-            f"{row.stratum} {row.weight:.2f} ({row.drawn} of {row.exemplars})"
-            for row in weights.itertuples()
-            if row.drawn
+            f"{row['stratum']} {row['weight']:.2f} ({row['drawn']} of {row['exemplars']})"
+            for row in weights.to_dict("records")
+            if row["drawn"]
         )
         notes.append(
             f"Drawn equally from the class groups. An exemplar stands for so many of its group: {words}. "

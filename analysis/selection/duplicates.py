@@ -69,7 +69,9 @@ def near_duplicates(
         )
     likeness = prints @ prints.T
     one, other = np.nonzero(np.triu(likeness >= alike, 1))
-    found = [(names[a], names[b], float(likeness[a, b])) for a, b in zip(one, other, strict=True)]
+    found = [
+        (names[a], names[b], float(likeness[a, b])) for a, b in zip(one.tolist(), other.tolist(), strict=True)
+    ]
     return sorted(found, key=lambda pair: (-pair[2], pair[:2]))
 
 

@@ -35,7 +35,7 @@ def label_sets(scores: npt.NDArray[np.floating]) -> Codes:
             f"expected at most {WIDEST} classes for modal label sets, {scores.shape[-1]} came"
         )
     bits = np.left_shift(np.int64(1), np.arange(scores.shape[-1], dtype=np.int64))
-    codes: Codes = (scores >= THRESHOLD) @ bits
+    codes: Codes = (scores >= THRESHOLD).astype(np.int64) @ bits
     return codes
 
 
