@@ -8,6 +8,8 @@ from matplotlib.figure import Figure
 
 from analysis.figures.findings_curves import draw_curves
 from analysis.figures.findings_frequency import draw_frequency
+from analysis.figures.findings_images import draw_representation, draw_stability, draw_weights
+from analysis.figures.findings_impact import draw_overall
 from analysis.figures.findings_pairs import draw_heat_map, draw_relations
 from analysis.figures.theme import SIZE, THEMES, ThemeName, save
 
@@ -15,21 +17,31 @@ from analysis.figures.theme import SIZE, THEMES, ThemeName, save
 def findings_figures(
     tables: Mapping[str, pd.DataFrame], *, theme: ThemeName = "light", synthetic: bool = False
 ) -> dict[str, Figure]:
-    """Draw forgettability, frequency, and, with two or more classes, forgotten_alike and co_occurrence.
+    """Draw overall, forgettability, frequency, and whatever the tables have rows for.
+
+    With two or more classes forgotten_alike and co_occurrence; with exemplars representation and stability; with a
+    checkpoint weights.
 
     Parameters
     ----------
-    tables: the tables of the findings by name: curves, classes, frequency, pairs, relations.
+    tables: the tables of the findings by name, and exemplars (rank, inclusion).
     theme: ground and colours.
     synthetic: writes on every figure that the images are not of patients.
     """
     figures = {
+        "overall": draw_overall(tables["overall"], tables["significance"], tables["compared"], theme=theme),
         "forgettability": draw_curves(tables["curves"], tables["classes"], theme=theme),
         "frequency": draw_frequency(tables["classes"], tables["frequency"], theme=theme),
     }
     if len(tables["pairs"]):
         figures["forgotten_alike"] = draw_heat_map(tables["pairs"], theme=theme)
         figures["co_occurrence"] = draw_relations(tables["pairs"], tables["relations"], theme=theme)
+    if len(tables["representation"]):
+        figures["representation"] = draw_representation(tables["representation"], theme=theme)
+    if len(tables["overlap"]) and len(tables.get("exemplars", ())):
+        figures["stability"] = draw_stability(tables["exemplars"], tables["overlap"], theme=theme)
+    if len(tables["weights"]):
+        figures["weights"] = draw_weights(tables["weights"], theme=theme)
     if synthetic:
         for figure in figures.values():
             figure.text(
@@ -40,12 +52,12 @@ def findings_figures(
 
 
 def save_findings(tables: Mapping[str, pd.DataFrame], folder: Path, *, synthetic: bool = False) -> None:
-    """Write every figure to a folder: NAME.svg and NAME.png on white, NAME-dark.svg for a dark page."""
+    """Write every figure to a folder: NAME.svg, .png and .pdf on white, NAME-dark.svg for a dark page."""
     folder.mkdir(parents=True, exist_ok=True)
     for theme in THEMES:
         for name, figure in findings_figures(tables, theme=theme, synthetic=synthetic).items():
             if theme == "light":
-                save(figure, folder / f"{name}.svg")
-                save(figure, folder / f"{name}.png")
+                for ending in ("svg", "png", "pdf"):
+                    save(figure, folder / f"{name}.{ending}")
             else:
                 save(figure, folder / f"{name}-dark.svg")

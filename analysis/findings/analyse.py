@@ -1,6 +1,6 @@
 """From the tables of a run to all findings."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -26,6 +26,7 @@ def analyse(
     metrics: pd.DataFrame, classes: pd.DataFrame, labels: npt.NDArray[np.generic], *, seed: int,
     exemplar: npt.NDArray[np.bool_] | None = None, exemplar_note: str = "", run: Row | None = None,
     synthetic: bool = False, draws: int = 2000, permutations: int = 9999,
+    more: Mapping[str, Sequence[Row]] | None = None,
 ) -> Findings:  # fmt: skip
     """Compute every finding of a run.
 
@@ -38,6 +39,7 @@ def analyse(
     exemplar: bool, images: the PIEs; None leaves over-representation out, and `exemplar_note` says why.
     run: what to record about the run.
     draws: bootstrap resamples of the seeds. permutations: of the classes.
+    more: rows of `stability`, `overlap`, `compared` and `weights`, which are made from other things than metrics.
 
     Raises
     ------
@@ -65,7 +67,8 @@ def analyse(
         "pairs": pair_rows(curves, names, labels, positives),
         "relations": relation_rows(curves, names, labels, positives, seed=seed, draws=permutations),
         "representation": [] if exemplar is None else representation_rows(labels, names, exemplar),
-    }
+        "stability": [], "overlap": [], "compared": [], "weights": [], **(more or {}),
+    }  # fmt: skip
     described = (run or {}) | {
         "seeds": len(precision.seeds), "sparsities": len(precision.sparsities), "images": len(labels),
         "classes": len(names), "classes_without_curve": list(curves.unmeasured), "random_seed": seed,

@@ -91,8 +91,8 @@ def holm(p_values: Sequence[float | None]) -> list[float | None]:
 
 def _row(sparsity: float, pruned: Floats, dense: Floats) -> Row:
     change = pruned - dense
-    mean, low, high = _interval(pruned)
-    delta, delta_low, delta_high = _interval(change)
+    mean, low, high = interval(pruned)
+    delta, delta_low, delta_high = interval(change)
     row: Row = {
         "sparsity": sparsity, "seeds": len(pruned), "map_mean": mean, "map_low": low, "map_high": high,
         "change": delta, "change_low": delta_low, "change_high": delta_high,
@@ -104,10 +104,8 @@ def _row(sparsity: float, pruned: Floats, dense: Floats) -> Row:
     if len(pruned) < 2:
         return row | {"note": "not estimable: a test needs 2 or more seeds"}
     notes = []
-    if _spread(change) > NO_SPREAD:
-        t = float(change.mean()) / (_spread(change) / math.sqrt(len(change)))
-        row["p_paired"] = float(2 * stats.t.sf(abs(t), len(change) - 1))
-    else:
+    row["p_paired"] = paired_p(change)
+    if row["p_paired"] is None:
         notes.append("paired test not estimable: the change is the same in all seeds")
     if max(_spread(pruned), _spread(dense)) > NO_SPREAD:
         row["p_welch"] = _welch(pruned, dense)
@@ -124,7 +122,16 @@ def _welch(pruned: Floats, dense: Floats) -> float:
     return float(found.pvalue)
 
 
-def _interval(values: Floats) -> tuple[float, float | None, float | None]:
+def paired_p(change: Floats) -> float | None:
+    """Return the two-sided p of the paired t-test of a change over seeds; None without spread or with one seed."""
+    if len(change) < 2 or _spread(change) <= NO_SPREAD:
+        return None
+    t = float(change.mean()) / (_spread(change) / math.sqrt(len(change)))
+    return float(2 * stats.t.sf(abs(t), len(change) - 1))
+
+
+def interval(values: Floats) -> tuple[float, float | None, float | None]:
+    """Return the mean over seeds and its 95 % t interval; no interval with one seed."""
     mean = float(values.mean())
     if len(values) < 2:
         return mean, None, None

@@ -1,5 +1,6 @@
 """From a finished run's folder to its findings: what the command, the page and the phantom study share."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,8 +9,15 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from analysis.findings import Findings, FindingsError, analyse
+from analysis.findings import Findings, FindingsError, analyse, read_precision
+from analysis.findings.comparison import side_by_side
 from analysis.selection import Exemplars, Run, SelectionSpec, find_in_run, read_run
+from analysis.selection.covariates import covariate_table
+from analysis.selection.stability import exemplar_table, inclusion, overlap_rows, stability_rows
+from analysis.sweep.errors import SweepError
+from analysis.tablefolder import csv_text
+
+Row = dict[str, Any]
 
 SEED = 1
 """Of the bootstrap and the permutations, unless another is asked for."""
@@ -26,41 +34,85 @@ class Choices:
     fraction: float = DEFAULTS.fraction
     seed: int = SEED
 
+    @property
+    def name(self) -> str:
+        """Name the choices for a folder and an address: letters, digits and hyphens."""
+        numbers = f"{100 * self.sparsity:g}-{100 * self.fraction:g}-{self.seed}"
+        return f"{self.criterion}-{re.sub('[^0-9-]', 'p', numbers)}"
+
 
 @dataclass(frozen=True)
 class Analysed:
-    """A run, its findings, and its exemplars (None with the reason where there are none)."""
+    """A run, its findings, and its exemplars as tables (empty without any).
+
+    `exemplars`: see `exemplar_table`. `scores`: image, class, label, dense, pruned of each exemplar and class.
+    """
 
     run: Run
     findings: Findings
-    exemplars: Exemplars | None
+    exemplars: pd.DataFrame
+    scores: pd.DataFrame
+
+    def write(self, out: Path) -> None:
+        """Write results.json, the tables, figures/ and report.html into a new folder, whole or not at all.
+
+        Raises
+        ------
+        FindingsError: the folder holds something already.
+        """
+        self.findings.write(out, self._also)
+
+    def _also(self, folder: Path) -> None:
+        # Matplotlib takes half a second to load: only when there is something to draw.
+        from analysis.figures.findings_files import save_findings
+        from analysis.report.findings import findings_html
+
+        mark = "synthetic" if self.findings.synthetic else None
+        for name, table in (("exemplars", self.exemplars), ("exemplar_scores", self.scores)):
+            (folder / f"{name}.csv").write_text(csv_text(table, mark=mark), encoding="utf-8")
+        tables = self.findings.frames() | {"exemplars": self.exemplars}
+        save_findings(tables, folder / "figures", synthetic=self.findings.synthetic)
+        pictures = {path.stem: path.read_bytes() for path in (folder / "figures").glob("*.svg")}
+        (folder / "report.html").write_text(findings_html(self.findings, pictures), encoding="utf-8")
 
 
-def analyse_folder(folder: Path, choices: Choices) -> Analysed:
+def analyse_folder(folder: Path, choices: Choices, *, beside: Path | None = None) -> Analysed:
     """Read a RUN folder, verify its digests, and compute its findings.
+
+    Parameters
+    ----------
+    beside: RUN folder of another method of pruning on the same networks and images, to be compared.
 
     Raises
     ------
-    FindingsError, SelectionError, FrameError: the folder does not hold a finished run.
+    FindingsError, SelectionError, FrameError: the folder does not hold a finished run, or `beside` is of other
+        images or classes.
     """
     run = read_run(folder)
-    if "metrics.csv" not in run.provenance["tables"]:
-        raise FindingsError(f"{folder}: expected metrics.csv in provenance.json; finish the sweep first")
-    metrics = pd.read_csv(folder / "metrics.csv", dtype={"class": str}, keep_default_na=False, na_values=[""])
-    exemplars, note = find_chosen(run, choices)
+    metrics = _metrics(run)
+    found, note = find_chosen(run, choices)
     marked: npt.NDArray[np.bool_] | None = None
-    if exemplars is not None:
-        marked = run.images["image"].isin(exemplars.images).to_numpy(dtype=np.bool_)
-    described: dict[str, Any] = {
+    exemplars, scores = pd.DataFrame(columns=["rank", "image"]), pd.DataFrame(columns=["image", "class"])
+    more: dict[str, list[Row]] = {"weights": _weights(run)}
+    if found is not None:
+        marked = run.images["image"].isin(found.images).to_numpy(dtype=np.bool_)
+        included = _inclusion(run, choices)
+        exemplars = exemplar_table(run, found.ranked, included, covariate_table(run.images, run.classes))
+        scores = _scores(run, exemplars, choices.sparsity)
+        more["overlap"] = overlap_rows(run, sparsity=choices.sparsity, fraction=choices.fraction)
+        more["stability"] = [] if included is None else stability_rows(included, marked)
+    if beside is not None:
+        more["compared"] = _compared(run, metrics, read_run(beside))
+    described: Row = {
         "run_id": run.run_id, "predictions_sha256": run.predictions_sha256,
         "metrics_sha256": run.provenance["tables"]["metrics.csv"], "exemplar_criterion": choices.criterion,
         "exemplar_sparsity": choices.sparsity, "exemplar_fraction": choices.fraction,
     }  # fmt: skip
-    found = analyse(
+    findings = analyse(
         metrics, run.classes, run.labels, seed=choices.seed, exemplar=marked, exemplar_note=note, run=described,
-        synthetic=run.synthetic,
+        synthetic=run.synthetic, more=more,
     )  # fmt: skip
-    return Analysed(run, found, exemplars)
+    return Analysed(run, findings, exemplars, scores)
 
 
 def find_chosen(run: Run, choices: Choices) -> tuple[Exemplars | None, str]:
@@ -73,3 +125,67 @@ def find_chosen(run: Run, choices: Choices) -> tuple[Exemplars | None, str]:
     if not found.images:
         return None, f"no exemplars: {choices.fraction} of {len(run.images)} images is less than one"
     return found, ""
+
+
+def method_of(run: Run) -> str:
+    """Return the method of pruning of a run, as far as its provenance tells."""
+    spec = run.provenance.get("spec") or {}
+    return str((spec.get("prune") or {}).get("method", "not recorded"))
+
+
+def _metrics(run: Run) -> pd.DataFrame:
+    if "metrics.csv" not in run.provenance["tables"]:
+        raise FindingsError(f"{run.folder}: expected metrics.csv in provenance.json; finish the sweep first")
+    path = run.folder / "metrics.csv"
+    return pd.read_csv(path, dtype={"class": str}, keep_default_na=False, na_values=[""])
+
+
+def _inclusion(run: Run, choices: Choices) -> npt.NDArray[np.float64] | None:
+    if len(run.seeds) < 2:
+        return None
+    return inclusion(
+        run,
+        criterion=choices.criterion,
+        sparsity=choices.sparsity,
+        fraction=choices.fraction,
+        seed=choices.seed,
+    )
+
+
+def _scores(run: Run, exemplars: pd.DataFrame, sparsity: float) -> pd.DataFrame:
+    names = run.class_names
+    place = pd.Series(np.arange(len(run.images)), index=run.images["image"])[
+        list(exemplars["image"])
+    ].to_numpy()
+    values = {"label": run.labels, "dense": run.mean_scores(0.0), "pruned": run.mean_scores(sparsity)}
+    table = {
+        "image": np.repeat(exemplars["image"].to_numpy(dtype=object), len(names)),
+        "class": names * len(place),
+    }
+    return pd.DataFrame(table | {name: array[place].ravel() for name, array in values.items()}).astype(object)
+
+
+def _compared(run: Run, metrics: pd.DataFrame, other: Run) -> list[Row]:
+    if list(run.images["image"]) != list(other.images["image"]):
+        raise FindingsError(f"{other.folder}: expected the images of {run.folder}, others came")
+    nets, others = (
+        {c["seed"]: c["sha256"] for c in each.provenance.get("checkpoints", [])} for each in (run, other)
+    )
+    if any(nets[seed] != others[seed] for seed in set(nets) & set(others)):
+        raise FindingsError(f"{other.folder}: expected the networks of {run.folder}, others came")
+    return side_by_side(
+        read_precision(metrics, run.class_names), read_precision(_metrics(other), other.class_names),
+        (method_of(run), method_of(other)),
+    )  # fmt: skip
+
+
+def _weights(run: Run) -> list[Row]:
+    """Count the weights of the first checkpoint by magnitude, where it still lies; imported runs have none."""
+    if not (run.folder / "plan.json").is_file():
+        return []
+    from analysis.sweep.weights import magnitude_histogram
+
+    try:
+        return magnitude_histogram(run.folder, run.seeds[0])
+    except SweepError:
+        return []

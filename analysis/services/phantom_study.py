@@ -12,6 +12,7 @@ from typing import Any
 
 import pandas as pd
 
+from analysis.findings import share_ratio
 from analysis.phantoms import PhantomSpec, write_data_set
 from analysis.phantoms.enrichment import enrichment
 from analysis.selection import CRITERIA
@@ -123,8 +124,15 @@ def _correlation(row: Row) -> Row:
 
 
 def _enriched(row: Row, criterion: str, note: str) -> Row:
+    # Koopman's interval, which a count of 0 does not void.
+    ratio = share_ratio(row["chosen_with"], row["chosen"], row["rest_with"], row["rest"])
     counts = f"{row['chosen_with']} of {row['chosen']} against {row['rest_with']} of {row['rest']}; {note}"
-    values = {"estimate": row["ratio"], "ci_low": row["low"], "ci_high": row["high"], "n": row["chosen"]}
+    values = {
+        "estimate": ratio["ratio"],
+        "ci_low": ratio["ci_low"],
+        "ci_high": ratio["ci_high"],
+        "n": row["chosen"],
+    }
     return _row("enrichment", str(row["fault"]), criterion, values, counts)
 
 

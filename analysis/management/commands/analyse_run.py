@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from analysis.findings import Findings, FindingsError, refuse_used_folder
+from analysis.findings import FindingsError, refuse_used_folder
 from analysis.frames import FrameError
 from analysis.selection import CRITERIA, SelectionError
 from analysis.services.findings import DEFAULTS, SEED, Choices, analyse_folder
@@ -15,7 +15,7 @@ from analysis.services.findings import DEFAULTS, SEED, Choices, analyse_folder
 class Command(BaseCommand):
     """Read a RUN folder and write the findings; needs no database."""
 
-    help = "Analyse a finished sweep: write results.json, CSV tables and figures to a folder."
+    help = "Analyse a finished sweep: write results.json, CSV tables, figures and report.html to a folder."
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
@@ -25,6 +25,10 @@ class Command(BaseCommand):
         parser.add_argument(
             "--seed", type=int, default=SEED, help="of each random step (default %(default)s)"
         )
+        parser.add_argument(
+            "--beside", type=Path, metavar="RUN",
+            help="a sweep of the same networks by another method, such as random, to compare with",
+        )  # fmt: skip
         parser.add_argument("--criterion", choices=sorted(CRITERIA), default=DEFAULTS.criterion)
         parser.add_argument("--sparsity", type=float, default=DEFAULTS.sparsity, help="of the exemplars")
         parser.add_argument("--fraction", type=float, default=DEFAULTS.fraction, help="of the exemplars")
@@ -35,17 +39,10 @@ class Command(BaseCommand):
         choices = Choices(options["criterion"], options["sparsity"], options["fraction"], options["seed"])
         try:
             refuse_used_folder(out)
-            findings = analyse_folder(options["run"], choices).findings
-            findings.write(out, lambda folder: _draw(findings, folder))
+            analysed = analyse_folder(options["run"], choices, beside=options["beside"])
+            analysed.write(out)
         except (FindingsError, SelectionError, FrameError, OSError) as error:
             raise CommandError(str(error)) from error
-        for sentence in findings.answers.values():
+        for sentence in analysed.findings.answers.values():
             self.stdout.write(sentence)
-        self.stdout.write(f"Results: {out / 'results.json'}")
-
-
-def _draw(findings: Findings, folder: Path) -> None:
-    # Matplotlib takes half a second to load: only when there is something to draw.
-    from analysis.figures.findings_files import save_findings
-
-    save_findings(findings.frames(), folder / "figures", synthetic=findings.synthetic)
+        self.stdout.write(f"Results: {out / 'results.json'}; the report: {out / 'report.html'}")

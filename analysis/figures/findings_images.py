@@ -1,0 +1,184 @@
+"""Which images are vulnerable: over-representation among exemplars, stability of the list, overlap of criteria."""
+
+import math
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from analysis.figures.cells import Record, records
+from analysis.figures.theme import SIZE, THEMES, Theme, ThemeName, ink_on, new_figure, strip, text_width
+
+WIDEST = (0.05, 40.0)
+"""Range of the ratios drawn; an interval beyond it meets the frame."""
+
+
+def draw_representation(representation: pd.DataFrame, *, theme: ThemeName = "light") -> Figure:
+    """Draw how much more often each class, and each number of diseases, stands among exemplars.
+
+    Parameters
+    ----------
+    representation: kind, group, exemplars, of_exemplars, others, of_others, ratio, ci_low, ci_high.
+    theme: ground and colours.
+    """
+    colors = THEMES[theme]
+    rows = records(representation)
+    classes = sorted((r for r in rows if r["kind"] == "class"), key=lambda r: r["ratio"] or 0.0)
+    diseases = [row for row in rows if row["kind"] == "diseases"][::-1]
+    left = max([1.3, *(text_width(row["group"], SIZE) for row in classes)]) + 0.3
+    tall = [0.24 * max(len(part), 1) for part in (classes, diseases)]
+    height, width = sum(tall) + 2.0, left + 5.3
+    figure = new_figure(width, height, colors)
+    base = 0.68
+    for part, inches, title in (
+        (diseases, tall[1], "Number of diseases of the image"),
+        (classes, tall[0], "Class"),
+    ):
+        axes = figure.add_axes((left / width, base / height, 3.7 / width, inches / height))
+        _forest(axes, part, colors)
+        axes.set_title(
+            title, color=colors.text, fontsize=SIZE, loc="left", pad=4, x=-(left - 0.12) / 3.7, ha="left"
+        )
+        if part is classes:
+            axes.tick_params(labelbottom=False)
+        else:
+            axes.set_xlabel(
+                "times as common among exemplars as among other images (log scale)", color=colors.muted,
+                fontsize=SIZE - 0.5,
+            )  # fmt: skip
+        base += inches + 0.5
+    figure.text(
+        0.12 / width, 1 - 0.12 / height, "Over-representation among exemplars, 95 % score interval", va="top",
+        color=colors.text, fontsize=SIZE + 1,
+    )  # fmt: skip
+    figure.text(
+        (left + 3.85) / width, 1 - 0.5 / height, "exemplars    others", va="top", color=colors.muted,
+        fontsize=SIZE - 1.5,
+    )  # fmt: skip
+    return figure
+
+
+def _forest(axes: Axes, rows: list[Record], colors: Theme) -> None:
+    axes.set_xscale("log")
+    axes.set_xlim(*WIDEST)
+    axes.set_ylim(-0.6, max(len(rows), 1) - 0.4)
+    axes.axvline(1, color=colors.muted, linewidth=0.8)
+    for place, row in enumerate(rows):
+        sure = row["ci_low"] is not None and (row["ci_low"] > 1 or (row["ci_high"] or math.inf) < 1)
+        color = colors.pie if sure else colors.muted
+        if row["ci_low"] is not None:
+            ends = max(row["ci_low"], WIDEST[0] / 2), min(row["ci_high"] or math.inf, WIDEST[1] * 2)
+            axes.plot(ends, [place, place], color=color, linewidth=1.5)
+        if row["ratio"]:
+            axes.plot(min(max(row["ratio"], WIDEST[0]), WIDEST[1]), place, "o", color=color, markersize=5.5)
+        elif row["exemplars"] == 0 and row["ratio"] is not None:
+            axes.plot(WIDEST[0] * 1.06, place, "<", color=color, markersize=5)
+        words = f"{_share(row, 'exemplars')}   {_share(row, 'others')}"
+        axes.text(1.04, place, words, transform=axes.get_yaxis_transform(), va="center", color=colors.muted,
+                  fontsize=SIZE - 1.5, family="monospace")  # fmt: skip
+    axes.set_yticks(range(len(rows)), [row["group"] for row in rows])
+    axes.set_xticks([0.1, 0.3, 1, 3, 10, 30], ["0.1", "0.3", "1", "3", "10", "30"])
+    axes.grid(axis="x", color=colors.line, linewidth=0.6)
+    axes.set_axisbelow(True)
+    strip(axes, colors)
+    axes.tick_params(which="minor", length=0)
+
+
+def _share(row: Record, side: str) -> str:
+    return f"{100 * row[side] / row[f'of_{side}']:5.1f} %"
+
+
+def draw_stability(exemplars: pd.DataFrame, overlap: pd.DataFrame, *, theme: ThemeName = "light") -> Figure:
+    """Draw the inclusion probability of each exemplar by its rank, and how far the criteria agree.
+
+    Parameters
+    ----------
+    exemplars: rank, inclusion (empty with one seed).
+    overlap: criterion_a, criterion_b, jaccard, jaccard_chance.
+    theme: ground and colours.
+    """
+    colors = THEMES[theme]
+    figure = new_figure(9.0, 4.0, colors)
+    left, right = figure.subplots(1, 2, gridspec_kw={"width_ratios": [1.25, 1]})
+    shares = [row["inclusion"] for row in records(exemplars) if row["inclusion"] is not None]
+    left.plot(range(1, len(shares) + 1), shares, "o", color=colors.control, markersize=4.2, alpha=0.6,
+              markeredgewidth=0)  # fmt: skip
+    left.set_ylim(0, 1.04)
+    left.set_xlim(0, len(shares) + 1)
+    mean = f"mean {np.mean(shares):.2f}" if shares else "not estimable with one seed"
+    left.set_title(f"How often each would be chosen again: {mean}", color=colors.text, fontsize=SIZE + 0.5, loc="left",
+                   pad=12)  # fmt: skip
+    left.set_xlabel("exemplars, lowest agreement first", color=colors.muted, fontsize=SIZE - 0.5)
+    left.set_ylabel("inclusion probability over seeds", color=colors.muted, fontsize=SIZE - 0.5)
+    left.grid(axis="y", color=colors.line, linewidth=0.6)
+    strip(left, colors, keep=("bottom",))
+    _overlap(right, records(overlap), colors)
+    figure.subplots_adjust(left=0.07, right=0.985, top=0.87, bottom=0.22, wspace=0.3)
+    return figure
+
+
+def _overlap(axes: Axes, rows: list[Record], colors: Theme) -> None:
+    names = list(dict.fromkeys([row[side] for side in ("criterion_a", "criterion_b") for row in rows]))
+    axes.set_xlim(-0.5, len(names) - 1.5)
+    axes.set_ylim(len(names) - 0.5, 0.5)
+    axes.set_aspect("equal")
+    for row in rows:
+        a, b = names.index(row["criterion_a"]), names.index(row["criterion_b"])
+        value = row["jaccard"] or 0.0
+        ground = np.array(_rgb(colors.ground)) * (1 - value) + np.array(_rgb(colors.control)) * value
+        axes.fill_between([a - 0.48, a + 0.48], b - 0.48, b + 0.48, color=ground, linewidth=0)
+        ink = ink_on("#" + "".join(f"{round(255 * part):02x}" for part in ground))
+        axes.text(a, b, f"{value:.2f}", ha="center", va="center", fontsize=SIZE - 1.5, color=ink)
+    axes.set_xticks(range(len(names) - 1), names[:-1], rotation=30, ha="right")
+    axes.set_yticks(range(1, len(names)), names[1:])
+    chance = [row["jaccard_chance"] for row in rows if row["jaccard_chance"] is not None]
+    words = f", by chance {np.mean(chance):.2f}" if chance else ""
+    axes.text(
+        -0.42, 1.05, f"Shared by two criteria (Jaccard{words})", transform=axes.transAxes, color=colors.text,
+        fontsize=SIZE + 0.5, va="bottom",
+    )  # fmt: skip
+    strip(axes, colors)
+
+
+def _rgb(color: str) -> tuple[float, float, float]:
+    red, green, blue = (int(color[k : k + 2], 16) / 255 for k in (1, 3, 5))
+    return red, green, blue
+
+
+def draw_weights(weights: pd.DataFrame, *, theme: ThemeName = "light") -> Figure:
+    """Draw the histogram of weight magnitudes of a checkpoint, and the thresholds of global magnitude pruning.
+
+    Parameters
+    ----------
+    weights: seed, low, high, count, share, cumulative.
+    theme: ground and colours.
+    """
+    colors = THEMES[theme]
+    rows = records(weights)
+    floor = rows[1]["low"] if len(rows) > 1 and rows[0]["low"] == 0 else rows[0]["low"]
+    figure = new_figure(7.2, 3.8, colors)
+    axes = figure.subplots()
+    edges = [max(row["low"], floor / 1.26) for row in rows] + [rows[-1]["high"]]
+    axes.stairs([100 * row["share"] for row in rows], edges, fill=True, color=colors.control, alpha=0.85)
+    axes.set_xscale("log")
+    shown = next((k for k, row in enumerate(rows) if row["cumulative"] > 0.001), 0)
+    axes.set_xlim(edges[shown], edges[-1])
+    top = 100 * max(row["share"] for row in rows)
+    for mark in (0.5, 0.9, 0.95):
+        at = next(row["high"] for row in rows if row["cumulative"] >= mark)
+        axes.plot([at, at], [0, top * (1.02 + 0.1 * (mark != 0.9))], color=colors.muted, linewidth=0.8)
+        axes.text(at, top * (1.03 + 0.1 * (mark != 0.9)), f"{100 * mark:.0f} %", color=colors.muted,
+                  fontsize=SIZE - 1.5, ha="center", va="bottom")  # fmt: skip
+    axes.set_ylim(0, top * 1.25)
+    axes.set_xlabel("|weight| (log scale); lines: so many lie below", color=colors.muted, fontsize=SIZE - 0.5)
+    axes.set_title(
+        f"Prunable weights by magnitude, % of {sum(row['count'] for row in rows):,} (seed {rows[0]['seed']})",
+        color=colors.text, fontsize=SIZE + 1, loc="left", pad=12,
+    )  # fmt: skip
+    axes.grid(axis="y", color=colors.line, linewidth=0.6)
+    axes.set_axisbelow(True)
+    strip(axes, colors, keep=("bottom",))
+    axes.tick_params(which="minor", length=0)
+    figure.subplots_adjust(left=0.06, right=0.98, top=0.86, bottom=0.15)
+    return figure

@@ -1,0 +1,104 @@
+"""The report of a run: the four questions, each with its sentence, figures and tables, in one HTML file."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from analysis.findings import Findings
+from analysis.findings.results import SYNTHETIC
+from analysis.report.document import Block, Document, Grid, Named, Picture, Section, Text
+from analysis.report.html import standalone
+
+Row = dict[str, Any]
+
+QUESTIONS = (
+    (
+        "overall",
+        "How does pruning impact overall performance?",
+        ("overall", "weights"),
+        ("overall", "compared"),
+    ),
+    ("classes", "Which classes suffer most?", ("forgettability", "frequency"), ("classes", "frequency")),
+    (
+        "co_occurrence",
+        "How does co-occurrence factor in?",
+        ("co_occurrence", "forgotten_alike"),
+        ("relations",),
+    ),
+    (
+        "images",
+        "Which images are most vulnerable?",
+        ("representation", "stability"),
+        ("representation", "stability", "overlap"),
+    ),
+)
+"""Anchor, question, figures and tables, in the order of the poster."""
+
+FIGURES: Mapping[str, str] = {
+    "overall": "Mean average precision against the share of removed weights, with its 95 % interval over seeds.",
+    "weights": "Magnitudes of the prunable weights of one checkpoint.",
+    "forgettability": "Forgettability curve of each class: relative change of AP as weights are removed.",
+    "frequency": "First drop and impact of each class against its training positives.",
+    "co_occurrence": "Difference of two classes' curves against their co-occurrence and their distance in frequency.",
+    "forgotten_alike": "Classes that are forgotten alike, clustered.",
+    "representation": "Over-representation of classes and of numbers of diseases among the exemplars.",
+    "stability": "Inclusion probability of each exemplar over resampled seeds, and overlap of the criteria.",
+}
+"""What each figure shows."""
+
+
+def findings_report(findings: Findings, pictures: Mapping[str, bytes]) -> Document:
+    """Return the report of a run as a document; figures that were not drawn are left out."""
+    sections = [_question(findings, pictures, *question) for question in QUESTIONS]
+    run = findings.run
+    facts = [
+        (name.replace("_", " "), _text(value)) for name, value in run.items() if value not in (None, "", [])
+    ]
+    digests = frozenset(name.replace("_", " ") for name in run if name.endswith("sha256"))
+    sections.append(Section("run", "What was analysed", (Named(tuple(_flat(facts)), digests),)))
+    warnings = (SYNTHETIC,) if findings.synthetic else ()
+    return Document(f"Findings of run {run.get('run_id', '')}", tuple(sections), warnings)
+
+
+def findings_html(findings: Findings, pictures: Mapping[str, bytes]) -> str:
+    """Return the report as one HTML file that needs nothing beside it.
+
+    Parameters
+    ----------
+    pictures: name to SVG on white.
+    """
+    return standalone(findings_report(findings, pictures), pictures)
+
+
+def _question(
+    findings: Findings, pictures: Mapping[str, bytes], anchor: str, title: str, figures: Sequence[str],
+    tables: Sequence[str],
+) -> Section:  # fmt: skip
+    blocks: list[Block] = [Text(findings.answers[anchor], "lede")]
+    blocks += [Picture(name, FIGURES[name]) for name in figures if name in pictures]
+    blocks += [_grid(name, findings.tables[name]) for name in tables if findings.tables[name]]
+    return Section(anchor.replace("_", "-"), title, tuple(blocks))
+
+
+def _grid(name: str, rows: Sequence[Row]) -> Grid:
+    columns = list(dict.fromkeys(column for row in rows for column in row))
+    numeric = {
+        k for k, column in enumerate(columns) if any(isinstance(row.get(column), int | float) for row in rows)
+    }
+    cells = tuple(tuple(_text(row.get(column)) for column in columns) for row in rows)
+    return Grid(
+        f"{name}.csv", tuple(column.replace("_", " ") for column in columns), cells, frozenset(numeric)
+    )
+
+
+def _flat(facts: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    return [(name, value) for name, value in facts if value]
+
+
+def _text(value: object) -> str:
+    if value is None:
+        return "–"
+    if isinstance(value, list):
+        return ", ".join(str(item) for item in value)
+    if isinstance(value, float):
+        return f"{value:.3g}" if abs(value) < 1000 else f"{value:,.0f}"
+    return str(value)

@@ -1,0 +1,119 @@
+"""The exemplars of a set of findings, with labels, scores and pictures, read from the run's files."""
+
+import io
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from analysis.caseset import CaseSetError, find_images
+from analysis.models import Run
+from analysis.services.findings_files import FindingsFolder
+from analysis.sweep.errors import DataError
+from analysis.sweep.pixels import read_pixels
+from analysis.sweep.spec import PreprocessSpec
+
+SEEN = PreprocessSpec(size=256, antialias=True)
+MOVED = 5
+"""Classes shown of an image: those whose score moved most."""
+
+
+@dataclass(frozen=True)
+class Moved:
+    """One class of one image: its mean score over seeds, dense and pruned, 0 to 1, and whether it is labelled."""
+
+    name: str
+    labelled: bool
+    dense: float
+    pruned: float
+
+    @property
+    def change(self) -> float:
+        """Change of the score."""
+        return self.pruned - self.dense
+
+
+@dataclass(frozen=True)
+class Card:
+    """One exemplar. `inclusion` is None with one seed; `person` is view, sex and age as far as known."""
+
+    rank: int
+    image: str
+    score: float
+    inclusion: float | None
+    labels: tuple[str, ...]
+    person: str
+    moved: tuple[Moved, ...]
+
+
+def exemplars_of(
+    found: FindingsFolder, positive: str = "", low: float | None = None, high: float | None = None
+) -> list[Card]:
+    """List exemplars from the lowest agreement up.
+
+    Parameters
+    ----------
+    positive: keep those labelled with this class; empty keeps all.
+    low, high: keep those whose agreement lies between, both inclusive.
+    """
+    table = found.table("exemplars")
+    if table.empty:
+        return []
+    keep = (table["score"] >= (-1 if low is None else low)) & (table["score"] <= (1 if high is None else high))
+    if positive:
+        keep &= [positive in str(labels).split("; ") for labels in table["labels"]]
+    table = table[keep]
+    scores = found.table("exemplar_scores")
+    own = dict(tuple(scores[scores["image"].isin(table["image"])].groupby("image")))
+    return [_card(row, own[str(row["image"])]) for row in table.to_dict("records")]
+
+
+def thumbnail(run: Run, found: FindingsFolder, rank: int) -> bytes | None:
+    """Return the picture of the exemplar of a rank as PNG, 256 x 256 as the networks see it; None without one."""
+    kept = found.folder / "thumbnails" / f"{rank}.png"
+    if kept.is_file():
+        return kept.read_bytes()
+    table, folder = found.table("exemplars"), images_of(run)
+    if folder is None or not 1 <= rank <= len(table):
+        return None
+    image = str(table.loc[table["rank"] == rank, "image"].iloc[0])
+    try:
+        grey = read_pixels(find_images([image], folder)[image], SEEN).grey
+    except (CaseSetError, DataError):
+        return None
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    Image.fromarray(grey).save(buffer, "PNG")
+    kept.parent.mkdir(exist_ok=True)
+    half = kept.with_suffix(".part")
+    half.write_bytes(buffer.getvalue())
+    half.rename(kept)
+    return buffer.getvalue()
+
+
+def images_of(run: Run) -> Path | None:
+    """Return the folder of a run's images, from its plan; imported runs have none."""
+    plan = Path(run.folder) / "plan.json"
+    if not plan.is_file():
+        return None
+    folder = json.loads(plan.read_text(encoding="utf-8"))["spec"]["data"]["images"]
+    return Path(folder) if folder else None
+
+
+def _card(row: dict[str, object], scores: pd.DataFrame) -> Card:
+    moved = [
+        Moved(str(one["class"]), bool(int(one["label"])), float(one["dense"]), float(one["pruned"]))
+        for one in scores.to_dict("records")
+    ]
+    moved.sort(key=lambda one: -abs(one.change))
+    words = [str(row[name]) for name in ("view", "sex") if str(row.get(name) or "").strip()]
+    if pd.notna(row.get("age")):
+        words.append(f"{float(str(row['age'])):.0f} years")
+    inclusion = row.get("inclusion")
+    return Card(
+        int(str(row["rank"])), str(row["image"]), float(str(row["score"])),
+        None if pd.isna(inclusion) else float(str(inclusion)), tuple(str(row["labels"]).split("; ")),
+        ", ".join(words), tuple(moved[:MOVED]),
+    )  # fmt: skip

@@ -1,0 +1,110 @@
+"""The pages of what a run found: four questions on one screen, and the gallery of its exemplars (PIEs).
+
+Every address tells the access log who opened it, because whoever has seen it may not read a study made from it.
+"""
+
+from django.contrib import messages
+from django.core.paginator import Paginator
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_GET, require_POST
+
+from analysis.models import Run, RunKind
+from analysis.services.findings_files import KINDS, FindingsFolder, find_set, fault_of, sets_of
+from analysis.services.findings_gallery import exemplars_of, thumbnail
+from analysis.services.findings_panels import panels_of
+from analysis.tasks import ask_for_findings
+from analysis.views.findings_forms import AnalyseForm, FilterForm
+from analysis.views.guards import may_change, may_view, opened
+
+PER_PAGE = 24
+
+
+def _opened_set(request: HttpRequest, run_id: str, name: str) -> tuple[Run, FindingsFolder]:
+    run = opened(request, run_id)
+    found = find_set(run, name)
+    if found is None:
+        raise Http404
+    return run, found
+
+
+def _beside(run: Run) -> list[Run]:
+    """Return the finished runs that this one can be compared with."""
+    finished = Run.objects.filter(finished_at__isnull=False, same_as__isnull=True).exclude(pk=run.pk)
+    return list(finished.exclude(kind=RunKind.TRAINING).filter(name=run.name))
+
+
+@require_GET
+@may_view
+def findings(request: HttpRequest, run_id: str, name: str = "") -> HttpResponse:
+    """Answer the four questions for one run, from the newest set of findings or a named one."""
+    run = opened(request, run_id)
+    if run.run_id != run_id:
+        return redirect("analysis:findings", run_id=run.run_id)
+    sets = sets_of(run)
+    found = next((one for one in sets if one.name == name), None) if name else next(iter(sets), None)
+    if name and found is None:
+        raise Http404
+    context = {
+        "run": run, "tab": "findings", "sets": sets, "found": found, "fault": fault_of(run),
+        "form": AnalyseForm(beside=_beside(run)), "panels": panels_of(found) if found else [],
+        "facts": found.results()["run"] if found else {},
+    }  # fmt: skip
+    return render(request, "analysis/findings.html", context)
+
+
+@require_POST
+@may_change
+def analyse(request: HttpRequest, run_id: str) -> HttpResponse:
+    """Hand the analysis of a finished run to a worker."""
+    run = opened(request, run_id)
+    form = AnalyseForm(request.POST, beside=_beside(run))
+    if run.finished_at is None or run.kind == RunKind.TRAINING:
+        messages.error(request, "Only a finished sweep can be analysed.")
+    elif form.is_valid():
+        ask_for_findings(run=run, choices=form.choices(), beside=form.cleaned_data["beside"])
+        messages.info(request, "A worker analyses the run; reload this page in a minute or two.")
+    else:
+        messages.error(request, "; ".join(error for errors in form.errors.values() for error in errors))
+    return redirect("analysis:findings", run_id=run.run_id)
+
+
+@require_GET
+@may_view
+def findings_file(request: HttpRequest, run_id: str, name: str, file: str) -> FileResponse:
+    """Deliver a figure, a table, results.json or report.html of a set."""
+    run, found = _opened_set(request, run_id, name)
+    path = found.file(file)
+    if path is None:
+        raise Http404
+    shown = "show" in request.GET and path.suffix == ".svg"
+    return FileResponse(
+        path.open("rb"), as_attachment=not shown, filename=f"{run.run_id}-{path.name}",
+        content_type=KINDS[path.suffix[1:]],
+    )  # fmt: skip
+
+
+@require_GET
+@may_view
+def gallery(request: HttpRequest, run_id: str, name: str) -> HttpResponse:
+    """Show the exemplars of a set with their scores, filtered by class and score."""
+    run, found = _opened_set(request, run_id, name)
+    form = FilterForm(request.GET or None, classes=found.classes())
+    chosen = form.cleaned_data if form.is_bound and form.is_valid() else {}
+    cards = exemplars_of(found, chosen.get("positive", ""), chosen.get("low"), chosen.get("high"))
+    page = Paginator(cards, PER_PAGE).get_page(request.GET.get("page"))
+    query = request.GET.copy()
+    query.pop("page", None)
+    context = {"run": run, "tab": "findings", "found": found, "form": form, "page": page, "query": query.urlencode()}
+    return render(request, "analysis/findings_gallery.html", context)
+
+
+@require_GET
+@may_view
+def findings_thumbnail(request: HttpRequest, run_id: str, name: str, rank: int) -> HttpResponse:
+    """Deliver the picture of one exemplar, as small as the networks see it."""
+    run, found = _opened_set(request, run_id, name)
+    picture = thumbnail(run, found, rank)
+    if picture is None:
+        raise Http404
+    return HttpResponse(picture, content_type="image/png", headers={"Cache-Control": "private, no-store"})
