@@ -6,6 +6,7 @@ anything is open and the worker idle, so a message that was lost, doubled or tor
 
 import logging
 import threading
+from dataclasses import asdict
 from typing import Any
 
 from celery import shared_task
@@ -14,8 +15,13 @@ from django.conf import settings
 from django.db import connection
 from kombu.exceptions import OperationalError
 
-from analysis.models import Unit, UnitState
+from analysis.findings import FindingsError
+from analysis.frames import FrameError
+from analysis.models import Run, Unit, UnitState
+from analysis.selection import SelectionError
 from analysis.services import ledger
+from analysis.services.findings import Choices
+from analysis.services.findings_files import make_set, note_fault
 from analysis.services.work import Worker
 from analysis.services.workers import free_dead_neighbours
 
@@ -53,6 +59,30 @@ def ring(bells: int = 1) -> None:
             work_through.apply_async(queue="sweep", ignore_result=True, retry=False)
     except (OperationalError, OSError) as error:
         log.warning("nobody could be woken, workers look by themselves: %s", type(error).__name__)
+
+
+@shared_task(name="analysis.findings.make")
+def make_findings(run_id: int, choices: dict[str, Any], beside_id: int | None) -> None:
+    """Compute a set of findings into the run's folder; why it failed is noted there for the page."""
+    run = Run.objects.get(pk=run_id)
+    beside = Run.objects.filter(pk=beside_id).first() if beside_id else None
+    try:
+        make_set(run=run, choices=Choices(**choices), beside=beside)
+    except (FindingsError, SelectionError, FrameError, OSError) as error:
+        note_fault(run, str(error))
+    else:
+        note_fault(run, "")
+
+
+def ask_for_findings(*, run: Run, choices: Choices, beside: Run | None) -> None:
+    """Hand the analysis of a run to a worker. A lost message costs one more click."""
+    try:
+        make_findings.apply_async(
+            args=(run.pk, asdict(choices), beside.pk if beside else None), queue="sweep", ignore_result=True,
+            retry=False,
+        )  # fmt: skip
+    except (OperationalError, OSError) as error:
+        note_fault(run, f"no worker could be asked ({type(error).__name__}); try again")
 
 
 def reconcile() -> bool:

@@ -1,6 +1,6 @@
 from django.urls import include, path
 
-from analysis.views import data_sets, ensembles, provenance, runs, sweeps, workers
+from analysis.views import data_sets, ensembles, findings, provenance, runs, sweeps, workers
 
 RUNS = [
     path("", runs.runs, name="runs"),
@@ -14,6 +14,18 @@ RUNS = [
     path("<slug:run_id>/metrics.csv", runs.metrics, name="metrics"),
     path("<slug:run_id>/provenance/", provenance.provenance, name="provenance"),
     path("<slug:run_id>/provenance.json", provenance.provenance_file, name="provenance_file"),
+    path("<slug:run_id>/findings/", findings.findings, name="findings"),
+    path("<slug:run_id>/findings/analyse/", findings.analyse, name="analyse"),
+    path("<slug:run_id>/findings/<slug:name>/", findings.findings, name="findings_set"),
+    path("<slug:run_id>/findings/<slug:name>/gallery/", findings.gallery, name="gallery"),
+    path(
+        "<slug:run_id>/findings/<slug:name>/thumbnails/<int:rank>.png",
+        findings.findings_thumbnail,
+        name="findings_thumbnail",
+    ),
+    path(
+        "<slug:run_id>/findings/<slug:name>/files/<path:file>", findings.findings_file, name="findings_file"
+    ),
 ]
 DATA_SETS = [
     path("", data_sets.data_sets, name="data_sets"),

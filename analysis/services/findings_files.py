@@ -52,7 +52,9 @@ class FindingsFolder:
         """Read one table; texts stay texts."""
         path = self.folder / f"{name}.csv"
         text = {"image": str, "labels": str, "class": str, "sex": str, "view": str}
-        return pd.read_csv(path, dtype=text, keep_default_na=False, na_values={"inclusion": [""], "age": [""]})
+        return pd.read_csv(
+            path, dtype=text, keep_default_na=False, na_values={"inclusion": [""], "age": [""]}
+        )
 
 
 def folder_of(run: Run) -> Path:

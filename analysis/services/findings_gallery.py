@@ -4,6 +4,7 @@ import io
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -60,12 +61,15 @@ def exemplars_of(
     table = found.table("exemplars")
     if table.empty:
         return []
-    keep = (table["score"] >= (-1 if low is None else low)) & (table["score"] <= (1 if high is None else high))
+    keep = (table["score"] >= (-1 if low is None else low)) & (
+        table["score"] <= (1 if high is None else high)
+    )
     if positive:
-        keep &= [positive in str(labels).split("; ") for labels in table["labels"]]
+        keep &= table["labels"].map(lambda labels: positive in str(labels).split("; "))
     table = table[keep]
     scores = found.table("exemplar_scores")
-    own = dict(tuple(scores[scores["image"].isin(table["image"])].groupby("image")))
+    wanted = scores[scores["image"].isin(table["image"])]
+    own = {str(image): part for image, part in wanted.groupby("image")}
     return [_card(row, own[str(row["image"])]) for row in table.to_dict("records")]
 
 
@@ -102,7 +106,7 @@ def images_of(run: Run) -> Path | None:
     return Path(folder) if folder else None
 
 
-def _card(row: dict[str, object], scores: pd.DataFrame) -> Card:
+def _card(row: dict[Any, Any], scores: pd.DataFrame) -> Card:
     moved = [
         Moved(str(one["class"]), bool(int(one["label"])), float(one["dense"]), float(one["pruned"]))
         for one in scores.to_dict("records")
@@ -110,7 +114,7 @@ def _card(row: dict[str, object], scores: pd.DataFrame) -> Card:
     moved.sort(key=lambda one: -abs(one.change))
     words = [str(row[name]) for name in ("view", "sex") if str(row.get(name) or "").strip()]
     if pd.notna(row.get("age")):
-        words.append(f"{float(str(row['age'])):.0f} years")
+        words.append(f"{float(row['age']):.0f} years")
     inclusion = row.get("inclusion")
     return Card(
         int(str(row["rank"])), str(row["image"]), float(str(row["score"])),

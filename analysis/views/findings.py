@@ -10,7 +10,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
 from analysis.models import Run, RunKind
-from analysis.services.findings_files import KINDS, FindingsFolder, find_set, fault_of, sets_of
+from analysis.services.findings_files import KINDS, FindingsFolder, fault_of, find_set, sets_of
 from analysis.services.findings_gallery import exemplars_of, thumbnail
 from analysis.services.findings_panels import panels_of
 from analysis.tasks import ask_for_findings
@@ -65,7 +65,7 @@ def analyse(request: HttpRequest, run_id: str) -> HttpResponse:
         ask_for_findings(run=run, choices=form.choices(), beside=form.cleaned_data["beside"])
         messages.info(request, "A worker analyses the run; reload this page in a minute or two.")
     else:
-        messages.error(request, "; ".join(error for errors in form.errors.values() for error in errors))
+        messages.error(request, "; ".join(str(error) for errors in form.errors.values() for error in errors))
     return redirect("analysis:findings", run_id=run.run_id)
 
 
@@ -95,7 +95,14 @@ def gallery(request: HttpRequest, run_id: str, name: str) -> HttpResponse:
     page = Paginator(cards, PER_PAGE).get_page(request.GET.get("page"))
     query = request.GET.copy()
     query.pop("page", None)
-    context = {"run": run, "tab": "findings", "found": found, "form": form, "page": page, "query": query.urlencode()}
+    context = {
+        "run": run,
+        "tab": "findings",
+        "found": found,
+        "form": form,
+        "page": page,
+        "query": query.urlencode(),
+    }
     return render(request, "analysis/findings_gallery.html", context)
 
 

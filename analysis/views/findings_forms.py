@@ -14,7 +14,9 @@ class AnalyseForm(forms.Form):
     """What makes an exemplar, and the run to compare with."""
 
     criterion = forms.ChoiceField(
-        choices=[(c.name, c.label) for c in CRITERIA.values()], initial=DEFAULTS.criterion, label="Agreement by"
+        choices=[(c.name, c.label) for c in CRITERIA.values()],
+        initial=DEFAULTS.criterion,
+        label="Agreement by",
     )
     sparsity = forms.FloatField(
         min_value=0.01, max_value=0.99, initial=DEFAULTS.sparsity, label="At the share of removed weights"

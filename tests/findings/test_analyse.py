@@ -76,7 +76,7 @@ def test_files_hold_the_tables_and_say_synthetic(tmp_path) -> None:
         with (tmp_path / "out" / f"{name}.csv").open(newline="") as file:
             rows = list(csv.DictReader(file))
         assert len(rows) == len(found.tables[name])
-        assert {row["synthetic"] for row in rows} == {"1"}
+        assert {row["synthetic"] for row in rows} == ({"1"} if rows else set())
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out"]
 
 

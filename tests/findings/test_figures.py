@@ -9,7 +9,7 @@ from analysis.figures.findings_pairs import clustered
 from analysis.figures.theme import THEMES
 from tests.findings.test_analyse import findings
 
-NAMES = {"forgettability", "frequency", "forgotten_alike", "co_occurrence"}
+NAMES = {"overall", "forgettability", "frequency", "forgotten_alike", "co_occurrence", "representation"}
 
 
 def words(figure) -> str:
@@ -69,7 +69,7 @@ def test_files_are_the_same_bytes_again_and_settings_stay_as_they_were(tmp_path)
     save_findings(tables, tmp_path / "one")
     save_findings(tables, tmp_path / "two")
     names = {path.name for path in (tmp_path / "one").iterdir()}
-    assert names == {f"{name}{end}" for name in NAMES for end in (".svg", ".png", "-dark.svg")}
+    assert names == {f"{name}{end}" for name in NAMES for end in (".svg", ".png", ".pdf", "-dark.svg")}
     for name in names:
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
     assert dict(rcParams) == before

@@ -1,0 +1,152 @@
+"""The pages of what a run found: questions, downloads, gallery, thumbnails; every opening is logged."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from analysis.models import Run
+from analysis.services.findings import Choices
+from analysis.services.findings_files import find_set, make_set, note_fault
+from analysis.tasks import make_findings
+from readerstudy.accounts.access import has_opened_run
+from readerstudy.accounts.models import User
+from readerstudy.accounts.services import grant_researcher
+from tests.findings.toys import write_run
+
+pytestmark = pytest.mark.django_db
+
+CHOICES = Choices(fraction=0.1)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run folder with findings, images and a plan that names them."""
+    home = tmp_path_factory.mktemp("site")
+    folder = write_run(home / "run", images=80)
+    (home / "images").mkdir()
+    rng = np.random.default_rng(0)
+    for n in range(80):
+        Image.fromarray(rng.integers(0, 256, (64, 64), dtype=np.uint8)).save(
+            home / "images" / f"{n:08d}_000.png"
+        )
+    run = Run(run_id="toy-run", folder=str(folder))
+    make_set(run=run, choices=CHOICES)
+    (folder / "plan.json").write_text(json.dumps({"spec": {"data": {"images": str(home / "images")}}}))
+    return folder
+
+
+@pytest.fixture
+def run(folder: Path) -> Run:
+    from django.utils import timezone
+
+    return Run.objects.create(
+        run_id="toy-run", name="toy", folder=str(folder), spec={}, synthetic=True, finished_at=timezone.now()
+    )
+
+
+@pytest.fixture
+def rita(client, run: Run) -> User:
+    rita = User.objects.create_user(
+        email="rita@x.example", name="Rita", password="correct horse battery staple"
+    )
+    grant_researcher(user=rita, actor=rita)
+    client.force_login(rita)
+    return rita
+
+
+def test_the_page_answers_the_four_questions(client, run: Run, rita: User, folder: Path) -> None:
+    page = client.get("/runs/toy-run/findings/").content.decode()
+    content = json.loads((folder / "findings" / CHOICES.name / "results.json").read_text())
+    from html import unescape
+
+    for sentence in content["answers"].values():
+        assert sentence in unescape(page)
+    assert page.count('class="question-figure"') == 4
+    assert "SVG" in page
+    assert f"/runs/toy-run/findings/{CHOICES.name}/files/figures/overall.pdf" in page
+    assert f"/runs/toy-run/findings/{CHOICES.name}/files/representation.csv" in page
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["", "{set}/", "{set}/gallery/", "{set}/thumbnails/1.png", "{set}/files/exemplars.csv",
+     "{set}/files/figures/stability.pdf", "{set}/files/report.html", "{set}/files/figures/overall.svg?show"],
+)  # fmt: skip
+def test_every_address_is_logged_and_serves(client, run: Run, rita: User, address: str) -> None:
+    assert not has_opened_run(rita, "toy-run")
+    answer = client.get("/runs/toy-run/findings/" + address.format(set=CHOICES.name))
+    assert answer.status_code == 200
+    assert b"".join(answer)
+    assert has_opened_run(rita, "toy-run")
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        "results.json/../../../plan.json",
+        "../plan.json",
+        "..%2f..%2fplan.json",
+        "figures/none.svg",
+        "plan.json",
+    ],
+)
+def test_no_other_file_of_the_server_is_served(client, run: Run, rita: User, file: str) -> None:
+    assert client.get(f"/runs/toy-run/findings/{CHOICES.name}/files/{file}").status_code == 404
+
+
+def test_the_gallery_filters_by_class_and_score(client, run: Run, rita: User) -> None:
+    table = find_set(run, CHOICES.name).table("exemplars")
+    address = f"/runs/toy-run/findings/{CHOICES.name}/gallery/"
+    page = client.get(address).content.decode()
+    assert all(image in page for image in table["image"])
+    name = "Effusion"
+    own = [name in labels.split("; ") for labels in table["labels"]]
+    page = client.get(address, {"positive": name}).content.decode()
+    for image, has in zip(table["image"], own, strict=True):
+        assert (image in page) is has
+    middle = float(table["score"].median())
+    page = client.get(address, {"high": middle}).content.decode()
+    for image, score in zip(table["image"], table["score"], strict=True):
+        assert (image in page) is (score <= middle)
+
+
+def test_gallery_scores_are_the_means_over_seeds(client, run: Run, rita: User, folder: Path) -> None:
+    from analysis.selection import read_run
+    from analysis.services.findings_gallery import exemplars_of
+
+    read = read_run(folder)
+    card = exemplars_of(find_set(run, CHOICES.name))[0]
+    place = list(read.images["image"]).index(card.image)
+    for one in card.moved:
+        column = read.class_names.index(one.name)
+        assert one.dense == pytest.approx(read.mean_scores(0.0)[place, column])
+        assert one.pruned == pytest.approx(read.mean_scores(0.9)[place, column])
+        assert one.labelled == bool(read.labels[place, column])
+
+
+def test_the_worker_notes_why_it_failed_and_takes_the_note_away(
+    client, run: Run, rita: User, folder: Path
+) -> None:
+    make_findings(run.pk, {"criterion": "spearman", "sparsity": 0.9, "fraction": 0.1, "seed": 1}, run.pk)
+    # A run beside itself is a comparison without spread: it is made, not failed.
+    assert find_set(run, f"{CHOICES.name}-beside-toy-run")
+    Run.objects.filter(pk=run.pk).update(folder=str(folder / "nowhere"))
+    run.refresh_from_db()
+    (folder / "nowhere").mkdir(exist_ok=True)
+    make_findings(run.pk, {"criterion": "spearman", "sparsity": 0.9, "fraction": 0.1, "seed": 1}, None)
+    assert "expected the provenance of a run" in client.get("/runs/toy-run/findings/").content.decode()
+    note_fault(run, "")
+    assert "expected the provenance" not in client.get("/runs/toy-run/findings/").content.decode()
+
+
+def test_nothing_of_the_gallery_is_in_the_database(run: Run) -> None:
+    """No table of the analysis has a column for scores, images or exemplars."""
+    from django.apps import apps
+
+    names = {
+        field.name for model in apps.get_app_config("analysis").get_models() for field in model._meta.fields
+    }
+    assert not names & {"score", "scores", "image", "exemplar", "exemplars", "rank", "labels"}
