@@ -13,14 +13,17 @@ from analysis.figures.findings_impact import draw_overall
 from analysis.figures.findings_pairs import draw_heat_map, draw_relations
 from analysis.figures.theme import SIZE, THEMES, ThemeName, save
 
+MOST = 6
+"""Classes in the small picture of over-representation."""
+
 
 def findings_figures(
     tables: Mapping[str, pd.DataFrame], *, theme: ThemeName = "light", synthetic: bool = False
 ) -> dict[str, Figure]:
     """Draw overall, forgettability, frequency, and whatever the tables have rows for.
 
-    With two or more classes forgotten_alike and co_occurrence; with exemplars representation and stability; with a
-    checkpoint weights.
+    With two or more classes forgotten_alike and co_occurrence; with exemplars representation, most_represented and
+    stability; with a checkpoint weights.
 
     Parameters
     ----------
@@ -38,6 +41,7 @@ def findings_figures(
         figures["co_occurrence"] = draw_relations(tables["pairs"], tables["relations"], theme=theme)
     if len(tables["representation"]):
         figures["representation"] = draw_representation(tables["representation"], theme=theme)
+        figures["most_represented"] = draw_representation(_most(tables["representation"]), theme=theme)
     if len(tables["overlap"]) and len(tables.get("exemplars", ())):
         figures["stability"] = draw_stability(tables["exemplars"], tables["overlap"], theme=theme)
     if len(tables["weights"]):
@@ -49,6 +53,12 @@ def findings_figures(
                 fontsize=SIZE - 1, fontweight="bold",
             )  # fmt: skip
     return figures
+
+
+def _most(representation: pd.DataFrame) -> pd.DataFrame:
+    """Keep the numbers of diseases and the classes of highest ratio, for a small picture."""
+    ratio = pd.to_numeric(representation["ratio"]).where(representation["kind"] == "class")
+    return representation[(representation["kind"] == "diseases") | (ratio.rank(ascending=False) <= MOST)]
 
 
 def save_findings(tables: Mapping[str, pd.DataFrame], folder: Path, *, synthetic: bool = False) -> None:

@@ -17,7 +17,7 @@ QUESTIONS = (
         ("overall", "weights"),
         ("overall", "compared"),
     ),
-    ("classes", "Which classes suffer most?", ("forgettability", "frequency"), ("classes", "frequency")),
+    ("classes", "Which classes suffer most?", ("frequency", "forgettability"), ("classes", "frequency")),
     (
         "co_occurrence",
         "How does co-occurrence factor in?",
@@ -27,7 +27,7 @@ QUESTIONS = (
     (
         "images",
         "Which images are most vulnerable?",
-        ("representation", "stability"),
+        ("most_represented", "representation", "stability"),
         ("representation", "stability", "overlap"),
     ),
 )
@@ -40,6 +40,7 @@ FIGURES: Mapping[str, str] = {
     "frequency": "First drop and impact of each class against its training positives.",
     "co_occurrence": "Difference of two classes' curves against their co-occurrence and their distance in frequency.",
     "forgotten_alike": "Classes that are forgotten alike, clustered.",
+    "most_represented": "Over-representation of the most over-represented classes and of numbers of diseases.",
     "representation": "Over-representation of classes and of numbers of diseases among the exemplars.",
     "stability": "Inclusion probability of each exemplar over resampled seeds, and overlap of the criteria.",
 }

@@ -9,7 +9,15 @@ from analysis.figures.findings_pairs import clustered
 from analysis.figures.theme import THEMES
 from tests.findings.test_analyse import findings
 
-NAMES = {"overall", "forgettability", "frequency", "forgotten_alike", "co_occurrence", "representation"}
+NAMES = {
+    "overall",
+    "forgettability",
+    "frequency",
+    "forgotten_alike",
+    "co_occurrence",
+    "representation",
+    "most_represented",
+}
 
 
 def words(figure) -> str:
