@@ -3,8 +3,10 @@
 import csv
 import json
 import os
+import re
 import subprocess
 import sys
+from html import unescape
 from io import StringIO
 from pathlib import Path
 
@@ -92,3 +94,18 @@ def test_runs_on_a_machine_without_a_site(run, tmp_path) -> None:
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "out" / "figures" / "co_occurrence.svg").is_file()
     assert not (tmp_path / "no site").exists()
+
+
+def test_the_report_answers_the_questions_and_needs_nothing_beside_it(run, tmp_path) -> None:
+    call_command("analyse_run", run, out=tmp_path / "out", beside=run, stdout=StringIO())
+    page = (tmp_path / "out" / "report.html").read_text()
+    content = json.loads((tmp_path / "out" / "results.json").read_text())
+    for sentence in content["answers"].values():
+        assert sentence in unescape(page)
+    assert "SYNTHETIC" in page
+    assert page.count('src="data:image/svg+xml;base64,') == len(
+        list((tmp_path / "out" / "figures").glob("*.pdf"))
+    )
+    assert not re.findall(r'(?:src|href)="(?!data:|#)[^"]*"', page)
+    # A run beside itself differs by nothing.
+    assert {row["difference"] for row in content["compared"]} == {0}
