@@ -52,7 +52,7 @@ def steps_of(study: Study) -> list[Step]:
     steps += [Step(Stage.PRACTICE, case, n, len(practice)) for n, case in enumerate(practice, 1)]
     cases: list[Case | None] = [*_cases(study.key)] or [None]
     steps += [Step(Stage.READING, case, n, len(cases)) for n, case in enumerate(cases, 1)]
-    return [*steps, Step(Stage.DONE)]
+    return [*steps, Step(Stage.DONE, None, len(cases), len(cases))]
 
 
 def _cases(key: Any) -> list[Case]:

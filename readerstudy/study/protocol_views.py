@@ -55,7 +55,7 @@ def protocol(request: HttpRequest, slug: str) -> HttpResponse:
         "instructions": render_markdown(now.instructions),
         "consent": render_markdown(now.consent),
         "ending": render_markdown(now.ending),
-        "questions": [_drawn(question) for question in now.questions],
+        "questions": [_drawn(question, now) for question in now.questions],
         "kinds": [{"kind": kind, "name": name, "about": about} for kind, (name, about) in KIND_NAMES.items()],
         "offer_follow_ups": _may_follow(now),
         "cases": CaseSet.objects.filter(study=study.key).first(),
@@ -281,6 +281,11 @@ def _may_follow(now: Protocol) -> bool:
     return "agree" in keys and not keys & {question.key for question in LABEL_FOLLOW_UPS}
 
 
-def _drawn(question: Question) -> dict[str, Any]:
-    """Return a question as the page shows it."""
-    return {**asdict(question), "kind_name": KIND_NAMES[question.kind][0]}
+def _drawn(question: Question, now: Protocol) -> dict[str, Any]:
+    """Return a question as the page shows it; a follow-up's answers in words."""
+    words: list[str] = []
+    if question.after is not None:
+        before = _found(now, question.after.question)
+        named = {level.value: level.label for level in before.levels} or {1: "yes", 0: "no"}
+        words = [named[value] for value in question.after.values]
+    return {**asdict(question), "kind_name": KIND_NAMES[question.kind][0], "after_words": words}

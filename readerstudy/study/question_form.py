@@ -43,7 +43,7 @@ class QuestionForm(forms.Form):
     version = forms.CharField(widget=forms.HiddenInput, required=False)
     text = forms.CharField(max_length=1_000, label="Question", widget=forms.Textarea(attrs={"rows": 2}))
     key = forms.RegexField(
-        KEY, max_length=40, label="Name in exports",
+        rf"^{KEY.pattern}\Z", max_length=40, label="Name in exports",
         help_text="Small letters, digits and underscores, beginning with a letter.",
     )  # fmt: skip
     help = forms.CharField(max_length=1_000, required=False, label="Help under the question")
