@@ -1,6 +1,5 @@
 """The figure of planning: power against cases, one curve for each number of readers."""
 
-import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -75,14 +74,11 @@ def draw_power(
     return figure
 
 
-def _spread(heights: Sequence[float], apart: float = 0.05) -> list[float]:
-    """Move labels that would lie on each other; their order stays."""
-    order = sorted(range(len(heights)), key=lambda place: heights[place])
+def _spread(heights: Sequence[float], apart: float = 0.042) -> list[float]:
+    """Move labels that would lie on each other down, from the highest on; the others stay at their curves."""
     moved = list(heights)
-    for lower, upper in itertools.pairwise(order):
-        moved[upper] = max(moved[upper], moved[lower] + apart)
-    over = max([0.0, *(height - 1.02 for height in moved)])
-    for place in reversed(order):
-        moved[place] -= over
-        over = max(0.0, over - apart / 4)
+    limit = 1.02
+    for place in sorted(range(len(heights)), key=lambda place: -heights[place]):
+        moved[place] = min(heights[place], limit)
+        limit = moved[place] - apart
     return moved

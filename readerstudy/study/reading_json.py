@@ -22,8 +22,7 @@ def state_json(reader: Reader) -> dict[str, Any]:
     visit = visit_of(reader)
     practising = visit.practice.current is not None and visit.stage is not Stage.READING
     place = visit.practice if practising else visit.place
-    # A page that knows no instructions yet goes on with the case behind them.
-    shown = visit.stage in {Stage.PRACTICE, Stage.READING, Stage.INSTRUCTIONS}
+    shown = visit.stage in {Stage.PRACTICE, Stage.READING}
     current = place.current if shown else None
     following = place.following if shown else None
     return {
