@@ -216,9 +216,9 @@ def test_marks_follow_ups_and_optional_questions_are_stored_with_their_status(
         assert room.answer(**bad).status_code == 400
     assert room.answer(answers=no, marks=[box]).status_code == 200
     first, second = Rating.objects.order_by("pk")
-    assert [first.answers[key]["status"] for key in first.answers] == [
-        "answered", "not_asked", "not_asked", "left_blank",
-    ]  # fmt: skip
+    assert {key: answer["status"] for key, answer in first.answers.items()} == {
+        "agree": "answered", "wrong_labels": "not_asked", "missing_labels": "not_asked", "where": "left_blank",
+    }  # fmt: skip
     assert second.answers["where"]["value"] == 1
     assert second.marks == [{**box, "points": [[1.5, 2.0], [10.0, 12.0]]}]
     assert labels
