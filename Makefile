@@ -8,7 +8,7 @@ DEV_STAMP := $(VENV)/.installed-dev
 ON_POSTGRESQL := tests/accounts tests/audit tests/cases/test_models.py tests/ledger/test_ledger.py tests/results tests/study
 
 .DEFAULT_GOAL := help
-.PHONY: help demo phantom-study test test-servers drill load fuzz audit sbom lint resolve bench format serve doctor setup clean-demo python
+.PHONY: help demo phantom-study test test-servers drill load fuzz audit sbom lint resolve bench bench-reading format serve doctor setup clean-demo python
 
 help:  ## print this menu
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -60,6 +60,9 @@ drill: $(DEV_STAMP)  ## the long trials under faults; prints acknowledged, lost,
 fuzz: $(DEV_STAMP)  ## fuzz whatever reads bytes from outside, ten minutes each (SECONDS=600, TARGET=all)
 	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements-fuzz.txt
 	$(PY) -m tests.fuzz $(or $(TARGET),all) --seconds $(or $(SECONDS),600)
+
+bench-reading: $(DEV_STAMP)  ## time the reading room in Chromium on full-size images, five runs
+	$(PY) -m bench.reading --runs 5
 
 format: $(DEV_STAMP)  ## let ruff format the code
 	$(VENV)/bin/ruff format .

@@ -38,6 +38,8 @@ phase      method   address                                    anonymous charlie
 any        GET      /                                          302       200     200 200  200   200  200  200
 any        GET      /healthz/                                  200       200     200 200  200   200  200  200
 any        GET      /readyz/                                   200       200     200 200  200   200  200  200
+any        GET      /workstation/                              302       200     200 200  200   200  200  200
+any        GET      /workstation/images/0/                     302       200     200 200  200   200  200  200
 any        GET      /accounts/sign-in/                         200       302     302 302  302   302  302  302
 reading    HEAD     /accounts/sign-in/                         200       302     302 302  302   302  302  302
 reading    POST     /accounts/sign-in/                         302       302     302 302  302   302  302  302

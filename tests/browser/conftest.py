@@ -14,6 +14,7 @@ from django.test import Client
 from playwright.sync_api import Browser, ConsoleMessage, Page, Playwright, sync_playwright
 from pytest_django.live_server_helper import LiveServer
 
+from readerstudy.accounts.models import User
 from readerstudy.study.models import Reader, Study
 from readerstudy.study.services import enrol_reader
 from tests import stock
@@ -110,9 +111,14 @@ def room(page: Page, live_study: LiveStudy, reader: Reader) -> Iterator[Page]:
 
 
 def sign_in_without_form(page: Page, url: str, reader: Reader) -> None:
-    """Give the browser a session, as a sign-in would."""
+    """Give the browser a reader's session, as a sign-in would."""
+    sign_in_as(page, url, reader.person.email)
+
+
+def sign_in_as(page: Page, url: str, email: str) -> None:
+    """Give the browser a session of the person with this address."""
     client = Client()
-    client.force_login(reader.person)
+    client.force_login(User.objects.get(email=email))
     value = client.cookies[settings.SESSION_COOKIE_NAME].value
     page.context.add_cookies([{"name": settings.SESSION_COOKIE_NAME, "value": value, "url": url}])
 

@@ -16,9 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from django.conf import settings
 from django.core.management import call_command
-from django.test import Client
 from django.utils import timezone
 from PIL import Image
 from playwright.sync_api import Page, expect
@@ -36,7 +34,7 @@ from readerstudy.study.models import Study
 from readerstudy.study.protocol import Protocol
 from readerstudy.study.reading import place_of, save_answers
 from tests import stock
-from tests.browser.conftest import _empty_the_audit_trail
+from tests.browser.conftest import _empty_the_audit_trail, sign_in_as
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db]
 
@@ -191,10 +189,7 @@ def _running_sweep() -> None:
 
 
 def sign_in(page: Page, url: str, name: str) -> None:
-    client = Client()
-    client.force_login(User.objects.get(email=f"{name}@example.org"))
-    value = client.cookies[settings.SESSION_COOKIE_NAME].value
-    page.context.add_cookies([{"name": settings.SESSION_COOKIE_NAME, "value": value, "url": url}])
+    sign_in_as(page, url, f"{name}@example.org")
 
 
 def open_sign_in(page: Page, url: str) -> None:

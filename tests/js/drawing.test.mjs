@@ -8,8 +8,9 @@ function board() {
   return made;
 }
 
-test("a mark belongs to the question that was asked, a length to none", () => {
+test("a mark belongs to the question that was asked", () => {
   const it = board();
+  it.question = () => (it.tool === "arrow" ? "agree" : "");
   it.take("arrow");
   it.begin([1, 1]);
   it.move([9, 9]);

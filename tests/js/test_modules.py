@@ -38,6 +38,7 @@ IN_THE_BROWSER = {
     "painted.mjs",
     "size.mjs",
     "room.mjs",
+    "measuring.mjs",
     "heading.mjs",
     "stages.mjs",
     "display.mjs",

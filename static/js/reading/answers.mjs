@@ -142,7 +142,7 @@ export function isAddable(sheet, { vocabulary = [], other = false, longest = 200
 
 /** @param {Question} question @param {number} count */
 function inRange({ fewest, most }, count) {
-  return count >= Math.max(1, fewest ?? 1) && count <= (most ?? Infinity);
+  return count >= (fewest ?? 1) && count <= (most ?? Infinity);
 }
 
 /** @param {Question} question @param {Value} value @param {(each: number | string) => boolean} known */

@@ -125,6 +125,7 @@ export class ReadingRoom {
       return;
     }
     this.clock.stop();
+    note("case-submitted", performance.now());
     await this.#send(this.now, this.#body(this.now));
   }
 
@@ -168,7 +169,7 @@ export class ReadingRoom {
     this.stepsBack = 0;
     this.onstate(state);
     const stage = stageOf(state);
-    if (state.case) {
+    if (state.case && (stage === "practice" || stage === "reading")) {
       this.drafts.dropAllBut(state.case.id);
       this.stages?.hide();
       await this.#showCase(state.case);
@@ -198,6 +199,7 @@ export class ReadingRoom {
     const slow = setTimeout(() => this.status.image("Loading the image …"), 250);
     try {
       const painted = await this.viewer.show(now);
+      note("case-painted", painted);
       this.status.image("");
       this.#begin(now, { asked, painted });
     } catch (error) {
@@ -306,7 +308,10 @@ export class ReadingRoom {
     this.form.clear();
     this.heading.ahead(state);
     const painted = this.viewer.show(next);
-    painted.catch(() => {}); // shown otherwise since
+    painted.then(
+      (at) => note("case-painted", at),
+      () => {}, // shown otherwise since
+    );
     return { now: /** @type {Case} */ (next), asked, painted };
   }
 
@@ -379,4 +384,10 @@ export class ReadingRoom {
     const marks = this.viewer.getMarks();
     this.drafts.keep(this.now.id, { given, sequence, comment, marks, visits: [...this.visits, this.clock.read()], pending });
   }
+}
+
+/** For the browser's own measuring tools and the bench: when it happened, the last time. @param {string} name @param {number} at */
+function note(name, at) {
+  performance.clearMarks(name);
+  performance.mark(name, { startTime: at });
 }

@@ -22,6 +22,29 @@ const MOST_IN_A_ROW = 7;
 
 /** @param {Question} question @param {string[]} labels of the case @param {Ear} ear @returns {Widget} */
 export function widgetFor(question, labels, ear) {
+  const widget = bareWidgetFor(question, labels, ear);
+  const countable = ["mark", "multiple_choice", "wrong_labels", "missing_labels"].includes(question.kind);
+  return countable && question.required && question.fewest === 0 ? orNone(question, widget, ear) : widget;
+}
+
+/** Nothing is an answer where it is allowed, but it is said: a blank is never an answer. @param {Question} question @param {Widget} widget @param {Ear} ear @returns {Widget} */
+function orNone(question, widget, ear) {
+  const none = element("button", { type: "button", class: "button button-small none", "aria-pressed": "false" }, "None");
+  const value = question.kind === "mark" ? null : [];
+  none.addEventListener("click", () => ear.give(question.key, { status: "answered", value }));
+  widget.element.append(none);
+  return {
+    element: widget.element,
+    show: (sheet) => {
+      widget.show(sheet);
+      const count = question.kind === "mark" ? (sheet.marks[question.key] ?? 0) : listOf(sheet, question.key).length;
+      none.setAttribute("aria-pressed", String(sheet.given[question.key]?.status === "answered" && count === 0));
+    },
+  };
+}
+
+/** @param {Question} question @param {string[]} labels @param {Ear} ear @returns {Widget} */
+function bareWidgetFor(question, labels, ear) {
   switch (question.kind) {
     case "number":
     case "text":

@@ -38,7 +38,7 @@ export class DrawingBoard {
   /** @param {Place} place */
   begin(place) {
     if (!this.tool || this.marks.length >= MOST_MARKS) return;
-    const question = this.tool === "length" ? "" : this.question();
+    const question = this.question();
     this.begun = { kind: this.tool, points: this.tool === "point" ? [place] : [place, place], question };
   }
 

@@ -232,9 +232,9 @@ export class Viewer {
     this.#draw();
   }
 
-  /** @returns {Mark[]} those that belong to answers */
+  /** @returns {Mark[]} those that are saved: a length only where a question asks for it */
   getMarks() {
-    return this.board.marks.filter(({ kind }) => kind !== "length");
+    return this.board.marks.filter(({ kind, question }) => kind !== "length" || question !== "");
   }
 
   /** @param {Mark[]} marks */

@@ -1,0 +1,69 @@
+"""Studies that browser tests serve."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+from django.core.management import call_command
+from pytest_django.live_server_helper import LiveServer
+
+from analysis.caseset import Origin, write_case_set
+from readerstudy.cases import loader
+from readerstudy.cases.decoder import decode_image
+from readerstudy.ops.intake import load_into_study
+from readerstudy.study import services
+from readerstudy.study.models import Study
+from readerstudy.study.protocol import Protocol
+from tests import stock
+from tests.browser.conftest import LiveStudy, _empty_the_audit_trail
+
+
+@contextmanager
+def decoded_here() -> Iterator[None]:
+    """Decode in this process: the confined child, a second for each image, has tests of its own."""
+
+    def decode(file: Any, *, window_rule: Any, limits: Any) -> Any:
+        return decode_image(file, window_rule)
+
+    with mock.patch.object(loader, "decode_confined", decode):
+        yield
+
+
+def made_study(
+    folder: Path, slug: str, *, pairs: int, protocol: Protocol | None = None, **size: int
+) -> Study:
+    """Make a study of small smooth pictures (rows, columns: their size) that is being read, with one reader."""
+    sources = folder / "sources"
+    sources.mkdir(parents=True)
+    rows = stock.selection(pairs)
+    images = {name: sources / name for name in rows["image"]}
+    for number, path in enumerate(images.values()):
+        stock.write_dicom(path, stock.picture(number, **size), patient="nobody")
+    origin = Origin(run_id=stock.RUN_ID, predictions_sha256="ab" * 32, synthetic=True)
+    cases = write_case_set(
+        rows,
+        images=images,
+        out=folder / "cases",
+        key_out=folder / "key.csv",
+        origin=origin,
+        nonce=stock.NONCE,
+    )
+    alice = stock.person("Alice")
+    study = services.create_study(slug=slug, title=slug, protocol=protocol or Protocol(), actor=alice)
+    with decoded_here():
+        load_into_study(study=study, folder=cases.folder, actor=alice)
+    services.enrol_reader(study=study, person=stock.person("First"), actor=alice)
+    services.lock(study=study, actor=alice)
+    return services.start(study=study, actor=alice)
+
+
+@contextmanager
+def served(study: Study) -> Iterator[LiveStudy]:
+    """Serve on loopback; the database is emptied afterwards."""
+    server = LiveServer("127.0.0.1")
+    yield LiveStudy(server.url, study)
+    server.stop()
+    _empty_the_audit_trail()
+    call_command("flush", verbosity=0, interactive=False)

@@ -1,0 +1,194 @@
+"""Every kind of question, the stages around the cases, going back, a reader's own keys: in a real Chromium."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from readerstudy.study.models import Rating, Reader
+from readerstudy.study.protocol import Protocol
+from readerstudy.study.questions import After, Level, Question
+from tests.browser.conftest import LiveStudy, sign_in_without_form
+from tests.browser.served import made_study, served
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db]
+
+NO = After("agree", (0,))
+SIGNS = tuple(Level(value, label) for value, label in enumerate(("none", "edge", "texture", "shape"), 1))
+QUALITY = tuple(Level(value, label) for value, label in enumerate(("poor", "fair", "good"), 1))
+QUESTIONS = (
+    Question("agree", "Do you agree?", "yes_no"),
+    Question("wrong", "Which labels are wrong?", "wrong_labels", after=NO),
+    Question("absent", "Which labels are missing?", "missing_labels", after=NO, required=False,
+             vocabulary=("Nodule", "Mass", "Effusion"), other=False),
+    Question("signs", "Which signs do you see?", "multiple_choice", SIGNS, fewest=2, most=3),
+    Question("size", "How large is it?", "number", minimum=1, maximum=300, whole=True, unit="mm",
+             help="The longest side."),
+    Question("where", "Where is it?", "mark", shapes=("rectangle", "arrow"), most=2),
+    Question("words", "Anything else?", "text", required=False, longest=50),
+    Question("sharp", "Is it sharp?", "ordinal", QUALITY),
+)  # fmt: skip
+PROTOCOL = Protocol(
+    instructions="Read **every** case as in your practice.",
+    consent="I take part of my own will.",
+    ending="You have helped a lot.",
+    questions=QUESTIONS,
+    endpoints=("agree",),
+    display_check="warn",
+    back="session",
+    break_cases=1,
+)
+
+
+@pytest.fixture(scope="module")
+def kinds(
+    django_db_setup: None, django_db_blocker: Any, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[LiveStudy]:
+    """Serve a study with a question of each kind, consent, instructions and a display check."""
+    with django_db_blocker.unblock():
+        study = made_study(tmp_path_factory.mktemp("kinds"), "kinds", pairs=4, protocol=PROTOCOL)
+        with served(study) as live:
+            yield live
+
+
+@pytest.fixture
+def kind_reader(kinds: LiveStudy) -> Reader:
+    return kinds.reader()
+
+
+@pytest.fixture
+def room(page: Page, kinds: LiveStudy, kind_reader: Reader) -> Iterator[Page]:
+    sign_in_without_form(page, kinds.url, kind_reader)
+    page.goto(kinds.room)
+    yield page
+    page.goto("about:blank")
+
+
+def press(page: Page, *keys: str) -> None:
+    for key in keys:
+        page.keyboard.press(key)
+
+
+def at_case(page: Page, number: int) -> None:
+    expect(page.locator("#case-title")).to_have_text(f"Case {number} of 8")
+    expect(page.locator("#answers")).to_be_visible()
+
+
+def through_the_stages(page: Page) -> None:
+    """By keyboard: consent, instructions, display check."""
+    expect(page.get_by_role("heading", name="Before you begin")).to_be_visible()
+    expect(page.locator("#viewer")).to_be_hidden()
+    press(page, "Tab", "Enter")
+    expect(page.get_by_role("heading", name="Instructions")).to_be_visible()
+    expect(page.locator("#stage-body strong")).to_have_text("every")
+    press(page, "Tab", "Enter")
+    expect(page.get_by_role("heading", name="Check your display")).to_be_visible()
+    press(page, "Tab", " ", "Tab", " ", "Tab", " ", "Tab", "Enter")
+    at_case(page, 1)
+
+
+def answer(page: Page) -> None:
+    """Answer everything by keyboard alone; a mark is drawn with arrows and Enter."""
+    press(page, "n", "1")  # wrong: the first label
+    press(page, "Enter")  # leaves the list
+    page.locator("#entry-absent").focus()
+    page.keyboard.type("nodule")
+    press(page, "Enter")
+    page.locator("#case-title").focus()
+    press(page, "2", "4", "Enter")  # signs
+    press(page, "4", "2", "Escape")  # the first digit goes into the number's field, the rest is typed
+    press(page, "b", "ArrowUp", "Enter", "ArrowRight", "ArrowRight", "ArrowDown", "ArrowDown", "Enter")
+    press(page, "3")
+
+
+def test_from_consent_to_a_saved_case_by_keyboard(room: Page, kind_reader: Reader) -> None:
+    through_the_stages(room)
+    answer(room)
+    press(room, "Enter")
+    at_case(room, 2)
+    expect(room.locator("#break-text")).to_have_text("1 cases without a break.")
+    rating = Rating.objects.get(assignment__reader=kind_reader)
+    given = {key: (each["status"], each["value"]) for key, each in rating.answers.items()}
+    labels = rating.assignment.case.labels
+    assert given["wrong"] == ("answered", [labels[0]])
+    assert given["absent"] == ("answered", ["Nodule"])
+    assert given["signs"] == ("answered", [2, 4])
+    assert given["size"] == ("answered", 42)
+    assert given["where"][0] == "answered"
+    assert given["words"][0] == "left_blank"
+    assert given["sharp"] == ("answered", 3)
+    kind_reader.refresh_from_db()
+    assert kind_reader.consented_at is not None
+
+
+def test_a_follow_up_is_asked_only_after_its_answer(room: Page, kind_reader: Reader) -> None:
+    through_the_stages(room)
+    wrong = room.locator('[data-key="wrong"]')
+    expect(wrong).to_be_hidden()
+    press(room, "n")
+    expect(wrong).to_be_visible()
+    press(room, "1", "Backspace", "Backspace", "y")
+    expect(wrong).to_be_hidden()
+
+
+def test_going_back_keeps_both_answers_and_comes_forward_again(room: Page, kind_reader: Reader) -> None:
+    through_the_stages(room)
+    answer(room)
+    press(room, "Enter")
+    at_case(room, 2)
+    press(room, "PageUp")
+    at_case(room, 1)
+    expect(room.locator("#session")).to_contain_text("You went back")
+    assert room.locator('[data-key="sharp"] input:checked').input_value() == "3"
+    assert room.locator(".marks .mark-line").count() == 1
+    room.locator('[data-key="sharp"] .choice').first.click()
+    press(room, "Enter")
+    at_case(room, 2)
+    ratings = Rating.objects.filter(assignment__reader=kind_reader).order_by("revision")
+    assert [rating.answers["sharp"]["value"] for rating in ratings] == [3, 1]
+    assert len(ratings[1].times["visits"]) >= 1
+
+
+def test_a_pause_blanks_the_image_and_keeps_the_draft(room: Page) -> None:
+    through_the_stages(room)
+    press(room, "y", "p")
+    expect(room.get_by_role("dialog", name="Paused")).to_be_visible()
+    assert (
+        room.evaluate(
+            "document.querySelector('#viewer').getContext('2d').getImageData(500, 300, 1, 1).data[0]"
+        )
+        == 0
+    )
+    press(room, "Enter")
+    at_case(room, 1)
+    assert room.locator('[data-key="agree"] input:checked').input_value() == "1"
+
+
+def test_own_keys_are_kept_on_the_server(room: Page, kinds: LiveStudy) -> None:
+    through_the_stages(room)
+    press(room, "?")
+    room.get_by_role("button", name="Invert: I. Change the key").click()
+    press(room, "y")
+    expect(room.locator("#keymap-note")).to_contain_text("in use: Yes")
+    room.get_by_role("button", name="Invert: I. Change the key").click()
+    with room.expect_response("**/keys/"):
+        press(room, "v")
+    press(room, "Escape")
+    room.reload()
+    at_case(room, 1)
+    invert = room.locator('[data-tool="invert"]')
+    press(room, "i")
+    expect(invert).to_have_attribute("aria-pressed", "false")
+    press(room, "v")
+    expect(invert).to_have_attribute("aria-pressed", "true")
+
+
+def test_a_number_out_of_range_is_told_and_not_sent(room: Page, kind_reader: Reader) -> None:
+    through_the_stages(room)
+    room.locator("#entry-size").fill("301")
+    expect(room.locator("#entry-size-note")).to_have_text("Expected at most 300 mm.")
+    room.locator("#case-title").focus()
+    press(room, "Enter")
+    expect(room.locator("#form-note")).to_contain_text("still open")
+    assert not Rating.objects.filter(assignment__reader=kind_reader).exists()
