@@ -67,7 +67,7 @@ def serve(home: Path) -> tuple[subprocess.Popen[bytes], str]:
     url = f"http://127.0.0.1:{port}"
     for _ in range(100):
         try:
-            urllib.request.urlopen(f"{url}/healthz/")
+            urllib.request.urlopen(f"{url}/healthz/").close()  # noqa: S310 (loopback)
             return server, url
         except OSError:
             time.sleep(0.2)
