@@ -52,4 +52,5 @@ def synthetic(seed: int) -> np.ndarray:
     y, x = np.mgrid[0:ROWS, 0:COLUMNS] / max(ROWS, COLUMNS)
     smooth = 1800 + 1200 * np.sin(3 * x + seed) * np.cos(4 * y)
     noisy = smooth + np.random.default_rng(seed).normal(0, 12, smooth.shape)
-    return noisy.clip(0, 2**BITS - 1).astype(np.uint16)
+    values: np.ndarray = noisy.clip(0, 2**BITS - 1).astype(np.uint16)
+    return values
