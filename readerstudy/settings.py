@@ -134,6 +134,12 @@ STORAGES = storages(
 STATIC_URL = "/static/"
 STATIC_ROOT = HOME / "static"
 STATICFILES_DIRS = [BASE / "static"]
+# Scripts are sent without their comments, and compressed.
+STATICFILES_FINDERS = [
+    "readerstudy.ops.smallfiles.SmallFiles",
+    "django.contrib.staticfiles.finders.FileSystemFinder",
+    "django.contrib.staticfiles.finders.AppDirectoriesFinder",
+]
 WHITENOISE_USE_FINDERS = True
 # Without TLS the browser gets no year-long pinning; a hashed name would also name the release to a reader.
 WHITENOISE_MAX_AGE = 60
