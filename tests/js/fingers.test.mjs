@@ -28,3 +28,13 @@ test("side by side is window and level, also when they come apart later", () => 
 test("a tremor decides nothing", () => {
   assert.deepEqual(played([pair(100, 200, 50), pair(102, 203, 52)]), []);
 });
+
+test("fingers that move side by side are told one after the other", () => {
+  const heard = played([pair(100, 200, 50), [{ x: 120, y: 50 }, { x: 200, y: 50 }], pair(120, 220, 50), pair(130, 230, 50)]);
+  assert.deepEqual(heard, [["window", 20, 0], ["window", 10, 0]]);
+});
+
+test("one finger that goes far while the other rests is a pinch", () => {
+  const heard = played([pair(100, 200, 50), [{ x: 100, y: 50 }, { x: 235, y: 50 }]]);
+  assert.equal(heard[1][0], "zoom");
+});

@@ -67,7 +67,12 @@ def test_the_site_sends_the_compressed_copy() -> None:
 def test_nothing_outside_the_folder_is_copied() -> None:
     from readerstudy.ops.smallfiles import SmallFiles
 
-    for path in ("../tests/js/keys.test.mjs", "js/../../tests/js/keys.test.mjs", "css/base.css", "js/nothing.mjs"):
+    for path in (
+        "../tests/js/keys.test.mjs",
+        "js/../../tests/js/keys.test.mjs",
+        "css/base.css",
+        "js/nothing.mjs",
+    ):
         assert SmallFiles().find(path) == []
 
 
