@@ -1,9 +1,10 @@
 """Every kind of question, the stages around the cases, going back, a reader's own keys: in a real Chromium."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from readerstudy.study.models import Rating, Reader
@@ -11,6 +12,7 @@ from readerstudy.study.protocol import Protocol
 from readerstudy.study.questions import After, Level, Question
 from tests.browser.conftest import LiveStudy, sign_in_without_form
 from tests.browser.served import made_study, served
+from tests.browser.test_every_page import RULES
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db]
 
@@ -75,15 +77,22 @@ def at_case(page: Page, number: int) -> None:
     expect(page.locator("#answers")).to_be_visible()
 
 
-def through_the_stages(page: Page) -> None:
+def nothing(page: Page) -> None:
+    """Look at nothing more."""
+
+
+def through_the_stages(page: Page, look: Callable[[Page], None] = nothing) -> None:
     """By keyboard: consent, instructions, display check."""
     expect(page.get_by_role("heading", name="Before you begin")).to_be_visible()
     expect(page.locator("#viewer")).to_be_hidden()
+    look(page)
     press(page, "Tab", "Enter")
     expect(page.get_by_role("heading", name="Instructions")).to_be_visible()
     expect(page.locator("#stage-body strong")).to_have_text("every")
+    look(page)
     press(page, "Tab", "Enter")
     expect(page.get_by_role("heading", name="Check your display")).to_be_visible()
+    look(page)
     press(page, "Tab", " ", "Tab", " ", "Tab", " ", "Tab", "Enter")
     at_case(page, 1)
 
@@ -107,7 +116,7 @@ def test_from_consent_to_a_saved_case_by_keyboard(room: Page, kind_reader: Reade
     answer(room)
     press(room, "Enter")
     at_case(room, 2)
-    expect(room.locator("#break-text")).to_have_text("1 cases without a break.")
+    expect(room.locator("#break-text")).to_have_text("One case without a break.")
     rating = Rating.objects.get(assignment__reader=kind_reader)
     given = {key: (each["status"], each["value"]) for key, each in rating.answers.items()}
     labels = rating.assignment.case.labels
@@ -120,6 +129,24 @@ def test_from_consent_to_a_saved_case_by_keyboard(room: Page, kind_reader: Reade
     assert given["sharp"] == ("answered", 3)
     kind_reader.refresh_from_db()
     assert kind_reader.consented_at is not None
+
+
+def axe_finds_nothing(page: Page) -> None:
+    violations = Axe().run(page, options=RULES).response["violations"]
+    assert [(each["id"], [node["target"] for node in each["nodes"]]) for each in violations] == []
+
+
+def test_axe_finds_nothing_on_any_stage_question_or_dialog(room: Page) -> None:
+    through_the_stages(room, axe_finds_nothing)
+    press(room, "n", "1")
+    axe_finds_nothing(room)
+    for key, name in (("?", "Keys and mouse"), ("p", "Paused")):
+        press(room, key)
+        expect(room.get_by_role("dialog", name=name)).to_be_visible()
+        axe_finds_nothing(room)
+        press(room, "Escape")
+    press(room, "Enter")
+    at_case(room, 1)
 
 
 def test_a_follow_up_is_asked_only_after_its_answer(room: Page, kind_reader: Reader) -> None:

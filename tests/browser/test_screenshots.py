@@ -32,9 +32,11 @@ from readerstudy.results.services import open_key
 from readerstudy.study import services
 from readerstudy.study.models import Study
 from readerstudy.study.protocol import Protocol
+from readerstudy.study.questions import After, Question
 from readerstudy.study.reading import place_of, save_answers
 from tests import stock
 from tests.browser.conftest import _empty_the_audit_trail, sign_in_as
+from tests.browser.served import decoded_here
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db]
 
@@ -54,10 +56,11 @@ def site(
 ) -> Iterator[str]:
     """Serve a study of phantoms that is being read, a simulated one that is finished, and a sweep."""
     folder = tmp_path_factory.mktemp("pictures")
-    with django_db_blocker.unblock():
+    with django_db_blocker.unblock(), decoded_here():
         alice, bob = stock.person("Alice"), stock.person("Bob")
         stock.grant_researcher(user=stock.person("Rita"), actor=alice)
         _reading(folder / "phantoms", alice, bob)
+        _checked(folder / "phantoms", alice, bob)
         _simulated(folder / "simulated", alice)
         _sweep(folder / "sweep")
         _running_sweep()
@@ -90,6 +93,34 @@ def _reading(folder: Path, alice: User, bob: User) -> None:
     cases = _case_set(folder, rows, stock.NONCE)
     study = _study("phantoms", "Phantom chest radiographs", cases, alice)
     services.enrol_reader(study=study, person=bob, actor=alice)
+    services.lock(study=study, actor=alice)
+    services.start(study=study, actor=alice)
+
+
+def _checked(phantoms: Path, alice: User, bob: User) -> None:
+    """Build a study with a display check and questions of other kinds, on the same phantoms."""
+    rows = stock.selection(1)
+    rows["labels"] = "Cardiomegaly; Effusion"
+    origin = Origin(run_id=stock.RUN_ID, predictions_sha256="ab" * 32, synthetic=True)
+    images = {name: phantoms / name for name in rows["image"]}
+    cases = write_case_set(
+        rows, images=images, out=phantoms / "checked", key_out=phantoms / "checked.csv", origin=origin,
+        nonce=b"\x05" * 32,
+    )  # fmt: skip
+    no = After("agree", (0,))
+    questions = (
+        Question("agree", "Do you fully agree with the labels?", "yes_no"),
+        Question("wrong", "Which labels are wrong?", "wrong_labels", after=no),
+        Question("absent", "Which labels are missing?", "missing_labels", after=no, required=False,
+                 vocabulary=("Nodule", "Mass", "Hernia")),
+        Question("where", "Where is the disagreement?", "mark", after=no, shapes=("ellipse", "arrow")),
+        Question("size", "How large is it?", "number", after=no, minimum=1, maximum=400, whole=True, unit="mm"),
+    )  # fmt: skip
+    protocol = Protocol(questions=questions, endpoints=("agree",), display_check="warn")
+    study = services.create_study(slug="checked", title="Disagreement study", protocol=protocol, actor=alice)
+    load_into_study(study=study, folder=cases.folder, actor=alice)
+    for person in (bob, stock.person("Bella")):
+        services.enrol_reader(study=study, person=person, actor=alice)
     services.lock(study=study, actor=alice)
     services.start(study=study, actor=alice)
 
@@ -234,9 +265,71 @@ def open_progress(page: Page, url: str) -> None:
     expect(page.locator(".unit-row [data-state=working]")).to_have_count(3)
 
 
+def open_home(page: Page, url: str) -> None:
+    sign_in(page, url, "bob")
+    page.goto(f"{url}/")
+    expect(page.get_by_role("link", name="Begin reading").first).to_be_visible()
+
+
+def open_tools(page: Page, url: str) -> None:
+    """The reading page with a window, a length, a mark, the lens, mirrored."""
+    open_reading(page, url)
+    for key in ("Shift+Digit4", "h"):
+        page.keyboard.press(key)
+    for key, start, end in (
+        ("l", (380, 560), (760, 575)),
+        ("e", (880, 480), (990, 610)),
+        ("a", (520, 250), (600, 330)),
+    ):
+        page.keyboard.press(key)
+        page.mouse.move(*start)
+        page.mouse.down()
+        page.mouse.move(*end, steps=4)
+        page.mouse.up()
+    page.keyboard.press("m")
+    page.mouse.move(870, 330, steps=3)
+    expect(page.locator(".view-marker")).to_have_text("mirrored left to right")
+    page.wait_for_timeout(300)
+
+
+def open_keys(page: Page, url: str) -> None:
+    open_reading(page, url)
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog", name="Keys and mouse")).to_be_visible()
+
+
+def open_display(page: Page, url: str, name: str = "bella") -> None:
+    sign_in(page, url, name)
+    page.goto(f"{url}/read/checked/")
+    expect(page.get_by_role("heading", name="Check your display")).to_be_visible()
+
+
+def open_kinds(page: Page, url: str) -> None:
+    open_display(page, url, "bob")
+    for name in ("dark", "light", "ramp"):
+        page.locator(f'[name="{name}"]').check()
+    page.get_by_role("button", name="Go on").click()
+    expect(page.locator("#answers")).to_be_visible()
+    for key in ("n", "1"):
+        page.keyboard.press(key)
+
+
+def open_workstation(page: Page, url: str) -> None:
+    sign_in(page, url, "alice")
+    page.goto(f"{url}/workstation/")
+    page.get_by_role("button", name="Measure").click()
+    page.wait_for_selector("body[data-measured]", timeout=120_000)
+
+
 PICTURES = {
     "sign-in": open_sign_in,
+    "home": open_home,
     "reading": open_reading,
+    "reading-tools": open_tools,
+    "reading-keys": open_keys,
+    "reading-display": open_display,
+    "reading-kinds": open_kinds,
+    "workstation": open_workstation,
     "study": open_study,
     "results": open_results,
     "sweep": open_sweep,

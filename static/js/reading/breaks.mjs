@@ -27,7 +27,7 @@ export class BreakReminder {
     this.last = id;
     const minutes = Math.floor((this.now() - this.since) / 60_000);
     if (after?.minutes && minutes >= after.minutes) return `${minutes} minutes without a break.`;
-    if (after?.cases && this.cases >= after.cases) return `${this.cases} cases without a break.`;
+    if (after?.cases && this.cases >= after.cases) return this.cases === 1 ? "One case without a break." : `${this.cases} cases without a break.`;
     return "";
   }
 }

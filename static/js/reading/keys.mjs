@@ -63,15 +63,6 @@ const FIXED = {
     ["Enter Space", "Save and go on"],
     ["PageUp", "Back to the case before, if the study allows it"],
   ],
-  Image: [
-    ["Shift+1 – 5", "The windows above the image"],
-    ["← →", "Narrower, wider window"],
-    ["↑ ↓", "Brighter, darker"],
-    ["+ −", "Zoom"],
-    ["Shift+arrows", "Move the image"],
-  ],
-  Marks: [["Arrows, Enter", "Draw without a mouse: move, begin, end"], ["Esc", "Put the tool down"]],
-  Page: [["?", "This list"]],
   Mouse: [
     ["Left drag", "Window and level, or draw"],
     ["Wheel", "Zoom to the pointer"],
@@ -79,11 +70,20 @@ const FIXED = {
     ["Middle or Shift drag", "Move the image"],
     ["Double click", "Fit"],
   ],
+  Image: [
+    ["Shift+1 – 5", "The windows above the image"],
+    ["← →", "Narrower, wider window"],
+    ["↑ ↓", "Brighter, darker"],
+    ["+ −", "Zoom"],
+    ["Shift+arrows", "Move the image"],
+  ],
   Touch: [
     ["One finger", "Move the image, or draw"],
     ["Two fingers apart", "Zoom"],
     ["Two fingers together", "Window and level"],
   ],
+  Marks: [["Arrows, Enter", "Draw without a mouse: move, begin, end"], ["Esc", "Put the tool down"]],
+  Page: [["?", "This list"]],
 };
 
 /**
