@@ -82,7 +82,10 @@ def is_page(site: Site, address: str, role: str) -> bool:
         client.cookies[name] = value
     response = client.get(address)
     response.close()
-    return response.status_code == 200 and response.headers["Content-Type"].startswith("text/html")
+    kept = "attachment" in response.headers.get("Content-Disposition", "")
+    return (
+        response.status_code == 200 and response.headers["Content-Type"].startswith("text/html") and not kept
+    )
 
 
 @pytest.fixture(scope="module")
