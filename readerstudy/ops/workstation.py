@@ -1,6 +1,7 @@
 """The page that measures a workstation: any room can be checked with the viewer that reads, on synthetic images."""
 
 import functools
+import json
 
 import numpy as np
 from django.contrib.auth.decorators import login_required
@@ -28,7 +29,7 @@ def workstation(request: HttpRequest) -> HttpResponse:
         }
         for number in range(IMAGES)
     ]
-    return render(request, "ops/workstation.html", {"sources": sources})
+    return render(request, "ops/workstation.html", {"sources": json.dumps(sources)})
 
 
 @login_required

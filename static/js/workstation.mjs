@@ -18,7 +18,7 @@ const button = find(document, "measure", HTMLButtonElement);
 const bar = find(document, "measure-bar", HTMLProgressElement);
 const state = find(document, "measure-state", HTMLElement);
 /** @type {import("./viewer/frames.mjs").Source[]} */
-const sources = JSON.parse(find(document, "sources", HTMLElement).textContent ?? "[]");
+const sources = JSON.parse(find(document, "sources", HTMLElement).dataset.sources ?? "[]");
 const viewer = new Viewer(canvas);
 
 /** @typedef {Record<"first" | "next" | "window" | "pan", number[]>} Times */

@@ -58,7 +58,7 @@ def test_a_wrong_grey_level_would_be_found(page: Page, site: str) -> None:
     wrong = page.evaluate("""async () => {
       const { Viewer } = await import("/static/js/viewer/viewer.mjs");
       const { wrongGreys } = await import("/static/js/viewer/measuring.mjs");
-      const [source] = JSON.parse(document.querySelector("#sources").textContent);
+      const [source] = JSON.parse(document.querySelector("#sources").dataset.sources);
       const viewer = new Viewer(document.querySelector("#viewer"));
       const draw = viewer.screen.draw.bind(viewer.screen);
       viewer.screen.draw = (frame, view, table, draft) => {
