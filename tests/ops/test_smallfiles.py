@@ -55,6 +55,7 @@ def test_a_small_copy_is_a_script_without_comments(path: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.django_db
 def test_the_site_sends_the_compressed_copy() -> None:
     response = Client().get("/static/js/reading.mjs", headers={"accept-encoding": "gzip"})
     body = b"".join(response.streaming_content)
