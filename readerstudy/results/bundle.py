@@ -21,8 +21,6 @@ from readerstudy.results.ratings import ENDPOINTS, answers_frame, order_frame, u
 from readerstudy.results.snapshot import snapshot
 from readerstudy.results.tables import EXPORT_TABLES, READERS
 from readerstudy.study.models import Study
-from readerstudy.study.protocol import canonical
-from readerstudy.study.services import locked_document
 
 SIMULATED = "SIMULATED READERS: a program made these ratings; no radiologist gave them.\n"
 SYNTHETIC = "SYNTHETIC IMAGES: a program drew these images; they show no patient.\n"
@@ -49,7 +47,7 @@ def bundle_files(made: Computed) -> Iterator[tuple[str, bytes]]:
         yield f"tables/{table}.csv", _csv(study, results.frame(table))
     for name, svg in made.figures("light").items():
         yield f"figures/{name}.svg", svg
-    yield "protocol.json", canonical(locked_document(study))
+    yield "protocol.json", study.locked_file.encode()
     yield "audit.csv", _csv(study, _audit(study))
     yield from _exchange(made)
     yield "environment.txt", _environment(study).encode()

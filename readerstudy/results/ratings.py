@@ -60,7 +60,7 @@ def unblinding_of(study: Study, using: str = DEFAULT_DB_ALIAS) -> Unblinding:
     SealedError: the key is not open.
     """
     unblinding = Unblinding.objects.using(using).select_related("opened_by").filter(study=study.pk).first()
-    if study.phase != Phase.UNBLINDED or unblinding is None:
+    if study.phase not in {Phase.UNBLINDED, Phase.ARCHIVED} or unblinding is None:
         raise SealedError(
             f"'{study.slug}' is {study.phase}: its key is not open, so there are no results yet"
         )

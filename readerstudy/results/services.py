@@ -13,7 +13,7 @@ from readerstudy.results.models import OpenedCase, Unblinding
 from readerstudy.study.models import Study
 from readerstudy.study.phases import Phase, next_phase
 
-CLOSED = {Phase.CLOSED.value, Phase.UNBLINDED.value}
+CLOSED = {Phase.CLOSED.value, Phase.UNBLINDED.value, Phase.ARCHIVED.value}
 
 
 class UnblindingError(Exception):

@@ -30,7 +30,7 @@ from readerstudy.results.ratings import SealedError
 from readerstudy.results.selectors import study_for_results
 from readerstudy.results.services import UnblindingError, open_key
 from readerstudy.study.models import Role, Study
-from readerstudy.study.phases import Phase, PhaseError
+from readerstudy.study.phases import PhaseError
 from readerstudy.study.visibility import has_role
 
 PAPER = "-paper"
@@ -46,7 +46,7 @@ def _person(request: HttpRequest) -> User:
 def results(request: HttpRequest, slug: str) -> HttpResponse:
     """Show the report, or, before unblinding, what is still to be done."""
     study = study_for_results(_person(request), slug)
-    if study.phase != Phase.UNBLINDED:
+    if study.unblinded_at is None:
         admin = has_role(_person(request), study, Role.STUDY_ADMIN)
         return render(request, "results/sealed.html", {"study": study, "form": OpenKey(), "may_open": admin})
     try:

@@ -1,6 +1,16 @@
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate, pre_migrate
 
 
 class StudyConfig(AppConfig):
+    """Studies, their people, orders and answers."""
+
     name = "readerstudy.study"
     label = "study"
+
+    def ready(self) -> None:
+        """Keep the database's own guards of locked studies through migrations."""
+        from readerstudy.study import guards
+
+        pre_migrate.connect(guards.before_migrations, sender=self, dispatch_uid="study.guards.before")
+        post_migrate.connect(guards.after_migrations, sender=self, dispatch_uid="study.guards.after")

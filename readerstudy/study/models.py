@@ -14,7 +14,8 @@ class Study(models.Model):
 
     `cases_sha256` and `sealed_sha256` are the digests of the two halves of the case set, as its provenance
     states them; the sealed file itself stays outside until reading has closed. Practice cases are another case set
-    under a key of their own, `practice_key`. `allotment_seed` deals the cases to planned readers, once.
+    under a key of their own, `practice_key`. `locked_file` is the canonical protocol that the lock wrote,
+    `protocol_sha256` its digest. `allotment_seed` deals the cases to planned readers, once.
     """
 
     key = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
@@ -25,6 +26,7 @@ class Study(models.Model):
     )
     protocol = models.JSONField()
     protocol_sha256 = models.CharField(max_length=64, blank=True)
+    locked_file = models.TextField(blank=True)
     cases_sha256 = models.CharField(max_length=64, blank=True)
     sealed_sha256 = models.CharField(max_length=64, blank=True)
     run_id = models.CharField(max_length=64, blank=True)
@@ -37,6 +39,7 @@ class Study(models.Model):
     locked_at = models.DateTimeField(null=True)
     closed_at = models.DateTimeField(null=True)
     unblinded_at = models.DateTimeField(null=True)
+    archived_at = models.DateTimeField(null=True)
 
     class Meta:
         ordering = ["title"]

@@ -11,6 +11,7 @@ class Phase(StrEnum):
     READING = "reading"
     CLOSED = "closed"
     UNBLINDED = "unblinded"
+    ARCHIVED = "archived"
 
 
 class PhaseError(Exception):
@@ -22,6 +23,8 @@ TRANSITIONS: dict[tuple[Phase, str], Phase] = {
     (Phase.LOCKED, "start"): Phase.READING,
     (Phase.READING, "close"): Phase.CLOSED,
     (Phase.CLOSED, "unblind"): Phase.UNBLINDED,
+    (Phase.CLOSED, "archive"): Phase.ARCHIVED,
+    (Phase.UNBLINDED, "archive"): Phase.ARCHIVED,
 }
 
 

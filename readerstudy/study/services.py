@@ -8,9 +8,10 @@ from readerstudy.accounts.models import User
 from readerstudy.audit.services import record
 from readerstudy.cases.models import Case
 from readerstudy.study.drawing import ALGORITHM, OrderError, commitment, draw_for, free_slot, new_seed
+from readerstudy.study.locking import lock_file, sha256_of, warnings_of
 from readerstudy.study.models import Membership, Reader, Role, Study
 from readerstudy.study.phases import Phase, PhaseError, next_phase
-from readerstudy.study.protocol import Protocol, digest
+from readerstudy.study.protocol import Protocol
 
 RESERVED = frozenset({"new"})
 """Short names that are addresses of other pages."""
@@ -81,7 +82,7 @@ def attach_case_set(
     StudyError: the key of these cases is open: people know what they are.
     """
     study = _draft(study, "loading cases")
-    opened = Study.objects.filter(sealed_sha256=sealed_sha256, phase=Phase.UNBLINDED).first()
+    opened = Study.objects.filter(sealed_sha256=sealed_sha256, unblinded_at__isnull=False).first()
     if opened is not None:
         raise StudyError(
             f"expected cases whose key is sealed, the study '{opened.slug}' has opened it; "
@@ -140,7 +141,10 @@ def enrol_reader(*, study: Study, person: User, actor: User | None, replaces: Re
 
 @transaction.atomic
 def lock(*, study: Study, actor: User | None) -> Study:
-    """Freeze the protocol by its digest; nothing in it changes afterwards.
+    """Write the canonical protocol and freeze it by its digest; nothing in it changes afterwards.
+
+    The database refuses changes from now on too (`guards.py`). Words that could tell readers what is compared do
+    not stop a lock; they stand in the audit trail, and the page shows them before.
 
     Raises
     ------
@@ -149,30 +153,18 @@ def lock(*, study: Study, actor: User | None) -> Study:
     """
     study = Study.objects.select_for_update().get(pk=study.pk)
     phase = next_phase(study.phase, "lock")
-    opened = Study.objects.filter(sealed_sha256=study.sealed_sha256, phase=Phase.UNBLINDED)
+    opened = Study.objects.filter(sealed_sha256=study.sealed_sha256, unblinded_at__isnull=False)
     if study.sealed_sha256 and opened.exists():
         raise StudyError(
             "the key of these cases has been opened, so they cannot be read blind; write a new case set"
         )
     if not study.sealed_sha256:
         raise StudyError(f"expected a case set before the lock; load one into '{study.slug}' first")
-    study.protocol_sha256 = digest(locked_document(study))
+    study.locked_file = lock_file(study)
+    study.protocol_sha256 = sha256_of(study.locked_file)
     study.locked_at = timezone.now()
-    return _move(study, phase, "study.locked", actor, {"protocol_sha256": study.protocol_sha256})
-
-
-def locked_document(study: Study) -> dict[str, object]:
-    """Return what the lock freezes: the protocol and the digests of both halves of the case set."""
-    return {
-        "format": 1,
-        "study": str(study.key),
-        "title": study.title,
-        "simulated_readers": study.simulated_readers,
-        "protocol": study.protocol,
-        "cases_sha256": study.cases_sha256,
-        "sealed_sha256": study.sealed_sha256,
-        "practice_sha256": study.practice_sha256,
-    }
+    values = {"protocol_sha256": study.protocol_sha256, "warnings": warnings_of(study)}
+    return _move(study, phase, "study.locked", actor, values)
 
 
 @transaction.atomic
@@ -206,6 +198,23 @@ def close(*, study: Study, actor: User | None, reason: str) -> Study:
         raise StudyError("expected a reason for closing, such as 'all readers have finished'")
     study.closed_at = timezone.now()
     return _move(study, phase, "study.closed", actor, {}, reason)
+
+
+@transaction.atomic
+def archive(*, study: Study, actor: User | None, reason: str) -> Study:
+    """Put a closed or unblinded study away; it can be read and exported as before, and deleted by retention.
+
+    Raises
+    ------
+    PhaseError: the study is not closed.
+    StudyError: no reason is given.
+    """
+    study = Study.objects.select_for_update().get(pk=study.pk)
+    phase = next_phase(study.phase, "archive")
+    if not reason.strip():
+        raise StudyError("expected a reason for archiving, such as 'published'")
+    study.archived_at = timezone.now()
+    return _move(study, phase, "study.archived", actor, {}, reason)
 
 
 def _move(

@@ -19,6 +19,7 @@ from readerstudy.study.models import Study
 from readerstudy.study.protocol import Protocol
 from tests.blinding.access import ROLES, rules
 from tests.blinding.crowd import Crowd, read_all, to_phase
+from tests.guards import drop_guards
 from tests.stock import HIGH, NONCE, SECRETS, Stock, make_case_set
 
 pytestmark = pytest.mark.django_db
@@ -113,6 +114,7 @@ def test_no_row_but_the_readers_own_holds_a_seed(crowd: Crowd) -> None:
 
 @pytest.mark.parametrize("secret", SECRETS)
 def test_the_scan_of_rows_fires(stock: Stock, secret: str) -> None:
+    drop_guards()
     Study.objects.filter(pk=stock.study.pk).update(title=f"planted {secret}")
     assert found(database()["study_study"], SECRETS) == [secret]
 

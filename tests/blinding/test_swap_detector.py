@@ -10,6 +10,7 @@ from pytest_django import Settings
 from readerstudy.cases.selectors import cases_of
 from tests.blinding.plants import PLANTS, Arms, Plant
 from tests.blinding.visit import Exchange, differences, frozen_randomness, short_visit, thrown_away
+from tests.guards import drop_guards
 from tests.stock import Stock, fresh
 
 pytestmark = pytest.mark.django_db
@@ -26,6 +27,7 @@ def two_visits(stock: Stock, settings: Settings, tmp_path: Path):
         settings.FRAMES_ROOT = folder
         settings.MIDDLEWARE = middleware
         with thrown_away(), frozen_randomness("plant"):
+            drop_guards()
             plant(stock, told)
             return short_visit(fresh(stock))
 

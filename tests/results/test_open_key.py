@@ -17,6 +17,7 @@ from readerstudy.study import services
 from readerstudy.study.models import Study
 from readerstudy.study.phases import PhaseError
 from readerstudy.study.protocol import Protocol
+from tests.guards import drop_guards
 from tests.stock import Stock, make_case_set
 
 pytestmark = pytest.mark.django_db
@@ -44,6 +45,7 @@ def refused(stock: Stock, error: type[Exception], match: str, **changes: object)
 
 @pytest.mark.parametrize("phase", ["locked", "reading"])
 def test_not_before_the_close(stock: Stock, phase: str) -> None:
+    drop_guards()
     Study.objects.filter(pk=stock.study.pk).update(phase=phase)
     refused(stock, PhaseError, f"possible in the phase closed; the study is {phase}")
 
@@ -75,6 +77,7 @@ def test_a_reason_is_needed(closed: Stock, reason: str) -> None:
 def test_not_while_others_read_under_the_same_key(closed: Stock, phase: str) -> None:
     twin = services.create_study(slug="twin", title="Twin", protocol=Protocol(), actor=closed.alice)
     facts = {"sealed_sha256": closed.study.sealed_sha256, "protocol_sha256": "ab" * 32, "phase": phase}
+    drop_guards()
     Study.objects.filter(pk=twin.pk).update(**facts)
     refused(closed, UnblindingError, "belongs to another study that is not closed")
     Study.objects.filter(pk=twin.pk).update(phase="closed")
@@ -83,6 +86,7 @@ def test_not_while_others_read_under_the_same_key(closed: Stock, phase: str) -> 
 
 def test_the_key_of_other_cases_is_refused(closed: Stock, tmp_path: Path) -> None:
     other = make_case_set(tmp_path, nonce=OTHER_NONCE)
+    drop_guards()
     Study.objects.filter(pk=closed.study.pk).update(sealed_sha256=other.key_sha256)
     refused(closed, UnblindingError, "expected the key of the 10 loaded cases", key=other.key)
 

@@ -84,7 +84,7 @@ def test_senseless_protocol_is_refused(change: dict[str, Any]) -> None:
 def test_phases_only_go_forward() -> None:
     order = list(Phase)
     for (source, _), target in TRANSITIONS.items():
-        assert order.index(target) == order.index(source) + 1
+        assert order.index(target) > order.index(source)
     assert allowed_steps("draft") == ["lock"]
     assert allowed_steps("unblinded") == []
 

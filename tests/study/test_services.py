@@ -11,6 +11,7 @@ from readerstudy.audit.services import record
 from readerstudy.cases.models import Case
 from readerstudy.study import services
 from readerstudy.study.drawing import commitment
+from readerstudy.study.locking import locked_document
 from readerstudy.study.models import Assignment, Rating, Reader, Role, Study
 from readerstudy.study.phases import PhaseError
 from readerstudy.study.protocol import Protocol, ProtocolError, digest
@@ -149,7 +150,7 @@ def test_closed_study_takes_no_answer(stock: Stock) -> None:
 
 def test_lock_freezes_a_digest_of_what_is_asked(stock: Stock) -> None:
     stock.study.refresh_from_db()
-    assert stock.study.protocol_sha256 == digest(services.locked_document(stock.study))
+    assert stock.study.protocol_sha256 == digest(locked_document(stock.study))
     assert stock.study.sealed_sha256 == stock.case_set.key_sha256
 
 

@@ -22,6 +22,7 @@ from tests.blinding.crowd import read_all, to_phase
 from tests.blinding.test_access import ADDRESSES, filled, routes
 from tests.blinding.test_words import told
 from tests.blinding.visit import frozen_randomness, short_visit, thrown_away
+from tests.guards import drop_guards
 from tests.stock import SECRETS, fresh
 
 BLINDED = [role for role in ROLES if role not in {"rita", "olga"}]
@@ -251,6 +252,7 @@ def early_unblinding(scene: Scene, planted: bool) -> list[str]:
         study = scene.stock.study
         if planted:
             other = Study.objects.get(slug="other")
+            drop_guards()
             Study.objects.filter(pk=other.pk).update(sealed_sha256=study.sealed_sha256, phase=Phase.UNBLINDED)
         open_keys = Study.objects.filter(phase=Phase.UNBLINDED).values_list("sealed_sha256", flat=True)
         return [each.slug for each in Study.objects.filter(phase=Phase.READING, sealed_sha256__in=open_keys)]

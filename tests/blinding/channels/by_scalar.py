@@ -20,6 +20,7 @@ from tests.blinding.channels import Check, Scene
 from tests.blinding.channels.scalars import alarms, features
 from tests.blinding.crowd import payload
 from tests.blinding.visit import thrown_away
+from tests.guards import drop_guards
 
 Pixels = Callable[[np.ndarray], np.ndarray]
 ENVELOPE = 40_000
@@ -35,6 +36,7 @@ def scalar(plant: Callable[[Scene], None]) -> Check:
         scene.settings.FRAMES_ROOT = copy
         with thrown_away():
             if planted:
+                drop_guards()
                 plant(scene)
             return alarms(features(scene.stock), scene.arms)
 

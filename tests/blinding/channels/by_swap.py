@@ -7,6 +7,7 @@ from django.conf import settings as site
 from tests.blinding.channels import Check, Scene
 from tests.blinding.plants import PLANTS
 from tests.blinding.visit import differences, frozen_randomness, short_visit, thrown_away
+from tests.guards import drop_guards
 from tests.stock import fresh
 
 
@@ -23,6 +24,7 @@ def swap(name: str) -> Check:
                 scene.settings.MIDDLEWARE = usual
                 with thrown_away(), frozen_randomness("plant"):
                     if planted:
+                        drop_guards()
                         PLANTS[name](scene.stock, {key: arm ^ turn for key, arm in scene.arms.items()})
                     visits.append(short_visit(fresh(scene.stock)))
         finally:

@@ -1,0 +1,121 @@
+"""The locked protocol: one canonical file that says everything a study has committed itself to.
+
+Its SHA-256 can be published before reading (preregistration). Of the sealed half it holds only the
+digest, of every secret seed only a commitment.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from readerstudy.accounts.access import knows_run
+from readerstudy.cases.models import Case
+from readerstudy.study.drawing import commitment
+from readerstudy.study.models import Membership, Study
+from readerstudy.study.order import ALGORITHM
+from readerstudy.study.protocol import Protocol, canonical
+
+FORMAT = 2
+METHOD = (
+    "Primary: difference of the two groups of cases with readers and cases both random, centred one-shot U-statistic with "
+    "Satterthwaite-type degrees of freedom; two-sided at alpha; multiplicity as stated."
+)
+TELLING = re.compile(
+    r"\b(pies?|prun(?:e|ed|es|ing)|spars(?:e|ity)|exemplars?|arms?|controls?|compress(?:ed|ion)|matched)\b",
+    re.IGNORECASE,
+)
+"""Words that could tell readers what is compared, where an admin writes them."""
+
+
+def lock_file(study: Study) -> str:
+    """Return the canonical text of the protocol that a lock freezes: sorted keys, one line, UTF-8.
+
+    The study's cases, readers and protocol must be complete; the same state gives the same text.
+    """
+    return canonical(_document(study)).decode()
+
+
+def locked_document(study: Study) -> dict[str, Any]:
+    """Return what a locked study has committed itself to.
+
+    Raises
+    ------
+    ValueError: the study is not locked.
+    """
+    document: dict[str, Any] = json.loads(study.locked_file)
+    return document
+
+
+def sha256_of(text: str) -> str:
+    """Return the SHA-256 of a protocol file, in hexadecimal."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def warnings_of(study: Study) -> list[str]:
+    """Say which texts that readers will see hold a word that could tell them what is compared."""
+    return [
+        f"{place}: '{found[0]}' could tell readers what is compared"
+        for place, text in _written(study)
+        if (found := TELLING.search(text))
+    ]
+
+
+def _document(study: Study) -> dict[str, Any]:
+    members = Membership.objects.filter(study=study).select_related("person")
+    return {
+        "format": FORMAT,
+        "kind": "locked protocol",
+        "study": str(study.key),
+        "title": study.title,
+        "software": {"readerstudy": _version(), "order_algorithm": ALGORITHM},
+        "analysis_method": METHOD,
+        "synthetic_images": study.synthetic_images,
+        "simulated_readers": study.simulated_readers,
+        "protocol": study.protocol,
+        "cases_sha256": study.cases_sha256,
+        "sealed_sha256": study.sealed_sha256,
+        "practice_sha256": study.practice_sha256,
+        "run_id": study.run_id,
+        "cases": _cases(study),
+        "seed_commitments": {
+            reader.pseudonym: commitment(bytes(reader.order_seed))
+            for reader in study.readers.order_by("pseudonym")
+        },
+        "allotment_commitment": commitment(bytes(study.allotment_seed)) if study.allotment_seed else "",
+        "unblinded_admins": sum(knows_run(member.person, study.run_id) for member in members),
+    }
+
+
+def _cases(study: Study) -> list[dict[str, str]]:
+    """List every case with the digests of its frame and of the labels that readers are shown."""
+    cases = Case.objects.filter(study=study.key).select_related("frame").order_by("key")
+    return [
+        {
+            "case": case.key,
+            "frame_sha256": case.frame.sha256,
+            "labels_sha256": hashlib.sha256(canonical({"labels": case.labels})).hexdigest(),
+        }
+        for case in cases
+    ]
+
+
+def _written(study: Study) -> Iterator[tuple[str, str]]:
+    protocol = Protocol.from_json(study.protocol)
+    yield "title", study.title
+    yield "instructions", protocol.instructions
+    yield "consent", protocol.consent
+    yield "text at the end", protocol.ending
+    for question in protocol.questions:
+        yield f"question {question.key}", question.text
+        for level in question.levels:
+            yield f"question {question.key}, level {level.value}", level.label
+
+
+def _version() -> str:
+    try:
+        return version("readerstudy")
+    except PackageNotFoundError:  # run from its folder, not installed
+        return "0.1.0"
