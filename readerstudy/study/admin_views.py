@@ -16,6 +16,7 @@ from readerstudy.accounts.models import User
 from readerstudy.cases.models import Case
 from readerstudy.study import services
 from readerstudy.study.forms import EnrolReader, NewStudy, Reason
+from readerstudy.study.locking import warnings_of
 from readerstudy.study.models import Role, Study
 from readerstudy.study.phases import Phase, PhaseError, allowed_steps
 from readerstudy.study.protocol import Protocol
@@ -25,12 +26,14 @@ STEPS: dict[str, Callable[..., Study]] = {
     "lock": services.lock,
     "start": services.start,
     "close": services.close,
+    "archive": services.archive,
 }
 
 TOLD = {
     "lock": "The protocol is locked.",
     "start": "The reading room is open.",
     "close": "Reading is closed.",
+    "archive": "The study is archived.",
 }
 
 
@@ -100,7 +103,7 @@ def step(request: HttpRequest, slug: str, step: str) -> HttpResponse:
     if step not in STEPS:
         raise Http404
     extra: dict[str, Any] = {}
-    if step == "close":
+    if step in {"close", "archive"}:
         form = Reason(request.POST)
         if not form.is_valid():
             return _refused(request, slug, form)
@@ -111,6 +114,19 @@ def step(request: HttpRequest, slug: str, step: str) -> HttpResponse:
     except (services.StudyError, PhaseError, ValidationError) as error:
         messages.error(request, str(error))
     return redirect("study:detail", slug=slug)
+
+
+@never_cache
+@require_GET
+def locked_file(request: HttpRequest, slug: str) -> HttpResponse:
+    """Download the canonical protocol of a locked study: what can be preregistered; its SHA-256 is on the page."""
+    study = study_for_role(_person(request), slug, Role.STUDY_ADMIN, Role.RESEARCHER, Role.STATISTICIAN)
+    if not study.locked_file:
+        raise Http404
+    name = f'attachment; filename="{slug}-protocol.json"'
+    response = HttpResponse(study.locked_file.encode(), content_type="application/json")
+    response["Content-Disposition"] = name
+    return response
 
 
 def _refused(request: HttpRequest, slug: str, form: forms.Form) -> HttpResponse:
@@ -140,4 +156,5 @@ def _detail(study: Study) -> dict[str, Any]:
         "protocol": Protocol.from_json(study.protocol),
         "enrol_form": EnrolReader(),
         "reason_form": Reason(),
+        "warnings": warnings_of(study) if study.phase == Phase.DRAFT else [],
     }

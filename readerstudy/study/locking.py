@@ -20,8 +20,8 @@ from readerstudy.study.protocol import Protocol, canonical
 
 FORMAT = 2
 METHOD = (
-    "Primary: difference of the two groups of cases with readers and cases both random, centred one-shot U-statistic with "
-    "Satterthwaite-type degrees of freedom; two-sided at alpha; multiplicity as stated."
+    "Primary: difference of the two groups of cases with readers and cases both random, centred one-shot "
+    "U-statistic with Satterthwaite-type degrees of freedom; two-sided at alpha; multiplicity as stated."
 )
 TELLING = re.compile(
     r"\b(pies?|prun(?:e|ed|es|ing)|spars(?:e|ity)|exemplars?|arms?|controls?|compress(?:ed|ion)|matched)\b",
@@ -79,7 +79,7 @@ def _document(study: Study) -> dict[str, Any]:
         "sealed_sha256": study.sealed_sha256,
         "practice_sha256": study.practice_sha256,
         "run_id": study.run_id,
-        "cases": _cases(study),
+        **_cases(study),
         "seed_commitments": {
             reader.pseudonym: commitment(bytes(reader.order_seed))
             for reader in study.readers.order_by("pseudonym")
@@ -89,17 +89,18 @@ def _document(study: Study) -> dict[str, Any]:
     }
 
 
-def _cases(study: Study) -> list[dict[str, str]]:
-    """List every case with the digests of its frame and of the labels that readers are shown."""
-    cases = Case.objects.filter(study=study.key).select_related("frame").order_by("key")
-    return [
-        {
-            "case": case.key,
-            "frame_sha256": case.frame.sha256,
-            "labels_sha256": hashlib.sha256(canonical({"labels": case.labels})).hexdigest(),
-        }
-        for case in cases
-    ]
+def _cases(study: Study) -> dict[str, Any]:
+    """Return how many cases there are, the digest of each frame, and one digest over the labels that are shown.
+
+    No case is named: the file is for everybody, and cases.csv, whose digest stands beside, names them.
+    """
+    cases = Case.objects.filter(study=study.key).select_related("frame")
+    labels = {case.key: case.labels for case in cases}
+    return {
+        "cases": len(labels),
+        "frames_sha256": sorted(case.frame.sha256 for case in cases),
+        "labels_sha256": hashlib.sha256(canonical(labels)).hexdigest(),
+    }
 
 
 def _written(study: Study) -> Iterator[tuple[str, str]]:

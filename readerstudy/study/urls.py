@@ -52,5 +52,6 @@ urlpatterns = [
     path("studies/<slug:slug>/preview/go/<int:place>/", preview_views.go, name="preview_go"),
     path("studies/<slug:slug>/preview/stay/<int:place>/", preview_views.stay, name="preview_stay"),
     path("studies/<slug:slug>/copy/", protocol_views.copy, name="copy"),
+    path("studies/<slug:slug>/locked-protocol.json", admin_views.locked_file, name="locked_file"),
     path("studies/<slug:slug>/steps/<slug:step>/", admin_views.step, name="step"),
 ]

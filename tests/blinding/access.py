@@ -158,6 +158,13 @@ any        POST     /studies/chest/steps/close/                302       404    
 any        POST     /studies/chest/steps/unblind/              302       404     404 404  404   404  404  404
 any        POST     /studies/other/steps/close/                302       404     404 404  404   404  404  404
 
+draft      GET      /studies/chest/locked-protocol.json        302       404     404 404  404   404  404  404
+locked     GET      /studies/chest/locked-protocol.json        302       404     404 404  200   200  200  404
+reading    GET      /studies/chest/locked-protocol.json        302       404     404 404  200   200  200  404
+closed     GET      /studies/chest/locked-protocol.json        302       404     404 404  200   200  200  404
+unblinded  GET      /studies/chest/locked-protocol.json        302       404     404 404  200   200  200  404
+any        GET      /studies/other/locked-protocol.json        302       404     404 404  404   404  404  404
+
 any        GET      /results/chest/                            302       404     404 404  200   200  200  404
 any        GET      /results/other/                            302       404     404 404  404   404  404  404
 any        GET      /results/nothing/                          302       404     404 404  404   404  404  404

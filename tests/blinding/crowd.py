@@ -64,7 +64,8 @@ def to_phase(stock: Stock, phase: str) -> None:
     study = stock.study
     if phase in {"draft", "locked"}:
         drop_guards()
-        Study.objects.filter(pk=study.pk).update(phase=phase)
+        facts = {"locked_file": "", "protocol_sha256": ""} if phase == "draft" else {}
+        Study.objects.filter(pk=study.pk).update(phase=phase, **facts)
     if phase in {"closed", "unblinded"}:
         services.close(study=study, actor=stock.alice, reason="everybody has finished")
     if phase == "unblinded":

@@ -86,7 +86,8 @@ def test_phases_only_go_forward() -> None:
     for (source, _), target in TRANSITIONS.items():
         assert order.index(target) > order.index(source)
     assert allowed_steps("draft") == ["lock"]
-    assert allowed_steps("unblinded") == []
+    assert allowed_steps("unblinded") == ["archive"]
+    assert allowed_steps("archived") == []
 
 
 def test_forbidden_step_says_where_the_study_stands() -> None:
