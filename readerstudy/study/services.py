@@ -163,7 +163,7 @@ def lock(*, study: Study, actor: User | None) -> Study:
     study.locked_file = lock_file(study)
     study.protocol_sha256 = sha256_of(study.locked_file)
     study.locked_at = timezone.now()
-    values = {"protocol_sha256": study.protocol_sha256, "warnings": warnings_of(study)}
+    values: dict[str, object] = {"protocol_sha256": study.protocol_sha256, "warnings": warnings_of(study)}
     return _move(study, phase, "study.locked", actor, values)
 
 
