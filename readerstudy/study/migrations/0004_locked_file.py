@@ -26,7 +26,7 @@ def fill_locked_files(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('study', '0002_protocol_and_visits'),
+        ('study', '0003_withdrawal'),
         ('cases', '0002_loading'),
     ]
 
