@@ -1,0 +1,32 @@
+"""`manage.py delete_study SLUG --reason TEXT --confirm SLUG`: delete an archived study for good."""
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from readerstudy.ops.retention import RetentionError, delete_study
+from readerstudy.study.models import Study
+
+
+class Command(BaseCommand):
+    help = "Delete an archived study: rows, frames, exports, its audit chain. A tombstone stays in the site's chain."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("slug", metavar="SLUG")
+        parser.add_argument("--reason", required=True, help="why it is deleted; it stays in the audit trail")
+        parser.add_argument("--confirm", metavar="SLUG", help="the short name again: there is no way back")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        study = Study.objects.filter(slug=options["slug"]).first()
+        if study is None:
+            raise CommandError(f"expected a study, there is none named {options['slug']}")
+        if options["confirm"] != study.slug:
+            raise CommandError(f"this cannot be undone: say --confirm {study.slug}")
+        try:
+            gone = delete_study(study=study, reason=options["reason"], actor=None)
+        except RetentionError as error:
+            raise CommandError(str(error)) from error
+        for name, count in gone.rows.items():
+            self.stdout.write(f"{count:8} {name}")
+        self.stdout.write(f"deleted {gone.slug}; backups still hold it until they are deleted too")

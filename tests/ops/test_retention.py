@@ -1,0 +1,110 @@
+"""An archived study goes without a trace but its tombstone; everything else stays, and the guards come back."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.core.management import CommandError, call_command
+from django.db import Error, models, transaction
+
+from readerstudy.audit.models import Event
+from readerstudy.audit.services import faults
+from readerstudy.cases.storage import study_folder
+from readerstudy.ops import retention
+from readerstudy.ops.retention import DELETED, delete_study, tables_of_a_study
+from readerstudy.study.models import Study
+from tests.blinding.crowd import make_bystanders
+from tests.stock import Stock
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def archived(stock: Stock, settings: Any, tmp_path: Path) -> Stock:
+    make_bystanders(stock, tmp_path)
+    shutil.copytree(settings.FRAMES_ROOT, tmp_path / "frames")  # other tests read the stock's frames later
+    settings.FRAMES_ROOT = tmp_path / "frames"
+    with retention._triggers_away([Study._meta.db_table]):
+        Study.objects.filter(pk=stock.study.pk).update(phase=retention.ARCHIVED)
+    stock.study.refresh_from_db()
+    return stock
+
+
+def rows_of(study: Study) -> dict[str, int]:
+    counts = {
+        model._meta.label: model._default_manager.filter(**retention._condition(model, study)).count()
+        for model in [*tables_of_a_study(), Study]
+    }
+    return {name: count for name, count in counts.items() if count}
+
+
+def test_every_row_and_frame_goes_and_a_tombstone_stays(archived: Stock, settings: Any) -> None:
+    other = Study.objects.get(slug="other")
+    before, key = rows_of(other), archived.study.key
+    folder = study_folder(settings.FRAMES_ROOT, key)
+    assert list(folder.iterdir())
+    assert {"study.Study", "study.Assignment", "cases.Frame", "cases.Case", "audit.Event"} <= set(
+        rows_of(archived.study)
+    )
+    gone = delete_study(study=archived.study, reason="ten years are over", actor=archived.olga)
+    assert rows_of(archived.study) == {}
+    assert not folder.exists()
+    assert rows_of(other) == before
+    event = Event.objects.filter(study__isnull=True, kind=DELETED).get()
+    assert event.reason == "ten years are over"
+    assert event.subject == "chest"
+    assert event.values["study"] == str(key)
+    assert event.values["chain"] == [gone.sequence, gone.digest]
+    assert event.values["ratings"] == 0
+    assert list(faults()) == []
+
+
+def test_the_guards_are_back_afterwards(archived: Stock) -> None:
+    delete_study(study=archived.study, reason="over", actor=None)
+    with pytest.raises(Error, match="only ever added"), transaction.atomic():
+        Event.objects.update(reason="x")
+    with pytest.raises(Error, match="only ever added"), transaction.atomic():
+        Event.objects.all()._raw_delete("default")
+
+
+def test_a_failure_leaves_everything(archived: Stock, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = rows_of(archived.study)
+
+    def fails(**values: Any) -> None:
+        raise RuntimeError("the disk is full")
+
+    monkeypatch.setattr(retention, "record", fails)
+    with pytest.raises(RuntimeError):
+        delete_study(study=archived.study, reason="over", actor=None)
+    assert rows_of(archived.study) == before
+
+
+def test_only_an_archived_study_and_only_with_a_reason(archived: Stock) -> None:
+    other = Study.objects.get(slug="other")
+    with pytest.raises(retention.RetentionError, match="expected an archived study"):
+        delete_study(study=other, reason="over", actor=None)
+    with pytest.raises(retention.RetentionError, match="expected a reason"):
+        delete_study(study=archived.study, reason=" ", actor=None)
+    with pytest.raises(CommandError, match="cannot be undone"):
+        call_command("delete_study", "chest", "--reason", "over")
+
+
+def test_the_command_deletes(archived: Stock, capsys: pytest.CaptureFixture[str]) -> None:
+    call_command("delete_study", "chest", "--reason", "over", "--confirm", "chest")
+    assert "deleted chest" in capsys.readouterr().out
+
+
+def test_no_table_that_points_to_a_study_is_left_out() -> None:
+    known = {*tables_of_a_study(), Study}
+    for model in apps.get_models():
+        for field in model._meta.fields:
+            if (
+                field.is_relation
+                and field.related_model in known
+                and not isinstance(field, models.OneToOneRel)
+            ):
+                assert model in known, (
+                    f"{model._meta.label} points to a study's table and has no field 'study'"
+                )
