@@ -74,7 +74,7 @@ def _delete_rows(study: Study, reason: str, actor: User | None) -> Tombstone:
         "sealed_sha256": study.sealed_sha256, "readers": Reader.objects.filter(study=study).count(),
         "ratings": Rating.objects.filter(study=study).count(), "events": Event.objects.filter(study=study.key).count(),
     }  # fmt: skip
-    tables = [*tables_of_a_study(), Study]
+    tables: list[type[models.Model]] = [*tables_of_a_study(), Study]
     rows = {}
     with _triggers_away([model._meta.db_table for model in tables]):
         for model in tables:
