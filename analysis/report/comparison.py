@@ -103,7 +103,7 @@ def _as_theta(row: Row) -> float:
 def _how_much(results: Results, endpoint: str) -> str:
     """Say the size in everyday terms: percentage points for yes or no, pairs out of 100 for a scale."""
     theta, risk = (find(results, endpoint, method) for method in ("u_centred", "difference"))
-    if theta is None or theta["estimate"] is None or risk is None or risk["estimate"] is None:
+    if theta is None or theta["estimate"] in (None, 0.5) or risk is None or risk["estimate"] is None:
         return ""
     if endpoint == "agree":
         points = 100 * risk["estimate"]

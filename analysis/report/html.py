@@ -6,6 +6,7 @@ nothing else may put markup into a report.
 
 import base64
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from html import escape
 from pathlib import Path
 
@@ -123,6 +124,9 @@ def _named(block: Named) -> str:
 
 
 def _grid(block: Grid) -> str:
+    if block.rows and not any(row[-1] for row in block.rows):  # a column of remarks without any
+        block = replace(block, columns=block.columns[:-1], rows=tuple(row[:-1] for row in block.rows))
+
     def mark(column: int) -> str:
         return ' class="num"' if column in block.numeric else ""
 

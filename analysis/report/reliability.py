@@ -182,7 +182,7 @@ def missing_section(results: Results) -> Section:
             ),
             numeric=frozenset({2}),
         ),
-        _by_reader(results, titles),
+        _by_reader(results),
         Text(
             "The primary comparison uses the answers there are and needs no filling in; it assumes that "
             "the others are missing completely at random. Cannot-assess is not: it is compared as an "
@@ -192,7 +192,8 @@ def missing_section(results: Results) -> Section:
     return Section("missing", "What was not answered", tuple(blocks))
 
 
-def _by_reader(results: Results, titles: dict[str, str]) -> Grid:
+def _by_reader(results: Results) -> Grid:
+    titles = {row["endpoint"]: row["short"] for row in results.endpoints}
     cells: dict[str, dict[tuple[str, int], str]] = {}
     for row in results.missing:
         if row["reader"] is not None and row["arm"] is not None:

@@ -20,7 +20,9 @@ from readerstudy.results.computed import Computed
 from readerstudy.results.ratings import ENDPOINTS, answers_frame, order_frame, unblinding_of, wide_frame
 from readerstudy.results.snapshot import snapshot
 from readerstudy.results.tables import EXPORT_TABLES, READERS
+from readerstudy.study.disclosure import orders_document
 from readerstudy.study.models import Study
+from readerstudy.study.protocol import canonical
 
 SIMULATED = "SIMULATED READERS: a program made these ratings; no radiologist gave them.\n"
 SYNTHETIC = "SYNTHETIC IMAGES: a program drew these images; they show no patient.\n"
@@ -48,6 +50,7 @@ def bundle_files(made: Computed) -> Iterator[tuple[str, bytes]]:
     for name, svg in made.figures("light").items():
         yield f"figures/{name}.svg", svg
     yield "protocol.json", study.locked_file.encode()
+    yield "orders.json", canonical(orders_document(study))
     yield "audit.csv", _csv(study, _audit(study))
     yield from _exchange(made)
     yield "environment.txt", _environment(study).encode()
@@ -172,6 +175,7 @@ def _readme(study: Study) -> str:
         "answers.csv          every answer to every question, with remarks: read them before you publish\n"
         "cases.csv            what the opened key says of each case\n"
         "order.csv            who was to read what when, and when it was read\n"
+        "orders.json          seeds of the orders, so that anybody can draw them again\n"
         "readers.csv          the readers' course\n"
         "data_dictionary.csv  every column of every table\n"
         "results.json         every comparison; tables/ has the same as CSV, figures/ as pictures\n"

@@ -6,7 +6,9 @@ holds the metrics of one sweep of the demo (phantoms, toy models), rounded, at t
 
 import io
 import os
+import re
 import shutil
+import subprocess
 import uuid
 from collections.abc import Iterator
 from datetime import timedelta
@@ -353,3 +355,27 @@ def test_picture(page: Page, site: str, tmp_path: Path, name: str) -> None:
     # 256 colours are enough for greys and a few accents, at a third of the bytes.
     shown.quantize(256, dither=Image.Dither.NONE).save(folder / f"{name}.png", optimize=True)
     assert (folder / f"{name}.png").stat().st_size > 1_000
+
+
+def test_results_page_prints_as_the_report(page: Page, site: str, tmp_path: Path) -> None:
+    page.set_viewport_size(SIZE)
+    open_results(page, site)
+    page.wait_for_load_state("networkidle")
+    page.pdf(path=tmp_path / "results.pdf", prefer_css_page_size=True)
+    page.goto("about:blank")
+    text = subprocess.run(
+        ["pdftotext", "-layout", tmp_path / "results.pdf", "-"], capture_output=True, text=True, check=True
+    ).stdout
+    for title in ("Summary", "Protocol", "Primary comparison", "Sensitivity analyses", "Checklists"):
+        assert len(re.findall(rf"^\s*{title}\s*$", text, re.M)) == 1, title
+    assert "Simulated readers" in text
+    assert "Do you fully agree with the label?" in text
+    assert "Download the export" not in text
+    shown = subprocess.run(
+        ["pdftoppm", "-r", "40", "-png", "-f", "1", "-l", "1", tmp_path / "results.pdf", tmp_path / "first"],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    assert shown.returncode == 0
+    (first,) = tmp_path.glob("first*.png")
+    # Paper is white, whatever the page looks like on the screen.
+    assert np.asarray(Image.open(first).convert("L")).mean() > 215

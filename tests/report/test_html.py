@@ -49,6 +49,13 @@ def test_every_kind_of_text_is_escaped():
     assert [attrs["alt"] for tag, attrs in tags if tag == "img"] == [EVIL]
 
 
+def test_a_column_of_remarks_without_any_is_left_out():
+    grid = Grid("", ("Question", "Remark"), (("a", ""), ("b", "")))
+    html = fragment(Document("t", (Section("x", "X", (grid,)),)), str)
+    assert "Question" in html
+    assert "Remark" not in html
+
+
 def test_file_stands_alone_and_shows_every_picture():
     figures = report_figures(analysed(A))
     html = report_html(analysed(A), Background(title="A study"), figures)

@@ -2,12 +2,14 @@
 
 import json
 import os
+import re
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from analysis.stats import analyse, read_ratings
 from analysis.stats.agreement import (
     coincidences,
     fleiss_kappa,
@@ -18,7 +20,9 @@ from analysis.stats.agreement import (
 )
 from analysis.stats.covariance import delong_variance, reader_thetas
 from analysis.stats.inference import plain_interval
+from analysis.stats.laplace import fit_cumulative_logit
 from analysis.stats.obuchowski_rockette import COVARIANCES, components
+from analysis.stats.power import Pilot, power
 from analysis.stats.ustatistic import u_statistic
 
 FOLDER = os.environ.get("OUTSIDE_REFERENCE")
@@ -159,3 +163,100 @@ def test_weighted_kappa_on_the_full_scale_and_with_the_unused_level_dropped(weig
     assert weighted_kappa(ranks[:, 0], ranks[:, 1], power=power) == pytest.approx(
         wanted["r23"][weights]["kappa"], rel=1e-9
     )
+
+
+def test_wine_equals_ordinal_clmm():
+    wanted = load("agreement/wine_clmm.json")["clmm_laplace"]
+    table = pd.read_csv(path("agreement/wine.csv"))
+    warm = (table["temp"] == "warm").to_numpy(dtype=float)
+    contact = (table["contact"] == "yes").to_numpy(dtype=float)
+    judge = pd.factorize(table["judge"])[0]
+    levels = table["rating"].to_numpy(dtype=int) - 1
+    fit = fit_cumulative_logit(levels, np.column_stack([warm, contact]), [judge])
+    terms = {row["_row"]: row for row in wanted["coef"]}
+    # The fully converged likelihood is -81.565413; this run of R stopped 3.5e-6 from it.
+    assert fit.log_likelihood == pytest.approx(-81.565413, abs=1e-6)
+    assert fit.log_likelihood == pytest.approx(wanted["logLik"], abs=1e-5)
+    for k, name in enumerate(("tempwarm", "contactyes")):
+        assert fit.coefficients[k] == pytest.approx(terms[name]["Estimate"], rel=1e-3)
+        assert fit.se[k] == pytest.approx(terms[name]["Std. Error"], rel=1e-3)
+
+
+def test_published_power_equals_rjafroc():
+    # The two-test formula is the single-test one with the terms exchanged (see test_power).
+    found = json.dumps(load("mrmc/RJafroc_power_reference.json"))
+    pilot = Pilot(0.00020040252, 0.00080228827 - 0.00034661371, 0.00034407483 - 0.00023902837, 114)
+    result = power(pilot, readers=10, cases=165, delta=-0.043800322 / np.sqrt(2))
+    stored = [float(n) for n in re.findall(r"0\.805\d+", found)]
+    assert stored
+    assert all(result.power == pytest.approx(n, abs=5e-9) for n in stored)
+
+
+SYNTHETIC = {
+    "A": "A_crossed_6x40_repeats", "B": "B_splitplot_6x40_nested", "C": "C_splitplot_3blocks_anchors_missing",
+    "G": "G_degenerate_one_constant_reader",
+}  # fmt: skip
+
+
+def synthetic(name):
+    table = read_ratings(path(f"synthetic/{SYNTHETIC[name]}.csv"))
+    return analyse(table, seed=1, draws=99, bootstraps=20), load(
+        f"synthetic/{SYNTHETIC[name]}_R_reference.json"
+    )
+
+
+@pytest.mark.parametrize("name", ["A", "B", "C", "G"])
+def test_synthetic_studies_equal_imrmc_per_reader_and_overall(name):
+    results, reference = synthetic(name)
+    whole = [r for r in reference["iMRMC"]["Ustat"] if r["modalityID.1"] == r["modalityID.2"]]
+    assert len(whole) == 3
+    for row in whole:
+        mine = results.comparison(row["modalityID.1"], "u_imrmc")
+        assert [mine["estimate"], mine["variance"], mine["df"]] == pytest.approx(
+            [row["AUC.1"], row["covAUC"], row["dfBDG"]], rel=1e-9
+        )
+    own = [r for r in reference["iMRMC"]["perReader"]
+           if r["readerID.1"] == r["readerID.2"] and r["modalityID.1"] == r["modalityID.2"]]  # fmt: skip
+    assert own
+    for row in own:
+        mine = next(
+            r for r in results.comparisons
+            if (r["endpoint"], r["method"], r["reader"]) == (row["modalityID.1"], "reader_delong", row["readerID.1"])
+        )  # fmt: skip
+        assert mine["estimate"] == pytest.approx(row["AUC.1"], rel=1e-9)
+
+
+@pytest.mark.parametrize("name", ["A", "B", "C"])
+def test_synthetic_studies_equal_r_on_the_pooled_tests(name):
+    results, reference = synthetic(name)
+    for row in results.paper_compatible:
+        wanted = reference["pooled"][row["endpoint"]]
+        described = ("pie_n", "control_n", "pie_mean", "control_mean", "pie_sd", "control_sd")
+        tested = (
+            "kruskal_h",
+            "kruskal_p",
+            "mannwhitney_u",
+            "mannwhitney_p",
+            "welch_t",
+            "welch_df",
+            "welch_p",
+        )
+        got = [row[name] for name in (*described, *tested)]
+        kruskal, ranks, welch = (wanted[name] for name in ("kruskal", "mannwhitney_cc", "welch"))
+        assert got == pytest.approx(
+            [
+                *(wanted[name] for name in ("n1", "n0", "mean1", "mean0", "sd1", "sd0")),
+                *(kruskal["H"], kruskal["p"], ranks["W"], ranks["p"], welch["t"], welch["df"], welch["p"]),
+            ],
+            rel=1e-9,
+        )
+
+
+def test_repeats_of_study_a_equal_r():
+    results, reference = synthetic("A")
+    for row in (r for r in results.intra_reader if r["reader"] is None):
+        wanted = reference["intra"][row["endpoint"]]
+        assert row["n"] == wanted["n"]
+        assert [row["exact_agreement"], row["weighted_kappa"]] == pytest.approx(
+            [wanted["exact_agreement"], wanted["quad_weighted_kappa"]], rel=1e-9
+        )

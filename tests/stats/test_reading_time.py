@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from analysis.stats import check
+from analysis.stats import check, simulate_study
 from analysis.stats.reading_time import reading_time_table
 from tests.stats.reference_data import A, B, C, load, ratings
 
@@ -20,6 +20,17 @@ def test_equals_the_reference(dataset):
         [wanted["auc"][k] for k in ("est", "var", "df", "p")], rel=1e-9
     )
     assert ratio["ci_low"] < ratio["estimate"] < ratio["ci_high"]
+
+
+def test_a_variance_that_is_not_positive_falls_back_and_says_so():
+    notes = []
+    for seed in range(60):
+        first = check(simulate_study(seed=seed, readers=2, cases=6)).first
+        ratio = reading_time_table(first, seed=1, draws=19)[0]
+        assert ratio["se"] is not None
+        notes.append(ratio["note"])
+    fell_back = [note for note in notes if "biased (larger) variance" in note]
+    assert 0 < len(fell_back) < len(notes)
 
 
 def test_interrupted_and_impossible_times_are_left_out_and_counted():

@@ -1,0 +1,102 @@
+"""The declared analysis: endpoints, primary method, level, what Holm counts, which times are left out."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from analysis.stats import Plan, StatsError, analyse, simulate_study
+from analysis.stats.intake import check
+from analysis.stats.paper import paper_compatible
+from analysis.stats.sensitivity import findings_group, subgroup_table
+from tests.stats.reference_data import A, analysed, ratings
+
+
+def run(plan, **more):
+    return analyse(ratings(A), seed=1, draws=99, bootstraps=20, plan=plan, **more)
+
+
+def test_only_declared_endpoints_are_tested_and_counted():
+    results = run(Plan(endpoints=("difficulty", "quality")))
+    for table in (
+        "comparisons",
+        "agreement",
+        "intra_reader",
+        "missing",
+        "paper_compatible",
+        "answers",
+        "endpoints",
+    ):
+        found = {row["endpoint"].split("_")[0] for row in getattr(results, table)}
+        assert found == {"difficulty", "quality"}, table
+    assert [row["endpoint"] for row in results.multiplicity] == ["difficulty", "quality"]
+    p = {row["endpoint"]: row["p"] for row in results.multiplicity}
+    adjusted = {row["endpoint"]: row["p_adjusted"] for row in results.multiplicity}
+    assert adjusted["quality"] == pytest.approx(2 * p["quality"])
+    assert p["quality"] == analysed(A).comparison("quality", "u_centred")["p"]
+
+
+def test_without_holm_p_values_stay():
+    results = run(Plan(multiplicity="none"))
+    assert all(row["p"] == row["p_adjusted"] and row["method"] == "none" for row in results.multiplicity)
+
+
+def test_pairs_as_primary_take_their_own_p_values():
+    results = run(Plan(primary="pairs"))
+    wanted = [results.comparison(name, "pairs")["p"] for name in ("agree", "quality", "difficulty")]
+    assert [row["p"] for row in results.multiplicity] == wanted
+    assert results.study["primary_method"] == "pairs"
+
+
+def test_plan_travels_through_results_json():
+    plan = Plan(
+        endpoints=("quality",), primary="pairs", alpha=0.01, multiplicity="none", shortest=2.0, longest=None
+    )
+    assert Plan.from_row(run(plan).study) == plan
+
+
+@pytest.mark.parametrize(
+    ("plan", "words"),
+    [
+        (Plan(primary="clmm"), "primary method of u_centred, pairs"),
+        (Plan(multiplicity="bonferroni"), "multiplicity of holm, none"),
+        (Plan(endpoints=()), "endpoints of agree, quality, difficulty"),
+        (Plan(endpoints=("quality", "quality")), "endpoints of"),
+        (Plan(endpoints=("time",)), "endpoints of"),
+        (Plan(alpha=5.0), "level between 0 and 1"),
+    ],
+)
+def test_a_plan_that_cannot_be_carried_out_is_refused(plan, words):
+    with pytest.raises(StatsError, match=words):
+        run(plan)
+
+
+def test_times_outside_the_rule_are_left_out_and_counted():
+    times = ratings(A).query("presentation == '1'")["time_s"].astype(float)
+    shortest, longest = times.quantile([0.1, 0.9])
+    ratio = run(Plan(shortest=shortest, longest=longest)).reading_time[0]
+    inside = ((times >= shortest) & (times <= longest)).sum()
+    assert (ratio["n_used"], ratio["n_excluded"]) == (inside, len(times) - inside)
+    everything = run(Plan(longest=None)).reading_time[0]
+    assert everything["n_used"] == len(times)
+    assert everything["longest_s"] is None
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 2**32 - 1))
+def test_pooled_kruskal_wallis_is_mann_whitney_without_correction(seed):
+    first = check(simulate_study(seed=seed, readers=3, cases=10)).first
+    for row in paper_compatible(first):
+        arms = [first.loc[first["arm"] == arm, row["endpoint"]] for arm in (1, 0)]
+        if row["kruskal_p"] is not None:
+            plain = stats.mannwhitneyu(*arms, use_continuity=False, method="asymptotic").pvalue
+            assert row["kruskal_p"] == pytest.approx(plain, rel=1e-9)
+
+
+def test_numbers_of_diseases_are_grouped_and_groups_sorted_from_frequent_to_rare():
+    assert [findings_group(n) for n in (0, 3, 4, 9)] == ["0", "3", "4+", "4+"]
+    first = check(simulate_study(seed=1, readers=3, cases=24)).first
+    cases = first.drop_duplicates("case")[["case"]].reset_index(drop=True)
+    groups = cases.assign(class_group=["tail", "none", "head", "medium"] * 6)
+    rows = subgroup_table(first, groups, seed=1, draws=19)
+    assert list(dict.fromkeys(row["group"] for row in rows)) == ["head", "medium", "tail", "none"]
