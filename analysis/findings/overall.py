@@ -8,6 +8,7 @@ import numpy as np
 from scipy import stats
 
 from analysis.findings.precision import Floats, Precision
+from analysis.metrics.multiplicity import holm
 
 Row = dict[str, Any]
 
@@ -72,21 +73,6 @@ def first_significant_drop(rows: Sequence[Row], test: str, alpha: float = ALPHA)
         words = f"no p-value at {', '.join(f'{k:.2f}' for k in unknown)}"
         out["note"] = f"{out['note']}; {words}" if out["note"] else words
     return out
-
-
-def holm(p_values: Sequence[float | None]) -> list[float | None]:
-    """Adjust p-values for their number (Holm 1979, Scand J Stat 6:65); None stays None but still counts.
-
-    >>> holm([0.01, None, 0.03])
-    [0.03, None, 0.06]
-    """
-    adjusted: list[float | None] = [None] * len(p_values)
-    largest = 0.0
-    ranked = sorted((p, place) for place, p in enumerate(p_values) if p is not None)
-    for step, (p, place) in enumerate(ranked):
-        largest = max(largest, min(1.0, (len(p_values) - step) * p))
-        adjusted[place] = largest
-    return adjusted
 
 
 def _row(sparsity: float, pruned: Floats, dense: Floats) -> Row:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from analysis.frames import RATINGS
+from analysis.metrics.multiplicity import holm
 from analysis.stats.agreement_table import BOOTSTRAPS, agreement_table
 from analysis.stats.answers import answer_table
 from analysis.stats.endpoints import BY_NAME, endpoint_table
@@ -15,7 +16,6 @@ from analysis.stats.intake import Checked, check, read_ratings
 from analysis.stats.intra_reader import intra_reader_table
 from analysis.stats.missingness import missing_table
 from analysis.stats.mixed import compare_mixed
-from analysis.stats.multiplicity import holm
 from analysis.stats.obuchowski_rockette import compare_or, compare_readers
 from analysis.stats.pairs import compare_pairs
 from analysis.stats.paper import paper_compatible

@@ -39,7 +39,7 @@ COMPUTED_BY = ("stats", "report", "figures")
 
 @dataclass(frozen=True)
 class Computed:
-    """Everything that a report or an export of a study is written from; read from one snapshot."""
+    """Everything that a report or an export of a study is written from, read from one snapshot; `study` is live."""
 
     study: Study
     readings: list[Reading]
@@ -69,8 +69,9 @@ def computed(study: Study) -> Computed:
     SealedError: the key is not open.
     NotComparableError: too little was answered for any comparison.
     """
+    live = study
     with snapshot() as using:
-        study = Study.objects.using(using).get(pk=study.pk)
+        study = Study.objects.using(using).get(pk=live.pk)
         readings = readings_of(study, using)
         background = background_of(study, readings, using)
         ratings, cases = ratings_frame(study, readings), cases_frame(readings)
@@ -94,7 +95,7 @@ def computed(study: Study) -> Computed:
         return results.to_json().encode()
 
     results = _from_json(json.loads(_kept(folder / "results.json", compute)))
-    return Computed(study, readings, ratings, cases, groups, background, results, folder)
+    return Computed(live, readings, ratings, cases, groups, background, results, folder)
 
 
 def kept_figure(study: Study, stamp: str, name: str, theme: ThemeName) -> bytes | None:

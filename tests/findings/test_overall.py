@@ -3,7 +3,7 @@ import math
 import pytest
 
 from analysis.findings import FindingsError, first_significant_drop, overall_impact, read_precision
-from analysis.findings.overall import holm
+from analysis.metrics.multiplicity import holm
 from tests.findings.toys import metrics
 
 HALF_DROPS = {"A": [[0.5, 0.4, 0.1], [0.6, 0.4, 0.19], [0.7, 0.4, 0.28]]}

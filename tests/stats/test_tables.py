@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
+from analysis.metrics.multiplicity import holm
 from analysis.stats import check, simulate_study
 from analysis.stats.missingness import missing_table
-from analysis.stats.multiplicity import holm
 from analysis.stats.paper import paper_compatible
 from tests.stats.reference_data import QUESTIONS, A, B, C, analysed, load, ratings
 

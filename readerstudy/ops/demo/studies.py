@@ -96,7 +96,10 @@ def _loaded(
     if study is None:
         study = services.create_study(
             slug=slug, title=title, actor=users[ADMIN], simulated_readers=simulated,
-            protocol=Protocol(instructions=INSTRUCTIONS, planned_readers=SIMULATED_READERS if simulated else 1),
+            protocol=Protocol(
+                instructions=INSTRUCTIONS, planned_readers=SIMULATED_READERS if simulated else 1,
+                subgroups=("class_group", "n_findings"),
+            ),
         )  # fmt: skip
         services.add_member(study=study, person=users[RESEARCHER], role=Role.RESEARCHER, actor=users[ADMIN])
     if not study.cases_sha256:

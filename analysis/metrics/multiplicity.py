@@ -1,4 +1,4 @@
-"""Holm's adjustment over the primary endpoints."""
+"""Holm's adjustment for several p-values."""
 
 from collections.abc import Sequence
 
@@ -6,8 +6,8 @@ from collections.abc import Sequence
 def holm(p_values: Sequence[float | None]) -> list[float | None]:
     """Adjust p-values for the number of endpoints (Holm 1979, Scand J Stat 6:65).
 
-    The number of hypotheses is that of all endpoints: one that is not estimable (None) stays None but still
-    counts, as the largest p-value would. Confidence intervals are not adjusted.
+    The number of hypotheses is that of all given: one that is not estimable (None) stays None but still counts, as
+    the largest p-value would.
 
     >>> holm([0.01, 0.04, 0.03])
     [0.03, 0.06, 0.06]
