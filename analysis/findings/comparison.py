@@ -5,8 +5,9 @@ from typing import Any
 import numpy as np
 
 from analysis.findings.errors import FindingsError
-from analysis.findings.overall import holm, interval, paired_p
+from analysis.findings.overall import interval, paired_p
 from analysis.findings.precision import Precision
+from analysis.metrics.multiplicity import holm
 
 Row = dict[str, Any]
 

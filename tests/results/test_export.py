@@ -29,6 +29,7 @@ from readerstudy.results.services import open_key
 from readerstudy.study import services
 from readerstudy.study.models import Rating, Study
 from readerstudy.study.protocol import Protocol
+from tests.guards import drop_guards
 from tests.results.readings import ANSWERS, read_by_rule
 from tests.stock import NONCE, SECRETS, Stock, make_case_set, person
 
@@ -325,6 +326,7 @@ def test_a_remark_that_looks_like_a_formula_is_guarded(opened: Stock) -> None:
         r for r in csv.DictReader(io.StringIO(files["answers.csv"].decode())) if r["question"] == "comment"
     ]
     assert {json.loads(row["value"]) for row in rows} == {"=HYPERLINK(1)"}  # as JSON it begins with a quote
+    drop_guards()  # a locked title cannot be changed
     Study.objects.filter(pk=opened.study.pk).update(title="=1+1")
     opened.study.refresh_from_db()
     assert dict(export_files(opened.study))["README.txt"].decode().split("\n")[1].startswith("'=1+1")
