@@ -10,6 +10,7 @@ from django.core.management import call_command
 from pytest_django.live_server_helper import LiveServer
 
 from analysis.caseset import Origin, write_case_set
+from readerstudy.accounts.models import User
 from readerstudy.cases import loader
 from readerstudy.cases.decoder import decode_image
 from readerstudy.ops.intake import load_into_study
@@ -50,11 +51,11 @@ def made_study(
         origin=origin,
         nonce=stock.NONCE,
     )
-    alice = stock.person("Alice")
+    alice = User.objects.filter(email="alice@example.org").first() or stock.person("Alice")
     study = services.create_study(slug=slug, title=slug, protocol=protocol or Protocol(), actor=alice)
     with decoded_here():
         load_into_study(study=study, folder=cases.folder, actor=alice)
-    services.enrol_reader(study=study, person=stock.person("First"), actor=alice)
+    services.enrol_reader(study=study, person=stock.person(f"First-{slug}"), actor=alice)
     services.lock(study=study, actor=alice)
     return services.start(study=study, actor=alice)
 

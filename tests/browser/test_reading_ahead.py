@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from readerstudy.study.models import Rating, Reader
-from tests.browser.conftest import LiveStudy, sign_in_without_form
+from tests.browser.conftest import LiveStudy, sign_in_as, sign_in_without_form
 from tests.browser.served import made_study, served
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db]
@@ -187,7 +187,7 @@ def test_memory_is_flat_over_a_hundred_large_cases(
     with django_db_blocker.unblock():
         study = made_study(tmp_path_factory.mktemp("hundred"), "hundred", pairs=50, rows=1250, columns=1024)
         with served(study) as live:
-            sign_in_without_form(page, live.url, live.reader())
+            sign_in_as(page, live.url, "first-hundred@example.org")
             page.goto(live.room)
             heaps = {}
             for number in range(1, 101):
