@@ -19,6 +19,7 @@ from readerstudy.database import journal_mode
 from readerstudy.environment import SITE_FILE
 from readerstudy.ops.disk import free_places
 from readerstudy.ops.mounts import NETWORK_FILE_SYSTEMS, file_system_of
+from readerstudy.ops.schema import schema_is_known
 from readerstudy.ops.site import is_loopback
 
 SECRET_BYTES = 32
@@ -219,5 +220,5 @@ def at_deployment(app_configs: Any = None, **kwargs: Any) -> list[CheckMessage]:
 
 @register(Tags.database)
 def of_databases(app_configs: Any = None, databases: Any = None, **kwargs: Any) -> list[CheckMessage]:
-    """Ask the database server how it keeps what it acknowledges."""
-    return list(postgresql_keeps_what_it_acknowledges(databases))
+    """Ask the database how it keeps what it acknowledges, and whether this version may write to it."""
+    return [*postgresql_keeps_what_it_acknowledges(databases), *schema_is_known(databases)]

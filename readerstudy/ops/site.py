@@ -10,6 +10,7 @@ from django.core.management import call_command
 from readerstudy.accounts.models import User
 from readerstudy.accounts.services import add_person
 from readerstudy.cases.objects import proxy_reads_files
+from readerstudy.ops.schema import schema_is_known
 
 
 class SiteError(Exception):
@@ -17,7 +18,14 @@ class SiteError(Exception):
 
 
 def prepare_site() -> None:
-    """Make the site's folders, readable by its user only, and bring the database up to date."""
+    """Make the site's folders, readable by its user only, and bring the database up to date.
+
+    Raises
+    ------
+    SiteError: the database was migrated by a newer version than this one.
+    """
+    for message in schema_is_known(["default"]):
+        raise SiteError(f"{message.msg}. {message.hint}")
     folders: tuple[Path, ...] = (
         settings.RUNS_ROOT,
         settings.FRAMES_ROOT,

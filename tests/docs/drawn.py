@@ -104,6 +104,18 @@ def result_columns() -> str:
     return "\n".join(parts)
 
 
+def faults() -> str:
+    """Return the faults that are brought about in tests, one line each."""
+    from tests.faults.register import FAULTS
+
+    lines = ["| No. | Fault | Tests |", "|---|---|---|"]
+    lines += [
+        f"| {number} | {name} | {', '.join(f'`{test}`' for test in tests)} |"
+        for number, (name, tests) in FAULTS.items()
+    ]
+    return "\n".join(lines) + "\n"
+
+
 PARTS: Mapping[str, Callable[[], str]] = {
     **{f"columns of {table.name}": (lambda table=table: columns(table)) for table in TABLES},
     "tables of an export": export_columns,
@@ -111,6 +123,7 @@ PARTS: Mapping[str, Callable[[], str]] = {
     "keys of a specification": keys_of_spec,
     "phases": phases,
     "channels": channels,
+    "faults": faults,
 }
 
 

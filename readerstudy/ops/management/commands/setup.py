@@ -4,9 +4,9 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 
-from readerstudy.ops.site import first_admin, prepare_site
+from readerstudy.ops.site import SiteError, first_admin, prepare_site
 
 
 class Command(BaseCommand):
@@ -20,7 +20,10 @@ class Command(BaseCommand):
         parser.add_argument("--name", default="Site admin", help="name of the first admin")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        prepare_site()
+        try:
+            prepare_site()
+        except SiteError as error:
+            raise CommandError(str(error)) from error
         self.stdout.write(f"site folder   {settings.HOME}")
         made = first_admin(email=options["admin"], name=options["name"])
         if made is None:
