@@ -17,6 +17,8 @@ HOME = environment.home
 DEBUG = environment.flag("DEBUG", default=False)
 SECRET_KEY = environment.text("SECRET_KEY")
 AUDIT_KEY = environment.text("AUDIT_KEY")
+# Outside the database: what was committed to every audit chain. Best on another disk or an append-only share.
+AUDIT_ANCHOR = Path(environment.text("AUDIT_ANCHOR", "") or HOME / "audit-anchor.jsonl")
 ALLOWED_HOSTS = environment.words("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
 CSRF_TRUSTED_ORIGINS = environment.words("CSRF_TRUSTED_ORIGINS")
 TLS = environment.flag("TLS", default=False)

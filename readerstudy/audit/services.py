@@ -14,6 +14,7 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
 from django.utils import timezone
 
+from readerstudy.audit import anchor
 from readerstudy.audit.models import Chain, Event
 
 GENESIS = "0" * 64
@@ -63,6 +64,9 @@ def record(
     event.save(force_insert=True)
     chain.sequence, chain.digest = event.sequence, event.digest
     chain.save(update_fields=["sequence", "digest"])
+    line = anchor.Line(anchor.name_of(study), event.sequence, event.digest)
+    # Only what is committed is anchored; a full disk then costs the anchor's line, not the answer.
+    transaction.on_commit(lambda: anchor.append(settings.AUDIT_ANCHOR, line), robust=True)
     return event
 
 
@@ -93,6 +97,24 @@ def faults() -> Iterator[Fault]:
     known = Chain.objects.filter(study__isnull=False).values("study")
     for event in Event.objects.filter(study__isnull=False).exclude(study__in=known):
         yield Fault(event.study, event.sequence, "the event belongs to no chain")
+
+
+def anchor_faults() -> Iterator[Fault]:
+    """Yield every event that the anchor file knows and the database does not, or otherwise: a cut or rebuilt chain.
+
+    The anchor holds what was committed since it was begun; a line that was torn by a loss of power is passed over.
+    """
+    known = {
+        (anchor.name_of(study), sequence): digest
+        for study, sequence, digest in Event.objects.values_list("study", "sequence", "digest").iterator()
+    }
+    for line in anchor.read(settings.AUDIT_ANCHOR):
+        digest = known.get((line.chain, line.sequence))
+        study = None if line.chain == anchor.SITE else UUID(line.chain)
+        if digest is None:
+            yield Fault(study, line.sequence, "the anchor knows this event, the database has lost it")
+        elif not hmac.compare_digest(digest, line.digest):
+            yield Fault(study, line.sequence, "the anchor knows another event at this place")
 
 
 def _chain_faults(chain: Chain) -> Iterator[Fault]:

@@ -2,6 +2,7 @@ from django.urls import path
 
 from readerstudy.study import (
     admin_views,
+    audit_views,
     invitation_views,
     loading_views,
     people_views,
@@ -27,6 +28,8 @@ urlpatterns = [
     path("studies/<slug:slug>/loading/", loading_views.loading, name="loading"),
     path("studies/<slug:slug>/readers/", admin_views.enrol, name="enrol"),
     path("invitations/<slug:token>/", invitation_views.invitation, name="invitation"),
+    path("studies/<slug:slug>/audit/", audit_views.audit, name="audit"),
+    path("studies/<slug:slug>/audit.jsonl", audit_views.audit_file, name="audit_file"),
     path("studies/<slug:slug>/people/", people_views.people, name="people"),
     path("studies/<slug:slug>/people/invite/", people_views.send, name="invite"),
     path("studies/<slug:slug>/people/invitations/<int:number>/", people_views.take_back, name="take_back"),

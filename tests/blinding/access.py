@@ -98,6 +98,10 @@ any        GET      /studies/other/                            302       404    
 any        GET      /studies/nothing/                          302       404     404 404  404   404  404  404
 any        POST     /studies/chest/readers/                    302       404     404 404  302   404  404  404
 any        POST     /studies/other/readers/                    302       404     404 404  404   404  404  404
+any        GET      /studies/chest/audit/                      302       404     404 404  200   404  404  404
+any        GET      /studies/other/audit/                      302       404     404 404  404   404  404  404
+any        GET      /studies/chest/audit.jsonl                 302       404     404 404  200   404  404  404
+any        GET      /studies/other/audit.jsonl                 302       404     404 404  404   404  404  404
 any        GET      /studies/chest/people/                     302       404     404 404  200   404  404  404
 any        GET      /studies/other/people/                     302       404     404 404  404   404  404  404
 any        GET      /studies/nothing/people/                   302       404     404 404  404   404  404  404

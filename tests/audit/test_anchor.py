@@ -1,0 +1,152 @@
+"""Five hundred tamperings of a chain by somebody who owns the database but neither the key nor the anchor."""
+
+import random
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.test import override_settings
+
+from readerstudy.audit import anchor
+from readerstudy.audit.models import Chain, Event
+from readerstudy.audit.services import GENESIS, anchor_faults, event_digest, faults, record
+from tests.audit.test_chain import chain as ten_events
+from tests.blinding.crowd import undone
+
+pytestmark = pytest.mark.django_db
+
+chain = ten_events
+TAMPERINGS = 500
+
+
+@pytest.fixture
+def anchored(settings: Any, tmp_path: Path) -> Path:
+    """Name a fresh anchor before the chain is begun."""
+    settings.AUDIT_ANCHOR = tmp_path / "anchor.jsonl"
+    return settings.AUDIT_ANCHOR  # type: ignore[no-any-return]
+
+
+@pytest.fixture
+def events(anchored: Path, chain: list[Event]) -> list[Event]:
+    """Ten events, and the anchor as it stands after their commits."""
+    for event in chain:
+        anchor.append(anchored, anchor.Line(anchor.SITE, event.sequence, event.digest))
+    return chain
+
+
+def edit(events: list[Event], dice: random.Random) -> None:
+    name, value = dice.choice(
+        [
+            ("kind", "x"),
+            ("subject", "x"),
+            ("values", {"n": -1}),
+            ("reason", "x"),
+            ("at", events[0].at.replace(year=2001)),
+        ]
+    )
+    Event.objects.filter(pk=dice.choice(events).pk).update(**{name: value})
+
+
+def delete(events: list[Event], dice: random.Random) -> None:
+    Event.objects.filter(pk__in=[event.pk for event in dice.sample(events, dice.randint(1, 5))]).delete()
+
+
+def insert(events: list[Event], dice: random.Random) -> None:
+    place = dice.randint(1, len(events))
+    for event in Event.objects.filter(sequence__gte=place).order_by("-sequence"):
+        Event.objects.filter(pk=event.pk).update(sequence=event.sequence + 1)
+    new = Event(sequence=place, at=events[0].at, kind="forged", previous=dice.choice(events).digest)
+    new.digest = dice.choice([dice.choice(events).digest, f"{dice.getrandbits(256):064x}"])
+    new.save(force_insert=True)
+    Chain.objects.update(sequence=len(events) + 1)
+
+
+def reorder(events: list[Event], dice: random.Random) -> None:
+    one, other = dice.sample(events, 2)
+    for event, place in ((one, 1000), (other, one.sequence), (one, other.sequence)):
+        Event.objects.filter(pk=event.pk).update(sequence=place)
+
+
+def truncate(events: list[Event], dice: random.Random) -> None:
+    """Cut the end off and move the head back: the chain itself holds."""
+    keep = dice.randint(1, len(events) - 1)
+    Event.objects.filter(sequence__gt=keep).delete()
+    Chain.objects.update(sequence=keep, digest=events[keep - 1].digest)
+    assert list(faults()) == []
+
+
+def recompute(events: list[Event], dice: random.Random) -> None:
+    """Change an event and hash everything anew, with a key of one's own."""
+    begin = dice.randrange(len(events))
+    with override_settings(AUDIT_KEY=f"{dice.getrandbits(256):064x}"):
+        previous = events[begin - 1].digest if begin else GENESIS
+        for event in Event.objects.filter(sequence__gt=begin).order_by("sequence"):
+            event.subject, event.previous = event.subject + "x", previous
+            previous = event.digest = event_digest(event)
+            event.save()
+    Chain.objects.update(digest=previous)
+
+
+WAYS: tuple[Callable[[list[Event], random.Random], None], ...] = (
+    edit, delete, insert, reorder, truncate, recompute,
+)  # fmt: skip
+
+
+def test_all_tamperings_are_found(events: list[Event]) -> None:
+    assert [*faults(), *anchor_faults()] == []
+    dice = random.Random(39)
+    found = 0
+    for number in range(TAMPERINGS):
+        with undone():
+            WAYS[number % len(WAYS)](events, dice)
+            found += bool([*faults(), *anchor_faults()])
+    assert [*faults(), *anchor_faults()] == []
+    assert found == TAMPERINGS
+
+
+def test_command_names_what_was_cut_off(events: list[Event], capsys: pytest.CaptureFixture[str]) -> None:
+    truncate(events, random.Random(1))
+    with pytest.raises(CommandError, match="faults in the audit trail"):
+        call_command("verify_audit")
+    assert "the database has lost it" in capsys.readouterr().err
+
+
+def test_a_chain_with_the_stolen_key_is_found_by_the_anchor(events: list[Event]) -> None:
+    previous = GENESIS
+    for event in Event.objects.order_by("sequence"):
+        event.reason, event.previous = "forged", previous
+        previous = event.digest = event_digest(event)
+        event.save()
+    Chain.objects.update(digest=previous)
+    assert list(faults()) == []
+    assert len(list(anchor_faults())) == len(events)
+
+
+def test_a_line_is_written_for_what_is_committed_and_for_nothing_else(
+    anchored: Path, django_capture_on_commit_callbacks: Any
+) -> None:
+    with django_capture_on_commit_callbacks(execute=True):
+        event = record(kind="a", actor=None)
+        with undone():
+            record(kind="b", actor=None)
+    assert list(anchor.read(anchored)) == [anchor.Line(anchor.SITE, 1, event.digest)]
+    assert anchored.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_torn_line_is_passed_over(events: list[Event], anchored: Path) -> None:
+    with anchored.open("a") as file:
+        file.write('{"chain": "site", "sequ')
+    assert list(anchor_faults()) == []
+
+
+def test_an_anchor_that_cannot_be_written_costs_nobody_their_answer(
+    settings: Any, tmp_path: Path, django_capture_on_commit_callbacks: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "file").write_text("")
+    settings.AUDIT_ANCHOR = tmp_path / "file" / "anchor.jsonl"
+    with django_capture_on_commit_callbacks(execute=True):
+        event = record(kind="a", actor=None)
+    assert Event.objects.filter(pk=event.pk).exists()
+    assert caplog.records

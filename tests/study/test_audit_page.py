@@ -1,0 +1,71 @@
+"""The page and the file of the trail: whole for what is harmless, masked for what was read."""
+
+import json
+
+import pytest
+from django.test import Client
+
+from readerstudy.audit.models import Event
+from readerstudy.study.models import Rating
+from tests.blinding.crowd import payload, read_all, to_phase
+from tests.stock import Stock
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def admin(stock: Stock) -> Client:
+    client = Client()
+    client.force_login(stock.alice)
+    return client
+
+
+def lines(client: Client) -> list[dict[str, object]]:
+    response = client.get("/studies/chest/audit.jsonl")
+    return [json.loads(line) for line in response.getvalue().decode().splitlines()]
+
+
+def test_what_was_read_is_masked_until_the_key_is_open(stock: Stock, admin: Client) -> None:
+    read_all(stock.readers[0], answer=lambda key: {"comment": "canarycomment"})
+    public_id = str(stock.readers[0].assignments.first().public_id)
+    saved = Event.objects.filter(kind="answers.saved").first()
+    for phase in ("reading", "closed"):
+        to_phase(stock, phase)
+        texts = [admin.get("/studies/chest/audit/").content.decode(), json.dumps(lines(admin))]
+        for text in texts:
+            assert "answers.saved" in text
+            assert public_id not in text
+            assert "canarycomment" not in text
+            assert f"{saved.at:%H:%M:%S}" not in text.replace(f"{saved.at:%Y-%m-%dT%H:%M:%S}", "")
+    masked = [line for line in lines(admin) if line["kind"] == "answers.saved"]
+    assert {(line["subject"], line["values"], len(str(line["at"]))) for line in masked} == {
+        ("masked", "masked", 10)
+    }
+    created = next(line for line in lines(admin) if line["kind"] == "study.created")
+    assert created["subject"] == "chest"
+
+
+def test_once_the_key_is_open_all_is_shown(stock: Stock, admin: Client) -> None:
+    read_all(stock.readers[0], answer=lambda key: {"comment": "canarycomment"})
+    to_phase(stock, "unblinded")
+    masked = [line for line in lines(admin) if line["values"] == "masked"]
+    assert masked == []
+    assert b"canarycomment" in admin.get("/studies/chest/audit.jsonl").getvalue()
+
+
+def test_the_trail_rebuilds_the_ratings(stock: Stock) -> None:
+    client = Client()
+    client.force_login(stock.readers[0].person)
+    first = stock.readers[0].assignments.order_by("position")[0]
+    client.post(f"/read/chest/answers/{first.public_id}/", payload(comment="seen"), "application/json")
+    read_all(stock.readers[1])
+    rebuilt = {
+        (event.subject, event.values["revision"]): event.values
+        for event in Event.objects.filter(kind="answers.saved")
+    }
+    ratings = Rating.objects.select_related("assignment")
+    assert len(rebuilt) == ratings.count() > 5
+    for rating in ratings:
+        values = rebuilt[str(rating.assignment.public_id), rating.revision]
+        assert values["answers"] == rating.answers
+        assert values["comment"] == rating.comment
