@@ -5,14 +5,23 @@ from typing import Any
 from django import forms
 from django.core.files.uploadedfile import UploadedFile
 
+from readerstudy.accounts.forms import Confirm
+
 MAX_KEY_BYTES = 5_000_000
 
 
-class OpenKey(forms.Form):
-    """The sealed file, and why it is opened now."""
+class AskToOpen(Confirm):
+    """Why the key is to be opened now; and the password again."""
+
+    reason = forms.CharField(max_length=500, label="Reason")
+    field_order = ("reason", "password")
+
+
+class OpenKey(Confirm):
+    """The sealed file; and the password again."""
 
     key = forms.FileField(label="Sealed file (key.csv)")
-    reason = forms.CharField(max_length=500, label="Reason")
+    field_order = ("key", "password")
 
     def clean_key(self) -> "UploadedFile[Any]":
         """Refuse a file that is far larger than any key."""

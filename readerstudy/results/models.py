@@ -25,6 +25,21 @@ class Unblinding(models.Model):
         return f"{self.study} opened {self.opened_at:%Y-%m-%d %H:%M}"
 
 
+class UnblindingRequest(models.Model):
+    """The first step: an admin asks that the key be opened, and why; it stands until it is declined or used."""
+
+    study = models.OneToOneField(Study, on_delete=models.PROTECT, related_name="+")
+    asked_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    asked_at = models.DateTimeField(auto_now_add=True)
+    reason = models.TextField()
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=~Q(reason=""), name="request_has_a_reason")]
+
+    def __str__(self) -> str:
+        return f"{self.study} asked {self.asked_at:%Y-%m-%d %H:%M}"
+
+
 class OpenedCase(models.Model):
     """One row of the opened key: what the case was. `arm` 1 = pruning-identified exemplar, 0 = control."""
 

@@ -2,10 +2,12 @@
 
 import re
 import tempfile
+from collections.abc import Callable
 from html import escape
 from pathlib import Path
 from typing import Any, cast
 
+from django import forms
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.core.files.uploadedfile import UploadedFile
@@ -14,6 +16,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.safestring import SafeString
 from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_POST
 
 from analysis.caseset import CaseSetError
@@ -23,12 +26,13 @@ from analysis.report import Picture, fragment, reader_study_report, standalone
 from analysis.stats import NotComparableError
 from readerstudy.accounts.models import User
 from readerstudy.audit.services import record
+from readerstudy.results import approval
 from readerstudy.results.computed import Computed, computed, kept_figure
 from readerstudy.results.export import export_zip
-from readerstudy.results.forms import OpenKey
+from readerstudy.results.forms import AskToOpen, OpenKey
 from readerstudy.results.ratings import SealedError
 from readerstudy.results.selectors import study_for_results
-from readerstudy.results.services import UnblindingError, open_key
+from readerstudy.results.services import UnblindingError
 from readerstudy.study.models import Role, Study
 from readerstudy.study.phases import PhaseError
 from readerstudy.study.visibility import has_role
@@ -47,13 +51,26 @@ def results(request: HttpRequest, slug: str) -> HttpResponse:
     """Show the report, or, before unblinding, what is still to be done."""
     study = study_for_results(_person(request), slug)
     if study.unblinded_at is None:
-        admin = has_role(_person(request), study, Role.STUDY_ADMIN)
-        return render(request, "results/sealed.html", {"study": study, "form": OpenKey(), "may_open": admin})
+        return render(request, "results/sealed.html", _sealed(study, _person(request)))
     try:
         made = computed(study)
     except NotComparableError as error:
         return render(request, "results/results.html", {"study": study, "refusal": str(error)})
     return render(request, "results/results.html", {"study": study, "report": _report(made)})
+
+
+def _sealed(study: Study, person: User) -> dict[str, Any]:
+    asked = approval.request_of(study)
+    return {
+        "study": study,
+        "asked": asked,
+        "ask_form": AskToOpen(user=person),
+        "form": OpenKey(user=person),
+        "may_open": has_role(person, study, Role.STUDY_ADMIN),
+        "waits_for_another": asked is not None
+        and asked.asked_by == person
+        and approval.other_admins(study, person),
+    }
 
 
 def _report(made: Computed) -> SafeString:
@@ -73,30 +90,68 @@ def _report(made: Computed) -> SafeString:
     return SafeString(fragment(document, image))
 
 
-@require_POST
-def unblind(request: HttpRequest, slug: str) -> HttpResponse:
-    """Open the key with the file that the study admin uploads; nothing of the file is kept but its rows."""
+def _study_to_open(request: HttpRequest, slug: str) -> Study:
     study = study_for_results(_person(request), slug)
     if not has_role(_person(request), study, Role.STUDY_ADMIN):
         raise PermissionDenied
-    form = OpenKey(request.POST, request.FILES)
-    if not form.is_valid():
+    return study
+
+
+@sensitive_post_parameters("password")
+@require_POST
+def ask(request: HttpRequest, slug: str) -> HttpResponse:
+    """Ask that the key be opened: the first of two steps."""
+    study = _study_to_open(request, slug)
+    form = AskToOpen(request.POST, user=_person(request))
+
+    def act() -> None:
+        approval.ask_to_open(study=study, reason=form.cleaned_data["reason"], actor=_person(request))
+        messages.success(request, "The request stands in the audit trail.")
+
+    return _answer(request, slug, form, act)
+
+
+@require_POST
+def decline(request: HttpRequest, slug: str) -> HttpResponse:
+    """Take the request away."""
+    study = _study_to_open(request, slug)
+
+    def act() -> None:
+        approval.decline_to_open(study=study, actor=_person(request))
+        messages.success(request, "The key stays sealed.")
+
+    return _answer(request, slug, None, act)
+
+
+@sensitive_post_parameters("password")
+@require_POST
+def unblind(request: HttpRequest, slug: str) -> HttpResponse:
+    """Open the key with the file that the study admin uploads; nothing of the file is kept but its rows."""
+    study = _study_to_open(request, slug)
+    form = OpenKey(request.POST, request.FILES, user=_person(request))
+    return _answer(request, slug, form, lambda: _open(study, form.cleaned_data["key"], _person(request)))
+
+
+def _answer(
+    request: HttpRequest, slug: str, form: forms.Form | None, act: Callable[[], None]
+) -> HttpResponse:
+    if form is not None and not form.is_valid():
         for errors in form.errors.values():
             messages.error(request, " ".join(str(error) for error in errors))
         return redirect("results:results", slug=slug)
     try:
-        _open(study, form.cleaned_data["key"], form.cleaned_data["reason"], _person(request))
+        act()
     except (UnblindingError, PhaseError, CaseSetError, FrameError) as error:
         messages.error(request, str(error))
     return redirect("results:results", slug=slug)
 
 
-def _open(study: Study, upload: "UploadedFile[Any]", reason: str, actor: User) -> None:
+def _open(study: Study, upload: "UploadedFile[Any]", actor: User) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "key.csv"
         path.write_bytes(upload.read())
         try:
-            open_key(study=study, key=path, reason=reason, actor=actor)
+            approval.open_as_asked(study=study, key=path, actor=actor)
         except (CaseSetError, FrameError) as error:
             # The admin uploaded a file; where the server kept it for a moment is nobody's business.
             raise UnblindingError(str(error).replace(f"{folder}/", "")) from error

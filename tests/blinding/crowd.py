@@ -143,7 +143,7 @@ class Crowd:
             return {"data": VISIT.get(template.split("/")[3], {}), "content_type": "application/json"}
         if template.endswith("/key/"):
             sealed = SimpleUploadedFile("key.csv", self.stock.case_set.key.read_bytes())
-            return {"data": {"key": sealed, "reason": "to see"}}
+            return {"data": {"key": sealed, "password": PASSWORD}}
         forms = {
             "/accounts/sign-in/": {"username": "charlie@example.org", "password": PASSWORD},
             "/accounts/me/profile/": {"name": "Somebody"},
@@ -152,6 +152,7 @@ class Crowd:
                 "new_password1": "moraine-valley-82",
                 "new_password2": "moraine-valley-82",
             },
+            "/results/chest/ask/": {"reason": "to see", "password": PASSWORD},
             "/accounts/me/elsewhere/": {"password": PASSWORD},
             "/studies/new/": {"title": "New", "slug": "new-one"},
             "/studies/chest/readers/": {"email": "charlie@example.org"},

@@ -63,8 +63,11 @@ def test_three_invited_readers_from_draft_to_results(
     page.get_by_label("Reason").fill("all three have finished")
     page.get_by_role("button", name="Close reading").click()
     page.get_by_role("link", name="Open the key").click()
-    page.get_by_label("Sealed file (key.csv)").set_input_files(people.case_set.key)
     page.get_by_label("Reason").fill("reading is over")
+    page.get_by_label("Password").fill(stock.PASSWORD)
+    page.get_by_role("button", name="Ask to open the key").click()
+    page.get_by_label("Sealed file (key.csv)").set_input_files(people.case_set.key)
+    page.get_by_label("Password").fill(stock.PASSWORD)
     page.get_by_role("button", name="Open the key").click()
     expect(page.get_by_role("heading", name="Primary comparison", exact=False)).to_be_visible()
     assert Rating.objects.count() == len(NAMES) * CASES

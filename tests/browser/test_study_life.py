@@ -96,8 +96,11 @@ def test_study_from_draft_to_export(browser: Browser, page: Page, site: tuple[st
     admin.get_by_label("Reason").fill("both have finished")
     admin.get_by_role("button", name="Close reading").click()
     admin.get_by_role("link", name="Open the key").click()
-    admin.get_by_label("Sealed file (key.csv)").set_input_files(people.case_set.key)
     admin.get_by_label("Reason").fill("reading is over")
+    admin.get_by_label("Password").fill(stock.PASSWORD)
+    admin.get_by_role("button", name="Ask to open the key").click()
+    admin.get_by_label("Sealed file (key.csv)").set_input_files(people.case_set.key)
+    admin.get_by_label("Password").fill(stock.PASSWORD)
     admin.get_by_role("button", name="Open the key").click()
     expect(admin.get_by_role("heading", name="Primary comparison", exact=False)).to_be_visible()
     with admin.expect_download() as download:

@@ -8,6 +8,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from analysis.caseset import CaseSetError
 from analysis.frames import FrameError
+from readerstudy.results import approval
 from readerstudy.results.services import UnblindingError, open_key
 from readerstudy.study.models import Study
 from readerstudy.study.phases import PhaseError
@@ -26,7 +27,10 @@ class Command(BaseCommand):
         if study is None:
             raise CommandError(f"expected the short name of a study, '{options['slug']}' is none")
         try:
-            open_key(study=study, key=options["key"], reason=options["reason"], actor=None)
+            if approval.needs_two(study):
+                approval.open_as_asked(study=study, key=options["key"], actor=None)
+            else:
+                open_key(study=study, key=options["key"], reason=options["reason"], actor=None)
         except (UnblindingError, PhaseError, CaseSetError, FrameError) as error:
             raise CommandError(str(error)) from error
         self.stdout.write(f"the key of '{study.slug}' is open")

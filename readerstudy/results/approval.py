@@ -1,0 +1,92 @@
+"""Opening a key in two steps: one admin asks and says why, another one opens where the study has another."""
+
+from pathlib import Path
+
+from django.db import transaction
+
+from readerstudy.accounts.models import User
+from readerstudy.audit.services import record
+from readerstudy.results.models import Unblinding, UnblindingRequest
+from readerstudy.results.services import UnblindingError, open_key
+from readerstudy.study.models import Role, Study
+from readerstudy.study.phases import next_phase
+
+
+@transaction.atomic
+def ask_to_open(*, study: Study, reason: str, actor: User) -> UnblindingRequest:
+    """Ask that the key of a closed study be opened.
+
+    Raises
+    ------
+    PhaseError: the study is not closed.
+    UnblindingError: no reason, or somebody has asked already.
+    """
+    study = Study.objects.select_for_update().get(pk=study.pk)
+    next_phase(study.phase, "unblind")
+    if not reason.strip():
+        raise UnblindingError("expected a reason for opening the key")
+    if UnblindingRequest.objects.filter(study=study).exists():
+        raise UnblindingError("somebody has asked already; open the key, or decline first")
+    request = UnblindingRequest.objects.create(study=study, asked_by=actor, reason=reason.strip())
+    record(
+        kind="study.unblinding_asked", actor=actor, study=study.key, subject=study.slug, reason=reason.strip()
+    )
+    return request
+
+
+@transaction.atomic
+def decline_to_open(*, study: Study, actor: User) -> None:
+    """Take a request away; whoever asked may do so too.
+
+    Raises
+    ------
+    PhaseError: the study is not closed, so that there is nothing to decline.
+    UnblindingError: nobody has asked.
+    """
+    study = Study.objects.select_for_update().get(pk=study.pk)
+    next_phase(study.phase, "unblind")
+    request = _asked(study)
+    record(
+        kind="study.unblinding_declined", actor=actor, study=study.key, subject=study.slug,
+        values={"old": f"asked by {request.asked_by_id}", "new": ""},
+    )  # fmt: skip
+    request.delete()
+
+
+@transaction.atomic
+def open_as_asked(*, study: Study, key: Path, actor: User | None) -> Unblinding:
+    """Open the key for the reason that was given when it was asked for.
+
+    Raises
+    ------
+    UnblindingError: nobody has asked; or whoever asked wants to open, and the study has another admin; and what
+        `open_key` raises.
+    """
+    study = Study.objects.select_for_update().get(pk=study.pk)
+    request = _asked(study)
+    if actor == request.asked_by and other_admins(study, request.asked_by):
+        raise UnblindingError("you asked for it; another admin of the study must open the key")
+    return open_key(study=study, key=key, reason=request.reason, actor=actor)
+
+
+def request_of(study: Study) -> UnblindingRequest | None:
+    """Return the request that stands, if one does."""
+    return UnblindingRequest.objects.select_related("asked_by").filter(study=study).first()
+
+
+def other_admins(study: Study, person: User) -> bool:
+    """Say whether the study has an admin, able to sign in, beside this person."""
+    admins = study.memberships.filter(role=Role.STUDY_ADMIN, person__is_active=True)
+    return admins.exclude(person=person).exists()
+
+
+def needs_two(study: Study) -> bool:
+    """Say whether the study has two admins, so that nobody opens its key alone."""
+    return study.memberships.filter(role=Role.STUDY_ADMIN, person__is_active=True).count() > 1
+
+
+def _asked(study: Study) -> UnblindingRequest:
+    request = request_of(study)
+    if request is None:
+        raise UnblindingError("expected that an admin has asked for the key to be opened, nobody has")
+    return request

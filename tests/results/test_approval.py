@@ -1,0 +1,103 @@
+"""Two steps and, where there are two, two admins open a key; each gives the password again."""
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.core.management import CommandError, call_command
+from django.http import HttpResponse
+from django.test import Client
+
+from readerstudy.accounts.models import User
+from readerstudy.audit.models import Event
+from readerstudy.results.approval import ask_to_open, decline_to_open, open_as_asked
+from readerstudy.results.models import Unblinding, UnblindingRequest
+from readerstudy.results.services import UnblindingError
+from readerstudy.study.models import Role
+from readerstudy.study.phases import PhaseError
+from readerstudy.study.services import add_member
+from tests.stock import PASSWORD, Stock, person
+
+pytestmark = pytest.mark.django_db
+
+
+def client_of(user: User) -> Client:
+    client = Client()
+    client.force_login(user)
+    return client
+
+
+@pytest.fixture
+def nora(closed: Stock) -> User:
+    """A second admin."""
+    second = person("Nora")
+    add_member(study=closed.study, person=second, role=Role.STUDY_ADMIN, actor=closed.alice)
+    return second
+
+
+def give_key(client: Client, stock: Stock, password: str = PASSWORD) -> HttpResponse:
+    file = SimpleUploadedFile("key.csv", stock.case_set.key.read_bytes())
+    return client.post("/results/chest/key/", {"key": file, "password": password}, follow=True)
+
+
+def ask(client: Client, password: str = PASSWORD) -> HttpResponse:
+    return client.post(
+        "/results/chest/ask/", {"reason": "reading is over", "password": password}, follow=True
+    )
+
+
+def test_one_admin_asks_and_opens(closed: Stock) -> None:
+    alice = client_of(closed.alice)
+    assert b"nobody has" in give_key(alice, closed).content
+    assert not Unblinding.objects.exists()
+    ask(alice)
+    give_key(alice, closed)
+    assert Unblinding.objects.get().reason == "reading is over"
+
+
+def test_where_there_are_two_the_other_opens(closed: Stock, nora: User) -> None:
+    alice = client_of(closed.alice)
+    assert b"Another admin of the study must open the key" in ask(alice).content
+    assert b"another admin of the study must open" in give_key(alice, closed).content
+    assert not Unblinding.objects.exists()
+    give_key(client_of(nora), closed)
+    assert Unblinding.objects.get().opened_by == nora
+    assert Event.objects.get(kind="study.unblinding_asked").actor == closed.alice
+
+
+def test_each_step_asks_for_the_password(closed: Stock) -> None:
+    alice = client_of(closed.alice)
+    assert b"not your password" in ask(alice, "guess").content
+    assert not UnblindingRequest.objects.exists()
+    ask(alice)
+    assert b"not your password" in give_key(alice, closed, "guess").content
+    assert not Unblinding.objects.exists()
+
+
+def test_a_declined_request_opens_nothing(closed: Stock, nora: User) -> None:
+    ask_to_open(study=closed.study, reason="over", actor=closed.alice)
+    with pytest.raises(UnblindingError, match="asked already"):
+        ask_to_open(study=closed.study, reason="over", actor=nora)
+    client_of(nora).post("/results/chest/decline/")
+    assert Event.objects.get(kind="study.unblinding_declined").actor == nora
+    with pytest.raises(UnblindingError, match="nobody has"):
+        open_as_asked(study=closed.study, key=closed.case_set.key, actor=nora)
+
+
+def test_a_request_needs_a_closed_study_and_a_reason(stock: Stock) -> None:
+    with pytest.raises(PhaseError):
+        ask_to_open(study=stock.study, reason="over", actor=stock.alice)
+    with pytest.raises(PhaseError):
+        decline_to_open(study=stock.study, actor=stock.alice)
+
+
+@pytest.mark.parametrize("reason", ["", " "])
+def test_a_blank_reason_is_refused(closed: Stock, reason: str) -> None:
+    with pytest.raises(UnblindingError, match="expected a reason"):
+        ask_to_open(study=closed.study, reason=reason, actor=closed.alice)
+
+
+def test_the_command_waits_for_a_request_where_there_are_two(closed: Stock, nora: User) -> None:
+    with pytest.raises(CommandError, match="nobody has"):
+        call_command("open_key", "chest", key=closed.case_set.key, reason="over")
+    ask_to_open(study=closed.study, reason="all have read", actor=closed.alice)
+    call_command("open_key", "chest", key=closed.case_set.key, reason="over")
+    assert Unblinding.objects.get().reason == "all have read"
