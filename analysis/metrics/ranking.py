@@ -1,8 +1,9 @@
 """Average precision and ROC area per class, for any number of runs at once.
 
 Both depend on a column of scores only through its groups of equal scores in falling order, and on the counts
-of positives and negatives of each group. The kernels count in integers, so ties are exact; float32 scores are
-radix sorted with the label in the lowest bit, everything else goes through numpy's sort.
+of positives and negatives of each group. The kernels count in integers, so ties are exact. float32 scores from
+0 to 1 are radix sorted by their bits, with the label in the lowest; everything else goes through numpy's sort.
+The kernels do not hold the interpreter's lock, so runs can be ranked in threads.
 """
 
 from dataclasses import dataclass
@@ -13,6 +14,14 @@ from numba import njit
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+Words = NDArray[np.uint32]
+
+ONE = np.uint32(0x3F800000)
+MINUS_ZERO = np.uint32(0x80000000)
+LOW = np.uint32(2047)
+"""Bits of the float32 numbers 1 and -0, and of a digit."""
+
+_NOT_FINITE = "expected finite scores, nan or infinity came"
 
 
 @dataclass(frozen=True)
@@ -52,24 +61,38 @@ def rank_quality(labels: NDArray[np.generic], scores: NDArray[np.floating]) -> R
     AP = sum over thresholds of (R_n - R_(n-1)) P_n (scikit-learn's definition, no interpolation); the ROC
     area is the Mann-Whitney statistic with half weight for ties (Hanley and McNeil 1982).
     """
-    truth, values = check_scores(labels, scores)
+    truth, values = check_shapes(labels, scores)
     runs = values.reshape(-1, *values.shape[-2:])
-    n_classes = values.shape[-1]
-    out = np.empty((runs.shape[0], n_classes, 2))
-    for r in range(runs.shape[0]):
-        for c in range(n_classes):
-            column = np.ascontiguousarray(runs[r, :, c])
-            keys = _radix_sorted(_packed(column, truth[c])) if column.dtype == np.float32 else None
-            out[r, c] = _walk_keys(keys) if keys is not None else _walk_sorted(*_sorted(column, truth[c]))
-    shape = (*values.shape[:-2], n_classes)
-    positives = truth.sum(axis=1, dtype=np.int64)
+    out = np.empty((runs.shape[0], values.shape[-1], 2))
+    for run, quality in zip(runs, out, strict=True):
+        bits = np.ascontiguousarray(run, np.float32).view(np.uint32) if run.dtype == np.float32 else None
+        if bits is None or _rank_run(bits, truth, quality):
+            _rank_any(run, truth, quality)
+    positives = np.count_nonzero(truth.view(np.bool_), axis=1).astype(np.int64)
+    shape = (*values.shape[:-2], values.shape[-1])
     return Ranking(out[..., 0].reshape(shape), out[..., 1].reshape(shape), positives)
+
+
+def _rank_any(run: NDArray[np.floating], truth: NDArray[np.uint8], out: Floats) -> None:
+    """Rank scores of any size and 64 bits, by numpy's sort."""
+    _check_finite(run)
+    for c, truth_of_class in enumerate(truth):
+        out[c] = _walk_sorted(*_sorted(run[:, c], truth_of_class))
 
 
 def check_scores(
     labels: NDArray[np.generic], scores: NDArray[np.floating]
 ) -> tuple[NDArray[np.uint8], NDArray[np.floating]]:
     """Check labels against scores; return the labels as classes x images uint8 and the scores as an array."""
+    truth, values = check_shapes(labels, scores)
+    _check_finite(values)
+    return truth, values
+
+
+def check_shapes(
+    labels: NDArray[np.generic], scores: NDArray[np.floating]
+) -> tuple[NDArray[np.uint8], NDArray[np.floating]]:
+    """Check as `check_scores`, but leave it to the caller whether the scores are finite."""
     truth = np.asarray(labels)
     values = np.asarray(scores)
     if truth.ndim != 2 or values.ndim < 2 or values.shape[-2:] != truth.shape:
@@ -77,21 +100,16 @@ def check_scores(
             f"expected labels of images x classes and scores of (..., images, classes), "
             f"{truth.shape} and {values.shape} came"
         )
-    if not np.isin(truth, (0, 1)).all():
+    if not ((truth == 0) | (truth == 1)).all():
         raise ValueError("expected labels of 0 and 1 only")
-    if not np.isfinite(values).all():
-        raise ValueError("expected finite scores, nan or infinity came")
     if values.dtype != np.float32:
         values = values.astype(np.float64)
     return np.ascontiguousarray(truth.T.astype(np.uint8)), values
 
 
-def _packed(column: NDArray[np.float32], truth: NDArray[np.uint8]) -> NDArray[np.uint64]:
-    """Pack score and label into one integer that rises as the score falls; the label is the lowest bit."""
-    bits = (column + np.float32(0)).view(np.uint32)  # adding zero turns -0 into 0
-    rising = np.where(bits >> 31, ~bits, bits | np.uint32(0x80000000))
-    packed: NDArray[np.uint64] = ((~rising).astype(np.uint64) << np.uint64(1)) | truth
-    return packed
+def _check_finite(values: NDArray[np.floating]) -> None:
+    if not np.isfinite(values).all():
+        raise ValueError(_NOT_FINITE)
 
 
 def _sorted(column: NDArray[np.floating], truth: NDArray[np.uint8]) -> tuple[Floats, NDArray[np.uint8]]:
@@ -100,44 +118,70 @@ def _sorted(column: NDArray[np.floating], truth: NDArray[np.uint8]) -> tuple[Flo
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _radix_sorted(keys: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Sort 33-bit keys by three passes of 11 bits."""
-    source = keys.copy()
-    target = np.empty_like(source)
-    for shift in (0, 11, 22):
-        counts = np.zeros(2049, np.int64)
-        for key in source:
-            counts[((key >> np.uint64(shift)) & np.uint64(2047)) + np.uint64(1)] += 1
-        for b in range(2048):
-            counts[b + 1] += counts[b]
-        for key in source:
-            digit = (key >> np.uint64(shift)) & np.uint64(2047)
-            target[counts[digit]] = key
-            counts[digit] += 1
-        source, target = target, source
-    return source
+def _rank_run(bits: Words, truth: NDArray[np.uint8], out: Floats) -> int:
+    """Fill `out` (classes x 2) from the bits of one run's float32 scores (images x classes).
+
+    A key is 2 (1 - score in bits) + label: 31 bits that rise as the score falls. Returns how many scores are not
+    from 0 to 1; then `out` is not filled.
+    """
+    n, n_classes = bits.shape
+    keys, spare, counts = np.empty(n, np.uint32), np.empty(n, np.uint32), np.empty((3, 2048), np.uint32)
+    outside = 0
+    for c in range(n_classes):
+        counts[:] = 0
+        for i in range(n):
+            value = bits[i, c]
+            if value == MINUS_ZERO:
+                value = np.uint32(0)
+            outside += value > ONE
+            keys[i] = ((ONE - value) << np.uint32(1)) | np.uint32(truth[c, i])
+            key = keys[i]
+            counts[0, key & LOW] += 1
+            counts[1, (key >> np.uint32(11)) & LOW] += 1
+            counts[2, key >> np.uint32(22)] += 1
+        if outside:
+            return outside
+        out[c] = _walk_keys(_radix_sorted(keys, spare, counts))
+    return 0
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _walk_keys(keys: NDArray[np.uint64]) -> Any:
+def _radix_sorted(keys: Words, spare: Words, counts: Words) -> Words:
+    """Sort keys by three passes of 11 bits, whose values are counted; all three arrays are used up."""
+    for digit in range(3):
+        shift = np.uint32(11 * digit)
+        place = 0
+        for bin_ in range(2048):
+            here = counts[digit, bin_]
+            counts[digit, bin_] = place
+            place += here
+        for key in keys:
+            value = (key >> shift) & LOW
+            spare[counts[digit, value]] = key
+            counts[digit, value] += 1
+        keys, spare = spare, keys
+    return keys
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _walk_keys(keys: Words) -> Any:
+    """Sum over groups of equal scores, best first."""
     n = keys.size
     above = 0
-    seen = 0
     area = 0.0
     precision = 0.0
     i = 0
     while i < n:
-        group = keys[i] >> np.uint64(1)
+        group = keys[i] >> np.uint32(1)
         hits = 0
         start = i
-        while i < n and (keys[i] >> np.uint64(1)) == group:
-            hits += int(keys[i] & np.uint64(1))
+        while i < n and (keys[i] >> np.uint32(1)) == group:
+            hits += int(keys[i] & np.uint32(1))
             i += 1
-        misses = i - start - hits
-        area += misses * (2 * above + hits)
+        area += (i - start - hits) * (2.0 * above + hits)
         above += hits
-        seen = i
-        precision += hits * (above / seen)
+        if hits:
+            precision += hits * (above / i)
     return _quality(precision, area, above, n)
 
 

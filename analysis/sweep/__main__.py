@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from analysis.sweep.errors import SweepError
+from analysis.sweep.spec import SweepSpec
 from analysis.sweep.terminal import progress_bars
 from analysis.sweep.toml import load_spec
 
@@ -22,11 +23,19 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("spec", type=Path, help="the specification, TOML")
     parser.add_argument("--out", type=Path, help="the run's folder (default var/runs/<run_id>)")
     parser.add_argument("--cache", type=Path, help="folder of the image cache (default beside the run)")
+    parser.add_argument(
+        "--check",
+        type=int,
+        metavar="IMAGES",
+        help="only compare the engine and precision with plain fp32 on so many images",
+    )
     given = parser.parse_args(arguments)
     try:
         spec = load_spec(given.spec)
         # Idle threads sleep instead of spinning; read when torch loads. On a shared machine this is up to 3 times.
         os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+        if given.check is not None:
+            return _check(spec, given)
         from analysis.sweep.run import run_sweep
 
         with progress_bars() as progress:
@@ -40,6 +49,18 @@ def main(arguments: list[str] | None = None) -> int:
     for warning in run.warnings:
         print(f"note: {warning}")
     print(f"run {run.run_id}: {run.paths.root}")
+    return 0
+
+
+def _check(spec: SweepSpec, given: argparse.Namespace) -> int:
+    from analysis.sweep.check import check_precision
+    from analysis.sweep.prepare import prepare_run
+
+    with progress_bars() as progress:
+        run = prepare_run(spec, given.out, cache=given.cache, progress=progress)
+        found = check_precision(run, given.check, progress=progress)
+    print("\n".join(found.sentences()))
+    print(f"written to {run.paths.check}; nothing else was computed, the same command without --check runs it")
     return 0
 
 

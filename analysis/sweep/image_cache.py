@@ -1,15 +1,14 @@
 """Each image decoded once: a memory-mapped file of grey squares, shared by all units of a host.
 
 The cache is named after the file list (names, sizes, times of change) and the preprocessing. It is built in
-parallel under a lock, written under another name and renamed, so it is whole or absent. At 256 pixels an
-image takes 65,536 bytes.
+parallel under a lock, written under another name and renamed, so it is whole or absent; a build that was
+stopped goes on where it ended (`analysis.sweep.partial_cache`). At 256 pixels an image takes 65,536 bytes.
 """
 
 import fcntl
 import json
 import os
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from hashlib import sha256
@@ -18,16 +17,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.sweep.artefacts import (
-    clear_temporaries,
-    json_bytes,
-    publish,
-    sha256_file,
-    temporary_beside,
-    write_atomic,
-)
+from analysis.sweep.artefacts import json_bytes, sha256_file, write_atomic
 from analysis.sweep.errors import DataError
-from analysis.sweep.pixels import Pixels, read_pixels
+from analysis.sweep.partial_cache import PartialCache, decoded_rows
 from analysis.sweep.progress import Progress
 from analysis.sweep.spec import PreprocessSpec
 
@@ -81,6 +73,11 @@ def ensure_cache(
 ) -> ImageCache:
     """Return the cache of these images, built if it is absent and verified if it is there.
 
+    Parameters
+    ----------
+    progress: called as progress("decode", done, total); raising in it stops the build, which can go on later.
+    workers: threads that decode (the decoders work outside the interpreter's lock); one per core by default.
+
     Raises
     ------
     DataError: an image that cannot be read, named with its place in the list; nothing is left behind.
@@ -113,49 +110,30 @@ def _build(
     progress: Progress | None,
     workers: int,
 ) -> ImageCache:
-    clear_temporaries(target.parent, target.name)
-    temporary = temporary_beside(target)
-    content, digest, coloured = sha256(), sha256(), 0
+    part = PartialCache(target, len(files), preprocess.size)
+    here = len(part.rows)
     try:
-        with temporary.open("wb") as stream, ThreadPoolExecutor(workers) as pool:
-            decoded = _in_order(pool, files, preprocess, 4 * workers)
-            for row, (name, pixels) in enumerate(zip(names, decoded, strict=True), 1):
-                stream.write(pixels.grey.tobytes())
-                digest.update(pixels.grey.tobytes())
-                content.update(f"{name}\0{pixels.sha256}\n".encode())
-                coloured += pixels.coloured
-                if progress:
-                    progress("decode", row, len(files))
-            stream.flush()
-            os.fsync(stream.fileno())
-        publish(temporary, target)
+        for row, pixels in decoded_rows(files, preprocess, part.missing(), workers):
+            part.add(row, pixels)
+            if progress:
+                progress("decode", len(part.rows), len(files))
+    except DataError:
+        part.discard()  # the file must be mended, and then this is another cache
+        raise
     finally:
-        temporary.unlink(missing_ok=True)
+        part.close()
+    content = sha256()
+    for row, name in enumerate(names):
+        content.update(f"{name}\0{part.rows[row].source}\n".encode())
+    coloured = sum(row.coloured for row in part.rows.values())
+    digest = part.publish()
     cache = ImageCache(
-        target, len(files), preprocess.size, digest.hexdigest(), content.hexdigest(), coloured, len(files)
+        target, len(files), preprocess.size, digest, content.hexdigest(), coloured, len(files) - here
     )
     note = {k: getattr(cache, k) for k in ("count", "size", "digest", "content", "coloured")}
     write_atomic(target.with_suffix(".json"), json_bytes({"format": FORMAT, **note}))
+    part.discard()
     return cache
-
-
-def _in_order(
-    pool: ThreadPoolExecutor, files: Sequence[Path], preprocess: PreprocessSpec, ahead: int
-) -> Iterator[Pixels]:
-    """Decode ahead of the reader by a bounded number of images, in file order."""
-    waiting = [(row, pool.submit(read_pixels, file, preprocess)) for row, file in enumerate(files[:ahead])]
-    upcoming = ahead
-    while waiting:
-        row, future = waiting.pop(0)
-        try:
-            yield future.result()
-        except DataError as error:
-            for _, left in waiting:
-                left.cancel()
-            raise DataError(f"image {row + 1} of {len(files)}: {error}") from error
-        if upcoming < len(files):
-            waiting.append((upcoming, pool.submit(read_pixels, files[upcoming], preprocess)))
-            upcoming += 1
 
 
 @contextmanager

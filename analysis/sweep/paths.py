@@ -36,6 +36,11 @@ class RunPaths:
         return self.root / "provenance.json"
 
     @property
+    def check(self) -> Path:
+        """What the run's precision changes on a sample, where that was asked for."""
+        return self.root / "check.json"
+
+    @property
     def predictions(self) -> Path:
         """The folder of the score files."""
         return self.root / "predictions"

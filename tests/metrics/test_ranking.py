@@ -36,6 +36,25 @@ def test_equals_scikit_learn(dtype, seed, n, levels):
             assert abs(got.auc[index] - roc_auc_score(truth, column)) < 1e-12
 
 
+@given(seed=st.integers(0, 2**32 - 1), n=st.integers(1, 60), levels=st.integers(1, 40))
+@settings(max_examples=60, deadline=None)
+def test_scores_from_0_to_1_take_the_fast_way_to_the_same_values(seed, n, levels):
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(0, 2, (n, 3))
+    scores = (rng.integers(0, levels + 1, (2, n, 3)) / levels).astype(np.float32)
+    fast, plain = rank_quality(labels, scores), rank_quality(labels, scores.astype(np.float64))
+    assert np.array_equal(fast.ap, plain.ap, equal_nan=True)
+    assert np.array_equal(fast.auc, plain.auc, equal_nan=True)
+
+
+def test_every_bit_of_a_score_counts():
+    bits = np.concatenate([np.arange(40), 0x3F800000 - np.arange(40), 1 << np.arange(30)]).astype(np.uint32)
+    scores = np.random.default_rng(0).permutation(np.unique(bits).view(np.float32))[:, None]
+    labels = np.random.default_rng(1).integers(0, 2, scores.shape)
+    got = rank_quality(labels, scores)
+    assert abs(got.auc[0] - roc_auc_score(labels[:, 0], scores[:, 0].astype(float))) < 1e-12
+
+
 def test_minus_zero_ties_with_zero():
     labels = np.array([[1], [0]])
     scores = np.array([[-0.0], [0.0]], np.float32)

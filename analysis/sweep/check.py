@@ -1,0 +1,152 @@
+"""Say what the engine and precision of a run change against plain torch in fp32, on a sample of images."""
+
+from dataclasses import asdict, dataclass, replace
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from analysis.metrics.ranking import rank_quality
+from analysis.metrics.ranks import spearman_rows
+from analysis.sweep.artefacts import json_bytes, write_atomic
+from analysis.sweep.checkpoints import read_checkpoint
+from analysis.sweep.engine import Engine
+from analysis.sweep.prepare import Run
+from analysis.sweep.progress import Progress
+from analysis.sweep.spec import InferSpec
+from analysis.sweep.units import Workspace
+
+MEMBERS = 3
+"""How many checkpoints are compared; exemplars come from their mean scores."""
+
+WANTED_LEVEL = 0.90
+EXEMPLAR_SHARE = 0.05
+
+
+@dataclass(frozen=True)
+class PrecisionCheck:
+    """What differs between a run's engine and plain torch in fp32.
+
+    `images`, `members`, `level`: the sample; dense and `level` are compared. `score_difference`: the largest of
+    any score. `rank_agreement`: Spearman's rho between the two orders of the images by their agreement of dense
+    and compressed scores, the order that makes exemplars; nan where an order is constant. `exemplars`, `kept`:
+    images of lowest agreement in fp32, and how many of them are so in the run's precision too.
+    `ap_change`, `ap_mean_change`: the largest and the mean change of AP over members, levels and classes with
+    positives in the sample.
+    """
+
+    engine: str
+    precision: str
+    images: int
+    members: int
+    level: float
+    score_difference: float
+    rank_agreement: float
+    exemplars: int
+    kept: int
+    ap_change: float
+    ap_mean_change: float
+
+    def sentences(self) -> list[str]:
+        """Say it in words."""
+        return [
+            f"{self.engine} {self.precision} against torch fp32, {self.images} images, {self.members} members, "
+            f"dense and {self.level:.2f}:",
+            f"largest difference of a score {self.score_difference:.2g}",
+            f"order of the images by agreement: Spearman's rho {self.rank_agreement:.6f}; "
+            f"{self.kept} of {self.exemplars} exemplars are the same",
+            f"AP changes by at most {self.ap_change:.2g}, on average {self.ap_mean_change:+.2g}",
+        ]
+
+
+def check_precision(
+    run: Run, images: int = 512, *, seed: int = 0, progress: Progress | None = None
+) -> PrecisionCheck:
+    """Predict a random sample in the run's engine and precision and in plain fp32; write RUN/check.json.
+
+    Parameters
+    ----------
+    images: size of the sample, at most all.
+    progress: called as progress("check", done, total) in images.
+
+    Raises
+    ------
+    SweepError: as `run_unit`.
+    """
+    workspace = Workspace(run)
+    pixels = workspace.pixels()
+    rows = np.random.default_rng(seed).choice(len(pixels), min(images, len(pixels)), replace=False)
+    rows.sort()
+    sample = pixels[rows]
+    level = min(run.spec.prune.sparsities, key=lambda k: abs(k - WANTED_LEVEL))
+    members = list(run.checkpoints)[:MEMBERS]
+    mine, plain = (
+        _scores(run, infer, members, level, sample, place, progress)
+        for place, infer in enumerate((run.spec.infer, plain_infer(run.spec.infer)))
+    )
+    classes = list(run.spec.data.classes)
+    labels = pd.read_csv(run.paths.images, usecols=classes)[classes].to_numpy()[rows]
+    found = compare(labels, mine, plain)
+    check = PrecisionCheck(
+        run.spec.infer.engine, run.spec.infer.precision, len(rows), len(members), level, **found
+    )
+    content = {k: None if v != v else v for k, v in asdict(check).items()}
+    write_atomic(run.paths.check, json_bytes({"format": 1, "run_id": run.run_id, **content}))
+    return check
+
+
+def plain_infer(infer: InferSpec) -> InferSpec:
+    """Return the plain engine of the same device in fp32."""
+    return replace(infer, engine="torch" if infer.device == "cpu" else "graph", precision="fp32")
+
+
+def compare(
+    labels: NDArray[np.integer], mine: NDArray[np.float32], plain: NDArray[np.float32]
+) -> dict[str, float]:
+    """Compare two sets of scores: members x (dense, compressed) x images x classes."""
+    agreement = [
+        spearman_rows(scores[:, 0].mean(axis=0), scores[:, 1].mean(axis=0)).rho for scores in (mine, plain)
+    ]
+    some = ~np.isnan(agreement[0]) & ~np.isnan(agreement[1])
+    orders = [values[some][None] for values in agreement]
+    rho = float(spearman_rows(orders[0], orders[1]).rho[0]) if some.sum() > 1 else float("nan")
+    count = int(EXEMPLAR_SHARE * labels.shape[0])
+    lowest = [set(np.argsort(np.where(np.isnan(a), np.inf, a), kind="stable")[:count]) for a in agreement]
+    change = rank_quality(labels, mine).ap - rank_quality(labels, plain).ap
+    change = change[~np.isnan(change)]
+    return {
+        "score_difference": float(np.abs(mine - plain).max()),
+        "rank_agreement": rho,
+        "exemplars": count,
+        "kept": len(lowest[0] & lowest[1]),
+        "ap_change": float(np.abs(change).max(initial=0.0)),
+        "ap_mean_change": float(change.mean()) if change.size else 0.0,
+    }
+
+
+def _scores(
+    run: Run,
+    infer: InferSpec,
+    members: list[int],
+    level: float,
+    sample: NDArray[np.uint8],
+    place: int,
+    progress: Progress | None,
+) -> NDArray[np.float32]:
+    """Predict dense and compressed scores of some members: members x 2 x images x classes."""
+    spec = run.spec
+    engine = Engine(spec.models.architecture, len(spec.data.classes), infer, spec.preprocess.size)
+    rounds = [(member, k) for member in members for k in (0.0, level)]
+    scores, loaded = [], None
+    for done, (member, k) in enumerate(rounds):
+        if loaded != member:
+            prune = replace(spec.prune, sparsities=(0.0, level) if level else (0.0,))
+            engine.load(read_checkpoint(*run.checkpoints[member]).state, prune, member)
+            loaded = member
+
+        def step(images: int, of: int, before: int = (place * len(rounds) + done)) -> None:
+            if progress:
+                progress("check", before * of + images, 2 * len(rounds) * of)
+
+        scores.append(engine.predict(k, sample, step))
+    return np.stack(scores).reshape(len(members), 2, *scores[0].shape)
