@@ -49,7 +49,8 @@ resolve: $(STAMP)  ## check that requirements.txt resolves on Python 3.12 and 3.
 	    --python-version $$version --target var/resolve -r requirements.txt && echo "Python $$version resolves" || exit 1; \
 	done
 
-bench: $(DEV_STAMP)  ## print what is measured: statistics, viewer
+bench: $(DEV_STAMP)  ## print what is measured: sweep against the published loop, statistics, viewer
+	$(PY) -m bench.sweep
 	$(PY) -m bench.reader_statistics
 	$(PY) -m bench.viewer --runs 3
 

@@ -1,9 +1,12 @@
 """F1 of yes/no decisions at a fixed score."""
 
+from typing import Any
+
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
-from analysis.metrics.ranking import check_scores
+from analysis.metrics.ranking import NOT_FINITE, check_shapes
 
 
 def f1_at(
@@ -26,13 +29,30 @@ def f1_at(
     ------
     ValueError: as `rank_quality`.
     """
-    truth, values = check_scores(labels, scores)
+    truth, values = check_shapes(labels, scores)
     runs = values.reshape(-1, *values.shape[-2:])
-    positives = truth.sum(axis=1, dtype=np.int64)
+    positives = np.count_nonzero(truth, axis=1)
+    by_image = np.ascontiguousarray(truth.T)
     out = np.full((len(runs), len(truth)), np.nan)
     some = positives > 0
     for r, run in enumerate(runs):
-        yes = threshold <= run.T
-        found = (yes & (truth == 1)).sum(axis=1)
-        out[r, some] = (2 * found / np.maximum(yes.sum(axis=1) + positives, 1))[some]
+        yes, found, finite = _counts(run, by_image, threshold)
+        if not finite:
+            raise ValueError(NOT_FINITE)
+        out[r, some] = (2 * found / np.maximum(yes + positives, 1))[some]
     return out.reshape(*values.shape[:-2], len(truth))
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _counts(run: NDArray[np.floating], truth: NDArray[np.uint8], threshold: float) -> Any:
+    """Count per class the scores at or above the threshold, and those of positives among them."""
+    n, n_classes = run.shape
+    yes, found = np.zeros(n_classes, np.int64), np.zeros(n_classes, np.int64)
+    finite = True
+    for i in range(n):
+        for c in range(n_classes):
+            finite &= np.isfinite(run[i, c])
+            says = np.int64(run[i, c] >= threshold)
+            yes[c] += says
+            found[c] += says * truth[i, c]
+    return yes, found, finite

@@ -21,7 +21,7 @@ MINUS_ZERO = np.uint32(0x80000000)
 LOW = np.uint32(2047)
 """Bits of the float32 numbers 1 and -0, and of a digit."""
 
-_NOT_FINITE = "expected finite scores, nan or infinity came"
+NOT_FINITE = "expected finite scores, nan or infinity came"
 
 
 @dataclass(frozen=True)
@@ -80,19 +80,13 @@ def _rank_any(run: NDArray[np.floating], truth: NDArray[np.uint8], out: Floats) 
         out[c] = _walk_sorted(*_sorted(run[:, c], truth_of_class))
 
 
-def check_scores(
-    labels: NDArray[np.generic], scores: NDArray[np.floating]
-) -> tuple[NDArray[np.uint8], NDArray[np.floating]]:
-    """Check labels against scores; return the labels as classes x images uint8 and the scores as an array."""
-    truth, values = check_shapes(labels, scores)
-    _check_finite(values)
-    return truth, values
-
-
 def check_shapes(
     labels: NDArray[np.generic], scores: NDArray[np.floating]
 ) -> tuple[NDArray[np.uint8], NDArray[np.floating]]:
-    """Check as `check_scores`, but leave it to the caller whether the scores are finite."""
+    """Check labels against scores; return the labels as classes x images uint8 and the scores as an array.
+
+    Whether the scores are finite is left to the caller.
+    """
     truth = np.asarray(labels)
     values = np.asarray(scores)
     if truth.ndim != 2 or values.ndim < 2 or values.shape[-2:] != truth.shape:
@@ -109,7 +103,7 @@ def check_shapes(
 
 def _check_finite(values: NDArray[np.floating]) -> None:
     if not np.isfinite(values).all():
-        raise ValueError(_NOT_FINITE)
+        raise ValueError(NOT_FINITE)
 
 
 def _sorted(column: NDArray[np.floating], truth: NDArray[np.uint8]) -> tuple[Floats, NDArray[np.uint8]]:

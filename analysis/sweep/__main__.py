@@ -60,7 +60,9 @@ def _check(spec: SweepSpec, given: argparse.Namespace) -> int:
         run = prepare_run(spec, given.out, cache=given.cache, progress=progress)
         found = check_precision(run, given.check, progress=progress)
     print("\n".join(found.sentences()))
-    print(f"written to {run.paths.check}; nothing else was computed, the same command without --check runs it")
+    print(
+        f"written to {run.paths.check}; nothing else was computed, the same command without --check runs it"
+    )
     return 0
 
 

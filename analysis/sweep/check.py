@@ -1,6 +1,8 @@
 """Say what the engine and precision of a run change against plain torch in fp32, on a sample of images."""
 
+import math
 from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -90,7 +92,7 @@ def check_precision(
     check = PrecisionCheck(
         run.spec.infer.engine, run.spec.infer.precision, len(rows), len(members), level, **found
     )
-    content = {k: None if v != v else v for k, v in asdict(check).items()}
+    content = {k: None if isinstance(v, float) and math.isnan(v) else v for k, v in asdict(check).items()}
     write_atomic(run.paths.check, json_bytes({"format": 1, "run_id": run.run_id, **content}))
     return check
 
@@ -102,7 +104,7 @@ def plain_infer(infer: InferSpec) -> InferSpec:
 
 def compare(
     labels: NDArray[np.integer], mine: NDArray[np.float32], plain: NDArray[np.float32]
-) -> dict[str, float]:
+) -> dict[str, Any]:
     """Compare two sets of scores: members x (dense, compressed) x images x classes."""
     agreement = [
         spearman_rows(scores[:, 0].mean(axis=0), scores[:, 1].mean(axis=0)).rho for scores in (mine, plain)

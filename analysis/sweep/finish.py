@@ -1,67 +1,104 @@
 """Finish a run: metrics of every unit, and the provenance that ties them to weights, images and labels."""
 
 import hashlib
+import os
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from analysis.frames import FORMAT, METRICS, check_table
 from analysis.metrics.decisions import f1_at
-from analysis.metrics.ranking import rank_quality
+from analysis.metrics.ranking import Ranking, rank_quality
 from analysis.sweep.artefacts import clear_temporaries, json_bytes, sha256_file, write_atomic
 from analysis.sweep.errors import UnitError
 from analysis.sweep.prepare import Run
 from analysis.sweep.progress import Progress
-from analysis.sweep.units import find_artefact, list_units, read_scores, unfinished
+from analysis.sweep.units import list_units, verified_scores
+
+
+@dataclass(frozen=True)
+class Quality:
+    """What is known of one score file: its digest, and AP, ROC area and F1 of each class."""
+
+    sha256: str
+    ranking: Ranking
+    f1: NDArray[np.float64]
 
 
 def finish_run(run: Run, progress: Progress | None = None) -> dict[str, Any]:
     """Verify every score file, write metrics.csv and provenance.json, and return the provenance.
 
-    One score file is in memory at a time. The files hold no time and no path, so the same run is the same
-    bytes.
+    Each score file is read once; as many are in memory as the host has cores. The files written hold no time
+    and no path, so the same run is the same bytes.
 
     Raises
     ------
     UnitError: units that are not finished (the first is named), or a table that changed since the
     preparation.
     """
-    left = unfinished(run)
+    for name, digest in run.plan["tables"].items():
+        if sha256_file(run.paths.root / name) != digest:
+            raise UnitError(f"{run.paths.root / name}: expected SHA-256 {digest}, another came")
+    found = rank_files(run, progress)
+    left = [unit for unit in list_units(run) if any((unit.seed, k) not in found for k in unit.sparsities)]
     if left:
         raise UnitError(
             f"run {run.run_id}: expected all units finished, {len(left)} are not, first {left[0].key}"
         )
-    for name, digest in run.plan["tables"].items():
-        if sha256_file(run.paths.root / name) != digest:
-            raise UnitError(f"{run.paths.root / name}: expected SHA-256 {digest}, another came")
-    metrics = check_table(_metrics(run, progress), METRICS)
+    metrics = check_table(_table(list(run.spec.data.classes), found), METRICS)
     write_atomic(run.paths.metrics, metrics.to_csv(index=False).encode())
     clear_temporaries(run.paths.predictions)
-    provenance = _provenance(run)
+    provenance = _provenance(run, found)
     write_atomic(run.paths.provenance, json_bytes(provenance))
     return provenance
 
 
-def _metrics(run: Run, progress: Progress | None) -> pd.DataFrame:
+def rank_files(run: Run, progress: Progress | None = None) -> dict[tuple[int, float], Quality]:
+    """Verify and rank every score file in threads; what is missing or damaged is left out."""
     classes = list(run.spec.data.classes)
-    labels = pd.read_csv(run.paths.images, usecols=classes)[classes].to_numpy()
+    labels = pd.read_csv(run.paths.images, usecols=classes)[classes].to_numpy(np.uint8)
     pairs = [(unit.seed, sparsity) for unit in list_units(run) for sparsity in unit.sparsities]
-    parts = []
-    for done, (seed, sparsity) in enumerate(pairs, 1):
-        scores = read_scores(run, seed, sparsity)
-        quality = rank_quality(labels, scores)
-        table = {"class": classes, "positives": quality.positives, "ap": quality.ap, "auc": quality.auc}
-        parts.append(pd.DataFrame({"seed": seed, "sparsity": sparsity, **table, "f1": f1_at(labels, scores)}))
-        if progress:
-            progress("metrics", done, len(pairs))
-    return pd.concat(parts, ignore_index=True)
+
+    def ranked(pair: tuple[int, float]) -> Quality | None:
+        there = verified_scores(run, *pair)
+        if there is None:
+            return None
+        return Quality(there[0], rank_quality(labels, there[1]), f1_at(labels, there[1]))
+
+    found = {}
+    with ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="rank") as pool:
+        for done, (pair, quality) in enumerate(zip(pairs, pool.map(ranked, pairs), strict=True), 1):
+            if quality is not None:
+                found[pair] = quality
+            if progress:
+                progress("metrics", done, len(pairs))
+    return found
 
 
-def _provenance(run: Run) -> dict[str, Any]:
+def _table(classes: list[str], found: Mapping[tuple[int, float], Quality]) -> pd.DataFrame:
+    seeds, sparsities = zip(*found, strict=True)
+    rankings = [quality.ranking for quality in found.values()]
+    return pd.DataFrame(
+        {
+            "seed": np.repeat(seeds, len(classes)),
+            "sparsity": np.repeat(sparsities, len(classes)),
+            "class": classes * len(found),
+            "positives": np.concatenate([ranking.positives for ranking in rankings]),
+            "ap": np.concatenate([ranking.ap for ranking in rankings]),
+            "auc": np.concatenate([ranking.auc for ranking in rankings]),
+            "f1": np.concatenate([quality.f1 for quality in found.values()]),
+        }
+    )
+
+
+def _provenance(run: Run, found: Mapping[tuple[int, float], Quality]) -> dict[str, Any]:
     plan = run.plan
-    pairs = [(unit.seed, sparsity) for unit in list_units(run) for sparsity in unit.sparsities]
-    artefacts = [found for pair in pairs if (found := find_artefact(run, *pair))]
-    predictions = {found.path.name: found.sha256 for found in artefacts}
+    predictions = {run.paths.prediction(*pair).name: quality.sha256 for pair, quality in found.items()}
     listing = "\n".join(f"{name} {digest}" for name, digest in sorted(predictions.items()))
     return {
         "format": FORMAT,

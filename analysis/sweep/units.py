@@ -187,21 +187,17 @@ def _compute(
     return Artefact(path, digest, seconds, False)
 
 
-def read_scores(run: Run, seed: int, sparsity: float) -> NDArray[np.float32]:
-    """Read one verified score file: float32, images x classes.
-
-    Raises
-    ------
-    UnitError: the file is missing or damaged.
-    """
-    found = find_artefact(run, seed, sparsity)
-    if found is None:
-        path = run.paths.prediction(seed, sparsity)
-        raise UnitError(
-            f"{path}: expected a finished and undamaged score file; run the sweep again to make it"
-        )
-    scores: NDArray[np.float32] = np.load(found.path, allow_pickle=False)
-    return scores
+def verified_scores(run: Run, seed: int, sparsity: float) -> tuple[str, NDArray[np.float32]] | None:
+    """Read one score file once: its SHA-256, and float32, images x classes; None if missing or damaged."""
+    path, note = run.paths.prediction(seed, sparsity), run.paths.sidecar(seed, sparsity)
+    try:
+        said, content = json.loads(note.read_text()), path.read_bytes()
+        if said["run_id"] != run.run_id or said["sha256"] != sha256_bytes(content):
+            return None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    scores: NDArray[np.float32] = np.load(io.BytesIO(content), allow_pickle=False)
+    return said["sha256"], scores
 
 
 def unfinished(run: Run, units: Sequence[Unit] | None = None) -> list[Unit]:

@@ -35,7 +35,10 @@ def test_every_figure_by_hand():
     found = compare(labels, mine, plain)
     assert found["score_difference"] == np.abs(mine - plain).max()
     orders = [
-        [spearmanr(dense, small).statistic for dense, small in zip(s[:, 0].mean(0), s[:, 1].mean(0), strict=True)]
+        [
+            spearmanr(dense, small).statistic
+            for dense, small in zip(s[:, 0].mean(0), s[:, 1].mean(0), strict=True)
+        ]
         for s in (mine, plain)
     ]
     assert found["rank_agreement"] == pytest.approx(spearmanr(*orders).statistic)
@@ -64,7 +67,13 @@ def test_bf16_is_checked_before_a_run(tiny):
     )
     seen = []
     check = check_precision(run, 3, progress=lambda *said: seen.append(said))
-    assert (check.engine, check.precision, check.images, check.members, check.level) == ("torch", "bf16", 3, 2, 0.9)
+    assert (check.engine, check.precision, check.images, check.members, check.level) == (
+        "torch",
+        "bf16",
+        3,
+        2,
+        0.9,
+    )
     assert 0 < check.score_difference < 0.05
     assert seen[-1] == ("check", 24, 24)
     assert json.loads(run.paths.check.read_text())["score_difference"] == check.score_difference

@@ -1,0 +1,123 @@
+"""The published study's loop, written anew to be measured against: decode again at every ratio, a new network,
+torch's own pruning, a plain forward pass, label strings, one pickle per ratio.
+
+It does what VITA-Group/PruneCXR does on the same files (its `prune.py`, `datasets.py`, `utils.py`), on a CPU or a
+GPU. It holds none of their code. Run: python -m bench.reference_loop ROOT OUT RATIO...
+"""
+
+import argparse
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pandas as pd
+import torch
+from torch import nn
+from torch.nn.utils import prune
+
+from analysis.frames import NIH_CLASSES
+from analysis.sweep.torchvision_beside_cpu import ensure_operators
+from bench.sweep_inputs import DATASET
+
+ensure_operators()
+import torchvision  # noqa: E402
+from torchvision import transforms  # noqa: E402
+
+
+class TestSplit(torch.utils.data.Dataset):
+    """The test images, decoded anew each time that they are asked for."""
+
+    def __init__(self, root: Path) -> None:
+        self.frame = pd.read_csv(root / "labels" / f"miccai2023_{DATASET}_labels_test.csv")
+        self.files = [str(root / "images" / name) for name in self.frame["id"]]
+        self.labels = self.frame[list(NIH_CLASSES)].to_numpy()
+        self.transform = transforms.Compose(
+            [
+                transforms.ToPILImage(),
+                transforms.ToTensor(),
+                transforms.Normalize(mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225)),
+            ]
+        )
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def __getitem__(self, place: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return one normalised image, 3 x 256 x 256, and its labels."""
+        picture = cv2.resize(cv2.imread(self.files[place]), (256, 256))
+        return self.transform(picture).float(), torch.from_numpy(self.labels[place]).float()
+
+
+def new_network(weights: dict[str, torch.Tensor], device: str) -> nn.Module:
+    """Build the network and load the weights, as is done at every ratio."""
+    model = torchvision.models.resnet50(weights=None)
+    model.fc = nn.Linear(model.fc.in_features, len(NIH_CLASSES))
+    model.load_state_dict(weights, strict=True)
+    return model.to(device)
+
+
+def pruned(model: nn.Module, ratio: float) -> nn.Module:
+    """Remove a share of the weights as the study does."""
+    layers = [(m, "weight") for m in model.modules() if isinstance(m, nn.Conv2d | nn.Linear)]
+    prune.global_unstructured(layers, pruning_method=prune.L1Unstructured, amount=ratio)
+    return model
+
+
+def predicted(model: nn.Module, split: TestSplit, batch_size: int, workers: int, device: str) -> pd.DataFrame:
+    """Run the split through the network; scores of each class and the label string of each image."""
+    model.eval()
+    loader = torch.utils.data.DataLoader(split, batch_size=batch_size, num_workers=workers, shuffle=False)
+    labels, scores = [], []
+    with torch.no_grad():
+        for x, y in loader:
+            scores.append(model(x.to(device)).sigmoid().cpu().numpy())
+            labels.append(y.numpy())
+    frame = pd.DataFrame(np.concatenate(scores), columns=list(NIH_CLASSES))
+    truth = pd.DataFrame(np.concatenate(labels), columns=list(NIH_CLASSES))
+    positive = truth.apply(lambda row: np.where(row == 1)[0], axis=1)
+    frame["label"] = positive.apply(lambda places: "|".join(np.array(NIH_CLASSES)[places]))
+    return frame
+
+
+def sweep(
+    root: Path, out: Path, ratios: list[float], *, batch_size: int, workers: int, device: str
+) -> Iterator[tuple[str, float]]:
+    """Run one seed at all ratios; yield the seconds of each part as it is done."""
+    out.mkdir(parents=True)
+    split = TestSplit(root)
+    folder = root / "trained_models" / f"{DATASET}_resnet50_ce_lr-0.0001_bs-256"
+    weights = torch.load(folder / "chkpt.pt", weights_only=True)["weights"]
+    for ratio in ratios:
+        began = time.perf_counter()
+        model = new_network(weights, device)
+        if ratio:
+            pruned(model, ratio)
+        yield "prune", time.perf_counter() - began
+        began = time.perf_counter()
+        frame = predicted(model, split, batch_size, workers, device)
+        frame.to_pickle(out / f"{DATASET}_resnet50_seed-0_prune-{ratio:g}.pkl")
+        yield "predict", time.perf_counter() - began
+
+
+def main() -> None:
+    """Run it from the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("root", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("ratios", type=float, nargs="+")
+    parser.add_argument("--batch-size", type=int, default=32)
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--device", default="cpu")
+    given = parser.parse_args()
+    torch.manual_seed(0)
+    for _ in sweep(
+        given.root, given.out, given.ratios, batch_size=given.batch_size, workers=given.workers,
+        device=given.device,
+    ):  # fmt: skip
+        pass
+
+
+if __name__ == "__main__":
+    main()
