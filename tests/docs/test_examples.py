@@ -140,7 +140,7 @@ def _provenance() -> dict[str, object]:
 
 def test_json_examples_have_a_format() -> None:
     found = _documents_in_json()
-    assert len(found) == 3
+    assert len(found) == 4
     assert {each["format"] for each in found} == {frames.FORMAT}
 
 
