@@ -12,7 +12,6 @@ RUN python -m venv /venv \
 
 FROM python:${PYTHON}-slim-bookworm
 # pg_dump and pg_restore for `backup` and `restore`; versions follow Debian's security updates.
-# hadolint ignore=DL3008
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends postgresql-client \
     && rm -rf /var/lib/apt/lists/* \
