@@ -27,6 +27,7 @@ from readerstudy.study.protocol_views import LABEL_FOLLOW_UPS
 from readerstudy.study.questions import Question
 from readerstudy.study.stages import visit_of
 from tests.blinding.crowd import payload
+from tests.guards import drop_guards
 from tests.stock import Stock, make_case_set, person
 
 pytestmark = pytest.mark.django_db
@@ -35,6 +36,12 @@ DISPLAY = {
     "width": 1920, "height": 1080, "pixel_ratio": 1, "renderer": "canvas",
     "dark_seen": True, "light_seen": True, "ramp_seen": True,
 }  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def _without_guards(db: None) -> None:
+    """Let a test give the stock study another protocol though it is locked."""
+    drop_guards()
 
 
 class Room:
