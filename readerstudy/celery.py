@@ -36,6 +36,9 @@ app.conf.update(
     accept_content=["json"],
     worker_prefetch_multiplier=1,
     worker_send_task_events=False,
+    # Nobody controls a worker by message. With it each worker would claim a queue of its node's name for itself, and
+    # on RabbitMQ the second worker of a machine would end at its start.
+    worker_enable_remote_control=False,
     worker_hijack_root_logger=False,
     timezone="UTC",
 )
