@@ -57,6 +57,8 @@ bench: $(DEV_STAMP)  ## print what is measured: sweep against the published loop
 drill: $(DEV_STAMP)  ## the long trials under faults; prints acknowledged, lost, doubled, silent
 	$(PY) -m tests.drills.sweep --units 2000 --kills 100 --wipes 30 --torn 30
 	$(PY) -W ignore -m tests.drills.web --kills 300
+	$(PY) -W ignore -m tests.drills.hosts --broker redis --units 600 --kills 20 --pauses 4 --restarts 3
+	$(PY) -W ignore -m tests.drills.hosts --broker rabbitmq --units 600 --kills 20 --pauses 4 --restarts 3
 
 fuzz: $(DEV_STAMP)  ## fuzz whatever reads bytes from outside, ten minutes each (SECONDS=600, TARGET=all)
 	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements-fuzz.txt

@@ -35,10 +35,7 @@ _worker: Worker | None = None
 
 @shared_task(name="analysis.sweep.work")
 def work_through() -> None:
-    """Work through the ledger in this process, and wake another worker if there is enough for two.
-
-    This worker, and each that is busy, may keep one message waiting behind its work; one more reaches somebody idle.
-    """
+    """Work through the ledger in this process."""
     global _worker  # noqa: PLW0603  (one per process: it keeps the network and the images loaded)
     if _worker is None:
         _worker = Worker(
@@ -50,8 +47,6 @@ def work_through() -> None:
         )
     _busy.set()
     try:
-        if ledger.open_units().count() > 1:
-            ring(2 + Unit.objects.filter(state=UnitState.WORKING).count())
         _worker.work()
     finally:
         _busy.clear()

@@ -41,6 +41,7 @@ def make_site(home: Path) -> None:
     from django.core.management import call_command
 
     call_command("migrate", verbosity=0)
+    call_command("createcachetable", verbosity=0)
     from readerstudy.ops.workstation import synthetic
     from tests import stock
     from tests.browser.served import made_study
