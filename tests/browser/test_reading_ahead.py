@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from readerstudy.study.models import Rating, Reader
+from tests.browser.chromium import until
 from tests.browser.conftest import LiveStudy, sign_in_as, sign_in_without_form
 from tests.browser.served import made_study, served
 
@@ -63,9 +64,7 @@ def rate(page: Page, *keys: str) -> None:
 
 def fetched_ahead(page: Page) -> None:
     """Wait until the next image has come, been decoded and prepared."""
-    page.wait_for_function(
-        "performance.getEntriesByType('resource').filter((e) => /frames/.test(e.name)).length >= 2"
-    )
+    until(page, "performance.getEntriesByType('resource').filter((e) => /frames/.test(e.name)).length >= 2")
     page.wait_for_timeout(100)
 
 
@@ -92,8 +91,7 @@ def test_the_next_image_stands_there_before_the_save_has_come_through(
     room.route("**/answers/**", hold)
     rate(room, "y", "4", "2", "Enter")
     expect(room.locator("#case-title")).to_have_text("Case 2 of 40")
-    room.wait_for_function("performance.getEntriesByName('case-painted').at(-1).startTime > "
-                           "performance.getEntriesByName('case-submitted').at(-1).startTime")  # fmt: skip
+    until(room, f"({SINCE})() > 0")
     early = room.evaluate(INK)
     assert early != first
     # No form under it and no word of being saved until the server says so.

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, Playwright
 
-from tests.browser.chromium import CHROMIUM, FLAGS
+from tests.browser.chromium import CHROMIUM, FLAGS, until
 from tests.browser.test_viewer import image, on_canvas, windowed
 from tests.browser.viewer_site import ViewerSite
 
@@ -126,12 +126,12 @@ def test_a_lost_card_is_replaced_at_once_and_taken_again(pages: dict[str, Page],
     before, _ = grey_levels(page)
     page.evaluate("window.lose = window.viewer.screen.card.gl.getExtension('WEBGL_lose_context')")
     page.evaluate("window.lose.loseContext()")
-    page.wait_for_function("window.viewer.getState().renderer === 'canvas2d'")
+    until(page, "window.viewer.getState().renderer === 'canvas2d'")
     without, renderer = grey_levels(page)
     assert renderer == "canvas2d"
     np.testing.assert_array_equal(without, before)
     page.evaluate("window.lose.restoreContext()")
-    page.wait_for_function("window.viewer.getState().renderer === 'webgl2'")
+    until(page, "window.viewer.getState().renderer === 'webgl2'")
     again, renderer = grey_levels(page)
     assert renderer == "webgl2"
     np.testing.assert_array_equal(again, before)
