@@ -1,15 +1,29 @@
 """Finish a run whose units are all done: verify every file against the ledger, write what sums it up."""
 
+import logging
+from collections.abc import Sequence
 from pathlib import Path
 
-from analysis.models import Run, RunKind, UnitState
+from analysis.models import Run, RunKind
 from analysis.services import ledger, mirror
+
+log = logging.getLogger(__name__)
 
 
 def finish(run: Run) -> None:
-    """Verify every file of a complete run and finish it; units with damaged files go back to be done again."""
-    mirror.gather_scores(run)
-    if verify_files(run):
+    """Verify every file of a complete run and finish it; units with damaged files go back to be done again.
+
+    Raises
+    ------
+    MirrorError: the store does not answer; the run is as it was, and is finished later.
+    """
+    # Asked once: what another finisher opens and a worker does again meanwhile is not in this list, and is
+    # neither missed in the files gathered by it nor opened a second time.
+    recorded = ledger.recorded(run)
+    if len(recorded) != run.units.count():
+        return
+    mirror.gather_scores(run, [unit.artefacts for unit in recorded])
+    if verify_files(run, recorded):
         return
     if run.kind == RunKind.TRAINING:
         from analysis.services.ensembles import publish_ensemble
@@ -24,15 +38,25 @@ def finish(run: Run) -> None:
     ledger.mark_finished(run=run)
 
 
-def verify_files(run: Run) -> int:
-    """Put done units back to do whose files are gone, damaged, or not those that were recorded; return how many.
+def verify_files(run: Run, recorded: Sequence[ledger.Recorded] | None = None) -> int:
+    """Put done units back to do whose files are gone, damaged, or not those that were recorded.
 
     The ledger's digest decides: a file that a late worker of another host wrote over it counts as damaged.
+    Return how many there are, those included that somebody else has put back meanwhile.
+
+    Parameters
+    ----------
+    recorded: the done units as they were when their files were gathered; None asks the ledger now.
     """
-    found = _training_files(run) if run.kind == RunKind.TRAINING else _score_files(run)
-    done = run.units.filter(state=UnitState.DONE).values_list("key", "artefacts")
-    damaged = [key for key, recorded in done if recorded != found.get(key)]
-    return ledger.reopen(run=run, keys=damaged) if damaged else 0
+    recorded = ledger.recorded(run) if recorded is None else recorded
+    found = _training_files(run, recorded) if run.kind == RunKind.TRAINING else _score_files(run)
+    damaged = [unit for unit in recorded if unit.artefacts != found.get(unit.key)]
+    if damaged:
+        opened = ledger.reopen(run=run, units=damaged)
+        log.warning(
+            "run %s: files of %s units are not as recorded, %s are done again", run.run_id, len(damaged), opened
+        )
+    return len(damaged)
 
 
 def _score_files(run: Run) -> dict[str, dict[str, str]]:
@@ -48,11 +72,11 @@ def _score_files(run: Run) -> dict[str, dict[str, str]]:
     return {key: {a.path.name: a.sha256 for a in artefacts if a} for key, artefacts in found.items()}
 
 
-def _training_files(run: Run) -> dict[str, dict[str, str]]:
+def _training_files(run: Run, recorded: Sequence[ledger.Recorded]) -> dict[str, dict[str, str]]:
     from analysis.sweep.artefacts import sha256_file
 
     folder = Path(run.folder)
     return {
-        key: {name: sha256_file(folder / name) for name in recorded if (folder / name).is_file()}
-        for key, recorded in run.units.filter(state=UnitState.DONE).values_list("key", "artefacts")
+        unit.key: {name: sha256_file(folder / name) for name in unit.artefacts if (folder / name).is_file()}
+        for unit in recorded
     }

@@ -4,7 +4,7 @@ A claim is a conditional update: of many workers exactly one gets the unit. It r
 every later write asks for that token, so that a worker that was thought dead can change nothing any more.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -39,6 +39,15 @@ class Steps:
     stage: str
     done: int
     total: int
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """What the ledger says of a unit that is done: by whose claim, and the SHA-256 of each file."""
+
+    key: str
+    token: int
+    artefacts: Mapping[str, str]
 
 
 def now() -> datetime:
@@ -156,10 +165,22 @@ def expire(*, workers: Sequence[str]) -> int:
     return working.update(lease_until=now() - timedelta(seconds=1))
 
 
-def reopen(*, run: Run, keys: Sequence[str]) -> int:
-    """Put done units back to do whose files are gone or damaged; return how many."""
-    reopened = Unit.objects.filter(run=run, state=UnitState.DONE, key__in=keys).update(
-        state=UnitState.TODO, artefacts={}, attempts=0, token=F("token") + 1
+def recorded(run: Run) -> list[Recorded]:
+    """Return what is recorded of the units that are done, in their order."""
+    done = run.units.filter(state=UnitState.DONE).values_list("key", "token", "artefacts")
+    return [Recorded(*row) for row in done]
+
+
+def reopen(*, run: Run, units: Iterable[Recorded]) -> int:
+    """Put done units back to do whose files are gone or damaged; return how many.
+
+    A unit that was opened and done again since it was looked at has another token, and stays done.
+    """
+    reopened = sum(
+        Unit.objects.filter(run=run, state=UnitState.DONE, key=unit.key, token=unit.token).update(
+            state=UnitState.TODO, artefacts={}, attempts=0, token=F("token") + 1
+        )
+        for unit in units
     )
     if reopened:
         Run.objects.filter(pk=run.pk).update(finished_at=None)
@@ -174,8 +195,13 @@ def complete_runs() -> list[Run]:
 
 
 def mark_finished(*, run: Run) -> bool:
-    """Note that the run's tables are written; False when another worker was first, which does no harm."""
-    return bool(Run.objects.filter(pk=run.pk, finished_at__isnull=True).update(finished_at=now()))
+    """Note that the run's tables are written.
+
+    False when another worker was first, which does no harm, or has opened a unit again meanwhile.
+    """
+    left = Unit.objects.filter(run=OuterRef("pk")).exclude(state=UnitState.DONE)
+    mine = Run.objects.filter(~Exists(left), pk=run.pk, finished_at__isnull=True)
+    return bool(mine.update(finished_at=now()))
 
 
 def _ours(claim: Claim) -> QuerySet[Unit]:

@@ -5,14 +5,15 @@ ledger's SHA-256 decides what counts: a file that was fetched is only kept when 
 """
 
 import hashlib
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from django.conf import settings
 from django.core.files import File
 from django.core.files.storage import InvalidStorageError, Storage, storages
 
-from analysis.models import Run, RunKind, UnitState
+from analysis.models import Run, RunKind
 
 ALIAS = "runs"
 PLAN = ("images.csv", "classes.csv", "plan.json")
@@ -22,7 +23,11 @@ SCORES = "predictions"
 
 
 class MirrorError(Exception):
-    """A file of a run is not in the store, or not the one that the ledger names."""
+    """A file of a run could not be fetched: the store does not answer, or refuses."""
+
+
+class MissingError(MirrorError):
+    """The store answers, and does not hold the file."""
 
 
 def store() -> Storage | None:
@@ -77,7 +82,8 @@ def fetch(run: Run, names: Iterable[str]) -> None:
 
     Raises
     ------
-    MirrorError: one is not there.
+    MissingError: one is not there.
+    MirrorError: the store does not answer; whether it holds the file is not known.
     """
     from analysis.sweep.artefacts import write_atomic
 
@@ -88,6 +94,8 @@ def fetch(run: Run, names: Iterable[str]) -> None:
         try:
             with objects.open(f"{run.run_id}/{name}") as stream:
                 content = stream.read()
+        except FileNotFoundError as error:
+            raise MissingError(f"run {run.run_id}: expected {name} in the store, nothing came") from error
         except Exception as error:  # the client library's own errors, of many kinds
             raise MirrorError(
                 f"run {run.run_id}: expected {name} in the store, {type(error).__name__} came"
@@ -101,19 +109,27 @@ def send_scores(run: Run, names: Iterable[str]) -> None:
         send(run, [f"{SCORES}/{Path(name).with_suffix('.json')}", f"{SCORES}/{name}"])
 
 
-def gather_scores(run: Run) -> None:
-    """Fetch the score files that other hosts made; those that are not as recorded stay away, to be done again."""
+def gather_scores(run: Run, recorded: Iterable[Mapping[str, str]]) -> None:
+    """Fetch the score files that are not here as recorded: name to SHA-256, one mapping per unit.
+
+    A host that was killed between the two files of a unit has good scores without their note, so both count.
+    What the store does not hold stays away, and its unit is done again.
+
+    Raises
+    ------
+    MirrorError: the store does not answer. Nothing is known to be lost then, and nothing is to be done again.
+    """
     if store() is None:
         return
     folder = prepared_folder(run) / SCORES
-    for recorded in run.units.filter(state=UnitState.DONE).values_list("artefacts", flat=True):
-        for name, sha256 in recorded.items():
-            if _digest(folder / name) == sha256:
-                continue
-            try:
-                fetch(run, [f"{SCORES}/{name}", f"{SCORES}/{Path(name).with_suffix('.json')}"])
-            except MirrorError:
-                (folder / name).unlink(missing_ok=True)
+    for name, sha256 in (pair for unit in recorded for pair in unit.items()):
+        note = Path(name).with_suffix(".json").name
+        if _digest(folder / name) == sha256 and _noted(folder / note) == sha256:
+            continue
+        try:
+            fetch(run, [f"{SCORES}/{name}", f"{SCORES}/{note}"])
+        except MissingError:
+            (folder / note).unlink(missing_ok=True)
 
 
 def gather_tables(run: Run) -> None:
@@ -122,6 +138,14 @@ def gather_tables(run: Run) -> None:
     if store() is not None and run.finished_at is not None and missing:
         prepared_folder(run)
         fetch(run, missing)
+
+
+def _noted(note: Path) -> str:
+    """Return the digest that a score file's note tells; nothing when there is no such note."""
+    try:
+        return str(json.loads(note.read_text())["sha256"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
 
 
 def _digest(path: Path) -> str:

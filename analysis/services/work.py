@@ -67,10 +67,21 @@ class Worker:
             done += self._compute(claim)
             if on_unit:
                 on_unit()
+        self._finish(run)
+        return done
+
+    def _finish(self, run: Run | None) -> None:
+        """Finish what is complete. A run that cannot be finished keeps no other one waiting; its error comes last."""
+        faults = []
         for complete in ledger.complete_runs():
             if run is None or complete.pk == run.pk:
-                finishing.finish(complete)
-        return done
+                try:
+                    finishing.finish(complete)
+                except Exception as error:
+                    log.warning("run %s cannot be finished: %s", complete.run_id, type(error).__name__)
+                    faults.append(error)
+        if faults:
+            raise faults[0]
 
     def _compute(self, claim: ledger.Claim) -> bool:
         try:

@@ -71,6 +71,7 @@ class Outcome:
     lost: list[str] = field(default_factory=list)
     doubled: list[str] = field(default_factory=list)
     silent: list[str] = field(default_factory=list)
+    said: list[str] = field(default_factory=list)
 
     @property
     def clean(self) -> bool:
@@ -91,7 +92,7 @@ class Outcome:
         ]
         for name in ("lost", "doubled", "silent"):
             lines += [f"  {name}: {what}" for what in getattr(self, name)[:10]]
-        return "\n".join(lines)
+        return "\n".join([*lines, *(f"  {line}" for line in self.said)])
 
 
 class Host:
@@ -112,7 +113,7 @@ class Host:
         """Start the worker with the command of docs/production.md."""
         command = [
             sys.executable, "-W", "ignore", "-m", "celery", "-A", "readerstudy", "worker", "-Q", "sweep",
-            "--pool", "solo", "--without-gossip", "--without-mingle", "--loglevel", "ERROR",
+            "--pool", "solo", "--without-gossip", "--without-mingle", "--loglevel", "WARNING",
         ]  # fmt: skip
         with (self.home / "log.txt").open("ab") as log:
             self.process = subprocess.Popen(
@@ -160,6 +161,11 @@ class Host:
             self.signal(signal.SIGKILL)
             self.process.wait()
 
+    def said(self) -> list[str]:
+        """Return the end of what it logged, for a drill that found something."""
+        lines = (self.home / "log.txt").read_text(errors="replace").splitlines()
+        return [f"{self.name}: {line}" for line in lines[-15:]]
+
     def caches(self) -> int:
         """Return how many image caches it has built."""
         return len(list((self.home / "cache").glob("*.u8")))
@@ -197,7 +203,7 @@ def enter(folder: Path, shared: Shared) -> None:
 
 def run_hosts(plan: Plan, folder: Path, shared: Shared) -> Outcome:
     """Run the sweep over the hosts while faults happen, and compare with the embedded run."""
-    from analysis.services import mirror
+    from analysis.services import ledger, mirror
     from analysis.services.runs import create_run
     from analysis.sweep.run import run_sweep
     from analysis.tasks import ring
@@ -224,9 +230,11 @@ def run_hosts(plan: Plan, folder: Path, shared: Shared) -> Outcome:
     outcome.seconds = time.monotonic() - began
     run.refresh_from_db()
     mirror.gather_tables(run)
-    mirror.gather_scores(run)
+    mirror.gather_scores(run, [unit.artefacts for unit in ledger.recorded(run)])
     _count(run, outcome, files_of(alone.paths.root), files_of(mirror.folder_of(run)))
     outcome.decoded = {host.name: host.caches() for host in hosts}
+    if not outcome.clean:
+        outcome.said = [line for host in hosts for line in host.said()]
     return outcome
 
 
@@ -305,16 +313,18 @@ def _count(run: Any, outcome: Outcome, expected: dict[str, bytes], came: dict[st
     from analysis.sweep.artefacts import sha256_bytes
 
     with connection.cursor() as cursor:
-        cursor.execute("SELECT key, artefacts FROM drill_log")
-        log = [(key, json.loads(artefacts)) for key, artefacts in cursor.fetchall()]
-    times = Counter(key for key, _ in log)
-    outcome.doubled = sorted(key for key, count in times.items() if count > 1)
+        cursor.execute("SELECT key, token, artefacts FROM drill_log")
+        log = [(key, token, json.loads(artefacts)) for key, token, artefacts in cursor.fetchall()]
+    times: dict[str, list[int]] = {}
+    for key, token, _ in log:
+        times.setdefault(key, []).append(token)
+    outcome.doubled = sorted(f"{key}, tokens {tokens}" for key, tokens in times.items() if len(tokens) > 1)
     for unit in run.units.all():
         outcome.attempts += unit.attempts
         if unit.state != UnitState.DONE or unit.key not in times:
             outcome.lost.append(unit.key)
     outcome.shares = dict(Counter(unit.worker.partition(":")[0] for unit in run.units.all()))
-    for _, artefacts in log:
+    for *_, artefacts in log:
         outcome.silent += [
             name for name, sha in artefacts.items() if sha256_bytes(came.get(name, b"")) != sha
         ]

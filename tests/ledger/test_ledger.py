@@ -238,7 +238,10 @@ def test_reopened_unit_reopens_the_run(run: Run) -> None:
     for claim in claims:
         ledger.finish(claim, artefacts={"a": "0" * 64})
     ledger.mark_finished(run=run)
-    assert ledger.reopen(run=run, keys=[claims[2].key]) == 1
+    seen = [unit for unit in ledger.recorded(run) if unit.key == claims[2].key]
+    assert ledger.reopen(run=run, units=seen) == 1
+    assert ledger.reopen(run=run, units=seen) == 0
+    assert not ledger.mark_finished(run=run)
     run.refresh_from_db()
     assert run.finished_at is None
     assert take().unit_id == claims[2].unit_id

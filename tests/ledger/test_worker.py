@@ -18,6 +18,7 @@ from analysis.services.finishing import verify_files
 from analysis.services.runs import create_run
 from analysis.services.work import Worker
 from analysis.services.workers import free_dead_neighbours, worker_name
+from analysis.sweep.errors import UnitError
 from analysis.sweep.run import run_sweep
 from tests.sweep.tiny import SMALL, TinySweep, make_tiny
 
@@ -68,6 +69,22 @@ def test_flipped_byte_is_found_and_only_its_unit_redone(tiny: TinySweep) -> None
     assert verify_files(run) == 1
     assert worker().work(run) == 1
     assert files(Path(run.folder)) == before
+
+
+@pytest.mark.django_db
+def test_a_run_that_cannot_be_finished_keeps_no_other_one_waiting(tmp_path: Path) -> None:
+    runs = []
+    for name, seed in (("spoiled", 0), ("sound", 1)):
+        (tmp_path / name).mkdir()
+        runs.append(registered(make_tiny(tmp_path / name, seeds=(seed,)), "ledger"))
+    newest_first = sorted(runs, key=lambda run: run.created_at, reverse=True)
+    with (Path(newest_first[0].folder) / "images.csv").open("a") as stream:
+        stream.write("\n")
+    with pytest.raises(UnitError, match=r"images\.csv"):
+        worker().work()
+    for run in runs:
+        run.refresh_from_db()
+    assert [run.finished_at is not None for run in newest_first] == [False, True]
 
 
 @pytest.mark.django_db
