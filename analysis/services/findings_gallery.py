@@ -2,6 +2,7 @@
 
 import io
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -48,29 +49,49 @@ class Card:
     moved: tuple[Moved, ...]
 
 
-def exemplars_of(
-    found: FindingsFolder, positive: str = "", low: float | None = None, high: float | None = None
-) -> list[Card]:
-    """List exemplars from the lowest agreement up.
+@dataclass(frozen=True)
+class Wanted:
+    """Which exemplars to list; what is empty or None keeps all. Both ends of a range belong to it.
 
-    Parameters
-    ----------
-    positive: keep those labelled with this class; empty keeps all.
-    low, high: keep those whose agreement lies between, both inclusive.
+    `positive` is a class that the image is labelled with; `low` and `high` bound its agreement. `scored` names the
+    class whose mean score over seeds, `of` the "dense" or the "pruned" networks or its "change" (pruned minus
+    dense), lies from `least` to `most`.
     """
+
+    positive: str = ""
+    low: float | None = None
+    high: float | None = None
+    scored: str = ""
+    of: str = "change"
+    least: float | None = None
+    most: float | None = None
+
+
+EVERY = Wanted()
+
+
+def exemplars_of(found: FindingsFolder, wanted: Wanted = EVERY) -> list[Card]:
+    """List exemplars from the lowest agreement up."""
     table = found.table("exemplars")
     if table.empty:
         return []
-    keep = (table["score"] >= (-1 if low is None else low)) & (
-        table["score"] <= (1 if high is None else high)
-    )
-    if positive:
-        keep &= table["labels"].map(lambda labels: positive in str(labels).split("; "))
-    table = table[keep]
+    keep = _between(table["score"], wanted.low, wanted.high)
+    if wanted.positive:
+        keep &= table["labels"].map(lambda labels: wanted.positive in str(labels).split("; "))
     scores = found.table("exemplar_scores")
-    wanted = scores[scores["image"].isin(table["image"])]
-    own = {str(image): part for image, part in wanted.groupby("image")}
+    if wanted.scored:
+        of_class = scores[scores["class"] == wanted.scored].assign(change=lambda t: t["pruned"] - t["dense"])
+        keep &= table["image"].isin(
+            of_class["image"][_between(of_class[wanted.of], wanted.least, wanted.most)]
+        )
+    table = table[keep]
+    scores = scores[scores["image"].isin(table["image"])]
+    own = {str(image): part for image, part in scores.groupby("image")}
     return [_card(row, own[str(row["image"])]) for row in table.to_dict("records")]
+
+
+def _between(values: pd.Series, low: float | None, high: float | None) -> pd.Series:
+    return values.between(-math.inf if low is None else low, math.inf if high is None else high)
 
 
 def thumbnail(run: Run, found: FindingsFolder, rank: int) -> bytes | None:

@@ -54,7 +54,10 @@ def verify_files(run: Run, recorded: Sequence[ledger.Recorded] | None = None) ->
     if damaged:
         opened = ledger.reopen(run=run, units=damaged)
         log.warning(
-            "run %s: files of %s units are not as recorded, %s are done again", run.run_id, len(damaged), opened
+            "run %s: files of %s units are not as recorded, %s are done again",
+            run.run_id,
+            len(damaged),
+            opened,
         )
     return len(damaged)
 

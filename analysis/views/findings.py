@@ -90,9 +90,7 @@ def gallery(request: HttpRequest, run_id: str, name: str) -> HttpResponse:
     """Show the exemplars of a set with their scores, filtered by class and score."""
     run, found = _opened_set(request, run_id, name)
     form = FilterForm(request.GET or None, classes=found.classes())
-    chosen = form.cleaned_data if form.is_bound and form.is_valid() else {}
-    cards = exemplars_of(found, chosen.get("positive", ""), chosen.get("low"), chosen.get("high"))
-    page = Paginator(cards, PER_PAGE).get_page(request.GET.get("page"))
+    page = Paginator(exemplars_of(found, form.wanted()), PER_PAGE).get_page(request.GET.get("page"))
     query = request.GET.copy()
     query.pop("page", None)
     context = {

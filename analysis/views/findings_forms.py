@@ -8,6 +8,7 @@ from django import forms
 from analysis.models import Run
 from analysis.selection import CRITERIA
 from analysis.services.findings import DEFAULTS, SEED, Choices
+from analysis.services.findings_gallery import Wanted
 
 
 class AnalyseForm(forms.Form):
@@ -48,7 +49,32 @@ class FilterForm(forms.Form):
     low = forms.FloatField(required=False, min_value=-1, max_value=1, label="Agreement from")
     high = forms.FloatField(required=False, min_value=-1, max_value=1, label="to")
 
+    scored = forms.ChoiceField(required=False, label="Score for")
+    of = forms.ChoiceField(
+        required=False,
+        choices=[("change", "change"), ("dense", "dense"), ("pruned", "pruned")],
+        label="which",
+    )
+    least = forms.FloatField(required=False, min_value=-1, max_value=1, label="from")
+    most = forms.FloatField(required=False, min_value=-1, max_value=1, label="to")
+
     def __init__(self, *args: Any, classes: Sequence[str], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         choices = [("", "any class"), *((name, name) for name in classes)]
-        self.fields["positive"].choices = choices  # type: ignore[attr-defined]
+        for name in ("positive", "scored"):
+            self.fields[name].choices = choices  # type: ignore[attr-defined]
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse a range of scores of no class."""
+        given = super().clean() or {}
+        ranged = given.get("least") is not None or given.get("most") is not None
+        if ranged and not given.get("scored"):
+            self.add_error("scored", "Choose the class whose score is meant.")
+        return given
+
+    def wanted(self) -> Wanted:
+        """Return what was asked for; everything where nothing was, or nothing that makes sense."""
+        if not (self.is_bound and self.is_valid()):
+            return Wanted()
+        given = self.cleaned_data
+        return Wanted(**{**given, "of": given["of"] or "change"})

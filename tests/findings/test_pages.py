@@ -114,6 +114,22 @@ def test_the_gallery_filters_by_class_and_score(client, run: Run, rita: User) ->
         assert (image in page) is (score <= middle)
 
 
+@pytest.mark.parametrize("of", ["dense", "pruned", "change"])
+def test_the_gallery_filters_by_the_score_of_one_class(client, run: Run, rita: User, of: str) -> None:
+    found = find_set(run, CHOICES.name)
+    scores = found.table("exemplar_scores")
+    own = scores[scores["class"] == "Effusion"].assign(change=scores["pruned"] - scores["dense"])
+    least, most = float(own[of].quantile(0.25)), float(own[of].quantile(0.75))
+    address = f"/runs/toy-run/findings/{CHOICES.name}/gallery/"
+    page = client.get(
+        address, {"scored": "Effusion", "of": of, "least": least, "most": most}
+    ).content.decode()
+    shown = [image in page for image in own["image"]]
+    assert shown == list((own[of] >= least) & (own[of] <= most))
+    assert 0 < sum(shown) < len(shown)
+    assert "Choose the class whose score" in client.get(address, {"least": 0.1}).content.decode()
+
+
 def test_gallery_scores_are_the_means_over_seeds(client, run: Run, rita: User, folder: Path) -> None:
     from analysis.selection import read_run
     from analysis.services.findings_gallery import exemplars_of
