@@ -8,6 +8,7 @@ from analysis.caseset.blocks import MINIMUM_BLOCK, assign_blocks
 from analysis.caseset.errors import CaseSetError
 from analysis.caseset.keys import case_key, commitment, new_nonce, separation_group
 from analysis.caseset.read import (
+    TERMS,
     BlindHalf,
     SealedHalf,
     key_digest,
@@ -22,6 +23,7 @@ from analysis.caseset.write import CaseSet, Origin, write_case_set
 
 __all__ = [
     "MINIMUM_BLOCK",
+    "TERMS",
     "BlindHalf",
     "CaseSet",
     "CaseSetError",

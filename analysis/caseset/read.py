@@ -15,6 +15,10 @@ from analysis.caseset.errors import CaseSetError
 from analysis.caseset.files import CASES_FILE, PROVENANCE_FILE, sha256_bytes, sha256_file
 from analysis.caseset.keys import NONCE_BYTES, case_key
 
+TERMS = {"text": 20_000, "credential": 500, "ethics": 500}
+"""Parts of the terms of use, with the most characters of each: the terms in markdown, what a person must hold to see
+the images (a data use agreement, a training), the reference of the ethics approval."""
+
 _RANDOM_ID = re.compile(r"[0-9a-f]{32}")
 
 
@@ -35,6 +39,11 @@ class BlindHalf:
     def synthetic(self) -> bool:
         """Whether the images are not of patients."""
         return bool(self.provenance["synthetic"])
+
+    @property
+    def terms(self) -> Mapping[str, str]:
+        """The terms of use that came with the images (`TERMS`), or none."""
+        return dict(self.provenance.get("terms") or {})
 
     def image(self, case: str) -> Path:
         """Return the image file of a case."""
@@ -96,6 +105,24 @@ def read_blind_half(folder: Path) -> BlindHalf:
     return BlindHalf(folder, cases, provenance)
 
 
+def check_terms(terms: Any, where: str) -> dict[str, str]:
+    """Return terms of use with every part of `TERMS`, stripped; credential and ethics may be blank.
+
+    Raises
+    ------
+    CaseSetError: another form, a text that is missing or too long.
+    """
+    if not isinstance(terms, Mapping) or not set(terms) <= set(TERMS):
+        raise CaseSetError(f"{where}: expected {', '.join(TERMS)} in the terms of use")
+    whole = {name: terms.get(name, "") for name in TERMS}
+    for name, value in whole.items():
+        if not isinstance(value, str) or len(value) > TERMS[name]:
+            raise CaseSetError(f"{where}: expected a text of at most {TERMS[name]} characters as {name}")
+    if not whole["text"].strip():
+        raise CaseSetError(f"{where}: expected the terms themselves as text")
+    return {name: value.strip() for name, value in whole.items()}
+
+
 def read_key(path: Path, digest: str | None = None) -> SealedHalf:
     """Read a key; refuse it if its SHA-256 is another than the given one.
 
@@ -155,6 +182,8 @@ def _read_json(path: Path) -> dict[str, Any]:
     missing = [name for name in ("cases_sha256", "key_sha256", "synthetic", "cases") if name not in content]
     if missing:
         raise CaseSetError(f"{path}: missing: {', '.join(missing)}")
+    if "terms" in content:
+        content["terms"] = check_terms(content["terms"], str(path))
     return content
 
 

@@ -29,7 +29,7 @@ from analysis.caseset.keys import check_nonce, commitment, new_nonce
 from analysis.caseset.leaks import leak_report
 from analysis.caseset.pixels import EXTENSIONS, Cleaned
 from analysis.caseset.plan import plan_cases
-from analysis.caseset.read import report_path
+from analysis.caseset.read import check_terms, report_path
 from analysis.caseset.sanitise import clean_image, read_source
 
 
@@ -39,7 +39,8 @@ class Origin:
 
     `settings` go into provenance.json and must be safe for a blinded admin. `committed` (a name to a text,
     such as a seed) go there only as salted commitments and stand in the clear in the sealed report, as do
-    `sealed` (balance, unmatched exemplars).
+    `sealed` (balance, unmatched exemplars). `terms` (text in markdown, credential, ethics: `TERMS`) say on which
+    terms people may look at the images; they go into provenance.json, and whoever reads confirms them first.
     """
 
     run_id: str
@@ -48,6 +49,7 @@ class Origin:
     settings: Mapping[str, Any] = field(default_factory=dict)
     committed: Mapping[str, str] = field(default_factory=dict)
     sealed: Mapping[str, Any] = field(default_factory=dict)
+    terms: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -191,6 +193,7 @@ def _report(plan: pd.DataFrame, origin: Origin) -> dict[str, Any]:
 
 def _provenance(plan: pd.DataFrame, origin: Origin, shown: Sequence[str], nonce: bytes) -> dict[str, Any]:
     return {
+        **({"terms": check_terms(origin.terms, "terms")} if origin.terms else {}),
         "format": frames.FORMAT,
         "kind": "case set",
         "synthetic": origin.synthetic,

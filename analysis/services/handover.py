@@ -2,7 +2,8 @@
 
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ SEEN = PreprocessSpec(size=256, antialias=True)
 def hand_over(
     *, run: Path, spec: SelectionSpec, images: Path, out: Path, key_out: Path,
     shown: Sequence[str] = (), block_size: int = 20, nonce: bytes | None = None,
+    terms: Mapping[str, str] | None = None,
 ) -> tuple[Selection, CaseSet]:  # fmt: skip
     """Select exemplars and controls from a run and write the blind folder and the sealed key.
 
@@ -38,6 +40,7 @@ def hand_over(
     spec: every choice of the selection.
     images: folder of the images to read; may be of another format than the sweep's.
     out, key_out, shown, block_size, nonce: see `analysis.caseset.write_case_set`.
+    terms: on which people may look at the images, see `analysis.caseset.Origin`.
 
     Raises
     ------
@@ -51,7 +54,8 @@ def hand_over(
     selection = select_distinct(source, spec, look)
     written = write_case_set(
         selection.rows, images=find_images(selection.rows["image"], images), out=out, key_out=key_out,
-        origin=origin(source, selection, look), shown=shown, block_size=block_size, nonce=nonce,
+        origin=replace(origin(source, selection, look), terms=terms or {}),
+        shown=shown, block_size=block_size, nonce=nonce,
     )  # fmt: skip
     _draw_balance(selection, picture, synthetic=source.synthetic)
     return selection, written

@@ -232,4 +232,5 @@ def _facts(blind: BlindHalf) -> SetFacts:
         key_sha256=blind.key_digest,
         run_id=str(run.get("run_id", "")),
         synthetic=blind.synthetic,
+        terms=blind.terms,
     )

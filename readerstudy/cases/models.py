@@ -4,6 +4,7 @@
 tables.
 """
 
+from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Length
@@ -134,6 +135,50 @@ class Frame(models.Model):
 
     def __str__(self) -> str:
         return self.storage_name
+
+
+class Terms(models.Model):
+    """On which terms a case set may be looked at, as they were at one time; the latest row of a set holds.
+
+    `study` is the key under which the cases are stored: a study's, or that of its practice cases. `text` is
+    markdown; `credential` says what a person must hold, `ethics` where the study was approved. `sha256` is over
+    all three: whoever has confirmed another digest is asked again.
+    """
+
+    study = models.UUIDField("study key", db_index=True)
+    text = models.TextField()
+    credential = models.CharField(max_length=500, blank=True)
+    ethics = models.CharField(max_length=500, blank=True)
+    sha256 = models.CharField(max_length=64)
+    set_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["study", "pk"]
+        constraints = [
+            models.CheckConstraint(condition=~Q(text=""), name="terms_have_a_text"),
+            models.CheckConstraint(condition=Q(_has_length("sha256", 64)), name="terms_have_a_digest"),
+        ]
+
+    def __str__(self) -> str:
+        return f"terms of {self.study}: {self.sha256[:12]}"
+
+
+class TermsConfirmation(models.Model):
+    """A person has confirmed the terms of a case set, in the wording of this digest."""
+
+    study = models.UUIDField("study key")
+    person = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    sha256 = models.CharField(max_length=64)
+    confirmed_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["study", "person", "sha256"], name="terms_confirmed_once"),
+            models.CheckConstraint(condition=Q(_has_length("sha256", 64)), name="confirmation_has_a_digest"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.person} confirmed {self.sha256[:12]}"
 
 
 class Loading(models.Model):

@@ -1,7 +1,7 @@
 """Write the rows of a case set."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from django.db import transaction
@@ -10,6 +10,7 @@ from readerstudy.accounts.models import User
 from readerstudy.audit.services import record
 from readerstudy.cases.models import Case, CaseSet, Frame
 from readerstudy.cases.storage import StoredFrame
+from readerstudy.cases.terms import Wording, set_terms
 from readerstudy.cases.window import WindowRule
 
 
@@ -19,12 +20,13 @@ class AlreadyLoadedError(Exception):
 
 @dataclass(frozen=True)
 class SetFacts:
-    """What is noted of a case set: the digests of its halves, the run, whether its images are synthetic."""
+    """What is noted of a case set: the digests of its halves, the run, whether its images are synthetic, its terms."""
 
     cases_sha256: str
     key_sha256: str
     run_id: str
     synthetic: bool
+    terms: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -99,6 +101,8 @@ def record_case_set(
             "frame_length": case_set.frame_length,
         },
     )
+    if facts.terms:
+        set_terms(set_key=study_key, chain=study_key, wording=Wording(**facts.terms), actor=actor)
     return case_set
 
 

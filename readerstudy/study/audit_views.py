@@ -17,7 +17,7 @@ from readerstudy.audit.services import record
 from readerstudy.study.models import Role, Study
 from readerstudy.study.visibility import study_for_role
 
-OPEN_KINDS = ("study.", "protocol.", "invitation.", "cases.", "reader.enrolled", "reader.withdrawn")
+OPEN_KINDS = ("study.", "protocol.", "invitation.", "cases.", "terms.", "reader.enrolled", "reader.withdrawn")
 """Events whose content tells nothing of a single case; every other kind is masked, also one that is new."""
 MASKED = "masked"
 PAGE = 50

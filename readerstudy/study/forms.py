@@ -7,6 +7,7 @@ from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 
 from readerstudy.accounts.models import User
+from readerstudy.cases.terms import LONGEST
 from readerstudy.study.invitations import ROLES
 from readerstudy.study.models import Study
 from readerstudy.study.services import RESERVED
@@ -48,6 +49,29 @@ class Reason(forms.Form):
     """Why a step is taken; it stands in the audit trail."""
 
     reason = forms.CharField(max_length=500, label="Reason")
+
+
+class TermsForm(forms.Form):
+    """On which terms a case set may be looked at; once the study is locked, also why they change."""
+
+    text = forms.CharField(
+        label="Terms of use", max_length=LONGEST["text"], widget=forms.Textarea(attrs={"rows": 8}),
+        help_text="Markdown. What readers may and may not do with the images, and whose they are.",
+    )  # fmt: skip
+    credential = forms.CharField(
+        label="Who may see the images", max_length=LONGEST["credential"], required=False,
+        help_text="What a person must hold: a signed data use agreement, a training, a licence.",
+    )  # fmt: skip
+    ethics = forms.CharField(
+        label="Ethics reference", max_length=LONGEST["ethics"], required=False,
+        help_text="Committee and number of the approval or waiver.",
+    )  # fmt: skip
+    reason = forms.CharField(label="Why they change", max_length=500)
+
+    def __init__(self, *args: Any, locked: bool, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if not locked:
+            del self.fields["reason"]
 
 
 class Invite(forms.Form):

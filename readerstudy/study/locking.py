@@ -17,8 +17,9 @@ from readerstudy.study.drawing import commitment
 from readerstudy.study.models import Membership, Study
 from readerstudy.study.order import ALGORITHM
 from readerstudy.study.protocol import Protocol, canonical
+from readerstudy.study.terms import locked_terms, sets_of
 
-FORMAT = 2
+FORMAT = 3
 METHOD = (
     "Primary: difference of the two groups of cases with readers and cases both random, centred one-shot "
     "U-statistic with Satterthwaite-type degrees of freedom; two-sided at alpha; multiplicity as stated."
@@ -79,6 +80,7 @@ def _document(study: Study) -> dict[str, Any]:
         "sealed_sha256": study.sealed_sha256,
         "practice_sha256": study.practice_sha256,
         "run_id": study.run_id,
+        "terms": locked_terms(study),
         **_cases(study),
         "seed_commitments": {
             reader.pseudonym: commitment(bytes(reader.order_seed))
@@ -109,6 +111,9 @@ def _written(study: Study) -> Iterator[tuple[str, str]]:
     yield "instructions", protocol.instructions
     yield "consent", protocol.consent
     yield "text at the end", protocol.ending
+    for each in sets_of(study):
+        if each.terms is not None:
+            yield f"terms of use of {each.name.lower()}", f"{each.terms.text} {each.terms.credential}"
     for question in protocol.questions:
         yield f"question {question.key}", question.text
         for level in question.levels:

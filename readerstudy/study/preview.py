@@ -19,6 +19,7 @@ from readerstudy.study.models import Study
 from readerstudy.study.protocol import Protocol
 from readerstudy.study.reading_json import case_facts, frame_of_state
 from readerstudy.study.stages import Stage
+from readerstudy.study.terms import sets_of, terms_json
 from readerstudy.study.visits import DisplayRefusedError
 
 SHOWN_CASES = 3
@@ -44,6 +45,8 @@ def steps_of(study: Study) -> list[Step]:
     steps = []
     if protocol.consent.strip():
         steps.append(Step(Stage.CONSENT))
+    if any(each.terms for each in sets_of(study)):
+        steps.append(Step(Stage.TERMS))
     if protocol.instructions.strip():
         steps.append(Step(Stage.INSTRUCTIONS))
     if protocol.display_check != "none":
@@ -67,9 +70,10 @@ def preview_state(study: Study, place: int) -> dict[str, Any]:
     step = steps[place]
     has_case = step.stage in {Stage.PRACTICE, Stage.READING}
     following = steps[place + 1] if has_case and steps[place + 1].stage is step.stage else None
-    urls = {name: _address(study, "preview_go", place) for name in ("consent", "begin", "display")}
+    urls = {name: _address(study, "preview_go", place) for name in ("consent", "terms", "begin", "display")}
     return {
         **frame_of_state(step.stage, protocol, preview=True),
+        "terms": _terms(study) if step.stage is Stage.TERMS else [],
         "position": step.number,
         "total": step.total,
         "case": _case_json(study, protocol, step, place) if has_case else None,
@@ -109,7 +113,7 @@ def try_answers(study: Study, place: int, posted: Mapping[str, Any]) -> dict[str
 
 
 def try_step(study: Study, place: int, posted: Mapping[str, Any]) -> dict[str, Any]:
-    """Go on from consent, instructions or the display check.
+    """Go on from consent, terms, instructions or the display check.
 
     Raises
     ------
@@ -136,6 +140,10 @@ def pattern() -> bytes:
 def shown_case(study: Study, name: str) -> Case | None:
     """Return a case that the preview shows, by its key."""
     return next((step.case for step in steps_of(study) if step.case and step.case.key == name), None)
+
+
+def _terms(study: Study) -> list[dict[str, str]]:
+    return terms_json(study, [each.terms for each in sets_of(study) if each.terms is not None])
 
 
 def _case_json(study: Study, protocol: Protocol, step: Step, place: int) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
@@ -16,6 +16,7 @@ from readerstudy.study.models import Role, Study
 from readerstudy.study.phases import Phase
 from readerstudy.study.protocol import Protocol, ProtocolError
 from readerstudy.study.reading_json import texts
+from readerstudy.study.terms import waiting
 from readerstudy.study.views import posted_object
 from readerstudy.study.visibility import study_for_role
 from readerstudy.study.visits import DisplayRefusedError
@@ -31,8 +32,10 @@ def _draft(request: HttpRequest, slug: str, place: int = 0) -> Study:
 @never_cache
 @require_GET
 def page(request: HttpRequest, slug: str) -> HttpResponse:
-    """Show the reading page of a draft."""
+    """Show the reading page of a draft, to an admin who has confirmed the terms of its cases as a reader does."""
     study = _draft(request, slug)
+    if waiting(study, cast(User, request.user)):
+        return redirect("study:terms", slug=slug)
     context = {
         "study": study,
         "state_url": reverse("study:preview_state", kwargs={"slug": slug, "place": 0}),
@@ -60,7 +63,7 @@ def frame(request: HttpRequest, slug: str, name: str) -> HttpResponse:
     case = preview.shown_case(study, name)
     if case is None:
         raise Http404
-    return frame_response(case)
+    return frame_response(case, cast(User, request.user))
 
 
 @require_POST
@@ -72,7 +75,7 @@ def answers(request: HttpRequest, slug: str, place: int) -> JsonResponse:
 
 @require_POST
 def go(request: HttpRequest, slug: str, place: int) -> JsonResponse:
-    """Go on from consent, instructions or the display check."""
+    """Go on from consent, terms, instructions or the display check."""
     study = _draft(request, slug, place)
     return _told(request, lambda posted: preview.try_step(study, place, posted))
 

@@ -16,6 +16,7 @@ from readerstudy.study.models import Assignment, PracticeReading, Rating, Reader
 from readerstudy.study.phases import Phase, PhaseError
 from readerstudy.study.protocol import Protocol, ProtocolError
 from readerstudy.study.stages import Place, Stage, Visit, due_at, open_session, place_of, visit_of
+from readerstudy.study.terms import ever_confirmed
 
 __all__ = ["Place", "StaleRevisionError", "VisitError", "place_of", "save_answers", "servable"]
 
@@ -37,7 +38,7 @@ def servable(reader: Reader, public_id: UUID) -> Case | None:
     if reader.study.phase != Phase.READING or reader.withdrawn_at is not None:
         return None
     visit = visit_of(reader)
-    if visit.stage is Stage.CONSENT:
+    if visit.stage in {Stage.CONSENT, Stage.TERMS}:
         return None
     ahead = [visit.practice.current, visit.practice.following, visit.place.current, visit.place.following]
     if visit.practice.current is not None:
@@ -152,6 +153,9 @@ def _check_turn(reader: Reader, assignment: Assignment, visit: Visit, revision: 
     }
     if visit.stage in refused:
         raise VisitError(refused[visit.stage])
+    # Terms that changed in mid-session lose nobody an answer to an image that they were shown under the old ones.
+    if visit.stage is Stage.TERMS and not ever_confirmed(reader):
+        raise VisitError("the terms of use come before the first answer")
     # A check that has grown old in mid-session loses nobody an answer; one that was never made does.
     if visit.stage is Stage.DISPLAY and not (visit.session and visit.session.display_checks.exists()):
         raise VisitError("the display check comes before the first answer")

@@ -13,6 +13,7 @@ from readerstudy.study.models import Assignment, PracticeReading, Rating, Reader
 from readerstudy.study.protocol import Protocol
 from readerstudy.study.reading import returnable, stored
 from readerstudy.study.stages import Stage, Visit, visit_of
+from readerstudy.study.terms import terms_json
 
 WITH_TEXTS = {Stage.CONSENT, Stage.INSTRUCTIONS, Stage.DONE}
 
@@ -27,6 +28,7 @@ def state_json(reader: Reader) -> dict[str, Any]:
     following = place.following if shown else None
     return {
         **frame_of_state(visit.stage, visit.protocol),
+        "terms": terms_json(reader.study, visit.terms) if visit.stage is Stage.TERMS else [],
         "position": place.position if visit.stage is not Stage.CLOSED else 0,
         "total": place.total if visit.stage is not Stage.CLOSED else 0,
         "case": None if current is None else case_json(current, reader, visit),
@@ -38,8 +40,8 @@ def state_json(reader: Reader) -> dict[str, Any]:
         "urls": {
             name: reverse(f"study:{view}", kwargs={"slug": reader.study.slug})
             for name, view in (
-                ("state", "state"), ("consent", "consent"), ("begin", "begin"), ("display", "display"),
-                ("keys", "keys"), ("pause", "pause"),
+                ("state", "state"), ("consent", "consent"), ("terms", "confirm_terms"), ("begin", "begin"),
+                ("display", "display"), ("keys", "keys"), ("pause", "pause"),
             )
         },
     }  # fmt: skip

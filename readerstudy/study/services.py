@@ -12,6 +12,7 @@ from readerstudy.study.locking import lock_file, sha256_of, warnings_of
 from readerstudy.study.models import Membership, Reader, Role, Study
 from readerstudy.study.phases import Phase, PhaseError, next_phase
 from readerstudy.study.protocol import Protocol
+from readerstudy.study.terms import without_terms
 
 RESERVED = frozenset({"new"})
 """Short names that are addresses of other pages."""
@@ -149,7 +150,7 @@ def lock(*, study: Study, actor: User | None) -> Study:
     Raises
     ------
     PhaseError: the study is not a draft.
-    StudyError: no cases are loaded, or their key is open.
+    StudyError: no cases are loaded, or their key is open, or cases of patients have no terms of use.
     """
     study = Study.objects.select_for_update().get(pk=study.pk)
     phase = next_phase(study.phase, "lock")
@@ -160,6 +161,11 @@ def lock(*, study: Study, actor: User | None) -> Study:
         )
     if not study.sealed_sha256:
         raise StudyError(f"expected a case set before the lock; load one into '{study.slug}' first")
+    if missing := without_terms(study):
+        raise StudyError(
+            f"expected terms of use before the lock, {' and '.join(missing).lower()} have none; write them on the "
+            "page Terms, or say there that nothing is asked for"
+        )
     study.locked_file = lock_file(study)
     study.protocol_sha256 = sha256_of(study.locked_file)
     study.locked_at = timezone.now()

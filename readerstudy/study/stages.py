@@ -1,4 +1,4 @@
-"""Where a reader's visit stands: consent, instructions, display check, practice, reading, break, done, closed."""
+"""Where a reader's visit stands: consent, terms, instructions, display, practice, reading, break, done, closed."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -6,9 +6,11 @@ from enum import StrEnum
 
 from django.utils import timezone
 
+from readerstudy.cases.models import Terms
 from readerstudy.study.models import Assignment, PracticeReading, Rating, Reader, ReadingSession
 from readerstudy.study.phases import Phase
 from readerstudy.study.protocol import Protocol
+from readerstudy.study.terms import waiting
 
 DISPLAY_CHECK_HOLDS = timedelta(hours=12)
 """For how long a display check speaks for the same session."""
@@ -18,6 +20,7 @@ class Stage(StrEnum):
     """What a reader's page shows."""
 
     CONSENT = "consent"
+    TERMS = "terms"
     INSTRUCTIONS = "instructions"
     DISPLAY = "display"
     PRACTICE = "practice"
@@ -49,7 +52,10 @@ class PracticePlace:
 
 @dataclass(frozen=True)
 class Visit:
-    """A reader's visit now. `until`: when a break ends. `session`: the open one; None before it begins."""
+    """A reader's visit now. `until`: when a break ends. `session`: the open one; None before it begins.
+
+    `terms`: the terms of use that the reader has still to confirm before any image is served.
+    """
 
     stage: Stage
     protocol: Protocol
@@ -58,6 +64,7 @@ class Visit:
     session: ReadingSession | None
     until: datetime | None
     display_checked: bool
+    terms: list[Terms]
 
 
 def place_of(reader: Reader) -> Place:
@@ -94,8 +101,9 @@ def visit_of(reader: Reader, now: datetime | None = None) -> Visit:
     place, practice, session = place_of(reader), practice_place_of(reader), open_session(reader)
     checked = display_checked(session, protocol, now)
     until = _break_until(reader, protocol, place, session, now)
-    stage = _stage(reader, protocol, place, practice, until, checked)
-    return Visit(stage, protocol, place, practice, session, until, checked)
+    terms = waiting(reader.study, reader.person)
+    stage = _stage(reader, protocol, place, practice, until, checked, bool(terms))
+    return Visit(stage, protocol, place, practice, session, until, checked, terms)
 
 
 def _stage(
@@ -105,11 +113,14 @@ def _stage(
     practice: PracticePlace,
     until: datetime | None,
     checked: bool,
+    terms_wait: bool,
 ) -> Stage:
     unread = place.current is not None or practice.current is not None
+    sees_images = unread or protocol.back != "none"
     for stage, here in (
         (Stage.CLOSED, reader.study.phase != Phase.READING or reader.withdrawn_at is not None),
         (Stage.CONSENT, bool(protocol.consent.strip()) and reader.consented_at is None),
+        (Stage.TERMS, sees_images and terms_wait),
         (Stage.INSTRUCTIONS, unread and bool(protocol.instructions.strip()) and reader.instructed_at is None),
         (Stage.DONE, not unread),
         (Stage.BREAK, until is not None),

@@ -8,6 +8,7 @@ from readerstudy.study import (
     people_views,
     preview_views,
     protocol_views,
+    terms_views,
     views,
 )
 
@@ -19,6 +20,7 @@ urlpatterns = [
     path("read/<slug:slug>/answers/<uuid:public_id>/", views.answers, name="answers"),
     path("read/<slug:slug>/cases/<uuid:public_id>/", views.case, name="case"),
     path("read/<slug:slug>/consent/", views.consent, name="consent"),
+    path("read/<slug:slug>/terms/", views.confirm_terms, name="confirm_terms"),
     path("read/<slug:slug>/begin/", views.begin, name="begin"),
     path("read/<slug:slug>/display/", views.display, name="display"),
     path("read/<slug:slug>/keys/", views.keys, name="keys"),
@@ -35,6 +37,9 @@ urlpatterns = [
     path("studies/<slug:slug>/people/invitations/<int:number>/", people_views.take_back, name="take_back"),
     path("studies/<slug:slug>/people/readers/<slug:pseudonym>/", people_views.withdraw, name="withdraw"),
     path("studies/<slug:slug>/people/roles/<int:number>/", people_views.leave, name="leave"),
+    path("studies/<slug:slug>/terms/", terms_views.terms, name="terms"),
+    path("studies/<slug:slug>/terms/confirm/", terms_views.confirm_terms, name="terms_confirm"),
+    path("studies/<slug:slug>/terms/<slug:which>/", terms_views.change_terms, name="terms_change"),
     path("studies/<slug:slug>/protocol/", protocol_views.protocol, name="protocol"),
     path("studies/<slug:slug>/protocol/file/", protocol_views.protocol_file, name="protocol_file"),
     path("studies/<slug:slug>/protocol/import/", protocol_views.import_file, name="protocol_import"),

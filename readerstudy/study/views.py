@@ -58,7 +58,7 @@ def frame(request: HttpRequest, slug: str, public_id: uuid.UUID) -> HttpResponse
     case = servable(reader_for(_person(request), slug), public_id)
     if case is None:
         raise Http404
-    return frame_response(case)
+    return frame_response(case, _person(request))
 
 
 @never_cache
@@ -87,6 +87,18 @@ def consent(request: HttpRequest, slug: str) -> JsonResponse:
     return _done(
         reader, lambda: visits.give_consent(reader=reader, accepted=posted_object(request).get("accepted"))
     )
+
+
+@require_POST
+def confirm_terms(request: HttpRequest, slug: str) -> JsonResponse:
+    """Note that the reader confirms the terms of use, by their digests."""
+    reader = reader_for(_person(request), slug)
+
+    def act() -> None:
+        posted = posted_object(request)
+        visits.confirm_terms(reader=reader, accepted=posted.get("accepted"), digests=posted.get("sha256"))
+
+    return _done(reader, act)
 
 
 @require_POST

@@ -15,6 +15,7 @@ from readerstudy.study.phases import Phase, PhaseError
 from readerstudy.study.protocol import Protocol, ProtocolError, digest
 from readerstudy.study.reading import StaleRevisionError, VisitError, begin_session, stored
 from readerstudy.study.stages import Stage, visit_of
+from readerstudy.study.terms import confirm
 
 
 class DisplayRefusedError(Exception):
@@ -47,17 +48,35 @@ def give_consent(*, reader: Reader, accepted: Any) -> None:
 
 
 @transaction.atomic
+def confirm_terms(*, reader: Reader, accepted: Any, digests: Any) -> None:
+    """Note that the reader confirms the terms of use of the cases; a second time changes nothing.
+
+    Raises
+    ------
+    PhaseError: the study is not being read.
+    VisitError: consent comes first.
+    ProtocolError: not accepted, or other terms than those that hold now.
+    """
+    reader = _reading(reader)
+    if visit_of(reader).stage is Stage.CONSENT:
+        raise VisitError("consent to taking part comes before the terms of use")
+    if accepted is not True:
+        raise ProtocolError("accepted: expected true; whoever does not confirm the terms sees no image")
+    confirm(study=reader.study, person=reader.person, digests=digests)
+
+
+@transaction.atomic
 def begin(*, reader: Reader) -> None:
     """Note that the reader has seen the instructions.
 
     Raises
     ------
     PhaseError: the study is not being read.
-    VisitError: consent comes first.
+    VisitError: consent and the terms of use come first.
     """
     reader = _reading(reader)
-    if visit_of(reader).stage is Stage.CONSENT:
-        raise VisitError("consent to taking part comes before the instructions")
+    if visit_of(reader).stage in {Stage.CONSENT, Stage.TERMS}:
+        raise VisitError("consent to taking part and the terms of use come before the instructions")
     if reader.instructed_at is None:
         reader.instructed_at = timezone.now()
         reader.save(update_fields=["instructed_at"])
@@ -81,7 +100,7 @@ def check_display(*, reader: Reader, values: Mapping[str, Any]) -> DisplayCheck:
     with transaction.atomic():
         reader = _reading(reader)
         visit = visit_of(reader)
-        if visit.stage in {Stage.CONSENT, Stage.BREAK}:
+        if visit.stage in {Stage.CONSENT, Stage.TERMS, Stage.BREAK}:
             raise VisitError("no display check is due now")
         check = DisplayCheck.objects.create(
             study=reader.study, session=begin_session(reader), values=found, passed=display_is_fit(found)
@@ -139,8 +158,8 @@ def save_practice(
             return row
         raise StaleRevisionError(stored(row))
     visit = visit_of(reader)
-    if visit.stage in {Stage.CONSENT, Stage.BREAK}:
-        raise VisitError("practice begins after consent, and not in a break")
+    if visit.stage in {Stage.CONSENT, Stage.TERMS, Stage.BREAK}:
+        raise VisitError("practice begins after consent and the terms of use, and not in a break")
     if visit.practice.current is None or visit.practice.current.pk != row.pk:
         raise PracticeReading.DoesNotExist
     drawn = check_marks(list(marks), row.case.frame.rows, row.case.frame.columns)

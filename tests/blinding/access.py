@@ -81,6 +81,9 @@ any        GET      /read/chest/cases/{later}/                 302       404    
 any        GET      /read/chest/cases/{bella}/                 302       404     404 404  404   404  404  404
 reading    POST     /read/chest/consent/                       302       404     200 404  404   404  404  404
 idle       POST     /read/chest/consent/                       302       404     403 404  404   404  404  404
+reading    POST     /read/chest/terms/                         302       404     200 404  404   404  404  404
+idle       POST     /read/chest/terms/                         302       404     403 404  404   404  404  404
+any        POST     /read/other/terms/                         302       404     404 200  404   404  404  404
 reading    POST     /read/chest/begin/                         302       404     200 404  404   404  404  404
 idle       POST     /read/chest/begin/                         302       404     403 404  404   404  404  404
 reading    POST     /read/chest/display/                       302       404     200 404  404   404  404  404
@@ -113,6 +116,12 @@ any        POST     /studies/chest/people/invitations/0/       302       404    
 any        POST     /studies/chest/people/roles/0/             302       404     404 404  404   404  404  404
 any        GET      /invitations/nothing/                      404       404     404 404  404   404  404  404
 any        POST     /invitations/nothing/                      404       404     404 404  404   404  404  404
+any        GET      /studies/chest/terms/                      302       404     404 404  200   404  404  404
+any        GET      /studies/other/terms/                      302       404     404 404  404   404  404  404
+any        POST     /studies/chest/terms/confirm/              302       404     404 404  302   404  404  404
+any        POST     /studies/other/terms/confirm/              302       404     404 404  404   404  404  404
+any        POST     /studies/chest/terms/cases/                302       404     404 404  302   404  404  404
+any        POST     /studies/other/terms/cases/                302       404     404 404  404   404  404  404
 any        GET      /studies/chest/protocol/                   302       404     404 404  200   404  404  404
 any        GET      /studies/other/protocol/                   302       404     404 404  404   404  404  404
 any        GET      /studies/chest/protocol/file/              302       404     404 404  200   404  404  404

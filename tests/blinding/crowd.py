@@ -33,6 +33,7 @@ ANSWERED = {
 }
 VISIT: dict[str, dict[str, Any]] = {
     "consent": {"accepted": True},
+    "terms": {"accepted": True, "sha256": []},
     "keys": {"invert": "i"},
     "display": {
         "width": 1920, "height": 1080, "pixel_ratio": 1, "renderer": "canvas",

@@ -105,6 +105,7 @@ class Visitor:
 
     def _keep(self, what: str, url: str, send: Any, extra: dict[str, Any]) -> Any:
         before = set(self.client.cookies)
+        connection.queries_log.clear()  # it holds 9000 queries, and a whole visit makes more
         with CaptureQueriesContext(connection) as queries:
             response = send(url, **extra)
         body = response.getvalue()

@@ -28,6 +28,12 @@ class Command(BaseCommand):
         parser.add_argument("--out", type=Path, required=True, help="the blind folder to make")
         parser.add_argument("--key-out", type=Path, required=True, help="the sealed key to make, elsewhere")
         parser.add_argument("--show", nargs="*", default=[], choices=("view", "sex", "age"))
+        parser.add_argument(
+            "--terms", type=Path,
+            help="file with the terms of use (markdown); whoever sees the images in a study confirms them first",
+        )  # fmt: skip
+        parser.add_argument("--credential", default="", help="what a person must hold to see the images")
+        parser.add_argument("--ethics", default="", help="reference of the ethics approval")
         parser.add_argument("--block-size", type=int, default=20, help="wanted cases in a block")
         parser.add_argument("--criterion", choices=sorted(CRITERIA), default=DEFAULTS.criterion)
         parser.add_argument("--sparsity", type=float, default=DEFAULTS.sparsity)
@@ -63,6 +69,7 @@ class Command(BaseCommand):
             selection, written = hand_over(
                 run=options["run"], spec=spec, images=options["images"], out=options["out"],
                 key_out=options["key_out"], shown=options["show"], block_size=options["block_size"],
+                terms=_terms(options),
             )  # fmt: skip
         except (CaseSetError, FrameError, SelectionError) as error:
             raise CommandError(str(error)) from error
@@ -74,6 +81,18 @@ class Command(BaseCommand):
             f"{written.report}: balance, exemplars left out and leak report; keep it with the key\n"
             f"{love_plot_path(written.key)}: the love plot of the balance; keep it with the key"
         )
+
+
+def _terms(options: dict[str, Any]) -> dict[str, str]:
+    if options["terms"] is None:
+        if options["credential"] or options["ethics"]:
+            raise CommandError("expected --terms FILE with --credential or --ethics")
+        return {}
+    try:
+        text = options["terms"].read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise CommandError(f"{options['terms']}: expected a readable text in UTF-8 ({error})") from error
+    return {"text": text, "credential": options["credential"], "ethics": options["ethics"]}
 
 
 def _nearest(text: str) -> Nearest:

@@ -1,6 +1,6 @@
 // @ts-check
 /**
- * What stands before, between and after the cases: consent, instructions, display check, a break, the end.
+ * What stands before, between and after the cases: consent, terms of use, instructions, display check, a break, the end.
  * Each is one calm page over the whole room; the reading form and the image are off it.
  *
  * @typedef {import("./state.mjs").ReadingState} ReadingState
@@ -12,6 +12,7 @@ import { element, find } from "./dom.mjs";
 
 const TITLES = /** @type {Record<string, string>} */ ({
   consent: "Before you begin",
+  terms: "Terms of use",
   instructions: "Instructions",
   display: "Check your display",
   break: "A break",
@@ -55,6 +56,7 @@ export class Stages {
     if (stage === "consent") {
       return [prose(texts.consent), this.#actions(this.#button("I agree and take part", "consent", { accepted: true }), leave("I do not take part"))];
     }
+    if (stage === "terms") return this.#terms(state.terms ?? []);
     if (stage === "instructions") {
       const keys = element("p", { class: "muted" }, "On the reading page ", element("kbd", {}, "?"), " shows every key.");
       return [prose(texts.instructions), keys, this.#actions(this.#button("I have read this: go on", "begin", {}), leave("Later"))];
@@ -70,6 +72,14 @@ export class Stages {
     }
     const said = "Reading has ended. Answers that were not marked as saved were not taken.";
     return [element("p", { class: "lede" }, said), this.#end()];
+  }
+
+  /** Confirmed by the digests of what stands here, so that nobody confirms a text that they were not shown. @param {import("./state.mjs").Terms[]} all */
+  #terms(all) {
+    const sha256 = all.map((each) => each.sha256);
+    const confirm = this.#button("I meet these terms and keep to them", "terms", { accepted: true, sha256 });
+    const why = "The images were given to this study on these terms. The first image comes when you have confirmed them; that you did is recorded.";
+    return [element("p", { class: "muted" }, why), ...all.map((each) => termsOf(each, all.length > 1)), this.#actions(confirm, leave("I do not confirm"))];
   }
 
   /** @param {string | null} until */
@@ -126,6 +136,17 @@ function prose(html = "") {
   const made = element("div", { class: "prose" });
   made.innerHTML = html;
   return made;
+}
+
+/** @param {import("./state.mjs").Terms} terms @param {boolean} named whether to say whose they are */
+function termsOf({ name, text, credential, ethics }, named) {
+  const facts = element("dl", { class: "facts" });
+  for (const [term, value] of [["Who may see the images", credential], ["Ethics reference", ethics]]) {
+    if (value) facts.append(element("dt", {}, term), element("dd", {}, value));
+  }
+  const body = prose(text);
+  body.classList.add("terms-text");
+  return element("section", { class: "terms stack" }, ...(named ? [element("h2", {}, name)] : []), body, ...(facts.children.length > 0 ? [facts] : []));
 }
 
 /** @param {string} text */

@@ -7,12 +7,13 @@
  * @typedef {Source & {practice?: boolean, labels: string[], shown: Record<string, unknown>, revision: number,
  *   questions: import("./answers.mjs").Question[], answer_url: string, back?: Before | null, comment?: string,
  *   answers?: Record<string, import("./answers.mjs").Answer>, marks?: import("../viewer/marks.mjs").Mark[]}} Case
- * @typedef {"consent" | "instructions" | "display" | "practice" | "reading" | "break" | "done" | "closed"} Stage
+ * @typedef {{name: string, text: string, credential: string, ethics: string, sha256: string}} Terms text is HTML sanitised by the server
+ * @typedef {"consent" | "terms" | "instructions" | "display" | "practice" | "reading" | "break" | "done" | "closed"} Stage
  * @typedef {{stage?: Stage, done: boolean, open?: boolean, preview?: boolean, position: number, total: number,
  *   case: Case | null, next: Source | null, back?: Before | null,
  *   session?: {number: number, read: number, limit: number | null, until: string | null} | null,
  *   break_after?: {minutes: number | null, cases: number | null}, display_check?: "none" | "warn" | "block",
- *   keys?: Record<string, string>, texts?: Record<string, string>, urls?: Record<string, string>}} ReadingState
+ *   keys?: Record<string, string>, texts?: Record<string, string>, terms?: Terms[], urls?: Record<string, string>}} ReadingState
  */
 import { backOff } from "./saving.mjs";
 

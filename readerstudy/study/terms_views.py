@@ -1,0 +1,88 @@
+"""The page of a study's terms of use, for its admin: what was agreed, confirming it, changing it."""
+
+from typing import cast
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_POST
+
+from readerstudy.accounts.models import User
+from readerstudy.cases.models import Terms
+from readerstudy.cases.terms import TermsError, Wording
+from readerstudy.study import terms as study_terms
+from readerstudy.study.forms import TermsForm
+from readerstudy.study.markdown import render as render_markdown
+from readerstudy.study.models import Role, Study
+from readerstudy.study.phases import Phase, PhaseError
+from readerstudy.study.protocol import ProtocolError
+from readerstudy.study.visibility import study_for_role
+
+
+def _person(request: HttpRequest) -> User:
+    return cast(User, request.user)
+
+
+def _study(request: HttpRequest, slug: str) -> Study:
+    return study_for_role(_person(request), slug, Role.STUDY_ADMIN)
+
+
+@never_cache
+@require_GET
+def terms(request: HttpRequest, slug: str) -> HttpResponse:
+    """Show the terms of each case set; what waits for this admin can be confirmed here."""
+    study = _study(request, slug)
+    waiting = {each.pk for each in study_terms.waiting(study, _person(request))}
+    changeable = study.phase in study_terms.OPEN
+    sets = [
+        {
+            "set": each,
+            "html": render_markdown(each.terms.text) if each.terms else "",
+            "waits": each.terms is not None and each.terms.pk in waiting,
+            "form": _form(study, each.which, each.terms) if changeable else None,
+        }
+        for each in study_terms.sets_of(study)
+    ]
+    digests = [each["set"].terms.sha256 for each in sets if each["waits"] and each["set"].terms]  # type: ignore[attr-defined]
+    context = {"study": study, "sets": sets, "digests": digests, "draft": study.phase == Phase.DRAFT}
+    return render(request, "study/terms.html", context)
+
+
+@require_POST
+def confirm_terms(request: HttpRequest, slug: str) -> HttpResponse:
+    """Note that the admin confirms what waits for them, and go on to the preview of a draft."""
+    study = _study(request, slug)
+    try:
+        study_terms.confirm(study=study, person=_person(request), digests=request.POST.getlist("sha256"))
+    except ProtocolError as error:
+        messages.error(request, str(error))
+        return redirect("study:terms", slug=slug)
+    messages.success(request, "Your confirmation is recorded.")
+    return redirect("study:preview" if study.phase == Phase.DRAFT else "study:terms", slug=slug)
+
+
+@require_POST
+def change_terms(request: HttpRequest, slug: str, which: str) -> HttpResponse:
+    """Record other terms; everybody is asked again."""
+    study = _study(request, slug)
+    form = TermsForm(request.POST, locked=study.phase != Phase.DRAFT)
+    if not form.is_valid():
+        for name, errors in form.errors.items():
+            messages.error(request, f"{form.fields[name].label}: {' '.join(str(error) for error in errors)}")
+        return redirect("study:terms", slug=slug)
+    values = form.cleaned_data
+    try:
+        study_terms.change(
+            study=study, which=which, actor=_person(request), reason=values.get("reason", ""),
+            wording=Wording(values["text"].strip(), values["credential"].strip(), values["ethics"].strip()),
+        )  # fmt: skip
+        messages.success(request, "The terms are recorded; everybody confirms them before their next image.")
+    except (TermsError, PhaseError) as error:
+        messages.error(request, str(error))
+    return redirect("study:terms", slug=slug)
+
+
+def _form(study: Study, which: str, now: Terms | None) -> TermsForm:
+    initial = {} if now is None else {"text": now.text, "credential": now.credential, "ethics": now.ethics}
+    return TermsForm(initial=initial, locked=study.phase != Phase.DRAFT, auto_id=f"{which}_%s")
