@@ -1,13 +1,17 @@
 """Any classifier of torchvision, or of timm where it is installed, by its name, with a head of C outputs."""
 
 import difflib
+from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 import torch
 from torch import nn
+from torch.overrides import TorchFunctionMode
 
 from analysis.sweep.errors import CheckpointError
 from analysis.sweep.torchvision_beside_cpu import ensure_operators
+from analysis.sweep.torchvision_lightly import no_compiler_yet
 
 _AUXILIARY: dict[str, dict[str, Any]] = {
     "googlenet": {"aux_logits": False, "init_weights": False},
@@ -18,6 +22,9 @@ _AUXILIARY: dict[str, dict[str, Any]] = {
 AUXILIARY_PREFIXES = ("aux1.", "aux2.", "AuxLogits.")
 
 
+LARGE = 10**8
+"""Weights from which a network is tried without memory: that loads torch's compiler, a second for a small one."""
+
 TIMM = "timm:"
 """Before a name it asks for timm's network, where torchvision has one of the same name."""
 
@@ -25,7 +32,8 @@ TIMM = "timm:"
 def classifier_names() -> list[str]:
     """Return the names of torchvision's classifiers, sorted."""
     ensure_operators()
-    from torchvision import models
+    with no_compiler_yet():
+        from torchvision import models
 
     return sorted(models.list_models(module=models))
 
@@ -44,12 +52,23 @@ def build_classifier(name: str, n_classes: int, *, device: str = "cpu") -> nn.Mo
     if name in known:
         from torchvision import models
 
-        with torch.device(device):
+        with torch.device(device), _Undrawn() if device == "meta" else nullcontext():
             model: nn.Module = models.get_model(
                 name, weights=None, num_classes=n_classes, **_AUXILIARY.get(name, {})
             )
         return model.eval()
     return _of_timm(name, n_classes, device, known)
+
+
+class _Undrawn(TorchFunctionMode):
+    """Draw no first weights: without memory there is nothing to draw, and torch would load its compiler for it."""
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        if func in (torch.Tensor.normal_, torch.Tensor.uniform_):
+            return args[0]
+        return func(*args, **(kwargs or {}))
 
 
 def _of_timm(name: str, n_classes: int, device: str, known: list[str]) -> nn.Module:
@@ -87,18 +106,20 @@ def check_size(name: str, n_classes: int, size: int) -> None:
     ------
     CheckpointError: it does not, or there is no such classifier.
     """
+    shape = build_classifier(name, n_classes, device="meta")
     try:
-        _try_forward(build_classifier(name, n_classes, device="meta"), n_classes, size, "meta")
-    except CheckpointError:
-        raise
-    except Exception:  # some networks need numbers to run at all
-        try:
-            _try_forward(build_classifier(name, n_classes), n_classes, size, "cpu")
-        except Exception as error:  # whatever a network raises about its input
-            raise CheckpointError(
-                f"architecture: expected one that takes images of {size} x {size} pixels, {name!r} says "
-                f"'{error}'; choose another [preprocess] size"
-            ) from error
+        if sum(weight.numel() for weight in shape.parameters()) > LARGE:
+            _try_forward(shape, n_classes, size, "meta")
+            return
+    except Exception:  # noqa: S110 - some networks need numbers to run at all, and are tried with them
+        pass
+    try:
+        _try_forward(build_classifier(name, n_classes), n_classes, size, "cpu")
+    except Exception as error:  # whatever a network raises about its input
+        raise CheckpointError(
+            f"architecture: expected one that takes images of {size} x {size} pixels, {name!r} says "
+            f"'{error}'; choose another [preprocess] size"
+        ) from error
 
 
 @torch.inference_mode()

@@ -6,6 +6,7 @@ those bins that hold a cut. **Ties**: among equal keys the lowest flat index is 
 """
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 Keys = NDArray[np.uint32]
+Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,23 @@ def keep(keys: Sequence["Tensor"], cut: Cut) -> list["Tensor"]:
     return kept
 
 
+def write_pruned(
+    keys: Sequence[Keys], cut: Cut, weights: Sequence[Floats], out: Sequence[Floats], threads: int = 1
+) -> None:
+    """Fill `out` with the weights that stay and with zeros elsewhere: what `keep` says, in one pass, on a CPU.
+
+    All arrays are flat, one per layer, of equal lengths; `threads`: as many layers are written at once.
+    """
+    with ThreadPoolExecutor(threads) as pool:
+        equals = list(
+            pool.map(lambda layer: _write_above(*layer, cut.key), zip(keys, weights, out, strict=True))
+        )
+    left = cut.equal
+    for layer, target, equal in zip(keys, out, equals, strict=True):
+        if left and equal:
+            left -= _drop_first_equal(layer, target, cut.key, left)
+
+
 def _lower_counts(keys: Sequence[Keys], bins: set[int]) -> dict[int, NDArray[np.int64]]:
     slots = np.full(1 << 16, -1, np.int64)
     order = sorted(bins)
@@ -98,3 +117,26 @@ def _count_lower(keys: Keys, slots: NDArray[np.int64], counts: NDArray[np.int64]
         slot = slots[key >> np.uint32(16)]
         if slot >= 0:
             counts[slot, key & np.uint32(0xFFFF)] += 1
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _write_above(keys: Keys, weights: Floats, out: Floats, cut: int) -> int:
+    """Copy the weights whose key reaches the cut, write zeros elsewhere; return how many keys equal it."""
+    bound, equal = np.uint32(cut), 0
+    for i in range(keys.size):
+        out[i] = weights[i] if keys[i] >= bound else np.float32(0)
+        equal += keys[i] == bound
+    return equal
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _drop_first_equal(keys: Keys, out: Floats, cut: int, count: int) -> int:
+    """Set the first `count` weights whose key is the cut to zero; return how many there were."""
+    bound, dropped = np.uint32(cut), 0
+    for i in range(keys.size):
+        if keys[i] == bound:
+            out[i] = 0
+            dropped += 1
+            if dropped == count:
+                break
+    return dropped

@@ -147,6 +147,26 @@ def test_masks_set_zeros_and_leave_the_pristine_weights_alone():
     assert all(one is two for one, two in zip(masks.weights(0.0, weights), weights, strict=True))
 
 
+@given(
+    seed=st.integers(0, 2**32 - 1), levels=st.integers(0, 3),
+    name=st.sampled_from(sorted(set(METHODS) - {"int8"})), step=st.integers(1, 99),
+)  # fmt: skip
+@settings(max_examples=80, deadline=None)
+def test_one_pass_on_a_cpu_writes_what_the_masks_say(seed, levels, name, step):
+    """Ties, layers whole or empty, memory filled before by another level; signs of zero are those of torch."""
+    weights = [torch.from_numpy(layer) for layer in layers(seed, levels)]
+    masks = masks_of(name, [layer.numpy() for layer in weights], [0.5, step / 100], seed)
+    masks.weights(0.5, weights)
+    written = masks.weights(step / 100, weights)
+    strided = masks.weights(
+        step / 100, [layer.t().contiguous().t() if layer.ndim == 2 else layer for layer in weights]
+    )
+    for layer, stays, one, two in zip(weights, masks.keep(step / 100), written, strided, strict=True):
+        wanted = torch.where(stays, layer, 0.0)
+        assert torch.equal(one.view(torch.int32), wanted.view(torch.int32))
+        assert torch.equal(two, wanted)
+
+
 def test_int8_is_torchs_symmetric_quantisation_per_channel():
     layer = layers(9)[0]
     layer[2] = 0

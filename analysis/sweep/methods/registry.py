@@ -30,7 +30,7 @@ class Compressed(Protocol):
 
     def weights(self, level: float, layers: Sequence["Tensor"]) -> list["Tensor"]:
         """Return the compressed weights in the layers' shapes and on their device; `layers` stay as they
-        are.
+        are. What is returned holds until the next call, which may fill the same memory.
 
         `layers`: the pristine float32 weights, in layer order. Level 0 gives them back.
         """
