@@ -99,11 +99,16 @@ def _names(axes: Axes, rows: list[Record], y: list[float], colors: Theme) -> Non
         width, height = text_width(name, SIZE - 2.5) * inch, 0.13 * inch
         x, base = places[place][0] + (-width if left else 0.0), places[place][1] + 0.03 * inch
         box = (x, x + width + 0.06 * inch, base, base + height)
-        # A name that would be printed over a point or another name is left out.
-        if any(_meet(box, other) for other in taken) or any(
-            box[0] < px < box[1] and box[2] - 0.04 * inch < py < box[3] + 0.04 * inch
-            for other, (px, py) in enumerate(places)
-            if other != place
+        # A name that would be printed over a point, another name or the words above the frame is left out.
+        dot = 0.05 * inch
+        if (
+            any(_meet(box, other) for other in taken)
+            or box[3] > axes.transAxes.transform((0, 1))[1]
+            or any(
+                box[0] - dot < px < box[1] + dot and box[2] - dot < py < box[3] + dot
+                for other, (px, py) in enumerate(places)
+                if other != place
+            )
         ):
             continue
         taken.append(box)

@@ -57,6 +57,7 @@ def _rich_bars() -> Iterator[Callback]:
         Progress,
         ProgressColumn,
         Task,
+        TaskID,
         TextColumn,
         TimeElapsedColumn,
         TimeRemainingColumn,
@@ -81,11 +82,16 @@ def _rich_bars() -> Iterator[Callback]:
         TimeRemainingColumn(),
     )
     with Progress(*columns) as bars:
-        known: dict[str, int] = {}
+        known: dict[str, TaskID] = {}
+        last: dict[str, tuple[int, int]] = {}
 
         def show(stage: str, done: int, total: int) -> None:
             if stage not in known:
                 known[stage] = bars.add_task(stage, total=total, completed=done)
-            bars.update(known[stage], completed=done, total=total)  # type: ignore[arg-type]
+            elif done < last[stage][0] or total != last[stage][1]:
+                # The same stage of the next part, such as the decode of another split: its clock starts anew.
+                bars.reset(known[stage], total=total, completed=done)
+            last[stage] = (done, total)
+            bars.update(known[stage], completed=done)
 
         yield show
