@@ -29,6 +29,9 @@ SHEETS = ("base.css", "report.css")
 SHORT = 14
 """A table of up to so many rows is not broken across pages."""
 
+SENTENCE = 40
+"""A column with a text longer than this keeps the room that reading it takes."""
+
 Image = Callable[[Picture], str]
 """Gives the markup of a picture's image."""
 
@@ -127,8 +130,11 @@ def _grid(block: Grid) -> str:
     if block.rows and not any(row[-1] for row in block.rows):  # a column of remarks without any
         block = replace(block, columns=block.columns[:-1], rows=tuple(row[:-1] for row in block.rows))
 
+    sentences = {k for row in block.rows for k, cell in enumerate(row) if len(cell) > SENTENCE}
+
     def mark(column: int) -> str:
-        return ' class="num"' if column in block.numeric else ""
+        kind = "num" if column in block.numeric else "words" if column in sentences else ""
+        return f' class="{kind}"' if kind else ""
 
     head = "".join(f'<th scope="col"{mark(k)}>{escape(name)}</th>' for k, name in enumerate(block.columns))
     body = []
