@@ -3,8 +3,10 @@
 from typing import Any
 
 from analysis.report import Background, ReaderCourse
+from readerstudy.audit.models import Event
 from readerstudy.cases.models import CaseSet
 from readerstudy.results.ratings import Reading, unblinding_of
+from readerstudy.study.locking import locked_document
 from readerstudy.study.models import Study
 
 KINDS = {"yes_no": "yes, no"}
@@ -56,7 +58,26 @@ def background_of(study: Study, readings: list[Reading], using: str) -> Backgrou
         codes=frozenset({*digests, "Sweep"}),
         readers=courses_of(study, readings, using),
         estimand=protocol.get("estimand", ""),
+        remarks=unblinded_remarks(study, using),
         synthetic_images=study.synthetic_images,
+    )
+
+
+def unblinded_remarks(study: Study, using: str) -> tuple[str, ...]:
+    """Say which admins could see where cases came from, at the lock and at the close, and what they asked for."""
+    locked = locked_document(study).get("study_admins", []) if study.locked_file else []
+    then = {each["actor"] for each in locked if each["unblinded"]}
+    events = Event.objects.using(using).filter(study=study.key)
+    closed = events.filter(kind="study.closed").order_by("-sequence").first()
+    later = set(closed.values.get("unblinded_admins", [])) if closed else set()
+    if not then | later:
+        return ()
+    asked = [event.values["step"] for event in events.filter(kind="study.step_approved").order_by("sequence")]
+    steps = f" At their request, and decided by a blinded admin: {', '.join(asked)}." if asked else ""
+    return (
+        f"Unblinded admins: {len(then)} of {len(locked)} study admins could see where cases came from when the "
+        f"protocol was locked, {len(later)} when reading closed. They could not withdraw or replace a reader or close "
+        f"reading alone.{steps}",
     )
 
 

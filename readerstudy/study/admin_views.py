@@ -17,9 +17,12 @@ from readerstudy.cases.models import Case
 from readerstudy.study import services
 from readerstudy.study.forms import EnrolReader, NewStudy, Reason
 from readerstudy.study.locking import warnings_of
-from readerstudy.study.models import Role, Study
+from readerstudy.study.models import ProposedStep, Role, Study
+from readerstudy.study.people_views import WAITS
 from readerstudy.study.phases import Phase, PhaseError, allowed_steps
+from readerstudy.study.proposals import propose, waiting_proposals
 from readerstudy.study.protocol import Protocol
+from readerstudy.study.unblinded import is_unblinded, unblinded_among
 from readerstudy.study.visibility import may_create_studies, studies_of, study_for_role
 
 STEPS: dict[str, Callable[..., Study]] = {
@@ -78,7 +81,8 @@ def new(request: HttpRequest) -> HttpResponse:
 def detail(request: HttpRequest, slug: str) -> HttpResponse:
     """Show one study to its admin: phase, protocol, digests, readers with their progress."""
     study = study_for_role(_person(request), slug, Role.STUDY_ADMIN)
-    return render(request, "study/detail.html", _detail(study))
+    context = {**_detail(study), "unblinded": unblinded_among(study)}
+    return render(request, "study/detail.html", context)
 
 
 @require_POST
@@ -109,6 +113,10 @@ def step(request: HttpRequest, slug: str, step: str) -> HttpResponse:
             return _refused(request, slug, form)
         extra["reason"] = form.cleaned_data["reason"]
     try:
+        if step == "close" and is_unblinded(_person(request), study):
+            propose(study=study, step=ProposedStep.CLOSE, actor=_person(request), **extra)
+            messages.success(request, WAITS)
+            return redirect("study:detail", slug=slug)
         STEPS[step](study=study, actor=_person(request), **extra)
         messages.success(request, TOLD[step])
     except (services.StudyError, PhaseError, ValidationError) as error:
@@ -156,5 +164,6 @@ def _detail(study: Study) -> dict[str, Any]:
         "protocol": Protocol.from_json(study.protocol),
         "enrol_form": EnrolReader(),
         "reason_form": Reason(),
+        "proposals": waiting_proposals(study),
         "warnings": warnings_of(study) if study.phase == Phase.DRAFT else [],
     }

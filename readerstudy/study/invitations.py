@@ -14,7 +14,7 @@ from readerstudy.accounts.models import Invitation, User
 from readerstudy.audit.services import record
 from readerstudy.study.models import Reader, Role, Study
 from readerstudy.study.phases import Phase, PhaseError
-from readerstudy.study.services import StudyError, add_member, enrol_reader
+from readerstudy.study.services import StudyError, add_member, enrol_reader, refuse_alone
 
 HOLDS_FOR = timedelta(days=14)
 READER = "reader"
@@ -36,7 +36,7 @@ def invite(
 
     Raises
     ------
-    StudyError: no such role, or the reader to replace has not withdrawn.
+    StudyError: no such role, the reader to replace has not withdrawn, or an unblinded admin replaces a reader.
     PhaseError: a reader is invited after reading has closed.
     """
     address = email.strip().lower()
@@ -44,6 +44,8 @@ def invite(
         raise StudyError(f"expected a role out of {', '.join(dict(ROLES))}, '{role}' came")
     if role == READER and study.phase not in {Phase.DRAFT, Phase.LOCKED, Phase.READING}:
         raise PhaseError(f"readers are invited before reading closes; the study is {study.phase}")
+    if replaces and role == READER:
+        refuse_alone(study, actor, "replace a reader")
     if replaces and not _withdrawn(study, replaces).exists():
         raise StudyError(f"expected a reader who has withdrawn to replace, {replaces} is none")
     for earlier in _open(study).filter(email=address, role=role):

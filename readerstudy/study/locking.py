@@ -18,6 +18,7 @@ from readerstudy.study.models import Membership, Study
 from readerstudy.study.order import ALGORITHM
 from readerstudy.study.protocol import Protocol, canonical
 from readerstudy.study.terms import locked_terms, sets_of
+from readerstudy.study.unblinded import admins_document
 
 FORMAT = 3
 METHOD = (
@@ -87,7 +88,8 @@ def _document(study: Study) -> dict[str, Any]:
             for reader in study.readers.order_by("pseudonym")
         },
         "allotment_commitment": commitment(bytes(study.allotment_seed)) if study.allotment_seed else "",
-        "unblinded_admins": sum(knows_run(member.person, study.run_id) for member in members),
+        "study_admins": admins_document(study),
+        "unblinded_members": sum(knows_run(member.person, study.run_id) for member in members),
     }
 
 

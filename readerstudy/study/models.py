@@ -82,6 +82,40 @@ class Membership(models.Model):
         return f"{self.person} as {self.role}"
 
 
+class ProposedStep(models.TextChoices):
+    """What an unblinded admin cannot do alone."""
+
+    CLOSE = "close", "close reading"
+    WITHDRAW = "withdraw", "a reader withdraws"
+    REPLACE = "replace", "replace a reader"
+
+
+class Proposal(models.Model):
+    """A step that an unblinded admin asks for; it stands until an admin who is blinded takes it or declines.
+
+    `reader` is the pseudonym of who withdraws or is replaced, `email` the address to invite in their place.
+    """
+
+    study = models.ForeignKey(Study, on_delete=models.PROTECT, related_name="+")
+    step = models.CharField(max_length=8, choices=ProposedStep.choices)
+    reader = models.CharField(max_length=20, blank=True)
+    email = models.EmailField(blank=True)
+    reason = models.CharField(max_length=500)
+    asked_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    asked_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["asked_at"]
+        constraints = [
+            models.UniqueConstraint(fields=["study", "step", "reader"], name="step_proposed_once"),
+            models.CheckConstraint(condition=Q(step__in=ProposedStep.values), name="proposed_step_is_known"),
+            models.CheckConstraint(condition=~Q(reason=""), name="proposal_has_a_reason"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_step_display()} in {self.study}"
+
+
 class Allotment(models.Model):
     """The cases of one planned reader, by key; drawn once for the study, when its first reader is enrolled."""
 

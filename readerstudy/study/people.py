@@ -7,12 +7,11 @@ from django.db import transaction
 from django.db.models import Count, Max, Q, QuerySet
 from django.utils import timezone
 
-from readerstudy.accounts.access import knows_run
 from readerstudy.accounts.models import User
 from readerstudy.audit.services import record
 from readerstudy.study.models import Membership, Rating, Reader, Role, Study
 from readerstudy.study.phases import Phase, PhaseError
-from readerstudy.study.services import StudyError
+from readerstudy.study.services import StudyError, refuse_alone
 
 LATELY = timedelta(days=7)
 """The time over which pace is told."""
@@ -36,10 +35,7 @@ def withdraw_reader(*, study: Study, pseudonym: str, reason: str, actor: User | 
         raise StudyError(f"{pseudonym} has withdrawn already")
     if not reason.strip():
         raise StudyError("expected a reason for the withdrawal, such as 'no more time'")
-    if actor is not None and knows_run(actor, study.run_id):
-        raise StudyError(
-            f"{actor} can see where cases come from and so may not take a reader out; ask another admin"
-        )
+    refuse_alone(study, actor, "take a reader out")
     reader.withdrawn_at, reader.withdrawal_reason = timezone.now(), reason.strip()
     reader.save(update_fields=["withdrawn_at", "withdrawal_reason"])
     record(

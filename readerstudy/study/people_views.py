@@ -7,7 +7,7 @@ from django.conf import settings
 from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
@@ -15,13 +15,19 @@ from django.views.decorators.http import require_GET, require_POST
 from readerstudy.accounts.models import Invitation, User
 from readerstudy.study.forms import Invite, Reason
 from readerstudy.study.invitations import invite, open_invitations, revoke
-from readerstudy.study.models import Membership, Reader, Role, Study
+from readerstudy.study.models import Membership, Proposal, ProposedStep, Reader, Role, Study
 from readerstudy.study.people import end_role, whereabouts, withdraw_reader
 from readerstudy.study.phases import Phase, PhaseError
+from readerstudy.study.proposals import approve, decline, propose, waiting_proposals
 from readerstudy.study.services import StudyError
+from readerstudy.study.unblinded import is_unblinded, unblinded_among
 from readerstudy.study.visibility import study_for_role
 
 ENROLLING = {Phase.DRAFT, Phase.LOCKED, Phase.READING}
+MISSING = (Invitation.DoesNotExist, Reader.DoesNotExist, Membership.DoesNotExist, Proposal.DoesNotExist)
+WAITS = (
+    "You can see where cases come from, so this waits for an admin who cannot; it stands in the audit trail."
+)
 MAIL_STAYS_HERE = {"console", "dummy", "locmem", "filebased"}
 """Backends that send nothing: the admin hands the link over."""
 
@@ -44,6 +50,8 @@ def people(request: HttpRequest, slug: str) -> HttpResponse:
         "invite_form": Invite(study=study),
         "reason_form": Reason(auto_id=False),
         "enrolling": study.phase in ENROLLING,
+        "unblinded": unblinded_among(study),
+        "proposals": waiting_proposals(study),
         "finished": sum(each["state"] == "finished" for each in readers),
         "read": sum(each["reader"].finished for each in readers),
         "total": sum(each["reader"].total for each in readers),
@@ -66,6 +74,13 @@ def send(request: HttpRequest, slug: str) -> HttpResponse:
         return request.build_absolute_uri(reverse("study:invitation", kwargs={"token": token}))
 
     def act() -> str:
+        if form.cleaned_data.get("replaces") and is_unblinded(_person(request), study):
+            reader, email = form.cleaned_data["replaces"], form.cleaned_data["email"]
+            propose(
+                study=study, step=ProposedStep.REPLACE, actor=_person(request), reader=reader, email=email,
+                reason=f"{email} takes the cases of {reader}",
+            )  # fmt: skip
+            return WAITS
         invitation, link = invite(study=study, actor=_person(request), link_for=link_for, **form.cleaned_data)
         if settings.EMAIL_BACKEND.split(".")[-2] in MAIL_STAYS_HERE:
             return f"This site sends no mail. Hand this link to {invitation.email} yourself; it is shown once: {link}"
@@ -93,6 +108,16 @@ def withdraw(request: HttpRequest, slug: str, pseudonym: str) -> HttpResponse:
 
     def act() -> str:
         reason = request.POST.get("reason", "")[:500]
+        if is_unblinded(_person(request), study):
+            get_object_or_404(Reader, study=study, pseudonym=pseudonym)
+            propose(
+                study=study,
+                step=ProposedStep.WITHDRAW,
+                actor=_person(request),
+                reader=pseudonym,
+                reason=reason,
+            )
+            return WAITS
         withdraw_reader(study=study, pseudonym=pseudonym, reason=reason, actor=_person(request))
         return f"{pseudonym} has withdrawn; what they answered stays."
 
@@ -111,10 +136,29 @@ def leave(request: HttpRequest, slug: str, number: int) -> HttpResponse:
     return _answer(request, slug, act)
 
 
+@require_POST
+def decide(request: HttpRequest, slug: str, number: int, decision: str) -> HttpResponse:
+    """Take or decline what an unblinded admin proposed."""
+    study = study_for_role(_person(request), slug, Role.STUDY_ADMIN)
+    if decision not in {"approve", "decline"}:
+        raise Http404
+
+    def link_for(token: str) -> str:
+        return request.build_absolute_uri(reverse("study:invitation", kwargs={"token": token}))
+
+    def act() -> str:
+        if decision == "approve":
+            return approve(study=study, number=number, actor=_person(request), link_for=link_for)
+        decline(study=study, number=number, actor=_person(request))
+        return "The proposal is declined; nothing has changed."
+
+    return _answer(request, slug, act)
+
+
 def _answer(request: HttpRequest, slug: str, act: Callable[[], str]) -> HttpResponse:
     try:
         messages.success(request, act())
-    except (Invitation.DoesNotExist, Reader.DoesNotExist, Membership.DoesNotExist) as error:
+    except MISSING as error:
         raise Http404 from error
     except ValidationError as error:
         messages.error(request, " ".join(error.messages))

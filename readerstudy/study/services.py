@@ -13,6 +13,7 @@ from readerstudy.study.models import Membership, Reader, Role, Study
 from readerstudy.study.phases import Phase, PhaseError, next_phase
 from readerstudy.study.protocol import Protocol
 from readerstudy.study.terms import without_terms
+from readerstudy.study.unblinded import is_unblinded, unblinded_among
 
 RESERVED = frozenset({"new"})
 """Short names that are addresses of other pages."""
@@ -107,7 +108,8 @@ def enrol_reader(*, study: Study, person: User, actor: User | None, replaces: Re
     Raises
     ------
     StudyError: the person has another role here, may open sweeps, has opened this one, or reads already;
-        or the study has no cases yet; or the reader to replace has not withdrawn, or was replaced already.
+        or the study has no cases yet; or the reader to replace has not withdrawn, or was replaced already;
+        or an admin replaces a reader who can see where cases come from.
     PhaseError: reading has closed.
     """
     study = Study.objects.select_for_update().get(pk=study.pk)
@@ -117,6 +119,8 @@ def enrol_reader(*, study: Study, person: User, actor: User | None, replaces: Re
     if not Case.objects.filter(study=study.key).exists():
         raise StudyError(f"expected cases before readers; load a case set into '{study.slug}' first")
     if replaces is not None:
+        if actor != person:  # whoever takes up an invitation replaces nobody of their own accord
+            refuse_alone(study, actor, "replace a reader")
         _check_place_is_free(study, replaces)
     seed = new_seed()
     number = study.readers.count() + 1
@@ -196,14 +200,16 @@ def close(*, study: Study, actor: User | None, reason: str) -> Study:
     Raises
     ------
     PhaseError: nobody is reading.
-    StudyError: no reason is given.
+    StudyError: no reason is given, or the admin can see where cases come from.
     """
     study = Study.objects.select_for_update().get(pk=study.pk)
     phase = next_phase(study.phase, "close")
+    refuse_alone(study, actor, "close reading")
     if not reason.strip():
         raise StudyError("expected a reason for closing, such as 'all readers have finished'")
     study.closed_at = timezone.now()
-    return _move(study, phase, "study.closed", actor, {}, reason)
+    values: dict[str, object] = {"unblinded_admins": sorted(unblinded_among(study))}
+    return _move(study, phase, "study.closed", actor, values, reason)
 
 
 @transaction.atomic
@@ -233,6 +239,19 @@ def _move(
         values={"old": old, "new": phase.value, **values}, reason=reason,
     )  # fmt: skip
     return study
+
+
+def refuse_alone(study: Study, actor: User | None, what: str) -> None:
+    """Refuse an unblinded admin a step by which answers could be chosen.
+
+    Raises
+    ------
+    StudyError: the person can see where cases come from.
+    """
+    if actor is not None and is_unblinded(actor, study):
+        raise StudyError(
+            f"{actor} can see where cases come from and so may not {what} alone; ask another admin, who cannot"
+        )
 
 
 def _draft(study: Study, what: str) -> Study:

@@ -33,19 +33,23 @@ def _study(request: HttpRequest, slug: str) -> Study:
 def terms(request: HttpRequest, slug: str) -> HttpResponse:
     """Show the terms of each case set; what waits for this admin can be confirmed here."""
     study = _study(request, slug)
-    waiting = {each.pk for each in study_terms.waiting(study, _person(request))}
+    waiting = study_terms.waiting(study, _person(request))
     changeable = study.phase in study_terms.OPEN
     sets = [
         {
             "set": each,
             "html": render_markdown(each.terms.text) if each.terms else "",
-            "waits": each.terms is not None and each.terms.pk in waiting,
+            "waits": each.terms in waiting,
             "form": _form(study, each.which, each.terms) if changeable else None,
         }
         for each in study_terms.sets_of(study)
     ]
-    digests = [each["set"].terms.sha256 for each in sets if each["waits"] and each["set"].terms]  # type: ignore[attr-defined]
-    context = {"study": study, "sets": sets, "digests": digests, "draft": study.phase == Phase.DRAFT}
+    context = {
+        "study": study,
+        "sets": sets,
+        "digests": [each.sha256 for each in waiting],
+        "draft": study.phase == Phase.DRAFT,
+    }
     return render(request, "study/terms.html", context)
 
 

@@ -36,6 +36,11 @@ urlpatterns = [
     path("studies/<slug:slug>/people/invite/", people_views.send, name="invite"),
     path("studies/<slug:slug>/people/invitations/<int:number>/", people_views.take_back, name="take_back"),
     path("studies/<slug:slug>/people/readers/<slug:pseudonym>/", people_views.withdraw, name="withdraw"),
+    path(
+        "studies/<slug:slug>/people/proposals/<int:number>/<slug:decision>/",
+        people_views.decide,
+        name="decide",
+    ),
     path("studies/<slug:slug>/people/roles/<int:number>/", people_views.leave, name="leave"),
     path("studies/<slug:slug>/terms/", terms_views.terms, name="terms"),
     path("studies/<slug:slug>/terms/confirm/", terms_views.confirm_terms, name="terms_confirm"),

@@ -113,6 +113,9 @@ any        POST     /studies/other/people/invite/              302       404    
 any        POST     /studies/chest/people/readers/R01/         302       404     404 404  302   404  404  404
 any        POST     /studies/other/people/readers/R01/         302       404     404 404  404   404  404  404
 any        POST     /studies/chest/people/invitations/0/       302       404     404 404  404   404  404  404
+any        POST     /studies/chest/people/proposals/0/approve/ 302       404     404 404  404   404  404  404
+any        POST     /studies/chest/people/proposals/0/decline/ 302       404     404 404  404   404  404  404
+any        POST     /studies/other/people/proposals/0/approve/ 302       404     404 404  404   404  404  404
 any        POST     /studies/chest/people/roles/0/             302       404     404 404  404   404  404  404
 any        GET      /invitations/nothing/                      404       404     404 404  404   404  404  404
 any        POST     /invitations/nothing/                      404       404     404 404  404   404  404  404

@@ -97,7 +97,8 @@ def test_the_locked_file_says_everything_and_tells_nothing(stock: Stock) -> None
     assert document["protocol"]["replacement"]
     for reader in stock.readers:
         assert bytes(reader.order_seed).hex() not in study.locked_file
-    assert document["unblinded_admins"] == 1  # Rita, the researcher of the study, may open sweeps
+    assert document["study_admins"] == [{"actor": stock.alice.pk, "unblinded": False, "because": ""}]
+    assert document["unblinded_members"] == 1  # Rita, the researcher of the study, may open sweeps
 
 
 def test_telling_words_are_warned_of(stock: Stock) -> None:
