@@ -115,6 +115,18 @@ class Environment:
             raise SettingError(f"{name}: expected at least {low}, {number} came")
         return number
 
+    def choice(self, name: str, default: str, among: tuple[str, ...]) -> str:
+        """Return a setting that is one of a few words.
+
+        Raises
+        ------
+        SettingError: another word.
+        """
+        value = self._values.get(name, default).strip().lower()
+        if value not in among:
+            raise SettingError(f"{name}: expected one of {', '.join(among)}, {value!r} came")
+        return value
+
     def words(self, name: str, default: str = "") -> list[str]:
         """Return a comma-separated setting as a list of non-empty words."""
         return [word.strip() for word in self._values.get(name, default).split(",") if word.strip()]

@@ -32,7 +32,7 @@ EXPORTS_ROOT = HOME / "exports"
 BROKER_ROOT = HOME / "broker"
 
 INSTALLED_APPS = [
-    "django.contrib.admin",
+    "readerstudy.ops.apps.Admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -41,6 +41,10 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "csp",
     "axes",
+    # Second factors are kept and checked by allauth.mfa; it needs the account app, none of whose pages are served.
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
     "readerstudy.audit",
     "readerstudy.accounts",
     "readerstudy.cases",
@@ -60,9 +64,11 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    "readerstudy.accounts.middleware.second_factor",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "axes.middleware.AxesMiddleware",
+    "allauth.account.middleware.AccountMiddleware",  # gives allauth.mfa the request; nothing else of it is in use
 ]
 
 ROOT_URLCONF = "readerstudy.urls"
@@ -104,6 +110,14 @@ AXES_LOCKOUT_TEMPLATE = "accounts/locked_out.html"
 AXES_DISABLE_ACCESS_LOG = True
 AXES_ENABLE_ADMIN = False
 AXES_VERBOSE = False
+# Who must have a second factor: none (whoever wants one), staff (everybody but readers), all.
+MFA_REQUIRED = environment.choice("MFA_REQUIRED", "none", among=("none", "staff", "all"))
+MFA_ADAPTER = "readerstudy.accounts.adapter.Adapter"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_TOTP_TOLERANCE = 1  # 30 s to either side: the clocks of closed networks drift
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
 LOGIN_URL = "accounts:sign_in"
 LOGIN_REDIRECT_URL = "home"
 LOGOUT_REDIRECT_URL = "accounts:sign_in"
@@ -140,7 +154,7 @@ STATICFILES_DIRS = [BASE / "static"]
 STATICFILES_FINDERS = [
     "readerstudy.ops.smallfiles.SmallFiles",
     "django.contrib.staticfiles.finders.FileSystemFinder",
-    "django.contrib.staticfiles.finders.AppDirectoriesFinder",
+    "readerstudy.ops.smallfiles.AdminFiles",
 ]
 WHITENOISE_USE_FINDERS = True
 # Without TLS the browser gets no year-long pinning; a hashed name would also name the release to a reader.
@@ -173,7 +187,8 @@ SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_AGE = environment.number("SESSION_HOURS", 12, low=1) * 3600
 # Sessions live in the database, which all web processes share: a cache server that is away signs nobody out.
-SESSION_ENGINE = "django.contrib.sessions.backends.db"
+# Each row names its person, so that a person can see and end their own.
+SESSION_ENGINE = "readerstudy.accounts.sessions"
 CSRF_COOKIE_SAMESITE = "Strict"
 CSRF_FAILURE_VIEW = "readerstudy.accounts.views.csrf_failure"
 if environment.flag("BEHIND_PROXY", default=False):

@@ -6,11 +6,5 @@ class AccountsConfig(AppConfig):
     label = "accounts"
 
     def ready(self) -> None:
-        """Connect sign-ins with the audit trail; groups are not used, so the admin site does not offer them."""
-        from django.contrib import admin
-        from django.contrib.auth.models import Group
-
+        """Connect sign-ins with the audit trail."""
         from readerstudy.accounts import log  # noqa: F401  (its receivers register themselves)
-
-        if admin.site.is_registered(Group):
-            admin.site.unregister(Group)

@@ -44,3 +44,38 @@ class Confirm(forms.Form):
         if not self.user.check_password(password):
             raise forms.ValidationError("This is not your password.")
         return password
+
+
+class Code(forms.Form):
+    """One code, of an authenticator app or for recovery; blanks and hyphens do not count."""
+
+    code = forms.CharField(
+        max_length=40, label="Code from your app, or a recovery code",
+        widget=forms.TextInput(attrs={"autocomplete": "one-time-code", "inputmode": "numeric", "spellcheck": "false"}),
+    )  # fmt: skip
+
+
+class NewApp(Confirm):
+    """The code that an app shows, and the password."""
+
+    code = forms.CharField(
+        max_length=10, label="Code that the app shows now",
+        widget=forms.TextInput(attrs={"autocomplete": "one-time-code", "inputmode": "numeric", "spellcheck": "false"}),
+    )  # fmt: skip
+    field_order = ["code", "password"]
+
+
+class NewPasskey(Confirm):
+    """What the passkey is called, the password, and what the browser made."""
+
+    name = forms.CharField(
+        max_length=60, label="Name of this passkey", help_text="Such as: my phone, blue key."
+    )
+    credential = forms.JSONField(required=False, widget=forms.HiddenInput)
+    field_order = ["name", "password", "credential"]
+
+    def clean(self) -> None:
+        """Refuse a form that was sent without the browser's part."""
+        super().clean()
+        if not isinstance(self.cleaned_data.get("credential"), dict):
+            self.add_error(None, "The browser made no passkey. Try once more.")

@@ -7,14 +7,21 @@ from axes.signals import user_locked_out
 from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
 from django.dispatch import receiver
 from django.http import HttpRequest
+from django.utils import timezone
 
+from readerstudy.accounts.browsers import in_words
 from readerstudy.accounts.models import User
+from readerstudy.accounts.sessions import BEGAN, BROWSER
+from readerstudy.accounts.standing import note_standing, standing_of
 from readerstudy.audit.services import record
 
 
 @receiver(user_logged_in)
-def note_sign_in(*, user: User, **_: Any) -> None:
-    """Note a sign-in."""
+def note_sign_in(*, request: HttpRequest, user: User, **_: Any) -> None:
+    """Note a sign-in, and in its session when, with what, and whether it owes a second factor."""
+    request.session[BEGAN] = timezone.now().isoformat()
+    request.session[BROWSER] = in_words(request.META.get("HTTP_USER_AGENT", ""))
+    note_standing(request, standing_of(user))
     record(kind="person.signed_in", actor=user, subject=str(user.pk))
 
 

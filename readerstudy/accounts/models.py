@@ -4,8 +4,12 @@ from typing import Any, ClassVar
 
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
+from django.contrib.sessions.base_session import AbstractBaseSession
 from django.db import models
 from django.db.models.functions import Lower
+from django.utils import timezone
+
+from readerstudy.accounts.sessions import SessionStore
 
 
 class UserManager(BaseUserManager["User"]):
@@ -85,3 +89,22 @@ class Invitation(models.Model):
 
     def __str__(self) -> str:
         return f"{self.email} as {self.role}"
+
+
+class OpenSession(AbstractBaseSession):
+    """One session. `person` is None until somebody has signed in; `browser` is told in words, at most 60 letters."""
+
+    person = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, null=True, related_name="+"
+    )
+    began_at = models.DateTimeField(default=timezone.now)
+    browser = models.CharField(max_length=60, blank=True)
+
+    class Meta(AbstractBaseSession.Meta):
+        verbose_name = "open session"
+        verbose_name_plural = "open sessions"
+
+    @classmethod
+    def get_session_store_class(cls) -> type[SessionStore]:
+        """Return the store whose table this is."""
+        return SessionStore

@@ -6,6 +6,7 @@ from django.contrib import messages
 from django.contrib.auth import update_session_auth_hash
 from django.contrib.auth import views as auth_views
 from django.contrib.auth.decorators import login_not_required
+from django.contrib.auth.forms import AuthenticationForm
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.decorators import method_decorator
@@ -13,9 +14,11 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_POST
 
+from readerstudy.accounts.factors import codes_left, factors
 from readerstudy.accounts.forms import Confirm, Password, Profile
 from readerstudy.accounts.models import User
 from readerstudy.accounts.services import change_profile, choose_password
+from readerstudy.accounts.signing_in import hold
 
 
 @method_decorator(login_not_required, name="dispatch")
@@ -23,6 +26,13 @@ class SignIn(auth_views.LoginView):
     http_method_names = ["get", "head", "post"]
     template_name = "accounts/sign_in.html"
     redirect_authenticated_user = True
+
+    def form_valid(self, form: AuthenticationForm) -> HttpResponse:
+        """Begin a session, or hold the password until the second factor has come."""
+        person = form.get_user()
+        if hold(self.request, person, onward=self.get_success_url()):
+            return redirect("accounts:second_step")
+        return super().form_valid(form)
 
 
 class SignOut(auth_views.LogoutView):
@@ -42,6 +52,8 @@ def _account(request: HttpRequest, **forms: Any) -> HttpResponse:
         ),
         "password": Password(user),
         "elsewhere": Confirm(user=user, auto_id="elsewhere_%s"),
+        "factors": factors(user).count(),
+        "codes_left": codes_left(user),
         **forms,
     }
     return render(request, "accounts/account.html", context)

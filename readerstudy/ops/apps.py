@@ -1,7 +1,9 @@
 from django.apps import AppConfig
+from django.contrib.admin.apps import SimpleAdminConfig
 
 
 class OperationsConfig(AppConfig):
+    default = True
     name = "readerstudy.ops"
     label = "ops"
 
@@ -9,3 +11,9 @@ class OperationsConfig(AppConfig):
         """Name the Celery application that tasks are sent through; connect the access log."""
         import readerstudy.celery  # noqa: F401
         from readerstudy.ops import access_log, checks  # noqa: F401  (they register themselves)
+
+
+class Admin(SimpleAdminConfig):
+    """Django's admin with the site's own AdminSite, and without looking for admin modules of packages."""
+
+    default_site = "readerstudy.ops.admin_site.Site"

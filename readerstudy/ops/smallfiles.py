@@ -13,10 +13,18 @@ from typing import Any
 
 import rjsmin
 from django.conf import settings
-from django.contrib.staticfiles.finders import BaseFinder
+from django.contrib.staticfiles.finders import AppDirectoriesFinder, BaseFinder
 from django.core.files.storage import FileSystemStorage
 
 KINDS = (".mjs",)
+
+
+class AdminFiles(AppDirectoriesFinder):
+    """Finds the files of Django's admin site alone: scripts of other packages are not served."""
+
+    def __init__(self, app_names: Iterable[str] | None = None, *args: Any, **kwargs: Any) -> None:
+        """Look nowhere else, whatever is asked for."""
+        super().__init__(["django.contrib.admin"], *args, **kwargs)
 
 
 class SmallFiles(BaseFinder):

@@ -9,8 +9,13 @@ class StudyConfig(AppConfig):
     label = "study"
 
     def ready(self) -> None:
-        """Keep the database's own guards of locked studies through migrations."""
+        """Keep the database's own guards of locked studies through migrations; say whose role makes them staff."""
+        from readerstudy.accounts.standing import staff_tests
         from readerstudy.study import guards
+        from readerstudy.study.people import has_role
+
+        if has_role not in staff_tests:
+            staff_tests.append(has_role)
 
         pre_migrate.connect(guards.before_migrations, sender=self, dispatch_uid="study.guards.before")
         post_migrate.connect(guards.after_migrations, sender=self, dispatch_uid="study.guards.after")

@@ -110,3 +110,8 @@ def _state(reader: Any, study: Study) -> str:
     if reader.finished:
         return "reading"
     return "not begun"
+
+
+def has_role(person: User) -> bool:
+    """Say whether a person has a role other than reader in any study."""
+    return Membership.objects.filter(person=person).exists()

@@ -1,12 +1,11 @@
 """Signing in and out: the address in any case, one answer for every wrong pair, sessions that end."""
 
 import pytest
-from django.contrib.sessions.models import Session
 from django.db import IntegrityError, transaction
 from django.http import HttpResponse
 from django.test import Client
 
-from readerstudy.accounts.models import User
+from readerstudy.accounts.models import OpenSession, User
 from tests.stock import PASSWORD, person
 
 pytestmark = pytest.mark.django_db
@@ -42,7 +41,7 @@ def test_every_wrong_pair_gets_the_same_words(client: Client, alice: User) -> No
     ]
     assert {page.status_code for page in pages} == {200}
     assert len({str(page.context["form"].non_field_errors()) for page in pages}) == 1
-    assert not Session.objects.exists()
+    assert not OpenSession.objects.exists()
 
 
 def test_what_was_typed_as_password_never_comes_back(client: Client, alice: User) -> None:
@@ -80,7 +79,7 @@ def test_signing_out_ends_the_session_on_the_server(client: Client, alice: User)
     assert (response.status_code, response["Location"]) == (302, "/accounts/sign-in/")
     client.cookies["sessionid"] = session
     assert client.get("/").status_code == 302
-    assert not Session.objects.filter(session_key=session).exists()
+    assert not OpenSession.objects.filter(session_key=session).exists()
 
 
 def test_a_link_cannot_sign_out(client: Client, alice: User) -> None:

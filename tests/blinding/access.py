@@ -28,7 +28,7 @@ ADMIN_PREFIX = "admin/"
 """Django's admin site, as a whole: a superuser only; nobody else gets further than its sign-in page. What it
 shows is tested apart: no table of a study, a case, a key, an answer or the audit trail."""
 
-OPEN_TO_ALL = {"healthz/", "readyz/", "accounts/sign-in/", "invitations/nothing/"}
+OPEN_TO_ALL = {"healthz/", "readyz/", "accounts/sign-in/", "accounts/second-step/", "invitations/nothing/"}
 """Addresses that ask for no sign-in."""
 
 # {current} {following} {later}: Bob's case now, the next, one further on. {bella}: another reader's case.
@@ -53,6 +53,18 @@ any        GET      /accounts/me/                              302       200    
 reading    POST     /accounts/me/profile/                      302       302     302 302  302   302  302  302
 reading    POST     /accounts/me/password/                     302       302     302 302  302   302  302  302
 reading    POST     /accounts/me/elsewhere/                    302       302     302 302  302   302  302  302
+any        GET      /accounts/second-step/                     302       302     302 302  302   302  302  302
+reading    POST     /accounts/second-step/                     302       302     302 302  302   302  302  302
+any        GET      /accounts/me/second-factor/                302       200     200 200  200   200  200  200
+reading    GET      /accounts/me/second-factor/app/            302       200     200 200  200   200  200  200
+reading    POST     /accounts/me/second-factor/app/            302       200     200 200  200   200  200  200
+reading    GET      /accounts/me/second-factor/app/code.svg    302       404     404 404  404   404  404  404
+reading    GET      /accounts/me/second-factor/passkey/        302       200     200 200  200   200  200  200
+reading    POST     /accounts/me/second-factor/passkey/        302       200     200 200  200   200  200  200
+reading    GET      /accounts/me/second-factor/recovery-codes/ 302       200     200 200  200   200  200  200
+reading    POST     /accounts/me/second-factor/recovery-codes/ 302       200     200 200  200   200  200  200
+reading    GET      /accounts/me/second-factor/0/remove/       302       404     404 404  404   404  404  404
+reading    POST     /accounts/me/second-factor/0/remove/       302       404     404 404  404   404  404  404
 reading    OPTIONS  /accounts/sign-out/                        302       200     200 200  200   200  200  200
 
 any        GET      /read/chest/                               302       404     200 404  404   404  404  404

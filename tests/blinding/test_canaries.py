@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
-from django.contrib.sessions.models import Session
 from django.db import connection
 
 from analysis.caseset import read_key
+from readerstudy.accounts.models import OpenSession as Session
 from readerstudy.audit.services import faults
 from readerstudy.ops.intake import load_into_study
 from readerstudy.study import services

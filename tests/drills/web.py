@@ -217,8 +217,8 @@ def run_drill(plan: Plan, folder: Path) -> Outcome:
 def _study(plan: Plan, folder: Path) -> list[tuple[str, str]]:
     """Make a study with as many readers and presentations as the drill can use; return cookies and tokens."""
     from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
-    from django.contrib.sessions.backends.db import SessionStore
 
+    from readerstudy.accounts.sessions import SessionStore
     from readerstudy.study import services
     from readerstudy.study.models import Assignment
     from tests.stock import make_stock, person

@@ -18,7 +18,7 @@ import json, django
 django.setup()
 from django.core.cache import cache
 from django.db import connection
-from django.contrib.sessions.backends import db
+from readerstudy.accounts import sessions as db
 from importlib import import_module
 from django.conf import settings
 from readerstudy.celery import app
@@ -56,7 +56,7 @@ def test_a_site_on_servers(
     environment["DJANGO_SETTINGS_MODULE"] = "readerstudy.settings"
     found = json.loads(run(tmp_path / "site", "-c", LOOK, **environment))
     transport = {"redis": "redis", "rabbitmq": "amqp"}[broker]
-    assert found == ["postgresql", 1, "django.contrib.sessions.backends.db", "bob", transport]
+    assert found == ["postgresql", 1, "readerstudy.accounts.sessions", "bob", transport]
 
 
 @pytest.mark.servers("postgresql")

@@ -1,0 +1,229 @@
+"""Second factors: kept and checked by allauth.mfa, changed by these services only, each change audited.
+
+Its forms, pages and sign-in are not used (docs/decisions.md 150); this is the one module that knows its insides.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from allauth.mfa.adapter import get_adapter
+from allauth.mfa.models import Authenticator
+from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
+from allauth.mfa.totp.internal import auth as app
+from allauth.mfa.webauthn.internal import auth as passkeys
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from readerstudy.accounts.adapter import UnreadableSecretError
+from readerstudy.accounts.models import User
+from readerstudy.audit.services import record
+
+Kind = Authenticator.Type
+CODES = Kind.RECOVERY_CODES
+NOT_A_CREDENTIAL = (ValidationError, ValueError, TypeError, KeyError, AttributeError)
+"""What reading a made-up passkey answer can raise."""
+
+
+class FactorError(Exception):
+    """A second factor cannot be set up or taken away as asked."""
+
+
+def factors(user: User) -> QuerySet[Authenticator]:
+    """Return a person's second factors, oldest first; recovery codes only stand in for them."""
+    found: QuerySet[Authenticator] = Authenticator.objects.filter(user=user).exclude(type=CODES)
+    return found.order_by("pk")
+
+
+def has_factor(user: User) -> bool:
+    """Say whether a person is asked for a second factor."""
+    return factors(user).exists()
+
+
+def app_secret(request: HttpRequest) -> str:
+    """Return the secret that is being set up in this session; the first call draws its 160 bits."""
+    return str(app.get_totp_secret())
+
+
+def app_picture(request: HttpRequest) -> str:
+    """Return that secret as a QR code, in SVG; "" when no app is being set up in this session."""
+    if app.SECRET_SESSION_KEY not in request.session:
+        return ""
+    adapter = get_adapter()
+    return str(adapter.build_totp_svg(adapter.build_totp_url(request.user, app_secret(request))))
+
+
+@transaction.atomic
+def add_app(*, request: HttpRequest, user: User, code: str) -> Authenticator:
+    """Keep the authenticator app that shows this code.
+
+    Raises
+    ------
+    FactorError: the code does not fit the secret now, or there is an app already.
+    """
+    User.objects.select_for_update().get(pk=user.pk)
+    if factors(user).filter(type=Kind.TOTP).exists():
+        raise FactorError("you have an authenticator app; remove it first to set up another")
+    secret = app_secret(request)
+    if not app.validate_totp_code(secret, code):
+        raise FactorError(
+            "This code does not fit. Type the one that the app shows now; its clock must be right."
+        )
+    added: Authenticator = app.TOTP.activate(user, secret).instance
+    app.clear_totp_secret(request)
+    _added(user, added)
+    return added
+
+
+@transaction.atomic
+def add_passkey(*, user: User, name: str, credential: Any) -> Authenticator:
+    """Keep a passkey that the browser made for the challenge of this session.
+
+    Raises
+    ------
+    FactorError: it was made for another site or challenge.
+    """
+    try:
+        passkeys.parse_registration_response(credential)
+        passkeys.complete_registration(credential)
+    except NOT_A_CREDENTIAL as error:
+        raise FactorError("The passkey does not fit this page any more. Try once more.") from error
+    added: Authenticator = passkeys.WebAuthn.add(user, name, credential).instance
+    _added(user, added)
+    return added
+
+
+@transaction.atomic
+def remove(*, user: User, number: int, must_have: bool) -> None:
+    """Take away one second factor, and with the last one the recovery codes.
+
+    Raises
+    ------
+    Authenticator.DoesNotExist: the person has no such factor.
+    FactorError: it is the last one, and the person must have one.
+    """
+    User.objects.select_for_update().get(pk=user.pk)
+    found = factors(user).get(pk=number)
+    if must_have and factors(user).count() == 1:
+        raise FactorError("You must have a second factor here. Set up another one first.")
+    kind = found.type
+    found.delete()
+    if not has_factor(user):
+        Authenticator.objects.filter(user=user).delete()
+    record(
+        kind="person.second_factor_removed",
+        actor=user,
+        subject=str(user.pk),
+        values={"old": kind, "new": None},
+    )
+
+
+@transaction.atomic
+def remove_all(*, user: User, actor: User | None, reason: str) -> int:
+    """Take every second factor away and return how many there were: for a person who has lost them."""
+    there = factors(user).count()
+    Authenticator.objects.filter(user=user).delete()
+    record(
+        kind="person.second_factors_reset", actor=actor, subject=str(user.pk),
+        values={"old": there, "new": 0}, reason=reason,
+    )  # fmt: skip
+    return there
+
+
+@transaction.atomic
+def new_codes(*, user: User) -> None:
+    """Draw ten new recovery codes; the old ones hold no more.
+
+    Raises
+    ------
+    FactorError: there is no second factor that they could stand in for.
+    """
+    if not has_factor(user):
+        raise FactorError("Recovery codes stand in for a second factor: set one up first.")
+    Authenticator.objects.filter(user=user, type=CODES).delete()
+    RecoveryCodes.activate(user)
+    record(kind="person.recovery_codes_drawn", actor=user, subject=str(user.pk))
+
+
+def codes_to_keep(user: User) -> list[str]:
+    """Return the recovery codes that the person has not yet said to have kept; afterwards nobody sees them."""
+    codes = _codes(user)
+    try:
+        return [] if codes is None or codes.did_view else list(codes.get_unused_codes())
+    except UnreadableSecretError:
+        return []
+
+
+def codes_left(user: User) -> int:
+    """Return how many recovery codes still hold."""
+    codes = _codes(user)
+    try:
+        return 0 if codes is None else len(codes.get_unused_codes())
+    except UnreadableSecretError:
+        return 0
+
+
+def codes_are_kept(user: User) -> None:
+    """Note that the person has kept the codes."""
+    if (codes := _codes(user)) is not None:
+        codes.mark_as_viewed()
+
+
+def passkey_to_make(user: User) -> dict[str, Any]:
+    """Return what the browser needs to make a passkey; the challenge holds in this session, once."""
+    return _within_reach(passkeys.begin_registration(user, passwordless=False))
+
+
+def passkey_to_ask(user: User) -> dict[str, Any]:
+    """Return what the browser needs to ask for one of the person's passkeys."""
+    return dict(passkeys.begin_authentication(user))
+
+
+def check_code(*, user: User, code: str) -> str:
+    """Return the kind of factor that a code fits, of an app or for recovery, and use it up; "" if it fits none."""
+    for found in Authenticator.objects.filter(user=user, type__in=(Kind.TOTP, CODES)):
+        if _fits(found.wrap().validate_code, code):
+            found.refresh_from_db()
+            found.record_usage()
+            return str(found.type)
+    return ""
+
+
+def check_passkey(*, user: User, credential: Any) -> str:
+    """Return the kind if one of the person's passkeys signed the challenge of this session, "" otherwise."""
+    try:
+        passkeys.parse_authentication_response(credential)
+        found = passkeys.complete_authentication(user, credential)
+    except NOT_A_CREDENTIAL:
+        return ""
+    found.record_usage()
+    return str(found.type)
+
+
+def _added(user: User, factor: Authenticator) -> None:
+    record(
+        kind="person.second_factor_added", actor=user, subject=str(user.pk),
+        values={"old": None, "new": str(factor.type)},
+    )  # fmt: skip
+    if _codes(user) is None:
+        new_codes(user=user)
+
+
+def _codes(user: User) -> RecoveryCodes | None:
+    found = Authenticator.objects.filter(user=user, type=CODES).first()
+    return None if found is None else RecoveryCodes(found)
+
+
+def _fits(check: Callable[[str], bool], code: str) -> bool:
+    try:
+        return check(code)
+    except UnreadableSecretError:
+        return False
+
+
+def _within_reach(options: dict[str, Any]) -> dict[str, Any]:
+    # A key on the machine itself, a phone or a stick, as the browser offers; verified by it where it can.
+    options["publicKey"]["authenticatorSelection"]["residentKey"] = "preferred"
+    options["publicKey"]["authenticatorSelection"]["requireResidentKey"] = False
+    return options

@@ -1,0 +1,138 @@
+"""Second factors in a browser: an app's real codes, and a passkey in Chromium's virtual authenticator."""
+
+import io
+import os
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from django.core.cache import cache
+from django.core.management import call_command
+from PIL import Image
+from playwright.sync_api import Page, expect
+from pytest_django.live_server_helper import LiveServer
+
+from readerstudy.accounts.factors import factors
+from readerstudy.accounts.models import User
+from tests.accounts.test_second_factor import code_of
+from tests.browser.conftest import _empty_the_audit_trail
+from tests.browser.test_design_language import ROOT
+from tests.browser.test_every_page import RULES
+from tests.stock import PASSWORD, person
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db]
+
+
+@pytest.fixture
+def site(django_db_setup: None, django_db_blocker: Any) -> Iterator[str]:
+    """Serve on loopback; passkeys need the name, so the address is that of localhost."""
+    with django_db_blocker.unblock():
+        cache.clear()
+        person("Alice")
+        server = LiveServer("localhost")
+        yield server.url
+        server.stop()
+        _empty_the_audit_trail()
+        call_command("flush", verbosity=0, interactive=False)
+
+
+def sign_in(page: Page, url: str) -> None:
+    page.goto(f"{url}/accounts/sign-in/")
+    page.get_by_label("Email").fill("alice@example.org")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+
+
+def clean(page: Page, name: str) -> None:
+    """Ask axe about the page; with SCREENSHOTS=1 keep its picture."""
+    page.wait_for_load_state("networkidle")
+    found = Axe().run(page, options=RULES).response["violations"]
+    assert [(each["id"], each["nodes"][0]["target"]) for each in found] == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= 1366
+    if os.environ.get("SCREENSHOTS") == "1":
+        page.evaluate("document.activeElement?.blur()")
+        shown = (
+            Image.open(io.BytesIO(page.screenshot())).convert("RGB").quantize(64, dither=Image.Dither.NONE)
+        )
+        shown.save(ROOT / "docs" / "images" / "pages" / f"{name}.png", optimize=True)
+
+
+def set_up_app(page: Page, url: str) -> str:
+    page.goto(f"{url}/accounts/me/second-factor/")
+    clean(page, "second-factor-none")
+    page.get_by_role("link", name="Set up an app").click()
+    qr = page.locator("img.qr")
+    expect(qr).to_be_visible()
+    clean(page, "second-factor-app")
+    assert qr.evaluate("image => image.complete && image.naturalWidth > 0")
+    secret = re.sub(r"\s", "", page.locator(".digest").inner_text())
+    page.get_by_label("Code that the app shows now").fill(code_of(secret))
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Set up the app").click()
+    cache.clear()
+    return secret
+
+
+def test_an_authenticator_app(page: Page, site: str) -> None:
+    sign_in(page, site)
+    secret = set_up_app(page, site)
+    expect(page.get_by_role("heading", name="Recovery codes")).to_be_visible()
+    expect(page.locator(".codes li")).to_have_count(10)
+    clean(page, "second-factor-codes")
+    page.get_by_role("button", name="I have kept them").click()
+    expect(page.get_by_text("10 recovery codes left")).to_be_visible()
+    clean(page, "second-factor")
+    page.get_by_role("button", name="Sign out").click()
+    sign_in(page, site)
+    expect(page.get_by_role("heading", name="Second step")).to_be_visible()
+    clean(page, "second-step-app")
+    page.get_by_label("Code from your app").fill("000000" if code_of(secret) != "000000" else "1")
+    page.get_by_role("button", name="Sign in with the code").click()
+    expect(page.get_by_role("alert")).to_contain_text("did not fit")
+    clean(page, "second-step-wrong")
+    page.get_by_label("Code from your app").fill(code_of(secret))
+    page.get_by_role("button", name="Sign in with the code").click()
+    page.wait_for_url(f"{site}/")
+    page.goto("about:blank")
+
+
+def test_a_passkey(page: Page, site: str) -> None:
+    debugger = page.context.new_cdp_session(page)
+    debugger.send("WebAuthn.enable")
+    options = {
+        "protocol": "ctap2", "transport": "internal", "hasResidentKey": True, "hasUserVerification": True,
+        "isUserVerified": True, "automaticPresenceSimulation": True,
+    }  # fmt: skip
+    device = debugger.send("WebAuthn.addVirtualAuthenticator", {"options": options})["authenticatorId"]
+    sign_in(page, site)
+    page.goto(f"{site}/accounts/me/second-factor/passkey/")
+    clean(page, "second-factor-passkey")
+    page.get_by_label("Name of this passkey").fill("blue key")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Add the passkey").click()
+    expect(page.get_by_role("heading", name="Recovery codes")).to_be_visible()
+    kept = debugger.send("WebAuthn.getCredentials", {"authenticatorId": device})["credentials"]
+    assert [each["rpId"] for each in kept] == ["localhost"]
+    page.get_by_role("button", name="I have kept them").click()
+    expect(page.get_by_role("rowheader", name="Passkey: blue key")).to_be_visible()
+    page.get_by_role("button", name="Sign out").click()
+
+    sign_in(page, site)
+    clean(page, "second-step-passkey")
+    debugger.send("WebAuthn.setUserVerified", {"authenticatorId": device, "isUserVerified": True})
+    page.get_by_role("button", name="Use a passkey").click()
+    page.wait_for_url(f"{site}/")
+    assert factors(User.objects.get()).get().last_used_at is not None
+    page.get_by_role("button", name="Sign out").click()
+
+    # Another device's key of the same name and site does not open the door.
+    debugger.send("WebAuthn.removeVirtualAuthenticator", {"authenticatorId": device})
+    debugger.send("WebAuthn.addVirtualAuthenticator", {"options": options})
+    sign_in(page, site)
+    page.get_by_role("button", name="Use a passkey").click()
+    expect(page.get_by_text("No passkey came")).to_be_visible(timeout=90_000)
+    page.goto(f"{site}/")
+    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+    page.goto("about:blank")
