@@ -15,6 +15,8 @@ from analysis.selection import Selection, read_run, select
 from analysis.services import control
 from analysis.services.data_sets import register_data_set
 from analysis.services.ensembles import register_ensemble
+from analysis.services.findings import Choices
+from analysis.services.findings_files import make_set
 from analysis.services.handover import origin
 from analysis.services.progress import progress_of
 from analysis.services.runs import create_run
@@ -78,6 +80,13 @@ def sweep(folder: DemoFolder, report: Report) -> Run:
             run.refresh_from_db()
     report(now.total, now.total)
     return run
+
+
+def analyse(run: Run, report: Report) -> None:
+    """Answer the four questions for the run, so that its page has something to show, once."""
+    report(0, 1)
+    make_set(run=run, choices=Choices(fraction=SELECTION.fraction))
+    report(1, 1)
 
 
 def show_inputs(folder: DemoFolder, run: Run) -> None:

@@ -59,6 +59,8 @@ class Command(BaseCommand):
         with self._step("pruning and evaluating") as report:
             run = chain.sweep(folder, report)
             chain.show_inputs(folder, run)
+        with self._step("analysing the sweep") as report:
+            chain.analyse(run, report)
         selection, rows = chain.choose(run)
         for line in chain.planted_faults(folder, run, selection):
             self.stdout.write(f"  {line}")
