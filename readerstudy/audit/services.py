@@ -12,6 +12,7 @@ from uuid import UUID
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from readerstudy.audit import anchor
@@ -97,6 +98,38 @@ def faults() -> Iterator[Fault]:
     known = Chain.objects.filter(study__isnull=False).values("study")
     for event in Event.objects.filter(study__isnull=False).exclude(study__in=known):
         yield Fault(event.study, event.sequence, "the event belongs to no chain")
+
+
+def heads(study: UUID) -> dict[str, dict[str, Any]]:
+    """Return where a study's chain and the site's stand: number and keyed hash of the last event of each.
+
+    Kept by somebody else (a preregistration, a letter, an export), a head shows later that the chain up to it is the
+    one of that day: `head_faults`.
+    """
+    found = dict.fromkeys(("study", "site"), (0, GENESIS))
+    for chain in Chain.objects.filter(Q(study=study) | Q(study=None)):
+        found["site" if chain.study is None else "study"] = chain.sequence, chain.digest
+    return {name: {"sequence": sequence, "digest": digest} for name, (sequence, digest) in found.items()}
+
+
+def head_faults(study: UUID, kept: Mapping[str, Mapping[str, Any]]) -> Iterator[Fault]:
+    """Yield every kept head that is no event of its chain any more: the chain was cut or rebuilt since.
+
+    Raises
+    ------
+    AuditError: not heads as `heads` gives them.
+    """
+    for name, chain in (("study", study), ("site", None)):
+        head = kept.get(name)
+        if not isinstance(head, Mapping) or not {"sequence", "digest"} <= set(head):
+            raise AuditError(f"expected sequence and digest of the {name}'s chain, {head!r} came")
+        if head["sequence"] == 0:
+            continue
+        event = Event.objects.filter(study=chain, sequence=head["sequence"]).first()
+        if event is None:
+            yield Fault(chain, int(head["sequence"]), "a head that was kept is gone from the chain")
+        elif not hmac.compare_digest(event.digest, str(head["digest"])):
+            yield Fault(chain, int(head["sequence"]), "a head that was kept is another event now")
 
 
 def anchor_faults() -> Iterator[Fault]:

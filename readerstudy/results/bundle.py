@@ -15,6 +15,7 @@ from analysis.stats.columns import COLUMNS
 from analysis.stats.results import TABLES
 from analysis.tablefolder import csv_text, guarded
 from readerstudy.audit.models import Event
+from readerstudy.audit.services import heads
 from readerstudy.results import recompute
 from readerstudy.results.computed import Computed
 from readerstudy.results.ratings import ENDPOINTS, answers_frame, order_frame, unblinding_of, wide_frame
@@ -52,6 +53,7 @@ def bundle_files(made: Computed) -> Iterator[tuple[str, bytes]]:
     yield "protocol.json", study.locked_file.encode()
     yield "orders.json", canonical(orders_document(study))
     yield "audit.csv", _csv(study, _audit(study))
+    yield "audit_heads.json", _heads(study)
     yield from _exchange(made)
     yield "environment.txt", _environment(study).encode()
     yield "recompute.py", Path(recompute.__file__).read_bytes()
@@ -92,15 +94,17 @@ def _data(made: Computed) -> Iterator[tuple[str, bytes]]:
 
 
 def _readers(made: Computed) -> pd.DataFrame:
-    slots = {one.assignment.reader.pseudonym: one.assignment.reader.slot for one in made.readings}
+    enrolled = {each.pseudonym: each for each in made.study.readers.select_related("person")}
     rows = [
         {
-            "reader": course.pseudonym, "slot": slots.get(course.pseudonym), "planned": course.planned,
+            "reader": course.pseudonym, "slot": enrolled[course.pseudonym].slot, "planned": course.planned,
             "read": course.read, "withdrawn": course.withdrawn, "replaces": course.replaces,
+            "years_reading": enrolled[course.pseudonym].person.years_reading,
+            "specialty": enrolled[course.pseudonym].person.specialty,
         }
         for course in made.background.readers
     ]  # fmt: skip
-    return pd.DataFrame(rows, columns=READERS.names).astype({"slot": "Int64"})
+    return pd.DataFrame(rows, columns=READERS.names).astype({"slot": "Int64", "years_reading": "Int64"})
 
 
 def _exchange(made: Computed) -> Iterator[tuple[str, bytes]]:
@@ -143,6 +147,15 @@ def _audit(study: Study) -> pd.DataFrame:
         )
 
 
+def _heads(study: Study) -> bytes:
+    return canonical(
+        {
+            "format": 1, "study": str(study.key), "simulated_readers": study.simulated_readers,
+            "audit_heads": heads(study.key),
+        }
+    )  # fmt: skip
+
+
 def _environment(study: Study) -> str:
     packages = sorted({f"{d.name}=={d.version}" for d in metadata.distributions()}, key=str.lower)
     mark = SIMULATED if study.simulated_readers else ""
@@ -181,6 +194,7 @@ def _readme(study: Study) -> str:
         "results.json         every comparison; tables/ has the same as CSV, figures/ as pictures\n"
         "protocol.json        what was locked; its SHA-256 is the protocol digest\n"
         "audit.csv            every change of state\n"
+        "audit_heads.json     where the audit chains stood; verify_audit --heads compares\n"
         "via/, imrmc/         the same ratings for the VGG Image Annotator and for iMRMC\n"
         "environment.txt      versions of everything that was installed\n"
         "MANIFEST.sha256      check with: sha256sum -c MANIFEST.sha256\n\n"

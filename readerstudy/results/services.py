@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from analysis.caseset import SealedHalf, read_key
 from readerstudy.accounts.models import User
-from readerstudy.audit.services import record
+from readerstudy.audit.services import heads, record
 from readerstudy.cases.models import Case
 from readerstudy.results.models import OpenedCase, Unblinding
 from readerstudy.study.models import Study
@@ -51,7 +51,9 @@ def open_key(*, study: Study, key: Path, reason: str, actor: User | None) -> Unb
     )
     record(
         kind="study.unblinded", actor=actor, study=study.key, subject=study.slug,
-        values={"old": old, "new": phase.value, "key_sha256": sealed.digest}, reason=reason.strip(),
+        values={
+            "old": old, "new": phase.value, "key_sha256": sealed.digest, "audit_heads": heads(study.key),
+        }, reason=reason.strip(),
     )  # fmt: skip
     return unblinding
 

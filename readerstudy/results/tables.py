@@ -62,6 +62,10 @@ READERS = Table(
         Column("read", "integer", "First readings saved", low=0),
         Column("withdrawn", "text", "When and why the reader withdrew", blank=True),
         Column("replaces", "text", "Reader whose place was taken", blank=True),
+        Column(
+            "years_reading", "integer", "Years of reading radiographs, as the reader stated", blank=True, low=0, high=80
+        ),
+        Column("specialty", "text", "Specialty, in the reader's own words", blank=True),
     ),
     key=("reader",),
 )  # fmt: skip

@@ -13,6 +13,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from readerstudy.accounts.models import User
+from readerstudy.audit.services import heads
 from readerstudy.cases.models import Case
 from readerstudy.study import services
 from readerstudy.study.forms import EnrolReader, NewStudy, Reason
@@ -165,5 +166,6 @@ def _detail(study: Study) -> dict[str, Any]:
         "enrol_form": EnrolReader(),
         "reason_form": Reason(),
         "proposals": waiting_proposals(study),
+        "heads": heads(study.key),
         "warnings": warnings_of(study) if study.phase == Phase.DRAFT else [],
     }

@@ -1,7 +1,8 @@
 """The locked protocol: one canonical file that says everything a study has committed itself to.
 
 Its SHA-256 can be published before reading (preregistration). Of the sealed half it holds only the
-digest, of every secret seed only a commitment.
+digest, of every secret seed only a commitment. Where the audit chains stood stands in it too: published, it holds
+them fast from outside.
 """
 
 import hashlib
@@ -12,6 +13,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from readerstudy.accounts.access import knows_run
+from readerstudy.audit.services import heads
 from readerstudy.cases.models import Case
 from readerstudy.study.drawing import commitment
 from readerstudy.study.models import Membership, Study
@@ -89,6 +91,7 @@ def _document(study: Study) -> dict[str, Any]:
         },
         "allotment_commitment": commitment(bytes(study.allotment_seed)) if study.allotment_seed else "",
         "study_admins": admins_document(study),
+        "audit_heads": heads(study.key),
         "unblinded_members": sum(knows_run(member.person, study.run_id) for member in members),
     }
 

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from readerstudy.audit.services import record
 from readerstudy.cases.models import Case
+from readerstudy.study import replay
 from readerstudy.study.answers import check_marks
 from readerstudy.study.measured import comment_of, display_of, times_of
 from readerstudy.study.models import Assignment, PracticeReading, Rating, Reader, ReadingSession
@@ -122,7 +123,7 @@ def save_answers(
     _go_on(reader, session, visit.protocol, rating.saved_at)
     record(
         kind="answers.saved", actor=reader.person, study=reader.study.key, subject=str(public_id),
-        values={"revision": rating.revision, "answers": checked, "marks": drawn, "comment": rating.comment},
+        values=replay.values_of(rating),
     )  # fmt: skip
     return rating
 

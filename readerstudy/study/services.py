@@ -5,7 +5,7 @@ from django.utils import timezone
 
 from readerstudy.accounts.access import knows_run
 from readerstudy.accounts.models import User
-from readerstudy.audit.services import record
+from readerstudy.audit.services import heads, record
 from readerstudy.cases.models import Case
 from readerstudy.study.drawing import ALGORITHM, OrderError, commitment, draw_for, free_slot, new_seed
 from readerstudy.study.locking import lock_file, sha256_of, warnings_of
@@ -208,7 +208,10 @@ def close(*, study: Study, actor: User | None, reason: str) -> Study:
     if not reason.strip():
         raise StudyError("expected a reason for closing, such as 'all readers have finished'")
     study.closed_at = timezone.now()
-    values: dict[str, object] = {"unblinded_admins": sorted(unblinded_among(study))}
+    values: dict[str, object] = {
+        "unblinded_admins": sorted(unblinded_among(study)),
+        "audit_heads": heads(study.key),
+    }
     return _move(study, phase, "study.closed", actor, values, reason)
 
 

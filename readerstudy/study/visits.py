@@ -169,7 +169,7 @@ def save_practice(
     row.save()
     record(
         kind="practice.saved", actor=reader.person, study=reader.study.key, subject=str(public_id),
-        values={"answers": row.answers},
+        values={"answers": row.answers, "marks": row.marks, "comment": row.comment, "times": row.times},
     )  # fmt: skip
     return row
 

@@ -20,6 +20,7 @@ from pytest_django import DjangoDbBlocker
 from analysis.exchange import read_via
 from analysis.frames import RATINGS, check_table
 from analysis.tablefolder import guarded
+from readerstudy.accounts.models import User
 from readerstudy.audit.models import Event
 from readerstudy.ops.intake import load_into_study
 from readerstudy.results.computed import computed
@@ -40,7 +41,7 @@ ALWAYS = {
     "MANIFEST.sha256", "tables/comparisons.csv", "tables/multiplicity.csv", "tables/missing.csv",
     "tables/paper_compatible.csv", "tables/agreement.csv", "figures/forest.svg", "figures/flow.svg", "report.html",
     "wide.csv", "answers.csv", "cases.csv", "order.csv", "readers.csv", "imrmc/ratings.imrmc", "environment.txt",
-    "orders.json", "recompute.py", "code/analysis/stats/ustatistic.py",
+    "orders.json", "audit_heads.json", "recompute.py", "code/analysis/stats/ustatistic.py",
 }  # fmt: skip
 
 
@@ -111,6 +112,23 @@ def test_data_dictionary_explains_every_column_of_every_table(opened: Stock) -> 
         for column in next(csv.reader(io.StringIO(data.decode()))):
             own = name == "wide.csv" and column.split("_")[0] in readers
             assert own or (name, column) in explained, (name, column)
+
+
+def test_readers_csv_has_the_profile_and_no_name(opened: Stock) -> None:
+    User.objects.filter(pk=opened.bob.pk).update(years_reading=12, specialty="Thoracic radiology")
+    text = dict(export_files(opened.study))["readers.csv"].decode()
+    rows = {row["reader"]: row for row in csv.DictReader(io.StringIO(text))}
+    assert (rows["R01"]["years_reading"], rows["R01"]["specialty"]) == ("12", "Thoracic radiology")
+    assert (rows["R02"]["years_reading"], rows["R02"]["specialty"]) == ("", "")
+    assert "Bob" not in text
+    assert "example.org" not in text
+
+
+def test_audit_heads_are_those_of_the_chains(opened: Stock) -> None:
+    kept = json.loads(dict(export_files(opened.study))["audit_heads.json"])
+    assert kept["study"] == str(opened.study.key)
+    last = Event.objects.filter(study=opened.study.key).order_by("sequence").last()
+    assert kept["audit_heads"]["study"] == {"sequence": last.sequence, "digest": last.digest}
 
 
 def test_protocol_has_the_locked_digest(opened: Stock) -> None:

@@ -8,6 +8,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from analysis.caseset import CaseSetError
 from analysis.frames import FrameError
+from readerstudy.audit.services import heads
 from readerstudy.results import approval
 from readerstudy.results.services import UnblindingError, open_key
 from readerstudy.study.models import Study
@@ -34,3 +35,5 @@ class Command(BaseCommand):
         except (UnblindingError, PhaseError, CaseSetError, FrameError) as error:
             raise CommandError(str(error)) from error
         self.stdout.write(f"the key of '{study.slug}' is open")
+        for name, head in heads(study.key).items():
+            self.stdout.write(f"audit chain of the {name}: event {head['sequence']}, {head['digest']}")

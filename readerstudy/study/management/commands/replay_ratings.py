@@ -1,0 +1,31 @@
+"""Build a study's answers again from the audit trail and compare."""
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from readerstudy.study.models import Study
+from readerstudy.study.replay import KEPT, differences, rebuilt
+
+
+class Command(BaseCommand):
+    help = "Build every saved answer of a study again from its audit trail and compare with what is stored."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("slug", help="short name of the study")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        study = Study.objects.filter(slug=options["slug"]).first()
+        if study is None:
+            raise CommandError(f"expected the short name of a study, '{options['slug']}' is none")
+        found = list(differences(study))
+        for one in found:
+            self.stderr.write(f"event {one.sequence}: {one.what}" if one.sequence else one.what)
+        if found:
+            raise CommandError(f"{len(found)} differences between the trail and the stored answers")
+        answers = list(rebuilt(study))
+        self.stdout.write(f"{len(answers)} saved answers are those of the audit trail")
+        older = sum(set(one.values) != set(KEPT) for one in answers)
+        if older:
+            self.stdout.write(f"{older} of them were saved by an older version, which noted no times")
