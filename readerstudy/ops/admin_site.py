@@ -37,7 +37,7 @@ class Site(AdminSite):
             raise PermissionDenied
         return redirect_to_login(reverse("admin:index"))
 
-    def password_change(
+    def password_change(  # type: ignore[override]
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """Lead to the person's own account, where changing the password is audited and ends other sessions."""
