@@ -4,7 +4,6 @@ import json
 from typing import Any, cast
 
 from django.contrib import messages
-from django.contrib.auth import update_session_auth_hash
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
@@ -16,6 +15,7 @@ from readerstudy.accounts.factors import FactorError, Kind
 from readerstudy.accounts.forms import Confirm, NewApp, NewPasskey
 from readerstudy.accounts.hosts import host_of, is_named
 from readerstudy.accounts.models import User
+from readerstudy.accounts.open_sessions import stay_here_alone
 from readerstudy.accounts.services import choose_password
 from readerstudy.accounts.standing import (
     NONE_NEEDED,
@@ -156,4 +156,4 @@ def _added(request: HttpRequest, user: User, password: str) -> HttpResponse:
 
 def _end_others(request: HttpRequest, user: User, password: str) -> None:
     choose_password(user=user, password=password, ends_sessions_only=True)
-    update_session_auth_hash(request, user)
+    stay_here_alone(request, user)

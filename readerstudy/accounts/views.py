@@ -3,11 +3,10 @@
 from typing import Any, cast
 
 from django.contrib import messages
-from django.contrib.auth import update_session_auth_hash
 from django.contrib.auth import views as auth_views
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.forms import AuthenticationForm
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.decorators import method_decorator
 from django.views.decorators.cache import never_cache
@@ -16,7 +15,8 @@ from django.views.decorators.http import require_GET, require_POST
 
 from readerstudy.accounts.factors import codes_left, factors
 from readerstudy.accounts.forms import Confirm, Password, Profile
-from readerstudy.accounts.models import User
+from readerstudy.accounts.models import OpenSession, User
+from readerstudy.accounts.open_sessions import end_session, sessions_of, stay_here_alone
 from readerstudy.accounts.services import change_profile, choose_password
 from readerstudy.accounts.signing_in import hold
 
@@ -52,6 +52,7 @@ def _account(request: HttpRequest, **forms: Any) -> HttpResponse:
         ),
         "password": Password(user),
         "elsewhere": Confirm(user=user, auto_id="elsewhere_%s"),
+        "sessions": sessions_of(user, this=request.session.session_key),
         "factors": factors(user).count(),
         "codes_left": codes_left(user),
         **forms,
@@ -88,7 +89,7 @@ def password(request: HttpRequest) -> HttpResponse:
     if not form.is_valid():
         return _account(request, password=form)
     choose_password(user=user, password=form.cleaned_data["new_password1"])
-    update_session_auth_hash(request, user)
+    stay_here_alone(request, user)
     messages.success(request, "Your password is changed, and you are signed out everywhere else.")
     return redirect("accounts:account")
 
@@ -103,6 +104,18 @@ def elsewhere(request: HttpRequest) -> HttpResponse:
     if not form.is_valid():
         return _account(request, elsewhere=form)
     choose_password(user=user, password=form.cleaned_data["password"], ends_sessions_only=True)
-    update_session_auth_hash(request, user)
+    stay_here_alone(request, user)
     messages.success(request, "You are signed out everywhere else.")
+    return redirect("accounts:account")
+
+
+@never_cache
+@require_POST
+def end_one(request: HttpRequest, name: str) -> HttpResponse:
+    """End one of the person's own sessions."""
+    try:
+        end_session(user=cast(User, request.user), name=name)
+    except OpenSession.DoesNotExist as error:
+        raise Http404 from error
+    messages.success(request, "That session is ended.")
     return redirect("accounts:account")

@@ -28,7 +28,14 @@ ADMIN_PREFIX = "admin/"
 """Django's admin site, as a whole: a superuser only; nobody else gets further than its sign-in page. What it
 shows is tested apart: no table of a study, a case, a key, an answer or the audit trail."""
 
-OPEN_TO_ALL = {"healthz/", "readyz/", "accounts/sign-in/", "accounts/second-step/", "invitations/nothing/"}
+OPEN_TO_ALL = {
+    "healthz/",
+    "readyz/",
+    "accounts/sign-in/",
+    "accounts/second-step/",
+    "invitations/nothing/",
+    "accounts/recover/nothing/",
+}
 """Addresses that ask for no sign-in."""
 
 # {current} {following} {later}: Bob's case now, the next, one further on. {bella}: another reader's case.
@@ -53,6 +60,9 @@ any        GET      /accounts/me/                              302       200    
 reading    POST     /accounts/me/profile/                      302       302     302 302  302   302  302  302
 reading    POST     /accounts/me/password/                     302       302     302 302  302   302  302  302
 reading    POST     /accounts/me/elsewhere/                    302       302     302 302  302   302  302  302
+reading    POST     /accounts/me/sessions/nothing/end/         302       404     404 404  404   404  404  404
+any        GET      /accounts/recover/nothing/                 404       404     404 404  404   404  404  404
+any        POST     /accounts/recover/nothing/                 404       404     404 404  404   404  404  404
 any        GET      /accounts/second-step/                     302       302     302 302  302   302  302  302
 reading    POST     /accounts/second-step/                     302       302     302 302  302   302  302  302
 any        GET      /accounts/me/second-factor/                302       200     200 200  200   200  200  200

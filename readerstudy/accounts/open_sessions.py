@@ -1,0 +1,84 @@
+"""A person's own sessions: list them, end one, end all. A session's key is its secret and reaches no page."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.contrib.auth import HASH_SESSION_KEY, update_session_auth_hash
+from django.db import transaction
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.crypto import constant_time_compare, salted_hmac
+
+from readerstudy.accounts.models import OpenSession, User
+from readerstudy.audit.services import record
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One session as its person may see it: `name` stands for it in addresses."""
+
+    name: str
+    began_at: datetime
+    ends_at: datetime
+    browser: str
+    is_this: bool
+
+
+def sessions_of(user: User, *, this: str | None) -> list[Shown]:
+    """List the sessions in which a person is signed in, newest first; `this` is the key of the one that asks."""
+    return [
+        Shown(
+            name=_name(row), began_at=row.began_at, ends_at=row.expire_date,
+            browser=row.browser or "Another browser", is_this=row.session_key == this,
+        )
+        for row in _alive(user)
+    ]  # fmt: skip
+
+
+@transaction.atomic
+def end_session(*, user: User, name: str) -> None:
+    """End one of a person's sessions.
+
+    Raises
+    ------
+    OpenSession.DoesNotExist: the person has no session of this name.
+    """
+    found = next((row for row in _alive(user) if constant_time_compare(_name(row), name)), None)
+    if found is None:
+        raise OpenSession.DoesNotExist
+    found.delete()
+    record(
+        kind="person.session_ended", actor=user, subject=str(user.pk),
+        values={"began_at": f"{found.began_at:%FT%TZ}", "browser": found.browser},
+    )  # fmt: skip
+
+
+@transaction.atomic
+def end_all_sessions(*, user: User, but: str | None = None) -> int:
+    """End a person's sessions, but the one of this key; return how many ended. The caller writes the audit row."""
+    ended, _ = _of(user).exclude(session_key=but).delete()
+    return ended
+
+
+def stay_here_alone(request: HttpRequest, user: User) -> None:
+    """Keep this session after the stored password has changed or was hashed anew, and end every other one."""
+    update_session_auth_hash(request, user)
+    request.session.save()
+    end_all_sessions(user=user, but=request.session.session_key)
+
+
+def _of(user: User) -> QuerySet[OpenSession]:
+    return OpenSession.objects.filter(person=user)
+
+
+def _alive(user: User) -> Iterator[OpenSession]:
+    """Yield what has neither expired nor begun under another password."""
+    for row in _of(user).filter(expire_date__gt=timezone.now()).order_by("-began_at"):
+        if constant_time_compare(row.get_decoded().get(HASH_SESSION_KEY, ""), user.get_session_auth_hash()):
+            yield row
+
+
+def _name(row: OpenSession) -> str:
+    return salted_hmac("open session", row.session_key, algorithm="sha256").hexdigest()[:32]

@@ -1,0 +1,47 @@
+"""Give a new start to somebody who has lost their second factors."""
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+from django.urls import reverse
+
+from readerstudy.accounts.recovery import HOLDS_FOR, RecoveryError, begin_recovery
+
+
+class Command(BaseCommand):
+    help = (
+        "Take a person's second factors and password away, end all their sessions, and print a link, once, by "
+        "which they choose a password and set up second factors again. For anybody, admin or not."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("email")
+        parser.add_argument(
+            "--reason", required=True, help="why, and how you know who asks; kept in the audit trail"
+        )
+        parser.add_argument(
+            "--address", help="the site's address in the link, such as https://study.example.org"
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            begun, token = begin_recovery(email=options["email"], reason=options["reason"], actor=None)
+        except RecoveryError as error:
+            raise CommandError(str(error)) from error
+        address = (options["address"] or _address()).rstrip("/")
+        minutes = int(HOLDS_FOR.total_seconds() // 60)
+        self.stdout.write(f"{begun.person.email} can sign in by this link only, once, for {minutes} minutes:")
+        self.stdout.write(f"{address}{reverse('accounts:recover', args=[token])}")
+        self.stdout.write(
+            "Hand it over in a way that nobody else reads. It is shown once and stored nowhere."
+        )
+
+
+def _address() -> str:
+    """Return the site's likely address: its first host name, or the workstation's own."""
+    names = [host for host in settings.ALLOWED_HOSTS if not host.startswith((".", "*", "["))]
+    if settings.TLS and names:
+        return f"https://{names[0]}"
+    return "http://localhost:8000"
