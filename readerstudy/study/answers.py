@@ -108,7 +108,7 @@ def _refuse_stray_marks(
 
 
 def _not_asked(question: Question, answer: Any) -> dict[str, Any]:
-    if answer is not None and dict(answer).get("status") != "not_asked":
+    if answer is not None and not (isinstance(answer, Mapping) and answer.get("status") == "not_asked"):
         raise ProtocolError(f"{question.key}: this question is not asked here, an answer came")
     return {"status": "not_asked", "value": None}
 
@@ -215,4 +215,9 @@ def _between(question: Question, count: int, what: str) -> None:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # a whole number of hundreds of digits
+        return False

@@ -187,12 +187,27 @@ def posted_object(request: HttpRequest) -> dict[str, Any]:
 
     Raises
     ------
-    ProtocolError: something else.
+    ProtocolError: something else, or characters that no database keeps (NUL, half of a pair).
     """
     try:
         values = json.loads(request.body)
+        _check_characters(values)
     except (ValueError, RecursionError) as error:
         raise ProtocolError(f"expected JSON: {error}") from error
     if not isinstance(values, dict):
         raise ProtocolError("expected a JSON object")
     return values
+
+
+def _check_characters(value: Any) -> None:
+    if isinstance(value, str):
+        value.encode()  # refuses half of a pair
+        if "\0" in value:
+            raise ValueError("a text holds the character NUL")
+    elif isinstance(value, dict):
+        for name, each in value.items():
+            _check_characters(name)
+            _check_characters(each)
+    elif isinstance(value, list):
+        for each in value:
+            _check_characters(each)
