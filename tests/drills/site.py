@@ -28,6 +28,7 @@ def open_site(folder: Path) -> None:
 
     django.setup()
     call_command("migrate", verbosity=0, interactive=False)
+    call_command("createcachetable", verbosity=0)
 
 
 def sweep_of(folder: Path, *, seeds: int, sparsities: int) -> SweepSpec:
