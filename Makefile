@@ -57,6 +57,8 @@ bench: $(DEV_STAMP)  ## print what is measured: sweep against the published loop
 drill: $(DEV_STAMP)  ## the long trials under faults; prints acknowledged, lost, doubled, silent
 	$(PY) -m tests.drills.sweep --units 2000 --kills 100 --wipes 30 --torn 30
 	$(PY) -W ignore -m tests.drills.web --kills 300
+	$(PY) -W ignore -m tests.drills.session --examples 400 --steps 50
+	$(PY) -W ignore -m tests.drills.session --plants
 	$(PY) -W ignore -m tests.drills.hosts --broker redis --units 600 --kills 20 --pauses 4 --restarts 3
 	$(PY) -W ignore -m tests.drills.hosts --broker rabbitmq --units 600 --kills 20 --pauses 4 --restarts 3
 

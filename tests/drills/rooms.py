@@ -22,7 +22,7 @@ PROTOCOLS = {
 """By short name of the study. Together they have every stage of a visit and every way to go back."""
 
 
-class Broken(AssertionError):  # noqa: N818 - a finding
+class Broken(AssertionError):
     """Something that must never be: `kind` is lost, doubled, silent, foreign, place or refused."""
 
     def __init__(self, kind: str, what: str) -> None:

@@ -35,7 +35,9 @@ def table(tally: Counter[str], found: Counter[str], title: str) -> str:
     return "\n".join([title, *(f"  {name:44}{value:>8}" for name, value in rows)])
 
 
-def run_drill(examples: int, steps: int, seed: int, *, shorten: bool = True) -> tuple[Counter[str], Counter[str], str]:
+def run_drill(
+    examples: int, steps: int, seed: int, *, shorten: bool = True
+) -> tuple[Counter[str], Counter[str], str]:
     """Run the machine; return what happened, what was found by kind, and the shortest way to it."""
     from hypothesis import HealthCheck, Phase, core, settings
     from hypothesis.stateful import run_state_machine_as_test
@@ -63,6 +65,21 @@ def run_drill(examples: int, steps: int, seed: int, *, shorten: bool = True) -> 
     return TALLY, found, said
 
 
+def try_plants(seed: int) -> int:
+    """Break the site on purpose in each way, and print whether the machine finds it; return what it missed."""
+    from tests.drills.reader_plants import PLANTS
+
+    missed = 0
+    for name, plant in PLANTS.items():
+        with plant():
+            _, found, said = run_drill(60, 40, seed, shorten=False)
+        missed += not found
+        first = said.splitlines()[0][:90] if said else ""
+        print(f"  {name:44}{'found' if found else 'MISSED'}  {first}")
+    print(f"found {len(PLANTS) - missed} of {len(PLANTS)}")
+    return missed
+
+
 def main() -> int:
     """Run the drill and print its table."""
     parser = argparse.ArgumentParser(
@@ -71,6 +88,7 @@ def main() -> int:
     for name, number in (("examples", 400), ("steps", 50), ("seed", 1)):
         parser.add_argument(f"--{name}", type=int, default=number)
     parser.add_argument("--as-found", action="store_true", help="do not look for a shorter way to a finding")
+    parser.add_argument("--plants", action="store_true", help="break the site on purpose; each must be found")
     asked = parser.parse_args()
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="session-drill-") as folder:
@@ -87,10 +105,16 @@ def main() -> int:
 
         site.ALLOWED_HOSTS = ["testserver"]
         open_rooms(Path(folder))
+        if asked.plants:
+            missed = try_plants(asked.seed)
+            connections.close_all()
+            return 1 if missed else 0
         tally, found, said = run_drill(asked.examples, asked.steps, asked.seed, shorten=not asked.as_found)
         vendor = connection.vendor
         connections.close_all()
-    print(table(tally, found, f"Session drill on {vendor}, seed {asked.seed}, {time.monotonic() - began:.0f} s"))
+    print(
+        table(tally, found, f"Session drill on {vendor}, seed {asked.seed}, {time.monotonic() - began:.0f} s")
+    )
     print(said, end="")
     return 1 if found else 0
 
