@@ -122,6 +122,11 @@ class ReaderMachine(RuleBasedStateMachine):
     def go_back_and_change(self, number: int, steps: int, answers: dict[str, Any], fault: str) -> None:
         """Go back as far as the page leads, and save that case again."""
         window = self.browser.windows[number]
+        if self.slug == "plain" or not self._ready(self.browser, self.desk, window):
+            return
+        if not self.desk.read:  # something to go back to
+            sent = self.browser.attempt(window, answers, "first")
+            self._deliver(self.browser, self.desk, window, sent, "none", must=True)
         state = self._look(self.browser, self.desk, window)
         back, case = state["back"] if state else None, None
         for _ in range(steps):
