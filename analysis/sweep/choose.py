@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from analysis.sweep.checkpoints import State, read_checkpoint
 from analysis.sweep.engine import Engine
-from analysis.sweep.engines.backend import makers
+from analysis.sweep.engines.makers import makers
 from analysis.sweep.errors import UnitError
 from analysis.sweep.spec import ENGINES_OF, InferSpec, PruneSpec, SweepSpec
 

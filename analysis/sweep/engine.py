@@ -11,7 +11,8 @@ from torch import Tensor
 from analysis.sweep.allocator import keep_freed_memory
 from analysis.sweep.architectures import build_classifier, prunable_names
 from analysis.sweep.checkpoints import State
-from analysis.sweep.engines.backend import Network, Step, makers
+from analysis.sweep.engines.backend import Network, Step
+from analysis.sweep.engines.makers import makers
 from analysis.sweep.folding import fold_norms
 from analysis.sweep.methods import find_method
 from analysis.sweep.spec import InferSpec, PruneSpec

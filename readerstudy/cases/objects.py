@@ -8,7 +8,7 @@ from django.conf import settings
 from django.core.files import File
 from django.core.files.storage import InvalidStorageError, Storage, storages
 
-from readerstudy.cases.storage import StorageError
+from readerstudy.cases.errors import StorageError
 
 ALIAS = "frames"
 

@@ -16,16 +16,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from readerstudy.cases.errors import StorageError
 from readerstudy.cases.frame import pad_frame
 
 if TYPE_CHECKING:
     from readerstudy.cases.objects import FrameObjects
 
 _STAGING = ".staging-"
-
-
-class StorageError(Exception):
-    """Frame files cannot be written, or what was written is not there as it was."""
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,9 @@ from analysis.sweep import choose
 from analysis.sweep.architectures import build_classifier
 from analysis.sweep.choose import choose_engine
 from analysis.sweep.engine import Engine
-from analysis.sweep.engines.backend import Network, makers, normalisation_table, normalised
+from analysis.sweep.engines.backend import Network, normalisation_table, normalised
 from analysis.sweep.engines.fusion import fuse, joined_count
+from analysis.sweep.engines.makers import makers
 from analysis.sweep.engines.onnx_file import OnnxFile
 from analysis.sweep.engines.static import KINDS
 from analysis.sweep.errors import SpecError, SweepError, UnitError

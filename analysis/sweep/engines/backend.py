@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -73,39 +73,3 @@ def in_batches(
             step(min(start + batch_size, len(pixels)), len(pixels))
     predicted: NDArray[np.float32] = torch.cat(scores).numpy()
     return predicted
-
-
-def makers() -> dict[str, Callable[[], Maker]]:
-    """Return for each engine's name what imports it; an ImportError says that it is not installed."""
-
-    def eager() -> Any:
-        from analysis.sweep.engines.eager import Eager
-
-        return Eager
-
-    def onnxruntime() -> Any:
-        from analysis.sweep.engines.onnxruntime import OnnxRuntime
-
-        return OnnxRuntime
-
-    def openvino() -> Any:
-        from analysis.sweep.engines.openvino import OpenVino
-
-        return OpenVino
-
-    def static(kind: str) -> Callable[[], Any]:
-        def make() -> Any:
-            from analysis.sweep.engines.static import KINDS
-
-            return KINDS[kind]
-
-        return make
-
-    return {
-        "torch": eager,
-        "onnxruntime": onnxruntime,
-        "openvino": openvino,
-        "graph": static("graph"),
-        "fused": static("fused"),
-        "compiled": static("compiled"),
-    }

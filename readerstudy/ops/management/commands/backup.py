@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from readerstudy.cases.storage import StorageError
+from readerstudy.cases.errors import StorageError
 from readerstudy.ops.backup import BackupError, back_up
 from readerstudy.ops.progress import terminal_progress
 

@@ -9,9 +9,9 @@ from django.core.management.base import BaseCommand, CommandError
 from analysis.caseset import CaseSetError
 from analysis.frames import FrameError
 from readerstudy.accounts.models import User
+from readerstudy.cases.errors import StorageError
 from readerstudy.cases.loader import CaseSetRefusedError
 from readerstudy.cases.services import AlreadyLoadedError
-from readerstudy.cases.storage import StorageError
 from readerstudy.ops.intake import load_into_study, load_practice
 from readerstudy.ops.progress import terminal_progress
 from readerstudy.study.models import Study

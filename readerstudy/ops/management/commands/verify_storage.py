@@ -4,9 +4,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from readerstudy.cases.errors import StorageError
 from readerstudy.cases.models import Frame
 from readerstudy.cases.selectors import stored_bytes
-from readerstudy.cases.storage import StorageError
 from readerstudy.ops.progress import terminal_progress
 
 
