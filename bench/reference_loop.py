@@ -10,14 +10,15 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pandas as pd
 import torch
+from PIL import Image
 from torch import nn
 from torch.nn.utils import prune
 
 from analysis.frames import NIH_CLASSES
+from analysis.sweep.resize import resize_linear
 from analysis.sweep.torchvision_beside_cpu import ensure_operators
 from bench.sweep_inputs import DATASET
 
@@ -25,11 +26,27 @@ ensure_operators()
 import torchvision  # noqa: E402
 from torchvision import transforms  # noqa: E402
 
+try:
+    import cv2
+except ImportError:  # a GPU host may be without it
+    cv2 = None
+
+DECODER = "OpenCV" if cv2 else "Pillow, as OpenCV is not installed"
+
+
+def read_picture(file: str, size: int) -> np.ndarray:
+    """Decode one file to size x size x 3 bytes; both ways give the same pixels for grey files."""
+    if cv2:
+        return cv2.resize(cv2.imread(file), (size, size))
+    grey = resize_linear(np.asarray(Image.open(file).convert("L")), size)
+    return np.repeat(grey[:, :, None], 3, axis=2)
+
 
 class TestSplit(torch.utils.data.Dataset):
     """The test images, decoded anew each time that they are asked for."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, size: int = 256) -> None:
+        self.size = size
         self.frame = pd.read_csv(root / "labels" / f"miccai2023_{DATASET}_labels_test.csv")
         self.files = [str(root / "images" / name) for name in self.frame["id"]]
         self.labels = self.frame[list(NIH_CLASSES)].to_numpy()
@@ -45,14 +62,14 @@ class TestSplit(torch.utils.data.Dataset):
         return len(self.files)
 
     def __getitem__(self, place: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return one normalised image, 3 x 256 x 256, and its labels."""
-        picture = cv2.resize(cv2.imread(self.files[place]), (256, 256))
-        return self.transform(picture).float(), torch.from_numpy(self.labels[place]).float()
+        """Return one normalised image, 3 x size x size, and its labels."""
+        picture = self.transform(read_picture(self.files[place], self.size))
+        return picture.float(), torch.from_numpy(self.labels[place]).float()
 
 
-def new_network(weights: dict[str, torch.Tensor], device: str) -> nn.Module:
-    """Build the network and load the weights, as is done at every ratio."""
-    model = torchvision.models.resnet50(weights=None)
+def new_network(weights: dict[str, torch.Tensor], device: str, architecture: str = "resnet50") -> nn.Module:
+    """Build the network (one whose head is `fc`) and load the weights, as is done at every ratio."""
+    model = torchvision.models.get_model(architecture, weights=None)
     model.fc = nn.Linear(model.fc.in_features, len(NIH_CLASSES))
     model.load_state_dict(weights, strict=True)
     return model.to(device)
@@ -82,22 +99,32 @@ def predicted(model: nn.Module, split: TestSplit, batch_size: int, workers: int,
 
 
 def sweep(
-    root: Path, out: Path, ratios: list[float], *, batch_size: int, workers: int, device: str
+    root: Path,
+    out: Path,
+    ratios: list[float],
+    *,
+    batch_size: int,
+    workers: int,
+    device: str,
+    architecture: str = "resnet50",
+    size: int = 256,
 ) -> Iterator[tuple[str, float]]:
     """Run one seed at all ratios; yield the seconds of each part as it is done."""
     out.mkdir(parents=True)
-    split = TestSplit(root)
-    folder = root / "trained_models" / f"{DATASET}_resnet50_ce_lr-0.0001_bs-256"
+    split = TestSplit(root, size)
+    folder = root / "trained_models" / f"{DATASET}_{architecture}_ce_lr-0.0001_bs-256"
     weights = torch.load(folder / "chkpt.pt", weights_only=True)["weights"]
     for ratio in ratios:
         began = time.perf_counter()
-        model = new_network(weights, device)
+        model = new_network(weights, device, architecture)
         if ratio:
             pruned(model, ratio)
+        if device == "cuda":
+            torch.cuda.synchronize()
         yield "prune", time.perf_counter() - began
         began = time.perf_counter()
         frame = predicted(model, split, batch_size, workers, device)
-        frame.to_pickle(out / f"{DATASET}_resnet50_seed-0_prune-{ratio:g}.pkl")
+        frame.to_pickle(out / f"{DATASET}_{architecture}_seed-0_prune-{ratio:g}.pkl")
         yield "predict", time.perf_counter() - began
 
 

@@ -7,7 +7,6 @@ other work trust the ratios only.
 import argparse
 import os
 import platform
-import subprocess
 import sys
 import tempfile
 import time
@@ -17,13 +16,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from analysis.sweep.engine import library_versions
+from bench.launch import TUNED, Launched, launch
 from bench.sweep_inputs import DATASET, write_inputs
-from bench.sweep_parts import Row, measure_parts
+from bench.sweep_parts import NO_FIGURE, Parts, Row, measure_parts
 
-RATIOS = (0.0, 0.9)
-TUNED = {
-    "MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(2**31 - 1), "MALLOC_TOP_PAD_": str(64 << 20)
-}  # fmt: skip
+IMAGES, RATIOS = 64, (0.0, 0.9)
 SPEC = """
 [data]
 name = "{dataset}"
@@ -41,27 +39,12 @@ batch_size = 32
 """
 
 
-def whole_process(command: list[str], environment: dict[str, str]) -> tuple[float, float]:
-    """Run a command; return its seconds and the peak memory of it or one of its children, in MiB."""
-    began = time.perf_counter()
-    child = subprocess.Popen(
-        command, env=os.environ | environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
-    )
-    assert child.stderr is not None
-    said = child.stderr.read()
-    _, status, usage = os.wait4(child.pid, 0)
-    child.returncode = os.waitstatus_to_exitcode(status)
-    if child.returncode:
-        raise RuntimeError(said.decode())
-    return time.perf_counter() - began, usage.ru_maxrss / 1024
-
-
 class EndToEnd:
     """Whole processes of both, each into a folder of its own."""
 
     def __init__(self, root: Path, cores: int) -> None:
         self.root, self.cores, self.count = root, cores, 0
-        self.results: dict[str, list[tuple[float, float]]] = {}
+        self.results: dict[str, list[Launched]] = {}
         self.folders: dict[str, Path] = {}
 
     def reference(self, name: str, environment: dict[str, str]) -> None:
@@ -69,7 +52,7 @@ class EndToEnd:
         out = self._folder(name)
         command = [sys.executable, "-m", "bench.reference_loop", str(self.root), str(out)]
         command += [str(ratio) for ratio in RATIOS] + ["--workers", str(self.cores)]
-        self.results.setdefault(name, []).append(whole_process(command, environment))
+        self.results.setdefault(name, []).append(launch(command, environment))
 
     def ours(self, name: str, engine: str, precision: str) -> None:
         """Run `python -m analysis.sweep` with its image cache absent."""
@@ -79,7 +62,7 @@ class EndToEnd:
         spec.write_text(SPEC.format(dataset=DATASET, ratios=ratios, engine=engine, precision=precision))
         command = [sys.executable, "-m", "analysis.sweep", str(spec), "--out", str(out)]
         command += ["--cache", str(out) + "-cache"]
-        self.results.setdefault(name, []).append(whole_process(command, {}))
+        self.results.setdefault(name, []).append(launch(command))
 
     def _folder(self, name: str) -> Path:
         self.count += 1
@@ -89,11 +72,11 @@ class EndToEnd:
 
     def seconds(self, name: str) -> float:
         """Return the best of the runs."""
-        return min(seconds for seconds, _ in self.results[name])
+        return min(run.seconds for run in self.results[name])
 
     def mib(self, name: str) -> float:
         """Return the highest memory of the runs."""
-        return max(memory for _, memory in self.results[name])
+        return max(run.mib for run in self.results[name])
 
 
 def compare_predictions(reference: Path, ours: Path) -> tuple[float, bool]:
@@ -115,77 +98,68 @@ def compare_predictions(reference: Path, ours: Path) -> tuple[float, bool]:
     return off, set(np.argsort(theirs)[:count]) == set(np.argsort(mine)[:count])
 
 
-def end_to_end(root: Path, cores: int, engine: str, bf16: str | None, pairs: int) -> list[Row]:
+def end_to_end(root: Path, cores: int, parts: Parts, images: int, pairs: int) -> list[Row]:
     """Run all processes, interleaved, and compare what they predict."""
+    exact, reduced = (parts.soonest(precision, images * len(RATIOS)) for precision in ("fp32", "bf16"))
     runs = EndToEnd(root, cores)
     for _ in range(pairs):
         runs.reference("reference", {})
-        runs.ours("ours", engine, "fp32")
-    runs.reference("reference, tuned malloc", TUNED)
-    if bf16:
-        runs.ours("ours bf16", bf16, "bf16")
+        runs.ours("ours", exact, "fp32")
+        runs.reference("tuned", TUNED)
+        if reduced:
+            runs.ours("ours bf16", reduced, "bf16")
     off, same = compare_predictions(runs.folders["reference"], runs.folders["ours"])
     assert off <= 1e-5, f"a score differs by {off}"
     assert same, "other exemplars"
-    base, best = runs.seconds("reference"), runs.seconds("ours")
+    base, tuned, best = (runs.seconds(name) for name in ("reference", "tuned", "ours"))
+    note = f"{exact} fp32; scores within {off:.1g}, same exemplars"
     rows = [
-        Row(
-            "end to end, whole processes",
-            base,
-            best,
-            "s",
-            f"{engine} fp32; scores within {off:.1g}, same exemplars",
-        ),
-        Row(
-            "  against tuned malloc",
-            runs.seconds("reference, tuned malloc"),
-            best,
-            "s",
-            "the reference with mallopt",
-        ),
+        Row("end to end, whole processes", base, best, "s", note),
+        Row("  against tuned malloc", tuned, best, "s", "the reference with mallopt"),
     ]
-    if bf16:
+    if reduced:
         off, same = compare_predictions(runs.folders["reference"], runs.folders["ours bf16"])
-        kept = "same exemplars" if same else "other exemplars"
-        rows.append(
-            Row(
-                "  reduced precision by choice",
-                base,
-                runs.seconds("ours bf16"),
-                "s",
-                f"{bf16} bf16; scores within {off:.1g}, {kept}",
-            )
-        )
-    rows.append(
-        Row(
-            "peak memory of a process",
-            runs.mib("reference"),
-            runs.mib("ours"),
-            "MiB",
-            "the largest of its processes",
-        )
-    )
-    return rows
+        note = f"{reduced} bf16; scores within {off:.1g}, {'same' if same else 'other'} exemplars"
+        rows.append(Row("  reduced precision by choice", base, runs.seconds("ours bf16"), "s", note))
+    else:
+        rows.append(Row("  reduced precision by choice", base, NO_FIGURE, "", parts.no_bf16))
+    memory = (runs.mib("reference"), runs.mib("ours"))
+    return [*rows, Row("peak memory of a process", *memory, "MiB", "the largest of its processes")]
+
+
+def processor() -> str:
+    """Name the processor as the kernel does."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
+
+
+def versions() -> str:
+    """Name the libraries that decide the speed."""
+    names = ("torch", "onnxruntime", "openvino", "numpy", "numba")
+    return ", ".join(f"{name} {one}" for name, one in library_versions(*names).items() if name in names)
 
 
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--images", type=int, default=64)
+    parser.add_argument("--images", type=int, default=IMAGES)
     parser.add_argument("--pairs", type=int, default=2)
     given = parser.parse_args()
-    began, cores = time.perf_counter(), os.cpu_count() or 1
+    began, cores, began_load = time.perf_counter(), os.cpu_count() or 1, os.getloadavg()[0]
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         write_inputs(root, given.images, 1)
         parts = measure_parts(root, cores)
-        rows = parts.rows + end_to_end(root, cores, parts.engine, parts.bf16, given.pairs)
-    print(
-        f"{datetime.now(UTC).date()}, {platform.machine()}, {cores} cores, load {os.getloadavg()[0]:.1f} at the end"
-    )
-    print(
-        f"ResNet-50, {given.images} PNGs of 1024 x 1024, ratios {RATIOS}, best of {given.pairs} interleaved pairs"
-    )
+        rows = parts.rows + end_to_end(root, cores, parts, given.images, given.pairs)
+    load = f"load {began_load:.1f} at the start, {os.getloadavg()[0]:.1f} at the end"
+    print(f"{datetime.now(UTC).date()}, {processor()}, {cores} cores, {load}")
+    print(f"Python {platform.python_version()}, {versions()}")
+    what = f"ResNet-50, {given.images} PNGs of 1024 x 1024, ratios {RATIOS}"
+    print(f"{what}, best of {given.pairs} interleaved pairs")
     print(f"{'':34s} {'reference':>12s} {'ours':>12s}       {'ratio':>8s}")
     for row in rows:
         print(row.line())

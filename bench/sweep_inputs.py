@@ -4,6 +4,8 @@ The images are drawn and the networks are not trained. A network's batch norms a
 its scores spread as those of a trained network do.
 """
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -26,12 +28,14 @@ def write_inputs(
     """Write images, labels and checkpoints below `root`; return the folder of the checkpoints."""
     names = [f"{place:08d}_000.png" for place in range(images)]
     (root / "images").mkdir(parents=True)
-    first = []
-    for place, name in enumerate(names):
+
+    def write(place: int) -> np.ndarray | None:
         picture = drawn(place)
-        Image.fromarray(picture).save(root / "images" / name, compress_level=6)
-        if place < 8:
-            first.append(np.asarray(Image.fromarray(picture).resize((size, size))))
+        Image.fromarray(picture).save(root / "images" / names[place], compress_level=6)
+        return np.asarray(Image.fromarray(picture).resize((size, size))) if place < 8 else None
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:  # most of it is done outside the interpreter's lock
+        first = [small for small in pool.map(write, range(images)) if small is not None]
     write_labels(root / "labels" / f"miccai2023_{DATASET}_labels_test.csv", names)
     for seed in range(seeds):
         suffix = f"_seed-{seed}" if seed else ""

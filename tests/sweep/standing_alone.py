@@ -8,7 +8,6 @@ import importlib.metadata
 import re
 import runpy
 import sys
-from importlib.abc import MetaPathFinder
 
 ALLOWED = ("torch", "torchvision", "numpy", "numba", "pandas", "pillow")
 """The distributions that the sweep and its GPU bench need."""
@@ -43,18 +42,23 @@ def _normal(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-class Refusal(MetaPathFinder):
-    """Refuse every module that is neither ours nor allowed, as if it were not installed."""
+class Refusal:
+    """A finder that does not find what is neither ours nor allowed, as if it were not installed."""
 
-    def __init__(self) -> None:
-        self.refused = refused_modules()
+    def __init__(self, finder, refused: set[str]) -> None:
+        self.finder, self.refused = finder, refused
 
     def find_spec(self, fullname, path=None, target=None):
         if fullname.partition(".")[0] in self.refused:
-            raise ModuleNotFoundError(f"No module named {fullname!r}", name=fullname)
+            return None
+        return self.finder.find_spec(fullname, path, target)
+
+    def __getattr__(self, name):
+        return getattr(self.finder, name)  # the versions of what is there are found by it too
 
 
 if __name__ == "__main__":
-    sys.meta_path.insert(0, Refusal())
+    refused = refused_modules()
+    sys.meta_path[:] = [Refusal(finder, refused) for finder in sys.meta_path]
     sys.argv = sys.argv[1:]
     runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
