@@ -63,7 +63,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    "readerstudy.accounts.signed_out.SignInRequired",
     "readerstudy.accounts.middleware.second_factor",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
@@ -214,6 +214,10 @@ LEASE_SECONDS = environment.number("LEASE_SECONDS", 120, low=2)
 WORKER_HOST = environment.text("WORKER_HOST", "")
 # The folders in which the pages may name images, label files and checkpoints.
 DATA_ROOTS = [Path(place) for place in environment.words("DATA_ROOTS")] or [HOME / "data"]
+# The folder in which study admins find blind halves to load from their page.
+CASE_SETS = (
+    Path(folder_of_sets) if (folder_of_sets := environment.text("CASE_SETS", "")) else HOME / "case-sets"
+)
 
 LOGGING = logging_config(
     form=environment.text("LOG_FORMAT", "line"), level=environment.text("LOG_LEVEL", "WARNING")

@@ -1,12 +1,24 @@
 """Who may open the researcher's pages, and what every page of a run does first."""
 
+from collections.abc import Callable
+from typing import TypeVar
+
 from django.contrib.auth.decorators import permission_required
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import get_object_or_404
 
 from analysis.models import Run
 from analysis.services import mirror
 from analysis.signals import run_opened
+
+View = TypeVar("View", bound=Callable[..., HttpResponseBase])
+
+
+def answers_scripts(view: View) -> View:
+    """Mark a view that a page's script asks: to somebody signed out the site answers 401, not with the sign-in page."""
+    setattr(view, "answers_scripts", True)  # noqa: B010  (a function has no such attribute of its own)
+    return view
+
 
 may_view = permission_required("analysis.view_run", raise_exception=True)
 may_change = permission_required("analysis.change_run", raise_exception=True)

@@ -16,7 +16,7 @@ from analysis.services import control
 from analysis.services.progress import cells_of, failures_of, hands_of, progress_of, state_of
 from analysis.services.summary import class_table
 from analysis.tasks import ring
-from analysis.views.guards import find_run, may_change, may_view, opened
+from analysis.views.guards import answers_scripts, find_run, may_change, may_view, opened
 
 FIGURES = {
     "mean-ap": ("Mean average precision against the share of removed weights", draw_mean_ap),
@@ -71,6 +71,7 @@ def run(request: HttpRequest, run_id: str) -> HttpResponse:
     return render(request, "analysis/run.html", context)
 
 
+@answers_scripts
 @require_GET
 @may_view
 def progress(request: HttpRequest, run_id: str) -> JsonResponse:

@@ -61,12 +61,12 @@ def _end(study: UUID, state: Loading.State, problem: str) -> None:
     Loading.objects.filter(study=study).update(state=state, problem=problem, told_at=timezone.now())
 
 
-def loading_json(study: UUID) -> dict[str, Any]:
-    """Return the state of the last load, for the page; state "none" where there was none.
+def loading_json(*studies: UUID) -> dict[str, Any]:
+    """Return the state of the last load under these keys, for the page; state "none" where there was none.
 
     seconds_left is an estimate from the images so far, None while there is nothing to go by.
     """
-    row = Loading.objects.filter(study=study).first()
+    row = Loading.objects.filter(study__in=studies).order_by("-began_at").first()
     if row is None:
         return {"state": "none", "done": 0, "total": 0, "refusals": [], "problem": "", "seconds_left": None}
     state = str(row.state)

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from uuid import uuid4
 
 from django.conf import settings
 
@@ -11,7 +10,7 @@ from readerstudy.cases.loader import load_case_set
 from readerstudy.cases.models import CaseSet
 from readerstudy.cases.services import AlreadyLoadedError
 from readerstudy.cases.window import WindowRule
-from readerstudy.study.drafts import attach_practice_set
+from readerstudy.study.drafts import attach_practice_set, practice_key_for
 from readerstudy.study.models import Study
 from readerstudy.study.protocol import Protocol
 from readerstudy.study.services import attach_case_set
@@ -61,7 +60,7 @@ def load_practice(
         raise AlreadyLoadedError(
             f"'{study.slug}' has its practice cases; copy the study to practise on others"
         )
-    study.practice_key = uuid4()
+    study.practice_key = practice_key_for(study)
 
     def attach(loaded: CaseSet) -> None:
         attach_practice_set(

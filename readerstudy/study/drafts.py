@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from typing import Any
+from uuid import UUID, uuid5
 
 from django.db import transaction
 
@@ -112,6 +113,14 @@ def copy_study(*, study: Study, slug: str, title: str, actor: User | None) -> St
         kind="study.copied", actor=actor, study=copy.key, subject=slug, values={"from": str(study.key)},
     )  # fmt: skip
     return copy
+
+
+def practice_key_for(study: Study) -> UUID:
+    """Return the key of a study's practice cases, also before they are loaded: whoever asks how the load goes knows it.
+
+    It follows from the study's public key; the cases' own keys are random.
+    """
+    return study.practice_key or uuid5(study.key, "practice")
 
 
 @transaction.atomic

@@ -7,14 +7,17 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
 from readerstudy.accounts.models import User
+from readerstudy.accounts.signed_out import answers_scripts
 from readerstudy.cases.loading import loading_json
+from readerstudy.study.drafts import practice_key_for
 from readerstudy.study.models import Role
 from readerstudy.study.visibility import study_for_role
 
 
+@answers_scripts
 @never_cache
 @require_GET
 def loading(request: HttpRequest, slug: str) -> JsonResponse:
     """Tell the study's admin how far the last load of cases is, and which images it refused."""
     study = study_for_role(cast(User, request.user), slug, Role.STUDY_ADMIN)
-    return JsonResponse(loading_json(study.key))
+    return JsonResponse(loading_json(study.key, practice_key_for(study)))

@@ -10,6 +10,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
 from readerstudy.accounts.models import User
+from readerstudy.accounts.signed_out import answers_scripts
 from readerstudy.cases.delivery import CONTENT_TYPE, frame_response
 from readerstudy.study import preview
 from readerstudy.study.models import Role, Study
@@ -45,6 +46,7 @@ def page(request: HttpRequest, slug: str) -> HttpResponse:
     return render(request, "study/reading.html", context)
 
 
+@answers_scripts
 @never_cache
 @require_GET
 def state(request: HttpRequest, slug: str, place: int) -> JsonResponse:
@@ -52,6 +54,7 @@ def state(request: HttpRequest, slug: str, place: int) -> JsonResponse:
     return JsonResponse(preview.preview_state(_draft(request, slug, place), place))
 
 
+@answers_scripts
 @require_GET
 def frame(request: HttpRequest, slug: str, name: str) -> HttpResponse:
     """Deliver the pixels of a case that the preview shows, or of the drawn pattern."""
@@ -66,6 +69,7 @@ def frame(request: HttpRequest, slug: str, name: str) -> HttpResponse:
     return frame_response(case, cast(User, request.user))
 
 
+@answers_scripts
 @require_POST
 def answers(request: HttpRequest, slug: str, place: int) -> JsonResponse:
     """Check answers, store nothing, go on."""
@@ -73,6 +77,7 @@ def answers(request: HttpRequest, slug: str, place: int) -> JsonResponse:
     return _told(request, lambda posted: preview.try_answers(study, place, posted))
 
 
+@answers_scripts
 @require_POST
 def go(request: HttpRequest, slug: str, place: int) -> JsonResponse:
     """Go on from consent, terms, instructions or the display check."""
@@ -80,6 +85,7 @@ def go(request: HttpRequest, slug: str, place: int) -> JsonResponse:
     return _told(request, lambda posted: preview.try_step(study, place, posted))
 
 
+@answers_scripts
 @require_POST
 def stay(request: HttpRequest, slug: str, place: int) -> JsonResponse:
     """Answer a pause or a key map with the same step."""

@@ -13,6 +13,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
 from readerstudy.accounts.models import User
+from readerstudy.accounts.signed_out import answers_scripts
 from readerstudy.cases.delivery import frame_response
 from readerstudy.study import visits
 from readerstudy.study.markdown import render as render_markdown
@@ -45,6 +46,7 @@ def reading(request: HttpRequest, slug: str) -> HttpResponse:
     return render(request, "study/reading.html", context)
 
 
+@answers_scripts
 @never_cache
 @require_GET
 def state(request: HttpRequest, slug: str) -> JsonResponse:
@@ -52,6 +54,7 @@ def state(request: HttpRequest, slug: str) -> JsonResponse:
     return JsonResponse(state_json(reader_for(_person(request), slug)))
 
 
+@answers_scripts
 @require_GET
 def frame(request: HttpRequest, slug: str, public_id: uuid.UUID) -> HttpResponse:
     """Deliver the pixels of the current case, the next, or one to go back to, and of no other."""
@@ -61,6 +64,7 @@ def frame(request: HttpRequest, slug: str, public_id: uuid.UUID) -> HttpResponse
     return frame_response(case, _person(request))
 
 
+@answers_scripts
 @never_cache
 @require_GET
 def case(request: HttpRequest, slug: str, public_id: uuid.UUID) -> JsonResponse:
@@ -73,6 +77,7 @@ def case(request: HttpRequest, slug: str, public_id: uuid.UUID) -> JsonResponse:
     return JsonResponse(case_json(assignment, reader, visit))
 
 
+@answers_scripts
 @require_POST
 def answers(request: HttpRequest, slug: str, public_id: uuid.UUID) -> JsonResponse:
     """Save one case's answers: 200 saved, 400 no answers, 404 not yours, 409 stale, 503 try again."""
@@ -80,6 +85,7 @@ def answers(request: HttpRequest, slug: str, public_id: uuid.UUID) -> JsonRespon
     return _told(lambda: _save(request, reader, public_id))
 
 
+@answers_scripts
 @require_POST
 def consent(request: HttpRequest, slug: str) -> JsonResponse:
     """Note the reader's consent."""
@@ -89,6 +95,7 @@ def consent(request: HttpRequest, slug: str) -> JsonResponse:
     )
 
 
+@answers_scripts
 @require_POST
 def confirm_terms(request: HttpRequest, slug: str) -> JsonResponse:
     """Note that the reader confirms the terms of use, by their digests."""
@@ -101,6 +108,7 @@ def confirm_terms(request: HttpRequest, slug: str) -> JsonResponse:
     return _done(reader, act)
 
 
+@answers_scripts
 @require_POST
 def begin(request: HttpRequest, slug: str) -> JsonResponse:
     """Note that the instructions are read."""
@@ -108,6 +116,7 @@ def begin(request: HttpRequest, slug: str) -> JsonResponse:
     return _done(reader, lambda: visits.begin(reader=reader))
 
 
+@answers_scripts
 @require_POST
 def display(request: HttpRequest, slug: str) -> JsonResponse:
     """Keep a display check; 422 where the protocol blocks on a display that does not pass."""
@@ -115,6 +124,7 @@ def display(request: HttpRequest, slug: str) -> JsonResponse:
     return _done(reader, lambda: visits.check_display(reader=reader, values=posted_object(request)))
 
 
+@answers_scripts
 @require_POST
 def keys(request: HttpRequest, slug: str) -> JsonResponse:
     """Keep the reader's key map."""
@@ -122,6 +132,7 @@ def keys(request: HttpRequest, slug: str) -> JsonResponse:
     return _done(reader, lambda: visits.keep_keys(reader=reader, keys=posted_object(request)))
 
 
+@answers_scripts
 @require_POST
 def pause(request: HttpRequest, slug: str) -> JsonResponse:
     """Note that the reader pauses."""

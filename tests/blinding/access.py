@@ -1,7 +1,7 @@
 """The written allow-matrix: who may use which address, with which method, in which phase.
 
 One line per phase, method and address; one status per role. A method that no line names is refused: 405, or
-302 to the sign-in page for nobody in particular. An address of the site that no line reaches fails a test.
+302 to the sign-in page for nobody in particular (401 where a script asks). An address of the site that no line reaches fails a test.
 """
 
 from dataclasses import dataclass
@@ -80,45 +80,49 @@ reading    OPTIONS  /accounts/sign-out/                        302       200    
 any        GET      /read/chest/                               302       404     200 404  404   404  404  404
 any        GET      /read/other/                               302       404     404 200  404   404  404  404
 any        GET      /read/nothing/                             302       404     404 404  404   404  404  404
-any        GET      /read/chest/state/                         302       404     200 404  404   404  404  404
-any        GET      /read/other/state/                         302       404     404 200  404   404  404  404
-any        GET      /read/nothing/state/                       302       404     404 404  404   404  404  404
-reading    GET      /read/chest/frames/{current}/              302       404     200 404  404   404  404  404
-reading    GET      /read/chest/frames/{following}/            302       404     200 404  404   404  404  404
-idle       GET      /read/chest/frames/{current}/              302       404     404 404  404   404  404  404
-any        GET      /read/chest/frames/{later}/                302       404     404 404  404   404  404  404
-any        GET      /read/chest/frames/{bella}/                302       404     404 404  404   404  404  404
-any        GET      /read/chest/frames/{bert}/                 302       404     404 404  404   404  404  404
-any        GET      /read/chest/frames/{nowhere}/              302       404     404 404  404   404  404  404
-any        GET      /read/other/frames/{current}/              302       404     404 404  404   404  404  404
-any        GET      /read/other/frames/{bert}/                 302       404     404 200  404   404  404  404
-reading    POST     /read/chest/answers/{current}/             302       404     200 404  404   404  404  404
-idle       POST     /read/chest/answers/{current}/             302       404     403 404  404   404  404  404
-any        POST     /read/chest/answers/{bella}/               302       404     404 404  404   404  404  404
-any        POST     /read/chest/answers/{nowhere}/             302       404     404 404  404   404  404  404
-reading    POST     /read/chest/answers/{later}/               302       404     404 404  404   404  404  404
-any        POST     /read/other/answers/{current}/             302       404     404 404  404   404  404  404
-any        GET      /read/chest/cases/{current}/               302       404     404 404  404   404  404  404
-any        GET      /read/chest/cases/{later}/                 302       404     404 404  404   404  404  404
-any        GET      /read/chest/cases/{bella}/                 302       404     404 404  404   404  404  404
-reading    POST     /read/chest/consent/                       302       404     200 404  404   404  404  404
-idle       POST     /read/chest/consent/                       302       404     403 404  404   404  404  404
-reading    POST     /read/chest/terms/                         302       404     200 404  404   404  404  404
-idle       POST     /read/chest/terms/                         302       404     403 404  404   404  404  404
-any        POST     /read/other/terms/                         302       404     404 200  404   404  404  404
-reading    POST     /read/chest/begin/                         302       404     200 404  404   404  404  404
-idle       POST     /read/chest/begin/                         302       404     403 404  404   404  404  404
-reading    POST     /read/chest/display/                       302       404     200 404  404   404  404  404
-idle       POST     /read/chest/display/                       302       404     403 404  404   404  404  404
-any        POST     /read/other/display/                       302       404     404 200  404   404  404  404
-reading    POST     /read/chest/pause/                         302       404     200 404  404   404  404  404
-idle       POST     /read/chest/pause/                         302       404     403 404  404   404  404  404
-any        POST     /read/chest/keys/                          302       404     200 404  404   404  404  404
+any        GET      /read/chest/state/                         401       404     200 404  404   404  404  404
+any        GET      /read/other/state/                         401       404     404 200  404   404  404  404
+any        GET      /read/nothing/state/                       401       404     404 404  404   404  404  404
+reading    GET      /read/chest/frames/{current}/              401       404     200 404  404   404  404  404
+reading    GET      /read/chest/frames/{following}/            401       404     200 404  404   404  404  404
+idle       GET      /read/chest/frames/{current}/              401       404     404 404  404   404  404  404
+any        GET      /read/chest/frames/{later}/                401       404     404 404  404   404  404  404
+any        GET      /read/chest/frames/{bella}/                401       404     404 404  404   404  404  404
+any        GET      /read/chest/frames/{bert}/                 401       404     404 404  404   404  404  404
+any        GET      /read/chest/frames/{nowhere}/              401       404     404 404  404   404  404  404
+any        GET      /read/other/frames/{current}/              401       404     404 404  404   404  404  404
+any        GET      /read/other/frames/{bert}/                 401       404     404 200  404   404  404  404
+reading    POST     /read/chest/answers/{current}/             401       404     200 404  404   404  404  404
+idle       POST     /read/chest/answers/{current}/             401       404     403 404  404   404  404  404
+any        POST     /read/chest/answers/{bella}/               401       404     404 404  404   404  404  404
+any        POST     /read/chest/answers/{nowhere}/             401       404     404 404  404   404  404  404
+reading    POST     /read/chest/answers/{later}/               401       404     404 404  404   404  404  404
+any        POST     /read/other/answers/{current}/             401       404     404 404  404   404  404  404
+any        GET      /read/chest/cases/{current}/               401       404     404 404  404   404  404  404
+any        GET      /read/chest/cases/{later}/                 401       404     404 404  404   404  404  404
+any        GET      /read/chest/cases/{bella}/                 401       404     404 404  404   404  404  404
+reading    POST     /read/chest/consent/                       401       404     200 404  404   404  404  404
+idle       POST     /read/chest/consent/                       401       404     403 404  404   404  404  404
+reading    POST     /read/chest/terms/                         401       404     200 404  404   404  404  404
+idle       POST     /read/chest/terms/                         401       404     403 404  404   404  404  404
+any        POST     /read/other/terms/                         401       404     404 200  404   404  404  404
+reading    POST     /read/chest/begin/                         401       404     200 404  404   404  404  404
+idle       POST     /read/chest/begin/                         401       404     403 404  404   404  404  404
+reading    POST     /read/chest/display/                       401       404     200 404  404   404  404  404
+idle       POST     /read/chest/display/                       401       404     403 404  404   404  404  404
+any        POST     /read/other/display/                       401       404     404 200  404   404  404  404
+reading    POST     /read/chest/pause/                         401       404     200 404  404   404  404  404
+idle       POST     /read/chest/pause/                         401       404     403 404  404   404  404  404
+any        POST     /read/chest/keys/                          401       404     200 404  404   404  404  404
 
 any        GET      /studies/new/                              302       403     403 403  200   403  403  200
 any        POST     /studies/new/                              302       403     403 403  302   403  403  302
 any        GET      /studies/chest/                            302       404     404 404  200   404  404  404
-any        GET      /studies/chest/loading/                    302       404     404 404  200   404  404  404
+any        GET      /studies/chest/loading/                    401       404     404 404  200   404  404  404
+any        GET      /studies/chest/load/                       302       404     404 404  200   404  404  404
+any        GET      /studies/other/load/                       302       404     404 404  404   404  404  404
+any        POST     /studies/chest/load/                       302       404     404 404  302   404  404  404
+any        POST     /studies/other/load/                       302       404     404 404  404   404  404  404
 any        GET      /studies/other/                            302       404     404 404  404   404  404  404
 any        GET      /studies/nothing/                          302       404     404 404  404   404  404  404
 any        POST     /studies/chest/readers/                    302       404     404 404  302   404  404  404
@@ -176,17 +180,17 @@ any        POST     /studies/chest/copy/                       302       404    
 any        POST     /studies/other/copy/                       302       404     404 404  404   404  404  404
 draft      GET      /studies/chest/preview/                    302       404     404 404  200   404  404  404
 frozen     GET      /studies/chest/preview/                    302       404     404 404  404   404  404  404
-draft      GET      /studies/chest/preview/state/0/            302       404     404 404  200   404  404  404
-frozen     GET      /studies/chest/preview/state/0/            302       404     404 404  404   404  404  404
-any        GET      /studies/other/preview/state/0/            302       404     404 404  404   404  404  404
-draft      GET      /studies/chest/preview/frames/pattern/     302       404     404 404  200   404  404  404
-frozen     GET      /studies/chest/preview/frames/pattern/     302       404     404 404  404   404  404  404
-draft      POST     /studies/chest/preview/answers/0/          302       404     404 404  200   404  404  404
-frozen     POST     /studies/chest/preview/answers/0/          302       404     404 404  404   404  404  404
-draft      POST     /studies/chest/preview/go/0/               302       404     404 404  200   404  404  404
-frozen     POST     /studies/chest/preview/go/0/               302       404     404 404  404   404  404  404
-draft      POST     /studies/chest/preview/stay/0/             302       404     404 404  200   404  404  404
-frozen     POST     /studies/chest/preview/stay/0/             302       404     404 404  404   404  404  404
+draft      GET      /studies/chest/preview/state/0/            401       404     404 404  200   404  404  404
+frozen     GET      /studies/chest/preview/state/0/            401       404     404 404  404   404  404  404
+any        GET      /studies/other/preview/state/0/            401       404     404 404  404   404  404  404
+draft      GET      /studies/chest/preview/frames/pattern/     401       404     404 404  200   404  404  404
+frozen     GET      /studies/chest/preview/frames/pattern/     401       404     404 404  404   404  404  404
+draft      POST     /studies/chest/preview/answers/0/          401       404     404 404  200   404  404  404
+frozen     POST     /studies/chest/preview/answers/0/          401       404     404 404  404   404  404  404
+draft      POST     /studies/chest/preview/go/0/               401       404     404 404  200   404  404  404
+frozen     POST     /studies/chest/preview/go/0/               401       404     404 404  404   404  404  404
+draft      POST     /studies/chest/preview/stay/0/             401       404     404 404  200   404  404  404
+frozen     POST     /studies/chest/preview/stay/0/             401       404     404 404  404   404  404  404
 any        GET      /studies/chest/planning/                    302       404     404 404  200   200  200  404
 any        GET      /studies/chest/planning/power.svg           302       404     404 404  200   200  200  404
 any        GET      /studies/other/planning/                    302       404     404 404  404   404  404  404
@@ -234,7 +238,7 @@ any        GET      /runs/{run}/figures/mean-ap.svg            302       403    
 any        GET      /runs/{run}/metrics.csv                    302       403     403 403  403   200  403  200
 any        GET      /runs/new/                                 302       403     403 403  403   200  403  200
 any        POST     /runs/new/                                 302       403     403 403  403   200  403  200
-any        GET      /runs/{run}/progress.json                  302       403     403 403  403   200  403  200
+any        GET      /runs/{run}/progress.json                  401       403     403 403  403   200  403  200
 any        POST     /runs/{run}/steps/resume/                  302       403     403 403  403   302  403  302
 any        POST     /runs/{run}/units/seed-0/retry/            302       403     403 403  403   302  403  302
 any        GET      /runs/{run}/provenance/                    302       403     403 403  403   200  403  200
@@ -262,6 +266,14 @@ any        GET      /ensembles/nets/                           302       403    
 any        GET      /ensembles/nothing/                        302       403     403 403  403   404  403  404
 any        GET      /ensembles/nets/curves.svg                 302       403     403 403  403   404  403  404
 """
+
+
+ASKED_BY_SCRIPTS = {
+    line.split()[2]
+    for line in MATRIX.strip().splitlines()
+    if len(line.split()) > 3 and line.split()[3] == "401"
+}
+"""Addresses that answer a script: to nobody signed in they say so by their status; all others lead to the sign-in."""
 
 
 @dataclass(frozen=True)
@@ -299,4 +311,6 @@ def rules() -> list[Rule]:
 
 def refused(role: str, address: str) -> int:
     """Return the status of a method that the matrix does not name."""
-    return 302 if role == "anonymous" and address.lstrip("/") not in OPEN_TO_ALL else 405
+    if role != "anonymous" or address.lstrip("/") in OPEN_TO_ALL:
+        return 405
+    return 401 if address in ASKED_BY_SCRIPTS else 302

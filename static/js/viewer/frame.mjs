@@ -42,7 +42,7 @@ export async function fetchFrame(url, info, signal) {
     const { status } = response;
     throw new FrameError(`The image could not be fetched (${status}).`, {
       retry: status >= 500 || status === 429,
-      status: response.redirected ? 403 : status,
+      status: response.redirected || status === 401 ? 403 : status,
     });
   }
   return decodeFrame(await gunzip(response.body), info);

@@ -38,6 +38,7 @@ class Command(BaseCommand):
         parser.add_argument("--study", required=True, help="short name of the study")
         parser.add_argument("--practice", action="store_true", help="load them as the study's practice cases")
         parser.add_argument("--title", help="make the study with this title if there is none of the name")
+        parser.add_argument("--by", type=int, help="number of the person who asked for it on the page")
         parser.add_argument("--admin", help="e-mail address of the study admin, for a study that is made")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -47,7 +48,8 @@ class Command(BaseCommand):
                 study = self._made(options["study"], options["title"], options["admin"])
             with terminal_progress("decoding images") as progress:
                 load = load_practice if options["practice"] else load_into_study
-                loaded = load(study=study, folder=options["folder"], actor=None, progress=progress)
+                actor = User.objects.filter(pk=options["by"]).first()
+                loaded = load(study=study, folder=options["folder"], actor=actor, progress=progress)
         except REFUSALS as error:
             raise CommandError(str(error)) from error
         what = "practice cases" if options["practice"] else "cases"

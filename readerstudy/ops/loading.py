@@ -1,0 +1,72 @@
+"""Load a case set that lies in the site's folder of hand-overs, for an admin without a shell on the server."""
+
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from django.conf import settings
+
+from analysis.caseset import CaseSetError, read_blind_half
+from analysis.caseset.files import PROVENANCE_FILE
+from analysis.frames import FrameError
+from readerstudy.accounts.models import User
+from readerstudy.cases.models import CaseSet
+from readerstudy.environment import BASE
+from readerstudy.study.models import Study
+from readerstudy.study.phases import Phase, PhaseError
+from readerstudy.study.services import StudyError
+
+MOST_LISTED = 200
+
+
+@dataclass(frozen=True)
+class Offered:
+    """A blind half in the folder: its name, and how many cases it has."""
+
+    name: str
+    cases: int
+
+
+def offered_sets() -> list[Offered]:
+    """Return the blind halves directly in `CASE_SETS`, by name; what is no blind half, or a link, is not offered."""
+    root = settings.CASE_SETS
+    if not root.is_dir():
+        return []
+    found = []
+    for folder in sorted(root.iterdir())[:MOST_LISTED]:
+        if folder.is_symlink() or not (folder / PROVENANCE_FILE).is_file():
+            continue
+        try:
+            found.append(Offered(folder.name, len(read_blind_half(folder).cases)))
+        except (CaseSetError, FrameError):
+            continue
+    return found
+
+
+def start_load(*, study: Study, name: str, practice: bool, actor: User) -> None:
+    """Begin to load a set in a process of its own, which outlives the request; the study's page tells how far it is.
+
+    Raises
+    ------
+    PhaseError: the study is not a draft.
+    StudyError: it has these cases already, or no blind half of this name is offered.
+    """
+    if study.phase != Phase.DRAFT:
+        raise PhaseError(f"cases are loaded while the study is a draft; it is {study.phase}")
+    if practice:
+        if study.practice_key is not None:
+            raise StudyError("the study has its practice cases; copy the study to practise on others")
+    elif CaseSet.objects.filter(study=study.key).exists():
+        raise StudyError("the study has its cases; make a new study for others")
+    if name not in {each.name for each in offered_sets()}:
+        raise StudyError(f"expected a case set in the site's folder of hand-overs, '{name}' is none")
+    command = [
+        sys.executable, "manage.py", "load_case_set", str(settings.CASE_SETS / name), "--study", study.slug,
+        "--by", str(actor.pk), *(["--practice"] if practice else []),
+    ]  # fmt: skip
+    subprocess.Popen(
+        command, cwd=Path(BASE), env=dict(os.environ), start_new_session=True,
+        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
