@@ -10,7 +10,7 @@ class OperationsConfig(AppConfig):
     def ready(self) -> None:
         """Name the Celery application that tasks are sent through; connect the access log."""
         import readerstudy.celery  # noqa: F401
-        from readerstudy.ops import access_log, checks  # noqa: F401  (they register themselves)
+        from readerstudy.ops import access_log, admin_records, checks  # noqa: F401  (they register themselves)
 
 
 class Admin(SimpleAdminConfig):

@@ -54,7 +54,7 @@ def test_the_admin_site_has_no_door_of_its_own(alice: User) -> None:
     for number in range(10):
         sign_in(client, "alice@example.org", f"wrong password {number}")
     door = client.post("/admin/login/", {"username": "alice@example.org", "password": PASSWORD})
-    assert (door.status_code, door["Location"]) == (302, "/accounts/sign-in/?next=/admin/login/")
+    assert (door.status_code, door["Location"]) == (302, "/accounts/sign-in/?next=/admin/")
     stopped = sign_in(client, "alice@example.org", next="/admin/")
     assert stopped.status_code == 429
 

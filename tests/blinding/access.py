@@ -26,7 +26,7 @@ SPANS = {
 
 ADMIN_PREFIX = "admin/"
 """Django's admin site, as a whole: a superuser only; nobody else gets further than its sign-in page. What it
-shows is tested apart: no table of a study, a case, a key, an answer or the audit trail."""
+shows is tested apart (tests/ops/test_admin.py): read-only records, no case, answer, time or key, no study's trail."""
 
 OPEN_TO_ALL = {
     "healthz/",

@@ -126,8 +126,14 @@ def test_not_yours_looks_like_not_there(crowd: Crowd, role: str, yours_not: str,
         assert {rule.expected(role) for rule in RULES if rule.address == yours_not} & {200, 302}
 
 
-def test_admin_site_registers_no_table_of_a_study() -> None:
-    assert {model._meta.label for model in admin.site._registry} == set()
+def test_admin_site_shows_no_case_answer_time_or_key() -> None:
+    """What it shows, and that it is read-only, is tested in tests/ops/test_admin.py."""
+    shown = {model._meta.label for model in admin.site._registry}
+    assert not [label for label in shown if label.startswith("analysis.")]
+    assert not shown & {
+        "cases.Case", "cases.Frame", "study.Rating", "study.Assignment", "study.PracticeReading", "study.Allotment",
+        "study.ReadingSession", "study.DisplayCheck", "results.OpenedCase", "accounts.OpenSession",
+    }  # fmt: skip
 
 
 def test_admin_site_lets_nobody_in_but_the_superuser(crowd: Crowd) -> None:
@@ -150,7 +156,8 @@ def test_answers_and_times_show_to_nobody_before_unblinding(crowd: Crowd, stock:
     given = {"comment": "canarycomment", "times": {"visible_ms": 7731125.0}}
     read_all(stock.readers[0], answer=lambda key: given)
     keys = [row.case.key for row in stock.readers[0].assignments.select_related("case")]
-    admin_pages = ["/admin/", "/admin/auth/group/", "/admin/auth/", "/admin/password_change/"]
+    tables = [f"/admin/{model._meta.app_label}/{model._meta.model_name}/" for model in admin.site._registry]
+    admin_pages = ["/admin/", *tables, *(f"{table}1/change/" for table in tables)]
     gets = [rule.address for rule in RULES if rule.method == "GET"]
     shown = 0
     for phase in ("reading", "closed"):
