@@ -8,6 +8,8 @@ from typing import Any
 from django.db.models import Sum
 
 from analysis.models import Run, RunKind
+from analysis.sweep.check_result import PrecisionCheck, read_check
+from analysis.sweep.paths import RunPaths
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,13 @@ def provenance_of(run: Run) -> Provenance:
         images=images.get("count"),
         complete=bool(said) or (run.kind == RunKind.TRAINING and run.finished_at is not None),
     )
+
+
+def check_of(run: Run) -> PrecisionCheck | None:
+    """Return what a check of the run's precision found, where one was asked for on this host."""
+    if not run.folder or run.folder == ".":
+        return None
+    return read_check(RunPaths(Path(run.folder)).check, run.run_id)
 
 
 def effort_of(run: Run) -> dict[str, Any]:

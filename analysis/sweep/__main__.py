@@ -8,7 +8,6 @@ import sys
 from pathlib import Path
 
 from analysis.sweep.errors import SweepError
-from analysis.sweep.spec import SweepSpec
 from analysis.sweep.terminal import progress_bars
 from analysis.sweep.toml import load_spec
 
@@ -35,7 +34,12 @@ def main(arguments: list[str] | None = None) -> int:
         # Idle threads sleep instead of spinning; read when torch loads. On a shared machine this is up to 3 times.
         os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
         if given.check is not None:
-            return _check(spec, given)
+            from analysis.sweep.check import check_sweep
+
+            with progress_bars() as progress:
+                said = check_sweep(spec, given.out, images=given.check, cache=given.cache, progress=progress)
+            print("\n".join(said))
+            return 0
         from analysis.sweep.run import run_sweep
 
         with progress_bars() as progress:
@@ -49,20 +53,6 @@ def main(arguments: list[str] | None = None) -> int:
     for warning in run.warnings:
         print(f"note: {warning}")
     print(f"run {run.run_id}: {run.paths.root}")
-    return 0
-
-
-def _check(spec: SweepSpec, given: argparse.Namespace) -> int:
-    from analysis.sweep.check import check_precision
-    from analysis.sweep.prepare import prepare_run
-
-    with progress_bars() as progress:
-        run = prepare_run(spec, given.out, cache=given.cache, progress=progress)
-        found = check_precision(run, given.check, progress=progress)
-    print("\n".join(found.sentences()))
-    print(
-        f"written to {run.paths.check}; nothing else was computed, the same command without --check runs it"
-    )
     return 0
 
 

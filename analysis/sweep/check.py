@@ -1,7 +1,7 @@
 """Say what the engine and precision of a run change against plain torch in fp32, on a sample of images."""
 
-import math
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,12 +10,13 @@ from numpy.typing import NDArray
 
 from analysis.metrics.ranking import rank_quality
 from analysis.metrics.ranks import spearman_rows
-from analysis.sweep.artefacts import json_bytes, write_atomic
+from analysis.sweep.check_result import PrecisionCheck, write_check
 from analysis.sweep.checkpoints import read_checkpoint
 from analysis.sweep.engine import Engine
-from analysis.sweep.prepare import Run
+from analysis.sweep.errors import SweepError
+from analysis.sweep.prepare import Run, prepare_run
 from analysis.sweep.progress import Progress
-from analysis.sweep.spec import InferSpec
+from analysis.sweep.spec import InferSpec, SweepSpec
 from analysis.sweep.units import Workspace
 
 MEMBERS = 3
@@ -25,40 +26,23 @@ WANTED_LEVEL = 0.90
 EXEMPLAR_SHARE = 0.05
 
 
-@dataclass(frozen=True)
-class PrecisionCheck:
-    """What differs between a run's engine and plain torch in fp32.
+def check_sweep(
+    spec: SweepSpec,
+    out: Path | None = None,
+    *,
+    images: int,
+    runs: Path = Path("var/runs"),
+    cache: Path | None = None,
+    progress: Progress | None = None,
+) -> list[str]:
+    """Prepare a sweep and check its precision, nothing else; say what was found, for a terminal.
 
-    `images`, `members`, `level`: the sample; dense and `level` are compared. `score_difference`: the largest of
-    any score. `rank_agreement`: Spearman's rho between the two orders of the images by their agreement of dense
-    and compressed scores, the order that makes exemplars; nan where an order is constant. `exemplars`, `kept`:
-    images of lowest agreement in fp32, and how many of them are so in the run's precision too.
-    `ap_change`, `ap_mean_change`: the largest and the mean change of AP over members, levels and classes with
-    positives in the sample.
+    Parameters and errors are those of `prepare_run` and `check_precision`.
     """
-
-    engine: str
-    precision: str
-    images: int
-    members: int
-    level: float
-    score_difference: float
-    rank_agreement: float
-    exemplars: int
-    kept: int
-    ap_change: float
-    ap_mean_change: float
-
-    def sentences(self) -> list[str]:
-        """Say it in words."""
-        return [
-            f"{self.engine} {self.precision} against torch fp32, {self.images} images, {self.members} members, "
-            f"dense and {self.level:.2f}:",
-            f"largest difference of a score {self.score_difference:.2g}",
-            f"order of the images by agreement: Spearman's rho {self.rank_agreement:.6f}; "
-            f"{self.kept} of {self.exemplars} exemplars are the same",
-            f"AP changes by at most {self.ap_change:.2g}, on average {self.ap_mean_change:+.2g}",
-        ]
+    run = prepare_run(spec, out, runs=runs, cache=cache, progress=progress)
+    found = check_precision(run, images, progress=progress)
+    end = "nothing else was computed, the same command without --check runs it"
+    return [*found.sentences(), f"written to {run.paths.check}; {end}"]
 
 
 def check_precision(
@@ -73,8 +57,10 @@ def check_precision(
 
     Raises
     ------
-    SweepError: as `run_unit`.
+    SweepError: as `run_unit`; a sample without images.
     """
+    if images < 1:
+        raise SweepError(f"--check: expected 1 image or more, {images} came")
     workspace = Workspace(run)
     pixels = workspace.pixels()
     rows = np.random.default_rng(seed).choice(len(pixels), min(images, len(pixels)), replace=False)
@@ -92,8 +78,7 @@ def check_precision(
     check = PrecisionCheck(
         run.spec.infer.engine, run.spec.infer.precision, len(rows), len(members), level, **found
     )
-    content = {k: None if isinstance(v, float) and math.isnan(v) else v for k, v in asdict(check).items()}
-    write_atomic(run.paths.check, json_bytes({"format": 1, "run_id": run.run_id, **content}))
+    write_check(run.paths.check, run.run_id, check)
     return check
 
 

@@ -7,7 +7,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET
 
 from analysis.services.progress import duration
-from analysis.services.provenance import effort_of, provenance_of
+from analysis.services.provenance import check_of, effort_of, provenance_of
 from analysis.views.guards import may_view, opened
 
 
@@ -20,6 +20,7 @@ def provenance(request: HttpRequest, run_id: str) -> HttpResponse:
         return redirect("analysis:provenance", run_id=run.run_id)
     effort = effort_of(run)
     context = {"run": run, "tab": "provenance", "said": provenance_of(run), "effort": effort}
+    context["check"] = check_of(run)
     return render(request, "analysis/provenance.html", {**context, "worked": duration(effort["seconds"])})
 
 

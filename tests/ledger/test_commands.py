@@ -3,15 +3,19 @@
 import io
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.test import Client
 
 from analysis.models import DataSet, Ensemble, Run, RunKind, UnitState
 from analysis.services import ledger
 from analysis.services.progress import progress_of, state_of
 from analysis.sweep.run import run_sweep
+from readerstudy.accounts.services import grant_researcher
 from tests.ledger.inputs import ARCHITECTURE, Inputs
+from tests.stock import person
 from tests.sweep.tiny import make_tiny
 
 pytestmark = pytest.mark.django_db
@@ -94,6 +98,36 @@ def test_a_run_made_without_a_database_is_registered_once(tmp_path: Path) -> Non
     assert run.finished_at is not None
     assert {unit.state for unit in run.units.all()} == {UnitState.DONE}
     assert said("runs").count("\n") == 1
+
+
+def test_a_check_computes_nothing_else_and_the_runs_page_shows_it(
+    spec_file: Path, settings: Any, client: Client, tmp_path: Path
+) -> None:
+    settings.RUNS_ROOT, settings.IMAGE_CACHE = tmp_path / "runs", None
+    told = said("run_sweep", str(spec_file), "--check", "3")
+    assert "torch fp32 against torch fp32, 3 images" in told
+    assert "the same command without --check runs it" in told
+    assert not Run.objects.exists()
+    (folder,) = (file.parent for file in Path(settings.RUNS_ROOT).glob("*/check.json"))
+    assert not list((folder / "predictions").iterdir())
+    said("run_sweep", str(spec_file), "--queue")
+    rita = person("Rita")
+    grant_researcher(user=rita, actor=None)
+    client.force_login(rita)
+    address = f"/runs/{Run.objects.get().run_id}/provenance/"
+    page = client.get(address).content.decode()
+    assert "What the precision changes" in page
+    assert "torch fp32 against plain fp32" in page
+    assert "3 images" in page
+    (folder / "check.json").write_text("{")
+    assert "What the precision changes" not in client.get(address).content.decode()
+
+
+def test_a_check_is_not_queued_and_needs_images(spec_file: Path) -> None:
+    with pytest.raises(CommandError, match="expected --check or --queue, both came"):
+        call_command("run_sweep", str(spec_file), "--check", "3", "--queue")
+    with pytest.raises(CommandError, match="expected 1 image or more, 0 came"):
+        call_command("run_sweep", str(spec_file), "--check", "0")
 
 
 @pytest.mark.parametrize("damage", ["flip", "lose", "no provenance"])

@@ -7,7 +7,9 @@ import pytest
 from scipy.stats import spearmanr
 from sklearn.metrics import average_precision_score
 
-from analysis.sweep.check import check_precision, compare
+from analysis.sweep.check import check_precision, check_sweep, compare
+from analysis.sweep.check_result import PrecisionCheck, read_check, write_check
+from analysis.sweep.errors import SweepError
 from analysis.sweep.prepare import prepare_run
 from analysis.sweep.run import run_sweep
 from analysis.sweep.spec import InferSpec
@@ -85,6 +87,41 @@ def test_the_check_sees_the_runs_own_scores(tiny):
     run = run_sweep(tiny.spec(), tiny.out)
     check = check_precision(run, 99)
     assert (check.images, check.score_difference, check.ap_change) == (4, 0.0, 0.0)
+
+
+def test_a_sample_without_images_is_refused(tiny):
+    with pytest.raises(SweepError, match="expected 1 image or more, 0 came"):
+        check_sweep(tiny.spec(), tiny.out, images=0)
+
+
+FOUND = PrecisionCheck("torch", "bf16", 60, 3, 0.9, 0.011, float("nan"), 3, 2, 0.004, -0.0001)
+
+
+def test_what_is_written_is_read_back_nan_too(tmp_path):
+    write_check(tmp_path / "check.json", "r1", FOUND)
+    read = read_check(tmp_path / "check.json", "r1")
+    assert repr(read) == repr(FOUND)  # nan differs from itself
+    assert not read.ordered
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        ("r1", "r2"),
+        ('"format": 1', '"format": 2'),
+        ('"kept": 2', '"kept": "2"'),
+        ('"kept"', '"left"'),
+        ("}", ""),
+    ],
+)
+def test_another_runs_or_a_damaged_check_is_none(tmp_path, damage):
+    file = tmp_path / "check.json"
+    write_check(file, "r1", FOUND)
+    text = json.dumps(json.loads(file.read_text()))
+    assert damage[0] in text
+    file.write_text(text.replace(*damage))
+    assert read_check(file, "r1") is None
+    assert read_check(tmp_path / "none.json", "r1") is None
 
 
 def test_the_command_checks_and_runs_nothing(tiny, capsys):

@@ -6,7 +6,9 @@ import sys
 import pytest
 
 
-@pytest.mark.parametrize("module", ["", ".spec", ".toml", ".paths", ".errors", ".progress", ".methods"])
+@pytest.mark.parametrize(
+    "module", ["", ".spec", ".toml", ".paths", ".errors", ".progress", ".methods", ".check_result"]
+)
 def test_imports_no_torch(module):
     code = f"import analysis.sweep{module}, sys; print([m for m in ('torch', 'torchvision') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

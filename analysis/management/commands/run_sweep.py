@@ -7,13 +7,14 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from analysis.models import UnitState
+from analysis.models import Run, UnitState
 from analysis.services import control
 from analysis.services.finishing import verify_files
 from analysis.services.progress import progress_of
 from analysis.services.runs import create_run
 from analysis.services.work import Worker
 from analysis.sweep.errors import SweepError
+from analysis.sweep.spec import SweepSpec
 from analysis.sweep.terminal import progress_bars
 from analysis.sweep.toml import load_spec
 
@@ -24,27 +25,29 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("spec", type=Path, help="the specification (TOML; docs/formats.md)")
         parser.add_argument("--out", type=Path, help="the run's folder (default: the site's runs folder)")
+        parser.add_argument(
+            "--check",
+            type=int,
+            metavar="IMAGES",
+            help="only compare the engine and precision with plain fp32 on so many images; the run's page shows it",
+        )
         parser.add_argument("--queue", action="store_true", help="leave the work to the site's workers")
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             with progress_bars() as progress:
                 spec = load_spec(options["spec"])
-                run = create_run(
-                    spec=spec,
-                    out=options["out"],
-                    runs=settings.RUNS_ROOT,
-                    progress=progress,
-                    image_cache=settings.IMAGE_CACHE,
-                )
-                control.resume(run=run)
-                verify_files(run)
-                if not options["queue"]:
-                    self._work(run, progress)
+                if options["check"] is not None:
+                    said = self._check(spec, options, progress)
+                else:
+                    run = self._run(spec, options, progress)
         except SweepError as error:
             raise CommandError(str(error)) from error
         except KeyboardInterrupt:
             raise CommandError("stopped; the same command goes on where this one ended") from None
+        if options["check"] is not None:
+            self.stdout.write("\n".join(said))
+            return
         if options["queue"]:
             from analysis.tasks import ring
 
@@ -52,6 +55,30 @@ class Command(BaseCommand):
             self.stdout.write(f"run {run.run_id} is queued")
             return
         self._report(run)
+
+    def _check(self, spec: SweepSpec, options: dict[str, Any], progress: Any) -> list[str]:
+        from analysis.sweep.check import check_sweep
+
+        if options["queue"]:
+            raise CommandError("expected --check or --queue, both came: a check runs here and now")
+        return check_sweep(
+            spec, options["out"], images=options["check"], runs=settings.RUNS_ROOT,
+            cache=settings.IMAGE_CACHE, progress=progress,
+        )  # fmt: skip
+
+    def _run(self, spec: SweepSpec, options: dict[str, Any], progress: Any) -> Run:
+        run = create_run(
+            spec=spec,
+            out=options["out"],
+            runs=settings.RUNS_ROOT,
+            progress=progress,
+            image_cache=settings.IMAGE_CACHE,
+        )
+        control.resume(run=run)
+        verify_files(run)
+        if not options["queue"]:
+            self._work(run, progress)
+        return run
 
     def _work(self, run: Any, progress: Any) -> None:
         def show() -> None:
