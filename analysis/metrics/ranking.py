@@ -176,7 +176,7 @@ def _walk_keys(keys: Words) -> Any:
                 precision += hits * (above / i)
                 hits = 0
             start, group = i, here
-        hits += np.int64(keys[i] & np.uint32(1))
+        hits += int(keys[i] & np.uint32(1))
     area += (n - start - hits) * (2 * above + hits)
     if hits:
         above += hits

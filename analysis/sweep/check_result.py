@@ -4,6 +4,7 @@ import json
 import math
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import Any
 
 from analysis.sweep.artefacts import json_bytes, write_atomic
 
@@ -85,9 +86,9 @@ def read_check(path: Path, run_id: str) -> PrecisionCheck | None:
         return None
 
 
-def _as(kind: object, value: object) -> object:
+def _as(kind: Any, value: Any) -> Any:
     if kind is float:
-        return math.nan if value is None else float(value)  # type: ignore[arg-type]
-    if not isinstance(value, kind):  # type: ignore[arg-type]
+        return math.nan if value is None else float(value)
+    if not isinstance(value, kind):
         raise TypeError(value)
     return value
