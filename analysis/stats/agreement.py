@@ -173,7 +173,7 @@ def _quadratic_kappa(x: Floats, y: Floats, weights: Floats) -> Floats:
     )
 
 
-def icc(ratings: Floats) -> tuple[Interval, Interval] | None:
+def icc(ratings: Floats) -> tuple[Interval, Interval | None] | None:
     """Return ICC(2,1) and ICC(2,k): absolute agreement, readers and cases random.
 
     Parameters
@@ -182,7 +182,9 @@ def icc(ratings: Floats) -> tuple[Interval, Interval] | None:
 
     Returns
     -------
-    single and mean of all readers, with 95 % limits; None when all answers are the same.
+    single and mean of all readers, with 95 % limits; None when all answers are the same, or the limits have no
+    degrees of freedom (every case has the same mean). The mean is None where
+    the single one or a limit is at or below -1/(readers - 1): there the step up has no value.
 
     Notes
     -----
@@ -196,10 +198,15 @@ def icc(ratings: Floats) -> tuple[Interval, Interval] | None:
     ms_error = (total - (n - 1) * ms_cases - (k - 1) * ms_readers) / ((n - 1) * (k - 1))
     if total <= 1e-12 or ms_error <= 1e-12:
         return None  # no variation, or readers that differ by a constant: the limits do not exist
-    single = (ms_cases - ms_error) / (ms_cases + (k - 1) * ms_error + k * (ms_readers - ms_error) / n)
+    whole = ms_cases + (k - 1) * ms_error + k * (ms_readers - ms_error) / n
+    if whole <= 1e-12:
+        return None
+    single = (ms_cases - ms_error) / whole
     a = k * single / (n * (1 - single))
     b = 1 + k * single * (n - 1) / (n * (1 - single))
     spread = (a * ms_readers) ** 2 / (k - 1) + (b * ms_error) ** 2 / ((n - 1) * (k - 1))
+    if spread <= 1e-12:
+        return None
     df = (a * ms_readers + b * ms_error) ** 2 / spread
     tail = 0.5 + LEVEL / 2
     f_low, f_high = float(stats.f.ppf(tail, n - 1, df)), float(stats.f.ppf(tail, df, n - 1))
@@ -210,6 +217,8 @@ def icc(ratings: Floats) -> tuple[Interval, Interval] | None:
     def stepped_up(value: float) -> float:
         return float(k * value / (1 + (k - 1) * value))
 
+    if min(single, low, high) * (k - 1) <= -1 + 1e-9:
+        return Interval(single, low, high), None
     return (
         Interval(single, low, high),
         Interval(stepped_up(single), stepped_up(low), stepped_up(high)),

@@ -117,6 +117,8 @@ def _icc_rows(base: Row, ratings: Floats) -> list[Row]:
         ]
     return [
         _row(base, name, result.value, "limits after McGraw and Wong", (result.low, result.high))
+        if result is not None
+        else _row(base, name, None, "not estimable: readers agree less than by chance")
         for name, result in zip(names, both, strict=True)
     ]
 

@@ -1,7 +1,7 @@
 """The written allow-matrix: who may use which address, with which method, in which phase.
 
-One line per phase, method and address; one status per role. A method that no line names is refused: 405, or
-302 to the sign-in page for nobody in particular (401 where a script asks). An address of the site that no line reaches fails a test.
+One line per phase, method and address; one status per role. A method that no line names is refused: 405, or 302 to
+the sign-in page for nobody in particular (401 where a script asks). An address that no line reaches fails a test.
 """
 
 from dataclasses import dataclass

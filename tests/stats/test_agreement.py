@@ -161,3 +161,14 @@ def test_few_repeats_give_counts_only():
 
 def test_a_study_without_repeats_has_an_empty_table():
     assert analysed(B).intra_reader == []
+
+
+@pytest.mark.parametrize("answers", [[[1, 2, 3], [2, 3, 1], [3, 1, 2]], [[1, 5], [5, 1]]])
+def test_cases_of_one_mean_and_readers_of_one_mean_give_no_icc(answers):
+    assert icc(np.array(answers, dtype=float)) is None
+
+
+def test_the_mean_of_readers_who_agree_less_than_by_chance_is_not_stepped_up():
+    single, mean = icc(np.array([[1, 5], [5, 1], [1, 5], [5, 2], [3, 3]], dtype=float))
+    assert single.value < -1
+    assert mean is None
