@@ -71,6 +71,7 @@ def add_app(*, request: HttpRequest, user: User, code: str) -> Authenticator:
             "This code does not fit. Type the one that the app shows now; its clock must be right."
         )
     added: Authenticator = app.TOTP.activate(user, secret).instance
+    app.TOTP(added).validate_code(code)  # uses it up: a code holds once, this one too
     app.clear_totp_secret(request)
     _added(user, added)
     return added

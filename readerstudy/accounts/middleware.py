@@ -10,6 +10,7 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 
+from readerstudy.accounts.signed_out import MARK, is_over
 from readerstudy.accounts.standing import OWED, TO_SET_UP, standing
 
 ALWAYS = {"accounts:sign_out", "accounts:second_step", "ops:health", "ops:readiness"}
@@ -35,7 +36,7 @@ class SecondFactor:
     def process_view(
         self, request: HttpRequest, view: Handler, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> HttpResponse | None:
-        """Let a request through, or lead it to the step that its session owes."""
+        """Let a request through, or lead it to the step that its session owes; a script is told, not led."""
         match = request.resolver_match
         name = match.view_name if match else ""
         if name in ALWAYS or not request.user.is_authenticated:
@@ -43,7 +44,7 @@ class SecondFactor:
         owes = standing(request)
         if owes not in LED_TO or (owes == TO_SET_UP and name in SETTING_UP):
             return None
-        return redirect(LED_TO[owes])
+        return is_over() if getattr(view, MARK, False) else redirect(LED_TO[owes])
 
 
 second_factor = SecondFactor

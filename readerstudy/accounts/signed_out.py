@@ -20,6 +20,13 @@ def answers_scripts(view: View) -> View:
     return view
 
 
+def is_over() -> JsonResponse:
+    """Return the answer to a script whose session is over, or owes a second factor."""
+    response = JsonResponse({"error": "you are signed out; sign in again and go on"}, status=401)
+    response["Cache-Control"] = "no-store"
+    return response
+
+
 class SignInRequired(LoginRequiredMiddleware):
     """Django's own, but for marked addresses, which say that the session is over instead of leading elsewhere."""
 
@@ -28,7 +35,5 @@ class SignInRequired(LoginRequiredMiddleware):
     ) -> HttpResponseBase:
         """Answer somebody who is not signed in."""
         if getattr(view_func, MARK, False):
-            response = JsonResponse({"error": "you are signed out; sign in again and go on"}, status=401)
-            response["Cache-Control"] = "no-store"
-            return response
+            return is_over()
         return super().handle_no_permission(request, view_func)

@@ -170,6 +170,15 @@ def not_as_root() -> Found:
         )
 
 
+def second_factors_are_asked_for() -> Found:
+    """W023: on a site that others reach, a password alone lets whoever learns it in."""
+    if settings.MFA_REQUIRED == "none" and settings.TLS:
+        yield Warning(
+            "nobody must have a second factor", id="readerstudy.W023",
+            hint="MFA_REQUIRED=staff asks everybody but readers for one (an authenticator app or a passkey).",
+        )  # fmt: skip
+
+
 def sqlite_mode() -> Found:
     """I019: which journal mode was chosen, and why."""
     if _on_sqlite():
@@ -202,7 +211,8 @@ def postgresql_keeps_what_it_acknowledges(databases: Any) -> Found:
 
 ALWAYS: tuple[Callable[[], Found], ...] = (linux_only, network_file_system, parts_fit_together)
 DEPLOYMENT: tuple[Callable[[], Found], ...] = (
-    secrets_are_secret, reachable_only_as_meant, room_is_left, not_as_root, sqlite_mode,
+    secrets_are_secret, reachable_only_as_meant, room_is_left, not_as_root, second_factors_are_asked_for,
+    sqlite_mode,
 )  # fmt: skip
 
 

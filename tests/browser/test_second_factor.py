@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from django.core.cache import cache
 from django.core.management import call_command
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
@@ -17,7 +16,7 @@ from pytest_django.live_server_helper import LiveServer
 from readerstudy.accounts.factors import factors
 from readerstudy.accounts.models import User
 from readerstudy.accounts.recovery import begin_recovery
-from tests.accounts.test_second_factor import code_of
+from tests.accounts.test_second_factor import code_of, forget_code
 from tests.browser.conftest import _empty_the_audit_trail
 from tests.browser.test_design_language import ROOT
 from tests.browser.test_every_page import RULES
@@ -30,7 +29,6 @@ pytestmark = [pytest.mark.browser, pytest.mark.django_db]
 def site(django_db_setup: None, django_db_blocker: Any) -> Iterator[str]:
     """Serve on loopback; passkeys need the name, so the address is that of localhost."""
     with django_db_blocker.unblock():
-        cache.clear()
         person("Alice")
         server = LiveServer("localhost")
         yield server.url
@@ -71,10 +69,12 @@ def set_up_app(page: Page, url: str) -> str:
     clean(page, "second-factor-app")
     assert qr.evaluate("image => image.complete && image.naturalWidth > 0")
     secret = re.sub(r"\s", "", page.locator(".digest").inner_text())
-    page.get_by_label("Code that the app shows now").fill(code_of(secret))
+    code = code_of(secret)
+    page.get_by_label("Code that the app shows now").fill(code)
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Set up the app").click()
-    cache.clear()
+    page.wait_for_url("**/recovery-codes/")
+    forget_code(User.objects.get().pk, code)
     return secret
 
 

@@ -19,6 +19,7 @@ GOOD: dict[str, Any] = {
     "LEASE_SECONDS": 120,
     "DISK_FREE_GB": 0,
     "FRAMES_ACCEL": "",
+    "MFA_REQUIRED": "staff",
 }
 
 
@@ -89,6 +90,7 @@ FAULTS = {
     "readerstudy.E015": frames_beside_secrets,
     "readerstudy.W016": set_(LEASE_SECONDS=2),
     "readerstudy.W017": set_(DISK_FREE_GB=10**9),
+    "readerstudy.W023": set_(MFA_REQUIRED="none"),
 }
 
 
