@@ -20,6 +20,8 @@ TERMS = {"text": 20_000, "credential": 500, "ethics": 500}
 the images (a data use agreement, a training), the reference of the ethics approval."""
 
 _RANDOM_ID = re.compile(r"[0-9a-f]{32}")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_RUN_ID = re.compile(r"[A-Za-z0-9_-]{0,64}")
 
 
 @dataclass(frozen=True)
@@ -182,6 +184,14 @@ def _read_json(path: Path) -> dict[str, Any]:
     missing = [name for name in ("cases_sha256", "key_sha256", "synthetic", "cases") if name not in content]
     if missing:
         raise CaseSetError(f"{path}: missing: {', '.join(missing)}")
+    for name in ("cases_sha256", "key_sha256"):
+        if not isinstance(content[name], str) or not _SHA256.fullmatch(content[name]):
+            raise CaseSetError(f"{path}: expected 64 hexadecimal digits as {name}")
+    if type(content["synthetic"]) is not bool or type(content["cases"]) is not int:
+        raise CaseSetError(f"{path}: expected synthetic as true or false, and cases as a whole number")
+    run = content.get("run")
+    if run is not None and not (isinstance(run, dict) and _RUN_ID.fullmatch(str(run.get("run_id", "")))):
+        raise CaseSetError(f"{path}: expected run with a run_id of at most 64 letters, digits, - and _")
     if "terms" in content:
         content["terms"] = check_terms(content["terms"], str(path))
     return content
@@ -190,7 +200,7 @@ def _read_json(path: Path) -> dict[str, Any]:
 def _load_json(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(_read(path))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise CaseSetError(f"{path}: expected JSON ({error})") from error
     if not isinstance(content, dict) or content.get("format") != frames.FORMAT:
         came = content.get("format") if isinstance(content, dict) else type(content).__name__

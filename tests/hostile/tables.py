@@ -271,6 +271,14 @@ def _first(column: str, value: str) -> Callable[[Path], None]:
     return lambda place: _rows(place, lambda rows: rows[0].update({column: value}))
 
 
+def _provenance(name: str, value: object) -> Callable[[Path], None]:
+    def change(place: Path) -> None:
+        path = place / "provenance.json"
+        path.write_text(json.dumps({**json.loads(path.read_text()), name: value}))
+
+    return change
+
+
 def _image(place: Path) -> Path:
     return next((place / "images").iterdir())
 
@@ -306,6 +314,22 @@ _CHANGES: dict[str, Callable[[Path], object]] = {
     "no provenance": lambda place: (place / "provenance.json").unlink(),
     "provenance that is no JSON": lambda place: (place / "provenance.json").write_text("{" * 100_000),
     "provenance of another format": lambda place: (place / "provenance.json").write_text('{"format": 99}'),
+    **{
+        f"provenance with {name} {value!r}"[:60]: _provenance(name, value)
+        for name, value in (
+            ("key_sha256", "b" * 63),
+            ("key_sha256", None),
+            ("synthetic", "false"),
+            ("cases", "8"),
+            ("run", "r1"),
+            ("run", {"run_id": "a\0"}),
+            ("run", {"run_id": "x" * 65}),
+            ("run", [1]),
+        )
+    },
+    "provenance nested 100,000 deep": lambda place: (place / "provenance.json").write_text(
+        '{"format": 1, "a": ' + "[" * 100_000 + "]" * 100_000 + "}"
+    ),
     "a table changed afterwards": lambda place: (place / "cases.csv").write_text("case\n"),
     "the key inside": lambda place: (place / "key.csv").write_text("case,arm\n"),
     "a program inside": lambda place: (place / "images" / "run.sh").write_text("#!/bin/sh\n"),
