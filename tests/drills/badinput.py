@@ -160,7 +160,7 @@ def _seal_again(place: Path) -> None:
     import json
 
     table = place / "cases.csv"
-    with contextlib.suppress(ValueError, KeyError, OSError, csv.Error):
+    with contextlib.suppress(ValueError, KeyError, TypeError, OSError, csv.Error):
         rows = list(csv.DictReader(table.read_text().splitlines()))
         text = table.read_text()
         for row in rows:
