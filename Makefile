@@ -59,6 +59,7 @@ drill: $(DEV_STAMP)  ## the long trials under faults; prints acknowledged, lost,
 	$(PY) -W ignore -m tests.drills.web --kills 300
 	$(PY) -W ignore -m tests.drills.session --examples 400 --steps 50
 	$(PY) -W ignore -m tests.drills.session --plants
+	$(PY) -W ignore -m tests.drills.badinput --cases 12000
 	$(PY) -W ignore -m tests.drills.hosts --broker redis --units 600 --kills 20 --pauses 4 --restarts 3
 	$(PY) -W ignore -m tests.drills.hosts --broker rabbitmq --units 600 --kills 20 --pauses 4 --restarts 3
 

@@ -112,7 +112,7 @@ def _value(field: Field[Any], value: Any, base: Path, place: str) -> Any:
     if kind is int:
         return _typed(value, int, "a whole number", field, place)
     if kind is float:
-        return float(_typed(value, (int, float), "a number", field, place))
+        return _number(value, "a number", field, place)
     return _items(field, value, base, place)
 
 
@@ -125,7 +125,14 @@ def _items(field: Field[Any], value: Any, base: Path, place: str) -> tuple[Any, 
         return tuple(_typed(item, str, "texts", field, place) for item in items)
     if field.type == tuple[int, ...]:
         return tuple(_typed(item, int, "whole numbers", field, place) for item in items)
-    return tuple(float(_typed(item, (int, float), "numbers", field, place)) for item in items)
+    return tuple(_number(item, "numbers", field, place) for item in items)
+
+
+def _number(value: Any, wanted: str, field: Field[Any], place: str) -> float:
+    try:
+        return float(_typed(value, (int, float), wanted, field, place))
+    except OverflowError:
+        raise SpecError(f"{place} {field.name}: expected {wanted}, one beyond 1e308 came") from None
 
 
 def _typed(value: Any, kind: type | tuple[type, ...], wanted: str, field: Field[Any], place: str) -> Any:

@@ -14,6 +14,7 @@ import argparse
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -331,6 +332,25 @@ def _count(run: Any, outcome: Outcome, expected: dict[str, bytes], came: dict[st
     outcome.silent += [name for name in sorted({*expected, *came}) if expected.get(name) != came.get(name)]
 
 
+def speed_up(broker: str, units: int) -> int:
+    """Run the sweep undisturbed with one host and with two, each from its start to its last unit; print the ratio."""
+    seconds = []
+    for hosts in (1, 2):
+        command = [
+            sys.executable, "-W", "ignore", "-m", "tests.drills.hosts", f"--broker={broker}", f"--units={units}",
+            f"--hosts={hosts}", "--kills=0", "--pauses=0", "--restarts=0",
+        ]  # fmt: skip
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        print(done.stdout, end="")
+        found = re.search(r"seconds ([0-9.]+)", done.stdout)
+        if done.returncode or found is None:
+            print(done.stderr[-2000:])
+            return 1
+        seconds.append(float(found[1]))
+    print(f"speed-up from one host to two: {seconds[0] / seconds[1]:.2f}")
+    return 0
+
+
 def main() -> int:
     """Run the drill and print its table."""
     parser = argparse.ArgumentParser(
@@ -346,8 +366,13 @@ def main() -> int:
         ("seed", 1),
     ):
         parser.add_argument(f"--{name}", type=int, default=number)
+    parser.add_argument(
+        "--speed-up", action="store_true", help="undisturbed, one host and then two; the ratio"
+    )
     asked = vars(parser.parse_args())
     broker = asked.pop("broker")
+    if asked.pop("speed_up"):
+        return speed_up(broker, asked["units"])
     plan = Plan(**asked)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hosts-drill-")))

@@ -125,6 +125,8 @@ def _specifications() -> Iterator[tuple[str, Door, bytes]]:
         "a sparsity of 2": usual + "[prune]\nsparsities = [2.0]\n",
         "a sparsity that is no number": usual + "[prune]\nsparsities = [nan]\n",
         "a number of 5,000 digits": usual + "head = " + "9" * 5_000 + "\n",
+        "a number of 400 digits": usual + "head = " + "9" * 400 + "\n",
+        "sparsities of 400 digits": usual + "[prune]\nsparsities = [" + "9" * 400 + "]\n",
         "a batch of nothing": usual + "[infer]\nbatch_size = 0\n",
         "an unknown engine": usual + "[infer]\nengine = 'eval'\n",
         "a data set without a name": usual.replace('"d"', '""'),
