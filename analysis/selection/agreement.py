@@ -9,8 +9,8 @@ from analysis.selection.exemplars import Exemplars, rank_exemplars
 from analysis.selection.modal import modal_agreement
 from analysis.selection.store import Run
 
-CHUNK_BYTES = 128 * 2**20
-"""Largest array of mean scores at a time, so that 54,268 images and 200 resamples need no more."""
+CHUNK_BYTES = 32 * 2**20
+"""Largest array of mean scores at a time, however many images and resamples; ranks and sums take six times that."""
 
 Floats = npt.NDArray[np.float64]
 

@@ -1,10 +1,12 @@
 """A researcher's way in a real browser: register, order a sweep, watch it, cancel, mend a failure, see the end."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from django.conf import settings
 from django.core.management import call_command
 from django.test import Client
@@ -13,6 +15,8 @@ from pytest_django.live_server_helper import LiveServer
 
 from analysis.models import Run
 from analysis.services.work import Worker
+from analysis.sweep.check_result import PrecisionCheck, write_check
+from analysis.sweep.paths import RunPaths
 from readerstudy.accounts.models import User
 from tests import stock
 from tests.browser.conftest import _empty_the_audit_trail
@@ -111,7 +115,15 @@ def _watch(page: Page, inputs: Inputs) -> None:
     work(inputs, 99)
     expect(page.get_by_text("finished", exact=True)).to_be_visible()
     expect(page.locator("figure img").first).to_be_visible()
+    ended = Run.objects.get()
+    found = PrecisionCheck("openvino", "bf16", 512, 3, 0.9, 0.011, 0.9987, 25, 24, 0.004, -0.0001)
+    write_check(RunPaths(Path(ended.folder)).check, ended.run_id, found)
     page.get_by_role("link", name="Provenance").click()
+    expect(page.get_by_text("24 of 25")).to_be_visible()
+    violations = Axe().run(page).response["violations"]
+    assert [one["id"] for one in violations] == []
+    if os.environ.get("SHOT"):
+        page.screenshot(path=os.environ["SHOT"], full_page=True)
     digest = Run.objects.get().units.first().artefacts
     assert len(digest) == 1
     expect(page.get_by_text("all 6 score files")).to_be_visible()
