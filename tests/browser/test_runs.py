@@ -1,6 +1,5 @@
 """A researcher's way in a real browser: register, order a sweep, watch it, cancel, mend a failure, see the end."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -122,8 +121,6 @@ def _watch(page: Page, inputs: Inputs) -> None:
     expect(page.get_by_text("24 of 25")).to_be_visible()
     violations = Axe().run(page).response["violations"]
     assert [one["id"] for one in violations] == []
-    if os.environ.get("SHOT"):
-        page.screenshot(path=os.environ["SHOT"], full_page=True)
     digest = Run.objects.get().units.first().artefacts
     assert len(digest) == 1
     expect(page.get_by_text("all 6 score files")).to_be_visible()
