@@ -7,6 +7,8 @@ import pytest
 
 from readerstudy.environment import Environment, SettingError, ensure_site, read_site_file
 
+RULES = ("none", "staff", "all")
+
 
 def environment(home: Path, **values: str) -> Environment:
     return Environment({"READERSTUDY_HOME": str(home), **values})
@@ -31,6 +33,17 @@ def test_flag_reads_words(tmp_path: Path, word: str, value: bool) -> None:
 def test_number_refuses_nonsense(tmp_path: Path, text: str) -> None:
     with pytest.raises(SettingError, match="LEASE_SECONDS: expected"):
         environment(tmp_path, LEASE_SECONDS=text).number("LEASE_SECONDS", 120, low=2)
+
+
+@pytest.mark.parametrize(("word", "rule"), [("all", "all"), (" Staff ", "staff")])
+def test_choice_reads_its_words(tmp_path: Path, word: str, rule: str) -> None:
+    assert environment(tmp_path, MFA_REQUIRED=word).choice("MFA_REQUIRED", "none", among=RULES) == rule
+    assert environment(tmp_path).choice("MFA_REQUIRED", "none", among=RULES) == "none"
+
+
+def test_choice_refuses_other_words(tmp_path: Path) -> None:
+    with pytest.raises(SettingError, match="expected one of none, staff, all, 'yes' came"):
+        environment(tmp_path, MFA_REQUIRED="yes").choice("MFA_REQUIRED", "none", among=RULES)
 
 
 def test_site_file_is_made_once_and_kept_private(tmp_path: Path) -> None:
