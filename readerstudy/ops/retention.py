@@ -22,6 +22,7 @@ from readerstudy.cases.models import Frame
 from readerstudy.cases.objects import frame_objects
 from readerstudy.cases.storage import study_folder
 from readerstudy.study.models import Rating, Reader, Study
+from readerstudy.study.terms import keys_of
 
 ARCHIVED = "archived"
 DELETED = "study.deleted"
@@ -54,14 +55,17 @@ def delete_study(*, study: Study, reason: str, actor: User | None) -> Tombstone:
         )
     if not reason.strip():
         raise RetentionError("expected a reason, such as the end of the time for which the data may be kept")
-    key = study.key
-    names = list(Frame.objects.filter(study=key).values_list("storage_name", flat=True))
+    names = {
+        key: list(Frame.objects.filter(study=key).values_list("storage_name", flat=True))
+        for key in keys_of(study)
+    }
     with transaction.atomic():
         tombstone = _delete_rows(study, reason.strip(), actor)
     objects = frame_objects()
-    if objects is not None:
-        objects.remove(key, names)
-    shutil.rmtree(study_folder(settings.FRAMES_ROOT, key), ignore_errors=True)
+    for key, of_set in names.items():
+        if objects is not None:
+            objects.remove(key, of_set)
+        shutil.rmtree(study_folder(settings.FRAMES_ROOT, key), ignore_errors=True)
     shutil.rmtree(settings.EXPORTS_ROOT / study.slug, ignore_errors=True)
     return tombstone
 
@@ -115,7 +119,8 @@ def _condition(model: type[models.Model], study: Study) -> dict[str, Any]:
     if model is Study:
         return {"pk": study.pk}
     field = model._meta.get_field("study")
-    return {"study": study.key if isinstance(field, models.UUIDField) else study}
+    # Practice cases, their terms and their load's events stand under a key of their own.
+    return {"study__in": list(keys_of(study))} if isinstance(field, models.UUIDField) else {"study": study}
 
 
 @contextmanager

@@ -11,12 +11,18 @@ from django.db import Error, models, transaction
 
 from readerstudy.audit.models import Event
 from readerstudy.audit.services import faults
+from readerstudy.cases.models import Case, CaseSet, Frame, Terms
 from readerstudy.cases.storage import study_folder
+from readerstudy.cases.terms import Wording
 from readerstudy.ops import retention
+from readerstudy.ops.intake import load_practice
 from readerstudy.ops.retention import DELETED, delete_study, tables_of_a_study
 from readerstudy.study.models import Study
+from readerstudy.study.protocol import Protocol
+from readerstudy.study.services import create_study
+from readerstudy.study.terms import change
 from tests.blinding.crowd import make_bystanders
-from tests.stock import Stock
+from tests.stock import Stock, make_case_set
 
 pytestmark = pytest.mark.django_db
 
@@ -108,3 +114,23 @@ def test_no_table_that_points_to_a_study_is_left_out() -> None:
                 assert model in known, (
                     f"{model._meta.label} points to a study's table and has no field 'study'"
                 )
+
+
+def test_practice_cases_go_too(archived: Stock, settings: Any, tmp_path: Path) -> None:
+    study = create_study(slug="practised", title="Practised", protocol=Protocol(), actor=archived.alice)
+    made = make_case_set(tmp_path / "practice", pairs=1, nonce=b"\x51" * 32)
+    load_practice(study=study, folder=made.folder, actor=archived.alice)
+    study = Study.objects.get(pk=study.pk)
+    change(study=study, which="practice", wording=Wording("Look, do not copy."), actor=archived.alice)
+    folder = study_folder(settings.FRAMES_ROOT, study.practice_key)
+    assert list(folder.iterdir())
+    with retention._triggers_away([Study._meta.db_table]):
+        Study.objects.filter(pk=study.pk).update(
+            phase=retention.ARCHIVED, protocol_sha256="0" * 64, sealed_sha256="1" * 64
+        )
+    study.refresh_from_db()
+    delete_study(study=study, reason="ten years are over", actor=archived.olga)
+    for model in (CaseSet, Case, Frame, Terms, Event):
+        assert not model._default_manager.filter(study=study.practice_key).exists(), model
+    assert not folder.exists()
+    assert list(faults()) == []
