@@ -6,7 +6,7 @@ and what came; the exported data dictionary is written from the same definitions
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -301,7 +301,7 @@ def _check_column(values: pd.Series, column: Column, where: str) -> None:
         _refuse(~present.astype(str).isin(column.allowed), present, column, where)
     if column.kind == "text":
         return
-    numbers = pd.to_numeric(present, errors="coerce").to_numpy(dtype=float)
+    numbers = _as_numbers(present)
     bad = ~np.isfinite(numbers)
     if column.kind == "binary":
         bad |= ~np.isin(numbers, [0, 1])
@@ -312,6 +312,20 @@ def _check_column(values: pd.Series, column: Column, where: str) -> None:
     if column.high is not None:
         bad |= numbers > column.high
     _refuse(pd.Series(bad, index=present.index), present, column, where)
+
+
+def _as_numbers(values: pd.Series) -> "np.ndarray[Any, np.dtype[np.float64]]":
+    try:
+        return np.asarray(pd.to_numeric(values, errors="coerce"), dtype=float)
+    except OverflowError:  # a whole number of hundreds of digits, which is none of ours
+        return np.array([_as_number(value) for value in values])
+
+
+def _as_number(value: Any) -> float:
+    try:
+        return float(value)
+    except (ValueError, TypeError, OverflowError):
+        return float("nan")
 
 
 def _refuse(bad: "pd.Series[bool]", values: pd.Series, column: Column, where: str) -> None:

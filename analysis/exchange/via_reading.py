@@ -151,7 +151,7 @@ def _attributes(cell: str, where: str) -> dict[str, Any]:
     text = _UNDEFINED.sub(null, cell.strip()) or "null"
     try:
         values = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ViaError(f"{where}: expected JSON in file_attributes, '{cell[:60]}' came") from error
     if values is None:
         return {}

@@ -103,6 +103,7 @@ def test_both_readings_of_equal_file_names(tmp_path):
         ([row("")], HEADER, "expected a file name"),
         ([row("z.png")], HEADER, "'z.png' or 'v1/z.png' in the key"),
         ([row("a.png", "nonsense")], HEADER, "expected JSON in file_attributes, 'nonsense' came"),
+        ([row("a.png", "[" * 50_000)], HEADER, "expected JSON in file_attributes"),
         ([row("a.png", "[1]")], HEADER, "expected a JSON object"),
         ([row("a.png", '"{""quality"":""6""}"')], HEADER, "expected 1 to 5 for quality, '6' came"),
     ],

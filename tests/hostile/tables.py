@@ -107,8 +107,8 @@ def _any_table() -> Iterator[tuple[str, bytes]]:
 def _label_files() -> Iterator[tuple[str, Door, bytes]]:
     for name in ("../../etc/passwd", "/etc/passwd", "a/../../b.png", "..", "", "a\0b.png"):
         yield f"labels: an image named {name!r}", LABELS, f"id,Hernia,Mass\n{name},0,1\n".encode()
-    for value in ("2", "-1", "nan", "", "yes", "1e400", "=1+1", "0.5"):
-        yield f"labels: a label {value!r}", LABELS, f"id,Hernia,Mass\na.png,0,{value}\n".encode()
+    for value in ("2", "-1", "nan", "", "yes", "1e400", "=1+1", "0.5", "9" * 400):
+        yield f"labels: a label {value[:20]!r}", LABELS, f"id,Hernia,Mass\na.png,0,{value}\n".encode()
     yield "labels: an image twice", LABELS, b"id,Hernia,Mass\na.png,0,1\na.png,0,1\n"
 
 
