@@ -12,7 +12,16 @@ from analysis.frames import CLASS_SETS
 from analysis.models import DataSet, Ensemble
 from analysis.services.data_sets import SPLITS
 from analysis.services.places import PlaceError, inside, offered
-from analysis.sweep.spec import CLASS_WEIGHTS, DEVICES, ENGINES_OF, LOSSES, PRECISIONS, SPARSITIES, TrainSpec
+from analysis.sweep.spec import (
+    CLASS_WEIGHTS,
+    DEVICES,
+    ENGINES_OF,
+    LOSSES,
+    PRECISIONS,
+    SPARSITIES,
+    PruneSpec,
+    TrainSpec,
+)
 
 ARCHITECTURES = (
     "resnet50", "resnet18", "resnet34", "resnet101", "densenet121", "efficientnet_b0", "convnext_tiny",
@@ -247,7 +256,9 @@ class SweepForm(Parts):
         super().__init__(*args, **kwargs)
         from analysis.sweep.methods import METHODS
 
-        self.fields["method"].choices = [(name, name) for name in METHODS]  # type: ignore[attr-defined]
+        named = [(name, f"{name}: {method.meaning}") for name, method in METHODS.items()]
+        self.fields["method"].choices = named  # type: ignore[attr-defined]
+        self.fields["method"].initial = PruneSpec().method
         self.fields["engine"].choices = [(name, name) for name in ENGINES]  # type: ignore[attr-defined]
 
     def clean_sparsities(self) -> list[float]:

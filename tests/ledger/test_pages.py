@@ -102,6 +102,9 @@ def test_an_ensemble_and_a_sweep_by_form(page: Client) -> None:
         errors = page.post("/runs/new/", {**sweep, **bad}).context["form"].errors
         assert set(errors) == {field}
         assert "expected" in errors[field][0]
+    method = page.get("/runs/new/").context["form"]["method"]
+    assert method.initial == "global_l1"
+    assert dict(method.field.choices)["global_l1"].startswith("global_l1: share of all weights removed")
     answer = page.post("/runs/new/", sweep)
     run = Run.objects.get()
     assert answer["Location"] == f"/runs/{run.run_id}/"
