@@ -108,23 +108,31 @@ const COMMANDS = {
 const REPEATING = /^(zoom|narrower|wider|brighter|darker|pan-.*)$/;
 const DRAWING = ["length", "rectangle", "ellipse", "arrow", "point"];
 
-/** @param {Command} command */
-function run(command) {
+/** @param {Command} command @param {boolean} byKey whoever takes a tool by keyboard needs the cross at once */
+function run(command, byKey) {
   // Enter ends a mark that the keyboard draws before it saves anything.
   if (command.name === "submit" && act(viewer, command)) return;
   const verb = COMMANDS[command.name];
   if (verb) verb(command.value ?? 0);
   else act(viewer, command);
-  if (DRAWING.includes(command.name)) canvas.focus();
+  if (!DRAWING.includes(command.name)) return;
+  canvas.focus();
+  if (byKey && viewer.board.tool) viewer.moveCursor(0, 0);
 }
 
 document.addEventListener("keydown", (event) => {
   clock.input();
-  if (event.defaultPrevented || event.isComposing || document.querySelector("dialog[open]") || room.phase === "away") return;
+  if (event.defaultPrevented || event.isComposing || room.phase === "away") return;
   const command = commandOf(event, focusOf(document.activeElement), letters);
-  if (!command) return;
+  if (room.phase === "paused" && /^(pause|submit)$/.test(command?.name ?? "") && !event.repeat) {
+    // The key that paused goes on as well, and Enter wherever the focus stands.
+    event.preventDefault();
+    find(document, "message-go", HTMLButtonElement).click();
+    return;
+  }
+  if (!command || document.querySelector("dialog[open]")) return;
   event.preventDefault();
-  if (!event.repeat || REPEATING.test(command.name)) run(command);
+  if (!event.repeat || REPEATING.test(command.name)) run(command, true);
 });
 for (const kind of ["pointerdown", "pointermove", "wheel"]) {
   document.addEventListener(kind, () => clock.input(), { passive: true });

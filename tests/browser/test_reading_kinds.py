@@ -159,6 +159,27 @@ def test_a_follow_up_is_asked_only_after_its_answer(room: Page, kind_reader: Rea
     expect(wrong).to_be_hidden()
 
 
+def nothing_overflows(page: Page) -> None:
+    """Look at the widths at which the rail is narrowest for what stands in it."""
+    before = page.viewport_size
+    for width in (1280, 1366, 1440, 1920):
+        page.set_viewport_size({"width": width, "height": 900})
+        # Against the rail's own edge: an overflow may have scrolled the whole page aside.
+        over, edge = page.evaluate(
+            """() => {
+              const edge = document.querySelector(".rail").getBoundingClientRect().right;
+              const over = [...document.querySelectorAll(".rail *")]
+                .filter((each) => each.checkVisibility() && each.getBoundingClientRect().right > edge)
+                .map((each) => each.id || each.className || each.tagName);
+              return [over, edge];
+            }"""
+        )
+        assert edge == width
+        assert over == [], width
+    assert before is not None
+    page.set_viewport_size(before)
+
+
 def test_going_back_keeps_both_answers_and_comes_forward_again(room: Page, kind_reader: Reader) -> None:
     through_the_stages(room)
     answer(room)
@@ -177,6 +198,20 @@ def test_going_back_keeps_both_answers_and_comes_forward_again(room: Page, kind_
     assert len(ratings[1].times["visits"]) >= 1
 
 
+def test_both_ways_out_of_a_former_case_fit_into_the_rail(room: Page) -> None:
+    through_the_stages(room)
+    for number in (1, 2):
+        answer(room)
+        press(room, "Enter")
+        at_case(room, number + 1)
+    press(room, "PageUp")
+    at_case(room, 2)
+    expect(room.locator("#save-state")).to_have_text("Case 2 saved")
+    for name in ("Back", "Forward", "Sign out"):
+        expect(room.get_by_role("button", name=name, exact=True)).to_be_visible()
+    nothing_overflows(room)
+
+
 def test_a_pause_blanks_the_image_and_keeps_the_draft(room: Page) -> None:
     through_the_stages(room)
     press(room, "y", "p")
@@ -187,9 +222,38 @@ def test_a_pause_blanks_the_image_and_keeps_the_draft(room: Page) -> None:
         )
         == 0
     )
+    expect(room.get_by_text("Enter goes on")).to_be_visible()
+    press(room, "n", "i", "ArrowUp", "1")
+    expect(room.get_by_role("dialog", name="Paused")).to_be_visible()
+    press(room, "p")
+    at_case(room, 1)
+    expect(room.get_by_role("dialog", name="Paused")).to_be_hidden()
+    assert room.locator('[data-key="agree"] input:checked').input_value() == "1"
+    press(room, "p")
+    room.locator("#message-body").click()  # takes the focus from the button
     press(room, "Enter")
     at_case(room, 1)
     assert room.locator('[data-key="agree"] input:checked').input_value() == "1"
+
+
+def test_a_tool_taken_by_key_shows_its_cross_and_the_first_enter_begins(room: Page) -> None:
+    through_the_stages(room)
+    cross, marks = room.locator(".marks .mark-cursor"), room.locator(".marks .mark-line")
+    press(room, "b")
+    expect(cross).to_have_count(1)
+    image, middle = room.locator("#viewer").bounding_box(), cross.bounding_box()
+    assert image is not None
+    assert middle is not None
+    for start, size in (("x", "width"), ("y", "height")):
+        assert abs(image[start] + image[size] / 2 - middle[start] - middle[size] / 2) < 1
+    press(room, "Enter", "ArrowRight", "ArrowRight", "ArrowDown", "Enter")
+    expect(marks).to_have_count(1)
+    expect(cross).to_have_count(0)
+    press(room, "b", "b")
+    expect(cross).to_have_count(0)
+    room.get_by_role("button", name="Ellipse", exact=True).first.click()
+    expect(room.locator('.tools [data-tool="ellipse"]')).to_have_attribute("aria-pressed", "true")
+    expect(cross).to_have_count(0)  # a pointer needs none
 
 
 def test_own_keys_are_kept_on_the_server(room: Page, kinds: LiveStudy) -> None:

@@ -34,7 +34,7 @@ export const COMMANDS = [
   { name: "point", key: "d", group: "Marks", text: "Point" },
   { name: "undo-mark", key: "x", group: "Marks", text: "Take the last one back" },
   { name: "full-screen", key: "w", group: "Page", text: "Whole screen" },
-  { name: "pause", key: "p", group: "Page", text: "Pause" },
+  { name: "pause", key: "p", group: "Page", text: "Pause, and go on" },
 ];
 
 /** @type {Letters} */

@@ -65,7 +65,7 @@ export function act(viewer, { name, value = 0 }) {
   return verb !== undefined;
 }
 
-/** Put the presets' buttons in place and pass every tool's click on. @param {Document} page @param {(command: Command) => void} run */
+/** Put the presets' buttons in place and pass every tool's click on. @param {Document} page @param {(command: Command, byKey: boolean) => void} run */
 export function listenToTools(page, run) {
   const buttons = PRESETS.map(({ label, title }, index) =>
     element(
@@ -84,7 +84,8 @@ export function listenToTools(page, run) {
   });
   page.addEventListener("click", (event) => {
     const tool = toolOf(event);
-    if (tool) run({ name: tool.dataset.tool ?? "", value: Number(tool.dataset.value ?? 0) });
+    // A click without a count came from Enter or Space on the button.
+    if (tool) run({ name: tool.dataset.tool ?? "", value: Number(tool.dataset.value ?? 0) }, /** @type {MouseEvent} */ (event).detail === 0);
   });
 }
 
