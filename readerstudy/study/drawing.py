@@ -60,7 +60,7 @@ def draw_for(reader: Reader, *, cases_of: Reader | None = None) -> None:
     else:
         own = _allotted(study, protocol, list(cases.values()), int(reader.slot or 1))
     slots = [Slot(key, cases[key].block, cases[key].separation_group) for key in own]
-    repeats = round(protocol.repeat_fraction * len(slots))
+    repeats = protocol.repeats_of(len(slots))
     readings = draw_readings(slots, bytes(reader.order_seed), repeats=repeats, gap=protocol.repeat_gap_cases)
     Assignment.objects.bulk_create(
         Assignment(

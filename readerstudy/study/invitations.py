@@ -11,6 +11,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from readerstudy.accounts.models import Invitation, User
+from readerstudy.audit.models import Event
 from readerstudy.audit.services import record
 from readerstudy.study.models import Reader, Role, Study
 from readerstudy.study.phases import Phase, PhaseError
@@ -18,6 +19,7 @@ from readerstudy.study.services import StudyError, add_member, enrol_reader, ref
 
 HOLDS_FOR = timedelta(days=14)
 READER = "reader"
+REFUSED = "invitation.refused"
 ROLES = ((READER, "reader"), *Role.choices)
 
 
@@ -145,6 +147,30 @@ def register(
     )
     record(kind="person.added", actor=person, subject=str(person.pk), values={"by": "invitation"})
     return person, accept(token=token, person=person)
+
+
+@transaction.atomic
+def note_refusal(*, token: str, person: User | None, reason: str) -> None:
+    """Record for the study's admins why an invitation could not be taken up; a reason is told once running.
+
+    Raises
+    ------
+    InvitationError: the link does not hold.
+    """
+    Invitation.objects.select_for_update().filter(token_sha256=_digest(token)).first()
+    invitation, study = open_invitation(token)
+    if refusals_of(study).get(invitation.pk) != reason:
+        record(
+            kind=REFUSED, actor=person, study=study.key, subject=str(invitation.pk), values={"role": invitation.role},
+            reason=reason,
+        )  # fmt: skip
+
+
+def refusals_of(study: Study) -> dict[int, str]:
+    """Return why open invitations could last not be taken up, by number; for the study's admins alone."""
+    still = {str(each.pk) for each in open_invitations(study)}
+    events = Event.objects.filter(study=study.key, kind=REFUSED, subject__in=still).order_by("sequence")
+    return {int(event.subject): event.reason for event in events}
 
 
 def open_invitations(study: Study) -> list[Invitation]:

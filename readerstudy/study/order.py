@@ -71,6 +71,11 @@ def draw_readings(slots: Sequence[Slot], seed: bytes, *, repeats: int = 0, gap: 
     return readings
 
 
+def places_for_repeats(cases: int, gap: int) -> int:
+    """Return how many of a reader's cases can come again `gap` places later: those read that early."""
+    return max(0, cases - gap)
+
+
 def draw_order(slots: Sequence[Slot], seed: bytes) -> list[str]:
     """Return the case keys in reading order, each once; see `draw_readings`."""
     if len(seed) != 32:
@@ -129,7 +134,7 @@ def _repeated(order: Sequence[Slot], seed: bytes, repeats: int, gap: int) -> lis
     for place, slot in enumerate(order):
         if place + gap < len(order):
             early[slot.block].append(slot.case)
-    fit = sum(map(len, early.values()))
+    fit = places_for_repeats(len(order), gap)
     if repeats > fit:
         raise OrderError(
             f"{repeats} repeats at least {gap} cases apart do not fit into {len(order)} cases, {fit} do; "

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from readerstudy.accounts.models import Invitation, User
 from readerstudy.study.forms import Invite, Reason
-from readerstudy.study.invitations import invite, open_invitations, revoke
+from readerstudy.study.invitations import invite, open_invitations, refusals_of, revoke
 from readerstudy.study.models import Membership, Proposal, ProposedStep, Reader, Role, Study
 from readerstudy.study.people import end_role, whereabouts, withdraw_reader
 from readerstudy.study.phases import Phase, PhaseError
@@ -46,7 +46,7 @@ def people(request: HttpRequest, slug: str) -> HttpResponse:
         "study": study,
         "readers": readers,
         "members": study.memberships.select_related("person").order_by("person__name", "role"),
-        "invitations": open_invitations(study),
+        "invitations": _invitations(study),
         "invite_form": Invite(study=study),
         "reason_form": Reason(auto_id=False),
         "enrolling": study.phase in ENROLLING,
@@ -58,6 +58,12 @@ def people(request: HttpRequest, slug: str) -> HttpResponse:
         "lately": sum(each["lately"] for each in readers),
     }
     return render(request, "study/people.html", context)
+
+
+def _invitations(study: Study) -> list[tuple[Invitation, str]]:
+    """Return each open invitation and why it could not be taken up, where somebody has tried."""
+    refused = refusals_of(study)
+    return [(each, refused.get(each.pk, "")) for each in open_invitations(study)]
 
 
 @require_POST

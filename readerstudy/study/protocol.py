@@ -223,6 +223,10 @@ class Protocol:
         notes = [*others, PracticeNote(case, text)] if text.strip() else others
         return replace(self, practice=tuple(sorted(notes, key=lambda note: note.case)))
 
+    def repeats_of(self, cases: int) -> int:
+        """Return how many of a reader's cases come a second time."""
+        return round(self.repeat_fraction * cases)
+
     def note_of(self, case: str) -> str:
         """Return the note of a practice case, or nothing."""
         return next((note.text for note in self.practice if note.case == case), "")

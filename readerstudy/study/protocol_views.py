@@ -16,6 +16,7 @@ from readerstudy.cases.models import Case, CaseSet
 from readerstudy.study import drafts
 from readerstudy.study.markdown import render as render_markdown
 from readerstudy.study.models import Role, Study
+from readerstudy.study.obstacles import obstacles_of
 from readerstudy.study.phases import Phase, PhaseError
 from readerstudy.study.protocol import Protocol, ProtocolError
 from readerstudy.study.protocol_file import LARGEST, as_toml, from_toml
@@ -273,7 +274,9 @@ def _words(error: Exception) -> str:
 
 
 def _frame(study: Study) -> dict[str, Any]:
-    return {"study": study, "draft": study.phase == Phase.DRAFT}
+    """Return what every page of the builder has; of a draft also what would stop its lock."""
+    draft = study.phase == Phase.DRAFT
+    return {"study": study, "draft": draft, "obstacles": obstacles_of(study) if draft else []}
 
 
 def _may_follow(now: Protocol) -> bool:

@@ -10,6 +10,7 @@ from readerstudy.cases.models import Case
 from readerstudy.study.drawing import ALGORITHM, OrderError, commitment, draw_for, free_slot, new_seed
 from readerstudy.study.locking import lock_file, sha256_of, warnings_of
 from readerstudy.study.models import Membership, Reader, Role, Study
+from readerstudy.study.obstacles import obstacles_of
 from readerstudy.study.phases import Phase, PhaseError, next_phase
 from readerstudy.study.protocol import Protocol
 from readerstudy.study.terms import without_terms
@@ -21,6 +22,10 @@ RESERVED = frozenset({"new"})
 
 class StudyError(Exception):
     """A study cannot be changed as asked: what was expected, what came, what to do."""
+
+
+class NotThisPersonError(StudyError):
+    """The person cannot read in this study. The words are about the person only, so that the person may see them."""
 
 
 @transaction.atomic
@@ -107,9 +112,9 @@ def enrol_reader(*, study: Study, person: User, actor: User | None, replaces: Re
 
     Raises
     ------
-    StudyError: the person has another role here, may open sweeps, has opened this one, or reads already;
-        or the study has no cases yet; or the reader to replace has not withdrawn, or was replaced already;
-        or an admin replaces a reader who can see where cases come from.
+    NotThisPersonError: the person has another role here, may open sweeps, has opened this one, or reads already.
+    StudyError: the study has no cases yet, or no order can be drawn; or the reader to replace has not withdrawn,
+        or was replaced already; or an admin replaces a reader who can see where cases come from.
     PhaseError: reading has closed.
     """
     study = Study.objects.select_for_update().get(pk=study.pk)
@@ -154,7 +159,8 @@ def lock(*, study: Study, actor: User | None) -> Study:
     Raises
     ------
     PhaseError: the study is not a draft.
-    StudyError: no cases are loaded, or their key is open, or cases of patients have no terms of use.
+    StudyError: no cases are loaded, or their key is open, or cases of patients have no terms of use, or the
+        protocol cannot be carried out with these cases (`obstacles.py`).
     """
     study = Study.objects.select_for_update().get(pk=study.pk)
     phase = next_phase(study.phase, "lock")
@@ -165,6 +171,8 @@ def lock(*, study: Study, actor: User | None) -> Study:
         )
     if not study.sealed_sha256:
         raise StudyError(f"expected a case set before the lock; load one into '{study.slug}' first")
+    if obstacles := obstacles_of(study, draw=True):
+        raise StudyError(f"this protocol cannot be carried out: {'; also, '.join(obstacles)}")
     if missing := without_terms(study):
         raise StudyError(
             f"expected terms of use before the lock, {' and '.join(missing).lower()} have none; write them on the "
@@ -267,11 +275,13 @@ def _draft(study: Study, what: str) -> Study:
 def _refuse_unblinded(study: Study, person: User) -> None:
     """Whoever may open the sweep behind the cases, or has opened it, cannot read them."""
     if Reader.objects.filter(study=study, person=person).exists():
-        raise StudyError(f"{person} reads in this study already")
+        raise NotThisPersonError(f"{person} reads in this study already")
     if Membership.objects.filter(study=study, person=person).exists():
-        raise StudyError(f"{person} has another role in this study: a reader can have no other role in it")
+        raise NotThisPersonError(
+            f"{person} has another role in this study: a reader can have no other role in it"
+        )
     if knows_run(person, study.run_id):
-        raise StudyError(f"{person} can see where cases come from and so cannot read them blind")
+        raise NotThisPersonError(f"{person} can see where cases come from and so cannot read them blind")
 
 
 def _check_place_is_free(study: Study, left: Reader) -> None:

@@ -15,6 +15,7 @@ from readerstudy.cases.services import AlreadyLoadedError
 from readerstudy.ops.intake import load_into_study, load_practice
 from readerstudy.ops.progress import terminal_progress
 from readerstudy.study.models import Study
+from readerstudy.study.obstacles import obstacles_of
 from readerstudy.study.phases import PhaseError
 from readerstudy.study.protocol import Protocol
 from readerstudy.study.services import StudyError, create_study
@@ -54,6 +55,9 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
         what = "practice cases" if options["practice"] else "cases"
         self.stdout.write(f"{loaded.case_count} {what} loaded into '{study.slug}'")
+        study.refresh_from_db()
+        for obstacle in obstacles_of(study):
+            self.stderr.write(f"This study cannot be locked yet: {obstacle}.")
 
     def _made(self, slug: str, title: str | None, admin: str | None) -> Study:
         person = User.objects.filter(email=(admin or "").strip().lower()).first()

@@ -1,0 +1,243 @@
+"""A protocol that its cases cannot carry out is told of early, is never locked, and reaches no reader in words."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from django.test import Client
+from hypothesis import given
+from hypothesis import strategies as st
+
+from readerstudy.accounts.models import User
+from readerstudy.audit.models import Event
+from readerstudy.cases.models import Case
+from readerstudy.study import services
+from readerstudy.study.drafts import revise_protocol
+from readerstudy.study.invitations import invite, open_invitation
+from readerstudy.study.locking import locked_document
+from readerstudy.study.models import Assignment, Reader, Study
+from readerstudy.study.obstacles import obstacles_of
+from readerstudy.study.order import OrderError, Slot, draw_readings, places_for_repeats
+from readerstudy.study.phases import Phase
+from readerstudy.study.protocol import Protocol
+from readerstudy.study.services import StudyError, enrol_reader, lock
+from tests.conftest import stock_of
+from tests.stock import Stock, fresh, person
+
+pytestmark = pytest.mark.django_db
+PAIRS = 8
+DEAD = Protocol(repeat_fraction=0.1, repeat_gap_cases=20, planned_readers=2)
+TELLING = re.compile(r"repeat|second|again|twice|apart|gap|16|20", re.IGNORECASE)
+
+
+@pytest.fixture(scope="module")
+def _draft_of_module(
+    django_db_setup: None, django_db_blocker: Any, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Stock]:
+    with (
+        django_db_blocker.unblock(),
+        stock_of(tmp_path_factory.mktemp("draft"), pairs=PAIRS, reading=False, locked=False) as made,
+    ):
+        for reader in made.readers:
+            Assignment.objects.filter(reader=reader).delete()
+            reader.delete()
+        yield made
+
+
+@pytest.fixture
+def draft(_draft_of_module: Stock, db: None) -> Stock:
+    """Give a draft with 16 cases in matched pairs and no readers."""
+    return fresh(_draft_of_module)
+
+
+def changed(draft: Stock, protocol: Protocol) -> Study:
+    return revise_protocol(study=draft.study, protocol=protocol, actor=draft.alice)
+
+
+def test_the_dead_study_is_refused_and_the_words_lead_out(draft: Stock) -> None:
+    study = changed(draft, DEAD)
+    with pytest.raises(
+        StudyError, match="a reader has 16 cases, of which 2 are to come a second time"
+    ) as told:
+        lock(study=study, actor=draft.alice)
+    study.refresh_from_db()
+    assert study.phase == Phase.DRAFT
+    assert not study.locked_file
+    (most,) = re.findall(r"set at most (\d+) cases between", str(told.value))
+    study = changed(draft, replace(DEAD, repeat_gap_cases=int(most) + 1))
+    with pytest.raises(StudyError, match="cannot be carried out"):
+        lock(study=study, actor=draft.alice)
+    study = changed(draft, replace(DEAD, repeat_gap_cases=int(most)))
+    assert lock(study=study, actor=draft.alice).phase == Phase.LOCKED
+    assert enrol_reader(study=study, person=draft.bob, actor=draft.alice).assignments.count() == 18
+
+
+@pytest.mark.parametrize(
+    ("protocol", "words"),
+    [
+        (Protocol(design="own cases", planned_readers=9), "8 matched sets cannot be dealt to 9 readers"),
+        (Protocol(design="own cases", planned_readers=4, repeat_fraction=0.25, repeat_gap_cases=4), "of which 1 are"),
+        (
+            Protocol(design="overlapping blocks", planned_readers=6, reading_blocks=3, anchor_cases=15),
+            "cannot be dealt to 3 blocks",
+        ),
+        (
+            Protocol(
+                design="overlapping blocks", planned_readers=4, reading_blocks=2, anchor_cases=4,
+                repeat_fraction=0.2, repeat_gap_cases=9,
+            ),
+            "are to come a second time",
+        ),
+    ],
+)  # fmt: skip
+def test_each_design_is_tried_for_every_planned_reader(draft: Stock, protocol: Protocol, words: str) -> None:
+    study = changed(draft, protocol)
+    assert words in " ".join(obstacles_of(study))
+    with pytest.raises(StudyError, match=words):
+        lock(study=study, actor=draft.alice)
+
+
+@pytest.mark.parametrize("design", ["fully crossed", "own cases", "overlapping blocks"])
+@pytest.mark.parametrize("readers", [1, 3, 8])
+@pytest.mark.parametrize("gap", [1, 3, 7, 12])
+@pytest.mark.parametrize("share", [0.0, 0.25, 0.5])
+def test_what_can_be_locked_enrols_everybody_and_what_cannot_does_not(
+    draft: Stock, design: str, readers: int, gap: int, share: float
+) -> None:
+    protocol = Protocol(
+        design=design, planned_readers=readers, reading_blocks=2, anchor_cases=4, repeat_fraction=share,
+        repeat_gap_cases=gap,
+    )  # fmt: skip
+    study = changed(draft, protocol)
+    pages, at_lock = obstacles_of(study), obstacles_of(study, draw=True)
+    assert bool(pages) == bool(at_lock)
+    enrolled = 0
+    try:
+        for number in range(readers):
+            who = User.objects.create(email=f"r{number}@example.org", name=f"R {number}")
+            enrol_reader(study=study, person=who, actor=draft.alice)
+            enrolled += 1
+    except StudyError:
+        pass
+    assert (enrolled == readers) == (not pages), pages
+
+
+@given(
+    cases=st.integers(1, 40),
+    gap=st.integers(1, 45),
+    repeats=st.integers(0, 20),
+    seed=st.binary(min_size=32, max_size=32),
+)
+def test_the_count_of_places_is_what_drawing_finds(cases: int, gap: int, repeats: int, seed: bytes) -> None:
+    slots = [Slot(f"c{number}", 1 + number % 3, f"g{number // 2}") for number in range(cases)]
+    fits = repeats <= places_for_repeats(cases, gap)
+    try:
+        drawn = draw_readings(slots, seed, repeats=repeats, gap=gap)
+    except OrderError:
+        assert not fits
+    else:
+        assert fits
+        assert len(drawn) == cases + repeats
+
+
+def test_pages_tell_it_before_the_lock_and_offer_no_lock(draft: Stock) -> None:
+    changed(draft, DEAD)
+    admin = Client()
+    admin.force_login(draft.alice)
+    for page in ("", "protocol/", "protocol/parts/design/"):
+        content = admin.get(f"/studies/chest/{page}").content.decode()
+        assert "It cannot be locked like this: a reader has 16 cases, of which 2" in content, page
+    assert "Lock the protocol" not in admin.get("/studies/chest/").content.decode()
+    changed(draft, replace(DEAD, repeat_gap_cases=5))
+    assert "Lock the protocol" in admin.get("/studies/chest/").content.decode()
+
+
+def test_loading_tells_it(draft: Stock, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    services.create_study(
+        slug="other", title="Other", protocol=replace(DEAD, shown=("view",)), actor=draft.alice
+    )
+    call_command("load_case_set", str(draft.case_set.folder), study="other")
+    told = capsys.readouterr().err
+    assert "of which 2 are to come a second time" in told
+    assert "'view'" in told
+    assert "16 of 16 cases have none" in told
+
+
+@pytest.mark.parametrize("name", ["view", "sex", "age"])
+def test_a_shown_field_that_a_case_lacks_is_no_part_of_a_lock(draft: Stock, name: str) -> None:
+    given = {"view": "PA", "sex": "F", "age": 50.0}[name]
+    cases = Case.objects.filter(study=draft.study.key)
+    study = changed(draft, Protocol(shown=(name,)))
+    with pytest.raises(StudyError, match=f"see '{name}' beside the labels, and 16 of 16 cases have none"):
+        lock(study=study, actor=draft.alice)
+    cases.update(**{name: given})
+    lacks = cases.first()
+    assert lacks is not None
+    cases.filter(pk=lacks.pk).update(**{name: None if name == "age" else ""})
+    with pytest.raises(StudyError, match="and 1 of 16 cases have none"):
+        lock(study=study, actor=draft.alice)
+    cases.filter(pk=lacks.pk).update(**{name: given})
+    locked = lock(study=study, actor=draft.alice)
+    assert locked_document(locked)["protocol"]["shown"] == [name]
+
+
+def test_the_protocol_page_says_which_field_is_not_there(draft: Stock) -> None:
+    changed(draft, Protocol(shown=("view",)))
+    admin = Client()
+    admin.force_login(draft.alice)
+    for page in ("", "protocol/", "protocol/parts/room/"):
+        assert "16 of 16 cases have none" in admin.get(f"/studies/chest/{page}").content.decode(), page
+
+
+@pytest.mark.parametrize("known", [False, True])
+def test_an_invited_reader_learns_nothing_and_the_admin_everything(draft: Stock, known: bool) -> None:
+    changed(draft, DEAD)
+    _, link = invite(
+        study=draft.study,
+        email="nora@example.org",
+        role="reader",
+        actor=draft.alice,
+        link_for=lambda token: token,
+    )
+    reader, admin, path = Client(), Client(), f"/invitations/{link}/"
+    admin.force_login(draft.alice)
+    values = {"name": "Nora", "password": "moraine-valley-82", "again": "moraine-valley-82"}
+    if known:
+        reader.force_login(person("Nora"))
+    for _ in range(2):
+        page = reader.post(path, {} if known else values)
+        assert page.status_code == 200
+        content = page.content.decode()
+        assert "You could not be enrolled yet; the study&#x27;s admin has been told" in content
+        (alert,) = re.findall(r'<p class="alert[^>]*>(.*?)</p>', content, re.DOTALL)
+        assert not TELLING.search(alert.replace("try it again later", "").replace("&#x27;", "")), alert
+        assert not re.search(r"repeat|second time|twice|cases", content, re.IGNORECASE)
+    assert User.objects.filter(email="nora@example.org").exists() == known
+    assert not Reader.objects.filter(study=draft.study).exists()
+    assert open_invitation(link)
+    event = Event.objects.get(kind="invitation.refused")
+    assert "2 repeats at least 20 cases apart" in event.reason
+    assert "2 repeats at least 20 cases apart" in admin.get("/studies/chest/people/").content.decode()
+    assert "1 invited person could not be enrolled" in admin.get("/studies/chest/").content.decode()
+    changed(draft, replace(DEAD, repeat_gap_cases=5))
+    assert reader.post(path, {} if known else values).status_code == 302
+    assert Reader.objects.get(study=draft.study).assignments.count() == 18
+    assert "could not become" not in admin.get("/studies/chest/people/").content.decode()
+
+
+def test_what_is_about_the_person_is_still_said_to_the_person(draft: Stock) -> None:
+    _, link = invite(
+        study=draft.study,
+        email=draft.rita.email,
+        role="reader",
+        actor=draft.alice,
+        link_for=lambda token: token,
+    )
+    reader = Client()
+    reader.force_login(draft.rita)
+    assert b"a reader can have no other role" in reader.post(f"/invitations/{link}/").content
+    assert not Event.objects.filter(kind="invitation.refused").exists()
