@@ -1,8 +1,10 @@
 """The page and the file of the trail: whole for what is harmless, masked for what was read."""
 
 import json
+from datetime import timedelta
 
 import pytest
+from django.db.models import F
 from django.test import Client
 
 from readerstudy.audit.models import Event
@@ -28,7 +30,9 @@ def lines(client: Client) -> list[dict[str, object]]:
 def test_what_was_read_is_masked_until_the_key_is_open(stock: Stock, admin: Client) -> None:
     read_all(stock.readers[0], answer=lambda key: {"comment": "canarycomment"})
     public_id = str(stock.readers[0].assignments.first().public_id)
-    saved = Event.objects.filter(kind="answers.saved").first()
+    saves = Event.objects.filter(kind="answers.saved")
+    saves.update(at=F("at") - timedelta(hours=5, minutes=7))  # a time that no event that is shown can have
+    saved = saves.first()
     for phase in ("reading", "closed"):
         to_phase(stock, phase)
         texts = [admin.get("/studies/chest/audit/").content.decode(), json.dumps(lines(admin))]
@@ -36,7 +40,7 @@ def test_what_was_read_is_masked_until_the_key_is_open(stock: Stock, admin: Clie
             assert "answers.saved" in text
             assert public_id not in text
             assert "canarycomment" not in text
-            assert f"{saved.at:%H:%M:%S}" not in text.replace(f"{saved.at:%Y-%m-%dT%H:%M:%S}", "")
+            assert f"{saved.at:%H:%M:%S}" not in text
     masked = [line for line in lines(admin) if line["kind"] == "answers.saved"]
     assert {(line["subject"], line["values"], len(str(line["at"]))) for line in masked} == {
         ("masked", "masked", 10)
