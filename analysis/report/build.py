@@ -39,9 +39,18 @@ def reader_study_report(results: Results, background: Background = NO_BACKGROUND
 
     Returns
     -------
-    Document: its pictures are named flow, forest, answers, paper_means and, with subgroups, subgroups.
+    Document: its pictures are named flow, forest, answers, paper_means and, with subgroups, subgroups; where
+    nothing can be compared flow alone, and the sections of the comparison are left out.
     """
-    sections = [
+    sections = _counted(results, background) if results.not_comparable else _compared(results, background)
+    warnings = [f"{SIMULATED}."] if results.simulated else []
+    if background.synthetic_images:
+        warnings.append(SYNTHETIC)
+    return Document(background.title, tuple(s for s in sections if s is not None), tuple(warnings))
+
+
+def _compared(results: Results, background: Background) -> list[Section | None]:
+    return [
         _summary(results, background),
         _flow(results, background),
         _protocol(results, background),
@@ -58,10 +67,16 @@ def reader_study_report(results: Results, background: Background = NO_BACKGROUND
         methods_section(results, background),
         checklist_section(),
     ]
-    warnings = [f"{SIMULATED}."] if results.simulated else []
-    if background.synthetic_images:
-        warnings.append(SYNTHETIC)
-    return Document(background.title, tuple(s for s in sections if s is not None), tuple(warnings))
+
+
+def _counted(results: Results, background: Background) -> list[Section | None]:
+    """Return what can be said without a comparison: why there is none, and what was counted."""
+    return [
+        _summary(results, background),
+        _flow(results, background),
+        _protocol(results, background),
+        missing_section(results),
+    ]
 
 
 def _summary(results: Results, background: Background) -> Section:
@@ -72,12 +87,28 @@ def _summary(results: Results, background: Background) -> Section:
         f"without knowing which is which: {plural(study['first_readings'], 'first reading')}, "
         f"{plural(study['repeat_readings'], 'repeat')}."
     )
+    if results.not_comparable:
+        return _nothing_compared(results, background)
     said = Points(tuple(f"{row['title']}. {sentence(results, row)}" for row in results.multiplicity))
-    blocks: list[Block] = [Text(lede, "lede"), said]
-    if background.estimand:
-        blocks.append(Text(f"What was compared: {background.estimand}"))
-    blocks += [Text(remark, "warning") for remark in background.remarks]
-    return Section("summary", "Summary", tuple(blocks))
+    return Section("summary", "Summary", (Text(lede, "lede"), said, *_context(background)))
+
+
+def _nothing_compared(results: Results, background: Background) -> Section:
+    readers = courses(results, background)
+    read, planned = sum(r.read for r in readers), sum(r.planned for r in readers)
+    begun = f"{sum(1 for r in readers if r.read)} of {plural(len(readers), 'reader')}"
+    blocks: list[Block] = [
+        Text(f"{read} of {plural(planned, 'planned first reading')} were saved, by {begun}.", "lede"),
+        Text(f"Nothing can be compared: {results.not_comparable}.", "warning"),
+        Text("Every answer that was saved is kept, and the export has it."),
+    ]
+    return Section("summary", "Summary", (*blocks, *_context(background)))
+
+
+def _context(background: Background) -> list[Block]:
+    asked = f"What was compared: {background.estimand}"
+    blocks: list[Block] = [Text(asked)] if background.estimand else []
+    return blocks + [Text(remark, "warning") for remark in background.remarks]
 
 
 def _flow(results: Results, background: Background) -> Section:

@@ -18,7 +18,10 @@ from analysis.stats import Results
 def report_figures(
     results: Results, background: Background = NO_BACKGROUND, *, theme: ThemeName = "light"
 ) -> dict[str, Figure]:
-    """Draw every figure that the report names: flow, forest, answers, paper_means, and subgroups if there are any."""
+    """Draw every figure that the report names: flow, forest, answers, paper_means, and subgroups if there are any.
+
+    Where nothing can be compared it is flow alone.
+    """
     drawn = flow(results, background)
     own = draw_flow(
         head=drawn.head,
@@ -29,6 +32,8 @@ def report_figures(
         theme=theme,
         simulated=results.simulated,
     )
+    if results.not_comparable:
+        return {"flow": own}
     return {"flow": own, **reader_study_figures(results.frames(), theme=theme, simulated=results.simulated)}
 
 

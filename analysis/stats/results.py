@@ -49,6 +49,11 @@ class Results:
     endpoints: list[Row]
     simulated: bool = False
 
+    @property
+    def not_comparable(self) -> str:
+        """Why no question can be compared, or "" when one can."""
+        return str(self.study.get("not_comparable", ""))
+
     def frame(self, table: str) -> pd.DataFrame:
         """Return one table as a frame; what is not estimable is None."""
         rows = getattr(self, table)

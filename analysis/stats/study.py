@@ -40,6 +40,7 @@ def analyse(
     bootstraps: int = BOOTSTRAPS,
     subgroups: pd.DataFrame | None = None,
     plan: Plan = DECLARED,
+    partial: bool = False,
     where: str = RATINGS.name,
 ) -> Results:
     """Analyse a reader study.
@@ -54,18 +55,24 @@ def analyse(
     bootstraps: samples of the bootstrap over cases.
     subgroups: one row per case with the column case and one column per grouping named in the protocol.
     plan: what was declared before anybody read: endpoints, primary method, level, times left out.
+    partial: when no question can be compared, give what can be counted instead of an error; then
+        `study["not_comparable"]` says why.
     where: the file named in messages.
 
     Raises
     ------
     FrameError, StatsError: the ratings are not in order (see `check`), or the plan is not.
-    NotComparableError: no question has answers to two cases in both arms.
+    NotComparableError: no question has answers to two cases in both arms, unless `partial`.
     """
     plan.check()
     checked = check(ratings, where)
     first = checked.first
-    comparisons = _comparisons(checked, plan, seed, draws)
+    comparisons, refused = _comparisons(checked, plan, seed, draws)
     settings: Row = {"seed": seed, "draws": draws, "bootstraps": bootstraps, **plan.as_row()}
+    if refused:
+        if not partial:
+            raise NotComparableError(refused)
+        settings["not_comparable"] = refused
     groups = [] if subgroups is None else subgroup_table(first, subgroups, seed=seed, draws=draws)
 
     def own(rows: list[Row]) -> list[Row]:
@@ -154,7 +161,8 @@ def describe(checked: Checked) -> Row:
     }
 
 
-def _comparisons(checked: Checked, plan: Plan, seed: int, draws: int) -> list[Comparison]:
+def _comparisons(checked: Checked, plan: Plan, seed: int, draws: int) -> tuple[list[Comparison], str]:
+    """Compare question by question; return also why none can be compared, or "" when one can."""
     comparisons: list[Comparison] = []
     refusals: list[NotComparableError] = []
     for endpoint in (BY_NAME[name] for name in plan.endpoints):
@@ -170,9 +178,8 @@ def _comparisons(checked: Checked, plan: Plan, seed: int, draws: int) -> list[Co
         comparisons += compare_pairs(grid, endpoint, seed=seed, draws=draws)
         comparisons.append(compare_mixed(grid, endpoint))
         comparisons += compare_cannot_assess(checked.first, endpoint, seed=seed, draws=draws)
-    if len(refusals) == len(plan.endpoints):
-        raise NotComparableError("; ".join(str(error) for error in refusals))
-    return comparisons
+    none = len(refusals) == len(plan.endpoints)
+    return comparisons, "; ".join(str(error) for error in refusals) if none else ""
 
 
 def _multiplicity(comparisons: list[Comparison], plan: Plan) -> list[Row]:

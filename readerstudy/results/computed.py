@@ -62,12 +62,11 @@ class Computed:
 
 
 def computed(study: Study) -> Computed:
-    """Read, analyse and keep a study.
+    """Read, analyse and keep a study; with too few answers for any comparison, what can be counted.
 
     Raises
     ------
     SealedError: the key is not open.
-    NotComparableError: too little was answered for any comparison.
     """
     live = study
     with snapshot() as using:
@@ -90,8 +89,9 @@ def computed(study: Study) -> Computed:
 
     def compute() -> bytes:
         results = analyse(
-            ratings, seed=ANALYSIS_SEED, simulated=study.simulated_readers, subgroups=groups, plan=plan
-        )
+            ratings, seed=ANALYSIS_SEED, simulated=study.simulated_readers, subgroups=groups, plan=plan,
+            partial=True,
+        )  # fmt: skip
         return results.to_json().encode()
 
     results = _from_json(json.loads(_kept(folder / "results.json", compute)))

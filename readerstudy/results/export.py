@@ -22,7 +22,6 @@ def export_files(study: Study) -> Iterator[tuple[str, bytes]]:
     Raises
     ------
     SealedError: the key is not open.
-    NotComparableError: too little was answered for any comparison.
     """
     return with_manifest(computed(study))
 

@@ -34,6 +34,7 @@ def recompute(folder: Path) -> dict[str, Any]:
         simulated=stored["simulated"],
         subgroups=read_subgroups(groups) if groups.exists() else None,
         plan=Plan.from_row(study),
+        partial=True,
     )
     again: dict[str, Any] = json.loads(results.to_json())
     return again

@@ -23,7 +23,6 @@ from analysis.caseset import CaseSetError
 from analysis.figures.theme import ThemeName
 from analysis.frames import FrameError
 from analysis.report import Picture, fragment, reader_study_report, standalone
-from analysis.stats import NotComparableError
 from readerstudy.accounts.models import User
 from readerstudy.audit.services import record
 from readerstudy.results import approval
@@ -52,11 +51,7 @@ def results(request: HttpRequest, slug: str) -> HttpResponse:
     study = study_for_results(_person(request), slug)
     if study.unblinded_at is None:
         return render(request, "results/sealed.html", _sealed(study, _person(request)))
-    try:
-        made = computed(study)
-    except NotComparableError as error:
-        return render(request, "results/results.html", {"study": study, "refusal": str(error)})
-    return render(request, "results/results.html", {"study": study, "report": _report(made)})
+    return render(request, "results/results.html", {"study": study, "report": _report(computed(study))})
 
 
 def _sealed(study: Study, person: User) -> dict[str, Any]:
@@ -163,7 +158,7 @@ def export(request: HttpRequest, slug: str) -> HttpResponse:
     study = study_for_results(_person(request), slug)
     try:
         data = export_zip(study)
-    except (SealedError, NotComparableError) as error:
+    except SealedError as error:
         messages.error(request, str(error))
         return redirect("results:results", slug=slug)
     record(kind="study.exported", actor=_person(request), study=study.key, subject=slug)
@@ -176,7 +171,7 @@ def report(request: HttpRequest, slug: str) -> HttpResponse:
     study = study_for_results(_person(request), slug)
     try:
         made = computed(study)
-    except (SealedError, NotComparableError) as error:
+    except SealedError as error:
         messages.error(request, str(error))
         return redirect("results:results", slug=slug)
     html = standalone(reader_study_report(made.results, made.background), made.figures("light"))
@@ -201,7 +196,7 @@ def figure(request: HttpRequest, slug: str, name: str) -> HttpResponse:
     try:
         svg = kept_figure(study, stamp, plain, theme) if re.fullmatch(r"[0-9a-f]{64}", stamp) else None
         svg = svg or computed(study).figures(theme).get(plain)
-    except (SealedError, NotComparableError):
+    except SealedError:
         raise Http404 from None
     if svg is None:
         raise Http404

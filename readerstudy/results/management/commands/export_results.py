@@ -6,7 +6,6 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from analysis.stats import NotComparableError
 from readerstudy.audit.services import record
 from readerstudy.results.export import write_export
 from readerstudy.results.ratings import SealedError
@@ -26,7 +25,7 @@ class Command(BaseCommand):
             raise CommandError(f"expected the short name of a study, '{options['slug']}' is none")
         try:
             write_export(study, options["out"])
-        except (SealedError, NotComparableError, FileExistsError) as error:
+        except (SealedError, FileExistsError) as error:
             raise CommandError(str(error)) from error
         record(kind="study.exported", actor=None, study=study.key, subject=study.slug)
         self.stdout.write(f"written: {options['out']}")
