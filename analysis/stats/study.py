@@ -1,5 +1,6 @@
 """Analyses one reader study: from tidy ratings to every table of the report."""
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
 
@@ -68,16 +69,13 @@ def analyse(
     checked = check(ratings, where)
     first = checked.first
     comparisons, refused = _comparisons(checked, plan, seed, draws)
+    if refused and not partial:
+        raise NotComparableError(refused)
     settings: Row = {"seed": seed, "draws": draws, "bootstraps": bootstraps, **plan.as_row()}
-    if refused:
-        if not partial:
-            raise NotComparableError(refused)
-        settings["not_comparable"] = refused
+    settings |= {"not_comparable": refused} if refused else {}
     groups = [] if subgroups is None else subgroup_table(first, subgroups, seed=seed, draws=draws)
 
-    def own(rows: list[Row]) -> list[Row]:
-        return [row for row in rows if row["endpoint"] in plan.endpoints]
-
+    own = functools.partial(_own, plan)
     return Results(
         study=settings | describe(checked),
         comparisons=as_rows(comparisons),
@@ -159,6 +157,10 @@ def describe(checked: Checked) -> Row:
         "design": design,
         "lacking_an_arm": list(checked.lacking_an_arm),
     }
+
+
+def _own(plan: Plan, rows: list[Row]) -> list[Row]:
+    return [row for row in rows if row["endpoint"] in plan.endpoints]
 
 
 def _comparisons(checked: Checked, plan: Plan, seed: int, draws: int) -> tuple[list[Comparison], str]:

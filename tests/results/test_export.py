@@ -201,16 +201,6 @@ def test_download_leaves_an_event_a_refused_one_does_not(opened: Stock) -> None:
     assert Event.objects.get(kind="study.exported").actor == opened.rita
 
 
-def test_a_study_nobody_read_says_so(stock: Stock) -> None:
-    services.close(study=stock.study, actor=stock.alice, reason="nobody came")
-    open_key(study=stock.study, key=stock.case_set.key, reason="over", actor=stock.alice)
-    client = Client()
-    client.force_login(stock.alice)
-    assert client.get("/results/chest/").status_code == 200
-    page = client.get("/results/chest/export.zip", follow=True)
-    assert page.redirect_chain == [("/results/chest/", 302)]
-
-
 def test_every_file_of_a_simulated_study_says_so(drill: str, stock: Stock) -> None:
     files = dict(export_files(Study.objects.get(slug=drill)))
     assert set(files) >= ALWAYS
