@@ -201,6 +201,7 @@ STATUSES = ("answered", "cannot_assess", "technical", "missing")
 RATINGS = Table(
     "ratings.csv",
     (
+        Column("simulated", "text", "yes: a program made the rating", allowed=("yes", "no"), optional=True),
         Column("reader", "text", "Pseudonym of the reader"),
         Column("case", "text", "Key of the case"),
         Column("arm", "binary", "1 = pruning-identified exemplar, 0 = control"),
@@ -221,6 +222,9 @@ RATINGS = Table(
     key=("reader", "case", "presentation"),
 )
 """The tidy ratings, as exported and as read by `analyse_ratings`."""
+
+RATED = [name for name in RATINGS.names if name != "simulated"]
+"""The columns of ratings without the mark that a program made them, which is in simulated studies only."""
 
 TABLES = (IMAGES, CLASSES, METRICS, SELECTION, CASES, KEY, RATINGS)
 

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.exchange.via import COLUMNS, NO, QUESTIONS, YES, ViaError
-from analysis.frames import RATINGS, FrameError, check_table
+from analysis.frames import RATED, RATINGS, FrameError, check_table
 
 Cases = Literal["shared", "own"]
 
@@ -83,7 +83,9 @@ def read_via(
             case = name if cases == "shared" else f"{path.stem}/{name}"
             arm, pair = (int(name in firsts), "") if arms is None else _arm(arms, path.stem, name)
             rows.append(_row(path.stem, case, arm, pair, given))
-    ratings = pd.DataFrame(rows, columns=RATINGS.names)
+    ratings = pd.DataFrame(rows, columns=RATED)
+    if marked := {path.stem for path in files if _simulated(path)}:
+        ratings.insert(0, "simulated", ["yes" if name in marked else "no" for name in ratings["reader"]])
     unanswered = {name: int((ratings[f"{name}_status"] == "missing").sum()) for name in questions}
     return ViaStudy(ratings, tuple(repeated), tuple(conflicts), unanswered)
 
@@ -115,6 +117,15 @@ def _answers(
     if not found:
         raise ViaError(f"{path.name}: expected at least one row below the header, there is none")
     return found
+
+
+def _simulated(path: Path) -> bool:
+    """Say whether a file has the mark that an export of a simulated study writes."""
+    rows = _rows(path)
+    return any(
+        _attributes(row["file_attributes"], f"{path.name}, row {number}").get("simulated") == "yes"
+        for number, row in rows
+    )
 
 
 def _rows(path: Path) -> list[tuple[int, dict[str, str]]]:

@@ -23,11 +23,13 @@ class Checked:
 
     `first` holds presentation 1 only (every comparison uses it); `repeats` holds the later presentations;
     both have text identifiers, float answers with NaN for missing, and a status column for each question.
+    `simulated` says that at least one rating is marked as made by a program.
     """
 
     first: pd.DataFrame
     repeats: pd.DataFrame
     lacking_an_arm: tuple[str, ...]
+    simulated: bool = False
 
 
 def read_ratings(path: Path) -> pd.DataFrame:
@@ -77,7 +79,8 @@ def check(ratings: pd.DataFrame, where: str = RATINGS.name) -> Checked:
     is_first = tidy["presentation"] == 1
     first = tidy[is_first].reset_index(drop=True)
     lacking = [str(name) for name, own in first.groupby("reader") if not _covers_both_arms(own)]
-    return Checked(first, tidy[~is_first].reset_index(drop=True), tuple(lacking))
+    simulated = "simulated" in given.columns and bool((given["simulated"] == "yes").any())
+    return Checked(first, tidy[~is_first].reset_index(drop=True), tuple(lacking), simulated)
 
 
 def _typed(frame: pd.DataFrame) -> pd.DataFrame:

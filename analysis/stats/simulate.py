@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from analysis.frames import RATINGS
+from analysis.frames import RATED
 from analysis.stats.endpoints import ENDPOINTS, Endpoint
 from analysis.stats.errors import StatsError
 from analysis.stats.grid import Bools, Floats, Integers
@@ -117,7 +117,7 @@ def simulate_study(
     study = pd.concat(frames, ignore_index=True)
     for endpoint in ENDPOINTS:
         study[endpoint.status] = np.where(study[endpoint.name].notna(), "answered", "missing")
-    return study[RATINGS.names]
+    return study[RATED]
 
 
 def _readings(

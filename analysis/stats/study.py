@@ -51,7 +51,7 @@ def analyse(
     ratings: one row per reader, case and presentation with the columns of `frames.RATINGS`; blank = missing;
         arm 1 = PIE, 0 = control.
     seed: of every random step (permutation, bootstrap); the same ratings and seed give the same bytes.
-    simulated: marks everything as made by a computer.
+    simulated: marks everything as made by a computer, as a column `simulated` of the ratings does.
     draws: relabellings of a permutation test.
     bootstraps: samples of the bootstrap over cases.
     subgroups: one row per case with the column case and one column per grouping named in the protocol.
@@ -90,7 +90,7 @@ def analyse(
         subgroups=own(groups),
         answers=own(answer_table(first)),
         endpoints=own(endpoint_table()),
-        simulated=simulated,
+        simulated=simulated or checked.simulated,
     )
 
 

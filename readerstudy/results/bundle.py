@@ -51,7 +51,8 @@ def bundle_files(made: Computed) -> Iterator[tuple[str, bytes]]:
     for name, svg in made.figures("light").items():
         yield f"figures/{name}.svg", svg
     yield "protocol.json", study.locked_file.encode()
-    yield "orders.json", canonical(orders_document(study))
+    mark = {"simulated": True} if study.simulated_readers else {}
+    yield "orders.json", canonical({**orders_document(study), **mark})
     yield "audit.csv", _csv(study, _audit(study))
     yield "audit_heads.json", _heads(study)
     yield from _exchange(made)
@@ -81,8 +82,7 @@ def data_dictionary() -> pd.DataFrame:
 
 def _data(made: Computed) -> Iterator[tuple[str, bytes]]:
     study = made.study
-    # The readers' pseudonyms say when they are simulated; ratings.csv keeps exactly its columns.
-    yield "ratings.csv", csv_text(made.ratings.astype(dict.fromkeys(ENDPOINTS, "Int64")), gaps=True).encode()
+    yield "ratings.csv", _csv(study, made.ratings.astype(dict.fromkeys(ENDPOINTS, "Int64")))
     yield "wide.csv", _csv(study, wide_frame(made.ratings))
     yield "answers.csv", _csv(study, answers_frame(study, made.readings))
     yield "cases.csv", _csv(study, made.cases)

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 from django.db import DEFAULT_DB_ALIAS
 
-from analysis.frames import RATINGS, check_table
+from analysis.frames import RATED, RATINGS, check_table
 from analysis.stats.sensitivity import findings_group
 from readerstudy.results.models import OpenedCase, Unblinding
 from readerstudy.results.tables import ANSWERS, OPENED_CASES, ORDER, SUBGROUPS
@@ -90,7 +90,7 @@ def ratings_frame(study: Study, readings: list[Reading]) -> pd.DataFrame:
     """Return the tidy ratings (frames.RATINGS), one row per planned reading, unread ones as missing."""
     members = _members(readings)
     rows = [_rating(study, reading, members) for reading in readings]
-    return check_table(pd.DataFrame(rows, columns=RATINGS.names), RATINGS)
+    return check_table(pd.DataFrame(rows, columns=RATED), RATINGS)
 
 
 def answers_frame(study: Study, readings: list[Reading]) -> pd.DataFrame:

@@ -18,7 +18,7 @@ from django.test import Client
 from pytest_django import DjangoDbBlocker
 
 from analysis.exchange import read_via
-from analysis.frames import RATINGS, check_table
+from analysis.frames import RATED, RATINGS, check_table
 from analysis.tablefolder import guarded
 from readerstudy.accounts.models import User
 from readerstudy.audit.models import Event
@@ -91,7 +91,7 @@ def test_ratings_csv_reads_back_as_the_ratings(opened: Stock) -> None:
     text = dict(export_files(opened.study))["ratings.csv"].decode()
     read = pd.read_csv(io.StringIO(text), dtype={"pair": str, "batch": str})
     check_table(read, RATINGS)
-    assert list(read.columns) == RATINGS.names
+    assert list(read.columns) == RATED
     frame = computed(opened.study).ratings
     pd.testing.assert_frame_equal(read, frame, check_dtype=False)
 
@@ -208,11 +208,29 @@ def test_every_file_of_a_simulated_study_says_so(drill: str, stock: Stock) -> No
     silent = [
         name
         for name, data in files.items()
-        if not name.startswith("code/") and b"SIM-R" not in data and b"simulated" not in data.lower()
+        if not name.startswith("code/") and b"simulated" not in data.lower()
     ]
     assert silent == []
     assert files["README.txt"].startswith(b"SIMULATED READERS")
     assert set(computed(Study.objects.get(slug=drill)).ratings["reader"]) == {"SIM-R01", "SIM-R02"}
+
+
+def test_the_mark_survives_the_analysis_of_the_exported_ratings(
+    drill: str, stock: Stock, tmp_path: Path
+) -> None:
+    ratings = tmp_path / "ratings.csv"
+    ratings.write_bytes(dict(export_files(Study.objects.get(slug=drill)))["ratings.csv"])
+    call_command("analyse_ratings", ratings, out=tmp_path / "results")
+    assert json.loads((tmp_path / "results" / "results.json").read_text())["simulated"] is True
+    assert "SIMULATED" in (tmp_path / "results" / "report.html").read_text()
+    write_export(Study.objects.get(slug=drill), tmp_path / "out")
+    key = pd.read_csv(tmp_path / "out" / "cases.csv", dtype=str)
+    back = read_via(sorted((tmp_path / "out" / "via").iterdir()), cases="shared", key=key).ratings
+    assert set(back["simulated"]) == {"yes"}
+    plain = pd.read_csv(ratings, dtype=str).drop(columns="simulated")
+    plain.to_csv(ratings, index=False)
+    call_command("analyse_ratings", ratings, out=tmp_path / "plain")
+    assert json.loads((tmp_path / "plain" / "results.json").read_text())["simulated"] is False
 
 
 def test_a_manifest_with_a_mark_can_be_checked(drill: str, stock: Stock, tmp_path: Path) -> None:
@@ -323,6 +341,7 @@ def test_via_files_and_list_give_the_ratings_back(opened: Stock, tmp_path: Path)
         found = back.sort_values(["reader", "case"])[name].astype(float).tolist()
         assert pd.Series(found).equals(pd.Series(mine[name].astype(float).tolist()))
     lines = (folder / "imrmc" / "ratings.imrmc").read_text().splitlines()
+    assert "simulated" not in back.columns
     assert lines.index("BEGIN DATA:") == 7
     assert len(lines) == 8 + 10 + int(mine[["agree", "quality", "difficulty"]].notna().sum().sum())
 

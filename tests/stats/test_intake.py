@@ -84,3 +84,14 @@ def test_a_reader_without_one_arm_is_listed(tidy):
 def test_a_file_that_is_not_there_is_named(tmp_path):
     with pytest.raises(StatsError, match="no such file"):
         read_ratings(tmp_path / "ratings.csv")
+
+
+@pytest.mark.parametrize(("mark", "simulated"), [("yes", True), ("no", False)])
+def test_column_simulated_marks_the_ratings(tidy, mark, simulated):
+    assert check(tidy.assign(simulated=mark)).simulated is simulated
+    assert not check(tidy).simulated
+
+
+def test_another_mark_than_yes_and_no_is_refused(tidy):
+    with pytest.raises(FrameError, match="column 'simulated': expected one of yes, no, 'perhaps' came"):
+        check(tidy.assign(simulated="perhaps"))

@@ -40,7 +40,10 @@ class Command(BaseCommand):
             "--endpoints", nargs="+", choices=tuple(BY_NAME), default=tuple(BY_NAME),
             help="the questions that are tested (default: all three)",
         )  # fmt: skip
-        parser.add_argument("--simulated", action="store_true", help="mark the results as simulated")
+        parser.add_argument(
+            "--simulated", action="store_true",
+            help="mark the results as simulated, as a column `simulated` of the ratings does",
+        )  # fmt: skip
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Analyse, write, and print the primary result of each question in words."""
