@@ -59,12 +59,14 @@ def sha256_of(text: str) -> str:
 
 
 def warnings_of(study: Study) -> list[str]:
-    """Say which texts that readers will see hold a word that could tell them what is compared."""
-    return [
-        f"{place}: '{found[0]}' could tell readers what is compared"
-        for place, text in _written(study)
-        if (found := TELLING.search(text))
-    ]
+    """Say which texts that readers will see hold words that could tell them what is compared, and name every word."""
+    found = []
+    for place, text in _written(study):
+        words = {match[0].lower(): match[0] for match in reversed(list(TELLING.finditer(text)))}
+        if words:
+            named = ", ".join(f"'{word}'" for word in reversed(words.values()))
+            found.append(f"{place}: {named} could tell readers what is compared")
+    return found
 
 
 def _document(study: Study) -> dict[str, Any]:

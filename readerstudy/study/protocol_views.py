@@ -14,6 +14,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from readerstudy.accounts.models import User
 from readerstudy.cases.models import Case, CaseSet
 from readerstudy.study import drafts
+from readerstudy.study.locking import warnings_of
 from readerstudy.study.markdown import render as render_markdown
 from readerstudy.study.models import Role, Study
 from readerstudy.study.obstacles import obstacles_of
@@ -274,9 +275,14 @@ def _words(error: Exception) -> str:
 
 
 def _frame(study: Study) -> dict[str, Any]:
-    """Return what every page of the builder has; of a draft also what would stop its lock."""
+    """Return what every page of the builder has; of a draft also what would stop its lock, and telling words."""
     draft = study.phase == Phase.DRAFT
-    return {"study": study, "draft": draft, "obstacles": obstacles_of(study) if draft else []}
+    return {
+        "study": study,
+        "draft": draft,
+        "obstacles": obstacles_of(study) if draft else [],
+        "warnings": warnings_of(study) if draft else [],
+    }
 
 
 def _may_follow(now: Protocol) -> bool:

@@ -85,6 +85,11 @@ def _preview(page: Page) -> None:
     for key in ("3", "2", "4"):
         page.keyboard.press(key)
     page.keyboard.press("Enter")
-    expect(page.get_by_text("All 1 cases are read")).to_be_visible()
+    expect(page.get_by_role("heading", name="End of the preview")).to_be_visible()
+    expect(page.get_by_text("Nothing was stored.")).to_be_visible()
+    expect(page.get_by_role("button", name="Sign out")).to_have_count(0)
+    expect(page.locator("#stage").get_by_role("link", name="Back to the protocol")).to_have_attribute(
+        "href", "/studies/built/protocol/"
+    )
     assert (Rating.objects.count(), ReadingSession.objects.count(), Event.objects.count()) == before
     page.go_back()

@@ -2,10 +2,11 @@
 
 import json
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
-from django.db.models import F
 from django.test import Client
+from django.utils import timezone
 
 from readerstudy.audit.models import Event
 from readerstudy.study.models import Rating
@@ -27,12 +28,17 @@ def lines(client: Client) -> list[dict[str, object]]:
     return [json.loads(line) for line in response.getvalue().decode().splitlines()]
 
 
-def test_what_was_read_is_masked_until_the_key_is_open(stock: Stock, admin: Client) -> None:
-    read_all(stock.readers[0], answer=lambda key: {"comment": "canarycomment"})
+def test_what_was_read_is_masked_until_the_key_is_open(
+    stock: Stock, admin: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    early = timezone.now() - timedelta(
+        hours=5, minutes=7
+    )  # of no second in which an event that is shown happens
+    with monkeypatch.context() as patch:
+        patch.setattr("readerstudy.audit.services.timezone", SimpleNamespace(now=lambda: early))
+        read_all(stock.readers[0], answer=lambda key: {"comment": "canarycomment"})
     public_id = str(stock.readers[0].assignments.first().public_id)
-    saves = Event.objects.filter(kind="answers.saved")
-    saves.update(at=F("at") - timedelta(hours=5, minutes=7))  # a time that no event that is shown can have
-    saved = saves.first()
+    saved = Event.objects.filter(kind="answers.saved").first()
     for phase in ("reading", "closed"):
         to_phase(stock, phase)
         texts = [admin.get("/studies/chest/audit/").content.decode(), json.dumps(lines(admin))]

@@ -104,7 +104,11 @@ def test_the_locked_file_says_everything_and_tells_nothing(stock: Stock) -> None
 def test_telling_words_are_warned_of(stock: Stock) -> None:
     assert warnings_of(stock.study) == []
     stock.study.title = "PIEs and controls"
-    assert warnings_of(stock.study) == ["title: 'PIEs' could tell readers what is compared"]
+    assert warnings_of(stock.study) == ["title: 'PIEs', 'controls' could tell readers what is compared"]
+    stock.study.title = "Pruned chest films; pruned at high sparsity, and their controls"
+    assert warnings_of(stock.study) == [
+        "title: 'Pruned', 'sparsity', 'controls' could tell readers what is compared"
+    ]
 
 
 def test_archive_needs_a_closed_study_and_a_reason(stock: Stock) -> None:

@@ -241,3 +241,13 @@ def test_what_is_about_the_person_is_still_said_to_the_person(draft: Stock) -> N
     reader.force_login(draft.rita)
     assert b"a reader can have no other role" in reader.post(f"/invitations/{link}/").content
     assert not Event.objects.filter(kind="invitation.refused").exists()
+
+
+def test_telling_words_are_named_where_they_are_typed(draft: Stock) -> None:
+    changed(draft, Protocol(instructions="Images of pruned networks and their controls."))
+    admin = Client()
+    admin.force_login(draft.alice)
+    words = "instructions: &#x27;pruned&#x27;, &#x27;controls&#x27; could tell readers what is compared"
+    for page in ("", "protocol/", "protocol/parts/texts/", "protocol/questions/agree/"):
+        assert words in admin.get(f"/studies/chest/{page}").content.decode(), page
+    assert words not in admin.get("/studies/chest/protocol/parts/design/").content.decode()

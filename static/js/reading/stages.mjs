@@ -43,7 +43,7 @@ export class Stages {
   /** @param {Stage} stage @param {ReadingState} state */
   show(stage, state) {
     clearTimeout(this.timer);
-    this.title.textContent = this.page.title = TITLES[stage] ?? stage;
+    this.title.textContent = this.page.title = stage === "done" && state.preview ? "End of the preview" : (TITLES[stage] ?? stage);
     this.body.replaceChildren(...this.#contents(stage, state));
     this.room.dataset.stage = stage;
     this.panel.hidden = false;
@@ -68,7 +68,7 @@ export class Stages {
     if (stage === "break") return this.#break(state.session?.until ?? null);
     if (stage === "done") {
       const text = texts.end ? prose(texts.end) : element("p", { class: "lede" }, "Thank you.");
-      return [element("p", { class: "lede" }, `All ${state.total} cases are read and saved.`), text, this.#end()];
+      return [element("p", { class: "lede" }, ended(state)), text, this.#end()];
     }
     const said = "Reading has ended. Answers that were not marked as saved were not taken.";
     return [element("p", { class: "lede" }, said), this.#end()];
@@ -129,6 +129,12 @@ export class Stages {
     const place = this.page.getElementById("stage-problem");
     if (place) place.textContent = text;
   }
+}
+
+/** What the last page says was kept: all of it, or nothing of a preview. @param {ReadingState} state */
+export function ended(state) {
+  if (state.preview) return "Nothing was stored. A reader's last page says that all cases are read and saved, and has the text below.";
+  return state.total === 1 ? "The one case is read and saved." : `All ${state.total} cases are read and saved.`;
 }
 
 /** @param {string | undefined} html sanitised by the server */
