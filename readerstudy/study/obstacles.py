@@ -97,7 +97,7 @@ def _too_many(protocol: Protocol, own: int, repeats: int) -> str:
         f"at most {100 * fit // own} per cent of hidden repeats" if fit else "no hidden repeats (0 per cent)"
     )
     return (
-        f"a reader has {own} case{'' if own == 1 else 's'}, of which {repeats} {'is' if repeats == 1 else 'are'} to come a second "
-        f"time at least {gap} cases later, and {fit or 'none'} can; {smaller}{most}, {DESIGN}, "
+        f"a reader has {own} case{'' if own == 1 else 's'}, of which {repeats} {'is' if repeats == 1 else 'are'} "
+        f"to come a second time at least {gap} cases later, and {fit or 'none'} can; {smaller}{most}, {DESIGN}, "
         "or load more cases into a copy of the study"
     )
