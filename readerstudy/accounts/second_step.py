@@ -55,6 +55,8 @@ def _page(request: HttpRequest, person: User, form: Code) -> HttpResponse:
     has_passkey = Kind.WEBAUTHN in there
     if Kind.TOTP not in there:
         form.fields["code"].label = "A recovery code"
+    if not (has_passkey and is_named(request)):  # else the passkey's button is the first thing on the page
+        form.fields["code"].widget.attrs["autofocus"] = True
     context = {
         "form": form,
         "wrong": request.method == "POST",

@@ -12,14 +12,21 @@ from readerstudy.study.invitations import ROLES
 from readerstudy.study.models import Study
 from readerstudy.study.services import RESERVED
 
+NOT_A_SLUG = (
+    "“%(value)s” came. Expected letters a to z, digits, hyphens and underscores without a space, "
+    "such as “chest-2026”."
+)
+"""Said of a short name, which is part of addresses."""
+
 
 class NewStudy(forms.Form):
     """Title and short name of a new study; the published questions are its protocol."""
 
     title = forms.CharField(max_length=200, label="Title")
     slug = forms.SlugField(
-        max_length=60, label="Short name", help_text="Letters, digits, hyphens and underscores."
-    )
+        max_length=60, label="Short name", help_text="Letters, digits, hyphens and underscores.",
+        error_messages={"invalid": NOT_A_SLUG},
+    )  # fmt: skip
     instructions = forms.CharField(widget=forms.Textarea, required=False, label="Instructions for readers")
 
     def clean_slug(self) -> str:
@@ -41,7 +48,9 @@ class EnrolReader(forms.Form):
         """Find the person."""
         user = User.objects.filter(email=self.cleaned_data["email"].strip().lower(), is_active=True).first()
         if user is None:
-            raise forms.ValidationError("Nobody with this address has an account; add the person first.")
+            raise forms.ValidationError(
+                "Nobody with this address has an account. Invite them on the page People: the link makes one."
+            )
         return user
 
 

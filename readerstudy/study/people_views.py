@@ -32,6 +32,10 @@ MAIL_STAYS_HERE = {"console", "dummy", "locmem", "filebased"}
 """Backends that send nothing: the admin hands the link over."""
 
 
+def _sends_mail() -> bool:
+    return settings.EMAIL_BACKEND.split(".")[-2] not in MAIL_STAYS_HERE
+
+
 def _person(request: HttpRequest) -> User:
     return cast(User, request.user)
 
@@ -50,6 +54,7 @@ def people(request: HttpRequest, slug: str) -> HttpResponse:
         "invite_form": Invite(study=study),
         "reason_form": Reason(auto_id=False),
         "enrolling": study.phase in ENROLLING,
+        "mails": _sends_mail(),
         "unblinded": unblinded_among(study),
         "proposals": waiting_proposals(study),
         "finished": sum(each["state"] == "finished" for each in readers),
@@ -88,7 +93,7 @@ def send(request: HttpRequest, slug: str) -> HttpResponse:
             )  # fmt: skip
             return WAITS
         invitation, link = invite(study=study, actor=_person(request), link_for=link_for, **form.cleaned_data)
-        if settings.EMAIL_BACKEND.split(".")[-2] in MAIL_STAYS_HERE:
+        if not _sends_mail():
             return f"This site sends no mail. Hand this link to {invitation.email} yourself; it is shown once: {link}"
         return f"The invitation to {invitation.email} is on its way."
 

@@ -6,6 +6,7 @@ from typing import Any
 from django import forms
 
 from readerstudy.study import protocol as words
+from readerstudy.study.forms import NOT_A_SLUG
 from readerstudy.study.protocol import PUBLISHED_QUESTIONS, Protocol
 
 NAMES = {
@@ -204,5 +205,6 @@ class CopyStudy(forms.Form):
 
     title = forms.CharField(max_length=200, label="Title of the copy")
     slug = forms.SlugField(
-        max_length=60, label="Short name", help_text="Letters, digits, hyphens and underscores."
-    )
+        max_length=60, label="Short name", help_text="Letters, digits, hyphens and underscores.",
+        error_messages={"invalid": NOT_A_SLUG},
+    )  # fmt: skip

@@ -212,7 +212,8 @@ def copy(request: HttpRequest, slug: str) -> HttpResponse:
     study = _study(request, slug)
     form = CopyStudy(request.POST)
     if not form.is_valid():
-        messages.error(request, "A copy needs a title and a short name of letters, digits, hyphens.")
+        for field, errors in form.errors.items():
+            messages.error(request, f"{form.fields[field].label}: {' '.join(str(error) for error in errors)}")
         return redirect("study:protocol", slug=slug)
     try:
         made = drafts.copy_study(study=study, actor=_person(request), **form.cleaned_data)

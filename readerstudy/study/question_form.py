@@ -34,6 +34,10 @@ FIELDS_OF: dict[str, tuple[str, ...]] = {
 }
 """What is asked for a kind, beside key, text, help, required, cannot-assess and follow-up."""
 
+OPTIONS = ("choice", "multiple_choice")
+"""Kinds whose numbers mean nothing but the key to press, so that they need not be typed."""
+
+_HALF = re.compile(r"-?\d+\s*[=:]?")
 _LEVEL = re.compile(r"\s*(-?\d+)\s*[=:]\s*(.+?)\s*")
 
 
@@ -45,6 +49,7 @@ class QuestionForm(forms.Form):
     key = forms.RegexField(
         rf"^{KEY.pattern}\Z", max_length=40, label="Name in exports",
         help_text="Small letters, digits and underscores, beginning with a letter.",
+        error_messages={"invalid": "Expected small letters, digits and underscores, a letter first, such as “side_2”."},
     )  # fmt: skip
     help = forms.CharField(max_length=1_000, required=False, label="Help under the question")
     required = forms.BooleanField(required=False, label="Must be answered")
@@ -86,6 +91,11 @@ class QuestionForm(forms.Form):
         self.kind, self.old = kind, old
         self.taken = {question.key for question in protocol.questions} - {old.key if old else ""}
         asked = FIELDS_OF[kind]
+        if kind in OPTIONS:
+            self.fields["levels"].label = "Options"
+            self.fields[
+                "levels"
+            ].help_text = "One a line, such as “PA”; numbered in this order. “3 = PA” sets a number."
         for name in {field for fields in FIELDS_OF.values() for field in fields} - set(asked):
             del self.fields[name]
         self.fields["after"].choices = _answers(_earlier(protocol, old))  # type: ignore[attr-defined]
@@ -100,13 +110,21 @@ class QuestionForm(forms.Form):
         return key
 
     def clean_levels(self) -> list[dict[str, Any]]:
-        """Read the levels."""
+        """Read the levels; options may come without numbers and get those after the greatest that is written."""
+        lines = _lines(self.cleaned_data["levels"])
+        read = [_LEVEL.fullmatch(line) for line in lines]
+        free = max([0, *(int(match[1]) for match in read if match)])
         levels = []
-        for line in _lines(self.cleaned_data["levels"]):
-            match = _LEVEL.fullmatch(line)
-            if match is None:
-                raise forms.ValidationError(f"Expected a number, an equals sign and words, “{line}” came.")
-            levels.append({"value": int(match[1]), "label": match[2]})
+        for line, match in zip(lines, read, strict=True):
+            if match:
+                levels.append({"value": int(match[1]), "label": match[2]})
+            elif self.kind in OPTIONS and not _HALF.fullmatch(line):
+                free += 1
+                levels.append({"value": free, "label": line})
+            else:
+                raise forms.ValidationError(
+                    f"Expected a number, an equals sign and words, such as “1 = poor”; “{line}” came."
+                )
         return levels
 
     def clean_vocabulary(self) -> list[str]:

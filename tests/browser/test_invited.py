@@ -161,7 +161,7 @@ def _invite(page: Page, hall: Hall, email: str, role: str) -> str:
     page.goto(f"{hall.url}/studies/new-chest/people/")
     page.get_by_label("E-mail address").fill(email)
     page.get_by_label("Role", exact=True).select_option(label=role)
-    page.get_by_role("button", name="Send the invitation").click()
+    page.get_by_role("button", name="Make the invitation").click()
     return str(re.findall(r"http\S+/invitations/\S+", page.locator(".messages").inner_text())[0])
 
 

@@ -90,6 +90,7 @@ def test_an_authenticator_app(page: Page, site: str) -> None:
     page.get_by_role("button", name="Sign out").click()
     sign_in(page, site)
     expect(page.get_by_role("heading", name="Second step")).to_be_visible()
+    expect(page.get_by_label("Code from your app")).to_be_focused()
     clean(page, "second-step-app")
     page.get_by_label("Code from your app").fill("000000" if code_of(secret) != "000000" else "1")
     page.get_by_role("button", name="Sign in with the code").click()

@@ -101,13 +101,22 @@ def test_questions_of_each_kind_are_added_edited_and_moved(admin: Client) -> Non
     assert "Asked only after" in page
 
 
+@pytest.mark.parametrize("kind", ["choice", "multiple_choice"])
+def test_options_without_numbers_are_numbered(admin: Client, kind: str) -> None:
+    typed(admin, f"/studies/made/protocol/new/{kind}/", key="view", text="Which?", levels="PA\n4 = AP\nL > R")
+    levels = {question.key: question for question in now().questions}["view"].levels
+    assert [(level.value, level.label) for level in levels] == [(5, "PA"), (4, "AP"), (6, "L > R")]
+
+
 @pytest.mark.parametrize(
     ("kind", "values", "words"),
     [
         ("ordinal", {"key": "a", "text": "A?", "levels": "poor\ngood"}, "Expected a number, an equals sign"),
         ("ordinal", {"key": "a", "text": "A?", "levels": "1 = poor"}, "2 to 20 levels"),
+        ("choice", {"key": "a", "text": "A?", "levels": "PA\n7 ="}, "“7 =” came"),
+        ("choice", {"key": "a", "text": "A?", "levels": "2\n1"}, "“2” came"),
         ("yes_no", {"key": "agree", "text": "A?"}, "Another question is named"),
-        ("yes_no", {"key": "No", "text": "A?"}, "Enter a valid value"),
+        ("yes_no", {"key": "No", "text": "A?"}, "a letter first, such as “side_2”"),
         (
             "yes_no",
             {"key": "a", "text": "A?", "after": ["agree=1", "quality=1"]},
@@ -178,3 +187,12 @@ def test_markdown_can_do_nothing(admin: Client) -> None:
         assert word not in prose
     assert 'href="https://example.org"' in prose
     assert "<h2>Title</h2>" in prose
+
+
+@pytest.mark.parametrize("address", ["/studies/new/", "/studies/made/copy/"])
+def test_a_short_name_that_is_no_address_is_told_with_what_was_expected(admin: Client, address: str) -> None:
+    response = admin.post(address, {"title": "Other", "slug": "my study"}, follow=True)
+    said = response.content.decode()
+    assert "“my study” came. Expected letters a to z" in said
+    assert "slug”" not in said
+    assert not Study.objects.filter(title="Other").exists()

@@ -8,6 +8,7 @@ import pytest
 from django.core import mail
 from django.core.exceptions import ValidationError
 from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 
 from readerstudy.accounts.models import Invitation, User
@@ -245,3 +246,25 @@ def test_page_shows_every_part_and_acts(stock: Stock) -> None:
     assert NEW not in page
     assert "withdrawn" in page
     assert "Takes the cases of" in page
+
+
+@pytest.mark.parametrize(
+    ("backend", "button"), [("console", "Make the invitation"), ("smtp", "Send the invitation")]
+)
+def test_the_people_page_says_beforehand_whether_mail_is_sent(
+    stock: Stock, settings: Any, backend: str, button: str
+) -> None:
+    settings.EMAIL_BACKEND = f"django.core.mail.backends.{backend}.EmailBackend"
+    admin = Client()
+    admin.force_login(stock.alice)
+    page = admin.get("/studies/chest/people/").content.decode()
+    assert f">{button}</button>" in page
+    assert ("This site sends no mail" in page) == (backend == "console")
+
+
+def test_who_enrols_a_stranger_is_sent_to_the_invitations(stock: Stock) -> None:
+    admin = Client()
+    admin.force_login(stock.alice)
+    page = admin.post(reverse("study:enrol", args=["chest"]), {"email": NEW}, follow=True).content.decode()
+    assert "Invite them on the page People" in page
+    assert 'href="/studies/chest/people/#invite"' in page
