@@ -5,7 +5,7 @@ sealed half (key.csv and its report) may not, until every study that holds the k
 """
 
 from analysis.caseset.blocks import MINIMUM_BLOCK, assign_blocks
-from analysis.caseset.errors import CaseSetError
+from analysis.caseset.errors import CaseSetError, OtherKeyError
 from analysis.caseset.keys import case_key, commitment, new_nonce, separation_group
 from analysis.caseset.read import (
     TERMS,
@@ -28,6 +28,7 @@ __all__ = [
     "CaseSet",
     "CaseSetError",
     "Origin",
+    "OtherKeyError",
     "SealedHalf",
     "Verified",
     "assign_blocks",

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from analysis import frames
-from analysis.caseset.errors import CaseSetError
+from analysis.caseset.errors import CaseSetError, OtherKeyError
 from analysis.caseset.files import CASES_FILE, PROVENANCE_FILE, sha256_bytes, sha256_file
 from analysis.caseset.keys import NONCE_BYTES, case_key
 
@@ -130,14 +130,14 @@ def read_key(path: Path, digest: str | None = None) -> SealedHalf:
 
     Raises
     ------
-    CaseSetError: no such file, another digest, no nonce in the first row, a case key that does not follow
-        from nonce and source.
+    OtherKeyError: another digest.
+    CaseSetError: no such file, no nonce in the first row, a case key that does not follow from nonce and source.
     FrameError: a cell that frames.KEY does not allow.
     """
     data = _read(path)
     came = sha256_bytes(data)
     if digest is not None and came != digest:
-        raise CaseSetError(f"{path}: expected the key with SHA-256 {digest}, {came} came")
+        raise OtherKeyError(path, digest, came)
     rows = _table(data, frames.KEY, path)
     nonce = _nonce(rows, path)
     for number, (case, source) in enumerate(zip(rows["case"], rows["source"], strict=True), start=1):

@@ -1,5 +1,7 @@
 """Puts the report of a finished reader study together."""
 
+from dataclasses import replace
+
 from analysis.report.background import Background
 from analysis.report.checklists import checklist_section
 from analysis.report.comparison import (
@@ -12,7 +14,7 @@ from analysis.report.comparison import (
     sentence,
     subgroup_section,
 )
-from analysis.report.document import Block, Document, Named, Picture, Points, Section, Text
+from analysis.report.document import Block, Document, Grid, Named, Picture, Points, Section, Text
 from analysis.report.flow import courses, reader_grid
 from analysis.report.methods import assumptions_section, methods_section
 from analysis.report.reliability import agreement_section, missing_section, times_rule, times_section
@@ -75,8 +77,13 @@ def _counted(results: Results, background: Background) -> list[Section | None]:
         _summary(results, background),
         _flow(results, background),
         _protocol(results, background),
-        missing_section(results),
+        _tables_only(missing_section(results)),
     ]
+
+
+def _tables_only(section: Section) -> Section:
+    """Leave out the words, which speak of a comparison that this report does not have."""
+    return replace(section, blocks=tuple(block for block in section.blocks if isinstance(block, Grid)))
 
 
 def _summary(results: Results, background: Background) -> Section:

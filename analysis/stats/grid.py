@@ -14,6 +14,7 @@ Integers = npt.NDArray[np.int64]
 
 FEW_READERS = 3
 FEW_CASES = 10
+ROUGH = "intervals are wide, and they and p-values only roughly right"
 """Below these (readers; cases per arm per reader) a comparison carries a warning (judgement)."""
 
 
@@ -71,10 +72,10 @@ class Grid:
         if self.constant:
             found.append(f"gave one answer throughout, kept with theta 0.5: {', '.join(self.constant)}")
         if len(self.readers) < FEW_READERS:
-            found.append(f"fewer than {FEW_READERS} readers")
+            found.append(f"fewer than {FEW_READERS} readers: {ROUGH}")
         per_reader = [(~np.isnan(arm)).sum(axis=1).min() for arm in (self.pie, self.control)]
         if min(per_reader) < FEW_CASES:
-            found.append(f"a reader answered fewer than {FEW_CASES} cases in an arm")
+            found.append(f"a reader answered fewer than {FEW_CASES} cases in an arm: {ROUGH}")
         return found
 
 

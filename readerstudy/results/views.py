@@ -19,7 +19,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_POST
 
-from analysis.caseset import CaseSetError
+from analysis.caseset import CaseSetError, OtherKeyError
 from analysis.figures.theme import ThemeName
 from analysis.frames import FrameError
 from analysis.report import Picture, fragment, reader_study_report, standalone
@@ -34,6 +34,7 @@ from readerstudy.results.selectors import study_for_results
 from readerstudy.results.services import UnblindingError
 from readerstudy.study.models import Role, Study
 from readerstudy.study.phases import PhaseError
+from readerstudy.study.progress import progress_of
 from readerstudy.study.visibility import has_role
 
 PAPER = "-paper"
@@ -51,7 +52,12 @@ def results(request: HttpRequest, slug: str) -> HttpResponse:
     study = study_for_results(_person(request), slug)
     if study.unblinded_at is None:
         return render(request, "results/sealed.html", _sealed(study, _person(request)))
-    return render(request, "results/results.html", {"study": study, "report": _report(computed(study))})
+    context = {
+        "study": study,
+        "report": _report(computed(study)),
+        "may_open": has_role(_person(request), study, Role.STUDY_ADMIN),
+    }
+    return render(request, "results/results.html", context)
 
 
 def _sealed(study: Study, person: User) -> dict[str, Any]:
@@ -59,6 +65,7 @@ def _sealed(study: Study, person: User) -> dict[str, Any]:
     return {
         "study": study,
         "asked": asked,
+        "progress": progress_of(study),
         "ask_form": AskToOpen(user=person),
         "form": OpenKey(user=person),
         "may_open": has_role(person, study, Role.STUDY_ADMIN),
@@ -147,6 +154,12 @@ def _open(study: Study, upload: "UploadedFile[Any]", actor: User) -> None:
         path.write_bytes(upload.read())
         try:
             approval.open_as_asked(study=study, key=path, actor=actor)
+        except OtherKeyError as error:
+            raise UnblindingError(
+                "This is not the key of these cases. Take the key.csv that was handed over with this case set. "
+                f"Its SHA-256 begins with {error.expected[:12]}, that of the file given with {error.came[:12]}; "
+                "the whole one stands below the form."
+            ) from error
         except (CaseSetError, FrameError) as error:
             # The admin uploaded a file; where the server kept it for a moment is nobody's business.
             raise UnblindingError(str(error).replace(f"{folder}/", "")) from error

@@ -23,6 +23,7 @@ from readerstudy.study.models import ProposedStep, Role, Study
 from readerstudy.study.obstacles import obstacles_of
 from readerstudy.study.people_views import WAITS
 from readerstudy.study.phases import Phase, PhaseError, allowed_steps
+from readerstudy.study.progress import progress_of
 from readerstudy.study.proposals import propose, waiting_proposals
 from readerstudy.study.protocol import Protocol
 from readerstudy.study.unblinded import is_unblinded, unblinded_among
@@ -163,6 +164,7 @@ def _detail(study: Study) -> dict[str, Any]:
         "steps": allowed_steps(study.phase),
         "phases": _phases(study.phase),
         "readers": readers,
+        "progress": progress_of(study),
         "cases": Case.objects.filter(study=study.key).count(),
         "protocol": Protocol.from_json(study.protocol),
         "enrol_form": EnrolReader(),

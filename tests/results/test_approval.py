@@ -101,3 +101,41 @@ def test_the_command_waits_for_a_request_where_there_are_two(closed: Stock, nora
     ask_to_open(study=closed.study, reason="all have read", actor=closed.alice)
     call_command("open_key", "chest", key=closed.case_set.key, reason="over")
     assert Unblinding.objects.get().reason == "all have read"
+
+
+def test_another_key_is_refused_with_what_to_take(closed: Stock) -> None:
+    alice = client_of(closed.alice)
+    ask(alice)
+    file = SimpleUploadedFile("key.csv", closed.case_set.key.read_bytes() + b"\n")
+    text = alice.post(
+        "/results/chest/key/", {"key": file, "password": PASSWORD}, follow=True
+    ).content.decode()
+    assert "Take the key.csv that was handed over with this case set." in text
+    assert closed.study.sealed_sha256[:12] in text
+    assert not Unblinding.objects.exists()
+
+
+def test_page_of_a_closed_study_is_about_the_key_and_says_how_much_was_read(closed: Stock) -> None:
+    text = client_of(closed.alice).get("/results/chest/").content.decode()
+    assert "<h1>Open the key</h1>" in text
+    assert "2 readers, 2 of them began; 18 of 20 readings saved" in text
+    assert '<a href="/studies/chest/">' in text
+
+
+def test_page_before_closing_says_how_much_was_read_and_offers_no_results(stock: Stock) -> None:
+    client = client_of(stock.alice)
+    assert (
+        "2 readers, 0 of them began; 0 of 20 readings saved" in client.get("/studies/chest/").content.decode()
+    )
+    assert "<h1>No results yet</h1>" in client.get("/results/chest/").content.decode()
+    assert "/results/chest/" not in client.get("/").content.decode()
+
+
+def test_researcher_waits_for_the_key_and_finds_the_way_back(closed: Stock) -> None:
+    client = client_of(closed.rita)
+    text = client.get("/results/chest/").content.decode()
+    assert "The study admin opens the key." in text
+    assert '<li><a href="/">Studies</a></li>' in text
+    home = client.get("/").content.decode()
+    assert "No results before the key is open" in home
+    assert "/results/chest/" not in home

@@ -51,6 +51,7 @@ def test_page_says_why_and_offers_the_export(early: Stock) -> None:
     assert f"{saved(early)} of 20 planned first readings were saved, by {saved(early)} of 2 readers" in text
     assert "Flow of readers and cases" in text
     assert "Primary comparison" not in text
+    assert "Sensitivity analyses" not in text
     source = re.search(r'src="(/results/chest/figures/flow.svg[^"]+)"', text)
     assert source
     assert b"<svg" in client.get(source[1]).content
