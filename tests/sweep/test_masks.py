@@ -155,7 +155,7 @@ def test_masks_set_zeros_and_leave_the_pristine_weights_alone():
 def test_one_pass_on_a_cpu_writes_what_the_masks_say(seed, levels, name, step):
     """Ties, layers whole or empty, memory filled before by another level; signs of zero are those of torch."""
     weights = [torch.from_numpy(layer) for layer in layers(seed, levels)]
-    masks = masks_of(name, [layer.numpy() for layer in weights], [0.5, step / 100], seed)
+    masks = masks_of(name, [layer.numpy() for layer in weights], sorted({0.5, step / 100}), seed)
     masks.weights(0.5, weights)
     written = masks.weights(step / 100, weights)
     strided = masks.weights(
