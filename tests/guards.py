@@ -13,3 +13,12 @@ def drop_guards() -> None:
     with connection.cursor() as cursor:
         for statement in remove(connection.vendor):
             cursor.execute(statement)
+
+
+def drop_append_only() -> None:
+    """Drop what keeps the database from changing an audit event, as somebody who owns the database could."""
+    names = {"sqlite": ("audit_event_no_update", "audit_event_no_delete")}
+    on = {"postgresql": " ON audit_event"}.get(connection.vendor, "")
+    with connection.cursor() as cursor:
+        for name in names.get(connection.vendor, ("audit_event_append_only",)):
+            cursor.execute(f"DROP TRIGGER {name}{on}")

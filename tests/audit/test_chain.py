@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import connection
 
 from readerstudy.audit.models import Chain, Event
 from readerstudy.audit.services import event_digest, faults, record
+from tests.guards import drop_append_only
 
 pytestmark = pytest.mark.django_db
 
@@ -16,11 +16,7 @@ pytestmark = pytest.mark.django_db
 def chain() -> list[Event]:
     """Ten events, with the triggers out of the way, as for somebody who owns the database file."""
     events = [record(kind="thing.done", actor=None, subject=str(n), values={"n": n}) for n in range(10)]
-    names = {"sqlite": ("audit_event_no_update", "audit_event_no_delete")}
-    on = {"postgresql": " ON audit_event"}.get(connection.vendor, "")
-    with connection.cursor() as cursor:
-        for name in names.get(connection.vendor, ("audit_event_append_only",)):
-            cursor.execute(f"DROP TRIGGER {name}{on}")
+    drop_append_only()
     return events
 
 

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import connection
 
 from readerstudy.audit.models import Chain, Event
 from readerstudy.audit.services import event_digest, head_faults, heads, record
 from readerstudy.study import services
 from readerstudy.study.locking import locked_document
+from tests.guards import drop_append_only
 from tests.stock import Stock
 
 pytestmark = pytest.mark.django_db
@@ -34,12 +34,7 @@ def rebuild(study: Any, sequence: int, reason: str) -> None:
 @pytest.fixture
 def _writable(db: None) -> None:
     """Take away what keeps the database from changing events."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'audit_event'")
-        names = [name for (name,) in cursor.fetchall()]
-        for name in names:
-            cursor.execute(f"DROP TRIGGER {name}")
-    assert names
+    drop_append_only()
 
 
 def test_the_lock_and_the_close_hold_the_heads(stock: Stock) -> None:
