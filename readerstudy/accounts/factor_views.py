@@ -1,7 +1,7 @@
 """A person's own second factors: set up an authenticator app or passkeys, keep recovery codes, take one away."""
 
 import json
-from typing import Any, cast
+from typing import Any
 
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
@@ -17,6 +17,7 @@ from readerstudy.accounts.hosts import host_of, is_named
 from readerstudy.accounts.models import User
 from readerstudy.accounts.open_sessions import stay_here_alone
 from readerstudy.accounts.services import choose_password
+from readerstudy.accounts.signed_in import signed_in
 from readerstudy.accounts.standing import (
     NONE_NEEDED,
     PASSED,
@@ -31,7 +32,7 @@ from readerstudy.accounts.standing import (
 @require_GET
 def overview(request: HttpRequest) -> HttpResponse:
     """List the person's second factors and offer new ones."""
-    user = cast(User, request.user)
+    user = signed_in(request)
     there = list(factors.factors(user))
     context = {
         "factors": there,
@@ -50,7 +51,7 @@ def overview(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def add_app(request: HttpRequest) -> HttpResponse:
     """Show a secret as a picture and as text, and keep the app that answers with its code."""
-    user = cast(User, request.user)
+    user = signed_in(request)
     form = NewApp(request.POST or None, user=user)
     secret = factors.app_secret(request)
     if form.is_valid():
@@ -78,7 +79,7 @@ def app_code(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def add_passkey(request: HttpRequest) -> HttpResponse:
     """Let the browser make a passkey for this site and keep its public half."""
-    user = cast(User, request.user)
+    user = signed_in(request)
     form = NewPasskey(request.POST or None, user=user)
     if form.is_valid():
         values = form.cleaned_data
@@ -102,7 +103,7 @@ def add_passkey(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def recovery_codes(request: HttpRequest) -> HttpResponse:
     """Show new recovery codes until the person has kept them; draw others for the password."""
-    user = cast(User, request.user)
+    user = signed_in(request)
     form = Confirm(user=user)
     if request.method == "POST" and "kept" in request.POST:
         factors.codes_are_kept(user)
@@ -128,7 +129,7 @@ def recovery_codes(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def remove_factor(request: HttpRequest, number: int) -> HttpResponse:
     """Ask for the password and take one second factor away."""
-    user = cast(User, request.user)
+    user = signed_in(request)
     found = factors.factors(user).filter(pk=number).first()
     if found is None:
         raise Http404

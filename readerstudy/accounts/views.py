@@ -1,6 +1,6 @@
 """Signing in and out, a person's own account, and the page for a refused form."""
 
-from typing import Any, cast
+from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth import views as auth_views
@@ -15,9 +15,10 @@ from django.views.decorators.http import require_GET, require_POST
 
 from readerstudy.accounts.factors import codes_left, factors
 from readerstudy.accounts.forms import Confirm, Password, Profile
-from readerstudy.accounts.models import OpenSession, User
+from readerstudy.accounts.models import OpenSession
 from readerstudy.accounts.open_sessions import end_session, sessions_of, stay_here_alone
 from readerstudy.accounts.services import change_profile, choose_password
+from readerstudy.accounts.signed_in import signed_in
 from readerstudy.accounts.signing_in import hold
 
 
@@ -45,7 +46,7 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
 
 
 def _account(request: HttpRequest, **forms: Any) -> HttpResponse:
-    user = cast(User, request.user)
+    user = signed_in(request)
     context = {
         "profile": Profile(
             initial={"name": user.name, "specialty": user.specialty, "years_reading": user.years_reading}
@@ -74,7 +75,7 @@ def profile(request: HttpRequest) -> HttpResponse:
     form = Profile(request.POST)
     if not form.is_valid():
         return _account(request, profile=form)
-    change_profile(user=cast(User, request.user), **form.cleaned_data)
+    change_profile(user=signed_in(request), **form.cleaned_data)
     messages.success(request, "Your profile is saved.")
     return redirect("accounts:account")
 
@@ -84,7 +85,7 @@ def profile(request: HttpRequest) -> HttpResponse:
 @require_POST
 def password(request: HttpRequest) -> HttpResponse:
     """Choose another password; every other session ends."""
-    user = cast(User, request.user)
+    user = signed_in(request)
     form = Password(user, request.POST)
     if not form.is_valid():
         return _account(request, password=form)
@@ -99,7 +100,7 @@ def password(request: HttpRequest) -> HttpResponse:
 @require_POST
 def elsewhere(request: HttpRequest) -> HttpResponse:
     """Sign out everywhere else."""
-    user = cast(User, request.user)
+    user = signed_in(request)
     form = Confirm(request.POST, user=user, auto_id="elsewhere_%s")
     if not form.is_valid():
         return _account(request, elsewhere=form)
@@ -114,7 +115,7 @@ def elsewhere(request: HttpRequest) -> HttpResponse:
 def end_one(request: HttpRequest, name: str) -> HttpResponse:
     """End one of the person's own sessions."""
     try:
-        end_session(user=cast(User, request.user), name=name)
+        end_session(user=signed_in(request), name=name)
     except OpenSession.DoesNotExist as error:
         raise Http404 from error
     messages.success(request, "That session is ended.")

@@ -9,7 +9,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
-from readerstudy.accounts.models import User
+from readerstudy.accounts.signed_in import signed_in
 from readerstudy.ops.loading import offered_sets, start_load
 from readerstudy.study.models import Role, Study
 from readerstudy.study.phases import PhaseError
@@ -42,7 +42,7 @@ def _form(request: HttpRequest) -> LoadCases:
 @require_http_methods(["GET", "POST"])
 def load(request: HttpRequest, slug: str) -> HttpResponse:
     """Offer the sets that can be loaded, and begin to load one."""
-    person = cast(User, request.user)
+    person = signed_in(request)
     study: Study = study_for_role(person, slug, Role.STUDY_ADMIN)
     form = _form(request)
     if request.method == "POST":

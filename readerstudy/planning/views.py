@@ -1,6 +1,6 @@
 """The planning page of a study: how many readers, how many cases."""
 
-from typing import Any, cast
+from typing import Any
 
 from django.core.cache import cache
 from django.http import HttpRequest, HttpResponse
@@ -9,7 +9,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
 from analysis.stats import StatsError
-from readerstudy.accounts.models import User
+from readerstudy.accounts.signed_in import signed_in
 from readerstudy.cases.models import Case
 from readerstudy.planning.forms import PlanForm, initial_of
 from readerstudy.planning.power import Outlook, outlook, picture, with_simulation
@@ -49,9 +49,7 @@ def figure(request: HttpRequest, slug: str) -> HttpResponse:
 
 
 def _study(request: HttpRequest, slug: str) -> Study:
-    return study_for_role(
-        cast(User, request.user), slug, Role.STUDY_ADMIN, Role.RESEARCHER, Role.STATISTICIAN
-    )
+    return study_for_role(signed_in(request), slug, Role.STUDY_ADMIN, Role.RESEARCHER, Role.STATISTICIAN)
 
 
 def _answered(request: HttpRequest, study: Study) -> tuple[PlanForm, Outlook | None, str]:

@@ -5,7 +5,7 @@ import tempfile
 from collections.abc import Callable
 from html import escape
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from django import forms
 from django.contrib import messages
@@ -24,6 +24,7 @@ from analysis.figures.theme import ThemeName
 from analysis.frames import FrameError
 from analysis.report import Picture, fragment, reader_study_report, standalone
 from readerstudy.accounts.models import User
+from readerstudy.accounts.signed_in import signed_in
 from readerstudy.audit.services import record
 from readerstudy.results import approval
 from readerstudy.results.computed import Computed, computed, kept_figure
@@ -41,21 +42,17 @@ PAPER = "-paper"
 """End of the name of a figure on white, for print."""
 
 
-def _person(request: HttpRequest) -> User:
-    return cast(User, request.user)
-
-
 @never_cache
 @require_GET
 def results(request: HttpRequest, slug: str) -> HttpResponse:
     """Show the report, or, before unblinding, what is still to be done."""
-    study = study_for_results(_person(request), slug)
+    study = study_for_results(signed_in(request), slug)
     if study.unblinded_at is None:
-        return render(request, "results/sealed.html", _sealed(study, _person(request)))
+        return render(request, "results/sealed.html", _sealed(study, signed_in(request)))
     context = {
         "study": study,
         "report": _report(computed(study)),
-        "may_open": has_role(_person(request), study, Role.STUDY_ADMIN),
+        "may_open": has_role(signed_in(request), study, Role.STUDY_ADMIN),
     }
     return render(request, "results/results.html", context)
 
@@ -93,8 +90,8 @@ def _report(made: Computed) -> SafeString:
 
 
 def _study_to_open(request: HttpRequest, slug: str) -> Study:
-    study = study_for_results(_person(request), slug)
-    if not has_role(_person(request), study, Role.STUDY_ADMIN):
+    study = study_for_results(signed_in(request), slug)
+    if not has_role(signed_in(request), study, Role.STUDY_ADMIN):
         raise PermissionDenied
     return study
 
@@ -104,10 +101,10 @@ def _study_to_open(request: HttpRequest, slug: str) -> Study:
 def ask(request: HttpRequest, slug: str) -> HttpResponse:
     """Ask that the key be opened: the first of two steps."""
     study = _study_to_open(request, slug)
-    form = AskToOpen(request.POST, user=_person(request))
+    form = AskToOpen(request.POST, user=signed_in(request))
 
     def act() -> None:
-        approval.ask_to_open(study=study, reason=form.cleaned_data["reason"], actor=_person(request))
+        approval.ask_to_open(study=study, reason=form.cleaned_data["reason"], actor=signed_in(request))
         messages.success(request, "The request stands in the audit trail.")
 
     return _answer(request, slug, form, act)
@@ -119,7 +116,7 @@ def decline(request: HttpRequest, slug: str) -> HttpResponse:
     study = _study_to_open(request, slug)
 
     def act() -> None:
-        approval.decline_to_open(study=study, actor=_person(request))
+        approval.decline_to_open(study=study, actor=signed_in(request))
         messages.success(request, "The key stays sealed.")
 
     return _answer(request, slug, None, act)
@@ -130,8 +127,8 @@ def decline(request: HttpRequest, slug: str) -> HttpResponse:
 def unblind(request: HttpRequest, slug: str) -> HttpResponse:
     """Open the key with the file that the study admin uploads; nothing of the file is kept but its rows."""
     study = _study_to_open(request, slug)
-    form = OpenKey(request.POST, request.FILES, user=_person(request))
-    return _answer(request, slug, form, lambda: _open(study, form.cleaned_data["key"], _person(request)))
+    form = OpenKey(request.POST, request.FILES, user=signed_in(request))
+    return _answer(request, slug, form, lambda: _open(study, form.cleaned_data["key"], signed_in(request)))
 
 
 def _answer(
@@ -168,27 +165,27 @@ def _open(study: Study, upload: "UploadedFile[Any]", actor: User) -> None:
 @require_GET
 def export(request: HttpRequest, slug: str) -> HttpResponse:
     """Download everything as one zip."""
-    study = study_for_results(_person(request), slug)
+    study = study_for_results(signed_in(request), slug)
     try:
         data = export_zip(study)
     except SealedError as error:
         messages.error(request, str(error))
         return redirect("results:results", slug=slug)
-    record(kind="study.exported", actor=_person(request), study=study.key, subject=slug)
+    record(kind="study.exported", actor=signed_in(request), study=study.key, subject=slug)
     return _download(data, "application/zip", f"{slug}.zip")
 
 
 @require_GET
 def report(request: HttpRequest, slug: str) -> HttpResponse:
     """Download the report as one HTML file."""
-    study = study_for_results(_person(request), slug)
+    study = study_for_results(signed_in(request), slug)
     try:
         made = computed(study)
     except SealedError as error:
         messages.error(request, str(error))
         return redirect("results:results", slug=slug)
     html = standalone(reader_study_report(made.results, made.background), made.figures("light"))
-    record(kind="study.report_downloaded", actor=_person(request), study=study.key, subject=slug)
+    record(kind="study.report_downloaded", actor=signed_in(request), study=study.key, subject=slug)
     return _download(html.encode(), "text/html; charset=utf-8", f"{slug}-report.html")
 
 
@@ -202,7 +199,7 @@ def _download(data: bytes, kind: str, name: str) -> HttpResponse:
 @require_GET
 def figure(request: HttpRequest, slug: str, name: str) -> HttpResponse:
     """Deliver one figure as SVG: for the dark page, or, with -paper behind its name, on white."""
-    study = study_for_results(_person(request), slug)
+    study = study_for_results(signed_in(request), slug)
     theme: ThemeName = "light" if name.endswith(PAPER) else "dark"
     plain = name.removesuffix(PAPER)
     stamp = request.GET.get("of", "")

@@ -1,7 +1,7 @@
 """The study admin's pages: set up, enrol, lock, start, close. Progress shows totals per reader only."""
 
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any
 
 from django import forms
 from django.contrib import messages
@@ -12,7 +12,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from readerstudy.accounts.models import User
+from readerstudy.accounts.signed_in import signed_in
 from readerstudy.audit.services import heads
 from readerstudy.cases.models import Case
 from readerstudy.study import services
@@ -27,7 +27,7 @@ from readerstudy.study.progress import progress_of
 from readerstudy.study.proposals import propose, waiting_proposals
 from readerstudy.study.protocol import Protocol
 from readerstudy.study.unblinded import is_unblinded, unblinded_among
-from readerstudy.study.visibility import may_create_studies, studies_of, study_for_role
+from readerstudy.study.visibility import may_create_studies, studies_of, study_for_role, study_of_admin
 
 STEPS: dict[str, Callable[..., Study]] = {
     "lock": services.lock,
@@ -44,15 +44,11 @@ TOLD = {
 }
 
 
-def _person(request: HttpRequest) -> User:
-    return cast(User, request.user)
-
-
 @never_cache
 @require_GET
 def home(request: HttpRequest) -> HttpResponse:
     """List what the person can do: studies to read, studies to run."""
-    user = _person(request)
+    user = signed_in(request)
     context = {
         "readings": user.readings.select_related("study").annotate(
             total=Count("assignments"), finished=Count("assignments", filter=Q(assignments__revision__gt=0))
@@ -67,13 +63,13 @@ def home(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def new(request: HttpRequest) -> HttpResponse:
     """Set up a study."""
-    if not may_create_studies(_person(request)):
+    if not may_create_studies(signed_in(request)):
         raise PermissionDenied
     form = NewStudy(request.POST or None)
     if request.method == "POST" and form.is_valid():
         values = form.cleaned_data
         study = services.create_study(
-            slug=values["slug"], title=values["title"], actor=_person(request),
+            slug=values["slug"], title=values["title"], actor=signed_in(request),
             protocol=Protocol(instructions=values["instructions"]),
         )  # fmt: skip
         return redirect("study:detail", slug=study.slug)
@@ -84,7 +80,7 @@ def new(request: HttpRequest) -> HttpResponse:
 @require_GET
 def detail(request: HttpRequest, slug: str) -> HttpResponse:
     """Show one study to its admin: phase, protocol, digests, readers with their progress."""
-    study = study_for_role(_person(request), slug, Role.STUDY_ADMIN)
+    study = study_of_admin(request, slug)
     context = {**_detail(study), "unblinded": unblinded_among(study)}
     return render(request, "study/detail.html", context)
 
@@ -92,12 +88,14 @@ def detail(request: HttpRequest, slug: str) -> HttpResponse:
 @require_POST
 def enrol(request: HttpRequest, slug: str) -> HttpResponse:
     """Enrol a reader."""
-    study = study_for_role(_person(request), slug, Role.STUDY_ADMIN)
+    study = study_of_admin(request, slug)
     form = EnrolReader(request.POST)
     if not form.is_valid():
         return _refused(request, slug, form)
     try:
-        reader = services.enrol_reader(study=study, person=form.cleaned_data["email"], actor=_person(request))
+        reader = services.enrol_reader(
+            study=study, person=form.cleaned_data["email"], actor=signed_in(request)
+        )
         messages.success(request, f"{reader.person} reads as {reader.pseudonym}.")
     except (services.StudyError, PhaseError) as error:
         messages.error(request, str(error))
@@ -107,7 +105,7 @@ def enrol(request: HttpRequest, slug: str) -> HttpResponse:
 @require_POST
 def step(request: HttpRequest, slug: str, step: str) -> HttpResponse:
     """Take the study one step on: lock, start or close."""
-    study = study_for_role(_person(request), slug, Role.STUDY_ADMIN)
+    study = study_of_admin(request, slug)
     if step not in STEPS:
         raise Http404
     extra: dict[str, Any] = {}
@@ -117,11 +115,11 @@ def step(request: HttpRequest, slug: str, step: str) -> HttpResponse:
             return _refused(request, slug, form)
         extra["reason"] = form.cleaned_data["reason"]
     try:
-        if step == "close" and is_unblinded(_person(request), study):
-            propose(study=study, step=ProposedStep.CLOSE, actor=_person(request), **extra)
+        if step == "close" and is_unblinded(signed_in(request), study):
+            propose(study=study, step=ProposedStep.CLOSE, actor=signed_in(request), **extra)
             messages.success(request, WAITS)
             return redirect("study:detail", slug=slug)
-        STEPS[step](study=study, actor=_person(request), **extra)
+        STEPS[step](study=study, actor=signed_in(request), **extra)
         messages.success(request, TOLD[step])
     except (services.StudyError, PhaseError, ValidationError) as error:
         messages.error(request, str(error))
@@ -132,7 +130,7 @@ def step(request: HttpRequest, slug: str, step: str) -> HttpResponse:
 @require_GET
 def locked_file(request: HttpRequest, slug: str) -> HttpResponse:
     """Download the canonical protocol of a locked study: what can be preregistered; its SHA-256 is on the page."""
-    study = study_for_role(_person(request), slug, Role.STUDY_ADMIN, Role.RESEARCHER, Role.STATISTICIAN)
+    study = study_for_role(signed_in(request), slug, Role.STUDY_ADMIN, Role.RESEARCHER, Role.STATISTICIAN)
     if not study.locked_file:
         raise Http404
     name = f'attachment; filename="{slug}-protocol.json"'

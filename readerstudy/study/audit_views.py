@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
@@ -11,11 +11,11 @@ from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
-from readerstudy.accounts.models import User
+from readerstudy.accounts.signed_in import signed_in
 from readerstudy.audit.models import Event
 from readerstudy.audit.services import record
 from readerstudy.study.models import Role, Study
-from readerstudy.study.visibility import study_for_role
+from readerstudy.study.visibility import study_for_role, study_of_admin
 
 OPEN_KINDS = ("study.", "protocol.", "invitation.", "cases.", "terms.", "reader.enrolled", "reader.withdrawn")
 """Events whose content tells nothing of a single case; every other kind is masked, also one that is new."""
@@ -42,7 +42,7 @@ class Shown:
 @require_GET
 def audit(request: HttpRequest, slug: str) -> HttpResponse:
     """Show the newest events first."""
-    study = study_for_role(cast(User, request.user), slug, Role.STUDY_ADMIN)
+    study = study_of_admin(request, slug)
     pages = Paginator(_events(study).order_by("-sequence"), PAGE)
     page = pages.get_page(request.GET.get("page"))
     context = {
@@ -58,7 +58,7 @@ def audit(request: HttpRequest, slug: str) -> HttpResponse:
 @require_GET
 def audit_file(request: HttpRequest, slug: str) -> StreamingHttpResponse:
     """Send the trail as lines of JSON, oldest first; that it was sent is an event itself."""
-    user = cast(User, request.user)
+    user = signed_in(request)
     study = study_for_role(user, slug, Role.STUDY_ADMIN)
     record(kind="study.audit_exported", actor=user, study=study.key, subject=study.slug)
     response = StreamingHttpResponse(_lines(study), content_type="application/x-ndjson")

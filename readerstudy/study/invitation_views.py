@@ -1,7 +1,5 @@
 """The page behind an invitation's link: make an account, or take it up with the one there is."""
 
-from typing import cast
-
 from django.contrib.auth import login
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse
@@ -11,6 +9,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
 from readerstudy.accounts.models import User
+from readerstudy.accounts.signed_in import signed_in
 from readerstudy.study.forms import Register
 from readerstudy.study.invitations import (
     READER,
@@ -48,7 +47,7 @@ def invitation(request: HttpRequest, token: str) -> HttpResponse:
     if request.method == "POST" and (mine or (form is not None and form.is_valid())):
         try:
             if form is None:
-                accept(token=token, person=cast(User, request.user))
+                accept(token=token, person=signed_in(request))
             else:
                 person, _ = register(token=token, **form.cleaned_data)
                 login(request, person, backend=BACKEND)
@@ -57,7 +56,7 @@ def invitation(request: HttpRequest, token: str) -> HttpResponse:
             error = str(refusal)
         except StudyError as refusal:
             # What hinders may be the design: hidden repeats, who has whose cases. A reader must not learn of it.
-            who = cast(User, request.user) if form is None else None
+            who = signed_in(request) if form is None else None
             note_refusal(token=token, person=who, reason=str(refusal))
             error = NOT_YET if found.role == READER else str(refusal)
     context = {

@@ -1,7 +1,6 @@
 """The page of a study's people, for its admin: readers and how far they are, roles, invitations."""
 
 from collections.abc import Callable
-from typing import cast
 
 from django.conf import settings
 from django.contrib import messages
@@ -12,16 +11,17 @@ from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
-from readerstudy.accounts.models import Invitation, User
+from readerstudy.accounts.models import Invitation
+from readerstudy.accounts.signed_in import signed_in
 from readerstudy.study.forms import Invite, Reason
 from readerstudy.study.invitations import invite, open_invitations, refusals_of, revoke
-from readerstudy.study.models import Membership, Proposal, ProposedStep, Reader, Role, Study
+from readerstudy.study.models import Membership, Proposal, ProposedStep, Reader, Study
 from readerstudy.study.people import end_role, whereabouts, withdraw_reader
 from readerstudy.study.phases import Phase, PhaseError
 from readerstudy.study.proposals import approve, decline, propose, waiting_proposals
 from readerstudy.study.services import StudyError
 from readerstudy.study.unblinded import is_unblinded, unblinded_among
-from readerstudy.study.visibility import study_for_role
+from readerstudy.study.visibility import study_of_admin
 
 ENROLLING = {Phase.DRAFT, Phase.LOCKED, Phase.READING}
 MISSING = (Invitation.DoesNotExist, Reader.DoesNotExist, Membership.DoesNotExist, Proposal.DoesNotExist)
@@ -36,15 +36,11 @@ def _sends_mail() -> bool:
     return settings.EMAIL_BACKEND.split(".")[-2] not in MAIL_STAYS_HERE
 
 
-def _person(request: HttpRequest) -> User:
-    return cast(User, request.user)
-
-
 @never_cache
 @require_GET
 def people(request: HttpRequest, slug: str) -> HttpResponse:
     """Show who takes part and where they are; totals per reader and nothing of a case."""
-    study = study_for_role(_person(request), slug, Role.STUDY_ADMIN)
+    study = study_of_admin(request, slug)
     readers = whereabouts(study)
     context = {
         "study": study,
@@ -74,7 +70,7 @@ def _invitations(study: Study) -> list[tuple[Invitation, str]]:
 @require_POST
 def send(request: HttpRequest, slug: str) -> HttpResponse:
     """Invite somebody."""
-    study = study_for_role(_person(request), slug, Role.STUDY_ADMIN)
+    study = study_of_admin(request, slug)
     form = Invite(request.POST, study=study)
     if not form.is_valid():
         for errors in form.errors.values():
@@ -85,14 +81,16 @@ def send(request: HttpRequest, slug: str) -> HttpResponse:
         return request.build_absolute_uri(reverse("study:invitation", kwargs={"token": token}))
 
     def act() -> str:
-        if form.cleaned_data.get("replaces") and is_unblinded(_person(request), study):
+        if form.cleaned_data.get("replaces") and is_unblinded(signed_in(request), study):
             reader, email = form.cleaned_data["replaces"], form.cleaned_data["email"]
             propose(
-                study=study, step=ProposedStep.REPLACE, actor=_person(request), reader=reader, email=email,
+                study=study, step=ProposedStep.REPLACE, actor=signed_in(request), reader=reader, email=email,
                 reason=f"{email} takes the cases of {reader}",
             )  # fmt: skip
             return WAITS
-        invitation, link = invite(study=study, actor=_person(request), link_for=link_for, **form.cleaned_data)
+        invitation, link = invite(
+            study=study, actor=signed_in(request), link_for=link_for, **form.cleaned_data
+        )
         if not _sends_mail():
             return f"This site sends no mail. Hand this link to {invitation.email} yourself; it is shown once: {link}"
         return f"The invitation to {invitation.email} is on its way."
@@ -103,10 +101,10 @@ def send(request: HttpRequest, slug: str) -> HttpResponse:
 @require_POST
 def take_back(request: HttpRequest, slug: str, number: int) -> HttpResponse:
     """Make an open invitation worthless."""
-    study = study_for_role(_person(request), slug, Role.STUDY_ADMIN)
+    study = study_of_admin(request, slug)
 
     def act() -> str:
-        revoke(study=study, invitation=number, actor=_person(request))
+        revoke(study=study, invitation=number, actor=signed_in(request))
         return "The link holds no more."
 
     return _answer(request, slug, act)
@@ -115,21 +113,21 @@ def take_back(request: HttpRequest, slug: str, number: int) -> HttpResponse:
 @require_POST
 def withdraw(request: HttpRequest, slug: str, pseudonym: str) -> HttpResponse:
     """Note that a reader has withdrawn."""
-    study = study_for_role(_person(request), slug, Role.STUDY_ADMIN)
+    study = study_of_admin(request, slug)
 
     def act() -> str:
         reason = request.POST.get("reason", "")[:500]
-        if is_unblinded(_person(request), study):
+        if is_unblinded(signed_in(request), study):
             get_object_or_404(Reader, study=study, pseudonym=pseudonym)
             propose(
                 study=study,
                 step=ProposedStep.WITHDRAW,
-                actor=_person(request),
+                actor=signed_in(request),
                 reader=pseudonym,
                 reason=reason,
             )
             return WAITS
-        withdraw_reader(study=study, pseudonym=pseudonym, reason=reason, actor=_person(request))
+        withdraw_reader(study=study, pseudonym=pseudonym, reason=reason, actor=signed_in(request))
         return f"{pseudonym} has withdrawn; what they answered stays."
 
     return _answer(request, slug, act)
@@ -138,10 +136,10 @@ def withdraw(request: HttpRequest, slug: str, pseudonym: str) -> HttpResponse:
 @require_POST
 def leave(request: HttpRequest, slug: str, number: int) -> HttpResponse:
     """End somebody's role."""
-    study: Study = study_for_role(_person(request), slug, Role.STUDY_ADMIN)
+    study: Study = study_of_admin(request, slug)
 
     def act() -> str:
-        ended = end_role(study=study, member=number, actor=_person(request))
+        ended = end_role(study=study, member=number, actor=signed_in(request))
         return f"{ended.person} is no longer {ended.get_role_display()}."
 
     return _answer(request, slug, act)
@@ -150,7 +148,7 @@ def leave(request: HttpRequest, slug: str, number: int) -> HttpResponse:
 @require_POST
 def decide(request: HttpRequest, slug: str, number: int, decision: str) -> HttpResponse:
     """Take or decline what an unblinded admin proposed."""
-    study = study_for_role(_person(request), slug, Role.STUDY_ADMIN)
+    study = study_of_admin(request, slug)
     if decision not in {"approve", "decline"}:
         raise Http404
 
@@ -159,8 +157,8 @@ def decide(request: HttpRequest, slug: str, number: int, decision: str) -> HttpR
 
     def act() -> str:
         if decision == "approve":
-            return approve(study=study, number=number, actor=_person(request), link_for=link_for)
-        decline(study=study, number=number, actor=_person(request))
+            return approve(study=study, number=number, actor=signed_in(request), link_for=link_for)
+        decline(study=study, number=number, actor=signed_in(request))
         return "The proposal is declined; nothing has changed."
 
     return _answer(request, slug, act)

@@ -1,7 +1,7 @@
 """The preview of a draft: the reading page with addresses that store nothing. For the study's admins."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, cast
+from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
@@ -9,22 +9,22 @@ from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
-from readerstudy.accounts.models import User
+from readerstudy.accounts.signed_in import signed_in
 from readerstudy.accounts.signed_out import answers_scripts
 from readerstudy.cases.delivery import CONTENT_TYPE, frame_response
 from readerstudy.study import preview
-from readerstudy.study.models import Role, Study
+from readerstudy.study.models import Study
 from readerstudy.study.phases import Phase
 from readerstudy.study.protocol import Protocol, ProtocolError
 from readerstudy.study.reading_json import texts
 from readerstudy.study.terms import waiting
 from readerstudy.study.views import posted_object
-from readerstudy.study.visibility import study_for_role
+from readerstudy.study.visibility import study_of_admin
 from readerstudy.study.visits import DisplayRefusedError
 
 
 def _draft(request: HttpRequest, slug: str, place: int = 0) -> Study:
-    study = study_for_role(cast(User, request.user), slug, Role.STUDY_ADMIN)
+    study = study_of_admin(request, slug)
     if study.phase != Phase.DRAFT or place >= len(preview.steps_of(study)):
         raise Http404
     return study
@@ -35,7 +35,7 @@ def _draft(request: HttpRequest, slug: str, place: int = 0) -> Study:
 def page(request: HttpRequest, slug: str) -> HttpResponse:
     """Show the reading page of a draft, to an admin who has confirmed the terms of its cases as a reader does."""
     study = _draft(request, slug)
-    if waiting(study, cast(User, request.user)):
+    if waiting(study, signed_in(request)):
         return redirect("study:terms", slug=slug)
     context = {
         "study": study,
@@ -66,7 +66,7 @@ def frame(request: HttpRequest, slug: str, name: str) -> HttpResponse:
     case = preview.shown_case(study, name)
     if case is None:
         raise Http404
-    return frame_response(case, cast(User, request.user))
+    return frame_response(case, signed_in(request))
 
 
 @answers_scripts

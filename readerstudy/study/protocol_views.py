@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import asdict, replace
-from typing import Any, cast
+from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import ValidationError
@@ -11,12 +11,12 @@ from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from readerstudy.accounts.models import User
+from readerstudy.accounts.signed_in import signed_in
 from readerstudy.cases.models import Case, CaseSet
 from readerstudy.study import drafts
 from readerstudy.study.locking import warnings_of
 from readerstudy.study.markdown import render as render_markdown
-from readerstudy.study.models import Role, Study
+from readerstudy.study.models import Study
 from readerstudy.study.obstacles import obstacles_of
 from readerstudy.study.phases import Phase, PhaseError
 from readerstudy.study.protocol import Protocol, ProtocolError
@@ -25,7 +25,7 @@ from readerstudy.study.protocol_forms import NAMES, PARTS, CopyStudy, ProtocolFi
 from readerstudy.study.question_form import KIND_NAMES, QuestionForm, initial_of
 from readerstudy.study.questions import After, Question, QuestionKind
 from readerstudy.study.services import StudyError
-from readerstudy.study.visibility import may_create_studies, study_for_role
+from readerstudy.study.visibility import may_create_studies, study_of_admin
 
 REFUSED = (StudyError, PhaseError, ProtocolError, ValidationError, drafts.ChangedMeanwhileError)
 
@@ -36,19 +36,11 @@ LABEL_FOLLOW_UPS = (
 """Asked after "no" to the label question: together they say what the reader would change."""
 
 
-def _person(request: HttpRequest) -> User:
-    return cast(User, request.user)
-
-
-def _study(request: HttpRequest, slug: str) -> Study:
-    return study_for_role(_person(request), slug, Role.STUDY_ADMIN)
-
-
 @never_cache
 @require_GET
 def protocol(request: HttpRequest, slug: str) -> HttpResponse:
     """Show the whole protocol, part by part, and what is still open before the lock."""
-    study = _study(request, slug)
+    study = study_of_admin(request, slug)
     now = Protocol.from_json(study.protocol)
     context = {
         **_frame(study),
@@ -64,7 +56,7 @@ def protocol(request: HttpRequest, slug: str) -> HttpResponse:
         "practice_cases": Case.objects.filter(study=study.practice_key).count() if study.practice_key else 0,
         "file_form": ProtocolFile(),
         "copy_form": CopyStudy(initial={"title": f"{study.title} (copy)", "slug": f"{study.slug[:55]}-copy"}),
-        "may_create": may_create_studies(_person(request)),
+        "may_create": may_create_studies(signed_in(request)),
     }
     return render(request, "study/protocol.html", context)
 
@@ -173,7 +165,7 @@ def practice(request: HttpRequest, slug: str) -> HttpResponse:
 @require_GET
 def protocol_file(request: HttpRequest, slug: str) -> HttpResponse:
     """Hand the protocol out as TOML."""
-    study = _study(request, slug)
+    study = study_of_admin(request, slug)
     response = HttpResponse(
         as_toml(study.title, Protocol.from_json(study.protocol)),
         content_type="application/toml; charset=utf-8",
@@ -209,14 +201,14 @@ def import_file(request: HttpRequest, slug: str) -> HttpResponse:
 @require_POST
 def copy(request: HttpRequest, slug: str) -> HttpResponse:
     """Make a new draft with this study's protocol."""
-    study = _study(request, slug)
+    study = study_of_admin(request, slug)
     form = CopyStudy(request.POST)
     if not form.is_valid():
         for field, errors in form.errors.items():
             messages.error(request, f"{form.fields[field].label}: {' '.join(str(error) for error in errors)}")
         return redirect("study:protocol", slug=slug)
     try:
-        made = drafts.copy_study(study=study, actor=_person(request), **form.cleaned_data)
+        made = drafts.copy_study(study=study, actor=signed_in(request), **form.cleaned_data)
     except REFUSED as error:
         messages.error(request, _words(error))
         return redirect("study:protocol", slug=slug)
@@ -226,7 +218,7 @@ def copy(request: HttpRequest, slug: str) -> HttpResponse:
 
 def _draft(request: HttpRequest, slug: str) -> Study:
     """Return the study if its protocol can be changed; a locked one has no builder."""
-    study = _study(request, slug)
+    study = study_of_admin(request, slug)
     if study.phase != Phase.DRAFT:
         raise Http404
     return study
@@ -261,7 +253,7 @@ def _revised(
 ) -> bool:
     try:
         drafts.revise_protocol(
-            study=study, protocol=changed, actor=_person(request), title=title, version=version
+            study=study, protocol=changed, actor=signed_in(request), title=title, version=version
         )
     except REFUSED as error:
         messages.error(request, _words(error))

@@ -1,39 +1,29 @@
 """The page of a study's terms of use, for its admin: what was agreed, confirming it, changing it."""
 
-from typing import cast
-
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
-from readerstudy.accounts.models import User
+from readerstudy.accounts.signed_in import signed_in
 from readerstudy.cases.models import Terms
 from readerstudy.cases.terms import TermsError, Wording
 from readerstudy.study import terms as study_terms
 from readerstudy.study.forms import TermsForm
 from readerstudy.study.markdown import render as render_markdown
-from readerstudy.study.models import Role, Study
+from readerstudy.study.models import Study
 from readerstudy.study.phases import Phase, PhaseError
 from readerstudy.study.protocol import ProtocolError
-from readerstudy.study.visibility import study_for_role
-
-
-def _person(request: HttpRequest) -> User:
-    return cast(User, request.user)
-
-
-def _study(request: HttpRequest, slug: str) -> Study:
-    return study_for_role(_person(request), slug, Role.STUDY_ADMIN)
+from readerstudy.study.visibility import study_of_admin
 
 
 @never_cache
 @require_GET
 def terms(request: HttpRequest, slug: str) -> HttpResponse:
     """Show the terms of each case set; what waits for this admin can be confirmed here."""
-    study = _study(request, slug)
-    waiting = study_terms.waiting(study, _person(request))
+    study = study_of_admin(request, slug)
+    waiting = study_terms.waiting(study, signed_in(request))
     changeable = study.phase in study_terms.OPEN
     sets = [
         {
@@ -56,9 +46,9 @@ def terms(request: HttpRequest, slug: str) -> HttpResponse:
 @require_POST
 def confirm_terms(request: HttpRequest, slug: str) -> HttpResponse:
     """Note that the admin confirms what waits for them, and go on to the preview of a draft."""
-    study = _study(request, slug)
+    study = study_of_admin(request, slug)
     try:
-        study_terms.confirm(study=study, person=_person(request), digests=request.POST.getlist("sha256"))
+        study_terms.confirm(study=study, person=signed_in(request), digests=request.POST.getlist("sha256"))
     except ProtocolError as error:
         messages.error(request, str(error))
         return redirect("study:terms", slug=slug)
@@ -69,7 +59,7 @@ def confirm_terms(request: HttpRequest, slug: str) -> HttpResponse:
 @require_POST
 def change_terms(request: HttpRequest, slug: str, which: str) -> HttpResponse:
     """Record other terms; everybody is asked again."""
-    study = _study(request, slug)
+    study = study_of_admin(request, slug)
     form = TermsForm(request.POST, locked=study.phase != Phase.DRAFT)
     if not form.is_valid():
         for name, errors in form.errors.items():
@@ -78,7 +68,7 @@ def change_terms(request: HttpRequest, slug: str, which: str) -> HttpResponse:
     values = form.cleaned_data
     try:
         study_terms.change(
-            study=study, which=which, actor=_person(request), reason=values.get("reason", ""),
+            study=study, which=which, actor=signed_in(request), reason=values.get("reason", ""),
             wording=Wording(values["text"].strip(), values["credential"].strip(), values["ethics"].strip()),
         )  # fmt: skip
         messages.success(request, "The terms are recorded; everybody confirms them before their next image.")

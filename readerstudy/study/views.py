@@ -3,7 +3,7 @@
 import json
 import uuid
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any
 
 from django.db import OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
-from readerstudy.accounts.models import User
+from readerstudy.accounts.signed_in import signed_in
 from readerstudy.accounts.signed_out import answers_scripts
 from readerstudy.cases.delivery import frame_response
 from readerstudy.study import visits
@@ -28,15 +28,11 @@ from readerstudy.study.visibility import reader_for
 ANSWER_FIELDS = {"idempotency_key", "revision", "answers", "comment", "times", "display"}
 
 
-def _person(request: HttpRequest) -> User:
-    return cast(User, request.user)
-
-
 @never_cache
 @require_GET
 def reading(request: HttpRequest, slug: str) -> HttpResponse:
     """Show the reading room of one study; the page asks for its state itself."""
-    reader = reader_for(_person(request), slug)
+    reader = reader_for(signed_in(request), slug)
     context = {
         "study": reader.study,
         "state_url": reverse("study:state", kwargs={"slug": slug}),
@@ -51,17 +47,17 @@ def reading(request: HttpRequest, slug: str) -> HttpResponse:
 @require_GET
 def state(request: HttpRequest, slug: str) -> JsonResponse:
     """Tell the reader's page the stage of the visit, the current case and the one to fetch ahead."""
-    return JsonResponse(state_json(reader_for(_person(request), slug)))
+    return JsonResponse(state_json(reader_for(signed_in(request), slug)))
 
 
 @answers_scripts
 @require_GET
 def frame(request: HttpRequest, slug: str, public_id: uuid.UUID) -> HttpResponse:
     """Deliver the pixels of the current case, the next, or one to go back to, and of no other."""
-    case = servable(reader_for(_person(request), slug), public_id)
+    case = servable(reader_for(signed_in(request), slug), public_id)
     if case is None:
         raise Http404
-    return frame_response(case, _person(request))
+    return frame_response(case, signed_in(request))
 
 
 @answers_scripts
@@ -69,7 +65,7 @@ def frame(request: HttpRequest, slug: str, public_id: uuid.UUID) -> HttpResponse
 @require_GET
 def case(request: HttpRequest, slug: str, public_id: uuid.UUID) -> JsonResponse:
     """Show a read case again, where the protocol lets a reader go back to it."""
-    reader = reader_for(_person(request), slug)
+    reader = reader_for(signed_in(request), slug)
     visit = visit_of(reader)
     assignment = returnable(reader, visit).get(public_id)
     if assignment is None:
@@ -81,7 +77,7 @@ def case(request: HttpRequest, slug: str, public_id: uuid.UUID) -> JsonResponse:
 @require_POST
 def answers(request: HttpRequest, slug: str, public_id: uuid.UUID) -> JsonResponse:
     """Save one case's answers: 200 saved, 400 no answers, 404 not yours, 409 stale, 503 try again."""
-    reader = reader_for(_person(request), slug)
+    reader = reader_for(signed_in(request), slug)
     return _told(lambda: _save(request, reader, public_id))
 
 
@@ -89,7 +85,7 @@ def answers(request: HttpRequest, slug: str, public_id: uuid.UUID) -> JsonRespon
 @require_POST
 def consent(request: HttpRequest, slug: str) -> JsonResponse:
     """Note the reader's consent."""
-    reader = reader_for(_person(request), slug)
+    reader = reader_for(signed_in(request), slug)
     return _done(
         reader, lambda: visits.give_consent(reader=reader, accepted=posted_object(request).get("accepted"))
     )
@@ -99,7 +95,7 @@ def consent(request: HttpRequest, slug: str) -> JsonResponse:
 @require_POST
 def confirm_terms(request: HttpRequest, slug: str) -> JsonResponse:
     """Note that the reader confirms the terms of use, by their digests."""
-    reader = reader_for(_person(request), slug)
+    reader = reader_for(signed_in(request), slug)
 
     def act() -> None:
         posted = posted_object(request)
@@ -112,7 +108,7 @@ def confirm_terms(request: HttpRequest, slug: str) -> JsonResponse:
 @require_POST
 def begin(request: HttpRequest, slug: str) -> JsonResponse:
     """Note that the instructions are read."""
-    reader = reader_for(_person(request), slug)
+    reader = reader_for(signed_in(request), slug)
     return _done(reader, lambda: visits.begin(reader=reader))
 
 
@@ -120,7 +116,7 @@ def begin(request: HttpRequest, slug: str) -> JsonResponse:
 @require_POST
 def display(request: HttpRequest, slug: str) -> JsonResponse:
     """Keep a display check; 422 where the protocol blocks on a display that does not pass."""
-    reader = reader_for(_person(request), slug)
+    reader = reader_for(signed_in(request), slug)
     return _done(reader, lambda: visits.check_display(reader=reader, values=posted_object(request)))
 
 
@@ -128,7 +124,7 @@ def display(request: HttpRequest, slug: str) -> JsonResponse:
 @require_POST
 def keys(request: HttpRequest, slug: str) -> JsonResponse:
     """Keep the reader's key map."""
-    reader = reader_for(_person(request), slug)
+    reader = reader_for(signed_in(request), slug)
     return _done(reader, lambda: visits.keep_keys(reader=reader, keys=posted_object(request)))
 
 
@@ -136,7 +132,7 @@ def keys(request: HttpRequest, slug: str) -> JsonResponse:
 @require_POST
 def pause(request: HttpRequest, slug: str) -> JsonResponse:
     """Note that the reader pauses."""
-    reader = reader_for(_person(request), slug)
+    reader = reader_for(signed_in(request), slug)
     return _done(reader, lambda: visits.pause(reader=reader))
 
 

@@ -1,10 +1,11 @@
 """Who may do what in a study: every guard of the study's pages, in one place."""
 
 from django.core.exceptions import PermissionDenied
-from django.http import Http404
+from django.http import Http404, HttpRequest
 
 from readerstudy.accounts.access import knows_run
 from readerstudy.accounts.models import User
+from readerstudy.accounts.signed_in import signed_in
 from readerstudy.study.models import Membership, Reader, Role, Study
 
 
@@ -24,6 +25,11 @@ def study_for_role(user: User, slug: str, *roles: Role) -> Study:
     if study is None or not has_role(user, study, *roles):
         raise Http404
     return study
+
+
+def study_of_admin(request: HttpRequest, slug: str) -> Study:
+    """Return the study to one of its admins, or 404."""
+    return study_for_role(signed_in(request), slug, Role.STUDY_ADMIN)
 
 
 def reader_for(user: User, slug: str) -> Reader:
