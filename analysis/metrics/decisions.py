@@ -6,7 +6,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from analysis.metrics.ranking import NOT_FINITE, check_shapes
+from analysis.metrics.ranking import NOT_FINITE, check_shapes, count_positives
 
 
 def f1_at(
@@ -31,16 +31,15 @@ def f1_at(
     """
     truth, values = check_shapes(labels, scores)
     runs = values.reshape(-1, *values.shape[-2:])
-    positives = np.count_nonzero(truth, axis=1)
-    by_image = np.ascontiguousarray(truth.T)
-    out = np.full((len(runs), len(truth)), np.nan)
+    positives = count_positives(truth)
+    out = np.full((len(runs), truth.shape[1]), np.nan)
     some = positives > 0
     for r, run in enumerate(runs):
-        yes, found, finite = _counts(run, by_image, threshold)
+        yes, found, finite = _counts(run, truth, threshold)
         if not finite:
             raise ValueError(NOT_FINITE)
         out[r, some] = (2 * found / np.maximum(yes + positives, 1))[some]
-    return out.reshape(*values.shape[:-2], len(truth))
+    return out.reshape(*values.shape[:-2], truth.shape[1])
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]

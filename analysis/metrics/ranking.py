@@ -21,9 +21,6 @@ MINUS_ZERO = np.uint32(0x80000000)
 LOW = np.uint32(2047)
 """Bits of the float32 numbers 1 and -0, and of a digit."""
 
-NO_GROUP = np.uint32(0xFFFFFFFF)
-"""No score has these bits."""
-
 NOT_FINITE = "expected finite scores, nan or infinity came"
 
 
@@ -64,16 +61,16 @@ def rank_quality(labels: NDArray[np.generic], scores: NDArray[np.floating]) -> R
     AP = sum over thresholds of (R_n - R_(n-1)) P_n (scikit-learn's definition, no interpolation); the ROC
     area is the Mann-Whitney statistic with half weight for ties (Hanley and McNeil 1982).
     """
-    truth, values = check_shapes(labels, scores)
+    by_image, values = check_shapes(labels, scores)
     runs = values.reshape(-1, *values.shape[-2:])
+    truth = np.ascontiguousarray(by_image.T)
     out = np.empty((runs.shape[0], values.shape[-1], 2))
     for run, quality in zip(runs, out, strict=True):
         bits = np.ascontiguousarray(run, np.float32).view(np.uint32) if run.dtype == np.float32 else None
         if bits is None or _rank_run(bits, truth, quality):
             _rank_any(run, truth, quality)
-    positives = np.count_nonzero(truth.view(np.bool_), axis=1).astype(np.int64)
     shape = (*values.shape[:-2], values.shape[-1])
-    return Ranking(out[..., 0].reshape(shape), out[..., 1].reshape(shape), positives)
+    return Ranking(out[..., 0].reshape(shape), out[..., 1].reshape(shape), count_positives(by_image))
 
 
 def _rank_any(run: NDArray[np.floating], truth: NDArray[np.uint8], out: Floats) -> None:
@@ -86,7 +83,7 @@ def _rank_any(run: NDArray[np.floating], truth: NDArray[np.uint8], out: Floats) 
 def check_shapes(
     labels: NDArray[np.generic], scores: NDArray[np.floating]
 ) -> tuple[NDArray[np.uint8], NDArray[np.floating]]:
-    """Check labels against scores; return the labels as classes x images uint8 and the scores as an array.
+    """Check labels against scores; return the labels as images x classes uint8 and the scores as an array.
 
     Whether the scores are finite is left to the caller.
     """
@@ -101,7 +98,7 @@ def check_shapes(
         raise ValueError("expected labels of 0 and 1 only")
     if values.dtype != np.float32:
         values = values.astype(np.float64)
-    return np.ascontiguousarray(truth.T.astype(np.uint8)), values
+    return np.ascontiguousarray(truth, np.uint8), values
 
 
 def _check_finite(values: NDArray[np.floating]) -> None:
@@ -115,73 +112,111 @@ def _sorted(column: NDArray[np.floating], truth: NDArray[np.uint8]) -> tuple[Flo
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def count_positives(by_image: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """Add up labels of images x classes per class."""
+    out = np.zeros(by_image.shape[1], np.int64)
+    for i in range(by_image.shape[0]):
+        out += by_image[i]
+    return out
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _transpose(rows: Words, out: Words) -> None:
+    """Turn images x classes into classes x images; faster than numpy, whose copy reads by column."""
+    n, n_classes = rows.shape
+    for i in range(n):
+        for c in range(n_classes):
+            out[c, i] = rows[i, c]
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _rank_run(bits: Words, truth: NDArray[np.uint8], out: Floats) -> int:
     """Fill `out` (classes x 2) from the bits of one run's float32 scores (images x classes).
 
-    A key is 2 (1 - score in bits) + label: 31 bits that rise as the score falls. Returns how many scores are not
-    from 0 to 1; then `out` is not filled.
+    `truth` is classes x images. Returns how many columns hold a score that is not from 0 to 1; then `out` is of no use.
     """
     n, n_classes = bits.shape
-    keys, spare, counts = np.empty(n, np.uint32), np.empty(n, np.uint32), np.empty((3, 2048), np.uint32)
+    keys = np.empty((n_classes, n), np.uint32)
+    _transpose(bits, keys)
     outside = 0
     for c in range(n_classes):
-        counts[:] = 0
-        for i in range(n):
-            value = bits[i, c]
-            if value == MINUS_ZERO:
-                value = np.uint32(0)
-            outside += value > ONE
-            keys[i] = ((ONE - value) << np.uint32(1)) | np.uint32(truth[c, i])
-            key = keys[i]
-            counts[0, key & LOW] += 1
-            counts[1, (key >> np.uint32(11)) & LOW] += 1
-            counts[2, key >> np.uint32(22)] += 1
-        if outside:
-            return outside
-        out[c] = _walk_keys(_radix_sorted(keys, spare, counts))
+        outside += _make_keys(keys[c], truth[c])
+    if outside:
+        return outside
+    spare, counts, places = np.empty(n, np.uint32), np.empty((3, 2048), np.uint32), np.empty(n + 1, np.int64)
+    for c in range(n_classes):
+        out[c] = _walk_keys(_radix_sorted(keys[c], spare, counts), places)
     return 0
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _radix_sorted(keys: Words, spare: Words, counts: Words) -> Words:
-    """Sort keys by three passes of 11 bits, whose values are counted; all three arrays are used up."""
-    for digit in range(3):
-        shift = np.uint32(11 * digit)
-        place = 0
-        for bin_ in range(2048):
-            here = counts[digit, bin_]
-            counts[digit, bin_] = place
-            place += here
-        for key in keys:
-            value = (key >> shift) & LOW
-            spare[counts[digit, value]] = key
-            counts[digit, value] += 1
-        keys, spare = spare, keys
-    return keys
+def _make_keys(column: Words, truth: NDArray[np.uint8]) -> np.uint32:
+    """Turn score bits into keys 2 (1 - score in bits) + label: 31 bits that rise as the score falls.
+
+    Returns whether a score is not from 0 to 1. No branch, so that it is done many at a time.
+    """
+    outside = np.uint32(0)
+    for i in range(column.size):
+        value = np.uint32(0) if column[i] == MINUS_ZERO else column[i]
+        outside |= np.uint32(value > ONE)
+        column[i] = ((ONE - value) << np.uint32(1)) | np.uint32(truth[i])
+    return outside
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _walk_keys(keys: Words) -> Any:
-    """Sum over groups of equal scores, best first. Whole numbers, where they will do, are added faster."""
-    n = keys.size
-    above = area = hits = start = 0
-    precision = 0.0
-    group = NO_GROUP
+def _radix_sorted(keys: Words, spare: Words, counts: Words) -> Words:
+    """Sort keys by three passes of 11 bits; all three arrays are used up."""
+    counts[:] = 0
+    first, second, third = counts
+    for key in keys:
+        first[key & LOW] += np.uint32(1)
+        second[(key >> np.uint32(11)) & LOW] += np.uint32(1)
+        third[key >> np.uint32(22)] += np.uint32(1)
+    _scatter(keys, spare, first, np.uint32(0))
+    _scatter(spare, keys, second, np.uint32(11))
+    _scatter(keys, spare, third, np.uint32(22))
+    return spare
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _scatter(keys: Words, out: Words, counts: Words, shift: np.uint32) -> None:
+    """Put keys in the order of one digit, whose values are counted."""
+    place = np.uint32(0)
+    for digit in range(counts.size):
+        here = counts[digit]
+        counts[digit] = place
+        place += here
+    for key in keys:
+        digit = (key >> shift) & LOW
+        out[counts[digit]] = key
+        counts[digit] += np.uint32(1)
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _walk_keys(keys: Words, places: NDArray[np.int64]) -> Any:
+    """Sum over the groups of equal scores that hold a positive, best first.
+
+    Positives are few, so their places are taken first, without a branch. In its group a positive comes after the
+    negatives, as the label is the lowest bit.
+    """
+    n, positives = keys.size, 0
     for i in range(n):
-        here = keys[i] >> np.uint32(1)
-        if here != group:
-            area += (i - start - hits) * (2 * above + hits)
-            if hits:
-                above += hits
-                precision += hits * (above / i)
-                hits = 0
-            start, group = i, here
-        hits += int(keys[i] & np.uint32(1))
-    area += (n - start - hits) * (2 * above + hits)
-    if hits:
-        above += hits
-        precision += hits * (above / n)
-    return _quality(precision, area, above, n)
+        places[positives] = i
+        positives += np.int64(keys[i] & np.uint32(1))
+    discordant = above = 0
+    precision = 0.0
+    while above < positives:
+        start = first = places[above]
+        key = keys[first]
+        while start and keys[start - 1] == key - np.uint32(1):
+            start -= 1
+        end = above + 1
+        while end < positives and keys[places[end]] == key:
+            end += 1
+        discordant += (end - above) * (2 * (start - above) + first - start)
+        precision += (end - above) * (end / (places[end - 1] + 1))
+        above = end
+    return _quality(precision, 2 * positives * (n - positives) - discordant, positives, n)
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
