@@ -199,7 +199,8 @@ def _walk_keys(keys: Words, places: NDArray[np.int64]) -> Any:
     Positives are few, so their places are taken first, without a branch. In its group a positive comes after the
     negatives, as the label is the lowest bit.
     """
-    n, positives = keys.size, 0
+    n = keys.size
+    positives = np.int64(0)
     for i in range(n):
         places[positives] = i
         positives += np.int64(keys[i] & np.uint32(1))
