@@ -13,6 +13,7 @@ from django.http import HttpRequest
 
 from readerstudy.accounts.models import Invitation, Recovery, User
 from readerstudy.audit.models import Chain, Event
+from readerstudy.audit.sentences import Names, people_in, sentence_of
 from readerstudy.cases.models import CaseSet, Terms, TermsConfirmation
 from readerstudy.results.models import Unblinding, UnblindingRequest
 from readerstudy.study.models import Membership, Reader, Study
@@ -98,10 +99,18 @@ class Chains(Record):
 class SiteEvents(Record):
     """The site's own chain. A study's trail has a page of its own, for its admins, masked until its key is open."""
 
-    list_display = ["sequence", "at", "actor", "kind", "subject"]
+    list_display = ["sequence", "at", "told", "kind", "subject"]
     list_filter = ["kind"]
     ordering = ["-sequence"]
-    fields: ClassVar[Any] = [*list_display, "values", "reason", "previous", "digest"]
+    fields: ClassVar[Any] = [
+        "sequence", "at", "actor", "kind", "subject", "values", "reason", "previous", "digest",
+    ]  # fmt: skip
+
+    @admin.display(description="what happened")
+    def told(self, event: Event) -> str:
+        """Return the event as a sentence."""
+        people = User.objects.filter(pk__in=people_in([event]))
+        return sentence_of(event, Names({person.pk: str(person) for person in people}))
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Event]:
         """Return no event of a study."""

@@ -11,16 +11,24 @@ from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
+from readerstudy.accounts.models import Invitation, User
 from readerstudy.accounts.signed_in import signed_in
 from readerstudy.audit.models import Event
+from readerstudy.audit.sentences import Names, invitations_in, people_in, sentence_of
 from readerstudy.audit.services import record
 from readerstudy.study.models import Role, Study
+from readerstudy.study.protocol_forms import PARTS
 from readerstudy.study.visibility import study_for_role, study_of_admin
 
 OPEN_KINDS = ("study.", "protocol.", "invitation.", "cases.", "terms.", "reader.enrolled", "reader.withdrawn")
 """Events whose content tells nothing of a single case; every other kind is masked, also one that is new."""
 MASKED = "masked"
 PAGE = 50
+LABELS = {
+    "questions": "Questions", "practice": "Practice notes",
+    **{name: str(field.label or name) for _, form in PARTS.values() for name, field in form.base_fields.items()},
+}  # fmt: skip
+"""What the protocol's pages call its fields."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +46,14 @@ class Shown:
     digest: str
 
 
+@dataclass(frozen=True)
+class Line:
+    """One event on the page: its sentence, and the record behind it."""
+
+    sentence: str
+    event: Shown
+
+
 @never_cache
 @require_GET
 def audit(request: HttpRequest, slug: str) -> HttpResponse:
@@ -48,7 +64,7 @@ def audit(request: HttpRequest, slug: str) -> HttpResponse:
     context = {
         "study": study,
         "page": page,
-        "events": [shown(event, study) for event in page],
+        "lines": lines_of(list(page), study),
         "masked": study.unblinded_at is None,
     }
     return render(request, "study/audit.html", context)
@@ -64,6 +80,23 @@ def audit_file(request: HttpRequest, slug: str) -> StreamingHttpResponse:
     response = StreamingHttpResponse(_lines(study), content_type="application/x-ndjson")
     response["Content-Disposition"] = f'attachment; filename="{study.slug}-audit.jsonl"'
     return response
+
+
+def lines_of(events: list[Event], study: Study) -> list[Line]:
+    """Return events with a sentence for each; of a masked one the sentence knows the kind and the person only."""
+    names = Names(
+        people={person.pk: str(person) for person in User.objects.filter(pk__in=people_in(events))},
+        invitations={
+            each.pk: each.email
+            for each in Invitation.objects.filter(study=study.key, pk__in=invitations_in(events))
+        },
+        fields=LABELS,
+    )
+    seen = [shown(event, study) for event in events]
+    return [
+        Line(sentence_of(event, names, masked=line.values == MASKED), line)
+        for event, line in zip(events, seen, strict=True)
+    ]
 
 
 def shown(event: Event, study: Study) -> Shown:

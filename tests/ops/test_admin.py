@@ -180,6 +180,11 @@ def test_no_answer_time_case_or_secret_shows_while_it_is_read(
     assert "rating.saved" not in seen
 
 
+def test_the_sites_events_are_told_in_sentences(client: Client, rows: dict[str, Model]) -> None:
+    page = client.get(reverse("admin:audit_event_changelist")).content.decode()
+    assert "A command on the server gave Charlie a link for a new start." in page
+
+
 def test_events_of_a_study_are_not_there(client: Client, stock: Stock) -> None:
     event = Event.objects.filter(study=stock.study.key).first()
     assert event is not None

@@ -2,6 +2,7 @@
 
 import json
 from datetime import timedelta
+from html import unescape
 from types import SimpleNamespace
 
 import pytest
@@ -9,6 +10,8 @@ from django.test import Client
 from django.utils import timezone
 
 from readerstudy.audit.models import Event
+from readerstudy.audit.sentences import WORDLESS
+from readerstudy.cases.models import Case
 from readerstudy.study.models import Rating
 from tests.blinding.crowd import payload, read_all, to_phase
 from tests.stock import Stock
@@ -53,6 +56,19 @@ def test_what_was_read_is_masked_until_the_key_is_open(
     }
     created = next(line for line in lines(admin) if line["kind"] == "study.created")
     assert created["subject"] == "chest"
+
+
+def test_the_page_tells_each_event_in_a_sentence(stock: Stock, admin: Client) -> None:
+    read_all(stock.readers[0])
+    page = unescape(admin.get("/studies/chest/audit/?page=1").content.decode())
+    page += unescape(admin.get("/studies/chest/audit/?page=2").content.decode())
+    for sentence in (
+        "Alice made the study \u201c", "Alice became study admin of the study.", "Bob saved the answers to a case.",
+        "enrolled Bob as reader R01.", f"loaded {Case.objects.filter(study=stock.study.key).count()} cases.",
+        "locked the protocol.", "opened the reading room for 2 readers.",
+    ):  # fmt: skip
+        assert sentence in page
+    assert WORDLESS not in page
 
 
 def test_once_the_key_is_open_all_is_shown(stock: Stock, admin: Client) -> None:
