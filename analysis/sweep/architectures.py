@@ -38,11 +38,12 @@ def classifier_names() -> list[str]:
     return sorted(models.list_models(module=models))
 
 
-def build_classifier(name: str, n_classes: int, *, device: str = "cpu") -> nn.Module:
+def build_classifier(name: str, n_classes: int, *, device: str = "cpu", drawn: bool = True) -> nn.Module:
     """Build a freshly initialised classifier with `n_classes` outputs in evaluation mode.
 
     `name`: torchvision's; else timm's, also as `timm:NAME`. `device="meta"` gives names and shapes without
-    memory. Nothing is downloaded.
+    memory. `drawn=False` leaves out the drawing of first weights where it can, for who writes all weights anyway.
+    Nothing is downloaded.
 
     Raises
     ------
@@ -52,7 +53,7 @@ def build_classifier(name: str, n_classes: int, *, device: str = "cpu") -> nn.Mo
     if name in known:
         from torchvision import models
 
-        with torch.device(device), _Undrawn() if device == "meta" else nullcontext():
+        with torch.device(device), nullcontext() if drawn and device != "meta" else _Undrawn():
             model: nn.Module = models.get_model(
                 name, weights=None, num_classes=n_classes, **_AUXILIARY.get(name, {})
             )
@@ -60,15 +61,27 @@ def build_classifier(name: str, n_classes: int, *, device: str = "cpu") -> nn.Mo
     return _of_timm(name, n_classes, device, known)
 
 
+_DRAWING = (
+    torch.Tensor.normal_,
+    torch.Tensor.uniform_,
+    *(nn.init.uniform_, nn.init.normal_, nn.init.kaiming_uniform_, nn.init.kaiming_normal_),
+)
+"""What fills a weight with drawn numbers, as torch shows it to a mode: some whole, some only by what they call."""
+
+
 class _Undrawn(TorchFunctionMode):
-    """Draw no first weights: without memory there is nothing to draw, and torch would load its compiler for it."""
+    """Draw no first weights: it takes a quarter of a second for a ResNet-50.
+
+    Without memory there is nothing to draw, and torch would load its compiler for it.
+    """
 
     def __torch_function__(
         self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
-        if func in (torch.Tensor.normal_, torch.Tensor.uniform_):
-            return args[0]
-        return func(*args, **(kwargs or {}))
+        given = kwargs or {}
+        if func in _DRAWING:
+            return args[0] if args else given["tensor"]
+        return func(*args, **given)
 
 
 def _of_timm(name: str, n_classes: int, device: str, known: list[str]) -> nn.Module:
@@ -114,7 +127,7 @@ def check_size(name: str, n_classes: int, size: int) -> None:
     except Exception:  # noqa: S110 - some networks need numbers to run at all, and are tried with them
         pass
     try:
-        _try_forward(build_classifier(name, n_classes), n_classes, size, "cpu")
+        _try_forward(build_classifier(name, n_classes, drawn=False), n_classes, size, "cpu")
     except Exception as error:  # whatever a network raises about its input
         raise CheckpointError(
             f"architecture: expected one that takes images of {size} x {size} pixels, {name!r} says "

@@ -39,7 +39,7 @@ class Engine:
         if infer.device == "cpu":
             keep_freed_memory()
         self.infer = infer
-        model = build_classifier(architecture, n_classes)
+        model = build_classifier(architecture, n_classes, drawn=False)
         self.prunable = prunable_names(model)
         self._folded = fold_norms(model)
         self.backend: Backend = makers()[plain_engine(infer)]()(

@@ -1,8 +1,7 @@
 """A network as an ONNX file in memory, whose weights can be changed by the names of the state dict.
 
 torch's own exporter is used, the one that writes from a trace and needs no further package. It joins equal
-weights under one name, so the network is filled with drawn numbers first; what the engines run is written
-later.
+weights under one name, so each is filled with a number of its own first; what the engines run is written later.
 """
 
 import io
@@ -30,7 +29,7 @@ class OnnxFile:
     """
 
     def __init__(self, network: Network) -> None:
-        names = _draw_weights(network)
+        names = _mark_weights(network)
         self._model = onnx.load_from_string(_exported(network))
         self._places = {weight.name: weight for weight in self._model.graph.initializer}
         lost = [name for name in names if name not in self._places]
@@ -46,15 +45,13 @@ class OnnxFile:
         return content
 
 
-def _draw_weights(network: Network) -> list[str]:
-    draw = torch.Generator().manual_seed(0)
-    names = []
+def _mark_weights(network: Network) -> list[str]:
+    """Give each weight a number of its own; return the names."""
+    weights = {n: w for n, w in network.module.state_dict().items() if w.is_floating_point()}
     with torch.no_grad():
-        for name, parameter in network.module.state_dict().items():
-            if parameter.is_floating_point():
-                parameter.copy_(torch.rand(parameter.shape, generator=draw) + 0.5)
-                names.append(name)
-    return names
+        for place, weight in enumerate(weights.values()):
+            weight.fill_(0.5 + place / len(weights))
+    return list(weights)
 
 
 def _exported(network: Network) -> bytes:
