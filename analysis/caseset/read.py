@@ -1,6 +1,5 @@
 """Reading the two halves back; each is checked against its definition before anything is believed."""
 
-import io
 import json
 import re
 from collections.abc import Mapping
@@ -14,6 +13,7 @@ from analysis import frames
 from analysis.caseset.errors import CaseSetError, OtherKeyError
 from analysis.caseset.files import CASES_FILE, PROVENANCE_FILE, sha256_bytes, sha256_file
 from analysis.caseset.keys import NONCE_BYTES, case_key
+from analysis.tablefile import read_table
 
 TERMS = {"text": 20_000, "credential": 500, "ethics": 500}
 """Parts of the terms of use, with the most characters of each: the terms in markdown, what a person must hold to see
@@ -167,10 +167,10 @@ def _nonce(rows: pd.DataFrame, path: Path) -> bytes:
 
 
 def _table(data: bytes, table: frames.Table, path: Path) -> pd.DataFrame:
-    try:
-        frame = pd.read_csv(io.BytesIO(data), dtype=str, keep_default_na=False, encoding="utf-8")
-    except (ValueError, UnicodeDecodeError) as error:
-        raise CaseSetError(f"{path}: expected a CSV file in UTF-8 ({error})") from error
+    frame = read_table(
+        data, error=CaseSetError, where=str(path), wanted="a CSV file in UTF-8",
+        dtype=str, keep_default_na=False, encoding="utf-8",
+    )  # fmt: skip
     frames.check_table(frame, table, str(path))
     for column in table.columns:
         if column.name in frame.columns and column.kind != "text":

@@ -1,6 +1,7 @@
 """Reads VIA's CSV exports of a reader study, one file per reader, as tidy ratings."""
 
 import csv
+import io
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -13,6 +14,7 @@ import pandas as pd
 
 from analysis.exchange.via import COLUMNS, NO, QUESTIONS, YES, ViaError
 from analysis.frames import RATED, RATINGS, FrameError, check_table
+from analysis.tablefile import MAX_HEAD_BYTES, head_fault
 
 Cases = Literal["shared", "own"]
 
@@ -130,8 +132,11 @@ def _simulated(path: Path) -> bool:
 
 def _rows(path: Path) -> list[tuple[int, dict[str, str]]]:
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            table = list(csv.reader(file, skipinitialspace=True))
+        content = path.read_bytes()
+        if fault := head_fault(content[: MAX_HEAD_BYTES + 1]):
+            raise ViaError(f"{path}: expected a VIA CSV with {fault}")
+        text = io.StringIO(content.decode("utf-8-sig"), newline="")
+        table = list(csv.reader(text, skipinitialspace=True))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise ViaError(f"{path}: expected a VIA CSV in UTF-8, {error} came") from error
     header = [name.strip().lstrip("#") for name in table[0]] if table else []

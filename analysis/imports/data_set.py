@@ -3,11 +3,10 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-import pandas as pd
-
 from analysis.frames import CLASS_SETS
 from analysis.imports.errors import PredictionsError
 from analysis.sweep.spec import DataSpec
+from analysis.tablefile import read_table
 
 ID_COLUMNS = ("id", "path", "image")
 
@@ -75,9 +74,5 @@ def _classes(choices: Choices, dataset: str | None, columns: list[str]) -> tuple
 
 
 def _columns(labels: Path) -> list[str]:
-    try:
-        return [str(name) for name in pd.read_csv(labels, nrows=0).columns]
-    except OSError as error:
-        raise PredictionsError(f"{labels}: expected the label file, {error.strerror} came") from error
-    except ValueError as error:
-        raise PredictionsError(f"{labels}: expected a CSV file, {error} came") from error
+    table = read_table(labels, error=PredictionsError, where=str(labels), nrows=0)
+    return [str(name) for name in table.columns]

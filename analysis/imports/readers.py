@@ -12,6 +12,7 @@ import pandas as pd
 
 from analysis.imports.errors import PredictionsError
 from analysis.imports.pickled import LABEL, Predictions, read_pickle
+from analysis.tablefile import read_table
 
 SPARE_BYTES = 1 << 20
 SCORE_BYTES = 40
@@ -84,10 +85,7 @@ def _npy(content: bytes, images: int, classes: Sequence[str], id_column: str) ->
 
 def _csv(content: bytes, images: int, classes: Sequence[str], id_column: str) -> Predictions:
     texts = dict.fromkeys((LABEL, id_column), str)
-    try:
-        frame = pd.read_csv(io.BytesIO(content), dtype=texts, keep_default_na=False)
-    except ValueError as error:  # pandas' own errors and those of the encoding are values
-        raise PredictionsError(f"expected a CSV file, {error} came") from error
+    frame = read_table(content, error=PredictionsError, dtype=texts, keep_default_na=False)
     return _from_frame(frame, id_column)
 
 
@@ -101,7 +99,10 @@ def _parquet(content: bytes, images: int, classes: Sequence[str], id_column: str
     try:
         file = parquet.ParquetFile(io.BytesIO(content))
         if file.metadata.num_rows != images or file.metadata.num_columns > len(classes) + 3:
-            raise PredictionsError(f"expected {images} rows of scores, {file.metadata.num_rows} came")
+            raise PredictionsError(
+                f"expected {images} rows of scores for {len(classes)} classes, {file.metadata.num_rows} rows of "
+                f"{file.metadata.num_columns} columns came"
+            )
         frame = file.read().to_pandas()
     except (arrow.ArrowException, OSError) as error:
         raise PredictionsError(f"expected a Parquet file, {error} came") from error

@@ -12,6 +12,7 @@ import pandas as pd
 
 from analysis import frames
 from analysis.selection.errors import SelectionError
+from analysis.tablefile import read_table
 
 _TEXT = ("image", "view", "sex", "patient")
 
@@ -172,10 +173,10 @@ def _unit(name: str) -> tuple[int, int]:
 
 
 def _csv(path: Path, text: tuple[str, ...]) -> pd.DataFrame:
-    try:
-        frame = pd.read_csv(path, dtype=dict.fromkeys(text, str), keep_default_na=False, na_values=[""])
-    except (OSError, ValueError) as error:
-        raise SelectionError(f"{path}: expected a CSV file ({error})") from error
+    frame = read_table(
+        path, error=SelectionError, where=str(path),
+        dtype=dict.fromkeys(text, str), keep_default_na=False, na_values=[""],
+    )  # fmt: skip
     for name in text:
         if name in frame.columns:
             frame[name] = frame[name].fillna("").astype(object)

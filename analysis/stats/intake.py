@@ -9,6 +9,7 @@ import pandas as pd
 from analysis.frames import RATINGS, FrameError, check_table
 from analysis.stats.endpoints import ENDPOINTS
 from analysis.stats.errors import StatsError
+from analysis.tablefile import read_table
 
 _TEXT = ("reader", "case", "pair", "batch", *(endpoint.status for endpoint in ENDPOINTS))
 _NUMBERS = ("arm", "presentation", "position", "agree", "quality", "difficulty", "time_s")
@@ -37,14 +38,12 @@ def read_ratings(path: Path) -> pd.DataFrame:
 
     Raises
     ------
-    StatsError: the file is absent, is not UTF-8 or is not a CSV.
+    StatsError: the file is absent, is not UTF-8, is not a CSV or is wider than any table of ours.
     """
-    try:
-        return pd.read_csv(path, dtype=str, keep_default_na=False, na_values=[""], encoding="utf-8-sig")
-    except FileNotFoundError as error:
-        raise StatsError(f"{path}: expected a ratings CSV, found no such file") from error
-    except (UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError, OSError) as error:
-        raise StatsError(f"{path}: expected a ratings CSV in UTF-8, {error} came") from error
+    return read_table(
+        path, error=StatsError, where=str(path), wanted="a CSV file in UTF-8",
+        dtype=str, keep_default_na=False, na_values=[""], encoding="utf-8-sig",
+    )  # fmt: skip
 
 
 def check(ratings: pd.DataFrame, where: str = RATINGS.name) -> Checked:

@@ -18,6 +18,7 @@ from analysis.frames import FrameError, check_labels
 from analysis.sweep.artefacts import sha256_file
 from analysis.sweep.errors import DataError
 from analysis.sweep.spec import DataSpec
+from analysis.tablefile import read_table
 
 
 @dataclass(frozen=True)
@@ -184,11 +185,7 @@ def _find(table: pd.DataFrame, name: str) -> str | None:
 
 
 def _read_csv(path: Path, columns: list[str] | None, text_column: str | None) -> pd.DataFrame:
-    try:
-        dtype = {text_column: str} if text_column else str
-        wanted = None if columns is None else set(columns)
-        return pd.read_csv(path, dtype=dtype, usecols=None if wanted is None else lambda c: c in wanted)
-    except OSError as error:
-        raise DataError(f"{path}: expected a CSV file, {error.strerror} came") from error
-    except (pd.errors.EmptyDataError, pd.errors.ParserError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: expected a CSV file, {error} came") from error
+    dtype = {text_column: str} if text_column else str
+    wanted = None if columns is None else set(columns)
+    usecols = None if wanted is None else lambda name: name in wanted
+    return read_table(path, error=DataError, where=str(path), dtype=dtype, usecols=usecols)

@@ -32,6 +32,7 @@ CODE = (
     "__init__.py",
     "frames.py",
     "tablefolder.py",
+    "tablefile.py",
     "stats",
     "metrics/__init__.py",
     "metrics/multiplicity.py",

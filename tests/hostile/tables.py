@@ -19,16 +19,20 @@ import torch
 from analysis.caseset import CaseSetError, read_key
 from analysis.caseset.read import read_blind_half
 from analysis.caseset.verify import verify_case_set
+from analysis.exchange import ViaError, read_via
 from analysis.frames import FrameError
+from analysis.imports.data_set import Choices, data_spec
 from analysis.imports.errors import PredictionsError
 from analysis.imports.readers import read_predictions
 from analysis.stats.errors import StatsError
 from analysis.stats.intake import check, read_ratings
+from analysis.stats.study import read_subgroups
 from analysis.sweep.checkpoints import read_checkpoint
 from analysis.sweep.errors import CheckpointError, DataError, SpecError
 from analysis.sweep.spec import DataSpec
-from analysis.sweep.splits import read_split
+from analysis.sweep.splits import read_people, read_split
 from analysis.sweep.toml import load_spec
+from analysis.tablefile import MAX_COLUMNS
 from tests.cases.images import blind_half, greys, png
 from tests.hostile.raster import CANARY
 
@@ -55,12 +59,28 @@ def _labels(path: Path) -> object:
     return read_split(path, DataSpec(name="d", images=path.parent, classes=CLASSES), "test")
 
 
+def _metadata(path: Path) -> object:
+    return read_people(["a.png"], DataSpec(name="d", images=path.parent, classes=CLASSES, metadata=path))
+
+
+def _class_names(path: Path) -> object:
+    return data_spec(Choices(path), None)
+
+
 def _ratings(path: Path) -> object:
     return check(read_ratings(path))
 
 
+def _via(path: Path) -> object:
+    return read_via([path], cases="shared", first_exemplars=1)
+
+
 LABELS = Door("labels", "csv", _labels, (DataError,))
 SPEC = Door("specification", "toml", load_spec, (SpecError,))
+METADATA = Door("metadata", "csv", _metadata, (DataError,))
+CLASS_NAMES = Door("label heading", "csv", _class_names, (PredictionsError,))
+VIA = Door("VIA", "csv", _via, (ViaError, FrameError))
+SUBGROUPS = Door("subgroups", "csv", read_subgroups, (StatsError,))
 RATINGS = Door("ratings", "csv", _ratings, (StatsError, FrameError))
 KEY = Door("key", "csv", read_key, (CaseSetError, FrameError))
 CHECKPOINT = Door("checkpoint", "pt", read_checkpoint, (CheckpointError,))
@@ -69,6 +89,10 @@ PREDICTIONS = {
     ending: Door("predictions", ending, _predictions, (PredictionsError,))
     for ending in ("pkl", "npy", "csv", "parquet")
 }
+
+
+TABLES = (LABELS, METADATA, CLASS_NAMES, RATINGS, SUBGROUPS, KEY, VIA, PREDICTIONS["csv"])
+"""Every door that takes a CSV, but cases.csv: it is read behind the digest that its provenance names."""
 
 
 class Runs:
@@ -83,8 +107,11 @@ class Runs:
 
 def files(trap: Path) -> Iterator[tuple[str, Door, bytes]]:
     """Yield a name, a door and the bytes of each file; code in a file would make the folder `trap`."""
-    for door in (LABELS, RATINGS, KEY, PREDICTIONS["csv"]):
+    for door in (LABELS, RATINGS, KEY, PREDICTIONS["csv"], METADATA, VIA):
         for name, data in _any_table():
+            yield f"{door.name}: {name}", door, data
+    for door in TABLES:
+        for name, data in wide_tables():
             yield f"{door.name}: {name}", door, data
     yield from _label_files()
     yield from _specifications()
@@ -100,8 +127,21 @@ def _any_table() -> Iterator[tuple[str, bytes]]:
     yield "zero bytes", b"\0" * 5_000
     yield "a quote that never ends", b'id,Hernia\n"' + b"x" * 200_000
     yield "rows of other lengths", b"id,Hernia,Mass\n1,2\n1,2,3,4,5,6\n"
-    yield "100,000 columns", b",".join(b"c%d" % i for i in range(100_000)) + b"\n"
     yield "a column twice", b"id,id,Hernia,Hernia\na,b,0,1\n"
+
+
+def wide_tables() -> Iterator[tuple[str, bytes]]:
+    """Yield what costs a reader seconds before it learns anything."""
+    names = b",".join(b"c%d" % i for i in range(100_000))
+    yield "100,000 columns", names + b"\n" + b",".join([b"1"] * 100_000) + b"\n"
+    yield "100,000 columns in the first row", b"id,Hernia,Mass\n" + b",".join([b"1"] * 100_000) + b"\n"
+    yield (
+        "100,000 quoted columns over as many lines",
+        b",".join(b'"c%d\n"' % i for i in range(100_000)) + b"\n",
+    )
+    yield "a column more than may come", b",".join(b"c%d" % i for i in range(MAX_COLUMNS + 1)) + b"\n"
+    yield "a heading that does not end", b"id," + b"x" * 100_000 + b",y" * 1_000_000
+    yield "a heading after 2,000,000 blank lines", b"\n" * 2_000_000 + b"id,Hernia,Mass\n"
 
 
 def _label_files() -> Iterator[tuple[str, Door, bytes]]:
@@ -292,7 +332,14 @@ def _link(place: Path) -> None:
     path.symlink_to(outside)
 
 
+def _wide(rows: list[dict[str, str]]) -> None:
+    rows[0].update({f"c{number}": "1" for number in range(100_000)})
+    for row in rows[1:]:
+        row.update(dict.fromkeys(rows[0].keys() - row.keys(), ""))
+
+
 _CHANGES: dict[str, Callable[[Path], object]] = {
+    "a table of 100,000 columns": lambda place: _rows(place, _wide),
     "an image outside the folder": _first("image", "../../etc/passwd"),
     "an image by its full path": _first("image", "/etc/passwd"),
     "an image that is the table": _first("image", "cases.csv"),

@@ -1,0 +1,112 @@
+"""The head of a CSV is measured before it is parsed; what passes is what pandas reads."""
+
+import gzip
+import os
+import threading
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from analysis.tablefile import MAX_COLUMNS, MAX_HEAD_BYTES, read_table
+from tests.hostile.tables import TABLES, Door, wide_tables
+
+SECONDS = 2
+WIDE = list(wide_tables())
+
+
+class RefusedError(Exception):
+    """The named error of a door."""
+
+
+def refusal(source: Path | bytes, **options: object) -> str:
+    with pytest.raises(RefusedError) as caught:
+        read_table(source, error=RefusedError, where="t.csv", **options)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("door", TABLES, ids=lambda door: door.name)
+@pytest.mark.parametrize(("name", "data"), WIDE, ids=[name for name, _ in WIDE])
+def test_every_door_refuses_a_wide_table_before_it_parses(
+    door: Door, name: str, data: bytes, tmp_path: Path
+) -> None:
+    path = tmp_path / f"hostile.{door.ending}"
+    path.write_bytes(data)
+    start = time.process_time()  # other programs' work is not counted
+    with pytest.raises(door.errors, match=r"at most [\d,]+ (columns|bytes)"):
+        door.open(path)
+    assert time.process_time() - start < SECONDS
+
+
+def test_messages_say_what_was_expected_what_came_and_what_to_do() -> None:
+    assert refusal(b"a," * 2_500 + b"b\n1\n") == (
+        "t.csv: expected a CSV file with at most 2,000 columns, 2,501 came in its heading; "
+        "take out the columns that are not needed"
+    )
+    assert "2,501 came in its first row" in refusal(b"a,b\n" + b"1," * 2_500 + b"1\n")
+    assert "together at most 1,048,576 bytes, more came" in refusal(b"a,b\n" + b"1,2" * MAX_HEAD_BYTES)
+    assert "a quotation mark that is not closed" in refusal(b'a,b\n"' + b"x" * 200_000)
+
+
+def test_the_widest_table_that_may_come_is_read() -> None:
+    names = [f"c{number}" for number in range(MAX_COLUMNS)]
+    data = (",".join(names) + "\n" + ",".join("1" * MAX_COLUMNS) + "\n").encode()
+    assert list(read_table(data, error=RefusedError).columns) == names
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"a,b\n1,2\n",
+        b"a,b\r1,2\r3,4\r",
+        b"a,b\r\n1,2",
+        b"\xef\xbb\xbfa,b\n1,2\n",
+        b"\n  \n\na,b\n\n1,2\n",
+        b'"a\nof two lines",b\n"1 ""quoted"", with a comma",2\n',
+        b"a,b\n",
+        b"row,a,b\n" + b"x,1,2\n" * 300_000,
+    ],
+    ids=["plain", "old line ends", "no last end", "mark", "blank lines", "quotes", "no rows", "long"],
+)
+def test_what_passes_is_what_pandas_reads(data: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_bytes(data)
+    wanted = pd.read_csv(path, dtype=str)
+    for source in (path, data):
+        pd.testing.assert_frame_equal(read_table(source, error=RefusedError, dtype=str), wanted)
+
+
+def test_a_packed_table_is_measured_unpacked(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv.gz"
+    path.write_bytes(gzip.compress(b"a,b\n" + b"1,2\n" * 400_000))
+    assert read_table(path, error=RefusedError).shape == (400_000, 2)
+    path.write_bytes(gzip.compress(b"a," * 100_000 + b"b\n"))
+    assert "100,001 came" in refusal(path)
+    path.write_bytes(gzip.compress(b"a,b\n1,2\n")[:-6])
+    assert refusal(path).startswith("t.csv: expected a CSV file, Compressed file ended")
+    path.write_bytes(b"a,b\n1,2\n")
+    assert refusal(path).startswith("t.csv: expected a CSV file, Not a gzipped file")
+
+
+def test_a_pipe_is_read_whole(tmp_path: Path) -> None:
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    writer = threading.Thread(target=path.write_bytes, args=(b"a,b\n" + b"1,2\n" * 400_000,))
+    writer.start()
+    assert read_table(path, error=RefusedError).shape == (400_000, 2)
+    writer.join()
+
+
+def test_other_bad_tables_are_named(tmp_path: Path) -> None:
+    assert refusal(tmp_path / "none.csv") == "t.csv: expected a CSV file, No such file or directory came"
+    assert refusal(b"", wanted="a key") == "t.csv: expected a key, No columns to parse from file came"
+    assert "saw 5" in refusal(b"a,b\n1,2\n1,2,3,4,5\n")
+    assert "'utf-8' codec" in refusal(b"a,\xc3\x28\n")
+
+
+def test_a_column_that_comes_twice_is_refused_and_one_without_a_name_is_not() -> None:
+    assert refusal(b"id,Mass,Mass\na.png,0,1\n") == (
+        "t.csv: expected a CSV file with each column once, 'Mass' came again in its heading; take one of them out"
+    )
+    assert read_table(b"id,,\na.png,0,1\n", error=RefusedError).shape == (1, 3)
