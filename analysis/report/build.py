@@ -13,6 +13,7 @@ from analysis.report.comparison import (
     sensitivity_section,
     sentence,
     subgroup_section,
+    why_not,
 )
 from analysis.report.document import Block, Document, Grid, Named, Picture, Points, Section, Text
 from analysis.report.flow import courses, reader_grid
@@ -106,7 +107,7 @@ def _nothing_compared(results: Results, background: Background) -> Section:
     begun = f"{sum(1 for r in readers if r.read)} of {plural(len(readers), 'reader')}"
     blocks: list[Block] = [
         Text(f"{read} of {plural(planned, 'planned first reading')} were saved, by {begun}.", "lede"),
-        Text(f"Nothing can be compared: {results.not_comparable}.", "warning"),
+        Text(f"Nothing can be compared: {why_not(results)}.", "warning"),
         Text("Every answer that was saved is kept, and the export has it."),
     ]
     return Section("summary", "Summary", (*blocks, *_context(background)))

@@ -37,6 +37,7 @@ METHODS = {
 }
 """Method to what it is and what its conclusion holds for."""
 
+NOT_ESTIMABLE, NOT_AVAILABLE = "not estimable: ", "not available: "
 GROUPINGS = {"class_group": "Frequency of the rarest finding", "n_findings": "Number of diseases"}
 
 
@@ -79,9 +80,10 @@ def find(results: Results, endpoint: str, method: str) -> Row | None:
 def sentence(results: Results, holm: Row) -> str:
     """Say the result of one question in words, with the reservation that belongs to its p-value."""
     row = primary_row(results, holm["endpoint"])
-    words, alpha = str(row["direction"] or row["note"]), results.study["alpha"]
-    if row["direction"]:
-        words = direction(BY_NAME[holm["endpoint"]], _as_theta(row), row["p"], alpha)
+    if not row["direction"]:
+        return f"Not comparable: {_reason(row)}."
+    alpha = results.study["alpha"]
+    words = direction(BY_NAME[holm["endpoint"]], _as_theta(row), row["p"], alpha)
     words += _how_much(results, holm["endpoint"])
     if row["p"] is not None and holm["p_adjusted"] is not None and row["p"] < alpha <= holm["p_adjusted"]:
         words += (
@@ -89,6 +91,15 @@ def sentence(results: Results, holm: Row) -> str:
             f"{p_value(holm['p_adjusted'])})"
         )
     return words + "."
+
+
+def why_not(results: Results) -> str:
+    """Return why no question can be compared, each reason once."""
+    return "; ".join(dict.fromkeys(map(_reason, results.comparisons)))
+
+
+def _reason(row: Row) -> str:
+    return str(row["note"]).removeprefix(NOT_ESTIMABLE).removeprefix(NOT_AVAILABLE)
 
 
 def _as_theta(row: Row) -> float:
@@ -135,7 +146,9 @@ def _finding(results: Results, holm: Row) -> Finding:
         ("p", p_value(row["p"])),
         ("p (Holm)", p_value(holm["p_adjusted"])),
     ]
-    return Finding(holm["title"], sentence(results, holm), tuple(facts), row["note"])
+    return Finding(
+        holm["title"], sentence(results, holm), tuple(facts), row["note"] if row["direction"] else ""
+    )
 
 
 def _primary_grid(results: Results) -> Grid:
@@ -271,7 +284,7 @@ def _subgroup_row(group: str, own: list[Row], titles: dict[str, str]) -> tuple[s
         row = by_name[name]
         cells.append(DASH if row["estimate"] is None else f"{estimate(row, 2)}, p {p_value(row['p'])}")
         if row["p"] is None:
-            remarks.append(row["note"].split("not estimable: ")[-1].split("; ")[0].removeprefix(f"{name}: "))
+            remarks.append(row["note"].split(NOT_ESTIMABLE)[-1].split("; ")[0])
     return (group, *cells, "; ".join(dict.fromkeys(remarks)))
 
 

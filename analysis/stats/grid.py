@@ -119,13 +119,16 @@ def make_grid(first: pd.DataFrame, column: str) -> Grid:
 
 
 def _refuse_small_arms(answered: pd.DataFrame, column: str, dropped: tuple[str, ...]) -> None:
-    after = f" after dropping {', '.join(dropped)}" if dropped else ""
+    names = ", ".join(dropped)
+    after = f" after dropping {names}" if dropped else ""
+    left = f" once {names} is left out for lack of answers in one arm" if dropped else ""
     for arm, name in ((1, "PIE"), (0, "control")):
         n = answered.loc[answered["arm"] == arm, "case"].nunique()
         if n < 2:
             raise NotComparableError(
                 f"{column}: expected answers to at least 2 {name} cases, got {n}{after}; "
-                "the arms cannot be compared"
+                "the arms cannot be compared",
+                f"{'only one' if n else 'no'} {name} case was answered{left}, and two are needed",
             )
 
 

@@ -61,7 +61,7 @@ def _difference(first: pd.DataFrame, endpoint: Endpoint, seed: int, draws: int) 
     try:
         grid = make_grid(first.assign(blank=blank), "blank")
     except NotComparableError as error:
-        return {"note": str(error)}
+        return {"note": f"not estimable: {error.reason}"}
     u = u_statistic(grid.pie, grid.control)
     if len(grid.readers) > 1 and u.usable:
         p = two_sided_p(u.estimate, 0.5, u.variance, u.df)

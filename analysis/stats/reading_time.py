@@ -69,7 +69,7 @@ def reading_time_table(
     try:
         grid = make_grid(logs, "log_time")
     except NotComparableError as error:
-        return [_empty("geometric_mean_ratio", f"not estimable: {error}") | counts]
+        return [_empty("geometric_mean_ratio", f"not estimable: {error.reason}") | counts]
     return [_ratio(grid) | counts, _theta(grid, seed, draws) | counts, _with_position(logs) | counts]
 
 

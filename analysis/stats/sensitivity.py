@@ -97,5 +97,5 @@ def _one(first: pd.DataFrame, endpoint: Endpoint, note: str, seed: int, draws: i
     try:
         grid = make_grid(first, endpoint.name)
     except NotComparableError as error:
-        return Comparison(endpoint.name, "u_centred").noted(note, f"not estimable: {error}")
+        return Comparison(endpoint.name, "u_centred").noted(note, f"not estimable: {error.reason}")
     return compare_u(grid, endpoint, seed=seed, draws=draws)[0].noted(note)

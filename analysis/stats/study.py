@@ -172,7 +172,7 @@ def _comparisons(checked: Checked, plan: Plan, seed: int, draws: int) -> tuple[l
             grid = make_grid(checked.first, endpoint.name)
         except NotComparableError as error:
             refusals.append(error)
-            comparisons.append(Comparison(endpoint.name, PRIMARY, note=f"not estimable: {error}"))
+            comparisons.append(Comparison(endpoint.name, PRIMARY, note=f"not estimable: {error.reason}"))
             continue
         comparisons += compare_u(grid, endpoint, seed=seed, draws=draws)
         comparisons += compare_or(grid, endpoint)

@@ -59,9 +59,7 @@ def refuse_second_set(study_key: UUID) -> None:
     AlreadyLoadedError: it has one.
     """
     if CaseSet.objects.filter(study=study_key).exists():
-        raise AlreadyLoadedError(
-            f"expected a study without cases, {study_key} has a case set; make a new study"
-        )
+        raise AlreadyLoadedError("expected a study without cases, this one has a case set; make a new study")
 
 
 @transaction.atomic

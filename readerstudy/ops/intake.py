@@ -29,6 +29,9 @@ def load_into_study(
     CaseSetRefusedError: images that cannot be read, all of them named by case.
     """
 
+    if CaseSet.objects.filter(study=study.key).exists():
+        raise AlreadyLoadedError(f"{_named(study)} has its cases; make a new study for others")
+
     def attach(loaded: CaseSet) -> None:
         attach_case_set(
             study=study, cases_sha256=loaded.cases_sha256, sealed_sha256=loaded.key_sha256,
@@ -58,7 +61,7 @@ def load_practice(
     """
     if study.practice_key is not None:
         raise AlreadyLoadedError(
-            f"'{study.slug}' has its practice cases; copy the study to practise on others"
+            f"{_named(study)} has its practice cases; copy the study to practise on others"
         )
     study.practice_key = practice_key_for(study)
 
@@ -76,3 +79,8 @@ def load_practice(
         progress=progress,
         attach=attach,
     )
+
+
+def _named(study: Study) -> str:
+    """Name a study as its page does, and as commands do."""
+    return f"the study \u201c{study.title}\u201d ({study.slug})"

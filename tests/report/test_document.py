@@ -94,6 +94,28 @@ def test_what_cannot_be_estimated_is_said():
     assert "not estimable: no case was answered by two readers" in nested
 
 
+@pytest.mark.parametrize(
+    ("left", "why"),
+    [
+        (1, "only one PIE case was answered, and two are needed"),
+        (0, "no PIE case was answered, and two are needed"),
+    ],
+)
+def test_a_question_that_cannot_be_compared_says_so_in_one_sentence(left, why):
+    table = ratings(A)
+    pies = table.loc[(table["arm"] == 1), "case"].unique()[left:]
+    lost = table["case"].isin(pies)
+    table.loc[lost, "difficulty"] = None
+    table["difficulty_status"] = "answered"
+    table.loc[lost, "difficulty_status"] = "cannot_assess"
+    found = sections(analyse(table, seed=1, bootstraps=20, draws=99))
+    said = next(block for block in found["summary"].blocks if isinstance(block, Points)).items
+    assert f"Difficulty. Not comparable: {why}." in said
+    finding = next(block for block in found["primary"].blocks if isinstance(block, Findings)).items[2]
+    assert (finding.sentence, finding.note) == (f"Not comparable: {why}.", "")
+    assert "difficulty: expected" not in "\n".join(map(words, found.values()))
+
+
 def test_paper_section_shows_both_p_values_and_why_they_differ():
     text = words(sections(analysed(A))["published"])
     primary = analysed(A).comparison("difficulty", "u_centred")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.test import Client
 from hypothesis import given
 from hypothesis import strategies as st
@@ -165,6 +165,16 @@ def test_loading_tells_it(draft: Stock, tmp_path: Path, capsys: pytest.CaptureFi
     assert "of which 2 are to come a second time" in told
     assert "'view'" in told
     assert "16 of 16 cases have none" in told
+
+
+def test_a_study_that_has_its_cases_is_named_as_on_its_page(draft: Stock) -> None:
+    with pytest.raises(CommandError) as told:
+        call_command("load_case_set", str(draft.case_set.folder), study="chest")
+    assert (
+        str(told.value)
+        == "the study \u201cChest study\u201d (chest) has its cases; make a new study for others"
+    )
+    assert str(draft.study.key) not in str(told.value)
 
 
 @pytest.mark.parametrize("name", ["view", "sex", "age"])

@@ -1,6 +1,7 @@
 """The protocol as TOML: there and back, the documented example, and what is refused."""
 
 import re
+import tomllib
 from dataclasses import replace
 from pathlib import Path
 
@@ -30,6 +31,40 @@ def test_every_kind_of_question_comes_back() -> None:
     protocol = Protocol(questions=ALL_KINDS, design="own cases", planned_readers=4, shown=("age", "sex"))
     protocol.check()
     assert from_toml(as_toml("A title", protocol).encode()) == ("A title", protocol)
+
+
+def test_what_a_protocol_does_not_use_is_left_out() -> None:
+    plain = tomllib.loads(as_toml("t", Protocol()))
+    assert {"reading_blocks", "anchor_cases", "repeat_gap_cases", "session_hours", "practice"}.isdisjoint(
+        plain
+    )
+    assert plain["questions"][0] == {
+        "key": "agree", "text": "Do you fully agree with the label?", "kind": "yes_no",
+        "allow_cannot_assess": True, "required": True,
+    }  # fmt: skip
+    assert set(plain["questions"][1]) == {"key", "text", "kind", "levels", "allow_cannot_assess", "required"}
+    used = tomllib.loads(
+        as_toml("t", Protocol(design="overlapping blocks", repeat_fraction=0.1, session_cases=5))
+    )
+    assert {"reading_blocks", "anchor_cases", "repeat_gap_cases", "repeat_gap_hours", "session_hours"} <= set(
+        used
+    )
+    by_key = {
+        each["key"]: each for each in tomllib.loads(as_toml("t", Protocol(questions=ALL_KINDS)))["questions"]
+    }
+    assert {"shapes", "fewest", "most"} <= set(by_key["where"])
+    assert "longest" not in by_key["where"]
+    assert by_key["missing_labels"]["longest"] > 0
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"anchor_cases": 8}, {"reading_blocks": 5}, {"repeat_gap_hours": 12.0}, {"session_hours": 3.0}],
+)
+def test_what_it_does_not_use_comes_back_where_it_was_changed(changed: dict[str, float]) -> None:
+    question = replace(Protocol().questions[0], most=3, shapes=(), other=False)
+    protocol = Protocol(questions=(question, *Protocol().questions[1:]), **changed)
+    assert from_toml(as_toml("t", protocol).encode())[1] == protocol
 
 
 @given(st.text(max_size=200).filter(lambda text: "\r" not in text))
