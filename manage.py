@@ -2,9 +2,12 @@
 """Door to every command of the project: `python manage.py help` lists them."""
 
 import os
+import select
+import signal
 import sys
+from collections.abc import Callable
 
-from readerstudy.environment import SettingError, ensure_site, site_home
+from readerstudy.environment import PLACEHOLDERS, SettingError, ensure_site, read_site_file, site_home
 
 WITHOUT_SITE = {
     "doctor", "help", "make_phantoms", "train_ensemble", "write_case_set", "verify_case_set", "analyse_ratings",
@@ -26,8 +29,10 @@ def main() -> int:
         if command in {"demo", "setup"}:
             ensure_site(site_home())
         if command in WITHOUT_SITE:
-            os.environ.setdefault("SECRET_KEY", "none")
-            os.environ.setdefault("AUDIT_KEY", "00")
+            given = read_site_file(site_home())
+            for name, value in PLACEHOLDERS.items():
+                if name not in given:
+                    os.environ.setdefault(name, value)
         from django.core.management import execute_from_command_line
 
         execute_from_command_line(sys.argv)
@@ -37,5 +42,28 @@ def main() -> int:
     return 0
 
 
+def quietly(run: Callable[[], int]) -> int:
+    """Run; end without a word where whoever read the output has left, as in `manage.py doctor | head -3`."""
+    try:
+        status = run()
+        sys.stdout.flush()
+    except BrokenPipeError:
+        if not _reader_has_left():
+            raise
+        # Python writes once more when it ends; let it write to nowhere.
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.dup2(nowhere, sys.stderr.fileno())
+        return 128 + signal.SIGPIPE  # what a shell says of a program that was ended by it
+    return status
+
+
+def _reader_has_left() -> bool:
+    poll = select.poll()
+    for stream in (sys.stdout, sys.stderr):
+        poll.register(stream.fileno(), 0)
+    return any(event & select.POLLERR for _, event in poll.poll(0))
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(quietly(main))

@@ -11,6 +11,8 @@ from pathlib import Path
 
 BASE = Path(__file__).resolve().parent.parent
 SITE_FILE = "site.env"
+PLACEHOLDERS = {"SECRET_KEY": "none", "AUDIT_KEY": "00"}
+"""Stand for the secrets in commands that touch files only, where there is no site."""
 TRUE = frozenset({"1", "true", "yes", "on"})
 FALSE = frozenset({"0", "false", "no", "off", ""})
 

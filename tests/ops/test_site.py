@@ -147,6 +147,7 @@ def _wait(reached: "object", patience: float = 60) -> None:
         time.sleep(0.02)
 
 
+@pytest.mark.django_db
 def test_doctor_names_torch_sqlite_and_what_is_missing(capsys: pytest.CaptureFixture[str]) -> None:
     call_command("doctor")
     told = capsys.readouterr().out

@@ -1,19 +1,23 @@
-"""Say what this machine has and lacks."""
+"""Say what this machine and the site have and lack."""
 
 from typing import Any
 
 from django.core.management.base import BaseCommand
 
 from readerstudy.ops.examination import examine
+from readerstudy.ops.site_examination import examine_site
 
 MARKS = {"good": "ok     ", "note": "note   ", "warning": "WARNING"}
 
 
 class Command(BaseCommand):
-    help = "Say which torch is here, whether CUDA works, which SQLite mode is used and why, what is missing."
+    help = (
+        "Say of this machine which torch is here, whether CUDA works, which SQLite mode is used and why, what is "
+        "missing; and of the site its secrets, database, migrations, room, last backup and workers."
+    )
     requires_system_checks: list[str] = []
 
     def handle(self, *args: Any, **options: Any) -> None:
-        for finding in examine():
+        for finding in [*examine(), *examine_site()]:
             style = self.style.ERROR if finding.grade == "warning" else str
             self.stdout.write(style(f"{MARKS[finding.grade]}  {finding.subject:18} {finding.text}"))

@@ -1,0 +1,119 @@
+"""What the doctor says of a site: one that is not there, one that is whole, and ones that lack something."""
+
+import os
+import subprocess
+import sys
+from datetime import timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from analysis.models import Run, Unit, UnitState
+from readerstudy.audit.services import record
+from readerstudy.ops import site_examination
+from readerstudy.ops.examination import Finding
+from tests.stock import Stock
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def environment(home: Path, **more: str) -> dict[str, str]:
+    given = {name: value for name, value in os.environ.items() if name not in {"SECRET_KEY", "AUDIT_KEY"}}
+    return {**given, "READERSTUDY_HOME": str(home), **more}
+
+
+def manage(home: Path, *command: str, **more: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-W", "ignore", "manage.py", *command], cwd=ROOT, env=environment(home, **more),
+        capture_output=True, text=True, check=False, timeout=120,
+    )  # fmt: skip
+
+
+def of_the_site(home: Path, **more: str) -> dict[str, str]:
+    """Return what the doctor says from the line on the site on, by subject, with its mark."""
+    told = manage(home, "doctor", **more)
+    assert told.returncode == 0, told.stderr
+    lines = told.stdout.splitlines()
+    start = next(place for place, line in enumerate(lines) if line[9:].startswith("site "))
+    return {line[9:27].strip(): line[:9].strip() + " " + line[28:] for line in lines[start:]}
+
+
+def test_without_a_site_it_says_how_to_make_one_and_makes_nothing(tmp_path: Path) -> None:
+    told = of_the_site(tmp_path / "none")
+    assert list(told) == ["site"]
+    assert "'make setup' makes one" in told["site"]
+    assert not (tmp_path / "none").exists()
+
+
+def test_a_site_and_what_it_lacks(tmp_path: Path) -> None:
+    home = tmp_path / "site"
+    assert manage(home, "setup").returncode == 0
+    told = of_the_site(home)
+    assert {name: words.split()[0] for name, words in told.items()} == {
+        "site": "ok", "secrets": "ok", "room of the site": "ok", "database": "ok", "migrations": "ok",
+        "studies": "ok", "backup": "note", "workers": "note",
+    }  # fmt: skip
+    assert "none was ever begun" in told["backup"]
+    (home / "site.env").chmod(0o644)
+    assert manage(home, "migrate", "study", "0004", "--verbosity", "0").returncode == 0
+    told = of_the_site(home)
+    assert "WARNING" in told["secrets"]
+    assert "can be read by other users" in told["secrets"]
+    assert "WARNING" in told["migrations"]
+    assert "1 to apply" in told["migrations"]
+    assert "studies" not in told
+    (home / "db.sqlite3").unlink()
+    assert "is not there" in of_the_site(home)["database"]
+    assert not (home / "db.sqlite3").exists()
+    gone = of_the_site(home, DATABASE_URL="postgres://somebody:hidden-word@localhost:1/none")
+    assert "postgresql does not answer" in gone["database"]
+    assert "hidden-word" not in str(gone)
+
+
+def test_a_pipe_that_closes_early_ends_it_without_a_word(tmp_path: Path) -> None:
+    doctor = subprocess.Popen(
+        [sys.executable, "-u", "-W", "ignore", "manage.py", "doctor"], cwd=ROOT,
+        env=environment(tmp_path / "none"), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    assert doctor.stdout is not None
+    doctor.stdout.close()  # as head does, only earlier
+    _, told = doctor.communicate(timeout=120)
+    assert told == b""
+    assert doctor.returncode == 141
+
+
+def said(part: Any) -> Finding:
+    (finding,) = part()
+    return finding
+
+
+@pytest.mark.django_db
+def test_the_last_backup(stock: Stock, monkeypatch: pytest.MonkeyPatch) -> None:
+    for days, grade, words in (
+        (20, "note", "20 days ago"),
+        (1, "good", "a day ago"),
+        (0, "good", "within a day"),
+    ):
+        then = timezone.now() - timedelta(days=days)
+        with monkeypatch.context() as patch:
+            patch.setattr("readerstudy.audit.services.timezone", SimpleNamespace(now=lambda then=then: then))
+            record(kind="site.backed_up", actor=None, values={"database_only": False})
+        found = said(site_examination._backup)
+        assert (found.grade, f"last begun {then:%Y-%m-%d}, {words}") == (grade, found.text)
+
+
+@pytest.mark.django_db
+def test_work_that_nobody_does() -> None:
+    run = Run.objects.create(run_id="r1", name="sweep", folder="/nowhere", spec={}, synthetic=True)
+    assert said(site_examination._workers).grade == "note"
+    unit = Unit.objects.create(run=run, place=0, key="one")
+    found = said(site_examination._workers)
+    assert (found.grade, found.text[:12]) == ("warning", "1 unit waits")
+    lease = {"state": UnitState.WORKING, "worker": "host:1:2", "started_at": timezone.now()}
+    Unit.objects.filter(pk=unit.pk).update(**lease, lease_until=timezone.now() - timedelta(minutes=5))
+    assert said(site_examination._workers).grade == "warning"
+    Unit.objects.filter(pk=unit.pk).update(lease_until=timezone.now() + timedelta(minutes=5))
+    assert said(site_examination._workers).grade == "good"
