@@ -54,7 +54,7 @@ def methods_section(results: Results, background: Background) -> Section:
     blocks: list[Block] = [
         Text(
             "Everything is recomputed from ratings.csv by: python manage.py analyse_ratings ratings.csv "
-            "--out again"
+            "--like results.json --out again"
         ),
         Points(FORMULAS),
         Named((*settings, *background.origin), background.codes),

@@ -4,8 +4,9 @@ from analysis.stats.errors import NotComparableError, StatsError
 from analysis.stats.intake import Checked, check, read_ratings
 from analysis.stats.plan import PRIMARY, PRIMARY_METHODS, Plan
 from analysis.stats.results import Results
+from analysis.stats.settings import Settings, read_settings
 from analysis.stats.simulate import Latent, simulate_study
-from analysis.stats.study import analyse, analyse_file, read_subgroups
+from analysis.stats.study import analyse, analyse_file, analyse_with, read_subgroups
 
 __all__ = [
     "PRIMARY",
@@ -15,11 +16,14 @@ __all__ = [
     "NotComparableError",
     "Plan",
     "Results",
+    "Settings",
     "StatsError",
     "analyse",
     "analyse_file",
+    "analyse_with",
     "check",
     "read_ratings",
+    "read_settings",
     "read_subgroups",
     "simulate_study",
 ]

@@ -27,9 +27,7 @@ from analysis.stats.reading_time import reading_time_table
 from analysis.stats.results import Results, refuse_used_folder
 from analysis.stats.rows import Comparison, Row, as_rows
 from analysis.stats.sensitivity import compare_cannot_assess, subgroup_table
-
-DECLARED = Plan()
-"""The published study's questions, compared as the protocol does when nobody declares otherwise."""
+from analysis.stats.settings import DECLARED, Settings
 
 
 def analyse(
@@ -98,10 +96,8 @@ def analyse_file(
     path: Path,
     out: Path,
     *,
-    seed: int,
-    simulated: bool = False,
+    settings: Settings,
     subgroups: Path | None = None,
-    plan: Plan = DECLARED,
     also: Callable[[Results, Path], None] | None = None,
 ) -> Results:
     """Read a ratings CSV, analyse it and write the results folder; needs no Django.
@@ -110,8 +106,8 @@ def analyse_file(
     ----------
     path: the ratings.
     out: a new or empty folder; written whole or not at all.
+    settings: what the analysis is made with.
     subgroups: a CSV with the column case and one column per grouping.
-    plan: what was declared before anybody read.
     also: gets the results and the unfinished folder, to add figures and the report.
 
     Raises
@@ -121,9 +117,26 @@ def analyse_file(
     refuse_used_folder(out)
     ratings = read_ratings(path)
     groups = None if subgroups is None else read_subgroups(subgroups)
-    results = analyse(ratings, seed=seed, simulated=simulated, subgroups=groups, plan=plan, where=path.name)
+    results = analyse_with(settings, ratings, groups, where=path.name)
     results.write(out, None if also is None else lambda folder: also(results, folder))
     return results
+
+
+def analyse_with(
+    settings: Settings, ratings: pd.DataFrame, subgroups: pd.DataFrame | None, where: str = RATINGS.name
+) -> Results:
+    """Analyse with settings that were read or put together; see `analyse`."""
+    return analyse(
+        ratings,
+        seed=settings.seed,
+        simulated=settings.simulated,
+        draws=settings.draws,
+        bootstraps=settings.bootstraps,
+        subgroups=subgroups,
+        plan=settings.plan,
+        partial=settings.partial,
+        where=where,
+    )
 
 
 def read_subgroups(path: Path) -> pd.DataFrame:

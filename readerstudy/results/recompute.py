@@ -9,6 +9,7 @@ and nothing else: the code that computed the results lies in code/. Simulated ra
 import json
 import math
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,19 +23,13 @@ ITERATIVE, ITERATED = {"clmm", "logistic_mixed", "mixed_model_position"}, 1e-3
 
 def recompute(folder: Path) -> dict[str, Any]:
     """Return the results that the ratings of an export give, with the plan and seeds of its results.json."""
-    from analysis.stats import Plan, analyse, read_ratings, read_subgroups
+    from analysis.stats import analyse_with, read_ratings, read_settings, read_subgroups
 
-    stored = json.loads((folder / "results.json").read_text(encoding="utf-8"))
-    study, groups = stored["study"], folder / "subgroups.csv"
-    results = analyse(
+    groups = folder / "subgroups.csv"
+    results = analyse_with(
+        replace(read_settings(folder / "results.json"), partial=True),
         read_ratings(folder / "ratings.csv"),
-        seed=study["seed"],
-        draws=study["draws"],
-        bootstraps=study["bootstraps"],
-        simulated=stored["simulated"],
-        subgroups=read_subgroups(groups) if groups.exists() else None,
-        plan=Plan.from_row(study),
-        partial=True,
+        read_subgroups(groups) if groups.exists() else None,
     )
     again: dict[str, Any] = json.loads(results.to_json())
     return again

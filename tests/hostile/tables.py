@@ -26,6 +26,7 @@ from analysis.imports.errors import PredictionsError
 from analysis.imports.readers import read_predictions
 from analysis.stats.errors import StatsError
 from analysis.stats.intake import check, read_ratings
+from analysis.stats.settings import read_settings
 from analysis.stats.study import read_subgroups
 from analysis.sweep.checkpoints import read_checkpoint
 from analysis.sweep.errors import CheckpointError, DataError, SpecError
@@ -77,6 +78,7 @@ def _via(path: Path) -> object:
 
 LABELS = Door("labels", "csv", _labels, (DataError,))
 SPEC = Door("specification", "toml", load_spec, (SpecError,))
+RESULTS = Door("results", "json", read_settings, (StatsError,))
 METADATA = Door("metadata", "csv", _metadata, (DataError,))
 CLASS_NAMES = Door("label heading", "csv", _class_names, (PredictionsError,))
 VIA = Door("VIA", "csv", _via, (ViaError, FrameError))
@@ -116,6 +118,7 @@ def files(trap: Path) -> Iterator[tuple[str, Door, bytes]]:
     yield from _label_files()
     yield from _specifications()
     yield from _rating_files()
+    yield from _settings_files()
     yield from _pickles(trap)
     yield from _arrays()
     yield from _checkpoints(trap)
@@ -189,6 +192,25 @@ def _rating_files() -> Iterator[tuple[str, Door, bytes]]:
     }.items():  # fmt: skip
         yield f"ratings: {name}", RATINGS, f"{heading}\n{row}\n".encode()
     yield "ratings: a column that is not there", RATINGS, f"{heading.replace('arm,', '')}\n".encode()
+
+
+def _settings_files() -> Iterator[tuple[str, Door, bytes]]:
+    study = {
+        "seed": 1, "draws": 9, "bootstraps": 9, "endpoints": ["quality"], "primary_method": "pairs", "alpha": 0.05,
+        "multiplicity": "holm", "shortest_s": None, "longest_s": 900.0,
+    }  # fmt: skip
+    usual = json.dumps({"format": 1, "simulated": False, "study": study})
+    for name, text in {
+        "nothing": "", "no JSON": "{", "lists 100,000 deep": "[" * 100_000, "a list": "[]",
+        "another format": usual.replace('"format": 1', '"format": 9'),
+        "draws for years": usual.replace('"draws": 9', '"draws": 999999999999'),
+        "a seed of 5,000 digits": usual.replace('"seed": 1', '"seed": 1' + "0" * 5_000),
+        "an infinite time": usual.replace("900.0", "1e999"), "a level that is none": usual.replace("0.05", "NaN"),
+        "questions that are objects": usual.replace('["quality"]', "[{}]"),
+    }.items():  # fmt: skip
+        assert text != usual
+        yield f"results: {name}", RESULTS, text.encode()
+    yield "results: bytes that are no UTF-8", RESULTS, b"\xc3\x28"
 
 
 def _pickles(trap: Path) -> Iterator[tuple[str, Door, bytes]]:

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.stats import StatsError, analyse, analyse_file, check, simulate_study
+from analysis.stats import Settings, StatsError, analyse, analyse_file, check, simulate_study
 from analysis.stats.endpoints import ENDPOINTS
 from analysis.stats.grid import make_grid
 from analysis.stats.primary import DISAGREE, compare_u
@@ -87,7 +87,7 @@ def test_a_nan_in_a_table_is_an_error_not_a_file(results):
 
 def test_folder_holds_the_json_and_one_csv_per_table(tmp_path):
     out = tmp_path / "out"
-    results = analyse_file(FOLDER / f"{A}.csv", out, seed=1)
+    results = analyse_file(FOLDER / f"{A}.csv", out, settings=Settings(seed=1))
     assert {p.name for p in out.iterdir()} == {"results.json", *(f"{name}.csv" for name in TABLES)}
     stored = json.loads((out / "results.json").read_text())
     assert stored["comparisons"] == results.comparisons
@@ -100,7 +100,7 @@ def test_folder_holds_the_json_and_one_csv_per_table(tmp_path):
 def test_a_used_folder_is_refused_and_left_alone(tmp_path):
     (tmp_path / "mine.txt").write_text("keep")
     with pytest.raises(StatsError, match="expected a new or empty folder"):
-        analyse_file(FOLDER / f"{A}.csv", tmp_path, seed=1)
+        analyse_file(FOLDER / f"{A}.csv", tmp_path, settings=Settings(seed=1))
     assert [p.name for p in tmp_path.iterdir()] == ["mine.txt"]
 
 
@@ -110,14 +110,14 @@ def test_a_failure_half_way_leaves_nothing(tmp_path):
         raise RuntimeError("the pen broke")
 
     with pytest.raises(RuntimeError, match="pen"):
-        analyse_file(FOLDER / f"{A}.csv", tmp_path / "out", seed=1, also=fail)
+        analyse_file(FOLDER / f"{A}.csv", tmp_path / "out", settings=Settings(seed=1), also=fail)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_simulated_ratings_say_so_everywhere(tmp_path):
     tidy = simulate_study(seed=4, readers=3, cases=12)
     tidy.to_csv(tmp_path / "ratings.csv", index=False)
-    analyse_file(tmp_path / "ratings.csv", tmp_path / "out", seed=1, simulated=True)
+    analyse_file(tmp_path / "ratings.csv", tmp_path / "out", settings=Settings(seed=1, simulated=True))
     stored = json.loads((tmp_path / "out" / "results.json").read_text())
     assert stored["simulated"] is True
     assert stored["warning"].startswith("SIMULATED")
@@ -129,7 +129,7 @@ def test_simulated_ratings_say_so_everywhere(tmp_path):
 def test_a_reader_name_that_looks_like_a_formula_is_quoted_in_csv(tmp_path):
     tidy = simulate_study(seed=4, readers=["=1+1", "Ann", "Bob"], cases=12)
     tidy.to_csv(tmp_path / "ratings.csv", index=False)
-    analyse_file(tmp_path / "ratings.csv", tmp_path / "out", seed=1)
+    analyse_file(tmp_path / "ratings.csv", tmp_path / "out", settings=Settings(seed=1))
     rows = rows_of(tmp_path / "out" / "comparisons.csv")
     assert "'=1+1" in {row["reader"] for row in rows}
     assert "-" in {row["cliffs_delta"][:1] for row in rows}

@@ -1,16 +1,30 @@
 """`manage.py analyse_ratings RATINGS.csv --out DIR`: statistics of a reader study from a tidy CSV alone."""
 
 import argparse
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
 from analysis.frames import FrameError
-from analysis.stats import PRIMARY, PRIMARY_METHODS, Plan, Results, StatsError, analyse_file
+from analysis.stats import (
+    PRIMARY,
+    PRIMARY_METHODS,
+    Plan,
+    Results,
+    Settings,
+    StatsError,
+    analyse_file,
+    read_settings,
+    read_subgroups,
+)
 from analysis.stats.endpoints import BY_NAME
 
 SEED = 1
+FIXED = ("seed", "primary", "endpoints")
+"""The options whose values --like brings."""
 
 
 class Command(BaseCommand):
@@ -20,12 +34,14 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        """Declare RATINGS.csv, --out, --seed, --subgroups, --primary, --endpoints and --simulated."""
+        """Declare RATINGS.csv, --out, --like, --seed, --subgroups, --primary, --endpoints and --simulated."""
         parser.add_argument("ratings", type=Path, metavar="RATINGS.csv")
         parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="a new or empty folder")
         parser.add_argument(
-            "--seed", type=int, default=SEED, help="of each random step (default %(default)s)"
-        )
+            "--like", type=Path, metavar="RESULTS.json",
+            help="repeat the analysis of this results.json of an export: its seed, numbers of samples and plan",
+        )  # fmt: skip
+        parser.add_argument("--seed", type=int, help=f"of each random step (default {SEED})")
         parser.add_argument(
             "--subgroups",
             type=Path,
@@ -33,11 +49,11 @@ class Command(BaseCommand):
             help="a column case and one column per grouping of cases",
         )
         parser.add_argument(
-            "--primary", choices=PRIMARY_METHODS, default=PRIMARY,
-            help="the method that was declared primary before reading (default %(default)s)",
+            "--primary", choices=PRIMARY_METHODS,
+            help=f"the method that was declared primary before reading (default {PRIMARY})",
         )  # fmt: skip
         parser.add_argument(
-            "--endpoints", nargs="+", choices=tuple(BY_NAME), default=tuple(BY_NAME),
+            "--endpoints", nargs="+", choices=tuple(BY_NAME),
             help="the questions that are tested (default: all three)",
         )  # fmt: skip
         parser.add_argument(
@@ -48,22 +64,52 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Analyse, write, and print the primary result of each question in words."""
         try:
+            settings = _settings(options)
             results = analyse_file(
                 options["ratings"],
                 options["out"],
-                seed=options["seed"],
-                simulated=options["simulated"],
-                subgroups=options["subgroups"],
-                plan=Plan(endpoints=tuple(options["endpoints"]), primary=options["primary"]),
+                settings=settings,
+                subgroups=_subgroups(options, settings),
                 also=_write_report,
             )
         except (StatsError, FrameError, OSError) as error:
             raise CommandError(str(error)) from error
         for row in results.comparisons:
-            if row["method"] == options["primary"]:
+            if row["method"] == settings.plan.primary:
                 self.stdout.write(f"{row['endpoint']}: {row['direction'] or row['note']}")
+        if results.not_comparable:
+            self.stdout.write(f"Nothing can be compared: {results.not_comparable}")
         self.stdout.write(f"Results: {options['out'] / 'results.json'}")
         self.stdout.write(f"Report: {options['out'] / 'report.html'}")
+
+
+def _settings(options: Mapping[str, Any]) -> Settings:
+    path: Path | None = options["like"]
+    if path is None:
+        plan = Plan(endpoints=tuple(options["endpoints"] or BY_NAME), primary=options["primary"] or PRIMARY)
+        seed = SEED if options["seed"] is None else options["seed"]
+        return Settings(seed=seed, plan=plan, simulated=options["simulated"])
+    twice = [f"--{name}" for name in FIXED if options[name] is not None]
+    if twice:
+        raise StatsError(
+            f"expected {' and '.join(twice)} from {path} alone, another came; leave out the one or --like"
+        )
+    stored = read_settings(path)
+    return replace(stored, simulated=stored.simulated or options["simulated"])
+
+
+def _subgroups(options: Mapping[str, Any], settings: Settings) -> Path | None:
+    """Return the groups of cases: those that are named, or those that an export keeps beside its results."""
+    if options["subgroups"] is not None or not settings.grouped:
+        return options["subgroups"]
+    # A results folder of this command has a file of this name too: the table of results, which names no case.
+    beside: Path = options["like"].with_name("subgroups.csv")
+    if not beside.exists() or "case" not in read_subgroups(beside).columns:
+        raise StatsError(
+            f"{options['like']}: expected subgroups.csv with a column case beside it, since the results have "
+            "subgroups, none came; name the groups of cases with --subgroups"
+        )
+    return beside
 
 
 def _write_report(results: Results, folder: Path) -> None:
