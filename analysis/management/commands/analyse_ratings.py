@@ -100,8 +100,9 @@ def _settings(options: Mapping[str, Any]) -> Settings:
 
 def _subgroups(options: Mapping[str, Any], settings: Settings) -> Path | None:
     """Return the groups of cases: those that are named, or those that an export keeps beside its results."""
-    if options["subgroups"] is not None or not settings.grouped:
-        return options["subgroups"]
+    named: Path | None = options["subgroups"]
+    if named is not None or not settings.grouped:
+        return named
     # A results folder of this command has a file of this name too: the table of results, which names no case.
     beside: Path = options["like"].with_name("subgroups.csv")
     if not beside.exists() or "case" not in read_subgroups(beside).columns:
