@@ -4,6 +4,7 @@ from django.contrib.auth import login
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
@@ -57,7 +58,8 @@ def invitation(request: HttpRequest, token: str) -> HttpResponse:
         except StudyError as refusal:
             # What hinders may be the design: hidden repeats, who has whose cases. A reader must not learn of it.
             who = signed_in(request) if form is None else None
-            note_refusal(token=token, person=who, reason=str(refusal))
+            page = request.build_absolute_uri(reverse("study:people", args=[study.slug]))
+            note_refusal(token=token, person=who, reason=str(refusal), people_page=page)
             error = NOT_YET if found.role == READER else str(refusal)
     context = {
         "study": study, "invitation": found, "role": dict(ROLES)[found.role], "form": form, "mine": mine,

@@ -150,8 +150,15 @@ def register(
 
 
 @transaction.atomic
-def note_refusal(*, token: str, person: User | None, reason: str) -> None:
-    """Record for the study's admins why an invitation could not be taken up; a reason is told once running.
+def note_refusal(*, token: str, person: User | None, reason: str, people_page: str) -> None:
+    """Record for the study's admins why an invitation could not be taken up, and write to them that it could not.
+
+    A reason is recorded, and a mail sent, once running. The mail names neither reason nor person: what hinders may
+    tell of the design, and a mailbox is not the site. Both stand on the page of the study's people.
+
+    Parameters
+    ----------
+    people_page: the address of that page, for the mail.
 
     Raises
     ------
@@ -164,6 +171,8 @@ def note_refusal(*, token: str, person: User | None, reason: str) -> None:
             kind=REFUSED, actor=person, study=study.key, subject=str(invitation.pk), values={"role": invitation.role},
             reason=reason,
         )  # fmt: skip
+        # A mail server that is away must not keep the invited person from an answer; Django logs it.
+        transaction.on_commit(lambda: _tell_admins(invitation, study, people_page), robust=True)
 
 
 def refusals_of(study: Study) -> dict[int, str]:
@@ -188,6 +197,23 @@ def _withdrawn(study: Study, pseudonym: str) -> QuerySet[Reader]:
 
 def _digest(token: str) -> str:
     return hashlib.sha256(b"invitation\0" + token.encode()).hexdigest()
+
+
+def _tell_admins(invitation: Invitation, study: Study, people_page: str) -> None:
+    admins = study.memberships.filter(role=Role.STUDY_ADMIN, person__is_active=True)
+    addresses = sorted({each.person.email for each in admins.select_related("person")})
+    if not addresses:
+        return
+    send_mail(
+        subject="An invited person could not be enrolled",
+        message=(
+            f"Somebody whom you invited to the study '{study.title}' as {dict(ROLES)[invitation.role]} followed the "
+            f"link and could not be enrolled. Who it was and what hinders stands here, for you alone:\n\n"
+            f"{people_page}\n\nTheir link still holds: tell them when they can try again.\n"
+        ),
+        from_email=None,
+        recipient_list=addresses,
+    )
 
 
 def _send(invitation: Invitation, study: Study, link: str) -> None:

@@ -19,7 +19,7 @@ from readerstudy.study import services
 from readerstudy.study.drafts import revise_protocol
 from readerstudy.study.invitations import invite, open_invitation
 from readerstudy.study.locking import locked_document
-from readerstudy.study.models import Assignment, Reader, Study
+from readerstudy.study.models import Assignment, Reader, Role, Study
 from readerstudy.study.obstacles import obstacles_of
 from readerstudy.study.order import OrderError, Slot, draw_readings, places_for_repeats
 from readerstudy.study.phases import Phase
@@ -237,6 +237,49 @@ def test_an_invited_reader_learns_nothing_and_the_admin_everything(draft: Stock,
     assert reader.post(path, {} if known else values).status_code == 302
     assert Reader.objects.get(study=draft.study).assignments.count() == 18
     assert "could not become" not in admin.get("/studies/chest/people/").content.decode()
+
+
+def test_the_studys_admins_get_one_mail_that_tells_nothing_of_the_design(
+    draft: Stock, mailoutbox: list[Any], django_capture_on_commit_callbacks: Any
+) -> None:
+    changed(draft, DEAD)
+    second, left, statistician = person("Nils"), person("Lena"), person("Stan")
+    for each, role in ((second, "study_admin"), (left, "study_admin"), (statistician, "statistician")):
+        services.add_member(study=draft.study, person=each, role=Role(role), actor=draft.alice)
+    User.objects.filter(pk=left.pk).update(is_active=False)
+    address = "nora@example.org"
+    _, token = invite(study=draft.study, email=address, role="reader", actor=draft.alice, link_for=str)
+    values = {"name": "Nora", "password": "moraine-valley-82", "again": "moraine-valley-82"}
+    for _ in range(3):
+        with django_capture_on_commit_callbacks(execute=True):
+            assert Client().post(f"/invitations/{token}/", values).status_code == 200
+    (mail,) = mailoutbox
+    assert mail.to == ["alice@example.org", "nils@example.org"]
+    told = f"{mail.subject}\n{mail.body}"
+    assert "http://testserver/studies/chest/people/" in told
+    assert draft.study.title in told
+    assert token not in told
+    assert "nora" not in told.lower()
+    assert Event.objects.get(kind="invitation.refused").reason not in told
+    assert not TELLING.search(told.replace("try again", ""))
+
+
+def test_a_mail_server_that_is_away_keeps_nobody_from_the_answer(
+    draft: Stock, settings: Any, caplog: pytest.LogCaptureFixture, django_capture_on_commit_callbacks: Any
+) -> None:
+    changed(draft, DEAD)
+    _, token = invite(
+        study=draft.study, email=draft.charlie.email, role="reader", actor=draft.alice, link_for=str
+    )
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", 1
+    reader = Client()
+    reader.force_login(draft.charlie)
+    with django_capture_on_commit_callbacks(execute=True):
+        page = reader.post(f"/invitations/{token}/")
+    assert b"You could not be enrolled yet" in page.content
+    assert Event.objects.filter(kind="invitation.refused").count() == 1
+    assert "ConnectionRefusedError" in caplog.text
 
 
 def test_what_is_about_the_person_is_still_said_to_the_person(draft: Stock) -> None:
