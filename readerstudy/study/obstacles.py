@@ -4,6 +4,7 @@ A lock cannot be taken back, so that what a reader's enrolment would refuse must
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from uuid import UUID
 
 from django.db.models import Q
@@ -17,6 +18,9 @@ from readerstudy.study.protocol import Protocol
 
 TRIALS = 3
 """Seeds that a lock tries."""
+
+MOST_REPEATS = 50
+"""The most hidden repeats that a protocol may declare, per cent of a reader's cases."""
 
 DESIGN = "on the protocol page, under Design and repeats"
 
@@ -64,6 +68,8 @@ def _of_orders(study: Study, protocol: Protocol, cases: Sequence[Slot], trials: 
             return [f"the cases cannot be given to readers as planned: {error}; this is set {DESIGN}"]
         for hand in sorted(hands, key=len):
             repeats = protocol.repeats_of(len(hand))
+            if protocol.repeat_fraction > 0 and not repeats:
+                return [_none(protocol, len(hand))]
             if repeats > places_for_repeats(len(hand), protocol.repeat_gap_cases):
                 return [_too_many(protocol, len(hand), repeats)]
             if not trials or len(hand) in seen:
@@ -85,6 +91,27 @@ def _hands(study: Study, protocol: Protocol, cases: Sequence[Slot]) -> list[list
         cases, design=protocol.design, readers=protocol.planned_readers, reading_blocks=protocol.reading_blocks,
         anchor_cases=protocol.anchor_cases, seed=new_seed(),
     )  # fmt: skip
+
+
+def _none(protocol: Protocol, own: int) -> str:
+    """Say that repeats are declared and none comes: nobody could tell how steady the readers are."""
+    shares = (
+        share for share in range(1, MOST_REPEATS + 1)
+        if replace(protocol, repeat_fraction=share / 100).repeats_of(own)
+    )  # fmt: skip
+    least = next(shares, None)
+    nearer = places_for_repeats(own, protocol.repeat_gap_cases) == 0
+    enough = (
+        f"set at least {least} per cent"
+        + (f" and at most {own - 1} cases between first and second reading" if nearer else "")
+        + ", or no hidden repeats (0 per cent)"
+        if least else "set no hidden repeats (0 per cent)"
+    )  # fmt: skip
+    return (
+        f"{100 * protocol.repeat_fraction:g} per cent of a reader's cases are to come a second time, and of "
+        f"{own} case{'' if own == 1 else 's'} that is, rounded, none; {enough}, {DESIGN}, "
+        "or load more cases into a copy of the study"
+    )
 
 
 def _too_many(protocol: Protocol, own: int, repeats: int) -> str:

@@ -123,7 +123,8 @@ def test_what_can_be_locked_enrols_everybody_and_what_cannot_does_not(
             enrolled += 1
     except StudyError:
         pass
-    assert (enrolled == readers) == (not pages), pages
+    # A share that rounds to no repeat can be drawn; what is refused is the promise that nothing keeps.
+    assert (enrolled == readers) == (not pages or "rounded, none" in pages[0]), pages
 
 
 @given(
@@ -142,6 +143,50 @@ def test_the_count_of_places_is_what_drawing_finds(cases: int, gap: int, repeats
     else:
         assert fits
         assert len(drawn) == cases + repeats
+
+
+@pytest.mark.parametrize(
+    ("protocol", "words", "mended"),
+    [
+        (
+            Protocol(repeat_fraction=0.03, repeat_gap_cases=4, planned_readers=2),
+            "3 per cent of a reader's cases are to come a second time, and of 16 cases that is, rounded, none; "
+            "set at least 4 per cent, or no hidden repeats",
+            {"repeat_fraction": 0.04},
+        ),
+        (
+            Protocol(repeat_fraction=0.001, repeat_gap_cases=20, planned_readers=2),
+            "set at least 4 per cent and at most 15 cases between",
+            {"repeat_fraction": 0.04, "repeat_gap_cases": 15},
+        ),
+        (
+            Protocol(design="own cases", planned_readers=4, repeat_fraction=0.12, repeat_gap_cases=1),
+            "of 4 cases that is, rounded, none; set at least 13 per cent",
+            {"repeat_fraction": 0.13},
+        ),
+        (
+            Protocol(design="own cases", planned_readers=8, repeat_fraction=0.25, repeat_gap_cases=1),
+            "of 2 cases that is, rounded, none; set at least 26 per cent",
+            {"repeat_fraction": 0.26},
+        ),
+    ],
+)
+def test_a_share_of_repeats_that_gives_none_is_told_and_not_locked(
+    draft: Stock, protocol: Protocol, words: str, mended: dict[str, Any]
+) -> None:
+    study = changed(draft, protocol)
+    with pytest.raises(StudyError) as told:
+        lock(study=study, actor=draft.alice)
+    assert words in str(told.value)
+    admin = Client()
+    admin.force_login(draft.alice)
+    assert "rounded, none" in admin.get("/studies/chest/protocol/parts/design/").content.decode()
+    study = changed(draft, replace(protocol, repeat_fraction=0.0))
+    assert obstacles_of(study, draw=True) == []
+    study = changed(draft, replace(protocol, **mended))
+    assert lock(study=study, actor=draft.alice).phase == Phase.LOCKED
+    reader = enrol_reader(study=study, person=draft.bob, actor=draft.alice)
+    assert reader.assignments.filter(presentation=2).count() == 1
 
 
 def test_pages_tell_it_before_the_lock_and_offer_no_lock(draft: Stock) -> None:
