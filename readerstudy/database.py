@@ -80,6 +80,7 @@ def sqlite_database(path: Path) -> dict[str, Any]:
         "ENGINE": "django.db.backends.sqlite3",
         "NAME": path,
         "ATOMIC_REQUESTS": False,
+        "CONN_MAX_AGE": 60,  # opening one costs more than a request's queries
         "OPTIONS": {
             "transaction_mode": "IMMEDIATE",
             "timeout": 20,

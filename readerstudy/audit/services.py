@@ -34,7 +34,7 @@ class Fault:
     reason: str
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def record(
     *,
     kind: str,

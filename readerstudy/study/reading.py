@@ -166,7 +166,7 @@ def stored(row: Assignment | PracticeReading) -> dict[str, Any]:
     """Return what is saved of a case."""
     if isinstance(row, PracticeReading):
         return {"revision": 1, "answers": row.answers, "comment": row.comment, "marks": row.marks}
-    last = row.ratings.order_by("-revision").first()
+    last = row.ratings.order_by("-revision").first() if row.revision else None
     if last is None:
         return {"revision": 0, "answers": {}, "comment": "", "marks": []}
     return {
@@ -180,9 +180,9 @@ def stored(row: Assignment | PracticeReading) -> dict[str, Any]:
 def _go_on(reader: Reader, session: ReadingSession, protocol: Protocol, now: datetime) -> None:
     """After a save: end a session that is full, and put repeats that come too early to the end of the order."""
     session.last_at = now
-    read = Rating.objects.filter(session=session, revision=1).count()
-    if session.ended_at is None and protocol.session_cases and read >= protocol.session_cases:
-        session.ended_at = now
+    if session.ended_at is None and protocol.session_cases:
+        read = Rating.objects.filter(session=session, revision=1).count()
+        session.ended_at = now if read >= protocol.session_cases else None
     session.save(update_fields=["last_at", "ended_at"])
     if not protocol.repeat_gap_hours:
         return

@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any, TypeVar
 
+from django.db.models import Count, Q, QuerySet
 from django.utils import timezone
 
 from readerstudy.cases.models import Terms
@@ -11,6 +13,8 @@ from readerstudy.study.models import Assignment, PracticeReading, Rating, Reader
 from readerstudy.study.phases import Phase
 from readerstudy.study.protocol import Protocol
 from readerstudy.study.terms import waiting
+
+Row = TypeVar("Row", Assignment, PracticeReading)
 
 DISPLAY_CHECK_HOLDS = timedelta(hours=12)
 """For how long a display check speaks for the same session."""
@@ -69,38 +73,60 @@ class Visit:
 
 def place_of(reader: Reader) -> Place:
     """Return the reader's place: the first case without a rating, deferred ones last, and exactly one ahead."""
-    total = reader.assignments.count()
-    unread = reader.assignments.filter(revision=0)
-    ahead = list(unread.select_related("case__frame", "study").order_by("deferred", "position")[:2])
-    done = total - unread.count()
-    current = ahead[0] if ahead else None
-    following = ahead[1] if len(ahead) > 1 else None
-    return Place(min(done + 1, total), total, current, following)
+    planned = reader.assignments.all()
+    total, unread = _counts(planned, Q(revision=0))
+    ahead = _ahead(reader, planned.filter(revision=0).order_by("deferred", "position")) if unread else []
+    return Place(_position(total, unread), total, *_two(ahead))
 
 
 def practice_place_of(reader: Reader) -> PracticePlace:
     """Return the reader's place among the practice cases."""
-    total = reader.practice.count()
-    unread = reader.practice.filter(saved_at=None)
-    ahead = list(unread.select_related("case__frame", "study").order_by("position")[:2])
-    done = total - unread.count()
-    return PracticePlace(
-        min(done + 1, total), total, ahead[0] if ahead else None, ahead[1] if len(ahead) > 1 else None
-    )
+    planned = reader.practice.all()
+    total, unread = _counts(planned, Q(saved_at=None))
+    ahead = _ahead(reader, planned.filter(saved_at=None).order_by("position")) if unread else []
+    return PracticePlace(_position(total, unread), total, *_two(ahead))
+
+
+def _counts(planned: QuerySet[Any], unread: Q) -> tuple[int, int]:
+    found = planned.aggregate(total=Count("pk"), unread=Count("pk", filter=unread))
+    return found["total"], found["unread"]
+
+
+def _position(total: int, unread: int) -> int:
+    return min(total - unread + 1, total)
+
+
+def _ahead(reader: Reader, unread: QuerySet[Row]) -> list[Row]:
+    """Return the current case and the next, with what a page is told of them."""
+    rows = list(unread.select_related("case__frame")[:2])
+    for row in rows:
+        row.study = reader.study
+    return rows
+
+
+def _two(rows: list[Row]) -> tuple[Row | None, Row | None]:
+    return rows[0] if rows else None, rows[1] if len(rows) > 1 else None
 
 
 def open_session(reader: Reader) -> ReadingSession | None:
-    """Return the reader's session that has not ended."""
-    return reader.sessions.filter(ended_at=None).order_by("-number").first()
+    """Return the reader's session that has not ended: the last one, if any."""
+    last = last_session(reader)
+    return last if last is not None and last.ended_at is None else None
+
+
+def last_session(reader: Reader) -> ReadingSession | None:
+    """Return the reader's latest session; only it can be open, for none begins beside an open one."""
+    return reader.sessions.order_by("-number").first()
 
 
 def visit_of(reader: Reader, now: datetime | None = None) -> Visit:
     """Return where the reader's visit stands."""
     now = now or timezone.now()
     protocol = Protocol.from_json(reader.study.protocol)
-    place, practice, session = place_of(reader), practice_place_of(reader), open_session(reader)
+    place, practice, last = place_of(reader), practice_place_of(reader), last_session(reader)
+    session = last if last is not None and last.ended_at is None else None
     checked = display_checked(session, protocol, now)
-    until = _break_until(reader, protocol, place, session, now)
+    until = _break_until(protocol, place, last, now)
     terms = waiting(reader.study, reader.person)
     stage = _stage(reader, protocol, place, practice, until, checked, bool(terms))
     return Visit(stage, protocol, place, practice, session, until, checked, terms)
@@ -143,10 +169,9 @@ def display_checked(session: ReadingSession | None, protocol: Protocol, now: dat
 
 
 def _break_until(
-    reader: Reader, protocol: Protocol, place: Place, session: ReadingSession | None, now: datetime
+    protocol: Protocol, place: Place, last: ReadingSession | None, now: datetime
 ) -> datetime | None:
     """Return when reading may go on, if not now: the next session, or the first repeat that is due."""
-    last = None if session else reader.sessions.order_by("-number").first()
     ends = []
     if last is not None and last.ended_at is not None:
         ends.append(last.ended_at + timedelta(hours=protocol.session_hours))
