@@ -139,7 +139,11 @@ def without_clock(text: str) -> str:
     """Take tokens and times out of a response, which differ from one second to the next."""
     text = re.sub(r"csrftoken=\w+|messages=[^;]+", "", text)
     # The trail's digests are keyed with a secret of the server: they differ with the answers and tell nothing of them.
-    text = re.sub(r'"(digest|previous)": ?"[0-9a-f]{64}"|(event \d+<br>|<dt>hash</dt><dd class="digest">)[0-9a-f]{64}', "", text)
+    text = re.sub(
+        r'"(digest|previous)": ?"[0-9a-f]{64}"|(event \d+<br>|<dt>hash</dt><dd class="digest">)[0-9a-f]{64}',
+        "",
+        text,
+    )
     text = re.sub(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[.\d]*(\+00:00|Z)?", "", text)
     text = re.sub(r'name="csrfmiddlewaretoken" value="\w{64}"', "", text)
     return re.sub(r"[A-Z][a-z]{2}, \d{2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}:\d{2} GMT", "", text)

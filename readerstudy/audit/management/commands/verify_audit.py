@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from readerstudy.audit.models import Event
 from readerstudy.audit.services import AuditError, Fault, anchor_faults, faults, head_faults
+from readerstudy.priority import PatientCommand
 
 
-class Command(BaseCommand):
+class Command(PatientCommand):
     help = (
         "Check that no audit event was edited, removed, inserted or reordered, also against the anchor file "
         "and against heads that were kept elsewhere."

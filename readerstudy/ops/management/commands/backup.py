@@ -4,14 +4,15 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from readerstudy.cases.errors import StorageError
 from readerstudy.ops.backup import BackupError, back_up
 from readerstudy.ops.progress import terminal_progress
+from readerstudy.priority import PatientCommand
 
 
-class Command(BaseCommand):
+class Command(PatientCommand):
     help = "Copy the running site into a new folder: the database at one instant, frames, exports, runs."
 
     def add_arguments(self, parser: ArgumentParser) -> None:

@@ -2,12 +2,13 @@
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from readerstudy.ops.disk import disk_use
+from readerstudy.priority import PatientCommand
 
 
-class Command(BaseCommand):
+class Command(PatientCommand):
     help = "Print the bytes of each study's frames and exports and of each sweep, and what is free; fail when low."
 
     def handle(self, *args: Any, **options: Any) -> None:

@@ -2,15 +2,16 @@
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from readerstudy.cases.errors import StorageError
 from readerstudy.cases.models import Frame
 from readerstudy.cases.selectors import stored_bytes
 from readerstudy.ops.progress import terminal_progress
+from readerstudy.priority import PatientCommand
 
 
-class Command(BaseCommand):
+class Command(PatientCommand):
     help = "Read every frame of every study against its SHA-256; name those that are gone or damaged."
 
     def handle(self, *args: Any, **options: Any) -> None:

@@ -4,15 +4,16 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from readerstudy.audit.services import record
+from readerstudy.priority import PatientCommand
 from readerstudy.results.export import write_export
 from readerstudy.results.ratings import SealedError
 from readerstudy.study.models import Study
 
 
-class Command(BaseCommand):
+class Command(PatientCommand):
     help = "Write ratings, results, report, protocol, audit trail and a script that recomputes into a new folder."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
