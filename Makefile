@@ -27,8 +27,8 @@ load: $(DEV_STAMP)  ## 200 readers on SQLite, then on PostgreSQL, while exports 
 	$(PY) -m tests.drills.load --database sqlite
 	$(PY) -m tests.drills.load --database postgresql
 
-audit: $(DEV_STAMP)  ## look up known weaknesses of every pinned package; fails when the database is out of reach
-	$(VENV)/bin/pip-audit --strict --requirement requirements.txt
+audit: $(DEV_STAMP)  ## look up known weaknesses of every package that runs; fails when no database answers (OSV_DUMP=FILE: offline)
+	$(PY) -m tests.advisories $(if $(OSV_DUMP),--osv-dump $(OSV_DUMP)) $(if $(OSV_URL),--osv-url $(OSV_URL))
 
 sbom: $(DEV_STAMP)  ## write var/sbom.json: every package of the environment with its version and licence (CycloneDX)
 	mkdir -p var
