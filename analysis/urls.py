@@ -17,6 +17,11 @@ RUNS = [
     path("<slug:run_id>/findings/", findings.findings, name="findings"),
     path("<slug:run_id>/findings/analyse/", findings.analyse, name="analyse"),
     path("<slug:run_id>/findings/<slug:name>/", findings.findings, name="findings_set"),
+    path(
+        "<slug:run_id>/findings/<slug:name>/figures/<slug:figure>/",
+        findings.findings_figure,
+        name="findings_figure",
+    ),
     path("<slug:run_id>/findings/<slug:name>/gallery/", findings.gallery, name="gallery"),
     path(
         "<slug:run_id>/findings/<slug:name>/thumbnails/<int:rank>.png",

@@ -7,7 +7,7 @@ from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from analysis.models import Run, RunKind
 from analysis.services.findings_files import KINDS, FindingsFolder, fault_of, find_set, sets_of
@@ -18,6 +18,8 @@ from analysis.views.findings_forms import AnalyseForm, FilterForm
 from analysis.views.guards import may_change, may_view, opened
 
 PER_PAGE = 24
+LET_IN = "galleries"
+"""Under this the session holds the runs whose gallery was asked for, knowing what it does."""
 
 
 def _opened_set(request: HttpRequest, run_id: str, name: str) -> tuple[Run, FindingsFolder]:
@@ -86,9 +88,35 @@ def findings_file(request: HttpRequest, run_id: str, name: str, file: str) -> Fi
 
 @require_GET
 @may_view
-def gallery(request: HttpRequest, run_id: str, name: str) -> HttpResponse:
-    """Show the exemplars of a set with their scores, filtered by class and score."""
+def findings_figure(request: HttpRequest, run_id: str, name: str, figure: str) -> HttpResponse:
+    """Show one figure of a set as large as the window, with a way to the next one."""
     run, found = _opened_set(request, run_id, name)
+    figures = [one for panel in panels_of(found) for one in panel.figures]
+    place = next((place for place, one in enumerate(figures) if one.name == figure), None)
+    if place is None:
+        raise Http404
+    context = {
+        "run": run, "found": found, "figure": figures[place],
+        "before": figures[place - 1] if place else None,
+        "after": figures[place + 1] if place + 1 < len(figures) else None,
+    }  # fmt: skip
+    return render(request, "analysis/findings_figure.html", context)
+
+
+@require_http_methods(["GET", "POST"])
+@may_view
+def gallery(request: HttpRequest, run_id: str, name: str) -> HttpResponse:
+    """Show the exemplars of a set with their scores, filtered by class and score.
+
+    Whoever has not said so in this session is told first what seeing them does to their part in studies.
+    """
+    run, found = _opened_set(request, run_id, name)
+    if request.method == "POST":
+        request.session[LET_IN] = sorted({*request.session.get(LET_IN, []), run.run_id})
+        return redirect("analysis:gallery", run_id=run.run_id, name=name)
+    if run.run_id not in request.session.get(LET_IN, []):
+        context = {"run": run, "tab": "findings", "found": found}
+        return render(request, "analysis/findings_door.html", context)
     form = FilterForm(request.GET or None, classes=found.classes())
     page = Paginator(exemplars_of(found, form.wanted()), PER_PAGE).get_page(request.GET.get("page"))
     query = request.GET.copy()

@@ -248,7 +248,9 @@ any        GET      /runs/{run}/findings/                      302       403    
 any        GET      /runs/nothing/findings/                    302       403     403 403  403   404  403  404
 any        POST     /runs/{run}/findings/analyse/              302       403     403 403  403   302  403  302
 any        GET      /runs/{run}/findings/none/                 302       403     403 403  403   404  403  404
+any        GET      /runs/{run}/findings/none/figures/overall/ 302      403     403 403  403   404  403  404
 any        GET      /runs/{run}/findings/none/gallery/         302       403     403 403  403   404  403  404
+any        POST     /runs/{run}/findings/none/gallery/         302       403     403 403  403   404  403  404
 any        GET      /runs/{run}/findings/none/thumbnails/1.png 302       403     403 403  403   404  403  404
 any        GET      /runs/{run}/findings/none/files/a.csv      302       403     403 403  403   404  403  404
 any        GET      /data-sets/                                302       403     403 403  403   200  403  200

@@ -1,6 +1,7 @@
 """The pages of what a run found: questions, downloads, gallery, thumbnails; every opening is logged."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -73,7 +74,7 @@ def test_the_page_answers_the_four_questions(client, run: Run, rita: User, folde
 
 @pytest.mark.parametrize(
     "address",
-    ["", "{set}/", "{set}/gallery/", "{set}/thumbnails/1.png", "{set}/files/exemplars.csv",
+    ["", "{set}/", "{set}/gallery/", "{set}/figures/frequency/", "{set}/thumbnails/1.png", "{set}/files/exemplars.csv",
      "{set}/files/figures/stability.pdf", "{set}/files/report.html", "{set}/files/figures/overall.svg?show"],
 )  # fmt: skip
 def test_every_address_is_logged_and_serves(client, run: Run, rita: User, address: str) -> None:
@@ -98,9 +99,49 @@ def test_no_other_file_of_the_server_is_served(client, run: Run, rita: User, fil
     assert client.get(f"/runs/toy-run/findings/{CHOICES.name}/files/{file}").status_code == 404
 
 
+def test_the_gallery_says_what_it_does_before_it_shows_anything(client, run: Run, rita: User) -> None:
+    address = f"/runs/toy-run/findings/{CHOICES.name}/gallery/"
+    images = list(find_set(run, CHOICES.name).table("exemplars")["image"])
+    door = client.get(address, {"positive": "Effusion"}).content.decode()
+    assert "You cannot read" in door
+    assert "unblinded admin" in door
+    assert not any(image in door for image in images)
+    assert "thumbnails/" not in door
+    assert "unblinds" in client.get(f"/runs/toy-run/findings/{CHOICES.name}/").content.decode()
+    assert client.post(address)["Location"] == address
+    assert all(image in client.get(address).content.decode() for image in images)
+    other = Run.objects.create(run_id="other-run", name="toy", folder=run.folder, spec={}, synthetic=True)
+    beside = client.get(f"/runs/{other.run_id}/findings/{CHOICES.name}/gallery/").content.decode()
+    assert "You cannot read" in beside
+    client.logout()
+    client.force_login(rita)
+    assert "You cannot read" in client.get(address).content.decode()
+
+
+def test_every_figure_can_be_seen_large_and_leads_to_the_next(client, run: Run, rita: User) -> None:
+    base = f"/runs/toy-run/findings/{CHOICES.name}/"
+    first = client.get(base).content.decode()
+    drawn = set(re.findall(rf'href="{base}figures/(\w+)/"', first))
+    assert drawn == {path.stem for path in find_set(run, CHOICES.name).folder.glob("figures/*.svg")} - {
+        path.stem for path in find_set(run, CHOICES.name).folder.glob("figures/*-dark.svg")
+    }
+    seen, address = [], f"{base}figures/overall/"
+    while address:
+        page = client.get(address).content.decode()
+        name = address.split("/")[-2]
+        seen.append(name)
+        assert f"{base}files/figures/{name}-dark.svg?show" in page
+        assert f"{base}files/figures/{name}.pdf" in page
+        address = next(iter(re.findall(r'rel="next" href="([^"]+)"', page)), "")
+    assert set(seen) == drawn
+    assert len(seen) == len(drawn)
+    assert client.get(f"{base}figures/nothing/").status_code == 404
+
+
 def test_the_gallery_filters_by_class_and_score(client, run: Run, rita: User) -> None:
     table = find_set(run, CHOICES.name).table("exemplars")
     address = f"/runs/toy-run/findings/{CHOICES.name}/gallery/"
+    client.post(address)
     page = client.get(address).content.decode()
     assert all(image in page for image in table["image"])
     name = "Effusion"
@@ -121,6 +162,7 @@ def test_the_gallery_filters_by_the_score_of_one_class(client, run: Run, rita: U
     own = scores[scores["class"] == "Effusion"].assign(change=scores["pruned"] - scores["dense"])
     least, most = float(own[of].quantile(0.25)), float(own[of].quantile(0.75))
     address = f"/runs/toy-run/findings/{CHOICES.name}/gallery/"
+    client.post(address)
     page = client.get(
         address, {"scored": "Effusion", "of": of, "least": least, "most": most}
     ).content.decode()
