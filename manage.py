@@ -28,7 +28,7 @@ def main() -> int:
     try:
         if command in {"demo", "setup"}:
             ensure_site(site_home())
-        if command in WITHOUT_SITE:
+        if command in WITHOUT_SITE or {"-h", "--help"} & set(sys.argv[2:]):
             given = read_site_file(site_home())
             for name, value in PLACEHOLDERS.items():
                 if name not in given:

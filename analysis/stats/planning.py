@@ -93,6 +93,21 @@ def latent_pilot(
     return Pilot(spread, own, covariance, cases), theta
 
 
+def answer_shares(model: Latent, endpoint: Endpoint) -> tuple[Floats, Floats]:
+    """Return how often each answer is given, over readers, cases and readings: to the other arm, then to the one.
+
+    The latent value is normal with the sum of the variances around 0 and around the effect; the shares, one for each
+    level in its order, are what the cuts take from it. Each adds up to 1.
+    """
+    cuts = np.array(BINARY_CUTS if endpoint.kind == "binary" else ORDINAL_CUTS)
+    spread = math.sqrt(model.reader + model.reader_by_arm / 4 + model.case + model.rest)
+    shares = [
+        np.diff(np.concatenate([[0.0], ndtr((cuts - mean) / spread), [1.0]]))
+        for mean in (0.0, model.effect.get(endpoint.name, 0.0))
+    ]
+    return shares[0], shares[1]
+
+
 @dataclass(frozen=True)
 class _Win:
     """Level probabilities and win probabilities: `given` readers x cases x cases, `one`, `zero` readers x levels."""

@@ -1,43 +1,65 @@
 """The form of the planning page: the design, the difference looked for, the variances assumed."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 
 from analysis.stats.planning import DESIGNS, Plan
 from readerstudy.planning.power import Assumptions
+from readerstudy.planning.words import EXPLAINED, alpha_in_words
 from readerstudy.study.protocol import PUBLISHED_QUESTIONS, Protocol
 
-BLOCKS_ONLY = "Overlapping blocks only."
+
+def _number(name: str, label: str, low: float, high: float) -> forms.FloatField:
+    return forms.FloatField(min_value=low, max_value=high, label=label, help_text=EXPLAINED[name])
 
 
-def _number(label: str, low: float, high: float, help_text: str = "") -> forms.FloatField:
-    return forms.FloatField(min_value=low, max_value=high, label=label, help_text=help_text)
+def _count(name: str, label: str, low: int, high: int) -> forms.IntegerField:
+    return forms.IntegerField(min_value=low, max_value=high, label=label, help_text=EXPLAINED[name])
 
 
 class PlanForm(forms.Form):
     """A plan and its assumptions; every field has a value from the protocol or from published work."""
 
-    design = forms.ChoiceField(choices=[(name, name.capitalize()) for name in DESIGNS], label="Design")
-    readers = forms.IntegerField(min_value=2, max_value=60, label="Readers")
-    cases = forms.IntegerField(
-        min_value=4, max_value=400, label="Cases of one reader", help_text="Half of each kind."
+    GROUPS: ClassVar[dict[str, tuple[str, ...]]] = {
+        "The plan": ("design", "readers", "cases", "blocks", "anchors"),
+        "What it should find": ("endpoint", "effect", "alpha", "wanted"),
+        "What is assumed": ("reader", "case", "rest", "reader_by_arm"),
+        "How it is computed": ("simulate",),
+    }
+
+    design = forms.ChoiceField(
+        choices=[(name, name.capitalize()) for name in DESIGNS],
+        label="Design",
+        help_text=EXPLAINED["design"],
     )
-    blocks = forms.IntegerField(min_value=2, max_value=20, label="Blocks of readers", help_text=BLOCKS_ONLY)
-    anchors = forms.IntegerField(min_value=0, max_value=400, label="Anchor cases", help_text=BLOCKS_ONLY)
+    readers = _count("readers", "Readers", 2, 60)
+    cases = _count("cases", "Cases of one reader", 4, 400)
+    blocks = _count("blocks", "Blocks of readers", 2, 20)
+    anchors = _count("anchors", "Anchor cases", 0, 400)
     endpoint = forms.ChoiceField(
-        choices=[(question.key, question.text) for question in PUBLISHED_QUESTIONS], label="Endpoint"
+        choices=[(question.key, question.text) for question in PUBLISHED_QUESTIONS], label="Endpoint",
+        help_text=EXPLAINED["endpoint"],
+    )  # fmt: skip
+    effect = _number("effect", "Difference to find", -3, 3)
+    alpha = _number("alpha", "Level alpha", 0.0001, 0.5)
+    wanted = _number("wanted", "Power wanted", 0.5, 0.99)
+    reader = _number("reader", "Variance of readers", 0, 5)
+    case = _number("case", "Variance of cases", 0, 5)
+    rest = _number("rest", "Rest variance", 0.05, 5)
+    reader_by_arm = _number("reader_by_arm", "Variance of readers' differences", 0, 5)
+    simulate = forms.BooleanField(
+        required=False, label="Simulate this plan too (some seconds)", help_text=EXPLAINED["simulate"]
     )
-    effect = _number(
-        "Difference to find", -3, 3, "On the latent scale, where cases and readers together vary by about 1."
-    )
-    alpha = _number("Level alpha", 0.0001, 0.5, "Two-sided; with Holm the level of the first step.")
-    wanted = _number("Power wanted", 0.5, 0.99)
-    reader = _number("Variance of readers", 0, 5, "How differently readers use the scale.")
-    case = _number("Variance of cases", 0, 5, "How different cases of a kind are, for all readers alike.")
-    rest = _number("Rest variance", 0.05, 5, "What is new in each single reading.")
-    reader_by_arm = _number("Variance of readers' differences", 0, 5, "How much readers differ in it.")
-    simulate = forms.BooleanField(required=False, label="Simulate this plan too (some seconds)")
+
+    def __init__(self, *args: Any, protocol: Protocol, **more: Any) -> None:
+        """Explain the level by the protocol's endpoints."""
+        super().__init__(*args, **more)
+        self.fields["alpha"].help_text = alpha_in_words(protocol)
+
+    def groups(self) -> list[tuple[str, list[forms.BoundField]]]:
+        """Return the groups with their fields."""
+        return [(title, [self[name] for name in names]) for title, names in self.GROUPS.items()]
 
     def clean(self) -> dict[str, Any]:
         """Refuse more anchors than cases."""

@@ -13,6 +13,7 @@ from readerstudy.accounts.signed_in import signed_in
 from readerstudy.cases.models import Case
 from readerstudy.planning.forms import PlanForm, initial_of
 from readerstudy.planning.power import Outlook, outlook, picture, with_simulation
+from readerstudy.planning.words import effect_in_answers, result_in_words, spread_in_words
 from readerstudy.study.models import Role, Study
 from readerstudy.study.protocol import Protocol, digest
 from readerstudy.study.visibility import study_for_role
@@ -27,12 +28,16 @@ def plan(request: HttpRequest, slug: str) -> HttpResponse:
     """Show power against readers and cases, with the assumptions behind it."""
     study = _study(request, slug)
     form, found, error = _answered(request, study)
+    assumed = form.assumed() if found else None
     context = {
         "study": study,
         "form": form,
         "found": found,
         "error": error,
-        "wanted": form.cleaned_data["wanted"] if found else None,
+        "wanted": assumed.wanted if assumed else None,
+        "result": result_in_words(found, assumed) if found and assumed else "",
+        "reading": effect_in_answers(assumed, found.theta) if found and assumed else None,
+        "spread": spread_in_words(assumed) if assumed else "",
         "query": request.GET.urlencode() if request.GET else "",
     }
     return render(request, "planning/plan.html", context)
@@ -55,7 +60,7 @@ def _study(request: HttpRequest, slug: str) -> Study:
 def _answered(request: HttpRequest, study: Study) -> tuple[PlanForm, Outlook | None, str]:
     protocol = Protocol.from_json(study.protocol)
     initial = initial_of(protocol, _cases_of_a_reader(study, protocol))
-    form = PlanForm(request.GET or initial)
+    form = PlanForm(request.GET or initial, protocol=protocol)
     if not form.is_valid():
         return form, None, ""
     try:

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from django.core.management import get_commands
+from django.core.management import get_commands, load_command_class
+from django.core.management.base import BaseCommand
 
 from analysis.frames import TABLES
 from analysis.selection import CRITERIA
@@ -66,6 +67,18 @@ def test_the_lists_hold_something() -> None:
 @pytest.mark.parametrize("command", COMMANDS)
 def test_command_is_in_the_docs(words: str, command: str) -> None:
     assert re.search(rf"\b{command}\b", words)
+
+
+OF_DJANGO = {action.dest for action in BaseCommand().create_parser("manage.py", "none")._actions}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_option_of_a_command_says_what_it_is(command: str) -> None:
+    parser = load_command_class(get_commands()[command], command).create_parser("manage.py", command)
+    own = [action for action in parser._actions if action.dest not in OF_DJANGO]
+    silent = [action.option_strings or action.dest for action in own if not action.help]
+    assert silent == []
+    assert parser.format_help()
 
 
 def test_no_command_is_named_that_does_not_exist(words: str) -> None:

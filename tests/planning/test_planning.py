@@ -1,6 +1,7 @@
 """Variances by quadrature, power by formula and by simulation agree; the page and the command tell the same."""
 
 import math
+from html import unescape
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +13,20 @@ from analysis.stats.calibration import Cell, exact_theta
 from analysis.stats.covariance import reader_thetas
 from analysis.stats.endpoints import ENDPOINTS
 from analysis.stats.errors import StatsError
-from analysis.stats.planning import Plan, draw_study, latent_pilot, simulated_power, total_cases
+from analysis.stats.planning import (
+    Plan,
+    answer_shares,
+    draw_study,
+    latent_pilot,
+    simulated_power,
+    total_cases,
+)
 from analysis.stats.power import power
-from analysis.stats.simulate import Latent
+from analysis.stats.simulate import Latent, simulate_answers
+from readerstudy.planning.forms import initial_of
 from readerstudy.planning.power import CASES, Assumptions, outlook
+from readerstudy.planning.words import alpha_in_words, effect_in_answers, result_in_words
+from readerstudy.study.protocol import Protocol
 from tests.stock import Stock
 
 QUALITY = next(each for each in ENDPOINTS if each.name == "quality")
@@ -111,6 +122,85 @@ def test_fewest_cases_stand_on_the_curve() -> None:
             assert all(value < 0.8 for other, value in at.items() if other < cases)
 
 
+@pytest.mark.parametrize("endpoint", [QUALITY, AGREE])
+def test_shares_of_answers_are_those_of_drawn_readings(endpoint) -> None:
+    model = Latent(effect={endpoint.name: 0.7}, reader=0.4, case=0.3, rest=0.6, reader_by_arm=0.2)
+    rng = np.random.default_rng(3)
+    is_pie = np.arange(60) % 2 == 0
+    drawn = np.concatenate(
+        [simulate_answers(rng, is_pie, 60, endpoint, model)[:, None] for _ in range(60)], axis=1
+    )
+    shares = answer_shares(model, endpoint)
+    for arm, expected in zip((False, True), shares, strict=True):
+        answers = drawn[:, :, is_pie == arm]
+        seen = [float((answers == level).mean()) for level in endpoint.levels]
+        # 60 draws of 60 readers and 30 cases each.
+        assert seen == pytest.approx(expected.tolist(), abs=0.015)
+        assert sum(expected) == pytest.approx(1)
+    assert not np.allclose(*shares)
+
+
+def test_theta_follows_from_the_shares_where_nothing_is_shared() -> None:
+    """Two answers of one reader share the reader alone; without that variance theta is that of the shares."""
+    model = Latent(effect={"quality": 0.5}, reader=0.0, reader_by_arm=0.0)
+    unchanged, changed = answer_shares(model, QUALITY)
+    wins = sum(changed[i] * (unchanged[:i].sum() + unchanged[i] / 2) for i in range(5))
+    assert latent_pilot(model, QUALITY, cases=40)[1] == pytest.approx(wins, abs=1e-6)
+
+
+def test_a_difference_is_told_in_answers() -> None:
+    plain = effect_in_answers(Assumptions(effect=0.0), 0.5)
+    assert all(each.unchanged == pytest.approx(each.changed) for each in plain.levels)
+    assert [each.label for each in plain.levels] == ["poor", "fair", "average", "good", "excellent"]
+    told = effect_in_answers(Assumptions(endpoint="agree", effect=-0.6), 0.4)
+    yes = told.levels[1]
+    assert told.sentence.startswith(
+        f"Of 100 answers to unchanged images {yes.unchanged:.0f} are \u201cyes\u201d, of 100 to changed images "
+        f"{yes.changed:.0f}. "
+    )
+    assert yes.changed < yes.unchanged
+    assert "the changed one gets the higher answer in 40 " in told.sentence
+
+
+@pytest.mark.parametrize(
+    ("protocol", "words"),
+    [
+        (Protocol(), "3 endpoints by Holm's rule"),
+        (Protocol(), "0.05 / 3 = 0.0167"),
+        (Protocol(endpoints=("agree",)), "tests at 0.05."),
+        (Protocol(multiplicity="none", alpha=0.01), "tests at 0.01."),
+    ],
+)
+def test_the_level_is_explained_from_the_protocol(protocol: Protocol, words: str) -> None:
+    assert words in alpha_in_words(protocol)
+    number = f"{initial_of(protocol, 40)['alpha']:g}"
+    assert number in alpha_in_words(protocol)
+
+
+def test_power_is_told_in_studies() -> None:
+    plan, assumed = Plan("fully crossed", 6, 40), Assumptions()
+    found = outlook(plan, assumed)
+    share = round(100 * found.own.power)
+    assert f"about {share} of 100 such studies find it" in result_in_words(found, assumed)
+    assert f"and {100 - share} miss it" in result_in_words(found, assumed)
+    blocks = outlook(Plan("overlapping blocks", 6, 40), assumed)
+    assert "only a simulation" in result_in_words(blocks, assumed)
+
+
+@pytest.mark.django_db
+def test_page_explains_every_field_and_the_difference(stock: Stock, client: Client) -> None:
+    client.force_login(stock.alice)
+    page = client.get("/studies/chest/planning/")
+    text = unescape(page.content.decode())
+    form = page.context["form"]
+    assert all(field.help_text in text for field in form)
+    assert all(field.help_text for field in form)
+    assert sorted(name for names in form.GROUPS.values() for name in names) == sorted(form.fields)
+    assert page.context["reading"].sentence in text
+    assert page.context["result"] in text
+    assert "0.05 / 3 = 0.0167" in text
+
+
 @pytest.mark.django_db
 def test_page_shows_the_plan_of_the_protocol_and_simulates(stock: Stock, client: Client) -> None:
     client.force_login(stock.alice)
@@ -144,4 +234,6 @@ def test_command_tells_formula_and_simulation_and_draws(
     told = capsys.readouterr().out
     assert "power by formula" in told
     assert "30 studies" in told
+    assert "Of 100 answers to unchanged images" in told
+    assert "of 100 such studies find it" in told
     assert (tmp_path / "power.svg").read_bytes().startswith(b"<?xml")

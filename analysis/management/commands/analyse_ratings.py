@@ -35,7 +35,9 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """Declare RATINGS.csv, --out, --like, --seed, --subgroups, --primary, --endpoints and --simulated."""
-        parser.add_argument("ratings", type=Path, metavar="RATINGS.csv")
+        parser.add_argument(
+            "ratings", type=Path, metavar="RATINGS.csv", help="one row per reading, as docs/formats.md says"
+        )
         parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="a new or empty folder")
         parser.add_argument(
             "--like", type=Path, metavar="RESULTS.json",

@@ -29,7 +29,12 @@ class Command(BaseCommand):
             "--beside", type=Path, metavar="RUN",
             help="a sweep of the same networks by another method, such as random, to compare with",
         )  # fmt: skip
-        parser.add_argument("--criterion", choices=sorted(CRITERIA), default=DEFAULTS.criterion)
+        parser.add_argument(
+            "--criterion",
+            choices=sorted(CRITERIA),
+            default=DEFAULTS.criterion,
+            help="by what agreement of dense and pruned scores an exemplar is chosen (default %(default)s)",
+        )
         parser.add_argument("--sparsity", type=float, default=DEFAULTS.sparsity, help="of the exemplars")
         parser.add_argument("--fraction", type=float, default=DEFAULTS.fraction, help="of the exemplars")
 

@@ -39,7 +39,13 @@ class Command(BaseCommand):
             parser.add_argument(
                 f"--{flag}", type=float, default=field.default, help="share of the images, 0 to 0.5"
             )
-        parser.add_argument("--formats", nargs="+", default=["png"], choices=("png", "dicom"))
+        parser.add_argument(
+            "--formats",
+            nargs="+",
+            default=["png"],
+            choices=("png", "dicom"),
+            help="files to draw each image as (default: png)",
+        )
         parser.add_argument("--no-side-markers", action="store_true", help="leave the lead letter out")
         parser.add_argument("--workers", type=int, help="processes (default: one per core)")
 

@@ -26,7 +26,13 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Take the folder; every other setting is fixed beforehand."""
-        parser.add_argument("--out", type=Path, default=Path("var/phantom-study"), metavar="DIR")
+        parser.add_argument(
+            "--out",
+            type=Path,
+            default=Path("var/phantom-study"),
+            metavar="DIR",
+            help="folder of the study (default: %(default)s)",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Run what is missing and print every result with its interval."""

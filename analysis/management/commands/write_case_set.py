@@ -27,7 +27,13 @@ class Command(BaseCommand):
         parser.add_argument("--images", type=Path, required=True, help="folder of the images to read")
         parser.add_argument("--out", type=Path, required=True, help="the blind folder to make")
         parser.add_argument("--key-out", type=Path, required=True, help="the sealed key to make, elsewhere")
-        parser.add_argument("--show", nargs="*", default=[], choices=("view", "sex", "age"))
+        parser.add_argument(
+            "--show",
+            nargs="*",
+            default=[],
+            choices=("view", "sex", "age"),
+            help="columns of the metadata that a study may show beside the labels",
+        )
         parser.add_argument(
             "--terms", type=Path,
             help="file with the terms of use (markdown); whoever sees the images in a study confirms them first",
@@ -35,16 +41,38 @@ class Command(BaseCommand):
         parser.add_argument("--credential", default="", help="what a person must hold to see the images")
         parser.add_argument("--ethics", default="", help="reference of the ethics approval")
         parser.add_argument("--block-size", type=int, default=20, help="wanted cases in a block")
-        parser.add_argument("--criterion", choices=sorted(CRITERIA), default=DEFAULTS.criterion)
-        parser.add_argument("--sparsity", type=float, default=DEFAULTS.sparsity)
-        parser.add_argument("--fraction", type=float, default=DEFAULTS.fraction)
+        parser.add_argument(
+            "--criterion",
+            choices=sorted(CRITERIA),
+            default=DEFAULTS.criterion,
+            help="by what agreement of dense and pruned scores an exemplar is chosen (default %(default)s)",
+        )
+        parser.add_argument(
+            "--sparsity",
+            type=float,
+            default=DEFAULTS.sparsity,
+            help="share of removed weights at which they are chosen (default %(default)s)",
+        )
+        parser.add_argument(
+            "--fraction",
+            type=float,
+            default=DEFAULTS.fraction,
+            help="share of images that are exemplars (default %(default)s)",
+        )
         parser.add_argument("--size", type=int, help="exemplars to draw (default: all)")
         parser.add_argument(
             "--draw", choices=sorted(DRAWS), default=DEFAULTS.draw,
             help="how exemplars are drawn: at random, equally from the class groups, or those of lowest agreement",
         )  # fmt: skip
-        parser.add_argument("--seed", type=int, default=DEFAULTS.seed)
-        parser.add_argument("--controls", choices=sorted(ESTIMANDS), default=DEFAULTS.controls)
+        parser.add_argument(
+            "--seed", type=int, default=DEFAULTS.seed, help="of every random step (default %(default)s)"
+        )
+        parser.add_argument(
+            "--controls",
+            choices=sorted(ESTIMANDS),
+            default=DEFAULTS.controls,
+            help="how controls are found (default %(default)s)",
+        )
         parser.add_argument("--ratio", type=int, default=DEFAULTS.ratio, help="controls per exemplar")
         parser.add_argument("--exact", nargs="*", default=list(DEFAULTS.exact), help="columns to be equal on")
         parser.add_argument(

@@ -13,8 +13,8 @@ class Command(BaseCommand):
     help = "Make a person and print a random password, once."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("email")
-        parser.add_argument("--name", required=True)
+        parser.add_argument("email", help="address with which the person signs in")
+        parser.add_argument("--name", required=True, help="name that others on the site see")
         parser.add_argument(
             "--researcher", action="store_true", help="may run and open sweeps (and never read)"
         )

@@ -13,7 +13,7 @@ class Command(BaseCommand):
     help = "Delete an archived study: rows, frames, exports, its audit chain. A tombstone stays in the site's chain."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("slug", metavar="SLUG")
+        parser.add_argument("slug", metavar="SLUG", help="short name of the study")
         parser.add_argument("--reason", required=True, help="why it is deleted; it stays in the audit trail")
         parser.add_argument("--confirm", metavar="SLUG", help="the short name again: there is no way back")
 

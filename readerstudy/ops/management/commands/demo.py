@@ -33,7 +33,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--no-serve", action="store_true", help="do everything but serve")
-        parser.add_argument("--port", type=int, default=8000)
+        parser.add_argument("--port", type=int, default=8000, help="port to serve at (default: %(default)s)")
 
     def handle(self, *args: Any, **options: Any) -> None:
         self.stdout.write("Reader Study demo: synthetic radiographs, toy models, one study to read.")

@@ -17,7 +17,7 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("email")
+        parser.add_argument("email", help="address of the person")
         parser.add_argument(
             "--reason", required=True, help="why, and how you know who asks; kept in the audit trail"
         )

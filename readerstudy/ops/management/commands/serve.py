@@ -14,8 +14,12 @@ class Command(BaseCommand):
     help = "Serve the site with a web process and a sweep worker until Ctrl-C."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--host", default="127.0.0.1")
-        parser.add_argument("--port", type=int, default=8000)
+        parser.add_argument(
+            "--host",
+            default="127.0.0.1",
+            help="address to listen on (default: %(default)s, this machine alone)",
+        )
+        parser.add_argument("--port", type=int, default=8000, help="port to listen on (default: %(default)s)")
         parser.add_argument("--no-worker", action="store_true", help="serve pages only")
         parser.add_argument("--workers", type=int, default=1, help="sweep workers on this host (default: 1)")
         parser.add_argument("--gpus", default="", help="numbers of GPUs, by commas: each worker sees one")

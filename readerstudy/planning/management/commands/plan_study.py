@@ -10,6 +10,7 @@ from rich.progress import Progress
 from analysis.stats import StatsError
 from analysis.stats.planning import DESIGNS, Plan
 from readerstudy.planning.power import Assumptions, Outlook, outlook, picture, with_simulation
+from readerstudy.planning.words import EXPLAINED, effect_in_answers, result_in_words
 from readerstudy.study.protocol import PUBLISHED_QUESTIONS
 
 NUMBERS = ("effect", "reader", "case", "rest", "reader_by_arm", "alpha", "wanted")
@@ -20,20 +21,22 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         assumed = Assumptions()
-        parser.add_argument("--design", choices=DESIGNS, default=DESIGNS[0])
-        parser.add_argument("--readers", type=int, default=6)
-        parser.add_argument("--cases", type=int, default=40, help="of one reader, half of each kind")
-        parser.add_argument("--blocks", type=int, default=3, help="of readers, with overlapping blocks")
-        parser.add_argument(
-            "--anchors", type=int, default=0, help="cases read by all, with overlapping blocks"
-        )
-        parser.add_argument(
-            "--endpoint", choices=[question.key for question in PUBLISHED_QUESTIONS], default="quality"
-        )
+
+        def option(name: str, **more: Any) -> None:
+            told = f"{EXPLAINED[name]} Default: %(default)s."
+            parser.add_argument(f"--{name.replace('_', '-')}", help=told, **more)
+
+        option("design", choices=DESIGNS, default=DESIGNS[0])
+        for name, usual in (("readers", 6), ("cases", 40), ("blocks", 3), ("anchors", 0)):
+            option(name, type=int, default=usual)
+        option("endpoint", choices=[question.key for question in PUBLISHED_QUESTIONS], default="quality")
         for name in NUMBERS:
-            parser.add_argument(f"--{name.replace('_', '-')}", type=float, default=getattr(assumed, name))
-        parser.add_argument("--studies", type=int, default=2_000, help="to simulate; 0 for the formula alone")
-        parser.add_argument("--out", type=Path, help="also draw the curves: a new .svg, .png or .pdf file")
+            option(name, type=float, default=getattr(assumed, name))
+        parser.add_argument(
+            "--studies", type=int, default=2_000,
+            help="Studies to simulate; 0 for the formula alone. Default: %(default)s.",
+        )  # fmt: skip
+        parser.add_argument("--out", type=Path, help="Also draw the curves: a new .svg, .png or .pdf file.")
 
     def handle(self, *args: Any, **options: Any) -> None:
         plan = Plan(
@@ -60,6 +63,7 @@ class Command(BaseCommand):
 
     def _tell(self, found: Outlook, assumed: Assumptions) -> None:
         plan = found.plan
+        self.stdout.write(f"difference           {effect_in_answers(assumed, found.theta).sentence}")
         self.stdout.write(
             f"{plan.design}, {plan.readers} readers, {plan.cases} cases of each; theta {found.theta:.3f}"
         )
@@ -72,6 +76,8 @@ class Command(BaseCommand):
                 f"(primary test, {drawn.studies} studies); "
                 f"Obuchowski-Rockette {drawn.obuchowski_rockette:.3f}"
             )
+        if found.own is not None or found.simulated is not None:
+            self.stdout.write(f"in words             {result_in_words(found, assumed)}")
         if found.own is not None:
             for readers, cases in found.fewest:
                 enough = f"{cases} cases" if cases else "more than 400 cases"

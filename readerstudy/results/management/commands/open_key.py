@@ -21,7 +21,9 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("slug", help="short name of the study")
         parser.add_argument("--key", type=Path, required=True, help="the sealed file")
-        parser.add_argument("--reason", required=True)
+        parser.add_argument(
+            "--reason", required=True, help="why the key is opened now; it stands in the audit trail"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         study = Study.objects.filter(slug=options["slug"]).first()

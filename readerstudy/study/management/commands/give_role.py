@@ -19,7 +19,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("slug", help="short name of the study")
         parser.add_argument("email", help="address of a person who has an account")
-        parser.add_argument("role", choices=[READER, *Role.values])
+        parser.add_argument("role", choices=[READER, *Role.values], help="what the person does in the study")
 
     def handle(self, *args: Any, **options: Any) -> None:
         study = Study.objects.filter(slug=options["slug"]).first()

@@ -1,0 +1,117 @@
+"""What planning says in plain language: each option explained, and what a plan and its difference come to.
+
+The page and `plan_study --help` share these words.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from analysis.stats.endpoints import ENDPOINTS, Endpoint
+from analysis.stats.planning import answer_shares
+from readerstudy.planning.power import Assumptions, Outlook
+from readerstudy.study.protocol import PUBLISHED_QUESTIONS, Protocol
+
+EXPLAINED: Mapping[str, str] = {
+    "design": "Who reads what: everybody all cases, everybody other cases, or groups of readers a block each with "
+    "some cases read by all.",
+    "readers": "People who read. A few more of them help more than many more cases.",
+    "cases": "Images that one reader reads, half of them changed and half unchanged.",
+    "blocks": "Into how many groups readers and cases are dealt; overlapping blocks only.",
+    "anchors": "Cases that all groups read; overlapping blocks only.",
+    "endpoint": "The question whose difference is planned for. The others have the power of their own difference.",
+    "effect": "How far changed images lie from unchanged ones on the hidden scale that answers are cut from; above 0: "
+    "higher answers. One unit is about how widely one reader's answers to images of a kind spread. What it comes to "
+    "in answers is told with the result.",
+    "alpha": "The chance you accept, two-sided, of finding a difference where there is none.",
+    "wanted": "The chance you want of finding the difference if it is there. 0.8 finds it in four studies of five.",
+    "reader": "How differently readers use the scale, as a variance on it. 0.25: two readers in three lie within half "
+    "a unit of the average reader.",
+    "case": "How much images of one kind differ from each other, for all readers alike. 0: not at all.",
+    "rest": "What is new in each single reading: the same reader on the same image another day.",
+    "reader_by_arm": "How much the difference itself varies from reader to reader. 0: all see it alike.",
+    "simulate": "Draws whole studies, analyses each as the real one and counts how often the difference is found.",
+}
+"""Name of an option to what it means."""
+
+
+@dataclass(frozen=True)
+class Level:
+    """One answer, and in how many of 100 readings it is given: to unchanged and to changed images."""
+
+    label: str
+    unchanged: float
+    changed: float
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a difference comes to in answers: a sentence, and every answer's share in per cent."""
+
+    sentence: str
+    levels: tuple[Level, ...]
+
+
+def result_in_words(found: Outlook, assumed: Assumptions) -> str:
+    """Say what the power of a plan means, or that only a simulation tells it."""
+    drawn = found.simulated
+    power = drawn.primary if drawn else found.own.power if found.own else None
+    if power is None:
+        return "For overlapping blocks only a simulation tells the power: tick it and compute again."
+    found_by = round(100 * power)
+    enough = "as much as" if power >= assumed.wanted else "less than"
+    return (
+        f"If there is a difference of this size, about {found_by} of 100 such studies find it (p below "
+        f"{assumed.alpha:g}) and {100 - found_by} miss it. That is {enough} the {assumed.wanted:g} wanted."
+    )
+
+
+def effect_in_answers(assumed: Assumptions, theta: float) -> Reading:
+    """Say what a difference on the latent scale comes to in answers, by the same model.
+
+    Parameters
+    ----------
+    theta: the chance that a reader gives a changed image the higher answer than an unchanged one.
+    """
+    endpoint = next(each for each in ENDPOINTS if each.name == assumed.endpoint)
+    unchanged, changed = (100 * each for each in answer_shares(assumed.model, endpoint))
+    labels = _labels(endpoint)
+    levels = tuple(map(Level, labels, unchanged.tolist(), changed.tolist()))
+    top = levels[-1:] if endpoint.kind == "binary" else levels[-2:]
+    before, after = (sum(getattr(each, name) for each in top) for name in ("unchanged", "changed"))
+    named = " or ".join(f"\u201c{each.label}\u201d" for each in top)
+    sentence = (
+        f"Of 100 answers to unchanged images {before:.0f} are {named}, of 100 to changed images {after:.0f}. Of 100 "
+        f"pairs of one of each, seen by the same reader, the changed one gets the higher answer in {100 * theta:.0f} "
+        "(equal answers count half)."
+    )
+    return Reading(sentence, levels)
+
+
+def alpha_in_words(protocol: Protocol) -> str:
+    """Explain the level that the form begins with, from the protocol's endpoints and rule."""
+    number = len(protocol.endpoints)
+    if protocol.multiplicity != "holm" or number < 2:
+        return f"{EXPLAINED['alpha']} The protocol tests at {protocol.alpha:g}."
+    return (
+        f"{EXPLAINED['alpha']} The protocol tests {number} endpoints by Holm's rule, so that the chance of any false "
+        f"finding among them is {protocol.alpha:g} at most. Its strictest step, which is also Bonferroni's, is "
+        f"{protocol.alpha:g} / {number} = {protocol.alpha / number:.4f}; a plan for it holds whichever endpoint comes "
+        f"first. With one endpoint alone it would be {protocol.alpha:g}."
+    )
+
+
+def spread_in_words(assumed: Assumptions) -> str:
+    """Say how large one unit of the latent scale is beside the variances assumed."""
+    spread = math.sqrt(assumed.case + assumed.rest)
+    return (
+        f"With these variances one reader's hidden values for images of a kind have a standard deviation of "
+        f"{spread:.2f}; the difference of {assumed.effect:g} is {assumed.effect / spread:.2f} of it."
+    )
+
+
+def _labels(endpoint: Endpoint) -> list[str]:
+    if endpoint.kind == "binary":
+        return ["no", "yes"]
+    question = next(each for each in PUBLISHED_QUESTIONS if each.key == endpoint.name)
+    return [level.label for level in question.levels]
