@@ -28,12 +28,9 @@ class Command(BaseCommand):
         parser.add_argument("--out", type=Path, required=True, help="the blind folder to make")
         parser.add_argument("--key-out", type=Path, required=True, help="the sealed key to make, elsewhere")
         parser.add_argument(
-            "--show",
-            nargs="*",
-            default=[],
-            choices=("view", "sex", "age"),
+            "--show", nargs="*", default=[], choices=("view", "sex", "age"),
             help="columns of the metadata that a study may show beside the labels",
-        )
+        )  # fmt: skip
         parser.add_argument(
             "--terms", type=Path,
             help="file with the terms of use (markdown); whoever sees the images in a study confirms them first",
@@ -42,23 +39,17 @@ class Command(BaseCommand):
         parser.add_argument("--ethics", default="", help="reference of the ethics approval")
         parser.add_argument("--block-size", type=int, default=20, help="wanted cases in a block")
         parser.add_argument(
-            "--criterion",
-            choices=sorted(CRITERIA),
-            default=DEFAULTS.criterion,
+            "--criterion", choices=sorted(CRITERIA), default=DEFAULTS.criterion,
             help="by what agreement of dense and pruned scores an exemplar is chosen (default %(default)s)",
-        )
+        )  # fmt: skip
         parser.add_argument(
-            "--sparsity",
-            type=float,
-            default=DEFAULTS.sparsity,
+            "--sparsity", type=float, default=DEFAULTS.sparsity,
             help="share of removed weights at which they are chosen (default %(default)s)",
-        )
+        )  # fmt: skip
         parser.add_argument(
-            "--fraction",
-            type=float,
-            default=DEFAULTS.fraction,
+            "--fraction", type=float, default=DEFAULTS.fraction,
             help="share of images that are exemplars (default %(default)s)",
-        )
+        )  # fmt: skip
         parser.add_argument("--size", type=int, help="exemplars to draw (default: all)")
         parser.add_argument(
             "--draw", choices=sorted(DRAWS), default=DEFAULTS.draw,
@@ -68,11 +59,9 @@ class Command(BaseCommand):
             "--seed", type=int, default=DEFAULTS.seed, help="of every random step (default %(default)s)"
         )
         parser.add_argument(
-            "--controls",
-            choices=sorted(ESTIMANDS),
-            default=DEFAULTS.controls,
+            "--controls", choices=sorted(ESTIMANDS), default=DEFAULTS.controls,
             help="how controls are found (default %(default)s)",
-        )
+        )  # fmt: skip
         parser.add_argument("--ratio", type=int, default=DEFAULTS.ratio, help="controls per exemplar")
         parser.add_argument("--exact", nargs="*", default=list(DEFAULTS.exact), help="columns to be equal on")
         parser.add_argument(
