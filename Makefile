@@ -94,7 +94,8 @@ python:
 
 $(STAMP): requirements.txt | python
 	test -x $(PY) || $(PYTHON) -m venv $(VENV)
-	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@echo "Installing packages into $(VENV), once: 0.44 GB with the CPU build of torch, 2.8 GB with the CUDA build (README.md)."
+	$(PY) -m pip install --disable-pip-version-check -r requirements.txt
 	touch $@
 
 $(DEV_STAMP): requirements-dev.txt $(STAMP)

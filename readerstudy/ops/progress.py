@@ -48,3 +48,12 @@ def _plain(title: str, console: Console) -> Report:
             console.print(f"  {title}: {done} of {total}", highlight=False)
 
     return report
+
+
+def in_words(seconds: float) -> str:
+    """Return a duration as a person says it: 40 s, 3 min 20 s."""
+    whole = max(1, round(seconds))
+    minutes, left = divmod(whole, 60)
+    if not minutes:
+        return f"{left} s"
+    return f"{minutes} min" + (f" {left} s" if left else "")

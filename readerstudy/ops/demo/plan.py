@@ -59,6 +59,21 @@ rotation = 5.0
 """
 
 
+STAGES: tuple[tuple[str, int], ...] = (
+    ("drawing radiographs", 60),
+    ("training toy models", 80),
+    ("pruning and evaluating", 60),
+    ("analysing the sweep", 5),
+    ("developing reading images", 10),
+    ("loading the study", 5),
+    ("simulating readers", 5),
+)
+"""Stages of the demo in their order, and about how many seconds each takes the first time on 2 cores without a GPU.
+
+The whole is what README.md tells of one quiet machine; it is parted as the processor's time was in a run of 2026-11-28.
+"""
+
+
 @dataclass(frozen=True)
 class DemoFolder:
     """The places of the demo's files under its site folder."""

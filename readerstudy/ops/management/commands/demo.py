@@ -1,6 +1,7 @@
 """Make and serve the demo."""
 
 import sys
+import time
 from argparse import ArgumentParser
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,9 +20,10 @@ from readerstudy.ops.demo.plan import (
     PHANTOMS,
     READING_COLUMNS,
     READING_ROWS,
+    STAGES,
     DemoFolder,
 )
-from readerstudy.ops.progress import Report, terminal_progress
+from readerstudy.ops.progress import Report, in_words, terminal_progress
 from readerstudy.ops.site import SiteError, check_port, prepare_site
 from readerstudy.ops.supervisor import Process, Supervisor, SupervisorError, web_command, worker_command
 
@@ -51,33 +53,47 @@ class Command(BaseCommand):
 
     def _make(self) -> None:
         folder = DemoFolder(settings.HOME)
+        whole = sum(seconds for _, seconds in STAGES)
+        self.stdout.write(
+            f"The first time it takes about {in_words(whole)} on a machine with 2 cores and no GPU. "
+            "What is done already is not done again."
+        )
+        began = time.monotonic()
         prepare_site()
-        with self._step("drawing radiographs") as report:
+        stages = iter(enumerate(STAGES, 1))
+        with self._stage(stages) as report:
             chain.make_phantoms(folder, report)
-        with self._step("training toy models") as report:
+        with self._stage(stages) as report:
             chain.train(folder, report)
-        with self._step("pruning and evaluating") as report:
+        with self._stage(stages) as report:
             run = chain.sweep(folder, report)
             chain.show_inputs(folder, run)
-        with self._step("analysing the sweep") as report:
+        with self._stage(stages) as report:
             chain.analyse(run, report)
         selection, rows = chain.choose(run)
         for line in chain.planted_faults(folder, run, selection):
             self.stdout.write(f"  {line}")
-        with self._step("developing reading images") as report:
+        with self._stage(stages) as report:
             for slug, size in SIZES.items():
                 develop(PHANTOMS, list(rows[slug]["image"]), folder.films(slug), size, report)
                 chain.hand_over(folder, slug, run, selection, rows[slug])
         users = studies.people()
-        with self._step("loading the study") as report:
+        with self._stage(stages) as report:
             studies.live_study(folder, users, report)
-        with self._step("simulating readers") as report:
+        with self._stage(stages) as report:
             studies.finished_study(folder, users, report)
+        self.stdout.write(f"All of it took {in_words(time.monotonic() - began)} here.")
 
     @contextmanager
-    def _step(self, title: str) -> Iterator[Report]:
+    def _stage(self, stages: Iterator[tuple[int, tuple[str, int]]]) -> Iterator[Report]:
+        """Say which stage begins and about how long it takes, show how far it is, say how long it took."""
+        number, (title, seconds) = next(stages)
+        self.stdout.write(f"{number} of {len(STAGES)}  {title}, about {in_words(seconds)}")
+        self.stdout.flush()
+        began = time.monotonic()
         with terminal_progress(title) as report:
             yield report
+        self.stdout.write(f"        took {in_words(time.monotonic() - began)}")
 
     def _tell(self, port: int) -> None:
         self.stdout.write(f"\n  address     http://localhost:{port}")
