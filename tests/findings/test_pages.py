@@ -102,6 +102,8 @@ def test_no_other_file_of_the_server_is_served(client, run: Run, rita: User, fil
 def test_the_gallery_says_what_it_does_before_it_shows_anything(client, run: Run, rita: User) -> None:
     address = f"/runs/toy-run/findings/{CHOICES.name}/gallery/"
     images = list(find_set(run, CHOICES.name).table("exemplars")["image"])
+    assert "Opening a sweep unblinds you" in client.get("/runs/").content.decode()
+    assert not has_opened_run(rita, "toy-run")
     door = client.get(address, {"positive": "Effusion"}).content.decode()
     assert "You cannot read" in door
     assert "unblinded admin" in door
