@@ -1,15 +1,17 @@
 """gunicorn for production: python -m gunicorn -c deploy/gunicorn.conf.py readerstudy.wsgi:application.
 
-WEB_BIND and WEB_WORKERS come from the environment. Threads share a process's memory and its database
-connections; two workers per core keep one core busy while the other waits for the database.
+WEB_BIND and WEB_WORKERS come from the environment. One process more than cores works while another waits for the
+database; a few threads each, for those that wait. More of either only keep each other from the write lock
+(docs/performance.md, readers under load).
 """
 
 import os
+import sys
 
 bind = os.environ.get("WEB_BIND", "127.0.0.1:8000")
-workers = int(os.environ.get("WEB_WORKERS", str(2 * (os.cpu_count() or 1))))
+workers = int(os.environ.get("WEB_WORKERS", str(1 + (os.cpu_count() or 1))))
 worker_class = "gthread"
-threads = 8
+threads = 4
 timeout = 60
 graceful_timeout = 20
 keepalive = 75  # longer than the proxy's, so that the proxy closes first
@@ -22,3 +24,5 @@ loglevel = "warning"
 # Only the proxy's word on the scheme counts, and only with BEHIND_PROXY=yes; gunicorn passes headers through.
 forwarded_allow_ips = "127.0.0.1,::1"
 worker_tmp_dir = "/dev/shm"  # noqa: S108  (heartbeats in memory: a slow disk is no dead worker)
+# Whoever holds the write lock gets the interpreter back soon; it lets go of it at every statement.
+sys.setswitchinterval(0.001)

@@ -6,6 +6,7 @@ No result backend, no chords, no times of arrival: a lost, doubled or torn messa
 import os
 
 from celery import Celery
+from celery.signals import worker_init
 from kombu import transport
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "readerstudy.settings")
@@ -13,6 +14,8 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # idle threads sleep; see m
 transport.TRANSPORT_ALIASES["atomicfs"] = "readerstudy.doorbell:Transport"
 
 from django.conf import settings  # noqa: E402  (the settings module must be named first)
+
+from readerstudy.priority import give_way  # noqa: E402
 
 app = Celery("readerstudy")
 app.conf.update(
@@ -43,3 +46,9 @@ app.conf.update(
     timezone="UTC",
 )
 app.autodiscover_tasks(["analysis"])
+
+
+@worker_init.connect  # type: ignore[untyped-decorator]
+def gives_way(**_: object) -> None:
+    """Readers come first where a worker shares a machine with the web processes."""
+    give_way()

@@ -77,7 +77,7 @@ def sqlite_database(path: Path) -> dict[str, Any]:
     """
     mode = journal_mode()
     return {
-        "ENGINE": "django.db.backends.sqlite3",
+        "ENGINE": "readerstudy.sqlite",
         "NAME": path,
         "ATOMIC_REQUESTS": False,
         "CONN_MAX_AGE": 60,  # opening one costs more than a request's queries

@@ -1,6 +1,8 @@
 """Readers come first: work that nobody waits for at a screen gives way to the web processes."""
 
 import os
+from contextlib import suppress
+from pathlib import Path
 
 from django.core.management.base import BaseCommand
 
@@ -8,9 +10,19 @@ NICENESS = 10
 """As `nice` counts: a process with it gets a tenth of a core that a web process wants too, and all of an idle one."""
 
 
+AUTOGROUP = Path("/proc/self/autogroup")
+"""Where Linux shares the cores between sessions first, `nice` counts only within one; this file holds the session's."""
+
+
 def give_way() -> None:
-    """Let every other process of the machine go first, for as long as this one lives."""
+    """Let every other process of the machine go first, for as long as this one lives.
+
+    The session gives way too if it is this process's own, as from a timer; a terminal is left as it is.
+    """
     os.nice(NICENESS)
+    if os.getsid(0) == os.getpid():
+        with suppress(OSError):
+            AUTOGROUP.write_text(str(NICENESS))
 
 
 class PatientCommand(BaseCommand):

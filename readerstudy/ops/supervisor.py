@@ -10,7 +10,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from readerstudy.environment import BASE
-from readerstudy.priority import NICENESS
 
 STOP_SECONDS = 20.0
 """How long a process may take to finish what it holds before it is killed; the ledger survives that."""
@@ -33,10 +32,9 @@ def web_command(host: str, port: int) -> list[str]:
 
 
 def worker_command() -> list[str]:
-    """Return the command of the sweep worker: one process, since CUDA does not survive a fork; readers come first."""
+    """Return the command of the sweep worker: one process, since CUDA does not survive a fork."""
     return [
-        "nice", "-n", str(NICENESS), sys.executable, "-W", ROOT_WARNING, "-m", "celery", "--quiet",
-        "--app", "readerstudy",
+        sys.executable, "-W", ROOT_WARNING, "-m", "celery", "--quiet", "--app", "readerstudy",
         "worker", "--queues", "sweep", "--pool", "solo", "--loglevel", "WARNING",
         "--without-gossip", "--without-mingle", "--without-heartbeat",
     ]  # fmt: skip

@@ -66,7 +66,6 @@ def returnable(reader: Reader, visit: Visit) -> dict[UUID, Assignment]:
     return {row.assignment.public_id: row.assignment for row in rows}
 
 
-@transaction.atomic
 def save_answers(
     *,
     reader: Reader,
@@ -89,42 +88,42 @@ def save_answers(
     ProtocolError: an answer that the protocol does not offer, a senseless time, or a key of another case.
     StaleRevisionError: the answers were saved from elsewhere since, or may not be changed any more.
     """
-    # The locks come first: two windows save one after the other. PostgreSQL locks no outer join: hence `of`.
-    fresh = Reader.objects.select_for_update().get(pk=reader.pk)
-    found = reader.assignments.select_for_update(of=("self",)).select_related("study", "case__frame")
-    assignment = found.get(public_id=public_id)
-    again = Rating.objects.filter(idempotency_key=idempotency_key).first()
-    if again is not None:
-        if again.assignment_id != assignment.pk:
-            raise ProtocolError("idempotency_key: expected a new one for each case, this one was used")
-        return again
-    _check_open(fresh, assignment)
+    # Where the visit stands is looked up before the lock, which on SQLite all readers share. A save of the same case
+    # from another window shows in the revision; what else the visit hangs on only goes forward, or is looked at again.
     visit = visit_of(reader)
-    _check_turn(reader, assignment, visit, revision)
-    drawn = check_marks(list(marks), assignment.case.frame.rows, assignment.case.frame.columns)
-    checked = visit.protocol.check_answers(answers, marks=drawn, labels=assignment.case.labels)
-    measured = times_of(times)
-    session = visit.session or begin_session(reader)
-    rating = Rating.objects.create(
-        study=assignment.study,
-        assignment=assignment,
-        revision=revision + 1,
-        idempotency_key=idempotency_key,
-        answers=checked,
-        marks=drawn,
-        comment=comment_of(comment),
-        session=session,
-        seconds=measured["visible_ms"] / 1000 if "visible_ms" in measured else None,
-        times=measured,
-        display=display_of(display),
-    )
-    assignment.revision = rating.revision
-    assignment.save(update_fields=["revision"])
-    _go_on(reader, session, visit.protocol, rating.saved_at)
-    record(
-        kind="answers.saved", actor=reader.person, study=reader.study.key, subject=str(public_id),
-        values=replay.values_of(rating),
-    )  # fmt: skip
+    with transaction.atomic():
+        # The locks come first: two windows save one after the other.
+        assignment = _locked(reader, public_id, visit.place.current)
+        again = Rating.objects.filter(idempotency_key=idempotency_key).first()
+        if again is not None:
+            if again.assignment_id != assignment.pk:
+                raise ProtocolError("idempotency_key: expected a new one for each case, this one was used")
+            return again
+        _check_open(assignment.reader)
+        _check_turn(reader, assignment, visit, revision)
+        drawn = check_marks(list(marks), assignment.case.frame.rows, assignment.case.frame.columns)
+        measured = times_of(times)
+        session = visit.session or begin_session(reader)
+        rating = Rating.objects.create(
+            study=reader.study,
+            assignment=assignment,
+            revision=revision + 1,
+            idempotency_key=idempotency_key,
+            answers=visit.protocol.check_answers(answers, marks=drawn, labels=assignment.case.labels),
+            marks=drawn,
+            comment=comment_of(comment),
+            session=session,
+            seconds=measured["visible_ms"] / 1000 if "visible_ms" in measured else None,
+            times=measured,
+            display=display_of(display),
+        )
+        assignment.revision = rating.revision
+        assignment.save(update_fields=["revision"])
+        _go_on(reader, session, visit.protocol, rating.saved_at)
+        record(
+            kind="answers.saved", actor=reader.person, study=reader.study.key, subject=str(public_id),
+            values=replay.values_of(rating),
+        )  # fmt: skip
     return rating
 
 
@@ -200,8 +199,25 @@ def _too_early(place: Place, protocol: Protocol, now: datetime) -> Assignment | 
     return None
 
 
-def _check_open(reader: Reader, assignment: Assignment) -> None:
-    if assignment.study.phase != Phase.READING:
-        raise PhaseError(f"answers are saved while a study is being read; it is {assignment.study.phase}")
+def _locked(reader: Reader, public_id: UUID, current: Assignment | None) -> Assignment:
+    """Lock a case of the reader and the reader; read again only what may have changed. `current`: read already."""
+    found = reader.assignments.select_for_update(of=("self", "reader")).select_related("reader__study")
+    wanted = (
+        "revision",
+        "presentation",
+        "deferred",
+        "case_id",
+        "reader__withdrawn_at",
+        "reader__study__phase",
+    )
+    assignment = found.only("study_id", "public_id", "position", *wanted).get(public_id=public_id)
+    if current is not None and current.pk == assignment.pk:
+        assignment.case = current.case
+    return assignment
+
+
+def _check_open(reader: Reader) -> None:
+    if reader.study.phase != Phase.READING:
+        raise PhaseError(f"answers are saved while a study is being read; it is {reader.study.phase}")
     if reader.withdrawn_at is not None:
         raise PhaseError("you have withdrawn from this study; what you answered stays, nothing is added")

@@ -80,7 +80,9 @@ def place_of(reader: Reader) -> Place:
 
 
 def practice_place_of(reader: Reader) -> PracticePlace:
-    """Return the reader's place among the practice cases."""
+    """Return the reader's place among the practice cases, if the study has any."""
+    if reader.study.practice_key is None:
+        return PracticePlace(0, 0, None, None)
     planned = reader.practice.all()
     total, unread = _counts(planned, Q(saved_at=None))
     ahead = _ahead(reader, planned.filter(saved_at=None).order_by("position")) if unread else []

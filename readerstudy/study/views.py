@@ -138,7 +138,10 @@ def pause(request: HttpRequest, slug: str) -> JsonResponse:
 
 def _save(request: HttpRequest, reader: Reader, public_id: uuid.UUID) -> dict[str, Any]:
     values = _posted(request)
-    if not reader.practice.filter(public_id=public_id).exists():
+    practising = (
+        reader.study.practice_key is not None and reader.practice.filter(public_id=public_id).exists()
+    )
+    if not practising:
         save_answers(reader=reader, public_id=public_id, **values)
         return {"saved": True, "state": state_json(reader)}
     for name in ("revision", "display"):

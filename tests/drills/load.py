@@ -1,7 +1,8 @@
 """Readers under load: python -m tests.drills.load --readers 200 --seconds 60 --database sqlite
 
 A site of its own, with a study of synthetic 12-bit frames, is served by gunicorn as it is shipped. locust plays
-the readers: state, frame, a pause, an answer, every few seconds. Meanwhile an export of another study and a
+the readers as the reading page does: the state and two frames at the start, then a save and the frame after the next
+every few seconds. Meanwhile an export of another study and a
 backup of the database run again and again. At the end every acknowledged key is looked up among the rows.
 Everything stays on the loopback address.
 
@@ -31,8 +32,8 @@ from tests.servers.site import Site
 ROOT = Path(__file__).resolve().parents[2]
 TARGETS = {"requests per second": 80.0, "save p95, ms": 150.0, "save p99, ms": 500.0}
 """For 200 readers at one case per 5 s, frames of 0.9 MB, SQLite, 2 cores."""
-BIG = 0.9e6
-"""Bytes of a frame in those targets."""
+ARRIVING = 10
+"""Seconds over which the readers arrive; times are counted from then on, answers from the first one."""
 
 STUDY = """
 import json, sys
@@ -104,7 +105,7 @@ def run_load(
         site.run("-c", STUDY, str(folder), str(readers), str(cases), str(side)).stdout.splitlines()[-1]
     )
     (folder / "crowd.json").write_text(json.dumps({**made, "pace": pace}))
-    address = site.serve(workers=4)
+    address = site.serve(workers=None)
     try:
         with disturbances(site, folder) as count:
             began = time.monotonic()
@@ -127,12 +128,13 @@ def locust(folder: Path, address: str, readers: int, seconds: int) -> None:
     """Run the readers of tests/drills/locustfile.py."""
     command = [
         sys.executable, "-m", "locust", "-f", "tests/drills/locustfile.py", "--headless", "--host", f"http://{address}",
-        "--users", str(readers), "--spawn-rate", str(max(1, readers // 5)), "--run-time", f"{seconds}s",
-        "--stop-timeout", "20", "--csv", str(folder / "load"), "--loglevel", "WARNING", "--only-summary",
+        "--users", str(readers), "--spawn-rate", str(readers / ARRIVING), "--run-time", f"{seconds + ARRIVING}s",
+        "--reset-stats", "--stop-timeout", "20", "--csv", str(folder / "load"), "--loglevel", "WARNING",
+        "--only-summary",
     ]  # fmt: skip
     done = subprocess.run(
         command, cwd=ROOT, env={**os.environ, "LOAD_CROWD": str(folder / "crowd.json")}, capture_output=True,
-        text=True, check=False, timeout=seconds + 120,
+        text=True, check=False, timeout=seconds + ARRIVING + 120,
     )  # fmt: skip
     if not (folder / "acknowledged.json").exists():
         raise RuntimeError(f"locust wrote no result:\n{done.stdout[-3000:]}{done.stderr[-3000:]}")
@@ -151,7 +153,7 @@ def disturbances(site: Site, folder: Path) -> Iterator[list[int]]:
             )  # fmt: skip
             for command in commands:
                 shutil.rmtree(out, ignore_errors=True)
-                site.manage(*command)
+                site.manage(*command, own_session=True)  # as from a timer
                 count[0] += 1
             over.wait(2.0)
 
@@ -172,7 +174,7 @@ def main() -> int:
     parser.add_argument("--database", choices=("sqlite", "postgresql"), default="sqlite")
     parser.add_argument("--readers", type=int, default=200)
     parser.add_argument("--seconds", type=int, default=60)
-    parser.add_argument("--pace", type=float, default=5.0, help="seconds from one case to the next")
+    parser.add_argument("--pace", type=float, default=4.9, help="seconds from one case to the next")
     parser.add_argument("--cases", type=int, default=40)
     parser.add_argument("--side", type=int, default=770, help="pixels; 770 gives frames of about 0.9 MB")
     asked: Any = parser.parse_args()

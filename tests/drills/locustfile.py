@@ -7,10 +7,12 @@ the server does.
 import itertools
 import json
 import os
+import random
 import uuid
 from pathlib import Path
 from typing import Any
 
+import gevent
 from locust import constant_pacing, events, task
 from locust.contrib.fasthttp import FastHttpUser
 
@@ -19,23 +21,37 @@ crowd: dict[str, Any] = json.loads(CROWD.read_text())
 cookies = itertools.cycle(crowd["cookies"])
 acknowledged: list[str] = []
 errors = itertools.count()
+phases = random.Random(0)
 TOKEN = "a" * 32
 
 
 class Reader(FastHttpUser):
-    """Fetches the state and the frame, and saves with a key that stays the same until it is acknowledged."""
+    """Asks what the reading page asks: the state once, then a save whose answer brings the next state, and its frame.
+
+    An answer is saved with a key that stays the same until it is acknowledged.
+    """
 
     wait_time = constant_pacing(crowd["pace"])
 
     def on_start(self) -> None:
-        """Sign in by the session that was made for this reader."""
+        """Open the page, in the session that was made for this reader."""
         self.headers = {"Cookie": f"sessionid={next(cookies)}; csrftoken={TOKEN}", "X-CSRFToken": TOKEN}
+        self.state = self._get(f"/read/{crowd['slug']}/state/", "state")
+        for each in (self.state.get("case"), self.state.get("next")):
+            self._fetch(each)
+        gevent.sleep(
+            crowd["pace"] * phases.random()
+        )  # locust starts readers in batches; people are not in step
 
     @task
     def read(self) -> None:
-        """Read one case."""
-        state = self._get(f"/read/{crowd['slug']}/state/", "state")
-        case = state.get("case") if state else None
+        """Save the case on the screen, go on to the next one, fetch the one after it."""
+        case = self.state.get("case")
+        if case:
+            self.state = self._save(case)
+            self._fetch(self.state.get("next"))
+
+    def _fetch(self, case: dict[str, Any] | None) -> None:
         if not case:
             return
         with self.client.get(
@@ -43,8 +59,6 @@ class Reader(FastHttpUser):
         ) as answer:
             if answer.status_code != 200 or len(answer.content) != crowd["frame_bytes"]:
                 _note(answer)
-                return
-        self._save(case)
 
     def _get(self, path: str, name: str) -> dict[str, Any]:
         with self.client.get(path, name=name, headers=self.headers, catch_response=True) as answer:
@@ -54,7 +68,7 @@ class Reader(FastHttpUser):
             state: dict[str, Any] = answer.json()
             return state
 
-    def _save(self, case: dict[str, Any]) -> None:
+    def _save(self, case: dict[str, Any]) -> dict[str, Any]:
         key = str(uuid.uuid4())
         body = {
             **crowd["payload"],
@@ -72,8 +86,10 @@ class Reader(FastHttpUser):
             ) as answer:
                 if answer.status_code == 200:
                     acknowledged.append(key)
-                    return
+                    state: dict[str, Any] = answer.json()["state"]
+                    return state
                 _note(answer)
+        return self.state
 
 
 def _note(answer: Any) -> None:

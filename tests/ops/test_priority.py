@@ -6,21 +6,22 @@ import sys
 from pathlib import Path
 
 import pytest
+from celery.signals import worker_init
 from django.core.management import get_commands, load_command_class
 
+from readerstudy.celery import gives_way
 from readerstudy.environment import BASE
-from readerstudy.ops.supervisor import web_command, worker_command
-from readerstudy.priority import NICENESS, PatientCommand
+from readerstudy.priority import AUTOGROUP, NICENESS, PatientCommand
 
 PATIENT = ("backup", "disk_use", "export_results", "verify_audit", "verify_storage")
 TOLD = """
 import os
 import django
 django.setup()
-from readerstudy.priority import PatientCommand
+from readerstudy.priority import AUTOGROUP, PatientCommand
 class Told(PatientCommand):
     def handle(self, *args, **options):
-        print(os.nice(0))
+        print(os.nice(0), AUTOGROUP.read_text().split()[-1] if AUTOGROUP.exists() else "none")
 {call}
 """
 
@@ -30,26 +31,38 @@ def test_long_reads_from_a_timer_give_way(name: str) -> None:
     assert isinstance(load_command_class(get_commands()[name], name), PatientCommand)
 
 
-@pytest.mark.parametrize(
-    ("call", "more"), [("Told().run_from_argv(['manage.py', 'told'])", NICENESS), ("Told().handle()", 0)]
-)
-def test_only_a_process_of_its_own_gives_way(call: str, more: int, tmp_path: Path) -> None:
+def told(call: str, folder: Path, *, own_session: bool) -> tuple[int, str]:
+    """Return the niceness that a command sees, and that of its session (none where there is no such thing)."""
     environment = {
-        **os.environ,
-        "READERSTUDY_HOME": str(tmp_path),
-        "DJANGO_SETTINGS_MODULE": "readerstudy.settings",
-    }
+        **os.environ, "READERSTUDY_HOME": str(folder), "DJANGO_SETTINGS_MODULE": "readerstudy.settings",
+    }  # fmt: skip
     done = subprocess.run(
         [sys.executable, "-c", TOLD.format(call=call)],
-        cwd=BASE, env=environment, capture_output=True, text=True, check=True,
+        cwd=BASE, env=environment, capture_output=True, text=True, check=True, start_new_session=own_session,
     )  # fmt: skip
-    assert int(done.stdout) == min(os.nice(0) + more, 19)
+    own, session = done.stdout.split()
+    return int(own), session
 
 
-def test_the_worker_gives_way_and_the_web_does_not() -> None:
-    assert worker_command()[:3] == ["nice", "-n", str(NICENESS)]
-    assert "nice" not in web_command("127.0.0.1", 8000)
+AS_COMMAND, AS_CALL = "Told().run_from_argv(['manage.py', 'told'])", "Told().handle()"
+
+
+@pytest.mark.parametrize(("call", "more"), [(AS_COMMAND, NICENESS), (AS_CALL, 0)])
+def test_only_a_process_of_its_own_gives_way(call: str, more: int, tmp_path: Path) -> None:
+    own, session = told(call, tmp_path, own_session=True)
+    assert own == min(os.nice(0) + more, 19)
+    if AUTOGROUP.exists():  # without it the cores are shared among processes, and `nice` is all there is
+        assert session == str(more)
+
+
+def test_a_terminal_keeps_its_share(tmp_path: Path) -> None:
+    before = AUTOGROUP.read_text().split()[-1] if AUTOGROUP.exists() else "none"
+    assert told(AS_COMMAND, tmp_path, own_session=False)[1] == before
+
+
+def test_workers_give_way_and_the_web_does_not() -> None:
+    assert any(each[1]() is gives_way for each in worker_init.receivers)
     units = BASE / "deploy" / "systemd"
-    assert f"Nice={NICENESS}\n" in (units / "readerstudy-worker@.service").read_text()
-    assert f"Nice={NICENESS}\n" in (units / "readerstudy-backup.service").read_text()
-    assert "Nice=" not in (units / "readerstudy-web.service").read_text()
+    assert f"CPUWeight={NICENESS}\n" in (units / "readerstudy-worker@.service").read_text()
+    assert f"CPUWeight={NICENESS}\n" in (units / "readerstudy-backup.service").read_text()
+    assert "CPUWeight=" not in (units / "readerstudy-web.service").read_text()

@@ -42,7 +42,9 @@ class Site:
         cleared = {"DATABASE_URL": "", "CACHE_URL": "", "DJANGO_SETTINGS_MODULE": "readerstudy.settings"}
         self.environment = {**os.environ, **cleared, **given, **self.environment}
 
-    def run(self, *command: str, check: bool = True) -> "subprocess.CompletedProcess[str]":
+    def run(
+        self, *command: str, check: bool = True, own_session: bool = False
+    ) -> "subprocess.CompletedProcess[str]":
         """Run a Python command in the project's folder."""
         done = subprocess.run(
             [sys.executable, *command],
@@ -51,6 +53,7 @@ class Site:
             capture_output=True,
             text=True,
             check=False,
+            start_new_session=own_session,
         )
         if check and done.returncode:
             raise AssertionError(
@@ -58,17 +61,19 @@ class Site:
             )
         return done
 
-    def manage(self, *command: str, check: bool = True) -> "subprocess.CompletedProcess[str]":
+    def manage(
+        self, *command: str, check: bool = True, own_session: bool = False
+    ) -> "subprocess.CompletedProcess[str]":
         """Run a management command."""
-        return self.run("manage.py", *command, check=check)
+        return self.run("manage.py", *command, check=check, own_session=own_session)
 
     def stock(self) -> dict[str, dict[str, str]]:
         """Make the stock study; return its key and a session cookie for each person."""
         found: dict[str, dict[str, str]] = json.loads(self.run("-c", STOCK).stdout.splitlines()[-1])
         return found
 
-    def serve(self, workers: int = 2) -> str:
-        """Start gunicorn with the shipped configuration; return host:port."""
+    def serve(self, workers: int | None = 2) -> str:
+        """Start gunicorn with the shipped configuration, and its number of workers for None; return host:port."""
         port = free_port()
         address = f"127.0.0.1:{port}"
         self.server = Server(
@@ -77,7 +82,9 @@ class Site:
             self.home, port, f"http://{address}",
         )  # fmt: skip
         self.server.ready = lambda: _answers(f"http://{address}/healthz/")
-        environment = {**self.environment, "WEB_BIND": address, "WEB_WORKERS": str(workers)}
+        environment = {**self.environment, "WEB_BIND": address}
+        if workers is not None:
+            environment["WEB_WORKERS"] = str(workers)
         self.server.start_in(BASE, environment)
         return address
 

@@ -83,7 +83,7 @@ def test_a_senseless_database_address_is_refused_without_its_password(url: str) 
 
 
 def test_no_address_is_sqlite_and_a_table() -> None:
-    assert database("", Path("db.sqlite3"))["ENGINE"] == "django.db.backends.sqlite3"
+    assert database("", Path("db.sqlite3"))["ENGINE"] == "readerstudy.sqlite"
     assert cache("")["BACKEND"].endswith("DatabaseCache")
     with pytest.raises(SettingError, match="redis://"):
         cache("memcached://:secretword@h")

@@ -1,0 +1,88 @@
+"""Transactions take their turn at a lock beside the database before they ask SQLite for its write lock.
+
+SQLite asks for a lock that is taken after 1, 2, 5, 10 ... up to every 100 ms. Where many write a little each, the lock
+is then free most of the time and yet nobody takes it: saves of 200 readers waited for seconds (docs/performance.md).
+Whoever writes without this lock, as another program may, is waited for in SQLite's own way.
+"""
+
+import fcntl
+import os
+import time
+from typing import Any
+
+from django.db.backends.sqlite3 import base
+from django.db.utils import OperationalError
+
+SUFFIX = ".turn"
+"""What the lock's file is called: the database's name and this."""
+
+EVERY = 0.002
+"""Seconds from one attempt at the lock to the next."""
+
+
+class DatabaseWrapper(base.DatabaseWrapper):
+    """Django's own, whose transactions hold the file's lock from beginning to end.
+
+    The lock belongs to the open file: it falls with the connection and with the process, however that ends.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """Hold nothing yet."""
+        super().__init__(*args, **kwargs)
+        self._turn: int | None = None
+
+    def _start_transaction_under_autocommit(self) -> None:
+        """Wait for the turn, then begin.
+
+        Raises
+        ------
+        OperationalError: others had it for all of the connection's `timeout`.
+        """
+        self._take_turn()
+        try:
+            super()._start_transaction_under_autocommit()  # type: ignore[misc]  # the stubs leave it out
+        except BaseException:
+            self._give_turn()
+            raise
+
+    def _commit(self) -> None:
+        """Commit; if that fails, Django rolls back, which ends the turn."""
+        super()._commit()  # type: ignore[misc]
+        self._give_turn()
+
+    def _rollback(self) -> None:
+        """Roll back."""
+        try:
+            super()._rollback()  # type: ignore[misc]
+        finally:
+            self._give_turn()
+
+    def _close(self) -> None:
+        """Close the connection."""
+        try:
+            super()._close()  # type: ignore[misc]
+        finally:
+            self._give_turn()
+
+    def _take_turn(self) -> None:
+        name = self.settings_dict["NAME"]
+        if self._turn is not None or self.is_in_memory_db():
+            return
+        file = os.open(f"{name}{SUFFIX}", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        deadline = time.monotonic() + float(self.settings_dict["OPTIONS"].get("timeout", 5.0))
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    os.close(file)
+                    raise OperationalError("database is locked: others had the turn to write") from None
+                time.sleep(EVERY)
+            else:
+                self._turn = file
+                return
+
+    def _give_turn(self) -> None:
+        if self._turn is not None:
+            os.close(self._turn)
+            self._turn = None
