@@ -22,8 +22,8 @@ DEVICES = ("cpu", "cuda")
 LOSSES = ("bce", "focal", "asymmetric", "ldam")
 CLASS_WEIGHTS = ("none", "inverse", "effective")
 ENGINES_OF = {
-    ("cpu", "fp32"): ("torch", "onnxruntime", "openvino"),
-    ("cpu", "bf16"): ("torch", "openvino"),
+    ("cpu", "fp32"): ("torch", "fused", "onnxruntime", "openvino"),
+    ("cpu", "bf16"): ("torch", "fused", "openvino"),
     ("cuda", "fp32"): ("graph", "fused", "compiled"),
     ("cuda", "tf32"): ("graph", "fused", "compiled"),
     ("cuda", "fp16"): ("graph", "fused", "compiled"),

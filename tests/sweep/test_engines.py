@@ -11,6 +11,7 @@ from analysis.sweep import choose
 from analysis.sweep.architectures import build_classifier
 from analysis.sweep.choose import choose_engine
 from analysis.sweep.engine import Engine
+from analysis.sweep.engines import fusion
 from analysis.sweep.engines.backend import Network, normalisation_table, normalised
 from analysis.sweep.engines.fusion import fuse, joined_count
 from analysis.sweep.engines.makers import makers
@@ -51,12 +52,12 @@ def plain():
     return scores
 
 
-@pytest.mark.parametrize("engine", ["onnxruntime", "openvino"])
+@pytest.mark.parametrize("engine", ["fused", "onnxruntime", "openvino"])
 def test_engines_of_a_cpu_are_exact(plain, engine):
     assert np.abs(predicted(engine, InferSpec(batch_size=2, threads=1)) - plain).max() <= EXACT
 
 
-@pytest.mark.parametrize("engine", ["torch", "openvino"])
+@pytest.mark.parametrize("engine", ["torch", "fused", "openvino"])
 def test_bf16_is_near_and_not_the_same(plain, engine):
     scores = predicted(engine, InferSpec(batch_size=2, threads=1, precision="bf16"))
     assert scores.dtype == np.float32
@@ -137,6 +138,48 @@ def test_a_convolution_that_two_read_is_not_joined():
     assert joined_count(fuse(torch.fx.symbolic_trace(Twice()))) == 0
 
 
+class Sums(nn.Module):
+    """Sums of a convolution and what came before it; `after` says who else reads that."""
+
+    def __init__(self, after):
+        super().__init__()
+        self.first, self.second, self.third = (nn.Conv2d(3, 3, 3, padding=1) for _ in range(3))
+        self.after = after
+
+    def forward(self, x):
+        y = self.first(x)
+        flat = y.flatten(1) if self.after == "view" else None
+        z = torch.relu(self.second(y) + y)
+        if flat is not None:
+            return z.flatten(1) + flat
+        if self.after == "input":
+            return torch.relu(self.third(z) + x) + x
+        return self.third(z) + (y if self.after == "sum" else 0)
+
+
+@pytest.mark.parametrize(("after", "over"), [("nobody", [1]), ("sum", []), ("view", []), ("input", [1])])
+@torch.inference_mode()
+def test_a_sum_takes_a_place_only_where_nobody_reads_it_again(after, over):
+    torch.manual_seed(0)
+    plain = Sums(after)
+    x = torch.randn(2, 3, 8, 8)
+    wanted, before = plain(x), x.clone()
+    fused = fuse(torch.fx.symbolic_trace(Sums(after)))
+    fused.load_state_dict(plain.state_dict(), strict=False)  # one that is not used was not traced
+    places = [getattr(fused, name, None) for name in ("first", "second", "third")]
+    assert [n for n, part in enumerate(places) if getattr(part, "overwrites", False)] == over
+    assert torch.allclose(fused(x), wanted, atol=1e-6)
+    assert torch.equal(x, before)
+
+
+@pytest.mark.parametrize("onednn", [True, False])
+def test_fused_engine_of_a_processor_with_and_without_onednn(plain, monkeypatch, onednn):
+    assert fusion.ONEDNN  # this torch has it, so that the test above is of it
+    monkeypatch.setattr(fusion, "ONEDNN", onednn)
+    scores = predicted("fused", InferSpec(batch_size=2, threads=1))
+    assert np.abs(scores - plain).max() <= EXACT
+
+
 def test_a_network_that_onnx_cannot_hold_is_refused():
     class Odd(nn.Module):
         def forward(self, x):
@@ -151,7 +194,7 @@ def test_auto_measures_what_is_installed_and_freezes_it(tiny, monkeypatch):
     spec = tiny.spec(infer=InferSpec(batch_size=3, threads=1))
     run = prepare_run(spec, tiny.out)
     measured = run.plan["engine"]
-    assert set(measured["rates"]) == {"torch", "onnxruntime", "openvino"}
+    assert set(measured["rates"]) == {"torch", "fused", "onnxruntime", "openvino"}
     assert all(rate > 0 for rate in measured["rates"].values())
     assert run.spec.infer.engine == measured["engine"] != "auto"
     monkeypatch.setattr(choose, "_measured", None)  # opening again measures nothing
@@ -163,7 +206,8 @@ def test_auto_measures_what_is_installed_and_freezes_it(tiny, monkeypatch):
 
 def test_auto_takes_the_fastest_that_agrees(tiny, monkeypatch):
     spec, pixels = tiny.spec(infer=InferSpec(threads=1)), images(4)
-    scores, rates = np.zeros((4, 20), np.float32), {"torch": 10.0, "onnxruntime": 30.0, "openvino": 20.0}
+    scores = np.zeros((4, 20), np.float32)
+    rates = {"torch": 10.0, "fused": 10.1, "onnxruntime": 30.0, "openvino": 20.0}
     off = {"onnxruntime": 1e-3}
 
     def measured(spec, name, state, batch):
@@ -190,7 +234,7 @@ def test_an_engine_that_is_not_installed_is_named(tiny, monkeypatch):
     def absent():
         raise ImportError("No module named 'openvino'")
 
-    offered = {**makers(), "openvino": absent, "onnxruntime": absent}
+    offered = {**makers(), "fused": absent, "openvino": absent, "onnxruntime": absent}
     monkeypatch.setattr(choose, "makers", lambda: offered)
     with pytest.raises(UnitError, match="pip install openvino"):
         prepare_run(tiny.spec(infer=InferSpec(engine="openvino", threads=1)), tiny.out)
@@ -205,7 +249,7 @@ def test_every_engine_of_the_specification_can_be_made():
 
 
 def test_an_engine_of_another_precision_is_refused():
-    with pytest.raises(SpecError, match="auto, torch, openvino"):
+    with pytest.raises(SpecError, match="auto, torch, fused, openvino"):
         InferSpec(precision="bf16", engine="onnxruntime")
     with pytest.raises(SpecError, match="auto, graph, fused, compiled"):
         InferSpec(device="cuda", engine="torch")
