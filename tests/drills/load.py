@@ -32,7 +32,7 @@ from tests.servers.site import Site
 ROOT = Path(__file__).resolve().parents[2]
 TARGETS = {"requests per second": 80.0, "save p95, ms": 150.0, "save p99, ms": 500.0}
 """For 200 readers at one case per 5 s, frames of 0.9 MB, SQLite, 2 cores."""
-ARRIVING = 10
+ARRIVING = 30
 """Seconds over which the readers arrive; times are counted from then on, answers from the first one."""
 
 STUDY = """
