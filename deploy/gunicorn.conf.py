@@ -2,7 +2,7 @@
 
 WEB_BIND and WEB_WORKERS come from the environment. One process more than cores works while another waits for the
 database; a few threads each, for those that wait. More of either only keep each other from the write lock
-(docs/performance.md, readers under load).
+(docs/scaling.md, Readers).
 """
 
 import os
