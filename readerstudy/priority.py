@@ -4,6 +4,7 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
+from django.conf import settings
 from django.core.management.base import BaseCommand
 
 NICENESS = 10
@@ -17,8 +18,11 @@ AUTOGROUP = Path("/proc/self/autogroup")
 def give_way() -> None:
     """Let every other process of the machine go first, for as long as this one lives.
 
-    The session gives way too if it is this process's own, as from a timer; a terminal is left as it is.
+    The session gives way too if it is this process's own, as from a timer; a terminal is left as it is. With
+    READERS_FIRST=no nothing is done.
     """
+    if not settings.READERS_FIRST:
+        return
     os.nice(NICENESS)
     if os.getsid(0) == os.getpid():
         with suppress(OSError):

@@ -111,6 +111,7 @@ AXES_DISABLE_ACCESS_LOG = True
 AXES_ENABLE_ADMIN = False
 AXES_VERBOSE = False
 # Who must have a second factor: none (whoever wants one), staff (everybody but readers), all.
+READERS_FIRST = environment.flag("READERS_FIRST", default=True)
 MFA_REQUIRED = environment.choice("MFA_REQUIRED", "none", among=("none", "staff", "all"))
 MFA_ADAPTER = "readerstudy.accounts.adapter.Adapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]

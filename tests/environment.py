@@ -15,6 +15,8 @@ os.environ.update(
         "SECRET_KEY": "only for tests",
         "AUDIT_KEY": "00" * 32,
         "DEBUG": "no",
+        # The tests themselves would take the cores from the workers that they wait for.
+        "READERS_FIRST": os.environ.get("READERS_FIRST", "no"),
         # `python -m tests.servers` names servers; a test's own sites and subprocesses do not see them.
         "DATABASE_URL": os.environ.get("TEST_DATABASE_URL", ""),
         "CACHE_URL": os.environ.get("TEST_CACHE_URL", ""),

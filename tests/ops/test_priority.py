@@ -31,10 +31,11 @@ def test_long_reads_from_a_timer_give_way(name: str) -> None:
     assert isinstance(load_command_class(get_commands()[name], name), PatientCommand)
 
 
-def told(call: str, folder: Path, *, own_session: bool) -> tuple[int, str]:
+def told(call: str, folder: Path, *, own_session: bool, first: str = "yes") -> tuple[int, str]:
     """Return the niceness that a command sees, and that of its session (none where there is no such thing)."""
     environment = {
         **os.environ, "READERSTUDY_HOME": str(folder), "DJANGO_SETTINGS_MODULE": "readerstudy.settings",
+        "READERS_FIRST": first,
     }  # fmt: skip
     done = subprocess.run(
         [sys.executable, "-c", TOLD.format(call=call)],
@@ -53,6 +54,12 @@ def test_only_a_process_of_its_own_gives_way(call: str, more: int, tmp_path: Pat
     assert own == min(os.nice(0) + more, 19)
     if AUTOGROUP.exists():  # without it the cores are shared among processes, and `nice` is all there is
         assert session == str(more)
+
+
+def test_a_site_may_ask_for_no_such_thing(tmp_path: Path) -> None:
+    own, session = told(AS_COMMAND, tmp_path, own_session=True, first="no")
+    assert own == os.nice(0)
+    assert session in {"0", "none"}
 
 
 def test_a_terminal_keeps_its_share(tmp_path: Path) -> None:
