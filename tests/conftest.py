@@ -76,18 +76,25 @@ def _stock_of_module(
 
 
 @contextmanager
-def stock_of(folder: Path, **choices: Any) -> Iterator[Stock]:
-    """Make a stock study and take it back at the end."""
-    from tests.stock import make_stock
-
+def undone() -> Iterator[None]:
+    """Take back at the end whatever the block did to the database."""
     outer = transaction.atomic()
     outer._from_testcase = True  # as Django's TestCase does: durable blocks may stand inside
     outer.__enter__()
     try:
-        yield make_stock(folder, **choices)
+        yield
     finally:
         transaction.set_rollback(True)
         outer.__exit__(None, None, None)
+
+
+@contextmanager
+def stock_of(folder: Path, **choices: Any) -> Iterator[Stock]:
+    """Make a stock study and take it back at the end."""
+    from tests.stock import make_stock
+
+    with undone():
+        yield make_stock(folder, **choices)
 
 
 @pytest.fixture
