@@ -8,7 +8,7 @@ from django.db import transaction
 
 from analysis.models import DataSet, Ensemble, Run
 from analysis.services.data_sets import InputError, data_section
-from analysis.services.histories import draw_curves
+from analysis.services.histories import beside, draw_curves
 from analysis.services.places import PlaceError, pattern_inside, within
 from analysis.signals import changed
 from analysis.sweep.errors import CheckpointError, SweepError
@@ -61,12 +61,22 @@ def publish_ensemble(*, run: Run) -> None:
     if run.data_set is None or Ensemble.objects.filter(training=run).exists():
         return
     spec = spec_from(run.full_spec, base=Path("/"), where=f"run {run.run_id}")
-    draw_curves(Path(run.folder), spec.train.seeds)
+    draw_curves(Path(run.folder), beside(find_checkpoints(spec.with_checkpoints(run.folder))))
     _write(
         slug=run.name, data_set=run.data_set, architecture=spec.models.architecture, checkpoints=run.folder,
         seeds=sorted(spec.train.seeds), preprocess=run.full_spec["preprocess"], training=run,
         actor_id=run.created_by_id,
     )  # fmt: skip
+
+
+def checkpoints_of(ensemble: Ensemble) -> dict[int, Path]:
+    """Return the checkpoint of each seed of an ensemble as they lie now; none where they cannot be told apart."""
+    spec = _spec(ensemble.data_set, ensemble.architecture, ensemble.checkpoints, ensemble.preprocess)
+    try:
+        found = find_checkpoints(spec)
+    except CheckpointError:
+        return {}
+    return {seed: file for seed, file in found.items() if seed in ensemble.seeds}
 
 
 @transaction.atomic

@@ -1,5 +1,7 @@
 """The pages of ensembles: the list, one with its members and curves, forms to register and to train one."""
 
+from pathlib import Path
+
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -9,8 +11,8 @@ from analysis.figures.theme import render as render_figure
 from analysis.figures.training import draw_training
 from analysis.models import DataSet, Ensemble, Run, RunKind
 from analysis.services.data_sets import InputError
-from analysis.services.ensembles import register_ensemble
-from analysis.services.histories import history_of, members_of
+from analysis.services.ensembles import checkpoints_of, register_ensemble
+from analysis.services.histories import HistoryError, begun_in, beside, history_of, members_of
 from analysis.services.orders import order_training
 from analysis.services.progress import progress_of, state_of
 from analysis.tasks import ring
@@ -35,9 +37,14 @@ def ensembles(request: HttpRequest) -> HttpResponse:
 def ensemble(request: HttpRequest, slug: str) -> HttpResponse:
     """Show one ensemble: its members, how they were trained, the sweeps over it."""
     found = get_object_or_404(Ensemble, slug=slug)
-    history = history_of(found.checkpoints, found.seeds)
+    fault = ""
+    try:
+        history = history_of(beside(checkpoints_of(found)))
+    except HistoryError as error:
+        history, fault = history_of({}), str(error)
     context = {
         "ensemble": found,
+        "fault": fault,
         "members": members_of(found.seeds, history),
         "curves": not history.empty,
         "runs": found.runs.filter(same_as__isnull=True),
@@ -51,10 +58,14 @@ def curves(request: HttpRequest, slug: str) -> HttpResponse:
     """Deliver the loss curves of an ensemble, or of the training that is making it, as SVG."""
     found = Ensemble.objects.filter(slug=slug).first()
     if found:
-        history = history_of(found.checkpoints, found.seeds)
+        files = beside(checkpoints_of(found))
     else:
         run = get_object_or_404(Run, kind=RunKind.TRAINING, name=slug)
-        history = history_of(run.folder, run.spec["train"]["seeds"])
+        files = begun_in(Path(run.folder), run.spec["train"]["seeds"])
+    try:
+        history = history_of(files)
+    except HistoryError as error:
+        raise Http404 from error
     if history.empty:
         raise Http404
     return HttpResponse(render_figure(draw_training(history, theme="dark")), content_type="image/svg+xml")

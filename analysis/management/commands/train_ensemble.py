@@ -33,4 +33,4 @@ class Command(BaseCommand):
             raise CommandError("stopped; the same command goes on where this one ended") from None
         for member in trained:
             self.stdout.write(f"seed {member.seed}: {member.epochs} epochs, {member.checkpoint}")
-        self.stdout.write(f"curves: {draw_curves(options['out'], [m.seed for m in trained])}")
+        self.stdout.write(f"curves: {draw_curves(options['out'], {m.seed: m.history for m in trained})}")
