@@ -12,8 +12,9 @@ from analysis.metrics.ranking import rank_quality
 from analysis.metrics.ranks import spearman_rows
 from analysis.sweep.check_result import PrecisionCheck, write_check
 from analysis.sweep.checkpoints import read_checkpoint
+from analysis.sweep.device import named_faults
 from analysis.sweep.engine import Engine
-from analysis.sweep.errors import SweepError
+from analysis.sweep.errors import SweepError, UnitError
 from analysis.sweep.prepare import Run, prepare_run
 from analysis.sweep.progress import Progress
 from analysis.sweep.spec import InferSpec, SweepSpec
@@ -68,10 +69,15 @@ def check_precision(
     sample = pixels[rows]
     level = min(run.spec.prune.sparsities, key=lambda k: abs(k - WANTED_LEVEL))
     members = list(run.checkpoints)[:MEMBERS]
-    mine, plain = (
-        _scores(run, infer, members, level, sample, place, progress)
-        for place, infer in enumerate((run.spec.infer, plain_infer(run.spec.infer)))
-    )
+    with named_faults(f"run {run.run_id}", run.spec.infer.batch_size):
+        mine, plain = (
+            _scores(run, infer, members, level, sample, place, progress)
+            for place, infer in enumerate((run.spec.infer, plain_infer(run.spec.infer)))
+        )
+    if not np.isfinite(mine).all():
+        raise UnitError(
+            f"run {run.run_id}: expected finite scores, nan came in {run.spec.infer.precision}; take another precision"
+        )
     classes = list(run.spec.data.classes)
     labels = pd.read_csv(run.paths.images, usecols=classes)[classes].to_numpy()[rows]
     found = compare(labels, mine, plain)

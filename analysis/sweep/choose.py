@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from analysis.sweep.checkpoints import State, read_checkpoint
+from analysis.sweep.device import named_faults
 from analysis.sweep.engine import Engine
 from analysis.sweep.engines.makers import makers
 from analysis.sweep.errors import UnitError
@@ -50,7 +51,7 @@ def choose_engine(spec: SweepSpec, checkpoint: Path, pixels: NDArray[np.uint8]) 
 
     Raises
     ------
-    UnitError: the named engine is not installed.
+    UnitError: the named engine is not installed; none can run this network in this precision (each with its reason).
     """
     infer, names = spec.infer, ENGINES_OF[spec.infer.device, spec.infer.precision]
     if infer.engine != "auto":
@@ -65,7 +66,8 @@ def choose_engine(spec: SweepSpec, checkpoint: Path, pixels: NDArray[np.uint8]) 
     state = read_checkpoint(checkpoint).state
     batch = np.array(pixels[: infer.batch_size if infer.device == "cuda" else CPU_BATCH])
     rates, refused = {}, absent_ones
-    exact = _scores(spec, names[0], "fp32", state, batch)
+    with named_faults("[infer]", infer.batch_size):
+        exact = _scores(spec, names[0], "fp32", state, batch)
     for name in present:
         try:
             rate, scores = _measured(spec, name, state, batch)
@@ -73,16 +75,20 @@ def choose_engine(spec: SweepSpec, checkpoint: Path, pixels: NDArray[np.uint8]) 
             refused[name] = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
             continue
         off = float(np.abs(scores - exact).max())
-        if name != names[0] and not off <= TOLERANCE[infer.precision]:
+        # The plain engine is what the precision is, so only nan speaks against it; nan is below nothing.
+        if not off <= (np.inf if name == names[0] else TOLERANCE[infer.precision]):
             refused[name] = f"a score differs by {off:.2g} from plain torch in fp32"
         else:
             rates[name] = round(rate, 2)
-    return Choice(_fastest(rates, names[0]), rates, refused)
+    return Choice(_fastest(rates, names[0], refused), rates, refused)
 
 
-def _fastest(rates: dict[str, float], plain: str) -> str:
+def _fastest(rates: dict[str, float], plain: str, refused: dict[str, str]) -> str:
     if not rates:
-        raise UnitError("[infer] engine: expected an engine that can run this network here, none could")
+        why = "; ".join(f"{name}: {reason}" for name, reason in refused.items())
+        raise UnitError(
+            f"[infer] engine: expected an engine that can run this network here, none could: {why}"
+        )
     best = max(rates, key=lambda name: rates[name])
     near = plain in rates and rates[best] < ADVANTAGE * rates[plain]
     return plain if near else best

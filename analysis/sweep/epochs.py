@@ -16,8 +16,9 @@ from analysis.metrics.ranking import rank_quality
 from analysis.sweep.architectures import build_classifier, channels_last, prunable_names
 from analysis.sweep.augment import augmented
 from analysis.sweep.checkpoints import State, read_checkpoint
+from analysis.sweep.device import free_bytes
 from analysis.sweep.engines.backend import DEVIATION, MEAN
-from analysis.sweep.errors import CheckpointError, SweepError
+from analysis.sweep.errors import CheckpointError, SweepError, UnitError
 from analysis.sweep.losses import LOSSES, Balance, balance_of
 from analysis.sweep.spec import SweepSpec
 
@@ -84,7 +85,12 @@ class Trainer:
 
     @torch.inference_mode()
     def validate(self, examples: Examples) -> tuple[float, float | None]:
-        """Return the mean loss over a split, without augmentation, and the mean AP of the classes that have one."""
+        """Return the mean loss over a split, without augmentation, and the mean AP of the classes that have one.
+
+        Raises
+        ------
+        UnitError: the loss is no finite number.
+        """
         self.model.eval()
         total, scores = 0.0, []
         for start in range(0, len(examples.labels), self.choice.batch_size):
@@ -93,6 +99,11 @@ class Trainer:
             logits = self._forward(self._grey(examples.pixels, rows))
             total += float(self._loss(logits, labels)) * len(labels)
             scores.append(torch.sigmoid(logits).cpu().numpy())
+        if not np.isfinite(total):
+            raise UnitError(
+                f"seed {self.seed}, epoch {self.epoch + 1}: expected a finite validation loss, {total} came; the "
+                f"training has diverged: take a lower learning_rate or precision fp32, and another folder"
+            )
         ap = rank_quality(examples.labels.astype(np.uint8), np.concatenate(scores)).ap
         known = ap[~np.isnan(ap)]
         return total / len(examples.labels), float(known.mean()) if len(known) else None
@@ -177,8 +188,7 @@ def on_device(examples: Examples, device: str) -> Examples:
     """Put the images of a split onto a GPU once, if they take less than half of its free memory."""
     if device == "cpu" or isinstance(examples.pixels, Tensor):
         return examples
-    free, _ = torch.cuda.mem_get_info()
-    if examples.pixels.nbytes > free / 2:
+    if examples.pixels.nbytes > free_bytes() / 2:
         return examples
     return Examples(torch.from_numpy(np.array(examples.pixels)).to(device), examples.labels)
 

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from analysis.sweep.artefacts import json_bytes, sha256_file, write_atomic
+from analysis.sweep.device import named_faults
 from analysis.sweep.engine import library_versions
 from analysis.sweep.epochs import Examples, Trainer, on_device, torch_bytes
 from analysis.sweep.errors import SweepError
@@ -137,6 +138,11 @@ def train_member(
     ----------
     progress: called with `train seed S` in images of all epochs; raising in it stops, and loses this epoch.
     guard: called right before files are published; raising in it keeps a late worker from writing.
+
+    Raises
+    ------
+    UnitError: the training diverged; a device without enough memory.
+    HostError: a device that stopped working.
     """
     spec, file = training.spec, training.out / member_name(training.spec, seed)
     if found := _finished(file, seed, training.recipe):
@@ -152,7 +158,8 @@ def train_member(
             progress(f"train seed {seed}", trainer.epoch * images + done, spec.train.epochs * images)
 
     while not trainer.stopped:
-        trainer.run_epoch(training.train, training.val, step)
+        with named_faults(f"seed {seed}", spec.train.batch_size):
+            trainer.run_epoch(training.train, training.val, step)
         if guard:
             guard()
         write_atomic(last, torch_bytes(trainer.memory()))

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from analysis.sweep.artefacts import json_bytes, sha256_bytes, sha256_file, write_atomic
 from analysis.sweep.checkpoints import read_checkpoint
+from analysis.sweep.device import free_bytes, named_faults
 from analysis.sweep.engine import Engine, library_versions
 from analysis.sweep.engines.backend import Step
 from analysis.sweep.errors import HostError, UnitError
@@ -143,7 +144,8 @@ def run_unit(
 
     Raises
     ------
-    UnitError: other library versions or another device than the run has frozen.
+    UnitError: scores that are no numbers; a device without enough memory.
+    HostError: other library versions or another device than the run has frozen; a device that stopped working.
     CheckpointError, DataError: a checkpoint or an image that changed since the run was prepared.
     """
     workspace = workspace or Workspace(run)
@@ -163,8 +165,10 @@ def _compute(
     guard: Callable[[], None] | None,
 ) -> Artefact:
     began = time.perf_counter()
-    engine, compressed = workspace.member(seed)
-    scores = engine.predict(sparsity, workspace.pixels(), step)
+    with named_faults(f"run {run.run_id}", run.spec.infer.batch_size):
+        engine, compressed = workspace.member(seed)
+        scores = engine.predict(sparsity, workspace.pixels(), step)
+    _need_finite(scores, run, sparsity)
     content = _npy(scores)
     path = run.paths.prediction(seed, sparsity)
     if guard:
@@ -185,6 +189,22 @@ def _compute(
     }
     write_atomic(run.paths.sidecar(seed, sparsity), json_bytes(note))
     return Artefact(path, digest, seconds, False)
+
+
+def _need_finite(scores: NDArray[np.float32], run: Run, sparsity: float) -> None:
+    """Refuse scores that are no numbers now, not when all units are done and the metrics are computed."""
+    lost = int((~np.isfinite(scores)).any(axis=1).sum())
+    if lost:
+        precision = run.spec.infer.precision
+        hint = (
+            "; the values within the network are too large for it: take tf32 or bf16"
+            if precision == "fp16"
+            else ""
+        )
+        raise UnitError(
+            f"run {run.run_id}: expected finite scores at sparsity {sparsity:.2f}, nan came for {lost} of "
+            f"{len(scores)} images in {precision}{hint}"
+        )
 
 
 def verified_scores(run: Run, seed: int, sparsity: float) -> tuple[str, NDArray[np.float32]] | None:
@@ -257,8 +277,7 @@ def _on_device(pixels: NDArray[np.uint8]) -> Any:
     """Copy all images to the GPU, or leave them where they are if they do not fit beside the network."""
     import torch
 
-    free, _ = torch.cuda.mem_get_info()
-    if pixels.nbytes + SPARE_BYTES > free:
+    if pixels.nbytes + SPARE_BYTES > free_bytes():
         return pixels
     resident = torch.empty(pixels.shape, dtype=torch.uint8, device="cuda")
     for start in range(0, len(pixels), UPLOAD):

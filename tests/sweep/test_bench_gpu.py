@@ -7,8 +7,10 @@ import sys
 import pytest
 import torch
 
+from bench import reference_loop
 from bench.gpu import spread
 from bench.gpu_measures import operations_per_image
+from bench.sweep_inputs import write_inputs
 from tests.docs.drawn import ROOT
 
 ALONE = [sys.executable, "-m", "tests.sweep.standing_alone", "bench.gpu"]
@@ -61,6 +63,19 @@ def test_the_share_follows_from_the_figures_beside_it(printed):
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="[gpu] this host has a GPU")
+def test_the_published_loop_searches_for_kernels_as_the_study_did(tmp_path):
+    write_inputs(tmp_path, 1, 1, "resnet18", 64)
+    cudnn = torch.backends.cudnn
+    before = cudnn.deterministic, cudnn.benchmark
+    try:
+        cudnn.deterministic, cudnn.benchmark = False, False
+        choices = {"batch_size": 1, "workers": 0, "device": "cpu", "architecture": "resnet18", "size": 64}
+        next(reference_loop.sweep(tmp_path, tmp_path / "out", [0.0], **choices))
+        assert (cudnn.deterministic, cudnn.benchmark) == (True, True)
+    finally:
+        cudnn.deterministic, cudnn.benchmark = before
+
+
 def test_without_a_gpu_it_says_so_and_measures_nothing():
     done = bench()
     assert (done.returncode, done.stdout) == (2, "")

@@ -8,6 +8,7 @@ between the convolutions. On a CPU the same code runs without a recorded graph, 
 there.
 """
 
+import gc
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -44,6 +45,8 @@ class Static:
     def __init__(self, network: Network, infer: InferSpec, prepare: Prepare) -> None:
         torch.backends.cuda.matmul.allow_tf32 = infer.precision == "tf32"
         torch.backends.cudnn.allow_tf32 = infer.precision == "tf32"
+        # Whatever this process did before: a training, say, leaves other choices behind.
+        torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = True, False
         self._device, dtype = torch.device(infer.device), DTYPES[infer.precision]
         self._table = normalisation_table().to(self._device, dtype)
         module = network.module.to(self._device, dtype).eval().requires_grad_(False)
@@ -101,6 +104,7 @@ class Static:
             for _ in range(WARM_UPS):
                 self._once()
         torch.cuda.current_stream().wait_stream(aside)
+        gc.collect()  # no network that is gone may be freed while the device records; newer torch leaves it to us
         graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(graph):
             self._once()

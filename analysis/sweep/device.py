@@ -1,0 +1,53 @@
+"""A GPU as a process meets it: how much of its memory is free, and its faults by name."""
+
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+from analysis.sweep.errors import HostError, UnitError
+
+
+def free_bytes() -> int:
+    """Return the free memory of the GPU, after torch has given back what it keeps of tensors that are gone.
+
+    It counts as used otherwise: a worker's second run would find no room for images that the first one had.
+    """
+    gc.collect()  # a network that was traced holds itself, and so its memory
+    torch.cuda.empty_cache()
+    free, _ = torch.cuda.mem_get_info()
+    return int(free)
+
+
+@contextmanager
+def named_faults(what: str, batch_size: int) -> Iterator[None]:
+    """Turn what torch raises about a device into the named errors of the sweep.
+
+    Parameters
+    ----------
+    what: the run or training, for messages.
+    batch_size: images at a time, for messages.
+
+    Raises
+    ------
+    UnitError: the device's memory does not suffice.
+    HostError: the device has stopped working for this process. CUDA answers every later call with the same error, so
+        that a worker which went on would fail every unit that is left, five times each.
+    """
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        raise UnitError(
+            f"{what}: expected batches of {batch_size} images to fit into the device's memory, they do not "
+            f"({_first_line(error)}); take a smaller batch_size, or end what else runs on the device"
+        ) from error
+    except torch.AcceleratorError as error:
+        raise HostError(
+            f"{what}: expected a device that works, '{_first_line(error)}' came; look at it (nvidia-smi) and start "
+            f"this process again"
+        ) from error
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0][:200]

@@ -1,0 +1,128 @@
+"""What a device or a precision does to a unit or a training is said by name, and costs nobody else's attempts."""
+
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from analysis.sweep import choose, device
+from analysis.sweep.architectures import build_classifier
+from analysis.sweep.check import check_precision
+from analysis.sweep.checkpoints import read_checkpoint
+from analysis.sweep.engines.backend import Network
+from analysis.sweep.engines.eager import Eager
+from analysis.sweep.engines.static import Static
+from analysis.sweep.errors import HostError, UnitError
+from analysis.sweep.prepare import prepare_run
+from analysis.sweep.spec import InferSpec, TrainSpec
+from analysis.sweep.train import train_ensemble
+from analysis.sweep.units import Workspace, list_units, run_unit
+from tests.sweep.tiny import random_state, write_images, write_labels
+
+
+def overflowing(tiny):
+    """Checkpoints whose weights are finite, and whose scores are not: the head's sum is beyond float32."""
+    for seed in (0, 1):
+        state = random_state("shufflenet_v2_x0_5", 20, seed)
+        state["fc.weight"][:, ::2], state["fc.weight"][:, 1::2] = 3e38, -3e38
+        state["conv5.1.weight"] *= 1e8
+        torch.save({"weights": state}, tiny.checkpoint(seed))
+
+
+def test_scores_that_are_no_numbers_fail_their_unit_and_leave_no_file(tiny):
+    overflowing(tiny)
+    run = prepare_run(tiny.spec(), tiny.out)
+    with pytest.raises(UnitError, match=r"sparsity 0\.00, nan came for \d of 4 images in fp32") as refused:
+        run_unit(run, list_units(run)[0])
+    assert "tf32" not in str(refused.value)  # what fp16 would be told
+    assert list(run.paths.predictions.iterdir()) == []
+    with pytest.raises(UnitError, match="expected finite scores, nan came in fp32"):
+        check_precision(run, 4)
+
+
+def test_no_engine_is_chosen_for_a_precision_in_which_scores_are_no_numbers(tiny):
+    overflowing(tiny)
+    with pytest.raises(UnitError, match=r"none could: .*torch: a score differs by nan"):
+        prepare_run(tiny.spec(infer=InferSpec(threads=1, engine="auto")), tiny.out)
+
+
+def test_the_plain_engine_may_differ_and_another_may_not(tiny, monkeypatch):
+    """bf16 of plain torch is what the precision is; 0 is the tolerance that nothing keeps."""
+    monkeypatch.setitem(choose.TOLERANCE, "bf16", 0.0)
+    run = prepare_run(tiny.spec(infer=InferSpec(threads=1, precision="bf16")), tiny.out)
+    assert run.spec.infer.engine == "torch"
+    assert "a score differs by" in run.plan["engine"]["refused"]["fused"]
+
+
+@pytest.mark.parametrize(
+    ("raised", "named", "words"),
+    [
+        (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB.\nMore"), UnitError,
+         r"batches of 3 images to fit .* \(CUDA out of memory. Tried to allocate 2 GiB.\); take a smaller batch_size"),
+        (torch.AcceleratorError("CUDA error: an illegal memory access was encountered\nCUDA kernel errors"), HostError,
+         r"expected a device that works, 'CUDA error: an illegal memory access was encountered' came"),
+    ],
+)  # fmt: skip
+def test_faults_of_a_device_are_named(tiny, monkeypatch, raised, named, words):
+    run = prepare_run(tiny.spec(), tiny.out)
+
+    def scores(*_):
+        raise raised
+
+    monkeypatch.setattr(Eager, "scores", scores)
+    with pytest.raises(UnitError, match=words) as refused:
+        run_unit(run, list_units(run)[0])
+    assert type(refused.value) is named
+    monkeypatch.undo()
+    assert run_unit(run, list_units(run)[0], Workspace(run))
+
+
+def test_memory_that_torch_keeps_of_what_is_gone_counts_as_free(monkeypatch):
+    kept = [6 << 30]
+    monkeypatch.setattr(torch.cuda, "empty_cache", kept.clear)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: ((8 << 30) - sum(kept), 8 << 30))
+    assert device.free_bytes() == 8 << 30
+
+
+def flags():
+    cudnn = torch.backends.cudnn
+    return cudnn.deterministic, cudnn.benchmark, cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32
+
+
+def set_flags(values):
+    cudnn = torch.backends.cudnn
+    cudnn.deterministic, cudnn.benchmark, cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32 = values
+
+
+def test_a_gpus_engine_does_not_depend_on_what_the_process_did_before():
+    before = flags()
+    try:
+        for left in ((True, True, True, True), (False, False, False, False)):
+            set_flags(left)
+            for precision, tf32 in (("fp32", False), ("tf32", True)):
+                network = Network(build_classifier("resnet18", 2), 2, 32)
+                Static(network, SimpleNamespace(device="cpu", precision=precision, batch_size=2), lambda m: m)
+                assert flags() == (True, False, tf32, tf32)
+    finally:
+        set_flags(before)
+
+
+def test_a_training_that_diverged_publishes_no_network(tiny):
+    names = {"train": [f"t{i}.png" for i in range(9)], "val": [f"v{i}.png" for i in range(3)]}
+    for split, files in names.items():
+        write_images(tiny.images, files, seed=5)
+        write_labels(tiny.root / f"{split}.csv", files)
+    data = replace(tiny.spec().data, labels_train=tiny.root / "train.csv", labels_val=tiny.root / "val.csv")
+    choice = TrainSpec(epochs=2, batch_size=4, learning_rate=1e37, threads=1)
+    out = tiny.root / "nets"
+    for _ in range(2):  # and says so again when it is asked to go on
+        with pytest.raises(
+            UnitError, match=r"seed 0, epoch 1: expected a finite validation loss, (nan|inf) came"
+        ):
+            train_ensemble(tiny.spec(data=data, train=choice), out)
+    assert not list(out.glob("*/chkpt.pt"))
+    (sane,) = train_ensemble(tiny.spec(data=data, train=replace(choice, learning_rate=1e-3)), out)
+    assert np.isfinite(sane.best_loss)
+    assert read_checkpoint(sane.checkpoint).state
