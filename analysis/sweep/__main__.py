@@ -7,7 +7,7 @@ import os
 import sys
 from pathlib import Path
 
-from analysis.sweep.errors import SweepError
+from analysis.sweep.errors import SweepError, of_a_place
 from analysis.sweep.terminal import progress_bars
 from analysis.sweep.toml import load_spec
 
@@ -46,6 +46,9 @@ def main(arguments: list[str] | None = None) -> int:
             run = run_sweep(spec, given.out, cache=given.cache, progress=progress)
     except SweepError as error:
         print(f"error: {error}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(f"error: {of_a_place(error)}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("stopped; the same command goes on where this one ended", file=sys.stderr)

@@ -5,6 +5,12 @@ class SweepError(ValueError):
     """Anything that stops a sweep for a reason its user can mend."""
 
 
+def of_a_place(error: OSError) -> str:
+    """Say what the system refused about which place: a folder that may not be written, a full disk."""
+    place = f"{error.filename}: " if error.filename else ""
+    return f"{place}expected a place that can be read and written, '{error.strerror or error}' came"
+
+
 class SpecError(SweepError):
     """The specification holds an unknown key, a wrong type or an impossible value."""
 

@@ -1,7 +1,8 @@
 """Where the checkpoints of an ensemble lie. Imports no torch.
 
 Found are the PruneCXR layout, `{dataset}_{architecture}_{loss}_lr-*_bs-*[_seed-S]/chkpt.pt` (seed 0 has no
-suffix; the published loss is written `ce`), a pattern, or files that are named.
+suffix; the published loss is written `ce`; two GPUs put `x2` after the batch size), a pattern, or files that
+are named.
 """
 
 import re
@@ -68,7 +69,7 @@ def _listed(files: list[Path], seeds: Sequence[int]) -> dict[int, Path]:
 
 def _in_layout(folder: Path, spec: SweepSpec) -> dict[int, Path]:
     start = re.escape(f"{spec.data.name}_{spec.models.architecture}_")
-    ours = re.compile(start + r"[a-z-]+_lr-[0-9.e-]+_bs-\d+(_seed-\d+)?")
+    ours = re.compile(start + r"[a-z-]+_lr-[0-9.e-]+_bs-\d+(x\d+)?(_seed-\d+)?")
     roots = [folder, folder / "trained_models"]
     files = [f for root in roots for f in sorted(root.glob("*/chkpt.pt")) if ours.fullmatch(f.parent.name)]
     return _by_seed((_seed_in(file.parent.name), file) for file in files)

@@ -41,6 +41,8 @@ def load_spec(path: Path) -> SweepSpec:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise SpecError(f"{path}: expected a TOML file there, none came") from None
+    except OSError as error:
+        raise SpecError(f"{path}: expected a TOML file to read, '{error.strerror}' came") from error
     except (ValueError, RecursionError) as error:  # syntax, encoding, a number too long, lists too deep
         raise SpecError(f"{path}: expected TOML, {error} came") from error
     return spec_from(content, base=path.absolute().parent, where=str(path))

@@ -154,6 +154,24 @@ def test_the_inputs_of_a_specification_are_registered(spec_file: Path) -> None:
         said("register_inputs", str(spec_file), "--ensemble", "nets")
 
 
+@pytest.mark.parametrize("command", ["run_sweep", "train_ensemble"])
+def test_a_place_that_cannot_be_written_is_named(spec_file: Path, command: str) -> None:
+    with pytest.raises(
+        CommandError, match="expected a place that can be read and written, 'Not a directory' came"
+    ):
+        said(command, str(spec_file), "--out", str(spec_file / "below"))
+
+
+def test_a_run_from_the_command_line_decodes_into_this_hosts_cache(
+    spec_file: Path, tmp_path: Path, settings: Any
+) -> None:
+    settings.RUNS_ROOT, settings.IMAGE_CACHE = tmp_path / "runs", tmp_path / "elsewhere"
+    said("run_sweep", str(spec_file), "--queue")
+    settings.IMAGE_CACHE = tmp_path / "here"
+    said("run_sweep", str(spec_file))
+    assert len(list((tmp_path / "here").glob("*.u8"))) == 1
+
+
 def test_training_draws_its_curves(spec_file: Path, tmp_path: Path) -> None:
     assert "curves:" in said("train_ensemble", str(spec_file), "--out", str(tmp_path / "nets"))
     assert (tmp_path / "nets" / "curves.svg").read_bytes().startswith(b"<?xml")

@@ -40,6 +40,17 @@ def test_published_layout(tmp_path):
     assert find_checkpoints(spec(tmp_path, tmp_path, seeds=[12])) == {12: files[12]}
 
 
+def test_published_layout_of_two_gpus(tmp_path):
+    files = {
+        s: touch(tmp_path / f"nih-cxr-lt_{SMALL}_ce_lr-0.0001_bs-128x2{e}" / "chkpt.pt")
+        for s, e in ((0, ""), (7, "_seed-7"))
+    }
+    touch(
+        tmp_path / f"nih-cxr-lt_{SMALL}_ce_rand_lr-0.0001_bs-128x2" / "chkpt.pt"
+    )  # another starting point, another ensemble
+    assert find_checkpoints(spec(tmp_path, tmp_path)) == files
+
+
 def test_patterns_and_lists(tmp_path):
     files = {s: touch(tmp_path / f"net-{s}.pt") for s in (3, 10)}
     assert find_checkpoints(spec(tmp_path, tmp_path / "net-{seed}.pt")) == files

@@ -266,3 +266,5 @@ def test_the_command(tiny, capsys, monkeypatch):
     assert "class 'No Finding'" not in capsys.readouterr().out
     assert main([str(tiny.root / "none.toml")]) == 1
     assert "none.toml: expected" in capsys.readouterr().err
+    assert main([str(spec_file), "--out", str(spec_file / "run")]) == 1
+    assert "expected a place that can be read and written, 'Not a directory' came" in capsys.readouterr().err

@@ -85,6 +85,8 @@ def test_absent_and_broken_files(tmp_path):
         load_spec(tmp_path / "none.toml")
     with pytest.raises(SpecError, match="expected TOML"):
         read(tmp_path, "[data\n")
+    with pytest.raises(SpecError, match="expected a TOML file to read, 'Is a directory' came"):
+        load_spec(tmp_path)
 
 
 def test_run_id_is_pinned():

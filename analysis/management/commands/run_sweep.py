@@ -13,7 +13,7 @@ from analysis.services.finishing import verify_files
 from analysis.services.progress import progress_of
 from analysis.services.runs import create_run
 from analysis.services.work import Worker
-from analysis.sweep.errors import SweepError
+from analysis.sweep.errors import SweepError, of_a_place
 from analysis.sweep.spec import SweepSpec
 from analysis.sweep.terminal import progress_bars
 from analysis.sweep.toml import load_spec
@@ -43,6 +43,8 @@ class Command(BaseCommand):
                     run = self._run(spec, options, progress)
         except SweepError as error:
             raise CommandError(str(error)) from error
+        except OSError as error:
+            raise CommandError(of_a_place(error)) from error
         except KeyboardInterrupt:
             raise CommandError("stopped; the same command goes on where this one ended") from None
         if options["check"] is not None:
@@ -87,8 +89,9 @@ class Command(BaseCommand):
 
         show()
         worker = Worker(
-            lease_seconds=settings.LEASE_SECONDS, runs=settings.RUNS_ROOT, host=settings.WORKER_HOST
-        )
+            lease_seconds=settings.LEASE_SECONDS, runs=settings.RUNS_ROOT, host=settings.WORKER_HOST,
+            image_cache=settings.IMAGE_CACHE,
+        )  # fmt: skip
         worker.work(run, show)
 
     def _report(self, run: Any) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from analysis.services.histories import draw_curves
-from analysis.sweep.errors import SweepError
+from analysis.sweep.errors import SweepError, of_a_place
 from analysis.sweep.terminal import progress_bars
 from analysis.sweep.toml import load_spec
 
@@ -29,6 +29,8 @@ class Command(BaseCommand):
                 trained = train_ensemble(spec, options["out"], progress=progress)
         except SweepError as error:
             raise CommandError(str(error)) from error
+        except OSError as error:
+            raise CommandError(of_a_place(error)) from error
         except KeyboardInterrupt:
             raise CommandError("stopped; the same command goes on where this one ended") from None
         for member in trained:
