@@ -5,7 +5,8 @@ PY := $(VENV)/bin/python
 STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
 # Tests of everything that stands in rows, run a second time on PostgreSQL.
-ON_POSTGRESQL := tests/accounts tests/audit tests/cases/test_models.py tests/ledger/test_ledger.py tests/results tests/study
+ON_POSTGRESQL := tests/accounts tests/audit tests/cases/test_models.py tests/faults/test_clocks.py tests/faults/test_saving.py \
+	tests/ledger/test_ledger.py tests/results tests/study
 
 .DEFAULT_GOAL := help
 .PHONY: help demo phantom-study test test-servers drill load fuzz audit sbom lint resolve bench bench-reading format serve doctor setup clean-demo python

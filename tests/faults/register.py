@@ -27,7 +27,13 @@ FAULTS: dict[int, tuple[str, tuple[str, ...]]] = {
         "worker of the web server times out",
         ("test_a_save_that_was_cut_off_is_saved_once_when_sent_again",),
     ),
-    12: ("database is locked", ("test_a_database_locked_by_another_is_waited_for",)),
+    12: (
+        "database is locked",
+        (
+            "test_a_database_locked_for_a_moment_is_waited_for",
+            "test_a_database_that_stays_locked_loses_nothing",
+        ),
+    ),
     13: ("long read beside a save", ("test_open_cursor_on_a_snapshot_lets_others_commit",)),
     14: (
         "PostgreSQL restarts",
@@ -83,7 +89,13 @@ FAULTS: dict[int, tuple[str, tuple[str, ...]]] = {
         "message comes twice",
         ("test_28_a_bell_delivered_twice_changes_nothing", "test_two_takers_share_without_doubling"),
     ),
-    29: ("poison unit", ("test_a_unit_that_cannot_be_done_fails_after_five_attempts_and_says_why",)),
+    29: (
+        "poison unit",
+        (
+            "test_a_unit_that_cannot_be_done_fails_after_five_attempts_and_says_why",
+            "test_five_dead_workers_fail_a_unit_visibly",
+        ),
+    ),
     30: ("two finish last", ("test_30_two_last_finishers_write_the_same_tables",)),
     31: ("clocks differ", ("test_31_a_host_whose_clock_is_ahead_takes_nothing_on_postgresql",)),
     32: ("clock goes back", ("test_32_a_clock_that_goes_back_loses_and_doubles_nothing",)),
@@ -112,6 +124,7 @@ FAULTS: dict[int, tuple[str, tuple[str, ...]]] = {
             "test_deletion_is_found",
             "test_reordering_is_found",
             "test_recomputing_without_the_key_is_found",
+            "test_all_tamperings_are_found",
         ),
     ),
     40: ("interrupted export", ("test_an_interrupted_export_leaves_nothing_and_is_made_again",)),

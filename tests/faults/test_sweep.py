@@ -1,21 +1,18 @@
-"""Faults 28 and 30 to 32 of a sweep: a bell rung twice, two last finishers, clocks that differ or go back.
+"""Faults 28 and 30 of a sweep: a bell rung twice, two last finishers.
 
-21 to 27 and 29 are in tests/ledger and tests/drills.
+21 to 27 and 29 are in tests/ledger and tests/drills, the clocks in test_clocks.py.
 """
 
 import threading
 from collections.abc import Iterator
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from django.db import connection
-from django.utils import timezone
 
 from analysis import tasks
-from analysis.models import Run, UnitState
-from analysis.services import control, finishing, ledger
-from analysis.services.control import NewUnit
+from analysis.models import Run
+from analysis.services import finishing
 from analysis.services.runs import create_run
 from analysis.services.work import Worker
 from tests.browser.conftest import _empty_the_audit_trail
@@ -30,13 +27,6 @@ def tiny(tmp_path: Path) -> TinySweep:
 
 def of_tiny(tiny: TinySweep) -> Run:
     return create_run(spec=tiny.spec(), out=tiny.root / "run", runs=tiny.root)
-
-
-def a_run(units: int) -> Run:
-    return control.register_run(
-        run_id="r", name="r", folder=Path("/nowhere"), spec={}, synthetic=True,
-        units=[NewUnit(f"u{number}") for number in range(units)],
-    )  # fmt: skip
 
 
 @pytest.mark.django_db
@@ -84,38 +74,3 @@ def test_30_two_last_finishers_write_the_same_tables(tiny: TinySweep) -> None:
     run.refresh_from_db()
     assert run.finished_at is not None
     assert files(Path(run.folder)) == before
-
-
-@pytest.mark.django_db
-def test_31_a_host_whose_clock_is_ahead_takes_nothing_on_postgresql(monkeypatch: pytest.MonkeyPatch) -> None:
-    """There the database's clock decides. On SQLite there is one host and one clock."""
-    a_run(1)
-    claim = ledger.claim_next(worker="here", lease_seconds=60)
-    assert claim
-    ahead = timezone.now() + timedelta(hours=1)
-    monkeypatch.setattr(timezone, "now", lambda: ahead)
-    taken = ledger.claim_next(worker="ahead", lease_seconds=60)
-    if connection.vendor == "postgresql":
-        assert taken is None
-        assert ledger.finish(claim, artefacts={"a": "0" * 64})
-    else:
-        assert taken is not None
-        assert not ledger.finish(claim, artefacts={"a": "0" * 64})
-        assert ledger.finish(taken, artefacts={"a": "0" * 64})
-
-
-@pytest.mark.django_db
-def test_32_a_clock_that_goes_back_loses_and_doubles_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    run = a_run(2)
-    claim = ledger.claim_next(worker="w", lease_seconds=60)
-    assert claim
-    back = timezone.now() - timedelta(hours=3)
-    monkeypatch.setattr(timezone, "now", lambda: back)
-    other = ledger.claim_next(worker="w2", lease_seconds=60)
-    assert other is not None
-    assert other.unit_id != claim.unit_id
-    assert ledger.keep(claim, lease_seconds=60)
-    assert ledger.finish(claim, artefacts={"a": "0" * 64})
-    assert ledger.finish(other, artefacts={"a": "0" * 64})
-    assert run.units.filter(state=UnitState.DONE).count() == 2
-    assert ledger.complete_runs() == [run]
