@@ -125,7 +125,7 @@ def read_run(folder: Path) -> Run:
 def _provenance(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise SelectionError(f"{path}: expected the provenance of a run ({error})") from error
     if not isinstance(content, dict) or content.get("format") != frames.FORMAT:
         raise SelectionError(f"{path}: expected format {frames.FORMAT}")
@@ -136,6 +136,11 @@ def _provenance(path: Path) -> dict[str, Any]:
     ]
     if missing:
         raise SelectionError(f"{path}: missing: {', '.join(missing)}")
+    for name in ("tables", "predictions"):
+        if not isinstance(content[name], dict):
+            raise SelectionError(
+                f"{path}: expected {name} by file name, each with its SHA-256, {type(content[name]).__name__} came"
+            )
     return content
 
 
@@ -143,7 +148,7 @@ def _check_digests(folder: Path, provenance: Mapping[str, Any]) -> None:
     scores = {f"predictions/{name}": digest for name, digest in provenance["predictions"].items()}
     for name, wanted in (provenance["tables"] | scores).items():
         path = folder / name
-        if ".." in Path(name).parts or not path.is_file():
+        if Path(name).is_absolute() or ".." in Path(name).parts or not path.is_file():
             raise SelectionError(f"{path}: expected the file that provenance.json names, there is none")
         with path.open("rb") as file:
             came = hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,6 +1,7 @@
 """Put a finished RUN folder into the ledger that was made elsewhere: imported, or swept without a database."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,9 @@ from analysis.models import Run, RunKind, Unit, UnitState
 from analysis.services import ledger
 from analysis.services.control import NewUnit, RunError, register_run
 from analysis.sweep.artefacts import sha256_file
+
+RUN_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+"""What a run may be called: its name is part of the addresses of its pages."""
 
 
 def register_folder(*, folder: Path, actor_id: int | None = None) -> Run:
@@ -35,12 +39,27 @@ def _said(folder: Path) -> dict[str, Any]:
     try:
         said: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         missing = {"run_id", "predictions", "tables"} - said.keys()
-    except (OSError, ValueError, AttributeError) as error:
+    except (OSError, ValueError, AttributeError, RecursionError) as error:
         raise RunError(f"{path}: expected the provenance of a finished run, '{error}' came") from error
     if missing:
         raise RunError(
             f"{path}: expected {', '.join(sorted(missing))} in it, none came; finish the run first"
         )
+    if not isinstance(said["run_id"], str) or not RUN_ID.fullmatch(said["run_id"]):
+        raise RunError(
+            f"{path}: expected a run_id of 1 to 64 letters, digits, hyphens and underscores, "
+            f"{str(said['run_id'])[:80]!r} came; take the folder as the sweep or the import wrote it"
+        )
+    for name in ("predictions", "tables"):
+        listed = said[name]
+        named = isinstance(listed, dict) and all(isinstance(digest, str) for digest in listed.values())
+        if not named or not listed:
+            raise RunError(
+                f"{path}: expected {name} by file name, each with its SHA-256; something else came"
+            )
+    for name in ("spec", "imported"):
+        if not isinstance(said.get(name) or {}, dict):
+            raise RunError(f"{path}: expected {name} as an object, {type(said[name]).__name__} came")
     return said
 
 
@@ -48,7 +67,7 @@ def _verify(folder: Path, said: dict[str, Any]) -> None:
     files = {f"predictions/{name}": digest for name, digest in said["predictions"].items()} | said["tables"]
     for name, digest in sorted(files.items()):
         path = folder / name
-        if ".." in Path(name).parts or not path.is_file():
+        if Path(name).is_absolute() or ".." in Path(name).parts or not path.is_file():
             raise RunError(f"{path}: expected this file of the run, none came; copy the whole folder")
         if sha256_file(path) != digest:
             raise RunError(f"{path}: expected SHA-256 {digest}, another came; the file is damaged")

@@ -53,15 +53,20 @@ def verify(folder: Path) -> dict[str, Any]:
     try:
         said: dict[str, Any] = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         files = {str(name): (int(row["bytes"]), str(row["sha256"])) for name, row in said["files"].items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        whole = said["database"] in files and isinstance(said["at"], str) and isinstance(said["chains"], dict)
+    except (
+        OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError,
+    ) as error:  # fmt: skip
         raise ManifestError(
             f"{folder / MANIFEST}: expected the list of a backup's files; it is none"
         ) from error
     if said.get("format") != FORMAT:
         raise ManifestError(f"{folder / MANIFEST}: expected format {FORMAT}, {said.get('format')!r} came")
-    there = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir()} - {
-        MANIFEST
-    }
+    if not whole:
+        raise ManifestError(
+            f"{folder / MANIFEST}: expected its date, the ends of the audit chains, and a database among its files"
+        )
+    there = _plain_files(folder) - {MANIFEST}
     for name in sorted(there ^ set(files)):
         fault = "is missing" if name in files else "is not in the manifest"
         raise ManifestError(f"{folder}: the file {name} {fault}; this backup is not whole, take another")
@@ -70,3 +75,15 @@ def verify(folder: Path) -> dict[str, Any]:
         if (found.size, found.sha256) != (size, sha256):
             raise ManifestError(f"{folder}: the file {name} differs from its digest; take another backup")
     return said
+
+
+def _plain_files(folder: Path) -> set[str]:
+    """Return the files of a backup by name. A link could lead anywhere, and a pipe is read for ever."""
+    found = set()
+    for path in folder.rglob("*"):
+        name = path.relative_to(folder).as_posix()
+        if path.is_symlink() or not (path.is_file() or path.is_dir()):
+            raise ManifestError(f"{folder}: expected plain files, {name} is none; take another backup")
+        if path.is_file():
+            found.add(name)
+    return found

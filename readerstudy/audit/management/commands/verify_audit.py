@@ -41,7 +41,9 @@ class Command(PatientCommand):
         try:
             content = json.loads(path.read_bytes())
             yield from head_faults(UUID(content["study"]), content["audit_heads"])
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, AuditError) as error:
+        except (
+            OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError, AuditError,
+        ) as error:  # fmt: skip
             raise CommandError(
                 f"{path}: expected a file with study and audit_heads, as a locked protocol or an export has ({error})"
             ) from error
