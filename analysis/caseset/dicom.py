@@ -53,6 +53,8 @@ def clean_dicom(path: Path, data: bytes, case: str) -> Cleaned:
     where = str(path)
     source = _read(path, data)
     syntax = str(source.file_meta.TransferSyntaxUID)
+    if not source.file_meta.TransferSyntaxUID.is_transfer_syntax:
+        raise CaseSetError(f"{where}: expected a transfer syntax of DICOM, {syntax[:70]!r} came")
     _check(source, where)
     target = _display_tags(source, where)
     _identify(target, case, _EXPLICIT if syntax == _IMPLICIT else syntax)

@@ -8,6 +8,7 @@ byte, as OpenCV does. DICOM: rescale, MONOCHROME1 inverted, the window of two pe
 import io
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +19,13 @@ from analysis.sweep.errors import DataError
 from analysis.sweep.resize import resize_linear
 from analysis.sweep.spec import PreprocessSpec
 
+if TYPE_CHECKING:
+    from pydicom import Dataset
+
 Grey = NDArray[np.uint8]
+_DEFLATED = "1.2.840.10008.1.2.1.99"
+_JP2 = b"\x00\x00\x00\x0cjP  \r\n\x87\n"
+"""The first box of a JPEG 2000 file."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +84,9 @@ def _dicom(content: bytes, window: tuple[float, ...]) -> Grey:
     import pydicom
     from pydicom.pixels import apply_modality_lut
 
+    _refuse_deflated(content)
     dataset = pydicom.dcmread(io.BytesIO(content))
+    _refuse_endless(dataset)
     stored = dataset.pixel_array
     if stored.ndim != 2:
         raise DataError(f"expected one grey frame, an array of shape {stored.shape} came")
@@ -89,3 +98,34 @@ def _dicom(content: bytes, window: tuple[float, ...]) -> Grey:
         raise DataError(f"expected an image with contrast, the value {low:g} came throughout")
     grey: Grey = np.rint(np.clip((values - low) / (high - low), 0, 1) * 255).astype(np.uint8)
     return grey
+
+
+def _refuse_deflated(content: bytes) -> None:
+    """Look at the file meta group alone: pydicom inflates a deflated file, however large, before one can look."""
+    from pydicom.filereader import read_dataset, read_preamble
+
+    file = io.BytesIO(content)
+    read_preamble(file, force=False)
+    meta = read_dataset(file, False, True, stop_when=lambda tag, vr, length: tag >> 16 != 2)
+    if str(meta.get("TransferSyntaxUID", "")) == _DEFLATED:
+        raise DataError(
+            "expected a transfer syntax that is not deflated, since a small file may grow to gigabytes"
+        )
+
+
+def _refuse_endless(dataset: "Dataset") -> None:
+    """Refuse boxes of JPEG 2000 without a length, over which pydicom 3.0.2 steps for ever."""
+    from pydicom.encaps import generate_frames
+
+    frames = int(dataset.get("NumberOfFrames") or 1)
+    if frames != 1:
+        raise DataError(f"expected one grey frame, {frames} came")
+    if not dataset.file_meta.TransferSyntaxUID.is_encapsulated:
+        return
+    frame = next(generate_frames(dataset.PixelData, number_of_frames=1))
+    place = len(_JP2) if frame.startswith(_JP2[:8]) else len(frame)
+    while place < len(frame) and frame[place + 4 : place + 8] != b"jp2c":
+        length = int.from_bytes(frame[place : place + 4], "big")
+        if length < 8:
+            raise DataError(f"expected boxes of JPEG 2000 that have a length, {length} bytes came")
+        place += length

@@ -22,7 +22,15 @@ from readerstudy.audit.services import record
 
 Kind = Authenticator.Type
 CODES = Kind.RECOVERY_CODES
-NOT_A_CREDENTIAL = (ValidationError, ValueError, TypeError, KeyError, AttributeError)
+NOT_A_CREDENTIAL = (
+    ValidationError,
+    ValueError,
+    TypeError,
+    KeyError,
+    AttributeError,
+    OverflowError,
+    RecursionError,
+)
 """What reading a made-up passkey answer can raise."""
 
 

@@ -65,13 +65,28 @@ class NewApp(Confirm):
     field_order = ["code", "password"]
 
 
+class Credential(forms.JSONField):
+    """What the browser made of a passkey. Deep brackets and long numbers break Django's own field."""
+
+    def to_python(self, value: Any) -> Any:
+        """Read the JSON."""
+        try:
+            return super().to_python(value)
+        except (ValueError, RecursionError) as error:  # a number of thousands of digits is one too
+            raise forms.ValidationError(self.error_messages["invalid"], code="invalid") from error
+
+    def bound_data(self, data: Any, initial: Any) -> Any:
+        """Show nothing of it again: a challenge is answered once."""
+        return None
+
+
 class NewPasskey(Confirm):
     """What the passkey is called, the password, and what the browser made."""
 
     name = forms.CharField(
         max_length=60, label="Name of this passkey", help_text="Such as: my phone, blue key."
     )
-    credential = forms.JSONField(required=False, widget=forms.HiddenInput)
+    credential = Credential(required=False, widget=forms.HiddenInput)
     field_order = ["name", "password", "credential"]
 
     def clean(self) -> None:

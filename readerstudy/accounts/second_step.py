@@ -44,7 +44,7 @@ def _given(request: HttpRequest, person: User) -> str:
     if "credential" in request.POST:
         try:
             return check_passkey(user=person, credential=json.loads(request.POST["credential"]))
-        except ValueError:
+        except (ValueError, RecursionError):
             return ""
     form = Code(request.POST)
     return check_code(user=person, code=form.cleaned_data["code"]) if form.is_valid() else ""

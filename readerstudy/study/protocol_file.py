@@ -56,7 +56,10 @@ def from_toml(content: bytes) -> tuple[str, Protocol]:
         raise ProtocolError(f"expected a file of at most {LARGEST} bytes, {len(content)} came")
     try:
         plain: dict[str, Any] = tomllib.loads(content.decode("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (
+        ValueError,
+        RecursionError,
+    ) as error:  # also what is no UTF-8, and a number of thousands of digits
         raise ProtocolError(f"the protocol file cannot be read as TOML: {error}") from error
     if plain.pop("format", None) != FORMAT:
         raise ProtocolError(f"expected a protocol file with format = {FORMAT}")

@@ -1,17 +1,23 @@
 """Every hostile file is refused by a named error, in bounded time and memory, and does nothing."""
 
 import resource
+import signal
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from analysis.caseset import CaseSetError
+from analysis.caseset.sanitise import clean_image, read_source
 from analysis.frames import FrameError
+from analysis.sweep.errors import DataError
+from analysis.sweep.pixels import read_pixels
+from analysis.sweep.spec import PreprocessSpec
 from readerstudy.cases.confined import decode_confined
 from readerstudy.cases.refusals import ImageRefusedError
 from readerstudy.cases.window import WindowRule
-from tests.hostile import dicoms, raster, tables
+from tests.hostile import dicoms, folders, raster, tables, uploads
 
 pytestmark = pytest.mark.drill
 
@@ -25,6 +31,10 @@ IMAGES = [*raster.files(), *dicoms.files()]
 def test_the_corpus_is_large(tmp_path: Path) -> None:
     names = [name for name, _ in IMAGES] + [name for name, _, _ in tables.files(tmp_path)]
     names += [name for name, _ in tables.case_sets(tmp_path)]
+    names += [f"protocol: {name}" for name, _ in uploads.protocols()]
+    names += [f"heads: {name}" for name, _ in folders.heads()]
+    names += [f"run: {name}" for name in folders.RUNS | folders.NAMES | folders.INSIDE]
+    names += [f"backup: {name}" for name in folders.BACKUPS]
     assert len(set(names)) == len(names) >= 150
 
 
@@ -37,6 +47,55 @@ def test_image_is_refused(name: str, data: bytes, tmp_path: Path) -> None:
         decode_confined(file, window_rule=WindowRule.DICOM)
     assert time.monotonic() - start < SECONDS
     assert raster.CANARY not in str(caught.value)
+
+
+def _pixels(path: Path) -> bytes:
+    return read_pixels(path, PreprocessSpec(size=32)).grey.tobytes()
+
+
+def _cleaned(path: Path) -> bytes:
+    return clean_image(path, read_source(path), "0" * 32).data
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(("door", "error"), [(_pixels, DataError), (_cleaned, CaseSetError)])
+def test_no_image_harms_a_sweep_or_the_writer_of_case_sets(
+    door: Callable[[Path], bytes], error: type[Exception], tmp_path: Path
+) -> None:
+    """Both read images of the data set's owner in this process, and take more kinds than the reading room does."""
+
+    def end(*_: object) -> None:
+        raise HungError
+
+    path, before, wrong, refused = tmp_path / "image", _peak(), [], 0
+    usual = signal.signal(signal.SIGALRM, end)
+    try:
+        for name, data in IMAGES:
+            path.write_bytes(data)
+            signal.alarm(SECONDS)
+            try:
+                came = door(path)
+            except error:
+                refused += 1
+            except HungError:
+                wrong.append(f"{name}: longer than {SECONDS} s")
+            except Exception as other:
+                wrong.append(f"{name}: {type(other).__name__}: {str(other)[:200]}")
+            else:
+                if raster.CANARY.encode() in came or came.startswith(
+                    (b"MZ", b"\x7fELF", b"<html", b"PK", b"%PDF")
+                ):
+                    wrong.append(f"{name}: what must not go on goes on")
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, usual)
+    assert not wrong, "\n".join(wrong)
+    assert refused > len(IMAGES) / 2
+    assert _peak() - before < BYTES
+
+
+class HungError(BaseException):
+    """A door took longer than it may; no handler of the product takes this for an error of the file."""
 
 
 def test_every_other_file_is_refused(tmp_path: Path) -> None:

@@ -3,9 +3,11 @@
 import json
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -122,6 +124,30 @@ def another_audit_key_is_noticed(
     said = stranger.manage("restore", str(out), check=False)
     assert said.returncode != 0
     assert "is AUDIT_KEY that of the site" in said.stderr
+
+
+def test_what_stands_in_the_write_ahead_log_only_is_in_the_copy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A plain copy of the file would hold none of it; the machine that runs this may use no such log itself."""
+    from django.conf import settings
+
+    from readerstudy.ops import database_copy
+
+    live = tmp_path / "live.sqlite3"
+    (tmp_path / "out").mkdir()
+    monkeypatch.setitem(settings.DATABASES["default"], "NAME", live)
+    with closing(sqlite3.connect(live, isolation_level=None)) as site:
+        assert site.execute("PRAGMA journal_mode=WAL").fetchone() == ("wal",)
+        site.execute("PRAGMA wal_autocheckpoint=0")
+        site.execute("CREATE TABLE audit_chain (study, sequence, digest)")
+        site.execute("INSERT INTO audit_chain VALUES (NULL, 7, 'd')")
+        copy, heads = database_copy._copy_sqlite(tmp_path / "out" / "copy.sqlite3")
+        assert heads == {"site": [7, "d"]}
+        with closing(sqlite3.connect(f"file:{copy}?mode=ro&immutable=1", uri=True)) as alone:
+            assert alone.execute("SELECT sequence FROM audit_chain").fetchall() == [(7,)]
+            assert alone.execute("PRAGMA journal_mode").fetchone() == ("delete",)
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["copy.sqlite3"]
 
 
 def test_backup_refuses_a_folder_that_is_there_or_served(tmp_path: Path) -> None:
