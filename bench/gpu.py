@@ -187,15 +187,21 @@ def bench(root: Path, given: argparse.Namespace, limit: float) -> None:
     prune, predict, out = reference(root, given)
     per_ratio = prune + predict
     print(f"reference: {given.images / per_ratio:.4g} images/s of a ratio, pruning {prune:.2f} s")
-    counted = Counted()
+    counted, left = Counted(), {}
     counted.watch()
+
+    def note(stage: str, done: int, total: int) -> None:
+        left[stage] = time.perf_counter()
+
     began = time.perf_counter()
-    run = prepare_run(specification(root, given), root / "run", cache=root / "cache")
+    run = prepare_run(specification(root, given), root / "run", cache=root / "cache", progress=note)
     prepared, decodes = time.perf_counter() - began, counted.decodes
+    decoding = left["decode"] - left["checkpoints"]
     infer, ratios = run.spec.infer, len(run.spec.prune.sparsities)
     chosen = run.plan["engine"]
     print(
-        f"ours: prepared in {prepared:.1f} s, {decodes} decodes; engine {infer.engine}; images/s {chosen['rates']}"
+        f"ours: prepared in {prepared:.1f} s, {decodes} decodes in {decoding:.2f} s of it; engine {infer.engine}; "
+        f"images/s {chosen['rates']}"
     )
     for name, why in chosen["refused"].items():
         print(f"  not taken: {name}: {why}")
@@ -222,15 +228,19 @@ def bench(root: Path, given: argparse.Namespace, limit: float) -> None:
             f"{found['exemplars']} the same, rank agreement {found['rank_agreement']:.6f}"
         )
     print(f"largest difference of a score from the reference's: {reference_distance(out, run):.2g}")
-    print_projection(given, units[-1], rate, prepared / max(decodes, 1), per_ratio)
+    preparing = prepared - decoding + NIH_IMAGES * decoding / max(decodes, 1)
+    print_projection(given, units[-1], rate, preparing, per_ratio)
 
 
 def print_projection(
-    given: argparse.Namespace, unit: UnitTime, rate: float, decode: float, per_ratio: float
+    given: argparse.Namespace, unit: UnitTime, rate: float, preparing: float, per_ratio: float
 ) -> None:
-    """Say how long 30 checkpoints x 20 ratios x 21,081 images would take at the measured rates."""
+    """Say how long 30 checkpoints x 20 ratios x 21,081 images would take at the measured rates.
+
+    `preparing`: seconds for all images; only decoding grows with them, the engine is chosen once.
+    """
     weights = unit.writing * 20 / given.ratios
-    ours = NIH_IMAGES * decode + NIH_SEEDS * (unit.loading + weights + 20 * NIH_IMAGES / rate)
+    ours = preparing + NIH_SEEDS * (unit.loading + weights + 20 * NIH_IMAGES / rate)
     theirs = 600 * per_ratio * NIH_IMAGES / given.images
     print(
         f"projected, 600 ratios of 21,081 images: ours {ours / 60:.4g} min, reference {theirs / 3600:.4g} h, "

@@ -59,7 +59,22 @@ def test_the_share_follows_from_the_figures_beside_it(printed):
     rate, asked = figure(printed, r"ours: (\S+) images/s, \S+ with"), figure(printed, r"(\S+) GFLOP an image")
     share = figure(printed, r"share of the fp32 matrix-product rate: (\S+) %")
     assert share == pytest.approx(100 * rate * asked * 1e9 / limit, rel=0.02, abs=0.06)
-    assert figure(printed, r"projected, .*: ours (\S+) min") > 0
+
+
+def test_the_projection_multiplies_decoding_and_not_the_choice_of_an_engine(printed):
+    prepared, decoding = (
+        figure(printed, r"prepared in (\S+) s"),
+        figure(printed, r"5 decodes in (\S+) s of it"),
+    )
+    unit = re.search(r"unit 2, 3 ratios: (\S+) s \(loading (\S+), weights (\S+)\)", printed)
+    loading, writing = float(unit.group(2)), float(unit.group(3))
+    rate = figure(printed, r"ours: (\S+) images/s, \S+ with")
+    said = 60 * figure(printed, r"projected, .*: ours (\S+) min")
+    preparing = prepared - decoding + 21_081 * decoding / 5
+    wanted = preparing + 30 * (loading + writing * 20 / 3 + 20 * 21_081 / rate)
+    slack = 0.05 + 0.005 * (21_081 / 5 + 30 * (1 + 20 / 3))  # what the printed digits leave open
+    assert said == pytest.approx(wanted, rel=1e-3, abs=slack)
+    assert prepared > decoding
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="[gpu] this host has a GPU")
