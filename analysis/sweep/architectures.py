@@ -61,9 +61,12 @@ def build_classifier(name: str, n_classes: int, *, device: str = "cpu", drawn: b
     return _of_timm(name, n_classes, device, known)
 
 
+_LOWEST = {torch.Tensor.normal_: "mean", torch.Tensor.uniform_: "from"}
+"""Methods that draw, and the argument whose value takes the place of all draws: torch's truncated normal draws again
+until every value lies between its bounds, and never ends with what was in the memory before."""
+
 _DRAWING = (
-    torch.Tensor.normal_,
-    torch.Tensor.uniform_,
+    *_LOWEST,
     *(nn.init.uniform_, nn.init.normal_, nn.init.kaiming_uniform_, nn.init.kaiming_normal_),
 )
 """What fills a weight with drawn numbers, as torch shows it to a mode: some whole, some only by what they call."""
@@ -79,9 +82,12 @@ class _Undrawn(TorchFunctionMode):
         self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
     ) -> Any:
         given = kwargs or {}
-        if func in _DRAWING:
-            return args[0] if args else given["tensor"]
-        return func(*args, **given)
+        if func not in _DRAWING:
+            return func(*args, **given)
+        tensor = args[0] if args else given["tensor"]
+        if func in _LOWEST and not tensor.is_meta:
+            tensor.fill_(args[1] if len(args) > 1 else given.get(_LOWEST[func], 0.0))
+        return tensor
 
 
 def _of_timm(name: str, n_classes: int, device: str, known: list[str]) -> nn.Module:
