@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from analysis.sweep.architectures import AUXILIARY_PREFIXES, build_classifier
 from analysis.sweep.artefacts import sha256_bytes
@@ -94,13 +94,6 @@ def check_fits(state: Mapping[str, Tensor], architecture: str, classes: Sequence
         raise CheckpointError(
             f"{where}: expected the shapes of '{architecture}', others came: {_some(shapes)}"
         )
-
-
-def load_into(model: nn.Module, state: Mapping[str, Tensor]) -> None:
-    """Copy a checked state dict into a model; auxiliary heads in it are passed over."""
-    model.load_state_dict(
-        {n: v for n, v in state.items() if not n.startswith(AUXILIARY_PREFIXES)}, strict=False
-    )
 
 
 def _pickle(content: bytes, path: Path) -> Any:

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 import torch
 
+from analysis.sweep.architectures import build_classifier
 from analysis.sweep.augment import augmented
 from analysis.sweep.checkpoints import read_checkpoint
 from analysis.sweep.epochs import Examples, Trainer, load_pretrained
@@ -114,6 +115,16 @@ def test_starts_from_stored_weights_with_another_head(tmp_path, recipe):
     torch.save(random_state("squeezenet1_1", 20, 0), tmp_path / "other.pt")
     with pytest.raises(CheckpointError, match="expected weights of this architecture"):
         load_pretrained(trainer.model, tmp_path / "other.pt")
+
+
+def test_starts_from_weights_of_a_network_that_asks_for_their_version(tmp_path):
+    stored = random_state("mnasnet0_5", 7, 4)
+    torch.save({"weights": dict(stored)}, tmp_path / "nets.pt")
+    model = build_classifier("mnasnet0_5", 3)
+    load_pretrained(model, tmp_path / "nets.pt")
+    state = model.state_dict()
+    assert all(torch.equal(state[name], value) for name, value in stored.items() if "classifier" not in name)
+    assert state["classifier.1.weight"].shape[0] == 3
 
 
 def test_flips_and_rotations():
