@@ -51,7 +51,7 @@ def provenance_of(run: Run) -> Provenance:
         inputs=inputs,
         checkpoints=[(f"seed {c['seed']}", c["sha256"]) for c in plan.get("checkpoints", [])] + _trained(run),
         outputs=_outputs(said),
-        versions=sorted(plan.get("versions", {}).items()),
+        versions=sorted(plan.get("versions", {}).items()) + _cards(said),
         warnings=list(plan.get("warnings", [])),
         spec=_choices(run),
         images=images.get("count"),
@@ -90,6 +90,11 @@ def _written(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(map(str, value)) or "all"
     return "–" if value in (None, "") else str(value)
+
+
+def _cards(said: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return the GPUs that computed the score files, where some did."""
+    return [("GPU", f"{name}, {count} score files") for name, count in sorted(said.get("cards", {}).items())]
 
 
 def _outputs(said: dict[str, Any]) -> list[tuple[str, str]]:

@@ -47,7 +47,7 @@ def create_run(
         run_id=prepared.run_id,
         name=spec.data.name,
         folder=prepared.paths.root,
-        spec=spec.shown(),
+        spec=prepared.spec.shown(),
         synthetic=spec.data.synthetic,
         units=units_of(prepared),
         actor_id=actor_id,

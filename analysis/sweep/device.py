@@ -20,6 +20,11 @@ def free_bytes() -> int:
     return int(free)
 
 
+def card_of(device: str) -> str:
+    """Return the name of the GPU that computes here; "" for a run on a processor."""
+    return str(torch.cuda.get_device_name()) if device == "cuda" else ""
+
+
 @contextmanager
 def named_faults(what: str, batch_size: int) -> Iterator[None]:
     """Turn what torch raises about a device into the named errors of the sweep.

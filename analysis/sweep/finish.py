@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from collections import Counter
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -23,9 +24,10 @@ from analysis.sweep.units import list_units, verified_scores
 
 @dataclass(frozen=True)
 class Quality:
-    """What is known of one score file: its digest, and AP, ROC area and F1 of each class."""
+    """What is known of one score file: its digest, its GPU if any, and AP, ROC area and F1 of each class."""
 
     sha256: str
+    card: str
     ranking: Ranking
     f1: NDArray[np.float64]
 
@@ -68,7 +70,8 @@ def rank_files(run: Run, progress: Progress | None = None) -> dict[tuple[int, fl
         there = verified_scores(run, *pair)
         if there is None:
             return None
-        return Quality(there[0], rank_quality(labels, there[1]), f1_at(labels, there[1]))
+        ranking, f1 = rank_quality(labels, there.scores), f1_at(labels, there.scores)
+        return Quality(there.sha256, there.card, ranking, f1)
 
     found = {}
     with ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="rank") as pool:
@@ -98,6 +101,7 @@ def _table(classes: list[str], found: Mapping[tuple[int, float], Quality]) -> pd
 
 def _provenance(run: Run, found: Mapping[tuple[int, float], Quality]) -> dict[str, Any]:
     plan = run.plan
+    cards = Counter(quality.card for quality in found.values() if quality.card)
     predictions = {run.paths.prediction(*pair).name: quality.sha256 for pair, quality in found.items()}
     listing = "\n".join(f"{name} {digest}" for name, digest in sorted(predictions.items()))
     return {
@@ -117,5 +121,14 @@ def _provenance(run: Run, found: Mapping[tuple[int, float], Quality]) -> dict[st
             "tail_below": run.spec.data.tail,
         },
         "versions": plan["versions"],
-        "warnings": run.warnings,
-    }
+        "warnings": run.warnings + _mixed(cards),
+    } | ({"cards": cards} if cards else {})
+
+
+def _mixed(cards: Mapping[str, int]) -> list[str]:
+    if len(cards) < 2:
+        return []
+    shares = ", ".join(f"{count} by {name}" for name, count in sorted(cards.items()))
+    return [
+        f"score files were computed by GPUs of {len(cards)} kinds ({shares}): equal bytes hold for one kind only"
+    ]

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from analysis.sweep.artefacts import json_bytes, sha256_bytes, sha256_file, write_atomic
 from analysis.sweep.checkpoints import read_checkpoint
-from analysis.sweep.device import free_bytes, named_faults
+from analysis.sweep.device import card_of, free_bytes, named_faults
 from analysis.sweep.engine import Engine, library_versions
 from analysis.sweep.engines.backend import Step
 from analysis.sweep.errors import HostError, UnitError
@@ -187,6 +187,8 @@ def _compute(
         "prunable": compressed.total,
         "seconds": round(seconds, 4),
     }
+    if card := card_of(run.spec.infer.device):
+        note["card"] = card
     write_atomic(run.paths.sidecar(seed, sparsity), json_bytes(note))
     return Artefact(path, digest, seconds, False)
 
@@ -207,8 +209,17 @@ def _need_finite(scores: NDArray[np.float32], run: Run, sparsity: float) -> None
         )
 
 
-def verified_scores(run: Run, seed: int, sparsity: float) -> tuple[str, NDArray[np.float32]] | None:
-    """Read one score file once: its SHA-256, and float32, images x classes; None if missing or damaged."""
+@dataclass(frozen=True)
+class Verified:
+    """A score file as it was read: its SHA-256, the GPU that computed it ("" for none), images x classes."""
+
+    sha256: str
+    card: str
+    scores: NDArray[np.float32]
+
+
+def verified_scores(run: Run, seed: int, sparsity: float) -> Verified | None:
+    """Read one score file once against its digest; None if missing or damaged."""
     path, note = run.paths.prediction(seed, sparsity), run.paths.sidecar(seed, sparsity)
     try:
         said, content = json.loads(note.read_text()), path.read_bytes()
@@ -217,7 +228,7 @@ def verified_scores(run: Run, seed: int, sparsity: float) -> tuple[str, NDArray[
     except (OSError, ValueError, KeyError, TypeError):
         return None
     scores: NDArray[np.float32] = np.load(io.BytesIO(content), allow_pickle=False)
-    return said["sha256"], scores
+    return Verified(said["sha256"], str(said.get("card", "")), scores)
 
 
 def unfinished(run: Run, units: Sequence[Unit] | None = None) -> list[Unit]:

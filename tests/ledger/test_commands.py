@@ -172,6 +172,18 @@ def test_a_run_from_the_command_line_decodes_into_this_hosts_cache(
     assert len(list((tmp_path / "here").glob("*.u8"))) == 1
 
 
+def test_the_page_of_a_run_from_the_command_line_names_the_engine_that_was_chosen(
+    spec_file: Path, tmp_path: Path, settings: Any
+) -> None:
+    settings.RUNS_ROOT, settings.IMAGE_CACHE = tmp_path / "runs", None
+    spec_file.write_text(spec_file.read_text().replace('engine = "torch"\n', ""))
+    said("run_sweep", str(spec_file), "--queue")
+    run = Run.objects.get()
+    frozen = json.loads((Path(run.folder) / "plan.json").read_text())["infer"]
+    assert run.spec["infer"] == frozen
+    assert frozen["engine"] != "auto"
+
+
 def test_training_draws_its_curves(spec_file: Path, tmp_path: Path) -> None:
     assert "curves:" in said("train_ensemble", str(spec_file), "--out", str(tmp_path / "nets"))
     assert (tmp_path / "nets" / "curves.svg").read_bytes().startswith(b"<?xml")

@@ -1,5 +1,6 @@
 """What a device or a precision does to a unit or a training is said by name, and costs nobody else's attempts."""
 
+import json
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -7,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from analysis.sweep import choose, device
+from analysis.sweep import choose, device, units
 from analysis.sweep.architectures import build_classifier
 from analysis.sweep.check import check_precision
 from analysis.sweep.checkpoints import read_checkpoint
@@ -15,6 +16,7 @@ from analysis.sweep.engines.backend import Network
 from analysis.sweep.engines.eager import Eager
 from analysis.sweep.engines.static import Static
 from analysis.sweep.errors import HostError, UnitError
+from analysis.sweep.finish import finish_run
 from analysis.sweep.prepare import prepare_run
 from analysis.sweep.spec import InferSpec, TrainSpec
 from analysis.sweep.train import train_ensemble
@@ -126,3 +128,28 @@ def test_a_training_that_diverged_publishes_no_network(tiny):
     (sane,) = train_ensemble(tiny.spec(data=data, train=replace(choice, learning_rate=1e-3)), out)
     assert np.isfinite(sane.best_loss)
     assert read_checkpoint(sane.checkpoint).state
+
+
+def test_gpus_of_two_kinds_are_told_in_the_provenance(tiny):
+    run = prepare_run(tiny.spec(), tiny.out)
+    for unit in list_units(run):
+        run_unit(run, unit)
+    assert "cards" not in finish_run(run)
+    for place, unit in enumerate(list_units(run)):
+        note = run.paths.sidecar(unit.seed, unit.sparsities[0])
+        said = json.loads(note.read_text())
+        assert "card" not in said
+        note.write_text(json.dumps(said | {"card": "A100" if place < 2 else "H200"}))
+    said = finish_run(run)
+    assert said["cards"] == {"A100": 2, "H200": 4}
+    assert "GPUs of 2 kinds (2 by A100, 4 by H200)" in said["warnings"][-1]
+
+
+def test_a_score_file_names_the_gpu_that_computed_it(tiny, monkeypatch):
+    run = prepare_run(tiny.spec(), tiny.out)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "NVIDIA H200")
+    assert device.card_of("cpu") == ""
+    monkeypatch.setattr(units, "card_of", lambda _: device.card_of("cuda"))
+    unit = list_units(run)[0]
+    run_unit(run, unit)
+    assert json.loads(run.paths.sidecar(unit.seed, 0.0).read_text())["card"] == "NVIDIA H200"
