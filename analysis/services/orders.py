@@ -10,6 +10,7 @@ from analysis.services.control import NewUnit, register_run
 from analysis.services.data_sets import InputError, data_section
 from analysis.services.places import PlaceError, inside
 from analysis.sweep.errors import SweepError
+from analysis.sweep.methods import find_method
 from analysis.sweep.spec import SweepSpec
 from analysis.sweep.toml import spec_from
 
@@ -43,12 +44,22 @@ def order_sweep(
             "infer": dict(infer),
         }
     )
+    _check_method(spec)
     name = f"new-{uuid.uuid4().hex[:12]}"
     return register_run(
         run_id=name, requested_as=name, name=f"{ensemble.slug}, {spec.prune.method}", folder=Path(),
         spec=spec.shown(), full_spec=spec.as_dict(), synthetic=spec.data.synthetic, units=[NewUnit(PREPARE)],
         actor_id=actor_id, data_set=ensemble.data_set, ensemble=ensemble,
     )  # fmt: skip
+
+
+def _check_method(spec: SweepSpec) -> None:
+    """Ask the method for its levels now: the preparation would say the same, when nobody looks at the form."""
+    try:
+        find_method(spec.prune.method).check(spec.prune.sparsities)
+    except SweepError as error:
+        told = str(error).removeprefix("[prune] ")
+        raise InputError(told.partition(": ")[2], told.partition(":")[0]) from error
 
 
 def _models(ensemble: Ensemble, seeds: Sequence[int]) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from analysis.sweep.artefacts import json_bytes, sha256_file, write_atomic
+from analysis.sweep.artefacts import clear_temporaries, json_bytes, sha256_file, write_atomic
 from analysis.sweep.device import named_faults
 from analysis.sweep.engine import library_versions
 from analysis.sweep.epochs import Examples, Trainer, on_device, torch_bytes
@@ -212,6 +212,7 @@ def _publish(spec: SweepSpec, seed: int, file: Path, recipe: str, trainer: Train
     }
     write_atomic(file.with_name("training.json"), json_bytes(note))
     file.with_name("last.pt").unlink(missing_ok=True)
+    clear_temporaries(file.parent)  # a killed process leaves one of the size of last.pt
     return Trained(seed, file, file.with_name("history.csv"), trainer.epoch, trainer.best_loss, False)
 
 

@@ -102,6 +102,8 @@ def test_input_that_must_be_mended_fails_the_preparation_at_once(inputs: Inputs,
         ({"seeds": [0, 7]}, "seeds"),
         ({"infer": {"precision": "fp16"}}, "precision"),
         ({"prune": {"sparsities": [0.0, 1.5]}}, "sparsities"),
+        ({"prune": {"method": "int8", "sparsities": [0.0, 0.9]}}, "sparsities"),
+        ({"prune": {"method": "magic", "sparsities": [0.0, 0.9]}}, "method"),
     ],
 )
 def test_an_impossible_sweep_is_refused_at_its_field(

@@ -68,10 +68,11 @@ def test_stopped_and_resumed_gives_the_same_bytes(tiny, recipe):
     first = tiny.root / "stopped" / whole[0].checkpoint.parent.name
     assert (first / "last.pt").exists()
     assert not (first / "chkpt.pt").exists()
+    (first / f".last.pt.{'0a' * 16}.tmp").write_bytes(b"what a killed process leaves")
     resumed = train_ensemble(recipe, tiny.root / "stopped")
     for one, two in zip(whole, resumed, strict=True):
         assert one.checkpoint.read_bytes() == two.checkpoint.read_bytes()
-    assert not (first / "last.pt").exists()
+    assert sorted(file.name for file in first.iterdir()) == ["chkpt.pt", "history.csv", "training.json"]
 
 
 def test_another_recipe_is_refused_in_the_same_folder(tiny, recipe):
