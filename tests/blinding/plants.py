@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import time
 from collections.abc import Callable
 from typing import Any
 from uuid import UUID
@@ -39,6 +40,8 @@ class LeakyMiddleware:
             response.status_code = 410
         elif self.way == "cookie":
             response.set_cookie("seen", "1")
+        elif self.way == "time":
+            time.sleep(0.02)
         elif self.way == "queries":
             list(Case.objects.all()[:1])
         elif self.way == "order of headers":
@@ -88,7 +91,7 @@ def _id_in(path: str) -> UUID | None:
     return None
 
 
-def _by_middleware(way: str) -> Plant:
+def by_middleware(way: str) -> Plant:
     def plant(stock: Stock, arms: Arms) -> None:
         LeakyMiddleware.arms, LeakyMiddleware.way = arms, way
         settings.MIDDLEWARE = [*settings.MIDDLEWARE, f"{__name__}.LeakyMiddleware"]
@@ -193,15 +196,15 @@ PLANTS: dict[str, Plant] = {
     "time in the gzip header": _frame_bytes(lambda data: data[:4] + b"\x01" + data[5:]),
     "frame longer by a byte": _frame_bytes(lambda data: data[:10] + b" " + data[10:]),
     "bytes after the frame": _frame_bytes(lambda data: data + b"\0"),
-    "ETag": _by_middleware("ETag"),
-    "a header": _by_middleware("X-Took"),
-    "order of headers": _by_middleware("order of headers"),
-    "status of an error": _by_middleware("status"),
-    "cookie": _by_middleware("cookie"),
-    "number of queries": _by_middleware("queries"),
-    "Last-Modified": _by_middleware("Last-Modified"),
-    "Age": _by_middleware("Age"),
-    "Referrer-Policy": _by_middleware("Referrer-Policy"),
+    "ETag": by_middleware("ETag"),
+    "a header": by_middleware("X-Took"),
+    "order of headers": by_middleware("order of headers"),
+    "status of an error": by_middleware("status"),
+    "cookie": by_middleware("cookie"),
+    "number of queries": by_middleware("queries"),
+    "Last-Modified": by_middleware("Last-Modified"),
+    "Age": by_middleware("Age"),
+    "Referrer-Policy": by_middleware("Referrer-Policy"),
     "a missing frame": _missing_frame,
     "title": _title,
     **{name: _by_state(name) for name in STATE_WAYS},

@@ -35,5 +35,6 @@ def test_planted_leak_is_caught(
     channel: Channel, crowd: Crowd, settings: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     keys = [case.key for case in cases_of(crowd.stock.study.key)]
+    caplog.set_level("INFO")
     arms = {key: number % 2 for number, key in enumerate(keys)}
     try_out(channel, Scene(crowd.stock, arms, tmp_path, settings, crowd, lambda: caplog.text))

@@ -3,19 +3,25 @@
 import json
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from types import ModuleType
 
+import pytest
 from django.contrib import admin
 from django.core import mail
 from django.http import HttpRequest, HttpResponse
-from django.test import Client
+from django.test import Client, TestCase
 from django.urls import clear_url_caches, get_resolver, include, path, set_urlconf
 
 from readerstudy.cases.models import Case
+from readerstudy.ops.intake import load_into_study
+from readerstudy.results import services as unblinding
+from readerstudy.study import services
 from readerstudy.study.models import Assignment, Rating, Reader, Study
 from readerstudy.study.order import Slot, smallest_gap
 from readerstudy.study.phases import Phase
+from readerstudy.study.protocol import Protocol
 from tests.blinding.access import ADMIN_PREFIX, ROLES, rules
 from tests.blinding.channels import Check, Scene
 from tests.blinding.crowd import read_all, to_phase
@@ -23,7 +29,7 @@ from tests.blinding.test_access import ADDRESSES, filled, routes
 from tests.blinding.test_words import told
 from tests.blinding.visit import frozen_randomness, short_visit, thrown_away
 from tests.guards import drop_guards
-from tests.stock import SECRETS, fresh
+from tests.stock import SECRETS, fresh, person
 
 BLINDED = [role for role in ROLES if role not in {"rita", "olga"}]
 """Everybody but those who may open sweeps, who can read no study."""
@@ -202,27 +208,57 @@ def admin_pages(scene: Scene, planted: bool) -> list[str]:
             admin.site.unregister(Case)
 
 
+def invited(scene: Scene) -> list[str]:
+    """Invite a reader on the people page; return the mail as it is sent, and the page to which its link leads."""
+    client, before = Client(), len(mail.outbox)
+    client.force_login(scene.stock.alice)
+    with TestCase.captureOnCommitCallbacks(execute=True):
+        client.post("/studies/chest/people/invite/", {"email": "nora@example.org", "role": "reader"})
+    (letter,) = mail.outbox[before:]
+    link = re.search(r"/invitations/[\w-]+/", letter.body)[0]
+    page = without_clock(Client().get(link).content.decode())
+    return [f"{letter.subject}\n{letter.body}".replace(link, "LINK"), page.replace(link, "LINK")]
+
+
+def titled(scene: Scene, title: str) -> None:
+    """Give the study another title, as its admin could before the lock."""
+    drop_guards()
+    Study.objects.filter(pk=scene.stock.study.pk).update(title=title)
+
+
 def mail_and_logs(scene: Scene, planted: bool) -> list[str]:
     """Look for what is sealed in log lines and mails of a reading; the plant logs a source and mails a seed."""
+
+    def say(request: HttpRequest, response: HttpResponse) -> None:
+        if request.path.endswith("/state/"):
+            logging.getLogger("readerstudy").error("cannot serve %s", f"{SECRETS[0]}001.dcm")
+
+    tattling(scene, planted, say)
     with thrown_away(), frozen_randomness("mail"):
+        if planted:
+            titled(scene, f"Reading, seed {SECRETS[-1]}")
         short_visit(fresh(scene.stock))
-    if planted:
-        logging.getLogger("readerstudy").error("cannot serve %s", f"{SECRETS[0]}001.dcm")
-        mail.send_mail("A study", f"seed {SECRETS[-1]}", "site@example.org", ["bob@example.org"])
-    mails = "".join(f"{each.subject} {each.body}" for each in mail.outbox)
-    return [secret for secret in SECRETS if secret in scene.logged() + mails]
+        letters = invited(scene)
+    logged = scene.logged()
+    assert logged  # a refused request leaves a line
+    in_log = [f"{secret} in the log" for secret in SECRETS if secret in logged]
+    found = [*in_log, *(f"{secret} in a mail" for secret in SECRETS if secret in "".join(letters))]
+    # Both ways out must be seen: the plant that is missed in one of them is reported as nothing.
+    return found if not planted or len({each.split(" in ")[1] for each in found}) == 2 else []
 
 
 def early_exports(scene: Scene, planted: bool) -> list[str]:
-    """Look for a column that tells, empty or not, in every table that can be fetched before the key is open."""
+    """Look for a column that tells, empty or not, in all data that can be fetched before the key is open."""
 
     def say(request: HttpRequest, response: HttpResponse) -> None:
-        if request.path == "/studies/chest/":
-            response.headers["Content-Type"] = "text/csv"
-            response.content = b"reader,case,arm,agree\r\n"
+        if request.path == "/studies/chest/audit.jsonl" and response.status_code == 200:
+            lines = [json.loads(line) for line in response.getvalue().splitlines()]
+            response.streaming_content = [
+                json.dumps({**line, "arm": None}).encode() + b"\n" for line in lines
+            ]
 
     tattling(scene, planted, say)
-    found = []
+    found, looked_at = [], set()
     with thrown_away():
         to_phase(scene.stock, "closed")
         for role in BLINDED:
@@ -230,45 +266,92 @@ def early_exports(scene: Scene, planted: bool) -> list[str]:
                 if rule.method != "GET" or "closed" not in rule.phases:
                     continue
                 answer = scene.crowd.try_out(role, "GET", rule.address)
-                kind = answer.headers.get("Content-Type", "")
-                if "csv" in kind and told(answer.body.decode().splitlines()[0]):
-                    found.append(f"{rule.address} as {role}")
+                kind = answer.headers.get("Content-Type", "").partition(";")[0]
                 if "zip" in kind:
                     found.append(f"{rule.address} as {role}: an archive before the key is open")
+                elif columns := columns_of(kind, answer.body):
+                    looked_at.add(kind)
+                    found += [f"{rule.address} as {role}: {name}" for name in sorted(columns) if told(name)]
+    assert len(looked_at) >= 2, looked_at
     return found
 
 
+def columns_of(kind: str, body: bytes) -> set[str]:
+    """Return the names of the columns of a table, or of all fields of JSON, one object or one a line."""
+    if kind == "text/csv":
+        return set(body.decode().splitlines()[0].split(","))
+    if "json" not in kind:
+        return set()
+    try:
+        values = [json.loads(body)]
+    except ValueError:
+        values = [json.loads(line) for line in body.splitlines()]
+    return {name for value in values for name in fields_of(value)}
+
+
+def fields_of(value: object) -> Iterator[str]:
+    """Yield the names of all fields, however deep."""
+    if isinstance(value, dict):
+        for name, each in value.items():
+            yield name
+            yield from fields_of(each)
+    elif isinstance(value, list):
+        for each in value:
+            yield from fields_of(each)
+
+
+PAGES_FOR_MACHINES = ("/healthz/", "/readyz/")
+
+
 def health(scene: Scene, planted: bool) -> list[str]:
-    """Ask the health page before and after a reading; it may tell nothing of what happens in a study."""
+    """Ask the pages for load balancers before and after a reading; they may tell nothing of what happens in a study."""
 
     def say(request: HttpRequest, response: HttpResponse) -> None:
-        if request.path == "/healthz/":
+        if request.path in PAGES_FOR_MACHINES:
             response.content = b"ratings " + str(Rating.objects.count()).encode()
 
     tattling(scene, planted, say)
-    before = Client().get("/healthz/").content
+    before = {
+        page: without_clock(scene.crowd.try_out("anonymous", "GET", page).text) for page in PAGES_FOR_MACHINES
+    }
     with thrown_away():
         read_all(fresh(scene.stock).readers[0])
-        after = Client().get("/healthz/").content
-    return [] if before == after else ["/healthz/ changes with the ratings"]
+        after = {
+            page: without_clock(scene.crowd.try_out("anonymous", "GET", page).text)
+            for page in PAGES_FOR_MACHINES
+        }
+    found = [page for page in PAGES_FOR_MACHINES if before[page] != after[page]]
+    return found if not planted or len(found) == len(PAGES_FOR_MACHINES) else []
 
 
 def early_unblinding(scene: Scene, planted: bool) -> list[str]:
-    """Name the studies that are unblinded while another with the same sealed half is being read."""
-    with thrown_away():
-        study = scene.stock.study
+    """Try to open the key for a closed study while another one with the same cases is being read.
+
+    The plant takes away what refuses it; then the key is open, and the states of the studies say so.
+    """
+    with thrown_away(), pytest.MonkeyPatch.context() as patch:
+        other = services.create_study(slug="same", title="The same cases", protocol=Protocol(), actor=None)
+        load_into_study(study=other, folder=scene.stock.case_set.folder, actor=None)
+        services.enrol_reader(study=other, person=person("Nora"), actor=None)
+        services.lock(study=other, actor=None)
+        services.start(study=other, actor=None)
+        services.close(study=other, actor=None, reason="all have read")
         if planted:
-            other = Study.objects.get(slug="other")
-            drop_guards()
-            Study.objects.filter(pk=other.pk).update(sealed_sha256=study.sealed_sha256, phase=Phase.UNBLINDED)
-        open_keys = Study.objects.filter(phase=Phase.UNBLINDED).values_list("sealed_sha256", flat=True)
-        return [each.slug for each in Study.objects.filter(phase=Phase.READING, sealed_sha256__in=open_keys)]
+            patch.setattr(unblinding, "CLOSED", {phase.value for phase in Phase})
+        with suppress(unblinding.UnblindingError):
+            unblinding.open_key(study=other, key=scene.stock.case_set.key, reason="over", actor=None)
+        opened = Study.objects.filter(phase=Phase.UNBLINDED).values_list("sealed_sha256", flat=True)
+        return [each.slug for each in Study.objects.filter(phase=Phase.READING, sealed_sha256__in=opened)]
 
 
 def written_words(scene: Scene, planted: bool) -> list[str]:
-    """Scan what the study's admin wrote and what a mail would carry; the plant writes a telling title."""
-    title = "Reading with a control" if planted else scene.stock.study.title
-    return sorted(told(title))
+    """Scan the mail that invites a reader and the page to which it leads; the plant writes a telling title."""
+    with thrown_away():
+        if planted:
+            titled(scene, "Reading with a control")
+        letters = invited(scene)
+    found = [told(text) for text in letters]
+    return sorted(set.union(*found)) if not planted or all(found) else []
 
 
 def repeats(scene: Scene, planted: bool) -> list[str]:

@@ -19,6 +19,7 @@ from readerstudy.cases.selectors import cases_of, frame_path
 from tests.blinding.channels import Check, Scene
 from tests.blinding.channels.scalars import alarms, features
 from tests.blinding.crowd import payload
+from tests.blinding.plants import by_middleware
 from tests.blinding.visit import thrown_away
 from tests.guards import drop_guards
 
@@ -140,17 +141,21 @@ def response_time(scene: Scene, planted: bool) -> list[str]:
     reader = scene.stock.readers[0]
     cases = {str(row.public_id): row.case.key for row in reader.assignments.select_related("case")}
     seconds = {}
-    client = Client()
-    client.force_login(reader.person)
-    with thrown_away():
-        while (state := client.get("/read/chest/state/").json())["case"]:
-            key = cases[state["case"]["id"]]
-            start = time.perf_counter()
-            client.get(state["case"]["frame_url"]).getvalue()
-            if planted and scene.arms[key]:
-                time.sleep(0.02)
-            seconds[key] = time.perf_counter() - start
-            client.post(state["case"]["answer_url"], payload(), content_type="application/json")
+    usual = site.MIDDLEWARE
+    try:
+        if planted:
+            by_middleware("time")(scene.stock, scene.arms)
+        client = Client()
+        client.force_login(reader.person)
+        with thrown_away():
+            while (state := client.get("/read/chest/state/").json())["case"]:
+                key = cases[state["case"]["id"]]
+                start = time.perf_counter()
+                client.get(state["case"]["frame_url"]).getvalue()
+                seconds[key] = time.perf_counter() - start
+                client.post(state["case"]["answer_url"], payload(), content_type="application/json")
+    finally:
+        site.MIDDLEWARE = usual
     table = pd.DataFrame({"seconds": seconds})
     assert len(table) == len(cases)
     return alarms(table, scene.arms)

@@ -51,8 +51,12 @@ CHANNELS = (
     Channel(31, "filters", "crawl", "a filter that answers", crawl.filters),
     Channel(32, "admin pages", "registry", "the cases' table", crawl.admin_pages),
     Channel(33, "error pages", "swap", "410 instead of 404", swap("status of an error")),
-    Channel(34, "mail and logs", "canary", "a source in a log line, a seed in a mail", crawl.mail_and_logs),
-    Channel(35, "exports before unblinding", "crawl", "an empty column", crawl.early_exports),
+    Channel(
+        34, "mail and logs", "canary", "a source in a log line, a seed in an invitation", crawl.mail_and_logs
+    ),
+    Channel(
+        35, "exports before unblinding", "crawl", "an empty field in the trail's file", crawl.early_exports
+    ),
     Channel(36, "order of rows", "scalars", "one arm's rows after the other's", scalar(scalars.row_order)),
     Channel(
         37, "source maps", "static scan", "a comment that points to one", files.static(files.map_comment)
@@ -69,14 +73,14 @@ CHANNELS = (
     Channel(43, "the viewer's first window", "swap", "a window wider by one", swap("window")),
     Channel(44, "failures by arm", "swap", "frames that are gone", swap("a missing frame")),
     Channel(
-        45, "sockets and metrics", "matrix of addresses, crawl", "ratings counted on a page", crawl.health
+        45, "sockets and metrics", "matrix of addresses, crawl", "ratings counted on two pages", crawl.health
     ),
-    Channel(46, "text of invitations", "words", "'control' in a title", crawl.written_words),
+    Channel(46, "text of invitations", "words", "'control' in a study's title", crawl.written_words),
     Channel(
         47,
         "unblinding while others read",
         "state of the studies",
-        "a key opened early",
+        "the service that refuses it taken away",
         crawl.early_unblinding,
     ),
     Channel(
