@@ -26,6 +26,7 @@ from readerstudy.cases.decoder import DecodedImage
 from readerstudy.cases.refusals import ImageRefusedError, Reason, Refusal
 from readerstudy.cases.window import WindowRule
 from tests.cases.images import dicom, greys, png, png_header
+from tests.servers.process import children_of
 
 PROJECT = Path(__file__).resolve().parents[2]
 
@@ -45,15 +46,7 @@ def refused(data: bytes, folder: Path, limits: Limits = confined.DEFAULT_LIMITS)
 
 def children() -> list[int]:
     """Find the decoding children of this process, the ended but uncollected ones included."""
-    found = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
-        except OSError:
-            continue
-        if parent == os.getpid():
-            found.append(int(folder.name))
-    return found
+    return children_of(os.getpid())
 
 
 @pytest.fixture(autouse=True)

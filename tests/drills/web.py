@@ -24,9 +24,12 @@ import tempfile
 import threading
 import time
 import uuid
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from tests.servers.process import children_of
 
 ROOT = Path(__file__).resolve().parents[2]
 CASES, PATIENCE = 10, 120.0
@@ -109,9 +112,10 @@ class Server:
 
     def kill(self, chance: random.Random) -> None:
         """Kill one of its processes, or all of them and start it again."""
-        workers = Path(f"/proc/{self.handle.pid}/task/{self.handle.pid}/children").read_text().split()
+        workers = children_of(self.handle.pid)
         if workers and chance.random() < 0.5:
-            os.kill(int(chance.choice(workers)), signal.SIGKILL)
+            with suppress(ProcessLookupError):  # one that ended by itself meanwhile
+                os.kill(chance.choice(workers), signal.SIGKILL)
             return
         os.killpg(self.handle.pid, signal.SIGKILL)
         self.handle.wait()

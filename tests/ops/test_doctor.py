@@ -22,7 +22,8 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def environment(home: Path, **more: str) -> dict[str, str]:
     given = {name: value for name, value in os.environ.items() if name not in {"SECRET_KEY", "AUDIT_KEY"}}
-    return {**given, "READERSTUDY_HOME": str(home), **more}
+    # What this machine's disk has left says nothing of the doctor.
+    return {**given, "READERSTUDY_HOME": str(home), "DISK_FREE_GB": "0", **more}
 
 
 def manage(home: Path, *command: str, **more: str) -> subprocess.CompletedProcess[str]:
@@ -57,6 +58,7 @@ def test_a_site_and_what_it_lacks(tmp_path: Path) -> None:
         "studies": "ok", "backup": "note", "workers": "note",
     }  # fmt: skip
     assert "none was ever begun" in told["backup"]
+    assert "WARNING" in of_the_site(home, DISK_FREE_GB="1000000000")["room of the site"]
     (home / "site.env").chmod(0o644)
     assert manage(home, "migrate", "study", "0004", "--verbosity", "0").returncode == 0
     told = of_the_site(home)

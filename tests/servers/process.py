@@ -44,6 +44,19 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
+def children_of(pid: int) -> list[int]:
+    """Find the children of a process, the ended but uncollected ones included; not every kernel lists them itself."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+        except OSError:
+            continue
+        if parent == pid:
+            found.append(int(folder.name))
+    return sorted(found)
+
+
 def as_user(user: str, command: Sequence[str]) -> list[str]:
     """Return the command as run by `user` where this process is root, else unchanged."""
     if os.geteuid() != 0:
