@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,6 +26,10 @@ settings.register_profile("unhurried", deadline=None)  # a shared machine is no 
 settings.load_profile("unhurried")
 
 pytest_plugins = ["tests.servers.fixtures"]
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A shell starts what runs in its background so, and every process that a test starts would not hear Ctrl-C either.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 os.environ["DATABASE_URL"] = os.environ["CACHE_URL"] = ""
 """The settings are read by now. A site that a test makes and serves in a process of its own has its own."""
