@@ -91,11 +91,11 @@ def _predict(run: Run, job: Job, desk: Desk) -> Mapping[str, str]:
 
 
 def _train(run: Run, job: Job, desk: Desk) -> Mapping[str, str]:
+    from analysis.sweep.device import refuse_without_device
     from analysis.sweep.train import Training, open_training, train_member
-    from analysis.sweep.units import refuse_without_device
 
     spec = full_spec(run)
-    refuse_without_device(spec.train.device, run.run_id)
+    refuse_without_device(spec.train.device, f"run {run.run_id}")
     training: Training = desk.keep(run.pk, lambda: open_training(spec, Path(run.folder), progress=job.report))
     if job.claim.member is None:
         raise ValueError(f"unit {job.claim.key}: expected a seed, none came")
@@ -105,11 +105,11 @@ def _train(run: Run, job: Job, desk: Desk) -> Mapping[str, str]:
 
 def _prepare_sweep(run: Run, job: Job, desk: Desk) -> bool:
     from analysis.services.runs import units_of
+    from analysis.sweep.device import refuse_without_device
     from analysis.sweep.prepare import prepare_run
-    from analysis.sweep.units import refuse_without_device
 
     spec = full_spec(run)
-    refuse_without_device(spec.infer.device, run.run_id)
+    refuse_without_device(spec.infer.device, f"run {run.run_id}")
     prepared = prepare_run(spec, runs=desk.runs, cache=desk.image_cache, progress=job.report)
     there = Run.objects.filter(run_id=prepared.run_id).first()
     values: dict[str, Any] = {
@@ -123,11 +123,11 @@ def _prepare_sweep(run: Run, job: Job, desk: Desk) -> bool:
 
 
 def _prepare_training(run: Run, job: Job, desk: Desk) -> bool:
+    from analysis.sweep.device import refuse_without_device
     from analysis.sweep.train import open_training
-    from analysis.sweep.units import refuse_without_device
 
     spec = full_spec(run)
-    refuse_without_device(spec.train.device, run.run_id)
+    refuse_without_device(spec.train.device, f"run {run.run_id}")
     desk.keep(run.pk, lambda: open_training(spec, Path(run.folder), progress=job.report))
     return _replace_preparation(job, [NewUnit(f"seed-{seed}", seed) for seed in spec.train.seeds])
 

@@ -20,6 +20,17 @@ def free_bytes() -> int:
     return int(free)
 
 
+def refuse_without_device(device: str, what: str) -> None:
+    """Refuse a host that lacks the device that something asks for; `what` for messages.
+
+    Raises
+    ------
+    HostError: no CUDA device that works here.
+    """
+    if device == "cuda" and not torch.cuda.is_available():
+        raise HostError(f"{what}: expected a working CUDA device, none came on this host")
+
+
 def card_of(device: str) -> str:
     """Return the name of the GPU that computes here; "" for a run on a processor."""
     return str(torch.cuda.get_device_name()) if device == "cuda" else ""

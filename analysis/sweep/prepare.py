@@ -195,6 +195,10 @@ def _warnings(
     for name, count in zip(spec.data.classes, split.positives, strict=True):
         if count == 0:
             found.append(f"class '{name}' has no positive test image: its AP, AUC and F1 are missing")
+    if 0.0 not in spec.prune.sparsities or len(spec.prune.sparsities) == 1:
+        found.append(
+            "sparsity 0 and one above it are not both asked for: findings compare them and cannot be made"
+        )
     if train is None:
         found.append("no training labels: classes are grouped by their share of the test split (10 %, 1 %)")
     if pixels.coloured:

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from analysis.sweep.artefacts import clear_temporaries, json_bytes, sha256_file, write_atomic
-from analysis.sweep.device import named_faults
+from analysis.sweep.device import named_faults, refuse_without_device
 from analysis.sweep.engine import library_versions
 from analysis.sweep.epochs import Examples, Trainer, on_device, torch_bytes
 from analysis.sweep.errors import SweepError
@@ -92,6 +92,7 @@ def open_training(
     SweepError: as `train_ensemble`.
     """
     data = spec.data
+    refuse_without_device(spec.train.device, "[train] device")
     train, val = read_split(data.labels_train, data, "train"), read_split(data.labels_val, data, "val")
     folder = cache or out.absolute().parent / ".image-cache"
     caches = [

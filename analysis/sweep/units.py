@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from analysis.sweep.artefacts import json_bytes, sha256_bytes, sha256_file, write_atomic
 from analysis.sweep.checkpoints import read_checkpoint
-from analysis.sweep.device import card_of, free_bytes, named_faults
+from analysis.sweep.device import card_of, free_bytes, named_faults, refuse_without_device
 from analysis.sweep.engine import Engine, library_versions
 from analysis.sweep.engines.backend import Step
 from analysis.sweep.errors import HostError, UnitError
@@ -261,21 +261,8 @@ def _run_cache(run: Run, folder: Path | None = None) -> ImageCache:
     return cache
 
 
-def refuse_without_device(device: str, run_id: str) -> None:
-    """Refuse a host that lacks the device of a run.
-
-    Raises
-    ------
-    HostError: no CUDA device that works here.
-    """
-    import torch
-
-    if device == "cuda" and not torch.cuda.is_available():
-        raise HostError(f"run {run_id}: expected a working CUDA device, none came on this host")
-
-
 def _refuse_other_host(run: Run) -> None:
-    refuse_without_device(run.spec.infer.device, run.run_id)
+    refuse_without_device(run.spec.infer.device, f"run {run.run_id}")
     here = library_versions(*run.plan["versions"])
     for name, version in run.plan["versions"].items():
         if here.get(name) != version:

@@ -18,7 +18,7 @@ from analysis.sweep.engines.static import Static
 from analysis.sweep.errors import HostError, UnitError
 from analysis.sweep.finish import finish_run
 from analysis.sweep.prepare import prepare_run
-from analysis.sweep.spec import InferSpec, TrainSpec
+from analysis.sweep.spec import InferSpec, PruneSpec, TrainSpec
 from analysis.sweep.train import train_ensemble
 from analysis.sweep.units import Workspace, list_units, run_unit
 from tests.sweep.tiny import random_state, write_images, write_labels
@@ -109,6 +109,19 @@ def test_a_gpus_engine_does_not_depend_on_what_the_process_did_before():
                 assert flags() == (True, False, tf32, tf32)
     finally:
         set_flags(before)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="of a host without a GPU")
+def test_a_training_for_a_gpu_is_refused_by_name_before_anything_is_decoded(tiny):
+    with pytest.raises(HostError, match=r"\[train\] device: expected a working CUDA device"):
+        train_ensemble(tiny.spec(train=TrainSpec(device="cuda")), tiny.root / "nets")
+    assert not (tiny.root / ".image-cache").exists()
+
+
+@pytest.mark.parametrize(("sparsities", "told"), [((0.5,), True), ((0.0,), True), ((0.0, 0.5), False)])
+def test_a_sweep_without_the_dense_network_says_what_it_will_lack(tiny, sparsities, told):
+    run = prepare_run(tiny.spec(prune=PruneSpec(sparsities=sparsities)), tiny.out)
+    assert any("findings compare them" in warning for warning in run.warnings) == told
 
 
 def test_a_training_that_diverged_publishes_no_network(tiny):
