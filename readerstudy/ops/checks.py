@@ -1,7 +1,7 @@
 """System checks for what goes wrong when a site is deployed; each has an id and says what to do.
 
-docs/production.md lists them. `manage.py check --deploy` runs all of them, every other command the ones that
-are cheap and always right.
+`manage.py check --deploy --database default` runs all of them, every other command the ones that are cheap and
+always right.
 """
 
 import os
@@ -191,7 +191,7 @@ def sqlite_mode() -> Found:
 
 
 def postgresql_keeps_what_it_acknowledges(databases: Any) -> Found:
-    """E020, E021: a server that acknowledges before it has written, or that is too old."""
+    """E020: a server that acknowledges before it has written. Django itself refuses one that is too old."""
     from django.db import connections
 
     for alias in databases or []:

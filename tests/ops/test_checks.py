@@ -1,5 +1,6 @@
 """Every mis-deployment has a check with an id and advice, and a good site has none."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -7,10 +8,12 @@ from typing import Any
 import pytest
 from django.core.checks import CheckMessage, run_checks
 
+from readerstudy.environment import BASE
 from readerstudy.ops import checks, disk
 from readerstudy.ops.mounts import MOUNTS as MOUNTINFO
 from readerstudy.ops.mounts import file_system_of
 
+ID = re.compile(r"readerstudy\.[EWI]\d{3}")
 GOOD: dict[str, Any] = {
     "AUDIT_KEY": "0123456789abcdef" * 4,
     "SECRET_KEY": "Zq8-xY3_wP7" * 6,
@@ -100,6 +103,13 @@ def test_a_fault_is_found(good: Any, id_: str) -> None:
     assert id_ not in found()
     FAULTS[id_](good)
     assert id_ in found()
+
+
+def test_every_message_is_brought_about_by_a_test() -> None:
+    told = {each for path in (BASE / "readerstudy").rglob("*.py") for each in ID.findall(path.read_text())}
+    tried = {each for path in (BASE / "tests").rglob("test_*.py") for each in ID.findall(path.read_text())}
+    assert len(told) > 20
+    assert told - tried == set()
 
 
 def test_a_folder_that_others_may_write_is_found(good: Any) -> None:

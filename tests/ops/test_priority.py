@@ -9,6 +9,7 @@ import pytest
 from celery.signals import worker_init
 from django.core.management import get_commands, load_command_class
 
+from readerstudy import priority
 from readerstudy.celery import gives_way
 from readerstudy.environment import BASE
 from readerstudy.priority import AUTOGROUP, NICENESS, PatientCommand
@@ -65,6 +66,31 @@ def test_only_a_process_of_its_own_gives_way(call: str, more: int, tmp_path: Pat
     # Without sessions the cores are shared among processes, and `nice` is all there is.
     assert session in {str(more), "none"}
     assert session != "none" or not session_counts()
+
+
+class Busy:
+    """The session's file, as it is while other sessions change theirs."""
+
+    def __init__(self, refusals: list[OSError]) -> None:
+        self.refusals, self.written = refusals, []
+
+    def write_text(self, text: str) -> None:
+        if self.refusals:
+            raise self.refusals.pop()
+        self.written.append(text)
+
+
+@pytest.mark.parametrize(
+    ("refusals", "written"),
+    [([], [str(NICENESS)]), ([BlockingIOError()] * 3, [str(NICENESS)]), ([FileNotFoundError()], [])],
+)
+def test_two_commands_of_one_timer_both_give_way(
+    monkeypatch: pytest.MonkeyPatch, refusals: list[OSError], written: list[str]
+) -> None:
+    file = Busy(list(refusals))
+    monkeypatch.setattr(priority, "AUTOGROUP", file)
+    priority._session_gives_way()
+    assert file.written == written
 
 
 def test_a_site_may_ask_for_no_such_thing(tmp_path: Path) -> None:

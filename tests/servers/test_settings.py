@@ -11,6 +11,7 @@ import pytest
 from readerstudy.cache import cache
 from readerstudy.database import database
 from readerstudy.environment import BASE, SettingError
+from tests.servers.postgresql import postgresql
 from tests.servers.process import Server
 
 LOOK = """
@@ -57,6 +58,21 @@ def test_a_site_on_servers(
     found = json.loads(run(tmp_path / "site", "-c", LOOK, **environment))
     transport = {"redis": "redis", "rabbitmq": "amqp"}[broker]
     assert found == ["postgresql", 1, "readerstudy.accounts.sessions", "bob", transport]
+
+
+@pytest.mark.servers("postgresql")
+@pytest.mark.parametrize("durable", [False, True])
+def test_a_server_that_acknowledges_before_it_has_written_is_found(tmp_path: Path, durable: bool) -> None:
+    with postgresql(durable=durable) as server:
+        done = subprocess.run(
+            [sys.executable, "manage.py", "check", "--database", "default"], cwd=BASE, capture_output=True,
+            text=True, check=False,
+            env={**os.environ, "READERSTUDY_HOME": str(tmp_path / "site"), "DATABASE_URL": server.url},
+        )  # fmt: skip
+    told = [line for line in done.stderr.splitlines() if "readerstudy.E020" in line]
+    assert len(told) == (0 if durable else 2), done.stderr
+    assert (done.returncode == 0) is durable
+    assert durable or "fsync = off: answers that readers saw as saved can be lost" in done.stderr
 
 
 @pytest.mark.servers("postgresql")
