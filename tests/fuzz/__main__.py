@@ -74,6 +74,14 @@ def _frame(data: bytes) -> object:
         return decode_frame(data, 9, 14, 12)
 
 
+def _protocol(data: bytes) -> object:
+    from readerstudy.study.protocol import ProtocolError
+    from readerstudy.study.protocol_file import from_toml
+
+    with contextlib.suppress(ProtocolError):
+        return from_toml(data)
+
+
 def _by_door(name: str) -> Target:
     def target(data: bytes) -> object:
         from tests.hostile import tables
@@ -98,6 +106,10 @@ TARGETS: dict[str, Target] = {
     "ratings": _by_door("RATINGS"),
     "key": _by_door("KEY"),
     "checkpoint": _by_door("CHECKPOINT"),
+    "metadata": _by_door("METADATA"),
+    "results": _by_door("RESULTS"),
+    "VIA": _by_door("VIA"),
+    "protocol": _protocol,
 }
 
 
@@ -113,6 +125,13 @@ def seeds(name: str, trap: Path) -> Iterator[bytes]:
         from readerstudy.cases.frame import encode_frame
 
         yield encode_frame(greys(), 12)
+    elif name == "protocol":
+        from readerstudy.study.protocol import Protocol
+        from readerstudy.study.protocol_file import as_toml
+        from tests.hostile import uploads
+
+        yield as_toml("A title", Protocol()).encode()
+        yield from (data for _, data in uploads.protocols() if len(data) < 20_000)
     else:
         wanted = {"pickle": "predictions"}.get(name, name)
         yield from (
