@@ -70,11 +70,16 @@ def publish_ensemble(*, run: Run) -> None:
 
 
 def checkpoints_of(ensemble: Ensemble) -> dict[int, Path]:
-    """Return the checkpoint of each seed of an ensemble as they lie now; none where they cannot be told apart."""
-    spec = _spec(ensemble.data_set, ensemble.architecture, ensemble.checkpoints, ensemble.preprocess)
+    """Return the checkpoint of each seed of an ensemble as they lie now.
+
+    None where they cannot be told apart, or its data set's files are not what was registered: the page of an ensemble
+    outlives them.
+    """
     try:
-        found = find_checkpoints(spec)
-    except CheckpointError:
+        found = find_checkpoints(
+            _spec(ensemble.data_set, ensemble.architecture, ensemble.checkpoints, ensemble.preprocess)
+        )
+    except (CheckpointError, InputError):
         return {}
     return {seed: file for seed, file in found.items() if seed in ensemble.seeds}
 
