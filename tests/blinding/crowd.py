@@ -21,7 +21,7 @@ from readerstudy.study.protocol import Protocol
 from readerstudy.study.reading import place_of, save_answers
 from tests.blinding.access import ROLES
 from tests.guards import drop_guards
-from tests.stock import PASSWORD, RUN_ID, Stock, make_case_set, person
+from tests.stock import PASSWORD, RUN_ID, Stock, decoded_here, make_case_set, person
 
 METRICS = "seed,sparsity,class,positives,ap,auc,f1\n" + "".join(
     f"{seed},{sparsity},Hernia,3,{0.5 - sparsity / 4},0.8,0.4\n" for seed in (0, 1) for sparsity in (0.0, 0.9)
@@ -48,7 +48,8 @@ def make_bystanders(stock: Stock, folder: Path) -> None:
     services.add_member(study=stock.study, person=person("Stan"), role=Role.STATISTICIAN, actor=stock.alice)
     other = services.create_study(slug="other", title="Other study", protocol=Protocol(), actor=None)
     case_set = make_case_set(folder, pairs=1, nonce=b"\x07" * 32)
-    load_into_study(study=other, folder=case_set.folder, actor=None)
+    with decoded_here():
+        load_into_study(study=other, folder=case_set.folder, actor=None)
     services.enrol_reader(study=other, person=person("Bert"), actor=None)
     services.lock(study=other, actor=None)
     services.start(study=other, actor=None)

@@ -3,33 +3,18 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
-from unittest import mock
 
 from django.core.management import call_command
 from pytest_django.live_server_helper import LiveServer
 
 from analysis.caseset import Origin, write_case_set
 from readerstudy.accounts.models import User
-from readerstudy.cases import loader
-from readerstudy.cases.decoder import decode_image
 from readerstudy.ops.intake import load_into_study
 from readerstudy.study import services
 from readerstudy.study.models import Study
 from readerstudy.study.protocol import Protocol
 from tests import stock
 from tests.browser.conftest import LiveStudy, _empty_the_audit_trail
-
-
-@contextmanager
-def decoded_here() -> Iterator[None]:
-    """Decode in this process: the confined child, a second for each image, has tests of its own."""
-
-    def decode(file: Any, *, window_rule: Any, limits: Any) -> Any:
-        return decode_image(file, window_rule)
-
-    with mock.patch.object(loader, "decode_confined", decode):
-        yield
 
 
 def made_study(
@@ -53,7 +38,7 @@ def made_study(
     )
     alice = User.objects.filter(email="alice@example.org").first() or stock.person("Alice")
     study = services.create_study(slug=slug, title=slug, protocol=protocol or Protocol(), actor=alice)
-    with decoded_here():
+    with stock.decoded_here():
         load_into_study(study=study, folder=cases.folder, actor=alice)
     services.enrol_reader(study=study, person=stock.person(f"First-{slug}"), actor=alice)
     services.lock(study=study, actor=alice)

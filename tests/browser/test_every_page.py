@@ -22,9 +22,8 @@ from pytest_django.live_server_helper import LiveServer
 from tests.blinding.access import ROLES, rules
 from tests.blinding.crowd import Crowd, gather, make_bystanders, read_all, to_phase
 from tests.browser.conftest import _empty_the_audit_trail
-from tests.browser.served import decoded_here
 from tests.browser.test_design_language import ROOT
-from tests.stock import make_stock
+from tests.stock import decoded_here, make_stock
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db]
 

@@ -13,7 +13,7 @@ from readerstudy.study.models import PracticeReading, Rating, Reader
 from readerstudy.study.protocol import PracticeNote, Protocol
 from tests import stock
 from tests.browser.conftest import LiveStudy, sign_in_without_form
-from tests.browser.served import decoded_here, served
+from tests.browser.served import served
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db]
 
@@ -23,7 +23,7 @@ def practised(
     django_db_setup: None, django_db_blocker: Any, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[LiveStudy]:
     folder = tmp_path_factory.mktemp("practice")
-    with django_db_blocker.unblock(), decoded_here():
+    with django_db_blocker.unblock(), stock.decoded_here():
         practice = stock.make_case_set(folder / "practice", pairs=1, nonce=b"\x09" * 32)
         cases = stock.make_case_set(folder / "study", pairs=4)
         keys = pd.read_csv(practice.folder / "cases.csv")["case"]

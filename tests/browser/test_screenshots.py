@@ -38,7 +38,6 @@ from readerstudy.study.questions import After, Question
 from readerstudy.study.reading import place_of, save_answers
 from tests import stock
 from tests.browser.conftest import _empty_the_audit_trail, sign_in_as
-from tests.browser.served import decoded_here
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db]
 
@@ -58,7 +57,7 @@ def site(
 ) -> Iterator[str]:
     """Serve a study of phantoms that is being read, a simulated one that is finished, and a sweep."""
     folder = tmp_path_factory.mktemp("pictures")
-    with django_db_blocker.unblock(), decoded_here():
+    with django_db_blocker.unblock(), stock.decoded_here():
         alice, bob = stock.person("Alice"), stock.person("Bob")
         stock.grant_researcher(user=stock.person("Rita"), actor=alice)
         _reading(folder / "phantoms", alice, bob)

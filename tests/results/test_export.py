@@ -32,7 +32,7 @@ from readerstudy.study.models import Rating, Study
 from readerstudy.study.protocol import Protocol
 from tests.guards import drop_guards
 from tests.results.readings import ANSWERS, read_by_rule
-from tests.stock import NONCE, SECRETS, Stock, make_case_set, person
+from tests.stock import NONCE, SECRETS, Stock, decoded_here, make_case_set, person
 
 pytestmark = pytest.mark.django_db
 
@@ -56,7 +56,8 @@ def drill(
         study = services.create_study(
             slug="drill", title="Drill", protocol=Protocol(), actor=None, simulated_readers=True
         )
-        load_into_study(study=study, folder=case_set.folder, actor=None)
+        with decoded_here():
+            load_into_study(study=study, folder=case_set.folder, actor=None)
         for name in ("Sim1", "Sim2"):
             services.enrol_reader(study=study, person=person(name), actor=None)
         services.lock(study=study, actor=None)

@@ -20,7 +20,7 @@ from readerstudy.study.models import Study
 from readerstudy.study.protocol import Protocol
 from tests.conftest import undone
 from tests.results.readings import ANSWERS, read_by_rule
-from tests.stock import make_case_set, person
+from tests.stock import decoded_here, make_case_set, person
 
 pytestmark = pytest.mark.django_db
 
@@ -56,7 +56,8 @@ def run(folder: Path, *, leave: int, simulated: bool) -> Path:
     study = services.create_study(
         slug="own", title="Own", protocol=OWN, actor=None, simulated_readers=simulated
     )
-    load_into_study(study=study, folder=case_set.folder, actor=None)
+    with decoded_here():
+        load_into_study(study=study, folder=case_set.folder, actor=None)
     for name in ("Ann", "Ben"):
         services.enrol_reader(study=study, person=person(name), actor=None)
     services.lock(study=study, actor=None)

@@ -24,7 +24,7 @@ from readerstudy.study.protocol import Protocol
 from readerstudy.study.terms import change, confirm
 from tests.blinding.crowd import payload, to_phase
 from tests.guards import drop_guards
-from tests.stock import Stock, make_case_set
+from tests.stock import Stock, decoded_here, make_case_set
 from tests.study.test_visits import DISPLAY, Room
 
 pytestmark = pytest.mark.django_db
@@ -153,7 +153,8 @@ def test_terms_come_with_the_hand_over(stock: Stock, tmp_path: Path) -> None:
     study = services.create_study(
         slug="with-terms", title="With terms", protocol=Protocol(), actor=stock.alice
     )
-    load_into_study(study=study, folder=written.folder, actor=stock.alice)
+    with decoded_here():
+        load_into_study(study=study, folder=written.folder, actor=stock.alice)
     terms = Terms.objects.get(study=study.key)
     assert (terms.text, terms.credential, terms.ethics) == ("No copies.", "CITI training", "")
     assert Event.objects.get(kind="terms.set", study=study.key).values["new"] == terms.sha256
