@@ -14,6 +14,9 @@ from readerstudy.environment import BASE
 STOP_SECONDS = 20.0
 """How long a process may take to finish what it holds before it is killed; the ledger survives that."""
 RESTARTS, RESTART_WINDOW = 5, 60.0
+BOUND = [sys.executable, "-I", "-S", str(BASE / "readerstudy" / "ops" / "bound.py")]
+"""Starts a command that ends with this process, however that ends: none may be left behind who holds the port."""
+
 ROOT_WARNING = "ignore:You're running the worker with superuser"
 """Celery's warning to root is said by `doctor` instead; only JSON messages are accepted in any case."""
 
@@ -59,7 +62,8 @@ class Process:
     def start(self) -> None:
         """Start it in a session of its own, so that a Ctrl-C in the terminal reaches only the supervisor."""
         environment = {**os.environ, **self.environment}
-        self.handle = subprocess.Popen(self.command, cwd=BASE, env=environment, start_new_session=True)
+        command = [*BOUND, str(os.getpid()), *self.command]
+        self.handle = subprocess.Popen(command, cwd=BASE, env=environment, start_new_session=True)
 
     def died(self) -> bool:
         """Say whether it ended by itself."""
@@ -89,9 +93,12 @@ class Supervisor:
         self.processes = list(processes)
 
     def __enter__(self) -> "Supervisor":
-        # A service manager says SIGTERM where a terminal says Ctrl-C; both must stop the processes too.
+        # A service manager says SIGTERM where a terminal says Ctrl-C, and one that is closed says SIGHUP: each must
+        # stop the processes too. Under nohup SIGHUP is ignored, and stays so.
         with suppress(ValueError):  # only the main thread may set a handler
-            signal.signal(signal.SIGTERM, signal.default_int_handler)
+            for each in (signal.SIGTERM, signal.SIGHUP):
+                if signal.getsignal(each) is not signal.SIG_IGN:
+                    signal.signal(each, signal.default_int_handler)
         for process in self.processes:
             process.start()
         return self

@@ -124,6 +124,42 @@ def test_supervisor_starts_a_dead_process_again(tmp_path: Path) -> None:
     assert second.poll() is not None
 
 
+SUPERVISED = """
+import sys
+from readerstudy.ops.supervisor import Process, Supervisor
+sleeper = "import time; print('slept', flush=True); time.sleep(600)"
+try:
+    with Supervisor([Process("sleeper", [sys.executable, "-c", sleeper])]) as supervisor:
+        supervisor.watch()
+except KeyboardInterrupt:
+    print("stopped")
+"""
+
+
+@pytest.mark.parametrize(
+    ("ending", "told"), [(signal.SIGHUP, "stopped"), (signal.SIGTERM, "stopped"), (signal.SIGKILL, "")]
+)
+def test_a_supervisor_that_ends_leaves_nobody_behind(ending: signal.Signals, told: str) -> None:
+    supervisor = subprocess.Popen(
+        [sys.executable, "-c", SUPERVISED], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    )
+    assert supervisor.stdout is not None
+    assert supervisor.stdout.readline() == "slept\n"
+    supervisor.send_signal(ending)
+    # The sleeper holds the pipe as well: the pipe ends when both have.
+    assert supervisor.communicate(timeout=60)[0].strip() == told
+
+
+def test_under_nohup_a_closed_terminal_stays_ignored() -> None:
+    code = (
+        "import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN)\n"
+        "from readerstudy.ops.supervisor import Supervisor\n"
+        "with Supervisor([]): print(signal.getsignal(signal.SIGHUP).name, signal.getsignal(signal.SIGTERM).__name__)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["SIG_IGN", "default_int_handler"]
+
+
 def test_supervisor_gives_up_on_a_process_that_always_dies() -> None:
     process = Process("broken", [sys.executable, "-c", "raise SystemExit(3)"])
     with (
