@@ -85,7 +85,9 @@ def _images(tables: Tables) -> str:
     if over:
         top = max(over, key=lambda row: float(row["ratio"]))
         words += f", most {top['group']} ({top['ratio']:.1f} times)"
-    if many:
+    if many and many["ratio"] == 0:
+        words += "; no exemplar has 4 or more diseases"
+    elif many:
         ratio = f"{many['ratio']:.1f}"
         words += f"; images with 4 or more diseases are {ratio} times as common among exemplars as elsewhere"
     return f"{words}."

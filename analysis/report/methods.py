@@ -20,7 +20,8 @@ ASSUMPTIONS = (
     "θ compares order only. It does not say by how much answers differ; the difference in points does, "
     "and takes the steps of the scale as equal.",
     "Random controls differ from PIEs also in rarity and number of findings; matched controls differ "
-    "beyond what was matched. Which kind this study has stands under Protocol.",
+    "beyond what was matched. Which kind this study has stands in the report of the sealed key "
+    "(key.report.json), and in the Summary where the protocol says what is compared.",
     "With matched pairs the unpaired comparison is conservative: it rejects less often than 5 %.",
 )
 

@@ -13,7 +13,7 @@ from analysis.stats.ustatistic import UEstimate, u_statistic
 NO_VARIATION = "no variation: all answers are the same, so no standard error, interval or p-value exists"
 SEPARATED = "perfect separation: the variance is zero, so no t-interval exists"
 NO_VARIANCE = "the estimated variance is zero, so no t-interval exists"
-ONE_READER = "one reader: nothing can be said about other readers; see fixed_readers"
+ONE_READER = 'one reader: nothing can be said about other readers; see "Readers fixed, cases random"'
 FELL_BACK = "unbiased variance not positive: the biased (larger) variance was used"
 DISAGREE = "the logit interval and the t-test disagree about 0.5; the test decides"
 

@@ -30,5 +30,6 @@ class Command(BaseCommand):
             "the key too" if found.key_checked else f"the key (SHA-256 {found.key_sha256}) was not looked at"
         )
         self.stdout.write(
-            f"{options['folder']}: {found.cases} cases in {found.blocks} blocks are whole; {key}"
+            f"{options['folder']}: {found.cases} cases in {found.blocks} block{'s' * (found.blocks != 1)} "
+            f"are whole; {key}"
         )

@@ -93,7 +93,7 @@ class Command(BaseCommand):
         for line in (spec.estimand, *selection.notes):
             self.stdout.write(line)
         self.stdout.write(
-            f"{written.folder}: {written.cases} cases in {written.blocks} blocks\n"
+            f"{written.folder}: {written.cases} cases in {written.blocks} block{'s' * (written.blocks != 1)}\n"
             f"{written.key}: the sealed key, SHA-256 {written.key_sha256}\n"
             f"{written.report}: balance, exemplars left out and leak report; keep it with the key\n"
             f"{love_plot_path(written.key)}: the love plot of the balance; keep it with the key"
