@@ -13,6 +13,11 @@ class Figure:
     name: str
     words: str
 
+    @property
+    def title(self) -> str:
+        """What it shows, as a heading."""
+        return self.words.removesuffix(".")
+
 
 @dataclass(frozen=True)
 class Panel:

@@ -44,6 +44,15 @@ def test_json_is_one_line_with_these_fields() -> None:
     assert set(fields) == {"at", "level", "logger", "message", "error", "where"}
 
 
+@pytest.mark.parametrize(("status", "told"), [(403, False), (500, True)])
+def test_the_place_is_told_of_a_failure_and_not_of_a_refusal(status: int, told: bool) -> None:
+    record = made(status_code=status)
+    record.name = "django.request"
+    assert ("where" in Json().fields(record)) is told
+    assert len(Line().format(record).splitlines()) == (2 if told else 1)
+    assert "ValueError" in Line().format(record)
+
+
 @pytest.mark.django_db
 def test_a_refused_request_is_logged_without_its_address(
     stock: Stock, caplog: pytest.LogCaptureFixture
