@@ -125,7 +125,8 @@ def test_supervisor_starts_a_dead_process_again(tmp_path: Path) -> None:
 
 
 SUPERVISED = """
-import sys
+import signal, sys
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # ignored where the tests run under nohup
 from readerstudy.ops.supervisor import Process, Supervisor
 sleeper = "import time; print('slept', flush=True); time.sleep(600)"
 try:
@@ -140,14 +141,16 @@ except KeyboardInterrupt:
     ("ending", "told"), [(signal.SIGHUP, "stopped"), (signal.SIGTERM, "stopped"), (signal.SIGKILL, "")]
 )
 def test_a_supervisor_that_ends_leaves_nobody_behind(ending: signal.Signals, told: str) -> None:
-    supervisor = subprocess.Popen(
-        [sys.executable, "-c", SUPERVISED], cwd=ROOT, stdout=subprocess.PIPE, text=True
-    )
-    assert supervisor.stdout is not None
-    assert supervisor.stdout.readline() == "slept\n"
-    supervisor.send_signal(ending)
-    # The sleeper holds the pipe as well: the pipe ends when both have.
-    assert supervisor.communicate(timeout=60)[0].strip() == told
+    command = [sys.executable, "-c", SUPERVISED]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as supervisor:
+        assert supervisor.stdout is not None
+        try:
+            assert supervisor.stdout.readline() == "slept\n"
+            supervisor.send_signal(ending)
+            # The sleeper holds the pipe as well: the pipe ends when both have.
+            assert supervisor.communicate(timeout=60)[0].strip() == told
+        finally:
+            supervisor.kill()
 
 
 def test_under_nohup_a_closed_terminal_stays_ignored() -> None:
