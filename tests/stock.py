@@ -7,12 +7,15 @@ The case set is written by the product's own writer from 12-bit DICOM images and
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
 import numpy as np
 import pandas as pd
+from django.contrib.auth import base_user
+from django.contrib.auth.hashers import make_password
 from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.uid import DigitalXRayImageStorageForPresentation, ExplicitVRLittleEndian, generate_uid
 
@@ -37,10 +40,16 @@ SECRETS = ("SOURCE0", "PATIENT0", str(HIGH), str(LOW), str(FIRST_PAIR)[:-1], COM
 LABELS = ("Effusion", "Cardiomegaly; Effusion", "Hernia", "No Finding")
 
 
+@cache
+def _hashed(password: str) -> str:
+    return make_password(password)
+
+
 def person(name: str, *, superuser: bool = False) -> User:
-    """Make a person who signs in as name@example.org."""
+    """Make a person who signs in as name@example.org; their one password is hashed once, a tenth of a second."""
     make = User.objects.create_superuser if superuser else User.objects.create_user
-    return make(f"{name.lower()}@example.org", PASSWORD, name=name)
+    with mock.patch.object(base_user, "make_password", _hashed):
+        return make(f"{name.lower()}@example.org", PASSWORD, name=name)
 
 
 def write_dicom(path: Path, pixels: np.ndarray, *, patient: str) -> None:
