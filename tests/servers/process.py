@@ -10,6 +10,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -55,6 +56,14 @@ def children_of(pid: int) -> list[int]:
         if parent == pid:
             found.append(int(folder.name))
     return sorted(found)
+
+
+def alive(pid: int) -> bool:
+    """Say whether a process still runs; one that has ended and waits to be collected does not."""
+    try:
+        return (Path("/proc") / str(pid) / "stat").read_text().rpartition(")")[2].split()[0] not in {"Z", "X"}
+    except OSError:
+        return False
 
 
 def as_user(user: str, command: Sequence[str]) -> list[str]:
@@ -150,9 +159,18 @@ class Server:
         """Take the whole session away at once, as a loss of the host would."""
         if self.handle is None:
             return
+        # PostgreSQL's children lead sessions of their own; until they are gone its memory is in use, and no new
+        # server starts on the same data.
+        children = children_of(self.handle.pid)
         os.killpg(self.handle.pid, signal.SIGKILL)
         self.handle.wait()
         self.handle = None
+        for child in children:
+            with suppress(ProcessLookupError):
+                os.kill(child, signal.SIGKILL)
+        deadline = time.monotonic() + PATIENCE
+        while any(alive(child) for child in children) and time.monotonic() < deadline:
+            time.sleep(0.02)
 
     def restart(self) -> None:
         """Stop and start again: same port, same data."""
