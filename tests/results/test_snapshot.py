@@ -10,11 +10,8 @@ from django.db import connection, connections
 from django.utils.connection import ConnectionDoesNotExist
 
 from readerstudy.results.export import export_files
-from readerstudy.results.services import open_key
 from readerstudy.results.snapshot import snapshot
-from readerstudy.study import services
 from readerstudy.study.models import Study
-from tests.blinding.crowd import read_all
 from tests.guards import drop_guards
 from tests.stock import Stock
 
@@ -90,12 +87,7 @@ print("live", commits())
     assert done.stdout.split("\n")[:2] == ["snapshot True", f"live {mode == 'WAL'}"]
 
 
-def test_an_export_reads_answers_and_events_from_a_snapshot(stock: Stock) -> None:
-    for reader in stock.readers:
-        read_all(reader)
-    services.close(study=stock.study, actor=stock.alice, reason="all have read")
-    open_key(study=stock.study, key=stock.case_set.key, reason="reading is over", actor=stock.alice)
-    stock.study.refresh_from_db()
+def test_an_export_reads_answers_and_events_from_a_snapshot(opened: Stock) -> None:
     live: list[str] = []
 
     def spy(execute, sql, params, many, context):  # type: ignore[no-untyped-def]
@@ -103,7 +95,7 @@ def test_an_export_reads_answers_and_events_from_a_snapshot(stock: Stock) -> Non
         return execute(sql, params, many, context)
 
     with connection.execute_wrapper(spy):
-        files = dict(export_files(stock.study))
+        files = dict(export_files(opened.study))
     assert files["ratings.csv"].count(b"\n") == 1 + 2 * 10
     assert files["audit.csv"].count(b"\n") > 20
     assert live  # the spy hears what is asked of the live database
