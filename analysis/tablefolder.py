@@ -3,15 +3,14 @@
 import csv
 import io
 import math
-import os
-import shutil
-import tempfile
 import unicodedata
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+
+from analysis.durable import whole_folder, write_whole
 
 FORMULA_STARTS = ("=", "+", "-", "@")
 """What a spreadsheet takes for the beginning of a formula, after blanks, also in full width."""
@@ -45,14 +44,7 @@ def csv_text(frame: pd.DataFrame, *, mark: str | None = None, gaps: bool = False
 
 def write_csv(path: Path, frame: pd.DataFrame) -> None:
     """Write one table with gaps to a file that appears complete or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    half = path.with_name(f".{path.name}.part")
-    try:
-        _write(half, csv_text(frame, gaps=True))
-        half.rename(path)
-    finally:
-        half.unlink(missing_ok=True)
-    _sync_folder(path.parent)
+    write_whole(path, csv_text(frame, gaps=True).encode())
 
 
 def refuse_used_folder(out: Path, error: type[Exception]) -> None:
@@ -85,30 +77,12 @@ def write_table_folder(
     ------
     ValueError: a NaN or an infinity got into a table, which is a fault of the program.
     """
-    out.parent.mkdir(parents=True, exist_ok=True)
-    half = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
-    try:
-        half.chmod(0o755)
-        _write(half / "results.json", document)
+    with whole_folder(out) as half:
+        (half / "results.json").write_bytes(document.encode())
         for name, frame in tables.items():
-            _write(half / f"{name}.csv", csv_text(frame, mark=mark))
+            (half / f"{name}.csv").write_bytes(csv_text(frame, mark=mark).encode())
         if also is not None:
             also(half)
-        _sync_folder(half)
-        if out.exists():
-            out.rmdir()
-        half.rename(out)
-    except BaseException:
-        shutil.rmtree(half, ignore_errors=True)
-        raise
-    _sync_folder(out.parent)
-
-
-def _write(path: Path, text: str) -> None:
-    with path.open("w", encoding="utf-8", newline="") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def _cell(value: Any, gaps: bool) -> str:
@@ -119,11 +93,3 @@ def _cell(value: Any, gaps: bool) -> str:
             raise ValueError(f"expected a finite number or None in a result table, got {value}")
         return repr(float(value))
     return guarded(value) if isinstance(value, str) else str(value)
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -1,14 +1,11 @@
 """The files of an export, one after the other."""
 
 import json
-import platform
 from collections.abc import Iterator
-from importlib import metadata
 from pathlib import Path
 
 import pandas as pd
 
-import analysis
 from analysis.exchange import imrmc_list, via_csv
 from analysis.report import reader_study_report, standalone
 from analysis.stats.columns import COLUMNS
@@ -20,6 +17,7 @@ from readerstudy.results import recompute
 from readerstudy.results.computed import Computed
 from readerstudy.results.ratings import ENDPOINTS, answers_frame, order_frame, unblinding_of, wide_frame
 from readerstudy.results.snapshot import snapshot
+from readerstudy.results.sources import environment, sources
 from readerstudy.results.tables import EXPORT_TABLES, READERS
 from readerstudy.study.disclosure import orders_document
 from readerstudy.study.models import Study
@@ -27,17 +25,6 @@ from readerstudy.study.protocol import canonical
 
 SIMULATED = "SIMULATED READERS: a program made these ratings; no radiologist gave them.\n"
 SYNTHETIC = "SYNTHETIC IMAGES: a program drew these images; they show no patient.\n"
-
-CODE = (
-    "__init__.py",
-    "frames.py",
-    "tablefolder.py",
-    "tablefile.py",
-    "stats",
-    "metrics/__init__.py",
-    "metrics/multiplicity.py",
-)
-"""What of the analysis the script of an export needs; the rest of the product stays out."""
 
 
 def bundle_files(made: Computed) -> Iterator[tuple[str, bytes]]:
@@ -57,7 +44,7 @@ def bundle_files(made: Computed) -> Iterator[tuple[str, bytes]]:
     yield "audit.csv", _csv(study, _audit(study))
     yield "audit_heads.json", _heads(study)
     yield from _exchange(made)
-    yield "environment.txt", _environment(study).encode()
+    yield "environment.txt", ((SIMULATED if study.simulated_readers else "") + environment()).encode()
     yield "recompute.py", Path(recompute.__file__).read_bytes()
     yield from _code()
 
@@ -157,21 +144,10 @@ def _heads(study: Study) -> bytes:
     )  # fmt: skip
 
 
-def _environment(study: Study) -> str:
-    packages = sorted({f"{d.name}=={d.version}" for d in metadata.distributions()}, key=str.lower)
-    mark = SIMULATED if study.simulated_readers else ""
-    return (
-        f"{mark}Python {platform.python_version()}\n{platform.system()} {platform.machine()}\n"
-        + "\n".join([*packages, ""])
-    )
-
-
 def _code() -> Iterator[tuple[str, bytes]]:
-    root = Path(analysis.__path__[0])
-    for name in CODE:
-        path = root / name
-        for file in sorted(path.rglob("*.py")) if path.is_dir() else [path] if path.exists() else []:
-            yield f"code/analysis/{file.relative_to(root)}", file.read_bytes()
+    """Yield what recompute.py imports; the rest of the product stays out."""
+    for name, path in sources("analysis.stats").items():
+        yield f"code/{name}", path.read_bytes()
 
 
 def _readme(study: Study) -> str:

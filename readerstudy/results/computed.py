@@ -2,8 +2,6 @@
 
 import hashlib
 import json
-import os
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -13,7 +11,7 @@ from typing import Any
 import pandas as pd
 from django.conf import settings
 
-import analysis
+from analysis.durable import write_whole
 from analysis.figures.theme import ThemeName, render
 from analysis.report import Background, report_figures
 from analysis.stats import Plan, Results, analyse
@@ -27,14 +25,12 @@ from readerstudy.results.ratings import (
     unblinding_of,
 )
 from readerstudy.results.snapshot import snapshot
+from readerstudy.results.sources import environment, sources
 from readerstudy.study.models import Study
 from readerstudy.study.protocol import digest
 
 ANALYSIS_SEED = 20230814
 """Of the permutation tests; a fixed number, so that the same ratings always give the same report."""
-
-COMPUTED_BY = ("stats", "report", "figures")
-"""Folders of the analysis whose code makes results and figures: when it changes they are computed anew."""
 
 
 @dataclass(frozen=True)
@@ -128,11 +124,10 @@ def plan_of(study: Study) -> Plan:
 
 @cache
 def code_digest() -> str:
-    """Return the SHA-256 over the source files that compute."""
-    root, total = Path(analysis.__path__[0]), hashlib.sha256()
-    for folder in COMPUTED_BY:
-        for path in sorted((root / folder).rglob("*.py")):
-            total.update(path.read_bytes())
+    """Return the SHA-256 over all that can change a result or a figure beside its data: our code and the versions."""
+    total = hashlib.sha256(environment().encode())
+    for name, path in sources("analysis.stats", "analysis.report").items():
+        total.update(f"{name} {hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
     return total.hexdigest()
 
 
@@ -142,10 +137,7 @@ def _kept(path: Path, make: Callable[[], bytes]) -> bytes:
         return path.read_bytes()
     data = make()
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    handle, scratch = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    with os.fdopen(handle, "wb") as file:
-        file.write(data)
-    Path(scratch).rename(path)
+    write_whole(path, data, mode=0o600)
     return data
 
 

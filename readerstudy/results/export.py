@@ -2,13 +2,11 @@
 
 import hashlib
 import io
-import os
-import shutil
-import tempfile
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from analysis.durable import whole_folder
 from readerstudy.results.bundle import SIMULATED, bundle_files
 from readerstudy.results.computed import Computed, computed
 from readerstudy.study.models import Study
@@ -56,19 +54,12 @@ def write_export(study: Study, out: Path) -> None:
     if out.exists():
         raise FileExistsError(f"{out}: expected a new folder, it exists already; choose another --out")
     files = list(export_files(study))
-    out.parent.mkdir(parents=True, exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
-    try:
+    with whole_folder(out, mode=0o700) as folder:
         for name, data in files:
-            _write_durably(scratch / name, data)
-        scratch.rename(out)
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+            _write_durably(folder / name, data)
 
 
 def _write_durably(path: Path, data: bytes) -> None:
+    """Write a file of a folder that `whole_folder` pushes to the disk before it has a name."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
+    path.write_bytes(data)

@@ -1,0 +1,56 @@
+"""What a number depends on beside its data: the source files behind an import, and all that is installed.
+
+The digest of kept results and the export share it, so that neither can forget a module that the other knows.
+"""
+
+import ast
+import platform
+from collections.abc import Iterator
+from importlib import metadata
+from pathlib import Path
+
+import analysis
+
+
+def sources(*modules: str) -> dict[str, Path]:
+    """Return the files of the analysis that importing `modules` can ever load, by their name in the package's parent.
+
+    Imports within functions count too. They are read from the files' text, so nothing is loaded that is not needed.
+    """
+    found: dict[str, Path] = {}
+    waiting = list(modules)
+    while waiting:
+        name = waiting.pop()
+        path = _file(name)
+        if path is None or path in found.values():
+            continue
+        found[f"analysis/{path.relative_to(_root())}"] = path
+        waiting += [name.rpartition(".")[0], *_imported(path)]
+    return dict(sorted(found.items()))
+
+
+def environment() -> str:
+    """Return Python's version, the kind of machine and every installed package with its version, a line each."""
+    packages = sorted({f"{each.name}=={each.version}" for each in metadata.distributions()}, key=str.lower)
+    machine = f"{platform.system()} {platform.machine()}"
+    return "\n".join([f"Python {platform.python_version()}", machine, *packages, ""])
+
+
+def _root() -> Path:
+    return Path(analysis.__path__[0])
+
+
+def _file(module: str) -> Path | None:
+    package, *parts = module.split(".")
+    place = _root().joinpath(*parts)
+    candidates = (place / "__init__.py", place.with_suffix(".py")) if package == "analysis" else ()
+    return next((path for path in candidates if path.is_file()), None)
+
+
+def _imported(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_bytes())):
+        if isinstance(node, ast.Import):
+            yield from (each.name for each in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:  # the name may be a module or something in one
+            yield node.module
+            yield from (f"{node.module}.{each.name}" for each in node.names)
