@@ -23,6 +23,7 @@ import torch
 
 from analysis.frames import NIH_CLASSES
 from analysis.sweep import partial_cache
+from analysis.sweep.acceptance import engine_notes
 from analysis.sweep.check import compare
 from analysis.sweep.checkpoints import read_checkpoint
 from analysis.sweep.engine import Engine, library_versions
@@ -198,13 +199,11 @@ def bench(root: Path, given: argparse.Namespace, limit: float) -> None:
     prepared, decodes = time.perf_counter() - began, counted.decodes
     decoding = left["decode"] - left["checkpoints"]
     infer, ratios = run.spec.infer, len(run.spec.prune.sparsities)
-    chosen = run.plan["engine"]
     print(
-        f"ours: prepared in {prepared:.1f} s, {decodes} decodes in {decoding:.2f} s of it; engine {infer.engine}; "
-        f"images/s {chosen['rates']}"
+        f"ours: prepared in {prepared:.1f} s, {decodes} decodes in {decoding:.2f} s of it; engine {infer.engine}"
     )
-    for name, why in chosen["refused"].items():
-        print(f"  not taken: {name}: {why}")
+    for name, why in engine_notes(run.plan):
+        print(f"  {name}: {why}")
     workspace = Workspace(run)
     units = [measure_unit(run, seed, workspace, counted, given.device) for seed in run.checkpoints]
     for place, unit in enumerate(units, 1):

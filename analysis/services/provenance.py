@@ -8,6 +8,7 @@ from typing import Any
 from django.db.models import Sum
 
 from analysis.models import Run, RunKind
+from analysis.sweep.acceptance import engine_notes
 from analysis.sweep.check_result import PrecisionCheck, read_check
 from analysis.sweep.paths import RunPaths
 
@@ -20,6 +21,7 @@ class Provenance:
     checkpoints: list[tuple[str, str]]
     outputs: list[tuple[str, str]]
     versions: list[tuple[str, str]]
+    engines: list[tuple[str, str]]
     warnings: list[str]
     spec: list[tuple[str, list[tuple[str, str]]]]
     images: int | None
@@ -52,6 +54,7 @@ def provenance_of(run: Run) -> Provenance:
         checkpoints=[(f"seed {c['seed']}", c["sha256"]) for c in plan.get("checkpoints", [])] + _trained(run),
         outputs=_outputs(said),
         versions=sorted(plan.get("versions", {}).items()) + _cards(said),
+        engines=engine_notes(_read(run, "plan.json")),
         warnings=list(plan.get("warnings", [])),
         spec=_choices(run),
         images=images.get("count"),

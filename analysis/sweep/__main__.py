@@ -7,6 +7,7 @@ import os
 import sys
 from pathlib import Path
 
+from analysis.sweep.acceptance import engine_notes
 from analysis.sweep.errors import SweepError, of_a_place
 from analysis.sweep.terminal import progress_bars
 from analysis.sweep.toml import load_spec
@@ -53,6 +54,8 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("stopped; the same command goes on where this one ended", file=sys.stderr)
         return INTERRUPTED
+    for name, why in engine_notes(run.plan):
+        print(f"engine {name}: {why}")
     for warning in run.warnings:
         print(f"note: {warning}")
     print(f"run {run.run_id}: {run.paths.root}")

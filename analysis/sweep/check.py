@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from analysis.metrics.ranking import rank_quality
 from analysis.metrics.ranks import spearman_rows
+from analysis.sweep.acceptance import agreement, compared_levels, lowest_images
 from analysis.sweep.check_result import PrecisionCheck, write_check
 from analysis.sweep.checkpoints import read_checkpoint
 from analysis.sweep.device import named_faults
@@ -23,7 +24,6 @@ from analysis.sweep.units import Workspace
 MEMBERS = 3
 """How many checkpoints are compared; exemplars come from their mean scores."""
 
-WANTED_LEVEL = 0.90
 EXEMPLAR_SHARE = 0.05
 
 
@@ -67,7 +67,7 @@ def check_precision(
     rows = np.random.default_rng(seed).choice(len(pixels), min(images, len(pixels)), replace=False)
     rows.sort()
     sample = pixels[rows]
-    level = min(run.spec.prune.sparsities, key=lambda k: abs(k - WANTED_LEVEL))
+    level = compared_levels(run.spec.prune.sparsities)[-1]
     members = list(run.checkpoints)[:MEMBERS]
     with named_faults(f"run {run.run_id}", run.spec.infer.batch_size):
         mine, plain = (
@@ -97,14 +97,12 @@ def compare(
     labels: NDArray[np.integer], mine: NDArray[np.float32], plain: NDArray[np.float32]
 ) -> dict[str, Any]:
     """Compare two sets of scores: members x (dense, compressed) x images x classes."""
-    agreement = [
-        spearman_rows(scores[:, 0].mean(axis=0), scores[:, 1].mean(axis=0)).rho for scores in (mine, plain)
-    ]
-    some = ~np.isnan(agreement[0]) & ~np.isnan(agreement[1])
-    orders = [values[some][None] for values in agreement]
+    agreements = [agreement(*scores.mean(axis=0)) for scores in (mine, plain)]
+    some = ~np.isnan(agreements[0]) & ~np.isnan(agreements[1])
+    orders = [values[some][None] for values in agreements]
     rho = float(spearman_rows(orders[0], orders[1]).rho[0]) if some.sum() > 1 else float("nan")
     count = int(EXEMPLAR_SHARE * labels.shape[0])
-    lowest = [set(np.argsort(np.where(np.isnan(a), np.inf, a), kind="stable")[:count]) for a in agreement]
+    lowest = [lowest_images(values, count) for values in agreements]
     change = rank_quality(labels, mine).ap - rank_quality(labels, plain).ap
     change = change[~np.isnan(change)]
     return {
@@ -133,7 +131,7 @@ def _scores(
     scores, loaded = [], None
     for done, (member, k) in enumerate(rounds):
         if loaded != member:
-            prune = replace(spec.prune, sparsities=(0.0, level) if level else (0.0,))
+            prune = replace(spec.prune, sparsities=compared_levels(spec.prune.sparsities))
             engine.load(read_checkpoint(*run.checkpoints[member]).state, prune, member)
             loaded = member
 

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -173,7 +174,7 @@ def test_a_run_from_the_command_line_decodes_into_this_hosts_cache(
 
 
 def test_the_page_of_a_run_from_the_command_line_names_the_engine_that_was_chosen(
-    spec_file: Path, tmp_path: Path, settings: Any
+    spec_file: Path, tmp_path: Path, settings: Any, client: Client
 ) -> None:
     settings.RUNS_ROOT, settings.IMAGE_CACHE = tmp_path / "runs", None
     spec_file.write_text(spec_file.read_text().replace('engine = "torch"\n', ""))
@@ -182,6 +183,11 @@ def test_the_page_of_a_run_from_the_command_line_names_the_engine_that_was_chose
     frozen = json.loads((Path(run.folder) / "plan.json").read_text())["infer"]
     assert run.spec["infer"] == frozen
     assert frozen["engine"] != "auto"
+    rita = person("Rita")
+    grant_researcher(user=rita, actor=None)
+    client.force_login(rita)
+    page = client.get(f"/runs/{run.run_id}/provenance/").content.decode()
+    assert re.search(rf"<dt>{frozen['engine']}</dt><dd>taken, \S+ images/s: a score differs by ", page)
 
 
 def test_training_draws_its_curves(spec_file: Path, tmp_path: Path) -> None:

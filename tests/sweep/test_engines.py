@@ -206,7 +206,7 @@ def test_auto_measures_what_is_installed_and_freezes_it(tiny, monkeypatch):
 
 def test_auto_takes_the_fastest_that_agrees(tiny, monkeypatch):
     spec, pixels = tiny.spec(infer=InferSpec(threads=1)), images(4)
-    scores = np.zeros((4, 20), np.float32)
+    scores = np.zeros((2, 4, 20), np.float32)
     rates = {"torch": 10.0, "fused": 10.1, "onnxruntime": 30.0, "openvino": 20.0}
     off = {"onnxruntime": 1e-3}
 
@@ -216,7 +216,7 @@ def test_auto_takes_the_fastest_that_agrees(tiny, monkeypatch):
         return rates[name], scores + np.float32(off.get(name, 0))
 
     monkeypatch.setattr(choose, "_measured", measured)
-    monkeypatch.setattr(choose, "_scores", lambda *_: scores)
+    monkeypatch.setattr(choose, "_scores", lambda *_: scores)  # what plain torch in fp32 says
     choice = choose_engine(spec, tiny.checkpoint(0), pixels)
     assert choice.engine == "openvino"
     assert "a score differs by 0.001" in choice.refused["onnxruntime"]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from analysis.sweep import choose, device, units
+from analysis.sweep import acceptance, device, units
 from analysis.sweep.architectures import build_classifier
 from analysis.sweep.check import check_precision
 from analysis.sweep.checkpoints import read_checkpoint
@@ -51,8 +51,8 @@ def test_no_engine_is_chosen_for_a_precision_in_which_scores_are_no_numbers(tiny
 
 
 def test_the_plain_engine_may_differ_and_another_may_not(tiny, monkeypatch):
-    """bf16 of plain torch is what the precision is; 0 is the tolerance that nothing keeps."""
-    monkeypatch.setitem(choose.TOLERANCE, "bf16", 0.0)
+    """bf16 of plain torch is what the precision is; 0 is the limit that nothing keeps."""
+    monkeypatch.setitem(acceptance.LIMIT, "bf16", 0.0)
     run = prepare_run(tiny.spec(infer=InferSpec(threads=1, precision="bf16")), tiny.out)
     assert run.spec.infer.engine == "torch"
     assert "a score differs by" in run.plan["engine"]["refused"]["fused"]
