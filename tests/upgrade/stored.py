@@ -1,59 +1,30 @@
-"""Store the database of a site as it is made today: python -m tests.upgrade.stored NAME
+"""Store a site with its files as it is made today: python -m tests.upgrade.stored NAME
 
-Run it once for each release. It makes a site with the stock study, half read, writes its SQL as NAME.sql.gz beside
-this file, and adds every migration's SHA-256 to migrations.sha256. Both are kept for ever. Without a NAME it adds the
-digests only: run it so with every new migration.
+Run it once for each release. It makes a site (`making.py`), packs it as NAME.tar.xz beside this file, and adds every
+migration's SHA-256 to migrations.sha256. Both are kept for ever. Without a NAME it adds the digests only: run it so
+with every new migration.
 """
 
 import argparse
-import gzip
 import hashlib
+import json
 import sqlite3
+import subprocess
+import tarfile
 import tempfile
 from contextlib import closing
 from pathlib import Path
 
 from readerstudy.environment import BASE
-from tests.servers.site import Site
 
 HERE = Path(__file__).parent
 DIGESTS = HERE / "migrations.sha256"
 AUDIT_KEY = "0123456789abcdef" * 4
-"""The audit key of the stored sites; their people and images are the stock ones and exist nowhere."""
-USED = """
-import uuid
-from pathlib import Path
-import django
-django.setup()
-from analysis.models import Run, UnitState
-from analysis.services import control, ledger
-from readerstudy.accounts.models import User
-from readerstudy.cases.terms import Wording
-from readerstudy.study import services
-from readerstudy.study.invitations import invite
-from readerstudy.study.models import Study
-from readerstudy.study.people import withdraw_reader
-from readerstudy.study.protocol import Protocol
-from readerstudy.study.reading import place_of, save_answers
-from readerstudy.study.terms import change
-from tests.blinding.crowd import payload
-study, alice = Study.objects.get(slug="chest"), User.objects.get(email="alice@example.org")
-bob, bella = study.readers.order_by("pk")
-for number in range(4):
-    values = payload(comment=f"answer {number}")
-    values["idempotency_key"] = uuid.UUID(int=number + 1)
-    save_answers(reader=bob, public_id=place_of(bob).current.public_id, **values)
-withdraw_reader(study=study, pseudonym=bella.pseudonym, reason="no more time", actor=alice)
-invite(study=study, email="nora@example.org", role="reader", actor=alice, link_for=lambda token: f"/{token}",
-       replaces=bella.pseudonym)
-change(study=study, which="cases", wording=Wording("Look, do not copy."), actor=alice, reason="the owner asks")
-services.create_study(slug="draft", title="A draft", protocol=Protocol(), actor=alice)
-control.register_run(run_id="0123456789abcdef", name="A sweep", folder=Path("/nowhere"), spec={"data": {"name": "x"}},
-                     synthetic=True, units=[control.NewUnit(f"seed-{n}_sparsity-0.90", n) for n in range(3)])
-ledger.finish(ledger.claim_next(worker="w", lease_seconds=60), artefacts={"a.npy": "0" * 64})
-ledger.claim_next(worker="w", lease_seconds=60)
-"""
-"""What people and workers leave behind: answers, a reader who left, an invitation, terms, a draft, a run half swept."""
+"""The audit key of the stored sites; their people and images exist nowhere."""
+SECRETS = f"SECRET_KEY=only for this test\nAUDIT_KEY={AUDIT_KEY}\n"
+TEXTS = {"text", "varchar(500)"}
+LEFT_OUT = {"static", "small", "broker", ".image-cache"}
+"""Folders of a site that are made again."""
 
 
 def migrations() -> dict[str, str]:
@@ -70,6 +41,23 @@ def stored_digests() -> dict[str, str]:
     return {name: sha256 for sha256, _, name in (line.partition("  ") for line in lines)}
 
 
+def unpack(name: str, root: Path) -> None:
+    """Put a stored site into `root`/site, as if it had always stood there, and what lay elsewhere into `root`/beside.
+
+    A site knows a few whole paths: those of its ledger and of the plans of its runs.
+    """
+    with tarfile.open(HERE / f"{name}.tar.xz") as archive:
+        archive.extractall(root, filter="tar")
+    old = json.loads((root / "stored.json").read_text(encoding="utf-8"))["root"]
+    for plan in (root / "site" / "runs").glob("*/plan.json"):
+        plan.write_text(plan.read_text(encoding="utf-8").replace(old, str(root)), encoding="utf-8")
+    with closing(sqlite3.connect(root / "site" / "db.sqlite3")) as database, database:
+        for table in ("analysis_run", "analysis_dataset", "analysis_ensemble"):
+            columns = [row[1] for row in database.execute(f"PRAGMA table_info({table})") if row[2] in TEXTS]
+            for column in columns:
+                database.execute(f"UPDATE {table} SET {column} = replace({column}, ?, ?)", (old, str(root)))
+
+
 def main() -> None:
     """Store a site of today."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -83,16 +71,35 @@ def main() -> None:
 
 
 def _store(name: str) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        site = Site(Path(folder) / "site", {"AUDIT_KEY": AUDIT_KEY})
-        site.manage("setup")
-        site.stock()
-        site.run("-c", USED)
-        with closing(sqlite3.connect(site.home / "db.sqlite3")) as database:
-            database.execute("DELETE FROM django_session")
-            sql = "\n".join(database.iterdump())
-    (HERE / f"{name}.sql.gz").write_bytes(gzip.compress(sql.encode(), mtime=0))
-    print(f"{name}: {len(sql)} characters of SQL")
+    from tests.upgrade.making import live
+
+    with tempfile.TemporaryDirectory(prefix="readerstudy-") as folder:
+        root = Path(folder)
+        for part in ("site", "beside"):
+            (root / part).mkdir()
+        (root / "site" / "site.env").write_text(SECRETS, encoding="utf-8")
+        made = {"root": folder, "commit": _commit()}
+        live(root / "site", root / "beside")
+        (root / "stored.json").write_text(json.dumps(made), encoding="utf-8")
+        path = HERE / f"{name}.tar.xz"
+        with tarfile.open(path, "w:xz", preset=9) as archive:
+            archive.add(root, arcname=".", filter=_kept)
+    print(f"{name}: {path.stat().st_size} bytes, made by {made['commit']}")
+
+
+def _kept(file: tarfile.TarInfo) -> tarfile.TarInfo | None:
+    file.uid = file.gid = 0
+    file.uname = file.gname = ""
+    return None if LEFT_OUT & set(Path(file.name).parts) else file
+
+
+def _commit() -> str:
+    """Name the commit of the code at hand, which must be that commit's."""
+    git = ("git", "-C", str(BASE))
+    subprocess.run([*git, "diff", "--quiet", "HEAD", "--", "analysis", "readerstudy"], check=True)
+    return subprocess.run(
+        [*git, "rev-parse", "HEAD"], check=True, capture_output=True, text=True
+    ).stdout.strip()
 
 
 if __name__ == "__main__":

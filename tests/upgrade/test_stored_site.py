@@ -1,0 +1,228 @@
+"""A site of 0.1.0 with its files comes up to date, holds in every check, is read on, and gives the numbers it gave."""
+
+import hashlib
+import json
+import math
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from readerstudy.results.recompute import ABSOLUTE, ITERATED, ITERATIVE, RELATIVE, recompute
+from tests.servers.site import Site
+from tests.upgrade.making import DONE, HALF, LEFT, PRACTICE, SPARE, SPARSITIES, import_command, site_at
+from tests.upgrade.stored import unpack
+from tests.upgrade.test_upgrade import lost, rows
+
+WORDS = {
+    "answers", "axis_high", "axis_low", "design", "direction", "high_word", "label", "low_word", "note", "short",
+    "title", "warning",
+}  # fmt: skip
+"""Columns of results that hold sentences: a later version may word them better."""
+
+COMMANDS = """
+import json, sys, django
+django.setup()
+from django.core.management import call_command
+for command in json.loads(sys.argv[1]):
+    call_command(*command)
+"""
+READ_ON = """
+import django
+django.setup()
+from readerstudy.accounts.models import User
+from readerstudy.study.models import Study
+from tests.upgrade import people
+bob = User.objects.get(email="bob@example.org")
+reader = Study.objects.get(slug="half").readers.get(person=bob)
+left = reader.assignments.filter(revision=0).count()
+print(left, people.read(bob, "half"), reader.assignments.filter(revision=0).count())
+"""
+
+
+@dataclass(frozen=True)
+class Stored:
+    """The upgraded site, what lay elsewhere, the tables that had rows, and the rows that are lost."""
+
+    site: Site
+    beside: Path
+    used: set[str]
+    lost: list[str]
+
+    @property
+    def run(self) -> Path:
+        """The folder of the finished run."""
+        return next(path.parents[1] for path in (self.site.home / "runs").glob("*/predictions/seed-0*.npy")
+                    if (path.parents[1] / "plan.json").exists())  # fmt: skip
+
+    def key(self, name: str) -> Path:
+        """The sealed half of a case set."""
+        return self.site.home / "sealed" / f"{name}-key.csv"
+
+    def do(self, *commands: list[str]) -> str:
+        """Run commands one after the other in one process; return what they said."""
+        return self.site.run("-c", COMMANDS, json.dumps(commands)).stdout
+
+
+@pytest.fixture(scope="module")
+def stored(tmp_path_factory: pytest.TempPathFactory) -> Stored:
+    root = tmp_path_factory.mktemp("stored")
+    unpack("0.1.0", root)
+    site = site_at(root / "site")
+    before = rows(site.home / "db.sqlite3")
+    site.manage("setup")
+    used = {name for name, there in before.items() if there}
+    return Stored(site, root / "beside", used, lost(before, rows(site.home / "db.sqlite3")))
+
+
+def lacking(stored: Any, now: Any, where: str = "", relative: float = RELATIVE) -> list[str]:
+    """Name every number and every name of stored results that is not among those of now; more may be there."""
+    if isinstance(stored, dict) and isinstance(now, dict):
+        relative = ITERATED if stored.get("method") in ITERATIVE else relative
+        return [
+            line
+            for name, value in stored.items()
+            if name not in WORDS
+            for line in lacking(value, now.get(name, "nothing"), f"{where}.{name}", relative)
+        ]
+    if isinstance(stored, list) and isinstance(now, list):
+        here = (value for value in stored if all(lacking(value, other, "", relative) for other in now))
+        return [f"{where}: {value}" for value in here]
+    if isinstance(stored, float) and isinstance(now, float | int):
+        same = math.isclose(stored, now, rel_tol=relative, abs_tol=ABSOLUTE)
+    else:
+        same = stored == now
+    return [] if same else [f"{where}: {stored!r} is stored, {now!r} came"]
+
+
+def read_json(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda results: results["rows"][0].update(p=0.031),
+        lambda results: results["rows"][0].update(method="x"),
+        lambda results: results["rows"].pop(),
+        lambda results: results.pop("seed"),
+    ],
+)
+def test_a_changed_and_a_lost_number_are_seen(change: Callable[[Any], object]) -> None:
+    results = {"seed": 3, "rows": [{"method": "t", "p": 0.03, "note": "a"}, {"method": "u", "p": None}]}
+    better = {
+        "rows": [{"method": "u", "p": None}, {"method": "t", "p": 0.03, "note": "b", "df": 4}],
+        "seed": 3,
+    }
+    assert lacking(results, better) == []
+    change(better)
+    assert lacking(results, better) != []
+
+
+def test_nothing_is_lost_and_every_check_holds(stored: Stored) -> None:
+    assert stored.lost == []
+    assert {
+        "accounts_invitation", "analysis_ensemble", "analysis_unit", "audit_event", "cases_terms",
+        "cases_termsconfirmation", "results_openedcase", "study_practicereading", "study_rating",
+    } <= stored.used  # fmt: skip
+    heads = [str(stored.beside / "export" / name) for name in ("protocol.json", "audit_heads.json")]
+    sets = [
+        ["verify_case_set", str(stored.site.home / "case-sets" / name), "--key", str(stored.key(name))]
+        for name in (HALF, DONE, SPARE, PRACTICE)
+    ]
+    said = stored.do(
+        ["check"], ["verify_audit", "--heads", *heads], ["verify_storage"], ["verify_orders", DONE],
+        ["replay_ratings", DONE], ["replay_ratings", HALF], *sets,
+    )  # fmt: skip
+    assert "no issues" in said
+    assert "every chain holds" in said
+    assert "the heads of 2 files are in their chains" in said
+    assert "frames are as they were written" in said
+    assert said.count("the same order") == 3
+    assert said.count("saved answers are those of the audit trail") == 2
+    assert said.count("are whole; the key too") == 4
+
+
+def test_the_reader_in_half_reading_reads_on_to_the_end(stored: Stored) -> None:
+    left, saved, after = map(int, stored.site.run("-c", READ_ON).stdout.splitlines()[-1].split())
+    assert (left, saved, after) == (LEFT, LEFT, 0)
+    assert "saved answers are those of the audit trail" in stored.do(["replay_ratings", HALF])
+    assert "every chain holds" in stored.do(["verify_audit"])
+
+
+def test_the_unblinded_study_gives_the_export_that_it_gave(stored: Stored, tmp_path: Path) -> None:
+    old, new = stored.beside / "export", tmp_path / "export"
+    stored.do(["export_results", DONE, "--out", str(new)])
+    assert lacking(read_json(old / "results.json"), read_json(new / "results.json")) == []
+    for name in ("ratings.csv", "cases.csv", "answers.csv", "order.csv", "protocol.json", "orders.json"):
+        assert (new / name).read_bytes() == (old / name).read_bytes()
+    # The number that was made public before anybody read.
+    assert (
+        hashlib.sha256((new / "protocol.json").read_bytes()).hexdigest() in (old / "README.txt").read_text()
+    )
+
+
+def test_an_old_export_is_recomputed_from_its_files(stored: Stored, tmp_path: Path) -> None:
+    old = stored.beside / "export"
+    results = read_json(old / "results.json")
+    assert len(results["comparisons"]) > 30
+    assert lacking(results, recompute(old)) == []
+    stored.do(
+        [
+            "analyse_ratings",
+            str(old / "ratings.csv"),
+            "--like",
+            str(old / "results.json"),
+            "--out",
+            str(tmp_path),
+        ]
+    )
+    assert lacking(results, read_json(tmp_path / "results.json")) == []
+
+
+def test_the_finished_run_is_finished_and_its_findings_are_what_they_were(
+    stored: Stored, tmp_path: Path
+) -> None:
+    scores = sorted((stored.run / "predictions").iterdir())
+    before = [(path.stat().st_mtime_ns, path.read_bytes()) for path in scores]
+    (kept,) = (stored.run / "findings").glob("*/results.json")
+    said = stored.do(
+        ["run_sweep", str(stored.site.home / "data" / "sweep.toml")],
+        ["analyse_run", str(stored.run), "--fraction", "0.2", "--sparsity", str(SPARSITIES[1]), "--out", str(tmp_path)],
+    )  # fmt: skip
+    assert f"run {stored.run.name}: {stored.run}" in said
+    assert [(path.stat().st_mtime_ns, path.read_bytes()) for path in scores] == before
+    assert sorted((stored.run / "predictions").iterdir()) == scores
+    assert lacking(read_json(kept), read_json(tmp_path / "results.json")) == []
+
+
+def test_released_scores_give_the_run_that_they_gave(stored: Stored, tmp_path: Path) -> None:
+    stored.do(import_command(stored.site.home, stored.beside / "released", tmp_path / "run"))
+    old, new = stored.site.home / "runs" / "imported", tmp_path / "run"
+    assert read_json(new / "provenance.json")["run_id"] == read_json(old / "provenance.json")["run_id"]
+    assert (new / "metrics.csv").read_bytes() == (old / "metrics.csv").read_bytes()
+
+
+def test_a_case_set_and_a_protocol_of_before_go_into_new_studies(stored: Stored, tmp_path: Path) -> None:
+    said = stored.do(
+        ["load_case_set", str(stored.site.home / "case-sets" / SPARE), "--study", "later", "--title", "New", "--admin",
+         "alice@example.org"],
+        ["import_protocol", str(stored.beside / "protocol.toml"), "--study", "again", "--admin", "alice@example.org"],
+        ["export_protocol", "again", "--out", str(tmp_path / "protocol.toml")],
+    )  # fmt: skip
+    assert "cases loaded into 'later'" in said
+    assert (tmp_path / "protocol.toml").read_bytes() == (stored.beside / "protocol.toml").read_bytes()
+
+
+def test_the_old_backup_comes_back_on_a_new_host(stored: Stored, tmp_path: Path) -> None:
+    other = site_at(tmp_path / "other")
+    other.home.mkdir(mode=0o700)
+    shutil.copy(stored.site.home / "site.env", other.home / "site.env")
+    assert "every audit chain holds" in other.manage("restore", str(stored.beside / "backup")).stdout
+    there = Stored(other, stored.beside, set(), [])
+    said = there.do(["verify_audit"], ["verify_storage"], ["verify_orders", DONE], ["replay_ratings", HALF])
+    assert "every chain holds" in said
+    assert "frames are as they were written" in said
