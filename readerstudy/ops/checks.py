@@ -21,6 +21,7 @@ from readerstudy.ops.disk import free_places
 from readerstudy.ops.mounts import NETWORK_FILE_SYSTEMS, file_system_of
 from readerstudy.ops.schema import schema_is_known
 from readerstudy.ops.site import is_loopback
+from readerstudy.sqlite.base import BESIDE
 
 SECRET_BYTES = 32
 Found = Iterator[CheckMessage]
@@ -81,11 +82,14 @@ def secrets_are_secret() -> Found:
             hint="Let 'manage.py setup' draw one. A site that has events keeps its key.", id="readerstudy.E005",
         )  # fmt: skip
     site_file = settings.HOME / SITE_FILE
-    for path, wrong in ((site_file, 0o077), (settings.HOME, 0o022)):
+    name = str(settings.DATABASES["default"]["NAME"])
+    database = [Path(f"{name}{suffix}") for suffix in BESIDE] if _on_sqlite() else []
+    for path in (settings.HOME, site_file, *database):
+        wrong, told = (0o022, "written") if path == settings.HOME else (0o077, "read")
         if path.exists() and stat.S_IMODE(path.stat().st_mode) & wrong:
             yield Error(
-                f"{path} can be {'read' if path == site_file else 'written'} by other users",
-                hint=f"chmod {'600' if path == site_file else '700'} {path}", id="readerstudy.E006",
+                f"{path} can be {told} by other users",
+                hint=f"chmod {'700' if path == settings.HOME else '600'} {path}", id="readerstudy.E006",
             )  # fmt: skip
     for root in (settings.STATIC_ROOT, *settings.STATICFILES_DIRS, settings.FRAMES_ROOT):
         for pattern in ("key.csv", "*.report.json", "MANIFEST.json", "*.sqlite3", SITE_FILE):

@@ -8,6 +8,8 @@ Whoever writes without this lock, as another program may, is waited for in SQLit
 import fcntl
 import os
 import time
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from django.db.backends.sqlite3 import base
@@ -16,8 +18,26 @@ from django.db.utils import OperationalError
 SUFFIX = ".turn"
 """What the lock's file is called: the database's name and this."""
 
+MODE = 0o600
+"""Of the database and of what SQLite keeps beside it, in whatever folder they lie."""
+BESIDE = ("", "-journal", "-wal", "-shm", SUFFIX)
+
 EVERY = 0.002
 """Seconds from one attempt at the lock to the next."""
+
+
+def keep_private(path: Path) -> None:
+    """Make a database's file, where there is none, readable by its owner alone, and take others' rights to those there.
+
+    Where that fails SQLite's own error follows, or the system check that looks at the rights of files.
+    """
+    with suppress(OSError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, MODE))
+    for suffix in BESIDE:
+        file = path.with_name(path.name + suffix)
+        with suppress(OSError):
+            if file.stat().st_mode & ~MODE & 0o777:
+                file.chmod(MODE)
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
@@ -30,6 +50,12 @@ class DatabaseWrapper(base.DatabaseWrapper):
         """Hold nothing yet."""
         super().__init__(*args, **kwargs)
         self._turn: int | None = None
+
+    def get_new_connection(self, conn_params: Any) -> Any:
+        """Open the database with a file that its owner alone can read; SQLite gives its other files the same mode."""
+        if not self.is_in_memory_db():
+            keep_private(Path(self.settings_dict["NAME"]))
+        return super().get_new_connection(conn_params)
 
     def _start_transaction_under_autocommit(self) -> None:
         """Wait for the turn, then begin.

@@ -117,6 +117,17 @@ def test_a_folder_that_others_may_write_is_found(good: Any) -> None:
     assert "readerstudy.E006" in found()
 
 
+def test_a_database_file_that_others_may_read_is_found(
+    good: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(good.DATABASES["default"], "NAME", tmp_path / "some.sqlite3")
+    (tmp_path / "some.sqlite3").touch(0o600)
+    (tmp_path / "some.sqlite3-wal").touch(0o600)
+    assert "readerstudy.E006" not in found()
+    (tmp_path / "some.sqlite3-wal").chmod(0o640)
+    assert "readerstudy.E006" in found()
+
+
 def test_root_is_found(good: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(checks.os, "geteuid", lambda: 0)
     assert "readerstudy.W018" in found()

@@ -7,6 +7,7 @@ import pytest
 from django.db import connection
 
 from readerstudy.database import journal_mode, sqlite_database
+from tests.servers.site import Site
 
 
 @pytest.mark.parametrize("version", [(3, 51, 3), (3, 52, 0), (3, 50, 7), (3, 44, 6), (3, 44, 9)])
@@ -37,3 +38,40 @@ def test_transactions_are_immediate(tmp_path: Path) -> None:
     assert options["transaction_mode"] == "IMMEDIATE"
     assert options["timeout"] >= 20
     assert sqlite3.sqlite_version_info >= (3, 31)
+
+
+WRITES = """
+import os, sys
+from pathlib import Path
+os.umask(0)
+import django
+django.setup()
+from django.db import connection, transaction
+from readerstudy.audit.services import record
+with connection.cursor() as cursor:
+    cursor.execute("PRAGMA journal_mode=" + sys.argv[1])
+with transaction.atomic():
+    record(kind="a", actor=None)
+    print(*sorted(f"{path.name} {path.stat().st_mode & 0o777:o}" for path in __import__("pathlib").Path(
+        os.environ["READERSTUDY_HOME"]).glob("db.sqlite3*")), sep="\\n")
+"""
+
+
+@pytest.mark.parametrize(("journal", "beside"), [("DELETE", {"-journal"}), ("WAL", {"-wal", "-shm"})])
+def test_database_files_are_for_their_owner_whatever_the_folder_and_the_umask(
+    tmp_path: Path, journal: str, beside: set[str]
+) -> None:
+    """New ones are made so; those of 0.1.0 lose the rights of others when the database is next opened."""
+    site = Site(tmp_path / "site")
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site").chmod(0o777)
+    site.run(
+        "-c",
+        "import os, sys; os.umask(0); sys.argv = ['manage.py', 'setup']; import manage; sys.exit(manage.main())",
+    )
+    for _ in range(2):
+        said = dict(line.split() for line in site.run("-c", WRITES, journal).stdout.splitlines())
+        assert {"db.sqlite3", "db.sqlite3.turn", *(f"db.sqlite3{name}" for name in beside)} <= said.keys()
+        assert set(said.values()) == {"600"}
+        for path in (tmp_path / "site").glob("db.sqlite3*"):
+            path.chmod(0o666)
