@@ -10,6 +10,11 @@ PRIMARY = "u_centred"
 PRIMARY_METHODS = (PRIMARY, "pairs")
 """What a protocol may declare primary: the unpaired comparison, or the analysis of matched pairs (1:1 designs)."""
 
+VERSIONS = (1,)
+"""Versions of the analysis that can be carried out, the newest last. Whatever would change the numbers or the method
+of a study that is locked gets a new one; the old one stays, for the studies that were locked with it.
+"""
+
 MULTIPLICITY = ("holm", "none")
 LONGEST = 900.0
 """Seconds after which a reading counts as interrupted, where no protocol says otherwise."""
@@ -21,7 +26,7 @@ class Plan:
 
     `endpoints` are tested, in this order; `primary` is their method, `alpha` the two-sided level, `multiplicity`
     how several are accounted for. Readings shorter than `shortest` or longer than `longest` seconds are left out
-    of the comparison of times (None: no such rule).
+    of the comparison of times (None: no such rule). `version` is the analysis that a study was locked with.
     """
 
     endpoints: tuple[str, ...] = tuple(BY_NAME)
@@ -30,6 +35,7 @@ class Plan:
     multiplicity: str = "holm"
     shortest: float | None = None
     longest: float | None = LONGEST
+    version: int = VERSIONS[-1]
 
     def check(self) -> None:
         """Refuse a plan that cannot be carried out.
@@ -38,6 +44,11 @@ class Plan:
         ------
         StatsError: what was expected and what came.
         """
+        if type(self.version) is not int or self.version not in VERSIONS:
+            raise StatsError(
+                f"expected version {', '.join(map(str, VERSIONS))} of the analysis, {self.version!r} came; "
+                "take the version of this software that the study was locked with, or a newer one"
+            )
         if self.primary not in PRIMARY_METHODS:
             raise StatsError(
                 f"expected a primary method of {', '.join(PRIMARY_METHODS)}, '{self.primary}' came"
@@ -55,6 +66,7 @@ class Plan:
     def as_row(self) -> dict[str, Any]:
         """Return plain values for results.json."""
         return {
+            "analysis": self.version,
             "endpoints": list(self.endpoints),
             "primary_method": self.primary,
             "alpha": self.alpha,
@@ -65,7 +77,7 @@ class Plan:
 
     @classmethod
     def from_row(cls, row: dict[str, Any]) -> "Plan":
-        """Read what `as_row` wrote."""
+        """Read what `as_row` wrote; before there were versions nothing named the first."""
         return cls(
             endpoints=tuple(row["endpoints"]),
             primary=row["primary_method"],
@@ -73,4 +85,5 @@ class Plan:
             multiplicity=row["multiplicity"],
             shortest=row["shortest_s"],
             longest=row["longest_s"],
+            version=row.get("analysis", VERSIONS[0]),
         )

@@ -15,6 +15,7 @@ from analysis.durable import write_whole
 from analysis.figures.theme import ThemeName, render
 from analysis.report import Background, report_figures
 from analysis.stats import Plan, Results, analyse
+from analysis.stats.plan import VERSIONS
 from readerstudy.results.background import background_of
 from readerstudy.results.ratings import (
     Reading,
@@ -26,6 +27,7 @@ from readerstudy.results.ratings import (
 )
 from readerstudy.results.snapshot import snapshot
 from readerstudy.results.sources import environment, sources
+from readerstudy.study.locking import locked_document
 from readerstudy.study.models import Study
 from readerstudy.study.protocol import digest
 
@@ -110,7 +112,7 @@ def kept_figure(study: Study, stamp: str, name: str, theme: ThemeName) -> bytes 
 
 
 def plan_of(study: Study) -> Plan:
-    """Return the analysis that the locked protocol declares."""
+    """Return the analysis that the study was locked with."""
     protocol = study.protocol
     return Plan(
         endpoints=tuple(protocol["endpoints"]),
@@ -119,6 +121,7 @@ def plan_of(study: Study) -> Plan:
         multiplicity=protocol["multiplicity"],
         shortest=protocol.get("shortest_s", 0.0) or None,
         longest=protocol.get("longest_s", 0.0) or None,
+        version=locked_document(study).get("analysis", VERSIONS[0]),
     )
 
 

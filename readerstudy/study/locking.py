@@ -22,7 +22,11 @@ from readerstudy.study.protocol import Protocol, canonical
 from readerstudy.study.terms import locked_terms, sets_of
 from readerstudy.study.unblinded import admins_document
 
-FORMAT = 3
+FORMAT = 4
+ANALYSIS = 1
+"""The version of the analysis (`analysis.stats.plan`) that a lock commits a study to, in the words of METHOD. A study
+that was locked before there were versions, up to format 3, has the first.
+"""
 METHOD = (
     "Primary: difference of the two groups of cases with readers and cases both random, centred one-shot "
     "U-statistic with Satterthwaite-type degrees of freedom; two-sided at alpha; multiplicity as stated."
@@ -77,6 +81,7 @@ def _document(study: Study) -> dict[str, Any]:
         "study": str(study.key),
         "title": study.title,
         "software": {"readerstudy": _version(), "order_algorithm": ALGORITHM},
+        "analysis": ANALYSIS,
         "analysis_method": METHOD,
         "synthetic_images": study.synthetic_images,
         "simulated_readers": study.simulated_readers,
