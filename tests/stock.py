@@ -122,8 +122,8 @@ def make_case_set(folder: Path, *, pairs: int = 5, swapped: bool = False, nonce:
 def decoded_here() -> Iterator[None]:
     """Decode in this process: the confined child, a third of a second for each image, has tests of its own."""
 
-    def decode(file: Any, *, window_rule: Any, limits: Any) -> Any:
-        return decode_image(file, window_rule)
+    def decode(file: Any, *, window_rule: Any, networks: Any, limits: Any) -> Any:
+        return decode_image(file, window_rule, networks)
 
     with mock.patch.object(loader, "decode_confined", decode):
         yield

@@ -192,9 +192,18 @@ def _read_json(path: Path) -> dict[str, Any]:
     run = content.get("run")
     if run is not None and not (isinstance(run, dict) and _RUN_ID.fullmatch(str(run.get("run_id", "")))):
         raise CaseSetError(f"{path}: expected run with a run_id of at most 64 letters, digits, - and _")
+    if run is not None and not _is_window(run.get("window", [0, 100])):
+        raise CaseSetError(f"{path}: expected the window of run as two rising percentiles from 0 to 100")
     if "terms" in content:
         content["terms"] = check_terms(content["terms"], str(path))
     return content
+
+
+def _is_window(value: Any) -> bool:
+    numbers = (
+        isinstance(value, list) and len(value) == 2 and all(type(each) in (int, float) for each in value)
+    )
+    return bool(numbers and 0 <= value[0] < value[1] <= 100)
 
 
 def _load_json(path: Path) -> dict[str, Any]:

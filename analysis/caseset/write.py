@@ -41,6 +41,7 @@ class Origin:
     such as a seed) go there only as salted commitments and stand in the clear in the sealed report, as do
     `sealed` (balance, unmatched exemplars). `terms` (text in markdown, credential, ethics: `TERMS`) say on which
     terms people may look at the images; they go into provenance.json, and whoever reads confirms them first.
+    `window` holds the percentiles between which the networks were given DICOM images, where that is known.
     """
 
     run_id: str
@@ -50,6 +51,7 @@ class Origin:
     committed: Mapping[str, str] = field(default_factory=dict)
     sealed: Mapping[str, Any] = field(default_factory=dict)
     terms: Mapping[str, str] = field(default_factory=dict)
+    window: Sequence[float] | None = None
 
 
 @dataclass(frozen=True)
@@ -201,7 +203,11 @@ def _provenance(plan: pd.DataFrame, origin: Origin, shown: Sequence[str], nonce:
         "blocks": int(plan["block"].max()),
         "image_format": str(plan["image_format"].iloc[0]),
         "shown": list(shown),
-        "run": {"run_id": origin.run_id, "predictions_sha256": origin.predictions_sha256},
+        "run": {
+            "run_id": origin.run_id,
+            "predictions_sha256": origin.predictions_sha256,
+            **({} if origin.window is None else {"window": list(origin.window)}),
+        },
         "selection": dict(origin.settings),
         "commitments": {name: commitment(nonce, text) for name, text in origin.committed.items()},
     }

@@ -141,6 +141,8 @@ def origin(run: Run, selection: Selection, look: Look | None = None) -> Origin:
         run_id=run.run_id,
         predictions_sha256=run.predictions_sha256,
         synthetic=run.synthetic,
+        # Imported predictions come without a specification: how their images were made is not known.
+        window=run.provenance.get("spec", {}).get("preprocess", {}).get("window"),
         settings=spec.settings() | {"estimand": spec.estimand},
         committed={"seed": str(spec.seed)},
         sealed={

@@ -20,8 +20,9 @@ def study_depth(bits: Sequence[int]) -> int:
 def at_depth(image: DecodedImage, bits: int) -> DecodedImage:
     """Bring an image to a greater depth: its full range becomes the full range, no two values become one.
 
-    v' = floor(v (2**bits - 1) / (2**image.bits - 1) + 1/2), and the window's limits alike. From 8 to 16 bit that
-    is exact (257 v); otherwise a value moves by less than half a step of the new depth.
+    v' = floor(v (2**bits - 1) / (2**image.bits - 1) + 1/2). From 8 to 16 bit that is exact (257 v); otherwise a value
+    moves by less than half a step of the new depth. The window's limits move alike, unrounded. The curve keeps its
+    level at every value that can occur, and runs straight in between.
 
     Raises
     ------
@@ -32,9 +33,10 @@ def at_depth(image: DecodedImage, bits: int) -> DecodedImage:
     if image.bits > bits:
         raise ValueError(f"expected a depth of at least {image.bits} bit, got {bits}")
     old, new = 2**image.bits - 1, 2**bits - 1
-    values = (image.pixels.astype(np.uint64) * (2 * new) + old) // (2 * old)
-    low, high = (round(limit * new / old) for limit in image.window)
-    return replace(image, pixels=values.astype(np.uint16), bits=bits, window=(low, high))
+    moved = ((np.arange(old + 1, dtype=np.uint64) * (2 * new) + old) // (2 * old)).astype(np.uint16)
+    curve = np.floor(np.interp(np.arange(new + 1), moved, image.curve) + 0.5).astype(np.uint8)
+    low, high = (limit * new / old for limit in image.window)
+    return replace(image, pixels=moved[image.pixels], bits=bits, window=(low, high), curve=curve)
 
 
 def all_or_none(

@@ -1,34 +1,32 @@
 """What runs inside the confined child: take limits, decode the file on standard input, send pixels back.
 
 Started by `confined` as a fresh interpreter. The reply on standard output is one line of JSON, then the
-pixels in row-major order, little-endian. A refusal is a code of `refusals`, never a text.
+curve (a byte for each value) and the pixels in row-major order, little-endian. A refusal is a code, never a text.
 """
 
 import json
 import os
 import resource
 import sys
-from contextlib import suppress
 from importlib import import_module
 from typing import Any
 
-_RASTER_MODULES = ("readerstudy.cases.raster",)
-_DICOM_MODULES = (
-    "jpeg_ls", "openjpeg", "pydicom.pixels.decoders", "pylibjpeg", "pylibjpeg.utils", "rle",
-    "readerstudy.cases.dicom", *_RASTER_MODULES,
-)  # fmt: skip
-_EXTRA_MODULES = ("libjpeg",)
-"""Of requirements-gpl.txt: loaded where they are installed."""
+_MODULES = {"DICOM": "analysis.picture.dicom"}
+"""What a format needs beside the module of pictures itself; it loads its codecs with it."""
 
 
 def main(arguments: list[str]) -> int:
-    """Decode under limits: bytes of memory, seconds of computing, window rule; return the exit status."""
+    """Decode under limits: bytes of memory, seconds of computing, window rule; return the exit status.
+
+    Two further arguments are the percentiles of the networks' pictures, where they are known.
+    """
     memory, seconds, rule = int(arguments[0]), int(arguments[1]), arguments[2]
+    networks = [float(each) for each in arguments[3:]]
     out = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # whatever a library prints must not end up in the reply
     take_limits(memory, seconds)
     try:
-        header, body = _decoded(rule)
+        header, body = _decoded(rule, networks)
     except MemoryError:
         header, body = {"refused": "out_of_memory", "tag": ""}, b""
     out.write(json.dumps(header).encode() + b"\n")
@@ -63,29 +61,27 @@ def _is_open(descriptor: int) -> bool:
     return True
 
 
-def _decoded(rule: str) -> tuple[dict[str, Any], Any]:
+def _decoded(rule: str, networks: list[float]) -> tuple[dict[str, Any], Any]:
+    from analysis.picture import ImageRefusedError, Percentiles
     from readerstudy.cases.decoder import decode_image, image_format
-    from readerstudy.cases.refusals import ImageRefusedError
     from readerstudy.cases.window import WindowRule
 
     file = os.fdopen(0, "rb", closefd=False)
     try:
         kind = image_format(file)
-        for name in _DICOM_MODULES if kind == "DICOM" else _RASTER_MODULES:
-            import_module(name)
-        for name in _EXTRA_MODULES if kind == "DICOM" else ():
-            with suppress(ImportError):
-                import_module(name)
+        if kind in _MODULES:
+            import_module(_MODULES[kind])
         close_doors()
-        image = decode_image(file, WindowRule(rule))
+        image = decode_image(file, WindowRule(rule), Percentiles(*networks) if networks else None)
     except ImageRefusedError as error:
         return {"refused": error.refusal.reason.value, "tag": error.refusal.tag}, b""
     rows, columns = image.pixels.shape
     header = {
         "rows": rows, "columns": columns, "bits": image.bits, "window": image.window,
-        "spacing": image.spacing,
+        "spacing": image.spacing, "apart": image.apart,
     }  # fmt: skip
-    return header, image.pixels.astype(image.pixels.dtype.newbyteorder("<"), copy=False).tobytes()
+    pixels = image.pixels.astype(image.pixels.dtype.newbyteorder("<"), copy=False)
+    return header, image.curve.tobytes() + pixels.tobytes()
 
 
 if __name__ == "__main__":

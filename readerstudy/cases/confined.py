@@ -20,9 +20,9 @@ from typing import IO, Any, BinaryIO
 
 import numpy as np
 
+from analysis.picture import Percentiles
+from analysis.picture.refusals import MAX_PIXELS, ImageRefusedError, Reason
 from readerstudy.cases.decoder import DecodedImage, image_format
-from readerstudy.cases.greys import MAX_PIXELS
-from readerstudy.cases.refusals import ImageRefusedError, Reason
 from readerstudy.cases.window import WIDEST, WindowRule
 
 _PROJECT = Path(__file__).resolve().parents[2]
@@ -37,7 +37,7 @@ _ENVIRONMENT = {
 }
 _HEADER_BYTES = 2_000
 _CHUNK = 2**20
-_KEYS = {"rows", "columns", "bits", "window", "spacing"}
+_KEYS = {"rows", "columns", "bits", "window", "spacing", "apart"}
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,11 @@ DEFAULT_LIMITS = Limits()
 
 
 def decode_confined(
-    file: BinaryIO, *, window_rule: WindowRule, limits: Limits = DEFAULT_LIMITS
+    file: BinaryIO,
+    *,
+    window_rule: WindowRule,
+    networks: Percentiles | None = None,
+    limits: Limits = DEFAULT_LIMITS,
 ) -> DecodedImage:
     """Decode one image file in a child process of its own.
 
@@ -61,6 +65,7 @@ def decode_confined(
     ----------
     file: a plain file opened for reading in binary; the child gets its descriptor, never its name.
     window_rule: the study's rule for the default window.
+    networks: see `decoder.decode_image`.
     limits: what the child may use.
 
     Raises
@@ -70,6 +75,7 @@ def decode_confined(
     image_format(file)  # what needs no decoder is refused without a child
     command = [sys.executable, "-I", "-B", "-c", _START, str(_PROJECT)]
     command += [str(limits.memory), str(limits.computing), window_rule.value]
+    command += [] if networks is None else [repr(networks.low), repr(networks.high)]
     deadline = time.monotonic() + limits.clock
     # start_new_session: a kill reaches whatever the child may have started.
     child = subprocess.Popen(
@@ -99,7 +105,7 @@ def _received(child: "subprocess.Popen[bytes]", deadline: float) -> DecodedImage
             raise _ended(child)
     line, _, body = bytes(received).partition(b"\n")
     header = _header(line)
-    wanted = header["rows"] * header["columns"] * (1 if header["bits"] == 8 else 2)
+    wanted = 2 ** header["bits"] + header["rows"] * header["columns"] * (1 if header["bits"] == 8 else 2)
     pixels = bytearray(body)
     while len(pixels) < wanted:
         if not _more(pipe, pixels, deadline, wanted - len(pixels)):
@@ -157,8 +163,11 @@ def _sound(header: dict[str, Any]) -> bool:
     rows, columns, bits, window, spacing = (
         header[key] for key in ("rows", "columns", "bits", "window", "spacing")
     )
-    whole = [rows, columns, bits, *window]
-    if not all(type(value) is int for value in whole) or len(window) != 2:
+    if not all(type(value) is int for value in (rows, columns, bits)):
+        return False
+    if header["apart"] not in (True, False, None):
+        return False
+    if len(window) != 2 or not all(type(limit) is float for limit in window):
         return False
     if rows < 1 or columns < 1 or rows * columns > MAX_PIXELS or not 8 <= bits <= 16:
         return False
@@ -171,10 +180,11 @@ def _sound(header: dict[str, Any]) -> bool:
 
 def _image(header: dict[str, Any], body: bytearray) -> DecodedImage:
     kind = np.uint8 if header["bits"] == 8 else np.dtype("<u2")
-    pixels = np.frombuffer(body, kind).reshape(header["rows"], header["columns"])
+    curve = np.frombuffer(body, np.uint8, 2 ** header["bits"])
+    pixels = np.frombuffer(body, kind, offset=len(curve)).reshape(header["rows"], header["columns"])
     pixels = pixels.astype(pixels.dtype.newbyteorder("="), copy=False)
     if int(pixels.max()) >> header["bits"]:
         raise ImageRefusedError(Reason.BAD_REPLY)
     low, high = header["window"]
     spacing = None if header["spacing"] is None else (header["spacing"][0], header["spacing"][1])
-    return DecodedImage(pixels, header["bits"], (low, high), spacing)
+    return DecodedImage(pixels, header["bits"], (low, high), curve, spacing, header["apart"])

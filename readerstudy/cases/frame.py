@@ -1,7 +1,9 @@
-"""The frame file: pixels and nothing else, bit-exact, at one length for a whole study.
+"""The frame file: pixels and their tone curve and nothing else, bit-exact, at one length for a whole study.
 
-A frame file is one gzip member without time or name. Its payload holds the residuals of the predictor
-floor((left + up) / 2), as a plane of high bytes followed by a plane of low bytes (one plane up to 8 bit).
+A frame file is one gzip member without time or name. Its payload holds the curve (the grey level at first of each of
+the 2**bits values, one byte each), then the residuals of the predictor floor((left + up) / 2), as a plane of high
+bytes followed by a plane of low bytes (one plane up to 8 bit). Every frame has a curve, a straight one too, so that
+none tells by its form what its file asked for. Frames of format 1, which 0.1.0 wrote, have none.
 The member's comment field is filled with spaces up to the wanted file length, because bytes after the member
 would stop a browser's DecompressionStream.
 """
@@ -13,6 +15,9 @@ import numpy as np
 HEADER = b"\x1f\x8b\x08\x10\x00\x00\x00\x00\x00\xff"
 """gzip, deflate, a comment follows; modification time 0, no extra flags, operating system unknown."""
 
+FORMAT = 2
+"""Of the frames that are written now."""
+
 COMPRESSION_LEVEL = 6
 """Level 9 saves 1.4 % of a noisy 2048 x 2500 image, for twenty times the time."""
 
@@ -23,22 +28,33 @@ class FrameFormatError(ValueError):
     """Pixels or bytes that cannot be, or are not, a frame file."""
 
 
-def encode_frame(pixels: np.ndarray, bits: int) -> bytes:
+def straight(bits: int, low: float = 0, high: float | None = None) -> np.ndarray:
+    """Return the curve of a window, by default of the whole depth: 2**bits of uint8, halves up."""
+    top = 2**bits - 1 if high is None else high
+    steps = (np.arange(2**bits) - low) * 255 / (top - low)
+    return np.floor(np.clip(steps, 0, 255) + 0.5).astype(np.uint8)
+
+
+def encode_frame(pixels: np.ndarray, bits: int, curve: np.ndarray | None = None) -> bytes:
     """Write an image as an unpadded frame file.
 
     Parameters
     ----------
     pixels: rows x columns, unsigned 8- or 16-bit integers from 0 to 2**bits - 1; larger is brighter.
     bits: depth of the values, 8 to 16; 8 gives one byte plane, more give two.
+    curve: the grey level of each value, 2**bits of uint8; a straight one over the depth by default.
 
     Raises
     ------
-    FrameFormatError: another shape, type or depth, or a value outside the depth.
+    FrameFormatError: another shape, type or depth, a value outside the depth, or a curve of another length.
     """
     values = _checked(pixels, bits)
+    curve = straight(bits) if curve is None else curve
+    if curve.shape != (2**bits,) or curve.dtype != np.uint8:
+        raise FrameFormatError(f"expected a curve of {2**bits} bytes, got {curve.shape} of {curve.dtype}")
     residuals = values - _predicted(values)
     planes = [residuals] if bits == 8 else [residuals >> 8, residuals & 0xFF]
-    payload = b"".join(plane.astype(np.uint8).tobytes() for plane in planes)
+    payload = curve.tobytes() + b"".join(plane.astype(np.uint8).tobytes() for plane in planes)
     compressor = zlib.compressobj(COMPRESSION_LEVEL, zlib.DEFLATED, -zlib.MAX_WBITS)
     body = compressor.compress(payload) + compressor.flush()
     trailer = zlib.crc32(payload).to_bytes(4, "little") + (len(payload) & 0xFFFFFFFF).to_bytes(4, "little")
@@ -60,7 +76,7 @@ def pad_frame(frame: bytes, length: int) -> bytes:
 
 
 def decode_frame(frame: bytes, rows: int, columns: int, bits: int) -> np.ndarray:
-    """Read a frame file, padded or not; undo `encode_frame` bit for bit.
+    """Read the pixels of a frame file of either format, padded or not; undo `encode_frame` bit for bit.
 
     Returns rows x columns, uint8 at 8 bit and uint16 above.
 
@@ -68,21 +84,40 @@ def decode_frame(frame: bytes, rows: int, columns: int, bits: int) -> np.ndarray
     ------
     FrameFormatError: not one gzip member of exactly this many pixels, or a damaged one.
     """
-    if not frame.startswith(HEADER):
-        raise FrameFormatError("expected a frame file, its gzip header differs")
     planes = 1 if bits == 8 else 2
     wanted = rows * columns * planes
-    inflater = zlib.decompressobj(16 + zlib.MAX_WBITS)
-    try:
-        payload = inflater.decompress(frame, wanted + 1)
-    except zlib.error as error:
-        raise FrameFormatError("expected a whole gzip member, the data are damaged") from error
-    if len(payload) != wanted or not inflater.eof or inflater.unused_data:
-        raise FrameFormatError(f"expected one gzip member of {wanted} bytes, got another amount")
-    stored = np.frombuffer(payload, np.uint8).reshape(planes, rows, columns)
+    payload, ended = _expanded(frame, wanted + 2**bits + 1)
+    if len(payload) not in (wanted, wanted + 2**bits) or not ended:
+        raise FrameFormatError(f"expected one gzip member of {wanted} bytes and a curve, got another amount")
+    stored = np.frombuffer(payload, np.uint8, offset=len(payload) - wanted).reshape(planes, rows, columns)
     if planes == 1:
         return _undone(stored[0])
     return _undone((stored[0].astype(np.uint16) << 8) | stored[1])
+
+
+def decode_curve(frame: bytes, bits: int) -> np.ndarray:
+    """Read the curve of a frame file of format 2: 2**bits of uint8.
+
+    Raises
+    ------
+    FrameFormatError: a damaged one.
+    """
+    payload, _ = _expanded(frame, 2**bits)
+    if len(payload) != 2**bits:
+        raise FrameFormatError(f"expected a curve of {2**bits} bytes, got {len(payload)}")
+    return np.frombuffer(payload, np.uint8)
+
+
+def _expanded(frame: bytes, most: int) -> tuple[bytes, bool]:
+    """Expand so many bytes at most; tell whether the file ended there, with nothing behind it."""
+    if not frame.startswith(HEADER):
+        raise FrameFormatError("expected a frame file, its gzip header differs")
+    inflater = zlib.decompressobj(16 + zlib.MAX_WBITS)
+    try:
+        payload = inflater.decompress(frame, most)
+    except zlib.error as error:
+        raise FrameFormatError("expected a whole gzip member, the data are damaged") from error
+    return payload, inflater.eof and not inflater.unused_data
 
 
 def _checked(pixels: np.ndarray, bits: int) -> np.ndarray:

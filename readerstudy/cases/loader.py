@@ -14,15 +14,16 @@ import pandas as pd
 from django.db import transaction
 
 from analysis.caseset import BlindHalf, read_blind_half, verify_case_set
+from analysis.picture import Percentiles
+from analysis.picture.refusals import ImageRefusedError, Reason, Refusal
 from readerstudy.accounts.models import User
 from readerstudy.cases.alike import all_or_none, at_depth, study_depth
 from readerstudy.cases.confined import DEFAULT_LIMITS, Limits, decode_confined
 from readerstudy.cases.decoder import DecodedImage
-from readerstudy.cases.frame import decode_frame, encode_frame
+from readerstudy.cases.frame import decode_curve, decode_frame, encode_frame
 from readerstudy.cases.loading import reported
 from readerstudy.cases.models import CaseSet, Frame
 from readerstudy.cases.objects import frame_objects, proxy_reads_files
-from readerstudy.cases.refusals import ImageRefusedError, Reason, Refusal
 from readerstudy.cases.services import NewCase, SetFacts, record_case_set, refuse_second_set
 from readerstudy.cases.storage import Staging, StoredFrame, staging
 from readerstudy.cases.window import WindowRule
@@ -53,8 +54,9 @@ class Ingested:
     rows: int
     columns: int
     bits: int
-    window: tuple[int, int]
+    window: tuple[float, float]
     spacing: tuple[float, float] | None
+    apart: bool | None
 
 
 def load_case_set(
@@ -104,7 +106,7 @@ def load_case_set(
                 _both(progress, report.tick),
             )
         except CaseSetRefusedError as error:
-            report.refused(error.refusals)
+            report.refused([(case, str(refusal)) for case, refusal in error.refusals])
             raise
 
 
@@ -134,8 +136,9 @@ def _load(
         with transaction.atomic(durable=True):
             stage.publish()
             case_set = record_case_set(
-                study_key=study_key, facts=_facts(blind), window_rule=window_rule, cases=cases, actor=actor
-            )
+                study_key=study_key, facts=_facts(blind), window_rule=window_rule, cases=cases,
+                apart=_apart(ingested), actor=actor,
+            )  # fmt: skip
             if attach is not None:
                 attach(case_set)
     return case_set
@@ -148,11 +151,11 @@ def _ingest_all(
 
     def ingest(row: dict[str, Any]) -> Ingested | Refusal:
         try:
-            return _ingest(blind.folder / row["image"], row["sha256"], stage, rule, limits)
+            return _ingest(blind.folder / row["image"], row["sha256"], stage, rule, networks, limits)
         except ImageRefusedError as error:
             return error.refusal
 
-    rows = _rows(blind)
+    rows, networks = _rows(blind), _networks(blind)
     results: list[Ingested | Refusal] = []
     with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
         for result in pool.map(ingest, rows):
@@ -172,9 +175,11 @@ def _alike(images: list[Ingested], stage: Staging) -> list[Ingested]:
     alike = []
     for image, spacing in zip(images, spacings, strict=True):
         if image.bits != bits:
-            pixels = decode_frame(stage.read(image.name), image.rows, image.columns, image.bits)
-            deeper = at_depth(DecodedImage(pixels, image.bits, image.window, image.spacing), bits)
-            stage.exchange(image.name, encode_frame(deeper.pixels, bits))
+            frame = stage.read(image.name)
+            pixels = decode_frame(frame, image.rows, image.columns, image.bits)
+            curve = decode_curve(frame, image.bits)
+            deeper = at_depth(DecodedImage(pixels, image.bits, image.window, curve, image.spacing), bits)
+            stage.exchange(image.name, encode_frame(deeper.pixels, bits, deeper.curve))
             image = replace(image, bits=bits, window=deeper.window)  # noqa: PLW2901
         alike.append(replace(image, spacing=spacing))
     return alike
@@ -184,12 +189,20 @@ def _rows(blind: BlindHalf) -> list[dict[str, Any]]:
     return [{str(name): value for name, value in row.items()} for row in blind.cases.to_dict("records")]
 
 
-def _ingest(path: Path, sha256: str, stage: Staging, rule: WindowRule, limits: Limits) -> Ingested:
+def _networks(blind: BlindHalf) -> Percentiles | None:
+    """Return between which percentiles the networks were given DICOM pictures; None for a set that does not say."""
+    window = (blind.provenance.get("run") or {}).get("window")
+    return None if window is None else Percentiles(float(window[0]), float(window[1]))
+
+
+def _ingest(
+    path: Path, sha256: str, stage: Staging, rule: WindowRule, networks: Percentiles | None, limits: Limits
+) -> Ingested:
     with _opened(path) as file:
         if hashlib.file_digest(file, "sha256").hexdigest() != sha256:
             raise ImageRefusedError(Reason.CHANGED)
-        image = decode_confined(file, window_rule=rule, limits=limits)
-    name = stage.add(encode_frame(image.pixels, image.bits))
+        image = decode_confined(file, window_rule=rule, networks=networks, limits=limits)
+    name = stage.add(encode_frame(image.pixels, image.bits, image.curve))
     return _without_pixels(image, name)
 
 
@@ -201,9 +214,15 @@ def _opened(path: Path) -> BufferedReader:
         raise ImageRefusedError(Reason.NOT_A_FILE) from error
 
 
+def _apart(images: Sequence[Ingested]) -> int | None:
+    """Count the images that readers see with another tone than the networks; None where one is not known."""
+    found = [image.apart for image in images]
+    return None if None in found else sum(map(bool, found))
+
+
 def _without_pixels(image: DecodedImage, name: str) -> Ingested:
     rows, columns = image.pixels.shape
-    return Ingested(name, rows, columns, image.bits, image.window, image.spacing)
+    return Ingested(name, rows, columns, image.bits, image.window, image.spacing, image.apart)
 
 
 def _new_case(row: dict[str, Any], image: Ingested, frame: StoredFrame) -> NewCase:

@@ -11,7 +11,6 @@ from django.db import transaction
 from django.utils import timezone
 
 from readerstudy.cases.models import Loading
-from readerstudy.cases.refusals import Refusal
 
 TOLD_EVERY = 0.5
 """Seconds between two words about a load: the page asks no more often, and a row is written each time."""
@@ -35,11 +34,9 @@ class LoadingReport:
         self._last = now
         Loading.objects.filter(study=self._study).update(done=done, total=total, told_at=timezone.now())
 
-    def refused(self, refusals: Sequence[tuple[str, Refusal]]) -> None:
+    def refused(self, refusals: Sequence[tuple[str, str]]) -> None:
         """Note every image that cannot be read, by case, with its reason."""
-        Loading.objects.filter(study=self._study).update(
-            refusals=[[case, str(refusal)] for case, refusal in refusals]
-        )
+        Loading.objects.filter(study=self._study).update(refusals=[list(each) for each in refusals])
 
 
 @contextmanager

@@ -21,7 +21,8 @@ class CaseSet(models.Model):
     """The blind half of one hand-over, as loaded for one study.
 
     The digests are those of its provenance: `cases_sha256` of cases.csv, `key_sha256` of the sealed key,
-    which stays outside. `frame_length` is the one length of all frame files, in bytes.
+    which stays outside. `frame_length` is the one length of all frame files, in bytes. `apart` counts the cases whose
+    first picture has another tone than the networks were given, by more than one grey level; null: not known.
     """
 
     study = models.UUIDField("study key", unique=True)
@@ -32,6 +33,7 @@ class CaseSet(models.Model):
     window_rule = models.CharField(max_length=10, choices=[(rule.value, rule.value) for rule in WindowRule])
     case_count = models.PositiveIntegerField()
     frame_length = models.PositiveIntegerField()
+    apart = models.PositiveIntegerField(null=True)
     loaded_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -87,8 +89,9 @@ class Case(models.Model):
 class Frame(models.Model):
     """The stored pixels of one case: where the file is, its digest, and what a viewer must know.
 
-    `storage_name` is random and unrelated to the key. The window is in grey values and may reach outside the
-    range of the depth; spacing is in mm, null where the file states none.
+    `storage_name` is random and unrelated to the key. The window is in grey values, not rounded, and may reach
+    outside the range of the depth; spacing is in mm, null where the file states none. `format` is that of the frame
+    file: 1 of version 0.1.0, 2 with a tone curve, which is what is shown at first.
     """
 
     study = models.UUIDField("study key", db_index=True)
@@ -97,8 +100,9 @@ class Frame(models.Model):
     rows = models.PositiveIntegerField()
     columns = models.PositiveIntegerField()
     bits = models.PositiveSmallIntegerField()
-    window_low = models.IntegerField()
-    window_high = models.IntegerField()
+    format = models.PositiveSmallIntegerField(default=1)
+    window_low = models.FloatField()
+    window_high = models.FloatField()
     spacing_row = models.FloatField(null=True)
     spacing_column = models.FloatField(null=True)
     sha256 = models.CharField(max_length=64)
@@ -111,6 +115,7 @@ class Frame(models.Model):
             ),
             models.CheckConstraint(condition=Q(rows__gte=1, columns__gte=1), name="frame_has_pixels"),
             models.CheckConstraint(condition=Q(bits__gte=8, bits__lte=16), name="frame_has_8_to_16_bits"),
+            models.CheckConstraint(condition=Q(format__in=[1, 2]), name="frame_format_is_known"),
             models.CheckConstraint(
                 condition=Q(
                     window_low__lt=F("window_high"), window_low__gte=-WIDEST, window_high__lte=WIDEST

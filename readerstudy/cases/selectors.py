@@ -20,12 +20,14 @@ def cases_of(study: UUID) -> QuerySet[Case]:
 def frame_json(case: Case) -> dict[str, Any]:
     """Return what a viewer must know of a frame; always the same keys.
 
-    rows, columns: pixels. bits: 8 to 16, values run from 0 to 2**bits - 1. window: [low, high] in grey
-    values. spacing: [row, column] in mm, or None.
+    format: of the frame file; from 2 on it holds the tone curve that is shown at first. rows, columns: pixels.
+    bits: 8 to 16, values run from 0 to 2**bits - 1. window: [low, high] in grey values. spacing: [row, column] in
+    mm, or None.
     """
     frame = case.frame
     known = frame.spacing_row is not None
     return {
+        "format": frame.format,
         "rows": frame.rows,
         "columns": frame.columns,
         "bits": frame.bits,

@@ -8,6 +8,7 @@ from django.db import transaction
 
 from readerstudy.accounts.models import User
 from readerstudy.audit.services import record
+from readerstudy.cases.frame import FORMAT
 from readerstudy.cases.models import Case, CaseSet, Frame
 from readerstudy.cases.storage import StoredFrame
 from readerstudy.cases.terms import Wording, set_terms
@@ -46,7 +47,7 @@ class NewCase:
     rows: int
     columns: int
     bits: int
-    window: tuple[int, int]
+    window: tuple[float, float]
     spacing: tuple[float, float] | None
     frame: StoredFrame
 
@@ -64,8 +65,9 @@ def refuse_second_set(study_key: UUID) -> None:
 
 @transaction.atomic
 def record_case_set(
-    *, study_key: UUID, facts: SetFacts, window_rule: WindowRule, cases: Sequence[NewCase], actor: User | None
-) -> CaseSet:
+    *, study_key: UUID, facts: SetFacts, window_rule: WindowRule, cases: Sequence[NewCase],
+    apart: int | None = None, actor: User | None,
+) -> CaseSet:  # fmt: skip
     """Write the rows of a case set whose frames lie in their place, and the audit event.
 
     Raises
@@ -82,6 +84,7 @@ def record_case_set(
         window_rule=window_rule.value,
         case_count=len(cases),
         frame_length=cases[0].frame.length,
+        apart=apart,
     )
     ordered = sorted(cases, key=lambda case: case.key)
     rows = Case.objects.bulk_create(_case_row(case_set, case) for case in ordered)
@@ -127,6 +130,7 @@ def _frame_row(row: Case, case: NewCase) -> Frame:
         rows=case.rows,
         columns=case.columns,
         bits=case.bits,
+        format=FORMAT,
         window_low=case.window[0],
         window_high=case.window[1],
         spacing_row=spacing_row,

@@ -10,7 +10,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_GET
 
-from readerstudy.cases.frame import encode_frame
+from readerstudy.cases.frame import FORMAT, encode_frame, straight
 
 ROWS, COLUMNS, BITS = 2500, 2048, 12
 IMAGES = 4
@@ -25,7 +25,14 @@ def workstation(request: HttpRequest) -> HttpResponse:
         {
             "id": f"synthetic-{number}",
             "frame_url": reverse("ops:workstation-image", kwargs={"number": number}),
-            "frame": {"rows": ROWS, "columns": COLUMNS, "bits": BITS, "window": [400, 3400], "spacing": None},
+            "frame": {
+                "format": FORMAT,
+                "rows": ROWS,
+                "columns": COLUMNS,
+                "bits": BITS,
+                "window": [400, 3400],
+                "spacing": None,
+            },
         }
         for number in range(IMAGES)
     ]
@@ -45,7 +52,7 @@ def image(request: HttpRequest, number: int) -> HttpResponse:
 
 @functools.lru_cache(maxsize=IMAGES)
 def _frame(number: int) -> bytes:
-    return encode_frame(synthetic(number), BITS)
+    return encode_frame(synthetic(number), BITS, straight(BITS, 400, 3400))
 
 
 def synthetic(seed: int) -> np.ndarray:

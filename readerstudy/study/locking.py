@@ -14,7 +14,7 @@ from typing import Any
 
 from readerstudy.accounts.access import knows_run
 from readerstudy.audit.services import heads
-from readerstudy.cases.models import Case
+from readerstudy.cases.models import Case, CaseSet
 from readerstudy.study.drawing import commitment
 from readerstudy.study.models import Membership, Study
 from readerstudy.study.order import ALGORITHM
@@ -71,6 +71,18 @@ def warnings_of(study: Study) -> list[str]:
             named = ", ".join(f"'{word}'" for word in reversed(words.values()))
             found.append(f"{place}: {named} could tell readers what is compared")
     return found
+
+
+def picture_note(study: Study) -> str:
+    """Say in how many cases readers first see another tone than the networks were given; empty for none."""
+    loaded = CaseSet.objects.filter(study=study.key).first()
+    if loaded is None or not loaded.apart:
+        return ""
+    return (
+        f"In {loaded.apart} of {loaded.case_count} cases the first picture has another tone than the one that the "
+        f"networks were given: the first window is '{loaded.window_rule}', and the networks' was set by the sweep. "
+        "Readers can move the window; what they see at first holds for the whole study."
+    )
 
 
 def _document(study: Study) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from uuid import NAMESPACE_URL, uuid5
 import numpy as np
 from django.urls import reverse
 
-from readerstudy.cases.frame import encode_frame
+from readerstudy.cases.frame import FORMAT, encode_frame
 from readerstudy.cases.models import Case
 from readerstudy.cases.selectors import frame_json
 from readerstudy.study.answers import check_marks
@@ -173,7 +173,9 @@ def _frame(study: Study, step: Step) -> dict[str, Any]:
     }
 
 
-_PATTERN_JSON = {"rows": ROWS, "columns": COLUMNS, "bits": 8, "window": [0, 255], "spacing": None}
+_PATTERN_JSON = {
+    "format": FORMAT, "rows": ROWS, "columns": COLUMNS, "bits": 8, "window": [0, 255], "spacing": None,
+}  # fmt: skip
 
 
 def _size(case: Case | None) -> tuple[int, int]:

@@ -1,6 +1,7 @@
 """The viewer in a real Chromium: grey levels equal to numpy's, tools that do what they say."""
 
 import base64
+import gzip
 from collections.abc import Iterator
 from typing import Any
 
@@ -132,6 +133,39 @@ def test_a_drag_ends_in_the_exact_picture(viewer: Page, site: ViewerSite) -> Non
     low, high = viewer.evaluate("window.viewer.getState().window")
     assert (low, high) != (1000, 3000)
     np.testing.assert_array_equal(grey_levels(viewer), windowed(area_mean(values, 3), low, high))
+
+
+def test_the_curve_is_shown_until_the_window_moves_and_again_after_a_reset(
+    viewer: Page, site: ViewerSite
+) -> None:
+    values = image(12, HEIGHT, WIDTH)
+    curve = np.rint(255 / (1 + np.exp(-4 * (np.arange(4096) - 2000) / 900))).astype(np.uint8)
+    show(viewer, site.add("curved", values, 12, (1550, 2450), curve))
+    np.testing.assert_array_equal(grey_levels(viewer), curve[values])
+    assert viewer.evaluate("window.viewer.getState().curved") is True
+    viewer.evaluate("window.viewer.invert()")
+    np.testing.assert_array_equal(grey_levels(viewer), 255 - curve[values])
+    viewer.evaluate("window.viewer.invert()")
+    viewer.evaluate("window.viewer.dragWindow(0, 0)")  # departs from the curve's own straight line
+    np.testing.assert_array_equal(grey_levels(viewer), windowed(values, 1550, 2450))
+    assert viewer.evaluate("window.viewer.getState().curved") is False
+    for back in ("reset()", "preset(0)"):
+        viewer.evaluate("window.viewer.setWindow(100, 200)")
+        viewer.evaluate(f"window.viewer.{back}")
+        np.testing.assert_array_equal(grey_levels(viewer), curve[values])
+    viewer.evaluate("window.viewer.preset(1)")
+    np.testing.assert_array_equal(grey_levels(viewer), windowed(values, 0, 4095))
+
+
+def test_a_frame_of_format_1_is_shown_by_its_window(viewer: Page, site: ViewerSite) -> None:
+    values = image(12, HEIGHT, WIDTH)
+    source = site.add("old", values, 12, (500, 3000))
+    payload = gzip.decompress(site.frames["/frames/old"])[4096:]
+    site.frames["/frames/old"] = gzip.compress(payload)
+    source["frame"]["format"] = 1
+    show(viewer, source)
+    np.testing.assert_array_equal(grey_levels(viewer), windowed(values, 500, 3000))
+    assert viewer.evaluate("window.viewer.getState().curved") is False
 
 
 def test_the_wheel_zooms_to_the_pointer_and_double_click_fits(viewer: Page, site: ViewerSite) -> None:

@@ -108,6 +108,23 @@ def test_both_renderers_are_equal_to_the_grey_level(
         np.testing.assert_array_equal(drawn["always"], drawn["never"], err_msg=name)
 
 
+def test_both_renderers_show_the_same_curve(pages: dict[str, Page], site: ViewerSite) -> None:
+    values = image(12, 701, 903)
+    curve = np.random.default_rng(7).integers(0, 256, 4096).astype(np.uint8)
+    source = site.add("curved", values, 12, (1000, 3000), curve)
+    keep = READ.replace(
+        "window.viewer.setWindow(...window.viewer.getState().window)", "window.viewer.panBy(0, 0)"
+    )
+    assert keep != READ
+    for page in pages.values():
+        show(page, source)
+        page.evaluate("window.viewer.oneToOne()")
+        read = page.evaluate(keep)
+        drawn = np.frombuffer(base64.b64decode(read["text"]), np.uint8).reshape(HEIGHT, WIDTH)
+        rows, columns, wanted = on_canvas(curve[values])
+        np.testing.assert_array_equal(drawn[rows, columns], wanted)
+
+
 def test_the_card_equals_numpy_at_one_to_one(pages: dict[str, Page], site: ViewerSite) -> None:
     values = image(12, 701, 903)
     page = pages["always"]

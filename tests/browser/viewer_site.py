@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from readerstudy.cases.frame import encode_frame, pad_frame
+from readerstudy.cases.frame import encode_frame, pad_frame, straight
 
 ROOT = Path(__file__).resolve().parents[2]
 POLICY = (
@@ -38,13 +38,20 @@ class ViewerSite:
         """The page's address."""
         return f"http://127.0.0.1:{self.server.server_address[1]}/"
 
-    def add(self, name: str, pixels: np.ndarray, bits: int, window: tuple[int, int]) -> dict[str, Any]:
-        """Serve an image as a frame; return the source that the viewer shows."""
-        encoded = encode_frame(pixels, bits)
+    def add(
+        self,
+        name: str,
+        pixels: np.ndarray,
+        bits: int,
+        window: tuple[int, int],
+        curve: np.ndarray | None = None,
+    ) -> dict[str, Any]:
+        """Serve an image as a frame, with the window's straight curve by default; return what the viewer shows."""
+        encoded = encode_frame(pixels, bits, straight(bits, *window) if curve is None else curve)
         self.frames[f"/frames/{name}"] = pad_frame(encoded, len(encoded) + 5_000)
         rows, columns = pixels.shape
-        frame = {"rows": rows, "columns": columns, "bits": bits, "window": list(window), "spacing": None}
-        return {"id": name, "frame_url": f"/frames/{name}", "frame": frame}
+        frame = {"format": 2, "rows": rows, "columns": columns, "bits": bits, "window": list(window)}
+        return {"id": name, "frame_url": f"/frames/{name}", "frame": {**frame, "spacing": None}}
 
     def close(self) -> None:
         """Stop serving."""

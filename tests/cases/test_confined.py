@@ -1,6 +1,7 @@
 """The child that decodes: what it is given, what it may do, and how it ends."""
 
 import io
+import json
 import os
 import signal
 import struct
@@ -20,10 +21,10 @@ from pydicom.data import get_testdata_file
 from pydicom.encaps import encapsulate, generate_frames
 from pydicom.uid import JPEGBaseline8Bit
 
+from analysis.picture.refusals import ImageRefusedError, Reason, Refusal
 from readerstudy.cases import confined
 from readerstudy.cases.confined import Limits, decode_confined
 from readerstudy.cases.decoder import DecodedImage
-from readerstudy.cases.refusals import ImageRefusedError, Reason, Refusal
 from readerstudy.cases.window import WindowRule
 from tests.cases.images import dicom, greys, png, png_header
 from tests.servers.process import children_of
@@ -58,14 +59,10 @@ def _no_child_is_left() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def endless() -> bytes:
-    """A DICOM file whose JPEG 2000 box says that it is 0 bytes long: pydicom steps over it for ever."""
-    dataset = pydicom.dcmread(str(get_testdata_file("MR_small_jp2klossless.dcm", download=False)))
-    image = next(generate_frames(dataset.PixelData, number_of_frames=1))
-    boxes = b"\x00\x00\x00\x0cjP  \r\n\x87\n" + b"\x00\x00\x00\x00loop"
-    assert len(boxes) == 20
-    dataset.PixelData = encapsulate([boxes + image])
-    buffer = io.BytesIO()
-    dataset.save_as(buffer)
+    """A picture that is honest, and so large that to unpack it and turn it takes seconds of computing."""
+    buffer, exif = io.BytesIO(), Image.Exif()
+    exif[0x0112] = 6
+    Image.effect_noise((1000, 1000), 90).resize((9900, 9900)).save(buffer, "PNG", exif=exif, compress_level=1)
     return buffer.getvalue()
 
 
@@ -244,16 +241,32 @@ def test_child_can_open_nothing_and_has_no_environment() -> None:
     assert told.stdout.strip() in {"[] [] False", "[] ['LC_CTYPE'] False"}
 
 
-def test_decoding_imports_neither_django_nor_the_analysis() -> None:
+def test_decoding_imports_nothing_of_the_site_and_only_pictures_of_the_analysis() -> None:
     code = (
-        "import sys; sys.path.insert(0, sys.argv[1]); import readerstudy.cases.child as c; from importlib "
-        "import import_module; [import_module(n) for n in c._DICOM_MODULES + c._RASTER_MODULES]; "
-        "print([n for n in sys.modules if n.split('.')[0] in ('django', 'analysis', 'torch', 'pandas')])"
+        "import sys; sys.path.insert(0, sys.argv[1]); import readerstudy.cases.child, readerstudy.cases.decoder, "
+        "analysis.picture.dicom; print([n for n in sys.modules if n.split('.')[0] in ('django', 'torch', 'pandas') or "
+        "n.startswith('analysis.') and not n.startswith('analysis.picture')])"
     )
     told = subprocess.run(
         [sys.executable, "-I", "-c", code, str(PROJECT)], capture_output=True, text=True, check=True
     )
     assert told.stdout.strip() == "[]"
+
+
+CURVE = bytes(256)
+
+
+def reply_of(body: bytes = CURVE + b"x", **changes: object) -> bytes:
+    """Write the reply for one pixel, changed in some place."""
+    header = {"rows": 1, "columns": 1, "bits": 8, "window": [0.0, 9.0], "spacing": None, "apart": None}
+    return json.dumps(header | changes).encode() + b"\n" + body
+
+
+def test_a_reply_of_this_form_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that each reply below is refused for what is wrong with it."""
+    monkeypatch.setattr(confined, "_START", f"import os; os.write(1, {reply_of()!r})")
+    image = run(png(greys(bits=8)), tmp_path)
+    assert (image.pixels.tolist(), image.window, image.apart) == ([[120]], (0.0, 9.0), None)
 
 
 @pytest.mark.parametrize(
@@ -266,15 +279,19 @@ def test_decoding_imports_neither_django_nor_the_analysis() -> None:
         b"x" * 5000,
         b'{"refused": "not a code", "tag": ""}\n',
         b'{"refused": "missing_tag", "tag": "PatientName=Canary"}\n',
-        b'{"rows": 2, "columns": 2, "bits": 8, "window": [0, 255], "spacing": null}\nabc',
-        b'{"rows": 2, "columns": 2, "bits": 8, "window": [0, 255], "spacing": null}\nabcde',
-        b'{"rows": 1, "columns": 1, "bits": 9, "window": [0, 255], "spacing": null}\n\xff\xff',
-        b'{"rows": 1, "columns": 1, "bits": 8, "window": [9, 9], "spacing": null}\nx',
-        b'{"rows": 1, "columns": 1, "bits": 8, "window": [0, 9], "spacing": [0.1, -1.0]}\nx',
-        b'{"rows": 1, "columns": 1, "bits": 8, "window": [0, 9], "spacing": null, "name": "Canary"}\nx',
-        b'{"rows": 1e9, "columns": 1, "bits": 8, "window": [0, 9], "spacing": null}\nx',
-        b'{"rows": -1, "columns": 1, "bits": 8, "window": [0, 9], "spacing": null}\nx',
-        b'{"rows": true, "columns": 1, "bits": 8, "window": [0, 9], "spacing": null}\nx',
+        reply_of(CURVE + b"abc", rows=2, columns=2),
+        reply_of(CURVE + b"abcde", rows=2, columns=2),
+        reply_of(CURVE),
+        reply_of(2 * CURVE + b"\xff\xff", bits=9),
+        reply_of(window=[9.0, 9.0]),
+        reply_of(window=[0, 9.0]),
+        reply_of(window=[float("nan"), 9.0]),
+        reply_of(spacing=[0.1, -1.0]),
+        reply_of(name="Canary"),
+        reply_of(apart="Canary"),
+        reply_of(rows=1e9),
+        reply_of(rows=-1),
+        reply_of(rows=True),
     ],
 )
 def test_reply_of_a_child_gone_bad_is_refused(

@@ -8,7 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from readerstudy.cases.frame import FrameFormatError, decode_frame, encode_frame, pad_frame
+from readerstudy.cases.frame import (
+    FrameFormatError,
+    decode_curve,
+    decode_frame,
+    encode_frame,
+    pad_frame,
+    straight,
+)
 from tests.cases.images import greys
 
 
@@ -45,16 +52,49 @@ def residuals(values: np.ndarray, modulus: int) -> np.ndarray:
     return out
 
 
-def test_payload_is_the_plane_of_high_bytes_then_of_low_bytes() -> None:
+def test_payload_is_the_curve_then_the_plane_of_high_bytes_then_of_low_bytes() -> None:
     values = greys((5, 7), 16)
-    payload = gzip.decompress(pad_frame(encode_frame(values, 16), 5000))
+    curve = np.random.default_rng(1).integers(0, 256, 2**16).astype(np.uint8)
+    payload = gzip.decompress(pad_frame(encode_frame(values, 16, curve), 100_000))
     wanted = residuals(values, 2**16)
-    assert payload == bytes((wanted >> 8).ravel().tolist()) + bytes((wanted & 255).ravel().tolist())
+    planes = bytes((wanted >> 8).ravel().tolist()) + bytes((wanted & 255).ravel().tolist())
+    assert payload == curve.tobytes() + planes
 
 
 def test_payload_of_eight_bit_is_one_plane() -> None:
     values = greys((5, 7), 8)
-    assert gzip.decompress(encode_frame(values, 8)) == bytes(residuals(values, 256).ravel().tolist())
+    curve = bytes(range(256))
+    assert gzip.decompress(encode_frame(values, 8)) == curve + bytes(residuals(values, 256).ravel().tolist())
+
+
+@pytest.mark.parametrize("bits", [8, 12])
+def test_a_frame_of_format_1_is_still_read(bits: int) -> None:
+    values = greys((5, 7), bits)
+    parts = (
+        [residuals(values, 256)]
+        if bits == 8
+        else [residuals(values, 2**16) >> 8, residuals(values, 2**16) & 255]
+    )
+    payload = b"".join(bytes(part.ravel().tolist()) for part in parts)
+    frame = b"\x1f\x8b\x08\x10\0\0\0\0\0\xff\0" + gzip.compress(payload, mtime=0)[10:]
+    assert (decode_frame(frame, 5, 7, bits) == values).all()
+
+
+def test_the_curve_comes_back_and_is_as_long_as_the_depth_whatever_it_is() -> None:
+    curve = np.random.default_rng(2).integers(0, 256, 4096).astype(np.uint8)
+    frame = pad_frame(encode_frame(greys(), 12, curve), 9000)
+    assert (decode_curve(frame, 12) == curve).all()
+    for wrong in (curve[:-1], curve.astype(np.int64)):
+        with pytest.raises(FrameFormatError, match="expected a curve of 4096"):
+            encode_frame(greys(), 12, wrong)
+    with pytest.raises(FrameFormatError):
+        decode_curve(encode_frame(greys(bits=8), 8), 12)
+
+
+def test_the_straight_curve_by_hand() -> None:
+    assert straight(8).tolist() == list(range(256))
+    assert straight(8, 10, 12)[9:14].tolist() == [0, 0, 128, 255, 255]  # 127.5 goes up
+    assert straight(12, -4095, 4095)[[0, 4095]].tolist() == [128, 255]
 
 
 def test_header_holds_no_time_no_name_no_system_and_only_a_comment_of_spaces() -> None:

@@ -12,13 +12,13 @@ from django.db import connection
 from PIL import Image
 
 from analysis.caseset import CaseSetError
+from analysis.picture.refusals import Reason
 from readerstudy.audit.models import Event
 from readerstudy.cases import loader
 from readerstudy.cases.errors import StorageError
 from readerstudy.cases.frame import decode_frame
 from readerstudy.cases.loader import CaseSetRefusedError, load_case_set
 from readerstudy.cases.models import Case, CaseSet, Frame
-from readerstudy.cases.refusals import Reason
 from readerstudy.cases.selectors import cases_of, frame_bytes, frame_json, frame_path
 from readerstudy.cases.services import AlreadyLoadedError
 from readerstudy.cases.storage import study_folder
@@ -75,7 +75,7 @@ def test_frame_json_has_the_same_keys_with_and_without_spacing(tmp_path: Path) -
         folder = blind_half(tmp_path / str(study), files, ending="dcm")
         load(folder, tmp_path / "frames", study_key=key)
         told = [frame_json(case) for case in cases_of(key)]
-        assert {tuple(each) for each in told} == {("rows", "columns", "bits", "window", "spacing")}
+        assert {tuple(each) for each in told} == {("format", "rows", "columns", "bits", "window", "spacing")}
         assert [each["spacing"] for each in told] == [spacing] * len(files)
         assert json.loads(json.dumps(told)) == told
 
@@ -227,3 +227,20 @@ def test_pillow_reads_what_we_wrote_nowhere(tmp_path: Path) -> None:
     (case,) = cases_of(STUDY)
     with pytest.raises(Image.UnidentifiedImageError):
         Image.open(frame_path(case, tmp_path / "frames"))
+
+
+@pytest.mark.parametrize(("window", "apart"), [([0.5, 99.5], 1), ([5, 80], 2), (None, None)])
+def test_a_load_counts_the_cases_that_the_networks_saw_with_another_tone(
+    tmp_path: Path, window: list[float] | None, apart: int | None
+) -> None:
+    """Of two files one asks for a window; the other is shown between the percentiles that sweeps take by default."""
+    asking = dicom(greys((30, 30), seed=1), WindowCenter="1000", WindowWidth="500")
+    folder = blind_half(tmp_path / "set", [asking, dicom(greys((30, 30), seed=2))], ending="dcm")
+    said = json.loads((folder / "provenance.json").read_text())
+    said["run"] |= {} if window is None else {"window": window}
+    (folder / "provenance.json").write_text(json.dumps(said))
+    case_set = load_case_set(
+        folder=folder, study_key=uuid.UUID(int=77), frames_root=tmp_path / "frames", window_rule=WindowRule.DICOM,
+        actor=None,
+    )  # fmt: skip
+    assert case_set.apart == apart

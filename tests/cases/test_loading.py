@@ -8,10 +8,10 @@ import pytest
 from django.utils import timezone
 
 from analysis.caseset import CaseSetError
+from analysis.picture.refusals import EXPLANATIONS, Reason
 from readerstudy.cases.loader import CaseSetRefusedError, load_case_set
 from readerstudy.cases.loading import SILENT_FOR, loading_json, reported
 from readerstudy.cases.models import Loading
-from readerstudy.cases.refusals import EXPLANATIONS, Reason
 from readerstudy.cases.window import WindowRule
 from tests.cases.images import blind_half, dicom, greys
 

@@ -72,7 +72,7 @@ def test_frame_constraints() -> None:
     refuses(frame, first.case)
     for changes in (
         {"storage_name": first.storage_name}, {"storage_name": "short"}, {"rows": 0}, {"columns": 0},
-        {"bits": 7}, {"bits": 17}, {"window_low": 9}, {"window_high": 2**18 + 1}, {"spacing_row": 0.1},
+        {"bits": 7}, {"bits": 17}, {"format": 3}, {"window_low": 9}, {"window_high": 2**18 + 1}, {"spacing_row": 0.1},
         {"spacing_row": 0.1, "spacing_column": 0.0}, {"sha256": ""}, {"length": 0},
     ):  # fmt: skip
         refuses(frame, case(owner), **changes)
@@ -92,14 +92,14 @@ def test_every_table_carries_the_study_and_none_tells_of_a_source() -> None:
     assert all("study" in names for names in fields.values())
     assert fields["CaseSet"] == {
         "id", "study", "cases_sha256", "key_sha256", "run_id", "synthetic", "window_rule", "case_count",
-        "frame_length", "loaded_at", "cases",
+        "frame_length", "apart", "loaded_at", "cases",
     }  # fmt: skip
     assert fields["Case"] == {
         "id", "study", "case_set", "key", "labels", "block", "separation_group", "view", "sex", "age",
         "frame",
     }  # fmt: skip
     assert fields["Frame"] == {
-        "id", "study", "case", "storage_name", "rows", "columns", "bits", "window_low", "window_high",
+        "id", "study", "case", "storage_name", "rows", "columns", "bits", "format", "window_low", "window_high",
         "spacing_row", "spacing_column", "sha256", "length",
     }  # fmt: skip
 

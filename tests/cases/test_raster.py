@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from readerstudy.cases.refusals import ImageRefusedError, Reason
+from analysis.picture.refusals import ImageRefusedError, Reason
 from readerstudy.cases.window import WindowRule
 from tests.cases.images import decode, greys, png, png_header
 

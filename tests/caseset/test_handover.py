@@ -1,13 +1,24 @@
 """From a RUN folder to two halves, through the doors that a person uses."""
 
 import io
+import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
 
-from analysis.caseset import read_blind_half, read_key, read_report, verify_case_set
+from analysis.caseset import (
+    CaseSetError,
+    find_images,
+    read_blind_half,
+    read_key,
+    read_report,
+    verify_case_set,
+    write_case_set,
+)
 from analysis.selection import SelectionSpec, read_run, select
+from analysis.services.handover import origin
 from tests.caseset.pictures import CANARY, write_png
 from tests.selection.runs import write_run
 
@@ -140,3 +151,24 @@ def test_the_love_plot_lies_beside_the_key_and_is_as_secret(run: Path, tmp_path:
             "--key-out", str(tmp_path / "key.csv"),
         )  # fmt: skip
     assert not (tmp_path / "more").exists()
+
+
+def test_the_window_of_the_networks_is_handed_on_and_believed_only_as_percentiles(
+    run: Path, tmp_path: Path
+) -> None:
+    source = read_run(run)
+    chosen = select(source, SelectionSpec(size=8, seed=1))
+    assert origin(source, chosen).window is None
+    spec = {"spec": {"preprocess": {"window": [1.0, 99.0]}}}
+    told = origin(replace(source, provenance=source.provenance | spec), chosen)
+    write_case_set(
+        chosen.rows, images=find_images(chosen.rows["image"], run / "images"), out=tmp_path / "cases",
+        key_out=tmp_path / "key.csv", origin=told,
+    )  # fmt: skip
+    assert read_blind_half(tmp_path / "cases").provenance["run"]["window"] == [1.0, 99.0]
+    path = tmp_path / "cases" / "provenance.json"
+    said = json.loads(path.read_text())
+    for wrong in ([99, 1], [0, 101], [1], ["1", "99"], [True, 99], "0.5", {}, [float("nan"), 5]):
+        path.write_text(json.dumps(said | {"run": said["run"] | {"window": wrong}}))
+        with pytest.raises(CaseSetError, match="two rising percentiles"):
+            read_blind_half(tmp_path / "cases")

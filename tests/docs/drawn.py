@@ -104,6 +104,17 @@ def result_columns() -> str:
     return "\n".join(parts)
 
 
+def syntaxes() -> str:
+    """Return every transfer syntax that is read, by which library."""
+    from analysis.picture.codecs import SYNTAXES
+
+    lines = ["| Transfer syntax | UID | Bits stored | Read by |", "|---|---|---|---|"]
+    for uid, syntax in SYNTAXES.items():
+        reader = f"imagecodecs, `{syntax.codec}`" if syntax.codec else "pydicom"
+        lines.append(f"| {syntax.name} | `{uid}` | {syntax.depths} | {reader} |")
+    return "\n".join([*lines, "| any other | | | refused |"]) + "\n"
+
+
 def faults() -> str:
     """Return the faults that are brought about in tests, one line each."""
     from tests.faults.register import FAULTS
@@ -123,6 +134,7 @@ PARTS: Mapping[str, Callable[[], str]] = {
     "keys of a specification": keys_of_spec,
     "phases": phases,
     "channels": channels,
+    "transfer syntaxes": syntaxes,
     "faults": faults,
 }
 

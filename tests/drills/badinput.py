@@ -88,9 +88,9 @@ def try_door(door: Door, data: bytes, found: Found) -> None:
 def file_doors(folder: Path) -> dict[str, Door]:
     """Return the doors that read one file, by name and ending."""
     from analysis.exchange import ViaError, read_via
+    from analysis.picture.refusals import ImageRefusedError
     from readerstudy.cases.confined import decode_confined
     from readerstudy.cases.frame import FrameFormatError, decode_frame
-    from readerstudy.cases.refusals import ImageRefusedError
     from readerstudy.cases.window import WindowRule
     from readerstudy.study.protocol import ProtocolError
     from readerstudy.study.protocol_file import from_toml

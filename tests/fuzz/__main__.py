@@ -24,8 +24,8 @@ Target = Callable[[bytes], object]
 
 
 def _image(data: bytes) -> object:
+    from analysis.picture.refusals import ImageRefusedError
     from readerstudy.cases.decoder import decode_image
-    from readerstudy.cases.refusals import ImageRefusedError
     from readerstudy.cases.window import WindowRule
 
     with tempfile.TemporaryFile() as file, contextlib.suppress(ImageRefusedError, _SlowError), _hurried():

@@ -11,11 +11,11 @@ import pytest
 from analysis.caseset import CaseSetError
 from analysis.caseset.sanitise import clean_image, read_source
 from analysis.frames import FrameError
+from analysis.picture.refusals import ImageRefusedError
 from analysis.sweep.errors import DataError
 from analysis.sweep.pixels import read_pixels
 from analysis.sweep.spec import PreprocessSpec
 from readerstudy.cases.confined import decode_confined
-from readerstudy.cases.refusals import ImageRefusedError
 from readerstudy.cases.window import WindowRule
 from tests.hostile import dicoms, folders, raster, tables, uploads
 

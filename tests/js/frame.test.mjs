@@ -22,7 +22,21 @@ function someImage(rows, columns, bits) {
   });
 }
 
-const info = (rows, columns, bits) => ({ rows, columns, bits, window: [0, 2 ** bits - 1], spacing: null });
+/** Of format 1, which brings no curve. */
+const info = (rows, columns, bits) => ({ format: 1, rows, columns, bits, window: [0, 2 ** bits - 1], spacing: null });
+
+test("a frame of format 2 brings a curve before its pixels, one of format 1 none", () => {
+  for (const bits of [8, 12]) {
+    const values = someImage(5, 7, bits);
+    const curve = Uint8Array.from({ length: 2 ** bits }, (_, value) => (value * 7) % 256);
+    const plain = encode(values, 5, 7, bits);
+    const frame = decodeFrame(Uint8Array.from([...curve, ...plain]), { ...info(5, 7, bits), format: 2 });
+    assert.deepEqual([...frame.pixels], values);
+    assert.deepEqual(frame.curve, curve);
+    assert.equal(decodeFrame(plain, info(5, 7, bits)).curve, null);
+    assert.throws(() => decodeFrame(plain, { ...info(5, 7, bits), format: 2 }), FrameError);
+  }
+});
 
 for (const [rows, columns, bits] of [[7, 5, 16], [5, 9, 12], [6, 6, 9], [4, 11, 8], [1, 1, 16], [1, 8, 10], [8, 1, 8]]) {
   test(`a frame of ${rows} x ${columns} at ${bits} bits comes back bit for bit`, () => {

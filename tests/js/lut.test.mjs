@@ -34,6 +34,18 @@ test("an inverted table is the negative of the table", () => {
   }
 });
 
+test("a curve takes the window's place, inverted too, and its end holds beyond it", () => {
+  const curve = Uint8Array.from({ length: 256 }, (_, value) => (value * value) >> 8);
+  const [plain, inverted] = [new Uint32Array(TABLE_SIZE), new Uint32Array(TABLE_SIZE)];
+  fillTable(plain, [100, 101], false, curve);
+  fillTable(inverted, [100, 101], true, curve);
+  for (let value = 0; value < 256; value += 1) {
+    assert.equal(plain[value], (0xff000000 | (curve[value] * 0x010101)) >>> 0);
+    assert.equal(inverted[value] & 0xff, 255 - curve[value]);
+  }
+  assert.equal(plain[60000] & 0xff, curve[255]);
+});
+
 test("percentiles are the smallest value that holds the share", () => {
   const counts = countValues(Uint16Array.from([1, 2, 3, 4]));
   assert.equal(percentile(counts, 0), 1);

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from readerstudy.accounts.models import User
 from readerstudy.audit.models import Event
-from readerstudy.cases.models import Case
+from readerstudy.cases.models import Case, CaseSet
 from readerstudy.study import services
 from readerstudy.study.drafts import revise_protocol
 from readerstudy.study.invitations import invite, open_invitation
@@ -349,3 +349,14 @@ def test_telling_words_are_named_where_they_are_typed(draft: Stock) -> None:
     for page in ("", "protocol/", "protocol/parts/texts/", "protocol/questions/agree/"):
         assert words in admin.get(f"/studies/chest/{page}").content.decode(), page
     assert words not in admin.get("/studies/chest/protocol/parts/design/").content.decode()
+
+
+@pytest.mark.parametrize("apart", [None, 0, 3])
+def test_where_readers_see_another_tone_than_the_networks_is_told_before_the_lock(
+    draft: Stock, client: Client, apart: int | None
+) -> None:
+    CaseSet.objects.filter(study=draft.study.key).update(apart=apart)
+    client.force_login(draft.alice)
+    for page in ("/studies/chest/", "/studies/chest/protocol/"):
+        text = client.get(page).content.decode()
+        assert ("In 3 of 16 cases the first picture has another tone" in text) == (apart == 3)

@@ -2,18 +2,20 @@
 /**
  * Frames: fetch, gunzip, undo the predictor. Bit-exact.
  *
- * A frame file is one gzip member. Its payload holds, row by row, residuals
+ * A frame file is one gzip member. Its payload holds the tone curve, a grey level for each of the 2^bits values
+ * (format 2; frames of format 1 have none), and then, row by row, residuals
  * r = v - floor((left + up) / 2) mod 2^16, as the plane of high bytes and then the plane of low bytes;
  * frames of 8 bits or fewer hold one plane, mod 2^8. Outside the image, left and up are 0.
  *
  * @typedef {object} FrameInfo
+ * @property {number} format 1 or 2
  * @property {number} rows
  * @property {number} columns
  * @property {number} bits 8 to 16; values are 0 .. 2^bits - 1, larger is brighter
- * @property {[number, number]} window the values shown as black and as white at first
+ * @property {[number, number]} window the straight line that a drag departs from; format 1: what is shown at first
  * @property {[number, number] | null} spacing mm per row and per column
  *
- * @typedef {FrameInfo & {pixels: Uint16Array}} Frame
+ * @typedef {FrameInfo & {pixels: Uint16Array, curve: Uint8Array | null}} Frame
  */
 
 /** A frame that cannot be shown; `retry` says whether asking again may help. */
@@ -69,14 +71,16 @@ export async function gunzip(stream) {
  * @returns {Frame}
  */
 export function decodeFrame(payload, info) {
-  const { rows, columns, bits } = info;
+  const { format, rows, columns, bits } = info;
   const planes = bits > 8 ? 2 : 1;
-  const expected = rows * columns * planes;
-  if (!(expected > 0) || payload.length !== expected) {
+  const before = format === 1 ? 0 : 2 ** bits;
+  const expected = before + rows * columns * planes;
+  if (!(expected > before) || payload.length !== expected) {
     throw new FrameError(`The image is ${payload.length} bytes long, ${expected} were expected.`);
   }
-  const pixels = planes === 2 ? undoTwoPlanes(payload, rows, columns) : undoOnePlane(payload, rows, columns);
-  return { ...info, pixels };
+  const residuals = payload.subarray(before);
+  const pixels = planes === 2 ? undoTwoPlanes(residuals, rows, columns) : undoOnePlane(residuals, rows, columns);
+  return { ...info, pixels, curve: before ? payload.slice(0, before) : null };
 }
 
 /** @param {Uint8Array} payload @param {number} rows @param {number} columns */

@@ -29,11 +29,15 @@ export function greyLevel(value, [low, high], inverted = false) {
  * @param {Uint32Array} table
  * @param {Window} window
  * @param {boolean} [inverted]
+ * @param {Uint8Array | null} [curve] grey levels that take the window's place
  */
-export function fillTable(table, window, inverted = false) {
+export function fillTable(table, window, inverted = false, curve = null) {
+  const last = (curve?.length ?? 1) - 1;
   for (let value = 0; value < table.length; value += 1) {
+    let grey = greyLevel(value, window, inverted);
+    if (curve) grey = inverted ? 255 - curve[Math.min(value, last)] : curve[Math.min(value, last)];
     // Every browser runs on little-endian processors: the first byte (red) is the lowest.
-    table[value] = 0xff000000 | (greyLevel(value, window, inverted) * 0x010101);
+    table[value] = 0xff000000 | (grey * 0x010101);
   }
 }
 

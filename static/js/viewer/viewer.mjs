@@ -15,6 +15,7 @@
  * @property {string | null} id which source is on screen
  * @property {Window} window
  * @property {number} bits depth of the values
+ * @property {boolean} curved what the frame brings with it is shown, and no window that was chosen since
  * @property {boolean} inverted
  * @property {number} scale device pixels per image pixel
  * @property {{x: number, y: number}} centre image point in the middle
@@ -48,6 +49,7 @@ export class Viewer {
   #frame = null;
   /** @type {Window} */
   #window = [0, 255];
+  #curved = true;
   #inverted = false;
   #orientation = UPRIGHT;
   #view = { scale: 1, x: 0, y: 0, fitted: true };
@@ -99,9 +101,9 @@ export class Viewer {
     this.#source = source;
     const frame = await this.shelf.get(source);
     if (this.#source !== source) throw new DOMException("another image was asked for", "AbortError");
-    this.#stored = frame;
-    this.#frame = frame;
+    this.#stored = this.#frame = frame;
     this.#window = [...frame.window];
+    this.#curved = true;
     this.#inverted = false;
     this.#orientation = UPRIGHT;
     this.#tableStale = true;
@@ -134,8 +136,7 @@ export class Viewer {
     this.#asked = 0;
     this.#moving = false;
     this.#source = null;
-    this.#stored = null;
-    this.#frame = null;
+    this.#stored = this.#frame = null;
     this.board.put([]);
     this.layer.draw([], () => ({ x: 0, y: 0 }), null, null);
     this.lens.toggle(false);
@@ -149,6 +150,7 @@ export class Viewer {
       id: this.#frame ? (this.#source?.id ?? null) : null,
       window: [...this.#window],
       bits: this.#frame?.bits ?? 8,
+      curved: this.#curved && Boolean(this.#frame?.curve),
       inverted: this.#inverted,
       scale,
       centre: { x, y },
@@ -161,9 +163,10 @@ export class Viewer {
     };
   }
 
-  /** @param {number} low value shown black @param {number} high value shown white */
-  setWindow(low, high) {
+  /** @param {number} low value shown black @param {number} high value shown white @param {boolean} [curved] by the frame's curve */
+  setWindow(low, high, curved = false) {
     this.#window = [low, Math.max(low + 1, high)];
+    this.#curved = curved;
     this.#tableStale = true;
     this.#draw();
   }
@@ -172,6 +175,7 @@ export class Viewer {
   dragWindow(dx, dy) {
     if (!this.#frame) return;
     this.#window = dragWindow(this.#window, this.#frame.bits, dx, dy);
+    this.#curved = false;
     this.#tableStale = true;
     this.#move();
   }
@@ -179,7 +183,7 @@ export class Viewer {
   /** @param {number} index 0 for the first of PRESETS */
   preset(index) {
     const preset = PRESETS[index];
-    if (preset && this.#stored) this.setWindow(...preset.window(this.#stored));
+    if (preset && this.#stored) this.setWindow(...preset.window(this.#stored), index === 0);
   }
 
   invert() {
@@ -196,7 +200,7 @@ export class Viewer {
     this.lens.toggle(false);
     this.board.take(null);
     this.#view = fitView(this.#imageSize(), this.canvas);
-    this.setWindow(...this.#stored.window);
+    this.setWindow(...this.#stored.window, true);
   }
 
   fit() {
@@ -385,7 +389,7 @@ export class Viewer {
     cancelAnimationFrame(this.#asked);
     this.#asked = 0;
     if (!this.#frame) return;
-    if (this.#tableStale) fillTable(this.#table, this.#window, this.#inverted);
+    if (this.#tableStale) fillTable(this.#table, this.#window, this.#inverted, this.#curved ? this.#frame.curve : null);
     this.#tableStale = false;
     this.screen.draw(this.#frame, this.#view, this.#table, draft);
     this.#exact = !draft;

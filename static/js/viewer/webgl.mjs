@@ -172,7 +172,7 @@ export class WebGlRenderer {
   /** How long one full draw takes, in ms, waited for. */
   #frameTime() {
     const { gl } = this;
-    const frame = { rows: 1024, columns: 1024, bits: 16, window: [0, 1], spacing: null, pixels: new Uint16Array(2 ** 20) };
+    const frame = { rows: 1024, columns: 1024, bits: 16, window: [0, 1], pixels: new Uint16Array(2 ** 20) };
     const view = { scale: 1, x: 512, y: 512, fitted: false };
     const table = new Uint32Array(65536);
     let began = 0;

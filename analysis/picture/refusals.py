@@ -1,7 +1,7 @@
 """Why an image is refused: a fixed list of reasons.
 
-The child process that reads untrusted files sends back one of these codes and nothing else, so that no text
-of a file (a name, a number, a comment) can reach a message, a log or a row.
+A refusal is one of these codes and nothing else, so that no text of a file (a name, a number, a comment) can
+reach a message, a log or a row; the child process that reads untrusted files sends back only the code.
 """
 
 from dataclasses import dataclass
@@ -60,13 +60,10 @@ EXPLANATIONS = {
     Reason.COLOUR: "expected a grey image, the file holds colours",
     Reason.TRANSPARENT: "expected an opaque image, the file holds transparent pixels",
     Reason.DEPTH: "expected one grey value of 8 or 16 bit per pixel, with at most 16 bit in use",
-    Reason.DEPTH_EXCEEDED: "pixel values lie outside the stated Bits Stored; correct the header",
-    Reason.DEFLATED: "the Deflated transfer syntax can hide a huge file; convert to Explicit VR",
+    Reason.DEPTH_EXCEEDED: "pixel values need more bits than Bits Stored says; correct the header",
+    Reason.DEFLATED: "the deflated data set is damaged, or larger than 256 MB unpacked; convert to Explicit VR",
     Reason.TRANSFER_SYNTAX: "the transfer syntax is not one of uncompressed, RLE, JPEG, JPEG-LS, JPEG 2000",
-    Reason.NO_DECODER: (
-        "no decoder for this compression is installed (JPEG Lossless and 12-bit JPEG need an extra under the GPL, "
-        "requirements-gpl.txt); install it, or convert to JPEG 2000 or uncompressed"
-    ),
+    Reason.NO_DECODER: "reading DICOM needs pydicom and imagecodecs; install requirements.txt",
     Reason.MISSING_TAG: "a required DICOM attribute is absent",
     Reason.INVALID_TAG: "a DICOM attribute has a value that makes no sense",
     Reason.OUT_OF_MEMORY: "decoding needs more memory than allowed",
@@ -102,3 +99,17 @@ class ImageRefusedError(Exception):
         """Build the refusal from its parts."""
         self.refusal = Refusal(reason, tag)
         super().__init__(str(self.refusal))
+
+
+MAX_PIXELS = 100_000_000
+
+
+def check_size(rows: int, columns: int) -> None:
+    """Refuse more than 100 megapixels.
+
+    Raises
+    ------
+    ImageRefusedError: too many pixels.
+    """
+    if rows * columns > MAX_PIXELS:
+        raise ImageRefusedError(Reason.TOO_MANY_PIXELS)

@@ -1,0 +1,40 @@
+"""One image file to one picture, for the network and for the reader alike.
+
+`read_picture` turns the bytes of a PNG, JPEG or DICOM file into a `Presentation`: the stored values at full depth and
+what the file asks to be done with them. `render` makes the grey values and the tone curve of it by a rule, and
+`levels` the 256 grey levels. Nothing here knows a site, a study or a network; pydicom and imagecodecs are loaded when
+the first DICOM file is met.
+"""
+
+from analysis.picture.presentation import (
+    Linear,
+    Presentation,
+    Rendering,
+    levels,
+    luminance,
+    network_rendering,
+    render,
+)
+from analysis.picture.reading import picture_format, read_picture
+from analysis.picture.refusals import ImageRefusedError, Reason, Refusal
+from analysis.picture.tone import PERCENTILES, Percentiles, Rule, Table, Window
+
+__all__ = [
+    "PERCENTILES",
+    "ImageRefusedError",
+    "Linear",
+    "Percentiles",
+    "Presentation",
+    "Reason",
+    "Refusal",
+    "Rendering",
+    "Rule",
+    "Table",
+    "Window",
+    "levels",
+    "luminance",
+    "network_rendering",
+    "picture_format",
+    "read_picture",
+    "render",
+]

@@ -1,0 +1,291 @@
+"""DICOM to a presentation: header checks, decompression, depth and sign, padding, polarity."""
+
+import threading
+import warnings
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BytesIO
+from typing import Any
+
+import numpy as np
+from pydicom import Dataset, config, dcmread
+from pydicom.dataelem import RawDataElement
+from pydicom.encaps import generate_frames
+from pydicom.filereader import read_dataset, read_preamble
+from pydicom.pixels import apply_color_lut, convert_color_space
+from pydicom.tag import Tag
+
+from analysis.picture.codecs import BIG_ENDIAN, DEFLATED, SYNTAXES, decode_frame
+from analysis.picture.dicom_header import (
+    Notes,
+    modality_of,
+    number,
+    padding_ends,
+    pixel_spacing,
+    required_number,
+    required_text,
+    value_of,
+    voi_of,
+)
+from analysis.picture.presentation import Linear, Presentation
+from analysis.picture.raster import EQUAL_CHANNELS, grey_of
+from analysis.picture.refusals import ImageRefusedError, Reason, check_size
+from analysis.picture.stored import GREY, Layout, stored_values
+from analysis.picture.tone import Table
+
+INFLATED_BYTES = 2**28
+"""The largest deflated data set, unpacked: 256 MiB."""
+
+_TAGS: list[Any] = [
+    "SamplesPerPixel", "PhotometricInterpretation", "NumberOfFrames", "Rows", "Columns", "BitsAllocated",
+    "BitsStored", "HighBit", "PixelRepresentation", "PlanarConfiguration", "PixelPaddingValue",
+    "PixelPaddingRangeLimit", "PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing",
+    "RescaleIntercept", "RescaleSlope", "WindowCenter", "WindowWidth", "WindowCenterWidthExplanation",
+    "VOILUTFunction", "ModalityLUTSequence", "VOILUTSequence", "LUTDescriptor", "LUTData", "LUTExplanation",
+    "PresentationLUTShape", "RedPaletteColorLookupTableDescriptor", "GreenPaletteColorLookupTableDescriptor",
+    "BluePaletteColorLookupTableDescriptor", "RedPaletteColorLookupTableData",
+    "GreenPaletteColorLookupTableData", "BluePaletteColorLookupTableData", "PixelData",
+]  # fmt: skip
+"""All that is ever parsed, with the overlays' places: nothing about a person."""
+_OVERLAYS = [Tag(group, 0x0102) for group in range(0x6000, 0x6020, 2)]
+"""Overlay Bit Position of each overlay."""
+
+_COLOURS = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT")
+_PALETTE = "PALETTE COLOR"
+_UNDEFINED = 2**32 - 1
+"""The length that compressed pixels state."""
+
+_QUIET = threading.Lock()
+
+
+def read_dicom(data: bytes) -> Presentation:
+    """Read a DICOM file of one frame.
+
+    Raises
+    ------
+    ImageRefusedError: with the reason.
+    """
+    notes: Notes = []
+    with _quiet():
+        dataset, syntax = _opened(data)
+        layout = read_layout(dataset, syntax)
+        modality = modality_of(dataset, notes) if layout.grey else Linear()
+        views = voi_of(dataset, _lowest_unit(layout, modality), notes) if layout.grey else ()
+        padding, spacing, overlays = (
+            padding_ends(dataset),
+            pixel_spacing(dataset, notes),
+            _overlay_bits(dataset),
+        )
+        inverted = _inverted(dataset, layout, notes)
+        payload = _payload(dataset, layout, syntax)
+    words, bits = _words(payload, layout, syntax)
+    if not layout.grey:
+        return _of_colours(_colours(dataset, layout, syntax, words), notes, spacing=spacing, syntax=syntax)
+    stored, used, cleared = stored_values(words, bits, layout, overlays, padding)
+    if used is not None:
+        notes.append("Padding takes no part in percentiles.")
+    if cleared:
+        notes.append("Bits outside those that are stored hold an overlay and are cleared.")
+    return Presentation(
+        stored, layout.stored, "DICOM", modality, views, inverted, used, spacing,
+        syntax=syntax, decisions=tuple(notes),
+    )  # fmt: skip
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Let pydicom read values that break its rules without a word: what is needed is checked here.
+
+    One thread at a time, for what is said of warnings holds for the whole process.
+    """
+    with _QUIET, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        mode = config.settings.reading_validation_mode
+        config.settings.reading_validation_mode = config.IGNORE
+        try:
+            yield
+        finally:
+            config.settings.reading_validation_mode = mode
+
+
+def _opened(data: bytes) -> tuple[Dataset, str]:
+    """Read the file meta group alone first, so that a deflated data set is unpacked under a bound."""
+    file = BytesIO(data)
+    try:
+        read_preamble(file, force=False)
+        meta = read_dataset(file, False, True, stop_when=lambda tag, vr, length: tag >> 16 != 2)
+        syntax = str(meta.get("TransferSyntaxUID") or "")
+    except MemoryError:
+        raise
+    except Exception as error:
+        raise ImageRefusedError(Reason.CORRUPT) from error
+    if not syntax:
+        raise ImageRefusedError(Reason.MISSING_TAG, "TransferSyntaxUID")
+    if syntax not in SYNTAXES:
+        raise ImageRefusedError(Reason.TRANSFER_SYNTAX)
+    try:
+        if syntax != DEFLATED:
+            return dcmread(BytesIO(data), specific_tags=[*_TAGS, *_OVERLAYS]), syntax
+        inflated = BytesIO(_inflated(data[file.tell() :]))
+        return read_dataset(inflated, False, True, specific_tags=_parsed_tags()), syntax
+    except (MemoryError, ImageRefusedError):
+        raise
+    except EOFError as error:
+        raise ImageRefusedError(Reason.TRUNCATED) from error
+    except Exception as error:
+        raise ImageRefusedError(Reason.CORRUPT) from error
+
+
+def _parsed_tags() -> list[Any]:
+    return [Tag(keyword) for keyword in _TAGS] + _OVERLAYS
+
+
+def _inflated(packed: bytes) -> bytes:
+    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+    try:
+        data = inflater.decompress(packed, INFLATED_BYTES)
+    except zlib.error as error:
+        raise ImageRefusedError(Reason.DEFLATED) from error
+    if not inflater.eof:
+        raise ImageRefusedError(Reason.DEFLATED)
+    return data
+
+
+def read_layout(dataset: Dataset, syntax: str) -> Layout:
+    """Check the image pixel module; return what is needed of it.
+
+    Raises
+    ------
+    ImageRefusedError: several frames, more than 100 megapixels, a depth other than 1 to 16 bit in 8 or 16, a
+        missing or senseless attribute, samples that are neither grey, a palette nor three colours.
+    """
+    if "PixelData" not in dataset:
+        raise ImageRefusedError(Reason.MISSING_TAG, "PixelData")
+    raw = dataset.get_item(Tag("PixelData"))
+    if isinstance(raw, RawDataElement) and _UNDEFINED > raw.length > len(raw.value or b""):
+        raise ImageRefusedError(Reason.TRUNCATED)
+    samples = required_number(dataset, "SamplesPerPixel", 1, 4)
+    photometric = required_text(dataset, "PhotometricInterpretation")
+    if photometric not in ((*GREY, _PALETTE) if samples == 1 else _COLOURS if samples == 3 else ()):
+        raise ImageRefusedError(Reason.COLOUR)
+    if (number(dataset, "NumberOfFrames") or 1) != 1:
+        raise ImageRefusedError(Reason.MULTI_FRAME)
+    rows, columns = (required_number(dataset, keyword, 1, 65535) for keyword in ("Rows", "Columns"))
+    check_size(rows, columns)
+    allocated = required_number(dataset, "BitsAllocated", 1, 64)
+    stored = required_number(dataset, "BitsStored", 1, 64)
+    if allocated not in (8, 16) or (samples == 3 and allocated != 8):
+        raise ImageRefusedError(Reason.DEPTH)
+    if stored > allocated:
+        raise ImageRefusedError(Reason.INVALID_TAG, "BitsStored")
+    high = number(dataset, "HighBit")
+    high = stored - 1 if high is None else high
+    if not stored - 1 <= high < allocated:
+        raise ImageRefusedError(Reason.INVALID_TAG, "HighBit")
+    signed = required_number(dataset, "PixelRepresentation", 0, 1) == 1
+    apart = samples == 3 and value_of(dataset, "PlanarConfiguration") == 1
+    swapped = syntax == BIG_ENDIAN and allocated == 8 and dataset["PixelData"].VR == "OW"
+    return Layout(
+        rows, columns, samples, photometric, allocated, stored, high + 1 - stored, signed, apart, swapped
+    )
+
+
+def _lowest_unit(layout: Layout, modality: Linear | Table) -> float:
+    """Return the lowest modality value that the depth can hold."""
+    if isinstance(modality, Table):
+        return 0.0
+    return min(modality.slope * end + modality.intercept for end in layout.ends)
+
+
+def _overlay_bits(dataset: Dataset) -> int:
+    """Return a mask of the bits that an overlay of the header lies in; 0 is the place of overlays of their own."""
+    mask = 0
+    for tag in _OVERLAYS:
+        try:
+            place = int(dataset[tag].value) if tag in dataset else 0
+        except (TypeError, ValueError):
+            continue
+        mask |= 1 << place if 0 < place < 16 else 0
+    return mask
+
+
+def _inverted(dataset: Dataset, layout: Layout, notes: Notes) -> bool:
+    """Tell whether small values are bright: either attribute that says so is heard."""
+    dark = layout.photometric == "MONOCHROME1"
+    shape = str(value_of(dataset, "PresentationLUTShape") or "").strip().upper()
+    if dark or shape == "INVERSE":
+        notes.append("Small values are bright: the picture is turned round.")
+    if shape in ("IDENTITY", "INVERSE") and (shape == "INVERSE") != dark and layout.grey:
+        notes.append("Photometric Interpretation and Presentation LUT Shape disagree: either turns it round.")
+    return dark or shape == "INVERSE"
+
+
+def _payload(dataset: Dataset, layout: Layout, syntax: str) -> bytes:
+    """Return the bytes of the one frame."""
+    data = dataset.PixelData
+    if not SYNTAXES[syntax].codec:
+        if not isinstance(data, bytes) or len(data) < int(np.prod(layout.shape)) * layout.allocated // 8:
+            raise ImageRefusedError(Reason.TRUNCATED)
+        return data
+    try:
+        return bytes(next(generate_frames(data, number_of_frames=1)))
+    except MemoryError:
+        raise
+    except Exception as error:
+        raise ImageRefusedError(Reason.CORRUPT) from error
+
+
+def _words(payload: bytes, layout: Layout, syntax: str) -> tuple[np.ndarray, int]:
+    """Decode the frame to words with all bits as they came, and the number of low bits that hold the value."""
+    codec = SYNTAXES[syntax].codec
+    if codec:
+        # With the mark of JFIF or Adobe a codec knows what the components of a JPEG are.
+        marked = payload[6:10] == b"JFIF" or b"\xff\xee\x00\x0eAdobe" in payload[:4096]
+        raw = codec == "jpeg8_decode" and layout.photometric == "RGB" and not marked
+        return decode_frame(payload, syntax, layout.shape, layout.allocated, raw_colours=raw)
+    count = int(np.prod(layout.shape))
+    if layout.allocated == 16:
+        words = np.frombuffer(payload, ">u2" if syntax == BIG_ENDIAN else "<u2", count)
+        words = words.astype(np.uint16, copy=False)
+    elif layout.swapped:
+        words = np.frombuffer(payload[: len(payload) // 2 * 2], ">u2").astype("<u2").view(np.uint8)[:count]
+    else:
+        words = np.frombuffer(payload, np.uint8, count)
+    if layout.apart:
+        words = np.moveaxis(words.reshape(3, *layout.shape[:2]), 0, 2)
+    return words.reshape(layout.shape), layout.allocated
+
+
+def _colours(dataset: Dataset, layout: Layout, syntax: str, words: np.ndarray) -> np.ndarray:
+    """Return red, green and blue, rows x columns x 3 of uint8.
+
+    Raises
+    ------
+    ImageRefusedError: a palette that cannot be read, or of more than 8 bits with colours.
+    """
+    try:
+        if layout.photometric == _PALETTE:
+            values = (words >> layout.shift) & (2**layout.stored - 1)
+            colours = np.asarray(apply_color_lut(values, dataset))
+            return (colours >> 8 if colours.dtype.itemsize == 2 else colours).astype(np.uint8)
+        if layout.photometric.startswith("YBR_FULL") and SYNTAXES[syntax].codec in ("", "dicomrle_decode"):
+            return np.asarray(convert_color_space(words, "YBR_FULL", "RGB"))
+    except MemoryError:
+        raise
+    except Exception as error:
+        raise ImageRefusedError(Reason.COLOUR) from error
+    return words
+
+
+def _of_colours(
+    colours: np.ndarray, notes: Notes, *, spacing: tuple[float, float] | None, syntax: str
+) -> Presentation:
+    """Present red, green and blue; as grey where they are equal in every pixel."""
+    grey = grey_of(colours)
+    if grey is not None:
+        notes.append(EQUAL_CHANNELS)
+    return Presentation(
+        colours if grey is None else grey, 8, "DICOM",
+        spacing=spacing, ready=True, syntax=syntax, decisions=tuple(notes),
+    )  # fmt: skip
