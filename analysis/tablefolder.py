@@ -1,10 +1,9 @@
 """A folder of result tables: a JSON document and one CSV per table, written whole or not at all."""
 
-import csv
-import io
 import math
+import re
 import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +12,53 @@ import pandas as pd
 from analysis.durable import whole_folder, write_whole
 
 FORMULA_STARTS = ("=", "+", "-", "@")
-"""What a spreadsheet takes for the beginning of a formula, after blanks, also in full width."""
+"""What a spreadsheet takes for the beginning of a formula, also in full width."""
+
+_BREAKS = re.compile(r"([;\t\r\n])")
+"""Where a spreadsheet that was set up for another list separator cuts a cell of ours in two."""
+
+_BEFORE = (re.compile(r"[\s']*"), re.compile(r"[\s'\"]*"))
+"""What may stand before a formula without hiding it: at the beginning of a cell, and after a break."""
+
+_QUOTED = re.compile(r'[",\r\n]')
+"""What a cell is quoted for; the csv module leaves a lone carriage return bare, which ends the row for its readers."""
 
 
 def guarded(text: str) -> str:
-    """Put an apostrophe before a text that a spreadsheet would take for a formula."""
-    return f"'{text}" if unicodedata.normalize("NFKC", text.lstrip()).startswith(FORMULA_STARTS) else text
+    """Put an apostrophe before whatever a spreadsheet would take for a formula, also where it cuts a cell in two.
+
+    `unguarded` takes it back.
+    """
+    return "".join(f"'{part}" if risky else part for part, risky in _parts(text))
+
+
+def unguarded(text: str) -> str:
+    """Return the text that `guarded` was given."""
+    return "".join(part[1:] if risky and part[:1] == "'" else part for part, risky in _parts(text))
+
+
+def _parts(text: str) -> Iterator[tuple[str, bool]]:
+    """Cut a text at its breaks; yield each part with whether a cell that begins with it would begin a formula.
+
+    A cell that begins with a tab or a line break counts. An apostrophe more or less at the beginning of a part does
+    not change the answer, so that a guard can be taken back.
+    """
+    parts = _BREAKS.split(text)
+    for place, part in enumerate(parts):
+        start = _BEFORE[place > 0].sub("", part, count=1)[:1]
+        before, after = ["", *parts][place], [*parts, ""][place + 1]
+        hidden = not part.strip("'") and (after == "\t" or (not before and after in {"\r", "\n"}))
+        yield part, hidden or unicodedata.normalize("NFKC", start).startswith(FORMULA_STARTS)
+
+
+def restored(frame: pd.DataFrame) -> pd.DataFrame:
+    """Take the guards out of a table of texts that was read from a CSV of ours."""
+
+    table = frame.rename(columns=unguarded)
+    for name, column in table.items():
+        texts = column.map(lambda value: unguarded(value) if isinstance(value, str) else value)
+        table[name] = texts.astype(column.dtype)  # a column of blanks alone would become one of numbers
+    return table
 
 
 def csv_text(frame: pd.DataFrame, *, mark: str | None = None, gaps: bool = False) -> str:
@@ -34,12 +74,15 @@ def csv_text(frame: pd.DataFrame, *, mark: str | None = None, gaps: bool = False
     ------
     ValueError: a NaN (without `gaps`) or an infinity, which is a fault of the program.
     """
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow([*frame.columns, *([mark] if mark else [])])
+    rows = [[*map(guarded, map(str, frame.columns)), *([mark] if mark else [])]]
     for row in frame.itertuples(index=False):
-        writer.writerow([*(_cell(value, gaps) for value in row), *(["1"] if mark else [])])
-    return buffer.getvalue()
+        rows.append([*(_cell(value, gaps) for value in row), *(["1"] if mark else [])])
+    # A lone empty cell is quoted, for a blank line would be no row.
+    return "".join(('""' if row == [""] else ",".join(map(_quoted, row))) + "\n" for row in rows)
+
+
+def _quoted(cell: str) -> str:
+    return '"' + cell.replace('"', '""') + '"' if _QUOTED.search(cell) else cell
 
 
 def write_csv(path: Path, frame: pd.DataFrame) -> None:

@@ -42,9 +42,9 @@ def via_csv(
         attributes = dict(extra) | {
             text: _word(name, int(row[name])) for name, text in questions.items() if pd.notna(row[name])
         }
-        writer.writerow(
-            [f"{row['case']}{suffix}", -1, json.dumps(attributes, ensure_ascii=False), 0, 0, "{}", "{}"]
-        )
+        # A semicolon would let a spreadsheet cut the cell in two and run what follows; to JSON this is the same text.
+        texts = json.dumps(attributes, ensure_ascii=False).replace(";", "\\u003b")
+        writer.writerow([f"{row['case']}{suffix}", -1, texts, 0, 0, "{}", "{}"])
     return buffer.getvalue()
 
 

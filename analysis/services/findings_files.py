@@ -14,6 +14,7 @@ import pandas as pd
 
 from analysis.models import Run
 from analysis.services.findings import Choices, analyse_folder
+from analysis.tablefolder import restored
 
 Row = dict[str, Any]
 
@@ -52,9 +53,10 @@ class FindingsFolder:
         """Read one table; texts stay texts."""
         path = self.folder / f"{name}.csv"
         text = {"image": str, "labels": str, "class": str, "sex": str, "view": str}
-        return pd.read_csv(
+        table = pd.read_csv(
             path, dtype=text, keep_default_na=False, na_values={"inclusion": [""], "age": [""]}
         )
+        return restored(table)
 
 
 def folder_of(run: Run) -> Path:

@@ -10,6 +10,7 @@ from analysis.frames import RATINGS, FrameError, check_table
 from analysis.stats.endpoints import ENDPOINTS
 from analysis.stats.errors import StatsError
 from analysis.tablefile import read_table
+from analysis.tablefolder import restored
 
 _TEXT = ("reader", "case", "pair", "batch", *(endpoint.status for endpoint in ENDPOINTS))
 _NUMBERS = ("arm", "presentation", "position", "agree", "quality", "difficulty", "time_s")
@@ -34,16 +35,18 @@ class Checked:
 
 
 def read_ratings(path: Path) -> pd.DataFrame:
-    """Read a ratings CSV; identifiers stay text, so that cases "1.1" and "1.10" remain two cases.
+    """Read a ratings CSV; identifiers stay text, so that cases "1.1" and "1.10" remain two cases,
+    and apostrophes that guard against formulas are taken out.
 
     Raises
     ------
     StatsError: the file is absent, is not UTF-8, is not a CSV or is wider than any table of ours.
     """
-    return read_table(
+    table = read_table(
         path, error=StatsError, where=str(path), wanted="a CSV file in UTF-8",
         dtype=str, keep_default_na=False, na_values=[""], encoding="utf-8-sig",
     )  # fmt: skip
+    return restored(table)
 
 
 def check(ratings: pd.DataFrame, where: str = RATINGS.name) -> Checked:

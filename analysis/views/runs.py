@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 from django.contrib import messages
-from django.http import FileResponse, Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
@@ -15,6 +15,7 @@ from analysis.models import PREPARE, Run, RunKind, UnitState
 from analysis.services import control
 from analysis.services.progress import cells_of, failures_of, hands_of, progress_of, state_of
 from analysis.services.summary import class_table
+from analysis.tablefolder import csv_text
 from analysis.tasks import ring
 from analysis.views.guards import answers_scripts, find_run, may_change, may_view, opened
 
@@ -136,7 +137,8 @@ def figure(request: HttpRequest, run_id: str, name: str) -> HttpResponse:
 
 @require_GET
 @may_view
-def metrics(request: HttpRequest, run_id: str) -> FileResponse:
-    """Download a run's metrics."""
-    path = _metrics(opened(request, run_id))
-    return FileResponse(path.open("rb"), as_attachment=True, filename=f"{run_id}-metrics.csv")
+def metrics(request: HttpRequest, run_id: str) -> HttpResponse:
+    """Download a run's metrics, safe for a spreadsheet."""
+    table = pd.read_csv(_metrics(opened(request, run_id)), dtype=str, keep_default_na=False)
+    name = f'attachment; filename="{run_id}-metrics.csv"'
+    return HttpResponse(csv_text(table), content_type="text/csv", headers={"Content-Disposition": name})

@@ -178,5 +178,5 @@ def _readme(study: Study) -> str:
         "Recompute results.json from ratings.csv and compare: python recompute.py\n"
         "(needs numpy, pandas and scipy; the code that computed lies in code/)\n"
         "With the program: manage.py analyse_ratings ratings.csv --like results.json --out again\n"
-        "A text that a spreadsheet would take for a formula has an apostrophe before it.\n"
+        "A text that a spreadsheet would take for a formula has an apostrophe before it, also after ; or a tab.\n"
     )

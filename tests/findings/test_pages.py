@@ -5,12 +5,14 @@ import re
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
 from analysis.models import Run
 from analysis.services.findings import Choices
 from analysis.services.findings_files import find_set, make_set, note_fault
+from analysis.tablefolder import csv_text
 from analysis.tasks import make_findings
 from readerstudy.accounts.access import has_opened_run
 from readerstudy.accounts.models import User
@@ -211,3 +213,27 @@ def test_nothing_of_the_gallery_is_in_the_database(run: Run) -> None:
         field.name for model in apps.get_app_config("analysis").get_models() for field in model._meta.fields
     }
     assert not names & {"score", "scores", "image", "exemplar", "exemplars", "rank", "labels"}
+
+
+def test_downloaded_metrics_are_the_runs_own_and_safe_for_a_spreadsheet(client, run: Run, rita: User) -> None:
+    own = (Path(run.folder) / "metrics.csv").read_text()
+    assert client.get("/runs/toy-run/metrics.csv").content.decode() == own
+    named = re.search(r"^0,0\.0,([^,]+),", own, re.MULTILINE)
+    assert named
+    hostile = Path(run.folder).parent / "hostile"
+    hostile.mkdir()
+    (hostile / "metrics.csv").write_text(own.replace(f",{named[1]},", ",=1+1;=2,"))
+    Run.objects.filter(pk=run.pk).update(folder=str(hostile))
+    text = client.get("/runs/toy-run/metrics.csv").content.decode()
+    assert ",'=1+1;'=2," in text
+    assert ",=" not in text
+    assert ";=" not in text
+
+
+def test_a_table_of_findings_gives_hostile_names_back(folder: Path) -> None:
+    found = find_set(Run(run_id="toy-run", folder=str(folder)), CHOICES.name)
+    assert found is not None
+    table = found.table("exemplars").assign(image="=x;=y.png", labels="Mass; -odd")
+    (found.folder / "hostile.csv").write_text(csv_text(table, gaps=True))
+    assert ",'=x;'=y.png," in (found.folder / "hostile.csv").read_text()
+    pd.testing.assert_frame_equal(found.table("hostile"), table)

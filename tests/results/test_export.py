@@ -249,10 +249,19 @@ def test_no_file_of_a_study_read_by_people_says_simulated(opened: Stock) -> None
 
 
 @pytest.mark.parametrize(
-    "text", ["=1+1", "+1", "-1", "@x", " =1", "\t=1", "\r=1", "＝1", "＋1", "－1", "＠x"]
+    ("text", "shown"),
+    [
+        *(
+            (text, f"'{text}")
+            for text in ("=1+1", "+1", "-1", "@x", " =1", "＝1", "＋1", "－1", "＠x", "\tx")
+        ),
+        ("\t=1", "'\t'=1"),
+        ("\r=1", "'\r'=1"),
+        ("x; =1;y\t+1", "x;' =1;y\t'+1"),
+    ],
 )
-def test_formulas_are_guarded(text: str) -> None:
-    assert guarded(text) == f"'{text}"
+def test_formulas_are_guarded(text: str, shown: str) -> None:
+    assert guarded(text) == shown
 
 
 @pytest.mark.parametrize("text", ["", "all done", "1 = 1", "R01"])
