@@ -23,7 +23,9 @@ from analysis.sweep.partial_cache import PartialCache, decoded_rows
 from analysis.sweep.progress import Progress
 from analysis.sweep.spec import PreprocessSpec
 
-FORMAT = 1
+FORMAT = 2
+"""Raised when a file may be decoded otherwise than before, so that no older cache is taken: 2 since padding, High Bit,
+orientation and the depth of 16-bit PNG are heeded."""
 
 
 @dataclass(frozen=True)

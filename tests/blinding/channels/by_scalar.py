@@ -13,7 +13,7 @@ from django.conf import settings as site
 from django.test import Client
 from PIL import Image
 
-from readerstudy.cases.frame import decode_frame, encode_frame, pad_frame
+from readerstudy.cases.frame import decode_frame, encode_frame, pad_frame, straight
 from readerstudy.cases.models import Case, Frame
 from readerstudy.cases.selectors import cases_of, frame_path
 from tests.blinding.channels import Check, Scene
@@ -65,6 +65,17 @@ def pixels(change: Pixels) -> Callable[[Scene], None]:
             )
 
     return plant
+
+
+def tone(scene: Scene) -> None:
+    """Give one arm a steeper curve; all frames are written again, to one length."""
+    for case in cases_of(scene.stock.study.key):
+        frame, path = case.frame, frame_path(case)
+        grey = decode_frame(path.read_bytes(), frame.rows, frame.columns, frame.bits)
+        curve = straight(frame.bits, 0, 2**frame.bits - 1 - 400 * scene.arms[case.key])
+        data = pad_frame(encode_frame(grey, frame.bits, curve), ENVELOPE)
+        path.write_bytes(data)
+        Frame.objects.filter(pk=frame.pk).update(sha256=hashlib.sha256(data).hexdigest())
 
 
 def letters(grey: np.ndarray) -> np.ndarray:

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.caseset.leaks import auc
-from readerstudy.cases.frame import decode_frame
+from readerstudy.cases.frame import decode_curve, decode_frame
 from readerstudy.cases.models import Case
 from readerstudy.cases.selectors import cases_of, frame_bytes, frame_json
 from tests.stock import Stock
@@ -72,6 +72,8 @@ def _of_case(case: Case, share: dict[str, float]) -> dict[str, float]:
         "bits": told["bits"],
         "window_low": told["window"][0],
         "window_high": told["window"][1],
+        "format": told["format"],
+        "tone": float(decode_curve(frame, case.frame.bits).mean()),
         "spacing": (told["spacing"] or [0])[0],
         "labels": len(case.labels),
         "label_characters": len("".join(case.labels)),

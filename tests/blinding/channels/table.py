@@ -1,4 +1,4 @@
-"""The table of the 48 channels. Its numbers and names are those of docs/blinding.md."""
+"""The table of the 49 channels. Its numbers and names are those of docs/blinding.md."""
 
 from tests.blinding.channels import Channel
 from tests.blinding.channels import by_crawl as crawl
@@ -86,4 +86,5 @@ CHANNELS = (
     Channel(
         48, "the key or a copy under the web root", "canary", "the key among static files", files.site_files
     ),
+    Channel(49, "the tone of the first picture", "scalars", "one arm steeper", scalar(scalars.tone)),
 )
