@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from analysis.figures.cells import records
-from analysis.figures.theme import SIZE, THEMES, ThemeName, new_figure, strip, text_width
+from analysis.figures.theme import SIZE, THEMES, ThemeName, new_figure, shortened, strip, text_width
 
 BALANCED = 0.1
 FURTHEST = 1.2
@@ -92,7 +92,7 @@ def _legend(figure: Figure, width: float, height: float, theme: ThemeName) -> No
 
 def _name(row: dict[str, object]) -> str:
     name = NAMES.get(str(row["covariate"]), str(row["covariate"]))
-    return f"{name}: {row['level']}" if row["level"] else name
+    return shortened(f"{name}: {row['level']}" if row["level"] else name)
 
 
 def _far(row: dict[str, float | None]) -> bool:

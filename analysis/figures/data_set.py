@@ -5,7 +5,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter, NullLocator
 
-from analysis.figures.theme import SIZE, THEMES, ThemeName, new_figure, strip
+from analysis.figures.theme import SIZE, THEMES, ThemeName, new_figure, shortened, strip
 
 SPLITS = {"train": "training", "val": "validation", "test": "test"}
 
@@ -37,7 +37,9 @@ def draw_class_counts(classes: pd.DataFrame, *, theme: ThemeName = "light") -> F
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.xaxis.set_minor_formatter(NullFormatter())
-    axes.set_yticks(places, [f"{row['name']}  {int(row[there[0]]):,}" for row in rows.to_dict("records")])
+    axes.set_yticks(
+        places, [f"{shortened(row['name'])}  {int(row[there[0]]):,}" for row in rows.to_dict("records")]
+    )
     axes.set_ylim(-0.7, len(rows) - 0.3)
     axes.set_xlabel("positive images, logarithmic", color=colors.muted, fontsize=SIZE)
     axes.set_title("Positive images by class", color=colors.text, fontsize=SIZE + 1, loc="left", pad=10)

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analysis.figures.cells import Record, records
-from analysis.figures.theme import SIZE, THEMES, Theme, ThemeName, new_figure, strip
+from analysis.figures.theme import SIZE, THEMES, Theme, ThemeName, new_figure, shortened, strip
 
 COLUMNS = 5
 LOWEST, HIGHEST = -100.0, 100.0
@@ -71,9 +71,8 @@ def _panel(axes: Axes, own: pd.DataFrame, row: Record, colors: Theme) -> None:
         at = (own["sparsity"].astype(float) - row["first_drop"]).abs() < 0.005
         axes.plot(share[at], median[at], "o", color=colors.pie, markersize=4.5)
     known = "" if row["train_positives"] is None else f"  {row['train_positives']:,}"
-    name = str(row["class"])
     axes.set_title(
-        f"{name if len(name) < 30 else name[:28] + '…'}{known}", fontsize=SIZE - 2.3, color=colors.text,
+        f"{shortened(row['class'], 29)}{known}", fontsize=SIZE - 2.3, color=colors.text,
         loc="left", pad=3,
     )  # fmt: skip
     axes.set_xlim(0, 100)

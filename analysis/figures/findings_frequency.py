@@ -6,7 +6,17 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analysis.figures.cells import Record, p_words, records
-from analysis.figures.theme import SIZE, THEMES, Theme, ThemeName, new_figure, strip, text_width
+from analysis.figures.theme import (
+    SIZE,
+    THEMES,
+    Theme,
+    ThemeName,
+    label_powers,
+    new_figure,
+    shortened,
+    strip,
+    text_width,
+)
 
 NAMED = 4
 """Classes named at each end of the frequency."""
@@ -34,6 +44,7 @@ def draw_frequency(classes: pd.DataFrame, frequency: pd.DataFrame, *, theme: The
         positives = [row["train_positives"] for row in rows]
         for axes in (left, right):
             axes.set_xscale("log")
+            label_powers(axes.xaxis)
             axes.set_xlim(min(positives) / 1.3, max(positives) * 1.3)
     _first_drop(left, rows, colors)
     _impact(right, [row for row in rows if row["impact"] is not None], colors)
@@ -95,7 +106,7 @@ def _names(axes: Axes, rows: list[Record], y: list[float], colors: Theme) -> Non
     inch = 72.0 if axes.figure is None else axes.figure.dpi
     taken: list[tuple[float, float, float, float]] = []
     for place in [*rare, *reversed(frequent)]:
-        name, left = str(rows[place]["class"]), place in frequent
+        name, left = shortened(rows[place]["class"]), place in frequent
         width, height = text_width(name, SIZE - 2.5) * inch, 0.13 * inch
         x, base = places[place][0] + (-width if left else 0.0), places[place][1] + 0.03 * inch
         box = (x, x + width + 0.06 * inch, base, base + height)

@@ -8,7 +8,18 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analysis.figures.cells import Record, records
-from analysis.figures.theme import SIZE, THEMES, Theme, ThemeName, ink_on, new_figure, strip, text_width
+from analysis.figures.theme import (
+    SIZE,
+    THEMES,
+    Theme,
+    ThemeName,
+    ink_on,
+    label_powers,
+    new_figure,
+    shortened,
+    strip,
+    text_width,
+)
 
 WIDEST = (0.05, 40.0)
 """Range of the ratios drawn; an interval beyond it meets the frame."""
@@ -26,7 +37,7 @@ def draw_representation(representation: pd.DataFrame, *, theme: ThemeName = "lig
     rows = records(representation)
     classes = sorted((r for r in rows if r["kind"] == "class"), key=lambda r: r["ratio"] or 0.0)
     diseases = [row for row in rows if row["kind"] == "diseases"][::-1]
-    left = max([1.3, *(text_width(row["group"], SIZE) for row in classes)]) + 0.3
+    left = max([1.3, *(text_width(shortened(row["group"]), SIZE) for row in classes)]) + 0.3
     tall = [0.24 * max(len(part), 1) for part in (classes, diseases)]
     height, width = sum(tall) + 2.0, left + 5.3
     figure = new_figure(width, height, colors)
@@ -77,7 +88,7 @@ def _forest(axes: Axes, rows: list[Record], colors: Theme) -> None:
         words = f"{_share(row, 'exemplars')}   {_share(row, 'others')}"
         axes.text(1.04, place, words, transform=axes.get_yaxis_transform(), va="center", color=colors.muted,
                   fontsize=SIZE - 1.5, family="monospace")  # fmt: skip
-    axes.set_yticks(range(len(rows)), [row["group"] for row in rows])
+    axes.set_yticks(range(len(rows)), [shortened(row["group"]) for row in rows])
     axes.set_xticks([0.1, 0.3, 1, 3, 10, 30], ["0.1", "0.3", "1", "3", "10", "30"])
     axes.grid(axis="x", color=colors.line, linewidth=0.6)
     axes.set_axisbelow(True)
@@ -162,6 +173,7 @@ def draw_weights(weights: pd.DataFrame, *, theme: ThemeName = "light") -> Figure
     edges = [max(row["low"], floor / 1.26) for row in rows] + [rows[-1]["high"]]
     axes.stairs([100 * row["share"] for row in rows], edges, fill=True, color=colors.control, alpha=0.85)
     axes.set_xscale("log")
+    label_powers(axes.xaxis)
     shown = next((k for k, row in enumerate(rows) if row["cumulative"] > 0.001), 0)
     axes.set_xlim(edges[shown], edges[-1])
     top = 100 * max(row["share"] for row in rows)

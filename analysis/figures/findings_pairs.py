@@ -9,7 +9,7 @@ from scipy.cluster.hierarchy import leaves_list, linkage
 from scipy.spatial.distance import squareform
 
 from analysis.figures.cells import Record, p_words, records
-from analysis.figures.theme import SIZE, THEMES, Theme, ThemeName, new_figure, strip
+from analysis.figures.theme import SIZE, THEMES, Theme, ThemeName, label_powers, new_figure, shortened, strip
 
 ALL = 100.0
 """Darkest colour, % of the dense AP: a difference of everything there was. One class would bleach all others."""
@@ -59,8 +59,9 @@ def draw_heat_map(pairs: pd.DataFrame, *, theme: ThemeName = "light") -> Figure:
     ramp = LinearSegmentedColormap.from_list("alike", [colors.ground, colors.control])
     most = float(shown.max(initial=0.0))
     image = axes.imshow(shown, cmap=ramp, vmin=0, vmax=min(max(most, 1e-9), ALL))
-    axes.set_xticks(range(len(names)), names, rotation=90)
-    axes.set_yticks(range(len(names)), names)
+    labels = [shortened(name) for name in names]
+    axes.set_xticks(range(len(names)), labels, rotation=90)
+    axes.set_yticks(range(len(names)), labels)
     strip(axes, colors)
     bar = figure.colorbar(
         image, cax=figure.add_axes(((1.95 + side + 0.18) / width, 1.75 / height, 0.14 / width, side / height))
@@ -108,6 +109,7 @@ def draw_relations(pairs: pd.DataFrame, relations: pd.DataFrame, *, theme: Theme
         axes.set_title(title, color=colors.text, fontsize=SIZE + 0.5, loc="left", pad=32)
         if (pairs["fcd_mse"].astype(float) > 0).all():
             axes.set_yscale("log")
+            label_powers(axes.yaxis)
         axes.grid(axis="y", color=colors.line, linewidth=0.6)
         axes.set_axisbelow(True)
         _words(axes, [row for row in found if row["with"] == column], colors)

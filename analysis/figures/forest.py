@@ -5,7 +5,16 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analysis.figures.cells import Record, p_words, records
-from analysis.figures.theme import SIZE, THEMES, Theme, ThemeName, mark_simulated, new_figure, strip
+from analysis.figures.theme import (
+    SIZE,
+    THEMES,
+    Theme,
+    ThemeName,
+    mark_simulated,
+    new_figure,
+    shortened,
+    strip,
+)
 
 ROW, CLOSE, MANY = 0.23, 0.155, 12
 """Height of a row in inches; with more rows than `MANY` they stand closer, so that all fits a page."""
@@ -57,7 +66,7 @@ def _endpoint(axes: Axes, own: pd.DataFrame, colors: Theme, inches: float) -> No
     axes.axvline(0.5, color=colors.muted, linewidth=0.9, linestyle=(0, (4, 3)), zorder=0)
     for y, row in enumerate(readers):
         _interval(axes, y, row, colors.muted, thick=False)
-        _label(axes, y, str(row["reader"]), row, colors, strong=False)
+        _label(axes, y, shortened(row["reader"]), row, colors, strong=False)
     last = len(readers) + 0.25
     _interval(axes, last, pooled, colors.text, thick=True)
     _label(axes, last, "All", pooled, colors, strong=True)

@@ -5,7 +5,16 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analysis.figures.cells import Record, p_words, records
-from analysis.figures.theme import SIZE, THEMES, Theme, ThemeName, mark_simulated, new_figure, strip
+from analysis.figures.theme import (
+    SIZE,
+    THEMES,
+    Theme,
+    ThemeName,
+    mark_simulated,
+    new_figure,
+    shortened,
+    strip,
+)
 
 ROW = 0.23
 
@@ -54,9 +63,9 @@ def _lines(subgroups: pd.DataFrame, names: dict[str, str]) -> list[tuple[str, st
     """Return a heading for each grouping (group None), then its groups."""
     lines: list[tuple[str, str | None, str]] = []
     for grouping in dict.fromkeys(subgroups["grouping"]):
-        lines.append((grouping, None, names.get(grouping, grouping)))
+        lines.append((grouping, None, shortened(names.get(grouping, grouping))))
         groups = subgroups.loc[subgroups["grouping"] == grouping, "group"]
-        lines += [(grouping, group, str(group)) for group in dict.fromkeys(groups)]
+        lines += [(grouping, group, shortened(group)) for group in dict.fromkeys(groups)]
     return lines
 
 

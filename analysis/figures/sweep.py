@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from analysis.figures.theme import SIZE, THEMES, ThemeName, new_figure, strip
+from analysis.figures.theme import SIZE, THEMES, ThemeName, new_figure, shortened, strip
 
 
 def draw_mean_ap(metrics: pd.DataFrame, *, theme: ThemeName = "light") -> Figure:
@@ -55,7 +55,7 @@ def draw_forgetting(metrics: pd.DataFrame, *, theme: ThemeName = "light") -> Fig
     shades = [colors.pie if value < 0 else colors.control for value in values]
     axes.barh(places, values, height=0.72, color=shades)
     axes.axvline(0, color=colors.muted, linewidth=0.8)
-    axes.set_yticks(places, [f"{name}  {positives[name]}" for name in positives.index])
+    axes.set_yticks(places, [f"{shortened(name)}  {positives[name]}" for name in positives.index])
     axes.set_ylim(-0.7, len(values) - 0.3)
     axes.set_xlabel("% of the dense AP, median over seeds", color=colors.muted, fontsize=SIZE)
     axes.set_title(

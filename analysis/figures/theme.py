@@ -1,5 +1,6 @@
 """Colours and small parts shared by the figures, for a dark page and for print."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from io import BytesIO
@@ -8,9 +9,15 @@ from typing import Literal
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.textpath import TextPath
+from matplotlib.ticker import LogFormatterSciNotation
+
+# Names and titles are what people typed: between two dollar signs matplotlib would read them as mathematics, and fail.
+# Set once and not while drawing: threads of one process draw at the same time, and share these settings.
+mpl.rcParams.update({"text.parse_math": False, "svg.hashsalt": "analysis.figures"})
 
 ThemeName = Literal["light", "dark"]
 
@@ -62,6 +69,33 @@ def ink_on(color: str) -> str:
     """Return black or white, whichever reads better on a colour (relative luminance, WCAG 2)."""
     red, green, blue = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(color))
     return "#000000" if 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.18 else "#ffffff"
+
+
+_SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+_NO_XML = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""What no XML may hold, and so no SVG."""
+
+
+class _Powers(LogFormatterSciNotation):
+    """Labels of a logarithmic axis as they are by default, in Unicode."""
+
+    def __call__(self, x: float, pos: int | None = None) -> str:
+        words = re.sub(
+            r"\^\{(.*?)\}", lambda power: power[1].translate(_SUPERSCRIPT), super().__call__(x, pos)
+        )
+        return re.sub(r"\$|\\mathdefault|[{}]", "", words.replace(r"\times", "×"))
+
+
+def label_powers(axis: Axis) -> None:
+    """Label a logarithmic axis by powers of ten, and between them where it is short."""
+    axis.set_major_formatter(_Powers())
+    axis.set_minor_formatter(_Powers())
+
+
+def shortened(name: object, most: int = 48) -> str:
+    """Return a name on one line of at most so many characters."""
+    words = " ".join(str(name).split())
+    return words if len(words) <= most else f"{words[: most - 1]}…"
 
 
 def text_width(words: str, size: float) -> float:
@@ -116,9 +150,10 @@ def render(figure: Figure, kind: str = "svg") -> bytes:
     """Return a figure as the bytes of an SVG, PNG or PDF file; the same figure gives the same bytes."""
     buffer = BytesIO()
     metadata = {"png": {"Software": None}, "pdf": {"CreationDate": None}}.get(kind, {"Date": None})
-    with mpl.rc_context({"svg.hashsalt": "analysis.figures"}):
-        figure.savefig(buffer, format=kind, dpi=160, metadata=metadata, facecolor=figure.get_facecolor())
-    return buffer.getvalue()
+    figure.savefig(buffer, format=kind, dpi=160, metadata=metadata, facecolor=figure.get_facecolor())
+    drawn = buffer.getvalue()
+    # An SVG repeats each text as a comment.
+    return _NO_XML.sub("\ufffd", drawn.decode()).encode() if kind == "svg" else drawn
 
 
 def save(figure: Figure, path: Path) -> None:

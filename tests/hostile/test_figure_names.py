@@ -1,0 +1,160 @@
+"""Whatever name or text somebody typed, every figure is drawn with it, word for word, and is a well-formed picture."""
+
+import importlib
+import pkgutil
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from xml.etree import ElementTree
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+
+from analysis import figures
+from analysis.figures.balance import draw_love_plot
+from analysis.figures.data_set import draw_class_counts
+from analysis.figures.findings_files import findings_figures
+from analysis.figures.findings_frequency import draw_frequency
+from analysis.figures.findings_images import draw_stability, draw_weights
+from analysis.figures.findings_impact import draw_overall
+from analysis.figures.flow import draw_flow
+from analysis.figures.power import Planned, draw_power
+from analysis.figures.sweep import draw_forgetting, draw_mean_ap
+from analysis.figures.theme import render
+from analysis.figures.training import draw_training
+from analysis.report import Background, ReaderCourse, report_figures
+from analysis.stats import analyse, simulate_study
+from tests.findings.test_analyse import findings
+
+MATHS = ("A$_{x$", "$\\frac{", "100 % $5", "$x$ and $y$", "^_{}\\", "\\$")
+ODD = (
+    "\x01\x1b[31m\x00",
+    "a\nb\r\tc",
+    "--><b>&amp;",
+    "\ufffe\uffff",
+    "中文肺炎 😀 عربي",
+    "e\u0301\u0328" * 30,
+    " ",
+)
+LONG = "x" * 1000
+NAMES = (*MATHS, *ODD, LONG)
+CLASSES = ("No Finding", "A", "B", "C", "D", "E")
+
+
+def named(frames: Mapping[str, pd.DataFrame], names: tuple[str, ...]) -> dict[str, pd.DataFrame]:
+    """Return tables of findings whose classes have the given names."""
+    new = dict(zip(CLASSES, names, strict=False))
+    return {name: frame.replace(new) for name, frame in frames.items()}
+
+
+def metrics(names: tuple[str, ...]) -> pd.DataFrame:
+    rows = [(0, k, name, 9 + n, 0.5 - k / 4) for n, name in enumerate(names) for k in (0.0, 0.9)]
+    return pd.DataFrame(rows, columns=["seed", "sparsity", "class", "positives", "ap"])
+
+
+def weights() -> pd.DataFrame:
+    low = np.geomspace(1e-6, 0.1, 12)
+    return pd.DataFrame(
+        {"seed": 0, "low": low, "high": low * 3, "count": 10, "share": 1 / 12, "cumulative": np.arange(1, 13) / 12}
+    )  # fmt: skip
+
+
+def of_findings(names: tuple[str, ...]) -> Iterator[tuple[str, Figure, bool]]:
+    tables = named(findings(without=(), draws=9, permutations=9).frames(), names)
+    shown = {"forgettability", "forgotten_alike", "representation"}
+    for name, figure in findings_figures(tables, synthetic=True).items():
+        yield name, figure, name in shown
+    yield "draw_frequency", draw_frequency(tables["classes"], tables["frequency"]), False
+    beside = {"sparsity": 0.0, "method_a": names[0], "method_b": names[1], "map_a": 0.5, "map_b": 0.4}
+    limits = {f"map_{side}_{end}": None for side in "ab" for end in ("low", "high")}
+    compared = pd.DataFrame([beside | limits, beside | limits | {"sparsity": 0.9}])
+    yield "draw_overall", draw_overall(tables["overall"], tables["significance"], compared), False
+    pairs = [
+        {"criterion_a": names[0], "criterion_b": other, "jaccard": 0.2, "jaccard_chance": 0.1}
+        for other in names
+    ]
+    exemplars = pd.DataFrame({"rank": [1, 2], "inclusion": [0.5, 0.7]})
+    yield "draw_stability", draw_stability(exemplars, pd.DataFrame(pairs)), False
+    yield "draw_weights", draw_weights(weights()), False
+
+
+def of_a_sweep(names: tuple[str, ...]) -> Iterator[tuple[str, Figure, bool]]:
+    yield "draw_mean_ap", draw_mean_ap(metrics(names)), False
+    yield "draw_forgetting", draw_forgetting(metrics(names)), True
+    counts = pd.DataFrame({"name": names, "train": range(9, 9 + len(names)), "test": 1})
+    yield "draw_class_counts", draw_class_counts(counts), True
+    rows = [{"covariate": n, "level": n, "smd_before": 0.3, "smd_after": 0.05} for n in names]
+    yield "draw_love_plot", draw_love_plot(pd.DataFrame(rows), synthetic=True), True
+    epochs = {"seed": 0, "epoch": [1, 2], "train_loss": 1.0, "val_loss": 1.1, "val_map": 0.2, "best": [0, 1]}
+    yield "draw_training", draw_training(pd.DataFrame(epochs)), False
+    yield "draw_power", draw_power([10, 20], {3: [0.2, 0.4]}, Planned(3, 20, 0.4, 0.41, 0.02)), False
+
+
+def of_a_study(names: tuple[str, ...]) -> Iterator[tuple[str, Figure, bool]]:
+    readers = [name.replace("\x00", "0").strip() or "blank" for name in names]
+    study = simulate_study(seed=1, readers=readers, cases=24)
+    cases = study.drop_duplicates("case")[["case"]].reset_index(drop=True)
+    groups = cases.assign(**{names[0]: [names[k % 2] for k in range(len(cases))]})
+    results = analyse(study, seed=1, draws=9, bootstraps=9, subgroups=groups, simulated=True)
+    courses = tuple(ReaderCourse(name, 24, 20, withdrawn=name, replaces=name) for name in readers)
+    background = Background(title=names[0], readers=courses)
+    for name, figure in report_figures(results, background).items():
+        yield name, figure, name == "forest"
+    texts = tuple(names[:4])
+    boxes = (texts * 4)[:4]
+    drawn = draw_flow(
+        head=names[0], readers=boxes, readers_lost=texts[:3], arms=(boxes, boxes), foot=names[-1]
+    )
+    yield "draw_flow", drawn, False
+
+
+KINDS = {"findings": of_findings, "sweep": of_a_sweep, "study": of_a_study}
+
+
+def texts_of(figure: Figure) -> str:
+    return "\n".join(text.get_text() for text in figure.findobj(Text))  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("names", [MATHS, (*ODD, LONG)], ids=["mathematics", "odd and long"])
+@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+def test_every_figure_is_drawn_with_what_somebody_typed(
+    kind: Callable[[tuple[str, ...]], Iterator[tuple[str, Figure, bool]]], names: tuple[str, ...]
+) -> None:
+    with warnings.catch_warnings():
+        # What the font lacks is drawn as a box.
+        warnings.filterwarnings("ignore", message=r"Glyph \d+ .* missing from font")
+        warnings.filterwarnings("ignore", message="Matplotlib currently does not support .* natively")
+        for name, figure, shows in kind(names):
+            picture = render(figure)
+            ElementTree.fromstring(picture)
+            words = texts_of(figure)
+            assert "mathdefault" not in words, name
+            width, height = figure.get_size_inches()
+            assert max(width, height) < 40, name
+            if shows and names is MATHS:
+                assert all(f"<!-- {typed}" in picture.decode() for typed in names if typed in words), name
+                assert all(typed in words for typed in names), name
+
+
+def test_names_are_drawn_by_each_figure_there_is() -> None:
+    drawn = set()
+    for module in pkgutil.iter_modules(figures.__path__):
+        found = vars(importlib.import_module(f"analysis.figures.{module.name}"))
+        drawn |= {name for name in found if name.startswith("draw_")}
+    called = {name for kind in KINDS.values() for name in kind.__code__.co_names}
+    through = {"draw_answers", "draw_forest", "draw_paper_means", "draw_subgroups"}  # report_figures
+    through |= {"draw_curves", "draw_heat_map", "draw_relations", "draw_representation"}  # findings_figures
+    assert drawn == through | {name for name in called if name.startswith("draw_")}
+
+
+def test_a_long_name_fits_a_picture_of_pixels() -> None:
+    rows = pd.DataFrame([{"covariate": LONG, "level": "", "smd_before": 0.3, "smd_after": 0.05}])
+    assert render(draw_love_plot(rows), "png").startswith(b"\x89PNG")
+
+
+def test_powers_of_ten_are_in_unicode() -> None:
+    words = texts_of(draw_weights(weights()))
+    assert "10⁻⁵" in words
+    assert "$" not in words
