@@ -201,6 +201,9 @@ SENTENCES: Mapping[str, str | Callable[[Told], str]] = {
     "study.created": _created,
     "study.copied": "{who} made this study as a copy of another one.",
     "study.role_given": _role_given,
+    "study.role_confirmed": lambda told: (
+        f"{told.who} confirmed {told.names.person(told.subject)} as {_role(told.values['role'])} of the study."
+    ),
     "study.role_ended": _role_ended,
     "study.cases_attached": "{who} tied the study to its cases and to their sealed key, by their digests.",
     "study.practice_attached": "{who} gave the study its practice cases.",

@@ -1,4 +1,4 @@
-"""Opening a key in two steps: one admin asks and says why, another one opens where the study has another."""
+"""Opening a key in two steps: one admin asks and says why, another one opens where the lock asks for two."""
 
 from pathlib import Path
 
@@ -7,8 +7,8 @@ from django.db import transaction
 from readerstudy.accounts.models import User
 from readerstudy.audit.services import record
 from readerstudy.results.models import Unblinding, UnblindingRequest
-from readerstudy.results.services import UnblindingError, open_key
-from readerstudy.study.models import Role, Study
+from readerstudy.results.services import UnblindingError, open_key, refuse_uncounted
+from readerstudy.study.models import Study
 from readerstudy.study.phases import next_phase
 
 
@@ -19,14 +19,15 @@ def ask_to_open(*, study: Study, reason: str, actor: User) -> UnblindingRequest:
     Raises
     ------
     PhaseError: the study is not closed.
-    UnblindingError: no reason, or somebody has asked already.
+    UnblindingError: no reason, somebody has asked already, or two must open and the person does not count.
     """
     study = Study.objects.select_for_update().get(pk=study.pk)
     next_phase(study.phase, "unblind")
     if not reason.strip():
         raise UnblindingError("expected a reason for opening the key")
-    if UnblindingRequest.objects.filter(study=study).exists():
+    if stands(study):
         raise UnblindingError("somebody has asked already; open the key, or decline first")
+    refuse_uncounted(study, actor)
     request = UnblindingRequest.objects.create(study=study, asked_by=actor, reason=reason.strip())
     record(
         kind="study.unblinding_asked", actor=actor, study=study.key, subject=study.slug, reason=reason.strip()
@@ -54,19 +55,18 @@ def decline_to_open(*, study: Study, actor: User) -> None:
 
 
 @transaction.atomic
-def open_as_asked(*, study: Study, key: Path, actor: User | None) -> Unblinding:
+def open_as_asked(*, study: Study, key: Path, actor: User) -> Unblinding:
     """Open the key for the reason that was given when it was asked for.
 
     Raises
     ------
-    UnblindingError: nobody has asked; or whoever asked wants to open, and the study has another admin; and what
-        `open_key` raises.
+    UnblindingError: nobody has asked; and what `open_key` raises.
     """
     study = Study.objects.select_for_update().get(pk=study.pk)
     request = _asked(study)
-    if actor == request.asked_by and other_admins(study, request.asked_by):
-        raise UnblindingError("you asked for it; another admin of the study must open the key")
-    return open_key(study=study, key=key, reason=request.reason, actor=actor)
+    return open_key(
+        study=study, key=key, reason=request.reason, actor=actor, asked_by=request.asked_by
+    )  # fmt: skip
 
 
 def request_of(study: Study) -> UnblindingRequest | None:
@@ -74,15 +74,9 @@ def request_of(study: Study) -> UnblindingRequest | None:
     return UnblindingRequest.objects.select_related("asked_by").filter(study=study).first()
 
 
-def other_admins(study: Study, person: User) -> bool:
-    """Say whether the study has an admin, able to sign in, beside this person."""
-    admins = study.memberships.filter(role=Role.STUDY_ADMIN, person__is_active=True)
-    return admins.exclude(person=person).exists()
-
-
-def needs_two(study: Study) -> bool:
-    """Say whether the study has two admins, so that nobody opens its key alone."""
-    return study.memberships.filter(role=Role.STUDY_ADMIN, person__is_active=True).count() > 1
+def stands(study: Study) -> bool:
+    """Say whether somebody has asked for a study's key to be opened."""
+    return UnblindingRequest.objects.filter(study=study).exists()
 
 
 def _asked(study: Study) -> UnblindingRequest:

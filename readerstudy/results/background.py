@@ -1,11 +1,14 @@
 """What a report says about a study beside its ratings: protocol, readers, history, digests."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from analysis.report import Background, ReaderCourse
 from readerstudy.audit.models import Event
 from readerstudy.cases.models import CaseSet
+from readerstudy.results.models import Unblinding, UnblindingRequest
 from readerstudy.results.ratings import Reading, unblinding_of
+from readerstudy.study.duties import needs_two
 from readerstudy.study.locking import locked_document
 from readerstudy.study.models import Study
 
@@ -43,13 +46,12 @@ def background_of(study: Study, readings: list[Reading], using: str) -> Backgrou
         "Case set": study.cases_sha256,
         "Key": unblinding.key_sha256,
     }
-    by = unblinding.opened_by or "the command line"
     course = [(name, f"{at:%Y-%m-%d %H:%M} UTC") for name, at in _dates(study)]
     return Background(
         title=study.title,
         questions=tuple(_question(question) for question in protocol["questions"]),
         protocol=tuple((name, value) for name, value in _protocol(protocol) if value),
-        course=(*course, ("Key opened by", f"{by}: {unblinding.reason}")),
+        course=(*course, ("Key opened by", opening_told(study, unblinding, using))),
         origin=(
             *digests.items(),
             ("Sweep", study.run_id),
@@ -58,7 +60,7 @@ def background_of(study: Study, readings: list[Reading], using: str) -> Backgrou
         codes=frozenset({*digests, "Sweep"}),
         readers=courses_of(study, readings, using),
         estimand=protocol.get("estimand", ""),
-        remarks=unblinded_remarks(study, using),
+        remarks=(*unblinded_remarks(study, using), *_operator_remarks(study, unblinding)),
         synthetic_images=study.synthetic_images,
     )
 
@@ -79,6 +81,24 @@ def unblinded_remarks(study: Study, using: str) -> tuple[str, ...]:
         f"protocol was locked, {len(later)} when reading closed. They could not withdraw or replace a reader or close "
         f"reading alone.{steps}",
     )
+
+
+def opening_told(study: Study, unblinding: Unblinding, using: str) -> str:
+    """Return who opened the key, at whose request, and why."""
+    who = "the operator, on the server" if unblinding.opened_by is None else str(unblinding.opened_by)
+    asked = UnblindingRequest.objects.using(using).filter(study=study).select_related("asked_by").first()
+    if asked is not None and unblinding.opened_by not in {None, asked.asked_by}:
+        who += f", as {asked.asked_by} had asked"
+    return f"{who}: {unblinding.reason}"
+
+
+def _operator_remarks(study: Study, unblinding: Unblinding) -> Iterator[str]:
+    """Say so where two study admins were to open the key and the operator did."""
+    if needs_two(study) and unblinding.opened_by is None:
+        yield (
+            "The operator opened the key on the server, since fewer than two study admins were left who count as two. "
+            f"Reason given: {unblinding.reason}"
+        )
 
 
 def _question(question: dict[str, Any]) -> tuple[str, str]:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
+from django.db import DEFAULT_DB_ALIAS
 
 from analysis.exchange import imrmc_list, via_csv
 from analysis.report import reader_study_report, standalone
@@ -14,6 +15,7 @@ from analysis.tablefolder import csv_text, guarded
 from readerstudy.audit.models import Event
 from readerstudy.audit.services import heads
 from readerstudy.results import recompute
+from readerstudy.results.background import opening_told
 from readerstudy.results.computed import Computed
 from readerstudy.results.ratings import ENDPOINTS, answers_frame, order_frame, unblinding_of, wide_frame
 from readerstudy.results.snapshot import snapshot
@@ -158,7 +160,8 @@ def _readme(study: Study) -> str:
         f"Study key       {study.key}\n"
         f"Protocol digest {study.protocol_sha256}\n"
         f"Key digest      {unblinding.key_sha256}\n"
-        f"Unblinded       {unblinding.opened_at.isoformat()}\n\n"
+        f"Unblinded       {unblinding.opened_at.isoformat()}\n"
+        f"Opened by       {opening_told(study, unblinding, DEFAULT_DB_ALIAS)}\n\n"
         "report.html          the whole report in one file; it prints on A4\n"
         "ratings.csv          one row per reader and case; what the statistics are computed from\n"
         "wide.csv             one row per case, a column per reader and question\n"

@@ -10,6 +10,7 @@ from readerstudy.accounts.models import User
 from readerstudy.audit.services import heads, record
 from readerstudy.cases.models import Case
 from readerstudy.results.models import OpenedCase, Unblinding
+from readerstudy.study.duties import counting, needs_two, why_not
 from readerstudy.study.models import Study
 from readerstudy.study.phases import Phase, next_phase
 
@@ -21,22 +22,34 @@ class UnblindingError(Exception):
 
 
 @transaction.atomic
-def open_key(*, study: Study, key: Path, reason: str, actor: User | None) -> Unblinding:
+def open_key(
+    *, study: Study, key: Path, reason: str, actor: User | None, asked_by: User | None = None
+) -> Unblinding:
     """Read the sealed file and join it to the closed study; irreversible.
 
     The file's digest must be the one that was locked with the study, and every study that holds this digest
     must be closed (a draft may stay one): opening it for one while others still read would unblind those.
 
+    Parameters
+    ----------
+    actor: who opens; None is the operator, on the server, who opens where two admins must and too few count.
+    asked_by: who asked for it, the other one of the two.
+
     Raises
     ------
     PhaseError: the study is not closed.
-    UnblindingError: no reason, another study with this key still open, cases that are not the key's.
+    UnblindingError: no reason, too few admins who count, another study with this key still open, cases that are not
+        the key's.
     CaseSetError, FrameError: the file is not the locked key, or damaged.
     """
     study = Study.objects.select_for_update().get(pk=study.pk)
     phase = next_phase(study.phase, "unblind")
     if not reason.strip():
         raise UnblindingError("expected a reason for opening the key")
+    if actor is None:
+        _refuse_operator(study)
+    else:
+        _refuse_alone(study, asked_by, actor)
     sealed = read_key(key, study.sealed_sha256)
     # A draft is read by nobody, and once the key is open it can no longer be locked.
     others = Study.objects.filter(sealed_sha256=sealed.digest).exclude(phase__in={*CLOSED, Phase.DRAFT.value})
@@ -56,6 +69,52 @@ def open_key(*, study: Study, key: Path, reason: str, actor: User | None) -> Unb
         }, reason=reason.strip(),
     )  # fmt: skip
     return unblinding
+
+
+def asking_for_two(study: Study) -> list[Study]:
+    """Return the sealed studies with this study's key, itself among them, whose lock asks for two admins.
+
+    A copy of a study, under an admin of its own, has the same key and is no way round.
+    """
+    holding = Study.objects.filter(sealed_sha256=study.sealed_sha256, unblinded_at=None).exclude(
+        phase=Phase.DRAFT
+    )
+    return [each for each in holding.order_by("pk") if needs_two(each)]
+
+
+def refuse_uncounted(study: Study, person: User | None) -> None:
+    """Refuse somebody who does not count as one of the two who open this study's key.
+
+    Raises
+    ------
+    UnblindingError: one of the studies with this key asks for two, and the person does not count in it.
+    """
+    for each in asking_for_two(study):
+        why = "nobody has asked" if person is None else why_not(person, each)
+        if why:
+            who = "" if person is None else f"{person} does not count: {person} "
+            raise UnblindingError(
+                f"the key of '{each.slug}' is opened by two of its study admins who count, one asks and another "
+                f"opens; {who}{why}"
+            )
+
+
+def _refuse_alone(study: Study, asked_by: User | None, actor: User) -> None:
+    for person in (asked_by, actor):
+        refuse_uncounted(study, person)
+    if asked_by == actor and asking_for_two(study):
+        raise UnblindingError("you asked for it; another admin of the study must open the key")
+
+
+def _refuse_operator(study: Study) -> None:
+    for each in asking_for_two(study):
+        able = counting(each)
+        if each.phase == Phase.CLOSED and len(able) > 1:
+            names = " and ".join(str(person) for person in able)
+            raise UnblindingError(
+                f"expected fewer than two study admins of '{each.slug}' who count, {names} do: two of them open the "
+                "key on the page Results. Whoever is gone for good loses the role on the page People first"
+            )
 
 
 def _join(study: Study, sealed: SealedHalf) -> None:

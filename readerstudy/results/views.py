@@ -33,6 +33,7 @@ from readerstudy.results.forms import AskToOpen, OpenKey
 from readerstudy.results.ratings import SealedError
 from readerstudy.results.selectors import study_for_results
 from readerstudy.results.services import UnblindingError
+from readerstudy.study.duties import needs_two, openers_context, why_not
 from readerstudy.study.models import Role, Study
 from readerstudy.study.phases import PhaseError
 from readerstudy.study.progress import progress_of
@@ -66,9 +67,8 @@ def _sealed(study: Study, person: User) -> dict[str, Any]:
         "ask_form": AskToOpen(user=person),
         "form": OpenKey(user=person),
         "may_open": has_role(person, study, Role.STUDY_ADMIN),
-        "waits_for_another": asked is not None
-        and asked.asked_by == person
-        and approval.other_admins(study, person),
+        **openers_context(study),
+        "why_not": needs_two(study) and why_not(person, study),
     }
 
 

@@ -16,6 +16,7 @@ from readerstudy.accounts.signed_in import signed_in
 from readerstudy.audit.services import heads
 from readerstudy.cases.models import Case
 from readerstudy.study import services
+from readerstudy.study.duties import openers_context
 from readerstudy.study.forms import EnrolReader, NewStudy, Reason
 from readerstudy.study.invitations import refusals_of
 from readerstudy.study.locking import picture_note, warnings_of
@@ -173,4 +174,5 @@ def _detail(study: Study) -> dict[str, Any]:
         "picture_note": picture_note(study) if study.phase == Phase.DRAFT else "",
         "refused": len(refusals_of(study)),
         "obstacles": obstacles_of(study) if study.phase == Phase.DRAFT else [],
+        **openers_context(study),
     }

@@ -12,7 +12,7 @@ from django.db import connections, transaction
 
 FROZEN = (
     "key", "slug", "title", "protocol", "protocol_sha256", "locked_file", "cases_sha256", "sealed_sha256", "run_id",
-    "practice_key", "practice_sha256", "synthetic_images", "simulated_readers", "locked_at",
+    "practice_key", "practice_sha256", "synthetic_images", "simulated_readers", "locked_at", "openers",
 )  # fmt: skip
 """Columns of a study that never change after the lock."""
 
@@ -96,7 +96,7 @@ def remove(vendor: str) -> list[str]:
 def _differs(column: str, vendor: str) -> str:
     if vendor == "sqlite":
         return f"OLD.{column} IS NOT NEW.{column}"
-    cast = "::text" if column == "protocol" else ""
+    cast = "::text" if column in {"protocol", "openers"} else ""
     return f"OLD.{column}{cast} IS DISTINCT FROM NEW.{column}{cast}"
 
 

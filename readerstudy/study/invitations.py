@@ -15,7 +15,7 @@ from readerstudy.audit.models import Event
 from readerstudy.audit.services import record
 from readerstudy.study.models import Reader, Role, Study
 from readerstudy.study.phases import Phase, PhaseError
-from readerstudy.study.services import StudyError, add_member, enrol_reader, refuse_alone
+from readerstudy.study.services import StudyError, add_member, enrol_reader, refuse_alone, refuse_while_asked
 
 HOLDS_FOR = timedelta(days=14)
 READER = "reader"
@@ -38,12 +38,15 @@ def invite(
 
     Raises
     ------
-    StudyError: no such role, the reader to replace has not withdrawn, or an unblinded admin replaces a reader.
+    StudyError: no such role, the reader to replace has not withdrawn, an unblinded admin replaces a reader, or a
+        request to open the key stands.
     PhaseError: a reader is invited after reading has closed.
     """
     address = email.strip().lower()
     if role not in dict(ROLES):
         raise StudyError(f"expected a role out of {', '.join(dict(ROLES))}, '{role}' came")
+    study = Study.objects.select_for_update().get(pk=study.pk)
+    refuse_while_asked(study)
     if role == READER and study.phase not in {Phase.DRAFT, Phase.LOCKED, Phase.READING}:
         raise PhaseError(f"readers are invited before reading closes; the study is {study.phase}")
     if replaces and role == READER:

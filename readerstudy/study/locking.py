@@ -110,6 +110,7 @@ def _document(study: Study) -> dict[str, Any]:
         },
         "allotment_commitment": commitment(bytes(study.allotment_seed)) if study.allotment_seed else "",
         "study_admins": admins_document(study),
+        "openers": study.openers,
         "audit_heads": heads(study.key),
         "unblinded_members": sum(knows_run(member.person, study.run_id) for member in members),
     }

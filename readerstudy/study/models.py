@@ -15,7 +15,8 @@ class Study(models.Model):
     `cases_sha256` and `sealed_sha256` are the digests of the two halves of the case set, as its provenance
     states them; the sealed file itself stays outside until reading has closed. Practice cases are another case set
     under a key of their own, `practice_key`. `locked_file` is the canonical protocol that the lock wrote,
-    `protocol_sha256` its digest. `allotment_seed` deals the cases to planned readers, once.
+    `protocol_sha256` its digest, `openers` who opens the key (`duties.openers_of`). `allotment_seed` deals the cases
+    to planned readers, once.
     """
 
     key = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
@@ -27,6 +28,7 @@ class Study(models.Model):
     protocol = models.JSONField()
     protocol_sha256 = models.CharField(max_length=64, blank=True)
     locked_file = models.TextField(blank=True)
+    openers = models.JSONField(default=dict)
     cases_sha256 = models.CharField(max_length=64, blank=True)
     sealed_sha256 = models.CharField(max_length=64, blank=True)
     run_id = models.CharField(max_length=64, blank=True)

@@ -11,7 +11,7 @@ from readerstudy.accounts.models import User
 from readerstudy.audit.services import record
 from readerstudy.study.models import Membership, Rating, Reader, Role, Study
 from readerstudy.study.phases import Phase, PhaseError
-from readerstudy.study.services import StudyError, refuse_alone
+from readerstudy.study.services import StudyError, refuse_alone, refuse_while_asked
 
 LATELY = timedelta(days=7)
 """The time over which pace is told."""
@@ -52,9 +52,9 @@ def end_role(*, study: Study, member: int, actor: User | None) -> Membership:
     Raises
     ------
     Membership.DoesNotExist: no such role in this study.
-    StudyError: the person is the study's last admin.
+    StudyError: the person is the study's last admin, or a request to open its key stands.
     """
-    Study.objects.select_for_update().get(pk=study.pk)
+    refuse_while_asked(Study.objects.select_for_update().get(pk=study.pk))
     found = Membership.objects.select_related("person").get(study=study, pk=member)
     others = Membership.objects.filter(study=study, role=Role.STUDY_ADMIN).exclude(pk=found.pk)
     if found.role == Role.STUDY_ADMIN and not others.exists():

@@ -13,6 +13,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from readerstudy.accounts.models import Invitation
 from readerstudy.accounts.signed_in import signed_in
+from readerstudy.study.duties import openers_context
 from readerstudy.study.forms import Invite, Reason
 from readerstudy.study.invitations import invite, open_invitations, refusals_of, revoke
 from readerstudy.study.models import Membership, Proposal, ProposedStep, Reader, Study
@@ -57,6 +58,7 @@ def people(request: HttpRequest, slug: str) -> HttpResponse:
         "read": sum(each["reader"].finished for each in readers),
         "total": sum(each["reader"].total for each in readers),
         "lately": sum(each["lately"] for each in readers),
+        **openers_context(study),
     }
     return render(request, "study/people.html", context)
 

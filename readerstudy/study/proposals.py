@@ -6,12 +6,13 @@ from django.db import transaction
 
 from readerstudy.accounts.models import User
 from readerstudy.audit.services import record
+from readerstudy.study.duties import doubt_about
 from readerstudy.study.invitations import READER, invite
 from readerstudy.study.models import Proposal, ProposedStep, Study
 from readerstudy.study.people import withdraw_reader
 from readerstudy.study.phases import Phase, PhaseError
 from readerstudy.study.services import StudyError, close
-from readerstudy.study.unblinded import has_blinded_admin, is_unblinded
+from readerstudy.study.unblinded import admins_of, is_unblinded
 
 PHASES = {
     ProposedStep.CLOSE: {Phase.READING},
@@ -42,10 +43,10 @@ def propose(
         raise PhaseError(f"'{step.label}' is possible in the phases {allowed}; the study is {study.phase}")
     if not reason.strip():
         raise StudyError("expected a reason; a second admin reads it, and it stands in the audit trail")
-    if not has_blinded_admin(study):
+    if all(is_unblinded(person, study) or doubt_about(person, study) for person in admins_of(study)):
         raise StudyError(
             "you can see where cases come from, so a second admin who cannot must take this step, and the study has "
-            "none; invite one on the page People"
+            "none; invite one on the page People, and have the operator confirm them on the server (give_role)"
         )
     if Proposal.objects.filter(study=study, step=step, reader=reader).exists():
         raise StudyError(

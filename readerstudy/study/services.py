@@ -8,6 +8,7 @@ from readerstudy.accounts.models import User
 from readerstudy.audit.services import heads, record
 from readerstudy.cases.models import Case
 from readerstudy.study.drawing import ALGORITHM, OrderError, commitment, draw_for, free_slot, new_seed
+from readerstudy.study.duties import doubt_about, had_unblinded_admin, openers_of, request_stands
 from readerstudy.study.locking import lock_file, sha256_of, warnings_of
 from readerstudy.study.models import Membership, Reader, Role, Study
 from readerstudy.study.obstacles import obstacles_of
@@ -62,17 +63,21 @@ def create_study(
 def add_member(*, study: Study, person: User, role: Role, actor: User | None) -> Membership:
     """Give a person a role in the study; a reader of it can have none.
 
+    The operator, who acts without an account, confirms a study admin's role by giving it again (see `duties`).
+
     Raises
     ------
-    StudyError: the person reads in this study.
+    StudyError: the person reads in this study, or a request to open its key stands.
     """
+    study = Study.objects.select_for_update().get(pk=study.pk)
+    refuse_while_asked(study)
     if Reader.objects.filter(study=study, person=person).exists():
         raise StudyError(f"{person} reads in this study: a reader can have no other role in it")
     member, made = Membership.objects.get_or_create(study=study, person=person, role=role)
-    if made:
+    if made or (actor is None and role == Role.STUDY_ADMIN):
         record(
-            kind="study.role_given", actor=actor, study=study.key, subject=str(person.pk),
-            values={"role": role.value},
+            kind="study.role_given" if made else "study.role_confirmed", actor=actor, study=study.key,
+            subject=str(person.pk), values={"role": role.value},
         )  # fmt: skip
     return member
 
@@ -178,10 +183,13 @@ def lock(*, study: Study, actor: User | None) -> Study:
             f"expected terms of use before the lock, {' and '.join(missing).lower()} have none; write them on the "
             "page Terms, or say there that nothing is asked for"
         )
+    study.openers = openers_of(study)
     study.locked_file = lock_file(study)
     study.protocol_sha256 = sha256_of(study.locked_file)
     study.locked_at = timezone.now()
-    values: dict[str, object] = {"protocol_sha256": study.protocol_sha256, "warnings": warnings_of(study)}
+    values: dict[str, object] = {
+        "protocol_sha256": study.protocol_sha256, "warnings": warnings_of(study), "openers": study.openers,
+    }  # fmt: skip
     return _move(study, phase, "study.locked", actor, values)
 
 
@@ -253,15 +261,37 @@ def _move(
 
 
 def refuse_alone(study: Study, actor: User | None, what: str) -> None:
-    """Refuse an unblinded admin a step by which answers could be chosen.
+    """Refuse an unblinded admin a step by which answers could be chosen, and whoever may be that admin once more.
 
     Raises
     ------
-    StudyError: the person can see where cases come from.
+    StudyError: the person can see where cases come from; or an admin of the study can or could, and others could have
+        had this person's role or account in hand.
     """
-    if actor is not None and is_unblinded(actor, study):
+    if actor is None:
+        return
+    if is_unblinded(actor, study):
         raise StudyError(
             f"{actor} can see where cases come from and so may not {what} alone; ask another admin, who cannot"
+        )
+    if (doubt := doubt_about(actor, study)) and had_unblinded_admin(study):
+        raise StudyError(
+            f"an admin of this study can or could see where cases come from, and {actor} {doubt}; {actor} may "
+            f"{what} once the operator has confirmed the role on the server (give_role)"
+        )
+
+
+def refuse_while_asked(study: Study) -> None:
+    """Refuse a change of who has a role, so that nobody chooses who decides about a request to open the key.
+
+    Raises
+    ------
+    StudyError: a request stands.
+    """
+    if request_stands(study):
+        raise StudyError(
+            "somebody has asked for the key of this study to be opened: until it is open or the request is declined, "
+            "nobody gets, loses or is invited to a role in it"
         )
 
 

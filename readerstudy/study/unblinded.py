@@ -23,11 +23,6 @@ def unblinded_among(study: Study) -> set[int]:
     return {person.pk for person in admins_of(study) if is_unblinded(person, study)}
 
 
-def has_blinded_admin(study: Study) -> bool:
-    """Say whether the study has an admin who cannot see where cases come from."""
-    return any(not is_unblinded(person, study) for person in admins_of(study))
-
-
 def admins_document(study: Study) -> list[dict[str, Any]]:
     """Return the study's admins as the protocol file tells them: by number, no names; unblinded or not, and why."""
     return [

@@ -87,6 +87,12 @@ def test_a_study_from_nothing_to_its_export(hall: Hall) -> None:
     _preview(ada, hall)
     ben = _register(hall, _invite(ada, hall, "ben@example.org", "study admin"), "Ben", reader=False)
     ada.goto(f"{hall.url}/studies/new-chest/")
+    expect(
+        ada.get_by_text("Ben made the account behind an invitation, whose link others could read.")
+    ).to_be_visible()
+    told = hall.site.manage("give_role", "new-chest", "ben@example.org", "study_admin").stdout
+    assert "as one of the two who open its key: counts" in told
+    ada.reload()
     ada.get_by_role("button", name="Lock the protocol").click()
     expect(ada.get_by_text("The protocol is locked.")).to_be_visible()
     with ada.expect_download() as download:

@@ -1,13 +1,19 @@
 """The stock study read by both readers, with answers that are known."""
 
+from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
+from readerstudy.accounts.models import User
 from readerstudy.results.services import open_key
 from readerstudy.study import services
+from readerstudy.study.models import Role
+from tests.conftest import stock_of
+from tests.results.admins import through
 from tests.results.readings import ANSWERS, read_by_rule
-from tests.stock import Stock
+from tests.stock import Stock, fresh, person
 
 
 @pytest.fixture
@@ -26,3 +32,32 @@ def opened(closed: Stock) -> Stock:
     open_key(study=closed.study, key=closed.case_set.key, reason="reading is over", actor=closed.alice)
     closed.study.refresh_from_db()
     return closed
+
+
+@pytest.fixture(scope="module")
+def _draft_of_module(
+    django_db_setup: None, django_db_blocker: Any, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Stock]:
+    folder = tmp_path_factory.mktemp("two")
+    with django_db_blocker.unblock(), stock_of(folder, pairs=3, reading=False, locked=False) as made:
+        yield made
+
+
+@pytest.fixture
+def draft(_draft_of_module: Stock, db: None) -> Stock:
+    """Give a draft of Alice's."""
+    return fresh(_draft_of_module)
+
+
+@pytest.fixture
+def nora(draft: Stock) -> User:
+    """The other admin, in the study before its lock."""
+    made = person("Nora")
+    services.add_member(study=draft.study, person=made, role=Role.STUDY_ADMIN, actor=draft.alice)
+    return made
+
+
+@pytest.fixture
+def two(draft: Stock, nora: User) -> Stock:
+    """Give a study of Alice's and Nora's, read and closed."""
+    return through(draft)

@@ -31,7 +31,8 @@ def test_database_knows_the_same_steps_as_the_services() -> None:
 @pytest.mark.parametrize("column", [name for name in guards.FROZEN if name != "key"])
 def test_no_column_of_a_locked_study_changes(stock: Stock, column: str) -> None:
     value: object = {
-        "protocol": json.dumps({"questions": []}), "synthetic_images": False, "simulated_readers": True,
+        "protocol": json.dumps({"questions": []}), "openers": json.dumps({"two": False}),
+        "synthetic_images": False, "simulated_readers": True,
         "locked_at": "2001-01-01 00:00:00+00:00", "practice_key": str(uuid.uuid4()),
     }.get(column, "other")  # fmt: skip
     if column == "practice_key" and connection.vendor == "sqlite":

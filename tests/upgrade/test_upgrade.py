@@ -28,7 +28,8 @@ from readerstudy.study.reading import place_of
 study = Study.objects.get(slug="chest")
 reader = study.readers.first()
 print(json.dumps([study.phase, User.objects.count(), Frame.objects.count(), Assignment.objects.count(),
-                  Event.objects.count() > 0, place_of(reader).total]))
+                  Event.objects.count() > 0, place_of(reader).total,
+                  [study.openers["two"], *(each["counts"] for each in study.openers["admins"])]]))
 """
 
 
@@ -96,9 +97,10 @@ def test_a_stored_site_is_upgraded_whole(tmp_path: Path, name: str) -> None:
     assert "is there already" in site.manage("setup").stdout or "password" in site.manage("setup").stdout
     assert lost(before, rows(site.home / "db.sqlite3")) == []
     assert "every chain holds" in site.manage("verify_audit").stdout
-    phase, people, frames, assignments, events, total = json.loads(
+    phase, people, frames, assignments, events, total, openers = json.loads(
         site.run("-c", LOOK).stdout.splitlines()[-1]
     )
+    assert openers == [False, True]
     assert (phase, frames, assignments, events, total) == ("reading", 10, 20, True, 10)
     assert people >= 6
     assert "no issues" in site.manage("check").stdout

@@ -6,6 +6,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from readerstudy.accounts.models import User
+from readerstudy.study.duties import why_not
 from readerstudy.study.models import Role, Study
 from readerstudy.study.phases import PhaseError
 from readerstudy.study.services import StudyError, add_member, enrol_reader
@@ -14,7 +15,10 @@ READER = "reader"
 
 
 class Command(BaseCommand):
-    help = "Give a person a role in a study: reader, study_admin, researcher or statistician."
+    help = (
+        "Give a person a role in a study: reader, study_admin, researcher or statistician. A study admin whose role "
+        "is given here, or again to confirm it, counts when two open the key: know first that it is another person."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("slug", help="short name of the study")
@@ -35,5 +39,9 @@ class Command(BaseCommand):
             else:
                 add_member(study=study, person=person, role=Role(options["role"]), actor=None)
                 self.stdout.write(f"{person} is {Role(options['role']).label} of '{study.slug}'")
+                if options["role"] == Role.STUDY_ADMIN:
+                    why = why_not(person, study)
+                    said = f"does not count, for {person} {why}" if why else "counts"
+                    self.stdout.write(f"as one of the two who open its key: {said}")
         except (StudyError, PhaseError) as error:
             raise CommandError(str(error)) from error
