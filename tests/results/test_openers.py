@@ -6,6 +6,7 @@ from importlib import import_module
 import pytest
 from django.apps import apps
 from django.core.management import call_command
+from django.db import DatabaseError, transaction
 
 from readerstudy.accounts.models import User
 from readerstudy.accounts.services import new_password
@@ -44,6 +45,8 @@ def test_who_counts_is_frozen_recorded_and_in_the_locked_file(draft: Stock) -> N
     assert locked_document(study)["openers"] == frozen
     assert Event.objects.get(study=study.key, kind="study.locked").values["openers"] == frozen
     call_command("give_role", "chest", SHADOW, "study_admin")
+    with pytest.raises(DatabaseError), transaction.atomic():
+        Study.objects.filter(pk=study.pk).update(openers={"two": False})
     assert Study.objects.get(pk=study.pk).openers == frozen
 
 
