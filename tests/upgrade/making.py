@@ -5,11 +5,8 @@ what it writes. `people.py` holds what people did there.
 from pathlib import Path
 
 import numpy as np
-import torch
 
-from analysis.sweep.architectures import build_classifier
 from tests.servers.site import Site
-from tests.sweep.tiny import SMALL, layout_name
 
 HALF, DONE, SPARE, PRACTICE = "half", "done", "spare", "practice"
 """A study in half-reading, one that is unblinded, and two case sets more: one loaded nowhere, one for practice."""
@@ -67,7 +64,11 @@ def live(home: Path, beside: Path) -> None:
     site.manage(
         "make_phantoms", "--out", str(data / "phantoms"), "--truth-out", str(sealed / "truth.csv"), *drawn
     )
-    _write_nets(data)
+    from tests.upgrade.nets import (
+        write_nets,
+    )  # torch takes seconds to load, and only who stores a site needs it
+
+    write_nets(data)
     (data / "sweep.toml").write_text(SPEC, encoding="utf-8")
     site.manage("run_sweep", str(data / "sweep.toml"))
     site.manage("register_inputs", str(data / "sweep.toml"), "--ensemble", "nets")
@@ -87,26 +88,6 @@ def live(home: Path, beside: Path) -> None:
     site.manage("export_protocol", HALF, "--out", str(beside / "protocol.toml"))
     site.manage("export_results", DONE, "--out", str(beside / "export"))
     site.manage("backup", "--out", str(beside / "backup"))
-
-
-def _write_nets(data: Path) -> None:
-    """Write networks that tell images apart, and whose weights take few values, so that they pack small."""
-    for seed in SEEDS:
-        path = data / "nets" / layout_name("stored", SMALL, 0.0001, 256, seed)
-        path.parent.mkdir(parents=True)
-        torch.manual_seed(seed)
-        model = build_classifier(SMALL, len(CLASSES)).train()
-        for module in model.modules():
-            if isinstance(module, torch.nn.BatchNorm2d):
-                module.momentum = 1.0
-        model(torch.randn(32, 1, 1, 1) + 0.3 * torch.randn(32, 3, 32, 32))
-        state = {name: _coarse(value) for name, value in model.state_dict().items()}
-        torch.save({"weights": state, "epoch": 3}, path)
-
-
-def _coarse(weights: torch.Tensor) -> torch.Tensor:
-    step = weights.abs().max() / 6
-    return step * torch.round(weights / step) if weights.dim() > 1 else weights
 
 
 def _import(site: Site, run: Path, out: Path, released: Path) -> None:
