@@ -11,6 +11,9 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
+from analysis.identity import NameClashError, Names, name_key, path_key
+from analysis.vocabulary import decimal
+
 FORMAT = 1
 """Version of every file format of this module; it stands in each provenance.json."""
 
@@ -61,11 +64,17 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """A named table; `key` lists the columns that together are unique."""
+    """A named table; `key` lists the columns that together are unique.
+
+    `named` lists the columns that name readers, cases and the like, `paths` those that name images: their cells are
+    compared by the rules of `analysis.identity`.
+    """
 
     name: str
     columns: tuple[Column, ...]
     key: tuple[str, ...] = ()
+    named: tuple[str, ...] = ()
+    paths: tuple[str, ...] = ()
 
     @property
     def names(self) -> list[str]:
@@ -87,6 +96,8 @@ IMAGES = Table(
         Column("patient", "text", "Patient identifier as in the data set", blank=True, optional=True),
     ),
     key=("image",),
+    named=("patient",),
+    paths=("image",),
 )
 """One row per test image, in file order; one 0/1 column per class follows the columns named here."""
 
@@ -151,6 +162,7 @@ SELECTION = Table(
         *_PERSON,
     ),
     key=("image",),
+    paths=("image",),
 )
 """What analysis.selection hands to analysis.caseset: the chosen images of both arms."""
 
@@ -220,6 +232,7 @@ RATINGS = Table(
         Column("difficulty_status", "text", "How difficulty was answered", allowed=STATUSES, optional=True),
     ),
     key=("reader", "case", "presentation"),
+    named=("reader", "case", "pair", "batch"),
 )
 """The tidy ratings, as exported and as read by `analyse_ratings`."""
 
@@ -240,7 +253,8 @@ def check_table(frame: pd.DataFrame, table: Table, where: str | None = None) -> 
 
     Raises
     ------
-    FrameError: a missing column, a value outside the allowed ones, a blank where none may be, a repeated key.
+    FrameError: a missing column, a value outside the allowed ones, a blank where none may be, a repeated key, a
+        name in two spellings.
     """
     where = where or table.name
     missing = [c.name for c in table.columns if not c.optional and c.name not in frame.columns]
@@ -251,14 +265,9 @@ def check_table(frame: pd.DataFrame, table: Table, where: str | None = None) -> 
     for column in table.columns:
         if column.name in frame.columns:
             _check_column(frame[column.name], column, where)
+    compared = {name: _compared(frame[name], table, where) for name in table.names if name in frame.columns}
     if table.key:
-        repeated = frame.duplicated(list(table.key))
-        if repeated.any():
-            row = int(np.flatnonzero(repeated.to_numpy())[0])
-            key = ", ".join(f"{name} {frame.iloc[row][name]!r}" for name in table.key)
-            raise FrameError(
-                f"{where}, row {row + 1}: expected each {' + '.join(table.key)} once, {key} came again"
-            )
+        _refuse_repeats(frame, pd.DataFrame({name: compared[name] for name in table.key}), where)
     return frame
 
 
@@ -276,7 +285,7 @@ def check_labels(frame: pd.DataFrame, classes: Iterable[str], id_column: str, wh
             f"{where}: expected a column for each of {id_column} and {len(classes)} classes; "
             f"missing: {', '.join(missing)}"
         )
-    ids = Table(where, (Column(id_column, "text", "image"),), key=(id_column,))
+    ids = Table(where, (Column(id_column, "text", "image"),), key=(id_column,), paths=(id_column,))
     check_table(frame, ids, where)
     for name in classes:
         _check_column(frame[name], Column(name, "binary", name), where)
@@ -296,10 +305,36 @@ def count_findings(labels: np.ndarray, classes: Iterable[str]) -> np.ndarray:
     return counts
 
 
+def _compared(values: pd.Series, table: Table, where: str) -> Any:
+    """Return what cells are compared by: names by their keys, numbers of a key as numbers, others as they are."""
+    name = str(values.name)
+    if name not in (*table.named, *table.paths):
+        kinds = {column.name: column.kind for column in table.columns}
+        return values if kinds[name] == "text" or name not in table.key else _as_numbers(values)
+    names = Names(values.where(values.notna(), ""), name_key if name in table.named else path_key)
+    try:
+        names.refuse_spellings(name)
+    except NameClashError as error:
+        raise FrameError(f"{where}, column '{name}': {error}") from error
+    return names.keys
+
+
+def _refuse_repeats(frame: pd.DataFrame, compared: pd.DataFrame, where: str) -> None:
+    repeated = compared.duplicated()
+    if repeated.any():
+        row = int(np.flatnonzero(repeated.to_numpy())[0])
+        first = int(np.flatnonzero((compared == compared.iloc[row]).all(axis=1).to_numpy())[0])
+        names = list(compared.columns)
+        key = ", ".join(f"{name} {frame.iloc[row][name]!r}" for name in names)
+        raise FrameError(
+            f"{where}, row {row + 1}: expected each {' + '.join(names)} once, {key} came again (row {first + 1})"
+        )
+
+
 def _check_column(values: pd.Series, column: Column, where: str) -> None:
     blank = values.isna() | (values.astype(str).str.strip() == "")
     if blank.any() and not column.blank:
-        raise _error(where, blank, column, _wanted(column), "a blank")
+        raise _error(where, blank, column, _wanted(column), "a blank came")
     present = values[~blank]
     if column.allowed:
         _refuse(~present.astype(str).isin(column.allowed), present, column, where)
@@ -334,13 +369,16 @@ def _as_number(value: Any) -> float:
 
 def _refuse(bad: "pd.Series[bool]", values: pd.Series, column: Column, where: str) -> None:
     if bad.any():
-        raise _error(where, bad, column, _wanted(column), repr(values[bad].tolist()[0]))
+        came = values[bad].tolist()[0]
+        comma = column.kind != "text" and "," in str(came) and decimal(str(came)) is not None
+        hint = "; write a decimal point" if comma else ""
+        raise _error(where, bad, column, _wanted(column), f"{came!r} came{hint}")
 
 
 def _error(where: str, bad: pd.Series, column: Column, wanted: str, came: str) -> FrameError:
     row = bad.index[np.flatnonzero(bad.to_numpy())[0]]
     place = f"row {row + 1}" if isinstance(row, int | np.integer) else f"row {row!r}"
-    return FrameError(f"{where}, {place}, column '{column.name}': expected {wanted}, {came} came")
+    return FrameError(f"{where}, {place}, column '{column.name}': expected {wanted}, {came}")
 
 
 def _wanted(column: Column) -> str:

@@ -13,8 +13,9 @@ import numpy as np
 import pandas as pd
 
 from analysis.exchange.via import COLUMNS, NO, QUESTIONS, YES, ViaError
-from analysis.frames import RATED, RATINGS, FrameError, check_table
-from analysis.tablefile import MAX_HEAD_BYTES, head_fault
+from analysis.frames import RATED, RATINGS, FrameError, Table, check_table
+from analysis.identity import NameClashError, Names, name_key, path_key, spelled
+from analysis.tablefile import MAX_HEAD_BYTES, read_head
 
 Cases = Literal["shared", "own"]
 
@@ -28,7 +29,7 @@ class ViaStudy:
     """Ratings read from VIA files, and what was tolerated on the way.
 
     `repeated` lists rows that came again for the same file name, `conflicts` those of them that answer a
-    question differently (the first answer counts), `unanswered` counts the questions without an answer.
+    question differently (only with `paper`: the first answer counts), `unanswered` counts the questions without one.
     """
 
     ratings: pd.DataFrame
@@ -56,7 +57,8 @@ def read_via(
     key: columns case (file name, or READER/FILE NAME) and arm (1 = PIE, 0 = control), optionally pair.
     first_exemplars: without a key, the first so many file names of each reader, sorted, are the PIEs, as in
         the published script.
-    paper: count agreement as the published script did: exactly "yes" is 1, everything else, also no answer, 0.
+    paper: count agreement as the published script did: exactly "yes" is 1, everything else, also no answer, 0; of
+        rows that contradict each other the first counts.
     questions: endpoint to the attribute's name; the endpoint's own name is understood too.
 
     Returns
@@ -66,30 +68,41 @@ def read_via(
 
     Raises
     ------
-    ViaError: not a VIA file, an answer that is none of the scale's, a file name without an arm, two files of
-        one name.
+    ViaError: not a VIA file, an answer that is none of the scale's, rows of one file name that contradict each
+        other, a file name without an arm, readers, cases or file names in two spellings (`analysis.identity`).
     """
     if (key is None) == (first_exemplars is None):
         raise ViaError("expected either a key or the number of first file names that are PIEs, not both")
-    readers = [path.stem for path in files]
-    if not readers or len(set(readers)) < len(readers):
+    readers = [_reader(path) for path in files]
+    if not readers or len(set(map(name_key, readers))) < len(readers):
         raise ViaError(f"expected VIA files with different names, one per reader; {readers} came")
     arms = None if key is None else _arms(key)
     repeated: list[str] = []
     conflicts: list[str] = []
     rows: list[dict[str, Any]] = []
-    for path in files:
+    for path, reader in zip(files, readers, strict=True):
         answers = _answers(path, questions, paper, repeated, conflicts)
+        if conflicts and not paper:
+            raise ViaError(f"expected rows that agree for one file name: {conflicts[0]}; correct the file")
         firsts = set(sorted(answers)[:first_exemplars]) if first_exemplars is not None else set()
         for name, given in answers.items():
-            case = name if cases == "shared" else f"{path.stem}/{name}"
-            arm, pair = (int(name in firsts), "") if arms is None else _arm(arms, path.stem, name)
-            rows.append(_row(path.stem, case, arm, pair, given))
+            case = name if cases == "shared" else f"{reader}/{name}"
+            arm, pair = (int(name in firsts), "") if arms is None else _arm(arms, reader, name)
+            rows.append(_row(reader, case, arm, pair, given))
+    try:
+        Names((row["case"] for row in rows), rows=False).refuse_spellings("file name")
+    except NameClashError as error:
+        raise ViaError(str(error)) from error
     ratings = pd.DataFrame(rows, columns=RATED)
-    if marked := {path.stem for path in files if _simulated(path)}:
+    if marked := {reader for path, reader in zip(files, readers, strict=True) if _simulated(path)}:
         ratings.insert(0, "simulated", ["yes" if name in marked else "no" for name in ratings["reader"]])
     unanswered = {name: int((ratings[f"{name}_status"] == "missing").sum()) for name in questions}
     return ViaStudy(ratings, tuple(repeated), tuple(conflicts), unanswered)
+
+
+def _reader(path: Path) -> str:
+    """Return the pseudonym: the file's name without `.csv`; any other dot belongs to it."""
+    return spelled(path.stem if path.suffix.lower() == ".csv" else path.name)
 
 
 def _answers(
@@ -97,22 +110,22 @@ def _answers(
 ) -> dict[str, dict[str, int | None]]:
     """Return file name to answers; of repeated rows the first answer to each question counts."""
     found: dict[str, dict[str, int | None]] = {}
+    said: dict[tuple[str, str], int] = {}
     for number, row in _rows(path):
         where = f"{path.name}, row {number}"
-        name = row["filename"].strip()
+        name = spelled(row["filename"])
         if not name:
             raise ViaError(f"{where}: expected a file name, the cell is blank")
         given = _given(row["file_attributes"], questions, paper, where)
-        if name not in found:
-            found[name] = given
-            continue
-        repeated.append(f"{where}: '{name}' came again")
+        if name in found:
+            repeated.append(f"{where}: '{name}' came again")
+        before = found.setdefault(name, dict.fromkeys(given))
         for question, value in given.items():
-            first = found[name][question]
-            if first is None:
-                found[name][question] = value
-            elif value is not None and value != first:
-                conflicts.append(f"{where}: '{name}' {question} is {value} here, {first} before")
+            if before[question] is None and value is not None:
+                before[question], said[name, question] = value, number
+            elif value is not None and value != before[question]:
+                first = f"{before[question]} in row {said[name, question]}"
+                conflicts.append(f"{where}: '{name}' {question} is {value} here, {first}")
     if paper and "agree" in questions:
         for given in found.values():
             given["agree"] = given["agree"] or 0
@@ -133,10 +146,11 @@ def _simulated(path: Path) -> bool:
 def _rows(path: Path) -> list[tuple[int, dict[str, str]]]:
     try:
         content = path.read_bytes()
-        if fault := head_fault(content[: MAX_HEAD_BYTES + 1]):
-            raise ViaError(f"{path}: expected a VIA CSV with {fault}")
-        text = io.StringIO(content.decode("utf-8-sig"), newline="")
-        table = list(csv.reader(text, skipinitialspace=True))
+        head = read_head(content[: MAX_HEAD_BYTES + 1], comments=False)
+        if head.fault:
+            raise ViaError(f"{path}: expected a VIA CSV with {head.fault}")
+        text = io.StringIO(content[head.start :].decode("utf-8-sig"), newline="")
+        table = list(csv.reader(text, delimiter=head.separator, skipinitialspace=True))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise ViaError(f"{path}: expected a VIA CSV in UTF-8, {error} came") from error
     header = [name.strip().lstrip("#") for name in table[0]] if table else []
@@ -192,27 +206,32 @@ def _value(given: Any, name: str, paper: bool, where: str) -> int | None:
 
 
 def _arms(key: pd.DataFrame) -> dict[str, tuple[int, str]]:
+    """Return arm and pair of each case, by what names of images are compared by."""
     wanted = [column for column in RATINGS.columns if column.name in {"case", "arm"}]
     for column in wanted:
         if column.name not in key.columns:
             raise ViaError(f"the key: expected the columns case and arm, '{column.name}' is missing")
+    table = Table("the key", tuple(wanted), key=("case",), paths=("case",))
     try:
-        check_table(
-            pd.DataFrame({"case": key["case"], "arm": key["arm"]}),
-            type(RATINGS)("the key", tuple(wanted), ("case",)),
-        )
+        check_table(pd.DataFrame({"case": key["case"], "arm": key["arm"]}), table)
     except FrameError as error:
         raise ViaError(str(error)) from error
     pairs = key["pair"].fillna("").astype(str) if "pair" in key.columns else pd.Series("", index=key.index)
     return {
-        str(case): (int(arm), pair) for case, arm, pair in zip(key["case"], key["arm"], pairs, strict=True)
+        path_key(case): (int(float(arm)), spelled(pair))
+        for case, arm, pair in zip(key["case"], key["arm"], pairs, strict=True)
     }
 
 
 def _arm(arms: Mapping[str, tuple[int, str]], reader: str, name: str) -> tuple[int, str]:
-    for case in (f"{reader}/{name}", name):
-        if case in arms:
-            return arms[case]
+    found = [arms[key] for key in map(path_key, (f"{reader}/{name}", name)) if key in arms]
+    if len(set(found)) > 1:
+        raise ViaError(
+            f"{reader}: expected one row of the key for '{name}', it has '{reader}/{name}' and '{name}', and they "
+            "contradict each other; correct one of them"
+        )
+    if found:
+        return found[0]
     raise ViaError(f"{reader}: expected '{name}' or '{reader}/{name}' in the key, it names neither")
 
 

@@ -1,12 +1,12 @@
 """Register data sets: images and label files that lie on the server, checked before they are written down."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from django.db import transaction
 
+from analysis.identity import path_key
 from analysis.models import DataSet
 from analysis.services.places import PlaceError, inside
 from analysis.signals import changed
@@ -99,15 +99,10 @@ def _splits(data: DataSpec) -> dict[str, Split]:
             continue
         try:
             found[role] = read_split(file, data, role)
-            locate_images(_sample(found[role]), data)
+            locate_images(found[role], data, every=max(1, len(found[role].images) // LOOKED_AT))
         except SweepError as error:
             raise InputError(str(error), f"labels_{role}") from error
     return found
-
-
-def _sample(split: Split) -> Split:
-    step = max(1, len(split.images) // LOOKED_AT)
-    return replace(split, images=split.images[::step])
 
 
 def _class_rows(data: DataSpec, splits: Mapping[str, Split]) -> list[dict[str, Any]]:
@@ -122,7 +117,7 @@ def _warnings(data: DataSpec, splits: Mapping[str, Split]) -> list[str]:
     found = []
     for one, other in (("train", "test"), ("val", "test"), ("train", "val")):
         if one in splits and other in splits:
-            shared = len(set(splits[one].images) & set(splits[other].images))
+            shared = len(set(map(path_key, splits[one].images)) & set(map(path_key, splits[other].images)))
             if shared:
                 found.append(f"{shared} images stand in both the {one} and the {other} split")
     for role, split in splits.items():

@@ -103,8 +103,9 @@ def thumbnail(run: Run, found: FindingsFolder, rank: int) -> bytes | None:
     if folder is None or not 1 <= rank <= len(table):
         return None
     image = str(table.loc[table["rank"] == rank, "image"].iloc[0])
+    names = pd.read_csv(Path(run.folder) / "images.csv", usecols=["image"], dtype=str, keep_default_na=False)
     try:
-        grey = read_pixels(find_images([image], folder)[image], SEEN).grey
+        grey = read_pixels(find_images([image], folder, among=names["image"])[image], SEEN).grey
     except (CaseSetError, DataError):
         return None
     from PIL import Image

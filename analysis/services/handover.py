@@ -2,7 +2,7 @@
 
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -50,10 +50,10 @@ def hand_over(
     picture = love_plot_path(key_out)
     if os.path.lexists(picture):
         raise CaseSetError(f"{picture}: exists already; a case set is never overwritten, name another path")
-    look = Look(images)
+    look = Look(images, source.images["image"])
     selection = select_distinct(source, spec, look)
     written = write_case_set(
-        selection.rows, images=find_images(selection.rows["image"], images), out=out, key_out=key_out,
+        selection.rows, images=look.files(selection.rows["image"]), out=out, key_out=key_out,
         origin=replace(origin(source, selection, look), terms=terms or {}),
         shown=shown, block_size=block_size, nonce=nonce,
     )  # fmt: skip
@@ -77,10 +77,15 @@ def _draw_balance(selection: Selection, path: Path, *, synthetic: bool) -> None:
 class Look:
     """Looks at the images of a folder, each once: fingerprints, and grey values that could tell the arms."""
 
-    def __init__(self, images: Path) -> None:
-        self.images = images
+    def __init__(self, images: Path, among: Iterable[str]) -> None:
+        """Look into the folder `images`; `among` names all images of the run, any of which may own a file."""
+        self.images, self.among = images, list(among)
         self._prints: dict[str, npt.NDArray[np.float64]] = {}
         self._greys: dict[str, dict[str, float]] = {}
+
+    def files(self, names: Iterable[str]) -> dict[str, Path]:
+        """Find the files of images; see `find_images`."""
+        return find_images(names, self.images, among=self.among)
 
     def at(self, names: Sequence[str]) -> None:
         """Decode the images that were not looked at before.
@@ -90,7 +95,7 @@ class Look:
         CaseSetError: an image that is not there or cannot be read.
         """
         new = [name for name in names if name not in self._prints]
-        for name, path in find_images(new, self.images).items():
+        for name, path in self.files(new).items():
             try:
                 grey = read_pixels(path, SEEN).grey
             except DataError as error:

@@ -61,6 +61,7 @@ class DataSpec:
         """Refuse nonsense."""
         _need(bool(self.name), "name", "a name", self.name)
         _need(len(set(self.classes)) == len(self.classes) > 0, "classes", "names, each once", self.classes)
+        _need(self.suffix == "" or self.suffix[0] == ".", "suffix", "an ending with its dot", self.suffix)
         _need(0 <= self.tail <= self.head, "head and tail", "0 <= tail <= head", (self.head, self.tail))
         _need(
             (self.head < 1) == (self.tail < 1),

@@ -27,7 +27,7 @@ from analysis.sweep.image_cache import ImageCache, ensure_cache, open_cache
 from analysis.sweep.methods import Compressed
 from analysis.sweep.paths import prediction_name
 from analysis.sweep.prepare import Run
-from analysis.sweep.splits import image_file
+from analysis.sweep.splits import locate
 
 SPARE_BYTES = 4 << 30
 """Memory of a GPU that is left to the network and its intermediate results."""
@@ -250,8 +250,9 @@ def _run_cache(run: Run, folder: Path | None = None) -> ImageCache:
     place = Path(said["file"]) if folder is None else folder / Path(said["file"]).name
     cache = open_cache(place)
     if cache is None:
-        names = pd.read_csv(run.paths.images, usecols=["image"], dtype=str)["image"].tolist()
-        files = [image_file(run.spec.data, name) for name in names]
+        table = pd.read_csv(run.paths.images, usecols=["image"], dtype=str, keep_default_na=False)
+        names = tuple(table["image"])
+        files = locate(names, run.spec.data, run.paths.images)
         cache = ensure_cache(place.parent, names, files, run.spec.preprocess)
     if cache.digest != said["digest"]:
         raise UnitError(

@@ -110,3 +110,40 @@ def test_a_column_that_comes_twice_is_refused_and_one_without_a_name_is_not() ->
         "t.csv: expected a CSV file with each column once, 'Mass' came again in its heading; take one of them out"
     )
     assert read_table(b"id,,\na.png,0,1\n", error=RefusedError).shape == (1, 3)
+
+
+@pytest.mark.parametrize(
+    ("data", "columns", "first"),
+    [
+        (b"id;A\n007;1\n", ["id", "A"], ["007", 1]),
+        (b"id\tA\n007\t1\n", ["id", "A"], ["007", 1]),
+        (b"id|A\n007|1\n", ["id", "A"], ["007", 1]),
+        (b"id;Mass, left;A\n007;1;0\n", ["id", "Mass, left", "A"], ["007", 1, 0]),
+        (b"id,labels\n007,Mass;Edema|x\n", ["id", "labels"], ["007", "Mass;Edema|x"]),
+        (b"id,a;b\n007,1;2\n", ["id", "a;b"], ["007", "1;2"]),
+        (b"\xef\xbb\xbfid,A\n007,1\n", ["id", "A"], ["007", 1]),
+        (b'\xef\xbb\xbf"id";"A"\n"007";1\n', ["id", "A"], ["007", 1]),
+        (b"\xef\xbb\xbfsep=|\r\nid|A\r\n007|1\r\n", ["id", "A"], ["007", 1]),
+        (b'"sep=;"\rid;A\r007;1\r', ["id", "A"], ["007", 1]),
+        (b"sep=;\nid,x;A\n007,5;1\n", ["id,x", "A"], ["007,5", 1]),
+        (b'# "not closed\n\n#two, by hand\n id ,\xc2\xa0A\n007,1\n', ["id", "A"], ["007", 1]),
+        (b"#,id,A\n1,007,1\n", ["#", "id", "A"], [1, "007", 1]),
+        (b"id\n007\n", ["id"], ["007"]),
+    ],
+)
+def test_separators_marks_and_comments(
+    data: bytes, columns: list[str], first: list[object], tmp_path: Path
+) -> None:
+    for source in (data, tmp_path / "t.csv.gz"):
+        if isinstance(source, Path):
+            source.write_bytes(gzip.compress(data))
+        frame = read_table(source, error=RefusedError, dtype={"id": str, "id,x": str})
+        assert list(frame.columns) == columns
+        assert frame.iloc[0].tolist() == first
+    kept = read_table(data, error=RefusedError, usecols=lambda name: name in columns[-1:], dtype={"id": str})
+    assert list(kept.columns) == columns[-1:]
+
+
+def test_another_separator_after_sep_is_refused_and_so_are_headings_that_differ_in_blanks() -> None:
+    assert "a comma, a semicolon, a tab or a bar after sep=, ':' came" in refusal(b"sep=:\nid:A\n")
+    assert "each column once, 'A' came again" in refusal(b"id,A, A\nx,1,2\n")

@@ -44,7 +44,11 @@ def test_nih_metadata(tmp_path):
     assert people.frame["sex"].tolist() == ["M", "M", "F"]
     assert people.frame["age"].tolist()[:2] == [59, 58]
     assert people.frame["age"].isna().tolist() == [False, False, True]
-    assert people.warnings == ("Data_Entry_2017.csv: age is unknown for 1 of 3 images",)
+    (warning,) = people.warnings
+    assert warning.startswith(
+        "Data_Entry_2017.csv: age is unknown for 1 of 3 images; expected an age in years"
+    )
+    assert warning.endswith("not read: row 1 '414'")
 
 
 def test_mimic_layout_and_metadata(tmp_path):
@@ -75,6 +79,14 @@ def test_suffix_points_to_dicom(tmp_path):
     assert locate_images(read_split(data.labels_test, data, "test"), data)[0].suffix == ".dcm"
 
 
+def test_paths_written_on_windows(tmp_path):
+    write_images(tmp_path / "images", [f"a/{name}" for name in NAMES])
+    label_frame([f"a\\{name} " for name in NAMES]).to_csv(tmp_path / "labels.csv", index=False)
+    split = read_split(tmp_path / "labels.csv", nih(tmp_path), "test")
+    assert split.images == tuple(f"a/{name}" for name in NAMES)
+    assert len(locate_images(split, nih(tmp_path))) == 3
+
+
 def refused(tmp_path, frame, *words, **changes):
     frame.to_csv(tmp_path / "labels.csv", index=False)
     data = nih(tmp_path, **changes)
@@ -99,6 +111,7 @@ def test_other_bad_label_files(tmp_path):
     refused(tmp_path, label_frame((*NAMES, NAMES[0])), "row 4", "each id once")
     refused(tmp_path, label_frame(NAMES).iloc[:0], "at least one row")
     refused(tmp_path, label_frame((*NAMES, "../../etc/passwd")), "row 4", "inside the image folder")
+    refused(tmp_path, label_frame((*NAMES, r"..\..\etc")), "row 4", "inside the image folder")
     refused(tmp_path, label_frame(NAMES), "row 1", "00000013_005.png", "3 of 3 images are missing")
 
 
