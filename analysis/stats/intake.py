@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.frames import RATINGS, FrameError, check_table
+from analysis.identity import spelled
 from analysis.stats.endpoints import ENDPOINTS
 from analysis.stats.errors import StatsError
 from analysis.tablefile import read_table
@@ -101,7 +102,7 @@ def _text(value: object) -> str:
         return ""
     if isinstance(value, float) and value.is_integer():
         return str(int(value))  # a column of numbers with a blank was read as float: 1.0 means the label 1
-    return str(value).strip()
+    return spelled(value)
 
 
 def _check_one_per_case(tidy: pd.DataFrame, column: str, where: str) -> None:

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pandas as pd
 
+from analysis.identity import name_key
 from analysis.stats.endpoints import ENDPOINTS, Endpoint
 from analysis.stats.errors import NotComparableError, StatsError
 from analysis.stats.grid import make_grid
@@ -65,15 +66,19 @@ def subgroup_table(first: pd.DataFrame, groups: pd.DataFrame, *, seed: int, draw
     ------
     StatsError: a case comes twice, or a rated case has no row.
     """
-    if "case" not in groups.columns or groups["case"].duplicated().any():
+    if "case" not in groups.columns:
         raise StatsError("subgroups: expected a column 'case' with each case once")
-    table = groups.assign(case=groups["case"].astype(str)).set_index("case")
-    unknown = sorted(set(first["case"]) - set(table.index))
-    if unknown:
-        raise StatsError(f"subgroups: expected a row for every rated case, none for '{unknown[0]}'")
+    keys = groups["case"].map(name_key)
+    if keys.duplicated().any():
+        case = groups["case"][keys.duplicated()].iloc[0]
+        raise StatsError(f"subgroups: expected a column 'case' with each case once, '{case}' came again")
+    table = groups.drop(columns="case").set_axis(keys)
+    rated = first["case"].map(name_key)
+    if (unknown := first["case"][~rated.isin(keys)]).size:
+        raise StatsError(f"subgroups: expected a row for every rated case, none for '{unknown.min()}'")
     rows: list[Row] = []
     for grouping in table.columns:
-        of_case = first["case"].map(table[grouping].astype(str))
+        of_case = rated.map(table[grouping].astype(str))
         for group in sorted(of_case.unique(), key=_place):
             for endpoint in ENDPOINTS:
                 own = first[of_case == group]

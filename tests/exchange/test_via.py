@@ -63,15 +63,74 @@ def test_tolerates_undefined_and_absent_answers(tmp_path, attributes, wanted):
     ]
 
 
-def test_of_rows_that_came_again_the_first_answer_counts_and_conflicts_are_named(tmp_path):
-    again = ('"{""quality"":""5""}"', '"{""agree"":""no"",""quality"":""1""}"')
-    path = via(tmp_path, "v1.csv", *(row("a.png", text) for text in again), row("a.png"))
-    study = read_via([path], cases="shared", key=KEY)
+AGAIN = ('"{""quality"":""5""}"', '"{""agree"":""no"",""quality"":""1""}"')
+
+
+def test_rows_of_one_file_name_that_contradict_each_other_are_refused_and_others_complete_each_other(
+    tmp_path,
+):
+    path = via(tmp_path, "v1.csv", *(row("a.png", text) for text in AGAIN))
+    with pytest.raises(
+        ViaError, match=r"v1\.csv, row 2: 'a\.png' quality is 1 here, 5 in row 1; correct the file"
+    ):
+        read_via([path], cases="shared", key=KEY)
+    study = read_via(
+        [via(tmp_path, "v1.csv", row("a.png", AGAIN[0]), row("a.png", '"{""agree"":""no""}"'))],
+        cases="shared",
+        key=KEY,
+    )
+    assert [study.ratings.iloc[0][n] for n in ("agree", "quality")] == [0, 5]
+    assert study.repeated == ("v1.csv, row 2: 'a.png' came again",)
+
+
+def test_in_the_papers_way_the_first_answer_counts_and_conflicts_are_named(tmp_path):
+    path = via(tmp_path, "v1.csv", *(row("a.png", text) for text in AGAIN), row("a.png"))
+    study = read_via([path], cases="shared", key=KEY, paper=True)
     assert len(study.ratings) == 1
     assert [study.ratings.iloc[0][n] for n in ("agree", "quality", "difficulty")] == [0, 5, 2]
     assert study.repeated == ("v1.csv, row 2: 'a.png' came again", "v1.csv, row 3: 'a.png' came again")
     assert len(study.conflicts) == 3
-    assert study.conflicts[0] == "v1.csv, row 2: 'a.png' quality is 1 here, 5 before"
+    assert study.conflicts[0] == "v1.csv, row 2: 'a.png' quality is 1 here, 5 in row 1"
+
+
+def test_readers_cases_and_arms_are_compared_by_what_they_name(tmp_path):
+    decomposed = via(tmp_path, "Mu\u0308ller.csv", row("./Mu\u0308.png"), row(r"img\b.png"))
+    key = pd.DataFrame({"case": ["m\u00fc.PNG", "img/b.png"], "arm": ["1.0", "0"]})
+    ratings = read_via([decomposed], cases="shared", key=key).ratings
+    assert ratings["reader"].unique().tolist() == ["M\u00fcller"]
+    assert ratings["arm"].tolist() == [1, 0]
+    with pytest.raises(ViaError, match="different names"):
+        read_via([decomposed, via(tmp_path, "M\u00fcLLER.csv", row("a.png"))], cases="own", first_exemplars=1)
+    with pytest.raises(ViaError, match=r"column 'case'.*'a\.png' and row 2 'A\.png'"):
+        read_via([decomposed], cases="own", key=pd.DataFrame({"case": ["a.png", "A.png"], "arm": ["1", "0"]}))
+    files = [via(tmp_path, "v1.csv", row("a.png")), via(tmp_path, "v2.csv", row("./A.png"))]
+    with pytest.raises(ViaError, match=r"one spelling, 'a\.png' and '\./A\.png'"):
+        read_via(files, cases="shared", first_exemplars=1)
+
+
+def test_a_key_that_contradicts_itself_is_refused(tmp_path):
+    path = via(tmp_path, "v1.csv", row("a.png"))
+    both = pd.DataFrame({"case": ["v1/a.png", "a.png"], "arm": ["1", "1"]})
+    assert read_via([path], cases="own", key=both).ratings["arm"].tolist() == [1]
+    with pytest.raises(ViaError, match=r"'v1/a\.png' and 'a\.png', and they contradict"):
+        read_via([path], cases="own", key=both.assign(arm=["1", "0"]))
+
+
+def test_reads_a_heading_with_a_hash_and_other_separators(tmp_path):
+    hashed = via(tmp_path, "v1.csv", row("a.png"), header=f"#{HEADER}")
+    assert read_via([hashed], cases="shared", key=KEY).ratings["quality"].tolist() == [4]
+    lines = ["sep=;", HEADER.replace(",", ";"), f'a.png;-1;{FULL};0;0;"{{}}";"{{}}"']
+    (tmp_path / "v2.csv").write_text("\n".join(lines), encoding="utf-8-sig")
+    assert read_via([tmp_path / "v2.csv"], cases="shared", key=KEY).ratings["quality"].tolist() == [4]
+
+
+def test_only_csv_is_an_ending_of_a_readers_file(tmp_path):
+    files = [via(tmp_path, name, row("a.png")) for name in ("dr.a", "dr.b", "dr.c.CSV")]
+    assert read_via(files, cases="own", first_exemplars=1).ratings["reader"].tolist() == [
+        "dr.a",
+        "dr.b",
+        "dr.c",
+    ]
 
 
 def test_paper_counts_what_is_not_exactly_yes_as_disagreement_and_sorts_for_the_arms(tmp_path):

@@ -50,3 +50,21 @@ def test_calibration_prints_a_row_per_cell_and_refuses_another():
     assert foot.startswith("3 studies per cell, seed 20260101; Monte Carlo standard error")
     with pytest.raises(CommandError, match="expected one of"):
         call_command("calibrate_statistics", simulations=3, cell=["no such"])
+
+
+def test_a_reader_whose_name_comes_in_two_unicode_forms_is_counted_once(tmp_path):
+    rows = ["reader,case,arm,presentation,agree,quality,difficulty"]
+    for number in range(12):
+        name = "M\u00fcller" if number % 2 else "Mu\u0308ller"
+        rows += [
+            f"{name},c{number:02d},{number // 6},1,{number % 2},3,2",
+            f"R2,c{number:02d},{number // 6},1,0,4,1",
+        ]
+    path = tmp_path / "ratings.csv"
+    path.write_text("\n".join(rows) + "\n", encoding="utf-8")
+    call_command("analyse_ratings", path, out=tmp_path / "results", stdout=StringIO())
+    assert json.loads((tmp_path / "results" / "results.json").read_text())["study"]["readers"] == 2
+    path.write_text(path.read_text().replace("R2,c03", "r2,c03"), encoding="utf-8")
+    with pytest.raises(CommandError, match="row 2 'R2' and row 8 'r2' came"):
+        call_command("analyse_ratings", path, out=tmp_path / "other")
+    assert not (tmp_path / "other").exists()

@@ -95,3 +95,57 @@ def test_column_simulated_marks_the_ratings(tidy, mark, simulated):
 def test_another_mark_than_yes_and_no_is_refused(tidy):
     with pytest.raises(FrameError, match="column 'simulated': expected one of yes, no, 'perhaps' came"):
         check(tidy.assign(simulated="perhaps"))
+
+
+def respelled(tidy, column, old, new, rows=slice(1, None)):
+    """Write some of one name's cells in another way."""
+    places = tidy.index[tidy[column].astype(str) == old][rows]
+    frame = tidy.astype({column: object})
+    frame.loc[places, column] = new
+    return frame
+
+
+def readers_of(tidy, folder):
+    path = folder / "ratings.csv"
+    tidy.to_csv(path, index=False)
+    return set(check(read_ratings(path)).first["reader"])
+
+
+@pytest.mark.parametrize("other", ["Mu\u0308ller", " M\u00fcller\u00a0", "\ufeffM\u00fcller"])
+def test_a_reader_in_two_unicode_forms_or_with_blanks_is_one(tidy, tmp_path, other):
+    tidy["reader"] = tidy["reader"].replace({"R1": "M\u00fcller"})
+    wanted = check(tidy).first
+    assert readers_of(respelled(tidy, "reader", "M\u00fcller", other), tmp_path) == {"M\u00fcller", "R2"}
+    again = check(read_ratings(tmp_path / "ratings.csv")).first
+    assert again["quality"].tolist() == wanted["quality"].tolist()
+
+
+@pytest.mark.parametrize(
+    ("column", "old", "new"),
+    [("reader", "R1", "r1"), ("reader", "R1", "R\uff11"), ("case", "07", "7"), ("case", "07", "7.0"),
+     ("pair", "3", "3.0"), ("batch", "B", "b")],
+)  # fmt: skip
+def test_two_spellings_of_one_name_are_refused_and_both_are_named(tidy, tmp_path, column, old, new):
+    tidy["case"] = tidy["case"].replace({tidy["case"].iloc[0]: "07"})
+    tidy = tidy.assign(batch="B", pair="3", presentation=1).drop_duplicates(["reader", "case"])
+    with pytest.raises(
+        FrameError, match=f"column '{column}': expected each {column} in one spelling"
+    ) as error:
+        readers_of(respelled(tidy, column, old, new), tmp_path)
+    assert repr(old) in str(error.value)
+    assert repr(new) in str(error.value)
+
+
+def test_a_reading_that_comes_again_with_its_number_written_otherwise_is_refused(tidy, tmp_path):
+    again = pd.concat([tidy.astype({"presentation": str}), tidy.iloc[[2]].assign(presentation="1.0")])
+    with pytest.raises(FrameError, match=r"presentation once, .* came again \(row 3\)"):
+        readers_of(again, tmp_path)
+
+
+def test_ratings_by_semicolon_are_read_and_a_decimal_comma_is_refused_by_name(tidy, tmp_path):
+    path = tmp_path / "ratings.csv"
+    tidy.to_csv(path, index=False, sep=";")
+    pd.testing.assert_frame_equal(check(read_ratings(path)).first, check(tidy).first)
+    tidy.to_csv(path, index=False, sep=";", decimal=",")
+    with pytest.raises(FrameError, match=r"row 1, column 'agree': .*'[01],0' came; write a decimal point"):
+        check(read_ratings(path))

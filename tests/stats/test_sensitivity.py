@@ -67,3 +67,16 @@ def test_a_subgroup_with_one_arm_says_so_and_a_forgotten_case_is_refused():
     assert {r["estimate"] for r in results.subgroups} == {None}
     with pytest.raises(StatsError, match="a row for every rated case"):
         analyse(tidy, seed=1, subgroups=groups.iloc[1:])
+
+
+def test_subgroups_find_their_cases_by_name():
+    tidy = simulate_study(seed=7, readers=3, cases=12)
+    numbers = {case: f"{number:03d}" for number, case in enumerate(sorted(set(tidy["case"])), 1)}
+    tidy["case"] = tidy["case"].map(numbers)
+    groups = pd.DataFrame({"case": sorted(numbers.values()), "class_group": ["head", "tail"] * 6})
+    wanted = analyse(tidy, seed=1, draws=9, bootstraps=5, subgroups=groups).subgroups
+    floats = groups.assign(case=[f"{int(case)}.0" for case in groups["case"]])
+    assert analyse(tidy, seed=1, draws=9, bootstraps=5, subgroups=floats).subgroups == wanted
+    twice = pd.concat([groups, groups.iloc[[4]].assign(case="5")])
+    with pytest.raises(StatsError, match="each case once, '5' came again"):
+        analyse(tidy, seed=1, subgroups=twice)
