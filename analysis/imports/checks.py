@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from analysis.identity import path_key
 from analysis.imports.errors import PredictionsError
 from analysis.imports.pickled import LABEL, Predictions
 from analysis.sweep.splits import Split
@@ -52,7 +53,7 @@ def _in_order(found: Predictions, classes: tuple[str, ...]) -> NDArray[Any]:
 
 def _check_images(came: list[str], split: Split) -> None:
     for row, (wanted, name) in enumerate(zip(split.images, came, strict=True), 1):
-        if wanted != name:
+        if path_key(wanted) != path_key(name):
             raise PredictionsError(f"row {row}: expected the image {wanted!r}, {name[:80]!r} came")
 
 

@@ -49,7 +49,9 @@ def list_predictions(folder: Path) -> Listing:
     """
     if not folder.is_dir():
         raise PredictionsError(f"{folder}: expected a folder of predictions, there is none")
-    names = sorted(path.name for path in folder.iterdir() if path.is_file() and path.suffix in SUFFIXES)
+    names = sorted(
+        path.name for path in folder.iterdir() if path.is_file() and path.suffix.lower() in SUFFIXES
+    )
     found = [_file(folder, name) for name in names]
     files = sorted((f for f in found if f is not None), key=lambda f: (f.seed, f.sparsity))
     if not files:

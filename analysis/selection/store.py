@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,9 +12,11 @@ import numpy as np
 import pandas as pd
 
 from analysis import frames
+from analysis.identity import spelled
 from analysis.selection.errors import SelectionError
 from analysis.tablefile import read_table
 
+_UNIT = re.compile(r"seed-(0|[1-9][0-9]{0,8})_sparsity-0\.([0-9]{2})\.npy")
 _TEXT = ("image", "view", "sex", "patient")
 
 
@@ -169,12 +172,11 @@ def _together(predictions: Mapping[str, str]) -> str:
 
 
 def _unit(name: str) -> tuple[int, int]:
-    """Read seed and sparsity, in percent, from seed-{s}_sparsity-{k:.2f}.npy."""
-    seed, _, sparsity = Path(name).stem.partition("_sparsity-")
-    try:
-        return int(seed.removeprefix("seed-")), round(100 * float(sparsity))
-    except ValueError as error:
-        raise SelectionError(f"{name}: expected seed-S_sparsity-K.npy") from error
+    """Read seed and sparsity, in percent, from seed-{s}_sparsity-{k:.2f}.npy; no other spelling, so no unit twice."""
+    parts = _UNIT.fullmatch(name)
+    if parts is None:
+        raise SelectionError(f"{name[:80]}: expected seed-S_sparsity-K.npy, K with two decimals")
+    return int(parts[1]), int(parts[2])
 
 
 def _csv(path: Path, text: tuple[str, ...]) -> pd.DataFrame:
@@ -185,4 +187,6 @@ def _csv(path: Path, text: tuple[str, ...]) -> pd.DataFrame:
     for name in text:
         if name in frame.columns:
             frame[name] = frame[name].fillna("").astype(object)
+    if "patient" in frame.columns:
+        frame["patient"] = frame["patient"].map(spelled)
     return frame

@@ -2,9 +2,11 @@
 
 import io
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from django.core.management import CommandError, call_command
 
@@ -20,7 +22,7 @@ from analysis.caseset import (
 from analysis.selection import SelectionSpec, read_run, select
 from analysis.services.handover import origin
 from tests.caseset.pictures import CANARY, write_png
-from tests.selection.runs import write_run
+from tests.selection.runs import seal, write_run
 
 
 @pytest.fixture(scope="module")
@@ -172,3 +174,26 @@ def test_the_window_of_the_networks_is_handed_on_and_believed_only_as_percentile
         path.write_text(json.dumps(said | {"run": said["run"] | {"window": wrong}}))
         with pytest.raises(CaseSetError, match="two rising percentiles"):
             read_blind_half(tmp_path / "cases")
+
+
+def test_other_images_of_the_run_keep_a_reading_copy_from_being_taken_for_one_of_them(
+    run: Path, tmp_path: Path
+) -> None:
+    """Two images of the run share the last part of their path; of one chosen the copy lies elsewhere."""
+    folder = shutil.copytree(run, tmp_path / "run", ignore=shutil.ignore_patterns("images"))
+    table = pd.read_csv(folder / "images.csv", dtype={"patient": str})
+    table["image"] = [f"p{number:03d}/view{number // 2:03d}.png" for number in range(len(table))]
+    table.to_csv(folder / "images.csv", index=False)
+    seal(folder)
+    chosen = list(select(read_run(folder), SelectionSpec(size=2, seed=8675309)).rows["image"])
+    reading = tmp_path / "reading"
+    for number, name in enumerate(chosen):
+        write_png(reading / (name if number else f"other/{Path(name).name}"), number)
+    with pytest.raises(
+        CommandError, match=r"it fits 'p[0-9]+/view.*' and 'p[0-9]+/view.*write the whole path"
+    ):
+        call_command(
+            "write_case_set", str(folder), "--images", str(reading), "--out", str(tmp_path / "cases"),
+            "--key-out", str(tmp_path / "key.csv"), "--seed", "8675309", "--size", "2",
+        )  # fmt: skip
+    assert not (tmp_path / "cases").exists()

@@ -251,6 +251,24 @@ def test_the_images_that_a_csv_names_are_checked(tmp_path: Path, labels: Path) -
     assert "row 1: expected the image '00000000_000.png', '00000000_001.png' came" in why
 
 
+def test_images_that_a_csv_names_in_another_spelling_are_the_same(tmp_path: Path, labels: Path) -> None:
+    folder = released.write_released(tmp_path, labels, released.write_csv)
+    path = (folder / released.released_name(0, 0)).with_suffix(".csv")
+    names = [f"./{name.upper()} " for name in pd.read_csv(labels)["id"]]
+    pd.read_csv(path).assign(id=names).to_csv(path, index=False, sep=";")
+    import_predictions(folder, tmp_path / "run", Choices(labels))
+    assert list(read_run(tmp_path / "run").images["image"]) == list(pd.read_csv(labels)["id"])
+
+
+def test_predictions_whose_ending_is_written_otherwise_are_told_of(tmp_path: Path, labels: Path) -> None:
+    folder = released.write_released(tmp_path, labels, released.write_npy)
+    for path in folder.glob("*seed-2*"):
+        path.rename(path.with_suffix(".NPY"))
+    made = import_predictions(folder, tmp_path / "run", Choices(labels))
+    assert made.seeds == len(SEEDS) - 1
+    assert any(f"{len(SPARSITIES)} files were left aside" in warning for warning in made.warnings)
+
+
 @pytest.mark.skipif(importlib.util.find_spec("pyarrow") is not None, reason="pyarrow is installed")
 def test_parquet_without_its_library_says_what_to_do(tmp_path: Path, labels: Path, folder: Path) -> None:
     for path in list(folder.iterdir()):

@@ -1,7 +1,11 @@
 import json
+import re
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from analysis.frames import FrameError
@@ -94,4 +98,49 @@ def test_a_label_that_is_not_0_or_1_is_named(folder: Path) -> None:
     path.write_text("\n".join(lines))
     seal(folder)
     with pytest.raises(FrameError, match=r"images\.csv, row 3, column 'Nodule|Mass'"):
+        read_run(folder)
+
+
+def rewritten(folder: Path, change: Callable[[pd.DataFrame], object]) -> None:
+    """Change images.csv and seal the run again."""
+    table = pd.read_csv(folder / "images.csv", dtype={"patient": str})
+    change(table)
+    table.to_csv(folder / "images.csv", index=False)
+    seal(folder)
+
+
+def test_a_patient_in_two_unicode_forms_is_one(folder: Path) -> None:
+    names = ["M\u00fcller", "Mu\u0308ller", " M\u00fcller"]
+    rewritten(folder, lambda table: table.__setitem__("patient", [*names, *map(str, range(1, 18))]))
+    assert read_run(folder).images["patient"].nunique() == 18
+
+
+@pytest.mark.parametrize(
+    ("column", "one", "other"),
+    [
+        ("patient", "P1", "p1"),
+        ("patient", "7", "7.0"),
+        ("image", "a.png", "A.png"),
+        ("image", "a/1.png", "./a/1.png"),
+    ],
+)
+def test_two_spellings_of_one_patient_or_image_are_refused(
+    folder: Path, column: str, one: str, other: str
+) -> None:
+    def change(table: pd.DataFrame) -> None:
+        table.loc[[2, 5], column] = [one, other]
+
+    rewritten(folder, change)
+    with pytest.raises(FrameError, match=f"column '{column}'.*row 3 '{re.escape(one)}' and row 6") as error:
+        read_run(folder)
+    assert repr(other) in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "name", ["seed-0_sparsity-0.9.npy", "seed-00_sparsity-0.90.npy", "seed-0_sparsity-0.90"]
+)
+def test_a_unit_has_one_spelling_so_none_hides_another(folder: Path, name: str) -> None:
+    shutil.copy(folder / "predictions/seed-0_sparsity-0.00.npy", folder / "predictions" / name)
+    seal(folder)
+    with pytest.raises(SelectionError, match=r"expected seed-S_sparsity-K\.npy"):
         read_run(folder)
