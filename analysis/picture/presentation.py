@@ -226,14 +226,24 @@ def _window(view: Window, greys: _Greys) -> tuple[float, float] | None:
 
 
 def _span(curve: Values) -> tuple[float, float]:
-    """Return between which grey values a curve rises or falls; the whole depth where it does both."""
+    """Return the straight line that meets a curve at a quarter and three quarters of its rise, or of its fall."""
     rising = curve if curve[-1] >= curve[0] else curve[::-1]
-    low = int(np.flatnonzero(rising == rising.min())[-1])
-    high = int(np.flatnonzero(rising == rising.max())[0])
+    share = (rising - rising.min()) / np.ptp(rising)
+    quarter, three = (_crossing(share, level) for level in (0.25, 0.75))
     top = len(curve) - 1
-    if low >= high:
-        low, high = 0, top
+    low, high = (
+        (quarter - (three - quarter) / 2, three + (three - quarter) / 2) if quarter < three else (0, top)
+    )
     return (float(low), float(high)) if rising is curve else (float(top - high), float(top - low))
+
+
+def _crossing(share: Values, level: float) -> float:
+    """Return where values first reach a level, between places too."""
+    place = int(np.argmax(share >= level))
+    if place == 0:
+        return 0.0
+    before, after = share[place - 1], share[place]
+    return place - 1 + float((level - before) / (after - before))
 
 
 def _by_percentiles(

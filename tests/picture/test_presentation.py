@@ -100,6 +100,23 @@ def test_a_table_that_falls_turns_the_grey_values_round() -> None:
     assert rendering.window[0] < rendering.window[1]
 
 
+@pytest.mark.parametrize(
+    ("table", "window"),
+    [
+        ([0] * 100 + list(range(201)) + [200] * 100, (100, 300)),
+        ([0] * 100 + [255] * 300, (99, 100)),
+        (np.rint(255 / (1 + np.exp(-4 * (np.arange(400) - 200) / 50))).astype(int).tolist(), (172.5, 227.5)),
+    ],
+    ids=["line", "step", "sigmoid"],
+)
+def test_a_drag_departs_from_a_table_on_the_line_nearest_to_it(
+    table: list[int], window: tuple[float, float]
+) -> None:
+    values = np.arange(400, dtype=np.uint16).reshape(20, 20)
+    picture = read_picture(dicom(values, VOILUTSequence=lut(table, bits=8)))
+    assert render(picture, "file").window == pytest.approx(window, abs=0.6)
+
+
 def test_a_window_is_not_rounded() -> None:
     tags = {"RescaleSlope": "257", "RescaleIntercept": "0", "WindowCenter": "30000.5", "WindowWidth": "2001"}
     rendering = render(read_picture(dicom(chest(8), bits=8, **tags)), "file")
