@@ -214,6 +214,18 @@ def test_a_modality_table_is_the_modality() -> None:
     assert read_picture(dicom(VALUES, RescaleSlope="3", RescaleIntercept="7")).modality == Linear(3, 7)
 
 
+@pytest.mark.parametrize("keyword", ["LUTDescriptor", "LUTData"])
+def test_an_item_without_a_table_is_passed_over(keyword: str) -> None:
+    item = lut(smooth_table(), bits=12)
+    delattr(item[0], keyword)
+    picture = read_picture(
+        dicom(VALUES, ModalityLUTSequence=item, VOILUTSequence=item, RescaleSlope="2", **WINDOW)
+    )
+    assert (picture.modality, len(picture.voi)) == (Linear(2, 0), 1)
+    for sequence in ("ModalityLUTSequence", "VOILUTSequence"):
+        assert f"An item of {sequence} holds no table and is passed over." in picture.decisions
+
+
 def test_a_flat_picture_says_so_and_shows_its_depth() -> None:
     flat = Presentation(np.full((3, 3), 7, np.uint16), 10, "DICOM")
     rendering = render(flat, PERCENTILES)

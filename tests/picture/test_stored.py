@@ -86,6 +86,7 @@ def test_signed_values_with_and_without_repeated_sign(extended: bool) -> None:
     signed = dataclasses.replace(TWELVE, signed=True)
     assert (values(words, signed) == wanted).all()
     assert values(words, signed).dtype == np.int16
+    assert not stored_values(words, 16, signed, 0, ())[2]  # a repeated sign is no overlay
     assert (values((words & 0xFFF) | (letters() << 13), signed) == wanted).all()
     assert (values((words & 0xFFF) << 4, dataclasses.replace(signed, shift=4)) == wanted).all()
 
