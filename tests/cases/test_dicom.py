@@ -250,3 +250,12 @@ def test_pydicom_is_left_as_it_was(tmp_path: Path) -> None:
     decode(dicom(greys()), tmp_path)
     assert pydicom.config.settings.reading_validation_mode == before
     assert examples.ct.Rows == 128
+
+
+@pytest.mark.parametrize("length", [2**31, 2**32 - 2, 9 * 14 * 2 + 2])
+def test_pixels_that_say_they_are_longer_than_the_file_are_cut_off(tmp_path: Path, length: int) -> None:
+    data = dicom(greys((9, 14)))
+    place = data.rindex(b"\xe0\x7f\x10\x00") + 8
+    with pytest.raises(ImageRefusedError) as caught:
+        decode(data[:place] + length.to_bytes(4, "little") + data[place + 4 :], tmp_path)
+    assert caught.value.refusal.reason is Reason.TRUNCATED

@@ -16,7 +16,7 @@ from analysis.picture.refusals import Reason
 from readerstudy.audit.models import Event
 from readerstudy.cases import loader
 from readerstudy.cases.errors import StorageError
-from readerstudy.cases.frame import decode_frame
+from readerstudy.cases.frame import decode_curve, decode_frame
 from readerstudy.cases.loader import CaseSetRefusedError, load_case_set
 from readerstudy.cases.models import Case, CaseSet, Frame
 from readerstudy.cases.selectors import cases_of, frame_bytes, frame_json, frame_path
@@ -244,3 +244,24 @@ def test_a_load_counts_the_cases_that_the_networks_saw_with_another_tone(
         actor=None,
     )  # fmt: skip
     assert case_set.apart == apart
+
+
+@pytest.mark.parametrize("bits", [12, 8], ids=["one depth", "made deeper"])
+def test_the_tone_of_the_file_is_what_the_served_frame_shows(tmp_path: Path, bits: int) -> None:
+    """A sigmoid, alone and beside a deeper file, which makes its depth the study's."""
+    values = greys((30, 30), bits, seed=3)
+    centre, width = 2 ** (bits - 1), 2 ** (bits - 2)
+    sigmoid = dicom(
+        values, bits=bits, WindowCenter=str(centre), WindowWidth=str(width), VOILUTFunction="SIGMOID"
+    )
+    other = dicom(greys((30, 31), seed=4))
+    study = uuid.UUID(int=78)
+    load_case_set(
+        folder=blind_half(tmp_path / "set", [sigmoid, other], ending="dcm"), study_key=study,
+        frames_root=tmp_path / "frames", window_rule=WindowRule.DICOM, actor=None,
+    )  # fmt: skip
+    case = next(case for case in cases_of(study) if case.frame.columns == 30)
+    frame = frame_bytes(case, tmp_path / "frames")
+    shown = decode_curve(frame, 12)[decode_frame(frame, 30, 30, 12)]
+    wanted = 255 / (1 + np.exp(-4 * (values.astype(float) - centre) / width))
+    assert np.abs(shown - wanted).max() <= 0.5

@@ -93,7 +93,9 @@ def test_signed_values_with_and_without_repeated_sign(extended: bool) -> None:
 
 def test_a_codec_that_took_unsigned_values_for_signed_is_put_right() -> None:
     words = (picture().astype(np.int32) - 4096 * (picture() >= 2048)).astype(np.int16)
-    assert (values(words, bits=12) == picture()).all()
+    got, _, cleared = stored_values(words, 12, TWELVE, 0, ())
+    assert (got == picture()).all()
+    assert not cleared
 
 
 @pytest.mark.parametrize(
