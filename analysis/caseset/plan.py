@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from analysis import frames, vocabulary
+from analysis import frames
 from analysis.caseset.blocks import assign_blocks
 from analysis.caseset.errors import CaseSetError
 from analysis.caseset.keys import case_key, separation_group
@@ -72,12 +72,4 @@ def _shown(rows: pd.DataFrame, name: str) -> pd.Series:
         raise CaseSetError(f"'{name}' is shown for all cases or none: it is blank for {source!r}")
     if name == "age":
         return pd.to_numeric(values).map(lambda age: f"{age:g}")
-    read = vocabulary.view if name == "view" else vocabulary.sex
-    words = values.astype(str).map(read)
-    if words.isna().any():
-        source, value = rows.loc[words.isna(), ["source", name]].iloc[0]
-        wanted = "PA, AP or LATERAL" if name == "view" else "F, M or O"
-        raise CaseSetError(
-            f"'{name}' is shown for all cases: expected {wanted} for {source!r}, {value!r} came"
-        )
-    return words
+    return values.astype(str).str.strip()

@@ -19,6 +19,9 @@ TERMS = {"text": 20_000, "credential": 500, "ethics": 500}
 """Parts of the terms of use, with the most characters of each: the terms in markdown, what a person must hold to see
 the images (a data use agreement, a training), the reference of the ethics approval."""
 
+LONGEST_REASON = 500
+"""Characters of the reason why images were handed over unchecked."""
+
 _RANDOM_ID = re.compile(r"[0-9a-f]{32}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _RUN_ID = re.compile(r"[A-Za-z0-9_-]{0,64}")
@@ -41,6 +44,11 @@ class BlindHalf:
     def synthetic(self) -> bool:
         """Whether the images are not of patients."""
         return bool(self.provenance["synthetic"])
+
+    @property
+    def custody(self) -> Mapping[str, Any]:
+        """How the images were compared with those that the networks saw (`check_record`); empty if not said."""
+        return dict(self.provenance.get("custody") or {})
 
     @property
     def terms(self) -> Mapping[str, str]:
@@ -125,6 +133,33 @@ def check_terms(terms: Any, where: str) -> dict[str, str]:
     return {name: value.strip() for name, value in whole.items()}
 
 
+def check_record(record: Any, where: str) -> dict[str, Any]:
+    """Return what a hand-over says of the comparison with the evaluated images: counts, or why there was none.
+
+    Raises
+    ------
+    CaseSetError: another form.
+    """
+    if isinstance(record, Mapping):
+        plain = dict(record)
+        reason = plain.get("unchecked")
+        if (
+            set(plain) == {"unchecked"}
+            and isinstance(reason, str)
+            and 0 < len(reason.strip()) <= LONGEST_REASON
+        ):
+            return plain
+        counts = [plain.get(name) for name in ("definition", "equal", "alike")]
+        if set(plain) == {"definition", "equal", "alike"} and all(
+            type(each) is int and 0 <= each < 2**31 for each in counts
+        ):
+            return plain
+    raise CaseSetError(
+        f"{where}: expected custody with definition, equal and alike as whole numbers, or with the reason why the "
+        f"images are unchecked, 1 to {LONGEST_REASON} characters"
+    )
+
+
 def read_key(path: Path, digest: str | None = None) -> SealedHalf:
     """Read a key; refuse it if its SHA-256 is another than the given one.
 
@@ -194,6 +229,8 @@ def _read_json(path: Path) -> dict[str, Any]:
         raise CaseSetError(f"{path}: expected run with a run_id of at most 64 letters, digits, - and _")
     if run is not None and not _is_window(run.get("window", [0, 100])):
         raise CaseSetError(f"{path}: expected the window of run as two rising percentiles from 0 to 100")
+    if "custody" in content:
+        content["custody"] = check_record(content["custody"], str(path))
     if "terms" in content:
         content["terms"] = check_terms(content["terms"], str(path))
     return content

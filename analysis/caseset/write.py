@@ -29,7 +29,7 @@ from analysis.caseset.keys import check_nonce, commitment, new_nonce
 from analysis.caseset.leaks import leak_report
 from analysis.caseset.pixels import EXTENSIONS, Cleaned
 from analysis.caseset.plan import plan_cases
-from analysis.caseset.read import check_terms, report_path
+from analysis.caseset.read import check_record, check_terms, report_path
 from analysis.caseset.sanitise import clean_image, read_source
 
 
@@ -41,7 +41,9 @@ class Origin:
     such as a seed) go there only as salted commitments and stand in the clear in the sealed report, as do
     `sealed` (balance, unmatched exemplars). `terms` (text in markdown, credential, ethics: `TERMS`) say on which
     terms people may look at the images; they go into provenance.json, and whoever reads confirms them first.
-    `window` holds the percentiles between which the networks were given DICOM images, where that is known.
+    `custody` says how the images were compared with those that the networks saw, or why not; it goes into
+    provenance.json and is shown before the lock. `window` holds the percentiles between which the networks were
+    given DICOM images, where that is known.
     """
 
     run_id: str
@@ -52,6 +54,7 @@ class Origin:
     sealed: Mapping[str, Any] = field(default_factory=dict)
     terms: Mapping[str, str] = field(default_factory=dict)
     window: Sequence[float] | None = None
+    custody: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -188,6 +191,7 @@ def _report(plan: pd.DataFrame, origin: Origin) -> dict[str, Any]:
         "synthetic": origin.synthetic,
         "settings": dict(origin.settings),
         "committed": dict(origin.committed),
+        "custody": dict(origin.custody),
         "leaks": leak_report(plan),
         **origin.sealed,
     }
@@ -208,6 +212,7 @@ def _provenance(plan: pd.DataFrame, origin: Origin, shown: Sequence[str], nonce:
             "predictions_sha256": origin.predictions_sha256,
             **({} if origin.window is None else {"window": list(origin.window)}),
         },
+        **({"custody": check_record(origin.custody, "custody")} if origin.custody else {}),
         "selection": dict(origin.settings),
         "commitments": {name: commitment(nonce, text) for name, text in origin.committed.items()},
     }

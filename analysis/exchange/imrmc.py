@@ -26,18 +26,7 @@ def imrmc_list(
     -1 and the modality 0 give the truth. Commas and line breaks in names become underscores, since the format has
     no quotes. iMRMC does not centre its variance: in unbalanced studies its standard error differs from
     u_centred and equals u_imrmc.
-
-    Raises
-    ------
-    ValueError: two readers or two cases that would have one name in the file.
     """
-    for name in ("reader", "case"):
-        ours = ratings[name].drop_duplicates()
-        alike = ours[ours.map(_plain).duplicated(keep=False)].tolist()
-        if alike:
-            raise ValueError(
-                f"expected names without commas and breaks, {alike[0]!r} and {alike[1]!r} would be one"
-            )
     first = ratings[ratings["presentation"].astype(float) == 1]
     arms = first.groupby("case")["arm"].first().astype(int)
     lines = [

@@ -8,8 +8,7 @@ from analysis.imports.errors import PredictionsError
 from analysis.sweep.spec import DataSpec
 from analysis.tablefile import read_table
 
-ID_COLUMNS = ("id", "path", "image", "image_id", "imageid", "dicom_id")
-"""In any letter case."""
+ID_COLUMNS = ("id", "path", "image")
 
 
 @dataclass(frozen=True)
@@ -39,7 +38,7 @@ def data_spec(choices: Choices, dataset: str | None) -> DataSpec:
     PredictionsError: no label file, or its classes or image names cannot be told.
     """
     columns = _columns(choices.labels)
-    named = next((one for name in ID_COLUMNS for one in columns if one.casefold() == name), None)
+    named = next((name for name in ID_COLUMNS if name in columns), None)
     if named is None:
         raise PredictionsError(
             f"{choices.labels}: expected one of the columns {', '.join(ID_COLUMNS)}, none came"

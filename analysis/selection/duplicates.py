@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from analysis.picture.custody import fine_structure
 from analysis.selection.errors import SelectionError
 
 SIDE = 128
@@ -21,7 +22,7 @@ ALIKE = 0.9
 
 
 def fingerprint(grey: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
-    """Compute the fingerprint of an image.
+    """Compute the fingerprint of an image: its fine structure in 128 x 128 blocks.
 
     Parameters
     ----------
@@ -34,17 +35,7 @@ def fingerprint(grey: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
     side = grey.shape[0]
     if grey.shape != (side, side) or side % SIDE or not side:
         raise SelectionError(f"expected a square image, its side a multiple of {SIDE}, {grey.shape} came")
-    step = side // SIDE
-    blocks = grey.astype(np.float64).reshape(SIDE, step, SIDE, step).mean(axis=(1, 3))
-    # Ranks forget brightness, contrast and window.
-    ranks = np.argsort(np.argsort(blocks, axis=None, kind="stable"), kind="stable").reshape(blocks.shape)
-    fine = ranks - _blurred(ranks.astype(np.float64))
-    fine -= fine.mean()
-    length = float(np.linalg.norm(fine))
-    if np.ptp(blocks) == 0 or length == 0:
-        return np.zeros(SIDE * SIDE)
-    out: npt.NDArray[np.float64] = (fine / length).ravel()
-    return out
+    return fine_structure(grey, SIDE, WIDE)
 
 
 def near_duplicates(
@@ -89,11 +80,3 @@ def grey_features(grey: npt.NDArray[np.uint8]) -> dict[str, float]:
     steps = [np.abs(np.diff(values, axis=axis)).mean() for axis in (0, 1)]
     numbers = (float(values.mean()), float(values.std()), float(np.mean(steps)))
     return dict(zip(GREY_FEATURES, numbers, strict=True))
-
-
-def _blurred(table: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    margin = WIDE // 2
-    padded = np.pad(table, margin, mode="edge")
-    windows = np.lib.stride_tricks.sliding_window_view(padded, (WIDE, WIDE))
-    out: npt.NDArray[np.float64] = windows.mean(axis=(2, 3))
-    return out

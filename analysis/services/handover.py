@@ -16,6 +16,7 @@ from analysis.caseset.files import SEALED_MODE, write_file
 from analysis.caseset.leaks import compare
 from analysis.selection import Run, Selection, SelectionSpec, read_run, select
 from analysis.selection.duplicates import GREY_FEATURES, fingerprint, grey_features, near_duplicates
+from analysis.services.custody import check_custody
 from analysis.sweep.errors import DataError
 from analysis.sweep.pixels import read_pixels
 from analysis.sweep.spec import PreprocessSpec
@@ -27,7 +28,7 @@ SEEN = PreprocessSpec(size=256, antialias=True)
 def hand_over(
     *, run: Path, spec: SelectionSpec, images: Path, out: Path, key_out: Path,
     shown: Sequence[str] = (), block_size: int = 20, nonce: bytes | None = None,
-    terms: Mapping[str, str] | None = None,
+    terms: Mapping[str, str] | None = None, unchecked: str = "",
 ) -> tuple[Selection, CaseSet]:  # fmt: skip
     """Select exemplars and controls from a run and write the blind folder and the sealed key.
 
@@ -41,6 +42,8 @@ def hand_over(
     images: folder of the images to read; may be of another format than the sweep's.
     out, key_out, shown, block_size, nonce: see `analysis.caseset.write_case_set`.
     terms: on which people may look at the images, see `analysis.caseset.Origin`.
+    unchecked: why the images are handed over without being compared with those that the run evaluated; blank: they
+        are compared, and a run whose images cannot be compared is refused.
 
     Raises
     ------
@@ -52,9 +55,11 @@ def hand_over(
         raise CaseSetError(f"{picture}: exists already; a case set is never overwritten, name another path")
     look = Look(images, source.images["image"])
     selection = select_distinct(source, spec, look)
+    files = look.files(selection.rows["image"])
+    custody = check_custody(source, files, unchecked)
     written = write_case_set(
-        selection.rows, images=look.files(selection.rows["image"]), out=out, key_out=key_out,
-        origin=replace(origin(source, selection, look), terms=terms or {}),
+        selection.rows, images=files, out=out, key_out=key_out,
+        origin=replace(origin(source, selection, look), terms=terms or {}, custody=custody),
         shown=shown, block_size=block_size, nonce=nonce,
     )  # fmt: skip
     _draw_balance(selection, picture, synthetic=source.synthetic)

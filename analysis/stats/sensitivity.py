@@ -68,15 +68,13 @@ def subgroup_table(first: pd.DataFrame, groups: pd.DataFrame, *, seed: int, draw
     """
     if "case" not in groups.columns:
         raise StatsError("subgroups: expected a column 'case' with each case once")
-    table = groups.assign(case=groups["case"].map(name_key)).drop_duplicates()
-    if table["case"].duplicated().any():
-        case = groups["case"][table.index[table["case"].duplicated()][0]]
-        raise StatsError(
-            f"subgroups: expected a column 'case' with each case once, '{case}' came in other groups too"
-        )
-    table = table.set_index("case")
+    keys = groups["case"].map(name_key)
+    if keys.duplicated().any():
+        case = groups["case"][keys.duplicated()].iloc[0]
+        raise StatsError(f"subgroups: expected a column 'case' with each case once, '{case}' came again")
+    table = groups.drop(columns="case").set_axis(keys)
     rated = first["case"].map(name_key)
-    if (unknown := first["case"][~rated.isin(table.index)]).size:
+    if (unknown := first["case"][~rated.isin(keys)]).size:
         raise StatsError(f"subgroups: expected a row for every rated case, none for '{unknown.min()}'")
     rows: list[Row] = []
     for grouping in table.columns:

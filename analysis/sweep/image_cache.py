@@ -25,7 +25,7 @@ from analysis.sweep.spec import PreprocessSpec
 
 FORMAT = 2
 """Raised when a file may be decoded otherwise than before, so that no older cache is taken: 2 since padding, High Bit,
-orientation and the depth of 16-bit PNG are heeded."""
+orientation and the depth of 16-bit PNG are heeded and the digests of the stored values are kept."""
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,9 @@ class ImageCache:
     """Decoded images in file order.
 
     `file`: the memory map, uint8, images x size x size. `digest`: SHA-256 of its bytes; `content`: of the
-    list of source names and their own SHA-256; `coloured`: how many source files held colour; `decoded`: how
-    many were decoded by this call (0 when the cache was there).
+    list of source names and their own SHA-256; `coloured`: how many source files held colour; `stored`: the digest of
+    the stored values of each (none in a cache of version 0.1.0); `decoded`: how many were decoded by this call (0 when
+    the cache was there).
     """
 
     file: Path
@@ -43,6 +44,7 @@ class ImageCache:
     digest: str
     content: str
     coloured: int
+    stored: tuple[str, ...] = ()
     decoded: int = 0
 
     def pixels(self) -> NDArray[np.uint8]:
@@ -100,7 +102,8 @@ def open_cache(target: Path) -> ImageCache | None:
     if not (target.is_file() and note.is_file()):
         return None
     said = json.loads(note.read_text())
-    cache = ImageCache(target, *(said[k] for k in ("count", "size", "digest", "content", "coloured")))
+    facts = {name: said[name] for name in ("count", "size", "digest", "content", "coloured")}
+    cache = ImageCache(target, **facts, stored=tuple(said.get("stored", ())))
     return cache if target.stat().st_size == cache.count * cache.size**2 else None
 
 
@@ -129,10 +132,11 @@ def _build(
         content.update(f"{name}\0{part.rows[row].source}\n".encode())
     coloured = sum(row.coloured for row in part.rows.values())
     digest = part.publish()
+    stored = tuple(part.rows[row].stored for row in range(len(files)))
     cache = ImageCache(
-        target, len(files), preprocess.size, digest, content.hexdigest(), coloured, len(files) - here
+        target, len(files), preprocess.size, digest, content.hexdigest(), coloured, stored, len(files) - here
     )
-    note = {k: getattr(cache, k) for k in ("count", "size", "digest", "content", "coloured")}
+    note = {k: getattr(cache, k) for k in ("count", "size", "digest", "content", "coloured", "stored")}
     write_atomic(target.with_suffix(".json"), json_bytes({"format": FORMAT, **note}))
     part.discard()
     return cache

@@ -1,8 +1,9 @@
 """A cache of decoded images while it is built: rows as they come, and a journal that says which are there.
 
 `KEY.u8.part` has its full size from the start; each row is written in its place. `KEY.u8.rows` gets one line
-per row afterwards: the row, the SHA-256 of the source file, whether it held colour, and the SHA-256 of the
-row's pixels. After a stop a row counts only if its pixels have that digest, so that nothing torn is believed.
+per row afterwards: the row, the SHA-256 of the source file, whether it held colour, the digest of its stored values,
+and the SHA-256 of the row's pixels. After a stop a row counts only if its pixels have that digest, so that nothing
+torn is believed.
 """
 
 import os
@@ -23,10 +24,11 @@ AHEAD = 4
 
 @dataclass(frozen=True)
 class Row:
-    """One decoded image: the SHA-256 of its source file, and whether that held colour."""
+    """One decoded image: the SHA-256 of its source file, whether that held colour, the digest of its stored values."""
 
     source: str
     coloured: bool
+    stored: str
 
 
 class PartialCache:
@@ -51,9 +53,11 @@ class PartialCache:
         """Write one row, then its line."""
         content = pixels.grey.tobytes()
         os.pwrite(self._pixels, content, row * self._bytes)
-        self._lines.write(f"{row} {pixels.sha256} {int(pixels.coloured)} {sha256_bytes(content)}\n")
+        self._lines.write(
+            f"{row} {pixels.sha256} {int(pixels.coloured)} {pixels.stored} {sha256_bytes(content)}\n"
+        )
         self._lines.flush()
-        self.rows[row] = Row(pixels.sha256, pixels.coloured)
+        self.rows[row] = Row(pixels.sha256, pixels.coloured, pixels.stored)
 
     def publish(self) -> str:
         """Give the finished rows their name; return the SHA-256 of all of them."""
@@ -83,11 +87,11 @@ class PartialCache:
         with self._part.open("rb") as stream:
             for line in whole.splitlines():
                 fields = line.split(" ")
-                if len(fields) != 4 or not fields[0].isdigit() or int(fields[0]) >= self._count:
+                if len(fields) != 5 or not fields[0].isdigit() or int(fields[0]) >= self._count:
                     continue
                 stream.seek(int(fields[0]) * self._bytes)
-                if sha256_bytes(stream.read(self._bytes)) == fields[3]:
-                    found[int(fields[0])] = Row(fields[1], fields[2] == "1")
+                if sha256_bytes(stream.read(self._bytes)) == fields[4]:
+                    found[int(fields[0])] = Row(fields[1], fields[2] == "1", fields[3])
         if torn:
             self._journal.write_text(whole + "\n" if whole else "", encoding="ascii")
         return found

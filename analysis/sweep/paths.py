@@ -26,6 +26,11 @@ class RunPaths:
         return self.root / "classes.csv"
 
     @property
+    def custody(self) -> Path:
+        """The digest of the stored values of each test image, by which its reading copy is known again."""
+        return self.root / "custody.csv"
+
+    @property
     def metrics(self) -> Path:
         """AP, ROC area and F1 per seed, sparsity and class."""
         return self.root / "metrics.csv"

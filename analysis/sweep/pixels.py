@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from analysis.picture import ImageRefusedError, Percentiles, levels, network_rendering, read_picture
+from analysis.picture.custody import stored_digest
 from analysis.sweep.artefacts import sha256_bytes
 from analysis.sweep.errors import DataError
 from analysis.sweep.resize import resize_linear
@@ -23,11 +24,15 @@ Grey = NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class Pixels:
-    """A decoded image: `grey` uint8 size x size, whether the file held colour, and the file's SHA-256."""
+    """A decoded image: `grey` uint8 size x size, whether the file held colour, and the file's SHA-256.
+
+    `stored`: the digest of the stored values (`analysis.picture.custody`).
+    """
 
     grey: Grey
     coloured: bool
     sha256: str
+    stored: str
 
 
 def read_pixels(path: Path, preprocess: PreprocessSpec) -> Pixels:
@@ -48,7 +53,12 @@ def read_pixels(path: Path, preprocess: PreprocessSpec) -> Pixels:
     rendering = network_rendering(picture, Percentiles(*preprocess.window))
     if rendering.flat:
         raise DataError(f"{path}: expected an image with contrast, one value came throughout")
-    return Pixels(_square(levels(rendering), preprocess), picture.coloured, sha256_bytes(content))
+    return Pixels(
+        _square(levels(rendering), preprocess),
+        picture.coloured,
+        sha256_bytes(content),
+        stored_digest(picture.stored),
+    )
 
 
 def _square(grey: Grey, preprocess: PreprocessSpec) -> Grey:

@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from analysis.frames import FORMAT
+from analysis.picture.custody import DEFINITION
 from analysis.sweep.architectures import check_size, libraries_of
 from analysis.sweep.artefacts import json_bytes, sha256_bytes, sha256_file, write_atomic
 from analysis.sweep.checkpoints import check_fits, read_checkpoint
@@ -101,13 +102,14 @@ def prepare_run(
         "spec": spec.as_dict(),
         "digests": digests,
         "checkpoints": checkpoints,
-        "images": {"count": pixels.count, "content": pixels.content, "coloured": pixels.coloured},
+        "images": {k: getattr(pixels, k) for k in ("count", "content", "coloured")} | {"stored": DEFINITION},
         "cache": {"file": str(pixels.file), "digest": pixels.digest},
         "warnings": _warnings(split, train, people, pixels, spec),
         "class_groups_from": "training split" if train else "test split",
     }
     plan |= _engine_plan(spec, Path(checkpoints[0]["file"]), pixels)
-    return _write(paths, plan, images_table(split, people, spec.data), groups)
+    custody = pd.DataFrame({"image": split.images, "stored_sha256": pixels.stored})
+    return _write(paths, plan, images_table(split, people, spec.data), groups, custody)
 
 
 def open_run(out: Path) -> Run:
@@ -159,7 +161,7 @@ def _same(run: Run, run_id: str) -> Run:
 
 
 def _refuse_strangers(paths: RunPaths) -> None:
-    ours = {paths.images.name, paths.classes.name}
+    ours = {paths.images.name, paths.classes.name, paths.custody.name}
     there = sorted(p.name for p in paths.root.iterdir()) if paths.root.is_dir() else []
     strange = [name for name in there if name not in ours and not name.startswith(".")]
     if strange:
@@ -206,11 +208,14 @@ def _warnings(
     return found
 
 
-def _write(paths: RunPaths, plan: dict[str, Any], images: pd.DataFrame, groups: pd.DataFrame) -> Run:
-    """Write both tables, then the plan: its presence says that the run is prepared."""
-    write_atomic(paths.images, images.to_csv(index=False).encode())
-    write_atomic(paths.classes, groups.to_csv(index=False).encode())
-    plan["tables"] = {file.name: sha256_file(file) for file in (paths.images, paths.classes)}
+def _write(
+    paths: RunPaths, plan: dict[str, Any], images: pd.DataFrame, groups: pd.DataFrame, custody: pd.DataFrame
+) -> Run:
+    """Write the tables, then the plan: its presence says that the run is prepared."""
+    tables = {paths.images: images, paths.classes: groups, paths.custody: custody}
+    for file, table in tables.items():
+        write_atomic(file, table.to_csv(index=False).encode())
+    plan["tables"] = {file.name: sha256_file(file) for file in tables}
     paths.predictions.mkdir(parents=True, exist_ok=True)
     write_atomic(paths.plan, json_bytes(plan))
     return open_run(paths.root)

@@ -118,7 +118,7 @@ class Workspace:
     def pixels(self) -> Any:
         """Return the decoded test split: a memory map, or a tensor on the GPU, put there once."""
         if self._pixels is None:
-            mapped = _run_cache(self.run, self.cache).pixels()
+            mapped = run_cache(self.run, self.cache).pixels()
             self._pixels = mapped if self.run.spec.infer.device == "cpu" else _on_device(mapped)
         return self._pixels
 
@@ -242,7 +242,7 @@ def _npy(scores: NDArray[np.float32]) -> bytes:
     return stream.getvalue()
 
 
-def _run_cache(run: Run, folder: Path | None = None) -> ImageCache:
+def run_cache(run: Run, folder: Path | None = None) -> ImageCache:
     """Open the run's image cache, or build it on a host that has none, and check that it holds the same
     pixels.
     """

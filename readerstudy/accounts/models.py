@@ -1,12 +1,10 @@
 """People. The user model is our own from the first migration: the e-mail address is the sign-in."""
 
-import unicodedata
 from typing import Any, ClassVar
 
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
 from django.contrib.sessions.base_session import AbstractBaseSession
-from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models.functions import Lower
 from django.utils import timezone
@@ -14,27 +12,12 @@ from django.utils import timezone
 from readerstudy.accounts.sessions import SessionStore
 
 
-def new_address(typed: str) -> str:
-    """Return the address of a new account or invitation, trimmed and in lower case, as all addresses are stored.
-
-    Raises
-    ------
-    ValidationError: letters that look like others (full width, another Unicode form, invisible marks): with them one
-        person could have two accounts, and read twice or agree with themselves.
-    """
-    address = typed.strip().lower()
-    plain = "".join(mark for mark in address if unicodedata.category(mark) != "Cf")
-    if address != unicodedata.normalize("NFKC", plain).lower():
-        raise ValidationError(f"expected an address in plain letters, {address!a} came; type it by hand")
-    return address
-
-
 class UserManager(BaseUserManager["User"]):
     """Makes people with a normalised, lower-case address."""
 
     def create_user(self, email: str, password: str | None = None, **fields: Any) -> "User":
         """Make a person; without a password nobody can sign in as them."""
-        user = self.model(email=new_address(email), **fields)
+        user = self.model(email=email.strip().lower(), **fields)
         user.set_password(password)
         user.full_clean(exclude=["password"])
         user.save(using=self._db)

@@ -5,7 +5,7 @@ import secrets
 from django.db import transaction
 
 from readerstudy.accounts.access import run_permissions
-from readerstudy.accounts.models import User, new_address
+from readerstudy.accounts.models import User
 from readerstudy.audit.services import record
 
 
@@ -22,9 +22,8 @@ def add_person(
     Raises
     ------
     AccountError: the address is taken.
-    ValidationError: an address or a name that cannot be one.
     """
-    address = new_address(email)
+    address = email.strip().lower()
     if User.objects.filter(email=address).exists():
         raise AccountError(f"expected a new address, {address} has an account; give them a role instead")
     password = secrets.token_urlsafe(12)

@@ -252,4 +252,5 @@ def _facts(blind: BlindHalf) -> SetFacts:
         run_id=str(run.get("run_id", "")),
         synthetic=blind.synthetic,
         terms=blind.terms,
+        custody=blind.custody,
     )

@@ -23,6 +23,7 @@ class CaseSet(models.Model):
     The digests are those of its provenance: `cases_sha256` of cases.csv, `key_sha256` of the sealed key,
     which stays outside. `frame_length` is the one length of all frame files, in bytes. `apart` counts the cases whose
     first picture has another tone than the networks were given, by more than one grey level; null: not known.
+    `custody` says how the hand-over compared the images with those that the networks saw: counts, or why it did not.
     """
 
     study = models.UUIDField("study key", unique=True)
@@ -34,6 +35,7 @@ class CaseSet(models.Model):
     case_count = models.PositiveIntegerField()
     frame_length = models.PositiveIntegerField()
     apart = models.PositiveIntegerField(null=True)
+    custody = models.JSONField(default=dict)
     loaded_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
@@ -21,13 +22,14 @@ class AlreadyLoadedError(Exception):
 
 @dataclass(frozen=True)
 class SetFacts:
-    """What is noted of a case set: the digests of its halves, the run, whether its images are synthetic, its terms."""
+    """What is noted of a case set: digests of its halves, run, whether its images are synthetic, terms, custody."""
 
     cases_sha256: str
     key_sha256: str
     run_id: str
     synthetic: bool
     terms: Mapping[str, str] = field(default_factory=dict)
+    custody: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,7 @@ def record_case_set(
         case_count=len(cases),
         frame_length=cases[0].frame.length,
         apart=apart,
+        custody=dict(facts.custody),
     )
     ordered = sorted(cases, key=lambda case: case.key)
     rows = Case.objects.bulk_create(_case_row(case_set, case) for case in ordered)

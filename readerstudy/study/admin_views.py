@@ -19,7 +19,7 @@ from readerstudy.study import services
 from readerstudy.study.duties import openers_context
 from readerstudy.study.forms import EnrolReader, NewStudy, Reason
 from readerstudy.study.invitations import refusals_of
-from readerstudy.study.locking import picture_note, warnings_of
+from readerstudy.study.locking import picture_notes, warnings_of
 from readerstudy.study.models import ProposedStep, Role, Study
 from readerstudy.study.obstacles import obstacles_of
 from readerstudy.study.people_views import WAITS
@@ -171,7 +171,7 @@ def _detail(study: Study) -> dict[str, Any]:
         "proposals": waiting_proposals(study),
         "heads": heads(study.key),
         "warnings": warnings_of(study) if study.phase == Phase.DRAFT else [],
-        "picture_note": picture_note(study) if study.phase == Phase.DRAFT else "",
+        "picture_notes": picture_notes(study) if study.phase == Phase.DRAFT else [],
         "refused": len(refusals_of(study)),
         "obstacles": obstacles_of(study) if study.phase == Phase.DRAFT else [],
         **openers_context(study),

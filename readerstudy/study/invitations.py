@@ -10,7 +10,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from readerstudy.accounts.models import Invitation, User, new_address
+from readerstudy.accounts.models import Invitation, User
 from readerstudy.audit.models import Event
 from readerstudy.audit.services import record
 from readerstudy.study.models import Reader, Role, Study
@@ -40,10 +40,9 @@ def invite(
     ------
     StudyError: no such role, the reader to replace has not withdrawn, an unblinded admin replaces a reader, or a
         request to open the key stands.
-    ValidationError: an address that cannot be one.
     PhaseError: a reader is invited after reading has closed.
     """
-    address = new_address(email)
+    address = email.strip().lower()
     if role not in dict(ROLES):
         raise StudyError(f"expected a role out of {', '.join(dict(ROLES))}, '{role}' came")
     study = Study.objects.select_for_update().get(pk=study.pk)

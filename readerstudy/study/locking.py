@@ -73,16 +73,29 @@ def warnings_of(study: Study) -> list[str]:
     return found
 
 
-def picture_note(study: Study) -> str:
-    """Say in how many cases readers first see another tone than the networks were given; empty for none."""
+def picture_notes(study: Study) -> list[str]:
+    """Say what may keep the first picture of a case from being the one that the networks saw."""
     loaded = CaseSet.objects.filter(study=study.key).first()
-    if loaded is None or not loaded.apart:
-        return ""
-    return (
-        f"In {loaded.apart} of {loaded.case_count} cases the first picture has another tone than the one that the "
-        f"networks were given: the first window is '{loaded.window_rule}', and the networks' was set by the sweep. "
-        "Readers can move the window; what they see at first holds for the whole study."
-    )
+    if loaded is None:
+        return []
+    found = []
+    if not loaded.custody:
+        found.append(
+            "Whether the images of these cases are the ones that the networks evaluated is not known: the hand-over "
+            "says nothing about it."
+        )
+    elif reason := loaded.custody.get("unchecked"):
+        found.append(
+            "The images of these cases were not compared with the ones that the networks evaluated; the hand-over "
+            f"gives as reason: {reason}"
+        )
+    if loaded.apart:
+        found.append(
+            f"In {loaded.apart} of {loaded.case_count} cases the first picture has another tone than the one that the "
+            f"networks were given: the first window is '{loaded.window_rule}', and the networks' was set by the sweep. "
+            "Readers can move the window; what they see at first holds for the whole study."
+        )
+    return found
 
 
 def _document(study: Study) -> dict[str, Any]:
@@ -103,6 +116,7 @@ def _document(study: Study) -> dict[str, Any]:
         "practice_sha256": study.practice_sha256,
         "run_id": study.run_id,
         "terms": locked_terms(study),
+        "custody": CaseSet.objects.get(study=study.key).custody,
         **_cases(study),
         "seed_commitments": {
             reader.pseudonym: commitment(bytes(reader.order_seed))

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from readerstudy.accounts.signed_in import signed_in
 from readerstudy.cases.models import Case, CaseSet
 from readerstudy.study import drafts
-from readerstudy.study.locking import picture_note, warnings_of
+from readerstudy.study.locking import picture_notes, warnings_of
 from readerstudy.study.markdown import render as render_markdown
 from readerstudy.study.models import Study
 from readerstudy.study.obstacles import obstacles_of
@@ -275,7 +275,7 @@ def _frame(study: Study) -> dict[str, Any]:
         "draft": draft,
         "obstacles": obstacles_of(study) if draft else [],
         "warnings": warnings_of(study) if draft else [],
-        "picture_note": picture_note(study) if draft else "",
+        "picture_notes": picture_notes(study) if draft else [],
     }
 
 

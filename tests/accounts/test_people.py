@@ -101,22 +101,3 @@ def test_without_a_password_nobody_signs_in() -> None:
     user = User.objects.create_user("nora@example.org", name="Nora")
     assert not user.has_usable_password()
     assert authenticate(RequestFactory().post("/"), username="nora@example.org", password="") is None
-
-
-LOOKALIKES = [
-    "\u017fara@example.org",
-    "sara@\uff45xample.org",
-    "sara@exa\u00admple.org",
-    "sara@mu\u0308ller.org",
-]
-
-
-@pytest.mark.parametrize("address", LOOKALIKES)
-def test_one_person_cannot_have_two_accounts_by_letters_that_look_alike(address: str) -> None:
-    for plain in ("sara@example.org", "sara@m\u00fcller.org", " Sara@stra\u00dfe.org"):
-        add_person(email=plain, name="Sara", actor=None)
-    with pytest.raises(CommandError, match="expected an address in plain letters"):
-        call_command("add_person", address, name="Sara")
-    with pytest.raises(ValidationError, match="expected an address in plain letters"):
-        User.objects.create_user(address, name="Sara")
-    assert User.objects.filter(name="Sara").count() == 3

@@ -38,7 +38,8 @@ def door(run: Path, folder: Path, *more: str) -> str:
     said = io.StringIO()
     call_command(
         "write_case_set", str(run), "--images", str(run / "images"), "--out", str(folder / "cases"),
-        "--key-out", str(folder / "key.csv"), "--seed", "8675309", *more, stdout=said,
+        "--key-out", str(folder / "key.csv"), "--seed", "8675309",
+        "--unchecked-images", "toy scores", *more, stdout=said,
     )  # fmt: skip
     return said.getvalue()
 
@@ -121,7 +122,8 @@ def test_no_two_cases_are_near_duplicates(run: Path, tmp_path: Path) -> None:
     said = io.StringIO()
     call_command(
         "write_case_set", str(run), "--images", str(images), "--out", str(tmp_path / "cases"), "--key-out",
-        str(tmp_path / "key.csv"), "--seed", "8675309", "--size", "8", "--controls", "random", stdout=said,
+        str(tmp_path / "key.csv"), "--seed", "8675309", "--size", "8", "--controls", "random",
+        "--unchecked-images", "toy scores", stdout=said,
     )  # fmt: skip
     key, report = read_key(tmp_path / "key.csv"), read_report(tmp_path / "key.csv")
     assert pie in set(key.rows["source"])

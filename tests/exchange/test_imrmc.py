@@ -44,10 +44,3 @@ def test_names_lose_what_would_break_a_line():
     text = imrmc_list(frame, title="Two\nlines")
     assert text.startswith("Two_lines\n")
     assert "-1,x_y,0,1\nDr. A_B,x_y,agree,1\nDr. A_B,x_y,difficulty,3\n" in text
-
-
-def test_names_that_would_become_one_are_refused():
-    frame = ratings(A)
-    one, other = sorted(frame["reader"].unique())[:2]
-    with pytest.raises(ValueError, match="'A,B' and 'A_B' would be one"):
-        imrmc_list(frame.assign(reader=frame["reader"].replace({one: "A,B", other: "A_B"})))

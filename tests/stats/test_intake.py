@@ -149,8 +149,3 @@ def test_ratings_by_semicolon_are_read_and_a_decimal_comma_is_refused_by_name(ti
     tidy.to_csv(path, index=False, sep=";", decimal=",")
     with pytest.raises(FrameError, match=r"row 1, column 'agree': .*'[01],0' came; write a decimal point"):
         check(read_ratings(path))
-
-
-def test_a_name_of_a_reader_is_no_path(tidy, tmp_path):
-    tidy["reader"] = tidy["reader"].replace({"R1": "a/b", "R2": "a//b"})
-    assert readers_of(tidy, tmp_path) == {"a/b", "a//b"}

@@ -77,7 +77,6 @@ def test_subgroups_find_their_cases_by_name():
     wanted = analyse(tidy, seed=1, draws=9, bootstraps=5, subgroups=groups).subgroups
     floats = groups.assign(case=[f"{int(case)}.0" for case in groups["case"]])
     assert analyse(tidy, seed=1, draws=9, bootstraps=5, subgroups=floats).subgroups == wanted
-    again = pd.concat([groups, groups.iloc[[4]].assign(case="5")], ignore_index=True)
-    assert analyse(tidy, seed=1, draws=9, bootstraps=5, subgroups=again).subgroups == wanted
-    with pytest.raises(StatsError, match="each case once, '5' came in other groups too"):
-        analyse(tidy, seed=1, subgroups=again.assign(class_group=[*again["class_group"][:-1], "medium"]))
+    twice = pd.concat([groups, groups.iloc[[4]].assign(case="5")])
+    with pytest.raises(StatsError, match="each case once, '5' came again"):
+        analyse(tidy, seed=1, subgroups=twice)

@@ -222,17 +222,6 @@ def test_chexpert_as_it_is_distributed(tmp_path: Path) -> None:
     assert frame["sex"].tolist() == ["F", "F", "M", "M"]
 
 
-@pytest.mark.parametrize("heading", ["Path", "ImageID", "image_id", "dicom_id"])
-def test_an_import_finds_the_names_under_the_headings_of_real_label_files(
-    import_: Import, heading: str
-) -> None:
-    images = import_.run(
-        LABELS.replace("id,", f"{heading},", 1), f"{heading},sex\na.png,F\nb.png,M\nc.png,O\n"
-    )
-    assert images["image"].tolist() == ["a.png", "b.png", "c.png"]
-    assert images["sex"].tolist() == ["F", "M", "O"]
-
-
 def test_nih_in_its_twelve_folders(tmp_path: Path) -> None:
     names = ["00000001_000.png", "00000002_000.png"]
     write_images(tmp_path, ["images_001/images/00000001_000.png", "images_012/images/00000002_000.png"])

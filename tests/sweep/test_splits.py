@@ -1,6 +1,5 @@
 """Label files and metadata in the layouts of the two data sets, and what is refused."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -86,28 +85,6 @@ def test_paths_written_on_windows(tmp_path):
     split = read_split(tmp_path / "labels.csv", nih(tmp_path), "test")
     assert split.images == tuple(f"a/{name}" for name in NAMES)
     assert len(locate_images(split, nih(tmp_path))) == 3
-
-
-def test_a_sample_of_images_is_looked_for_among_all_of_them(tmp_path):
-    write_images(tmp_path / "images", ["p1/x.png", "y.png"])
-    label_frame(["p1/x.png", "other/y.png", "again/y.png"]).to_csv(tmp_path / "labels.csv", index=False)
-    split = read_split(tmp_path / "labels.csv", nih(tmp_path), "test")
-    with pytest.raises(DataError, match=r"labels\.csv: .*'other/y\.png' and 'again/y\.png'"):
-        locate_images(split, nih(tmp_path), every=2)
-    split = replace(split, images=("other/y.png", "p1/x.png", "p1/absent.png"))
-    assert locate_images(split, nih(tmp_path), every=3) == [tmp_path / "images" / "y.png"]
-    with pytest.raises(DataError, match=r"row 3: .*absent\.png, no such file came \(1 of 2 "):
-        locate_images(split, nih(tmp_path), every=2)
-
-
-def test_of_two_headings_that_name_the_image_the_one_in_its_own_letters_counts(tmp_path):
-    rows = {"Image": ["x", "y", "z"], "id": NAMES, "Sex": ["F", "M", "O"], "sex": ["M", "M", "M"]}
-    pd.DataFrame(rows).to_csv(tmp_path / "m.csv", index=False)
-    assert read_people(NAMES, nih(tmp_path, metadata=tmp_path / "m.csv")).frame["sex"].tolist() == [
-        "M",
-        "M",
-        "M",
-    ]
 
 
 def refused(tmp_path, frame, *words, **changes):

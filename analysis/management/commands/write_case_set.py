@@ -37,6 +37,11 @@ class Command(BaseCommand):
         )  # fmt: skip
         parser.add_argument("--credential", default="", help="what a person must hold to see the images")
         parser.add_argument("--ethics", default="", help="reference of the ethics approval")
+        parser.add_argument(
+            "--unchecked-images", metavar="REASON", default="",
+            help="hand the images over without comparing them with those that the run evaluated, and why; the reason "
+            "stands in the sealed report and is shown before the lock",
+        )  # fmt: skip
         parser.add_argument("--block-size", type=int, default=20, help="wanted cases in a block")
         parser.add_argument(
             "--criterion", choices=sorted(CRITERIA), default=DEFAULTS.criterion,
@@ -86,7 +91,7 @@ class Command(BaseCommand):
             selection, written = hand_over(
                 run=options["run"], spec=spec, images=options["images"], out=options["out"],
                 key_out=options["key_out"], shown=options["show"], block_size=options["block_size"],
-                terms=_terms(options),
+                terms=_terms(options), unchecked=options["unchecked_images"],
             )  # fmt: skip
         except (CaseSetError, FrameError, SelectionError) as error:
             raise CommandError(str(error)) from error

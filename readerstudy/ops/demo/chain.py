@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -13,6 +14,7 @@ from analysis.phantoms import write_data_set
 from analysis.phantoms.enrichment import enrichment
 from analysis.selection import Selection, read_run, select
 from analysis.services import control
+from analysis.services.custody import check_custody
 from analysis.services.data_sets import register_data_set
 from analysis.services.ensembles import register_ensemble
 from analysis.services.findings import Choices
@@ -141,11 +143,12 @@ def hand_over(folder: DemoFolder, slug: str, run: Run, selection: Selection, row
     folder.cases(slug).parent.mkdir(parents=True, exist_ok=True)
     folder.key(slug).unlink(missing_ok=True)
     folder.key(slug).with_name(f"{slug}-key.report.json").unlink(missing_ok=True)
+    source, films = read_run(Path(run.folder)), find_images(rows["image"], folder.films(slug))
     write_case_set(
         rows,
-        images=find_images(rows["image"], folder.films(slug)),
+        images=films,
         out=folder.cases(slug),
         key_out=folder.key(slug),
-        origin=origin(read_run(Path(run.folder)), selection),
+        origin=replace(origin(source, selection), custody=check_custody(source, films)),
         block_size=10,
     )
