@@ -18,7 +18,7 @@ RUN apt-get update \
     && groupadd --gid 10001 readerstudy \
     && useradd --uid 10001 --gid readerstudy --home-dir /site --shell /usr/sbin/nologin readerstudy \
     && install --directory --owner readerstudy --group readerstudy --mode 0700 /site \
-    && install --directory --owner readerstudy --group readerstudy --mode 2750 /frames
+    && install --directory --owner readerstudy --group readerstudy --mode 0700 /frames
 COPY --from=build /venv /venv
 WORKDIR /app
 COPY manage.py ./

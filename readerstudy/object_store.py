@@ -6,9 +6,6 @@ from typing import Any
 
 from readerstudy.environment import SettingError
 
-SIGNED_SECONDS = 60
-"""How long a signed address lasts; only the proxy ever has one."""
-
 
 @dataclass(frozen=True)
 class ObjectStore:
@@ -58,7 +55,6 @@ def _options(name: str, url: str, store: ObjectStore) -> dict[str, Any]:
         "region_name": store.region,
         "addressing_style": "path" if store.endpoint else "auto",
         "signature_version": "s3v4",
-        "querystring_expire": SIGNED_SECONDS,
         "file_overwrite": True,
         "default_acl": None,
     }

@@ -26,8 +26,6 @@ TLS = environment.flag("TLS", default=False)
 RUNS_ROOT = folder(environment.text("RUNS_URL", ""), HOME / "runs")
 ENSEMBLES_ROOT = HOME / "ensembles"
 FRAMES_ROOT = folder(environment.text("FRAMES_URL", ""), HOME / "frames")
-# Where a proxy delivers frames itself: the internal place that it knows them by.
-FRAMES_ACCEL = environment.text("FRAMES_ACCEL", "")
 EXPORTS_ROOT = HOME / "exports"
 BROKER_ROOT = HOME / "broker"
 

@@ -23,7 +23,7 @@ from readerstudy.cases.decoder import DecodedImage
 from readerstudy.cases.frame import decode_curve, decode_frame, encode_frame
 from readerstudy.cases.loading import reported
 from readerstudy.cases.models import CaseSet, Frame
-from readerstudy.cases.objects import frame_objects, proxy_reads_files
+from readerstudy.cases.objects import frame_objects
 from readerstudy.cases.services import NewCase, SetFacts, record_case_set, refuse_second_set
 from readerstudy.cases.storage import Staging, StoredFrame, staging
 from readerstudy.cases.window import WindowRule
@@ -128,7 +128,7 @@ def _load(
     if len(blind.cases) > MOST_CASES:
         raise ValueError(f"expected at most {MOST_CASES} cases, {len(blind.cases)} came")
     known = Frame.objects.filter(study=study_key).values_list("storage_name", flat=True)
-    with staging(frames_root, study_key, list(known), frame_objects(), proxy_reads_files()) as stage:
+    with staging(frames_root, study_key, list(known), frame_objects()) as stage:
         ingested = _alike(_ingest_all(blind, stage, window_rule, limits, progress), stage)
         stored = stage.pad()
         rows = _rows(blind)

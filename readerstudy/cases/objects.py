@@ -4,7 +4,6 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 from uuid import UUID
 
-from django.conf import settings
 from django.core.files import File
 from django.core.files.storage import InvalidStorageError, Storage, storages
 
@@ -19,11 +18,6 @@ def frame_objects() -> "FrameObjects | None":
         return FrameObjects(storages[ALIAS])
     except InvalidStorageError:
         return None
-
-
-def proxy_reads_files() -> bool:
-    """Say whether a proxy delivers frames from their folder, so that its group must be able to read them."""
-    return bool(settings.FRAMES_ACCEL) and frame_objects() is None
 
 
 class FrameObjects:
@@ -66,10 +60,6 @@ class FrameObjects:
     def remove_leftovers(self, study: UUID, known: Collection[str]) -> None:
         """Delete what a killed load uploaded: names without a row."""
         self.remove(study, set(self.names(study)) - set(known))
-
-    def signed(self, study: UUID, name: str) -> str:
-        """Return an address that reads one frame for a minute. It names the object: a proxy may have it only."""
-        return str(self.storage.url(_key(study, name)))
 
 
 def _key(study: UUID, name: str) -> str:

@@ -1,7 +1,6 @@
 """Frame files on disk: staged under hidden names, padded to one length, published together or not at all.
 
-Layout: frames_root/<study uuid>/<storage name>. Folders are 0700, files 0600 (0750 and
-0640 where a proxy of the folder's group delivers them); names are random.
+Layout: frames_root/<study uuid>/<storage name>. Folders are 0700, files 0600; names are random.
 """
 
 import fcntl
@@ -42,11 +41,9 @@ def study_folder(frames_root: Path, study: UUID) -> Path:
 class Staging:
     """A hidden folder in which the frames of one load gather until all are there."""
 
-    def __init__(
-        self, folder: Path, study: UUID, objects: "FrameObjects | None" = None, mode: int = 0o600
-    ) -> None:
+    def __init__(self, folder: Path, study: UUID, objects: "FrameObjects | None" = None) -> None:
         """Take an existing, empty folder; with `objects` frames are published there."""
-        self._folder, self._study, self._objects, self._mode = folder, study, objects, mode
+        self._folder, self._study, self._objects = folder, study, objects
         self._published: list[Path] = []
 
     def add(self, frame: bytes) -> str:
@@ -72,7 +69,7 @@ class Staging:
         stored = {}
         for path in files:
             data = pad_frame(path.read_bytes(), length)
-            _write_durably(path, data, self._mode)
+            _write_durably(path, data)
             stored[path.name] = StoredFrame(path.name, hashlib.sha256(data).hexdigest(), length)
         return stored
 
@@ -104,12 +101,11 @@ def staging(
     study: UUID,
     known: Collection[str] = (),
     objects: "FrameObjects | None" = None,
-    proxy_reads: bool = False,
 ) -> Iterator[Staging]:
     """Open a staging folder for one study; on an error leave no file behind.
 
     One load at a time may run for a study. Files of a load that was killed (names not in `known`, the storage
-    names that have rows) are removed first. With `proxy_reads` the folder's group may read the frames.
+    names that have rows) are removed first.
 
     Raises
     ------
@@ -117,15 +113,13 @@ def staging(
     """
     folder = study_folder(frames_root, study)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if proxy_reads:
-        folder.chmod(0o2750)  # the group is inherited by what is made in it
     with _only_one(folder):
         _remove_leftovers(folder, known)
         if objects is not None:
             objects.remove_leftovers(study, known)
         hidden = folder / f"{_STAGING}{secrets.token_hex(8)}"
         hidden.mkdir(mode=0o700)
-        stage = Staging(hidden, study, objects, 0o640 if proxy_reads else 0o600)
+        stage = Staging(hidden, study, objects)
         try:
             yield stage
         except BaseException:
@@ -189,13 +183,12 @@ def _remove_leftovers(folder: Path, known: Collection[str]) -> None:
             path.unlink()
 
 
-def _write_durably(path: Path, data: bytes, mode: int) -> None:
+def _write_durably(path: Path, data: bytes) -> None:
     temporary = path.with_name(f".{path.name}")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "wb") as file:
         file.write(data)
         file.flush()
-        os.fchmod(file.fileno(), mode)
         os.fsync(file.fileno())
     os.utime(temporary, (0, 0))  # a time of change would order the cases as they were loaded
     temporary.rename(path)

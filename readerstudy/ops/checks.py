@@ -104,7 +104,7 @@ def secrets_are_secret() -> Found:
 
 
 def reachable_only_as_meant() -> Found:
-    """E009 to E011, W012, E013: debug pages, host names, TLS and the proxy."""
+    """E009 to E011, W012: debug pages, host names, TLS and the proxy."""
     open_hosts = [host for host in settings.ALLOWED_HOSTS if not is_loopback(host)]
     if settings.DEBUG and open_hosts:
         yield Error(
@@ -126,28 +126,14 @@ def reachable_only_as_meant() -> Found:
             "TLS=yes without BEHIND_PROXY=yes: every request is redirected to HTTPS for ever",
             hint="BEHIND_PROXY=yes, and let the proxy set X-Forwarded-Proto.", id="readerstudy.W012",
         )  # fmt: skip
-    if settings.FRAMES_ACCEL and not getattr(settings, "SECURE_PROXY_SSL_HEADER", None):
-        yield Error(
-            "FRAMES_ACCEL is set and no proxy is: frames would be empty",
-            hint="BEHIND_PROXY=yes with deploy/nginx, or FRAMES_ACCEL empty.", id="readerstudy.E013",
-        )  # fmt: skip
 
 
 def parts_fit_together() -> Found:
-    """W014, E015, W016: a database, a broker and folders that do not go together."""
+    """W014, W016: a database, a broker and leases that do not go together."""
     if _on_sqlite() and not _embedded():
         yield Warning(
             "BROKER_URL names a server and DATABASE_URL does not",
             hint="Workers on other machines cannot reach a SQLite file: set DATABASE_URL.", id="readerstudy.W014",
-        )  # fmt: skip
-    if (
-        settings.FRAMES_ACCEL
-        and "frames" not in settings.STORAGES
-        and settings.FRAMES_ROOT.is_relative_to(settings.HOME)
-    ):
-        yield Error(
-            "a proxy delivers frames that lie inside the site's folder, beside its secrets",
-            hint="FRAMES_URL=/srv/frames, a folder of its own (docs/production.md).", id="readerstudy.E015",
         )  # fmt: skip
     if settings.LEASE_SECONDS < 10 and not settings.DEBUG:
         yield Warning(

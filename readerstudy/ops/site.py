@@ -9,7 +9,6 @@ from django.core.management import call_command
 
 from readerstudy.accounts.models import User
 from readerstudy.accounts.services import add_person
-from readerstudy.cases.objects import proxy_reads_files
 from readerstudy.ops.schema import schema_is_known
 
 
@@ -35,8 +34,6 @@ def prepare_site() -> None:
     )
     for folder in folders:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    if proxy_reads_files() and settings.FRAMES_ROOT != settings.HOME / "frames":
-        settings.FRAMES_ROOT.chmod(0o2750)  # what is made in it belongs to the folder's group: the proxy's
     call_command("migrate", verbosity=0, interactive=False)
     call_command("createcachetable", verbosity=0)  # nothing to do where CACHE_URL names a server
 

@@ -10,6 +10,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_GET
 
+from readerstudy.cases.delivery import masked_response
 from readerstudy.cases.frame import FORMAT, encode_frame, straight
 
 ROWS, COLUMNS, BITS = 2500, 2048, 12
@@ -45,9 +46,7 @@ def image(request: HttpRequest, number: int) -> HttpResponse:
     """Deliver one synthetic image as a frame file, as the reading room would."""
     if number >= IMAGES:
         raise Http404
-    response = HttpResponse(_frame(number), content_type="application/octet-stream")
-    response["Cache-Control"] = "private, no-store"
-    return response
+    return masked_response(_frame(number))
 
 
 @functools.lru_cache(maxsize=IMAGES)

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from readerstudy.accounts.signed_in import signed_in
 from readerstudy.accounts.signed_out import answers_scripts
-from readerstudy.cases.delivery import CONTENT_TYPE, frame_response
+from readerstudy.cases.delivery import frame_response, masked_response
 from readerstudy.study import preview
 from readerstudy.study.models import Study
 from readerstudy.study.phases import Phase
@@ -60,9 +60,7 @@ def frame(request: HttpRequest, slug: str, name: str) -> HttpResponse:
     """Deliver the pixels of a case that the preview shows, or of the drawn pattern."""
     study = _draft(request, slug)
     if name == preview.PATTERN:
-        response = HttpResponse(preview.pattern(), content_type=CONTENT_TYPE)
-        response["Cache-Control"] = "private, no-store"
-        return response
+        return masked_response(preview.pattern())
     case = preview.shown_case(study, name)
     if case is None:
         raise Http404

@@ -1,5 +1,6 @@
 """A loopback site with the viewer alone: the real scripts and styles, a bare page, frames made by a test."""
 
+import secrets
 import threading
 from functools import cached_property
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -8,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from readerstudy.cases.frame import encode_frame, pad_frame, straight
+from readerstudy.cases.frame import MASK_BYTES, encode_frame, mask_frame, pad_frame, straight
 
 ROOT = Path(__file__).resolve().parents[2]
 POLICY = (
@@ -48,7 +49,8 @@ class ViewerSite:
     ) -> dict[str, Any]:
         """Serve an image as a frame, with the window's straight curve by default; return what the viewer shows."""
         encoded = encode_frame(pixels, bits, straight(bits, *window) if curve is None else curve)
-        self.frames[f"/frames/{name}"] = pad_frame(encoded, len(encoded) + 5_000)
+        padded = pad_frame(encoded, len(encoded) + 5_000)
+        self.frames[f"/frames/{name}"] = mask_frame(padded, secrets.token_bytes(MASK_BYTES))
         rows, columns = pixels.shape
         frame = {"format": 2, "rows": rows, "columns": columns, "bits": bits, "window": list(window)}
         return {"id": name, "frame_url": f"/frames/{name}", "frame": {**frame, "spacing": None}}

@@ -9,10 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from readerstudy.cases.frame import (
+    MASK_BYTES,
     FrameFormatError,
     decode_curve,
     decode_frame,
     encode_frame,
+    mask_frame,
     pad_frame,
     straight,
 )
@@ -40,6 +42,14 @@ def test_round_trip_is_exact_and_padding_changes_nothing(image: tuple[np.ndarray
         back = decode_frame(each, *values.shape, bits)
         assert back.dtype == values.dtype
         assert (back == values).all()
+
+
+@pytest.mark.parametrize("length", [0, 1, MASK_BYTES - 1, MASK_BYTES, MASK_BYTES + 1, 3 * MASK_BYTES + 7])
+def test_what_is_sent_is_a_mask_and_the_file_with_the_mask_over_it_again_and_again(length: int) -> None:
+    frame, mask = np.random.default_rng(length).bytes(length), np.random.default_rng(7).bytes(MASK_BYTES)
+    assert mask_frame(frame, mask) == mask + bytes(
+        byte ^ mask[at % MASK_BYTES] for at, byte in enumerate(frame)
+    )
 
 
 def residuals(values: np.ndarray, modulus: int) -> np.ndarray:

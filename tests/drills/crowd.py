@@ -9,6 +9,7 @@ from django.test import Client
 
 from analysis.caseset import Origin, write_case_set
 from readerstudy.accounts.models import User
+from readerstudy.cases.frame import MASK_BYTES
 from readerstudy.cases.models import CaseSet
 from readerstudy.ops.intake import load_into_study
 from readerstudy.results.services import open_key
@@ -29,7 +30,7 @@ def make_crowd(folder: Path, *, readers: int, cases: int, side: int) -> dict[str
     services.lock(study=study, actor=None)
     services.start(study=study, actor=None)
     _finished_study(folder / "done")
-    frame_bytes = CaseSet.objects.get(study=study.key).frame_length
+    frame_bytes = CaseSet.objects.get(study=study.key).frame_length + MASK_BYTES
     return {
         "slug": study.slug,
         "cookies": [_cookie(person) for person in people],

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { gzipSync } from "node:zlib";
-import { FrameError, decodeFrame, fetchFrame, gunzip } from "../../static/js/viewer/frame.mjs";
+import { FrameError, decodeFrame, fetchFrame, gunzip, unmasked } from "../../static/js/viewer/frame.mjs";
 
 /** The contract's predictor, written the slow and obvious way. */
 function encode(values, rows, columns, bits) {
@@ -82,4 +82,33 @@ test("fetching tells apart what may be tried again", async (t) => {
   t.mock.method(globalThis, "fetch", async (url) => new Response("x", { status: answers[url] }));
   await assert.rejects(fetchFrame("/busy", info(1, 1, 8)), (error) => error.retry && error.status === 503);
   await assert.rejects(fetchFrame("/other", info(1, 1, 8)), (error) => !error.retry && error.status === 404);
+});
+
+/** What the server sends for a file, by the contract: a mask, and the file with the mask over it again and again. */
+function masked(file) {
+  const mask = Uint8Array.from({ length: 4096 }, (_, index) => (index * 89 + 7) % 256);
+  return Uint8Array.from([...mask, ...file.map((byte, index) => byte ^ mask[index % 4096])]);
+}
+
+for (const cut of [1, 100, 4095, 4096, 4097, 5000, 20_000]) {
+  test(`the mask comes off what arrives in pieces of ${cut} bytes`, async () => {
+    const file = Uint8Array.from({ length: 9001 }, (_, index) => (index * index) % 251);
+    const sent = masked(file);
+    const pieces = new ReadableStream({
+      start(controller) {
+        for (let at = 0; at < sent.length; at += cut) controller.enqueue(sent.slice(at, at + cut));
+        controller.close();
+      },
+    });
+    const came = await new Response(pieces.pipeThrough(unmasked())).arrayBuffer();
+    assert.deepEqual(new Uint8Array(came), file);
+  });
+}
+
+test("a masked frame is fetched whole, one cut off within its mask is damaged", async (t) => {
+  const sent = masked(gzipSync(encode([10, 20, 30, 41], 2, 2, 8)));
+  const answers = { "/whole": sent, "/cut": sent.subarray(0, 50), "/plain": gzipSync(Uint8Array.from([1])) };
+  t.mock.method(globalThis, "fetch", async (url) => new Response(answers[url]));
+  assert.deepEqual([...(await fetchFrame("/whole", { ...info(2, 2, 8), format: 1 })).pixels], [10, 20, 30, 41]);
+  for (const url of ["/cut", "/plain"]) await assert.rejects(fetchFrame(url, info(2, 2, 8)), (error) => error.retry);
 });

@@ -22,7 +22,6 @@ GOOD: dict[str, Any] = {
     "SECURE_PROXY_SSL_HEADER": ("HTTP_X_FORWARDED_PROTO", "https"),
     "LEASE_SECONDS": 120,
     "DISK_FREE_GB": 0,
-    "FRAMES_ACCEL": "",
     "MFA_REQUIRED": "staff",
 }
 
@@ -75,11 +74,6 @@ def writable_home(settings: Any) -> None:
     settings.HOME.chmod(0o777)
 
 
-def frames_beside_secrets(settings: Any) -> None:
-    settings.FRAMES_ROOT = settings.HOME / "frames"
-    settings.FRAMES_ACCEL = "/_frames/"
-
-
 FAULTS = {
     "readerstudy.E005": set_(AUDIT_KEY="00" * 32),
     "readerstudy.E006": secrets_for_all,
@@ -89,9 +83,7 @@ FAULTS = {
     "readerstudy.E010": set_(ALLOWED_HOSTS=["*"]),
     "readerstudy.W011": set_(TLS=False),
     "readerstudy.W012": set_(SECURE_PROXY_SSL_HEADER=None),
-    "readerstudy.E013": set_(FRAMES_ACCEL="/_frames/", SECURE_PROXY_SSL_HEADER=None, TLS=False),
     "readerstudy.W014": set_(CELERY_BROKER_URL="redis://h/0"),
-    "readerstudy.E015": frames_beside_secrets,
     "readerstudy.W016": set_(LEASE_SECONDS=2),
     "readerstudy.W017": set_(DISK_FREE_GB=10**9),
     "readerstudy.W023": set_(MFA_REQUIRED="none"),
@@ -108,7 +100,7 @@ def test_a_fault_is_found(good: Any, id_: str) -> None:
 def test_every_message_is_brought_about_by_a_test() -> None:
     told = {each for path in (BASE / "readerstudy").rglob("*.py") for each in ID.findall(path.read_text())}
     tried = {each for path in (BASE / "tests").rglob("test_*.py") for each in ID.findall(path.read_text())}
-    assert len(told) > 20
+    assert len(told) >= 20
     assert told - tried == set()
 
 

@@ -76,13 +76,14 @@ def test_the_other_is_taken_out_and_comes_back(two: Stock, nora: User) -> None:
 
 
 @pytest.mark.parametrize("by_page", [True, False], ids=["invited", "by command"])
-def test_a_late_admin_is_no_second(two: Stock, by_page: bool) -> None:
+def test_a_late_admin_is_no_second(two: Stock, by_page: bool, capsys: pytest.CaptureFixture[str]) -> None:
     alice = Admin(two.alice)
     if by_page:
         late = register(alice.invite(SHADOW))
     else:
         late, _ = add_person(email=SHADOW, name="Alan", actor=None)
         call_command("give_role", "chest", SHADOW, "study_admin")
+        assert "does not count, for Alan became study admin after" in capsys.readouterr().out
     alice.ask()
     assert "Alan became study admin after the protocol was locked" in Admin(late).open(two)
     assert sealed(two)

@@ -25,20 +25,18 @@ http {{
 
 
 @contextmanager
-def nginx(*, web: str, frames: Path, s3_endpoint: str = "") -> Iterator[Server]:
+def nginx(*, web: str) -> Iterator[Server]:
     """Run nginx with deploy/nginx's files filled in; `folder/cert.pem` is the certificate to trust."""
     folder, plain, secure = folder_of(USER, "nginx"), free_port(), free_port()
     _certificate(folder)
     values = {
         "WEB_ADDRESS": web, "HTTP_LISTEN": f"127.0.0.1:{plain}", "HTTPS_LISTEN": f"127.0.0.1:{secure}",
         "SERVER_NAME": "localhost", "TLS_CERTIFICATE": f"{folder}/cert.pem", "TLS_KEY": f"{folder}/key.pem",
-        "ACCESS_LOG": f"{folder}/access.txt", "FRAMES_ROOT": str(frames), "OBJECTS_CONFIG": "/dev/null",
-        "S3_ENDPOINT": s3_endpoint, "S3_HOST": s3_endpoint.partition("://")[2],
+        "ACCESS_LOG": f"{folder}/access.txt",
     }  # fmt: skip
-    if s3_endpoint:
-        values["OBJECTS_CONFIG"] = f"{folder}/objects.conf"
-        (folder / "objects.conf").write_text(_filled("objects.conf.template", values))
-    (folder / "site.conf").write_text(_filled("site.conf.template", values))
+    # ${NAME} for the known names only, as envsubst does in the official image.
+    template = Template((BASE / "deploy" / "nginx" / "site.conf.template").read_text())
+    (folder / "site.conf").write_text(template.safe_substitute(values))
     (folder / "nginx.conf").write_text(MAIN.format(folder=folder))
     command = [
         binary("nginx") or "nginx",
@@ -55,11 +53,6 @@ def nginx(*, web: str, frames: Path, s3_endpoint: str = "") -> Iterator[Server]:
         yield server.start()
     finally:
         remove(server)
-
-
-def _filled(name: str, values: dict[str, str]) -> str:
-    """Fill in ${NAME} for the known names only, as envsubst does in the official image."""
-    return Template((BASE / "deploy" / "nginx" / name).read_text()).safe_substitute(values)
 
 
 def _certificate(folder: Path) -> None:

@@ -124,7 +124,7 @@ def test_every_variable_of_the_files_is_a_setting() -> None:
         line for unit in UNITS for line in unit.read_text().splitlines() if line.startswith("Environment=")
     ]
     systemd = {pair.partition("=")[0] for line in lines for pair in line.removeprefix("Environment=").split()}
-    assert {"DATABASE_URL", "BROKER_URL", "FRAMES_ACCEL"} <= compose
+    assert {"DATABASE_URL", "BROKER_URL", "FRAMES_URL"} <= compose
     pip = {"PIP_DISABLE_PIP_VERSION_CHECK", "PIP_NO_CACHE_DIR"}
     assert (compose | docker | systemd) - set(SETTINGS) - NOT_SETTINGS - pip == set()
 
@@ -257,7 +257,7 @@ def test_the_commands_of_the_image_and_of_compose_work(
     with (
         started("web", command_of_image(), image, site.environment, port),
         started("worker", worker, image, {**site.environment, "PYTHONWARNINGS": "ignore"}, 0),
-        nginx.nginx(web=f"127.0.0.1:{port}", frames=frames) as proxy,
+        nginx.nginx(web=f"127.0.0.1:{port}") as proxy,
     ):
         assert healthy(health, image, site.environment)
         context = ssl.create_default_context(cafile=str(proxy.folder / "cert.pem"))

@@ -1,7 +1,8 @@
 // @ts-check
 /**
- * Frames: fetch, gunzip, undo the predictor. Bit-exact.
+ * Frames: fetch, take off the mask, gunzip, undo the predictor. Bit-exact.
  *
+ * What arrives is a mask of MASK_BYTES, drawn for this answer alone, and the frame file with the mask XORed over it.
  * A frame file is one gzip member. Its payload holds the tone curve, a grey level for each of the 2^bits values
  * (format 2; frames of format 1 have none), and then, row by row, residuals
  * r = v - floor((left + up) / 2) mod 2^16, as the plane of high bytes and then the plane of low bytes;
@@ -47,7 +48,27 @@ export async function fetchFrame(url, info, signal) {
       status: response.redirected || status === 401 ? 403 : status,
     });
   }
-  return decodeFrame(await gunzip(response.body), info);
+  return decodeFrame(await gunzip(response.body.pipeThrough(unmasked())), info);
+}
+
+const MASK_BYTES = 4096;
+
+/**
+ * Take the mask off, while the rest is still on its way.
+ * @returns {TransformStream<Uint8Array, Uint8Array>}
+ */
+export function unmasked() {
+  const mask = new Uint8Array(MASK_BYTES);
+  let at = 0;
+  return new TransformStream({
+    transform(chunk, controller) {
+      const first = Math.min(Math.max(MASK_BYTES - at, 0), chunk.length);
+      if (first) mask.set(chunk.subarray(0, first), at);
+      for (let index = first; index < chunk.length; index += 1) chunk[index] ^= mask[(at + index) % MASK_BYTES];
+      at += chunk.length;
+      if (first < chunk.length) controller.enqueue(chunk.subarray(first));
+    },
+  });
 }
 
 /**

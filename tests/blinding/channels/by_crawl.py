@@ -355,7 +355,10 @@ def written_words(scene: Scene, planted: bool) -> list[str]:
 
 
 def repeats(scene: Scene, planted: bool) -> list[str]:
-    """Show a case again at the end; what the page is told must be as at the first time, but for id and place."""
+    """Show a case again at the end; what the page is told must be as at the first time, but for id and place.
+
+    The image must come in other bytes, of the same length and under the same headers.
+    """
 
     def say(request: HttpRequest, response: HttpResponse) -> None:
         if request.path == "/read/chest/state/":
@@ -369,6 +372,7 @@ def repeats(scene: Scene, planted: bool) -> list[str]:
         client = Client()
         client.force_login(reader.person)
         first = client.get("/read/chest/state/").json()
+        image = client.get(first["case"]["frame_url"])
         shown = Assignment.objects.get(public_id=first["case"]["id"])
         others = reader.assignments.exclude(pk=shown.pk).order_by("position")
         reader.assignments.filter(pk__in=[row.pk for row in others[1:]]).update(revision=1)
@@ -378,6 +382,10 @@ def repeats(scene: Scene, planted: bool) -> list[str]:
         reader.assignments.filter(pk=others[0].pk).update(position=10_002)
         reader.assignments.filter(pk=shown.pk).update(revision=1)
         again = client.get("/read/chest/state/").json()
+        second = client.get(again["case"]["frame_url"])
     assert again["case"]["id"] == str(last.public_id)
     one, other = (json.dumps(state["case"]).replace(state["case"]["id"], "ID") for state in (first, again))
-    return [] if one == other else [other]
+    found = [] if one == other else [other]
+    if image.content == second.content or list(image.items()) != list(second.items()):
+        found.append("the image is recognised")
+    return found

@@ -43,7 +43,9 @@ CHANNELS = (
     Channel(23, "order by arm", "scalars", "one arm first", scalar(scalars.order)),
     Channel(24, "matched cases near each other", "orders", "sorted by group", crawl.neighbours),
     Channel(25, "one order for all", "orders", "the same order twice", crawl.one_order),
-    Channel(26, "recognisable repeats", "crawl", "the state counts presentations", crawl.repeats),
+    Channel(
+        26, "repeats marked, or the same bytes", "crawl", "the state counts presentations", crawl.repeats
+    ),
     Channel(27, "what is fetched ahead", "swap", "nothing ahead in one arm", swap("what is fetched ahead")),
     Channel(28, "words of progress", "swap", "another position", swap("words of progress")),
     Channel(29, "running statistics", "crawl", "the mean answer in a header", crawl.running_statistics),
