@@ -49,8 +49,7 @@ class ViewerSite:
     ) -> dict[str, Any]:
         """Serve an image as a frame, with the window's straight curve by default; return what the viewer shows."""
         encoded = encode_frame(pixels, bits, straight(bits, *window) if curve is None else curve)
-        padded = pad_frame(encoded, len(encoded) + 5_000)
-        self.frames[f"/frames/{name}"] = mask_frame(padded, secrets.token_bytes(MASK_BYTES))
+        self.frames[f"/frames/{name}"] = pad_frame(encoded, len(encoded) + 5_000)
         rows, columns = pixels.shape
         frame = {"format": 2, "rows": rows, "columns": columns, "bits": bits, "window": list(window)}
         return {"id": name, "frame_url": f"/frames/{name}", "frame": {**frame, "spacing": None}}
@@ -63,7 +62,8 @@ class ViewerSite:
     def body_of(self, path: str) -> tuple[bytes, str] | None:
         """Return what stands under a path, and its type."""
         if path in self.frames:
-            return self.frames[path], "application/octet-stream"
+            masked = mask_frame(self.frames[path], secrets.token_bytes(MASK_BYTES))
+            return masked, "application/octet-stream"
         if path == "/viewer.css":
             return self.style.encode(), TYPES[".css"]
         if path in PAGES:

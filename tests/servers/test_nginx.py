@@ -18,6 +18,7 @@ pytestmark = pytest.mark.servers("nginx")
 SHOWN = {
     "server", "date", "content-type", "content-length", "cache-control", "x-content-type-options",
     "referrer-policy", "cross-origin-opener-policy", "x-frame-options", "content-security-policy", "connection",
+    "vary", "strict-transport-security",
 }  # fmt: skip
 """Headers of a delivered frame; each is the same for every frame (the date apart)."""
 
