@@ -16,7 +16,17 @@ from readerstudy.study.measured import comment_of, display_of, times_of
 from readerstudy.study.models import Assignment, PracticeReading, Rating, Reader, ReadingSession
 from readerstudy.study.phases import Phase, PhaseError
 from readerstudy.study.protocol import Protocol, ProtocolError
-from readerstudy.study.stages import Place, Stage, Visit, due_at, open_session, place_of, visit_of
+from readerstudy.study.stages import (
+    Place,
+    PracticePlace,
+    Stage,
+    Visit,
+    display_checked,
+    due_at,
+    open_session,
+    place_of,
+    visit_of,
+)
 from readerstudy.study.terms import ever_confirmed
 
 __all__ = ["Place", "StaleRevisionError", "VisitError", "place_of", "save_answers", "servable"]
@@ -34,16 +44,29 @@ class VisitError(Exception):
     """The reader's visit does not stand where this can be done: consent, display check, practice or a break."""
 
 
+BEFORE_ANSWERS = {
+    Stage.CONSENT: "consent to taking part comes before the first answer",
+    Stage.TERMS: "the terms of use come before the first answer",
+    Stage.INSTRUCTIONS: "the instructions come before the first answer",
+    Stage.BREAK: "this session is over; come back when the next one begins",
+    Stage.DISPLAY: "the display check comes before the first answer",
+    Stage.PRACTICE: "the practice cases come first",
+}
+"""What keeps an answer from being saved, in words for the reader."""
+
+
 def servable(reader: Reader, public_id: UUID) -> Case | None:
-    """Return the case if its pixels may be fetched now: the current one, the next, one to go back to; no other."""
-    if reader.study.phase != Phase.READING or reader.withdrawn_at is not None:
-        return None
+    """Return the case if its pixels may be fetched now: the current one, the next, one to go back to; no other.
+
+    Only what the page shows now is served: nothing of a stage that is yet to come, and nothing in a break.
+    """
     visit = visit_of(reader)
-    if visit.stage in {Stage.CONSENT, Stage.TERMS}:
-        return None
-    ahead = [visit.practice.current, visit.practice.following, visit.place.current, visit.place.following]
-    if visit.practice.current is not None:
-        ahead = ahead[:2]
+    places: dict[Stage, Place | PracticePlace] = {
+        Stage.PRACTICE: visit.practice,
+        Stage.READING: visit.place,
+    }
+    place = places.get(visit.stage)
+    ahead = (place.current, place.following) if place else ()
     found = next((each for each in ahead if each and each.public_id == public_id), None)
     if found is None:
         found = returnable(reader, visit).get(public_id)
@@ -146,19 +169,27 @@ def _check_turn(reader: Reader, assignment: Assignment, visit: Visit, revision: 
         raise StaleRevisionError(stored(assignment))
     if visit.place.current is None or visit.place.current.pk != assignment.pk:
         raise Assignment.DoesNotExist
-    refused = {
-        Stage.CONSENT: "consent to taking part comes before the first answer",
-        Stage.BREAK: "this session is over; come back when the next one begins",
-        Stage.PRACTICE: "the practice cases come first",
-    }
-    if visit.stage in refused:
-        raise VisitError(refused[visit.stage])
-    # Terms that changed in mid-session lose nobody an answer to an image that they were shown under the old ones.
-    if visit.stage is Stage.TERMS and not ever_confirmed(reader):
-        raise VisitError("the terms of use come before the first answer")
-    # A check that has grown old in mid-session loses nobody an answer; one that was never made does.
-    if visit.stage is Stage.DISPLAY and not (visit.session and visit.session.display_checks.exists()):
-        raise VisitError("the display check comes before the first answer")
+    check_stages(reader, visit)
+
+
+def check_stages(reader: Reader, visit: Visit, *, practising: bool = False) -> None:
+    """Refuse an answer while anything is due that comes before it, whether the page shows that now or not.
+
+    Nobody loses an answer to an image that they were shown in mid-session: to terms that changed since they confirmed
+    the old ones, or to a display check of this session that has grown old.
+
+    Raises
+    ------
+    VisitError: what comes first.
+    """
+    for stage in visit.pending:
+        kept = (
+            (stage is Stage.PRACTICE and practising)
+            or (stage is Stage.TERMS and ever_confirmed(reader))
+            or (stage is Stage.DISPLAY and display_checked(visit.session, visit.protocol))
+        )
+        if stage in BEFORE_ANSWERS and not kept:
+            raise VisitError(BEFORE_ANSWERS[stage])
 
 
 def stored(row: Assignment | PracticeReading) -> dict[str, Any]:

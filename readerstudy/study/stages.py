@@ -58,10 +58,12 @@ class PracticePlace:
 class Visit:
     """A reader's visit now. `until`: when a break ends. `session`: the open one; None before it begins.
 
-    `terms`: the terms of use that the reader has still to confirm before any image is served.
+    `pending`: every stage that stands between the reader and the study's cases, the first to come first; the page
+    shows that one alone, but no other may be passed over either. `terms`: the terms of use that the reader has
+    still to confirm before any image is served.
     """
 
-    stage: Stage
+    pending: tuple[Stage, ...]
     protocol: Protocol
     place: Place
     practice: PracticePlace
@@ -69,6 +71,11 @@ class Visit:
     until: datetime | None
     display_checked: bool
     terms: list[Terms]
+
+    @property
+    def stage(self) -> Stage:
+        """What the reader's page shows."""
+        return self.pending[0] if self.pending else Stage.READING
 
 
 def place_of(reader: Reader) -> Place:
@@ -127,14 +134,14 @@ def visit_of(reader: Reader, now: datetime | None = None) -> Visit:
     protocol = Protocol.from_json(reader.study.protocol)
     place, practice, last = place_of(reader), practice_place_of(reader), last_session(reader)
     session = last if last is not None and last.ended_at is None else None
-    checked = display_checked(session, protocol, now)
+    checked = display_checked(session, protocol, since=now - DISPLAY_CHECK_HOLDS)
     until = _break_until(protocol, place, last, now)
     terms = waiting(reader.study, reader.person)
-    stage = _stage(reader, protocol, place, practice, until, checked, bool(terms))
-    return Visit(stage, protocol, place, practice, session, until, checked, terms)
+    pending = _pending(reader, protocol, place, practice, until, checked, bool(terms))
+    return Visit(pending, protocol, place, practice, session, until, checked, terms)
 
 
-def _stage(
+def _pending(
     reader: Reader,
     protocol: Protocol,
     place: Place,
@@ -142,10 +149,10 @@ def _stage(
     until: datetime | None,
     checked: bool,
     terms_wait: bool,
-) -> Stage:
+) -> tuple[Stage, ...]:
     unread = place.current is not None or practice.current is not None
     sees_images = unread or protocol.back != "none"
-    for stage, here in (
+    stages = (
         (Stage.CLOSED, reader.study.phase != Phase.READING or reader.withdrawn_at is not None),
         (Stage.CONSENT, bool(protocol.consent.strip()) and reader.consented_at is None),
         (Stage.TERMS, sees_images and terms_wait),
@@ -154,19 +161,22 @@ def _stage(
         (Stage.BREAK, until is not None),
         (Stage.DISPLAY, not checked),
         (Stage.PRACTICE, practice.current is not None),
-    ):
-        if here:
-            return stage
-    return Stage.READING
+    )
+    return tuple(stage for stage, here in stages if here)
 
 
-def display_checked(session: ReadingSession | None, protocol: Protocol, now: datetime) -> bool:
-    """Say whether the display of this session has been looked at, as far as the protocol asks for it."""
+def display_checked(
+    session: ReadingSession | None, protocol: Protocol, *, since: datetime | None = None
+) -> bool:
+    """Say whether the display has been looked at in this session, as far as the protocol asks for it.
+
+    `since`: only checks from then on count; None counts one that has grown old.
+    """
     if protocol.display_check == "none":
         return True
     if session is None:
         return False
-    checks = session.display_checks.filter(checked_at__gte=now - DISPLAY_CHECK_HOLDS)
+    checks = session.display_checks.filter(**({"checked_at__gte": since} if since else {}))
     return checks.exists() if protocol.display_check == "warn" else checks.filter(passed=True).exists()
 
 

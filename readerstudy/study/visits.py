@@ -13,7 +13,7 @@ from readerstudy.study.measured import comment_of, display_check_of, display_is_
 from readerstudy.study.models import DisplayCheck, PracticeReading, Reader
 from readerstudy.study.phases import Phase, PhaseError
 from readerstudy.study.protocol import Protocol, ProtocolError, digest
-from readerstudy.study.reading import StaleRevisionError, VisitError, begin_session, stored
+from readerstudy.study.reading import StaleRevisionError, VisitError, begin_session, check_stages, stored
 from readerstudy.study.stages import Stage, visit_of
 from readerstudy.study.terms import confirm
 
@@ -92,7 +92,7 @@ def check_display(*, reader: Reader, values: Mapping[str, Any]) -> DisplayCheck:
     Raises
     ------
     PhaseError: the study is not being read.
-    VisitError: consent comes first, or the session is over.
+    VisitError: something else comes first, or nothing is to be read now.
     ProtocolError: something else than a display check.
     DisplayRefusedError: it does not pass and the protocol blocks.
     """
@@ -100,7 +100,7 @@ def check_display(*, reader: Reader, values: Mapping[str, Any]) -> DisplayCheck:
     with transaction.atomic():
         reader = _reading(reader)
         visit = visit_of(reader)
-        if visit.stage in {Stage.CONSENT, Stage.TERMS, Stage.BREAK}:
+        if visit.stage not in {Stage.DISPLAY, Stage.PRACTICE, Stage.READING}:
             raise VisitError("no display check is due now")
         check = DisplayCheck.objects.create(
             study=reader.study, session=begin_session(reader), values=found, passed=display_is_fit(found)
@@ -158,8 +158,7 @@ def save_practice(
             return row
         raise StaleRevisionError(stored(row))
     visit = visit_of(reader)
-    if visit.stage in {Stage.CONSENT, Stage.TERMS, Stage.BREAK}:
-        raise VisitError("practice begins after consent and the terms of use, and not in a break")
+    check_stages(reader, visit, practising=True)
     if visit.practice.current is None or visit.practice.current.pk != row.pk:
         raise PracticeReading.DoesNotExist
     drawn = check_marks(list(marks), row.case.frame.rows, row.case.frame.columns)
