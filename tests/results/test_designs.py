@@ -1,0 +1,142 @@
+"""From the database to the export: within which batch a reading stands, and how long it took, in each design."""
+
+import io
+import uuid
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from readerstudy.cases.models import Case
+from readerstudy.ops.intake import load_into_study
+from readerstudy.results.export import export_files
+from readerstudy.results.services import open_key
+from readerstudy.study import services
+from readerstudy.study.models import Assignment, Reader, Study
+from readerstudy.study.people import withdraw_reader
+from readerstudy.study.protocol import Protocol
+from readerstudy.study.reading import place_of, save_answers
+from tests.results.readings import NAMES, given
+from tests.stock import decoded_here, make_case_set, person
+
+pytestmark = pytest.mark.django_db
+
+TIMES: list[tuple[float | None, ...]] = [
+    (4.0,), (4.0, 2.5), (4.0, 2.5, 1.25), (None,), (None, 3.0), (2.0, None), (0.5, 0.25, 0.25, 8.0),
+]  # fmt: skip
+"""Seconds of each saved revision, by turn in a reader's order, None where a browser told none; the rest is not read."""
+
+SECONDS = [4.0, 6.5, 7.75, None, 3.0, 2.0, 9.0]
+"""What that makes of each reading: the time of all its visits."""
+
+DESIGNS: dict[str, dict[str, Any]] = {
+    "fully crossed": {"planned_readers": 2, "repeat_fraction": 0.25, "repeat_gap_cases": 2},
+    "own cases": {"planned_readers": 3},
+    "overlapping blocks": {"planned_readers": 4, "reading_blocks": 2, "anchor_cases": 6},
+}
+
+
+def read(reader: Reader) -> None:
+    """Answer as many cases as TIMES has, going back to each as often as it says."""
+    for times in TIMES:
+        current = place_of(reader).current
+        assert current is not None
+        for revision, seconds in enumerate(times):
+            save_answers(
+                reader=reader, public_id=current.public_id, idempotency_key=uuid.uuid4(), revision=revision,
+                answers={name: given(1) for name in NAMES}, comment="", display={},
+                times={} if seconds is None else {"visible_ms": 1000 * seconds},
+            )  # fmt: skip
+
+
+@pytest.fixture
+def exported(request: Any, tmp_path: Path) -> tuple[Study, dict[str, pd.DataFrame]]:
+    """Return a study of 32 cases in 4 blocks, read in a design, and the tables of its export.
+
+    Its first reader reads, withdraws and is replaced.
+    """
+    case_set = make_case_set(tmp_path, pairs=16)
+    protocol = Protocol(design=request.param, back="session", **DESIGNS[request.param])
+    study = services.create_study(slug="designs", title="Designs", protocol=protocol, actor=None)
+    with decoded_here():
+        load_into_study(study=study, folder=case_set.folder, actor=None)
+    for number in range(protocol.planned_readers):
+        services.enrol_reader(study=study, person=person(f"Reader{number}"), actor=None)
+    services.lock(study=study, actor=None)
+    services.start(study=study, actor=None)
+    first = study.readers.order_by("pk")[0]
+    read(Reader.objects.select_related("study", "person").get(pk=first.pk))
+    withdraw_reader(study=study, pseudonym=first.pseudonym, reason="no more time", actor=None)
+    first.refresh_from_db()
+    services.enrol_reader(study=study, person=person("Stand-in"), actor=None, replaces=first)
+    for reader in study.readers.select_related("study", "person").exclude(pk=first.pk):
+        read(reader)
+    services.close(study=study, actor=None, reason="the test has finished")
+    open_key(study=study, key=case_set.key, reason="to see", actor=None)
+    study.refresh_from_db()
+    wanted = {"ratings.csv", "wide.csv", "order.csv"}
+    tables = {
+        name: pd.read_csv(io.BytesIO(data), dtype={"batch": str}, keep_default_na=False, na_values=[""])
+        for name, data in export_files(study) if name in wanted
+    }  # fmt: skip
+    return study, tables
+
+
+def by_design(design: str) -> Any:
+    return pytest.mark.parametrize("exported", [design], indirect=True)
+
+
+ALL = pytest.mark.parametrize("exported", list(DESIGNS), indirect=True)
+
+
+@by_design("fully crossed")
+def test_where_all_read_all_the_batch_is_the_block_of_the_case(exported: Any) -> None:
+    study, tables = exported
+    blocks = dict(Case.objects.filter(study=study.key).values_list("key", "block"))
+    ratings = tables["ratings.csv"]
+    assert set(ratings["batch"]) == {"1", "2", "3", "4"}
+    assert (ratings["batch"] == ratings["case"].map(blocks).astype(str)).all()
+    assert ratings["presentation"].value_counts().to_dict() == {1: 96, 2: 24}
+
+
+@by_design("own cases")
+def test_with_own_cases_the_batch_is_the_planned_reader(exported: Any) -> None:
+    """R04 stands in for R01: the same cases, the same batch."""
+    _, tables = exported
+    batches = tables["ratings.csv"].groupby("reader")["batch"].unique().map(list).to_dict()
+    assert batches == {"R01": ["1"], "R02": ["2"], "R03": ["3"], "R04": ["1"]}
+    cases = tables["ratings.csv"].groupby("batch")["case"].unique().map(set)
+    assert sum(map(len, cases)) == len(set().union(*cases)) == 32
+
+
+@by_design("overlapping blocks")
+def test_with_overlapping_blocks_the_batch_is_the_block_of_readers(exported: Any) -> None:
+    """Four planned readers in two blocks, R05 in the place of R01; anchors are read in both."""
+    _, tables = exported
+    ratings = tables["ratings.csv"]
+    batches = ratings.groupby("reader")["batch"].unique().map(list).to_dict()
+    assert batches == {"R01": ["1"], "R02": ["2"], "R03": ["1"], "R04": ["2"], "R05": ["1"]}
+    cases = ratings.groupby("reader")["case"].agg(set)
+    assert cases["R01"] == cases["R03"] == cases["R05"] != cases["R02"] == cases["R04"]
+    both = ratings.groupby("case")["batch"].nunique()
+    assert both.value_counts().to_dict() == {1: 26, 2: 6}
+
+
+@ALL
+def test_the_time_of_a_reading_is_that_of_all_its_visits(exported: Any) -> None:
+    study, tables = exported
+    rows = tables["ratings.csv"].set_index(["reader", "case", "presentation"])
+    wide = tables["wide.csv"].set_index("case")
+    order = tables["order.csv"].set_index(["reader", "case", "presentation"])
+    for reader in study.readers.all():
+        planned = Assignment.objects.filter(reader=reader).select_related("case").order_by("position")
+        for turn, row in enumerate(planned):
+            name = (reader.pseudonym, row.case.key, row.presentation)
+            seconds = SECONDS[turn] if turn < len(SECONDS) else None
+            came = rows.loc[name, "time_s"]
+            assert (None if pd.isna(came) else came) == seconds, (turn, name)
+            assert order.loc[name, "revisions"] == (len(TIMES[turn]) if turn < len(TIMES) else 0)
+            if row.presentation == 1:
+                came = wide.loc[row.case.key, f"{reader.pseudonym}_time_s"]
+                assert (None if pd.isna(came) else came) == seconds, (turn, name)
