@@ -20,8 +20,9 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 
 ENDINGS = frozenset(
-    ("png", "jpg", "jpeg", "jp2", "j2k", "jls", "tif", "tiff", "bmp", "gif", "webp", "pgm",
-     "dcm", "dicom", "dic", "ima", "nii", "npy")
+    ("png", "jpg", "jpeg", "jpe", "jfif", "jp2", "j2k", "j2c", "jpf", "jpx", "jls", "tif", "tiff", "bmp", "gif",
+     "webp", "heic", "pgm", "ppm", "pnm", "img", "raw", "nii", "mha", "mhd", "nrrd", "npy",
+     "dcm", "dicom", "dic", "ima")
 )  # fmt: skip
 """Endings of image files. What else follows a dot belongs to the name."""
 

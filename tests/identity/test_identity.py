@@ -85,7 +85,8 @@ def test_a_path_is_written_in_many_ways(written: str) -> None:
 @pytest.mark.parametrize(
     ("name", "bare"),
     [
-        ("a/b.png", "a/b"), ("b.DCM", "b"), ("b.dicom", "b"), ("1.2.826.0.1.3680043", "1.2.826.0.1.3680043"),
+        ("a/b.png", "a/b"), ("b.DCM", "b"), ("b.dicom", "b"), ("x1.IMG", "x1"),
+        ("1.2.826.0.1.3680043", "1.2.826.0.1.3680043"),
         ("1.2.826.dcm", "1.2.826"), ("a.b/c", "a.b/c"), ("v1.0-small", "v1.0-small"), (".png", ".png"),
     ],
 )  # fmt: skip
