@@ -47,13 +47,14 @@ def _parts(text: str) -> Iterator[tuple[str, bool]]:
     for place, part in enumerate(parts):
         start = _BEFORE[place > 0].sub("", part, count=1)[:1]
         before, after = ["", *parts][place], [*parts, ""][place + 1]
-        hidden = not part.strip("'") and (after == "\t" or (not before and after in {"\r", "\n"}))
+        hidden = not part.strip("'\"" if place else "'") and (
+            after == "\t" or (not before and after in {"\r", "\n"})
+        )
         yield part, hidden or unicodedata.normalize("NFKC", start).startswith(FORMULA_STARTS)
 
 
 def restored(frame: pd.DataFrame) -> pd.DataFrame:
     """Take the guards out of a table of texts that was read from a CSV of ours."""
-
     table = frame.rename(columns=unguarded)
     for name, column in table.items():
         texts = column.map(lambda value: unguarded(value) if isinstance(value, str) else value)

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import itertools
 import json
 import re
 import unicodedata
@@ -48,6 +49,14 @@ def test_no_text_begins_a_formula_and_each_comes_back(text: str) -> None:
         cell for cell in cells_seen(csv_text(pd.DataFrame([["x", text, "x"]]))) if starts_formula(cell)
     ]
     assert not [part for part in re.split(r"[;\t\r\n]", shown) if starts_formula(part)]
+
+
+def test_every_short_text_of_the_dangerous_characters_holds() -> None:
+    for length in range(1, 4):
+        for text in map("".join, itertools.product("=-＋'\";\t\r\n, 1", repeat=length)):
+            assert unguarded(guarded(text)) == text
+            cells = cells_seen(csv_text(pd.DataFrame([["x", text, "x"]])))
+            assert not any(map(starts_formula, cells)), text
 
 
 @settings(max_examples=200, deadline=None)
