@@ -5,7 +5,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.figures.cells import Record, p_words, records
+from analysis.figures.cells import Record, records
 from analysis.figures.theme import (
     SIZE,
     THEMES,
@@ -17,6 +17,7 @@ from analysis.figures.theme import (
     strip,
     text_width,
 )
+from analysis.printed import p_value
 
 NAMED = 4
 """Classes named at each end of the frequency."""
@@ -145,7 +146,7 @@ def _correlations(axes: Axes, rows: list[Record], colors: Theme) -> None:
             words.append(f"{sign} not estimable{never}")
             continue
         band = "" if row["ci_low"] is None else f" [{row['ci_low']:.2f}, {row['ci_high']:.2f}]"
-        words.append(f"{sign} {row['estimate']:.2f}{band} p {p_words(row['p'])}{never}")
+        words.append(f"{sign} {row['estimate']:.2f}{band} p {p_value(row['p'])}{never}")
     lines = "\n".join(words) if len(words) < 3 else f"{words[0]}\n{words[1]}; {words[2]}"
     axes.text(
         0, 1.015, lines, transform=axes.transAxes, fontsize=SIZE - 2, color=colors.muted, va="bottom",

@@ -8,8 +8,9 @@ from matplotlib.figure import Figure
 from scipy.cluster.hierarchy import leaves_list, linkage
 from scipy.spatial.distance import squareform
 
-from analysis.figures.cells import Record, p_words, records
+from analysis.figures.cells import Record, records
 from analysis.figures.theme import SIZE, THEMES, Theme, ThemeName, label_powers, new_figure, shortened, strip
+from analysis.printed import p_value
 
 ALL = 100.0
 """Darkest colour, % of the dense AP: a difference of everything there was. One class would bleach all others."""
@@ -130,7 +131,7 @@ def _words(axes: Axes, rows: list[Record], colors: Theme) -> None:
             lines.append(f"{sign} not estimable")
             continue
         band = "" if row["ci_low"] is None else f" [{row['ci_low']:.2f}, {row['ci_high']:.2f}]"
-        lines.append(f"{sign} {row['estimate']:.2f}{band}, p {p_words(row['p'])} by permuting classes")
+        lines.append(f"{sign} {row['estimate']:.2f}{band}, p {p_value(row['p'])} by permuting classes")
     axes.text(
         0,
         1.015,

@@ -4,7 +4,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.figures.cells import Record, p_words, records
+from analysis.figures.cells import Record, records
 from analysis.figures.theme import (
     SIZE,
     THEMES,
@@ -15,18 +15,20 @@ from analysis.figures.theme import (
     shortened,
     strip,
 )
+from analysis.printed import p_value
 
 ROW, CLOSE, MANY = 0.23, 0.155, 12
 """Height of a row in inches; with more rows than `MANY` they stand closer, so that all fits a page."""
 
 
 def draw_forest(comparisons: pd.DataFrame, *, theme: ThemeName = "light", simulated: bool = False) -> Figure:
-    """Draw theta = P(PIE answered higher than control) + half the ties, with 95 % intervals.
+    """Draw theta = P(PIE answered higher than control) + half the ties, with intervals.
 
     Parameters
     ----------
     comparisons: the comparisons table; rows of the methods u_centred (pooled) and reader_delong are drawn;
-        with title, axis_low and axis_high (what lies left and right of 0.5) of the question.
+        with title, axis_low and axis_high (what lies left and right of 0.5) of the question, and the name of
+        the intervals.
     theme: ground and colours.
     simulated: writes so on the figure.
     """
@@ -50,7 +52,8 @@ def draw_forest(comparisons: pd.DataFrame, *, theme: ThemeName = "light", simula
     figure.text(
         0.11,
         0.1 / total,
-        "θ: how often a PIE got a higher answer than a control, ties counted half. Bars: 95 % intervals.",
+        "θ: how often a PIE got a higher answer than a control, ties counted half. "
+        f"Bars: {drawn['interval'].iloc[0]}s.",
         fontsize=SIZE - 1,
         color=colors.muted,
         va="bottom",
@@ -93,7 +96,7 @@ def _headings(axes: Axes, pooled: Record, colors: Theme, inches: float) -> None:
         (1.0, f"{pooled['axis_high']} →", "right"),
     ):
         axes.text(x, above, words, transform=axes.transAxes, fontsize=SIZE - 1.5, color=colors.muted, ha=side)
-    for x, words in ((1.045, "θ  [95 % interval]"), (1.4, "p")):
+    for x, words in ((1.045, f"θ  [{pooled['interval']}]"), (1.4, "p")):
         axes.text(x, above, words, transform=axes.transAxes, fontsize=SIZE - 1.5, color=colors.muted)
 
 
@@ -124,7 +127,7 @@ def _label(axes: Axes, y: float, name: str, row: Record, colors: Theme, *, stron
         color=color,
         fontweight=weight,
     )
-    for x, words in ((1.045, _estimate(row)), (1.4, p_words(row["p"]))):
+    for x, words in ((1.045, _estimate(row)), (1.4, p_value(row["p"]))):
         axes.text(x, y, words, transform=place, va="center", fontsize=SIZE, color=color, fontweight=weight)
 
 

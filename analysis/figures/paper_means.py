@@ -6,8 +6,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.figures.cells import Record, p_words, records
+from analysis.figures.cells import Record, records
 from analysis.figures.theme import SIZE, THEMES, Theme, ThemeName, mark_simulated, new_figure, strip
+from analysis.printed import p_value
 
 NOTE = (
     "Means ± standard deviation of all ratings pooled, as in the published study. The bars show how far "
@@ -40,7 +41,7 @@ def draw_paper_means(
     for k, row in enumerate(records(paper)):
         axes = figure.add_subplot(grid[k])
         _panel(axes, row, colors)
-        pooled, both = p_words(row["kruskal_p"]), p_words(p_of.get(row["endpoint"]))
+        pooled, both = p_value(row["kruskal_p"]), p_value(p_of.get(row["endpoint"]))
         words = f"pooled: p {pooled}\nwith readers and cases: p {both}"
         axes.text(
             0.46, -0.24, words, transform=axes.transAxes, ha="center", va="top", fontsize=SIZE - 0.5,

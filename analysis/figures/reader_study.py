@@ -22,7 +22,7 @@ def reader_study_figures(
     Parameters
     ----------
     tables: the result tables by name: answers, comparisons, paper_compatible, subgroups, and endpoints
-        (endpoint, title, low, high, axis_low, axis_high).
+        (endpoint, title, low, high, axis_low, axis_high, interval).
     theme: ground and colours.
     simulated: writes so on every figure.
     """

@@ -4,7 +4,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.figures.cells import Record, p_words, records
+from analysis.figures.cells import Record, records
 from analysis.figures.theme import (
     SIZE,
     THEMES,
@@ -15,6 +15,7 @@ from analysis.figures.theme import (
     shortened,
     strip,
 )
+from analysis.printed import p_value
 
 ROW = 0.23
 
@@ -27,12 +28,13 @@ def draw_subgroups(
     theme: ThemeName = "light",
     simulated: bool = False,
 ) -> Figure:
-    """Draw theta of every subgroup with its 95 % interval, the comparison over all cases below.
+    """Draw theta of every subgroup with its interval, the comparison over all cases below.
 
     Parameters
     ----------
     subgroups: the subgroups table.
-    overall: the primary comparison of each question: endpoint, short title, estimate, ci_low, ci_high.
+    overall: the primary comparison of each question: endpoint, short title, estimate, ci_low, ci_high,
+        and the name of the intervals.
     names: grouping to its words.
     theme: ground and colours.
     simulated: writes so on the figure.
@@ -51,7 +53,8 @@ def draw_subgroups(
         whole = records(overall[overall["endpoint"] == name])[0]
         _panel(axes, lines, own, whole, colors, labelled=k == 0)
     figure.text(
-        0.17, 0.06 / height, "θ with 95 % interval; grey p: not adjusted, explorative. No mark: too few cases.",
+        0.17, 0.06 / height,
+        f"θ with {overall['interval'].iloc[0]}; grey p: not adjusted, explorative. No mark: too few cases.",
         fontsize=SIZE - 1.5, color=colors.muted, va="bottom",
     )  # fmt: skip
     if simulated:
@@ -90,7 +93,7 @@ def _panel(
         row = None if group is None else own.get((grouping, group))
         if row is not None and row["estimate"] is not None:
             _mark(axes, y, row, colors.muted, strong=False)
-            axes.text(0.985, y, p_words(row["p"]), transform=place, ha="right", va="center", fontsize=SIZE - 2,
+            axes.text(0.985, y, p_value(row["p"]), transform=place, ha="right", va="center", fontsize=SIZE - 2,
                       color=colors.muted)  # fmt: skip
     last = len(lines) + 0.3
     _mark(axes, last, whole, colors.text, strong=True)

@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from analysis.printed import p_equals
+
 Row = dict[str, Any]
 Tables = Mapping[str, Sequence[Row]]
 
@@ -94,7 +96,7 @@ def _images(tables: Tables) -> str:
 
 
 def _estimate(row: Row) -> str:
-    p = "p < 0.001" if row["p"] < 0.001 else f"p = {row['p']:.3f}"
+    p = p_equals(row["p"])
     if row["ci_low"] is None:
         return f"{row['estimate']:.2f} ({p})"
     return f"{row['estimate']:.2f} [{row['ci_low']:.2f}, {row['ci_high']:.2f}] ({p})"

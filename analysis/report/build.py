@@ -19,17 +19,13 @@ from analysis.report.document import Block, Document, Grid, Named, Picture, Poin
 from analysis.report.flow import courses, reader_grid
 from analysis.report.methods import assumptions_section, methods_section
 from analysis.report.reliability import agreement_section, missing_section, times_rule, times_section
-from analysis.report.words import listed, plural
+from analysis.report.words import interval_of, listed, plural
 from analysis.stats import Results
+from analysis.stats.conclusions import SEVERAL
 from analysis.stats.results import SIMULATED
 
 SYNTHETIC = "SYNTHETIC IMAGES: a program drew the images of this study; they show no patient."
 NO_BACKGROUND = Background()
-
-MULTIPLICITY = {
-    "holm": "Holm over the primary p-values; confidence intervals are not adjusted",
-    "none": "Not accounted for: each question stands alone",
-}
 
 
 def reader_study_report(results: Results, background: Background = NO_BACKGROUND) -> Document:
@@ -59,7 +55,7 @@ def _compared(results: Results, background: Background) -> list[Section | None]:
         _protocol(results, background),
         primary_section(results),
         answers_section(),
-        readers_section(),
+        readers_section(results),
         sensitivity_section(results),
         subgroup_section(results),
         agreement_section(results),
@@ -132,8 +128,8 @@ def _protocol(results: Results, background: Background) -> Section:
         ("Design as read", str(study["design"])),
         ("Primary method", METHODS[study["primary_method"]][0]),
         ("Questions tested", listed([row["title"] for row in results.multiplicity])),
-        ("Level", f"{study['alpha']:g}, two-sided"),
-        ("Several questions", MULTIPLICITY[study["multiplicity"]]),
+        ("Level", f"{study['alpha']:g}, two-sided; {interval_of(results)}s"),
+        ("Several questions", SEVERAL[study["multiplicity"]]),
         ("Times left out", times_rule(study["shortest_s"], study["longest_s"])),
     ]
     rows = (*background.protocol, *((name, value) for name, value in design if name not in known))

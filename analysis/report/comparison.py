@@ -1,9 +1,9 @@
 """The comparison of the arms: the primary results in words, sensitivity analyses, subgroups, the published tests."""
 
 from analysis.report.document import Block, Finding, Findings, Grid, Picture, Section, Text
-from analysis.report.words import DASH, estimate, interval, number, p_value
+from analysis.report.words import DASH, estimate, interval, interval_of, number, p_value
 from analysis.stats import Results
-from analysis.stats.endpoints import BY_NAME, direction
+from analysis.stats.conclusions import ADJUSTED, DISAGREE, SEVERAL, caveat
 from analysis.stats.rows import Row
 
 METHODS = {
@@ -53,9 +53,8 @@ def primary_section(results: Results) -> Section:
         Findings(items),
         _primary_grid(results),
         Text(
-            "p from Student's t on fractional degrees of freedom; intervals on the logit scale. p "
-            "(Holm) accounts for asking several questions; the intervals are not adjusted for that. "
-            "Full precision is in results.json.",
+            f"p from Student's t on fractional degrees of freedom; {interval_of(results)}s on the logit scale. "
+            f"Several questions: {SEVERAL[results.study['multiplicity']]}. Full precision is in results.json.",
             "note",
         ),
     ]
@@ -78,19 +77,11 @@ def find(results: Results, endpoint: str, method: str) -> Row | None:
 
 
 def sentence(results: Results, holm: Row) -> str:
-    """Say the result of one question in words, with the reservation that belongs to its p-value."""
+    """Say the result of one question in words: what the results conclude, and how much it is."""
     row = primary_row(results, holm["endpoint"])
     if not row["direction"]:
         return f"Not comparable: {_reason(row)}."
-    alpha = results.study["alpha"]
-    words = direction(BY_NAME[holm["endpoint"]], _as_theta(row), row["p"], alpha)
-    words += _how_much(results, holm["endpoint"])
-    if row["p"] is not None and holm["p_adjusted"] is not None and row["p"] < alpha <= holm["p_adjusted"]:
-        words += (
-            "; with Holm's correction for the questions asked, chance could explain it (p = "
-            f"{p_value(holm['p_adjusted'])})"
-        )
-    return words + "."
+    return f"{row['direction']}{_how_much(results, holm['endpoint'])}{caveat(row['note'])}."
 
 
 def why_not(results: Results) -> str:
@@ -100,15 +91,6 @@ def why_not(results: Results) -> str:
 
 def _reason(row: Row) -> str:
     return str(row["note"]).removeprefix(NOT_ESTIMABLE).removeprefix(NOT_AVAILABLE)
-
-
-def _as_theta(row: Row) -> float:
-    """Return an estimate as one beside 0.5: a difference above 0 lies above it."""
-    return (
-        float(row["estimate"])
-        if row["scale"] == "theta"
-        else 0.5 + (row["estimate"] > 0) / 2 - (row["estimate"] < 0) / 2
-    )
 
 
 def _how_much(results: Results, endpoint: str) -> str:
@@ -141,18 +123,18 @@ def _finding(results: Results, holm: Row) -> Finding:
     row = primary_row(results, holm["endpoint"])
     theta = find(results, holm["endpoint"], "u_centred")
     facts = [
-        ("θ (95 % interval)", estimate(theta, 2) if theta else DASH),
+        (f"θ ({interval_of(results)})", estimate(theta, 2) if theta else DASH),
         ("Difference, PIE − control", effect(results, holm["endpoint"])),
         ("p", p_value(row["p"])),
-        ("p (Holm)", p_value(holm["p_adjusted"])),
+        *((name, p_value(holm["p_adjusted"])) for name in ADJUSTED[results.study["multiplicity"]]),
     ]
-    return Finding(
-        holm["title"], sentence(results, holm), tuple(facts), row["note"] if row["direction"] else ""
-    )
+    notes = [part for part in row["note"].split("; ") if part != DISAGREE] if row["direction"] else []
+    return Finding(holm["title"], sentence(results, holm), tuple(facts), "; ".join(notes))
 
 
 def _primary_grid(results: Results) -> Grid:
     rows = []
+    adjusted = ADJUSTED[results.study["multiplicity"]]
     for holm in results.multiplicity:
         row = primary_row(results, holm["endpoint"])
         theta = find(results, holm["endpoint"], "u_centred") or row
@@ -165,7 +147,7 @@ def _primary_grid(results: Results) -> Grid:
                 number(row["se"], 4),
                 number(row["df"], 1),
                 p_value(row["p"]),
-                p_value(holm["p_adjusted"]),
+                *(p_value(holm["p_adjusted"]) for _ in adjusted),
                 f"{row['readers'] or 0} / {row['pie_cases'] or 0} / {row['control_cases'] or 0}",
             )
         )
@@ -175,17 +157,17 @@ def _primary_grid(results: Results) -> Grid:
         f"Declared primary: {what}. The answer of PIEs against controls.",
         (
             "Question",
-            "θ (95 % interval)",
+            f"θ ({interval_of(results)})",
             "Cliff's δ",
-            "Difference (95 % interval)",
+            f"Difference ({interval_of(results)})",
             "SE",
             "df",
             "p",
-            "p (Holm)",
+            *adjusted,
             "Readers / PIEs / controls",
         ),
         tuple(rows),
-        numeric=frozenset({2, 4, 5, 6, 7, 8}),
+        numeric=frozenset({2, *range(4, 8 + len(adjusted))}),
     )
 
 
@@ -224,7 +206,7 @@ def _sensitivity_grid(results: Results, holm: Row, own: list[Row]) -> Grid:
         rows.append((name + mark, shown, number(row["df"], 1), p_value(row["p"]), note or holds))
     return Grid(
         holm["title"],
-        ("Method", "Estimate (95 % interval)", "df", "p", "Holds for, or why there is none"),
+        ("Method", f"Estimate ({interval_of(results)})", "df", "p", "Holds for, or why there is none"),
         tuple(rows),
         numeric=frozenset({2, 3}),
     )
@@ -248,7 +230,7 @@ def _cannot_assess_grid(results: Results) -> Grid | None:
     return Grid(
         "Answers that were not given. Cannot-assess is not missing at random, so its share is compared "
         "as an answer of its own.",
-        ("Question", "θ (95 % interval)", "p", "In words"),
+        ("Question", f"θ ({interval_of(results)})", "p", "In words"),
         tuple(rows),
         numeric=frozenset({2}),
     )
@@ -265,14 +247,20 @@ def subgroup_section(results: Results) -> Section | None:
             "and a group with few cases can hardly show anything."
         )
     ]
-    blocks.append(Picture("subgroups", "θ in each subgroup of cases with 95 % intervals, by question."))
+    blocks.append(
+        Picture("subgroups", f"θ in each subgroup of cases with {interval_of(results)}s, by question.")
+    )
     for grouping in dict.fromkeys(row["grouping"] for row in results.subgroups):
         own = [row for row in results.subgroups if row["grouping"] == grouping]
         groups = dict.fromkeys(row["group"] for row in own)
         rows = tuple(
             _subgroup_row(group, [r for r in own if r["group"] == group], titles) for group in groups
         )
-        columns = ("Group", *(f"{title}: θ (95 % interval), p" for title in titles.values()), "Remark")
+        columns = (
+            "Group",
+            *(f"{title}: θ ({interval_of(results)}), p" for title in titles.values()),
+            "Remark",
+        )
         blocks.append(Grid(GROUPINGS.get(grouping, grouping), columns, rows))
     return Section("subgroups", "Subgroups", tuple(blocks))
 
@@ -288,11 +276,11 @@ def _subgroup_row(group: str, own: list[Row], titles: dict[str, str]) -> tuple[s
     return (group, *cells, "; ".join(dict.fromkeys(remarks)))
 
 
-def readers_section() -> Section:
+def readers_section(results: Results) -> Section:
     """Return each reader's own result beside the pooled one."""
     text = (
         "θ of each reader (circles, DeLong intervals) and over all readers and cases (diamonds, the "
-        "primary comparison), with 95 % intervals. Right of 0.5 PIEs got the higher answers."
+        f"primary comparison), with {interval_of(results)}s. Right of 0.5 PIEs got the higher answers."
     )
     return Section("readers", "Each reader", (Picture("forest", text),))
 
@@ -349,7 +337,7 @@ def paper_section(results: Results) -> Section:
             "Why the p-values differ: the pooled tests take every rating as independent evidence. "
             "Ratings of one case by several readers resemble each other, and so do all ratings of one "
             "reader. With readers who share their cases the pooled test therefore finds a difference "
-            "where none exists in about a quarter of studies instead of one in twenty (simulated; "
+            "where none exists in about a quarter of studies instead of the one in twenty of its level (simulated; "
             "docs/statistics.md); with cases of one's own for each reader it can be too small or too "
             "large. The primary comparison counts how far readers and cases vary, and decides."
         ),

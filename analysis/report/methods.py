@@ -15,14 +15,14 @@ ASSUMPTIONS = (
     "Readers did not know the arm and did not confer. A reader's answers depend on each other only "
     "through the reader, the case and the arm.",
     "What was not answered is missing completely at random, except cannot-assess, which is analysed beside.",
-    "The t approximation holds: on simulated studies the primary comparison rejected a true null in 3 "
-    "to 6 % instead of 5 % (docs/statistics.md).",
+    "The t approximation holds: at the level of one in twenty the primary comparison rejected a true null in 3 "
+    "to 6 of 100 simulated studies (docs/statistics.md).",
     "θ compares order only. It does not say by how much answers differ; the difference in points does, "
     "and takes the steps of the scale as equal.",
     "Random controls differ from PIEs also in rarity and number of findings; matched controls differ "
     "beyond what was matched. Which kind this study has stands in the report of the sealed key "
     "(key.report.json), and in the Summary where the protocol says what is compared.",
-    "With matched pairs the unpaired comparison is conservative: it rejects less often than 5 %.",
+    "With matched pairs the unpaired comparison is conservative: it rejects less often than at its level.",
 )
 
 FORMULAS = (
@@ -33,9 +33,9 @@ FORMULAS = (
     "(ΣD)², c_8 less 1; variance = Σ c_k M_k (Gallas 2006; Gallas and others 2009, eq. 19; centred).",
     "df = variance² / Σ a_X² / d_X³ over readers, PIEs and controls, at least the smallest d_X (Gaylor "
     "and Hopper 1969). t = (θ − 0.5) / √variance, two-sided.",
-    "95 % interval: expit(logit θ ± t √variance / (θ (1 − θ))).",
-    "Holm (1979) over the three primary p-values; a question without a p-value still counts.",
+    "Interval: expit(logit θ ± t √variance / (θ (1 − θ))).",
 )
+HOLM = "Holm (1979) over the primary p-values; a question without a p-value still counts."
 
 
 def assumptions_section() -> Section:
@@ -57,7 +57,7 @@ def methods_section(results: Results, background: Background) -> Section:
             "Everything is recomputed from ratings.csv by: python manage.py analyse_ratings ratings.csv "
             "--like results.json --out again"
         ),
-        Points(FORMULAS),
+        Points((*FORMULAS, HOLM) if study["multiplicity"] == "holm" else FORMULAS),
         Named((*settings, *background.origin), background.codes),
     ]
     return Section("methods", "How to redo it", tuple(blocks))

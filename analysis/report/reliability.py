@@ -2,7 +2,7 @@
 
 from analysis.report.document import Block, Grid, Section, Text
 from analysis.report.flow import LOST, arm_totals
-from analysis.report.words import DASH, estimate, interval, number, p_value, percent
+from analysis.report.words import DASH, estimate, interval, interval_of, number, p_value, percent
 from analysis.stats import Results
 from analysis.stats.rows import Row
 
@@ -41,7 +41,7 @@ def agreement_section(results: Results) -> Section:
         blocks.append(_agreement_grid(title, own))
     blocks.append(
         Text(
-            "Intervals: percentile bootstrap over cases; ICC after McGraw and Wong. They say nothing "
+            f"{interval_of(results)}s: percentile bootstrap over cases; ICC after McGraw and Wong. They say nothing "
             "about other readers.",
             "note",
         )
@@ -88,7 +88,10 @@ def _intra(results: Results, titles: dict[str, str]) -> list[Block]:
         for row in results.intra_reader
     )
     columns = ("Question", "Reader", "Pairs", "Same answer", "Weighted κ", "Shift, second − first", "Remark")
-    caption = "Agreement within readers: the same case shown twice. The shift is in points of the scale."
+    caption = (
+        "Agreement within readers: the same case shown twice. The shift is in points of the scale, with its "
+        f"{interval_of(results)}."
+    )
     return [Grid(caption, columns, rows, numeric=frozenset({2, 3, 4}))]
 
 
@@ -114,7 +117,7 @@ def times_section(results: Results) -> Section:
         ),
         Grid(
             "",
-            ("Method", "Estimate (95 % interval)", "df", "p", "Remark"),
+            ("Method", f"Estimate ({interval_of(results)})", "df", "p", "Remark"),
             rows,
             numeric=frozenset({2, 3}),
         ),

@@ -1,38 +1,24 @@
-"""Numbers as a report prints them; full precision stays in results.json."""
+"""Estimates and counts as a report words them; numbers alone are worded in `analysis.printed`."""
 
+from analysis.printed import DASH, HARD_SPACE, interval, interval_name, number, p_value
+from analysis.stats import Results
 from analysis.stats.rows import Row
 
-DASH = "–"
-HARD_SPACE = "\N{NO-BREAK SPACE}"
+__all__ = [
+    "DASH", "estimate", "interval", "interval_of", "listed", "number", "p_value", "percent", "plural",
+]  # fmt: skip
 
 
-def number(value: float | None, digits: int = 3) -> str:
-    """Write a number with a true minus sign, or a dash where none is estimable."""
-    if value is None:
-        return DASH
-    text = f"{value:.{digits}f}"
-    return (text.removeprefix("-") if float(text) == 0 else text).replace("-", "−")
-
-
-def interval(low: float | None, high: float | None, digits: int = 3) -> str:
-    """Write the limits of an interval, or a dash."""
-    if low is None or high is None:
-        return DASH
-    return f"{number(low, digits)} to {number(high, digits)}".replace(" ", HARD_SPACE)
+def interval_of(results: Results) -> str:
+    """Name the intervals of a study by their level: "95 % interval"."""
+    return interval_name(results.study["interval_level"])
 
 
 def estimate(row: Row, digits: int = 3) -> str:
-    """Write an estimate with its 95 % interval in brackets."""
+    """Write an estimate with its interval in brackets."""
     if row["ci_low"] is None:
         return number(row["estimate"], digits)
     return f"{number(row['estimate'], digits)}{HARD_SPACE}({interval(row['ci_low'], row['ci_high'], digits)})"
-
-
-def p_value(value: float | None) -> str:
-    """Write a p-value as journals do."""
-    if value is None:
-        return DASH
-    return "< 0.001" if value < 0.001 else f"{value:.3f}"
 
 
 def percent(value: float | None) -> str:

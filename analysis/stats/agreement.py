@@ -18,7 +18,7 @@ Metric = Literal["nominal", "ordinal", "interval", "ratio"]
 
 @dataclass(frozen=True)
 class Interval:
-    """A coefficient with a 95 % interval."""
+    """A coefficient with its interval."""
 
     value: float
     low: float
@@ -173,16 +173,17 @@ def _quadratic_kappa(x: Floats, y: Floats, weights: Floats) -> Floats:
     )
 
 
-def icc(ratings: Floats) -> tuple[Interval, Interval | None] | None:
+def icc(ratings: Floats, level: float = LEVEL) -> tuple[Interval, Interval | None] | None:
     """Return ICC(2,1) and ICC(2,k): absolute agreement, readers and cases random.
 
     Parameters
     ----------
     ratings: cases x readers, complete, at least 2 x 2.
+    level: of the limits, 0 to 1.
 
     Returns
     -------
-    single and mean of all readers, with 95 % limits; None when all answers are the same, or the limits have no
+    single and mean of all readers, with limits; None when all answers are the same, or the limits have no
     degrees of freedom (every case has the same mean). The mean is None where
     the single one or a limit is at or below -1/(readers - 1): there the step up has no value.
 
@@ -208,7 +209,7 @@ def icc(ratings: Floats) -> tuple[Interval, Interval | None] | None:
     if spread <= 1e-12:
         return None
     df = (a * ms_readers + b * ms_error) ** 2 / spread
-    tail = 0.5 + LEVEL / 2
+    tail = 0.5 + level / 2
     f_low, f_high = float(stats.f.ppf(tail, n - 1, df)), float(stats.f.ppf(tail, df, n - 1))
     rest = k * ms_readers + (k * n - k - n) * ms_error
     low = n * (ms_cases - f_low * ms_error) / (f_low * rest + n * ms_cases)

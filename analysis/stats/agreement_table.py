@@ -28,13 +28,16 @@ NO_VARIATION = "not estimable: all answers are the same"
 _SCOPES = (("all", None), ("pie", 1.0), ("control", 0.0))
 
 
-def agreement_table(first: pd.DataFrame, *, seed: int, bootstraps: int = BOOTSTRAPS) -> list[Row]:
+def agreement_table(
+    first: pd.DataFrame, *, seed: int, bootstraps: int = BOOTSTRAPS, level: float = LEVEL
+) -> list[Row]:
     """Estimate agreement for every question, overall and in each arm.
 
     Parameters
     ----------
     first: `Checked.first` (presentation 1).
     seed, bootstraps: of the bootstrap over cases.
+    level: of the intervals, 0 to 1.
 
     Returns
     -------
@@ -45,11 +48,13 @@ def agreement_table(first: pd.DataFrame, *, seed: int, bootstraps: int = BOOTSTR
     for endpoint in ENDPOINTS:
         for scope, arm in _SCOPES:
             own = first if arm is None else first[first["arm"] == arm]
-            rows += _scope(own, endpoint, scope, seed, bootstraps)
+            rows += _scope(own, endpoint, scope, seed, bootstraps, level)
     return rows
 
 
-def _scope(own: pd.DataFrame, endpoint: Endpoint, scope: str, seed: int, bootstraps: int) -> list[Row]:
+def _scope(
+    own: pd.DataFrame, endpoint: Endpoint, scope: str, seed: int, bootstraps: int, level: float
+) -> list[Row]:
     answered = own[own[endpoint.name].notna()]
     wide = answered.pivot(index="case", columns="reader", values=endpoint.name)
     ratings = wide.to_numpy(dtype=float)
@@ -59,6 +64,7 @@ def _scope(own: pd.DataFrame, endpoint: Endpoint, scope: str, seed: int, bootstr
         "scope": scope,
         "cases": len(pairable),
         "readers": ratings.shape[1],
+        "level": level,
     }
     metric: Metric = "nominal" if endpoint.kind == "binary" else "ordinal"
     kappa, percent = "mean_weighted_kappa", "percent_agreement"
@@ -94,14 +100,14 @@ def _bootstrapped(
     value = float(statistic(np.ones((1, weights.shape[1])))[0])
     if np.isnan(value):
         return _row(base, name, None, NO_VARIATION)
-    return _row(base, name, value, note, _percentiles(statistic(weights)))
+    return _row(base, name, value, note, _percentiles(statistic(weights), base["level"]))
 
 
-def _percentiles(samples: Floats) -> tuple[float, float] | None:
+def _percentiles(samples: Floats, level: float) -> tuple[float, float] | None:
     estimable = samples[~np.isnan(samples)]
     if len(estimable) < LEAST_ESTIMABLE * len(samples):
         return None
-    low, high = np.quantile(estimable, [0.5 - LEVEL / 2, 0.5 + LEVEL / 2])
+    low, high = np.quantile(estimable, [0.5 - level / 2, 0.5 + level / 2])
     return float(low), float(high)
 
 
@@ -110,7 +116,7 @@ def _icc_rows(base: Row, ratings: Floats) -> list[Row]:
     if np.isnan(ratings).any() or min(ratings.shape) < 2:
         reason = "not available: needs every reader to answer every case"
         return [_row(base, name, None, reason) for name in names]
-    both = icc(ratings)
+    both = icc(ratings, base["level"])
     if both is None:
         return [
             _row(base, name, None, "not estimable: no variation beside the readers' means") for name in names
@@ -143,7 +149,9 @@ def _fleiss_row(base: Row, all_counts: Floats, weights: Floats, counts: Floats) 
             dtype=float,
         )
 
-    return _row(base, "fleiss_kappa", result.kappa, "", _percentiles(statistic(weights)), z=result.z)
+    return _row(
+        base, "fleiss_kappa", result.kappa, "", _percentiles(statistic(weights), base["level"]), z=result.z
+    )
 
 
 def _row(

@@ -16,7 +16,7 @@ from scipy import stats
 from analysis.stats.covariance import reader_thetas, unbiased
 from analysis.stats.endpoints import AGREE, QUALITY, Endpoint
 from analysis.stats.grid import Floats
-from analysis.stats.inference import logit_interval, plain_interval, two_sided_p
+from analysis.stats.inference import ALPHA, logit_interval, plain_interval, two_sided_p
 from analysis.stats.obuchowski_rockette import components
 from analysis.stats.pairs import pair_variance
 from analysis.stats.permutation import permute_arms
@@ -24,7 +24,6 @@ from analysis.stats.rows import Row
 from analysis.stats.simulate import BINARY_CUTS, ORDINAL_CUTS, Latent, simulate_answers
 from analysis.stats.ustatistic import u_statistic
 
-ALPHA = 0.05
 PERMUTATIONS = 199
 """Relabellings per simulated study: the p-value's steps of .005 make the test at 5 % exact."""
 _NULL = Latent(effect={})

@@ -1,8 +1,11 @@
-"""The questions that readers answer, and how a difference between the arms is put into words."""
+"""The questions that readers answer, and the words for a difference between the arms."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
+
+from analysis.printed import interval_name
+from analysis.stats.inference import LEVEL
 
 
 @dataclass(frozen=True)
@@ -83,8 +86,8 @@ ENDPOINTS = (AGREE, QUALITY, DIFFICULTY)
 """The three primary endpoints, in the order of the published questionnaire."""
 
 
-def endpoint_table() -> list[dict[str, object]]:
-    """Return the endpoints as a table: title, ends of the scale, and the words for both directions."""
+def endpoint_table(level: float = LEVEL) -> list[dict[str, object]]:
+    """Return the endpoints as a table: title, ends of the scale, words for both directions, name of the intervals."""
     return [
         {
             "endpoint": endpoint.name,
@@ -97,24 +100,10 @@ def endpoint_table() -> list[dict[str, object]]:
             "high_word": endpoint.ends[1],
             "axis_low": endpoint.axis[0],
             "axis_high": endpoint.axis[1],
+            "interval": interval_name(level),
         }
         for endpoint in ENDPOINTS
     ]
 
 
 BY_NAME: Mapping[str, Endpoint] = {endpoint.name: endpoint for endpoint in ENDPOINTS}
-
-
-def direction(endpoint: Endpoint, theta: float, p: float | None, alpha: float = 0.05) -> str:
-    """Say in words which arm got the lower answers, from theta = P(PIE > control) + P(tie) / 2.
-
-    Quality and difficulty point opposite ways, so a bare sign is easily misread. A p-value of `alpha` or more,
-    or none, is followed by the reservation.
-    """
-    if theta == 0.5:
-        words = "PIEs and controls were answered alike on average"
-        return words if p is not None else f"{words} (no p-value can be given)"
-    words = endpoint.lower if theta < 0.5 else endpoint.higher
-    if p is None:
-        return f"{words} (no p-value can be given)"
-    return words if p < alpha else f"{words}, but chance could explain it (p = {p:.2g})"

@@ -4,7 +4,11 @@ import math
 
 from scipy import stats
 
-LEVEL = 0.95
+ALPHA = 0.05
+"""Level of the tests of the published study, and where nothing else is declared."""
+
+LEVEL = 1 - ALPHA
+"""Level of intervals where nothing else is declared."""
 
 
 def critical(df: float | None, level: float = LEVEL) -> float:
@@ -19,16 +23,20 @@ def two_sided_p(estimate: float, null: float, variance: float, df: float | None)
     return float(2 * (stats.norm.sf(statistic) if df is None else stats.t.sf(statistic, df)))
 
 
-def plain_interval(estimate: float, variance: float, df: float | None) -> tuple[float, float]:
+def plain_interval(
+    estimate: float, variance: float, df: float | None, level: float = LEVEL
+) -> tuple[float, float]:
     """Return estimate -+ critical value x standard error; under-covers for probabilities near 0 or 1."""
-    half = critical(df) * math.sqrt(variance)
+    half = critical(df, level) * math.sqrt(variance)
     return estimate - half, estimate + half
 
 
-def logit_interval(theta: float, variance: float, df: float | None) -> tuple[float, float]:
+def logit_interval(
+    theta: float, variance: float, df: float | None, level: float = LEVEL
+) -> tuple[float, float]:
     """Return the interval of a probability 0 < theta < 1, symmetric on the logit scale (delta method)."""
     center = math.log(theta / (1 - theta))
-    half = critical(df) * math.sqrt(variance) / (theta * (1 - theta))
+    half = critical(df, level) * math.sqrt(variance) / (theta * (1 - theta))
     return _expit(center - half), _expit(center + half)
 
 

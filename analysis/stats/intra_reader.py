@@ -7,7 +7,7 @@ import pandas as pd
 
 from analysis.stats.agreement import weighted_kappa
 from analysis.stats.endpoints import ENDPOINTS, Endpoint
-from analysis.stats.inference import plain_interval
+from analysis.stats.inference import LEVEL, plain_interval
 from analysis.stats.intake import Checked
 from analysis.stats.rows import Row
 
@@ -15,12 +15,13 @@ FEWEST_PAIRS = 5
 """Below this only counts are given."""
 
 
-def intra_reader_table(checked: Checked) -> list[Row]:
+def intra_reader_table(checked: Checked, level: float = LEVEL) -> list[Row]:
     """Compare presentations 1 and 2 of the same case and reader.
 
     Parameters
     ----------
     checked: first readings and repeats.
+    level: of the intervals, 0 to 1.
 
     Returns
     -------
@@ -38,12 +39,12 @@ def intra_reader_table(checked: Checked) -> list[Row]:
         names = [f"{endpoint.name}_first", f"{endpoint.name}_second"]
         pairs = both[["reader", *names]].dropna()
         for reader in sorted(second["reader"].unique()):
-            rows.append(_row(endpoint, str(reader), pairs[pairs["reader"] == reader], names))
-        rows.append(_row(endpoint, None, pairs, names))
+            rows.append(_row(endpoint, str(reader), pairs[pairs["reader"] == reader], names, level))
+        rows.append(_row(endpoint, None, pairs, names, level))
     return rows
 
 
-def _row(endpoint: Endpoint, reader: str | None, pairs: pd.DataFrame, names: list[str]) -> Row:
+def _row(endpoint: Endpoint, reader: str | None, pairs: pd.DataFrame, names: list[str], level: float) -> Row:
     first, second = (pairs[name].to_numpy(dtype=float) for name in names)
     same = int((first == second).sum())
     row: Row = {
@@ -62,7 +63,7 @@ def _row(endpoint: Endpoint, reader: str | None, pairs: pd.DataFrame, names: lis
     if variance is None or variance <= 0:
         notes.append("no interval: the shift does not vary")
     else:
-        row["ci_low"], row["ci_high"] = plain_interval(row["mean_shift"], variance, df)
+        row["ci_low"], row["ci_high"] = plain_interval(row["mean_shift"], variance, df, level)
     return row | {"note": "; ".join(notes)}
 
 

@@ -6,7 +6,7 @@ from analysis.frames import STATUSES
 from analysis.stats.endpoints import ENDPOINTS, Endpoint
 from analysis.stats.errors import NotComparableError
 from analysis.stats.grid import make_grid
-from analysis.stats.inference import two_sided_p
+from analysis.stats.inference import ALPHA, two_sided_p
 from analysis.stats.permutation import permute_arms
 from analysis.stats.rows import Row
 from analysis.stats.ustatistic import u_statistic
@@ -14,13 +14,14 @@ from analysis.stats.ustatistic import u_statistic
 ASSUMPTION = "comparisons use the answered cells and assume the rest missing completely at random"
 
 
-def missing_table(first: pd.DataFrame, *, seed: int, draws: int) -> list[Row]:
+def missing_table(first: pd.DataFrame, *, seed: int, draws: int, alpha: float = ALPHA) -> list[Row]:
     """Count answers by reader, arm and question, then compare the share without an answer between the arms.
 
     Parameters
     ----------
     first: `Checked.first`.
     seed, draws: of the permutation test that stands in where the variance is zero.
+    alpha: level below which the p-value of a difference is a warning.
 
     Returns
     -------
@@ -34,7 +35,7 @@ def missing_table(first: pd.DataFrame, *, seed: int, draws: int) -> list[Row]:
             for arm in (1, 0):
                 own = all_own[all_own["arm"] == arm]
                 rows.append(_counts(own, endpoint) | {"reader": str(reader), "arm": arm})
-        rows.append(_counts(first, endpoint) | _difference(first, endpoint, seed, draws))
+        rows.append(_counts(first, endpoint) | _difference(first, endpoint, seed, draws, alpha))
     return rows
 
 
@@ -54,7 +55,7 @@ def _counts(own: pd.DataFrame, endpoint: Endpoint) -> Row:
     }
 
 
-def _difference(first: pd.DataFrame, endpoint: Endpoint, seed: int, draws: int) -> Row:
+def _difference(first: pd.DataFrame, endpoint: Endpoint, seed: int, draws: int, alpha: float) -> Row:
     blank = (first[endpoint.status] != "answered").astype(float)
     if not blank.any():
         return {"note": "no answer is missing"}
@@ -67,5 +68,5 @@ def _difference(first: pd.DataFrame, endpoint: Endpoint, seed: int, draws: int) 
         p = two_sided_p(u.estimate, 0.5, u.variance, u.df)
     else:
         p = permute_arms(grid.answers, grid.is_pie, grid.strata, seed=seed, draws=draws).p
-    warning = f"WARNING: missingness differs between the arms; {ASSUMPTION}" if p < 0.05 else ASSUMPTION
+    warning = f"WARNING: missingness differs between the arms; {ASSUMPTION}" if p < alpha else ASSUMPTION
     return {"risk_difference": 2 * u.estimate - 1, "p": p, "note": warning}

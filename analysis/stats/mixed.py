@@ -7,7 +7,7 @@ import numpy as np
 
 from analysis.stats.endpoints import Endpoint
 from analysis.stats.grid import Grid
-from analysis.stats.inference import plain_interval, two_sided_p
+from analysis.stats.inference import LEVEL, plain_interval, two_sided_p
 from analysis.stats.laplace import fit_cumulative_logit
 from analysis.stats.primary import NO_VARIATION, ONE_READER, blank_row, no_variation
 from analysis.stats.rows import Comparison
@@ -15,13 +15,14 @@ from analysis.stats.rows import Comparison
 WALD = "Wald z takes the effect of the arm as the same for all readers: sensitivity only"
 
 
-def compare_mixed(grid: Grid, endpoint: Endpoint) -> Comparison:
+def compare_mixed(grid: Grid, endpoint: Endpoint, level: float = LEVEL) -> Comparison:
     """Fit y ~ arm + (1 | reader) + (1 | case) on the logit scale by Laplace.
 
     Parameters
     ----------
     grid: the answers. When no case was answered twice the case intercept is left out: nothing identifies it.
     endpoint: "clmm" (proportional odds) for an ordinal question, "logistic_mixed" for a binary one.
+    level: of the interval, 0 to 1.
 
     Returns
     -------
@@ -42,7 +43,7 @@ def compare_mixed(grid: Grid, endpoint: Endpoint) -> Comparison:
     if fit.se is None or not math.isfinite(float(fit.se[0])):
         return row.noted("not estimable: the model did not converge or the arms are separated")
     estimate, variance = float(fit.coefficients[0]), float(fit.se[0] ** 2)
-    low, high = plain_interval(estimate, variance, None)
+    low, high = plain_interval(estimate, variance, None, level)
     row = replace(
         row,
         estimate=estimate,

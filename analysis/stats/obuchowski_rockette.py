@@ -12,6 +12,7 @@ import numpy as np
 from analysis.stats.covariance import delong, delong_variance, jackknife, reader_thetas, unbiased
 from analysis.stats.endpoints import Endpoint
 from analysis.stats.grid import Floats, Grid
+from analysis.stats.inference import LEVEL
 from analysis.stats.primary import NO_VARIATION, ONE_READER, blank_row, no_variation
 from analysis.stats.rows import Comparison, with_test
 from analysis.stats.ustatistic import VARIANCE_TOLERANCE
@@ -75,15 +76,15 @@ def components(thetas: Floats, covariance: Floats, *, shares_cases: bool) -> Com
     )
 
 
-def compare_or(grid: Grid, endpoint: Endpoint) -> list[Comparison]:
-    """Compare the arms by Obuchowski-Rockette with three covariances, and for fixed readers."""
+def compare_or(grid: Grid, endpoint: Endpoint, level: float = LEVEL) -> list[Comparison]:
+    """Compare the arms by Obuchowski-Rockette with three covariances, and for fixed readers; intervals of a level."""
     thetas = reader_thetas(grid.pie, grid.control)
-    rows = [_random(grid, endpoint, thetas, name) for name in COVARIANCES]
-    return [*rows, _fixed(grid, endpoint, thetas)]
+    rows = [_random(grid, endpoint, thetas, name, level) for name in COVARIANCES]
+    return [*rows, _fixed(grid, endpoint, thetas, level)]
 
 
-def compare_readers(grid: Grid, endpoint: Endpoint) -> list[Comparison]:
-    """Estimate each reader's own theta with DeLong's interval (normal, cut to 0..1)."""
+def compare_readers(grid: Grid, endpoint: Endpoint, level: float = LEVEL) -> list[Comparison]:
+    """Estimate each reader's own theta with DeLong's interval of a level (normal, cut to 0..1)."""
     rows = []
     thetas = reader_thetas(grid.pie, grid.control)
     for r, reader in enumerate(grid.readers):
@@ -104,12 +105,12 @@ def compare_readers(grid: Grid, endpoint: Endpoint) -> list[Comparison]:
         elif variance <= VARIANCE_TOLERANCE:
             row = row.noted("the variance is zero: no interval")
         else:
-            row = with_test(row, variance, None, "normal")
+            row = with_test(row, variance, None, "normal", level)
         rows.append(row)
     return rows
 
 
-def _random(grid: Grid, endpoint: Endpoint, thetas: Floats, name: str) -> Comparison:
+def _random(grid: Grid, endpoint: Endpoint, thetas: Floats, name: str, level: float) -> Comparison:
     row = replace(blank_row(grid, endpoint, f"or_{name}"), estimate=float(thetas.mean()))
     if no_variation(grid):
         return row.noted(NO_VARIATION)
@@ -131,10 +132,10 @@ def _random(grid: Grid, endpoint: Endpoint, thetas: Floats, name: str) -> Compar
     )
     if parts.variance_random <= VARIANCE_TOLERANCE:
         return row.noted("the estimated variance is zero, so no t-interval exists; see permutation")
-    return with_test(row, parts.variance_random, parts.df_random, "t" if parts.df_random else "normal")
+    return with_test(row, parts.variance_random, parts.df_random, "t" if parts.df_random else "normal", level)
 
 
-def _fixed(grid: Grid, endpoint: Endpoint, thetas: Floats) -> Comparison:
+def _fixed(grid: Grid, endpoint: Endpoint, thetas: Floats, level: float) -> Comparison:
     row = replace(blank_row(grid, endpoint, "fixed_readers"), estimate=float(thetas.mean()))
     row = row.noted(THESE_READERS)
     if no_variation(grid):
@@ -146,7 +147,7 @@ def _fixed(grid: Grid, endpoint: Endpoint, thetas: Floats) -> Comparison:
     row = replace(row, extra=_fixed_errors(grid, thetas))
     if parts.variance_fixed <= VARIANCE_TOLERANCE:
         return row.noted("the estimated variance is zero, so no interval exists; see permutation")
-    return with_test(row, parts.variance_fixed, None, "normal").noted(f"{name} covariance")
+    return with_test(row, parts.variance_fixed, None, "normal", level).noted(f"{name} covariance")
 
 
 def _fixed_errors(grid: Grid, thetas: Floats) -> dict[str, float | None]:

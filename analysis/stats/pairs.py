@@ -4,9 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from analysis.stats.endpoints import Endpoint, direction
+from analysis.stats.conclusions import direction
+from analysis.stats.endpoints import Endpoint
 from analysis.stats.grid import Floats, Grid, Integers
 from analysis.stats.permutation import permute_arms
+from analysis.stats.plan import DECLARED, Plan
 from analysis.stats.primary import NO_VARIATION, ONE_READER, blank_row, no_variation
 from analysis.stats.rows import Comparison, with_test
 from analysis.stats.ustatistic import VARIANCE_TOLERANCE
@@ -31,7 +33,9 @@ def pair_differences(grid: Grid) -> Floats | None:
     return np.column_stack(columns)
 
 
-def compare_pairs(grid: Grid, endpoint: Endpoint, *, seed: int, draws: int) -> list[Comparison]:
+def compare_pairs(
+    grid: Grid, endpoint: Endpoint, *, seed: int, draws: int, plan: Plan = DECLARED
+) -> list[Comparison]:
     """Compare the arms within matched pairs: differences in points, and sign-flip permutation of theta.
 
     Parameters
@@ -39,6 +43,7 @@ def compare_pairs(grid: Grid, endpoint: Endpoint, *, seed: int, draws: int) -> l
     grid: answers with recorded pairs.
     endpoint: the question.
     seed, draws: of the permutation.
+    plan: for the level of tests and intervals.
 
     Returns
     -------
@@ -59,13 +64,12 @@ def compare_pairs(grid: Grid, endpoint: Endpoint, *, seed: int, draws: int) -> l
         readers=differences.shape[0],
         extra={"pairs": differences.shape[1]},
     )
-    row = _tested(row, differences, grid, endpoint)
-    sign = 0.5 + float(np.sign(row.estimate or 0.0)) / 2
-    row = replace(row, direction=direction(endpoint, sign, row.p))
+    row = _tested(row, differences, grid, endpoint, plan.level)
+    row = replace(row, direction=direction(row, endpoint, plan))
     return [row, _sign_flip(grid, endpoint, seed, draws)]
 
 
-def _tested(row: Comparison, differences: Floats, grid: Grid, endpoint: Endpoint) -> Comparison:
+def _tested(row: Comparison, differences: Floats, grid: Grid, endpoint: Endpoint, level: float) -> Comparison:
     if no_variation(grid):
         return row.noted(NO_VARIATION)
     if differences.shape[0] == 1:
@@ -73,9 +77,9 @@ def _tested(row: Comparison, differences: Floats, grid: Grid, endpoint: Endpoint
     variance, variance_v, df, how = pair_variance(differences)
     tolerance = VARIANCE_TOLERANCE * (endpoint.levels[-1] - endpoint.levels[0]) ** 2
     if variance > tolerance:
-        return with_test(row, variance, df, "t").noted(how)
+        return with_test(row, variance, df, "t", level).noted(how)
     if variance_v > tolerance:
-        row = with_test(row, variance_v, df, "t, biased variance").noted(how)
+        row = with_test(row, variance_v, df, "t, biased variance", level).noted(how)
         return row.noted("unbiased variance not positive: the biased (larger) variance was used")
     return row.noted("the estimated variance is zero, so no t-interval exists; see sign_flip")
 

@@ -5,13 +5,15 @@ from typing import Any
 
 from analysis.stats.endpoints import BY_NAME
 from analysis.stats.errors import StatsError
+from analysis.stats.inference import ALPHA, LEVEL
 
 PRIMARY = "u_centred"
 PRIMARY_METHODS = (PRIMARY, "pairs")
 """What a protocol may declare primary: the unpaired comparison, or the analysis of matched pairs (1:1 designs)."""
 
-VERSIONS = (1,)
-"""Versions of the analysis that can be carried out, the newest last. Whatever would change the numbers or the method
+VERSIONS = (1, 2)
+"""Versions of the analysis that can be carried out, the newest last. 1: every interval is one of 95 %. 2: intervals
+are at 1 - alpha. Whatever would change the numbers or the method
 of a study that is locked gets a new one; the old one stays, for the studies that were locked with it.
 """
 
@@ -31,11 +33,16 @@ class Plan:
 
     endpoints: tuple[str, ...] = tuple(BY_NAME)
     primary: str = PRIMARY
-    alpha: float = 0.05
+    alpha: float = ALPHA
     multiplicity: str = "holm"
     shortest: float | None = None
     longest: float | None = LONGEST
     version: int = VERSIONS[-1]
+
+    @property
+    def level(self) -> float:
+        """Level of every interval, 0 to 1."""
+        return LEVEL if self.version == 1 else 1 - self.alpha
 
     def check(self) -> None:
         """Refuse a plan that cannot be carried out.
@@ -70,6 +77,7 @@ class Plan:
             "endpoints": list(self.endpoints),
             "primary_method": self.primary,
             "alpha": self.alpha,
+            "interval_level": self.level,
             "multiplicity": self.multiplicity,
             "shortest_s": self.shortest,
             "longest_s": self.longest,
@@ -87,3 +95,7 @@ class Plan:
             longest=row["longest_s"],
             version=row.get("analysis", VERSIONS[0]),
         )
+
+
+DECLARED = Plan()
+"""The published study's questions, compared as the protocol does when nobody declares otherwise."""

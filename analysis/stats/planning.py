@@ -12,9 +12,9 @@ from analysis.stats.covariance import reader_thetas, unbiased
 from analysis.stats.endpoints import Endpoint
 from analysis.stats.errors import StatsError
 from analysis.stats.grid import Floats
-from analysis.stats.inference import two_sided_p
+from analysis.stats.inference import ALPHA, two_sided_p
 from analysis.stats.obuchowski_rockette import components
-from analysis.stats.power import ALPHA, Pilot
+from analysis.stats.power import Pilot
 from analysis.stats.simulate import BINARY_CUTS, ORDINAL_CUTS, Latent, simulate_answers
 from analysis.stats.ustatistic import u_statistic
 

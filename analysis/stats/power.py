@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from scipy import stats
 
 from analysis.stats.errors import StatsError
+from analysis.stats.inference import ALPHA
 from analysis.stats.obuchowski_rockette import Components
-
-ALPHA = 0.05
 
 
 @dataclass(frozen=True)

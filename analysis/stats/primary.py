@@ -3,10 +3,12 @@
 from dataclasses import replace
 from math import floor
 
-from analysis.stats.endpoints import Endpoint, direction
+from analysis.stats.conclusions import DISAGREE, direction, disagree
+from analysis.stats.endpoints import Endpoint
 from analysis.stats.grid import Grid
 from analysis.stats.inference import logit_interval, plain_interval, two_sided_p
 from analysis.stats.permutation import Permuted, permute_arms
+from analysis.stats.plan import DECLARED, Plan
 from analysis.stats.rows import Comparison, with_test
 from analysis.stats.ustatistic import UEstimate, u_statistic
 
@@ -15,13 +17,14 @@ SEPARATED = "perfect separation: the variance is zero, so no t-interval exists"
 NO_VARIANCE = "the estimated variance is zero, so no t-interval exists"
 ONE_READER = 'one reader: nothing can be said about other readers; see "Readers fixed, cases random"'
 FELL_BACK = "unbiased variance not positive: the biased (larger) variance was used"
-DISAGREE = "the logit interval and the t-test disagree about 0.5; the test decides"
 
 IMRMC_NORMAL_ABOVE = 50
 """iMRMC takes the normal distribution above this many degrees of freedom, and whole ones below."""
 
 
-def compare_u(grid: Grid, endpoint: Endpoint, *, seed: int, draws: int) -> list[Comparison]:
+def compare_u(
+    grid: Grid, endpoint: Endpoint, *, seed: int, draws: int, plan: Plan = DECLARED
+) -> list[Comparison]:
     """Compare the arms for one question: u_centred (primary), u_imrmc, difference, permutation.
 
     Parameters
@@ -29,13 +32,14 @@ def compare_u(grid: Grid, endpoint: Endpoint, *, seed: int, draws: int) -> list[
     grid: the answers; at least two cases per arm.
     endpoint: the question, for words and for the range of the scale.
     seed, draws: of the permutation test.
+    plan: for the level of tests and intervals.
     """
     permuted = permute_arms(grid.answers, grid.is_pie, grid.strata, seed=seed, draws=draws)
-    primary = _primary(grid, endpoint, permuted)
+    primary = _primary(grid, endpoint, permuted, plan)
     return [
         primary,
-        _imrmc(grid, endpoint),
-        _difference(grid, endpoint, primary),
+        _imrmc(grid, endpoint, plan.level),
+        _difference(grid, endpoint, primary, plan.level),
         _permutation_row(grid, endpoint, primary, permuted),
     ]
 
@@ -56,7 +60,7 @@ def no_variation(grid: Grid) -> bool:
     return len(grid.constant) == len(grid.readers)
 
 
-def _primary(grid: Grid, endpoint: Endpoint, permuted: Permuted) -> Comparison:
+def _primary(grid: Grid, endpoint: Endpoint, permuted: Permuted, plan: Plan) -> Comparison:
     u = u_statistic(grid.pie, grid.control)
     row = replace(
         blank_row(grid, endpoint, "u_centred"),
@@ -64,16 +68,15 @@ def _primary(grid: Grid, endpoint: Endpoint, permuted: Permuted) -> Comparison:
         cliffs_delta=2 * u.estimate - 1,
         equal_weight_estimate=float(u.per_reader.mean()),
     ).noted(*grid.warnings())
-    row = _tested(row, u, grid, permuted)
+    row = _tested(row, u, grid, permuted, plan.level)
     if row.p_from in ("t", "t, biased variance") and row.variance is not None:
-        low, high = logit_interval(u.estimate, row.variance, row.df)
+        low, high = logit_interval(u.estimate, row.variance, row.df, plan.level)
         row = replace(row, ci_low=low, ci_high=high)
-        if (low <= 0.5 <= high) == (row.p is not None and row.p < 0.05):
-            row = row.noted(DISAGREE)
-    return replace(row, direction=direction(endpoint, u.estimate, row.p))
+        row = row.noted(DISAGREE if disagree(row, plan.level) else "")
+    return replace(row, direction=direction(row, endpoint, plan))
 
 
-def _tested(row: Comparison, u: UEstimate, grid: Grid, permuted: Permuted | None) -> Comparison:
+def _tested(row: Comparison, u: UEstimate, grid: Grid, permuted: Permuted | None, level: float) -> Comparison:
     """Add the t-test where one exists, else say why not; the permutation p stands in for a zero variance."""
     if no_variation(grid):
         return row.noted(NO_VARIATION)
@@ -85,11 +88,11 @@ def _tested(row: Comparison, u: UEstimate, grid: Grid, permuted: Permuted | None
             return row.noted(f"{reason}; see permutation")
         return replace(row, p=permuted.p, p_from="permutation").noted(f"{reason}; p by permutation")
     if u.usable:
-        return with_test(row, u.variance, u.df, "t")
-    return with_test(row, u.variance_v, u.df_v, "t, biased variance").noted(FELL_BACK)
+        return with_test(row, u.variance, u.df, "t", level)
+    return with_test(row, u.variance_v, u.df_v, "t, biased variance", level).noted(FELL_BACK)
 
 
-def _imrmc(grid: Grid, endpoint: Endpoint) -> Comparison:
+def _imrmc(grid: Grid, endpoint: Endpoint, level: float) -> Comparison:
     """Return what iMRMC prints: uncentred moments, whole degrees of freedom, plain interval."""
     u = u_statistic(grid.pie, grid.control, center=False)
     row = replace(blank_row(grid, endpoint, "u_imrmc"), estimate=u.estimate)
@@ -97,14 +100,14 @@ def _imrmc(grid: Grid, endpoint: Endpoint) -> Comparison:
         return row.noted(NO_VARIATION if no_variation(grid) else ONE_READER)
     if not u.usable:
         return row.noted("variance not positive: iMRMC gives no test")
-    row = with_test(row, u.variance, u.df, "t, whole df as iMRMC prints")
+    row = with_test(row, u.variance, u.df, "t, whole df as iMRMC prints", level)
     df_used = None if u.df > IMRMC_NORMAL_ABOVE else float(floor(u.df))
-    low, high = plain_interval(u.estimate, u.variance, df_used)
+    low, high = plain_interval(u.estimate, u.variance, df_used, level)
     row = replace(row, p=two_sided_p(u.estimate, 0.5, u.variance, df_used), ci_low=low, ci_high=high)
     return row.noted("uncentred: when unbalanced it depends on which arm is called 1; for comparison only")
 
 
-def _difference(grid: Grid, endpoint: Endpoint, primary: Comparison) -> Comparison:
+def _difference(grid: Grid, endpoint: Endpoint, primary: Comparison, level: float) -> Comparison:
     """Return the mean PIE minus control in points, or the risk difference of a binary question."""
     scale = float(endpoint.levels[-1] - endpoint.levels[0])
     u = u_statistic(grid.pie, grid.control, kernel="difference", scale=scale)
@@ -114,10 +117,11 @@ def _difference(grid: Grid, endpoint: Endpoint, primary: Comparison) -> Comparis
         scale="difference",
         equal_weight_estimate=float(u.per_reader.mean()),
     )
-    row = _tested(row, u, grid, None)
+    row = _tested(row, u, grid, None, level)
     if endpoint.kind == "binary" and primary.ci_low is not None and primary.ci_high is not None:
         row = replace(row, ci_low=2 * primary.ci_low - 1, ci_high=2 * primary.ci_high - 1)
         row = row.noted("risk difference; interval = 2 x the limits of theta - 1")
+        row = row.noted(DISAGREE if disagree(row, level) else "")
     if primary.p_from == "permutation" and row.p is not None:
         row = row.noted("theta has no variance: the permutation test decides")
     return row

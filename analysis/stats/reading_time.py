@@ -11,7 +11,7 @@ from analysis.stats.errors import NotComparableError
 from analysis.stats.grid import Grid, make_grid
 from analysis.stats.inference import plain_interval, two_sided_p
 from analysis.stats.linear_mixed import fit_linear
-from analysis.stats.plan import LONGEST
+from analysis.stats.plan import DECLARED, LONGEST, Plan
 from analysis.stats.primary import FELL_BACK, NO_VARIANCE, ONE_READER, compare_u
 from analysis.stats.rows import Row
 from analysis.stats.ustatistic import u_statistic
@@ -38,6 +38,7 @@ def reading_time_table(
     draws: int,
     shortest: float | None = None,
     longest: float | None = LONGEST,
+    plan: Plan = DECLARED,
 ) -> list[Row]:
     """Compare reading times of PIEs and controls.
 
@@ -47,6 +48,7 @@ def reading_time_table(
     seed, draws: of the permutation test.
     shortest, longest: seconds (None: no rule); readings outside, and times that are not positive, are left out
         and counted.
+    plan: for the level of tests and intervals.
 
     Returns
     -------
@@ -70,7 +72,8 @@ def reading_time_table(
         grid = make_grid(logs, "log_time")
     except NotComparableError as error:
         return [_empty("geometric_mean_ratio", f"not estimable: {error.reason}") | counts]
-    return [_ratio(grid) | counts, _theta(grid, seed, draws) | counts, _with_position(logs) | counts]
+    rows = (_ratio(grid, plan.level), _theta(grid, seed, draws, plan), _with_position(logs, plan.level))
+    return [row | counts for row in rows]
 
 
 def _empty(method: str, note: str) -> Row:
@@ -78,7 +81,7 @@ def _empty(method: str, note: str) -> Row:
     return {"endpoint": "time", "method": method, **blank, "note": note}
 
 
-def _ratio(grid: Grid) -> Row:
+def _ratio(grid: Grid, level: float) -> Row:
     u = u_statistic(grid.pie, grid.control, kernel="difference")
     notes = grid.warnings()
     row = _empty("geometric_mean_ratio", "") | {"estimate": math.exp(u.estimate)}
@@ -87,7 +90,7 @@ def _ratio(grid: Grid) -> Row:
     if u.vanishes:
         return row | {"note": "; ".join([*notes, NO_VARIANCE])}
     variance, df = (u.variance, u.df) if u.usable else (u.variance_v, u.df_v)
-    low, high = plain_interval(u.estimate, variance, df)
+    low, high = plain_interval(u.estimate, variance, df, level)
     return row | {
         "variance": variance,
         "se": math.sqrt(variance),
@@ -99,7 +102,7 @@ def _ratio(grid: Grid) -> Row:
     }
 
 
-def _with_position(logs: pd.DataFrame) -> Row:
+def _with_position(logs: pd.DataFrame, level: float) -> Row:
     """Return the ratio from log time ~ arm + position + (1 | reader) + (1 | case), fitted by REML."""
     own = logs[logs["log_time"].notna() & logs["position"].notna()]
     blank = _empty("mixed_model_position", "")
@@ -115,7 +118,7 @@ def _with_position(logs: pd.DataFrame) -> Row:
     columns = ["reader", "case"] if shared else ["reader"]
     factors = [np.asarray(pd.factorize(own[name])[0], dtype=np.int64) for name in columns]
     fit = fit_linear(own["log_time"].to_numpy(dtype=float), design, factors, coefficient=1)
-    low, high = plain_interval(fit.estimate, fit.se**2, fit.df)
+    low, high = plain_interval(fit.estimate, fit.se**2, fit.df, level)
     notes = ["the arm's effect is taken as the same for all readers: sensitivity only"]
     return blank | {
         "estimate": math.exp(fit.estimate),
@@ -129,7 +132,7 @@ def _with_position(logs: pd.DataFrame) -> Row:
     }
 
 
-def _theta(grid: Grid, seed: int, draws: int) -> Row:
-    row = compare_u(grid, TIME, seed=seed, draws=draws)[0]
+def _theta(grid: Grid, seed: int, draws: int, plan: Plan) -> Row:
+    row = compare_u(grid, TIME, seed=seed, draws=draws, plan=plan)[0]
     kept = replace(row, extra={}).as_row()
     return {name: kept[name] for name in (*_empty("", ""), "direction")} | {"endpoint": "time"}

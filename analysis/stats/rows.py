@@ -58,11 +58,11 @@ class Comparison:
         return {**row, **self.extra}
 
 
-def with_test(row: Comparison, variance: float, df: float | None, p_from: str) -> Comparison:
-    """Add variance, standard error, p and the plain interval (cut to 0..1 for theta) to a row."""
+def with_test(row: Comparison, variance: float, df: float | None, p_from: str, level: float) -> Comparison:
+    """Add variance, standard error, p and the plain interval of a level (cut to 0..1 for theta) to a row."""
     if row.estimate is None or not variance > 0:
         raise ValueError(f"expected an estimate and a positive variance, got {row.estimate} and {variance}")
-    low, high = plain_interval(row.estimate, variance, df)
+    low, high = plain_interval(row.estimate, variance, df, level)
     if row.scale == "theta":
         low, high = max(low, 0.0), min(high, 1.0)
     return replace(

@@ -8,6 +8,7 @@ from analysis.identity import name_key
 from analysis.stats.endpoints import ENDPOINTS, Endpoint
 from analysis.stats.errors import NotComparableError, StatsError
 from analysis.stats.grid import make_grid
+from analysis.stats.plan import DECLARED, Plan
 from analysis.stats.primary import compare_u
 from analysis.stats.rows import Comparison, Row
 
@@ -16,7 +17,7 @@ MANY_FINDINGS = 4
 
 
 def compare_cannot_assess(
-    first: pd.DataFrame, endpoint: Endpoint, *, seed: int, draws: int
+    first: pd.DataFrame, endpoint: Endpoint, *, seed: int, draws: int, plan: Plan = DECLARED
 ) -> list[Comparison]:
     """Compare how often a case could not be assessed, and the answers with those cases ranked worst.
 
@@ -37,7 +38,7 @@ def compare_cannot_assess(
     for (name, values), note in zip(columns.items(), notes, strict=True):
         binary = name.endswith("_cannot_assess")
         stand_in = replace(endpoint, name=name, **(_CANNOT_ASSESS if binary else {}))  # type: ignore[arg-type]
-        rows.append(_one(first.assign(**{name: values}), stand_in, note, seed, draws))
+        rows.append(_one(first.assign(**{name: values}), stand_in, note, seed, draws, plan))
     return rows
 
 
@@ -49,7 +50,9 @@ _CANNOT_ASSESS = {
 }
 
 
-def subgroup_table(first: pd.DataFrame, groups: pd.DataFrame, *, seed: int, draws: int) -> list[Row]:
+def subgroup_table(
+    first: pd.DataFrame, groups: pd.DataFrame, *, seed: int, draws: int, plan: Plan = DECLARED
+) -> list[Row]:
     """Repeat the primary comparison within subgroups of cases named in the protocol.
 
     Parameters
@@ -57,6 +60,7 @@ def subgroup_table(first: pd.DataFrame, groups: pd.DataFrame, *, seed: int, draw
     first: `Checked.first`.
     groups: one row per case: column case, and one column per grouping (class group, number of findings).
     seed, draws: of the permutation test.
+    plan: for the level of tests and intervals.
 
     Returns
     -------
@@ -82,7 +86,7 @@ def subgroup_table(first: pd.DataFrame, groups: pd.DataFrame, *, seed: int, draw
         for group in sorted(of_case.unique(), key=_place):
             for endpoint in ENDPOINTS:
                 own = first[of_case == group]
-                row = _one(own, endpoint, "subgroup: explorative, not adjusted", seed, draws)
+                row = _one(own, endpoint, "subgroup: explorative, not adjusted", seed, draws, plan)
                 rows.append({"grouping": str(grouping), "group": str(group), **row.as_row()})
     return rows
 
@@ -98,9 +102,9 @@ def _place(group: str) -> tuple[int, str]:
     return (order.index(group) if group in order else -1, group)
 
 
-def _one(first: pd.DataFrame, endpoint: Endpoint, note: str, seed: int, draws: int) -> Comparison:
+def _one(first: pd.DataFrame, endpoint: Endpoint, note: str, seed: int, draws: int, plan: Plan) -> Comparison:
     try:
         grid = make_grid(first, endpoint.name)
     except NotComparableError as error:
         return Comparison(endpoint.name, "u_centred").noted(note, f"not estimable: {error.reason}")
-    return compare_u(grid, endpoint, seed=seed, draws=draws)[0].noted(note)
+    return compare_u(grid, endpoint, seed=seed, draws=draws, plan=plan)[0].noted(note)

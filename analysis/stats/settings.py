@@ -10,11 +10,8 @@ from typing import Any
 from analysis.stats.agreement_table import BOOTSTRAPS
 from analysis.stats.errors import StatsError
 from analysis.stats.permutation import DRAWS
-from analysis.stats.plan import Plan
+from analysis.stats.plan import DECLARED, Plan
 from analysis.stats.results import FORMAT
-
-DECLARED = Plan()
-"""The published study's questions, compared as the protocol does when nobody declares otherwise."""
 
 MOST_BYTES = 256 << 20
 """The most bytes of a results.json; a study of hundreds of readers has less than a tenth of it."""

@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -10,6 +11,7 @@ from analysis.frames import RATINGS
 from analysis.metrics.multiplicity import holm
 from analysis.stats.agreement_table import BOOTSTRAPS, agreement_table
 from analysis.stats.answers import answer_table
+from analysis.stats.conclusions import direction, in_numbers, in_words
 from analysis.stats.endpoints import BY_NAME, endpoint_table
 from analysis.stats.errors import NotComparableError
 from analysis.stats.grid import make_grid
@@ -21,13 +23,13 @@ from analysis.stats.obuchowski_rockette import compare_or, compare_readers
 from analysis.stats.pairs import compare_pairs
 from analysis.stats.paper import paper_compatible
 from analysis.stats.permutation import DRAWS
-from analysis.stats.plan import PRIMARY, Plan
+from analysis.stats.plan import DECLARED, PRIMARY, Plan
 from analysis.stats.primary import compare_u
 from analysis.stats.reading_time import reading_time_table
 from analysis.stats.results import Results, refuse_used_folder
 from analysis.stats.rows import Comparison, Row, as_rows
 from analysis.stats.sensitivity import compare_cannot_assess, subgroup_table
-from analysis.stats.settings import DECLARED, Settings
+from analysis.stats.settings import Settings
 
 
 def analyse(
@@ -66,28 +68,26 @@ def analyse(
     plan.check()
     checked = check(ratings, where)
     first = checked.first
-    comparisons, refused = _comparisons(checked, plan, seed, draws)
+    compared, refused = _comparisons(checked, plan, seed, draws)
     if refused and not partial:
         raise NotComparableError(refused)
     settings: Row = {"seed": seed, "draws": draws, "bootstraps": bootstraps, **plan.as_row()}
     settings |= {"not_comparable": refused} if refused else {}
-    groups = [] if subgroups is None else subgroup_table(first, subgroups, seed=seed, draws=draws)
-
+    comparisons, multiplicity = _conclude(compared, plan)
+    groups = [] if subgroups is None else subgroup_table(first, subgroups, seed=seed, draws=draws, plan=plan)
     own = functools.partial(_own, plan)
     return Results(
         study=settings | describe(checked),
         comparisons=as_rows(comparisons),
-        agreement=own(agreement_table(first, seed=seed, bootstraps=bootstraps)),
-        intra_reader=own(intra_reader_table(checked)),
-        missing=own(missing_table(first, seed=seed, draws=draws)),
-        reading_time=reading_time_table(
-            first, seed=seed, draws=draws, shortest=plan.shortest, longest=plan.longest
-        ),
-        multiplicity=_multiplicity(comparisons, plan),
+        agreement=own(agreement_table(first, seed=seed, bootstraps=bootstraps, level=plan.level)),
+        intra_reader=own(intra_reader_table(checked, plan.level)),
+        missing=own(missing_table(first, seed=seed, draws=draws, alpha=plan.alpha)),
+        reading_time=_times(first, plan, seed, draws),
+        multiplicity=multiplicity,
         paper_compatible=own(paper_compatible(first)),
         subgroups=own(groups),
         answers=own(answer_table(first)),
-        endpoints=own(endpoint_table()),
+        endpoints=own(endpoint_table(plan.level)),
         simulated=simulated or checked.simulated,
     )
 
@@ -176,6 +176,12 @@ def _own(plan: Plan, rows: list[Row]) -> list[Row]:
     return [row for row in rows if row["endpoint"] in plan.endpoints]
 
 
+def _times(first: pd.DataFrame, plan: Plan, seed: int, draws: int) -> list[Row]:
+    return reading_time_table(
+        first, seed=seed, draws=draws, shortest=plan.shortest, longest=plan.longest, plan=plan
+    )
+
+
 def _comparisons(checked: Checked, plan: Plan, seed: int, draws: int) -> tuple[list[Comparison], str]:
     """Compare question by question; return also why none can be compared, or "" when one can."""
     comparisons: list[Comparison] = []
@@ -187,32 +193,40 @@ def _comparisons(checked: Checked, plan: Plan, seed: int, draws: int) -> tuple[l
             refusals.append(error)
             comparisons.append(Comparison(endpoint.name, PRIMARY, note=f"not estimable: {error.reason}"))
             continue
-        comparisons += compare_u(grid, endpoint, seed=seed, draws=draws)
-        comparisons += compare_or(grid, endpoint)
-        comparisons += compare_readers(grid, endpoint)
-        comparisons += compare_pairs(grid, endpoint, seed=seed, draws=draws)
-        comparisons.append(compare_mixed(grid, endpoint))
-        comparisons += compare_cannot_assess(checked.first, endpoint, seed=seed, draws=draws)
+        comparisons += compare_u(grid, endpoint, seed=seed, draws=draws, plan=plan)
+        comparisons += compare_or(grid, endpoint, plan.level)
+        comparisons += compare_readers(grid, endpoint, plan.level)
+        comparisons += compare_pairs(grid, endpoint, seed=seed, draws=draws, plan=plan)
+        comparisons.append(compare_mixed(grid, endpoint, plan.level))
+        comparisons += compare_cannot_assess(checked.first, endpoint, seed=seed, draws=draws, plan=plan)
     none = len(refusals) == len(plan.endpoints)
     return comparisons, "; ".join(str(error) for error in refusals) if none else ""
 
 
-def _multiplicity(comparisons: list[Comparison], plan: Plan) -> list[Row]:
-    by_endpoint = {row.endpoint: row for row in comparisons if row.method == plan.primary}
-    primary = [by_endpoint.get(name) or Comparison(name, plan.primary) for name in plan.endpoints]
+def _conclude(comparisons: list[Comparison], plan: Plan) -> tuple[list[Comparison], list[Row]]:
+    """Word the primary comparisons now that all their p-values are known; return all comparisons, and the primary."""
+    declared = {row.endpoint: row for row in comparisons if row.method == plan.primary}
+    primary = [declared.get(name) or Comparison(name, plan.primary) for name in plan.endpoints]
     p_values = [row.p for row in primary]
     adjusted = holm(p_values) if plan.multiplicity == "holm" else p_values
-    return [
-        {
-            "endpoint": row.endpoint,
-            "title": BY_NAME[row.endpoint].title,
-            "method": plan.multiplicity,
-            "primary_method": plan.primary,
-            "endpoints": len(primary),
-            "p": row.p,
-            "p_adjusted": p_adjusted,
-            "p_from": row.p_from,
-            "note": "" if row.p is not None else "no p-value; still counted as an endpoint",
-        }
-        for row, p_adjusted in zip(primary, adjusted, strict=True)
-    ]
+    worded, table = {}, []
+    for row, p_adjusted in zip(primary, adjusted, strict=True):
+        said = None if row.estimate is None else direction(row, BY_NAME[row.endpoint], plan, p_adjusted)
+        worded[id(row)] = now = replace(row, direction=said)
+        table.append(
+            {
+                "endpoint": row.endpoint,
+                "title": BY_NAME[row.endpoint].title,
+                "method": plan.multiplicity,
+                "primary_method": plan.primary,
+                "endpoints": len(primary),
+                "p": row.p,
+                "p_adjusted": p_adjusted,
+                "p_from": row.p_from,
+                "note": "" if row.p is not None else "no p-value; still counted as an endpoint",
+                "alpha": plan.alpha,
+                "conclusion": in_words(now),
+                "numbers": in_numbers(now, plan, p_adjusted),
+            }
+        )
+    return [worded.get(id(row), row) for row in comparisons], table

@@ -23,13 +23,14 @@ from readerstudy.study.terms import locked_terms, sets_of
 from readerstudy.study.unblinded import admins_document
 
 FORMAT = 4
-ANALYSIS = 1
+ANALYSIS = 2
 """The version of the analysis (`analysis.stats.plan`) that a lock commits a study to, in the words of METHOD. A study
 that was locked before there were versions, up to format 3, has the first.
 """
 METHOD = (
     "Primary: difference of the two groups of cases with readers and cases both random, centred one-shot "
-    "U-statistic with Satterthwaite-type degrees of freedom; two-sided at alpha; multiplicity as stated."
+    "U-statistic with Satterthwaite-type degrees of freedom; two-sided at alpha; multiplicity as stated; "
+    "intervals at 1 - alpha."
 )
 TELLING = re.compile(
     r"\b(pies?|prun(?:e|ed|es|ing)|spars(?:e|ity)|exemplars?|arms?|controls?|compress(?:ed|ion)|matched)\b",

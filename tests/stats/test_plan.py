@@ -64,8 +64,8 @@ def test_plan_travels_through_results_json():
         (Plan(endpoints=("quality", "quality")), "endpoints of"),
         (Plan(endpoints=("time",)), "endpoints of"),
         (Plan(alpha=5.0), "level between 0 and 1"),
-        (Plan(version=2), "version 1 of the analysis, 2 came"),
-        (Plan(version=True), "version 1 of the analysis, True came"),
+        (Plan(version=3), "version 1, 2 of the analysis, 3 came"),
+        (Plan(version=True), "version 1, 2 of the analysis, True came"),
     ],
 )
 def test_a_plan_that_cannot_be_carried_out_is_refused(plan, words):

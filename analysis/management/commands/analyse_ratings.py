@@ -76,9 +76,8 @@ class Command(BaseCommand):
             )
         except (StatsError, FrameError, OSError) as error:
             raise CommandError(str(error)) from error
-        for row in results.comparisons:
-            if row["method"] == settings.plan.primary:
-                self.stdout.write(f"{row['endpoint']}: {row['direction'] or row['note']}")
+        for row in results.multiplicity:
+            self.stdout.write(": ".join(filter(None, (row["endpoint"], row["conclusion"], row["numbers"]))))
         if results.not_comparable:
             self.stdout.write(f"Nothing can be compared: {results.not_comparable}")
         self.stdout.write(f"Results: {options['out'] / 'results.json'}")

@@ -1,0 +1,80 @@
+"""What a comparison says in words: direction, decision, interval, p-values.
+
+The results hold these words, and page, report, tables, JSON and command line print them from there. An effect is
+claimed only for the primary comparison of a question, by its p-value adjusted as the plan says, at the plan's level.
+"""
+
+from collections.abc import Mapping
+
+from analysis.printed import interval, interval_name, number, p_equals
+from analysis.stats.endpoints import Endpoint
+from analysis.stats.plan import Plan
+from analysis.stats.rows import Comparison
+
+DISAGREE = "the interval and the test disagree about whether there is a difference, and the test decides"
+
+SEVERAL: Mapping[str, str] = {
+    "holm": "Holm over the primary p-values; confidence intervals are not adjusted",
+    "none": "Not accounted for: each question stands alone",
+}
+"""How several questions are accounted for."""
+
+ADJUSTED: Mapping[str, tuple[str, ...]] = {"holm": ("p (Holm)",), "none": ()}
+"""What the adjusted p-value is called; nothing where there is none beside the other."""
+
+SCALES: Mapping[str, str] = {"theta": "θ", "difference": "difference"}
+
+
+def direction(row: Comparison, endpoint: Endpoint, plan: Plan, p_adjusted: float | None = None) -> str:
+    """Say in words which arm got the lower answers, and whether that can be concluded.
+
+    Quality and difficulty point opposite ways, so a bare sign is easily misread.
+
+    Parameters
+    ----------
+    row: with an estimate, and a p-value where there is one.
+    p_adjusted: of the primary comparison of a question; None for every other, which concludes nothing.
+    """
+    if row.estimate is None:
+        raise ValueError("expected an estimate, got none")
+    if row.estimate == row.null:
+        words = "PIEs and controls were answered alike on average"
+        return words if row.p is not None else f"{words} (no p-value can be given)"
+    words = endpoint.lower if row.estimate < row.null else endpoint.higher
+    if row.p is None:
+        return f"{words} (no p-value can be given)"
+    if row.p >= plan.alpha:
+        return f"{words}, but chance could explain it ({p_equals(row.p)})"
+    if p_adjusted is None:
+        return f"{words} (explorative, not adjusted: {p_equals(row.p)})"
+    if p_adjusted >= plan.alpha:
+        correction = "with Holm's correction for the questions asked"
+        return f"{words}, but {correction}, chance could explain it ({p_equals(p_adjusted)})"
+    return words
+
+
+def disagree(row: Comparison, level: float) -> bool:
+    """Whether the interval of a level and the p-value of a row say different things; the row is noted `DISAGREE`."""
+    if row.p is None or row.ci_low is None or row.ci_high is None:
+        return False
+    return (row.ci_low <= row.null <= row.ci_high) == (row.p < 1 - level)
+
+
+def caveat(note: str) -> str:
+    """Return how a sentence on a comparison goes on when its interval and its test disagree."""
+    return f"; {DISAGREE}" if DISAGREE in note else ""
+
+
+def in_words(row: Comparison) -> str:
+    """Return what the primary comparison of a question concludes, or why it concludes nothing."""
+    return f"{row.direction}{caveat(row.note)}" if row.direction else row.note
+
+
+def in_numbers(row: Comparison, plan: Plan, p_adjusted: float | None) -> str:
+    """Return the estimate of a primary comparison with its interval, and its p-values."""
+    parts = [] if row.estimate is None else [f"{SCALES[row.scale]} {number(row.estimate)}"]
+    if row.ci_low is not None:
+        parts.append(f"{interval_name(plan.level)} {interval(row.ci_low, row.ci_high)}")
+    if row.p is not None and p_adjusted is not None:
+        parts += [p_equals(row.p), *(p_equals(p_adjusted, name) for name in ADJUSTED[plan.multiplicity])]
+    return ", ".join(parts)
