@@ -84,7 +84,7 @@ def openers_context(study: Study) -> dict[str, Any]:
     """Return what pages tell of the opening of the key: who counts and why not, and whether enough do."""
     admins = [(person, why_not(person, study)) for person in admins_of(study)]
     two = len(admins) > 1 if study.phase == Phase.DRAFT else needs_two(study)
-    return {"openers": admins, "two": two, "enough": sum(not why for _, why in admins) > 1}
+    return {"openers": admins, "two": two, "enough": not two or sum(not why for _, why in admins) > 1}
 
 
 def request_stands(study: Study) -> bool:
