@@ -4,9 +4,16 @@ import atexit
 import os
 import shutil
 import tempfile
+import uuid
 
 _home = tempfile.mkdtemp(prefix="readerstudy-test-")
 os.mkdir(os.path.join(_home, "static"))  # whitenoise warns of a missing one, and warnings are errors
+with open(
+    os.path.join(_home, "audit-anchor.jsonl"), "w", encoding="utf-8"
+) as _anchor:  # as `setup` begins it
+    _anchor.write(
+        f'{{"chain": "site", "sequence": 0, "digest": "", "format": 2, "anchor": "{uuid.uuid4()}"}}\n'
+    )
 atexit.register(shutil.rmtree, _home, ignore_errors=True)
 
 os.environ.update(

@@ -25,7 +25,8 @@ class Chain(models.Model):
 class Event(models.Model):
     """One change of state: who, when, what, the values, and a keyed hash over it and the event before.
 
-    `study` is the public key of the study, a plain UUID: this app knows no other app's tables.
+    `study` is the public key of the study, a plain UUID: this app knows no other app's tables. `anchor` is the
+    anchor that holds the event; None where none could be written, and for events of versions before 0.2.
     """
 
     study = models.UUIDField("study key", null=True)
@@ -38,6 +39,7 @@ class Event(models.Model):
     reason = models.TextField(blank=True)
     previous = models.CharField(max_length=64)
     digest = models.CharField(max_length=64)
+    anchor = models.UUIDField(null=True)
 
     class Meta:
         ordering = ["study", "sequence"]

@@ -276,5 +276,10 @@ SENTENCES: Mapping[str, str | Callable[[Told], str]] = {
     "data_set.registered": lambda told: f"{told.who} registered the data set {told.subject}.",
     "ensemble.registered": lambda told: f"{told.who} registered the ensemble {told.subject}.",
     "site.backed_up": "{who} began a backup of the site.",
+    "audit.epoch_begun": lambda told: (
+        f"{told.who} put a backup back."
+        if told.values["cause"] == "restore"
+        else f"{told.who} began the audit anchor."
+    ),
 }
 """Kind to its words: a text around `{who}`, or a function of what is told."""

@@ -3,22 +3,29 @@
 import hashlib
 import hmac
 import json
-from collections.abc import Iterator, Mapping
+import logging
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from readerstudy.audit import anchor
 from readerstudy.audit.models import Chain, Event
 
 GENESIS = "0" * 64
+DELETED = "study.deleted"
+"""The tombstone of a study whose chains are gone by record; it stands in the site's chain."""
+
+PAGE = 5000
+
+log = logging.getLogger(__name__)
 
 
 class AuditError(Exception):
@@ -43,11 +50,13 @@ def record(
     subject: str = "",
     values: Mapping[str, Any] | None = None,
     reason: str = "",
+    begins: UUID | None = None,
 ) -> Event:
     """Append one event to the chain of a study, or of the site when `study` is None.
 
     Call it inside the transaction of the change it describes, so that both stand or neither. `actor` is None
-    for the system itself. `values` must be JSON; it holds old and new values, never patient data.
+    for the system itself. `values` must be JSON; it holds old and new values, never patient data. `begins` is the
+    anchor of which the event begins an epoch (`epochs.begin_epoch`).
     """
     chain, _ = Chain.objects.select_for_update().get_or_create(study=study)
     event = Event(
@@ -60,21 +69,46 @@ def record(
         values=dict(values or {}),
         reason=reason,
         previous=chain.digest,
+        anchor=begins or anchor.identity(settings.AUDIT_ANCHOR),
     )
     event.digest = event_digest(event)
+    _anchor_before(event, begins)
     event.save(force_insert=True)
     chain.sequence, chain.digest = event.sequence, event.digest
     chain.save(update_fields=["sequence", "digest"])
-    line = anchor.Line(anchor.name_of(study), event.sequence, event.digest)
-    # Only what is committed is anchored; a full disk then costs the anchor's line, not the answer.
-    transaction.on_commit(lambda: anchor.append(settings.AUDIT_ANCHOR, line), robust=True)
+    if event.anchor is not None:
+        line = anchor.Line(anchor.name_of(study), event.sequence, event.digest, anchor=begins)
+        # Only what is committed is confirmed; a full disk then costs the anchor's line, not the answer.
+        transaction.on_commit(lambda: anchor.append(settings.AUDIT_ANCHOR, line), robust=True)
     return event
+
+
+def _anchor_before(event: Event, begins: UUID | None) -> None:
+    """Write into the anchor that the event begins; where that fails, the event itself says that no anchor holds it.
+
+    It is not synced: that would cost every answer of a reader a turn of the disk. A loss of power can take the last
+    lines, which `verify_audit` then names.
+    """
+    if event.anchor is not None:
+        line = anchor.Line(anchor.name_of(event.study), event.sequence, event.digest, anchor.BEGUN)
+        try:
+            anchor.append(settings.AUDIT_ANCHOR, line, create=begins is not None)
+        except OSError:
+            if begins is not None:
+                raise
+            event.anchor = None
+            event.digest = event_digest(event)
+    if event.anchor is None:
+        log.warning("an audit event is in no anchor: verify_audit says what is missing")
 
 
 def event_digest(event: Event) -> str:
     """Return HMAC-SHA256 over the canonical JSON of every field; the key lives outside the database."""
+    # Events of versions before 0.2 have no anchor, and their hash says nothing of one.
+    anchored = {} if event.anchor is None else {"anchor": str(event.anchor)}
     body = json.dumps(
         {
+            **anchored,
             "study": None if event.study is None else str(event.study),
             "sequence": event.sequence,
             "at": event.at.astimezone(UTC).isoformat(timespec="microseconds"),
@@ -132,35 +166,54 @@ def head_faults(study: UUID, kept: Mapping[str, Mapping[str, Any]]) -> Iterator[
             yield Fault(chain, int(head["sequence"]), "a head that was kept is another event now")
 
 
-def anchor_faults() -> Iterator[Fault]:
-    """Yield every event that the anchor file knows and the database does not, or otherwise: a cut or rebuilt chain.
+def clock_steps() -> Iterator[str]:
+    """Yield, in words, every event that is earlier than the one before it in its chain, or later than now."""
+    now, before = timezone.now(), dict[UUID | None, datetime]()
+    for event in in_pages(Event.objects.only("study", "sequence", "at")):
+        place = f"event {event.sequence} of {'the site' if event.study is None else f'study {event.study}'}"
+        if event.at < before.get(event.study, event.at):
+            yield f"{place} is {_span(before[event.study] - event.at)} earlier than the event before it"
+        if event.at > now:
+            yield f"{place} is {_span(event.at - now)} later than this machine's clock"
+        before[event.study] = event.at
 
-    The anchor holds what was committed since it was begun; a line that was torn by a loss of power is passed over.
-    """
-    known = {
-        (anchor.name_of(study), sequence): digest
-        for study, sequence, digest in Event.objects.values_list("study", "sequence", "digest").iterator()
-    }
-    for line in anchor.read(settings.AUDIT_ANCHOR):
-        digest = known.get((line.chain, line.sequence))
-        study = None if line.chain == anchor.SITE else UUID(line.chain)
-        if digest is None:
-            yield Fault(study, line.sequence, "the anchor knows this event, the database has lost it")
-        elif not hmac.compare_digest(digest, line.digest):
-            yield Fault(study, line.sequence, "the anchor knows another event at this place")
+
+def _span(passed: timedelta) -> str:
+    return (
+        f"{passed.total_seconds():.3f} s" if passed < timedelta(minutes=1) else str(passed).partition(".")[0]
+    )
+
+
+def in_pages(events: QuerySet[Event], by: str = "pk") -> Iterator[Event]:
+    """Yield events some thousand at a time: a cursor that stays open would keep others from saving on SQLite."""
+    last = -1
+    while page := list(events.filter(**{f"{by}__gt": last}).order_by(by)[:PAGE]):
+        yield from page
+        last = getattr(page[-1], by)
 
 
 def _chain_faults(chain: Chain) -> Iterator[Fault]:
+    """Follow a chain; its last page and its head are read under the lock that every new event waits for."""
     previous, expected = GENESIS, 1
-    for event in Event.objects.filter(study=chain.study).order_by("sequence").iterator():
-        if event.sequence != expected:
-            yield Fault(chain.study, event.sequence, f"expected event {expected}, {event.sequence} came")
-        if event.previous != previous:
-            yield Fault(chain.study, event.sequence, "the event does not follow the one before it")
-        if not hmac.compare_digest(event.digest, event_digest(event)):
-            yield Fault(chain.study, event.sequence, "the event was changed after it was written")
-        previous, expected = event.digest, event.sequence + 1
-    if (chain.sequence, chain.digest) != (expected - 1, previous):
+
+    def look(events: Iterable[Event]) -> Iterator[Fault]:
+        nonlocal previous, expected
+        for event in events:
+            if event.sequence != expected:
+                yield Fault(chain.study, event.sequence, f"expected event {expected}, {event.sequence} came")
+            if event.previous != previous:
+                yield Fault(chain.study, event.sequence, "the event does not follow the one before it")
+            if not hmac.compare_digest(event.digest, event_digest(event)):
+                yield Fault(chain.study, event.sequence, "the event was changed after it was written")
+            previous, expected = event.digest, event.sequence + 1
+
+    of_chain = Event.objects.filter(study=chain.study)
+    yield from look(in_pages(of_chain, by="sequence"))
+    with transaction.atomic():
+        head = Chain.objects.select_for_update().filter(pk=chain.pk).first() or chain
+        more = list(of_chain.filter(sequence__gte=expected).order_by("sequence"))
+    yield from look(more)
+    if (head.sequence, head.digest) != (expected - 1, previous):
         yield Fault(
-            chain.study, chain.sequence, f"the chain ends at {expected - 1}, its head says {chain.sequence}"
+            chain.study, head.sequence, f"the chain ends at {expected - 1}, its head says {head.sequence}"
         )

@@ -16,8 +16,9 @@ from django.conf import settings
 from django.db import connection, models, transaction
 
 from readerstudy.accounts.models import User
+from readerstudy.audit.epochs import heads_of_all
 from readerstudy.audit.models import Chain, Event
-from readerstudy.audit.services import record
+from readerstudy.audit.services import DELETED, record
 from readerstudy.cases.models import Frame
 from readerstudy.cases.objects import frame_objects
 from readerstudy.cases.storage import study_folder
@@ -25,7 +26,6 @@ from readerstudy.study.models import Rating, Reader, Study
 from readerstudy.study.terms import keys_of
 
 ARCHIVED = "archived"
-DELETED = "study.deleted"
 
 
 class RetentionError(Exception):
@@ -73,10 +73,14 @@ def delete_study(*, study: Study, reason: str, actor: User | None) -> Tombstone:
 def _delete_rows(study: Study, reason: str, actor: User | None) -> Tombstone:
     study = Study.objects.select_for_update().get(pk=study.pk)
     chain = Chain.objects.get(study=study.key)
+    ends = heads_of_all()
     facts = {
-        "study": str(study.key), "chain": [chain.sequence, chain.digest], "cases_sha256": study.cases_sha256,
-        "sealed_sha256": study.sealed_sha256, "readers": Reader.objects.filter(study=study).count(),
-        "ratings": Rating.objects.filter(study=study).count(), "events": Event.objects.filter(study=study.key).count(),
+        "study": str(study.key), "chain": [chain.sequence, chain.digest],
+        # Of every chain that goes, the practice cases' own too: the anchor still knows their events.
+        "chains": {str(key): ends[str(key)] for key in keys_of(study) if str(key) in ends},
+        "cases_sha256": study.cases_sha256, "sealed_sha256": study.sealed_sha256,
+        "readers": Reader.objects.filter(study=study).count(), "ratings": Rating.objects.filter(study=study).count(),
+        "events": Event.objects.filter(study=study.key).count(),
     }  # fmt: skip
     tables: list[type[models.Model]] = [*tables_of_a_study(), Study]
     rows = {}

@@ -9,6 +9,7 @@ from django.core.management import call_command
 
 from readerstudy.accounts.models import User
 from readerstudy.accounts.services import add_person
+from readerstudy.audit.epochs import begin_first_epoch
 from readerstudy.ops.schema import schema_is_known
 
 
@@ -16,8 +17,10 @@ class SiteError(Exception):
     """The site cannot be set up or served as asked."""
 
 
-def prepare_site() -> None:
-    """Make the site's folders, readable by its user only, and bring the database up to date.
+def prepare_site() -> str:
+    """Make the site's folders, readable by its user only, and bring the database up to date; begin the audit anchor.
+
+    Returns what there is to say of the anchor: nothing where all is well.
 
     Raises
     ------
@@ -36,6 +39,10 @@ def prepare_site() -> None:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     call_command("migrate", verbosity=0, interactive=False)
     call_command("createcachetable", verbosity=0)  # nothing to do where CACHE_URL names a server
+    try:
+        return begin_first_epoch()
+    except OSError as error:
+        raise SiteError(f"{settings.AUDIT_ANCHOR}: the audit anchor cannot be written: {error}") from error
 
 
 def first_admin(*, email: str, name: str) -> tuple[User, str] | None:

@@ -1,5 +1,6 @@
 """Whatever is done to the trail behind the program's back is found."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,10 +21,12 @@ def chain() -> list[Event]:
     return events
 
 
-def test_untouched_chain_holds(chain: list[Event], capsys: pytest.CaptureFixture[str]) -> None:
+def test_untouched_chain_holds(
+    anchored: Path, chain: list[Event], capsys: pytest.CaptureFixture[str]
+) -> None:
     assert list(faults()) == []
     call_command("verify_audit")
-    assert "10 audit events, every chain holds" in capsys.readouterr().out
+    assert "11 audit events, every chain holds" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
+from readerstudy.audit.epochs import begin_epoch, begin_first_epoch
 from readerstudy.audit.models import Chain, Event
 from readerstudy.audit.services import event_digest, head_faults, heads, record
 from readerstudy.study import services
@@ -52,14 +53,20 @@ def test_the_lock_and_the_close_hold_the_heads(stock: Stock) -> None:
 
 
 @pytest.mark.usefixtures("_writable")
-def test_a_kept_head_finds_a_rebuilt_chain(stock: Stock, tmp_path: Path, settings: Any) -> None:
-    settings.AUDIT_ANCHOR = tmp_path / "none.jsonl"
+def test_a_kept_head_finds_a_rebuilt_chain(
+    stock: Stock, tmp_path: Path, settings: Any, django_capture_on_commit_callbacks: Any
+) -> None:
+    with django_capture_on_commit_callbacks(execute=True):
+        begin_first_epoch()
     file = tmp_path / "protocol.json"
     file.write_text(stock.study.locked_file)
     said = StringIO()
     call_command("verify_audit", heads=[file], stdout=said)
     assert "the heads of 1 files are in their chains" in said.getvalue()
     rebuild(stock.study.key, 2, "another reason")
+    settings.AUDIT_ANCHOR = tmp_path / "another.jsonl"
+    with django_capture_on_commit_callbacks(execute=True):
+        begin_epoch(cause="anchor_audit", reason="whoever owns key and database owns the anchor too")
     call_command("verify_audit", stdout=StringIO())  # the chain itself holds again
     with pytest.raises(CommandError, match="1 faults"):
         call_command("verify_audit", heads=[file], stderr=StringIO())

@@ -42,7 +42,8 @@ def run_drill(
     from hypothesis import HealthCheck, Phase, core, settings
     from hypothesis.stateful import run_state_machine_as_test
 
-    from readerstudy.audit.services import anchor_faults, faults
+    from readerstudy.audit.agreement import anchor_faults
+    from readerstudy.audit.services import faults
     from tests.drills.reader_machine import TALLY, ReaderMachine
     from tests.drills.rooms import Broken
 

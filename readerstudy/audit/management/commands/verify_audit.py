@@ -7,17 +7,23 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.core.management.base import CommandError
 
+from readerstudy.audit.agreement import anchor_faults
+from readerstudy.audit.epochs import told_epochs
 from readerstudy.audit.models import Event
-from readerstudy.audit.services import AuditError, Fault, anchor_faults, faults, head_faults
+from readerstudy.audit.services import AuditError, Fault, clock_steps, faults, head_faults
 from readerstudy.priority import PatientCommand
+
+SHOWN = 20
+"""So many steps of the clock are told one by one."""
 
 
 class Command(PatientCommand):
     help = (
         "Check that no audit event was edited, removed, inserted or reordered, also against the anchor file "
-        "and against heads that were kept elsewhere."
+        "and against heads that were kept elsewhere; tell the trail's epochs and where the clock ran backwards."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -26,14 +32,33 @@ class Command(PatientCommand):
             help="files that hold heads of the chains: a locked protocol, audit_heads.json of an export",
         )  # fmt: skip
 
+        parser.add_argument(
+            "--anchors", type=Path, nargs="*", default=[],
+            help="anchor files of the other hosts that write events, besides this host's own",
+        )  # fmt: skip
+
     def handle(self, *args: Any, **options: Any) -> None:
         kept = [fault for path in options["heads"] for fault in self._kept(path)]
-        found = [*faults(), *anchor_faults(), *kept]
+        remarks: list[str] = []
+        anchors = [settings.AUDIT_ANCHOR, *options["anchors"]]
+        found = [*faults(), *anchor_faults(anchors, remarks), *kept]
+        for line in told_epochs():
+            self.stdout.write(line)
+        steps = list(clock_steps())
+        for step in steps[:SHOWN]:
+            self.stderr.write(f"warning: the clock ran backwards: {step}")
+        if len(steps) > SHOWN:
+            self.stderr.write(f"warning: the clock ran backwards at {len(steps) - SHOWN} more events")
+        for remark in remarks:
+            self.stderr.write(f"warning: {remark}")
         for fault in found:
-            self.stderr.write(f"{fault.study or 'site'} event {fault.sequence}: {fault.reason}")
+            place = f"{fault.study or 'site'} event {fault.sequence}" if fault.sequence else "anchor"
+            self.stderr.write(f"{place}: {fault.reason}")
         if found:
             raise CommandError(f"{len(found)} faults in the audit trail")
-        self.stdout.write(f"{Event.objects.count()} audit events, every chain holds")
+        self.stdout.write(
+            f"{Event.objects.count()} audit events, every chain holds and ends as the anchor says"
+        )
         if options["heads"]:
             self.stdout.write(f"the heads of {len(options['heads'])} files are in their chains")
 

@@ -29,9 +29,11 @@ class Command(BaseCommand):
         try:
             check_address(options["host"], tls=settings.TLS, insecure=options["insecure"])
             check_port(options["host"], options["port"])
-            prepare_site()
+            said = prepare_site()
         except SiteError as error:
             raise CommandError(str(error)) from error
+        if said:
+            self.stderr.write(said)
         processes = [Process("web", web_command(options["host"], options["port"]))]
         if not options["no_worker"]:
             gpus = [number for number in options["gpus"].split(",") if number.strip()]

@@ -21,9 +21,11 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            prepare_site()
+            said = prepare_site()
         except SiteError as error:
             raise CommandError(str(error)) from error
+        if said:
+            self.stderr.write(said)
         self.stdout.write(f"site folder   {settings.HOME}")
         made = first_admin(email=options["admin"], name=options["name"])
         if made is None:
