@@ -13,15 +13,14 @@ from uuid import UUID
 from django.conf import settings
 from django.db import connection, connections, transaction
 
-SQLITE_COPY, POSTGRESQL_COPY = "database.sqlite3", "database.pgdump"
+from readerstudy.audit.agreement import Heads
+
+COPIES = SQLITE_COPY, POSTGRESQL_COPY = "database.sqlite3", "database.pgdump"
 
 
 class CopyError(Exception):
     """The database could not be copied or put back: what was tried, what came, what to do."""
 
-
-Heads = dict[str, list[Any]]
-"""The end of each audit chain, study's key or `site` to [sequence, digest]."""
 
 HEADS = "SELECT study, sequence, digest FROM audit_chain"
 
@@ -40,8 +39,8 @@ def copy_database(folder: Path) -> tuple[Path, Heads]:
     )
 
 
-def restore_database(copy: Path) -> None:
-    """Put a copy where the site's database belongs; that place must be empty.
+def check_room(copy: Path) -> None:
+    """Look whether a copy can be put where the site's database belongs.
 
     Raises
     ------
@@ -54,12 +53,38 @@ def restore_database(copy: Path) -> None:
             "a backup goes back into the kind of database that it came from"
         )
     if connection.vendor == "sqlite":
+        target = Path(settings.DATABASES["default"]["NAME"])
+        if target.exists():
+            raise CopyError(f"{target}: expected no database there; restore into a new site folder")
+        return
+    with connection.cursor() as cursor:
+        tables = connection.introspection.table_names(cursor)
+    if tables:
+        raise CopyError(
+            f"expected an empty database, {len(tables)} tables came; make a new one and name it in DATABASE_URL"
+        )
+
+
+def restore_database(copy: Path) -> None:
+    """Put a copy where the site's database belongs.
+
+    Raises
+    ------
+    CopyError: that place is not empty, or the copy is of another kind of database.
+    """
+    check_room(copy)
+    connections.close_all()
+    if connection.vendor == "sqlite":
         _put_sqlite(copy)
-    else:
-        _put_postgresql(copy)
+        return
+    _run([
+        _program("pg_restore"), "--exit-on-error", "--single-transaction", "--no-owner", "--no-privileges",
+        f"--dbname={settings.DATABASES['default']['NAME']}", str(copy),
+    ])  # fmt: skip
 
 
 def _copy_sqlite(target: Path) -> tuple[Path, Heads]:
+    target.touch(0o600, exist_ok=False)
     source = settings.DATABASES["default"]["NAME"]
     with (
         closing(sqlite3.connect(f"file:{source}?mode=ro", uri=True, timeout=20)) as live,
@@ -72,12 +97,12 @@ def _copy_sqlite(target: Path) -> tuple[Path, Heads]:
         heads = named_heads(copy.execute(HEADS).fetchall())
     if fault != "ok":
         raise CopyError(f"the copy of the database does not hold ({fault}); try again, then look at the disk")
-    target.chmod(0o600)
     _sync(target)
     return target, heads
 
 
 def _dump(target: Path) -> tuple[Path, Heads]:
+    target.touch(0o600, exist_ok=False)
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
         cursor.execute("SELECT pg_export_snapshot()")
@@ -86,7 +111,6 @@ def _dump(target: Path) -> tuple[Path, Heads]:
         heads = named_heads(cursor.fetchall())  # of the very instant that pg_dump sees
         command = [_program("pg_dump"), "--format=custom", "--no-owner", "--no-privileges"]
         _run([*command, f"--snapshot={snapshot}", f"--file={target}"])
-    target.chmod(0o600)
     _sync(target)
     return target, heads
 
@@ -101,28 +125,12 @@ def named_heads(rows: Iterable[tuple[Any, ...]]) -> Heads:
 
 def _put_sqlite(copy: Path) -> None:
     target = Path(settings.DATABASES["default"]["NAME"])
-    if target.exists():
-        raise CopyError(f"{target}: expected no database there; restore into a new site folder")
-    connections.close_all()
     scratch = target.with_name(f".{target.name}.restoring")
+    scratch.unlink(missing_ok=True)
+    scratch.touch(0o600, exist_ok=False)
     shutil.copyfile(copy, scratch)
-    scratch.chmod(0o600)
     _sync(scratch)
     scratch.rename(target)
-
-
-def _put_postgresql(copy: Path) -> None:
-    with connection.cursor() as cursor:
-        tables = connection.introspection.table_names(cursor)
-    if tables:
-        raise CopyError(
-            f"expected an empty database, {len(tables)} tables came; make a new one and name it in DATABASE_URL"
-        )
-    connections.close_all()
-    _run([
-        _program("pg_restore"), "--exit-on-error", "--single-transaction", "--no-owner", "--no-privileges",
-        f"--dbname={settings.DATABASES['default']['NAME']}", str(copy),
-    ])  # fmt: skip
 
 
 def _run(command: list[str]) -> None:

@@ -1,4 +1,4 @@
-"""How many bytes each study and sweep takes, and what is free where they lie."""
+"""How many bytes each study, each sweep and every other part of the site takes, and what is free where they lie."""
 
 import shutil
 from dataclasses import dataclass
@@ -8,6 +8,7 @@ from django.conf import settings
 from django.db.models import Sum
 
 from readerstudy.cases.models import Frame
+from readerstudy.ops.folder import PARTS, Keep, unlisted
 from readerstudy.study.models import Study
 
 
@@ -39,19 +40,21 @@ class DiskUse:
 
 
 def disk_use() -> DiskUse:
-    """Add up frames by their rows (wherever they lie), exports and runs by their files."""
+    """Add up frames by their rows (wherever they lie), everything else by its files."""
     stored = Frame.objects.values("study").annotate(size=Sum("length"))
     frames = {row["study"]: int(row["size"]) for row in stored}
     rows = [Row("frames", study.slug, frames.get(study.key, 0)) for study in Study.objects.order_by("slug")]
-    for kind, root in (("exports", settings.EXPORTS_ROOT), ("run", settings.RUNS_ROOT)):
-        rows += [Row(kind, path.name, size_of(path)) for path in sorted(root.glob("*"))]
+    for part in (part for part in PARTS if part.name != "frames" and part.root.exists()):
+        paths = sorted(part.root.glob("*")) if part.keep is Keep.SAVED and part.root.is_dir() else [part.root]
+        rows += [Row(part.name, path.name, size_of(path)) for path in paths]
+    rows += [Row("other", path.name, size_of(path)) for path in unlisted()]
     return DiskUse(rows, free_places(), settings.DISK_FREE_GB)
 
 
 def free_places() -> list[Place]:
     """Look at each file system that the site writes to, once."""
     seen: dict[int, Place] = {}
-    for root in (settings.HOME, settings.FRAMES_ROOT, settings.RUNS_ROOT, settings.EXPORTS_ROOT):
+    for root in (settings.HOME, *(part.root for part in PARTS if part.keep is Keep.SAVED)):
         path = next(place for place in (root, *root.parents) if place.exists())
         free = shutil.disk_usage(path).free
         seen.setdefault(path.stat().st_dev, Place(root.name, free, free < settings.DISK_FREE_GB * 2**30))

@@ -6,10 +6,13 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
-FORMAT = 1
+FORMAT = 2
+READ = (1, FORMAT)
+"""0.1.0 wrote format 1: frames, runs without scores and exports; no anchor, and not where things lay."""
 MANIFEST = "MANIFEST.json"
+PIECE = 2**20
 
 
 class ManifestError(Exception):
@@ -30,6 +33,41 @@ def digest_of(folder: Path, path: Path) -> Entry:
     with path.open("rb") as file:
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     return Entry(path.relative_to(folder).as_posix(), path.stat().st_size, sha256)
+
+
+def copied(source: Path, folder: Path, name: str) -> Entry:
+    """Copy a file into a folder, with the time of its last change, synced; return its entry.
+
+    Raises
+    ------
+    OSError: it is there already, or the disk does not take it.
+    """
+    with source.open("rb") as file:
+        return written(file, folder, name, changed=os.fstat(file.fileno()).st_mtime_ns)
+
+
+def written(stream: IO[bytes], folder: Path, name: str, changed: int | None = None) -> Entry:
+    """Write what a stream gives into a new file, a piece at a time, synced; return its entry."""
+    path, total, size = folder / name, hashlib.sha256(), 0
+    private_folder(path.parent)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        while piece := stream.read(PIECE):
+            file.write(piece)
+            total.update(piece)
+            size += len(piece)
+        file.flush()
+        os.fsync(file.fileno())
+    if changed is not None:
+        os.utime(path, ns=(changed, changed))
+    return Entry(name, size, total.hexdigest())
+
+
+def private_folder(path: Path) -> None:
+    """Make a folder, and those above it that are not there, for their owner alone."""
+    if not path.is_dir():
+        private_folder(path.parent)
+        path.mkdir(mode=0o700, exist_ok=True)
 
 
 def write_manifest(path: Path, facts: Mapping[str, Any], entries: Iterable[Entry]) -> None:
@@ -53,18 +91,21 @@ def verify(folder: Path) -> dict[str, Any]:
     try:
         said: dict[str, Any] = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
         files = {str(name): (int(row["bytes"]), str(row["sha256"])) for name, row in said["files"].items()}
-        whole = said["database"] in files and isinstance(said["at"], str) and isinstance(said["chains"], dict)
+        whole = _is_whole(said, files)
     except (
         OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError,
     ) as error:  # fmt: skip
         raise ManifestError(
             f"{folder / MANIFEST}: expected the list of a backup's files; it is none"
         ) from error
-    if said.get("format") != FORMAT:
-        raise ManifestError(f"{folder / MANIFEST}: expected format {FORMAT}, {said.get('format')!r} came")
+    if said.get("format") not in READ:
+        raise ManifestError(
+            f"{folder / MANIFEST}: expected format {' or '.join(map(str, READ))}, {said.get('format')!r} came"
+        )
     if not whole:
         raise ManifestError(
-            f"{folder / MANIFEST}: expected its date, the ends of the audit chains, and a database among its files"
+            f"{folder / MANIFEST}: expected its date, the ends of the audit chains, places, and database and anchor "
+            "among its files"
         )
     there = _plain_files(folder) - {MANIFEST}
     for name in sorted(there ^ set(files)):
@@ -75,6 +116,17 @@ def verify(folder: Path) -> dict[str, Any]:
         if (found.size, found.sha256) != (size, sha256):
             raise ManifestError(f"{folder}: the file {name} differs from its digest; take another backup")
     return said
+
+
+def _is_whole(said: dict[str, Any], files: dict[str, Any]) -> bool:
+    heads, places = said["chains"].values(), said.get("places", {}).values()
+    return (
+        said["database"] in files
+        and said.get("anchor") in {None, *files}
+        and isinstance(said["at"], str)
+        and all(isinstance(place, str) for place in places)
+        and all(isinstance(sequence, int) and isinstance(digest, str) for sequence, digest in heads)
+    )
 
 
 def _plain_files(folder: Path) -> set[str]:

@@ -9,11 +9,13 @@ from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 
 from analysis.services.fleet import fleet
+from readerstudy.audit.anchor import identity
 from readerstudy.audit.models import Event
 from readerstudy.environment import PLACEHOLDERS, SITE_FILE
 from readerstudy.ops.checks import secrets_are_secret
 from readerstudy.ops.disk import free_places
 from readerstudy.ops.examination import Finding
+from readerstudy.ops.folder import unlisted
 from readerstudy.ops.schema import schema_is_known
 from readerstudy.study.models import Study
 
@@ -40,7 +42,7 @@ def examine_site() -> list[Finding]:
     found += migrated
     if any(each.grade == "warning" for each in migrated):
         return found
-    parts: tuple[Callable[[], Iterator[Finding]], ...] = (_studies, _backup, _workers)
+    parts: tuple[Callable[[], Iterator[Finding]], ...] = (_anchor, _folder, _studies, _backup, _workers)
     return found + [finding for part in parts for finding in part()]
 
 
@@ -89,6 +91,24 @@ def _migrations() -> Iterator[Finding]:
         )
     else:
         yield Finding("good", "migrations", "all applied")
+
+
+def _anchor() -> Iterator[Finding]:
+    if identity(settings.AUDIT_ANCHOR) is None:
+        text = f"{settings.AUDIT_ANCHOR} is missing or holds no epoch: 'manage.py verify_audit' says what it means"
+        yield Finding("warning", "audit anchor", text)
+    else:
+        yield Finding("good", "audit anchor", "there; 'manage.py verify_audit' compares it with the database")
+
+
+def _folder() -> Iterator[Finding]:
+    names = [path.name for path in unlisted()]
+    if names:
+        yield Finding(
+            "note", "site's folder", f"also holds {', '.join(names)}, which backups save with the rest"
+        )
+    else:
+        yield Finding("good", "site's folder", "holds nothing that this version does not know")
 
 
 def _studies() -> Iterator[Finding]:

@@ -127,12 +127,27 @@ def faults() -> str:
     return "\n".join(lines) + "\n"
 
 
+def parts_of_a_site() -> str:
+    """Return what a site's folder holds and what a backup does with it, one line each."""
+    from readerstudy.ops.folder import PARTS
+
+    lines = [
+        "| In the site's folder | Setting that puts it elsewhere | Holds | In a backup |",
+        "|---|---|---|---|",
+    ]
+    for part in PARTS:
+        moved = f"`{part.setting}`" if part.setting else ""
+        lines.append(f"| `{part.name}` | {moved} | {part.holds} | {part.keep.value} |")
+    return "\n".join(lines) + "\n"
+
+
 PARTS: Mapping[str, Callable[[], str]] = {
     **{f"columns of {table.name}": (lambda table=table: columns(table)) for table in TABLES},
     "tables of an export": export_columns,
     "tables of results": result_columns,
     "keys of a specification": keys_of_spec,
     "phases": phases,
+    "parts of a site": parts_of_a_site,
     "channels": channels,
     "transfer syntaxes": syntaxes,
     "faults": faults,

@@ -100,10 +100,10 @@ def run_folder(folder: Path) -> Path:
     return write_run(folder, images=20, seeds=1)
 
 
-def backup_folder(folder: Path) -> Path:
-    """Write the files of an honest backup; its database is never opened here."""
-    (folder / "frames" / "s").mkdir(parents=True)
-    (folder / "frames" / "s" / "f").write_bytes(b"frame")
+def backup_folder(folder: Path, name: str = "frames/s/f") -> Path:
+    """Write the files of an honest backup, one frame by default; its database is never opened here."""
+    (folder / name).parent.mkdir(parents=True)
+    (folder / name).write_bytes(b"frame")
     (folder / "database.sqlite3").write_bytes(b"database")
     files = {
         path.relative_to(folder).as_posix(): {
@@ -114,8 +114,9 @@ def backup_folder(folder: Path) -> Path:
         if path.is_file()
     }
     said = {
-        "format": 1, "kind": "site backup", "at": "2026-01-01T00:00:00+00:00", "vendor": "sqlite",
-        "database": "database.sqlite3", "database_only": False, "with_predictions": False, "chains": {}, "files": files,
+        "format": 2, "kind": "site backup", "at": "2026-01-01T00:00:00+00:00", "vendor": "sqlite", "anchor": None,
+        "database": "database.sqlite3", "database_only": False, "chains": {}, "places": {}, "left_out": {},
+        "files": files,
     }  # fmt: skip
     (folder / "MANIFEST.json").write_text(json.dumps(said))
     return folder
@@ -158,11 +159,25 @@ BACKUPS: dict[str, Change] = {
     "a database that is a list": _manifest(database=["database.sqlite3"]),
     "no chains": _manifest(chains=None),
     "chains that are a list": _manifest(chains=[]),
+    "chains that end nowhere": _manifest(chains={"site": 7}),
+    "chains that end in a text": _manifest(chains={"site": ["7", "0"]}),
     "no date": _manifest(at=None),
+    "an anchor that is not among the files": _manifest(anchor="/etc/passwd"),
+    "an anchor that is a list": _manifest(anchor=["x"]),
+    "places that are a list": _manifest(places=["/"]),
+    "places that are no texts": _manifest(places={"runs": ["/"]}),
     "a link instead of a frame": _replaced(lambda frame, outside: frame.symlink_to(outside)),
     "a pipe instead of a frame": _replaced(lambda frame, _: os.mkfifo(frame)),
     "a link to a folder besides": lambda place: (place / "frames" / "more").symlink_to("/etc"),
 }
+
+
+PLACES = (
+    "site/site.env", "site/db.sqlite3", "site/db.sqlite3-journal", "site/audit-anchor.jsonl", "site/sealed/key.csv",
+    "site/static/x.js", "site/broker/x", "site/frames/s/f", "broker/x", "static/x.mjs", "db.sqlite3", "site.env",
+    "elsewhere/x", "x",
+)  # fmt: skip
+"""Names of files of a backup that would be put where nothing of a backup belongs."""
 
 
 def heads() -> Iterator[tuple[str, bytes]]:

@@ -91,6 +91,18 @@ def test_no_false_backup_is_verified_or_restored(name: str, tmp_path: Path, sett
     assert not (tmp_path / "site").exists()
 
 
+@pytest.mark.parametrize("name", folders.PLACES)
+def test_no_file_of_a_backup_is_put_where_none_belongs(name: str, tmp_path: Path, settings: Any) -> None:
+    place = folders.backup_folder(tmp_path / "backup", name)
+    settings.HOME = tmp_path / "site"
+    for root in ("FRAMES_ROOT", "RUNS_ROOT", "EXPORTS_ROOT", "STATIC_ROOT", "BROKER_ROOT"):
+        setattr(settings, root, settings.HOME / root.removesuffix("_ROOT").lower())
+    settings.AUDIT_ANCHOR = settings.HOME / "audit-anchor.jsonl"
+    with pytest.raises(CommandError, match="expected files of"):
+        call_command("restore", str(place))
+    assert not settings.HOME.exists()
+
+
 HEADS = dict(folders.heads())
 
 

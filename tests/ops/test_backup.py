@@ -91,6 +91,9 @@ def test_backup_of_a_site_under_writes_comes_back_whole(
 
     other = new_site(site, tmp_path / "other", request)
     assert "every audit chain holds" in other.manage("restore", str(out)).stdout
+    said = other.manage("verify_audit").stdout
+    assert "a backup was put back (of " in said
+    assert "every chain holds" in said
     studies, frames, written = json.loads(other.run("-c", COUNT).stdout)
     assert (studies, frames) == (1, 10)
     assert written == list(range(len(written)))  # nothing lost in the middle, nothing doubled
@@ -99,8 +102,64 @@ def test_backup_of_a_site_under_writes_comes_back_whole(
     refused = other.manage("restore", str(out), check=False)
     assert refused.returncode != 0
     assert "expected an empty" in refused.stderr
+    what_is_put_back_by_hand_is_not_green(site, other, out, tmp_path)
+    a_restore_beside_a_newer_anchor_wants_a_reason(site, out, tmp_path, request)
     damaged_backups_are_refused(other, out)
     another_audit_key_is_noticed(site, out, tmp_path, request)
+
+
+def what_is_put_back_by_hand_is_not_green(site: Site, other: Site, out: Path, tmp_path: Path) -> None:
+    """An older database beside its anchor, and both as the backup holds them, without `restore`."""
+    by_hand = Site(tmp_path / "by hand", {"DATABASE_URL": site.environment["DATABASE_URL"]})
+    shutil.copytree(site.home, by_hand.home)
+    shutil.copy(out / "audit-anchor.jsonl", by_hand.home / "audit-anchor.jsonl")
+    assert "only restore may put it in place" in by_hand.manage("verify_audit", check=False).stderr
+    if site.environment["DATABASE_URL"]:
+        return
+    shutil.copy(site.home / "audit-anchor.jsonl", by_hand.home / "audit-anchor.jsonl")
+    assert "every chain holds" in by_hand.manage("verify_audit").stdout
+    shutil.copy(out / "database.sqlite3", by_hand.home / "db.sqlite3")
+    assert "the database has lost it" in by_hand.manage("verify_audit", check=False).stderr
+
+
+def a_restore_beside_a_newer_anchor_wants_a_reason(
+    site: Site, out: Path, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    """The disk of the database was lost, that of the anchor was not: it tells what the backup lacks."""
+    again = new_site(site, tmp_path / "again", request)
+    kept = tmp_path / "another disk" / "anchor.jsonl"
+    kept.parent.mkdir()
+    shutil.copy(site.home / "audit-anchor.jsonl", kept)
+    again.environment["AUDIT_ANCHOR"] = str(kept)
+    refused = again.manage("restore", str(out), check=False)
+    assert refused.returncode != 0
+    assert "say why it is put back, with --reason" in refused.stderr
+    assert sorted(path.name for path in again.home.iterdir()) == ["site.env"]  # nothing was put there
+    assert (
+        "every audit chain holds" in again.manage("restore", str(out), "--reason", "a disk\nwas lost").stdout
+    )
+    said = again.manage("verify_audit").stdout
+    assert "because a disk was lost; given up, since the database does not have them: events site " in said
+    assert kept.read_bytes().startswith((site.home / "audit-anchor.jsonl").read_bytes())
+
+
+def test_the_trail_of_a_site_in_use_holds(site: Site) -> None:
+    """Events that come while it is looked at are no fault, and neither is a process that is killed between two."""
+    written_while(site, "verify_audit")
+    with_writers = [
+        subprocess.Popen(
+            [sys.executable, "-c", WRITER], cwd=BASE, env=site.environment, stdout=subprocess.PIPE
+        )
+        for _ in range(2)
+    ]
+    for writer in with_writers:
+        assert writer.stdout is not None
+        for _ in range(5):
+            writer.stdout.readline()
+    for writer in with_writers:
+        writer.kill()
+        writer.communicate()
+    assert "every chain holds" in site.manage("verify_audit").stdout
 
 
 def damaged_backups_are_refused(site: Site, out: Path) -> None:

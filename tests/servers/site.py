@@ -19,7 +19,7 @@ django.setup()
 from django.conf import settings
 from django.test import Client
 from tests.stock import make_stock
-stock = make_stock(Path(tempfile.mkdtemp(dir=settings.HOME)))
+stock = make_stock(Path(tempfile.mkdtemp(dir=settings.HOME.parent)))  # a key has no place in the site's folder
 cookies = {}
 for person in (stock.bob, stock.bella, stock.alice, stock.olga):
     client = Client()

@@ -13,25 +13,21 @@ from readerstudy.priority import PatientCommand
 
 
 class Command(PatientCommand):
-    help = "Copy the running site into a new folder: the database at one instant, frames, exports, runs."
+    help = "Copy the running site into a new folder: the database at one instant, and all files but caches and secrets."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="a new folder")
         parser.add_argument("--database-only", action="store_true", help="copy no files: for every minute")
-        parser.add_argument(
-            "--with-predictions", action="store_true", help="copy the score files of sweeps too"
-        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             with terminal_progress("files") as progress:
-                made = back_up(
-                    out=options["out"], database_only=options["database_only"],
-                    with_predictions=options["with_predictions"], progress=progress,
-                )  # fmt: skip
+                made = back_up(out=options["out"], database_only=options["database_only"], progress=progress)
         except (BackupError, StorageError, OSError) as error:
             raise CommandError(str(error)) from error
         self.stdout.write(
             f"{made.folder}: {made.files} files, {made.size / 2**20:.1f} MiB; the database took "
             f"{made.database_seconds:.2f} s. site.env and sealed keys are not in it: keep them elsewhere."
         )
+        for name, why in sorted(made.left_out.items()):
+            self.stdout.write(f"  not in it: {name} ({why})")

@@ -9,14 +9,14 @@ from readerstudy.priority import PatientCommand
 
 
 class Command(PatientCommand):
-    help = "Print the bytes of each study's frames and exports and of each sweep, and what is free; fail when low."
+    help = "Print the bytes of each study's frames, each sweep and every other part, and what is free; fail when low."
 
     def handle(self, *args: Any, **options: Any) -> None:
         use = disk_use()
         for row in use.rows:
-            self.stdout.write(f"{row.kind:8} {row.size / 2**20:12.1f} MiB  {row.name}")
+            self.stdout.write(f"{row.kind:18} {row.size / 2**20:12.1f} MiB  {row.name}")
         for place in use.places:
-            self.stdout.write(f"free     {place.free / 2**30:12.1f} GiB  {place.name}")
+            self.stdout.write(f"free               {place.free / 2**30:12.1f} GiB  {place.name}")
         low = [place for place in use.places if place.low]
         if low:
             raise CommandError(

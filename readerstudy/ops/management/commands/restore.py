@@ -11,12 +11,25 @@ from readerstudy.ops.restore import RestoreError, restore, verify_backup
 
 
 class Command(BaseCommand):
-    help = "Check every file of a backup and put it into this site, which must be empty; then check the audit trail."
+    help = (
+        "Check every file of a backup and put it into this site, which must be empty; check the audit trail, and begin "
+        "an epoch of it."
+    )
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("folder", type=Path, metavar="FOLDER", help="what backup wrote")
         parser.add_argument("--verify-only", action="store_true", help="check the files and change nothing")
+        parser.add_argument(
+            "--files",
+            type=Path,
+            metavar="WHOLE",
+            help="take the files from this whole backup, where FOLDER is of the database alone",
+        )
+        parser.add_argument(
+            "--reason", default="",
+            help="why; wanted where this host's anchor tells of events that the backup does not have",
+        )  # fmt: skip
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
@@ -27,13 +40,24 @@ class Command(BaseCommand):
                 )
                 return
             with terminal_progress("files") as progress:
-                restored = restore(folder=options["folder"], progress=progress)
+                restored = restore(
+                    folder=options["folder"],
+                    files=options["files"],
+                    reason=options["reason"].strip(),
+                    progress=progress,
+                )
         except (RestoreError, OSError) as error:
             raise CommandError(str(error)) from error
-        self.stdout.write(f"restored {restored.files} files of {restored.at}")
+        self.stdout.write(f"restored the database of {restored.at} and {restored.files} files")
+        if not restored.files:
+            self.stdout.write("no files came back: frames, runs and the rest are in a whole backup (--files)")
         if restored.faults:
             raise CommandError(
-                "the audit trail does not hold; is AUDIT_KEY that of the site that was backed up? "
-                + "; ".join(restored.faults[:5])
+                "the files and the database are back, and the audit trail does not hold; is AUDIT_KEY that "
+                "of the site that was backed up? " + "; ".join(restored.faults[:5])
             )
-        self.stdout.write("every audit chain holds and ends as it did")
+        if restored.moved:
+            self.stdout.write(f"{restored.moved} rows of the ledger name the places of this site now")
+        self.stdout.write(
+            "every audit chain holds and ends as it did; an epoch was begun, which verify_audit tells"
+        )
