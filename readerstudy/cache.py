@@ -10,7 +10,7 @@ TABLE = "shared_cache"
 def cache(url: str) -> dict[str, Any]:
     """Return Django's CACHES entry: the Redis server at `url`, or a table of the database when it is empty.
 
-    Never the memory of one process: limits on sign-in attempts must count over all web processes.
+    It pushes out what it has no room for, so nothing may lie in it that must stay: no counts of attempts.
 
     Raises
     ------

@@ -1,6 +1,5 @@
 """Every setting of the site, from the environment; docs/settings.md and .env.example list them."""
 
-from datetime import timedelta
 from pathlib import Path
 
 from csp.constants import NONE, SELF
@@ -28,6 +27,8 @@ ENSEMBLES_ROOT = HOME / "ensembles"
 FRAMES_ROOT = folder(environment.text("FRAMES_URL", ""), HOME / "frames")
 EXPORTS_ROOT = HOME / "exports"
 BROKER_ROOT = HOME / "broker"
+# Locked files that say who may hash a password now; one folder for all web processes of a host.
+DOORS = HOME / "doors"
 
 INSTALLED_APPS = [
     "readerstudy.ops.apps.Admin",
@@ -38,7 +39,6 @@ INSTALLED_APPS = [
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
     "csp",
-    "axes",
     # Second factors are kept and checked by allauth.mfa; it needs the account app, none of whose pages are served.
     "allauth",
     "allauth.account",
@@ -65,7 +65,7 @@ MIDDLEWARE = [
     "readerstudy.accounts.middleware.second_factor",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "axes.middleware.AxesMiddleware",
+    "readerstudy.accounts.not_now.doors",
     "allauth.account.middleware.AccountMiddleware",  # gives allauth.mfa the request; nothing else of it is in use
 ]
 
@@ -91,23 +91,10 @@ CACHES = {"default": cache(environment.text("CACHE_URL", ""))}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_USER_MODEL = "accounts.User"
-AUTHENTICATION_BACKENDS = [
-    "axes.backends.AxesStandaloneBackend",
-    "django.contrib.auth.backends.ModelBackend",
-]
-# Failed sign-ins are counted by address and host, in the shared cache under hashed names: nothing typed is kept.
-AXES_HANDLER = "axes.handlers.cache.AxesCacheHandler"
-AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
-AXES_FAILURE_LIMIT = environment.number("SIGN_IN_ATTEMPTS", 10, low=1)
-AXES_COOLOFF_TIME = timedelta(minutes=environment.number("SIGN_IN_PAUSE_MINUTES", 15, low=1))
-AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
-AXES_RESET_ON_SUCCESS = True
-AXES_USERNAME_FORM_FIELD = "username"
-AXES_USERNAME_CALLABLE = "readerstudy.accounts.log.name_of_attempt"
-AXES_LOCKOUT_TEMPLATE = "accounts/locked_out.html"
-AXES_DISABLE_ACCESS_LOG = True
-AXES_ENABLE_ADMIN = False
-AXES_VERBOSE = False
+SIGN_IN_ATTEMPTS = environment.number("SIGN_IN_ATTEMPTS", 10, low=1)
+SIGN_IN_PAUSE_S = 60 * environment.number("SIGN_IN_PAUSE_MINUTES", 15, low=1)
+# The proxies in front, each of which adds an address to X-Forwarded-For; with 0 the header is not read.
+FORWARDED_HOPS = environment.number("FORWARDED_HOPS", 0)
 # Who must have a second factor: none (whoever wants one), staff (everybody but readers), all.
 READERS_FIRST = environment.flag("READERS_FIRST", default=True)
 MFA_REQUIRED = environment.choice("MFA_REQUIRED", "none", among=("none", "staff", "all"))
@@ -120,7 +107,7 @@ ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
 LOGIN_URL = "accounts:sign_in"
 LOGIN_REDIRECT_URL = "home"
 LOGOUT_REDIRECT_URL = "accounts:sign_in"
-PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
+PASSWORD_HASHERS = ["readerstudy.accounts.hashing.Hasher"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}", "OPTIONS": options}
     for name, options in (

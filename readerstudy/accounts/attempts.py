@@ -1,35 +1,186 @@
-"""Attempts at the second step are counted twice: with the failed passwords, and by person from anywhere."""
+"""What is tried at the doors is counted in a table, from which nothing is pushed out, before it is tried.
 
-from axes.handlers.proxy import AxesProxyHandler
+A sign-in counts twice: by name and network address, and by name from anywhere within a few minutes, which bounds
+guessing from many addresses. A browser in which a person has signed in before counts by itself alone: nobody
+elsewhere can shut it out. Every other count ends within minutes too, however long somebody keeps trying.
+"""
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+
 from django.conf import settings
-from django.contrib.auth.signals import user_login_failed
-from django.core.cache import cache
+from django.db import transaction
+from django.db.models import F
 from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.crypto import salted_hmac
 
-from readerstudy.accounts.models import User
+from readerstudy.accounts import hashing
+from readerstudy.accounts.hashing import NotNowError
+from readerstudy.accounts.known_browsers import known_browser
+from readerstudy.accounts.models import Attempts, User
+from readerstudy.accounts.network import network_of
+from readerstudy.accounts.signed_in import signed_in
+from readerstudy.audit.services import record
 
-
-def may_try(request: HttpRequest, person: User) -> bool:
-    """Say whether another code may be tried; where not, the page for too many attempts is the answer."""
-    counted = cache.get(_name(person), 0) < settings.AXES_FAILURE_LIMIT
-    allowed = counted and AxesProxyHandler.is_allowed(request, {"username": person.email})
-    if not allowed:
-        request.axes_locked_out = True  # type: ignore[attr-defined]  # the middleware of django-axes answers
-    return bool(allowed)
-
-
-def note_wrong(request: HttpRequest, person: User) -> None:
-    """Count a wrong code; only who knows the password gets so far, so that nobody else can stop a person."""
-    pause = int(settings.AXES_COOLOFF_TIME.total_seconds())
-    if not cache.add(_name(person), 1, timeout=pause):
-        cache.incr(_name(person))
-    user_login_failed.send(__name__, credentials={"username": person.email}, request=request)
+FROM_ANYWHERE = 3
+"""How many times the attempts of one address all addresses together have at one name."""
+ANYWHERE_S = 300
+"""Seconds after which they have them again: a person at a new browser waits so long at most."""
 
 
-def note_right(person: User) -> None:
-    """Forget the wrong codes."""
-    cache.delete(_name(person))
+class TooManyError(NotNowError):
+    """Too much was tried here."""
 
 
-def _name(person: User) -> str:
-    return f"second-step-{person.pk}"
+@dataclass(frozen=True)
+class Count:
+    """One count: its name in the table, how many attempts it has, and for how many seconds."""
+
+    name: str
+    limit: int
+    seconds: int
+
+
+@dataclass
+class Door:
+    """A door as one asker sees it; the first count is the narrowest one."""
+
+    counts: tuple[Count, ...]
+    is_known: bool
+    tried: dict[str, int] = field(default_factory=dict)
+
+    def refuse_if_shut(self) -> None:
+        """Look up what was tried.
+
+        Raises
+        ------
+        TooManyError: nothing more may be tried for now.
+        """
+        now = timezone.now()
+        rows = Attempts.objects.filter(name__in=[each.name for each in self.counts], ends_at__gt=now)
+        until = {row.name: row.ends_at for row in rows}
+        self.tried = {row.name: row.count for row in rows}
+        shut = [each.name for each in self.counts if self.tried.get(each.name, 0) >= each.limit]
+        if shut:
+            raise TooManyError(max((until[name] - now).total_seconds() for name in shut))
+
+    def turn(self) -> AbstractContextManager[None]:
+        """Wait for a slot to hash in; the queue depends on who asks, and on what failed here lately.
+
+        Raises
+        ------
+        BusyError: no place is left; who comes again, and has failed at nothing, has places of their own.
+        """
+        name = self.counts[0].name
+        if self.is_known:
+            return hashing.turn(hashing.KNOWN)
+        if hashing.has_come_again(name) and not self.tried.get(name):
+            return hashing.turn(hashing.RETURNING)
+        return _strangers_turn(name)
+
+    @transaction.atomic
+    def count(self) -> None:
+        """Count an attempt before it is made, so that attempts side by side cannot all be the last one.
+
+        Raises
+        ------
+        TooManyError: others used the attempts up meanwhile.
+        """
+        now = timezone.now()
+        Attempts.objects.filter(ends_at__lte=now).delete()
+        for each in self.counts:
+            ends_at = now + timedelta(seconds=each.seconds)
+            Attempts.objects.get_or_create(name=each.name, defaults={"ends_at": ends_at})
+            Attempts.objects.filter(name=each.name).update(count=F("count") + 1)
+            row = Attempts.objects.get(name=each.name)
+            self.tried[each.name] = row.count
+            if row.count == each.limit:  # the pause begins with the last attempt
+                Attempts.objects.filter(name=each.name).update(ends_at=ends_at)
+            if row.count > each.limit:
+                raise TooManyError((row.ends_at - now).total_seconds())
+
+    def take_back(self) -> None:
+        """Count the last attempt no more: it was right, and a second factor is still owed."""
+        names = [each.name for each in self.counts]
+        Attempts.objects.filter(name__in=names, count__gt=0).update(count=F("count") - 1)
+
+    def forget(self) -> None:
+        """Forget what was tried here: the asker is who they say."""
+        Attempts.objects.filter(name__in=[each.name for each in self.counts]).delete()
+
+    def note_wrong(self) -> None:
+        """Note a lock-out, where the attempt that failed was this asker's last one.
+
+        Raises
+        ------
+        TooManyError: it was.
+        """
+        narrowest = self.counts[0]
+        if self.tried.get(narrowest.name, 0) >= narrowest.limit:
+            record(kind="person.locked_out", actor=None)
+            raise TooManyError(narrowest.seconds)
+
+
+def door_of(request: HttpRequest, name: str, *, codes_of: User | None = None) -> Door:
+    """Return the door of signing in under a name; with `codes_of`, that of a person's second step.
+
+    Wrong codes are counted by person from anywhere too: only who knows the password gets so far.
+    """
+    spelled = name.strip().lower()
+    limit, pause = settings.SIGN_IN_ATTEMPTS, settings.SIGN_IN_PAUSE_S
+    browser = known_browser(request, spelled)
+    if browser:
+        return Door((Count(_name("browser", browser, spelled), limit, pause),), is_known=True)
+    counts = [
+        Count(_name("address", network_of(request), spelled), limit, pause),
+        Count(_name("anywhere", spelled), FROM_ANYWHERE * limit, min(pause, ANYWHERE_S)),
+    ]
+    if codes_of is not None:
+        counts.append(Count(_name("codes", str(codes_of.pk)), limit, pause))
+    return Door(tuple(counts), is_known=False)
+
+
+def own_password_fits(request: HttpRequest, password: str) -> bool:
+    """Say whether this is the password of whoever is signed in; wrong ones are counted by session.
+
+    Raises
+    ------
+    TooManyError: too many wrong ones came in this session.
+    """
+    name = _name("session", request.session.session_key or "")
+    door = Door((Count(name, settings.SIGN_IN_ATTEMPTS, settings.SIGN_IN_PAUSE_S),), is_known=True)
+    door.refuse_if_shut()
+    with door.turn():
+        door.count()
+        fits = signed_in(request).check_password(password)
+    if fits:
+        door.forget()
+    else:
+        door.note_wrong()
+    return fits
+
+
+@transaction.atomic
+def use_up(*what: str, seconds: int) -> bool:
+    """Note that something was used, which holds once in so many seconds; say whether it was the first time."""
+    now = timezone.now()
+    Attempts.objects.filter(ends_at__lte=now).delete()
+    ends_at = now + timedelta(seconds=seconds)
+    return Attempts.objects.get_or_create(name=_name(*what), defaults={"ends_at": ends_at})[1]
+
+
+@contextmanager
+def _strangers_turn(name: str) -> Iterator[None]:
+    try:
+        with hashing.turn(hashing.STRANGERS):
+            yield
+    except hashing.BusyError:
+        hashing.remember(name)
+        raise
+
+
+def _name(*what: str) -> str:
+    return salted_hmac("attempts", "\0".join(what), algorithm="sha256").hexdigest()

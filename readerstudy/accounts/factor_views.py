@@ -52,7 +52,7 @@ def overview(request: HttpRequest) -> HttpResponse:
 def add_app(request: HttpRequest) -> HttpResponse:
     """Show a secret as a picture and as text, and keep the app that answers with its code."""
     user = signed_in(request)
-    form = NewApp(request.POST or None, user=user)
+    form = NewApp(request.POST or None, request=request)
     secret = factors.app_secret(request)
     if form.is_valid():
         try:
@@ -80,7 +80,7 @@ def app_code(request: HttpRequest) -> HttpResponse:
 def add_passkey(request: HttpRequest) -> HttpResponse:
     """Let the browser make a passkey for this site and keep its public half."""
     user = signed_in(request)
-    form = NewPasskey(request.POST or None, user=user)
+    form = NewPasskey(request.POST or None, request=request)
     if form.is_valid():
         values = form.cleaned_data
         try:
@@ -104,13 +104,13 @@ def add_passkey(request: HttpRequest) -> HttpResponse:
 def recovery_codes(request: HttpRequest) -> HttpResponse:
     """Show new recovery codes until the person has kept them; draw others for the password."""
     user = signed_in(request)
-    form = Confirm(user=user)
+    form = Confirm(request=request)
     if request.method == "POST" and "kept" in request.POST:
         factors.codes_are_kept(user)
         messages.success(request, "Good. The codes are not shown again.")
         return redirect("accounts:factors")
     if request.method == "POST":
-        form = Confirm(request.POST, user=user)
+        form = Confirm(request.POST, request=request)
         if form.is_valid():
             try:
                 factors.new_codes(user=user)
@@ -133,7 +133,7 @@ def remove_factor(request: HttpRequest, number: int) -> HttpResponse:
     found = factors.factors(user).filter(pk=number).first()
     if found is None:
         raise Http404
-    form = Confirm(request.POST or None, user=user)
+    form = Confirm(request.POST or None, request=request)
     if form.is_valid():
         try:
             factors.remove(user=user, number=number, must_have=must_have_factor(user))

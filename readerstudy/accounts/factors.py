@@ -3,24 +3,28 @@
 Its forms, pages and sign-in are not used (docs/decisions.md 150); this is the one module that knows its insides.
 """
 
-from collections.abc import Callable
 from typing import Any
 
+from allauth.core.internal.cryptokit import normalize_user_code
 from allauth.mfa.adapter import get_adapter
 from allauth.mfa.models import Authenticator
 from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from allauth.mfa.totp.internal import auth as app
 from allauth.mfa.webauthn.internal import auth as passkeys
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from readerstudy.accounts.adapter import UnreadableSecretError
+from readerstudy.accounts.attempts import use_up
 from readerstudy.accounts.models import User
 from readerstudy.audit.services import record
 
 Kind = Authenticator.Type
+CODE_HOLDS_S = 30 * (2 * settings.MFA_TOTP_TOLERANCE + 1)
+"""Seconds for which a code of an app fits."""
 CODES = Kind.RECOVERY_CODES
 NOT_A_CREDENTIAL = (
     ValidationError,
@@ -79,7 +83,7 @@ def add_app(*, request: HttpRequest, user: User, code: str) -> Authenticator:
             "This code does not fit. Type the one that the app shows now; its clock must be right."
         )
     added: Authenticator = app.TOTP.activate(user, secret).instance
-    app.TOTP(added).validate_code(code)  # uses it up: a code holds once, this one too
+    _fits(added, code)  # uses it up: a code holds once, this one too
     app.clear_totp_secret(request)
     _added(user, added)
     return added
@@ -192,7 +196,7 @@ def passkey_to_ask(user: User) -> dict[str, Any]:
 def check_code(*, user: User, code: str) -> str:
     """Return the kind of factor that a code fits, of an app or for recovery, and use it up; "" if it fits none."""
     for found in Authenticator.objects.filter(user=user, type__in=(Kind.TOTP, CODES)):
-        if _fits(found.wrap().validate_code, code):
+        if _fits(found, code):
             found.refresh_from_db()
             found.record_usage()
             return str(found.type)
@@ -224,9 +228,15 @@ def _codes(user: User) -> RecoveryCodes | None:
     return None if found is None else RecoveryCodes(found)
 
 
-def _fits(check: Callable[[str], bool], code: str) -> bool:
+def _fits(factor: Authenticator, code: str) -> bool:
     try:
-        return check(code)
+        if factor.type != Kind.TOTP:
+            return bool(factor.wrap().validate_code(code))
+        # allauth notes in the cache which codes are used up; from there a note can be pushed out.
+        secret = get_adapter().decrypt(factor.data["secret"])
+        return app.validate_totp_code(secret, code) and use_up(
+            "code", str(factor.user_id), normalize_user_code(code), seconds=CODE_HOLDS_S
+        )
     except UnreadableSecretError:
         return False
 

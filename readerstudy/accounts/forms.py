@@ -4,8 +4,10 @@ from typing import Any
 
 from django import forms
 from django.contrib.auth.forms import PasswordChangeForm
+from django.http import HttpRequest
 
-from readerstudy.accounts.models import User
+from readerstudy.accounts.attempts import own_password_fits
+from readerstudy.accounts.signed_in import signed_in
 
 
 class Profile(forms.Form):
@@ -21,10 +23,18 @@ class Profile(forms.Form):
 class Password(PasswordChangeForm):
     """The old password and the new one, twice."""
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
+        super().__init__(signed_in(request), *args, **kwargs)
+        self.request = request
         self.fields["old_password"].widget.attrs.pop("autofocus", None)
         self.fields["new_password1"].help_text = "At least 12 characters."
+
+    def clean_old_password(self) -> str:
+        """Refuse another password."""
+        password: str = self.cleaned_data["old_password"]
+        if not own_password_fits(self.request, password):
+            raise forms.ValidationError(self.error_messages["password_incorrect"], code="password_incorrect")
+        return password
 
 
 class Confirm(forms.Form):
@@ -34,14 +44,14 @@ class Confirm(forms.Form):
         strip=False, widget=forms.PasswordInput(attrs={"autocomplete": "current-password"})
     )
 
-    def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, request: HttpRequest, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.user = user
+        self.request = request
 
     def clean_password(self) -> str:
         """Refuse another password."""
         password: str = self.cleaned_data["password"]
-        if not self.user.check_password(password):
+        if not own_password_fits(self.request, password):
             raise forms.ValidationError("This is not your password.")
         return password
 

@@ -1,14 +1,13 @@
 """Write who signed in and out into the site's audit chain; never what was typed."""
 
-from collections.abc import Mapping
 from typing import Any
 
-from axes.signals import user_locked_out
 from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
 from django.dispatch import receiver
 from django.http import HttpRequest
 from django.utils import timezone
 
+from readerstudy.accounts.attempts import door_of
 from readerstudy.accounts.browsers import in_words
 from readerstudy.accounts.models import User
 from readerstudy.accounts.sessions import BEGAN, BROWSER
@@ -22,6 +21,8 @@ def note_sign_in(*, request: HttpRequest, user: User, **_: Any) -> None:
     request.session[BEGAN] = timezone.now().isoformat()
     request.session[BROWSER] = in_words(request.META.get("HTTP_USER_AGENT", ""))
     note_standing(request, standing_of(user))
+    door_of(request, user.email, codes_of=user).forget()
+    request.browser_is_of = user.email  # type: ignore[attr-defined]  # the middleware lets the browser know
     record(kind="person.signed_in", actor=user, subject=str(user.pk))
 
 
@@ -36,15 +37,3 @@ def note_sign_out(*, user: User | None, **_: Any) -> None:
 def note_failure(**_: Any) -> None:
     """Note that somebody failed to sign in; the address typed may be a password typed into the wrong field."""
     record(kind="person.sign_in_failed", actor=None)
-
-
-@receiver(user_locked_out)
-def note_lock_out(**_: Any) -> None:
-    """Note that somebody failed too often; again without what was typed."""
-    record(kind="person.locked_out", actor=None)
-
-
-def name_of_attempt(request: HttpRequest, credentials: Mapping[str, str] | None) -> str:
-    """Return the address that attempts are counted by, in one spelling, whatever was typed."""
-    typed = (credentials or {}).get("username") or request.POST.get("username", "")
-    return typed.strip().lower()

@@ -15,10 +15,13 @@ from readerstudy.accounts.sessions import SessionStore
 class UserManager(BaseUserManager["User"]):
     """Makes people with a normalised, lower-case address."""
 
-    def create_user(self, email: str, password: str | None = None, **fields: Any) -> "User":
-        """Make a person; without a password nobody can sign in as them."""
-        user = self.model(email=email.strip().lower(), **fields)
-        user.set_password(password)
+    def create_user(
+        self, email: str, password: str | None = None, *, hashed: str = "", **fields: Any
+    ) -> "User":
+        """Make a person, with a password or its hash; without either nobody can sign in as them."""
+        user = self.model(email=email.strip().lower(), password=hashed, **fields)
+        if not hashed:
+            user.set_password(password)
         user.full_clean(exclude=["password"])
         user.save(using=self._db)
         return user
@@ -129,3 +132,21 @@ class Recovery(models.Model):
 
     def __str__(self) -> str:
         return f"new start of {self.person}"
+
+
+class Attempts(models.Model):
+    """How often something was tried at a door since a time; or that it was used up, which is once.
+
+    `name` is a keyed hash of what is counted, so that nothing typed is kept. The row counts until `ends_at`, and no
+    row goes before: in a cache a few hundred made-up names would push a lock-out out.
+    """
+
+    name = models.CharField(max_length=64, primary_key=True)
+    count = models.PositiveIntegerField(default=0)
+    ends_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        verbose_name_plural = "attempts"
+
+    def __str__(self) -> str:
+        return f"{self.count} until {self.ends_at}"

@@ -3,13 +3,14 @@
 import json
 
 from django.contrib.auth.decorators import login_not_required
+from django.contrib.auth.signals import user_login_failed
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
-from readerstudy.accounts.attempts import may_try, note_wrong
+from readerstudy.accounts.attempts import door_of
 from readerstudy.accounts.factors import Kind, check_code, check_passkey, factors, passkey_to_ask
 from readerstudy.accounts.forms import Code
 from readerstudy.accounts.hosts import host_of, is_named
@@ -29,12 +30,14 @@ def second_step(request: HttpRequest) -> HttpResponse:
     person, onward = found
     form = Code()
     if request.method == "POST":
-        if not may_try(request, person):
-            return HttpResponse(status=429)  # the middleware of django-axes puts its page here
+        door = door_of(request, person.email, codes_of=person)
+        door.refuse_if_shut()
+        door.count()
         if kind := _given(request, person):
             let_in(request, person, kind=kind)
             return redirect(onward)
-        note_wrong(request, person)
+        user_login_failed.send(__name__, credentials={}, request=request)
+        door.note_wrong()
         form = Code(request.POST if "code" in request.POST else None)
     return _page(request, person, form)
 

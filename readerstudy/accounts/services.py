@@ -2,6 +2,7 @@
 
 import secrets
 
+from django.contrib.auth.hashers import make_password
 from django.db import transaction
 
 from readerstudy.accounts.access import run_permissions
@@ -13,7 +14,6 @@ class AccountError(Exception):
     """A person cannot be made or changed as asked."""
 
 
-@transaction.atomic
 def add_person(
     *, email: str, name: str, actor: User | None, researcher: bool = False, superuser: bool = False
 ) -> tuple[User, str]:
@@ -24,17 +24,20 @@ def add_person(
     AccountError: the address is taken.
     """
     address = email.strip().lower()
-    if User.objects.filter(email=address).exists():
-        raise AccountError(f"expected a new address, {address} has an account; give them a role instead")
     password = secrets.token_urlsafe(12)
-    make = User.objects.create_superuser if superuser else User.objects.create_user
-    user = make(address, password, name=name)
-    record(
-        kind="person.added", actor=actor, subject=str(user.pk),
-        values={"researcher": researcher, "superuser": superuser},
-    )  # fmt: skip
-    if researcher:
-        grant_researcher(user=user, actor=actor)
+    # Hashed before the transaction, here and below: nobody waits for the lock of writers while a password is hashed.
+    hashed = make_password(password)
+    with transaction.atomic():
+        if User.objects.filter(email=address).exists():
+            raise AccountError(f"expected a new address, {address} has an account; give them a role instead")
+        make = User.objects.create_superuser if superuser else User.objects.create_user
+        user = make(address, hashed=hashed, name=name)
+        record(
+            kind="person.added", actor=actor, subject=str(user.pk),
+            values={"researcher": researcher, "superuser": superuser},
+        )  # fmt: skip
+        if researcher:
+            grant_researcher(user=user, actor=actor)
     return user, password
 
 
@@ -45,13 +48,13 @@ def grant_researcher(*, user: User, actor: User | None) -> None:
     record(kind="person.researcher_granted", actor=actor, subject=str(user.pk))
 
 
-@transaction.atomic
 def new_password(*, user: User, actor: User | None) -> str:
     """Give a person a random password; return it, to be shown once."""
     password = secrets.token_urlsafe(12)
-    user.set_password(password)
-    user.save(update_fields=["password"])
-    record(kind="person.password_set", actor=actor, subject=str(user.pk))
+    user.password = make_password(password)
+    with transaction.atomic():
+        user.save(update_fields=["password"])
+        record(kind="person.password_set", actor=actor, subject=str(user.pk))
     return password
 
 
@@ -64,10 +67,10 @@ def change_profile(*, user: User, name: str, specialty: str, years_reading: int 
     record(kind="person.profile_changed", actor=user, subject=str(user.pk))
 
 
-@transaction.atomic
 def choose_password(*, user: User, password: str, ends_sessions_only: bool = False) -> None:
     """Store a person's own password, hashed anew: every session that began with another hash ends."""
-    user.set_password(password)
-    user.save(update_fields=["password"])
+    user.password = make_password(password)
     kind = "person.sessions_ended" if ends_sessions_only else "person.password_changed"
-    record(kind=kind, actor=user, subject=str(user.pk))
+    with transaction.atomic():
+        user.save(update_fields=["password"])
+        record(kind=kind, actor=user, subject=str(user.pk))

@@ -6,7 +6,6 @@ from typing import Any
 from django.contrib.auth import login
 from django.http import HttpRequest
 
-from readerstudy.accounts.attempts import note_right
 from readerstudy.accounts.factors import has_factor
 from readerstudy.accounts.models import User
 from readerstudy.accounts.standing import OWED, PASSED, note_standing, standing
@@ -50,7 +49,6 @@ def waiting(request: HttpRequest) -> tuple[User, str] | None:
 def let_in(request: HttpRequest, person: User, *, kind: str) -> None:
     """Begin the session of a person whose second factor has come."""
     request.session.pop(HELD, None)
-    note_right(person)
     login(request, person, backend=BACKEND)
     note_standing(request, PASSED)
     record(kind="person.second_factor_used", actor=person, subject=str(person.pk), values={"factor": kind})

@@ -6,6 +6,7 @@ from django.contrib import messages
 from django.contrib.auth import views as auth_views
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.forms import AuthenticationForm
+from django.core.exceptions import NON_FIELD_ERRORS
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.decorators import method_decorator
@@ -13,9 +14,12 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_POST
 
+from readerstudy.accounts.attempts import door_of
 from readerstudy.accounts.factors import codes_left, factors
 from readerstudy.accounts.forms import Confirm, Password, Profile
+from readerstudy.accounts.hashing import BusyError
 from readerstudy.accounts.models import OpenSession
+from readerstudy.accounts.not_now import not_now
 from readerstudy.accounts.open_sessions import end_session, sessions_of, stay_here_alone
 from readerstudy.accounts.services import change_profile, choose_password
 from readerstudy.accounts.signed_in import signed_in
@@ -28,12 +32,34 @@ class SignIn(auth_views.LoginView):
     template_name = "accounts/sign_in.html"
     redirect_authenticated_user = True
 
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Try the password when its turn comes; where the queue is full, show the form again."""
+        name = request.POST.get("username", "")
+        if not (name and request.POST.get("password")):
+            return super().post(request, *args, **kwargs)
+        self.door = door_of(request, name)
+        self.door.refuse_if_shut()
+        try:
+            with self.door.turn():
+                self.door.count()
+                return super().post(request, *args, **kwargs)
+        except BusyError as busy:
+            form = AuthenticationForm(request, initial={"username": name})
+            return not_now(self.render_to_response(self.get_context_data(form=form, busy=busy.seconds)), busy)
+
     def form_valid(self, form: AuthenticationForm) -> HttpResponse:
         """Begin a session, or hold the password until the second factor has come."""
         person = form.get_user()
         if hold(self.request, person, onward=self.get_success_url()):
+            self.door.take_back()
             return redirect("accounts:second_step")
         return super().form_valid(form)
+
+    def form_invalid(self, form: AuthenticationForm) -> HttpResponse:
+        """Show the form again, unless this was the last attempt."""
+        if form.has_error(NON_FIELD_ERRORS, "invalid_login"):
+            self.door.note_wrong()
+        return super().form_invalid(form)
 
 
 class SignOut(auth_views.LogoutView):
@@ -51,8 +77,8 @@ def _account(request: HttpRequest, **forms: Any) -> HttpResponse:
         "profile": Profile(
             initial={"name": user.name, "specialty": user.specialty, "years_reading": user.years_reading}
         ),
-        "password": Password(user),
-        "elsewhere": Confirm(user=user, auto_id="elsewhere_%s"),
+        "password": Password(request),
+        "elsewhere": Confirm(request=request, auto_id="elsewhere_%s"),
         "sessions": sessions_of(user, this=request.session.session_key),
         "factors": factors(user).count(),
         "codes_left": codes_left(user),
@@ -86,7 +112,7 @@ def profile(request: HttpRequest) -> HttpResponse:
 def password(request: HttpRequest) -> HttpResponse:
     """Choose another password; every other session ends."""
     user = signed_in(request)
-    form = Password(user, request.POST)
+    form = Password(request, request.POST)
     if not form.is_valid():
         return _account(request, password=form)
     choose_password(user=user, password=form.cleaned_data["new_password1"])
@@ -101,7 +127,7 @@ def password(request: HttpRequest) -> HttpResponse:
 def elsewhere(request: HttpRequest) -> HttpResponse:
     """Sign out everywhere else."""
     user = signed_in(request)
-    form = Confirm(request.POST, user=user, auto_id="elsewhere_%s")
+    form = Confirm(request.POST, request=request, auto_id="elsewhere_%s")
     if not form.is_valid():
         return _account(request, elsewhere=form)
     choose_password(user=user, password=form.cleaned_data["password"], ends_sessions_only=True)

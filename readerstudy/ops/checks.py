@@ -126,6 +126,23 @@ def reachable_only_as_meant() -> Found:
             "TLS=yes without BEHIND_PROXY=yes: every request is redirected to HTTPS for ever",
             hint="BEHIND_PROXY=yes, and let the proxy set X-Forwarded-Proto.", id="readerstudy.W012",
         )  # fmt: skip
+    yield from addresses_come_from_proxies()
+
+
+def addresses_come_from_proxies() -> Found:
+    """E024, W025: a header that anybody may send, and a proxy whose address everybody has."""
+    behind = bool(getattr(settings, "SECURE_PROXY_SSL_HEADER", None))
+    if settings.FORWARDED_HOPS and not behind:
+        yield Error(
+            "FORWARDED_HOPS is set and no proxy is: whoever sends X-Forwarded-For chooses their address",
+            hint="FORWARDED_HOPS=0, or BEHIND_PROXY=yes with a proxy that replaces the header.", id="readerstudy.E024",
+        )  # fmt: skip
+    if behind and not settings.FORWARDED_HOPS:
+        yield Warning(
+            "everybody has the proxy's address: who fails to sign in too often makes newcomers of the same name wait",
+            hint="FORWARDED_HOPS=1 with deploy/nginx, or the number of proxies that add to X-Forwarded-For.",
+            id="readerstudy.W025",
+        )
 
 
 def parts_fit_together() -> Found:

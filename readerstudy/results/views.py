@@ -49,7 +49,7 @@ def results(request: HttpRequest, slug: str) -> HttpResponse:
     """Show the report, or, before unblinding, what is still to be done."""
     study = study_for_results(signed_in(request), slug)
     if study.unblinded_at is None:
-        return render(request, "results/sealed.html", _sealed(study, signed_in(request)))
+        return render(request, "results/sealed.html", _sealed(request, study))
     context = {
         "study": study,
         "report": _report(computed(study)),
@@ -58,14 +58,14 @@ def results(request: HttpRequest, slug: str) -> HttpResponse:
     return render(request, "results/results.html", context)
 
 
-def _sealed(study: Study, person: User) -> dict[str, Any]:
-    asked = approval.request_of(study)
+def _sealed(request: HttpRequest, study: Study) -> dict[str, Any]:
+    person, asked = signed_in(request), approval.request_of(study)
     return {
         "study": study,
         "asked": asked,
         "progress": progress_of(study),
-        "ask_form": AskToOpen(user=person),
-        "form": OpenKey(user=person),
+        "ask_form": AskToOpen(request=request),
+        "form": OpenKey(request=request),
         "may_open": has_role(person, study, Role.STUDY_ADMIN),
         **openers_context(study),
         "why_not": needs_two(study) and why_not(person, study),
@@ -101,7 +101,7 @@ def _study_to_open(request: HttpRequest, slug: str) -> Study:
 def ask(request: HttpRequest, slug: str) -> HttpResponse:
     """Ask that the key be opened: the first of two steps."""
     study = _study_to_open(request, slug)
-    form = AskToOpen(request.POST, user=signed_in(request))
+    form = AskToOpen(request.POST, request=request)
 
     def act() -> None:
         approval.ask_to_open(study=study, reason=form.cleaned_data["reason"], actor=signed_in(request))
@@ -127,7 +127,7 @@ def decline(request: HttpRequest, slug: str) -> HttpResponse:
 def unblind(request: HttpRequest, slug: str) -> HttpResponse:
     """Open the key with the file that the study admin uploads; nothing of the file is kept but its rows."""
     study = _study_to_open(request, slug)
-    form = OpenKey(request.POST, request.FILES, user=signed_in(request))
+    form = OpenKey(request.POST, request.FILES, request=request)
     return _answer(request, slug, form, lambda: _open(study, form.cleaned_data["key"], signed_in(request)))
 
 

@@ -5,6 +5,7 @@ import secrets
 from collections.abc import Callable
 from datetime import timedelta
 
+from django.contrib.auth.hashers import make_password
 from django.core.mail import send_mail
 from django.db import transaction
 from django.db.models import QuerySet
@@ -131,7 +132,6 @@ def accept(*, token: str, person: User) -> Study:
     return study
 
 
-@transaction.atomic
 def register(
     *, token: str, name: str, password: str, specialty: str = "", years_reading: int | None = None
 ) -> tuple[User, Study]:
@@ -141,15 +141,19 @@ def register(
     ------
     InvitationError: the link does not hold, or its address has an account already.
     StudyError, PhaseError: nobody can take this role here any more.
+    BusyError: too many passwords are being hashed.
     """
-    invitation, _ = open_invitation(token)
-    if User.objects.filter(email=invitation.email).exists():
-        raise InvitationError("this address has an account; sign in, and follow the link again")
-    person = User.objects.create_user(
-        invitation.email, password, name=name, specialty=specialty, years_reading=years_reading
-    )
-    record(kind="person.added", actor=person, subject=str(person.pk), values={"by": "invitation"})
-    return person, accept(token=token, person=person)
+    open_invitation(token)
+    hashed = make_password(password)  # before the transaction, which writers wait for
+    with transaction.atomic():
+        invitation, _ = open_invitation(token)
+        if User.objects.filter(email=invitation.email).exists():
+            raise InvitationError("this address has an account; sign in, and follow the link again")
+        person = User.objects.create_user(
+            invitation.email, hashed=hashed, name=name, specialty=specialty, years_reading=years_reading
+        )
+        record(kind="person.added", actor=person, subject=str(person.pk), values={"by": "invitation"})
+        return person, accept(token=token, person=person)
 
 
 @transaction.atomic

@@ -1,11 +1,16 @@
-"""What a test counts in the shared cache is its own: a server's cache is not undone with the test's transaction."""
+"""What a test of the doors counts in the host's files is its own, and hashing is quick where nobody looks at it."""
 
-import uuid
+from pathlib import Path
+from typing import Any
 
 import pytest
-from django.core.cache import caches
 
 
 @pytest.fixture(autouse=True)
-def _own_counts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(caches["default"], "key_prefix", uuid.uuid4().hex)
+def _own_doors(settings: Any, tmp_path: Path) -> None:
+    settings.DOORS = tmp_path / "doors"
+
+
+@pytest.fixture
+def quick(settings: Any) -> None:
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

@@ -7,13 +7,13 @@ import time
 import pytest
 from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value
-from django.core.cache import cache
 from django.db import connection
 from django.test import Client
 from pytest_django import Settings as SettingsWrapper
 
+from readerstudy.accounts import attempts
 from readerstudy.accounts.factors import codes_left, factors
-from readerstudy.accounts.models import User
+from readerstudy.accounts.models import Attempts, User
 from readerstudy.audit.models import Event
 from readerstudy.study.models import Role
 from readerstudy.study.protocol import Protocol
@@ -46,7 +46,9 @@ def set_up_app(client: Client) -> str:
 
 def forget_code(person: int, code: str) -> None:
     """Let a code hold once more, as if its time were over and the next one had come."""
-    assert cache.delete(f"allauth.mfa.totp.used?user={person}&code={code}"), "it was used up"
+    assert Attempts.objects.filter(name=attempts._name("code", str(person), code)).delete()[0], (
+        "it was used up"
+    )
 
 
 @pytest.fixture

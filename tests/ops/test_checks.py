@@ -20,6 +20,7 @@ GOOD: dict[str, Any] = {
     "ALLOWED_HOSTS": ["study.example.org"],
     "TLS": True,
     "SECURE_PROXY_SSL_HEADER": ("HTTP_X_FORWARDED_PROTO", "https"),
+    "FORWARDED_HOPS": 1,
     "LEASE_SECONDS": 120,
     "DISK_FREE_GB": 0,
     "MFA_REQUIRED": "staff",
@@ -87,6 +88,8 @@ FAULTS = {
     "readerstudy.W016": set_(LEASE_SECONDS=2),
     "readerstudy.W017": set_(DISK_FREE_GB=10**9),
     "readerstudy.W023": set_(MFA_REQUIRED="none"),
+    "readerstudy.E024": set_(SECURE_PROXY_SSL_HEADER=None),
+    "readerstudy.W025": set_(FORWARDED_HOPS=0),
 }
 
 

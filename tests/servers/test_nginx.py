@@ -92,3 +92,24 @@ def test_frames_from_a_store_pass_nginx(site: Site) -> None:
         client = object_store.client(store)
         stored = {client.get_object(Bucket="frames-bucket", Key=key)["Body"].read() for key in keys}
         check_delivery(site, made["cookies"], stored)
+
+
+def test_nginx_bounds_what_knocks_at_the_doors_and_nothing_else(site: Site) -> None:
+    site.environment["FORWARDED_HOPS"] = "1"
+    with nginx.nginx(web=site.serve()) as server:
+        knocks = [knock(server, f"nobody{number}@example.org") for number in range(60)]
+        refused = [wait for status, wait in knocks if status == 429]
+        assert len(refused) >= 20
+        assert set(refused) == {"5"}, "one header, of the proxy"
+        assert {ask(server, "/accounts/sign-in/")[0] for _ in range(40)} == {200}
+
+
+def knock(server: Server, name: str) -> tuple[int, str | None]:
+    """Post a sign-in without a token, which the site refuses at once; return the status and when to come again."""
+    context = ssl.create_default_context(cafile=str(server.folder / "cert.pem"))
+    connection = http.client.HTTPSConnection("localhost", server.port, timeout=30, context=context)
+    connection.request("POST", "/accounts/sign-in/", f"username={name}&password=wrong")
+    answer = connection.getresponse()
+    answer.read()
+    connection.close()
+    return answer.status, answer.getheader("Retry-After")

@@ -1,0 +1,195 @@
+"""Few passwords are hashed at a time on a host, in whichever of its processes, and the others wait or come again.
+
+One hash takes 100 MB and a fifth of a second of processor time, and anybody may ask for one by posting a sign-in.
+Without a bound some dozens of connections take all cores and threads from the readers. The bound sits in the hasher
+itself, so that no door can forget it. Slots and waiting places are locked files in one folder of the site: a lock
+falls with its process, however that ends.
+"""
+
+import fcntl
+import functools
+import os
+import struct
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from django.conf import settings
+from django.contrib.auth.hashers import Argon2PasswordHasher
+
+AT_ONCE = max(1, (os.cpu_count() or 1) // 2)
+"""Hashes at a time: half of the cores stay for everybody else."""
+COME_AGAIN_S = 2
+"""Seconds after which whoever found no place is asked to come again."""
+NICENESS = 5
+"""As `nice` counts, for the threads that hash: the kernel gives a reader's page the core first."""
+REMEMBERED_S = 60
+"""Seconds for which it is known that somebody was sent away."""
+_MEMORY = struct.Struct("<II")
+_CELLS = 65_536
+_here = threading.local()
+Result = TypeVar("Result")
+
+
+class NotNowError(Exception):
+    """A door is shut for a while; `seconds` says how long, at least 1."""
+
+    def __init__(self, seconds: float) -> None:
+        """Keep the time."""
+        self.seconds = max(1, round(seconds))
+        super().__init__(f"not before {self.seconds} s from now")
+
+
+class BusyError(NotNowError):
+    """All places in the queue for a password's hash are taken."""
+
+
+@dataclass(frozen=True)
+class Queue:
+    """A waiting room of so many places on the host; who waits looks for a free slot `every` so many seconds.
+
+    Each place holds a thread of a web process while it is taken, hence so few of them. Whoever looks more often is
+    served sooner: the three queues differ by it.
+    """
+
+    name: str
+    places: int
+    patience: float
+    every: float
+
+
+KNOWN = Queue("known", 4, 15.0, 0.005)
+"""People who are signed in, browsers that a person has signed in with before, commands."""
+RETURNING = Queue("returning", 3, 10.0, 0.01)
+"""Who was sent away before and has come again, as asked."""
+STRANGERS = Queue("strangers", 3, 5.0, 0.05)
+"""Everybody else."""
+
+
+class Hasher(Argon2PasswordHasher):
+    """Argon2 with Django's parameters, so that stored hashes stay as they are, in the host's turn."""
+
+    def encode(self, password: str, salt: str) -> str:
+        """Hash a password when its turn has come.
+
+        Raises
+        ------
+        BusyError: too many wait already.
+        """
+        return _in_turn(super().encode, password, salt)
+
+    def verify(self, password: str, encoded: str) -> bool:
+        """Compare a password with a hash when its turn has come.
+
+        Raises
+        ------
+        BusyError: too many wait already.
+        """
+        return _in_turn(super().verify, password, encoded)
+
+
+def _in_turn(work: Callable[..., Result], *given: Any) -> Result:
+    with turn(KNOWN):
+        return _worker().submit(work, *given).result()
+
+
+@contextmanager
+def turn(queue: Queue) -> Iterator[None]:
+    """Hold one of the host's slots; whoever holds one already keeps that.
+
+    Raises
+    ------
+    BusyError: the queue has no place left, or nobody let go of a slot for as long as it waits.
+    """
+    if getattr(_here, "has_slot", False):
+        yield
+        return
+    slot = _wait(queue)
+    _here.has_slot = True
+    try:
+        yield
+    finally:
+        _here.has_slot = False
+        os.close(slot)
+
+
+def _wait(queue: Queue) -> int:
+    place = _lock(queue.name, queue.places)
+    if place is None:
+        raise BusyError(COME_AGAIN_S)
+    try:
+        deadline = time.monotonic() + queue.patience
+        while (slot := _lock("slot", AT_ONCE)) is None:
+            if time.monotonic() > deadline:
+                raise BusyError(COME_AGAIN_S)
+            time.sleep(queue.every)
+        return slot
+    finally:
+        os.close(place)
+
+
+def _lock(name: str, count: int) -> int | None:
+    """Lock one of the files name-0 to name-<count - 1>; None when others hold them all."""
+    for number in range(count):
+        file = os.open(_folder() / f"{name}-{number}", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return file
+        except BlockingIOError:
+            os.close(file)
+    return None
+
+
+def _folder() -> Path:
+    folder: Path = settings.DOORS
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return folder
+
+
+def remember(name: str) -> None:
+    """Note that somebody was sent away; an earlier note stands. `name`: 64 hexadecimal digits.
+
+    Not in the database: under a flood this happens hundreds of times a second, and forgetting one does no harm.
+    """
+    cell, tag, at = _look_up(name)
+    if time.time() - at > REMEMBERED_S:
+        with suppress(OSError), _memory() as file:
+            os.pwrite(file, _MEMORY.pack(tag, int(time.time())), cell)
+
+
+def has_come_again(name: str) -> bool:
+    """Say whether somebody was sent away and has let a second pass since: who only hammers finds it no quicker."""
+    return 1 <= time.time() - _look_up(name)[2] <= REMEMBERED_S
+
+
+def _look_up(name: str) -> tuple[int, int, int]:
+    """Return where a note stands, its tag, and when it was written; 0 for none."""
+    cell, tag = (int(name[:4], 16) % _CELLS) * _MEMORY.size, int(name[4:12], 16)
+    with _memory() as file:
+        there, at = _MEMORY.unpack(os.pread(file, _MEMORY.size, cell).ljust(_MEMORY.size, b"\0"))
+    return cell, tag, at if there == tag else 0
+
+
+@contextmanager
+def _memory() -> Iterator[int]:
+    file = os.open(_folder() / "sent-away", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        yield file
+    finally:
+        os.close(file)
+
+
+@functools.cache
+def _worker() -> ThreadPoolExecutor:
+    """Threads of their own, since only a thread that hashes may give way, not one that answers."""
+    return ThreadPoolExecutor(AT_ONCE, "hashing", _give_way)
+
+
+def _give_way() -> None:
+    if settings.READERS_FIRST:
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)

@@ -1,0 +1,232 @@
+"""Passwords are hashed by few at a time on a host, and every door says so when its turn does not come."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from django.conf import settings as configured
+from django.contrib.auth.hashers import Argon2PasswordHasher
+from django.db import connection
+from django.http import HttpResponse
+from django.test import Client
+
+from readerstudy.accounts import hashing
+from readerstudy.accounts.models import Attempts, User
+from readerstudy.accounts.recovery import begin_recovery
+from readerstudy.accounts.services import add_person, new_password
+from readerstudy.audit.models import Event
+from readerstudy.environment import BASE
+from readerstudy.study.invitations import invite
+from tests.accounts.test_sign_in import sign_in
+from tests.stock import PASSWORD, Stock, person
+
+pytestmark = pytest.mark.django_db
+NEW = "moraine-valley-82"
+HOLD = """
+import sys, django
+django.setup()
+from pathlib import Path
+from django.conf import settings
+settings.DOORS = Path(sys.argv[1])
+from readerstudy.accounts import hashing
+taken = [hashing._lock("slot", hashing.AT_ONCE) for _ in range(hashing.AT_ONCE)]
+print("held" if None not in taken else "not held", flush=True)
+sys.stdin.read()
+"""
+
+
+@contextmanager
+def another_process_hashes() -> Iterator["subprocess.Popen[str]"]:
+    """Hold every slot of the host in another process, as its hashes do."""
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(configured.DOORS)], cwd=BASE, text=True,
+        env={**os.environ, "DJANGO_SETTINGS_MODULE": "readerstudy.settings"},
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+    )  # fmt: skip
+    assert holder.stdout is not None
+    assert holder.stdout.readline() == "held\n"
+    try:
+        yield holder
+    finally:
+        holder.kill()
+        holder.communicate()
+
+
+@contextmanager
+def full(*queues: hashing.Queue) -> Iterator[None]:
+    """Take every place of these queues."""
+    with ExitStack() as stack:
+        for queue in queues:
+            for _ in range(queue.places):
+                place = hashing._lock(queue.name, queue.places)
+                assert place is not None
+                stack.callback(os.close, place)
+        yield
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("KNOWN", "RETURNING", "STRANGERS"):
+        monkeypatch.setattr(hashing, name, replace(getattr(hashing, name), patience=0.1))
+
+
+def test_another_process_holds_the_slots_of_the_host(impatient: None) -> None:
+    person("Anna")
+    with another_process_hashes() as holder:
+        busy = sign_in(Client(), "anna@example.org")
+        assert (busy.status_code, busy["Retry-After"]) == (429, "2")
+        assert b"sign in again" in busy.content
+        assert b'value="anna@example.org"' in busy.content
+        assert PASSWORD.encode() not in busy.content
+        assert not Event.objects.filter(kind__startswith="person.sign").exists()
+        assert not Attempts.objects.exists(), "what was not tried does not count"
+        os.kill(holder.pid, signal.SIGKILL)
+        holder.wait()
+        assert sign_in(Client(), "anna@example.org").status_code == 302, "a slot falls with its process"
+
+
+def test_no_more_hashes_at_a_time_than_there_are_slots(monkeypatch: pytest.MonkeyPatch) -> None:
+    taken: list[bool] = []
+
+    def seen(self: object, *given: Any) -> str:
+        taken.append(hashing._lock("slot", hashing.AT_ONCE) is None)
+        return "hash"
+
+    monkeypatch.setattr(hashing, "AT_ONCE", 1)
+    monkeypatch.setattr(Argon2PasswordHasher, "encode", seen)
+    hashing.Hasher().encode(PASSWORD, "salt")
+    with hashing.turn(hashing.STRANGERS):
+        hashing.Hasher().encode(PASSWORD, "salt")  # whoever holds a slot waits for no other one
+    assert taken == [True, True]
+    assert hashing._lock("slot", 1) is not None, "and gives it back"
+
+
+def test_the_known_have_places_that_strangers_cannot_take(impatient: None) -> None:
+    anna = person("Anna")
+    own, signed_in = Client(), Client()
+    sign_in(own, anna.email)
+    own.post("/accounts/sign-out/")
+    signed_in.force_login(anna)
+    with full(hashing.STRANGERS, hashing.RETURNING):
+        assert sign_in(Client(), anna.email).status_code == 429
+        assert sign_in(own, anna.email).status_code == 302
+        assert signed_in.post("/accounts/me/elsewhere/", {"password": PASSWORD}).status_code == 302
+
+
+def test_who_was_sent_away_and_comes_again_finds_a_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    anna, otto = person("Anna"), person("Otto")
+    sign_in(Client(), otto.email, "wrong")
+    with full(hashing.STRANGERS):
+        for email in (anna.email, otto.email):
+            assert sign_in(Client(), email).status_code == 429
+            assert sign_in(Client(), email).status_code == 429, "not at once"
+        later = time.time() + 2
+        monkeypatch.setattr(hashing.time, "time", lambda: later)
+        assert sign_in(Client(), "nobody@example.org").status_code == 429, "this one comes for the first time"
+        assert sign_in(Client(), otto.email).status_code == 429, "Otto's name failed here lately"
+        assert sign_in(Client(), anna.email).status_code == 302
+        assert sign_in(Client(REMOTE_ADDR="198.51.100.1"), otto.email).status_code == 429
+        later += hashing.REMEMBERED_S + 1
+        assert sign_in(Client(), "nobody@example.org").status_code == 429, "that is forgotten"
+
+
+def doors(stock: Stock) -> dict[str, tuple[Client, str, dict[str, str]]]:
+    """Return every door at which a password is hashed: who knocks, where, and with what."""
+    alice, stranger = Client(), Client()
+    alice.force_login(stock.alice)
+    _, link = begin_recovery(email=stock.charlie.email, reason="lost", actor=None)
+    tokens: list[str] = []
+    invite(
+        study=stock.study,
+        email="nora@example.org",
+        role="statistician",
+        actor=stock.alice,
+        link_for=tokens.append,
+    )  # type: ignore[arg-type, return-value]
+    new = {"new_password1": NEW, "new_password2": NEW}
+    hub = "/accounts/me/second-factor/"
+    return {
+        "sign in": (stranger, "/accounts/sign-in/", {"username": stock.bob.email, "password": PASSWORD}),
+        "recover": (stranger, f"/accounts/recover/{link}/", new),
+        "register": (
+            stranger, f"/invitations/{tokens[0]}/", {"name": "Nora", "password": NEW, "again": NEW},
+        ),
+        "elsewhere": (alice, "/accounts/me/elsewhere/", {"password": PASSWORD}),
+        "codes": (alice, f"{hub}recovery-codes/", {"password": PASSWORD}),
+        "change": (alice, "/accounts/me/password/", {"old_password": PASSWORD, **new}),
+    }  # fmt: skip
+
+
+DOORS = ("sign in", "recover", "register", "elsewhere", "codes", "change")
+
+
+def knock(door: tuple[Client, str, dict[str, str]]) -> HttpResponse:
+    client, address, values = door
+    return client.post(address, values)
+
+
+@pytest.mark.parametrize("name", DOORS)
+def test_every_door_waits_for_its_turn_and_changes_nothing_without(
+    stock: Stock, impatient: None, name: str
+) -> None:
+    door = doors(stock)[name]
+    people = list(User.objects.order_by("pk").values())
+    events = Event.objects.count()
+    with full(hashing.KNOWN, hashing.STRANGERS, hashing.RETURNING):
+        busy = knock(door)
+    assert (busy.status_code, busy["Retry-After"]) == (429, "2")
+    assert list(User.objects.order_by("pk").values()) == people
+    assert Event.objects.count() == events
+    assert knock(door).status_code in {200, 302}
+
+
+def test_nobody_waits_for_the_writers_lock_while_a_password_is_hashed(
+    stock: Stock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outer, depths = len(connection.savepoint_ids), []
+
+    def watched(work: Callable[..., Any]) -> Callable[..., Any]:
+        def run(*given: Any) -> Any:
+            depths.append(len(connection.savepoint_ids))
+            return work(*given)
+
+        return run
+
+    there = doors(stock)
+    monkeypatch.setattr(hashing.Hasher, "encode", watched(hashing.Hasher.encode))
+    monkeypatch.setattr(hashing.Hasher, "verify", watched(hashing.Hasher.verify))
+    for name in DOORS:
+        before = len(depths)
+        assert knock(there[name]).status_code in {200, 302}
+        assert len(depths) > before, name
+    add_person(email="late@example.org", name="Late", actor=None)
+    new_password(user=stock.bella, actor=None)
+    assert depths == [outer] * len(depths)
+
+
+def test_every_name_costs_one_hash_known_or_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    person("Anna")
+    off, lost = person("Off"), person("Lost")
+    User.objects.filter(pk=off.pk).update(is_active=False)
+    lost.set_unusable_password()
+    lost.save()
+    hashed: list[str] = []
+    for name in ("encode", "verify"):
+        work = getattr(Argon2PasswordHasher, name)
+
+        def counted(self: Argon2PasswordHasher, *given: Any, _work: Any = work) -> Any:
+            hashed.append("once")
+            return _work(self, *given)
+
+        monkeypatch.setattr(Argon2PasswordHasher, name, counted)
+    for email in ("anna@example.org", "nobody@example.org", "off@example.org", "lost@example.org"):
+        hashed.clear()
+        assert sign_in(Client(), email, "wrong").status_code == 200
+        assert hashed == ["once"], email
