@@ -31,7 +31,7 @@ test-servers: $(DEV_STAMP)  ## tests against real PostgreSQL, Redis, RabbitMQ an
 	$(PY) -m pytest -m servers
 	$(PY) -m tests.servers --postgresql --redis -- $(PY) -m pytest -q -n 2 $(ON_POSTGRESQL)
 
-load: $(DEV_STAMP)  ## 200 readers on SQLite, then on PostgreSQL, while exports and backups run; prints figures and targets
+load: $(DEV_STAMP)  ## 200 readers on SQLite, then on PostgreSQL, while exports and backups run, then sign-ins over 24 connections; prints figures and targets
 	$(PY) -m tests.drills.load --database sqlite
 	$(PY) -m tests.drills.load --database postgresql
 

@@ -26,13 +26,14 @@ AT_ONCE = max(1, (os.cpu_count() or 1) // 2)
 """Hashes at a time: half of the cores stay for everybody else."""
 COME_AGAIN_S = 2
 """Seconds after which whoever found no place is asked to come again."""
-NICENESS = 5
+NICENESS = 3
 """As `nice` counts, for the threads that hash: the kernel gives a reader's page the core first."""
 REMEMBERED_S = 60
 """Seconds for which it is known that somebody was sent away."""
-_MEMORY = struct.Struct("<II")
-_CELLS = 65_536
+_MEMORY = struct.Struct("<Id")
 _here = threading.local()
+_inside: set[int] = set()
+_counting = threading.Lock()
 Result = TypeVar("Result")
 
 
@@ -53,21 +54,23 @@ class BusyError(NotNowError):
 class Queue:
     """A waiting room of so many places on the host; who waits looks for a free slot `every` so many seconds.
 
-    Each place holds a thread of a web process while it is taken, hence so few of them. Whoever looks more often is
-    served sooner: the three queues differ by it.
+    Each place holds a thread of a web process while it is taken, hence so few of them, and no more than `of_process`
+    in one process, all queues together: of the four threads of a process one is left for the pages of readers.
+    Whoever looks more often is served sooner.
     """
 
     name: str
     places: int
+    of_process: int
     patience: float
     every: float
 
 
-KNOWN = Queue("known", 4, 15.0, 0.005)
+KNOWN = Queue("known", 4, 3, 15.0, 0.005)
 """People who are signed in, browsers that a person has signed in with before, commands."""
-RETURNING = Queue("returning", 3, 10.0, 0.01)
+RETURNING = Queue("returning", 3, 2, 10.0, 0.01)
 """Who was sent away before and has come again, as asked."""
-STRANGERS = Queue("strangers", 3, 5.0, 0.05)
+STRANGERS = Queue("strangers", 3, 1, 5.0, 0.2)
 """Everybody else."""
 
 
@@ -109,13 +112,28 @@ def turn(queue: Queue) -> Iterator[None]:
     if getattr(_here, "has_slot", False):
         yield
         return
-    slot = _wait(queue)
-    _here.has_slot = True
+    with _thread_to_spare(queue):
+        slot = _wait(queue)
+        _here.has_slot = True
+        try:
+            yield
+        finally:
+            _here.has_slot = False
+            os.close(slot)
+
+
+@contextmanager
+def _thread_to_spare(queue: Queue) -> Iterator[None]:
+    """Be one of the threads of this process that wait or hash."""
+    with _counting:
+        if len(_inside) >= queue.of_process:
+            raise BusyError(COME_AGAIN_S)
+        _inside.add(threading.get_ident())
     try:
         yield
     finally:
-        _here.has_slot = False
-        os.close(slot)
+        with _counting:
+            _inside.discard(threading.get_ident())
 
 
 def _wait(queue: Queue) -> int:
@@ -152,27 +170,26 @@ def _folder() -> Path:
 
 
 def remember(name: str) -> None:
-    """Note that somebody was sent away; an earlier note stands. `name`: 64 hexadecimal digits.
+    """Note that somebody was sent away now. `name`: 64 hexadecimal digits.
 
     Not in the database: under a flood this happens hundreds of times a second, and forgetting one does no harm.
     """
-    cell, tag, at = _look_up(name)
-    if time.time() - at > REMEMBERED_S:
-        with suppress(OSError), _memory() as file:
-            os.pwrite(file, _MEMORY.pack(tag, int(time.time())), cell)
+    cell, tag = _place_of(name)
+    with suppress(OSError), _memory() as file:
+        os.pwrite(file, _MEMORY.pack(tag, time.time()), cell)
 
 
 def has_come_again(name: str) -> bool:
-    """Say whether somebody was sent away and has let a second pass since: who only hammers finds it no quicker."""
-    return 1 <= time.time() - _look_up(name)[2] <= REMEMBERED_S
-
-
-def _look_up(name: str) -> tuple[int, int, int]:
-    """Return where a note stands, its tag, and when it was written; 0 for none."""
-    cell, tag = (int(name[:4], 16) % _CELLS) * _MEMORY.size, int(name[4:12], 16)
+    """Say whether somebody was sent away and has let a second pass since: who keeps knocking never has."""
+    cell, tag = _place_of(name)
     with _memory() as file:
         there, at = _MEMORY.unpack(os.pread(file, _MEMORY.size, cell).ljust(_MEMORY.size, b"\0"))
-    return cell, tag, at if there == tag else 0
+    return there == tag and 1 <= time.time() - at <= REMEMBERED_S
+
+
+def _place_of(name: str) -> tuple[int, int]:
+    """Return where a note stands, and what tells it from another one in the same place."""
+    return int(name[:4], 16) * _MEMORY.size, int(name[4:12], 16)
 
 
 @contextmanager

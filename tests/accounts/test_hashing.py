@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -123,18 +124,63 @@ def test_the_known_have_places_that_strangers_cannot_take(impatient: None) -> No
 def test_who_was_sent_away_and_comes_again_finds_a_place(monkeypatch: pytest.MonkeyPatch) -> None:
     anna, otto = person("Anna"), person("Otto")
     sign_in(Client(), otto.email, "wrong")
+    later = time.time()
+    monkeypatch.setattr(hashing.time, "time", lambda: later)
     with full(hashing.STRANGERS):
         for email in (anna.email, otto.email):
             assert sign_in(Client(), email).status_code == 429
             assert sign_in(Client(), email).status_code == 429, "not at once"
-        later = time.time() + 2
-        monkeypatch.setattr(hashing.time, "time", lambda: later)
+        later += 0.9
+        assert sign_in(Client(), anna.email).status_code == 429, "nor before a second has passed"
+        later += 0.9
+        assert sign_in(Client(), anna.email).status_code == 429, "and who knocks meanwhile begins anew"
+        later += 1.1
         assert sign_in(Client(), "nobody@example.org").status_code == 429, "this one comes for the first time"
         assert sign_in(Client(), otto.email).status_code == 429, "Otto's name failed here lately"
         assert sign_in(Client(), anna.email).status_code == 302
         assert sign_in(Client(REMOTE_ADDR="198.51.100.1"), otto.email).status_code == 429
         later += hashing.REMEMBERED_S + 1
         assert sign_in(Client(), "nobody@example.org").status_code == 429, "that is forgotten"
+
+
+def test_who_is_locked_out_takes_no_place_in_a_queue(impatient: None) -> None:
+    anna = person("Anna")
+    session = Client()
+    session.force_login(anna)
+    for number in range(10):
+        sign_in(Client(), anna.email, f"wrong {number}")
+        session.post("/accounts/me/elsewhere/", {"password": f"wrong {number}"})
+    with full(hashing.KNOWN, hashing.STRANGERS, hashing.RETURNING):
+        told = [
+            sign_in(Client(), anna.email),
+            session.post("/accounts/me/elsewhere/", {"password": PASSWORD}),
+        ]
+    assert [int(answer["Retry-After"]) > 800 for answer in told] == [True, True]
+
+
+def test_a_process_keeps_threads_for_its_pages(impatient: None) -> None:
+    """Places of the host are free, but too many threads of this process wait already."""
+    inside: list[str] = []
+
+    def wait() -> None:
+        with pytest.raises(hashing.BusyError), hashing.turn(hashing.KNOWN):
+            pass
+        inside.append("sent away")
+
+    with another_process_hashes(), pytest.MonkeyPatch.context() as patched:
+        patched.setattr(hashing, "KNOWN", replace(hashing.KNOWN, places=9, patience=3.0))
+        threads = [threading.Thread(target=wait) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        while not inside:
+            time.sleep(0.01)
+        assert len(inside) == 1, "three of the four wait on"
+        with pytest.raises(hashing.BusyError), hashing.turn(replace(hashing.STRANGERS, patience=60.0)):
+            pass
+        for thread in threads:
+            thread.join()
+    with hashing.turn(hashing.STRANGERS):
+        pass
 
 
 def doors(stock: Stock) -> dict[str, tuple[Client, str, dict[str, str]]]:
@@ -230,3 +276,12 @@ def test_every_name_costs_one_hash_known_or_not(monkeypatch: pytest.MonkeyPatch)
         hashed.clear()
         assert sign_in(Client(), email, "wrong").status_code == 200
         assert hashed == ["once"], email
+
+
+def test_who_shares_a_place_in_the_memory_is_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    hashing.remember("0" * 64)
+    later = time.time() + 5
+    monkeypatch.setattr(hashing.time, "time", lambda: later)
+    assert hashing.has_come_again("0" * 64)
+    assert not hashing.has_come_again("0000" + "1" * 60)
+    assert not hashing.has_come_again("1" * 64)

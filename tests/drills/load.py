@@ -6,6 +6,8 @@ every few seconds. Meanwhile an export of another study and a
 backup of the database run again and again. At the end every acknowledged key is looked up among the rows.
 Everything stays on the loopback address.
 
+Afterwards anonymous connections post sign-ins (tests/drills/doors.py).
+
 The program ends with 1 if an acknowledged answer is lost or doubled, or if the server answered with 5xx. Speed is
 printed beside its targets and decides nothing: whether a machine is fast enough is for its owner to say.
 """
@@ -26,6 +28,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.drills.doors import run_storm
 from tests.servers.postgresql import postgresql
 from tests.servers.site import Site
 
@@ -176,6 +179,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=int, default=60)
     parser.add_argument("--pace", type=float, default=4.9, help="seconds from one case to the next")
     parser.add_argument("--cases", type=int, default=40)
+    parser.add_argument("--connections", type=int, default=24, help="that post sign-ins afterwards")
     parser.add_argument("--side", type=int, default=770, help="pixels; 770 gives frames of about 0.9 MB")
     asked: Any = parser.parse_args()
     with ExitStack() as stack:
@@ -192,12 +196,14 @@ def main() -> int:
             side=asked.side,
             pace=asked.pace,
         )
-    print(
-        outcome.table(
-            f"Load, {asked.database}: {asked.readers} readers, one case per {asked.pace:g} s, {asked.seconds} s"
+        print(
+            outcome.table(
+                f"Load, {asked.database}: {asked.readers} readers, one case per {asked.pace:g} s, {asked.seconds} s"
+            )
         )
-    )
-    return 0 if outcome.clean else 1
+        storm = run_storm(site, connections=asked.connections, seconds=30)
+        print(storm.table(asked.connections))
+    return 0 if outcome.clean and storm.clean else 1
 
 
 if __name__ == "__main__":

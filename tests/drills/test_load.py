@@ -1,9 +1,12 @@
 """The load in its short form: few readers, few seconds; nothing acknowledged is lost."""
 
+from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tests.drills.doors import Storm, run_storm
 from tests.drills.load import Outcome, run_load
 from tests.servers.site import Site
 
@@ -43,3 +46,23 @@ def test_anything_wrong_makes_the_outcome_unclean(lost: int, doubled: int, error
     assert f"lost {lost}, doubled {doubled}, 5xx {errors}" in Outcome(
         5, lost, doubled, errors, 1, ROWS, 9, 1.0
     ).table("x")
+
+
+@pytest.mark.drill
+def test_a_right_password_gets_in_among_many_wrong_ones(tmp_path: Path) -> None:
+    site = Site(tmp_path / "site")
+    site.manage("setup")
+    storm = run_storm(site, connections=8, seconds=60)
+    print(storm.table(8))
+    assert storm.clean
+    assert storm.answers[429] > storm.answers[200]
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"entered": []}, {"untimed": 1}, {"answers": Counter({200: 1, 429: 3, 500: 1})}]
+)
+def test_anything_wrong_makes_a_storm_unclean(wrong: dict[str, Any]) -> None:
+    seen = {"answers": Counter({200: 1, 429: 3}), "pages": [0.02], "quiet": [0.01], "entered": [2.0]}
+    assert Storm(**seen).clean
+    assert not Storm(**(seen | wrong)).clean
+    assert "3 answered 429" in Storm(**seen).table(24)
