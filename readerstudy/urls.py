@@ -5,6 +5,7 @@ from django.urls import include, path
 
 from readerstudy.study.admin_views import home
 
+handler500 = "readerstudy.ops.unavailable.server_error"
 urlpatterns = [
     path("", home, name="home"),
     path("accounts/", include("readerstudy.accounts.urls")),

@@ -4,6 +4,8 @@ import json
 from typing import Any
 
 from django.contrib import messages
+from django.contrib.auth.hashers import make_password
+from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
@@ -14,8 +16,6 @@ from readerstudy.accounts import factors
 from readerstudy.accounts.factors import FactorError, Kind
 from readerstudy.accounts.forms import Confirm, NewApp, NewPasskey
 from readerstudy.accounts.hosts import host_of, is_named
-from readerstudy.accounts.models import User
-from readerstudy.accounts.open_sessions import stay_here_alone
 from readerstudy.accounts.services import choose_password
 from readerstudy.accounts.signed_in import signed_in
 from readerstudy.accounts.standing import (
@@ -55,9 +55,12 @@ def add_app(request: HttpRequest) -> HttpResponse:
     form = NewApp(request.POST or None, request=request)
     secret = factors.app_secret(request)
     if form.is_valid():
+        hashed = make_password(form.cleaned_data["password"])
         try:
-            factors.add_app(request=request, user=user, code=form.cleaned_data["code"])
-            return _added(request, user, form.cleaned_data["password"])
+            with transaction.atomic():
+                factors.add_app(request=request, user=user, code=form.cleaned_data["code"])
+                _end_others(request, hashed, PASSED)
+            return _added(request)
         except FactorError as error:
             form.add_error("code", str(error))
     groups = " ".join(secret[at : at + 4] for at in range(0, len(secret), 4))
@@ -83,9 +86,12 @@ def add_passkey(request: HttpRequest) -> HttpResponse:
     form = NewPasskey(request.POST or None, request=request)
     if form.is_valid():
         values = form.cleaned_data
+        hashed = make_password(values["password"])
         try:
-            factors.add_passkey(user=user, name=values["name"], credential=values["credential"])
-            return _added(request, user, values["password"])
+            with transaction.atomic():
+                factors.add_passkey(user=user, name=values["name"], credential=values["credential"])
+                _end_others(request, hashed, PASSED)
+            return _added(request)
         except FactorError as error:
             form.add_error(None, str(error))
     named = is_named(request)
@@ -135,26 +141,27 @@ def remove_factor(request: HttpRequest, number: int) -> HttpResponse:
         raise Http404
     form = Confirm(request.POST or None, request=request)
     if form.is_valid():
+        hashed = make_password(form.cleaned_data["password"])
         try:
-            factors.remove(user=user, number=number, must_have=must_have_factor(user))
+            with transaction.atomic():
+                factors.remove(user=user, number=number, must_have=must_have_factor(user))
+                _end_others(request, hashed, PASSED if factors.has_factor(user) else NONE_NEEDED)
         except FactorError as error:
             form.add_error(None, str(error))
         else:
-            _end_others(request, user, form.cleaned_data["password"])
-            note_standing(request, PASSED if factors.has_factor(user) else NONE_NEEDED)
             messages.success(request, "It is removed, and you are signed out everywhere else.")
             return redirect("accounts:factors")
     return render(request, "accounts/remove_factor.html", {"form": form, "factor": found})
 
 
-def _added(request: HttpRequest, user: User, password: str) -> HttpResponse:
-    """Go on after a new second factor: other sessions, begun without it, end; fresh recovery codes are shown."""
-    _end_others(request, user, password)
-    note_standing(request, PASSED)
+def _added(request: HttpRequest) -> HttpResponse:
+    """Go on after a new second factor; fresh recovery codes are shown."""
     messages.success(request, "It is set up. From now on signing in asks for it.")
-    return redirect("accounts:recovery_codes" if factors.codes_to_keep(user) else "accounts:factors")
+    to_keep = factors.codes_to_keep(signed_in(request))
+    return redirect("accounts:recovery_codes" if to_keep else "accounts:factors")
 
 
-def _end_others(request: HttpRequest, user: User, password: str) -> None:
-    choose_password(user=user, password=password, ends_sessions_only=True)
-    stay_here_alone(request, user)
+def _end_others(request: HttpRequest, hashed: str, mark: str) -> None:
+    """End the sessions that began with other factors; this one has come so far as `mark` says."""
+    note_standing(request, mark)
+    choose_password(request=request, hashed=hashed, ends_sessions_only=True)

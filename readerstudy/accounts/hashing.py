@@ -184,7 +184,7 @@ def has_come_again(name: str) -> bool:
     cell, tag = _place_of(name)
     with _memory() as file:
         there, at = _MEMORY.unpack(os.pread(file, _MEMORY.size, cell).ljust(_MEMORY.size, b"\0"))
-    return there == tag and 1 <= time.time() - at <= REMEMBERED_S
+    return bool(there == tag and 1 <= time.time() - at <= REMEMBERED_S)
 
 
 def _place_of(name: str) -> tuple[int, int]:

@@ -20,7 +20,7 @@ class Doors:
         """Answer; the receiver of sign-ins says whose browser this is."""
         response = self.get_response(request)
         name = getattr(request, "browser_is_of", None)
-        if name is not None:
+        if name is not None and response.status_code < 400:
             note_browser(request, response, name)
         return response
 

@@ -4,7 +4,6 @@ import hashlib
 import secrets
 from datetime import timedelta
 
-from django.contrib.auth.hashers import make_password
 from django.db import transaction
 from django.utils import timezone
 
@@ -76,20 +75,14 @@ def open_recovery(token: str) -> Recovery:
     return found
 
 
-def finish_recovery(*, token: str, password: str) -> Recovery:
-    """Give the person their new password; the link holds no more.
+@transaction.atomic
+def finish_recovery(*, token: str, hashed: str) -> Recovery:
+    """Give the person their new password, hashed before; the link holds no more.
 
     Raises
     ------
     RecoveryError: the link does not hold.
-    BusyError: too many passwords are being hashed.
     """
-    open_recovery(token)
-    return _finish(token, make_password(password))  # hashed before the transaction, which writers wait for
-
-
-@transaction.atomic
-def _finish(token: str, hashed: str) -> Recovery:
     Recovery.objects.select_for_update().filter(token_sha256=_digest(token)).first()
     found = open_recovery(token)
     found.used_at = timezone.now()

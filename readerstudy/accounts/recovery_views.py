@@ -1,8 +1,9 @@
 """The page behind the link of `recover_admin`: choose a password, then set up second factors again."""
 
-from django.contrib.auth import login
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.forms import SetPasswordForm
+from django.contrib.auth.hashers import make_password
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
@@ -10,8 +11,8 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
 from readerstudy.accounts.recovery import RecoveryError, finish_recovery, open_recovery
-from readerstudy.accounts.signing_in import BACKEND
-from readerstudy.accounts.standing import TO_SET_UP, note_standing
+from readerstudy.accounts.signing_in import begin_session
+from readerstudy.accounts.standing import TO_SET_UP
 
 
 @sensitive_post_parameters()
@@ -24,10 +25,10 @@ def recover(request: HttpRequest, token: str) -> HttpResponse:
         found = open_recovery(token)
         form = SetPasswordForm(found.person, request.POST or None)
         if form.is_valid():
-            done = finish_recovery(token=token, password=form.cleaned_data["new_password1"])
-            login(request, done.person, backend=BACKEND)
-            if done.had_factor:
-                note_standing(request, TO_SET_UP)
+            hashed = make_password(form.cleaned_data["new_password1"])
+            with transaction.atomic():
+                done = finish_recovery(token=token, hashed=hashed)
+                begin_session(request, done.person, mark=TO_SET_UP if done.had_factor else None)
             return redirect("accounts:factors")
     except RecoveryError:
         return render(request, "accounts/recovery_over.html", status=404)

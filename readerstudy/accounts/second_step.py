@@ -4,6 +4,7 @@ import json
 
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.signals import user_login_failed
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
@@ -33,9 +34,10 @@ def second_step(request: HttpRequest) -> HttpResponse:
         door = door_of(request, person.email, codes_of=person)
         door.refuse_if_shut()
         door.count()
-        if kind := _given(request, person):
-            let_in(request, person, kind=kind)
-            return redirect(onward)
+        with transaction.atomic():  # a code is used up by whom it lets in, or not at all
+            if kind := _given(request, person):
+                let_in(request, person, kind=kind)
+                return redirect(onward)
         user_login_failed.send(__name__, credentials={}, request=request)
         door.note_wrong()
         form = Code(request.POST if "code" in request.POST else None)

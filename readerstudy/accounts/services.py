@@ -4,9 +4,12 @@ import secrets
 
 from django.contrib.auth.hashers import make_password
 from django.db import transaction
+from django.http import HttpRequest
 
 from readerstudy.accounts.access import run_permissions
 from readerstudy.accounts.models import User
+from readerstudy.accounts.open_sessions import stay_here_alone
+from readerstudy.accounts.signed_in import signed_in
 from readerstudy.audit.services import record
 
 
@@ -25,8 +28,7 @@ def add_person(
     """
     address = email.strip().lower()
     password = secrets.token_urlsafe(12)
-    # Hashed before the transaction, here and below: nobody waits for the lock of writers while a password is hashed.
-    hashed = make_password(password)
+    hashed = make_password(password)  # before the transaction: writers do not wait while a password is hashed
     with transaction.atomic():
         if User.objects.filter(email=address).exists():
             raise AccountError(f"expected a new address, {address} has an account; give them a role instead")
@@ -67,10 +69,12 @@ def change_profile(*, user: User, name: str, specialty: str, years_reading: int 
     record(kind="person.profile_changed", actor=user, subject=str(user.pk))
 
 
-def choose_password(*, user: User, password: str, ends_sessions_only: bool = False) -> None:
-    """Store a person's own password, hashed anew: every session that began with another hash ends."""
-    user.password = make_password(password)
+@transaction.atomic
+def choose_password(*, request: HttpRequest, hashed: str, ends_sessions_only: bool = False) -> None:
+    """Store a person's own password, hashed anew: every session but this one ends."""
+    user = signed_in(request)
+    user.password = hashed
+    user.save(update_fields=["password"])
     kind = "person.sessions_ended" if ends_sessions_only else "person.password_changed"
-    with transaction.atomic():
-        user.save(update_fields=["password"])
-        record(kind=kind, actor=user, subject=str(user.pk))
+    record(kind=kind, actor=user, subject=str(user.pk))
+    stay_here_alone(request, user)

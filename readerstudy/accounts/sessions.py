@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth import SESSION_KEY
+from django.contrib.sessions.backends.base import UpdateError
 from django.contrib.sessions.backends.db import SessionStore as DatabaseStore
+from django.db import OperationalError
 from django.utils import timezone
 
 if TYPE_CHECKING:
@@ -25,6 +28,25 @@ class SessionStore(DatabaseStore):
         from readerstudy.accounts.models import OpenSession
 
         return OpenSession
+
+    _stored: tuple[str | None, str] | None = None
+
+    def save(self, must_create: bool = False) -> None:
+        """Store the session, unless it was stored as it is now.
+
+        Who begins a session stores it in the transaction of the audit event. Stored once more at the end of the
+        request, it could fail there, and the event would tell of a sign-in that nobody had.
+        """
+        now = "" if must_create else json.dumps(dict(self.items()), sort_keys=True)
+        if must_create or self._stored != (self.session_key, now):
+            try:
+                super().save(must_create)
+            except UpdateError as error:
+                fault = error.__context__  # Django takes every fault of the database for a session that was ended
+                if isinstance(fault, OperationalError):
+                    raise fault  # noqa: B904  (it keeps its own cause)
+                raise
+            self._stored = self.session_key, now
 
     def create_model_instance(self, data: dict[str, Any]) -> OpenSession:
         """Return the row for what a session holds."""

@@ -4,6 +4,7 @@ import time
 from typing import Any
 
 from django.contrib.auth import login
+from django.db import transaction
 from django.http import HttpRequest
 
 from readerstudy.accounts.factors import has_factor
@@ -16,6 +17,7 @@ HELD_FOR_S = 600
 BACKEND = "django.contrib.auth.backends.ModelBackend"
 
 
+@transaction.atomic
 def hold(request: HttpRequest, person: User, *, onward: str) -> bool:
     """Hold a right password for ten minutes if its person has a second factor; say whether it is held."""
     if not has_factor(person):
@@ -27,7 +29,17 @@ def hold(request: HttpRequest, person: User, *, onward: str) -> bool:
         "until": time.time() + HELD_FOR_S,
         "onward": onward,
     }
+    request.session.save()
     return True
+
+
+@transaction.atomic
+def begin_session(request: HttpRequest, person: User, *, mark: str | None = None) -> None:
+    """Sign a person in: session, its standing and the audit event come about together or not at all."""
+    login(request, person, backend=BACKEND)
+    if mark is not None:
+        note_standing(request, mark)
+    request.session.save()
 
 
 def waiting(request: HttpRequest) -> tuple[User, str] | None:
@@ -46,9 +58,9 @@ def waiting(request: HttpRequest) -> tuple[User, str] | None:
     return person, held["onward"]
 
 
+@transaction.atomic
 def let_in(request: HttpRequest, person: User, *, kind: str) -> None:
     """Begin the session of a person whose second factor has come."""
     request.session.pop(HELD, None)
-    login(request, person, backend=BACKEND)
-    note_standing(request, PASSED)
+    begin_session(request, person, mark=PASSED)
     record(kind="person.second_factor_used", actor=person, subject=str(person.pk), values={"factor": kind})

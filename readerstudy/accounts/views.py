@@ -6,7 +6,9 @@ from django.contrib import messages
 from django.contrib.auth import views as auth_views
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.forms import AuthenticationForm
+from django.contrib.auth.hashers import make_password
 from django.core.exceptions import NON_FIELD_ERRORS
+from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.decorators import method_decorator
@@ -20,10 +22,10 @@ from readerstudy.accounts.forms import Confirm, Password, Profile
 from readerstudy.accounts.hashing import BusyError
 from readerstudy.accounts.models import OpenSession
 from readerstudy.accounts.not_now import not_now
-from readerstudy.accounts.open_sessions import end_session, sessions_of, stay_here_alone
+from readerstudy.accounts.open_sessions import end_session, sessions_of
 from readerstudy.accounts.services import change_profile, choose_password
 from readerstudy.accounts.signed_in import signed_in
-from readerstudy.accounts.signing_in import hold
+from readerstudy.accounts.signing_in import begin_session, hold
 
 
 @method_decorator(login_not_required, name="dispatch")
@@ -50,10 +52,12 @@ class SignIn(auth_views.LoginView):
     def form_valid(self, form: AuthenticationForm) -> HttpResponse:
         """Begin a session, or hold the password until the second factor has come."""
         person = form.get_user()
-        if hold(self.request, person, onward=self.get_success_url()):
-            self.door.take_back()
-            return redirect("accounts:second_step")
-        return super().form_valid(form)
+        with transaction.atomic():
+            if hold(self.request, person, onward=self.get_success_url()):
+                self.door.take_back()
+                return redirect("accounts:second_step")
+        begin_session(self.request, person)
+        return redirect(self.get_success_url())
 
     def form_invalid(self, form: AuthenticationForm) -> HttpResponse:
         """Show the form again, unless this was the last attempt."""
@@ -64,6 +68,11 @@ class SignIn(auth_views.LoginView):
 
 class SignOut(auth_views.LogoutView):
     http_method_names = ["post", "options"]
+
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """End the session and note it, or neither."""
+        with transaction.atomic():
+            return super().post(request, *args, **kwargs)
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
@@ -111,12 +120,10 @@ def profile(request: HttpRequest) -> HttpResponse:
 @require_POST
 def password(request: HttpRequest) -> HttpResponse:
     """Choose another password; every other session ends."""
-    user = signed_in(request)
     form = Password(request, request.POST)
     if not form.is_valid():
         return _account(request, password=form)
-    choose_password(user=user, password=form.cleaned_data["new_password1"])
-    stay_here_alone(request, user)
+    choose_password(request=request, hashed=make_password(form.cleaned_data["new_password1"]))
     messages.success(request, "Your password is changed, and you are signed out everywhere else.")
     return redirect("accounts:account")
 
@@ -126,12 +133,11 @@ def password(request: HttpRequest) -> HttpResponse:
 @require_POST
 def elsewhere(request: HttpRequest) -> HttpResponse:
     """Sign out everywhere else."""
-    user = signed_in(request)
     form = Confirm(request.POST, request=request, auto_id="elsewhere_%s")
     if not form.is_valid():
         return _account(request, elsewhere=form)
-    choose_password(user=user, password=form.cleaned_data["password"], ends_sessions_only=True)
-    stay_here_alone(request, user)
+    hashed = make_password(form.cleaned_data["password"])
+    choose_password(request=request, hashed=hashed, ends_sessions_only=True)
     messages.success(request, "You are signed out everywhere else.")
     return redirect("accounts:account")
 

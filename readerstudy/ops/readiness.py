@@ -1,22 +1,47 @@
-"""Whether readers can be served now: database, migrations, cache, frames, room to write."""
+"""Whether readers can be served now: database, migrations, cache, frames, and that answers can be written."""
 
 import logging
 import os
+import tempfile
+import threading
+import time
 from collections.abc import Callable
+from contextlib import nullcontext
 
 from django.conf import settings
 from django.core.cache import cache
-from django.db import connection
+from django.db import connection, transaction
 from django.db.migrations.executor import MigrationExecutor
+from django.utils import timezone
 
+from readerstudy.accounts.models import Attempts
 from readerstudy.cases.objects import frame_objects
 
 log = logging.getLogger(__name__)
+FRESH_S = 1.0
+"""Seconds for which a process tells what it has found: anybody may ask, and finding it out takes the write lock."""
+PATIENCE_S = 3.0
+"""Seconds for which the write lock is waited for; a save waits longer."""
+ROOM = 65_536
+"""Bytes that must fit on the disk."""
+_one = threading.Lock()
+_found: tuple[float, bool] = (float("-inf"), False)
 
 
 def is_ready() -> bool:
+    """Try every part, or say what was found a moment ago."""
+    global _found  # noqa: PLW0603  (what this process knows of itself)
+    with _one:
+        if time.monotonic() - _found[0] > FRESH_S:
+            ready = look()
+            _found = (time.monotonic(), ready)
+        return _found[1]
+
+
+def look() -> bool:
     """Try every part; log by name which one fails, and say nothing else to anybody."""
-    return all(_works(part) for part in (_database, _migrations, _cache, _frames))
+    with getattr(connection, "wait_at_most", nullcontext)(PATIENCE_S):
+        return all(_works(part) for part in (_database, _writes, _migrations, _cache, _frames, _room))
 
 
 def _works(part: Callable[[], bool]) -> bool:
@@ -34,6 +59,20 @@ def _database() -> bool:
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1")
         return bool(cursor.fetchone() == (1,))
+
+
+def _writes() -> bool:
+    """Write a row and take it back: a lock that somebody holds, or a disk that is full, shows here."""
+    with transaction.atomic():
+        Attempts.objects.create(name=f"readiness of {os.getpid()}", ends_at=timezone.now())
+        transaction.set_rollback(True)
+    return True
+
+
+def _room() -> bool:
+    with tempfile.TemporaryFile(dir=settings.HOME) as file:
+        file.write(bytes(ROOM))
+    return True
 
 
 def _migrations() -> bool:

@@ -8,7 +8,8 @@ Whoever writes without this lock, as another program may, is waited for in SQLit
 import fcntl
 import os
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,19 @@ class DatabaseWrapper(base.DatabaseWrapper):
         """Hold nothing yet."""
         super().__init__(*args, **kwargs)
         self._turn: int | None = None
+        self._wait = float(self.settings_dict["OPTIONS"].get("timeout", 5.0))
+
+    @contextmanager
+    def wait_at_most(self, seconds: float) -> Iterator[None]:
+        """Wait no longer for the turn and for SQLite's own lock while the block runs."""
+        usual, self._wait = self._wait, seconds
+        with self.cursor() as cursor:
+            cursor.execute(f"PRAGMA busy_timeout={1000 * seconds:.0f}")
+            try:
+                yield
+            finally:
+                self._wait = usual
+                cursor.execute(f"PRAGMA busy_timeout={1000 * usual:.0f}")
 
     def get_new_connection(self, conn_params: Any) -> Any:
         """Open the database with a file that its owner alone can read; SQLite gives its other files the same mode."""
@@ -95,7 +109,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         if self._turn is not None or self.is_in_memory_db():
             return
         file = os.open(f"{name}{SUFFIX}", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        deadline = time.monotonic() + float(self.settings_dict["OPTIONS"].get("timeout", 5.0))
+        deadline = time.monotonic() + self._wait
         while True:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

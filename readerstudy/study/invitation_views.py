@@ -1,7 +1,8 @@
 """The page behind an invitation's link: make an account, or take it up with the one there is."""
 
-from django.contrib.auth import login
 from django.contrib.auth.decorators import login_not_required
+from django.contrib.auth.hashers import make_password
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -11,6 +12,7 @@ from django.views.decorators.http import require_http_methods
 
 from readerstudy.accounts.models import User
 from readerstudy.accounts.signed_in import signed_in
+from readerstudy.accounts.signing_in import begin_session
 from readerstudy.study.forms import Register
 from readerstudy.study.invitations import (
     READER,
@@ -28,7 +30,6 @@ NOT_YET = (
     "You could not be enrolled yet; the study's admin has been told. Nothing was stored of what you typed. "
     "Your link still holds: try it again later."
 )
-BACKEND = "django.contrib.auth.backends.ModelBackend"
 
 
 @sensitive_post_parameters("password", "again")
@@ -50,8 +51,11 @@ def invitation(request: HttpRequest, token: str) -> HttpResponse:
             if form is None:
                 accept(token=token, person=signed_in(request))
             else:
-                person, _ = register(token=token, **form.cleaned_data)
-                login(request, person, backend=BACKEND)
+                values = dict(form.cleaned_data)
+                hashed = make_password(values.pop("password"))
+                with transaction.atomic():
+                    person, _ = register(token=token, hashed=hashed, **values)
+                    begin_session(request, person)
             return redirect("home")
         except (InvitationError, NotThisPersonError, PhaseError) as refusal:
             error = str(refusal)

@@ -5,7 +5,6 @@ import secrets
 from collections.abc import Callable
 from datetime import timedelta
 
-from django.contrib.auth.hashers import make_password
 from django.core.mail import send_mail
 from django.db import transaction
 from django.db.models import QuerySet
@@ -132,28 +131,25 @@ def accept(*, token: str, person: User) -> Study:
     return study
 
 
+@transaction.atomic
 def register(
-    *, token: str, name: str, password: str, specialty: str = "", years_reading: int | None = None
+    *, token: str, name: str, hashed: str, specialty: str = "", years_reading: int | None = None
 ) -> tuple[User, Study]:
-    """Make the invited person an account and take the invitation up, both or neither.
+    """Make the invited person an account and take the invitation up, both or neither; the password is hashed before.
 
     Raises
     ------
     InvitationError: the link does not hold, or its address has an account already.
     StudyError, PhaseError: nobody can take this role here any more.
-    BusyError: too many passwords are being hashed.
     """
-    open_invitation(token)
-    hashed = make_password(password)  # before the transaction, which writers wait for
-    with transaction.atomic():
-        invitation, _ = open_invitation(token)
-        if User.objects.filter(email=invitation.email).exists():
-            raise InvitationError("this address has an account; sign in, and follow the link again")
-        person = User.objects.create_user(
-            invitation.email, hashed=hashed, name=name, specialty=specialty, years_reading=years_reading
-        )
-        record(kind="person.added", actor=person, subject=str(person.pk), values={"by": "invitation"})
-        return person, accept(token=token, person=person)
+    invitation, _ = open_invitation(token)
+    if User.objects.filter(email=invitation.email).exists():
+        raise InvitationError("this address has an account; sign in, and follow the link again")
+    person = User.objects.create_user(
+        invitation.email, hashed=hashed, name=name, specialty=specialty, years_reading=years_reading
+    )
+    record(kind="person.added", actor=person, subject=str(person.pk), values={"by": "invitation"})
+    return person, accept(token=token, person=person)
 
 
 @transaction.atomic

@@ -5,7 +5,6 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
-from django.db import OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -76,7 +75,7 @@ def case(request: HttpRequest, slug: str, public_id: uuid.UUID) -> JsonResponse:
 @answers_scripts
 @require_POST
 def answers(request: HttpRequest, slug: str, public_id: uuid.UUID) -> JsonResponse:
-    """Save one case's answers: 200 saved, 400 no answers, 404 not yours, 409 stale, 503 try again."""
+    """Save one case's answers: 200 saved, 400 no answers, 404 not yours, 409 stale; 503 as everywhere, try again."""
     reader = reader_for(signed_in(request), slug)
     return _told(lambda: _save(request, reader, public_id))
 
@@ -173,8 +172,6 @@ def _told(act: Callable[[], dict[str, Any]]) -> JsonResponse:
         return JsonResponse({"error": str(error)}, status=403)
     except visits.DisplayRefusedError as error:
         return JsonResponse({"error": str(error)}, status=422)
-    except OperationalError:
-        return JsonResponse({"error": "the server is busy; the page tries again"}, status=503)
 
 
 def _posted(request: HttpRequest) -> dict[str, Any]:

@@ -32,6 +32,7 @@ FAULTS: dict[int, tuple[str, tuple[str, ...]]] = {
         (
             "test_a_database_locked_for_a_moment_is_waited_for",
             "test_a_database_that_stays_locked_loses_nothing",
+            "test_sign_in_sign_out_and_readiness_under_real_faults",
         ),
     ),
     13: (
@@ -47,7 +48,11 @@ FAULTS: dict[int, tuple[str, tuple[str, ...]]] = {
     ),
     15: (
         "disk is full",
-        ("test_a_full_disk_is_told_and_nothing_is_half_saved", "test_full_disk_leaves_nothing"),
+        (
+            "test_a_full_disk_is_told_and_nothing_is_half_saved",
+            "test_full_disk_leaves_nothing",
+            "test_wherever_a_post_is_cut_off_it_is_503_and_nothing_is_changed",
+        ),
     ),
     16: (
         "settings of synchronous writes",

@@ -28,6 +28,7 @@ from tests.stock import Stock, person
 
 pytestmark = pytest.mark.django_db
 NEW = "nora@example.org"
+HASHED = "argon2$of moraine-valley-82"
 
 
 def ask(stock: Stock, email: str = NEW, role: str = "reader", **more: Any) -> str:
@@ -85,7 +86,7 @@ def test_a_link_that_has_ended_does_not_hold(stock: Stock, ending: str) -> None:
     else:
         ask(stock)
     with pytest.raises(InvitationError, match="used, was taken back, or is too old"):
-        register(token=token, name="Nora", password="moraine-valley-82")
+        register(token=token, name="Nora", hashed=HASHED)
     assert not User.objects.filter(email=NEW).exists()
 
 
@@ -95,7 +96,7 @@ def test_a_link_is_of_one_address(stock: Stock) -> None:
     with pytest.raises(InvitationError, match="another address"):
         accept(token=token, person=charlie)
     with pytest.raises(InvitationError, match="has an account"):
-        register(token=token, name="Other", password="moraine-valley-82")
+        register(token=token, name="Other", hashed=HASHED)
     accept(token=token, person=nora)
     assert Reader.objects.filter(person=nora, study=stock.study).exists()
 
@@ -115,7 +116,7 @@ def test_nobody_is_made_when_the_role_cannot_be_taken(stock: Stock) -> None:
     token = ask(stock)
     services.close(study=stock.study, actor=stock.alice, reason="over")
     with pytest.raises(PhaseError):
-        register(token=token, name="Nora", password="moraine-valley-82")
+        register(token=token, name="Nora", hashed=HASHED)
     assert not User.objects.filter(email=NEW).exists()
     assert open_invitation(token), "the refused attempt used nothing up"
 
@@ -198,7 +199,7 @@ def test_a_replacement_reads_the_same_cases_in_a_fresh_order_and_nobody_else_cha
     with pytest.raises(StudyError, match="expected a reader who has withdrawn"):
         ask(stock, replaces=left.pseudonym)
     withdraw_reader(study=stock.study, pseudonym=left.pseudonym, reason="ill", actor=stock.alice)
-    _, study = register(token=ask(stock, replaces=left.pseudonym), name="Nora", password="moraine-valley-82")
+    _, study = register(token=ask(stock, replaces=left.pseudonym), name="Nora", hashed=HASHED)
     new = Reader.objects.get(study=study, person__email=NEW)
     assert (new.replaces, new.slot) == (left, left.slot)
     assert sorted(new.assignments.values_list("case", flat=True)) == sorted(old)
