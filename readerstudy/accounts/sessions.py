@@ -42,7 +42,9 @@ class SessionStore(DatabaseStore):
             try:
                 super().save(must_create)
             except UpdateError as error:
-                fault = error.__context__  # Django takes every fault of the database for a session that was ended
+                fault = (
+                    error.__context__
+                )  # Django takes every fault of the database for a session that was ended
                 if isinstance(fault, OperationalError):
                     raise fault  # noqa: B904  (it keeps its own cause)
                 raise

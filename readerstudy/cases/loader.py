@@ -68,12 +68,13 @@ def load_case_set(
     actor: User | None,
     progress: Progress | None = None,
     attach: Callable[[CaseSet], None] | None = None,
+    check: Callable[[SetFacts], object] | None = None,
     limits: Limits = DEFAULT_LIMITS,
 ) -> CaseSet:
     """Verify a blind half, decode its images in confined children, store the frames, write the rows.
 
     Decoding holds no transaction. `attach` is called inside the one that writes the rows, so that a caller's
-    own rows stand or fall with them.
+    own rows stand or fall with them. `check` is asked before the first image is decoded, and refuses by raising.
 
     Parameters
     ----------
@@ -90,20 +91,21 @@ def load_case_set(
     CaseSetError, FrameError: the blind half is not whole (from analysis).
     CaseSetRefusedError: some images cannot be read; it lists all of them.
     AlreadyLoadedError: the study has a case set.
-    StorageError: another load for this study is running.
+    StorageError: another load for this study is running; what is told of that one stays.
     """
     refuse_second_set(study_key)
-    with reported(study_key) as report:
+    known = list(Frame.objects.filter(study=study_key).values_list("storage_name", flat=True))
+    with (
+        staging(frames_root, study_key, known, frame_objects(), proxy_reads_files()) as stage,
+        reported(study_key) as report,
+    ):
         try:
+            verify_case_set(folder)
+            blind = read_blind_half(folder)
+            if check is not None:
+                check(_facts(blind))
             return _load(
-                folder,
-                study_key,
-                frames_root,
-                window_rule,
-                actor,
-                attach,
-                limits,
-                _both(progress, report.tick),
+                blind, study_key, stage, window_rule, actor, attach, limits, _both(progress, report.tick)
             )
         except CaseSetRefusedError as error:
             report.refused([(case, str(refusal)) for case, refusal in error.refusals])
@@ -120,27 +122,23 @@ def _both(one: Progress | None, other: Progress) -> Progress:
 
 
 def _load(
-    folder: Path, study_key: UUID, frames_root: Path, window_rule: WindowRule, actor: User | None,
+    blind: BlindHalf, study_key: UUID, stage: Staging, window_rule: WindowRule, actor: User | None,
     attach: Callable[[CaseSet], None] | None, limits: Limits, progress: Progress,
 ) -> CaseSet:  # fmt: skip
-    verify_case_set(folder)
-    blind = read_blind_half(folder)
     if len(blind.cases) > MOST_CASES:
         raise ValueError(f"expected at most {MOST_CASES} cases, {len(blind.cases)} came")
-    known = Frame.objects.filter(study=study_key).values_list("storage_name", flat=True)
-    with staging(frames_root, study_key, list(known), frame_objects()) as stage:
-        ingested = _alike(_ingest_all(blind, stage, window_rule, limits, progress), stage)
-        stored = stage.pad()
-        rows = _rows(blind)
-        cases = [_new_case(row, image, stored[image.name]) for row, image in zip(rows, ingested, strict=True)]
-        with transaction.atomic(durable=True):
-            stage.publish()
-            case_set = record_case_set(
-                study_key=study_key, facts=_facts(blind), window_rule=window_rule, cases=cases,
-                apart=_apart(ingested), actor=actor,
-            )  # fmt: skip
-            if attach is not None:
-                attach(case_set)
+    ingested = _alike(_ingest_all(blind, stage, window_rule, limits, progress), stage)
+    stored = stage.pad()
+    rows = _rows(blind)
+    cases = [_new_case(row, image, stored[image.name]) for row, image in zip(rows, ingested, strict=True)]
+    with transaction.atomic(durable=True):
+        stage.publish()
+        case_set = record_case_set(
+            study_key=study_key, facts=_facts(blind), window_rule=window_rule, cases=cases,
+            apart=_apart(ingested), actor=actor,
+        )  # fmt: skip
+        if attach is not None:
+            attach(case_set)
     return case_set
 
 

@@ -39,12 +39,22 @@ class LoadingReport:
         Loading.objects.filter(study=self._study).update(refusals=[list(each) for each in refusals])
 
 
+@transaction.atomic
+def announce(study: UUID) -> bool:
+    """Tell of a load that is about to begin; where one is running or announced, change nothing and return False."""
+    row, is_new = Loading.objects.select_for_update().get_or_create(study=study, defaults=_begun())
+    if is_new:
+        return True
+    if _state_of(row) == Loading.State.RUNNING:
+        return False
+    Loading.objects.filter(study=study).update(**_begun())
+    return True
+
+
 @contextmanager
 def reported(study: UUID) -> Iterator[LoadingReport]:
     """Report one load from its beginning to its end; an error ends it as refused, and goes on its way."""
-    now = timezone.now()
-    begin = {"state": Loading.State.RUNNING, "done": 0, "total": 0, "refusals": [], "problem": ""}
-    Loading.objects.update_or_create(study=study, defaults={**begin, "began_at": now, "told_at": now})
+    Loading.objects.update_or_create(study=study, defaults=_begun())
     try:
         yield LoadingReport(study)
     except BaseException as error:
@@ -58,6 +68,18 @@ def _end(study: UUID, state: Loading.State, problem: str) -> None:
     Loading.objects.filter(study=study).update(state=state, problem=problem, told_at=timezone.now())
 
 
+def _begun() -> dict[str, Any]:
+    now = timezone.now()
+    begun = {"state": Loading.State.RUNNING, "done": 0, "total": 0, "refusals": [], "problem": ""}
+    return {**begun, "began_at": now, "told_at": now}
+
+
+def _state_of(row: Loading) -> str:
+    if row.state == Loading.State.RUNNING and timezone.now() - row.told_at > SILENT_FOR:
+        return "silent"
+    return str(row.state)
+
+
 def loading_json(*studies: UUID) -> dict[str, Any]:
     """Return the state of the last load under these keys, for the page; state "none" where there was none.
 
@@ -66,9 +88,7 @@ def loading_json(*studies: UUID) -> dict[str, Any]:
     row = Loading.objects.filter(study__in=studies).order_by("-began_at").first()
     if row is None:
         return {"state": "none", "done": 0, "total": 0, "refusals": [], "problem": "", "seconds_left": None}
-    state = str(row.state)
-    if state == Loading.State.RUNNING and timezone.now() - row.told_at > SILENT_FOR:
-        state = "silent"
+    state = _state_of(row)
     left = None
     if state == Loading.State.RUNNING and row.done:
         left = round((row.told_at - row.began_at).total_seconds() / row.done * (row.total - row.done))

@@ -12,21 +12,24 @@ from analysis.caseset import CaseSetError, read_blind_half
 from analysis.caseset.files import PROVENANCE_FILE
 from analysis.frames import FrameError
 from readerstudy.accounts.models import User
+from readerstudy.cases.loading import announce
 from readerstudy.cases.models import CaseSet
 from readerstudy.environment import BASE
+from readerstudy.study.drafts import practice_draft, practice_key_for
 from readerstudy.study.models import Study
 from readerstudy.study.phases import Phase, PhaseError
-from readerstudy.study.services import StudyError
+from readerstudy.study.services import StudyError, cases_draft
 
 MOST_LISTED = 200
 
 
 @dataclass(frozen=True)
 class Offered:
-    """A blind half in the folder: its name, and how many cases it has."""
+    """A blind half in the folder: its name, how many cases it has, and the digest of its key."""
 
     name: str
     cases: int
+    key_sha256: str
 
 
 def offered_sets() -> list[Offered]:
@@ -39,19 +42,22 @@ def offered_sets() -> list[Offered]:
         if folder.is_symlink() or not (folder / PROVENANCE_FILE).is_file():
             continue
         try:
-            found.append(Offered(folder.name, len(read_blind_half(folder).cases)))
+            blind = read_blind_half(folder)
+            found.append(Offered(folder.name, len(blind.cases), blind.key_digest))
         except (CaseSetError, FrameError):
             continue
     return found
 
 
-def start_load(*, study: Study, name: str, practice: bool, actor: User) -> None:
+def start_load(*, study: Study, name: str, practice: bool, actor: User) -> bool:
     """Begin to load a set in a process of its own, which outlives the request; the study's page tells how far it is.
+
+    While one is being loaded nothing is begun, and False returned.
 
     Raises
     ------
     PhaseError: the study is not a draft.
-    StudyError: it has these cases already, or no blind half of this name is offered.
+    StudyError: it has these cases already, their key is open, or no blind half of this name is offered.
     """
     if study.phase != Phase.DRAFT:
         raise PhaseError(f"cases are loaded while the study is a draft; it is {study.phase}")
@@ -60,8 +66,12 @@ def start_load(*, study: Study, name: str, practice: bool, actor: User) -> None:
             raise StudyError("the study has its practice cases; copy the study to practise on others")
     elif CaseSet.objects.filter(study=study.key).exists():
         raise StudyError("the study has its cases; make a new study for others")
-    if name not in {each.name for each in offered_sets()}:
+    chosen = next((each for each in offered_sets() if each.name == name), None)
+    if chosen is None:
         raise StudyError(f"expected a case set in the site's folder of hand-overs, '{name}' is none")
+    (practice_draft if practice else cases_draft)(study, chosen.key_sha256)
+    if not announce(practice_key_for(study) if practice else study.key):
+        return False
     command = [
         sys.executable, "manage.py", "load_case_set", str(settings.CASE_SETS / name), "--study", study.slug,
         "--by", str(actor.pk), *(["--practice"] if practice else []),
@@ -70,3 +80,4 @@ def start_load(*, study: Study, name: str, practice: bool, actor: User) -> None:
         command, cwd=Path(BASE), env=dict(os.environ), start_new_session=True,
         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
+    return True

@@ -49,8 +49,10 @@ def load(request: HttpRequest, slug: str) -> HttpResponse:
         if form.is_valid():
             practice = form.cleaned_data["use"] == PRACTICE
             try:
-                start_load(study=study, name=form.cleaned_data["name"], practice=practice, actor=person)
-                messages.success(request, "The load has begun; this page tells how far it is.")
+                if start_load(study=study, name=form.cleaned_data["name"], practice=practice, actor=person):
+                    messages.success(request, "The load has begun; this page tells how far it is.")
+                else:
+                    messages.info(request, "A load is running already; this page tells how far it is.")
             except (StudyError, PhaseError) as error:
                 messages.error(request, str(error))
         else:

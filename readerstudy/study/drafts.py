@@ -129,6 +129,23 @@ def attach_practice_set(*, study: Study, cases_sha256: str, sealed_sha256: str, 
 
     Raises
     ------
+    PhaseError, StudyError: as `practice_draft`.
+    """
+    fresh = practice_draft(study, sealed_sha256)
+    fresh.practice_key, fresh.practice_sha256 = study.practice_key, cases_sha256
+    fresh.save(update_fields=["practice_key", "practice_sha256"])
+    record(
+        kind="study.practice_attached", actor=actor, study=fresh.key, subject=fresh.slug,
+        values={"cases_sha256": cases_sha256},
+    )  # fmt: skip
+
+
+@transaction.atomic
+def practice_draft(study: Study, sealed_sha256: str) -> Study:
+    """Lock and return a study that may take these practice cases; asked before their images are decoded too.
+
+    Raises
+    ------
     PhaseError: the study is locked.
     StudyError: readers are enrolled already, or these are the study's own cases.
     """
@@ -139,12 +156,7 @@ def attach_practice_set(*, study: Study, cases_sha256: str, sealed_sha256: str, 
         raise StudyError("expected practice cases before readers: their practice is drawn at enrolment")
     if sealed_sha256 == fresh.sealed_sha256:
         raise StudyError("these are the cases of the study itself; practise on another case set")
-    fresh.practice_key, fresh.practice_sha256 = study.practice_key, cases_sha256
-    fresh.save(update_fields=["practice_key", "practice_sha256"])
-    record(
-        kind="study.practice_attached", actor=actor, study=fresh.key, subject=fresh.slug,
-        values={"cases_sha256": cases_sha256},
-    )  # fmt: skip
+    return fresh
 
 
 def question_moved(protocol: Protocol, key: str, step: int) -> Protocol:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from django.db import transaction
@@ -30,6 +30,9 @@ from readerstudy.study.stages import (
 from readerstudy.study.terms import ever_confirmed
 
 __all__ = ["Place", "StaleRevisionError", "VisitError", "place_of", "save_answers", "servable"]
+
+
+Said = TypeVar("Said", Rating, PracticeReading)
 
 
 class StaleRevisionError(Exception):
@@ -101,7 +104,7 @@ def save_answers(
     display: Mapping[str, Any],
     marks: Any = (),
 ) -> Rating:
-    """Save one case's answers; the same key saved again returns the first rating and changes nothing.
+    """Save one case's answers; the same key with the same answers returns the first rating and changes nothing.
 
     Raises
     ------
@@ -109,7 +112,8 @@ def save_answers(
     PhaseError: the study is not being read.
     VisitError: consent, display check or practice is missing, or the session is over.
     ProtocolError: an answer that the protocol does not offer, a senseless time, or a key of another case.
-    StaleRevisionError: the answers were saved from elsewhere since, or may not be changed any more.
+    StaleRevisionError: the answers were saved from elsewhere since, may not be changed any more, or come with the key
+        of others.
     """
     # Where the visit stands is looked up before the lock, which on SQLite all readers share. A save of the same case
     # from another window shows in the revision; what else the visit hangs on only goes forward, or is looked at again.
@@ -121,10 +125,10 @@ def save_answers(
         if again is not None:
             if again.assignment_id != assignment.pk:
                 raise ProtocolError("idempotency_key: expected a new one for each case, this one was used")
-            return again
+            sheet = sheet_of(visit.protocol, assignment.case, answers, marks, comment)
+            return same_or_stale(again, sheet, stored(assignment))
         _check_open(assignment.reader)
         _check_turn(reader, assignment, visit, revision)
-        drawn = check_marks(list(marks), assignment.case.frame.rows, assignment.case.frame.columns)
         measured = times_of(times)
         session = visit.session or begin_session(reader)
         rating = Rating.objects.create(
@@ -132,9 +136,7 @@ def save_answers(
             assignment=assignment,
             revision=revision + 1,
             idempotency_key=idempotency_key,
-            answers=visit.protocol.check_answers(answers, marks=drawn, labels=assignment.case.labels),
-            marks=drawn,
-            comment=comment_of(comment),
+            **sheet_of(visit.protocol, assignment.case, answers, marks, comment),
             session=session,
             seconds=measured["visible_ms"] / 1000 if "visible_ms" in measured else None,
             times=measured,
@@ -148,6 +150,32 @@ def save_answers(
             values=replay.values_of(rating),
         )  # fmt: skip
     return rating
+
+
+def sheet_of(
+    protocol: Protocol, case: Case, answers: Mapping[str, Any], marks: Any, comment: Any
+) -> dict[str, Any]:
+    """Return what a reader says of a case in the form in which it is stored: answers, marks, comment.
+
+    Raises
+    ------
+    ProtocolError: something that the protocol does not offer.
+    """
+    drawn = check_marks(list(marks), case.frame.rows, case.frame.columns)
+    checked = protocol.check_answers(answers, marks=drawn, labels=case.labels)
+    return {"answers": checked, "marks": drawn, "comment": comment_of(comment)}
+
+
+def same_or_stale(row: Said, sheet: Mapping[str, Any], now: dict[str, Any]) -> Said:
+    """Return what is saved under a key, if it is what comes with it again; `now`: what is stored of the case.
+
+    Raises
+    ------
+    StaleRevisionError: another sheet comes under the same key. To call it saved would lose it in silence.
+    """
+    if any(getattr(row, name) != value for name, value in sheet.items()):
+        raise StaleRevisionError(now)
+    return row
 
 
 def begin_session(reader: Reader) -> ReadingSession:

@@ -90,6 +90,24 @@ def attach_case_set(
 
     Raises
     ------
+    PhaseError, StudyError: as `cases_draft`.
+    """
+    study = cases_draft(study, sealed_sha256)
+    study.cases_sha256, study.sealed_sha256 = cases_sha256, sealed_sha256
+    study.run_id, study.synthetic_images = run_id, synthetic
+    study.save()
+    record(
+        kind="study.cases_attached", actor=actor, study=study.key, subject=study.slug,
+        values={"cases_sha256": cases_sha256, "sealed_sha256": sealed_sha256, "run_id": run_id},
+    )  # fmt: skip
+
+
+@transaction.atomic
+def cases_draft(study: Study, sealed_sha256: str) -> Study:
+    """Lock and return a study that may take these cases; asked before their images are decoded too.
+
+    Raises
+    ------
     PhaseError: the study is locked.
     StudyError: the key of these cases is open: people know what they are.
     """
@@ -100,13 +118,7 @@ def attach_case_set(
             f"expected cases whose key is sealed, the study '{opened.slug}' has opened it; "
             "write the case set anew, which gives it another key"
         )
-    study.cases_sha256, study.sealed_sha256 = cases_sha256, sealed_sha256
-    study.run_id, study.synthetic_images = run_id, synthetic
-    study.save()
-    record(
-        kind="study.cases_attached", actor=actor, study=study.key, subject=study.slug,
-        values={"cases_sha256": cases_sha256, "sealed_sha256": sealed_sha256, "run_id": run_id},
-    )  # fmt: skip
+    return study
 
 
 @transaction.atomic

@@ -8,12 +8,19 @@ from django.db import transaction
 from django.utils import timezone
 
 from readerstudy.audit.services import record
-from readerstudy.study.answers import check_marks
-from readerstudy.study.measured import comment_of, display_check_of, display_is_fit, keys_of, times_of
+from readerstudy.study.measured import display_check_of, display_is_fit, keys_of, times_of
 from readerstudy.study.models import DisplayCheck, PracticeReading, Reader
 from readerstudy.study.phases import Phase, PhaseError
 from readerstudy.study.protocol import Protocol, ProtocolError, digest
-from readerstudy.study.reading import StaleRevisionError, VisitError, begin_session, check_stages, stored
+from readerstudy.study.reading import (
+    StaleRevisionError,
+    VisitError,
+    begin_session,
+    check_stages,
+    same_or_stale,
+    sheet_of,
+    stored,
+)
 from readerstudy.study.stages import Stage, visit_of
 from readerstudy.study.terms import confirm
 
@@ -144,7 +151,7 @@ def save_practice(
     times: Mapping[str, Any],
     marks: Any = (),
 ) -> PracticeReading:
-    """Save the answers to the current practice case; the same key saved again changes nothing.
+    """Save the answers to the current practice case; the same key with the same answers changes nothing.
 
     Raises
     ------
@@ -153,17 +160,18 @@ def save_practice(
     """
     reader = _reading(reader)
     row = reader.practice.select_related("case__frame").get(public_id=public_id)
+    protocol = Protocol.from_json(reader.study.protocol)
     if row.saved_at is not None:
-        if row.idempotency_key == idempotency_key:
-            return row
-        raise StaleRevisionError(stored(row))
+        if row.idempotency_key != idempotency_key:
+            raise StaleRevisionError(stored(row))
+        return same_or_stale(row, sheet_of(protocol, row.case, answers, marks, comment), stored(row))
     visit = visit_of(reader)
     check_stages(reader, visit, practising=True)
     if visit.practice.current is None or visit.practice.current.pk != row.pk:
         raise PracticeReading.DoesNotExist
-    drawn = check_marks(list(marks), row.case.frame.rows, row.case.frame.columns)
-    row.answers = visit.protocol.check_answers(answers, marks=drawn, labels=row.case.labels)
-    row.marks, row.comment, row.times = drawn, comment_of(comment), times_of(times)
+    for name, value in sheet_of(protocol, row.case, answers, marks, comment).items():
+        setattr(row, name, value)
+    row.times = times_of(times)
     row.idempotency_key, row.saved_at = idempotency_key, timezone.now()
     row.save()
     record(

@@ -9,9 +9,11 @@ from django.utils import timezone
 
 from analysis.caseset import CaseSetError
 from analysis.picture.refusals import EXPLANATIONS, Reason
+from readerstudy.cases.errors import StorageError
 from readerstudy.cases.loader import CaseSetRefusedError, load_case_set
-from readerstudy.cases.loading import SILENT_FOR, loading_json, reported
+from readerstudy.cases.loading import SILENT_FOR, announce, loading_json, reported
 from readerstudy.cases.models import Loading
+from readerstudy.cases.storage import staging
 from readerstudy.cases.window import WindowRule
 from tests.cases.images import blind_half, dicom, greys
 
@@ -74,3 +76,22 @@ def test_another_end_names_its_kind_and_no_text_of_a_file(tmp_path: Path) -> Non
         load(folder, tmp_path)
     told = loading_json(STUDY)
     assert (told["state"], told["problem"]) == ("refused", type(caught.value).__name__)
+
+
+def test_a_second_load_leaves_what_is_told_of_the_first(tmp_path: Path) -> None:
+    folder = blind_half(tmp_path / "set", [dicom(greys())], ending="dcm")
+    frames = tmp_path / "frames"
+    with staging(frames, STUDY), reported(STUDY) as report:
+        report.tick(1, 4)
+        before = list(Loading.objects.values())
+        with pytest.raises(StorageError, match="another load"):
+            load(folder, tmp_path)
+        assert list(Loading.objects.values()) == before
+
+
+def test_of_two_who_announce_a_load_one_may_begin() -> None:
+    assert [announce(STUDY) for _ in range(2)] == [True, False]
+    assert announce(uuid.UUID(int=22))
+    Loading.objects.update(state=Loading.State.DONE, done=3, total=3)
+    assert announce(STUDY)
+    assert loading_json(STUDY)["done"] == 0

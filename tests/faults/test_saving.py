@@ -38,6 +38,17 @@ def test_two_devices_of_one_reader_share_one_place(stock: Stock) -> None:
     assert Rating.objects.count() == 2
 
 
+def test_the_same_key_with_other_answers_is_told_what_is_stored(stock: Stock) -> None:
+    desk = room(stock)
+    case = desk.get("/read/chest/state/").json()["case"]
+    body = payload()
+    for _ in range(2):
+        assert desk.post(case["answer_url"], body, content_type="application/json").status_code == 200
+    other = desk.post(case["answer_url"], {**body, "comment": "another"}, content_type="application/json")
+    assert (other.status_code, other.json()["stored"]["comment"]) == (409, "")
+    assert Rating.objects.get().comment == ""
+
+
 def test_a_token_changed_by_another_tab_refuses_and_the_new_one_saves_once(stock: Stock) -> None:
     client = room(stock, enforce_csrf_checks=True)
     client.get("/read/chest/")

@@ -6,11 +6,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.test import Client
+from django.utils import timezone
 
+from readerstudy.cases import loader
+from readerstudy.cases.loading import SILENT_FOR
+from readerstudy.cases.models import Loading
+from readerstudy.ops.intake import load_into_study, load_practice
 from readerstudy.ops.loading import offered_sets, start_load
 from readerstudy.study import services
-from readerstudy.study.models import Study
+from readerstudy.study.models import Reader, Study
 from readerstudy.study.phases import PhaseError
 from readerstudy.study.protocol import Protocol
 from readerstudy.study.services import StudyError
@@ -76,3 +82,80 @@ def test_page_offers_or_says_what_to_do(folder: Path, stock: Stock, study: Study
     settings.CASE_SETS = folder / "nowhere"
     assert "No case set is here" in client.get("/studies/fresh/load/").content.decode()
     assert "do not change any more" in client.get("/studies/chest/load/").content.decode()
+
+
+@pytest.fixture
+def begun(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """The commands that were begun; none of them runs."""
+    commands: list[list[str]] = []
+    monkeypatch.setattr(subprocess, "Popen", lambda command, **_: commands.append(command))
+    return commands
+
+
+def test_a_second_press_does_nothing_until_the_load_is_over_or_silent(
+    folder: Path, stock: Stock, study: Study, begun: list[list[str]]
+) -> None:
+    client = Client()
+    client.force_login(stock.alice)
+
+    def press(use: str = "cases") -> str:
+        page = client.post("/studies/fresh/load/", {"name": "chests", "use": use}, follow=True)
+        return page.content.decode()
+
+    assert "has begun" in press()
+    Loading.objects.filter(study=study.key).update(done=1, total=2)
+    before = list(Loading.objects.values())
+    assert "running already" in press()
+    assert list(Loading.objects.values()) == before
+    assert len(begun) == 1
+    assert "has begun" in press("practice"), "practice cases are another load"
+    Loading.objects.update(told_at=timezone.now() - 2 * SILENT_FOR)
+    assert "has begun" in press(), "a load that was killed holds nobody up"
+    Loading.objects.update(state=Loading.State.REFUSED)
+    assert "has begun" in press()
+    assert len(begun) == 4
+
+
+def test_a_set_whose_key_is_open_is_refused_at_the_press_and_before_decoding(
+    folder: Path, stock: Stock, study: Study, begun: list[list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sealed = offered_sets()[0].key_sha256
+    other = services.create_study(slug="opened", title="Opened", protocol=Protocol(), actor=None)
+    Study.objects.filter(pk=other.pk).update(sealed_sha256=sealed, unblinded_at=timezone.now())
+    with pytest.raises(StudyError, match="the study 'opened' has opened it"):
+        start_load(study=study, name="chests", practice=False, actor=stock.alice)
+    assert begun == []
+    assert not Loading.objects.filter(study=study.key).exists()
+    monkeypatch.setattr(loader, "decode_confined", lambda *_, **__: pytest.fail("an image was decoded"))
+    with pytest.raises(StudyError, match="the study 'opened' has opened it"):
+        load_into_study(study=study, folder=folder / "chests", actor=stock.alice)
+    assert Loading.objects.get(study=study.key).state == Loading.State.REFUSED
+    assert not (settings.FRAMES_ROOT / str(study.key)).exists()
+
+
+@pytest.mark.parametrize("fault", ["reader", "own"])
+def test_practice_cases_that_cannot_be_are_refused_before_decoding(
+    folder: Path,
+    stock: Stock,
+    study: Study,
+    begun: list[list[str]],
+    monkeypatch: pytest.MonkeyPatch,
+    fault: str,
+) -> None:
+    if fault == "own":
+        Study.objects.filter(pk=study.pk).update(sealed_sha256=offered_sets()[0].key_sha256)
+    else:
+        Reader.objects.create(
+            study=study,
+            person=stock.charlie,
+            pseudonym="R01",
+            order_seed=bytes(32),
+            order_algorithm=1,
+            slot=0,
+        )
+    monkeypatch.setattr(loader, "decode_confined", lambda *_, **__: pytest.fail("an image was decoded"))
+    with pytest.raises(StudyError):
+        start_load(study=study, name="chests", practice=True, actor=stock.alice)
+    with pytest.raises(StudyError):
+        load_practice(study=study, folder=folder / "chests", actor=stock.alice)
+    assert begun == []

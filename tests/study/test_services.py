@@ -82,6 +82,32 @@ def test_same_key_twice_saves_once(stock: Stock) -> None:
     assert Rating.objects.count() == 1
 
 
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"answers": {**ANSWERS, "agree": {"status": "answered", "value": 0}}},
+        {"answers": {**ANSWERS, "quality": {"status": "technical", "value": None}}},
+        {"comment": "another"},
+        {"marks": [{"question": "", "kind": "point", "points": [[1, 2]]}]},
+    ],
+    ids=["value", "status", "comment", "mark"],
+)
+def test_the_same_key_with_other_answers_is_a_conflict(stock: Stock, other: dict[str, Any]) -> None:
+    sent = {"idempotency_key": uuid.uuid4(), "public_id": place_of(stock.readers[0]).current.public_id}
+    first = save(stock.readers[0], **sent)
+    with pytest.raises(StaleRevisionError) as caught:
+        save(stock.readers[0], **sent, **other)
+    assert caught.value.stored == {"revision": 1, "answers": ANSWERS, "comment": "", "marks": []}
+    assert Rating.objects.get() == first
+    assert (first.answers, first.comment, first.marks) == (ANSWERS, "", [])
+    save(stock.readers[0])
+    assert save(stock.readers[0], **sent).pk == first.pk, "the same ones are still the first receipt"
+    again = save(
+        stock.readers[0], **sent, times={"painted_ms": 1, "visible_ms": 1, "hidden_ms": 0, "idle_ms": 0}
+    )
+    assert again.pk == first.pk, "what was measured is no answer"
+
+
 def test_key_of_another_case_is_refused(stock: Stock) -> None:
     key = save(stock.readers[0]).idempotency_key
     for reader in stock.readers:

@@ -125,6 +125,8 @@ def test_practice_tells_what_the_admin_typed_and_stays_out_of_the_answers(
     told = room.post(state["case"]["answer_url"], body).json()
     assert told["feedback"] == "<p>It is <strong>round</strong>.</p>\n"
     assert room.post(state["case"]["answer_url"], body).status_code == 200
+    other = room.post(state["case"]["answer_url"], {**body, "comment": "other"})
+    assert (other.status_code, other.json()["stored"]["comment"]) == (409, ""), "the same key, other answers"
     assert room.post(state["case"]["answer_url"], payload()).status_code == 409
     assert room.answer().json()["state"]["stage"] == "reading"
     assert PracticeReading.objects.exclude(saved_at=None).count() == 2
