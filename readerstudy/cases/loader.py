@@ -96,7 +96,7 @@ def load_case_set(
     refuse_second_set(study_key)
     known = list(Frame.objects.filter(study=study_key).values_list("storage_name", flat=True))
     with (
-        staging(frames_root, study_key, known, frame_objects(), proxy_reads_files()) as stage,
+        staging(frames_root, study_key, known, frame_objects()) as stage,
         reported(study_key) as report,
     ):
         try:
