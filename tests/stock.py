@@ -25,7 +25,7 @@ from readerstudy.accounts.services import grant_researcher
 from readerstudy.cases import loader
 from readerstudy.cases.decoder import decode_image
 from readerstudy.ops.intake import load_into_study
-from readerstudy.study import services
+from readerstudy.study import services, signoff
 from readerstudy.study.models import Reader, Role, Study
 from readerstudy.study.protocol import Protocol
 
@@ -129,6 +129,18 @@ def decoded_here() -> Iterator[None]:
         yield
 
 
+def look_for_names(study: Study, person: User | None) -> None:
+    """Look at every image of a draft at full size and find no name, as an admin does before the lock.
+
+    Without a person, record that a program drew them.
+    """
+    if person is None:
+        signoff.sign_off_drawn(study=study, actor=None)
+        return
+    for case in signoff.cases_to_check(study):
+        signoff.sign_off(study=study, key=case.key, person=person, clear=True, scale=1)
+
+
 @dataclass(frozen=True)
 class Stock:
     """The people and the study, with the case set that was loaded."""
@@ -155,6 +167,7 @@ def make_stock(
     study = services.create_study(slug="chest", title="Chest study", protocol=Protocol(), actor=alice)
     with decoded_here():
         load_into_study(study=study, folder=case_set.folder, actor=alice)
+    look_for_names(study, alice)
     services.add_member(study=study, person=rita, role=Role.RESEARCHER, actor=alice)
     for each in (bob, bella):
         services.enrol_reader(study=study, person=each, actor=alice)

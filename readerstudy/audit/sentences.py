@@ -229,6 +229,12 @@ SENTENCES: Mapping[str, str | Callable[[Told], str]] = {
     ),
     "study.deleted": lambda told: f"{told.who} deleted the study {told.subject}.",
     "cases.loaded": lambda told: f"{told.who} loaded {_count(told.values['cases'], 'case', 'cases')}.",
+    "image.signed_off": lambda told: (
+        f"{told.who} looked at an image: {'no' if told.values['finding'] == 'clear' else 'a'} name is visible."
+    ),
+    "image.drawn_signed_off": lambda told: (
+        f"{told.who} recorded that a program drew {_count(told.values['images'], 'image', 'images')}; nobody looked."
+    ),
     "terms.set": _terms,
     "terms.confirmed": "{who} confirmed the terms of use of a case set.",
     "invitation.sent": _invited,

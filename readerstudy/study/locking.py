@@ -9,12 +9,14 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from readerstudy.accounts.access import knows_run
 from readerstudy.audit.services import heads
 from readerstudy.cases.models import Case, CaseSet
+from readerstudy.study import signoff
 from readerstudy.study.drawing import commitment
 from readerstudy.study.models import Membership, Study
 from readerstudy.study.order import ALGORITHM
@@ -119,6 +121,7 @@ def _document(study: Study) -> dict[str, Any]:
         "terms": locked_terms(study),
         "custody": CaseSet.objects.get(study=study.key).custody,
         **_cases(study),
+        "images_checked_for_names": asdict(signoff.progress_of(study)),
         "seed_commitments": {
             reader.pseudonym: commitment(bytes(reader.order_seed))
             for reader in study.readers.order_by("pseudonym")

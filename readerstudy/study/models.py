@@ -118,6 +118,44 @@ class Proposal(models.Model):
         return f"{self.get_step_display()} in {self.study}"
 
 
+class ImageCheck(models.Model):
+    """Whether a name is visible on an image: what somebody who does not read in the study saw before the lock.
+
+    `scale` is the smallest size at which its parts were shown, in CSS pixels per image pixel; null where a program
+    drew the image and nobody looked. The last look holds; all of them stand in the audit trail.
+    """
+
+    class Finding(models.TextChoices):
+        """What was found."""
+
+        CLEAR = "clear", "no name is visible"
+        NAMED = "named", "a name is visible"
+        DRAWN = "drawn", "drawn by a program, nobody looked"
+
+    study = models.ForeignKey(Study, on_delete=models.PROTECT, related_name="+")
+    case = models.OneToOneField("cases.Case", on_delete=models.PROTECT, related_name="+")
+    person = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", null=True
+    )
+    finding = models.CharField(max_length=5, choices=Finding.choices)
+    scale = models.FloatField(null=True)
+    checked_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(finding__in=["clear", "named", "drawn"]), name="finding_is_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(finding="drawn", scale__isnull=True) | Q(scale__isnull=False, scale__gte=1),
+                name="a_look_was_large_enough",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.case_id}: {self.get_finding_display()}"
+
+
 class Allotment(models.Model):
     """The cases of one planned reader, by key; drawn once for the study, when its first reader is enrolled."""
 

@@ -18,6 +18,7 @@ from readerstudy.study.measured import comment_of, display_check_of, display_is_
 from readerstudy.study.models import Study
 from readerstudy.study.protocol import Protocol
 from readerstudy.study.reading_json import case_facts, frame_of_state
+from readerstudy.study.signoff import cases_to_check
 from readerstudy.study.stages import Stage
 from readerstudy.study.terms import sets_of, terms_json
 from readerstudy.study.visits import DisplayRefusedError
@@ -138,8 +139,8 @@ def pattern() -> bytes:
 
 
 def shown_case(study: Study, name: str) -> Case | None:
-    """Return a case that the preview shows, by its key."""
-    return next((step.case for step in steps_of(study) if step.case and step.case.key == name), None)
+    """Return a case by its key; an admin of a draft looks at each image before the lock."""
+    return cases_to_check(study).filter(key=name).first()
 
 
 def _terms(study: Study) -> list[dict[str, str]]:

@@ -14,6 +14,7 @@ from readerstudy.study.models import Membership, Reader, Role, Study
 from readerstudy.study.obstacles import obstacles_of
 from readerstudy.study.phases import Phase, PhaseError, next_phase
 from readerstudy.study.protocol import Protocol
+from readerstudy.study.signoff import has_looked, waiting_for_sign_off
 from readerstudy.study.terms import without_terms
 from readerstudy.study.unblinded import is_unblinded, unblinded_among
 
@@ -176,8 +177,8 @@ def lock(*, study: Study, actor: User | None) -> Study:
     Raises
     ------
     PhaseError: the study is not a draft.
-    StudyError: no cases are loaded, or their key is open, or cases of patients have no terms of use, or the
-        protocol cannot be carried out with these cases (`obstacles.py`).
+    StudyError: no cases are loaded, or their key is open, or cases of patients have no terms of use, or images
+        were not signed off (`signoff.py`), or the protocol cannot be carried out with these cases (`obstacles.py`).
     """
     study = Study.objects.select_for_update().get(pk=study.pk)
     phase = next_phase(study.phase, "lock")
@@ -195,6 +196,8 @@ def lock(*, study: Study, actor: User | None) -> Study:
             f"expected terms of use before the lock, {' and '.join(missing).lower()} have none; write them on the "
             "page Terms, or say there that nothing is asked for"
         )
+    if unseen := waiting_for_sign_off(study):
+        raise StudyError("; also, ".join(unseen))
     study.openers = openers_of(study)
     study.locked_file = lock_file(study)
     study.protocol_sha256 = sha256_of(study.locked_file)
@@ -322,6 +325,8 @@ def _refuse_unblinded(study: Study, person: User) -> None:
         raise NotThisPersonError(
             f"{person} has another role in this study: a reader can have no other role in it"
         )
+    if has_looked(study, person):
+        raise NotThisPersonError(f"{person} has looked at the images of this study for names")
     if knows_run(person, study.run_id):
         raise NotThisPersonError(f"{person} can see where cases come from and so cannot read them blind")
 

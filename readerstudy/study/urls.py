@@ -8,6 +8,7 @@ from readerstudy.study import (
     people_views,
     preview_views,
     protocol_views,
+    signoff_views,
     terms_views,
     views,
 )
@@ -42,6 +43,8 @@ urlpatterns = [
         name="decide",
     ),
     path("studies/<slug:slug>/people/roles/<int:number>/", people_views.leave, name="leave"),
+    path("studies/<slug:slug>/images/", signoff_views.images, name="images"),
+    path("studies/<slug:slug>/images/sign-off/", signoff_views.sign_off, name="sign_off"),
     path("studies/<slug:slug>/terms/", terms_views.terms, name="terms"),
     path("studies/<slug:slug>/terms/confirm/", terms_views.confirm_terms, name="terms_confirm"),
     path("studies/<slug:slug>/terms/<slug:which>/", terms_views.change_terms, name="terms_change"),

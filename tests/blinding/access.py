@@ -145,6 +145,8 @@ any        POST     /studies/other/people/proposals/0/approve/ 302       404    
 any        POST     /studies/chest/people/roles/0/             302       404     404 404  404   404  404  404
 any        GET      /invitations/nothing/                      404       404     404 404  404   404  404  404
 any        POST     /invitations/nothing/                      404       404     404 404  404   404  404  404
+any        GET      /studies/chest/images/                     302       404     404 404  200   404  404  404
+any        POST     /studies/chest/images/sign-off/            302       404     404 404  302   404  404  404
 any        GET      /studies/chest/terms/                      302       404     404 404  200   404  404  404
 any        GET      /studies/other/terms/                      302       404     404 404  404   404  404  404
 any        POST     /studies/chest/terms/confirm/              302       404     404 404  302   404  404  404

@@ -21,7 +21,7 @@ from readerstudy.study.protocol import Protocol
 from readerstudy.study.reading import place_of, save_answers
 from tests.blinding.access import ROLES
 from tests.guards import drop_guards
-from tests.stock import PASSWORD, RUN_ID, Stock, decoded_here, make_case_set, person
+from tests.stock import PASSWORD, RUN_ID, Stock, decoded_here, look_for_names, make_case_set, person
 
 METRICS = "seed,sparsity,class,positives,ap,auc,f1\n" + "".join(
     f"{seed},{sparsity},Hernia,3,{0.5 - sparsity / 4},0.8,0.4\n" for seed in (0, 1) for sparsity in (0.0, 0.9)
@@ -51,6 +51,7 @@ def make_bystanders(stock: Stock, folder: Path) -> None:
     with decoded_here():
         load_into_study(study=other, folder=case_set.folder, actor=None)
     services.enrol_reader(study=other, person=person("Bert"), actor=None)
+    look_for_names(other, None)
     services.lock(study=other, actor=None)
     services.start(study=other, actor=None)
     (folder / "metrics.csv").write_text(METRICS, encoding="utf-8")

@@ -41,6 +41,7 @@ def made_study(
     with stock.decoded_here():
         load_into_study(study=study, folder=cases.folder, actor=alice)
     services.enrol_reader(study=study, person=stock.person(f"First-{slug}"), actor=alice)
+    stock.look_for_names(study, alice)
     services.lock(study=study, actor=alice)
     return services.start(study=study, actor=alice)
 

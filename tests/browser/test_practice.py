@@ -38,6 +38,7 @@ def practised(
         study.refresh_from_db()
         load_practice(study=study, folder=practice.folder, actor=alice)
         services.enrol_reader(study=study, person=stock.person("First"), actor=alice)
+        stock.look_for_names(study, alice)
         services.lock(study=study, actor=alice)
         study = services.start(study=study, actor=alice)
         with served(study) as live:

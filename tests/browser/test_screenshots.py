@@ -94,6 +94,7 @@ def _reading(folder: Path, alice: User, bob: User) -> None:
     cases = _case_set(folder, rows, stock.NONCE)
     study = _study("phantoms", "Phantom chest radiographs", cases, alice)
     services.enrol_reader(study=study, person=bob, actor=alice)
+    stock.look_for_names(study, alice)
     services.lock(study=study, actor=alice)
     services.start(study=study, actor=alice)
 
@@ -122,6 +123,7 @@ def _checked(phantoms: Path, alice: User, bob: User) -> None:
     load_into_study(study=study, folder=cases.folder, actor=alice)
     for person in (bob, stock.person("Bella")):
         services.enrol_reader(study=study, person=person, actor=alice)
+    stock.look_for_names(study, alice)
     services.lock(study=study, actor=alice)
     services.start(study=study, actor=alice)
 
@@ -138,6 +140,7 @@ def _simulated(folder: Path, alice: User) -> None:
     )
     for number in range(SIMULATED_READERS):
         services.enrol_reader(study=study, person=stock.person(f"Simulated{number}"), actor=alice)
+    stock.look_for_names(study, alice)
     services.lock(study=study, actor=alice)
     study = services.start(study=study, actor=alice)
     _read(study, cases)

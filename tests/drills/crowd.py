@@ -18,7 +18,7 @@ from readerstudy.study.models import Study
 from readerstudy.study.protocol import Protocol
 from tests.blinding.crowd import ANSWERED, payload
 from tests.results.readings import ANSWERS, read_by_rule
-from tests.stock import NONCE, RUN_ID, make_case_set, selection, write_dicom
+from tests.stock import NONCE, RUN_ID, look_for_names, make_case_set, selection, write_dicom
 
 
 def make_crowd(folder: Path, *, readers: int, cases: int, side: int) -> dict[str, Any]:
@@ -27,6 +27,7 @@ def make_crowd(folder: Path, *, readers: int, cases: int, side: int) -> dict[str
     people = [_person(f"reader{number:04d}") for number in range(readers)]
     for person in people:
         services.enrol_reader(study=study, person=person, actor=None)
+    look_for_names(study, None)
     services.lock(study=study, actor=None)
     services.start(study=study, actor=None)
     _finished_study(folder / "done")
@@ -74,6 +75,7 @@ def _finished_study(folder: Path) -> None:
     load_into_study(study=study, folder=made.folder, actor=None)
     for number in range(len(ANSWERS)):
         services.enrol_reader(study=study, person=_person(f"past{number}"), actor=None)
+    look_for_names(study, None)
     services.lock(study=study, actor=None)
     services.start(study=study, actor=None)
     for reader, rows in zip(study.readers.all(), ANSWERS.values(), strict=True):

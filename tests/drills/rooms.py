@@ -11,7 +11,7 @@ from readerstudy.study import services
 from readerstudy.study.models import PracticeReading, Rating, Reader, Study
 from readerstudy.study.protocol import Protocol
 from tests.drills.visitor import Sent
-from tests.stock import make_case_set
+from tests.stock import look_for_names, make_case_set
 
 PROTOCOLS = {
     "plain": Protocol(),
@@ -40,6 +40,7 @@ def open_rooms(folder: Path) -> None:
             other = make_case_set(folder / "warm-up", pairs=1, nonce=b"\x77" * 32)
             load_practice(study=study, folder=other.folder, actor=None)
         services.enrol_reader(study=study, person=new_person(f"first-{slug}"), actor=None)
+        look_for_names(study, None)
         services.lock(study=study, actor=None)
         services.start(study=study, actor=None)
 

@@ -34,6 +34,7 @@ LEFT_OUT = {
     "cases.Frame": "as cases.Case",
     "cases.Loading": "holds case keys; the study's page shows it",
     "study.Proposal": "decided on the people page of the study, by its admins",
+    "study.ImageCheck": "of single cases; the study's page Images counts them",
     "study.Allotment": "which cases a reader gets",
     "study.Assignment": "the order of a reader's cases",
     "study.Rating": "answers and times",

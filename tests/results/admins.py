@@ -13,7 +13,7 @@ from readerstudy.audit.services import faults
 from readerstudy.results.models import Unblinding
 from readerstudy.study import services
 from readerstudy.study.models import Membership, Role, Study
-from tests.stock import PASSWORD, Stock, fresh
+from tests.stock import PASSWORD, Stock, fresh, look_for_names
 
 WORD = "moraine-valley-82"
 SHADOW = "a.l.ice@example.org"
@@ -23,6 +23,7 @@ SHADOW = "a.l.ice@example.org"
 def through(stock: Stock, study: Study | None = None) -> Stock:
     """Lock a study, open its reading room and close it again."""
     study = study or stock.study
+    look_for_names(study, None)
     services.lock(study=study, actor=None)
     services.start(study=study, actor=None)
     services.close(study=study, actor=None, reason="over")

@@ -18,7 +18,7 @@ from readerstudy.study.people import withdraw_reader
 from readerstudy.study.protocol import Protocol
 from readerstudy.study.reading import place_of, save_answers
 from tests.results.readings import NAMES, given
-from tests.stock import decoded_here, make_case_set, person
+from tests.stock import decoded_here, look_for_names, make_case_set, person
 
 pytestmark = pytest.mark.django_db
 
@@ -63,6 +63,7 @@ def exported(request: Any, tmp_path: Path) -> tuple[Study, dict[str, pd.DataFram
         load_into_study(study=study, folder=case_set.folder, actor=None)
     for number in range(protocol.planned_readers):
         services.enrol_reader(study=study, person=person(f"Reader{number}"), actor=None)
+    look_for_names(study, None)
     services.lock(study=study, actor=None)
     services.start(study=study, actor=None)
     first = study.readers.order_by("pk")[0]

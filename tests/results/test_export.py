@@ -32,7 +32,7 @@ from readerstudy.study.models import Rating, Study
 from readerstudy.study.protocol import Protocol
 from tests.guards import drop_guards
 from tests.results.readings import ANSWERS, read_by_rule
-from tests.stock import NONCE, SECRETS, Stock, decoded_here, make_case_set, person
+from tests.stock import NONCE, SECRETS, Stock, decoded_here, look_for_names, make_case_set, person
 
 pytestmark = pytest.mark.django_db
 
@@ -60,6 +60,7 @@ def drill(
             load_into_study(study=study, folder=case_set.folder, actor=None)
         for name in ("Sim1", "Sim2"):
             services.enrol_reader(study=study, person=person(name), actor=None)
+        look_for_names(study, None)
         services.lock(study=study, actor=None)
         services.start(study=study, actor=None)
         for reader, rows in zip(study.readers.all(), ANSWERS.values(), strict=True):

@@ -24,7 +24,7 @@ from readerstudy.study.protocol import Protocol
 from readerstudy.study.terms import change, confirm
 from tests.blinding.crowd import payload, to_phase
 from tests.guards import drop_guards
-from tests.stock import Stock, decoded_here, make_case_set
+from tests.stock import Stock, decoded_here, look_for_names, make_case_set
 from tests.study.test_visits import DISPLAY, Room
 
 pytestmark = pytest.mark.django_db
@@ -183,6 +183,7 @@ def test_practice_cases_have_terms_of_their_own(stock: Stock, tmp_path: Path) ->
     study = Study.objects.get(pk=stock.study.pk)
     services.enrol_reader(study=study, person=stock.charlie, actor=stock.alice)
     terms = change(study=study, which="practice", wording=FIRST, actor=stock.alice)
+    look_for_names(study, stock.alice)
     services.lock(study=study, actor=stock.alice)
     services.start(study=study, actor=stock.alice)
     reader = Reader.objects.select_related("study", "person").get(person=stock.charlie)

@@ -24,7 +24,7 @@ from readerstudy.study.people import withdraw_reader
 from readerstudy.study.protocol import PUBLISHED_QUESTIONS, Protocol, Question
 from tests.blinding.crowd import VISIT
 from tests.drills.visitor import Browser, Window
-from tests.stock import PASSWORD, person
+from tests.stock import PASSWORD, look_for_names, person
 from tests.upgrade.making import DONE, HALF, LEFT, PRACTICE, SPARSITIES
 
 
@@ -72,6 +72,7 @@ def _started(
         study.refresh_from_db()
     for each in readers:
         services.enrol_reader(study=study, person=each, actor=admin)
+    look_for_names(study, admin)
     services.lock(study=study, actor=admin)
     return services.start(study=study, actor=admin)
 

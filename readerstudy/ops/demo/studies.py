@@ -25,6 +25,7 @@ from readerstudy.study.models import Reader, Role, Study
 from readerstudy.study.phases import Phase
 from readerstudy.study.protocol import Protocol
 from readerstudy.study.reading import place_of, save_answers
+from readerstudy.study.signoff import sign_off_drawn
 
 Report = Callable[[int, int], None]
 INSTRUCTIONS = (
@@ -104,6 +105,7 @@ def _loaded(
         services.add_member(study=study, person=users[RESEARCHER], role=Role.RESEARCHER, actor=users[ADMIN])
     if not study.cases_sha256:
         load_into_study(study=study, folder=folder.cases(slug), actor=users[ADMIN], progress=report)
+        sign_off_drawn(study=study, actor=users[ADMIN])
         study.refresh_from_db()
     return study
 

@@ -30,7 +30,7 @@ from tests.blinding.test_words import told
 from tests.blinding.visit import frozen_randomness, short_visit, thrown_away
 from tests.guards import drop_guards
 from tests.served import unmasked
-from tests.stock import SECRETS, fresh, person
+from tests.stock import SECRETS, fresh, look_for_names, person
 
 BLINDED = [role for role in ROLES if role not in {"rita", "olga"}]
 """Everybody but those who may open sweeps, who can read no study."""
@@ -341,6 +341,7 @@ def early_unblinding(scene: Scene, planted: bool) -> list[str]:
         other = services.create_study(slug="same", title="The same cases", protocol=Protocol(), actor=None)
         load_into_study(study=other, folder=scene.stock.case_set.folder, actor=None)
         services.enrol_reader(study=other, person=person("Nora"), actor=None)
+        look_for_names(other, None)
         services.lock(study=other, actor=None)
         services.start(study=other, actor=None)
         services.close(study=other, actor=None, reason="all have read")
