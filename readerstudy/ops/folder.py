@@ -62,6 +62,7 @@ PARTS: tuple[Part, ...] = (
     Part("sealed", Keep.SEALED, "keys of the demo's case sets; a real site has none in its folder"),
     Part("broker", Keep.STAGING, "messages between processes", "BROKER_ROOT"),
     Part("db.sqlite3.turn", Keep.STAGING, "a lock"),
+    Part("doors", Keep.STAGING, "locks: how many passwords are hashed at a time", "DOORS"),
     Part("static", Keep.CACHE, "what the web server sends", "STATIC_ROOT"),
     Part("small", Keep.CACHE, "scripts without their comments"),
     Part("phantoms", Keep.SAVED, "the demo's images"),

@@ -87,6 +87,10 @@ def test_a_study_from_nothing_to_its_export(hall: Hall) -> None:
     _preview(ada, hall)
     ben = _register(hall, _invite(ada, hall, "ben@example.org", "study admin"), "Ben", reader=False)
     ada.goto(f"{hall.url}/studies/new-chest/")
+    ada.get_by_role("link", name="Look at the images").click()
+    ada.get_by_text("The images were drawn by a program").click()
+    ada.get_by_role("button", name="Record that nobody needs to look").click()
+    ada.get_by_role("link", name="Go on to the lock").click()
     expect(
         ada.get_by_text("Ben made the account behind an invitation, whose link others could read.")
     ).to_be_visible()
