@@ -203,7 +203,8 @@ def _sensitivity_grid(results: Results, holm: Row, own: list[Row]) -> Grid:
         mark = " (primary)" if row["method"] == declared else ""
         shown = estimate(row) if row["method"] not in {"permutation", "sign_flip"} else DASH
         note = row["note"] if row["estimate"] is None or row["p"] is None else ""
-        rows.append((name + mark, shown, number(row["df"], 1), p_value(row["p"]), note or holds))
+        remark = note or f"{holds}{caveat(row['note'])}"
+        rows.append((name + mark, shown, number(row["df"], 1), p_value(row["p"]), remark))
     return Grid(
         holm["title"],
         ("Method", f"Estimate ({interval_of(results)})", "df", "p", "Holds for, or why there is none"),
@@ -222,9 +223,8 @@ def _cannot_assess_grid(results: Results) -> Grid | None:
         ):
             if row["endpoint"].endswith(suffix):
                 title = titles[row["endpoint"].removesuffix(suffix)]
-                rows.append(
-                    (f"{title}: {words}", estimate(row), p_value(row["p"]), row["direction"] or row["note"])
-                )
+                said = f"{row['direction']}{caveat(row['note'])}" if row["direction"] else row["note"]
+                rows.append((f"{title}: {words}", estimate(row), p_value(row["p"]), said))
     if not rows:
         return None
     return Grid(
@@ -268,11 +268,13 @@ def subgroup_section(results: Results) -> Section | None:
 def _subgroup_row(group: str, own: list[Row], titles: dict[str, str]) -> tuple[str, ...]:
     by_name = {row["endpoint"]: row for row in own}
     cells, remarks = [], []
-    for name in titles:
+    for name, title in titles.items():
         row = by_name[name]
         cells.append(DASH if row["estimate"] is None else f"{estimate(row, 2)}, p {p_value(row['p'])}")
         if row["p"] is None:
             remarks.append(row["note"].split(NOT_ESTIMABLE)[-1].split("; ")[0])
+        elif DISAGREE in row["note"]:
+            remarks.append(f"{title}: {DISAGREE}")
     return (group, *cells, "; ".join(dict.fromkeys(remarks)))
 
 

@@ -5,6 +5,7 @@ import json
 import re
 import zipfile
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from django.test import Client
 from matplotlib.text import Text
 
 from analysis.report import Background, fragment, reader_study_report, report_figures, report_html
+from analysis.report.comparison import METHODS
 from analysis.report.document import Findings
 from analysis.stats import Plan, Results, analyse, simulate_study
 from analysis.stats.conclusions import DISAGREE
@@ -231,6 +233,9 @@ def test_an_interval_that_contradicts_its_test_is_named_once_in_every_sentence(t
         next(s for s in document.sections if s.anchor == name) for name in ("summary", "primary")
     )
     assert str(summary).count(DISAGREE) == 1
+    grids = next(section for section in document.sections if section.anchor == "sensitivity")
+    noted = [row for row in results.comparisons if DISAGREE in row["note"] and row["method"] in METHODS]
+    assert str(grids).count(DISAGREE) == len(noted) > 0
     (finding,) = next(block for block in primary.blocks if isinstance(block, Findings)).items
     assert finding.sentence.endswith(f"; {DISAGREE}.")
     assert DISAGREE not in finding.note
@@ -245,3 +250,19 @@ def test_the_warning_of_missing_answers_follows_the_level(alpha: float) -> None:
     (row,) = (row for row in results.missing if row["endpoint"] == "quality" and row["reader"] is None)
     assert 0.001 < row["p"] < 0.2
     assert ("WARNING" in row["note"]) is (row["p"] < alpha)
+
+
+def test_a_subgroup_and_a_sensitivity_analysis_that_contradict_themselves_say_so() -> None:
+    results = results_of(Plan())
+    row = results.comparison("quality_worst_rank", "u_centred") | {"note": f"a; {DISAGREE}"}
+    group = next(row for row in results.subgroups if row["p"] is not None)
+    changed = replace(
+        results,
+        comparisons=[
+            row if each["endpoint"] == "quality_worst_rank" else each for each in results.comparisons
+        ],
+        subgroups=[each | {"note": DISAGREE} if each is group else each for each in results.subgroups],
+    )
+    told = {section.anchor: str(section) for section in reader_study_report(changed).sections}
+    assert told["sensitivity"].count(f"{row['direction']}; {DISAGREE}") == 1
+    assert told["subgroups"].count(DISAGREE) == 1
