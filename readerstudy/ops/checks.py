@@ -216,7 +216,19 @@ def postgresql_keeps_what_it_acknowledges(databases: Any) -> Found:
                     )  # fmt: skip
 
 
-ALWAYS: tuple[Callable[[], Found], ...] = (linux_only, network_file_system, parts_fit_together)
+def at_the_root_of_a_host() -> Found:
+    """E026: a site below a path of its host; the web process refuses to start for it too."""
+    if path := os.environ.get("SCRIPT_NAME") or settings.FORCE_SCRIPT_NAME:
+        yield Error(
+            f"SCRIPT_NAME={path} puts the site below a path; its pages, scripts and cookies begin at /",
+            hint="Give the site a host name of its own, such as study.example.org, and unset SCRIPT_NAME.",
+            id="readerstudy.E026",
+        )
+
+
+ALWAYS: tuple[Callable[[], Found], ...] = (
+    linux_only, network_file_system, parts_fit_together, at_the_root_of_a_host,
+)  # fmt: skip
 DEPLOYMENT: tuple[Callable[[], Found], ...] = (
     secrets_are_secret, reachable_only_as_meant, room_is_left, not_as_root, second_factors_are_asked_for,
     sqlite_mode,

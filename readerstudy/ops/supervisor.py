@@ -30,7 +30,7 @@ def web_command(host: str, port: int) -> list[str]:
     return [
         sys.executable, "-m", "gunicorn", "readerstudy.wsgi:application", "--bind", f"{host}:{port}",
         "--workers", "2", "--threads", "8", "--timeout", "60", "--graceful-timeout", "10",
-        "--log-level", "warning",
+        "--log-level", "warning", "--forwarder-headers", "",
     ]  # fmt: skip
 
 

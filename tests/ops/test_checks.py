@@ -1,5 +1,6 @@
 """Every mis-deployment has a check with an id and advice, and a good site has none."""
 
+import importlib
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.core.checks import CheckMessage, run_checks
+from django.core.exceptions import ImproperlyConfigured
 
 from readerstudy.environment import BASE
 from readerstudy.ops import checks, disk
@@ -121,6 +123,17 @@ def test_a_database_file_that_others_may_read_is_found(
     assert "readerstudy.E006" not in found()
     (tmp_path / "some.sqlite3-wal").chmod(0o640)
     assert "readerstudy.E006" in found()
+
+
+@pytest.mark.parametrize("by", ["the environment", "a setting"])
+def test_a_site_below_a_path_is_refused(good: Any, monkeypatch: pytest.MonkeyPatch, by: str) -> None:
+    if by == "a setting":
+        good.FORCE_SCRIPT_NAME = "/study"
+    else:
+        monkeypatch.setenv("SCRIPT_NAME", "/study")
+    assert "readerstudy.E026" in {message.id for message in checks.always()}
+    with pytest.raises(ImproperlyConfigured, match="host name of its own"):
+        importlib.reload(importlib.import_module("readerstudy.wsgi"))
 
 
 def test_root_is_found(good: Any, monkeypatch: pytest.MonkeyPatch) -> None:

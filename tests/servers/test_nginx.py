@@ -113,3 +113,15 @@ def knock(server: Server, name: str) -> tuple[int, str | None]:
     answer.read()
     connection.close()
     return answer.status, answer.getheader("Retry-After")
+
+
+@pytest.mark.servers("nginx")
+def test_no_header_puts_the_site_below_a_path(site: Site) -> None:
+    site.environment |= {"TLS": "no"}
+    host, _, port = site.serve().partition(":")
+    connection = http.client.HTTPConnection(host, int(port), timeout=30)
+    connection.request("GET", "/accounts/sign-in/", headers={"SCRIPT_NAME": "/accounts", "PATH_INFO": "/x"})
+    answer = connection.getresponse()
+    page = answer.read().decode()
+    connection.close()
+    assert (answer.status, 'action="/accounts/sign-in/"' in page) == (200, True)
