@@ -58,9 +58,8 @@ def waiting(request: HttpRequest) -> tuple[User, str] | None:
     return person, held["onward"]
 
 
-@transaction.atomic
 def let_in(request: HttpRequest, person: User, *, kind: str) -> None:
-    """Begin the session of a person whose second factor has come."""
+    """Begin the session of a person whose second factor has come; in the transaction that used the factor up."""
     request.session.pop(HELD, None)
     begin_session(request, person, mark=PASSED)
     record(kind="person.second_factor_used", actor=person, subject=str(person.pk), values={"factor": kind})
