@@ -32,6 +32,6 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='frame',
-            constraint=models.CheckConstraint(condition=models.Q(('format__in', [1, 2])), name='frame_format_is_known'),
+            constraint=models.CheckConstraint(condition=models.Q(('format__gte', 1), ('format__lte', 2)), name='frame_format_is_known'),
         ),
     ]
