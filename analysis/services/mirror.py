@@ -7,6 +7,7 @@ ledger's SHA-256 decides what counts: a file that was fetched is only kept when 
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from django.conf import settings
@@ -16,7 +17,8 @@ from django.core.files.storage import InvalidStorageError, Storage, storages
 from analysis.models import Run, RunKind
 
 ALIAS = "runs"
-PLAN = ("images.csv", "classes.csv", "plan.json")
+CUSTODY = "custody.csv"
+PLAN = ("images.csv", "classes.csv", CUSTODY, "plan.json")
 """What a worker needs before it computes; the plan last, since its presence says that the run is prepared."""
 TABLES = ("metrics.csv", "provenance.json")
 SCORES = "predictions"
@@ -61,7 +63,9 @@ def prepared_folder(run: Run) -> Path:
     """
     folder = folder_of(run)
     if not (folder / PLAN[-1]).exists():
-        fetch(run, PLAN)
+        with suppress(MissingError):  # a run that version 0.1.0 prepared has none
+            fetch(run, [CUSTODY])
+        fetch(run, [name for name in PLAN if name != CUSTODY])
     return folder
 
 
