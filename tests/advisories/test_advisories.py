@@ -1,7 +1,6 @@
 """The audit of packages is loud where nobody answers, and finds in a dump what stands in it."""
 
 import json
-import re
 import socket
 import subprocess
 import sys
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from packaging.requirements import Requirement
 
 from tests.advisories.dump import affects
 from tests.advisories.installed import REQUIREMENTS, installed_for
@@ -95,7 +95,13 @@ def test_pip_audit_finds_in_a_dump_what_affects_an_installed_version(tmp_path: P
 
 def test_what_the_product_runs_with_is_asked_about_and_no_tool() -> None:
     versions = installed_for(REQUIREMENTS)
-    pinned = dict(re.findall(r"^([\w.-]+)(?:\[\w+\])?==(\S+)", REQUIREMENTS.read_text(), re.MULTILINE))
+    lines = [
+        Requirement(line.split("#")[0])
+        for line in REQUIREMENTS.read_text().splitlines()
+        if "==" in line.split("#")[0]
+    ]
+    here = [each for each in lines if each.marker is None or each.marker.evaluate()]
+    pinned = {each.name: str(each.specifier).removeprefix("==") for each in here}
     assert {name.lower(): version for name, version in pinned.items()}.items() <= versions.items()
     # What others bring: celery's kombu, torch's sympy, of an extra psycopg-binary.
     assert {"kombu", "sympy", "psycopg-binary", "botocore"} <= set(versions)
