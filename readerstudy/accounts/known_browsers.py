@@ -1,7 +1,7 @@
 """Browsers in which a person has signed in before, told by a signed cookie.
 
 Attempts in such a browser are counted apart from everybody else's, so that nobody elsewhere can lock its person out.
-The cookie opens nothing: who has copied it has a few attempts at one name, as at any other address.
+The cookie opens nothing: who has copied it has a few attempts at one name, as at any other address. It holds no time.
 """
 
 import secrets
@@ -30,14 +30,14 @@ def note_browser(request: HttpRequest, response: HttpResponse, name: str) -> Non
     kept, person = _kept(request), _shortened(name)
     people = [*(each for each in kept["people"] if each != person), person][-MOST:]
     response.set_cookie(
-        COOKIE, signing.dumps({"browser": kept["browser"], "people": people}, salt=COOKIE), max_age=KEPT_S,
+        COOKIE, signing.Signer(salt=COOKIE).sign_object({"browser": kept["browser"], "people": people}), max_age=KEPT_S,
         secure=settings.SESSION_COOKIE_SECURE, httponly=True, samesite="Lax",
     )  # fmt: skip
 
 
 def _kept(request: HttpRequest) -> dict[str, Any]:
     try:
-        return dict(signing.loads(request.COOKIES.get(COOKIE, ""), salt=COOKIE, max_age=KEPT_S))
+        return dict(signing.Signer(salt=COOKIE).unsign_object(request.COOKIES.get(COOKIE, "")))
     except signing.BadSignature:
         return {"browser": secrets.token_hex(8), "people": []}
 

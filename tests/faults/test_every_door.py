@@ -14,6 +14,7 @@ from django.db import OperationalError, connection, transaction
 from django.http import HttpResponse
 from django.test import Client
 
+from readerstudy.accounts.known_browsers import COOKIE
 from readerstudy.accounts.models import User
 from readerstudy.accounts.open_sessions import sessions_of
 from readerstudy.accounts.recovery import begin_recovery
@@ -105,7 +106,8 @@ def is_calm(answer: HttpResponse, by_script: bool) -> bool:
     in_form = (
         set(json.loads(answer.content)) == {"error"} if by_script else b"Not at this moment" in answer.content
     )
-    return in_form and int(answer["Retry-After"]) > 0 and "no-store" in answer["Cache-Control"]
+    asks_again = int(answer["Retry-After"]) > 0 and "no-store" in answer["Cache-Control"]
+    return in_form and asks_again and COOKIE not in answer.cookies
 
 
 Ask = Callable[[], HttpResponse]
