@@ -18,7 +18,7 @@ from readerstudy.study.models import Assignment
 from readerstudy.study.protocol import Protocol
 from tests.blinding.crowd import payload
 from tests.served import unmasked
-from tests.stock import Stock, decoded_here
+from tests.stock import Stock, decoded_here, look_for_names
 
 pytestmark = pytest.mark.django_db
 REPEATS = 5
@@ -48,6 +48,7 @@ def shown(stock: Stock) -> list[Shown]:
     with decoded_here():
         load_into_study(study=study, folder=stock.case_set.folder, actor=stock.alice)
     services.enrol_reader(study=study, person=stock.charlie, actor=stock.alice)
+    look_for_names(study, stock.alice)
     services.lock(study=study, actor=stock.alice)
     services.start(study=study, actor=stock.alice)
     client, kept = Client(), []
