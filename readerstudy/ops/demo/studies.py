@@ -26,6 +26,7 @@ from readerstudy.study.phases import Phase
 from readerstudy.study.protocol import Protocol
 from readerstudy.study.reading import place_of, save_answers
 from readerstudy.study.signoff import sign_off_drawn
+from readerstudy.study.visits import begin
 
 Report = Callable[[int, int], None]
 INSTRUCTIONS = (
@@ -129,6 +130,9 @@ def _read(study: Study, folder: DemoFolder, report: Report) -> None:
     total = sum(reader.assignments.count() for reader in readers)
     done = sum(reader.assignments.filter(revision__gt=0).count() for reader in readers)
     for reader in readers:
+        if place_of(reader).current is not None:
+            begin(reader=reader)
+            reader.refresh_from_db(fields=["instructed_at"])
         while (current := place_of(reader).current) is not None:
             _answer(reader, current.public_id, answers[reader.pseudonym, current.case.key])
             done += 1
