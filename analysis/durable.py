@@ -1,12 +1,48 @@
-"""Files and folders that are whole or absent, also after the power fails: made beside, pushed to the disk, renamed."""
+"""Files and folders that are whole or absent, also after the power fails: made beside, pushed to the disk, renamed.
 
+With the digests and the one form of JSON that go with such files.
+"""
+
+import hashlib
+import json
 import os
 import shutil
-import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+
+def sha256_bytes(content: bytes) -> str:
+    """Return the SHA-256 of some bytes as 64 hexadecimal digits."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def sha256_file(path: Path) -> str:
+    """Return the SHA-256 of a file as 64 hexadecimal digits, read in pieces."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def json_bytes(content: Mapping[str, Any]) -> bytes:
+    """Write JSON in one form (sorted keys, two spaces, a final line feed), so that equal content is equal
+    bytes.
+    """
+    return (json.dumps(content, indent=2, sort_keys=True, allow_nan=False) + "\n").encode()
+
+
+def beside(path: Path) -> Path:
+    """Return a fresh hidden name in the folder of `path`; a killed process may leave such a file or folder behind."""
+    return path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
+
+
+def clear_leftovers(folder: Path, of: str = "*") -> int:
+    """Delete what killed processes left of files named `of`; return how many. Nobody may be writing there."""
+    left = list(folder.glob(f".{of}.{'[0-9a-f]' * 32}.tmp"))
+    for file in left:
+        file.unlink(missing_ok=True)
+    return len(left)
 
 
 def write_whole(path: Path, data: bytes, *, mode: int = 0o666) -> None:
@@ -16,16 +52,24 @@ def write_whole(path: Path, data: bytes, *, mode: int = 0o666) -> None:
     ----------
     mode: of the file, less what the process's umask takes away.
     """
+    with (
+        whole_file(path) as half,
+        os.fdopen(os.open(half, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file,
+    ):
+        file.write(data)
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """Yield a name for a new file, which is named `path` when the block ends and deleted when it fails."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    half = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
+    half = beside(path)
     try:
-        with os.fdopen(os.open(half, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
-            file.write(data)
-        _sync(half)
-        half.replace(path)
+        yield half
+        sync(half)
+        publish(half, path)
     finally:
         half.unlink(missing_ok=True)
-    _sync(path.parent)
 
 
 @contextmanager
@@ -37,20 +81,27 @@ def whole_folder(out: Path, *, mode: int = 0o755) -> Iterator[Path]:
     out: must not exist, or be empty; its parents are made when absent.
     """
     out.parent.mkdir(parents=True, exist_ok=True)
-    half = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
+    half = beside(out)
+    half.mkdir(mode=0o700)
     try:
         yield half
         half.chmod(mode)
         for path in (*half.rglob("*"), half):
-            _sync(path)
-        half.rename(out)
+            sync(path)
+        publish(half, out)
     except BaseException:
         shutil.rmtree(half, ignore_errors=True)
         raise
-    _sync(out.parent)
 
 
-def _sync(path: Path) -> None:
+def publish(half: Path, path: Path) -> None:
+    """Give a finished and synced file or folder its name, and make the rename last."""
+    half.replace(path)
+    sync(path.parent)
+
+
+def sync(path: Path) -> None:
+    """Push a file, or the names in a folder, to the disk."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)

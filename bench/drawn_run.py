@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from analysis.sweep.artefacts import json_bytes, sha256_file
+from analysis.durable import json_bytes, sha256_file
 from analysis.sweep.paths import RunPaths
 from analysis.sweep.spec import DataSpec, PruneSpec, SweepSpec
 

@@ -5,7 +5,6 @@ it. Here a message is written to a dot-file, synced and renamed; a torn or forei
 message costs nothing: the ledger says what there is to do, and a reconciler rings again.
 """
 
-import os
 import uuid
 from pathlib import Path
 from queue import Empty
@@ -15,17 +14,9 @@ from typing import Any
 from kombu.transport import filesystem, virtual
 from kombu.utils.json import dumps, loads
 
+from readerstudy.durable import write_whole
+
 FOLDER_MODE = 0o700
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write a file so that a reader sees all of it or nothing, also after a loss of power."""
-    scratch = path.with_name(f".{uuid.uuid4().hex}")
-    with scratch.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    scratch.rename(path)
 
 
 class Channel(filesystem.Channel):  # type: ignore[misc]
@@ -72,12 +63,12 @@ class Channel(filesystem.Channel):  # type: ignore[misc]
         self.connection.bound.setdefault(exchange, []).append(row)
         table = self._table_on_disk(exchange)
         if row not in table:
-            write_whole(self._exchange_file(exchange), dumps([row, *table]))
+            write_whole(self._exchange_file(exchange), dumps([row, *table]).encode())
 
     def _put(self, queue: str, payload: Any, **kwargs: Any) -> None:
         # Wall-clock nanoseconds keep the order of messages across restarts, which a monotonic clock does not.
         name = f"{time_ns():020d}_{uuid.uuid4().hex}.{queue}.msg"
-        write_whole(self.folder / name, dumps(payload))
+        write_whole(self.folder / name, dumps(payload).encode())
 
     def _get(self, queue: str) -> Any:
         for path in self._messages(queue):

@@ -3,7 +3,6 @@
 import hashlib
 import io
 import json
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from analysis.durable import json_bytes, sha256_bytes, sha256_file, whole_folder, write_whole
 from analysis.frames import FORMAT, METRICS, check_table
 from analysis.imports.checks import matching_scores
 from analysis.imports.data_set import Choices, data_spec
@@ -21,14 +21,6 @@ from analysis.imports.listing import Listing, PredictionFile, list_predictions
 from analysis.imports.readers import read_predictions
 from analysis.metrics.decisions import f1_at
 from analysis.metrics.ranking import rank_quality
-from analysis.sweep.artefacts import (
-    json_bytes,
-    publish,
-    sha256_bytes,
-    sha256_file,
-    temporary_beside,
-    write_atomic,
-)
 from analysis.sweep.errors import DataError
 from analysis.sweep.paths import RunPaths
 from analysis.sweep.progress import Progress
@@ -99,15 +91,10 @@ def import_predictions(
     _refuse_occupied(out)
     listing = list_predictions(folder)
     source = _source(choices, listing)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    building = RunPaths(temporary_beside(out.absolute()))
-    try:
+    with whole_folder(out.absolute()) as half:
+        building = RunPaths(half)
         building.predictions.mkdir(parents=True)
         made = _write_run(building, listing, source, progress)
-        publish(building.root, out.absolute())
-    except BaseException:
-        shutil.rmtree(building.root, ignore_errors=True)
-        raise
     grid = {f.seed for f in listing.files}, {f.sparsity for f in listing.files}
     return Imported(
         out, made["run_id"], len(source.split.images), len(grid[0]), len(grid[1]), tuple(made["warnings"])
@@ -134,8 +121,8 @@ def _source(choices: Choices, listing: Listing) -> _Source:
 def _write_run(
     paths: RunPaths, listing: Listing, source: _Source, progress: Progress | None
 ) -> dict[str, Any]:
-    write_atomic(paths.images, _csv(images_table(source.split, source.people, source.data)))
-    write_atomic(paths.classes, _csv(class_groups(source.data, source.split, source.train)))
+    write_whole(paths.images, _csv(images_table(source.split, source.people, source.data)))
+    write_whole(paths.classes, _csv(class_groups(source.data, source.split, source.train)))
     units, metrics = [], []
     for done, file in enumerate(listing.files, 1):
         unit, quality = _import_one(paths, file, source)
@@ -143,11 +130,11 @@ def _write_run(
         metrics.append(quality)
         if progress:
             progress("import", done, len(listing.files))
-    write_atomic(paths.metrics, _csv(check_table(pd.concat(metrics, ignore_index=True), METRICS)))
+    write_whole(paths.metrics, _csv(check_table(pd.concat(metrics, ignore_index=True), METRICS)))
     provenance = _provenance(paths, listing, source, units)
     for unit in units:
-        write_atomic(paths.sidecar(unit.file.seed, unit.file.sparsity), _sidecar(unit, provenance["run_id"]))
-    write_atomic(paths.provenance, json_bytes(provenance))
+        write_whole(paths.sidecar(unit.file.seed, unit.file.sparsity), _sidecar(unit, provenance["run_id"]))
+    write_whole(paths.provenance, json_bytes(provenance))
     return provenance
 
 
@@ -161,7 +148,7 @@ def _import_one(paths: RunPaths, file: PredictionFile, source: _Source) -> tuple
     except PredictionsError as error:
         raise PredictionsError(f"{file.path}: {error}") from error
     written = _npy(scores)
-    write_atomic(paths.prediction(file.seed, file.sparsity), written)
+    write_whole(paths.prediction(file.seed, file.sparsity), written)
     labelled = found.labels is not None or found.images is not None
     unit = _Unit(file, sha256_bytes(content), sha256_bytes(written), labelled)
     quality = rank_quality(source.split.labels, scores)

@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from analysis.durable import write_whole
 from analysis.frames import FORMAT, NIH_CLASSES
 from analysis.phantoms.catalogue import Catalogue, PhantomImage, catalogue
 from analysis.phantoms.dicom import encode_dicom
@@ -64,12 +65,12 @@ def write_data_set(
     marker = _begin(spec, out)
     for name in SPLITS:
         path = out / "labels" / f"miccai2023_nih-cxr-lt_labels_{name}.csv"
-        _write(path, label_csv(images.split(name)))
-    _write(out / "metadata.csv", metadata_csv(images))
-    _write(truth_out, truth_csv(images))
+        write_whole(path, label_csv(images.split(name)))
+    write_whole(out / "metadata.csv", metadata_csv(images))
+    write_whole(truth_out, truth_csv(images))
     os.chmod(truth_out, 0o600)
     _write_images(spec, images, out, formats, progress, workers)
-    _write(out / "provenance.json", _provenance(spec, images, out, formats))
+    write_whole(out / "provenance.json", _provenance(spec, images, out, formats))
     marker.unlink(missing_ok=True)
 
 
@@ -129,19 +130,8 @@ def _begin(spec: PhantomSpec, out: Path) -> Path:
             return marker
     if out.exists() and any(out.iterdir()):
         raise PhantomError(f"{out}: expected an empty folder or a phantom set begun there, found other files")
-    _write(marker, json.dumps({"format": FORMAT, "spec_sha256": spec.digest}).encode())
+    write_whole(marker, json.dumps({"format": FORMAT, "spec_sha256": spec.digest}).encode())
     return marker
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Write through a temporary name, so that a file is whole or absent."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with open(temporary, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
 
 
 Job = tuple[PhantomSpec, PhantomImage, Path, tuple[str, ...]]
@@ -209,9 +199,7 @@ def write_png(pixels: NDArray[np.uint16], path: Path) -> None:
     done, encoded = cv2.imencode(".png", (pixels >> 8).astype(np.uint8), [cv2.IMWRITE_PNG_COMPRESSION, 4])
     if not done:
         raise PhantomError(f"{path}: the PNG could not be encoded")
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    temporary.write_bytes(encoded.tobytes())
-    os.replace(temporary, path)
+    write_whole(path, encoded.tobytes())
 
 
 def _provenance(spec: PhantomSpec, images: Catalogue, out: Path, formats: Sequence[str]) -> bytes:

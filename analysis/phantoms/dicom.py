@@ -1,6 +1,5 @@
 """Write a phantom as DICOM, the way a digital X-ray room or a computed-radiography reader would."""
 
-import os
 import uuid
 import zlib
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from analysis.durable import whole_file
 from analysis.phantoms.canvas import HEIGHT_MM, WIDTH_MM
 from analysis.phantoms.catalogue import PhantomImage, catalogue
 from analysis.phantoms.drawing import render
@@ -67,11 +67,8 @@ def encode_dicom(
     if chosen == "MONOCHROME1":
         stored = np.uint16(2**bits - 1) - stored
     dataset = _data_set(spec, entry, stored, chosen, bits)
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    dataset.save_as(temporary, enforce_file_format=True)
-    os.replace(temporary, path)
+    with whole_file(Path(path)) as half:
+        dataset.save_as(half, enforce_file_format=True)
 
 
 def _data_set(

@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from analysis.caseset import CaseSetError, find_images
+from analysis.durable import write_whole
 from analysis.models import Run
 from analysis.services.findings_files import FindingsFolder
 from analysis.sweep.errors import DataError
@@ -112,10 +113,7 @@ def thumbnail(run: Run, found: FindingsFolder, rank: int) -> bytes | None:
 
     buffer = io.BytesIO()
     Image.fromarray(grey).save(buffer, "PNG")
-    kept.parent.mkdir(exist_ok=True)
-    half = kept.with_suffix(".part")
-    half.write_bytes(buffer.getvalue())
-    half.rename(kept)
+    write_whole(kept, buffer.getvalue())
     return buffer.getvalue()
 
 

@@ -76,7 +76,7 @@ def _score_files(run: Run) -> dict[str, dict[str, str]]:
 
 
 def _training_files(run: Run, recorded: Sequence[ledger.Recorded]) -> dict[str, dict[str, str]]:
-    from analysis.sweep.artefacts import sha256_file
+    from analysis.durable import sha256_file
 
     folder = Path(run.folder)
     return {

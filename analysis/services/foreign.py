@@ -7,10 +7,10 @@ from typing import Any
 
 from django.db import transaction
 
+from analysis.durable import sha256_file
 from analysis.models import Run, RunKind, Unit, UnitState
 from analysis.services import ledger
 from analysis.services.control import NewUnit, RunError, register_run
-from analysis.sweep.artefacts import sha256_file
 
 RUN_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 """What a run may be called: its name is part of the addresses of its pages."""

@@ -9,10 +9,10 @@ from typing import Any
 
 import pandas as pd
 
+from analysis.durable import write_whole
 from analysis.figures.theme import render
 from analysis.figures.training import draw_training
 from analysis.services.places import within
-from analysis.sweep.artefacts import write_atomic
 from analysis.tablefile import read_table
 
 NAME = "history.csv"
@@ -89,7 +89,7 @@ def draw_curves(folder: Path, files: Mapping[int, Path]) -> Path:
     """Draw the loss curves of some seeds into a folder, as curves.svg and curves.png; return the picture."""
     figure = draw_training(history_of(files))
     for kind in ("svg", "png"):
-        write_atomic(folder / f"curves.{kind}", render(figure, kind))
+        write_whole(folder / f"curves.{kind}", render(figure, kind))
     return folder / "curves.png"
 
 

@@ -89,7 +89,7 @@ def fetch(run: Run, names: Iterable[str]) -> None:
     MissingError: one is not there.
     MirrorError: the store does not answer; whether it holds the file is not known.
     """
-    from analysis.sweep.artefacts import write_atomic
+    from analysis.durable import write_whole
 
     objects = store()
     if objects is None:
@@ -104,7 +104,7 @@ def fetch(run: Run, names: Iterable[str]) -> None:
             raise MirrorError(
                 f"run {run.run_id}: expected {name} in the store, {type(error).__name__} came"
             ) from error
-        write_atomic(folder_of(run) / name, content)
+        write_whole(folder_of(run) / name, content)
 
 
 def send_scores(run: Run, names: Iterable[str]) -> None:

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from analysis.sweep.artefacts import json_bytes, write_atomic
+from analysis.durable import json_bytes, write_whole
 
 FORMAT = 1
 
@@ -70,7 +70,7 @@ class PrecisionCheck:
 def write_check(path: Path, run_id: str, check: PrecisionCheck) -> None:
     """Write check.json; a figure that is nan becomes null."""
     content = {k: None if isinstance(v, float) and math.isnan(v) else v for k, v in asdict(check).items()}
-    write_atomic(path, json_bytes({"format": FORMAT, "run_id": run_id, **content}))
+    write_whole(path, json_bytes({"format": FORMAT, "run_id": run_id, **content}))
 
 
 def read_check(path: Path, run_id: str) -> PrecisionCheck | None:

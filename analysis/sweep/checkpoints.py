@@ -17,8 +17,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from analysis.durable import sha256_bytes
 from analysis.sweep.architectures import AUXILIARY_PREFIXES, build_classifier
-from analysis.sweep.artefacts import sha256_bytes
 from analysis.sweep.errors import CheckpointError
 
 State = dict[str, Tensor]

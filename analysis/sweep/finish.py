@@ -12,10 +12,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from analysis.durable import clear_leftovers, json_bytes, sha256_file, write_whole
 from analysis.frames import FORMAT, METRICS, check_table
 from analysis.metrics.decisions import f1_at
 from analysis.metrics.ranking import Ranking, rank_quality
-from analysis.sweep.artefacts import clear_temporaries, json_bytes, sha256_file, write_atomic
 from analysis.sweep.errors import UnitError
 from analysis.sweep.prepare import Run
 from analysis.sweep.progress import Progress
@@ -53,10 +53,10 @@ def finish_run(run: Run, progress: Progress | None = None) -> dict[str, Any]:
             f"run {run.run_id}: expected all units finished, {len(left)} are not, first {left[0].key}"
         )
     metrics = check_table(_table(list(run.spec.data.classes), found), METRICS)
-    write_atomic(run.paths.metrics, metrics.to_csv(index=False).encode())
-    clear_temporaries(run.paths.predictions)
+    write_whole(run.paths.metrics, metrics.to_csv(index=False).encode())
+    clear_leftovers(run.paths.predictions)
     provenance = _provenance(run, found)
-    write_atomic(run.paths.provenance, json_bytes(provenance))
+    write_whole(run.paths.provenance, json_bytes(provenance))
     return provenance
 
 

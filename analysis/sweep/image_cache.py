@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.sweep.artefacts import json_bytes, sha256_file, write_atomic
+from analysis.durable import json_bytes, sha256_file, write_whole
 from analysis.sweep.errors import DataError
 from analysis.sweep.partial_cache import PartialCache, decoded_rows
 from analysis.sweep.progress import Progress
@@ -137,7 +137,7 @@ def _build(
         target, len(files), preprocess.size, digest, content.hexdigest(), coloured, stored, len(files) - here
     )
     note = {k: getattr(cache, k) for k in ("count", "size", "digest", "content", "coloured", "stored")}
-    write_atomic(target.with_suffix(".json"), json_bytes({"format": FORMAT, **note}))
+    write_whole(target.with_suffix(".json"), json_bytes({"format": FORMAT, **note}))
     part.discard()
     return cache
 

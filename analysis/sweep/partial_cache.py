@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from analysis.sweep.artefacts import publish, sha256_bytes, sha256_file
+from analysis.durable import publish, sha256_bytes, sha256_file, sync
 from analysis.sweep.errors import DataError
 from analysis.sweep.pixels import Pixels, read_pixels
 from analysis.sweep.spec import PreprocessSpec
@@ -61,8 +61,7 @@ class PartialCache:
 
     def publish(self) -> str:
         """Give the finished rows their name; return the SHA-256 of all of them."""
-        with self._part.open("rb") as stream:
-            os.fsync(stream.fileno())
+        sync(self._part)
         digest = sha256_file(self._part)
         publish(self._part, self._target)
         return digest

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from analysis.durable import sha256_bytes
 from analysis.picture import ImageRefusedError, Percentiles, levels, network_rendering, read_picture
 from analysis.picture.custody import stored_digest
-from analysis.sweep.artefacts import sha256_bytes
 from analysis.sweep.errors import DataError
 from analysis.sweep.resize import resize_linear
 from analysis.sweep.spec import PreprocessSpec

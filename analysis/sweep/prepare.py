@@ -10,10 +10,10 @@ from typing import Any
 
 import pandas as pd
 
+from analysis.durable import json_bytes, sha256_bytes, sha256_file, write_whole
 from analysis.frames import FORMAT
 from analysis.picture.custody import DEFINITION
 from analysis.sweep.architectures import check_size, libraries_of
-from analysis.sweep.artefacts import json_bytes, sha256_bytes, sha256_file, write_atomic
 from analysis.sweep.checkpoints import check_fits, read_checkpoint
 from analysis.sweep.choose import LIBRARIES, choose_engine
 from analysis.sweep.engine import library_versions, resolved_threads
@@ -214,8 +214,8 @@ def _write(
     """Write the tables, then the plan: its presence says that the run is prepared."""
     tables = {paths.images: images, paths.classes: groups, paths.custody: custody}
     for file, table in tables.items():
-        write_atomic(file, table.to_csv(index=False).encode())
+        write_whole(file, table.to_csv(index=False).encode())
     plan["tables"] = {file.name: sha256_file(file) for file in tables}
     paths.predictions.mkdir(parents=True, exist_ok=True)
-    write_atomic(paths.plan, json_bytes(plan))
+    write_whole(paths.plan, json_bytes(plan))
     return open_run(paths.root)

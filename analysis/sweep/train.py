@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from analysis.sweep.artefacts import clear_temporaries, json_bytes, sha256_file, write_atomic
+from analysis.durable import clear_leftovers, json_bytes, sha256_file, write_whole
 from analysis.sweep.device import named_faults, refuse_without_device
 from analysis.sweep.engine import library_versions
 from analysis.sweep.epochs import Examples, Trainer, on_device, torch_bytes
@@ -163,8 +163,8 @@ def train_member(
             trainer.run_epoch(training.train, training.val, step)
         if guard:
             guard()
-        write_atomic(last, torch_bytes(trainer.memory()))
-        write_atomic(file.with_name("history.csv"), _history(trainer.history))
+        write_whole(last, torch_bytes(trainer.memory()))
+        write_whole(file.with_name("history.csv"), _history(trainer.history))
     if progress:
         progress(f"train seed {seed}", spec.train.epochs * images, spec.train.epochs * images)
     return _publish(spec, seed, file, training.recipe, trainer)
@@ -200,7 +200,7 @@ def _publish(spec: SweepSpec, seed: int, file: Path, recipe: str, trainer: Train
         "seed": seed,
         "synthetic": spec.data.synthetic,
     }
-    write_atomic(file, torch_bytes(content))
+    write_whole(file, torch_bytes(content))
     note = {
         "format": 1,
         "recipe": recipe,
@@ -211,9 +211,9 @@ def _publish(spec: SweepSpec, seed: int, file: Path, recipe: str, trainer: Train
         "spec": spec.shown(),
         "versions": library_versions(),
     }
-    write_atomic(file.with_name("training.json"), json_bytes(note))
+    write_whole(file.with_name("training.json"), json_bytes(note))
     file.with_name("last.pt").unlink(missing_ok=True)
-    clear_temporaries(file.parent)  # a killed process leaves one of the size of last.pt
+    clear_leftovers(file.parent)  # a killed process leaves one of the size of last.pt
     return Trained(seed, file, file.with_name("history.csv"), trainer.epoch, trainer.best_loss, False)
 
 

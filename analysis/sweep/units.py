@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from analysis.sweep.artefacts import json_bytes, sha256_bytes, sha256_file, write_atomic
+from analysis.durable import json_bytes, sha256_bytes, sha256_file, write_whole
 from analysis.sweep.checkpoints import read_checkpoint
 from analysis.sweep.device import card_of, free_bytes, named_faults, refuse_without_device
 from analysis.sweep.engine import Engine, library_versions
@@ -173,7 +173,7 @@ def _compute(
     path = run.paths.prediction(seed, sparsity)
     if guard:
         guard()
-    write_atomic(path, content)
+    write_whole(path, content)
     digest = sha256_bytes(content)
     seconds = time.perf_counter() - began
     note = {
@@ -189,7 +189,7 @@ def _compute(
     }
     if card := card_of(run.spec.infer.device):
         note["card"] = card
-    write_atomic(run.paths.sidecar(seed, sparsity), json_bytes(note))
+    write_whole(run.paths.sidecar(seed, sparsity), json_bytes(note))
     return Artefact(path, digest, seconds, False)
 
 

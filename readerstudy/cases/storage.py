@@ -17,6 +17,7 @@ from uuid import UUID
 
 from readerstudy.cases.errors import StorageError
 from readerstudy.cases.frame import pad_frame
+from readerstudy.durable import sync, write_whole
 
 if TYPE_CHECKING:
     from readerstudy.cases.objects import FrameObjects
@@ -69,7 +70,8 @@ class Staging:
         stored = {}
         for path in files:
             data = pad_frame(path.read_bytes(), length)
-            _write_durably(path, data)
+            # A time of change would order the cases as they were loaded.
+            write_whole(path, data, mode=0o600, changed=0)
             stored[path.name] = StoredFrame(path.name, hashlib.sha256(data).hexdigest(), length)
         return stored
 
@@ -83,7 +85,7 @@ class Staging:
             target = self._folder.parent / path.name
             path.rename(target)
             self._published.append(target)
-        _sync_folder(self._folder.parent)
+        sync(self._folder.parent)
 
     def take_back(self) -> None:
         """Remove what was published: the rows did not come about."""
@@ -181,21 +183,3 @@ def _remove_leftovers(folder: Path, known: Collection[str]) -> None:
             shutil.rmtree(path)
         else:
             path.unlink()
-
-
-def _write_durably(path: Path, data: bytes) -> None:
-    temporary = path.with_name(f".{path.name}")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    os.utime(temporary, (0, 0))  # a time of change would order the cases as they were loaded
-    temporary.rename(path)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    with suppress(OSError):
-        os.fsync(descriptor)
-    os.close(descriptor)

@@ -14,6 +14,7 @@ from django.conf import settings
 from django.db import connection, connections, transaction
 
 from readerstudy.audit.agreement import Heads
+from readerstudy.durable import sync, whole_file
 
 COPIES = SQLITE_COPY, POSTGRESQL_COPY = "database.sqlite3", "database.pgdump"
 
@@ -97,7 +98,7 @@ def _copy_sqlite(target: Path) -> tuple[Path, Heads]:
         heads = named_heads(copy.execute(HEADS).fetchall())
     if fault != "ok":
         raise CopyError(f"the copy of the database does not hold ({fault}); try again, then look at the disk")
-    _sync(target)
+    sync(target)
     return target, heads
 
 
@@ -111,7 +112,7 @@ def _dump(target: Path) -> tuple[Path, Heads]:
         heads = named_heads(cursor.fetchall())  # of the very instant that pg_dump sees
         command = [_program("pg_dump"), "--format=custom", "--no-owner", "--no-privileges"]
         _run([*command, f"--snapshot={snapshot}", f"--file={target}"])
-    _sync(target)
+    sync(target)
     return target, heads
 
 
@@ -125,12 +126,8 @@ def named_heads(rows: Iterable[tuple[Any, ...]]) -> Heads:
 
 def _put_sqlite(copy: Path) -> None:
     target = Path(settings.DATABASES["default"]["NAME"])
-    scratch = target.with_name(f".{target.name}.restoring")
-    scratch.unlink(missing_ok=True)
-    scratch.touch(0o600, exist_ok=False)
-    shutil.copyfile(copy, scratch)
-    _sync(scratch)
-    scratch.rename(target)
+    with whole_file(target, mode=0o600) as scratch:
+        shutil.copyfile(copy, scratch)
 
 
 def _run(command: list[str]) -> None:
@@ -168,9 +165,3 @@ def _program(name: str) -> str:
             f"{name} is not installed here: apt install postgresql-client, in the server's version or newer"
         )
     return program
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    os.fsync(descriptor)
-    os.close(descriptor)

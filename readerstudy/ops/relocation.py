@@ -8,9 +8,9 @@ from typing import Any
 
 from django.db import models, transaction
 
+from analysis.durable import json_bytes, write_whole
 from analysis.models import DataSet, Ensemble, Run
 from analysis.services.mirror import folder_of
-from analysis.sweep.artefacts import json_bytes, write_atomic
 from readerstudy.ops.folder import targets
 
 FIELDS: tuple[tuple[type[models.Model], str], ...] = (
@@ -52,7 +52,7 @@ def relocate(before: Mapping[str, str]) -> int:
         with suppress(ValueError):  # what is no plan stays as it was
             said = json.loads(plan.read_bytes())
             if (moved := _moved(said, pairs)) != said:
-                write_atomic(plan, json_bytes(moved))
+                write_whole(plan, json_bytes(moved))
                 plan.chmod(0o600)  # as everything that a restore puts there
     changed: set[tuple[type[models.Model], Any]] = set()
     for model, field in FIELDS:

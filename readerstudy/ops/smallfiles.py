@@ -5,8 +5,6 @@ files finder puts small copies under HOME/small and finds them first; whitenoise
 """
 
 import gzip
-import os
-import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +13,8 @@ import rjsmin
 from django.conf import settings
 from django.contrib.staticfiles.finders import AppDirectoriesFinder, BaseFinder
 from django.core.files.storage import FileSystemStorage
+
+from readerstudy.durable import write_whole
 
 KINDS = (".mjs",)
 
@@ -63,16 +63,8 @@ class SmallFiles(BaseFinder):
         if not (target.is_file() and target.stat().st_mtime_ns == changed):
             target.parent.mkdir(parents=True, exist_ok=True)
             small = rjsmin.jsmin(source.read_text(encoding="utf-8")).encode()
-            _write(target.with_name(target.name + ".gz"), gzip.compress(small, 9, mtime=0), changed)
-            _write(target, small, changed)
+            # Several server processes may begin together: each writes the whole file.
+            packed = gzip.compress(small, 9, mtime=0)
+            write_whole(target.with_name(target.name + ".gz"), packed, changed=changed)
+            write_whole(target, small, changed=changed)
         return target
-
-
-def _write(path: Path, data: bytes, changed: int) -> None:
-    """Write at once: several server processes may begin together."""
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
-    os.utime(temporary, ns=(changed, changed))
-    Path(temporary).chmod(0o644)
-    Path(temporary).rename(path)

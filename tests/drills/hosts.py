@@ -310,8 +310,8 @@ def _count(run: Any, outcome: Outcome, expected: dict[str, bytes], came: dict[st
     """Compare the database's own log of acknowledgements, the ledger, and all files."""
     from django.db import connection
 
+    from analysis.durable import sha256_bytes
     from analysis.models import UnitState
-    from analysis.sweep.artefacts import sha256_bytes
 
     with connection.cursor() as cursor:
         cursor.execute("SELECT key, token, artefacts FROM drill_log")

@@ -272,8 +272,8 @@ def _count(run: Any, outcome: Outcome, expected: dict[str, bytes], came: dict[st
     """Compare the log of acknowledgements with the ledger, and the files with both."""
     from django.db import connection
 
+    from analysis.durable import sha256_bytes
     from analysis.models import UnitState
-    from analysis.sweep.artefacts import sha256_bytes
 
     with connection.cursor() as cursor:
         cursor.execute("SELECT key, artefacts FROM drill_log")

@@ -77,7 +77,7 @@ def die_while_writing(run: Run, hosts: Hosts, monkeypatch: pytest.MonkeyPatch, n
     hosts.at(FIRST)
     claim = ledger.claim_next(worker=FIRST, lease_seconds=-1, run=run)
     assert claim is not None
-    real, written = units.write_atomic, []
+    real, written = units.write_whole, []
 
     def write(path: Path, content: bytes) -> None:
         written.append(path)
@@ -86,7 +86,7 @@ def die_while_writing(run: Run, hosts: Hosts, monkeypatch: pytest.MonkeyPatch, n
         real(path, content)
 
     with monkeypatch.context() as patched:
-        patched.setattr(units, "write_atomic", write)
+        patched.setattr(units, "write_whole", write)
         job = jobs.Job(claim, lost=lambda: False, lease_seconds=-1)
         with pytest.raises(Killed):
             jobs.do(job, jobs.Desk(hosts.settings.RUNS_ROOT, hosts.folder / FIRST / "cache"))

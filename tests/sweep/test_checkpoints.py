@@ -8,9 +8,9 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from analysis.durable import sha256_file
 from analysis.frames import NIH_CLASSES
 from analysis.sweep.architectures import build_classifier
-from analysis.sweep.artefacts import sha256_file
 from analysis.sweep.checkpoints import check_fits, read_checkpoint
 from analysis.sweep.errors import CheckpointError
 from analysis.sweep.layout import find_checkpoints, layout_name

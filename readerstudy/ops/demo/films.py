@@ -37,7 +37,5 @@ def _film(films: Path, name: str) -> Path:
 
 
 def _draw(spec: PhantomSpec, name: str, path: Path, size: tuple[int, int]) -> None:
-    scratch = path.with_suffix(".part")
     # One depth for all: a depth that differs from case to case could tell where a case comes from.
-    write_dicom(spec, name, scratch, *size, bits_stored=BITS)
-    scratch.rename(path)
+    write_dicom(spec, name, path, *size, bits_stored=BITS)
