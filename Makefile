@@ -9,7 +9,7 @@ ON_POSTGRESQL := tests/accounts tests/audit tests/cases/test_models.py tests/fau
 	tests/ledger/test_ledger.py tests/results tests/study
 
 # Tests of the modules that pyproject.toml lists for coverage: those that hold a safety rule.
-OF_RULES := tests/accounts tests/audit tests/blinding tests/cases tests/caseset tests/results tests/study
+OF_RULES := tests/accounts tests/audit tests/blinding tests/identity tests/cases tests/caseset tests/results tests/study
 
 .DEFAULT_GOAL := help
 .PHONY: help demo phantom-study test coverage test-servers drill load fuzz audit sbom lint resolve bench bench-reading format serve doctor setup clean-demo python
