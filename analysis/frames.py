@@ -271,12 +271,29 @@ def check_table(frame: pd.DataFrame, table: Table, where: str | None = None) -> 
     return frame
 
 
+def without_repeats(frame: pd.DataFrame, table: Table) -> pd.DataFrame:
+    """Return a table that somebody else wrote without the rows that say again, in every column, what another said.
+
+    Cells are compared as names are (`analysis.identity`); a row of a key that differs stays, and `check_table`
+    refuses it. The index tells which rows are left.
+    """
+    texts = {
+        name: frame[name].astype(str).map(path_key if name in table.paths else name_key)
+        for name in frame.columns
+    }
+    return frame[~pd.DataFrame(texts, index=frame.index).duplicated()]
+
+
 def check_labels(frame: pd.DataFrame, classes: Iterable[str], id_column: str, where: str) -> pd.DataFrame:
-    """Check a label table of a data set: the id column and one 0/1 column per class; return it unchanged.
+    """Check a label table of a data set: the id column and one 0/1 column per class.
+
+    Some tables have a row for each finding or box: a row that says the same of the same image again is left out of
+    what is returned.
 
     Raises
     ------
-    FrameError: an absent column, a repeated image, a label other than 0 and 1 (named by row and class).
+    FrameError: an absent column, an image that comes again with other labels, a label other than 0 and 1 (named by
+        row and class).
     """
     classes = tuple(classes)
     missing = [name for name in (id_column, *classes) if name not in frame.columns]
@@ -286,7 +303,7 @@ def check_labels(frame: pd.DataFrame, classes: Iterable[str], id_column: str, wh
             f"missing: {', '.join(missing)}"
         )
     ids = Table(where, (Column(id_column, "text", "image"),), key=(id_column,), paths=(id_column,))
-    check_table(frame, ids, where)
+    frame = check_table(without_repeats(frame, ids), ids, where)
     for name in classes:
         _check_column(frame[name], Column(name, "binary", name), where)
     return frame
@@ -326,8 +343,11 @@ def _refuse_repeats(frame: pd.DataFrame, compared: pd.DataFrame, where: str) -> 
         first = int(np.flatnonzero((compared == compared.iloc[row]).all(axis=1).to_numpy())[0])
         names = list(compared.columns)
         key = ", ".join(f"{name} {frame.iloc[row][name]!r}" for name in names)
+        again, once = (
+            place + 1 if isinstance(place, int) else place for place in frame.index[[row, first]].tolist()
+        )
         raise FrameError(
-            f"{where}, row {row + 1}: expected each {' + '.join(names)} once, {key} came again (row {first + 1})"
+            f"{where}, row {again}: expected each {' + '.join(names)} once, {key} came again (row {once})"
         )
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.exchange.via import COLUMNS, NO, QUESTIONS, YES, ViaError
-from analysis.frames import RATED, RATINGS, FrameError, Table, check_table
+from analysis.frames import RATED, RATINGS, FrameError, Table, check_table, without_repeats
 from analysis.identity import NameClashError, Names, name_key, path_key, spelled
 from analysis.tablefile import MAX_HEAD_BYTES, read_head
 
@@ -212,8 +212,9 @@ def _arms(key: pd.DataFrame) -> dict[str, tuple[int, str]]:
         if column.name not in key.columns:
             raise ViaError(f"the key: expected the columns case and arm, '{column.name}' is missing")
     table = Table("the key", tuple(wanted), key=("case",), paths=("case",))
+    key = without_repeats(key[[name for name in ("case", "arm", "pair") if name in key.columns]], table)
     try:
-        check_table(pd.DataFrame({"case": key["case"], "arm": key["arm"]}), table)
+        check_table(key, table)
     except FrameError as error:
         raise ViaError(str(error)) from error
     pairs = key["pair"].fillna("").astype(str) if "pair" in key.columns else pd.Series("", index=key.index)

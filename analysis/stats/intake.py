@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from analysis.frames import RATINGS, FrameError, check_table
+from analysis.frames import RATINGS, FrameError, check_table, without_repeats
 from analysis.identity import spelled
 from analysis.stats.endpoints import ENDPOINTS
 from analysis.stats.errors import StatsError
@@ -69,7 +69,7 @@ def check(ratings: pd.DataFrame, where: str = RATINGS.name) -> Checked:
         readings), a status contradicts its answer.
     StatsError: no rows; a case carries both arms or two matched sets.
     """
-    given = ratings.reset_index(drop=True)
+    given = without_repeats(ratings.reset_index(drop=True), RATINGS)
     given = given.assign(**{name: np.nan for name in MAY_BE_ABSENT if name not in given.columns})
     tidy = _typed(check_table(given, RATINGS, where))
     if tidy.empty:

@@ -52,14 +52,14 @@ def read_split(labels: Path | None, data: DataSpec, role: str) -> Split:
 
     Raises
     ------
-    DataError: no file, no rows, a missing column, a repeated image, a label other than 0 and 1 (file and row
-        named), a name that leaves the image folder.
+    DataError: no file, no rows, a missing column, an image with two rows of labels, a label other than 0 and 1
+        (file and row named), a name that leaves the image folder.
     """
     if labels is None:
         raise DataError(f"[data] labels_{role}: expected the {role} split's label file, none came")
     frame = _read_csv(labels, [data.id_column, *data.classes], {data.id_column: str})
     try:
-        check_labels(frame, data.classes, data.id_column, str(labels))
+        frame = check_labels(frame, data.classes, data.id_column, str(labels))
     except FrameError as error:
         raise DataError(str(error)) from error
     if frame.empty:

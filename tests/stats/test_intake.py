@@ -136,9 +136,16 @@ def test_two_spellings_of_one_name_are_refused_and_both_are_named(tidy, tmp_path
     assert repr(new) in str(error.value)
 
 
-def test_a_reading_that_comes_again_with_its_number_written_otherwise_is_refused(tidy, tmp_path):
+def test_a_reading_that_comes_again_the_same_is_one_reading(tidy, tmp_path):
     again = pd.concat([tidy.astype({"presentation": str}), tidy.iloc[[2]].assign(presentation="1.0")])
-    with pytest.raises(FrameError, match=r"presentation once, .* came again \(row 3\)"):
+    assert readers_of(again, tmp_path) == readers_of(tidy, tmp_path)
+    pd.testing.assert_frame_equal(check(again).first, check(tidy).first)
+
+
+def test_a_reading_that_comes_again_with_another_answer_is_refused(tidy, tmp_path):
+    other = tidy.iloc[[2]].assign(presentation="1.0", quality=tidy["quality"].iloc[2] % 5 + 1)
+    again = pd.concat([tidy.astype({"presentation": str}), other])
+    with pytest.raises(FrameError, match=rf"row {len(again)}: .*presentation once, .* came again \(row 3\)"):
         readers_of(again, tmp_path)
 
 

@@ -108,11 +108,20 @@ def test_bad_labels_are_named(tmp_path):
 
 def test_other_bad_label_files(tmp_path):
     refused(tmp_path, label_frame(NAMES).drop(columns="Mass"), "missing: Mass")
-    refused(tmp_path, label_frame((*NAMES, NAMES[0])), "row 4", "each id once")
+    twice = label_frame((*NAMES, NAMES[0]))
+    twice.loc[3, "Hernia"] = 1 - twice.loc[0, "Hernia"]
+    refused(tmp_path, twice, "row 4", "each id once", "row 1")
     refused(tmp_path, label_frame(NAMES).iloc[:0], "at least one row")
     refused(tmp_path, label_frame((*NAMES, "../../etc/passwd")), "row 4", "inside the image folder")
     refused(tmp_path, label_frame((*NAMES, r"..\..\etc")), "row 4", "inside the image folder")
     refused(tmp_path, label_frame(NAMES), "row 1", "00000013_005.png", "3 of 3 images are missing")
+
+
+def test_an_image_that_comes_again_with_the_same_labels_is_one_image(tmp_path):
+    write_images(tmp_path / "images", NAMES)
+    again = pd.concat([label_frame(NAMES), label_frame(NAMES).iloc[[0]]])  # one row for each box of an image
+    again.to_csv(tmp_path / "labels.csv", index=False)
+    assert read_split(tmp_path / "labels.csv", nih(tmp_path), "test").images == NAMES
 
 
 def test_absent_files_are_named(tmp_path):
