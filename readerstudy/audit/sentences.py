@@ -174,6 +174,13 @@ def _declined(told: Told) -> str:
     return f"{told.who} declined to open the key, as {told.names.person(asker)} had asked."
 
 
+def _signed_off(told: Told) -> str:
+    outcome = {"clear": ": no name is visible", None: ""}.get(
+        told.values.get("finding"), ": a name is visible"
+    )
+    return f"{told.who} looked at an image for names{outcome}."
+
+
 def _terms(told: Told) -> str:
     return f"{told.who} {'changed' if told.values.get('old') else 'set'} the terms of use of a case set."
 
@@ -229,12 +236,8 @@ SENTENCES: Mapping[str, str | Callable[[Told], str]] = {
     ),
     "study.deleted": lambda told: f"{told.who} deleted the study {told.subject}.",
     "cases.loaded": lambda told: f"{told.who} loaded {_count(told.values['cases'], 'case', 'cases')}.",
-    "image.signed_off": lambda told: (
-        f"{told.who} looked at an image: {'no' if told.values['finding'] == 'clear' else 'a'} name is visible."
-    ),
-    "image.drawn_signed_off": lambda told: (
-        f"{told.who} recorded that a program drew {_count(told.values['images'], 'image', 'images')}; nobody looked."
-    ),
+    "image.signed_off": _signed_off,
+    "image.drawn_signed_off": "{who} recorded that a program drew the images; nobody looked at them for names.",
     "terms.set": _terms,
     "terms.confirmed": "{who} confirmed the terms of use of a case set.",
     "invitation.sent": _invited,
