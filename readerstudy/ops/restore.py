@@ -86,7 +86,7 @@ def restore(
         raise RestoreError(str(error)) from error
     call_command("migrate", verbosity=0, interactive=False)
     call_command("createcachetable", verbosity=0)
-    moved = relocate(listed.get("places", {}))
+    moved = relocate(manifest.get("places", {}), listed.get("places", {}))
     return Restored(str(manifest["at"]), len(places), moved, _begin_epoch(folder, manifest, reason))
 
 
