@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 HEAD = 8192
 """Bytes from the beginning of a file, or of a file in an archive, that are looked at."""
@@ -19,7 +19,7 @@ MEMBERS = 1000
 """Files of an archive that are looked at."""
 REACH = 64 * 2**20
 """Bytes of a tar archive, unpacked, that are gone through: it has no list of its files, so all before must be read."""
-_UNPACK: dict[bytes, Callable[[Path], IO[Any]]] = {
+_UNPACK: dict[bytes, Callable[..., Any]] = {
     b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\x00": lzma.open,
 }  # fmt: skip
 _TAR = slice(257, 262), b"ustar"

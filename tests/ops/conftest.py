@@ -15,7 +15,9 @@ PLANTED = {
     "ensembles/toy/seed-0/chkpt.pt": b"weights",
     "data/.kept/labels.csv": b"id\n",
     "notes/of the admin.txt": b"an unknown folder",
+    "notes/.of the admin.txt": b"a hidden one",
     "unknown.txt": b"an unknown file",
+    "sweep.toml": b"# a part that is one file",
 }
 STAGING = {
     "runs/.image-cache/big.npy": b"decoded",

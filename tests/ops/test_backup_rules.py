@@ -4,24 +4,28 @@ import json
 import shutil
 import sqlite3
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.core.files.storage import storages
-from django.core.management import CommandError
+from django.core.management import CommandError, call_command
 from django.db import connection
+from django.test import override_settings
 
 from analysis.models import DataSet, Ensemble, Run
 from readerstudy.audit.models import Event
+from readerstudy.audit.services import record
 from readerstudy.cases.models import Frame
+from readerstudy.ops import backup as saving
 from readerstudy.ops import database_copy
 from readerstudy.ops import restore as restoring
 from readerstudy.ops.backup import BackupError, back_up
 from readerstudy.ops.database_copy import CopyError
-from readerstudy.ops.folder import contents
+from readerstudy.ops.folder import Contents, contents
 from readerstudy.ops.manifest import MANIFEST, copied
 from readerstudy.ops.relocation import outside, relocate
 from readerstudy.ops.restore import RestoreError, restore
@@ -186,10 +190,15 @@ def test_a_file_that_goes_meanwhile_is_named(home: Path, tmp_path: Path) -> None
 
     def progress(done: int, total: int) -> None:
         (home / "unknown.txt").unlink(missing_ok=True)
+        assert not (tmp_path / "b").exists()  # it has its name when all is there
 
     made = back_up(out=tmp_path / "b", progress=progress)
     assert made.left_out["site/unknown.txt"] == "removed while the backup was made"
     assert "site/unknown.txt" not in json.loads((made.folder / MANIFEST).read_text())["files"]
+
+
+def test_a_file_that_goes_before_it_is_looked_into_holds_no_key(tmp_path: Path) -> None:
+    saving._refuse_sealed(Contents({"runs/x": tmp_path / "gone"}))
 
 
 @pytest.mark.parametrize("place", ["runs/b", "data/deep/b", "b", "frames/b", "static/b", "case-sets/b"])
@@ -321,6 +330,86 @@ def test_what_a_restore_puts_there_is_its_owners(whole: Path, empty: Path) -> No
         if path.name != "site.env":
             assert path.stat().st_mode & 0o077 == 0, path
     assert not list(empty.glob(".db*"))
+
+
+def one_bit_is_another(file: Path) -> None:
+    content = file.read_bytes()
+    file.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+
+
+DAMAGE: dict[str, tuple[Callable[[Path], object], str]] = {
+    "one bit": (one_bit_is_another, "differs from its digest"),
+    "a byte more": (lambda file: file.write_bytes(file.read_bytes() + b"x"), "differs from its digest"),
+    "gone": (lambda file: file.unlink(), "is missing"),
+    "one more": (lambda file: (file.parent / "more").write_bytes(b""), "more is not in the manifest"),
+}
+
+
+@pytest.mark.parametrize("name", DAMAGE)
+def test_a_damaged_backup_is_refused_before_anything_is_put_there(
+    whole: Path, empty: Path, tmp_path: Path, name: str
+) -> None:
+    damaged = shutil.copytree(whole, tmp_path / "damaged")
+    change, words = DAMAGE[name]
+    change(next(damaged.glob("frames/*/*")))
+    for command in (["restore", str(damaged), "--verify-only"], ["restore", str(damaged)],
+                    ["restore", str(whole), "--files", str(damaged)]):  # fmt: skip
+        with pytest.raises(CommandError, match=words):
+            said(command)
+    assert names(empty) == ["site.env"]
+    assert "are as they were written" in said(["restore", str(whole), "--verify-only"])
+    assert names(empty) == ["site.env"]
+
+
+def test_another_audit_key_is_noticed(whole: Path, empty: Path) -> None:
+    with (
+        site_here(empty, AUDIT_KEY="ab" * 32),
+        pytest.raises(CommandError, match="is AUDIT_KEY that of the site"),
+    ):
+        said(["restore", str(whole)])
+
+
+def test_what_is_put_back_by_hand_is_not_green(home: Path, tmp_path: Path) -> None:
+    """An older database beside its anchor, and both as the backup holds them, without `restore`."""
+    out = back_up(out=tmp_path / "b").folder
+    record(kind="drill.written", actor=None)
+    assert "every chain holds" in said(["verify_audit"])
+    shutil.copy(out / "audit-anchor.jsonl", home / "copy.jsonl")
+    with override_settings(AUDIT_ANCHOR=home / "copy.jsonl"):
+        assert "only restore may put it in place" in trail_faults()
+    connection.close()
+    shutil.copy(out / "database.sqlite3", home / "db.sqlite3")
+    assert "the database has lost it" in trail_faults()
+    with override_settings(AUDIT_ANCHOR=home / "copy.jsonl"):
+        assert "only restore may put it in place" in trail_faults()
+
+
+def trail_faults() -> str:
+    err = StringIO()
+    with pytest.raises(CommandError, match="faults in the audit trail"):
+        call_command("verify_audit", stdout=StringIO(), stderr=err)
+    return err.getvalue()
+
+
+def test_a_restore_beside_a_newer_anchor_wants_a_reason(home: Path, tmp_path: Path, empty: Path) -> None:
+    """The disk of the database was lost, that of the anchor was not: it tells what the backup lacks."""
+    kept = tmp_path / "another disk" / "anchor.jsonl"
+    kept.parent.mkdir()
+    with site_here(home):
+        out = back_up(out=tmp_path / "b").folder
+        last = record(kind="drill.written", actor=None)
+        shutil.copy(home / "audit-anchor.jsonl", kept)
+    with site_here(empty, AUDIT_ANCHOR=kept):
+        with pytest.raises(CommandError, match="say why it is put back, with --reason"):
+            said(["restore", str(out)])
+        assert names(empty) == ["site.env"]  # nothing was put there
+        assert "every audit chain holds" in said(["restore", str(out), "--reason", "a disk\nwas lost"])
+        told = said(["verify_audit"])
+    assert (
+        "because a disk was lost; given up, since the database does not have them: events site "
+        f"{last.sequence} to {last.sequence}" in told
+    )
+    assert kept.read_bytes().startswith((home / "audit-anchor.jsonl").read_bytes())
 
 
 def test_a_copied_file_keeps_its_time_and_never_replaces_one(tmp_path: Path) -> None:

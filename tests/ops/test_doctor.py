@@ -15,6 +15,7 @@ from analysis.models import Run, Unit, UnitState
 from readerstudy.audit.services import record
 from readerstudy.ops import site_examination
 from readerstudy.ops.examination import Finding
+from tests.servers import warm
 from tests.stock import Stock
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -26,11 +27,8 @@ def environment(home: Path, **more: str) -> dict[str, str]:
     return {**given, "READERSTUDY_HOME": str(home), "DISK_FREE_GB": "0", **more}
 
 
-def manage(home: Path, *command: str, **more: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-W", "ignore", "manage.py", *command], cwd=ROOT, env=environment(home, **more),
-        capture_output=True, text=True, check=False, timeout=120,
-    )  # fmt: skip
+def manage(home: Path, *command: str, **more: str) -> "subprocess.CompletedProcess[str]":
+    return warm.run(("manage.py", *command), environment(home, **more))
 
 
 def of_the_site(home: Path, **more: str) -> dict[str, str]:

@@ -9,11 +9,11 @@ import gc
 import os
 import pickle
 import runpy
-import signal
 import socket
 import subprocess
 import sys
 import tempfile
+from contextlib import suppress
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -63,9 +63,11 @@ def _warm() -> socket.socket:
 
 def _fork_for_each(requests: socket.socket) -> tuple[str, ...]:
     """Return, in a fork, the command that it is to run, with environment and output in place; never return else."""
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the keepers
     while True:
         asked, files, *_ = socket.recv_fds(requests, 1, 3)
+        with suppress(ChildProcessError):
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass  # keepers that have ended
         if not asked:
             os._exit(0)
         if os.fork() == 0:
@@ -73,7 +75,6 @@ def _fork_for_each(requests: socket.socket) -> tuple[str, ...]:
         for file in files:
             os.close(file)
     requests.close()
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     out, err, answer = files
     with socket.socket(fileno=answer) as asker:
         if child := os.fork():
