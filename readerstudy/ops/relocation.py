@@ -48,9 +48,7 @@ def relocate(*before: Mapping[str, str]) -> int:
     """
     now = targets()
     lay = {(old, str(now[name])) for places in before for name, old in places.items() if name in now}
-    pairs = sorted(
-        (pair for pair in lay if pair[0] != pair[1]), key=lambda pair: -len(pair[0])
-    )  # the inner one first
+    pairs = sorted(lay, key=lambda pair: -len(pair[0]))  # a part before the folder that it lies in
     for plan in sorted(targets()["runs"].glob("*/plan.json")):
         with suppress(ValueError):  # what is no plan stays as it was
             said = json.loads(plan.read_bytes())

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.core.files.storage import storages
 from django.core.management import CommandError, call_command
 from django.db import connection
@@ -332,6 +333,30 @@ def test_what_a_restore_puts_there_is_its_owners(whole: Path, empty: Path) -> No
     assert not list(empty.glob(".db*"))
 
 
+def test_a_backup_of_an_older_version_comes_up_to_date(used_site: Site, empty: Path) -> None:
+    restore(folder=used_site.home.parent / "beside" / "backup")
+    call_command("migrate", check_unapplied=True, stdout=StringIO())
+    assert "a backup was put back" in said(["verify_audit"])
+
+
+def test_a_site_that_counted_in_redis_comes_back_without_it(home: Path, tmp_path: Path, empty: Path) -> None:
+    """The table of the cache is made where the database that was saved has none."""
+    table = settings.CACHES["default"]["LOCATION"]
+    with site_here(home):
+        with connection.cursor() as cursor:
+            cursor.execute(f"DROP TABLE {table}")
+        out = back_up(out=tmp_path / "b", database_only=True).folder
+    restore(folder=out)
+    assert table in connection.introspection.table_names()
+
+
+@pytest.mark.parametrize("name", ["runs/../../x", "runs//etc/x", "./runs/x", "runs/./x", "../x", "/etc/x"])
+def test_a_name_that_leads_elsewhere_is_refused(tmp_path: Path, name: str) -> None:
+    """No file of a folder has such a name, so that a whole backup lists none: this is the second lock."""
+    with pytest.raises(RestoreError, match="expected files of"):
+        restoring._places(tmp_path, {"database": "database.sqlite3", "files": {name: {}}})
+
+
 def one_bit_is_another(file: Path) -> None:
     content = file.read_bytes()
     file.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
@@ -410,6 +435,25 @@ def test_a_restore_beside_a_newer_anchor_wants_a_reason(home: Path, tmp_path: Pa
         f"{last.sequence} to {last.sequence}" in told
     )
     assert kept.read_bytes().startswith((home / "audit-anchor.jsonl").read_bytes())
+
+
+def test_each_frame_that_is_gone_or_damaged_is_named(home: Path) -> None:
+    first, second, *rest = Frame.objects.order_by("pk")
+    one_bit_is_another(home / "frames" / str(first.study) / first.storage_name)
+    (home / "frames" / str(second.study) / second.storage_name).unlink()
+    err = StringIO()
+    with pytest.raises(CommandError, match=f"2 of {len(rest) + 2} frames are gone or damaged"):
+        call_command("verify_storage", stdout=StringIO(), stderr=err)
+    lines = err.getvalue().splitlines()
+    for line, frame in zip(lines, (first, second), strict=True):
+        assert line.startswith(f"study {frame.study}: frame {frame.storage_name}")
+
+
+def test_a_database_that_is_put_back_is_its_owners_from_the_first(whole: Path, empty: Path) -> None:
+    """A connection would take the rights of others away, and may be long in coming."""
+    database_copy.restore_database(whole / "database.sqlite3")
+    assert (empty / "db.sqlite3").stat().st_mode & 0o777 == 0o600
+    assert names(empty) == ["db.sqlite3", "site.env"]
 
 
 def test_a_copied_file_keeps_its_time_and_never_replaces_one(tmp_path: Path) -> None:

@@ -56,6 +56,7 @@ def pair(used_site: Site, tmp_path_factory: pytest.TempPathFactory, django_db_bl
         with site_here(other.home):
             back = said(["restore", str(root / "backup"), "--reason", "the old host burnt down"])
     assert "every audit chain holds" in back
+    assert "rows of the ledger name the places of this site now" in back
     return Pair(used_site, root / "backup", told, other)
 
 
