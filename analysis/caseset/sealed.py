@@ -1,40 +1,59 @@
 """Recognising a sealed half by what is in a file, whatever the file is called."""
 
+import bz2
 import csv
 import gzip
+import lzma
 import re
+import tarfile
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
+from typing import Any
 
 HEAD = 8192
 """Bytes from the beginning of a file, or of a file in an archive, that are looked at."""
 MEMBERS = 1000
 """Files of an archive that are looked at."""
-_REPORT = re.compile(rb'"kind"\s*:\s*"sealed report"')
+REACH = 64 * 2**20
+"""Bytes of a tar archive, unpacked, that are gone through: it has no list of its files, so all before must be read."""
+_UNPACK: dict[bytes, Callable[..., Any]] = {
+    b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\x00": lzma.open,
+}  # fmt: skip
+_TAR = slice(257, 262), b"ustar"
+_REPORT = re.compile(r'"kind"\s*:\s*"sealed report"')
 _TELLS = {"nonce", "source", "source_sha256"}
 """Columns that stand beside case and arm in a key and in no table that may be seen."""
 
 
 def is_sealed(path: Path) -> bool:
-    """Say whether a file is a key or a sealed report, plain, compressed, or in a zip archive.
+    """Say whether a file is a key or a sealed report, plain, compressed, or in a zip or tar archive.
 
-    A file that cannot be read is not known to be one.
+    A file that cannot be read is not known to be one, and neither is one in an archive within an archive.
     """
     try:
         return any(_told(head) for head in _heads(path))
-    except (OSError, EOFError, zlib.error, zipfile.BadZipFile, RuntimeError, ValueError, csv.Error):
+    except (
+        OSError, EOFError, RuntimeError, ValueError,
+        zlib.error, lzma.LZMAError, zipfile.BadZipFile, tarfile.TarError,
+    ):  # fmt: skip
         return False
 
 
 def _heads(path: Path) -> Iterator[bytes]:
     with path.open("rb") as file:
         head = file.read(HEAD)
-    if head[:2] == b"\x1f\x8b":
-        with gzip.open(path) as unpacked:
-            yield unpacked.read(HEAD)
-    elif head[:4] == b"PK\x03\x04":
+    for magic, unpack in _UNPACK.items():
+        if head.startswith(magic):
+            with unpack(path) as unpacked:
+                head = unpacked.read(HEAD)
+            break
+    place, magic = _TAR
+    if head[place] == magic:
+        yield from _in_tar(path)
+    elif head.startswith(b"PK\x03\x04"):
         with zipfile.ZipFile(path) as archive:
             for member in archive.infolist()[:MEMBERS]:
                 with archive.open(member) as unpacked:
@@ -43,12 +62,23 @@ def _heads(path: Path) -> Iterator[bytes]:
         yield head
 
 
+def _in_tar(path: Path) -> Iterator[bytes]:
+    with tarfile.open(path) as archive:
+        for member in islice(archive, MEMBERS):
+            unpacked = archive.extractfile(member) if member.isfile() else None
+            if unpacked is not None:
+                yield unpacked.read(HEAD)
+            if member.offset_data + member.size > REACH:
+                break
+
+
 def _told(head: bytes) -> bool:
     """Say whether a file that begins so gives the arms away."""
-    if _REPORT.search(head):
-        return True
     encoding = "utf-16" if head[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
-    lines = head.decode(encoding, errors="replace").lstrip().splitlines()
+    text = head.decode(encoding, errors="replace")
+    if _REPORT.search(text):
+        return True
+    lines = text.lstrip().splitlines()
     for separator in ",;\t|":
         row = next(csv.reader(lines[:1], delimiter=separator), [])
         names = {name.strip().lower() for name in row}

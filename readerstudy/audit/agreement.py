@@ -77,12 +77,7 @@ class Held:
     @property
     def begun(self) -> list[dict[str, Any]]:
         """What the database says of the file's epochs."""
-        said = [self.known.epochs.get(line.digest) for line in self.epochs]
-        return [
-            each
-            for each, line in zip(said, self.epochs, strict=True)
-            if each is not None and each["anchor"] == str(line.anchor)
-        ]
+        return [said for line in self.epochs if (said := self._said(line)) is not None]
 
     @property
     def foreign(self) -> bool:
@@ -91,8 +86,8 @@ class Held:
 
     @property
     def usable(self) -> bool:
-        """Whether the database has the event that began its last epoch."""
-        return bool(self.epochs) and self.epochs[-1].digest in self.known.epochs
+        """Whether the database has the event that began its last epoch, as one of this very anchor."""
+        return bool(self.epochs) and self._said(self.epochs[-1]) is not None
 
     @property
     def missing(self) -> Ranges:
@@ -105,6 +100,10 @@ class Held:
             if mine is not None and of == mine
             and (chain, sequence) not in told and sequence > self.vouched(chain)
         ])  # fmt: skip
+
+    def _said(self, line: Line) -> dict[str, Any] | None:
+        said = self.known.epochs.get(line.digest)
+        return said if said is not None and said["anchor"] == str(line.anchor) else None
 
     def vouched(self, chain: str) -> int:
         """Return the last event of a chain that its epochs vouch for."""

@@ -79,7 +79,7 @@ def begin_first_epoch() -> str:
             )
         )
     found = held(path, Known.read())
-    if found.lost or found.epochs:
+    if found.lost:
         return (
             f"no audit anchor was begun: {path} tells of events that this database does not have; "
             "see 'manage.py anchor_audit'"

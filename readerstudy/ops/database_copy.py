@@ -87,15 +87,18 @@ def restore_database(copy: Path) -> None:
 def _copy_sqlite(target: Path) -> tuple[Path, Heads]:
     target.touch(0o600, exist_ok=False)
     source = settings.DATABASES["default"]["NAME"]
-    with (
-        closing(sqlite3.connect(f"file:{source}?mode=ro", uri=True, timeout=20)) as live,
-        closing(sqlite3.connect(target)) as copy,
-    ):
-        live.backup(copy, pages=-1)  # in one step: readers wait no longer than for one answer
-        # The copy needs no log beside it, whatever mode the site runs in.
-        copy.execute("PRAGMA journal_mode=DELETE")
-        fault = copy.execute("PRAGMA integrity_check").fetchone()[0]
-        heads = named_heads(copy.execute(HEADS).fetchall())
+    try:
+        with (
+            closing(sqlite3.connect(f"file:{source}?mode=ro", uri=True, timeout=20)) as live,
+            closing(sqlite3.connect(target)) as copy,
+        ):
+            live.backup(copy, pages=-1)  # in one step: readers wait no longer than for one answer
+            # The copy needs no log beside it, whatever mode the site runs in.
+            copy.execute("PRAGMA journal_mode=DELETE")
+            fault = copy.execute("PRAGMA integrity_check").fetchone()[0]
+            heads = named_heads(copy.execute(HEADS).fetchall())
+    except sqlite3.Error as error:
+        fault, heads = str(error), {}
     if fault != "ok":
         raise CopyError(f"the copy of the database does not hold ({fault}); try again, then look at the disk")
     sync(target)

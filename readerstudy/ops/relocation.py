@@ -36,18 +36,19 @@ def outside() -> dict[str, str]:
 
 
 @transaction.atomic
-def relocate(before: Mapping[str, str]) -> int:
+def relocate(*before: Mapping[str, str]) -> int:
     """Let the rows of a restored site, and the plans of its runs, name the places of this one.
 
     Returns how many rows changed.
 
     Parameters
     ----------
-    before: where the parts of the site that was backed up lay, as `targets` names them.
+    before: where the parts of the site that was backed up lay, as `targets` names them; those of its database, and of
+        its files, where these are of another backup.
     """
     now = targets()
-    pairs = [(old, str(now[name])) for name, old in before.items() if name in now and old != str(now[name])]
-    pairs.sort(key=lambda pair: -len(pair[0]))  # a part before the folder that it lies in
+    lay = {(old, str(now[name])) for places in before for name, old in places.items() if name in now}
+    pairs = sorted(lay, key=lambda pair: -len(pair[0]))  # a part before the folder that it lies in
     for plan in sorted(targets()["runs"].glob("*/plan.json")):
         with suppress(ValueError):  # what is no plan stays as it was
             said = json.loads(plan.read_bytes())

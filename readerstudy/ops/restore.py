@@ -86,7 +86,7 @@ def restore(
         raise RestoreError(str(error)) from error
     call_command("migrate", verbosity=0, interactive=False)
     call_command("createcachetable", verbosity=0)
-    moved = relocate(listed.get("places", {}))
+    moved = relocate(manifest.get("places", {}), listed.get("places", {}))
     return Restored(str(manifest["at"]), len(places), moved, _begin_epoch(folder, manifest, reason))
 
 
@@ -156,7 +156,7 @@ def _places(folder: Path, manifest: dict[str, Any]) -> dict[str, Path]:
     for name in sorted(set(manifest["files"]) - apart):
         kind, _, rest = name.partition("/")
         place = roots[kind] / rest if kind in roots else None
-        inside = ".." not in Path(name).parts and Path(name).as_posix() == name and not rest.startswith("/")
+        inside = ".." not in Path(name).parts and Path(name).as_posix() == name
         taken = kind == OTHER and place is not None and reserved & {place, *place.parents}
         if place is None or not inside or taken:
             raise RestoreError(f"{folder}: expected files of {', '.join(sorted(roots))}, {name} came")

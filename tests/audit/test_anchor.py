@@ -1,9 +1,13 @@
 """Five hundred tamperings of a chain by somebody who owns the database but neither the key nor the anchor."""
 
+import fcntl
+import os
 import random
+import resource
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -11,6 +15,7 @@ from django.test import override_settings
 
 from readerstudy.audit import anchor
 from readerstudy.audit.agreement import anchor_faults
+from readerstudy.audit.epochs import heads_of_all
 from readerstudy.audit.models import Chain, Event
 from readerstudy.audit.services import GENESIS, event_digest, faults, record
 from tests.audit.conftest import Happen
@@ -145,6 +150,106 @@ def test_a_torn_line_costs_itself_only(events: list[Event], anchored: Path, happ
     remarks: list[str] = []
     assert list(anchor_faults(remarks=remarks)) == []
     assert remarks == ["anchor.jsonl: 1 lines are torn, as a loss of power leaves them"]
+
+
+LINE = anchor.Line(anchor.SITE, 7, "ab" * 32)
+
+
+def test_a_line_makes_no_file_and_goes_into_plain_ones_only(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        anchor.append(tmp_path / "anchor", LINE)
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", Path("/dev/null")):
+        with pytest.raises(OSError, match="expected a plain file"):
+            anchor.append(path, LINE)
+    assert [path.name for path in tmp_path.iterdir()] == ["pipe"]
+
+
+def test_a_line_that_the_disk_takes_half_of_is_no_line(tmp_path: Path) -> None:
+    path = tmp_path / "anchor"
+    anchor.append(path, LINE, create=True)
+    usual = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size + 20, usual[1]))
+    try:
+        with pytest.raises(OSError, match="no room"):
+            anchor.append(path, LINE)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, usual)
+    anchor.append(path, LINE)
+    assert list(anchor.read(path)) == [LINE, None, LINE]
+
+
+def test_a_line_without_an_end_is_read_in_pieces(tmp_path: Path) -> None:
+    (tmp_path / "anchor").write_bytes(b"x" * (2 * anchor.LONGEST + 1))
+    assert list(anchor.read(tmp_path / "anchor")) == [None] * 3
+
+
+def test_the_ends_are_the_last_events_that_were_confirmed(tmp_path: Path) -> None:
+    """Lines of processes side by side may stand in another order than their events."""
+    path, chain = tmp_path / "anchor", str(UUID(int=4))
+    for number, state in (
+        (1, anchor.COMMITTED),
+        (3, anchor.COMMITTED),
+        (2, anchor.COMMITTED),
+        (4, anchor.BEGUN),
+    ):
+        anchor.append(path, anchor.Line(chain, number, f"{number}", state), create=True)
+    assert anchor.ends(path) == {chain: (3, "3")}
+
+
+def test_a_backups_copy_ends_where_its_database_does(
+    anchored: Path, happen: Happen, tmp_path: Path, settings: Any
+) -> None:
+    study = UUID(int=5)
+    happen(2)
+    copy, heads = tmp_path / "copy", heads_of_all()
+    happen(1)
+    happen(1, study)
+    assert anchor.copy_until(anchored, copy, heads)
+    lines = [line for line in anchor.read(copy) if line]
+    assert lines[:-1] == [line for line in anchor.read(anchored) if line][:6]
+    assert lines[-1] == anchor.Line(anchor.SITE, 3, heads["site"][1], anchor.COPY)
+    assert copy.stat().st_mode & 0o777 == 0o600
+    settings.AUDIT_ANCHOR = copy
+    with pytest.raises(CommandError, match="faults in the audit trail"):
+        call_command("verify_audit")
+    anchored.write_bytes(b"")
+    for path in (anchored, tmp_path / "none"):
+        assert not anchor.copy_until(path, tmp_path / "another", heads)
+    assert not (tmp_path / "another").exists()
+
+
+def test_an_anchor_that_can_only_be_read_is_said_by_the_event_itself(
+    anchored: Path, happen: Happen, settings: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The kernel takes no byte more into a sealed file, from root neither, as from a full disk."""
+    file = os.memfd_create("anchor", os.MFD_ALLOW_SEALING)
+    os.write(file, anchored.read_bytes())
+    fcntl.fcntl(file, fcntl.F_ADD_SEALS, fcntl.F_SEAL_WRITE | fcntl.F_SEAL_GROW)
+    settings.AUDIT_ANCHOR = Path(f"/proc/self/fd/{file}")
+    try:
+        (event,) = happen(1)
+    finally:
+        os.close(file)
+        settings.AUDIT_ANCHOR = anchored
+    event.refresh_from_db()
+    assert event.anchor is None
+    assert list(faults()) == []
+    assert "in no anchor" in caplog.text
+    assert [fault.reason[:24] for fault in anchor_faults()] == ["no anchor holds the even"]
+
+
+def test_an_anchor_that_breaks_after_the_commit_costs_nobody_their_answer(
+    anchored: Path, happen: Happen, django_capture_on_commit_callbacks: Any
+) -> None:
+    with django_capture_on_commit_callbacks(execute=True):
+        event = record(kind="a", actor=None)
+        kept = anchored.rename(anchored.with_name("kept"))
+        anchored.mkdir()
+    anchored.rmdir()
+    kept.rename(anchored)
+    assert event.anchor is not None
+    assert list(anchor_faults()) == []  # what stands there from before the commit is enough
 
 
 def test_an_anchor_that_cannot_be_written_costs_nobody_their_answer(

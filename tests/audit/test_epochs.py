@@ -1,6 +1,8 @@
 """An anchor that is missing, empty, cut, older, newer or another's is a fault, until somebody says why, by record."""
 
 import os
+import platform
+import pwd
 import re
 import shutil
 import subprocess
@@ -18,7 +20,7 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from readerstudy.audit import anchor
-from readerstudy.audit.agreement import EPOCH, anchor_faults
+from readerstudy.audit.agreement import EPOCH, Known, anchor_faults
 from readerstudy.audit.epochs import begin_epoch, begin_first_epoch
 from readerstudy.audit.models import Chain, Event
 from readerstudy.audit.services import DELETED, AuditError, event_digest, faults, record
@@ -126,6 +128,13 @@ def copy_of_a_backup(path: Path, happen: Happen) -> None:
     anchor.append(path, anchor.Line(anchor.SITE, last.sequence, last.digest, anchor.COPY))
 
 
+def renamed(path: Path, happen: Happen) -> None:
+    """The line of an epoch that was, under the name of an anchor that never was."""
+    happen(1)
+    name = str(anchor.identity(path))
+    path.write_text(path.read_text().replace(name, str(uuid4())))
+
+
 def two_in_one(path: Path, happen: Happen) -> None:
     (last,) = happen(1)
     anchor.append(path, anchor.Line(anchor.SITE, last.sequence, last.digest, anchor=uuid4()))
@@ -149,6 +158,7 @@ WAYS: dict[str, tuple[Callable[[Path, Happen], object], str]] = {
     "another site's": (other_sites, "of another site"),
     "without any epoch": (older_format, "holds no epoch"),
     "the copy of a backup": (copy_of_a_backup, "only restore may put it in place"),
+    "under another name": (renamed, "lacks the event that began the anchor's last epoch"),
     "of two": (two_in_one, "lines of several came"),
 }
 
@@ -173,6 +183,12 @@ def test_no_event_begins_an_anchor_by_itself(anchored: Path, happen: Happen) -> 
     assert not anchored.exists()
 
 
+def test_setup_begins_one_epoch_however_often_it_runs(anchored: Path, happen: Happen) -> None:
+    happen(2)
+    assert begin_first_epoch() == ""
+    assert Event.objects.filter(kind=EPOCH).count() == 1
+
+
 def test_a_site_that_never_had_one_is_at_fault(happen: Happen) -> None:
     assert "the anchor is missing" in refused()
     happen(2)
@@ -188,6 +204,17 @@ def test_a_database_older_than_the_anchor_is_a_fault(anchored: Path, happen: Hap
     Event.objects.filter(study=STUDY).delete()
     Chain.objects.filter(study=STUDY).delete()
     assert f"{STUDY} event 2: the anchor knows this event, the database has lost it" in refused()
+
+
+def test_another_event_in_the_place_of_a_known_one_is_called_so(anchored: Path, happen: Happen) -> None:
+    """Whoever owns the key as well can make the chain hold again."""
+    (last,) = happen(1)
+    last.reason = "forged"
+    last.digest = event_digest(last)
+    last.save()
+    Chain.objects.update(digest=last.digest)
+    assert list(faults()) == []
+    assert refused() == "site event 2: the anchor knows another event at this place\n"
 
 
 def test_a_database_of_before_the_last_epoch_is_named_once(
@@ -216,6 +243,50 @@ def test_what_could_not_be_anchored_is_said_and_later_events_hold_it(anchored: P
     unwritable(anchored, happen)
     happen(1)
     assert "warning: 2 events were recorded where no anchor could be written" in told()
+
+
+def test_what_an_epoch_vouches_for_is_no_longer_told(
+    anchored: Path, happen: Happen, begin: Callable[[], str]
+) -> None:
+    unwritable(anchored, happen)
+    begin()
+    assert "warning" not in told()
+
+
+def test_an_older_copy_goes_on_by_record(anchored: Path, happen: Happen, begin: Callable[..., str]) -> None:
+    older(anchored, happen)
+    assert "lacks events between this one and 4" in refused()
+    begin("the disk\nwas copied back")
+    (line,) = [line for line in told().splitlines() if "because the disk" in line]
+    assert line.endswith(
+        f" UTC, by {pwd.getpwuid(os.getuid()).pw_name} on {platform.node()}: an operator had it begun, because the "
+        "disk was copied back; not in the anchor: events site 2 to 4"
+    )
+
+
+def test_a_user_without_a_name_begins_one_too(
+    anchored: Path, begin: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in a container that runs under a number."""
+    monkeypatch.setattr(pwd, "getpwuid", lambda user: {}[user])
+    begin()
+    assert f"by user {os.getuid()} on " in told()
+
+
+def test_an_event_that_comes_while_the_trail_is_looked_at_is_no_fault(
+    anchored: Path, happen: Happen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is in the anchor by then, and was not in the database when that was read."""
+    happen(1)
+    read = Known.read
+
+    def then_something_happens() -> Known:
+        found = read()
+        happen(1)
+        return found
+
+    monkeypatch.setattr(Known, "read", then_something_happens)
+    assert list(anchor_faults()) == []
 
 
 def test_an_epoch_says_why_and_makes_it_green(
@@ -363,6 +434,9 @@ def test_a_study_deleted_by_record_is_no_loss(anchored: Path, happen: Happen) ->
     with undone():  # a tombstone that says less than what was there
         record(kind=DELETED, actor=None, values={"chains": {str(STUDY): [2, events[1].digest]}})
         assert refused().count("the database has lost it") == 1
+    with undone():  # one that names another last event
+        record(kind=DELETED, actor=None, values={"chains": {str(STUDY): [3, events[1].digest]}})
+        assert refused() == f"{STUDY} event 3: the anchor knows this event, the database has lost it\n"
     record(kind=DELETED, actor=None, values={"chains": {str(STUDY): [3, events[2].digest]}})
     told()
 
@@ -406,6 +480,20 @@ def test_a_clock_that_ran_backwards_is_named(
     assert warning.format(2) + "2:00:00 earlier than the event before it" in said
     assert re.search(warning.format(4) + "3:59:.. later than this machine's clock", said)
     assert said.count("clock ran backwards") == 2
+
+
+def test_many_steps_of_the_clock_are_counted(
+    anchored: Path, happen: Happen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    began = timezone.now() - timedelta(days=1)
+    for hours in range(24):
+        then = began - timedelta(hours=hours)
+        with monkeypatch.context() as patch:
+            patch.setattr("readerstudy.audit.services.timezone", SimpleNamespace(now=lambda then=then: then))
+            happen(1, STUDY)
+    said = told()
+    assert said.count("earlier than the event before it") == 20
+    assert "warning: the clock ran backwards at 3 more events" in said
 
 
 def test_reading_the_trail_leaves_others_the_database(anchored: Path, happen: Happen) -> None:

@@ -15,6 +15,7 @@ from analysis.models import Run, Unit, UnitState
 from readerstudy.audit.services import record
 from readerstudy.ops import site_examination
 from readerstudy.ops.examination import Finding
+from tests.servers import warm
 from tests.stock import Stock
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -26,11 +27,8 @@ def environment(home: Path, **more: str) -> dict[str, str]:
     return {**given, "READERSTUDY_HOME": str(home), "DISK_FREE_GB": "0", **more}
 
 
-def manage(home: Path, *command: str, **more: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-W", "ignore", "manage.py", *command], cwd=ROOT, env=environment(home, **more),
-        capture_output=True, text=True, check=False, timeout=120,
-    )  # fmt: skip
+def manage(home: Path, *command: str, **more: str) -> "subprocess.CompletedProcess[str]":
+    return warm.run(("manage.py", *command), environment(home, **more))
 
 
 def of_the_site(home: Path, **more: str) -> dict[str, str]:
@@ -60,10 +58,10 @@ def test_a_site_and_what_it_lacks(tmp_path: Path) -> None:
     assert "none was ever begun" in told["backup"]
     (home / "scratch").mkdir()
     (home / "audit-anchor.jsonl").unlink()
-    told = of_the_site(home)
+    told = of_the_site(home, DISK_FREE_GB="1000000000")
     assert told["site's folder"] == "note also holds scratch, which backups save with the rest"
     assert "WARNING" in told["audit anchor"]
-    assert "WARNING" in of_the_site(home, DISK_FREE_GB="1000000000")["room of the site"]
+    assert "WARNING" in told["room of the site"]
     (home / "site.env").chmod(0o644)
     assert manage(home, "migrate", "study", "0004", "--verbosity", "0").returncode == 0
     told = of_the_site(home)

@@ -13,6 +13,7 @@ from readerstudy import priority
 from readerstudy.celery import gives_way
 from readerstudy.environment import BASE
 from readerstudy.priority import AUTOGROUP, NICENESS, PatientCommand
+from tests.servers import warm
 
 PATIENT = ("backup", "disk_use", "export_results", "verify_audit", "verify_storage")
 TOLD = """
@@ -40,10 +41,7 @@ def told(call: str, folder: Path, *, own_session: bool, first: str = "yes") -> t
         **os.environ, "READERSTUDY_HOME": str(folder), "DJANGO_SETTINGS_MODULE": "readerstudy.settings",
         "READERS_FIRST": first,
     }  # fmt: skip
-    done = subprocess.run(
-        [sys.executable, "-c", TOLD.format(call=call)],
-        cwd=BASE, env=environment, capture_output=True, text=True, check=True, start_new_session=own_session,
-    )  # fmt: skip
+    done = warm.run(("-c", TOLD.format(call=call)), environment, own_session=own_session)
     own, session = done.stdout.split()
     return int(own), session
 

@@ -16,6 +16,7 @@ from readerstudy.accounts.models import User
 from readerstudy.ops import examination
 from readerstudy.ops.site import SiteError, check_address, is_loopback
 from readerstudy.ops.supervisor import Process, Supervisor, SupervisorError, worker_processes
+from tests.servers import warm
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -81,15 +82,21 @@ def _answers(port: int, patience: float = 60) -> bytes:
             time.sleep(0.2)
 
 
-@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
-def test_serve_answers_and_stops_cleanly(tmp_path: Path, stop: signal.Signals) -> None:
-    port = _free_port()
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The environment of a site that is set up."""
     environment = {k: v for k, v in os.environ.items() if k not in {"SECRET_KEY", "AUDIT_KEY"}}
-    environment["READERSTUDY_HOME"] = str(tmp_path / "site")
-    subprocess.run([sys.executable, "manage.py", "setup"], cwd=ROOT, env=environment, check=True)
+    environment["READERSTUDY_HOME"] = str(tmp_path_factory.mktemp("served") / "site")
+    assert warm.run(("manage.py", "setup"), environment).returncode == 0
+    return environment
+
+
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+def test_serve_answers_and_stops_cleanly(served: dict[str, str], stop: signal.Signals) -> None:
+    port = _free_port()
     command = [sys.executable, "manage.py", "serve", "--port", str(port)]
     server = subprocess.Popen(
-        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        command, cwd=ROOT, env=served, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
     try:
         assert _answers(port) == b"ok\n"

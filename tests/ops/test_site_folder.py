@@ -2,42 +2,43 @@
 
 import ast
 import json
-import os
 import re
 import shutil
 import sqlite3
-from contextlib import closing
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-from django.core.management import get_commands
+from django.core.management import CommandError, get_commands
 
 from readerstudy.environment import BASE
 from readerstudy.ops.folder import PARTS, Keep, unlisted
+from tests.ops.conftest import PLANTED, STAGING
+from tests.ops.site_here import do, said, site_here
 from tests.servers.site import Site
-from tests.upgrade.making import DONE, HALF, site_at
-from tests.upgrade.stored import unpack
+from tests.upgrade.making import DONE, HALF, LEFT, site_at
 
 APART = {"site.env", "sealed", "broker", "static", "small", "audit-anchor.jsonl"}
 """What must not come back as it was: secrets, caches, staging, and the anchor, which goes on."""
-PLANTED = {
-    "ensembles/toy/seed-0/chkpt.pt": b"weights",
-    "data/.kept/labels.csv": b"id\n",
-    "notes/of the admin.txt": b"an unknown folder",
-    "unknown.txt": b"an unknown file",
-}
-STAGING = {
-    "runs/.image-cache/big.npy": b"decoded",
-    "exports/.results.json.x1": b"half",
-    "case-sets/.new.tmp/a": b"half",
-}
+READ_ON = """
+import json, sys, django
+django.setup()
+from readerstudy.accounts.models import User
+from readerstudy.study.models import Study
+from tests.upgrade import people
+bob, leave = User.objects.get(email="bob@example.org"), int(sys.argv[1])
+saved = people.read(bob, "half", leave=leave)
+left = Study.objects.get(slug="half").readers.get(person=bob).assignments.filter(revision=0).count()
+print(json.dumps({"saved": saved, "left": left}))
+"""
 
 
 @dataclass(frozen=True)
 class Pair:
-    """A used site, its backup, and what was restored from it elsewhere."""
+    """A used site, its backup, what the backup said, and what was restored from it elsewhere."""
 
     site: Site
     backup: Path
@@ -46,47 +47,26 @@ class Pair:
 
 
 @pytest.fixture(scope="module")
-def used(tmp_path_factory: pytest.TempPathFactory) -> Site:
-    """A site with a finished run, an imported one, case sets, keys, studies; it has been served and read."""
-    root = tmp_path_factory.mktemp("used")
-    unpack("0.1.0", root)
-    site = site_at(root / "site")
-    site.manage("setup")
-    site.manage("collectstatic", "--no-input")
-    site.run("-c", "import django; django.setup(); from analysis.tasks import ring; ring()")
-    return site
-
-
-@pytest.fixture(scope="module")
-def pair(used: Site, tmp_path_factory: pytest.TempPathFactory) -> Pair:
+def pair(used_site: Site, tmp_path_factory: pytest.TempPathFactory, django_db_blocker: Any) -> Pair:
     root = tmp_path_factory.mktemp("pair")
-    for name, content in (PLANTED | STAGING).items():
-        (used.home / name).parent.mkdir(parents=True, exist_ok=True)
-        (used.home / name).write_bytes(content)
-    (used.home / "data" / "elsewhere").symlink_to("/usr")
-    os.mkfifo(used.home / "notes" / "pipe")
-    said = used.manage("backup", "--out", str(root / "backup")).stdout
-    other = site_at(root / "another host" / "home")
-    other.environment |= {"WORKER_HOST": "another", "ALLOWED_HOSTS": "another.example.org"}
-    other.home.mkdir(parents=True, mode=0o700)
-    shutil.copy(used.home / "site.env", other.home / "site.env")
-    told = other.manage("restore", str(root / "backup"), "--reason", "the old host burnt down").stdout
-    assert "every audit chain holds" in told
-    return Pair(used, root / "backup", said, other)
+    with django_db_blocker.unblock():
+        with site_here(used_site.home):
+            told = said(["backup", "--out", str(root / "backup")])
+        other = another_host(used_site, root / "another host" / "home")
+        with site_here(other.home):
+            back = said(["restore", str(root / "backup"), "--reason", "the old host burnt down"])
+    assert "every audit chain holds" in back
+    assert "rows of the ledger name the places of this site now" in back
+    return Pair(used_site, root / "backup", told, other)
 
 
-COMMANDS = """
-import json, sys, django
-django.setup()
-from django.core.management import call_command
-for command in json.loads(sys.argv[1]):
-    call_command(*command)
-"""
-
-
-def do(site: Site, commands: list[list[str]]) -> str:
-    """Run commands one after the other in one process, each of which must end well; return what they said."""
-    return site.run("-c", COMMANDS, json.dumps(commands)).stdout
+def another_host(site: Site, home: Path) -> Site:
+    """A new folder on another host, with the secrets of the site, as an operator keeps them apart."""
+    other = site_at(home)
+    other.environment |= {"WORKER_HOST": "another", "ALLOWED_HOSTS": "another.example.org,testserver"}
+    home.mkdir(parents=True, mode=0o700)
+    shutil.copy(site.home / "site.env", home / "site.env")
+    return other
 
 
 def files(home: Path) -> dict[str, bytes]:
@@ -101,16 +81,19 @@ def files(home: Path) -> dict[str, bytes]:
     }
 
 
-def test_a_used_site_holds_nothing_that_the_list_does_not_name(used: Site, settings: Any) -> None:
+def test_a_used_site_holds_nothing_that_the_list_does_not_name(used_site: Site, settings: Any) -> None:
     names = {part.name for part in PARTS}
-    for place in (used.home, *(place for place in (BASE / "var").glob("*") if (place / "site.env").exists())):
+    for place in (
+        used_site.home,
+        *(place for place in (BASE / "var").glob("*") if (place / "site.env").exists()),
+    ):
         settings.HOME = place
         found = {path.name for path in place.iterdir()} - {Path(name).parts[0] for name in PLANTED}
         assert found - names == set(), "put it into readerstudy/ops/folder.py"
-    (used.home / "new-cache").mkdir()
-    settings.HOME = used.home
+    (used_site.home / "new-cache").mkdir()
+    settings.HOME = used_site.home
     assert "new-cache" in {path.name for path in unlisted()}
-    (used.home / "new-cache").rmdir()
+    (used_site.home / "new-cache").rmdir()
 
 
 def named_in(text: str) -> set[str]:
@@ -147,7 +130,7 @@ def test_everything_comes_back(pair: Pair) -> None:
     assert before.keys() == after.keys()
     assert {name for name in before if before[name] != after[name]} <= plans
     assert PLANTED.keys() <= after.keys()
-    assert not STAGING.keys() & after.keys()
+    assert [name for name in STAGING if (pair.restored.home / name).exists()] == []
     assert any(name.endswith(".npy") and "predictions" in name for name in after)
     assert not (pair.restored.home / "sealed").exists()
     open_to_others = [path for path in pair.restored.home.rglob("*") if path.stat().st_mode & 0o077]
@@ -163,9 +146,9 @@ def test_what_is_not_in_it_is_said(pair: Pair) -> None:
         assert f"not in it: {name} ({why})" in pair.said
 
 
-def test_every_check_that_there_is_holds_on_the_new_host(pair: Pair) -> None:
-    """A new command `verify_...` must be given its arguments here."""
-    sets, sealed = pair.restored.home / "case-sets", pair.site.home / "sealed"
+def every_check(site: Site, sealed: Path) -> str:
+    """Run every check that there is on a site; a new command `verify_...` must be given its arguments here."""
+    sets = site.home / "case-sets"
     arguments: dict[str, list[list[str]]] = {
         "verify_audit": [[]],
         "verify_storage": [[]],
@@ -176,18 +159,55 @@ def test_every_check_that_there_is_holds_on_the_new_host(pair: Pair) -> None:
     }
     commands = {name for name in get_commands() if name.startswith("verify_")}
     assert commands == arguments.keys()
-    said = do(pair.restored, [[name, *given] for name in sorted(commands) for given in arguments[name]])
-    assert "a backup was put back (of " in said
-    assert "because the old host burnt down" in said
+    return said(*([name, *given] for name in sorted(commands) for given in arguments[name]))
+
+
+@pytest.mark.usefixtures("_unblocked")
+def test_every_check_that_there_is_holds_on_the_new_host(pair: Pair) -> None:
+    with site_here(pair.restored.home):
+        told = every_check(pair.restored, pair.site.home / "sealed")
+    assert "a backup was put back (of " in told
+    assert "because the old host burnt down" in told
+
+
+@pytest.mark.usefixtures("_unblocked")
+def test_a_database_of_today_goes_back_with_the_files_of_last_night(pair: Pair, tmp_path: Path) -> None:
+    """Readers went on since: their answers come back with the files of the last whole backup, and are read on."""
+    live = another_host(pair.site, tmp_path / "live")
+    with site_here(live.home):
+        said(["restore", str(pair.backup), "--reason", "a site in use"])
+    assert json.loads(live.run("-c", READ_ON, "2").stdout) == {"saved": LEFT - 2, "left": 2}
+    with site_here(live.home):
+        said(["backup", "--database-only", "--out", str(tmp_path / "minute")])
+    assert {path.name for path in (tmp_path / "minute").iterdir()} == {
+        "MANIFEST.json", "audit-anchor.jsonl", "database.sqlite3",
+    }  # fmt: skip
+    other = another_host(pair.site, tmp_path / "new")
+    with site_here(other.home):
+        with pytest.raises(CommandError, match="expected the list of a backup's files"):
+            said(["restore", str(tmp_path / "minute"), "--files", str(tmp_path / "none")])
+        told = said(["restore", str(tmp_path / "minute"), "--files", str(pair.backup)])
+        assert "verify_storage names what is not among the files" in told
+        checked = every_check(other, pair.site.home / "sealed")
+    assert "a site in use" in checked
+    assert files(other.home).keys() == files(pair.restored.home).keys()
+    assert names_of(other.home, live.home) == names_of(other.home, pair.site.home) == []
+    assert json.loads(other.run("-c", READ_ON, "0").stdout) == {
+        "saved": 2,
+        "left": 0,
+    }  # pages and frames are served
+
+
+def names_of(home: Path, place: Path) -> list[str]:
+    """Return what in a site's database and the plans of its runs names another place."""
+    with closing(sqlite3.connect(home / "db.sqlite3")) as database:
+        lines = [line for line in database.iterdump() if str(place) in line]
+    return lines + [str(path) for path in home.glob("runs/*/plan.json") if str(place) in path.read_text()]
 
 
 def test_nothing_names_the_old_place_any_more(pair: Pair) -> None:
     """The run that is finished, the ensemble and the data set are found where they lie now."""
-    with closing(sqlite3.connect(pair.restored.home / "db.sqlite3")) as database:
-        lines = [line for line in database.iterdump() if str(pair.site.home) in line]
-    assert lines == []
-    plans = list(pair.restored.home.glob("runs/*/plan.json"))
-    assert str(pair.site.home) not in "".join(path.read_text() for path in plans)
+    assert names_of(pair.restored.home, pair.site.home) == []
     runs = sorted(path.name for path in (pair.restored.home / "runs").iterdir())
     said = do(pair.restored, [["run_sweep", str(pair.restored.home / "data" / "sweep.toml")]])
     assert f": {pair.restored.home / 'runs'}/" in said
@@ -196,25 +216,39 @@ def test_nothing_names_the_old_place_any_more(pair: Pair) -> None:
     )  # it is known, and finished
 
 
-def test_keys_and_secrets_in_the_sites_folder_are_refused_by_name(used: Site, tmp_path: Path) -> None:
-    sealed = used.home / "sealed"
+@pytest.mark.usefixtures("_unblocked")
+def test_keys_and_secrets_in_the_sites_folder_are_refused_by_name(used_site: Site, tmp_path: Path) -> None:
+    sealed = used_site.home / "sealed"
     planted = {
         "case-sets/half/notes.txt": sealed / f"{HALF}-key.csv",
         "exports/x": sealed / f"{HALF}-key.report.json",
-        "site.env.bak": used.home / "site.env",
-        "folder/inside.env": used.home / "site.env",
+        "site.env.bak": used_site.home / "site.env",
+        "folder/inside.env": used_site.home / "site.env",
     }
+    with planted_in(used_site.home, planted), pytest.raises(CommandError) as refused:
+        said(["backup", "--out", str(tmp_path / "backup")])
+    for name in planted:
+        assert name in str(refused.value)
+    assert "move keys to whoever keeps them" in str(refused.value)
+    assert list(tmp_path.iterdir()) == []
+    many = {f"folder/{number:02}": sealed / f"{HALF}-key.csv" for number in range(12)}
+    with (
+        planted_in(used_site.home, many),
+        pytest.raises(CommandError, match="folder/09 and 2 more: move keys"),
+    ):
+        said(["backup", "--out", str(tmp_path / "backup")])
+
+
+@contextmanager
+def planted_in(home: Path, planted: Mapping[str, Path]) -> Iterator[None]:
+    """Be the site, with copies of files in it."""
+    (home / "folder").mkdir()
     for name, source in planted.items():
-        (used.home / name).parent.mkdir(exist_ok=True)
-        shutil.copy(source, used.home / name)
+        shutil.copy(source, home / name)
     try:
-        said = used.manage("backup", "--out", str(tmp_path / "backup"), check=False)
+        with site_here(home):
+            yield
     finally:
         for name in planted:
-            (used.home / name).unlink()
-        (used.home / "folder").rmdir()
-    assert said.returncode != 0
-    for name in planted:
-        assert name in said.stderr
-    assert "move keys to whoever keeps them" in said.stderr
-    assert list(tmp_path.iterdir()) == []
+            (home / name).unlink()
+        (home / "folder").rmdir()

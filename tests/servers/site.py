@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from readerstudy.environment import BASE
+from tests.servers import warm
 from tests.servers.process import Server, free_port
 
 STOCK = """
@@ -46,15 +47,7 @@ class Site:
         self, *command: str, check: bool = True, own_session: bool = False
     ) -> "subprocess.CompletedProcess[str]":
         """Run a Python command in the project's folder."""
-        done = subprocess.run(
-            [sys.executable, *command],
-            cwd=BASE,
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            check=False,
-            start_new_session=own_session,
-        )
+        done = warm.run(command, self.environment, own_session=own_session)
         if check and done.returncode:
             raise AssertionError(
                 f"{command[:3]} ended with {done.returncode}:\n{done.stdout[-2000:]}{done.stderr[-4000:]}"

@@ -51,6 +51,8 @@ class Command(BaseCommand):
         self.stdout.write(f"restored the database of {restored.at} and {restored.files} files")
         if not restored.files:
             self.stdout.write("no files came back: frames, runs and the rest are in a whole backup (--files)")
+        if options["files"]:
+            self.stdout.write("verify_storage names what is not among the files, since it came after them")
         if restored.faults:
             raise CommandError(
                 "the files and the database are back, and the audit trail does not hold; is AUDIT_KEY that "
