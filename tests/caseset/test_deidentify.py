@@ -149,6 +149,12 @@ def original(study: str = "1.2.3.4", drop: str = "", **tags: Any) -> bytes:
     setattr(dataset, KEPT, [inner])
     dataset.private_block(0x0011, WORD, create=True).add_new(1, "LO", WORD)
     dataset.StudyInstanceUID = inner.StudyInstanceUID = study
+    content = (
+        Dataset()
+    )  # in a sequence that the profile names, an identifier and a private element of an odd kind
+    content.StudyInstanceUID = study
+    content.private_block(0x0011, WORD, create=True).add_new(1, "OW", WORD.encode() + b" ")
+    dataset.ContentSequence = [content]
     dataset.add_new(0x60003000, "OB", WORD.encode() + b" ")
     dataset.add_new(0x60004000, "LT", WORD)
     for keyword, value in tags.items():
@@ -267,6 +273,7 @@ def test_identifiers_are_new_and_one_where_they_were_one(tmp_path: Path) -> None
     for each in made:
         assert each.file_meta.MediaStorageSOPInstanceUID == each.SOPInstanceUID
         assert each[KEPT].value[0].StudyInstanceUID == each.StudyInstanceUID
+        assert each.ContentSequence[0].StudyInstanceUID == each.StudyInstanceUID
     pair = [each for each in made if studies.count(each.StudyInstanceUID) == 2]
     assert pair[0].ReferencedSOPInstanceUID == pair[1].SOPInstanceUID
     assert pair[1].ReferencedSOPInstanceUID == pair[0].SOPInstanceUID

@@ -2,6 +2,7 @@
 
 import io
 import json
+import tracemalloc
 import zlib
 from base64 import b64decode
 from typing import Any
@@ -107,9 +108,11 @@ def test_any_picture_comes_back(picture: Presentation) -> None:
     assert back.used is None or (back.used == picture.used).all()
     for name in ("bits", "source", "inverted", "spacing", "ready"):
         assert getattr(back, name) == getattr(picture, name)
-    assert [type(each) for each in (back.modality, *back.voi)] == [
-        type(each) for each in (wanted.modality, *wanted.voi)
-    ]
+    for one, other in zip((back.modality, *back.voi), (wanted.modality, *wanted.voi), strict=True):
+        assert type(one) is type(other)
+        for name, value in vars(other).items():
+            assert np.array_equal(getattr(one, name), value), name
+        assert getattr(one, "explanation", "") == ""
 
 
 @pytest.mark.parametrize(("name", "data"), HIDDEN, ids=[name for name, _ in HIDDEN])
@@ -180,6 +183,18 @@ def test_a_field_out_of_range_is_refused(said: Any) -> None:
     with pytest.raises(ImageRefusedError) as caught:
         read_picture(made_up(said))
     assert caught.value.refusal.reason is Reason.NEUTRAL
+
+
+@pytest.mark.parametrize("name", ["table, 128 MB", "padding, 128 MB"])
+def test_what_unpacks_to_much_is_not_unpacked(name: str) -> None:
+    data = made_up(BAD[name])
+    tracemalloc.start()
+    try:
+        with pytest.raises(ImageRefusedError):
+            read_picture(data)
+        assert tracemalloc.get_traced_memory()[1] < 2**24
+    finally:
+        tracemalloc.stop()
 
 
 @pytest.mark.parametrize("field", sorted(FIELDS))
