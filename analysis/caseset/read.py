@@ -20,7 +20,12 @@ TERMS = {"text": 20_000, "credential": 500, "ethics": 500}
 the images (a data use agreement, a training), the reference of the ethics approval."""
 
 LONGEST_REASON = 500
-"""Characters of the reason why images were handed over unchecked."""
+"""Characters of the reason why images were handed over unchecked, or who looked for text in them."""
+
+FORMAT = 2
+"""Version of a case set that is written: its images are neutral files, which version 0.1.0, the reader of format 1
+alone, would show as bare values without a word."""
+READABLE = (1, FORMAT)
 
 _RANDOM_ID = re.compile(r"[0-9a-f]{32}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -134,29 +139,42 @@ def check_terms(terms: Any, where: str) -> dict[str, str]:
 
 
 def check_record(record: Any, where: str) -> dict[str, Any]:
-    """Return what a hand-over says of the comparison with the evaluated images: counts, or why there was none.
+    """Return what a hand-over says of its images.
+
+    How they were compared with the evaluated ones: counts (`definition`, `equal`, `alike`), or `unchecked`, the reason
+    why not. `burned_in`: how many may show text, and who looked (`checked`).
 
     Raises
     ------
     CaseSetError: another form.
     """
     if isinstance(record, Mapping):
-        plain = dict(record)
-        reason = plain.get("unchecked")
-        if (
-            set(plain) == {"unchecked"}
-            and isinstance(reason, str)
-            and 0 < len(reason.strip()) <= LONGEST_REASON
-        ):
-            return plain
-        counts = [plain.get(name) for name in ("definition", "equal", "alike")]
-        if set(plain) == {"definition", "equal", "alike"} and all(
-            type(each) is int and 0 <= each < 2**31 for each in counts
-        ):
-            return plain
+        compared = {name: value for name, value in record.items() if name != "burned_in"}
+        looked = record.get("burned_in")
+        whole = all(map(_is_count, compared.values())) and set(compared) == {"definition", "equal", "alike"}
+        unchecked = set(compared) == {"unchecked"} and _is_reason(compared["unchecked"])
+        if (whole or unchecked or not compared) and ("burned_in" not in record or _is_look(looked)):
+            return dict(record)
     raise CaseSetError(
         f"{where}: expected custody with definition, equal and alike as whole numbers, or with the reason why the "
-        f"images are unchecked, 1 to {LONGEST_REASON} characters"
+        f"images are unchecked, 1 to {LONGEST_REASON} characters; and burned_in, if any, with images and checked"
+    )
+
+
+def _is_count(value: Any) -> bool:
+    return type(value) is int and 0 <= value < 2**31
+
+
+def _is_reason(value: Any) -> bool:
+    return isinstance(value, str) and 0 < len(value.strip()) <= LONGEST_REASON
+
+
+def _is_look(value: Any) -> bool:
+    return (
+        isinstance(value, Mapping)
+        and set(value) == {"images", "checked"}
+        and _is_count(value["images"])
+        and _is_reason(value["checked"])
     )
 
 
@@ -248,9 +266,9 @@ def _load_json(path: Path) -> dict[str, Any]:
         content = json.loads(_read(path))
     except (ValueError, RecursionError) as error:
         raise CaseSetError(f"{path}: expected JSON ({error})") from error
-    if not isinstance(content, dict) or content.get("format") != frames.FORMAT:
+    if not isinstance(content, dict) or content.get("format") not in READABLE:
         came = content.get("format") if isinstance(content, dict) else type(content).__name__
-        raise CaseSetError(f"{path}: expected format {frames.FORMAT}, {came!r} came")
+        raise CaseSetError(f"{path}: expected format {' or '.join(map(str, READABLE))}, {came!r} came")
     return content
 
 

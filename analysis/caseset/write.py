@@ -4,13 +4,14 @@ import os
 import secrets
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from analysis import frames
+from analysis.caseset.anew import Anew, write_anew
 from analysis.caseset.errors import CaseSetError
 from analysis.caseset.files import (
     CASES_FILE,
@@ -27,10 +28,11 @@ from analysis.caseset.files import (
 )
 from analysis.caseset.keys import check_nonce, commitment, new_nonce
 from analysis.caseset.leaks import leak_report
-from analysis.caseset.pixels import EXTENSIONS, Cleaned
 from analysis.caseset.plan import plan_cases
-from analysis.caseset.read import check_record, check_terms, report_path
-from analysis.caseset.sanitise import clean_image, read_source
+from analysis.caseset.read import FORMAT, check_record, check_terms, report_path
+
+NAMED = 20
+"""Images that a refusal names; it counts all."""
 
 
 @dataclass(frozen=True)
@@ -41,9 +43,9 @@ class Origin:
     such as a seed) go there only as salted commitments and stand in the clear in the sealed report, as do
     `sealed` (balance, unmatched exemplars). `terms` (text in markdown, credential, ethics: `TERMS`) say on which
     terms people may look at the images; they go into provenance.json, and whoever reads confirms them first.
-    `custody` says how the images were compared with those that the networks saw, or why not; it goes into
-    provenance.json and is shown before the lock. `window` holds the percentiles between which the networks were
-    given DICOM images, where that is known.
+    `custody` says how the images were compared with those that the networks saw, or why not (`check_record`); it
+    goes into provenance.json and is shown before the lock. `window` holds the percentiles between which the networks
+    were given DICOM images, where that is known.
     """
 
     run_id: str
@@ -79,6 +81,7 @@ def write_case_set(
     shown: Sequence[str] = (),
     block_size: int = 20,
     nonce: bytes | None = None,
+    burned_in_checked: str = "",
 ) -> CaseSet:
     """Write the blind half as a folder and the sealed half as a file elsewhere.
 
@@ -95,11 +98,13 @@ def write_case_set(
     shown: which of view, sex and age stand in cases.csv, for all cases.
     block_size: wanted cases in a block, at least 8.
     nonce: 256 bits; drawn by default.
+    burned_in_checked: who looked for text in the pixels of images whose header lets expect some, and how; blank:
+        such images are refused by name.
 
     Raises
     ------
-    CaseSetError: a file exists, the key lies inside the folder, an image is missing, unreadable or of another
-        format than the others, a shown value is blank.
+    CaseSetError: a file exists, the key lies inside the folder, images that are missing, unreadable, of another
+        format than the others or with text to be expected in them (all are named), a shown value is blank.
     FrameError: a row that frames.SELECTION does not allow.
     """
     nonce = check_nonce(new_nonce() if nonce is None else nonce)
@@ -112,16 +117,11 @@ def write_case_set(
     try:
         (folder / IMAGES_FOLDER).mkdir(parents=True)
         plan = _write_images(plan, images, folder / IMAGES_FOLDER)
+        origin = _looked_at(plan, images, origin, burned_in_checked.strip())
         key = csv_bytes(_key_rows(plan, nonce))
         write_file(sealed[key_out], key, SEALED_MODE)
         write_file(sealed[report_out], json_bytes(_report(plan, origin)), SEALED_MODE)
-        cases = csv_bytes(plan[[name for name in frames.CASES.names if name in ("image", *_BLIND, *shown)]])
-        write_file(folder / CASES_FILE, cases, FILE_MODE)
-        provenance = _provenance(plan, origin, shown, nonce) | {
-            "cases_sha256": sha256_bytes(cases),
-            "key_sha256": sha256_bytes(key),
-        }
-        write_file(folder / PROVENANCE_FILE, json_bytes(provenance), FILE_MODE)
+        _write_tables(plan, folder, _provenance(plan, origin, shown, nonce), sha256_bytes(key))
         settle(folder)
         _publish({**{made: target for target, made in sealed.items()}, folder: out})
     finally:
@@ -129,6 +129,14 @@ def write_case_set(
         for made in sealed.values():
             made.unlink(missing_ok=True)
     return CaseSet(out, key_out, report_out, sha256_bytes(key), len(plan), int(plan["block"].max()))
+
+
+def _write_tables(plan: pd.DataFrame, folder: Path, provenance: dict[str, Any], key_sha256: str) -> None:
+    told = ("image", *_BLIND, *provenance["shown"])
+    cases = csv_bytes(plan[[name for name in frames.CASES.names if name in told]])
+    write_file(folder / CASES_FILE, cases, FILE_MODE)
+    digests = {"cases_sha256": sha256_bytes(cases), "key_sha256": key_sha256}
+    write_file(folder / PROVENANCE_FILE, json_bytes(provenance | digests), FILE_MODE)
 
 
 _BLIND = ("case", "sha256", "labels", "block", "separation_group")
@@ -149,34 +157,75 @@ def _check_targets(out: Path, key_out: Path, report_out: Path) -> None:
 def _write_images(plan: pd.DataFrame, images: Mapping[str, Path], folder: Path) -> pd.DataFrame:
     """Write the images in the order of the case keys, so that not even the disk tells another order."""
     columns: dict[str, list[Any]] = {name: [] for name in _FEATURES}
-    first: tuple[Cleaned, Path] | None = None
+    first: tuple[str, Path] | None = None
+    wrong: list[str] = []
     for case, source in zip(plan["case"], plan["source"], strict=True):
-        path = images.get(source)
-        if path is None:
-            raise CaseSetError(f"expected an image file for {source!r}, none was given")
-        data = read_source(path)
-        cleaned = clean_image(path, data, case)
-        first = first or (cleaned, path)
-        if cleaned.format != first[0].format:
-            raise CaseSetError(
-                f"{path}: expected {first[0].format} as {first[1]}, {cleaned.format} came; "
-                "a set has one source format, for a mix could tell the arms"
-            )
-        name = f"{case}.{EXTENSIONS[cleaned.format]}"
-        write_file(folder / name, cleaned.data, FILE_MODE)
+        try:
+            path = _file_of(source, images)
+            made = write_anew(path)
+            first = first or (made.format, path)
+            _check_format(made, path, *first)
+        except CaseSetError as error:  # the others are looked at all the same, so that one attempt names all
+            wrong.append(str(error))
+            continue
+        name = f"{case}.png"
+        write_file(folder / name, made.data, FILE_MODE)
         row = (
-            f"{IMAGES_FOLDER}/{name}", sha256_bytes(cleaned.data), sha256_bytes(data), len(data),
-            len(cleaned.data), cleaned.rows, cleaned.columns, cleaned.bits, cleaned.encoding, cleaned.format,
+            f"{IMAGES_FOLDER}/{name}", sha256_bytes(made.data), made.source_sha256, made.source_bytes,
+            len(made.data), made.rows, made.columns, made.bits, made.encoding, made.format, made.burned_in,
         )  # fmt: skip
         for column, value in zip(_FEATURES, row, strict=True):
             columns[column].append(value)
+    if wrong:
+        raise CaseSetError(
+            f"{len(wrong)} of {len(plan)} images cannot be handed over; nothing was written.\n{_some(wrong)}"
+        )
     return plan.assign(**columns)
 
 
 _FEATURES = (
     "image", "sha256", "source_sha256", "source_bytes", "file_bytes", "rows", "columns", "bits", "encoding",
-    "image_format",
+    "image_format", "burned_in",
 )  # fmt: skip
+
+
+def _file_of(source: str, images: Mapping[str, Path]) -> Path:
+    if source not in images:
+        raise CaseSetError(f"expected an image file for {source!r}, none was given")
+    return images[source]
+
+
+def _check_format(made: Anew, path: Path, wanted: str, first: Path) -> None:
+    if made.format != wanted:
+        raise CaseSetError(
+            f"{path}: expected {wanted} as {first}, {made.format} came; "
+            "a set has one source format, for a mix could tell the arms"
+        )
+
+
+def _some(lines: Sequence[str]) -> str:
+    more = [f"and {len(lines) - NAMED} more"] if len(lines) > NAMED else []
+    return "\n".join([*sorted(lines)[:NAMED], *more])
+
+
+def _looked_at(plan: pd.DataFrame, images: Mapping[str, Path], origin: Origin, checked: str) -> Origin:
+    """Hold back images that may show a name, unless somebody looked; then note it, with names in the sealed half."""
+    told = list(plan.loc[plan["burned_in"], "source"])
+    if not told:
+        return origin
+    if not checked:
+        raise CaseSetError(
+            f"{len(told)} of {len(plan)} images may show text that is part of the picture: the header says "
+            "BurnedInAnnotation YES, or they are secondary captures (of a screen, a film, another program). Look at "
+            "each, leave out those with a name, and say who looked with --burned-in-checked REASON. Nothing was "
+            f"written.\n{_some([str(images[source]) for source in told])}"
+        )
+    record = {"images": len(told), "checked": checked}
+    return replace(
+        origin,
+        custody={**origin.custody, "burned_in": record},
+        sealed={**origin.sealed, "burned_in": sorted(told)},
+    )
 
 
 def _key_rows(plan: pd.DataFrame, nonce: bytes) -> pd.DataFrame:
@@ -186,7 +235,7 @@ def _key_rows(plan: pd.DataFrame, nonce: bytes) -> pd.DataFrame:
 
 def _report(plan: pd.DataFrame, origin: Origin) -> dict[str, Any]:
     return {
-        "format": frames.FORMAT,
+        "format": FORMAT,
         "kind": "sealed report",
         "synthetic": origin.synthetic,
         "settings": dict(origin.settings),
@@ -200,7 +249,7 @@ def _report(plan: pd.DataFrame, origin: Origin) -> dict[str, Any]:
 def _provenance(plan: pd.DataFrame, origin: Origin, shown: Sequence[str], nonce: bytes) -> dict[str, Any]:
     return {
         **({"terms": check_terms(origin.terms, "terms")} if origin.terms else {}),
-        "format": frames.FORMAT,
+        "format": FORMAT,
         "kind": "case set",
         "synthetic": origin.synthetic,
         "cases": len(plan),

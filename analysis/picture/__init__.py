@@ -6,6 +6,7 @@ what the file asks to be done with them. `render` makes the grey values and the 
 the first DICOM file is met.
 """
 
+from analysis.picture.neutral import write_neutral
 from analysis.picture.presentation import (
     Linear,
     Presentation,
@@ -37,4 +38,5 @@ __all__ = [
     "picture_format",
     "read_picture",
     "render",
+    "write_neutral",
 ]

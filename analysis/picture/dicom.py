@@ -5,6 +5,7 @@ import warnings
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from io import BytesIO
 from typing import Any
 
@@ -34,6 +35,11 @@ from analysis.picture.refusals import ImageRefusedError, Reason, check_size
 from analysis.picture.stored import GREY, Layout, stored_values
 from analysis.picture.tone import Table
 
+SECONDARY_CAPTURES = {
+    "1.2.840.10008.5.1.4.1.1.7", *(f"1.2.840.10008.5.1.4.1.1.7.{kind}" for kind in range(1, 5)),
+}  # fmt: skip
+"""SOP classes of pictures that were captured from a screen, from film or by another program."""
+
 INFLATED_BYTES = 2**28
 """The largest deflated data set, unpacked: 256 MiB."""
 
@@ -45,7 +51,8 @@ _TAGS: list[Any] = [
     "VOILUTFunction", "ModalityLUTSequence", "VOILUTSequence", "LUTDescriptor", "LUTData", "LUTExplanation",
     "PresentationLUTShape", "RedPaletteColorLookupTableDescriptor", "GreenPaletteColorLookupTableDescriptor",
     "BluePaletteColorLookupTableDescriptor", "RedPaletteColorLookupTableData",
-    "GreenPaletteColorLookupTableData", "BluePaletteColorLookupTableData", "PixelData",
+    "GreenPaletteColorLookupTableData", "BluePaletteColorLookupTableData", "PixelData", "SOPClassUID",
+    "BurnedInAnnotation",
 ]  # fmt: skip
 """All that is ever parsed, with the overlays' places: nothing about a person."""
 _OVERLAYS = [Tag(group, 0x0102) for group in range(0x6000, 0x6020, 2)]
@@ -78,10 +85,12 @@ def read_dicom(data: bytes) -> Presentation:
             _overlay_bits(dataset),
         )
         inverted = _inverted(dataset, layout, notes)
+        burned_in = _burned_in(dataset)
         payload = _payload(dataset, layout, syntax)
     words, bits = _words(payload, layout, syntax)
     if not layout.grey:
-        return _of_colours(_colours(dataset, layout, syntax, words), notes, spacing=spacing, syntax=syntax)
+        found = _of_colours(_colours(dataset, layout, syntax, words), notes, spacing=spacing, syntax=syntax)
+        return replace(found, burned_in=burned_in)
     stored, used, cleared = stored_values(words, bits, layout, overlays, padding)
     if used is not None:
         notes.append("Padding takes no part in percentiles.")
@@ -89,7 +98,7 @@ def read_dicom(data: bytes) -> Presentation:
         notes.append("Bits outside those that are stored hold an overlay and are cleared.")
     return Presentation(
         stored, layout.stored, "DICOM", modality, views, inverted, used, spacing,
-        syntax=syntax, decisions=tuple(notes),
+        syntax=syntax, decisions=tuple(notes), burned_in=burned_in,
     )  # fmt: skip
 
 
@@ -219,6 +228,13 @@ def _inverted(dataset: Dataset, layout: Layout, notes: Notes) -> bool:
     if shape in ("IDENTITY", "INVERSE") and (shape == "INVERSE") != dark and layout.grey:
         notes.append("Photometric Interpretation and Presentation LUT Shape disagree: either turns it round.")
     return dark or shape == "INVERSE"
+
+
+def _burned_in(dataset: Dataset) -> bool:
+    """Tell whether text must be expected in the pixels; a NO is what a program said and clears no capture."""
+    said = str(value_of(dataset, "BurnedInAnnotation") or "").strip().upper()
+    kind = str(value_of(dataset, "SOPClassUID") or "").strip(" \0")
+    return said == "YES" or kind in SECONDARY_CAPTURES
 
 
 def _payload(dataset: Dataset, layout: Layout, syntax: str) -> bytes:

@@ -14,12 +14,9 @@ from pydicom import Dataset
 from pydicom.datadict import tag_for_keyword
 from pydicom.dataelem import RawDataElement
 
-from analysis.picture.presentation import Linear
+from analysis.picture.presentation import WIDEST_SPACING, Linear
 from analysis.picture.refusals import DICOM_TAGS, ImageRefusedError, Reason
 from analysis.picture.tone import Table, Voi, Window
-
-WIDEST_SPACING = 100.0
-"""mm; a larger pixel is an error of the header."""
 
 _COMMA = re.compile(r"[+-]?\d+,\d+")
 _BINARY = ("FL", "FD", "US", "SS", "UL", "SL", "IS")

@@ -22,6 +22,9 @@ from analysis.picture.tone import (
 WIDEST = 2**18
 """Limits of a window further out than this, in grey values, are taken for an error of the header."""
 
+WIDEST_SPACING = 100.0
+"""mm; a larger pixel is an error of the header."""
+
 Format = Literal["PNG", "JPEG", "DICOM"]
 
 
@@ -43,7 +46,8 @@ class Presentation:
     inverted: small modality values are bright. used: rows x columns, False for padding; None where there is none.
     spacing: (row, column) in mm, or None. ready: 8 bits that are grey levels already. source: the file's format.
     syntax: its DICOM transfer syntax, or "". decisions: what was decided and why, as sentences without any text
-    of the file.
+    of the file. burned_in: the header lets expect text in the pixels (it says so, or the picture was captured from a
+    screen, from film or by another program).
     """
 
     stored: NDArray[np.integer]
@@ -57,6 +61,7 @@ class Presentation:
     ready: bool = False
     syntax: str = ""
     decisions: tuple[str, ...] = ()
+    burned_in: bool = False
 
     @property
     def coloured(self) -> bool:
@@ -143,7 +148,7 @@ def render(presentation: Presentation, rule: Rule) -> Rendering:
         note = "The file asks for no tone that can be used, so that percentiles of its own values are taken."
         full = replace(full, decisions=(*full.decisions, note))
         return _by_percentiles(full, presentation, greys, PERCENTILES)
-    curve, (low, high) = asked
+    _, curve, (low, high) = asked
     if curve[-1] < curve[0]:  # a VOI LUT that falls: the grey values are turned round with it
         pixels = _narrow(len(curve) - 1 - greys.pixels, greys.bits)
         return replace(full, pixels=pixels, curve=curve[::-1], window=(top - high, top - low))
@@ -202,8 +207,15 @@ def _narrow(pixels: NDArray[np.integer], bits: int) -> NDArray[np.unsignedintege
     return pixels.astype(np.uint8 if bits == 8 else np.uint16, copy=False)
 
 
-def _asked(presentation: Presentation, greys: _Greys) -> tuple[Values, tuple[float, float]] | None:
-    """Return the curve and the window of the first view that can be used, None where there is none."""
+def view_in_use(presentation: Presentation) -> tuple[Voi | None, tuple[float, float]]:
+    """Return the view that the rule "file" takes, if any, and the lowest and highest modality value it may meet."""
+    greys = _greys(replace(presentation, stored=presentation.stored[:1, :1]))
+    asked = None if presentation.ready else _asked(presentation, greys)
+    return asked and asked[0], (float(greys.units.min()), float(greys.units.max()))
+
+
+def _asked(presentation: Presentation, greys: _Greys) -> tuple[Voi, Values, tuple[float, float]] | None:
+    """Return the first view that can be used with its curve and window, None where there is none."""
     for view in presentation.voi:
         window = _window(view, greys) if isinstance(view, Window) else None
         if window is None and isinstance(view, Window):
@@ -211,7 +223,7 @@ def _asked(presentation: Presentation, greys: _Greys) -> tuple[Values, tuple[flo
         curve = view.shown(greys.units)
         if curve.min() < curve.max():
             curve = 1 - curve if presentation.inverted else curve
-            return curve, window or _span(curve)
+            return view, curve, window or _span(curve)
     return None
 
 

@@ -13,6 +13,7 @@ from PIL import (
     TiffImagePlugin,
 )
 
+from analysis.picture.neutral import CHUNK, read_neutral
 from analysis.picture.presentation import Format, Presentation
 from analysis.picture.refusals import ImageRefusedError, Reason, check_size
 
@@ -32,11 +33,12 @@ def read_raster(data: bytes, source: Format) -> Presentation:
 
     An EXIF orientation is applied, so that left stays left. Three equal channels are grey. A 16-bit PNG says
     nothing of the detector's depth: it is taken for the smallest of 12, 14 and 16 bits that holds all its values.
+    A PNG of the hand-over is read as the picture that it was written from (`neutral`).
 
     Raises
     ------
     ImageRefusedError: too many pixels, truncated, corrupt, several frames, transparency, 16-bit colour,
-        the colours of print (CMYK).
+        the colours of print (CMYK), wrong fields in a PNG of the hand-over.
     """
     # 16-bit PNG with colour or transparency: Pillow would cut it to 8 bit without a word.
     if data.startswith(PNG_SIGNATURE) and data[24:25] == b"\x10" and data[25:26] != b"\x00":
@@ -58,7 +60,10 @@ def _presented(image: Image.Image, source: Format) -> Presentation:
     check_size(image.height, image.width)
     if getattr(image, "n_frames", 1) > 1:
         raise ImageRefusedError(Reason.MULTI_FRAME)
+    said = [each[1] for each in getattr(image, "private_chunks", ()) if each[0] == CHUNK]
     image.load()
+    if said:
+        return read_neutral(image, b"".join(said))
     notes = []
     turned = image.getexif().get(_ORIENTATION, 1)
     if turned in range(2, 9):

@@ -34,6 +34,7 @@ class Reason(StrEnum):
     DEPTH = "depth"
     DEPTH_EXCEEDED = "depth_exceeded"
     DEFLATED = "deflated"
+    NEUTRAL = "neutral"
     TRANSFER_SYNTAX = "transfer_syntax"
     NO_DECODER = "no_decoder"
     MISSING_TAG = "missing_tag"
@@ -62,6 +63,7 @@ EXPLANATIONS = {
     Reason.DEPTH: "expected one grey value of 8 or 16 bit per pixel, with at most 16 bit in use",
     Reason.DEPTH_EXCEEDED: "pixel values need more bits than Bits Stored says; correct the header",
     Reason.DEFLATED: "the deflated data set is damaged, or larger than 256 MB unpacked; convert to Explicit VR",
+    Reason.NEUTRAL: "the fields of this image of a case set are damaged or of a newer version; write the set again",
     Reason.TRANSFER_SYNTAX: "the transfer syntax is not one of uncompressed, RLE, JPEG, JPEG-LS, JPEG 2000",
     Reason.NO_DECODER: "reading DICOM needs pydicom and imagecodecs; install requirements.txt",
     Reason.MISSING_TAG: "a required DICOM attribute is absent",

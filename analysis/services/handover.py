@@ -28,7 +28,7 @@ SEEN = PreprocessSpec(size=256, antialias=True)
 def hand_over(
     *, run: Path, spec: SelectionSpec, images: Path, out: Path, key_out: Path,
     shown: Sequence[str] = (), block_size: int = 20, nonce: bytes | None = None,
-    terms: Mapping[str, str] | None = None, unchecked: str = "",
+    terms: Mapping[str, str] | None = None, unchecked: str = "", burned_in_checked: str = "",
 ) -> tuple[Selection, CaseSet]:  # fmt: skip
     """Select exemplars and controls from a run and write the blind folder and the sealed key.
 
@@ -44,6 +44,7 @@ def hand_over(
     terms: on which people may look at the images, see `analysis.caseset.Origin`.
     unchecked: why the images are handed over without being compared with those that the run evaluated; blank: they
         are compared, and a run whose images cannot be compared is refused.
+    burned_in_checked: see `analysis.caseset.write_case_set`.
 
     Raises
     ------
@@ -60,7 +61,7 @@ def hand_over(
     written = write_case_set(
         selection.rows, images=files, out=out, key_out=key_out,
         origin=replace(origin(source, selection, look), terms=terms or {}, custody=custody),
-        shown=shown, block_size=block_size, nonce=nonce,
+        shown=shown, block_size=block_size, nonce=nonce, burned_in_checked=burned_in_checked,
     )  # fmt: skip
     _draw_balance(selection, picture, synthetic=source.synthetic)
     return selection, written

@@ -82,7 +82,7 @@ def picture_notes(study: Study) -> list[str]:
     if loaded is None:
         return []
     found = []
-    if not loaded.custody:
+    if not set(loaded.custody) - {"burned_in"}:
         found.append(
             "Whether the images of these cases are the ones that the networks evaluated is not known: the hand-over "
             "says nothing about it."
@@ -91,6 +91,11 @@ def picture_notes(study: Study) -> list[str]:
         found.append(
             "The images of these cases were not compared with the ones that the networks evaluated; the hand-over "
             f"gives as reason: {reason}"
+        )
+    if looked := loaded.custody.get("burned_in"):
+        found.append(
+            f"{looked['images']} of {loaded.case_count} images may show text that is part of the picture (secondary "
+            f"captures, or their header says so); the hand-over says who looked for names: {looked['checked']}"
         )
     if loaded.apart:
         found.append(

@@ -78,7 +78,7 @@ def test_seeds_that_do_not_open_the_commitment_are_found(written: CaseSet) -> No
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ('"format": 1', '"format": 2', "expected format 1, 2 came"),
+        ('"format": 2', '"format": 3', "expected format 1 or 2, 3 came"),
         ('"key_sha256"', '"other"', "missing: key_sha256"),
         ("{", "[", "expected JSON"),
         ('"cases": 24', '"cases": 23', "expected 23 cases, 24 came"),

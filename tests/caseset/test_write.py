@@ -99,7 +99,9 @@ def test_seeds_are_committed_to_and_open_with_the_key(tmp_path: Path) -> None:
 def test_the_sweep_may_have_seen_another_format(tmp_path: Path) -> None:
     rows = selection(4, ending="jpg")
     written = write(rows, sources(rows, tmp_path / "in", ending="dcm"), tmp_path / "out")
-    assert set(read_blind_half(written.folder).cases["image"].str[-4:]) == {".dcm"}
+    blind = read_blind_half(written.folder)
+    assert set(blind.cases["image"].str[-4:]) == {".png"}
+    assert blind.provenance["image_format"] == "DICOM"
 
 
 def test_drawn_nonces_differ(tmp_path: Path) -> None:
@@ -149,14 +151,43 @@ def test_a_damaged_or_missing_image_is_named_and_leaves_nothing(tmp_path: Path) 
     rows = selection(4)
     images = sources(rows, tmp_path / "in")
     victim = images[rows["image"][5]]
-    for damage, message in ((b"", "1 to"), (b"GIF89a" * 40, "PNG, JPEG or DICOM"), (None, "readable image")):
-        victim.unlink() if damage is None else victim.write_bytes(damage)
+    for damage, message in (
+        (b"", "the file is empty"), (b"GIF89a" * 40, "DICOM .*, PNG or JPEG"), (None, "readable image"),
+        (victim.read_bytes()[:150], "end before|cannot be decoded"),
+    ):  # fmt: skip
+        if damage is not None:
+            victim.write_bytes(damage)
         with pytest.raises(CaseSetError, match=rf"{victim.name}.*{message}"):
             write(rows, images, tmp_path / "out")
         assert not list((tmp_path / "out").iterdir())
+        victim.unlink(missing_ok=True)
     del images[rows["image"][5]]
     with pytest.raises(CaseSetError, match="none was given"):
         write(rows, images, tmp_path / "out")
+
+
+def test_every_image_that_cannot_be_handed_over_is_named_at_once(tmp_path: Path) -> None:
+    rows = selection(15)
+    images = sources(rows, tmp_path / "in")
+    victims = [images[name] for name in rows["image"][2:29]]
+    for path in victims:
+        path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(CaseSetError) as caught:
+        write(rows, images, tmp_path / "out")
+    told = str(caught.value).splitlines()
+    assert told[0] == "27 of 30 images cannot be handed over; nothing was written."
+    assert told[-1] == "and 7 more"
+    assert [line.split(": ")[0] for line in told[1:-1]] == [str(path) for path in sorted(victims)[:20]]
+    assert not list((tmp_path / "out").iterdir())
+
+
+def test_case_sets_of_the_earlier_format_are_read(tmp_path: Path) -> None:
+    rows = selection(4)
+    written = write(rows, sources(rows, tmp_path / "in"), tmp_path / "out")
+    path = written.folder / "provenance.json"
+    assert '"format": 2' in path.read_text()
+    path.write_text(path.read_text().replace('"format": 2', '"format": 1'))
+    assert verify_case_set(written.folder, written.key).cases == 8
 
 
 @pytest.mark.parametrize(

@@ -12,12 +12,16 @@ import pytest
 from analysis import frames
 from analysis.caseset.blocks import assign_blocks
 from analysis.caseset.keys import case_key, separation_group
+from analysis.caseset.read import FORMAT
 from analysis.phantoms.dataset import METADATA, TRUTH
+from analysis.picture import Window, read_picture
+from analysis.picture.neutral import FIELDS
 from analysis.stats import Results, check
 from analysis.sweep.spec import SPARSITIES
 from analysis.sweep.splits import read_people, read_split
 from analysis.sweep.toml import load_spec
 from tests.docs.drawn import PART, PARTS, ROOT, documents, drawn_anew
+from tests.hostile.neutral import made_up
 
 TEXT = (ROOT / "docs" / "formats.md").read_text(encoding="utf-8")
 BLOCKS = {
@@ -140,10 +144,18 @@ def _provenance() -> dict[str, object]:
 
 def test_json_examples_have_a_format() -> None:
     found = _documents_in_json()
-    assert len(found) == 5
+    assert len(found) == 6
     formats = {str(each.get("kind", number)): each["format"] for number, each in enumerate(found)}
     assert formats.pop("site backup") == 2
+    assert formats.pop("case set") == FORMAT
     assert set(formats.values()) == {frames.FORMAT}
+
+
+def test_example_of_the_chunk_in_an_image_is_read() -> None:
+    (said,) = [each for each in _documents_in_json() if "voi" in each]
+    assert set(said) == FIELDS
+    picture = read_picture(made_up(said))
+    assert (picture.bits, picture.spacing, picture.voi) == (12, (0.139, 0.139), (Window(2048.0, 4096.0),))
 
 
 def test_results_example_can_be_read_as_results() -> None:

@@ -51,12 +51,14 @@ def _hurried(seconds: float = 3) -> Iterator[None]:
         signal.setitimer(signal.ITIMER_VIRTUAL, 0)
 
 
-def _cleaned(data: bytes) -> object:
+def _handed_over(data: bytes) -> object:
     from analysis.caseset import CaseSetError
-    from analysis.caseset.sanitise import clean_image
+    from analysis.caseset.anew import write_anew
 
-    with contextlib.suppress(CaseSetError):
-        return clean_image(Path("image"), data, "0" * 32)
+    with tempfile.NamedTemporaryFile() as file, contextlib.suppress(CaseSetError, _SlowError), _hurried():
+        file.write(data)
+        file.flush()
+        return write_anew(Path(file.name))
 
 
 def _pickle(data: bytes) -> object:
@@ -98,7 +100,7 @@ def _by_door(name: str) -> Target:
 
 TARGETS: dict[str, Target] = {
     "image": _image,
-    "sanitiser": _cleaned,
+    "hand-over": _handed_over,
     "pickle": _pickle,
     "frame": _frame,
     "labels": _by_door("LABELS"),
@@ -115,12 +117,17 @@ TARGETS: dict[str, Target] = {
 
 def seeds(name: str, trap: Path) -> Iterator[bytes]:
     """Yield files for a target to start from."""
+    from analysis.picture import read_picture, write_neutral
     from tests.cases.images import dicom, greys, png
-    from tests.hostile import dicoms, raster, tables
+    from tests.hostile import dicoms, neutral, raster, tables
+    from tests.picture import drawn
 
-    if name in {"image", "sanitiser"}:
-        yield from (data for _, data in [*raster.files(), *dicoms.files()] if len(data) < 20_000)
+    if name in {"image", "hand-over"}:
+        yield from (
+            data for _, data in [*raster.files(), *dicoms.files(), *neutral.files()] if len(data) < 20_000
+        )
         yield from (dicom(greys()), png(greys(bits=8)), raster.jpeg(greys(bits=8)))
+        yield from (write_neutral(read_picture(data)) for _, data in drawn.files())
     elif name == "frame":
         from readerstudy.cases.frame import encode_frame
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from analysis.caseset import CaseSetError
-from analysis.caseset.sanitise import clean_image, read_source
+from analysis.caseset.anew import write_anew
 from analysis.frames import FrameError
 from analysis.picture.refusals import ImageRefusedError
 from analysis.sweep.errors import DataError
@@ -17,7 +17,7 @@ from analysis.sweep.pixels import read_pixels
 from analysis.sweep.spec import PreprocessSpec
 from readerstudy.cases.confined import decode_confined
 from readerstudy.cases.window import WindowRule
-from tests.hostile import dicoms, folders, raster, tables, uploads
+from tests.hostile import dicoms, folders, neutral, raster, tables, uploads
 
 pytestmark = pytest.mark.drill
 
@@ -25,7 +25,7 @@ SECONDS, BYTES = 30, 1_500_000_000
 WIDE_SECONDS = 2
 """Of this process: a table's width is refused before it is parsed."""
 
-IMAGES = [*raster.files(), *dicoms.files()]
+IMAGES = [*raster.files(), *dicoms.files(), *neutral.files()]
 
 
 def test_the_corpus_is_large(tmp_path: Path) -> None:
@@ -53,12 +53,12 @@ def _pixels(path: Path) -> bytes:
     return read_pixels(path, PreprocessSpec(size=32)).grey.tobytes()
 
 
-def _cleaned(path: Path) -> bytes:
-    return clean_image(path, read_source(path), "0" * 32).data
+def _written_anew(path: Path) -> bytes:
+    return write_anew(path).data
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize(("door", "error"), [(_pixels, DataError), (_cleaned, CaseSetError)])
+@pytest.mark.parametrize(("door", "error"), [(_pixels, DataError), (_written_anew, CaseSetError)])
 def test_no_image_harms_a_sweep_or_the_writer_of_case_sets(
     door: Callable[[Path], bytes], error: type[Exception], tmp_path: Path
 ) -> None:

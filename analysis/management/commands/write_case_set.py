@@ -42,6 +42,10 @@ class Command(BaseCommand):
             help="hand the images over without comparing them with those that the run evaluated, and why; the reason "
             "stands in the sealed report and is shown before the lock",
         )  # fmt: skip
+        parser.add_argument(
+            "--burned-in-checked", metavar="REASON", default="",
+            help="who looked for names in images that may show text, and how; stands where the reason above stands",
+        )  # fmt: skip
         parser.add_argument("--block-size", type=int, default=20, help="wanted cases in a block")
         parser.add_argument(
             "--criterion", choices=sorted(CRITERIA), default=DEFAULTS.criterion,
@@ -92,6 +96,7 @@ class Command(BaseCommand):
                 run=options["run"], spec=spec, images=options["images"], out=options["out"],
                 key_out=options["key_out"], shown=options["show"], block_size=options["block_size"],
                 terms=_terms(options), unchecked=options["unchecked_images"],
+                burned_in_checked=options["burned_in_checked"],
             )  # fmt: skip
         except (CaseSetError, FrameError, SelectionError) as error:
             raise CommandError(str(error)) from error

@@ -1,0 +1,30 @@
+"""Door to `analysis.services.deidentify`."""
+
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from analysis.services.deidentify import METHOD, DeidentifyError, deidentify
+
+
+class Command(BaseCommand):
+    """De-identify the headers of DICOM originals that are kept."""
+
+    help = f"De-identify the headers of DICOM images ({METHOD}). Pixels are not looked at."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Take both folders."""
+        parser.add_argument("source", type=Path, help="folder of DICOM images, with sub-folders")
+        parser.add_argument("target", type=Path, help="the folder to make")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """De-identify and say how many."""
+        try:
+            count = deidentify(options["source"], options["target"])
+        except DeidentifyError as error:
+            raise CommandError(str(error)) from error
+        self.stdout.write(
+            f"{options['target']}: {count} files; headers only: look at the pixels for names before you pass them on"
+        )
