@@ -6,13 +6,13 @@ and what came; the exported data dictionary is written from the same definitions
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from analysis.columns import Column, FrameError, as_numbers, check_column
 from analysis.identity import NameClashError, Names, name_key, path_key
-from analysis.vocabulary import decimal
 
 FORMAT = 1
 """Version of every file format of this module; it stands in each provenance.json."""
@@ -36,30 +36,6 @@ MIMIC_CLASSES = (
 """The 19 classes of MIMIC-CXR-LT in the column order of its label files."""
 
 CLASS_SETS: Mapping[str, tuple[str, ...]] = {"nih-cxr-lt": NIH_CLASSES, "mimic-cxr-lt": MIMIC_CLASSES}
-
-Kind = Literal["text", "integer", "number", "binary"]
-
-
-class FrameError(ValueError):
-    """A table does not hold what it should: the message names the file, the row, the wanted and the found."""
-
-
-@dataclass(frozen=True)
-class Column:
-    """One column: its name, kind, meaning, and what it may hold.
-
-    `low` and `high` are inclusive; `allowed` lists the only values; `blank` says whether a cell may be empty;
-    `optional` says whether the whole column may be absent.
-    """
-
-    name: str
-    kind: Kind
-    meaning: str
-    low: float | None = None
-    high: float | None = None
-    allowed: tuple[str, ...] = ()
-    blank: bool = False
-    optional: bool = False
 
 
 @dataclass(frozen=True)
@@ -264,7 +240,7 @@ def check_table(frame: pd.DataFrame, table: Table, where: str | None = None) -> 
         )
     for column in table.columns:
         if column.name in frame.columns:
-            _check_column(frame[column.name], column, where)
+            check_column(frame[column.name], column, where)
     compared = {name: _compared(frame[name], table, where) for name in table.names if name in frame.columns}
     if table.key:
         _refuse_repeats(frame, pd.DataFrame({name: compared[name] for name in table.key}), where)
@@ -305,7 +281,7 @@ def check_labels(frame: pd.DataFrame, classes: Iterable[str], id_column: str, wh
     ids = Table(where, (Column(id_column, "text", "image"),), key=(id_column,), paths=(id_column,))
     frame = check_table(without_repeats(frame, ids), ids, where)
     for name in classes:
-        _check_column(frame[name], Column(name, "binary", name), where)
+        check_column(frame[name], Column(name, "binary", name), where)
     return frame
 
 
@@ -327,7 +303,7 @@ def _compared(values: pd.Series, table: Table, where: str) -> Any:
     name = str(values.name)
     if name not in (*table.named, *table.paths):
         kinds = {column.name: column.kind for column in table.columns}
-        return values if kinds[name] == "text" or name not in table.key else _as_numbers(values)
+        return values if kinds[name] == "text" or name not in table.key else as_numbers(values)
     names = Names(values.where(values.notna(), ""), name_key if name in table.named else path_key)
     try:
         names.refuse_spellings(name)
@@ -349,62 +325,3 @@ def _refuse_repeats(frame: pd.DataFrame, compared: pd.DataFrame, where: str) -> 
         raise FrameError(
             f"{where}, row {again}: expected each {' + '.join(names)} once, {key} came again (row {once})"
         )
-
-
-def _check_column(values: pd.Series, column: Column, where: str) -> None:
-    blank = values.isna() | (values.astype(str).str.strip() == "")
-    if blank.any() and not column.blank:
-        raise _error(where, blank, column, _wanted(column), "a blank came")
-    present = values[~blank]
-    if column.allowed:
-        _refuse(~present.astype(str).isin(column.allowed), present, column, where)
-    if column.kind == "text":
-        return
-    numbers = _as_numbers(present)
-    bad = ~np.isfinite(numbers)
-    if column.kind == "binary":
-        bad |= ~np.isin(numbers, [0, 1])
-    if column.kind == "integer":
-        bad |= numbers != np.floor(numbers)
-    if column.low is not None:
-        bad |= numbers < column.low
-    if column.high is not None:
-        bad |= numbers > column.high
-    _refuse(pd.Series(bad, index=present.index), present, column, where)
-
-
-def _as_numbers(values: pd.Series) -> "np.ndarray[Any, np.dtype[np.float64]]":
-    try:
-        return np.asarray(pd.to_numeric(values, errors="coerce"), dtype=float)
-    except OverflowError:  # a whole number of hundreds of digits, which is none of ours
-        return np.array([_as_number(value) for value in values])
-
-
-def _as_number(value: Any) -> float:
-    try:
-        return float(value)
-    except (ValueError, TypeError, OverflowError):
-        return float("nan")
-
-
-def _refuse(bad: "pd.Series[bool]", values: pd.Series, column: Column, where: str) -> None:
-    if bad.any():
-        came = values[bad].tolist()[0]
-        comma = column.kind != "text" and "," in str(came) and decimal(str(came)) is not None
-        hint = "; write a decimal point" if comma else ""
-        raise _error(where, bad, column, _wanted(column), f"{came!r} came{hint}")
-
-
-def _error(where: str, bad: pd.Series, column: Column, wanted: str, came: str) -> FrameError:
-    row = bad.index[np.flatnonzero(bad.to_numpy())[0]]
-    place = f"row {row + 1}" if isinstance(row, int | np.integer) else f"row {row!r}"
-    return FrameError(f"{where}, {place}, column '{column.name}': expected {wanted}, {came}")
-
-
-def _wanted(column: Column) -> str:
-    if column.allowed:
-        return "one of " + ", ".join(column.allowed)
-    if column.kind == "binary":
-        return "0 or 1"
-    limits = "" if column.low is None and column.high is None else f" from {column.low} to {column.high}"
-    return {"text": "a text", "integer": "a whole number", "number": "a finite number"}[column.kind] + limits

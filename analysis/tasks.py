@@ -15,8 +15,8 @@ from django.conf import settings
 from django.db import connection
 from kombu.exceptions import OperationalError
 
+from analysis.columns import FrameError
 from analysis.findings import FindingsError
-from analysis.frames import FrameError
 from analysis.models import Run, Unit, UnitState
 from analysis.selection import SelectionError
 from analysis.services import ledger

@@ -41,14 +41,15 @@ LABELS = ("Effusion", "Cardiomegaly; Effusion", "Hernia", "No Finding")
 
 
 @cache
-def _hashed(password: str) -> str:
+def hashed(password: str) -> str:
+    """Hash a password once in this process."""
     return make_password(password)
 
 
 def person(name: str, *, superuser: bool = False) -> User:
     """Make a person who signs in as name@example.org; their one password is hashed once, a tenth of a second."""
     make = User.objects.create_superuser if superuser else User.objects.create_user
-    with mock.patch.object(base_user, "make_password", _hashed):
+    with mock.patch.object(base_user, "make_password", hashed):
         return make(f"{name.lower()}@example.org", PASSWORD, name=name)
 
 

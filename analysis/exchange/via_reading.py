@@ -12,8 +12,9 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
+from analysis.columns import FrameError
 from analysis.exchange.via import COLUMNS, NO, QUESTIONS, YES, ViaError
-from analysis.frames import RATED, RATINGS, FrameError, Table, check_table, without_repeats
+from analysis.frames import RATED, RATINGS, Table, check_table, without_repeats
 from analysis.identity import NameClashError, Names, name_key, path_key, spelled
 from analysis.tablefile import MAX_HEAD_BYTES, read_head
 

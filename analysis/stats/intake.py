@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from analysis.frames import RATINGS, FrameError, check_table, without_repeats
+from analysis.columns import FrameError
+from analysis.frames import RATINGS, check_table, without_repeats
 from analysis.identity import spelled
 from analysis.stats.endpoints import ENDPOINTS
 from analysis.stats.errors import StatsError

@@ -15,8 +15,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from analysis import vocabulary
+from analysis.columns import FrameError
 from analysis.durable import sha256_file
-from analysis.frames import FrameError, check_labels
+from analysis.frames import check_labels
 from analysis.identity import NameClashError, Names, find_files, join, name_key, spelled
 from analysis.sweep.errors import DataError
 from analysis.sweep.spec import DataSpec

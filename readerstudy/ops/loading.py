@@ -10,7 +10,7 @@ from django.conf import settings
 
 from analysis.caseset import CaseSetError, read_blind_half
 from analysis.caseset.files import PROVENANCE_FILE
-from analysis.frames import FrameError
+from analysis.columns import FrameError
 from readerstudy.accounts.models import User
 from readerstudy.cases.loading import announce
 from readerstudy.cases.models import CaseSet

@@ -1,6 +1,7 @@
 """The tables of an export beside ratings.csv: their columns, for the files and the data dictionary."""
 
-from analysis.frames import RATINGS, Column, Table
+from analysis.columns import Column
+from analysis.frames import RATINGS, Table
 
 _READING = (
     Column("reader", "text", "Pseudonym of the reader"),

@@ -20,8 +20,8 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_POST
 
 from analysis.caseset import CaseSetError, OtherKeyError
+from analysis.columns import FrameError
 from analysis.figures.theme import ThemeName
-from analysis.frames import FrameError
 from analysis.report import Picture, fragment, reader_study_report, standalone
 from readerstudy.accounts.models import User
 from readerstudy.accounts.signed_in import signed_in

@@ -5,7 +5,6 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from analysis import frames
 from analysis.caseset import (
     CaseSetError,
     case_key,
@@ -17,6 +16,7 @@ from analysis.caseset import (
     report_path,
     verify_case_set,
 )
+from analysis.columns import FrameError
 from tests.caseset.pictures import CANARY
 from tests.caseset.sets import NONCE, SEED, contents, origin, selection, sources, swapped, write
 
@@ -216,9 +216,9 @@ def test_a_selection_that_is_none_is_refused(tmp_path: Path) -> None:
     images = sources(rows, tmp_path / "in")
     with pytest.raises(CaseSetError, match="at least one selected image"):
         write(rows.iloc[:0], images, tmp_path / "out")
-    with pytest.raises(frames.FrameError, match="column 'arm': expected 0 or 1"):
+    with pytest.raises(FrameError, match="column 'arm': expected 0 or 1"):
         write(rows.assign(arm=2), images, tmp_path / "out")
-    with pytest.raises(frames.FrameError, match="each image once"):
+    with pytest.raises(FrameError, match="each image once"):
         write(pd.concat([rows, rows]), images, tmp_path / "out")
 
 

@@ -13,7 +13,8 @@ from typing import Any
 
 import django
 
-from analysis.frames import TABLES, Column, Table
+from analysis.columns import Column
+from analysis.frames import TABLES, Table
 from analysis.stats.columns import COLUMNS
 from analysis.sweep.toml import SECTIONS
 from readerstudy.study.phases import TRANSITIONS, Phase

@@ -126,7 +126,7 @@ def file_doors(folder: Path) -> dict[str, Door]:
 def try_case_set(folder: Path, number: int, chance: random.Random, found: Found) -> None:
     """Load a case set of which one file was changed; what is refused leaves no row and no frame."""
     from analysis.caseset import CaseSetError
-    from analysis.frames import FrameError
+    from analysis.columns import FrameError
     from readerstudy.cases.loader import CaseSetRefusedError
     from readerstudy.ops.intake import load_into_study
     from readerstudy.study import services

@@ -6,9 +6,9 @@ import json
 import numpy as np
 import pytest
 
+from analysis.columns import FrameError
 from analysis.findings import FindingsError, analyse
 from analysis.findings.results import TABLES
-from analysis.frames import FrameError
 from tests.findings.toys import classes, metrics
 
 SPARSITIES = [0.0, 0.5, 0.95]

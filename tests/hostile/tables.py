@@ -19,8 +19,8 @@ import torch
 from analysis.caseset import CaseSetError, read_key
 from analysis.caseset.read import read_blind_half
 from analysis.caseset.verify import verify_case_set
+from analysis.columns import FrameError
 from analysis.exchange import ViaError, read_via
-from analysis.frames import FrameError
 from analysis.imports.data_set import Choices, data_spec
 from analysis.imports.errors import PredictionsError
 from analysis.imports.readers import read_predictions

@@ -10,7 +10,7 @@ import pytest
 
 from analysis.caseset import CaseSetError
 from analysis.caseset.anew import write_anew
-from analysis.frames import FrameError
+from analysis.columns import FrameError
 from analysis.picture.refusals import ImageRefusedError
 from analysis.sweep.errors import DataError
 from analysis.sweep.pixels import read_pixels

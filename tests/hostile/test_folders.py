@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
-from analysis.frames import FrameError
+from analysis.columns import FrameError
 from analysis.models import Run
 from analysis.selection import SelectionError, read_run
 from analysis.services.control import RunError

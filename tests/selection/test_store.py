@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.frames import FrameError
+from analysis.columns import FrameError
 from analysis.selection import SelectionError, read_run
 from tests.selection.runs import CLASSES, seal, write_run
 

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.frames import FrameError
+from analysis.columns import FrameError
 from analysis.stats import StatsError, check, read_ratings, simulate_study
 
 

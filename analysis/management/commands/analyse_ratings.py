@@ -8,7 +8,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from analysis.frames import FrameError
+from analysis.columns import FrameError
 from analysis.stats import (
     PRIMARY,
     PRIMARY_METHODS,

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from analysis.frames import FrameError
+from analysis.columns import FrameError
 from analysis.imports import Choices, PredictionsError, import_predictions
 from analysis.sweep.terminal import progress_bars
 

@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from analysis.caseset import CaseSetError, verify_case_set
-from analysis.frames import FrameError
+from analysis.columns import FrameError
 
 
 class Command(BaseCommand):

@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from analysis.caseset import CaseSetError
-from analysis.frames import FrameError
+from analysis.columns import FrameError
 from analysis.selection import CRITERIA, Nearest, SelectionError, SelectionSpec
 from analysis.selection.choose import ESTIMANDS
 from analysis.selection.sampling import DRAWS

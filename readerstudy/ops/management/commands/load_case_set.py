@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from analysis.caseset import CaseSetError
-from analysis.frames import FrameError
+from analysis.columns import FrameError
 from readerstudy.accounts.models import User
 from readerstudy.cases.errors import StorageError
 from readerstudy.cases.loader import CaseSetRefusedError

@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from analysis.caseset import CaseSetError
-from analysis.frames import FrameError
+from analysis.columns import FrameError
 from readerstudy.audit.services import heads
 from readerstudy.results.services import UnblindingError, open_key
 from readerstudy.study.models import Study

@@ -1,0 +1,99 @@
+"""One column of a table: its kind, what it may hold, and the check that names the first row that does not."""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from analysis.vocabulary import decimal
+
+Kind = Literal["text", "integer", "number", "binary"]
+
+
+class FrameError(ValueError):
+    """A table does not hold what it should: the message names the file, the row, the wanted and the found."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: its name, kind, meaning, and what it may hold.
+
+    `low` and `high` are inclusive; `allowed` lists the only values; `blank` says whether a cell may be empty;
+    `optional` says whether the whole column may be absent.
+    """
+
+    name: str
+    kind: Kind
+    meaning: str
+    low: float | None = None
+    high: float | None = None
+    allowed: tuple[str, ...] = ()
+    blank: bool = False
+    optional: bool = False
+
+
+def check_column(values: pd.Series, column: Column, where: str) -> None:
+    """Check the cells of a column.
+
+    Raises
+    ------
+    FrameError: the first blank where none may be, or value that is not allowed, with its row.
+    """
+    blank = values.isna() | (values.astype(str).str.strip() == "")
+    if blank.any() and not column.blank:
+        raise _error(where, blank, column, _wanted(column), "a blank came")
+    present = values[~blank]
+    if column.allowed:
+        _refuse(~present.astype(str).isin(column.allowed), present, column, where)
+    if column.kind == "text":
+        return
+    numbers = as_numbers(present)
+    bad = ~np.isfinite(numbers)
+    if column.kind == "binary":
+        bad |= ~np.isin(numbers, [0, 1])
+    if column.kind == "integer":
+        bad |= numbers != np.floor(numbers)
+    if column.low is not None:
+        bad |= numbers < column.low
+    if column.high is not None:
+        bad |= numbers > column.high
+    _refuse(pd.Series(bad, index=present.index), present, column, where)
+
+
+def as_numbers(values: pd.Series) -> "np.ndarray[Any, np.dtype[np.float64]]":
+    """Return cells as numbers, NaN for those that are none."""
+    try:
+        return np.asarray(pd.to_numeric(values, errors="coerce"), dtype=float)
+    except OverflowError:  # a whole number of hundreds of digits, which is none of ours
+        return np.array([_as_number(value) for value in values])
+
+
+def _as_number(value: Any) -> float:
+    try:
+        return float(value)
+    except (ValueError, TypeError, OverflowError):
+        return float("nan")
+
+
+def _refuse(bad: "pd.Series[bool]", values: pd.Series, column: Column, where: str) -> None:
+    if bad.any():
+        came = values[bad].tolist()[0]
+        comma = column.kind != "text" and "," in str(came) and decimal(str(came)) is not None
+        hint = "; write a decimal point" if comma else ""
+        raise _error(where, bad, column, _wanted(column), f"{came!r} came{hint}")
+
+
+def _error(where: str, bad: pd.Series, column: Column, wanted: str, came: str) -> FrameError:
+    row = bad.index[np.flatnonzero(bad.to_numpy())[0]]
+    place = f"row {row + 1}" if isinstance(row, int | np.integer) else f"row {row!r}"
+    return FrameError(f"{where}, {place}, column '{column.name}': expected {wanted}, {came}")
+
+
+def _wanted(column: Column) -> str:
+    if column.allowed:
+        return "one of " + ", ".join(column.allowed)
+    if column.kind == "binary":
+        return "0 or 1"
+    limits = "" if column.low is None and column.high is None else f" from {column.low} to {column.high}"
+    return {"text": "a text", "integer": "a whole number", "number": "a finite number"}[column.kind] + limits
