@@ -33,7 +33,7 @@ def draw_subgroups(
     Parameters
     ----------
     subgroups: the subgroups table.
-    overall: the primary comparison of each question: endpoint, short title, estimate, ci_low, ci_high,
+    overall: the primary comparison of each question: endpoint, title, estimate, ci_low, ci_high,
         and the name of the intervals.
     names: grouping to its words.
     theme: ground and colours.
@@ -105,7 +105,9 @@ def _panel(
     axes.set_yticks([])
     axes.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
     strip(axes, colors)
-    axes.set_title(whole["short"], fontsize=SIZE, fontweight="bold", color=colors.text, loc="left")
+    axes.set_title(
+        shortened(whole["title"], 22), fontsize=SIZE, fontweight="bold", color=colors.text, loc="left"
+    )
 
 
 def _mark(axes: Axes, y: float, row: Record, color: str, *, strong: bool) -> None:

@@ -7,10 +7,11 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from analysis.stats.endpoints import ENDPOINTS, Endpoint
+from analysis.endpoints import Endpoint
 from analysis.stats.planning import answer_shares
+from analysis.stats.simulate import scale_of
 from readerstudy.planning.power import Assumptions, Outlook
-from readerstudy.study.protocol import PUBLISHED_QUESTIONS, Protocol
+from readerstudy.study.protocol import Protocol
 
 EXPLAINED: Mapping[str, str] = {
     "design": "Who reads what: everybody all cases, everybody other cases, or groups of readers a block each with "
@@ -73,13 +74,14 @@ def effect_in_answers(assumed: Assumptions, theta: float) -> Reading:
     ----------
     theta: the chance that a reader gives a changed image the higher answer than an unchanged one.
     """
-    endpoint = next(each for each in ENDPOINTS if each.name == assumed.endpoint)
+    endpoint = assumed.endpoint
     unchanged, changed = (100 * each for each in answer_shares(assumed.model, endpoint))
-    labels = _labels(endpoint)
+    labels = [word or f"{value:g}" for value, word in endpoint.levels] or _steps(endpoint)
     levels = tuple(map(Level, labels, unchanged.tolist(), changed.tolist()))
-    top = levels[-1:] if endpoint.kind == "binary" else levels[-2:]
+    top = levels[-max(1, round(0.4 * len(levels))) :]
     before, after = (sum(getattr(each, name) for each in top) for name in ("unchanged", "changed"))
-    named = " or ".join(f"\u201c{each.label}\u201d" for each in top)
+    few = endpoint.kind != "number"
+    named = " or ".join(f"\u201c{each.label}\u201d" for each in top) if few else f"{top[0].label} or more"
     sentence = (
         f"Of 100 answers to unchanged images {before:.0f} are {named}, of 100 to changed images {after:.0f}. Of 100 "
         f"pairs of one of each, seen by the same reader, the changed one gets the higher answer in {100 * theta:.0f} "
@@ -110,8 +112,6 @@ def spread_in_words(assumed: Assumptions) -> str:
     )
 
 
-def _labels(endpoint: Endpoint) -> list[str]:
-    if endpoint.kind == "binary":
-        return ["no", "yes"]
-    question = next(each for each in PUBLISHED_QUESTIONS if each.key == endpoint.name)
-    return [level.label for level in question.levels]
+def _steps(endpoint: Endpoint) -> list[str]:
+    """Write the steps in which a number is counted here."""
+    return [f"{value:g}{f' {endpoint.unit}' if endpoint.unit else ''}" for value in scale_of(endpoint)[1]]

@@ -12,10 +12,12 @@ import pandas as pd
 from django.conf import settings
 
 from analysis.durable import write_whole
+from analysis.endpoints import groups_from
 from analysis.figures.theme import ThemeName, render
 from analysis.report import Background, report_figures
 from analysis.stats import Plan, Results, analyse
 from analysis.stats.plan import VERSIONS
+from readerstudy.endpoints import endpoints_of, tested
 from readerstudy.results.background import background_of
 from readerstudy.results.ratings import (
     Reading,
@@ -29,7 +31,7 @@ from readerstudy.results.snapshot import snapshot
 from readerstudy.results.sources import environment, sources
 from readerstudy.study.locking import locked_document
 from readerstudy.study.models import Study
-from readerstudy.study.protocol import digest
+from readerstudy.study.protocol import Protocol, digest
 
 ANALYSIS_SEED = 20230814
 """Of the permutation tests; a fixed number, so that the same ratings always give the same report."""
@@ -42,6 +44,7 @@ class Computed:
     study: Study
     readings: list[Reading]
     ratings: pd.DataFrame
+    plan: Plan
     cases: pd.DataFrame
     subgroups: pd.DataFrame | None
     background: Background
@@ -93,7 +96,7 @@ def computed(study: Study) -> Computed:
         return results.to_json().encode()
 
     results = _from_json(json.loads(_kept(folder / "results.json", compute)))
-    return Computed(live, readings, ratings, cases, groups, background, results, folder)
+    return Computed(live, readings, ratings, plan, cases, groups, background, results, folder)
 
 
 def kept_figure(study: Study, stamp: str, name: str, theme: ThemeName) -> bytes | None:
@@ -114,14 +117,17 @@ def kept_figure(study: Study, stamp: str, name: str, theme: ThemeName) -> bytes 
 def plan_of(study: Study) -> Plan:
     """Return the analysis that the study was locked with."""
     protocol = study.protocol
+    asked = Protocol.from_json(protocol)
     return Plan(
-        endpoints=tuple(protocol["endpoints"]),
+        endpoints=tested(asked),
+        others=tuple(each for key, each in endpoints_of(asked).items() if key not in asked.endpoints),
         primary=protocol.get("primary_method", Plan().primary),
         alpha=protocol["alpha"],
         multiplicity=protocol["multiplicity"],
         shortest=protocol.get("shortest_s", 0.0) or None,
         longest=protocol.get("longest_s", 0.0) or None,
         version=locked_document(study).get("analysis", VERSIONS[0]),
+        groups=groups_from(unblinding_of(study).groups),
     )
 
 

@@ -1,6 +1,6 @@
 """The tables of an export beside ratings.csv: their columns, for the files and the data dictionary."""
 
-from analysis.frames import RATINGS, Column, Table
+from analysis.frames import Column, Table
 
 _READING = (
     Column("reader", "text", "Pseudonym of the reader"),
@@ -92,4 +92,4 @@ SUBGROUPS = Table(
 )
 """The groups of cases named in the protocol, as `analyse_ratings --subgroups` reads them."""
 
-EXPORT_TABLES = (RATINGS, ANSWERS, OPENED_CASES, ORDER, READERS, WIDE, SUBGROUPS)
+EXPORT_TABLES = (ANSWERS, OPENED_CASES, ORDER, READERS, WIDE, SUBGROUPS)

@@ -9,9 +9,9 @@ import pytest
 from django.core.management import call_command
 from django.test import Client
 
+from analysis.endpoints import PAPER
 from analysis.stats.calibration import Cell, exact_theta
 from analysis.stats.covariance import reader_thetas
-from analysis.stats.endpoints import ENDPOINTS
 from analysis.stats.errors import StatsError
 from analysis.stats.planning import (
     Plan,
@@ -29,8 +29,7 @@ from readerstudy.planning.words import alpha_in_words, effect_in_answers, result
 from readerstudy.study.protocol import Protocol
 from tests.stock import Stock
 
-QUALITY = next(each for each in ENDPOINTS if each.name == "quality")
-AGREE = next(each for each in ENDPOINTS if each.name == "agree")
+AGREE, QUALITY, DIFFICULTY = PAPER
 
 
 @pytest.mark.parametrize("endpoint", [QUALITY, AGREE])
@@ -133,7 +132,7 @@ def test_shares_of_answers_are_those_of_drawn_readings(endpoint) -> None:
     shares = answer_shares(model, endpoint)
     for arm, expected in zip((False, True), shares, strict=True):
         answers = drawn[:, :, is_pie == arm]
-        seen = [float((answers == level).mean()) for level in endpoint.levels]
+        seen = [float((answers == level).mean()) for level in endpoint.values]
         # 60 draws of 60 readers and 30 cases each.
         assert seen == pytest.approx(expected.tolist(), abs=0.015)
         assert sum(expected) == pytest.approx(1)
@@ -152,7 +151,7 @@ def test_a_difference_is_told_in_answers() -> None:
     plain = effect_in_answers(Assumptions(effect=0.0), 0.5)
     assert all(each.unchanged == pytest.approx(each.changed) for each in plain.levels)
     assert [each.label for each in plain.levels] == ["poor", "fair", "average", "good", "excellent"]
-    told = effect_in_answers(Assumptions(endpoint="agree", effect=-0.6), 0.4)
+    told = effect_in_answers(Assumptions(endpoint=AGREE, effect=-0.6), 0.4)
     yes = told.levels[1]
     assert told.sentence.startswith(
         f"Of 100 answers to unchanged images {yes.unchanged:.0f} are \u201cyes\u201d, of 100 to changed images "
