@@ -28,7 +28,7 @@ class Described:
     """First readings' answers to a question that is not tested, in the group with arm 1 and in that with arm 0.
 
     `planned` and `answered` count readings. `rows` hold an answer and how often it was given in either group; of a
-    `number` its five-number summary (None: nothing answered).
+    `number` its five-number summary (None: nothing answered); of a text or a mark nothing.
     """
 
     question: str
@@ -76,9 +76,9 @@ def draw_described(
 
 
 def _shares(axes: Axes, each: Described, groups: Groups, colors: Theme) -> None:
-    rows = each.rows[:MOST]
+    rows = each.rows[:MOST] or (("Answered", each.answered),)
     for place, color in enumerate((colors.pie, colors.control)):
-        of = each.answered[place] or 1
+        of = (each.answered if each.rows else each.planned)[place] or 1
         at = [y + (0.2 if place else -0.2) for y in range(len(rows))]
         axes.barh(at, [(values[place] or 0) / of for _, values in rows], height=0.36, color=color)
     axes.set_yticks(range(len(rows)), [shortened(row[0], 34) for row in rows])

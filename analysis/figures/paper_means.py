@@ -20,7 +20,7 @@ from analysis.figures.theme import (
 )
 from analysis.printed import p_value
 
-MOST = 4
+MOST = 3
 """Questions side by side."""
 
 NOTE = (

@@ -14,7 +14,8 @@ from readerstudy.study.questions import Question
 
 ARMS = (1, 0)
 FIVE = ("Smallest", "Lower quartile", "Median", "Upper quartile", "Largest")
-COUNTED = {"text": "Text written", "mark": "Something marked"}
+COUNTED = ("text", "mark")
+"""Kinds of which only is told how often anything was written or marked."""
 
 
 def described_of(protocol: Protocol, readings: Iterable[Reading]) -> tuple[Described, ...]:
@@ -26,6 +27,8 @@ def described_of(protocol: Protocol, readings: Iterable[Reading]) -> tuple[Descr
 def _described(question: Question, first: Sequence[Reading]) -> Described:
     by_arm = [[_answer(question, reading) for reading in first if reading.opened.arm == arm] for arm in ARMS]
     given = [[answer["value"] for answer in answers if answer["status"] == "answered"] for answers in by_arm]
+    if question.kind in COUNTED:
+        given = [[value for value in values if value] for values in given]
     planned, answered = tuple(map(len, by_arm)), tuple(map(len, given))
     if question.kind == "number":
         five = [
@@ -48,13 +51,13 @@ def _offered(question: Question) -> list[str]:
     """Return the answers that are on offer, which count also where nobody gave them."""
     if question.kind == "yes_no":
         return ["yes", "no"]
-    return [level.label for level in question.levels] or [COUNTED[question.kind]] * (question.kind in COUNTED)
+    return [level.label for level in question.levels]
 
 
 def _said(question: Question, value: Any) -> list[str]:
     """Return an answer as the words that it is counted under; several of a multiple choice or of labels."""
     if question.kind in COUNTED:
-        return [COUNTED[question.kind]] if value else []
+        return []
     if question.kind == "yes_no":
         return ["yes" if value else "no"]
     labels = {level.value: level.label for level in question.levels}

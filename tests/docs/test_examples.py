@@ -12,6 +12,7 @@ import pytest
 from analysis import frames
 from analysis.caseset.blocks import assign_blocks
 from analysis.caseset.keys import case_key, separation_group
+from analysis.endpoints import FILE, read_endpoints
 from analysis.phantoms.dataset import METADATA, TRUTH
 from analysis.stats import Results, check
 from analysis.sweep.spec import SPARSITIES
@@ -140,10 +141,18 @@ def _provenance() -> dict[str, object]:
 
 def test_json_examples_have_a_format() -> None:
     found = _documents_in_json()
-    assert len(found) == 5
+    assert len(found) == 6
     formats = {str(each.get("kind", number)): each["format"] for number, each in enumerate(found)}
     assert formats.pop("site backup") == 2
     assert set(formats.values()) == {frames.FORMAT}
+
+
+def test_the_example_of_questions_can_be_read(tmp_path: Path) -> None:
+    (found,) = [each for each in _documents_in_json() if "questions" in each]
+    path = tmp_path / FILE
+    path.write_text(json.dumps(found), encoding="utf-8")
+    (sure,) = read_endpoints(path)
+    assert [sure.as_row()] == found["questions"]
 
 
 def test_results_example_can_be_read_as_results() -> None:

@@ -149,16 +149,16 @@ def test_theta_follows_from_the_shares_where_nothing_is_shared() -> None:
 
 def test_a_difference_is_told_in_answers() -> None:
     plain = effect_in_answers(Assumptions(effect=0.0), 0.5)
-    assert all(each.unchanged == pytest.approx(each.changed) for each in plain.levels)
+    assert all(each.comparison == pytest.approx(each.interest) for each in plain.levels)
     assert [each.label for each in plain.levels] == ["poor", "fair", "average", "good", "excellent"]
     told = effect_in_answers(Assumptions(endpoint=AGREE, effect=-0.6), 0.4)
     yes = told.levels[1]
     assert told.sentence.startswith(
-        f"Of 100 answers to unchanged images {yes.unchanged:.0f} are \u201cyes\u201d, of 100 to changed images "
-        f"{yes.changed:.0f}. "
+        f"Of 100 answers to images for comparison {yes.comparison:.0f} are \u201cyes\u201d, of 100 to images of "
+        f"interest {yes.interest:.0f}. "
     )
-    assert yes.changed < yes.unchanged
-    assert "the changed one gets the higher answer in 40 " in told.sentence
+    assert yes.interest < yes.comparison
+    assert "the one of interest gets the higher answer in 40 " in told.sentence
 
 
 @pytest.mark.parametrize(
@@ -233,6 +233,6 @@ def test_command_tells_formula_and_simulation_and_draws(
     told = capsys.readouterr().out
     assert "power by formula" in told
     assert "30 studies" in told
-    assert "Of 100 answers to unchanged images" in told
+    assert "Of 100 answers to images for comparison" in told
     assert "of 100 such studies find it" in told
     assert (tmp_path / "power.svg").read_bytes().startswith(b"<?xml")
