@@ -15,6 +15,8 @@ MISSING = ("cannot_assess", "technical", "missing")
 FILE = "endpoints.json"
 """The file beside ratings.csv that says what its questions are."""
 
+MOST_BYTES = 1_000_000
+
 NAME = re.compile(r"[a-z][a-z0-9_]{0,59}")
 RESERVED = frozenset(
     {"simulated", "reader", "case", "arm", "pair", "batch", "presentation", "position", "time_s"}
@@ -111,17 +113,13 @@ class Endpoint:
                 f"expected a question's name of small letters, digits and underscores, none of "
                 f"{', '.join(sorted(RESERVED))} and no ending {', '.join(ENDINGS)}; {self.name!r} came"
             )
-        if self.kind not in get_args(Kind) or self.worse not in get_args(End):
-            raise EndpointError(
-                f"{self.name}: expected a kind of {', '.join(get_args(Kind))} and worse low or high, "
-                f"{self.kind!r} and {self.worse!r} came"
-            )
-        rising = all(one < two for one, two in zip(self.values, self.values[1:], strict=False))
+        rising = list(self.values) == sorted(set(self.values))
         fits = {"binary": self.values == (0, 1), "ordinal": len(self.values) > 1, "number": not self.levels}
-        if not (rising and fits[self.kind]) or not set(self.missing) <= set(MISSING):
+        known = self.worse in get_args(End) and set(self.missing) <= set(MISSING)
+        if not (rising and known and fits.get(self.kind)):
             raise EndpointError(
-                f"{self.name}: expected the levels 0 and 1 (binary), at least two rising ones (ordinal) or none "
-                f"(number), and missing of {', '.join(MISSING)}; {self.values} and {self.missing} came"
+                f"{self.name}: expected a kind of binary (levels 0 and 1), ordinal (at least two rising levels) or "
+                f"number (none), worse low or high, and missing of {', '.join(MISSING)}; {self} came"
             )
 
 
@@ -192,9 +190,9 @@ def endpoints_from(rows: Any) -> tuple[Endpoint, ...]:
         raise EndpointError(f"expected a list of questions with any of {', '.join(sorted(known))}")
     try:
         found = tuple(_from_row(row) for row in rows)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        check_endpoints(found)
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise EndpointError(f"a question cannot be read: {error}") from error
-    check_endpoints(found)
     return found
 
 
@@ -211,11 +209,7 @@ def _from_row(row: Mapping[str, Any]) -> Endpoint:
 
 def endpoints_file(endpoints: Iterable[Endpoint], *, simulated: bool = False) -> str:
     """Return the text of a file of questions."""
-    content = {
-        "format": 1,
-        "simulated": simulated,
-        "questions": [endpoint.as_row() for endpoint in endpoints],
-    }
+    content = {"format": 1, "simulated": simulated, "questions": [each.as_row() for each in endpoints]}
     return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
 
 
@@ -227,8 +221,8 @@ def read_endpoints(path: Path) -> tuple[Endpoint, ...]:
     EndpointError: no such file, no JSON, or questions that cannot be analysed.
     """
     try:
-        content = json.loads(path.read_bytes()[:1_000_001])
-        return endpoints_from(content["questions"])
+        with path.open("rb") as file:
+            return endpoints_from(json.loads(file.read(MOST_BYTES + 1))["questions"])
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise EndpointError(f"{path}: {error}") from error
 

@@ -13,23 +13,14 @@ def endpoints_of(protocol: Protocol) -> dict[str, Endpoint]:
 
     An endpoint has its question's key as its name, unless a column of ratings.csv is called so.
     """
-    found = {question.key: measure_of(question) for question in protocol.questions}
-    return {
-        question.key: _endpoint(question, words)
-        for question in protocol.questions
-        if (words := found[question.key]) is not None
-    }
+    found = ((question, measure_of(question)) for question in protocol.questions)
+    return {question.key: _endpoint(question, words) for question, words in found if words is not None}
 
 
 def tested(protocol: Protocol) -> tuple[Endpoint, ...]:
     """Return the endpoints that the protocol tests, in its order."""
     known = endpoints_of(protocol)
     return tuple(known[key] for key in protocol.endpoints)
-
-
-def described(protocol: Protocol) -> tuple[Question, ...]:
-    """Return the questions that are not tested."""
-    return tuple(question for question in protocol.questions if question.key not in protocol.endpoints)
 
 
 def _endpoint(question: Question, words: Measure) -> Endpoint:

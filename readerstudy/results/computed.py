@@ -12,7 +12,7 @@ import pandas as pd
 from django.conf import settings
 
 from analysis.durable import write_whole
-from analysis.endpoints import groups_from
+from analysis.endpoints import GROUPS, Groups, groups_from
 from analysis.figures.theme import ThemeName, render
 from analysis.report import Background, report_figures
 from analysis.stats import Plan, Results, analyse
@@ -75,7 +75,8 @@ def computed(study: Study) -> Computed:
         readings = readings_of(study, using)
         background = background_of(study, readings, using)
         ratings, cases = ratings_frame(study, readings), cases_frame(readings)
-    groups, plan = subgroups_frame(study, cases), plan_of(study)
+        plan = plan_of(study, groups_from(unblinding_of(study, using).groups))
+    groups = subgroups_frame(study, cases)
     stamp = digest(
         {
             "ratings": ratings.to_csv(index=False),
@@ -114,8 +115,8 @@ def kept_figure(study: Study, stamp: str, name: str, theme: ThemeName) -> bytes 
     return None if svg is None else str(svg).encode()
 
 
-def plan_of(study: Study) -> Plan:
-    """Return the analysis that the study was locked with."""
+def plan_of(study: Study, groups: Groups = GROUPS) -> Plan:
+    """Return the analysis that the study was locked with, of groups by the names that its key gives."""
     protocol = study.protocol
     asked = Protocol.from_json(protocol)
     return Plan(
@@ -127,7 +128,7 @@ def plan_of(study: Study) -> Plan:
         shortest=protocol.get("shortest_s", 0.0) or None,
         longest=protocol.get("longest_s", 0.0) or None,
         version=locked_document(study).get("analysis", VERSIONS[0]),
-        groups=groups_from(unblinding_of(study).groups),
+        groups=groups,
     )
 
 

@@ -1,13 +1,12 @@
 """How the questions that are not tested were answered, by group of cases: counts, and five numbers for a number."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from analysis.figures.described import Described
-from readerstudy.endpoints import described
 from readerstudy.results.ratings import Reading
 from readerstudy.study.protocol import Protocol
 from readerstudy.study.questions import Question
@@ -21,14 +20,21 @@ COUNTED = ("text", "mark")
 def described_of(protocol: Protocol, readings: Iterable[Reading]) -> tuple[Described, ...]:
     """Describe the first readings' answers to every question that is not tested, in the protocol's order."""
     first = [reading for reading in readings if reading.assignment.presentation == 1]
-    return tuple(_described(question, first) for question in described(protocol))
+    return tuple(_described(each, first) for each in protocol.questions if each.key not in protocol.endpoints)
 
 
 def _described(question: Question, first: Sequence[Reading]) -> Described:
-    by_arm = [[_answer(question, reading) for reading in first if reading.opened.arm == arm] for arm in ARMS]
-    given = [[answer["value"] for answer in answers if answer["status"] == "answered"] for answers in by_arm]
-    if question.kind in COUNTED:
-        given = [[value for value in values if value] for values in given]
+    by_arm = [
+        [each.answers.get(question.key, {}) for each in first if each.opened.arm == arm] for arm in ARMS
+    ]
+    given = [
+        [
+            answer["value"]
+            for answer in answers
+            if answer.get("status") == "answered" and _counts(question, answer)
+        ]
+        for answers in by_arm
+    ]
     planned, answered = tuple(map(len, by_arm)), tuple(map(len, given))
     if question.kind == "number":
         five = [
@@ -43,8 +49,8 @@ def _described(question: Question, first: Sequence[Reading]) -> Described:
     return Described(question.text, planned, answered, rows, question.kind == "number", question.unit)
 
 
-def _answer(question: Question, reading: Reading) -> Any:
-    return reading.answers.get(question.key, {"status": "missing", "value": None})
+def _counts(question: Question, answer: Mapping[str, Any]) -> bool:
+    return question.kind not in COUNTED or bool(answer["value"])
 
 
 def _offered(question: Question) -> list[str]:
@@ -55,10 +61,15 @@ def _offered(question: Question) -> list[str]:
 
 
 def _said(question: Question, value: Any) -> list[str]:
-    """Return an answer as the words that it is counted under; several of a multiple choice or of labels."""
+    """Return an answer as the words that it is counted under; several of a multiple choice or of labels.
+
+    A label that somebody typed is not told: it may hold anything.
+    """
     if question.kind in COUNTED:
         return []
     if question.kind == "yes_no":
         return ["yes" if value else "no"]
+    if question.kind == "missing_labels":
+        return [each if each in question.vocabulary else "Another label" for each in value]
     labels = {level.value: level.label for level in question.levels}
     return [labels.get(each, str(each)) for each in (value if isinstance(value, list) else [value])]

@@ -153,6 +153,7 @@ def test_an_answer_between_the_levels_is_refused() -> None:
 
 def test_other_programs_get_the_questions(tmp_path: Path) -> None:
     tidy = ratings()
+    tidy["size"] /= 8
     lines = imrmc_list(tidy, endpoints=OWN).splitlines()
     size = tidy.loc[(tidy["reader"] == "R1") & (tidy["case"] == "C001"), "size"].iloc[0]
     assert f"R1,C001,size,{size:.15g}" in lines
@@ -199,6 +200,18 @@ def test_only_numbers_leave_the_figure_of_answers_out() -> None:
 def test_questions_that_cannot_be_are_refused(rows: object, words: str) -> None:
     with pytest.raises(EndpointError, match=words):
         endpoints_from(json.loads(json.dumps(rows)))
+
+
+@pytest.mark.parametrize("name", sorted(PAPER[1].as_row()))
+@pytest.mark.parametrize("junk", [None, [], {}, [[]], [{}], [[1, 2, 3]], [[1e999, "a"]], 3, 1e999, True, "x"])
+def test_whatever_a_field_holds_is_read_or_refused(name: str, junk: object) -> None:
+    for endpoint in (*PAPER, OWN[1]):
+        try:
+            found = endpoints_from([endpoint.as_row() | {name: junk}])
+        except EndpointError:
+            continue
+        ratings_table(found)
+        assert Plan(endpoints=found).check() is None
 
 
 def test_a_file_of_questions_that_is_none_is_named(tmp_path: Path) -> None:
