@@ -19,8 +19,8 @@ class FrameError(ValueError):
 class Column:
     """One column: its name, kind, meaning, and what it may hold.
 
-    `low` and `high` are inclusive; `allowed` lists the only values; `blank` says whether a cell may be empty;
-    `optional` says whether the whole column may be absent.
+    `low` and `high` are inclusive; `allowed` lists the only texts, `levels` the only numbers; `blank` says whether
+    a cell may be empty; `optional` says whether the whole column may be absent.
     """
 
     name: str
@@ -29,6 +29,7 @@ class Column:
     low: float | None = None
     high: float | None = None
     allowed: tuple[str, ...] = ()
+    levels: tuple[int, ...] = ()
     blank: bool = False
     optional: bool = False
 
@@ -58,6 +59,8 @@ def check_column(values: pd.Series, column: Column, where: str) -> None:
         bad |= numbers < column.low
     if column.high is not None:
         bad |= numbers > column.high
+    if column.levels:
+        bad |= ~np.isin(numbers, column.levels)
     _refuse(pd.Series(bad, index=present.index), present, column, where)
 
 
@@ -95,5 +98,7 @@ def _wanted(column: Column) -> str:
         return "one of " + ", ".join(column.allowed)
     if column.kind == "binary":
         return "0 or 1"
+    if column.levels and len(column.levels) < column.levels[-1] - column.levels[0] + 1:
+        return "one of " + ", ".join(map(str, column.levels))
     limits = "" if column.low is None and column.high is None else f" from {column.low} to {column.high}"
     return {"text": "a text", "integer": "a whole number", "number": "a finite number"}[column.kind] + limits

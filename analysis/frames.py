@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.columns import Column, FrameError, as_numbers, check_column
+from analysis.endpoints import MISSING, PAPER, Endpoint
 from analysis.identity import NameClashError, Names, name_key, path_key
 
 FORMAT = 1
@@ -64,6 +65,10 @@ _PERSON = (
     Column("age", "number", "Patient's age in years", low=0, high=130, blank=True, optional=True),
 )
 
+_CLASS_GROUP = Column(
+    "class_group", "text", "Group of the rarest positive class", allowed=("head", "medium", "tail", "none")
+)
+
 IMAGES = Table(
     "images.csv",
     (
@@ -95,28 +100,15 @@ METRICS = Table(
         Column("sparsity", "number", "Share of the prunable weights that was removed", low=0, high=1),
         Column("class", "text", "Name of the class"),
         Column("positives", "integer", "Positive test images of the class", low=0),
+        Column("ap", "number", "Average precision; blank when the class has no positive", low=0, high=1, blank=True),
+        Column("auc", "number", "Area under the ROC curve; blank with one label only", low=0, high=1, blank=True),
         Column(
-            "ap",
-            "number",
-            "Average precision; blank when the class has no positive",
-            low=0,
-            high=1,
-            blank=True,
-        ),
-        Column(
-            "auc", "number", "Area under the ROC curve; blank with one label only", low=0, high=1, blank=True
-        ),
-        Column(
-            "f1",
-            "number",
-            "F1 at a score of 0.5; blank when the class has no positive",
-            low=0,
-            high=1,
+            "f1", "number", "F1 at a score of 0.5; blank when the class has no positive", low=0, high=1,
             blank=True,
         ),
     ),
     key=("seed", "sparsity", "class"),
-)
+)  # fmt: skip
 
 SELECTION = Table(
     "selection",
@@ -124,22 +116,15 @@ SELECTION = Table(
         Column("image", "text", "Name of the source image"),
         Column("arm", "binary", "1 = pruning-identified exemplar, 0 = control"),
         Column("pair", "integer", "Matched set; its members share the number", low=0),
-        Column(
-            "score", "number", "Agreement of dense and pruned scores (Spearman by default)", low=-1, high=1
-        ),
-        Column(
-            "class_group",
-            "text",
-            "Group of the rarest positive class",
-            allowed=("head", "medium", "tail", "none"),
-        ),
+        Column("score", "number", "Agreement of dense and pruned scores (Spearman by default)", low=-1, high=1),
+        _CLASS_GROUP,
         Column("n_findings", "integer", "Number of positive classes without No Finding", low=0),
         Column("labels", "text", "Positive classes in column order, joined by '; '"),
         *_PERSON,
     ),
     key=("image",),
     paths=("image",),
-)
+)  # fmt: skip
 """What analysis.selection hands to analysis.caseset: the chosen images of both arms."""
 
 CASES = Table(
@@ -150,16 +135,14 @@ CASES = Table(
         Column("sha256", "text", "SHA-256 of the image file"),
         Column("labels", "text", "The data set's labels of the case, joined by '; '"),
         Column(
-            "block",
-            "integer",
-            "Block of the reading order; members of a group are all in one or each in another",
-            low=1,
+            "block", "integer",
+            "Block of the reading order; members of a group are all in one or each in another", low=1,
         ),
         Column("separation_group", "text", "Random id shared by cases that must be read far apart"),
         *_PERSON,
     ),
     key=("case",),
-)
+)  # fmt: skip
 """The blind half of the hand-over."""
 
 KEY = Table(
@@ -169,51 +152,69 @@ KEY = Table(
         Column("arm", "binary", "1 = pruning-identified exemplar, 0 = control"),
         Column("pair", "integer", "Matched set; its members share the number", low=0),
         Column("score", "number", "Agreement of dense and pruned scores", low=-1, high=1),
-        Column(
-            "class_group",
-            "text",
-            "Group of the rarest positive class",
-            allowed=("head", "medium", "tail", "none"),
-        ),
+        _CLASS_GROUP,
         Column("n_findings", "integer", "Number of positive classes without No Finding", low=0),
         Column("source", "text", "Name of the source image"),
         Column("source_sha256", "text", "SHA-256 of the source image file", blank=True, optional=True),
         Column("nonce", "text", "256-bit salt of the commitments, in the first row only", blank=True),
     ),
     key=("case",),
-)
+)  # fmt: skip
 """The sealed half of the hand-over."""
 
-STATUSES = ("answered", "cannot_assess", "technical", "missing")
+STATUSES = ("answered", *MISSING)
 
-RATINGS = Table(
-    "ratings.csv",
-    (
-        Column("simulated", "text", "yes: a program made the rating", allowed=("yes", "no"), optional=True),
-        Column("reader", "text", "Pseudonym of the reader"),
-        Column("case", "text", "Key of the case"),
-        Column("arm", "binary", "1 = pruning-identified exemplar, 0 = control"),
-        Column("pair", "text", "Matched set of the case; blank when cases are not matched", blank=True),
-        Column("batch", "text", "Batch or block in which the reader read the case", blank=True),
-        Column("presentation", "integer", "1 = first reading, 2 = hidden repeat", low=1),
-        Column("position", "integer", "Place of the case in the reader's order, from 1", low=1, blank=True),
-        Column("agree", "binary", "Full agreement with the labels: 1 yes, 0 no", blank=True),
-        Column("quality", "integer", "Image quality: 1 poor to 5 excellent", low=1, high=5, blank=True),
-        Column(
-            "difficulty", "integer", "Difficulty: 1 very easy to 5 very difficult", low=1, high=5, blank=True
+
+def ratings_table(endpoints: Iterable[Endpoint] = PAPER) -> Table:
+    """Return the tidy ratings of some questions, as exported and as read by `analyse_ratings`."""
+    asked = tuple(endpoints)
+    return Table(
+        "ratings.csv",
+        (
+            Column("simulated", "text", "yes: a program made the rating", allowed=("yes", "no"), optional=True),
+            Column("reader", "text", "Pseudonym of the reader"),
+            Column("case", "text", "Key of the case"),
+            Column("arm", "binary", "1 = pruning-identified exemplar, 0 = control"),
+            Column("pair", "text", "Matched set of the case; blank when cases are not matched", blank=True),
+            Column("batch", "text", "Batch or block in which the reader read the case", blank=True),
+            Column("presentation", "integer", "1 = first reading, 2 = hidden repeat", low=1),
+            Column("position", "integer", "Place of the case in the reader's order, from 1", low=1, blank=True),
+            *(_answers(endpoint) for endpoint in asked),
+            Column("time_s", "number", "Reading time in seconds, from painted to submitted", low=0, blank=True),
+            *(
+                Column(
+                    endpoint.status, "text", f"How {endpoint.name} was answered",
+                    allowed=("answered", *endpoint.missing), optional=True,
+                )
+                for endpoint in asked
+            ),
         ),
-        Column("time_s", "number", "Reading time in seconds, from painted to submitted", low=0, blank=True),
-        Column("agree_status", "text", "How agree was answered", allowed=STATUSES, optional=True),
-        Column("quality_status", "text", "How quality was answered", allowed=STATUSES, optional=True),
-        Column("difficulty_status", "text", "How difficulty was answered", allowed=STATUSES, optional=True),
-    ),
-    key=("reader", "case", "presentation"),
-    named=("reader", "case", "pair", "batch"),
-)
-"""The tidy ratings, as exported and as read by `analyse_ratings`."""
+        key=("reader", "case", "presentation"),
+        named=("reader", "case", "pair", "batch"),
+    )  # fmt: skip
 
-RATED = [name for name in RATINGS.names if name != "simulated"]
-"""The columns of ratings without the mark that a program made them, which is in simulated studies only."""
+
+def _answers(endpoint: Endpoint) -> Column:
+    ends = [f"{value} {word}" for value, word in endpoint.levels or (("", ""),)]
+    meaning = {
+        "binary": f": {ends[-1]}, {ends[0]}",
+        "ordinal": f": {ends[0]} to {ends[-1]}",
+        "number": endpoint.unit and f", in {endpoint.unit}",
+    }[endpoint.kind]
+    return Column(
+        endpoint.name, "integer" if endpoint.kind == "ordinal" else endpoint.kind, f"{endpoint.short}{meaning}",
+        low=endpoint.low, high=endpoint.high, levels=endpoint.values, blank=True,
+    )  # fmt: skip
+
+
+RATINGS = ratings_table()
+"""The tidy ratings of the published study's questions."""
+
+
+def rated(endpoints: Iterable[Endpoint] = PAPER) -> list[str]:
+    """Return the columns of ratings without the mark that a program made them, which is in simulated studies only."""
+    return [name for name in ratings_table(endpoints).names if name != "simulated"]
+
 
 TABLES = (IMAGES, CLASSES, METRICS, SELECTION, CASES, KEY, RATINGS)
 

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from analysis import frames
 from analysis.caseset.errors import CaseSetError, OtherKeyError
 from analysis.caseset.files import CASES_FILE, PROVENANCE_FILE, sha256_bytes, sha256_file
 from analysis.caseset.keys import NONCE_BYTES, case_key
+from analysis.endpoints import GROUPS, Groups, groups_from
 from analysis.tablefile import read_table
 
 TERMS = {"text": 20_000, "credential": 500, "ethics": 500}
@@ -26,6 +27,9 @@ FORMAT = 2
 """Version of a case set that is written: its images are neutral files, which version 0.1.0, the reader of format 1
 alone, would show as bare values without a word."""
 READABLE = (1, FORMAT)
+
+GROUPS_COLUMN = "groups"
+"""Column of a key that may name its groups, in the first row only."""
 
 _RANDOM_ID = re.compile(r"[0-9a-f]{32}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -70,12 +74,13 @@ class BlindHalf:
 
 @dataclass(frozen=True)
 class SealedHalf:
-    """The sealed half: its rows (frames.KEY without the nonce), the nonce and the file's SHA-256."""
+    """The sealed half: its rows (frames.KEY without the nonce), the nonce, the file's SHA-256, the groups' names."""
 
     path: Path
     rows: pd.DataFrame
     nonce: bytes
     digest: str
+    groups: Groups = GROUPS
 
 
 def key_digest(path: Path) -> str:
@@ -184,7 +189,8 @@ def read_key(path: Path, digest: str | None = None) -> SealedHalf:
     Raises
     ------
     OtherKeyError: another digest.
-    CaseSetError: no such file, no nonce in the first row, a case key that does not follow from nonce and source.
+    CaseSetError: no such file, no nonce in the first row, a case key that does not follow from nonce and source,
+        names of groups that cannot be read.
     FrameError: a cell that frames.KEY does not allow.
     """
     data = _read(path)
@@ -196,7 +202,9 @@ def read_key(path: Path, digest: str | None = None) -> SealedHalf:
     for number, (case, source) in enumerate(zip(rows["case"], rows["source"], strict=True), start=1):
         if case_key(nonce, str(source)) != case:
             raise CaseSetError(f"{path}, row {number}: the case key does not follow from nonce and source")
-    return SealedHalf(path, rows.drop(columns="nonce"), nonce, came)
+    return SealedHalf(
+        path, rows.drop(columns=["nonce", GROUPS_COLUMN], errors="ignore"), nonce, came, _groups(rows, path)
+    )
 
 
 def read_report(key: Path) -> dict[str, Any]:
@@ -207,6 +215,19 @@ def read_report(key: Path) -> dict[str, Any]:
     CaseSetError: no such file, damaged, or another format.
     """
     return _load_json(report_path(key))
+
+
+def _groups(rows: pd.DataFrame, path: Path) -> Groups:
+    """Return what a key calls its groups, from its first row: one and several with arm 1, then with arm 0."""
+    text = "" if GROUPS_COLUMN not in rows.columns else str(rows[GROUPS_COLUMN].iloc[0]).strip()
+    names = text.split("; ") if text else list(asdict(GROUPS).values())
+    try:
+        return groups_from(dict(zip(asdict(GROUPS), names, strict=True)))
+    except ValueError as error:
+        raise CaseSetError(
+            f"{path}, row 1, column '{GROUPS_COLUMN}': expected four names of groups of cases, one and several of "
+            f"either, such as '{'; '.join(asdict(GROUPS).values())}', {text!r} came"
+        ) from error
 
 
 def _nonce(rows: pd.DataFrame, path: Path) -> bytes:

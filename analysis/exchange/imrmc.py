@@ -5,18 +5,19 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-ENDPOINTS = ("agree", "quality", "difficulty")
+from analysis.endpoints import PAPER, Endpoint
+
 TRUTH_READER = "-1"
 
 
 def imrmc_list(
-    ratings: pd.DataFrame, *, endpoints: Sequence[str] = ENDPOINTS, title: str = "Reader study"
+    ratings: pd.DataFrame, *, endpoints: Sequence[Endpoint] = PAPER, title: str = "Reader study"
 ) -> str:
     """Return the text of an .imrmc file: truth rows, then one row per reader, case and question.
 
     Parameters
     ----------
-    ratings: columns of `frames.RATINGS`; first readings are written, missing answers left out.
+    ratings: columns of `frames.ratings_table`; first readings are written, missing answers left out.
     endpoints: questions, each written as a modality of its own; to be analysed one at a time.
     title: first line of the file.
 
@@ -35,10 +36,10 @@ def imrmc_list(
         f"NM: {len(endpoints)}", "", "BEGIN DATA:",
     ]  # fmt: skip
     lines += [f"{TRUTH_READER},{_plain(case)},0,{arm}" for case, arm in arms.items()]
-    for name in endpoints:
+    for name in (endpoint.name for endpoint in endpoints):
         answered = first[first[name].notna()].sort_values(["reader", "case"])
         lines += [
-            f"{_plain(reader)},{_plain(case)},{name},{int(value)}"
+            f"{_plain(reader)},{_plain(case)},{name},{value:.15g}"
             for reader, case, value in zip(answered["reader"], answered["case"], answered[name], strict=True)
         ]
     return "\n".join(lines) + "\n"

@@ -1,6 +1,4 @@
-"""What a CSV of the VGG Image Annotator (VIA 2) looks like, and the published study's questions in it."""
-
-from collections.abc import Mapping
+"""What a CSV of the VGG Image Annotator (VIA 2) looks like; a question's own words name its attribute."""
 
 COLUMNS = (
     "filename",
@@ -12,13 +10,6 @@ COLUMNS = (
     "region_attributes",
 )
 """Columns of VIA's CSV export; `file_attributes` is a JSON object."""
-
-QUESTIONS: Mapping[str, str] = {
-    "agree": "Do you fully agree with the label?",
-    "quality": "How would you rate the image quality?",
-    "difficulty": "How difficult would you consider it to properly diagnose this image?",
-}
-"""The published study's questions, word for word as VIA stored them: the names of the attributes."""
 
 YES, NO = "yes", "no"
 

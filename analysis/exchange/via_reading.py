@@ -13,16 +13,17 @@ import numpy as np
 import pandas as pd
 
 from analysis.columns import FrameError
-from analysis.exchange.via import COLUMNS, NO, QUESTIONS, YES, ViaError
-from analysis.frames import RATED, RATINGS, Table, check_table, without_repeats
+from analysis.endpoints import PAPER, Endpoint
+from analysis.exchange.via import COLUMNS, NO, YES, ViaError
+from analysis.frames import RATINGS, Table, check_table, rated, without_repeats
 from analysis.identity import NameClashError, Names, name_key, path_key, spelled
 from analysis.tablefile import MAX_HEAD_BYTES, read_head
+from analysis.vocabulary import decimal
 
 Cases = Literal["shared", "own"]
 
 # A bare `undefined` outside of quotes: VIA writes it for an attribute that was never set; JSON has no such word.
 _UNDEFINED = re.compile(r'"(?:[^"\\]|\\.)*"|\bundefined\b')
-_SCALE = frozenset("12345")
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ def read_via(
     key: pd.DataFrame | None = None,
     first_exemplars: int | None = None,
     paper: bool = False,
-    questions: Mapping[str, str] = QUESTIONS,
+    endpoints: Sequence[Endpoint] = PAPER,
 ) -> ViaStudy:
     """Read one VIA CSV per reader; the file's name without suffix is the reader's pseudonym.
 
@@ -58,13 +59,13 @@ def read_via(
     key: columns case (file name, or READER/FILE NAME) and arm (1 = PIE, 0 = control), optionally pair.
     first_exemplars: without a key, the first so many file names of each reader, sorted, are the PIEs, as in
         the published script.
-    paper: count agreement as the published script did: exactly "yes" is 1, everything else, also no answer, 0; of
+    paper: count yes/no questions as the published script did: exactly "yes" is 1, all else, also no answer, 0; of
         rows that contradict each other the first counts.
-    questions: endpoint to the attribute's name; the endpoint's own name is understood too.
+    endpoints: the questions; their words are the attributes' names, and their own names are understood too.
 
     Returns
     -------
-    ViaStudy: ratings with the columns of `frames.RATINGS`; VIA knows neither order nor time, so position and
+    ViaStudy: ratings with the columns of `frames.ratings_table`; VIA knows neither order nor time, so position and
     time_s are blank; batch is the reader's file.
 
     Raises
@@ -82,7 +83,7 @@ def read_via(
     conflicts: list[str] = []
     rows: list[dict[str, Any]] = []
     for path, reader in zip(files, readers, strict=True):
-        answers = _answers(path, questions, paper, repeated, conflicts)
+        answers = _answers(path, endpoints, paper, repeated, conflicts)
         if conflicts and not paper:
             raise ViaError(f"expected rows that agree for one file name: {conflicts[0]}; correct the file")
         firsts = set(sorted(answers)[:first_exemplars]) if first_exemplars is not None else set()
@@ -94,10 +95,10 @@ def read_via(
         Names((row["case"] for row in rows), rows=False).refuse_spellings("file name")
     except NameClashError as error:
         raise ViaError(str(error)) from error
-    ratings = pd.DataFrame(rows, columns=RATED)
+    ratings = pd.DataFrame(rows, columns=rated(endpoints))
     if marked := {reader for path, reader in zip(files, readers, strict=True) if _simulated(path)}:
         ratings.insert(0, "simulated", ["yes" if name in marked else "no" for name in ratings["reader"]])
-    unanswered = {name: int((ratings[f"{name}_status"] == "missing").sum()) for name in questions}
+    unanswered = {each.name: int((ratings[each.status] == "missing").sum()) for each in endpoints}
     return ViaStudy(ratings, tuple(repeated), tuple(conflicts), unanswered)
 
 
@@ -107,17 +108,17 @@ def _reader(path: Path) -> str:
 
 
 def _answers(
-    path: Path, questions: Mapping[str, str], paper: bool, repeated: list[str], conflicts: list[str]
-) -> dict[str, dict[str, int | None]]:
+    path: Path, endpoints: Sequence[Endpoint], paper: bool, repeated: list[str], conflicts: list[str]
+) -> dict[str, dict[str, float | None]]:
     """Return file name to answers; of repeated rows the first answer to each question counts."""
-    found: dict[str, dict[str, int | None]] = {}
+    found: dict[str, dict[str, float | None]] = {}
     said: dict[tuple[str, str], int] = {}
     for number, row in _rows(path):
         where = f"{path.name}, row {number}"
         name = spelled(row["filename"])
         if not name:
             raise ViaError(f"{where}: expected a file name, the cell is blank")
-        given = _given(row["file_attributes"], questions, paper, where)
+        given = _given(row["file_attributes"], endpoints, paper, where)
         if name in found:
             repeated.append(f"{where}: '{name}' came again")
         before = found.setdefault(name, dict.fromkeys(given))
@@ -125,11 +126,8 @@ def _answers(
             if before[question] is None and value is not None:
                 before[question], said[name, question] = value, number
             elif value is not None and value != before[question]:
-                first = f"{before[question]} in row {said[name, question]}"
-                conflicts.append(f"{where}: '{name}' {question} is {value} here, {first}")
-    if paper and "agree" in questions:
-        for given in found.values():
-            given["agree"] = given["agree"] or 0
+                first = f"{before[question]:g} in row {said[name, question]}"
+                conflicts.append(f"{where}: '{name}' {question} is {value:g} here, {first}")
     if not found:
         raise ViaError(f"{path.name}: expected at least one row below the header, there is none")
     return found
@@ -167,11 +165,11 @@ def _rows(path: Path) -> list[tuple[int, dict[str, str]]]:
     ]
 
 
-def _given(cell: str, questions: Mapping[str, str], paper: bool, where: str) -> dict[str, int | None]:
+def _given(cell: str, endpoints: Sequence[Endpoint], paper: bool, where: str) -> dict[str, float | None]:
     attributes = _attributes(cell, where)
     return {
-        name: _value(attributes.get(text, attributes.get(name)), name, paper, where)
-        for name, text in questions.items()
+        each.name: _value(attributes.get(each.question, attributes.get(each.name)), each, paper, where)
+        for each in endpoints
     }
 
 
@@ -191,19 +189,27 @@ def _attributes(cell: str, where: str) -> dict[str, Any]:
     return values
 
 
-def _value(given: Any, name: str, paper: bool, where: str) -> int | None:
-    if name == "agree" and paper:
+def _value(given: Any, endpoint: Endpoint, paper: bool, where: str) -> float | None:
+    if endpoint.kind == "binary" and paper:
         return int(given == YES)
     text = "" if given is None else str(given).strip()
     if text in {"", "undefined"}:
         return None
-    if name == "agree":
-        if text.lower() in {YES, NO}:
-            return int(text.lower() == YES)
-        raise ViaError(f"{where}: expected '{YES}' or '{NO}' for {name}, '{text}' came; correct the file")
-    if text not in _SCALE:
-        raise ViaError(f"{where}: expected 1 to 5 for {name}, '{text}' came; correct the file")
-    return int(text)
+    number = decimal(text) if endpoint.kind == "number" else None
+    if number is not None:
+        return number
+    words = {NO: 0, YES: 1} if endpoint.kind == "binary" else {str(value): value for value in endpoint.values}
+    if text.lower() in words:
+        return words[text.lower()]
+    known = list(words)
+    wanted = (
+        f"'{YES}' or '{NO}'"
+        if endpoint.kind == "binary"
+        else f"{known[0]} to {known[-1]}"
+        if known
+        else "a number"
+    )
+    raise ViaError(f"{where}: expected {wanted} for {endpoint.name}, '{text}' came; correct the file")
 
 
 def _arms(key: pd.DataFrame) -> dict[str, tuple[int, str]]:
@@ -237,7 +243,7 @@ def _arm(arms: Mapping[str, tuple[int, str]], reader: str, name: str) -> tuple[i
     raise ViaError(f"{reader}: expected '{name}' or '{reader}/{name}' in the key, it names neither")
 
 
-def _row(reader: str, case: str, arm: int, pair: str, given: Mapping[str, int | None]) -> dict[str, Any]:
+def _row(reader: str, case: str, arm: int, pair: str, given: Mapping[str, float | None]) -> dict[str, Any]:
     row: dict[str, Any] = {
         "reader": reader, "case": case, "arm": arm, "pair": pair, "batch": reader, "presentation": 1,
         "position": None, "time_s": np.nan,

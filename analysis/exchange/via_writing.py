@@ -3,19 +3,20 @@
 import csv
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 import pandas as pd
 
-from analysis.exchange.via import COLUMNS, NO, QUESTIONS, YES
+from analysis.endpoints import PAPER, Endpoint
+from analysis.exchange.via import COLUMNS, NO, YES
 
 
 def via_csv(
     ratings: pd.DataFrame,
     reader: str,
     *,
-    questions: Mapping[str, str] = QUESTIONS,
+    endpoints: Sequence[Endpoint] = PAPER,
     suffix: str = "",
     extra: Mapping[str, str] = MappingProxyType({}),
 ) -> str:
@@ -23,9 +24,9 @@ def via_csv(
 
     Parameters
     ----------
-    ratings: columns of `frames.RATINGS`.
+    ratings: columns of `frames.ratings_table`.
     reader: pseudonym.
-    questions: endpoint to the attribute's name.
+    endpoints: the questions; their words are the attributes' names.
     suffix: follows the case's key in the file name, such as ".png".
     extra: attributes of every row, such as that the reader is simulated.
 
@@ -40,7 +41,7 @@ def via_csv(
     writer.writerow(COLUMNS)
     for _, row in own.sort_values("case").iterrows():
         attributes = dict(extra) | {
-            text: _word(name, int(row[name])) for name, text in questions.items() if pd.notna(row[name])
+            each.question: _word(each, row[each.name]) for each in endpoints if pd.notna(row[each.name])
         }
         # A semicolon would let a spreadsheet cut the cell in two and run what follows; to JSON this is the same text.
         texts = json.dumps(attributes, ensure_ascii=False).replace(";", "\\u003b")
@@ -48,5 +49,5 @@ def via_csv(
     return buffer.getvalue()
 
 
-def _word(name: str, value: int) -> str:
-    return (YES if value else NO) if name == "agree" else str(value)
+def _word(endpoint: Endpoint, value: float) -> str:
+    return (YES if value else NO) if endpoint.kind == "binary" else f"{value:.15g}"

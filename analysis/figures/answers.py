@@ -5,6 +5,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from analysis.endpoints import GROUPS, Groups, capital
 from analysis.figures.cells import records
 from analysis.figures.theme import (
     SIZE,
@@ -14,21 +15,24 @@ from analysis.figures.theme import (
     ink_on,
     mark_simulated,
     new_figure,
+    shortened,
     strip,
     text_width,
 )
 
 _WIDTH = 7.2
-_ARMS = ((1, "PIE"), (0, "Control"))
 
 
-def draw_answers(answers: pd.DataFrame, *, theme: ThemeName = "light", simulated: bool = False) -> Figure:
+def draw_answers(
+    answers: pd.DataFrame, groups: Groups = GROUPS, *, theme: ThemeName = "light", simulated: bool = False
+) -> Figure:
     """Draw the share of every answer in both arms, centred on the neutral answer.
 
     Parameters
     ----------
     answers: one row per question, arm and level: endpoint, title, arm (1 = PIE, 0 = control), level, label,
         valence (-1 unfavourable .. 1 favourable), count, share (0..1, None when nothing was answered).
+    groups: what the arms are called.
     theme: ground and colours.
     simulated: writes so on the figure.
     """
@@ -41,7 +45,7 @@ def draw_answers(answers: pd.DataFrame, *, theme: ThemeName = "light", simulated
     )
     for k, name in enumerate(endpoints):
         axes = figure.add_subplot(grid[k])
-        _question(axes, answers[answers["endpoint"] == name], colors)
+        _question(axes, answers[answers["endpoint"] == name], groups, colors)
         axes.set_xlim(-reach, reach)
         axes.set_xticks([t for t in (-1, -0.75, -0.5, -0.25, 0, 0.25, 0.5, 0.75, 1) if abs(t) <= reach])
         axes.xaxis.set_major_formatter(lambda x, _: f"{abs(x):.0%}")
@@ -54,9 +58,9 @@ def draw_answers(answers: pd.DataFrame, *, theme: ThemeName = "light", simulated
     return figure
 
 
-def _question(axes: Axes, answers: pd.DataFrame, colors: Theme) -> None:
+def _question(axes: Axes, answers: pd.DataFrame, groups: Groups, colors: Theme) -> None:
     axes.axvline(0, color=colors.line, linewidth=0.8, zorder=0)
-    for y, (arm, name) in enumerate(_ARMS):
+    for y, (arm, name) in enumerate(((1, groups.one), (0, groups.other))):
         own = answers[answers["arm"] == arm].sort_values("level")
         n = int(own["count"].sum())
         left = -_left_share(own)
@@ -78,7 +82,7 @@ def _question(axes: Axes, answers: pd.DataFrame, colors: Theme) -> None:
         axes.text(
             -0.012,
             y,
-            f"{name}\nn = {n}",
+            f"{shortened(capital(name), 14)}\nn = {n}",
             transform=axes.get_yaxis_transform(),
             ha="right",
             va="center",
@@ -89,18 +93,19 @@ def _question(axes: Axes, answers: pd.DataFrame, colors: Theme) -> None:
     axes.set_ylim(1.5, -0.5)
     axes.set_yticks([])
     axes.text(
-        0, 1.13, answers["title"].iloc[0], transform=axes.transAxes, fontsize=SIZE + 1.5, fontweight="bold",
-        color=colors.text,
+        0, 1.13, shortened(answers["title"].iloc[0], 40), transform=axes.transAxes, fontsize=SIZE + 1.5,
+        fontweight="bold", color=colors.text,
     )  # fmt: skip
     _key(axes, answers[answers["arm"] == 1].sort_values("level"), colors)
 
 
 def _key(axes: Axes, levels: pd.DataFrame, colors: Theme) -> None:
-    """Draw the levels of the question as swatches with their words, right above the bars."""
+    """Draw the levels of the question as swatches, the ends with their words, right above the bars."""
     inch = 1 / (axes.get_position().width * _WIDTH)
     x = 1.0
-    for row in reversed(records(levels)):
-        words = row["label"]
+    rows = records(levels)
+    for row in reversed(rows):
+        words = shortened(row["label"], 24) if row in (rows[0], rows[-1]) else f"{row['level']:g}"
         x -= text_width(words, SIZE - 0.5) * inch
         axes.text(x, 1.13, words, transform=axes.transAxes, fontsize=SIZE - 0.5, color=colors.muted)
         x -= 0.16 * inch

@@ -4,6 +4,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from analysis.endpoints import GROUPS, Groups, capital
 from analysis.figures.cells import Record, records
 from analysis.figures.theme import (
     SIZE,
@@ -21,14 +22,17 @@ ROW, CLOSE, MANY = 0.23, 0.155, 12
 """Height of a row in inches; with more rows than `MANY` they stand closer, so that all fits a page."""
 
 
-def draw_forest(comparisons: pd.DataFrame, *, theme: ThemeName = "light", simulated: bool = False) -> Figure:
-    """Draw theta = P(PIE answered higher than control) + half the ties, with intervals.
+def draw_forest(
+    comparisons: pd.DataFrame, groups: Groups = GROUPS, *, theme: ThemeName = "light", simulated: bool = False
+) -> Figure:
+    """Draw theta = P(arm 1 answered higher than arm 0) + half the ties, with intervals.
 
     Parameters
     ----------
     comparisons: the comparisons table; rows of the methods u_centred (pooled) and reader_delong are drawn;
         with title, axis_low and axis_high (what lies left and right of 0.5) of the question, and the name of
         the intervals.
+    groups: what the arms are called.
     theme: ground and colours.
     simulated: writes so on the figure.
     """
@@ -43,7 +47,7 @@ def draw_forest(comparisons: pd.DataFrame, *, theme: ThemeName = "light", simula
     for own, height in zip(rows, heights, strict=True):
         box = (0.11, (top - height + 0.25) / total, 0.56, (height - 0.62) / total)
         axes = figure.add_axes(box)
-        _endpoint(axes, own, colors, total)
+        _endpoint(axes, own, capital(groups.ones), colors, total)
         top -= height
     axes.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0", "0.25", "0.5\nno difference", "0.75", "1"])
     axes.tick_params(labelbottom=True)
@@ -52,7 +56,7 @@ def draw_forest(comparisons: pd.DataFrame, *, theme: ThemeName = "light", simula
     figure.text(
         0.11,
         0.1 / total,
-        "θ: how often a PIE got a higher answer than a control, ties counted half. "
+        f"θ: how often a {groups.one} got a higher answer than a {groups.other}, ties counted half. "
         f"Bars: {drawn['interval'].iloc[0]}s.",
         fontsize=SIZE - 1,
         color=colors.muted,
@@ -63,7 +67,7 @@ def draw_forest(comparisons: pd.DataFrame, *, theme: ThemeName = "light", simula
     return figure
 
 
-def _endpoint(axes: Axes, own: pd.DataFrame, colors: Theme, inches: float) -> None:
+def _endpoint(axes: Axes, own: pd.DataFrame, named: str, colors: Theme, inches: float) -> None:
     readers = records(own[own["method"] == "reader_delong"])
     pooled = records(own[own["method"] == "u_centred"])[0]
     axes.axvline(0.5, color=colors.muted, linewidth=0.9, linestyle=(0, (4, 3)), zorder=0)
@@ -81,10 +85,10 @@ def _endpoint(axes: Axes, own: pd.DataFrame, colors: Theme, inches: float) -> No
     axes.set_axisbelow(True)
     strip(axes, colors)
     axes.tick_params(labelbottom=False)
-    _headings(axes, pooled, colors, inches)
+    _headings(axes, pooled, named, colors, inches)
 
 
-def _headings(axes: Axes, pooled: Record, colors: Theme, inches: float) -> None:
+def _headings(axes: Axes, pooled: Record, named: str, colors: Theme, inches: float) -> None:
     height = axes.get_position().height * inches
     above = 1 + 0.07 / height
     axes.text(
@@ -92,8 +96,8 @@ def _headings(axes: Axes, pooled: Record, colors: Theme, inches: float) -> None:
         fontweight="bold", color=colors.text,
     )  # fmt: skip
     for x, words, side in (
-        (0.0, f"← {pooled['axis_low']}", "left"),
-        (1.0, f"{pooled['axis_high']} →", "right"),
+        (0.0, f"← {shortened(named, 14)}: {shortened(pooled['axis_low'], 34)}", "left"),
+        (1.0, f"{shortened(pooled['axis_high'], 34)} →", "right"),
     ):
         axes.text(x, above, words, transform=axes.transAxes, fontsize=SIZE - 1.5, color=colors.muted, ha=side)
     for x, words in ((1.045, f"θ  [{pooled['interval']}]"), (1.4, "p")):

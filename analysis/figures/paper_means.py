@@ -6,9 +6,22 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from analysis.endpoints import GROUPS, Groups, capital
 from analysis.figures.cells import Record, records
-from analysis.figures.theme import SIZE, THEMES, Theme, ThemeName, mark_simulated, new_figure, strip
+from analysis.figures.theme import (
+    SIZE,
+    THEMES,
+    Theme,
+    ThemeName,
+    mark_simulated,
+    new_figure,
+    shortened,
+    strip,
+)
 from analysis.printed import p_value
+
+MOST = 3
+"""Questions side by side."""
 
 NOTE = (
     "Means ± standard deviation of all ratings pooled, as in the published study. The bars show how far "
@@ -21,6 +34,7 @@ NOTE = (
 def draw_paper_means(
     paper: pd.DataFrame,
     primary: pd.DataFrame,
+    groups: Groups = GROUPS,
     *,
     theme: ThemeName = "light",
     simulated: bool = False,
@@ -31,16 +45,29 @@ def draw_paper_means(
     ----------
     paper: the paper_compatible table, with title, low and high (the ends of the scale).
     primary: endpoint and p of the primary comparison.
+    groups: what the arms are called.
     theme: ground and colours.
     simulated: writes so on the figure.
     """
     colors = THEMES[theme]
-    figure = new_figure(7.2, 3.6, colors)
-    grid = figure.add_gridspec(1, len(paper), left=0.055, right=0.985, top=0.83, bottom=0.39, wspace=0.28)
+    across = min(len(paper), MOST)
+    down = -(-len(paper) // MOST)
+    height = 3.0 * down + 0.6
+    figure = new_figure(7.2, height, colors)
+    grid = figure.add_gridspec(
+        down,
+        across,
+        left=0.055,
+        right=0.985,
+        top=1 - 0.612 / height,
+        bottom=1.404 / height,
+        wspace=0.28,
+        hspace=0.9,
+    )
     p_of = {row["endpoint"]: row["p"] for row in records(primary)}
     for k, row in enumerate(records(paper)):
         axes = figure.add_subplot(grid[k])
-        _panel(axes, row, colors)
+        _panel(axes, row, groups, colors)
         pooled, both = p_value(row["kruskal_p"]), p_value(p_of.get(row["endpoint"]))
         words = f"pooled: p {pooled}\nwith readers and cases: p {both}"
         axes.text(
@@ -48,7 +75,7 @@ def draw_paper_means(
             color=colors.text, linespacing=1.4,
         )  # fmt: skip
     figure.text(
-        0.055, 0.03, textwrap.fill(NOTE, 122), fontsize=SIZE - 1.7, color=colors.muted, va="bottom",
+        0.055, 0.108 / height, textwrap.fill(NOTE, 122), fontsize=SIZE - 1.7, color=colors.muted, va="bottom",
         linespacing=1.35,
     )  # fmt: skip
     if simulated:
@@ -56,7 +83,7 @@ def draw_paper_means(
     return figure
 
 
-def _panel(axes: Axes, row: Record, colors: Theme) -> None:
+def _panel(axes: Axes, row: Record, groups: Groups, colors: Theme) -> None:
     for x, (arm, color) in enumerate((("pie", colors.pie), ("control", colors.control))):
         mean, sd = row[f"{arm}_mean"], row[f"{arm}_sd"]
         if mean is None:
@@ -69,14 +96,17 @@ def _panel(axes: Axes, row: Record, colors: Theme) -> None:
         axes.text(
             x + 0.13, mean, f"{mean:.2f}", va="center", fontsize=SIZE, color=colors.text,
         )  # fmt: skip
-    low, high = row["low"], row["high"]
-    pad = 0.12 * (high - low)
-    axes.set_ylim(low - 2.2 * pad, high + 2.2 * pad)
-    axes.set_yticks(range(low, high + 1))
+    if row["kind"] != "number":
+        low, high = row["low"], row["high"]
+        pad = 0.12 * (high - low)
+        axes.set_ylim(low - 2.2 * pad, high + 2.2 * pad)
+        if high - low < 12:
+            axes.set_yticks(range(low, high + 1))
     axes.grid(axis="y", color=colors.line, linewidth=0.5)
     axes.set_axisbelow(True)
     axes.set_xlim(-0.5, 1.6)
-    axes.set_xticks([0, 1], [f"PIE\nn = {row['pie_n']}", f"Control\nn = {row['control_n']}"])
+    names = (("pie", groups.one), ("control", groups.other))
+    axes.set_xticks([0, 1], [f"{shortened(capital(name), 14)}\nn = {row[f'{arm}_n']}" for arm, name in names])
     strip(axes, colors)
-    title = textwrap.fill(row["title"], 20)
+    title = textwrap.fill(shortened(row["title"], 40), 20)
     axes.set_title(title, fontsize=SIZE + 0.5, fontweight="bold", color=colors.text, loc="left")

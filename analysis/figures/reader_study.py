@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import pandas as pd
 from matplotlib.figure import Figure
 
+from analysis.endpoints import GROUPS, Groups
 from analysis.figures.answers import draw_answers
 from analysis.figures.forest import draw_forest
 from analysis.figures.paper_means import draw_paper_means
@@ -15,14 +16,19 @@ GROUPINGS = {"class_group": "By rarest finding", "n_findings": "By number of dis
 
 
 def reader_study_figures(
-    tables: Mapping[str, pd.DataFrame], *, theme: ThemeName = "light", simulated: bool = False
+    tables: Mapping[str, pd.DataFrame],
+    *,
+    groups: Groups = GROUPS,
+    theme: ThemeName = "light",
+    simulated: bool = False,
 ) -> dict[str, Figure]:
-    """Draw answers, forest, paper_means and, where the study has subgroups, subgroups.
+    """Draw forest, paper_means, answers where a question has levels, and subgroups where the study has them.
 
     Parameters
     ----------
     tables: the result tables by name: answers, comparisons, paper_compatible, subgroups, and endpoints
         (endpoint, title, low, high, axis_low, axis_high, interval).
+    groups: what the arms are called.
     theme: ground and colours.
     simulated: writes so on every figure.
     """
@@ -31,11 +37,13 @@ def reader_study_figures(
     primary = comparisons[comparisons["method"] == "u_centred"]
     paper = tables["paper_compatible"].merge(words, on="endpoint")
     figures = {
-        "answers": draw_answers(tables["answers"], theme=theme, simulated=simulated),
-        "forest": draw_forest(comparisons, theme=theme, simulated=simulated),
-        "paper_means": draw_paper_means(paper, primary, theme=theme, simulated=simulated),
+        "forest": draw_forest(comparisons, groups, theme=theme, simulated=simulated),
+        "paper_means": draw_paper_means(paper, primary, groups, theme=theme, simulated=simulated),
     }
-    groups = tables["subgroups"]
-    if len(groups):
-        figures["subgroups"] = draw_subgroups(groups, primary, GROUPINGS, theme=theme, simulated=simulated)
+    if len(tables["answers"]):
+        figures["answers"] = draw_answers(tables["answers"], groups, theme=theme, simulated=simulated)
+    if len(tables["subgroups"]):
+        figures["subgroups"] = draw_subgroups(
+            tables["subgroups"], primary, GROUPINGS, theme=theme, simulated=simulated
+        )
     return figures

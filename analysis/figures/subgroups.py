@@ -17,7 +17,8 @@ from analysis.figures.theme import (
 )
 from analysis.printed import p_value
 
-ROW = 0.23
+ROW, GAP, MOST = 0.23, 0.6, 3
+"""Height of a row and between panels in inches; questions side by side."""
 
 
 def draw_subgroups(
@@ -33,7 +34,7 @@ def draw_subgroups(
     Parameters
     ----------
     subgroups: the subgroups table.
-    overall: the primary comparison of each question: endpoint, short title, estimate, ci_low, ci_high,
+    overall: the primary comparison of each question: endpoint, title, estimate, ci_low, ci_high,
         and the name of the intervals.
     names: grouping to its words.
     theme: ground and colours.
@@ -42,16 +43,19 @@ def draw_subgroups(
     colors = THEMES[theme]
     endpoints = list(dict.fromkeys(overall["endpoint"]))
     lines = _lines(subgroups, names)
-    height = 0.75 + ROW * (len(lines) + 1) + 0.55
+    across, down = min(len(endpoints), MOST), -(-len(endpoints) // MOST)
+    panel = ROW * (len(lines) + 1) + 0.38
+    height = down * panel + (down - 1) * GAP + 0.92
     figure = new_figure(7.2, height, colors)
     grid = figure.add_gridspec(
-        1, len(endpoints), left=0.17, right=0.985, top=1 - 0.42 / height, bottom=0.5 / height, wspace=0.08
-    )
+        down, across, left=0.17, right=0.985, top=1 - 0.42 / height, bottom=0.5 / height, wspace=0.08,
+        hspace=GAP / panel,
+    )  # fmt: skip
     for k, name in enumerate(endpoints):
         axes = figure.add_subplot(grid[k])
         own = {(r["grouping"], r["group"]): r for r in records(subgroups[subgroups["endpoint"] == name])}
         whole = records(overall[overall["endpoint"] == name])[0]
-        _panel(axes, lines, own, whole, colors, labelled=k == 0)
+        _panel(axes, lines, own, whole, colors, labelled=k % across == 0)
     figure.text(
         0.17, 0.06 / height,
         f"θ with {overall['interval'].iloc[0]}; grey p: not adjusted, explorative. No mark: too few cases.",
@@ -105,7 +109,9 @@ def _panel(
     axes.set_yticks([])
     axes.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
     strip(axes, colors)
-    axes.set_title(whole["short"], fontsize=SIZE, fontweight="bold", color=colors.text, loc="left")
+    axes.set_title(
+        shortened(whole["title"], 22), fontsize=SIZE, fontweight="bold", color=colors.text, loc="left"
+    )
 
 
 def _mark(axes: Axes, y: float, row: Record, color: str, *, strong: bool) -> None:

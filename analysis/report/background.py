@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from analysis.figures.described import Described
+
 
 @dataclass(frozen=True)
 class ReaderCourse:
@@ -23,7 +25,7 @@ class Background:
 
     `questions` are the texts as the readers saw them with their answers; `codes` names the facts whose values
     are digests; `estimand` says in words what was compared with what; `remarks` are things a reader of the
-    report must know, such as an admin who had seen the sweep.
+    report must know, such as an admin who had seen the sweep; `described` are the answers to what is not tested.
     """
 
     title: str = "Reader study"
@@ -36,3 +38,4 @@ class Background:
     estimand: str = ""
     remarks: tuple[str, ...] = ()
     synthetic_images: bool = False
+    described: tuple[Described, ...] = ()

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from analysis.endpoints import GROUPS
 from analysis.report.background import Background
 from analysis.report.checklists import checklist_section
 from analysis.report.comparison import (
@@ -15,15 +16,17 @@ from analysis.report.comparison import (
     subgroup_section,
     why_not,
 )
+from analysis.report.described import described_section
 from analysis.report.document import Block, Document, Grid, Named, Picture, Points, Section, Text
 from analysis.report.flow import courses, reader_grid
 from analysis.report.methods import assumptions_section, methods_section
 from analysis.report.reliability import agreement_section, missing_section, times_rule, times_section
-from analysis.report.words import interval_of, listed, plural
+from analysis.report.words import groups_of, interval_of, listed, plural
 from analysis.stats import Results
 from analysis.stats.conclusions import SEVERAL
 from analysis.stats.results import SIMULATED
 
+WHAT = "(pruning-identified exemplars: images for which pruning changes the networks' predictions) "
 SYNTHETIC = "SYNTHETIC IMAGES: a program drew the images of this study; they show no patient."
 NO_BACKGROUND = Background()
 
@@ -38,8 +41,9 @@ def reader_study_report(results: Results, background: Background = NO_BACKGROUND
 
     Returns
     -------
-    Document: its pictures are named flow, forest, answers, paper_means and, with subgroups, subgroups; where
-    nothing can be compared flow alone, and the sections of the comparison are left out.
+    Document: its pictures are named flow, forest, answers, paper_means and, where there are any, subgroups and
+    described; where nothing can be compared flow and described alone, and the sections of the comparison are left
+    out.
     """
     sections = _counted(results, background) if results.not_comparable else _compared(results, background)
     warnings = [f"{SIMULATED}."] if results.simulated else []
@@ -54,15 +58,16 @@ def _compared(results: Results, background: Background) -> list[Section | None]:
         _flow(results, background),
         _protocol(results, background),
         primary_section(results),
-        answers_section(),
+        answers_section(results),
         readers_section(results),
         sensitivity_section(results),
         subgroup_section(results),
         agreement_section(results),
         times_section(results),
         missing_section(results),
+        described_section(results, background),
         paper_section(results),
-        assumptions_section(),
+        assumptions_section(results),
         methods_section(results, background),
         checklist_section(),
     ]
@@ -75,6 +80,7 @@ def _counted(results: Results, background: Background) -> list[Section | None]:
         _flow(results, background),
         _protocol(results, background),
         _tables_only(missing_section(results)),
+        described_section(results, background),
     ]
 
 
@@ -84,10 +90,10 @@ def _tables_only(section: Section) -> Section:
 
 
 def _summary(results: Results, background: Background) -> Section:
-    study = results.study
+    study, named = results.study, groups_of(results)
     lede = (
-        f"{plural(study['readers'], 'reader')} judged {plural(study['pie_cases'], 'image')} that pruning "
-        f"changes (pruning-identified exemplars, PIEs) and {plural(study['control_cases'], 'control')} "
+        f"{plural(study['readers'], 'reader')} judged {plural(study['pie_cases'], named.one, named.ones)} "
+        f"{WHAT if named == GROUPS else ''}and {plural(study['control_cases'], named.other, named.others)} "
         f"without knowing which is which: {plural(study['first_readings'], 'first reading')}, "
         f"{plural(study['repeat_readings'], 'repeat')}."
     )

@@ -76,7 +76,11 @@ CLAIM = (
     ),
     ("35", "Performance on all partitions", RUN),
     ("36", "Estimates with their precision", "Primary comparison"),
-    ("37", "Failure analysis", "Primary comparison: PIEs are the images on which pruned networks change"),
+    (
+        "37",
+        "Failure analysis",
+        "Primary comparison, where one group is of images on which networks fail",
+    ),
     ("38", "Limitations", "Assumptions and limits; for the authors"),
     ("39", "Implications for practice", AUTHORS),
     ("40", "Registration", AUTHORS),

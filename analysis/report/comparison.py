@@ -1,7 +1,8 @@
 """The comparison of the arms: the primary results in words, sensitivity analyses, subgroups, the published tests."""
 
+from analysis.endpoints import capital
 from analysis.report.document import Block, Finding, Findings, Grid, Picture, Section, Text
-from analysis.report.words import DASH, estimate, interval, interval_of, number, p_value
+from analysis.report.words import DASH, estimate, groups_of, interval, interval_of, number, p_value
 from analysis.stats import Results
 from analysis.stats.conclusions import ADJUSTED, DISAGREE, SEVERAL, caveat
 from analysis.stats.rows import Row
@@ -44,10 +45,11 @@ GROUPINGS = {"class_group": "Frequency of the rarest finding", "n_findings": "Nu
 def primary_section(results: Results) -> Section:
     """Return the primary comparison: a sentence and the numbers for each question."""
     items = tuple(_finding(results, row) for row in results.multiplicity)
+    named = groups_of(results)
     blocks: list[Block] = [
         Text(
-            "θ is the chance that a reader gives a PIE the higher answer than a control, equal answers "
-            "counted half. 0.5 means no difference; 1 that every PIE got the higher answer. The "
+            f"θ is the chance that a reader gives a {named.one} the higher answer than a {named.other}, equal answers "
+            f"counted half. 0.5 means no difference; 1 that every {named.one} got the higher answer. The "
             "conclusion is meant for other readers and other cases, not only for these.",
         ),
         Findings(items),
@@ -98,12 +100,20 @@ def _how_much(results: Results, endpoint: str) -> str:
     theta, risk = (find(results, endpoint, method) for method in ("u_centred", "difference"))
     if theta is None or theta["estimate"] in (None, 0.5) or risk is None or risk["estimate"] is None:
         return ""
-    if endpoint == "agree":
+    words, named = words_of(results, endpoint), groups_of(results)
+    if words["kind"] == "binary":
         points = 100 * risk["estimate"]
         often = "less" if points < 0 else "more"
-        return f": full agreement was {abs(points):.0f} percentage points {often} frequent"
+        return f": “{words['high_word']}” was {abs(points):.0f} percentage points {often} frequent"
     won = f"{100 * theta['estimate']:.0f} (equal answers count half)"
-    return f": of 100 pairs of a PIE and a control, the PIE got the higher answer in {won}"
+    return (
+        f": of 100 pairs of a {named.one} and a {named.other}, the {named.one} got the higher answer in {won}"
+    )
+
+
+def words_of(results: Results, endpoint: str) -> Row:
+    """Return the words of a question: the row of the table of endpoints."""
+    return next(row for row in results.endpoints if row["endpoint"] == endpoint)
 
 
 def effect(results: Results, endpoint: str) -> str:
@@ -111,7 +121,7 @@ def effect(results: Results, endpoint: str) -> str:
     row = find(results, endpoint, "difference")
     if row is None or row["estimate"] is None:
         return DASH
-    if endpoint == "agree":
+    if words_of(results, endpoint)["kind"] == "binary":
         text = f"{number(100 * row['estimate'], 1)} percentage points"
         low, high = (None if v is None else 100 * v for v in (row["ci_low"], row["ci_high"]))
         return text if low is None else f"{text} ({interval(low, high, 1)})"
@@ -122,9 +132,10 @@ def effect(results: Results, endpoint: str) -> str:
 def _finding(results: Results, holm: Row) -> Finding:
     row = primary_row(results, holm["endpoint"])
     theta = find(results, holm["endpoint"], "u_centred")
+    named = groups_of(results)
     facts = [
         (f"θ ({interval_of(results)})", estimate(theta, 2) if theta else DASH),
-        ("Difference, PIE − control", effect(results, holm["endpoint"])),
+        (f"Difference, {named.one} − {named.other}", effect(results, holm["endpoint"])),
         ("p", p_value(row["p"])),
         *((name, p_value(holm["p_adjusted"])) for name in ADJUSTED[results.study["multiplicity"]]),
     ]
@@ -153,8 +164,9 @@ def _primary_grid(results: Results) -> Grid:
         )
     declared = results.study["primary_method"]
     what = METHODS[declared][0]
+    named = groups_of(results)
     return Grid(
-        f"Declared primary: {what}. The answer of PIEs against controls.",
+        f"Declared primary: {what}. The answers to {named.ones} against those to {named.others}.",
         (
             "Question",
             f"θ ({interval_of(results)})",
@@ -164,7 +176,7 @@ def _primary_grid(results: Results) -> Grid:
             "df",
             "p",
             *adjusted,
-            "Readers / PIEs / controls",
+            f"Readers / {named.ones} / {named.others}",
         ),
         tuple(rows),
         numeric=frozenset({2, *range(4, 8 + len(adjusted))}),
@@ -187,7 +199,7 @@ def sensitivity_section(results: Results) -> Section:
         blocks.append(extra)
     blocks.append(
         Text(
-            "θ unless said otherwise; differences are in points or, for agreement, a share from 0 to 1; "
+            "θ unless said otherwise; differences are in points or, for yes or no, a share from 0 to 1; "
             "mixed models give log odds ratios (0 = no difference).",
             "note",
         )
@@ -282,13 +294,16 @@ def readers_section(results: Results) -> Section:
     """Return each reader's own result beside the pooled one."""
     text = (
         "θ of each reader (circles, DeLong intervals) and over all readers and cases (diamonds, the "
-        f"primary comparison), with {interval_of(results)}s. Right of 0.5 PIEs got the higher answers."
+        f"primary comparison), with {interval_of(results)}s. Right of 0.5 {groups_of(results).ones} got the higher "
+        "answers."
     )
     return Section("readers", "Each reader", (Picture("forest", text),))
 
 
-def answers_section() -> Section:
-    """Return the distribution of the answers."""
+def answers_section(results: Results) -> Section | None:
+    """Return the distribution of the answers, or None where no question has levels."""
+    if not results.answers:
+        return None
     text = (
         "Every first answer, by arm, centred on the neutral answer: orange is unfavourable, blue favourable."
     )
@@ -298,6 +313,7 @@ def answers_section() -> Section:
 def paper_section(results: Results) -> Section:
     """Return the published study's figure and tests, and why their p-values differ."""
     titles = {row["endpoint"]: row["title"] for row in results.multiplicity}
+    named = groups_of(results)
     rows = []
     for row in results.paper_compatible:
         primary = primary_row(results, row["endpoint"])
@@ -325,8 +341,8 @@ def paper_section(results: Results) -> Section:
             "Ignores reader and case correlation.",
             (
                 "Question",
-                "PIE, mean ± SD (n)",
-                "Control, mean ± SD (n)",
+                f"{capital(named.one)}, mean ± SD (n)",
+                f"{capital(named.other)}, mean ± SD (n)",
                 "Kruskal-Wallis p",
                 "Welch p",
                 "Mann-Whitney p",

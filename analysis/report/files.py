@@ -5,6 +5,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
+from analysis.figures.described import draw_described
 from analysis.figures.flow import draw_flow
 from analysis.figures.reader_study import reader_study_figures
 from analysis.figures.theme import THEMES, ThemeName, render, save
@@ -12,17 +13,19 @@ from analysis.report.background import Background
 from analysis.report.build import NO_BACKGROUND, reader_study_report
 from analysis.report.flow import flow
 from analysis.report.html import standalone
+from analysis.report.words import groups_of
 from analysis.stats import Results
 
 
 def report_figures(
     results: Results, background: Background = NO_BACKGROUND, *, theme: ThemeName = "light"
 ) -> dict[str, Figure]:
-    """Draw every figure that the report names: flow, forest, answers, paper_means, and subgroups if there are any.
+    """Draw every figure that the report names: flow, forest, answers, paper_means; subgroups, described if there are.
 
-    Where nothing can be compared it is flow alone.
+    Where nothing can be compared it is flow and described alone.
     """
     drawn = flow(results, background)
+    other: dict[str, Figure] = {}
     own = draw_flow(
         head=drawn.head,
         readers=drawn.readers,
@@ -32,9 +35,15 @@ def report_figures(
         theme=theme,
         simulated=results.simulated,
     )
+    named = groups_of(results)
+    if background.described:
+        other["described"] = draw_described(
+            background.described, named, theme=theme, simulated=results.simulated
+        )
     if results.not_comparable:
-        return {"flow": own}
-    return {"flow": own, **reader_study_figures(results.frames(), theme=theme, simulated=results.simulated)}
+        return {"flow": own, **other}
+    figures = reader_study_figures(results.frames(), groups=named, theme=theme, simulated=results.simulated)
+    return {"flow": own, **figures, **other}
 
 
 def report_html(results: Results, background: Background, figures: Mapping[str, Figure]) -> str:

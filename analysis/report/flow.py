@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from analysis.report.background import Background, ReaderCourse
 from analysis.report.document import Grid
-from analysis.report.words import plural
+from analysis.report.words import groups_of, plural
 from analysis.stats import Results
 from analysis.stats.rows import Row
 
@@ -18,7 +18,7 @@ WORDS = {
 
 @dataclass(frozen=True)
 class Flow:
-    """Boxes from top to bottom, as lines of text: `readers`, and `arms` (PIE, control) beside them.
+    """Boxes from top to bottom, as lines of text: `readers`, and `arms` (arm 1, arm 0) beside them.
 
     `lost` are the boxes at the side: what left the flow at that stage ("" = nothing).
     """
@@ -58,7 +58,7 @@ def flow(results: Results, background: Background) -> Flow:
     left = [reader for reader in readers if reader.withdrawn]
     silent = [reader.pseudonym for reader in readers if not reader.read and not reader.withdrawn]
     finished = [reader for reader in begun if reader.read >= reader.planned]
-    short = {row["endpoint"]: row["short"] for row in results.endpoints}
+    short = {row["endpoint"]: row["title"] for row in results.endpoints}
     compared = [
         f"{short[row['endpoint']]}: {_readers_compared(results, row)}" for row in results.multiplicity
     ]
@@ -77,7 +77,7 @@ def flow(results: Results, background: Background) -> Flow:
             "Readers compared\n" + "\n".join(compared),
         ),
         readers_lost=("\n".join(lost_early), "\n".join(unfinished), "\n".join(lacking)),
-        arms=(_arm(results, 1, "PIEs"), _arm(results, 0, "Controls")),
+        arms=(_arm(results, 1), _arm(results, 0)),
         foot=str(study["design"]),
     )
 
@@ -90,11 +90,11 @@ def _readers_compared(results: Results, row: Row) -> str:
     return str(compared["readers"] or 0) if compared else "0"
 
 
-def _arm(results: Results, arm: int, title: str) -> tuple[str, ...]:
+def _arm(results: Results, arm: int) -> tuple[str, ...]:
     cases = results.study["pie_cases" if arm else "control_cases"]
     totals = arm_totals(results, arm)
     planned = max((total["n"] for total in totals.values()), default=0)
-    titles = {row["endpoint"]: row["short"] for row in results.endpoints}
+    titles = {row["endpoint"]: row["title"] for row in results.endpoints}
     lost, answered = [], []
     for name, total in totals.items():
         gone = sum(total[kind] for kind in LOST)
@@ -102,7 +102,7 @@ def _arm(results: Results, arm: int, title: str) -> tuple[str, ...]:
         lost.append(f"{titles[name]}: {gone}" + (f" ({', '.join(parts)})" if parts else ""))
         answered.append(f"{titles[name]}: {total['answered']}")
     return (
-        f"{title}\n{plural(cases, 'case')}",
+        f"{groups_of(results).both[1 - arm]}\n{plural(cases, 'case')}",
         f"First readings planned\n{planned}",
         "Without an answer\n" + "\n".join(lost),
         "Answers compared\n" + "\n".join(answered),

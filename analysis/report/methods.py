@@ -1,10 +1,12 @@
 """What the analysis assumes, and how to redo it."""
 
 import platform
+from dataclasses import asdict
 from importlib import metadata
 
 from analysis.report.background import Background
 from analysis.report.document import Block, Named, Points, Section, Text
+from analysis.report.words import groups_of
 from analysis.stats import Results
 
 LIBRARIES = ("numpy", "scipy", "pandas", "matplotlib")
@@ -19,28 +21,32 @@ ASSUMPTIONS = (
     "to 6 of 100 simulated studies (docs/statistics.md).",
     "θ compares order only. It does not say by how much answers differ; the difference in points does, "
     "and takes the steps of the scale as equal.",
-    "Random controls differ from PIEs also in rarity and number of findings; matched controls differ "
+    "Random {others} differ from {ones} also in rarity and number of findings; matched {others} differ "
     "beyond what was matched. Which kind this study has stands in the report of the sealed key "
     "(key.report.json), and in the Summary where the protocol says what is compared.",
     "With matched pairs the unpaired comparison is conservative: it rejects less often than at its level.",
 )
 
 FORMULAS = (
-    "θ = Σ s D / Σ D over readers r, PIEs i, controls j; s = 1, ½ or 0 for a higher, equal or lower "
-    "answer on the PIE; D = 1 where the reader answered both.",
-    "z = (s − θ) D. Eight sums of products of z and of D: same or any reader, same or any PIE, same or "
-    "any control; turned into sums over different indices U_k. M_k = U_k(z) / U_k(D), c_k = U_k(D) / "
+    "θ = Σ s D / Σ D over readers r, {ones} i, {others} j; s = 1, ½ or 0 for a higher, equal or lower "
+    "answer on the {one}; D = 1 where the reader answered both.",
+    "z = (s − θ) D. Eight sums of products of z and of D: same or any reader, same or any {one}, same or "
+    "any {other}; turned into sums over different indices U_k. M_k = U_k(z) / U_k(D), c_k = U_k(D) / "
     "(ΣD)², c_8 less 1; variance = Σ c_k M_k (Gallas 2006; Gallas and others 2009, eq. 19; centred).",
-    "df = variance² / Σ a_X² / d_X³ over readers, PIEs and controls, at least the smallest d_X (Gaylor "
+    "df = variance² / Σ a_X² / d_X³ over readers, {ones} and {others}, at least the smallest d_X (Gaylor "
     "and Hopper 1969). t = (θ − 0.5) / √variance, two-sided.",
     "Interval: expit(logit θ ± t √variance / (θ (1 − θ))).",
 )
 HOLM = "Holm (1979) over the primary p-values; a question without a p-value still counts."
 
 
-def assumptions_section() -> Section:
+def assumptions_section(results: Results) -> Section:
     """Return what must hold for the conclusions."""
-    return Section("assumptions", "Assumptions and limits", (Points(ASSUMPTIONS),))
+    return Section("assumptions", "Assumptions and limits", (Points(_named(ASSUMPTIONS, results)),))
+
+
+def _named(sentences: tuple[str, ...], results: Results) -> tuple[str, ...]:
+    return tuple(sentence.format(**asdict(groups_of(results))) for sentence in sentences)
 
 
 def methods_section(results: Results, background: Background) -> Section:
@@ -57,7 +63,7 @@ def methods_section(results: Results, background: Background) -> Section:
             "Everything is recomputed from ratings.csv by: python manage.py analyse_ratings ratings.csv "
             "--like results.json --out again"
         ),
-        Points((*FORMULAS, HOLM) if study["multiplicity"] == "holm" else FORMULAS),
+        Points(_named((*FORMULAS, HOLM) if study["multiplicity"] == "holm" else FORMULAS, results)),
         Named((*settings, *background.origin), background.codes),
     ]
     return Section("methods", "How to redo it", tuple(blocks))

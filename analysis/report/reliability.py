@@ -2,7 +2,7 @@
 
 from analysis.report.document import Block, Grid, Section, Text
 from analysis.report.flow import LOST, arm_totals
-from analysis.report.words import DASH, estimate, interval, interval_of, number, p_value, percent
+from analysis.report.words import DASH, estimate, groups_of, interval, interval_of, number, p_value, percent
 from analysis.stats import Results
 from analysis.stats.rows import Row
 
@@ -14,10 +14,9 @@ STATISTICS = {
     "mean_weighted_kappa": "Quadratic-weighted κ, mean of pairs",
     "percent_agreement": "Percent agreement",
 }
-SCOPES = {"all": "All cases", "pie": "PIEs", "control": "Controls"}
 TIMES = {
     "geometric_mean_ratio": (
-        "Ratio of geometric means, PIE / control",
+        "Ratio of geometric means, {one} / {other}",
         "primary for times; 1 = no difference",
     ),
     "u_centred": ("θ on the raw times", "0.5 = no difference"),
@@ -38,7 +37,7 @@ def agreement_section(results: Results) -> Section:
     ]
     for endpoint, title in titles.items():
         own = [row for row in results.agreement if row["endpoint"] == endpoint]
-        blocks.append(_agreement_grid(title, own))
+        blocks.append(_agreement_grid(title, own, ("All cases", *groups_of(results).both)))
     blocks.append(
         Text(
             f"{interval_of(results)}s: percentile bootstrap over cases; ICC after McGraw and Wong. They say nothing "
@@ -50,13 +49,19 @@ def agreement_section(results: Results) -> Section:
     return Section("agreement", "Agreement", tuple(blocks))
 
 
-def _agreement_grid(title: str, own: list[Row]) -> Grid:
+def _agreement_grid(title: str, own: list[Row], scopes: tuple[str, ...]) -> Grid:
     rows = []
     for statistic, name in STATISTICS.items():
         cells = {row["scope"]: row for row in own if row["statistic"] == statistic}
         missing = dict.fromkeys(row["note"] for row in cells.values() if row["value"] is None)
-        rows.append((name, *(_coefficient(cells.get(scope)) for scope in SCOPES), "; ".join(missing)))
-    return Grid(title, ("Statistic", *SCOPES.values(), "Remark"), tuple(rows))
+        rows.append(
+            (
+                name,
+                *(_coefficient(cells.get(scope)) for scope in ("all", "pie", "control")),
+                "; ".join(missing),
+            )
+        )
+    return Grid(title, ("Statistic", *scopes, "Remark"), tuple(rows))
 
 
 def _coefficient(row: Row | None) -> str:
@@ -99,9 +104,10 @@ def times_section(results: Results) -> Section:
     """Return the comparison of reading times."""
     if not results.reading_time:
         return Section("times", "Reading times", (Text("No reading times were recorded."),))
+    named = groups_of(results)
     rows = tuple(
         (
-            TIMES[row["method"]][0],
+            TIMES[row["method"]][0].format(one=named.one, other=named.other),
             estimate(row),
             number(row["df"], 1),
             p_value(row["p"]),
@@ -113,7 +119,7 @@ def times_section(results: Results) -> Section:
     blocks = (
         Text(
             "From painted pixels to the answer, hidden time left out, on first readings. Compared as "
-            "ratios: 1.10 means that PIEs took a tenth longer."
+            f"ratios: 1.10 means that {named.ones} took a tenth longer."
         ),
         Grid(
             "",
@@ -144,9 +150,10 @@ def times_rule(shortest: float | None, longest: float | None) -> str:
 def missing_section(results: Results) -> Section:
     """Return what was not answered, by question and arm, and by reader."""
     titles = {row["endpoint"]: row["title"] for row in results.multiplicity}
+    named = groups_of(results)
     totals = []
     for endpoint, title in titles.items():
-        for arm, name in ((1, "PIEs"), (0, "Controls")):
+        for arm, name in zip((1, 0), named.both, strict=True):
             total = arm_totals(results, arm).get(endpoint)
             if total:
                 lost = [str(total[kind]) for kind in LOST]
@@ -170,7 +177,8 @@ def missing_section(results: Results) -> Section:
             numeric=frozenset(range(2, 8)),
         ),
         Grid(
-            "Whether the arms differ in what was not answered (PIE minus control, readers and cases random).",
+            f"Whether the arms differ in what was not answered ({named.one} minus {named.other}, readers and cases "
+            "random).",
             ("Question", "Difference", "p", "Remark"),
             tuple(
                 (
@@ -196,14 +204,15 @@ def missing_section(results: Results) -> Section:
 
 
 def _by_reader(results: Results) -> Grid:
-    titles = {row["endpoint"]: row["short"] for row in results.endpoints}
+    titles = {row["endpoint"]: row["title"] for row in results.endpoints}
     cells: dict[str, dict[tuple[str, int], str]] = {}
     for row in results.missing:
         if row["reader"] is not None and row["arm"] is not None:
             gone = row["n"] - row["answered"]
             cells.setdefault(row["reader"], {})[row["endpoint"], row["arm"]] = f"{gone} of {row['n']}"
     columns = [(endpoint, arm) for endpoint in titles for arm in (1, 0)]
-    heads = [f"{titles[endpoint]}, {'PIEs' if arm else 'controls'}" for endpoint, arm in columns]
+    named = (groups_of(results).others, groups_of(results).ones)
+    heads = [f"{titles[endpoint]}, {named[arm]}" for endpoint, arm in columns]
     rows = tuple((reader, *(own.get(column, DASH) for column in columns)) for reader, own in cells.items())
     return Grid(
         "Without an answer, by reader.",

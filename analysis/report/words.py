@@ -1,17 +1,23 @@
 """Estimates and counts as a report words them; numbers alone are worded in `analysis.printed`."""
 
+from analysis.endpoints import Groups, groups_from
 from analysis.printed import DASH, HARD_SPACE, interval, interval_name, number, p_value
 from analysis.stats import Results
 from analysis.stats.rows import Row
 
 __all__ = [
-    "DASH", "estimate", "interval", "interval_of", "listed", "number", "p_value", "percent", "plural",
+    "DASH", "estimate", "groups_of", "interval", "interval_of", "listed", "number", "p_value", "percent", "plural",
 ]  # fmt: skip
 
 
 def interval_of(results: Results) -> str:
     """Name the intervals of a study by their level: "95 % interval"."""
     return interval_name(results.study["interval_level"])
+
+
+def groups_of(results: Results) -> Groups:
+    """Return what the two groups of cases are called."""
+    return groups_from(results.study.get("groups", {}))
 
 
 def estimate(row: Row, digits: int = 3) -> str:

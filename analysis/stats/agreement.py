@@ -70,6 +70,28 @@ def krippendorff_alpha(coincidence: Floats, levels: Floats, metric: Metric) -> F
     return np.asarray(1 - (n - 1) * ratio, dtype=float)
 
 
+def interval_alpha(ratings: Floats, weights: Floats) -> Floats:
+    """Return Krippendorff's alpha of numbers, whose squared distances need no matrix of levels.
+
+    Parameters
+    ----------
+    ratings: cases x readers, NaN = missing, each case with two answers at least.
+    weights: samples x cases, how often each case counts.
+
+    Returns
+    -------
+    samples; NaN where all answers are the same.
+    """
+    values = ratings - np.nanmean(ratings)
+    n = (~np.isnan(values)).sum(axis=1)
+    sums, squares = np.nansum(values, axis=1), np.nansum(values**2, axis=1)
+    observed = weights @ (2 * (n * squares - sums**2) / (n - 1))
+    total = weights @ n
+    expected = 2 * (total * (weights @ squares) - (weights @ sums) ** 2)
+    ratio = np.divide(observed, expected, out=np.full(len(weights), np.nan), where=expected > 1e-12)
+    return np.asarray(1 - (total - 1) * ratio, dtype=float)
+
+
 def _distance(totals: Floats, levels: Floats, metric: Metric) -> Floats:
     first, second = levels[:, None], levels[None, :]
     if metric == "nominal":

@@ -1,20 +1,21 @@
 """Agreement between readers, overall and per arm, with percentile intervals from a bootstrap over cases."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pandas as pd
 
+from analysis.endpoints import PAPER, Endpoint
 from analysis.stats.agreement import (
     Metric,
     coincidences,
     fleiss_kappa,
     icc,
+    interval_alpha,
     krippendorff_alpha,
     level_counts,
     mean_pairwise_kappa,
 )
-from analysis.stats.endpoints import ENDPOINTS, Endpoint
 from analysis.stats.grid import Floats
 from analysis.stats.inference import LEVEL
 from analysis.stats.rows import Row
@@ -29,7 +30,12 @@ _SCOPES = (("all", None), ("pie", 1.0), ("control", 0.0))
 
 
 def agreement_table(
-    first: pd.DataFrame, *, seed: int, bootstraps: int = BOOTSTRAPS, level: float = LEVEL
+    first: pd.DataFrame,
+    *,
+    seed: int,
+    bootstraps: int = BOOTSTRAPS,
+    level: float = LEVEL,
+    endpoints: Sequence[Endpoint] = PAPER,
 ) -> list[Row]:
     """Estimate agreement for every question, overall and in each arm.
 
@@ -38,6 +44,7 @@ def agreement_table(
     first: `Checked.first` (presentation 1).
     seed, bootstraps: of the bootstrap over cases.
     level: of the intervals, 0 to 1.
+    endpoints: the questions.
 
     Returns
     -------
@@ -45,7 +52,7 @@ def agreement_table(
     readers or more), readers, z (Fleiss), note.
     """
     rows: list[Row] = []
-    for endpoint in ENDPOINTS:
+    for endpoint in endpoints:
         for scope, arm in _SCOPES:
             own = first if arm is None else first[first["arm"] == arm]
             rows += _scope(own, endpoint, scope, seed, bootstraps, level)
@@ -66,29 +73,35 @@ def _scope(
         "readers": ratings.shape[1],
         "level": level,
     }
-    metric: Metric = "nominal" if endpoint.kind == "binary" else "ordinal"
+    number = endpoint.kind == "number"
+    metric: Metric = "interval" if number else "nominal" if endpoint.kind == "binary" else "ordinal"
     kappa, percent = "mean_weighted_kappa", "percent_agreement"
     names = ("krippendorff_alpha", "icc_2_1", "icc_2_k", "fleiss_kappa", kappa, percent)
     if not len(pairable):
         return [_row(base, name, None, NOT_TWICE) for name in names]
     rng = np.random.default_rng(seed)
     weights = rng.multinomial(len(pairable), np.full(len(pairable), 1 / len(pairable)), bootstraps)
-    levels = np.array(endpoint.levels, dtype=float)
+    levels = np.array([] if number else endpoint.values, dtype=float)
     counts = level_counts(pairable, levels)
     single = coincidences(counts)
 
     def alpha(w: Floats) -> Floats:
+        if number:
+            return interval_alpha(pairable, w)
         return krippendorff_alpha(np.tensordot(w, single, axes=1), levels, metric)
 
     def agreeing(w: Floats) -> Floats:
-        pairs = (counts * (counts - 1)).sum(axis=1)
-        possible = counts.sum(axis=1) * (counts.sum(axis=1) - 1)
+        given = (~np.isnan(pairable)).sum(axis=1)
+        pairs = (pairable[:, :, None] == pairable[:, None, :]).sum(axis=(1, 2)) - given
+        possible = given * (given - 1)
         return np.asarray((w @ pairs) / (w @ possible), dtype=float)
 
     return [
         _bootstrapped(base, names[0], alpha, weights.astype(float), f"{metric} distances"),
         *_icc_rows(base, ratings),
-        _fleiss_row(base, level_counts(ratings, levels), weights.astype(float), counts),
+        _row(base, "fleiss_kappa", None, "not available: a number has no categories")
+        if number
+        else _fleiss_row(base, level_counts(ratings, levels), weights.astype(float), counts),
         _bootstrapped(base, kappa, lambda w: mean_pairwise_kappa(pairable, w), weights.astype(float)),
         _bootstrapped(base, percent, agreeing, weights.astype(float)),
     ]

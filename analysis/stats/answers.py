@@ -1,13 +1,17 @@
-"""How often each answer was given, by arm."""
+"""How often each answer was given, by arm, and the words of the questions."""
+
+from collections.abc import Sequence
 
 import pandas as pd
 
-from analysis.stats.endpoints import ENDPOINTS
+from analysis.endpoints import PAPER, Endpoint
+from analysis.printed import interval_name
+from analysis.stats.inference import LEVEL
 from analysis.stats.rows import Row
 
 
-def answer_table(first: pd.DataFrame) -> list[Row]:
-    """Count first readings by question, arm and level; every level of the scale has a row.
+def answer_table(first: pd.DataFrame, endpoints: Sequence[Endpoint] = PAPER) -> list[Row]:
+    """Count first readings by question, arm and level; every level of a scale has a row, a number has none.
 
     Returns
     -------
@@ -15,15 +19,15 @@ def answer_table(first: pd.DataFrame) -> list[Row]:
     count, share of the answered (0..1; None when nothing was answered).
     """
     rows: list[Row] = []
-    for endpoint in ENDPOINTS:
+    for endpoint in endpoints:
         for arm in (1, 0):
             values = first.loc[(first["arm"] == arm) & first[endpoint.name].notna(), endpoint.name]
-            for level in endpoint.levels:
+            for level in endpoint.values:
                 count = int((values == level).sum())
                 rows.append(
                     {
                         "endpoint": endpoint.name,
-                        "title": endpoint.title,
+                        "title": endpoint.short,
                         "arm": arm,
                         "level": level,
                         "label": endpoint.label(level),
@@ -33,3 +37,24 @@ def answer_table(first: pd.DataFrame) -> list[Row]:
                     }
                 )
     return rows
+
+
+def endpoint_table(level: float = LEVEL, endpoints: Sequence[Endpoint] = PAPER) -> list[Row]:
+    """Return the questions with their words: ends of the scale, both directions, name of the intervals."""
+    return [
+        {
+            "endpoint": endpoint.name,
+            "title": endpoint.short,
+            "question": endpoint.question,
+            "kind": endpoint.kind,
+            "low": endpoint.low,
+            "high": endpoint.high,
+            "low_word": endpoint.levels[0][1] if endpoint.levels else "",
+            "high_word": endpoint.levels[-1][1] if endpoint.levels else "",
+            "worse": endpoint.worse,
+            "axis_low": endpoint.less,
+            "axis_high": endpoint.more,
+            "interval": interval_name(level),
+        }
+        for endpoint in endpoints
+    ]

@@ -13,20 +13,23 @@ from typing import Literal
 import numpy as np
 from scipy import stats
 
+from analysis.endpoints import Endpoint
 from analysis.stats.covariance import reader_thetas, unbiased
-from analysis.stats.endpoints import AGREE, QUALITY, Endpoint
 from analysis.stats.grid import Floats
 from analysis.stats.inference import ALPHA, logit_interval, plain_interval, two_sided_p
 from analysis.stats.obuchowski_rockette import components
 from analysis.stats.pairs import pair_variance
 from analysis.stats.permutation import permute_arms
 from analysis.stats.rows import Row
-from analysis.stats.simulate import BINARY_CUTS, ORDINAL_CUTS, Latent, simulate_answers
+from analysis.stats.simulate import Latent, scale_of, simulate_answers
 from analysis.stats.ustatistic import u_statistic
 
 PERMUTATIONS = 199
 """Relabellings per simulated study: the p-value's steps of .005 make the test at 5 % exact."""
-_NULL = Latent(effect={})
+_NULL = Latent()
+SCALE = Endpoint("scale", "", "Scale", "ordinal", tuple((value, "") for value in range(1, 6)))
+YES_NO = Endpoint("yes_no", "", "Yes or no", "binary", ((0, "no"), (1, "yes")))
+"""Questions of the two kinds: five levels, and two."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,7 @@ class Cell:
     design: Literal["crossed", "nested", "blocks"] = "crossed"
     readers: int = 6
     cases: int = 40
-    endpoint: Endpoint = QUALITY
+    endpoint: Endpoint = SCALE
     model: Latent = field(default=_NULL)
     missing: float = 0.0
     matched: bool = False
@@ -60,8 +63,8 @@ def _cells() -> tuple[Cell, ...]:
         Cell("nested6x40_ord_RA.044", "nested", model=ra(0.044)),
         Cell("nested6x40_ord_RA.15", "nested", model=ra(0.15)),
         Cell("blocks2_6x40_ord_RA.044_miss8", "blocks", model=ra(0.044), missing=0.08),
-        Cell("crossed6x40_bin_RA.044", endpoint=AGREE, model=ra(0.044)),
-        Cell("nested6x40_bin_RA.044", "nested", endpoint=AGREE, model=ra(0.044)),
+        Cell("crossed6x40_bin_RA.044", endpoint=YES_NO, model=ra(0.044)),
+        Cell("nested6x40_bin_RA.044", "nested", endpoint=YES_NO, model=ra(0.044)),
         Cell("crossed3x20_ord_RA.044", readers=3, cases=20, model=ra(0.044)),
         Cell("nested3x20_ord_RA.044", "nested", readers=3, cases=20, model=ra(0.044)),
         Cell("crossed12x40_ord_RA.044", readers=12, model=ra(0.044)),
@@ -71,7 +74,7 @@ def _cells() -> tuple[Cell, ...]:
 
 def _effects() -> tuple[Cell, ...]:
     def moved(name: str, effect: float) -> tuple[Cell, Cell]:
-        model = Latent(effect={"quality": effect})
+        model = Latent(effect={SCALE.name: effect})
         return (
             Cell(f"crossed6x40_ord_RA.044_{name}", model=model),
             Cell(f"nested6x40_ord_RA.044_{name}", "nested", model=model),
@@ -223,7 +226,7 @@ def exact_theta(cell: Cell, points: int = 40) -> float:
     weights = weights / weights.sum()
     reader, own = np.meshgrid(nodes * math.sqrt(model.reader), nodes * math.sqrt(model.reader_by_arm))
     share = np.outer(weights, weights)
-    cuts = np.array(BINARY_CUTS if cell.endpoint.kind == "binary" else ORDINAL_CUTS)
+    cuts = scale_of(cell.endpoint)[0]
     spread = math.sqrt(model.case + model.rest)
 
     def answers(arm: int) -> Floats:

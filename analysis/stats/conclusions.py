@@ -6,8 +6,8 @@ claimed only for the primary comparison of a question, by its p-value adjusted a
 
 from collections.abc import Mapping
 
+from analysis.endpoints import Endpoint, capital
 from analysis.printed import interval, interval_name, number, p_equals
-from analysis.stats.endpoints import Endpoint
 from analysis.stats.plan import Plan
 from analysis.stats.rows import Comparison
 
@@ -28,7 +28,7 @@ SCALES: Mapping[str, str] = {"theta": "θ", "difference": "difference"}
 def direction(row: Comparison, endpoint: Endpoint, plan: Plan, p_adjusted: float | None = None) -> str:
     """Say in words which arm got the lower answers, and whether that can be concluded.
 
-    Quality and difficulty point opposite ways, so a bare sign is easily misread.
+    Higher answers are better for one question and worse for another, so a bare sign is easily misread.
 
     Parameters
     ----------
@@ -37,10 +37,12 @@ def direction(row: Comparison, endpoint: Endpoint, plan: Plan, p_adjusted: float
     """
     if row.estimate is None:
         raise ValueError("expected an estimate, got none")
+    groups = plan.groups
     if row.estimate == row.null:
-        words = "PIEs and controls were answered alike on average"
+        words = capital(f"{groups.ones} and {groups.others} were answered alike on average")
         return words if row.p is not None else f"{words} (no p-value can be given)"
-    words = endpoint.lower if row.estimate < row.null else endpoint.higher
+    had = endpoint.less if row.estimate < row.null else endpoint.more
+    words = capital(f"{groups.ones} had {had} than {groups.others}")
     if row.p is None:
         return f"{words} (no p-value can be given)"
     if row.p >= plan.alpha:

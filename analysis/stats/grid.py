@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from analysis.endpoints import GROUPS, Groups
 from analysis.stats.errors import NotComparableError
 
 Floats = npt.NDArray[np.float64]
@@ -44,6 +45,11 @@ class Grid:
         return np.hstack([self.pie, self.control])
 
     @property
+    def given(self) -> Floats:
+        """The answers that were given, in one row."""
+        return self.answers[~np.isnan(self.answers)]
+
+    @property
     def is_pie(self) -> Bools:
         """True for the PIE cases, in the order of `answers`."""
         return np.arange(len(self.pie_cases) + len(self.control_cases)) < len(self.pie_cases)
@@ -79,26 +85,27 @@ class Grid:
         return found
 
 
-def make_grid(first: pd.DataFrame, column: str) -> Grid:
+def make_grid(first: pd.DataFrame, column: str, groups: Groups = GROUPS) -> Grid:
     """Arrange first readings as matrices for one question; drop readers who lack an arm and list them.
 
     Parameters
     ----------
     first: `Checked.first`, or a frame with reader, case, arm, pair, batch and `column`.
     column: the answers, float with NaN for missing.
+    groups: what the arms are called in messages.
 
     Raises
     ------
     NotComparableError: an arm holds no answer, or fewer than two cases with an answer.
     """
     answered = first[first[column].notna()]
-    _refuse_small_arms(answered, column, ())
+    _refuse_small_arms(answered, column, (), groups)
     arms = answered.groupby("reader")["arm"].nunique()
     everyone = sorted(first["reader"].unique())
     kept = [name for name in everyone if arms.get(name, 0) == 2]
     dropped = tuple(str(name) for name in everyone if name not in kept)
     answered = answered[answered["reader"].isin(kept)]
-    _refuse_small_arms(answered, column, dropped)
+    _refuse_small_arms(answered, column, dropped, groups)
     wide = answered.pivot(index="reader", columns="case", values=column)
     arm_of = answered.groupby("case")["arm"].first()
     pie_cases = [case for case in wide.columns if arm_of[case] == 1]
@@ -118,11 +125,11 @@ def make_grid(first: pd.DataFrame, column: str) -> Grid:
     )
 
 
-def _refuse_small_arms(answered: pd.DataFrame, column: str, dropped: tuple[str, ...]) -> None:
+def _refuse_small_arms(answered: pd.DataFrame, column: str, dropped: tuple[str, ...], groups: Groups) -> None:
     names = ", ".join(dropped)
     after = f" after dropping {names}" if dropped else ""
     left = f" once {names} is left out for lack of answers in one arm" if dropped else ""
-    for arm, name in ((1, "PIE"), (0, "control")):
+    for arm, name in ((1, groups.one), (0, groups.other)):
         n = answered.loc[answered["arm"] == arm, "case"].nunique()
         if n < 2:
             raise NotComparableError(

@@ -1,5 +1,6 @@
 """Reads and checks tidy ratings before anything is computed from them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -7,15 +8,15 @@ import numpy as np
 import pandas as pd
 
 from analysis.columns import FrameError
-from analysis.frames import RATINGS, check_table, without_repeats
+from analysis.endpoints import PAPER, Endpoint
+from analysis.frames import RATINGS, check_table, ratings_table, without_repeats
 from analysis.identity import spelled
-from analysis.stats.endpoints import ENDPOINTS
 from analysis.stats.errors import StatsError
 from analysis.tablefile import read_table
 from analysis.tablefolder import restored
 
-_TEXT = ("reader", "case", "pair", "batch", *(endpoint.status for endpoint in ENDPOINTS))
-_NUMBERS = ("arm", "presentation", "position", "agree", "quality", "difficulty", "time_s")
+_TEXT = ("reader", "case", "pair", "batch")
+_NUMBERS = ("arm", "presentation", "position", "time_s")
 
 MAY_BE_ABSENT = ("pair", "batch", "position", "time_s")
 """Columns without which the comparisons still stand; an absent one counts as blank throughout."""
@@ -51,13 +52,14 @@ def read_ratings(path: Path) -> pd.DataFrame:
     return restored(table)
 
 
-def check(ratings: pd.DataFrame, where: str = RATINGS.name) -> Checked:
+def check(ratings: pd.DataFrame, where: str = RATINGS.name, endpoints: Sequence[Endpoint] = PAPER) -> Checked:
     """Check tidy ratings and split them into first readings and repeats.
 
     Parameters
     ----------
-    ratings: one row per reader, case and presentation, columns of `frames.RATINGS`; blank = missing.
+    ratings: one row per reader, case and presentation, columns of `frames.ratings_table`; blank = missing.
     where: the file named in messages.
+    endpoints: the questions; answers to others are not looked at.
 
     Returns
     -------
@@ -72,27 +74,27 @@ def check(ratings: pd.DataFrame, where: str = RATINGS.name) -> Checked:
     """
     given = without_repeats(ratings.reset_index(drop=True), RATINGS)
     given = given.assign(**{name: np.nan for name in MAY_BE_ABSENT if name not in given.columns})
-    tidy = _typed(check_table(given, RATINGS, where))
+    tidy = _typed(check_table(given, ratings_table(endpoints), where), endpoints)
     if tidy.empty:
         raise StatsError(f"{where}: expected at least one rating, the table has no rows")
     _check_one_per_case(tidy, "arm", where)
     _check_one_per_case(tidy, "pair", where)
-    for endpoint in ENDPOINTS:
+    for endpoint in endpoints:
         tidy[endpoint.status] = _status(tidy, endpoint.name, where)
     tidy = tidy.sort_values(["reader", "case", "presentation"], kind="stable").reset_index(drop=True)
     is_first = tidy["presentation"] == 1
     first = tidy[is_first].reset_index(drop=True)
-    lacking = [str(name) for name, own in first.groupby("reader") if not _covers_both_arms(own)]
+    lacking = [str(name) for name, own in first.groupby("reader") if not _covers_both_arms(own, endpoints)]
     simulated = "simulated" in given.columns and bool((given["simulated"] == "yes").any())
     return Checked(first, tidy[~is_first].reset_index(drop=True), tuple(lacking), simulated)
 
 
-def _typed(frame: pd.DataFrame) -> pd.DataFrame:
+def _typed(frame: pd.DataFrame, endpoints: Sequence[Endpoint]) -> pd.DataFrame:
     columns: dict[str, pd.Series] = {}
-    for name in _TEXT:
+    for name in (*_TEXT, *(endpoint.status for endpoint in endpoints)):
         if name in frame.columns:
             columns[name] = frame[name].map(_text).astype(object)
-    for name in _NUMBERS:
+    for name in (*_NUMBERS, *(endpoint.name for endpoint in endpoints)):
         blank = frame[name].isna() | (frame[name].astype(str).str.strip() == "")
         columns[name] = pd.to_numeric(frame[name].mask(blank)).astype(float)
     return pd.DataFrame(columns)
@@ -133,5 +135,5 @@ def _status(tidy: pd.DataFrame, name: str, where: str) -> pd.Series:
     return status
 
 
-def _covers_both_arms(own: pd.DataFrame) -> bool:
-    return any(own.loc[own[endpoint.name].notna(), "arm"].nunique() == 2 for endpoint in ENDPOINTS)
+def _covers_both_arms(own: pd.DataFrame, endpoints: Sequence[Endpoint]) -> bool:
+    return any(own.loc[own[endpoint.name].notna(), "arm"].nunique() == 2 for endpoint in endpoints)

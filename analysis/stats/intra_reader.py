@@ -1,12 +1,13 @@
 """Agreement of each reader with the own first reading, from hidden repeats."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 
+from analysis.endpoints import PAPER, Endpoint
 from analysis.stats.agreement import weighted_kappa
-from analysis.stats.endpoints import ENDPOINTS, Endpoint
 from analysis.stats.inference import LEVEL, plain_interval
 from analysis.stats.intake import Checked
 from analysis.stats.rows import Row
@@ -15,13 +16,16 @@ FEWEST_PAIRS = 5
 """Below this only counts are given."""
 
 
-def intra_reader_table(checked: Checked, level: float = LEVEL) -> list[Row]:
+def intra_reader_table(
+    checked: Checked, level: float = LEVEL, endpoints: Sequence[Endpoint] = PAPER
+) -> list[Row]:
     """Compare presentations 1 and 2 of the same case and reader.
 
     Parameters
     ----------
     checked: first readings and repeats.
     level: of the intervals, 0 to 1.
+    endpoints: the questions.
 
     Returns
     -------
@@ -35,7 +39,7 @@ def intra_reader_table(checked: Checked, level: float = LEVEL) -> list[Row]:
         return []
     both = checked.first.merge(second, on=["reader", "case"], suffixes=("_first", "_second"))
     rows: list[Row] = []
-    for endpoint in ENDPOINTS:
+    for endpoint in endpoints:
         names = [f"{endpoint.name}_first", f"{endpoint.name}_second"]
         pairs = both[["reader", *names]].dropna()
         for reader in sorted(second["reader"].unique()):

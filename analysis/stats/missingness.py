@@ -1,9 +1,11 @@
 """What was not answered: counts by reader, arm and question, and whether the arms differ."""
 
+from collections.abc import Sequence
+
 import pandas as pd
 
+from analysis.endpoints import PAPER, Endpoint
 from analysis.frames import STATUSES
-from analysis.stats.endpoints import ENDPOINTS, Endpoint
 from analysis.stats.errors import NotComparableError
 from analysis.stats.grid import make_grid
 from analysis.stats.inference import ALPHA, two_sided_p
@@ -14,7 +16,14 @@ from analysis.stats.ustatistic import u_statistic
 ASSUMPTION = "comparisons use the answered cells and assume the rest missing completely at random"
 
 
-def missing_table(first: pd.DataFrame, *, seed: int, draws: int, alpha: float = ALPHA) -> list[Row]:
+def missing_table(
+    first: pd.DataFrame,
+    *,
+    seed: int,
+    draws: int,
+    alpha: float = ALPHA,
+    endpoints: Sequence[Endpoint] = PAPER,
+) -> list[Row]:
     """Count answers by reader, arm and question, then compare the share without an answer between the arms.
 
     Parameters
@@ -22,6 +31,7 @@ def missing_table(first: pd.DataFrame, *, seed: int, draws: int, alpha: float = 
     first: `Checked.first`.
     seed, draws: of the permutation test that stands in where the variance is zero.
     alpha: level below which the p-value of a difference is a warning.
+    endpoints: the questions.
 
     Returns
     -------
@@ -30,7 +40,7 @@ def missing_table(first: pd.DataFrame, *, seed: int, draws: int, alpha: float = 
     and a note that warns when the arms differ.
     """
     rows: list[Row] = []
-    for endpoint in ENDPOINTS:
+    for endpoint in endpoints:
         for reader, all_own in first.groupby("reader"):
             for arm in (1, 0):
                 own = all_own[all_own["arm"] == arm]

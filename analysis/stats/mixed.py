@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from analysis.stats.endpoints import Endpoint
+from analysis.endpoints import Endpoint
 from analysis.stats.grid import Grid
 from analysis.stats.inference import LEVEL, plain_interval, two_sided_p
 from analysis.stats.laplace import fit_cumulative_logit
@@ -31,6 +31,8 @@ def compare_mixed(grid: Grid, endpoint: Endpoint, level: float = LEVEL) -> Compa
     """
     method = "logistic_mixed" if endpoint.kind == "binary" else "clmm"
     row = replace(blank_row(grid, endpoint, method), scale="log_odds_ratio")
+    if endpoint.kind == "number":
+        return row.noted("not available: a number has no levels, whose odds this model compares")
     if no_variation(grid):
         return row.noted(NO_VARIATION)
     if len(grid.readers) == 1:

@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from analysis.endpoints import Endpoint
 from analysis.stats.covariance import delong, delong_variance, jackknife, reader_thetas, unbiased
-from analysis.stats.endpoints import Endpoint
 from analysis.stats.grid import Floats, Grid
 from analysis.stats.inference import LEVEL
 from analysis.stats.primary import NO_VARIATION, ONE_READER, blank_row, no_variation

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 
+from analysis.endpoints import Endpoint
 from analysis.stats.conclusions import direction
-from analysis.stats.endpoints import Endpoint
 from analysis.stats.grid import Floats, Grid, Integers
 from analysis.stats.permutation import permute_arms
 from analysis.stats.plan import DECLARED, Plan
@@ -53,7 +53,11 @@ def compare_pairs(
     row = replace(blank_row(grid, endpoint, "pairs"), scale="difference")
     differences = pair_differences(grid)
     if differences is None:
-        return [row.noted("not available: needs two matched pairs of one PIE and one control")]
+        return [
+            row.noted(
+                f"not available: needs two matched pairs of one {plan.groups.one} and one {plan.groups.other}"
+            )
+        ]
     present = ~np.isnan(differences)
     differences = differences[np.ix_(present.any(axis=1), present.any(axis=0))]
     if not differences.size:
@@ -75,7 +79,7 @@ def _tested(row: Comparison, differences: Floats, grid: Grid, endpoint: Endpoint
     if differences.shape[0] == 1:
         return row.noted(ONE_READER)
     variance, variance_v, df, how = pair_variance(differences)
-    tolerance = VARIANCE_TOLERANCE * (endpoint.levels[-1] - endpoint.levels[0]) ** 2
+    tolerance = VARIANCE_TOLERANCE * endpoint.span(grid.given) ** 2
     if variance > tolerance:
         return with_test(row, variance, df, "t", level).noted(how)
     if variance_v > tolerance:

@@ -5,19 +5,20 @@ from collections.abc import Sequence
 import pandas as pd
 from scipy import stats
 
-from analysis.stats.endpoints import ENDPOINTS
+from analysis.endpoints import PAPER, Endpoint
 from analysis.stats.grid import Floats
 from analysis.stats.rows import Row
 
 LABEL = "ignores reader and case correlation"
 
 
-def paper_compatible(first: pd.DataFrame) -> list[Row]:
+def paper_compatible(first: pd.DataFrame, endpoints: Sequence[Endpoint] = PAPER) -> list[Row]:
     """Compare pooled ratings as the published study did: means, SD, Kruskal-Wallis, Welch, Mann-Whitney.
 
     Parameters
     ----------
     first: `Checked.first`; missing answers are dropped question by question and the n is printed.
+    endpoints: the questions.
 
     Returns
     -------
@@ -29,7 +30,7 @@ def paper_compatible(first: pd.DataFrame) -> list[Row]:
     about a quarter of studies.
     """
     rows = []
-    for endpoint in ENDPOINTS:
+    for endpoint in endpoints:
         answered = first[first[endpoint.name].notna()]
         arms = [answered.loc[answered["arm"] == arm, endpoint.name].to_numpy(dtype=float) for arm in (1, 0)]
         rows.append({"endpoint": endpoint.name, **_describe(arms), **_tests(arms)})

@@ -1,9 +1,19 @@
 """What a protocol fixes about the analysis before anybody reads."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
-from analysis.stats.endpoints import BY_NAME
+from analysis.endpoints import (
+    GROUPS,
+    PAPER,
+    Endpoint,
+    EndpointError,
+    Groups,
+    check_endpoints,
+    endpoints_from,
+    groups_from,
+)
 from analysis.stats.errors import StatsError
 from analysis.stats.inference import ALPHA, LEVEL
 
@@ -26,18 +36,26 @@ LONGEST = 900.0
 class Plan:
     """The declared analysis.
 
-    `endpoints` are tested, in this order; `primary` is their method, `alpha` the two-sided level, `multiplicity`
-    how several are accounted for. Readings shorter than `shortest` or longer than `longest` seconds are left out
-    of the comparison of times (None: no such rule). `version` is the analysis that a study was locked with.
+    `endpoints` are the questions that are tested, in this order; `primary` is their method, `alpha` the two-sided
+    level, `multiplicity` how several are accounted for. Readings shorter than `shortest` or longer than `longest`
+    seconds are left out of the comparison of times (None: no such rule). `version` is the analysis that a study was
+    locked with, `groups` are the names of what is compared, `others` the questions in the ratings that are not tested.
     """
 
-    endpoints: tuple[str, ...] = tuple(BY_NAME)
+    endpoints: tuple[Endpoint, ...] = PAPER
     primary: str = PRIMARY
     alpha: float = ALPHA
     multiplicity: str = "holm"
     shortest: float | None = None
     longest: float | None = LONGEST
     version: int = VERSIONS[-1]
+    groups: Groups = GROUPS
+    others: tuple[Endpoint, ...] = ()
+
+    @property
+    def questions(self) -> tuple[Endpoint, ...]:
+        """Every question in the ratings, the tested ones first."""
+        return (*self.endpoints, *self.others)
 
     @property
     def level(self) -> float:
@@ -64,9 +82,11 @@ class Plan:
             raise StatsError(
                 f"expected multiplicity of {', '.join(MULTIPLICITY)}, '{self.multiplicity}' came"
             )
-        unknown = [name for name in self.endpoints if name not in BY_NAME]
-        if unknown or not self.endpoints or len(set(self.endpoints)) < len(self.endpoints):
-            raise StatsError(f"expected endpoints of {', '.join(BY_NAME)}, {list(self.endpoints)} came")
+        try:
+            check_endpoints(self.endpoints)
+            check_endpoints(self.questions)
+        except EndpointError as error:
+            raise StatsError(str(error)) from error
         if not 0 < self.alpha < 1:
             raise StatsError(f"expected a level between 0 and 1, {self.alpha} came")
 
@@ -74,27 +94,54 @@ class Plan:
         """Return plain values for results.json."""
         return {
             "analysis": self.version,
-            "endpoints": list(self.endpoints),
+            "endpoints": [endpoint.name for endpoint in self.endpoints],
             "primary_method": self.primary,
             "alpha": self.alpha,
             "interval_level": self.level,
             "multiplicity": self.multiplicity,
             "shortest_s": self.shortest,
             "longest_s": self.longest,
+            "questions": [endpoint.as_row() for endpoint in self.questions],
+            "groups": asdict(self.groups),
         }
 
     @classmethod
     def from_row(cls, row: dict[str, Any]) -> "Plan":
-        """Read what `as_row` wrote; before there were versions nothing named the first."""
+        """Read what `as_row` wrote; before there were versions nothing named the first.
+
+        Raises
+        ------
+        StatsError: questions that cannot be analysed.
+        """
+        try:
+            known = endpoints_from(row["questions"]) if "questions" in row else PAPER
+            groups = groups_from(row.get("groups", {}))
+        except EndpointError as error:
+            raise StatsError(str(error)) from error
         return cls(
-            endpoints=tuple(row["endpoints"]),
+            endpoints=endpoints_named(row["endpoints"], known),
+            others=tuple(endpoint for endpoint in known if endpoint.name not in row["endpoints"]),
             primary=row["primary_method"],
             alpha=row["alpha"],
             multiplicity=row["multiplicity"],
             shortest=row["shortest_s"],
             longest=row["longest_s"],
             version=row.get("analysis", VERSIONS[0]),
+            groups=groups,
         )
+
+
+def endpoints_named(names: Sequence[str], known: Sequence[Endpoint]) -> tuple[Endpoint, ...]:
+    """Return the questions of these names, in their order.
+
+    Raises
+    ------
+    StatsError: a name that none of the questions has.
+    """
+    by_name = {endpoint.name: endpoint for endpoint in known}
+    if unknown := [name for name in names if name not in by_name]:
+        raise StatsError(f"expected endpoints of {', '.join(by_name)}, {', '.join(unknown)} came")
+    return tuple(by_name[name] for name in names)
 
 
 DECLARED = Plan()

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import ndtr
 
+from analysis.endpoints import Endpoint
 from analysis.stats.covariance import reader_thetas, unbiased
-from analysis.stats.endpoints import Endpoint
 from analysis.stats.errors import StatsError
 from analysis.stats.grid import Floats
 from analysis.stats.inference import ALPHA, two_sided_p
 from analysis.stats.obuchowski_rockette import components
 from analysis.stats.power import Pilot
-from analysis.stats.simulate import BINARY_CUTS, ORDINAL_CUTS, Latent, simulate_answers
+from analysis.stats.simulate import Latent, scale_of, simulate_answers
 from analysis.stats.ustatistic import u_statistic
 
 DESIGNS = ("fully crossed", "own cases", "overlapping blocks")
@@ -99,7 +99,7 @@ def answer_shares(model: Latent, endpoint: Endpoint) -> tuple[Floats, Floats]:
     The latent value is normal with the sum of the variances around 0 and around the effect; the shares, one for each
     level in its order, are what the cuts take from it. Each adds up to 1.
     """
-    cuts = np.array(BINARY_CUTS if endpoint.kind == "binary" else ORDINAL_CUTS)
+    cuts = scale_of(endpoint)[0]
     spread = math.sqrt(model.reader + model.reader_by_arm / 4 + model.case + model.rest)
     shares = [
         np.diff(np.concatenate([[0.0], ndtr((cuts - mean) / spread), [1.0]]))
@@ -125,7 +125,7 @@ def _levels(model: Latent, endpoint: Endpoint) -> tuple[_Win, Floats, Floats]:
     reader = np.repeat(few * math.sqrt(model.reader), len(few))
     lean = np.tile(few * math.sqrt(model.reader_by_arm), len(few))
     weights_r = np.repeat(few_weights, len(few)) * np.tile(few_weights, len(few))
-    cuts = np.array(BINARY_CUTS if endpoint.kind == "binary" else ORDINAL_CUTS)
+    cuts = scale_of(endpoint)[0]
     scale = math.sqrt(model.rest)
     probabilities = []
     for arm in (1.0, 0.0):

@@ -3,8 +3,8 @@
 from dataclasses import replace
 from math import floor
 
+from analysis.endpoints import Endpoint
 from analysis.stats.conclusions import DISAGREE, direction, disagree
-from analysis.stats.endpoints import Endpoint
 from analysis.stats.grid import Grid
 from analysis.stats.inference import logit_interval, plain_interval, two_sided_p
 from analysis.stats.permutation import Permuted, permute_arms
@@ -109,7 +109,7 @@ def _imrmc(grid: Grid, endpoint: Endpoint, level: float) -> Comparison:
 
 def _difference(grid: Grid, endpoint: Endpoint, primary: Comparison, level: float) -> Comparison:
     """Return the mean PIE minus control in points, or the risk difference of a binary question."""
-    scale = float(endpoint.levels[-1] - endpoint.levels[0])
+    scale = endpoint.span(grid.given)
     u = u_statistic(grid.pie, grid.control, kernel="difference", scale=scale)
     row = replace(
         blank_row(grid, endpoint, "difference"),

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from analysis.stats.endpoints import Endpoint
+from analysis.endpoints import Endpoint
 from analysis.stats.errors import NotComparableError
 from analysis.stats.grid import Grid, make_grid
 from analysis.stats.inference import plain_interval, two_sided_p
@@ -17,18 +17,9 @@ from analysis.stats.rows import Row
 from analysis.stats.ustatistic import u_statistic
 
 TIME = Endpoint(
-    "time",
-    "Reading time",
-    "Time",
-    "ordinal",
-    (0, 1),
-    ("short", "long"),
-    lower="PIEs were read faster",
-    higher="PIEs were read more slowly",
-    axis=("PIEs faster", "PIEs slower"),
-    worst=1,
-)
-"""Reading time as a question; its levels only say that the scale rises."""
+    "time", "", "Reading time", "number", worse="high", less="shorter reading times", more="longer reading times",
+)  # fmt: skip
+"""Reading time as a question."""
 
 
 def reading_time_table(

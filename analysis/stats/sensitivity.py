@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pandas as pd
 
+from analysis.endpoints import Endpoint
 from analysis.identity import name_key
-from analysis.stats.endpoints import ENDPOINTS, Endpoint
 from analysis.stats.errors import NotComparableError, StatsError
 from analysis.stats.grid import make_grid
 from analysis.stats.plan import DECLARED, Plan
@@ -28,12 +28,13 @@ def compare_cannot_assess(
     cannot = first[endpoint.status] == "cannot_assess"
     if not cannot.any():
         return []
+    worst = endpoint.worst(first[endpoint.name].dropna())
     asked = first[endpoint.status].isin(["answered", "cannot_assess"])
     columns = {
         f"{endpoint.name}_cannot_assess": cannot.astype(float).where(asked),
-        f"{endpoint.name}_worst_rank": first[endpoint.name].mask(cannot, float(endpoint.worst)),
+        f"{endpoint.name}_worst_rank": first[endpoint.name].mask(cannot, worst),
     }
-    notes = ("share of cases that could not be assessed", f"cannot-assess ranked worst ({endpoint.worst})")
+    notes = ("share of cases that could not be assessed", f"cannot-assess ranked worst ({worst:g})")
     rows = []
     for (name, values), note in zip(columns.items(), notes, strict=True):
         binary = name.endswith("_cannot_assess")
@@ -44,9 +45,9 @@ def compare_cannot_assess(
 
 _CANNOT_ASSESS = {
     "kind": "binary",
-    "levels": (0, 1),
-    "lower": "PIEs could not be assessed less often",
-    "higher": "PIEs could not be assessed more often",
+    "levels": ((0, "could be assessed"), (1, "could not be assessed")),
+    "less": "fewer cases that could not be assessed",
+    "more": "more cases that could not be assessed",
 }
 
 
@@ -84,7 +85,7 @@ def subgroup_table(
     for grouping in table.columns:
         of_case = rated.map(table[grouping].astype(str))
         for group in sorted(of_case.unique(), key=_place):
-            for endpoint in ENDPOINTS:
+            for endpoint in plan.endpoints:
                 own = first[of_case == group]
                 row = _one(own, endpoint, "subgroup: explorative, not adjusted", seed, draws, plan)
                 rows.append({"grouping": str(grouping), "group": str(group), **row.as_row()})
@@ -104,7 +105,7 @@ def _place(group: str) -> tuple[int, str]:
 
 def _one(first: pd.DataFrame, endpoint: Endpoint, note: str, seed: int, draws: int, plan: Plan) -> Comparison:
     try:
-        grid = make_grid(first, endpoint.name)
+        grid = make_grid(first, endpoint.name, plan.groups)
     except NotComparableError as error:
         return Comparison(endpoint.name, "u_centred").noted(note, f"not estimable: {error.reason}")
     return compare_u(grid, endpoint, seed=seed, draws=draws, plan=plan)[0].noted(note)

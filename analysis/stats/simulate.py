@@ -6,14 +6,22 @@ from typing import Literal
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
-from analysis.frames import RATED
-from analysis.stats.endpoints import ENDPOINTS, Endpoint
+from analysis.endpoints import PAPER, Endpoint
+from analysis.frames import rated
 from analysis.stats.errors import StatsError
 from analysis.stats.grid import Bools, Floats, Integers
 
-ORDINAL_CUTS = (-1.2, -0.4, 0.3, 1.1)
-BINARY_CUTS = (-0.9,)
+_CUTS = {2: (-0.9,), 5: (-1.2, -0.4, 0.3, 1.1)}
+"""Number of levels to where the latent value is cut into them; other scales get levels that come equally often."""
+
+_SPREAD = 1.1
+_STEPS = 21
+"""Steps into which the range of a number is cut."""
+
+MODERATE = 0.6
+"""Latent effect of a simulated study towards the unfavourable end."""
 
 Design = Literal["crossed", "nested", "blocks"]
 
@@ -22,16 +30,27 @@ Design = Literal["crossed", "nested", "blocks"]
 class Latent:
     """Latent model z = R + RA (a - 1/2) + mu a + C + E, cut into the answers (statistics.md, calibration).
 
-    `effect` is mu, in latent standard deviations of the rest term's scale; the others are variances.
+    `effect` is mu by question, in latent standard deviations of the rest term's scale, 0 for those not named; the
+    others are variances.
     """
 
-    effect: Mapping[str, float] = field(
-        default_factory=lambda: {"agree": -0.6, "quality": -0.6, "difficulty": 0.6}
-    )
+    effect: Mapping[str, float] = field(default_factory=dict)
     reader: float = 0.25
     case: float = 0.5
     rest: float = 0.5
     reader_by_arm: float = 0.044
+
+
+def scale_of(endpoint: Endpoint) -> tuple[Floats, Floats]:
+    """Return where the latent value is cut, and the answers between the cuts, from low to high."""
+    answers = np.array(endpoint.values, dtype=float)
+    if endpoint.kind == "number":
+        low = endpoint.low if endpoint.low is not None else (endpoint.high or _STEPS - 1.0) - (_STEPS - 1)
+        high = endpoint.high if endpoint.high is not None else low + _STEPS - 1
+        answers = np.linspace(low, high, _STEPS)
+    n = len(answers)
+    cuts = _CUTS.get(n) or _SPREAD * stats.norm.ppf(np.arange(1, n) / n)
+    return np.asarray(cuts, dtype=float), answers
 
 
 def simulate_answers(
@@ -59,8 +78,8 @@ def simulate_answers(
     )
     if shared is not None:
         z = z + shared
-    cuts = BINARY_CUTS if endpoint.kind == "binary" else ORDINAL_CUTS
-    return np.asarray(np.digitize(z, cuts) + endpoint.levels[0], dtype=float)
+    cuts, answers = scale_of(endpoint)
+    return np.asarray(answers[np.digitize(z, cuts)], dtype=float)
 
 
 def simulate_study(
@@ -72,6 +91,7 @@ def simulate_study(
     model: Latent | None = None,
     repeats: int = 0,
     missing: float = 0.0,
+    endpoints: Sequence[Endpoint] = PAPER,
 ) -> pd.DataFrame:
     """Simulate a finished reader study; its ratings are not those of any person and must be marked so.
 
@@ -86,24 +106,27 @@ def simulate_study(
     model: effects and variances; moderate exemplar effects by default.
     repeats: cases that every reader gets a second time (presentation 2), at the end.
     missing: share of answers left blank, at random (0..1).
+    endpoints: the questions.
 
     Returns
     -------
-    DataFrame: columns of `frames.RATINGS`, sorted by reader and position.
+    DataFrame: columns of `frames.ratings_table`, sorted by reader and position.
     """
     if not 0 <= missing < 1 or repeats < 0:
         raise StatsError(f"expected missing in [0, 1) and repeats >= 0, got {missing} and {repeats}")
     rng = np.random.default_rng(seed)
     names = [f"R{k + 1}" for k in range(readers)] if isinstance(readers, int) else list(readers)
     table = _cases(cases * (len(names) if design == "nested" else 1) if isinstance(cases, int) else cases)
-    model = model or Latent()
+    towards = {"low": -MODERATE, "high": MODERATE}
+    model = model or Latent(effect={each.name: towards[each.worse] for each in endpoints})
     is_pie = (table["arm"].to_numpy(dtype=float) == 1).astype(bool)
     batches = _batches(design, table, len(names))
-    answers = {e.name: simulate_answers(rng, is_pie, len(names), e, model) for e in ENDPOINTS}
+    answers = {e.name: simulate_answers(rng, is_pie, len(names), e, model) for e in endpoints}
     frames = []
     for r, name in enumerate(names):
         own = np.flatnonzero([r in batch for batch in batches])
-        readings = _readings(rng, {key: values[r] for key, values in answers.items()}, own, repeats, missing)
+        given = {key: values[r] for key, values in answers.items()}
+        readings = _readings(rng, endpoints, given, own, repeats, missing)
         places = readings.pop("place").to_numpy()
         frames.append(
             readings.assign(
@@ -115,13 +138,18 @@ def simulate_study(
             )
         )
     study = pd.concat(frames, ignore_index=True)
-    for endpoint in ENDPOINTS:
+    for endpoint in endpoints:
         study[endpoint.status] = np.where(study[endpoint.name].notna(), "answered", "missing")
-    return study[RATED]
+    return study[rated(endpoints)]
 
 
 def _readings(
-    rng: np.random.Generator, answers: dict[str, Floats], own: Integers, repeats: int, missing: float
+    rng: np.random.Generator,
+    endpoints: Sequence[Endpoint],
+    answers: dict[str, Floats],
+    own: Integers,
+    repeats: int,
+    missing: float,
 ) -> pd.DataFrame:
     """Return one reader's readings in order; `place` is the row of the case, `answers` hold all cases."""
     order = rng.permutation(own)
@@ -129,10 +157,9 @@ def _readings(
     places = np.concatenate([order, again]).astype(np.int64)
     presentation = np.repeat([1, 2], [len(order), len(again)])
     columns = {name: values[places] for name, values in answers.items()}
-    _reread(rng, columns, presentation)
+    _reread(rng, endpoints, columns, presentation)
     _leave_out(rng, columns, missing)
-    hard = np.nan_to_num(columns["difficulty"], nan=3.0)
-    seconds = np.exp(rng.normal(3.1 + 0.12 * (hard - 3), 0.35, len(places)))
+    seconds = np.exp(rng.normal(3.1 + 0.12 * _hardship(endpoints, columns, len(places)), 0.35, len(places)))
     return pd.DataFrame(
         {
             "place": places,
@@ -178,13 +205,28 @@ def _batch_names(design: Design, reader: int, n_readers: int) -> str:
     return {"crossed": "1", "nested": str(reader + 1), "blocks": str(reader % min(3, n_readers) + 1)}[design]
 
 
-def _reread(rng: np.random.Generator, columns: dict[str, Floats], presentation: np.ndarray) -> None:
+def _hardship(endpoints: Sequence[Endpoint], columns: dict[str, Floats], n: int) -> Floats:
+    """Return how far answers lie above the middle of the first question whose high end is worse: these take longer."""
+    for endpoint in endpoints:
+        if endpoint.worse == "high":
+            middle = float(np.mean(scale_of(endpoint)[1][[0, -1]]))
+            return np.nan_to_num(columns[endpoint.name], nan=middle) - middle
+    return np.zeros(n)
+
+
+def _reread(
+    rng: np.random.Generator,
+    endpoints: Sequence[Endpoint],
+    columns: dict[str, Floats],
+    presentation: np.ndarray,
+) -> None:
     """Let a third of the repeated answers move by one level: readers do not repeat themselves exactly."""
     again = presentation == 2
-    for endpoint in ENDPOINTS:
+    for endpoint in endpoints:
         step = rng.choice([-1, 0, 0, 0, 0, 1], size=int(again.sum()))
-        low, high = endpoint.levels[0], endpoint.levels[-1]
-        columns[endpoint.name][again] = np.clip(columns[endpoint.name][again] + step, low, high)
+        answers = scale_of(endpoint)[1]
+        place = np.searchsorted(answers, columns[endpoint.name][again])
+        columns[endpoint.name][again] = answers[np.clip(place + step, 0, len(answers) - 1)]
 
 
 def _leave_out(rng: np.random.Generator, columns: dict[str, Floats], share: float) -> None:

@@ -1,6 +1,5 @@
 """Analyses one reader study: from tidy ratings to every table of the report."""
 
-import functools
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -10,9 +9,8 @@ import pandas as pd
 from analysis.frames import RATINGS
 from analysis.metrics.multiplicity import holm
 from analysis.stats.agreement_table import BOOTSTRAPS, agreement_table
-from analysis.stats.answers import answer_table
+from analysis.stats.answers import answer_table, endpoint_table
 from analysis.stats.conclusions import direction, in_numbers, in_words
-from analysis.stats.endpoints import BY_NAME, endpoint_table
 from analysis.stats.errors import NotComparableError
 from analysis.stats.grid import make_grid
 from analysis.stats.intake import Checked, check, read_ratings
@@ -48,8 +46,8 @@ def analyse(
 
     Parameters
     ----------
-    ratings: one row per reader, case and presentation with the columns of `frames.RATINGS`; blank = missing;
-        arm 1 = PIE, 0 = control.
+    ratings: one row per reader, case and presentation with the columns of `frames.ratings_table`; blank = missing;
+        arm 1 = PIE (the first group), 0 = control (the other).
     seed: of every random step (permutation, bootstrap); the same ratings and seed give the same bytes.
     simulated: marks everything as made by a computer, as a column `simulated` of the ratings does.
     draws: relabellings of a permutation test.
@@ -66,7 +64,7 @@ def analyse(
     NotComparableError: no question has answers to two cases in both arms, unless `partial`.
     """
     plan.check()
-    checked = check(ratings, where)
+    checked = check(ratings, where, plan.questions)
     first = checked.first
     compared, refused = _comparisons(checked, plan, seed, draws)
     if refused and not partial:
@@ -75,19 +73,19 @@ def analyse(
     settings |= {"not_comparable": refused} if refused else {}
     comparisons, multiplicity = _conclude(compared, plan)
     groups = [] if subgroups is None else subgroup_table(first, subgroups, seed=seed, draws=draws, plan=plan)
-    own = functools.partial(_own, plan)
+    asked, level = plan.endpoints, plan.level
     return Results(
         study=settings | describe(checked),
         comparisons=as_rows(comparisons),
-        agreement=own(agreement_table(first, seed=seed, bootstraps=bootstraps, level=plan.level)),
-        intra_reader=own(intra_reader_table(checked, plan.level)),
-        missing=own(missing_table(first, seed=seed, draws=draws, alpha=plan.alpha)),
+        agreement=agreement_table(first, seed=seed, bootstraps=bootstraps, level=level, endpoints=asked),
+        intra_reader=intra_reader_table(checked, level, asked),
+        missing=missing_table(first, seed=seed, draws=draws, alpha=plan.alpha, endpoints=asked),
         reading_time=_times(first, plan, seed, draws),
         multiplicity=multiplicity,
-        paper_compatible=own(paper_compatible(first)),
-        subgroups=own(groups),
-        answers=own(answer_table(first)),
-        endpoints=own(endpoint_table(plan.level)),
+        paper_compatible=paper_compatible(first, asked),
+        subgroups=groups,
+        answers=answer_table(first, asked),
+        endpoints=endpoint_table(level, asked),
         simulated=simulated or checked.simulated,
     )
 
@@ -172,10 +170,6 @@ def describe(checked: Checked) -> Row:
     }
 
 
-def _own(plan: Plan, rows: list[Row]) -> list[Row]:
-    return [row for row in rows if row["endpoint"] in plan.endpoints]
-
-
 def _times(first: pd.DataFrame, plan: Plan, seed: int, draws: int) -> list[Row]:
     return reading_time_table(
         first, seed=seed, draws=draws, shortest=plan.shortest, longest=plan.longest, plan=plan
@@ -186,9 +180,9 @@ def _comparisons(checked: Checked, plan: Plan, seed: int, draws: int) -> tuple[l
     """Compare question by question; return also why none can be compared, or "" when one can."""
     comparisons: list[Comparison] = []
     refusals: list[NotComparableError] = []
-    for endpoint in (BY_NAME[name] for name in plan.endpoints):
+    for endpoint in plan.endpoints:
         try:
-            grid = make_grid(checked.first, endpoint.name)
+            grid = make_grid(checked.first, endpoint.name, plan.groups)
         except NotComparableError as error:
             refusals.append(error)
             comparisons.append(Comparison(endpoint.name, PRIMARY, note=f"not estimable: {error.reason}"))
@@ -206,17 +200,17 @@ def _comparisons(checked: Checked, plan: Plan, seed: int, draws: int) -> tuple[l
 def _conclude(comparisons: list[Comparison], plan: Plan) -> tuple[list[Comparison], list[Row]]:
     """Word the primary comparisons now that all their p-values are known; return all comparisons, and the primary."""
     declared = {row.endpoint: row for row in comparisons if row.method == plan.primary}
-    primary = [declared.get(name) or Comparison(name, plan.primary) for name in plan.endpoints]
+    primary = [declared.get(each.name) or Comparison(each.name, plan.primary) for each in plan.endpoints]
     p_values = [row.p for row in primary]
     adjusted = holm(p_values) if plan.multiplicity == "holm" else p_values
     worded, table = {}, []
-    for row, p_adjusted in zip(primary, adjusted, strict=True):
-        said = None if row.estimate is None else direction(row, BY_NAME[row.endpoint], plan, p_adjusted)
+    for endpoint, row, p_adjusted in zip(plan.endpoints, primary, adjusted, strict=True):
+        said = None if row.estimate is None else direction(row, endpoint, plan, p_adjusted)
         worded[id(row)] = now = replace(row, direction=said)
         table.append(
             {
                 "endpoint": row.endpoint,
-                "title": BY_NAME[row.endpoint].title,
+                "title": endpoint.short,
                 "method": plan.multiplicity,
                 "primary_method": plan.primary,
                 "endpoints": len(primary),

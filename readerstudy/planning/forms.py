@@ -4,10 +4,12 @@ from typing import Any, ClassVar
 
 from django import forms
 
+from analysis.endpoints import PAPER, Endpoint
 from analysis.stats.planning import DESIGNS, Plan
+from readerstudy.endpoints import tested
 from readerstudy.planning.power import Assumptions
 from readerstudy.planning.words import EXPLAINED, alpha_in_words
-from readerstudy.study.protocol import PUBLISHED_QUESTIONS, Protocol
+from readerstudy.study.protocol import Protocol
 
 
 def _number(name: str, label: str, low: float, high: float) -> forms.FloatField:
@@ -37,10 +39,7 @@ class PlanForm(forms.Form):
     cases = _count("cases", "Cases of one reader", 4, 400)
     blocks = _count("blocks", "Blocks of readers", 2, 20)
     anchors = _count("anchors", "Anchor cases", 0, 400)
-    endpoint = forms.ChoiceField(
-        choices=[(question.key, question.text) for question in PUBLISHED_QUESTIONS], label="Endpoint",
-        help_text=EXPLAINED["endpoint"],
-    )  # fmt: skip
+    endpoint = forms.ChoiceField(label="Endpoint", help_text=EXPLAINED["endpoint"])
     effect = _number("effect", "Difference to find", -3, 3)
     alpha = _number("alpha", "Level alpha", 0.0001, 0.5)
     wanted = _number("wanted", "Power wanted", 0.5, 0.99)
@@ -53,8 +52,11 @@ class PlanForm(forms.Form):
     )
 
     def __init__(self, *args: Any, protocol: Protocol, **more: Any) -> None:
-        """Explain the level by the protocol's endpoints."""
+        """Offer the protocol's endpoints, and explain the level by them."""
         super().__init__(*args, **more)
+        self.known = {each.name: each for each in offered(protocol)}
+        choices = [(each.name, each.question) for each in self.known.values()]
+        self.fields["endpoint"].choices = choices  # type: ignore[attr-defined]
         self.fields["alpha"].help_text = alpha_in_words(protocol)
 
     def groups(self) -> list[tuple[str, list[forms.BoundField]]]:
@@ -76,7 +78,13 @@ class PlanForm(forms.Form):
 
     def assumed(self) -> Assumptions:
         """Return the assumptions."""
-        return Assumptions(**{name: self.cleaned_data[name] for name in Assumptions.__dataclass_fields__})
+        values = {name: self.cleaned_data[name] for name in Assumptions.__dataclass_fields__}
+        return Assumptions(**{**values, "endpoint": self.known[values["endpoint"]]})
+
+
+def offered(protocol: Protocol) -> tuple[Endpoint, ...]:
+    """Return the endpoints that can be planned for: the protocol's, or the published ones where it has none yet."""
+    return tested(protocol) or PAPER
 
 
 def initial_of(protocol: Protocol, cases: int) -> dict[str, Any]:
@@ -90,7 +98,7 @@ def initial_of(protocol: Protocol, cases: int) -> dict[str, Any]:
         "cases": min(400, max(4, cases)),
         "blocks": protocol.reading_blocks,
         "anchors": min(protocol.anchor_cases, cases),
-        "endpoint": protocol.endpoints[-1] if protocol.endpoints else assumed.endpoint,
+        "endpoint": offered(protocol)[-1].name,
         "alpha": round(protocol.alpha / steps, 4),
         "simulate": False,
     }

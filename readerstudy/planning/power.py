@@ -3,9 +3,9 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from analysis.endpoints import PAPER, Endpoint
 from analysis.figures.power import Planned, draw_power
 from analysis.figures.theme import ThemeName, render
-from analysis.stats.endpoints import ENDPOINTS
 from analysis.stats.planning import Plan, Simulated, latent_pilot, simulated_power
 from analysis.stats.power import Power, power
 from analysis.stats.simulate import Latent
@@ -21,7 +21,7 @@ SECONDS = 8.0
 class Assumptions:
     """What planning assumes: the endpoint, its difference on the latent scale, and the variances there."""
 
-    endpoint: str = "quality"
+    endpoint: Endpoint = PAPER[1]
     effect: float = 0.5
     reader: float = 0.25
     case: float = 0.5
@@ -34,7 +34,7 @@ class Assumptions:
     def model(self) -> Latent:
         """The latent model."""
         return Latent(
-            effect={self.endpoint: self.effect}, reader=self.reader, case=self.case, rest=self.rest,
+            effect={self.endpoint.name: self.effect}, reader=self.reader, case=self.case, rest=self.rest,
             reader_by_arm=self.reader_by_arm,
         )  # fmt: skip
 
@@ -59,7 +59,7 @@ def outlook(plan: Plan, assumed: Assumptions) -> Outlook:
     StatsError: a plan that nobody can read, or variances that add up to nothing.
     """
     plan.check()
-    endpoint = next(each for each in ENDPOINTS if each.name == assumed.endpoint)
+    endpoint = assumed.endpoint
     shares = plan.design != "own cases"
     pilots = {
         n: latent_pilot(assumed.model, endpoint, cases=n, shares_cases=shares) for n in {*CASES, plan.cases}
@@ -88,9 +88,8 @@ def with_simulation(
     progress: Callable[[int, int], None] | None = None,
 ) -> Outlook:
     """Add the power by simulation, within a bounded time."""
-    endpoint = next(each for each in ENDPOINTS if each.name == assumed.endpoint)
     drawn = simulated_power(
-        found.plan, assumed.model, endpoint, seed=SEED, studies=studies, alpha=assumed.alpha, seconds=seconds,
+        found.plan, assumed.model, assumed.endpoint, seed=SEED, studies=studies, alpha=assumed.alpha, seconds=seconds,
         progress=progress,
     )  # fmt: skip
     return replace(found, simulated=drawn)

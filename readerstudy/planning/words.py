@@ -7,22 +7,23 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from analysis.stats.endpoints import ENDPOINTS, Endpoint
+from analysis.endpoints import Endpoint
 from analysis.stats.planning import answer_shares
+from analysis.stats.simulate import scale_of
 from readerstudy.planning.power import Assumptions, Outlook
-from readerstudy.study.protocol import PUBLISHED_QUESTIONS, Protocol
+from readerstudy.study.protocol import Protocol
 
 EXPLAINED: Mapping[str, str] = {
     "design": "Who reads what: everybody all cases, everybody other cases, or groups of readers a block each with "
     "some cases read by all.",
     "readers": "People who read. A few more of them help more than many more cases.",
-    "cases": "Images that one reader reads, half of them changed and half unchanged.",
+    "cases": "Images that one reader reads, half of them of interest and half for comparison.",
     "blocks": "Into how many groups readers and cases are dealt; overlapping blocks only.",
     "anchors": "Cases that all groups read; overlapping blocks only.",
     "endpoint": "The question whose difference is planned for. The others have the power of their own difference.",
-    "effect": "How far changed images lie from unchanged ones on the hidden scale that answers are cut from; above 0: "
-    "higher answers. One unit is about how widely one reader's answers to images of a kind spread. What it comes to "
-    "in answers is told with the result.",
+    "effect": "How far the images of interest lie from those for comparison on the hidden scale that answers are "
+    "cut from; above 0: higher answers. One unit is about how widely one reader's answers to images of a kind spread. "
+    "What it comes to in answers is told with the result.",
     "alpha": "The chance you accept, two-sided, of finding a difference where there is none.",
     "wanted": "The chance you want of finding the difference if it is there. 0.8 finds it in four studies of five.",
     "reader": "How differently readers use the scale, as a variance on it. 0.25: two readers in three lie within half "
@@ -37,11 +38,11 @@ EXPLAINED: Mapping[str, str] = {
 
 @dataclass(frozen=True)
 class Level:
-    """One answer, and in how many of 100 readings it is given: to unchanged and to changed images."""
+    """One answer, and in how many of 100 readings it is given: to images for comparison and to those of interest."""
 
     label: str
-    unchanged: float
-    changed: float
+    comparison: float
+    interest: float
 
 
 @dataclass(frozen=True)
@@ -71,19 +72,20 @@ def effect_in_answers(assumed: Assumptions, theta: float) -> Reading:
 
     Parameters
     ----------
-    theta: the chance that a reader gives a changed image the higher answer than an unchanged one.
+    theta: the chance that a reader gives an image of interest the higher answer than one for comparison.
     """
-    endpoint = next(each for each in ENDPOINTS if each.name == assumed.endpoint)
-    unchanged, changed = (100 * each for each in answer_shares(assumed.model, endpoint))
-    labels = _labels(endpoint)
-    levels = tuple(map(Level, labels, unchanged.tolist(), changed.tolist()))
-    top = levels[-1:] if endpoint.kind == "binary" else levels[-2:]
-    before, after = (sum(getattr(each, name) for each in top) for name in ("unchanged", "changed"))
-    named = " or ".join(f"\u201c{each.label}\u201d" for each in top)
+    endpoint = assumed.endpoint
+    comparison, interest = (100 * each for each in answer_shares(assumed.model, endpoint))
+    labels = [word or f"{value:g}" for value, word in endpoint.levels] or _steps(endpoint)
+    levels = tuple(map(Level, labels, comparison.tolist(), interest.tolist()))
+    top = levels[-max(1, round(0.4 * len(levels))) :]
+    before, after = (sum(getattr(each, name) for each in top) for name in ("comparison", "interest"))
+    few = endpoint.kind != "number"
+    named = " or ".join(f"\u201c{each.label}\u201d" for each in top) if few else f"{top[0].label} or more"
     sentence = (
-        f"Of 100 answers to unchanged images {before:.0f} are {named}, of 100 to changed images {after:.0f}. Of 100 "
-        f"pairs of one of each, seen by the same reader, the changed one gets the higher answer in {100 * theta:.0f} "
-        "(equal answers count half)."
+        f"Of 100 answers to images for comparison {before:.0f} are {named}, of 100 to images of interest {after:.0f}. "
+        "Of 100 pairs of one of each, seen by the same reader, the one of interest gets the higher answer in "
+        f"{100 * theta:.0f} (equal answers count half)."
     )
     return Reading(sentence, levels)
 
@@ -110,8 +112,6 @@ def spread_in_words(assumed: Assumptions) -> str:
     )
 
 
-def _labels(endpoint: Endpoint) -> list[str]:
-    if endpoint.kind == "binary":
-        return ["no", "yes"]
-    question = next(each for each in PUBLISHED_QUESTIONS if each.key == endpoint.name)
-    return [level.label for level in question.levels]
+def _steps(endpoint: Endpoint) -> list[str]:
+    """Write the steps in which a number is counted here."""
+    return [f"{value:g}{f' {endpoint.unit}' if endpoint.unit else ''}" for value in scale_of(endpoint)[1]]

@@ -6,11 +6,13 @@ from typing import Any
 from analysis.report import Background, ReaderCourse
 from readerstudy.audit.models import Event
 from readerstudy.cases.models import CaseSet
+from readerstudy.results.described import described_of
 from readerstudy.results.models import Unblinding, UnblindingRequest
 from readerstudy.results.ratings import Reading, unblinding_of
 from readerstudy.study.duties import needs_two
 from readerstudy.study.locking import locked_document
 from readerstudy.study.models import Study
+from readerstudy.study.protocol import Protocol
 
 KINDS = {"yes_no": "yes, no"}
 
@@ -62,6 +64,7 @@ def background_of(study: Study, readings: list[Reading], using: str) -> Backgrou
         estimand=protocol.get("estimand", ""),
         remarks=(*unblinded_remarks(study, using), *_operator_remarks(study, unblinding)),
         synthetic_images=study.synthetic_images,
+        described=described_of(Protocol.from_json(protocol), readings),
     )
 
 

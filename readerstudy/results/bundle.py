@@ -1,13 +1,15 @@
 """The files of an export, one after the other."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pandas as pd
 from django.db import DEFAULT_DB_ALIAS
 
+from analysis.endpoints import FILE, Endpoint, endpoints_file
 from analysis.exchange import imrmc_list, via_csv
+from analysis.frames import ratings_table
 from analysis.report import reader_study_report, standalone
 from analysis.stats.columns import COLUMNS
 from analysis.stats.results import TABLES
@@ -17,7 +19,7 @@ from readerstudy.audit.services import heads
 from readerstudy.results import recompute
 from readerstudy.results.background import opening_told
 from readerstudy.results.computed import Computed
-from readerstudy.results.ratings import ENDPOINTS, answers_frame, order_frame, unblinding_of, wide_frame
+from readerstudy.results.ratings import answers_frame, order_frame, unblinding_of, wide_frame
 from readerstudy.results.snapshot import snapshot
 from readerstudy.results.sources import environment, sources
 from readerstudy.results.tables import EXPORT_TABLES, READERS
@@ -51,15 +53,16 @@ def bundle_files(made: Computed) -> Iterator[tuple[str, bytes]]:
     yield from _code()
 
 
-def data_dictionary() -> pd.DataFrame:
+def data_dictionary(asked: Iterable[Endpoint]) -> pd.DataFrame:
     """Return file, column, kind, meaning and allowed values of every table of an export."""
     rows = [
         {
             "file": table.name, "column": column.name, "kind": column.kind, "meaning": column.meaning,
-            "lowest": column.low, "highest": column.high, "allowed": ", ".join(column.allowed),
+            "lowest": column.low, "highest": column.high,
+            "allowed": ", ".join(column.allowed or map(str, column.levels)),
             "may_be_blank": "yes" if column.blank or column.optional else "no",
         }
-        for table in EXPORT_TABLES
+        for table in (ratings_table(asked), *EXPORT_TABLES)
         for column in table.columns
     ]  # fmt: skip
     rows += [
@@ -72,15 +75,18 @@ def data_dictionary() -> pd.DataFrame:
 
 def _data(made: Computed) -> Iterator[tuple[str, bytes]]:
     study = made.study
-    yield "ratings.csv", _csv(study, made.ratings.astype(dict.fromkeys(ENDPOINTS, "Int64")))
-    yield "wide.csv", _csv(study, wide_frame(made.ratings))
+    asked = made.plan.questions
+    whole = {each.name: "Int64" for each in asked if each.kind != "number"}
+    yield "ratings.csv", _csv(study, made.ratings.astype(whole))
+    yield FILE, endpoints_file(asked, simulated=study.simulated_readers).encode()
+    yield "wide.csv", _csv(study, wide_frame(made.ratings, asked))
     yield "answers.csv", _csv(study, answers_frame(study, made.readings))
     yield "cases.csv", _csv(study, made.cases)
     yield "order.csv", _csv(study, order_frame(made.readings))
     yield "readers.csv", _csv(study, _readers(made))
     if made.subgroups is not None:
         yield "subgroups.csv", _csv(study, made.subgroups)
-    yield "data_dictionary.csv", _csv(study, data_dictionary())
+    yield "data_dictionary.csv", _csv(study, data_dictionary(asked))
 
 
 def _readers(made: Computed) -> pd.DataFrame:
@@ -99,13 +105,12 @@ def _readers(made: Computed) -> pd.DataFrame:
 
 def _exchange(made: Computed) -> Iterator[tuple[str, bytes]]:
     study = made.study
-    texts = {question["key"]: question["text"] for question in study.protocol["questions"]}
-    asked = {name: texts[name] for name in ENDPOINTS if name in texts}
+    asked = made.plan.questions
     extra = {"simulated": "yes"} if study.simulated_readers else {}
     for reader in made.ratings["reader"].unique():
-        yield f"via/{reader}.csv", via_csv(made.ratings, reader, questions=asked, extra=extra).encode()
+        yield f"via/{reader}.csv", via_csv(made.ratings, reader, endpoints=asked, extra=extra).encode()
     title = f"{SIMULATED.strip()} {study.title}" if study.simulated_readers else study.title
-    yield "imrmc/ratings.imrmc", imrmc_list(made.ratings, endpoints=tuple(asked), title=title).encode()
+    yield "imrmc/ratings.imrmc", imrmc_list(made.ratings, endpoints=asked, title=title).encode()
 
 
 def _report(made: Computed) -> bytes:
@@ -164,6 +169,7 @@ def _readme(study: Study) -> str:
         f"Opened by       {opening_told(study, unblinding, DEFAULT_DB_ALIAS)}\n\n"
         "report.html          the whole report in one file; it prints on A4\n"
         "ratings.csv          one row per reader and case; what the statistics are computed from\n"
+        "endpoints.json       its questions: words, answers, which end is worse\n"
         "wide.csv             one row per case, a column per reader and question\n"
         "answers.csv          every answer to every question, with remarks: read them before you publish\n"
         "cases.csv            what the opened key says of each case\n"

@@ -12,10 +12,12 @@ import pandas as pd
 from django.conf import settings
 
 from analysis.durable import write_whole
+from analysis.endpoints import GROUPS, Groups, groups_from
 from analysis.figures.theme import ThemeName, render
 from analysis.report import Background, report_figures
 from analysis.stats import Plan, Results, analyse
 from analysis.stats.plan import VERSIONS
+from readerstudy.endpoints import endpoints_of, tested
 from readerstudy.results.background import background_of
 from readerstudy.results.ratings import (
     Reading,
@@ -29,7 +31,7 @@ from readerstudy.results.snapshot import snapshot
 from readerstudy.results.sources import environment, sources
 from readerstudy.study.locking import locked_document
 from readerstudy.study.models import Study
-from readerstudy.study.protocol import digest
+from readerstudy.study.protocol import Protocol, digest
 
 ANALYSIS_SEED = 20230814
 """Of the permutation tests; a fixed number, so that the same ratings always give the same report."""
@@ -42,6 +44,7 @@ class Computed:
     study: Study
     readings: list[Reading]
     ratings: pd.DataFrame
+    plan: Plan
     cases: pd.DataFrame
     subgroups: pd.DataFrame | None
     background: Background
@@ -72,7 +75,8 @@ def computed(study: Study) -> Computed:
         readings = readings_of(study, using)
         background = background_of(study, readings, using)
         ratings, cases = ratings_frame(study, readings), cases_frame(readings)
-    groups, plan = subgroups_frame(study, cases), plan_of(study)
+        plan = plan_of(study, groups_from(unblinding_of(study, using).groups))
+    groups = subgroups_frame(study, cases)
     stamp = digest(
         {
             "ratings": ratings.to_csv(index=False),
@@ -93,7 +97,7 @@ def computed(study: Study) -> Computed:
         return results.to_json().encode()
 
     results = _from_json(json.loads(_kept(folder / "results.json", compute)))
-    return Computed(live, readings, ratings, cases, groups, background, results, folder)
+    return Computed(live, readings, ratings, plan, cases, groups, background, results, folder)
 
 
 def kept_figure(study: Study, stamp: str, name: str, theme: ThemeName) -> bytes | None:
@@ -111,17 +115,20 @@ def kept_figure(study: Study, stamp: str, name: str, theme: ThemeName) -> bytes 
     return None if svg is None else str(svg).encode()
 
 
-def plan_of(study: Study) -> Plan:
-    """Return the analysis that the study was locked with."""
+def plan_of(study: Study, groups: Groups = GROUPS) -> Plan:
+    """Return the analysis that the study was locked with, of groups by the names that its key gives."""
     protocol = study.protocol
+    asked = Protocol.from_json(protocol)
     return Plan(
-        endpoints=tuple(protocol["endpoints"]),
+        endpoints=tested(asked),
+        others=tuple(each for key, each in endpoints_of(asked).items() if key not in asked.endpoints),
         primary=protocol.get("primary_method", Plan().primary),
         alpha=protocol["alpha"],
         multiplicity=protocol["multiplicity"],
         shortest=protocol.get("shortest_s", 0.0) or None,
         longest=protocol.get("longest_s", 0.0) or None,
         version=locked_document(study).get("analysis", VERSIONS[0]),
+        groups=groups,
     )
 
 

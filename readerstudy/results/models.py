@@ -8,7 +8,10 @@ from readerstudy.study.models import Study
 
 
 class Unblinding(models.Model):
-    """The moment a study's key was opened: by whom, why, and the digest of the file. It cannot be undone."""
+    """The moment a study's key was opened: by whom, why, and the digest of the file. It cannot be undone.
+
+    `groups` are the names that the key gives its two groups of cases (`analysis.endpoints.Groups`).
+    """
 
     study = models.OneToOneField(Study, on_delete=models.PROTECT, related_name="+")
     key_sha256 = models.CharField(max_length=64)
@@ -17,6 +20,7 @@ class Unblinding(models.Model):
     )
     opened_at = models.DateTimeField(auto_now_add=True)
     reason = models.TextField()
+    groups = models.JSONField(default=dict, blank=True)
 
     class Meta:
         constraints = [models.CheckConstraint(condition=~Q(reason=""), name="unblinding_has_a_reason")]

@@ -2,21 +2,22 @@
 
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 from django.db import DEFAULT_DB_ALIAS
 
-from analysis.frames import RATED, RATINGS, check_table
+from analysis.endpoints import Endpoint
+from analysis.frames import check_table, rated, ratings_table
 from analysis.stats.sensitivity import findings_group
+from readerstudy.endpoints import endpoints_of
 from readerstudy.results.models import OpenedCase, Unblinding
 from readerstudy.results.tables import ANSWERS, OPENED_CASES, ORDER, SUBGROUPS
 from readerstudy.study.models import Assignment, Rating, Study
 from readerstudy.study.phases import Phase
-
-ENDPOINTS = ("agree", "quality", "difficulty")
+from readerstudy.study.protocol import Protocol
 
 
 class SealedError(Exception):
@@ -87,10 +88,11 @@ def readings_of(study: Study, using: str = DEFAULT_DB_ALIAS) -> list[Reading]:
 
 
 def ratings_frame(study: Study, readings: list[Reading]) -> pd.DataFrame:
-    """Return the tidy ratings (frames.RATINGS), one row per planned reading, unread ones as missing."""
-    members = _members(readings)
-    rows = [_rating(study, reading, members) for reading in readings]
-    return check_table(pd.DataFrame(rows, columns=RATED), RATINGS)
+    """Return the tidy ratings (frames.ratings_table), one row per planned reading, unread ones as missing."""
+    members, asked = _members(readings), endpoints_of(Protocol.from_json(study.protocol))
+    rows = [_rating(study, reading, members, asked) for reading in readings]
+    columns = rated(asked.values())
+    return check_table(pd.DataFrame(rows, columns=columns), ratings_table(asked.values()))
 
 
 def answers_frame(study: Study, readings: list[Reading]) -> pd.DataFrame:
@@ -159,14 +161,15 @@ def subgroups_frame(study: Study, cases: pd.DataFrame) -> pd.DataFrame | None:
     return cases.assign(n_findings=binned)[["case", *named]]
 
 
-def wide_frame(ratings: pd.DataFrame) -> pd.DataFrame:
+def wide_frame(ratings: pd.DataFrame, endpoints: Iterable[Endpoint]) -> pd.DataFrame:
     """Return one row per case and, for each reader, a column per question and one of the time; first readings."""
     first = ratings[ratings["presentation"] == 1]
     wide = first.groupby("case")[["arm", "pair"]].first()
     for reader, own in first.groupby("reader"):
         by_case = own.set_index("case")
-        for name in ENDPOINTS:
-            wide[f"{reader}_{name}"] = by_case[name].astype("Float64").astype("Int64")
+        for each in endpoints:
+            answers = by_case[each.name].astype("Float64")
+            wide[f"{reader}_{each.name}"] = answers if each.kind == "number" else answers.astype("Int64")
         wide[f"{reader}_time_s"] = by_case["time_s"].astype("Float64")
     return wide.reset_index()
 
@@ -180,7 +183,9 @@ def _pair(reading: Reading, members: Mapping[int, int]) -> str:
     return str(reading.opened.pair) if members[reading.opened.pair] > 1 else ""
 
 
-def _rating(study: Study, reading: Reading, members: Mapping[int, int]) -> dict[str, Any]:
+def _rating(
+    study: Study, reading: Reading, members: Mapping[int, int], asked: Mapping[str, Endpoint]
+) -> dict[str, Any]:
     row: dict[str, Any] = reading.names | {
         "arm": reading.opened.arm,
         "pair": _pair(reading, members),
@@ -188,10 +193,9 @@ def _rating(study: Study, reading: Reading, members: Mapping[int, int]) -> dict[
         "position": reading.assignment.position,
         "time_s": reading.seconds,
     }
-    for name in ENDPOINTS:
-        answer = reading.answers.get(name, {"status": "missing", "value": None})
-        row[name] = answer["value"]
-        row[f"{name}_status"] = answer["status"]
+    for key, endpoint in asked.items():
+        answer = reading.answers.get(key, {"status": "missing", "value": None})
+        row[endpoint.name], row[endpoint.status] = answer["value"], answer["status"]
     return row
 
 

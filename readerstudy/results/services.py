@@ -1,5 +1,6 @@
 """Open a study's key, once, after reading has closed everywhere."""
 
+from dataclasses import asdict
 from pathlib import Path
 
 from django.db import transaction
@@ -60,7 +61,11 @@ def open_key(
     old, study.phase, study.unblinded_at = study.phase, phase.value, timezone.now()
     study.save()
     unblinding = Unblinding.objects.create(
-        study=study, key_sha256=sealed.digest, reason=reason.strip(), opened_by=actor
+        study=study,
+        key_sha256=sealed.digest,
+        reason=reason.strip(),
+        opened_by=actor,
+        groups=asdict(sealed.groups),
     )
     record(
         kind="study.unblinded", actor=actor, study=study.key, subject=study.slug,

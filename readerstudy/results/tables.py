@@ -1,7 +1,7 @@
 """The tables of an export beside ratings.csv: their columns, for the files and the data dictionary."""
 
 from analysis.columns import Column
-from analysis.frames import RATINGS, Table
+from analysis.frames import Table
 
 _READING = (
     Column("reader", "text", "Pseudonym of the reader"),
@@ -93,4 +93,4 @@ SUBGROUPS = Table(
 )
 """The groups of cases named in the protocol, as `analyse_ratings --subgroups` reads them."""
 
-EXPORT_TABLES = (RATINGS, ANSWERS, OPENED_CASES, ORDER, READERS, WIDE, SUBGROUPS)
+EXPORT_TABLES = (ANSWERS, OPENED_CASES, ORDER, READERS, WIDE, SUBGROUPS)

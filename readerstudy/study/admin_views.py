@@ -24,6 +24,7 @@ from readerstudy.study.models import ProposedStep, Role, Study
 from readerstudy.study.obstacles import obstacles_of
 from readerstudy.study.people_views import WAITS
 from readerstudy.study.phases import Phase, PhaseError, allowed_steps
+from readerstudy.study.presets import Preset
 from readerstudy.study.progress import progress_of
 from readerstudy.study.proposals import propose, waiting_proposals
 from readerstudy.study.protocol import Protocol
@@ -70,9 +71,10 @@ def new(request: HttpRequest) -> HttpResponse:
     form = NewStudy(request.POST or None)
     if request.method == "POST" and form.is_valid():
         values = form.cleaned_data
+        begun: Preset = values["preset"]
         study = services.create_study(
             slug=values["slug"], title=values["title"], actor=signed_in(request),
-            protocol=Protocol(instructions=values["instructions"]),
+            protocol=Protocol(values["instructions"], begun.questions, endpoints=begun.endpoints),
         )  # fmt: skip
         return redirect("study:detail", slug=study.slug)
     return render(request, "study/new.html", {"form": form})

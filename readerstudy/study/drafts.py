@@ -181,7 +181,7 @@ def question_removed(protocol: Protocol, key: str) -> Protocol:
 
     Raises
     ------
-    ProtocolError: another question follows it, or it is the only one.
+    ProtocolError: another question follows it.
     """
     for question in protocol.questions:
         if question.after is not None and question.after.question == key:

@@ -10,6 +10,7 @@ from readerstudy.accounts.models import User
 from readerstudy.cases.terms import LONGEST
 from readerstudy.study.invitations import ROLES
 from readerstudy.study.models import Study
+from readerstudy.study.presets import PRESETS, Preset
 from readerstudy.study.services import RESERVED
 
 NOT_A_SLUG = (
@@ -20,14 +21,23 @@ NOT_A_SLUG = (
 
 
 class NewStudy(forms.Form):
-    """Title and short name of a new study; the published questions are its protocol."""
+    """Title and short name of a new study, and the questions that it begins with."""
 
     title = forms.CharField(max_length=200, label="Title")
     slug = forms.SlugField(
         max_length=60, label="Short name", help_text="Letters, digits, hyphens and underscores.",
         error_messages={"invalid": NOT_A_SLUG},
     )  # fmt: skip
+    preset = forms.ChoiceField(
+        choices=[(key, preset.name) for key, preset in PRESETS.items()], initial=next(iter(PRESETS)),
+        widget=forms.RadioSelect, label="Questions to begin with", required=False,
+        help_text="All of them can be changed until the study is locked.",
+    )  # fmt: skip
     instructions = forms.CharField(widget=forms.Textarea, required=False, label="Instructions for readers")
+
+    def clean_preset(self) -> Preset:
+        """Return the preset; the published questions where none is chosen."""
+        return PRESETS[self.cleaned_data["preset"] or next(iter(PRESETS))]
 
     def clean_slug(self) -> str:
         """Refuse a short name that is taken."""

@@ -33,11 +33,21 @@ def obstacles_of(study: Study, *, draw: bool = False) -> list[str]:
     draw: also draw trial orders, as a lock does; a page counts places only.
     """
     protocol = Protocol.from_json(study.protocol)
-    found = list(_not_there(study, protocol))
+    found = [*_nothing_asked(protocol), *_not_there(study, protocol)]
     cases = slots_of(list(Case.objects.filter(study=study.key)))
     if cases:
         found += _of_orders(study, protocol, cases, TRIALS if draw else 0)
     return found
+
+
+def _nothing_asked(protocol: Protocol) -> Iterator[str]:
+    if not protocol.endpoints:
+        missing = (
+            "none of the questions is analysed as an endpoint"
+            if protocol.questions
+            else "no question is asked"
+        )
+        yield f"{missing}; add or edit one on the protocol page, under Questions"
 
 
 def _not_there(study: Study, protocol: Protocol) -> Iterator[str]:

@@ -7,9 +7,10 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from readerstudy.study.answers import Marks, check_sheet
+from readerstudy.study.presets import PRESETS, measure_of
 from readerstudy.study.questions import Level, ProtocolError, Question, read_question
 
-__all__ = ["PUBLISHED_QUESTIONS", "Level", "Protocol", "ProtocolError", "Question", "canonical", "digest"]
+__all__ = ["Level", "Protocol", "ProtocolError", "Question", "canonical", "digest"]
 
 WINDOW_RULES = ("full", "dicom", "percentile")
 SHOWN_FIELDS = ("view", "sex", "age")
@@ -20,24 +21,6 @@ MULTIPLICITY = ("holm", "none")
 PRIMARY_METHODS = ("u_centred", "pairs")
 SUBGROUPS = ("class_group", "n_findings")
 LONGEST_MARKDOWN = 40_000
-
-
-def _scale(*labels: str) -> tuple[Level, ...]:
-    return tuple(Level(value, label) for value, label in enumerate(labels, 1))
-
-
-PUBLISHED_QUESTIONS = (
-    Question("agree", "Do you fully agree with the label?", "yes_no"),
-    Question(
-        "quality", "How would you rate the image quality?", "ordinal",
-        _scale("poor", "fair", "average", "good", "excellent"),
-    ),
-    Question(
-        "difficulty", "How difficult would you consider it to properly diagnose this image?", "ordinal",
-        _scale("very easy", "easy", "average", "difficult", "very difficult"),
-    ),
-)  # fmt: skip
-"""The three questions of the published reader study, word for word."""
 
 
 @dataclass(frozen=True)
@@ -70,12 +53,12 @@ class Protocol:
     """
 
     instructions: str = ""
-    questions: tuple[Question, ...] = PUBLISHED_QUESTIONS
+    questions: tuple[Question, ...] = PRESETS["published"].questions
     shown: tuple[str, ...] = ()
     window_rule: str = "dicom"
     design: str = "fully crossed"
     planned_readers: int = 1
-    endpoints: tuple[str, ...] = ("agree", "quality", "difficulty")
+    endpoints: tuple[str, ...] = PRESETS["published"].endpoints
     alpha: float = 0.05
     multiplicity: str = "holm"
     consent: str = ""
@@ -106,6 +89,9 @@ class Protocol:
     def as_json(self) -> dict[str, Any]:
         """Return plain values for a JSON column."""
         plain: dict[str, Any] = json.loads(json.dumps(asdict(self)))
+        for question in plain["questions"]:
+            if question["endpoint"] is None:  # so that a protocol without it keeps its digest
+                del question["endpoint"]
         return plain
 
     @classmethod
@@ -165,27 +151,19 @@ class Protocol:
 
     def _check_questions(self) -> None:
         keys = [question.key for question in self.questions]
-        if not keys or len(set(keys)) != len(keys):
-            raise ProtocolError(f"expected at least one question, each with its own key; {keys} came")
+        if len(set(keys)) != len(keys):
+            raise ProtocolError(f"expected questions each with its own key; {keys} came")
         earlier: dict[str, Question] = {}
         for question in self.questions:
             question.check(earlier)
             earlier[question.key] = question
 
     def _check_endpoints(self) -> None:
-        """An endpoint is one of the published questions, with its values: the analysis knows these."""
-        asked = {question.key: question for question in self.questions}
-        for published in PUBLISHED_QUESTIONS:
-            if published.key in asked and not _same_scale(asked[published.key], published):
-                raise ProtocolError(
-                    f"'{published.key}' is the published question; expected its kind and its numbers, "
-                    "give another question another key"
-                )
-        possible = [published.key for published in PUBLISHED_QUESTIONS if published.key in asked]
+        possible = [question.key for question in self.questions if measure_of(question) is not None]
         if len(set(self.endpoints)) != len(self.endpoints) or set(self.endpoints) - set(possible):
             raise ProtocolError(
-                f"expected endpoints among the published questions that are asked ({', '.join(possible) or 'none'}), "
-                f"{list(self.endpoints)} came; other questions are exported and not tested"
+                f"expected endpoints among the questions that say how they are analysed "
+                f"({', '.join(possible) or 'none'}), {list(self.endpoints)} came; other questions are described"
             )
 
     def _check_numbers(self) -> None:
@@ -252,10 +230,6 @@ _WHOLE = (
     "break_cases",
 )  # fmt: skip
 _TEXTS = ("instructions", "consent", "ending", "estimand", "exclusion", "stopping", "replacement")
-
-
-def _same_scale(one: Question, other: Question) -> bool:
-    return one.kind == other.kind and one.values == other.values and one.required and one.after is None
 
 
 def canonical(values: Mapping[str, Any]) -> bytes:

@@ -7,7 +7,7 @@ from django import forms
 
 from readerstudy.study import protocol as words
 from readerstudy.study.forms import NOT_A_SLUG
-from readerstudy.study.protocol import PUBLISHED_QUESTIONS, Protocol
+from readerstudy.study.protocol import Protocol
 
 NAMES = {
     "fully crossed": "Fully crossed: every reader reads every case",
@@ -158,13 +158,8 @@ class Room(PartForm):
 
 
 class Analysis(PartForm):
-    """What is compared, at which level, and by which rules; fixed before anybody reads."""
+    """At which level endpoints are compared, and by which rules; fixed before anybody reads."""
 
-    endpoints = forms.MultipleChoiceField(
-        choices=[(question.key, question.text) for question in PUBLISHED_QUESTIONS], required=False,
-        widget=forms.CheckboxSelectMultiple, label="Primary endpoints",
-        help_text="The published questions, as far as they are asked. Other questions are exported, not tested.",
-    )  # fmt: skip
     alpha = forms.FloatField(min_value=0.0001, max_value=0.5, label="Level alpha, two-sided")
     multiplicity = forms.ChoiceField(
         choices=_choices(words.MULTIPLICITY, none="None: each endpoint by itself"), label="Multiplicity"
@@ -189,7 +184,7 @@ PARTS: dict[str, tuple[str, type[PartForm]]] = {
     "texts": ("Title and texts", Texts),
     "design": ("Design and repeats", Design),
     "room": ("Reading room", Room),
-    "analysis": ("Endpoints and rules", Analysis),
+    "analysis": ("Rules of the analysis", Analysis),
 }
 """Parts of the builder that are one form: address, name, form."""
 

@@ -19,21 +19,16 @@ from readerstudy.study.markdown import render as render_markdown
 from readerstudy.study.models import Study
 from readerstudy.study.obstacles import obstacles_of
 from readerstudy.study.phases import Phase, PhaseError
+from readerstudy.study.presets import with_label_follow_ups
 from readerstudy.study.protocol import Protocol, ProtocolError
 from readerstudy.study.protocol_file import LARGEST, as_toml, from_toml
 from readerstudy.study.protocol_forms import NAMES, PARTS, CopyStudy, ProtocolFile
 from readerstudy.study.question_form import KIND_NAMES, QuestionForm, initial_of
-from readerstudy.study.questions import After, Question, QuestionKind
+from readerstudy.study.questions import Question, QuestionKind
 from readerstudy.study.services import StudyError
 from readerstudy.study.visibility import may_create_studies, study_of_admin
 
 REFUSED = (StudyError, PhaseError, ProtocolError, ValidationError, drafts.ChangedMeanwhileError)
-
-LABEL_FOLLOW_UPS = (
-    Question("wrong_labels", "Which labels are wrong?", "wrong_labels", after=After("agree", (0,)), fewest=0),
-    Question("missing_labels", "Which labels are missing?", "missing_labels", after=After("agree", (0,)), fewest=0),
-)  # fmt: skip
-"""Asked after "no" to the label question: together they say what the reader would change."""
 
 
 @never_cache
@@ -51,7 +46,7 @@ def protocol(request: HttpRequest, slug: str) -> HttpResponse:
         "ending": render_markdown(now.ending),
         "questions": [_drawn(question, now) for question in now.questions],
         "kinds": [{"kind": kind, "name": name, "about": about} for kind, (name, about) in KIND_NAMES.items()],
-        "offer_follow_ups": _may_follow(now),
+        "offer_follow_ups": with_label_follow_ups(now.questions) is not None,
         "cases": CaseSet.objects.filter(study=study.key).first(),
         "practice_cases": Case.objects.filter(study=study.practice_key).count() if study.practice_key else 0,
         "file_form": ProtocolFile(),
@@ -124,12 +119,11 @@ def question_step(request: HttpRequest, slug: str, key: str, step: str) -> HttpR
 
 @require_POST
 def follow_ups(request: HttpRequest, slug: str) -> HttpResponse:
-    """Add the two questions about labels after "no" to the label question."""
+    """Add the two questions about labels for whoever does not fully agree with them."""
     study = _draft(request, slug)
     now = Protocol.from_json(study.protocol)
-    if _may_follow(now):
-        place = [question.key for question in now.questions].index("agree") + 1
-        questions = (*now.questions[:place], *LABEL_FOLLOW_UPS, *now.questions[place:])
+    questions = with_label_follow_ups(now.questions)
+    if questions is not None:
         _revised(
             request,
             study,
@@ -227,12 +221,15 @@ def _draft(request: HttpRequest, slug: str) -> Study:
 def _edit(request: HttpRequest, study: Study, kind: QuestionKind, old: Question | None) -> HttpResponse:
     now = Protocol.from_json(study.protocol)
     initial = {**initial_of(old, kind), "version": drafts.version_of(study)}
+    initial["endpoint"] = old is not None and old.key in now.endpoints
     form = QuestionForm(request.POST or None, kind=kind, protocol=now, old=old, initial=initial)
     if request.method == "POST" and form.is_valid():
         kept = [form.question if each == old else each for each in now.questions]
         questions = tuple(kept if old else [*kept, form.question])
-        renamed = {old.key: form.question.key} if old else {}
-        endpoints = tuple(renamed.get(name, name) for name in now.endpoints)
+        marked = {*now.endpoints} - {old.key if old else ""} | (
+            {form.question.key} if form.question.endpoint else set()
+        )
+        endpoints = tuple(question.key for question in questions if question.key in marked)
         changed = replace(now, questions=questions, endpoints=endpoints)
         if _revised(request, study, changed, "Question saved.", form.cleaned_data["version"]):
             return redirect("study:protocol", slug=study.slug)
@@ -277,11 +274,6 @@ def _frame(study: Study) -> dict[str, Any]:
         "warnings": warnings_of(study) if draft else [],
         "picture_notes": picture_notes(study) if draft else [],
     }
-
-
-def _may_follow(now: Protocol) -> bool:
-    keys = {question.key for question in now.questions}
-    return "agree" in keys and not keys & {question.key for question in LABEL_FOLLOW_UPS}
 
 
 def _drawn(question: Question, now: Protocol) -> dict[str, Any]:

@@ -6,8 +6,18 @@ from typing import Any
 
 from django import forms
 
+from readerstudy.study.presets import measure_of
 from readerstudy.study.protocol import Protocol
-from readerstudy.study.questions import KEY, SHAPES, ProtocolError, Question, QuestionKind, read_question
+from readerstudy.study.questions import (
+    KEY,
+    LONGEST_WORDS,
+    MEASURED,
+    SHAPES,
+    ProtocolError,
+    Question,
+    QuestionKind,
+    read_question,
+)
 
 KIND_NAMES: dict[QuestionKind, tuple[str, str]] = {
     "yes_no": ("Yes or no", "Answered with Y or N."),
@@ -36,6 +46,9 @@ FIELDS_OF: dict[str, tuple[str, ...]] = {
 
 OPTIONS = ("choice", "multiple_choice")
 """Kinds whose numbers mean nothing but the key to press, so that they need not be typed."""
+
+WORDS = ("endpoint", "short", "worse", "less", "more")
+"""What is asked of a question that can be an endpoint."""
 
 _HALF = re.compile(r"-?\d+\s*[=:]?")
 _LEVEL = re.compile(r"\s*(-?\d+)\s*[=:]\s*(.+?)\s*")
@@ -78,6 +91,23 @@ class QuestionForm(forms.Form):
     other = forms.BooleanField(required=False, label="Other labels may be typed")
     fewest = forms.IntegerField(min_value=0, max_value=50, required=False, label="At least")
     most = forms.IntegerField(min_value=1, max_value=50, required=False, label="At most")
+    endpoint = forms.BooleanField(
+        required=False, label="Analyse this question as an endpoint",
+        help_text="Its answers are compared between the two groups of cases. Other questions are described.",
+    )  # fmt: skip
+    short = forms.CharField(max_length=LONGEST_WORDS, required=False, label="Title in results")
+    worse = forms.ChoiceField(
+        choices=[("low", "The lowest"), ("high", "The highest")], label="Which answer is the worst?", required=False,
+        widget=forms.RadioSelect, initial="low",
+    )  # fmt: skip
+    less = forms.CharField(
+        max_length=LONGEST_WORDS, required=False, label="Lower answers mean",
+        help_text="Such as “lower image quality”. Blank: “lower” and the title.",
+    )  # fmt: skip
+    more = forms.CharField(
+        max_length=LONGEST_WORDS, required=False, label="Higher answers mean",
+        help_text="Such as “higher image quality”. Blank: “higher” and the title.",
+    )  # fmt: skip
     after = forms.MultipleChoiceField(
         widget=forms.CheckboxSelectMultiple, required=False, label="Ask only after",
         help_text="Ticked answers of one question before this one. Nothing ticked: always asked.",
@@ -97,6 +127,8 @@ class QuestionForm(forms.Form):
                 "levels"
             ].help_text = "One a line, such as “PA”; numbered in this order. “3 = PA” sets a number."
         for name in {field for fields in FIELDS_OF.values() for field in fields} - set(asked):
+            del self.fields[name]
+        for name in WORDS if kind not in MEASURED else ():
             del self.fields[name]
         self.fields["after"].choices = _answers(_earlier(protocol, old))  # type: ignore[attr-defined]
         if not self.fields["after"].choices:  # type: ignore[attr-defined]
@@ -143,7 +175,13 @@ class QuestionForm(forms.Form):
         values = dict(super().clean() or {})
         if self.errors:
             return values
-        plain = {name: value for name, value in values.items() if name != "version" and value is not None}
+        plain = {
+            name: value
+            for name, value in values.items()
+            if name not in {"version", *WORDS} and value is not None
+        }
+        if values.get("endpoint"):
+            plain["endpoint"] = _measure(values)
         plain["text"] = plain["text"].replace("\r\n", "\n").strip()
         try:
             self.question = read_question({**plain, "kind": self.kind})
@@ -157,14 +195,28 @@ def initial_of(question: Question | None, kind: QuestionKind) -> dict[str, Any]:
     if question is None:
         scale = "1 = \n2 = \n3 = \n4 = \n5 = " if kind == "ordinal" else ""
         shown = asdict(Question("", "", kind))
-        return {**shown, "levels": scale, "vocabulary": "", "after": []}
+        return {**shown, "levels": scale, "vocabulary": "", "after": [], "worse": "low"}
     plain = asdict(question)
     after = question.after
+    words = measure_of(question)
     return {
         **plain,
+        **({"worse": "low"} if words is None else asdict(words)),
         "levels": "\n".join(f"{level.value} = {level.label}" for level in question.levels),
         "vocabulary": "\n".join(question.vocabulary),
         "after": [f"{after.question}={value}" for value in after.values] if after else [],
+    }
+
+
+def _measure(values: dict[str, Any]) -> dict[str, str]:
+    """Return the words of an endpoint; what is left blank is made of the title, and the title of the name."""
+    short = values["short"] or values["key"].replace("_", " ").capitalize()
+    named = short if short[1:2].isupper() else f"{short[:1].lower()}{short[1:]}"
+    return {
+        "short": short,
+        "worse": values["worse"] or "low",
+        "less": values["less"] or f"lower {named}"[:LONGEST_WORDS],
+        "more": values["more"] or f"higher {named}"[:LONGEST_WORDS],
     }
 
 

@@ -20,7 +20,14 @@ KINDS: tuple[QuestionKind, ...] = get_args(QuestionKind)
 SHAPES = ("rectangle", "ellipse", "arrow", "length", "point")
 """What can be drawn on an image; a point has one place, the others two."""
 
+MEASURED: Mapping[str, str] = {"yes_no": "binary", "ordinal": "ordinal", "number": "number"}
+"""Kinds of question that can be an endpoint, and what the analysis calls them."""
+
+ENDINGS = ("_status", "_cannot_assess", "_worst_rank")
+"""Endings that exports keep for columns beside a question's own."""
+
 LONGEST_TEXT = 4_000
+LONGEST_WORDS = 60
 MOST_LEVELS = 20
 MOST_MARKS = 50
 KEY = re.compile(r"[a-z][a-z0-9_]{0,39}")
@@ -50,12 +57,27 @@ class After:
 
 
 @dataclass(frozen=True)
+class Measure:
+    """What the analysis needs to know of a question beside its answers, so that it can be an endpoint.
+
+    `short` is its title; `worse` says which end is unfavourable; `less` and `more` are what lower and higher answers
+    mean, such as "lower image quality".
+    """
+
+    short: str
+    worse: Literal["low", "high"] = "low"
+    less: str = ""
+    more: str = ""
+
+
+@dataclass(frozen=True)
 class Question:
     """One question; `key` is its name in exports. A yes/no question has the values 1 (yes) and 0 (no).
 
     Only some fields speak for a kind: `levels` for scales and choices; `minimum`, `maximum`, `whole` and `unit`
     for numbers; `longest` (characters) for texts and added labels; `shapes` for marks; `fewest` and `most` for
-    marks, multiple choices and labels; `vocabulary` and `other` (free additions) for missing labels.
+    marks, multiple choices and labels; `vocabulary` and `other` (free additions) for missing labels. `endpoint` stands
+    where the question can be analysed as one.
     """
 
     key: str
@@ -76,6 +98,7 @@ class Question:
     most: int = 10
     vocabulary: tuple[str, ...] = ()
     other: bool = True
+    endpoint: Measure | None = None
 
     @property
     def values(self) -> frozenset[int]:
@@ -106,6 +129,8 @@ class Question:
         self._check_limits()
         if self.after is not None:
             self._check_after(self.after, earlier)
+        if self.endpoint is not None:
+            self._check_endpoint(self.endpoint)
 
     def _check_levels(self) -> None:
         if self.kind not in {"ordinal", "choice", "multiple_choice"}:
@@ -149,6 +174,26 @@ class Question:
                 f"expected some of {sorted(before.values)}"
             )
 
+    def _check_endpoint(self, words: Measure) -> None:
+        if (
+            self.kind not in MEASURED
+            or not self.required
+            or self.after is not None
+            or self.key.endswith(ENDINGS)
+        ):
+            raise ProtocolError(
+                f"{self.key}: expected an endpoint to be yes or no, a scale or a number, to be asked of every case, to "
+                f"be required, and to have a name that ends with none of {', '.join(ENDINGS)}"
+            )
+        texts = (words.short, words.less, words.more)
+        if words.worse not in {"low", "high"} or not all(
+            isinstance(text, str) and 0 < len(text.strip()) <= LONGEST_WORDS for text in texts
+        ):
+            raise ProtocolError(
+                f"{self.key}: expected as endpoint a title and words for both directions, of at most {LONGEST_WORDS} "
+                f"characters, and worse low or high; {words} came"
+            )
+
 
 def read_question(plain: Mapping[str, Any]) -> Question:
     """Make a question of plain values, as they come from JSON or TOML.
@@ -169,10 +214,14 @@ def read_question(plain: Mapping[str, Any]) -> Question:
         values["levels"] = tuple(Level(**level) for level in values.get("levels", ()))
         after = values.get("after")
         values["after"] = None if after is None else After(str(after["question"]), tuple(after["values"]))
+        endpoint = values.get("endpoint")
+        values["endpoint"] = None if endpoint is None else Measure(**endpoint)
         for name in ("shapes", "vocabulary"):
             values[name] = tuple(values.get(name, getattr(Question, name)))
     except (KeyError, TypeError) as error:
-        raise ProtocolError(f"{plain['key']}: levels or follow-up cannot be read: {error}") from error
+        raise ProtocolError(
+            f"{plain['key']}: levels, follow-up or endpoint cannot be read: {error}"
+        ) from error
     question = Question(**values)
     _check_types(question)
     return question

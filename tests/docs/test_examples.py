@@ -13,6 +13,7 @@ from analysis import frames
 from analysis.caseset.blocks import assign_blocks
 from analysis.caseset.keys import case_key, separation_group
 from analysis.caseset.read import FORMAT
+from analysis.endpoints import FILE, read_endpoints
 from analysis.phantoms.dataset import METADATA, TRUTH
 from analysis.picture import Window, read_picture
 from analysis.picture.neutral import FIELDS
@@ -156,6 +157,14 @@ def test_example_of_the_chunk_in_an_image_is_read() -> None:
     assert set(said) == FIELDS
     picture = read_picture(made_up(said))
     assert (picture.bits, picture.spacing, picture.voi) == (12, (0.139, 0.139), (Window(2048.0, 4096.0),))
+
+
+def test_the_example_of_questions_can_be_read(tmp_path: Path) -> None:
+    (found,) = [each for each in _documents_in_json() if "questions" in each]
+    path = tmp_path / FILE
+    path.write_text(json.dumps(found), encoding="utf-8")
+    (sure,) = read_endpoints(path)
+    assert [sure.as_row()] == found["questions"]
 
 
 def test_results_example_can_be_read_as_results() -> None:

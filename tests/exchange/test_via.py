@@ -8,8 +8,8 @@ from django.core.management import CommandError, call_command
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from analysis.endpoints import PAPER
 from analysis.exchange import ViaError, read_via, via_csv
-from analysis.exchange.via import QUESTIONS
 from analysis.frames import RATINGS, check_table
 from analysis.stats import analyse, read_ratings, simulate_study
 
@@ -195,7 +195,7 @@ def test_out_and_in_again_gives_the_same_answers(tmp_path_factory, seed):
         paths[-1].write_text(via_csv(ratings, reader, suffix=".png"), encoding="utf-8")
     key = ratings.drop_duplicates("case").assign(case=lambda f: f["case"] + ".png")[["case", "arm", "pair"]]
     back = read_via(paths, cases="shared", key=key).ratings
-    names = ["reader", "case", "arm", "pair", *QUESTIONS]
+    names = ["reader", "case", "arm", "pair", *(each.name for each in PAPER)]
     first = ratings[ratings["presentation"] == 1].assign(case=lambda f: f["case"] + ".png")
     pd.testing.assert_frame_equal(
         back[names].sort_values(["reader", "case"]).reset_index(drop=True),
@@ -216,7 +216,7 @@ def test_command_writes_ratings_that_can_be_analysed(tmp_path, capsys):
     assert "3 readers, 12 cases, 36 readings" in capsys.readouterr().out
     again = analyse(read_ratings(tmp_path / "ratings.csv"), seed=1, bootstraps=20)
     wanted = analyse(study, seed=1, bootstraps=20)
-    for name in QUESTIONS:
+    for name in (each.name for each in PAPER):
         assert again.comparison(name, "u_centred")["p"] == wanted.comparison(name, "u_centred")["p"]
     with pytest.raises(CommandError, match="choose another --out"):
         call_command("import_via", *paths, out=tmp_path / "ratings.csv", cases="shared", key=key)

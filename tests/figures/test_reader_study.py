@@ -45,7 +45,7 @@ def test_forest_shows_estimate_interval_and_p():
     results = analysed(A)
     shown = texts(reader_study_figures(results.frames())["forest"])
     assert {"0.33  [0.23, 0.45]", "0.004", "R1", "R6", "All"} <= shown
-    assert "← PIEs lower in quality" in shown
+    assert "← PIEs: lower image quality" in shown
 
 
 def test_what_is_not_estimable_is_said_not_drawn():
@@ -80,7 +80,14 @@ def subgrouped():
 
 def test_subgroups_are_drawn_from_frequent_to_rare_with_all_cases_below():
     shown = texts(reader_study_figures(subgrouped().frames())["subgroups"])
-    assert {"By rarest finding", "head", "tail", "By number of diseases", "All cases", "Agreement"} <= shown
+    assert {
+        "By rarest finding",
+        "head",
+        "tail",
+        "By number of diseases",
+        "All cases",
+        "Label agreement",
+    } <= shown
     assert "subgroups" not in reader_study_figures(analysed(A).frames())
 
 

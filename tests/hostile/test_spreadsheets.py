@@ -6,6 +6,7 @@ import itertools
 import json
 import re
 import unicodedata
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -13,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from analysis.endpoints import PAPER
 from analysis.exchange import read_via, via_csv
 from analysis.stats import Settings, analyse_file, read_ratings, simulate_study
 from analysis.tablefolder import csv_text, guarded, restored, unguarded, write_csv
@@ -108,13 +110,13 @@ def is_number(cell: str) -> bool:
 
 
 def test_a_question_of_a_via_file_cannot_be_cut_into_a_formula(tmp_path: Path) -> None:
-    asked = {"quality": 'How good;=HYPERLINK("x")?'}
+    asked = [replace(PAPER[1], question='How good;=HYPERLINK("x")?')]
     study = simulate_study(seed=4, readers=["Ann"], cases=12)
-    (tmp_path / "Ann.csv").write_text(via_csv(study, "Ann", questions=asked))
+    (tmp_path / "Ann.csv").write_text(via_csv(study, "Ann", endpoints=asked))
     text = (tmp_path / "Ann.csv").read_text()
     assert not [cell for line in text.split("\n") for cell in line.split(";") if starts_formula(cell)]
     key = study.drop_duplicates("case")[["case", "arm"]]
-    back = read_via([tmp_path / "Ann.csv"], cases="shared", key=key, questions=asked).ratings
+    back = read_via([tmp_path / "Ann.csv"], cases="shared", key=key, endpoints=asked).ratings
     wanted = study[study["presentation"] == 1].set_index("case")["quality"]
     assert back.set_index("case")["quality"].astype(float).to_dict() == wanted.astype(float).to_dict()
-    assert asked["quality"] in json.loads(next(iter(csv.DictReader(io.StringIO(text))))["file_attributes"])
+    assert asked[0].question in json.loads(next(iter(csv.DictReader(io.StringIO(text))))["file_attributes"])

@@ -9,9 +9,9 @@ import pytest
 from django.core.management import call_command
 from django.test import Client
 
+from analysis.endpoints import PAPER
 from analysis.stats.calibration import Cell, exact_theta
 from analysis.stats.covariance import reader_thetas
-from analysis.stats.endpoints import ENDPOINTS
 from analysis.stats.errors import StatsError
 from analysis.stats.planning import (
     Plan,
@@ -29,8 +29,7 @@ from readerstudy.planning.words import alpha_in_words, effect_in_answers, result
 from readerstudy.study.protocol import Protocol
 from tests.stock import Stock
 
-QUALITY = next(each for each in ENDPOINTS if each.name == "quality")
-AGREE = next(each for each in ENDPOINTS if each.name == "agree")
+AGREE, QUALITY, DIFFICULTY = PAPER
 
 
 @pytest.mark.parametrize("endpoint", [QUALITY, AGREE])
@@ -133,7 +132,7 @@ def test_shares_of_answers_are_those_of_drawn_readings(endpoint) -> None:
     shares = answer_shares(model, endpoint)
     for arm, expected in zip((False, True), shares, strict=True):
         answers = drawn[:, :, is_pie == arm]
-        seen = [float((answers == level).mean()) for level in endpoint.levels]
+        seen = [float((answers == level).mean()) for level in endpoint.values]
         # 60 draws of 60 readers and 30 cases each.
         assert seen == pytest.approx(expected.tolist(), abs=0.015)
         assert sum(expected) == pytest.approx(1)
@@ -150,16 +149,16 @@ def test_theta_follows_from_the_shares_where_nothing_is_shared() -> None:
 
 def test_a_difference_is_told_in_answers() -> None:
     plain = effect_in_answers(Assumptions(effect=0.0), 0.5)
-    assert all(each.unchanged == pytest.approx(each.changed) for each in plain.levels)
+    assert all(each.comparison == pytest.approx(each.interest) for each in plain.levels)
     assert [each.label for each in plain.levels] == ["poor", "fair", "average", "good", "excellent"]
-    told = effect_in_answers(Assumptions(endpoint="agree", effect=-0.6), 0.4)
+    told = effect_in_answers(Assumptions(endpoint=AGREE, effect=-0.6), 0.4)
     yes = told.levels[1]
     assert told.sentence.startswith(
-        f"Of 100 answers to unchanged images {yes.unchanged:.0f} are \u201cyes\u201d, of 100 to changed images "
-        f"{yes.changed:.0f}. "
+        f"Of 100 answers to images for comparison {yes.comparison:.0f} are \u201cyes\u201d, of 100 to images of "
+        f"interest {yes.interest:.0f}. "
     )
-    assert yes.changed < yes.unchanged
-    assert "the changed one gets the higher answer in 40 " in told.sentence
+    assert yes.interest < yes.comparison
+    assert "the one of interest gets the higher answer in 40 " in told.sentence
 
 
 @pytest.mark.parametrize(
@@ -234,6 +233,6 @@ def test_command_tells_formula_and_simulation_and_draws(
     told = capsys.readouterr().out
     assert "power by formula" in told
     assert "30 studies" in told
-    assert "Of 100 answers to unchanged images" in told
+    assert "Of 100 answers to images for comparison" in told
     assert "of 100 such studies find it" in told
     assert (tmp_path / "power.svg").read_bytes().startswith(b"<?xml")

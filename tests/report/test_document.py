@@ -38,11 +38,11 @@ def words(section):
 def test_primary_results_are_in_words_with_their_direction():
     text = words(sections(analysed(A))["primary"])
     assert (
-        "PIEs were rated lower in quality: of 100 pairs of a PIE and a control, the PIE got the higher"
+        "PIEs had lower image quality than controls: of 100 pairs of a PIE and a control, the PIE got the higher"
         in text
     )
-    assert "Readers agreed less often with the labels of PIEs" in text
-    assert "full agreement was 21 percentage points less frequent" in text
+    assert "PIEs had less agreement with the label than controls" in text
+    assert "“yes” was 21 percentage points less frequent" in text
     row = analysed(A).comparison("quality", "u_centred")
     assert f"{row['estimate']:.3f} ({row['ci_low']:.3f} to {row['ci_high']:.3f})" in text
 
@@ -71,7 +71,7 @@ def test_pairs_declared_primary_are_marked_and_decide():
     for name in adjusted:
         assert adjusted[name]["p"] == results.comparison(name, "pairs")["p"]
     assert f"p: {p_value(adjusted['quality']['p'])}" in words(found["primary"])
-    assert "PIEs were rated lower in quality" in results.comparison("quality", "pairs")["direction"]
+    assert "PIEs had lower image quality than controls" in results.comparison("quality", "pairs")["direction"]
 
 
 @pytest.mark.parametrize("name", [A, B, C, "G_degenerate_all_identical", "G_degenerate_perfect_separation",

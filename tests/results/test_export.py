@@ -18,7 +18,7 @@ from django.test import Client
 from pytest_django import DjangoDbBlocker
 
 from analysis.exchange import read_via
-from analysis.frames import RATED, RATINGS, check_table
+from analysis.frames import RATINGS, check_table, rated
 from analysis.tablefolder import guarded
 from readerstudy.accounts.models import User
 from readerstudy.audit.models import Event
@@ -93,7 +93,7 @@ def test_ratings_csv_reads_back_as_the_ratings(opened: Stock) -> None:
     text = dict(export_files(opened.study))["ratings.csv"].decode()
     read = pd.read_csv(io.StringIO(text), dtype={"pair": str, "batch": str})
     check_table(read, RATINGS)
-    assert list(read.columns) == RATED
+    assert list(read.columns) == rated()
     frame = computed(opened.study).ratings
     pd.testing.assert_frame_equal(read, frame, check_dtype=False)
 

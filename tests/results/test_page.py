@@ -12,7 +12,7 @@ from tests.stock import Stock
 
 pytestmark = pytest.mark.django_db
 
-TITLES = ("Full agreement with the label", "Image quality", "Difficulty")
+TITLES = ("Label agreement", "Image quality", "Difficulty")
 
 
 def page(stock: Stock) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from analysis.frames import RATED
+from analysis.frames import rated
 from readerstudy.cases.models import Case
 from readerstudy.results.computed import computed
 from readerstudy.results.models import OpenedCase
@@ -46,7 +46,7 @@ def wanted(stock: Stock) -> list[dict[str, Any]]:
 
 def test_ratings_are_the_answers_joined_with_the_key(opened: Stock) -> None:
     frame = computed(opened.study).ratings
-    assert list(frame.columns) == RATED
+    assert list(frame.columns) == rated()
     expected = wanted(opened)
     assert len(frame) == len(expected) == 20
     for came, row in zip(frame.to_dict("records"), expected, strict=True):

@@ -16,7 +16,7 @@ from tests.stats.reference_data import FOLDER, A
 def test_writes_results_and_says_the_direction(tmp_path):
     out = StringIO()
     call_command("analyse_ratings", FOLDER / f"{A}.csv", out=tmp_path / "results", stdout=out)
-    assert "quality: PIEs were rated lower in quality" in out.getvalue()
+    assert "quality: PIEs had lower image quality than controls" in out.getvalue()
     assert json.loads((tmp_path / "results" / "results.json").read_text())["study"]["readers"] == 6
 
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from analysis.endpoints import PAPER
 from analysis.stats.calibration import CELLS, EFFECTS, Cell, calibrate, exact_theta, simulate_cell
-from analysis.stats.endpoints import AGREE
 from analysis.stats.simulate import Latent
 from analysis.stats.ustatistic import u_statistic
 
@@ -72,7 +72,7 @@ def test_theta_of_a_binary_question_by_hand():
     # No variance between readers: P(1) = Phi((mu + .9) / 1), theta = .5 + (p1 - p0) / 2.
     model = Latent(effect={"agree": -0.6}, reader=0.0, reader_by_arm=0.0)
     p1, p0 = stats.norm.cdf([0.3, 0.9])
-    assert exact_theta(Cell("x", endpoint=AGREE, model=model)) == pytest.approx(0.5 + (p1 - p0) / 2)
+    assert exact_theta(Cell("x", endpoint=PAPER[0], model=model)) == pytest.approx(0.5 + (p1 - p0) / 2)
 
 
 def test_an_effect_is_found_and_covered():

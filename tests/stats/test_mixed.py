@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from analysis.endpoints import PAPER
 from analysis.stats import check
-from analysis.stats.endpoints import BY_NAME
 from analysis.stats.grid import make_grid
 from analysis.stats.laplace import fit_cumulative_logit
 from analysis.stats.mixed import compare_mixed
@@ -21,7 +21,9 @@ from tests.stats.reference_data import QUESTIONS, A, B, C, analysed, load, ratin
 def test_equals_r(dataset, question):
     fits = load("summary")[dataset][question]["mixed"]
     wanted = fits["glmer_laplace_intercepts" if question == "agree" else "clmm_intercepts"]
-    row = compare_mixed(make_grid(check(ratings(dataset)).first, question), BY_NAME[question])
+    row = compare_mixed(
+        make_grid(check(ratings(dataset)).first, question), {each.name: each for each in PAPER}[question]
+    )
     variances = wanted["vc"]
     if isinstance(variances, list):
         variances = {entry["grp"]: entry["vcov"] for entry in variances}

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from analysis.endpoints import PAPER
 from analysis.stats import Latent, analyse, check, simulate_study
-from analysis.stats.endpoints import QUALITY
 from analysis.stats.grid import Grid, make_grid
 from analysis.stats.pairs import compare_pairs, pair_differences
 from tests.stats.reference_data import A, analysed
@@ -33,7 +33,7 @@ def test_crossed_variance_is_the_two_way_mean_squares(seed, readers, pairs):
     pie = rng.integers(1, 6, (readers, pairs)).astype(float)
     control = rng.integers(1, 6, (readers, pairs)).astype(float)
     names = tuple(f"P{k}" for k in range(pairs))
-    row = compare_pairs(grid_of(pie, control, names * 2), QUALITY, seed=1, draws=9)[0]
+    row = compare_pairs(grid_of(pie, control, names * 2), PAPER[1], seed=1, draws=9)[0]
     d = pie - control
     grand = d.mean()
     msr = pairs * ((d.mean(axis=1) - grand) ** 2).sum() / (readers - 1)
@@ -52,7 +52,7 @@ def test_crossed_variance_is_the_two_way_mean_squares(seed, readers, pairs):
 def test_nested_pairs_are_the_t_test_on_reader_means():
     tidy = simulate_study(seed=2, readers=4, cases=12, design="nested")
     grid = make_grid(check(tidy).first, "quality")
-    row = compare_pairs(grid, QUALITY, seed=1, draws=9)[0]
+    row = compare_pairs(grid, PAPER[1], seed=1, draws=9)[0]
     means = np.nanmean(pair_differences(grid), axis=1)
     assert row.estimate == pytest.approx(means.mean())
     assert row.variance == pytest.approx(means.var(ddof=1) / 4)
@@ -63,7 +63,7 @@ def test_sign_flip_by_hand():
     # Three pairs of one reader, PIE always higher: of 2^3 exchanges only the observed and the full one are
     # as far from 0.5.
     grid = grid_of(np.array([[4.0, 5, 5]]), np.array([[1.0, 2, 3]]), ("a", "b", "c") * 2)
-    flip = compare_pairs(grid, QUALITY, seed=1, draws=9)[1]
+    flip = compare_pairs(grid, PAPER[1], seed=1, draws=9)[1]
     assert (flip.p, flip.extra["relabellings"]) == (2 / 8, 8)
 
 

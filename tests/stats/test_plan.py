@@ -5,11 +5,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from analysis.endpoints import PAPER, Endpoint
 from analysis.stats import Plan, StatsError, analyse, simulate_study
 from analysis.stats.intake import check
 from analysis.stats.paper import paper_compatible
 from analysis.stats.sensitivity import findings_group, subgroup_table
 from tests.stats.reference_data import A, analysed, ratings
+
+AGREE, QUALITY, DIFFICULTY = PAPER
 
 
 def run(plan, **more):
@@ -17,7 +20,7 @@ def run(plan, **more):
 
 
 def test_only_declared_endpoints_are_tested_and_counted():
-    results = run(Plan(endpoints=("difficulty", "quality")))
+    results = run(Plan(endpoints=(DIFFICULTY, QUALITY)))
     for table in (
         "comparisons",
         "agreement",
@@ -50,7 +53,7 @@ def test_pairs_as_primary_take_their_own_p_values():
 
 def test_plan_travels_through_results_json():
     plan = Plan(
-        endpoints=("quality",), primary="pairs", alpha=0.01, multiplicity="none", shortest=2.0, longest=None
+        endpoints=(QUALITY,), primary="pairs", alpha=0.01, multiplicity="none", shortest=2.0, longest=None
     )
     assert Plan.from_row(run(plan).study) == plan
 
@@ -60,9 +63,10 @@ def test_plan_travels_through_results_json():
     [
         (Plan(primary="clmm"), "primary method of u_centred, pairs"),
         (Plan(multiplicity="bonferroni"), "multiplicity of holm, none"),
-        (Plan(endpoints=()), "endpoints of agree, quality, difficulty"),
-        (Plan(endpoints=("quality", "quality")), "endpoints of"),
-        (Plan(endpoints=("time",)), "endpoints of"),
+        (Plan(endpoints=()), "at least one question"),
+        (Plan(endpoints=(QUALITY, QUALITY)), "its own name"),
+        (Plan(endpoints=(QUALITY,), others=(QUALITY,)), "its own name"),
+        (Plan(endpoints=(Endpoint("arm", "", "Arm", "number"),)), "question's name"),
         (Plan(alpha=5.0), "level between 0 and 1"),
         (Plan(version=3), "version 1, 2 of the analysis, 3 came"),
         (Plan(version=True), "version 1, 2 of the analysis, True came"),

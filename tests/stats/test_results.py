@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from analysis.endpoints import PAPER
 from analysis.stats import Settings, StatsError, analyse, analyse_file, check, simulate_study
-from analysis.stats.endpoints import ENDPOINTS
 from analysis.stats.grid import make_grid
 from analysis.stats.primary import DISAGREE, compare_u
 from analysis.stats.results import TABLES
@@ -51,11 +51,13 @@ def test_risk_difference_takes_its_interval_from_theta(results):
 
 def test_direction_is_in_words(results):
     words = {q: results.comparison(q, "u_centred")["direction"] for q in QUESTIONS}
-    assert words["quality"] == "PIEs were rated lower in quality"
+    assert words["quality"] == "PIEs had lower image quality than controls"
     assert words["agree"].startswith(
-        "Readers agreed less often with the labels of PIEs, but with Holm's correction"
+        "PIEs had less agreement with the label than controls, but with Holm's correction"
     )
-    assert words["difficulty"].startswith("PIEs were rated more difficult, but chance could explain it")
+    assert words["difficulty"].startswith(
+        "PIEs had higher difficulty than controls, but chance could explain it"
+    )
 
 
 def test_holm_is_over_the_three_primary_p_values(results):
@@ -142,7 +144,7 @@ def test_test_and_interval_that_disagree_are_noted():
     found = []
     for seed in range(40):
         first = check(simulate_study(seed=seed, readers=3, cases=12)).first
-        for endpoint in ENDPOINTS:
+        for endpoint in PAPER:
             row = compare_u(make_grid(first, endpoint.name), endpoint, seed=1, draws=1)[0]
             if row.ci_low is not None:
                 covers = row.ci_low <= 0.5 <= row.ci_high

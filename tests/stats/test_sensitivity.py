@@ -21,7 +21,7 @@ def test_cannot_assess_is_compared_as_a_binary_endpoint(unassessable):
     results = analyse(unassessable, seed=1, draws=99, bootstraps=5)
     row = results.comparison("quality_cannot_assess", "u_centred")
     assert row["cliffs_delta"] == pytest.approx(6 / 20)
-    assert row["direction"].startswith("PIEs could not be assessed more often")
+    assert row["direction"].startswith("PIEs had more cases that could not be assessed than controls")
 
 
 def test_ranked_worst_moves_the_estimate_down(unassessable):

@@ -4,13 +4,14 @@ import json
 
 import pytest
 
+from analysis.endpoints import PAPER
 from analysis.stats import Plan, Settings, StatsError, analyse, read_settings, simulate_study
 
 
 @pytest.fixture(scope="module")
 def stored():
     plan = Plan(
-        endpoints=("quality",), primary="pairs", alpha=0.1, multiplicity="none", shortest=2.5, longest=None
+        endpoints=PAPER[1:2], primary="pairs", alpha=0.1, multiplicity="none", shortest=2.5, longest=None
     )
     tidy = simulate_study(seed=1, readers=2, cases=8)
     results = analyse(tidy, seed=7, draws=19, bootstraps=11, plan=plan, simulated=True)
@@ -29,7 +30,7 @@ def test_settings_are_what_the_analysis_was_made_with(tmp_path, stored):
         draws=19,
         bootstraps=11,
         plan=Plan(
-            endpoints=("quality",),
+            endpoints=PAPER[1:2],
             primary="pairs",
             alpha=0.1,
             multiplicity="none",
@@ -52,9 +53,19 @@ def test_settings_are_what_the_analysis_was_made_with(tmp_path, stored):
         ("bootstraps", '"2000"', "'2000' came"),
         ("endpoints", '"quality"', "a list of texts"),
         ("endpoints", '[["quality"]]', "a list of texts"),
-        ("endpoints", "[]", "expected endpoints of"),
-        ("endpoints", '["quality", "quality"]', "expected endpoints of"),
+        ("endpoints", "[]", "at least one question"),
+        ("endpoints", '["quality", "quality"]', "its own name"),
         ("endpoints", '["arm"]', "expected endpoints of"),
+        ("questions", "{}", "a list of questions"),
+        ("questions", '[{"name": "quality", "size": 1}]', "a list of questions"),
+        (
+            "questions",
+            '[{"name": "quality", "question": "", "short": "", "kind": "ordinal"}]',
+            "at least two rising",
+        ),
+        ("questions", '[{"name": "quality"}]', "cannot be read"),
+        ("groups", '{"one": ""}', "as groups"),
+        ("groups", '"PIE"', "as groups"),
         ("primary_method", "{}", "primary_method: expected a text"),
         ("primary_method", '"best"', "expected a primary method"),
         ("alpha", "2", "between 0 and 1"),

@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from analysis.endpoints import PAPER
 from analysis.frames import RATINGS, check_table
 from analysis.stats import Latent, StatsError, analyse, check, simulate_study
-from analysis.stats.endpoints import QUALITY
 from analysis.stats.simulate import simulate_answers
 
 
@@ -44,7 +44,7 @@ def test_effects_have_the_asked_direction():
 
 def test_variances_are_those_of_the_model():
     model = Latent(effect={}, reader=0.0, reader_by_arm=0.0, case=4.0, rest=0.01)
-    answers = simulate_answers(np.random.default_rng(1), np.zeros(400, dtype=bool), 5, QUALITY, model)
+    answers = simulate_answers(np.random.default_rng(1), np.zeros(400, dtype=bool), 5, PAPER[1], model)
     # With next to no noise of its own, every reader sees the case's value.
     assert np.corrcoef(answers).min() > 0.9
 

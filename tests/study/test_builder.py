@@ -11,7 +11,7 @@ from readerstudy.study import services
 from readerstudy.study.drafts import version_of
 from readerstudy.study.models import Study
 from readerstudy.study.protocol import Protocol
-from readerstudy.study.questions import After
+from readerstudy.study.questions import After, Measure
 from tests.stock import person
 
 pytestmark = pytest.mark.django_db
@@ -50,9 +50,7 @@ def test_every_part_saves_what_is_typed(admin: Client) -> None:
     typed(admin, f"{base}/texts/", title="Renamed", instructions="# Read\r\n\r\nwell", consent="Yes.")
     typed(admin, f"{base}/design/", design="overlapping blocks", planned_readers=6, repeat_fraction=10)
     typed(admin, f"{base}/room/", shown=["view", "age"], back="session", session_cases=20, session_hours=12.5)
-    typed(
-        admin, f"{base}/analysis/", endpoints=["agree"], alpha=0.01, subgroups=["class_group"], longest_s=600
-    )
+    typed(admin, f"{base}/analysis/", alpha=0.01, subgroups=["class_group"], longest_s=600)
     protocol = now()
     assert study().title == "Renamed"
     assert protocol.instructions == "# Read\n\nwell"
@@ -62,7 +60,7 @@ def test_every_part_saves_what_is_typed(admin: Client) -> None:
         0.1,
     )
     assert (protocol.shown, protocol.back, protocol.session_hours) == (("view", "age"), "session", 12.5)
-    assert (protocol.endpoints, protocol.alpha, protocol.longest_s) == (("agree",), 0.01, 600)
+    assert (protocol.alpha, protocol.longest_s) == (0.01, 600)
 
 
 def test_questions_of_each_kind_are_added_edited_and_moved(admin: Client) -> None:
@@ -99,6 +97,59 @@ def test_questions_of_each_kind_are_added_edited_and_moved(admin: Client) -> Non
     assert "Which side?" in page
     assert "is answered with no" in page
     assert "Asked only after" in page
+
+
+def test_an_endpoint_is_marked_worded_and_unmarked_at_its_question(admin: Client) -> None:
+    base = "/studies/made/protocol"
+    levels = "0 = none\n1 = some\n3 = much"
+    typed(admin, f"{base}/new/ordinal/", key="motion_blur", text="How blurred?", levels=levels, endpoint=True)
+    typed(
+        admin,
+        f"{base}/new/number/",
+        key="seconds",
+        text="How long?",
+        endpoint=True,
+        short="CT time",
+        worse="high",
+    )
+    typed(admin, f"{base}/new/yes_no/", key="ill", text="Ill?")
+    assert now().endpoints == ("agree", "quality", "difficulty", "motion_blur", "seconds")
+    by_key = {question.key: question.endpoint for question in now().questions}
+    assert by_key["motion_blur"] == Measure("Motion blur", "low", "lower motion blur", "higher motion blur")
+    assert by_key["seconds"] == Measure("CT time", "high", "lower CT time", "higher CT time")
+    assert by_key["ill"] is None
+    typed(admin, f"{base}/questions/motion_blur/", key="blur", less="less blur", worse="high")
+    assert now().endpoints == ("agree", "quality", "difficulty", "blur", "seconds")
+    assert now().questions[3].endpoint == Measure("Motion blur", "high", "less blur", "higher motion blur")
+    typed(admin, f"{base}/questions/quality/", endpoint="")
+    assert now().endpoints == ("agree", "difficulty", "blur", "seconds")
+    assert "endpoint" not in admin.get(f"{base}/new/text/").context["form"].fields
+
+
+@pytest.mark.parametrize(
+    ("preset", "keys"),
+    [
+        ("published", ("agree", "quality", "difficulty")),
+        ("three_levels", ("labels", "quality", "difficulty")),
+        ("empty", ()),
+    ],
+)
+def test_a_new_study_begins_with_the_chosen_questions(
+    admin: Client, preset: str, keys: tuple[str, ...]
+) -> None:
+    admin.post("/studies/new/", {"title": "Begun", "slug": "begun", "preset": preset})
+    begun = Study.objects.get(slug="begun")
+    protocol = Protocol.from_json(begun.protocol)
+    assert tuple(question.key for question in protocol.questions) == protocol.endpoints == keys
+    page = admin.get("/studies/begun/protocol/").content.decode()
+    assert ("no question is asked" in page) == (not keys)
+    admin.post("/studies/begun/protocol/follow-ups/")
+    asked = {
+        question.key: question.after
+        for question in Protocol.from_json(Study.objects.get(slug="begun").protocol).questions
+    }
+    answers = {"published": After("agree", (0,)), "three_levels": After("labels", (1, 2))}
+    assert asked.get("wrong_labels") == answers.get(preset)
 
 
 @pytest.mark.parametrize("kind", ["choice", "multiple_choice"])

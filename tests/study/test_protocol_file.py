@@ -9,16 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from readerstudy.study.presets import PUBLISHED_QUESTIONS, measure_of, with_label_follow_ups
 from readerstudy.study.protocol import Protocol, ProtocolError
 from readerstudy.study.protocol_file import as_toml, from_toml
-from readerstudy.study.protocol_views import LABEL_FOLLOW_UPS
-from readerstudy.study.questions import After, Level, Question
+from readerstudy.study.questions import After, Level, Measure, Question
 
 FORMATS = Path(__file__).parents[2] / "docs" / "formats.md"
 
 ALL_KINDS = (
-    *Protocol().questions,
-    *LABEL_FOLLOW_UPS,
+    *(with_label_follow_ups(Protocol().questions) or ()),
     Question("finding", "Which?", "choice", (Level(1, "a"), Level(2, "b"))),
     Question("signs", "Which signs?", "multiple_choice", (Level(1, "a"), Level(2, "b")), fewest=0),
     Question("size", "How large?", "number", minimum=0, maximum=30.5, unit="cm", required=False),
@@ -41,8 +40,14 @@ def test_what_a_protocol_does_not_use_is_left_out() -> None:
     assert plain["questions"][0] == {
         "key": "agree", "text": "Do you fully agree with the label?", "kind": "yes_no",
         "allow_cannot_assess": True, "required": True,
+        "endpoint": {
+            "short": "Label agreement", "worse": "low", "less": "less agreement with the label",
+            "more": "more agreement with the label",
+        },
     }  # fmt: skip
-    assert set(plain["questions"][1]) == {"key", "text", "kind", "levels", "allow_cannot_assess", "required"}
+    assert set(plain["questions"][1]) == {
+        "key", "text", "kind", "levels", "allow_cannot_assess", "required", "endpoint",
+    }  # fmt: skip
     used = tomllib.loads(
         as_toml("t", Protocol(design="overlapping blocks", repeat_fraction=0.1, session_cases=5))
     )
@@ -126,7 +131,37 @@ def test_question_that_cannot_be_asked(change: dict[str, object], words: str) ->
         protocol.check()
 
 
-def test_published_question_keeps_its_scale() -> None:
-    other = replace(Protocol().questions[1], levels=(Level(0, "bad"), Level(1, "good")))
-    with pytest.raises(ProtocolError, match="'quality' is the published question"):
-        Protocol(questions=(other,), endpoints=()).check()
+def test_a_protocol_of_before_has_the_published_questions_as_endpoints_and_keeps_its_digest() -> None:
+    old = tuple(replace(question, endpoint=None) for question in PUBLISHED_QUESTIONS)
+    protocol = Protocol(questions=old)
+    protocol.check()
+    assert [measure_of(question) for question in old] == [each.endpoint for each in PUBLISHED_QUESTIONS]
+    assert "endpoint" not in as_toml("t", protocol).replace("endpoints", "")
+    assert all("endpoint" not in question for question in protocol.as_json()["questions"])
+    other = replace(old[1], levels=(Level(0, "bad"), Level(1, "good")))
+    assert measure_of(other) is None
+    with pytest.raises(ProtocolError, match="expected endpoints among the questions"):
+        Protocol(questions=(other,), endpoints=("quality",)).check()
+
+
+WORDS = Measure("Sureness", "low", "lower sureness", "higher sureness")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"required": False},
+        {"after": After("agree", (0,))},
+        {"kind": "choice"},
+        {"key": "sure_status"},
+        {"endpoint": replace(WORDS, worse="middle")},
+        {"endpoint": replace(WORDS, less="")},
+        {"endpoint": replace(WORDS, short="x" * 61)},
+    ],
+)
+def test_question_that_cannot_be_an_endpoint(change: dict[str, object]) -> None:
+    sure = Question("sure", "How sure?", "ordinal", (Level(1, "a"), Level(2, "b")), endpoint=WORDS)
+    agree = Protocol().questions[0]
+    Protocol(questions=(agree, sure), endpoints=("agree", "sure")).check()
+    with pytest.raises(ProtocolError, match=r"as endpoint|an endpoint"):
+        Protocol(questions=(agree, replace(sure, **change)), endpoints=("agree",)).check()

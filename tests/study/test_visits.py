@@ -22,8 +22,8 @@ from readerstudy.study.drafts import (
 )
 from readerstudy.study.models import Assignment, PracticeReading, Rating, Reader, ReadingSession, Study
 from readerstudy.study.phases import PhaseError
+from readerstudy.study.presets import with_label_follow_ups
 from readerstudy.study.protocol import Protocol, ProtocolError
-from readerstudy.study.protocol_views import LABEL_FOLLOW_UPS
 from readerstudy.study.questions import Question
 from readerstudy.study.stages import visit_of
 from tests.blinding.crowd import payload
@@ -200,7 +200,9 @@ def test_marks_follow_ups_and_optional_questions_are_stored_with_their_status(
 ) -> None:
     published = Protocol().questions
     where = Question("where", "Where?", "mark", required=False, shapes=("rectangle",), most=2)
-    protocol = Protocol(questions=(published[0], *LABEL_FOLLOW_UPS, where), endpoints=("agree",))
+    protocol = Protocol(
+        questions=(*(with_label_follow_ups(published[:1]) or ()), where), endpoints=("agree",)
+    )
     room = Room(build(stock, protocol, tmp_path))
     labels = room.state()["case"]["labels"]
     yes = {"agree": {"status": "answered", "value": 1}}
@@ -292,7 +294,7 @@ def test_what_orders_were_drawn_from_and_locked_protocols_stay(stock: Stock) -> 
 
 def test_questions_move_and_go_without_leaving_a_follow_up_behind() -> None:
     published = Protocol().questions
-    protocol = Protocol(questions=(published[0], *LABEL_FOLLOW_UPS, *published[1:]))
+    protocol = Protocol(questions=with_label_follow_ups(published) or ())
     assert [q.key for q in question_moved(protocol, "quality", -1).questions][2] == "quality"
     with pytest.raises(ProtocolError, match="no question before it"):
         question_moved(protocol, "agree", 1)

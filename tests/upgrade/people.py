@@ -21,7 +21,8 @@ from readerstudy.study import services
 from readerstudy.study.invitations import invite
 from readerstudy.study.models import Study
 from readerstudy.study.people import withdraw_reader
-from readerstudy.study.protocol import PUBLISHED_QUESTIONS, Protocol, Question
+from readerstudy.study.presets import PUBLISHED_QUESTIONS
+from readerstudy.study.protocol import Protocol, Question
 from tests.blinding.crowd import VISIT
 from tests.drills.visitor import Browser, Window
 from tests.stock import PASSWORD, look_for_names, person

@@ -9,6 +9,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from analysis.columns import FrameError
+from analysis.endpoints import FILE, PAPER, EndpointError, read_endpoints
 from analysis.stats import (
     PRIMARY,
     PRIMARY_METHODS,
@@ -20,7 +21,7 @@ from analysis.stats import (
     read_settings,
     read_subgroups,
 )
-from analysis.stats.endpoints import BY_NAME
+from analysis.stats.plan import endpoints_named
 
 SEED = 1
 FIXED = ("seed", "primary", "endpoints")
@@ -55,8 +56,9 @@ class Command(BaseCommand):
             help=f"the method that was declared primary before reading (default {PRIMARY})",
         )  # fmt: skip
         parser.add_argument(
-            "--endpoints", nargs="+", choices=tuple(BY_NAME),
-            help="the questions that are tested (default: all three)",
+            "--endpoints", nargs="+", metavar="NAME",
+            help=f"the questions that are tested (default: all); what they are is read from {FILE} beside the ratings, "
+            "as an export has it, and without such a file they are the published study's three",
         )  # fmt: skip
         parser.add_argument(
             "--simulated", action="store_true",
@@ -74,7 +76,7 @@ class Command(BaseCommand):
                 subgroups=_subgroups(options, settings),
                 also=_write_report,
             )
-        except (StatsError, FrameError, OSError) as error:
+        except (StatsError, FrameError, EndpointError, OSError) as error:
             raise CommandError(str(error)) from error
         for row in results.multiplicity:
             self.stdout.write(": ".join(filter(None, (row["endpoint"], row["conclusion"], row["numbers"]))))
@@ -87,7 +89,14 @@ class Command(BaseCommand):
 def _settings(options: Mapping[str, Any]) -> Settings:
     path: Path | None = options["like"]
     if path is None:
-        plan = Plan(endpoints=tuple(options["endpoints"] or BY_NAME), primary=options["primary"] or PRIMARY)
+        beside = options["ratings"].with_name(FILE)
+        known = read_endpoints(beside) if beside.exists() else PAPER
+        named = options["endpoints"] or [endpoint.name for endpoint in known]
+        plan = Plan(
+            endpoints=endpoints_named(named, known),
+            primary=options["primary"] or PRIMARY,
+            others=tuple(endpoint for endpoint in known if endpoint.name not in named),
+        )
         seed = SEED if options["seed"] is None else options["seed"]
         return Settings(seed=seed, plan=plan, simulated=options["simulated"])
     twice = [f"--{name}" for name in FIXED if options[name] is not None]

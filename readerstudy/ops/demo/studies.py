@@ -5,9 +5,11 @@ from collections.abc import Callable, Hashable, Mapping
 from typing import Any
 
 from analysis.caseset import read_key
+from analysis.endpoints import Endpoint
 from analysis.stats import simulate_study
 from readerstudy.accounts.models import User
 from readerstudy.accounts.services import add_person, grant_researcher, new_password
+from readerstudy.endpoints import endpoints_of
 from readerstudy.ops.demo.plan import (
     ADMIN,
     FINISHED,
@@ -125,7 +127,10 @@ def _read(study: Study, folder: DemoFolder, report: Report) -> None:
     """Answer every open case as the latent model says, through the same service as a browser does."""
     readers = list(study.readers.select_related("study", "person"))
     key = read_key(folder.key(FINISHED)).rows[["case", "arm", "pair"]]
-    drawn = simulate_study(seed=SIMULATION_SEED, readers=[reader.pseudonym for reader in readers], cases=key)
+    asked = endpoints_of(Protocol.from_json(study.protocol))
+    drawn = simulate_study(
+        seed=SIMULATION_SEED, readers=[reader.pseudonym for reader in readers], cases=key, endpoints=[*asked.values()],
+    )  # fmt: skip
     answers = {(row["reader"], row["case"]): row for row in drawn.to_dict("records")}
     total = sum(reader.assignments.count() for reader in readers)
     done = sum(reader.assignments.filter(revision__gt=0).count() for reader in readers)
@@ -134,15 +139,15 @@ def _read(study: Study, folder: DemoFolder, report: Report) -> None:
             begin(reader=reader)
             reader.refresh_from_db(fields=["instructed_at"])
         while (current := place_of(reader).current) is not None:
-            _answer(reader, current.public_id, answers[reader.pseudonym, current.case.key])
+            _answer(reader, current.public_id, asked, answers[reader.pseudonym, current.case.key])
             done += 1
             report(done, total)
 
 
-def _answer(reader: Reader, public_id: uuid.UUID, row: Mapping[Hashable, Any]) -> None:
-    answers = {
-        name: {"status": "answered", "value": int(row[name])} for name in ("agree", "quality", "difficulty")
-    }
+def _answer(
+    reader: Reader, public_id: uuid.UUID, asked: Mapping[str, Endpoint], row: Mapping[Hashable, Any]
+) -> None:
+    answers = {key: {"status": "answered", "value": int(row[each.name])} for key, each in asked.items()}
     save_answers(
         reader=reader, public_id=public_id, idempotency_key=uuid.uuid4(), revision=0, answers=answers, comment="",
         times={"visible_ms": 1000 * float(row["time_s"])}, display={},

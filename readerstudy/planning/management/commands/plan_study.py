@@ -7,11 +7,12 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from rich.progress import Progress
 
+from analysis.endpoints import FILE, PAPER, EndpointError, read_endpoints
 from analysis.stats import StatsError
+from analysis.stats.plan import endpoints_named
 from analysis.stats.planning import DESIGNS, Plan
 from readerstudy.planning.power import Assumptions, Outlook, outlook, picture, with_simulation
 from readerstudy.planning.words import EXPLAINED, effect_in_answers, result_in_words
-from readerstudy.study.protocol import PUBLISHED_QUESTIONS
 
 NUMBERS = ("effect", "reader", "case", "rest", "reader_by_arm", "alpha", "wanted")
 
@@ -29,7 +30,11 @@ class Command(BaseCommand):
         option("design", choices=DESIGNS, default=DESIGNS[0])
         for name, usual in (("readers", 6), ("cases", 40), ("blocks", 3), ("anchors", 0)):
             option(name, type=int, default=usual)
-        option("endpoint", choices=[question.key for question in PUBLISHED_QUESTIONS], default="quality")
+        option("endpoint", metavar="NAME", default=assumed.endpoint.name)
+        parser.add_argument(
+            "--endpoints", type=Path, metavar=FILE,
+            help="The questions to choose from, as an export has them. Default: the published study's three.",
+        )  # fmt: skip
         for name in NUMBERS:
             option(name, type=float, default=getattr(assumed, name))
         parser.add_argument(
@@ -42,12 +47,14 @@ class Command(BaseCommand):
         plan = Plan(
             options["design"], options["readers"], options["cases"], options["blocks"], options["anchors"]
         )
-        assumed = Assumptions(endpoint=options["endpoint"], **{name: options[name] for name in NUMBERS})
         try:
+            known = read_endpoints(options["endpoints"]) if options["endpoints"] else PAPER
+            (endpoint,) = endpoints_named([options["endpoint"]], known)
+            assumed = Assumptions(endpoint, **{name: options[name] for name in NUMBERS})
             found = outlook(plan, assumed)
             if options["studies"] > 0:
                 found = self._simulated(found, assumed, options["studies"])
-        except StatsError as error:
+        except (StatsError, EndpointError) as error:
             raise CommandError(str(error)) from error
         self._tell(found, assumed)
         if options["out"] is not None:

@@ -1,0 +1,157 @@
+"""Questions that an admin wrote: a marked one is analysed, any other described; the key names the groups."""
+
+import csv
+import hashlib
+import io
+import json
+import re
+import uuid
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from analysis.caseset import CaseSetError, read_key
+from analysis.endpoints import Groups
+from analysis.report import reader_study_report
+from analysis.report.document import Grid
+from readerstudy.cases.models import Case
+from readerstudy.ops.intake import load_into_study
+from readerstudy.results.computed import Computed, computed
+from readerstudy.results.export import export_files
+from readerstudy.results.services import open_key
+from readerstudy.study import services
+from readerstudy.study.models import Reader
+from readerstudy.study.presets import PUBLISHED_QUESTIONS
+from readerstudy.study.protocol import Protocol
+from readerstudy.study.questions import Level, Measure, Question
+from readerstudy.study.reading import place_of, save_answers
+from tests.results.test_export import recomputed, unzipped
+from tests.stock import decoded_here, look_for_names, make_case_set, person
+
+pytestmark = pytest.mark.django_db
+
+LEVELS = tuple(Level(value, f"step {value}") for value in range(1, 6))
+ASKED = (
+    PUBLISHED_QUESTIONS[1],
+    Question(
+        "sure",
+        "How sure are you?",
+        "ordinal",
+        LEVELS,
+        endpoint=Measure("Sureness", "low", "less sureness", "more sureness"),
+    ),
+    Question("case", "How many?", "number", minimum=0, endpoint=Measure("Number", "high", "fewer", "more")),
+    Question("side", "Which side?", "choice", (Level(1, "left"), Level(2, "right"))),
+    Question("signs", "Which signs?", "multiple_choice", (Level(1, "a"), Level(2, "b")), fewest=0),
+    Question("width", "How wide?", "number", unit="cm", required=False),
+    Question("why", "Why?", "text", required=False),
+)
+ENDPOINTS = ("quality", "sure", "case")
+WORDS = "film; films; scan; scans"
+
+
+def name_groups(folder: Path, key: Path, words: str) -> None:
+    """Write names of the groups into a key, and the key's new digest into the blind half."""
+    head, first, *rest = key.read_text(encoding="utf-8").splitlines()
+    text = "\n".join([f"{head},groups", f'{first},"{words}"', *(f"{row}," for row in rest)]) + "\n"
+    key.write_text(text, encoding="utf-8")
+    told = folder / "provenance.json"
+    content = json.loads(told.read_text()) | {"key_sha256": hashlib.sha256(text.encode()).hexdigest()}
+    told.write_text(json.dumps(content))
+
+
+def read(reader: Reader) -> None:
+    """Answer every case: the n-th in the order of the cases' keys has answers by n."""
+    keys = sorted(Case.objects.filter(study=reader.study.key).values_list("key", flat=True))
+    while (current := place_of(reader).current) is not None:
+        n = keys.index(current.case.key)
+        values: dict[str, Any] = {
+            "quality": 1 + n % 5, "sure": 5 - (n + reader.pk) % 5, "case": 0.5 * n, "side": 1 + n % 2,
+            "signs": [[], [1], [1, 2]][n % 3], "width": 1.5 * n if n else None, "why": "So." if n % 4 == 0 else None,
+        }  # fmt: skip
+        answers = {
+            key: {"status": "left_blank" if value is None else "answered", "value": value}
+            for key, value in values.items()
+        }
+        save_answers(
+            reader=reader, public_id=current.public_id, idempotency_key=uuid.uuid4(), revision=0, answers=answers,
+            comment="", times={"visible_ms": 4000.0}, display={},
+        )  # fmt: skip
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Computed:
+    case_set = make_case_set(tmp_path, pairs=8)
+    name_groups(case_set.folder, case_set.key, WORDS)
+    protocol = Protocol(questions=ASKED, endpoints=ENDPOINTS, planned_readers=2)
+    study = services.create_study(slug="own", title="Own", protocol=protocol, actor=None)
+    with decoded_here():
+        load_into_study(study=study, folder=case_set.folder, actor=None)
+    for number in range(2):
+        services.enrol_reader(study=study, person=person(f"Reader{number}"), actor=None)
+    look_for_names(study, None)
+    services.lock(study=study, actor=None)
+    services.start(study=study, actor=None)
+    for reader in study.readers.select_related("study", "person"):
+        read(reader)
+    services.close(study=study, actor=None, reason="the test has finished")
+    open_key(study=study, key=case_set.key, reason="to see", actor=None)
+    study.refresh_from_db()
+    return computed(study)
+
+
+def table(made: Computed, name: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(dict(export_files(made.study))[name].decode())))
+
+
+def test_marked_questions_are_analysed_and_come_back_from_the_export(made: Computed, tmp_path: Path) -> None:
+    assert made.results.study["endpoints"] == ["quality", "sure", "asked_case"]
+    assert made.plan.groups == Groups("film", "films", "scan", "scans")
+    rows = table(made, "ratings.csv")
+    assert {"quality", "sure", "asked_case", "sure_status", "asked_case_status"} < set(rows[0])
+    assert sorted({float(row["asked_case"]) for row in rows}) == [0.5 * n for n in range(16)]
+    explained = {
+        row["column"]: row for row in table(made, "data_dictionary.csv") if row["file"] == "ratings.csv"
+    }
+    assert explained["sure"]["meaning"] == "Sureness: 1 step 1 to 5 step 5"
+    files = dict(export_files(made.study))
+    assert re.search(r"^R01,[0-9a-f]{32},sure,[1-5]$", files["imrmc/ratings.imrmc"].decode(), re.MULTILINE)
+    assert b"How sure are you?" in files["via/R01.csv"]
+    done = recomputed(unzipped(made.study, tmp_path))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.endswith(" 0 differ\n")
+
+
+def test_other_questions_are_described_by_group(made: Computed) -> None:
+    side, signs, width, why = made.background.described
+    arms = {row["case"]: int(row["arm"]) for row in table(made, "cases.csv")}
+    ranks = {case: n for n, case in enumerate(sorted(arms))}
+    left = [2 * sum(arms[case] == arm and n % 2 == 0 for case, n in ranks.items()) for arm in (1, 0)]
+    assert side.rows[0] == ("left", tuple(map(float, left)))
+    assert (side.planned, side.answered) == ((16, 16), (16, 16))
+    both = [2 * sum(arms[case] == arm and n % 3 == 2 for case, n in ranks.items()) for arm in (1, 0)]
+    assert signs.rows[1] == ("b", tuple(map(float, both)))
+    widths = [sorted(1.5 * n for case, n in ranks.items() if n and arms[case] == arm) for arm in (1, 0)]
+    assert width.rows[0] == ("Smallest", (widths[0][0], widths[1][0]))
+    assert width.rows[-1] == ("Largest", (widths[0][-1], widths[1][-1]))
+    assert (why.rows, sum(why.answered), sum(why.planned)) == ((), 8, 32)
+    section = next(
+        each
+        for each in reader_study_report(made.results, made.background).sections
+        if each.anchor == "described"
+    )
+    grids = [block for block in section.blocks if isinstance(block, Grid)]
+    assert [grid.caption for grid in grids] == ["Which side?", "Which signs?", "How wide?", "Why?"]
+    assert grids[0].columns == ("Answer", "Films", "Scans")
+    assert grids[0].rows[1] == ("left", *(f"{n} ({100 * n / 16:.0f} %)" for n in left))
+    assert "described" in made.figures("light")
+
+
+@pytest.mark.parametrize("words", ["film; films", "film; films; scan; ", "; ; ; ", "a; b; c; " + "d" * 61])
+def test_a_key_whose_groups_cannot_be_read_is_refused(tmp_path: Path, words: str) -> None:
+    case_set = make_case_set(tmp_path, pairs=2)
+    assert read_key(case_set.key).groups == Groups()
+    name_groups(case_set.folder, case_set.key, words)
+    with pytest.raises(CaseSetError, match="expected four names of groups"):
+        read_key(case_set.key)
