@@ -145,7 +145,7 @@ def _provenance() -> dict[str, object]:
 
 def test_json_examples_have_a_format() -> None:
     found = _documents_in_json()
-    assert len(found) == 6
+    assert len(found) == 7
     formats = {str(each.get("kind", number)): each["format"] for number, each in enumerate(found)}
     assert formats.pop("site backup") == 2
     assert formats.pop("case set") == FORMAT

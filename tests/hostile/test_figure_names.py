@@ -13,8 +13,10 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from analysis import figures
+from analysis.endpoints import Groups
 from analysis.figures.balance import draw_love_plot
 from analysis.figures.data_set import draw_class_counts
+from analysis.figures.described import Described, draw_described
 from analysis.figures.findings_files import findings_figures
 from analysis.figures.findings_frequency import draw_frequency
 from analysis.figures.findings_images import draw_stability, draw_weights
@@ -108,6 +110,13 @@ def of_a_study(names: tuple[str, ...]) -> Iterator[tuple[str, Figure, bool]]:
         head=names[0], readers=boxes, readers_lost=texts[:3], arms=(boxes, boxes), foot=names[-1]
     )
     yield "draw_flow", drawn, False
+    answers = tuple((name, (1.0, 2.0)) for name in names)
+    questions = [Described(name, (9, 9), (5, 6), answers) for name in names[:2]]
+    questions.append(
+        Described(names[0], (9, 9), (5, 6), (("median", (1.0, None)),) * 5, number=True, unit=names[-1])
+    )
+    groups_named = Groups(*names[:4])
+    yield "draw_described", draw_described(questions, groups_named, simulated=True), True
 
 
 KINDS = {"findings": of_findings, "sweep": of_a_sweep, "study": of_a_study}
