@@ -217,6 +217,11 @@ def read_report(key: Path) -> dict[str, Any]:
     return _load_json(report_path(key))
 
 
+def groups_text(groups: Groups) -> str:
+    """Write the names of groups as the key's column holds them."""
+    return "; ".join(asdict(groups).values())
+
+
 def _groups(rows: pd.DataFrame, path: Path) -> Groups:
     """Return what a key calls its groups, from its first row: one and several with arm 1, then with arm 0."""
     text = "" if GROUPS_COLUMN not in rows.columns else str(rows[GROUPS_COLUMN].iloc[0]).strip()
@@ -226,7 +231,7 @@ def _groups(rows: pd.DataFrame, path: Path) -> Groups:
     except ValueError as error:
         raise CaseSetError(
             f"{path}, row 1, column '{GROUPS_COLUMN}': expected four names of groups of cases, one and several of "
-            f"either, such as '{'; '.join(asdict(GROUPS).values())}', {text!r} came"
+            f"either, such as '{groups_text(GROUPS)}', {text!r} came"
         ) from error
 
 

@@ -29,7 +29,8 @@ from analysis.caseset.files import (
 from analysis.caseset.keys import check_nonce, commitment, new_nonce
 from analysis.caseset.leaks import leak_report
 from analysis.caseset.plan import plan_cases
-from analysis.caseset.read import FORMAT, check_record, check_terms, report_path
+from analysis.caseset.read import FORMAT, GROUPS_COLUMN, check_record, check_terms, groups_text, report_path
+from analysis.endpoints import GROUPS, Groups
 
 NAMED = 20
 """Images that a refusal names; it counts all."""
@@ -82,6 +83,7 @@ def write_case_set(
     block_size: int = 20,
     nonce: bytes | None = None,
     burned_in_checked: str = "",
+    groups: Groups = GROUPS,
 ) -> CaseSet:
     """Write the blind half as a folder and the sealed half as a file elsewhere.
 
@@ -100,6 +102,7 @@ def write_case_set(
     nonce: 256 bits; drawn by default.
     burned_in_checked: who looked for text in the pixels of images whose header lets expect some, and how; blank:
         such images are refused by name.
+    groups: what the cases with arm 1 and those with arm 0 are called; the key alone says so.
 
     Raises
     ------
@@ -118,7 +121,7 @@ def write_case_set(
         (folder / IMAGES_FOLDER).mkdir(parents=True)
         plan = _write_images(plan, images, folder / IMAGES_FOLDER)
         origin = _looked_at(plan, images, origin, burned_in_checked.strip())
-        key = csv_bytes(_key_rows(plan, nonce))
+        key = csv_bytes(_key_rows(plan, nonce, groups))
         write_file(sealed[key_out], key, SEALED_MODE)
         write_file(sealed[report_out], json_bytes(_report(plan, origin)), SEALED_MODE)
         _write_tables(plan, folder, _provenance(plan, origin, shown, nonce), sha256_bytes(key))
@@ -228,9 +231,16 @@ def _looked_at(plan: pd.DataFrame, images: Mapping[str, Path], origin: Origin, c
     )
 
 
-def _key_rows(plan: pd.DataFrame, nonce: bytes) -> pd.DataFrame:
-    rows = plan.assign(nonce=[nonce.hex()] + [""] * (len(plan) - 1))
-    return frames.check_table(rows[frames.KEY.names], frames.KEY)
+def _key_rows(plan: pd.DataFrame, nonce: bytes, groups: Groups) -> pd.DataFrame:
+    rows = plan.assign(nonce=_in_first_row(nonce.hex(), plan))
+    rows = frames.check_table(rows[frames.KEY.names], frames.KEY)
+    return (
+        rows if groups == GROUPS else rows.assign(**{GROUPS_COLUMN: _in_first_row(groups_text(groups), plan)})
+    )
+
+
+def _in_first_row(text: str, plan: pd.DataFrame) -> list[str]:
+    return [text] + [""] * (len(plan) - 1)
 
 
 def _report(plan: pd.DataFrame, origin: Origin) -> dict[str, Any]:

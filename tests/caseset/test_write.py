@@ -17,6 +17,7 @@ from analysis.caseset import (
     verify_case_set,
 )
 from analysis.columns import FrameError
+from analysis.endpoints import GROUPS, Groups
 from tests.caseset.pictures import CANARY
 from tests.caseset.sets import NONCE, SEED, contents, origin, selection, sources, swapped, write
 
@@ -57,6 +58,18 @@ def test_exchanging_the_arms_changes_nothing_but_the_digest_of_the_key(
     digests = second.key_sha256.encode(), first.key_sha256.encode()
     two["provenance.json"] = mode, time, provenance.replace(*digests)
     assert one == two
+
+
+def test_names_of_the_groups_stand_in_the_key_alone(tmp_path: Path) -> None:
+    rows = selection(20)
+    images, named = sources(rows, tmp_path / "in"), Groups("film", "films", "scan", "scans")
+    plain = write(rows, images, tmp_path / "one", block_size=8)
+    written = write(rows, images, tmp_path / "two", block_size=8, groups=named)
+    assert read_key(written.key, written.key_sha256).groups == named
+    assert read_key(plain.key).groups == GROUPS
+    digests = written.key_sha256.encode(), plain.key_sha256.encode()
+    told = {name: data.replace(*digests) for name, (_, _, data) in contents(written.folder).items()}
+    assert told == {name: data for name, (_, _, data) in contents(plain.folder).items()}
 
 
 @pytest.mark.parametrize("ending", ["png", "jpg", "dcm"])
