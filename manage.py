@@ -11,7 +11,7 @@ from readerstudy.environment import PLACEHOLDERS, SettingError, ensure_site, rea
 
 WITHOUT_SITE = {
     "doctor", "help", "make_phantoms", "train_ensemble", "write_case_set", "verify_case_set", "analyse_ratings",
-    "analyse_run", "calibrate_statistics", "import_predictions", "phantom_study", "deidentify",
+    "analyse_run", "calibrate_statistics", "import_predictions", "import_via", "phantom_study", "deidentify",
 }  # fmt: skip
 """Commands that touch files only: they run before there is a site."""
 

@@ -138,6 +138,8 @@ class Groups:
         return capital(self.ones), capital(self.others)
 
 
+LONGEST_GROUP = 60
+"""Characters of a group's name."""
 GROUPS = Groups()
 """The groups of a study of pruning: what a key without names compares."""
 
@@ -151,10 +153,11 @@ def groups_from(row: Any) -> Groups:
     """
     known = asdict(GROUPS)
     if not isinstance(row, Mapping) or not all(
-        name in known and isinstance(text, str) and 0 < len(text.strip()) <= 60 for name, text in row.items()
+        name in known and isinstance(text, str) and 0 < len(text.strip()) <= LONGEST_GROUP
+        for name, text in row.items()
     ):
         raise EndpointError(
-            f"expected {', '.join(known)} as groups, each of 1 to 60 characters; {row!r:.200} came"
+            f"expected {', '.join(known)} as groups, each of 1 to {LONGEST_GROUP} characters; {row!r:.200} came"
         )
     return Groups(**row)
 
@@ -187,7 +190,13 @@ def endpoints_from(rows: Any) -> tuple[Endpoint, ...]:
     """
     known = {field.name for field in fields(Endpoint)}
     if not isinstance(rows, list) or not all(isinstance(row, Mapping) and set(row) <= known for row in rows):
-        raise EndpointError(f"expected a list of questions with any of {', '.join(sorted(known))}")
+        raise EndpointError(
+            f"expected a list of questions with any of {', '.join(sorted(known))}; got {rows!r:.200}"
+        )
+    if missing := [name for row in rows for name in ("name", "question", "short", "kind") if name not in row]:
+        raise EndpointError(
+            f"expected name, question, short and kind of every question; {missing[0]} is missing"
+        )
     try:
         found = tuple(_from_row(row) for row in rows)
         check_endpoints(found)
@@ -222,8 +231,13 @@ def read_endpoints(path: Path) -> tuple[Endpoint, ...]:
     """
     try:
         with path.open("rb") as file:
-            return endpoints_from(json.loads(file.read(MOST_BYTES + 1))["questions"])
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+            content = json.loads(file.read(MOST_BYTES + 1))
+        if content.get("format") != 1 or not set(content) <= {"format", "simulated", "questions"}:
+            raise ValueError(
+                "expected format 1 with questions, and whether they are simulated; nothing else is known"
+            )
+        return endpoints_from(content["questions"])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise EndpointError(f"{path}: {error}") from error
 
 

@@ -13,7 +13,7 @@ from analysis import frames
 from analysis.caseset.errors import CaseSetError, OtherKeyError
 from analysis.caseset.files import CASES_FILE, PROVENANCE_FILE, sha256_bytes, sha256_file
 from analysis.caseset.keys import NONCE_BYTES, case_key
-from analysis.endpoints import GROUPS, Groups, groups_from
+from analysis.endpoints import GROUPS, LONGEST_GROUP, Groups, groups_from
 from analysis.tablefile import read_table
 
 TERMS = {"text": 20_000, "credential": 500, "ethics": 500}
@@ -218,8 +218,19 @@ def read_report(key: Path) -> dict[str, Any]:
 
 
 def groups_text(groups: Groups) -> str:
-    """Write the names of groups as the key's column holds them."""
-    return "; ".join(asdict(groups).values())
+    """Write the names of groups as the key's column holds them.
+
+    Raises
+    ------
+    CaseSetError: a name that could not be read back: blank, longer than 60 characters, or with a semicolon.
+    """
+    names = list(asdict(groups).values())
+    if not all(0 < len(name) <= LONGEST_GROUP and ";" not in name and name == name.strip() for name in names):
+        raise CaseSetError(
+            f"expected names of groups of 1 to {LONGEST_GROUP} characters without a semicolon and outer blanks, "
+            f"got {names}"
+        )
+    return "; ".join(names)
 
 
 def _groups(rows: pd.DataFrame, path: Path) -> Groups:

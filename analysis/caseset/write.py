@@ -106,8 +106,8 @@ def write_case_set(
 
     Raises
     ------
-    CaseSetError: a file exists, the key lies inside the folder, images that are missing, unreadable, of another
-        format than the others or with text to be expected in them (all are named), a shown value is blank.
+    CaseSetError: a file exists, the key lies inside the folder, a name of a group that no key can hold, a blank
+        shown value, images that are missing, unreadable, of mixed formats or may show text (all are named).
     FrameError: a row that frames.SELECTION does not allow.
     """
     nonce = check_nonce(new_nonce() if nonce is None else nonce)
@@ -179,11 +179,21 @@ def _write_images(plan: pd.DataFrame, images: Mapping[str, Path], folder: Path) 
         )  # fmt: skip
         for column, value in zip(_FEATURES, row, strict=True):
             columns[column].append(value)
+    refuse_images(wrong, len(plan))
+    return plan.assign(**columns)
+
+
+def refuse_images(wrong: Sequence[str], total: int) -> None:
+    """Refuse a set of so many images of which some cannot be handed over, by what is wrong with each.
+
+    Raises
+    ------
+    CaseSetError: if there are such images; it names the first `NAMED`.
+    """
     if wrong:
         raise CaseSetError(
-            f"{len(wrong)} of {len(plan)} images cannot be handed over; nothing was written.\n{_some(wrong)}"
+            f"{len(wrong)} of {total} images cannot be handed over; nothing was written.\n{_some(wrong)}"
         )
-    return plan.assign(**columns)
 
 
 _FEATURES = (
@@ -214,7 +224,7 @@ def _some(lines: Sequence[str]) -> str:
 def _looked_at(plan: pd.DataFrame, images: Mapping[str, Path], origin: Origin, checked: str) -> Origin:
     """Hold back images that may show a name, unless somebody looked; then note it, with names in the sealed half."""
     told = list(plan.loc[plan["burned_in"], "source"])
-    if not told:
+    if not told and not checked:
         return origin
     if not checked:
         raise CaseSetError(

@@ -14,6 +14,7 @@ import pandas as pd
 from analysis.caseset import CaseSet, CaseSetError, Origin, find_images, write_case_set
 from analysis.caseset.files import SEALED_MODE, write_file
 from analysis.caseset.leaks import compare
+from analysis.caseset.write import refuse_images
 from analysis.selection import Run, Selection, SelectionSpec, read_run, select
 from analysis.selection.duplicates import GREY_FEATURES, fingerprint, grey_features, near_duplicates
 from analysis.services.custody import check_custody
@@ -98,16 +99,19 @@ class Look:
 
         Raises
         ------
-        CaseSetError: an image that is not there or cannot be read.
+        CaseSetError: images that are not there or cannot be read, all of them.
         """
         new = [name for name in names if name not in self._prints]
+        wrong = []
         for name, path in self.files(new).items():
             try:
                 grey = read_pixels(path, SEEN).grey
             except DataError as error:
-                raise CaseSetError(str(error)) from error
+                wrong.append(str(error))
+                continue
             self._prints[name] = fingerprint(grey)
             self._greys[name] = grey_features(grey)
+        refuse_images(wrong, len(names))
 
     def duplicates(self, names: Sequence[str]) -> list[tuple[str, str, float]]:
         """List the near-duplicates among images."""

@@ -45,7 +45,7 @@ class PlanForm(forms.Form):
     wanted = _number("wanted", "Power wanted", 0.5, 0.99)
     reader = _number("reader", "Variance of readers", 0, 5)
     case = _number("case", "Variance of cases", 0, 5)
-    rest = _number("rest", "Rest variance", 0.05, 5)
+    rest = _number("rest", "Residual variance", 0.05, 5)
     reader_by_arm = _number("reader_by_arm", "Variance of readers' differences", 0, 5)
     simulate = forms.BooleanField(
         required=False, label="Simulate this plan too (some seconds)", help_text=EXPLAINED["simulate"]

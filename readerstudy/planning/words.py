@@ -58,12 +58,13 @@ def result_in_words(found: Outlook, assumed: Assumptions) -> str:
     drawn = found.simulated
     power = drawn.primary if drawn else found.own.power if found.own else None
     if power is None:
-        return "For overlapping blocks only a simulation tells the power: tick it and compute again."
+        return "For overlapping blocks only a simulation tells the power: tick “Simulate this plan too”, compute again."
     found_by = round(100 * power)
     enough = "as much as" if power >= assumed.wanted else "less than"
     return (
         f"If there is a difference of this size, about {found_by} of 100 such studies find it (p below "
-        f"{assumed.alpha:g}) and {100 - found_by} miss it. That is {enough} the {assumed.wanted:g} wanted."
+        f"{assumed.alpha:g}) and {100 - found_by} miss it. That is {enough} the power of {assumed.wanted:g} you asked "
+        "for."
     )
 
 

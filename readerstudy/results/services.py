@@ -97,9 +97,9 @@ def refuse_uncounted(study: Study, person: User | None) -> None:
     for each in asking_for_two(study):
         why = "nobody has asked" if person is None else why_not(person, each)
         if why:
-            who = "" if person is None else f"{person} does not count: {person} "
+            who = "" if person is None else f"{person} is not eligible: {person} "
             raise UnblindingError(
-                f"the key of '{each.slug}' is opened by two of its study admins who count, one asks and another "
+                f"the key of '{each.slug}' is opened by two eligible study admins, one asks and another "
                 f"opens; {who}{why}"
             )
 

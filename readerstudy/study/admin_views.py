@@ -29,6 +29,7 @@ from readerstudy.study.progress import progress_of
 from readerstudy.study.proposals import propose, waiting_proposals
 from readerstudy.study.protocol import Protocol
 from readerstudy.study.signoff import waiting_for_sign_off
+from readerstudy.study.terms import without_terms
 from readerstudy.study.unblinded import is_unblinded, unblinded_among
 from readerstudy.study.visibility import may_create_studies, studies_of, study_for_role, study_of_admin
 
@@ -176,6 +177,7 @@ def _detail(study: Study) -> dict[str, Any]:
         "warnings": warnings_of(study) if study.phase == Phase.DRAFT else [],
         "picture_notes": picture_notes(study) if study.phase == Phase.DRAFT else [],
         "refused": len(refusals_of(study)),
+        "untermed": without_terms(study) if study.phase == Phase.DRAFT else [],
         "unsigned": waiting_for_sign_off(study) if study.phase == Phase.DRAFT else [],
         "obstacles": obstacles_of(study) if study.phase == Phase.DRAFT else [],
         **openers_context(study),

@@ -14,7 +14,7 @@ from readerstudy.study.presets import PRESETS, Preset
 from readerstudy.study.services import RESERVED
 
 NOT_A_SLUG = (
-    "“%(value)s” came. Expected letters a to z, digits, hyphens and underscores without a space, "
+    "You entered “%(value)s”. Expected letters a to z, digits, hyphens and underscores without a space, "
     "such as “chest-2026”."
 )
 """Said of a short name, which is part of addresses."""

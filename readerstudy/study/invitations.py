@@ -52,7 +52,7 @@ def invite(
     if replaces and role == READER:
         refuse_alone(study, actor, "replace a reader")
     if replaces and not _withdrawn(study, replaces).exists():
-        raise StudyError(f"expected a reader who has withdrawn to replace, {replaces} is none")
+        raise StudyError(f"expected the pseudonym of a reader who has withdrawn, and {replaces} is not one")
     for earlier in _open(study).filter(email=address, role=role):
         revoke(study=study, invitation=earlier.pk, actor=actor)
     token = secrets.token_urlsafe(32)

@@ -150,7 +150,7 @@ class Room(PartForm):
         min_value=0, max_value=10_000, label="Offer a break after cases", help_text="0: never."
     )
     back = forms.ChoiceField(
-        choices=_choices(words.BACK), label="May readers go back?", help_text="Every former answer is kept."
+        choices=_choices(words.BACK), label="May readers go back?", help_text="All earlier answers are kept."
     )
     display_check = forms.ChoiceField(
         choices=_choices(words.DISPLAY_CHECKS), label="Check the display first?"

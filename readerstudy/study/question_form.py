@@ -155,7 +155,7 @@ class QuestionForm(forms.Form):
                 levels.append({"value": free, "label": line})
             else:
                 raise forms.ValidationError(
-                    f"Expected a number, an equals sign and words, such as “1 = poor”; “{line}” came."
+                    f"Expected a number, an equals sign and words, such as “1 = poor”; this line says “{line}”."
                 )
         return levels
 

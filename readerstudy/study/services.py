@@ -194,7 +194,7 @@ def lock(*, study: Study, actor: User | None) -> Study:
     if missing := without_terms(study):
         raise StudyError(
             f"expected terms of use before the lock, {' and '.join(missing).lower()} have none; write them on the "
-            "page Terms, or say there that nothing is asked for"
+            "page Terms, or say there that nothing is required"
         )
     if unseen := waiting_for_sign_off(study):
         raise StudyError("; also, ".join(unseen))

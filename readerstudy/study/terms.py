@@ -112,7 +112,7 @@ def change(*, study: Study, which: str, wording: Wording, actor: User | None, re
     found = {each.which: each for each in sets_of(study)}.get(which)
     if found is None:
         raise TermsError(
-            f"expected a case set that is loaded, '{which}' is none of this study; load the cases first"
+            f"expected a loaded case set, and this study has none called '{which}'; load the cases first"
         )
     if study.phase != Phase.DRAFT and not reason.strip():
         raise TermsError("expected a reason: the study is locked, and every reader is asked again")

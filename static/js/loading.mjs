@@ -14,7 +14,7 @@ function inWords({ state, refusals, problem, seconds_left }) {
   if (state === "done") return "All cases are loaded. Load this page again to go on.";
   if (state === "silent") return "The load said nothing for two minutes: it was probably stopped. Start it again.";
   if (refusals.length > 0) return refusals.length === 1 ? "One image cannot be read." : `${refusals.length} images cannot be read.`;
-  return `The set was refused (${problem}); load_case_set on the server says why.`;
+  return `Nothing was loaded. ${problem}`;
 }
 
 /** @param {number} seconds */

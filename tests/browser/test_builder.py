@@ -28,7 +28,7 @@ def test_admin_builds_a_protocol_and_previews_it(page: Page, live_study: LiveStu
     page.goto(f"{live_study.url}/studies/new/")
     page.get_by_label("Title").fill("Built by hand")
     page.get_by_label("Short name").fill("built")
-    page.get_by_role("button", name="Make the draft").click()
+    page.get_by_role("button", name="Create the draft").click()
     page.get_by_role("link", name="Protocol", exact=True).click()
 
     page.get_by_role("link", name="Edit texts").click()

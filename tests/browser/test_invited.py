@@ -122,7 +122,7 @@ def _build(page: Page, hall: Hall) -> None:
     page.get_by_role("link", name="New study").click()
     page.get_by_label("Title").fill("A new chest study")
     page.get_by_label("Short name").fill("new-chest")
-    page.get_by_role("button", name="Make the draft").click()
+    page.get_by_role("button", name="Create the draft").click()
     page.get_by_role("link", name="Load cases").click()
     page.get_by_label("Case set", exact=True).select_option("chests")
     page.get_by_role("button", name="Load the set").click()
@@ -156,7 +156,9 @@ def _preview(page: Page, hall: Hall) -> None:
     expect(page.get_by_text("All cases are loaded.")).to_be_visible(timeout=60_000)
     page.goto(f"{hall.url}/studies/new-chest/preview/")
     expect(page.locator(".terms-text").get_by_text("Do not copy an image.")).to_be_visible()
-    page.get_by_role("button", name="I meet them and keep to them: go on to the preview").click()
+    page.get_by_role(
+        "button", name="I meet these terms and agree to follow them: go on to the preview"
+    ).click()
     page.get_by_role("button", name="I agree and take part").click()
     page.get_by_role("button", name="I meet these terms and keep to them").click()
     page.get_by_role("button", name="I have read this: go on").click()
@@ -171,7 +173,7 @@ def _invite(page: Page, hall: Hall, email: str, role: str) -> str:
     page.goto(f"{hall.url}/studies/new-chest/people/")
     page.get_by_label("E-mail address").fill(email)
     page.get_by_label("Role", exact=True).select_option(label=role)
-    page.get_by_role("button", name="Make the invitation").click()
+    page.get_by_role("button", name="Create the invitation").click()
     return str(re.findall(r"http\S+/invitations/\S+", page.locator(".messages").inner_text())[0])
 
 

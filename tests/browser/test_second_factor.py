@@ -128,7 +128,7 @@ def test_the_account_lists_sessions_and_a_new_start_leads_back_in(
     page.get_by_role("button", name="Go on").click()
     expect(page.get_by_role("heading", name="Second factor")).to_be_visible()
     page.goto(f"{site}/accounts/recover/{token}/")
-    expect(page.get_by_role("heading", name="This link does not hold")).to_be_visible()
+    expect(page.get_by_role("heading", name="This link is no longer valid")).to_be_visible()
     clean(page, "recovery-over")
     page.goto("about:blank")
 

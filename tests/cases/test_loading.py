@@ -11,7 +11,7 @@ from analysis.caseset import CaseSetError
 from analysis.picture.refusals import EXPLANATIONS, Reason
 from readerstudy.cases.errors import StorageError
 from readerstudy.cases.loader import CaseSetRefusedError, load_case_set
-from readerstudy.cases.loading import SILENT_FOR, announce, loading_json, reported
+from readerstudy.cases.loading import OTHER_PROBLEM, PROBLEMS, SILENT_FOR, announce, loading_json, reported
 from readerstudy.cases.models import Loading
 from readerstudy.cases.storage import staging
 from readerstudy.cases.window import WindowRule
@@ -75,7 +75,13 @@ def test_another_end_names_its_kind_and_no_text_of_a_file(tmp_path: Path) -> Non
     with pytest.raises(CaseSetError) as caught:
         load(folder, tmp_path)
     told = loading_json(STUDY)
-    assert (told["state"], told["problem"]) == ("refused", type(caught.value).__name__)
+    assert (told["state"], told["problem"]) == ("refused", PROBLEMS[type(caught.value).__name__])
+
+
+def test_an_end_that_nobody_expected_says_whom_to_ask() -> None:
+    with pytest.raises(ZeroDivisionError), reported(STUDY):
+        raise ZeroDivisionError("canary")
+    assert loading_json(STUDY)["problem"] == OTHER_PROBLEM.format("ZeroDivisionError")
 
 
 def test_a_second_load_leaves_what_is_told_of_the_first(tmp_path: Path) -> None:

@@ -109,10 +109,15 @@ def test_what_may_show_a_name_is_held_back_until_somebody_looked(flagged: bytes,
     assert report["custody"] == {"burned_in": record}
 
 
-def test_where_nothing_is_expected_nothing_is_asked_or_said(tmp_path: Path) -> None:
-    _, made = handed_over([dicom(chest()), dicom(chest())], tmp_path, burned_in_checked="looked")
+def test_where_nothing_is_expected_nothing_is_asked(tmp_path: Path) -> None:
+    _, made = handed_over([dicom(chest()), dicom(chest())], tmp_path)
     assert read_blind_half(made.folder).custody == {}
     assert "burned_in" not in read_report(made.key)
+
+
+def test_a_look_that_no_header_asks_for_is_recorded_too(tmp_path: Path) -> None:
+    _, made = handed_over([png(chest(8)), png(chest(8))], tmp_path, burned_in_checked="looked")
+    assert read_blind_half(made.folder).custody == {"burned_in": {"images": 0, "checked": "looked"}}
 
 
 @pytest.mark.parametrize(

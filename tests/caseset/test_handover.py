@@ -96,6 +96,19 @@ def test_errors_come_as_one_sentence_and_leave_nothing(run: Path, tmp_path: Path
         call_command("verify_case_set", str(tmp_path))
 
 
+def test_all_images_that_cannot_be_read_are_named_together(run: Path, tmp_path: Path) -> None:
+    images = tmp_path / "images"
+    shutil.copytree(run / "images", images)
+    for image in images.iterdir():
+        image.write_bytes(image.read_bytes()[:60])
+    with pytest.raises(
+        CommandError, match=r"\d\d of \d\d images cannot be handed over; nothing was written"
+    ) as caught:
+        door(run, tmp_path, "--size", "8", "--images", str(images))
+    assert len(str(caught.value).splitlines()) > 8
+    assert [path.name for path in tmp_path.iterdir()] == ["images"]
+
+
 def test_verify_says_what_is_whole_and_finds_what_is_not(run: Path, tmp_path: Path) -> None:
     door(run, tmp_path, "--size", "8")
     said = io.StringIO()

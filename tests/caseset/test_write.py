@@ -72,6 +72,19 @@ def test_names_of_the_groups_stand_in_the_key_alone(tmp_path: Path) -> None:
     assert told == {name: data for name, (_, _, data) in contents(plain.folder).items()}
 
 
+@pytest.mark.parametrize("name", ["", " ", "film; scan", "x" * 61, " film"])
+def test_a_name_of_a_group_that_could_not_be_read_back_is_refused(name: str, tmp_path: Path) -> None:
+    rows = selection(20)
+    with pytest.raises(CaseSetError, match="names of groups of 1 to 60 characters"):
+        write(
+            rows,
+            sources(rows, tmp_path / "in"),
+            tmp_path / "out",
+            groups=Groups(name, "films", "scan", "scans"),
+        )
+    assert list((tmp_path / "out").iterdir()) == []
+
+
 @pytest.mark.parametrize("ending", ["png", "jpg", "dcm"])
 def test_nothing_secret_is_in_the_blind_half(ending: str, tmp_path: Path) -> None:
     rows = selection(6, ending=ending)

@@ -28,7 +28,7 @@ def test_who_counts_is_frozen_recorded_and_in_the_locked_file(draft: Stock) -> N
     alice = Admin(draft.alice)
     shadow = register(alice.invite(SHADOW))
     page = alice.client.get("/studies/chest/").content.decode()
-    assert "Fewer than two count, so the key could be opened by the operator only" in page
+    assert "Fewer than two are eligible, so the key could be opened by the operator only" in page
     assert "give_role chest ADDRESS study_admin" in page
     study = services.lock(study=draft.study, actor=draft.alice)
     frozen = {
@@ -69,7 +69,7 @@ def test_the_operators_word_holds_until_the_next_link(
 ) -> None:
     call_command("give_role", "chest", nora.email, "study_admin")
     recover(nora, capsys)
-    assert "does not count: Nora was given a link" in _refusal(through(draft), nora)
+    assert "is not eligible: Nora was given a link" in _refusal(through(draft), nora)
 
 
 def _refusal(stock: Stock, person: User) -> str:

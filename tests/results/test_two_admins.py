@@ -83,7 +83,7 @@ def test_a_late_admin_is_no_second(two: Stock, by_page: bool, capsys: pytest.Cap
     else:
         late, _ = add_person(email=SHADOW, name="Alan", actor=None)
         call_command("give_role", "chest", SHADOW, "study_admin")
-        assert "does not count, for Alan became study admin after" in capsys.readouterr().out
+        assert "not eligible, for Alan became study admin after" in capsys.readouterr().out
     alice.ask()
     assert "Alan became study admin after the protocol was locked" in Admin(late).open(two)
     assert sealed(two)

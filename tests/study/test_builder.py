@@ -244,6 +244,6 @@ def test_markdown_can_do_nothing(admin: Client) -> None:
 def test_a_short_name_that_is_no_address_is_told_with_what_was_expected(admin: Client, address: str) -> None:
     response = admin.post(address, {"title": "Other", "slug": "my study"}, follow=True)
     said = response.content.decode()
-    assert "“my study” came. Expected letters a to z" in said
+    assert "You entered “my study”. Expected letters a to z" in said
     assert "slug”" not in said
     assert not Study.objects.filter(title="Other").exists()

@@ -195,7 +195,7 @@ def test_pages_tell_it_before_the_lock_and_offer_no_lock(draft: Stock) -> None:
     admin.force_login(draft.alice)
     for page in ("", "protocol/", "protocol/parts/design/"):
         content = admin.get(f"/studies/chest/{page}").content.decode()
-        assert "It cannot be locked like this: a reader has 16 cases, of which 2" in content, page
+        assert "The study cannot be locked yet: a reader has 16 cases, of which 2" in content, page
     assert "Lock the protocol" not in admin.get("/studies/chest/").content.decode()
     changed(draft, replace(DEAD, repeat_gap_cases=5))
     assert "Lock the protocol" in admin.get("/studies/chest/").content.decode()

@@ -250,7 +250,7 @@ def test_page_shows_every_part_and_acts(stock: Stock) -> None:
 
 
 @pytest.mark.parametrize(
-    ("backend", "button"), [("console", "Make the invitation"), ("smtp", "Send the invitation")]
+    ("backend", "button"), [("console", "Create the invitation"), ("smtp", "Send the invitation")]
 )
 def test_the_people_page_says_beforehand_whether_mail_is_sent(
     stock: Stock, settings: Any, backend: str, button: str

@@ -133,6 +133,14 @@ def test_an_admin_who_previews_confirms_too(stock: Stock) -> None:
     assert TermsConfirmation.objects.filter(person=stock.alice).count() == 1
 
 
+def test_the_study_page_asks_for_terms_before_the_lock(stock: Stock, client: Client) -> None:
+    to_phase(stock, "draft")
+    client.force_login(stock.alice)
+    assert b"Write the terms of use" not in client.get("/studies/chest/").content
+    CaseSet.objects.filter(study=stock.study.key).update(synthetic=False)
+    assert b"Write the terms of use" in client.get("/studies/chest/").content
+
+
 def test_every_image_of_a_case_goes_by_the_one_door() -> None:
     """`frame_bytes` brings pixels of a case; among what answers requests only `delivery` calls it, for a person."""
     root = Path(delivery.__file__).parents[1]
@@ -221,7 +229,7 @@ def test_what_is_refused(stock: Stock) -> None:
         change(study=study, which="cases", wording=Wording("x", "y" * 501), actor=stock.alice, reason="why")
     with pytest.raises(TermsError, match="a reason"):
         change(study=study, which="cases", wording=FIRST, actor=stock.alice)
-    with pytest.raises(TermsError, match="'practice' is none"):
+    with pytest.raises(TermsError, match="none called 'practice'"):
         change(study=study, which="practice", wording=FIRST, actor=stock.alice, reason="why")
     services.close(study=study, actor=stock.alice, reason="done")
     with pytest.raises(PhaseError, match="before reading closes"):

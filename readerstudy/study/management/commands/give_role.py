@@ -41,7 +41,7 @@ class Command(BaseCommand):
                 self.stdout.write(f"{person} is {Role(options['role']).label} of '{study.slug}'")
                 if options["role"] == Role.STUDY_ADMIN:
                     why = why_not(person, study)
-                    said = f"does not count, for {person} {why}" if why else "counts"
+                    said = f"not eligible, for {person} {why}" if why else "eligible"
                     self.stdout.write(f"as one of the two who open its key: {said}")
         except (StudyError, PhaseError) as error:
             raise CommandError(str(error)) from error
