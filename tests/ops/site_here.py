@@ -36,7 +36,12 @@ def site_here(home: Path, **given: Any) -> Iterator[None]:
     database["NAME"] = connection.settings_dict["NAME"] = home / "db.sqlite3"
     try:
         with override_settings(**own):
+            mine = settings._wrapped
             yield
+            if settings._wrapped is not mine:
+                raise AssertionError(
+                    "set other settings before the block, or hand them over: inside they outlive it"
+                )
     finally:
         connection.close()
         database["NAME"] = connection.settings_dict["NAME"] = before

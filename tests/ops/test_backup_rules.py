@@ -34,7 +34,7 @@ def left_out(backup: Path) -> dict[str, str]:
     return dict(json.loads((backup / MANIFEST).read_text())["left_out"])
 
 
-def test_a_part_inside_another_is_saved_once(tmp_path: Path, settings: Any) -> None:
+def test_a_part_inside_another_is_saved_once(tmp_path: Path) -> None:
     """Settings may put a part, or the cache of decoded images, into the folder of another."""
     for name in (
         "data/runs/r/scores.npy",
@@ -45,17 +45,17 @@ def test_a_part_inside_another_is_saved_once(tmp_path: Path, settings: Any) -> N
     ):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes(b"x")
-    with without_secrets(tmp_path):
-        settings.RUNS_ROOT, settings.IMAGE_CACHE = tmp_path / "data" / "runs", tmp_path / "data" / "decoded"
+    inside = {"RUNS_ROOT": tmp_path / "data" / "runs", "IMAGE_CACHE": tmp_path / "data" / "decoded"}
+    with without_secrets(tmp_path, **inside):
         found = contents()
     assert sorted(found.files) == ["data/a.csv", "runs/r/scores.npy"]  # frames by their rows, keys never
     assert found.left_out == {"sealed": "never: keep it apart", "site.env": "never: keep it apart"}
 
 
-def without_secrets(home: Path) -> AbstractContextManager[None]:
+def without_secrets(home: Path, **given: Any) -> AbstractContextManager[None]:
     """Be a site that holds nothing, a database neither."""
     (home / "site.env").write_text("")
-    return site_here(home)
+    return site_here(home, **given)
 
 
 def test_a_backup_that_lies_in_the_site_is_left_out_by_name(tmp_path: Path) -> None:
