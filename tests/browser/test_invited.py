@@ -95,7 +95,7 @@ def test_a_study_from_nothing_to_its_export(hall: Hall) -> None:
         ada.get_by_text("Ben made the account behind an invitation, whose link others could read.")
     ).to_be_visible()
     told = hall.site.manage("give_role", "new-chest", "ben@example.org", "study_admin").stdout
-    assert "as one of the two who open its key: counts" in told
+    assert "as one of the two who open its key: eligible" in told
     ada.reload()
     ada.get_by_role("button", name="Lock the protocol").click()
     expect(ada.get_by_text("The protocol is locked.")).to_be_visible()
@@ -123,7 +123,7 @@ def _build(page: Page, hall: Hall) -> None:
     page.get_by_label("Title").fill("A new chest study")
     page.get_by_label("Short name").fill("new-chest")
     page.get_by_role("button", name="Create the draft").click()
-    page.get_by_role("link", name="Load cases").click()
+    page.get_by_role("link", name="Load cases", exact=True).click()
     page.get_by_label("Case set", exact=True).select_option("chests")
     page.get_by_role("button", name="Load the set").click()
     page.get_by_role("link", name="A new chest study").click()

@@ -56,7 +56,7 @@ def test_the_operators_word_before_the_lock_makes_an_invited_admin_count(
     alice = Admin(draft.alice)
     nora = Admin(register(alice.invite("nora@example.org"), "Nora"))
     call_command("give_role", "chest", "nora@example.org", "study_admin")
-    assert "as one of the two who open its key: counts" in capsys.readouterr().out
+    assert "as one of the two who open its key: eligible" in capsys.readouterr().out
     assert Event.objects.get(kind="study.role_confirmed").actor is None
     through(draft)
     alice.ask()

@@ -186,7 +186,7 @@ def test_only_numbers_leave_the_figure_of_answers_out() -> None:
     ("rows", "words"),
     [
         ([], "at least one"),
-        ([{"name": "a"}, {"name": "a"}], "cannot be read"),
+        ([{"name": "a"}, {"name": "a"}], "question is missing"),
         ([PAPER[0].as_row(), PAPER[0].as_row()], "its own name"),
         ([PAPER[0].as_row() | {"kind": "choice"}], "expected a kind"),
         ([PAPER[1].as_row() | {"levels": [[2, "a"], [1, "b"]]}], "two rising"),

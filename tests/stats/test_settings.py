@@ -63,7 +63,7 @@ def test_settings_are_what_the_analysis_was_made_with(tmp_path, stored):
             '[{"name": "quality", "question": "", "short": "", "kind": "ordinal"}]',
             "at least two rising",
         ),
-        ("questions", '[{"name": "quality"}]', "cannot be read"),
+        ("questions", '[{"name": "quality"}]', "question is missing"),
         ("groups", '{"one": ""}', "as groups"),
         ("groups", '"PIE"', "as groups"),
         ("primary_method", "{}", "primary_method: expected a text"),

@@ -164,8 +164,8 @@ def test_options_without_numbers_are_numbered(admin: Client, kind: str) -> None:
     [
         ("ordinal", {"key": "a", "text": "A?", "levels": "poor\ngood"}, "Expected a number, an equals sign"),
         ("ordinal", {"key": "a", "text": "A?", "levels": "1 = poor"}, "2 to 20 levels"),
-        ("choice", {"key": "a", "text": "A?", "levels": "PA\n7 ="}, "“7 =” came"),
-        ("choice", {"key": "a", "text": "A?", "levels": "2\n1"}, "“2” came"),
+        ("choice", {"key": "a", "text": "A?", "levels": "PA\n7 ="}, "this line says “7 =”"),
+        ("choice", {"key": "a", "text": "A?", "levels": "2\n1"}, "this line says “2”"),
         ("yes_no", {"key": "agree", "text": "A?"}, "Another question is named"),
         ("yes_no", {"key": "No", "text": "A?"}, "a letter first, such as “side_2”"),
         (

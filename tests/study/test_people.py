@@ -196,7 +196,7 @@ def test_a_replacement_reads_the_same_cases_in_a_fresh_order_and_nobody_else_cha
     left, stays = stock.readers
     before = list(stays.assignments.order_by("position").values_list("case", "public_id"))
     old = list(left.assignments.order_by("position").values_list("case", flat=True))
-    with pytest.raises(StudyError, match="expected a reader who has withdrawn"):
+    with pytest.raises(StudyError, match="a reader who has withdrawn, and R01 is not one"):
         ask(stock, replaces=left.pseudonym)
     withdraw_reader(study=stock.study, pseudonym=left.pseudonym, reason="ill", actor=stock.alice)
     _, study = register(token=ask(stock, replaces=left.pseudonym), name="Nora", hashed=HASHED)
