@@ -186,7 +186,7 @@ def _register(hall: Hall, link: str, name: str, *, reader: bool = True) -> Page:
     if reader:
         page.get_by_label("Specialty").fill("Thoracic radiology")
         page.get_by_label("Years of reading radiographs").fill("7")
-    page.get_by_role("button", name="Make the account").click()
+    page.get_by_role("button", name="Create the account").click()
     expect(page.get_by_role("heading", name="Your work")).to_be_visible()
     return page
 
