@@ -29,6 +29,9 @@ def open_site(folder: Path) -> None:
     django.setup()
     call_command("migrate", verbosity=0, interactive=False)
     call_command("createcachetable", verbosity=0)
+    from readerstudy.audit.epochs import begin_first_epoch
+
+    begin_first_epoch()  # as `setup` does: without an anchor nothing is written into it after a commit
 
 
 def sweep_of(folder: Path, *, seeds: int, sparsities: int) -> SweepSpec:

@@ -152,7 +152,7 @@ def _label_files() -> Iterator[tuple[str, Door, bytes]]:
         yield f"labels: an image named {name!r}", LABELS, f"id,Hernia,Mass\n{name},0,1\n".encode()
     for value in ("2", "-1", "nan", "", "yes", "1e400", "=1+1", "0.5", "9" * 400):
         yield f"labels: a label {value[:20]!r}", LABELS, f"id,Hernia,Mass\na.png,0,{value}\n".encode()
-    yield "labels: an image twice", LABELS, b"id,Hernia,Mass\na.png,0,1\na.png,0,1\n"
+    yield "labels: an image twice", LABELS, b"id,Hernia,Mass\na.png,0,1\na.png,1,1\n"
 
 
 def _specifications() -> Iterator[tuple[str, Door, bytes]]:
@@ -187,7 +187,7 @@ def _rating_files() -> Iterator[tuple[str, Door, bytes]]:
         "a quality of 9": usual.replace(",3,3,", ",9,3,"), "a quality of 3.5": usual.replace(",3,3,", ",3.5,3,"),
         "an infinite time": usual.replace("9.5", "inf"), "a negative time": usual.replace("9.5", "-1"),
         "presentation 0": usual.replace("b1,1", "b1,0"), "no reader": usual.replace("r1", ""),
-        "one rating twice": f"{usual}\n{usual}",
+        "one rating twice": f"{usual}\n{usual.replace(',3,3,', ',3,4,')}",
         "a case in both arms": f"{usual}\n{usual.replace(',1,p1', ',0,p1').replace('r1', 'r2')}",
     }.items():  # fmt: skip
         yield f"ratings: {name}", RATINGS, f"{heading}\n{row}\n".encode()
