@@ -42,10 +42,12 @@ def make_site(home: Path) -> None:
 
     call_command("migrate", verbosity=0)
     call_command("createcachetable", verbosity=0)
+    from readerstudy.audit.epochs import begin_first_epoch
     from readerstudy.ops.workstation import synthetic
     from tests import stock
     from tests.browser.served import made_study
 
+    begin_first_epoch()
     # The bench's image in place of the small one: smooth, with noise in its lowest bits.
     stock.picture = lambda number, **_: synthetic(number)  # type: ignore[assignment]
     made_study(home / "made", "bench", pairs=CASES // 2)
