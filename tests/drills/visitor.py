@@ -101,7 +101,14 @@ def die(before_the_commit: bool) -> list[Any]:
 
     if before_the_commit:
         return [mock.patch.object(reading, "record", end), mock.patch.object(visits, "record", end)]
-    return [mock.patch.object(anchor, "append", end)]  # the first thing that happens after the commit
+    append = anchor.append
+
+    def end_when_confirmed(path: Any, line: anchor.Line, **named: Any) -> None:
+        if line.state != anchor.BEGUN:  # the first thing that happens after the commit
+            end()
+        append(path, line, **named)
+
+    return [mock.patch.object(anchor, "append", end_when_confirmed)]
 
 
 def in_children(acts: list[Callable[[], int]]) -> list[int]:
