@@ -8,7 +8,7 @@ from pathlib import Path
 from PIL import Image
 
 from analysis.caseset.errors import CaseSetError
-from analysis.caseset.files import sha256_bytes
+from analysis.durable import sha256_bytes
 from analysis.picture import ImageRefusedError, Presentation, read_picture, write_neutral
 from analysis.picture.refusals import Reason, Refusal
 

@@ -1,4 +1,15 @@
-"""The one error of the hand-over."""
+"""The one error of the hand-over, and how many of its reasons are told."""
+
+from collections.abc import Sequence
+
+NAMED = 20
+"""Files that a refusal names; it counts all."""
+
+
+def listed(lines: Sequence[str]) -> str:
+    """Return the first `NAMED` lines in their order, and how many more there are."""
+    more = [f"and {len(lines) - NAMED} more"] if len(lines) > NAMED else []
+    return "\n".join([*lines[:NAMED], *more])
 
 
 class CaseSetError(ValueError):

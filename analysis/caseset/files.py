@@ -1,6 +1,5 @@
-"""Files of the hand-over: digests, constant modes and times, private files, folders that appear whole."""
+"""Files of the hand-over: constant modes and times, private files, folders that appear whole."""
 
-import hashlib
 import json
 import os
 from collections.abc import Mapping
@@ -8,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+
+from analysis.durable import sync
 
 CASES_FILE = "cases.csv"
 PROVENANCE_FILE = "provenance.json"
@@ -19,17 +20,6 @@ FILE_TIME = 946_684_800
 FOLDER_MODE = 0o750
 FILE_MODE = 0o640
 SEALED_MODE = 0o600
-
-
-def sha256_bytes(data: bytes) -> str:
-    """Compute the SHA-256 of bytes, 64 hex digits."""
-    return hashlib.sha256(data).hexdigest()
-
-
-def sha256_file(path: Path) -> str:
-    """Compute the SHA-256 of a file, 64 hex digits."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def csv_bytes(frame: pd.DataFrame) -> bytes:
@@ -63,16 +53,7 @@ def settle(folder: Path) -> None:
         path.chmod(FOLDER_MODE if path.is_dir() else FILE_MODE)
         os.utime(path, (FILE_TIME, FILE_TIME))
         if path.is_dir():
-            sync_folder(path)
+            sync(path)
     folder.chmod(FOLDER_MODE)
-    sync_folder(folder)
+    sync(folder)
     os.utime(folder, (FILE_TIME, FILE_TIME))
-
-
-def sync_folder(folder: Path) -> None:
-    """Push the names in a folder to the disk."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

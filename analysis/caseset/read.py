@@ -11,8 +11,9 @@ import pandas as pd
 
 from analysis import frames
 from analysis.caseset.errors import CaseSetError, OtherKeyError
-from analysis.caseset.files import CASES_FILE, PROVENANCE_FILE, sha256_bytes, sha256_file
+from analysis.caseset.files import CASES_FILE, PROVENANCE_FILE
 from analysis.caseset.keys import NONCE_BYTES, case_key
+from analysis.durable import sha256_bytes, sha256_file
 from analysis.endpoints import GROUPS, LONGEST_GROUP, Groups, groups_from
 from analysis.tablefile import read_table
 

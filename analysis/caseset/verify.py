@@ -5,9 +5,10 @@ from pathlib import Path
 
 from analysis.caseset.blocks import MINIMUM_BLOCK
 from analysis.caseset.errors import CaseSetError
-from analysis.caseset.files import CASES_FILE, IMAGES_FOLDER, PROVENANCE_FILE, sha256_file
+from analysis.caseset.files import CASES_FILE, IMAGES_FOLDER, PROVENANCE_FILE
 from analysis.caseset.keys import commitment, separation_group
 from analysis.caseset.read import BlindHalf, read_blind_half, read_key, read_report, report_path
+from analysis.durable import sha256_file
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import pandas as pd
 
 from analysis import frames
 from analysis.caseset.anew import Anew, write_anew
-from analysis.caseset.errors import CaseSetError
+from analysis.caseset.errors import CaseSetError, listed
 from analysis.caseset.files import (
     CASES_FILE,
     FILE_MODE,
@@ -22,18 +22,14 @@ from analysis.caseset.files import (
     csv_bytes,
     json_bytes,
     settle,
-    sha256_bytes,
-    sync_folder,
     write_file,
 )
 from analysis.caseset.keys import check_nonce, commitment, new_nonce
 from analysis.caseset.leaks import leak_report
 from analysis.caseset.plan import plan_cases
 from analysis.caseset.read import FORMAT, GROUPS_COLUMN, check_record, check_terms, groups_text, report_path
+from analysis.durable import sha256_bytes, sync
 from analysis.endpoints import GROUPS, Groups
-
-NAMED = 20
-"""Images that a refusal names; it counts all."""
 
 
 @dataclass(frozen=True)
@@ -188,11 +184,11 @@ def refuse_images(wrong: Sequence[str], total: int) -> None:
 
     Raises
     ------
-    CaseSetError: if there are such images; it names the first `NAMED`.
+    CaseSetError: if there are such images; it names the first of them.
     """
     if wrong:
         raise CaseSetError(
-            f"{len(wrong)} of {total} images cannot be handed over; nothing was written.\n{_some(wrong)}"
+            f"{len(wrong)} of {total} images cannot be handed over; nothing was written.\n{listed(sorted(wrong))}"
         )
 
 
@@ -216,11 +212,6 @@ def _check_format(made: Anew, path: Path, wanted: str, first: Path) -> None:
         )
 
 
-def _some(lines: Sequence[str]) -> str:
-    more = [f"and {len(lines) - NAMED} more"] if len(lines) > NAMED else []
-    return "\n".join([*sorted(lines)[:NAMED], *more])
-
-
 def _looked_at(plan: pd.DataFrame, images: Mapping[str, Path], origin: Origin, checked: str) -> Origin:
     """Hold back images that may show a name, unless somebody looked; then note it, with names in the sealed half."""
     told = list(plan.loc[plan["burned_in"], "source"])
@@ -231,7 +222,7 @@ def _looked_at(plan: pd.DataFrame, images: Mapping[str, Path], origin: Origin, c
             f"{len(told)} of {len(plan)} images may show text that is part of the picture: the header says "
             "BurnedInAnnotation YES, or they are secondary captures (of a screen, a film, another program). Look at "
             "each, leave out those with a name, and say who looked with --burned-in-checked REASON. Nothing was "
-            f"written.\n{_some([str(images[source]) for source in told])}"
+            f"written.\n{listed(sorted(str(images[source]) for source in told))}"
         )
     record = {"images": len(told), "checked": checked}
     return replace(
@@ -296,7 +287,7 @@ def _publish(renames: Mapping[Path, Path]) -> None:
                 raise CaseSetError(f"{target}: appeared while the case set was written; nothing was kept")
             made.rename(target)
             done.append(target)
-            sync_folder(target.parent)
+            sync(target.parent)
     except BaseException:
         for target in done:
             target.unlink() if target.is_file() else shutil.rmtree(target)

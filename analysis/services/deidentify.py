@@ -18,13 +18,13 @@ from typing import Any
 from pydicom import Dataset, dcmread
 from pydicom.dataset import FileMetaDataset
 
+from analysis.caseset.errors import listed
+
 PROFILE = "dicomfields_2026c"
 """The edition of the table, as the library names it."""
 METHOD = "DICOM PS3.15 2026c Basic Application Confidentiality Profile"
 CODE = ("113100", "DCM", "Basic Application Confidentiality Profile")
 """Value, scheme and meaning (PS3.16, CID 7050)."""
-NAMED = 20
-"""Files that a refusal names; it counts all."""
 
 
 class DeidentifyError(ValueError):
@@ -61,10 +61,8 @@ def deidentify(source: Path, target: Path) -> int:
             except DeidentifyError as error:
                 wrong.append(f"{path}: {error}")
         if wrong:
-            more = [f"and {len(wrong) - NAMED} more"] if len(wrong) > NAMED else []
-            told = "\n".join([*wrong[:NAMED], *more])
             raise DeidentifyError(
-                f"{len(wrong)} of {len(files)} files cannot be de-identified; nothing was written.\n{told}"
+                f"{len(wrong)} of {len(files)} files cannot be de-identified; nothing was written.\n{listed(wrong)}"
             )
         made.rename(target)
     finally:

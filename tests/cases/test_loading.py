@@ -15,6 +15,7 @@ from readerstudy.cases.loading import OTHER_PROBLEM, PROBLEMS, SILENT_FOR, annou
 from readerstudy.cases.models import Loading
 from readerstudy.cases.storage import staging
 from readerstudy.cases.window import WindowRule
+from readerstudy.ops.management.commands.load_case_set import REFUSALS
 from tests.cases.images import blind_half, dicom, greys
 
 pytestmark = pytest.mark.django_db
@@ -76,6 +77,11 @@ def test_another_end_names_its_kind_and_no_text_of_a_file(tmp_path: Path) -> Non
         load(folder, tmp_path)
     told = loading_json(STUDY)
     assert (told["state"], told["problem"]) == ("refused", PROBLEMS[type(caught.value).__name__])
+
+
+def test_each_refusal_of_a_load_has_its_words() -> None:
+    refusals = {error.__name__ for error in REFUSALS}
+    assert refusals - {"CaseSetRefusedError"} == set(PROBLEMS)  # which names the images themselves
 
 
 def test_an_end_that_nobody_expected_says_whom_to_ask() -> None:

@@ -221,5 +221,10 @@ def test_a_file_of_questions_that_is_none_is_named(tmp_path: Path) -> None:
         path.write_bytes(content)
         with pytest.raises(EndpointError, match=FILE):
             read_endpoints(path)
-    path.write_text(endpoints_file(PAPER))
+    good = json.loads(endpoints_file(PAPER))
+    for wrong in (good | {"format": 2}, good | {"more": 1}, {"questions": good["questions"]}):
+        path.write_text(json.dumps(wrong))
+        with pytest.raises(EndpointError, match="expected format 1 with questions"):
+            read_endpoints(path)
+    path.write_text(json.dumps(good))
     assert read_endpoints(path) == PAPER
