@@ -64,7 +64,7 @@ def draw_described(
         axes = figure.add_axes((0.3, (top - height) / total, 0.66, height / total))
         (_number if each.number else _shares)(axes, each, groups, colors)
         strip(axes, colors)
-        title = shortened(each.question, 90)
+        title = shortened(f"{each.question} ({each.unit})" if each.unit else each.question, 90)
         axes.text(-0.42, 1 + 0.1 / height, title, transform=axes.transAxes, fontsize=SIZE + 0.5, fontweight="bold",
                   color=colors.text)  # fmt: skip
         top -= height + 0.75
