@@ -83,7 +83,7 @@ def read_once(page: Any, url: str, figures: Figures) -> None:
     from playwright.sync_api import expect
 
     from readerstudy.study.models import Study
-    from readerstudy.study.services import enrol_reader
+    from readerstudy.study.people.members import enrol_reader
     from tests import stock
     from tests.browser.conftest import sign_in_without_form
 

@@ -3,7 +3,7 @@
 from django.contrib import admin
 from django.urls import include, path
 
-from readerstudy.study.admin_views import home
+from readerstudy.study.views import home
 
 handler500 = "readerstudy.ops.unavailable.server_error"
 urlpatterns = [

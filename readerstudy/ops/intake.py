@@ -10,10 +10,10 @@ from readerstudy.cases.loader import load_case_set
 from readerstudy.cases.models import CaseSet
 from readerstudy.cases.services import AlreadyLoadedError
 from readerstudy.cases.window import WindowRule
-from readerstudy.study.drafts import attach_practice_set, practice_draft, practice_key_for
+from readerstudy.study.design.drafts import attach_practice_set, practice_draft, practice_key_for
+from readerstudy.study.design.lifecycle import attach_case_set, cases_draft
 from readerstudy.study.models import Study
 from readerstudy.study.protocol import Protocol
-from readerstudy.study.services import attach_case_set, cases_draft
 
 
 def load_into_study(

@@ -15,10 +15,10 @@ from readerstudy.accounts.models import User
 from readerstudy.cases.loading import announce
 from readerstudy.cases.models import CaseSet
 from readerstudy.environment import BASE
-from readerstudy.study.drafts import practice_draft, practice_key_for
+from readerstudy.study.design.drafts import practice_draft, practice_key_for
+from readerstudy.study.design.lifecycle import cases_draft
 from readerstudy.study.models import Study
-from readerstudy.study.phases import Phase, PhaseError
-from readerstudy.study.services import StudyError, cases_draft
+from readerstudy.study.phases import Phase, PhaseError, StudyError
 
 MOST_LISTED = 200
 

@@ -12,8 +12,7 @@ from django.views.decorators.http import require_http_methods
 from readerstudy.accounts.signed_in import signed_in
 from readerstudy.ops.loading import offered_sets, start_load
 from readerstudy.study.models import Role, Study
-from readerstudy.study.phases import PhaseError
-from readerstudy.study.services import StudyError
+from readerstudy.study.phases import PhaseError, StudyError
 from readerstudy.study.visibility import study_for_role
 
 CASES, PRACTICE = "cases", "practice"

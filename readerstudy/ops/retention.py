@@ -22,8 +22,8 @@ from readerstudy.audit.services import DELETED, record
 from readerstudy.cases.models import Frame
 from readerstudy.cases.objects import frame_objects
 from readerstudy.cases.storage import study_folder
+from readerstudy.study.design.terms import keys_of
 from readerstudy.study.models import Rating, Reader, Study
-from readerstudy.study.terms import keys_of
 
 ARCHIVED = "archived"
 

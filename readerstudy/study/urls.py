@@ -1,17 +1,10 @@
 from django.urls import path
 
-from readerstudy.study import (
-    admin_views,
-    audit_views,
-    invitation_views,
-    loading_views,
-    people_views,
-    preview_views,
-    protocol_views,
-    signoff_views,
-    terms_views,
-    views,
-)
+from readerstudy.study import views as admin_views
+from readerstudy.study.design import audit_views, loading_views, protocol_views, signoff_views, terms_views
+from readerstudy.study.people import invitation_views
+from readerstudy.study.people import views as people_views
+from readerstudy.study.reading import preview_views, views
 
 app_name = "study"
 urlpatterns = [

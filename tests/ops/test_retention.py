@@ -17,10 +17,10 @@ from readerstudy.cases.terms import Wording
 from readerstudy.ops import retention
 from readerstudy.ops.intake import load_practice
 from readerstudy.ops.retention import DELETED, delete_study, tables_of_a_study
+from readerstudy.study.design.lifecycle import create_study
+from readerstudy.study.design.terms import change
 from readerstudy.study.models import Study
 from readerstudy.study.protocol import Protocol
-from readerstudy.study.services import create_study
-from readerstudy.study.terms import change
 from tests.blinding.crowd import make_bystanders
 from tests.stock import Stock, make_case_set
 

@@ -14,11 +14,11 @@ from readerstudy.cases.loader import CaseSetRefusedError
 from readerstudy.cases.services import AlreadyLoadedError
 from readerstudy.ops.intake import load_into_study, load_practice
 from readerstudy.ops.progress import terminal_progress
+from readerstudy.study.design.lifecycle import create_study
+from readerstudy.study.design.obstacles import obstacles_of
 from readerstudy.study.models import Study
-from readerstudy.study.obstacles import obstacles_of
-from readerstudy.study.phases import PhaseError
+from readerstudy.study.phases import PhaseError, StudyError
 from readerstudy.study.protocol import Protocol
-from readerstudy.study.services import StudyError, create_study
 
 REFUSALS = (
     CaseSetError,
