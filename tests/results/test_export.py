@@ -22,7 +22,7 @@ from analysis.frames import RATINGS, check_table, rated
 from analysis.tablefolder import guarded
 from readerstudy.accounts.models import User
 from readerstudy.audit.models import Event
-from readerstudy.ops.intake import load_into_study
+from readerstudy.ops.loading import load_into_study
 from readerstudy.results.computed import computed
 from readerstudy.results.export import export_files, export_zip, write_export
 from readerstudy.results.ratings import SealedError

@@ -9,7 +9,7 @@ from django.test import Client
 
 from readerstudy.audit.models import Event
 from readerstudy.cases.models import Case, CaseSet
-from readerstudy.ops.intake import load_practice
+from readerstudy.ops.loading import load_practice
 from readerstudy.study.design import lifecycle, signoff
 from readerstudy.study.design.signoff import SignOffError
 from readerstudy.study.duties import add_member

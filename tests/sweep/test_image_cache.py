@@ -8,10 +8,10 @@ import sys
 import numpy as np
 import pytest
 
-from analysis.sweep import partial_cache
+from analysis.sweep.data import partial_cache
+from analysis.sweep.data.image_cache import ensure_cache
+from analysis.sweep.data.pixels import read_pixels
 from analysis.sweep.errors import DataError
-from analysis.sweep.image_cache import ensure_cache
-from analysis.sweep.pixels import read_pixels
 from analysis.sweep.spec import PreprocessSpec
 from tests.sweep.tiny import write_images
 
