@@ -134,7 +134,7 @@ def test_supervisor_starts_a_dead_process_again(tmp_path: Path) -> None:
 SUPERVISED = """
 import signal, sys
 signal.signal(signal.SIGHUP, signal.SIG_DFL)  # ignored where the tests run under nohup
-from readerstudy.ops.supervisor import Process, Supervisor
+from readerstudy.ops.serve.supervisor import Process, Supervisor
 sleeper = "import time; print('slept', flush=True); time.sleep(600)"
 try:
     with Supervisor([Process("sleeper", [sys.executable, "-c", sleeper])]) as supervisor:

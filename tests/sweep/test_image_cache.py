@@ -133,7 +133,7 @@ def test_what_a_crash_left_is_believed_only_when_verified(tmp_path, damage):
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from analysis.sweep.image_cache import ensure_cache
+from analysis.sweep.data.image_cache import ensure_cache
 from analysis.sweep.spec import PreprocessSpec
 folder, names = Path(sys.argv[1]), sys.argv[2:]
 def progress(stage, done, total):

@@ -23,7 +23,7 @@ def test_metrics_import_no_torch():
 
 def test_operators_are_defined_once_and_torchvision_imports():
     code = (
-        "from analysis.sweep.networks.torchvision_beside_cpu import ensure_operators as ensure\n"
+        "from analysis.sweep.networks.torchvision_import import ensure_operators as ensure\n"
         "import torch\n"
         "ensure(); again = ensure()\n"
         "import torchvision\n"
@@ -38,7 +38,7 @@ def test_nothing_is_defined_where_the_operators_exist():
         "import torch\n"
         "library = torch.library.Library('torchvision', 'DEF')\n"
         "library.define('nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor')\n"
-        "from analysis.sweep import torchvision_beside_cpu as remedy\n"
+        "from analysis.sweep import torchvision_import as remedy\n"
         "print(remedy.ensure_operators(), len(remedy._kept))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
