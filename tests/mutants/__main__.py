@@ -5,6 +5,7 @@ import random
 import sys
 import time
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 
 from tests.mutants import run
@@ -30,39 +31,37 @@ def main() -> int:
         for rule, mutant in work:
             print(f"{rule.name}: {mutant.file}:{mutant.line} {mutant.function}: {mutant.change}")
         return 0
-    return _judge(work, options.table)
+    by_rule: dict[Rule, list[Mutant]] = {}
+    for rule, mutant in work:
+        by_rule.setdefault(rule, []).append(mutant)
+    return _judge(by_rule, options.table)
 
 
-def _judge(work: list[tuple[Rule, Mutant]], table: Path | None) -> int:
-    run.warm()
+def _judge(work: Mapping[Rule, list[Mutant]], table: Path | None) -> int:
     began = time.monotonic()
-    for rule in dict.fromkeys(rule for rule, _ in work):
-        if not run.unharmed(rule):
-            print(
-                f"{rule.name}: expected its tests to pass as the code is, they fail: {' '.join(rule.tests)}"
-            )
-            return 1
-    counts = {rule: Counter[str]() for rule in dict.fromkeys(rule for rule, _ in work)}
-    left = []
+    counts = {rule: Counter[str]() for rule in work}
+    seconds: dict[Rule, float] = dict.fromkeys(work, 0.0)
+    left = 0
     for judged in run.judge(work):
         outcome = judged.outcome
-        if outcome == "survived":
-            if judged.mutant.name in EQUIVALENT:
-                outcome = "equivalent"
-            else:
-                left.append(judged)
-                print(f"SURVIVED {judged.rule.name}: {judged.mutant.file}:{judged.mutant.line} "
-                      f"{judged.mutant.function}: {judged.mutant.change}", flush=True)  # fmt: skip
+        if outcome == "survived" and judged.mutant.name in EQUIVALENT:
+            outcome = "equivalent"
+        if outcome in {"survived", "red"}:
+            left += 1
+            print(f"{outcome.upper()} {judged.rule.name}: {judged.mutant.file}:{judged.mutant.line} "
+                  f"{judged.mutant.function}: {judged.mutant.change} ({judged.tests} tests)", flush=True)  # fmt: skip
         counts[judged.rule][outcome] += 1
+        seconds[judged.rule] += judged.seconds
     lines = [
-        "| Rule | File | Mutants | Killed | Hung | Equivalent | Survived |",
-        "|---|---|---|---|---|---|---|",
+        "| Rule | File | Mutants | Killed | Hung | Equivalent | Survived | Seconds |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     for rule, count in counts.items():
         told = " | ".join(str(count[key]) for key in ("killed", "hung", "equivalent", "survived"))
-        lines.append(f"| {rule.name} | `{rule.file}` | {count.total()} | {told} |")
+        lines.append(f"| {rule.name} | `{rule.file}` | {count.total()} | {told} | {seconds[rule]:.0f} |")
     print("\n".join(lines))
-    print(f"{len(work)} mutants in {(time.monotonic() - began) / 60:.1f} min, {len(left)} survived unlisted")
+    total = sum(count.total() for count in counts.values())
+    print(f"{total} mutants in {(time.monotonic() - began) / 60:.1f} min, {left} survived unlisted")
     if table is not None:
         table.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return 1 if left else 0

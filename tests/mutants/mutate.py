@@ -1,11 +1,12 @@
 """The mutants of a function: cosmic-ray's small changes, and each statement that refuses or records left out."""
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import count
 from pathlib import Path
 
+import parso
+from cosmic_ray.ast import ast_nodes
 from cosmic_ray.mutating import mutate_code
 from cosmic_ray.plugins import get_operator
 
@@ -25,15 +26,20 @@ OPERATORS = (
 tests; removing a decorator takes away a transaction, which the drills under kills judge."""
 
 
+Span = tuple[str, int, int]
+"""Name of a function, first and last line of its body."""
+
+
 @dataclass(frozen=True)
 class Mutant:
-    """One changed source; `change` is its line before and after."""
+    """One changed source; `change` is its line before and after, `span` first and last line of the function's body."""
 
     file: str
     function: str
     line: int
     change: str
     source: str
+    span: tuple[int, int]
 
     @property
     def name(self) -> str:
@@ -44,17 +50,18 @@ class Mutant:
 def mutants(file: str, functions: tuple[str, ...] = ()) -> Iterator[Mutant]:
     """Yield every mutant of the named functions of a file, or of all of them, in the order of the lines."""
     source = (ROOT / file).read_text(encoding="utf-8")
-    spans = _functions(source)
+    spans = [span for span in _functions(source) if not functions or span[0] in functions]
     found = {}
-    for changed in (*_by_cosmic_ray(source), *_left_out(source)):
+    for changed in (*_by_cosmic_ray(source, spans), *_left_out(source)):
         line, change = _difference(source, changed)
-        name = next((name for name, first, last in spans if first <= line <= last), "")
-        if name and (not functions or name in functions) and not change.startswith(("@", "def ", '"""')):
-            found[line, change] = Mutant(file, name, line, change, changed)
+        span = _around(line, spans)
+        if span and _compiles(changed):
+            name, *body = span
+            found[line, change] = Mutant(file, name, line, change, changed, (body[0], body[1]))
     yield from (found[key] for key in sorted(found))
 
 
-def _functions(source: str) -> list[tuple[str, int, int]]:
+def _functions(source: str) -> list[Span]:
     """Return name, first and last line of each function; the innermost first, without decorators and docstring."""
     spans = []
     for node in ast.walk(ast.parse(source)):
@@ -65,15 +72,28 @@ def _functions(source: str) -> list[tuple[str, int, int]]:
     return sorted(spans, key=lambda span: span[2] - span[1])
 
 
-def _by_cosmic_ray(source: str) -> Iterator[str]:
+def _around(line: int, spans: Sequence[Span]) -> Span | None:
+    return next((span for span in spans if span[1] <= line <= span[2]), None)
+
+
+def _compiles(source: str) -> bool:
+    try:
+        compile(source, "mutant", "exec")
+    except SyntaxError:
+        return False
+    return True
+
+
+def _by_cosmic_ray(source: str, spans: Sequence[Span]) -> Iterator[str]:
+    nodes = list(ast_nodes(parso.parse(source)))
     for name in OPERATORS:
         operator = get_operator(f"core/{name}")()
-        for place in count():
-            changed = mutate_code(source, operator, place)
-            if changed is None:
-                break
-            if changed != source:
-                yield changed
+        places = [place for node in nodes for place in operator.mutation_positions(node)]
+        for number, ((line, _), _) in enumerate(places):
+            if _around(line, spans):
+                changed = mutate_code(source, operator, number)
+                if changed is not None and changed != source:
+                    yield changed
 
 
 def _left_out(source: str) -> Iterator[str]:

@@ -23,25 +23,25 @@ RULES = (
     Rule("consent", f"{STUDY}/reading/visits.py", ("give_consent", "begin"), ("tests/study/test_visits.py",)),
     Rule(
         "display check", f"{STUDY}/reading/visits.py", ("check_display",),
-        ("tests/study/test_visits.py", "tests/study/test_stages.py"),
+        ("tests/study/test_visits.py"),
     ),
     Rule("display is fit", f"{STUDY}/reading/measured.py", ("display_is_fit",), ("tests/study/test_visits.py",)),
     Rule(
         "what is served", f"{STUDY}/reading/answering.py", ("servable", "returnable", "check_stages"),
-        ("tests/study/test_services.py", "tests/study/test_stages.py", "tests/study/test_visits.py"),
+        ("tests/study/test_services.py", "tests/study/test_visits.py"),
     ),
     Rule(
         "one save per turn", f"{STUDY}/reading/answering.py",
         ("save_answers", "_check_turn", "_locked", "_check_open", "same_or_stale"),
-        ("tests/study/test_services.py", "tests/study/test_visits.py", "tests/study/test_stages.py"),
+        ("tests/study/test_services.py", "tests/study/test_visits.py"),
     ),
     Rule(
         "stages", f"{STUDY}/reading/stages.py", ("visit_of", "_pending", "display_checked", "_break_until", "due_at"),
-        ("tests/study/test_visits.py", "tests/study/test_stages.py"),
+        ("tests/study/test_visits.py"),
     ),
     Rule(
         "practice", f"{STUDY}/reading/visits.py", ("save_practice",),
-        ("tests/study/test_visits.py", "tests/study/test_stages.py"),
+        ("tests/study/test_visits.py"),
     ),
     Rule(
         "reading time", f"{STUDY}/reading/measured.py", ("times_of", "_numbers"),
@@ -80,19 +80,29 @@ RULES = (
         "repeats", f"{STUDY}/orders/order.py", (),
         ("tests/study/test_order.py", "tests/study/test_thousand_orders.py"),
     ),
-    Rule("allotment", f"{STUDY}/orders/allotment.py", (), ("tests/study/test_thousand_orders.py", "tests/study/test_order.py")),
+    Rule(
+        "allotment", f"{STUDY}/orders/allotment.py", (),
+        ("tests/study/test_thousand_orders.py", "tests/study/test_order.py"),
+    ),
     Rule(
         "fencing and leases", "analysis/services/ledger.py", (),
         ("tests/ledger/test_ledger.py", "tests/ledger/test_finishing.py"),
     ),
     Rule("custody", "analysis/services/custody.py", (), ("tests/caseset/test_custody.py",)),
-    Rule("sealed files", "analysis/caseset/sealed.py", (), ("tests/caseset/test_sealed.py", "tests/ops/test_backup_rules.py")),
+    Rule(
+        "sealed files", "analysis/caseset/sealed.py", (),
+        ("tests/caseset/test_sealed.py", "tests/ops/test_backup_rules.py"),
+    ),
     Rule("keys of cases", "analysis/caseset/keys.py", (), ("tests/caseset",)),
     Rule("identity", "analysis/identity.py", (), ("tests/identity",)),
-    Rule("ratings join", "readerstudy/results/values.py", (), ("tests/results/test_ratings.py", "tests/results/test_values.py",
-         "tests/results/test_open_key.py")),
-    Rule("strata", "readerstudy/results/ratings.py", ("_batch", "_rating", "subgroups_frame"),
-         ("tests/results/test_ratings.py", "tests/results/test_designs.py")),
+    Rule(
+        "ratings join", "readerstudy/results/values.py", (),
+        ("tests/results/test_ratings.py", "tests/results/test_values.py", "tests/results/test_open_key.py"),
+    ),
+    Rule(
+        "strata", "readerstudy/results/ratings.py", ("_batch", "_rating", "subgroups_frame"),
+        ("tests/results/test_ratings.py", "tests/results/test_designs.py"),
+    ),
     Rule("Holm", "analysis/metrics/multiplicity.py", (), ("tests/metrics",)),
     Rule("matching", "analysis/selection/matching.py", (), ("tests/selection/test_matching.py",)),
     Rule("balance", "analysis/selection/balance.py", (), ("tests/selection/test_balance.py",)),

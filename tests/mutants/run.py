@@ -1,127 +1,264 @@
 """Run the tests of each rule against each of its mutants.
 
-One process imports the libraries, and nothing of the project, and forks for each mutant; the fork finds the changed
-source in place of the file. So a mutant costs its tests and little else, no file is changed, and two run side by side.
+Each of two processes collects the tests and makes the database once, and forks for each mutant. The fork gives the
+functions of the rule their changed code and runs the tests that take the changed line. So a mutant costs these tests
+and nothing else, and no file is changed. What a rule's function gives while modules are imported stays as it was.
 """
 
 import gc
 import importlib
-import importlib.abc
-import importlib.util
+import multiprocessing
 import os
+import pickle
+import shutil
 import signal
 import sys
+import tempfile
+import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.machinery import ModuleSpec
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, FrameType, FunctionType
+from typing import Any, Never
+
+import pytest
+from _pytest.runner import runtestprotocol
+from django.db import connection
 
 from tests.mutants.mutate import ROOT, Mutant
 from tests.mutants.rules import Rule
 from tests.servers.warm import LIBRARIES
 
 LONGEST_S = 60.0
-"""A mutant that takes this much longer than its rule unharmed counts as seen: something waits for ever."""
+"""A mutant that takes this much longer than ten times its tests unharmed counts as seen: something waits for ever."""
+
+DATABASE = "tests/mutants/database.py"
+
+Work = Mapping[Rule, Sequence[Mutant]]
 
 
 @dataclass(frozen=True)
 class Judged:
-    """What became of a mutant: "killed", "survived" or "hung"."""
+    """What became of a mutant: "killed", "survived", "hung", or "red": its tests fail as the code is."""
 
     rule: Rule
     mutant: Mutant
     outcome: str
+    tests: int
     seconds: float
 
 
-class _Changed(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    """Finds the changed source of one module before the file is found."""
+@dataclass(frozen=True)
+class _Taken:
+    """What one test took of a rule's file, and how long it lasted."""
 
-    def __init__(self, mutant: Mutant) -> None:
-        self.mutant = mutant
-        self.name = mutant.file.removesuffix(".py").replace("/", ".").removesuffix(".__init__")
-
-    def find_spec(self, name: str, path: object, target: object = None) -> ModuleSpec | None:
-        """Answer for the one module."""
-        if name != self.name:
-            return None
-        place = str(ROOT / self.mutant.file)
-        inside = [str(Path(place).parent)] if place.endswith("__init__.py") else None
-        return importlib.util.spec_from_file_location(
-            name, place, loader=self, submodule_search_locations=inside
-        )
-
-    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
-        """Let a plain module be made."""
-        return None
-
-    def exec_module(self, module: ModuleType) -> None:
-        """Run the changed source."""
-        exec(compile(self.mutant.source, str(ROOT / self.mutant.file), "exec"), module.__dict__)
+    lines: frozenset[int]
+    seconds: float
 
 
-def warm() -> None:
-    """Import what every fork needs; nothing of the project."""
-    for library in (*LIBRARIES, "pytest", "torch"):
+def judge(work: Work, *, jobs: int = 2) -> Iterator[Judged]:
+    """Yield what becomes of each mutant as it ends; `jobs` rules are judged at a time, the longest first."""
+    for library in (*LIBRARIES, "torch"):
         importlib.import_module(library)
     gc.freeze()
+    fork = multiprocessing.get_context("fork")
+    asked, told = fork.SimpleQueue(), fork.SimpleQueue()
+    jobs = min(jobs, len(work))
+    workers = [fork.Process(target=_worker, args=(work, asked, told)) for _ in range(jobs)]
+    for rule in (*sorted(work, key=lambda rule: -len(work[rule])), *(None,) * jobs):
+        asked.put(rule)
+    for worker in workers:
+        worker.start()
+    while jobs:
+        judged = told.get()
+        if judged is None:
+            jobs -= 1
+        else:
+            yield judged
+    for worker in workers:
+        worker.join()
 
 
-def judge(work: Sequence[tuple[Rule, Mutant]], *, jobs: int = 2) -> Iterator[Judged]:
-    """Yield what becomes of each mutant, `jobs` of them at a time, as they end."""
-    waiting = list(reversed(work))
-    running: dict[int, tuple[Rule, Mutant, float]] = {}
-    while waiting or running:
-        while waiting and len(running) < jobs:
-            rule, mutant = waiting.pop()
-            running[_begin(rule.tests, mutant)] = rule, mutant, time.monotonic()
-        pid, status = os.waitpid(-1, os.WNOHANG)
-        if not pid:
-            time.sleep(0.02)
-            for late, (_, _, began) in running.items():
-                if time.monotonic() - began > LONGEST_S:
-                    os.killpg(late, signal.SIGKILL)
-            continue
-        if pid in running:
-            rule, mutant, began = running.pop(pid)
-            yield Judged(rule, mutant, _outcome(status), time.monotonic() - began)
-
-
-def unharmed(rule: Rule) -> bool:
-    """Say whether the rule's tests pass as the code is; a rule that is red already would kill every mutant."""
-    pid = _begin(rule.tests, None)
-    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
-
-
-def _outcome(status: int) -> str:
-    code = os.waitstatus_to_exitcode(status)
-    return "survived" if code == 0 else "hung" if code == -signal.SIGKILL else "killed"
-
-
-def _begin(tests: Sequence[str], mutant: Mutant | None) -> int:
-    sys.stdout.flush()
-    pid = os.fork()
-    if pid:
-        return pid
-    os.setsid()
-    code = 1
+def _worker(work: Work, asked: Any, told: Any) -> None:
+    """Collect the tests of all rules and judge rules as long as there are any."""
+    _quiet()
+    files = dict.fromkeys(test for rule in work for test in rule.tests)
     try:
-        with open(
-            os.environ.get("MUTANTS_LOG", os.devnull), "wb"
-        ) as out:  # for whoever asks why a rule is red
-            os.dup2(out.fileno(), 1)
-            os.dup2(out.fileno(), 2)
-        for name in [name for name in sys.modules if name.partition(".")[0] in {"readerstudy", "analysis"}]:
-            del sys.modules[name]
-        if mutant is not None:
-            sys.meta_path.insert(0, _Changed(mutant))
-        import pytest
-
-        code = pytest.main(
-            ["-q", "-x", "-p", "no:randomly", "-p", "no:cacheprovider", "-p", "no:xdist", *tests]
+        pytest.main(
+            ["-q", *(f"-pno:{name}" for name in ("randomly", "cacheprovider", "xdist")), DATABASE, *files],
+            plugins=[_Judging(work, asked, told)],
         )
     finally:
-        sys.stdout.flush()
-        os._exit(int(code))
+        shutil.rmtree(os.environ["READERSTUDY_HOME"], ignore_errors=True)
+        told.put(None)
+
+
+class _Judging:
+    """Takes the place of pytest's loop over the tests."""
+
+    def __init__(self, work: Work, asked: Any, told: Any) -> None:
+        self.work, self.asked, self.told = work, asked, told
+
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        """Make the database, then judge."""
+        connection.settings_dict["TEST"]["NAME"] = None  # in memory, so that each fork has its own
+        first = next(item for item in session.items if item.nodeid.startswith(DATABASE))
+        other = next(item for item in session.items if item.path != first.path)
+        runtestprotocol(first, log=False, nextitem=other)  # with one to come, the database stays
+        while (rule := self.asked.get()) is not None:
+            items = [item for test in rule.tests for item in session.items if _is_of(item, test)]
+            for judged in _of_rule(rule, self.work[rule], items, first):
+                self.told.put(judged)
+        return True
+
+
+def _is_of(item: pytest.Item, test: str) -> bool:
+    return item.nodeid.startswith((f"{test}::", f"{test}/", f"{test}[")) or item.nodeid == test
+
+
+def _of_rule(
+    rule: Rule, found: Sequence[Mutant], items: Sequence[pytest.Item], first: pytest.Item
+) -> Iterator[Judged]:
+    place = str(ROOT / rule.file)
+    module = importlib.import_module(
+        rule.file.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+    )
+    functions = [
+        thing for thing in gc.get_objects()
+        if isinstance(thing, FunctionType) and thing.__code__.co_filename == module.__file__
+    ]  # fmt: skip
+    taken, ended, _ = _forked(lambda: _trace(items, first, place), 20 * LONGEST_S)
+    for mutant in found:
+        if ended != "survived":
+            yield Judged(rule, mutant, "red", len(items), 0.0)
+            continue
+        chosen = _who_take(mutant, items, taken)
+        longest = LONGEST_S + 10 * sum(taken[item.nodeid].seconds for item in chosen)
+        _, outcome, seconds = _forked(lambda: _run_broken(mutant, functions, chosen, first), longest)  # noqa: B023
+        yield Judged(rule, mutant, outcome, len(chosen), seconds)
+
+
+def _who_take(mutant: Mutant, items: Sequence[pytest.Item], taken: Mapping[str, _Taken]) -> list[pytest.Item]:
+    """Return the tests that take the mutant's line, or its function: file by file, the quickest first."""
+    for lines in ({mutant.line}, set(range(mutant.span[0], mutant.span[1] + 1))):
+        chosen = [item for item in items if taken[item.nodeid].lines & lines]
+        if chosen:
+            break
+    files = list(dict.fromkeys(item.path for item in chosen))
+    return sorted(
+        chosen,
+        key=lambda item: (_flushes(item), files.index(item.path), taken[item.nodeid].seconds),
+    )
+
+
+def _flushes(item: pytest.Item) -> bool:
+    """Say whether a test empties the database: it comes after those that count on what migrations made."""
+    marker = item.get_closest_marker("django_db")
+    return "transactional_db" in getattr(item, "fixturenames", ()) or bool(
+        marker and marker.kwargs.get("transaction")
+    )
+
+
+def _trace(items: Sequence[pytest.Item], first: pytest.Item, place: str) -> dict[str, _Taken]:
+    """Run the tests as the code is; return which lines of the file each of them takes."""
+    lines: set[int] = set()
+
+    def trace(frame: FrameType, event: str, argument: Any) -> Any:
+        if frame.f_code.co_filename != place:
+            return None
+        lines.add(frame.f_lineno)
+        return trace
+
+    threading.settrace(trace)
+    taken = {}
+    for item, following in zip(items, (*items[1:], first), strict=True):
+        lines.clear()
+        began = time.monotonic()
+        sys.settrace(trace)
+        passed = _passes(item, following)
+        sys.settrace(None)
+        if not passed:
+            os._exit(1)
+        taken[item.nodeid] = _Taken(frozenset(lines), time.monotonic() - began)
+        print(f"{taken[item.nodeid].seconds:.2f} s {item.nodeid}", flush=True)
+    return taken
+
+
+def _run_broken(
+    mutant: Mutant, functions: Sequence[FunctionType], items: Sequence[pytest.Item], first: pytest.Item
+) -> None:
+    """Give the functions the mutant's code, then run the tests until one fails."""
+    print(f"{mutant.function}:{mutant.line}: {mutant.change}", flush=True)
+    codes = dict(_codes(compile(mutant.source, functions[0].__code__.co_filename, "exec")))
+    for function in functions:
+        code = codes.get((function.__qualname__, function.__code__.co_firstlineno))
+        if code is not None and code.co_freevars == function.__code__.co_freevars:
+            function.__code__ = code
+    for item, following in zip(items, (*items[1:], first), strict=True):
+        if not _passes(item, following):
+            os._exit(1)
+
+
+def _codes(code: CodeType) -> Iterator[tuple[tuple[str, int], CodeType]]:
+    for inner in code.co_consts:
+        if isinstance(inner, CodeType):
+            yield (inner.co_qualname, inner.co_firstlineno), inner
+            yield from _codes(inner)
+
+
+def _passes(item: pytest.Item, following: pytest.Item) -> bool:
+    reports = runtestprotocol(item, log=False, nextitem=following)
+    failed = [report for report in reports if report.failed]
+    for report in failed:
+        print(report.nodeid, report.longreprtext, flush=True)
+    return not failed
+
+
+def _forked(do: Callable[[], Any], longest_s: float) -> tuple[Any, str, float]:
+    """Return what a fork gives, what became of it, and its seconds; afterwards the site's folder is as it was."""
+    began = time.monotonic()
+    with _as_it_was(Path(os.environ["READERSTUDY_HOME"])):
+        read, write = os.pipe()
+        pid = os.fork()
+        if not pid:
+            _in_fork(do, write)
+        os.close(write)
+        late = threading.Timer(longest_s, os.killpg, (pid, signal.SIGKILL))
+        late.start()
+        with open(read, "rb") as pipe:
+            given = pipe.read()
+        code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        late.cancel()
+    outcome = "survived" if code == 0 else "hung" if code == -signal.SIGKILL else "killed"
+    return pickle.loads(given) if given else None, outcome, time.monotonic() - began
+
+
+@contextmanager
+def _as_it_was(folder: Path) -> Iterator[None]:
+    with tempfile.TemporaryDirectory() as kept:
+        shutil.copytree(folder, kept, dirs_exist_ok=True)
+        yield
+        shutil.rmtree(folder)
+        shutil.copytree(kept, folder)
+
+
+def _in_fork(do: Callable[[], Any], write: int) -> Never:
+    code = 1
+    try:
+        gc.freeze()
+        os.setsid()
+        _quiet()
+        with open(write, "wb") as pipe:
+            pickle.dump(do(), pipe)
+        code = 0
+    finally:
+        os._exit(code)
+
+
+def _quiet() -> None:
+    """Send what is printed to MUTANTS_LOG, for whoever asks why a rule is red."""
+    with open(os.environ.get("MUTANTS_LOG", os.devnull), "ab") as out:
+        os.dup2(out.fileno(), 1)
+        os.dup2(out.fileno(), 2)
