@@ -61,10 +61,14 @@ def _judge(work: Mapping[Rule, list[Mutant]], table: Path | None) -> int:
         lines.append(f"| {rule.name} | `{rule.file}` | {count.total()} | {told} | {seconds[rule]:.0f} |")
     print("\n".join(lines))
     total = sum(count.total() for count in counts.values())
+    if lost := sum(map(len, work.values())) - total:
+        print(
+            f"expected every mutant to be judged, {lost} were not; run again with MUTANTS_LOG=FILE and read why"
+        )
     print(f"{total} mutants in {(time.monotonic() - began) / 60:.1f} min, {left} survived unlisted")
     if table is not None:
         table.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    return 1 if left else 0
+    return 1 if left or lost else 0
 
 
 if __name__ == "__main__":

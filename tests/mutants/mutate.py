@@ -1,6 +1,7 @@
 """The mutants of a function: cosmic-ray's small changes, and each statement that refuses or records left out."""
 
 import ast
+import marshal
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,11 +52,11 @@ def mutants(file: str, functions: tuple[str, ...] = ()) -> Iterator[Mutant]:
     """Yield every mutant of the named functions of a file, or of all of them, in the order of the lines."""
     source = (ROOT / file).read_text(encoding="utf-8")
     spans = [span for span in _functions(source) if not functions or span[0] in functions]
-    found = {}
+    found, as_it_is = {}, _compiled(source)
     for changed in (*_by_cosmic_ray(source, spans), *_left_out(source)):
         line, change = _difference(source, changed)
         span = _around(line, spans)
-        if span and _compiles(changed):
+        if span and _compiled(changed) not in {None, as_it_is}:
             name, *body = span
             found[line, change] = Mutant(file, name, line, change, changed, (body[0], body[1]))
     yield from (found[key] for key in sorted(found))
@@ -76,12 +77,12 @@ def _around(line: int, spans: Sequence[Span]) -> Span | None:
     return next((span for span in spans if span[1] <= line <= span[2]), None)
 
 
-def _compiles(source: str) -> bool:
+def _compiled(source: str) -> bytes | None:
+    """Return what runs: where it is the same, an annotation or a comment was changed; None where nothing can run."""
     try:
-        compile(source, "mutant", "exec")
+        return marshal.dumps(compile(source, "mutant", "exec"))
     except SyntaxError:
-        return False
-    return True
+        return None
 
 
 def _by_cosmic_ray(source: str, spans: Sequence[Span]) -> Iterator[str]:

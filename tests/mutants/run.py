@@ -108,7 +108,8 @@ class _Judging:
         other = next(item for item in session.items if item.path != first.path)
         runtestprotocol(first, log=False, nextitem=other)  # with one to come, the database stays
         while (rule := self.asked.get()) is not None:
-            items = [item for test in rule.tests for item in session.items if _is_of(item, test)]
+            named = {item.nodeid: item for test in rule.tests for item in session.items if _is_of(item, test)}
+            items = list(named.values())
             for judged in _of_rule(rule, self.work[rule], items, first):
                 self.told.put(judged)
         return True

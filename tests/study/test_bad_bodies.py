@@ -26,6 +26,9 @@ HUGE = 10**400
         {"marks": [{"question": "", "kind": "point", "points": [[HUGE, 1]]}]},
         {"times": {"visible_ms": HUGE}},
         {"times": {"\ud800": 1}},
+        {"times": [5]},
+        {"times": {"visits": 5}},
+        {"times": {"visits": [{"visible_ms": 1}] * 201}},
     ],
     ids=str,
 )

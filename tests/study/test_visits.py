@@ -111,6 +111,18 @@ def test_stages_come_in_their_order_and_answers_not_before(stock: Stock, tmp_pat
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("width", "height", "status"), [(1024, 700, 200), (1023, 700, 422), (1024, 699, 422)]
+)
+def test_a_window_is_large_enough_from_1024_by_700(
+    stock: Stock, tmp_path: Any, width: int, height: int, status: int
+) -> None:
+    room = Room(build(stock, Protocol(display_check="block"), tmp_path))
+    answer = room.tell("display", {**DISPLAY, "width": width, "height": height})
+    assert answer.status_code == status
+    assert room.state()["stage"] == ("reading" if status == 200 else "display")
+
+
 def test_practice_tells_what_the_admin_typed_and_stays_out_of_the_answers(
     stock: Stock, tmp_path: Any
 ) -> None:
@@ -132,6 +144,16 @@ def test_practice_tells_what_the_admin_typed_and_stays_out_of_the_answers(
     assert room.answer().json()["state"]["stage"] == "reading"
     assert PracticeReading.objects.exclude(saved_at=None).count() == 2
     assert Rating.objects.count() == 0
+    kept = Event.objects.filter(kind="practice.saved", study=study.key).order_by("sequence")
+    assert [(each.actor, each.values["answers"]) for each in kept] == [(reader.person, body["answers"])] * 2
+
+
+def test_the_times_of_200_visits_to_a_case_are_kept(stock: Stock, tmp_path: Any) -> None:
+    room = Room(build(stock, Protocol(), tmp_path))
+    visits = [{"visible_ms": float(n)} for n in range(200)]
+    assert room.answer(times={"visible_ms": 19900, "visits": visits}).status_code == 200
+    rating = Rating.objects.get()
+    assert (rating.seconds, rating.times["visits"]) == (19.9, visits)
 
 
 def test_a_full_session_ends_and_the_next_waits(stock: Stock, tmp_path: Any) -> None:
