@@ -42,7 +42,8 @@ RULES = (
     Rule(
         "one save per turn", f"{STUDY}/reading/answering.py",
         ("save_answers", "_check_turn", "_locked", "_check_open", "same_or_stale"),
-        ("tests/study/test_services.py", "tests/study/test_visits.py"),
+        ("tests/study/test_services.py", "tests/study/test_visits.py",
+         "tests/study/test_people.py::test_withdrawal_keeps_what_was_read_and_ends_reading"),
     ),
     Rule(
         "stages", f"{STUDY}/reading/stages.py", ("visit_of", "_pending", "display_checked", "_break_until", "due_at"),

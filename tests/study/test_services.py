@@ -127,6 +127,13 @@ def test_second_window_gets_what_is_stored(stock: Stock) -> None:
     assert Rating.objects.count() == 1
 
 
+def test_a_revision_of_what_was_never_saved_is_a_conflict(stock: Stock) -> None:
+    with pytest.raises(StaleRevisionError) as caught:
+        save(stock.readers[0], revision=1)
+    assert caught.value.stored["revision"] == 0
+    assert not Rating.objects.exists()
+
+
 def test_case_out_of_turn_is_not_there(stock: Stock) -> None:
     ahead = place_of(stock.readers[0]).following
     with pytest.raises(Assignment.DoesNotExist):

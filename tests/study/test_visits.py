@@ -10,6 +10,7 @@ from django.test import Client
 from django.utils import timezone
 
 from readerstudy.audit.models import Event
+from readerstudy.cases.models import Frame
 from readerstudy.ops.loading import load_practice
 from readerstudy.study.design import lifecycle
 from readerstudy.study.design.drafts import (
@@ -189,6 +190,29 @@ def test_going_back_keeps_every_revision_and_obeys_the_protocol(stock: Stock, tm
     earlier = reader.assignments.order_by("position")[0].public_id
     assert room.client.get(f"/read/chest/cases/{earlier}/").status_code == 404
     assert room.post(f"/read/chest/answers/{earlier}/", payload(revision=1)).status_code == 409
+
+
+def test_the_last_case_of_all_can_still_be_changed(stock: Stock, tmp_path: Any) -> None:
+    reader = build(stock, Protocol(back="last"), tmp_path)
+    room = Room(reader)
+    for _ in range(reader.assignments.count()):
+        room.answer()
+    assert room.state()["stage"] == "done"
+    last = reader.assignments.order_by("position").last()
+    url = f"/read/chest/answers/{last.public_id}/"
+    assert room.post(url, payload(revision=1, comment="changed")).status_code == 200
+    assert last.ratings.get(revision=2).comment == "changed"
+
+
+def test_marks_of_the_case_before_are_judged_by_its_own_image(stock: Stock, tmp_path: Any) -> None:
+    reader = build(stock, Protocol(back="last"), tmp_path)
+    room, (before, now) = Room(reader), reader.assignments.order_by("position")[:2]
+    Frame.objects.filter(case=now.case).update(rows=1, columns=1)
+    room.answer()
+    marks = [{"question": "", "kind": "point", "points": [[3, 2]]}]
+    for case, revision, status in ((before, 1, 200), (now, 0, 400)):
+        told = room.post(f"/read/chest/answers/{case.public_id}/", payload(revision=revision, marks=marks))
+        assert told.status_code == status
 
 
 def test_within_a_session_each_case_leads_to_the_one_before(stock: Stock, tmp_path: Any) -> None:
