@@ -9,6 +9,7 @@ from dataclasses import dataclass
 STUDY = "readerstudy/study"
 STAGES = "tests/study/test_stages.py"
 OUT_OF_TURN = f"{STAGES}::test_a_later_stage_cannot_be_done_first"
+WITHDRAWN = "tests/study/test_people.py::test_withdrawal_keeps_what_was_read_and_ends_reading"
 BETWEEN = (
     f"{STAGES}::test_what_comes_between_in_mid_session_loses_no_answer",
     f"{STAGES}::test_what_comes_between_in_practice_loses_no_practice_answer_and_opens_no_other",
@@ -42,12 +43,12 @@ RULES = (
     Rule(
         "one save per turn", f"{STUDY}/reading/answering.py",
         ("save_answers", "_check_turn", "_locked", "_check_open", "same_or_stale"),
-        ("tests/study/test_services.py", "tests/study/test_visits.py",
-         "tests/study/test_people.py::test_withdrawal_keeps_what_was_read_and_ends_reading"),
+        ("tests/study/test_services.py", "tests/study/test_visits.py", WITHDRAWN),
     ),
     Rule(
         "stages", f"{STUDY}/reading/stages.py", ("visit_of", "_pending", "display_checked", "_break_until", "due_at"),
-        ("tests/study/test_visits.py", *BETWEEN),
+        ("tests/study/test_visits.py", *BETWEEN, WITHDRAWN,
+         "tests/study/test_terms.py::test_whoever_has_read_everything_is_not_asked_any_more"),
     ),
     Rule(
         "practice", f"{STUDY}/reading/visits.py", ("save_practice",),
@@ -59,7 +60,7 @@ RULES = (
     ),
     Rule(
         "visibility", f"{STUDY}/visibility.py", (),
-        ("tests/study/test_services.py", "tests/study/test_people.py", "tests/blinding/test_access.py"),
+        ("tests/study/test_builder.py", "tests/blinding/test_run_access.py", "tests/accounts/test_sign_in.py"),
     ),
     Rule(
         "transitions", f"{STUDY}/phases.py", (), ("tests/study/test_protocol.py", "tests/study/test_services.py")

@@ -89,6 +89,16 @@ def test_a_late_admin_is_no_second(two: Stock, by_page: bool, capsys: pytest.Cap
     assert sealed(two)
 
 
+def test_who_does_not_count_cannot_ask_and_holds_up_nobody_who_does(two: Stock, nora: User) -> None:
+    late = person("Alan")
+    add_member(study=two.study, person=late, role=Role.STUDY_ADMIN, actor=two.alice)
+    assert "Alan became study admin after the protocol was locked" in Admin(late).ask()
+    assert not UnblindingRequest.objects.exists()
+    Admin(nora).ask()
+    Admin(two.alice).open(two)
+    assert Unblinding.objects.get().opened_by == two.alice
+
+
 @pytest.mark.parametrize("shadow_asks", [False, True])
 def test_an_account_behind_an_invitation_is_no_second(draft: Stock, shadow_asks: bool) -> None:
     alice = Admin(draft.alice)

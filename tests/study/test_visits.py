@@ -166,6 +166,9 @@ def test_a_full_session_ends_and_the_next_waits(stock: Stock, tmp_path: Any) -> 
     assert second["session"]["until"] is not None
     third = reader.assignments.order_by("position")[2]
     assert room.post(f"/read/chest/answers/{third.public_id}/", payload()).status_code == 403
+    over = ReadingSession.objects.get().ended_at + timedelta(hours=12)
+    assert visit_of(reader, over - timedelta(microseconds=1)).stage == "break"
+    assert visit_of(reader, over).stage == "reading", "from the minute that the page named"
     ReadingSession.objects.update(ended_at=timezone.now() - timedelta(hours=13))
     assert room.answer().status_code == 200
     assert list(Rating.objects.order_by("pk").values_list("session__number", flat=True)) == [1, 1, 2]
