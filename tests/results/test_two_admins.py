@@ -95,6 +95,8 @@ def test_who_does_not_count_cannot_ask_and_holds_up_nobody_who_does(two: Stock, 
     assert "Alan became study admin after the protocol was locked" in Admin(late).ask()
     assert not UnblindingRequest.objects.exists()
     Admin(nora).ask()
+    asked = Event.objects.get(kind="study.unblinding_asked")
+    assert (asked.actor, asked.reason) == (nora, "reading is over")
     Admin(two.alice).open(two)
     assert Unblinding.objects.get().opened_by == two.alice
 
