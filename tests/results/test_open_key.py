@@ -9,6 +9,7 @@ from django.db import IntegrityError, transaction
 from analysis.caseset import CaseSetError, read_key
 from readerstudy.audit.models import Event
 from readerstudy.audit.services import faults
+from readerstudy.ops.loading import load_into_study
 from readerstudy.results.computed import computed
 from readerstudy.results.models import OpenedCase, Unblinding
 from readerstudy.results.services import UnblindingError, open_key
@@ -18,7 +19,7 @@ from readerstudy.study.models import Study
 from readerstudy.study.phases import PhaseError, StudyError
 from readerstudy.study.protocol import Protocol
 from tests.guards import drop_guards
-from tests.stock import Stock, make_case_set
+from tests.stock import Stock, decoded_here, look_for_names, make_case_set
 
 pytestmark = pytest.mark.django_db
 OTHER_NONCE = b"\x55" * 32
@@ -125,6 +126,16 @@ def test_an_opened_key_serves_no_new_study(opened: Stock) -> None:
             study=study, cases_sha256="ab" * 32, sealed_sha256=opened.case_set.key_sha256, run_id="r",
             synthetic=True, actor=opened.alice,
         )  # fmt: skip
+
+
+def test_a_draft_with_these_cases_is_locked_no_more_once_their_key_is_open(closed: Stock) -> None:
+    draft = lifecycle.create_study(slug="second", title="Second", protocol=Protocol(), actor=closed.alice)
+    with decoded_here():
+        load_into_study(study=draft, folder=closed.case_set.folder, actor=None)
+    look_for_names(draft, None)
+    open_key(study=closed.study, key=closed.case_set.key, reason="over", actor=closed.alice)
+    with pytest.raises(StudyError, match="the key of these cases has been opened"):
+        lifecycle.lock(study=draft, actor=None)
 
 
 def test_nothing_answers_before_the_key_is_open(closed: Stock) -> None:
