@@ -78,6 +78,14 @@ def test_the_dead_study_is_refused_and_the_words_lead_out(draft: Stock) -> None:
     assert enrol_reader(study=study, person=draft.bob, actor=draft.alice).assignments.count() == 18
 
 
+def test_reading_does_not_start_before_a_reader_is_enrolled(draft: Stock) -> None:
+    study = lock(study=draft.study, actor=draft.alice)
+    with pytest.raises(StudyError, match="at least one reader"):
+        lifecycle.start(study=study, actor=draft.alice)
+    enrol_reader(study=study, person=draft.bob, actor=draft.alice)
+    assert lifecycle.start(study=study, actor=draft.alice).phase == Phase.READING
+
+
 @pytest.mark.parametrize(
     ("protocol", "words"),
     [

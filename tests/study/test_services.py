@@ -195,6 +195,16 @@ def test_lock_needs_cases(db: None) -> None:
         lifecycle.lock(study=study, actor=None)
 
 
+def test_a_study_that_is_no_draft_takes_no_other_cases(stock: Stock) -> None:
+    with pytest.raises(
+        PhaseError, match="loading cases is possible while the study is a draft; it is reading"
+    ):
+        lifecycle.attach_case_set(
+            study=stock.study, cases_sha256="ab" * 32, sealed_sha256="cd" * 32, run_id="r", synthetic=True,
+            actor=stock.alice,
+        )  # fmt: skip
+
+
 def test_close_needs_a_reason(stock: Stock) -> None:
     with pytest.raises(StudyError, match="expected a reason"):
         lifecycle.close(study=stock.study, actor=stock.alice, reason=" ")
