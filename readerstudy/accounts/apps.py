@@ -7,4 +7,4 @@ class AccountsConfig(AppConfig):
 
     def ready(self) -> None:
         """Connect sign-ins with the audit trail."""
-        from readerstudy.accounts import log  # noqa: F401  (its receivers register themselves)
+        from readerstudy.accounts import signing_in  # noqa: F401  (its receivers register themselves)

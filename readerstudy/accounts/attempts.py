@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from ipaddress import IPv6Address, ip_address, ip_network
 
 from django.conf import settings
 from django.db import transaction
@@ -18,17 +19,18 @@ from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
 from readerstudy.accounts import hashing
+from readerstudy.accounts.access import signed_in
+from readerstudy.accounts.browsers import known_browser
 from readerstudy.accounts.hashing import NotNowError
-from readerstudy.accounts.known_browsers import known_browser
 from readerstudy.accounts.models import Attempts, User
-from readerstudy.accounts.network import network_of
-from readerstudy.accounts.signed_in import signed_in
 from readerstudy.audit.services import record
 
 FROM_ANYWHERE = 3
 """How many times the attempts of one address all addresses together have at one name."""
 ANYWHERE_S = 300
 """Seconds after which they have them again: a person at a new browser waits so long at most."""
+SUBSCRIBER = 64
+"""Bits of an IPv6 address that one subscriber shares: within them they may choose addresses as they like."""
 
 
 class TooManyError(NotNowError):
@@ -184,3 +186,34 @@ def _strangers_turn(name: str) -> Iterator[None]:
 
 def _name(*what: str) -> str:
     return salted_hmac("attempts", "\0".join(what), algorithm="sha256").hexdigest()
+
+
+def network_of(request: HttpRequest) -> str:
+    """Return the sender's address, of IPv6 the /64 network; "" where there is none, as on a socket of this host.
+
+    Each of the FORWARDED_HOPS proxies in front has added one address to X-Forwarded-For, on the right; what stands
+    further left is the sender's own word. A header that is shorter did not come through all of them.
+    """
+    sender = request.META.get("REMOTE_ADDR", "")
+    hops: int = settings.FORWARDED_HOPS
+    if hops:
+        came = [each.strip() for each in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")]
+        if len(came) >= hops:
+            return _network(came[-hops]) or _network(sender)
+    return _network(sender)
+
+
+def _network(text: str) -> str:
+    try:
+        address = ip_address(_without_port(text).partition("%")[0])
+    except ValueError:
+        return ""
+    if isinstance(address, IPv6Address) and address.ipv4_mapped is None:
+        return str(ip_network((address, SUBSCRIBER), strict=False))
+    return str(getattr(address, "ipv4_mapped", None) or address)
+
+
+def _without_port(text: str) -> str:
+    if text.startswith("["):
+        return text[1:].partition("]")[0]
+    return text.partition(":")[0] if text.count(":") == 1 else text

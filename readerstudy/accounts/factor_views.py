@@ -13,12 +13,11 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods
 
 from readerstudy.accounts import factors
-from readerstudy.accounts.factors import FactorError, Kind
+from readerstudy.accounts.access import signed_in
+from readerstudy.accounts.factors import FactorError, Kind, host_of, is_named
 from readerstudy.accounts.forms import Confirm, NewApp, NewPasskey
-from readerstudy.accounts.hosts import host_of, is_named
 from readerstudy.accounts.services import choose_password
-from readerstudy.accounts.signed_in import signed_in
-from readerstudy.accounts.standing import (
+from readerstudy.accounts.signing_in import (
     NONE_NEEDED,
     PASSED,
     TO_SET_UP,

@@ -6,8 +6,8 @@ from django import forms
 from django.contrib.auth.forms import PasswordChangeForm
 from django.http import HttpRequest
 
+from readerstudy.accounts.access import signed_in
 from readerstudy.accounts.attempts import own_password_fits
-from readerstudy.accounts.signed_in import signed_in
 
 
 class Profile(forms.Form):

@@ -1,6 +1,6 @@
 """People. The user model is our own from the first migration: the e-mail address is the sign-in."""
 
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
@@ -9,7 +9,8 @@ from django.db import models
 from django.db.models.functions import Lower
 from django.utils import timezone
 
-from readerstudy.accounts.sessions import SessionStore
+if TYPE_CHECKING:
+    from readerstudy.accounts.open_sessions import SessionStore
 
 
 class UserManager(BaseUserManager["User"]):
@@ -108,8 +109,10 @@ class OpenSession(AbstractBaseSession):
         verbose_name_plural = "open sessions"
 
     @classmethod
-    def get_session_store_class(cls) -> type[SessionStore]:
+    def get_session_store_class(cls) -> "type[SessionStore]":
         """Return the store whose table this is."""
+        from readerstudy.accounts.open_sessions import SessionStore
+
         return SessionStore
 
 

@@ -17,15 +17,13 @@ from analysis.caseset import BlindHalf, read_blind_half, verify_case_set
 from analysis.picture import Percentiles
 from analysis.picture.refusals import ImageRefusedError, Reason, Refusal
 from readerstudy.accounts.models import User
-from readerstudy.cases.alike import all_or_none, at_depth, study_depth
 from readerstudy.cases.confined import DEFAULT_LIMITS, Limits, decode_confined
-from readerstudy.cases.decoder import DecodedImage
+from readerstudy.cases.decoder import DecodedImage, all_or_none, at_depth, study_depth
 from readerstudy.cases.frame import decode_curve, decode_frame, encode_frame
 from readerstudy.cases.loading import reported
 from readerstudy.cases.models import CaseSet, Frame
-from readerstudy.cases.objects import frame_objects
 from readerstudy.cases.services import NewCase, SetFacts, record_case_set, refuse_second_set
-from readerstudy.cases.storage import Staging, StoredFrame, staging
+from readerstudy.cases.storage import Staging, StoredFrame, frame_objects, staging
 from readerstudy.cases.window import WindowRule
 
 AT_ONCE = 2

@@ -9,8 +9,8 @@ from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods
 
-from readerstudy.accounts.signed_in import signed_in
-from readerstudy.accounts.signed_out import answers_scripts
+from readerstudy.accounts.access import signed_in
+from readerstudy.accounts.middleware import answers_scripts
 from readerstudy.cases.loading import loading_json
 from readerstudy.ops.loading import offered_sets, start_load
 from readerstudy.study.design.drafts import practice_key_for

@@ -9,7 +9,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
 from analysis.stats import StatsError
-from readerstudy.accounts.signed_in import signed_in
+from readerstudy.accounts.access import signed_in
 from readerstudy.cases.models import Case
 from readerstudy.planning.forms import PlanForm, initial_of
 from readerstudy.planning.power import Outlook, outlook, picture, with_simulation

@@ -10,7 +10,7 @@ class StudyConfig(AppConfig):
 
     def ready(self) -> None:
         """Keep the database's own guards of locked studies through migrations; say whose role makes them staff."""
-        from readerstudy.accounts.standing import staff_tests
+        from readerstudy.accounts.signing_in import staff_tests
         from readerstudy.study import guards
         from readerstudy.study.people.members import has_role
 

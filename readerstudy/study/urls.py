@@ -2,7 +2,6 @@ from django.urls import path
 
 from readerstudy.study import views as admin_views
 from readerstudy.study.design import audit_views, protocol_views, signoff_views, terms_views
-from readerstudy.study.people import invitation_views
 from readerstudy.study.people import views as people_views
 from readerstudy.study.reading import preview_views, views
 
@@ -22,7 +21,7 @@ urlpatterns = [
     path("studies/new/", admin_views.new, name="new"),
     path("studies/<slug:slug>/", admin_views.detail, name="detail"),
     path("studies/<slug:slug>/readers/", admin_views.enrol, name="enrol"),
-    path("invitations/<slug:token>/", invitation_views.invitation, name="invitation"),
+    path("invitations/<slug:token>/", people_views.invitation, name="invitation"),
     path("studies/<slug:slug>/audit/", audit_views.audit, name="audit"),
     path("studies/<slug:slug>/audit.jsonl", audit_views.audit_file, name="audit_file"),
     path("studies/<slug:slug>/people/", people_views.people, name="people"),

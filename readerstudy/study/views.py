@@ -12,7 +12,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from readerstudy.accounts.signed_in import signed_in
+from readerstudy.accounts.access import signed_in
 from readerstudy.audit.services import heads
 from readerstudy.cases.models import Case
 from readerstudy.study.design import lifecycle

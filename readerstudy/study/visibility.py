@@ -3,9 +3,8 @@
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest
 
-from readerstudy.accounts.access import knows_run
+from readerstudy.accounts.access import knows_run, signed_in
 from readerstudy.accounts.models import User
-from readerstudy.accounts.signed_in import signed_in
 from readerstudy.study.models import Membership, Reader, Role, Study
 
 

@@ -8,10 +8,9 @@ from django.http import HttpResponse
 from django.test import Client, RequestFactory
 from django.utils import timezone
 
-from readerstudy.accounts.attempts import ANYWHERE_S, TooManyError, door_of, use_up
-from readerstudy.accounts.known_browsers import COOKIE, MOST
+from readerstudy.accounts.attempts import ANYWHERE_S, TooManyError, door_of, network_of, use_up
+from readerstudy.accounts.browsers import COOKIE, MOST
 from readerstudy.accounts.models import Attempts, User
-from readerstudy.accounts.network import network_of
 from readerstudy.audit.models import Event
 from tests.accounts.test_sign_in import sign_in
 from tests.stock import PASSWORD, person

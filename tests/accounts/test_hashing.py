@@ -20,8 +20,7 @@ from django.test import Client
 
 from readerstudy.accounts import hashing
 from readerstudy.accounts.models import Attempts, User
-from readerstudy.accounts.recovery import begin_recovery
-from readerstudy.accounts.services import add_person, new_password
+from readerstudy.accounts.services import add_person, begin_recovery, new_password
 from readerstudy.audit.models import Event
 from readerstudy.environment import BASE
 from readerstudy.study.people.invitations import invite

@@ -10,7 +10,7 @@ from pytest_django import Settings
 
 from readerstudy.accounts.factors import factors
 from readerstudy.accounts.models import OpenSession, Recovery, User
-from readerstudy.accounts.recovery import HOLDS_FOR
+from readerstudy.accounts.services import HOLDS_FOR
 from readerstudy.audit.models import Event
 from readerstudy.audit.services import faults
 from tests.accounts.test_account import NEW

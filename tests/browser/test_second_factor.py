@@ -15,7 +15,7 @@ from pytest_django.live_server_helper import LiveServer
 
 from readerstudy.accounts.factors import factors
 from readerstudy.accounts.models import User
-from readerstudy.accounts.recovery import begin_recovery
+from readerstudy.accounts.services import begin_recovery
 from tests.accounts.test_second_factor import code_of, forget_code
 from tests.browser.conftest import _empty_the_audit_trail
 from tests.browser.test_design_language import ROOT

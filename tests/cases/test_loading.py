@@ -9,11 +9,10 @@ from django.utils import timezone
 
 from analysis.caseset import CaseSetError
 from analysis.picture.refusals import EXPLANATIONS, Reason
-from readerstudy.cases.errors import StorageError
 from readerstudy.cases.loader import CaseSetRefusedError, load_case_set
 from readerstudy.cases.loading import OTHER_PROBLEM, PROBLEMS, SILENT_FOR, announce, loading_json, reported
 from readerstudy.cases.models import Loading
-from readerstudy.cases.storage import staging
+from readerstudy.cases.storage import StorageError, staging
 from readerstudy.cases.window import WindowRule
 from readerstudy.ops.management.commands.load_case_set import REFUSALS
 from tests.cases.images import blind_half, dicom, greys

@@ -14,10 +14,10 @@ from django.db import OperationalError, connection, transaction
 from django.http import HttpResponse
 from django.test import Client
 
-from readerstudy.accounts.known_browsers import COOKIE
+from readerstudy.accounts.browsers import COOKIE
 from readerstudy.accounts.models import User
 from readerstudy.accounts.open_sessions import sessions_of
-from readerstudy.accounts.recovery import begin_recovery
+from readerstudy.accounts.services import begin_recovery
 from readerstudy.ops.serve import readiness
 from readerstudy.study.people.invitations import invite
 from tests.accounts.test_second_factor import code_of

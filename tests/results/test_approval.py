@@ -7,9 +7,8 @@ from django.test import Client
 
 from readerstudy.accounts.models import User
 from readerstudy.audit.models import Event
-from readerstudy.results.approval import ask_to_open, decline_to_open, open_as_asked
 from readerstudy.results.models import Unblinding, UnblindingRequest
-from readerstudy.results.services import UnblindingError
+from readerstudy.results.services import UnblindingError, ask_to_open, decline_to_open, open_as_asked
 from readerstudy.study.duties import add_member
 from readerstudy.study.models import Role
 from readerstudy.study.phases import PhaseError

@@ -8,9 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from readerstudy.cache import cache
-from readerstudy.database import database
 from readerstudy.environment import BASE, SettingError
+from readerstudy.stores import cache, database
 from tests.servers.postgresql import postgresql
 from tests.servers.process import Server
 
@@ -19,7 +18,7 @@ import json, django
 django.setup()
 from django.core.cache import cache
 from django.db import connection
-from readerstudy.accounts import sessions as db
+from readerstudy.accounts import open_sessions as db
 from importlib import import_module
 from django.conf import settings
 from readerstudy.celery import app
@@ -57,7 +56,7 @@ def test_a_site_on_servers(
     environment["DJANGO_SETTINGS_MODULE"] = "readerstudy.settings"
     found = json.loads(run(tmp_path / "site", "-c", LOOK, **environment))
     transport = {"redis": "redis", "rabbitmq": "amqp"}[broker]
-    assert found == ["postgresql", 1, "readerstudy.accounts.sessions", "bob", transport]
+    assert found == ["postgresql", 1, "readerstudy.accounts.open_sessions", "bob", transport]
 
 
 @pytest.mark.servers("postgresql")

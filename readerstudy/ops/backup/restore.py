@@ -13,7 +13,7 @@ from readerstudy.audit import anchor
 from readerstudy.audit.agreement import Known, anchor_faults, held
 from readerstudy.audit.epochs import begin_epoch, heads_of_all
 from readerstudy.audit.services import AuditError, faults
-from readerstudy.cases.objects import frame_objects
+from readerstudy.cases.storage import frame_objects
 from readerstudy.ops.backup.database_copy import CopyError, check_room, restore_database
 from readerstudy.ops.backup.folder import OTHER, PARTS, targets
 from readerstudy.ops.backup.manifest import ManifestError, copied, verify

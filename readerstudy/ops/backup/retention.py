@@ -20,8 +20,7 @@ from readerstudy.audit.epochs import heads_of_all
 from readerstudy.audit.models import Chain, Event
 from readerstudy.audit.services import DELETED, record
 from readerstudy.cases.models import Frame
-from readerstudy.cases.objects import frame_objects
-from readerstudy.cases.storage import study_folder
+from readerstudy.cases.storage import frame_objects, study_folder
 from readerstudy.study.design.terms import keys_of
 from readerstudy.study.models import Rating, Reader, Study
 

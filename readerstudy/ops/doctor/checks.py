@@ -15,12 +15,11 @@ from typing import Any
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Info, Tags, Warning, register
 
-from readerstudy.database import journal_mode
 from readerstudy.environment import SITE_FILE
-from readerstudy.ops.doctor.disk import free_places
-from readerstudy.ops.doctor.mounts import NETWORK_FILE_SYSTEMS, file_system_of
+from readerstudy.ops.doctor.disk import NETWORK_FILE_SYSTEMS, file_system_of, free_places
 from readerstudy.ops.serve.site import is_loopback, schema_is_known
 from readerstudy.sqlite.base import BESIDE
+from readerstudy.stores import journal_mode
 
 SECRET_BYTES = 32
 Found = Iterator[CheckMessage]

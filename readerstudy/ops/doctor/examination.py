@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from readerstudy.database import journal_mode
 from readerstudy.environment import BASE
+from readerstudy.stores import journal_mode
 
 Grade = Literal["good", "note", "warning"]
 

@@ -14,7 +14,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template.loader import render_to_string
 from django.views.defaults import server_error as broken
 
-from readerstudy.accounts.signed_out import MARK
+from readerstudy.accounts.middleware import MARK
 
 COME_AGAIN_S = 10
 NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS})

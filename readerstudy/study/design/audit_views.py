@@ -11,8 +11,8 @@ from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
+from readerstudy.accounts.access import signed_in
 from readerstudy.accounts.models import Invitation, User
-from readerstudy.accounts.signed_in import signed_in
 from readerstudy.audit.models import Event
 from readerstudy.audit.sentences import Names, invitations_in, people_in, sentence_of
 from readerstudy.audit.services import record

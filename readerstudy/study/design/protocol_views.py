@@ -11,7 +11,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from readerstudy.accounts.signed_in import signed_in
+from readerstudy.accounts.access import signed_in
 from readerstudy.cases.models import Case, CaseSet
 from readerstudy.study.design import drafts
 from readerstudy.study.design.locking import picture_notes, warnings_of

@@ -7,7 +7,7 @@ from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
-from readerstudy.accounts.signed_in import signed_in
+from readerstudy.accounts.access import signed_in
 from readerstudy.cases.models import Case
 from readerstudy.cases.selectors import frame_json
 from readerstudy.study.design import signoff

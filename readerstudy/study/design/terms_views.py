@@ -9,7 +9,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
-from readerstudy.accounts.signed_in import signed_in
+from readerstudy.accounts.access import signed_in
 from readerstudy.cases.models import Terms
 from readerstudy.cases.terms import LONGEST, TermsError, Wording
 from readerstudy.study.design import terms as study_terms

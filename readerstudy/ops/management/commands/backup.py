@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import CommandError
 
 from analysis.terminal import progress_bar
-from readerstudy.cases.errors import StorageError
+from readerstudy.cases.storage import StorageError
 from readerstudy.ops.backup.backing_up import BackupError, back_up
 from readerstudy.priority import PatientCommand
 

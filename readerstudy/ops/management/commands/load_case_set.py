@@ -10,9 +10,9 @@ from analysis.caseset import CaseSetError
 from analysis.columns import FrameError
 from analysis.terminal import progress_bar
 from readerstudy.accounts.models import User
-from readerstudy.cases.errors import StorageError
 from readerstudy.cases.loader import CaseSetRefusedError
 from readerstudy.cases.services import AlreadyLoadedError
+from readerstudy.cases.storage import StorageError
 from readerstudy.ops.loading import load_into_study, load_practice
 from readerstudy.study.design.lifecycle import create_study
 from readerstudy.study.design.obstacles import obstacles_of

@@ -7,7 +7,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.urls import reverse
 
-from readerstudy.accounts.recovery import HOLDS_FOR, RecoveryError, begin_recovery
+from readerstudy.accounts.services import HOLDS_FOR, RecoveryError, begin_recovery
 
 
 class Command(BaseCommand):

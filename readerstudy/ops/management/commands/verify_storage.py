@@ -5,9 +5,9 @@ from typing import Any
 from django.core.management.base import CommandError
 
 from analysis.terminal import progress_bar
-from readerstudy.cases.errors import StorageError
 from readerstudy.cases.models import Frame
 from readerstudy.cases.selectors import stored_bytes
+from readerstudy.cases.storage import StorageError
 from readerstudy.priority import PatientCommand
 
 

@@ -1,6 +1,7 @@
-"""Which database: PostgreSQL by address, or one SQLite file in the mode that is safe here, and why.
+"""Where the site keeps what it keeps: database, shared cache, and frames and runs in an S3-compatible store.
 
-Nothing here imports Django.
+The database is PostgreSQL by address, or one SQLite file in the mode that is safe here; the reason is told. Nothing
+here imports Django.
 """
 
 import sqlite3
@@ -19,6 +20,8 @@ WAL_FIXED: Version = (3, 51, 3)
 
 WAL_BACKPORTS: tuple[Version, ...] = ((3, 50, 7), (3, 44, 6))
 """Maintenance releases that carry the same mend."""
+SERVERS = ("postgres://", "postgresql://")
+TABLE = "shared_cache"
 
 
 @dataclass(frozen=True)
@@ -42,9 +45,6 @@ def journal_mode(version: Version = sqlite3.sqlite_version_info) -> JournalMode:
     return JournalMode(
         "DELETE", "FULL", f"SQLite {text} has the WAL-reset bug (mended in 3.51.3, 3.50.7, 3.44.6)"
     )
-
-
-SERVERS = ("postgres://", "postgresql://")
 
 
 def database(url: str, sqlite_file: Path) -> dict[str, Any]:
@@ -90,4 +90,80 @@ def sqlite_database(path: Path) -> dict[str, Any]:
             ),
         },
         "TEST": {"NAME": path.with_name("test.sqlite3")},
+    }
+
+
+def cache(url: str) -> dict[str, Any]:
+    """Return Django's CACHES entry: the Redis server at `url`, or a table of the database when it is empty.
+
+    It pushes out what it has no room for, so nothing may lie in it that must stay: no counts of attempts.
+
+    Raises
+    ------
+    SettingError: an address of another kind.
+    """
+    if not url:
+        return {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": TABLE}
+    if not url.startswith(("redis://", "rediss://", "unix://")):
+        raise SettingError(
+            "CACHE_URL: expected redis://:PASSWORD@HOST:PORT/NUMBER, or nothing for a table of the database; "
+            f"an address beginning with {url.partition(':')[0]!r} came"
+        )
+    return {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": url,
+        "KEY_PREFIX": "readerstudy",
+    }
+
+
+@dataclass(frozen=True)
+class ObjectStore:
+    """Who the site is to the store; an empty text leaves the choice to the client's own configuration."""
+
+    endpoint: str
+    access_key: str
+    secret_key: str
+    region: str
+
+
+def folder(url: str, default: Path) -> Path:
+    """Return the folder that an address names when it is an absolute path, else the default."""
+    return Path(url) if url.startswith("/") else default
+
+
+def storages(*, frames: str, runs: str, store: ObjectStore) -> dict[str, Any]:
+    """Return Django's STORAGES with an entry `frames` and `runs` for each address that is no folder.
+
+    Raises
+    ------
+    SettingError: an address other than an absolute path, s3://BUCKET or s3://BUCKET/PREFIX.
+    """
+    found: dict[str, Any] = {
+        "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+    }
+    for name, url in (("frames", frames), ("runs", runs)):
+        if url and not url.startswith("/"):
+            found[name] = {"BACKEND": "storages.backends.s3.S3Storage", "OPTIONS": _options(name, url, store)}
+    return found
+
+
+def _options(name: str, url: str, store: ObjectStore) -> dict[str, Any]:
+    scheme, _, rest = url.partition("://")
+    bucket, _, prefix = rest.partition("/")
+    if scheme != "s3" or not bucket:
+        raise SettingError(
+            f"{name.upper()}_URL: expected s3://BUCKET/PREFIX, an absolute path, or nothing, {url!r} came"
+        )
+    return {
+        "bucket_name": bucket,
+        "location": prefix.strip("/"),
+        "endpoint_url": store.endpoint or None,
+        "access_key": store.access_key or None,
+        "secret_key": store.secret_key or None,
+        "region_name": store.region,
+        "addressing_style": "path" if store.endpoint else "auto",
+        "signature_version": "s3v4",
+        "file_overwrite": True,
+        "default_acl": None,
     }
