@@ -13,10 +13,9 @@ from analysis.caseset import CaseSetError, read_blind_half
 from analysis.caseset.files import PROVENANCE_FILE
 from analysis.columns import FrameError
 from readerstudy.accounts.models import User
-from readerstudy.cases.loader import load_case_set
+from readerstudy.cases.loader import AlreadyLoadedError, load_case_set
 from readerstudy.cases.loading import announce
 from readerstudy.cases.models import CaseSet
-from readerstudy.cases.services import AlreadyLoadedError
 from readerstudy.cases.window import WindowRule
 from readerstudy.environment import BASE
 from readerstudy.study.design.drafts import attach_practice_set, practice_draft, practice_key_for
@@ -89,69 +88,47 @@ def start_load(*, study: Study, name: str, practice: bool, actor: User) -> bool:
 
 
 def load_into_study(
-    *, study: Study, folder: Path, actor: User | None, progress: Callable[[int, int], None] | None = None
-) -> CaseSet:
+    *, study: Study, folder: Path, actor: User | None, practice: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+) -> CaseSet:  # fmt: skip
     """Load a blind half into a draft study; rows, frames and digests stand or fall together.
+
+    Practice cases are a blind half of their own, under a key of their own.
 
     Raises
     ------
-    PhaseError: the study is not a draft.
-    AlreadyLoadedError: it has its cases.
+    PhaseError, StudyError: the study is not a draft, or cannot take these cases.
+    AlreadyLoadedError: it has its cases, or its practice cases.
     CaseSetError, FrameError: the folder is damaged.
     CaseSetRefusedError: images that cannot be read, all of them named by case.
     """
-
-    if CaseSet.objects.filter(study=study.key).exists():
+    if practice:
+        if study.practice_key is not None:
+            raise AlreadyLoadedError(
+                f"{_named(study)} has its practice cases; copy the study to practise on others"
+            )
+        study.practice_key = practice_key_for(study)
+    elif CaseSet.objects.filter(study=study.key).exists():
         raise AlreadyLoadedError(f"{_named(study)} has its cases; make a new study for others")
 
     def attach(loaded: CaseSet) -> None:
-        attach_case_set(
-            study=study, cases_sha256=loaded.cases_sha256, sealed_sha256=loaded.key_sha256,
-            run_id=loaded.run_id, synthetic=loaded.synthetic, actor=actor,
-        )  # fmt: skip
+        digests = {"cases_sha256": loaded.cases_sha256, "sealed_sha256": loaded.key_sha256}
+        if practice:
+            attach_practice_set(study=study, actor=actor, **digests)
+        else:
+            attach_case_set(
+                study=study, run_id=loaded.run_id, synthetic=loaded.synthetic, actor=actor, **digests
+            )
 
     return load_case_set(
         folder=folder,
-        study_key=study.key,
+        study_key=practice_key_for(study) if practice else study.key,
         frames_root=settings.FRAMES_ROOT,
         window_rule=WindowRule(Protocol.from_json(study.protocol).window_rule),
         actor=actor,
         progress=progress,
         attach=attach,
-        check=lambda facts: cases_draft(study, facts.key_sha256),
-    )
-
-
-def load_practice(
-    *, study: Study, folder: Path, actor: User | None, progress: Callable[[int, int], None] | None = None
-) -> CaseSet:
-    """Load the practice cases of a draft study: a blind half of its own, under a key of its own.
-
-    Raises
-    ------
-    AlreadyLoadedError: it has practice cases.
-    PhaseError, StudyError, CaseSetError, FrameError, CaseSetRefusedError: as for the study's own cases.
-    """
-    if study.practice_key is not None:
-        raise AlreadyLoadedError(
-            f"{_named(study)} has its practice cases; copy the study to practise on others"
-        )
-    study.practice_key = practice_key_for(study)
-
-    def attach(loaded: CaseSet) -> None:
-        attach_practice_set(
-            study=study, cases_sha256=loaded.cases_sha256, sealed_sha256=loaded.key_sha256, actor=actor
-        )
-
-    return load_case_set(
-        folder=folder,
-        study_key=study.practice_key,
-        frames_root=settings.FRAMES_ROOT,
-        window_rule=WindowRule(Protocol.from_json(study.protocol).window_rule),
-        actor=actor,
-        progress=progress,
-        attach=attach,
-        check=lambda facts: practice_draft(study, facts.key_sha256),
+        check=lambda key_sha256: (practice_draft if practice else cases_draft)(study, key_sha256),
     )
 
 

@@ -13,7 +13,7 @@ from django.utils import timezone
 from readerstudy.cases import loader
 from readerstudy.cases.loading import SILENT_FOR
 from readerstudy.cases.models import Loading
-from readerstudy.ops.loading import load_into_study, load_practice, offered_sets, start_load
+from readerstudy.ops.loading import load_into_study, offered_sets, start_load
 from readerstudy.study.design import lifecycle
 from readerstudy.study.models import Reader, Study
 from readerstudy.study.phases import PhaseError, StudyError
@@ -155,5 +155,5 @@ def test_practice_cases_that_cannot_be_are_refused_before_decoding(
     with pytest.raises(StudyError):
         start_load(study=study, name="chests", practice=True, actor=stock.alice)
     with pytest.raises(StudyError):
-        load_practice(study=study, folder=folder / "chests", actor=stock.alice)
+        load_into_study(practice=True, study=study, folder=folder / "chests", actor=stock.alice)
     assert begun == []

@@ -16,7 +16,7 @@ from readerstudy.cases.storage import study_folder
 from readerstudy.cases.terms import Wording
 from readerstudy.ops.backup import retention
 from readerstudy.ops.backup.retention import DELETED, delete_study, tables_of_a_study
-from readerstudy.ops.loading import load_practice
+from readerstudy.ops.loading import load_into_study
 from readerstudy.study.design.lifecycle import create_study
 from readerstudy.study.design.terms import change
 from readerstudy.study.models import Study
@@ -119,7 +119,7 @@ def test_no_table_that_points_to_a_study_is_left_out() -> None:
 def test_practice_cases_go_too(archived: Stock, settings: Any, tmp_path: Path) -> None:
     study = create_study(slug="practised", title="Practised", protocol=Protocol(), actor=archived.alice)
     made = make_case_set(tmp_path / "practice", pairs=1, nonce=b"\x51" * 32)
-    load_practice(study=study, folder=made.folder, actor=archived.alice)
+    load_into_study(practice=True, study=study, folder=made.folder, actor=archived.alice)
     study = Study.objects.get(pk=study.pk)
     change(study=study, which="practice", wording=Wording("Look, do not copy."), actor=archived.alice)
     folder = study_folder(settings.FRAMES_ROOT, study.practice_key)

@@ -9,7 +9,7 @@ from django.test import Client
 
 from readerstudy.audit.models import Event
 from readerstudy.cases.models import Case, CaseSet
-from readerstudy.ops.loading import load_practice
+from readerstudy.ops.loading import load_into_study
 from readerstudy.study.design import lifecycle, signoff
 from readerstudy.study.design.signoff import SignOffError
 from readerstudy.study.duties import add_member, has_looked
@@ -66,7 +66,7 @@ def test_practice_cases_are_looked_at_too(stock: Stock, draft: Study, tmp_path: 
     )
     case_set = make_case_set(tmp_path, pairs=1, nonce=b"\x32" * 32)
     with decoded_here():
-        load_practice(study=draft, folder=case_set.folder, actor=None)
+        load_into_study(practice=True, study=draft, folder=case_set.folder, actor=None)
     draft.refresh_from_db()
     with pytest.raises(StudyError, match="2 of 12 images have not been looked at"):
         lifecycle.lock(study=draft, actor=stock.alice)

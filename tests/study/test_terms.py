@@ -16,7 +16,7 @@ from readerstudy.audit.models import Event
 from readerstudy.cases import selectors
 from readerstudy.cases.models import CaseSet, Terms, TermsConfirmation
 from readerstudy.cases.terms import LONGEST, TermsError, Wording
-from readerstudy.ops.loading import load_into_study, load_practice
+from readerstudy.ops.loading import load_into_study
 from readerstudy.study.design import lifecycle
 from readerstudy.study.design.terms import change, confirm
 from readerstudy.study.models import Rating, Reader, Study
@@ -185,8 +185,11 @@ def test_practice_cases_have_terms_of_their_own(stock: Stock, tmp_path: Path) ->
     Reader.objects.filter(study=stock.study).update(
         study=lifecycle.create_study(slug="away", title="Away", protocol=Protocol(), actor=stock.alice)
     )
-    load_practice(
-        study=stock.study, folder=make_case_set(tmp_path, pairs=1, nonce=b"\x32" * 32).folder, actor=None
+    load_into_study(
+        practice=True,
+        study=stock.study,
+        folder=make_case_set(tmp_path, pairs=1, nonce=b"\x32" * 32).folder,
+        actor=None,
     )
     study = Study.objects.get(pk=stock.study.pk)
     enrol_reader(study=study, person=stock.charlie, actor=stock.alice)

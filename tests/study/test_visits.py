@@ -10,7 +10,7 @@ from django.test import Client
 from django.utils import timezone
 
 from readerstudy.audit.models import Event
-from readerstudy.ops.loading import load_practice
+from readerstudy.ops.loading import load_into_study
 from readerstudy.study.design import lifecycle
 from readerstudy.study.design.drafts import (
     ChangedMeanwhileError,
@@ -74,7 +74,7 @@ def build(stock: Stock, protocol: Protocol, folder: Any, *, practice: bool = Fal
         Study.objects.filter(pk=study.pk).update(phase="draft")
         Reader.objects.filter(study=study).update(study=make_empty(stock))
         other = make_case_set(folder / "practice", pairs=1, nonce=b"\x06" * 32)
-        load_practice(study=study, folder=other.folder, actor=None)
+        load_into_study(practice=True, study=study, folder=other.folder, actor=None)
     Study.objects.filter(pk=study.pk).update(protocol=protocol.as_json(), phase="reading")
     reader = enrol_reader(study=study, person=stock.charlie, actor=None)
     return Reader.objects.select_related("study", "person").get(pk=reader.pk)

@@ -10,10 +10,9 @@ from analysis.caseset import CaseSetError
 from analysis.columns import FrameError
 from analysis.terminal import progress_bar
 from readerstudy.accounts.models import User
-from readerstudy.cases.loader import CaseSetRefusedError
-from readerstudy.cases.services import AlreadyLoadedError
+from readerstudy.cases.loader import AlreadyLoadedError, CaseSetRefusedError
 from readerstudy.cases.storage import StorageError
-from readerstudy.ops.loading import load_into_study, load_practice
+from readerstudy.ops.loading import load_into_study
 from readerstudy.study.design.lifecycle import create_study
 from readerstudy.study.design.obstacles import obstacles_of
 from readerstudy.study.models import Study
@@ -48,9 +47,10 @@ class Command(BaseCommand):
             if study is None:
                 study = self._made(options["study"], options["title"], options["admin"])
             with progress_bar("decoding images") as progress:
-                load = load_practice if options["practice"] else load_into_study
-                actor = User.objects.filter(pk=options["by"]).first()
-                loaded = load(study=study, folder=options["folder"], actor=actor, progress=progress)
+                loaded = load_into_study(
+                    study=study, folder=options["folder"], practice=options["practice"], progress=progress,
+                    actor=User.objects.filter(pk=options["by"]).first(),
+                )  # fmt: skip
         except REFUSALS as error:
             raise CommandError(str(error)) from error
         what = "practice cases" if options["practice"] else "cases"
