@@ -6,12 +6,9 @@ from contextlib import suppress
 from pathlib import Path
 
 from django.conf import settings
-from django.core.management.base import BaseCommand
 
 NICENESS = 10
 """As `nice` counts: a process with it gets a tenth of a core that a web process wants too, and all of an idle one."""
-
-
 AUTOGROUP = Path("/proc/self/autogroup")
 """Where Linux shares the cores between sessions first, `nice` counts only within one; this file holds the session's."""
 
@@ -39,12 +36,3 @@ def _session_gives_way() -> None:
                 time.sleep(0.12)
                 continue
         return
-
-
-class PatientCommand(BaseCommand):
-    """A command that gives way when it is a process of its own, as from a timer; called from code it does not."""
-
-    def run_from_argv(self, argv: list[str]) -> None:
-        """Give way, then run."""
-        give_way()
-        super().run_from_argv(argv)

@@ -1,6 +1,7 @@
 """Sessions in the database, each with its person (SESSION_ENGINE names this module): list them, end one, end all.
 
-A session's key is its secret and reaches no page.
+A session's key is its secret and reaches no page. (allauth.usersessions would keep a second table beside Django's, with
+each person's address and the whole User-Agent header, and write no audit event.)
 """
 
 from __future__ import annotations

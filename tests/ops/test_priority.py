@@ -11,8 +11,9 @@ from django.core.management import get_commands, load_command_class
 
 from readerstudy import priority
 from readerstudy.celery import gives_way
+from readerstudy.commands import PatientCommand
 from readerstudy.environment import BASE
-from readerstudy.priority import AUTOGROUP, NICENESS, PatientCommand
+from readerstudy.priority import AUTOGROUP, NICENESS
 from tests.servers import warm
 
 PATIENT = ("backup", "disk_use", "export_results", "verify_audit", "verify_storage")
@@ -20,7 +21,8 @@ TOLD = """
 import os
 import django
 django.setup()
-from readerstudy.priority import AUTOGROUP, PatientCommand
+from readerstudy.commands import PatientCommand
+from readerstudy.priority import AUTOGROUP
 class Told(PatientCommand):
     def handle(self, *args, **options):
         # The file is empty for a process that still belongs to the machine's first session, as in some containers.

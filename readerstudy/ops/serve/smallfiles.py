@@ -2,6 +2,8 @@
 
 The sources are read by people and explain themselves; a reading room on a slow line need not fetch that. A static
 files finder puts small copies under HOME/small and finds them first; whitenoise sends the .gz beside each.
+whitenoise alone compresses without taking the comments out: the 38 modules of the reading page then weigh 62.1 kB
+instead of 38.9 kB.
 """
 
 import gzip

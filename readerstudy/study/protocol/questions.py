@@ -1,4 +1,8 @@
-"""What a question can be, and what a protocol must say about it. Pure values."""
+"""What a question can be, and what a protocol must say about it. Pure values.
+
+Most rules tie fields to each other and have words of their own; a library of schemas would take over the types and
+ranges alone, some fifty lines, and its errors would have to be put into words again.
+"""
 
 import re
 from collections.abc import Mapping

@@ -4,17 +4,19 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from readerstudy.audit.epochs import begin_epoch
 from readerstudy.audit.services import AuditError, faults
+from readerstudy.commands import SiteCommand
 
 
-class Command(BaseCommand):
+class Command(SiteCommand):
     help = (
         "Begin this host's audit anchor: on one more host, or after its file was lost. What anchor and database do "
         "not agree on is given up by record: the reason stays in the trail, and verify_audit tells it from then on."
     )
+    refused = (AuditError, OSError)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--reason", required=True, help="why; it stays in the audit trail")
@@ -27,8 +29,5 @@ class Command(BaseCommand):
                 f"event {fault.sequence} of {fault.study or 'the site'}: {fault.reason}; a new anchor would not mend a "
                 "chain that does not hold"
             )
-        try:
-            event = begin_epoch(cause="anchor_audit", reason=options["reason"].strip())
-        except (AuditError, OSError) as error:
-            raise CommandError(str(error)) from error
+        event = begin_epoch(cause="anchor_audit", reason=options["reason"].strip())
         self.stdout.write(f"{settings.AUDIT_ANCHOR} counts from event {event.sequence} of the site")

@@ -14,7 +14,7 @@ from readerstudy.audit.agreement import anchor_faults
 from readerstudy.audit.epochs import told_epochs
 from readerstudy.audit.models import Event
 from readerstudy.audit.services import AuditError, Fault, clock_steps, faults, head_faults
-from readerstudy.priority import PatientCommand
+from readerstudy.commands import PatientCommand
 
 SHOWN = 20
 """So many steps of the clock are told one by one."""

@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
 
 from analysis.terminal import in_words, progress_bar
+from readerstudy.commands import SiteCommand
 from readerstudy.ops.demo import chain, studies
 from readerstudy.ops.demo.films import develop
 from readerstudy.ops.demo.plan import (
@@ -36,8 +36,9 @@ from readerstudy.ops.serve.supervisor import (
 SIZES = {LIVE: (READING_ROWS, READING_COLUMNS), FINISHED: (FINISHED_ROWS, FINISHED_COLUMNS)}
 
 
-class Command(BaseCommand):
+class Command(SiteCommand):
     help = "Run the whole chain on phantoms and serve it at http://localhost:8000. Run again, it resumes."
+    refused = (chain.DemoError, SiteError, SupervisorError)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--no-serve", action="store_true", help="do everything but serve")
@@ -52,8 +53,6 @@ class Command(BaseCommand):
             self._tell(options["port"])
             if not options["no_serve"]:
                 self._serve(options["port"])
-        except (chain.DemoError, SiteError, SupervisorError) as error:
-            raise CommandError(str(error)) from error
         except KeyboardInterrupt:
             self.stdout.write("\nstopped; 'make demo' goes on where this ended")
 

@@ -4,7 +4,7 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from analysis.caseset import CaseSetError
 from analysis.columns import FrameError
@@ -12,6 +12,7 @@ from analysis.terminal import progress_bar
 from readerstudy.accounts.models import User
 from readerstudy.cases.loader import AlreadyLoadedError, CaseSetRefusedError
 from readerstudy.cases.storage import StorageError
+from readerstudy.commands import SiteCommand
 from readerstudy.ops.loading import load_into_study
 from readerstudy.study.design.lifecycle import create_study
 from readerstudy.study.design.obstacles import obstacles_of
@@ -19,19 +20,18 @@ from readerstudy.study.models import Study
 from readerstudy.study.phases import PhaseError, StudyError
 from readerstudy.study.protocol import Protocol
 
-REFUSALS = (
-    CaseSetError,
-    FrameError,
-    CaseSetRefusedError,
-    AlreadyLoadedError,
-    StorageError,
-    PhaseError,
-    StudyError,
-)
 
-
-class Command(BaseCommand):
+class Command(SiteCommand):
     help = "Verify a case set, decode its images and load them into a study; all cases or none."
+    refused = (
+        CaseSetError,
+        FrameError,
+        CaseSetRefusedError,
+        AlreadyLoadedError,
+        StorageError,
+        PhaseError,
+        StudyError,
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("folder", type=Path, help="the blind half, as write_case_set made it")
@@ -43,16 +43,13 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         study = Study.objects.filter(slug=options["study"]).first()
-        try:
-            if study is None:
-                study = self._made(options["study"], options["title"], options["admin"])
-            with progress_bar("decoding images") as progress:
-                loaded = load_into_study(
-                    study=study, folder=options["folder"], practice=options["practice"], progress=progress,
-                    actor=User.objects.filter(pk=options["by"]).first(),
-                )  # fmt: skip
-        except REFUSALS as error:
-            raise CommandError(str(error)) from error
+        if study is None:
+            study = self._made(options["study"], options["title"], options["admin"])
+        with progress_bar("decoding images") as progress:
+            loaded = load_into_study(
+                study=study, folder=options["folder"], practice=options["practice"], progress=progress,
+                actor=User.objects.filter(pk=options["by"]).first(),
+            )  # fmt: skip
         what = "practice cases" if options["practice"] else "cases"
         self.stdout.write(f"{loaded.case_count} {what} loaded into '{study.slug}'")
         study.refresh_from_db()

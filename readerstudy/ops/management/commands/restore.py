@@ -4,18 +4,20 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from analysis.terminal import progress_bar
+from readerstudy.commands import SiteCommand
 from readerstudy.ops.backup.restore import RestoreError, restore, verify_backup
 
 
-class Command(BaseCommand):
+class Command(SiteCommand):
     help = (
         "Check every file of a backup and put it into this site, which must be empty; check the audit trail, and begin "
         "an epoch of it."
     )
     requires_system_checks: list[str] = []
+    refused = (RestoreError, OSError)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("folder", type=Path, metavar="FOLDER", help="what backup wrote")
@@ -32,22 +34,17 @@ class Command(BaseCommand):
         )  # fmt: skip
 
     def handle(self, *args: Any, **options: Any) -> None:
-        try:
-            if options["verify_only"]:
-                manifest = verify_backup(options["folder"])
-                self.stdout.write(
-                    f"{len(manifest['files'])} files of {manifest['at']} are as they were written"
-                )
-                return
-            with progress_bar("files") as progress:
-                restored = restore(
-                    folder=options["folder"],
-                    files=options["files"],
-                    reason=options["reason"].strip(),
-                    progress=progress,
-                )
-        except (RestoreError, OSError) as error:
-            raise CommandError(str(error)) from error
+        if options["verify_only"]:
+            manifest = verify_backup(options["folder"])
+            self.stdout.write(f"{len(manifest['files'])} files of {manifest['at']} are as they were written")
+            return
+        with progress_bar("files") as progress:
+            restored = restore(
+                folder=options["folder"],
+                files=options["files"],
+                reason=options["reason"].strip(),
+                progress=progress,
+            )
         self.stdout.write(f"restored the database of {restored.at} and {restored.files} files")
         if not restored.files:
             self.stdout.write("no files came back: frames, runs and the rest are in a whole backup (--files)")

@@ -8,7 +8,7 @@ from analysis.terminal import progress_bar
 from readerstudy.cases.models import Frame
 from readerstudy.cases.selectors import stored_bytes
 from readerstudy.cases.storage import StorageError
-from readerstudy.priority import PatientCommand
+from readerstudy.commands import PatientCommand
 
 
 class Command(PatientCommand):

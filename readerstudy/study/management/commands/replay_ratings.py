@@ -3,22 +3,23 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
-from readerstudy.study.models import Study
+from readerstudy.commands import SiteCommand
+from readerstudy.study.phases import StudyError
 from readerstudy.study.reading.replay import KEPT, differences, rebuilt
+from readerstudy.study.visibility import study_named
 
 
-class Command(BaseCommand):
+class Command(SiteCommand):
     help = "Build every saved answer of a study again from its audit trail and compare with what is stored."
+    refused = (StudyError,)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("slug", help="short name of the study")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        study = Study.objects.filter(slug=options["slug"]).first()
-        if study is None:
-            raise CommandError(f"expected the short name of a study, '{options['slug']}' is none")
+        study = study_named(options["slug"])
         found = list(differences(study))
         for one in found:
             self.stderr.write(f"event {one.sequence}: {one.what}" if one.sequence else one.what)
