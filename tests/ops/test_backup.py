@@ -167,7 +167,8 @@ def test_what_stands_in_the_write_ahead_log_only_is_in_the_copy(
 def test_backup_refuses_a_folder_that_is_there_or_served(tmp_path: Path) -> None:
     from django.conf import settings
 
-    from readerstudy.ops.backup.backing_up import BackupError, back_up
+    from readerstudy.ops.backup.backing_up import back_up
+    from readerstudy.ops.backup.manifest import BackupError
 
     with pytest.raises(BackupError, match="expected a new folder"):
         back_up(out=tmp_path)

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from analysis.models import Run, Unit, UnitState
 from readerstudy.audit.services import record
-from readerstudy.ops.doctor import site_examination
+from readerstudy.ops.doctor import examination
 from readerstudy.ops.doctor.examination import Finding
 from tests.servers import warm
 from tests.stock import Stock
@@ -107,19 +107,19 @@ def test_the_last_backup(stock: Stock, monkeypatch: pytest.MonkeyPatch) -> None:
         with monkeypatch.context() as patch:
             patch.setattr("readerstudy.audit.services.timezone", SimpleNamespace(now=lambda then=then: then))
             record(kind="site.backed_up", actor=None, values={"database_only": False})
-        found = said(site_examination._backup)
+        found = said(examination._backup)
         assert (found.grade, f"last begun {then:%Y-%m-%d}, {words}") == (grade, found.text)
 
 
 @pytest.mark.django_db
 def test_work_that_nobody_does() -> None:
     run = Run.objects.create(run_id="r1", name="sweep", folder="/nowhere", spec={}, synthetic=True)
-    assert said(site_examination._workers).grade == "note"
+    assert said(examination._workers).grade == "note"
     unit = Unit.objects.create(run=run, place=0, key="one")
-    found = said(site_examination._workers)
+    found = said(examination._workers)
     assert (found.grade, found.text[:12]) == ("warning", "1 unit waits")
     lease = {"state": UnitState.WORKING, "worker": "host:1:2", "started_at": timezone.now()}
     Unit.objects.filter(pk=unit.pk).update(**lease, lease_until=timezone.now() - timedelta(minutes=5))
-    assert said(site_examination._workers).grade == "warning"
+    assert said(examination._workers).grade == "warning"
     Unit.objects.filter(pk=unit.pk).update(lease_until=timezone.now() + timedelta(minutes=5))
-    assert said(site_examination._workers).grade == "good"
+    assert said(examination._workers).grade == "good"

@@ -19,9 +19,9 @@ from readerstudy.cases.models import Frame
 from readerstudy.ops.backup import database_copy
 from readerstudy.ops.backup import restore as restoring
 from readerstudy.ops.backup.backing_up import back_up
-from readerstudy.ops.backup.manifest import MANIFEST
+from readerstudy.ops.backup.manifest import MANIFEST, BackupError
 from readerstudy.ops.backup.relocation import relocate
-from readerstudy.ops.backup.restore import RestoreError, restore
+from readerstudy.ops.backup.restore import restore
 from tests.ops.conftest import names
 from tests.ops.site_here import said, site_here
 from tests.servers.site import Site
@@ -40,7 +40,7 @@ def used_before(place: Path, name: str) -> None:
 )
 def test_a_site_that_holds_something_is_left_as_it_is(whole: Path, empty: Path, name: str) -> None:
     used_before(empty, name)
-    with pytest.raises(RestoreError, match="restore into a new READERSTUDY_HOME"):
+    with pytest.raises(BackupError, match="restore into a new READERSTUDY_HOME"):
         restore(folder=whole)
     assert [
         str(path.relative_to(empty))
@@ -55,7 +55,7 @@ def test_files_and_runs_must_be_absent_even_for_a_database_alone(
     with site_here(home):
         back_up(out=tmp_path / "b", database_only=True)
     used_before(empty, "exports/x")
-    with pytest.raises(RestoreError, match="exports: expected an empty folder"):
+    with pytest.raises(BackupError, match="exports: expected an empty folder"):
         restore(folder=tmp_path / "b")
     shutil.rmtree(empty / "exports")
     assert "no files came back" in said(["restore", str(tmp_path / "b")])
@@ -63,7 +63,7 @@ def test_files_and_runs_must_be_absent_even_for_a_database_alone(
 
 def test_a_database_that_is_there_stays(whole: Path, empty: Path) -> None:
     (empty / "db.sqlite3").write_bytes(b"mine")
-    with pytest.raises(RestoreError, match="expected no database there"):
+    with pytest.raises(BackupError, match="expected no database there"):
         restore(folder=whole)
     assert (empty / "db.sqlite3").read_bytes() == b"mine"
     assert names(empty) == ["db.sqlite3", "site.env"]  # no file either
@@ -94,7 +94,7 @@ def test_a_dump_of_postgresql_is_not_put_into_sqlite(whole: Path, empty: Path, t
     (other / "database.sqlite3").rename(other / "database.pgdump")
     text = (other / MANIFEST).read_text().replace("database.sqlite3", "database.pgdump")
     (other / MANIFEST).write_text(text)
-    with pytest.raises(RestoreError, match="goes back into the kind of database that it came from"):
+    with pytest.raises(BackupError, match="goes back into the kind of database that it came from"):
         restore(folder=other)
     assert names(empty) == ["site.env"]
 
@@ -130,7 +130,7 @@ def test_a_site_that_counted_in_redis_comes_back_without_it(home: Path, tmp_path
 @pytest.mark.parametrize("name", ["runs/../../x", "runs//etc/x", "./runs/x", "runs/./x", "../x", "/etc/x"])
 def test_a_name_that_leads_elsewhere_is_refused(tmp_path: Path, name: str) -> None:
     """No file of a folder has such a name, so that a whole backup lists none: this is the second lock."""
-    with pytest.raises(RestoreError, match="expected files of"):
+    with pytest.raises(BackupError, match="expected files of"):
         restoring._places(tmp_path, {"database": "database.sqlite3", "files": {name: {}}})
 
 

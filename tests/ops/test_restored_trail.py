@@ -14,7 +14,8 @@ from readerstudy.audit.epochs import begin_first_epoch, heads_of_all
 from readerstudy.audit.models import Event
 from readerstudy.audit.services import record
 from readerstudy.ops.backup.backing_up import ANCHOR
-from readerstudy.ops.backup.restore import RestoreError, _ask_for_a_reason, _begin_epoch
+from readerstudy.ops.backup.manifest import BackupError
+from readerstudy.ops.backup.restore import _ask_for_a_reason, _begin_epoch
 
 pytestmark = pytest.mark.django_db
 STUDY = UUID(int=9)
@@ -139,13 +140,13 @@ def test_the_anchor_of_another_site_is_named(put_back: Callable[..., list[str]],
 def test_a_reason_is_wanted_where_heads_differ(backup: dict[str, Any], settings: Any) -> None:
     _ask_for_a_reason(backup, "")
     _ask_for_a_reason({**backup, "format": 1, "anchor": None}, "")
-    with pytest.raises(RestoreError, match="carries no audit anchor"):
+    with pytest.raises(BackupError, match="carries no audit anchor"):
         _ask_for_a_reason({**backup, "anchor": None}, " ")
     last = Event.objects.get(study=STUDY, sequence=2)
     line = anchor.Line(str(STUDY), 2, last.digest)
     anchor.append(settings.AUDIT_ANCHOR, line, create=True)
     _ask_for_a_reason(backup, "")  # this host's anchor ends as the backup does
     anchor.append(settings.AUDIT_ANCHOR, anchor.Line(str(STUDY), 3, "ab" * 32))
-    with pytest.raises(RestoreError, match=f"{STUDY} ends at 3 here and at 2 in the backup"):
+    with pytest.raises(BackupError, match=f"{STUDY} ends at 3 here and at 2 in the backup"):
         _ask_for_a_reason(backup, "")
     _ask_for_a_reason(backup, "a disk was lost")

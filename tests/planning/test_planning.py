@@ -23,8 +23,8 @@ from analysis.stats.planning import (
 )
 from analysis.stats.power import power
 from analysis.stats.simulate import Latent, simulate_answers
-from readerstudy.planning.forms import initial_of
 from readerstudy.planning.power import CASES, Assumptions, outlook
+from readerstudy.planning.views import initial_of
 from readerstudy.planning.words import alpha_in_words, effect_in_answers, result_in_words
 from readerstudy.study.protocol import Protocol
 from tests.stock import Stock

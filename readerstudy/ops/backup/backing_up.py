@@ -23,11 +23,12 @@ from readerstudy.audit import anchor
 from readerstudy.audit.services import record
 from readerstudy.cases.models import Frame
 from readerstudy.cases.selectors import stored_bytes
-from readerstudy.ops.backup.database_copy import CopyError, copy_database
+from readerstudy.ops.backup.database_copy import copy_database
 from readerstudy.ops.backup.folder import Contents, contents, targets
 from readerstudy.ops.backup.manifest import (
     FORMAT,
     MANIFEST,
+    BackupError,
     Entry,
     copied,
     digest_of,
@@ -39,10 +40,6 @@ from readerstudy.ops.backup.relocation import outside
 Progress = Callable[[int, int], None]
 ANCHOR = "audit-anchor.jsonl"
 SHOWN = 10
-
-
-class BackupError(Exception):
-    """The site cannot be copied as asked: what was expected, what came, what to do."""
 
 
 @dataclass(frozen=True)
@@ -75,8 +72,6 @@ def back_up(
     try:
         made = _write(partial, actor, found, database_only, progress)
         partial.rename(out)
-    except CopyError as error:
-        raise BackupError(str(error)) from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return Backup(out, *made, found.left_out)

@@ -15,8 +15,8 @@ MANIFEST = "MANIFEST.json"
 PIECE = 2**20
 
 
-class ManifestError(Exception):
-    """A backup is not whole: which file, what was expected, what came."""
+class BackupError(Exception):
+    """A site cannot be copied or put back as asked: what was expected, what came, what to do."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def verify(folder: Path) -> dict[str, Any]:
 
     Raises
     ------
-    ManifestError: no manifest, another format, or a file that is missing, too many, or not as it was written.
+    BackupError: no manifest, another format, or a file that is missing, too many, or not as it was written.
     """
     try:
         said: dict[str, Any] = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
@@ -95,26 +95,26 @@ def verify(folder: Path) -> dict[str, Any]:
     except (
         OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError,
     ) as error:  # fmt: skip
-        raise ManifestError(
+        raise BackupError(
             f"{folder / MANIFEST}: expected the list of a backup's files; it is none"
         ) from error
     if said.get("format") not in READ:
-        raise ManifestError(
+        raise BackupError(
             f"{folder / MANIFEST}: expected format {' or '.join(map(str, READ))}, {said.get('format')!r} came"
         )
     if not whole:
-        raise ManifestError(
+        raise BackupError(
             f"{folder / MANIFEST}: expected its date, the ends of the audit chains, places, and database and anchor "
             "among its files"
         )
     there = _plain_files(folder) - {MANIFEST}
     for name in sorted(there ^ set(files)):
         fault = "is missing" if name in files else "is not in the manifest"
-        raise ManifestError(f"{folder}: the file {name} {fault}; this backup is not whole, take another")
+        raise BackupError(f"{folder}: the file {name} {fault}; this backup is not whole, take another")
     for name, (size, sha256) in sorted(files.items()):
         found = digest_of(folder, folder / name)
         if (found.size, found.sha256) != (size, sha256):
-            raise ManifestError(f"{folder}: the file {name} differs from its digest; take another backup")
+            raise BackupError(f"{folder}: the file {name} differs from its digest; take another backup")
     return said
 
 
@@ -135,7 +135,7 @@ def _plain_files(folder: Path) -> set[str]:
     for path in folder.rglob("*"):
         name = path.relative_to(folder).as_posix()
         if path.is_symlink() or not (path.is_file() or path.is_dir()):
-            raise ManifestError(f"{folder}: expected plain files, {name} is none; take another backup")
+            raise BackupError(f"{folder}: expected plain files, {name} is none; take another backup")
         if path.is_file():
             found.add(name)
     return found

@@ -14,17 +14,13 @@ from readerstudy.audit.agreement import Known, anchor_faults, held
 from readerstudy.audit.epochs import begin_epoch, heads_of_all
 from readerstudy.audit.services import AuditError, faults
 from readerstudy.cases.storage import frame_objects
-from readerstudy.ops.backup.database_copy import CopyError, check_room, restore_database
+from readerstudy.ops.backup.database_copy import check_room, restore_database
 from readerstudy.ops.backup.folder import OTHER, PARTS, targets
-from readerstudy.ops.backup.manifest import ManifestError, copied, verify
+from readerstudy.ops.backup.manifest import BackupError, copied, verify
 from readerstudy.ops.backup.relocation import relocate
 
 Progress = Callable[[int, int], None]
 ALWAYS_EMPTY = ("frames", "runs", "exports")
-
-
-class RestoreError(Exception):
-    """A backup cannot be put back: what was expected, what came, what to do."""
 
 
 @dataclass(frozen=True)
@@ -35,19 +31,6 @@ class Restored:
     files: int
     moved: int
     faults: list[str]
-
-
-def verify_backup(folder: Path) -> dict[str, Any]:
-    """Check a backup's files; return its manifest.
-
-    Raises
-    ------
-    RestoreError: it is not whole.
-    """
-    try:
-        return verify(folder)
-    except ManifestError as error:
-        raise RestoreError(str(error)) from error
 
 
 def restore(
@@ -65,25 +48,19 @@ def restore(
 
     Raises
     ------
-    RestoreError: a backup is not whole, the site holds something, or there is no reason where one is wanted.
+    BackupError: a backup is not whole, the site holds something, or there is no reason where one is wanted.
     """
-    manifest = verify_backup(folder)
-    source, listed = (files, verify_backup(files)) if files else (folder, manifest)
+    manifest = verify(folder)
+    source, listed = (files, verify(files)) if files else (folder, manifest)
     places = _places(source, listed)
     _refuse_used_site(places)
     _ask_for_a_reason(manifest, reason)
-    try:
-        check_room(folder / manifest["database"])
-    except CopyError as error:
-        raise RestoreError(str(error)) from error
+    check_room(folder / manifest["database"])
     for done, (name, place) in enumerate(places.items(), 1):
         _put_file(source, name, place)
         if progress is not None:
             progress(done, len(places))
-    try:
-        restore_database(folder / manifest["database"])
-    except CopyError as error:
-        raise RestoreError(str(error)) from error
+    restore_database(folder / manifest["database"])
     call_command("migrate", verbosity=0, interactive=False)
     call_command("createcachetable", verbosity=0)
     moved = relocate(manifest.get("places", {}), listed.get("places", {}))
@@ -137,12 +114,12 @@ def _ask_for_a_reason(manifest: dict[str, Any], reason: str) -> None:
         if chains.get(name) != [sequence, digest]
     ]
     if later:
-        raise RestoreError(
+        raise BackupError(
             f"the audit anchor {settings.AUDIT_ANCHOR} tells of another state than the backup: {'; '.join(later[:5])}. "
             "What came after the backup is lost by this restore; say why it is put back, with --reason"
         )
     if manifest["format"] > 1 and manifest.get("anchor") is None:
-        raise RestoreError(
+        raise BackupError(
             "the backup carries no audit anchor, for the site had none that could be read; say with --reason why it is "
             "put back"
         )
@@ -159,7 +136,7 @@ def _places(folder: Path, manifest: dict[str, Any]) -> dict[str, Path]:
         inside = ".." not in Path(name).parts and Path(name).as_posix() == name
         taken = kind == OTHER and place is not None and reserved & {place, *place.parents}
         if place is None or not inside or taken:
-            raise RestoreError(f"{folder}: expected files of {', '.join(sorted(roots))}, {name} came")
+            raise BackupError(f"{folder}: expected files of {', '.join(sorted(roots))}, {name} came")
         found[name] = place
     return found
 
@@ -169,10 +146,10 @@ def _refuse_used_site(places: dict[str, Path]) -> None:
     parts = {name.partition("/")[0] for name in places} - {OTHER} | set(ALWAYS_EMPTY)
     for root in (roots[part] for part in sorted(parts)):
         if root.is_file() or (root.is_dir() and any(root.iterdir())):
-            raise RestoreError(f"{root}: expected an empty folder; restore into a new READERSTUDY_HOME")
+            raise BackupError(f"{root}: expected an empty folder; restore into a new READERSTUDY_HOME")
     for place in places.values():
         if place.exists():
-            raise RestoreError(f"{place}: expected no such file; restore into a new READERSTUDY_HOME")
+            raise BackupError(f"{place}: expected no such file; restore into a new READERSTUDY_HOME")
 
 
 def _put_file(folder: Path, name: str, place: Path) -> None:
@@ -181,6 +158,6 @@ def _put_file(folder: Path, name: str, place: Path) -> None:
         try:
             objects.publish(UUID(place.parent.name), [folder / name])
         except ValueError:
-            raise RestoreError(f"{folder}: expected the folder of a study, {name} came") from None
+            raise BackupError(f"{folder}: expected the folder of a study, {name} came") from None
         return
     copied(folder / name, place.parent, place.name)

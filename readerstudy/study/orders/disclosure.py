@@ -6,8 +6,8 @@ from typing import Any
 from readerstudy.cases.models import Case
 from readerstudy.study.models import Allotment, Assignment, Reader, Study
 from readerstudy.study.orders import order
-from readerstudy.study.orders.allotment import ALGORITHM as ALLOTMENT
 from readerstudy.study.orders.drawing import commitment, slots_of
+from readerstudy.study.orders.order import ALLOTMENT
 from readerstudy.study.phases import Phase, PhaseError
 from readerstudy.study.protocol import Protocol
 

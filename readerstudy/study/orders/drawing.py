@@ -6,9 +6,7 @@ from collections.abc import Sequence
 
 from readerstudy.cases.models import Case
 from readerstudy.study.models import Allotment, Assignment, PracticeReading, Reader, Study
-from readerstudy.study.orders.allotment import ALGORITHM as ALLOTMENT
-from readerstudy.study.orders.allotment import allot
-from readerstudy.study.orders.order import ALGORITHM, OrderError, Slot, draw_readings
+from readerstudy.study.orders.order import ALGORITHM, ALLOTMENT, OrderError, Slot, allot, draw_readings
 from readerstudy.study.protocol import Protocol
 
 

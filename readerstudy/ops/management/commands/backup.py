@@ -7,7 +7,8 @@ from typing import Any
 from analysis.terminal import progress_bar
 from readerstudy.cases.storage import StorageError
 from readerstudy.commands import PatientCommand
-from readerstudy.ops.backup.backing_up import BackupError, back_up
+from readerstudy.ops.backup.backing_up import back_up
+from readerstudy.ops.backup.manifest import BackupError
 
 
 class Command(PatientCommand):

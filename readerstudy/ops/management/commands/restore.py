@@ -8,7 +8,8 @@ from django.core.management.base import CommandError
 
 from analysis.terminal import progress_bar
 from readerstudy.commands import SiteCommand
-from readerstudy.ops.backup.restore import RestoreError, restore, verify_backup
+from readerstudy.ops.backup.manifest import BackupError, verify
+from readerstudy.ops.backup.restore import restore
 
 
 class Command(SiteCommand):
@@ -17,7 +18,7 @@ class Command(SiteCommand):
         "an epoch of it."
     )
     requires_system_checks: list[str] = []
-    refused = (RestoreError, OSError)
+    refused = (BackupError, OSError)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("folder", type=Path, metavar="FOLDER", help="what backup wrote")
@@ -35,7 +36,7 @@ class Command(SiteCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["verify_only"]:
-            manifest = verify_backup(options["folder"])
+            manifest = verify(options["folder"])
             self.stdout.write(f"{len(manifest['files'])} files of {manifest['at']} are as they were written")
             return
         with progress_bar("files") as progress:

@@ -1,5 +1,7 @@
 """What superusers may look at in Django's admin: records without a single answer, time, case or secret.
 
+It stands behind the site's own sign-in and has no door of its own.
+
 Every page is read-only: services own every write, so that each is checked and audited. What is not listed here is
 not there; tests/ops/test_admin.py holds the reason for each table that is left out.
 """
@@ -8,8 +10,17 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from allauth.mfa.models import Authenticator
 from django.contrib import admin
+from django.contrib.admin import AdminSite
+from django.contrib.auth.decorators import login_not_required
+from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import PermissionDenied
 from django.db.models import Model, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.utils.decorators import method_decorator
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.cache import never_cache
 
 from readerstudy.accounts.models import Invitation, Recovery, User
 from readerstudy.audit.models import Chain, Event
@@ -25,6 +36,43 @@ else:
 
 for _model, _plural in ((Study, "studies"), (Terms, "terms of use")):
     _model._meta.verbose_name_plural = _plural  # what these pages call them; nothing else shows it
+
+
+class Site(AdminSite):
+    """What superusers look at; nothing registers itself here."""
+
+    site_header = "Reader Study: records"
+    site_title = "Reader Study"
+    enable_nav_sidebar = False
+    index_title = "Records, to look at; the site's own pages change them"
+
+    def has_permission(self, request: HttpRequest) -> bool:
+        """Let superusers in, nobody else."""
+        return bool(request.user.is_active and request.user.is_superuser)
+
+    @method_decorator(login_not_required)
+    @method_decorator(never_cache)
+    def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Lead to the site's sign-in, which asks for both factors.
+
+        Raises
+        ------
+        PermissionDenied: somebody is signed in who is no superuser.
+        """
+        wanted = request.GET.get("next", "")
+        if not url_has_allowed_host_and_scheme(wanted, allowed_hosts={request.get_host()}):
+            wanted = reverse("admin:index")
+        if self.has_permission(request):
+            return redirect(wanted)
+        if request.user.is_authenticated:
+            raise PermissionDenied
+        return redirect_to_login(wanted)
+
+    def password_change(  # type: ignore[override]
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Lead to the person's own account, where changing the password is audited and ends other sessions."""
+        return redirect("accounts:account")
 
 
 class Record(Base):
