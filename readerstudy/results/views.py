@@ -29,7 +29,6 @@ from readerstudy.accounts.models import User
 from readerstudy.audit.services import record
 from readerstudy.results.computed import Computed, computed, kept_figure
 from readerstudy.results.export import export_zip
-from readerstudy.results.ratings import SealedError
 from readerstudy.results.services import (
     UnblindingError,
     ask_to_open,
@@ -37,6 +36,7 @@ from readerstudy.results.services import (
     open_as_asked,
     request_of,
 )
+from readerstudy.results.values import SealedError
 from readerstudy.study.duties import needs_two, openers_context, why_not
 from readerstudy.study.models import Role, Study
 from readerstudy.study.people.members import progress_of

@@ -5,6 +5,8 @@ import sys
 from importlib.metadata import version
 from pathlib import Path
 
+from tests.docs.imports import OPENED, PACKAGES, arrows, circles, direct, graph
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -40,3 +42,20 @@ def test_one_module_knows_what_allauth_calls_internal() -> None:
     }
     assert knowing == {"readerstudy/accounts/factors.py"}
     assert version("django-allauth") == "65.22.1"
+
+
+def test_folders_do_not_import_each_other_in_circles() -> None:
+    found = graph()
+    for name in (*PACKAGES, *OPENED):
+        of = arrows(found, name)
+        assert len(of) > 5
+        assert circles(of) == []
+
+
+def test_a_circle_is_seen() -> None:
+    of = {"a": frozenset({"b"}), "b": frozenset({"c"}), "c": frozenset({"a"}), "d": frozenset({"a"})}
+    assert circles(of) == [("a", "b"), ("a", "c"), ("b", "c")]
+    assert list(direct({"a": frozenset({"b", "c"}), "b": frozenset({"c"}), "c": frozenset()})) == [
+        ("a", "b"),
+        ("b", "c"),
+    ]

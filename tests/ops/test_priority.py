@@ -21,7 +21,7 @@ import os
 import django
 django.setup()
 from readerstudy.commands import PatientCommand
-from readerstudy.priority import AUTOGROUP
+from readerstudy.commands import AUTOGROUP
 class Told(PatientCommand):
     def handle(self, *args, **options):
         # The file is empty for a process that still belongs to the machine's first session, as in some containers.

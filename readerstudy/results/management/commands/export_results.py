@@ -7,7 +7,7 @@ from typing import Any
 from readerstudy.audit.services import record
 from readerstudy.commands import PatientCommand
 from readerstudy.results.export import write_export
-from readerstudy.results.ratings import SealedError
+from readerstudy.results.values import SealedError
 from readerstudy.study.phases import StudyError
 from readerstudy.study.visibility import study_named
 
