@@ -20,8 +20,7 @@ TOLD = """
 import os
 import django
 django.setup()
-from readerstudy.commands import PatientCommand
-from readerstudy.commands import AUTOGROUP
+from readerstudy.commands import AUTOGROUP, PatientCommand
 class Told(PatientCommand):
     def handle(self, *args, **options):
         # The file is empty for a process that still belongs to the machine's first session, as in some containers.

@@ -67,6 +67,14 @@ def test_every_row_and_frame_goes_and_a_tombstone_stays(archived: Stock, setting
     assert list(faults()) == []
 
 
+def test_kept_results_and_figures_go_too(archived: Stock, settings: Any) -> None:
+    kept = settings.EXPORTS_ROOT / str(archived.study.key) / "0123"
+    kept.mkdir(parents=True)
+    (kept / "results.json").write_text("{}")
+    delete_study(study=archived.study, reason="over", actor=None)
+    assert not kept.parent.exists()
+
+
 def test_the_guards_are_back_afterwards(archived: Stock) -> None:
     delete_study(study=archived.study, reason="over", actor=None)
     with pytest.raises(Error, match="only ever added"), transaction.atomic():

@@ -65,7 +65,7 @@ def delete_study(*, study: Study, reason: str, actor: User | None) -> Tombstone:
         if objects is not None:
             objects.remove(key, of_set)
         shutil.rmtree(study_folder(settings.FRAMES_ROOT, key), ignore_errors=True)
-    shutil.rmtree(settings.EXPORTS_ROOT / study.slug, ignore_errors=True)
+    shutil.rmtree(settings.EXPORTS_ROOT / str(study.key), ignore_errors=True)
     return tombstone
 
 
