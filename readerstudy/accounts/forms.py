@@ -3,6 +3,7 @@
 from typing import Any
 
 from django import forms
+from django.contrib import messages
 from django.contrib.auth.forms import PasswordChangeForm
 from django.http import HttpRequest
 
@@ -104,3 +105,10 @@ class NewPasskey(Confirm):
         super().clean()
         if not isinstance(self.cleaned_data.get("credential"), dict):
             self.add_error(None, "The browser made no passkey. Try once more.")
+
+
+def tell_errors(request: HttpRequest, form: forms.Form, *, labelled: bool = False) -> None:
+    """Say at the top of the next page what was wrong with a form; with `labelled`, in which field."""
+    for name, errors in form.errors.items():
+        label = f"{form.fields[name].label}: " if labelled else ""
+        messages.error(request, label + " ".join(str(error) for error in errors))

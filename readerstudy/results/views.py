@@ -24,7 +24,7 @@ from analysis.columns import FrameError
 from analysis.figures.theme import ThemeName
 from analysis.report import Picture, fragment, reader_study_report, standalone
 from readerstudy.accounts.access import signed_in
-from readerstudy.accounts.forms import Confirm
+from readerstudy.accounts.forms import Confirm, tell_errors
 from readerstudy.accounts.models import User
 from readerstudy.audit.services import record
 from readerstudy.results.computed import Computed, computed, kept_figure
@@ -140,8 +140,7 @@ def _answer(
     request: HttpRequest, slug: str, form: forms.Form | None, act: Callable[[], None]
 ) -> HttpResponse:
     if form is not None and not form.is_valid():
-        for errors in form.errors.values():
-            messages.error(request, " ".join(str(error) for error in errors))
+        tell_errors(request, form)
         return redirect("results:results", slug=slug)
     try:
         act()

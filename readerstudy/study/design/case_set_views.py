@@ -14,6 +14,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
 from readerstudy.accounts.access import signed_in
+from readerstudy.accounts.forms import tell_errors
 from readerstudy.cases.models import Case, Terms
 from readerstudy.cases.selectors import frame_json
 from readerstudy.cases.terms import LONGEST, TermsError, Wording
@@ -94,8 +95,7 @@ def change_terms(request: HttpRequest, slug: str, which: str) -> HttpResponse:
     study = study_of_admin(request, slug)
     form = TermsForm(request.POST, locked=study.phase != Phase.DRAFT)
     if not form.is_valid():
-        for name, errors in form.errors.items():
-            messages.error(request, f"{form.fields[name].label}: {' '.join(str(error) for error in errors)}")
+        tell_errors(request, form, labelled=True)
         return redirect("study:terms", slug=slug)
     values = form.cleaned_data
     try:

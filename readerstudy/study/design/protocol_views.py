@@ -12,6 +12,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from readerstudy.accounts.access import signed_in
+from readerstudy.accounts.forms import tell_errors
 from readerstudy.cases.models import Case, CaseSet
 from readerstudy.study.design import drafts
 from readerstudy.study.design.locking import picture_notes, warnings_of
@@ -197,8 +198,7 @@ def copy(request: HttpRequest, slug: str) -> HttpResponse:
     study = study_of_admin(request, slug)
     form = CopyStudy(request.POST)
     if not form.is_valid():
-        for field, errors in form.errors.items():
-            messages.error(request, f"{form.fields[field].label}: {' '.join(str(error) for error in errors)}")
+        tell_errors(request, form, labelled=True)
         return redirect("study:protocol", slug=slug)
     try:
         made = drafts.copy_study(study=study, actor=signed_in(request), **form.cleaned_data)

@@ -96,11 +96,12 @@ def whereabouts(study: Study) -> list[dict[str, Any]]:
             "replaced_by": replaced.get(reader.pk, ""),
             **_totals(reader, since),
         }
-        for reader in _readers(study)
+        for reader in readers_of(study)
     ]
 
 
-def _readers(study: Study) -> QuerySet[Reader]:
+def readers_of(study: Study) -> QuerySet[Reader]:
+    """Return a study's readers; `total` counts what each has to read, `finished` what is read."""
     found: QuerySet[Reader] = study.readers.select_related("person", "replaces").annotate(
         total=Count("assignments"), finished=Count("assignments", filter=Q(assignments__revision__gt=0))
     )

@@ -19,6 +19,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from readerstudy.accounts.access import signed_in
+from readerstudy.accounts.forms import tell_errors
 from readerstudy.accounts.models import Invitation, User
 from readerstudy.accounts.signing_in import begin_session
 from readerstudy.study.duties import is_unblinded, openers_context, unblinded_among
@@ -97,12 +98,8 @@ def send(request: HttpRequest, slug: str) -> HttpResponse:
     study = study_of_admin(request, slug)
     form = Invite(request.POST, study=study)
     if not form.is_valid():
-        for errors in form.errors.values():
-            messages.error(request, " ".join(str(error) for error in errors))
+        tell_errors(request, form)
         return redirect("study:people", slug=slug)
-
-    def link_for(token: str) -> str:
-        return request.build_absolute_uri(reverse("study:invitation", kwargs={"token": token}))
 
     def act() -> str:
         if form.cleaned_data.get("replaces") and is_unblinded(signed_in(request), study):
@@ -113,7 +110,7 @@ def send(request: HttpRequest, slug: str) -> HttpResponse:
             )  # fmt: skip
             return WAITS
         invitation, link = invite(
-            study=study, actor=signed_in(request), link_for=link_for, **form.cleaned_data
+            study=study, actor=signed_in(request), link_for=_link_for(request), **form.cleaned_data
         )
         if not _sends_mail():
             return f"This site sends no mail. Hand this link to {invitation.email} yourself; it is shown once: {link}"
@@ -176,16 +173,17 @@ def decide(request: HttpRequest, slug: str, number: int, decision: str) -> HttpR
     if decision not in {"approve", "decline"}:
         raise Http404
 
-    def link_for(token: str) -> str:
-        return request.build_absolute_uri(reverse("study:invitation", kwargs={"token": token}))
-
     def act() -> str:
         if decision == "approve":
-            return approve(study=study, number=number, actor=signed_in(request), link_for=link_for)
+            return approve(study=study, number=number, actor=signed_in(request), link_for=_link_for(request))
         decline(study=study, number=number, actor=signed_in(request))
         return "The proposal is declined; nothing has changed."
 
     return _answer(request, slug, act)
+
+
+def _link_for(request: HttpRequest) -> Callable[[str], str]:
+    return lambda token: request.build_absolute_uri(reverse("study:invitation", kwargs={"token": token}))
 
 
 def _answer(request: HttpRequest, slug: str, act: Callable[[], str]) -> HttpResponse:

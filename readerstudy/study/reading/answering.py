@@ -19,7 +19,6 @@ from readerstudy.study.reading import replay
 from readerstudy.study.reading.measured import comment_of, display_of, times_of
 from readerstudy.study.reading.stages import (
     Place,
-    PracticePlace,
     Stage,
     Visit,
     display_checked,
@@ -64,7 +63,7 @@ def servable(reader: Reader, public_id: UUID) -> Case | None:
     Only what the page shows now is served: nothing of a stage that is yet to come, and nothing in a break.
     """
     visit = visit_of(reader)
-    places: dict[Stage, Place | PracticePlace] = {
+    places: dict[Stage, Place[Assignment] | Place[PracticeReading]] = {
         Stage.PRACTICE: visit.practice,
         Stage.READING: visit.place,
     }
@@ -251,7 +250,7 @@ def _go_on(reader: Reader, session: ReadingSession, protocol: Protocol, now: dat
         place = place_of(reader)
 
 
-def _too_early(place: Place, protocol: Protocol, now: datetime) -> Assignment | None:
+def _too_early(place: Place[Assignment], protocol: Protocol, now: datetime) -> Assignment | None:
     for each in (place.current, place.following):
         if each and each.presentation > 1 and not each.deferred and due_at(each, protocol) > now:
             return each

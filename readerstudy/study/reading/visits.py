@@ -48,10 +48,7 @@ def give_consent(*, reader: Reader, accepted: Any) -> None:
     text = Protocol.from_json(reader.study.protocol).consent
     reader.consented_at, reader.consent_sha256 = timezone.now(), digest({"consent": text})
     reader.save(update_fields=["consented_at", "consent_sha256"])
-    record(
-        kind="reader.consented", actor=reader.person, study=reader.study.key, subject=reader.pseudonym,
-        values={"consent_sha256": reader.consent_sha256},
-    )  # fmt: skip
+    _note(reader, "reader.consented", {"consent_sha256": reader.consent_sha256})
 
 
 @transaction.atomic
@@ -87,10 +84,7 @@ def begin(*, reader: Reader) -> None:
     if reader.instructed_at is None:
         reader.instructed_at = timezone.now()
         reader.save(update_fields=["instructed_at"])
-        record(
-            kind="reader.instructed", actor=reader.person, study=reader.study.key, subject=reader.pseudonym,
-            values={},
-        )  # fmt: skip
+        _note(reader, "reader.instructed")
 
 
 def check_display(*, reader: Reader, values: Mapping[str, Any]) -> DisplayCheck:
@@ -112,10 +106,7 @@ def check_display(*, reader: Reader, values: Mapping[str, Any]) -> DisplayCheck:
         check = DisplayCheck.objects.create(
             study=reader.study, session=begin_session(reader), values=found, passed=display_is_fit(found)
         )
-        record(
-            kind="display.checked", actor=reader.person, study=reader.study.key, subject=reader.pseudonym,
-            values={**found, "passed": check.passed},
-        )  # fmt: skip
+        _note(reader, "display.checked", {**found, "passed": check.passed})
     if not check.passed and visit.protocol.display_check == "block":
         raise DisplayRefusedError(
             "This display cannot be used for the study: a patch was not seen, or the window is too small. "
@@ -135,9 +126,7 @@ def keep_keys(*, reader: Reader, keys: Any) -> None:
 def pause(*, reader: Reader) -> None:
     """Note that the reader pauses; the session stays open."""
     reader = _reading(reader)
-    record(
-        kind="reader.paused", actor=reader.person, study=reader.study.key, subject=reader.pseudonym, values={}
-    )
+    _note(reader, "reader.paused")
 
 
 @transaction.atomic
@@ -179,6 +168,10 @@ def save_practice(
         values={"answers": row.answers, "marks": row.marks, "comment": row.comment, "times": row.times},
     )  # fmt: skip
     return row
+
+
+def _note(reader: Reader, kind: str, values: Mapping[str, Any] | None = None) -> None:
+    record(kind=kind, actor=reader.person, study=reader.study.key, subject=reader.pseudonym, values=values)
 
 
 def _reading(reader: Reader) -> Reader:
