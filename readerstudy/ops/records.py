@@ -114,33 +114,7 @@ class People(Record):
     list_display = ["email", "name", "is_active", "is_superuser", "created_at"]
     list_filter = ["is_active", "is_superuser"]
     search_fields = ["email", "name"]
-    fields = ["email", "name", "is_active", "is_superuser", "created_at", "last_login"]
-
-
-@admin.register(Authenticator)
-class SecondFactors(Record):
-    list_display = ["user", "type", "created_at", "last_used_at"]
-    list_filter = ["type"]
-    fields = ["user", "type", "created_at", "last_used_at"]
-
-
-@admin.register(Invitation)
-class Invitations(Record):
-    list_display = ["email", "role", "study", "created_at", "expires_at", "used_at", "revoked_at"]
-    list_filter = ["role"]
-    fields: ClassVar[Any] = [*list_display, "replaces", "invited_by"]
-
-
-@admin.register(Recovery)
-class Recoveries(Record):
-    list_display = ["person", "created_at", "expires_at", "used_at"]
-    fields: ClassVar[Any] = [*list_display, "had_factor"]
-
-
-@admin.register(Chain)
-class Chains(Record):
-    list_display = ["study", "sequence", "digest"]
-    fields: ClassVar[Any] = list_display
+    fields: ClassVar[Any] = [*list_display, "last_login"]
 
 
 @admin.register(Event)
@@ -166,54 +140,30 @@ class SiteEvents(Record):
         return found.filter(study=None).select_related("actor")
 
 
-@admin.register(Study)
-class Studies(Record):
-    list_display = ["slug", "title", "phase", "created_at", "locked_at", "closed_at", "unblinded_at"]
-    list_filter = ["phase"]
-    fields: ClassVar[Any] = [
-        *list_display, "archived_at", "key", "protocol_sha256", "cases_sha256", "sealed_sha256", "synthetic_images",
-        "simulated_readers",
-    ]  # fmt: skip
+OTHERS: dict[type[Model], tuple[str, str, str]] = {
+    Authenticator: ("user type created_at last_used_at", "", "type"),
+    Invitation: ("email role study created_at expires_at used_at revoked_at", "replaces invited_by", "role"),
+    Recovery: ("person created_at expires_at used_at", "had_factor", ""),
+    Chain: ("study sequence digest", "", ""),
+    Study: (
+        "slug title phase created_at locked_at closed_at unblinded_at",
+        "archived_at key protocol_sha256 cases_sha256 sealed_sha256 synthetic_images simulated_readers",
+        "phase",
+    ),
+    Membership: ("study person role", "", "role"),
+    Reader: ("study pseudonym person enrolled_at withdrawn_at", "", ""),
+    CaseSet: ("study case_count synthetic loaded_at", "cases_sha256 key_sha256", ""),
+    Terms: ("study credential ethics set_at", "text sha256", ""),
+    TermsConfirmation: ("study person confirmed_at", "sha256", ""),
+    Unblinding: ("study opened_by opened_at", "reason key_sha256", ""),
+    UnblindingRequest: ("study asked_by asked_at", "reason", ""),
+}
+"""Of each other table the columns of its list, what one record shows besides, and by what the list can be narrowed."""
 
-
-@admin.register(Membership)
-class Memberships(Record):
-    list_display = ["study", "person", "role"]
-    list_filter = ["role"]
-    fields: ClassVar[Any] = list_display
-
-
-@admin.register(Reader)
-class Readers(Record):
-    list_display = ["study", "pseudonym", "person", "enrolled_at", "withdrawn_at"]
-    fields: ClassVar[Any] = list_display
-
-
-@admin.register(CaseSet)
-class CaseSets(Record):
-    list_display = ["study", "case_count", "synthetic", "loaded_at"]
-    fields: ClassVar[Any] = [*list_display, "cases_sha256", "key_sha256"]
-
-
-@admin.register(Terms)
-class TermsOfUse(Record):
-    list_display = ["study", "credential", "ethics", "set_at"]
-    fields: ClassVar[Any] = [*list_display, "text", "sha256"]
-
-
-@admin.register(TermsConfirmation)
-class TermsConfirmations(Record):
-    list_display = ["study", "person", "confirmed_at"]
-    fields: ClassVar[Any] = [*list_display, "sha256"]
-
-
-@admin.register(Unblinding)
-class Unblindings(Record):
-    list_display = ["study", "opened_by", "opened_at"]
-    fields: ClassVar[Any] = [*list_display, "reason", "key_sha256"]
-
-
-@admin.register(UnblindingRequest)
-class UnblindingRequests(Record):
-    list_display = ["study", "asked_by", "asked_at"]
-    fields: ClassVar[Any] = [*list_display, "reason"]
+for _table, (_listed, _more, _narrowed) in OTHERS.items():
+    _shown = {
+        "list_display": _listed.split(),
+        "fields": [*_listed.split(), *_more.split()],
+        "list_filter": _narrowed.split(),
+    }
+    admin.site.register(_table, type(f"{_table.__name__}Record", (Record,), _shown))
