@@ -3,7 +3,6 @@ from django.apps import AppConfig
 
 class AccountsConfig(AppConfig):
     name = "readerstudy.accounts"
-    label = "accounts"
 
     def ready(self) -> None:
         """Connect sign-ins with the audit trail."""

@@ -5,7 +5,6 @@ class ResultsConfig(AppConfig):
     """What is known once a key is open."""
 
     name = "readerstudy.results"
-    label = "results"
 
     def ready(self) -> None:
         """Tell the studies when a request to open a key stands."""

@@ -6,7 +6,6 @@ class StudyConfig(AppConfig):
     """Studies, their people, orders and answers."""
 
     name = "readerstudy.study"
-    label = "study"
 
     def ready(self) -> None:
         """Keep the database's own guards of locked studies through migrations; say whose role makes them staff."""

@@ -8,7 +8,7 @@ confirms the role on the server (`give_role`), before the lock. What comes after
 All of it is read from the audit trail, in the order in which events were written: clocks have no part in it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from django.db import transaction
@@ -19,7 +19,7 @@ from readerstudy.accounts.models import User
 from readerstudy.audit.models import Event
 from readerstudy.audit.services import record
 from readerstudy.study.models import ImageCheck, Membership, Reader, Role, Study
-from readerstudy.study.phases import Phase, StudyError
+from readerstudy.study.phases import Phase, PhaseError, StudyError
 
 IN_OTHER_HANDS = {
     "invitation.accepted": "took the role up by an invitation, whose link others could read",
@@ -35,6 +35,19 @@ CAME_BACK = "lost the role after the protocol was locked"
 
 open_requests: list[Callable[[Study], bool]] = []
 """Apps above this one say here whether a request to open a study's key stands."""
+
+
+def locked_row(study: Study, phases: Collection[Phase], refusal: str) -> Study:
+    """Lock a study's row for a step that is possible in some phases, and return it.
+
+    Raises
+    ------
+    PhaseError: `refusal`, and the phase in which the study is.
+    """
+    fresh = Study.objects.select_for_update().get(pk=study.pk)
+    if fresh.phase not in phases:
+        raise PhaseError(f"{refusal} {fresh.phase}")
+    return fresh
 
 
 def doubt_about(person: User, study: Study) -> str:

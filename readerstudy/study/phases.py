@@ -14,6 +14,10 @@ class Phase(StrEnum):
     ARCHIVED = "archived"
 
 
+BEFORE_CLOSE = frozenset({Phase.DRAFT, Phase.LOCKED, Phase.READING})
+"""Phases in which somebody may still join, or look at images."""
+
+
 class PhaseError(Exception):
     """A step is not allowed in the study's phase."""
 

@@ -23,7 +23,7 @@ from readerstudy.study.design import terms as study_terms
 from readerstudy.study.design.terms import sets_of, waiting
 from readerstudy.study.markdown import render as render_markdown
 from readerstudy.study.models import Study
-from readerstudy.study.phases import Phase, PhaseError
+from readerstudy.study.phases import BEFORE_CLOSE, Phase, PhaseError
 from readerstudy.study.protocol import ProtocolError
 from readerstudy.study.visibility import study_of_admin
 
@@ -57,7 +57,7 @@ def terms(request: HttpRequest, slug: str) -> HttpResponse:
     """Show the terms of each case set; what waits for this admin can be confirmed here."""
     study = study_of_admin(request, slug)
     waiting = study_terms.waiting(study, signed_in(request))
-    changeable = study.phase in study_terms.OPEN
+    changeable = study.phase in BEFORE_CLOSE
     sets = [
         {
             "set": each,

@@ -10,8 +10,9 @@ from readerstudy.accounts.models import User
 from readerstudy.audit.services import record
 from readerstudy.cases.models import Case, CaseSet
 from readerstudy.study.design.lifecycle import create_study
+from readerstudy.study.duties import locked_row
 from readerstudy.study.models import Study
-from readerstudy.study.phases import Phase, PhaseError, StudyError
+from readerstudy.study.phases import Phase, StudyError
 from readerstudy.study.protocol import Protocol, ProtocolError, digest
 
 DRAWN_FROM = (
@@ -52,9 +53,7 @@ def revise_protocol(
     ChangedMeanwhileError: the version is another one by now.
     StudyError: it changes what orders were drawn from, or the window rule by which cases were loaded.
     """
-    study = Study.objects.select_for_update().get(pk=study.pk)
-    if study.phase != Phase.DRAFT:
-        raise PhaseError(f"a protocol is changed while the study is a draft; it is {study.phase}")
+    study = locked_row(study, {Phase.DRAFT}, "a protocol is changed while the study is a draft; it is")
     if version and version != version_of(study):
         raise ChangedMeanwhileError
     protocol.check()
@@ -149,9 +148,7 @@ def practice_draft(study: Study, sealed_sha256: str) -> Study:
     PhaseError: the study is locked.
     StudyError: readers are enrolled already, or these are the study's own cases.
     """
-    fresh = Study.objects.select_for_update().get(pk=study.pk)
-    if fresh.phase != Phase.DRAFT:
-        raise PhaseError(f"practice cases are loaded while the study is a draft; it is {fresh.phase}")
+    fresh = locked_row(study, {Phase.DRAFT}, "practice cases are loaded while the study is a draft; it is")
     if fresh.readers.exists():
         raise StudyError("expected practice cases before readers: their practice is drawn at enrolment")
     if sealed_sha256 == fresh.sealed_sha256:

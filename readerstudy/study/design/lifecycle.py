@@ -11,12 +11,13 @@ from readerstudy.study.design.signoff import waiting_for_sign_off
 from readerstudy.study.design.terms import without_terms
 from readerstudy.study.duties import (
     add_member,
+    locked_row,
     openers_of,
     refuse_alone,
     unblinded_among,
 )
 from readerstudy.study.models import Role, Study
-from readerstudy.study.phases import Phase, PhaseError, StudyError, next_phase
+from readerstudy.study.phases import Phase, StudyError, next_phase
 from readerstudy.study.protocol import Protocol
 
 RESERVED = frozenset({"new"})
@@ -82,7 +83,7 @@ def cases_draft(study: Study, sealed_sha256: str) -> Study:
     PhaseError: the study is locked.
     StudyError: the key of these cases is open: people know what they are.
     """
-    study = _draft(study, "loading cases")
+    study = locked_row(study, {Phase.DRAFT}, "loading cases is possible while the study is a draft; it is")
     opened = Study.objects.filter(sealed_sha256=sealed_sha256, unblinded_at__isnull=False).first()
     if opened is not None:
         raise StudyError(
@@ -197,11 +198,4 @@ def _move(
         kind=kind, actor=actor, study=study.key, subject=study.slug,
         values={"old": old, "new": phase.value, **values}, reason=reason,
     )  # fmt: skip
-    return study
-
-
-def _draft(study: Study, what: str) -> Study:
-    study = Study.objects.select_for_update().get(pk=study.pk)
-    if study.phase != Phase.DRAFT:
-        raise PhaseError(f"{what} is possible while the study is a draft; it is {study.phase}")
     return study

@@ -16,8 +16,9 @@ from readerstudy.accounts.models import User
 from readerstudy.audit.services import record
 from readerstudy.cases.models import Case, CaseSet
 from readerstudy.study.design.terms import keys_of
+from readerstudy.study.duties import locked_row
 from readerstudy.study.models import ImageCheck, Reader, Study
-from readerstudy.study.phases import Phase, PhaseError
+from readerstudy.study.phases import Phase
 
 LEAST_SCALE = 1.0
 """CSS pixels per image pixel: at this size and larger, text that the modality burned in can be read."""
@@ -158,10 +159,7 @@ def waiting_for_sign_off(study: Study) -> list[str]:
 
 
 def _draft(study: Study) -> Study:
-    study = Study.objects.select_for_update().get(pk=study.pk)
-    if study.phase != Phase.DRAFT:
-        raise PhaseError(f"images are signed off while the study is a draft; it is {study.phase}")
-    return study
+    return locked_row(study, {Phase.DRAFT}, "images are signed off while the study is a draft; it is")
 
 
 def _number(value: Any) -> float:

@@ -16,7 +16,7 @@ from readerstudy.audit.services import record
 from readerstudy.study.duties import add_member, refuse_alone, refuse_while_asked
 from readerstudy.study.models import Reader, Role, Study
 from readerstudy.study.people.members import enrol_reader
-from readerstudy.study.phases import Phase, PhaseError, StudyError
+from readerstudy.study.phases import BEFORE_CLOSE, PhaseError, StudyError
 
 HOLDS_FOR = timedelta(days=14)
 READER = "reader"
@@ -48,7 +48,7 @@ def invite(
         raise StudyError(f"expected a role out of {', '.join(dict(ROLES))}, '{role}' came")
     study = Study.objects.select_for_update().get(pk=study.pk)
     refuse_while_asked(study)
-    if role == READER and study.phase not in {Phase.DRAFT, Phase.LOCKED, Phase.READING}:
+    if role == READER and study.phase not in BEFORE_CLOSE:
         raise PhaseError(f"readers are invited before reading closes; the study is {study.phase}")
     if replaces and role == READER:
         refuse_alone(study, actor, "replace a reader")

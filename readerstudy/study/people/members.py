@@ -14,6 +14,7 @@ from readerstudy.audit.services import record
 from readerstudy.cases.models import Case
 from readerstudy.study.duties import (
     has_looked,
+    locked_row,
     refuse_alone,
     refuse_while_asked,
 )
@@ -26,7 +27,7 @@ from readerstudy.study.orders.drawing import (
     free_slot,
     new_seed,
 )
-from readerstudy.study.phases import NotThisPersonError, Phase, PhaseError, StudyError
+from readerstudy.study.phases import BEFORE_CLOSE, NotThisPersonError, StudyError
 
 LATELY = timedelta(days=7)
 """The time over which pace is told."""
@@ -42,9 +43,7 @@ def withdraw_reader(*, study: Study, pseudonym: str, reason: str, actor: User | 
     PhaseError: reading is over.
     StudyError: the reader has withdrawn already, no reason is given, or the admin can see where cases come from.
     """
-    study = Study.objects.select_for_update().get(pk=study.pk)
-    if study.phase not in {Phase.DRAFT, Phase.LOCKED, Phase.READING}:
-        raise PhaseError(f"readers withdraw before reading closes; the study is {study.phase}")
+    study = locked_row(study, BEFORE_CLOSE, "readers withdraw before reading closes; the study is")
     reader = Reader.objects.select_for_update().get(study=study, pseudonym=pseudonym)
     if reader.withdrawn_at is not None:
         raise StudyError(f"{pseudonym} has withdrawn already")
@@ -146,9 +145,7 @@ def enrol_reader(*, study: Study, person: User, actor: User | None, replaces: Re
         or was replaced already; or an admin replaces a reader who can see where cases come from.
     PhaseError: reading has closed.
     """
-    study = Study.objects.select_for_update().get(pk=study.pk)
-    if study.phase not in {Phase.DRAFT, Phase.LOCKED, Phase.READING}:
-        raise PhaseError(f"readers are enrolled before reading closes; the study is {study.phase}")
+    study = locked_row(study, BEFORE_CLOSE, "readers are enrolled before reading closes; the study is")
     _refuse_unblinded(study, person)
     if not Case.objects.filter(study=study.key).exists():
         raise StudyError(f"expected cases before readers; load a case set into '{study.slug}' first")

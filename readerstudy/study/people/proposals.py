@@ -11,12 +11,12 @@ from readerstudy.study.duties import admins_of, doubt_about, is_unblinded
 from readerstudy.study.models import Proposal, ProposedStep, Study
 from readerstudy.study.people.invitations import READER, invite
 from readerstudy.study.people.members import withdraw_reader
-from readerstudy.study.phases import Phase, PhaseError, StudyError
+from readerstudy.study.phases import BEFORE_CLOSE, Phase, PhaseError, StudyError
 
 PHASES = {
     ProposedStep.CLOSE: {Phase.READING},
-    ProposedStep.WITHDRAW: {Phase.DRAFT, Phase.LOCKED, Phase.READING},
-    ProposedStep.REPLACE: {Phase.DRAFT, Phase.LOCKED, Phase.READING},
+    ProposedStep.WITHDRAW: BEFORE_CLOSE,
+    ProposedStep.REPLACE: BEFORE_CLOSE,
 }
 
 

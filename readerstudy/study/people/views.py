@@ -40,10 +40,9 @@ from readerstudy.study.people.invitations import (
 )
 from readerstudy.study.people.members import end_role, whereabouts, withdraw_reader
 from readerstudy.study.people.proposals import approve, decline, propose, waiting_proposals
-from readerstudy.study.phases import NotThisPersonError, Phase, PhaseError, StudyError
+from readerstudy.study.phases import BEFORE_CLOSE, NotThisPersonError, PhaseError, StudyError
 from readerstudy.study.visibility import study_of_admin
 
-ENROLLING = {Phase.DRAFT, Phase.LOCKED, Phase.READING}
 MISSING = (Invitation.DoesNotExist, Reader.DoesNotExist, Membership.DoesNotExist, Proposal.DoesNotExist)
 WAITS = (
     "You can see where cases come from, so this waits for an admin who cannot; it stands in the audit trail."
@@ -73,7 +72,7 @@ def people(request: HttpRequest, slug: str) -> HttpResponse:
         "invitations": _invitations(study),
         "invite_form": Invite(study=study),
         "reason_form": Reason(auto_id=False),
-        "enrolling": study.phase in ENROLLING,
+        "enrolling": study.phase in BEFORE_CLOSE,
         "mails": _sends_mail(),
         "unblinded": unblinded_among(study),
         "proposals": waiting_proposals(study),
