@@ -213,7 +213,10 @@ RATINGS = ratings_table()
 
 
 def rated(endpoints: Iterable[Endpoint] = PAPER) -> list[str]:
-    """Return the columns of ratings without the mark that a program made them, which is in simulated studies only."""
+    """Return the columns of ratings without the mark that a program made them, which is in simulated studies only.
+
+    It is a column, since a note beside the file is lost when the file is mailed.
+    """
     return [name for name in ratings_table(endpoints).names if name != "simulated"]
 
 
