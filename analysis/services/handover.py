@@ -34,7 +34,8 @@ def hand_over(
     """Select exemplars and controls from a run and write the blind folder and the sealed key.
 
     No two chosen images are near-duplicates: whichever is less needed gives way (a control before an exemplar),
-    and the selection is made again without it, until none are left.
+    and the selection is made again without it, until none are left. Only the chosen images are compared: looking at
+    the whole test split would decode every image of it for pairs that nobody reads.
 
     Parameters
     ----------

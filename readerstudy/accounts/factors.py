@@ -1,8 +1,8 @@
 """Second factors: kept and checked by allauth.mfa, changed by these services only, each change audited.
 
-Its forms, pages and sign-in are not used (docs/decisions.md 150); this is the one module that knows its insides.
-Its public views write no audit event and end no other session in the transaction that adds a factor: ours would not
-get shorter by them.
+Its forms, pages and sign-in are not used: they would replace this site's counting of attempts, words and audit events.
+This is the one module that knows its insides.
+The library's own pages also end no other session in the transaction that adds a factor: ours would not get shorter.
 """
 
 import base64

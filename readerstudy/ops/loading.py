@@ -1,4 +1,8 @@
-"""Load a case set that lies in the site's folder of hand-overs, for an admin without a shell on the server."""
+"""Load a case set that lies in the site's folder of hand-overs, for an admin without a shell on the server.
+
+It belongs to `ops` because it needs both the loader of `cases`, which reaches `analysis.caseset`, and the services of
+`study`, which must never reach `analysis`.
+"""
 
 import os
 import subprocess
@@ -56,7 +60,8 @@ def offered_sets() -> list[Offered]:
 def start_load(*, study: Study, name: str, practice: bool, actor: User) -> bool:
     """Begin to load a set in a process of its own, which outlives the request; the study's page tells how far it is.
 
-    While one is being loaded nothing is begun, and False returned.
+    A thread would die with its web process. The set is named out of the operator's folder, not uploaded: it has
+    gigabytes. While one is being loaded nothing is begun, and False returned.
 
     Raises
     ------
