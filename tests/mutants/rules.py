@@ -55,7 +55,7 @@ RULES = (
         "transitions", f"{STUDY}/phases.py", (), ("tests/study/test_services.py", "tests/study/test_guards.py")
     ),
     Rule(
-        "lock", f"{STUDY}/design/lifecycle.py", ("lock", "start", "close", "archive", "cases_draft", "_draft"),
+        "lock", f"{STUDY}/design/lifecycle.py", ("lock", "start", "close", "archive", "cases_draft"),
         ("tests/study/test_services.py", "tests/study/test_obstacles.py", "tests/study/test_unblinded.py",
          "tests/study/test_terms.py", "tests/study/test_signoff.py"),
     ),
