@@ -24,8 +24,6 @@ COMPRESSION_LEVEL = 6
 MASK_BYTES = 4096
 """Length of the mask that goes before a frame file on its way to a browser."""
 
-_TRAILER_BYTES = 8
-
 
 class FrameFormatError(ValueError):
     """Pixels or bytes that cannot be, or are not, a frame file."""
