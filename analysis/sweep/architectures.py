@@ -110,7 +110,7 @@ def _of_timm(name: str, n_classes: int, device: str, known: list[str]) -> nn.Mod
 def _unknown(name: str, known: list[str], more: str) -> str:
     near = difflib.get_close_matches(name, known, 3)
     hint = f"; near: {', '.join(near)}" if near else ""
-    return f"architecture: expected a classifier of torchvision or timm, {name!r} came{hint}{more}"
+    return f"architecture: expected a classifier of torchvision or timm, got {name!r}{hint}{more}"
 
 
 def libraries_of(name: str) -> tuple[str, ...]:

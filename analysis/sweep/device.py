@@ -28,7 +28,7 @@ def refuse_without_device(device: str, what: str) -> None:
     HostError: no CUDA device that works here.
     """
     if device == "cuda" and not torch.cuda.is_available():
-        raise HostError(f"{what}: expected a working CUDA device, none came on this host")
+        raise HostError(f"{what}: expected a working CUDA device, got none on this host")
 
 
 def card_of(device: str) -> str:
@@ -60,7 +60,7 @@ def named_faults(what: str, batch_size: int) -> Iterator[None]:
         ) from error
     except torch.AcceleratorError as error:
         raise HostError(
-            f"{what}: expected a device that works, '{_first_line(error)}' came; look at it (nvidia-smi) and start "
+            f"{what}: expected a device that works, got '{_first_line(error)}'; look at it (nvidia-smi) and start "
             f"this process again"
         ) from error
 

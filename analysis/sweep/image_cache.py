@@ -55,7 +55,7 @@ class ImageCache:
         """Read all bytes against the digest; raise DataError where they differ."""
         if sha256_file(self.file) != self.digest:
             raise DataError(
-                f"{self.file}: expected SHA-256 {self.digest}, another came; delete it to rebuild"
+                f"{self.file}: expected SHA-256 {self.digest}, got a different one; delete it to rebuild"
             )
 
 
