@@ -1,7 +1,7 @@
 """The tables that travel between the parts: their columns, types and allowed values, and the checks on them.
 
 Every table has one definition here. The checks raise `FrameError` with the file, the row, what was expected
-and what came; the exported data dictionary is written from the same definitions.
+and what was found; the exported data dictionary is written from the same definitions.
 """
 
 from collections.abc import Iterable, Mapping
@@ -324,5 +324,5 @@ def _refuse_repeats(frame: pd.DataFrame, compared: pd.DataFrame, where: str) -> 
             place + 1 if isinstance(place, int) else place for place in frame.index[[row, first]].tolist()
         )
         raise FrameError(
-            f"{where}, row {again}: expected each {' + '.join(names)} once, {key} came again (row {once})"
+            f"{where}, row {again}: expected each {' + '.join(names)} once, got {key} again (row {once})"
         )

@@ -44,7 +44,7 @@ def assign_blocks(
     CaseSetError: a block size below the minimum, or lists of different length.
     """
     if block_size < MINIMUM_BLOCK:
-        raise CaseSetError(f"expected blocks of at least {MINIMUM_BLOCK} cases, {block_size} came")
+        raise CaseSetError(f"expected blocks of at least {MINIMUM_BLOCK} cases, got {block_size}")
     if not len(cases) == len(groups) == len(arms):
         raise CaseSetError(
             f"expected one group and one arm per case, got {len(groups)} groups and {len(arms)} arms "

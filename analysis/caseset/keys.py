@@ -28,14 +28,14 @@ def check_nonce(nonce: bytes) -> bytes:
     CaseSetError: another length.
     """
     if len(nonce) != NONCE_BYTES:
-        raise CaseSetError(f"expected a nonce of {NONCE_BYTES} bytes, {len(nonce)} came")
+        raise CaseSetError(f"expected a nonce of {NONCE_BYTES} bytes, got {len(nonce)}")
     return nonce
 
 
 def case_key(nonce: bytes, source: str) -> str:
     """Compute the public key of a case: the first 128 bits of HMAC-SHA256(nonce, source), 32 hex digits."""
     if not source or "\0" in source:
-        raise CaseSetError(f"expected a source name without zero bytes, {source!r} came")
+        raise CaseSetError(f"expected a source name without zero bytes, got {source!r}")
     return _mac(nonce, source.encode())[:32]
 
 

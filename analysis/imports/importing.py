@@ -104,7 +104,7 @@ def import_predictions(
 def _refuse_occupied(out: Path) -> None:
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise PredictionsError(
-            f"{out}: expected no folder or an empty one, one with content came; choose another"
+            f"{out}: expected no folder or an empty one, got one with content; choose another"
         )
 
 

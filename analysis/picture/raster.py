@@ -24,7 +24,7 @@ Image.preinit()
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 DEEP = (12, 14, 16)
 """Depths that a 16-bit PNG may be taken for."""
-EQUAL_CHANNELS = "Red, green and blue are equal in every pixel: taken as grey."
+EQUAL_CHANNELS = "Red, green and blue are equal in every pixel: read as greyscale."
 _ORIENTATION = 0x0112
 
 

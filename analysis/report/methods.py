@@ -22,7 +22,7 @@ ASSUMPTIONS = (
     "θ compares order only. It does not say by how much answers differ; the difference in points does, "
     "and takes the steps of the scale as equal.",
     "Random {others} differ from {ones} also in rarity and number of findings; matched {others} differ "
-    "beyond what was matched. Which kind this study has stands in the report of the sealed key "
+    "beyond what was matched. The report of the sealed key says which kind this study has "
     "(key.report.json), and in the Summary where the protocol says what is compared.",
     "With matched pairs the unpaired comparison is conservative: it rejects less often than at its level.",
 )

@@ -31,7 +31,7 @@ def agreement_section(results: Results) -> Section:
         Text(
             "How far readers gave the same answer to the same case, on first readings. 1 is full "
             "agreement; 0 is what chance would give (percent agreement: the plain share of equal "
-            "answers). Percent agreement stands beside the coefficients because they fall when nearly "
+            "answers). Percent agreement is given beside the coefficients because they fall when nearly "
             "all answers are the same."
         )
     ]

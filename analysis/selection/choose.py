@@ -53,7 +53,7 @@ class SelectionSpec:
     def __post_init__(self) -> None:
         """Refuse an unknown way to draw, and a key (score, arm) that is no property of the image."""
         if self.draw not in DRAWS:
-            raise SelectionError(f"expected exemplars drawn {', '.join(DRAWS)}; {self.draw!r} came")
+            raise SelectionError(f"expected exemplars drawn {', '.join(DRAWS)}; got {self.draw!r}")
         for name in (*self.exact, *(key.column for key in self.nearest)):
             if name not in MATCHABLE:
                 raise SelectionError(f"expected keys of {', '.join(MATCHABLE)}; '{name}' is none to match on")
@@ -125,7 +125,7 @@ def select_from(
 ) -> Selection:
     """Draw and match from a table of the images with a score: image, covariates, score, exemplar."""
     if spec.controls not in ESTIMANDS:
-        raise SelectionError(f"expected controls of {', '.join(ESTIMANDS)}; {spec.controls!r} came")
+        raise SelectionError(f"expected controls of {', '.join(ESTIMANDS)}; got {spec.controls!r}")
     if spec.distinct_patients:
         blank = is_blank(require(table, "patient", "keeping images of one patient apart"))
         table = table[~blank]
@@ -181,7 +181,7 @@ def _controls(drawn: pd.DataFrame, pool: pd.DataFrame, spec: SelectionSpec) -> t
     numbers = {image: number for number, image in enumerate(dict.fromkeys(matching.pairs["exemplar"]))}
     if not numbers:
         raise SelectionError(
-            "expected at least one matched exemplar, none came: fewer keys or a wider caliper may help; "
+            "expected at least one matched exemplar, got none: fewer keys or a wider caliper may help; "
             f"first reason: {matching.unmatched['reason'].iloc[0]}"
         )
     exemplars: Sets = {image: (1, number) for image, number in numbers.items()}
@@ -209,7 +209,7 @@ def _notes(
         kept = int(found.tied["exemplar"].sum())
         notes.append(
             f"The cut goes through {len(found.tied)} images of equal score {found.cut:.6g}: "
-            f"{kept} came in, by image name."
+            f"{kept} were included, in order of image name."
         )
     if len(unmatched):
         notes.append(f"{len(unmatched)} of {len(drawn)} drawn exemplars lack controls.")

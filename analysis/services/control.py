@@ -17,7 +17,7 @@ from analysis.signals import changed
 
 
 class RunError(ValueError):
-    """A run cannot be changed as asked: what was expected, what came, what to do."""
+    """A run cannot be changed as asked: what was expected, what was found, what to do."""
 
 
 @dataclass(frozen=True)

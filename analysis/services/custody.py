@@ -58,7 +58,7 @@ def check_custody(run: Run, files: Mapping[str, Path], unchecked: str = "") -> d
     wanted = _evaluated(run)
     other: dict[str, NDArray[np.float64]] = {}
     if missing := sorted(set(files) - set(wanted)):
-        raise CaseSetError(f"expected images of the run, {missing[0]!r} is none of them")
+        raise CaseSetError(f"expected images of the run, {missing[0]!r} is not among them")
     for name, pixels in _decoded(run, files):
         if pixels.stored != wanted[name]:
             other[name] = fine_structure(pixels.grey, SIDE, WIDE)
@@ -120,7 +120,7 @@ def _refuse_strangers(
         own, nearest, best = found[name]
         if own < ALIKE:
             like = f"; it is like the evaluated {nearest!r} ({best:.2f})" if best >= ALIKE else ""
-            wrong.append(f"{files[name]}: expected the image that was evaluated as {name!r}, got another "
+            wrong.append(f"{files[name]}: expected the image that was evaluated as {name!r}, got something else "
                          f"(likeness {own:.2f}, expected {ALIKE} or more){like}")  # fmt: skip
         elif best > own:
             wrong.append(f"{files[name]}: expected the image that was evaluated as {name!r}, got one that is more like "

@@ -1,7 +1,7 @@
 """DICOM originals that are kept: their headers by the Basic Application Level Confidentiality Profile of DICOM PS3.15.
 
 For files that stay beside a study, or go to another group as DICOM. A case set needs none of this: its images are
-written anew. What to do with each attribute is the table of dicom-anonymizer (PS3.15 E.1-1 of 2026c); that library
+written again. What to do with each attribute is the table of dicom-anonymizer (PS3.15 E.1-1 of 2026c); that library
 looks at the top of a file alone, so that sequences that are kept are walked through here.
 
 Pixels are not looked at: text that is part of a picture stays, as does what lies within a compressed frame.
@@ -28,7 +28,7 @@ CODE = ("113100", "DCM", "Basic Application Confidentiality Profile")
 
 
 class DeidentifyError(ValueError):
-    """Files were not de-identified: the message names the file, what was expected and what came."""
+    """Files were not de-identified: the message names the file, what was expected and what was found."""
 
 
 def deidentify(source: Path, target: Path) -> int:
@@ -43,9 +43,9 @@ def deidentify(source: Path, target: Path) -> int:
         cannot replace: all are named, and nothing is written.
     """
     if not source.is_dir():
-        raise DeidentifyError(f"{source}: expected a folder of DICOM files, there is none")
+        raise DeidentifyError(f"{source}: expected a folder of DICOM files, found none")
     if target.exists() or target.is_symlink():
-        raise DeidentifyError(f"{target}: exists already; nothing is overwritten, name another folder")
+        raise DeidentifyError(f"{target}: already exists; nothing is overwritten, so give another folder")
     if not target.parent.is_dir():
         raise DeidentifyError(f"{target}: expected an existing folder {target.parent}")
     files = sorted(path for path in source.rglob("*") if path.is_symlink() or not path.is_dir())
@@ -92,7 +92,7 @@ def _write(path: Path, folder: Path) -> None:
         Exception
     ) as error:  # pydicom raises many kinds on damaged input; their texts hold values of the file
         raise DeidentifyError(
-            f"expected a readable DICOM file whose every element can be replaced, {type(error).__name__} came"
+            f"expected a readable DICOM file whose every element can be replaced, got {type(error).__name__}"
         ) from error
 
 

@@ -48,7 +48,7 @@ def register_ensemble(
         raise InputError(str(error), "checkpoints") from error
     if roots is not None and not all(within(file, roots) for file in found.values()):
         raise InputError(
-            "expected checkpoints inside the data folder, a link to another place came", "checkpoints"
+            "expected checkpoints inside the data folder, got a link to another place", "checkpoints"
         )
     return _write(
         slug=slug, data_set=data_set, architecture=architecture, checkpoints=place, seeds=list(found),

@@ -54,7 +54,9 @@ def hand_over(
     source = read_run(run)
     picture = love_plot_path(key_out)
     if os.path.lexists(picture):
-        raise CaseSetError(f"{picture}: exists already; a case set is never overwritten, name another path")
+        raise CaseSetError(
+            f"{picture}: already exists; a case set is never overwritten, so give another path"
+        )
     look = Look(images, source.images["image"])
     selection = select_distinct(source, spec, look)
     files = look.files(selection.rows["image"])

@@ -188,7 +188,7 @@ def test_a_damaged_or_missing_image_is_named_and_leaves_nothing(tmp_path: Path) 
         assert not list((tmp_path / "out").iterdir())
         victim.unlink(missing_ok=True)
     del images[rows["image"][5]]
-    with pytest.raises(CaseSetError, match="none was given"):
+    with pytest.raises(CaseSetError, match="got none"):
         write(rows, images, tmp_path / "out")
 
 

@@ -125,9 +125,9 @@ def test_a_check_computes_nothing_else_and_the_runs_page_shows_it(
 
 
 def test_a_check_is_not_queued_and_needs_images(spec_file: Path) -> None:
-    with pytest.raises(CommandError, match="expected --check or --queue, both came"):
+    with pytest.raises(CommandError, match="expected --check or --queue, got both"):
         call_command("run_sweep", str(spec_file), "--check", "3", "--queue")
-    with pytest.raises(CommandError, match="expected 1 image or more, 0 came"):
+    with pytest.raises(CommandError, match="expected 1 image or more, got 0"):
         call_command("run_sweep", str(spec_file), "--check", "0")
 
 
@@ -158,7 +158,7 @@ def test_the_inputs_of_a_specification_are_registered(spec_file: Path) -> None:
 @pytest.mark.parametrize("command", ["run_sweep", "train_ensemble"])
 def test_a_place_that_cannot_be_written_is_named(spec_file: Path, command: str) -> None:
     with pytest.raises(
-        CommandError, match="expected a place that can be read and written, 'Not a directory' came"
+        CommandError, match="expected a place that can be read and written, got the error 'Not a directory'"
     ):
         said(command, str(spec_file), "--out", str(spec_file / "below"))
 
