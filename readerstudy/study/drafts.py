@@ -26,7 +26,7 @@ class ChangedMeanwhileError(Exception):
     def __init__(self) -> None:
         super().__init__(
             "the protocol was changed in another window or by another person since this page was opened; "
-            "nothing was saved. Load the page again and make the change once more"
+            "nothing was saved. Reload the page and make the change again"
         )
 
 

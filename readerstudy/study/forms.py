@@ -65,7 +65,7 @@ class EnrolReader(forms.Form):
 
 
 class Reason(forms.Form):
-    """Why a step is taken; it stands in the audit trail."""
+    """Why a step is taken; it is recorded in the audit trail."""
 
     reason = forms.CharField(max_length=500, label="Reason")
 
@@ -79,7 +79,7 @@ class TermsForm(forms.Form):
     )  # fmt: skip
     credential = forms.CharField(
         label="Who may see the images", max_length=LONGEST["credential"], required=False,
-        help_text="What a person must hold: a signed data use agreement, a training, a licence.",
+        help_text="What a person needs: a signed data use agreement, a training, a licence.",
     )  # fmt: skip
     ethics = forms.CharField(
         label="Ethics reference", max_length=LONGEST["ethics"], required=False,

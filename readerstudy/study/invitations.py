@@ -44,7 +44,7 @@ def invite(
     """
     address = email.strip().lower()
     if role not in dict(ROLES):
-        raise StudyError(f"expected a role out of {', '.join(dict(ROLES))}, '{role}' came")
+        raise StudyError(f"expected a role out of {', '.join(dict(ROLES))}, got '{role}'")
     study = Study.objects.select_for_update().get(pk=study.pk)
     refuse_while_asked(study)
     if role == READER and study.phase not in {Phase.DRAFT, Phase.LOCKED, Phase.READING}:
@@ -211,7 +211,7 @@ def _tell_admins(invitation: Invitation, study: Study, people_page: str) -> None
         subject="An invited person could not be enrolled",
         message=(
             f"Somebody whom you invited to the study '{study.title}' as {dict(ROLES)[invitation.role]} followed the "
-            f"link and could not be enrolled. Who it was and what hinders stands here, for you alone:\n\n"
+            f"link and could not be enrolled. Who it was and what prevented it is shown here, to you alone:\n\n"
             f"{people_page}\n\nTheir link still holds: tell them when they can try again.\n"
         ),
         from_email=None,

@@ -79,7 +79,7 @@ def places_for_repeats(cases: int, gap: int) -> int:
 def draw_order(slots: Sequence[Slot], seed: bytes) -> list[str]:
     """Return the case keys in reading order, each once; see `draw_readings`."""
     if len(seed) != 32:
-        raise ValueError(f"expected a seed of 32 bytes, {len(seed)} came")
+        raise ValueError(f"expected a seed of 32 bytes, got {len(seed)}")
     if len({slot.case for slot in slots}) != len(slots):
         raise ValueError("expected each case once")
     blocks: dict[int, list[Slot]] = defaultdict(list)

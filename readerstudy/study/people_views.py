@@ -26,9 +26,7 @@ from readerstudy.study.visibility import study_of_admin
 
 ENROLLING = {Phase.DRAFT, Phase.LOCKED, Phase.READING}
 MISSING = (Invitation.DoesNotExist, Reader.DoesNotExist, Membership.DoesNotExist, Proposal.DoesNotExist)
-WAITS = (
-    "You can see where cases come from, so this waits for an admin who cannot; it stands in the audit trail."
-)
+WAITS = "You can see where cases come from, so this waits for an admin who cannot; it is recorded in the audit trail."
 MAIL_STAYS_HERE = {"console", "dummy", "locmem", "filebased"}
 """Backends that send nothing: the admin hands the link over."""
 

@@ -42,7 +42,7 @@ def propose(
         allowed = ", ".join(sorted(PHASES[step]))
         raise PhaseError(f"'{step.label}' is possible in the phases {allowed}; the study is {study.phase}")
     if not reason.strip():
-        raise StudyError("expected a reason; a second admin reads it, and it stands in the audit trail")
+        raise StudyError("expected a reason; a second admin reads it, and it is recorded in the audit trail")
     if all(is_unblinded(person, study) or doubt_about(person, study) for person in admins_of(study)):
         raise StudyError(
             "you can see where cases come from, so a second admin who cannot must take this step, and the study has "

@@ -23,7 +23,7 @@ RESERVED = frozenset({"new"})
 
 
 class StudyError(Exception):
-    """A study cannot be changed as asked: what was expected, what came, what to do."""
+    """A study cannot be changed as asked: what was expected, what was found, what to do."""
 
 
 class NotThisPersonError(StudyError):
@@ -117,7 +117,7 @@ def cases_draft(study: Study, sealed_sha256: str) -> Study:
     if opened is not None:
         raise StudyError(
             f"expected cases whose key is sealed, the study '{opened.slug}' has opened it; "
-            "write the case set anew, which gives it another key"
+            "write the case set again, which gives it a new key"
         )
     return study
 
@@ -172,7 +172,7 @@ def lock(*, study: Study, actor: User | None) -> Study:
     """Write the canonical protocol and freeze it by its digest; nothing in it changes afterwards.
 
     The database refuses changes from now on too (`guards.py`). Words that could tell readers what is compared do
-    not stop a lock; they stand in the audit trail, and the page shows them before.
+    not stop a lock; they are recorded in the audit trail, and the page shows them before.
 
     Raises
     ------

@@ -75,7 +75,7 @@ def next_case(study: Study, person: User) -> Case | None:
 
 @transaction.atomic
 def sign_off(*, study: Study, key: str, person: User, clear: bool, scale: Any) -> ImageCheck:
-    """Record what a person saw on an image; a second look replaces the first, and both stand in the audit trail.
+    """Record what a person saw on an image; a second look replaces the first, and both are recorded in the audit trail.
 
     Parameters
     ----------
@@ -93,7 +93,7 @@ def sign_off(*, study: Study, key: str, person: User, clear: bool, scale: Any) -
         raise SignOffError(f"{person} reads in this study; expected somebody who does not")
     case = cases_to_check(study).filter(key=key).first()
     if case is None:
-        raise SignOffError("expected an image of this study; load the page again")
+        raise SignOffError("expected an image of this study; reload the page")
     shown = _number(scale)
     if not shown >= LEAST_SCALE:
         raise SignOffError(
@@ -151,7 +151,7 @@ def waiting_for_sign_off(study: Study) -> list[str]:
         )
     if now.named:
         found.append(
-            f"{now.named} of {now.total} images show a name; write the case set anew without "
+            f"{now.named} of {now.total} images show a name; write the case set again without "
             f"{'it' if now.named == 1 else 'them'} and load it into a copy of the study"
         )
     return found

@@ -84,7 +84,7 @@ def confirm(*, study: Study, person: User, digests: Any) -> None:
         raise ProtocolError("sha256: expected a list of the digests of the terms that were shown")
     if {sha256 for _, sha256 in wanted} - set(digests):
         raise ProtocolError(
-            "the terms of use have changed since this page was opened; load it and read them again"
+            "the terms of use have changed since this page was opened; reload it and read them again"
         )
     for key, sha256 in wanted:
         case_terms.confirm_terms(set_key=key, chain=study.key, person=person, sha256=sha256)

@@ -217,7 +217,7 @@ def test_a_study_that_has_its_cases_is_named_as_on_its_page(draft: Stock) -> Non
         call_command("load_case_set", str(draft.case_set.folder), study="chest")
     assert (
         str(told.value)
-        == "the study \u201cChest study\u201d (chest) has its cases; make a new study for others"
+        == "the study \u201cChest study\u201d (chest) already has its cases; create a new study for other cases"
     )
     assert str(draft.study.key) not in str(told.value)
 

@@ -18,7 +18,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("slug", help="short name of the study")
         parser.add_argument("terms", type=Path, help="file with the terms, in markdown")
-        parser.add_argument("--credential", default="", help="what a person must hold to see the images")
+        parser.add_argument("--credential", default="", help="what a person needs to see the images")
         parser.add_argument("--ethics", default="", help="reference of the ethics approval")
         parser.add_argument("--practice", action="store_true", help="of the practice cases")
         parser.add_argument("--reason", default="", help="why they change; needed once the study is locked")
