@@ -193,7 +193,7 @@ def _unusable(file: Held) -> Iterator[Fault]:
     elif file.copy:
         yield Fault(None, 0, told + "this is a backup's copy of an anchor: only restore may put it in place")
     elif len({line.anchor for line in file.epochs}) > 1:
-        yield Fault(None, 0, told + "expected one anchor, lines of several came")
+        yield Fault(None, 0, told + "expected one anchor, got lines of several")
     elif file.foreign:
         yield Fault(None, 0, told + "the anchor is of another site, or of another state of this one")
     elif not file.usable:

@@ -156,7 +156,7 @@ def head_faults(study: UUID, kept: Mapping[str, Mapping[str, Any]]) -> Iterator[
     for name, chain in (("study", study), ("site", None)):
         head = kept.get(name)
         if not isinstance(head, Mapping) or not {"sequence", "digest"} <= set(head):
-            raise AuditError(f"expected sequence and digest of the {name}'s chain, {head!r} came")
+            raise AuditError(f"expected sequence and digest of the {name}'s chain, got {head!r}")
         if head["sequence"] == 0:
             continue
         event = Event.objects.filter(study=chain, sequence=head["sequence"]).first()
@@ -200,7 +200,7 @@ def _chain_faults(chain: Chain) -> Iterator[Fault]:
         nonlocal previous, expected
         for event in events:
             if event.sequence != expected:
-                yield Fault(chain.study, event.sequence, f"expected event {expected}, {event.sequence} came")
+                yield Fault(chain.study, event.sequence, f"expected event {expected}, got {event.sequence}")
             if event.previous != previous:
                 yield Fault(chain.study, event.sequence, "the event does not follow the one before it")
             if not hmac.compare_digest(event.digest, event_digest(event)):

@@ -29,7 +29,7 @@ def frame_response(case: Case, person: User) -> HttpResponse:
     StorageError: the frame is gone or damaged.
     """
     if waiting_terms(person, [case.study]):
-        raise PermissionDenied("the terms of use come before the first image")
+        raise PermissionDenied("confirm the terms of use before the first image")
     return masked_response(frame_bytes(case))
 
 

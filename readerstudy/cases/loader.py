@@ -126,7 +126,7 @@ def _load(
     attach: Callable[[CaseSet], None] | None, limits: Limits, progress: Progress,
 ) -> CaseSet:  # fmt: skip
     if len(blind.cases) > MOST_CASES:
-        raise ValueError(f"expected at most {MOST_CASES} cases, {len(blind.cases)} came")
+        raise ValueError(f"expected at most {MOST_CASES} cases, got {len(blind.cases)}")
     ingested = _alike(_ingest_all(blind, stage, window_rule, limits, progress), stage)
     stored = stage.pad()
     rows = _rows(blind)

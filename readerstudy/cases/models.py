@@ -149,7 +149,7 @@ class Terms(models.Model):
     """On which terms a case set may be looked at, as they were at one time; the latest row of a set holds.
 
     `study` is the key under which the cases are stored: a study's, or that of its practice cases. `text` is
-    markdown; `credential` says what a person must hold, `ethics` where the study was approved. `sha256` is over
+    markdown; `credential` says what a person needs, `ethics` where the study was approved. `sha256` is over
     all three: whoever has confirmed another digest is asked again.
     """
 

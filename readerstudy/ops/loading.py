@@ -63,9 +63,11 @@ def start_load(*, study: Study, name: str, practice: bool, actor: User) -> bool:
         raise PhaseError(f"cases are loaded while the study is a draft; it is {study.phase}")
     if practice:
         if study.practice_key is not None:
-            raise StudyError("the study has its practice cases; copy the study to practise on others")
+            raise StudyError(
+                "the study already has its practice cases; copy the study to use other practice cases"
+            )
     elif CaseSet.objects.filter(study=study.key).exists():
-        raise StudyError("the study has its cases; make a new study for others")
+        raise StudyError("the study already has its cases; create a new study for other cases")
     chosen = next((each for each in offered_sets() if each.name == name), None)
     if chosen is None:
         raise StudyError(f"expected a case set in the site's folder of hand-overs, '{name}' is none")

@@ -16,7 +16,7 @@ PIECE = 2**20
 
 
 class ManifestError(Exception):
-    """A backup is not whole: which file, what was expected, what came."""
+    """A backup is not whole: which file, what was expected, what was found."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ def verify(folder: Path) -> dict[str, Any]:
         ) from error
     if said.get("format") not in READ:
         raise ManifestError(
-            f"{folder / MANIFEST}: expected format {' or '.join(map(str, READ))}, {said.get('format')!r} came"
+            f"{folder / MANIFEST}: expected format {' or '.join(map(str, READ))}, got {said.get('format')!r}"
         )
     if not whole:
         raise ManifestError(

@@ -24,7 +24,7 @@ ALWAYS_EMPTY = ("frames", "runs", "exports")
 
 
 class RestoreError(Exception):
-    """A backup cannot be put back: what was expected, what came, what to do."""
+    """A backup cannot be put back: what was expected, what was found, what to do."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ def verify_backup(folder: Path) -> dict[str, Any]:
 def restore(
     *, folder: Path, files: Path | None = None, reason: str = "", progress: Progress | None = None
 ) -> Restored:
-    """Verify a backup, put files and database into this site, check what came back, and begin an epoch.
+    """Verify a backup, put files and database into this site, check the result, and begin an epoch.
 
     Files first, the database last: a restore that was interrupted leaves a site without a database, which
     serves nothing and can be emptied and tried again.
@@ -138,8 +138,8 @@ def _ask_for_a_reason(manifest: dict[str, Any], reason: str) -> None:
     ]
     if later:
         raise RestoreError(
-            f"the audit anchor {settings.AUDIT_ANCHOR} tells of another state than the backup: {'; '.join(later[:5])}. "
-            "What came after the backup is lost by this restore; say why it is put back, with --reason"
+            f"the audit anchor {settings.AUDIT_ANCHOR} differs from the backup: {'; '.join(later[:5])}. "
+            "This restore discards everything recorded after the backup; give the reason with --reason"
         )
     if manifest["format"] > 1 and manifest.get("anchor") is None:
         raise RestoreError(
@@ -159,7 +159,7 @@ def _places(folder: Path, manifest: dict[str, Any]) -> dict[str, Path]:
         inside = ".." not in Path(name).parts and Path(name).as_posix() == name
         taken = kind == OTHER and place is not None and reserved & {place, *place.parents}
         if place is None or not inside or taken:
-            raise RestoreError(f"{folder}: expected files of {', '.join(sorted(roots))}, {name} came")
+            raise RestoreError(f"{folder}: expected files of {', '.join(sorted(roots))}, got {name}")
         found[name] = place
     return found
 
@@ -181,6 +181,6 @@ def _put_file(folder: Path, name: str, place: Path) -> None:
         try:
             objects.publish(UUID(place.parent.name), [folder / name])
         except ValueError:
-            raise RestoreError(f"{folder}: expected the folder of a study, {name} came") from None
+            raise RestoreError(f"{folder}: expected the folder of a study, got {name}") from None
         return
     copied(folder / name, place.parent, place.name)

@@ -29,7 +29,7 @@ ARCHIVED = "archived"
 
 
 class RetentionError(Exception):
-    """A study cannot be deleted as asked: what was expected, what came, what to do."""
+    """A study cannot be deleted as asked: what was expected, what was found, what to do."""
 
 
 @dataclass(frozen=True)

@@ -62,8 +62,8 @@ def check_address(host: str, *, tls: bool, insecure: bool) -> None:
     if is_loopback(host) or tls or insecure:
         return
     raise SiteError(
-        f"{host} can be reached from the network and TLS is off: passwords and images would travel in the "
-        "clear. Put a proxy with TLS in front and set TLS=yes (docs/install.md), or say --insecure on a "
+        f"{host} can be reached from the network and TLS is off: passwords and images would be sent unencrypted"
+        ". Put a proxy with TLS in front and set TLS=yes (docs/install.md), or say --insecure on a "
         "closed network"
     )
 

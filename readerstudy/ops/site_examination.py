@@ -56,10 +56,10 @@ def _secrets() -> Iterator[Finding]:
 def _room() -> Iterator[Finding]:
     for place in free_places():
         text = (
-            f"{place.free / 2**30:.0f} GiB free where {place.name} lies, {settings.DISK_FREE_GB} are wanted"
+            f"{place.free / 2**30:.0f} GiB free where {place.name} lies, {settings.DISK_FREE_GB} are required"
         )
-        advice = "; 'manage.py disk_use' says what takes the room" if place.low else ""
-        yield Finding("warning" if place.low else "good", "room of the site", text + advice)
+        advice = "; 'manage.py disk_use' shows what uses the space" if place.low else ""
+        yield Finding("warning" if place.low else "good", "disk space of the site", text + advice)
 
 
 def _database() -> Finding:
@@ -68,7 +68,7 @@ def _database() -> Finding:
     in_a_file = vendor == "sqlite" and not connection.is_in_memory_db()  # type: ignore[attr-defined]
     if in_a_file and not Path(name).exists():  # connecting would make an empty one
         return Finding(
-            "warning", subject, f"{name} is not there: 'manage.py setup' makes it, or restore a backup"
+            "warning", subject, f"{name} is missing: 'manage.py setup' makes it, or restore a backup"
         )
     try:
         with connection.cursor() as cursor:

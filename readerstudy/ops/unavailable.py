@@ -24,7 +24,7 @@ SQLITE = frozenset(
         sqlite3.SQLITE_FULL, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PROTOCOL,
     }
 )  # fmt: skip
-"""Not among them: SQLITE_ERROR, as for a table that is not there, and SQLITE_CORRUPT. They do not pass."""
+"""Not among them: SQLITE_ERROR, as for a table that is missing, and SQLITE_CORRUPT. They do not pass."""
 POSTGRESQL = ("08", "40", "53", "57", "58", "25006", "55P03")
 """Beginnings of SQLSTATE: connection, deadlock, no room, stopping, its system; read only, lock not to be had."""
 

@@ -19,7 +19,7 @@ CLOSED = {Phase.CLOSED.value, Phase.UNBLINDED.value, Phase.ARCHIVED.value}
 
 
 class UnblindingError(Exception):
-    """A key cannot be opened as asked: what was expected, what came, what to do."""
+    """A key cannot be opened as asked: what was expected, what was found, what to do."""
 
 
 @transaction.atomic

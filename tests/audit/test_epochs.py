@@ -159,7 +159,7 @@ WAYS: dict[str, tuple[Callable[[Path, Happen], object], str]] = {
     "without any epoch": (older_format, "holds no epoch"),
     "the copy of a backup": (copy_of_a_backup, "only restore may put it in place"),
     "under another name": (renamed, "lacks the event that began the anchor's last epoch"),
-    "of two": (two_in_one, "lines of several came"),
+    "of two": (two_in_one, "got lines of several"),
 }
 
 

@@ -219,7 +219,9 @@ def _running_sweep() -> None:
             unit.lease_until = timezone.now() + timedelta(hours=1)
         elif place == DONE_UNITS + 14:
             unit.state, unit.attempts, unit.worker = UnitState.FAILED, 5, "host-2:12:1"
-            unit.error = "CheckpointError: seed-15/chkpt.pt: expected a checkpoint, Input/output error came"
+            unit.error = (
+                "CheckpointError: seed-15/chkpt.pt: expected a checkpoint, got the error 'Input/output error'"
+            )
         unit.save()
 
 

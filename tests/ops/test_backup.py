@@ -118,7 +118,7 @@ def test_backup_of_a_site_under_writes_comes_back_whole(
     if site.environment["DATABASE_URL"]:
         shutil.rmtree(other.home / "frames")
         refused = other.manage("restore", str(out), "--reason", "again", check=False)
-        assert re.search("expected an empty database, [0-9]+ tables came", refused.stderr)
+        assert re.search("expected an empty database, got [0-9]+ tables", refused.stderr)
 
 
 def test_the_trail_of_a_site_in_use_holds(site: Site) -> None:

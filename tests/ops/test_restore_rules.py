@@ -58,7 +58,7 @@ def test_files_and_runs_must_be_absent_even_for_a_database_alone(
     with pytest.raises(RestoreError, match="exports: expected an empty folder"):
         restore(folder=tmp_path / "b")
     shutil.rmtree(empty / "exports")
-    assert "no files came back" in said(["restore", str(tmp_path / "b")])
+    assert "no files were restored" in said(["restore", str(tmp_path / "b")])
 
 
 def test_a_database_that_is_there_stays(whole: Path, empty: Path) -> None:

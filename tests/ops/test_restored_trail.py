@@ -22,7 +22,7 @@ STUDY = UUID(int=9)
 
 @pytest.fixture
 def backup(settings: Any, tmp_path: Path, django_capture_on_commit_callbacks: Any) -> dict[str, Any]:
-    """The manifest of a backup in tmp_path whose anchor is whole; this host has the database and no anchor yet."""
+    """The manifest of a backup in tmp_path whose anchor is intact; this host has the database and no anchor yet."""
     settings.AUDIT_ANCHOR = tmp_path / "old.jsonl"
     with django_capture_on_commit_callbacks(execute=True):
         begin_first_epoch()
@@ -89,7 +89,7 @@ def test_what_does_not_hold_after_the_epoch_is_returned(
     """Lines of two anchors in one file: the chains hold, and no epoch mends it."""
     settings.AUDIT_ANCHOR = tmp_path / "old.jsonl"
     anchor.append(settings.AUDIT_ANCHOR, anchor.Line(anchor.SITE, 90, "cd" * 32, anchor=UUID(int=3)))
-    assert put_back() == ["event 0: old.jsonl: expected one anchor, lines of several came"]
+    assert put_back() == ["event 0: old.jsonl: expected one anchor, got lines of several"]
 
 
 def test_a_chain_of_another_key_is_no_proof(put_back: Callable[..., list[str]], settings: Any) -> None:

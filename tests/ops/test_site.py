@@ -29,7 +29,7 @@ def test_loopback_needs_no_tls(host: str) -> None:
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "reading.example.org"])
 def test_network_address_needs_tls_or_a_word(host: str) -> None:
     assert not is_loopback(host)
-    with pytest.raises(SiteError, match="passwords and images would travel in the clear"):
+    with pytest.raises(SiteError, match="passwords and images would be sent unencrypted"):
         check_address(host, tls=False, insecure=False)
     check_address(host, tls=True, insecure=False)
     check_address(host, tls=False, insecure=True)

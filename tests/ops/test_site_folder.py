@@ -229,7 +229,7 @@ def test_keys_and_secrets_in_the_sites_folder_are_refused_by_name(used_site: Sit
         said(["backup", "--out", str(tmp_path / "backup")])
     for name in planted:
         assert name in str(refused.value)
-    assert "move keys to whoever keeps them" in str(refused.value)
+    assert "move keys to the person who keeps them" in str(refused.value)
     assert list(tmp_path.iterdir()) == []
     many = {f"folder/{number:02}": sealed / f"{HALF}-key.csv" for number in range(12)}
     with (

@@ -100,7 +100,7 @@ def lacking(stored: Any, now: Any, where: str = "", relative: float = RELATIVE) 
         same = math.isclose(stored, now, rel_tol=relative, abs_tol=ABSOLUTE)
     else:
         same = stored == now
-    return [] if same else [f"{where}: {stored!r} is stored, {now!r} came"]
+    return [] if same else [f"{where}: {stored!r} is stored, got {now!r}"]
 
 
 def read_json(path: Path) -> Any:

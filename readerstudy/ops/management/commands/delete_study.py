@@ -20,7 +20,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         study = Study.objects.filter(slug=options["slug"]).first()
         if study is None:
-            raise CommandError(f"expected a study, there is none named {options['slug']}")
+            raise CommandError(f"expected a study, found none named {options['slug']}")
         if options["confirm"] != study.slug:
             raise CommandError(f"this cannot be undone: say --confirm {study.slug}")
         try:

@@ -50,9 +50,13 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
         self.stdout.write(f"restored the database of {restored.at} and {restored.files} files")
         if not restored.files:
-            self.stdout.write("no files came back: frames, runs and the rest are in a whole backup (--files)")
+            self.stdout.write(
+                "no files were restored: frames, runs and the rest are in a full backup (--files)"
+            )
         if options["files"]:
-            self.stdout.write("verify_storage names what is not among the files, since it came after them")
+            self.stdout.write(
+                "verify_storage lists the files that are missing because they are newer than the backup"
+            )
         if restored.faults:
             raise CommandError(
                 "the files and the database are back, and the audit trail does not hold; is AUDIT_KEY that "

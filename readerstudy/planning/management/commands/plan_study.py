@@ -93,5 +93,5 @@ class Command(BaseCommand):
     def _draw(self, found: Outlook, assumed: Assumptions, path: Path) -> None:
         kind = path.suffix.lstrip(".")
         if kind not in {"svg", "png", "pdf"} or path.exists():
-            raise CommandError(f"expected a new file ending in .svg, .png or .pdf, {path} came")
+            raise CommandError(f"expected a new file ending in .svg, .png or .pdf, got {path}")
         path.write_bytes(picture(found, assumed.wanted, theme="light", kind=kind))

@@ -26,7 +26,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--reason",
             required=True,
-            help="why the key is opened now; it stands in the audit trail and in the report",
+            help="why the key is opened now; it is recorded in the audit trail and in the report",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
