@@ -56,12 +56,12 @@ def named_faults(what: str, batch_size: int) -> Iterator[None]:
     except torch.OutOfMemoryError as error:
         raise UnitError(
             f"{what}: expected batches of {batch_size} images to fit into the device's memory, they do not "
-            f"({_first_line(error)}); take a smaller batch_size, or end what else runs on the device"
+            f"({_first_line(error)}); use a smaller batch_size, or stop other programs on the device"
         ) from error
     except torch.AcceleratorError as error:
         raise HostError(
-            f"{what}: expected a device that works, got '{_first_line(error)}'; look at it (nvidia-smi) and start "
-            f"this process again"
+            f"{what}: expected a device that works, got '{_first_line(error)}'; check it (nvidia-smi) and "
+            f"restart this process"
         ) from error
 
 

@@ -102,7 +102,7 @@ class Trainer:
         if not np.isfinite(total):
             raise UnitError(
                 f"seed {self.seed}, epoch {self.epoch + 1}: expected a finite validation loss, got {total}; the "
-                f"training has diverged: take a lower learning_rate or precision fp32, and another folder"
+                f"training has diverged: use a lower learning_rate or precision fp32, and another folder"
             )
         ap = rank_quality(examples.labels.astype(np.uint8), np.concatenate(scores)).ap
         known = ap[~np.isnan(ap)]
@@ -156,7 +156,7 @@ class Trainer:
 
     def _loss(self, logits: Tensor, labels: Tensor) -> Tensor:
         if self._balance is None:
-            raise RuntimeError("count the training labels before asking for a loss")
+            raise RuntimeError("count the training labels before requesting a loss")
         return LOSSES[self.choice.loss](logits, labels, self._balance).mean()
 
     def _grey(self, pixels: NDArray[np.uint8] | Tensor, rows: NDArray[np.int64]) -> Tensor:

@@ -130,5 +130,5 @@ def _mixed(cards: Mapping[str, int]) -> list[str]:
         return []
     shares = ", ".join(f"{count} by {name}" for name, count in sorted(cards.items()))
     return [
-        f"score files were computed by GPUs of {len(cards)} kinds ({shares}): equal bytes hold for one kind only"
+        f"score files were computed by GPUs of {len(cards)} kinds ({shares}): results are byte-equal only on one kind"
     ]

@@ -201,12 +201,14 @@ def _warnings(
             found.append(f"class '{name}' has no positive test image: its AP, AUC and F1 are missing")
     if 0.0 not in spec.prune.sparsities or len(spec.prune.sparsities) == 1:
         found.append(
-            "sparsity 0 and one above it are not both asked for: findings compare them and cannot be made"
+            "sparsity 0 and one above it are not both requested: findings compare them and cannot be computed"
         )
     if train is None:
         found.append("no training labels: classes are grouped by their share of the test split (10 %, 1 %)")
     if pixels.coloured:
-        found.append(f"{pixels.coloured} of {pixels.count} image files hold colour and were turned to grey")
+        found.append(
+            f"{pixels.coloured} of {pixels.count} image files are in colour and were converted to greyscale"
+        )
     return found
 
 

@@ -199,7 +199,7 @@ def _need_finite(scores: NDArray[np.float32], run: Run, sparsity: float) -> None
     if lost:
         precision = run.spec.infer.precision
         hint = (
-            "; the values within the network are too large for it: take tf32 or bf16"
+            "; values inside the network are too large for it: use tf32 or bf16"
             if precision == "fp16"
             else ""
         )
