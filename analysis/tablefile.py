@@ -178,17 +178,15 @@ class _Rows:
         if cut and self.ended:
             return (
                 f"a heading and a first row of together at most {MAX_HEAD_BYTES:,} bytes, got more; "
-                "take out what is not needed"
+                "remove what is not needed"
             )
         for name, cells in zip(("heading", "first row"), self.cells, strict=False):
             if len(cells) > MAX_COLUMNS:
                 return (
                     f"at most {MAX_COLUMNS:,} columns, got {len(cells):,} in its {name}; "
-                    "take out the columns that are not needed"
+                    "remove the columns that are not needed"
                 )
         names = Counter(spelled(name) for name in self.cells[0]) if self.cells else Counter()
         twice = [name for name, times in names.items() if name and times > 1]
         # pandas would rename the second and read the first, whichever of them was meant.
-        return (
-            f"each column once, got {twice[0]!r} again in its heading; take one of them out" if twice else ""
-        )
+        return f"each column once, got {twice[0]!r} again in its heading; remove one of them" if twice else ""

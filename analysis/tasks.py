@@ -58,7 +58,7 @@ def ring(bells: int = 1) -> None:
         for _ in range(bells):
             work_through.apply_async(queue="sweep", ignore_result=True, retry=False)
     except (OperationalError, OSError) as error:
-        log.warning("nobody could be woken, workers look by themselves: %s", type(error).__name__)
+        log.warning("no worker could be notified, workers poll by themselves: %s", type(error).__name__)
 
 
 @shared_task(name="analysis.findings.make")
@@ -82,7 +82,7 @@ def ask_for_findings(*, run: Run, choices: Choices, beside: Run | None) -> None:
             retry=False,
         )  # fmt: skip
     except (OperationalError, OSError) as error:
-        note_fault(run, f"no worker could be asked ({type(error).__name__}); try again")
+        note_fault(run, f"no worker could be reached ({type(error).__name__}); try again")
 
 
 def reconcile() -> bool:

@@ -65,7 +65,7 @@ def _check_labels(came: list[str], split: Split, classes: tuple[str, ...]) -> No
             raise PredictionsError(
                 f"row {row}, image {split.images[row - 1]}: expected the label {SEPARATOR.join(wanted)!r} "
                 f"({split.where.name}), got {text[:200]!r}; "
-                f"is this the label file that the predictions were made with?"
+                f"is this the label file used for the predictions?"
             )
 
 

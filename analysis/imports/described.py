@@ -117,7 +117,7 @@ class Described:
         role = ALLOWED.get((module, name))
         if role is None:
             refuse(
-                f"the file asks for {module[:80]}.{name[:80]}, which is no part of a table of scores and is never "
+                f"the file asks for {module[:80]}.{name[:80]}, which is not part of a table of scores and is never "
                 f"loaded; only pickled pandas frames and numpy arrays of numbers with one text column are read"
             )
         return Name(module, name, role)
@@ -130,7 +130,7 @@ class Described:
         try:
             return make(*arguments)
         except TypeError:
-            refuse(f"the file calls {_called(function)} with {len(arguments)} arguments it does not take")
+            refuse(f"the file calls {_called(function)} with {len(arguments)} unexpected arguments")
 
     def build(self, target: Any, state: Any) -> None:
         """Give a described object its state, once."""

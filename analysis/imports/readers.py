@@ -94,7 +94,7 @@ def _csv(content: bytes, images: int, classes: Sequence[str], id_column: str) ->
 def _parquet(content: bytes, images: int, classes: Sequence[str], id_column: str) -> Predictions:
     if importlib.util.find_spec("pyarrow") is None:
         raise PredictionsError(
-            "expected pyarrow to read Parquet, it is not installed; install it (pip install pyarrow) or export .csv"
+            "expected pyarrow, which reads Parquet and is not installed; run pip install pyarrow or export .csv"
         )
     parquet = importlib.import_module("pyarrow.parquet")
     arrow = importlib.import_module("pyarrow")

@@ -22,8 +22,8 @@ ESTIMANDS: Mapping[str, str] = {
         "difference may come from PIEs being rarer in their classes, with more diseases, or of another view."
     ),
     "matched": (
-        "Matched controls: how PIEs differ from other images of the test split that are alike in {keys}. "
-        "What PIEs owe to these is removed, and PIEs without a match are not part of the comparison."
+        "Matched controls: how PIEs differ from other images of the test split that are similar in {keys}. "
+        "Differences that these explain are removed, and PIEs without a match are left out of the comparison."
     ),
 }
 
@@ -56,7 +56,9 @@ class SelectionSpec:
             raise SelectionError(f"expected exemplars drawn {', '.join(DRAWS)}; got {self.draw!r}")
         for name in (*self.exact, *(key.column for key in self.nearest)):
             if name not in MATCHABLE:
-                raise SelectionError(f"expected keys of {', '.join(MATCHABLE)}; '{name}' is none to match on")
+                raise SelectionError(
+                    f"expected keys of {', '.join(MATCHABLE)}; '{name}' cannot be matched on"
+                )
 
     def settings(self) -> dict[str, Any]:
         """Return the choices without the seed, as JSON: safe for whoever must not rebuild the selection."""
@@ -140,7 +142,7 @@ def select_from(
     drawn = pies.set_index("image").loc[sample.images].reset_index()
     if drawn.empty:
         raise SelectionError(
-            f"expected at least one exemplar: {spec.fraction} of {len(table)} images gave none"
+            f"expected at least one exemplar: {spec.fraction} of {len(table)} images is none"
         )
     sets, unmatched = _controls(drawn, pool, spec)
     rows = _rows(table, sets)
@@ -208,11 +210,11 @@ def _notes(
     if len(found.tied):
         kept = int(found.tied["exemplar"].sum())
         notes.append(
-            f"The cut goes through {len(found.tied)} images of equal score {found.cut:.6g}: "
+            f"The cut goes through {len(found.tied)} images with equal scores {found.cut:.6g}: "
             f"{kept} were included, in order of image name."
         )
     if len(unmatched):
-        notes.append(f"{len(unmatched)} of {len(drawn)} drawn exemplars lack controls.")
+        notes.append(f"{len(unmatched)} of {len(drawn)} drawn exemplars have no matched controls.")
     off = balance[balance["unbalanced"]]
     if len(off):
         names = ", ".join(f"{row.covariate} {row.level}".strip() for row in off.itertuples())
@@ -237,7 +239,7 @@ def _drawing_notes(spec: SelectionSpec, weights: pd.DataFrame, found: Exemplars)
             if row["drawn"]
         )
         notes.append(
-            f"Drawn equally from the class groups. An exemplar stands for so many of its group: {words}. "
+            f"Drawn equally from the class groups. An exemplar stands for so many in its group: {words}. "
             "Unweighted results describe the groups in equal parts, not all PIEs."
         )
     return tuple(notes)

@@ -169,7 +169,7 @@ class _Problem:
             return f"{so_far}no image of another patient with {wanted or 'the keys'}"
         if not np.isfinite(self._distance(row)).any():
             return f"{so_far}no control within the caliper"
-        return f"{so_far}every control within reach serves another exemplar"
+        return f"{so_far}every control within the caliper is used for another exemplar"
 
 
 def _assign(costs: np.ndarray, ratio: int) -> list[tuple[int, int]]:

@@ -73,8 +73,8 @@ def _evaluated(run: Run) -> dict[str, str]:
     said = run.provenance.get("images") or {}
     if path.name not in run.provenance["tables"] or said.get("stored") != DEFINITION:
         raise CaseSetError(
-            f"run {run.run_id} cannot be checked: it has no digests of its images, as imported runs and those of "
-            "version 0.1.0; say why with --unchecked-images REASON, or run the sweep again"
+            f"run {run.run_id} cannot be checked: it has no digests of its images, like imported runs and runs of "
+            "version 0.1.0; give the reason with --unchecked-images REASON, or run the sweep again"
         )
     table = pd.read_csv(path, dtype=str, keep_default_na=False)
     return dict(zip(table["image"], table["stored_sha256"], strict=True))
@@ -95,8 +95,8 @@ def _likeness(run: Run, prints: Mapping[str, NDArray[np.float64]]) -> dict[str, 
         squares = run_cache(open_run(run.folder)).pixels()
     except (SweepError, OSError) as error:
         raise CaseSetError(
-            f"run {run.run_id} cannot be checked: the pictures that it evaluated are gone and cannot be decoded again "
-            f"({error}); put its images back, or say why with --unchecked-images REASON"
+            f"run {run.run_id} cannot be checked: the images that it evaluated are gone and cannot be decoded again "
+            f"({error}); restore its images, or give the reason with --unchecked-images REASON"
         ) from error
     names = list(run.images["image"])
     chosen = np.stack(list(prints.values()))

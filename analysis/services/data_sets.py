@@ -57,7 +57,7 @@ def register_data_set(
     with transaction.atomic():
         found, made = DataSet.objects.get_or_create(slug=slug, defaults=values)
         if not made:
-            raise InputError(f"expected a new name, the data set {slug} is registered already", "slug")
+            raise InputError(f"expected a new name, the data set {slug} is already registered", "slug")
         shown = {"counts": values["counts"], "digests": values["digests"]}
         changed.send(
             sender=DataSet, kind="data_set.registered", subject=slug, actor_id=actor_id, values=shown

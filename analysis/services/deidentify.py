@@ -83,7 +83,7 @@ def _write(path: Path, folder: Path) -> None:
             place = folder / f"{dataset.SOPInstanceUID}.dcm"
             if place.exists():
                 raise DeidentifyError(
-                    "another file of the folder has the same SOP Instance UID; take one of them"
+                    "another file in the folder has the same SOP Instance UID; keep only one of them"
                 )
             dataset.save_as(place, enforce_file_format=True)
     except (DeidentifyError, MemoryError):

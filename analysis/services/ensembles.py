@@ -89,7 +89,7 @@ def _write(*, slug: str, seeds: list[int], actor_id: int | None, **values: Any) 
     fields = {"seeds": seeds, "created_by_id": actor_id, **values}
     found, made = Ensemble.objects.get_or_create(slug=slug, defaults=fields)
     if not made:
-        raise InputError(f"expected a new name, the ensemble {slug} is registered already", "slug")
+        raise InputError(f"expected a new name, the ensemble {slug} is already registered", "slug")
     shown = {"seeds": seeds, "data_set": found.data_set.slug}
     changed.send(sender=Ensemble, kind="ensemble.registered", subject=slug, actor_id=actor_id, values=shown)
     return found

@@ -28,7 +28,9 @@ def register_folder(*, folder: Path, actor_id: int | None = None) -> Run:
     there = Run.objects.filter(run_id=said["run_id"]).first()
     if there is not None:
         if Path(there.folder) != folder:
-            raise RunError(f"run {there.run_id}: expected a new one, the ledger has it in {there.folder}")
+            raise RunError(
+                f"run {there.run_id}: expected a new run, the ledger already has it in {there.folder}"
+            )
         return there
     _verify(folder, said)
     return _write(folder, said, actor_id)
@@ -48,7 +50,7 @@ def _said(folder: Path) -> dict[str, Any]:
     if not isinstance(said["run_id"], str) or not RUN_ID.fullmatch(said["run_id"]):
         raise RunError(
             f"{path}: expected a run_id of 1 to 64 letters, digits, hyphens and underscores, "
-            f"got {str(said['run_id'])[:80]!r}; take the folder as the sweep or the import wrote it"
+            f"got {str(said['run_id'])[:80]!r}; use the folder as the sweep or the import wrote it"
         )
     for name in ("predictions", "tables"):
         listed = said[name]

@@ -101,7 +101,7 @@ class Look:
 
         Raises
         ------
-        CaseSetError: images that are not there or cannot be read, all of them.
+        CaseSetError: images that are missing or cannot be read, all of them.
         """
         new = [name for name in names if name not in self._prints]
         wrong = []

@@ -230,7 +230,7 @@ class SweepForm(Parts):
 
     GROUPS = {
         "What": ("ensemble", "seeds", "method", "sparsities", "seed"),
-        "How it is computed": ("device", "precision", "batch_size", "engine", "threads"),
+        "Method": ("device", "precision", "batch_size", "engine", "threads"),
     }
 
     ensemble = forms.ModelChoiceField(Ensemble.objects.select_related("data_set"), label="Ensemble")
@@ -300,7 +300,7 @@ class TrainingForm(Preprocessing):
             "class_weights",
         ),
         "Images": ("size", "antialias", "pretrained"),
-        "How it is computed": ("device", "precision", "threads"),
+        "Method": ("device", "precision", "threads"),
     }
     RECIPE = (
         "seeds", "epochs", "patience", "batch_size", "learning_rate", "rotation", "flip", "loss", "class_weights",

@@ -42,7 +42,7 @@ def test_every_door_refuses_a_wide_table_before_it_parses(
 def test_messages_say_what_was_expected_what_came_and_what_to_do() -> None:
     assert refusal(b"a," * 2_500 + b"b\n1\n") == (
         "t.csv: expected a CSV file with at most 2,000 columns, got 2,501 in its heading; "
-        "take out the columns that are not needed"
+        "remove the columns that are not needed"
     )
     assert "got 2,501 in its first row" in refusal(b"a,b\n" + b"1," * 2_500 + b"1\n")
     assert "together at most 1,048,576 bytes, got more" in refusal(b"a,b\n" + b"1,2" * MAX_HEAD_BYTES)
@@ -112,7 +112,7 @@ def test_other_bad_tables_are_named(tmp_path: Path) -> None:
 
 def test_a_column_that_comes_twice_is_refused_and_one_without_a_name_is_not() -> None:
     assert refusal(b"id,Mass,Mass\na.png,0,1\n") == (
-        "t.csv: expected a CSV file with each column once, got 'Mass' again in its heading; take one of them out"
+        "t.csv: expected a CSV file with each column once, got 'Mass' again in its heading; remove one of them"
     )
     assert read_table(b"id,,\na.png,0,1\n", error=RefusedError).shape == (1, 3)
 

@@ -120,7 +120,7 @@ def test_metadata_are_joined(tmp_path: Path, labels: Path, folder: Path) -> None
 def test_the_validation_file_is_left_aside(tmp_path: Path, labels: Path, folder: Path) -> None:
     shutil.copy(folder / released.released_name(0, 0), folder / "nih-cxr-lt_resnet50_seed-0_prune-0_val.pkl")
     made = import_predictions(folder, tmp_path / "run", Choices(labels))
-    assert "1 files were left aside, first nih-cxr-lt_resnet50_seed-0_prune-0_val.pkl" in made.warnings
+    assert "1 files were ignored, the first is nih-cxr-lt_resnet50_seed-0_prune-0_val.pkl" in made.warnings
 
 
 def test_missing_files_are_named(tmp_path: Path, labels: Path, folder: Path) -> None:

@@ -117,11 +117,11 @@ def test_a_check_computes_nothing_else_and_the_runs_page_shows_it(
     client.force_login(rita)
     address = f"/runs/{Run.objects.get().run_id}/provenance/"
     page = client.get(address).content.decode()
-    assert "What the precision changes" in page
+    assert "Effect of the precision" in page
     assert "torch fp32 against plain fp32" in page
     assert "3 images" in page
     (folder / "check.json").write_text("{")
-    assert "What the precision changes" not in client.get(address).content.decode()
+    assert "Effect of the precision" not in client.get(address).content.decode()
 
 
 def test_a_check_is_not_queued_and_needs_images(spec_file: Path) -> None:

@@ -55,7 +55,7 @@ def test_every_reason_is_given() -> None:
     reasons = dict(zip(came.unmatched["image"], came.unmatched["reason"], strict=True))
     loser = ({"i0", "i1"} - set(came.pairs["exemplar"])).pop()
     assert reasons == {
-        loser: "every control within reach serves another exemplar",
+        loser: "every control within the caliper is used for another exemplar",
         "i2": "no image of another patient with view LATERAL",
         "i3": "no view in the metadata",
         "i4": "no control within the caliper",
