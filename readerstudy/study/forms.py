@@ -45,7 +45,7 @@ class NewStudy(forms.Form):
         if slug in RESERVED:
             raise forms.ValidationError(f"'{slug}' is a page of the site; choose another name.")
         if Study.objects.filter(slug=slug).exists():
-            raise forms.ValidationError(f"'{slug}' is another study's; choose one that is free.")
+            raise forms.ValidationError(f"'{slug}' belongs to another study; choose a different one.")
         return slug
 
 
@@ -75,7 +75,7 @@ class TermsForm(forms.Form):
 
     text = forms.CharField(
         label="Terms of use", max_length=LONGEST["text"], widget=forms.Textarea(attrs={"rows": 8}),
-        help_text="Markdown. What readers may and may not do with the images, and whose they are.",
+        help_text="Markdown. What readers may and may not do with the images, and who owns them.",
     )  # fmt: skip
     credential = forms.CharField(
         label="Who may see the images", max_length=LONGEST["credential"], required=False,
@@ -99,7 +99,9 @@ class Invite(forms.Form):
     email = forms.EmailField(label="E-mail address")
     role = forms.ChoiceField(label="Role", choices=ROLES)
     replaces = forms.ChoiceField(
-        label="Takes the cases of", required=False, help_text="A reader who has withdrawn; in a fresh order."
+        label="Takes over the cases of",
+        required=False,
+        help_text="A reader who has withdrawn; in a fresh order.",
     )
 
     def __init__(self, *args: Any, study: Study, **kwargs: Any) -> None:

@@ -27,8 +27,8 @@ from readerstudy.study.phases import PhaseError
 from readerstudy.study.services import NotThisPersonError, StudyError
 
 NOT_YET = (
-    "You could not be enrolled yet; the study's admin has been told. Nothing was stored of what you typed. "
-    "Your link still holds: try it again later."
+    "You could not be enrolled yet; the study's admin has been told. Nothing you typed was stored. "
+    "Your link is still valid: try it again later."
 )
 
 

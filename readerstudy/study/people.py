@@ -19,20 +19,20 @@ LATELY = timedelta(days=7)
 
 @transaction.atomic
 def withdraw_reader(*, study: Study, pseudonym: str, reason: str, actor: User | None) -> Reader:
-    """End a reader's reading for good; what they answered stays and is analysed (see docs/study-admin.md).
+    """End a reader's reading for good; their answers are kept and is analysed (see docs/study-admin.md).
 
     Raises
     ------
     Reader.DoesNotExist: nobody of this pseudonym reads in the study.
     PhaseError: reading is over.
-    StudyError: the reader has withdrawn already, no reason is given, or the admin can see where cases come from.
+    StudyError: the reader has already withdrawn, no reason is given, or the admin can see where cases come from.
     """
     study = Study.objects.select_for_update().get(pk=study.pk)
     if study.phase not in {Phase.DRAFT, Phase.LOCKED, Phase.READING}:
-        raise PhaseError(f"readers withdraw before reading closes; the study is {study.phase}")
+        raise PhaseError(f"readers can withdraw only before reading closes; the study is {study.phase}")
     reader = Reader.objects.select_for_update().get(study=study, pseudonym=pseudonym)
     if reader.withdrawn_at is not None:
-        raise StudyError(f"{pseudonym} has withdrawn already")
+        raise StudyError(f"{pseudonym} has already withdrawn")
     if not reason.strip():
         raise StudyError("expected a reason for the withdrawal, such as 'no more time'")
     refuse_alone(study, actor, "take a reader out")

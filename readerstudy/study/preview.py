@@ -125,7 +125,7 @@ def try_step(study: Study, place: int, posted: Mapping[str, Any]) -> dict[str, A
         found = display_check_of(posted)
         if not display_is_fit(found) and Protocol.from_json(study.protocol).display_check == "block":
             raise DisplayRefusedError(
-                "With this display a reader could not begin: enlarge the window, dim the room."
+                "With this display a reader could not begin: enlarge the window or dim the room."
             )
     return {"state": preview_state(study, place + 1)}
 

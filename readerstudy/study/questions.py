@@ -122,7 +122,7 @@ class Question:
                 f"beginning with a letter, got {self.key!r}"
             )
         if not self.text.strip():
-            raise ProtocolError(f"{self.key}: expected a question, its text is blank")
+            raise ProtocolError(f"{self.key}: expected a question, got a blank text")
         if self.kind not in KINDS:
             raise ProtocolError(f"{self.key}: expected a kind of {', '.join(KINDS)}, got {self.kind!r}")
         self._check_levels()
@@ -167,7 +167,9 @@ class Question:
     def _check_after(self, after: After, earlier: Mapping[str, "Question"]) -> None:
         before = earlier.get(after.question)
         if before is None:
-            raise ProtocolError(f"{self.key}: it follows '{after.question}', which is no question before it")
+            raise ProtocolError(
+                f"{self.key}: it follows '{after.question}', which is not an earlier question"
+            )
         if not after.values or not set(after.values) <= before.values:
             raise ProtocolError(
                 f"{self.key}: it follows '{after.question}' answered with {list(after.values)}; "

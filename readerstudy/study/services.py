@@ -46,7 +46,9 @@ def create_study(
     if slug in RESERVED:
         raise StudyError(f"expected another short name: '{slug}' is a page of the site")
     if Study.objects.filter(slug=slug).exists():
-        raise StudyError(f"expected a new short name, '{slug}' is another study's; choose one that is free")
+        raise StudyError(
+            f"expected a new short name, '{slug}' belongs to another study; choose a different one"
+        )
     study = Study(slug=slug, title=title, protocol=protocol.as_json(), simulated_readers=simulated_readers)
     checked = {"slug", "title"}
     study.clean_fields(exclude={field.name for field in Study._meta.fields} - checked)
@@ -73,7 +75,7 @@ def add_member(*, study: Study, person: User, role: Role, actor: User | None) ->
     study = Study.objects.select_for_update().get(pk=study.pk)
     refuse_while_asked(study)
     if Reader.objects.filter(study=study, person=person).exists():
-        raise StudyError(f"{person} reads in this study: a reader can have no other role in it")
+        raise StudyError(f"{person} is a reader in this study, and a reader can have no other role in it")
     member, made = Membership.objects.get_or_create(study=study, person=person, role=role)
     if made or (actor is None and role == Role.STUDY_ADMIN):
         record(
@@ -137,7 +139,7 @@ def enrol_reader(*, study: Study, person: User, actor: User | None, replaces: Re
     """
     study = Study.objects.select_for_update().get(pk=study.pk)
     if study.phase not in {Phase.DRAFT, Phase.LOCKED, Phase.READING}:
-        raise PhaseError(f"readers are enrolled before reading closes; the study is {study.phase}")
+        raise PhaseError(f"readers can be enrolled only before reading closes; the study is {study.phase}")
     _refuse_unblinded(study, person)
     if not Case.objects.filter(study=study.key).exists():
         raise StudyError(f"expected cases before readers; load a case set into '{study.slug}' first")
@@ -287,7 +289,7 @@ def refuse_alone(study: Study, actor: User | None, what: str) -> None:
         return
     if is_unblinded(actor, study):
         raise StudyError(
-            f"{actor} can see where cases come from and so may not {what} alone; ask another admin, who cannot"
+            f"{actor} can see where cases come from and so may not {what} alone; ask a blinded admin"
         )
     if (doubt := doubt_about(actor, study)) and had_unblinded_admin(study):
         raise StudyError(
@@ -313,14 +315,14 @@ def refuse_while_asked(study: Study) -> None:
 def _draft(study: Study, what: str) -> Study:
     study = Study.objects.select_for_update().get(pk=study.pk)
     if study.phase != Phase.DRAFT:
-        raise PhaseError(f"{what} is possible while the study is a draft; it is {study.phase}")
+        raise PhaseError(f"{what} is possible only while the study is a draft; it is {study.phase}")
     return study
 
 
 def _refuse_unblinded(study: Study, person: User) -> None:
     """Whoever may open the sweep behind the cases, or has opened it, cannot read them."""
     if Reader.objects.filter(study=study, person=person).exists():
-        raise NotThisPersonError(f"{person} reads in this study already")
+        raise NotThisPersonError(f"{person} already reads in this study")
     if Membership.objects.filter(study=study, person=person).exists():
         raise NotThisPersonError(
             f"{person} has another role in this study: a reader can have no other role in it"
@@ -335,4 +337,6 @@ def _check_place_is_free(study: Study, left: Reader) -> None:
     if left.study_id != study.pk or left.withdrawn_at is None:
         raise StudyError(f"expected a reader who has withdrawn, {left.pseudonym} has not")
     if Reader.objects.filter(replaces=left).exists():
-        raise StudyError(f"{left.pseudonym} has been replaced already; replace the replacement if they leave")
+        raise StudyError(
+            f"{left.pseudonym} has already been replaced; if the replacement leaves, replace the replacement"
+        )

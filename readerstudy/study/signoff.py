@@ -90,7 +90,7 @@ def sign_off(*, study: Study, key: str, person: User, clear: bool, scale: Any) -
     """
     study = _draft(study)
     if Reader.objects.filter(study=study, person=person).exists():
-        raise SignOffError(f"{person} reads in this study; expected somebody who does not")
+        raise SignOffError(f"{person} is a reader in this study; expected somebody who is not")
     case = cases_to_check(study).filter(key=key).first()
     if case is None:
         raise SignOffError("expected an image of this study; reload the page")
@@ -167,7 +167,7 @@ def has_looked(study: Study, person: User) -> bool:
 def _draft(study: Study) -> Study:
     study = Study.objects.select_for_update().get(pk=study.pk)
     if study.phase != Phase.DRAFT:
-        raise PhaseError(f"images are signed off while the study is a draft; it is {study.phase}")
+        raise PhaseError(f"images can be signed off only while the study is a draft; it is {study.phase}")
     return study
 
 

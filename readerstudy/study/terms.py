@@ -60,7 +60,7 @@ def waiting(study: Study, person: User) -> list[Terms]:
 
 
 def terms_json(study: Study, terms: list[Terms]) -> list[dict[str, str]]:
-    """Return terms as the reading page shows them: whose they are, sanitised HTML, and the digest to confirm."""
+    """Return terms as the reading page shows them: who owns them, sanitised HTML, and the digest to confirm."""
     keys = keys_of(study)
     return [
         {
@@ -108,7 +108,9 @@ def change(*, study: Study, which: str, wording: Wording, actor: User | None, re
     """
     study = Study.objects.select_for_update().get(pk=study.pk)
     if study.phase not in OPEN:
-        raise PhaseError(f"terms of use are changed before reading closes; the study is {study.phase}")
+        raise PhaseError(
+            f"terms of use can be changed only before reading closes; the study is {study.phase}"
+        )
     found = {each.which: each for each in sets_of(study)}.get(which)
     if found is None:
         raise TermsError(

@@ -79,11 +79,11 @@ def test_the_dead_study_is_refused_and_the_words_lead_out(draft: Stock) -> None:
 @pytest.mark.parametrize(
     ("protocol", "words"),
     [
-        (Protocol(design="own cases", planned_readers=9), "8 matched sets cannot be dealt to 9 readers"),
+        (Protocol(design="own cases", planned_readers=9), "8 matched sets cannot be allotted to 9 readers"),
         (Protocol(design="own cases", planned_readers=4, repeat_fraction=0.25, repeat_gap_cases=4), "of which 1 is"),
         (
             Protocol(design="overlapping blocks", planned_readers=6, reading_blocks=3, anchor_cases=15),
-            "cannot be dealt to 3 blocks",
+            "cannot be allotted to 3 blocks",
         ),
         (
             Protocol(

@@ -85,7 +85,7 @@ def test_a_link_that_has_ended_does_not_hold(stock: Stock, ending: str) -> None:
         revoke(study=stock.study, invitation=Invitation.objects.get().pk, actor=stock.alice)
     else:
         ask(stock)
-    with pytest.raises(InvitationError, match="used, was taken back, or is too old"):
+    with pytest.raises(InvitationError, match="used, was withdrawn, or is too old"):
         register(token=token, name="Nora", hashed=HASHED)
     assert not User.objects.filter(email=NEW).exists()
 
@@ -246,7 +246,7 @@ def test_page_shows_every_part_and_acts(stock: Stock) -> None:
     page = client.get("/studies/chest/people/").content.decode()
     assert NEW not in page
     assert "withdrawn" in page
-    assert "Takes the cases of" in page
+    assert "Takes over the cases of" in page
 
 
 @pytest.mark.parametrize(

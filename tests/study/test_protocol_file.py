@@ -117,7 +117,7 @@ def test_what_is_refused_names_itself(content: bytes, words: str) -> None:
         ({"levels": (Level(2, "a"), Level(1, "b"))}, "in the order of their numbers"),
         ({"levels": (Level(1, "a"), Level(2, " "))}, "words for each level"),
         ({"key": "Sure"}, "small letters"),
-        ({"text": " "}, "its text is blank"),
+        ({"text": " "}, "got a blank text"),
         ({"after": After("later", (1,))}, "no question before it"),
         ({"after": After("agree", (2,))}, "expected some of"),
         ({"fewest": 3, "most": 2}, "fewest <= most"),

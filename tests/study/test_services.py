@@ -207,7 +207,7 @@ def test_who_opened_the_run_cannot_read(stock: Stock) -> None:
 def test_reader_gets_no_second_role(stock: Stock) -> None:
     with pytest.raises(services.StudyError, match="no other role"):
         services.add_member(study=stock.study, person=stock.bob, role=Role.RESEARCHER, actor=stock.alice)
-    with pytest.raises(services.StudyError, match="reads in this study already"):
+    with pytest.raises(services.StudyError, match="already reads in this study"):
         services.enrol_reader(study=stock.study, person=stock.bob, actor=stock.alice)
 
 

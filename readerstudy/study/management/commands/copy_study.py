@@ -13,7 +13,7 @@ from readerstudy.study.services import StudyError
 
 
 class Command(BaseCommand):
-    help = "Make a new draft with a study's protocol; it has no cases and no readers."
+    help = "Create a new draft with a study's protocol; it has no cases and no readers."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("slug", help="short name of the study to copy")

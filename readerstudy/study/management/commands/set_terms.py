@@ -13,7 +13,7 @@ from readerstudy.study.terms import CASES, PRACTICE, change
 
 
 class Command(BaseCommand):
-    help = "Record on which terms a study's images may be looked at; everybody confirms them before an image."
+    help = "Record the terms of use of a study's images; everybody confirms them before seeing an image."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("slug", help="short name of the study")

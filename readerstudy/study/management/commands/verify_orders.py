@@ -13,9 +13,7 @@ from readerstudy.study.phases import PhaseError
 
 
 class Command(BaseCommand):
-    help = (
-        "Draw every reader's order again from its seed, compare with the stored one; after unblinding only."
-    )
+    help = "Draw every reader's order again from its seed and compare it with the stored one; only after unblinding."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("slug", help="short name of the study")
