@@ -114,7 +114,7 @@ class OpenSession(AbstractBaseSession):
 
 
 class Recovery(models.Model):
-    """A new start for a person who has lost password or second factors: a link that holds once and expires.
+    """Account recovery for a person who has lost password or second factors: a link that holds once and expires.
 
     The token of the link is stored as SHA-256 only. `had_factor` says whether they had a second factor before.
     """

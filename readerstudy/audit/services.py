@@ -161,9 +161,9 @@ def head_faults(study: UUID, kept: Mapping[str, Mapping[str, Any]]) -> Iterator[
             continue
         event = Event.objects.filter(study=chain, sequence=head["sequence"]).first()
         if event is None:
-            yield Fault(chain, int(head["sequence"]), "a head that was kept is gone from the chain")
+            yield Fault(chain, int(head["sequence"]), "a saved head is no longer in the chain")
         elif not hmac.compare_digest(event.digest, str(head["digest"])):
-            yield Fault(chain, int(head["sequence"]), "a head that was kept is another event now")
+            yield Fault(chain, int(head["sequence"]), "a saved head is now a different event")
 
 
 def clock_steps() -> Iterator[str]:

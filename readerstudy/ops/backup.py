@@ -39,7 +39,7 @@ class BackupError(Exception):
 
 @dataclass(frozen=True)
 class Backup:
-    """A finished backup: its folder, its files and bytes, the seconds the database took, what is not in it and why."""
+    """A finished backup: its folder, its files and bytes, the seconds for the database, what it lacks and why."""
 
     folder: Path
     files: int

@@ -60,7 +60,7 @@ def start_load(*, study: Study, name: str, practice: bool, actor: User) -> bool:
     StudyError: it has these cases already, their key is open, or no blind half of this name is offered.
     """
     if study.phase != Phase.DRAFT:
-        raise PhaseError(f"cases are loaded while the study is a draft; it is {study.phase}")
+        raise PhaseError(f"cases can be loaded only while the study is a draft; it is {study.phase}")
     if practice:
         if study.practice_key is not None:
             raise StudyError(

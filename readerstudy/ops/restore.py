@@ -60,7 +60,7 @@ def restore(
 
     Parameters
     ----------
-    files: a whole backup to take the files from, where `folder` is of the database alone.
+    files: a full backup to take the files from, where `folder` is of the database alone.
     reason: why; see `_ask_for_a_reason`.
 
     Raises
@@ -95,7 +95,7 @@ def _begin_epoch(folder: Path, manifest: dict[str, Any], reason: str) -> list[st
     found = [f"event {each.sequence} of {each.study or 'the site'}: {each.reason}" for each in faults()]
     heads, told = heads_of_all(), manifest["chains"]
     found += [
-        f"chain {name}: it does not end as it did when the backup was taken"
+        f"chain {name}: it ends differently from when the backup was taken"
         for name in sorted({*heads, *told})
         if heads.get(name) != told.get(name)
     ]
@@ -105,7 +105,7 @@ def _begin_epoch(folder: Path, manifest: dict[str, Any], reason: str) -> list[st
         anchor.put_back(folder / carried, settings.AUDIT_ANCHOR)
     beside = held(settings.AUDIT_ANCHOR, Known.read())
     found += [
-        f"event {line.sequence} of chain {line.chain}: the anchor knows another event"
+        f"event {line.sequence} of chain {line.chain}: the anchor has a different event"
         for line in beside.lost
         if line.sequence <= heads.get(line.chain, [0])[0]
     ]
@@ -143,8 +143,8 @@ def _ask_for_a_reason(manifest: dict[str, Any], reason: str) -> None:
         )
     if manifest["format"] > 1 and manifest.get("anchor") is None:
         raise RestoreError(
-            "the backup carries no audit anchor, for the site had none that could be read; say with --reason why it is "
-            "put back"
+            "the backup has no audit anchor, because the site had none that could be read; give the reason for "
+            "restoring it with --reason"
         )
 
 

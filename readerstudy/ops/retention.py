@@ -102,7 +102,7 @@ def tables_of_a_study() -> list[type[models.Model]]:
     while found:
         free = {model for model in found if not any(_points_to(other, model) for other in found - {model})}
         if not free:
-            raise RetentionError("the tables of a study point to each other in a circle; order them by hand")
+            raise RetentionError("the tables of a study refer to each other in a circle; order them by hand")
         ordered += sorted(free, key=lambda model: str(model._meta.label))
         found -= free
     return ordered

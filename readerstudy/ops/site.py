@@ -63,7 +63,7 @@ def check_address(host: str, *, tls: bool, insecure: bool) -> None:
         return
     raise SiteError(
         f"{host} can be reached from the network and TLS is off: passwords and images would be sent unencrypted"
-        ". Put a proxy with TLS in front and set TLS=yes (docs/install.md), or say --insecure on a "
+        ". Put a proxy with TLS in front and set TLS=yes (docs/install.md), or pass --insecure on a "
         "closed network"
     )
 

@@ -26,7 +26,7 @@ def ask_to_open(*, study: Study, reason: str, actor: User) -> UnblindingRequest:
     if not reason.strip():
         raise UnblindingError("expected a reason for opening the key")
     if stands(study):
-        raise UnblindingError("somebody has asked already; open the key, or decline first")
+        raise UnblindingError("somebody has already asked; open the key, or decline first")
     refuse_uncounted(study, actor)
     request = UnblindingRequest.objects.create(study=study, asked_by=actor, reason=reason.strip())
     record(
@@ -82,5 +82,5 @@ def stands(study: Study) -> bool:
 def _asked(study: Study) -> UnblindingRequest:
     request = request_of(study)
     if request is None:
-        raise UnblindingError("expected that an admin has asked for the key to be opened, nobody has")
+        raise UnblindingError("expected an open request to open the key, found none")
     return request

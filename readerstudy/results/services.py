@@ -118,7 +118,7 @@ def _refuse_operator(study: Study) -> None:
             names = " and ".join(str(person) for person in able)
             raise UnblindingError(
                 f"expected fewer than two study admins of '{each.slug}' who count, {names} do: two of them open the "
-                "key on the page Results. Whoever is gone for good loses the role on the page People first"
+                "key on the page Results. First remove the role of anyone who has left on the page People"
             )
 
 

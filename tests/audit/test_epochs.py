@@ -203,7 +203,7 @@ def test_a_database_older_than_the_anchor_is_a_fault(anchored: Path, happen: Hap
     assert [line.partition(":")[0] for line in said.splitlines()] == [f"site event {n}" for n in (4, 5, 6)]
     Event.objects.filter(study=STUDY).delete()
     Chain.objects.filter(study=STUDY).delete()
-    assert f"{STUDY} event 2: the anchor knows this event, the database has lost it" in refused()
+    assert f"{STUDY} event 2: the anchor has this event, but the database has lost it" in refused()
 
 
 def test_another_event_in_the_place_of_a_known_one_is_called_so(anchored: Path, happen: Happen) -> None:
@@ -214,7 +214,7 @@ def test_another_event_in_the_place_of_a_known_one_is_called_so(anchored: Path, 
     last.save()
     Chain.objects.update(digest=last.digest)
     assert list(faults()) == []
-    assert refused() == "site event 2: the anchor knows another event at this place\n"
+    assert refused() == "site event 2: the anchor has a different event at this place\n"
 
 
 def test_a_database_of_before_the_last_epoch_is_named_once(
@@ -226,7 +226,7 @@ def test_a_database_of_before_the_last_epoch_is_named_once(
     cut(None, 4)
     assert refused() == (
         "anchor: anchor.jsonl: the database lacks the event that began the anchor's last epoch, and 5 events in all: "
-        "it is an older copy that was not put back by restore\n"
+        "it is an older copy that was not restored with the restore command\n"
     )
 
 
@@ -317,7 +317,7 @@ def test_a_lost_anchor_is_begun_anew_only_by_record(
     assert anchor.identity(anchored) not in {first, None}
     assert told().count("epoch from event") == 2
     cut(STUDY, 1)
-    assert refused() == f"{STUDY} event 2: the anchor knows this event, the database has lost it\n"
+    assert refused() == f"{STUDY} event 2: the anchor has this event, but the database has lost it\n"
 
 
 def test_an_epochs_line_given_again_voids_nothing(
@@ -436,7 +436,7 @@ def test_a_study_deleted_by_record_is_no_loss(anchored: Path, happen: Happen) ->
         assert refused().count("the database has lost it") == 1
     with undone():  # one that names another last event
         record(kind=DELETED, actor=None, values={"chains": {str(STUDY): [3, events[1].digest]}})
-        assert refused() == f"{STUDY} event 3: the anchor knows this event, the database has lost it\n"
+        assert refused() == f"{STUDY} event 3: the anchor has this event, but the database has lost it\n"
     record(kind=DELETED, actor=None, values={"chains": {str(STUDY): [3, events[2].digest]}})
     told()
 

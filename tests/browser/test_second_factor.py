@@ -84,7 +84,7 @@ def test_an_authenticator_app(page: Page, site: str) -> None:
     expect(page.get_by_role("heading", name="Recovery codes")).to_be_visible()
     expect(page.locator(".codes li")).to_have_count(10)
     clean(page, "second-factor-codes")
-    page.get_by_role("button", name="I have kept them").click()
+    page.get_by_role("button", name="I have saved them").click()
     expect(page.get_by_text("10 recovery codes left")).to_be_visible()
     clean(page, "second-factor")
     page.get_by_role("button", name="Sign out").click()
@@ -166,7 +166,7 @@ def test_a_passkey(page: Page, site: str) -> None:
     expect(page.get_by_role("heading", name="Recovery codes")).to_be_visible()
     kept = debugger.send("WebAuthn.getCredentials", {"authenticatorId": device})["credentials"]
     assert [each["rpId"] for each in kept] == ["localhost"]
-    page.get_by_role("button", name="I have kept them").click()
+    page.get_by_role("button", name="I have saved them").click()
     expect(page.get_by_role("rowheader", name="Passkey: blue key")).to_be_visible()
     page.get_by_role("button", name="Sign out").click()
 

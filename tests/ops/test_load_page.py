@@ -80,7 +80,7 @@ def test_page_offers_or_says_what_to_do(folder: Path, stock: Stock, study: Study
     assert "chests, 2 cases" in client.get("/studies/fresh/load/").content.decode()
     assert "/studies/fresh/load/" in client.get("/studies/fresh/").content.decode()
     settings.CASE_SETS = folder / "nowhere"
-    assert "No case set is here" in client.get("/studies/fresh/load/").content.decode()
+    assert "No case set found" in client.get("/studies/fresh/load/").content.decode()
     assert "do not change any more" in client.get("/studies/chest/load/").content.decode()
 
 

@@ -129,7 +129,7 @@ def test_a_site_that_counted_in_redis_comes_back_without_it(home: Path, tmp_path
 
 @pytest.mark.parametrize("name", ["runs/../../x", "runs//etc/x", "./runs/x", "runs/./x", "../x", "/etc/x"])
 def test_a_name_that_leads_elsewhere_is_refused(tmp_path: Path, name: str) -> None:
-    """No file of a folder has such a name, so that a whole backup lists none: this is the second lock."""
+    """No file of a folder has such a name, so that a full backup lists none: this is the second lock."""
     with pytest.raises(RestoreError, match="expected files of"):
         restoring._places(tmp_path, {"database": "database.sqlite3", "files": {name: {}}})
 
@@ -219,7 +219,7 @@ def test_each_frame_that_is_gone_or_damaged_is_named(home: Path) -> None:
     one_bit_is_another(home / "frames" / str(first.study) / first.storage_name)
     (home / "frames" / str(second.study) / second.storage_name).unlink()
     err = StringIO()
-    with pytest.raises(CommandError, match=f"2 of {len(rest) + 2} frames are gone or damaged"):
+    with pytest.raises(CommandError, match=f"2 of {len(rest) + 2} frames are missing or damaged"):
         call_command("verify_storage", stdout=StringIO(), stderr=err)
     lines = err.getvalue().splitlines()
     for line, frame in zip(lines, (first, second), strict=True):

@@ -114,17 +114,17 @@ def test_an_anchor_that_knows_another_event_is_no_proof(
     copy = tmp_path / ANCHOR
     last = Event.objects.get(study=STUDY, sequence=2)
     copy.write_text(copy.read_text().replace(last.digest, "ab" * 32))
-    assert put_back() == [f"event 2 of chain {STUDY}: the anchor knows another event"]
+    assert put_back() == [f"event 2 of chain {STUDY}: the anchor has a different event"]
 
 
 def test_a_chain_that_ends_otherwise_is_no_proof(
     put_back: Callable[..., list[str]], backup: dict[str, Any]
 ) -> None:
     chains = backup["chains"] | {str(STUDY): [3, "ab" * 32]}
-    assert put_back(chains=chains) == [f"chain {STUDY}: it does not end as it did when the backup was taken"]
+    assert put_back(chains=chains) == [f"chain {STUDY}: it ends differently from when the backup was taken"]
     chains = backup["chains"] | {str(UUID(int=8)): [1, "ab" * 32]}  # the database has no such chain at all
     assert put_back(chains=chains) == [
-        f"chain {UUID(int=8)}: it does not end as it did when the backup was taken"
+        f"chain {UUID(int=8)}: it ends differently from when the backup was taken"
     ]
 
 

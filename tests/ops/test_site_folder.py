@@ -56,7 +56,7 @@ def pair(used_site: Site, tmp_path_factory: pytest.TempPathFactory, django_db_bl
         with site_here(other.home):
             back = said(["restore", str(root / "backup"), "--reason", "the old host burnt down"])
     assert "every audit chain holds" in back
-    assert "rows of the ledger name the places of this site now" in back
+    assert "rows of the ledger now name the places of this site" in back
     return Pair(used_site, root / "backup", told, other)
 
 
@@ -172,7 +172,7 @@ def test_every_check_that_there_is_holds_on_the_new_host(pair: Pair) -> None:
 
 @pytest.mark.usefixtures("_unblocked")
 def test_a_database_of_today_goes_back_with_the_files_of_last_night(pair: Pair, tmp_path: Path) -> None:
-    """Readers went on since: their answers come back with the files of the last whole backup, and are read on."""
+    """Readers went on since: their answers come back with the files of the last full backup, and are read on."""
     live = another_host(pair.site, tmp_path / "live")
     with site_here(live.home):
         said(["restore", str(pair.backup), "--reason", "a site in use"])

@@ -24,7 +24,7 @@ class Command(BaseCommand):
             "--files",
             type=Path,
             metavar="WHOLE",
-            help="take the files from this whole backup, where FOLDER is of the database alone",
+            help="take the files from this full backup, where FOLDER is of the database alone",
         )
         parser.add_argument(
             "--reason", default="",
@@ -59,11 +59,11 @@ class Command(BaseCommand):
             )
         if restored.faults:
             raise CommandError(
-                "the files and the database are back, and the audit trail does not hold; is AUDIT_KEY that "
+                "the files and the database are back, and the audit trail is not intact; is AUDIT_KEY that "
                 "of the site that was backed up? " + "; ".join(restored.faults[:5])
             )
         if restored.moved:
-            self.stdout.write(f"{restored.moved} rows of the ledger name the places of this site now")
+            self.stdout.write(f"{restored.moved} rows of the ledger now name the places of this site")
         self.stdout.write(
-            "every audit chain holds and ends as it did; an epoch was begun, which verify_audit tells"
+            "every audit chain is intact and ends as it did; an epoch was begun, which verify_audit reports"
         )

@@ -18,7 +18,7 @@ NUMBERS = ("effect", "reader", "case", "rest", "reader_by_arm", "alpha", "wanted
 
 
 class Command(BaseCommand):
-    help = "Tell the power of a planned study, by formula and by simulation from the latent model."
+    help = "Report the power of a planned study, by formula and by simulation from the latent model."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         assumed = Assumptions()

@@ -17,7 +17,8 @@ from readerstudy.study.phases import PhaseError
 class Command(BaseCommand):
     help = (
         "Open the key of a study whose reading has closed. This cannot be undone. Where two study admins must open "
-        "it, this works only once fewer than two are left who count; the report says that it was done here, and why."
+        "it, this works only when fewer than two eligible admins are left; the report says that it was done "
+        "here, and why."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
