@@ -22,8 +22,8 @@ ESTIMANDS: Mapping[str, str] = {
         "difference may come from PIEs being rarer in their classes, with more diseases, or of another view."
     ),
     "matched": (
-        "Matched controls: how PIEs differ from other images of the test split that are similar in {keys}. "
-        "Differences that these explain are removed, and PIEs without a match are left out of the comparison."
+        "Matched controls: how PIEs differ from other images of the test split that are alike in {keys}. "
+        "What PIEs owe to these is removed, and PIEs without a match are not part of the comparison."
     ),
 }
 
@@ -142,7 +142,7 @@ def select_from(
     drawn = pies.set_index("image").loc[sample.images].reset_index()
     if drawn.empty:
         raise SelectionError(
-            f"expected at least one exemplar: {spec.fraction} of {len(table)} images is none"
+            f"expected at least one exemplar, but {spec.fraction} of {len(table)} images selects none"
         )
     sets, unmatched = _controls(drawn, pool, spec)
     rows = _rows(table, sets)
