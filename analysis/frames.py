@@ -143,7 +143,7 @@ CASES = Table(
     ),
     key=("case",),
 )  # fmt: skip
-"""The blind half of the hand-over."""
+"""The blind half of the handover."""
 
 KEY = Table(
     "key.csv",
@@ -160,7 +160,7 @@ KEY = Table(
     ),
     key=("case",),
 )  # fmt: skip
-"""The sealed half of the hand-over."""
+"""The sealed half of the handover."""
 
 STATUSES = ("answered", *MISSING)
 

@@ -1,4 +1,4 @@
-"""The one error of the hand-over, and how many of its reasons are told."""
+"""The one error of the handover, and how many of its reasons are told."""
 
 from collections.abc import Sequence
 

@@ -145,7 +145,7 @@ def check_terms(terms: Any, where: str) -> dict[str, str]:
 
 
 def check_record(record: Any, where: str) -> dict[str, Any]:
-    """Return what a hand-over says of its images.
+    """Return what a handover says of its images.
 
     How they were compared with the evaluated ones: counts (`definition`, `equal`, `alike`), or `unchecked`, the reason
     why not. `burned_in`: how many may show text, and who looked (`checked`).

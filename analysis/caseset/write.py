@@ -1,4 +1,4 @@
-"""Writing the hand-over: both halves appear whole and together, or not at all."""
+"""Writing the handover: both halves appear whole and together, or not at all."""
 
 import os
 import secrets

@@ -1,4 +1,4 @@
-"""Load the blind half of a hand-over into a study: verify, decode, strip, store; all cases or none."""
+"""Load the blind half of a handover into a study: verify, decode, strip, store; all cases or none."""
 
 import hashlib
 import os

@@ -18,12 +18,12 @@ def _has_length(field: str, length: int) -> Exact:
 
 
 class CaseSet(models.Model):
-    """The blind half of one hand-over, as loaded for one study.
+    """The blind half of one handover, as loaded for one study.
 
     The digests are those of its provenance: `cases_sha256` of cases.csv, `key_sha256` of the sealed key,
     which stays outside. `frame_length` is the one length of all frame files, in bytes. `apart` counts the cases whose
     first picture has another tone than the networks were given, by more than one grey level; null: not known.
-    `custody` says how the hand-over compared the images with those that the networks saw: counts, or why it did not.
+    `custody` says how the handover compared the images with those that the networks saw: counts, or why it did not.
     """
 
     study = models.UUIDField("study key", unique=True)

@@ -13,7 +13,7 @@ from readerstudy.audit.services import record
 from readerstudy.cases.models import Terms, TermsConfirmation
 
 LONGEST = {"text": 20_000, "credential": 500, "ethics": 500}
-"""Characters of each part, as in a hand-over."""
+"""Characters of each part, as in a handover."""
 
 
 class TermsError(Exception):

@@ -1,4 +1,4 @@
-"""The page on which a study's admin loads cases from the site's folder of hand-overs."""
+"""The page on which a study's admin loads cases from the site's folder of handovers."""
 
 from typing import cast
 

@@ -84,18 +84,18 @@ def picture_notes(study: Study) -> list[str]:
     found = []
     if not set(loaded.custody) - {"burned_in"}:
         found.append(
-            "Whether the images of these cases are the ones that the networks evaluated is not known: the hand-over "
+            "Whether the images of these cases are the ones that the networks evaluated is not known: the handover "
             "says nothing about it."
         )
     elif reason := loaded.custody.get("unchecked"):
         found.append(
-            "The images of these cases were not compared with the ones that the networks evaluated; the hand-over "
+            "The images of these cases were not compared with the ones that the networks evaluated; the handover "
             f"gives as reason: {reason}"
         )
     if looked := loaded.custody.get("burned_in"):
         found.append(
             f"{looked['images']} of {loaded.case_count} images may show text that is part of the picture (secondary "
-            f"captures, or their header says so); the hand-over says who looked for names: {looked['checked']}"
+            f"captures, or their header says so); the handover says who looked for names: {looked['checked']}"
         )
     if loaded.apart:
         found.append(

@@ -42,7 +42,7 @@ def told() -> str:
     """Return all that verify_audit says, which ends without a fault."""
     out, err = StringIO(), StringIO()
     call_command("verify_audit", stdout=out, stderr=err)
-    assert "every chain holds" in out.getvalue()
+    assert "every chain is intact" in out.getvalue()
     return out.getvalue() + err.getvalue()
 
 
@@ -51,7 +51,7 @@ def refused(**options: Any) -> str:
     out, err = StringIO(), StringIO()
     with pytest.raises(CommandError, match="faults in the audit trail"):
         call_command("verify_audit", stdout=out, stderr=err, **options)
-    assert "every chain holds" not in out.getvalue()
+    assert "every chain is intact" not in out.getvalue()
     return err.getvalue()
 
 
@@ -302,7 +302,7 @@ def test_an_epoch_says_why_and_makes_it_green(
     happen(2)
     told()
     cut(None, 6)
-    assert refused().startswith("site event 7: the anchor knows this event")
+    assert refused().startswith("site event 7: the anchor has this event")
 
 
 def test_a_lost_anchor_is_begun_anew_only_by_record(
@@ -355,7 +355,7 @@ def test_an_epoch_that_somebody_wrote_without_the_key_counts_for_nothing(
 def test_the_chains_themselves_must_hold(anchored: Path, happen: Happen) -> None:
     happen(3)
     Event.objects.filter(sequence=3).update(reason="other words")
-    with pytest.raises(CommandError, match="would not mend"):
+    with pytest.raises(CommandError, match="would not repair"):
         call_command("anchor_audit", reason="to make it green")
     assert Event.objects.filter(kind=EPOCH).count() == 1
 
@@ -423,7 +423,7 @@ def test_hosts_with_anchors_of_their_own(
     assert "no anchor holds the events from this one to 4" in refused()
     call_command("verify_audit", anchors=[tmp_path / "second.jsonl"], stdout=StringIO())
     cut(None, 3)
-    assert "site event 4: the anchor knows" in refused(anchors=[tmp_path / "second.jsonl"])
+    assert "site event 4: the anchor has" in refused(anchors=[tmp_path / "second.jsonl"])
 
 
 def test_a_study_deleted_by_record_is_no_loss(anchored: Path, happen: Happen) -> None:

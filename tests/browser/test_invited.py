@@ -64,7 +64,7 @@ class Hall:
 
 @pytest.fixture(scope="module")
 def hall(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hall]:
-    """Set up a site with one person and a hand-over, its key elsewhere, and serve it."""
+    """Set up a site with one person and a handover, its key elsewhere, and serve it."""
     folder = tmp_path_factory.mktemp("invited")
     # A second factor at the sign-in has browser tests of its own.
     site = Site(folder / "site", {"MFA_REQUIRED": "none"})

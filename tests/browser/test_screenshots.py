@@ -254,7 +254,9 @@ def open_results(page: Page, url: str) -> None:
     sign_in(page, url, "alice")
     page.goto(f"{url}/results/simulated/")
     expect(page.get_by_role("heading", name="Primary comparison", exact=False)).to_be_visible()
-    expect(page.get_by_text("Simulated readers: a program made these answers", exact=False)).to_be_visible()
+    expect(
+        page.get_by_text("Simulated readers: a program generated these answers", exact=False)
+    ).to_be_visible()
 
 
 def open_sweep(page: Page, url: str) -> None:

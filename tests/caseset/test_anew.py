@@ -1,4 +1,4 @@
-"""From any file, through the hand-over, to the picture that a reader first sees."""
+"""From any file, through the handover, to the picture that a reader first sees."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -59,7 +59,7 @@ def test_missing_stray_and_linked_files_are_all_named(written: CaseSet) -> None:
     assert len(lines) == 3
     assert gone.name in lines[0]
     assert linked.name in lines[1]
-    assert "notes.txt: does not belong" in lines[2]
+    assert "notes.txt: is not part" in lines[2]
 
 
 def test_a_key_rewritten_with_other_sources_is_found(written: CaseSet) -> None:
@@ -71,7 +71,7 @@ def test_a_key_rewritten_with_other_sources_is_found(written: CaseSet) -> None:
 
 def test_seeds_that_do_not_open_the_commitment_are_found(written: CaseSet) -> None:
     written.report.write_text(written.report.read_text().replace("8675309", "1"))
-    with pytest.raises(CaseSetError, match="do not open the commitments"):
+    with pytest.raises(CaseSetError, match="do not match the commitments"):
         verify_case_set(written.folder, written.key)
 
 

@@ -210,7 +210,7 @@ def test_other_columns_are_refused(
 def test_a_hostile_file_at_the_end_leaves_nothing(tmp_path: Path, labels: Path, folder: Path) -> None:
     (folder / released.released_name(2, 0.9)).write_bytes(b"cos\nsystem\n(S'true'\ntR.")
     why = refused(folder, labels, tmp_path / "run")
-    assert "seed-2_prune-0.9.pkl: the file asks for os.system, which is no part" in why
+    assert "seed-2_prune-0.9.pkl: the file asks for os.system, which is not part" in why
 
 
 def test_a_huge_file_is_refused_before_it_is_read(tmp_path: Path, labels: Path, folder: Path) -> None:
@@ -266,14 +266,14 @@ def test_predictions_whose_ending_is_written_otherwise_are_told_of(tmp_path: Pat
         path.rename(path.with_suffix(".NPY"))
     made = import_predictions(folder, tmp_path / "run", Choices(labels))
     assert made.seeds == len(SEEDS) - 1
-    assert any(f"{len(SPARSITIES)} files were left aside" in warning for warning in made.warnings)
+    assert any(f"{len(SPARSITIES)} files were ignored" in warning for warning in made.warnings)
 
 
 @pytest.mark.skipif(importlib.util.find_spec("pyarrow") is not None, reason="pyarrow is installed")
 def test_parquet_without_its_library_says_what_to_do(tmp_path: Path, labels: Path, folder: Path) -> None:
     for path in list(folder.iterdir()):
         path.rename(path.with_suffix(".parquet"))
-    assert "expected pyarrow to read Parquet, it is not installed" in refused(
+    assert "expected pyarrow, which reads Parquet and is not installed" in refused(
         folder, labels, tmp_path / "run"
     )
 

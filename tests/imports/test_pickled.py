@@ -107,7 +107,7 @@ class Runs:
 def test_code_is_never_run(tmp_path: Path, protocol: int, function: Any, name: str) -> None:
     mark = tmp_path / "was-here"
     content = pickle.dumps(Runs(function, (f"touch {mark}",)), protocol=protocol)
-    assert f".{name}, which is no part of a table of scores and is never loaded" in refused(content)
+    assert f".{name}, which is not part of a table of scores and is never loaded" in refused(content)
     assert not mark.exists()
 
 
@@ -129,7 +129,7 @@ def test_every_other_name_is_refused_by_name(module: str, name: str) -> None:
             old.frame_of((old.Call(old.Global(module, name), ()),), [old.columns(NAMES), old.rows(5)])
         ),
     ):
-        assert refused(content).startswith(f"the file asks for {module}.{name}, which is no part")
+        assert refused(content).startswith(f"the file asks for {module}.{name}, which is not part")
 
 
 def test_names_of_the_list_cannot_be_used_as_code() -> None:
@@ -143,7 +143,7 @@ def test_names_of_the_list_cannot_be_used_as_code() -> None:
 def test_an_object_array_of_anything_but_text_is_refused(tmp_path: Path) -> None:
     mark = tmp_path / "was-here"
     array = np.array([Runs(os.system, (f"touch {mark}",))], dtype=object)
-    assert "system, which is no part" in refused(pickle.dumps(array))
+    assert "system, which is not part" in refused(pickle.dumps(array))
     for value in (1, 1.5, None, b"x", ["x"], ("x",), old.Global("numpy", "ndarray")):
         assert "expected only text in an object array" in refused(
             old.pickled(old.frame(NAMES, SCORES, [*LABELS[:4], value]))

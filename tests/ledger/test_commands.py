@@ -74,7 +74,7 @@ def test_a_sweep_cancelled_by_command_is_resumed_by_command(
     assert ledger.claim_next(worker="host:1:2", lease_seconds=60) is None
     ledger.fail(claim, error="boom", final=True)
     assert "failed: seed-0_sparsity-0.00\n    boom" in said("runs", run.run_id)
-    with pytest.raises(CommandError, match="expected one that has failed"):
+    with pytest.raises(CommandError, match="expected a failed unit"):
         said("runs", run.run_id, "--retry", "seed-1_sparsity-0.00")
     said("runs", run.run_id, "--resume")
     run.refresh_from_db()
@@ -107,7 +107,7 @@ def test_a_check_computes_nothing_else_and_the_runs_page_shows_it(
     settings.RUNS_ROOT, settings.IMAGE_CACHE = tmp_path / "runs", None
     told = said("run_sweep", str(spec_file), "--check", "3")
     assert "torch fp32 against torch fp32, 3 images" in told
-    assert "the same command without --check runs it" in told
+    assert "run the same command without --check for the sweep" in told
     assert not Run.objects.exists()
     (folder,) = (file.parent for file in Path(settings.RUNS_ROOT).glob("*/check.json"))
     assert not list((folder / "predictions").iterdir())

@@ -117,7 +117,7 @@ def test_a_site_without_an_anchor_is_saved_and_its_backup_says_so(
         told = said(["backup", "--out", str(tmp_path / "b")])
     assert "not in it: the audit anchor (missing or without an epoch: run verify_audit for details)" in told
     assert not (tmp_path / "b" / "audit-anchor.jsonl").exists()
-    with pytest.raises(RestoreError, match="carries no audit anchor"):
+    with pytest.raises(RestoreError, match="has no audit anchor"):
         restore(folder=tmp_path / "b")
     assert names(empty) == ["site.env"]
     restore(folder=tmp_path / "b", reason="the anchor had been deleted")

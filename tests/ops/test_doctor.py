@@ -55,7 +55,7 @@ def test_a_site_and_what_it_lacks(tmp_path: Path) -> None:
         "site": "ok", "secrets": "ok", "disk space of the site": "ok", "database": "ok", "migrations": "ok",
         "audit anchor": "ok", "site's folder": "ok", "studies": "ok", "backup": "note", "workers": "note",
     }  # fmt: skip
-    assert "none was ever begun" in told["backup"]
+    assert "no backup was ever started" in told["backup"]
     (home / "scratch").mkdir()
     (home / "audit-anchor.jsonl").unlink()
     told = of_the_site(home, DISK_FREE_GB="1000000000")

@@ -1,4 +1,4 @@
-"""An admin loads a hand-over from the site's folder by name; nothing else can be named."""
+"""An admin loads a handover from the site's folder by name; nothing else can be named."""
 
 import shutil
 import subprocess
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def folder(settings: Any, tmp_path: Path) -> Path:
-    """A folder of hand-overs: one set, its key by mistake, a damaged set, a link."""
+    """A folder of handovers: one set, its key by mistake, a damaged set, a link."""
     settings.CASE_SETS = tmp_path / "sets"
     settings.CASE_SETS.mkdir()
     written = make_case_set(tmp_path / "made", pairs=1, nonce=b"\x41" * 32)
@@ -81,7 +81,7 @@ def test_page_offers_or_says_what_to_do(folder: Path, stock: Stock, study: Study
     assert "/studies/fresh/load/" in client.get("/studies/fresh/").content.decode()
     settings.CASE_SETS = folder / "nowhere"
     assert "No case set found" in client.get("/studies/fresh/load/").content.decode()
-    assert "do not change any more" in client.get("/studies/chest/load/").content.decode()
+    assert "can no longer change" in client.get("/studies/chest/load/").content.decode()
 
 
 @pytest.fixture

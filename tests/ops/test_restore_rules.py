@@ -175,7 +175,7 @@ def test_what_is_put_back_by_hand_is_not_green(home: Path, tmp_path: Path) -> No
     """An older database beside its anchor, and both as the backup holds them, without `restore`."""
     out = back_up(out=tmp_path / "b").folder
     record(kind="drill.written", actor=None)
-    assert "every chain holds" in said(["verify_audit"])
+    assert "every chain is intact" in said(["verify_audit"])
     shutil.copy(out / "audit-anchor.jsonl", home / "copy.jsonl")
     with override_settings(AUDIT_ANCHOR=home / "copy.jsonl"):
         assert "only restore may put it in place" in trail_faults()
@@ -202,10 +202,10 @@ def test_a_restore_beside_a_newer_anchor_wants_a_reason(home: Path, tmp_path: Pa
         last = record(kind="drill.written", actor=None)
         shutil.copy(home / "audit-anchor.jsonl", kept)
     with site_here(empty, AUDIT_ANCHOR=kept):
-        with pytest.raises(CommandError, match="say why it is put back, with --reason"):
+        with pytest.raises(CommandError, match="give the reason with --reason"):
             said(["restore", str(out)])
         assert names(empty) == ["site.env"]  # nothing was put there
-        assert "every audit chain holds" in said(["restore", str(out), "--reason", "a disk\nwas lost"])
+        assert "every audit chain is intact" in said(["restore", str(out), "--reason", "a disk\nwas lost"])
         told = said(["verify_audit"])
     assert (
         "because a disk was lost; given up, since the database does not have them: events site "

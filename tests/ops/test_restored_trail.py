@@ -139,7 +139,7 @@ def test_the_anchor_of_another_site_is_named(put_back: Callable[..., list[str]],
 def test_a_reason_is_wanted_where_heads_differ(backup: dict[str, Any], settings: Any) -> None:
     _ask_for_a_reason(backup, "")
     _ask_for_a_reason({**backup, "format": 1, "anchor": None}, "")
-    with pytest.raises(RestoreError, match="carries no audit anchor"):
+    with pytest.raises(RestoreError, match="has no audit anchor"):
         _ask_for_a_reason({**backup, "anchor": None}, " ")
     last = Event.objects.get(study=STUDY, sequence=2)
     line = anchor.Line(str(STUDY), 2, last.digest)

@@ -85,7 +85,7 @@ def test_a_link_that_has_ended_does_not_hold(stock: Stock, ending: str) -> None:
         revoke(study=stock.study, invitation=Invitation.objects.get().pk, actor=stock.alice)
     else:
         ask(stock)
-    with pytest.raises(InvitationError, match="used, was withdrawn, or is too old"):
+    with pytest.raises(InvitationError, match="used, was withdrawn, or has expired"):
         register(token=token, name="Nora", hashed=HASHED)
     assert not User.objects.filter(email=NEW).exists()
 

@@ -96,12 +96,12 @@ def test_closing_waits_for_the_second_admin(stock: Stock, second: User) -> None:
     page = alice.post(
         "/studies/chest/steps/close/", {"reason": "all have read"}, follow=True
     ).content.decode()
-    assert "waits for an admin who cannot" in page
+    assert "waits for a blinded admin" in page
     assert "unblinded admin" in page
     assert phase_of(stock) == "reading"
     number = Proposal.objects.get().pk
     refused = alice.post(f"/studies/chest/people/proposals/{number}/approve/", follow=True).content.decode()
-    assert "another admin, who cannot see where cases come from, must decide" in refused
+    assert "another admin, who is blinded, must decide" in refused
     assert phase_of(stock) == "reading"
     assert "all have read" in ben.get("/studies/chest/people/").content.decode()
     ben.post(f"/studies/chest/people/proposals/{number}/approve/")

@@ -62,7 +62,7 @@ def test_the_plain_engine_may_differ_and_another_may_not(tiny, monkeypatch):
     ("raised", "named", "words"),
     [
         (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB.\nMore"), UnitError,
-         r"batches of 3 images to fit .* \(CUDA out of memory. Tried to allocate 2 GiB.\); take a smaller batch_size"),
+         r"batches of 3 images to fit .* \(CUDA out of memory. Tried to allocate 2 GiB.\); use a smaller batch_size"),
         (torch.AcceleratorError("CUDA error: an illegal memory access was encountered\nCUDA kernel errors"), HostError,
          r"expected a device that works, got the error 'CUDA error: an illegal memory access was encountered'"),
     ],

@@ -1,4 +1,4 @@
-"""Load the blind half of a hand-over into a draft study."""
+"""Load the blind half of a handover into a draft study."""
 
 from argparse import ArgumentParser
 from pathlib import Path
