@@ -43,7 +43,7 @@ def make_site(home: Path) -> None:
     call_command("migrate", verbosity=0)
     call_command("createcachetable", verbosity=0)
     from readerstudy.audit.epochs import begin_first_epoch
-    from readerstudy.ops.workstation import synthetic
+    from readerstudy.ops.serve.workstation import synthetic
     from tests import stock
     from tests.browser.served import made_study
 
@@ -83,7 +83,7 @@ def read_once(page: Any, url: str, figures: Figures) -> None:
     from playwright.sync_api import expect
 
     from readerstudy.study.models import Study
-    from readerstudy.study.services import enrol_reader
+    from readerstudy.study.people.members import enrol_reader
     from tests import stock
     from tests.browser.conftest import sign_in_without_form
 

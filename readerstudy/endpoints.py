@@ -1,9 +1,9 @@
 """The questions of a protocol as endpoints of the analysis: the one place where the one becomes the other."""
 
 from analysis.endpoints import MISSING, RESERVED, Endpoint
-from readerstudy.study.presets import measure_of
 from readerstudy.study.protocol import Protocol
-from readerstudy.study.questions import MEASURED, Measure, Question
+from readerstudy.study.protocol.presets import measure_of
+from readerstudy.study.protocol.questions import MEASURED, Measure, Question
 
 _YES_NO = ((0, "no"), (1, "yes"))
 

@@ -24,9 +24,11 @@ from readerstudy.accounts.models import User
 from readerstudy.accounts.services import grant_researcher
 from readerstudy.cases import loader
 from readerstudy.cases.decoder import decode_image
-from readerstudy.ops.intake import load_into_study
-from readerstudy.study import services, signoff
+from readerstudy.ops.loading import load_into_study
+from readerstudy.study.design import lifecycle, signoff
+from readerstudy.study.duties import add_member
 from readerstudy.study.models import Reader, Role, Study
+from readerstudy.study.people.members import enrol_reader
 from readerstudy.study.protocol import Protocol
 
 PASSWORD = "a long enough password"
@@ -165,17 +167,17 @@ def make_stock(
     alice, bob, bella, charlie = (person(name) for name in ("Alice", "Bob", "Bella", "Charlie"))
     rita, olga = person("Rita"), person("Olga", superuser=True)
     grant_researcher(user=rita, actor=olga)
-    study = services.create_study(slug="chest", title="Chest study", protocol=Protocol(), actor=alice)
+    study = lifecycle.create_study(slug="chest", title="Chest study", protocol=Protocol(), actor=alice)
     with decoded_here():
         load_into_study(study=study, folder=case_set.folder, actor=alice)
     look_for_names(study, alice)
-    services.add_member(study=study, person=rita, role=Role.RESEARCHER, actor=alice)
+    add_member(study=study, person=rita, role=Role.RESEARCHER, actor=alice)
     for each in (bob, bella):
-        services.enrol_reader(study=study, person=each, actor=alice)
+        enrol_reader(study=study, person=each, actor=alice)
     if locked or reading:
-        services.lock(study=study, actor=alice)
+        lifecycle.lock(study=study, actor=alice)
     if reading:
-        services.start(study=study, actor=alice)
+        lifecycle.start(study=study, actor=alice)
     study.refresh_from_db()
     readers = tuple(study.readers.select_related("study", "person"))
     return Stock(study, case_set, alice, bob, bella, rita, charlie, olga, readers)

@@ -13,8 +13,8 @@ from analysis.caseset import CaseSetError, find_images
 from analysis.durable import write_whole
 from analysis.models import Run
 from analysis.services.findings_files import FindingsFolder
+from analysis.sweep.data.pixels import read_pixels
 from analysis.sweep.errors import DataError
-from analysis.sweep.pixels import read_pixels
 from analysis.sweep.spec import PreprocessSpec
 
 SEEN = PreprocessSpec(size=256, antialias=True)

@@ -18,8 +18,8 @@ from analysis.caseset.write import refuse_images
 from analysis.selection import Run, Selection, SelectionSpec, read_run, select
 from analysis.selection.duplicates import GREY_FEATURES, fingerprint, grey_features, near_duplicates
 from analysis.services.custody import check_custody
+from analysis.sweep.data.pixels import read_pixels
 from analysis.sweep.errors import DataError
-from analysis.sweep.pixels import read_pixels
 from analysis.sweep.spec import PreprocessSpec
 
 SEEN = PreprocessSpec(size=256, antialias=True)

@@ -9,8 +9,8 @@ from readerstudy.cases.models import CaseSet
 from readerstudy.results.described import described_of
 from readerstudy.results.models import Unblinding, UnblindingRequest
 from readerstudy.results.ratings import Reading, unblinding_of
+from readerstudy.study.design.locking import locked_document
 from readerstudy.study.duties import needs_two
-from readerstudy.study.locking import locked_document
 from readerstudy.study.models import Study
 from readerstudy.study.protocol import Protocol
 

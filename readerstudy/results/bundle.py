@@ -23,8 +23,8 @@ from readerstudy.results.ratings import answers_frame, order_frame, unblinding_o
 from readerstudy.results.snapshot import snapshot
 from readerstudy.results.sources import environment, sources
 from readerstudy.results.tables import EXPORT_TABLES, READERS
-from readerstudy.study.disclosure import orders_document
 from readerstudy.study.models import Study
+from readerstudy.study.orders.disclosure import orders_document
 from readerstudy.study.protocol import canonical
 
 SIMULATED = "SIMULATED READERS: a program made these ratings; no radiologist gave them.\n"

@@ -29,7 +29,7 @@ from readerstudy.results.ratings import (
 )
 from readerstudy.results.snapshot import snapshot
 from readerstudy.results.sources import environment, sources
-from readerstudy.study.locking import locked_document
+from readerstudy.study.design.locking import locked_document
 from readerstudy.study.models import Study
 from readerstudy.study.protocol import Protocol, digest
 

@@ -9,7 +9,7 @@ import numpy as np
 from analysis.figures.described import Described
 from readerstudy.results.ratings import Reading
 from readerstudy.study.protocol import Protocol
-from readerstudy.study.questions import Question
+from readerstudy.study.protocol.questions import Question
 
 ARMS = (1, 0)
 FIVE = ("Smallest", "Lower quartile", "Median", "Upper quartile", "Largest")

@@ -35,8 +35,8 @@ from readerstudy.results.selectors import study_for_results
 from readerstudy.results.services import UnblindingError
 from readerstudy.study.duties import needs_two, openers_context, why_not
 from readerstudy.study.models import Role, Study
+from readerstudy.study.people.members import progress_of
 from readerstudy.study.phases import PhaseError
-from readerstudy.study.progress import progress_of
 from readerstudy.study.visibility import has_role
 
 PAPER = "-paper"

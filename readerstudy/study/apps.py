@@ -12,7 +12,7 @@ class StudyConfig(AppConfig):
         """Keep the database's own guards of locked studies through migrations; say whose role makes them staff."""
         from readerstudy.accounts.standing import staff_tests
         from readerstudy.study import guards
-        from readerstudy.study.people import has_role
+        from readerstudy.study.people.members import has_role
 
         if has_role not in staff_tests:
             staff_tests.append(has_role)

@@ -11,13 +11,15 @@ All of it is read from the audit trail, in the order in which events were writte
 from collections.abc import Callable
 from typing import Any
 
+from django.db import transaction
 from django.db.models import Q, QuerySet
 
+from readerstudy.accounts.access import has_opened_run, knows_run, may_open_runs
 from readerstudy.accounts.models import User
 from readerstudy.audit.models import Event
-from readerstudy.study.models import Role, Study
-from readerstudy.study.phases import Phase
-from readerstudy.study.unblinded import admins_of, is_unblinded
+from readerstudy.audit.services import record
+from readerstudy.study.models import ImageCheck, Membership, Reader, Role, Study
+from readerstudy.study.phases import Phase, StudyError
 
 IN_OTHER_HANDS = {
     "invitation.accepted": "took the role up by an invitation, whose link others could read",
@@ -114,3 +116,98 @@ def _other_hands(person: User, study: Study, since: int) -> str:
     )
     found = Event.objects.filter(role | own | password, pk__gt=since).order_by("pk").first()
     return "" if found is None else IN_OTHER_HANDS[found.kind]
+
+
+def is_unblinded(person: User, study: Study) -> bool:
+    """Say whether a person may open sweeps or has opened the one behind the study's cases, by roles and access log."""
+    return knows_run(person, study.run_id)
+
+
+def admins_of(study: Study) -> list[User]:
+    """Return the study's admins who can sign in, in the order in which they got the role."""
+    found = Membership.objects.filter(study=study, role=Role.STUDY_ADMIN, person__is_active=True)
+    return [each.person for each in found.select_related("person").order_by("pk")]
+
+
+def unblinded_among(study: Study) -> set[int]:
+    """Return the numbers (`actor` in the audit trail) of the study's unblinded admins."""
+    return {person.pk for person in admins_of(study) if is_unblinded(person, study)}
+
+
+def admins_document(study: Study) -> list[dict[str, Any]]:
+    """Return the study's admins as the protocol file tells them: by number, no names; unblinded or not, and why."""
+    return [
+        {"actor": person.pk, "unblinded": is_unblinded(person, study), "because": _why(person, study)}
+        for person in admins_of(study)
+    ]
+
+
+def _why(person: User, study: Study) -> str:
+    if study.run_id and has_opened_run(person, study.run_id):
+        return "has opened the sweep behind the cases"
+    return "may open sweeps" if may_open_runs(person) else ""
+
+
+@transaction.atomic
+def add_member(*, study: Study, person: User, role: Role, actor: User | None) -> Membership:
+    """Give a person a role in the study; a reader of it can have none.
+
+    The operator, who acts without an account, confirms a study admin's role by giving it again (see `duties`).
+
+    Raises
+    ------
+    StudyError: the person reads in this study, or a request to open its key stands.
+    """
+    study = Study.objects.select_for_update().get(pk=study.pk)
+    refuse_while_asked(study)
+    if Reader.objects.filter(study=study, person=person).exists():
+        raise StudyError(f"{person} reads in this study: a reader can have no other role in it")
+    member, made = Membership.objects.get_or_create(study=study, person=person, role=role)
+    if made or (actor is None and role == Role.STUDY_ADMIN):
+        record(
+            kind="study.role_given" if made else "study.role_confirmed", actor=actor, study=study.key,
+            subject=str(person.pk), values={"role": role.value},
+        )  # fmt: skip
+    return member
+
+
+def refuse_alone(study: Study, actor: User | None, what: str) -> None:
+    """Refuse an unblinded admin a step by which answers could be chosen, and whoever may be that admin once more.
+
+    Raises
+    ------
+    StudyError: the person can see where cases come from; or an admin of the study can or could, and others could have
+        had this person's role or account in hand.
+    """
+    if actor is None:
+        return
+    if is_unblinded(actor, study):
+        raise StudyError(
+            f"{actor} can see where cases come from and so may not {what} alone; ask another admin, who cannot"
+        )
+    if (doubt := doubt_about(actor, study)) and had_unblinded_admin(study):
+        raise StudyError(
+            f"an admin of this study can or could see where cases come from, and {actor} {doubt}; {actor} may "
+            f"{what} once the operator has confirmed the role on the server (give_role)"
+        )
+
+
+def refuse_while_asked(study: Study) -> None:
+    """Refuse a change of who has a role, so that nobody chooses who decides about a request to open the key.
+
+    Raises
+    ------
+    StudyError: a request stands.
+    """
+    if request_stands(study):
+        raise StudyError(
+            "somebody has asked for the key of this study to be opened: until it is open or the request is declined, "
+            "nobody gets, loses or is invited to a role in it"
+        )
+
+
+def has_looked(study: Study, person: User) -> bool:
+    """Say whether a person has looked at the study's images, and so cannot read them blind."""
+    return ImageCheck.objects.filter(study=study, person=person).exclude(
+        finding=ImageCheck.Finding.DRAWN
+    ).exists()  # fmt: skip

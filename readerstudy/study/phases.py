@@ -47,3 +47,11 @@ def next_phase(phase: str, step: str) -> Phase:
 def allowed_steps(phase: str) -> list[str]:
     """List the steps that are allowed in a phase."""
     return [step for source, step in TRANSITIONS if source == phase]
+
+
+class StudyError(Exception):
+    """A study cannot be changed as asked: what was expected, what came, what to do."""
+
+
+class NotThisPersonError(StudyError):
+    """The person cannot read in this study. The words are about the person only, so that the person may see them."""

@@ -1,220 +1,182 @@
-"""The reading room's pages and its small JSON interface; every view guards, calls one service, answers."""
+"""The study admin's pages: set up, enrol, lock, start, close. Progress shows totals per reader only."""
 
-import json
-import uuid
 from collections.abc import Callable
 from typing import Any
 
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
-from django.shortcuts import render
-from django.urls import reverse
+from django import forms
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db.models import Count, Q
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from readerstudy.accounts.signed_in import signed_in
-from readerstudy.accounts.signed_out import answers_scripts
-from readerstudy.cases.delivery import frame_response
-from readerstudy.study import visits
-from readerstudy.study.markdown import render as render_markdown
-from readerstudy.study.models import Assignment, PracticeReading, Reader
-from readerstudy.study.phases import PhaseError
-from readerstudy.study.protocol import Protocol, ProtocolError
-from readerstudy.study.reading import StaleRevisionError, VisitError, returnable, save_answers, servable
-from readerstudy.study.reading_json import case_json, state_json, texts
-from readerstudy.study.stages import visit_of
-from readerstudy.study.visibility import reader_for
+from readerstudy.audit.services import heads
+from readerstudy.cases.models import Case
+from readerstudy.study.design import lifecycle
+from readerstudy.study.design.locking import picture_notes, warnings_of
+from readerstudy.study.design.obstacles import obstacles_of
+from readerstudy.study.design.protocol_forms import NewStudy
+from readerstudy.study.design.signoff import waiting_for_sign_off
+from readerstudy.study.design.terms import without_terms
+from readerstudy.study.duties import is_unblinded, openers_context, unblinded_among
+from readerstudy.study.models import ProposedStep, Role, Study
+from readerstudy.study.people.forms import EnrolReader, Reason
+from readerstudy.study.people.invitations import refusals_of
+from readerstudy.study.people.members import enrol_reader, progress_of
+from readerstudy.study.people.proposals import propose, waiting_proposals
+from readerstudy.study.people.views import WAITS
+from readerstudy.study.phases import Phase, PhaseError, StudyError, allowed_steps
+from readerstudy.study.protocol import Protocol
+from readerstudy.study.protocol.presets import Preset
+from readerstudy.study.visibility import may_create_studies, studies_of, study_for_role, study_of_admin
 
-ANSWER_FIELDS = {"idempotency_key", "revision", "answers", "comment", "times", "display"}
+STEPS: dict[str, Callable[..., Study]] = {
+    "lock": lifecycle.lock,
+    "start": lifecycle.start,
+    "close": lifecycle.close,
+    "archive": lifecycle.archive,
+}
+
+TOLD = {
+    "lock": "The protocol is locked.",
+    "start": "The reading room is open.",
+    "close": "Reading is closed.",
+    "archive": "The study is archived.",
+}
 
 
 @never_cache
 @require_GET
-def reading(request: HttpRequest, slug: str) -> HttpResponse:
-    """Show the reading room of one study; the page asks for its state itself."""
-    reader = reader_for(signed_in(request), slug)
+def home(request: HttpRequest) -> HttpResponse:
+    """List what the person can do: studies to read, studies to run."""
+    user = signed_in(request)
     context = {
-        "study": reader.study,
-        "state_url": reverse("study:state", kwargs={"slug": slug}),
-        "preview": False,
-        "texts": texts(Protocol.from_json(reader.study.protocol)),
+        "readings": user.readings.select_related("study").annotate(
+            total=Count("assignments"), finished=Count("assignments", filter=Q(assignments__revision__gt=0))
+        ),
+        "studies": studies_of(user),
+        "administers": set(user.memberships.filter(role=Role.STUDY_ADMIN).values_list("study_id", flat=True)),
+        "may_create": may_create_studies(user),
     }
-    return render(request, "study/reading.html", context)
+    return render(request, "study/home.html", context)
 
 
-@answers_scripts
+@require_http_methods(["GET", "POST"])
+def new(request: HttpRequest) -> HttpResponse:
+    """Set up a study."""
+    if not may_create_studies(signed_in(request)):
+        raise PermissionDenied
+    form = NewStudy(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        values = form.cleaned_data
+        begun: Preset = values["preset"]
+        study = lifecycle.create_study(
+            slug=values["slug"], title=values["title"], actor=signed_in(request),
+            protocol=Protocol(values["instructions"], begun.questions, endpoints=begun.endpoints),
+        )  # fmt: skip
+        return redirect("study:detail", slug=study.slug)
+    return render(request, "study/new.html", {"form": form})
+
+
 @never_cache
 @require_GET
-def state(request: HttpRequest, slug: str) -> JsonResponse:
-    """Tell the reader's page the stage of the visit, the current case and the one to fetch ahead."""
-    return JsonResponse(state_json(reader_for(signed_in(request), slug)))
+def detail(request: HttpRequest, slug: str) -> HttpResponse:
+    """Show one study to its admin: phase, protocol, digests, readers with their progress."""
+    study = study_of_admin(request, slug)
+    context = {**_detail(study), "unblinded": unblinded_among(study)}
+    return render(request, "study/detail.html", context)
 
 
-@answers_scripts
-@require_GET
-def frame(request: HttpRequest, slug: str, public_id: uuid.UUID) -> HttpResponse:
-    """Deliver the pixels of the current case, the next, or one to go back to, and of no other."""
-    case = servable(reader_for(signed_in(request), slug), public_id)
-    if case is None:
+@require_POST
+def enrol(request: HttpRequest, slug: str) -> HttpResponse:
+    """Enrol a reader."""
+    study = study_of_admin(request, slug)
+    form = EnrolReader(request.POST)
+    if not form.is_valid():
+        return _refused(request, slug, form)
+    try:
+        reader = enrol_reader(study=study, person=form.cleaned_data["email"], actor=signed_in(request))
+        messages.success(request, f"{reader.person} reads as {reader.pseudonym}.")
+    except (StudyError, PhaseError) as error:
+        messages.error(request, str(error))
+    return redirect("study:detail", slug=slug)
+
+
+@require_POST
+def step(request: HttpRequest, slug: str, step: str) -> HttpResponse:
+    """Take the study one step on: lock, start or close."""
+    study = study_of_admin(request, slug)
+    if step not in STEPS:
         raise Http404
-    return frame_response(case, signed_in(request))
+    extra: dict[str, Any] = {}
+    if step in {"close", "archive"}:
+        form = Reason(request.POST)
+        if not form.is_valid():
+            return _refused(request, slug, form)
+        extra["reason"] = form.cleaned_data["reason"]
+    try:
+        if step == "close" and is_unblinded(signed_in(request), study):
+            propose(study=study, step=ProposedStep.CLOSE, actor=signed_in(request), **extra)
+            messages.success(request, WAITS)
+            return redirect("study:detail", slug=slug)
+        STEPS[step](study=study, actor=signed_in(request), **extra)
+        messages.success(request, TOLD[step])
+    except (StudyError, PhaseError, ValidationError) as error:
+        messages.error(request, str(error))
+    return redirect("study:detail", slug=slug)
 
 
-@answers_scripts
 @never_cache
 @require_GET
-def case(request: HttpRequest, slug: str, public_id: uuid.UUID) -> JsonResponse:
-    """Show a read case again, where the protocol lets a reader go back to it."""
-    reader = reader_for(signed_in(request), slug)
-    visit = visit_of(reader)
-    assignment = returnable(reader, visit).get(public_id)
-    if assignment is None:
+def locked_file(request: HttpRequest, slug: str) -> HttpResponse:
+    """Download the canonical protocol of a locked study: what can be preregistered; its SHA-256 is on the page."""
+    study = study_for_role(signed_in(request), slug, Role.STUDY_ADMIN, Role.RESEARCHER, Role.STATISTICIAN)
+    if not study.locked_file:
         raise Http404
-    return JsonResponse(case_json(assignment, reader, visit))
+    name = f'attachment; filename="{slug}-protocol.json"'
+    response = HttpResponse(study.locked_file.encode(), content_type="application/json")
+    response["Content-Disposition"] = name
+    return response
 
 
-@answers_scripts
-@require_POST
-def answers(request: HttpRequest, slug: str, public_id: uuid.UUID) -> JsonResponse:
-    """Save one case's answers: 200 saved, 400 no answers, 404 not yours, 409 stale; 503 as everywhere, try again."""
-    reader = reader_for(signed_in(request), slug)
-    return _told(lambda: _save(request, reader, public_id))
+def _refused(request: HttpRequest, slug: str, form: forms.Form) -> HttpResponse:
+    """Say at the top of the page what was wrong, and leave the browser on an address that it can reload."""
+    for errors in form.errors.values():
+        messages.error(request, " ".join(str(error) for error in errors))
+    return redirect("study:detail", slug=slug)
 
 
-@answers_scripts
-@require_POST
-def consent(request: HttpRequest, slug: str) -> JsonResponse:
-    """Note the reader's consent."""
-    reader = reader_for(signed_in(request), slug)
-    return _done(
-        reader, lambda: visits.give_consent(reader=reader, accepted=posted_object(request).get("accepted"))
+def _phases(phase: str) -> list[dict[str, str]]:
+    names = [each.value for each in Phase]
+    here = names.index(phase)
+    states = ["done"] * here + ["current"] + ["todo"] * (len(names) - here - 1)
+    return [{"name": name, "state": state} for name, state in zip(names, states, strict=True)]
+
+
+def _detail(study: Study) -> dict[str, Any]:
+    readers = study.readers.select_related("person").annotate(
+        total=Count("assignments"), finished=Count("assignments", filter=Q(assignments__revision__gt=0))
     )
-
-
-@answers_scripts
-@require_POST
-def confirm_terms(request: HttpRequest, slug: str) -> JsonResponse:
-    """Note that the reader confirms the terms of use, by their digests."""
-    reader = reader_for(signed_in(request), slug)
-
-    def act() -> None:
-        posted = posted_object(request)
-        visits.confirm_terms(reader=reader, accepted=posted.get("accepted"), digests=posted.get("sha256"))
-
-    return _done(reader, act)
-
-
-@answers_scripts
-@require_POST
-def begin(request: HttpRequest, slug: str) -> JsonResponse:
-    """Note that the instructions are read."""
-    reader = reader_for(signed_in(request), slug)
-    return _done(reader, lambda: visits.begin(reader=reader))
-
-
-@answers_scripts
-@require_POST
-def display(request: HttpRequest, slug: str) -> JsonResponse:
-    """Keep a display check; 422 where the protocol blocks on a display that does not pass."""
-    reader = reader_for(signed_in(request), slug)
-    return _done(reader, lambda: visits.check_display(reader=reader, values=posted_object(request)))
-
-
-@answers_scripts
-@require_POST
-def keys(request: HttpRequest, slug: str) -> JsonResponse:
-    """Keep the reader's key map."""
-    reader = reader_for(signed_in(request), slug)
-    return _done(reader, lambda: visits.keep_keys(reader=reader, keys=posted_object(request)))
-
-
-@answers_scripts
-@require_POST
-def pause(request: HttpRequest, slug: str) -> JsonResponse:
-    """Note that the reader pauses."""
-    reader = reader_for(signed_in(request), slug)
-    return _done(reader, lambda: visits.pause(reader=reader))
-
-
-def _save(request: HttpRequest, reader: Reader, public_id: uuid.UUID) -> dict[str, Any]:
-    values = _posted(request)
-    practising = (
-        reader.study.practice_key is not None and reader.practice.filter(public_id=public_id).exists()
-    )
-    if not practising:
-        save_answers(reader=reader, public_id=public_id, **values)
-        return {"saved": True, "state": state_json(reader)}
-    for name in ("revision", "display"):
-        values.pop(name)
-    row = visits.save_practice(reader=reader, public_id=public_id, **values)
-    note = Protocol.from_json(reader.study.protocol).note_of(row.case.key)
-    return {"saved": True, "feedback": render_markdown(note), "state": state_json(reader)}
-
-
-def _done(reader: Reader, act: Callable[[], object]) -> JsonResponse:
-    def acted() -> dict[str, Any]:
-        act()
-        return {"state": state_json(reader_for(reader.person, reader.study.slug))}
-
-    return _told(acted)
-
-
-def _told(act: Callable[[], dict[str, Any]]) -> JsonResponse:
-    """Turn what a service refuses into a status and words for the page."""
-    try:
-        return JsonResponse(act())
-    except ProtocolError as error:
-        return JsonResponse({"error": str(error)}, status=400)
-    except (Assignment.DoesNotExist, PracticeReading.DoesNotExist):
-        raise Http404 from None
-    except StaleRevisionError as error:
-        return JsonResponse({"error": str(error), "stored": error.stored}, status=409)
-    except (PhaseError, VisitError) as error:
-        return JsonResponse({"error": str(error)}, status=403)
-    except visits.DisplayRefusedError as error:
-        return JsonResponse({"error": str(error)}, status=422)
-
-
-def _posted(request: HttpRequest) -> dict[str, Any]:
-    values = posted_object(request)
-    if set(values) | {"marks"} != ANSWER_FIELDS | {"marks"}:
-        raise ProtocolError(f"expected the fields {', '.join(sorted(ANSWER_FIELDS))} and, if drawn, marks")
-    if type(values["revision"]) is not int:
-        raise ProtocolError("revision: expected a whole number")
-    if not isinstance(values.get("marks", []), list):
-        raise ProtocolError("marks: expected a list")
-    try:
-        values["idempotency_key"] = uuid.UUID(values["idempotency_key"])
-    except (ValueError, AttributeError, TypeError) as error:
-        raise ProtocolError(f"expected an idempotency key, a UUID: {error}") from error
-    return values
-
-
-def posted_object(request: HttpRequest) -> dict[str, Any]:
-    """Return the JSON object of a request's body.
-
-    Raises
-    ------
-    ProtocolError: something else, or characters that no database keeps (NUL, half of a pair).
-    """
-    try:
-        values = json.loads(request.body)
-        _check_characters(values)
-    except (ValueError, RecursionError) as error:
-        raise ProtocolError(f"expected JSON: {error}") from error
-    if not isinstance(values, dict):
-        raise ProtocolError("expected a JSON object")
-    return values
-
-
-def _check_characters(value: Any) -> None:
-    if isinstance(value, str):
-        value.encode()  # refuses half of a pair
-        if "\0" in value:
-            raise ValueError("a text holds the character NUL")
-    elif isinstance(value, dict):
-        for name, each in value.items():
-            _check_characters(name)
-            _check_characters(each)
-    elif isinstance(value, list):
-        for each in value:
-            _check_characters(each)
+    return {
+        "study": study,
+        "steps": allowed_steps(study.phase),
+        "phases": _phases(study.phase),
+        "readers": readers,
+        "progress": progress_of(study),
+        "cases": Case.objects.filter(study=study.key).count(),
+        "protocol": Protocol.from_json(study.protocol),
+        "enrol_form": EnrolReader(),
+        "reason_form": Reason(),
+        "proposals": waiting_proposals(study),
+        "heads": heads(study.key),
+        "warnings": warnings_of(study) if study.phase == Phase.DRAFT else [],
+        "picture_notes": picture_notes(study) if study.phase == Phase.DRAFT else [],
+        "refused": len(refusals_of(study)),
+        "untermed": without_terms(study) if study.phase == Phase.DRAFT else [],
+        "unsigned": waiting_for_sign_off(study) if study.phase == Phase.DRAFT else [],
+        "obstacles": obstacles_of(study) if study.phase == Phase.DRAFT else [],
+        **openers_context(study),
+    }

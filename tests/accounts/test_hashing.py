@@ -24,7 +24,7 @@ from readerstudy.accounts.recovery import begin_recovery
 from readerstudy.accounts.services import add_person, new_password
 from readerstudy.audit.models import Event
 from readerstudy.environment import BASE
-from readerstudy.study.invitations import invite
+from readerstudy.study.people.invitations import invite
 from tests.accounts.test_sign_in import sign_in
 from tests.stock import PASSWORD, Stock, person
 

@@ -15,9 +15,10 @@ from readerstudy.accounts import attempts
 from readerstudy.accounts.factors import codes_left, factors
 from readerstudy.accounts.models import Attempts, User
 from readerstudy.audit.models import Event
+from readerstudy.study.design.lifecycle import create_study
+from readerstudy.study.duties import add_member
 from readerstudy.study.models import Role
 from readerstudy.study.protocol import Protocol
-from readerstudy.study.services import add_member, create_study
 from tests.accounts.test_sign_in import sign_in
 from tests.stock import PASSWORD, person
 

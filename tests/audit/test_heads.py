@@ -11,8 +11,8 @@ from django.core.management import CommandError, call_command
 from readerstudy.audit.epochs import begin_epoch, begin_first_epoch
 from readerstudy.audit.models import Chain, Event
 from readerstudy.audit.services import event_digest, head_faults, heads, record
-from readerstudy.study import services
-from readerstudy.study.locking import locked_document
+from readerstudy.study.design import lifecycle
+from readerstudy.study.design.locking import locked_document
 from tests.guards import drop_append_only
 from tests.stock import Stock
 
@@ -44,7 +44,7 @@ def test_the_lock_and_the_close_hold_the_heads(stock: Stock) -> None:
     assert document["audit_heads"]["study"] == {"sequence": locked.sequence - 1, "digest": locked.previous}
     site = document["audit_heads"]["site"]
     assert Event.objects.get(study=None, sequence=site["sequence"]).digest == site["digest"]
-    services.close(study=stock.study, actor=stock.alice, reason="over")
+    lifecycle.close(study=stock.study, actor=stock.alice, reason="over")
     closed = Event.objects.get(study=stock.study.key, kind="study.closed")
     assert closed.values["audit_heads"]["study"] == {
         "sequence": closed.sequence - 1,

@@ -9,7 +9,7 @@ import pytest
 
 from readerstudy.audit.models import Event
 from readerstudy.audit.sentences import SENTENCES, WORDLESS, Names, invitations_in, people_in, sentence_of
-from readerstudy.study.audit_views import OPEN_KINDS
+from readerstudy.study.design.audit_views import OPEN_KINDS
 
 ROOT = Path(__file__).resolve().parents[2]
 NAMES = Names({1: "Alice", 2: "Bob"}, {7: "nora@example.org"}, {"alpha": "Level alpha"})

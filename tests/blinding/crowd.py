@@ -13,12 +13,14 @@ from django.db import transaction
 from django.test import Client
 
 from analysis.models import DataSet, Ensemble, Run
-from readerstudy.ops.intake import load_into_study
+from readerstudy.ops.loading import load_into_study
 from readerstudy.results.services import open_key
-from readerstudy.study import services
+from readerstudy.study.design import lifecycle
+from readerstudy.study.duties import add_member
 from readerstudy.study.models import Assignment, Reader, Role, Study
+from readerstudy.study.people.members import enrol_reader
 from readerstudy.study.protocol import Protocol
-from readerstudy.study.reading import place_of, save_answers
+from readerstudy.study.reading.answering import place_of, save_answers
 from tests.blinding.access import ROLES
 from tests.guards import drop_guards
 from tests.stock import PASSWORD, RUN_ID, Stock, decoded_here, look_for_names, make_case_set, person
@@ -45,15 +47,15 @@ VISIT: dict[str, dict[str, Any]] = {
 
 def make_bystanders(stock: Stock, folder: Path) -> None:
     """Add the statistician, a run, and another study of two cases in which Bert reads."""
-    services.add_member(study=stock.study, person=person("Stan"), role=Role.STATISTICIAN, actor=stock.alice)
-    other = services.create_study(slug="other", title="Other study", protocol=Protocol(), actor=None)
+    add_member(study=stock.study, person=person("Stan"), role=Role.STATISTICIAN, actor=stock.alice)
+    other = lifecycle.create_study(slug="other", title="Other study", protocol=Protocol(), actor=None)
     case_set = make_case_set(folder, pairs=1, nonce=b"\x07" * 32)
     with decoded_here():
         load_into_study(study=other, folder=case_set.folder, actor=None)
-    services.enrol_reader(study=other, person=person("Bert"), actor=None)
+    enrol_reader(study=other, person=person("Bert"), actor=None)
     look_for_names(other, None)
-    services.lock(study=other, actor=None)
-    services.start(study=other, actor=None)
+    lifecycle.lock(study=other, actor=None)
+    lifecycle.start(study=other, actor=None)
     (folder / "metrics.csv").write_text(METRICS, encoding="utf-8")
     chests = DataSet.objects.create(slug="chests", section={}, classes=[{"name": "Hernia", "test": 3}])
     Ensemble.objects.create(slug="nets", data_set=chests, architecture="resnet18", checkpoints="nowhere")
@@ -70,7 +72,7 @@ def to_phase(stock: Stock, phase: str) -> None:
         facts = {"locked_file": "", "protocol_sha256": ""} if phase == "draft" else {}
         Study.objects.filter(pk=study.pk).update(phase=phase, **facts)
     if phase in {"closed", "unblinded"}:
-        services.close(study=study, actor=stock.alice, reason="everybody has finished")
+        lifecycle.close(study=study, actor=stock.alice, reason="everybody has finished")
     if phase == "unblinded":
         open_key(study=study, key=stock.case_set.key, reason="reading is over", actor=stock.alice)
 

@@ -13,8 +13,8 @@ from django.db import connection
 from analysis.caseset import read_key
 from readerstudy.accounts.models import OpenSession as Session
 from readerstudy.audit.services import faults
-from readerstudy.ops.intake import load_into_study
-from readerstudy.study import services
+from readerstudy.ops.loading import load_into_study
+from readerstudy.study.design import lifecycle
 from readerstudy.study.models import Study
 from readerstudy.study.protocol import Protocol
 from tests.blinding.access import ROLES, rules
@@ -137,7 +137,7 @@ def test_nothing_is_logged_or_printed(
 ) -> None:
     with caplog.at_level(logging.DEBUG):
         case_set = make_case_set(tmp_path, pairs=1, nonce=NONCE)
-        study = services.create_study(slug="third", title="Third", protocol=Protocol(), actor=None)
+        study = lifecycle.create_study(slug="third", title="Third", protocol=Protocol(), actor=None)
         load_into_study(study=study, folder=case_set.folder, actor=None)
         read_all(crowd.stock.readers[0])
         to_phase(crowd.stock, "unblinded")

@@ -12,9 +12,10 @@ import pytest
 from django.test import Client
 
 from readerstudy.cases.frame import MASK_BYTES, decode_frame
-from readerstudy.ops.intake import load_into_study
-from readerstudy.study import services
+from readerstudy.ops.loading import load_into_study
+from readerstudy.study.design import lifecycle
 from readerstudy.study.models import Assignment
+from readerstudy.study.people.members import enrol_reader
 from readerstudy.study.protocol import Protocol
 from tests.blinding.crowd import payload
 from tests.served import unmasked
@@ -44,13 +45,13 @@ class Shown:
 def shown(stock: Stock) -> list[Shown]:
     """Let Charlie read ten cases, five of them twice, and keep all that arrives."""
     protocol = Protocol(repeat_fraction=REPEATS / 10, repeat_gap_cases=1, planned_readers=1)
-    study = services.create_study(slug="twice", title="Twice", protocol=protocol, actor=stock.alice)
+    study = lifecycle.create_study(slug="twice", title="Twice", protocol=protocol, actor=stock.alice)
     with decoded_here():
         load_into_study(study=study, folder=stock.case_set.folder, actor=stock.alice)
-    services.enrol_reader(study=study, person=stock.charlie, actor=stock.alice)
+    enrol_reader(study=study, person=stock.charlie, actor=stock.alice)
     look_for_names(study, stock.alice)
-    services.lock(study=study, actor=stock.alice)
-    services.start(study=study, actor=stock.alice)
+    lifecycle.lock(study=study, actor=stock.alice)
+    lifecycle.start(study=study, actor=stock.alice)
     client, kept = Client(), []
     client.force_login(stock.charlie)
     while (told := client.get("/read/twice/state/").json()["case"]) is not None:

@@ -6,7 +6,8 @@ from readerstudy.accounts.access import has_opened_run
 from readerstudy.accounts.services import grant_researcher
 from readerstudy.audit.models import Event
 from readerstudy.audit.services import faults, record
-from readerstudy.study import services
+from readerstudy.study.people.members import enrol_reader
+from readerstudy.study.phases import StudyError
 from tests.blinding.crowd import Crowd
 from tests.stock import RUN_ID
 
@@ -39,8 +40,8 @@ def test_who_looked_and_lost_the_right_cannot_be_enrolled(crowd: Crowd) -> None:
     crowd.client.get(crowd.address("/runs/{run}/"))
     charlie.user_permissions.clear()
     charlie = type(charlie).objects.get(pk=charlie.pk)
-    with pytest.raises(services.StudyError, match="cannot read them blind"):
-        services.enrol_reader(study=crowd.stock.study, person=charlie, actor=crowd.stock.alice)
+    with pytest.raises(StudyError, match="cannot read them blind"):
+        enrol_reader(study=crowd.stock.study, person=charlie, actor=crowd.stock.alice)
 
 
 @pytest.mark.parametrize("means", ["researcher", "superuser", "log"])

@@ -21,7 +21,7 @@ from django.db import connection, transaction
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from readerstudy.study import services
+from readerstudy.study.design import lifecycle
 from readerstudy.study.models import Reader
 from tests.blinding.crowd import payload
 from tests.stock import PASSWORD, Stock, hashed
@@ -125,7 +125,7 @@ def whole_visit(stock: Stock) -> list[Exchange]:
     for visitor, reader in visits:
         _arrive(visitor, reader)
         _read(visitor, reader, stock)
-    services.close(study=stock.study, actor=stock.alice, reason="the visit is over")
+    lifecycle.close(study=stock.study, actor=stock.alice, reason="the visit is over")
     for visitor, reader in visits:
         _come_back(visitor, reader)
     return [exchange for visitor, _ in visits for exchange in visitor.kept]

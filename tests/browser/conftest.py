@@ -16,7 +16,7 @@ from pytest_django.live_server_helper import LiveServer
 
 from readerstudy.accounts.models import User
 from readerstudy.study.models import Reader, Study
-from readerstudy.study.services import enrol_reader
+from readerstudy.study.people.members import enrol_reader
 from tests import stock
 from tests.browser.chromium import CHROMIUM, FLAGS
 from tests.guards import drop_guards

@@ -9,9 +9,10 @@ from pytest_django.live_server_helper import LiveServer
 
 from analysis.caseset import Origin, write_case_set
 from readerstudy.accounts.models import User
-from readerstudy.ops.intake import load_into_study
-from readerstudy.study import services
+from readerstudy.ops.loading import load_into_study
+from readerstudy.study.design import lifecycle
 from readerstudy.study.models import Study
+from readerstudy.study.people.members import enrol_reader
 from readerstudy.study.protocol import Protocol
 from tests import stock
 from tests.browser.conftest import LiveStudy, _empty_the_audit_trail
@@ -37,13 +38,13 @@ def made_study(
         nonce=stock.NONCE,
     )
     alice = User.objects.filter(email="alice@example.org").first() or stock.person("Alice")
-    study = services.create_study(slug=slug, title=slug, protocol=protocol or Protocol(), actor=alice)
+    study = lifecycle.create_study(slug=slug, title=slug, protocol=protocol or Protocol(), actor=alice)
     with stock.decoded_here():
         load_into_study(study=study, folder=cases.folder, actor=alice)
-    services.enrol_reader(study=study, person=stock.person(f"First-{slug}"), actor=alice)
+    enrol_reader(study=study, person=stock.person(f"First-{slug}"), actor=alice)
     stock.look_for_names(study, alice)
-    services.lock(study=study, actor=alice)
-    return services.start(study=study, actor=alice)
+    lifecycle.lock(study=study, actor=alice)
+    return lifecycle.start(study=study, actor=alice)
 
 
 @contextmanager

@@ -7,9 +7,9 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from readerstudy.audit.models import Event
+from readerstudy.study.design.protocol_file import from_toml
 from readerstudy.study.models import Rating, ReadingSession, Study
 from readerstudy.study.protocol import Protocol
-from readerstudy.study.protocol_file import from_toml
 from tests.browser.conftest import LiveStudy, sign_in_without_form
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db]

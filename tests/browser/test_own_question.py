@@ -17,11 +17,11 @@ from pytest_django.live_server_helper import LiveServer
 
 from analysis.caseset import read_key
 from readerstudy.results.services import open_key
-from readerstudy.study import services
+from readerstudy.study.design import lifecycle
 from readerstudy.study.models import Study
 from readerstudy.study.protocol import Protocol
-from readerstudy.study.reading import place_of, save_answers
-from readerstudy.study.visits import begin
+from readerstudy.study.reading.answering import place_of, save_answers
+from readerstudy.study.reading.visits import begin
 from tests import stock
 from tests.browser.conftest import _empty_the_audit_trail, sign_in_as
 from tests.results.readings import given
@@ -108,7 +108,7 @@ def _lock_and_read(page: Page, url: str, people: stock.Stock) -> None:
                 answers={name: given(value) for name, value in answers.items()}, comment="",
                 times={"visible_ms": 5000.0}, display={},
             )  # fmt: skip
-    study = services.close(study=study, actor=None, reason="everybody has finished")
+    study = lifecycle.close(study=study, actor=None, reason="everybody has finished")
     open_key(study=study, key=people.case_set.key, reason="to see", actor=None)
 
 

@@ -7,9 +7,10 @@ import pandas as pd
 import pytest
 from playwright.sync_api import Page, expect
 
-from readerstudy.ops.intake import load_into_study, load_practice
-from readerstudy.study import services
+from readerstudy.ops.loading import load_into_study, load_practice
+from readerstudy.study.design import lifecycle
 from readerstudy.study.models import PracticeReading, Rating, Reader
+from readerstudy.study.people.members import enrol_reader
 from readerstudy.study.protocol import PracticeNote, Protocol
 from tests import stock
 from tests.browser.conftest import LiveStudy, sign_in_without_form
@@ -31,16 +32,16 @@ def practised(
             PracticeNote(key, f"Look at the **left** base ({number}).") for number, key in enumerate(keys, 1)
         )
         alice = stock.person("Alice")
-        study = services.create_study(
+        study = lifecycle.create_study(
             slug="practised", title="Practised", protocol=Protocol(practice=notes), actor=alice
         )
         load_into_study(study=study, folder=cases.folder, actor=alice)
         study.refresh_from_db()
         load_practice(study=study, folder=practice.folder, actor=alice)
-        services.enrol_reader(study=study, person=stock.person("First"), actor=alice)
+        enrol_reader(study=study, person=stock.person("First"), actor=alice)
         stock.look_for_names(study, alice)
-        services.lock(study=study, actor=alice)
-        study = services.start(study=study, actor=alice)
+        lifecycle.lock(study=study, actor=alice)
+        study = lifecycle.start(study=study, actor=alice)
         with served(study) as live:
             yield live
 

@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 
 from readerstudy.study.models import Rating, Reader
 from readerstudy.study.protocol import Protocol
-from readerstudy.study.questions import After, Level, Question
+from readerstudy.study.protocol.questions import After, Level, Question
 from tests.browser.conftest import LiveStudy, sign_in_without_form
 from tests.browser.served import made_study, served
 from tests.browser.test_every_page import RULES

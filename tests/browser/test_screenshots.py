@@ -29,13 +29,14 @@ from analysis.models import Run, Unit, UnitState
 from analysis.phantoms import PhantomSpec, catalogue, write_dicom
 from analysis.stats import simulate_study
 from readerstudy.accounts.models import User
-from readerstudy.ops.intake import load_into_study
+from readerstudy.ops.loading import load_into_study
 from readerstudy.results.services import open_key
-from readerstudy.study import services
+from readerstudy.study.design import lifecycle
 from readerstudy.study.models import Study
+from readerstudy.study.people.members import enrol_reader
 from readerstudy.study.protocol import Protocol
-from readerstudy.study.questions import After, Question
-from readerstudy.study.reading import place_of, save_answers
+from readerstudy.study.protocol.questions import After, Question
+from readerstudy.study.reading.answering import place_of, save_answers
 from tests import stock
 from tests.browser.conftest import _empty_the_audit_trail, sign_in_as
 
@@ -93,10 +94,10 @@ def _reading(folder: Path, alice: User, bob: User) -> None:
     rows["labels"] = ["; ".join(image.label_names) for image in drawn[: len(rows)]]
     cases = _case_set(folder, rows, stock.NONCE)
     study = _study("phantoms", "Phantom chest radiographs", cases, alice)
-    services.enrol_reader(study=study, person=bob, actor=alice)
+    enrol_reader(study=study, person=bob, actor=alice)
     stock.look_for_names(study, alice)
-    services.lock(study=study, actor=alice)
-    services.start(study=study, actor=alice)
+    lifecycle.lock(study=study, actor=alice)
+    lifecycle.start(study=study, actor=alice)
 
 
 def _checked(phantoms: Path, alice: User, bob: User) -> None:
@@ -119,13 +120,13 @@ def _checked(phantoms: Path, alice: User, bob: User) -> None:
         Question("size", "How large is it?", "number", after=no, minimum=1, maximum=400, whole=True, unit="mm"),
     )  # fmt: skip
     protocol = Protocol(questions=questions, endpoints=("agree",), display_check="warn")
-    study = services.create_study(slug="checked", title="Disagreement study", protocol=protocol, actor=alice)
+    study = lifecycle.create_study(slug="checked", title="Disagreement study", protocol=protocol, actor=alice)
     load_into_study(study=study, folder=cases.folder, actor=alice)
     for person in (bob, stock.person("Bella")):
-        services.enrol_reader(study=study, person=person, actor=alice)
+        enrol_reader(study=study, person=person, actor=alice)
     stock.look_for_names(study, alice)
-    services.lock(study=study, actor=alice)
-    services.start(study=study, actor=alice)
+    lifecycle.lock(study=study, actor=alice)
+    lifecycle.start(study=study, actor=alice)
 
 
 def _simulated(folder: Path, alice: User) -> None:
@@ -139,17 +140,17 @@ def _simulated(folder: Path, alice: User) -> None:
         "simulated", "Simulated: six simulated readers, phantom images", cases, alice, simulated=True
     )
     for number in range(SIMULATED_READERS):
-        services.enrol_reader(study=study, person=stock.person(f"Simulated{number}"), actor=alice)
+        enrol_reader(study=study, person=stock.person(f"Simulated{number}"), actor=alice)
     stock.look_for_names(study, alice)
-    services.lock(study=study, actor=alice)
-    study = services.start(study=study, actor=alice)
+    lifecycle.lock(study=study, actor=alice)
+    study = lifecycle.start(study=study, actor=alice)
     _read(study, cases)
-    study = services.close(study=study, actor=alice, reason="the simulated readers have finished")
+    study = lifecycle.close(study=study, actor=alice, reason="the simulated readers have finished")
     open_key(study=study, key=cases.key, reason="a picture of the results", actor=alice)
 
 
 def _study(slug: str, title: str, cases: CaseSet, alice: User, *, simulated: bool = False) -> Study:
-    study = services.create_study(
+    study = lifecycle.create_study(
         slug=slug, title=title, protocol=Protocol(), actor=alice, simulated_readers=simulated
     )
     load_into_study(study=study, folder=cases.folder, actor=alice)

@@ -130,7 +130,7 @@ def faults() -> str:
 
 def parts_of_a_site() -> str:
     """Return what a site's folder holds and what a backup does with it, one line each."""
-    from readerstudy.ops.folder import PARTS
+    from readerstudy.ops.backup.folder import PARTS
 
     lines = [
         "| In the site's folder | Setting that puts it elsewhere | Holds | In a backup |",

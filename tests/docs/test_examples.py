@@ -23,8 +23,8 @@ from analysis.selection.choose import SelectionSpec
 from analysis.selection.matching import Nearest
 from analysis.stats import Results, check
 from analysis.stats.plan import Plan
+from analysis.sweep.data.splits import read_people, read_split
 from analysis.sweep.spec import SPARSITIES, PreprocessSpec
-from analysis.sweep.splits import read_people, read_split
 from analysis.sweep.toml import load_spec
 from tests.docs.drawn import PART, PARTS, ROOT, documents, drawn_anew
 from tests.hostile.neutral import made_up

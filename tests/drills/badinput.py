@@ -92,8 +92,8 @@ def file_doors(folder: Path) -> dict[str, Door]:
     from readerstudy.cases.confined import decode_confined
     from readerstudy.cases.frame import FrameFormatError, decode_frame
     from readerstudy.cases.window import WindowRule
+    from readerstudy.study.design.protocol_file import from_toml
     from readerstudy.study.protocol import ProtocolError
-    from readerstudy.study.protocol_file import from_toml
     from tests.hostile import tables
 
     def at(name: str, act: Callable[[Path], object]) -> Callable[[bytes], object]:
@@ -128,8 +128,8 @@ def try_case_set(folder: Path, number: int, chance: random.Random, found: Found)
     from analysis.caseset import CaseSetError
     from analysis.columns import FrameError
     from readerstudy.cases.loader import CaseSetRefusedError
-    from readerstudy.ops.intake import load_into_study
-    from readerstudy.study import services
+    from readerstudy.ops.loading import load_into_study
+    from readerstudy.study.design import lifecycle
     from readerstudy.study.protocol import Protocol
     from tests.cases.images import blind_half, greys, png
     from tests.drills.mutants import mutate
@@ -140,7 +140,7 @@ def try_case_set(folder: Path, number: int, chance: random.Random, found: Found)
     victim.write_bytes(data)
     if chance.random() < 0.5 and victim.suffix != ".json":
         _seal_again(place)
-    study = services.create_study(slug=f"s{number}", title="s", protocol=Protocol(), actor=None)
+    study = lifecycle.create_study(slug=f"s{number}", title="s", protocol=Protocol(), actor=None)
     before = _stored()
     door = Door(
         lambda _: load_into_study(study=study, folder=place, actor=None),

@@ -11,10 +11,11 @@ from analysis.caseset import Origin, write_case_set
 from readerstudy.accounts.models import User
 from readerstudy.cases.frame import MASK_BYTES
 from readerstudy.cases.models import CaseSet
-from readerstudy.ops.intake import load_into_study
+from readerstudy.ops.loading import load_into_study
 from readerstudy.results.services import open_key
-from readerstudy.study import services
+from readerstudy.study.design import lifecycle
 from readerstudy.study.models import Study
+from readerstudy.study.people.members import enrol_reader
 from readerstudy.study.protocol import Protocol
 from tests.blinding.crowd import ANSWERED, payload
 from tests.results.readings import ANSWERS, read_by_rule
@@ -26,10 +27,10 @@ def make_crowd(folder: Path, *, readers: int, cases: int, side: int) -> dict[str
     study = _study_of_noise(folder, cases, side)
     people = [_person(f"reader{number:04d}") for number in range(readers)]
     for person in people:
-        services.enrol_reader(study=study, person=person, actor=None)
+        enrol_reader(study=study, person=person, actor=None)
     look_for_names(study, None)
-    services.lock(study=study, actor=None)
-    services.start(study=study, actor=None)
+    lifecycle.lock(study=study, actor=None)
+    lifecycle.start(study=study, actor=None)
     _finished_study(folder / "done")
     frame_bytes = CaseSet.objects.get(study=study.key).frame_length + MASK_BYTES
     return {
@@ -61,7 +62,7 @@ def _study_of_noise(folder: Path, cases: int, side: int) -> Study:
         origin=origin,
         nonce=NONCE,
     )
-    study = services.create_study(slug="load", title="Load", protocol=Protocol(), actor=None)
+    study = lifecycle.create_study(slug="load", title="Load", protocol=Protocol(), actor=None)
     load_into_study(study=study, folder=made.folder, actor=None)
     return study
 
@@ -69,18 +70,18 @@ def _study_of_noise(folder: Path, cases: int, side: int) -> Study:
 def _finished_study(folder: Path) -> None:
     """Make the study that is exported meanwhile."""
     made = make_case_set(folder, pairs=5, nonce=b"\x05" * 32)
-    study = services.create_study(
+    study = lifecycle.create_study(
         slug="done", title="Done", protocol=Protocol(), actor=None, simulated_readers=True
     )
     load_into_study(study=study, folder=made.folder, actor=None)
     for number in range(len(ANSWERS)):
-        services.enrol_reader(study=study, person=_person(f"past{number}"), actor=None)
+        enrol_reader(study=study, person=_person(f"past{number}"), actor=None)
     look_for_names(study, None)
-    services.lock(study=study, actor=None)
-    services.start(study=study, actor=None)
+    lifecycle.lock(study=study, actor=None)
+    lifecycle.start(study=study, actor=None)
     for reader, rows in zip(study.readers.all(), ANSWERS.values(), strict=True):
         read_by_rule(reader, rows)
-    study = services.close(study=study, actor=None, reason="everybody has finished")
+    study = lifecycle.close(study=study, actor=None, reason="everybody has finished")
     open_key(study=study, key=made.key, reason="reading is over", actor=None)
 
 

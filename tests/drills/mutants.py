@@ -14,8 +14,8 @@ import torch
 from safetensors.torch import save
 
 from readerstudy.cases.frame import encode_frame
+from readerstudy.study.design.protocol_file import as_toml
 from readerstudy.study.protocol import Protocol
-from readerstudy.study.protocol_file import as_toml
 from tests.cases.images import dicom, greys, png
 from tests.hostile import dicoms, raster, tables
 

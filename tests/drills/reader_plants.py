@@ -6,8 +6,9 @@ from typing import Any
 from unittest import mock
 
 from readerstudy.cases.models import Case
-from readerstudy.study import reading, views
 from readerstudy.study.models import Assignment
+from readerstudy.study.reading import answering as reading
+from readerstudy.study.reading import views
 
 
 def _forgets_the_key(**values: Any) -> Any:
@@ -45,6 +46,8 @@ PLANTS: dict[str, Callable[[], Any]] = {
     "a comment is changed on the way": lambda: mock.patch.object(views, "save_answers", _mixes_answers_up),
     "every frame is given": lambda: mock.patch.object(views, "servable", _any_case),
     "no turn is asked for": lambda: mock.patch.object(reading, "_check_turn", _any_turn),
-    "the place is forgotten": lambda: mock.patch("readerstudy.study.stages.place_of", _first_case_again),
+    "the place is forgotten": lambda: mock.patch(
+        "readerstudy.study.reading.stages.place_of", _first_case_again
+    ),
 }
 """By what is wrong: how it is planted."""

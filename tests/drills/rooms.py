@@ -6,9 +6,10 @@ from typing import Any
 
 from readerstudy.accounts.models import User
 from readerstudy.audit.models import Event
-from readerstudy.ops.intake import load_into_study, load_practice
-from readerstudy.study import services
+from readerstudy.ops.loading import load_into_study, load_practice
+from readerstudy.study.design import lifecycle
 from readerstudy.study.models import PracticeReading, Rating, Reader, Study
+from readerstudy.study.people.members import enrol_reader
 from readerstudy.study.protocol import Protocol
 from tests.drills.visitor import Sent
 from tests.stock import look_for_names, make_case_set
@@ -34,15 +35,15 @@ def open_rooms(folder: Path) -> None:
     """Make a study of each protocol, being read."""
     for number, (slug, protocol) in enumerate(PROTOCOLS.items()):
         made = make_case_set(folder / slug, pairs=2, nonce=bytes([number + 1]) * 32)
-        study = services.create_study(slug=slug, title=slug.title(), protocol=protocol, actor=None)
+        study = lifecycle.create_study(slug=slug, title=slug.title(), protocol=protocol, actor=None)
         load_into_study(study=study, folder=made.folder, actor=None)
         if slug == "practice":
             other = make_case_set(folder / "warm-up", pairs=1, nonce=b"\x77" * 32)
             load_practice(study=study, folder=other.folder, actor=None)
-        services.enrol_reader(study=study, person=new_person(f"first-{slug}"), actor=None)
+        enrol_reader(study=study, person=new_person(f"first-{slug}"), actor=None)
         look_for_names(study, None)
-        services.lock(study=study, actor=None)
-        services.start(study=study, actor=None)
+        lifecycle.lock(study=study, actor=None)
+        lifecycle.start(study=study, actor=None)
 
 
 def new_person(name: str) -> User:
@@ -63,7 +64,7 @@ class Desk:
     def of(cls, slug: str, name: str) -> "Desk":
         """Enrol somebody new in a study."""
         study = Study.objects.get(slug=slug)
-        made = services.enrol_reader(study=study, person=new_person(name), actor=None)
+        made = enrol_reader(study=study, person=new_person(name), actor=None)
         reader = Reader.objects.select_related("study", "person").get(pk=made.pk)
         practice = reader.practice.order_by("position").values_list("public_id", flat=True)
         order = reader.assignments.order_by("position").values_list("public_id", flat=True)

@@ -14,7 +14,8 @@ from django.test import Client
 
 from readerstudy.accounts.models import User
 from readerstudy.audit import anchor
-from readerstudy.study import reading, visits
+from readerstudy.study.reading import answering as reading
+from readerstudy.study.reading import visits
 
 DIED, SAVED, REFUSED, BROKE = 9, 10, 11, 99
 """How a child ended: at the chosen moment, after an answer of 200, after another answer, by an error of its own."""

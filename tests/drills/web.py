@@ -104,7 +104,7 @@ class Server:
         self.handle = self._start()
 
     def _start(self) -> "subprocess.Popen[bytes]":
-        from readerstudy.ops.supervisor import web_command
+        from readerstudy.ops.serve.supervisor import web_command
 
         return subprocess.Popen(
             web_command("127.0.0.1", self.port), cwd=ROOT, start_new_session=True, stderr=subprocess.DEVNULL
@@ -223,15 +223,16 @@ def _study(plan: Plan, folder: Path) -> list[tuple[str, str]]:
     from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 
     from readerstudy.accounts.sessions import SessionStore
-    from readerstudy.study import services
+    from readerstudy.study.design import lifecycle
     from readerstudy.study.models import Assignment
+    from readerstudy.study.people.members import enrol_reader
     from tests.stock import make_stock, person
 
     stock = make_stock(folder / "stock", pairs=CASES // 2, reading=False, locked=False)
     for number in range(plan.readers - 2):
-        services.enrol_reader(study=stock.study, person=person(f"Reader{number}"), actor=stock.alice)
-    services.lock(study=stock.study, actor=stock.alice)
-    services.start(study=stock.study, actor=stock.alice)
+        enrol_reader(study=stock.study, person=person(f"Reader{number}"), actor=stock.alice)
+    lifecycle.lock(study=stock.study, actor=stock.alice)
+    lifecycle.start(study=stock.study, actor=stock.alice)
     cookies = []
     for reader in stock.study.readers.select_related("person"):
         first = list(reader.assignments.order_by("position"))

@@ -13,7 +13,7 @@ from readerstudy.wsgi import application as site  # isort: skip - it sets Django
 
 from django.db import transaction
 
-from readerstudy.study import reading
+from readerstudy.study.reading import answering as reading
 
 _record = reading.record
 _fault = ""

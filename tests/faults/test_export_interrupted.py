@@ -6,7 +6,7 @@ import pytest
 
 from readerstudy.results import export
 from readerstudy.results.services import open_key
-from readerstudy.study import services
+from readerstudy.study.design import lifecycle
 from tests.blinding.crowd import read_all
 from tests.stock import Stock
 
@@ -19,7 +19,7 @@ def test_an_interrupted_export_leaves_nothing_and_is_made_again(
 ) -> None:
     for reader in stock.readers:
         read_all(reader)
-    services.close(study=stock.study, actor=stock.alice, reason="all have read")
+    lifecycle.close(study=stock.study, actor=stock.alice, reason="all have read")
     open_key(study=stock.study, key=stock.case_set.key, reason="reading is over", actor=stock.alice)
     stock.study.refresh_from_db()
     written: list[Path] = []

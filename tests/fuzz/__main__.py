@@ -77,8 +77,8 @@ def _frame(data: bytes) -> object:
 
 
 def _protocol(data: bytes) -> object:
+    from readerstudy.study.design.protocol_file import from_toml
     from readerstudy.study.protocol import ProtocolError
-    from readerstudy.study.protocol_file import from_toml
 
     with contextlib.suppress(ProtocolError):
         return from_toml(data)
@@ -133,8 +133,8 @@ def seeds(name: str, trap: Path) -> Iterator[bytes]:
 
         yield encode_frame(greys(), 12)
     elif name == "protocol":
+        from readerstudy.study.design.protocol_file import as_toml
         from readerstudy.study.protocol import Protocol
-        from readerstudy.study.protocol_file import as_toml
         from tests.hostile import uploads
 
         yield as_toml("A title", Protocol()).encode()

@@ -9,9 +9,10 @@ from django.test import Client
 
 from readerstudy.accounts.factors import factors
 from readerstudy.accounts.models import User
+from readerstudy.study.design.lifecycle import create_study
+from readerstudy.study.duties import add_member
 from readerstudy.study.models import Role, Study
 from readerstudy.study.protocol import Protocol
-from readerstudy.study.services import add_member, create_study
 from tests.accounts.test_second_factor import HUB, STEP, set_up_app
 from tests.accounts.test_sign_in import sign_in
 from tests.hostile import uploads

@@ -3,8 +3,8 @@
 import json
 from collections.abc import Iterator
 
+from readerstudy.study.design.protocol_file import LARGEST, as_toml
 from readerstudy.study.protocol import Protocol
-from readerstudy.study.protocol_file import LARGEST, as_toml
 
 DEEP = 100_000
 

@@ -17,7 +17,7 @@ from readerstudy.audit.models import Event
 from readerstudy.audit.services import record
 from readerstudy.cases.models import Terms, TermsConfirmation
 from readerstudy.results.models import Unblinding, UnblindingRequest
-from readerstudy.study.invitations import invite
+from readerstudy.study.people.invitations import invite
 from tests.accounts.test_second_factor import set_up_app
 from tests.accounts.test_sign_in import sign_in
 from tests.blinding.crowd import payload, read_all

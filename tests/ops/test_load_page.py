@@ -13,13 +13,11 @@ from django.utils import timezone
 from readerstudy.cases import loader
 from readerstudy.cases.loading import SILENT_FOR
 from readerstudy.cases.models import Loading
-from readerstudy.ops.intake import load_into_study, load_practice
-from readerstudy.ops.loading import offered_sets, start_load
-from readerstudy.study import services
+from readerstudy.ops.loading import load_into_study, load_practice, offered_sets, start_load
+from readerstudy.study.design import lifecycle
 from readerstudy.study.models import Reader, Study
-from readerstudy.study.phases import PhaseError
+from readerstudy.study.phases import PhaseError, StudyError
 from readerstudy.study.protocol import Protocol
-from readerstudy.study.services import StudyError
 from tests.stock import Stock, make_case_set
 
 pytestmark = pytest.mark.django_db
@@ -41,7 +39,7 @@ def folder(settings: Any, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def study(stock: Stock) -> Study:
-    return services.create_study(slug="fresh", title="Fresh", protocol=Protocol(), actor=stock.alice)
+    return lifecycle.create_study(slug="fresh", title="Fresh", protocol=Protocol(), actor=stock.alice)
 
 
 def test_whole_sets_are_offered_by_name(folder: Path, settings: Any) -> None:
@@ -120,7 +118,7 @@ def test_a_set_whose_key_is_open_is_refused_at_the_press_and_before_decoding(
     folder: Path, stock: Stock, study: Study, begun: list[list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sealed = offered_sets()[0].key_sha256
-    other = services.create_study(slug="opened", title="Opened", protocol=Protocol(), actor=None)
+    other = lifecycle.create_study(slug="opened", title="Opened", protocol=Protocol(), actor=None)
     Study.objects.filter(pk=other.pk).update(sealed_sha256=sealed, unblinded_at=timezone.now())
     with pytest.raises(StudyError, match="the study 'opened' has opened it"):
         start_load(study=study, name="chests", practice=False, actor=stock.alice)

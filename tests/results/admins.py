@@ -11,7 +11,7 @@ from django.test import Client
 from readerstudy.accounts.models import User
 from readerstudy.audit.services import faults
 from readerstudy.results.models import Unblinding
-from readerstudy.study import services
+from readerstudy.study.design import lifecycle
 from readerstudy.study.models import Membership, Role, Study
 from tests.stock import PASSWORD, Stock, fresh, look_for_names
 
@@ -24,9 +24,9 @@ def through(stock: Stock, study: Study | None = None) -> Stock:
     """Lock a study, open its reading room and close it again."""
     study = study or stock.study
     look_for_names(study, None)
-    services.lock(study=study, actor=None)
-    services.start(study=study, actor=None)
-    services.close(study=study, actor=None, reason="over")
+    lifecycle.lock(study=study, actor=None)
+    lifecycle.start(study=study, actor=None)
+    lifecycle.close(study=study, actor=None, reason="over")
     return fresh(stock)
 
 

@@ -8,7 +8,8 @@ import pytest
 
 from readerstudy.accounts.models import User
 from readerstudy.results.services import open_key
-from readerstudy.study import services
+from readerstudy.study.design import lifecycle
+from readerstudy.study.duties import add_member
 from readerstudy.study.models import Role
 from tests.conftest import stock_of
 from tests.results.admins import through
@@ -22,7 +23,7 @@ def closed(stock: Stock) -> Stock:
     bob, bella = stock.readers
     read_by_rule(bob, ANSWERS["R01"])
     read_by_rule(bella, ANSWERS["R02"], leave=2)
-    study = services.close(study=stock.study, actor=stock.alice, reason="everybody has finished")
+    study = lifecycle.close(study=stock.study, actor=stock.alice, reason="everybody has finished")
     return replace(stock, study=study)
 
 
@@ -53,7 +54,7 @@ def draft(_draft_of_module: Stock, db: None) -> Stock:
 def nora(draft: Stock) -> User:
     """The other admin, in the study before its lock."""
     made = person("Nora")
-    services.add_member(study=draft.study, person=made, role=Role.STUDY_ADMIN, actor=draft.alice)
+    add_member(study=draft.study, person=made, role=Role.STUDY_ADMIN, actor=draft.alice)
     return made
 
 

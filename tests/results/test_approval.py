@@ -10,9 +10,9 @@ from readerstudy.audit.models import Event
 from readerstudy.results.approval import ask_to_open, decline_to_open, open_as_asked
 from readerstudy.results.models import Unblinding, UnblindingRequest
 from readerstudy.results.services import UnblindingError
+from readerstudy.study.duties import add_member
 from readerstudy.study.models import Role
 from readerstudy.study.phases import PhaseError
-from readerstudy.study.services import add_member
 from tests.stock import PASSWORD, Stock, person
 
 pytestmark = pytest.mark.django_db

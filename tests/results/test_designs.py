@@ -9,14 +9,14 @@ import pandas as pd
 import pytest
 
 from readerstudy.cases.models import Case
-from readerstudy.ops.intake import load_into_study
+from readerstudy.ops.loading import load_into_study
 from readerstudy.results.export import export_files
 from readerstudy.results.services import open_key
-from readerstudy.study import services
+from readerstudy.study.design import lifecycle
 from readerstudy.study.models import Assignment, Reader, Study
-from readerstudy.study.people import withdraw_reader
+from readerstudy.study.people.members import enrol_reader, withdraw_reader
 from readerstudy.study.protocol import Protocol
-from readerstudy.study.reading import place_of, save_answers
+from readerstudy.study.reading.answering import place_of, save_answers
 from tests.results.readings import NAMES, given
 from tests.stock import decoded_here, look_for_names, make_case_set, person
 
@@ -58,22 +58,22 @@ def exported(request: Any, tmp_path: Path) -> tuple[Study, dict[str, pd.DataFram
     """
     case_set = make_case_set(tmp_path, pairs=16)
     protocol = Protocol(design=request.param, back="session", **DESIGNS[request.param])
-    study = services.create_study(slug="designs", title="Designs", protocol=protocol, actor=None)
+    study = lifecycle.create_study(slug="designs", title="Designs", protocol=protocol, actor=None)
     with decoded_here():
         load_into_study(study=study, folder=case_set.folder, actor=None)
     for number in range(protocol.planned_readers):
-        services.enrol_reader(study=study, person=person(f"Reader{number}"), actor=None)
+        enrol_reader(study=study, person=person(f"Reader{number}"), actor=None)
     look_for_names(study, None)
-    services.lock(study=study, actor=None)
-    services.start(study=study, actor=None)
+    lifecycle.lock(study=study, actor=None)
+    lifecycle.start(study=study, actor=None)
     first = study.readers.order_by("pk")[0]
     read(Reader.objects.select_related("study", "person").get(pk=first.pk))
     withdraw_reader(study=study, pseudonym=first.pseudonym, reason="no more time", actor=None)
     first.refresh_from_db()
-    services.enrol_reader(study=study, person=person("Stand-in"), actor=None, replaces=first)
+    enrol_reader(study=study, person=person("Stand-in"), actor=None, replaces=first)
     for reader in study.readers.select_related("study", "person").exclude(pk=first.pk):
         read(reader)
-    services.close(study=study, actor=None, reason="the test has finished")
+    lifecycle.close(study=study, actor=None, reason="the test has finished")
     open_key(study=study, key=case_set.key, reason="to see", actor=None)
     study.refresh_from_db()
     wanted = {"ratings.csv", "wide.csv", "order.csv"}

@@ -22,13 +22,14 @@ from analysis.frames import RATINGS, check_table, rated
 from analysis.tablefolder import guarded
 from readerstudy.accounts.models import User
 from readerstudy.audit.models import Event
-from readerstudy.ops.intake import load_into_study
+from readerstudy.ops.loading import load_into_study
 from readerstudy.results.computed import computed
 from readerstudy.results.export import export_files, export_zip, write_export
 from readerstudy.results.ratings import SealedError
 from readerstudy.results.services import open_key
-from readerstudy.study import services
+from readerstudy.study.design import lifecycle
 from readerstudy.study.models import Rating, Study
+from readerstudy.study.people.members import enrol_reader
 from readerstudy.study.protocol import Protocol
 from tests.guards import drop_guards
 from tests.results.readings import ANSWERS, read_by_rule
@@ -53,19 +54,19 @@ def drill(
     with django_db_blocker.unblock():
         folder = tmp_path_factory.mktemp("simulated")
         case_set = make_case_set(folder, pairs=4, nonce=b"\x66" * 32)
-        study = services.create_study(
+        study = lifecycle.create_study(
             slug="drill", title="Drill", protocol=Protocol(), actor=None, simulated_readers=True
         )
         with decoded_here():
             load_into_study(study=study, folder=case_set.folder, actor=None)
         for name in ("Sim1", "Sim2"):
-            services.enrol_reader(study=study, person=person(name), actor=None)
+            enrol_reader(study=study, person=person(name), actor=None)
         look_for_names(study, None)
-        services.lock(study=study, actor=None)
-        services.start(study=study, actor=None)
+        lifecycle.lock(study=study, actor=None)
+        lifecycle.start(study=study, actor=None)
         for reader, rows in zip(study.readers.all(), ANSWERS.values(), strict=True):
             read_by_rule(reader, rows)
-        services.close(study=study, actor=None, reason="the program has finished")
+        lifecycle.close(study=study, actor=None, reason="the program has finished")
         open_key(study=study, key=case_set.key, reason="to see", actor=None)
         return study.slug
 

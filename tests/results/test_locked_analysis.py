@@ -7,7 +7,7 @@ import pytest
 
 from analysis.stats import plan
 from readerstudy.results import computed
-from readerstudy.study.locking import locked_document
+from readerstudy.study.design.locking import locked_document
 from readerstudy.study.models import Study
 from tests.stock import Stock
 

@@ -15,7 +15,7 @@ from django.core.management import call_command
 from django.test import Client
 
 from readerstudy.results.services import open_key
-from readerstudy.study import services
+from readerstudy.study.design import lifecycle
 from tests.results.readings import ANSWERS, read_by_rule
 from tests.stock import Stock
 
@@ -29,7 +29,7 @@ def early(request: pytest.FixtureRequest, stock: Stock) -> Stock:
     """Bob has read at most one case, Bella nothing; reading is closed and the key open."""
     total = stock.readers[0].assignments.count()
     read_by_rule(stock.readers[0], ANSWERS["R01"], leave=total - request.param)
-    study = services.close(study=stock.study, actor=stock.alice, reason="cut short")
+    study = lifecycle.close(study=stock.study, actor=stock.alice, reason="cut short")
     open_key(study=study, key=stock.case_set.key, reason="cut short", actor=stock.alice)
     study.refresh_from_db()
     return replace(stock, study=study)

@@ -13,9 +13,9 @@ from readerstudy.results.computed import computed
 from readerstudy.results.models import OpenedCase, Unblinding
 from readerstudy.results.ratings import SealedError, readings_of, unblinding_of
 from readerstudy.results.services import UnblindingError, open_key
-from readerstudy.study import services
+from readerstudy.study.design import lifecycle
 from readerstudy.study.models import Study
-from readerstudy.study.phases import PhaseError
+from readerstudy.study.phases import PhaseError, StudyError
 from readerstudy.study.protocol import Protocol
 from tests.guards import drop_guards
 from tests.stock import Stock, make_case_set
@@ -75,7 +75,7 @@ def test_a_reason_is_needed(closed: Stock, reason: str) -> None:
 
 @pytest.mark.parametrize("phase", ["locked", "reading"])
 def test_not_while_others_read_under_the_same_key(closed: Stock, phase: str) -> None:
-    twin = services.create_study(slug="twin", title="Twin", protocol=Protocol(), actor=closed.alice)
+    twin = lifecycle.create_study(slug="twin", title="Twin", protocol=Protocol(), actor=closed.alice)
     facts = {"sealed_sha256": closed.study.sealed_sha256, "protocol_sha256": "ab" * 32, "phase": phase}
     drop_guards()
     Study.objects.filter(pk=twin.pk).update(**facts)
@@ -119,9 +119,9 @@ def test_opening_writes_rows_and_audit(opened: Stock) -> None:
 
 
 def test_an_opened_key_serves_no_new_study(opened: Stock) -> None:
-    study = services.create_study(slug="second", title="Second", protocol=Protocol(), actor=opened.alice)
-    with pytest.raises(services.StudyError, match="the study 'chest' has opened it"):
-        services.attach_case_set(
+    study = lifecycle.create_study(slug="second", title="Second", protocol=Protocol(), actor=opened.alice)
+    with pytest.raises(StudyError, match="the study 'chest' has opened it"):
+        lifecycle.attach_case_set(
             study=study, cases_sha256="ab" * 32, sealed_sha256=opened.case_set.key_sha256, run_id="r",
             synthetic=True, actor=opened.alice,
         )  # fmt: skip

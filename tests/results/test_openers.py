@@ -13,10 +13,10 @@ from readerstudy.accounts.services import new_password
 from readerstudy.audit.models import Event
 from readerstudy.results.models import Unblinding
 from readerstudy.results.services import UnblindingError, open_key
-from readerstudy.study import services
-from readerstudy.study.locking import locked_document
+from readerstudy.study.design import lifecycle
+from readerstudy.study.design.locking import locked_document
+from readerstudy.study.duties import add_member
 from readerstudy.study.models import Role, Study
-from readerstudy.study.services import add_member
 from tests.guards import drop_guards
 from tests.results.admins import SHADOW, WORD, Admin, recover, register, through
 from tests.stock import Stock, person
@@ -30,7 +30,7 @@ def test_who_counts_is_frozen_recorded_and_in_the_locked_file(draft: Stock) -> N
     page = alice.client.get("/studies/chest/").content.decode()
     assert "Fewer than two are eligible, so the key could be opened by the operator only" in page
     assert "give_role chest ADDRESS study_admin" in page
-    study = services.lock(study=draft.study, actor=draft.alice)
+    study = lifecycle.lock(study=draft.study, actor=draft.alice)
     frozen = {
         "two": True,
         "admins": [
@@ -117,7 +117,7 @@ def test_a_study_that_was_locked_before_gets_what_its_lock_would_have_written(
     draft: Stock, history: str
 ) -> None:
     HISTORIES[history](draft, person("Nora"))
-    study = services.lock(study=draft.study, actor=None)
+    study = lifecycle.lock(study=draft.study, actor=None)
     late = person("Otto")
     add_member(study=study, person=late, role=Role.STUDY_ADMIN, actor=None)
     new_password(user=draft.alice, actor=late)

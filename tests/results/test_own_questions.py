@@ -16,16 +16,17 @@ from analysis.endpoints import Groups
 from analysis.report import reader_study_report
 from analysis.report.document import Grid
 from readerstudy.cases.models import Case
-from readerstudy.ops.intake import load_into_study
+from readerstudy.ops.loading import load_into_study
 from readerstudy.results.computed import Computed, computed
 from readerstudy.results.export import export_files
 from readerstudy.results.services import open_key
-from readerstudy.study import services
+from readerstudy.study.design import lifecycle
 from readerstudy.study.models import Reader
-from readerstudy.study.presets import PUBLISHED_QUESTIONS
+from readerstudy.study.people.members import enrol_reader
 from readerstudy.study.protocol import Protocol
-from readerstudy.study.questions import Level, Measure, Question
-from readerstudy.study.reading import place_of, save_answers
+from readerstudy.study.protocol.presets import PUBLISHED_QUESTIONS
+from readerstudy.study.protocol.questions import Level, Measure, Question
+from readerstudy.study.reading.answering import place_of, save_answers
 from tests.results.test_export import recomputed, unzipped
 from tests.stock import decoded_here, look_for_names, make_case_set, person
 
@@ -85,17 +86,17 @@ def made(tmp_path: Path) -> Computed:
     case_set = make_case_set(tmp_path, pairs=8)
     name_groups(case_set.folder, case_set.key, WORDS)
     protocol = Protocol(questions=ASKED, endpoints=ENDPOINTS, planned_readers=2)
-    study = services.create_study(slug="own", title="Own", protocol=protocol, actor=None)
+    study = lifecycle.create_study(slug="own", title="Own", protocol=protocol, actor=None)
     with decoded_here():
         load_into_study(study=study, folder=case_set.folder, actor=None)
     for number in range(2):
-        services.enrol_reader(study=study, person=person(f"Reader{number}"), actor=None)
+        enrol_reader(study=study, person=person(f"Reader{number}"), actor=None)
     look_for_names(study, None)
-    services.lock(study=study, actor=None)
-    services.start(study=study, actor=None)
+    lifecycle.lock(study=study, actor=None)
+    lifecycle.start(study=study, actor=None)
     for reader in study.readers.select_related("study", "person"):
         read(reader)
-    services.close(study=study, actor=None, reason="the test has finished")
+    lifecycle.close(study=study, actor=None, reason="the test has finished")
     open_key(study=study, key=case_set.key, reason="to see", actor=None)
     study.refresh_from_db()
     return computed(study)

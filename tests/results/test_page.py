@@ -4,9 +4,9 @@ import pytest
 from django.test import Client
 
 from readerstudy.results.services import open_key
-from readerstudy.study import services
+from readerstudy.study.design import lifecycle
 from readerstudy.study.models import Study
-from readerstudy.study.phases import Phase
+from readerstudy.study.phases import Phase, StudyError
 from readerstudy.study.protocol import Protocol
 from tests.stock import Stock
 
@@ -33,20 +33,20 @@ def test_page_names_each_question_once_as_primary(opened: Stock) -> None:
 
 
 def test_forgotten_draft_does_not_hold_a_key_back_and_can_never_be_read(closed: Stock) -> None:
-    draft = services.create_study(slug="draft", title="Draft", protocol=Protocol(), actor=closed.alice)
+    draft = lifecycle.create_study(slug="draft", title="Draft", protocol=Protocol(), actor=closed.alice)
     Study.objects.filter(pk=draft.pk).update(
         sealed_sha256=closed.study.sealed_sha256, cases_sha256=closed.study.cases_sha256
     )
     open_key(study=closed.study, key=closed.case_set.key, reason="reading is over", actor=closed.alice)
-    with pytest.raises(services.StudyError, match="has been opened"):
-        services.lock(study=draft, actor=closed.alice)
+    with pytest.raises(StudyError, match="has been opened"):
+        lifecycle.lock(study=draft, actor=closed.alice)
     draft.refresh_from_db()
     assert draft.phase == Phase.DRAFT
 
 
 def test_short_name_of_a_page_is_refused(stock: Stock) -> None:
-    with pytest.raises(services.StudyError, match="'new' is a page of the site"):
-        services.create_study(slug="new", title="New", protocol=Protocol(), actor=stock.alice)
+    with pytest.raises(StudyError, match="'new' is a page of the site"):
+        lifecycle.create_study(slug="new", title="New", protocol=Protocol(), actor=stock.alice)
     client = Client()
     client.force_login(stock.alice)
     answer = client.post("/studies/new/", {"title": "New", "slug": "new"})

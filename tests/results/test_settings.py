@@ -11,12 +11,13 @@ import pytest
 from django.core.management import CommandError, call_command
 from pytest_django import DjangoDbBlocker
 
-from readerstudy.ops.intake import load_into_study
+from readerstudy.ops.loading import load_into_study
 from readerstudy.results.export import write_export
 from readerstudy.results.recompute import count
 from readerstudy.results.services import open_key
-from readerstudy.study import services
+from readerstudy.study.design import lifecycle
 from readerstudy.study.models import Study
+from readerstudy.study.people.members import enrol_reader
 from readerstudy.study.protocol import Protocol
 from tests.conftest import undone
 from tests.results.readings import ANSWERS, read_by_rule
@@ -53,19 +54,19 @@ def exported(
 
 def run(folder: Path, *, leave: int, simulated: bool) -> Path:
     case_set = make_case_set(folder, pairs=5, nonce=b"\x67" * 32)
-    study = services.create_study(
+    study = lifecycle.create_study(
         slug="own", title="Own", protocol=OWN, actor=None, simulated_readers=simulated
     )
     with decoded_here():
         load_into_study(study=study, folder=case_set.folder, actor=None)
     for name in ("Ann", "Ben"):
-        services.enrol_reader(study=study, person=person(name), actor=None)
+        enrol_reader(study=study, person=person(name), actor=None)
     look_for_names(study, None)
-    services.lock(study=study, actor=None)
-    services.start(study=study, actor=None)
+    lifecycle.lock(study=study, actor=None)
+    lifecycle.start(study=study, actor=None)
     for reader, rows in zip(study.readers.all(), ANSWERS.values(), strict=True):
         read_by_rule(reader, rows, leave=leave)
-    services.close(study=study, actor=None, reason="read")
+    lifecycle.close(study=study, actor=None, reason="read")
     open_key(study=study, key=case_set.key, reason="to see", actor=None)
     write_export(Study.objects.get(pk=study.pk), folder / "export")
     return folder / "export"

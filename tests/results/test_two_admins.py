@@ -18,16 +18,16 @@ from django.test import Client
 from readerstudy.accounts.models import Invitation, User
 from readerstudy.accounts.services import add_person, grant_researcher, new_password
 from readerstudy.audit.models import Event
-from readerstudy.ops.intake import load_into_study
+from readerstudy.ops.loading import load_into_study
 from readerstudy.results.export import export_zip
 from readerstudy.results.models import Unblinding, UnblindingRequest
 from readerstudy.results.services import UnblindingError, open_key
-from readerstudy.study import services
-from readerstudy.study.drafts import copy_study
-from readerstudy.study.duties import needs_two
+from readerstudy.study.design import lifecycle
+from readerstudy.study.design.drafts import copy_study
+from readerstudy.study.duties import add_member, needs_two
 from readerstudy.study.models import Membership, Role, Study
-from readerstudy.study.phases import Phase
-from readerstudy.study.services import add_member
+from readerstudy.study.people.members import enrol_reader
+from readerstudy.study.phases import Phase, StudyError
 from tests.results.admins import SHADOW, WORD, Admin, recover, register, report, sealed, through
 from tests.stock import PASSWORD, Stock, decoded_here, person
 
@@ -115,7 +115,7 @@ def test_an_account_that_was_there_and_took_the_role_up_by_a_link(draft: Stock) 
 
 def test_an_account_from_an_invitation_to_another_study(draft: Stock) -> None:
     alice = Admin(draft.alice)
-    services.create_study(slug="first", title="First", protocol=services.Protocol(), actor=draft.alice)
+    lifecycle.create_study(slug="first", title="First", protocol=lifecycle.Protocol(), actor=draft.alice)
     page = alice.post("/studies/{}/people/invite/", "first", email=SHADOW, role="statistician")
     shadow = register(re.search(r"/invitations/[\w-]+/", page).group())  # type: ignore[union-attr]
     add_member(study=draft.study, person=shadow, role=Role.STUDY_ADMIN, actor=draft.alice)
@@ -205,7 +205,7 @@ def test_roles_stand_still_while_a_request_does(two: Stock, nora: User, change: 
         ]
 
     def attempt() -> None:
-        with suppress(services.StudyError, CommandError):
+        with suppress(StudyError, CommandError):
             ROLE_CHANGES[change](two, alice, nora, link)
 
     Admin(nora).ask()
@@ -231,11 +231,11 @@ def test_a_copy_of_the_study_under_one_admin(two: Stock, first_is: str) -> None:
     copy = copy_study(study=two.study, slug="copy", title="Copy", actor=two.alice)
     with decoded_here():
         load_into_study(study=copy, folder=two.case_set.folder, actor=two.alice)
-    services.enrol_reader(study=copy, person=two.charlie, actor=two.alice)
+    enrol_reader(study=copy, person=two.charlie, actor=two.alice)
     through(two, copy)
     assert not needs_two(Study.objects.get(slug="copy"))
     if first_is == "archived":
-        services.archive(study=two.study, actor=two.alice, reason="given up")
+        lifecycle.archive(study=two.study, actor=two.alice, reason="given up")
     alice = Admin(two.alice)
     alice.ask("copy")
     assert "another admin of the study must open the key" in alice.open(two, "copy")
@@ -277,8 +277,8 @@ def test_an_unblinded_admin_is_no_blinded_one_by_a_second_account(draft: Stock, 
     """The other separation of duties: who sees where cases come from chooses no answers, by another account neither."""
     alice = Admin(draft.alice)
     shadow = register(alice.invite(SHADOW))
-    services.lock(study=draft.study, actor=None)
-    services.start(study=draft.study, actor=None)
+    lifecycle.lock(study=draft.study, actor=None)
+    lifecycle.start(study=draft.study, actor=None)
     grant_researcher(user=draft.alice, actor=None)
     alice = Admin(User.objects.get(pk=draft.alice.pk))
     assert "have the operator confirm them" in alice.post("/studies/{}/steps/close/", reason="over")

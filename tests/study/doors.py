@@ -4,9 +4,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from readerstudy.study.design.terms import waiting
 from readerstudy.study.models import Reader, Study
 from readerstudy.study.protocol import Protocol
-from readerstudy.study.terms import waiting
 from tests.blinding.crowd import payload, undone
 from tests.stock import Stock, decoded_here
 from tests.study.test_visits import DISPLAY, Room, build, make_empty

@@ -6,9 +6,9 @@ import pytest
 from django.db import connection
 from django.test import Client
 
-from readerstudy.study.answers import check_marks, check_sheet
 from readerstudy.study.models import Rating
-from readerstudy.study.questions import After, ProtocolError, Question
+from readerstudy.study.protocol.answers import check_marks, check_sheet
+from readerstudy.study.protocol.questions import After, ProtocolError, Question
 from tests.blinding.crowd import ANSWERED, payload
 from tests.stock import Stock
 

@@ -7,11 +7,11 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import CommandError, call_command
 from django.test import Client
 
-from readerstudy.study import services
-from readerstudy.study.drafts import version_of
+from readerstudy.study.design import lifecycle
+from readerstudy.study.design.drafts import version_of
 from readerstudy.study.models import Study
 from readerstudy.study.protocol import Protocol
-from readerstudy.study.questions import After, Measure
+from readerstudy.study.protocol.questions import After, Measure
 from tests.stock import person
 
 pytestmark = pytest.mark.django_db
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def admin(client: Client) -> Client:
     ada = person("Ada")
-    services.create_study(slug="made", title="Made", protocol=Protocol(), actor=ada)
+    lifecycle.create_study(slug="made", title="Made", protocol=Protocol(), actor=ada)
     client.force_login(ada)
     return client
 

@@ -8,10 +8,11 @@ from django.core.management import call_command
 from django.db import DatabaseError, connection, transaction
 
 from readerstudy.cases.models import Case, Frame
-from readerstudy.study import guards, services
-from readerstudy.study.locking import locked_document, sha256_of, warnings_of
+from readerstudy.study import guards
+from readerstudy.study.design import lifecycle
+from readerstudy.study.design.locking import locked_document, sha256_of, warnings_of
 from readerstudy.study.models import Study
-from readerstudy.study.phases import TRANSITIONS, Phase
+from readerstudy.study.phases import TRANSITIONS, Phase, StudyError
 from tests.stock import Stock
 
 pytestmark = pytest.mark.django_db
@@ -70,8 +71,8 @@ def test_a_locked_study_cannot_be_deleted(stock: Stock) -> None:
 
 
 def test_a_draft_can_be_changed(stock: Stock) -> None:
-    other = services.create_study(
-        slug="draft", title="Draft", protocol=services.Protocol(), actor=stock.alice
+    other = lifecycle.create_study(
+        slug="draft", title="Draft", protocol=lifecycle.Protocol(), actor=stock.alice
     )
     Study.objects.filter(pk=other.pk).update(title="Another", protocol={})
     assert Study.objects.get(pk=other.pk).title == "Another"
@@ -113,9 +114,9 @@ def test_telling_words_are_warned_of(stock: Stock) -> None:
 
 
 def test_archive_needs_a_closed_study_and_a_reason(stock: Stock) -> None:
-    with pytest.raises(services.PhaseError):
-        services.archive(study=stock.study, actor=stock.alice, reason="done")
-    services.close(study=stock.study, actor=stock.alice, reason="all have read")
-    with pytest.raises(services.StudyError, match="reason"):
-        services.archive(study=stock.study, actor=stock.alice, reason=" ")
-    assert services.archive(study=stock.study, actor=stock.alice, reason="published").phase == Phase.ARCHIVED
+    with pytest.raises(lifecycle.PhaseError):
+        lifecycle.archive(study=stock.study, actor=stock.alice, reason="done")
+    lifecycle.close(study=stock.study, actor=stock.alice, reason="all have read")
+    with pytest.raises(StudyError, match="reason"):
+        lifecycle.archive(study=stock.study, actor=stock.alice, reason=" ")
+    assert lifecycle.archive(study=stock.study, actor=stock.alice, reason="published").phase == Phase.ARCHIVED

@@ -15,16 +15,18 @@ from hypothesis import strategies as st
 from readerstudy.accounts.models import User
 from readerstudy.audit.models import Event
 from readerstudy.cases.models import Case, CaseSet
-from readerstudy.study import services
-from readerstudy.study.drafts import revise_protocol
-from readerstudy.study.invitations import invite, open_invitation
-from readerstudy.study.locking import locked_document
+from readerstudy.study.design import lifecycle
+from readerstudy.study.design.drafts import revise_protocol
+from readerstudy.study.design.lifecycle import lock
+from readerstudy.study.design.locking import locked_document
+from readerstudy.study.design.obstacles import obstacles_of
+from readerstudy.study.duties import add_member
 from readerstudy.study.models import Assignment, Reader, Role, Study
-from readerstudy.study.obstacles import obstacles_of
-from readerstudy.study.order import OrderError, Slot, draw_readings, places_for_repeats
-from readerstudy.study.phases import Phase
+from readerstudy.study.orders.order import OrderError, Slot, draw_readings, places_for_repeats
+from readerstudy.study.people.invitations import invite, open_invitation
+from readerstudy.study.people.members import enrol_reader
+from readerstudy.study.phases import Phase, StudyError
 from readerstudy.study.protocol import Protocol
-from readerstudy.study.services import StudyError, enrol_reader, lock
 from tests.conftest import stock_of
 from tests.stock import Stock, fresh, person
 
@@ -202,7 +204,7 @@ def test_pages_tell_it_before_the_lock_and_offer_no_lock(draft: Stock) -> None:
 
 
 def test_loading_tells_it(draft: Stock, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    services.create_study(
+    lifecycle.create_study(
         slug="other", title="Other", protocol=replace(DEAD, shown=("view",)), actor=draft.alice
     )
     call_command("load_case_set", str(draft.case_set.folder), study="other")
@@ -290,7 +292,7 @@ def test_the_studys_admins_get_one_mail_that_tells_nothing_of_the_design(
     changed(draft, DEAD)
     second, left, statistician = person("Nils"), person("Lena"), person("Stan")
     for each, role in ((second, "study_admin"), (left, "study_admin"), (statistician, "statistician")):
-        services.add_member(study=draft.study, person=each, role=Role(role), actor=draft.alice)
+        add_member(study=draft.study, person=each, role=Role(role), actor=draft.alice)
     User.objects.filter(pk=left.pk).update(is_active=False)
     address = "nora@example.org"
     _, token = invite(study=draft.study, email=address, role="reader", actor=draft.alice, link_for=str)

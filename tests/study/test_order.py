@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from readerstudy.study.order import MIN_GAP, Slot, draw_order, smallest_gap
+from readerstudy.study.orders.order import MIN_GAP, Slot, draw_order, smallest_gap
 
 
 def pairs(blocks: int, per_block: int) -> list[Slot]:

@@ -15,14 +15,21 @@ from readerstudy.accounts.models import Invitation, User
 from readerstudy.accounts.services import grant_researcher
 from readerstudy.audit.models import Event
 from readerstudy.audit.services import faults
-from readerstudy.study import services
-from readerstudy.study.invitations import InvitationError, accept, invite, open_invitation, register, revoke
+from readerstudy.study.design import lifecycle
+from readerstudy.study.duties import add_member
 from readerstudy.study.models import Membership, Reader, Role
-from readerstudy.study.people import end_role, whereabouts, withdraw_reader
-from readerstudy.study.phases import PhaseError
-from readerstudy.study.reading import place_of, servable
-from readerstudy.study.services import StudyError, enrol_reader
-from readerstudy.study.stages import Stage, visit_of
+from readerstudy.study.people.invitations import (
+    InvitationError,
+    accept,
+    invite,
+    open_invitation,
+    register,
+    revoke,
+)
+from readerstudy.study.people.members import end_role, enrol_reader, whereabouts, withdraw_reader
+from readerstudy.study.phases import PhaseError, StudyError
+from readerstudy.study.reading.answering import place_of, servable
+from readerstudy.study.reading.stages import Stage, visit_of
 from tests.blinding.crowd import payload, read_all
 from tests.stock import Stock, person
 
@@ -114,7 +121,7 @@ def test_another_person_who_is_signed_in_is_not_let_in(stock: Stock) -> None:
 
 def test_nobody_is_made_when_the_role_cannot_be_taken(stock: Stock) -> None:
     token = ask(stock)
-    services.close(study=stock.study, actor=stock.alice, reason="over")
+    lifecycle.close(study=stock.study, actor=stock.alice, reason="over")
     with pytest.raises(PhaseError):
         register(token=token, name="Nora", hashed=HASHED)
     assert not User.objects.filter(email=NEW).exists()
@@ -225,7 +232,7 @@ def test_the_last_admin_stays(stock: Stock) -> None:
     (own,) = Membership.objects.filter(study=stock.study, role=Role.STUDY_ADMIN)
     with pytest.raises(StudyError, match="last admin"):
         end_role(study=stock.study, member=own.pk, actor=stock.alice)
-    services.add_member(study=stock.study, person=person("Nora"), role=Role.STUDY_ADMIN, actor=stock.alice)
+    add_member(study=stock.study, person=person("Nora"), role=Role.STUDY_ADMIN, actor=stock.alice)
     end_role(study=stock.study, member=own.pk, actor=stock.alice)
     client = Client()
     client.force_login(stock.alice)

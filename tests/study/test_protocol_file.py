@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from readerstudy.study.presets import PUBLISHED_QUESTIONS, measure_of, with_label_follow_ups
+from readerstudy.study.design.protocol_file import as_toml, from_toml
 from readerstudy.study.protocol import Protocol, ProtocolError
-from readerstudy.study.protocol_file import as_toml, from_toml
-from readerstudy.study.questions import After, Level, Measure, Question
+from readerstudy.study.protocol.presets import PUBLISHED_QUESTIONS, measure_of, with_label_follow_ups
+from readerstudy.study.protocol.questions import After, Level, Measure, Question
 
 FORMATS = Path(__file__).parents[2] / "docs" / "formats.md"
 

@@ -9,13 +9,15 @@ from django.db import DatabaseError, IntegrityError, connection, transaction
 from readerstudy.audit.models import Event
 from readerstudy.audit.services import record
 from readerstudy.cases.models import Case
-from readerstudy.study import services
-from readerstudy.study.drawing import commitment
-from readerstudy.study.locking import locked_document
+from readerstudy.study.design import lifecycle
+from readerstudy.study.design.locking import locked_document
+from readerstudy.study.duties import add_member
 from readerstudy.study.models import Assignment, Rating, Reader, Role, Study
-from readerstudy.study.phases import PhaseError
+from readerstudy.study.orders.drawing import commitment
+from readerstudy.study.people.members import enrol_reader
+from readerstudy.study.phases import PhaseError, StudyError
 from readerstudy.study.protocol import Protocol, ProtocolError, digest
-from readerstudy.study.reading import StaleRevisionError, place_of, save_answers, servable
+from readerstudy.study.reading.answering import StaleRevisionError, place_of, save_answers, servable
 from tests.stock import RUN_ID, Stock, person
 
 pytestmark = pytest.mark.django_db
@@ -169,7 +171,7 @@ def test_senseless_values_are_refused_whole(stock: Stock, change: dict[str, Any]
 
 
 def test_closed_study_takes_no_answer(stock: Stock) -> None:
-    services.close(study=stock.study, actor=stock.alice, reason="all done")
+    lifecycle.close(study=stock.study, actor=stock.alice, reason="all done")
     with pytest.raises(PhaseError, match="it is closed"):
         save(stock.readers[0])
 
@@ -181,34 +183,34 @@ def test_lock_freezes_a_digest_of_what_is_asked(stock: Stock) -> None:
 
 
 def test_lock_needs_cases(db: None) -> None:
-    study = services.create_study(slug="empty", title="Empty", protocol=Protocol(), actor=person("Ada"))
-    with pytest.raises(services.StudyError, match="load one into 'empty' first"):
-        services.lock(study=study, actor=None)
+    study = lifecycle.create_study(slug="empty", title="Empty", protocol=Protocol(), actor=person("Ada"))
+    with pytest.raises(StudyError, match="load one into 'empty' first"):
+        lifecycle.lock(study=study, actor=None)
 
 
 def test_close_needs_a_reason(stock: Stock) -> None:
-    with pytest.raises(services.StudyError, match="expected a reason"):
-        services.close(study=stock.study, actor=stock.alice, reason=" ")
+    with pytest.raises(StudyError, match="expected a reason"):
+        lifecycle.close(study=stock.study, actor=stock.alice, reason=" ")
 
 
 def test_researcher_admin_and_superuser_cannot_read(stock: Stock) -> None:
     for each in (stock.rita, stock.alice, stock.olga):
-        with pytest.raises(services.StudyError):
-            services.enrol_reader(study=stock.study, person=each, actor=stock.alice)
+        with pytest.raises(StudyError):
+            enrol_reader(study=stock.study, person=each, actor=stock.alice)
 
 
 def test_who_opened_the_run_cannot_read(stock: Stock) -> None:
     record(kind="run.opened", actor=stock.charlie, subject="another-run")
     record(kind="run.opened", actor=stock.charlie, subject=RUN_ID)
-    with pytest.raises(services.StudyError, match="cannot read them blind"):
-        services.enrol_reader(study=stock.study, person=stock.charlie, actor=stock.alice)
+    with pytest.raises(StudyError, match="cannot read them blind"):
+        enrol_reader(study=stock.study, person=stock.charlie, actor=stock.alice)
 
 
 def test_reader_gets_no_second_role(stock: Stock) -> None:
-    with pytest.raises(services.StudyError, match="no other role"):
-        services.add_member(study=stock.study, person=stock.bob, role=Role.RESEARCHER, actor=stock.alice)
-    with pytest.raises(services.StudyError, match="already reads in this study"):
-        services.enrol_reader(study=stock.study, person=stock.bob, actor=stock.alice)
+    with pytest.raises(StudyError, match="no other role"):
+        add_member(study=stock.study, person=stock.bob, role=Role.RESEARCHER, actor=stock.alice)
+    with pytest.raises(StudyError, match="reads in this study already"):
+        enrol_reader(study=stock.study, person=stock.bob, actor=stock.alice)
 
 
 def test_enrolment_commits_to_the_seed_without_telling_it(stock: Stock) -> None:
@@ -220,8 +222,8 @@ def test_enrolment_commits_to_the_seed_without_telling_it(stock: Stock) -> None:
 
 
 def test_taken_short_name_is_refused(stock: Stock) -> None:
-    with pytest.raises(services.StudyError, match="'chest' is another study's"):
-        services.create_study(slug="chest", title="Again", protocol=Protocol(), actor=stock.alice)
+    with pytest.raises(StudyError, match="'chest' is another study's"):
+        lifecycle.create_study(slug="chest", title="Again", protocol=Protocol(), actor=stock.alice)
 
 
 @pytest.mark.parametrize(

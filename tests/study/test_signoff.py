@@ -9,11 +9,13 @@ from django.test import Client
 
 from readerstudy.audit.models import Event
 from readerstudy.cases.models import Case, CaseSet
-from readerstudy.ops.intake import load_practice
-from readerstudy.study import services, signoff
+from readerstudy.ops.loading import load_practice
+from readerstudy.study.design import lifecycle, signoff
+from readerstudy.study.design.signoff import SignOffError
+from readerstudy.study.duties import add_member
 from readerstudy.study.models import ImageCheck, Membership, Reader, Role, Study
-from readerstudy.study.phases import Phase, PhaseError
-from readerstudy.study.signoff import SignOffError
+from readerstudy.study.people.members import enrol_reader
+from readerstudy.study.phases import NotThisPersonError, Phase, PhaseError, StudyError
 from tests.blinding.crowd import to_phase
 from tests.stock import Stock, decoded_here, look_for_names, make_case_set, person
 
@@ -48,10 +50,10 @@ def test_no_lock_before_every_image_was_looked_at(stock: Stock, draft: Study) ->
     *most, last = keys(draft)
     for key in most:
         look(draft, stock.alice, key)
-    with pytest.raises(services.StudyError, match="1 of 10 images have not been looked at"):
-        services.lock(study=draft, actor=stock.alice)
+    with pytest.raises(StudyError, match="1 of 10 images have not been looked at"):
+        lifecycle.lock(study=draft, actor=stock.alice)
     look(draft, stock.alice, last)
-    locked = services.lock(study=draft, actor=stock.alice)
+    locked = lifecycle.lock(study=draft, actor=stock.alice)
     assert json.loads(locked.locked_file)["images_checked_for_names"] == {
         "total": 10, "clear": 10, "named": 0, "drawn": 0,
     }  # fmt: skip
@@ -60,24 +62,24 @@ def test_no_lock_before_every_image_was_looked_at(stock: Stock, draft: Study) ->
 def test_practice_cases_are_looked_at_too(stock: Stock, draft: Study, tmp_path: Path) -> None:
     look_for_names(draft, stock.alice)
     Reader.objects.filter(study=draft).update(
-        study=services.create_study(slug="away", title="Away", protocol=_protocol(draft), actor=stock.alice)
+        study=lifecycle.create_study(slug="away", title="Away", protocol=_protocol(draft), actor=stock.alice)
     )
     case_set = make_case_set(tmp_path, pairs=1, nonce=b"\x32" * 32)
     with decoded_here():
         load_practice(study=draft, folder=case_set.folder, actor=None)
     draft.refresh_from_db()
-    with pytest.raises(services.StudyError, match="2 of 12 images have not been looked at"):
-        services.lock(study=draft, actor=stock.alice)
+    with pytest.raises(StudyError, match="2 of 12 images have not been looked at"):
+        lifecycle.lock(study=draft, actor=stock.alice)
 
 
 def test_a_visible_name_stops_the_lock_until_a_second_look_clears_it(stock: Stock, draft: Study) -> None:
     look_for_names(draft, stock.alice)
     key = keys(draft)[0]
     look(draft, stock.alice, key, clear=False)
-    with pytest.raises(services.StudyError, match="1 of 10 images show a name; write the case set again"):
-        services.lock(study=draft, actor=stock.alice)
+    with pytest.raises(StudyError, match="1 of 10 images show a name; write the case set anew"):
+        lifecycle.lock(study=draft, actor=stock.alice)
     look(draft, stock.alice, key)
-    assert services.lock(study=draft, actor=stock.alice).phase == Phase.LOCKED
+    assert lifecycle.lock(study=draft, actor=stock.alice).phase == Phase.LOCKED
     trail = Event.objects.filter(kind="image.signed_off", subject=key).order_by("pk")
     assert [event.values["finding"] for event in trail][-2:] == ["named", "clear"]
 
@@ -93,11 +95,11 @@ def test_no_reader_signs_off_and_nobody_who_has_looked_becomes_a_reader(stock: S
     with pytest.raises(SignOffError, match="reads in this study"):
         look(draft, stock.bob, keys(draft)[0])
     nora = person("Nora")
-    services.add_member(study=draft, person=nora, role=Role.STUDY_ADMIN, actor=stock.alice)
+    add_member(study=draft, person=nora, role=Role.STUDY_ADMIN, actor=stock.alice)
     look(draft, nora, keys(draft)[0])
     Membership.objects.filter(study=draft, person=nora).delete()
-    with pytest.raises(services.NotThisPersonError, match="has looked at the images"):
-        services.enrol_reader(study=draft, person=nora, actor=stock.alice)
+    with pytest.raises(NotThisPersonError, match="has looked at the images"):
+        enrol_reader(study=draft, person=nora, actor=stock.alice)
 
 
 def test_images_of_other_studies_are_not_signed_off_here(draft: Study, stock: Stock) -> None:
@@ -123,7 +125,7 @@ def test_drawn_images_need_no_look_and_the_protocol_says_that_nobody_looked(
 ) -> None:
     assert signoff.sign_off_drawn(study=draft, actor=stock.alice) == 10
     assert not signoff.has_looked(draft, stock.alice)
-    locked = services.lock(study=draft, actor=stock.alice)
+    locked = lifecycle.lock(study=draft, actor=stock.alice)
     assert json.loads(locked.locked_file)["images_checked_for_names"]["drawn"] == 10
 
 

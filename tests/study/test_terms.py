@@ -16,12 +16,13 @@ from readerstudy.audit.models import Event
 from readerstudy.cases import delivery
 from readerstudy.cases.models import CaseSet, Terms, TermsConfirmation
 from readerstudy.cases.terms import LONGEST, TermsError, Wording
-from readerstudy.ops.intake import load_into_study, load_practice
-from readerstudy.study import services
+from readerstudy.ops.loading import load_into_study, load_practice
+from readerstudy.study.design import lifecycle
+from readerstudy.study.design.terms import change, confirm
 from readerstudy.study.models import Rating, Reader, Study
-from readerstudy.study.phases import PhaseError
+from readerstudy.study.people.members import enrol_reader
+from readerstudy.study.phases import PhaseError, StudyError
 from readerstudy.study.protocol import Protocol
-from readerstudy.study.terms import change, confirm
 from tests.blinding.crowd import payload, to_phase
 from tests.guards import drop_guards
 from tests.stock import Stock, decoded_here, look_for_names, make_case_set
@@ -158,7 +159,7 @@ def test_terms_come_with_the_hand_over(stock: Stock, tmp_path: Path) -> None:
     path = written.folder / "provenance.json"
     plain = json.loads(path.read_text())
     path.write_text(json.dumps(plain | {"terms": {"text": " No copies. ", "credential": "CITI training"}}))
-    study = services.create_study(
+    study = lifecycle.create_study(
         slug="with-terms", title="With terms", protocol=Protocol(), actor=stock.alice
     )
     with decoded_here():
@@ -183,17 +184,17 @@ def test_terms_come_with_the_hand_over(stock: Stock, tmp_path: Path) -> None:
 def test_practice_cases_have_terms_of_their_own(stock: Stock, tmp_path: Path) -> None:
     to_phase(stock, "draft")
     Reader.objects.filter(study=stock.study).update(
-        study=services.create_study(slug="away", title="Away", protocol=Protocol(), actor=stock.alice)
+        study=lifecycle.create_study(slug="away", title="Away", protocol=Protocol(), actor=stock.alice)
     )
     load_practice(
         study=stock.study, folder=make_case_set(tmp_path, pairs=1, nonce=b"\x32" * 32).folder, actor=None
     )
     study = Study.objects.get(pk=stock.study.pk)
-    services.enrol_reader(study=study, person=stock.charlie, actor=stock.alice)
+    enrol_reader(study=study, person=stock.charlie, actor=stock.alice)
     terms = change(study=study, which="practice", wording=FIRST, actor=stock.alice)
     look_for_names(study, stock.alice)
-    services.lock(study=study, actor=stock.alice)
-    services.start(study=study, actor=stock.alice)
+    lifecycle.lock(study=study, actor=stock.alice)
+    lifecycle.start(study=study, actor=stock.alice)
     reader = Reader.objects.select_related("study", "person").get(person=stock.charlie)
     room = Room(reader)
     state = room.state()
@@ -212,10 +213,10 @@ def test_practice_cases_have_terms_of_their_own(stock: Stock, tmp_path: Path) ->
 def test_images_of_patients_are_not_locked_without_terms(stock: Stock) -> None:
     to_phase(stock, "draft")
     CaseSet.objects.filter(study=stock.study.key).update(synthetic=False)
-    with pytest.raises(services.StudyError, match="the cases of the study have none"):
-        services.lock(study=stock.study, actor=stock.alice)
+    with pytest.raises(StudyError, match="the cases of the study have none"):
+        lifecycle.lock(study=stock.study, actor=stock.alice)
     terms = asked(stock)
-    services.lock(study=stock.study, actor=stock.alice)
+    lifecycle.lock(study=stock.study, actor=stock.alice)
     document = json.loads(Study.objects.get(pk=stock.study.pk).locked_file)
     wanted = {"sha256": terms.sha256, "credential": FIRST.credential, "ethics": FIRST.ethics}
     assert document["terms"] == {"cases": wanted}
@@ -231,7 +232,7 @@ def test_what_is_refused(stock: Stock) -> None:
         change(study=study, which="cases", wording=FIRST, actor=stock.alice)
     with pytest.raises(TermsError, match="none called 'practice'"):
         change(study=study, which="practice", wording=FIRST, actor=stock.alice, reason="why")
-    services.close(study=study, actor=stock.alice, reason="done")
+    lifecycle.close(study=study, actor=stock.alice, reason="done")
     with pytest.raises(PhaseError, match="before reading closes"):
         asked(stock)
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from analysis.caseset import assign_blocks
-from readerstudy.study.order import OrderError, Slot, draw_readings
+from readerstudy.study.orders.order import OrderError, Slot, draw_readings
 
 PAIRS, ORDERS, REPEATS, GAP = 40, 1_000, 8, 30
 NONCE = bytes(range(32))

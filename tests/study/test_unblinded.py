@@ -12,14 +12,14 @@ from readerstudy.accounts.services import grant_researcher
 from readerstudy.audit.models import Event
 from readerstudy.audit.services import record
 from readerstudy.results.background import unblinded_remarks
-from readerstudy.study import services
-from readerstudy.study.invitations import invite
+from readerstudy.study.design import lifecycle
+from readerstudy.study.duties import add_member
 from readerstudy.study.models import Membership, Proposal, ProposedStep, Reader, Role, Study
-from readerstudy.study.people import withdraw_reader
-from readerstudy.study.phases import PhaseError
-from readerstudy.study.proposals import approve, propose
+from readerstudy.study.people.invitations import invite
+from readerstudy.study.people.members import enrol_reader, withdraw_reader
+from readerstudy.study.people.proposals import approve, propose
+from readerstudy.study.phases import PhaseError, StudyError
 from readerstudy.study.protocol import Protocol
-from readerstudy.study.services import StudyError
 from tests.blinding.crowd import to_phase
 from tests.stock import RUN_ID, Stock, person
 
@@ -38,7 +38,7 @@ def unblind(admin: User) -> User:
 def second(stock: Stock) -> User:
     """A second admin, who is blinded."""
     made = person("Ben")
-    services.add_member(study=stock.study, person=made, role=Role.STUDY_ADMIN, actor=stock.alice)
+    add_member(study=stock.study, person=made, role=Role.STUDY_ADMIN, actor=stock.alice)
     return made
 
 
@@ -57,12 +57,12 @@ def test_none_of_the_steps_is_taken_alone(stock: Stock, second: User) -> None:
     withdraw_reader(study=stock.study, pseudonym=left.pseudonym, reason="ill", actor=second)
     alice = unblind(stock.alice)
     for step in (
-        lambda: services.close(study=stock.study, actor=alice, reason="over"),
+        lambda: lifecycle.close(study=stock.study, actor=alice, reason="over"),
         lambda: withdraw_reader(study=stock.study, pseudonym=stays.pseudonym, reason="late", actor=alice),
         lambda: invite(
             study=stock.study, email=NEW, role="reader", actor=alice, link_for=str, replaces=left.pseudonym
         ),
-        lambda: services.enrol_reader(study=stock.study, person=stock.charlie, actor=alice, replaces=left),
+        lambda: enrol_reader(study=stock.study, person=stock.charlie, actor=alice, replaces=left),
     ):
         with pytest.raises(StudyError, match="can see where cases come from"):
             step()
@@ -80,7 +80,7 @@ def test_the_access_log_alone_unblinds(stock: Stock, second: User) -> None:
     assert Reader.objects.get(pseudonym="R01").withdrawn_at is not None
     record(kind=RUN_OPENED, actor=stock.alice, subject=RUN_ID)
     with pytest.raises(StudyError, match="can see where cases come from"):
-        services.close(study=stock.study, actor=stock.alice, reason="over")
+        lifecycle.close(study=stock.study, actor=stock.alice, reason="over")
 
 
 def test_without_a_blinded_admin_nothing_goes_and_the_page_says_what_to_do(stock: Stock) -> None:
@@ -160,7 +160,7 @@ def test_what_cannot_be_proposed(stock: Stock, second: User) -> None:
     Proposal.objects.all().delete()
     with pytest.raises(PhaseError, match="the study is locked"):
         propose(study=stock.study, step=ProposedStep.CLOSE, actor=alice, reason="over")
-    other = services.create_study(slug="away", title="Away", protocol=Protocol(), actor=stock.charlie)
+    other = lifecycle.create_study(slug="away", title="Away", protocol=Protocol(), actor=stock.charlie)
     found = Proposal.objects.create(study=other, step="close", reason="x", asked_by=stock.charlie)
     with pytest.raises(Proposal.DoesNotExist):
         approve(study=stock.study, number=found.pk, actor=second, link_for=str)
@@ -169,7 +169,7 @@ def test_what_cannot_be_proposed(stock: Stock, second: User) -> None:
 def test_marked_in_the_protocol_file_on_the_page_and_in_the_report(stock: Stock, second: User) -> None:
     to_phase(stock, "draft")
     alice = unblind(stock.alice)
-    study = services.lock(study=stock.study, actor=alice)
+    study = lifecycle.lock(study=stock.study, actor=alice)
     assert json.loads(study.locked_file)["study_admins"] == [
         {"actor": alice.pk, "unblinded": True, "because": "may open sweeps"},
         {"actor": second.pk, "unblinded": False, "because": ""},
@@ -178,7 +178,7 @@ def test_marked_in_the_protocol_file_on_the_page_and_in_the_report(stock: Stock,
     assert page.count("unblinded admin</span>") == 1
     assert "You are an" not in page
     assert "You are an" in client_of(alice).get("/studies/chest/").content.decode()
-    services.start(study=study, actor=alice)
+    lifecycle.start(study=study, actor=alice)
     found = propose(study=study, step=ProposedStep.CLOSE, actor=alice, reason="over")
     approve(study=study, number=found.pk, actor=second, link_for=str)
     (remark,) = unblinded_remarks(Study.objects.get(pk=study.pk), "default")
@@ -188,6 +188,6 @@ def test_marked_in_the_protocol_file_on_the_page_and_in_the_report(stock: Stock,
 
 
 def test_no_remark_where_everybody_is_blinded(stock: Stock) -> None:
-    services.close(study=stock.study, actor=stock.alice, reason="over")
+    lifecycle.close(study=stock.study, actor=stock.alice, reason="over")
     assert unblinded_remarks(Study.objects.get(pk=stock.study.pk), "default") == ()
     assert Membership.objects.filter(study=stock.study, role=Role.STUDY_ADMIN).count() == 1

@@ -10,9 +10,9 @@ from django.test import Client
 from django.utils import timezone
 
 from readerstudy.audit.models import Event
-from readerstudy.ops.intake import load_practice
-from readerstudy.study import services
-from readerstudy.study.drafts import (
+from readerstudy.ops.loading import load_practice
+from readerstudy.study.design import lifecycle
+from readerstudy.study.design.drafts import (
     ChangedMeanwhileError,
     copy_study,
     question_moved,
@@ -21,11 +21,12 @@ from readerstudy.study.drafts import (
     version_of,
 )
 from readerstudy.study.models import Assignment, PracticeReading, Rating, Reader, ReadingSession, Study
-from readerstudy.study.phases import PhaseError
-from readerstudy.study.presets import with_label_follow_ups
+from readerstudy.study.people.members import enrol_reader
+from readerstudy.study.phases import PhaseError, StudyError
 from readerstudy.study.protocol import Protocol, ProtocolError
-from readerstudy.study.questions import Question
-from readerstudy.study.stages import visit_of
+from readerstudy.study.protocol.presets import with_label_follow_ups
+from readerstudy.study.protocol.questions import Question
+from readerstudy.study.reading.stages import visit_of
 from tests.blinding.crowd import payload
 from tests.guards import drop_guards
 from tests.served import unmasked
@@ -75,12 +76,12 @@ def build(stock: Stock, protocol: Protocol, folder: Any, *, practice: bool = Fal
         other = make_case_set(folder / "practice", pairs=1, nonce=b"\x06" * 32)
         load_practice(study=study, folder=other.folder, actor=None)
     Study.objects.filter(pk=study.pk).update(protocol=protocol.as_json(), phase="reading")
-    reader = services.enrol_reader(study=study, person=stock.charlie, actor=None)
+    reader = enrol_reader(study=study, person=stock.charlie, actor=None)
     return Reader.objects.select_related("study", "person").get(pk=reader.pk)
 
 
 def make_empty(stock: Stock) -> Study:
-    return services.create_study(slug="empty", title="Empty", protocol=Protocol(), actor=stock.alice)
+    return lifecycle.create_study(slug="empty", title="Empty", protocol=Protocol(), actor=stock.alice)
 
 
 def test_stages_come_in_their_order_and_answers_not_before(stock: Stock, tmp_path: Any) -> None:
@@ -242,21 +243,19 @@ def test_keys_are_the_readers_own_and_checked(stock: Stock) -> None:
 
 
 def test_own_cases_are_dealt_once_and_a_replacement_changes_nobody_else(stock: Stock, tmp_path: Any) -> None:
-    from readerstudy.study.drawing import draw_for, new_seed
-    from readerstudy.study.order import ALGORITHM
+    from readerstudy.study.orders.drawing import draw_for, new_seed
+    from readerstudy.study.orders.order import ALGORITHM
 
     # Bob and Bella stand for the first two planned readers.
     study = stock.study
     protocol = Protocol(design="own cases", planned_readers=4)
     Study.objects.filter(pk=study.pk).update(protocol=protocol.as_json())
-    one, two = (
-        services.enrol_reader(study=study, person=person(name), actor=None) for name in ("Uma", "Una")
-    )
+    one, two = (enrol_reader(study=study, person=person(name), actor=None) for name in ("Uma", "Una"))
     orders = {r.pk: list(r.assignments.values_list("case_id", flat=True)) for r in (one, two)}
     assert not set(orders[one.pk]) & set(orders[two.pk])
     assert len(orders[one.pk]) == len(orders[two.pk]) == 2
-    with pytest.raises(services.StudyError, match="all 4 planned readers are enrolled"):
-        services.enrol_reader(study=study, person=person("Ute"), actor=None)
+    with pytest.raises(StudyError, match="all 4 planned readers are enrolled"):
+        enrol_reader(study=study, person=person("Ute"), actor=None)
     fresh = Reader.objects.create(
         study=study,
         person=person("Ulf"),
@@ -271,7 +270,7 @@ def test_own_cases_are_dealt_once_and_a_replacement_changes_nobody_else(stock: S
 
 
 def test_a_draft_is_revised_with_its_old_and_new_in_the_audit_trail(stock: Stock) -> None:
-    study = services.create_study(slug="d", title="D", protocol=Protocol(), actor=stock.alice)
+    study = lifecycle.create_study(slug="d", title="D", protocol=Protocol(), actor=stock.alice)
     seen = version_of(study)
     revise_protocol(study=study, protocol=Protocol(alpha=0.01), actor=stock.alice, version=seen)
     event = Event.objects.filter(kind="study.protocol_changed").get()
@@ -286,9 +285,9 @@ def test_what_orders_were_drawn_from_and_locked_protocols_stay(stock: Stock) -> 
     with pytest.raises(PhaseError, match="while the study is a draft"):
         revise_protocol(study=stock.study, protocol=Protocol(alpha=0.01), actor=None)
     Study.objects.filter(pk=stock.study.pk).update(phase="draft")
-    with pytest.raises(services.StudyError, match="copy the study"):
+    with pytest.raises(StudyError, match="copy the study"):
         revise_protocol(study=stock.study, protocol=Protocol(planned_readers=9), actor=None)
-    with pytest.raises(services.StudyError, match="window rule"):
+    with pytest.raises(StudyError, match="window rule"):
         revise_protocol(study=stock.study, protocol=Protocol(window_rule="full"), actor=None)
 
 
@@ -317,7 +316,7 @@ def test_a_display_check_grown_old_in_mid_session_loses_no_answer(stock: Stock, 
 
 def test_preview_walks_to_the_end_and_stores_nothing(stock: Stock) -> None:
     protocol = Protocol(consent="Yes?", instructions="Read.", display_check="warn", ending="Thanks.")
-    study = services.create_study(slug="look", title="Look", protocol=protocol, actor=stock.alice)
+    study = lifecycle.create_study(slug="look", title="Look", protocol=protocol, actor=stock.alice)
     client = Client()
     client.force_login(stock.alice)
     before = (Rating.objects.count(), ReadingSession.objects.count(), Event.objects.count())

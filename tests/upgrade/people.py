@@ -16,13 +16,13 @@ from analysis.services.findings import Choices
 from analysis.services.findings_files import make_set
 from readerstudy.accounts.models import User
 from readerstudy.accounts.services import grant_researcher
-from readerstudy.ops.intake import load_into_study, load_practice
-from readerstudy.study import services
-from readerstudy.study.invitations import invite
+from readerstudy.ops.loading import load_into_study, load_practice
+from readerstudy.study.design import lifecycle
 from readerstudy.study.models import Study
-from readerstudy.study.people import withdraw_reader
-from readerstudy.study.presets import PUBLISHED_QUESTIONS
+from readerstudy.study.people.invitations import invite
+from readerstudy.study.people.members import enrol_reader, withdraw_reader
 from readerstudy.study.protocol import Protocol, Question
+from readerstudy.study.protocol.presets import PUBLISHED_QUESTIONS
 from tests.blinding.crowd import VISIT
 from tests.drills.visitor import Browser, Window
 from tests.stock import PASSWORD, look_for_names, person
@@ -48,8 +48,8 @@ def come() -> None:
     done = _started(DONE, alice, (bob, bella, bert), protocol)
     for each in (bob, bella, bert):
         read(each, DONE)
-    services.close(study=done, actor=alice, reason="everybody has finished")
-    services.create_study(slug="draft", title="A draft", protocol=_protocol(), actor=alice)
+    lifecycle.close(study=done, actor=alice, reason="everybody has finished")
+    lifecycle.create_study(slug="draft", title="A draft", protocol=_protocol(), actor=alice)
     _analyse_and_sweep_half()
 
 
@@ -65,17 +65,17 @@ def _protocol() -> Protocol:
 def _started(
     slug: str, admin: User, readers: tuple[User, ...], protocol: Protocol, *, practice: bool = False
 ) -> Study:
-    study = services.create_study(slug=slug, title=f"The study {slug}", protocol=protocol, actor=admin)
+    study = lifecycle.create_study(slug=slug, title=f"The study {slug}", protocol=protocol, actor=admin)
     load_into_study(study=study, folder=settings.CASE_SETS / slug, actor=admin)
     study.refresh_from_db()
     if practice:
         load_practice(study=study, folder=settings.CASE_SETS / PRACTICE, actor=admin)
         study.refresh_from_db()
     for each in readers:
-        services.enrol_reader(study=study, person=each, actor=admin)
+        enrol_reader(study=study, person=each, actor=admin)
     look_for_names(study, admin)
-    services.lock(study=study, actor=admin)
-    return services.start(study=study, actor=admin)
+    lifecycle.lock(study=study, actor=admin)
+    return lifecycle.start(study=study, actor=admin)
 
 
 def _analyse_and_sweep_half() -> None:

@@ -17,9 +17,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from analysis.sweep.architectures import channels_last
 from analysis.sweep.engines.backend import Network, Step, normalisation_table, normalised
 from analysis.sweep.engines.fusion import fuse
+from analysis.sweep.networks.architectures import channels_last
 from analysis.sweep.spec import InferSpec
 
 DTYPES = {"fp32": torch.float32, "tf32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}

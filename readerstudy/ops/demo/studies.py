@@ -20,15 +20,17 @@ from readerstudy.ops.demo.plan import (
     SIMULATION_SEED,
     DemoFolder,
 )
-from readerstudy.ops.intake import load_into_study
+from readerstudy.ops.loading import load_into_study
 from readerstudy.results.services import open_key
-from readerstudy.study import services
+from readerstudy.study.design import lifecycle
+from readerstudy.study.design.signoff import sign_off_drawn
+from readerstudy.study.duties import add_member
 from readerstudy.study.models import Reader, Role, Study
+from readerstudy.study.people.members import enrol_reader
 from readerstudy.study.phases import Phase
 from readerstudy.study.protocol import Protocol
-from readerstudy.study.reading import place_of, save_answers
-from readerstudy.study.signoff import sign_off_drawn
-from readerstudy.study.visits import begin
+from readerstudy.study.reading.answering import place_of, save_answers
+from readerstudy.study.reading.visits import begin
 
 Report = Callable[[int, int], None]
 INSTRUCTIONS = (
@@ -68,10 +70,10 @@ def live_study(folder: DemoFolder, users: dict[str, User], report: Report) -> St
     study = _loaded(folder, LIVE, "Phantom chest radiographs", users, False, report)
     if study.phase == Phase.DRAFT:
         if not study.readers.exists():
-            services.enrol_reader(study=study, person=users[READER], actor=users[ADMIN])
-        study = services.lock(study=study, actor=users[ADMIN])
+            enrol_reader(study=study, person=users[READER], actor=users[ADMIN])
+        study = lifecycle.lock(study=study, actor=users[ADMIN])
     if study.phase == Phase.LOCKED:
-        study = services.start(study=study, actor=users[ADMIN])
+        study = lifecycle.start(study=study, actor=users[ADMIN])
     return study
 
 
@@ -81,13 +83,13 @@ def finished_study(folder: DemoFolder, users: dict[str, User], report: Report) -
     study = _loaded(folder, FINISHED, title, users, True, lambda done, total: None)
     if study.phase == Phase.DRAFT:
         for number in range(study.readers.count() + 1, SIMULATED_READERS + 1):
-            services.enrol_reader(study=study, person=_simulated_person(number), actor=users[ADMIN])
-        study = services.lock(study=study, actor=users[ADMIN])
+            enrol_reader(study=study, person=_simulated_person(number), actor=users[ADMIN])
+        study = lifecycle.lock(study=study, actor=users[ADMIN])
     if study.phase == Phase.LOCKED:
-        study = services.start(study=study, actor=users[ADMIN])
+        study = lifecycle.start(study=study, actor=users[ADMIN])
     if study.phase == Phase.READING:
         _read(study, folder, report)
-        study = services.close(study=study, actor=users[ADMIN], reason="the simulated readers have finished")
+        study = lifecycle.close(study=study, actor=users[ADMIN], reason="the simulated readers have finished")
     if study.phase == Phase.CLOSED:
         open_key(study=study, key=folder.key(FINISHED), reason="the demo shows results", actor=users[ADMIN])
     return study
@@ -98,14 +100,14 @@ def _loaded(
 ) -> Study:
     study = Study.objects.filter(slug=slug).first()
     if study is None:
-        study = services.create_study(
+        study = lifecycle.create_study(
             slug=slug, title=title, actor=users[ADMIN], simulated_readers=simulated,
             protocol=Protocol(
                 instructions=INSTRUCTIONS, planned_readers=SIMULATED_READERS if simulated else 1,
                 subgroups=("class_group", "n_findings"),
             ),
         )  # fmt: skip
-        services.add_member(study=study, person=users[RESEARCHER], role=Role.RESEARCHER, actor=users[ADMIN])
+        add_member(study=study, person=users[RESEARCHER], role=Role.RESEARCHER, actor=users[ADMIN])
     if not study.cases_sha256:
         load_into_study(study=study, folder=folder.cases(slug), actor=users[ADMIN], progress=report)
         sign_off_drawn(study=study, actor=users[ADMIN])

@@ -15,11 +15,12 @@ from django.test import Client, TestCase
 from django.urls import clear_url_caches, get_resolver, include, path, set_urlconf
 
 from readerstudy.cases.models import Case
-from readerstudy.ops.intake import load_into_study
+from readerstudy.ops.loading import load_into_study
 from readerstudy.results import services as unblinding
-from readerstudy.study import services
+from readerstudy.study.design import lifecycle
 from readerstudy.study.models import Assignment, Rating, Reader, Study
-from readerstudy.study.order import Slot, smallest_gap
+from readerstudy.study.orders.order import Slot, smallest_gap
+from readerstudy.study.people.members import enrol_reader
 from readerstudy.study.phases import Phase
 from readerstudy.study.protocol import Protocol
 from tests.blinding.access import ADMIN_PREFIX, ROLES, rules
@@ -338,13 +339,13 @@ def early_unblinding(scene: Scene, planted: bool) -> list[str]:
     The plant takes away what refuses it; then the key is open, and the states of the studies say so.
     """
     with thrown_away(), pytest.MonkeyPatch.context() as patch:
-        other = services.create_study(slug="same", title="The same cases", protocol=Protocol(), actor=None)
+        other = lifecycle.create_study(slug="same", title="The same cases", protocol=Protocol(), actor=None)
         load_into_study(study=other, folder=scene.stock.case_set.folder, actor=None)
-        services.enrol_reader(study=other, person=person("Nora"), actor=None)
+        enrol_reader(study=other, person=person("Nora"), actor=None)
         look_for_names(other, None)
-        services.lock(study=other, actor=None)
-        services.start(study=other, actor=None)
-        services.close(study=other, actor=None, reason="all have read")
+        lifecycle.lock(study=other, actor=None)
+        lifecycle.start(study=other, actor=None)
+        lifecycle.close(study=other, actor=None, reason="all have read")
         if planted:
             patch.setattr(unblinding, "CLOSED", {phase.value for phase in Phase})
         with suppress(unblinding.UnblindingError):

@@ -7,9 +7,9 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 
 from readerstudy.accounts.models import User
-from readerstudy.study.drafts import copy_study
+from readerstudy.study.design.drafts import copy_study
 from readerstudy.study.models import Study
-from readerstudy.study.services import StudyError
+from readerstudy.study.phases import StudyError
 
 
 class Command(BaseCommand):

@@ -6,9 +6,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from readerstudy.study.design.protocol_file import as_toml
 from readerstudy.study.models import Study
 from readerstudy.study.protocol import Protocol
-from readerstudy.study.protocol_file import as_toml
 
 
 class Command(BaseCommand):

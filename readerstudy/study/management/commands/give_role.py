@@ -6,10 +6,10 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from readerstudy.accounts.models import User
-from readerstudy.study.duties import why_not
+from readerstudy.study.duties import add_member, why_not
 from readerstudy.study.models import Role, Study
-from readerstudy.study.phases import PhaseError
-from readerstudy.study.services import StudyError, add_member, enrol_reader
+from readerstudy.study.people.members import enrol_reader
+from readerstudy.study.phases import PhaseError, StudyError
 
 READER = "reader"
 

@@ -8,12 +8,12 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 
 from readerstudy.accounts.models import User
-from readerstudy.study.drafts import revise_protocol
+from readerstudy.study.design.drafts import revise_protocol
+from readerstudy.study.design.lifecycle import create_study
+from readerstudy.study.design.protocol_file import from_toml
 from readerstudy.study.models import Study
-from readerstudy.study.phases import PhaseError
+from readerstudy.study.phases import PhaseError, StudyError
 from readerstudy.study.protocol import ProtocolError
-from readerstudy.study.protocol_file import from_toml
-from readerstudy.study.services import StudyError, create_study
 
 
 class Command(BaseCommand):

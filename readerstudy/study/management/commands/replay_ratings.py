@@ -6,7 +6,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from readerstudy.study.models import Study
-from readerstudy.study.replay import KEPT, differences, rebuilt
+from readerstudy.study.reading.replay import KEPT, differences, rebuilt
 
 
 class Command(BaseCommand):

@@ -7,9 +7,9 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from readerstudy.cases.terms import TermsError, Wording
+from readerstudy.study.design.terms import CASES, PRACTICE, change
 from readerstudy.study.models import Study
 from readerstudy.study.phases import PhaseError
-from readerstudy.study.terms import CASES, PRACTICE, change
 
 
 class Command(BaseCommand):

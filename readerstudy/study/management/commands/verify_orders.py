@@ -7,8 +7,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from readerstudy.study.disclosure import draw_again, orders_document
 from readerstudy.study.models import Study
+from readerstudy.study.orders.disclosure import draw_again, orders_document
 from readerstudy.study.phases import PhaseError
 
 

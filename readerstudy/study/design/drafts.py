@@ -1,0 +1,196 @@
+"""Change what a draft's protocol says, and make a new draft from a study. Locked studies never change."""
+
+from dataclasses import replace
+from typing import Any
+from uuid import UUID, uuid5
+
+from django.db import transaction
+
+from readerstudy.accounts.models import User
+from readerstudy.audit.services import record
+from readerstudy.cases.models import Case, CaseSet
+from readerstudy.study.design.lifecycle import create_study
+from readerstudy.study.models import Study
+from readerstudy.study.phases import Phase, PhaseError, StudyError
+from readerstudy.study.protocol import Protocol, ProtocolError, digest
+
+DRAWN_FROM = (
+    "design", "planned_readers", "reading_blocks", "anchor_cases", "repeat_fraction", "repeat_gap_cases",
+)  # fmt: skip
+"""Fields from which a reader's order is drawn; an order that is drawn is never drawn again."""
+
+
+class ChangedMeanwhileError(Exception):
+    """Somebody else has changed the protocol since it was opened; nothing was saved."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the protocol was changed in another window or by another person since this page was opened; "
+            "nothing was saved. Reload the page and make the change again"
+        )
+
+
+def version_of(study: Study) -> str:
+    """Return what a form carries to notice that somebody else has changed the draft."""
+    return digest({"title": study.title, "protocol": study.protocol})
+
+
+@transaction.atomic
+def revise_protocol(
+    *, study: Study, protocol: Protocol, actor: User | None, title: str = "", version: str = ""
+) -> Study:
+    """Store another protocol (and title) for a draft; the audit trail keeps old and new of what changed.
+
+    Parameters
+    ----------
+    version: what `version_of` gave when the protocol was opened; blank does not ask.
+
+    Raises
+    ------
+    PhaseError: the study is locked.
+    ProtocolError: the protocol does not hold.
+    ChangedMeanwhileError: the version is another one by now.
+    StudyError: it changes what orders were drawn from, or the window rule by which cases were loaded.
+    """
+    study = Study.objects.select_for_update().get(pk=study.pk)
+    if study.phase != Phase.DRAFT:
+        raise PhaseError(f"the protocol can be changed only while the study is a draft; it is {study.phase}")
+    if version and version != version_of(study):
+        raise ChangedMeanwhileError
+    protocol.check()
+    old, new = Protocol.from_json(study.protocol).as_json(), protocol.as_json()
+    changed: dict[str, Any] = {name: [old[name], new[name]] for name in new if old[name] != new[name]}
+    _refuse_late_changes(study, changed, protocol)
+    if title and title != study.title:
+        changed["title"] = [study.title, title]
+        study.title = title
+        study.clean_fields(exclude={field.name for field in Study._meta.fields} - {"title"})
+    if not changed:
+        return study
+    study.protocol = new
+    study.save(update_fields=["protocol", "title"])
+    record(
+        kind="study.protocol_changed", actor=actor, study=study.key, subject=study.slug,
+        values={"changed": changed},
+    )  # fmt: skip
+    return study
+
+
+def _refuse_late_changes(study: Study, changed: dict[str, Any], protocol: Protocol) -> None:
+    drawn = sorted(set(changed) & set(DRAWN_FROM))
+    if drawn and study.readers.exists():
+        raise StudyError(
+            f"readers are enrolled and their orders are drawn from {', '.join(drawn)}, which can no longer change; "
+            "copy the study, change the copy, and enrol them there"
+        )
+    if "window_rule" in changed and CaseSet.objects.filter(study=study.key).exists():
+        raise StudyError(
+            "the cases were loaded with this window rule, which can no longer change; copy the study, "
+            "change the copy, and load the cases there"
+        )
+    known = set(Case.objects.filter(study=study.practice_key or study.key).values_list("key", flat=True))
+    strange = [
+        note.case for note in protocol.practice if study.practice_key is None or note.case not in known
+    ]
+    if strange:
+        raise ProtocolError(
+            f"practice: '{strange[0]}' is no case of the study's practice set; load the case set first, or "
+            "remove the note"
+        )
+
+
+@transaction.atomic
+def copy_study(*, study: Study, slug: str, title: str, actor: User | None) -> Study:
+    """Make a new draft with the same protocol; it has no cases, no readers and no notes on practice cases.
+
+    Raises
+    ------
+    StudyError, ValidationError: as for a new study.
+    """
+    study = Study.objects.get(pk=study.pk)
+    protocol = replace(Protocol.from_json(study.protocol), practice=())
+    copy = create_study(slug=slug, title=title, protocol=protocol, actor=actor)
+    record(
+        kind="study.copied", actor=actor, study=copy.key, subject=slug, values={"from": str(study.key)},
+    )  # fmt: skip
+    return copy
+
+
+def practice_key_for(study: Study) -> UUID:
+    """Return the key of a study's practice cases, also before they are loaded: whoever asks how the load goes knows it.
+
+    It follows from the study's public key; the cases' own keys are random.
+    """
+    return study.practice_key or uuid5(study.key, "practice")
+
+
+@transaction.atomic
+def attach_practice_set(*, study: Study, cases_sha256: str, sealed_sha256: str, actor: User | None) -> None:
+    """Note the practice cases that were loaded under the study's practice key.
+
+    Raises
+    ------
+    PhaseError, StudyError: as `practice_draft`.
+    """
+    fresh = practice_draft(study, sealed_sha256)
+    fresh.practice_key, fresh.practice_sha256 = study.practice_key, cases_sha256
+    fresh.save(update_fields=["practice_key", "practice_sha256"])
+    record(
+        kind="study.practice_attached", actor=actor, study=fresh.key, subject=fresh.slug,
+        values={"cases_sha256": cases_sha256},
+    )  # fmt: skip
+
+
+@transaction.atomic
+def practice_draft(study: Study, sealed_sha256: str) -> Study:
+    """Lock and return a study that may take these practice cases; asked before their images are decoded too.
+
+    Raises
+    ------
+    PhaseError: the study is locked.
+    StudyError: readers are enrolled already, or these are the study's own cases.
+    """
+    fresh = Study.objects.select_for_update().get(pk=study.pk)
+    if fresh.phase != Phase.DRAFT:
+        raise PhaseError(f"practice cases can be loaded only while the study is a draft; it is {fresh.phase}")
+    if fresh.readers.exists():
+        raise StudyError("expected practice cases before readers: their practice is drawn at enrolment")
+    if sealed_sha256 == fresh.sealed_sha256:
+        raise StudyError("these are the study's own cases; use another case set for practice")
+    return fresh
+
+
+def question_moved(protocol: Protocol, key: str, step: int) -> Protocol:
+    """Return the protocol with a question moved up (-1) or down (1); at the end it stays.
+
+    Raises
+    ------
+    ProtocolError: a follow-up would come before its question.
+    """
+    questions = list(protocol.questions)
+    place = next(number for number, question in enumerate(questions) if question.key == key)
+    other = place + step
+    if 0 <= other < len(questions):
+        questions[place], questions[other] = questions[other], questions[place]
+    moved = replace(protocol, questions=tuple(questions))
+    moved.check()
+    return moved
+
+
+def question_removed(protocol: Protocol, key: str) -> Protocol:
+    """Return the protocol without a question; it is no endpoint any more either.
+
+    Raises
+    ------
+    ProtocolError: another question follows it.
+    """
+    for question in protocol.questions:
+        if question.after is not None and question.after.question == key:
+            raise ProtocolError(f"'{question.key}' is asked after '{key}'; remove it first")
+    left = replace(
+        protocol,
+        questions=tuple(question for question in protocol.questions if question.key != key),
+        endpoints=tuple(name for name in protocol.endpoints if name != key),
+    )
+    left.check()
+    return left

@@ -1,0 +1,209 @@
+"""Every change of a study's state: set up, enrol, lock, start, close. Each writes its audit event."""
+
+from django.db import transaction
+from django.utils import timezone
+
+from readerstudy.accounts.models import User
+from readerstudy.audit.services import heads, record
+from readerstudy.study.design.locking import lock_file, sha256_of, warnings_of
+from readerstudy.study.design.obstacles import obstacles_of
+from readerstudy.study.design.signoff import waiting_for_sign_off
+from readerstudy.study.design.terms import without_terms
+from readerstudy.study.duties import (
+    add_member,
+    openers_of,
+    refuse_alone,
+    unblinded_among,
+)
+from readerstudy.study.models import Role, Study
+from readerstudy.study.phases import Phase, PhaseError, StudyError, next_phase
+from readerstudy.study.protocol import Protocol
+
+RESERVED = frozenset({"new"})
+"""Short names that are addresses of other pages."""
+
+
+@transaction.atomic
+def create_study(
+    *, slug: str, title: str, protocol: Protocol, actor: User | None, simulated_readers: bool = False
+) -> Study:
+    """Set up a study as a draft; the actor becomes its admin.
+
+    Raises
+    ------
+    StudyError: the short name is taken or reserved.
+    ValidationError: a short name or title that cannot be one.
+    ProtocolError: the protocol does not hold.
+    """
+    protocol.check()
+    if slug in RESERVED:
+        raise StudyError(f"expected another short name: '{slug}' is a page of the site")
+    if Study.objects.filter(slug=slug).exists():
+        raise StudyError(
+            f"expected a new short name, '{slug}' belongs to another study; choose a different one"
+        )
+    study = Study(slug=slug, title=title, protocol=protocol.as_json(), simulated_readers=simulated_readers)
+    checked = {"slug", "title"}
+    study.clean_fields(exclude={field.name for field in Study._meta.fields} - checked)
+    study.save()
+    record(
+        kind="study.created", actor=actor, study=study.key, subject=slug,
+        values={"title": title, "protocol": study.protocol, "simulated_readers": simulated_readers},
+    )  # fmt: skip
+    if actor is not None:
+        add_member(study=study, person=actor, role=Role.STUDY_ADMIN, actor=actor)
+    return study
+
+
+@transaction.atomic
+def attach_case_set(
+    *, study: Study, cases_sha256: str, sealed_sha256: str, run_id: str, synthetic: bool, actor: User | None
+) -> None:
+    """Note the digests of the case set that was loaded for this study.
+
+    Raises
+    ------
+    PhaseError, StudyError: as `cases_draft`.
+    """
+    study = cases_draft(study, sealed_sha256)
+    study.cases_sha256, study.sealed_sha256 = cases_sha256, sealed_sha256
+    study.run_id, study.synthetic_images = run_id, synthetic
+    study.save()
+    record(
+        kind="study.cases_attached", actor=actor, study=study.key, subject=study.slug,
+        values={"cases_sha256": cases_sha256, "sealed_sha256": sealed_sha256, "run_id": run_id},
+    )  # fmt: skip
+
+
+@transaction.atomic
+def cases_draft(study: Study, sealed_sha256: str) -> Study:
+    """Lock and return a study that may take these cases; asked before their images are decoded too.
+
+    Raises
+    ------
+    PhaseError: the study is locked.
+    StudyError: the key of these cases is open: people know what they are.
+    """
+    study = _draft(study, "loading cases")
+    opened = Study.objects.filter(sealed_sha256=sealed_sha256, unblinded_at__isnull=False).first()
+    if opened is not None:
+        raise StudyError(
+            f"expected cases whose key is sealed, the study '{opened.slug}' has opened it; "
+            "write the case set again, which gives it a new key"
+        )
+    return study
+
+
+@transaction.atomic
+def lock(*, study: Study, actor: User | None) -> Study:
+    """Write the canonical protocol and freeze it by its digest; nothing in it changes afterwards.
+
+    The database refuses changes from now on too (`guards.py`). Words that could tell readers what is compared do
+    not stop a lock; they are recorded in the audit trail, and the page shows them before.
+
+    Raises
+    ------
+    PhaseError: the study is not a draft.
+    StudyError: no cases are loaded, or their key is open, or cases of patients have no terms of use, or images
+        were not signed off (`signoff.py`), or the protocol cannot be carried out with these cases (`obstacles.py`).
+    """
+    study = Study.objects.select_for_update().get(pk=study.pk)
+    phase = next_phase(study.phase, "lock")
+    opened = Study.objects.filter(sealed_sha256=study.sealed_sha256, unblinded_at__isnull=False)
+    if study.sealed_sha256 and opened.exists():
+        raise StudyError(
+            "the key of these cases has been opened, so they cannot be read blind; write a new case set"
+        )
+    if not study.sealed_sha256:
+        raise StudyError(f"expected a case set before the lock; load one into '{study.slug}' first")
+    if obstacles := obstacles_of(study, draw=True):
+        raise StudyError(f"this protocol cannot be carried out: {'; also, '.join(obstacles)}")
+    if missing := without_terms(study):
+        raise StudyError(
+            f"expected terms of use before the lock, {' and '.join(missing).lower()} have none; write them on the "
+            "page Terms, or say there that nothing is required"
+        )
+    if unseen := waiting_for_sign_off(study):
+        raise StudyError("; also, ".join(unseen))
+    study.openers = openers_of(study)
+    study.locked_file = lock_file(study)
+    study.protocol_sha256 = sha256_of(study.locked_file)
+    study.locked_at = timezone.now()
+    values: dict[str, object] = {
+        "protocol_sha256": study.protocol_sha256, "warnings": warnings_of(study), "openers": study.openers,
+    }  # fmt: skip
+    return _move(study, phase, "study.locked", actor, values)
+
+
+@transaction.atomic
+def start(*, study: Study, actor: User | None) -> Study:
+    """Open the reading room.
+
+    Raises
+    ------
+    PhaseError: the study is not locked.
+    StudyError: nobody is enrolled.
+    """
+    study = Study.objects.select_for_update().get(pk=study.pk)
+    phase = next_phase(study.phase, "start")
+    if not study.readers.exists():
+        raise StudyError("expected at least one reader before reading starts; enrol one first")
+    return _move(study, phase, "study.started", actor, {"readers": study.readers.count()})
+
+
+@transaction.atomic
+def close(*, study: Study, actor: User | None, reason: str) -> Study:
+    """End reading for good; answers are refused from now on.
+
+    Raises
+    ------
+    PhaseError: nobody is reading.
+    StudyError: no reason is given, or the admin can see where cases come from.
+    """
+    study = Study.objects.select_for_update().get(pk=study.pk)
+    phase = next_phase(study.phase, "close")
+    refuse_alone(study, actor, "close reading")
+    if not reason.strip():
+        raise StudyError("expected a reason for closing, such as 'all readers have finished'")
+    study.closed_at = timezone.now()
+    values: dict[str, object] = {
+        "unblinded_admins": sorted(unblinded_among(study)),
+        "audit_heads": heads(study.key),
+    }
+    return _move(study, phase, "study.closed", actor, values, reason)
+
+
+@transaction.atomic
+def archive(*, study: Study, actor: User | None, reason: str) -> Study:
+    """Put a closed or unblinded study away; it can be read and exported as before, and deleted by retention.
+
+    Raises
+    ------
+    PhaseError: the study is not closed.
+    StudyError: no reason is given.
+    """
+    study = Study.objects.select_for_update().get(pk=study.pk)
+    phase = next_phase(study.phase, "archive")
+    if not reason.strip():
+        raise StudyError("expected a reason for archiving, such as 'published'")
+    study.archived_at = timezone.now()
+    return _move(study, phase, "study.archived", actor, {}, reason)
+
+
+def _move(
+    study: Study, phase: Phase, kind: str, actor: User | None, values: dict[str, object], reason: str = ""
+) -> Study:
+    old, study.phase = study.phase, phase.value
+    study.save()
+    record(
+        kind=kind, actor=actor, study=study.key, subject=study.slug,
+        values={"old": old, "new": phase.value, **values}, reason=reason,
+    )  # fmt: skip
+    return study
+
+
+def _draft(study: Study, what: str) -> Study:
+    study = Study.objects.select_for_update().get(pk=study.pk)
+    if study.phase != Phase.DRAFT:
+        raise PhaseError(f"{what} is possible only while the study is a draft; it is {study.phase}")
+    return study

@@ -1,0 +1,140 @@
+"""What stands in the way of a lock: a protocol that the loaded cases cannot carry out.
+
+A lock cannot be taken back, so that what a reader's enrolment would refuse must be found before it.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from uuid import UUID
+
+from django.db.models import Q
+
+from readerstudy.cases.models import Case
+from readerstudy.study.models import Allotment, Study
+from readerstudy.study.orders.allotment import allot
+from readerstudy.study.orders.drawing import new_seed, slots_of
+from readerstudy.study.orders.order import OrderError, Slot, draw_readings, places_for_repeats
+from readerstudy.study.protocol import Protocol
+
+TRIALS = 3
+"""Seeds that a lock tries."""
+
+MOST_REPEATS = 50
+"""The most hidden repeats that a protocol may declare, per cent of a reader's cases."""
+
+DESIGN = "on the protocol page, under Design and repeats"
+
+
+def obstacles_of(study: Study, *, draw: bool = False) -> list[str]:
+    """Say what of a draft's protocol cannot be carried out with its cases, and what to change; nothing is stored.
+
+    Parameters
+    ----------
+    draw: also draw trial orders, as a lock does; a page counts places only.
+    """
+    protocol = Protocol.from_json(study.protocol)
+    found = [*_nothing_asked(protocol), *_not_there(study, protocol)]
+    cases = slots_of(list(Case.objects.filter(study=study.key)))
+    if cases:
+        found += _of_orders(study, protocol, cases, TRIALS if draw else 0)
+    return found
+
+
+def _nothing_asked(protocol: Protocol) -> Iterator[str]:
+    if not protocol.endpoints:
+        missing = (
+            "none of the questions is analysed as an endpoint"
+            if protocol.questions
+            else "no question is asked"
+        )
+        yield f"{missing}; add or edit one on the protocol page, under Questions"
+
+
+def _not_there(study: Study, protocol: Protocol) -> Iterator[str]:
+    """Yield each shown field that cases lack: readers would not see what the protocol says that they see."""
+    sets: list[tuple[str, UUID | None]] = [
+        ("cases", study.key), ("practice cases", study.practice_key)
+    ]  # fmt: skip
+    for what, key in sets:
+        rows = Case.objects.filter(study=key) if key is not None else Case.objects.none()
+        total = rows.count()
+        for name in protocol.shown:
+            without = rows.filter(Q(age=None) if name == "age" else Q(**{name: ""})).count()
+            if without:
+                yield (
+                    f"readers are to see '{name}' beside the labels, and {without} of {total} {what} have none; "
+                    "take it out on the protocol page, under Reading room, or copy the study and load there a case "
+                    f"set that was written with --show {name}"
+                )
+
+
+def _of_orders(study: Study, protocol: Protocol, cases: Sequence[Slot], trials: int) -> list[str]:
+    by_key = {slot.case: slot for slot in cases}
+    seen: set[int] = set()
+    for _ in range(max(trials, 1)):
+        try:
+            hands = _hands(study, protocol, cases)
+        except OrderError as error:
+            return [f"the cases cannot be given to readers as planned: {error}; this is set {DESIGN}"]
+        for hand in sorted(hands, key=len):
+            repeats = protocol.repeats_of(len(hand))
+            if protocol.repeat_fraction > 0 and not repeats:
+                return [_none(protocol, len(hand))]
+            if repeats > places_for_repeats(len(hand), protocol.repeat_gap_cases):
+                return [_too_many(protocol, len(hand), repeats)]
+            if not trials or len(hand) in seen:
+                continue
+            seen.add(len(hand))
+            for _ in range(trials):
+                try:
+                    slots = [by_key[key] for key in hand]
+                    draw_readings(slots, new_seed(), repeats=repeats, gap=protocol.repeat_gap_cases)
+                except OrderError as error:
+                    return [f"no reading order can be drawn: {error}; this is set {DESIGN}"]
+    return []
+
+
+def _hands(study: Study, protocol: Protocol, cases: Sequence[Slot]) -> list[list[str]]:
+    """Return the cases of each planned reader: as dealt, or as a new seed would deal them."""
+    dealt: list[list[str]] = list(Allotment.objects.filter(study=study).values_list("cases", flat=True))
+    return dealt or allot(
+        cases, design=protocol.design, readers=protocol.planned_readers, reading_blocks=protocol.reading_blocks,
+        anchor_cases=protocol.anchor_cases, seed=new_seed(),
+    )  # fmt: skip
+
+
+def _none(protocol: Protocol, own: int) -> str:
+    """Say that repeats are declared and none comes: nobody could tell how steady the readers are."""
+    shares = (
+        share for share in range(1, MOST_REPEATS + 1)
+        if replace(protocol, repeat_fraction=share / 100).repeats_of(own)
+    )  # fmt: skip
+    least = next(shares, None)
+    nearer = places_for_repeats(own, protocol.repeat_gap_cases) == 0
+    enough = (
+        f"set at least {least} per cent"
+        + (f" and at most {own - 1} cases between first and second reading" if nearer else "")
+        + ", or no hidden repeats (0 per cent)"
+        if least else "set no hidden repeats (0 per cent)"
+    )  # fmt: skip
+    return (
+        f"{100 * protocol.repeat_fraction:g} per cent of a reader's cases are to come a second time, and of "
+        f"{own} case{'' if own == 1 else 's'} that is, rounded, none; {enough}, {DESIGN}, "
+        "or load more cases into a copy of the study"
+    )
+
+
+def _too_many(protocol: Protocol, own: int, repeats: int) -> str:
+    fit, gap = places_for_repeats(own, protocol.repeat_gap_cases), protocol.repeat_gap_cases
+    smaller = (
+        f"set at most {own - repeats} cases between first and second reading, or "
+        if own > repeats else ""
+    )  # fmt: skip
+    most = (
+        f"at most {100 * fit // own} per cent of hidden repeats" if fit else "no hidden repeats (0 per cent)"
+    )
+    return (
+        f"a reader has {own} case{'' if own == 1 else 's'}, of which {repeats} {'is' if repeats == 1 else 'are'} "
+        f"to come a second time at least {gap} cases later, and {fit or 'none'} can; {smaller}{most}, {DESIGN}, "
+        "or load more cases into a copy of the study"
+    )

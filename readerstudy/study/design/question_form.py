@@ -1,0 +1,240 @@
+"""The form for one question: levels and labels are typed one a line."""
+
+import re
+from dataclasses import asdict
+from typing import Any
+
+from django import forms
+
+from readerstudy.study.protocol import Protocol
+from readerstudy.study.protocol.presets import measure_of
+from readerstudy.study.protocol.questions import (
+    KEY,
+    LONGEST_WORDS,
+    MEASURED,
+    SHAPES,
+    ProtocolError,
+    Question,
+    QuestionKind,
+    read_question,
+)
+
+KIND_NAMES: dict[QuestionKind, tuple[str, str]] = {
+    "yes_no": ("Yes or no", "Answered with Y or N."),
+    "ordinal": ("Scale", "Levels in order, answered with a digit."),
+    "choice": ("Choice", "One of several options."),
+    "multiple_choice": ("Multiple choice", "Several of the options."),
+    "number": ("Number", "Within limits, with a unit."),
+    "text": ("Free text", "A sentence or two."),
+    "mark": ("Mark on the image", "Where is it? Rectangles, ellipses, arrows, points."),
+    "wrong_labels": ("Wrong labels", "Ticks those labels of the case that are wrong."),
+    "missing_labels": ("Missing labels", "Adds labels that the case lacks."),
+}
+
+FIELDS_OF: dict[str, tuple[str, ...]] = {
+    "yes_no": (),
+    "ordinal": ("levels",),
+    "choice": ("levels",),
+    "multiple_choice": ("levels", "fewest", "most"),
+    "number": ("minimum", "maximum", "whole", "unit"),
+    "text": ("longest",),
+    "mark": ("shapes", "fewest", "most"),
+    "wrong_labels": ("fewest", "most"),
+    "missing_labels": ("vocabulary", "other", "fewest", "most"),
+}
+"""What is asked for a kind, beside key, text, help, required, cannot-assess and follow-up."""
+
+OPTIONS = ("choice", "multiple_choice")
+"""Kinds whose numbers mean nothing but the key to press, so that they need not be typed."""
+
+WORDS = ("endpoint", "short", "worse", "less", "more")
+"""What is asked of a question that can be an endpoint."""
+
+_HALF = re.compile(r"-?\d+\s*[=:]?")
+_LEVEL = re.compile(r"\s*(-?\d+)\s*[=:]\s*(.+?)\s*")
+
+
+class QuestionForm(forms.Form):
+    """One question of one kind; `earlier` are the questions that it can follow."""
+
+    version = forms.CharField(widget=forms.HiddenInput, required=False)
+    text = forms.CharField(max_length=1_000, label="Question", widget=forms.Textarea(attrs={"rows": 2}))
+    key = forms.RegexField(
+        rf"^{KEY.pattern}\Z", max_length=40, label="Name in exports",
+        help_text="Small letters, digits and underscores, beginning with a letter.",
+        error_messages={"invalid": "Expected small letters, digits and underscores, a letter first, such as “side_2”."},
+    )  # fmt: skip
+    help = forms.CharField(max_length=1_000, required=False, label="Help under the question")
+    required = forms.BooleanField(required=False, label="Must be answered")
+    allow_cannot_assess = forms.BooleanField(required=False, label="“Cannot assess” is an answer")
+    levels = forms.CharField(
+        required=False, label="Levels", widget=forms.Textarea(attrs={"rows": 6, "class": "mono"}),
+        help_text="One a line, such as “1 = poor”.",
+    )  # fmt: skip
+    minimum = forms.FloatField(required=False, label="Smallest")
+    maximum = forms.FloatField(required=False, label="Largest")
+    whole = forms.BooleanField(required=False, label="Whole numbers only")
+    unit = forms.CharField(max_length=20, required=False, label="Unit")
+    longest = forms.IntegerField(
+        min_value=1, max_value=4_000, required=False, label="Longest answer, characters"
+    )
+    shapes = forms.MultipleChoiceField(
+        choices=[(shape, shape) for shape in SHAPES], widget=forms.CheckboxSelectMultiple, required=False,
+        label="Shapes",
+    )  # fmt: skip
+    vocabulary = forms.CharField(
+        required=False,
+        label="Labels on offer",
+        widget=forms.Textarea(attrs={"rows": 8}),
+        help_text="One a line.",
+    )
+    other = forms.BooleanField(required=False, label="Other labels may be typed")
+    fewest = forms.IntegerField(min_value=0, max_value=50, required=False, label="At least")
+    most = forms.IntegerField(min_value=1, max_value=50, required=False, label="At most")
+    endpoint = forms.BooleanField(
+        required=False, label="Analyse this question as an endpoint",
+        help_text="Its answers are compared between the two groups of cases. Other questions are described.",
+    )  # fmt: skip
+    short = forms.CharField(max_length=LONGEST_WORDS, required=False, label="Title in results")
+    worse = forms.ChoiceField(
+        choices=[("low", "The lowest"), ("high", "The highest")], label="Which answer is the worst?", required=False,
+        widget=forms.RadioSelect, initial="low",
+    )  # fmt: skip
+    less = forms.CharField(
+        max_length=LONGEST_WORDS, required=False, label="Lower answers mean",
+        help_text="Such as “lower image quality”. Blank: “lower” and the title.",
+    )  # fmt: skip
+    more = forms.CharField(
+        max_length=LONGEST_WORDS, required=False, label="Higher answers mean",
+        help_text="Such as “higher image quality”. Blank: “higher” and the title.",
+    )  # fmt: skip
+    after = forms.MultipleChoiceField(
+        widget=forms.CheckboxSelectMultiple, required=False, label="Ask only after",
+        help_text="Ticked answers of one question before this one. Nothing ticked: always asked.",
+    )  # fmt: skip
+
+    def __init__(
+        self, *args: Any, kind: QuestionKind, protocol: Protocol, old: Question | None, **extra: Any
+    ) -> None:
+        """Keep the fields of the kind, and offer the answers of the questions before this one."""
+        super().__init__(*args, **extra)
+        self.kind, self.old = kind, old
+        self.taken = {question.key for question in protocol.questions} - {old.key if old else ""}
+        asked = FIELDS_OF[kind]
+        if kind in OPTIONS:
+            self.fields["levels"].label = "Options"
+            self.fields[
+                "levels"
+            ].help_text = "One a line, such as “PA”; numbered in this order. “3 = PA” sets a number."
+        for name in {field for fields in FIELDS_OF.values() for field in fields} - set(asked):
+            del self.fields[name]
+        for name in WORDS if kind not in MEASURED else ():
+            del self.fields[name]
+        self.fields["after"].choices = _answers(_earlier(protocol, old))  # type: ignore[attr-defined]
+        if not self.fields["after"].choices:  # type: ignore[attr-defined]
+            del self.fields["after"]
+
+    def clean_key(self) -> str:
+        """Refuse a name that another question has."""
+        key: str = self.cleaned_data["key"]
+        if key in self.taken:
+            raise forms.ValidationError(f"Another question is named '{key}'; choose another name.")
+        return key
+
+    def clean_levels(self) -> list[dict[str, Any]]:
+        """Read the levels; options may come without numbers and get those after the greatest that is written."""
+        lines = _lines(self.cleaned_data["levels"])
+        read = [_LEVEL.fullmatch(line) for line in lines]
+        free = max([0, *(int(match[1]) for match in read if match)])
+        levels = []
+        for line, match in zip(lines, read, strict=True):
+            if match:
+                levels.append({"value": int(match[1]), "label": match[2]})
+            elif self.kind in OPTIONS and not _HALF.fullmatch(line):
+                free += 1
+                levels.append({"value": free, "label": line})
+            else:
+                raise forms.ValidationError(
+                    f"Expected a number, an equals sign and words, such as “1 = poor”; this line says “{line}”."
+                )
+        return levels
+
+    def clean_vocabulary(self) -> list[str]:
+        """Read the labels."""
+        return list(dict.fromkeys(_lines(self.cleaned_data["vocabulary"])))
+
+    def clean_after(self) -> dict[str, Any] | None:
+        """Read the answers after which this question is asked: all of one question."""
+        picked = [choice.rsplit("=", 1) for choice in self.cleaned_data["after"]]
+        if len({key for key, _ in picked}) > 1:
+            raise forms.ValidationError("Tick answers of one question only.")
+        return {"question": picked[0][0], "values": [int(value) for _, value in picked]} if picked else None
+
+    def clean(self) -> dict[str, Any]:
+        """Make the question; what does not hold is told above the form."""
+        values = dict(super().clean() or {})
+        if self.errors:
+            return values
+        plain = {
+            name: value
+            for name, value in values.items()
+            if name not in {"version", *WORDS} and value is not None
+        }
+        if values.get("endpoint"):
+            plain["endpoint"] = _measure(values)
+        plain["text"] = plain["text"].replace("\r\n", "\n").strip()
+        try:
+            self.question = read_question({**plain, "kind": self.kind})
+        except ProtocolError as error:
+            raise forms.ValidationError(str(error)) from error
+        return values
+
+
+def initial_of(question: Question | None, kind: QuestionKind) -> dict[str, Any]:
+    """Return what the form shows of a question, or of a new one."""
+    if question is None:
+        scale = "1 = \n2 = \n3 = \n4 = \n5 = " if kind == "ordinal" else ""
+        shown = asdict(Question("", "", kind))
+        return {**shown, "levels": scale, "vocabulary": "", "after": [], "worse": "low"}
+    plain = asdict(question)
+    after = question.after
+    words = measure_of(question)
+    return {
+        **plain,
+        **({"worse": "low"} if words is None else asdict(words)),
+        "levels": "\n".join(f"{level.value} = {level.label}" for level in question.levels),
+        "vocabulary": "\n".join(question.vocabulary),
+        "after": [f"{after.question}={value}" for value in after.values] if after else [],
+    }
+
+
+def _measure(values: dict[str, Any]) -> dict[str, str]:
+    """Return the words of an endpoint; what is left blank is made of the title, and the title of the name."""
+    short = values["short"] or values["key"].replace("_", " ").capitalize()
+    named = short if short[1:2].isupper() else f"{short[:1].lower()}{short[1:]}"
+    return {
+        "short": short,
+        "worse": values["worse"] or "low",
+        "less": values["less"] or f"lower {named}"[:LONGEST_WORDS],
+        "more": values["more"] or f"higher {named}"[:LONGEST_WORDS],
+    }
+
+
+def _earlier(protocol: Protocol, old: Question | None) -> list[Question]:
+    keys = [question.key for question in protocol.questions]
+    return list(protocol.questions[: keys.index(old.key)] if old else protocol.questions)
+
+
+def _answers(questions: list[Question]) -> list[tuple[str, str]]:
+    """Offer each answer of each question that has fixed ones."""
+    offered = []
+    for question in questions:
+        levels = [(1, "yes"), (0, "no")] if question.kind == "yes_no" else [
+            (level.value, level.label) for level in question.levels
+        ]  # fmt: skip
+        offered += [(f"{question.key}={value}", f"{question.text} — {label}") for value, label in levels]
+    return offered
+
+
+def _lines(text: str) -> list[str]:
+    return [line.strip() for line in text.splitlines() if line.strip()]

@@ -1,0 +1,1 @@
+"""Which cases each reader gets, and in which order: drawn once, stored, disclosed after unblinding."""

@@ -1,0 +1,103 @@
+"""Draw and store what a reader reads: their cases, their order, their practice. Once, and never again."""
+
+import hashlib
+import secrets
+from collections.abc import Sequence
+
+from readerstudy.cases.models import Case
+from readerstudy.study.models import Allotment, Assignment, PracticeReading, Reader, Study
+from readerstudy.study.orders.allotment import ALGORITHM as ALLOTMENT
+from readerstudy.study.orders.allotment import allot
+from readerstudy.study.orders.order import ALGORITHM, OrderError, Slot, draw_readings
+from readerstudy.study.protocol import Protocol
+
+
+def new_seed() -> bytes:
+    """Return 256 secret bits of the operating system's generator."""
+    return secrets.token_bytes(32)
+
+
+def commitment(seed: bytes) -> str:
+    """Return SHA-256 of a 256-bit seed: it binds the seed and, the seed being random, tells nothing of it."""
+    return hashlib.sha256(b"reading order\0" + seed).hexdigest()
+
+
+def free_slot(study: Study) -> int:
+    """Return the first planned reader whom nobody stands for; beyond the plan only where all read all cases.
+
+    Raises
+    ------
+    OrderError: every planned reader is enrolled.
+    """
+    protocol = Protocol.from_json(study.protocol)
+    taken = set(study.readers.values_list("slot", flat=True))
+    slot = next(number for number in range(1, len(taken) + 2) if number not in taken)
+    if slot > protocol.planned_readers and protocol.design != "fully crossed":
+        raise OrderError(
+            f"all {protocol.planned_readers} planned readers are enrolled, and each has their own cases; "
+            "replace one who has withdrawn, or plan more readers in a new study"
+        )
+    return slot
+
+
+def draw_for(reader: Reader, *, cases_of: Reader | None = None) -> None:
+    """Draw a reader's order from their seed and store it; nobody else's changes.
+
+    Parameters
+    ----------
+    reader: newly made, with seed and slot, and no assignments.
+    cases_of: whose cases they read instead, in a fresh order: the reader whom they replace.
+
+    Raises
+    ------
+    OrderError: repeats or own cases do not fit the cases that are loaded.
+    """
+    study = reader.study
+    protocol = Protocol.from_json(study.protocol)
+    cases = {case.key: case for case in Case.objects.filter(study=study.key)}
+    if cases_of is not None:
+        firsts = cases_of.assignments.filter(presentation=1).select_related("case")
+        own: Sequence[str] = [row.case.key for row in firsts]
+    else:
+        own = _allotted(study, protocol, list(cases.values()), int(reader.slot or 1))
+    slots = [Slot(key, cases[key].block, cases[key].separation_group) for key in own]
+    repeats = protocol.repeats_of(len(slots))
+    readings = draw_readings(slots, bytes(reader.order_seed), repeats=repeats, gap=protocol.repeat_gap_cases)
+    Assignment.objects.bulk_create(
+        Assignment(
+            study=study, reader=reader, case=cases[each.case], position=place, presentation=each.presentation
+        )
+        for place, each in enumerate(readings, 1)
+    )
+    if study.practice_key is not None:
+        PracticeReading.objects.bulk_create(
+            PracticeReading(study=study, reader=reader, case=case, position=place)
+            for place, case in enumerate(Case.objects.filter(study=study.practice_key).order_by("key"), 1)
+        )
+
+
+def slots_of(cases: Sequence[Case]) -> list[Slot]:
+    """Return what an order may look at."""
+    return [Slot(case.key, case.block, case.separation_group) for case in cases]
+
+
+def _allotted(study: Study, protocol: Protocol, cases: Sequence[Case], slot: int) -> list[str]:
+    if protocol.design == "fully crossed":
+        return [case.key for case in cases]
+    if not Allotment.objects.filter(study=study).exists():
+        study.allotment_seed = new_seed()
+        study.save(update_fields=["allotment_seed"])
+        dealt = allot(
+            slots_of(cases), design=protocol.design, readers=protocol.planned_readers,
+            reading_blocks=protocol.reading_blocks, anchor_cases=protocol.anchor_cases,
+            seed=bytes(study.allotment_seed),
+        )  # fmt: skip
+        Allotment.objects.bulk_create(
+            Allotment(study=study, slot=number, cases=keys, algorithm=ALLOTMENT)
+            for number, keys in enumerate(dealt, 1)
+        )
+    own: list[str] = Allotment.objects.get(study=study, slot=slot).cases
+    return own
+
+
+__all__ = ["ALGORITHM", "OrderError", "commitment", "draw_for", "free_slot", "new_seed", "slots_of"]

@@ -1,0 +1,1 @@
+"""Who takes part: readers, roles, invitations, and steps that need a second admin."""

@@ -1,0 +1,229 @@
+"""Who takes part: withdrawal, the end of a role, and the blinded view of who is where."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Count, Max, Q, QuerySet
+from django.utils import timezone
+
+from readerstudy.accounts.access import knows_run
+from readerstudy.accounts.models import User
+from readerstudy.audit.services import record
+from readerstudy.cases.models import Case
+from readerstudy.study.duties import (
+    has_looked,
+    refuse_alone,
+    refuse_while_asked,
+)
+from readerstudy.study.models import Assignment, Membership, Rating, Reader, Role, Study
+from readerstudy.study.orders.drawing import (
+    ALGORITHM,
+    OrderError,
+    commitment,
+    draw_for,
+    free_slot,
+    new_seed,
+)
+from readerstudy.study.phases import NotThisPersonError, Phase, PhaseError, StudyError
+
+LATELY = timedelta(days=7)
+"""The time over which pace is told."""
+
+
+@transaction.atomic
+def withdraw_reader(*, study: Study, pseudonym: str, reason: str, actor: User | None) -> Reader:
+    """End a reader's reading for good; what they answered stays and is analysed (see docs/study-admin.md).
+
+    Raises
+    ------
+    Reader.DoesNotExist: nobody of this pseudonym reads in the study.
+    PhaseError: reading is over.
+    StudyError: the reader has withdrawn already, no reason is given, or the admin can see where cases come from.
+    """
+    study = Study.objects.select_for_update().get(pk=study.pk)
+    if study.phase not in {Phase.DRAFT, Phase.LOCKED, Phase.READING}:
+        raise PhaseError(f"readers withdraw before reading closes; the study is {study.phase}")
+    reader = Reader.objects.select_for_update().get(study=study, pseudonym=pseudonym)
+    if reader.withdrawn_at is not None:
+        raise StudyError(f"{pseudonym} has withdrawn already")
+    if not reason.strip():
+        raise StudyError("expected a reason for the withdrawal, such as 'no more time'")
+    refuse_alone(study, actor, "take a reader out")
+    reader.withdrawn_at, reader.withdrawal_reason = timezone.now(), reason.strip()
+    reader.save(update_fields=["withdrawn_at", "withdrawal_reason"])
+    record(
+        kind="reader.withdrawn", actor=actor, study=study.key, subject=pseudonym,
+        values={"old": "reading", "new": "withdrawn"}, reason=reason.strip(),
+    )  # fmt: skip
+    return reader
+
+
+@transaction.atomic
+def end_role(*, study: Study, member: int, actor: User | None) -> Membership:
+    """Take a person's role in the study away; the last study admin stays.
+
+    Raises
+    ------
+    Membership.DoesNotExist: no such role in this study.
+    StudyError: the person is the study's last admin, or a request to open its key stands.
+    """
+    refuse_while_asked(Study.objects.select_for_update().get(pk=study.pk))
+    found = Membership.objects.select_related("person").get(study=study, pk=member)
+    others = Membership.objects.filter(study=study, role=Role.STUDY_ADMIN).exclude(pk=found.pk)
+    if found.role == Role.STUDY_ADMIN and not others.exists():
+        raise StudyError(f"{found.person} is the last admin of this study; invite another one first")
+    record(
+        kind="study.role_ended", actor=actor, study=study.key, subject=str(found.person.pk),
+        values={"old": found.role, "new": ""},
+    )  # fmt: skip
+    found.delete()
+    return found
+
+
+def whereabouts(study: Study) -> list[dict[str, Any]]:
+    """Tell who is where, blinded: totals per reader, sessions, the day of the last answer, cases of the last week.
+
+    Nothing here is of a single case: no answer, no time, no cannot-assess.
+    """
+    since = timezone.now() - LATELY
+    replaced = dict(study.readers.exclude(replaces=None).values_list("replaces_id", "pseudonym"))
+    return [
+        {
+            "reader": reader,
+            "state": _state(reader, study),
+            "replaced_by": replaced.get(reader.pk, ""),
+            **_totals(reader, since),
+        }
+        for reader in _readers(study)
+    ]
+
+
+def _readers(study: Study) -> QuerySet[Reader]:
+    found: QuerySet[Reader] = study.readers.select_related("person", "replaces").annotate(
+        total=Count("assignments"), finished=Count("assignments", filter=Q(assignments__revision__gt=0))
+    )
+    return found
+
+
+def _totals(reader: Reader, since: Any) -> dict[str, Any]:
+    firsts = Rating.objects.filter(assignment__reader=reader, revision=1)
+    last = firsts.aggregate(at=Max("saved_at"))["at"]
+    return {
+        "last_day": None if last is None else timezone.localdate(last),
+        "lately": firsts.filter(saved_at__gte=since).count(),
+        "sessions": reader.sessions.count(),
+    }
+
+
+def _state(reader: Any, study: Study) -> str:
+    if reader.withdrawn_at is not None:
+        return "withdrawn"
+    if reader.total and reader.finished == reader.total:
+        return "finished"
+    if reader.finished:
+        return "reading"
+    return "not begun"
+
+
+def has_role(person: User) -> bool:
+    """Say whether a person has a role other than reader in any study."""
+    return Membership.objects.filter(person=person).exists()
+
+
+@transaction.atomic
+def enrol_reader(*, study: Study, person: User, actor: User | None, replaces: Reader | None = None) -> Reader:
+    """Make a person a reader of a draft, locked or reading study and draw their order, once.
+
+    With `replaces`, a withdrawn reader, the new one reads that reader's cases in a fresh order.
+
+    Raises
+    ------
+    NotThisPersonError: the person has another role here, may open sweeps, has opened this one, or reads already.
+    StudyError: the study has no cases yet, or no order can be drawn; or the reader to replace has not withdrawn,
+        or was replaced already; or an admin replaces a reader who can see where cases come from.
+    PhaseError: reading has closed.
+    """
+    study = Study.objects.select_for_update().get(pk=study.pk)
+    if study.phase not in {Phase.DRAFT, Phase.LOCKED, Phase.READING}:
+        raise PhaseError(f"readers are enrolled before reading closes; the study is {study.phase}")
+    _refuse_unblinded(study, person)
+    if not Case.objects.filter(study=study.key).exists():
+        raise StudyError(f"expected cases before readers; load a case set into '{study.slug}' first")
+    if replaces is not None:
+        if actor != person:  # whoever takes up an invitation replaces nobody of their own accord
+            refuse_alone(study, actor, "replace a reader")
+        _check_place_is_free(study, replaces)
+    seed = new_seed()
+    number = study.readers.count() + 1
+    prefix = "SIM-R" if study.simulated_readers else "R"
+    try:
+        reader = Reader.objects.create(
+            study=study, person=person, pseudonym=f"{prefix}{number:02d}", order_seed=seed,
+            order_algorithm=ALGORITHM, replaces=replaces,
+            slot=free_slot(study) if replaces is None else replaces.slot,
+        )  # fmt: skip
+        draw_for(reader, cases_of=replaces)
+    except OrderError as error:
+        raise StudyError(str(error)) from error
+    record(
+        kind="reader.enrolled", actor=actor, study=study.key, subject=reader.pseudonym,
+        values={
+            "person": person.pk, "order_algorithm": ALGORITHM, "order_commitment": commitment(seed),
+            "replaces": "" if replaces is None else replaces.pseudonym,
+        },
+    )  # fmt: skip
+    return reader
+
+
+def _refuse_unblinded(study: Study, person: User) -> None:
+    """Whoever may open the sweep behind the cases, or has opened it, cannot read them."""
+    if Reader.objects.filter(study=study, person=person).exists():
+        raise NotThisPersonError(f"{person} reads in this study already")
+    if Membership.objects.filter(study=study, person=person).exists():
+        raise NotThisPersonError(
+            f"{person} has another role in this study: a reader can have no other role in it"
+        )
+    if has_looked(study, person):
+        raise NotThisPersonError(f"{person} has looked at the images of this study for names")
+    if knows_run(person, study.run_id):
+        raise NotThisPersonError(f"{person} can see where cases come from and so cannot read them blind")
+
+
+def _check_place_is_free(study: Study, left: Reader) -> None:
+    if left.study_id != study.pk or left.withdrawn_at is None:
+        raise StudyError(f"expected a reader who has withdrawn, {left.pseudonym} has not")
+    if Reader.objects.filter(replaces=left).exists():
+        raise StudyError(f"{left.pseudonym} has been replaced already; replace the replacement if they leave")
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Saved and planned readings of a study, hidden repeats included, and how many readers have begun."""
+
+    saved: int
+    planned: int
+    begun: int
+    readers: int
+
+    @property
+    def complete(self) -> bool:
+        """Whether everything planned was read."""
+        return self.saved == self.planned
+
+    def __str__(self) -> str:
+        readers = "1 reader" if self.readers == 1 else f"{self.readers} readers"
+        return f"{readers}, {self.begun} of them began; {self.saved} of {self.planned} readings saved"
+
+
+def progress_of(study: Study) -> Progress:
+    """Count what was saved; says nothing of any answer."""
+    planned = Assignment.objects.filter(study=study.pk)
+    saved = planned.filter(revision__gt=0)
+    return Progress(
+        saved=saved.count(),
+        planned=planned.count(),
+        begun=saved.values("reader").distinct().count(),
+        readers=study.readers.count(),
+    )

@@ -1,0 +1,226 @@
+"""The reading room's pages and its small JSON interface; every view guards, calls one service, answers."""
+
+import json
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_POST
+
+from readerstudy.accounts.signed_in import signed_in
+from readerstudy.accounts.signed_out import answers_scripts
+from readerstudy.cases.delivery import frame_response
+from readerstudy.study.markdown import render as render_markdown
+from readerstudy.study.models import Assignment, PracticeReading, Reader
+from readerstudy.study.phases import PhaseError
+from readerstudy.study.protocol import Protocol, ProtocolError
+from readerstudy.study.reading import visits
+from readerstudy.study.reading.answering import (
+    StaleRevisionError,
+    VisitError,
+    returnable,
+    save_answers,
+    servable,
+)
+from readerstudy.study.reading.reading_json import case_json, state_json, texts
+from readerstudy.study.reading.stages import visit_of
+from readerstudy.study.visibility import reader_for
+
+ANSWER_FIELDS = {"idempotency_key", "revision", "answers", "comment", "times", "display"}
+
+
+@never_cache
+@require_GET
+def reading(request: HttpRequest, slug: str) -> HttpResponse:
+    """Show the reading room of one study; the page asks for its state itself."""
+    reader = reader_for(signed_in(request), slug)
+    context = {
+        "study": reader.study,
+        "state_url": reverse("study:state", kwargs={"slug": slug}),
+        "preview": False,
+        "texts": texts(Protocol.from_json(reader.study.protocol)),
+    }
+    return render(request, "study/reading.html", context)
+
+
+@answers_scripts
+@never_cache
+@require_GET
+def state(request: HttpRequest, slug: str) -> JsonResponse:
+    """Tell the reader's page the stage of the visit, the current case and the one to fetch ahead."""
+    return JsonResponse(state_json(reader_for(signed_in(request), slug)))
+
+
+@answers_scripts
+@require_GET
+def frame(request: HttpRequest, slug: str, public_id: uuid.UUID) -> HttpResponse:
+    """Deliver the pixels of the current case, the next, or one to go back to, and of no other."""
+    case = servable(reader_for(signed_in(request), slug), public_id)
+    if case is None:
+        raise Http404
+    return frame_response(case, signed_in(request))
+
+
+@answers_scripts
+@never_cache
+@require_GET
+def case(request: HttpRequest, slug: str, public_id: uuid.UUID) -> JsonResponse:
+    """Show a read case again, where the protocol lets a reader go back to it."""
+    reader = reader_for(signed_in(request), slug)
+    visit = visit_of(reader)
+    assignment = returnable(reader, visit).get(public_id)
+    if assignment is None:
+        raise Http404
+    return JsonResponse(case_json(assignment, reader, visit))
+
+
+@answers_scripts
+@require_POST
+def answers(request: HttpRequest, slug: str, public_id: uuid.UUID) -> JsonResponse:
+    """Save one case's answers: 200 saved, 400 no answers, 404 not yours, 409 stale; 503 as everywhere, try again."""
+    reader = reader_for(signed_in(request), slug)
+    return _told(lambda: _save(request, reader, public_id))
+
+
+@answers_scripts
+@require_POST
+def consent(request: HttpRequest, slug: str) -> JsonResponse:
+    """Note the reader's consent."""
+    reader = reader_for(signed_in(request), slug)
+    return _done(
+        reader, lambda: visits.give_consent(reader=reader, accepted=posted_object(request).get("accepted"))
+    )
+
+
+@answers_scripts
+@require_POST
+def confirm_terms(request: HttpRequest, slug: str) -> JsonResponse:
+    """Note that the reader confirms the terms of use, by their digests."""
+    reader = reader_for(signed_in(request), slug)
+
+    def act() -> None:
+        posted = posted_object(request)
+        visits.confirm_terms(reader=reader, accepted=posted.get("accepted"), digests=posted.get("sha256"))
+
+    return _done(reader, act)
+
+
+@answers_scripts
+@require_POST
+def begin(request: HttpRequest, slug: str) -> JsonResponse:
+    """Note that the instructions are read."""
+    reader = reader_for(signed_in(request), slug)
+    return _done(reader, lambda: visits.begin(reader=reader))
+
+
+@answers_scripts
+@require_POST
+def display(request: HttpRequest, slug: str) -> JsonResponse:
+    """Keep a display check; 422 where the protocol blocks on a display that does not pass."""
+    reader = reader_for(signed_in(request), slug)
+    return _done(reader, lambda: visits.check_display(reader=reader, values=posted_object(request)))
+
+
+@answers_scripts
+@require_POST
+def keys(request: HttpRequest, slug: str) -> JsonResponse:
+    """Keep the reader's key map."""
+    reader = reader_for(signed_in(request), slug)
+    return _done(reader, lambda: visits.keep_keys(reader=reader, keys=posted_object(request)))
+
+
+@answers_scripts
+@require_POST
+def pause(request: HttpRequest, slug: str) -> JsonResponse:
+    """Note that the reader pauses."""
+    reader = reader_for(signed_in(request), slug)
+    return _done(reader, lambda: visits.pause(reader=reader))
+
+
+def _save(request: HttpRequest, reader: Reader, public_id: uuid.UUID) -> dict[str, Any]:
+    values = _posted(request)
+    practising = (
+        reader.study.practice_key is not None and reader.practice.filter(public_id=public_id).exists()
+    )
+    if not practising:
+        save_answers(reader=reader, public_id=public_id, **values)
+        return {"saved": True, "state": state_json(reader)}
+    for name in ("revision", "display"):
+        values.pop(name)
+    row = visits.save_practice(reader=reader, public_id=public_id, **values)
+    note = Protocol.from_json(reader.study.protocol).note_of(row.case.key)
+    return {"saved": True, "feedback": render_markdown(note), "state": state_json(reader)}
+
+
+def _done(reader: Reader, act: Callable[[], object]) -> JsonResponse:
+    def acted() -> dict[str, Any]:
+        act()
+        return {"state": state_json(reader_for(reader.person, reader.study.slug))}
+
+    return _told(acted)
+
+
+def _told(act: Callable[[], dict[str, Any]]) -> JsonResponse:
+    """Turn what a service refuses into a status and words for the page."""
+    try:
+        return JsonResponse(act())
+    except ProtocolError as error:
+        return JsonResponse({"error": str(error)}, status=400)
+    except (Assignment.DoesNotExist, PracticeReading.DoesNotExist):
+        raise Http404 from None
+    except StaleRevisionError as error:
+        return JsonResponse({"error": str(error), "stored": error.stored}, status=409)
+    except (PhaseError, VisitError) as error:
+        return JsonResponse({"error": str(error)}, status=403)
+    except visits.DisplayRefusedError as error:
+        return JsonResponse({"error": str(error)}, status=422)
+
+
+def _posted(request: HttpRequest) -> dict[str, Any]:
+    values = posted_object(request)
+    if set(values) | {"marks"} != ANSWER_FIELDS | {"marks"}:
+        raise ProtocolError(f"expected the fields {', '.join(sorted(ANSWER_FIELDS))} and, if drawn, marks")
+    if type(values["revision"]) is not int:
+        raise ProtocolError("revision: expected a whole number")
+    if not isinstance(values.get("marks", []), list):
+        raise ProtocolError("marks: expected a list")
+    try:
+        values["idempotency_key"] = uuid.UUID(values["idempotency_key"])
+    except (ValueError, AttributeError, TypeError) as error:
+        raise ProtocolError(f"expected an idempotency key, a UUID: {error}") from error
+    return values
+
+
+def posted_object(request: HttpRequest) -> dict[str, Any]:
+    """Return the JSON object of a request's body.
+
+    Raises
+    ------
+    ProtocolError: something else, or characters that no database keeps (NUL, half of a pair).
+    """
+    try:
+        values = json.loads(request.body)
+        _check_characters(values)
+    except (ValueError, RecursionError) as error:
+        raise ProtocolError(f"expected JSON: {error}") from error
+    if not isinstance(values, dict):
+        raise ProtocolError("expected a JSON object")
+    return values
+
+
+def _check_characters(value: Any) -> None:
+    if isinstance(value, str):
+        value.encode()  # refuses half of a pair
+        if "\0" in value:
+            raise ValueError("a text holds the character NUL")
+    elif isinstance(value, dict):
+        for name, each in value.items():
+            _check_characters(name)
+            _check_characters(each)
+    elif isinstance(value, list):
+        for each in value:
+            _check_characters(each)
