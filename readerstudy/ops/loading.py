@@ -104,7 +104,7 @@ def load_into_study(
     """
 
     if CaseSet.objects.filter(study=study.key).exists():
-        raise AlreadyLoadedError(f"{_named(study)} has its cases; make a new study for others")
+        raise AlreadyLoadedError(f"{_named(study)} already has its cases; create a new study for other cases")
 
     def attach(loaded: CaseSet) -> None:
         attach_case_set(
@@ -136,7 +136,7 @@ def load_practice(
     """
     if study.practice_key is not None:
         raise AlreadyLoadedError(
-            f"{_named(study)} has its practice cases; copy the study to practise on others"
+            f"{_named(study)} already has its practice cases; copy the study to use other practice cases"
         )
     study.practice_key = practice_key_for(study)
 

@@ -161,7 +161,7 @@ def add_member(*, study: Study, person: User, role: Role, actor: User | None) ->
     study = Study.objects.select_for_update().get(pk=study.pk)
     refuse_while_asked(study)
     if Reader.objects.filter(study=study, person=person).exists():
-        raise StudyError(f"{person} reads in this study: a reader can have no other role in it")
+        raise StudyError(f"{person} is a reader in this study, and a reader can have no other role in it")
     member, made = Membership.objects.get_or_create(study=study, person=person, role=role)
     if made or (actor is None and role == Role.STUDY_ADMIN):
         record(
@@ -183,7 +183,7 @@ def refuse_alone(study: Study, actor: User | None, what: str) -> None:
         return
     if is_unblinded(actor, study):
         raise StudyError(
-            f"{actor} can see where cases come from and so may not {what} alone; ask another admin, who cannot"
+            f"{actor} can see where cases come from and so may not {what} alone; ask a blinded admin"
         )
     if (doubt := doubt_about(actor, study)) and had_unblinded_admin(study):
         raise StudyError(

@@ -76,7 +76,7 @@ def test_a_visible_name_stops_the_lock_until_a_second_look_clears_it(stock: Stoc
     look_for_names(draft, stock.alice)
     key = keys(draft)[0]
     look(draft, stock.alice, key, clear=False)
-    with pytest.raises(StudyError, match="1 of 10 images show a name; write the case set anew"):
+    with pytest.raises(StudyError, match="1 of 10 images show a name; write the case set again"):
         lifecycle.lock(study=draft, actor=stock.alice)
     look(draft, stock.alice, key)
     assert lifecycle.lock(study=draft, actor=stock.alice).phase == Phase.LOCKED

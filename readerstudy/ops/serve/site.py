@@ -112,7 +112,7 @@ def schema_is_known(databases: Any) -> Iterator[CheckMessage]:
         )
         if unknown:
             yield Error(
-                f"the database is of a newer version: {', '.join(unknown)} is not part of this one",
+                f"the database is from a newer version: {', '.join(unknown)} is not part of this one",
                 hint="Run the newer version again, or restore the backup that was made before the upgrade.",
                 id="readerstudy.E022",
             )
