@@ -16,7 +16,7 @@ from analysis.endpoints import MISSING, PAPER, Endpoint
 from analysis.identity import NameClashError, Names, name_key, path_key
 
 FORMAT = 1
-"""Version of every file format of this module; it stands in each provenance.json."""
+"""Version of every file format of this module; it is in each provenance.json."""
 
 NO_FINDING = "No Finding"
 

@@ -61,9 +61,9 @@ def read_table(
     Parameters
     ----------
     source: a file, plain or .gz, or the bytes of one.
-    error: the named error of the door.
+    error: the named error of the caller.
     where: the file named in messages; "" where the caller names it.
-    wanted: what the door expects, for messages.
+    wanted: what the caller expects, for messages.
     options: what pandas.read_csv takes; `dtype` and `usecols` go by the trimmed headings.
 
     Raises

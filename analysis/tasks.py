@@ -1,6 +1,6 @@
-"""The worker's doors. A message is a doorbell: it says that there may be work, the ledger says which.
+"""The worker's tasks. A message says that there may be work, the ledger says which.
 
-A worker that hears the bell works until nothing is open. A thread rings again at start and every 30 s while
+A worker that gets a message works until nothing is open. A thread sends one again at start and every 30 s while
 anything is open and the worker idle, so a message that was lost, doubled or torn costs nothing.
 """
 
@@ -53,7 +53,7 @@ def work_through() -> None:
 
 
 def ring(bells: int = 1) -> None:
-    """Wake up to `bells` workers. A broker that is away costs nothing but time: workers ring for themselves."""
+    """Wake up to `bells` workers. A broker that is away costs nothing but time: workers notify themselves."""
     try:
         for _ in range(bells):
             work_through.apply_async(queue="sweep", ignore_result=True, retry=False)
@@ -86,7 +86,7 @@ def ask_for_findings(*, run: Run, choices: Choices, beside: Run | None) -> None:
 
 
 def reconcile() -> bool:
-    """Ring if anything is left to do and this worker is idle; say whether it was.
+    """Send a message if anything is left to do and this worker is idle; say whether it was.
 
     A busy worker takes every open unit before it stops, so ringing for it would only fill the queue.
     """

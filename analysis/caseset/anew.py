@@ -1,4 +1,4 @@
-"""Writing an image anew: what of a source file goes into the blind half, and what the leak report measures of it."""
+"""Writing an image again: what of a source file goes into the blind half, and what the leak report measures of it."""
 
 import hashlib
 import io

@@ -37,9 +37,9 @@ class Origin:
     """Where a selection came from.
 
     `settings` go into provenance.json and must be safe for a blinded admin. `committed` (a name to a text,
-    such as a seed) go there only as salted commitments and stand in the clear in the sealed report, as do
+    such as a seed) go there only as salted commitments and are in the clear in the sealed report, as do
     `sealed` (balance, unmatched exemplars). `terms` (text in markdown, credential, ethics: `TERMS`) say on which
-    terms people may look at the images; they go into provenance.json, and whoever reads confirms them first.
+    terms people may look at the images; they go into provenance.json, and anyone who reads confirms them first.
     `custody` says how the images were compared with those that the networks saw, or why not (`check_record`); it
     goes into provenance.json and is shown before the lock. `window` holds the percentiles between which the networks
     were given DICOM images, where that is known.
@@ -93,7 +93,7 @@ def write_case_set(
     out: the folder to create.
     key_out: the key to make, outside `out`; its report goes beside it. Both get mode 0600.
     origin: run, settings and seeds.
-    shown: which of view, sex and age stand in cases.csv, for all cases.
+    shown: which of view, sex and age are in cases.csv, for all cases.
     block_size: target number of cases in a block, at least 8.
     nonce: 256 bits; drawn by default.
     burned_in_checked: who looked for text in the pixels of images whose header lets expect some, and how; blank:

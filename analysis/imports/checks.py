@@ -11,7 +11,7 @@ from analysis.imports.pickled import LABEL, Predictions
 from analysis.sweep.data.splits import Split
 
 SEPARATOR = "|"
-"""Between the class names in the published label texts; they stand in column order, which is not required."""
+"""Between the class names in the published label texts; they are in column order, which is not required."""
 
 
 def matching_scores(found: Predictions, split: Split, classes: tuple[str, ...]) -> NDArray[np.float32]:

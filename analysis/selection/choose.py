@@ -61,7 +61,7 @@ class SelectionSpec:
                 )
 
     def settings(self) -> dict[str, Any]:
-        """Return the choices without the seed, as JSON: safe for whoever must not rebuild the selection."""
+        """Return the choices without the seed, as JSON: safe for anyone who must not rebuild the selection."""
         common = {
             "criterion": self.criterion, "sparsity": self.sparsity, "fraction": self.fraction,
             "drawn": DRAWS[self.draw], "size": self.size, "controls": self.controls,
@@ -111,7 +111,7 @@ def select(run: Run, spec: SelectionSpec, excluded: Mapping[str, str] | None = N
 
     Parameters
     ----------
-    excluded: images that may stand in neither arm, with the reason; they are listed in `left_out`.
+    excluded: images that may are in neither arm, with the reason; they are listed in `left_out`.
 
     Raises
     ------
@@ -203,7 +203,7 @@ def _rows(table: pd.DataFrame, sets: Sets) -> pd.DataFrame:
 def _notes(
     found: Exemplars, balance: pd.DataFrame, unmatched: pd.DataFrame, drawn: pd.DataFrame
 ) -> tuple[str, ...]:
-    """Say in sentences what whoever uses the selection should know."""
+    """Say in sentences what anyone who uses the selection should know."""
     notes = []
     if len(found.undefined):
         notes.append(f"{len(found.undefined)} image(s) have no score and are in neither arm.")

@@ -34,7 +34,7 @@ class DeidentifyError(ValueError):
 def deidentify(source: Path, target: Path) -> int:
     """De-identify every file of a folder, sub-folders included, into a new flat folder; return how many.
 
-    Unique identifiers are drawn anew, the same for the same one in all files of the call, and are the names of the
+    Unique identifiers are drawn again, the same for the same one in all files of the call, and are the names of the
     new files: no name of a file or a folder goes over. Nothing is kept that leads back.
 
     Raises
@@ -121,7 +121,7 @@ def clean(dataset: Dataset) -> None:
     dataset.DeidentificationMethodCodeSequence = [item]
     dataset.LongitudinalTemporalInformationModified = "REMOVED"
     dataset.preamble = bytes(128)
-    # Written anew: the group may name the sender and hold private information.
+    # Written again: the group may name the sender and hold private information.
     dataset.file_meta = FileMetaDataset()
     dataset.file_meta.TransferSyntaxUID = syntax
     dataset.file_meta.MediaStorageSOPClassUID = dataset.SOPClassUID

@@ -95,7 +95,7 @@ def keep_freed_memory() -> bool:
     """Tell glibc to keep what is freed; return whether it took it.
 
     On virtual machines each fresh page is dear, and a forward pass asks for many. glibc gives large blocks back to
-    the system at once and fetches them anew for the next batch. Elsewhere than with glibc nothing is done.
+    the system at once and fetches them again for the next batch. Elsewhere than with glibc nothing is done.
     """
     if not hasattr(os, "confstr") or "CS_GNU_LIBC_VERSION" not in os.confstr_names:
         return False

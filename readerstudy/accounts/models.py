@@ -135,7 +135,7 @@ class Recovery(models.Model):
 
 
 class Attempts(models.Model):
-    """How often something was tried at a door since a time; or that it was used up, which is once.
+    """How often something was attempted since a time; or that it was used up, which is once.
 
     `name` is a keyed hash of what is counted, so that nothing typed is kept. The row counts until `ends_at`, and no
     row goes before: in a cache a few hundred made-up names would push a lock-out out.

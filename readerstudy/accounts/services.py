@@ -73,7 +73,7 @@ def change_profile(*, user: User, name: str, specialty: str, years_reading: int 
 
 @transaction.atomic
 def choose_password(*, request: HttpRequest, hashed: str, ends_sessions_only: bool = False) -> None:
-    """Store a person's own password, hashed anew: every session but this one ends."""
+    """Store a person's own password, hashed again: every session but this one ends."""
     user = signed_in(request)
     user.password = hashed
     user.save(update_fields=["password"])

@@ -59,7 +59,7 @@ class Told:
 
 
 def sentence_of(event: Event, names: Names, *, masked: bool = False) -> str:
-    """Return who did what, in one sentence; when it was stands beside it.
+    """Return who did what, in one sentence; when it was is next to it.
 
     Parameters
     ----------

@@ -21,7 +21,7 @@ from readerstudy.audit.models import Chain, Event
 
 GENESIS = "0" * 64
 DELETED = "study.deleted"
-"""The tombstone of a study whose chains are gone by record; it stands in the site's chain."""
+"""The tombstone of a study whose chains are gone by record; it is in the site's chain."""
 
 PAGE = 5000
 
@@ -54,7 +54,7 @@ def record(
 ) -> Event:
     """Append one event to the chain of a study, or of the site when `study` is None.
 
-    Call it inside the transaction of the change it describes, so that both stand or neither. `actor` is None
+    Call it inside the transaction of the change it describes, so that both are written or neither. `actor` is None
     for the system itself. `values` must be JSON; it holds old and new values, never patient data. `begins` is the
     anchor of which the event begins an epoch (`epochs.begin_epoch`).
     """

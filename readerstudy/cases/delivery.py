@@ -1,4 +1,4 @@
-"""Answer with a frame, masked anew each time: an image that is shown again is other bytes, at the same length.
+"""Answer with a frame, masked again each time: an image that is shown again is other bytes, at the same length.
 
 The bytes pass through this process, never from a file or a store to a browser: a proxy that sends a file sends the
 same bytes for the same image, and with them tells which cases are hidden repeats. Nothing else of the file shows

@@ -82,7 +82,7 @@ def mask_frame(frame: bytes, mask: bytes) -> bytes:
     """Return what is sent for a frame file: the mask, and the file with the mask XORed over it, again and again.
 
     With another random mask of `MASK_BYTES` each time, no byte of the same image comes back as it was. The mask hides
-    nothing from whoever takes it off, as the page does: what is left then is the same file, and the same pixels.
+    nothing from anyone who takes it off, as the page does: what is left then is the same file, and the same pixels.
     """
     values, over = np.frombuffer(frame, np.uint8), np.frombuffer(mask, np.uint8)
     rest = len(frame) % len(mask)

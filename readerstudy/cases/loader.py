@@ -74,7 +74,8 @@ def load_case_set(
     """Verify a blind half, decode its images in confined children, store the frames, write the rows.
 
     Decoding holds no transaction. `attach` is called inside the one that writes the rows, so that a caller's
-    own rows stand or fall with them. `check` is asked before the first image is decoded, and refuses by raising.
+    own rows are written with them or not at all. `check` is called before the first image is decoded, and refuses by
+    raising.
 
     Parameters
     ----------

@@ -150,7 +150,7 @@ class Terms(models.Model):
 
     `study` is the key under which the cases are stored: a study's, or that of its practice cases. `text` is
     markdown; `credential` says what a person needs, `ethics` where the study was approved. `sha256` is over
-    all three: whoever has confirmed another digest is asked again.
+    all three: anyone who has confirmed another digest is asked again.
     """
 
     study = models.UUIDField("study key", db_index=True)
@@ -196,7 +196,7 @@ class Loading(models.Model):
     """
 
     class State(models.TextChoices):
-        """Where a load stands."""
+        """The state of a load."""
 
         RUNNING = "running", "running"
         DONE = "done", "done"

@@ -1,4 +1,4 @@
-"""Django's admin site, behind the site's own sign-in: it has no door of its own."""
+"""Django's admin site, behind the site's own sign-in: it has no sign-in of its own."""
 
 from typing import Any
 

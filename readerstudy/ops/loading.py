@@ -93,7 +93,7 @@ def start_load(*, study: Study, name: str, practice: bool, actor: User) -> bool:
 def load_into_study(
     *, study: Study, folder: Path, actor: User | None, progress: Callable[[int, int], None] | None = None
 ) -> CaseSet:
-    """Load a blind half into a draft study; rows, frames and digests stand or fall together.
+    """Load a blind half into a draft study; rows, frames and digests are written together or not at all.
 
     Raises
     ------

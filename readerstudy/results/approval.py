@@ -37,7 +37,7 @@ def ask_to_open(*, study: Study, reason: str, actor: User) -> UnblindingRequest:
 
 @transaction.atomic
 def decline_to_open(*, study: Study, actor: User) -> None:
-    """Take a request away; whoever asked may do so too.
+    """Take a request away; anyone who asked may do so too.
 
     Raises
     ------
@@ -70,7 +70,7 @@ def open_as_asked(*, study: Study, key: Path, actor: User) -> Unblinding:
 
 
 def request_of(study: Study) -> UnblindingRequest | None:
-    """Return the request that stands, if one does."""
+    """Return the open request, if there is one."""
     return UnblindingRequest.objects.select_related("asked_by").filter(study=study).first()
 
 

@@ -122,7 +122,7 @@ class ImageCheck(models.Model):
     """Whether a name is visible on an image: what somebody who does not read in the study saw before the lock.
 
     `scale` is the smallest size at which its parts were shown, in CSS pixels per image pixel; null where a program
-    drew the image and nobody looked. The last look holds; all of them stand in the audit trail.
+    drew the image and nobody looked. The last look holds; all of them are in the audit trail.
     """
 
     class Finding(models.TextChoices):
@@ -176,7 +176,7 @@ class Reader(models.Model):
     """A person who reads in one study, under a pseudonym, with the secret seed of their order.
 
     `slot` is the planned reader whose cases they read; a replacement has the slot of the one who left.
-    Whoever has withdrawn reads no further; their answers are kept.
+    Anyone who has withdrawn reads no further; their answers are kept.
     `keys` is their own key map {command: key}; `consent_sha256` the digest of the text they consented to.
     """
 

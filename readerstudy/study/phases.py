@@ -4,7 +4,7 @@ from enum import StrEnum
 
 
 class Phase(StrEnum):
-    """Where a study stands."""
+    """The phase of a study."""
 
     DRAFT = "draft"
     LOCKED = "locked"

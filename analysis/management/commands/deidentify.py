@@ -1,4 +1,4 @@
-"""Door to `analysis.services.deidentify`."""
+"""Command for `analysis.services.deidentify`."""
 
 from argparse import ArgumentParser
 from pathlib import Path

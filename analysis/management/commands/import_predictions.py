@@ -1,4 +1,4 @@
-"""Door to `analysis.imports.import_predictions`."""
+"""Command for `analysis.imports.import_predictions`."""
 
 from argparse import ArgumentParser
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Door to `analysis.services.phantom_study`: a whole study whose truth is known."""
+"""Command for `analysis.services.phantom_study`: a whole study whose truth is known."""
 
 import os
 from argparse import ArgumentParser

@@ -1,4 +1,4 @@
-"""Door to `analysis.caseset.verify_case_set`."""
+"""Command for `analysis.caseset.verify_case_set`."""
 
 from argparse import ArgumentParser
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Door to `analysis.selection.handover.hand_over`: from a run to a blind folder and a sealed key."""
+"""Command for `analysis.selection.handover.hand_over`: from a run to a blind folder and a sealed key."""
 
 from argparse import ArgumentParser
 from pathlib import Path
@@ -35,7 +35,7 @@ class Command(BaseCommand):
         )  # fmt: skip
         parser.add_argument(
             "--terms", type=Path,
-            help="file with the terms of use (markdown); whoever sees the images in a study confirms them first",
+            help="file with the terms of use (markdown); anyone who sees the images in a study confirms them first",
         )  # fmt: skip
         parser.add_argument("--credential", default="", help="what a person needs to see the images")
         parser.add_argument("--ethics", default="", help="reference of the ethics approval")

@@ -92,7 +92,7 @@ def ensure_cache(
         if found := open_cache(target):
             if sha256_file(target) == found.digest:
                 return found
-            target.with_suffix(".json").unlink()  # damaged: built anew
+            target.with_suffix(".json").unlink()  # damaged: built again
         return _build(target, names, files, preprocess, progress, workers or os.cpu_count() or 1)
 
 

@@ -123,7 +123,7 @@ def _condition(model: type[models.Model], study: Study) -> dict[str, Any]:
     if model is Study:
         return {"pk": study.pk}
     field = model._meta.get_field("study")
-    # Practice cases, their terms and their load's events stand under a key of their own.
+    # Practice cases, their terms and their load's events are under a key of their own.
     return {"study__in": list(keys_of(study))} if isinstance(field, models.UUIDField) else {"study": study}
 
 

@@ -101,7 +101,7 @@ def secrets_are_secret() -> Found:
                     id="readerstudy.E007",
                 )
     if settings.SECRET_KEY == settings.AUDIT_KEY:
-        yield Error("SECRET_KEY and AUDIT_KEY are the same", hint="Draw them anew.", id="readerstudy.E008")
+        yield Error("SECRET_KEY and AUDIT_KEY are the same", hint="Draw them again.", id="readerstudy.E008")
 
 
 def reachable_only_as_meant() -> Found:
@@ -181,7 +181,7 @@ def not_as_root() -> Found:
 
 
 def second_factors_are_asked_for() -> Found:
-    """W023: on a site that others reach, a password alone lets whoever learns it in."""
+    """W023: on a site that others reach, a password alone lets anyone who learns it in."""
     if settings.MFA_REQUIRED == "none" and settings.TLS:
         yield Warning(
             "nobody must have a second factor", id="readerstudy.W023",

@@ -1,4 +1,4 @@
-"""A locked or full database, or a full disk, is answered 503 at every door; any other error 500.
+"""A locked or full database, or a full disk, is answered 503 on every page; any other error 500.
 
 Django asks here wherever an error arises: in a view, in a middleware, while a session is stored. Services change all
 or nothing, so that the answer can say that nothing was changed.
@@ -30,7 +30,7 @@ POSTGRESQL = ("08", "40", "53", "57", "58", "25006", "55P03")
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Answer for an error that nobody has caught; what it was stands in the log alone."""
+    """Answer for an error that nobody has caught; what it was is in the log alone."""
     if not passes(sys.exc_info()[1]):
         return broken(request)
     answer: HttpResponse

@@ -117,7 +117,7 @@ def copy_study(*, study: Study, slug: str, title: str, actor: User | None) -> St
 
 
 def practice_key_for(study: Study) -> UUID:
-    """Return the key of a study's practice cases, also before they are loaded: whoever asks how the load goes knows it.
+    """Return the key of a study's practice cases, also before they are loaded, for the page of the load.
 
     It follows from the study's public key; the cases' own keys are random.
     """

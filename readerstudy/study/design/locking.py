@@ -1,7 +1,7 @@
 """The locked protocol: one canonical file that says everything a study has committed itself to.
 
 Its SHA-256 can be published before reading (preregistration). Of the sealed half it holds only the
-digest, of every secret seed only a commitment. Where the audit chains stood stands in it too: published, it holds
+digest, of every secret seed only a commitment. Where the audit chains stood is in it too: published, it holds
 them fast from outside.
 """
 
@@ -142,7 +142,7 @@ def _document(study: Study) -> dict[str, Any]:
 def _cases(study: Study) -> dict[str, Any]:
     """Return how many cases there are, the digest of each frame, and one digest over the labels that are shown.
 
-    No case is named: the file is for everybody, and cases.csv, whose digest stands beside, names them.
+    No case is named: the file is for everybody, and cases.csv, whose digest is next to, names them.
     """
     cases = Case.objects.filter(study=study.key).select_related("frame")
     labels = {case.key: case.labels for case in cases}

@@ -1,6 +1,6 @@
 """No name in the pixels: before a lock every image is opened at full size and signed off by somebody who cannot read.
 
-A program cannot promise that no name is burned into a picture; a person who looks can. Whoever has looked has seen
+A program cannot promise that no name is burned into a picture; a person who looks can. Anyone who has looked has seen
 the cases, and so never becomes a reader of the study.
 """
 

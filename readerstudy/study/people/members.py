@@ -67,7 +67,7 @@ def end_role(*, study: Study, member: int, actor: User | None) -> Membership:
     Raises
     ------
     Membership.DoesNotExist: no such role in this study.
-    StudyError: the person is the study's last admin, or a request to open its key stands.
+    StudyError: the person is the study's last admin, or a request to open its key is open.
     """
     refuse_while_asked(Study.objects.select_for_update().get(pk=study.pk))
     found = Membership.objects.select_related("person").get(study=study, pk=member)
@@ -152,7 +152,7 @@ def enrol_reader(*, study: Study, person: User, actor: User | None, replaces: Re
     if not Case.objects.filter(study=study.key).exists():
         raise StudyError(f"expected cases before readers; load a case set into '{study.slug}' first")
     if replaces is not None:
-        if actor != person:  # whoever takes up an invitation replaces nobody of their own accord
+        if actor != person:  # anyone who takes up an invitation replaces nobody of their own accord
             refuse_alone(study, actor, "replace a reader")
         _check_place_is_free(study, replaces)
     seed = new_seed()
@@ -178,7 +178,7 @@ def enrol_reader(*, study: Study, person: User, actor: User | None, replaces: Re
 
 
 def _refuse_unblinded(study: Study, person: User) -> None:
-    """Whoever may open the sweep behind the cases, or has opened it, cannot read them."""
+    """Anyone who may open the sweep behind the cases, or has opened it, cannot read them."""
     if Reader.objects.filter(study=study, person=person).exists():
         raise NotThisPersonError(f"{person} already reads in this study")
     if Membership.objects.filter(study=study, person=person).exists():

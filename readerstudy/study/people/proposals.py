@@ -83,7 +83,7 @@ def approve(*, study: Study, number: int, actor: User, link_for: Callable[[str],
 
 @transaction.atomic
 def decline(*, study: Study, number: int, actor: User) -> None:
-    """Take a proposal away; whoever asked may do so too.
+    """Take a proposal away; anyone who asked may do so too.
 
     Raises
     ------

@@ -44,7 +44,7 @@ class StaleRevisionError(Exception):
 
 
 class VisitError(Exception):
-    """The reader's visit does not stand where this can be done: consent, display check, practice or a break."""
+    """The reader's visit is not at a stage where this can be done: consent, display check, practice or a break."""
 
 
 BEFORE_ANSWERS = {

@@ -1,4 +1,4 @@
-"""A draft as its readers will see it, step by step. Nothing is stored: the step stands in the address."""
+"""A draft as its readers will see it, step by step. Nothing is stored: the step is in the address."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ from readerstudy.study.reading.visits import DisplayRefusedError
 
 SHOWN_CASES = 3
 PATTERN = "pattern"
-"""Name of the drawn image that stands in while no cases are loaded."""
+"""Name of the drawn image that is in while no cases are loaded."""
 
 ROWS, COLUMNS = 640, 512
 

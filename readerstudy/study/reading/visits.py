@@ -36,7 +36,7 @@ def give_consent(*, reader: Reader, accepted: Any) -> None:
     Raises
     ------
     PhaseError: the study is not being read.
-    ProtocolError: not accepted; whoever does not consent does not read.
+    ProtocolError: not accepted; anyone who does not consent does not read.
     """
     reader = _reading(reader)
     if accepted is not True:

@@ -1,4 +1,4 @@
-"""Begin this host's audit anchor anew, with a reason."""
+"""Begin this host's audit anchor again, with a reason."""
 
 from argparse import ArgumentParser
 from typing import Any

@@ -31,4 +31,4 @@ class Command(BaseCommand):
                 file.write(text)
         except OSError as error:
             raise CommandError(f"{options['out']} cannot be written: {error.strerror}") from error
-        self.stdout.write(f"the protocol of '{study.slug}' stands in {options['out']}")
+        self.stdout.write(f"the protocol of '{study.slug}' is in {options['out']}")
