@@ -75,7 +75,7 @@ def start_load(*, study: Study, name: str, practice: bool, actor: User) -> bool:
         raise StudyError("the study already has its cases; create a new study for other cases")
     chosen = next((each for each in offered_sets() if each.name == name), None)
     if chosen is None:
-        raise StudyError(f"expected a case set in the site's folder of handovers, '{name}' is none")
+        raise StudyError(f"expected a case set in the site's folder of handovers, got '{name}'")
     (practice_draft if practice else cases_draft)(study, chosen.key_sha256)
     if not announce(practice_key_for(study) if practice else study.key):
         return False

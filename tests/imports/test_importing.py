@@ -145,7 +145,7 @@ def test_two_data_sets_in_one_folder_are_refused(tmp_path: Path, labels: Path, f
 def test_a_folder_without_predictions_is_refused(tmp_path: Path, labels: Path) -> None:
     (tmp_path / "empty").mkdir()
     assert "got none" in refused(tmp_path / "empty", labels, tmp_path / "run")
-    assert "there is none" in refused(tmp_path / "nowhere", labels, tmp_path / "run")
+    assert "found none" in refused(tmp_path / "nowhere", labels, tmp_path / "run")
 
 
 def spoil(folder: Path, scores: np.ndarray, labels: list[str]) -> None:

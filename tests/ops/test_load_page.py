@@ -56,7 +56,7 @@ def test_nothing_else_can_be_loaded(
         raise AssertionError("a process was begun")
 
     monkeypatch.setattr(subprocess, "Popen", begun)
-    with pytest.raises(StudyError, match="is none"):
+    with pytest.raises(StudyError, match="folder of handovers, got"):
         start_load(study=study, name=name, practice=False, actor=stock.alice)
     client = Client()
     client.force_login(stock.alice)

@@ -50,7 +50,7 @@ def check_room(copy: Path) -> None:
     wanted = SQLITE_COPY if connection.vendor == "sqlite" else POSTGRESQL_COPY
     if copy.name != wanted:
         raise CopyError(
-            f"expected {wanted}, since DATABASE_URL names a {connection.vendor} database; got {copy.name}: "
+            f"expected {wanted}, since DATABASE_URL names a {connection.vendor} database, got {copy.name}: "
             "a backup goes back into the kind of database that it came from"
         )
     if connection.vendor == "sqlite":

@@ -105,7 +105,7 @@ export class ReadingRoom {
     this.keepDraft();
   }
 
-  /** Keep what stands on the page in this tab. */
+  /** Keep what is on the page in this tab. */
   keepDraft() {
     if (this.phase === "reading") this.#keep(null);
   }

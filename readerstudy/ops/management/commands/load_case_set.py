@@ -63,7 +63,7 @@ class Command(BaseCommand):
         person = User.objects.filter(email=(admin or "").strip().lower()).first()
         if not title or person is None:
             raise CommandError(
-                f"expected the short name of a study, '{slug}' is none; to make it give --title and --admin, "
+                f"expected the short name of a study, got '{slug}'; to make it give --title and --admin, "
                 "the address of a person who has an account"
             )
         return create_study(slug=slug, title=title, protocol=Protocol(), actor=person)

@@ -23,7 +23,7 @@ class Command(PatientCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         study = Study.objects.filter(slug=options["slug"]).first()
         if study is None:
-            raise CommandError(f"expected the short name of a study, '{options['slug']}' is none")
+            raise CommandError(f"expected the short name of a study, got '{options['slug']}'")
         try:
             write_export(study, options["out"])
         except (SealedError, FileExistsError) as error:

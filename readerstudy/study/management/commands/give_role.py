@@ -29,7 +29,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         study = Study.objects.filter(slug=options["slug"]).first()
         if study is None:
-            raise CommandError(f"expected the short name of a study, '{options['slug']}' is none")
+            raise CommandError(f"expected the short name of a study, got '{options['slug']}'")
         person = User.objects.filter(email=options["email"].strip().lower()).first()
         if person is None:
             raise CommandError(f"nobody has an account at {options['email']}; make one with add_person")

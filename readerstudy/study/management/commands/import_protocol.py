@@ -47,7 +47,7 @@ class Command(BaseCommand):
         person = User.objects.filter(email=(email or "").strip().lower()).first()
         if person is None:
             raise CommandError(
-                f"expected the short name of a study, '{slug}' is none; to make it give --admin, "
+                f"expected the short name of a study, got '{slug}'; to make it give --admin, "
                 "the address of a person who has an account"
             )
         return person
