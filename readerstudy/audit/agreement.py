@@ -188,8 +188,8 @@ def _unusable(file: Held) -> Iterator[Fault]:
     if not file.path.is_file():
         yield Fault(None, 0, told + "the anchor is missing; put it back, or see anchor_audit")
     elif not file.epochs:
-        state = "is empty" if not file.path.stat().st_size else "has no epoch: it was truncated, or is from "
-        "version 0.1.0"
+        cut = "has no epoch: it was truncated, or is from version 0.1.0"
+        state = "is empty" if not file.path.stat().st_size else cut
         yield Fault(None, 0, told + f"the anchor {state}; put it back, or see anchor_audit")
     elif file.copy:
         yield Fault(None, 0, told + "this is a backup's copy of an anchor: only restore may put it in place")

@@ -306,7 +306,7 @@ def test_passkeys_need_a_host_name_and_the_page_says_so(
     settings.ALLOWED_HOSTS = ["*"]
     for address in (HUB, f"{HUB}passkey/"):
         page = here.get(address, HTTP_HOST=host)
-        assert (f"by the address {host.removesuffix(':8000')}" in page.content.decode()) is not named
+        assert (f"at the address {host.removesuffix(':8000')}" in page.content.decode()) is not named
     assert (b"data-options" in here.get(f"{HUB}passkey/", HTTP_HOST=host).content) is named
 
 

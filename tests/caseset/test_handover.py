@@ -162,7 +162,7 @@ def test_the_love_plot_lies_beside_the_key_and_is_as_secret(run: Path, tmp_path:
     picture = tmp_path / "key.balance.svg"
     assert b"<svg" in picture.read_bytes()[:600]
     assert picture.stat().st_mode & 0o777 == 0o600
-    with pytest.raises(CommandError, match=r"key\.balance\.svg: exists already"):
+    with pytest.raises(CommandError, match=r"key\.balance\.svg: already exists"):
         call_command(
             "write_case_set", str(run), "--images", str(run / "images"), "--out", str(tmp_path / "more"),
             "--key-out", str(tmp_path / "key.csv"),

@@ -26,7 +26,7 @@ def test_by_path_first_and_by_stem_else(folder: Path) -> None:
     ("name", "message"),
     [
         ("c.png", r"expected one match for 'c\.png', got 'p1/c\.dcm' and 'p2/c\.jpg'"),
-        ("d.png", "came: none"),
+        ("d.png", "got none"),
         ("../a.png", "inside the image folder"),
         ("/a.png", "inside the image folder"),
         ("", "inside the image folder"),

@@ -144,7 +144,7 @@ def test_nothing_is_overwritten(there: str, tmp_path: Path) -> None:
     images = sources(rows, tmp_path / "in")
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / there).write_text("mine")
-    with pytest.raises(CaseSetError, match=f"{there}: exists already"):
+    with pytest.raises(CaseSetError, match=f"{there}: already exists"):
         write(rows, images, tmp_path / "out")
     assert [path.name for path in (tmp_path / "out").iterdir()] == [there]
     assert (tmp_path / "out" / there).read_text() == "mine"

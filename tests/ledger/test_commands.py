@@ -151,7 +151,7 @@ def test_the_inputs_of_a_specification_are_registered(spec_file: Path) -> None:
     assert "seeds 0, 1" in said("register_inputs", str(spec_file), "--ensemble", "nets")
     assert DataSet.objects.get().synthetic
     assert Ensemble.objects.get().preprocess["size"] == 32
-    with pytest.raises(CommandError, match="registered already"):
+    with pytest.raises(CommandError, match="already registered"):
         said("register_inputs", str(spec_file), "--ensemble", "nets")
 
 

@@ -68,7 +68,7 @@ def test_images_in_two_splits_are_noticed(inputs: Inputs) -> None:
 
 def test_a_name_is_given_once(inputs: Inputs) -> None:
     register(inputs)
-    with pytest.raises(InputError, match="registered already") as refused:
+    with pytest.raises(InputError, match="already registered") as refused:
         register(inputs)
     assert refused.value.field == "slug"
 

@@ -246,7 +246,7 @@ def test_page_shows_every_part_and_acts(stock: Stock) -> None:
     client.post("/studies/chest/people/invite/", {"email": NEW, "role": "reader"})
     page = client.get("/studies/chest/people/").content.decode()
     assert NEW in page
-    assert "Hand this link" in page, "the test's mail stays on this machine"
+    assert "Give this link" in page, "the test's mail stays on this machine"
     number = Invitation.objects.get().pk
     client.post(f"/studies/chest/people/invitations/{number}/")
     client.post(f"/studies/chest/people/readers/{stock.readers[0].pseudonym}/", {"reason": "ill"})

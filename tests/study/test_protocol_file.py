@@ -118,7 +118,7 @@ def test_what_is_refused_names_itself(content: bytes, words: str) -> None:
         ({"levels": (Level(1, "a"), Level(2, " "))}, "words for each level"),
         ({"key": "Sure"}, "small letters"),
         ({"text": " "}, "got a blank text"),
-        ({"after": After("later", (1,))}, "no question before it"),
+        ({"after": After("later", (1,))}, "not an earlier question"),
         ({"after": After("agree", (2,))}, "expected some of"),
         ({"fewest": 3, "most": 2}, "fewest <= most"),
         ({"longest": 0}, "longest text"),

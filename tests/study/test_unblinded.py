@@ -116,7 +116,7 @@ def test_closing_waits_for_the_second_admin(stock: Stock, second: User) -> None:
 
 def test_a_second_admin_who_is_unblinded_too_cannot_decide(stock: Stock, second: User) -> None:
     found = propose(study=stock.study, step=ProposedStep.CLOSE, actor=unblind(stock.alice), reason="over")
-    with pytest.raises(StudyError, match="see where cases come from too"):
+    with pytest.raises(StudyError, match="you are unblinded too"):
         approve(study=stock.study, number=found.pk, actor=unblind(second), link_for=str)
     assert phase_of(stock) == "reading"
 
