@@ -84,9 +84,9 @@ def test_a_packed_table_is_measured_unpacked(tmp_path: Path) -> None:
     path.write_bytes(gzip.compress(b"a," * 100_000 + b"b\n"))
     assert "got 100,001" in refusal(path)
     path.write_bytes(gzip.compress(b"a,b\n1,2\n")[:-6])
-    assert refusal(path).startswith("t.csv: expected a CSV file, Compressed file ended")
+    assert refusal(path).startswith("t.csv: expected a CSV file, got the error 'Compressed file ended")
     path.write_bytes(b"a,b\n1,2\n")
-    assert refusal(path).startswith("t.csv: expected a CSV file, Not a gzipped file")
+    assert refusal(path).startswith("t.csv: expected a CSV file, got the error 'Not a gzipped file")
 
 
 def test_a_pipe_is_read_whole(tmp_path: Path) -> None:

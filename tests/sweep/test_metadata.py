@@ -183,7 +183,7 @@ def test_two_spellings_of_one_image_or_patient_are_refused(import_: Import) -> N
     assert "row 1 'a.png' and row 3 'A.PNG'" in why
     rows = "image,patient\na.png,007\nb.png,8\nc.png,7.0\n"
     why = import_.refusal(LABELS, rows)
-    assert "meta.csv: expected each patient in one spelling, row 1 '007' and row 3 '7.0'" in why
+    assert "meta.csv: expected each patient in one spelling, got row 1 '007' and row 3 '7.0'" in why
 
 
 def test_a_patient_in_two_unicode_forms_is_one(import_: Import) -> None:
