@@ -30,7 +30,7 @@ def answers(tables: Tables) -> dict[str, str]:
 def _overall(tables: Tables) -> str:
     row = next(row for row in tables["significance"] if row["test"] == "paired")
     if row["largest_before"] is None:
-        return f"Whether pruning lowers mAP is unknown: {row['note']}."
+        return f"Whether pruning lowers mAP cannot be told: {row['note']}."
     if row["first_drop"] is None:
         words = f"No sparsity up to {_percent(row['largest_before'])} lowers mAP significantly"
     else:
@@ -45,7 +45,7 @@ def _overall(tables: Tables) -> str:
         words += (
             f", though its mean goes from {_points(first)} to {_points(last)} at {_percent(last['sparsity'])}"
         )
-        words += f": {seeds} seeds miss all but the largest drops" if seeds < FEW_SEEDS else ""
+        words += f": {seeds} seeds miss all but the plainest drops" if seeds < FEW_SEEDS else ""
     return f"{words}."
 
 
@@ -57,7 +57,7 @@ def _classes(tables: Tables) -> str:
     )
     words = f"{dropped} of {len(known)} classes lose more than a fifth of their AP at some sparsity"
     if found["estimate"] is None:
-        return f"{words}; how that depends on frequency is {found['note']}."
+        return f"{words}; how that goes with frequency is {found['note']}."
     return f"{words}; impact and log training frequency correlate with rho {_estimate(found)}."
 
 
@@ -79,7 +79,7 @@ def _co_occurrence(tables: Tables) -> str:
 def _images(tables: Tables) -> str:
     rows = [row for row in tables["representation"] if row["ratio"] is not None and row["ci_low"] is not None]
     if not rows:
-        return "Which images are most vulnerable is unknown: no over-representation was computed."
+        return "Which images are most vulnerable cannot be told: no over-representation was computed."
     over = [row for row in rows if row["ci_low"] > 1 and row["kind"] == "class"]
     classes = sum(row["kind"] == "class" for row in tables["representation"])
     many = next((row for row in rows if row["group"] == "4+"), None)

@@ -104,7 +104,7 @@ def test_readers_cases_and_arms_are_compared_by_what_they_name(tmp_path):
     with pytest.raises(ViaError, match=r"column 'case'.*'a\.png' and row 2 'A\.png'"):
         read_via([decomposed], cases="own", key=pd.DataFrame({"case": ["a.png", "A.png"], "arm": ["1", "0"]}))
     files = [via(tmp_path, "v1.csv", row("a.png")), via(tmp_path, "v2.csv", row("./A.png"))]
-    with pytest.raises(ViaError, match=r"one spelling, 'a\.png' and '\./A\.png'"):
+    with pytest.raises(ViaError, match=r"one spelling, got 'a\.png' and '\./A\.png'"):
         read_via(files, cases="shared", first_exemplars=1)
 
 

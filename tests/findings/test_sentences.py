@@ -30,4 +30,4 @@ def test_no_significant_drop_does_not_read_as_no_drop(seeds: int, warned: bool) 
     }
     words = answers(tables)["overall"]
     assert "goes from 30.0 % to 8.0 % at 95 %" in words
-    assert ("miss all but the largest drops" in words) is warned
+    assert ("miss all but the plainest drops" in words) is warned
