@@ -111,7 +111,7 @@ def select(run: Run, spec: SelectionSpec, excluded: Mapping[str, str] | None = N
 
     Parameters
     ----------
-    excluded: images that may are in neither arm, with the reason; they are listed in `left_out`.
+    excluded: images that may be in neither arm, with the reason; they are listed in `left_out`.
 
     Raises
     ------

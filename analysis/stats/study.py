@@ -48,7 +48,7 @@ def analyse(
     ----------
     ratings: one row per reader, case and presentation with the columns of `frames.ratings_table`; blank = missing;
         arm 1 = PIE (the first group), 0 = control (the other).
-    seed: seed of every random step (permutation, bootstrap); the same ratings and seed give the same bytes.
+    seed: of every random step (permutation, bootstrap); the same ratings and seed give the same bytes.
     simulated: marks everything as made by a computer, as a column `simulated` of the ratings does.
     draws: relabellings of a permutation test.
     bootstraps: samples of the bootstrap over cases.

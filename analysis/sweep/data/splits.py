@@ -1,7 +1,7 @@
 """One split of a data set: its label file, who the patients are, and where the images lie.
 
 Layouts: NIH-CXR-LT (a flat folder, names in column `id`), MIMIC-CXR-LT (a tree, paths in column `path`), or
-any CSV with one name column and one 0/1 column per class. Other columns may are next to them and are not
+any CSV with one name column and one 0/1 column per class. Other columns may be next to them and are not
 read.
 """
 

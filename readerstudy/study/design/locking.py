@@ -142,7 +142,7 @@ def _document(study: Study) -> dict[str, Any]:
 def _cases(study: Study) -> dict[str, Any]:
     """Return how many cases there are, the digest of each frame, and one digest over the labels that are shown.
 
-    No case is named: the file is for everybody, and cases.csv, whose digest is next to, names them.
+    No case is named: the file is for everybody, and cases.csv, whose digest is in it, names them.
     """
     cases = Case.objects.filter(study=study.key).select_related("frame")
     labels = {case.key: case.labels for case in cases}

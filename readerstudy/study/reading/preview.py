@@ -31,7 +31,7 @@ from readerstudy.study.reading.visits import DisplayRefusedError
 
 SHOWN_CASES = 3
 PATTERN = "pattern"
-"""Name of the drawn image that is in while no cases are loaded."""
+"""Name of the drawn image that is used while no cases are loaded."""
 
 ROWS, COLUMNS = 640, 512
 
