@@ -82,7 +82,9 @@ def test_a_reader_without_one_arm_is_listed(tidy):
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path):
-    with pytest.raises(StatsError, match=r"ratings\.csv: expected a CSV file in UTF-8, got the error 'No such file"):
+    with pytest.raises(
+        StatsError, match=r"ratings\.csv: expected a CSV file in UTF-8, got the error 'No such file"
+    ):
         read_ratings(tmp_path / "ratings.csv")
 
 
