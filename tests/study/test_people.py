@@ -192,7 +192,7 @@ def test_withdrawal_needs_a_reason_and_a_blinded_admin(stock: Stock) -> None:
     with pytest.raises(StudyError, match="expected a reason"):
         withdraw_reader(study=stock.study, pseudonym=name, reason=" ", actor=stock.alice)
     grant_researcher(user=stock.alice, actor=None)
-    with pytest.raises(StudyError, match="ask another admin"):
+    with pytest.raises(StudyError, match="ask a blinded admin"):
         withdraw_reader(
             study=stock.study, pseudonym=name, reason="late", actor=User.objects.get(pk=stock.alice.pk)
         )
@@ -214,7 +214,7 @@ def test_a_replacement_reads_the_same_cases_in_a_fresh_order_and_nobody_else_cha
     assert list(stays.assignments.order_by("position").values_list("case", "public_id")) == before
     assert list(left.assignments.order_by("position").values_list("case", flat=True)) == old
     left.refresh_from_db()
-    with pytest.raises(StudyError, match="replaced already"):
+    with pytest.raises(StudyError, match="already been replaced"):
         enrol_reader(study=study, person=person("Otto"), actor=None, replaces=left)
 
 

@@ -92,7 +92,7 @@ def test_a_look_at_too_small_a_size_does_not_count(stock: Stock, draft: Study, s
 
 
 def test_no_reader_signs_off_and_nobody_who_has_looked_becomes_a_reader(stock: Stock, draft: Study) -> None:
-    with pytest.raises(SignOffError, match="reads in this study"):
+    with pytest.raises(SignOffError, match="is a reader in this study"):
         look(draft, stock.bob, keys(draft)[0])
     nora = person("Nora")
     add_member(study=draft, person=nora, role=Role.STUDY_ADMIN, actor=stock.alice)

@@ -154,7 +154,7 @@ def test_what_cannot_be_proposed(stock: Stock, second: User) -> None:
     with pytest.raises(StudyError, match="expected a reason"):
         propose(study=stock.study, step=ProposedStep.CLOSE, actor=alice, reason=" ")
     propose(study=stock.study, step=ProposedStep.CLOSE, actor=alice, reason="over")
-    with pytest.raises(StudyError, match="proposed already"):
+    with pytest.raises(StudyError, match="already been proposed"):
         propose(study=stock.study, step=ProposedStep.CLOSE, actor=alice, reason="over")
     to_phase(stock, "locked")
     Proposal.objects.all().delete()
