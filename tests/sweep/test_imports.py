@@ -38,7 +38,7 @@ def test_nothing_is_defined_where_the_operators_exist():
         "import torch\n"
         "library = torch.library.Library('torchvision', 'DEF')\n"
         "library.define('nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor')\n"
-        "from analysis.sweep import torchvision_import as remedy\n"
+        "from analysis.sweep.networks import torchvision_import as remedy\n"
         "print(remedy.ensure_operators(), len(remedy._kept))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
