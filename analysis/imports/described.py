@@ -53,7 +53,7 @@ class Name:
 
 @dataclass
 class Dtype:
-    """A type of array: two characters and, once its state came, a byte order."""
+    """A type of array: two characters and, once its state is known, a byte order."""
 
     code: str
     order: str = "<"
@@ -61,7 +61,7 @@ class Dtype:
 
 @dataclass
 class Array:
-    """An array of numbers (`numbers`, one or two axes) or a vector of texts; both None until its state came."""
+    """An array of numbers (`numbers`, one or two axes) or a vector of texts; both None until its state is known."""
 
     numbers: NDArray[Any] | None = None
     texts: list[str] | None = None
@@ -104,7 +104,7 @@ class Index:
 
 @dataclass
 class Frame:
-    """A frame; `manager` is None until its state came."""
+    """A frame; `manager` is None until its state is known."""
 
     manager: Manager | None = None
 

@@ -89,7 +89,7 @@ def test_a_setting_that_cannot_be_is_named(tmp_path, stored, name, came, said):
 
 def test_a_setting_that_is_missing_is_named(tmp_path, stored):
     study = {name: value for name, value in stored["study"].items() if name != "draws"}
-    with pytest.raises(StatsError, match=r"study, draws: .* it is missing"):
+    with pytest.raises(StatsError, match=r"study, draws: .* got nothing"):
         read_settings(written(tmp_path, {**stored, "study": study}))
 
 
