@@ -342,7 +342,7 @@ def test_who_must_have_one_is_led_to_set_it_up_and_nowhere_else(
             assert signed_in(client)
             number = factors(user).get().pk
             assert (
-                b"must have a second factor"
+                b"requires a second factor"
                 in client.post(f"{HUB}{number}/remove/", {"password": PASSWORD}).content
             )
             assert factors(user).exists()
