@@ -49,7 +49,7 @@ def test_setup_makes_one_admin_and_shows_the_password_once(capsys: pytest.Captur
     assert admin.email == "olga@example.org"
     assert admin.check_password(password)
     call_command("setup")
-    assert "is there already" in capsys.readouterr().out
+    assert "already exists" in capsys.readouterr().out
     assert User.objects.filter(is_superuser=True).count() == 1
 
 
