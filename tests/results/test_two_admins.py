@@ -269,7 +269,7 @@ def test_no_remark_where_one_admin_was_enough(draft: Stock) -> None:
     through(draft)
     call_command("open_key", "chest", key=draft.case_set.key, reason="over")
     assert b"the operator, on the server: over" in report(draft)
-    assert b"fewer than two study admins" not in report(draft)
+    assert b"fewer than two eligible study admins" not in report(draft)
 
 
 @pytest.mark.parametrize("leaves", [False, True], ids=["stays", "has left"])
