@@ -1,4 +1,4 @@
-"""A new start for somebody who has lost their second factors: begun on the server, finished by a link."""
+"""Account recovery for somebody who has lost their second factors: begun on the server, finished by a link."""
 
 import hashlib
 import secrets
@@ -72,7 +72,7 @@ def open_recovery(token: str) -> Recovery:
         .first()
     )
     if found is None:
-        raise RecoveryError("this link has been used, or is too old")
+        raise RecoveryError("this link has been used or has expired")
     return found
 
 
