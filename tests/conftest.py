@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from django.conf import settings as configured
 from django.db import transaction
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from tests.stock import Stock
 from hypothesis import settings
 
+from readerstudy.accounts.hashing import Hasher
 from tests.servers.process import installed
 
 settings.register_profile("unhurried", deadline=None)  # a shared machine is no stop-watch
@@ -33,6 +35,15 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 os.environ["DATABASE_URL"] = os.environ["CACHE_URL"] = ""
 """The settings are read by now. A site that a test makes and serves in a process of its own has its own."""
+
+
+class QuickHasher(Hasher):
+    """The product's hasher with its queue and its format, at the least cost that argon2 knows."""
+
+    time_cost, memory_cost, parallelism = 1, 8, 1
+
+
+configured.PASSWORD_HASHERS = ["tests.conftest.QuickHasher"]
 
 LOOPBACK = ("127.", "::1", "localhost")
 
