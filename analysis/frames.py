@@ -155,6 +155,7 @@ KEY = Table(
         _CLASS_GROUP,
         Column("n_findings", "integer", "Number of positive classes without No Finding", low=0),
         Column("source", "text", "Name of the source image"),
+        # The blind half holds files written anew: without this digest nobody could show which bytes a case came from.
         Column("source_sha256", "text", "SHA-256 of the source image file", blank=True, optional=True),
         Column("nonce", "text", "256-bit salt of the commitments, in the first row only", blank=True),
     ),
@@ -212,7 +213,10 @@ RATINGS = ratings_table()
 
 
 def rated(endpoints: Iterable[Endpoint] = PAPER) -> list[str]:
-    """Return the columns of ratings without the mark that a program made them, which is in simulated studies only."""
+    """Return the columns of ratings without the mark that a program made them, which is in simulated studies only.
+
+    It is a column, since a note beside the file is lost when the file is mailed.
+    """
     return [name for name in ratings_table(endpoints).names if name != "simulated"]
 
 

@@ -1,6 +1,7 @@
 """A run whose scores are drawn, not predicted: every file that a finished sweep leaves before its metrics.
 
-The plan names checkpoints that do not exist; nothing loads them. `analysis.sweep.finish` makes metrics and provenance.
+The plan names checkpoints that do not exist; nothing loads them. `analysis.sweep.run.finish` makes metrics and
+provenance.
 """
 
 import hashlib
@@ -11,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.durable import json_bytes, sha256_file
-from analysis.sweep.paths import RunPaths
+from analysis.sweep.run.paths import RunPaths
 from analysis.sweep.spec import DataSpec, PruneSpec, SweepSpec
 
 RUN_ID = "drawn"

@@ -16,8 +16,8 @@ from pathlib import Path
 
 from analysis.frames import MIMIC_CLASSES, NIH_CLASSES
 from analysis.services.findings import Choices, analyse_folder
-from analysis.sweep.finish import finish_run
-from analysis.sweep.prepare import open_run
+from analysis.sweep.run.finish import finish_run
+from analysis.sweep.run.prepare import open_run
 from analysis.sweep.spec import SPARSITIES
 from bench.drawn_run import draw_run
 from bench.launch import launch

@@ -22,12 +22,14 @@ import pandas as pd
 import torch
 
 from analysis.frames import NIH_CLASSES
-from analysis.sweep import partial_cache
-from analysis.sweep.acceptance import engine_notes
-from analysis.sweep.check import compare
-from analysis.sweep.checkpoints import read_checkpoint
-from analysis.sweep.engine import Engine, library_versions
-from analysis.sweep.prepare import Run, prepare_run
+from analysis.sweep.data import partial_cache
+from analysis.sweep.device import library_versions
+from analysis.sweep.networks.checkpoints import read_checkpoint
+from analysis.sweep.run.acceptance import engine_notes
+from analysis.sweep.run.check import compare
+from analysis.sweep.run.engine import Engine
+from analysis.sweep.run.prepare import Run, prepare_run
+from analysis.sweep.run.units import Unit, Workspace, run_unit
 from analysis.sweep.spec import (
     SPARSITIES,
     DataSpec,
@@ -37,7 +39,6 @@ from analysis.sweep.spec import (
     PruneSpec,
     SweepSpec,
 )
-from analysis.sweep.units import Unit, Workspace, run_unit
 from bench import reference_loop
 from bench.gpu_measures import copy_rates, operations_per_image, product_rate, settle
 from bench.sweep_inputs import DATASET, write_inputs

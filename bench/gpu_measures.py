@@ -6,8 +6,8 @@ from collections.abc import Callable
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from analysis.sweep.architectures import build_classifier
 from analysis.sweep.engines.static import DTYPES
+from analysis.sweep.networks.architectures import build_classifier
 
 ROUNDS = 20
 

@@ -43,7 +43,7 @@ def make_site(home: Path) -> None:
     call_command("migrate", verbosity=0)
     call_command("createcachetable", verbosity=0)
     from readerstudy.audit.epochs import begin_first_epoch
-    from readerstudy.ops.workstation import synthetic
+    from readerstudy.ops.serve.workstation import synthetic
     from tests import stock
     from tests.browser.served import made_study
 

@@ -18,8 +18,8 @@ from torch import nn
 from torch.nn.utils import prune
 
 from analysis.frames import NIH_CLASSES
-from analysis.sweep.resize import resize_linear
-from analysis.sweep.torchvision_beside_cpu import ensure_operators
+from analysis.sweep.data.resize import resize_linear
+from analysis.sweep.networks.torchvision_import import ensure_operators
 from bench.sweep_inputs import DATASET
 
 ensure_operators()

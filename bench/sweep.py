@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from analysis.sweep.engine import library_versions
+from analysis.sweep.device import library_versions
 from bench.launch import TUNED, Launched, launch
 from bench.sweep_inputs import DATASET, write_inputs
 from bench.sweep_parts import NO_FIGURE, Parts, Row, measure_parts

@@ -15,8 +15,8 @@ from PIL import Image
 from torch import nn
 
 from analysis.frames import NIH_CLASSES
-from analysis.sweep.architectures import build_classifier
 from analysis.sweep.engines.backend import normalisation_table, normalised
+from analysis.sweep.networks.architectures import build_classifier
 
 DATASET = "nih-cxr-lt"
 SIDE = 1024

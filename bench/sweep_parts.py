@@ -16,12 +16,12 @@ from sklearn.metrics import average_precision_score, precision_recall_fscore_sup
 from analysis.frames import NIH_CLASSES
 from analysis.metrics.ranking import rank_quality
 from analysis.metrics.ranks import spearman_rows
-from analysis.sweep.architectures import build_classifier, prunable_names
-from analysis.sweep.checkpoints import State, read_checkpoint
-from analysis.sweep.choose import choose_engine
-from analysis.sweep.engine import Engine
-from analysis.sweep.image_cache import ImageCache, ensure_cache
+from analysis.sweep.data.image_cache import ImageCache, ensure_cache
 from analysis.sweep.methods import find_method
+from analysis.sweep.networks.architectures import build_classifier, prunable_names
+from analysis.sweep.networks.checkpoints import State, read_checkpoint
+from analysis.sweep.run.choose import choose_engine
+from analysis.sweep.run.engine import Engine
 from analysis.sweep.spec import SPARSITIES, DataSpec, InferSpec, PreprocessSpec, PruneSpec, SweepSpec
 from bench.launch import launch
 from bench.reference_loop import TestSplit, new_network, pruned

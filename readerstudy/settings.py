@@ -138,9 +138,9 @@ STATIC_ROOT = HOME / "static"
 STATICFILES_DIRS = [BASE / "static"]
 # Scripts are sent without their comments, and compressed.
 STATICFILES_FINDERS = [
-    "readerstudy.ops.smallfiles.SmallFiles",
+    "readerstudy.ops.serve.smallfiles.SmallFiles",
     "django.contrib.staticfiles.finders.FileSystemFinder",
-    "readerstudy.ops.smallfiles.AdminFiles",
+    "readerstudy.ops.serve.smallfiles.AdminFiles",
 ]
 WHITENOISE_USE_FINDERS = True
 # Without TLS the browser gets no year-long pinning; a hashed name would also name the release to a reader.

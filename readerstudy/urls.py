@@ -5,7 +5,7 @@ from django.urls import include, path
 
 from readerstudy.study.views import home
 
-handler500 = "readerstudy.ops.unavailable.server_error"
+handler500 = "readerstudy.ops.serve.unavailable.server_error"
 urlpatterns = [
     path("", home, name="home"),
     path("accounts/", include("readerstudy.accounts.urls")),

@@ -9,7 +9,7 @@ from django.urls import get_resolver
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "readerstudy.settings")
 application = get_wsgi_application()
 
-from readerstudy.ops.checks import at_the_root_of_a_host  # noqa: E402  (Django must be set up first)
+from readerstudy.ops.doctor.checks import at_the_root_of_a_host  # noqa: E402  (Django must be set up first)
 
 for fault in at_the_root_of_a_host():
     raise ImproperlyConfigured(f"{fault.msg}. {fault.hint}")

@@ -24,7 +24,7 @@ from readerstudy.accounts.models import User
 from readerstudy.accounts.services import grant_researcher
 from readerstudy.cases import loader
 from readerstudy.cases.decoder import decode_image
-from readerstudy.ops.intake import load_into_study
+from readerstudy.ops.loading import load_into_study
 from readerstudy.study.design import lifecycle, signoff
 from readerstudy.study.duties import add_member
 from readerstudy.study.models import Reader, Role, Study

@@ -21,6 +21,7 @@ from analysis.tablefile import MAX_HEAD_BYTES, read_head
 from analysis.vocabulary import decimal
 
 Cases = Literal["shared", "own"]
+"""Whether readers read the same images. The format does not say, and the degrees of freedom depend on it."""
 
 # A bare `undefined` outside of quotes: VIA writes it for an attribute that was never set; JSON has no such word.
 _UNDEFINED = re.compile(r'"(?:[^"\\]|\\.)*"|\bundefined\b')

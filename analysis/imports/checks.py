@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from analysis.identity import path_key
 from analysis.imports.errors import PredictionsError
 from analysis.imports.pickled import LABEL, Predictions
-from analysis.sweep.splits import Split
+from analysis.sweep.data.splits import Split
 
 SEPARATOR = "|"
 """Between the class names in the published label texts; they stand in column order, which is not required."""

@@ -21,12 +21,11 @@ from analysis.imports.listing import Listing, PredictionFile, list_predictions
 from analysis.imports.readers import read_predictions
 from analysis.metrics.decisions import f1_at
 from analysis.metrics.ranking import rank_quality
+from analysis.sweep.data.splits import People, Split, class_groups, images_table, read_people, read_split
 from analysis.sweep.errors import DataError
-from analysis.sweep.paths import RunPaths
-from analysis.sweep.progress import Progress
+from analysis.sweep.run.paths import RunPaths
 from analysis.sweep.spec import DataSpec
-from analysis.sweep.splits import People, Split, read_people, read_split
-from analysis.sweep.tables import class_groups, images_table
+from analysis.terminal import Progress
 
 
 @dataclass(frozen=True)

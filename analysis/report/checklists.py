@@ -1,7 +1,8 @@
 """GRRAS and CLAIM: each item in short, and where this report answers it.
 
 Kottner and others 2011, J Clin Epidemiol 64:96 (GRRAS, 15 items); Mongan, Moy and Kahn 2020, Radiol Artif Intell
-2:e200029 (CLAIM, 42 items). The items are in our own short words; the originals decide.
+2:e200029 (CLAIM, 42 items: the edition by whose numbers reviewers count). The items are in our own short words; the
+originals decide.
 """
 
 from analysis.report.document import Block, Grid, Section, Text

@@ -55,7 +55,8 @@ def find_exemplars(
     """Find the int(fraction * N) images of lowest agreement among N.
 
     N counts all images, those without a score too, as the published study did. Ties are broken by image name.
-    An image in full agreement (1) is never an exemplar, so that a criterion with few values may give fewer.
+    An image in full agreement (1) is never an exemplar, so that a criterion with few values may give fewer: filling
+    up by name would call images forgotten on which nothing changed.
 
     Parameters
     ----------

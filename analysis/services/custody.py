@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from analysis.caseset import CaseSetError
 from analysis.picture.custody import DEFINITION, fine_structure
 from analysis.selection import Run
+from analysis.sweep.data.pixels import read_pixels
 from analysis.sweep.errors import DataError, SweepError
-from analysis.sweep.pixels import read_pixels
-from analysis.sweep.prepare import open_run
-from analysis.sweep.units import run_cache
+from analysis.sweep.run.prepare import open_run
+from analysis.sweep.run.units import run_cache
 
 SIDE, WIDE = 64, 9
 """Blocks of a fingerprint here: coarse enough that another size, resampling or compression changes little."""

@@ -10,9 +10,9 @@ from analysis.identity import path_key
 from analysis.models import DataSet
 from analysis.services.places import PlaceError, inside
 from analysis.signals import changed
+from analysis.sweep.data.splits import Split, locate_images, read_people, read_split
 from analysis.sweep.errors import SweepError
 from analysis.sweep.spec import DataSpec
-from analysis.sweep.splits import Split, locate_images, read_people, read_split
 from analysis.sweep.toml import spec_from
 
 SPLITS = ("train", "val", "test")

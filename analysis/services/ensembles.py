@@ -12,7 +12,7 @@ from analysis.services.histories import beside, draw_curves
 from analysis.services.places import PlaceError, pattern_inside, within
 from analysis.signals import changed
 from analysis.sweep.errors import CheckpointError, SweepError
-from analysis.sweep.layout import find_checkpoints
+from analysis.sweep.networks.layout import find_checkpoints
 from analysis.sweep.spec import SweepSpec
 from analysis.sweep.toml import spec_from
 

@@ -183,7 +183,7 @@ def _weights(run: Run) -> list[Row]:
     """Count the weights of the first checkpoint by magnitude, where it still lies; imported runs have none."""
     if not (run.folder / "plan.json").is_file():
         return []
-    from analysis.sweep.weights import magnitude_histogram
+    from analysis.sweep.run.weights import magnitude_histogram
 
     try:
         return magnitude_histogram(run.folder, run.seeds[0])

@@ -13,11 +13,12 @@ from analysis.caseset import CaseSetError, find_images
 from analysis.durable import write_whole
 from analysis.models import Run
 from analysis.services.findings_files import FindingsFolder
+from analysis.sweep.data.pixels import read_pixels
 from analysis.sweep.errors import DataError
-from analysis.sweep.pixels import read_pixels
 from analysis.sweep.spec import PreprocessSpec
 
 SEEN = PreprocessSpec(size=256, antialias=True)
+"""Square, as the networks see them: a thumbnail shows what was judged, not what a radiologist would read."""
 MOVED = 5
 """Classes shown of an image: those whose score moved most."""
 

@@ -30,8 +30,8 @@ def finish(run: Run) -> None:
 
         publish_ensemble(run=run)
     else:
-        from analysis.sweep.finish import finish_run
-        from analysis.sweep.prepare import open_run
+        from analysis.sweep.run.finish import finish_run
+        from analysis.sweep.run.prepare import open_run
 
         finish_run(open_run(mirror.folder_of(run)))
         mirror.send(run, mirror.TABLES)
@@ -64,8 +64,8 @@ def verify_files(run: Run, recorded: Sequence[ledger.Recorded] | None = None) ->
 
 def _score_files(run: Run) -> dict[str, dict[str, str]]:
     """Read all score files; return name and SHA-256 of the good ones by unit."""
-    from analysis.sweep.prepare import open_run
-    from analysis.sweep.units import find_artefact, list_units
+    from analysis.sweep.run.prepare import open_run
+    from analysis.sweep.run.units import find_artefact, list_units
 
     opened = open_run(mirror.folder_of(run))
     found = {

@@ -18,8 +18,8 @@ from analysis.caseset.write import refuse_images
 from analysis.selection import Run, Selection, SelectionSpec, read_run, select
 from analysis.selection.duplicates import GREY_FEATURES, fingerprint, grey_features, near_duplicates
 from analysis.services.custody import check_custody
+from analysis.sweep.data.pixels import read_pixels
 from analysis.sweep.errors import DataError
-from analysis.sweep.pixels import read_pixels
 from analysis.sweep.spec import PreprocessSpec
 
 SEEN = PreprocessSpec(size=256, antialias=True)
@@ -34,7 +34,8 @@ def hand_over(
     """Select exemplars and controls from a run and write the blind folder and the sealed key.
 
     No two chosen images are near-duplicates: whichever is less needed gives way (a control before an exemplar),
-    and the selection is made again without it, until none are left.
+    and the selection is made again without it, until none are left. Only the chosen images are compared: looking at
+    the whole test split would decode every image of it for pairs that nobody reads.
 
     Parameters
     ----------

@@ -70,8 +70,8 @@ def full_spec(run: Run) -> SweepSpec:
 
 
 def _predict(run: Run, job: Job, desk: Desk) -> Mapping[str, str]:
-    from analysis.sweep.prepare import open_run
-    from analysis.sweep.units import Workspace, list_units, run_unit
+    from analysis.sweep.run.prepare import open_run
+    from analysis.sweep.run.units import Workspace, list_units, run_unit
 
     workspace = desk.keep(
         run.pk, lambda: Workspace(open_run(mirror.prepared_folder(run)), cache=desk.image_cache)
@@ -92,7 +92,7 @@ def _predict(run: Run, job: Job, desk: Desk) -> Mapping[str, str]:
 
 def _train(run: Run, job: Job, desk: Desk) -> Mapping[str, str]:
     from analysis.sweep.device import refuse_without_device
-    from analysis.sweep.train import Training, open_training, train_member
+    from analysis.sweep.training.train import Training, open_training, train_member
 
     spec = full_spec(run)
     refuse_without_device(spec.train.device, f"run {run.run_id}")
@@ -106,7 +106,7 @@ def _train(run: Run, job: Job, desk: Desk) -> Mapping[str, str]:
 def _prepare_sweep(run: Run, job: Job, desk: Desk) -> bool:
     from analysis.services.runs import units_of
     from analysis.sweep.device import refuse_without_device
-    from analysis.sweep.prepare import prepare_run
+    from analysis.sweep.run.prepare import prepare_run
 
     spec = full_spec(run)
     refuse_without_device(spec.infer.device, f"run {run.run_id}")
@@ -124,7 +124,7 @@ def _prepare_sweep(run: Run, job: Job, desk: Desk) -> bool:
 
 def _prepare_training(run: Run, job: Job, desk: Desk) -> bool:
     from analysis.sweep.device import refuse_without_device
-    from analysis.sweep.train import open_training
+    from analysis.sweep.training.train import open_training
 
     spec = full_spec(run)
     refuse_without_device(spec.train.device, f"run {run.run_id}")

@@ -1,4 +1,7 @@
-"""What a page asks for: a sweep over an ensemble, a training on a data set. A worker prepares and does it."""
+"""What a page asks for: a sweep over an ensemble, a training on a data set. A worker prepares and does it.
+
+Checking weights needs torch and decoding takes minutes: the web process does neither.
+"""
 
 import uuid
 from collections.abc import Mapping, Sequence

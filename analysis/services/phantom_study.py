@@ -17,9 +17,9 @@ from analysis.phantoms import PhantomSpec, write_data_set
 from analysis.phantoms.enrichment import enrichment
 from analysis.selection import CRITERIA
 from analysis.services.findings import Choices, analyse_folder, find_chosen
-from analysis.sweep.progress import Progress
 from analysis.sweep.toml import load_spec
 from analysis.tablefolder import write_table_folder
+from analysis.terminal import Progress
 
 Row = dict[str, Any]
 
@@ -74,8 +74,8 @@ def run_phantom_study(home: Path, *, progress: Progress | None = None) -> list[R
     ------
     PhantomError, SweepError, SelectionError, FindingsError: a step cannot be done.
     """
-    from analysis.sweep.run import run_sweep
-    from analysis.sweep.train import train_ensemble
+    from analysis.sweep.run.whole import run_sweep
+    from analysis.sweep.training.train import train_ensemble
 
     home.mkdir(parents=True, exist_ok=True)
     truth, spec_file = home / "truth.csv", home / "sweep.toml"

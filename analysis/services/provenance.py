@@ -8,9 +8,9 @@ from typing import Any
 from django.db.models import Sum
 
 from analysis.models import Run, RunKind
-from analysis.sweep.acceptance import engine_notes
-from analysis.sweep.check_result import PrecisionCheck, read_check
-from analysis.sweep.paths import RunPaths
+from analysis.sweep.run.acceptance import engine_notes
+from analysis.sweep.run.check_result import PrecisionCheck, read_check
+from analysis.sweep.run.paths import RunPaths
 
 
 @dataclass(frozen=True)

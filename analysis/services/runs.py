@@ -7,11 +7,11 @@ from analysis.models import Run, RunKind
 from analysis.services import mirror
 from analysis.services.control import NewUnit, register_run
 from analysis.sweep.errors import SweepError
-from analysis.sweep.progress import Progress
 from analysis.sweep.spec import SweepSpec
+from analysis.terminal import Progress
 
 if TYPE_CHECKING:
-    from analysis.sweep.prepare import Run as Prepared
+    from analysis.sweep.run.prepare import Run as Prepared
 
 
 def create_run(
@@ -35,7 +35,7 @@ def create_run(
     ------
     SweepError: bad input, named by file and row; nothing half-written.
     """
-    from analysis.sweep.prepare import prepare_run
+    from analysis.sweep.run.prepare import prepare_run
 
     if out is not None and mirror.store() is not None:
         raise SweepError(
@@ -56,6 +56,6 @@ def create_run(
 
 def units_of(prepared: "Prepared") -> list[NewUnit]:
     """Return the units of a prepared run, in the order in which they are best done."""
-    from analysis.sweep.units import list_units
+    from analysis.sweep.run.units import list_units
 
     return [NewUnit(unit.key, unit.seed) for unit in list_units(prepared)]

@@ -7,10 +7,10 @@ import os
 import sys
 from pathlib import Path
 
-from analysis.sweep.acceptance import engine_notes
 from analysis.sweep.errors import SweepError, of_a_place
-from analysis.sweep.terminal import progress_bars
+from analysis.sweep.run.acceptance import engine_notes
 from analysis.sweep.toml import load_spec
+from analysis.terminal import progress_bars
 
 INTERRUPTED = 130
 
@@ -35,13 +35,13 @@ def main(arguments: list[str] | None = None) -> int:
         # Idle threads sleep instead of spinning; read when torch loads. On a shared machine this is up to 3 times.
         os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
         if given.check is not None:
-            from analysis.sweep.check import check_sweep
+            from analysis.sweep.run.check import check_sweep
 
             with progress_bars() as progress:
                 said = check_sweep(spec, given.out, images=given.check, cache=given.cache, progress=progress)
             print("\n".join(said))
             return 0
-        from analysis.sweep.run import run_sweep
+        from analysis.sweep.run.whole import run_sweep
 
         with progress_bars() as progress:
             run = run_sweep(spec, given.out, cache=given.cache, progress=progress)

@@ -1,8 +1,11 @@
-"""A GPU as a process meets it: how much of its memory is free, and its faults by name."""
+"""The machine as a process of the sweep meets it: the GPU's free memory and faults, the host's memory, libraries."""
 
+import ctypes
 import gc
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.metadata import PackageNotFoundError, version
 
 import torch
 
@@ -67,3 +70,38 @@ def named_faults(what: str, batch_size: int) -> Iterator[None]:
 
 def _first_line(error: Exception) -> str:
     return str(error).strip().partition("\n")[0][:200]
+
+
+def library_versions(*more: str) -> dict[str, str]:
+    """Return the versions that a run freezes, those of `more` libraries too; "none" for one not installed."""
+    return {name: _version(name) for name in ("torch", "torchvision", "numpy", "pillow", *more)}
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "none"
+
+
+_TRIM_THRESHOLD, _TOP_PAD, _MMAP_MAX = -1, -2, -4
+"""Numbers of the options of mallopt(3)."""
+
+_KEPT = 2**31 - 1
+_PAD = 64 << 20
+
+
+def keep_freed_memory() -> bool:
+    """Tell glibc to keep what is freed; return whether it took it.
+
+    On virtual machines each fresh page is dear, and a forward pass asks for many. glibc gives large blocks back to
+    the system at once and fetches them anew for the next batch. Elsewhere than with glibc nothing is done.
+    """
+    if not hasattr(os, "confstr") or "CS_GNU_LIBC_VERSION" not in os.confstr_names:
+        return False
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (OSError, AttributeError):
+        return False
+    settings = ((_MMAP_MAX, 0), (_TRIM_THRESHOLD, _KEPT), (_TOP_PAD, _PAD))
+    return all([mallopt(option, value) == 1 for option, value in settings])

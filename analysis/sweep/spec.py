@@ -1,7 +1,7 @@
 """What a sweep is: frozen dataclasses, read from TOML. Imports no torch.
 
 A specification checks itself when it is made: types, ranges and names that need no file. What lies in files
-is checked by `analysis.sweep.prepare`. Relative paths in a TOML file start at that file's folder.
+is checked by `analysis.sweep.run.prepare`. Relative paths in a TOML file start at that file's folder.
 """
 
 import json
@@ -153,7 +153,7 @@ class TrainSpec:
     """The training recipe; the defaults are the published study's. Not part of a sweep's identity.
 
     `learning_rate` of Adam; `rotation` in degrees to either side; `patience` in epochs without a lower
-    validation loss; `loss` and `class_weights` by name (`analysis.sweep.losses`); `pretrained` is a file of
+    validation loss; `loss` and `class_weights` by name (`analysis.sweep.training.losses`); `pretrained` is a file of
     weights to start from (never downloaded); `precision` fp16 (CUDA only) and bf16 are mixed precision.
     """
 

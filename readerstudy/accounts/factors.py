@@ -1,6 +1,7 @@
 """Second factors: kept and checked by allauth.mfa, changed by these services only, each change audited.
 
-Its forms, pages and sign-in are not used (docs/decisions.md 150); this is the one module that knows its insides.
+Its forms, pages and sign-in are not used: they would replace this site's counting of attempts, words and audit events.
+This is the one module that knows its insides.
 """
 
 from typing import Any

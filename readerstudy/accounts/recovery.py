@@ -24,7 +24,8 @@ def begin_recovery(*, email: str, reason: str, actor: User | None) -> tuple[Reco
     """Take a person's second factors and password away, end their sessions; return the recovery and its token.
 
     The token is shown once and stored as a digest. Until the link is used nobody signs in as this person; an
-    earlier link holds no more.
+    earlier link holds no more. The password goes too: without a second factor it alone would open the account, and
+    whoever has the lost phone may know it.
 
     Raises
     ------

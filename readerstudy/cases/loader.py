@@ -145,7 +145,10 @@ def _load(
 def _ingest_all(
     blind: BlindHalf, stage: Staging, rule: WindowRule, limits: Limits, progress: Progress
 ) -> list[Ingested]:
-    """Decode all images, in the order of the cases; go on after a bad one, and refuse the set at the end."""
+    """Decode all images, in the order of the cases; go on after a bad one, and refuse the set at the end.
+
+    The list of all bad images is worth more than the first one, and a set that is half loaded could be read.
+    """
 
     def ingest(row: dict[str, Any]) -> Ingested | Refusal:
         try:

@@ -10,7 +10,11 @@ class OperationsConfig(AppConfig):
     def ready(self) -> None:
         """Name the Celery application that tasks are sent through; connect the access log."""
         import readerstudy.celery  # noqa: F401
-        from readerstudy.ops import access_log, admin_records, checks  # noqa: F401  (they register themselves)
+
+        # These register themselves.
+        from readerstudy.ops import admin_records  # noqa: F401
+        from readerstudy.ops.doctor import checks  # noqa: F401
+        from readerstudy.ops.serve import access_log  # noqa: F401
 
 
 class Admin(SimpleAdminConfig):

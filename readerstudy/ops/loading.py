@@ -1,8 +1,13 @@
-"""Load a case set that lies in the site's folder of hand-overs, for an admin without a shell on the server."""
+"""Load a case set that lies in the site's folder of hand-overs, for an admin without a shell on the server.
+
+It belongs to `ops` because it needs both the loader of `cases`, which reaches `analysis.caseset`, and the services of
+`study`, which must never reach `analysis`.
+"""
 
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,13 +17,17 @@ from analysis.caseset import CaseSetError, read_blind_half
 from analysis.caseset.files import PROVENANCE_FILE
 from analysis.columns import FrameError
 from readerstudy.accounts.models import User
+from readerstudy.cases.loader import load_case_set
 from readerstudy.cases.loading import announce
 from readerstudy.cases.models import CaseSet
+from readerstudy.cases.services import AlreadyLoadedError
+from readerstudy.cases.window import WindowRule
 from readerstudy.environment import BASE
-from readerstudy.study.design.drafts import practice_draft, practice_key_for
-from readerstudy.study.design.lifecycle import cases_draft
+from readerstudy.study.design.drafts import attach_practice_set, practice_draft, practice_key_for
+from readerstudy.study.design.lifecycle import attach_case_set, cases_draft
 from readerstudy.study.models import Study
 from readerstudy.study.phases import Phase, PhaseError, StudyError
+from readerstudy.study.protocol import Protocol
 
 MOST_LISTED = 200
 
@@ -52,7 +61,8 @@ def offered_sets() -> list[Offered]:
 def start_load(*, study: Study, name: str, practice: bool, actor: User) -> bool:
     """Begin to load a set in a process of its own, which outlives the request; the study's page tells how far it is.
 
-    While one is being loaded nothing is begun, and False returned.
+    A thread would die with its web process. The set is named out of the operator's folder, not uploaded: it has
+    gigabytes. While one is being loaded nothing is begun, and False returned.
 
     Raises
     ------
@@ -81,3 +91,75 @@ def start_load(*, study: Study, name: str, practice: bool, actor: User) -> bool:
         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     return True
+
+
+def load_into_study(
+    *, study: Study, folder: Path, actor: User | None, progress: Callable[[int, int], None] | None = None
+) -> CaseSet:
+    """Load a blind half into a draft study; rows, frames and digests stand or fall together.
+
+    Raises
+    ------
+    PhaseError: the study is not a draft.
+    AlreadyLoadedError: it has its cases.
+    CaseSetError, FrameError: the folder is damaged.
+    CaseSetRefusedError: images that cannot be read, all of them named by case.
+    """
+
+    if CaseSet.objects.filter(study=study.key).exists():
+        raise AlreadyLoadedError(f"{_named(study)} has its cases; make a new study for others")
+
+    def attach(loaded: CaseSet) -> None:
+        attach_case_set(
+            study=study, cases_sha256=loaded.cases_sha256, sealed_sha256=loaded.key_sha256,
+            run_id=loaded.run_id, synthetic=loaded.synthetic, actor=actor,
+        )  # fmt: skip
+
+    return load_case_set(
+        folder=folder,
+        study_key=study.key,
+        frames_root=settings.FRAMES_ROOT,
+        window_rule=WindowRule(Protocol.from_json(study.protocol).window_rule),
+        actor=actor,
+        progress=progress,
+        attach=attach,
+        check=lambda facts: cases_draft(study, facts.key_sha256),
+    )
+
+
+def load_practice(
+    *, study: Study, folder: Path, actor: User | None, progress: Callable[[int, int], None] | None = None
+) -> CaseSet:
+    """Load the practice cases of a draft study: a blind half of its own, under a key of its own.
+
+    Raises
+    ------
+    AlreadyLoadedError: it has practice cases.
+    PhaseError, StudyError, CaseSetError, FrameError, CaseSetRefusedError: as for the study's own cases.
+    """
+    if study.practice_key is not None:
+        raise AlreadyLoadedError(
+            f"{_named(study)} has its practice cases; copy the study to practise on others"
+        )
+    study.practice_key = practice_key_for(study)
+
+    def attach(loaded: CaseSet) -> None:
+        attach_practice_set(
+            study=study, cases_sha256=loaded.cases_sha256, sealed_sha256=loaded.key_sha256, actor=actor
+        )
+
+    return load_case_set(
+        folder=folder,
+        study_key=study.practice_key,
+        frames_root=settings.FRAMES_ROOT,
+        window_rule=WindowRule(Protocol.from_json(study.protocol).window_rule),
+        actor=actor,
+        progress=progress,
+        attach=attach,
+        check=lambda facts: practice_draft(study, facts.key_sha256),
+    )
+
+
+def _named(study: Study) -> str:
+    """Name a study as its page does, and as commands do."""
+    return f"the study \u201c{study.title}\u201d ({study.slug})"

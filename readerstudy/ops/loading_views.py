@@ -4,16 +4,19 @@ from typing import cast
 
 from django import forms
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_GET, require_http_methods
 
 from readerstudy.accounts.signed_in import signed_in
+from readerstudy.accounts.signed_out import answers_scripts
+from readerstudy.cases.loading import loading_json
 from readerstudy.ops.loading import offered_sets, start_load
+from readerstudy.study.design.drafts import practice_key_for
 from readerstudy.study.models import Role, Study
 from readerstudy.study.phases import PhaseError, StudyError
-from readerstudy.study.visibility import study_for_role
+from readerstudy.study.visibility import study_for_role, study_of_admin
 
 CASES, PRACTICE = "cases", "practice"
 
@@ -58,3 +61,12 @@ def load(request: HttpRequest, slug: str) -> HttpResponse:
             messages.error(request, "Choose a case set that is offered.")
         return redirect("ops:load", slug=slug)
     return render(request, "ops/load.html", {"study": study, "form": form})
+
+
+@answers_scripts
+@never_cache
+@require_GET
+def loading(request: HttpRequest, slug: str) -> JsonResponse:
+    """Tell the study's admin how far the last load of cases is, and which images it refused."""
+    study = study_of_admin(request, slug)
+    return JsonResponse(loading_json(study.key, practice_key_for(study)))

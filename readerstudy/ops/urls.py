@@ -1,12 +1,14 @@
 from django.urls import path
 
-from readerstudy.ops import loading_views, views, workstation
+from readerstudy.ops import loading_views
+from readerstudy.ops.serve import readiness, workstation
 
 app_name = "ops"
 urlpatterns = [
-    path("healthz/", views.health, name="health"),
+    path("healthz/", readiness.health, name="health"),
+    path("readyz/", readiness.readiness, name="readiness"),
     path("workstation/", workstation.workstation, name="workstation"),
     path("workstation/images/<int:number>/", workstation.image, name="workstation-image"),
     path("studies/<slug:slug>/load/", loading_views.load, name="load"),
-    path("readyz/", views.readiness, name="readiness"),
+    path("studies/<slug:slug>/loading/", loading_views.loading, name="loading"),
 ]

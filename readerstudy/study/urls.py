@@ -1,7 +1,7 @@
 from django.urls import path
 
 from readerstudy.study import views as admin_views
-from readerstudy.study.design import audit_views, loading_views, protocol_views, signoff_views, terms_views
+from readerstudy.study.design import audit_views, protocol_views, signoff_views, terms_views
 from readerstudy.study.people import invitation_views
 from readerstudy.study.people import views as people_views
 from readerstudy.study.reading import preview_views, views
@@ -21,7 +21,6 @@ urlpatterns = [
     path("read/<slug:slug>/pause/", views.pause, name="pause"),
     path("studies/new/", admin_views.new, name="new"),
     path("studies/<slug:slug>/", admin_views.detail, name="detail"),
-    path("studies/<slug:slug>/loading/", loading_views.loading, name="loading"),
     path("studies/<slug:slug>/readers/", admin_views.enrol, name="enrol"),
     path("invitations/<slug:token>/", invitation_views.invitation, name="invitation"),
     path("studies/<slug:slug>/audit/", audit_views.audit, name="audit"),

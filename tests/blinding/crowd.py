@@ -13,7 +13,7 @@ from django.db import transaction
 from django.test import Client
 
 from analysis.models import DataSet, Ensemble, Run
-from readerstudy.ops.intake import load_into_study
+from readerstudy.ops.loading import load_into_study
 from readerstudy.results.services import open_key
 from readerstudy.study.design import lifecycle
 from readerstudy.study.duties import add_member

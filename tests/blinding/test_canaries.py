@@ -13,7 +13,7 @@ from django.db import connection
 from analysis.caseset import read_key
 from readerstudy.accounts.models import OpenSession as Session
 from readerstudy.audit.services import faults
-from readerstudy.ops.intake import load_into_study
+from readerstudy.ops.loading import load_into_study
 from readerstudy.study.design import lifecycle
 from readerstudy.study.models import Study
 from readerstudy.study.protocol import Protocol

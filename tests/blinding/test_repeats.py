@@ -12,7 +12,7 @@ import pytest
 from django.test import Client
 
 from readerstudy.cases.frame import MASK_BYTES, decode_frame
-from readerstudy.ops.intake import load_into_study
+from readerstudy.ops.loading import load_into_study
 from readerstudy.study.design import lifecycle
 from readerstudy.study.models import Assignment
 from readerstudy.study.people.members import enrol_reader

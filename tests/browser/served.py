@@ -9,7 +9,7 @@ from pytest_django.live_server_helper import LiveServer
 
 from analysis.caseset import Origin, write_case_set
 from readerstudy.accounts.models import User
-from readerstudy.ops.intake import load_into_study
+from readerstudy.ops.loading import load_into_study
 from readerstudy.study.design import lifecycle
 from readerstudy.study.models import Study
 from readerstudy.study.people.members import enrol_reader

@@ -34,7 +34,7 @@ PEOPLE = """
 import django
 django.setup()
 from readerstudy.study.protocol import Protocol
-from readerstudy.study.services import create_study
+from readerstudy.study.design.lifecycle import create_study
 from tests.stock import person
 create_study(slug="earlier", title="An earlier study", protocol=Protocol(), actor=person("Ada"))
 """

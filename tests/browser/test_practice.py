@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from playwright.sync_api import Page, expect
 
-from readerstudy.ops.intake import load_into_study, load_practice
+from readerstudy.ops.loading import load_into_study, load_practice
 from readerstudy.study.design import lifecycle
 from readerstudy.study.models import PracticeReading, Rating, Reader
 from readerstudy.study.people.members import enrol_reader

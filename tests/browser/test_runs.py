@@ -14,8 +14,8 @@ from pytest_django.live_server_helper import LiveServer
 
 from analysis.models import Run
 from analysis.services.work import Worker
-from analysis.sweep.check_result import PrecisionCheck, write_check
-from analysis.sweep.paths import RunPaths
+from analysis.sweep.run.check_result import PrecisionCheck, write_check
+from analysis.sweep.run.paths import RunPaths
 from readerstudy.accounts.models import User
 from tests import stock
 from tests.browser.conftest import _empty_the_audit_trail

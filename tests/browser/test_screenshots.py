@@ -29,7 +29,7 @@ from analysis.models import Run, Unit, UnitState
 from analysis.phantoms import PhantomSpec, catalogue, write_dicom
 from analysis.stats import simulate_study
 from readerstudy.accounts.models import User
-from readerstudy.ops.intake import load_into_study
+from readerstudy.ops.loading import load_into_study
 from readerstudy.results.services import open_key
 from readerstudy.study.design import lifecycle
 from readerstudy.study.models import Study

@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 from pytest_django.live_server_helper import LiveServer
 
 from readerstudy.audit.models import Event
-from readerstudy.ops import workstation
+from readerstudy.ops.serve import workstation
 from tests import stock
 from tests.browser.conftest import _empty_the_audit_trail, sign_in_as
 

@@ -18,8 +18,8 @@ from analysis.phantoms.dataset import METADATA, TRUTH
 from analysis.picture import Window, read_picture
 from analysis.picture.neutral import FIELDS
 from analysis.stats import Results, check
+from analysis.sweep.data.splits import read_people, read_split
 from analysis.sweep.spec import SPARSITIES
-from analysis.sweep.splits import read_people, read_split
 from analysis.sweep.toml import load_spec
 from tests.docs.drawn import PART, PARTS, ROOT, documents, drawn_anew
 from tests.hostile.neutral import made_up

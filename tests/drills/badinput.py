@@ -128,7 +128,7 @@ def try_case_set(folder: Path, number: int, chance: random.Random, found: Found)
     from analysis.caseset import CaseSetError
     from analysis.columns import FrameError
     from readerstudy.cases.loader import CaseSetRefusedError
-    from readerstudy.ops.intake import load_into_study
+    from readerstudy.ops.loading import load_into_study
     from readerstudy.study.design import lifecycle
     from readerstudy.study.protocol import Protocol
     from tests.cases.images import blind_half, greys, png

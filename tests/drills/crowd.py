@@ -11,7 +11,7 @@ from analysis.caseset import Origin, write_case_set
 from readerstudy.accounts.models import User
 from readerstudy.cases.frame import MASK_BYTES
 from readerstudy.cases.models import CaseSet
-from readerstudy.ops.intake import load_into_study
+from readerstudy.ops.loading import load_into_study
 from readerstudy.results.services import open_key
 from readerstudy.study.design import lifecycle
 from readerstudy.study.models import Study

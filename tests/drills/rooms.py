@@ -6,7 +6,7 @@ from typing import Any
 
 from readerstudy.accounts.models import User
 from readerstudy.audit.models import Event
-from readerstudy.ops.intake import load_into_study, load_practice
+from readerstudy.ops.loading import load_into_study, load_practice
 from readerstudy.study.design import lifecycle
 from readerstudy.study.models import PracticeReading, Rating, Reader, Study
 from readerstudy.study.people.members import enrol_reader

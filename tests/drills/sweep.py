@@ -95,7 +95,7 @@ class Workers:
     """The site's workers, each a process group of its own that can be killed."""
 
     def __init__(self, count: int) -> None:
-        from readerstudy.ops.supervisor import worker_command
+        from readerstudy.ops.serve.supervisor import worker_command
 
         self.command = worker_command()
         self.alive = [self._start() for _ in range(count)]
@@ -221,7 +221,7 @@ def run_drill(plan: Plan, folder: Path) -> Outcome:
     TimeoutError: no unit was done for PATIENCE seconds.
     """
     from analysis.services.runs import create_run
-    from analysis.sweep.run import run_sweep
+    from analysis.sweep.run.whole import run_sweep
     from analysis.tasks import ring
     from tests.drills.site import files_of, sweep_of
 

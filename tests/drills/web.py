@@ -104,7 +104,7 @@ class Server:
         self.handle = self._start()
 
     def _start(self) -> "subprocess.Popen[bytes]":
-        from readerstudy.ops.supervisor import web_command
+        from readerstudy.ops.serve.supervisor import web_command
 
         return subprocess.Popen(
             web_command("127.0.0.1", self.port), cwd=ROOT, start_new_session=True, stderr=subprocess.DEVNULL

@@ -18,7 +18,7 @@ from readerstudy.accounts.known_browsers import COOKIE
 from readerstudy.accounts.models import User
 from readerstudy.accounts.open_sessions import sessions_of
 from readerstudy.accounts.recovery import begin_recovery
-from readerstudy.ops import readiness
+from readerstudy.ops.serve import readiness
 from readerstudy.study.people.invitations import invite
 from tests.accounts.test_second_factor import code_of
 from tests.blinding.access import ASKED_BY_SCRIPTS, ROLES, Rule, rules

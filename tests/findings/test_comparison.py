@@ -54,8 +54,8 @@ def test_nothing_in_common_is_named() -> None:
 
 
 def test_histogram_of_a_checkpoint(tmp_path) -> None:
-    from analysis.sweep.prepare import prepare_run
-    from analysis.sweep.weights import magnitude_histogram
+    from analysis.sweep.run.prepare import prepare_run
+    from analysis.sweep.run.weights import magnitude_histogram
     from tests.sweep.tiny import make_tiny
 
     run = prepare_run(make_tiny(tmp_path, seeds=(0,)).spec(), tmp_path / "run")
@@ -63,8 +63,8 @@ def test_histogram_of_a_checkpoint(tmp_path) -> None:
     rows = magnitude_histogram(run.paths.root, seed)
     import torch
 
-    from analysis.sweep.architectures import build_classifier, prunable_names
-    from analysis.sweep.checkpoints import read_checkpoint
+    from analysis.sweep.networks.architectures import build_classifier, prunable_names
+    from analysis.sweep.networks.checkpoints import read_checkpoint
 
     state = read_checkpoint(*run.checkpoints[seed]).state
     net = build_classifier(run.spec.models.architecture, len(run.spec.data.classes), device="meta")

@@ -28,10 +28,10 @@ from analysis.stats.errors import StatsError
 from analysis.stats.intake import check, read_ratings
 from analysis.stats.settings import read_settings
 from analysis.stats.study import read_subgroups
-from analysis.sweep.checkpoints import read_checkpoint
+from analysis.sweep.data.splits import read_people, read_split
 from analysis.sweep.errors import CheckpointError, DataError, SpecError
+from analysis.sweep.networks.checkpoints import read_checkpoint
 from analysis.sweep.spec import DataSpec
-from analysis.sweep.splits import read_people, read_split
 from analysis.sweep.toml import load_spec
 from analysis.tablefile import MAX_COLUMNS
 from tests.cases.images import blind_half, greys, png

@@ -12,8 +12,8 @@ from analysis.caseset import CaseSetError
 from analysis.caseset.anew import write_anew
 from analysis.columns import FrameError
 from analysis.picture.refusals import ImageRefusedError
+from analysis.sweep.data.pixels import read_pixels
 from analysis.sweep.errors import DataError
-from analysis.sweep.pixels import read_pixels
 from analysis.sweep.spec import PreprocessSpec
 from readerstudy.cases.confined import decode_confined
 from readerstudy.cases.window import WindowRule

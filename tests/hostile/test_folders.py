@@ -14,7 +14,7 @@ from analysis.models import Run
 from analysis.selection import SelectionError, read_run
 from analysis.services.control import RunError
 from analysis.services.foreign import register_folder
-from readerstudy.ops.restore import RestoreError, verify_backup
+from readerstudy.ops.backup.restore import RestoreError, verify_backup
 from tests.hostile import folders
 
 pytestmark = pytest.mark.django_db

@@ -119,7 +119,7 @@ def test_the_page_of_an_ensemble_of_the_published_layout(page: Client, inputs: I
 
 
 def test_columns_of_a_history_that_a_training_wrote(tmp_path: Path) -> None:
-    from analysis.sweep.train import _history
+    from analysis.sweep.training.train import _history
 
     rows = [
         {"epoch": 1, "train_loss": 0.5, "val_loss": float("nan"), "val_map": None, "best": 0, "seconds": 1.0}

@@ -14,7 +14,7 @@ from analysis.models import Run, Unit, UnitState
 from analysis.services import finishing, jobs, ledger, mirror
 from analysis.services.runs import create_run
 from analysis.services.work import Worker
-from analysis.sweep import units
+from analysis.sweep.run import units
 from tests.sweep.tiny import TinySweep, make_tiny
 
 pytestmark = pytest.mark.django_db

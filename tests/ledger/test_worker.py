@@ -19,7 +19,7 @@ from analysis.services.runs import create_run
 from analysis.services.work import Worker
 from analysis.services.workers import free_dead_neighbours, worker_name
 from analysis.sweep.errors import UnitError
-from analysis.sweep.run import run_sweep
+from analysis.sweep.run.whole import run_sweep
 from tests.sweep.tiny import SMALL, TinySweep, make_tiny
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -233,7 +233,7 @@ class Site:
         subprocess.run([sys.executable, "manage.py", *command], cwd=ROOT, env=self.environment, check=True)
 
     def start_worker(self) -> None:
-        from readerstudy.ops.supervisor import worker_command
+        from readerstudy.ops.serve.supervisor import worker_command
 
         self.worker = subprocess.Popen(
             worker_command(), cwd=ROOT, env=self.environment, start_new_session=True

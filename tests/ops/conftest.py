@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from readerstudy.ops.backup import back_up
+from readerstudy.ops.backup.backing_up import back_up
 from tests.ops.site_here import do, site_here
 from tests.servers.site import Site
 from tests.upgrade.making import site_at

@@ -13,7 +13,7 @@ from django.db import connection
 from django.test import override_settings
 
 from readerstudy.environment import read_site_file
-from readerstudy.ops.folder import PARTS
+from readerstudy.ops.backup.folder import PARTS
 from tests.servers.site import Site
 
 COMMANDS = """

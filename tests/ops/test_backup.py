@@ -146,7 +146,7 @@ def test_what_stands_in_the_write_ahead_log_only_is_in_the_copy(
     """A plain copy of the file would hold none of it; the machine that runs this may use no such log itself."""
     from django.conf import settings
 
-    from readerstudy.ops import database_copy
+    from readerstudy.ops.backup import database_copy
 
     live = tmp_path / "live.sqlite3"
     (tmp_path / "out").mkdir()
@@ -167,7 +167,7 @@ def test_what_stands_in_the_write_ahead_log_only_is_in_the_copy(
 def test_backup_refuses_a_folder_that_is_there_or_served(tmp_path: Path) -> None:
     from django.conf import settings
 
-    from readerstudy.ops.backup import BackupError, back_up
+    from readerstudy.ops.backup.backing_up import BackupError, back_up
 
     with pytest.raises(BackupError, match="expected a new folder"):
         back_up(out=tmp_path)

@@ -15,14 +15,14 @@ from django.db import connection
 from analysis.models import DataSet, Ensemble, Run
 from readerstudy.audit.models import Event
 from readerstudy.cases.models import Frame
-from readerstudy.ops import backup as saving
-from readerstudy.ops import database_copy
-from readerstudy.ops.backup import BackupError, back_up
-from readerstudy.ops.database_copy import CopyError
-from readerstudy.ops.folder import Contents, contents
-from readerstudy.ops.manifest import MANIFEST, copied
-from readerstudy.ops.relocation import outside, relocate
-from readerstudy.ops.restore import RestoreError, restore
+from readerstudy.ops.backup import backing_up as saving
+from readerstudy.ops.backup import database_copy
+from readerstudy.ops.backup.backing_up import BackupError, back_up
+from readerstudy.ops.backup.database_copy import CopyError
+from readerstudy.ops.backup.folder import Contents, contents
+from readerstudy.ops.backup.manifest import MANIFEST, copied
+from readerstudy.ops.backup.relocation import outside, relocate
+from readerstudy.ops.backup.restore import RestoreError, restore
 from tests.ops.conftest import copy_of, names
 from tests.ops.site_here import said, site_here
 from tests.servers.site import Site

@@ -11,9 +11,9 @@ from django.core.checks import CheckMessage, run_checks
 from django.core.exceptions import ImproperlyConfigured
 
 from readerstudy.environment import BASE
-from readerstudy.ops import checks, disk
-from readerstudy.ops.mounts import MOUNTS as MOUNTINFO
-from readerstudy.ops.mounts import file_system_of
+from readerstudy.ops.doctor import checks, disk
+from readerstudy.ops.doctor.mounts import MOUNTS as MOUNTINFO
+from readerstudy.ops.doctor.mounts import file_system_of
 
 ID = re.compile(r"readerstudy\.[EWI]\d{3}")
 GOOD: dict[str, Any] = {

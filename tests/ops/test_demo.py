@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from django.core.management import call_command
 
+from analysis.terminal import in_words
 from readerstudy.ops.demo import chain, studies
 from readerstudy.ops.demo.plan import FINISHED, LIVE, STAGES
 from readerstudy.ops.management.commands import demo
-from readerstudy.ops.progress import in_words
 
 
 @pytest.fixture

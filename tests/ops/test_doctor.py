@@ -13,8 +13,8 @@ from django.utils import timezone
 
 from analysis.models import Run, Unit, UnitState
 from readerstudy.audit.services import record
-from readerstudy.ops import site_examination
-from readerstudy.ops.examination import Finding
+from readerstudy.ops.doctor import site_examination
+from readerstudy.ops.doctor.examination import Finding
 from tests.servers import warm
 from tests.stock import Stock
 

@@ -13,8 +13,7 @@ from django.utils import timezone
 from readerstudy.cases import loader
 from readerstudy.cases.loading import SILENT_FOR
 from readerstudy.cases.models import Loading
-from readerstudy.ops.intake import load_into_study, load_practice
-from readerstudy.ops.loading import offered_sets, start_load
+from readerstudy.ops.loading import load_into_study, load_practice, offered_sets, start_load
 from readerstudy.study.design import lifecycle
 from readerstudy.study.models import Reader, Study
 from readerstudy.study.phases import PhaseError, StudyError

@@ -9,7 +9,7 @@ from django.db import OperationalError
 from django.test import Client
 
 from readerstudy.accounts.models import Attempts
-from readerstudy.ops import readiness
+from readerstudy.ops.serve import readiness
 
 pytestmark = pytest.mark.django_db
 

@@ -16,12 +16,12 @@ from django.test import override_settings
 from analysis.models import DataSet, Ensemble, Run
 from readerstudy.audit.services import record
 from readerstudy.cases.models import Frame
-from readerstudy.ops import database_copy
-from readerstudy.ops import restore as restoring
-from readerstudy.ops.backup import back_up
-from readerstudy.ops.manifest import MANIFEST
-from readerstudy.ops.relocation import relocate
-from readerstudy.ops.restore import RestoreError, restore
+from readerstudy.ops.backup import database_copy
+from readerstudy.ops.backup import restore as restoring
+from readerstudy.ops.backup.backing_up import back_up
+from readerstudy.ops.backup.manifest import MANIFEST
+from readerstudy.ops.backup.relocation import relocate
+from readerstudy.ops.backup.restore import RestoreError, restore
 from tests.ops.conftest import names
 from tests.ops.site_here import said, site_here
 from tests.servers.site import Site

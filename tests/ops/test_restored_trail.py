@@ -13,8 +13,8 @@ from readerstudy.audit.agreement import EPOCH
 from readerstudy.audit.epochs import begin_first_epoch, heads_of_all
 from readerstudy.audit.models import Event
 from readerstudy.audit.services import record
-from readerstudy.ops.backup import ANCHOR
-from readerstudy.ops.restore import RestoreError, _ask_for_a_reason, _begin_epoch
+from readerstudy.ops.backup.backing_up import ANCHOR
+from readerstudy.ops.backup.restore import RestoreError, _ask_for_a_reason, _begin_epoch
 
 pytestmark = pytest.mark.django_db
 STUDY = UUID(int=9)

@@ -14,9 +14,9 @@ from readerstudy.audit.services import faults
 from readerstudy.cases.models import Case, CaseSet, Frame, Terms
 from readerstudy.cases.storage import study_folder
 from readerstudy.cases.terms import Wording
-from readerstudy.ops import retention
-from readerstudy.ops.intake import load_practice
-from readerstudy.ops.retention import DELETED, delete_study, tables_of_a_study
+from readerstudy.ops.backup import retention
+from readerstudy.ops.backup.retention import DELETED, delete_study, tables_of_a_study
+from readerstudy.ops.loading import load_practice
 from readerstudy.study.design.lifecycle import create_study
 from readerstudy.study.design.terms import change
 from readerstudy.study.models import Study

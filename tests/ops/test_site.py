@@ -13,9 +13,9 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from readerstudy.accounts.models import User
-from readerstudy.ops import examination
-from readerstudy.ops.site import SiteError, check_address, is_loopback
-from readerstudy.ops.supervisor import Process, Supervisor, SupervisorError, worker_processes
+from readerstudy.ops.doctor import examination
+from readerstudy.ops.serve.site import SiteError, check_address, is_loopback
+from readerstudy.ops.serve.supervisor import Process, Supervisor, SupervisorError, worker_processes
 from tests.servers import warm
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -134,7 +134,7 @@ def test_supervisor_starts_a_dead_process_again(tmp_path: Path) -> None:
 SUPERVISED = """
 import signal, sys
 signal.signal(signal.SIGHUP, signal.SIG_DFL)  # ignored where the tests run under nohup
-from readerstudy.ops.supervisor import Process, Supervisor
+from readerstudy.ops.serve.supervisor import Process, Supervisor
 sleeper = "import time; print('slept', flush=True); time.sleep(600)"
 try:
     with Supervisor([Process("sleeper", [sys.executable, "-c", sleeper])]) as supervisor:
@@ -163,7 +163,7 @@ def test_a_supervisor_that_ends_leaves_nobody_behind(ending: signal.Signals, tol
 def test_under_nohup_a_closed_terminal_stays_ignored() -> None:
     code = (
         "import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN)\n"
-        "from readerstudy.ops.supervisor import Supervisor\n"
+        "from readerstudy.ops.serve.supervisor import Supervisor\n"
         "with Supervisor([]): print(signal.getsignal(signal.SIGHUP).name, signal.getsignal(signal.SIGTERM).__name__)"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)

@@ -15,7 +15,7 @@ import pytest
 from django.core.management import CommandError, get_commands
 
 from readerstudy.environment import BASE
-from readerstudy.ops.folder import PARTS, Keep, unlisted
+from readerstudy.ops.backup.folder import PARTS, Keep, unlisted
 from tests.ops.conftest import PLANTED, STAGING
 from tests.ops.site_here import do, said, site_here
 from tests.servers.site import Site
@@ -89,7 +89,7 @@ def test_a_used_site_holds_nothing_that_the_list_does_not_name(used_site: Site, 
     ):
         settings.HOME = place
         found = {path.name for path in place.iterdir()} - {Path(name).parts[0] for name in PLANTED}
-        assert found - names == set(), "put it into readerstudy/ops/folder.py"
+        assert found - names == set(), "put it into readerstudy/ops/backup/folder.py"
     (used_site.home / "new-cache").mkdir()
     settings.HOME = used_site.home
     assert "new-cache" in {path.name for path in unlisted()}

@@ -66,7 +66,7 @@ def test_the_site_sends_the_compressed_copy() -> None:
 
 
 def test_nothing_outside_the_folder_is_copied() -> None:
-    from readerstudy.ops.smallfiles import SmallFiles
+    from readerstudy.ops.serve.smallfiles import SmallFiles
 
     for path in (
         "../tests/js/keys.test.mjs",
@@ -79,7 +79,7 @@ def test_nothing_outside_the_folder_is_copied() -> None:
 
 def test_a_changed_source_gets_a_new_copy(tmp_path: Path, settings: object) -> None:
     settings.STATICFILES_DIRS, settings.HOME = [tmp_path / "static"], tmp_path / "home"  # type: ignore[attr-defined]
-    from readerstudy.ops.smallfiles import SmallFiles
+    from readerstudy.ops.serve.smallfiles import SmallFiles
 
     source = tmp_path / "static" / "one.mjs"
     source.parent.mkdir()

@@ -17,8 +17,8 @@ from django.test import Client, RequestFactory
 from readerstudy.accounts.models import OpenSession, User
 from readerstudy.audit.models import Event
 from readerstudy.cases.errors import StorageError
-from readerstudy.ops import readiness
-from readerstudy.ops.unavailable import passes, server_error
+from readerstudy.ops.serve import readiness
+from readerstudy.ops.serve.unavailable import passes, server_error
 from tests.accounts.test_sign_in import sign_in
 from tests.servers.site import Site
 from tests.stock import PASSWORD

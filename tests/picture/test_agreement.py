@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from analysis.picture import PERCENTILES, levels, network_rendering, read_picture, render
-from analysis.sweep.pixels import read_pixels
+from analysis.sweep.data.pixels import read_pixels
 from analysis.sweep.spec import PreprocessSpec
 from readerstudy.cases.confined import decode_confined
 from readerstudy.cases.decoder import DecodedImage, decode_image

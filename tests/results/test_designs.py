@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from readerstudy.cases.models import Case
-from readerstudy.ops.intake import load_into_study
+from readerstudy.ops.loading import load_into_study
 from readerstudy.results.export import export_files
 from readerstudy.results.services import open_key
 from readerstudy.study.design import lifecycle

@@ -16,7 +16,7 @@ from analysis.endpoints import Groups
 from analysis.report import reader_study_report
 from analysis.report.document import Grid
 from readerstudy.cases.models import Case
-from readerstudy.ops.intake import load_into_study
+from readerstudy.ops.loading import load_into_study
 from readerstudy.results.computed import Computed, computed
 from readerstudy.results.export import export_files
 from readerstudy.results.services import open_key

@@ -18,7 +18,7 @@ from django.test import Client
 from readerstudy.accounts.models import Invitation, User
 from readerstudy.accounts.services import add_person, grant_researcher, new_password
 from readerstudy.audit.models import Event
-from readerstudy.ops.intake import load_into_study
+from readerstudy.ops.loading import load_into_study
 from readerstudy.results.export import export_zip
 from readerstudy.results.models import Unblinding, UnblindingRequest
 from readerstudy.results.services import UnblindingError, open_key

@@ -9,7 +9,7 @@ from PIL import Image, ImageEnhance
 from analysis.phantoms import PhantomSpec, write_data_set
 from analysis.selection import SelectionError
 from analysis.selection.duplicates import ALIKE, fingerprint, grey_features, near_duplicates
-from analysis.sweep.pixels import read_pixels
+from analysis.sweep.data.pixels import read_pixels
 from analysis.sweep.spec import PreprocessSpec
 
 SEEN = PreprocessSpec(size=256, antialias=True)

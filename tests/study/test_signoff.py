@@ -9,10 +9,10 @@ from django.test import Client
 
 from readerstudy.audit.models import Event
 from readerstudy.cases.models import Case, CaseSet
-from readerstudy.ops.intake import load_practice
+from readerstudy.ops.loading import load_practice
 from readerstudy.study.design import lifecycle, signoff
 from readerstudy.study.design.signoff import SignOffError
-from readerstudy.study.duties import add_member
+from readerstudy.study.duties import add_member, has_looked
 from readerstudy.study.models import ImageCheck, Membership, Reader, Role, Study
 from readerstudy.study.people.members import enrol_reader
 from readerstudy.study.phases import NotThisPersonError, Phase, PhaseError, StudyError
@@ -124,7 +124,7 @@ def test_drawn_images_need_no_look_and_the_protocol_says_that_nobody_looked(
     stock: Stock, draft: Study
 ) -> None:
     assert signoff.sign_off_drawn(study=draft, actor=stock.alice) == 10
-    assert not signoff.has_looked(draft, stock.alice)
+    assert not has_looked(draft, stock.alice)
     locked = lifecycle.lock(study=draft, actor=stock.alice)
     assert json.loads(locked.locked_file)["images_checked_for_names"]["drawn"] == 10
 

@@ -16,7 +16,7 @@ from readerstudy.audit.models import Event
 from readerstudy.cases import delivery
 from readerstudy.cases.models import CaseSet, Terms, TermsConfirmation
 from readerstudy.cases.terms import LONGEST, TermsError, Wording
-from readerstudy.ops.intake import load_into_study, load_practice
+from readerstudy.ops.loading import load_into_study, load_practice
 from readerstudy.study.design import lifecycle
 from readerstudy.study.design.terms import change, confirm
 from readerstudy.study.models import Rating, Reader, Study

@@ -10,7 +10,7 @@ from django.test import Client
 from django.utils import timezone
 
 from readerstudy.audit.models import Event
-from readerstudy.ops.intake import load_practice
+from readerstudy.ops.loading import load_practice
 from readerstudy.study.design import lifecycle
 from readerstudy.study.design.drafts import (
     ChangedMeanwhileError,

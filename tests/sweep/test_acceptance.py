@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
-from analysis.sweep import choose
-from analysis.sweep.acceptance import Distance, compared_levels, distance, engine_notes, judge
-from analysis.sweep.choose import choose_engine
-from analysis.sweep.engine import Engine
 from analysis.sweep.engines.eager import Eager
-from analysis.sweep.prepare import prepare_run
+from analysis.sweep.run import choose
+from analysis.sweep.run.acceptance import Distance, compared_levels, distance, engine_notes, judge
+from analysis.sweep.run.choose import choose_engine
+from analysis.sweep.run.engine import Engine
+from analysis.sweep.run.prepare import prepare_run
 from analysis.sweep.spec import InferSpec
 
 CASES = {

@@ -6,10 +6,16 @@ import pytest
 import torch
 from torch import nn
 
-from analysis.sweep.architectures import _Undrawn, build_classifier, check_size, libraries_of, prunable_names
-from analysis.sweep.engine import Engine
 from analysis.sweep.errors import CheckpointError
-from analysis.sweep.run import run_sweep
+from analysis.sweep.networks.architectures import (
+    _Undrawn,
+    build_classifier,
+    check_size,
+    libraries_of,
+    prunable_names,
+)
+from analysis.sweep.run.engine import Engine
+from analysis.sweep.run.whole import run_sweep
 from analysis.sweep.spec import InferSpec, ModelsSpec, PruneSpec
 from tests.sweep.tiny import random_state
 

@@ -10,10 +10,10 @@ from safetensors.torch import save_file
 
 from analysis.durable import sha256_file
 from analysis.frames import NIH_CLASSES
-from analysis.sweep.architectures import build_classifier
-from analysis.sweep.checkpoints import check_fits, read_checkpoint
 from analysis.sweep.errors import CheckpointError
-from analysis.sweep.layout import find_checkpoints, layout_name
+from analysis.sweep.networks.architectures import build_classifier
+from analysis.sweep.networks.checkpoints import check_fits, read_checkpoint
+from analysis.sweep.networks.layout import find_checkpoints, layout_name
 from analysis.sweep.spec import DataSpec, ModelsSpec, SweepSpec
 from tests.sweep.tiny import SMALL, random_state
 

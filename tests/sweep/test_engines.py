@@ -7,10 +7,6 @@ import pytest
 import torch
 from torch import nn
 
-from analysis.sweep import choose
-from analysis.sweep.architectures import build_classifier
-from analysis.sweep.choose import choose_engine
-from analysis.sweep.engine import Engine
 from analysis.sweep.engines import fusion
 from analysis.sweep.engines.backend import Network, normalisation_table, normalised
 from analysis.sweep.engines.fusion import fuse, joined_count
@@ -18,10 +14,14 @@ from analysis.sweep.engines.makers import makers
 from analysis.sweep.engines.onnx_file import OnnxFile
 from analysis.sweep.engines.static import KINDS
 from analysis.sweep.errors import SpecError, SweepError, UnitError
-from analysis.sweep.folding import fold_norms
-from analysis.sweep.prepare import open_run, prepare_run
+from analysis.sweep.networks.architectures import build_classifier
+from analysis.sweep.networks.folding import fold_norms
+from analysis.sweep.run import choose
+from analysis.sweep.run.choose import choose_engine
+from analysis.sweep.run.engine import Engine
+from analysis.sweep.run.prepare import open_run, prepare_run
+from analysis.sweep.run.units import Workspace, list_units, run_unit
 from analysis.sweep.spec import ENGINES_OF, InferSpec, PruneSpec
-from analysis.sweep.units import Workspace, list_units, run_unit
 from tests.sweep.tiny import SMALL, random_state
 
 LEVELS = PruneSpec(sparsities=(0.0, 0.9))

@@ -8,19 +8,20 @@ import numpy as np
 import pytest
 import torch
 
-from analysis.sweep import acceptance, device, units
-from analysis.sweep.architectures import build_classifier
-from analysis.sweep.check import check_precision
-from analysis.sweep.checkpoints import read_checkpoint
+from analysis.sweep import device
 from analysis.sweep.engines.backend import Network
 from analysis.sweep.engines.eager import Eager
 from analysis.sweep.engines.static import Static
 from analysis.sweep.errors import HostError, UnitError
-from analysis.sweep.finish import finish_run
-from analysis.sweep.prepare import prepare_run
+from analysis.sweep.networks.architectures import build_classifier
+from analysis.sweep.networks.checkpoints import read_checkpoint
+from analysis.sweep.run import acceptance, units
+from analysis.sweep.run.check import check_precision
+from analysis.sweep.run.finish import finish_run
+from analysis.sweep.run.prepare import prepare_run
+from analysis.sweep.run.units import Workspace, list_units, run_unit
 from analysis.sweep.spec import InferSpec, PruneSpec, TrainSpec
-from analysis.sweep.train import train_ensemble
-from analysis.sweep.units import Workspace, list_units, run_unit
+from analysis.sweep.training.train import train_ensemble
 from tests.sweep.tiny import random_state, write_images, write_labels
 
 

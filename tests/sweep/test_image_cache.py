@@ -8,10 +8,10 @@ import sys
 import numpy as np
 import pytest
 
-from analysis.sweep import partial_cache
+from analysis.sweep.data import partial_cache
+from analysis.sweep.data.image_cache import ensure_cache
+from analysis.sweep.data.pixels import read_pixels
 from analysis.sweep.errors import DataError
-from analysis.sweep.image_cache import ensure_cache
-from analysis.sweep.pixels import read_pixels
 from analysis.sweep.spec import PreprocessSpec
 from tests.sweep.tiny import write_images
 
@@ -133,7 +133,7 @@ def test_what_a_crash_left_is_believed_only_when_verified(tmp_path, damage):
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from analysis.sweep.image_cache import ensure_cache
+from analysis.sweep.data.image_cache import ensure_cache
 from analysis.sweep.spec import PreprocessSpec
 folder, names = Path(sys.argv[1]), sys.argv[2:]
 def progress(stage, done, total):

@@ -3,14 +3,17 @@
 import subprocess
 import sys
 
-import pytest
+MODULES = (
+    "analysis.terminal", "analysis.sweep", "analysis.sweep.spec", "analysis.sweep.toml", "analysis.sweep.errors",
+    "analysis.sweep.methods", "analysis.sweep.data.splits", "analysis.sweep.networks.layout",
+    "analysis.sweep.run.paths", "analysis.sweep.run.check_result",
+)  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    "module", ["", ".spec", ".toml", ".paths", ".errors", ".progress", ".methods", ".check_result"]
-)
-def test_imports_no_torch(module):
-    code = f"import analysis.sweep{module}, sys; print([m for m in ('torch', 'torchvision') if m in sys.modules])"
+def test_imports_no_torch():
+    code = (
+        f"import {', '.join(MODULES)}, sys; print([m for m in ('torch', 'torchvision') if m in sys.modules])"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 
@@ -23,7 +26,7 @@ def test_metrics_import_no_torch():
 
 def test_operators_are_defined_once_and_torchvision_imports():
     code = (
-        "from analysis.sweep.torchvision_beside_cpu import ensure_operators as ensure\n"
+        "from analysis.sweep.networks.torchvision_import import ensure_operators as ensure\n"
         "import torch\n"
         "ensure(); again = ensure()\n"
         "import torchvision\n"
@@ -38,7 +41,7 @@ def test_nothing_is_defined_where_the_operators_exist():
         "import torch\n"
         "library = torch.library.Library('torchvision', 'DEF')\n"
         "library.define('nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor')\n"
-        "from analysis.sweep import torchvision_beside_cpu as remedy\n"
+        "from analysis.sweep.networks import torchvision_import as remedy\n"
         "print(remedy.ensure_operators(), len(remedy._kept))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -49,8 +52,8 @@ def test_predicting_loads_no_compiler_and_the_compiler_still_comes():
     code = (
         "import sys\n"
         "import numpy as np, torch\n"
-        "from analysis.sweep.architectures import build_classifier, check_size\n"
-        "from analysis.sweep.engine import Engine\n"
+        "from analysis.sweep.networks.architectures import build_classifier, check_size\n"
+        "from analysis.sweep.run.engine import Engine\n"
         "from analysis.sweep.spec import InferSpec, PruneSpec\n"
         "name = 'shufflenet_v2_x0_5'\n"
         "check_size(name, 3, 64)\n"
@@ -74,7 +77,7 @@ def test_predicting_loads_no_compiler_and_the_compiler_still_comes():
 def test_whatever_else_is_asked_of_the_stand_in_comes_from_the_compiler():
     code = (
         "import torch\n"
-        "from analysis.sweep.torchvision_lightly import no_compiler_yet\n"
+        "from analysis.sweep.networks.torchvision_import import no_compiler_yet\n"
         "with no_compiler_yet():\n"
         "    from torch._dynamo.utils import counters\n"
         "print(type(counters).__name__)\n"

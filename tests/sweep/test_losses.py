@@ -8,9 +8,9 @@ import torch
 
 from analysis.sweep import spec as names
 from analysis.sweep.errors import DataError, SpecError
-from analysis.sweep.losses import LOSSES, Balance, balance_of, class_weights
 from analysis.sweep.spec import TrainSpec
-from analysis.sweep.train import loss_name
+from analysis.sweep.training.losses import LOSSES, Balance, balance_of, class_weights
+from analysis.sweep.training.train import loss_name
 
 LOGITS = torch.tensor([[2.0, -1.0], [0.3, -4.0]])
 LABELS = torch.tensor([[1.0, 0.0], [0.0, 1.0]])

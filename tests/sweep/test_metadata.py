@@ -8,10 +8,10 @@ import pandas as pd
 import pytest
 from django.core.management import CommandError, call_command
 
+from analysis.sweep.data.splits import locate_images, read_people, read_split
 from analysis.sweep.errors import DataError
-from analysis.sweep.prepare import prepare_run
+from analysis.sweep.run.prepare import prepare_run
 from analysis.sweep.spec import DataSpec
-from analysis.sweep.splits import locate_images, read_people, read_split
 from analysis.sweep.toml import load_spec
 from tests.sweep.tiny import TinySweep, write_checkpoint, write_images
 

@@ -6,11 +6,11 @@ import torch
 from torch import nn
 from torch.nn.utils import prune
 
-from analysis.sweep.architectures import build_classifier, prunable_names
-from analysis.sweep.engine import Engine
 from analysis.sweep.engines.backend import DEVIATION, MEAN
-from analysis.sweep.folding import fold_norms
 from analysis.sweep.methods.global_l1 import magnitude_keys
+from analysis.sweep.networks.architectures import build_classifier, prunable_names
+from analysis.sweep.networks.folding import fold_norms
+from analysis.sweep.run.engine import Engine
 from analysis.sweep.spec import SPARSITIES, InferSpec, PruneSpec
 from analysis.sweep.thresholds import find_cuts
 from tests.sweep.tiny import SMALL, random_state

@@ -7,15 +7,14 @@ import pandas as pd
 import pytest
 import torch
 
-from analysis.sweep.architectures import build_classifier
-from analysis.sweep.augment import augmented
-from analysis.sweep.checkpoints import read_checkpoint
-from analysis.sweep.epochs import Examples, Trainer, load_pretrained
 from analysis.sweep.errors import CheckpointError, SweepError
-from analysis.sweep.layout import find_checkpoints
-from analysis.sweep.run import run_sweep
+from analysis.sweep.networks.architectures import build_classifier
+from analysis.sweep.networks.checkpoints import read_checkpoint
+from analysis.sweep.networks.layout import find_checkpoints
+from analysis.sweep.run.whole import run_sweep
 from analysis.sweep.spec import TrainSpec
-from analysis.sweep.train import train_ensemble
+from analysis.sweep.training.epochs import Examples, Trainer, augmented, load_pretrained
+from analysis.sweep.training.train import train_ensemble
 from tests.sweep.tiny import SMALL, random_state, write_images, write_labels
 
 

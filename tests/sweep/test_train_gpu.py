@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 import torch
 
-from analysis.sweep.checkpoints import read_checkpoint
+from analysis.sweep.networks.checkpoints import read_checkpoint
 from analysis.sweep.spec import TrainSpec
-from analysis.sweep.train import open_training, train_ensemble
+from analysis.sweep.training.train import open_training, train_ensemble
 from tests.sweep.tiny import make_tiny, write_images, write_labels
 
 pytestmark = pytest.mark.gpu

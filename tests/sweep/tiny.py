@@ -9,8 +9,8 @@ import torch
 from PIL import Image
 
 from analysis.frames import NIH_CLASSES
-from analysis.sweep.architectures import build_classifier
-from analysis.sweep.layout import layout_name
+from analysis.sweep.networks.architectures import build_classifier
+from analysis.sweep.networks.layout import layout_name
 from analysis.sweep.spec import DataSpec, InferSpec, ModelsSpec, PreprocessSpec, PruneSpec, SweepSpec
 
 SMALL = "shufflenet_v2_x0_5"

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import torch
 
-from analysis.sweep.architectures import build_classifier
+from analysis.sweep.networks.architectures import build_classifier
 from tests.sweep.tiny import SMALL, layout_name
 from tests.upgrade.making import CLASSES, SEEDS
 

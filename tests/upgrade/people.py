@@ -16,7 +16,7 @@ from analysis.services.findings import Choices
 from analysis.services.findings_files import make_set
 from readerstudy.accounts.models import User
 from readerstudy.accounts.services import grant_researcher
-from readerstudy.ops.intake import load_into_study, load_practice
+from readerstudy.ops.loading import load_into_study, load_practice
 from readerstudy.study.design import lifecycle
 from readerstudy.study.models import Study
 from readerstudy.study.people.invitations import invite

@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from analysis.columns import FrameError
 from analysis.imports import Choices, PredictionsError, import_predictions
-from analysis.sweep.terminal import progress_bars
+from analysis.terminal import progress_bars
 
 
 class Command(BaseCommand):

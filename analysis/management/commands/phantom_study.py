@@ -12,7 +12,7 @@ from analysis.phantoms import PhantomError
 from analysis.selection import SelectionError
 from analysis.services.phantom_study import run_phantom_study
 from analysis.sweep.errors import SweepError
-from analysis.sweep.terminal import progress_bars
+from analysis.terminal import progress_bars
 
 
 class Command(BaseCommand):

@@ -15,8 +15,8 @@ from analysis.services.runs import create_run
 from analysis.services.work import Worker
 from analysis.sweep.errors import SweepError, of_a_place
 from analysis.sweep.spec import SweepSpec
-from analysis.sweep.terminal import progress_bars
 from analysis.sweep.toml import load_spec
+from analysis.terminal import progress_bars
 
 
 class Command(BaseCommand):
@@ -59,7 +59,7 @@ class Command(BaseCommand):
         self._report(run)
 
     def _check(self, spec: SweepSpec, options: dict[str, Any], progress: Any) -> list[str]:
-        from analysis.sweep.check import check_sweep
+        from analysis.sweep.run.check import check_sweep
 
         if options["queue"]:
             raise CommandError("expected --check or --queue, both came: a check runs here and now")

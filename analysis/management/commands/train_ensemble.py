@@ -8,8 +8,8 @@ from django.core.management.base import BaseCommand, CommandError
 
 from analysis.services.histories import draw_curves
 from analysis.sweep.errors import SweepError, of_a_place
-from analysis.sweep.terminal import progress_bars
 from analysis.sweep.toml import load_spec
+from analysis.terminal import progress_bars
 
 
 class Command(BaseCommand):
@@ -23,7 +23,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             spec = load_spec(options["spec"])
-            from analysis.sweep.train import train_ensemble
+            from analysis.sweep.training.train import train_ensemble
 
             with progress_bars() as progress:
                 trained = train_ensemble(spec, options["out"], progress=progress)

@@ -1,5 +1,5 @@
 """Ways to run one network over all images: each takes folded weights and predicts. One file each.
 
-`choose` measures which of those at hand is the fastest and exact; `analysis.sweep.engine` drives the chosen
+`choose` measures which of those at hand is the fastest and exact; `analysis.sweep.run.engine` drives the chosen
 one.
 """

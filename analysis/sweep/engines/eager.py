@@ -7,8 +7,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from analysis.sweep.architectures import channels_last
 from analysis.sweep.engines.backend import Network, Step, in_batches
+from analysis.sweep.networks.architectures import channels_last
 from analysis.sweep.spec import InferSpec
 
 

@@ -2,7 +2,8 @@
 
 A weight w of a channel with largest magnitude m becomes round(127 w / m) * m / 127, halves to even
 (Krishnamoorthi 2018, "Quantizing deep convolutional networks for efficient inference", section 3). Activations
-stay in floating point and no data are needed. Folding a batch norm multiplies whole channels and so commutes with it.
+stay in floating point and no data are needed; calibrated ones would be another network than the one studied.
+Folding a batch norm multiplies whole channels and so commutes with it.
 
 **Levels**: 0 and 0.75, the share of the weights' 32 bits that is saved. So curves, exemplars and files need
 no other axis than for pruning.

@@ -25,7 +25,7 @@ from analysis.services.runs import create_run
 from analysis.sweep.toml import load_spec
 from analysis.tasks import ring
 from readerstudy.ops.demo.plan import DATA_SET, ENSEMBLE, PHANTOMS, SELECTION, SWEEP_TOML, DemoFolder
-from readerstudy.ops.supervisor import Process, Supervisor, worker_command
+from readerstudy.ops.serve.supervisor import Process, Supervisor, worker_command
 
 Report = Callable[[int, int], None]
 POLL_SECONDS = 0.5
@@ -43,7 +43,7 @@ def make_phantoms(folder: DemoFolder, report: Report) -> None:
 
 def train(folder: DemoFolder, report: Report) -> None:
     """Train the toy ensemble; finished members are kept."""
-    from analysis.sweep.train import train_ensemble
+    from analysis.sweep.training.train import train_ensemble
 
     if not folder.spec.exists():
         folder.spec.write_text(SWEEP_TOML, encoding="utf-8")

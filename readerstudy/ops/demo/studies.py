@@ -20,7 +20,7 @@ from readerstudy.ops.demo.plan import (
     SIMULATION_SEED,
     DemoFolder,
 )
-from readerstudy.ops.intake import load_into_study
+from readerstudy.ops.loading import load_into_study
 from readerstudy.results.services import open_key
 from readerstudy.study.design import lifecycle
 from readerstudy.study.design.signoff import sign_off_drawn

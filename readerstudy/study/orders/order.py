@@ -129,7 +129,10 @@ def _draw_block(slots: Sequence[Slot], seed: bytes) -> list[Slot]:
 
 
 def _repeated(order: Sequence[Slot], seed: bytes, repeats: int, gap: int) -> list[str]:
-    """Choose the cases that come again: evenly over the blocks, among those read `gap` places before the end."""
+    """Choose the cases that come again: evenly over the blocks, among those read `gap` places before the end.
+
+    Blocks are balanced by what is compared, so this is independent of it though nothing here knows it.
+    """
     early: dict[int, list[str]] = defaultdict(list)
     for place, slot in enumerate(order):
         if place + gap < len(order):

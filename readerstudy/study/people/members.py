@@ -85,7 +85,8 @@ def end_role(*, study: Study, member: int, actor: User | None) -> Membership:
 def whereabouts(study: Study) -> list[dict[str, Any]]:
     """Tell who is where, blinded: totals per reader, sessions, the day of the last answer, cases of the last week.
 
-    Nothing here is of a single case: no answer, no time, no cannot-assess.
+    Nothing here is of a single case: no answer, no time, no cannot-assess; a day and never the hour, which beside a
+    total would tell the time on a case.
     """
     since = timezone.now() - LATELY
     replaced = dict(study.readers.exclude(replaces=None).values_list("replaces_id", "pseudonym"))

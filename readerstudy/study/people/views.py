@@ -28,7 +28,7 @@ WAITS = (
     "You can see where cases come from, so this waits for an admin who cannot; it stands in the audit trail."
 )
 MAIL_STAYS_HERE = {"console", "dummy", "locmem", "filebased"}
-"""Backends that send nothing: the admin hands the link over."""
+"""Backends that send nothing: the admin hands the link over, and gains nothing that `add_person` would not give."""
 
 
 def _sends_mail() -> bool:

@@ -236,7 +236,10 @@ def stored(row: Assignment | PracticeReading) -> dict[str, Any]:
 
 
 def _go_on(reader: Reader, session: ReadingSession, protocol: Protocol, now: datetime) -> None:
-    """After a save: end a session that is full, and put repeats that come too early to the end of the order."""
+    """After a save: end a session that is full, and put repeats that come too early to the end of the order.
+
+    That is decided once and stored, so that no page changes under a reader.
+    """
     session.last_at = now
     if session.ended_at is None and protocol.session_cases:
         read = Rating.objects.filter(session=session, revision=1).count()

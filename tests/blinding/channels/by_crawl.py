@@ -15,7 +15,7 @@ from django.test import Client, TestCase
 from django.urls import clear_url_caches, get_resolver, include, path, set_urlconf
 
 from readerstudy.cases.models import Case
-from readerstudy.ops.intake import load_into_study
+from readerstudy.ops.loading import load_into_study
 from readerstudy.results import services as unblinding
 from readerstudy.study.design import lifecycle
 from readerstudy.study.models import Assignment, Rating, Reader, Study

@@ -6,9 +6,9 @@ from typing import Any
 
 from django.core.management.base import CommandError
 
+from analysis.terminal import progress_bar
 from readerstudy.cases.errors import StorageError
-from readerstudy.ops.backup import BackupError, back_up
-from readerstudy.ops.progress import terminal_progress
+from readerstudy.ops.backup.backing_up import BackupError, back_up
 from readerstudy.priority import PatientCommand
 
 
@@ -21,7 +21,7 @@ class Command(PatientCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            with terminal_progress("files") as progress:
+            with progress_bar("files") as progress:
                 made = back_up(out=options["out"], database_only=options["database_only"], progress=progress)
         except (BackupError, StorageError, OSError) as error:
             raise CommandError(str(error)) from error

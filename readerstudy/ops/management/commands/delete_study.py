@@ -5,7 +5,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from readerstudy.ops.retention import RetentionError, delete_study
+from readerstudy.ops.backup.retention import RetentionError, delete_study
 from readerstudy.study.models import Study
 
 

@@ -3,13 +3,14 @@
 import sys
 import time
 from argparse import ArgumentParser
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
+from analysis.terminal import in_words, progress_bar
 from readerstudy.ops.demo import chain, studies
 from readerstudy.ops.demo.films import develop
 from readerstudy.ops.demo.plan import (
@@ -23,9 +24,14 @@ from readerstudy.ops.demo.plan import (
     STAGES,
     DemoFolder,
 )
-from readerstudy.ops.progress import Report, in_words, terminal_progress
-from readerstudy.ops.site import SiteError, check_port, prepare_site
-from readerstudy.ops.supervisor import Process, Supervisor, SupervisorError, web_command, worker_command
+from readerstudy.ops.serve.site import SiteError, check_port, prepare_site
+from readerstudy.ops.serve.supervisor import (
+    Process,
+    Supervisor,
+    SupervisorError,
+    web_command,
+    worker_command,
+)
 
 SIZES = {LIVE: (READING_ROWS, READING_COLUMNS), FINISHED: (FINISHED_ROWS, FINISHED_COLUMNS)}
 
@@ -85,13 +91,13 @@ class Command(BaseCommand):
         self.stdout.write(f"All of it took {in_words(time.monotonic() - began)} here.")
 
     @contextmanager
-    def _stage(self, stages: Iterator[tuple[int, tuple[str, int]]]) -> Iterator[Report]:
+    def _stage(self, stages: Iterator[tuple[int, tuple[str, int]]]) -> Iterator[Callable[[int, int], None]]:
         """Say which stage begins and about how long it takes, show how far it is, say how long it took."""
         number, (title, seconds) = next(stages)
         self.stdout.write(f"{number} of {len(STAGES)}  {title}, about {in_words(seconds)}")
         self.stdout.flush()
         began = time.monotonic()
-        with terminal_progress(title) as report:
+        with progress_bar(title) as report:
             yield report
         self.stdout.write(f"        took {in_words(time.monotonic() - began)}")
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import CommandError
 
-from readerstudy.ops.disk import disk_use
+from readerstudy.ops.doctor.disk import disk_use
 from readerstudy.priority import PatientCommand
 
 

@@ -4,8 +4,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from readerstudy.ops.examination import examine
-from readerstudy.ops.site_examination import examine_site
+from readerstudy.ops.doctor.examination import examine
+from readerstudy.ops.doctor.site_examination import examine_site
 
 MARKS = {"good": "ok     ", "note": "note   ", "warning": "WARNING"}
 

@@ -8,12 +8,12 @@ from django.core.management.base import BaseCommand, CommandError
 
 from analysis.caseset import CaseSetError
 from analysis.columns import FrameError
+from analysis.terminal import progress_bar
 from readerstudy.accounts.models import User
 from readerstudy.cases.errors import StorageError
 from readerstudy.cases.loader import CaseSetRefusedError
 from readerstudy.cases.services import AlreadyLoadedError
-from readerstudy.ops.intake import load_into_study, load_practice
-from readerstudy.ops.progress import terminal_progress
+from readerstudy.ops.loading import load_into_study, load_practice
 from readerstudy.study.design.lifecycle import create_study
 from readerstudy.study.design.obstacles import obstacles_of
 from readerstudy.study.models import Study
@@ -47,7 +47,7 @@ class Command(BaseCommand):
         try:
             if study is None:
                 study = self._made(options["study"], options["title"], options["admin"])
-            with terminal_progress("decoding images") as progress:
+            with progress_bar("decoding images") as progress:
                 load = load_practice if options["practice"] else load_into_study
                 actor = User.objects.filter(pk=options["by"]).first()
                 loaded = load(study=study, folder=options["folder"], actor=actor, progress=progress)

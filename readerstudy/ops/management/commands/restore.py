@@ -6,8 +6,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from readerstudy.ops.progress import terminal_progress
-from readerstudy.ops.restore import RestoreError, restore, verify_backup
+from analysis.terminal import progress_bar
+from readerstudy.ops.backup.restore import RestoreError, restore, verify_backup
 
 
 class Command(BaseCommand):
@@ -39,7 +39,7 @@ class Command(BaseCommand):
                     f"{len(manifest['files'])} files of {manifest['at']} are as they were written"
                 )
                 return
-            with terminal_progress("files") as progress:
+            with progress_bar("files") as progress:
                 restored = restore(
                     folder=options["folder"],
                     files=options["files"],

@@ -6,8 +6,14 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from readerstudy.ops.site import SiteError, check_address, check_port, prepare_site
-from readerstudy.ops.supervisor import Process, Supervisor, SupervisorError, web_command, worker_processes
+from readerstudy.ops.serve.site import SiteError, check_address, check_port, prepare_site
+from readerstudy.ops.serve.supervisor import (
+    Process,
+    Supervisor,
+    SupervisorError,
+    web_command,
+    worker_processes,
+)
 
 
 class Command(BaseCommand):

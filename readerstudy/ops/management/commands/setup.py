@@ -6,7 +6,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from readerstudy.ops.site import SiteError, first_admin, prepare_site
+from readerstudy.ops.serve.site import SiteError, first_admin, prepare_site
 
 
 class Command(BaseCommand):

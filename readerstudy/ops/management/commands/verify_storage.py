@@ -4,10 +4,10 @@ from typing import Any
 
 from django.core.management.base import CommandError
 
+from analysis.terminal import progress_bar
 from readerstudy.cases.errors import StorageError
 from readerstudy.cases.models import Frame
 from readerstudy.cases.selectors import stored_bytes
-from readerstudy.ops.progress import terminal_progress
 from readerstudy.priority import PatientCommand
 
 
@@ -17,7 +17,7 @@ class Command(PatientCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         rows = list(Frame.objects.order_by("pk").values_list("study", "storage_name", "sha256"))
         faults = []
-        with terminal_progress("frames") as progress:
+        with progress_bar("frames") as progress:
             for done, (study, name, sha256) in enumerate(rows, 1):
                 try:
                     stored_bytes(study, name, sha256)

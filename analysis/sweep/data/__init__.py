@@ -1,0 +1,1 @@
+"""Images, labels and splits of a run, and the cache of decoded pixels."""

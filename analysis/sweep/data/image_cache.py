@@ -1,0 +1,153 @@
+"""Each image decoded once: a memory-mapped file of grey squares, shared by all units of a host.
+
+The cache is named after the file list (names, sizes, times of change) and the preprocessing. It is built in
+parallel under a lock, written under another name and renamed, so it is whole or absent; a build that was
+stopped goes on where it ended (`analysis.sweep.data.partial_cache`). At 256 pixels an image takes 65,536 bytes.
+"""
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analysis.durable import json_bytes, sha256_file, write_whole
+from analysis.sweep.data.partial_cache import PartialCache, decoded_rows
+from analysis.sweep.errors import DataError
+from analysis.sweep.spec import PreprocessSpec
+from analysis.terminal import Progress
+
+FORMAT = 2
+"""Raised when a file may be decoded otherwise than before, so that no older cache is taken: 2 since padding, High Bit,
+orientation and the depth of 16-bit PNG are heeded and the digests of the stored values are kept."""
+
+
+@dataclass(frozen=True)
+class ImageCache:
+    """Decoded images in file order.
+
+    `file`: the memory map, uint8, images x size x size. `digest`: SHA-256 of its bytes; `content`: of the
+    list of source names and their own SHA-256; `coloured`: how many source files held colour; `stored`: the digest of
+    the stored values of each (none in a cache of version 0.1.0); `decoded`: how many were decoded by this call (0 when
+    the cache was there).
+    """
+
+    file: Path
+    count: int
+    size: int
+    digest: str
+    content: str
+    coloured: int
+    stored: tuple[str, ...] = ()
+    decoded: int = 0
+
+    def pixels(self) -> NDArray[np.uint8]:
+        """Map the images: uint8, images x size x size, read-only."""
+        return np.memmap(self.file, np.uint8, "r", shape=(self.count, self.size, self.size))
+
+    def verify(self) -> None:
+        """Read all bytes against the digest; raise DataError where they differ."""
+        if sha256_file(self.file) != self.digest:
+            raise DataError(
+                f"{self.file}: expected SHA-256 {self.digest}, another came; delete it to rebuild"
+            )
+
+
+def cache_key(names: Sequence[str], files: Sequence[Path], preprocess: PreprocessSpec) -> str:
+    """Name a cache after its file list and preprocessing (24 hexadecimal digits)."""
+    stats = [file.stat() for file in files]
+    listing = [[n, s.st_size, s.st_mtime_ns] for n, s in zip(names, stats, strict=True)]
+    identity = {"format": FORMAT, "preprocess": asdict(preprocess), "files": listing}
+    return sha256(json.dumps(identity).encode()).hexdigest()[:24]
+
+
+def ensure_cache(
+    folder: Path,
+    names: Sequence[str],
+    files: Sequence[Path],
+    preprocess: PreprocessSpec,
+    progress: Progress | None = None,
+    workers: int | None = None,
+) -> ImageCache:
+    """Return the cache of these images, built if it is absent and verified if it is there.
+
+    Parameters
+    ----------
+    progress: called as progress("decode", done, total); raising in it stops the build, which can go on later.
+    workers: threads that decode (the decoders work outside the interpreter's lock); one per core by default.
+
+    Raises
+    ------
+    DataError: an image that cannot be read, named with its place in the list; nothing is left behind.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    target = folder / f"{cache_key(names, files, preprocess)}.u8"
+    with _locked(target.with_suffix(".lock")):
+        if found := open_cache(target):
+            if sha256_file(target) == found.digest:
+                return found
+            target.with_suffix(".json").unlink()  # damaged: built anew
+        return _build(target, names, files, preprocess, progress, workers or os.cpu_count() or 1)
+
+
+def open_cache(target: Path) -> ImageCache | None:
+    """Return a finished cache without reading its pixels, or None."""
+    note = target.with_suffix(".json")
+    if not (target.is_file() and note.is_file()):
+        return None
+    said = json.loads(note.read_text())
+    facts = {name: said[name] for name in ("count", "size", "digest", "content", "coloured")}
+    cache = ImageCache(target, **facts, stored=tuple(said.get("stored", ())))
+    return cache if target.stat().st_size == cache.count * cache.size**2 else None
+
+
+def _build(
+    target: Path,
+    names: Sequence[str],
+    files: Sequence[Path],
+    preprocess: PreprocessSpec,
+    progress: Progress | None,
+    workers: int,
+) -> ImageCache:
+    part = PartialCache(target, len(files), preprocess.size)
+    here = len(part.rows)
+    try:
+        for row, pixels in decoded_rows(files, preprocess, part.missing(), workers):
+            part.add(row, pixels)
+            if progress:
+                progress("decode", len(part.rows), len(files))
+    except DataError:
+        part.discard()  # the file must be mended, and then this is another cache
+        raise
+    finally:
+        part.close()
+    content = sha256()
+    for row, name in enumerate(names):
+        content.update(f"{name}\0{part.rows[row].source}\n".encode())
+    coloured = sum(row.coloured for row in part.rows.values())
+    digest = part.publish()
+    stored = tuple(part.rows[row].stored for row in range(len(files)))
+    cache = ImageCache(
+        target, len(files), preprocess.size, digest, content.hexdigest(), coloured, stored, len(files) - here
+    )
+    note = {k: getattr(cache, k) for k in ("count", "size", "digest", "content", "coloured", "stored")}
+    write_whole(target.with_suffix(".json"), json_bytes({"format": FORMAT, **note}))
+    part.discard()
+    return cache
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Hold a lock among the processes of this host."""
+    with path.open("w") as stream:
+        fcntl.flock(stream, fcntl.LOCK_EX)
+        try:
+            yield
+        finally:
+            fcntl.flock(stream, fcntl.LOCK_UN)

@@ -1,0 +1,1 @@
+"""Architectures, checkpoints and where an ensemble lies."""

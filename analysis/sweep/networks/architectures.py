@@ -1,0 +1,164 @@
+"""Any classifier of torchvision, or of timm where it is installed, by its name, with a head of C outputs."""
+
+import difflib
+from collections.abc import Callable
+from contextlib import nullcontext
+from typing import Any
+
+import torch
+from torch import nn
+from torch.overrides import TorchFunctionMode
+
+from analysis.sweep.errors import CheckpointError
+from analysis.sweep.networks.torchvision_import import ensure_operators, no_compiler_yet
+
+_AUXILIARY: dict[str, dict[str, Any]] = {
+    "googlenet": {"aux_logits": False, "init_weights": False},
+    "inception_v3": {"aux_logits": False, "init_weights": False},
+}
+"""Auxiliary heads serve training only; they are neither built nor pruned."""
+
+AUXILIARY_PREFIXES = ("aux1.", "aux2.", "AuxLogits.")
+
+
+LARGE = 10**8
+"""Weights from which a network is tried without memory: that loads torch's compiler, a second for a small one."""
+
+TIMM = "timm:"
+"""Before a name it asks for timm's network, where torchvision has one of the same name."""
+
+
+def classifier_names() -> list[str]:
+    """Return the names of torchvision's classifiers, sorted."""
+    ensure_operators()
+    with no_compiler_yet():
+        from torchvision import models
+
+    return sorted(models.list_models(module=models))
+
+
+def build_classifier(name: str, n_classes: int, *, device: str = "cpu", drawn: bool = True) -> nn.Module:
+    """Build a freshly initialised classifier with `n_classes` outputs in evaluation mode.
+
+    `name`: torchvision's; else timm's, also as `timm:NAME`. `device="meta"` gives names and shapes without
+    memory. `drawn=False` leaves out the drawing of first weights where it can, for who writes all weights anyway.
+    Nothing is downloaded.
+
+    Raises
+    ------
+    CheckpointError: neither has a classifier of this name, or timm is asked for and not installed.
+    """
+    known = classifier_names()
+    if name in known:
+        from torchvision import models
+
+        with torch.device(device), nullcontext() if drawn and device != "meta" else _Undrawn():
+            model: nn.Module = models.get_model(
+                name, weights=None, num_classes=n_classes, **_AUXILIARY.get(name, {})
+            )
+        return model.eval()
+    return _of_timm(name, n_classes, device, known)
+
+
+_LOWEST = {torch.Tensor.normal_: "mean", torch.Tensor.uniform_: "from"}
+"""Methods that draw, and the argument whose value takes the place of all draws: torch's truncated normal draws again
+until every value lies between its bounds, and never ends with what was in the memory before."""
+
+_DRAWING = (
+    *_LOWEST,
+    *(nn.init.uniform_, nn.init.normal_, nn.init.kaiming_uniform_, nn.init.kaiming_normal_),
+)
+"""What fills a weight with drawn numbers, as torch shows it to a mode: some whole, some only by what they call."""
+
+
+class _Undrawn(TorchFunctionMode):
+    """Draw no first weights: it takes a quarter of a second for a ResNet-50.
+
+    Without memory there is nothing to draw, and torch would load its compiler for it.
+    """
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        given = kwargs or {}
+        if func not in _DRAWING:
+            return func(*args, **given)
+        tensor = args[0] if args else given["tensor"]
+        if func in _LOWEST and not tensor.is_meta:
+            tensor.fill_(args[1] if len(args) > 1 else given.get(_LOWEST[func], 0.0))
+        return tensor
+
+
+def _of_timm(name: str, n_classes: int, device: str, known: list[str]) -> nn.Module:
+    try:
+        import timm
+    except ImportError:
+        if name.startswith(TIMM):
+            raise CheckpointError(
+                f"architecture: {name!r} needs timm, which is not installed; pip install timm"
+            ) from None
+        raise CheckpointError(_unknown(name, known, "; timm, which has more, is not installed")) from None
+    plain = name.removeprefix(TIMM)
+    if not timm.is_model(plain):
+        raise CheckpointError(_unknown(plain, [*known, *timm.list_models()], ""))
+    with torch.device(device):
+        model: nn.Module = timm.create_model(plain, pretrained=False, num_classes=n_classes)
+    return model.eval()
+
+
+def _unknown(name: str, known: list[str], more: str) -> str:
+    near = difflib.get_close_matches(name, known, 3)
+    hint = f"; near: {', '.join(near)}" if near else ""
+    return f"architecture: expected a classifier of torchvision or timm, {name!r} came{hint}{more}"
+
+
+def libraries_of(name: str) -> tuple[str, ...]:
+    """Return the libraries beside torchvision that an architecture comes from."""
+    return () if name in classifier_names() else ("timm",)
+
+
+def check_size(name: str, n_classes: int, size: int) -> None:
+    """Check that a classifier takes images of `size` x `size` and gives one score per class.
+
+    Raises
+    ------
+    CheckpointError: it does not, or there is no such classifier.
+    """
+    shape = build_classifier(name, n_classes, device="meta")
+    try:
+        if sum(weight.numel() for weight in shape.parameters()) > LARGE:
+            _try_forward(shape, n_classes, size, "meta")
+            return
+    except Exception:  # noqa: S110 - some networks need numbers to run at all, and are tried with them
+        pass
+    try:
+        _try_forward(build_classifier(name, n_classes, drawn=False), n_classes, size, "cpu")
+    except Exception as error:  # whatever a network raises about its input
+        raise CheckpointError(
+            f"architecture: expected one that takes images of {size} x {size} pixels, {name!r} says "
+            f"'{error}'; choose another [preprocess] size"
+        ) from error
+
+
+@torch.inference_mode()
+def _try_forward(model: nn.Module, n_classes: int, size: int, device: str) -> None:
+    found = tuple(model(torch.zeros(1, 3, size, size, device=device)).shape)
+    if found != (1, n_classes):
+        raise ValueError(f"an output of {found} for one image and {n_classes} classes")
+
+
+def channels_last(model: nn.Module) -> nn.Module:
+    """Lay out the convolutions' weights channels last, the fast order on CPUs and GPUs; in place."""
+    moved: nn.Module = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return moved
+
+
+def prunable_names(model: nn.Module) -> list[str]:
+    """Return the names of all Conv2d and Linear weights in module order; biases and norms are never
+    pruned.
+    """
+    return [
+        f"{name}.weight"
+        for name, module in model.named_modules()
+        if isinstance(module, nn.Conv2d | nn.Linear)
+    ]

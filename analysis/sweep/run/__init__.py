@@ -1,0 +1,1 @@
+"""One run: prepare, choose an engine, predict unit by unit, finish."""

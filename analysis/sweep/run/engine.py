@@ -1,0 +1,100 @@
+"""Run one ensemble member at any level: compress, fold the batch norms, hand the weights to an engine."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from analysis.sweep.device import keep_freed_memory
+from analysis.sweep.engines.backend import Network, Step
+from analysis.sweep.engines.makers import makers
+from analysis.sweep.methods import find_method
+from analysis.sweep.networks.architectures import build_classifier, prunable_names
+from analysis.sweep.networks.checkpoints import State
+from analysis.sweep.networks.folding import fold_norms
+from analysis.sweep.spec import InferSpec, PruneSpec
+
+if TYPE_CHECKING:
+    from analysis.sweep.engines.backend import Backend
+    from analysis.sweep.methods import Compressed
+
+
+class Engine:
+    """A network of one architecture that predicts for any checkpoint and level.
+
+    Parameters
+    ----------
+    architecture, n_classes: the network.
+    infer: device, precision, engine, batch size, threads; the thread count is set for the process. The engine
+        `auto` stands for plain torch here; `analysis.sweep.run.choose` measures.
+    size: rows and columns of an image.
+    """
+
+    def __init__(self, architecture: str, n_classes: int, infer: InferSpec, size: int = 256) -> None:
+        if infer.threads:
+            torch.set_num_threads(infer.threads)
+        if infer.device == "cpu":
+            keep_freed_memory()
+        self.infer = infer
+        model = build_classifier(architecture, n_classes, drawn=False)
+        self.prunable = prunable_names(model)
+        self._folded = fold_norms(model)
+        self.backend: Backend = makers()[plain_engine(infer)]()(
+            Network(self._folded.network, n_classes, size), infer
+        )
+        self._names = dict.fromkeys(self._folded.network.state_dict())
+        self._state: State = {}
+        self._compressed: Compressed | None = None
+
+    def load(self, state: State, prune: PruneSpec, seed: int) -> "Compressed":
+        """Take a pristine state dict (kept untouched), and make all levels ready in one pass."""
+        weights = [state[name].numpy() for name in self.prunable]
+        self._compressed = find_method(prune.method).compress(
+            weights, prune.sparsities, _drawing_seed(prune.seed, seed)
+        )
+        self._state = {name: value.to(self.infer.device) for name, value in state.items()}
+        return self._compressed
+
+    @torch.inference_mode()
+    def weights(self, level: float) -> dict[str, Tensor]:
+        """Return the compressed and folded weights of a level, on the device of the run."""
+        if self._compressed is None:
+            raise RuntimeError("load a checkpoint before predicting")
+        layers = [self._state[name] for name in self.prunable]
+        compressed = self._compressed.weights(level, layers)
+        return self._folded.folded(self._state, dict(zip(self.prunable, compressed, strict=True)))
+
+    def predict(
+        self, level: float, pixels: NDArray[np.uint8] | Tensor, step: Step | None = None
+    ) -> NDArray[np.float32]:
+        """Predict all images at one level.
+
+        Parameters
+        ----------
+        pixels: uint8, images x size x size; a tensor already on the device is used where it lies.
+        step: called with (done, total) images after each batch.
+
+        Returns
+        -------
+        Sigmoid scores, float32, images x classes, from 0 to 1.
+        """
+        self.backend.write(self.weights(level))
+        return self.backend.scores(pixels, step)
+
+
+def plain_engine(infer: InferSpec) -> str:
+    """Return the engine's name, with the plain one of the device for `auto`."""
+    plain = "torch" if infer.device == "cpu" else "graph"
+    return plain if infer.engine == "auto" else infer.engine
+
+
+def _drawing_seed(prune_seed: int, checkpoint_seed: int) -> int:
+    """Return one seed for each pair, so that the members of an ensemble lose different weights."""
+    return int(np.random.SeedSequence([prune_seed, checkpoint_seed]).generate_state(1, np.uint64)[0])
+
+
+def resolved_threads(threads: int) -> int:
+    """Return the thread count that 0 stands for on this host."""
+    return threads or torch.get_num_threads()

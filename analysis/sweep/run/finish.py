@@ -1,0 +1,134 @@
+"""Finish a run: metrics of every unit, and the provenance that ties them to weights, images and labels."""
+
+import hashlib
+import os
+from collections import Counter
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from analysis.durable import clear_leftovers, json_bytes, sha256_file, write_whole
+from analysis.frames import FORMAT, METRICS, check_table
+from analysis.metrics.decisions import f1_at
+from analysis.metrics.ranking import Ranking, rank_quality
+from analysis.sweep.errors import UnitError
+from analysis.sweep.run.prepare import Run
+from analysis.sweep.run.units import list_units, verified_scores
+from analysis.terminal import Progress
+
+
+@dataclass(frozen=True)
+class Quality:
+    """What is known of one score file: its digest, its GPU if any, and AP, ROC area and F1 of each class."""
+
+    sha256: str
+    card: str
+    ranking: Ranking
+    f1: NDArray[np.float64]
+
+
+def finish_run(run: Run, progress: Progress | None = None) -> dict[str, Any]:
+    """Verify every score file, write metrics.csv and provenance.json, and return the provenance.
+
+    Each score file is read once; as many are in memory as the host has cores. The files written hold no time
+    and no path, so the same run is the same bytes.
+
+    Raises
+    ------
+    UnitError: units that are not finished (the first is named), or a table that changed since the
+    preparation.
+    """
+    for name, digest in run.plan["tables"].items():
+        if sha256_file(run.paths.root / name) != digest:
+            raise UnitError(f"{run.paths.root / name}: expected SHA-256 {digest}, another came")
+    found = rank_files(run, progress)
+    left = [unit for unit in list_units(run) if any((unit.seed, k) not in found for k in unit.sparsities)]
+    if left:
+        raise UnitError(
+            f"run {run.run_id}: expected all units finished, {len(left)} are not, first {left[0].key}"
+        )
+    metrics = check_table(_table(list(run.spec.data.classes), found), METRICS)
+    write_whole(run.paths.metrics, metrics.to_csv(index=False).encode())
+    clear_leftovers(run.paths.predictions)
+    provenance = _provenance(run, found)
+    write_whole(run.paths.provenance, json_bytes(provenance))
+    return provenance
+
+
+def rank_files(run: Run, progress: Progress | None = None) -> dict[tuple[int, float], Quality]:
+    """Verify and rank every score file in threads; what is missing or damaged is left out."""
+    classes = list(run.spec.data.classes)
+    labels = pd.read_csv(run.paths.images, usecols=classes)[classes].to_numpy(np.uint8)
+    pairs = [(unit.seed, sparsity) for unit in list_units(run) for sparsity in unit.sparsities]
+
+    def ranked(pair: tuple[int, float]) -> Quality | None:
+        there = verified_scores(run, *pair)
+        if there is None:
+            return None
+        ranking, f1 = rank_quality(labels, there.scores), f1_at(labels, there.scores)
+        return Quality(there.sha256, there.card, ranking, f1)
+
+    found = {}
+    with ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="rank") as pool:
+        for done, (pair, quality) in enumerate(zip(pairs, pool.map(ranked, pairs), strict=True), 1):
+            if quality is not None:
+                found[pair] = quality
+            if progress:
+                progress("metrics", done, len(pairs))
+    return found
+
+
+def _table(classes: list[str], found: Mapping[tuple[int, float], Quality]) -> pd.DataFrame:
+    seeds, sparsities = zip(*found, strict=True)
+    rankings = [quality.ranking for quality in found.values()]
+    return pd.DataFrame(
+        {
+            "seed": np.repeat(seeds, len(classes)),
+            "sparsity": np.repeat(sparsities, len(classes)),
+            "class": classes * len(found),
+            "positives": np.concatenate([ranking.positives for ranking in rankings]),
+            "ap": np.concatenate([ranking.ap for ranking in rankings]),
+            "auc": np.concatenate([ranking.auc for ranking in rankings]),
+            "f1": np.concatenate([quality.f1 for quality in found.values()]),
+        }
+    )
+
+
+def _provenance(run: Run, found: Mapping[tuple[int, float], Quality]) -> dict[str, Any]:
+    plan = run.plan
+    cards = Counter(quality.card for quality in found.values() if quality.card)
+    predictions = {run.paths.prediction(*pair).name: quality.sha256 for pair, quality in found.items()}
+    listing = "\n".join(f"{name} {digest}" for name, digest in sorted(predictions.items()))
+    return {
+        "format": FORMAT,
+        "run_id": run.run_id,
+        "synthetic": run.spec.data.synthetic,
+        "spec": run.spec.shown(),
+        "digests": plan["digests"],
+        "images": plan["images"] | {"pixels": plan["cache"]["digest"]},
+        "checkpoints": [{"seed": c["seed"], "sha256": c["sha256"]} for c in plan["checkpoints"]],
+        "predictions": predictions,
+        "predictions_sha256": hashlib.sha256(listing.encode()).hexdigest(),
+        "tables": plan["tables"] | {run.paths.metrics.name: sha256_file(run.paths.metrics)},
+        "class_groups": {
+            "from": plan["class_groups_from"],
+            "head_above": run.spec.data.head,
+            "tail_below": run.spec.data.tail,
+        },
+        "versions": plan["versions"],
+        "warnings": run.warnings + _mixed(cards),
+    } | ({"cards": cards} if cards else {})
+
+
+def _mixed(cards: Mapping[str, int]) -> list[str]:
+    if len(cards) < 2:
+        return []
+    shares = ", ".join(f"{count} by {name}" for name, count in sorted(cards.items()))
+    return [
+        f"score files were computed by GPUs of {len(cards)} kinds ({shares}): equal bytes hold for one kind only"
+    ]

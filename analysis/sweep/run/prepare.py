@@ -1,0 +1,229 @@
+"""Prepare a run: check everything first, then write the plan. Nothing is written before all checks have
+passed.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from analysis.durable import json_bytes, sha256_bytes, sha256_file, write_whole
+from analysis.frames import FORMAT
+from analysis.picture.custody import DEFINITION
+from analysis.sweep.data.image_cache import ImageCache, ensure_cache
+from analysis.sweep.data.splits import (
+    People,
+    Split,
+    class_groups,
+    images_table,
+    locate_images,
+    read_people,
+    read_split,
+)
+from analysis.sweep.device import library_versions
+from analysis.sweep.errors import CheckpointError, SweepError, UnitError
+from analysis.sweep.methods import find_method
+from analysis.sweep.networks.architectures import check_size, libraries_of
+from analysis.sweep.networks.checkpoints import check_fits, read_checkpoint
+from analysis.sweep.networks.layout import find_checkpoints
+from analysis.sweep.run.choose import LIBRARIES, choose_engine
+from analysis.sweep.run.engine import resolved_threads
+from analysis.sweep.run.paths import RunPaths
+from analysis.sweep.spec import InferSpec, SweepSpec
+from analysis.sweep.toml import spec_from
+from analysis.terminal import Progress
+
+
+@dataclass(frozen=True)
+class Run:
+    """A prepared run: its folder, its specification with every choice resolved, and its frozen plan."""
+
+    paths: RunPaths
+    spec: SweepSpec
+    plan: Mapping[str, Any]
+
+    @property
+    def run_id(self) -> str:
+        """Name of the run, from what can change its result."""
+        return str(self.plan["run_id"])
+
+    @property
+    def checkpoints(self) -> dict[int, tuple[Path, str]]:
+        """File and SHA-256 of each seed's checkpoint."""
+        return {c["seed"]: (Path(c["file"]), c["sha256"]) for c in self.plan["checkpoints"]}
+
+    @property
+    def warnings(self) -> list[str]:
+        """What the user should know and what did not stop the run."""
+        return list(self.plan["warnings"])
+
+
+def prepare_run(
+    spec: SweepSpec,
+    out: Path | None = None,
+    *,
+    runs: Path = Path("var/runs"),
+    cache: Path | None = None,
+    progress: Progress | None = None,
+) -> Run:
+    """Check the whole input, decode the images once, and write the plan of a run; an existing one is opened.
+
+    Parameters
+    ----------
+    out: the run's folder; `runs`/<run_id> by default.
+    cache: folder of the image cache; beside the run's folder by default.
+    progress: called as progress(stage, done, total) with the stages `checkpoints` and `decode`.
+
+    The engine `auto` is measured here, once; the choice is frozen into the plan.
+
+    Raises
+    ------
+    SweepError: with the file, the row, what was expected and what came. A folder that holds another run is
+        refused.
+    """
+    find_method(spec.prune.method).check(spec.prune.sparsities)
+    check_size(spec.models.architecture, len(spec.data.classes), spec.preprocess.size)
+    _need_device(spec.infer)
+    split = read_split(spec.data.labels_test, spec.data, "test")
+    train = read_split(spec.data.labels_train, spec.data, "train") if spec.data.labels_train else None
+    people = read_people(split.images, spec.data)
+    files = locate_images(split, spec.data)
+    checkpoints = _checked_checkpoints(spec, progress)
+    digests = {"labels_test": split.sha256} | {f"checkpoint-{c['seed']}": c["sha256"] for c in checkpoints}
+    digests |= {"labels_train": train.sha256} if train else {}
+    digests |= {"metadata": people.sha256} if people.sha256 else {}
+    images = json.dumps([[name, file.stat().st_size] for name, file in zip(split.images, files, strict=True)])
+    digests["images"] = sha256_bytes(images.encode())
+    run_id = spec.run_id(digests)
+    paths = RunPaths((out or runs / run_id).absolute())
+    if paths.plan.exists():
+        return _same(open_run(paths.root), run_id)
+    _refuse_strangers(paths)
+    pixels = ensure_cache(cache or paths.default_cache, split.images, files, spec.preprocess, progress)
+    groups = class_groups(spec.data, split, train)
+    plan = {
+        "format": FORMAT,
+        "run_id": run_id,
+        "spec": spec.as_dict(),
+        "digests": digests,
+        "checkpoints": checkpoints,
+        "images": {k: getattr(pixels, k) for k in ("count", "content", "coloured")} | {"stored": DEFINITION},
+        "cache": {"file": str(pixels.file), "digest": pixels.digest},
+        "warnings": _warnings(split, train, people, pixels, spec),
+        "class_groups_from": "training split" if train else "test split",
+    }
+    plan |= _engine_plan(spec, Path(checkpoints[0]["file"]), pixels)
+    custody = pd.DataFrame({"image": split.images, "stored_sha256": pixels.stored})
+    return _write(paths, plan, images_table(split, people, spec.data), groups, custody)
+
+
+def open_run(out: Path) -> Run:
+    """Open a prepared run.
+
+    Raises
+    ------
+    SweepError: no plan there, or one of another format.
+    """
+    paths = RunPaths(Path(out).absolute())
+    try:
+        plan = json.loads(paths.plan.read_text())
+    except (OSError, json.JSONDecodeError) as error:
+        raise SweepError(f"{paths.plan}: expected the plan of a prepared run, '{error}' came") from error
+    if plan.get("format") != FORMAT:
+        raise SweepError(f"{paths.plan}: expected format {FORMAT}, {plan.get('format')!r} came")
+    spec = spec_from(plan["spec"], base=paths.root, where=str(paths.plan))
+    return Run(paths, replace(spec, infer=InferSpec(**plan["infer"])), plan)
+
+
+def _checked_checkpoints(spec: SweepSpec, progress: Progress | None) -> list[dict[str, Any]]:
+    found = find_checkpoints(spec)
+    checked = []
+    for done, (seed, file) in enumerate(found.items(), 1):
+        checkpoint = read_checkpoint(file)
+        if checkpoint.classes is not None and checkpoint.classes != spec.data.classes:
+            raise CheckpointError(_other_classes(file, checkpoint.classes, spec.data.classes))
+        check_fits(checkpoint.state, spec.models.architecture, spec.data.classes, file)
+        checked.append({"seed": seed, "file": str(file.absolute()), "sha256": checkpoint.sha256})
+        if progress:
+            progress("checkpoints", done, len(found))
+    return checked
+
+
+def _other_classes(file: Path, came: tuple[str, ...], wanted: tuple[str, ...]) -> str:
+    place = next((i for i, pair in enumerate(zip(wanted, came, strict=False)) if pair[0] != pair[1]), None)
+    if place is None:
+        return f"{file}: expected {len(wanted)} classes, {len(came)} came"
+    return f"{file}: expected class {place + 1} to be {wanted[place]!r}, {came[place]!r} came"
+
+
+def _same(run: Run, run_id: str) -> Run:
+    if run.run_id != run_id:
+        raise SweepError(
+            f"{run.paths.root}: expected an empty folder or run {run_id}, run {run.run_id} came; "
+            f"the specification or its files have changed: choose another --out"
+        )
+    return run
+
+
+def _refuse_strangers(paths: RunPaths) -> None:
+    ours = {paths.images.name, paths.classes.name, paths.custody.name}
+    there = sorted(p.name for p in paths.root.iterdir()) if paths.root.is_dir() else []
+    strange = [name for name in there if name not in ours and not name.startswith(".")]
+    if strange:
+        raise SweepError(
+            f"{paths.root}: expected an empty folder or a run, {strange[0]!r} came; choose another"
+        )
+
+
+def _need_device(infer: InferSpec) -> None:
+    if infer.device == "cuda":
+        import torch
+
+        if not torch.cuda.is_available():
+            raise UnitError('[infer] device: expected a working CUDA device, none came; use device = "cpu"')
+
+
+def _engine_plan(spec: SweepSpec, checkpoint: Path, pixels: ImageCache) -> dict[str, Any]:
+    """Choose the engine, and freeze it with its threads and the versions of what it is made of."""
+    infer = replace(spec.infer, threads=resolved_threads(spec.infer.threads))
+    choice = choose_engine(replace(spec, infer=infer), checkpoint, pixels.pixels())
+    libraries = (*libraries_of(spec.models.architecture), *LIBRARIES.get(choice.engine, ()))
+    return {
+        "infer": vars(replace(infer, engine=choice.engine)),
+        "engine": vars(choice),
+        "versions": library_versions(*libraries),
+    }
+
+
+def _warnings(
+    split: Split, train: Split | None, people: People, pixels: ImageCache, spec: SweepSpec
+) -> list[str]:
+    found = list(people.warnings)
+    for name, count in zip(spec.data.classes, split.positives, strict=True):
+        if count == 0:
+            found.append(f"class '{name}' has no positive test image: its AP, AUC and F1 are missing")
+    if 0.0 not in spec.prune.sparsities or len(spec.prune.sparsities) == 1:
+        found.append(
+            "sparsity 0 and one above it are not both asked for: findings compare them and cannot be made"
+        )
+    if train is None:
+        found.append("no training labels: classes are grouped by their share of the test split (10 %, 1 %)")
+    if pixels.coloured:
+        found.append(f"{pixels.coloured} of {pixels.count} image files hold colour and were turned to grey")
+    return found
+
+
+def _write(
+    paths: RunPaths, plan: dict[str, Any], images: pd.DataFrame, groups: pd.DataFrame, custody: pd.DataFrame
+) -> Run:
+    """Write the tables, then the plan: its presence says that the run is prepared."""
+    tables = {paths.images: images, paths.classes: groups, paths.custody: custody}
+    for file, table in tables.items():
+        write_whole(file, table.to_csv(index=False).encode())
+    plan["tables"] = {file.name: sha256_file(file) for file in tables}
+    paths.predictions.mkdir(parents=True, exist_ok=True)
+    write_whole(paths.plan, json_bytes(plan))
+    return open_run(paths.root)

@@ -1,0 +1,1 @@
+"""Examine a site: system checks, disks, mounts, and what the command doctor prints."""
