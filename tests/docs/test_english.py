@@ -33,7 +33,6 @@ PATTERNS = {
 ALLOWED = {
     ("analysis/findings/correlation.py", "{} came"): "a note in tables that sites have exported",
     ("docs/architecture.md", "doorbell"): "the name of a module, in the diagram of imports",
-    ("docs/decisions/019-broker-only-notifies.md", "doorbell"): "the name of the same module",
     ("analysis/findings/mantel.py", "{} came"): "a note in tables that sites have exported",
 }
 """File and match: why it stays."""
