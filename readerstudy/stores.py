@@ -41,9 +41,9 @@ def journal_mode(version: Version = sqlite3.sqlite_version_info) -> JournalMode:
     text = ".".join(map(str, version))
     mended = version >= WAL_FIXED or any(version[:2] == fix[:2] and version >= fix for fix in WAL_BACKPORTS)
     if mended:
-        return JournalMode("WAL", "FULL", f"SQLite {text} has the mend of the WAL-reset bug")
+        return JournalMode("WAL", "FULL", f"SQLite {text} has the fix for the WAL-reset bug")
     return JournalMode(
-        "DELETE", "FULL", f"SQLite {text} has the WAL-reset bug (mended in 3.51.3, 3.50.7, 3.44.6)"
+        "DELETE", "FULL", f"SQLite {text} has the WAL-reset bug (fixed in 3.51.3, 3.50.7, 3.44.6)"
     )
 
 
@@ -58,7 +58,7 @@ def database(url: str, sqlite_file: Path) -> dict[str, Any]:
         return sqlite_database(sqlite_file)
     expected = "DATABASE_URL: expected postgresql://USER:PASSWORD@HOST:PORT/NAME, or nothing for SQLite"
     if not url.startswith(SERVERS):
-        raise SettingError(f"{expected}; an address beginning with {url.partition(':')[0]!r} came")
+        raise SettingError(f"{expected}; got an address beginning with {url.partition(':')[0]!r}")
     try:
         # An address holds a password, so nothing of it goes into the message.
         entry = dict(dj_database_url.parse(url, conn_max_age=60, conn_health_checks=True))
@@ -107,7 +107,7 @@ def cache(url: str) -> dict[str, Any]:
     if not url.startswith(("redis://", "rediss://", "unix://")):
         raise SettingError(
             "CACHE_URL: expected redis://:PASSWORD@HOST:PORT/NUMBER, or nothing for a table of the database; "
-            f"an address beginning with {url.partition(':')[0]!r} came"
+            f"got an address beginning with {url.partition(':')[0]!r}"
         )
     return {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",
@@ -153,7 +153,7 @@ def _options(name: str, url: str, store: ObjectStore) -> dict[str, Any]:
     bucket, _, prefix = rest.partition("/")
     if scheme != "s3" or not bucket:
         raise SettingError(
-            f"{name.upper()}_URL: expected s3://BUCKET/PREFIX, an absolute path, or nothing, {url!r} came"
+            f"{name.upper()}_URL: expected s3://BUCKET/PREFIX, an absolute path, or nothing, got {url!r}"
         )
     return {
         "bucket_name": bucket,

@@ -1,4 +1,4 @@
-"""Writing an image anew: what of a source file goes into the blind half, and what the leak report measures of it."""
+"""Writing an image again: what of a source file goes into the blind half, and what the leak report measures of it."""
 
 import hashlib
 import io
@@ -18,7 +18,7 @@ MAXIMUM_BYTES = 64 * 2**20
 
 @dataclass(frozen=True)
 class Anew:
-    """An image written anew (`data`), and of its source: format, depth, size in pixels, coding, bytes, SHA-256.
+    """A re-encoded image (`data`), and of its source: format, depth, size in pixels, coding, bytes, SHA-256.
 
     burned_in: see `analysis.picture.Presentation`.
     """
@@ -48,7 +48,9 @@ def write_anew(path: Path) -> Anew:
     except ImageRefusedError as error:
         raise CaseSetError(f"{path}: {error.refusal}") from error
     if len(made) > MAXIMUM_BYTES:
-        raise CaseSetError(f"{path}: expected at most {MAXIMUM_BYTES} bytes written anew, {len(made)} came")
+        raise CaseSetError(
+            f"{path}: expected at most {MAXIMUM_BYTES} bytes after re-encoding, got {len(made)}"
+        )
     rows, columns = picture.stored.shape
     return Anew(
         data=made, format=picture.source, rows=rows, columns=columns, bits=picture.bits,

@@ -18,7 +18,7 @@ def assign_blocks(
 ) -> list[int]:
     """Assign each case to a block, from 1.
 
-    Blocks come in families of as many as the largest group has members. A group's members stand in different
+    Blocks come in families of as many as the largest group has members. A group's members are in different
     blocks of one family, so that an order of blocks in which no two of a family are neighbours keeps members two
     blocks apart. Within a family each member goes where fewest cases of its arm stand, so that every block holds
     both arms in the family's proportion, within one. A set too small for two families of blocks of
@@ -44,7 +44,7 @@ def assign_blocks(
     CaseSetError: a block size below the minimum, or lists of different length.
     """
     if block_size < MINIMUM_BLOCK:
-        raise CaseSetError(f"expected blocks of at least {MINIMUM_BLOCK} cases, {block_size} came")
+        raise CaseSetError(f"expected blocks of at least {MINIMUM_BLOCK} cases, got {block_size}")
     if not len(cases) == len(groups) == len(arms):
         raise CaseSetError(
             f"expected one group and one arm per case, got {len(groups)} groups and {len(arms)} arms "

@@ -30,7 +30,7 @@ def plan_cases(
     """
     frames.check_table(selection, frames.SELECTION)
     if selection.empty:
-        raise CaseSetError("expected at least one selected image, none came")
+        raise CaseSetError("expected at least one selected image, got none")
     rows = selection.rename(columns={"image": "source"}).reset_index(drop=True)
     rows["source"] = rows["source"].astype(str)
     rows["labels"] = [_normal(text, row) for row, text in enumerate(rows["labels"], start=1)]
@@ -55,14 +55,14 @@ def _normal(text: object, row: int) -> str:
     labels = [" ".join(part.split()) for part in str(text).split(";")]
     if not all(labels):
         raise CaseSetError(
-            f"selection, row {row}, column 'labels': expected labels joined by '; ', {text!r} came"
+            f"selection, row {row}, column 'labels': expected labels joined by '; ', got {text!r}"
         )
     return "; ".join(labels)
 
 
 def _shown(rows: pd.DataFrame, name: str) -> pd.Series:
     if name not in PERSONAL:
-        raise CaseSetError(f"expected to show some of {', '.join(PERSONAL)}, {name!r} came")
+        raise CaseSetError(f"expected to show some of {', '.join(PERSONAL)}, got {name!r}")
     if name not in rows.columns:
         raise CaseSetError(f"cannot show '{name}': the selection has no such column (was metadata given?)")
     values = rows[name]

@@ -25,7 +25,7 @@ def find_images(names: Iterable[str], folder: Path, *, among: Iterable[str] | No
     CaseSetError: an absolute or climbing name, a name without a file, names and files that do not fit one to one.
     """
     if not folder.is_dir():
-        raise CaseSetError(f"{folder}: expected a folder of images, there is none")
+        raise CaseSetError(f"{folder}: expected a folder of images, found none")
     wanted = list(names)
     for row, name in enumerate(wanted, start=1):
         _check_name(name, row)
@@ -37,7 +37,7 @@ def find_images(names: Iterable[str], folder: Path, *, among: Iterable[str] | No
         if name not in found:
             raise CaseSetError(
                 f"selection, row {row}: expected one image file for {name!r} in {folder} "
-                "(by its path, or by its name without ending); came: none"
+                "(by its path, or by its name without extension), got none"
             )
     return {name: found[name] for name in wanted}
 
@@ -45,4 +45,4 @@ def find_images(names: Iterable[str], folder: Path, *, among: Iterable[str] | No
 def _check_name(name: str, row: int) -> None:
     parts = PurePosixPath(name).parts
     if not parts or name.startswith("/") or ".." in parts or "\0" in name:
-        raise CaseSetError(f"selection, row {row}: expected a name inside the image folder, {name!r} came")
+        raise CaseSetError(f"selection, row {row}: expected a name inside the image folder, got {name!r}")

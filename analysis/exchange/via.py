@@ -15,4 +15,4 @@ YES, NO = "yes", "no"
 
 
 class ViaError(ValueError):
-    """A VIA file cannot be read as a reader study: file, row, what was expected, what came, what to do."""
+    """A VIA file cannot be read as a reader study: file, row, what was expected, what was found, what to do."""

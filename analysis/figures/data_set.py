@@ -1,4 +1,4 @@
-"""The figure of a data set: how often each class stands in it, which is what makes a tail long."""
+"""The figure of a data set: how often each class is in it, which is what makes a tail long."""
 
 import numpy as np
 import pandas as pd

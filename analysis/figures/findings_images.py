@@ -118,7 +118,8 @@ def draw_stability(exemplars: pd.DataFrame, overlap: pd.DataFrame, *, theme: The
     left.set_ylim(0, 1.04)
     left.set_xlim(0, len(shares) + 1)
     mean = f"mean {np.mean(shares):.2f}" if shares else "not estimable with one seed"
-    left.set_title(f"How often each would be chosen again: {mean}", color=colors.text, fontsize=SIZE + 0.5, loc="left",
+    left.set_title("How often each would be selected again: "
+    f"{mean}", color=colors.text, fontsize=SIZE + 0.5, loc="left",
                    pad=12)  # fmt: skip
     left.set_xlabel("exemplars, lowest agreement first", color=colors.muted, fontsize=SIZE - 0.5)
     left.set_ylabel("inclusion probability over seeds", color=colors.muted, fontsize=SIZE - 0.5)
@@ -183,7 +184,7 @@ def draw_weights(weights: pd.DataFrame, *, theme: ThemeName = "light") -> Figure
         axes.text(at, top * (1.03 + 0.1 * (mark != 0.9)), f"{100 * mark:.0f} %", color=colors.muted,
                   fontsize=SIZE - 1.5, ha="center", va="bottom")  # fmt: skip
     axes.set_ylim(0, top * 1.25)
-    axes.set_xlabel("|weight| (log scale); lines: so many lie below", color=colors.muted, fontsize=SIZE - 0.5)
+    axes.set_xlabel("|weight| (log scale); lines: share below", color=colors.muted, fontsize=SIZE - 0.5)
     axes.set_title(
         f"Prunable weights by magnitude, % of {sum(row['count'] for row in rows):,} (seed {rows[0]['seed']})",
         color=colors.text, fontsize=SIZE + 1, loc="left", pad=12,

@@ -2,4 +2,4 @@
 
 
 class FindingsError(ValueError):
-    """Findings cannot be computed: the message says what was expected, what came and what to do."""
+    """Findings cannot be computed: the message says what was expected, what was found and what to do."""

@@ -16,7 +16,7 @@ class Choices:
     """What the user says about the predictions' data set.
 
     `classes` is empty (found by the files' names or the label file's columns), one name of a class set, or the
-    class names in column order. `synthetic` says that the images are of nobody.
+    class names in column order. `synthetic` says that the images are synthetic.
     """
 
     labels: Path
@@ -41,7 +41,7 @@ def data_spec(choices: Choices, dataset: str | None) -> DataSpec:
     named = next((name for name in ID_COLUMNS if name in columns), None)
     if named is None:
         raise PredictionsError(
-            f"{choices.labels}: expected one of the columns {', '.join(ID_COLUMNS)}, none came"
+            f"{choices.labels}: expected one of the columns {', '.join(ID_COLUMNS)}, got none"
         )
     return DataSpec(
         name=dataset or choices.labels.stem,
@@ -60,14 +60,14 @@ def _classes(choices: Choices, dataset: str | None, columns: list[str]) -> tuple
         return CLASS_SETS[choices.classes[0]]
     if choices.classes:
         if len(set(choices.classes)) != len(choices.classes):
-            raise PredictionsError("expected each class once, one came again")
+            raise PredictionsError("expected each class once, got one twice")
         return choices.classes
     if dataset is not None and dataset in CLASS_SETS:
         return CLASS_SETS[dataset]
     fitting = [classes for classes in CLASS_SETS.values() if set(classes) <= set(columns)]
     if len(fitting) != 1:
         raise PredictionsError(
-            f"{choices.labels}: expected the classes of {' or '.join(CLASS_SETS)}, others came; "
+            f"{choices.labels}: expected the classes of {' or '.join(CLASS_SETS)}, got different ones; "
             f"name them in column order (--classes)"
         )
     return fitting[0]

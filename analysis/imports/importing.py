@@ -103,7 +103,7 @@ def import_predictions(
 def _refuse_occupied(out: Path) -> None:
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise PredictionsError(
-            f"{out}: expected no folder or an empty one, one with content came; choose another"
+            f"{out}: expected no folder or an empty one, got one with content; choose another"
         )
 
 
@@ -196,10 +196,10 @@ def _warnings(listing: Listing, source: _Source, units: Sequence[_Unit]) -> list
     bare = [unit.file.path.name for unit in units if not unit.labelled]
     if bare:
         found.append(
-            f"{len(bare)} files name no labels or images: only their number of rows could be checked"
+            f"{len(bare)} files contain no labels or image names: only their number of rows could be checked"
         )
     if listing.aside:
-        found.append(f"{len(listing.aside)} files were left aside, first {listing.aside[0]}")
+        found.append(f"{len(listing.aside)} files were ignored, the first is {listing.aside[0]}")
     return found
 
 

@@ -48,7 +48,7 @@ def list_predictions(folder: Path) -> Listing:
         holes (each is named), or without sparsity 0.
     """
     if not folder.is_dir():
-        raise PredictionsError(f"{folder}: expected a folder of predictions, there is none")
+        raise PredictionsError(f"{folder}: expected a folder of predictions, found none")
     names = sorted(
         path.name for path in folder.iterdir() if path.is_file() and path.suffix.lower() in SUFFIXES
     )
@@ -57,7 +57,7 @@ def list_predictions(folder: Path) -> Listing:
     if not files:
         raise PredictionsError(
             f"{folder}: expected files named DATASET_ARCHITECTURE_seed-S_prune-K with the ending "
-            f"{', '.join(SUFFIXES)}, none came"
+            f"{', '.join(SUFFIXES)}, got none"
         )
     _check_grid(folder, files)
     return Listing(tuple(files), tuple(n for n, f in zip(names, found, strict=True) if f is None))
@@ -73,14 +73,14 @@ def _file(folder: Path, name: str) -> PredictionFile | None:
 def _check_grid(folder: Path, files: Sequence[PredictionFile]) -> None:
     datasets = sorted({str(f.dataset) for f in files})
     if len(datasets) > 1:
-        raise PredictionsError(f"{folder}: expected predictions of one data set, {', '.join(datasets)} came")
+        raise PredictionsError(f"{folder}: expected predictions of one data set, got {', '.join(datasets)}")
     seen: dict[tuple[int, float], PredictionFile] = {}
     for file in files:
         before = seen.setdefault((file.seed, file.sparsity), file)
         if before is not file:
             raise PredictionsError(
                 f"{folder}: expected one file of seed {file.seed} at sparsity {file.sparsity:.2f}, "
-                f"{before.path.name} and {file.path.name} came"
+                f"got {before.path.name} and {file.path.name}"
             )
     seeds, sparsities = sorted({s for s, _ in seen}), sorted({0.0} | {k for _, k in seen})
     absent = [f"seed {s} at {k:.2f}" for s in seeds for k in sparsities if (s, k) not in seen]

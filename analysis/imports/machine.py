@@ -68,12 +68,12 @@ class _Machine:
                     f"the file holds the pickle instruction {_NAMES.get(code, hex(code))}, which no table needs"
                 )
             step(self)
-        _refuse(f"expected at most {steps} pickle instructions for a table of this size, more came")
+        _refuse(f"expected at most {steps} pickle instructions for a table of this size, got more")
 
     def take(self, count: int) -> bytes:
         end = self.at + count
         if count < 0 or end > len(self.content):
-            _refuse("expected a whole pickle, a truncated one came")
+            _refuse("expected a whole pickle, got a truncated one")
         piece = self.content[self.at : end]
         self.at = end
         return piece
@@ -89,7 +89,7 @@ class _Machine:
         try:
             return self.take(count).decode()
         except UnicodeDecodeError:
-            _refuse("expected text in UTF-8 inside the pickle, other bytes came")
+            _refuse("expected text in UTF-8 inside the pickle, got other bytes")
 
     def line(self) -> str:
         end = self.content.find(b"\n", self.at, self.at + 300)
@@ -99,7 +99,7 @@ class _Machine:
 
     def pop(self) -> Any:
         if not self.stack:
-            _refuse("expected a value on the pickle's stack, none came")
+            _refuse("expected a value on the pickle's stack, got none")
         return self.stack.pop()
 
     def pops(self, count: int) -> tuple[Any, ...]:
@@ -107,7 +107,7 @@ class _Machine:
 
     def since_mark(self) -> list[Any]:
         if not self.marked:
-            _refuse("expected a mark on the pickle's stack, none came")
+            _refuse("expected a mark on the pickle's stack, got none")
         items, self.stack = self.stack, self.marked.pop()
         return items
 
@@ -117,7 +117,7 @@ class _Machine:
 
     def protocol(self) -> None:
         if (came := self.byte()) > PROTOCOL:
-            _refuse(f"expected pickle protocol {PROTOCOL} or older, {came} came")
+            _refuse(f"expected pickle protocol {PROTOCOL} or older, got {came}")
 
     def frame(self) -> None:
         # How the writer cut the file into pieces says nothing about its content.
@@ -134,13 +134,13 @@ class _Machine:
 
     def get(self, place: int) -> None:
         if place not in self.memo:
-            _refuse("expected a stored value in the pickle, none came")
+            _refuse("expected a stored value in the pickle, got none")
         self.stack.append(self.memo[place])
 
     def append(self, items: list[Any]) -> None:
         target = self.pop()
         if type(target) is not list:
-            _refuse("expected a list to append to in the pickle, something else came")
+            _refuse("expected a list to append to in the pickle, got something else")
         target.extend(items)
         self.stack.append(target)
 
@@ -148,19 +148,19 @@ class _Machine:
         target = self.pop()
         keys = items[::2]
         if type(target) is not dict or len(items) % 2 or any(type(key) is not str for key in keys):
-            _refuse("expected a dictionary with text keys in the pickle, something else came")
+            _refuse("expected a dictionary with text keys in the pickle, got something else")
         target.update(zip(keys, items[1::2], strict=True))
         self.stack.append(target)
 
     def find(self, module: Any, name: Any) -> None:
         if type(module) is not str or type(name) is not str:
-            _refuse("expected a name in two texts in the pickle, something else came")
+            _refuse("expected a name in two texts in the pickle, got something else")
         self.stack.append(self.world.find(module, name))
 
     def reduce(self) -> None:
         function, arguments = self.pops(2)
         if type(arguments) is not tuple:
-            _refuse("expected a tuple of arguments in the pickle, something else came")
+            _refuse("expected a tuple of arguments in the pickle, got something else")
         self.stack.append(self.world.call(function, arguments))
 
     def build(self) -> None:

@@ -14,8 +14,8 @@ def described_section(results: Results, background: Background) -> Section | Non
     named = groups_of(results).both
     blocks: list[Block] = [
         Text(
-            "First readings. These questions were not declared endpoints: nothing is tested, and a difference that "
-            "shows here is a reason to ask again, not a finding."
+            "First readings. These questions were not declared endpoints: nothing is tested, and a difference "
+            "seen here is a reason for another study, not a finding."
         ),
         Picture(
             "described", "Answers to the questions that are not tested, as shares of those who answered."

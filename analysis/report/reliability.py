@@ -31,7 +31,7 @@ def agreement_section(results: Results) -> Section:
         Text(
             "How far readers gave the same answer to the same case, on first readings. 1 is full "
             "agreement; 0 is what chance would give (percent agreement: the plain share of equal "
-            "answers). Percent agreement stands beside the coefficients because they fall when nearly "
+            "answers). Percent agreement is given beside the coefficients because they fall when nearly "
             "all answers are the same."
         )
     ]
@@ -118,7 +118,7 @@ def times_section(results: Results) -> Section:
     first = results.reading_time[0]
     blocks = (
         Text(
-            "From painted pixels to the answer, hidden time left out, on first readings. Compared as "
+            "From painted pixels to the answer, hidden time excluded, on first readings. Compared as "
             f"ratios: 1.10 means that {named.ones} took a tenth longer."
         ),
         Grid(
@@ -195,9 +195,9 @@ def missing_section(results: Results) -> Section:
         ),
         _by_reader(results),
         Text(
-            "The primary comparison uses the answers there are and needs no filling in; it assumes that "
-            "the others are missing completely at random. Cannot-assess is not: it is compared as an "
-            "answer of its own under Sensitivity analyses."
+            "The primary comparison uses the available answers without imputation; it assumes that "
+            "the others are missing completely at random. Cannot-assess is not: it is compared as a separate answer"
+            " under Sensitivity analyses."
         ),
     ]
     return Section("missing", "What was not answered", tuple(blocks))

@@ -48,7 +48,7 @@ def agreements(
     float64, draws x images; NaN where an image has no agreement.
     """
     if criterion not in CRITERIA:
-        raise SelectionError(f"expected a criterion of {', '.join(CRITERIA)}; {criterion!r} came")
+        raise SelectionError(f"expected a criterion of {', '.join(CRITERIA)}; got {criterion!r}")
     rule = CRITERIA[criterion]
     files = [[run.scores(seed, level) for seed in run.seeds] for level in (0.0, sparsity)]
     images, classes = len(run.images), len(run.classes)

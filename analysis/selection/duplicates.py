@@ -38,7 +38,7 @@ def fingerprint(grey: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
     """
     side = grey.shape[0]
     if grey.shape != (side, side) or side % SIDE or not side:
-        raise SelectionError(f"expected a square image, its side a multiple of {SIDE}, {grey.shape} came")
+        raise SelectionError(f"expected a square image, its side a multiple of {SIDE}, got {grey.shape}")
     return fine_structure(grey, SIDE, WIDE)
 
 
@@ -60,7 +60,7 @@ def near_duplicates(
     if len(names) != len(prints) or not 0 < alike <= 1:
         raise SelectionError(
             f"expected a fingerprint for each of {len(names)} images and a correlation up to 1, "
-            f"{len(prints)} and {alike} came"
+            f"got {len(prints)} and {alike}"
         )
     likeness = prints @ prints.T
     one, other = np.nonzero(np.triu(likeness >= alike, 1))

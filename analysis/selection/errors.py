@@ -2,4 +2,4 @@
 
 
 class SelectionError(ValueError):
-    """A selection cannot be made: the message names the file or column, what was expected and what came."""
+    """A selection cannot be made: the message names the file or column, what was expected and what was found."""

@@ -32,7 +32,7 @@ def label_sets(scores: npt.NDArray[np.floating]) -> Codes:
     """
     if scores.shape[-1] > WIDEST:
         raise SelectionError(
-            f"expected at most {WIDEST} classes for modal label sets, {scores.shape[-1]} came"
+            f"expected at most {WIDEST} classes for modal label sets, got {scores.shape[-1]}"
         )
     bits = np.left_shift(np.int64(1), np.arange(scores.shape[-1], dtype=np.int64))
     codes: Codes = (scores >= THRESHOLD).astype(np.int64) @ bits

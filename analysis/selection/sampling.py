@@ -70,7 +70,7 @@ def draw_sample(
         drawn.append(str(images[place]))
     if size is not None and len(drawn) < size:
         raise SelectionError(
-            f"expected at least {size} images to draw from, {len(images)} came"
+            f"expected at least {size} images to draw from, got {len(images)}"
             + (f", {len(passed)} of them of a patient already drawn" if passed else "")
         )
     return Sample(drawn, _passed_over(passed))
@@ -101,7 +101,7 @@ def draw_exemplars(
     SelectionError: an unknown way, or fewer may be drawn than wanted.
     """
     if how not in DRAWS:
-        raise SelectionError(f"expected exemplars drawn {', '.join(DRAWS)}; {how!r} came")
+        raise SelectionError(f"expected exemplars drawn {', '.join(DRAWS)}; got {how!r}")
     if how == "simple":
         return draw_sample(images, size, seed=seed, patients=patients)
     owner = dict(zip(images, patients or images, strict=True))
@@ -115,7 +115,7 @@ def draw_exemplars(
     drawn, passed = _take_turns(queues, owner, len(images) if size is None else size)
     if size is not None and len(drawn) < size:
         raise SelectionError(
-            f"expected at least {size} images to draw from, {len(images)} came, "
+            f"expected at least {size} images to draw from, got {len(images)}, "
             f"{len(passed)} of them of a patient already drawn"
         )
     return Sample(drawn, _passed_over(passed))

@@ -17,7 +17,7 @@ from analysis.signals import changed
 
 
 class RunError(ValueError):
-    """A run cannot be changed as asked: what was expected, what came, what to do."""
+    """A run cannot be changed as asked: what was expected, what was found, what to do."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def cancel(*, run: Run, actor_id: int | None = None) -> None:
     RunError: the run is finished.
     """
     if Run.objects.filter(pk=run.pk, finished_at__isnull=False).exists():
-        raise RunError(f"run {run.run_id}: expected one that is not finished; there is nothing to cancel")
+        raise RunError(f"run {run.run_id}: expected an unfinished run; there is nothing to cancel")
     if Run.objects.filter(pk=run.pk, cancelled_at__isnull=True).update(cancelled_at=now()):
         tell("run.cancelled", run, actor_id)
 
@@ -93,7 +93,7 @@ def retry(*, run: Run, key: str, actor_id: int | None = None) -> None:
     """
     failed = Unit.objects.filter(run=run, key=key, state=UnitState.FAILED)
     if not failed.update(state=UnitState.TODO, attempts=0, error="", token=F("token") + 1):
-        raise RunError(f"unit {key}: expected one that has failed; it is being tried again already")
+        raise RunError(f"unit {key}: expected a failed unit; it is already being tried again")
     tell("run.unit_retried", run, actor_id, unit=key)
 
 

@@ -2,7 +2,7 @@
 
 
 class StatsError(ValueError):
-    """Ratings cannot be analysed: the message says what was expected, what came and what to do."""
+    """Ratings cannot be analysed: the message says what was expected, what was found and what to do."""
 
 
 class NotComparableError(StatsError):

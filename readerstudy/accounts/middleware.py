@@ -28,10 +28,10 @@ MARK = "answers_scripts"
 
 
 class SecondFactor:
-    """The net under every door: whoever owes a second factor, or must set one up, gets nowhere else.
+    """A check on every request: anyone who owes a second factor, or must set one up, gets nowhere else.
 
     The sign-in page asks for both factors before it begins a session. This holds for sessions begun otherwise too:
-    by an invitation's link, by a door that somebody adds, or before the person had a second factor.
+    by an invitation's link, by a way to sign in that somebody adds, or before the person had a second factor.
     """
 
     def __init__(self, get_response: Handler) -> None:
@@ -83,7 +83,7 @@ class Doors:
 
 
 def not_now(page: HttpResponse, error: NotNowError) -> HttpResponse:
-    """Return a page as the answer of a door that is shut for now."""
+    """Return a page as the answer while sign-in is refused."""
     page.status_code = 429
     page["Retry-After"] = str(error.seconds)
     page["Cache-Control"] = "no-store"

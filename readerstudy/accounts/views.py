@@ -176,7 +176,7 @@ def end_one(request: HttpRequest, name: str) -> HttpResponse:
 @login_not_required
 @require_http_methods(["GET", "POST"])
 def second_step(request: HttpRequest) -> HttpResponse:
-    """Ask for the second factor of whoever gave a right password, and let them in."""
+    """Ask for the second factor of anyone who gave a right password, and let them in."""
     found = waiting(request)
     if found is None:
         return redirect("home" if request.user.is_authenticated else "accounts:sign_in")
@@ -231,7 +231,7 @@ def _page(request: HttpRequest, person: User, form: Code) -> HttpResponse:
 @login_not_required
 @require_http_methods(["GET", "POST"])
 def recover(request: HttpRequest, token: str) -> HttpResponse:
-    """Let the person choose a password, and lead whoever had a second factor to a new one."""
+    """Let the person choose a password, and lead anyone who had a second factor to a new one."""
     try:
         found = open_recovery(token)
         form = SetPasswordForm(found.person, request.POST or None)

@@ -1,4 +1,4 @@
-"""Load the blind half of a hand-over into a study: verify, decode, strip, store; all cases or none."""
+"""Load the blind half of a handover into a study: verify, decode, strip, store; all cases or none."""
 
 import hashlib
 import os
@@ -77,8 +77,8 @@ def load_case_set(
     """Verify a blind half, decode its images in confined children, store the frames, write the rows.
 
     Decoding holds no transaction. `attach` is called inside the one that writes the rows, so that a caller's
-    own rows stand or fall with them. `check` is asked before the first image is decoded, with the digest of the
-    set's key, and refuses by raising.
+    own rows are written with them or not at all. `check` is called before the first image is decoded, with the digest
+    of the set's key, and refuses by raising.
 
     Parameters
     ----------
@@ -130,7 +130,7 @@ def _load(
     attach: Callable[[CaseSet], None] | None, limits: Limits, progress: Progress,
 ) -> CaseSet:  # fmt: skip
     if len(blind.cases) > MOST_CASES:
-        raise ValueError(f"expected at most {MOST_CASES} cases, {len(blind.cases)} came")
+        raise ValueError(f"expected at most {MOST_CASES} cases, got {len(blind.cases)}")
     ingested = _alike(_ingest_all(blind, stage, window_rule, limits, progress), stage)
     stored = stage.pad()
     with transaction.atomic(durable=True):
@@ -232,7 +232,9 @@ def _without_pixels(image: DecodedImage, name: str) -> Ingested:
 def _refuse_second_set(study_key: UUID) -> None:
     """Refuse a study that has a case set: cases that may have been read are never exchanged."""
     if CaseSet.objects.filter(study=study_key).exists():
-        raise AlreadyLoadedError("expected a study without cases, this one has a case set; make a new study")
+        raise AlreadyLoadedError(
+            "expected a study without cases, this one already has a case set; create a new study"
+        )
 
 
 def _record(

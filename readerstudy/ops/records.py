@@ -1,9 +1,9 @@
 """What superusers may look at in Django's admin: records without a single answer, time, case or secret.
 
-It stands behind the site's own sign-in and has no door of its own.
+It stands behind the site's own sign-in and has no sign-in of its own.
 
 Every page is read-only: services own every write, so that each is checked and audited. What is not listed here is
-not there; tests/ops/test_admin.py holds the reason for each table that is left out.
+left out; tests/ops/test_admin.py gives the reason for each table.
 """
 
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -44,7 +44,7 @@ class Site(AdminSite):
     site_header = "Reader Study: records"
     site_title = "Reader Study"
     enable_nav_sidebar = False
-    index_title = "Records, to look at; the site's own pages change them"
+    index_title = "Records, read-only; change them on the site's own pages"
 
     def has_permission(self, request: HttpRequest) -> bool:
         """Let superusers in, nobody else."""

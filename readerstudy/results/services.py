@@ -22,7 +22,7 @@ CLOSED = {Phase.CLOSED.value, Phase.UNBLINDED.value, Phase.ARCHIVED.value}
 
 
 class UnblindingError(Exception):
-    """A key cannot be opened as asked: what was expected, what came, what to do."""
+    """A key cannot be opened as asked: what was expected, what was found, what to do."""
 
 
 @transaction.atomic
@@ -121,7 +121,7 @@ def _refuse_operator(study: Study) -> None:
             names = " and ".join(str(person) for person in able)
             raise UnblindingError(
                 f"expected fewer than two study admins of '{each.slug}' who count, {names} do: two of them open the "
-                "key on the page Results. Whoever is gone for good loses the role on the page People first"
+                "key on the page Results. First remove the role of anyone who has left on the page People"
             )
 
 
@@ -155,7 +155,7 @@ def ask_to_open(*, study: Study, reason: str, actor: User) -> UnblindingRequest:
     if not reason.strip():
         raise UnblindingError("expected a reason for opening the key")
     if stands(study):
-        raise UnblindingError("somebody has asked already; open the key, or decline first")
+        raise UnblindingError("somebody has already asked; open the key, or decline first")
     refuse_uncounted(study, actor)
     request = UnblindingRequest.objects.create(study=study, asked_by=actor, reason=reason.strip())
     record(
@@ -166,7 +166,7 @@ def ask_to_open(*, study: Study, reason: str, actor: User) -> UnblindingRequest:
 
 @transaction.atomic
 def decline_to_open(*, study: Study, actor: User) -> None:
-    """Take a request away; whoever asked may do so too.
+    """Take a request away; anyone who asked may do so too.
 
     Raises
     ------
@@ -199,7 +199,7 @@ def open_as_asked(*, study: Study, key: Path, actor: User) -> Unblinding:
 
 
 def request_of(study: Study) -> UnblindingRequest | None:
-    """Return the request that stands, if one does."""
+    """Return the open request, if there is one."""
     return UnblindingRequest.objects.select_related("asked_by").filter(study=study).first()
 
 
@@ -211,5 +211,5 @@ def stands(study: Study) -> bool:
 def _asked(study: Study) -> UnblindingRequest:
     request = request_of(study)
     if request is None:
-        raise UnblindingError("expected that an admin has asked for the key to be opened, nobody has")
+        raise UnblindingError("expected an open request to open the key, found none")
     return request

@@ -49,7 +49,7 @@ def reader_for(user: User, slug: str) -> Reader:
 
 
 def may_create_studies(user: User) -> bool:
-    """Say whether a person may set up a study: superusers, and whoever administers one already."""
+    """Say whether a person may set up a study: superusers, and anyone who administers one already."""
     return bool(user.is_superuser) or Membership.objects.filter(person=user, role=Role.STUDY_ADMIN).exists()
 
 
@@ -62,7 +62,7 @@ def study_named(slug: str) -> Study:
     """
     study = Study.objects.filter(slug=slug).first()
     if study is None:
-        raise StudyError(f"expected the short name of a study, '{slug}' is none")
+        raise StudyError(f"expected the short name of a study, got '{slug}'")
     return study
 
 

@@ -35,7 +35,7 @@ class Int8:
         other = [level for level in levels if level not in LEVELS]
         if other:
             raise SpecError(
-                f"[prune] sparsities: int8 saves 0 or 0.75 of the bits; expected [0, 0.75], {other[0]:g} came"
+                f"[prune] sparsities: int8 saves 0 or 0.75 of the bits; expected [0, 0.75], got {other[0]:g}"
             )
 
     def compress(self, weights: Sequence[Weights], levels: Sequence[float], seed: int = 0) -> "Quantised":

@@ -47,7 +47,7 @@ def check_room(copy: Path) -> None:
     wanted = SQLITE_COPY if connection.vendor == "sqlite" else POSTGRESQL_COPY
     if copy.name != wanted:
         raise BackupError(
-            f"expected {wanted}, since DATABASE_URL names a {connection.vendor} database; {copy.name} came: "
+            f"expected {wanted}, since DATABASE_URL names a {connection.vendor} database, got {copy.name}: "
             "a backup goes back into the kind of database that it came from"
         )
     if connection.vendor == "sqlite":
@@ -59,7 +59,7 @@ def check_room(copy: Path) -> None:
         tables = connection.introspection.table_names(cursor)
     if tables:
         raise BackupError(
-            f"expected an empty database, {len(tables)} tables came; make a new one and name it in DATABASE_URL"
+            f"expected an empty database, got {len(tables)} tables; make a new one and name it in DATABASE_URL"
         )
 
 
@@ -98,7 +98,7 @@ def _copy_sqlite(target: Path) -> tuple[Path, Heads]:
         fault, heads = str(error), {}
     if fault != "ok":
         raise BackupError(
-            f"the copy of the database does not hold ({fault}); try again, then look at the disk"
+            f"the copy of the database is not intact ({fault}); try again, then look at the disk"
         )
     sync(target)
     return target, heads

@@ -1,7 +1,7 @@
 """The reading order: drawn once per reader from a secret seed, stored, never recomputed.
 
 Algorithm 2. Blocks come in a random order in which no two neighbours hold members of one separation group, or as
-few as possible. Within a block the cases are shuffled; members of one group that stand in one block are at least
+few as possible. Within a block the cases are shuffled; members of one group that are in one block are at least
 MIN_GAP places apart, or as far as the block allows. Then cases that come a second time are chosen evenly over the
 blocks, among those read early enough, and each is put at a random later place, at least the asked number of cases
 after its first. Randomness is HMAC-SHA256 of the reader's 256-bit seed, so that the same seed draws the same order
@@ -86,7 +86,7 @@ def places_for_repeats(cases: int, gap: int) -> int:
 def draw_order(slots: Sequence[Slot], seed: bytes) -> list[str]:
     """Return the case keys in reading order, each once; see `draw_readings`."""
     if len(seed) != 32:
-        raise ValueError(f"expected a seed of 32 bytes, {len(seed)} came")
+        raise ValueError(f"expected a seed of 32 bytes, got {len(seed)}")
     if len({slot.case for slot in slots}) != len(slots):
         raise ValueError("expected each case once")
     blocks: dict[int, list[Slot]] = defaultdict(list)
@@ -216,8 +216,8 @@ def allot(
     rest = [group for group in order if group not in set(anchors)]
     if len(rest) < hands:
         raise OrderError(
-            f"{len(rest)} matched sets cannot be dealt to {hands} {'readers' if hands == readers else 'blocks'}; "
-            "plan fewer, or load more cases"
+            f"{len(rest)} matched sets cannot be allotted to {hands} {'readers' if hands == readers else 'blocks'}; "
+            "plan fewer readers, or load more cases"
         )
     dealt = [[*rest[hand::hands], *anchors] for hand in range(hands)]
     cases = [sorted(slot.case for group in groups for slot in members[group]) for groups in dealt]

@@ -8,12 +8,12 @@ from readerstudy.commands import SiteCommand
 
 
 class Command(SiteCommand):
-    help = "Make a person and print a random password, once."
+    help = "Create an account and print a random password, once."
     refused = (AccountError,)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("email", help="address with which the person signs in")
-        parser.add_argument("--name", required=True, help="name that others on the site see")
+        parser.add_argument("email", help="e-mail address with which the person signs in")
+        parser.add_argument("--name", required=True, help="name shown to others on the site")
         parser.add_argument(
             "--researcher", action="store_true", help="may run and open sweeps (and never read)"
         )

@@ -12,18 +12,23 @@ from readerstudy.ops.backup.manifest import BackupError
 
 
 class Command(PatientCommand):
-    help = "Copy the running site into a new folder: the database at one instant, and all files but caches and secrets."
+    help = (
+        "Copy the running site into a new folder: the database at one instant, and all files except caches "
+        "and secrets."
+    )
     refused = (BackupError, StorageError, OSError)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="a new folder")
-        parser.add_argument("--database-only", action="store_true", help="copy no files: for every minute")
+        parser.add_argument(
+            "--database-only", action="store_true", help="copy no files: for a backup every minute"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         with progress_bar("files") as progress:
             made = back_up(out=options["out"], database_only=options["database_only"], progress=progress)
         self.stdout.write(
-            f"{made.folder}: {made.files} files, {made.size / 2**20:.1f} MiB; the database took "
+            f"{made.folder}: {made.files} files, {made.size / 2**20:.1f} MiB; copying the database took "
             f"{made.database_seconds:.2f} s. site.env and sealed keys are not in it: keep them elsewhere."
         )
         for name, why in sorted(made.left_out.items()):

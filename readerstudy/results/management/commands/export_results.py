@@ -18,7 +18,7 @@ class Command(PatientCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("slug", help="short name of the study")
-        parser.add_argument("--out", type=Path, required=True, help="the folder to make")
+        parser.add_argument("--out", type=Path, required=True, help="the folder to create")
 
     def handle(self, *args: Any, **options: Any) -> None:
         study = study_named(options["slug"])

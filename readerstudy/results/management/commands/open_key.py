@@ -16,7 +16,8 @@ from readerstudy.study.visibility import study_named
 class Command(SiteCommand):
     help = (
         "Open the key of a study whose reading has closed. This cannot be undone. Where two study admins must open "
-        "it, this works only once fewer than two are left who count; the report says that it was done here, and why."
+        "it, this works only when fewer than two eligible admins are left; the report says that it was done "
+        "here, and why."
     )
     refused = (StudyError, UnblindingError, PhaseError, CaseSetError, FrameError)
 
@@ -26,7 +27,7 @@ class Command(SiteCommand):
         parser.add_argument(
             "--reason",
             required=True,
-            help="why the key is opened now; it stands in the audit trail and in the report",
+            help="why the key is opened now; it is recorded in the audit trail and in the report",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:

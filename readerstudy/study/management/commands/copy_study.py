@@ -10,7 +10,7 @@ from readerstudy.study.visibility import person_at, study_named
 
 
 class Command(SiteCommand):
-    help = "Make a new draft with a study's protocol; it has no cases and no readers."
+    help = "Create a new draft with a study's protocol; it has no cases and no readers."
     refused = (StudyError,)
 
     def add_arguments(self, parser: ArgumentParser) -> None:

@@ -32,4 +32,4 @@ class Command(SiteCommand):
                 file.write(text)
         except OSError as error:
             raise CommandError(f"{options['out']} cannot be written: {error.strerror}") from error
-        self.stdout.write(f"the protocol of '{study.slug}' stands in {options['out']}")
+        self.stdout.write(f"the protocol of '{study.slug}' is in {options['out']}")

@@ -16,7 +16,8 @@ READER = "reader"
 class Command(SiteCommand):
     help = (
         "Give a person a role in a study: reader, study_admin, researcher or statistician. A study admin whose role "
-        "is given here, or again to confirm it, counts when two open the key: know first that it is another person."
+        "is given here, or again to confirm it, is eligible as one of the two who open the key: first make sure "
+        "that it is a different person."
     )
     refused = (StudyError, PhaseError)
 

@@ -12,7 +12,7 @@ from readerstudy.study.visibility import study_named
 
 
 class Command(SiteCommand):
-    help = "Build every saved answer of a study again from its audit trail and compare with what is stored."
+    help = "Rebuild every saved answer of a study from its audit trail and compare it with what is stored."
     refused = (StudyError,)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -26,7 +26,7 @@ class Command(SiteCommand):
         if found:
             raise CommandError(f"{len(found)} differences between the trail and the stored answers")
         answers = list(rebuilt(study))
-        self.stdout.write(f"{len(answers)} saved answers are those of the audit trail")
+        self.stdout.write(f"{len(answers)} saved answers match the audit trail")
         older = sum(set(one.values) != set(KEPT) for one in answers)
         if older:
-            self.stdout.write(f"{older} of them were saved by an older version, which noted no times")
+            self.stdout.write(f"{older} of them were saved by an older version, which recorded no times")

@@ -14,13 +14,13 @@ from readerstudy.study.visibility import study_named
 
 
 class Command(SiteCommand):
-    help = "Record on which terms a study's images may be looked at; everybody confirms them before an image."
+    help = "Record the terms of use of a study's images; everybody confirms them before seeing an image."
     refused = (StudyError, TermsError, PhaseError)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("slug", help="short name of the study")
         parser.add_argument("terms", type=Path, help="file with the terms, in markdown")
-        parser.add_argument("--credential", default="", help="what a person must hold to see the images")
+        parser.add_argument("--credential", default="", help="what a person needs to see the images")
         parser.add_argument("--ethics", default="", help="reference of the ethics approval")
         parser.add_argument("--practice", action="store_true", help="of the practice cases")
         parser.add_argument("--reason", default="", help="why they change; needed once the study is locked")

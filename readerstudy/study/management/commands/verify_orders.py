@@ -14,9 +14,7 @@ from readerstudy.study.visibility import study_named
 
 
 class Command(SiteCommand):
-    help = (
-        "Draw every reader's order again from its seed, compare with the stored one; after unblinding only."
-    )
+    help = "Draw every reader's order again from its seed and compare it with the stored one; only after unblinding."
     refused = (StudyError, PhaseError)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
