@@ -1,4 +1,4 @@
-"""Make people, give them roles on the site, and a new start to who has lost their second factors."""
+"""Make people, give them roles on the site, and account recovery to who has lost their second factors."""
 
 import hashlib
 import secrets
@@ -16,7 +16,7 @@ from readerstudy.accounts.open_sessions import end_all_sessions, stay_here_alone
 from readerstudy.audit.services import record
 
 HOLDS_FOR = timedelta(hours=1)
-"""How long the link of a new start holds: it is begun on the server and finished by the link."""
+"""How long the link of an account recovery holds: it is begun on the server and finished by the link."""
 
 
 class AccountError(Exception):

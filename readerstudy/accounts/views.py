@@ -1,4 +1,4 @@
-"""Signing in by both steps, a new start by a link, a person's own account, and the page for a refused form."""
+"""Signing in by both steps, account recovery by a link, a person's own account, and the page for a refused form."""
 
 import json
 from typing import Any

@@ -53,7 +53,9 @@ def revise_protocol(
     ChangedMeanwhileError: the version is another one by now.
     StudyError: it changes what orders were drawn from, or the window rule by which cases were loaded.
     """
-    study = locked_row(study, {Phase.DRAFT}, "the protocol can be changed only while the study is a draft; it is")
+    study = locked_row(
+        study, {Phase.DRAFT}, "the protocol can be changed only while the study is a draft; it is"
+    )
     if version and version != version_of(study):
         raise ChangedMeanwhileError
     protocol.check()
@@ -149,7 +151,9 @@ def practice_draft(study: Study, sealed_sha256: str) -> Study:
     PhaseError: the study is locked.
     StudyError: readers are enrolled already, or these are the study's own cases.
     """
-    fresh = locked_row(study, {Phase.DRAFT}, "practice cases can be loaded only while the study is a draft; it is")
+    fresh = locked_row(
+        study, {Phase.DRAFT}, "practice cases can be loaded only while the study is a draft; it is"
+    )
     if fresh.readers.exists():
         raise StudyError("expected practice cases before readers: their practice is drawn at enrolment")
     if sealed_sha256 == fresh.sealed_sha256:

@@ -85,7 +85,9 @@ def cases_draft(study: Study, sealed_sha256: str) -> Study:
     PhaseError: the study is locked.
     StudyError: the key of these cases is open: people know what they are.
     """
-    study = locked_row(study, {Phase.DRAFT}, "loading cases is possible only while the study is a draft; it is")
+    study = locked_row(
+        study, {Phase.DRAFT}, "loading cases is possible only while the study is a draft; it is"
+    )
     opened = Study.objects.filter(sealed_sha256=sealed_sha256, unblinded_at__isnull=False).first()
     if opened is not None:
         raise StudyError(

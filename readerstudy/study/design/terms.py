@@ -105,7 +105,9 @@ def change(*, study: Study, which: str, wording: Wording, actor: User | None, re
     PhaseError: reading is over.
     TermsError: no such case set is loaded, no text, too long a part, or no reason after the lock.
     """
-    study = locked_row(study, BEFORE_CLOSE, "terms of use can be changed only before reading closes; the study is")
+    study = locked_row(
+        study, BEFORE_CLOSE, "terms of use can be changed only before reading closes; the study is"
+    )
     found = {each.which: each for each in sets_of(study)}.get(which)
     if found is None:
         raise TermsError(

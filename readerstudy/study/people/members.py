@@ -146,7 +146,9 @@ def enrol_reader(*, study: Study, person: User, actor: User | None, replaces: Re
         or was replaced already; or an admin replaces a reader who can see where cases come from.
     PhaseError: reading has closed.
     """
-    study = locked_row(study, BEFORE_CLOSE, "readers can be enrolled only before reading closes; the study is")
+    study = locked_row(
+        study, BEFORE_CLOSE, "readers can be enrolled only before reading closes; the study is"
+    )
     _refuse_unblinded(study, person)
     if not Case.objects.filter(study=study.key).exists():
         raise StudyError(f"expected cases before readers; load a case set into '{study.slug}' first")
