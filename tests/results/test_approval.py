@@ -44,7 +44,7 @@ def ask(client: Client, password: str = PASSWORD) -> HttpResponse:
 
 def test_one_admin_asks_and_opens(closed: Stock) -> None:
     alice = client_of(closed.alice)
-    assert b"nobody has" in give_key(alice, closed).content
+    assert b"expected an open request" in give_key(alice, closed).content
     assert not Unblinding.objects.exists()
     ask(alice)
     give_key(alice, closed)
