@@ -22,8 +22,8 @@ from analysis.selection import SelectionError
 from analysis.services import ledger
 from analysis.services.findings import Choices
 from analysis.services.findings_files import make_set, note_fault
+from analysis.services.fleet import free_dead_neighbours
 from analysis.services.work import Worker
-from analysis.services.workers import free_dead_neighbours
 
 log = logging.getLogger(__name__)
 

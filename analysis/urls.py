@@ -1,11 +1,11 @@
 from django.urls import include, path
 
-from analysis.views import data_sets, ensembles, findings, provenance, runs, sweeps, workers
+from analysis.views import data_sets, ensembles, findings, provenance, runs
 
 RUNS = [
     path("", runs.runs, name="runs"),
-    path("new/", sweeps.new_sweep, name="new_sweep"),
-    path("workers/", workers.workers, name="workers"),
+    path("new/", runs.new_sweep, name="new_sweep"),
+    path("workers/", runs.workers, name="workers"),
     path("<slug:run_id>/", runs.run, name="run"),
     path("<slug:run_id>/progress.json", runs.progress, name="progress"),
     path("<slug:run_id>/steps/<slug:step>/", runs.step, name="step"),

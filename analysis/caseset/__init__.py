@@ -4,9 +4,9 @@ The blind half (cases.csv, images/, provenance.json) may be seen by anyone who m
 sealed half (key.csv and its report) may not, until every study that holds the key's digest has closed.
 """
 
-from analysis.caseset.blocks import MINIMUM_BLOCK, assign_blocks
 from analysis.caseset.errors import CaseSetError, OtherKeyError
 from analysis.caseset.keys import case_key, commitment, new_nonce, separation_group
+from analysis.caseset.plan import MINIMUM_BLOCK, assign_blocks
 from analysis.caseset.read import (
     TERMS,
     BlindHalf,

@@ -5,8 +5,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from analysis.figures.cells import records
-from analysis.figures.theme import SIZE, THEMES, ThemeName, new_figure, shortened, strip, text_width
+from analysis.figures.theme import SIZE, THEMES, ThemeName, new_figure, records, shortened, strip, text_width
 
 BALANCED = 0.1
 FURTHEST = 1.2

@@ -6,10 +6,9 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.figure import Figure
 
-from analysis.figures.findings_curves import draw_curves
+from analysis.figures.findings_curves import draw_curves, draw_overall
 from analysis.figures.findings_frequency import draw_frequency
 from analysis.figures.findings_images import draw_representation, draw_stability, draw_weights
-from analysis.figures.findings_impact import draw_overall
 from analysis.figures.findings_pairs import draw_heat_map, draw_relations
 from analysis.figures.theme import SIZE, THEMES, ThemeName, save
 

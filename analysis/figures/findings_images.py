@@ -7,15 +7,16 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.figures.cells import Record, records
 from analysis.figures.theme import (
     SIZE,
     THEMES,
+    Record,
     Theme,
     ThemeName,
     ink_on,
     label_powers,
     new_figure,
+    records,
     shortened,
     strip,
     text_width,

@@ -8,8 +8,18 @@ from matplotlib.figure import Figure
 from scipy.cluster.hierarchy import leaves_list, linkage
 from scipy.spatial.distance import squareform
 
-from analysis.figures.cells import Record, records
-from analysis.figures.theme import SIZE, THEMES, Theme, ThemeName, label_powers, new_figure, shortened, strip
+from analysis.figures.theme import (
+    SIZE,
+    THEMES,
+    Record,
+    Theme,
+    ThemeName,
+    label_powers,
+    new_figure,
+    records,
+    shortened,
+    strip,
+)
 from analysis.printed import p_value
 
 ALL = 100.0

@@ -1,13 +1,14 @@
-"""Colours and small parts shared by the figures, for a dark page and for print."""
+"""Colours and small parts shared by the figures, for a dark page and for print; and the cells of result tables."""
 
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import matplotlib as mpl
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.colors import to_rgb
@@ -159,3 +160,14 @@ def render(figure: Figure, kind: str = "svg") -> bytes:
 def save(figure: Figure, path: Path) -> None:
     """Write a figure as SVG, PNG or PDF, by suffix."""
     path.write_bytes(render(figure, path.suffix.lstrip(".")))
+
+
+Record = dict[str, Any]
+
+
+def records(frame: pd.DataFrame) -> list[Record]:
+    """Return the rows of a frame as dictionaries; an absent number (None, NaN) becomes None."""
+    rows: list[Record] = []
+    for values in frame.astype(object).where(frame.notna(), None).itertuples(index=False, name=None):
+        rows.append(dict(zip(frame.columns, values, strict=True)))
+    return rows

@@ -5,13 +5,17 @@ No database, no settings, no plotting; every random step has a seed.
 
 from analysis.findings.analyse import analyse
 from analysis.findings.correlation import correlate, frequency_rows
-from analysis.findings.errors import FindingsError
 from analysis.findings.forgettability import Curves, class_rows, first_drop, forgettability
 from analysis.findings.mantel import mantel
 from analysis.findings.overall import first_significant_drop, overall_impact
-from analysis.findings.pairs import co_occurrence, curve_dissimilarity, frequency_difference, pair_rows
-from analysis.findings.precision import Precision, read_precision
-from analysis.findings.relations import relation_rows
+from analysis.findings.pairs import (
+    co_occurrence,
+    curve_dissimilarity,
+    frequency_difference,
+    pair_rows,
+    relation_rows,
+)
+from analysis.findings.precision import FindingsError, Precision, read_precision
 from analysis.findings.representation import representation_rows, share_ratio
 from analysis.findings.results import Findings, refuse_used_folder
 

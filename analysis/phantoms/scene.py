@@ -60,7 +60,7 @@ class Scene:
 
     def rng(self, *names: str | int) -> np.random.Generator:
         """Return the random stream of a step of this patient's drawing."""
-        from analysis.phantoms.streams import stream
+        from analysis.phantoms.anatomy import stream
 
         return stream(self.seed, *names)
 

@@ -2,8 +2,7 @@
 
 from dataclasses import dataclass
 
-from analysis.report.background import Background, ReaderCourse
-from analysis.report.document import Grid
+from analysis.report.document import Background, Grid, ReaderCourse
 from analysis.report.words import groups_of, plural
 from analysis.stats import Results
 from analysis.stats.rows import Row

@@ -23,7 +23,7 @@ TOP = 3
 class Criterion:
     """A named agreement; `undefined` says in words when an image has none.
 
-    `seedwise`: it looks at each network's scores, not at their mean; see `analysis.selection.agreement`.
+    `seedwise`: it looks at each network's scores, not at their mean; see `analysis.selection.exemplars.agreements`.
     """
 
     name: str
@@ -126,3 +126,7 @@ def _top(scores: np.ndarray, k: int) -> np.ndarray:
     chosen = np.zeros(scores.shape, dtype=bool)
     np.put_along_axis(chosen, order, True, axis=1)
     return chosen
+
+
+class SelectionError(ValueError):
+    """A selection cannot be made: the message names the file or column, what was expected and what came."""

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
-from analysis.selection.errors import SelectionError
+from analysis.selection.criteria import SelectionError
 
 THRESHOLD = 0.5
 """A class is predicted at this score or above."""

@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from analysis.selection.errors import SelectionError
+from analysis.selection.criteria import SelectionError
 
 Draw = Literal["simple", "stratified", "top"]
 

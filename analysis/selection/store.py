@@ -13,7 +13,7 @@ import pandas as pd
 
 from analysis import frames
 from analysis.identity import spelled
-from analysis.selection.errors import SelectionError
+from analysis.selection.criteria import SelectionError
 from analysis.tablefile import read_table
 
 _UNIT = re.compile(r"seed-(0|[1-9][0-9]{0,8})_sparsity-0\.([0-9]{2})\.npy")

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from analysis.findings import Findings, FindingsError, analyse, read_precision
-from analysis.findings.comparison import side_by_side
+from analysis.findings.overall import side_by_side
 from analysis.selection import Exemplars, Run, SelectionSpec, find_in_run, read_run
 from analysis.selection.covariates import covariate_table
 from analysis.selection.stability import exemplar_table, inclusion, overlap_rows, stability_rows

@@ -1,4 +1,7 @@
-"""The pages of sweeps: the list, one run's progress and what it found. Every page tells the access log."""
+"""The pages of sweeps: the list, the form, one run's progress and what it found, and the workers.
+
+Every page of a run tells the access log.
+"""
 
 from pathlib import Path
 from typing import Any
@@ -7,16 +10,20 @@ import pandas as pd
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from analysis.figures.sweep import draw_forgetting, draw_mean_ap
+from analysis.figures.pages import draw_forgetting, draw_mean_ap
 from analysis.figures.theme import render as render_figure
-from analysis.models import PREPARE, Run, RunKind, UnitState
+from analysis.models import PREPARE, Ensemble, Run, RunKind, UnitState
 from analysis.services import control
+from analysis.services.data_sets import InputError
+from analysis.services.fleet import fleet
+from analysis.services.orders import order_sweep
 from analysis.services.progress import cells_of, failures_of, hands_of, progress_of, state_of
-from analysis.services.summary import class_table
+from analysis.services.runs import class_table
 from analysis.tablefolder import csv_text
 from analysis.tasks import ring
+from analysis.views.forms import SweepForm
 from analysis.views.guards import answers_scripts, find_run, may_change, may_view, opened
 
 FIGURES = {
@@ -142,3 +149,30 @@ def metrics(request: HttpRequest, run_id: str) -> HttpResponse:
     table = pd.read_csv(_metrics(opened(request, run_id)), dtype=str, keep_default_na=False)
     name = f'attachment; filename="{run_id}-metrics.csv"'
     return HttpResponse(csv_text(table), content_type="text/csv", headers={"Content-Disposition": name})
+
+
+@require_http_methods(["GET", "POST"])
+@may_change
+def new_sweep(request: HttpRequest) -> HttpResponse:
+    """Ask for a sweep; a worker prepares it."""
+    chosen = Ensemble.objects.filter(slug=request.GET.get("ensemble", "")).first()
+    form = SweepForm(request.POST or None, initial={"ensemble": chosen})
+    if request.method == "POST" and form.is_valid():
+        try:
+            run = order_sweep(
+                ensemble=form.cleaned_data["ensemble"], seeds=form.cleaned_data["seeds"], prune=form.prune(),
+                infer=form.infer(), actor_id=request.user.pk,
+            )  # fmt: skip
+        except InputError as error:
+            form.refuse(error, error.field)
+        else:
+            ring()
+            return redirect("analysis:run", run_id=run.run_id)
+    return render(request, "analysis/new_sweep.html", {"form": form, "ensembles": Ensemble.objects.exists()})
+
+
+@require_GET
+@may_view
+def workers(request: HttpRequest) -> HttpResponse:
+    """Show every worker that holds or lately held a unit."""
+    return render(request, "analysis/workers.html", {"fleet": fleet()})

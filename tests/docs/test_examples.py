@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 
 from analysis import frames
-from analysis.caseset.blocks import assign_blocks
 from analysis.caseset.keys import case_key, separation_group
+from analysis.caseset.plan import assign_blocks
 from analysis.caseset.read import FORMAT
 from analysis.endpoints import FILE, read_endpoints
 from analysis.phantoms.dataset import METADATA, TRUTH

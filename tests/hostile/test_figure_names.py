@@ -15,17 +15,15 @@ from matplotlib.text import Text
 from analysis import figures
 from analysis.endpoints import Groups
 from analysis.figures.balance import draw_love_plot
-from analysis.figures.data_set import draw_class_counts
 from analysis.figures.described import Described, draw_described
+from analysis.figures.findings_curves import draw_overall
 from analysis.figures.findings_files import findings_figures
 from analysis.figures.findings_frequency import draw_frequency
 from analysis.figures.findings_images import draw_stability, draw_weights
-from analysis.figures.findings_impact import draw_overall
 from analysis.figures.flow import draw_flow
+from analysis.figures.pages import draw_class_counts, draw_forgetting, draw_mean_ap, draw_training
 from analysis.figures.power import Planned, draw_power
-from analysis.figures.sweep import draw_forgetting, draw_mean_ap
 from analysis.figures.theme import render
-from analysis.figures.training import draw_training
 from analysis.report import Background, ReaderCourse, report_figures
 from analysis.stats import analyse, simulate_study
 from tests.findings.test_analyse import findings

@@ -115,7 +115,7 @@ def test_every_module_that_a_report_loads_is_counted() -> None:
     used = {str(Path(path).relative_to(ROOT)) for path in json.loads(done.stdout.splitlines()[-1])}
     assert {
         "analysis/metrics/multiplicity.py",
-        "analysis/figures/subgroups.py",
+        "analysis/figures/reader_study.py",
         "analysis/tablefile.py",
     } <= used
     assert used <= set(sources("analysis.stats", "analysis.report"))

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analysis.selection import balance_table
-from analysis.selection.balance import smd
+from analysis.selection.covariates import smd
 
 
 def test_numbers_by_hand() -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from analysis.stats import StatsError
 from analysis.stats.obuchowski_rockette import Components
-from analysis.stats.power import Pilot, power, smallest_design
+from analysis.stats.planning import Pilot, power, smallest_design
 
 
 def test_equals_the_published_two_test_power_when_its_terms_are_put_in():

@@ -10,7 +10,7 @@ def makers() -> dict[str, Callable[[], Maker]]:
     """Return for each engine's name what imports it; an ImportError says that it is not installed."""
 
     def eager() -> Any:
-        from analysis.sweep.engines.eager import Eager
+        from analysis.sweep.engines.backend import Eager
 
         return Eager
 

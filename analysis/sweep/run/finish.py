@@ -1,4 +1,7 @@
-"""Finish a run: metrics of every unit, and the provenance that ties them to weights, images and labels."""
+"""A whole sweep in one process, resumable: prepare, compute what is missing, finish.
+
+Finishing writes the metrics of every unit, and the provenance that ties them to weights, images and labels.
+"""
 
 import hashlib
 import os
@@ -6,6 +9,7 @@ from collections import Counter
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,8 +21,9 @@ from analysis.frames import FORMAT, METRICS, check_table
 from analysis.metrics.decisions import f1_at
 from analysis.metrics.ranking import Ranking, rank_quality
 from analysis.sweep.errors import UnitError
-from analysis.sweep.run.prepare import Run
-from analysis.sweep.run.units import list_units, verified_scores
+from analysis.sweep.run.prepare import Run, prepare_run
+from analysis.sweep.run.units import Workspace, list_units, run_unit, unfinished, verified_scores
+from analysis.sweep.spec import SweepSpec
 from analysis.terminal import Progress
 
 
@@ -132,3 +137,37 @@ def _mixed(cards: Mapping[str, int]) -> list[str]:
     return [
         f"score files were computed by GPUs of {len(cards)} kinds ({shares}): equal bytes hold for one kind only"
     ]
+
+
+def run_sweep(
+    spec: SweepSpec,
+    out: Path | None = None,
+    *,
+    runs: Path = Path("var/runs"),
+    cache: Path | None = None,
+    progress: Progress | None = None,
+) -> Run:
+    """Run a sweep from the files alone; finished units are verified and skipped.
+
+    Parameters
+    ----------
+    progress: called as progress(stage, done, total) with the stages checkpoints, decode, units and metrics.
+
+    Raises
+    ------
+    SweepError: see `prepare_run`, `run_unit` and `finish_run`.
+    """
+    run = prepare_run(spec, out, runs=runs, cache=cache, progress=progress)
+    units = list_units(run)
+    todo = unfinished(run, units)
+    workspace = Workspace(run)
+    done = len(units) - len(todo)
+    if progress:
+        progress("units", done, len(units))
+    for unit in todo:
+        run_unit(run, unit, workspace)
+        done += 1
+        if progress:
+            progress("units", done, len(units))
+    finish_run(run, progress)
+    return run
