@@ -1,14 +1,11 @@
-"""One patient's chest as numbers: sizes in mm, drawn from who the patient is and how the image was taken.
+"""One patient's chest as numbers: sizes in mm, drawn from who the patient is and how the image was taken."""
 
-Random streams have names: each drawing step has its own, so that one step never shifts another.
-"""
-
-import zlib
 from dataclasses import dataclass
 
 import numpy as np
 
 from analysis.phantoms.catalogue import PhantomImage
+from analysis.phantoms.spec import stream
 
 
 @dataclass(frozen=True)
@@ -107,9 +104,3 @@ def draw_anatomy(seed: int, image: PhantomImage) -> Anatomy:
         exposure=float(now.normal(0, 0.05)),
         contrast=float(np.clip(now.normal(1, 0.06) - (0.05 if bedside else 0), 0.8, 1.2)),
     )
-
-
-def stream(seed: int, *names: str | int) -> np.random.Generator:
-    """Return the generator of one step, a function of the seed and the step's names only."""
-    words = [name if isinstance(name, int) else zlib.crc32(name.encode()) for name in names]
-    return np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, *words])))

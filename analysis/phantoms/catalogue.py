@@ -9,10 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.frames import NIH_CLASSES, NO_FINDING
-from analysis.phantoms.anatomy import stream
 from analysis.phantoms.planting import Planted, plant_faults
 from analysis.phantoms.prevalence import deal_labels
-from analysis.phantoms.spec import FULL_COLUMNS, FULL_ROWS, SPLITS, PhantomError, PhantomSpec
+from analysis.phantoms.spec import FULL_COLUMNS, FULL_ROWS, SPLITS, PhantomError, PhantomSpec, stream
 
 View = Literal["PA", "AP"]
 Sex = Literal["F", "M"]

@@ -5,12 +5,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.phantoms import airleaks, opacities, silhouettes
-from analysis.phantoms.anatomy import Anatomy, draw_anatomy, stream
+from analysis.phantoms.anatomy import Anatomy, draw_anatomy
 from analysis.phantoms.canvas import Field, Grid
 from analysis.phantoms.catalogue import PhantomImage, catalogue
 from analysis.phantoms.exposure import collimate, develop, expose, mottle, pose, side_marker
 from analysis.phantoms.scene import Scene
-from analysis.phantoms.spec import PhantomSpec, check_size
+from analysis.phantoms.spec import PhantomSpec, check_size, stream
 
 SHAPES = {**opacities.SHAPES, **airleaks.SHAPES, **silhouettes.SHAPES}
 PAINTS = {**opacities.PAINTS, **airleaks.PAINTS, **silhouettes.PAINTS}

@@ -3,9 +3,10 @@
 import cv2
 import numpy as np
 
-from analysis.phantoms.anatomy import Anatomy, stream
+from analysis.phantoms.anatomy import Anatomy
 from analysis.phantoms.canvas import HEIGHT_MM, WIDTH_MM, Field, Grid, ellipse, texture
 from analysis.phantoms.planting import Quality
+from analysis.phantoms.spec import stream
 
 DETECTOR_PITCH_MM = 0.168
 DETECTOR_MTF_MM = 0.13

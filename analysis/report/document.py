@@ -1,4 +1,4 @@
-"""What a report is made of: sections of texts, tables, facts, pictures as plain values; and what the site alone knows."""
+"""What a report is made of (sections of texts, tables, facts and pictures), and what of a study only the site knows."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field

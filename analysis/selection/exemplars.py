@@ -11,8 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from analysis.selection.criteria import CRITERIA, SelectionError
-from analysis.selection.modal import modal_agreement
+from analysis.selection.criteria import CRITERIA, SelectionError, modal_agreement
 from analysis.selection.store import Run
 
 FULL = 1.0
