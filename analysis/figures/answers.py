@@ -15,7 +15,6 @@ from analysis.figures.theme import (
     Theme,
     ThemeName,
     ink_on,
-    mark_simulated,
     new_figure,
     records,
     shortened,
@@ -27,9 +26,7 @@ from analysis.printed import p_value
 _WIDTH = 7.2
 
 
-def draw_answers(
-    answers: pd.DataFrame, groups: Groups = GROUPS, *, theme: ThemeName = "light", simulated: bool = False
-) -> Figure:
+def draw_answers(answers: pd.DataFrame, groups: Groups = GROUPS, *, theme: ThemeName = "light") -> Figure:
     """Draw the share of every answer in both arms, centred on the neutral answer.
 
     Parameters
@@ -38,7 +35,6 @@ def draw_answers(
         valence (-1 unfavourable .. 1 favourable), count, share (0..1, None when nothing was answered).
     groups: what the arms are called.
     theme: ground and colours.
-    simulated: writes so on the figure.
     """
     colors = THEMES[theme]
     endpoints = list(dict.fromkeys(answers["endpoint"]))
@@ -57,8 +53,6 @@ def draw_answers(
         for label in axes.get_xticklabels():
             label.set_color(colors.muted)
         axes.tick_params(labelbottom=k == len(endpoints) - 1)
-    if simulated:
-        mark_simulated(figure, colors)
     return figure
 
 
@@ -156,7 +150,6 @@ def draw_paper_means(
     groups: Groups = GROUPS,
     *,
     theme: ThemeName = "light",
-    simulated: bool = False,
 ) -> Figure:
     """Draw mean ± SD per arm for each question, with the pooled p-value and the primary one.
 
@@ -166,7 +159,6 @@ def draw_paper_means(
     primary: endpoint and p of the primary comparison.
     groups: what the arms are called.
     theme: ground and colours.
-    simulated: writes so on the figure.
     """
     colors = THEMES[theme]
     across = min(len(paper), MOST)
@@ -197,8 +189,6 @@ def draw_paper_means(
         0.055, 0.108 / height, textwrap.fill(NOTE, 122), fontsize=SIZE - 1.7, color=colors.muted, va="bottom",
         linespacing=1.35,
     )  # fmt: skip
-    if simulated:
-        mark_simulated(figure, colors)
     return figure
 
 

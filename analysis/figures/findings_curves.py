@@ -12,6 +12,7 @@ from analysis.figures.theme import (
     Record,
     Theme,
     ThemeName,
+    dress,
     new_figure,
     records,
     shortened,
@@ -108,29 +109,19 @@ def draw_overall(
     both = records(compared) if "method_a" in compared.columns else []
     if both:
         _line(axes, both, "map_b", colors.pie, colors)
-        axes.text(
-            101,
-            100 * both[-1]["map_b"],
-            both[-1]["method_b"],
-            color=colors.pie,
-            fontsize=SIZE - 1,
-            va="center",
-        )
-        last = 100 * rows[-1]["map_mean"]
-        axes.text(101, last, both[-1]["method_a"], color=colors.control, fontsize=SIZE - 1, va="center")
+        last = both[-1]
+        for y, name, color in (
+            (last["map_b"], last["method_b"], colors.pie),
+            (rows[-1]["map_mean"], last["method_a"], colors.control),
+        ):
+            axes.text(101, 100 * y, name, color=color, fontsize=SIZE - 1, va="center")
     _line(axes, rows, "map_mean", colors.control, colors, ("map_low", "map_high"))
     top = max(100 * (row["map_high"] or row["map_mean"]) for row in rows)
     axes.set_ylim(0, top * 1.22)
     axes.set_xlim(0, 100)
     _mark_drop(axes, rows, records(significance), top, colors)
-    axes.set_xlabel("weights removed, %", color=colors.muted, fontsize=SIZE)
-    axes.set_title(
-        f"Mean average precision over classes, %: mean of {rows[0]['seeds']} seeds, 95 % interval",
-        color=colors.text, fontsize=SIZE + 1, loc="left", pad=12,
-    )  # fmt: skip
-    axes.grid(axis="y", color=colors.line, linewidth=0.7)
-    axes.set_axisbelow(True)
-    strip(axes, colors, keep=("bottom",))
+    title = f"Mean average precision over classes, %: mean of {rows[0]['seeds']} seeds, 95 % interval"
+    dress(axes, colors, title=title, below="weights removed, %")
     figure.subplots_adjust(left=0.065, right=0.84 if both else 0.975, top=0.88, bottom=0.14)
     return figure
 

@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter, NullLocator
 
-from analysis.figures.theme import SIZE, THEMES, Theme, ThemeName, new_figure, shortened, strip
+from analysis.figures.theme import SIZE, THEMES, Theme, ThemeName, dress, new_figure, shortened
 
 
 def draw_mean_ap(metrics: pd.DataFrame, *, theme: ThemeName = "light") -> Figure:
@@ -25,14 +25,8 @@ def draw_mean_ap(metrics: pd.DataFrame, *, theme: ThemeName = "light") -> Figure
     axes.plot(share, per_seed.to_numpy(), color=colors.control, linewidth=0.9, alpha=0.45)
     axes.plot(share, per_seed.mean(axis=1).to_numpy(), color=colors.control, linewidth=2.4)
     axes.set_ylim(0, float(per_seed.max().max()) * 1.12)
-    axes.set_xlabel("weights removed, %", color=colors.muted, fontsize=SIZE)
-    axes.set_title(
-        f"Mean average precision over classes, {per_seed.shape[1]} seeds and their mean",
-        color=colors.text, fontsize=SIZE + 1, loc="left", pad=12,
-    )  # fmt: skip
-    axes.grid(axis="y", color=colors.line, linewidth=0.7)
-    axes.set_axisbelow(True)
-    strip(axes, colors, keep=("bottom",))
+    title = f"Mean average precision over classes, {per_seed.shape[1]} seeds and their mean"
+    dress(axes, colors, title=title, below="weights removed, %")
     figure.subplots_adjust(left=0.07, right=0.98, top=0.88, bottom=0.14)
     return figure
 
@@ -59,16 +53,10 @@ def draw_forgetting(metrics: pd.DataFrame, *, theme: ThemeName = "light") -> Fig
     axes.axvline(0, color=colors.muted, linewidth=0.8)
     axes.set_yticks(places, [f"{shortened(name)}  {positives[name]}" for name in positives.index])
     axes.set_ylim(-0.7, len(values) - 0.3)
-    axes.set_xlabel("% of the dense AP, median over seeds", color=colors.muted, fontsize=SIZE)
-    axes.set_title(
-        f"Change of AP with {100 * last:.0f} % of weights removed, by positive test images",
-        color=colors.text, fontsize=SIZE + 1, loc="left", pad=10,
-    )  # fmt: skip
-    axes.grid(axis="x", color=colors.line, linewidth=0.7)
-    axes.set_axisbelow(True)
-    strip(axes, colors)
-    figure.subplots_adjust(left=0.28, right=0.97, top=1 - 0.42 / figure.get_figheight(),
-                           bottom=0.5 / figure.get_figheight())  # fmt: skip
+    title = f"Change of AP with {100 * last:.0f} % of weights removed, by positive test images"
+    dress(axes, colors, title=title, below="% of the dense AP, median over seeds", grid="x")
+    height = figure.get_figheight()
+    figure.subplots_adjust(left=0.28, right=0.97, top=1 - 0.42 / height, bottom=0.5 / height)
     return figure
 
 
@@ -106,12 +94,8 @@ def draw_class_counts(classes: pd.DataFrame, *, theme: ThemeName = "light") -> F
         places, [f"{shortened(row['name'])}  {int(row[there[0]]):,}" for row in rows.to_dict("records")]
     )
     axes.set_ylim(-0.7, len(rows) - 0.3)
-    axes.set_xlabel("positive images, logarithmic", color=colors.muted, fontsize=SIZE)
-    axes.set_title("Positive images by class", color=colors.text, fontsize=SIZE + 1, loc="left", pad=10)
     axes.legend(frameon=False, fontsize=SIZE, labelcolor=colors.text, loc="lower right")
-    axes.grid(axis="x", color=colors.line, linewidth=0.7)
-    axes.set_axisbelow(True)
-    strip(axes, colors)
+    dress(axes, colors, title="Positive images by class", below="positive images, logarithmic", grid="x")
     height = figure.get_figheight()
     figure.subplots_adjust(left=0.34, right=0.97, top=1 - 0.42 / height, bottom=0.5 / height)
     return figure
@@ -163,12 +147,8 @@ def _lines(axes: Axes, history: pd.DataFrame, column: str, color: str, name: str
 
 
 def _finish(axes: Axes, title: str, colors: Theme) -> None:
-    axes.set_title(title, color=colors.text, fontsize=SIZE + 1, loc="left", pad=10)
-    axes.set_xlabel("epoch", color=colors.muted, fontsize=SIZE)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.grid(axis="y", color=colors.line, linewidth=0.7)
-    axes.set_axisbelow(True)
-    strip(axes, colors, keep=("bottom",))
+    dress(axes, colors, title=title, below="epoch")
 
 
 def _top(values: "np.ndarray[tuple[int, ...], np.dtype[np.float64]]") -> float:

@@ -16,7 +16,6 @@ from analysis.figures.theme import (
     Record,
     Theme,
     ThemeName,
-    mark_simulated,
     new_figure,
     records,
     shortened,
@@ -32,7 +31,6 @@ def reader_study_figures(
     *,
     groups: Groups = GROUPS,
     theme: ThemeName = "light",
-    simulated: bool = False,
 ) -> dict[str, Figure]:
     """Draw forest, paper_means, answers where a question has levels, and subgroups where the study has them.
 
@@ -42,22 +40,19 @@ def reader_study_figures(
         (endpoint, title, low, high, axis_low, axis_high, interval).
     groups: what the arms are called.
     theme: ground and colours.
-    simulated: writes so on every figure.
     """
     words = tables["endpoints"]
     comparisons = tables["comparisons"].merge(words, on="endpoint")
     primary = comparisons[comparisons["method"] == "u_centred"]
     paper = tables["paper_compatible"].merge(words, on="endpoint")
     figures = {
-        "forest": draw_forest(comparisons, groups, theme=theme, simulated=simulated),
-        "paper_means": draw_paper_means(paper, primary, groups, theme=theme, simulated=simulated),
+        "forest": draw_forest(comparisons, groups, theme=theme),
+        "paper_means": draw_paper_means(paper, primary, groups, theme=theme),
     }
     if len(tables["answers"]):
-        figures["answers"] = draw_answers(tables["answers"], groups, theme=theme, simulated=simulated)
+        figures["answers"] = draw_answers(tables["answers"], groups, theme=theme)
     if len(tables["subgroups"]):
-        figures["subgroups"] = draw_subgroups(
-            tables["subgroups"], primary, GROUPINGS, theme=theme, simulated=simulated
-        )
+        figures["subgroups"] = draw_subgroups(tables["subgroups"], primary, GROUPINGS, theme=theme)
     return figures
 
 
@@ -65,9 +60,7 @@ ROW, CLOSE, MANY = 0.23, 0.155, 12
 """Height of a row in inches; with more rows than `MANY` they stand closer, so that all fits a page."""
 
 
-def draw_forest(
-    comparisons: pd.DataFrame, groups: Groups = GROUPS, *, theme: ThemeName = "light", simulated: bool = False
-) -> Figure:
+def draw_forest(comparisons: pd.DataFrame, groups: Groups = GROUPS, *, theme: ThemeName = "light") -> Figure:
     """Draw theta = P(arm 1 answered higher than arm 0) + half the ties, with intervals.
 
     Parameters
@@ -77,7 +70,6 @@ def draw_forest(
         the intervals.
     groups: what the arms are called.
     theme: ground and colours.
-    simulated: writes so on the figure.
     """
     colors = THEMES[theme]
     drawn = comparisons[comparisons["method"].isin(["u_centred", "reader_delong"])]
@@ -105,8 +97,6 @@ def draw_forest(
         color=colors.muted,
         va="bottom",
     )
-    if simulated:
-        mark_simulated(figure, colors)
     return figure
 
 
@@ -141,10 +131,10 @@ def _headings(axes: Axes, pooled: Record, named: str, colors: Theme, inches: flo
     for x, words, side in (
         (0.0, f"← {shortened(named, 14)}: {shortened(pooled['axis_low'], 34)}", "left"),
         (1.0, f"{shortened(pooled['axis_high'], 34)} →", "right"),
+        (1.045, f"θ  [{pooled['interval']}]", "left"),
+        (1.4, "p", "left"),
     ):
         axes.text(x, above, words, transform=axes.transAxes, fontsize=SIZE - 1.5, color=colors.muted, ha=side)
-    for x, words in ((1.045, f"θ  [{pooled['interval']}]"), (1.4, "p")):
-        axes.text(x, above, words, transform=axes.transAxes, fontsize=SIZE - 1.5, color=colors.muted)
 
 
 def _interval(axes: Axes, y: float, row: Record, color: str, *, thick: bool) -> None:
@@ -153,29 +143,24 @@ def _interval(axes: Axes, y: float, row: Record, color: str, *, thick: bool) -> 
         return
     if low is not None and high is not None:
         axes.plot([low, high], [y, y], color=color, linewidth=2.6 if thick else 1.3, solid_capstyle="butt")
-    axes.plot(
-        [theta], [y], marker="D" if thick else "o", markersize=7.5 if thick else 4.8, color=color,
-        markeredgewidth=0, clip_on=False,
-    )  # fmt: skip
+    kind, size = ("D", 7.0) if thick else ("o", 4.8)
+    axes.plot([theta], [y], marker=kind, markersize=size, color=color, markeredgewidth=0, clip_on=False)
 
 
 def _label(axes: Axes, y: float, name: str, row: Record, colors: Theme, *, strong: bool) -> None:
-    place = axes.get_yaxis_transform()
-    weight = "bold" if strong else "normal"
-    color = colors.text if strong else colors.muted
-    axes.text(
-        -0.03,
-        y,
-        name,
-        transform=place,
-        ha="right",
-        va="center",
-        fontsize=SIZE,
-        color=color,
-        fontweight=weight,
-    )
-    for x, words in ((1.045, _estimate(row)), (1.4, p_value(row["p"]))):
-        axes.text(x, y, words, transform=place, va="center", fontsize=SIZE, color=color, fontweight=weight)
+    color, weight = (colors.text, "bold") if strong else (colors.muted, "normal")
+    style: Record = {
+        "transform": axes.get_yaxis_transform(),
+        "fontsize": SIZE,
+        "color": color,
+        "fontweight": weight,
+    }
+    for x, words, side in (
+        (-0.03, name, "right"),
+        (1.045, _estimate(row), "left"),
+        (1.4, p_value(row["p"]), "left"),
+    ):
+        axes.text(x, y, words, ha=side, va="center", **style)
 
 
 def _estimate(row: Record) -> str:
@@ -197,7 +182,6 @@ def draw_subgroups(
     names: dict[str, str],
     *,
     theme: ThemeName = "light",
-    simulated: bool = False,
 ) -> Figure:
     """Draw theta of every subgroup with its interval, the comparison over all cases below.
 
@@ -208,7 +192,6 @@ def draw_subgroups(
         and the name of the intervals.
     names: grouping to its words.
     theme: ground and colours.
-    simulated: writes so on the figure.
     """
     colors = THEMES[theme]
     endpoints = list(dict.fromkeys(overall["endpoint"]))
@@ -231,8 +214,6 @@ def draw_subgroups(
         f"θ with {overall['interval'].iloc[0]}; grey p: not adjusted, explorative. No mark: too few cases.",
         fontsize=SIZE - 1.5, color=colors.muted, va="bottom",
     )  # fmt: skip
-    if simulated:
-        mark_simulated(figure, colors)
     return figure
 
 
@@ -266,11 +247,11 @@ def _panel(
             )  # fmt: skip
         row = None if group is None else own.get((grouping, group))
         if row is not None and row["estimate"] is not None:
-            _mark(axes, y, row, colors.muted, strong=False)
+            _interval(axes, y, row, colors.muted, thick=False)
             axes.text(0.985, y, p_value(row["p"]), transform=place, ha="right", va="center", fontsize=SIZE - 2,
                       color=colors.muted)  # fmt: skip
     last = len(lines) + 0.3
-    _mark(axes, last, whole, colors.text, strong=True)
+    _interval(axes, last, whole, colors.text, thick=True)
     if labelled:
         axes.text(-0.04, last, "All cases", transform=place, ha="right", va="center", fontsize=SIZE - 0.5,
                   color=colors.text, fontweight="bold")  # fmt: skip
@@ -282,12 +263,3 @@ def _panel(
     axes.set_title(
         shortened(whole["title"], 22), fontsize=SIZE, fontweight="bold", color=colors.text, loc="left"
     )
-
-
-def _mark(axes: Axes, y: float, row: Record, color: str, *, strong: bool) -> None:
-    if row["estimate"] is None:
-        return
-    if row["ci_low"] is not None:
-        axes.plot([row["ci_low"], row["ci_high"]], [y, y], color=color, linewidth=2.4 if strong else 1.3)
-    axes.plot([row["estimate"]], [y], marker="D" if strong else "o", markersize=6.5 if strong else 4.5, color=color,
-              markeredgewidth=0)  # fmt: skip

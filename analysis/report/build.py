@@ -10,7 +10,7 @@ from analysis.endpoints import GROUPS
 from analysis.figures.described import draw_described
 from analysis.figures.flow import draw_flow
 from analysis.figures.reader_study import reader_study_figures
-from analysis.figures.theme import THEMES, ThemeName, render, save
+from analysis.figures.theme import ThemeName, mark, render, save_all
 from analysis.report.comparison import (
     METHODS,
     answers_section,
@@ -170,26 +170,16 @@ def report_figures(
 
     Where nothing can be compared it is flow and described alone.
     """
-    drawn = flow(results, background)
-    other: dict[str, Figure] = {}
-    own = draw_flow(
-        head=drawn.head,
-        readers=drawn.readers,
-        readers_lost=drawn.readers_lost,
-        arms=drawn.arms,
-        foot=drawn.foot,
-        theme=theme,
-        simulated=results.simulated,
-    )
+    figures = {"flow": draw_flow(flow(results, background), theme=theme)}
     named = groups_of(results)
+    if not results.not_comparable:
+        figures |= reader_study_figures(results.frames(), groups=named, theme=theme)
     if background.described:
-        other["described"] = draw_described(
-            background.described, named, theme=theme, simulated=results.simulated
-        )
-    if results.not_comparable:
-        return {"flow": own, **other}
-    figures = reader_study_figures(results.frames(), groups=named, theme=theme, simulated=results.simulated)
-    return {"flow": own, **figures, **other}
+        figures["described"] = draw_described(background.described, named, theme=theme)
+    if results.simulated:
+        for figure in figures.values():
+            mark(figure, theme, "SIMULATED RATINGS")
+    return figures
 
 
 def report_html(results: Results, background: Background, figures: Mapping[str, Figure]) -> str:
@@ -200,16 +190,7 @@ def report_html(results: Results, background: Background, figures: Mapping[str, 
 
 def write_report(results: Results, folder: Path, background: Background = NO_BACKGROUND) -> None:
     """Write report.html and figures/ (NAME.svg and NAME.png on white, NAME-dark.svg for a dark page) to a folder."""
-    pictures = folder / "figures"
-    pictures.mkdir(parents=True, exist_ok=True)
-    for theme in THEMES:
-        figures = report_figures(results, background, theme=theme)
-        for name, figure in figures.items():
-            if theme == "light":
-                save(figure, pictures / f"{name}.svg")
-                save(figure, pictures / f"{name}.png")
-            else:
-                save(figure, pictures / f"{name}-dark.svg")
-        if theme == "light":
-            html = report_html(results, background, figures)
-            (folder / "report.html").write_text(html, encoding="utf-8")
+    figures = save_all(
+        lambda theme: report_figures(results, background, theme=theme), folder / "figures", ("svg", "png")
+    )
+    (folder / "report.html").write_text(report_html(results, background, figures), encoding="utf-8")
