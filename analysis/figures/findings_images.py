@@ -127,11 +127,11 @@ def _overlap(axes: Axes, rows: list[Record], colors: Theme) -> None:
     for row in rows:
         a, b = names.index(row["criterion_a"]), names.index(row["criterion_b"])
         value = row["jaccard"] or 0.0
-        ground = to_hex(
-            np.array(to_rgb(colors.ground)) * (1 - value) + np.array(to_rgb(colors.control)) * value
-        )
-        axes.fill_between([a - 0.48, a + 0.48], b - 0.48, b + 0.48, color=ground, linewidth=0)
-        axes.text(a, b, f"{value:.2f}", ha="center", va="center", fontsize=SIZE - 1.5, color=ink_on(ground))
+        ends = zip(to_rgb(colors.ground), to_rgb(colors.control), strict=True)
+        red, green, blue = (ground * (1 - value) + full * value for ground, full in ends)
+        shade = to_hex((red, green, blue))
+        axes.fill_between([a - 0.48, a + 0.48], b - 0.48, b + 0.48, color=shade, linewidth=0)
+        axes.text(a, b, f"{value:.2f}", ha="center", va="center", fontsize=SIZE - 1.5, color=ink_on(shade))
     axes.set_xticks(range(len(names) - 1), names[:-1], rotation=30, ha="right")
     axes.set_yticks(range(1, len(names)), names[1:])
     chance = [row["jaccard_chance"] for row in rows if row["jaccard_chance"] is not None]

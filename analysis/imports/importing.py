@@ -3,7 +3,6 @@
 Do they belong to the label file? Rows, names and every label text are compared with it.
 """
 
-import hashlib
 import io
 import json
 from collections.abc import Sequence
@@ -15,7 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from analysis.durable import json_bytes, sha256_bytes, sha256_file, whole_folder, write_whole
+from analysis.durable import json_bytes, sha256_bytes, sha256_file, sha256_of_all, whole_folder, write_whole
 from analysis.frames import FORMAT, METRICS, check_table
 from analysis.identity import path_key
 from analysis.imports.errors import PredictionsError
@@ -161,7 +160,6 @@ def _import_one(paths: RunPaths, file: PredictionFile, source: _Source) -> tuple
 
 def _provenance(paths: RunPaths, listing: Listing, source: _Source, units: Sequence[_Unit]) -> dict[str, Any]:
     predictions = {paths.prediction(u.file.seed, u.file.sparsity).name: u.sha256 for u in units}
-    lines = "\n".join(f"{name} {digest}" for name, digest in sorted(predictions.items()))
     files = {unit.file.path.name: unit.source_sha256 for unit in units}
     identity = {
         "format": FORMAT,
@@ -171,13 +169,13 @@ def _provenance(paths: RunPaths, listing: Listing, source: _Source, units: Seque
     }
     return {
         "format": FORMAT,
-        "run_id": hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:12],
+        "run_id": sha256_bytes(json.dumps(identity, sort_keys=True).encode())[:12],
         "imported": {"dataset": source.data.name, "files": files},
         "synthetic": source.data.synthetic,
         "digests": source.digests,
         "images": {"count": len(source.split.images)},
         "predictions": predictions,
-        "predictions_sha256": sha256_bytes(lines.encode()),
+        "predictions_sha256": sha256_of_all(predictions),
         "tables": {p.name: sha256_file(p) for p in (paths.images, paths.classes, paths.metrics)},
         "class_groups": {
             "from": "training split" if source.train else "test split",

@@ -1,13 +1,9 @@
 """What a report is made of (sections of texts, tables, facts and pictures), and what of a study only the site knows."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
 from analysis.figures.described import Described
-
-Facts = Sequence[tuple[str, str]]
-"""Names and values, in reading order."""
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from django.db.models import Avg, Count, DurationField, ExpressionWrapper, F, Max
+from django.db.models import Avg, Count, DurationField, ExpressionWrapper, F, Max, Min, QuerySet
 
 from analysis.models import Unit, UnitState
 from analysis.services import ledger
@@ -81,21 +81,17 @@ def fleet() -> Fleet:
     total = sum(row["n"] for row in sums.values())
     rows = [_row(name, held.get(name), sums.get(name), total) for name in sorted({*held, *sums})]
     waiting = ledger.open_units().count()
-    rate = _per_minute(now, total)
+    rate = _per_minute(now, total, lately)
     in_time = sum(not hand.late for hand in held.values())  # one that is late waits for another worker
     left = (waiting + in_time) / rate if rate else None
     return Fleet(rows, waiting, len(held), rate, left)
 
 
-def _per_minute(now: datetime, total: int) -> float:
+def _per_minute(now: datetime, total: int, lately: QuerySet[Unit]) -> float:
     """Return units per minute since the first unit of the last hour began."""
     if not total:
         return 0.0
-    lately = Unit.objects.filter(
-        state=UnitState.DONE, finished_at__gte=now - RECENT, started_at__isnull=False
-    )
-    first = lately.order_by("started_at").values_list("started_at", flat=True).first()
-    last = lately.order_by("-finished_at").values_list("finished_at", flat=True).first()
+    first, last = lately.aggregate(first=Min("started_at"), last=Max("finished_at")).values()
     going_on = Unit.objects.filter(state=UnitState.WORKING).exists()
     if first is None or last is None:
         return 0.0

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +12,7 @@ from scipy.special import ndtr
 from analysis.endpoints import Endpoint
 from analysis.stats.covariance import reader_thetas, unbiased
 from analysis.stats.grid import Floats
-from analysis.stats.obuchowski_rockette import Components, components
+from analysis.stats.obuchowski_rockette import components
 from analysis.stats.rows import ALPHA, StatsError, two_sided_p
 from analysis.stats.simulate import Latent, scale_of, simulate_answers
 from analysis.stats.ustatistic import u_statistic
@@ -35,12 +35,6 @@ class Pilot:
     error: float
     covariance: float
     cases: int
-
-    @classmethod
-    def from_components(cls, parts: Components, cases: int) -> "Pilot":
-        """Take the variances of a finished study; a negative variance of readers is set to zero."""
-        readers = max(parts.ms_readers - parts.error + parts.between, 0.0)
-        return cls(readers, parts.error, parts.clipped, cases)
 
 
 @dataclass(frozen=True)
@@ -83,32 +77,6 @@ def power(pilot: Pilot, *, readers: int, cases: int, delta: float, alpha: float 
     limit = float(stats.f.isf(alpha, 1, df))
     chance = float(stats.ncf.sf(limit, 1, df, ncp)) if ncp > 0 else alpha
     return Power(readers, cases, chance, ncp, df)
-
-
-def smallest_design(
-    pilot: Pilot,
-    *,
-    delta: float,
-    wanted: float = 0.8,
-    readers: Iterable[int] = range(2, 31),
-    most_cases: int = 2_000,
-    alpha: float = ALPHA,
-) -> list[Power]:
-    """Return, for each number of readers, the fewest cases that reach the wanted power.
-
-    Numbers of readers for which even `most_cases` do not suffice are left out.
-    """
-    found = []
-    for n in readers:
-        if power(pilot, readers=n, cases=most_cases, delta=delta, alpha=alpha).power < wanted:
-            continue
-        low, high = 1, most_cases
-        while high - low > 1:
-            middle = math.ceil((low + high) / 2)
-            enough = power(pilot, readers=n, cases=middle, delta=delta, alpha=alpha).power >= wanted
-            low, high = (low, middle) if enough else (middle, high)
-        found.append(power(pilot, readers=n, cases=high, delta=delta, alpha=alpha))
-    return found
 
 
 @dataclass(frozen=True)

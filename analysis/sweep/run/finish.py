@@ -3,7 +3,6 @@
 Finishing writes the metrics of every unit, and the provenance that ties them to weights, images and labels.
 """
 
-import hashlib
 import os
 from collections import Counter
 from collections.abc import Mapping
@@ -16,7 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from analysis.durable import clear_leftovers, json_bytes, sha256_file, write_whole
+from analysis.durable import clear_leftovers, json_bytes, sha256_file, sha256_of_all, write_whole
 from analysis.frames import FORMAT, METRICS, check_table
 from analysis.metrics.decisions import f1_at
 from analysis.metrics.ranking import Ranking, rank_quality
@@ -108,7 +107,6 @@ def _provenance(run: Run, found: Mapping[tuple[int, float], Quality]) -> dict[st
     plan = run.plan
     cards = Counter(quality.card for quality in found.values() if quality.card)
     predictions = {run.paths.prediction(*pair).name: quality.sha256 for pair, quality in found.items()}
-    listing = "\n".join(f"{name} {digest}" for name, digest in sorted(predictions.items()))
     return {
         "format": FORMAT,
         "run_id": run.run_id,
@@ -118,7 +116,7 @@ def _provenance(run: Run, found: Mapping[tuple[int, float], Quality]) -> dict[st
         "images": plan["images"] | {"pixels": plan["cache"]["digest"]},
         "checkpoints": [{"seed": c["seed"], "sha256": c["sha256"]} for c in plan["checkpoints"]],
         "predictions": predictions,
-        "predictions_sha256": hashlib.sha256(listing.encode()).hexdigest(),
+        "predictions_sha256": sha256_of_all(predictions),
         "tables": plan["tables"] | {run.paths.metrics.name: sha256_file(run.paths.metrics)},
         "class_groups": {
             "from": plan["class_groups_from"],
