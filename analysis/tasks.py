@@ -16,7 +16,7 @@ from django.db import connection
 from kombu.exceptions import OperationalError
 
 from analysis.columns import FrameError
-from analysis.findings import FindingsError
+from analysis.findings.precision import FindingsError
 from analysis.models import Run, Unit, UnitState
 from analysis.selection import SelectionError
 from analysis.services import ledger

@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.findings import share_ratio
+from analysis.findings.representation import share_ratio
 from analysis.phantoms import PhantomSpec, write_data_set
 from analysis.phantoms.enrichment import enrichment
 from analysis.selection import CRITERIA

@@ -15,8 +15,9 @@ from analysis.caseset.plan import assign_blocks
 from analysis.caseset.read import FORMAT
 from analysis.endpoints import FILE, read_endpoints
 from analysis.phantoms.dataset import METADATA, TRUTH
-from analysis.picture import Window, read_picture
+from analysis.picture import read_picture
 from analysis.picture.neutral import FIELDS
+from analysis.picture.tone import Window
 from analysis.stats import Results, check
 from analysis.sweep.data.splits import read_people, read_split
 from analysis.sweep.spec import SPARSITIES

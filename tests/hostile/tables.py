@@ -20,7 +20,7 @@ from analysis.caseset import CaseSetError, read_key
 from analysis.caseset.read import read_blind_half
 from analysis.caseset.verify import verify_case_set
 from analysis.columns import FrameError
-from analysis.exchange import ViaError, read_via
+from analysis.exchange.via import ViaError, read_via
 from analysis.imports.errors import PredictionsError
 from analysis.imports.listing import Choices, data_spec
 from analysis.imports.readers import read_predictions
