@@ -12,7 +12,7 @@ ON_POSTGRESQL := tests/accounts tests/audit tests/cases/test_models.py tests/fau
 OF_RULES := tests/accounts tests/audit tests/blinding tests/identity tests/cases tests/caseset tests/results tests/study
 
 .DEFAULT_GOAL := help
-.PHONY: help demo phantom-study test coverage test-servers drill load fuzz audit sbom lint resolve bench bench-reading format serve doctor setup clean-demo python
+.PHONY: help demo phantom-study test coverage mutants test-servers drill load fuzz audit sbom lint resolve bench bench-reading format serve doctor setup clean-demo python
 
 help:  ## print this menu
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -26,6 +26,9 @@ test: $(DEV_STAMP)  ## run every test that this machine allows, and name what wa
 coverage: $(DEV_STAMP)  ## lines and branches of the safety rules that no test takes
 	$(PY) -m coverage run -m pytest -q $(OF_RULES)
 	$(PY) -m coverage report
+
+mutants: $(DEV_STAMP)  ## break each safety rule in every small way; its tests must see it (RULE="consent", SAMPLE=40 SEED=1)
+	$(PY) -m tests.mutants $(if $(RULE),--rule "$(RULE)") $(if $(SAMPLE),--sample $(SAMPLE)) $(if $(SEED),--seed $(SEED))
 
 test-servers: $(DEV_STAMP)  ## tests against real PostgreSQL, Redis, RabbitMQ and nginx, which it starts
 	$(PY) -m pytest -m servers

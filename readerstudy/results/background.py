@@ -1,6 +1,6 @@
 """What a report says about a study beside its ratings: protocol, readers, history, digests."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from analysis.report import Background, ReaderCourse
@@ -8,7 +8,7 @@ from readerstudy.audit.models import Event
 from readerstudy.cases.models import CaseSet
 from readerstudy.results.described import described_of
 from readerstudy.results.models import Unblinding, UnblindingRequest
-from readerstudy.results.ratings import Reading, unblinding_of
+from readerstudy.results.values import EnrolledReader, Reading, unblinding_of
 from readerstudy.study.design.locking import locked_document
 from readerstudy.study.duties import needs_two
 from readerstudy.study.models import Study
@@ -17,28 +17,9 @@ from readerstudy.study.protocol import Protocol
 KINDS = {"yes_no": "yes, no"}
 
 
-def courses_of(study: Study, readings: list[Reading], using: str) -> tuple[ReaderCourse, ...]:
-    """Return each enrolled reader's course, also of those who withdrew or read nothing."""
-    planned: dict[int, int] = {}
-    read: dict[int, int] = {}
-    for reading in readings:
-        if reading.assignment.presentation == 1:
-            reader = reading.assignment.reader_id
-            planned[reader] = planned.get(reader, 0) + 1
-            read[reader] = read.get(reader, 0) + bool(reading.revisions)
-    return tuple(
-        ReaderCourse(
-            reader.pseudonym,
-            planned.get(reader.pk, 0),
-            read.get(reader.pk, 0),
-            _withdrawn(reader),
-            _replaces(reader),
-        )
-        for reader in study.readers.using(using).all()
-    )
-
-
-def background_of(study: Study, readings: list[Reading], using: str) -> Background:
+def background_of(
+    study: Study, readings: list[Reading], readers: Sequence[EnrolledReader], using: str
+) -> Background:
     """Return the background of an unblinded study's report."""
     protocol = study.protocol
     unblinding = unblinding_of(study, using)
@@ -60,7 +41,10 @@ def background_of(study: Study, readings: list[Reading], using: str) -> Backgrou
             ("Cases", str(case_set.case_count) if case_set else ""),
         ),
         codes=frozenset({*digests, "Sweep"}),
-        readers=courses_of(study, readings, using),
+        readers=tuple(
+            ReaderCourse(each.pseudonym, each.planned, each.read, each.withdrawn, each.replaces)
+            for each in readers
+        ),
         estimand=protocol.get("estimand", ""),
         remarks=(*unblinded_remarks(study, using), *_operator_remarks(study, unblinding)),
         synthetic_images=study.synthetic_images,
@@ -134,16 +118,3 @@ def _dates(study: Study) -> list[tuple[str, Any]]:
         ("Key opened", study.unblinded_at),
     ]
     return [(name, at) for name, at in dates if at is not None]
-
-
-def _withdrawn(reader: Any) -> str:
-    at = getattr(reader, "withdrawn_at", None)
-    if at is None:
-        return ""
-    reason = getattr(reader, "withdrawal_reason", "")
-    return f"{at:%Y-%m-%d}" + (f", {reason}" if reason else "")
-
-
-def _replaces(reader: Any) -> str:
-    replaced = getattr(reader, "replaces", None)
-    return replaced.pseudonym if replaced is not None else ""

@@ -20,10 +20,11 @@ from readerstudy.audit.services import heads
 from readerstudy.results import recompute
 from readerstudy.results.background import opening_told
 from readerstudy.results.computed import Computed
-from readerstudy.results.ratings import answers_frame, order_frame, unblinding_of, wide_frame
+from readerstudy.results.ratings import answers_frame, wide_frame
 from readerstudy.results.snapshot import snapshot
 from readerstudy.results.sources import environment, sources
-from readerstudy.results.tables import EXPORT_TABLES, READERS
+from readerstudy.results.tables import EXPORT_TABLES, ORDER, READERS
+from readerstudy.results.values import unblinding_of
 from readerstudy.study.models import Study
 from readerstudy.study.orders.disclosure import orders_document
 from readerstudy.study.protocol import canonical
@@ -81,27 +82,13 @@ def _data(made: Computed) -> Iterator[tuple[str, bytes]]:
     yield "ratings.csv", _csv(study, made.ratings.astype(whole))
     yield FILE, endpoints_file(asked, simulated=study.simulated_readers).encode()
     yield "wide.csv", _csv(study, wide_frame(made.ratings, asked))
-    yield "answers.csv", _csv(study, answers_frame(study, made.readings))
+    yield "answers.csv", _csv(study, answers_frame(study.protocol, made.readings))
     yield "cases.csv", _csv(study, made.cases)
-    yield "order.csv", _csv(study, order_frame(made.readings))
-    yield "readers.csv", _csv(study, _readers(made))
+    yield "order.csv", _csv(study, ORDER.frame(made.readings))
+    yield "readers.csv", _csv(study, READERS.frame(made.readers))
     if made.subgroups is not None:
         yield "subgroups.csv", _csv(study, made.subgroups)
     yield "data_dictionary.csv", _csv(study, data_dictionary(asked))
-
-
-def _readers(made: Computed) -> pd.DataFrame:
-    enrolled = {each.pseudonym: each for each in made.study.readers.select_related("person")}
-    rows = [
-        {
-            "reader": course.pseudonym, "slot": enrolled[course.pseudonym].slot, "planned": course.planned,
-            "read": course.read, "withdrawn": course.withdrawn, "replaces": course.replaces,
-            "years_reading": enrolled[course.pseudonym].person.years_reading,
-            "specialty": enrolled[course.pseudonym].person.specialty,
-        }
-        for course in made.background.readers
-    ]  # fmt: skip
-    return pd.DataFrame(rows, columns=READERS.names).astype({"slot": "Int64", "years_reading": "Int64"})
 
 
 def _exchange(made: Computed) -> Iterator[tuple[str, bytes]]:

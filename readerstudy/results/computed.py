@@ -19,16 +19,10 @@ from analysis.stats import Plan, Results, analyse
 from analysis.stats.plan import VERSIONS
 from readerstudy.endpoints import endpoints_of, tested
 from readerstudy.results.background import background_of
-from readerstudy.results.ratings import (
-    Reading,
-    cases_frame,
-    ratings_frame,
-    readings_of,
-    subgroups_frame,
-    unblinding_of,
-)
+from readerstudy.results.ratings import cases_frame, ratings_frame, subgroups_frame
 from readerstudy.results.snapshot import snapshot
 from readerstudy.results.sources import environment, sources
+from readerstudy.results.values import EnrolledReader, Reading, readers_of, readings_of, unblinding_of
 from readerstudy.study.design.locking import locked_document
 from readerstudy.study.models import Study
 from readerstudy.study.protocol import Protocol, digest
@@ -43,6 +37,7 @@ class Computed:
 
     study: Study
     readings: list[Reading]
+    readers: tuple[EnrolledReader, ...]
     ratings: pd.DataFrame
     plan: Plan
     cases: pd.DataFrame
@@ -73,10 +68,11 @@ def computed(study: Study) -> Computed:
     with snapshot() as using:
         study = Study.objects.using(using).get(pk=live.pk)
         readings = readings_of(study, using)
-        background = background_of(study, readings, using)
-        ratings, cases = ratings_frame(study, readings), cases_frame(readings)
+        readers = readers_of(study, readings, using)
+        background = background_of(study, readings, readers, using)
+        ratings, cases = ratings_frame(study.protocol, readings), cases_frame(readings)
         plan = plan_of(study, groups_from(unblinding_of(study, using).groups))
-    groups = subgroups_frame(study, cases)
+    groups = subgroups_frame(study.protocol, cases)
     stamp = digest(
         {
             "ratings": ratings.to_csv(index=False),
@@ -97,7 +93,7 @@ def computed(study: Study) -> Computed:
         return results.to_json().encode()
 
     results = _from_json(json.loads(_kept(folder / "results.json", compute)))
-    return Computed(live, readings, ratings, plan, cases, groups, background, results, folder)
+    return Computed(live, readings, readers, ratings, plan, cases, groups, background, results, folder)
 
 
 def kept_figure(study: Study, stamp: str, name: str, theme: ThemeName) -> bytes | None:

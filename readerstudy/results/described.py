@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from analysis.figures.described import Described
-from readerstudy.results.ratings import Reading
+from readerstudy.results.values import Reading
 from readerstudy.study.protocol import Protocol
 from readerstudy.study.protocol.questions import Question
 
@@ -19,14 +19,12 @@ COUNTED = ("text", "mark")
 
 def described_of(protocol: Protocol, readings: Iterable[Reading]) -> tuple[Described, ...]:
     """Describe the first readings' answers to every question that is not tested, in the protocol's order."""
-    first = [reading for reading in readings if reading.assignment.presentation == 1]
+    first = [reading for reading in readings if reading.presentation == 1]
     return tuple(_described(each, first) for each in protocol.questions if each.key not in protocol.endpoints)
 
 
 def _described(question: Question, first: Sequence[Reading]) -> Described:
-    by_arm = [
-        [each.answers.get(question.key, {}) for each in first if each.opened.arm == arm] for arm in ARMS
-    ]
+    by_arm = [[each.answers.get(question.key, {}) for each in first if each.case.arm == arm] for arm in ARMS]
     given = [
         [
             answer["value"]

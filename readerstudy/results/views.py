@@ -30,9 +30,9 @@ from readerstudy.results import approval
 from readerstudy.results.computed import Computed, computed, kept_figure
 from readerstudy.results.export import export_zip
 from readerstudy.results.forms import AskToOpen, OpenKey
-from readerstudy.results.ratings import SealedError
 from readerstudy.results.selectors import study_for_results
 from readerstudy.results.services import UnblindingError
+from readerstudy.results.values import SealedError
 from readerstudy.study.duties import needs_two, openers_context, why_not
 from readerstudy.study.models import Role, Study
 from readerstudy.study.people.members import progress_of

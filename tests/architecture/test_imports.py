@@ -4,6 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.docs.imports import OPENED, PACKAGES, arrows, circles, direct, graph
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -26,3 +28,20 @@ def test_web_process_starts_without_torch() -> None:
     done = run(sys.executable, "-c", code)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == "[]"
+
+
+def test_folders_do_not_import_each_other_in_circles() -> None:
+    found = graph()
+    for name in (*PACKAGES, *OPENED):
+        of = arrows(found, name)
+        assert len(of) > 5
+        assert circles(of) == []
+
+
+def test_a_circle_is_seen() -> None:
+    of = {"a": frozenset({"b"}), "b": frozenset({"c"}), "c": frozenset({"a"}), "d": frozenset({"a"})}
+    assert circles(of) == [("a", "b"), ("a", "c"), ("b", "c")]
+    assert list(direct({"a": frozenset({"b", "c"}), "b": frozenset({"c"}), "c": frozenset()})) == [
+        ("a", "b"),
+        ("b", "c"),
+    ]

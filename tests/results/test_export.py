@@ -25,8 +25,8 @@ from readerstudy.audit.models import Event
 from readerstudy.ops.loading import load_into_study
 from readerstudy.results.computed import computed
 from readerstudy.results.export import export_files, export_zip, write_export
-from readerstudy.results.ratings import SealedError
 from readerstudy.results.services import open_key
+from readerstudy.results.values import SealedError
 from readerstudy.study.design import lifecycle
 from readerstudy.study.models import Rating, Study
 from readerstudy.study.people.members import enrol_reader

@@ -11,8 +11,8 @@ from readerstudy.audit.models import Event
 from readerstudy.audit.services import faults
 from readerstudy.results.computed import computed
 from readerstudy.results.models import OpenedCase, Unblinding
-from readerstudy.results.ratings import SealedError, readings_of, unblinding_of
 from readerstudy.results.services import UnblindingError, open_key
+from readerstudy.results.values import SealedError, readings_of, unblinding_of
 from readerstudy.study.design import lifecycle
 from readerstudy.study.models import Study
 from readerstudy.study.phases import PhaseError, StudyError

@@ -9,7 +9,7 @@ from django.core.management.base import CommandError
 from readerstudy.audit.services import record
 from readerstudy.priority import PatientCommand
 from readerstudy.results.export import write_export
-from readerstudy.results.ratings import SealedError
+from readerstudy.results.values import SealedError
 from readerstudy.study.models import Study
 
 
