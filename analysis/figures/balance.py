@@ -34,8 +34,8 @@ def draw_love_plot(balance: pd.DataFrame, *, theme: ThemeName = "light", synthet
 
     Parameters
     ----------
-    balance: covariate, level, smd_before, smd_after, as `analysis.selection.covariates.balance_table` gives it; rows without
-        any of the two are left out.
+    balance: covariate, level, smd_before, smd_after, as `analysis.selection.covariates.balance_table` gives it; rows
+        without any of the two are left out.
     theme: ground and colours.
     synthetic: writes on the figure that the images are not of patients.
 

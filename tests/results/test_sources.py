@@ -22,7 +22,7 @@ ROOT = Path(analysis.__path__[0]).parent
 COMPUTES = f"""
 import json, sys
 from pathlib import Path
-from analysis.report import report_figures, report_html
+from analysis.report.build import report_figures, report_html
 from analysis.figures.theme import render
 from analysis.stats import analyse, read_ratings
 ratings = read_ratings(Path({str(FOLDER / A)!r} + ".csv"))
