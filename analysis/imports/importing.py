@@ -21,8 +21,7 @@ from analysis.imports.errors import PredictionsError
 from analysis.imports.listing import Choices, Listing, PredictionFile, data_spec, list_predictions
 from analysis.imports.pickled import LABEL, Predictions
 from analysis.imports.readers import read_predictions
-from analysis.metrics.decisions import f1_at
-from analysis.metrics.ranking import rank_quality
+from analysis.metrics.ranking import f1_at, rank_quality
 from analysis.sweep.data.splits import People, Split, class_groups, images_table, read_people, read_split
 from analysis.sweep.errors import DataError
 from analysis.sweep.run.paths import RunPaths

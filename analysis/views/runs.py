@@ -1,4 +1,4 @@
-"""The pages of sweeps: the list, the form, one run's progress and what it found, and the workers.
+"""The pages of sweeps: the list, the form, one run's progress, what it found and where it came from; and the workers.
 
 Every page of a run tells the access log.
 """
@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
@@ -19,7 +19,8 @@ from analysis.services import control
 from analysis.services.data_sets import InputError
 from analysis.services.fleet import fleet
 from analysis.services.orders import order_sweep
-from analysis.services.progress import cells_of, failures_of, hands_of, progress_of, state_of
+from analysis.services.progress import cells_of, duration, failures_of, hands_of, progress_of, state_of
+from analysis.services.provenance import check_of, effort_of, provenance_of
 from analysis.services.runs import class_table
 from analysis.tablefolder import csv_text
 from analysis.tasks import ring
@@ -176,3 +177,27 @@ def new_sweep(request: HttpRequest) -> HttpResponse:
 def workers(request: HttpRequest) -> HttpResponse:
     """Show every worker that holds or lately held a unit."""
     return render(request, "analysis/workers.html", {"fleet": fleet()})
+
+
+@require_GET
+@may_view
+def provenance(request: HttpRequest, run_id: str) -> HttpResponse:
+    """Show the digests of all that went in and came out, every choice, and who worked on it."""
+    run = opened(request, run_id)
+    if run.run_id != run_id:
+        return redirect("analysis:provenance", run_id=run.run_id)
+    effort = effort_of(run)
+    context = {"run": run, "tab": "provenance", "said": provenance_of(run), "effort": effort}
+    context["check"] = check_of(run)
+    return render(request, "analysis/provenance.html", {**context, "worked": duration(effort["seconds"])})
+
+
+@require_GET
+@may_view
+def provenance_file(request: HttpRequest, run_id: str) -> FileResponse:
+    """Download a finished run's provenance.json."""
+    run = opened(request, run_id)
+    path = Path(run.folder) / "provenance.json"
+    if not run.folder or not path.is_file():
+        raise Http404
+    return FileResponse(path.open("rb"), as_attachment=True, filename=f"{run.run_id}-provenance.json")

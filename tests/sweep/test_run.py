@@ -118,7 +118,7 @@ import os, signal, sys
 from pathlib import Path
 import analysis.sweep.run.units as units
 from analysis.sweep.toml import load_spec
-from analysis.sweep.run.whole import run_sweep
+from analysis.sweep.run.finish import run_sweep
 
 wanted = int(sys.argv[3])
 def progress(stage, done, total):

@@ -17,8 +17,7 @@ from numpy.typing import NDArray
 
 from analysis.durable import clear_leftovers, json_bytes, sha256_file, sha256_of_all, write_whole
 from analysis.frames import FORMAT, METRICS, check_table
-from analysis.metrics.decisions import f1_at
-from analysis.metrics.ranking import Ranking, rank_quality
+from analysis.metrics.ranking import Ranking, f1_at, rank_quality
 from analysis.sweep.errors import UnitError
 from analysis.sweep.run.prepare import Run, prepare_run
 from analysis.sweep.run.units import Workspace, list_units, run_unit, unfinished, verified_scores
