@@ -46,7 +46,7 @@ from bench.sweep_inputs import DATASET, write_inputs
 NIH_IMAGES, NIH_SEEDS = 21_081, 30
 REFERENCE_RATIOS = (0.0, 0.5, 0.9)
 NO_GPU = """\
-expected a CUDA device that works with this torch, none came: nothing was measured.
+expected a CUDA device that works with this torch, got none: nothing was measured.
 To try the program on a processor: python -m bench.gpu --device cpu --images 8 --size 64 --architecture resnet18"""
 
 

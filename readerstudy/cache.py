@@ -21,7 +21,7 @@ def cache(url: str) -> dict[str, Any]:
     if not url.startswith(("redis://", "rediss://", "unix://")):
         raise SettingError(
             "CACHE_URL: expected redis://:PASSWORD@HOST:PORT/NUMBER, or nothing for a table of the database; "
-            f"an address beginning with {url.partition(':')[0]!r} came"
+            f"got an address beginning with {url.partition(':')[0]!r}"
         )
     return {
         "BACKEND": "django.core.cache.backends.redis.RedisCache",

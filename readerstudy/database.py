@@ -38,9 +38,9 @@ def journal_mode(version: Version = sqlite3.sqlite_version_info) -> JournalMode:
     text = ".".join(map(str, version))
     mended = version >= WAL_FIXED or any(version[:2] == fix[:2] and version >= fix for fix in WAL_BACKPORTS)
     if mended:
-        return JournalMode("WAL", "FULL", f"SQLite {text} has the mend of the WAL-reset bug")
+        return JournalMode("WAL", "FULL", f"SQLite {text} has the fix for the WAL-reset bug")
     return JournalMode(
-        "DELETE", "FULL", f"SQLite {text} has the WAL-reset bug (mended in 3.51.3, 3.50.7, 3.44.6)"
+        "DELETE", "FULL", f"SQLite {text} has the WAL-reset bug (fixed in 3.51.3, 3.50.7, 3.44.6)"
     )
 
 
@@ -58,7 +58,7 @@ def database(url: str, sqlite_file: Path) -> dict[str, Any]:
         return sqlite_database(sqlite_file)
     expected = "DATABASE_URL: expected postgresql://USER:PASSWORD@HOST:PORT/NAME, or nothing for SQLite"
     if not url.startswith(SERVERS):
-        raise SettingError(f"{expected}; an address beginning with {url.partition(':')[0]!r} came")
+        raise SettingError(f"{expected}; got an address beginning with {url.partition(':')[0]!r}")
     try:
         # An address holds a password, so nothing of it goes into the message.
         entry = dict(dj_database_url.parse(url, conn_max_age=60, conn_health_checks=True))

@@ -44,7 +44,7 @@ def _options(name: str, url: str, store: ObjectStore) -> dict[str, Any]:
     bucket, _, prefix = rest.partition("/")
     if scheme != "s3" or not bucket:
         raise SettingError(
-            f"{name.upper()}_URL: expected s3://BUCKET/PREFIX, an absolute path, or nothing, {url!r} came"
+            f"{name.upper()}_URL: expected s3://BUCKET/PREFIX, an absolute path, or nothing, got {url!r}"
         )
     return {
         "bucket_name": bucket,

@@ -95,7 +95,7 @@ SIGN_IN_ATTEMPTS = environment.number("SIGN_IN_ATTEMPTS", 10, low=1)
 SIGN_IN_PAUSE_S = 60 * environment.number("SIGN_IN_PAUSE_MINUTES", 15, low=1)
 # The proxies in front, each of which adds an address to X-Forwarded-For; with 0 the header is not read.
 FORWARDED_HOPS = environment.number("FORWARDED_HOPS", 0)
-# Who must have a second factor: none (whoever wants one), staff (everybody but readers), all.
+# Who must have a second factor: none (anyone who wants one), staff (everybody but readers), all.
 READERS_FIRST = environment.flag("READERS_FIRST", default=True)
 MFA_REQUIRED = environment.choice("MFA_REQUIRED", "none", among=("none", "staff", "all"))
 MFA_ADAPTER = "readerstudy.accounts.adapter.Adapter"

@@ -1,4 +1,4 @@
-"""The hand-over from selection to reading: a blind folder and a sealed key, written, read and verified.
+"""The handover from selection to reading: a blind folder and a sealed key, written, read and verified.
 
 The blind half (cases.csv, images/, provenance.json) may be seen by anyone who must not know the arms; the
 sealed half (key.csv and its report) may not, until every study that holds the key's digest has closed.

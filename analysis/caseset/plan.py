@@ -34,7 +34,7 @@ def plan_cases(
     """
     frames.check_table(selection, frames.SELECTION)
     if selection.empty:
-        raise CaseSetError("expected at least one selected image, none came")
+        raise CaseSetError("expected at least one selected image, got none")
     rows = selection.rename(columns={"image": "source"}).reset_index(drop=True)
     rows["source"] = rows["source"].astype(str)
     rows["labels"] = [_normal(text, row) for row, text in enumerate(rows["labels"], start=1)]
@@ -59,14 +59,14 @@ def _normal(text: object, row: int) -> str:
     labels = [" ".join(part.split()) for part in str(text).split(";")]
     if not all(labels):
         raise CaseSetError(
-            f"selection, row {row}, column 'labels': expected labels joined by '; ', {text!r} came"
+            f"selection, row {row}, column 'labels': expected labels joined by '; ', got {text!r}"
         )
     return "; ".join(labels)
 
 
 def _shown(rows: pd.DataFrame, name: str) -> pd.Series:
     if name not in PERSONAL:
-        raise CaseSetError(f"expected to show some of {', '.join(PERSONAL)}, {name!r} came")
+        raise CaseSetError(f"expected to show some of {', '.join(PERSONAL)}, got {name!r}")
     if name not in rows.columns:
         raise CaseSetError(f"cannot show '{name}': the selection has no such column (was metadata given?)")
     values = rows[name]
@@ -92,7 +92,7 @@ def assign_blocks(
 ) -> list[int]:
     """Assign each case to a block, from 1.
 
-    Blocks come in families of as many as the largest group has members. A group's members stand in different
+    Blocks come in families of as many as the largest group has members. A group's members are in different
     blocks of one family, so that an order of blocks in which no two of a family are neighbours keeps members two
     blocks apart. Within a family each member goes where fewest cases of its arm stand, so that every block holds
     both arms in the family's proportion, within one. A set too small for two families of blocks of
@@ -118,7 +118,7 @@ def assign_blocks(
     CaseSetError: a block size below the minimum, or lists of different length.
     """
     if block_size < MINIMUM_BLOCK:
-        raise CaseSetError(f"expected blocks of at least {MINIMUM_BLOCK} cases, {block_size} came")
+        raise CaseSetError(f"expected blocks of at least {MINIMUM_BLOCK} cases, got {block_size}")
     if not len(cases) == len(groups) == len(arms):
         raise CaseSetError(
             f"expected one group and one arm per case, got {len(groups)} groups and {len(arms)} arms "

@@ -1,4 +1,4 @@
-"""Source images: where the file of each name lies, and what of it is written anew into the blind half."""
+"""Source images: where the file of each name lies, and what of it is written again into the blind half."""
 
 import hashlib
 import io
@@ -33,7 +33,7 @@ def find_images(names: Iterable[str], folder: Path, *, among: Iterable[str] | No
     CaseSetError: an absolute or climbing name, a name without a file, names and files that do not fit one to one.
     """
     if not folder.is_dir():
-        raise CaseSetError(f"{folder}: expected a folder of images, there is none")
+        raise CaseSetError(f"{folder}: expected a folder of images, found none")
     wanted = list(names)
     for row, name in enumerate(wanted, start=1):
         _check_name(name, row)
@@ -45,7 +45,7 @@ def find_images(names: Iterable[str], folder: Path, *, among: Iterable[str] | No
         if name not in found:
             raise CaseSetError(
                 f"selection, row {row}: expected one image file for {name!r} in {folder} "
-                "(by its path, or by its name without ending); came: none"
+                "(by its path, or by its name without extension), got none"
             )
     return {name: found[name] for name in wanted}
 
@@ -53,7 +53,7 @@ def find_images(names: Iterable[str], folder: Path, *, among: Iterable[str] | No
 def _check_name(name: str, row: int) -> None:
     parts = PurePosixPath(name).parts
     if not parts or name.startswith("/") or ".." in parts or "\0" in name:
-        raise CaseSetError(f"selection, row {row}: expected a name inside the image folder, {name!r} came")
+        raise CaseSetError(f"selection, row {row}: expected a name inside the image folder, got {name!r}")
 
 
 MAXIMUM_BYTES = 64 * 2**20
@@ -62,7 +62,7 @@ MAXIMUM_BYTES = 64 * 2**20
 
 @dataclass(frozen=True)
 class Anew:
-    """An image written anew (`data`), and of its source: format, depth, size in pixels, coding, bytes, SHA-256.
+    """A re-encoded image (`data`), and of its source: format, depth, size in pixels, coding, bytes, SHA-256.
 
     burned_in: see `analysis.picture.Presentation`.
     """
@@ -92,7 +92,9 @@ def write_anew(path: Path) -> Anew:
     except ImageRefusedError as error:
         raise CaseSetError(f"{path}: {error.refusal}") from error
     if len(made) > MAXIMUM_BYTES:
-        raise CaseSetError(f"{path}: expected at most {MAXIMUM_BYTES} bytes written anew, {len(made)} came")
+        raise CaseSetError(
+            f"{path}: expected at most {MAXIMUM_BYTES} bytes after re-encoding, got {len(made)}"
+        )
     rows, columns = picture.stored.shape
     return Anew(
         data=made, format=picture.source, rows=rows, columns=columns, bits=picture.bits,

@@ -21,6 +21,7 @@ from analysis.tablefile import MAX_HEAD_BYTES, read_head
 from analysis.vocabulary import decimal
 
 Cases = Literal["shared", "own"]
+"""Whether readers read the same images. The format does not say, and the degrees of freedom depend on it."""
 
 # A bare `undefined` outside of quotes: VIA writes it for an attribute that was never set; JSON has no such word.
 _UNDEFINED = re.compile(r'"(?:[^"\\]|\\.)*"|\bundefined\b')
@@ -77,7 +78,7 @@ def read_via(
         raise ViaError("expected either a key or the number of first file names that are PIEs, not both")
     readers = [_reader(path) for path in files]
     if not readers or len(set(map(name_key, readers))) < len(readers):
-        raise ViaError(f"expected VIA files with different names, one per reader; {readers} came")
+        raise ViaError(f"expected VIA files with different names, one per reader; got {readers}")
     arms = None if key is None else _arms(key)
     repeated: list[str] = []
     conflicts: list[str] = []
@@ -117,10 +118,10 @@ def _answers(
         where = f"{path.name}, row {number}"
         name = spelled(row["filename"])
         if not name:
-            raise ViaError(f"{where}: expected a file name, the cell is blank")
+            raise ViaError(f"{where}: expected a file name, got a blank cell")
         given = _given(row["file_attributes"], endpoints, paper, where)
         if name in found:
-            repeated.append(f"{where}: '{name}' came again")
+            repeated.append(f"{where}: '{name}' is repeated")
         before = found.setdefault(name, dict.fromkeys(given))
         for question, value in given.items():
             if before[question] is None and value is not None:
@@ -129,7 +130,7 @@ def _answers(
                 first = f"{before[question]:g} in row {said[name, question]}"
                 conflicts.append(f"{where}: '{name}' {question} is {value:g} here, {first}")
     if not found:
-        raise ViaError(f"{path.name}: expected at least one row below the header, there is none")
+        raise ViaError(f"{path.name}: expected at least one row below the header, found none")
     return found
 
 
@@ -151,7 +152,7 @@ def _rows(path: Path) -> list[tuple[int, dict[str, str]]]:
         text = io.StringIO(content[head.start :].decode("utf-8-sig"), newline="")
         table = list(csv.reader(text, delimiter=head.separator, skipinitialspace=True))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise ViaError(f"{path}: expected a VIA CSV in UTF-8, {error} came") from error
+        raise ViaError(f"{path}: expected a VIA CSV in UTF-8, got the error '{error}'") from error
     header = [name.strip().lstrip("#") for name in table[0]] if table else []
     missing = [name for name in COLUMNS[:3] if name not in header]
     if missing:
@@ -181,11 +182,11 @@ def _attributes(cell: str, where: str) -> dict[str, Any]:
     try:
         values = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise ViaError(f"{where}: expected JSON in file_attributes, '{cell[:60]}' came") from error
+        raise ViaError(f"{where}: expected JSON in file_attributes, got '{cell[:60]}'") from error
     if values is None:
         return {}
     if not isinstance(values, dict):
-        raise ViaError(f"{where}: expected a JSON object in file_attributes, '{cell[:60]}' came")
+        raise ViaError(f"{where}: expected a JSON object in file_attributes, got '{cell[:60]}'")
     return values
 
 
@@ -209,7 +210,7 @@ def _value(given: Any, endpoint: Endpoint, paper: bool, where: str) -> float | N
         if known
         else "a number"
     )
-    raise ViaError(f"{where}: expected {wanted} for {endpoint.name}, '{text}' came; correct the file")
+    raise ViaError(f"{where}: expected {wanted} for {endpoint.name}, got '{text}'; correct the file")
 
 
 def _arms(key: pd.DataFrame) -> dict[str, tuple[int, str]]:
@@ -270,7 +271,7 @@ YES, NO = "yes", "no"
 
 
 class ViaError(ValueError):
-    """A VIA file cannot be read as a reader study: file, row, what was expected, what came, what to do."""
+    """A VIA file cannot be read as a reader study: file, row, what was expected, what was found, what to do."""
 
 
 def via_csv(

@@ -137,10 +137,10 @@ MOST = 3
 
 
 NOTE = (
-    "Means ± standard deviation of all ratings pooled, as in the published study. The bars show how far "
-    "answers spread, not how sure the mean is. "
+    "Means ± standard deviation of all ratings pooled, as in the published study. The bars show the spread of "
+    "the answers, not the precision of the mean. "
     "The pooled test counts every rating as independent, although the same readers and "
-    "cases come again and again; the test below it lets both vary, and decides."
+    "cases recur; the test below treats both as random, and decides."
 )
 
 

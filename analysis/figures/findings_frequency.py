@@ -63,7 +63,8 @@ def draw_frequency(classes: pd.DataFrame, frequency: pd.DataFrame, *, theme: The
         above(axes, [*words[:1], "; ".join(words[1:])] if len(words) > 2 else words, colors)
     figure.text(
         0.06, 0.02,
-        "Open: never falls that far. Bars: 95 % bootstrap interval over seeds; a bar that meets the frame goes on.",
+        "Open: never falls that far. Bars: 95 % bootstrap interval over seeds; a bar that reaches the frame "
+        "continues beyond it.",
         color=colors.muted, fontsize=SIZE - 1.5,
     )  # fmt: skip
     return figure

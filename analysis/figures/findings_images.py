@@ -111,7 +111,7 @@ def draw_stability(exemplars: pd.DataFrame, overlap: pd.DataFrame, *, theme: The
     left.set_ylim(0, 1.04)
     left.set_xlim(0, len(shares) + 1)
     mean = f"mean {np.mean(shares):.2f}" if shares else "not estimable with one seed"
-    title = f"How often each would be chosen again: {mean}"
+    title = f"How often each would be selected again: {mean}"
     dress(left, colors, title=title, below="exemplars, lowest agreement first")
     left.set_ylabel("inclusion probability over seeds", color=colors.muted, fontsize=SIZE - 0.5)
     _overlap(right, records(overlap), colors)
@@ -171,6 +171,6 @@ def draw_weights(weights: pd.DataFrame, *, theme: ThemeName = "light") -> Figure
     axes.set_ylim(0, top * 1.25)
     total = sum(row["count"] for row in rows)
     title = f"Prunable weights by magnitude, % of {total:,} (seed {rows[0]['seed']})"
-    dress(axes, colors, title=title, below="|weight| (log scale); lines: so many lie below")
+    dress(axes, colors, title=title, below="|weight| (log scale); lines: share below")
     figure.subplots_adjust(left=0.06, right=0.98, top=0.86, bottom=0.15)
     return figure

@@ -47,7 +47,7 @@ def analyse(
     names = [str(name) for name in classes["class"]]
     _check_arrays(labels, names, exemplar)
     if seed < 0:
-        raise FindingsError(f"expected a seed from 0, {seed} came")
+        raise FindingsError(f"expected a seed from 0, got {seed}")
     positives = {
         name: None if pd.isna(count) else int(count)
         for name, count in zip(names, classes["train_positives"], strict=True)
@@ -81,10 +81,10 @@ def _check_arrays(
     labels: npt.NDArray[np.generic], names: Sequence[str], exemplar: npt.NDArray[np.bool_] | None
 ) -> None:
     if labels.ndim != 2 or labels.shape[1] != len(names):
-        raise FindingsError(f"expected labels of images x {len(names)} classes, {labels.shape} came")
+        raise FindingsError(f"expected labels of images x {len(names)} classes, got {labels.shape}")
     if exemplar is not None and (exemplar.shape != (len(labels),) or exemplar.dtype != np.bool_):
         raise FindingsError(
-            f"expected one True or False per image ({len(labels)}), {exemplar.dtype} {exemplar.shape} came"
+            f"expected one True or False per image ({len(labels)}), got {exemplar.dtype} {exemplar.shape}"
         )
 
 

@@ -149,13 +149,13 @@ def side_by_side(one: Precision, other: Precision, names: tuple[str, str]) -> li
     FindingsError: no seed, no sparsity or no class in common, or other classes.
     """
     if one.classes != other.classes:
-        raise FindingsError("expected two runs of the same classes, others came")
+        raise FindingsError("expected two runs of the same classes, got different ones")
     seeds = [seed for seed in one.seeds if seed in other.seeds]
     levels = [level for level in one.sparsities if level in other.sparsities]
     kept = one.measured & other.measured
     if not seeds or not levels or not kept.any():
         raise FindingsError(
-            f"expected seeds, sparsities and classes in common, {len(seeds)}, {len(levels)} and {int(kept.sum())} came"
+            f"expected seeds, sparsities and classes in common, got {len(seeds)}, {len(levels)} and {int(kept.sum())}"
         )
     rows: list[Row] = []
     for level in levels:

@@ -37,7 +37,7 @@ def curve_dissimilarity(curves: Floats, measure: Measure = "mse") -> Floats:
     Holste et al., MICCAI 2023 (doi 10.1007/978-3-031-43904-9_64).
     """
     if measure not in ("mse", "euclidean"):
-        raise FindingsError(f"expected mse or euclidean, {measure!r} came")
+        raise FindingsError(f"expected mse or euclidean, got {measure!r}")
     squares = (curves[:, None, :] - curves[None, :, :]) ** 2
     out: Floats = squares.mean(axis=2) if measure == "mse" else np.sqrt(squares.sum(axis=2))
     return out
@@ -66,10 +66,10 @@ def co_occurrence(labels: npt.NDArray[np.generic], variant: Variant = "true") ->
     Cooccurrence: IoU from 0 to 1 (1 on the diagonal of `true`), and the frequency that the variant uses.
     """
     if variant not in ("true", "reference"):
-        raise FindingsError(f"expected true or reference, {variant!r} came")
+        raise FindingsError(f"expected true or reference, got {variant!r}")
     values = np.asarray(labels, dtype=np.float64)
     if values.ndim != 2 or not np.isin(values, (0.0, 1.0)).all():
-        raise FindingsError(f"expected labels 0 or 1, images x classes, shape {values.shape} came")
+        raise FindingsError(f"expected labels 0 or 1, images x classes, got shape {values.shape}")
     both = values.T @ values
     frequency: Floats = np.diag(both).copy() if variant == "true" else both.sum(axis=0)
     union = frequency[:, None] + frequency[None, :] - both

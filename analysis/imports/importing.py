@@ -104,7 +104,7 @@ def import_predictions(
 def _refuse_occupied(out: Path) -> None:
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise PredictionsError(
-            f"{out}: expected no folder or an empty one, one with content came; choose another"
+            f"{out}: expected no folder or an empty one, got one with content; choose another"
         )
 
 
@@ -196,10 +196,10 @@ def _warnings(listing: Listing, source: _Source, units: Sequence[_Unit]) -> list
     bare = [unit.file.path.name for unit in units if not unit.labelled]
     if bare:
         found.append(
-            f"{len(bare)} files name no labels or images: only their number of rows could be checked"
+            f"{len(bare)} files contain no labels or image names: only their number of rows could be checked"
         )
     if listing.aside:
-        found.append(f"{len(listing.aside)} files were left aside, first {listing.aside[0]}")
+        found.append(f"{len(listing.aside)} files were ignored, the first is {listing.aside[0]}")
     return found
 
 
@@ -228,7 +228,7 @@ def _npy(scores: NDArray[np.float32]) -> bytes:
 
 
 SEPARATOR = "|"
-"""Between the class names in the published label texts; they stand in column order, which is not required."""
+"""Between the class names in the published label texts; they are in column order, which is not required."""
 
 
 def matching_scores(found: Predictions, split: Split, classes: tuple[str, ...]) -> NDArray[np.float32]:
@@ -243,7 +243,7 @@ def matching_scores(found: Predictions, split: Split, classes: tuple[str, ...]) 
     """
     if len(found.scores) != len(split.images):
         raise PredictionsError(
-            f"expected {len(split.images)} rows, one per image of {split.where.name}, {len(found.scores)} came"
+            f"expected {len(split.images)} rows, one per image of {split.where.name}, got {len(found.scores)}"
         )
     scores = _in_order(found, classes)
     if found.images is not None:
@@ -257,21 +257,21 @@ def matching_scores(found: Predictions, split: Split, classes: tuple[str, ...]) 
 def _in_order(found: Predictions, classes: tuple[str, ...]) -> NDArray[Any]:
     if found.columns is None:
         if found.scores.shape[1] != len(classes):
-            raise PredictionsError(f"expected {len(classes)} columns, {found.scores.shape[1]} came")
+            raise PredictionsError(f"expected {len(classes)} columns, got {found.scores.shape[1]}")
         return found.scores
     absent = [name for name in classes if name not in found.columns]
     strange = [name for name in found.columns if name not in classes]
     if absent or strange:
-        came = f"the column {strange[0][:80]!r} came" if strange else "none came"
+        got = f"the column {strange[0][:80]!r}" if strange else "none"
         wanted = f"the column {absent[0]!r}" if absent else f"one column per class and '{LABEL}'"
-        raise PredictionsError(f"expected {wanted}, {came}")
+        raise PredictionsError(f"expected {wanted}, got {got}")
     return found.scores[:, [found.columns.index(name) for name in classes]]
 
 
 def _check_images(came: list[str], split: Split) -> None:
     for row, (wanted, name) in enumerate(zip(split.images, came, strict=True), 1):
         if path_key(wanted) != path_key(name):
-            raise PredictionsError(f"row {row}: expected the image {wanted!r}, {name[:80]!r} came")
+            raise PredictionsError(f"row {row}: expected the image {wanted!r}, got {name[:80]!r}")
 
 
 def _check_labels(came: list[str], split: Split, classes: tuple[str, ...]) -> None:
@@ -281,8 +281,8 @@ def _check_labels(came: list[str], split: Split, classes: tuple[str, ...]) -> No
         if text != SEPARATOR.join(wanted) and sorted(text.split(SEPARATOR)) != sorted(wanted):
             raise PredictionsError(
                 f"row {row}, image {split.images[row - 1]}: expected the label {SEPARATOR.join(wanted)!r} "
-                f"({split.where.name}), {text[:200]!r} came; "
-                f"is this the label file that the predictions were made with?"
+                f"({split.where.name}), got {text[:200]!r}; "
+                f"is this the label file used for the predictions?"
             )
 
 
@@ -292,5 +292,5 @@ def _check_range(scores: NDArray[Any], classes: tuple[str, ...]) -> None:
     if bad.any():
         row, column = np.argwhere(bad)[0]
         raise PredictionsError(
-            f"row {row + 1}, column {classes[column]!r}: expected a score from 0 to 1, {scores[row, column]} came"
+            f"row {row + 1}, column {classes[column]!r}: expected a score from 0 to 1, got {scores[row, column]}"
         )

@@ -51,7 +51,7 @@ def list_predictions(folder: Path) -> Listing:
         holes (each is named), or without sparsity 0.
     """
     if not folder.is_dir():
-        raise PredictionsError(f"{folder}: expected a folder of predictions, there is none")
+        raise PredictionsError(f"{folder}: expected a folder of predictions, found none")
     names = sorted(
         path.name for path in folder.iterdir() if path.is_file() and path.suffix.lower() in SUFFIXES
     )
@@ -60,7 +60,7 @@ def list_predictions(folder: Path) -> Listing:
     if not files:
         raise PredictionsError(
             f"{folder}: expected files named DATASET_ARCHITECTURE_seed-S_prune-K with the ending "
-            f"{', '.join(SUFFIXES)}, none came"
+            f"{', '.join(SUFFIXES)}, got none"
         )
     _check_grid(folder, files)
     return Listing(tuple(files), tuple(n for n, f in zip(names, found, strict=True) if f is None))
@@ -76,14 +76,14 @@ def _file(folder: Path, name: str) -> PredictionFile | None:
 def _check_grid(folder: Path, files: Sequence[PredictionFile]) -> None:
     datasets = sorted({str(f.dataset) for f in files})
     if len(datasets) > 1:
-        raise PredictionsError(f"{folder}: expected predictions of one data set, {', '.join(datasets)} came")
+        raise PredictionsError(f"{folder}: expected predictions of one data set, got {', '.join(datasets)}")
     seen: dict[tuple[int, float], PredictionFile] = {}
     for file in files:
         before = seen.setdefault((file.seed, file.sparsity), file)
         if before is not file:
             raise PredictionsError(
                 f"{folder}: expected one file of seed {file.seed} at sparsity {file.sparsity:.2f}, "
-                f"{before.path.name} and {file.path.name} came"
+                f"got {before.path.name} and {file.path.name}"
             )
     seeds, sparsities = sorted({s for s, _ in seen}), sorted({0.0} | {k for _, k in seen})
     absent = [f"seed {s} at {k:.2f}" for s in seeds for k in sparsities if (s, k) not in seen]
@@ -103,7 +103,7 @@ class Choices:
     """What the user says about the predictions' data set.
 
     `classes` is empty (found by the files' names or the label file's columns), one name of a class set, or the
-    class names in column order. `synthetic` says that the images are of nobody.
+    class names in column order. `synthetic` says that the images are synthetic.
     """
 
     labels: Path
@@ -128,7 +128,7 @@ def data_spec(choices: Choices, dataset: str | None) -> DataSpec:
     named = next((name for name in ID_COLUMNS if name in columns), None)
     if named is None:
         raise PredictionsError(
-            f"{choices.labels}: expected one of the columns {', '.join(ID_COLUMNS)}, none came"
+            f"{choices.labels}: expected one of the columns {', '.join(ID_COLUMNS)}, got none"
         )
     return DataSpec(
         name=dataset or choices.labels.stem,
@@ -147,14 +147,14 @@ def _classes(choices: Choices, dataset: str | None, columns: list[str]) -> tuple
         return CLASS_SETS[choices.classes[0]]
     if choices.classes:
         if len(set(choices.classes)) != len(choices.classes):
-            raise PredictionsError("expected each class once, one came again")
+            raise PredictionsError("expected each class once, got one twice")
         return choices.classes
     if dataset is not None and dataset in CLASS_SETS:
         return CLASS_SETS[dataset]
     fitting = [classes for classes in CLASS_SETS.values() if set(classes) <= set(columns)]
     if len(fitting) != 1:
         raise PredictionsError(
-            f"{choices.labels}: expected the classes of {' or '.join(CLASS_SETS)}, others came; "
+            f"{choices.labels}: expected the classes of {' or '.join(CLASS_SETS)}, got different ones; "
             f"name them in column order (--classes)"
         )
     return fitting[0]

@@ -40,7 +40,7 @@ def interpret(content: bytes, *, steps: int) -> Any:
         if name not in _STEPS:
             refuse(f"the file holds the pickle instruction {name}, which no table needs")
         _STEPS[name](machine, argument)
-    refuse(f"expected at most {steps} pickle instructions for a table of this size, more came")
+    refuse(f"expected at most {steps} pickle instructions for a table of this size, got more")
 
 
 def _instructions(content: bytes) -> Iterator[tuple[str, Any]]:
@@ -57,11 +57,11 @@ def _instructions(content: bytes) -> Iterator[tuple[str, Any]]:
             refuse(
                 f"the file holds the pickle instruction {hex(content[int(strange[1])])}, which no table needs"
             )
-        refuse("expected a whole pickle, a truncated one came")
+        refuse("expected a whole pickle, got a truncated one")
 
 
 def _refuse_text() -> None:
-    refuse("expected text in UTF-8 inside the pickle, other bytes came")
+    refuse("expected text in UTF-8 inside the pickle, got other bytes")
 
 
 class _Machine:
@@ -75,7 +75,7 @@ class _Machine:
 
     def pop(self) -> Any:
         if not self.stack:
-            refuse("expected a value on the pickle's stack, none came")
+            refuse("expected a value on the pickle's stack, got none")
         return self.stack.pop()
 
     def pops(self, count: int) -> tuple[Any, ...]:
@@ -83,7 +83,7 @@ class _Machine:
 
     def since_mark(self) -> list[Any]:
         if not self.marked:
-            refuse("expected a mark on the pickle's stack, none came")
+            refuse("expected a mark on the pickle's stack, got none")
         items, self.stack = self.stack, self.marked.pop()
         return items
 
@@ -105,13 +105,13 @@ class _Machine:
 
     def get(self, place: int) -> None:
         if place not in self.memo:
-            refuse("expected a stored value in the pickle, none came")
+            refuse("expected a stored value in the pickle, got none")
         self.push(self.memo[place])
 
     def append(self, items: list[Any]) -> None:
         target = self.pop()
         if type(target) is not list:
-            refuse("expected a list to append to in the pickle, something else came")
+            refuse("expected a list to append to in the pickle, got something else")
         target.extend(items)
         self.push(target)
 
@@ -119,19 +119,19 @@ class _Machine:
         target = self.pop()
         keys = items[::2]
         if type(target) is not dict or len(items) % 2 or any(type(key) is not str for key in keys):
-            refuse("expected a dictionary with text keys in the pickle, something else came")
+            refuse("expected a dictionary with text keys in the pickle, got something else")
         target.update(zip(keys, items[1::2], strict=True))
         self.push(target)
 
     def find(self, module: Any, name: Any) -> None:
         if type(module) is not str or type(name) is not str:
-            refuse("expected a name in two texts in the pickle, something else came")
+            refuse("expected a name in two texts in the pickle, got something else")
         self.push(find(module, name))
 
     def reduce(self) -> None:
         function, arguments = self.pops(2)
         if type(arguments) is not tuple:
-            refuse("expected a tuple of arguments in the pickle, something else came")
+            refuse("expected a tuple of arguments in the pickle, got something else")
         self.push(call(function, arguments))
 
     def build(self) -> None:
@@ -142,7 +142,7 @@ class _Machine:
 
 def _protocol(machine: _Machine, came: int) -> None:
     if came > PROTOCOL:
-        refuse(f"expected pickle protocol {PROTOCOL} or older, {came} came")
+        refuse(f"expected pickle protocol {PROTOCOL} or older, got {came}")
 
 
 _STEPS: dict[str, Callable[[_Machine, Any], None]] = {

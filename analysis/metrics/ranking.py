@@ -21,7 +21,7 @@ MINUS_ZERO = np.uint32(0x80000000)
 LOW = np.uint32(2047)
 """Bits of the float32 numbers 1 and -0, and of a digit."""
 
-NOT_FINITE = "expected finite scores, nan or infinity came"
+NOT_FINITE = "expected finite scores, got nan or infinity"
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ def check_shapes(
     if truth.ndim != 2 or values.ndim < 2 or values.shape[-2:] != truth.shape:
         raise ValueError(
             f"expected labels of images x classes and scores of (..., images, classes), "
-            f"{truth.shape} and {values.shape} came"
+            f"got {truth.shape} and {values.shape}"
         )
     if not ((truth == 0) | (truth == 1)).all():
         raise ValueError("expected labels of 0 and 1 only")

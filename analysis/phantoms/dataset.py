@@ -130,7 +130,7 @@ def _begin(spec: PhantomSpec, out: Path) -> Path:
                 raise PhantomError(f"{path}: expected the set {spec.digest[:12]}, found {str(found)[:12]}")
             return marker
     if out.exists() and any(out.iterdir()):
-        raise PhantomError(f"{out}: expected an empty folder or a phantom set begun there, found other files")
+        raise PhantomError(f"{out}: expected an empty folder or an unfinished phantom set, found other files")
     write_whole(marker, json.dumps({"format": FORMAT, "spec_sha256": spec.digest}).encode())
     return marker
 

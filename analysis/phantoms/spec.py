@@ -27,7 +27,7 @@ SPLITS = ("train", "val", "test")
 
 
 class PhantomError(ValueError):
-    """A phantom specification or request that cannot be met; says what was expected and what came."""
+    """A phantom specification or request that cannot be met; says what was expected and what was found."""
 
 
 @dataclass(frozen=True)

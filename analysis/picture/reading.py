@@ -27,7 +27,7 @@ Image.preinit()
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 DEEP = (12, 14, 16)
 """Depths that a 16-bit PNG may be taken for."""
-EQUAL_CHANNELS = "Red, green and blue are equal in every pixel: taken as grey."
+EQUAL_CHANNELS = "Red, green and blue are equal in every pixel: read as greyscale."
 _ORIENTATION = 0x0112
 
 
@@ -36,12 +36,12 @@ def read_raster(data: bytes, source: Format) -> Presentation:
 
     An EXIF orientation is applied, so that left stays left. Three equal channels are grey. A 16-bit PNG says
     nothing of the detector's depth: it is taken for the smallest of 12, 14 and 16 bits that holds all its values.
-    A PNG of the hand-over is read as the picture that it was written from (`neutral`).
+    A PNG of the handover is read as the picture that it was written from (`neutral`).
 
     Raises
     ------
     ImageRefusedError: too many pixels, truncated, corrupt, several frames, transparency, 16-bit colour,
-        the colours of print (CMYK), wrong fields in a PNG of the hand-over.
+        the colours of print (CMYK), wrong fields in a PNG of the handover.
     """
     # 16-bit PNG with colour or transparency: Pillow would cut it to 8 bit without a word.
     if data.startswith(PNG_SIGNATURE) and data[24:25] == b"\x10" and data[25:26] != b"\x00":

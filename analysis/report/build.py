@@ -122,7 +122,7 @@ def _nothing_compared(results: Results, background: Background) -> Section:
     blocks: list[Block] = [
         Text(f"{read} of {plural(planned, 'planned first reading')} were saved, by {begun}.", "lede"),
         Text(f"Nothing can be compared: {why_not(results)}.", "warning"),
-        Text("Every answer that was saved is kept, and the export has it."),
+        Text("Every answer that was saved is kept and is in the export."),
     ]
     return Section("summary", "Summary", (*blocks, *_context(background)))
 

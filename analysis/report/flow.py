@@ -47,7 +47,7 @@ def flow(results: Results, background: Background) -> Flow:
         f"{short[row['endpoint']]}: {_readers_compared(results, row)}" for row in results.multiplicity
     ]
     lost_early = [f"{r.pseudonym} withdrew: {r.withdrawn}" for r in left]
-    lost_early += [f"{r.pseudonym} took the place of {r.replaces}" for r in readers if r.replaces]
+    lost_early += [f"{r.pseudonym} replaced {r.replaces}" for r in readers if r.replaces]
     lost_early += [f"{name} read nothing" for name in silent]
     unfinished = [f"{r.pseudonym}: {r.read} of {r.planned}" for r in begun if r.read < r.planned]
     lacking = [f"{name} lacks an arm" for name in study["lacking_an_arm"]]
@@ -119,7 +119,7 @@ def reader_grid(readers: tuple[ReaderCourse, ...]) -> Grid:
                     part
                     for part in (
                         f"withdrew: {reader.withdrawn}" if reader.withdrawn else "",
-                        f"took the place of {reader.replaces}" if reader.replaces else "",
+                        f"replaced {reader.replaces}" if reader.replaces else "",
                     )
                     if part
                 ),

@@ -1,7 +1,8 @@
 """What the analysis assumes, how to redo it, and where the report answers the items of GRRAS and CLAIM.
 
 Kottner and others 2011, J Clin Epidemiol 64:96 (GRRAS, 15 items); Mongan, Moy and Kahn 2020, Radiol Artif Intell
-2:e200029 (CLAIM, 42 items). The items are in our own short words; the originals decide.
+2:e200029 (CLAIM, 42 items: the edition by whose numbers reviewers count). The items are in our own short words; the
+originals decide.
 """
 
 import platform
@@ -16,18 +17,18 @@ LIBRARIES = ("numpy", "scipy", "pandas", "matplotlib")
 
 ASSUMPTIONS = (
     "Readers are a sample of the readers meant, and cases of each arm a sample of such cases; both "
-    "vary. With few readers the degrees of freedom are few, whatever the number of cases.",
+    "vary. With few readers there are few degrees of freedom, whatever the number of cases.",
     "Readers did not know the arm and did not confer. A reader's answers depend on each other only "
     "through the reader, the case and the arm.",
-    "What was not answered is missing completely at random, except cannot-assess, which is analysed beside.",
+    "What was not answered is missing completely at random, except cannot-assess, which is analysed separately.",
     "The t approximation holds: at the level of one in twenty the primary comparison rejected a true null in 3 "
     "to 6 of 100 simulated studies (docs/statistics.md).",
     "θ compares order only. It does not say by how much answers differ; the difference in points does, "
-    "and takes the steps of the scale as equal.",
+    "and treats the steps of the scale as equal.",
     "Random {others} differ from {ones} also in rarity and number of findings; matched {others} differ "
-    "beyond what was matched. Which kind this study has stands in the report of the sealed key "
+    "beyond what was matched. The report of the sealed key says which kind this study has "
     "(key.report.json), and in the Summary where the protocol says what is compared.",
-    "With matched pairs the unpaired comparison is conservative: it rejects less often than at its level.",
+    "With matched pairs the unpaired comparison is conservative: it rejects less often than its level.",
 )
 
 FORMULAS = (

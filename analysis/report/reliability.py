@@ -32,7 +32,7 @@ def agreement_section(results: Results) -> Section:
         Text(
             "How far readers gave the same answer to the same case, on first readings. 1 is full "
             "agreement; 0 is what chance would give (percent agreement: the plain share of equal "
-            "answers). Percent agreement stands beside the coefficients because they fall when nearly "
+            "answers). Percent agreement is given beside the coefficients because they fall when nearly "
             "all answers are the same."
         )
     ]
@@ -119,7 +119,7 @@ def times_section(results: Results) -> Section:
     first = results.reading_time[0]
     blocks = (
         Text(
-            "From painted pixels to the answer, hidden time left out, on first readings. Compared as "
+            "From painted pixels to the answer, hidden time excluded, on first readings. Compared as "
             f"ratios: 1.10 means that {named.ones} took a tenth longer."
         ),
         Grid(
@@ -196,9 +196,9 @@ def missing_section(results: Results) -> Section:
         ),
         _by_reader(results),
         Text(
-            "The primary comparison uses the answers there are and needs no filling in; it assumes that "
-            "the others are missing completely at random. Cannot-assess is not: it is compared as an "
-            "answer of its own under Sensitivity analyses."
+            "The primary comparison uses the available answers without imputation; it assumes that "
+            "the others are missing completely at random. Cannot-assess is not: it is compared as a separate answer"
+            " under Sensitivity analyses."
         ),
     ]
     return Section("missing", "What was not answered", tuple(blocks))
@@ -230,8 +230,8 @@ def described_section(results: Results, background: Background) -> Section | Non
     named = groups_of(results).both
     blocks: list[Block] = [
         Text(
-            "First readings. These questions were not declared endpoints: nothing is tested, and a difference that "
-            "shows here is a reason to ask again, not a finding."
+            "First readings. These questions were not declared endpoints: nothing is tested, and a difference "
+            "seen here is a reason for another study, not a finding."
         ),
         Picture(
             "described", "Answers to the questions that are not tested, as shares of those who answered."

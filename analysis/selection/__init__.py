@@ -1,7 +1,7 @@
 """Which images pruning makes a classifier forget, and which images to compare them with.
 
 Pure functions over arrays and frames: exemplars (PIEs) by a named criterion, a seeded sample of them,
-controls drawn at random or matched by optimal assignment, and the balance of what came out.
+controls drawn at random or matched by optimal assignment, and the balance of the result.
 """
 
 from analysis.selection.choose import Selection, SelectionSpec, select

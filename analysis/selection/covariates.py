@@ -63,7 +63,7 @@ def require(table: pd.DataFrame, name: str, use: str) -> pd.Series:
             if name in METADATA
             else f"known: {', '.join(column for column in table.columns if column != 'image')}"
         )
-        raise SelectionError(f"{use} needs '{name}' of each image, none came; {advice}, or leave it out")
+        raise SelectionError(f"{use} needs '{name}' of each image, got none; {advice}, or leave it out")
     return table[name]
 
 

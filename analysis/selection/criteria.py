@@ -39,7 +39,7 @@ def label_sets(scores: npt.NDArray[np.floating]) -> Codes:
     """
     if scores.shape[-1] > WIDEST:
         raise SelectionError(
-            f"expected at most {WIDEST} classes for modal label sets, {scores.shape[-1]} came"
+            f"expected at most {WIDEST} classes for modal label sets, got {scores.shape[-1]}"
         )
     bits = np.left_shift(np.int64(1), np.arange(scores.shape[-1], dtype=np.int64))
     codes: Codes = (scores >= THRESHOLD).astype(np.int64) @ bits
@@ -103,7 +103,7 @@ def _elected(codes: Codes, votes: npt.NDArray[np.int64]) -> int:
 
 
 class SelectionError(ValueError):
-    """A selection cannot be made: the message names the file or column, what was expected and what came."""
+    """A selection cannot be made: the message names the file or column, what was expected and what was found."""
 
 
 Scores = np.ndarray

@@ -56,7 +56,8 @@ def find_exemplars(
     """Find the int(fraction * N) images of lowest agreement among N.
 
     N counts all images, those without a score too, as the published study did. Ties are broken by image name.
-    An image in full agreement (1) is never an exemplar, so that a criterion with few values may give fewer.
+    An image in full agreement (1) is never an exemplar, so that a criterion with few values may give fewer: filling
+    up by name would call images forgotten on which nothing changed.
 
     Parameters
     ----------
@@ -73,7 +74,7 @@ def find_exemplars(
     _check(images, dense, pruned, criterion)
     rule = CRITERIA[criterion]
     if rule.seedwise:
-        raise SelectionError(f"{criterion} needs the scores of each seed, mean scores came: use find_in_run")
+        raise SelectionError(f"{criterion} needs the scores of each seed, got mean scores: use find_in_run")
     scores = rule.agreement(np.asarray(dense, dtype=np.float64), np.asarray(pruned, dtype=np.float64))
     return rank_exemplars(images, scores, criterion=criterion, fraction=fraction)
 
@@ -91,15 +92,15 @@ def rank_exemplars(
     """
     names = [str(name) for name in images]
     if not 0 < fraction < 1:
-        raise SelectionError(f"expected a fraction above 0 and below 1, {fraction} came")
+        raise SelectionError(f"expected a fraction above 0 and below 1, got {fraction}")
     if len(set(names)) != len(names):
-        raise SelectionError("expected each image once, one came again")
+        raise SelectionError("expected each image once, got one twice")
     table = pd.DataFrame({"image": names, "score": scores})
     none = table["score"].isna()
     ranked = table[~none].sort_values(["score", "image"], ignore_index=True)
     wanted = int(fraction * len(names))
     if wanted > len(ranked):
-        raise SelectionError(f"expected at least {wanted} images with a score, {len(ranked)} came")
+        raise SelectionError(f"expected at least {wanted} images with a score, got {len(ranked)}")
     given = min(wanted, int((ranked["score"] < FULL).sum()))
     ranked["exemplar"] = np.arange(len(ranked)) < given
     reason = CRITERIA[criterion].undefined
@@ -115,7 +116,7 @@ def _tied(ranked: pd.DataFrame, cut: float | None) -> pd.DataFrame:
 
 def _check(images: Sequence[str], dense: np.ndarray, pruned: np.ndarray, criterion: str) -> None:
     if criterion not in CRITERIA:
-        raise SelectionError(f"expected a criterion of {', '.join(CRITERIA)}; {criterion!r} came")
+        raise SelectionError(f"expected a criterion of {', '.join(CRITERIA)}; got {criterion!r}")
     for name, scores in (("dense", dense), ("pruned", pruned)):
         if (
             scores.ndim != 2
@@ -124,12 +125,14 @@ def _check(images: Sequence[str], dense: np.ndarray, pruned: np.ndarray, criteri
             or scores.shape[1] < 2
         ):
             raise SelectionError(
-                f"expected {name} scores of {len(images)} images x 2 or more classes, {scores.shape} came"
+                f"expected {name} scores of {len(images)} images x 2 or more classes, got {scores.shape}"
             )
         bad = ~((scores >= 0) & (scores <= 1)).all(axis=1)
         if bad.any():
             image = images[int(np.flatnonzero(bad)[0])]
-            raise SelectionError(f"expected {name} scores from 0 to 1, others came for image {image!r}")
+            raise SelectionError(
+                f"expected {name} scores from 0 to 1, got different ones for image {image!r}"
+            )
 
 
 CHUNK_BYTES = 32 * 2**20
@@ -172,7 +175,7 @@ def agreements(
     float64, draws x images; NaN where an image has no agreement.
     """
     if criterion not in CRITERIA:
-        raise SelectionError(f"expected a criterion of {', '.join(CRITERIA)}; {criterion!r} came")
+        raise SelectionError(f"expected a criterion of {', '.join(CRITERIA)}; got {criterion!r}")
     rule = CRITERIA[criterion]
     files = [[run.scores(seed, level) for seed in run.seeds] for level in (0.0, sparsity)]
     images, classes = len(run.images), len(run.classes)

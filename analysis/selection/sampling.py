@@ -84,7 +84,7 @@ def draw_exemplars(
     SelectionError: an unknown way, or fewer may be drawn than wanted.
     """
     if how not in DRAWS:
-        raise SelectionError(f"expected exemplars drawn {', '.join(DRAWS)}; {how!r} came")
+        raise SelectionError(f"expected exemplars drawn {', '.join(DRAWS)}; got {how!r}")
     if how == "simple":
         return draw_sample(images, size, seed=seed, patients=patients)
     if how == "top":
@@ -119,7 +119,7 @@ def _drawn(
             break
     if size is not None and len(drawn) < size:
         raise SelectionError(
-            f"expected at least {size} images to draw from, {len(images)} came"
+            f"expected at least {size} images to draw from, got {len(images)}"
             + (f", {len(passed)} of them of a patient already drawn" if passed else "")
         )
     reason = "another image of the same patient was drawn"

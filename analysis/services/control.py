@@ -22,7 +22,7 @@ from analysis.signals import changed
 
 
 class RunError(ValueError):
-    """A run cannot be changed as asked: what was expected, what came, what to do."""
+    """A run cannot be changed as asked: what was expected, what was found, what to do."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ def cancel(*, run: Run, actor_id: int | None = None) -> None:
     RunError: the run is finished.
     """
     if Run.objects.filter(pk=run.pk, finished_at__isnull=False).exists():
-        raise RunError(f"run {run.run_id}: expected one that is not finished; there is nothing to cancel")
+        raise RunError(f"run {run.run_id}: expected an unfinished run; there is nothing to cancel")
     if Run.objects.filter(pk=run.pk, cancelled_at__isnull=True).update(cancelled_at=now()):
         tell("run.cancelled", run, actor_id)
 
@@ -98,7 +98,7 @@ def retry(*, run: Run, key: str, actor_id: int | None = None) -> None:
     """
     failed = Unit.objects.filter(run=run, key=key, state=UnitState.FAILED)
     if not failed.update(state=UnitState.TODO, attempts=0, error="", token=F("token") + 1):
-        raise RunError(f"unit {key}: expected one that has failed; it is being tried again already")
+        raise RunError(f"unit {key}: expected a failed unit; it is already being tried again")
     tell("run.unit_retried", run, actor_id, unit=key)
 
 
@@ -123,7 +123,9 @@ def register_folder(*, folder: Path, actor_id: int | None = None) -> Run:
     there = Run.objects.filter(run_id=said["run_id"]).first()
     if there is not None:
         if Path(there.folder) != folder:
-            raise RunError(f"run {there.run_id}: expected a new one, the ledger has it in {there.folder}")
+            raise RunError(
+                f"run {there.run_id}: expected a new run, the ledger already has it in {there.folder}"
+            )
         return there
     _verify(folder, said)
     return _write(folder, said, actor_id)
@@ -135,26 +137,24 @@ def _said(folder: Path) -> dict[str, Any]:
         said: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         missing = {"run_id", "predictions", "tables"} - said.keys()
     except (OSError, ValueError, AttributeError, RecursionError) as error:
-        raise RunError(f"{path}: expected the provenance of a finished run, '{error}' came") from error
-    if missing:
         raise RunError(
-            f"{path}: expected {', '.join(sorted(missing))} in it, none came; finish the run first"
-        )
+            f"{path}: expected the provenance of a finished run, got the error '{error}'"
+        ) from error
+    if missing:
+        raise RunError(f"{path}: expected {', '.join(sorted(missing))} in it, got none; finish the run first")
     if not isinstance(said["run_id"], str) or not RUN_ID.fullmatch(said["run_id"]):
         raise RunError(
             f"{path}: expected a run_id of 1 to 64 letters, digits, hyphens and underscores, "
-            f"{str(said['run_id'])[:80]!r} came; take the folder as the sweep or the import wrote it"
+            f"got {str(said['run_id'])[:80]!r}; use the folder as the sweep or the import wrote it"
         )
     for name in ("predictions", "tables"):
         listed = said[name]
         named = isinstance(listed, dict) and all(isinstance(digest, str) for digest in listed.values())
         if not named or not listed:
-            raise RunError(
-                f"{path}: expected {name} by file name, each with its SHA-256; something else came"
-            )
+            raise RunError(f"{path}: expected {name} by file name, each with its SHA-256; got something else")
     for name in ("spec", "imported"):
         if not isinstance(said.get(name) or {}, dict):
-            raise RunError(f"{path}: expected {name} as an object, {type(said[name]).__name__} came")
+            raise RunError(f"{path}: expected {name} as an object, got {type(said[name]).__name__}")
     return said
 
 
@@ -163,9 +163,9 @@ def _verify(folder: Path, said: dict[str, Any]) -> None:
     for name, digest in sorted(files.items()):
         path = folder / name
         if Path(name).is_absolute() or ".." in Path(name).parts or not path.is_file():
-            raise RunError(f"{path}: expected this file of the run, none came; copy the whole folder")
+            raise RunError(f"{path}: expected this file of the run, got none; copy the whole folder")
         if sha256_file(path) != digest:
-            raise RunError(f"{path}: expected SHA-256 {digest}, another came; the file is damaged")
+            raise RunError(f"{path}: expected SHA-256 {digest}, got a different one; the file is damaged")
 
 
 @transaction.atomic

@@ -67,7 +67,7 @@ def register_data_set(
     with transaction.atomic():
         found, made = DataSet.objects.get_or_create(slug=slug, defaults=values)
         if not made:
-            raise InputError(f"expected a new name, the data set {slug} is registered already", "slug")
+            raise InputError(f"expected a new name, the data set {slug} is already registered", "slug")
         shown = {"counts": values["counts"], "digests": values["digests"]}
         changed.send(
             sender=DataSet, kind="data_set.registered", subject=slug, actor_id=actor_id, values=shown
@@ -96,7 +96,7 @@ def _data_spec(slug: str, section: Mapping[str, Any], roots: Sequence[Path] | No
 def _splits(data: DataSpec) -> dict[str, Split]:
     files = {role: getattr(data, f"labels_{role}") for role in SPLITS}
     if not any(files.values()):
-        raise InputError("expected at least one label file, none came", "labels_test")
+        raise InputError("expected at least one label file, got none", "labels_test")
     found = {}
     for role, file in files.items():
         if file is None:
@@ -121,7 +121,7 @@ def _warnings(data: DataSpec, splits: Mapping[str, Split]) -> list[str]:
         if one in splits and other in splits:
             shared = len(set(map(path_key, splits[one].images)) & set(map(path_key, splits[other].images)))
             if shared:
-                found.append(f"{shared} images stand in both the {one} and the {other} split")
+                found.append(f"{shared} images are in both the {one} and the {other} split")
     for role, split in splits.items():
         empty = [n for n, count in zip(data.classes, split.positives, strict=True) if count == 0]
         if empty:

@@ -47,7 +47,7 @@ def register_ensemble(
         found = find_checkpoints(spec)
     if roots is not None and not all(within(file, roots) for file in found.values()):
         raise InputError(
-            "expected checkpoints inside the data folder, a link to another place came", "checkpoints"
+            "expected checkpoints inside the data folder, got a link to another place", "checkpoints"
         )
     return _write(
         slug=slug, data_set=data_set, architecture=architecture, checkpoints=place, seeds=list(found),
@@ -88,7 +88,7 @@ def _write(*, slug: str, seeds: list[int], actor_id: int | None, **values: Any) 
     fields = {"seeds": seeds, "created_by_id": actor_id, **values}
     found, made = Ensemble.objects.get_or_create(slug=slug, defaults=fields)
     if not made:
-        raise InputError(f"expected a new name, the ensemble {slug} is registered already", "slug")
+        raise InputError(f"expected a new name, the ensemble {slug} is already registered", "slug")
     shown = {"seeds": seeds, "data_set": found.data_set.slug}
     changed.send(sender=Ensemble, kind="ensemble.registered", subject=slug, actor_id=actor_id, values=shown)
     return found

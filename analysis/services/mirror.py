@@ -86,7 +86,7 @@ def fetch(run: Run, names: Iterable[str]) -> None:
 
     Raises
     ------
-    MissingError: one is not there.
+    MissingError: one is missing.
     MirrorError: the store does not answer; whether it holds the file is not known.
     """
     objects = store()
@@ -97,10 +97,10 @@ def fetch(run: Run, names: Iterable[str]) -> None:
             with objects.open(f"{run.run_id}/{name}") as stream:
                 content = stream.read()
         except FileNotFoundError as error:
-            raise MissingError(f"run {run.run_id}: expected {name} in the store, nothing came") from error
+            raise MissingError(f"run {run.run_id}: expected {name} in the store, got nothing") from error
         except Exception as error:  # the client library's own errors, of many kinds
             raise MirrorError(
-                f"run {run.run_id}: expected {name} in the store, {type(error).__name__} came"
+                f"run {run.run_id}: expected {name} in the store, got {type(error).__name__}"
             ) from error
         write_whole(folder_of(run) / name, content)
 

@@ -1,4 +1,7 @@
-"""What a page asks for: a sweep over an ensemble, a training on a data set. A worker prepares and does it."""
+"""What a page asks for: a sweep over an ensemble, a training on a data set. A worker prepares and does it.
+
+Checking weights needs torch and decoding takes minutes: the web process does neither.
+"""
 
 import uuid
 from collections.abc import Mapping, Sequence
@@ -34,7 +37,7 @@ def order_sweep(
         raise InputError("expected an ensemble on a data set with test labels, this one has none", "ensemble")
     unknown = sorted(set(seeds) - set(ensemble.seeds))
     if unknown:
-        raise InputError(f"expected seeds of the ensemble {ensemble.seeds}, {unknown} came", "seeds")
+        raise InputError(f"expected seeds of the ensemble {ensemble.seeds}, got {unknown}", "seeds")
     spec = _spec(
         {
             "data": data_section(ensemble.data_set),
@@ -93,7 +96,7 @@ def order_training(
     """
     lacking = [role for role in ("train", "val") if role not in data_set.counts]
     if lacking:
-        raise InputError(f"expected a data set with {' and '.join(lacking)} labels, none came", "data_set")
+        raise InputError(f"expected a data set with {' and '.join(lacking)} labels, got none", "data_set")
     run_id = f"train-{slug}"
     if Ensemble.objects.filter(slug=slug).exists() or Run.objects.filter(run_id=run_id).exists():
         raise InputError(f"expected a new name, there is an ensemble {slug} already", "slug")

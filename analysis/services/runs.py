@@ -42,7 +42,7 @@ def create_run(
 
     if out is not None and mirror.store() is not None:
         raise SweepError(
-            "expected no --out: with RUNS_URL in a store each host has the run in its own folder"
+            "expected no --out: when RUNS_URL names a store, each host keeps the run in its own folder"
         )
     prepared = prepare_run(spec, out, runs=runs, cache=image_cache, progress=progress)
     mirror.send(Run(run_id=prepared.run_id, kind=RunKind.SWEEP), mirror.PLAN)

@@ -93,7 +93,7 @@ class Worker:
             log.warning("run %s cannot be computed on this host: %s", claim.run_id, error)
             self._unfit.add(claim.run_id)
             ledger.let_go(claim, why=f"left to another host: {error}")
-        except Exception as error:  # whatever a unit raises stands in the ledger, and the worker lives on
+        except Exception as error:  # whatever a unit raises is in the ledger, and the worker lives on
             log.warning("unit %s of run %s failed: %s", claim.key, claim.run_id, type(error).__name__)
             mend_first = isinstance(error, SweepError) and not isinstance(error, UnitError)
             final = claim.key == PREPARE and mend_first

@@ -28,7 +28,7 @@ def missing_table(
     Parameters
     ----------
     first: `Checked.first`.
-    seed, draws: of the permutation test that stands in where the variance is zero.
+    seed, draws: of the permutation test that replaces it where the variance is zero.
     alpha: level below which the p-value of a difference is a warning.
     endpoints: the questions.
 

@@ -97,7 +97,7 @@ class Plan:
         StatsError: an unknown design, or too few readers or cases.
         """
         if self.design not in DESIGNS:
-            raise StatsError(f"expected a design of {', '.join(DESIGNS)}, {self.design!r} came")
+            raise StatsError(f"expected a design of {', '.join(DESIGNS)}, got {self.design!r}")
         if self.readers < 2 or self.cases < 4:
             raise StatsError(f"expected at least 2 readers and 4 cases, got {self.readers} and {self.cases}")
         if not 0 <= self.anchors <= self.cases or self.blocks < 2:

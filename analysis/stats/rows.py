@@ -128,7 +128,7 @@ def _expit(x: float) -> float:
 
 
 class StatsError(ValueError):
-    """Ratings cannot be analysed: the message says what was expected, what came and what to do."""
+    """Ratings cannot be analysed: the message says what was expected, what was found and what to do."""
 
 
 class NotComparableError(StatsError):

@@ -75,7 +75,7 @@ def subgroup_table(
     keys = groups["case"].map(name_key)
     if keys.duplicated().any():
         case = groups["case"][keys.duplicated()].iloc[0]
-        raise StatsError(f"subgroups: expected a column 'case' with each case once, '{case}' came again")
+        raise StatsError(f"subgroups: expected a column 'case' with each case once, got '{case}' again")
     table = groups.drop(columns="case").set_axis(keys)
     rated = first["case"].map(name_key)
     if (unknown := first["case"][~rated.isin(keys)]).size:

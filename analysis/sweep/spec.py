@@ -252,7 +252,7 @@ _FROZEN: Mapping[str, tuple[str, ...]] = {
 
 def _need(good: bool, name: str, wanted: str, came: object) -> None:
     if not good:
-        raise SpecError(f"{name}: expected {wanted}, {came!r} came")
+        raise SpecError(f"{name}: expected {wanted}, got {came!r}")
 
 
 def plain(part: Any) -> dict[str, Any]:

@@ -44,11 +44,11 @@ def load_spec(path: Path) -> SweepSpec:
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise SpecError(f"{path}: expected a TOML file there, none came") from None
+        raise SpecError(f"{path}: expected a TOML file there, got none") from None
     except OSError as error:
-        raise SpecError(f"{path}: expected a TOML file to read, '{error.strerror}' came") from error
+        raise SpecError(f"{path}: expected a TOML file to read, got the error '{error.strerror}'") from error
     except (ValueError, RecursionError) as error:  # syntax, encoding, a number too long, lists too deep
-        raise SpecError(f"{path}: expected TOML, {error} came") from error
+        raise SpecError(f"{path}: expected TOML, got the error '{error}'") from error
     return spec_from(content, base=path.absolute().parent, where=str(path))
 
 
@@ -61,7 +61,7 @@ def spec_from(content: Mapping[str, Any], *, base: Path, where: str = "specifica
     """
     _known(content, list(SECTIONS), where, "section")
     if "data" not in content:
-        raise SpecError(f"{where}: expected a section [data] with name and images, none came")
+        raise SpecError(f"{where}: expected a section [data] with name and images, got none")
     return SweepSpec(
         **{name: _section(name, content[name], base, where) for name in SECTIONS if name in content}
     )
@@ -71,12 +71,12 @@ def _section(name: str, table: Any, base: Path, where: str) -> Any:
     kind = SECTIONS[name]
     place = f"{where}, [{name}]"
     if not isinstance(table, Mapping):
-        raise SpecError(f"{place}: expected a section of keys, {table!r} came")
+        raise SpecError(f"{place}: expected a section of keys, got {table!r}")
     known = {f.name: f for f in fields(kind)}
     _known(table, list(known), place, "key")
     for field in known.values():
         if field.name not in table and field.default is MISSING and field.default_factory is MISSING:
-            raise SpecError(f"{place}: expected the key {field.name}, none came")
+            raise SpecError(f"{place}: expected the key {field.name}, got none")
     given = _class_set(table) if name == "data" else table
     values = {
         key: _value(known[key], value, base, place) for key, value in given.items() if value is not None
@@ -95,7 +95,7 @@ def _class_set(table: Mapping[str, Any]) -> dict[str, Any]:
         given["classes"] = list(CLASS_SETS[chosen])
         given.setdefault("id_column", ID_COLUMNS[chosen])
     elif isinstance(chosen, str):
-        raise SpecError(f"[data] classes: expected one of {', '.join(CLASS_SETS)} or a list, {chosen!r} came")
+        raise SpecError(f"[data] classes: expected one of {', '.join(CLASS_SETS)} or a list, got {chosen!r}")
     return given
 
 
@@ -104,7 +104,7 @@ def _known(table: Mapping[str, Any], names: list[str], where: str, what: str) ->
         if key not in names:
             near = difflib.get_close_matches(key, names, 1)
             hint = f"; did you mean {near[0]!r}?" if near else ""
-            raise SpecError(f"{where}: expected one of the {what}s {', '.join(names)}; {key!r} came{hint}")
+            raise SpecError(f"{where}: expected one of the {what}s {', '.join(names)}; got {key!r}{hint}")
 
 
 def _value(field: Field[Any], value: Any, base: Path, place: str) -> Any:
@@ -133,10 +133,10 @@ def _one(value: Any, kind: Any, field: Field[Any], place: str, *, many: bool = F
     try:
         return kind(found)
     except OverflowError:
-        raise SpecError(f"{place} {field.name}: expected {wanted}, one beyond 1e308 came") from None
+        raise SpecError(f"{place} {field.name}: expected {wanted}, got one beyond 1e308") from None
 
 
 def _typed(value: Any, kind: type | tuple[type, ...], wanted: str, field: Field[Any], place: str) -> Any:
     if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
-        raise SpecError(f"{place} {field.name}: expected {wanted}, {value!r} came")
+        raise SpecError(f"{place} {field.name}: expected {wanted}, got {value!r}")
     return value

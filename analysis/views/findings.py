@@ -1,6 +1,6 @@
 """The pages of what a run found: four questions on one screen, the gallery of its exemplars (PIEs), and their forms.
 
-Every address tells the access log who opened it, because whoever has seen it may not read a study made from it.
+Every address tells the access log who opened it, because anyone who has seen it may not read a study made from it.
 """
 
 from collections.abc import Sequence
@@ -112,7 +112,7 @@ def findings_figure(request: HttpRequest, run_id: str, name: str, figure: str) -
 def gallery(request: HttpRequest, run_id: str, name: str) -> HttpResponse:
     """Show the exemplars of a set with their scores, filtered by class and score.
 
-    Whoever has not said so in this session is told first what seeing them does to their part in studies.
+    Anyone who has not said so in this session is told first what seeing them does to their part in studies.
     """
     run, found = _opened_set(request, run_id, name)
     if request.method == "POST":

@@ -1,4 +1,4 @@
-"""Forms of the researcher's pages. A field's error says what was expected, what came and what to do."""
+"""Forms of the researcher's pages. A field's error says what was expected, what was found and what to do."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -152,7 +152,7 @@ class DataSetForm(Parts):
             except PlaceError as error:
                 self.add_error(name, str(error))
         if self.cleaned_data.get("class_set") == "own" and not self.cleaned_data.get("classes", "").strip():
-            self.add_error("classes", "expected the names of the classes, none came")
+            self.add_error("classes", "expected the names of the classes, got none")
 
 
 class Preprocessing(Parts):
@@ -211,7 +211,7 @@ class SeedsField(forms.CharField):
             low, high = (int(numbers[1]), int(numbers[2] or numbers[1])) if numbers else (1, 0)
             if not low <= high <= low + MOST_SEEDS:
                 raise forms.ValidationError(
-                    f"expected numbers and ranges like 0-29 or 0, 3, 7; '{part[:20]}' came"
+                    f"expected numbers and ranges like 0-29 or 0, 3, 7; got '{part[:20]}'"
                 )
             found |= set(range(low, high + 1))
         return sorted(found)
@@ -222,7 +222,7 @@ class SweepForm(Parts):
 
     GROUPS = {
         "What": ("ensemble", "seeds", "method", "sparsities", "seed"),
-        "How it is computed": ("device", "precision", "batch_size", "engine", "threads"),
+        "Method": ("device", "precision", "batch_size", "engine", "threads"),
     }
 
     ensemble = forms.ModelChoiceField(Ensemble.objects.select_related("data_set"), label="Ensemble")
@@ -292,7 +292,7 @@ class TrainingForm(Preprocessing):
             "class_weights",
         ),
         "Images": ("size", "antialias", "pretrained"),
-        "How it is computed": ("device", "precision", "threads"),
+        "Method": ("device", "precision", "threads"),
     }
 
     slug = forms.SlugField(max_length=60, label="Name of the ensemble")

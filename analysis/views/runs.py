@@ -84,7 +84,10 @@ def run(request: HttpRequest, run_id: str) -> HttpResponse:
 @require_GET
 @may_view
 def progress(request: HttpRequest, run_id: str) -> JsonResponse:
-    """Tell the page how far a run is: counts and states of units, nothing of what it found."""
+    """Tell the page how far a run is: counts and states of units, nothing of what it found.
+
+    Hence it is not noted as a look at the run in the access log; the page asks every two seconds.
+    """
     run = find_run(run_id)
     now, units = progress_of(run), list(run.units.all())
     cells = [cell for _, row in cells_of(units) for cell in row]

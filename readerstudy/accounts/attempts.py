@@ -1,4 +1,4 @@
-"""What is tried at the doors is counted in a table, from which nothing is pushed out, before it is tried.
+"""Attempts to sign in are counted in a table, from which nothing is pushed out, before it is tried.
 
 A sign-in counts twice: by name and network address, and by name from anywhere within a few minutes, which bounds
 guessing from many addresses. A browser in which a person has signed in before counts by itself alone: nobody
@@ -46,7 +46,7 @@ class Count:
 
 @dataclass
 class Door:
-    """A door as one asker sees it; the first count is the narrowest one."""
+    """The limits on one asker's attempts; the first count is the narrowest one."""
 
     counts: tuple[Count, ...]
     is_known: bool
@@ -125,7 +125,7 @@ class Door:
 
 
 def door_of(request: HttpRequest, name: str, *, codes_of: User | None = None) -> Door:
-    """Return the door of signing in under a name; with `codes_of`, that of a person's second step.
+    """Return the limits on signing in under a name; with `codes_of`, those of a person's second step.
 
     Wrong codes are counted by person from anywhere too: only who knows the password gets so far.
     """
@@ -144,7 +144,7 @@ def door_of(request: HttpRequest, name: str, *, codes_of: User | None = None) ->
 
 
 def own_password_fits(request: HttpRequest, password: str) -> bool:
-    """Say whether this is the password of whoever is signed in; wrong ones are counted by session.
+    """Say whether this is the password of anyone who is signed in; wrong ones are counted by session.
 
     Raises
     ------

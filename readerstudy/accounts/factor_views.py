@@ -113,7 +113,7 @@ def recovery_codes(request: HttpRequest) -> HttpResponse:
     form = Confirm(request=request)
     if request.method == "POST" and "kept" in request.POST:
         factors.codes_are_kept(user)
-        messages.success(request, "Good. The codes are not shown again.")
+        messages.success(request, "Thank you. The codes are not shown again.")
         return redirect("accounts:factors")
     if request.method == "POST":
         form = Confirm(request.POST, request=request)
@@ -149,14 +149,14 @@ def remove_factor(request: HttpRequest, number: int) -> HttpResponse:
         except FactorError as error:
             form.add_error(None, str(error))
         else:
-            messages.success(request, "It is removed, and you are signed out everywhere else.")
+            messages.success(request, "It has been removed, and you are signed out everywhere else.")
             return redirect("accounts:factors")
     return render(request, "accounts/remove_factor.html", {"form": form, "factor": found})
 
 
 def _added(request: HttpRequest) -> HttpResponse:
     """Go on after a new second factor; fresh recovery codes are shown."""
-    messages.success(request, "It is set up. From now on signing in asks for it.")
+    messages.success(request, "It is set up and required from the next sign-in.")
     to_keep = factors.codes_to_keep(signed_in(request))
     return redirect("accounts:recovery_codes" if to_keep else "accounts:factors")
 

@@ -1,6 +1,7 @@
 """Second factors: kept and checked by allauth.mfa, changed by these services only, each change audited.
 
-Its forms, pages and sign-in are not used (docs/decisions.md 150); this is the one module that knows its insides.
+Its forms, pages and sign-in are not used: they would replace this site's counting of attempts, words and audit events.
+This is the one module that knows its insides.
 """
 
 from typing import Any
@@ -80,7 +81,7 @@ def add_app(*, request: HttpRequest, user: User, code: str) -> Authenticator:
     secret = app_secret(request)
     if not app.validate_totp_code(secret, code):
         raise FactorError(
-            "This code does not fit. Type the one that the app shows now; its clock must be right."
+            "This code is not valid. Type the code that the app shows now; its clock must be right."
         )
     added: Authenticator = app.TOTP.activate(user, secret).instance
     _fits(added, code)  # uses it up: a code holds once, this one too
@@ -101,7 +102,7 @@ def add_passkey(*, user: User, name: str, credential: Any) -> Authenticator:
         passkeys.parse_registration_response(credential)
         passkeys.complete_registration(credential)
     except NOT_A_CREDENTIAL as error:
-        raise FactorError("The passkey does not fit this page any more. Try once more.") from error
+        raise FactorError("The passkey request has expired. Try again.") from error
     added: Authenticator = passkeys.WebAuthn.add(user, name, credential).instance
     _added(user, added)
     return added
@@ -119,7 +120,7 @@ def remove(*, user: User, number: int, must_have: bool) -> None:
     User.objects.select_for_update().get(pk=user.pk)
     found = factors(user).get(pk=number)
     if must_have and factors(user).count() == 1:
-        raise FactorError("You must have a second factor here. Set up another one first.")
+        raise FactorError("This site requires a second factor. Set up another one first.")
     kind = found.type
     found.delete()
     if not has_factor(user):

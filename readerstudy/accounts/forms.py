@@ -103,4 +103,4 @@ class NewPasskey(Confirm):
         """Refuse a form that was sent without the browser's part."""
         super().clean()
         if not isinstance(self.cleaned_data.get("credential"), dict):
-            self.add_error(None, "The browser made no passkey. Try once more.")
+            self.add_error(None, "The browser created no passkey. Try again.")

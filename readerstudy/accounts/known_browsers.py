@@ -43,5 +43,5 @@ def _kept(request: HttpRequest) -> dict[str, Any]:
 
 
 def _shortened(name: str) -> str:
-    """Return what stands for a name in the cookie: whoever sees the cookie cannot read who else signs in here."""
+    """Return what stands for a name in the cookie: anyone who sees the cookie cannot read who else signs in here."""
     return salted_hmac(COOKIE, name, algorithm="sha256").hexdigest()[:16]

@@ -1,7 +1,7 @@
-"""The net under every door: whoever owes a second factor, or must set one up, gets nowhere else.
+"""A check on every request: anyone who owes a second factor, or must set one up, gets nowhere else.
 
 The sign-in page asks for both factors before it begins a session. This holds for sessions begun otherwise too:
-by an invitation's link, by a door that somebody adds, or before the person had a second factor.
+by an invitation's link, by a way to sign in that somebody adds, or before the person had a second factor.
 """
 
 from collections.abc import Callable

@@ -114,7 +114,7 @@ class OpenSession(AbstractBaseSession):
 
 
 class Recovery(models.Model):
-    """A new start for a person who has lost password or second factors: a link that holds once and expires.
+    """Account recovery for a person who has lost password or second factors: a link that holds once and expires.
 
     The token of the link is stored as SHA-256 only. `had_factor` says whether they had a second factor before.
     """
@@ -135,7 +135,7 @@ class Recovery(models.Model):
 
 
 class Attempts(models.Model):
-    """How often something was tried at a door since a time; or that it was used up, which is once.
+    """How often something was attempted since a time; or that it was used up, which is once.
 
     `name` is a keyed hash of what is counted, so that nothing typed is kept. The row counts until `ends_at`, and no
     row goes before: in a cache a few hundred made-up names would push a lock-out out.

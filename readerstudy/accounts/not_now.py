@@ -1,4 +1,4 @@
-"""What a door that is shut for a while answers: 429, and when to come again."""
+"""The answer while sign-in is refused for a while: 429, and when to come again."""
 
 from collections.abc import Callable
 
@@ -33,7 +33,7 @@ class Doors:
 
 
 def not_now(page: HttpResponse, error: NotNowError) -> HttpResponse:
-    """Return a page as the answer of a door that is shut for now."""
+    """Return a page as the answer while sign-in is refused."""
     page.status_code = 429
     page["Retry-After"] = str(error.seconds)
     page["Cache-Control"] = "no-store"

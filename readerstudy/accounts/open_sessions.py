@@ -63,7 +63,7 @@ def end_all_sessions(*, user: User, but: str | None = None) -> int:
 
 
 def stay_here_alone(request: HttpRequest, user: User) -> None:
-    """Keep this session after the stored password has changed or was hashed anew, and end every other one."""
+    """Keep this session after the stored password has changed or was hashed again, and end every other one."""
     update_session_auth_hash(request, user)
     request.session.save()
     end_all_sessions(user=user, but=request.session.session_key)

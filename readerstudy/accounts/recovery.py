@@ -1,4 +1,4 @@
-"""A new start for somebody who has lost their second factors: begun on the server, finished by a link."""
+"""Account recovery for somebody who has lost their second factors: begun on the server, finished by a link."""
 
 import hashlib
 import secrets
@@ -24,7 +24,8 @@ def begin_recovery(*, email: str, reason: str, actor: User | None) -> tuple[Reco
     """Take a person's second factors and password away, end their sessions; return the recovery and its token.
 
     The token is shown once and stored as a digest. Until the link is used nobody signs in as this person; an
-    earlier link holds no more.
+    earlier link holds no more. The password goes too: without a second factor it alone would open the account, and
+    whoever has the lost phone may know it.
 
     Raises
     ------
@@ -71,7 +72,7 @@ def open_recovery(token: str) -> Recovery:
         .first()
     )
     if found is None:
-        raise RecoveryError("this link has been used, or is too old")
+        raise RecoveryError("this link has been used or has expired")
     return found
 
 

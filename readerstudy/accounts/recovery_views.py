@@ -20,7 +20,7 @@ from readerstudy.accounts.standing import TO_SET_UP
 @login_not_required
 @require_http_methods(["GET", "POST"])
 def recover(request: HttpRequest, token: str) -> HttpResponse:
-    """Let the person choose a password, and lead whoever had a second factor to a new one."""
+    """Let the person choose a password, and lead anyone who had a second factor to a new one."""
     try:
         found = open_recovery(token)
         form = SetPasswordForm(found.person, request.POST or None)

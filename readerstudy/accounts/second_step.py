@@ -1,4 +1,4 @@
-"""The second step of signing in: a code or a passkey of whoever has one."""
+"""The second step of signing in: a code or a passkey of anyone who has one."""
 
 import json
 
@@ -24,7 +24,7 @@ from readerstudy.accounts.signing_in import let_in, waiting
 @login_not_required
 @require_http_methods(["GET", "POST"])
 def second_step(request: HttpRequest) -> HttpResponse:
-    """Ask for the second factor of whoever gave a right password, and let them in."""
+    """Ask for the second factor of anyone who gave a right password, and let them in."""
     found = waiting(request)
     if found is None:
         return redirect("home" if request.user.is_authenticated else "accounts:sign_in")

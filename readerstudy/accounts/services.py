@@ -20,7 +20,7 @@ class AccountError(Exception):
 def add_person(
     *, email: str, name: str, actor: User | None, researcher: bool = False, superuser: bool = False
 ) -> tuple[User, str]:
-    """Make a person with a random password; return both. The password is shown once and stored nowhere.
+    """Make a person with a random password; return both. The password is shown once and not stored.
 
     Raises
     ------
@@ -31,7 +31,9 @@ def add_person(
     hashed = make_password(password)  # before the transaction: writers do not wait while a password is hashed
     with transaction.atomic():
         if User.objects.filter(email=address).exists():
-            raise AccountError(f"expected a new address, {address} has an account; give them a role instead")
+            raise AccountError(
+                f"expected a new address, {address} has an account; give that account a role instead"
+            )
         make = User.objects.create_superuser if superuser else User.objects.create_user
         user = make(address, hashed=hashed, name=name)
         record(
@@ -71,7 +73,7 @@ def change_profile(*, user: User, name: str, specialty: str, years_reading: int 
 
 @transaction.atomic
 def choose_password(*, request: HttpRequest, hashed: str, ends_sessions_only: bool = False) -> None:
-    """Store a person's own password, hashed anew: every session but this one ends."""
+    """Store a person's own password, hashed again: every session but this one ends."""
     user = signed_in(request)
     user.password = hashed
     user.save(update_fields=["password"])

@@ -1,4 +1,4 @@
-"""Answer with a frame, masked anew each time: an image that is shown again is other bytes, at the same length.
+"""Answer with a frame, masked again each time: an image that is shown again is other bytes, at the same length.
 
 The bytes pass through this process, never from a file or a store to a browser: a proxy that sends a file sends the
 same bytes for the same image, and with them tells which cases are hidden repeats. Nothing else of the file shows
@@ -29,7 +29,7 @@ def frame_response(case: Case, person: User) -> HttpResponse:
     StorageError: the frame is gone or damaged.
     """
     if waiting_terms(person, [case.study]):
-        raise PermissionDenied("the terms of use come before the first image")
+        raise PermissionDenied("confirm the terms of use before the first image")
     return masked_response(frame_bytes(case))
 
 

@@ -2,4 +2,4 @@
 
 
 class StorageError(Exception):
-    """Frame files cannot be written, or what was written is not there as it was."""
+    """Frame files cannot be written, or what was stored has changed."""

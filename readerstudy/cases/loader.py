@@ -1,4 +1,4 @@
-"""Load the blind half of a hand-over into a study: verify, decode, strip, store; all cases or none."""
+"""Load the blind half of a handover into a study: verify, decode, strip, store; all cases or none."""
 
 import hashlib
 import os
@@ -74,7 +74,8 @@ def load_case_set(
     """Verify a blind half, decode its images in confined children, store the frames, write the rows.
 
     Decoding holds no transaction. `attach` is called inside the one that writes the rows, so that a caller's
-    own rows stand or fall with them. `check` is asked before the first image is decoded, and refuses by raising.
+    own rows are written with them or not at all. `check` is called before the first image is decoded, and refuses by
+    raising.
 
     Parameters
     ----------
@@ -126,7 +127,7 @@ def _load(
     attach: Callable[[CaseSet], None] | None, limits: Limits, progress: Progress,
 ) -> CaseSet:  # fmt: skip
     if len(blind.cases) > MOST_CASES:
-        raise ValueError(f"expected at most {MOST_CASES} cases, {len(blind.cases)} came")
+        raise ValueError(f"expected at most {MOST_CASES} cases, got {len(blind.cases)}")
     ingested = _alike(_ingest_all(blind, stage, window_rule, limits, progress), stage)
     stored = stage.pad()
     rows = _rows(blind)
@@ -145,7 +146,10 @@ def _load(
 def _ingest_all(
     blind: BlindHalf, stage: Staging, rule: WindowRule, limits: Limits, progress: Progress
 ) -> list[Ingested]:
-    """Decode all images, in the order of the cases; go on after a bad one, and refuse the set at the end."""
+    """Decode all images, in the order of the cases; go on after a bad one, and refuse the set at the end.
+
+    The list of all bad images is worth more than the first one, and a set that is half loaded could be read.
+    """
 
     def ingest(row: dict[str, Any]) -> Ingested | Refusal:
         try:

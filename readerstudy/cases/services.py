@@ -62,7 +62,9 @@ def refuse_second_set(study_key: UUID) -> None:
     AlreadyLoadedError: it has one.
     """
     if CaseSet.objects.filter(study=study_key).exists():
-        raise AlreadyLoadedError("expected a study without cases, this one has a case set; make a new study")
+        raise AlreadyLoadedError(
+            "expected a study without cases, this one already has a case set; create a new study"
+        )
 
 
 @transaction.atomic

@@ -130,7 +130,7 @@ def staging(
         finally:
             shutil.rmtree(hidden, ignore_errors=True)
             with suppress(OSError):
-                folder.rmdir()  # only where nothing came to stand in it
+                folder.rmdir()  # only if it is still empty
 
 
 def read_frame(path: Path, sha256: str) -> bytes:
@@ -169,7 +169,9 @@ def _only_one(folder: Path) -> Iterator[None]:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise StorageError("another load of cases for this study is running; wait for its end") from error
+            raise StorageError(
+                "another load of cases for this study is running; wait until it has finished"
+            ) from error
         yield
     finally:
         os.close(descriptor)

@@ -1,7 +1,7 @@
 """What superusers may look at in Django's admin: records without a single answer, time, case or secret.
 
 Every page is read-only: services own every write, so that each is checked and audited. What is not listed here is
-not there; tests/ops/test_admin.py holds the reason for each table that is left out.
+left out; tests/ops/test_admin.py gives the reason for each table.
 """
 
 from typing import TYPE_CHECKING, Any, ClassVar

@@ -1,4 +1,4 @@
-"""Django's admin site, behind the site's own sign-in: it has no door of its own."""
+"""Django's admin site, behind the site's own sign-in: it has no sign-in of its own."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ class Site(AdminSite):
     site_header = "Reader Study: records"
     site_title = "Reader Study"
     enable_nav_sidebar = False
-    index_title = "Records, to look at; the site's own pages change them"
+    index_title = "Records, read-only; change them on the site's own pages"
 
     def has_permission(self, request: HttpRequest) -> bool:
         """Let superusers in, nobody else."""

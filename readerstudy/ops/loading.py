@@ -1,4 +1,8 @@
-"""Load a case set that lies in the site's folder of hand-overs, for an admin without a shell on the server."""
+"""Load a case set that lies in the site's folder of handovers, for an admin without a shell on the server.
+
+It belongs to `ops` because it needs both the loader of `cases`, which reaches `analysis.caseset`, and the services of
+`study`, which must never reach `analysis`.
+"""
 
 import os
 import subprocess
@@ -57,7 +61,8 @@ def offered_sets() -> list[Offered]:
 def start_load(*, study: Study, name: str, practice: bool, actor: User) -> bool:
     """Begin to load a set in a process of its own, which outlives the request; the study's page tells how far it is.
 
-    While one is being loaded nothing is begun, and False returned.
+    A thread would die with its web process. The set is named out of the operator's folder, not uploaded: it has
+    gigabytes. While one is being loaded nothing is begun, and False returned.
 
     Raises
     ------
@@ -65,15 +70,17 @@ def start_load(*, study: Study, name: str, practice: bool, actor: User) -> bool:
     StudyError: it has these cases already, their key is open, or no blind half of this name is offered.
     """
     if study.phase != Phase.DRAFT:
-        raise PhaseError(f"cases are loaded while the study is a draft; it is {study.phase}")
+        raise PhaseError(f"cases can be loaded only while the study is a draft; it is {study.phase}")
     if practice:
         if study.practice_key is not None:
-            raise StudyError("the study has its practice cases; copy the study to practise on others")
+            raise StudyError(
+                "the study already has its practice cases; copy the study to use other practice cases"
+            )
     elif CaseSet.objects.filter(study=study.key).exists():
-        raise StudyError("the study has its cases; make a new study for others")
+        raise StudyError("the study already has its cases; create a new study for other cases")
     chosen = next((each for each in offered_sets() if each.name == name), None)
     if chosen is None:
-        raise StudyError(f"expected a case set in the site's folder of hand-overs, '{name}' is none")
+        raise StudyError(f"expected a case set in the site's folder of handovers, got '{name}'")
     (practice_draft if practice else cases_draft)(study, chosen.key_sha256)
     if not announce(practice_key_for(study) if practice else study.key):
         return False
@@ -91,7 +98,7 @@ def start_load(*, study: Study, name: str, practice: bool, actor: User) -> bool:
 def load_into_study(
     *, study: Study, folder: Path, actor: User | None, progress: Callable[[int, int], None] | None = None
 ) -> CaseSet:
-    """Load a blind half into a draft study; rows, frames and digests stand or fall together.
+    """Load a blind half into a draft study; rows, frames and digests are written together or not at all.
 
     Raises
     ------
@@ -102,7 +109,7 @@ def load_into_study(
     """
 
     if CaseSet.objects.filter(study=study.key).exists():
-        raise AlreadyLoadedError(f"{_named(study)} has its cases; make a new study for others")
+        raise AlreadyLoadedError(f"{_named(study)} already has its cases; create a new study for other cases")
 
     def attach(loaded: CaseSet) -> None:
         attach_case_set(
@@ -134,7 +141,7 @@ def load_practice(
     """
     if study.practice_key is not None:
         raise AlreadyLoadedError(
-            f"{_named(study)} has its practice cases; copy the study to practise on others"
+            f"{_named(study)} already has its practice cases; copy the study to use other practice cases"
         )
     study.practice_key = practice_key_for(study)
 

@@ -1,4 +1,4 @@
-"""The page on which a study's admin loads cases from the site's folder of hand-overs."""
+"""The page on which a study's admin loads cases from the site's folder of handovers."""
 
 from typing import cast
 
@@ -52,9 +52,9 @@ def load(request: HttpRequest, slug: str) -> HttpResponse:
             practice = form.cleaned_data["use"] == PRACTICE
             try:
                 if start_load(study=study, name=form.cleaned_data["name"], practice=practice, actor=person):
-                    messages.success(request, "The load has begun; this page tells how far it is.")
+                    messages.success(request, "Loading has started; this page shows its progress.")
                 else:
-                    messages.info(request, "A load is running already; this page tells how far it is.")
+                    messages.info(request, "A load is already running; this page shows its progress.")
             except (StudyError, PhaseError) as error:
                 messages.error(request, str(error))
         else:

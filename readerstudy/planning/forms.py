@@ -27,7 +27,7 @@ class PlanForm(forms.Form):
         "The plan": ("design", "readers", "cases", "blocks", "anchors"),
         "What it should find": ("endpoint", "effect", "alpha", "wanted"),
         "What is assumed": ("reader", "case", "rest", "reader_by_arm"),
-        "How it is computed": ("simulate",),
+        "Method": ("simulate",),
     }
 
     design = forms.ChoiceField(

@@ -26,7 +26,7 @@ def ask_to_open(*, study: Study, reason: str, actor: User) -> UnblindingRequest:
     if not reason.strip():
         raise UnblindingError("expected a reason for opening the key")
     if stands(study):
-        raise UnblindingError("somebody has asked already; open the key, or decline first")
+        raise UnblindingError("somebody has already asked; open the key, or decline first")
     refuse_uncounted(study, actor)
     request = UnblindingRequest.objects.create(study=study, asked_by=actor, reason=reason.strip())
     record(
@@ -37,7 +37,7 @@ def ask_to_open(*, study: Study, reason: str, actor: User) -> UnblindingRequest:
 
 @transaction.atomic
 def decline_to_open(*, study: Study, actor: User) -> None:
-    """Take a request away; whoever asked may do so too.
+    """Take a request away; anyone who asked may do so too.
 
     Raises
     ------
@@ -70,7 +70,7 @@ def open_as_asked(*, study: Study, key: Path, actor: User) -> Unblinding:
 
 
 def request_of(study: Study) -> UnblindingRequest | None:
-    """Return the request that stands, if one does."""
+    """Return the open request, if there is one."""
     return UnblindingRequest.objects.select_related("asked_by").filter(study=study).first()
 
 
@@ -82,5 +82,5 @@ def stands(study: Study) -> bool:
 def _asked(study: Study) -> UnblindingRequest:
     request = request_of(study)
     if request is None:
-        raise UnblindingError("expected that an admin has asked for the key to be opened, nobody has")
+        raise UnblindingError("expected an open request to open the key, found none")
     return request

@@ -83,7 +83,7 @@ def _operator_remarks(study: Study, unblinding: Unblinding) -> Iterator[str]:
     """Say so where two study admins were to open the key and the operator did."""
     if needs_two(study) and unblinding.opened_by is None:
         yield (
-            "The operator opened the key on the server, since fewer than two study admins were left who count as two. "
+            "The operator opened the key on the server, because fewer than two eligible study admins were left. "
             f"Reason given: {unblinding.reason}"
         )
 

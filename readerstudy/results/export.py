@@ -52,7 +52,7 @@ def write_export(study: Study, out: Path) -> None:
     SealedError: the key is not open.
     """
     if out.exists():
-        raise FileExistsError(f"{out}: expected a new folder, it exists already; choose another --out")
+        raise FileExistsError(f"{out}: expected a new folder, it already exists; choose another --out")
     files = list(export_files(study))
     with whole_folder(out, mode=0o700) as folder:
         for name, data in files:

@@ -27,5 +27,5 @@ class OpenKey(Confirm):
         """Refuse a file that is far larger than any key."""
         key: UploadedFile[Any] = self.cleaned_data["key"]
         if (key.size or 0) > MAX_KEY_BYTES:
-            raise forms.ValidationError("This file is too large to be a key.")
+            raise forms.ValidationError("This file is too large to be a key file.")
         return key

@@ -19,7 +19,7 @@ CLOSED = {Phase.CLOSED.value, Phase.UNBLINDED.value, Phase.ARCHIVED.value}
 
 
 class UnblindingError(Exception):
-    """A key cannot be opened as asked: what was expected, what came, what to do."""
+    """A key cannot be opened as asked: what was expected, what was found, what to do."""
 
 
 @transaction.atomic
@@ -118,7 +118,7 @@ def _refuse_operator(study: Study) -> None:
             names = " and ".join(str(person) for person in able)
             raise UnblindingError(
                 f"expected fewer than two study admins of '{each.slug}' who count, {names} do: two of them open the "
-                "key on the page Results. Whoever is gone for good loses the role on the page People first"
+                "key on the page Results. First remove the role of anyone who has left on the page People"
             )
 
 

@@ -105,7 +105,7 @@ def ask(request: HttpRequest, slug: str) -> HttpResponse:
 
     def act() -> None:
         approval.ask_to_open(study=study, reason=form.cleaned_data["reason"], actor=signed_in(request))
-        messages.success(request, "The request stands in the audit trail.")
+        messages.success(request, "The request is recorded in the audit trail.")
 
     return _answer(request, slug, form, act)
 
@@ -155,7 +155,7 @@ def _open(study: Study, upload: "UploadedFile[Any]", actor: User) -> None:
             raise UnblindingError(
                 "This is not the key of these cases. Take the key.csv that was handed over with this case set. "
                 f"Its SHA-256 begins with {error.expected[:12]}, that of the file given with {error.came[:12]}; "
-                "the whole one stands below the form."
+                "the full digest is shown below the form."
             ) from error
         except (CaseSetError, FrameError) as error:
             # The admin uploaded a file; where the server kept it for a moment is nobody's business.

@@ -4,7 +4,7 @@ from enum import StrEnum
 
 
 class Phase(StrEnum):
-    """Where a study stands."""
+    """The phase of a study."""
 
     DRAFT = "draft"
     LOCKED = "locked"
@@ -50,7 +50,7 @@ def allowed_steps(phase: str) -> list[str]:
 
 
 class StudyError(Exception):
-    """A study cannot be changed as asked: what was expected, what came, what to do."""
+    """A study cannot be changed as asked: what was expected, what was found, what to do."""
 
 
 class NotThisPersonError(StudyError):

@@ -49,5 +49,5 @@ def reader_for(user: User, slug: str) -> Reader:
 
 
 def may_create_studies(user: User) -> bool:
-    """Say whether a person may set up a study: superusers, and whoever administers one already."""
+    """Say whether a person may set up a study: superusers, and anyone who administers one already."""
     return bool(user.is_superuser) or Membership.objects.filter(person=user, role=Role.STUDY_ADMIN).exists()

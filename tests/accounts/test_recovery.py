@@ -1,4 +1,4 @@
-"""A new start for a lost second factor: everything is taken away at once, and one link leads back in."""
+"""Account recovery for a lost second factor: everything is taken away at once, and one link leads back in."""
 
 from io import StringIO
 

@@ -118,7 +118,7 @@ def test_another_picture_under_the_name_is_refused_by_name(
     )
     with pytest.raises(CaseSetError, match=rf"^{IMAGES} of {IMAGES} images are not the ones") as refused:
         check_custody(run, files)
-    assert f"expected the image that was evaluated as {NAMES[0]!r}, got another" in str(refused.value)
+    assert f"expected the image that was evaluated as {NAMES[0]!r}, got something else" in str(refused.value)
 
 
 def test_two_images_that_are_exchanged_are_refused_and_no_others(

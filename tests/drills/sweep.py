@@ -312,7 +312,7 @@ def main() -> int:
         parser.add_argument(f"--{name}", type=int, default=number)
     plan = Plan(**vars(parser.parse_args()))
     if plan.units % SPARSITIES:
-        parser.error(f"--units: expected a multiple of {SPARSITIES}, {plan.units} came")
+        parser.error(f"--units: expected a multiple of {SPARSITIES}, got {plan.units}")
     with tempfile.TemporaryDirectory(prefix="sweep-drill-") as folder:
         from tests.drills.site import open_site
 

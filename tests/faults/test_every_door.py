@@ -104,7 +104,9 @@ def is_calm(answer: HttpResponse, by_script: bool) -> bool:
     if answer.status_code != 503 or b"nothing was changed" not in answer.content:
         return False
     in_form = (
-        set(json.loads(answer.content)) == {"error"} if by_script else b"Not at this moment" in answer.content
+        set(json.loads(answer.content)) == {"error"}
+        if by_script
+        else b"Not available at the moment" in answer.content
     )
     asks_again = int(answer["Retry-After"]) > 0 and "no-store" in answer["Cache-Control"]
     return in_form and asks_again and COOKIE not in answer.cookies

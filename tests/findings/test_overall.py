@@ -85,5 +85,5 @@ def test_names_the_row_that_is_absent() -> None:
     frame = metrics(HALF_DROPS, [0.0, 0.5, 0.9]).drop(index=4)
     with pytest.raises(FindingsError, match=r"1 are absent; the first: seed 1, sparsity 0\.50, class 'A'"):
         read_precision(frame, ["A"])
-    with pytest.raises(FindingsError, match=r"classes\.csv only, came: A"):
+    with pytest.raises(FindingsError, match=r"classes\.csv only, got A"):
         read_precision(frame, ["B"])

@@ -28,7 +28,7 @@ def test_dissimilarity_equals_the_hand_result() -> None:
     table = np.array([[0.0, -0.1, -0.2], [0.0, -0.4, -0.6]])
     assert curve_dissimilarity(table)[0, 1] == pytest.approx((0.09 + 0.16) / 3)
     assert curve_dissimilarity(table, "euclidean")[0, 1] == pytest.approx(0.5)
-    with pytest.raises(FindingsError, match="expected mse or euclidean, 'cosine' came"):
+    with pytest.raises(FindingsError, match="expected mse or euclidean, got 'cosine'"):
         curve_dissimilarity(table, "cosine")
 
 

@@ -100,7 +100,7 @@ def _by_door(name: str) -> Target:
 
 TARGETS: dict[str, Target] = {
     "image": _image,
-    "hand-over": _handed_over,
+    "handover": _handed_over,
     "pickle": _pickle,
     "frame": _frame,
     "labels": _by_door("LABELS"),
@@ -122,7 +122,7 @@ def seeds(name: str, trap: Path) -> Iterator[bytes]:
     from tests.hostile import dicoms, neutral, raster, tables
     from tests.picture import drawn
 
-    if name in {"image", "hand-over"}:
+    if name in {"image", "handover"}:
         yield from (
             data for _, data in [*raster.files(), *dicoms.files(), *neutral.files()] if len(data) < 20_000
         )

@@ -191,7 +191,7 @@ def _rating_files() -> Iterator[tuple[str, Door, bytes]]:
         "a case in both arms": f"{usual}\n{usual.replace(',1,p1', ',0,p1').replace('r1', 'r2')}",
     }.items():  # fmt: skip
         yield f"ratings: {name}", RATINGS, f"{heading}\n{row}\n".encode()
-    yield "ratings: a column that is not there", RATINGS, f"{heading.replace('arm,', '')}\n".encode()
+    yield "ratings: a column that is missing", RATINGS, f"{heading.replace('arm,', '')}\n".encode()
 
 
 def _settings_files() -> Iterator[tuple[str, Door, bytes]]:

@@ -1,4 +1,4 @@
-"""What the doctor says of a site: one that is not there, one that is whole, and ones that lack something."""
+"""What the doctor says of a site: one that is missing, one that is whole, and ones that lack something."""
 
 import os
 import subprocess
@@ -52,16 +52,16 @@ def test_a_site_and_what_it_lacks(tmp_path: Path) -> None:
     assert manage(home, "setup").returncode == 0
     told = of_the_site(home)
     assert {name: words.split()[0] for name, words in told.items()} == {
-        "site": "ok", "secrets": "ok", "room of the site": "ok", "database": "ok", "migrations": "ok",
+        "site": "ok", "secrets": "ok", "disk space of the site": "ok", "database": "ok", "migrations": "ok",
         "audit anchor": "ok", "site's folder": "ok", "studies": "ok", "backup": "note", "workers": "note",
     }  # fmt: skip
-    assert "none was ever begun" in told["backup"]
+    assert "no backup was ever started" in told["backup"]
     (home / "scratch").mkdir()
     (home / "audit-anchor.jsonl").unlink()
     told = of_the_site(home, DISK_FREE_GB="1000000000")
     assert told["site's folder"] == "note also holds scratch, which backups save with the rest"
     assert "WARNING" in told["audit anchor"]
-    assert "WARNING" in told["room of the site"]
+    assert "WARNING" in told["disk space of the site"]
     (home / "site.env").chmod(0o644)
     assert manage(home, "migrate", "study", "0004", "--verbosity", "0").returncode == 0
     told = of_the_site(home)
@@ -72,7 +72,7 @@ def test_a_site_and_what_it_lacks(tmp_path: Path) -> None:
     assert f"{len(later)} to apply" in told["migrations"]
     assert "studies" not in told
     (home / "db.sqlite3").unlink()
-    assert "is not there" in of_the_site(home)["database"]
+    assert "is missing" in of_the_site(home)["database"]
     assert not (home / "db.sqlite3").exists()
     gone = of_the_site(home, DATABASE_URL="postgres://somebody:hidden-word@localhost:1/none")
     assert "postgresql does not answer" in gone["database"]

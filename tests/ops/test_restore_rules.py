@@ -58,7 +58,7 @@ def test_files_and_runs_must_be_absent_even_for_a_database_alone(
     with pytest.raises(RestoreError, match="exports: expected an empty folder"):
         restore(folder=tmp_path / "b")
     shutil.rmtree(empty / "exports")
-    assert "no files came back" in said(["restore", str(tmp_path / "b")])
+    assert "no files were restored" in said(["restore", str(tmp_path / "b")])
 
 
 def test_a_database_that_is_there_stays(whole: Path, empty: Path) -> None:
@@ -129,7 +129,7 @@ def test_a_site_that_counted_in_redis_comes_back_without_it(home: Path, tmp_path
 
 @pytest.mark.parametrize("name", ["runs/../../x", "runs//etc/x", "./runs/x", "runs/./x", "../x", "/etc/x"])
 def test_a_name_that_leads_elsewhere_is_refused(tmp_path: Path, name: str) -> None:
-    """No file of a folder has such a name, so that a whole backup lists none: this is the second lock."""
+    """No file of a folder has such a name, so that a full backup lists none: this is the second lock."""
     with pytest.raises(RestoreError, match="expected files of"):
         restoring._places(tmp_path, {"database": "database.sqlite3", "files": {name: {}}})
 
@@ -175,7 +175,7 @@ def test_what_is_put_back_by_hand_is_not_green(home: Path, tmp_path: Path) -> No
     """An older database beside its anchor, and both as the backup holds them, without `restore`."""
     out = back_up(out=tmp_path / "b").folder
     record(kind="drill.written", actor=None)
-    assert "every chain holds" in said(["verify_audit"])
+    assert "every chain is intact" in said(["verify_audit"])
     shutil.copy(out / "audit-anchor.jsonl", home / "copy.jsonl")
     with override_settings(AUDIT_ANCHOR=home / "copy.jsonl"):
         assert "only restore may put it in place" in trail_faults()
@@ -202,10 +202,10 @@ def test_a_restore_beside_a_newer_anchor_wants_a_reason(home: Path, tmp_path: Pa
         last = record(kind="drill.written", actor=None)
         shutil.copy(home / "audit-anchor.jsonl", kept)
     with site_here(empty, AUDIT_ANCHOR=kept):
-        with pytest.raises(CommandError, match="say why it is put back, with --reason"):
+        with pytest.raises(CommandError, match="give the reason with --reason"):
             said(["restore", str(out)])
         assert names(empty) == ["site.env"]  # nothing was put there
-        assert "every audit chain holds" in said(["restore", str(out), "--reason", "a disk\nwas lost"])
+        assert "every audit chain is intact" in said(["restore", str(out), "--reason", "a disk\nwas lost"])
         told = said(["verify_audit"])
     assert (
         "because a disk was lost; given up, since the database does not have them: events site "
@@ -219,7 +219,7 @@ def test_each_frame_that_is_gone_or_damaged_is_named(home: Path) -> None:
     one_bit_is_another(home / "frames" / str(first.study) / first.storage_name)
     (home / "frames" / str(second.study) / second.storage_name).unlink()
     err = StringIO()
-    with pytest.raises(CommandError, match=f"2 of {len(rest) + 2} frames are gone or damaged"):
+    with pytest.raises(CommandError, match=f"2 of {len(rest) + 2} frames are missing or damaged"):
         call_command("verify_storage", stdout=StringIO(), stderr=err)
     lines = err.getvalue().splitlines()
     for line, frame in zip(lines, (first, second), strict=True):

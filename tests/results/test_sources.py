@@ -48,6 +48,7 @@ def copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 def digest_now() -> str:
     code_digest.cache_clear()
+    environment.cache_clear()
     return code_digest()
 
 

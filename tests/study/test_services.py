@@ -209,7 +209,7 @@ def test_who_opened_the_run_cannot_read(stock: Stock) -> None:
 def test_reader_gets_no_second_role(stock: Stock) -> None:
     with pytest.raises(StudyError, match="no other role"):
         add_member(study=stock.study, person=stock.bob, role=Role.RESEARCHER, actor=stock.alice)
-    with pytest.raises(StudyError, match="reads in this study already"):
+    with pytest.raises(StudyError, match="already reads in this study"):
         enrol_reader(study=stock.study, person=stock.bob, actor=stock.alice)
 
 
@@ -222,7 +222,7 @@ def test_enrolment_commits_to_the_seed_without_telling_it(stock: Stock) -> None:
 
 
 def test_taken_short_name_is_refused(stock: Stock) -> None:
-    with pytest.raises(StudyError, match="'chest' is another study's"):
+    with pytest.raises(StudyError, match="'chest' belongs to another study"):
         lifecycle.create_study(slug="chest", title="Again", protocol=Protocol(), actor=stock.alice)
 
 

@@ -76,7 +76,7 @@ def test_a_visible_name_stops_the_lock_until_a_second_look_clears_it(stock: Stoc
     look_for_names(draft, stock.alice)
     key = keys(draft)[0]
     look(draft, stock.alice, key, clear=False)
-    with pytest.raises(StudyError, match="1 of 10 images show a name; write the case set anew"):
+    with pytest.raises(StudyError, match="1 of 10 images show a name; write the case set again"):
         lifecycle.lock(study=draft, actor=stock.alice)
     look(draft, stock.alice, key)
     assert lifecycle.lock(study=draft, actor=stock.alice).phase == Phase.LOCKED
@@ -92,7 +92,7 @@ def test_a_look_at_too_small_a_size_does_not_count(stock: Stock, draft: Study, s
 
 
 def test_no_reader_signs_off_and_nobody_who_has_looked_becomes_a_reader(stock: Stock, draft: Study) -> None:
-    with pytest.raises(SignOffError, match="reads in this study"):
+    with pytest.raises(SignOffError, match="is a reader in this study"):
         look(draft, stock.bob, keys(draft)[0])
     nora = person("Nora")
     add_member(study=draft, person=nora, role=Role.STUDY_ADMIN, actor=stock.alice)

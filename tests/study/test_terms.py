@@ -252,7 +252,7 @@ def test_by_form_and_by_command(stock: Stock, tmp_path: Path) -> None:
     assert SECOND.sha256 in said.getvalue()
     with pytest.raises(CommandError, match="a reason"):
         call_command("set_terms", "chest", file)
-    with pytest.raises(CommandError, match="is none"):
+    with pytest.raises(CommandError, match="short name of a study, got"):
         call_command("set_terms", "nothing", file)
 
 

@@ -295,7 +295,7 @@ def test_questions_move_and_go_without_leaving_a_follow_up_behind() -> None:
     published = Protocol().questions
     protocol = Protocol(questions=with_label_follow_ups(published) or ())
     assert [q.key for q in question_moved(protocol, "quality", -1).questions][2] == "quality"
-    with pytest.raises(ProtocolError, match="no question before it"):
+    with pytest.raises(ProtocolError, match="not an earlier question"):
         question_moved(protocol, "agree", 1)
     with pytest.raises(ProtocolError, match="remove it first"):
         question_removed(protocol, "agree")

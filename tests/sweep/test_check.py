@@ -90,7 +90,7 @@ def test_the_check_sees_the_runs_own_scores(tiny):
 
 
 def test_a_sample_without_images_is_refused(tiny):
-    with pytest.raises(SweepError, match="expected 1 image or more, 0 came"):
+    with pytest.raises(SweepError, match="expected 1 image or more, got 0"):
         check_sweep(tiny.spec(), tiny.out, images=0)
 
 

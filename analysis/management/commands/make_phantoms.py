@@ -1,4 +1,4 @@
-"""Door to `analysis.phantoms.write_data_set`: a synthetic data set in the layout of NIH-CXR-LT."""
+"""Command for `analysis.phantoms.write_data_set`: a synthetic data set in the layout of NIH-CXR-LT."""
 
 import dataclasses
 from argparse import ArgumentParser

@@ -15,7 +15,7 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("run", type=Path, metavar="RUN", help="the folder; it stays where it is")
+        parser.add_argument("run", type=Path, metavar="RUN", help="the folder; it is not moved")
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:

@@ -62,7 +62,7 @@ class ImageCache:
         """Read all bytes against the digest; raise DataError where they differ."""
         if sha256_file(self.file) != self.digest:
             raise DataError(
-                f"{self.file}: expected SHA-256 {self.digest}, another came; delete it to rebuild"
+                f"{self.file}: expected SHA-256 {self.digest}, got a different one; delete it to rebuild"
             )
 
 
@@ -99,7 +99,7 @@ def ensure_cache(
         if found := open_cache(target):
             if sha256_file(target) == found.digest:
                 return found
-            target.with_suffix(".json").unlink()  # damaged: built anew
+            target.with_suffix(".json").unlink()  # damaged: built again
         return _build(target, names, files, preprocess, progress, workers or os.cpu_count() or 1)
 
 

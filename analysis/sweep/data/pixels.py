@@ -47,14 +47,14 @@ def read_pixels(path: Path, preprocess: PreprocessSpec) -> Pixels:
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise DataError(f"{path}: expected an image, {error.strerror} came") from error
+        raise DataError(f"{path}: expected an image, got the error '{error.strerror}'") from error
     try:
         picture = read_picture(content)
     except ImageRefusedError as error:
         raise DataError(f"{path}: expected a readable image (PNG, JPEG or DICOM): {error}") from error
     rendering = network_rendering(picture, Percentiles(*preprocess.window))
     if rendering.flat:
-        raise DataError(f"{path}: expected an image with contrast, one value came throughout")
+        raise DataError(f"{path}: expected an image with contrast, got one value throughout")
     return Pixels(
         _square(levels(rendering), preprocess),
         picture.coloured,

@@ -114,7 +114,7 @@ def _absent(name: str) -> str:
     try:
         maker(name)
     except ImportError as error:
-        return f"'{error}' came; pip install {name}"
+        return f"not installed ({error}); pip install {name}"
     return ""
 
 

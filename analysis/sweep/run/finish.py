@@ -48,7 +48,7 @@ def finish_run(run: Run, progress: Progress | None = None) -> dict[str, Any]:
     """
     for name, digest in run.plan["tables"].items():
         if sha256_file(run.paths.root / name) != digest:
-            raise UnitError(f"{run.paths.root / name}: expected SHA-256 {digest}, another came")
+            raise UnitError(f"{run.paths.root / name}: expected SHA-256 {digest}, got a different one")
     found = rank_files(run, progress)
     left = [unit for unit in list_units(run) if any((unit.seed, k) not in found for k in unit.sparsities)]
     if left:
@@ -132,7 +132,7 @@ def _mixed(cards: Mapping[str, int]) -> list[str]:
         return []
     shares = ", ".join(f"{count} by {name}" for name, count in sorted(cards.items()))
     return [
-        f"score files were computed by GPUs of {len(cards)} kinds ({shares}): equal bytes hold for one kind only"
+        f"score files were computed by GPUs of {len(cards)} kinds ({shares}): results are byte-equal only on one kind"
     ]
 
 

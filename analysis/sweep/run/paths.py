@@ -28,7 +28,10 @@ class RunPaths:
         """The image cache that the runs of one folder share."""
 
     def prediction(self, seed: int, sparsity: float) -> Path:
-        """The scores of one checkpoint at one sparsity: float32, images x classes, in file order."""
+        """The scores of one checkpoint at one sparsity: float32, images x classes, in file order.
+
+        float16 would change which images are exemplars.
+        """
         return self.predictions / f"{prediction_name(seed, sparsity)}.npy"
 
     def sidecar(self, seed: int, sparsity: float) -> Path:

@@ -20,7 +20,7 @@ COPIES = SQLITE_COPY, POSTGRESQL_COPY = "database.sqlite3", "database.pgdump"
 
 
 class CopyError(Exception):
-    """The database could not be copied or put back: what was tried, what came, what to do."""
+    """The database could not be copied or put back: what was tried, what was found, what to do."""
 
 
 HEADS = "SELECT study, sequence, digest FROM audit_chain"
@@ -50,7 +50,7 @@ def check_room(copy: Path) -> None:
     wanted = SQLITE_COPY if connection.vendor == "sqlite" else POSTGRESQL_COPY
     if copy.name != wanted:
         raise CopyError(
-            f"expected {wanted}, since DATABASE_URL names a {connection.vendor} database; {copy.name} came: "
+            f"expected {wanted}, since DATABASE_URL names a {connection.vendor} database, got {copy.name}: "
             "a backup goes back into the kind of database that it came from"
         )
     if connection.vendor == "sqlite":
@@ -62,7 +62,7 @@ def check_room(copy: Path) -> None:
         tables = connection.introspection.table_names(cursor)
     if tables:
         raise CopyError(
-            f"expected an empty database, {len(tables)} tables came; make a new one and name it in DATABASE_URL"
+            f"expected an empty database, got {len(tables)} tables; make a new one and name it in DATABASE_URL"
         )
 
 
@@ -100,7 +100,7 @@ def _copy_sqlite(target: Path) -> tuple[Path, Heads]:
     except sqlite3.Error as error:
         fault, heads = str(error), {}
     if fault != "ok":
-        raise CopyError(f"the copy of the database does not hold ({fault}); try again, then look at the disk")
+        raise CopyError(f"the copy of the database is not intact ({fault}); try again, then look at the disk")
     sync(target)
     return target, heads
 

@@ -24,7 +24,7 @@ ALWAYS_EMPTY = ("frames", "runs", "exports")
 
 
 class RestoreError(Exception):
-    """A backup cannot be put back: what was expected, what came, what to do."""
+    """A backup cannot be put back: what was expected, what was found, what to do."""
 
 
 @dataclass(frozen=True)
@@ -53,14 +53,14 @@ def verify_backup(folder: Path) -> dict[str, Any]:
 def restore(
     *, folder: Path, files: Path | None = None, reason: str = "", progress: Progress | None = None
 ) -> Restored:
-    """Verify a backup, put files and database into this site, check what came back, and begin an epoch.
+    """Verify a backup, put files and database into this site, check the result, and begin an epoch.
 
     Files first, the database last: a restore that was interrupted leaves a site without a database, which
     serves nothing and can be emptied and tried again.
 
     Parameters
     ----------
-    files: a whole backup to take the files from, where `folder` is of the database alone.
+    files: a full backup to take the files from, where `folder` is of the database alone.
     reason: why; see `_ask_for_a_reason`.
 
     Raises
@@ -95,7 +95,7 @@ def _begin_epoch(folder: Path, manifest: dict[str, Any], reason: str) -> list[st
     found = [f"event {each.sequence} of {each.study or 'the site'}: {each.reason}" for each in faults()]
     heads, told = heads_of_all(), manifest["chains"]
     found += [
-        f"chain {name}: it does not end as it did when the backup was taken"
+        f"chain {name}: it ends differently from when the backup was taken"
         for name in sorted({*heads, *told})
         if heads.get(name) != told.get(name)
     ]
@@ -105,7 +105,7 @@ def _begin_epoch(folder: Path, manifest: dict[str, Any], reason: str) -> list[st
         anchor.put_back(folder / carried, settings.AUDIT_ANCHOR)
     beside = held(settings.AUDIT_ANCHOR, Known.read())
     found += [
-        f"event {line.sequence} of chain {line.chain}: the anchor knows another event"
+        f"event {line.sequence} of chain {line.chain}: the anchor has a different event"
         for line in beside.lost
         if line.sequence <= heads.get(line.chain, [0])[0]
     ]
@@ -138,13 +138,13 @@ def _ask_for_a_reason(manifest: dict[str, Any], reason: str) -> None:
     ]
     if later:
         raise RestoreError(
-            f"the audit anchor {settings.AUDIT_ANCHOR} tells of another state than the backup: {'; '.join(later[:5])}. "
-            "What came after the backup is lost by this restore; say why it is put back, with --reason"
+            f"the audit anchor {settings.AUDIT_ANCHOR} differs from the backup: {'; '.join(later[:5])}. "
+            "This restore discards everything recorded after the backup; give the reason with --reason"
         )
     if manifest["format"] > 1 and manifest.get("anchor") is None:
         raise RestoreError(
-            "the backup carries no audit anchor, for the site had none that could be read; say with --reason why it is "
-            "put back"
+            "the backup has no audit anchor, because the site had none that could be read; give the reason for "
+            "restoring it with --reason"
         )
 
 
@@ -159,7 +159,7 @@ def _places(folder: Path, manifest: dict[str, Any]) -> dict[str, Path]:
         inside = ".." not in Path(name).parts and Path(name).as_posix() == name
         taken = kind == OTHER and place is not None and reserved & {place, *place.parents}
         if place is None or not inside or taken:
-            raise RestoreError(f"{folder}: expected files of {', '.join(sorted(roots))}, {name} came")
+            raise RestoreError(f"{folder}: expected files of {', '.join(sorted(roots))}, got {name}")
         found[name] = place
     return found
 
@@ -181,6 +181,6 @@ def _put_file(folder: Path, name: str, place: Path) -> None:
         try:
             objects.publish(UUID(place.parent.name), [folder / name])
         except ValueError:
-            raise RestoreError(f"{folder}: expected the folder of a study, {name} came") from None
+            raise RestoreError(f"{folder}: expected the folder of a study, got {name}") from None
         return
     copied(folder / name, place.parent, place.name)

@@ -56,10 +56,10 @@ def _secrets() -> Iterator[Finding]:
 def _room() -> Iterator[Finding]:
     for place in free_places():
         text = (
-            f"{place.free / 2**30:.0f} GiB free where {place.name} lies, {settings.DISK_FREE_GB} are wanted"
+            f"{place.free / 2**30:.0f} GiB free where {place.name} lies, {settings.DISK_FREE_GB} are required"
         )
-        advice = "; 'manage.py disk_use' says what takes the room" if place.low else ""
-        yield Finding("warning" if place.low else "good", "room of the site", text + advice)
+        advice = "; 'manage.py disk_use' shows what uses the space" if place.low else ""
+        yield Finding("warning" if place.low else "good", "disk space of the site", text + advice)
 
 
 def _database() -> Finding:
@@ -68,7 +68,7 @@ def _database() -> Finding:
     in_a_file = vendor == "sqlite" and not connection.is_in_memory_db()  # type: ignore[attr-defined]
     if in_a_file and not Path(name).exists():  # connecting would make an empty one
         return Finding(
-            "warning", subject, f"{name} is not there: 'manage.py setup' makes it, or restore a backup"
+            "warning", subject, f"{name} is missing: 'manage.py setup' makes it, or restore a backup"
         )
     try:
         with connection.cursor() as cursor:
@@ -108,7 +108,7 @@ def _folder() -> Iterator[Finding]:
             "note", "site's folder", f"also holds {', '.join(names)}, which backups save with the rest"
         )
     else:
-        yield Finding("good", "site's folder", "holds nothing that this version does not know")
+        yield Finding("good", "site's folder", "contains nothing that this version does not know")
 
 
 def _studies() -> Iterator[Finding]:
@@ -120,7 +120,9 @@ def _studies() -> Iterator[Finding]:
 def _backup() -> Iterator[Finding]:
     last = Event.objects.filter(study=None, kind="site.backed_up").order_by("-sequence").first()
     if last is None:
-        yield Finding("note", "backup", "none was ever begun from here: 'manage.py backup --out FOLDER'")
+        yield Finding(
+            "note", "backup", "no backup was ever started from here: 'manage.py backup --out FOLDER'"
+        )
         return
     days = (timezone.now() - last.at).days
     ago = {0: "within a day", 1: "a day ago"}.get(days, f"{days} days ago")
@@ -140,4 +142,4 @@ def _workers() -> Iterator[Finding]:
         text = f"{units} and no worker was seen for an hour: 'manage.py serve' runs one"
         yield Finding("warning", "workers", text)
     else:
-        yield Finding("note", "workers", "nothing waits for one, so whether one runs cannot be told")
+        yield Finding("note", "workers", "no work is waiting, so it is unknown whether a worker is running")

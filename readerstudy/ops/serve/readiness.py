@@ -108,6 +108,6 @@ def health(request: HttpRequest) -> HttpResponse:
 @never_cache
 @require_GET
 def readiness(request: HttpRequest) -> HttpResponse:
-    """Answer 'ok' when readers can be served, else 503; what is wrong stands in the log only."""
+    """Answer 'ok' when readers can be served, else 503; what is wrong is in the log only."""
     ready = is_ready()
     return HttpResponse("ok\n" if ready else "no\n", content_type="text/plain", status=200 if ready else 503)

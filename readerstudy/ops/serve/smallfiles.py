@@ -41,7 +41,7 @@ class SmallFiles(BaseFinder):
         return []
 
     def find(self, path: str, find_all: bool = False, **kwargs: Any) -> Any:
-        """Return where the small copy of a script lies, made anew if its source has changed."""
+        """Return where the small copy of a script lies, made again if its source has changed."""
         source = self.sources / path
         if source.suffix not in KINDS or ".." in source.parts or not source.is_file():
             return []

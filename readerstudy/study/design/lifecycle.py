@@ -39,7 +39,9 @@ def create_study(
     if slug in RESERVED:
         raise StudyError(f"expected another short name: '{slug}' is a page of the site")
     if Study.objects.filter(slug=slug).exists():
-        raise StudyError(f"expected a new short name, '{slug}' is another study's; choose one that is free")
+        raise StudyError(
+            f"expected a new short name, '{slug}' belongs to another study; choose a different one"
+        )
     study = Study(slug=slug, title=title, protocol=protocol.as_json(), simulated_readers=simulated_readers)
     checked = {"slug", "title"}
     study.clean_fields(exclude={field.name for field in Study._meta.fields} - checked)
@@ -87,7 +89,7 @@ def cases_draft(study: Study, sealed_sha256: str) -> Study:
     if opened is not None:
         raise StudyError(
             f"expected cases whose key is sealed, the study '{opened.slug}' has opened it; "
-            "write the case set anew, which gives it another key"
+            "write the case set again, which gives it a new key"
         )
     return study
 
@@ -97,7 +99,7 @@ def lock(*, study: Study, actor: User | None) -> Study:
     """Write the canonical protocol and freeze it by its digest; nothing in it changes afterwards.
 
     The database refuses changes from now on too (`guards.py`). Words that could tell readers what is compared do
-    not stop a lock; they stand in the audit trail, and the page shows them before.
+    not stop a lock; they are recorded in the audit trail, and the page shows them before.
 
     Raises
     ------
@@ -203,5 +205,5 @@ def _move(
 def _draft(study: Study, what: str) -> Study:
     study = Study.objects.select_for_update().get(pk=study.pk)
     if study.phase != Phase.DRAFT:
-        raise PhaseError(f"{what} is possible while the study is a draft; it is {study.phase}")
+        raise PhaseError(f"{what} is possible only while the study is a draft; it is {study.phase}")
     return study

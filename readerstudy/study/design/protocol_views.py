@@ -118,7 +118,7 @@ def question_step(request: HttpRequest, slug: str, key: str, step: str) -> HttpR
 
 @require_POST
 def follow_ups(request: HttpRequest, slug: str) -> HttpResponse:
-    """Add the two questions about labels for whoever does not fully agree with them."""
+    """Add the two questions about labels for anyone who does not fully agree with them."""
     study = _draft(request, slug)
     now = Protocol.from_json(study.protocol)
     questions = with_label_follow_ups(now.questions)

@@ -60,7 +60,7 @@ def waiting(study: Study, person: User) -> list[Terms]:
 
 
 def terms_json(study: Study, terms: list[Terms]) -> list[dict[str, str]]:
-    """Return terms as the reading page shows them: whose they are, sanitised HTML, and the digest to confirm."""
+    """Return terms as the reading page shows them: who owns them, sanitised HTML, and the digest to confirm."""
     keys = keys_of(study)
     return [
         {
@@ -84,7 +84,7 @@ def confirm(*, study: Study, person: User, digests: Any) -> None:
         raise ProtocolError("sha256: expected a list of the digests of the terms that were shown")
     if {sha256 for _, sha256 in wanted} - set(digests):
         raise ProtocolError(
-            "the terms of use have changed since this page was opened; load it and read them again"
+            "the terms of use have changed since this page was opened; reload it and read them again"
         )
     for key, sha256 in wanted:
         case_terms.confirm_terms(set_key=key, chain=study.key, person=person, sha256=sha256)
@@ -108,7 +108,9 @@ def change(*, study: Study, which: str, wording: Wording, actor: User | None, re
     """
     study = Study.objects.select_for_update().get(pk=study.pk)
     if study.phase not in OPEN:
-        raise PhaseError(f"terms of use are changed before reading closes; the study is {study.phase}")
+        raise PhaseError(
+            f"terms of use can be changed only before reading closes; the study is {study.phase}"
+        )
     found = {each.which: each for each in sets_of(study)}.get(which)
     if found is None:
         raise TermsError(

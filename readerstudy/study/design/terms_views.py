@@ -25,11 +25,11 @@ class TermsForm(forms.Form):
 
     text = forms.CharField(
         label="Terms of use", max_length=LONGEST["text"], widget=forms.Textarea(attrs={"rows": 8}),
-        help_text="Markdown. What readers may and may not do with the images, and whose they are.",
+        help_text="Markdown. What readers may and may not do with the images, and who owns them.",
     )  # fmt: skip
     credential = forms.CharField(
         label="Who may see the images", max_length=LONGEST["credential"], required=False,
-        help_text="What a person must hold: a signed data use agreement, a training, a licence.",
+        help_text="What a person needs: a signed data use agreement, a training, a licence.",
     )  # fmt: skip
     ethics = forms.CharField(
         label="Ethics reference", max_length=LONGEST["ethics"], required=False,

@@ -44,8 +44,8 @@ def allot(
     rest = [group for group in order if group not in set(anchors)]
     if len(rest) < hands:
         raise OrderError(
-            f"{len(rest)} matched sets cannot be dealt to {hands} {'readers' if hands == readers else 'blocks'}; "
-            "plan fewer, or load more cases"
+            f"{len(rest)} matched sets cannot be allotted to {hands} {'readers' if hands == readers else 'blocks'}; "
+            "plan fewer readers, or load more cases"
         )
     dealt = [[*rest[hand::hands], *anchors] for hand in range(hands)]
     cases = [sorted(slot.case for group in groups for slot in members[group]) for groups in dealt]

@@ -34,7 +34,7 @@ def free_slot(study: Study) -> int:
     slot = next(number for number in range(1, len(taken) + 2) if number not in taken)
     if slot > protocol.planned_readers and protocol.design != "fully crossed":
         raise OrderError(
-            f"all {protocol.planned_readers} planned readers are enrolled, and each has own cases; "
+            f"all {protocol.planned_readers} planned readers are enrolled, and each has their own cases; "
             "replace one who has withdrawn, or plan more readers in a new study"
         )
     return slot

@@ -1,7 +1,7 @@
 """The reading order: drawn once per reader from a secret seed, stored, never recomputed.
 
 Algorithm 2. Blocks come in a random order in which no two neighbours hold members of one separation group, or as
-few as possible. Within a block the cases are shuffled; members of one group that stand in one block are at least
+few as possible. Within a block the cases are shuffled; members of one group that are in one block are at least
 MIN_GAP places apart, or as far as the block allows. Then cases that come a second time are chosen evenly over the
 blocks, among those read early enough, and each is put at a random later place, at least the asked number of cases
 after its first. Randomness is HMAC-SHA256 of the reader's 256-bit seed, so that the same seed draws the same order
@@ -79,7 +79,7 @@ def places_for_repeats(cases: int, gap: int) -> int:
 def draw_order(slots: Sequence[Slot], seed: bytes) -> list[str]:
     """Return the case keys in reading order, each once; see `draw_readings`."""
     if len(seed) != 32:
-        raise ValueError(f"expected a seed of 32 bytes, {len(seed)} came")
+        raise ValueError(f"expected a seed of 32 bytes, got {len(seed)}")
     if len({slot.case for slot in slots}) != len(slots):
         raise ValueError("expected each case once")
     blocks: dict[int, list[Slot]] = defaultdict(list)
@@ -129,7 +129,10 @@ def _draw_block(slots: Sequence[Slot], seed: bytes) -> list[Slot]:
 
 
 def _repeated(order: Sequence[Slot], seed: bytes, repeats: int, gap: int) -> list[str]:
-    """Choose the cases that come again: evenly over the blocks, among those read `gap` places before the end."""
+    """Choose the cases that come again: evenly over the blocks, among those read `gap` places before the end.
+
+    Blocks are balanced by what is compared, so this is independent of it though nothing here knows it.
+    """
     early: dict[int, list[str]] = defaultdict(list)
     for place, slot in enumerate(order):
         if place + gap < len(order):

@@ -26,8 +26,8 @@ from readerstudy.study.people.invitations import (
 from readerstudy.study.phases import NotThisPersonError, PhaseError, StudyError
 
 NOT_YET = (
-    "You could not be enrolled yet; the study's admin has been told. Nothing was stored of what you typed. "
-    "Your link still holds: try it again later."
+    "You could not be enrolled yet; the study's admin has been told. Nothing you typed was stored. "
+    "Your link is still valid: try it again later."
 )
 
 

@@ -25,10 +25,10 @@ from readerstudy.study.visibility import study_of_admin
 ENROLLING = {Phase.DRAFT, Phase.LOCKED, Phase.READING}
 MISSING = (Invitation.DoesNotExist, Reader.DoesNotExist, Membership.DoesNotExist, Proposal.DoesNotExist)
 WAITS = (
-    "You can see where cases come from, so this waits for an admin who cannot; it stands in the audit trail."
+    "You can see where cases come from, so this waits for a blinded admin; it is recorded in the audit trail."
 )
 MAIL_STAYS_HERE = {"console", "dummy", "locmem", "filebased"}
-"""Backends that send nothing: the admin hands the link over."""
+"""Backends that send nothing: the admin hands the link over, and gains nothing that `add_person` would not give."""
 
 
 def _sends_mail() -> bool:
@@ -85,15 +85,15 @@ def send(request: HttpRequest, slug: str) -> HttpResponse:
             reader, email = form.cleaned_data["replaces"], form.cleaned_data["email"]
             propose(
                 study=study, step=ProposedStep.REPLACE, actor=signed_in(request), reader=reader, email=email,
-                reason=f"{email} takes the cases of {reader}",
+                reason=f"{email} takes over the cases of {reader}",
             )  # fmt: skip
             return WAITS
         invitation, link = invite(
             study=study, actor=signed_in(request), link_for=link_for, **form.cleaned_data
         )
         if not _sends_mail():
-            return f"This site sends no mail. Hand this link to {invitation.email} yourself; it is shown once: {link}"
-        return f"The invitation to {invitation.email} is on its way."
+            return f"This site sends no mail. Give this link to {invitation.email} yourself; it is shown once: {link}"
+        return f"The invitation to {invitation.email} has been sent."
 
     return _answer(request, slug, act)
 
@@ -105,7 +105,7 @@ def take_back(request: HttpRequest, slug: str, number: int) -> HttpResponse:
 
     def act() -> str:
         revoke(study=study, invitation=number, actor=signed_in(request))
-        return "The link holds no more."
+        return "The link is no longer valid."
 
     return _answer(request, slug, act)
 
@@ -128,7 +128,7 @@ def withdraw(request: HttpRequest, slug: str, pseudonym: str) -> HttpResponse:
             )
             return WAITS
         withdraw_reader(study=study, pseudonym=pseudonym, reason=reason, actor=signed_in(request))
-        return f"{pseudonym} has withdrawn; what they answered stays."
+        return f"{pseudonym} has withdrawn; their answers are kept."
 
     return _answer(request, slug, act)
 
@@ -159,7 +159,7 @@ def decide(request: HttpRequest, slug: str, number: int, decision: str) -> HttpR
         if decision == "approve":
             return approve(study=study, number=number, actor=signed_in(request), link_for=link_for)
         decline(study=study, number=number, actor=signed_in(request))
-        return "The proposal is declined; nothing has changed."
+        return "The proposal was declined; nothing has changed."
 
     return _answer(request, slug, act)
 

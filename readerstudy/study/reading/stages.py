@@ -1,4 +1,4 @@
-"""Where a reader's visit stands: consent, terms, instructions, display, practice, reading, break, done, closed."""
+"""The stage of a reader's visit: consent, terms, instructions, display, practice, reading, break, done, closed."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -129,7 +129,7 @@ def last_session(reader: Reader) -> ReadingSession | None:
 
 
 def visit_of(reader: Reader, now: datetime | None = None) -> Visit:
-    """Return where the reader's visit stands."""
+    """Return the stage of the reader's visit."""
     now = now or timezone.now()
     protocol = Protocol.from_json(reader.study.protocol)
     place, practice, last = place_of(reader), practice_place_of(reader), last_session(reader)

@@ -36,13 +36,11 @@ def give_consent(*, reader: Reader, accepted: Any) -> None:
     Raises
     ------
     PhaseError: the study is not being read.
-    ProtocolError: not accepted; whoever does not consent does not read.
+    ProtocolError: not accepted; anyone who does not consent does not read.
     """
     reader = _reading(reader)
     if accepted is not True:
-        raise ProtocolError(
-            "accepted: expected true; whoever does not consent leaves the page and reads nothing"
-        )
+        raise ProtocolError("accepted: expected true; without consent nobody can read")
     if reader.consented_at is not None:
         return
     text = Protocol.from_json(reader.study.protocol).consent
@@ -66,9 +64,9 @@ def confirm_terms(*, reader: Reader, accepted: Any, digests: Any) -> None:
     """
     reader = _reading(reader)
     if visit_of(reader).stage is Stage.CONSENT:
-        raise VisitError("consent to taking part comes before the terms of use")
+        raise VisitError("consent is needed before the terms of use")
     if accepted is not True:
-        raise ProtocolError("accepted: expected true; whoever does not confirm the terms sees no image")
+        raise ProtocolError("accepted: expected true; without confirming the terms nobody can see an image")
     confirm(study=reader.study, person=reader.person, digests=digests)
 
 
@@ -83,7 +81,7 @@ def begin(*, reader: Reader) -> None:
     """
     reader = _reading(reader)
     if visit_of(reader).stage in {Stage.CONSENT, Stage.TERMS}:
-        raise VisitError("consent to taking part and the terms of use come before the instructions")
+        raise VisitError("consent and the terms of use are needed before the instructions")
     if reader.instructed_at is None:
         reader.instructed_at = timezone.now()
         reader.save(update_fields=["instructed_at"])
@@ -186,7 +184,7 @@ def _reading(reader: Reader) -> Reader:
     Reader.objects.select_for_update().get(pk=reader.pk)
     fresh = Reader.objects.select_related("study", "person").get(pk=reader.pk)
     if fresh.study.phase != Phase.READING:
-        raise PhaseError(f"this is possible while a study is being read; it is {fresh.study.phase}")
+        raise PhaseError(f"this is possible only while a study is being read; it is {fresh.study.phase}")
     if fresh.withdrawn_at is not None:
         raise PhaseError("you have withdrawn from this study")
     return fresh

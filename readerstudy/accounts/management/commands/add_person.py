@@ -10,11 +10,11 @@ from readerstudy.accounts.services import AccountError, add_person
 
 
 class Command(BaseCommand):
-    help = "Make a person and print a random password, once."
+    help = "Create an account and print a random password, once."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("email", help="address with which the person signs in")
-        parser.add_argument("--name", required=True, help="name that others on the site see")
+        parser.add_argument("email", help="e-mail address with which the person signs in")
+        parser.add_argument("--name", required=True, help="name shown to others on the site")
         parser.add_argument(
             "--researcher", action="store_true", help="may run and open sweeps (and never read)"
         )

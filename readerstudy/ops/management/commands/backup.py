@@ -13,11 +13,16 @@ from readerstudy.priority import PatientCommand
 
 
 class Command(PatientCommand):
-    help = "Copy the running site into a new folder: the database at one instant, and all files but caches and secrets."
+    help = (
+        "Copy the running site into a new folder: the database at one instant, and all files except caches "
+        "and secrets."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="a new folder")
-        parser.add_argument("--database-only", action="store_true", help="copy no files: for every minute")
+        parser.add_argument(
+            "--database-only", action="store_true", help="copy no files: for a backup every minute"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
@@ -26,7 +31,7 @@ class Command(PatientCommand):
         except (BackupError, StorageError, OSError) as error:
             raise CommandError(str(error)) from error
         self.stdout.write(
-            f"{made.folder}: {made.files} files, {made.size / 2**20:.1f} MiB; the database took "
+            f"{made.folder}: {made.files} files, {made.size / 2**20:.1f} MiB; copying the database took "
             f"{made.database_seconds:.2f} s. site.env and sealed keys are not in it: keep them elsewhere."
         )
         for name, why in sorted(made.left_out.items()):

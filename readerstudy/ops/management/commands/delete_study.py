@@ -14,19 +14,23 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("slug", metavar="SLUG", help="short name of the study")
-        parser.add_argument("--reason", required=True, help="why it is deleted; it stays in the audit trail")
-        parser.add_argument("--confirm", metavar="SLUG", help="the short name again: there is no way back")
+        parser.add_argument(
+            "--reason", required=True, help="why it is deleted; this is recorded in the audit trail"
+        )
+        parser.add_argument(
+            "--confirm", metavar="SLUG", help="the short name again, to confirm: this cannot be undone"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         study = Study.objects.filter(slug=options["slug"]).first()
         if study is None:
-            raise CommandError(f"expected a study, there is none named {options['slug']}")
+            raise CommandError(f"expected a study, found none named {options['slug']}")
         if options["confirm"] != study.slug:
-            raise CommandError(f"this cannot be undone: say --confirm {study.slug}")
+            raise CommandError(f"this cannot be undone: pass --confirm {study.slug}")
         try:
             gone = delete_study(study=study, reason=options["reason"], actor=None)
         except RetentionError as error:
             raise CommandError(str(error)) from error
         for name, count in gone.rows.items():
             self.stdout.write(f"{count:8} {name}")
-        self.stdout.write(f"deleted {gone.slug}; backups still hold it until they are deleted too")
+        self.stdout.write(f"deleted {gone.slug}; backups still contain it until they are deleted too")

@@ -1,4 +1,4 @@
-"""Load the blind half of a hand-over into a draft study."""
+"""Load the blind half of a handover into a draft study."""
 
 from argparse import ArgumentParser
 from pathlib import Path
@@ -38,9 +38,9 @@ class Command(BaseCommand):
         parser.add_argument("folder", type=Path, help="the blind half, as write_case_set made it")
         parser.add_argument("--study", required=True, help="short name of the study")
         parser.add_argument("--practice", action="store_true", help="load them as the study's practice cases")
-        parser.add_argument("--title", help="make the study with this title if there is none of the name")
+        parser.add_argument("--title", help="create the study with this title if it does not exist")
         parser.add_argument("--by", type=int, help="number of the person who asked for it on the page")
-        parser.add_argument("--admin", help="e-mail address of the study admin, for a study that is made")
+        parser.add_argument("--admin", help="e-mail address of the study admin, for a study that is created")
 
     def handle(self, *args: Any, **options: Any) -> None:
         study = Study.objects.filter(slug=options["study"]).first()
@@ -63,7 +63,7 @@ class Command(BaseCommand):
         person = User.objects.filter(email=(admin or "").strip().lower()).first()
         if not title or person is None:
             raise CommandError(
-                f"expected the short name of a study, '{slug}' is none; to make it give --title and --admin, "
+                f"expected the short name of a study, got '{slug}'; to make it give --title and --admin, "
                 "the address of a person who has an account"
             )
         return create_study(slug=slug, title=title, protocol=Protocol(), actor=person)

@@ -24,7 +24,7 @@ class Command(BaseCommand):
             "--files",
             type=Path,
             metavar="WHOLE",
-            help="take the files from this whole backup, where FOLDER is of the database alone",
+            help="take the files from this full backup, where FOLDER is of the database alone",
         )
         parser.add_argument(
             "--reason", default="",
@@ -50,16 +50,20 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
         self.stdout.write(f"restored the database of {restored.at} and {restored.files} files")
         if not restored.files:
-            self.stdout.write("no files came back: frames, runs and the rest are in a whole backup (--files)")
+            self.stdout.write(
+                "no files were restored: frames, runs and the rest are in a full backup (--files)"
+            )
         if options["files"]:
-            self.stdout.write("verify_storage names what is not among the files, since it came after them")
+            self.stdout.write(
+                "verify_storage lists the files that are missing because they are newer than the backup"
+            )
         if restored.faults:
             raise CommandError(
-                "the files and the database are back, and the audit trail does not hold; is AUDIT_KEY that "
+                "the files and the database are back, and the audit trail is not intact; is AUDIT_KEY that "
                 "of the site that was backed up? " + "; ".join(restored.faults[:5])
             )
         if restored.moved:
-            self.stdout.write(f"{restored.moved} rows of the ledger name the places of this site now")
+            self.stdout.write(f"{restored.moved} rows of the ledger now name the places of this site")
         self.stdout.write(
-            "every audit chain holds and ends as it did; an epoch was begun, which verify_audit tells"
+            "every audit chain is intact and ends as it did; an epoch was begun, which verify_audit reports"
         )

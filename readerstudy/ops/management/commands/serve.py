@@ -28,7 +28,9 @@ class Command(BaseCommand):
         parser.add_argument("--port", type=int, default=8000, help="port to listen on (default: %(default)s)")
         parser.add_argument("--no-worker", action="store_true", help="serve pages only")
         parser.add_argument("--workers", type=int, default=1, help="sweep workers on this host (default: 1)")
-        parser.add_argument("--gpus", default="", help="numbers of GPUs, by commas: each worker sees one")
+        parser.add_argument(
+            "--gpus", default="", help="GPU numbers, separated by commas: each worker gets one"
+        )
         parser.add_argument("--insecure", action="store_true", help="allow a network address without TLS")
 
     def handle(self, *args: Any, **options: Any) -> None:

@@ -10,7 +10,7 @@ from readerstudy.ops.serve.site import SiteError, first_admin, prepare_site
 
 
 class Command(BaseCommand):
-    help = "Make a site: secrets, database, first admin. Run again after an upgrade; it keeps what is there."
+    help = "Create a site: secrets, database, first admin. Run it again after an upgrade; it keeps existing data."
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -29,9 +29,9 @@ class Command(BaseCommand):
         self.stdout.write(f"site folder   {settings.HOME}")
         made = first_admin(email=options["admin"], name=options["name"])
         if made is None:
-            self.stdout.write("first admin   is there already")
+            self.stdout.write("first admin   already exists")
             return
         user, password = made
         self.stdout.write(f"first admin   {user.email}")
-        self.stdout.write(f"password      {password}   (shown once, stored nowhere)")
+        self.stdout.write(f"password      {password}   (shown once, not stored)")
         self.stdout.write("next          python manage.py serve")

@@ -18,7 +18,7 @@ NUMBERS = ("effect", "reader", "case", "rest", "reader_by_arm", "alpha", "wanted
 
 
 class Command(BaseCommand):
-    help = "Tell the power of a planned study, by formula and by simulation from the latent model."
+    help = "Report the power of a planned study, by formula and by simulation from the latent model."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         assumed = Assumptions()
@@ -93,5 +93,5 @@ class Command(BaseCommand):
     def _draw(self, found: Outlook, assumed: Assumptions, path: Path) -> None:
         kind = path.suffix.lstrip(".")
         if kind not in {"svg", "png", "pdf"} or path.exists():
-            raise CommandError(f"expected a new file ending in .svg, .png or .pdf, {path} came")
+            raise CommandError(f"expected a new file ending in .svg, .png or .pdf, got {path}")
         path.write_bytes(picture(found, assumed.wanted, theme="light", kind=kind))

@@ -18,12 +18,12 @@ class Command(PatientCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("slug", help="short name of the study")
-        parser.add_argument("--out", type=Path, required=True, help="the folder to make")
+        parser.add_argument("--out", type=Path, required=True, help="the folder to create")
 
     def handle(self, *args: Any, **options: Any) -> None:
         study = Study.objects.filter(slug=options["slug"]).first()
         if study is None:
-            raise CommandError(f"expected the short name of a study, '{options['slug']}' is none")
+            raise CommandError(f"expected the short name of a study, got '{options['slug']}'")
         try:
             write_export(study, options["out"])
         except (SealedError, FileExistsError) as error:

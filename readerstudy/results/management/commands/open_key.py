@@ -17,7 +17,8 @@ from readerstudy.study.phases import PhaseError
 class Command(BaseCommand):
     help = (
         "Open the key of a study whose reading has closed. This cannot be undone. Where two study admins must open "
-        "it, this works only once fewer than two are left who count; the report says that it was done here, and why."
+        "it, this works only when fewer than two eligible admins are left; the report says that it was done "
+        "here, and why."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -26,13 +27,13 @@ class Command(BaseCommand):
         parser.add_argument(
             "--reason",
             required=True,
-            help="why the key is opened now; it stands in the audit trail and in the report",
+            help="why the key is opened now; it is recorded in the audit trail and in the report",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
         study = Study.objects.filter(slug=options["slug"]).first()
         if study is None:
-            raise CommandError(f"expected the short name of a study, '{options['slug']}' is none")
+            raise CommandError(f"expected the short name of a study, got '{options['slug']}'")
         try:
             open_key(study=study, key=options["key"], reason=options["reason"], actor=None)
         except (UnblindingError, PhaseError, CaseSetError, FrameError) as error:

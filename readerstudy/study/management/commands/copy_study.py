@@ -13,7 +13,7 @@ from readerstudy.study.phases import StudyError
 
 
 class Command(BaseCommand):
-    help = "Make a new draft with a study's protocol; it has no cases and no readers."
+    help = "Create a new draft with a study's protocol; it has no cases and no readers."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("slug", help="short name of the study to copy")
@@ -24,7 +24,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         study = Study.objects.filter(slug=options["slug"]).first()
         if study is None:
-            raise CommandError(f"expected the short name of a study, '{options['slug']}' is none")
+            raise CommandError(f"expected the short name of a study, got '{options['slug']}'")
         person = User.objects.filter(email=options["admin"].strip().lower()).first()
         if person is None:
             raise CommandError(f"nobody has an account at {options['admin']}; make one with add_person")

@@ -21,7 +21,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         study = Study.objects.filter(slug=options["slug"]).first()
         if study is None:
-            raise CommandError(f"expected the short name of a study, '{options['slug']}' is none")
+            raise CommandError(f"expected the short name of a study, got '{options['slug']}'")
         text = as_toml(study.title, Protocol.from_json(study.protocol))
         if options["out"] is None:
             self.stdout.write(text)
@@ -31,4 +31,4 @@ class Command(BaseCommand):
                 file.write(text)
         except OSError as error:
             raise CommandError(f"{options['out']} cannot be written: {error.strerror}") from error
-        self.stdout.write(f"the protocol of '{study.slug}' stands in {options['out']}")
+        self.stdout.write(f"the protocol of '{study.slug}' is in {options['out']}")

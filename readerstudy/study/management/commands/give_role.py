@@ -17,7 +17,8 @@ READER = "reader"
 class Command(BaseCommand):
     help = (
         "Give a person a role in a study: reader, study_admin, researcher or statistician. A study admin whose role "
-        "is given here, or again to confirm it, counts when two open the key: know first that it is another person."
+        "is given here, or again to confirm it, is eligible as one of the two who open the key: first make sure "
+        "that it is a different person."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -28,7 +29,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         study = Study.objects.filter(slug=options["slug"]).first()
         if study is None:
-            raise CommandError(f"expected the short name of a study, '{options['slug']}' is none")
+            raise CommandError(f"expected the short name of a study, got '{options['slug']}'")
         person = User.objects.filter(email=options["email"].strip().lower()).first()
         if person is None:
             raise CommandError(f"nobody has an account at {options['email']}; make one with add_person")

@@ -17,12 +17,14 @@ from readerstudy.study.protocol import ProtocolError
 
 
 class Command(BaseCommand):
-    help = "Put the protocol of a TOML file into a draft study; --admin makes the study if there is none."
+    help = (
+        "Put the protocol of a TOML file into a draft study; --admin creates the study if it does not exist."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("file", type=Path, help="a protocol as export_protocol writes it")
         parser.add_argument("--study", required=True, help="short name of the study")
-        parser.add_argument("--admin", help="e-mail address of the study admin, for a study that is made")
+        parser.add_argument("--admin", help="e-mail address of the study admin, for a study that is created")
 
     def handle(self, *args: Any, **options: Any) -> None:
         slug = options["study"]
@@ -45,7 +47,7 @@ class Command(BaseCommand):
         person = User.objects.filter(email=(email or "").strip().lower()).first()
         if person is None:
             raise CommandError(
-                f"expected the short name of a study, '{slug}' is none; to make it give --admin, "
+                f"expected the short name of a study, got '{slug}'; to make it give --admin, "
                 "the address of a person who has an account"
             )
         return person

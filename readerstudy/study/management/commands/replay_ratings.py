@@ -10,7 +10,7 @@ from readerstudy.study.reading.replay import KEPT, differences, rebuilt
 
 
 class Command(BaseCommand):
-    help = "Build every saved answer of a study again from its audit trail and compare with what is stored."
+    help = "Rebuild every saved answer of a study from its audit trail and compare it with what is stored."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("slug", help="short name of the study")
@@ -18,14 +18,14 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         study = Study.objects.filter(slug=options["slug"]).first()
         if study is None:
-            raise CommandError(f"expected the short name of a study, '{options['slug']}' is none")
+            raise CommandError(f"expected the short name of a study, got '{options['slug']}'")
         found = list(differences(study))
         for one in found:
             self.stderr.write(f"event {one.sequence}: {one.what}" if one.sequence else one.what)
         if found:
             raise CommandError(f"{len(found)} differences between the trail and the stored answers")
         answers = list(rebuilt(study))
-        self.stdout.write(f"{len(answers)} saved answers are those of the audit trail")
+        self.stdout.write(f"{len(answers)} saved answers match the audit trail")
         older = sum(set(one.values) != set(KEPT) for one in answers)
         if older:
-            self.stdout.write(f"{older} of them were saved by an older version, which noted no times")
+            self.stdout.write(f"{older} of them were saved by an older version, which recorded no times")

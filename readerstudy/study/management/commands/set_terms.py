@@ -13,12 +13,12 @@ from readerstudy.study.phases import PhaseError
 
 
 class Command(BaseCommand):
-    help = "Record on which terms a study's images may be looked at; everybody confirms them before an image."
+    help = "Record the terms of use of a study's images; everybody confirms them before seeing an image."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("slug", help="short name of the study")
         parser.add_argument("terms", type=Path, help="file with the terms, in markdown")
-        parser.add_argument("--credential", default="", help="what a person must hold to see the images")
+        parser.add_argument("--credential", default="", help="what a person needs to see the images")
         parser.add_argument("--ethics", default="", help="reference of the ethics approval")
         parser.add_argument("--practice", action="store_true", help="of the practice cases")
         parser.add_argument("--reason", default="", help="why they change; needed once the study is locked")
@@ -26,7 +26,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         study = Study.objects.filter(slug=options["slug"]).first()
         if study is None:
-            raise CommandError(f"expected the short name of a study, '{options['slug']}' is none")
+            raise CommandError(f"expected the short name of a study, got '{options['slug']}'")
         try:
             text = options["terms"].read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:

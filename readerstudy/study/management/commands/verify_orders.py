@@ -13,9 +13,7 @@ from readerstudy.study.phases import PhaseError
 
 
 class Command(BaseCommand):
-    help = (
-        "Draw every reader's order again from its seed, compare with the stored one; after unblinding only."
-    )
+    help = "Draw every reader's order again from its seed and compare it with the stored one; only after unblinding."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("slug", help="short name of the study")
@@ -24,7 +22,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         study = Study.objects.filter(slug=options["slug"]).first()
         if study is None:
-            raise CommandError(f"expected the short name of a study, '{options['slug']}' is none")
+            raise CommandError(f"expected the short name of a study, got '{options['slug']}'")
         try:
             found = draw_again(study)
             if options["out"] is not None:
