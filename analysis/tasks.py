@@ -16,14 +16,14 @@ from django.db import connection
 from kombu.exceptions import OperationalError
 
 from analysis.columns import FrameError
-from analysis.findings import FindingsError
+from analysis.findings.precision import FindingsError
 from analysis.models import Run, Unit, UnitState
 from analysis.selection import SelectionError
 from analysis.services import ledger
 from analysis.services.findings import Choices
 from analysis.services.findings_files import make_set, note_fault
+from analysis.services.fleet import free_dead_neighbours
 from analysis.services.work import Worker
-from analysis.services.workers import free_dead_neighbours
 
 log = logging.getLogger(__name__)
 

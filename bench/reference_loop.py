@@ -18,7 +18,7 @@ from torch import nn
 from torch.nn.utils import prune
 
 from analysis.frames import NIH_CLASSES
-from analysis.sweep.data.resize import resize_linear
+from analysis.sweep.data.pixels import resize_linear
 from analysis.sweep.networks.torchvision_import import ensure_operators
 from bench.sweep_inputs import DATASET
 

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from analysis.caseset.blocks import MINIMUM_BLOCK
 from analysis.caseset.errors import CaseSetError
 from analysis.caseset.files import CASES_FILE, IMAGES_FOLDER, PROVENANCE_FILE
 from analysis.caseset.keys import commitment, separation_group
+from analysis.caseset.plan import MINIMUM_BLOCK
 from analysis.caseset.read import BlindHalf, read_blind_half, read_key, read_report, report_path
 from analysis.durable import sha256_file
 

@@ -11,7 +11,6 @@ from typing import Any
 import pandas as pd
 
 from analysis import frames
-from analysis.caseset.anew import Anew, write_anew
 from analysis.caseset.errors import CaseSetError, listed
 from analysis.caseset.files import (
     CASES_FILE,
@@ -28,6 +27,7 @@ from analysis.caseset.keys import check_nonce, commitment, new_nonce
 from analysis.caseset.leaks import leak_report
 from analysis.caseset.plan import plan_cases
 from analysis.caseset.read import FORMAT, GROUPS_COLUMN, check_record, check_terms, groups_text, report_path
+from analysis.caseset.sources import Anew, write_anew
 from analysis.durable import sha256_bytes, sync
 from analysis.endpoints import GROUPS, Groups
 

@@ -6,8 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from analysis.findings.errors import FindingsError
-from analysis.findings.precision import Floats, Precision
+from analysis.findings.precision import FindingsError, Floats, Precision
 
 Row = dict[str, Any]
 

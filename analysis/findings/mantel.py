@@ -9,8 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from analysis.findings.errors import FindingsError
-from analysis.findings.precision import Floats
+from analysis.findings.precision import FindingsError, Floats
 
 Row = dict[str, Any]
 

@@ -10,7 +10,6 @@ import numpy.typing as npt
 import pandas as pd
 
 from analysis import frames
-from analysis.findings.errors import FindingsError
 
 Floats = npt.NDArray[np.float64]
 
@@ -80,3 +79,7 @@ def _check_complete(
             f"metrics.csv: expected a row for every seed, sparsity and class, {len(absent)} are absent; the first: "
             f"seed {seed}, sparsity {percent / 100:.2f}, class {name!r}. Finish the sweep first"
         )
+
+
+class FindingsError(ValueError):
+    """Findings cannot be computed: the message says what was expected, what was found and what to do."""

@@ -106,48 +106,43 @@ class Index:
 class Frame:
     """A frame; `manager` is None until its state is known."""
 
-    manager: Manager | None = None
+    manager: Manager | None = field(default=None, init=False)
 
 
-class Described:
-    """The world of a stored table."""
+def find(module: str, name: str) -> Name:
+    """Describe a global of the list; refuse any other by its name."""
+    role = ALLOWED.get((module, name))
+    if role is None:
+        refuse(
+            f"the file asks for {module[:80]}.{name[:80]}, which is not part of a table of scores and is never "
+            f"loaded; only pickled pandas frames and numpy arrays of numbers with one text column are read"
+        )
+    return Name(module, name, role)
 
-    def find(self, module: str, name: str) -> Name:
-        """Describe a global of the list; refuse any other by its name."""
-        role = ALLOWED.get((module, name))
-        if role is None:
-            refuse(
-                f"the file asks for {module[:80]}.{name[:80]}, which is not part of a table of scores and is never "
-                f"loaded; only pickled pandas frames and numpy arrays of numbers with one text column are read"
-            )
-        return Name(module, name, role)
 
-    def call(self, function: Any, arguments: tuple[Any, ...]) -> Any:
-        """Describe what a constructor of the list would make."""
-        make = _MAKERS.get(function.role) if isinstance(function, Name) else None
-        if make is None:
-            refuse(f"the file calls {_called(function)}, which no table needs")
-        try:
-            return make(*arguments)
-        except TypeError:
-            refuse(f"the file calls {_called(function)} with {len(arguments)} unexpected arguments")
+def call(function: Any, arguments: tuple[Any, ...]) -> Any:
+    """Describe what a constructor of the list would make."""
+    make = _MAKERS.get(function.role) if isinstance(function, Name) else None
+    if make is None:
+        refuse(f"the file calls {_called(function)}, which no table needs")
+    try:
+        return make(*arguments)
+    except TypeError:
+        refuse(f"the file calls {_called(function)} with {len(arguments)} unexpected arguments")
 
-    def build(self, target: Any, state: Any) -> None:
-        """Give a described object its state, once."""
-        if isinstance(target, Dtype) and _fits(state, 8):
-            _set_dtype(target, state)
-        elif (
-            isinstance(target, Array) and _fits(state, 5) and target.numbers is None and target.texts is None
-        ):
-            _set_array(target, state)
-        elif isinstance(target, Texts) and _fits(state, 2) and isinstance(state[1], Array):
-            target.array = state[1]
-        elif isinstance(target, Frame) and isinstance(state, dict) and isinstance(state.get("_mgr"), Manager):
-            target.manager = state["_mgr"]
-        else:
-            refuse(
-                f"expected the state of an array or a frame in the pickle, got one of {type(target).__name__}"
-            )
+
+def build(target: Any, state: Any) -> None:
+    """Give a described object its state, once."""
+    if isinstance(target, Dtype) and _fits(state, 8):
+        _set_dtype(target, state)
+    elif isinstance(target, Array) and _fits(state, 5) and target.numbers is None and target.texts is None:
+        _set_array(target, state)
+    elif isinstance(target, Texts) and _fits(state, 2) and isinstance(state[1], Array):
+        target.array = state[1]
+    elif isinstance(target, Frame) and isinstance(state, dict) and isinstance(state.get("_mgr"), Manager):
+        target.manager = state["_mgr"]
+    else:
+        refuse(f"expected the state of an array or a frame in the pickle, got one of {type(target).__name__}")
 
 
 def refuse(message: str) -> NoReturn:
@@ -179,10 +174,6 @@ def _set_dtype(target: Dtype, state: tuple[Any, ...]) -> None:
     if type(order) is not str or order not in ("<", ">", "=", "|") or any(part is not None for part in parts):
         refuse("expected an array of plain numbers or text, got one with fields")
     target.order = order
-
-
-def _array(kind: Any, shape: Any, code: Any) -> Array:
-    return Array()
 
 
 def _set_array(target: Array, state: tuple[Any, ...]) -> None:
@@ -245,31 +236,15 @@ def _index(kind: Any, given: Any) -> Index:
     return Index(given)
 
 
-def _texts(kind: Any, checksum: Any, state: Any) -> Texts:
-    return Texts()
-
-
-def _text_type(storage: Any = None, missing: Any = None) -> TextType:
-    return TextType()
-
-
-def _frame() -> Frame:
-    return Frame()
-
-
-def _block(values: Any, places: Any, ndim: Any) -> Block:
-    return Block(values, places)
-
-
 _MAKERS: dict[str, Any] = {
     "dtype": _dtype,
-    "array": _array,
+    "array": lambda kind, shape, code: Array(),
     "buffer": _buffer,
     "slice": _slice,
-    "frame": _frame,
+    "frame": Frame,
     "manager": Manager,
-    "block": _block,
+    "block": lambda values, places, ndim: Block(values, places),
     "index": _index,
-    "texts": _texts,
-    "text type": _text_type,
+    "texts": lambda kind, checksum, state: Texts(),
+    "text type": lambda storage=None, missing=None: TextType(),
 }

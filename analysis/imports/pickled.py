@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.imports.described import Array, Block, Described, Frame, Index, Manager, Texts, refuse
+from analysis.imports.described import Array, Block, Frame, Index, Manager, Texts, refuse
 from analysis.imports.machine import interpret
 
 LABEL = "label"
@@ -44,7 +44,7 @@ def read_pickle(content: bytes, *, images: int) -> Predictions:
     ------
     PredictionsError: anything else, named.
     """
-    found = interpret(content, Described(), steps=10_000 + 8 * images)
+    found = interpret(content, steps=10_000 + 8 * images)
     if isinstance(found, Frame) and found.manager is not None:
         return _from_frame(found.manager)
     if isinstance(found, Array) and found.numbers is not None:

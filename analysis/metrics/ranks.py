@@ -37,11 +37,6 @@ def doubled_ranks(values: NDArray[np.floating]) -> NDArray[np.int64]:
     return np.asarray(_doubled_ranks(table))
 
 
-def average_ranks(values: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Rank each row from 1, ties averaged (float64, the shape of `values`); exact, see `doubled_ranks`."""
-    return doubled_ranks(values) / 2.0
-
-
 def spearman_rows(x: NDArray[np.floating], y: NDArray[np.floating]) -> RowCorrelation:
     """Correlate row i of `x` with row i of `y` by rank.
 

@@ -30,7 +30,7 @@ from analysis.picture.dicom_header import (
     voi_of,
 )
 from analysis.picture.presentation import Linear, Presentation
-from analysis.picture.raster import EQUAL_CHANNELS, grey_of
+from analysis.picture.reading import EQUAL_CHANNELS, grey_of
 from analysis.picture.refusals import ImageRefusedError, Reason, check_size
 from analysis.picture.stored import GREY, Layout, stored_values
 from analysis.picture.tone import Table

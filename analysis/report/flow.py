@@ -1,9 +1,7 @@
 """The way of cases and readers through the study, counted: the boxes of the flow figure and the same as a table."""
 
-from dataclasses import dataclass
-
-from analysis.report.background import Background, ReaderCourse
-from analysis.report.document import Grid
+from analysis.figures.flow import Flow
+from analysis.report.document import Background, Grid, ReaderCourse
 from analysis.report.words import groups_of, plural
 from analysis.stats import Results
 from analysis.stats.rows import Row
@@ -14,20 +12,6 @@ WORDS = {
     "technical": "technical problem",
     "missing": "not read or blank",
 }
-
-
-@dataclass(frozen=True)
-class Flow:
-    """Boxes from top to bottom, as lines of text: `readers`, and `arms` (arm 1, arm 0) beside them.
-
-    `lost` are the boxes at the side: what left the flow at that stage ("" = nothing).
-    """
-
-    head: str
-    readers: tuple[str, ...]
-    readers_lost: tuple[str, ...]
-    arms: tuple[tuple[str, ...], tuple[str, ...]]
-    foot: str
 
 
 def courses(results: Results, background: Background) -> tuple[ReaderCourse, ...]:

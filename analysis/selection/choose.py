@@ -7,11 +7,16 @@ from typing import Any, Literal
 import pandas as pd
 
 from analysis import frames
-from analysis.selection.agreement import find_in_run
-from analysis.selection.balance import balance_table
-from analysis.selection.covariates import LOG_FREQUENCY, MATCHABLE, covariate_table, is_blank, require
-from analysis.selection.errors import SelectionError
-from analysis.selection.exemplars import Exemplars
+from analysis.selection.covariates import (
+    LOG_FREQUENCY,
+    MATCHABLE,
+    balance_table,
+    covariate_table,
+    is_blank,
+    require,
+)
+from analysis.selection.criteria import SelectionError
+from analysis.selection.exemplars import Exemplars, find_in_run
 from analysis.selection.matching import Nearest, match
 from analysis.selection.sampling import DRAWS, Draw, draw_exemplars, draw_sample, sample_weights
 from analysis.selection.store import Run

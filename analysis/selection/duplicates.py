@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from analysis.picture.custody import fine_structure
-from analysis.selection.errors import SelectionError
+from analysis.selection.criteria import SelectionError
 
 SIDE = 128
 WIDE = 9

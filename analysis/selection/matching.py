@@ -11,7 +11,7 @@ import pandas as pd
 from scipy.optimize import linear_sum_assignment
 
 from analysis.selection.covariates import is_blank, is_numeric, require
-from analysis.selection.errors import SelectionError
+from analysis.selection.criteria import SelectionError
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from analysis.selection.agreement import agreements, find_in_run
-from analysis.selection.criteria import CRITERIA
-from analysis.selection.errors import SelectionError
+from analysis.selection.criteria import CRITERIA, SelectionError
+from analysis.selection.exemplars import agreements, find_in_run
 from analysis.selection.store import Run
 
 Row = dict[str, Any]

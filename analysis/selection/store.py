@@ -1,6 +1,5 @@
 """A reader of a RUN folder: images, classes, provenance, and predictions that stay on the disk until used."""
 
-import hashlib
 import json
 import re
 from collections.abc import Mapping
@@ -12,8 +11,9 @@ import numpy as np
 import pandas as pd
 
 from analysis import frames
+from analysis.durable import sha256_file, sha256_of_all
 from analysis.identity import spelled
-from analysis.selection.errors import SelectionError
+from analysis.selection.criteria import SelectionError
 from analysis.tablefile import read_table
 
 _UNIT = re.compile(r"seed-(0|[1-9][0-9]{0,8})_sparsity-0\.([0-9]{2})\.npy")
@@ -122,7 +122,7 @@ def read_run(folder: Path) -> Run:
     predictions = {_unit(name): folder / "predictions" / name for name in provenance["predictions"]}
     if not predictions:
         raise SelectionError(f"{folder}: expected predictions/seed-*_sparsity-*.npy, found none")
-    return Run(folder, images, classes, predictions, provenance, _together(provenance["predictions"]))
+    return Run(folder, images, classes, predictions, provenance, sha256_of_all(provenance["predictions"]))
 
 
 def _provenance(path: Path) -> dict[str, Any]:
@@ -153,22 +153,13 @@ def _check_digests(folder: Path, provenance: Mapping[str, Any]) -> None:
         path = folder / name
         if Path(name).is_absolute() or ".." in Path(name).parts or not path.is_file():
             raise SelectionError(f"{path}: expected the file that provenance.json names, found none")
-        with path.open("rb") as file:
-            came = hashlib.file_digest(file, "sha256").hexdigest()
-        if came != wanted:
+        if (came := sha256_file(path)) != wanted:
             raise SelectionError(f"{path}: expected SHA-256 {wanted} (provenance.json), got {came}")
-    came = _together(provenance["predictions"])
-    if came != provenance["predictions_sha256"]:
+    if (came := sha256_of_all(provenance["predictions"])) != provenance["predictions_sha256"]:
         raise SelectionError(
             f"{folder / 'provenance.json'}: expected the list of predictions to have SHA-256 "
             f"{provenance['predictions_sha256']}, got {came}"
         )
-
-
-def _together(predictions: Mapping[str, str]) -> str:
-    """Compute one digest over the names and digests of all prediction files, as the sweep writes it."""
-    listing = "\n".join(f"{name} {digest}" for name, digest in sorted(predictions.items()))
-    return hashlib.sha256(listing.encode()).hexdigest()
 
 
 def _unit(name: str) -> tuple[int, int]:

@@ -9,8 +9,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from analysis.findings import Findings, FindingsError, analyse, read_precision
-from analysis.findings.comparison import side_by_side
+from analysis.findings.analyse import analyse
+from analysis.findings.overall import side_by_side
+from analysis.findings.precision import FindingsError, read_precision
+from analysis.findings.results import Findings
 from analysis.selection import Exemplars, Run, SelectionSpec, find_in_run, read_run
 from analysis.selection.covariates import covariate_table
 from analysis.selection.stability import exemplar_table, inclusion, overlap_rows, stability_rows

@@ -10,8 +10,8 @@ from typing import Any
 import pandas as pd
 
 from analysis.durable import write_whole
+from analysis.figures.pages import draw_training
 from analysis.figures.theme import render
-from analysis.figures.training import draw_training
 from analysis.services.places import within
 from analysis.tablefile import read_table
 

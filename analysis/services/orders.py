@@ -10,8 +10,8 @@ from typing import Any
 
 from analysis.models import PREPARE, DataSet, Ensemble, Run, RunKind
 from analysis.services.control import NewUnit, register_run
-from analysis.services.data_sets import InputError, data_section
-from analysis.services.places import PlaceError, inside
+from analysis.services.data_sets import InputError, at_field, data_section
+from analysis.services.places import inside
 from analysis.sweep.errors import SweepError
 from analysis.sweep.methods import find_method
 from analysis.sweep.spec import SweepSpec
@@ -118,10 +118,8 @@ def order_training(
 def _with_start(train: Mapping[str, Any], roots: Sequence[Path]) -> dict[str, Any]:
     given = {name: value for name, value in train.items() if value not in (None, "")}
     if "pretrained" in given:
-        try:
+        with at_field("pretrained"):
             given["pretrained"] = str(inside(given["pretrained"], roots, kind="file"))
-        except PlaceError as error:
-            raise InputError(str(error), "pretrained") from error
     return given
 
 

@@ -1,7 +1,10 @@
-"""Prepare a run from a specification and put it into the ledger."""
+"""Prepare a run from a specification and put it into the ledger; and what it found, class by class."""
 
+import math
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
 
 from analysis.models import Run, RunKind
 from analysis.services import mirror
@@ -59,3 +62,27 @@ def units_of(prepared: "Prepared") -> list[NewUnit]:
     from analysis.sweep.run.units import list_units
 
     return [NewUnit(unit.key, unit.seed) for unit in list_units(prepared)]
+
+
+def class_table(metrics: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return per class the median AP over seeds, dense and at the highest sparsity, and the median change.
+
+    The change is relative, per seed, as in the figure beside the table.
+    """
+    last = float(metrics["sparsity"].max())
+    rows = []
+    for name, own in metrics.groupby("class", sort=False):
+        ap = own.pivot_table(index="seed", columns="sparsity", values="ap", dropna=False)
+        values = (ap[0.0].median(), ap[last].median(), (100 * (ap[last] - ap[0.0]) / ap[0.0]).median())
+        dense, pruned, relative = (None if math.isnan(value) else float(value) for value in values)
+        rows.append(
+            {
+                "name": name,
+                "positives": int(own["positives"].iloc[0]),
+                "dense": dense,
+                "pruned": pruned,
+                "change": relative,
+                "sparsity": last,
+            }
+        )
+    return sorted(rows, key=lambda row: -row["positives"])

@@ -13,7 +13,7 @@ from django.db import close_old_connections, connection
 
 from analysis.models import PREPARE, Run
 from analysis.services import finishing, jobs, ledger
-from analysis.services.workers import free_dead_neighbours, worker_name
+from analysis.services.fleet import free_dead_neighbours, worker_name
 from analysis.sweep.errors import HostError, SweepError, UnitError
 
 log = logging.getLogger(__name__)

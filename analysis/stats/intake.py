@@ -11,7 +11,7 @@ from analysis.columns import FrameError
 from analysis.endpoints import PAPER, Endpoint
 from analysis.frames import RATINGS, check_table, ratings_table, without_repeats
 from analysis.identity import spelled
-from analysis.stats.errors import StatsError
+from analysis.stats.rows import StatsError
 from analysis.tablefile import read_table
 from analysis.tablefolder import restored
 

@@ -14,8 +14,7 @@ from analysis.endpoints import (
     endpoints_from,
     groups_from,
 )
-from analysis.stats.errors import StatsError
-from analysis.stats.inference import ALPHA, LEVEL
+from analysis.stats.rows import ALPHA, LEVEL, StatsError
 
 PRIMARY = "u_centred"
 PRIMARY_METHODS = (PRIMARY, "pairs")

@@ -6,11 +6,10 @@ import pandas as pd
 
 from analysis.endpoints import Endpoint
 from analysis.identity import name_key
-from analysis.stats.errors import NotComparableError, StatsError
 from analysis.stats.grid import make_grid
 from analysis.stats.plan import DECLARED, Plan
 from analysis.stats.primary import compare_u
-from analysis.stats.rows import Comparison, Row
+from analysis.stats.rows import Comparison, NotComparableError, Row, StatsError
 
 MANY_FINDINGS = 4
 """From this number of diseases on, images form one subgroup, as in the published study."""

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from analysis.stats.agreement_table import BOOTSTRAPS
-from analysis.stats.errors import StatsError
 from analysis.stats.permutation import DRAWS
 from analysis.stats.plan import DECLARED, Plan
 from analysis.stats.results import FORMAT
+from analysis.stats.rows import StatsError
 
 MOST_BYTES = 256 << 20
 """The most bytes of a results.json; a study of hundreds of readers has less than a tenth of it."""

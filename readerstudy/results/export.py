@@ -12,7 +12,8 @@ from django.db import DEFAULT_DB_ALIAS
 
 from analysis.durable import whole_folder
 from analysis.endpoints import FILE, Endpoint, endpoints_file
-from analysis.exchange import imrmc_list, via_csv
+from analysis.exchange.imrmc import imrmc_list
+from analysis.exchange.via import via_csv
 from analysis.frames import ratings_table
 from analysis.report import reader_study_report, standalone
 from analysis.stats.columns import COLUMNS

@@ -26,7 +26,8 @@ from pytest_django.live_server_helper import LiveServer
 
 from analysis.caseset import CaseSet, Origin, read_key, write_case_set
 from analysis.models import Run, Unit, UnitState
-from analysis.phantoms import PhantomSpec, catalogue, write_dicom
+from analysis.phantoms import PhantomSpec, write_dicom
+from analysis.phantoms.catalogue import catalogue
 from analysis.stats import simulate_study
 from readerstudy.accounts.models import User
 from readerstudy.ops.loading import load_into_study

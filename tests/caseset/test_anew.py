@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.caseset import CaseSetError, read_blind_half, read_report
+from analysis.caseset import CaseSetError, read_blind_half
+from analysis.caseset.read import read_report
 from analysis.picture import PERCENTILES
 from readerstudy.cases.confined import decode_confined
 from readerstudy.cases.decoder import DecodedImage, decode_image

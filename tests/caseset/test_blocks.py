@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis.caseset import MINIMUM_BLOCK, CaseSetError, assign_blocks
+from analysis.caseset import CaseSetError
+from analysis.caseset.plan import MINIMUM_BLOCK, assign_blocks
 
 NONCE = bytes(range(32))
 

@@ -9,7 +9,8 @@ import pytest
 from django.core.management import CommandError, call_command
 from PIL import Image
 
-from analysis.caseset import CaseSetError, find_images, read_blind_half, read_report
+from analysis.caseset import CaseSetError, find_images, read_blind_half
+from analysis.caseset.read import read_report
 from analysis.phantoms import PhantomSpec
 from analysis.phantoms.catalogue import catalogue
 from analysis.phantoms.drawing import render

@@ -15,10 +15,10 @@ from analysis.caseset import (
     find_images,
     read_blind_half,
     read_key,
-    read_report,
     verify_case_set,
     write_case_set,
 )
+from analysis.caseset.read import read_report
 from analysis.selection import SelectionSpec, read_run, select
 from analysis.services.handover import origin
 from tests.caseset.pictures import CANARY, write_png

@@ -2,7 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis.caseset import CaseSetError, case_key, commitment, new_nonce, separation_group
+from analysis.caseset import CaseSetError
+from analysis.caseset.keys import case_key, commitment, new_nonce, separation_group
 
 NONCE = bytes(range(32))
 

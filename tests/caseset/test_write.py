@@ -5,17 +5,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from analysis.caseset import (
-    CaseSetError,
-    case_key,
-    commitment,
-    key_digest,
-    read_blind_half,
-    read_key,
-    read_report,
-    report_path,
-    verify_case_set,
-)
+from analysis.caseset import CaseSetError, read_blind_half, read_key, verify_case_set
+from analysis.caseset.keys import case_key, commitment
+from analysis.caseset.read import key_digest, read_report, report_path
 from analysis.columns import FrameError
 from analysis.endpoints import GROUPS, Groups
 from tests.caseset.pictures import CANARY

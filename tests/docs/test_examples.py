@@ -11,14 +11,15 @@ import pandas as pd
 import pytest
 
 from analysis import frames
-from analysis.caseset.blocks import assign_blocks
 from analysis.caseset.keys import case_key, separation_group
+from analysis.caseset.plan import assign_blocks
 from analysis.caseset.read import FORMAT, check_record
 from analysis.endpoints import FILE, read_endpoints
 from analysis.phantoms.dataset import METADATA, TRUTH
-from analysis.picture import Window, read_picture
+from analysis.picture import read_picture
 from analysis.picture.custody import DEFINITION
 from analysis.picture.neutral import FIELDS
+from analysis.picture.tone import Window
 from analysis.selection.choose import SelectionSpec
 from analysis.selection.matching import Nearest
 from analysis.stats import Results, check

@@ -221,7 +221,7 @@ def run_drill(plan: Plan, folder: Path) -> Outcome:
     TimeoutError: no unit was done for PATIENCE seconds.
     """
     from analysis.services.runs import create_run
-    from analysis.sweep.run.whole import run_sweep
+    from analysis.sweep.run.finish import run_sweep
     from analysis.tasks import ring
     from tests.drills.site import files_of, sweep_of
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analysis.endpoints import PAPER
-from analysis.exchange import ViaError, read_via, via_csv
+from analysis.exchange.via import ViaError, read_via, via_csv
 from analysis.frames import RATINGS, check_table
 from analysis.stats import analyse, read_ratings, simulate_study
 

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from analysis.columns import FrameError
-from analysis.findings import FindingsError, analyse
+from analysis.findings.analyse import analyse
+from analysis.findings.precision import FindingsError
 from analysis.findings.results import TABLES
 from tests.findings.toys import classes, metrics
 

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from analysis.findings import FindingsError, class_rows, first_drop, forgettability, read_precision
+from analysis.findings.forgettability import class_rows, first_drop, forgettability
+from analysis.findings.precision import FindingsError, read_precision
 from tests.findings.toys import metrics
 
 SPARSITIES = [0.0, 0.5, 0.95]

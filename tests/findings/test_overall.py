@@ -2,7 +2,8 @@ import math
 
 import pytest
 
-from analysis.findings import FindingsError, first_significant_drop, overall_impact, read_precision
+from analysis.findings.overall import first_significant_drop, overall_impact
+from analysis.findings.precision import FindingsError, read_precision
 from analysis.metrics.multiplicity import holm
 from tests.findings.toys import metrics
 

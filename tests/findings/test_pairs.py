@@ -3,16 +3,16 @@ import math
 import numpy as np
 import pytest
 
-from analysis.findings import (
-    FindingsError,
+from analysis.findings.forgettability import Curves
+from analysis.findings.mantel import mantel
+from analysis.findings.pairs import (
     co_occurrence,
     curve_dissimilarity,
     frequency_difference,
-    mantel,
     pair_rows,
     relation_rows,
-)  # fmt: skip
-from analysis.findings.forgettability import Curves
+)
+from analysis.findings.precision import FindingsError
 
 # Images of A: 1, 2; of B: 1, 3; of C: 3; the last image has none.
 LABELS = np.array([[1, 1, 0], [1, 0, 0], [0, 1, 1], [0, 0, 0]])

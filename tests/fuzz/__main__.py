@@ -53,7 +53,7 @@ def _hurried(seconds: float = 3) -> Iterator[None]:
 
 def _handed_over(data: bytes) -> object:
     from analysis.caseset import CaseSetError
-    from analysis.caseset.anew import write_anew
+    from analysis.caseset.sources import write_anew
 
     with tempfile.NamedTemporaryFile() as file, contextlib.suppress(CaseSetError, _SlowError), _hurried():
         file.write(data)

@@ -12,8 +12,7 @@ from django.core.management import CommandError, call_command
 from analysis.columns import FrameError
 from analysis.models import Run
 from analysis.selection import SelectionError, read_run
-from analysis.services.control import RunError
-from analysis.services.foreign import register_folder
+from analysis.services.control import RunError, register_folder
 from readerstudy.ops.backup.manifest import BackupError, verify
 from tests.hostile import folders
 

@@ -14,8 +14,11 @@ from django.core.management import CommandError, call_command
 
 from analysis.frames import IMAGES as IMAGES_TABLE
 from analysis.frames import METRICS, check_table
-from analysis.imports import Choices, PredictionsError, import_predictions
-from analysis.selection import find_exemplars, read_run
+from analysis.imports.errors import PredictionsError
+from analysis.imports.importing import import_predictions
+from analysis.imports.listing import Choices
+from analysis.selection import read_run
+from analysis.selection.exemplars import find_exemplars
 from tests.imports import old_pandas as old
 from tests.imports import released
 from tests.imports.released import CLASSES, IMAGES, SEEDS, SPARSITIES, WRITERS

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.imports.described import ALLOWED, Described
+from analysis.imports.described import ALLOWED
 from analysis.imports.errors import PredictionsError
 from analysis.imports.machine import interpret
 from analysis.imports.pickled import read_pickle
@@ -175,6 +175,7 @@ def test_an_object_array_of_anything_but_text_is_refused(tmp_path: Path) -> None
         (b"NNa.", "a list to append to"),
         (b"})Ns.", "text keys"),
         (b"\x8c\x01\xff.", "UTF-8"),
+        (b"\x8c\x03\xed\xa0\x80.", "UTF-8"),
         (b"NN\x93.", "a name in two texts"),
     ],
 )  # fmt: skip
@@ -254,8 +255,7 @@ def test_texts_cannot_be_changed_after_their_check() -> None:
     texts = b"]r\xe8\x03\x00\x00(" + old._body("Mass") + b"e"
     state = b"(K\x01" + old._body((1,)) + old._body(old.dtype("O8")) + b"\x89" + texts + b"tb"
     late = b"j\xe8\x03\x00\x00K\x07a"
-    world = Described()
-    array_of_one, changed = interpret(b"(" + array + state + late + b"t.", world, steps=1000)
+    array_of_one, changed = interpret(b"(" + array + state + late + b"t.", steps=1000)
     assert (array_of_one.texts, changed) == (["Mass"], ["Mass", 7])
 
 

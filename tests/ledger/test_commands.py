@@ -13,7 +13,7 @@ from django.test import Client
 from analysis.models import DataSet, Ensemble, Run, RunKind, UnitState
 from analysis.services import ledger
 from analysis.services.progress import progress_of, state_of
-from analysis.sweep.run.whole import run_sweep
+from analysis.sweep.run.finish import run_sweep
 from readerstudy.accounts.services import grant_researcher
 from tests.ledger.inputs import ARCHITECTURE, Inputs
 from tests.stock import person

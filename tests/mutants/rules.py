@@ -98,7 +98,10 @@ RULES = (
     ),
     Rule("Holm", "analysis/metrics/multiplicity.py", (), ("tests/metrics",)),
     Rule("matching", "analysis/selection/matching.py", (), ("tests/selection/test_matching.py",)),
-    Rule("balance", "analysis/selection/balance.py", (), ("tests/selection/test_balance.py",)),
+    Rule(
+        "balance", "analysis/selection/covariates.py",
+        ("balance_table", "smd", "_variance", "_levels", "_values", "_mean"), ("tests/selection/test_balance.py",),
+    ),
 )  # fmt: skip
 
 EQUIVALENT: Mapping[str, str] = {}

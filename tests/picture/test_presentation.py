@@ -7,15 +7,14 @@ from pydicom import Dataset
 from analysis.picture import (
     PERCENTILES,
     ImageRefusedError,
-    Linear,
     Presentation,
     Reason,
-    Table,
-    Window,
     levels,
     read_picture,
     render,
 )
+from analysis.picture.presentation import Linear
+from analysis.picture.tone import Table, Window
 from tests.cases.images import BIG_ENDIAN, dicom, lut
 from tests.picture.drawn import WINDOW, bomb, chest, deflated, dicom_colours, smooth_table
 

@@ -6,9 +6,9 @@ from functools import cache
 import pytest
 
 from analysis.report import Background, ReaderCourse, reader_study_report
-from analysis.report.checklists import CLAIM, GRRAS
 from analysis.report.document import Findings, Grid, Named, Picture, Points, Text
 from analysis.report.flow import flow
+from analysis.report.methods import CLAIM, GRRAS
 from analysis.report.words import interval, listed, number, p_value
 from analysis.stats import Plan, analyse, simulate_study
 from tests.stats.reference_data import A, B, C, analysed, ratings

@@ -3,7 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis.selection import SelectionError, find_exemplars
+from analysis.selection import SelectionError
+from analysis.selection.exemplars import find_exemplars
 
 DENSE = np.array([[0.1, 0.2, 0.3]] * 5)
 PRUNED = np.array([[0.1, 0.2, 0.3], [0.3, 0.2, 0.1], [0.2, 0.1, 0.3], [0.1, 0.3, 0.2], [0.5, 0.5, 0.5]])

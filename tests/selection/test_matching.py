@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis.selection import Nearest, SelectionError, match
+from analysis.selection import Nearest, SelectionError
+from analysis.selection.matching import match
 
 
 def people(rows: list[tuple[str, str, float, str]]) -> pd.DataFrame:

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis.selection import SelectionError, draw_sample
-from analysis.selection.sampling import draw_exemplars, sample_weights
+from analysis.selection import SelectionError
+from analysis.selection.sampling import draw_exemplars, draw_sample, sample_weights
 
 NAMES = [f"i{n}" for n in range(8)]
 

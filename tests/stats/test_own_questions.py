@@ -23,9 +23,11 @@ from analysis.endpoints import (
     endpoints_from,
     read_endpoints,
 )
-from analysis.exchange import imrmc_list, read_via, via_csv
+from analysis.exchange.imrmc import imrmc_list
+from analysis.exchange.via import read_via, via_csv
 from analysis.frames import check_table, ratings_table
-from analysis.report import Background, reader_study_report, report_figures, report_html
+from analysis.report import Background, reader_study_report, report_figures
+from analysis.report.build import report_html
 from analysis.stats import Plan, Results, analyse, check, read_settings, simulate_study
 from analysis.stats.agreement import coincidences, interval_alpha, krippendorff_alpha, level_counts
 from analysis.tablefolder import write_csv

@@ -10,8 +10,8 @@ from sklearn.metrics import average_precision_score
 from analysis.sweep.errors import SweepError
 from analysis.sweep.run.check import check_precision, check_sweep, compare
 from analysis.sweep.run.check_result import PrecisionCheck, read_check, write_check
+from analysis.sweep.run.finish import run_sweep
 from analysis.sweep.run.prepare import prepare_run
-from analysis.sweep.run.whole import run_sweep
 from analysis.sweep.spec import InferSpec
 
 

@@ -9,8 +9,7 @@ import pytest
 import torch
 
 from analysis.sweep import device
-from analysis.sweep.engines.backend import Network
-from analysis.sweep.engines.eager import Eager
+from analysis.sweep.engines.backend import Eager, Network
 from analysis.sweep.engines.static import Static
 from analysis.sweep.errors import HostError, UnitError
 from analysis.sweep.networks.architectures import build_classifier

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from torch.nn.utils import prune
 
 from analysis.sweep.errors import SpecError
-from analysis.sweep.methods import METHODS, MaskMethod, find_method
+from analysis.sweep.methods import METHODS, find_method
+from analysis.sweep.methods.masks import MaskMethod
 from analysis.sweep.spec import SPARSITIES
 
 SHAPES = ((4, 3, 2, 2), (7, 5), (1, 1), (6, 1, 3, 3))

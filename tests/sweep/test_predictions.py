@@ -7,7 +7,7 @@ from torch import nn
 from torch.nn.utils import prune
 
 from analysis.sweep.engines.backend import DEVIATION, MEAN
-from analysis.sweep.methods.global_l1 import magnitude_keys
+from analysis.sweep.methods.magnitude import magnitude_keys
 from analysis.sweep.networks.architectures import build_classifier, prunable_names
 from analysis.sweep.networks.folding import fold_norms
 from analysis.sweep.run.engine import Engine

@@ -15,10 +15,9 @@ import pytest
 from analysis.frames import CLASSES, IMAGES, METRICS, NIH_CLASSES, check_table
 from analysis.metrics.ranking import rank_quality
 from analysis.sweep.errors import CheckpointError, DataError, SweepError, UnitError
-from analysis.sweep.run.finish import finish_run
+from analysis.sweep.run.finish import finish_run, run_sweep
 from analysis.sweep.run.prepare import open_run, prepare_run
 from analysis.sweep.run.units import Unit, Workspace, list_units, run_unit, unfinished
-from analysis.sweep.run.whole import run_sweep
 from analysis.sweep.spec import ModelsSpec, PruneSpec
 from tests.sweep.tiny import label_frame, write_checkpoint, write_labels
 
@@ -119,7 +118,7 @@ import os, signal, sys
 from pathlib import Path
 import analysis.sweep.run.units as units
 from analysis.sweep.toml import load_spec
-from analysis.sweep.run.whole import run_sweep
+from analysis.sweep.run.finish import run_sweep
 
 wanted = int(sys.argv[3])
 def progress(stage, done, total):
@@ -258,7 +257,7 @@ def test_the_command(tiny, capsys, monkeypatch):
         os.kill(os.getpid(), signal.SIGINT)
 
     with monkeypatch.context() as patch:
-        patch.setattr("analysis.sweep.run.whole.run_unit", interrupted)
+        patch.setattr("analysis.sweep.run.finish.run_unit", interrupted)
         assert main([str(spec_file)]) == 130
     assert len(calls) == 1
     assert main([str(spec_file)]) == 0

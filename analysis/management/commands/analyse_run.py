@@ -7,7 +7,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from analysis.columns import FrameError
-from analysis.findings import FindingsError, refuse_used_folder
+from analysis.findings.precision import FindingsError
+from analysis.findings.results import refuse_used_folder
 from analysis.selection import CRITERIA, SelectionError
 from analysis.services.findings import DEFAULTS, SEED, Choices, analyse_folder
 

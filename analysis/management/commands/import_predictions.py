@@ -1,4 +1,4 @@
-"""Command for `analysis.imports.import_predictions`."""
+"""Command for `analysis.imports.importing.import_predictions`."""
 
 from argparse import ArgumentParser
 from pathlib import Path
@@ -7,7 +7,9 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from analysis.columns import FrameError
-from analysis.imports import Choices, PredictionsError, import_predictions
+from analysis.imports.errors import PredictionsError
+from analysis.imports.importing import import_predictions
+from analysis.imports.listing import Choices
 from analysis.terminal import progress_bars
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from analysis.columns import FrameError
-from analysis.exchange import ViaError, read_via
+from analysis.exchange.via import ViaError, read_via
 from analysis.stats import StatsError, check, read_ratings
 from analysis.tablefolder import write_csv
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from analysis.findings import FindingsError
+from analysis.findings.precision import FindingsError
 from analysis.phantoms import PhantomError
 from analysis.selection import SelectionError
 from analysis.services.phantom_study import run_phantom_study

@@ -6,8 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from analysis.services.control import RunError
-from analysis.services.foreign import register_folder
+from analysis.services.control import RunError, register_folder
 
 
 class Command(BaseCommand):

@@ -1,4 +1,4 @@
-"""Command for `analysis.selection.handover.hand_over`: from a run to a blind folder and a sealed key."""
+"""Command for `analysis.services.handover.hand_over`: from a run to a blind folder and a sealed key."""
 
 from argparse import ArgumentParser
 from pathlib import Path

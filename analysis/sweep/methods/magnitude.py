@@ -1,4 +1,4 @@
-"""The published method: the smallest magnitudes of the whole network go."""
+"""The smallest magnitudes go: of the whole network, as published, or the same share of each layer."""
 
 from collections.abc import Sequence
 
@@ -18,5 +18,12 @@ def magnitude_keys(weights: Sequence[Weights], seed: int = 0) -> list[Keys]:
 register(
     MaskMethod(
         "global_l1", "share of all weights removed, smallest magnitude first", magnitude_keys, "global"
+    )
+)
+
+
+register(
+    MaskMethod(
+        "layer_l1", "share of each layer's weights removed, smallest magnitude first", magnitude_keys, "layer"
     )
 )
