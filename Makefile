@@ -20,8 +20,9 @@ help:  ## print this menu
 demo: $(STAMP)  ## make a phantom study from end to end and serve it at http://localhost:8000
 	$(PY) manage.py demo $(if $(PORT),--port $(PORT))
 
+# Compiled modules are kept even where Python is told not to: hundreds of processes would compile each one anew.
 test: $(DEV_STAMP)  ## run every test that this machine allows, and name what was skipped
-	$(PY) -m pytest -n 2 --dist worksteal
+	PYTHONDONTWRITEBYTECODE= $(PY) -m pytest -n 2 --dist worksteal
 
 coverage: $(DEV_STAMP)  ## lines and branches of the safety rules that no test takes
 	$(PY) -m coverage run -m pytest -q $(OF_RULES)

@@ -43,7 +43,7 @@ def check_column(values: pd.Series, column: Column, where: str) -> None:
     """
     blank = values.isna() | (values.astype(str).str.strip() == "")
     if blank.any() and not column.blank:
-        raise _error(where, blank, column, _wanted(column), "a blank came")
+        raise _error(where, blank, column, _wanted(column), "a blank")
     present = values[~blank]
     if column.allowed:
         _refuse(~present.astype(str).isin(column.allowed), present, column, where)
@@ -81,16 +81,16 @@ def _as_number(value: Any) -> float:
 
 def _refuse(bad: "pd.Series[bool]", values: pd.Series, column: Column, where: str) -> None:
     if bad.any():
-        came = values[bad].tolist()[0]
-        comma = column.kind != "text" and "," in str(came) and decimal(str(came)) is not None
+        found = values[bad].tolist()[0]
+        comma = column.kind != "text" and "," in str(found) and decimal(str(found)) is not None
         hint = "; write a decimal point" if comma else ""
-        raise _error(where, bad, column, _wanted(column), f"{came!r} came{hint}")
+        raise _error(where, bad, column, _wanted(column), f"{found!r}{hint}")
 
 
-def _error(where: str, bad: pd.Series, column: Column, wanted: str, came: str) -> FrameError:
+def _error(where: str, bad: pd.Series, column: Column, wanted: str, found: str) -> FrameError:
     row = bad.index[np.flatnonzero(bad.to_numpy())[0]]
     place = f"row {row + 1}" if isinstance(row, int | np.integer) else f"row {row!r}"
-    return FrameError(f"{where}, {place}, column '{column.name}': expected {wanted}, {came}")
+    return FrameError(f"{where}, {place}, column '{column.name}': expected {wanted}, got {found}")
 
 
 def _wanted(column: Column) -> str:

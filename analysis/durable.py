@@ -25,6 +25,12 @@ def sha256_file(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def sha256_of_all(digests: Mapping[str, str]) -> str:
+    """Return one digest over the names and digests of many files."""
+    listing = "\n".join(f"{name} {digest}" for name, digest in sorted(digests.items()))
+    return sha256_bytes(listing.encode())
+
+
 def json_bytes(content: Mapping[str, Any]) -> bytes:
     """Write JSON in one form (sorted keys, two spaces, a final line feed), so that equal content is equal
     bytes.

@@ -27,7 +27,7 @@ ENDINGS = ("_status", "_cannot_assess", "_worst_rank")
 
 
 class EndpointError(ValueError):
-    """Questions cannot be analysed as they are described: what was expected and what came."""
+    """Questions cannot be analysed as they are described: what was expected and what was found."""
 
 
 @dataclass(frozen=True)
@@ -106,12 +106,12 @@ class Endpoint:
 
         Raises
         ------
-        EndpointError: what was expected and what came.
+        EndpointError: what was expected and what was found.
         """
         if not NAME.fullmatch(self.name) or self.name in RESERVED or self.name.endswith(ENDINGS):
             raise EndpointError(
                 f"expected a question's name of small letters, digits and underscores, none of "
-                f"{', '.join(sorted(RESERVED))} and no ending {', '.join(ENDINGS)}; {self.name!r} came"
+                f"{', '.join(sorted(RESERVED))} and no ending {', '.join(ENDINGS)}; got {self.name!r}"
             )
         rising = list(self.values) == sorted(set(self.values))
         fits = {"binary": self.values == (0, 1), "ordinal": len(self.values) > 1, "number": not self.levels}
@@ -119,7 +119,7 @@ class Endpoint:
         if not (rising and known and fits.get(self.kind)):
             raise EndpointError(
                 f"{self.name}: expected a kind of binary (levels 0 and 1), ordinal (at least two rising levels) or "
-                f"number (none), worse low or high, and missing of {', '.join(MISSING)}; {self} came"
+                f"number (none), worse low or high, and missing of {', '.join(MISSING)}; got {self}"
             )
 
 
@@ -157,7 +157,7 @@ def groups_from(row: Any) -> Groups:
         for name, text in row.items()
     ):
         raise EndpointError(
-            f"expected {', '.join(known)} as groups, each of 1 to {LONGEST_GROUP} characters; {row!r:.200} came"
+            f"expected {', '.join(known)} as groups, each of 1 to {LONGEST_GROUP} characters; got {row!r:.200}"
         )
     return Groups(**row)
 
@@ -176,7 +176,7 @@ def check_endpoints(endpoints: Iterable[Endpoint]) -> None:
     """
     names = [endpoint.name for endpoint in endpoints]
     if not names or len(set(names)) < len(names):
-        raise EndpointError(f"expected at least one question, each with its own name; {names} came")
+        raise EndpointError(f"expected at least one question, each with its own name; got {names}")
     for endpoint in endpoints:
         endpoint.check()
 

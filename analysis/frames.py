@@ -1,7 +1,7 @@
 """The tables that travel between the parts: their columns, types and allowed values, and the checks on them.
 
 Every table has one definition here. The checks raise `FrameError` with the file, the row, what was expected
-and what came; the exported data dictionary is written from the same definitions.
+and what was found; the exported data dictionary is written from the same definitions.
 """
 
 from collections.abc import Iterable, Mapping
@@ -16,7 +16,7 @@ from analysis.endpoints import MISSING, PAPER, Endpoint
 from analysis.identity import NameClashError, Names, name_key, path_key
 
 FORMAT = 1
-"""Version of every file format of this module; it stands in each provenance.json."""
+"""Version of every file format of this module; it is in each provenance.json."""
 
 NO_FINDING = "No Finding"
 
@@ -143,7 +143,7 @@ CASES = Table(
     ),
     key=("case",),
 )  # fmt: skip
-"""The blind half of the hand-over."""
+"""The blind half of the handover."""
 
 KEY = Table(
     "key.csv",
@@ -155,12 +155,13 @@ KEY = Table(
         _CLASS_GROUP,
         Column("n_findings", "integer", "Number of positive classes without No Finding", low=0),
         Column("source", "text", "Name of the source image"),
+        # The blind half holds files written anew: without this digest nobody could show which bytes a case came from.
         Column("source_sha256", "text", "SHA-256 of the source image file", blank=True, optional=True),
         Column("nonce", "text", "256-bit salt of the commitments, in the first row only", blank=True),
     ),
     key=("case",),
 )  # fmt: skip
-"""The sealed half of the hand-over."""
+"""The sealed half of the handover."""
 
 STATUSES = ("answered", *MISSING)
 
@@ -212,7 +213,10 @@ RATINGS = ratings_table()
 
 
 def rated(endpoints: Iterable[Endpoint] = PAPER) -> list[str]:
-    """Return the columns of ratings without the mark that a program made them, which is in simulated studies only."""
+    """Return the columns of ratings without the mark that a program made them, which is in simulated studies only.
+
+    It is a column, since a note beside the file is lost when the file is mailed.
+    """
     return [name for name in ratings_table(endpoints).names if name != "simulated"]
 
 
@@ -324,5 +328,5 @@ def _refuse_repeats(frame: pd.DataFrame, compared: pd.DataFrame, where: str) -> 
             place + 1 if isinstance(place, int) else place for place in frame.index[[row, first]].tolist()
         )
         raise FrameError(
-            f"{where}, row {again}: expected each {' + '.join(names)} once, {key} came again (row {once})"
+            f"{where}, row {again}: expected each {' + '.join(names)} once, got {key} again (row {once})"
         )

@@ -125,8 +125,8 @@ class Names:
             for place in places[1:]:
                 if spelled(self.written[place]) != first:
                     raise NameClashError(
-                        f"expected each {what} in one spelling, {self.said(places[0])} and {self.said(place)} "
-                        "came; write them alike, or rename one"
+                        f"expected each {what} in one spelling, got {self.said(places[0])} and {self.said(place)}"
+                        "; write them alike, or rename one"
                     )
 
 
@@ -135,7 +135,7 @@ def join(
 ) -> dict[int, int]:
     """Find for each wanted image the held name that stands for it.
 
-    Names join by their whole path. Where one is not there, one path may be the end of the other, and endings may
+    Names join by their whole path. Where one is missing, one path may be the end of the other, and endings may
     differ: if that fits one name only, seen from both sides. Folders that contradict each other never join, unless
     `anywhere`: then the last part alone joins, if it is the only one of its kind on both sides.
 
@@ -148,7 +148,7 @@ def join(
 
     Returns
     -------
-    dict: place in `wanted` to place in `held`; what is not there is left out.
+    dict: place in `wanted` to place in `held`; what is missing is left out.
 
     Raises
     ------
@@ -216,8 +216,8 @@ class _Ends:
     def _refuse_several(self, row: int, theirs: Sequence[int]) -> None:
         if len(theirs) > 1:
             raise NameClashError(
-                f"expected one match for {self.wanted.said(row)}, {self.held.said(theirs[0])} and "
-                f"{self.held.said(theirs[1])} came; write the whole path"
+                f"expected one match for {self.wanted.said(row)}, got {self.held.said(theirs[0])} and "
+                f"{self.held.said(theirs[1])}; write the whole path"
             )
 
     def _refuse_shared(self, ours: Sequence[int], place: int) -> None:
@@ -303,7 +303,7 @@ def find_files(
         alike = lying.places[lying.keys[at]]
         if len(alike) > 1:
             raise NameClashError(
-                f"expected one file for {whole[row]!r}, {lying.said(alike[0])} and {lying.said(alike[1])} came"
+                f"expected one file for {whole[row]!r}, got {lying.said(alike[0])} and {lying.said(alike[1])}"
             )
         found[whole[row]] = folder / lying.written[at]
     return found

@@ -107,7 +107,7 @@ class Ensemble(models.Model):
 
 
 class UnitState(models.TextChoices):
-    """Where a unit stands."""
+    """The state of a unit."""
 
     TODO = "todo", "to do"
     WORKING = "working", "working"

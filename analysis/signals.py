@@ -1,4 +1,4 @@
-"""What the analysis tells whoever listens; the web project writes its access log and audit trail from it."""
+"""What the analysis tells anyone who listens; the web project writes its access log and audit trail from it."""
 
 from django.dispatch import Signal
 

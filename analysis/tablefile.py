@@ -61,15 +61,15 @@ def read_table(
     Parameters
     ----------
     source: a file, plain or .gz, or the bytes of one.
-    error: the named error of the door.
+    error: the named error of the caller.
     where: the file named in messages; "" where the caller names it.
-    wanted: what the door expects, for messages.
+    wanted: what the caller expects, for messages.
     options: what pandas.read_csv takes; `dtype` and `usecols` go by the trimmed headings.
 
     Raises
     ------
     error: no such file, damaged, no CSV, no UTF-8, too many columns, a column twice, or a head of more than
-        `MAX_HEAD_BYTES`; with what was expected, what came and what to do.
+        `MAX_HEAD_BYTES`; with what was expected, what was found and what to do.
     """
     place = f"{where}: " if where else ""
     try:
@@ -79,13 +79,13 @@ def read_table(
             if not head.fault:
                 return _parsed(_from(head.start, stream, first), head, options)
     except OSError as reason:  # a damaged .gz is one too, without an errno
-        raise error(f"{place}expected {wanted}, {reason.strerror or reason} came") from reason
+        raise error(f"{place}expected {wanted}, got the error '{reason.strerror or reason}'") from reason
     except (
         ValueError,
         EOFError,
         zlib.error,
     ) as reason:  # pandas' own errors and those of the encoding are values
-        raise error(f"{place}expected {wanted}, {reason} came") from reason
+        raise error(f"{place}expected {wanted}, got the error '{reason}'") from reason
     raise error(f"{place}expected {wanted} with {head.fault}")
 
 
@@ -119,7 +119,7 @@ def read_head(first: bytes, *, comments: bool = True) -> Head:
     """
     start, named = _above(first, comments)
     if named not in ("", *SEPARATORS):
-        return Head(start, ",", (), f"a comma, a semicolon, a tab or a bar after sep=, {named!r} came")
+        return Head(start, ",", (), f"a comma, a semicolon, a tab or a bar after sep=, got {named!r}")
     text = first[start:].decode("utf-8", errors="replace")
     rows = {each: _Rows(text, each) for each in ((named,) if named else SEPARATORS)}
     separator = max(rows, key=lambda each: rows[each].fit)  # of several that fit, the first
@@ -172,23 +172,21 @@ class _Rows:
         """Say how the head should have been; "" where it is in order. `cut`: the text goes on."""
         if self.broken:
             return (
-                f"cells of at most {csv.field_size_limit():,} characters in its heading and first row, a longer "
-                "one came; look for a quotation mark that is not closed"
+                f"cells of at most {csv.field_size_limit():,} characters in its heading and first row, got a longer "
+                "one; look for a quotation mark that is not closed"
             )
         if cut and self.ended:
             return (
-                f"a heading and a first row of together at most {MAX_HEAD_BYTES:,} bytes, more came; "
-                "take out what is not needed"
+                f"a heading and a first row of together at most {MAX_HEAD_BYTES:,} bytes, got more; "
+                "remove what is not needed"
             )
         for name, cells in zip(("heading", "first row"), self.cells, strict=False):
             if len(cells) > MAX_COLUMNS:
                 return (
-                    f"at most {MAX_COLUMNS:,} columns, {len(cells):,} came in its {name}; "
-                    "take out the columns that are not needed"
+                    f"at most {MAX_COLUMNS:,} columns, got {len(cells):,} in its {name}; "
+                    "remove the columns that are not needed"
                 )
         names = Counter(spelled(name) for name in self.cells[0]) if self.cells else Counter()
         twice = [name for name, times in names.items() if name and times > 1]
         # pandas would rename the second and read the first, whichever of them was meant.
-        return (
-            f"each column once, {twice[0]!r} came again in its heading; take one of them out" if twice else ""
-        )
+        return f"each column once, got {twice[0]!r} again in its heading; remove one of them" if twice else ""

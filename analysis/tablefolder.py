@@ -96,7 +96,7 @@ def refuse_used_folder(out: Path, error: type[Exception]) -> None:
     if out.is_dir() and not any(out.iterdir()):
         return
     if out.exists():
-        raise error(f"{out}: expected a new or empty folder, it exists already; choose another --out")
+        raise error(f"{out}: expected a new or empty folder, it already exists; choose another --out")
 
 
 def write_table_folder(

@@ -1,6 +1,6 @@
-"""The worker's doors. A message is a doorbell: it says that there may be work, the ledger says which.
+"""The worker's tasks. A message says that there may be work, the ledger says which.
 
-A worker that hears the bell works until nothing is open. A thread rings again at start and every 30 s while
+A worker that gets a message works until nothing is open. A thread sends one again at start and every 30 s while
 anything is open and the worker idle, so a message that was lost, doubled or torn costs nothing.
 """
 
@@ -16,14 +16,14 @@ from django.db import connection
 from kombu.exceptions import OperationalError
 
 from analysis.columns import FrameError
-from analysis.findings import FindingsError
+from analysis.findings.precision import FindingsError
 from analysis.models import Run, Unit, UnitState
 from analysis.selection import SelectionError
 from analysis.services import ledger
 from analysis.services.findings import Choices
 from analysis.services.findings_files import make_set, note_fault
+from analysis.services.fleet import free_dead_neighbours
 from analysis.services.work import Worker
-from analysis.services.workers import free_dead_neighbours
 
 log = logging.getLogger(__name__)
 
@@ -53,12 +53,12 @@ def work_through() -> None:
 
 
 def ring(bells: int = 1) -> None:
-    """Wake up to `bells` workers. A broker that is away costs nothing but time: workers ring for themselves."""
+    """Wake up to `bells` workers. A broker that is away costs nothing but time: workers notify themselves."""
     try:
         for _ in range(bells):
             work_through.apply_async(queue="sweep", ignore_result=True, retry=False)
     except (OperationalError, OSError) as error:
-        log.warning("nobody could be woken, workers look by themselves: %s", type(error).__name__)
+        log.warning("no worker could be notified, workers poll by themselves: %s", type(error).__name__)
 
 
 @shared_task(name="analysis.findings.make")
@@ -82,11 +82,11 @@ def ask_for_findings(*, run: Run, choices: Choices, beside: Run | None) -> None:
             retry=False,
         )  # fmt: skip
     except (OperationalError, OSError) as error:
-        note_fault(run, f"no worker could be asked ({type(error).__name__}); try again")
+        note_fault(run, f"no worker could be reached ({type(error).__name__}); try again")
 
 
 def reconcile() -> bool:
-    """Ring if anything is left to do and this worker is idle; say whether it was.
+    """Send a message if anything is left to do and this worker is idle; say whether it was.
 
     A busy worker takes every open unit before it stops, so ringing for it would only fill the queue.
     """

@@ -102,7 +102,7 @@ def _rich_bars() -> Iterator[Progress]:
             if stage not in known:
                 known[stage] = bars.add_task(stage, total=total, completed=done)
             elif done < last[stage][0] or total != last[stage][1]:
-                # The same stage of the next part, such as the decode of another split: its clock starts anew.
+                # The same stage of the next part, such as the decode of another split: its clock starts again.
                 bars.reset(known[stage], total=total, completed=done)
             last[stage] = (done, total)
             bars.update(known[stage], completed=done)

@@ -1,19 +1,19 @@
 from django.urls import include, path
 
-from analysis.views import data_sets, ensembles, findings, provenance, runs, sweeps, workers
+from analysis.views import data_sets, ensembles, findings, runs
 
 RUNS = [
     path("", runs.runs, name="runs"),
-    path("new/", sweeps.new_sweep, name="new_sweep"),
-    path("workers/", workers.workers, name="workers"),
+    path("new/", runs.new_sweep, name="new_sweep"),
+    path("workers/", runs.workers, name="workers"),
     path("<slug:run_id>/", runs.run, name="run"),
     path("<slug:run_id>/progress.json", runs.progress, name="progress"),
     path("<slug:run_id>/steps/<slug:step>/", runs.step, name="step"),
     path("<slug:run_id>/units/<str:key>/retry/", runs.retry, name="retry"),
     path("<slug:run_id>/figures/<slug:name>.svg", runs.figure, name="figure"),
     path("<slug:run_id>/metrics.csv", runs.metrics, name="metrics"),
-    path("<slug:run_id>/provenance/", provenance.provenance, name="provenance"),
-    path("<slug:run_id>/provenance.json", provenance.provenance_file, name="provenance_file"),
+    path("<slug:run_id>/provenance/", runs.provenance, name="provenance"),
+    path("<slug:run_id>/provenance.json", runs.provenance_file, name="provenance_file"),
     path("<slug:run_id>/findings/", findings.findings, name="findings"),
     path("<slug:run_id>/findings/analyse/", findings.analyse, name="analyse"),
     path("<slug:run_id>/findings/<slug:name>/", findings.findings, name="findings_set"),

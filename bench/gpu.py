@@ -22,7 +22,7 @@ import pandas as pd
 import torch
 
 from analysis.frames import NIH_CLASSES
-from analysis.sweep.data import partial_cache
+from analysis.sweep.data import image_cache
 from analysis.sweep.device import library_versions
 from analysis.sweep.networks.checkpoints import read_checkpoint
 from analysis.sweep.run.acceptance import engine_notes
@@ -46,7 +46,7 @@ from bench.sweep_inputs import DATASET, write_inputs
 NIH_IMAGES, NIH_SEEDS = 21_081, 30
 REFERENCE_RATIOS = (0.0, 0.5, 0.9)
 NO_GPU = """\
-expected a CUDA device that works with this torch, none came: nothing was measured.
+expected a CUDA device that works with this torch, got none: nothing was measured.
 To try the program on a processor: python -m bench.gpu --device cpu --images 8 --size 64 --architecture resnet18"""
 
 
@@ -58,13 +58,13 @@ class Counted:
 
     def watch(self) -> None:
         """Count each image that the cache decodes from now on."""
-        real = partial_cache.read_pixels
+        real = image_cache.read_pixels
 
         def counted(*arguments: Any) -> Any:
             self.decodes += 1
             return real(*arguments)
 
-        partial_cache.read_pixels = counted
+        image_cache.read_pixels = counted
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The published study's loop, written anew to be measured against: decode again at every ratio, a new network,
+"""The published study's loop, rewritten to be measured against: decode again at every ratio, a new network,
 torch's own pruning, a plain forward pass, label strings, one pickle per ratio.
 
 It does what VITA-Group/PruneCXR does on the same files (its `prune.py`, `datasets.py`, `utils.py`), on a CPU or a
@@ -18,7 +18,7 @@ from torch import nn
 from torch.nn.utils import prune
 
 from analysis.frames import NIH_CLASSES
-from analysis.sweep.data.resize import resize_linear
+from analysis.sweep.data.pixels import resize_linear
 from analysis.sweep.networks.torchvision_import import ensure_operators
 from bench.sweep_inputs import DATASET
 

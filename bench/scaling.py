@@ -68,7 +68,7 @@ def measure(site: Site, workers: int, units: int) -> tuple[float, float]:
     seconds = time.perf_counter() - began
     done = sum(int(row[0]) for row in said)
     if done != units:
-        raise RuntimeError(f"expected {units} units done once, {done} came")
+        raise RuntimeError(f"expected {units} units done once, got {done}")
     return done / seconds, max(float(row[2]) for row in said)
 
 

@@ -14,8 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.metrics.decisions import f1_at
-from analysis.metrics.ranking import rank_quality
+from analysis.metrics.ranking import f1_at, rank_quality
 from analysis.metrics.ranks import spearman_rows
 
 Scores = NDArray[np.float32]

@@ -15,7 +15,7 @@ transport.TRANSPORT_ALIASES["atomicfs"] = "readerstudy.doorbell:Transport"
 
 from django.conf import settings  # noqa: E402  (the settings module must be named first)
 
-from readerstudy.priority import give_way  # noqa: E402
+from readerstudy.commands import give_way  # noqa: E402
 
 app = Celery("readerstudy")
 app.conf.update(

@@ -2,7 +2,7 @@
 
 The stock transport writes a message in place, so that a reader can see half of it and its worker dies of
 it. Here a message is written to a dot-file, synced and renamed; a torn or foreign file is put aside. A lost
-message costs nothing: the ledger says what there is to do, and a reconciler rings again.
+message costs nothing: the ledger says what there is to do, and a reconciler sends another.
 """
 
 import uuid
@@ -46,7 +46,7 @@ class Channel(filesystem.Channel):  # type: ignore[misc]
     def get_table(self, exchange: str) -> list[Any]:
         """Return the queues of an exchange: those on disk, and those that this process bound itself.
 
-        The second part lets a process that runs on ring after the folder was emptied.
+        The second part lets a running process send messages after the folder was emptied.
         """
         rows = [*self._table_on_disk(exchange), *self.connection.bound.get(exchange, [])]
         return list(dict.fromkeys(rows))
@@ -80,7 +80,7 @@ class Channel(filesystem.Channel):  # type: ignore[misc]
             try:
                 return loads(claimed.read_text(encoding="utf-8"))
             except (ValueError, UnicodeDecodeError):
-                continue  # torn or foreign: the reconciler rings again for its unit
+                continue  # torn or foreign: the reconciler sends another for its unit
             finally:
                 claimed.unlink(missing_ok=True)
         raise Empty

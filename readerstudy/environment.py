@@ -82,8 +82,8 @@ class Environment:
         value = self._values.get(name, default)
         if value is None:
             raise SettingError(
-                f"{name} is not set and {self.home / SITE_FILE} does not hold it: "
-                "run 'python manage.py setup' once to make a site, or set the variable"
+                f"{name} is not set and {self.home / SITE_FILE} does not contain it: "
+                "run 'python manage.py setup' once to create a site, or set the variable"
             )
         return value
 
@@ -99,7 +99,7 @@ class Environment:
             return True
         if value in FALSE:
             return False
-        raise SettingError(f"{name}: expected yes or no, {value!r} came; write {name}=yes or {name}=no")
+        raise SettingError(f"{name}: expected yes or no, got {value!r}; write {name}=yes or {name}=no")
 
     def number(self, name: str, default: int, low: int = 0) -> int:
         """Return a whole-number setting of at least `low`.
@@ -112,9 +112,9 @@ class Environment:
         try:
             number = int(value)
         except ValueError:
-            raise SettingError(f"{name}: expected a whole number, {value!r} came") from None
+            raise SettingError(f"{name}: expected a whole number, got {value!r}") from None
         if number < low:
-            raise SettingError(f"{name}: expected at least {low}, {number} came")
+            raise SettingError(f"{name}: expected at least {low}, got {number}")
         return number
 
     def choice(self, name: str, default: str, among: tuple[str, ...]) -> str:
@@ -126,7 +126,7 @@ class Environment:
         """
         value = self._values.get(name, default).strip().lower()
         if value not in among:
-            raise SettingError(f"{name}: expected one of {', '.join(among)}, {value!r} came")
+            raise SettingError(f"{name}: expected one of {', '.join(among)}, got {value!r}")
         return value
 
     def words(self, name: str, default: str = "") -> list[str]:

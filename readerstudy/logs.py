@@ -67,7 +67,7 @@ def logging_config(*, form: str, level: str) -> dict[str, Any]:
     SettingError: another form than line or json.
     """
     if form not in FORMATS:
-        raise SettingError(f"LOG_FORMAT: expected line or json, {form!r} came")
+        raise SettingError(f"LOG_FORMAT: expected line or json, got {form!r}")
     return {
         "version": 1,
         "disable_existing_loggers": False,

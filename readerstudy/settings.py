@@ -4,11 +4,9 @@ from pathlib import Path
 
 from csp.constants import NONE, SELF
 
-from readerstudy.cache import cache
-from readerstudy.database import database
 from readerstudy.environment import BASE, Environment
 from readerstudy.logs import logging_config
-from readerstudy.object_store import ObjectStore, folder, storages
+from readerstudy.stores import ObjectStore, cache, database, folder, storages
 
 environment = Environment()
 
@@ -61,11 +59,11 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "readerstudy.accounts.signed_out.SignInRequired",
+    "readerstudy.accounts.middleware.SignInRequired",
     "readerstudy.accounts.middleware.second_factor",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "readerstudy.accounts.not_now.doors",
+    "readerstudy.accounts.middleware.doors",
     "allauth.account.middleware.AccountMiddleware",  # gives allauth.mfa the request; nothing else of it is in use
 ]
 
@@ -95,10 +93,10 @@ SIGN_IN_ATTEMPTS = environment.number("SIGN_IN_ATTEMPTS", 10, low=1)
 SIGN_IN_PAUSE_S = 60 * environment.number("SIGN_IN_PAUSE_MINUTES", 15, low=1)
 # The proxies in front, each of which adds an address to X-Forwarded-For; with 0 the header is not read.
 FORWARDED_HOPS = environment.number("FORWARDED_HOPS", 0)
-# Who must have a second factor: none (whoever wants one), staff (everybody but readers), all.
+# Who must have a second factor: none (anyone who wants one), staff (everybody but readers), all.
 READERS_FIRST = environment.flag("READERS_FIRST", default=True)
 MFA_REQUIRED = environment.choice("MFA_REQUIRED", "none", among=("none", "staff", "all"))
-MFA_ADAPTER = "readerstudy.accounts.adapter.Adapter"
+MFA_ADAPTER = "readerstudy.accounts.factors.Adapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_TOTP_TOLERANCE = 1  # 30 s to either side: the clocks of closed networks drift
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
@@ -174,7 +172,7 @@ SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_AGE = environment.number("SESSION_HOURS", 12, low=1) * 3600
 # Sessions live in the database, which all web processes share: a cache server that is away signs nobody out.
 # Each row names its person, so that a person can see and end their own.
-SESSION_ENGINE = "readerstudy.accounts.sessions"
+SESSION_ENGINE = "readerstudy.accounts.open_sessions"
 CSRF_COOKIE_SAMESITE = "Strict"
 CSRF_FAILURE_VIEW = "readerstudy.accounts.views.csrf_failure"
 if environment.flag("BEHIND_PROXY", default=False):

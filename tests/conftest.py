@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import signal
 import socket
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from django.conf import settings as configured
 from django.db import transaction
 
 if TYPE_CHECKING:
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from tests.stock import Stock
 from hypothesis import settings
 
+from readerstudy.accounts.hashing import Hasher
 from tests.servers.process import installed
 
 settings.register_profile("unhurried", deadline=None)  # a shared machine is no stop-watch
@@ -34,6 +37,15 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 os.environ["DATABASE_URL"] = os.environ["CACHE_URL"] = ""
 """The settings are read by now. A site that a test makes and serves in a process of its own has its own."""
 
+
+class QuickHasher(Hasher):
+    """The product's hasher with its queue and its format, at the least cost that argon2 knows."""
+
+    time_cost, memory_cost, parallelism = 1, 8, 1
+
+
+configured.PASSWORD_HASHERS = ["tests.conftest.QuickHasher"]
+
 LOOPBACK = ("127.", "::1", "localhost")
 
 
@@ -47,6 +59,18 @@ def _gpu_works() -> bool:
     import torch
 
     return torch.cuda.is_available()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Look for garbage less often: not while modules are loaded, never among what they are made of, then rarely."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        gc.freeze()
+        gc.set_threshold(20_000, 20, 20)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -1,4 +1,4 @@
-"""The one error of the hand-over, and how many of its reasons are told."""
+"""The one error of the handover, and how many of its reasons are told."""
 
 from collections.abc import Sequence
 
@@ -21,7 +21,7 @@ class OtherKeyError(CaseSetError):
 
     def __init__(self, path: object, expected: str, came: str) -> None:
         super().__init__(
-            f"{path}: expected the key with SHA-256 {expected}, {came} came; "
+            f"{path}: expected the key with SHA-256 {expected}, got {came}; "
             "take the key that was handed over with this case set"
         )
         self.expected, self.came = expected, came

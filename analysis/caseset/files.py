@@ -1,4 +1,4 @@
-"""Files of the hand-over: constant modes and times, private files, folders that appear whole."""
+"""Files of the handover: constant modes and times, private files, folders that appear whole."""
 
 import json
 import os

@@ -1,6 +1,6 @@
 """Names that tell nothing without the nonce: case keys, separation groups, commitments.
 
-All are HMAC-SHA256 (RFC 2104) under one secret 256-bit nonce, so that whoever knows the data set but not the
+All are HMAC-SHA256 (RFC 2104) under one secret 256-bit nonce, so that anyone who knows the data set but not the
 nonce can neither compute nor check them. A leading zero byte keeps the uses apart: no source name holds one.
 """
 
@@ -28,14 +28,14 @@ def check_nonce(nonce: bytes) -> bytes:
     CaseSetError: another length.
     """
     if len(nonce) != NONCE_BYTES:
-        raise CaseSetError(f"expected a nonce of {NONCE_BYTES} bytes, {len(nonce)} came")
+        raise CaseSetError(f"expected a nonce of {NONCE_BYTES} bytes, got {len(nonce)}")
     return nonce
 
 
 def case_key(nonce: bytes, source: str) -> str:
     """Compute the public key of a case: the first 128 bits of HMAC-SHA256(nonce, source), 32 hex digits."""
     if not source or "\0" in source:
-        raise CaseSetError(f"expected a source name without zero bytes, {source!r} came")
+        raise CaseSetError(f"expected a source name without zero bytes, got {source!r}")
     return _mac(nonce, source.encode())[:32]
 
 

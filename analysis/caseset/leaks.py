@@ -9,7 +9,7 @@ import pandas as pd
 from scipy.stats import rankdata
 
 NUMBERS = ("source_bytes", "file_bytes", "rows", "columns", "bits", "n_labels", "n_findings")
-"""Numeric features: bytes of the source and written anew, size in pixels, bits per sample, labels, findings."""
+"""Numeric features: bytes before and after re-encoding, size in pixels, bits per sample, labels, findings."""
 
 SHUFFLES = 999
 """Of the arms, for the p-value of the coding; fixed seed."""

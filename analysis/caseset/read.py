@@ -18,8 +18,8 @@ from analysis.endpoints import GROUPS, LONGEST_GROUP, Groups, groups_from
 from analysis.tablefile import read_table
 
 TERMS = {"text": 20_000, "credential": 500, "ethics": 500}
-"""Parts of the terms of use, with the most characters of each: the terms in markdown, what a person must hold to see
-the images (a data use agreement, a training), the reference of the ethics approval."""
+"""Parts of the terms of use, with the most characters of each: the terms in markdown, what a person needs
+to see the images (a data use agreement, a training), the reference of the ethics approval."""
 
 LONGEST_REASON = 500
 """Characters of the reason why images were handed over unchecked, or who looked for text in them."""
@@ -69,7 +69,7 @@ class BlindHalf:
         """Return the image file of a case."""
         names = self.cases.loc[self.cases["case"] == case, "image"]
         if len(names) != 1:
-            raise CaseSetError(f"{self.folder}: expected a case of the set, {case!r} came")
+            raise CaseSetError(f"{self.folder}: expected a case of the set, got {case!r}")
         return self.folder / str(names.iloc[0])
 
 
@@ -115,7 +115,7 @@ def read_blind_half(folder: Path) -> BlindHalf:
     data = _read(path)
     wanted, came = provenance["cases_sha256"], sha256_bytes(data)
     if came != wanted:
-        raise CaseSetError(f"{path}: expected SHA-256 {wanted} ({PROVENANCE_FILE}), {came} came")
+        raise CaseSetError(f"{path}: expected SHA-256 {wanted} ({PROVENANCE_FILE}), got {came}")
     cases = _table(data, frames.CASES, path)
     if list(cases["case"]) != sorted(cases["case"]):
         raise CaseSetError(f"{path}: expected rows sorted by case")
@@ -145,7 +145,7 @@ def check_terms(terms: Any, where: str) -> dict[str, str]:
 
 
 def check_record(record: Any, where: str) -> dict[str, Any]:
-    """Return what a hand-over says of its images.
+    """Return what a handover says of its images.
 
     How they were compared with the evaluated ones: counts (`definition`, `equal`, `alike`), or `unchecked`, the reason
     why not. `burned_in`: how many may show text, and who looked (`checked`).
@@ -190,7 +190,7 @@ def read_key(path: Path, digest: str | None = None) -> SealedHalf:
     Raises
     ------
     OtherKeyError: another digest.
-    CaseSetError: no such file, no nonce in the first row, a case key that does not follow from nonce and source,
+    CaseSetError: no such file, no nonce in the first row, a case key that does not match the nonce and the source,
         names of groups that cannot be read.
     FrameError: a cell that frames.KEY does not allow.
     """
@@ -202,7 +202,7 @@ def read_key(path: Path, digest: str | None = None) -> SealedHalf:
     nonce = _nonce(rows, path)
     for number, (case, source) in enumerate(zip(rows["case"], rows["source"], strict=True), start=1):
         if case_key(nonce, str(source)) != case:
-            raise CaseSetError(f"{path}, row {number}: the case key does not follow from nonce and source")
+            raise CaseSetError(f"{path}, row {number}: the case key does not match the nonce and the source")
     return SealedHalf(
         path, rows.drop(columns=["nonce", GROUPS_COLUMN], errors="ignore"), nonce, came, _groups(rows, path)
     )
@@ -243,7 +243,7 @@ def _groups(rows: pd.DataFrame, path: Path) -> Groups:
     except ValueError as error:
         raise CaseSetError(
             f"{path}, row 1, column '{GROUPS_COLUMN}': expected four names of groups of cases, one and several of "
-            f"either, such as '{groups_text(GROUPS)}', {text!r} came"
+            f"either, such as '{groups_text(GROUPS)}', got {text!r}"
         ) from error
 
 
@@ -306,7 +306,7 @@ def _load_json(path: Path) -> dict[str, Any]:
         raise CaseSetError(f"{path}: expected JSON ({error})") from error
     if not isinstance(content, dict) or content.get("format") not in READABLE:
         came = content.get("format") if isinstance(content, dict) else type(content).__name__
-        raise CaseSetError(f"{path}: expected format {' or '.join(map(str, READABLE))}, {came!r} came")
+        raise CaseSetError(f"{path}: expected format {' or '.join(map(str, READABLE))}, got {came!r}")
     return content
 
 

@@ -25,7 +25,7 @@ _UNPACK: dict[bytes, Callable[..., Any]] = {
 _TAR = slice(257, 262), b"ustar"
 _REPORT = re.compile(r'"kind"\s*:\s*"sealed report"')
 _TELLS = {"nonce", "source", "source_sha256"}
-"""Columns that stand beside case and arm in a key and in no table that may be seen."""
+"""Columns that are next to case and arm in a key and in no table that may be seen."""
 
 
 def is_sealed(path: Path) -> bool:

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from analysis.caseset.blocks import MINIMUM_BLOCK
 from analysis.caseset.errors import CaseSetError
 from analysis.caseset.files import CASES_FILE, IMAGES_FOLDER, PROVENANCE_FILE
 from analysis.caseset.keys import commitment, separation_group
+from analysis.caseset.plan import MINIMUM_BLOCK
 from analysis.caseset.read import BlindHalf, read_blind_half, read_key, read_report, report_path
 from analysis.durable import sha256_file
 
@@ -41,27 +41,27 @@ def verify_case_set(folder: Path, key: Path | None = None) -> Verified:
 def _image_faults(blind: BlindHalf) -> list[str]:
     faults = []
     if len(blind.cases) != blind.provenance["cases"]:
-        faults.append(f"{blind.folder}: expected {blind.provenance['cases']} cases, {len(blind.cases)} came")
+        faults.append(f"{blind.folder}: expected {blind.provenance['cases']} cases, got {len(blind.cases)}")
     for case, name, digest in zip(
         blind.cases["case"], blind.cases["image"], blind.cases["sha256"], strict=True
     ):
         path = blind.folder / name
         if Path(name).parent.as_posix() != IMAGES_FOLDER or Path(name).stem != case:
-            faults.append(f"{blind.folder / CASES_FILE}: expected images/{case}.<ext>, {name!r} came")
+            faults.append(f"{blind.folder / CASES_FILE}: expected images/{case}.<ext>, got {name!r}")
         elif path.is_symlink() or not path.is_file():
-            faults.append(f"{path}: expected an image file, there is none")
+            faults.append(f"{path}: expected an image file, found none")
         elif (came := sha256_file(path)) != digest:
-            faults.append(f"{path}: expected SHA-256 {digest}, {came} came")
+            faults.append(f"{path}: expected SHA-256 {digest}, got {came}")
     return faults
 
 
 def _stray_faults(blind: BlindHalf) -> list[str]:
     expected = {CASES_FILE, PROVENANCE_FILE, IMAGES_FOLDER, *blind.cases["image"]}
     came = {path.relative_to(blind.folder).as_posix() for path in blind.folder.rglob("*")}
-    faults = [f"{blind.folder / name}: does not belong to the case set" for name in sorted(came - expected)]
+    faults = [f"{blind.folder / name}: is not part of the case set" for name in sorted(came - expected)]
     endings = sorted({Path(name).suffix for name in blind.cases["image"]})
     if len(endings) > 1:
-        faults.append(f"{blind.folder}: expected images of one format, {', '.join(endings)} came")
+        faults.append(f"{blind.folder}: expected images of one format, got {', '.join(endings)}")
     return faults
 
 
@@ -69,7 +69,7 @@ def _block_faults(blind: BlindHalf) -> list[str]:
     faults = []
     sizes = blind.cases["block"].value_counts()
     if len(sizes) > 1 and sizes.min() < MINIMUM_BLOCK:
-        faults.append(f"{blind.folder}: expected blocks of {MINIMUM_BLOCK} cases or more, {sizes.min()} came")
+        faults.append(f"{blind.folder}: expected blocks of {MINIMUM_BLOCK} cases or more, got {sizes.min()}")
     groups = blind.cases.groupby("separation_group")["block"]
     spread, members = groups.nunique(), groups.size()
     torn = (spread > 1) & (spread < members)
@@ -85,14 +85,14 @@ def _key_faults(blind: BlindHalf, path: Path) -> list[str]:
     key = read_key(path, blind.key_digest)
     faults = []
     if list(key.rows["case"]) != list(blind.cases["case"]):
-        faults.append(f"{path}: expected the cases of {blind.folder}, other ones came")
+        faults.append(f"{path}: expected the cases of {blind.folder}, got other cases")
         return faults
     groups = key.rows.groupby("pair")["source"].agg(lambda sources: separation_group(key.nonce, sources))
     if list(key.rows["pair"].map(groups)) != list(blind.cases["separation_group"]):
-        faults.append(f"{path}: the separation groups do not follow from nonce and pairs")
+        faults.append(f"{path}: the separation groups do not match the nonce and the pairs")
     if report_path(path).exists():
         committed = read_report(path).get("committed", {})
         came = {name: commitment(key.nonce, str(text)) for name, text in committed.items()}
         if came != blind.provenance.get("commitments"):
-            faults.append(f"{report_path(path)}: the seeds do not open the commitments of the blind half")
+            faults.append(f"{report_path(path)}: the seeds do not match the commitments in the blind half")
     return faults

@@ -1,4 +1,4 @@
-"""Writing the hand-over: both halves appear whole and together, or not at all."""
+"""Writing the handover: both halves appear whole and together, or not at all."""
 
 import os
 import secrets
@@ -11,7 +11,6 @@ from typing import Any
 import pandas as pd
 
 from analysis import frames
-from analysis.caseset.anew import Anew, write_anew
 from analysis.caseset.errors import CaseSetError, listed
 from analysis.caseset.files import (
     CASES_FILE,
@@ -28,6 +27,7 @@ from analysis.caseset.keys import check_nonce, commitment, new_nonce
 from analysis.caseset.leaks import leak_report
 from analysis.caseset.plan import plan_cases
 from analysis.caseset.read import FORMAT, GROUPS_COLUMN, check_record, check_terms, groups_text, report_path
+from analysis.caseset.sources import Anew, write_anew
 from analysis.durable import sha256_bytes, sync
 from analysis.endpoints import GROUPS, Groups
 
@@ -37,9 +37,9 @@ class Origin:
     """Where a selection came from.
 
     `settings` go into provenance.json and must be safe for a blinded admin. `committed` (a name to a text,
-    such as a seed) go there only as salted commitments and stand in the clear in the sealed report, as do
+    such as a seed) go there only as salted commitments and are in the clear in the sealed report, as do
     `sealed` (balance, unmatched exemplars). `terms` (text in markdown, credential, ethics: `TERMS`) say on which
-    terms people may look at the images; they go into provenance.json, and whoever reads confirms them first.
+    terms people may look at the images; they go into provenance.json, and anyone who reads confirms them first.
     `custody` says how the images were compared with those that the networks saw, or why not (`check_record`); it
     goes into provenance.json and is shown before the lock. `window` holds the percentiles between which the networks
     were given DICOM images, where that is known.
@@ -90,11 +90,11 @@ def write_case_set(
     ----------
     selection: rows of frames.SELECTION, both arms.
     images: file of each image name (`find_images`); all of one format.
-    out: the folder to make.
+    out: the folder to create.
     key_out: the key to make, outside `out`; its report goes beside it. Both get mode 0600.
     origin: run, settings and seeds.
-    shown: which of view, sex and age stand in cases.csv, for all cases.
-    block_size: wanted cases in a block, at least 8.
+    shown: which of view, sex and age are in cases.csv, for all cases.
+    block_size: target number of cases in a block, at least 8.
     nonce: 256 bits; drawn by default.
     burned_in_checked: who looked for text in the pixels of images whose header lets expect some, and how; blank:
         such images are refused by name.
@@ -144,7 +144,9 @@ _BLIND = ("case", "sha256", "labels", "block", "separation_group")
 def _check_targets(out: Path, key_out: Path, report_out: Path) -> None:
     for path in (out, key_out, report_out):
         if os.path.lexists(path):
-            raise CaseSetError(f"{path}: exists already; a case set is never overwritten, name another path")
+            raise CaseSetError(
+                f"{path}: already exists; a case set is never overwritten, so give another path"
+            )
     folder = out.resolve()
     if key_out.resolve().is_relative_to(folder):
         raise CaseSetError(f"{key_out}: expected the key outside the blind folder {out}")
@@ -200,14 +202,14 @@ _FEATURES = (
 
 def _file_of(source: str, images: Mapping[str, Path]) -> Path:
     if source not in images:
-        raise CaseSetError(f"expected an image file for {source!r}, none was given")
+        raise CaseSetError(f"expected an image file for {source!r}, got none")
     return images[source]
 
 
 def _check_format(made: Anew, path: Path, wanted: str, first: Path) -> None:
     if made.format != wanted:
         raise CaseSetError(
-            f"{path}: expected {wanted} as {first}, {made.format} came; "
+            f"{path}: expected {wanted} as {first}, got {made.format}; "
             "a set has one source format, for a mix could tell the arms"
         )
 
@@ -284,7 +286,9 @@ def _publish(renames: Mapping[Path, Path]) -> None:
     try:
         for made, target in renames.items():
             if os.path.lexists(target):
-                raise CaseSetError(f"{target}: appeared while the case set was written; nothing was kept")
+                raise CaseSetError(
+                    f"{target}: appeared while the case set was being written; nothing was kept"
+                )
             made.rename(target)
             done.append(target)
             sync(target.parent)

@@ -1,8 +1,1 @@
 """Reader-study files of other programs: VIA's CSV in and out, iMRMC's list of ratings out."""
-
-from analysis.exchange.imrmc import imrmc_list
-from analysis.exchange.via import ViaError
-from analysis.exchange.via_reading import ViaStudy, read_via
-from analysis.exchange.via_writing import via_csv
-
-__all__ = ["ViaError", "ViaStudy", "imrmc_list", "read_via", "via_csv"]

@@ -5,8 +5,18 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from analysis.figures.cells import records
-from analysis.figures.theme import SIZE, THEMES, ThemeName, new_figure, shortened, strip, text_width
+from analysis.figures.theme import (
+    SIZE,
+    THEMES,
+    Theme,
+    ThemeName,
+    mark,
+    new_figure,
+    records,
+    shortened,
+    strip,
+    text_width,
+)
 
 BALANCED = 0.1
 FURTHEST = 1.2
@@ -24,8 +34,8 @@ def draw_love_plot(balance: pd.DataFrame, *, theme: ThemeName = "light", synthet
 
     Parameters
     ----------
-    balance: covariate, level, smd_before, smd_after, as `analysis.selection.balance_table` gives it; rows without
-        any of the two are left out.
+    balance: covariate, level, smd_before, smd_after, as `analysis.selection.covariates.balance_table` gives it; rows
+        without any of the two are left out.
     theme: ground and colours.
     synthetic: writes on the figure that the images are not of patients.
 
@@ -67,15 +77,13 @@ def draw_love_plot(balance: pd.DataFrame, *, theme: ThemeName = "light", synthet
         0.12 / width, 1 - 0.12 / height, "Exemplars and controls, before and after matching", va="top",
         color=colors.text, fontsize=SIZE + 1,
     )  # fmt: skip
-    _legend(figure, width, height, theme)
+    _legend(figure, width, height, colors)
     if synthetic:
-        figure.text(0.995, 0.01, "SYNTHETIC IMAGES", ha="right", va="bottom", color=colors.pie,
-                    fontsize=SIZE - 1, fontweight="bold")  # fmt: skip
+        mark(figure, theme, "SYNTHETIC IMAGES")
     return figure
 
 
-def _legend(figure: Figure, width: float, height: float, theme: ThemeName) -> None:
-    colors = THEMES[theme]
+def _legend(figure: Figure, width: float, height: float, colors: Theme) -> None:
     marks = [
         Line2D([], [], marker="o", linestyle="", color=colors.control, markerfacecolor=fill, label=words)
         for fill, words in (

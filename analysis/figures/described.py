@@ -12,7 +12,6 @@ from analysis.figures.theme import (
     THEMES,
     Theme,
     ThemeName,
-    mark_simulated,
     new_figure,
     shortened,
     strip,
@@ -44,7 +43,6 @@ def draw_described(
     groups: Groups = GROUPS,
     *,
     theme: ThemeName = "light",
-    simulated: bool = False,
 ) -> Figure:
     """Draw one panel for each question, one below the other.
 
@@ -53,7 +51,6 @@ def draw_described(
     questions: at least one.
     groups: what the arms are called.
     theme: ground and colours.
-    simulated: writes so on the figure.
     """
     colors = THEMES[theme]
     heights = [ROW * (2 if each.number else max(1, len(each.rows[:MOST]))) for each in questions]
@@ -70,8 +67,6 @@ def draw_described(
         top -= height + 0.75
     for x, name, color in ((0.3, groups.ones, colors.pie), (0.6, groups.others, colors.control)):
         figure.text(x, 1 - 0.2 / total, f"■ {shortened(capital(name), 30)}", color=color, fontsize=SIZE)
-    if simulated:
-        mark_simulated(figure, colors)
     return figure
 
 

@@ -6,12 +6,11 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.figure import Figure
 
-from analysis.figures.findings_curves import draw_curves
+from analysis.figures.findings_curves import draw_curves, draw_overall
 from analysis.figures.findings_frequency import draw_frequency
 from analysis.figures.findings_images import draw_representation, draw_stability, draw_weights
-from analysis.figures.findings_impact import draw_overall
 from analysis.figures.findings_pairs import draw_heat_map, draw_relations
-from analysis.figures.theme import SIZE, THEMES, ThemeName, save
+from analysis.figures.theme import ThemeName, mark, save_all
 
 MOST = 6
 """Classes in the small picture of over-representation."""
@@ -48,10 +47,7 @@ def findings_figures(
         figures["weights"] = draw_weights(tables["weights"], theme=theme)
     if synthetic:
         for figure in figures.values():
-            figure.text(
-                0.995, 0.995, "SYNTHETIC IMAGES", ha="right", va="top", color=THEMES[theme].pie,
-                fontsize=SIZE - 1, fontweight="bold",
-            )  # fmt: skip
+            mark(figure, theme, "SYNTHETIC IMAGES")
     return figures
 
 
@@ -63,11 +59,8 @@ def _most(representation: pd.DataFrame) -> pd.DataFrame:
 
 def save_findings(tables: Mapping[str, pd.DataFrame], folder: Path, *, synthetic: bool = False) -> None:
     """Write every figure to a folder: NAME.svg, .png and .pdf on white, NAME-dark.svg for a dark page."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for theme in THEMES:
-        for name, figure in findings_figures(tables, theme=theme, synthetic=synthetic).items():
-            if theme == "light":
-                for ending in ("svg", "png", "pdf"):
-                    save(figure, folder / f"{name}.{ending}")
-            else:
-                save(figure, folder / f"{name}-dark.svg")
+    save_all(
+        lambda theme: findings_figures(tables, theme=theme, synthetic=synthetic),
+        folder,
+        ("svg", "png", "pdf"),
+    )

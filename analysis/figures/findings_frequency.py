@@ -5,16 +5,17 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.figures.cells import Record, records
 from analysis.figures.theme import (
     SIZE,
     THEMES,
+    Record,
     Theme,
     ThemeName,
+    dress,
     label_powers,
     new_figure,
+    records,
     shortened,
-    strip,
     text_width,
 )
 from analysis.printed import p_value
@@ -53,16 +54,17 @@ def draw_frequency(classes: pd.DataFrame, frequency: pd.DataFrame, *, theme: The
         (left, "first_drop", "First fall of AP by more than 20 %, % of weights removed"),
         (right, "impact", "Change of AP at 95 % of weights removed, %"),
     ):
-        axes.set_xlabel("positive training images (log scale)", color=colors.muted, fontsize=SIZE - 0.5)
-        axes.set_title(title, color=colors.text, fontsize=SIZE + 0.5, loc="left", pad=34)
-        _correlations(axes, [row for row in found if row["quantity"] == quantity], colors)
-        axes.grid(axis="y", color=colors.line, linewidth=0.6)
-        axes.set_axisbelow(True)
-        strip(axes, colors, keep=("bottom",))
-        axes.tick_params(which="minor", length=0)
+        dress(axes, colors, title=title, below="positive training images (log scale)", pad=34)
+        words = [
+            f"{correlation(row)}{NEVER.get(row['never_as'], '')}"
+            for row in found
+            if row["quantity"] == quantity
+        ]
+        above(axes, [*words[:1], "; ".join(words[1:])] if len(words) > 2 else words, colors)
     figure.text(
         0.06, 0.02,
-        "Open: never falls that far. Bars: 95 % bootstrap interval over seeds; a bar that meets the frame goes on.",
+        "Open: never falls that far. Bars: 95 % bootstrap interval over seeds; a bar that reaches the frame "
+        "continues beyond it.",
         color=colors.muted, fontsize=SIZE - 1.5,
     )  # fmt: skip
     return figure
@@ -135,19 +137,17 @@ def _meet(a: tuple[float, float, float, float], b: tuple[float, float, float, fl
     return a[0] < b[1] and b[0] < a[1] and a[2] < b[3] and b[2] < a[3]
 
 
-def _correlations(axes: Axes, rows: list[Record], colors: Theme) -> None:
-    words = []
-    for row in rows:
-        sign = "r" if row["method"] == "pearson" else "ρ"
-        never = {"left out": " without those that never fall", "1.0": " with never = 100 %"}.get(
-            row["never_as"] or "", ""
-        )
-        if row["estimate"] is None:
-            words.append(f"{sign} not estimable{never}")
-            continue
-        band = "" if row["ci_low"] is None else f" [{row['ci_low']:.2f}, {row['ci_high']:.2f}]"
-        words.append(f"{sign} {row['estimate']:.2f}{band} p {p_value(row['p'])}{never}")
-    lines = "\n".join(words) if len(words) < 3 else f"{words[0]}\n{words[1]}; {words[2]}"
+def correlation(row: Record, comma: str = "") -> str:
+    """Return a correlation in short: its sign, estimate, interval and p."""
+    sign = "r" if row["method"] == "pearson" else "ρ"
+    if row["estimate"] is None:
+        return f"{sign} not estimable"
+    band = "" if row["ci_low"] is None else f" [{row['ci_low']:.2f}, {row['ci_high']:.2f}]"
+    return f"{sign} {row['estimate']:.2f}{band}{comma} p {p_value(row['p'])}"
+
+
+def above(axes: Axes, lines: list[str], colors: Theme) -> None:
+    """Write small lines right above the frame."""
     axes.text(
-        0, 1.015, lines, transform=axes.transAxes, fontsize=SIZE - 2, color=colors.muted, va="bottom",
+        0, 1.015, "\n".join(lines), transform=axes.transAxes, fontsize=SIZE - 2, color=colors.muted, va="bottom",
     )  # fmt: skip

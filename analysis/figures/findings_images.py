@@ -5,17 +5,20 @@ import math
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 
-from analysis.figures.cells import Record, records
 from analysis.figures.theme import (
     SIZE,
     THEMES,
+    Record,
     Theme,
     ThemeName,
+    dress,
     ink_on,
     label_powers,
     new_figure,
+    records,
     shortened,
     strip,
     text_width,
@@ -48,16 +51,10 @@ def draw_representation(representation: pd.DataFrame, *, theme: ThemeName = "lig
     ):
         axes = figure.add_axes((left / width, base / height, 3.7 / width, inches / height))
         _forest(axes, part, colors)
-        axes.set_title(
-            title, color=colors.text, fontsize=SIZE, loc="left", pad=4, x=-(left - 0.12) / 3.7, ha="left"
-        )
-        if part is classes:
-            axes.tick_params(labelbottom=False)
-        else:
-            axes.set_xlabel(
-                "times as common among exemplars as among other images (log scale)", color=colors.muted,
-                fontsize=SIZE - 0.5,
-            )  # fmt: skip
+        below = "times as common among exemplars as among other images (log scale)"
+        shown = "" if part is classes else below
+        dress(axes, colors, title=title, below=shown, grid="x", pad=4, x=-(left - 0.12) / 3.7, ha="left")
+        axes.tick_params(labelbottom=part is diseases)
         base += inches + 0.5
     figure.text(
         0.12 / width, 1 - 0.12 / height, "Over-representation among exemplars, 95 % score interval", va="top",
@@ -90,10 +87,6 @@ def _forest(axes: Axes, rows: list[Record], colors: Theme) -> None:
                   fontsize=SIZE - 1.5, family="monospace")  # fmt: skip
     axes.set_yticks(range(len(rows)), [shortened(row["group"]) for row in rows])
     axes.set_xticks([0.1, 0.3, 1, 3, 10, 30], ["0.1", "0.3", "1", "3", "10", "30"])
-    axes.grid(axis="x", color=colors.line, linewidth=0.6)
-    axes.set_axisbelow(True)
-    strip(axes, colors)
-    axes.tick_params(which="minor", length=0)
 
 
 def _share(row: Record, side: str) -> str:
@@ -118,12 +111,9 @@ def draw_stability(exemplars: pd.DataFrame, overlap: pd.DataFrame, *, theme: The
     left.set_ylim(0, 1.04)
     left.set_xlim(0, len(shares) + 1)
     mean = f"mean {np.mean(shares):.2f}" if shares else "not estimable with one seed"
-    left.set_title(f"How often each would be chosen again: {mean}", color=colors.text, fontsize=SIZE + 0.5, loc="left",
-                   pad=12)  # fmt: skip
-    left.set_xlabel("exemplars, lowest agreement first", color=colors.muted, fontsize=SIZE - 0.5)
+    title = f"How often each would be selected again: {mean}"
+    dress(left, colors, title=title, below="exemplars, lowest agreement first")
     left.set_ylabel("inclusion probability over seeds", color=colors.muted, fontsize=SIZE - 0.5)
-    left.grid(axis="y", color=colors.line, linewidth=0.6)
-    strip(left, colors, keep=("bottom",))
     _overlap(right, records(overlap), colors)
     figure.subplots_adjust(left=0.07, right=0.985, top=0.87, bottom=0.22, wspace=0.3)
     return figure
@@ -137,10 +127,11 @@ def _overlap(axes: Axes, rows: list[Record], colors: Theme) -> None:
     for row in rows:
         a, b = names.index(row["criterion_a"]), names.index(row["criterion_b"])
         value = row["jaccard"] or 0.0
-        ground = np.array(_rgb(colors.ground)) * (1 - value) + np.array(_rgb(colors.control)) * value
-        axes.fill_between([a - 0.48, a + 0.48], b - 0.48, b + 0.48, color=ground, linewidth=0)
-        ink = ink_on("#" + "".join(f"{round(255 * part):02x}" for part in ground))
-        axes.text(a, b, f"{value:.2f}", ha="center", va="center", fontsize=SIZE - 1.5, color=ink)
+        ends = zip(to_rgb(colors.ground), to_rgb(colors.control), strict=True)
+        red, green, blue = (ground * (1 - value) + full * value for ground, full in ends)
+        shade = to_hex((red, green, blue))
+        axes.fill_between([a - 0.48, a + 0.48], b - 0.48, b + 0.48, color=shade, linewidth=0)
+        axes.text(a, b, f"{value:.2f}", ha="center", va="center", fontsize=SIZE - 1.5, color=ink_on(shade))
     axes.set_xticks(range(len(names) - 1), names[:-1], rotation=30, ha="right")
     axes.set_yticks(range(1, len(names)), names[1:])
     chance = [row["jaccard_chance"] for row in rows if row["jaccard_chance"] is not None]
@@ -150,11 +141,6 @@ def _overlap(axes: Axes, rows: list[Record], colors: Theme) -> None:
         fontsize=SIZE + 0.5, va="bottom",
     )  # fmt: skip
     strip(axes, colors)
-
-
-def _rgb(color: str) -> tuple[float, float, float]:
-    red, green, blue = (int(color[k : k + 2], 16) / 255 for k in (1, 3, 5))
-    return red, green, blue
 
 
 def draw_weights(weights: pd.DataFrame, *, theme: ThemeName = "light") -> Figure:
@@ -183,14 +169,8 @@ def draw_weights(weights: pd.DataFrame, *, theme: ThemeName = "light") -> Figure
         axes.text(at, top * (1.03 + 0.1 * (mark != 0.9)), f"{100 * mark:.0f} %", color=colors.muted,
                   fontsize=SIZE - 1.5, ha="center", va="bottom")  # fmt: skip
     axes.set_ylim(0, top * 1.25)
-    axes.set_xlabel("|weight| (log scale); lines: so many lie below", color=colors.muted, fontsize=SIZE - 0.5)
-    axes.set_title(
-        f"Prunable weights by magnitude, % of {sum(row['count'] for row in rows):,} (seed {rows[0]['seed']})",
-        color=colors.text, fontsize=SIZE + 1, loc="left", pad=12,
-    )  # fmt: skip
-    axes.grid(axis="y", color=colors.line, linewidth=0.6)
-    axes.set_axisbelow(True)
-    strip(axes, colors, keep=("bottom",))
-    axes.tick_params(which="minor", length=0)
+    total = sum(row["count"] for row in rows)
+    title = f"Prunable weights by magnitude, % of {total:,} (seed {rows[0]['seed']})"
+    dress(axes, colors, title=title, below="|weight| (log scale); lines: share below")
     figure.subplots_adjust(left=0.06, right=0.98, top=0.86, bottom=0.15)
     return figure

@@ -2,15 +2,23 @@
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from scipy.cluster.hierarchy import leaves_list, linkage
 from scipy.spatial.distance import squareform
 
-from analysis.figures.cells import Record, records
-from analysis.figures.theme import SIZE, THEMES, Theme, ThemeName, label_powers, new_figure, shortened, strip
-from analysis.printed import p_value
+from analysis.figures.findings_frequency import above, correlation
+from analysis.figures.theme import (
+    SIZE,
+    THEMES,
+    ThemeName,
+    dress,
+    label_powers,
+    new_figure,
+    records,
+    shortened,
+    strip,
+)
 
 ALL = 100.0
 """Darkest colour, % of the dense AP: a difference of everything there was. One class would bleach all others."""
@@ -106,38 +114,15 @@ def draw_relations(pairs: pd.DataFrame, relations: pd.DataFrame, *, theme: Theme
             known[column].astype(float), known["fcd_mse"].astype(float), "o", color=colors.control,
             markersize=4, alpha=0.55, markeredgewidth=0, clip_on=False,
         )  # fmt: skip
-        axes.set_xlabel(below, color=colors.muted, fontsize=SIZE - 0.5)
-        axes.set_title(title, color=colors.text, fontsize=SIZE + 0.5, loc="left", pad=32)
         if (pairs["fcd_mse"].astype(float) > 0).all():
             axes.set_yscale("log")
             label_powers(axes.yaxis)
-        axes.grid(axis="y", color=colors.line, linewidth=0.6)
-        axes.set_axisbelow(True)
-        _words(axes, [row for row in found if row["with"] == column], colors)
-        strip(axes, colors, keep=("bottom",))
-        axes.tick_params(which="minor", length=0)
+        dress(axes, colors, title=title, below=below, pad=32)
+        rows = [row for row in found if row["with"] == column]
+        how = (" by permuting classes" if row["estimate"] is not None else "" for row in rows)
+        above(axes, [correlation(row, ",") + words for row, words in zip(rows, how, strict=True)], colors)
     figure.axes[0].set_ylabel(
         "FCD (mse), large = forgotten differently", color=colors.muted, fontsize=SIZE - 0.5
     )
     figure.subplots_adjust(left=0.08, right=0.985, top=0.8, bottom=0.14, wspace=0.1)
     return figure
-
-
-def _words(axes: Axes, rows: list[Record], colors: Theme) -> None:
-    lines = []
-    for row in rows:
-        sign = "r" if row["method"] == "pearson" else "ρ"
-        if row["estimate"] is None:
-            lines.append(f"{sign} not estimable")
-            continue
-        band = "" if row["ci_low"] is None else f" [{row['ci_low']:.2f}, {row['ci_high']:.2f}]"
-        lines.append(f"{sign} {row['estimate']:.2f}{band}, p {p_value(row['p'])} by permuting classes")
-    axes.text(
-        0,
-        1.015,
-        "\n".join(lines),
-        transform=axes.transAxes,
-        fontsize=SIZE - 2,
-        color=colors.muted,
-        va="bottom",
-    )

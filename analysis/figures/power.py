@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from matplotlib.figure import Figure
 
-from analysis.figures.theme import SIZE, THEMES, ThemeName, new_figure, strip
+from analysis.figures.theme import SIZE, THEMES, ThemeName, dress, new_figure
 
 
 @dataclass(frozen=True)
@@ -65,11 +65,7 @@ def draw_power(
     axes.set_ylim(0, 1.03)
     axes.set_xlim(cases[0], cases[-1])
     axes.set_yticks([0, 0.2, 0.4, 0.6, 0.8, 1.0], ["0", "20 %", "40 %", "60 %", "80 %", "100 %"])
-    axes.set_xlabel("cases of one reader, half of each kind", color=colors.muted, fontsize=SIZE)
-    axes.set_title("Power", color=colors.text, fontsize=SIZE + 1, loc="left", pad=10)
-    axes.grid(axis="y", color=colors.line, linewidth=0.7)
-    axes.set_axisbelow(True)
-    strip(axes, colors, keep=("bottom",))
+    dress(axes, colors, title="Power", below="cases of one reader, half of each kind")
     figure.subplots_adjust(left=0.09, right=0.86, top=0.91, bottom=0.13)
     return figure
 

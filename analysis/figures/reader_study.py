@@ -1,16 +1,27 @@
-"""All figures of a finished reader study, from the tables of its results."""
+"""All figures of a finished reader study, from the tables of its results; here the forest plots, of all cases and of
+subgroups.
+"""
 
 from collections.abc import Mapping
 
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from analysis.endpoints import GROUPS, Groups
-from analysis.figures.answers import draw_answers
-from analysis.figures.forest import draw_forest
-from analysis.figures.paper_means import draw_paper_means
-from analysis.figures.subgroups import draw_subgroups
-from analysis.figures.theme import ThemeName
+from analysis.endpoints import GROUPS, Groups, capital
+from analysis.figures.answers import draw_answers, draw_paper_means
+from analysis.figures.theme import (
+    SIZE,
+    THEMES,
+    Record,
+    Theme,
+    ThemeName,
+    new_figure,
+    records,
+    shortened,
+    strip,
+)
+from analysis.printed import p_value
 
 GROUPINGS = {"class_group": "By rarest finding", "n_findings": "By number of diseases"}
 
@@ -20,7 +31,6 @@ def reader_study_figures(
     *,
     groups: Groups = GROUPS,
     theme: ThemeName = "light",
-    simulated: bool = False,
 ) -> dict[str, Figure]:
     """Draw forest, paper_means, answers where a question has levels, and subgroups where the study has them.
 
@@ -30,20 +40,226 @@ def reader_study_figures(
         (endpoint, title, low, high, axis_low, axis_high, interval).
     groups: what the arms are called.
     theme: ground and colours.
-    simulated: writes so on every figure.
     """
     words = tables["endpoints"]
     comparisons = tables["comparisons"].merge(words, on="endpoint")
     primary = comparisons[comparisons["method"] == "u_centred"]
     paper = tables["paper_compatible"].merge(words, on="endpoint")
     figures = {
-        "forest": draw_forest(comparisons, groups, theme=theme, simulated=simulated),
-        "paper_means": draw_paper_means(paper, primary, groups, theme=theme, simulated=simulated),
+        "forest": draw_forest(comparisons, groups, theme=theme),
+        "paper_means": draw_paper_means(paper, primary, groups, theme=theme),
     }
     if len(tables["answers"]):
-        figures["answers"] = draw_answers(tables["answers"], groups, theme=theme, simulated=simulated)
+        figures["answers"] = draw_answers(tables["answers"], groups, theme=theme)
     if len(tables["subgroups"]):
-        figures["subgroups"] = draw_subgroups(
-            tables["subgroups"], primary, GROUPINGS, theme=theme, simulated=simulated
-        )
+        figures["subgroups"] = draw_subgroups(tables["subgroups"], primary, GROUPINGS, theme=theme)
     return figures
+
+
+ROW, CLOSE, MANY = 0.23, 0.155, 12
+"""Height of a row in inches; with more rows than `MANY` they stand closer, so that all fits a page."""
+
+
+def draw_forest(comparisons: pd.DataFrame, groups: Groups = GROUPS, *, theme: ThemeName = "light") -> Figure:
+    """Draw theta = P(arm 1 answered higher than arm 0) + half the ties, with intervals.
+
+    Parameters
+    ----------
+    comparisons: the comparisons table; rows of the methods u_centred (pooled) and reader_delong are drawn;
+        with title, axis_low and axis_high (what lies left and right of 0.5) of the question, and the name of
+        the intervals.
+    groups: what the arms are called.
+    theme: ground and colours.
+    """
+    colors = THEMES[theme]
+    drawn = comparisons[comparisons["method"].isin(["u_centred", "reader_delong"])]
+    endpoints = list(dict.fromkeys(drawn["endpoint"]))
+    rows = [drawn[drawn["endpoint"] == name] for name in endpoints]
+    heights = [0.82 + (ROW if len(own) <= MANY else CLOSE) * len(own) for own in rows]
+    figure = new_figure(7.2, sum(heights) + 0.75, colors)
+    total = sum(heights) + 0.75
+    top = total - 0.25
+    for own, height in zip(rows, heights, strict=True):
+        box = (0.11, (top - height + 0.25) / total, 0.56, (height - 0.62) / total)
+        axes = figure.add_axes(box)
+        _endpoint(axes, own, capital(groups.ones), colors, total)
+        top -= height
+    axes.set_xticks([0, 0.25, 0.5, 0.75, 1], ["0", "0.25", "0.5\nno difference", "0.75", "1"])
+    axes.tick_params(labelbottom=True)
+    for label in axes.get_xticklabels():
+        label.set_color(colors.muted)
+    figure.text(
+        0.11,
+        0.1 / total,
+        f"θ: how often a {groups.one} got a higher answer than a {groups.other}, ties counted half. "
+        f"Bars: {drawn['interval'].iloc[0]}s.",
+        fontsize=SIZE - 1,
+        color=colors.muted,
+        va="bottom",
+    )
+    return figure
+
+
+def _endpoint(axes: Axes, own: pd.DataFrame, named: str, colors: Theme, inches: float) -> None:
+    readers = records(own[own["method"] == "reader_delong"])
+    pooled = records(own[own["method"] == "u_centred"])[0]
+    axes.axvline(0.5, color=colors.muted, linewidth=0.9, linestyle=(0, (4, 3)), zorder=0)
+    for y, row in enumerate(readers):
+        _interval(axes, y, row, colors.muted, thick=False)
+        _label(axes, y, shortened(row["reader"]), row, colors, strong=False)
+    last = len(readers) + 0.25
+    _interval(axes, last, pooled, colors.text, thick=True)
+    _label(axes, last, "All", pooled, colors, strong=True)
+    axes.set_xlim(0, 1)
+    axes.set_ylim(last + 0.6, -0.6)
+    axes.set_yticks([])
+    axes.set_xticks([0, 0.25, 0.5, 0.75, 1])
+    axes.grid(axis="x", color=colors.line, linewidth=0.5)
+    axes.set_axisbelow(True)
+    strip(axes, colors)
+    axes.tick_params(labelbottom=False)
+    _headings(axes, pooled, named, colors, inches)
+
+
+def _headings(axes: Axes, pooled: Record, named: str, colors: Theme, inches: float) -> None:
+    height = axes.get_position().height * inches
+    above = 1 + 0.07 / height
+    axes.text(
+        -0.17, above + 0.17 / height, pooled["title"], transform=axes.transAxes, fontsize=SIZE + 1.5,
+        fontweight="bold", color=colors.text,
+    )  # fmt: skip
+    for x, words, side in (
+        (0.0, f"← {shortened(named, 14)}: {shortened(pooled['axis_low'], 34)}", "left"),
+        (1.0, f"{shortened(pooled['axis_high'], 34)} →", "right"),
+        (1.045, f"θ  [{pooled['interval']}]", "left"),
+        (1.4, "p", "left"),
+    ):
+        axes.text(x, above, words, transform=axes.transAxes, fontsize=SIZE - 1.5, color=colors.muted, ha=side)
+
+
+def _interval(axes: Axes, y: float, row: Record, color: str, *, thick: bool) -> None:
+    theta, low, high = row["estimate"], row["ci_low"], row["ci_high"]
+    if theta is None:
+        return
+    if low is not None and high is not None:
+        axes.plot([low, high], [y, y], color=color, linewidth=2.6 if thick else 1.3, solid_capstyle="butt")
+    kind, size = ("D", 7.0) if thick else ("o", 4.8)
+    axes.plot([theta], [y], marker=kind, markersize=size, color=color, markeredgewidth=0, clip_on=False)
+
+
+def _label(axes: Axes, y: float, name: str, row: Record, colors: Theme, *, strong: bool) -> None:
+    color, weight = (colors.text, "bold") if strong else (colors.muted, "normal")
+    style: Record = {
+        "transform": axes.get_yaxis_transform(),
+        "fontsize": SIZE,
+        "color": color,
+        "fontweight": weight,
+    }
+    for x, words, side in (
+        (-0.03, name, "right"),
+        (1.045, _estimate(row), "left"),
+        (1.4, p_value(row["p"]), "left"),
+    ):
+        axes.text(x, y, words, ha=side, va="center", **style)
+
+
+def _estimate(row: Record) -> str:
+    theta, low, high = row["estimate"], row["ci_low"], row["ci_high"]
+    if theta is None:
+        return "not estimable"
+    if low is None or high is None:
+        return f"{theta:.2f}  [no interval]"
+    return f"{theta:.2f}  [{low:.2f}, {high:.2f}]"
+
+
+SUBGROUP_ROW, GAP, MOST = 0.23, 0.6, 3
+"""Height of a row and between panels in inches; questions side by side."""
+
+
+def draw_subgroups(
+    subgroups: pd.DataFrame,
+    overall: pd.DataFrame,
+    names: dict[str, str],
+    *,
+    theme: ThemeName = "light",
+) -> Figure:
+    """Draw theta of every subgroup with its interval, the comparison over all cases below.
+
+    Parameters
+    ----------
+    subgroups: the subgroups table.
+    overall: the primary comparison of each question: endpoint, title, estimate, ci_low, ci_high,
+        and the name of the intervals.
+    names: grouping to its words.
+    theme: ground and colours.
+    """
+    colors = THEMES[theme]
+    endpoints = list(dict.fromkeys(overall["endpoint"]))
+    lines = _lines(subgroups, names)
+    across, down = min(len(endpoints), MOST), -(-len(endpoints) // MOST)
+    panel = SUBGROUP_ROW * (len(lines) + 1) + 0.38
+    height = down * panel + (down - 1) * GAP + 0.92
+    figure = new_figure(7.2, height, colors)
+    grid = figure.add_gridspec(
+        down, across, left=0.17, right=0.985, top=1 - 0.42 / height, bottom=0.5 / height, wspace=0.08,
+        hspace=GAP / panel,
+    )  # fmt: skip
+    for k, name in enumerate(endpoints):
+        axes = figure.add_subplot(grid[k])
+        own = {(r["grouping"], r["group"]): r for r in records(subgroups[subgroups["endpoint"] == name])}
+        whole = records(overall[overall["endpoint"] == name])[0]
+        _panel(axes, lines, own, whole, colors, labelled=k % across == 0)
+    figure.text(
+        0.17, 0.06 / height,
+        f"θ with {overall['interval'].iloc[0]}; grey p: not adjusted, explorative. No mark: too few cases.",
+        fontsize=SIZE - 1.5, color=colors.muted, va="bottom",
+    )  # fmt: skip
+    return figure
+
+
+def _lines(subgroups: pd.DataFrame, names: dict[str, str]) -> list[tuple[str, str | None, str]]:
+    """Return a heading for each grouping (group None), then its groups."""
+    lines: list[tuple[str, str | None, str]] = []
+    for grouping in dict.fromkeys(subgroups["grouping"]):
+        lines.append((grouping, None, shortened(names.get(grouping, grouping))))
+        groups = subgroups.loc[subgroups["grouping"] == grouping, "group"]
+        lines += [(grouping, group, shortened(group)) for group in dict.fromkeys(groups)]
+    return lines
+
+
+def _panel(
+    axes: Axes,
+    lines: list[tuple[str, str | None, str]],
+    own: dict[tuple[str, str], Record],
+    whole: Record,
+    colors: Theme,
+    *,
+    labelled: bool,
+) -> None:
+    axes.axvline(0.5, color=colors.muted, linewidth=0.9, linestyle=(0, (4, 3)), zorder=0)
+    place = axes.get_yaxis_transform()
+    for y, (grouping, group, words) in enumerate(lines):
+        if labelled:
+            bold = "bold" if group is None else "normal"
+            axes.text(
+                -0.04 if group is not None else -0.52, y, words, transform=place, va="center", fontsize=SIZE - 0.5,
+                ha="right" if group is not None else "left", color=colors.text, fontweight=bold,
+            )  # fmt: skip
+        row = None if group is None else own.get((grouping, group))
+        if row is not None and row["estimate"] is not None:
+            _interval(axes, y, row, colors.muted, thick=False)
+            axes.text(0.985, y, p_value(row["p"]), transform=place, ha="right", va="center", fontsize=SIZE - 2,
+                      color=colors.muted)  # fmt: skip
+    last = len(lines) + 0.3
+    _interval(axes, last, whole, colors.text, thick=True)
+    if labelled:
+        axes.text(-0.04, last, "All cases", transform=place, ha="right", va="center", fontsize=SIZE - 0.5,
+                  color=colors.text, fontweight="bold")  # fmt: skip
+    axes.set_xlim(0, 1.22)
+    axes.set_ylim(last + 0.7, -0.7)
+    axes.set_yticks([])
+    axes.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
+    strip(axes, colors)
+    axes.set_title(
+        shortened(whole["title"], 22), fontsize=SIZE, fontweight="bold", color=colors.text, loc="left"
+    )

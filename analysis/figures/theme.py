@@ -1,13 +1,15 @@
-"""Colours and small parts shared by the figures, for a dark page and for print."""
+"""Colours and small parts shared by the figures, for a dark page and for print; and the cells of result tables."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import matplotlib as mpl
+import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.colors import to_rgb
@@ -100,7 +102,10 @@ def shortened(name: object, most: int = 48) -> str:
 
 def text_width(words: str, size: float) -> float:
     """Return the width of a text in inches at a size in points, without drawing it."""
-    return float(TextPath((0, 0), words, size=size).get_extents().width) / 72 if words.strip() else 0.0
+    outline = TextPath((0, 0), words, size=size)
+    # A font's curves have their corners at their outermost points; to look along every curve takes ten times as long.
+    across = outline.vertices[outline.codes != TextPath.CLOSEPOLY, 0]
+    return float(np.ptp(across)) / 72 if across.size else 0.0
 
 
 def wrapped(text: str, width: float, size: float) -> list[str]:
@@ -128,22 +133,29 @@ def strip(axes: Axes, theme: Theme, *, keep: Sequence[str] = ()) -> None:
         spine.set_visible(side in keep)
         spine.set_color(theme.line)
     axes.tick_params(colors=theme.muted, labelsize=SIZE - 0.5, length=0)
+    axes.tick_params(which="minor", length=0)
     for label in (*axes.get_xticklabels(), *axes.get_yticklabels()):
         label.set_color(theme.text)
 
 
-def mark_simulated(figure: Figure, theme: Theme) -> None:
-    """Write across the top that no reader gave these ratings."""
-    figure.text(
-        0.995,
-        0.995,
-        "SIMULATED RATINGS",
-        ha="right",
-        va="top",
-        color=theme.pie,
-        fontsize=SIZE - 1,
-        fontweight="bold",
-    )
+def dress(
+    axes: Axes, theme: Theme, *, title: str, below: str = "", grid: Literal["x", "y"] = "y", **more: Any
+) -> None:
+    """Give axes a title at their left, a label below, faint lines of a grid behind what is drawn, and no frame.
+
+    `more` is for the title, such as its distance (`pad`, points).
+    """
+    axes.set_title(title, color=theme.text, fontsize=SIZE + 0.5, loc="left", **{"pad": 10, **more})
+    axes.set_xlabel(below, color=theme.muted, fontsize=SIZE - 0.5)
+    axes.grid(axis=grid, color=theme.line, linewidth=0.6)
+    axes.set_axisbelow(True)
+    strip(axes, theme, keep=("bottom",) if grid == "y" else ())
+
+
+def mark(figure: Figure, theme: ThemeName, words: str) -> None:
+    """Write in a corner, in bold, what nobody may overlook: that images or ratings are not real."""
+    figure.text(0.995, 0.995, words, ha="right", va="top", color=THEMES[theme].pie, fontsize=SIZE - 1,
+                fontweight="bold")  # fmt: skip
 
 
 def render(figure: Figure, kind: str = "svg") -> bytes:
@@ -156,6 +168,26 @@ def render(figure: Figure, kind: str = "svg") -> bytes:
     return _NO_XML.sub("\ufffd", drawn.decode()).encode() if kind == "svg" else drawn
 
 
-def save(figure: Figure, path: Path) -> None:
-    """Write a figure as SVG, PNG or PDF, by suffix."""
-    path.write_bytes(render(figure, path.suffix.lstrip(".")))
+def save_all(
+    draw: Callable[[ThemeName], dict[str, Figure]], folder: Path, kinds: Sequence[str]
+) -> dict[str, Figure]:
+    """Write figures to a folder: NAME.KIND on white and NAME-dark.svg for a dark page; return those on white."""
+    folder.mkdir(parents=True, exist_ok=True)
+    light = draw("light")
+    for name, figure in light.items():
+        for kind in kinds:
+            (folder / f"{name}.{kind}").write_bytes(render(figure, kind))
+    for name, figure in draw("dark").items():
+        (folder / f"{name}-dark.svg").write_bytes(render(figure))
+    return light
+
+
+Record = dict[str, Any]
+
+
+def records(frame: pd.DataFrame) -> list[Record]:
+    """Return the rows of a frame as dictionaries; an absent number (None, NaN) becomes None."""
+    rows: list[Record] = []
+    for values in frame.astype(object).where(frame.notna(), None).itertuples(index=False, name=None):
+        rows.append(dict(zip(frame.columns, values, strict=True)))
+    return rows

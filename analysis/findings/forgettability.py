@@ -6,8 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from analysis.findings.errors import FindingsError
-from analysis.findings.precision import Floats, Precision
+from analysis.findings.precision import FindingsError, Floats, Precision
 
 Row = dict[str, Any]
 
@@ -74,7 +73,7 @@ def forgettability(precision: Precision, *, seed: int, draws: int = 2000) -> Cur
     Holste et al., MICCAI 2023 (doi 10.1007/978-3-031-43904-9_64); the band: Efron and Tibshirani 1993, ch. 13.
     """
     if draws < 1:
-        raise FindingsError(f"expected 1 or more bootstrap draws, {draws} came")
+        raise FindingsError(f"expected 1 or more bootstrap draws, got {draws}")
     kept = precision.measured
     dense = precision.ap[:, :1, kept]
     change: Floats = ((precision.ap[:, 1:, kept] - dense) / dense).transpose(0, 2, 1)

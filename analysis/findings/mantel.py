@@ -9,8 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
-from analysis.findings.errors import FindingsError
-from analysis.findings.precision import Floats
+from analysis.findings.precision import FindingsError, Floats
 
 Row = dict[str, Any]
 
@@ -45,7 +44,7 @@ def mantel(x: Floats, y: Floats, *, method: str, seed: int, draws: int = 9999) -
     """
     n = len(x)
     if x.shape != (n, n) or y.shape != (n, n):
-        raise FindingsError(f"expected two square tables of one size, {x.shape} and {y.shape} came")
+        raise FindingsError(f"expected two square tables of one size, got {x.shape} and {y.shape}")
     row: Row = {
         "method": method, "classes": n, "pairs": n * (n - 1) // 2, "estimate": None, "ci_low": None,
         "ci_high": None, "p": None, "permutations": None, "exact": None, "note": "",
@@ -80,7 +79,7 @@ def _orders(n: int, exact: bool, seed: int, draws: int) -> Iterator[npt.NDArray[
 def _centred(table: Floats, method: str) -> Floats | None:
     """Return the table with its pairs ranked or not, centred and of length 1, diagonal 0; None if constant."""
     if method not in ("pearson", "spearman"):
-        raise FindingsError(f"expected pearson or spearman, {method!r} came")
+        raise FindingsError(f"expected pearson or spearman, got {method!r}")
     upper = np.triu_indices(len(table), 1)
     values = table[upper]
     if not np.isfinite(values).all():

@@ -1,4 +1,7 @@
-"""Pairs of classes: how differently they are forgotten, how often they occur together, how far apart in frequency."""
+"""Pairs of classes: how differently they are forgotten, and what goes with it.
+
+That is how often they occur together, and how far apart in frequency they are.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,9 +10,9 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from analysis.findings.errors import FindingsError
 from analysis.findings.forgettability import Curves
-from analysis.findings.precision import Floats
+from analysis.findings.mantel import mantel
+from analysis.findings.precision import FindingsError, Floats
 
 Row = dict[str, Any]
 Measure = Literal["mse", "euclidean"]
@@ -34,7 +37,7 @@ def curve_dissimilarity(curves: Floats, measure: Measure = "mse") -> Floats:
     Holste et al., MICCAI 2023 (doi 10.1007/978-3-031-43904-9_64).
     """
     if measure not in ("mse", "euclidean"):
-        raise FindingsError(f"expected mse or euclidean, {measure!r} came")
+        raise FindingsError(f"expected mse or euclidean, got {measure!r}")
     squares = (curves[:, None, :] - curves[None, :, :]) ** 2
     out: Floats = squares.mean(axis=2) if measure == "mse" else np.sqrt(squares.sum(axis=2))
     return out
@@ -63,10 +66,10 @@ def co_occurrence(labels: npt.NDArray[np.generic], variant: Variant = "true") ->
     Cooccurrence: IoU from 0 to 1 (1 on the diagonal of `true`), and the frequency that the variant uses.
     """
     if variant not in ("true", "reference"):
-        raise FindingsError(f"expected true or reference, {variant!r} came")
+        raise FindingsError(f"expected true or reference, got {variant!r}")
     values = np.asarray(labels, dtype=np.float64)
     if values.ndim != 2 or not np.isin(values, (0.0, 1.0)).all():
-        raise FindingsError(f"expected labels 0 or 1, images x classes, shape {values.shape} came")
+        raise FindingsError(f"expected labels 0 or 1, images x classes, got shape {values.shape}")
     both = values.T @ values
     frequency: Floats = np.diag(both).copy() if variant == "true" else both.sum(axis=0)
     union = frequency[:, None] + frequency[None, :] - both
@@ -117,3 +120,57 @@ def pair_rows(
              "iou_reference": float(reference[a, b]), "log_frequency_difference": apart}
         )  # fmt: skip
     return rows
+
+
+ROOT = 0.25
+"""Power of the IoU inside the published correlations; Pearson's r changes with it, ranks do not."""
+
+
+FREQUENCY, IOU = "log_frequency_difference", "iou"
+
+
+def relation_rows(
+    curves: Curves, names: Sequence[str], labels: npt.NDArray[np.generic],
+    positives: Mapping[str, int | None], *, seed: int, draws: int = 9999,
+) -> list[Row]:  # fmt: skip
+    """Correlate FCD with co-occurrence and with the difference in log frequency, over pairs of classes.
+
+    Variant `true`: FCD mse, IoU from positive counts of the test split, frequency in training. Variant
+    `reference`, as the published code: FCD euclidean, IoU and frequency from column sums of the test split's
+    co-occurrence matrix, IoU to the power 1/4.
+
+    Parameters
+    ----------
+    curves, names, labels, positives: see `analysis.findings.pairs.pair_rows`.
+    seed, draws: of the permutations.
+
+    Returns
+    -------
+    variant, fcd (mse, euclidean), with (iou, log_frequency_difference), then the columns of `mantel`.
+    """
+    columns = np.array([list(names).index(name) for name in curves.classes], dtype=int)
+    trained = np.array([float(positives.get(name) or 0) for name in curves.classes])
+    every = np.ones(len(columns), dtype=bool)
+    iou = co_occurrence(labels).iou[np.ix_(columns, columns)]
+    published = co_occurrence(labels, "reference")
+    rows = []
+    for variant, fcd, beside, table, keep in (
+        ("true", "mse", IOU, iou, every),
+        ("true", "mse", FREQUENCY, _apart(trained), trained > 0),
+        ("reference", "euclidean", IOU, published.iou[np.ix_(columns, columns)] ** ROOT, every),
+        ("reference", "euclidean", FREQUENCY, _apart(published.frequency[columns]), every),
+    ):
+        distance = curve_dissimilarity(curves.median, "mse" if fcd == "mse" else "euclidean")
+        kept = np.ix_(keep, keep)
+        for method in ("pearson", "spearman"):
+            found = mantel(distance[kept], table[kept], method=method, seed=seed, draws=draws)
+            if not keep.all():
+                left = f"{int((~keep).sum())} classes without training positives are left out"
+                found["note"] = f"{found['note']}; {left}" if found["note"] else left
+            rows.append({"variant": variant, "fcd": fcd, "with": beside} | found)
+    return rows
+
+
+def _apart(frequency: Floats) -> Floats:
+    # A class of frequency 0 has no logarithm; it is left out afterwards, so any number will do in its place.
+    return frequency_difference(np.where(frequency > 0, frequency, 1.0))

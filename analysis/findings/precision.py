@@ -10,7 +10,6 @@ import numpy.typing as npt
 import pandas as pd
 
 from analysis import frames
-from analysis.findings.errors import FindingsError
 
 Floats = npt.NDArray[np.float64]
 
@@ -53,9 +52,7 @@ def read_precision(metrics: pd.DataFrame, classes: Sequence[str]) -> Precision:
     frames.check_table(metrics, frames.METRICS)
     strangers = sorted(set(metrics["class"]) - set(classes))
     if strangers:
-        raise FindingsError(
-            f"metrics.csv: expected classes of classes.csv only, came: {', '.join(strangers)}"
-        )
+        raise FindingsError(f"metrics.csv: expected classes of classes.csv only, got {', '.join(strangers)}")
     percents = [round(100 * float(value)) for value in metrics["sparsity"]]
     sparsities = sorted(set(percents))
     if not sparsities or sparsities[0] != 0 or len(sparsities) < 2:
@@ -68,7 +65,7 @@ def read_precision(metrics: pd.DataFrame, classes: Sequence[str]) -> Precision:
     shape = (len(seeds), len(sparsities), len(classes))
     found = Precision(tuple(seeds), tuple(p / 100 for p in sparsities), tuple(classes), ap.reshape(shape))
     if not found.measured.any():
-        raise FindingsError("metrics.csv: expected at least one class with an average precision, none came")
+        raise FindingsError("metrics.csv: expected at least one class with an average precision, got none")
     return found
 
 
@@ -82,3 +79,7 @@ def _check_complete(
             f"metrics.csv: expected a row for every seed, sparsity and class, {len(absent)} are absent; the first: "
             f"seed {seed}, sparsity {percent / 100:.2f}, class {name!r}. Finish the sweep first"
         )
+
+
+class FindingsError(ValueError):
+    """Findings cannot be computed: the message says what was expected, what was found and what to do."""

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from scipy.optimize import brentq
 
 from analysis import frames
-from analysis.findings.errors import FindingsError
+from analysis.findings.precision import FindingsError
 
 Row = dict[str, Any]
 

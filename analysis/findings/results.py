@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from analysis import frames, tablefolder
-from analysis.findings.errors import FindingsError
+from analysis.findings.precision import FindingsError
 from analysis.tablefolder import write_table_folder
 
 Row = dict[str, Any]

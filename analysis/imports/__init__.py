@@ -2,9 +2,3 @@
 
 Files from outside are hostile until read: a pickle is interpreted, never executed.
 """
-
-from analysis.imports.data_set import Choices
-from analysis.imports.errors import PredictionsError
-from analysis.imports.importing import Imported, import_predictions
-
-__all__ = ["Choices", "Imported", "PredictionsError", "import_predictions"]

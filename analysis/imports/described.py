@@ -53,7 +53,7 @@ class Name:
 
 @dataclass
 class Dtype:
-    """A type of array: two characters and, once its state came, a byte order."""
+    """A type of array: two characters and, once its state is known, a byte order."""
 
     code: str
     order: str = "<"
@@ -61,7 +61,7 @@ class Dtype:
 
 @dataclass
 class Array:
-    """An array of numbers (`numbers`, one or two axes) or a vector of texts; both None until its state came."""
+    """An array of numbers (`numbers`, one or two axes) or a vector of texts; both None until its state is known."""
 
     numbers: NDArray[Any] | None = None
     texts: list[str] | None = None
@@ -104,50 +104,45 @@ class Index:
 
 @dataclass
 class Frame:
-    """A frame; `manager` is None until its state came."""
+    """A frame; `manager` is None until its state is known."""
 
-    manager: Manager | None = None
+    manager: Manager | None = field(default=None, init=False)
 
 
-class Described:
-    """The world of a stored table."""
+def find(module: str, name: str) -> Name:
+    """Describe a global of the list; refuse any other by its name."""
+    role = ALLOWED.get((module, name))
+    if role is None:
+        refuse(
+            f"the file asks for {module[:80]}.{name[:80]}, which is not part of a table of scores and is never "
+            f"loaded; only pickled pandas frames and numpy arrays of numbers with one text column are read"
+        )
+    return Name(module, name, role)
 
-    def find(self, module: str, name: str) -> Name:
-        """Describe a global of the list; refuse any other by its name."""
-        role = ALLOWED.get((module, name))
-        if role is None:
-            refuse(
-                f"the file asks for {module[:80]}.{name[:80]}, which is no part of a table of scores and is never "
-                f"loaded; only pickled pandas frames and numpy arrays of numbers with one text column are read"
-            )
-        return Name(module, name, role)
 
-    def call(self, function: Any, arguments: tuple[Any, ...]) -> Any:
-        """Describe what a constructor of the list would make."""
-        make = _MAKERS.get(function.role) if isinstance(function, Name) else None
-        if make is None:
-            refuse(f"the file calls {_called(function)}, which no table needs")
-        try:
-            return make(*arguments)
-        except TypeError:
-            refuse(f"the file calls {_called(function)} with {len(arguments)} arguments it does not take")
+def call(function: Any, arguments: tuple[Any, ...]) -> Any:
+    """Describe what a constructor of the list would make."""
+    make = _MAKERS.get(function.role) if isinstance(function, Name) else None
+    if make is None:
+        refuse(f"the file calls {_called(function)}, which no table needs")
+    try:
+        return make(*arguments)
+    except TypeError:
+        refuse(f"the file calls {_called(function)} with {len(arguments)} unexpected arguments")
 
-    def build(self, target: Any, state: Any) -> None:
-        """Give a described object its state, once."""
-        if isinstance(target, Dtype) and _fits(state, 8):
-            _set_dtype(target, state)
-        elif (
-            isinstance(target, Array) and _fits(state, 5) and target.numbers is None and target.texts is None
-        ):
-            _set_array(target, state)
-        elif isinstance(target, Texts) and _fits(state, 2) and isinstance(state[1], Array):
-            target.array = state[1]
-        elif isinstance(target, Frame) and isinstance(state, dict) and isinstance(state.get("_mgr"), Manager):
-            target.manager = state["_mgr"]
-        else:
-            refuse(
-                f"expected the state of an array or a frame in the pickle, one of {type(target).__name__} came"
-            )
+
+def build(target: Any, state: Any) -> None:
+    """Give a described object its state, once."""
+    if isinstance(target, Dtype) and _fits(state, 8):
+        _set_dtype(target, state)
+    elif isinstance(target, Array) and _fits(state, 5) and target.numbers is None and target.texts is None:
+        _set_array(target, state)
+    elif isinstance(target, Texts) and _fits(state, 2) and isinstance(state[1], Array):
+        target.array = state[1]
+    elif isinstance(target, Frame) and isinstance(state, dict) and isinstance(state.get("_mgr"), Manager):
+        target.manager = state["_mgr"]
+    else:
+        refuse(f"expected the state of an array or a frame in the pickle, got one of {type(target).__name__}")
 
 
 def refuse(message: str) -> NoReturn:
@@ -166,7 +161,7 @@ def _fits(state: Any, count: int) -> bool:
 
 def _dtype(code: Any, align: Any = False, copy: Any = True) -> Dtype:
     if type(code) is not str or code not in (*NUMBERS, TEXT):
-        refuse(f"expected an array of {', '.join(NUMBERS)} or text, {_short(code)} came")
+        refuse(f"expected an array of {', '.join(NUMBERS)} or text, got {_short(code)}")
     return Dtype(code)
 
 
@@ -177,27 +172,23 @@ def _short(value: Any) -> str:
 def _set_dtype(target: Dtype, state: tuple[Any, ...]) -> None:
     order, parts = state[1], state[2:5]
     if type(order) is not str or order not in ("<", ">", "=", "|") or any(part is not None for part in parts):
-        refuse("expected an array of plain numbers or text, one with fields came")
+        refuse("expected an array of plain numbers or text, got one with fields")
     target.order = order
-
-
-def _array(kind: Any, shape: Any, code: Any) -> Array:
-    return Array()
 
 
 def _set_array(target: Array, state: tuple[Any, ...]) -> None:
     shape, dtype, columns_first, raw = _shape(state[1]), state[2], state[3], state[4]
     if not isinstance(dtype, Dtype) or type(columns_first) is not bool:
-        refuse("expected an array with its type and order in the pickle, none came")
+        refuse("expected an array with its type and order in the pickle, got none")
     if dtype.code != TEXT:
         target.numbers = _numbers(raw, dtype, shape, "F" if columns_first else "C")
         return
     wanted = math.prod(shape)
     if type(raw) is not list or len(raw) != wanted or max(shape, default=0) != wanted:
-        refuse("expected an object array that is one column of text, another came")
+        refuse("expected an object array that is one column of text, got something else")
     for value in raw:
         if type(value) is not str:
-            refuse(f"expected only text in an object array, a value of type {type(value).__name__} came")
+            refuse(f"expected only text in an object array, got a value of type {type(value).__name__}")
     # A copy: the file may still append to its own list.
     target.texts = list(raw)
 
@@ -205,12 +196,12 @@ def _set_array(target: Array, state: tuple[Any, ...]) -> None:
 def _buffer(raw: Any, dtype: Any, shape: Any, order: Any, axes: Any = None) -> Array:
     sizes = _shape(shape)
     if not isinstance(dtype, Dtype) or dtype.code == TEXT:
-        refuse("expected an array of numbers in a buffer, another came")
+        refuse("expected an array of numbers in a buffer, got something else")
     if type(order) is str and order in ("C", "F"):
         return Array(_numbers(raw, dtype, sizes, order))
     turned = type(axes) is tuple and axes in ((0, 1), (1, 0)) and len(sizes) == 2
     if type(order) is not str or order != "K" or not turned:
-        refuse("expected an array in C or Fortran order, another came")
+        refuse("expected an array in C or Fortran order, got something else")
     return Array(_numbers(raw, dtype, sizes, "C").transpose(axes))
 
 
@@ -221,55 +212,39 @@ def _shape(shape: Any) -> tuple[int, ...]:
         and all(type(n) is int and 0 <= n <= LONGEST for n in shape)
     )
     if not good:
-        refuse("expected an array of one or two axes, another came")
+        refuse("expected an array of one or two axes, got something else")
     sizes: tuple[int, ...] = shape
     return sizes
 
 
 def _numbers(raw: Any, dtype: Dtype, shape: tuple[int, ...], order: Any) -> NDArray[Any]:
     if type(raw) is not bytes or len(raw) != math.prod(shape) * int(dtype.code[1]):
-        refuse(f"expected an array's bytes to fill its shape {shape}, another number of bytes came")
+        refuse(f"expected an array's bytes to fill its shape {shape}, got another number of bytes")
     kind = np.dtype(dtype.order + dtype.code)
     return np.frombuffer(raw, kind).reshape(shape, order=order)
 
 
 def _slice(start: Any, stop: Any, step: Any) -> slice:
     if not all(type(part) is int and 0 <= part < 10_000 for part in (start, stop, step)) or step == 0:
-        refuse("expected a slice of column places in the pickle, another came")
+        refuse("expected a slice of column places in the pickle, got something else")
     return slice(start, stop, step)
 
 
 def _index(kind: Any, given: Any) -> Index:
     if type(given) is not dict:
-        refuse("expected an axis with its values in the pickle, none came")
+        refuse("expected an axis with its values in the pickle, got none")
     return Index(given)
-
-
-def _texts(kind: Any, checksum: Any, state: Any) -> Texts:
-    return Texts()
-
-
-def _text_type(storage: Any = None, missing: Any = None) -> TextType:
-    return TextType()
-
-
-def _frame() -> Frame:
-    return Frame()
-
-
-def _block(values: Any, places: Any, ndim: Any) -> Block:
-    return Block(values, places)
 
 
 _MAKERS: dict[str, Any] = {
     "dtype": _dtype,
-    "array": _array,
+    "array": lambda kind, shape, code: Array(),
     "buffer": _buffer,
     "slice": _slice,
-    "frame": _frame,
+    "frame": Frame,
     "manager": Manager,
-    "block": _block,
+    "block": lambda values, places, ndim: Block(values, places),
     "index": _index,
-    "texts": _texts,
-    "text type": _text_type,
+    "texts": lambda kind, checksum, state: Texts(),
+    "text type": lambda storage=None, missing=None: TextType(),
 }

@@ -1,4 +1,4 @@
-"""The named error of an import. Each message says what was expected, what came and what to do."""
+"""The named error of an import. Each message says what was expected, what was found and what to do."""
 
 
 class PredictionsError(ValueError):

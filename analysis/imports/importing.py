@@ -1,6 +1,8 @@
-"""Import predictions that others have made into a RUN folder, whole or not at all."""
+"""Import predictions that others have made into a RUN folder, whole or not at all.
 
-import hashlib
+Do they belong to the label file? Rows, names and every label text are compared with it.
+"""
+
 import io
 import json
 from collections.abc import Sequence
@@ -12,15 +14,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from analysis.durable import json_bytes, sha256_bytes, sha256_file, whole_folder, write_whole
+from analysis.durable import json_bytes, sha256_bytes, sha256_file, sha256_of_all, whole_folder, write_whole
 from analysis.frames import FORMAT, METRICS, check_table
-from analysis.imports.checks import matching_scores
-from analysis.imports.data_set import Choices, data_spec
+from analysis.identity import path_key
 from analysis.imports.errors import PredictionsError
-from analysis.imports.listing import Listing, PredictionFile, list_predictions
+from analysis.imports.listing import Choices, Listing, PredictionFile, data_spec, list_predictions
+from analysis.imports.pickled import LABEL, Predictions
 from analysis.imports.readers import read_predictions
-from analysis.metrics.decisions import f1_at
-from analysis.metrics.ranking import rank_quality
+from analysis.metrics.ranking import f1_at, rank_quality
 from analysis.sweep.data.splits import People, Split, class_groups, images_table, read_people, read_split
 from analysis.sweep.errors import DataError
 from analysis.sweep.run.paths import RunPaths
@@ -103,7 +104,7 @@ def import_predictions(
 def _refuse_occupied(out: Path) -> None:
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise PredictionsError(
-            f"{out}: expected no folder or an empty one, one with content came; choose another"
+            f"{out}: expected no folder or an empty one, got one with content; choose another"
         )
 
 
@@ -158,7 +159,6 @@ def _import_one(paths: RunPaths, file: PredictionFile, source: _Source) -> tuple
 
 def _provenance(paths: RunPaths, listing: Listing, source: _Source, units: Sequence[_Unit]) -> dict[str, Any]:
     predictions = {paths.prediction(u.file.seed, u.file.sparsity).name: u.sha256 for u in units}
-    lines = "\n".join(f"{name} {digest}" for name, digest in sorted(predictions.items()))
     files = {unit.file.path.name: unit.source_sha256 for unit in units}
     identity = {
         "format": FORMAT,
@@ -168,13 +168,13 @@ def _provenance(paths: RunPaths, listing: Listing, source: _Source, units: Seque
     }
     return {
         "format": FORMAT,
-        "run_id": hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:12],
+        "run_id": sha256_bytes(json.dumps(identity, sort_keys=True).encode())[:12],
         "imported": {"dataset": source.data.name, "files": files},
         "synthetic": source.data.synthetic,
         "digests": source.digests,
         "images": {"count": len(source.split.images)},
         "predictions": predictions,
-        "predictions_sha256": sha256_bytes(lines.encode()),
+        "predictions_sha256": sha256_of_all(predictions),
         "tables": {p.name: sha256_file(p) for p in (paths.images, paths.classes, paths.metrics)},
         "class_groups": {
             "from": "training split" if source.train else "test split",
@@ -196,10 +196,10 @@ def _warnings(listing: Listing, source: _Source, units: Sequence[_Unit]) -> list
     bare = [unit.file.path.name for unit in units if not unit.labelled]
     if bare:
         found.append(
-            f"{len(bare)} files name no labels or images: only their number of rows could be checked"
+            f"{len(bare)} files contain no labels or image names: only their number of rows could be checked"
         )
     if listing.aside:
-        found.append(f"{len(listing.aside)} files were left aside, first {listing.aside[0]}")
+        found.append(f"{len(listing.aside)} files were ignored, the first is {listing.aside[0]}")
     return found
 
 
@@ -225,3 +225,72 @@ def _npy(scores: NDArray[np.float32]) -> bytes:
     stream = io.BytesIO()
     np.save(stream, scores, allow_pickle=False)
     return stream.getvalue()
+
+
+SEPARATOR = "|"
+"""Between the class names in the published label texts; they are in column order, which is not required."""
+
+
+def matching_scores(found: Predictions, split: Split, classes: tuple[str, ...]) -> NDArray[np.float32]:
+    """Check predictions against a split and return its scores, float32, images x classes in the split's order.
+
+    Scores of 64 bits are rounded to 32.
+
+    Raises
+    ------
+    PredictionsError: another number of rows, other columns, another image or label (row and both texts are
+        named), a score that is not a number from 0 to 1.
+    """
+    if len(found.scores) != len(split.images):
+        raise PredictionsError(
+            f"expected {len(split.images)} rows, one per image of {split.where.name}, got {len(found.scores)}"
+        )
+    scores = _in_order(found, classes)
+    if found.images is not None:
+        _check_images(found.images, split)
+    if found.labels is not None:
+        _check_labels(found.labels, split, classes)
+    _check_range(scores, classes)
+    return np.ascontiguousarray(scores, np.float32)
+
+
+def _in_order(found: Predictions, classes: tuple[str, ...]) -> NDArray[Any]:
+    if found.columns is None:
+        if found.scores.shape[1] != len(classes):
+            raise PredictionsError(f"expected {len(classes)} columns, got {found.scores.shape[1]}")
+        return found.scores
+    absent = [name for name in classes if name not in found.columns]
+    strange = [name for name in found.columns if name not in classes]
+    if absent or strange:
+        got = f"the column {strange[0][:80]!r}" if strange else "none"
+        wanted = f"the column {absent[0]!r}" if absent else f"one column per class and '{LABEL}'"
+        raise PredictionsError(f"expected {wanted}, got {got}")
+    return found.scores[:, [found.columns.index(name) for name in classes]]
+
+
+def _check_images(came: list[str], split: Split) -> None:
+    for row, (wanted, name) in enumerate(zip(split.images, came, strict=True), 1):
+        if path_key(wanted) != path_key(name):
+            raise PredictionsError(f"row {row}: expected the image {wanted!r}, got {name[:80]!r}")
+
+
+def _check_labels(came: list[str], split: Split, classes: tuple[str, ...]) -> None:
+    names = np.array(classes, dtype=object)
+    for row, (positive, text) in enumerate(zip(split.labels.astype(bool), came, strict=True), 1):
+        wanted = list(names[positive])
+        if text != SEPARATOR.join(wanted) and sorted(text.split(SEPARATOR)) != sorted(wanted):
+            raise PredictionsError(
+                f"row {row}, image {split.images[row - 1]}: expected the label {SEPARATOR.join(wanted)!r} "
+                f"({split.where.name}), got {text[:200]!r}; "
+                f"is this the label file used for the predictions?"
+            )
+
+
+def _check_range(scores: NDArray[Any], classes: tuple[str, ...]) -> None:
+    # A nan fails both comparisons, so it counts as outside.
+    bad = ~((scores >= 0) & (scores <= 1))
+    if bad.any():
+        row, column = np.argwhere(bad)[0]
+        raise PredictionsError(
+            f"row {row + 1}, column {classes[column]!r}: expected a score from 0 to 1, got {scores[row, column]}"
+        )

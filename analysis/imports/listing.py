@@ -1,12 +1,15 @@
-"""Which files of a folder are predictions, of which seed and at which sparsity."""
+"""What a folder of predictions holds: seeds, sparsities and data set, with its classes and the names of its images."""
 
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from analysis.frames import CLASS_SETS
 from analysis.imports.errors import PredictionsError
 from analysis.imports.readers import SUFFIXES
+from analysis.sweep.spec import DataSpec
+from analysis.tablefile import read_table
 
 _NAME = re.compile(
     r"(?:(?P<dataset>[\w.-]+)_(?P<architecture>[A-Za-z0-9.-]+)_)?"
@@ -48,7 +51,7 @@ def list_predictions(folder: Path) -> Listing:
         holes (each is named), or without sparsity 0.
     """
     if not folder.is_dir():
-        raise PredictionsError(f"{folder}: expected a folder of predictions, there is none")
+        raise PredictionsError(f"{folder}: expected a folder of predictions, found none")
     names = sorted(
         path.name for path in folder.iterdir() if path.is_file() and path.suffix.lower() in SUFFIXES
     )
@@ -57,7 +60,7 @@ def list_predictions(folder: Path) -> Listing:
     if not files:
         raise PredictionsError(
             f"{folder}: expected files named DATASET_ARCHITECTURE_seed-S_prune-K with the ending "
-            f"{', '.join(SUFFIXES)}, none came"
+            f"{', '.join(SUFFIXES)}, got none"
         )
     _check_grid(folder, files)
     return Listing(tuple(files), tuple(n for n, f in zip(names, found, strict=True) if f is None))
@@ -73,14 +76,14 @@ def _file(folder: Path, name: str) -> PredictionFile | None:
 def _check_grid(folder: Path, files: Sequence[PredictionFile]) -> None:
     datasets = sorted({str(f.dataset) for f in files})
     if len(datasets) > 1:
-        raise PredictionsError(f"{folder}: expected predictions of one data set, {', '.join(datasets)} came")
+        raise PredictionsError(f"{folder}: expected predictions of one data set, got {', '.join(datasets)}")
     seen: dict[tuple[int, float], PredictionFile] = {}
     for file in files:
         before = seen.setdefault((file.seed, file.sparsity), file)
         if before is not file:
             raise PredictionsError(
                 f"{folder}: expected one file of seed {file.seed} at sparsity {file.sparsity:.2f}, "
-                f"{before.path.name} and {file.path.name} came"
+                f"got {before.path.name} and {file.path.name}"
             )
     seeds, sparsities = sorted({s for s, _ in seen}), sorted({0.0} | {k for _, k in seen})
     absent = [f"seed {s} at {k:.2f}" for s in seeds for k in sparsities if (s, k) not in seen]
@@ -90,3 +93,73 @@ def _check_grid(folder: Path, files: Sequence[PredictionFile]) -> None:
             f"{folder}: expected each of {len(seeds)} seeds at each of {len(sparsities)} sparsities, "
             f"missing: {', '.join(absent[:5])}{more}"
         )
+
+
+ID_COLUMNS = ("id", "path", "image")
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What the user says about the predictions' data set.
+
+    `classes` is empty (found by the files' names or the label file's columns), one name of a class set, or the
+    class names in column order. `synthetic` says that the images are synthetic.
+    """
+
+    labels: Path
+    labels_train: Path | None = None
+    metadata: Path | None = None
+    classes: tuple[str, ...] = ()
+    synthetic: bool = False
+
+
+def data_spec(choices: Choices, dataset: str | None) -> DataSpec:
+    """Describe the data set.
+
+    Parameters
+    ----------
+    dataset: the name in the prediction files' names, if there is one.
+
+    Raises
+    ------
+    PredictionsError: no label file, or its classes or image names cannot be told.
+    """
+    columns = _columns(choices.labels)
+    named = next((name for name in ID_COLUMNS if name in columns), None)
+    if named is None:
+        raise PredictionsError(
+            f"{choices.labels}: expected one of the columns {', '.join(ID_COLUMNS)}, got none"
+        )
+    return DataSpec(
+        name=dataset or choices.labels.stem,
+        images=Path(),
+        labels_test=choices.labels,
+        labels_train=choices.labels_train,
+        metadata=choices.metadata,
+        classes=_classes(choices, dataset, columns),
+        id_column=named,
+        synthetic=choices.synthetic,
+    )
+
+
+def _classes(choices: Choices, dataset: str | None, columns: list[str]) -> tuple[str, ...]:
+    if len(choices.classes) == 1 and choices.classes[0] in CLASS_SETS:
+        return CLASS_SETS[choices.classes[0]]
+    if choices.classes:
+        if len(set(choices.classes)) != len(choices.classes):
+            raise PredictionsError("expected each class once, got one twice")
+        return choices.classes
+    if dataset is not None and dataset in CLASS_SETS:
+        return CLASS_SETS[dataset]
+    fitting = [classes for classes in CLASS_SETS.values() if set(classes) <= set(columns)]
+    if len(fitting) != 1:
+        raise PredictionsError(
+            f"{choices.labels}: expected the classes of {' or '.join(CLASS_SETS)}, got different ones; "
+            f"name them in column order (--classes)"
+        )
+    return fitting[0]
+
+
+def _columns(labels: Path) -> list[str]:
+    table = read_table(labels, error=PredictionsError, where=str(labels), nrows=0)
+    return [str(name) for name in table.columns]

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.imports.described import Array, Block, Described, Frame, Index, Manager, Texts, refuse
+from analysis.imports.described import Array, Block, Frame, Index, Manager, Texts, refuse
 from analysis.imports.machine import interpret
 
 LABEL = "label"
@@ -44,12 +44,12 @@ def read_pickle(content: bytes, *, images: int) -> Predictions:
     ------
     PredictionsError: anything else, named.
     """
-    found = interpret(content, Described(), steps=10_000 + 8 * images)
+    found = interpret(content, steps=10_000 + 8 * images)
     if isinstance(found, Frame) and found.manager is not None:
         return _from_frame(found.manager)
     if isinstance(found, Array) and found.numbers is not None:
         return Predictions(_floats(found.numbers))
-    refuse(f"expected a pandas frame or a numpy array of floats in the pickle, {type(found).__name__} came")
+    refuse(f"expected a pandas frame or a numpy array of floats in the pickle, got {type(found).__name__}")
 
 
 def _from_frame(manager: Manager) -> Predictions:
@@ -60,29 +60,29 @@ def _from_frame(manager: Manager) -> Predictions:
         found = [names[place] for place in places]
         if isinstance(values, list):
             if found != [LABEL]:
-                refuse(f"expected one text column '{LABEL}', {', '.join(map(repr, found))[:200]} came")
+                refuse(f"expected one text column '{LABEL}', got {', '.join(map(repr, found))[:200]}")
             labels = values
         else:
             scores |= dict(zip(found, _floats(values), strict=True))
     absent = [name for name in names if name not in scores and (name != LABEL or labels is None)]
     if absent or not scores:
-        refuse(f"expected values for each column of the frame, none came for {(absent or ['scores'])[0]!r}")
+        refuse(f"expected values for each column of the frame, got none for {(absent or ['scores'])[0]!r}")
     columns = tuple(name for name in names if name in scores)
     lengths = {len(scores[name]) for name in columns} | ({len(labels)} if labels is not None else set())
     if len(lengths) > 1:
-        refuse("expected columns of one length in the frame, several came")
+        refuse("expected columns of one length in the frame, got several")
     return Predictions(np.column_stack([scores[name] for name in columns]), columns, labels)
 
 
 def _names(manager: Manager) -> list[str]:
     axes = manager.axes
     if type(axes) is not list or len(axes) != 2 or not isinstance(axes[0], Index):
-        refuse("expected a frame with two axes in the pickle, another came")
+        refuse("expected a frame with two axes in the pickle, got something else")
     names = _text(axes[0].given.get("data"))
     if names is None:
-        refuse("expected column names in text, others came")
+        refuse("expected column names in text, got something else")
     if len(set(names)) != len(names):
-        refuse("expected each column of the frame once, one came again")
+        refuse("expected each column of the frame once, got one twice")
     return names
 
 
@@ -95,10 +95,10 @@ def _blocks(manager: Manager) -> Iterator[tuple[list[int], list[str] | NDArray[A
     """Give the places and the values of each block: a list of texts, or numbers (columns x rows)."""
     width = len(_names(manager))
     if type(manager.blocks) is not tuple:
-        refuse("expected a tuple of blocks in the pickle, another came")
+        refuse("expected a tuple of blocks in the pickle, got something else")
     for block in manager.blocks:
         if not isinstance(block, Block):
-            refuse("expected only blocks of columns in the frame, something else came")
+            refuse("expected only blocks of columns in the frame, got something else")
         places = _places(block.places, width)
         texts = _text(block.values)
         numbers = block.values.numbers if isinstance(block.values, Array) else None
@@ -107,7 +107,7 @@ def _blocks(manager: Manager) -> Iterator[tuple[list[int], list[str] | NDArray[A
         elif numbers is not None and numbers.ndim == 2 and len(numbers) == len(places):
             yield places, numbers
         else:
-            refuse("expected blocks of numbers (columns x rows) or one text column, another came")
+            refuse("expected blocks of numbers (columns x rows) or one text column, got something else")
 
 
 def _places(places: Any, width: int) -> list[int]:
@@ -118,11 +118,11 @@ def _places(places: Any, width: int) -> list[int]:
     else:
         found = [-1]
     if not all(0 <= place < width for place in found):
-        refuse(f"expected the places of a frame's {width} columns, others came")
+        refuse(f"expected the places of a frame's {width} columns, got different ones")
     return found
 
 
 def _floats(numbers: NDArray[Any]) -> NDArray[Any]:
     if numbers.ndim != 2 or numbers.dtype.kind != "f":
-        refuse(f"expected floats (images x classes), {numbers.dtype} with {numbers.ndim} axes came")
+        refuse(f"expected floats (images x classes), got {numbers.dtype} with {numbers.ndim} axes")
     return numbers

@@ -35,7 +35,7 @@ def read_predictions(
 
     Raises
     ------
-    PredictionsError: with the file, what was expected and what came.
+    PredictionsError: with the file, what was expected and what was found.
     """
     label = len("|".join(classes).encode())
     limit = SPARE_BYTES + images * (len(classes) * SCORE_BYTES + label + NAME_BYTES)
@@ -45,14 +45,16 @@ def read_predictions(
     except PredictionsError as error:
         raise PredictionsError(f"{path}: {error}") from error
     except OSError as error:
-        raise PredictionsError(f"{path}: expected a file to read, {error.strerror} came") from error
+        raise PredictionsError(
+            f"{path}: expected a file to read, got the error '{error.strerror}'"
+        ) from error
 
 
 def _content(path: Path, limit: int) -> bytes:
     with path.open("rb") as stream:
         content = stream.read(limit + 1)
     if len(content) > limit:
-        raise PredictionsError(f"expected at most {limit} bytes for a table of this size, more came")
+        raise PredictionsError(f"expected at most {limit} bytes for a table of this size, got more")
     return content
 
 
@@ -70,7 +72,7 @@ def _npy(content: bytes, images: int, classes: Sequence[str], id_column: str) ->
         )
         shape, columns_first, dtype = header(stream)
     except (ValueError, SyntaxError, RecursionError, tokenize.TokenError) as error:
-        raise PredictionsError(f"expected an array of numpy, {error} came") from error
+        raise PredictionsError(f"expected an array of numpy, got the error '{error}'") from error
     raw = content[stream.tell() :]
     if (
         shape != (images, len(classes))
@@ -78,7 +80,7 @@ def _npy(content: bytes, images: int, classes: Sequence[str], id_column: str) ->
         or len(raw) != images * len(classes) * dtype.itemsize
     ):
         raise PredictionsError(
-            f"expected floats {images} x {len(classes)} (images x classes), {dtype} {shape} in {len(raw)} bytes came"
+            f"expected floats {images} x {len(classes)} (images x classes), got {dtype} {shape} in {len(raw)} bytes"
         )
     return Predictions(np.frombuffer(raw, dtype).reshape(shape, order="F" if columns_first else "C"))
 
@@ -92,7 +94,7 @@ def _csv(content: bytes, images: int, classes: Sequence[str], id_column: str) ->
 def _parquet(content: bytes, images: int, classes: Sequence[str], id_column: str) -> Predictions:
     if importlib.util.find_spec("pyarrow") is None:
         raise PredictionsError(
-            "expected pyarrow to read Parquet, it is not installed; install it (pip install pyarrow) or export .csv"
+            "expected pyarrow, which reads Parquet and is not installed; run pip install pyarrow or export .csv"
         )
     parquet = importlib.import_module("pyarrow.parquet")
     arrow = importlib.import_module("pyarrow")
@@ -100,12 +102,12 @@ def _parquet(content: bytes, images: int, classes: Sequence[str], id_column: str
         file = parquet.ParquetFile(io.BytesIO(content))
         if file.metadata.num_rows != images or file.metadata.num_columns > len(classes) + 3:
             raise PredictionsError(
-                f"expected {images} rows of scores for {len(classes)} classes, {file.metadata.num_rows} rows of "
-                f"{file.metadata.num_columns} columns came"
+                f"expected {images} rows of scores for {len(classes)} classes, got {file.metadata.num_rows} rows of "
+                f"{file.metadata.num_columns} columns"
             )
         frame = file.read().to_pandas()
     except (arrow.ArrowException, OSError) as error:
-        raise PredictionsError(f"expected a Parquet file, {error} came") from error
+        raise PredictionsError(f"expected a Parquet file, got the error '{error}'") from error
     return _from_frame(frame, id_column)
 
 
@@ -115,7 +117,7 @@ def _from_frame(frame: pd.DataFrame, id_column: str) -> Predictions:
     }
     for name in frame.columns:
         if frame[name].dtype.kind not in "fi":
-            raise PredictionsError(f"expected numbers in the column {str(name)!r}, {frame[name].dtype} came")
+            raise PredictionsError(f"expected numbers in the column {str(name)!r}, got {frame[name].dtype}")
     columns = tuple(str(name) for name in frame.columns)
     return Predictions(frame.to_numpy(np.float64), columns, named.get(LABEL), named.get(id_column))
 

@@ -1,1 +1,1 @@
-"""Management commands: thin doors to the services."""
+"""Management commands: thin wrappers around the services."""

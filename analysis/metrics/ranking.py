@@ -1,6 +1,6 @@
-"""Average precision and ROC area per class, for any number of runs at once.
+"""Average precision and ROC area per class, for any number of runs at once; F1 of yes/no decisions at a fixed score.
 
-Both depend on a column of scores only through its groups of equal scores in falling order, and on the counts
+AP and area depend on a column of scores only through its groups of equal scores in falling order, and on the counts
 of positives and negatives of each group. The kernels count in integers, so ties are exact. float32 scores from
 0 to 1 are radix sorted by their bits, with the label in the lowest; everything else goes through numpy's sort.
 The kernels do not hold the interpreter's lock, so runs can be ranked in threads.
@@ -21,7 +21,7 @@ MINUS_ZERO = np.uint32(0x80000000)
 LOW = np.uint32(2047)
 """Bits of the float32 numbers 1 and -0, and of a digit."""
 
-NOT_FINITE = "expected finite scores, nan or infinity came"
+NOT_FINITE = "expected finite scores, got nan or infinity"
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ def check_shapes(
     if truth.ndim != 2 or values.ndim < 2 or values.shape[-2:] != truth.shape:
         raise ValueError(
             f"expected labels of images x classes and scores of (..., images, classes), "
-            f"{truth.shape} and {values.shape} came"
+            f"got {truth.shape} and {values.shape}"
         )
     if not ((truth == 0) | (truth == 1)).all():
         raise ValueError("expected labels of 0 and 1 only")
@@ -247,3 +247,51 @@ def _quality(precision: float, area: float, positives: int, n: int) -> tuple[flo
     if positives == n:
         return precision / positives, np.nan
     return precision / positives, area / (2.0 * positives * (n - positives))
+
+
+def f1_at(
+    labels: NDArray[np.generic], scores: NDArray[np.floating], threshold: float = 0.5
+) -> NDArray[np.float64]:
+    """Compute F1 per run and class; a score at or above the threshold is a yes.
+
+    Parameters
+    ----------
+    labels: 0/1, shape (images, classes).
+    scores: finite, shape (..., images, classes).
+    threshold: from 0 to 1.
+
+    Returns
+    -------
+    float64, shape (..., classes), from 0 to 1: 2 TP / (2 TP + FP + FN). nan for a class without positives; 0
+    for a class with positives of which none was found.
+
+    Raises
+    ------
+    ValueError: as `rank_quality`.
+    """
+    truth, values = check_shapes(labels, scores)
+    runs = values.reshape(-1, *values.shape[-2:])
+    positives = count_positives(truth)
+    out = np.full((len(runs), truth.shape[1]), np.nan)
+    some = positives > 0
+    for r, run in enumerate(runs):
+        yes, found, finite = _counts(run, truth, threshold)
+        if not finite:
+            raise ValueError(NOT_FINITE)
+        out[r, some] = (2 * found / np.maximum(yes + positives, 1))[some]
+    return out.reshape(*values.shape[:-2], truth.shape[1])
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _counts(run: NDArray[np.floating], truth: NDArray[np.uint8], threshold: float) -> Any:
+    """Count per class the scores at or above the threshold, and those of positives among them."""
+    n, n_classes = run.shape
+    yes, found = np.zeros(n_classes, np.int64), np.zeros(n_classes, np.int64)
+    finite = True
+    for i in range(n):
+        for c in range(n_classes):
+            finite &= np.isfinite(run[i, c])
+            says = np.int64(run[i, c] >= threshold)
+            yes[c] += says
+            found[c] += says * truth[i, c]
+    return yes, found, finite

@@ -37,11 +37,6 @@ def doubled_ranks(values: NDArray[np.floating]) -> NDArray[np.int64]:
     return np.asarray(_doubled_ranks(table))
 
 
-def average_ranks(values: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Rank each row from 1, ties averaged (float64, the shape of `values`); exact, see `doubled_ranks`."""
-    return doubled_ranks(values) / 2.0
-
-
 def spearman_rows(x: NDArray[np.floating], y: NDArray[np.floating]) -> RowCorrelation:
     """Correlate row i of `x` with row i of `y` by rank.
 
@@ -67,7 +62,7 @@ def spearman_rows(x: NDArray[np.floating], y: NDArray[np.floating]) -> RowCorrel
     a, b = _check_rows(x), _check_rows(y)
     if a.shape != b.shape or a.shape[1] < 2:
         raise ValueError(
-            f"expected two tables of one shape with 2 columns or more, {a.shape} and {b.shape} came"
+            f"expected two tables of one shape with 2 columns or more, got {a.shape} and {b.shape}"
         )
     rho = np.asarray(_spearman_rows(_doubled_ranks(a), _doubled_ranks(b)))
     return RowCorrelation(rho, np.isnan(rho))
@@ -76,9 +71,9 @@ def spearman_rows(x: NDArray[np.floating], y: NDArray[np.floating]) -> RowCorrel
 def _check_rows(values: NDArray[np.floating]) -> NDArray[np.floating]:
     table = np.asarray(values)
     if table.ndim != 2:
-        raise ValueError(f"expected rows x columns, an array of shape {table.shape} came")
+        raise ValueError(f"expected rows x columns, got an array of shape {table.shape}")
     if not np.isfinite(table).all():
-        raise ValueError("expected finite values, nan or infinity came")
+        raise ValueError("expected finite values, got nan or infinity")
     if table.dtype != np.float32:
         table = table.astype(np.float64)
     return np.ascontiguousarray(table)

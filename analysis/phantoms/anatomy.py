@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from analysis.phantoms.catalogue import PhantomImage
-from analysis.phantoms.streams import stream
+from analysis.phantoms.spec import stream
 
 
 @dataclass(frozen=True)

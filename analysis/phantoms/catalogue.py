@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 from analysis.frames import NIH_CLASSES, NO_FINDING
 from analysis.phantoms.planting import Planted, plant_faults
 from analysis.phantoms.prevalence import deal_labels
-from analysis.phantoms.spec import FULL_COLUMNS, FULL_ROWS, SPLITS, PhantomError, PhantomSpec
-from analysis.phantoms.streams import stream
+from analysis.phantoms.spec import SPLITS, PhantomError, PhantomSpec, stream
 
 View = Literal["PA", "AP"]
 Sex = Literal["F", "M"]
@@ -44,16 +43,6 @@ class PhantomImage:
     def label_names(self) -> tuple[str, ...]:
         """Names of the positive classes as written."""
         return tuple(name for name, value in zip(NIH_CLASSES, self.labels, strict=True) if value)
-
-    @property
-    def spacing(self) -> float:
-        """Pixel spacing in mm of the full-size image."""
-        return 420.0 / FULL_COLUMNS
-
-    @property
-    def full_size(self) -> tuple[int, int]:
-        """Rows and columns of the full-size image."""
-        return FULL_ROWS, FULL_COLUMNS
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from analysis.durable import write_whole
 from analysis.frames import FORMAT, NIH_CLASSES
+from analysis.phantoms.canvas import WIDTH_MM
 from analysis.phantoms.catalogue import Catalogue, PhantomImage, catalogue
 from analysis.phantoms.dicom import encode_dicom
 from analysis.phantoms.drawing import render
@@ -82,12 +83,12 @@ def label_csv(images: Sequence[PhantomImage]) -> bytes:
 
 def metadata_csv(images: Catalogue) -> bytes:
     """Return the metadata file in the column layout of NIH's Data_Entry_2017."""
-    rows, columns = FULL_ROWS, FULL_COLUMNS
+    rows, columns, spacing = FULL_ROWS, FULL_COLUMNS, WIDTH_MM / FULL_COLUMNS
     return _csv(
         METADATA,
         [
             [i.name, "|".join(i.label_names), i.follow_up, i.patient, i.age, i.sex, i.view, columns, rows,
-             i.spacing, i.spacing]
+             spacing, spacing]
             for i in images
         ],
     )  # fmt: skip
@@ -129,7 +130,7 @@ def _begin(spec: PhantomSpec, out: Path) -> Path:
                 raise PhantomError(f"{path}: expected the set {spec.digest[:12]}, found {str(found)[:12]}")
             return marker
     if out.exists() and any(out.iterdir()):
-        raise PhantomError(f"{out}: expected an empty folder or a phantom set begun there, found other files")
+        raise PhantomError(f"{out}: expected an empty folder or an unfinished phantom set, found other files")
     write_whole(marker, json.dumps({"format": FORMAT, "spec_sha256": spec.digest}).encode())
     return marker
 

@@ -6,6 +6,7 @@ from analysis.phantoms.anatomy import Anatomy
 from analysis.phantoms.canvas import Field, Grid, Points, band, step, texture
 from analysis.phantoms.mediastinum import airway_outlines, heart_fill, vessels_fill
 from analysis.phantoms.skeleton import ribs, shoulders, spine
+from analysis.phantoms.spec import stream
 from analysis.phantoms.torso import Cage, belly_gas, body_thickness, breast_thickness
 from analysis.phantoms.vasculature import hilum, vessels
 
@@ -60,8 +61,6 @@ class Scene:
 
     def rng(self, *names: str | int) -> np.random.Generator:
         """Return the random stream of a step of this patient's drawing."""
-        from analysis.phantoms.streams import stream
-
         return stream(self.seed, *names)
 
     def opacify(self, amount: Field) -> None:

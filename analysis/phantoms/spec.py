@@ -1,9 +1,15 @@
-"""What a phantom data set is made of: its seed, its counts, its fault rates, frozen under one digest."""
+"""What a phantom data set is made of: its seed, its counts, its fault rates, frozen under one digest.
+
+Random streams have names: each drawing step has its own, so that one step never shifts another.
+"""
 
 import dataclasses
 import hashlib
 import json
+import zlib
 from dataclasses import dataclass, field
+
+import numpy as np
 
 FULL_ROWS = 2048
 """Rows of a full-size phantom; the field is 344 mm high."""
@@ -21,7 +27,7 @@ SPLITS = ("train", "val", "test")
 
 
 class PhantomError(ValueError):
-    """A phantom specification or request that cannot be met; says what was expected and what came."""
+    """A phantom specification or request that cannot be met; says what was expected and what was found."""
 
 
 @dataclass(frozen=True)
@@ -102,3 +108,9 @@ def check_size(rows: int, columns: int) -> None:
             raise PhantomError(
                 f"{name}: expected a whole number from {SMALLEST_SIDE} to {LARGEST_SIDE}, got {value!r}"
             )
+
+
+def stream(seed: int, *names: str | int) -> np.random.Generator:
+    """Return the generator of one step, a function of the seed and the step's names only."""
+    words = [name if isinstance(name, int) else zlib.crc32(name.encode()) for name in names]
+    return np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, *words])))

@@ -7,33 +7,20 @@ the first DICOM file is met.
 """
 
 from analysis.picture.neutral import write_neutral
-from analysis.picture.presentation import (
-    Linear,
-    Presentation,
-    Rendering,
-    levels,
-    luminance,
-    network_rendering,
-    render,
-)
+from analysis.picture.presentation import Presentation, Rendering, levels, network_rendering, render
 from analysis.picture.reading import picture_format, read_picture
-from analysis.picture.refusals import ImageRefusedError, Reason, Refusal
-from analysis.picture.tone import PERCENTILES, Percentiles, Rule, Table, Window
+from analysis.picture.refusals import ImageRefusedError, Reason
+from analysis.picture.tone import PERCENTILES, Percentiles, Rule
 
 __all__ = [
     "PERCENTILES",
     "ImageRefusedError",
-    "Linear",
     "Percentiles",
     "Presentation",
     "Reason",
-    "Refusal",
     "Rendering",
     "Rule",
-    "Table",
-    "Window",
     "levels",
-    "luminance",
     "network_rendering",
     "picture_format",
     "read_picture",

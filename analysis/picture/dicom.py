@@ -30,7 +30,7 @@ from analysis.picture.dicom_header import (
     voi_of,
 )
 from analysis.picture.presentation import Linear, Presentation
-from analysis.picture.raster import EQUAL_CHANNELS, grey_of
+from analysis.picture.reading import EQUAL_CHANNELS, grey_of
 from analysis.picture.refusals import ImageRefusedError, Reason, check_size
 from analysis.picture.stored import GREY, Layout, stored_values
 from analysis.picture.tone import Table
@@ -93,9 +93,9 @@ def read_dicom(data: bytes) -> Presentation:
         return replace(found, burned_in=burned_in)
     stored, used, cleared = stored_values(words, bits, layout, overlays, padding)
     if used is not None:
-        notes.append("Padding takes no part in percentiles.")
+        notes.append("Padding pixels are left out of the percentiles.")
     if cleared:
-        notes.append("Bits outside those that are stored hold an overlay and are cleared.")
+        notes.append("Bits outside Bits Stored hold an overlay and are cleared.")
     return Presentation(
         stored, layout.stored, "DICOM", modality, views, inverted, used, spacing,
         syntax=syntax, decisions=tuple(notes), burned_in=burned_in,
@@ -224,9 +224,11 @@ def _inverted(dataset: Dataset, layout: Layout, notes: Notes) -> bool:
     dark = layout.photometric == "MONOCHROME1"
     shape = str(value_of(dataset, "PresentationLUTShape") or "").strip().upper()
     if dark or shape == "INVERSE":
-        notes.append("Small values are bright: the picture is turned round.")
+        notes.append("Small values are bright: the grey scale is inverted.")
     if shape in ("IDENTITY", "INVERSE") and (shape == "INVERSE") != dark and layout.grey:
-        notes.append("Photometric Interpretation and Presentation LUT Shape disagree: either turns it round.")
+        notes.append(
+            "Photometric Interpretation and Presentation LUT Shape disagree: either inverts the grey scale."
+        )
     return dark or shape == "INVERSE"
 
 

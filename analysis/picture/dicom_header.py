@@ -102,7 +102,7 @@ def decimals(dataset: Dataset, keyword: str, notes: Notes) -> list[float] | None
         found = [math.nan]
     if all(map(math.isfinite, found)):
         return found
-    notes.append(f"{keyword} holds something else than numbers.")
+    notes.append(f"{keyword} contains something other than numbers.")
     return None
 
 
@@ -147,7 +147,7 @@ def voi_of(dataset: Dataset, lowest: float, notes: Notes) -> tuple[Voi, ...]:
     try:
         tables = _tables(dataset, "VOILUTSequence", notes)
     except (TypeError, ValueError, AttributeError, ImageRefusedError):
-        notes.append("The VOI LUT Sequence cannot be read and is passed over.")
+        notes.append("The VOI LUT Sequence cannot be read and is ignored.")
         tables = []
     signed = [
         Table(each.entries, each.first - 2**16, each.bits, each.explanation)
@@ -159,7 +159,7 @@ def voi_of(dataset: Dataset, lowest: float, notes: Notes) -> tuple[Voi, ...]:
     if len(views) > 1:
         first = "VOI LUT" if signed else "window"
         notes.append(f"The file offers {len(signed)} VOI LUTs and {len(views) - len(signed)} windows: "
-                     f"the first {first} is taken.")  # fmt: skip
+                     f"the first {first} is used.")  # fmt: skip
     return views
 
 
@@ -167,7 +167,7 @@ def _windows(dataset: Dataset, notes: Notes) -> list[Window]:
     centres, widths = (decimals(dataset, keyword, notes) or [] for keyword in ("WindowCenter", "WindowWidth"))
     function = str(value_of(dataset, "VOILUTFunction") or "LINEAR").strip().upper()
     if function not in ("LINEAR", "LINEAR_EXACT", "SIGMOID"):
-        notes.append("The VOI LUT Function is none of the three that DICOM knows and is taken for LINEAR.")
+        notes.append("The VOI LUT Function is none of the three that DICOM defines; LINEAR is used.")
         function = "LINEAR"
     named = value_of(dataset, "WindowCenterWidthExplanation")
     texts = [named] if isinstance(named, str) else [str(each) for each in named or []]
@@ -175,7 +175,7 @@ def _windows(dataset: Dataset, notes: Notes) -> list[Window]:
     pairs = zip(centres, widths, texts, strict=False)
     windows = [Window(centre, width, function, text) for centre, width, text in pairs if width > 0]
     if len(windows) < min(len(centres), len(widths)):
-        notes.append("A window whose width is not above 0 is passed over.")
+        notes.append("A window whose width is not above 0 is ignored.")
     return windows
 
 
@@ -183,7 +183,7 @@ def _tables(dataset: Dataset, keyword: str, notes: Notes) -> list[Table]:
     found = []
     for item in value_of(dataset, keyword) or []:
         if value_of(item, "LUTDescriptor") is None or value_of(item, "LUTData") is None:
-            notes.append(f"An item of {keyword} holds no table and is passed over.")
+            notes.append(f"An item of {keyword} contains no table and is ignored.")
         else:
             found.append(_table(item, little_endian=bool(dataset.original_encoding[1])))
     return found

@@ -1,6 +1,6 @@
 """The neutral file: one grey picture as a PNG of its stored values, and in one chunk of it what displaying needs.
 
-The hand-over writes every image anew like this. Values are decoded and encoded again, and the chunk holds numbers and
+The handover writes every image again like this. Values are decoded and encoded again, and the chunk holds numbers and
 words of fixed lists, so that no byte of the source file goes over: no text, no tag, nothing behind a scan or a run
 length. A PNG, because each part of the program and every viewer has a decoder for it, for any depth and without loss.
 

@@ -145,7 +145,7 @@ def render(presentation: Presentation, rule: Rule) -> Rendering:
         return _by_percentiles(full, presentation, greys, rule)
     asked = _asked(presentation, greys)
     if asked is None:
-        note = "The file asks for no tone that can be used, so that percentiles of its own values are taken."
+        note = "The file specifies no window that can be used; percentiles of its own values are used."
         full = replace(full, decisions=(*full.decisions, note))
         return _by_percentiles(full, presentation, greys, PERCENTILES)
     _, curve, (low, high) = asked

@@ -1,10 +1,16 @@
-"""Puts the report of a finished reader study together."""
+"""Puts the report of a finished reader study together: the document, its figures, and both as files."""
 
+from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
+
+from matplotlib.figure import Figure
 
 from analysis.endpoints import GROUPS
-from analysis.report.background import Background
-from analysis.report.checklists import checklist_section
+from analysis.figures.described import draw_described
+from analysis.figures.flow import draw_flow
+from analysis.figures.reader_study import reader_study_figures
+from analysis.figures.theme import ThemeName, mark, render, save_all
 from analysis.report.comparison import (
     METHODS,
     answers_section,
@@ -16,11 +22,17 @@ from analysis.report.comparison import (
     subgroup_section,
     why_not,
 )
-from analysis.report.described import described_section
-from analysis.report.document import Block, Document, Grid, Named, Picture, Points, Section, Text
-from analysis.report.flow import courses, reader_grid
-from analysis.report.methods import assumptions_section, methods_section
-from analysis.report.reliability import agreement_section, missing_section, times_rule, times_section
+from analysis.report.document import Background, Block, Document, Grid, Named, Picture, Points, Section, Text
+from analysis.report.flow import courses, flow, reader_grid
+from analysis.report.html import standalone
+from analysis.report.methods import assumptions_section, checklist_section, methods_section
+from analysis.report.reliability import (
+    agreement_section,
+    described_section,
+    missing_section,
+    times_rule,
+    times_section,
+)
 from analysis.report.words import groups_of, interval_of, listed, plural
 from analysis.stats import Results
 from analysis.stats.conclusions import SEVERAL
@@ -110,7 +122,7 @@ def _nothing_compared(results: Results, background: Background) -> Section:
     blocks: list[Block] = [
         Text(f"{read} of {plural(planned, 'planned first reading')} were saved, by {begun}.", "lede"),
         Text(f"Nothing can be compared: {why_not(results)}.", "warning"),
-        Text("Every answer that was saved is kept, and the export has it."),
+        Text("Every answer that was saved is kept and is in the export."),
     ]
     return Section("summary", "Summary", (*blocks, *_context(background)))
 
@@ -149,3 +161,36 @@ def _protocol(results: Results, background: Background) -> Section:
     if background.course:
         blocks.append(Named(background.course, background.codes))
     return Section("protocol", "Protocol", tuple(blocks))
+
+
+def report_figures(
+    results: Results, background: Background = NO_BACKGROUND, *, theme: ThemeName = "light"
+) -> dict[str, Figure]:
+    """Draw every figure that the report names: flow, forest, answers, paper_means; subgroups, described if there are.
+
+    Where nothing can be compared it is flow and described alone.
+    """
+    figures = {"flow": draw_flow(flow(results, background), theme=theme)}
+    named = groups_of(results)
+    if not results.not_comparable:
+        figures |= reader_study_figures(results.frames(), groups=named, theme=theme)
+    if background.described:
+        figures["described"] = draw_described(background.described, named, theme=theme)
+    if results.simulated:
+        for figure in figures.values():
+            mark(figure, theme, "SIMULATED RATINGS")
+    return figures
+
+
+def report_html(results: Results, background: Background, figures: Mapping[str, Figure]) -> str:
+    """Return the report as one HTML file with its pictures inside."""
+    pictures = {name: render(figure) for name, figure in figures.items()}
+    return standalone(reader_study_report(results, background), pictures)
+
+
+def write_report(results: Results, folder: Path, background: Background = NO_BACKGROUND) -> None:
+    """Write report.html and figures/ (NAME.svg and NAME.png on white, NAME-dark.svg for a dark page) to a folder."""
+    figures = save_all(
+        lambda theme: report_figures(results, background, theme=theme), folder / "figures", ("svg", "png")
+    )
+    (folder / "report.html").write_text(report_html(results, background, figures), encoding="utf-8")

@@ -188,7 +188,7 @@ def sensitivity_section(results: Results) -> Section:
     blocks: list[Block] = [
         Text(
             "The same question by other methods. Only the method declared primary decides; the others "
-            "show whether the conclusion hangs on it."
+            "show whether the conclusion depends on it."
         )
     ]
     for holm in results.multiplicity:
@@ -241,7 +241,7 @@ def _cannot_assess_grid(results: Results) -> Grid | None:
         return None
     return Grid(
         "Answers that were not given. Cannot-assess is not missing at random, so its share is compared "
-        "as an answer of its own.",
+        "as a separate answer.",
         ("Question", f"θ ({interval_of(results)})", "p", "In words"),
         tuple(rows),
         numeric=frozenset({2}),
@@ -256,7 +256,7 @@ def subgroup_section(results: Results) -> Section | None:
     blocks: list[Block] = [
         Text(
             "The primary comparison within groups of cases. Explorative: the p-values are not adjusted, "
-            "and a group with few cases can hardly show anything."
+            "and a group with few cases can show little."
         )
     ]
     blocks.append(
@@ -331,7 +331,7 @@ def paper_section(results: Results) -> Section:
     blocks = (
         Text(
             "For comparison with the published study, which pooled all ratings and tested them as if "
-            "each stood alone."
+            "each were independent."
         ),
         Picture(
             "paper_means",

@@ -3,8 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from analysis.findings import Findings
-from analysis.findings.results import SYNTHETIC
+from analysis.findings.results import SYNTHETIC, Findings
 from analysis.report.document import Block, Document, Grid, Named, Picture, Section, Text
 from analysis.report.html import standalone
 

@@ -1,9 +1,7 @@
 """The way of cases and readers through the study, counted: the boxes of the flow figure and the same as a table."""
 
-from dataclasses import dataclass
-
-from analysis.report.background import Background, ReaderCourse
-from analysis.report.document import Grid
+from analysis.figures.flow import Flow
+from analysis.report.document import Background, Grid, ReaderCourse
 from analysis.report.words import groups_of, plural
 from analysis.stats import Results
 from analysis.stats.rows import Row
@@ -14,20 +12,6 @@ WORDS = {
     "technical": "technical problem",
     "missing": "not read or blank",
 }
-
-
-@dataclass(frozen=True)
-class Flow:
-    """Boxes from top to bottom, as lines of text: `readers`, and `arms` (arm 1, arm 0) beside them.
-
-    `lost` are the boxes at the side: what left the flow at that stage ("" = nothing).
-    """
-
-    head: str
-    readers: tuple[str, ...]
-    readers_lost: tuple[str, ...]
-    arms: tuple[tuple[str, ...], tuple[str, ...]]
-    foot: str
 
 
 def courses(results: Results, background: Background) -> tuple[ReaderCourse, ...]:
@@ -63,7 +47,7 @@ def flow(results: Results, background: Background) -> Flow:
         f"{short[row['endpoint']]}: {_readers_compared(results, row)}" for row in results.multiplicity
     ]
     lost_early = [f"{r.pseudonym} withdrew: {r.withdrawn}" for r in left]
-    lost_early += [f"{r.pseudonym} took the place of {r.replaces}" for r in readers if r.replaces]
+    lost_early += [f"{r.pseudonym} replaced {r.replaces}" for r in readers if r.replaces]
     lost_early += [f"{name} read nothing" for name in silent]
     unfinished = [f"{r.pseudonym}: {r.read} of {r.planned}" for r in begun if r.read < r.planned]
     lacking = [f"{name} lacks an arm" for name in study["lacking_an_arm"]]
@@ -135,7 +119,7 @@ def reader_grid(readers: tuple[ReaderCourse, ...]) -> Grid:
                     part
                     for part in (
                         f"withdrew: {reader.withdrawn}" if reader.withdrawn else "",
-                        f"took the place of {reader.replaces}" if reader.replaces else "",
+                        f"replaced {reader.replaces}" if reader.replaces else "",
                     )
                     if part
                 ),

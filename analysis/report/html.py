@@ -2,6 +2,8 @@
 
 Class names are those of the site's design language (static/css/base.css, report.css). Every text is escaped here;
 nothing else may put markup into a report.
+
+Own code: a template of Jinja2 with the four kinds of tables alone took 50 lines in place of the 37 here.
 """
 
 import base64

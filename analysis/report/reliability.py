@@ -1,6 +1,7 @@
-"""Agreement between and within readers, reading times, and what was not answered."""
+"""Agreement between and within readers, reading times, what was not answered, and what is not tested."""
 
-from analysis.report.document import Block, Grid, Section, Text
+from analysis.figures.described import Described
+from analysis.report.document import Background, Block, Grid, Picture, Section, Text
 from analysis.report.flow import LOST, arm_totals
 from analysis.report.words import DASH, estimate, groups_of, interval, interval_of, number, p_value, percent
 from analysis.stats import Results
@@ -31,7 +32,7 @@ def agreement_section(results: Results) -> Section:
         Text(
             "How far readers gave the same answer to the same case, on first readings. 1 is full "
             "agreement; 0 is what chance would give (percent agreement: the plain share of equal "
-            "answers). Percent agreement stands beside the coefficients because they fall when nearly "
+            "answers). Percent agreement is given beside the coefficients because they fall when nearly "
             "all answers are the same."
         )
     ]
@@ -118,7 +119,7 @@ def times_section(results: Results) -> Section:
     first = results.reading_time[0]
     blocks = (
         Text(
-            "From painted pixels to the answer, hidden time left out, on first readings. Compared as "
+            "From painted pixels to the answer, hidden time excluded, on first readings. Compared as "
             f"ratios: 1.10 means that {named.ones} took a tenth longer."
         ),
         Grid(
@@ -195,9 +196,9 @@ def missing_section(results: Results) -> Section:
         ),
         _by_reader(results),
         Text(
-            "The primary comparison uses the answers there are and needs no filling in; it assumes that "
-            "the others are missing completely at random. Cannot-assess is not: it is compared as an "
-            "answer of its own under Sensitivity analyses."
+            "The primary comparison uses the available answers without imputation; it assumes that "
+            "the others are missing completely at random. Cannot-assess is not: it is compared as a separate answer"
+            " under Sensitivity analyses."
         ),
     ]
     return Section("missing", "What was not answered", tuple(blocks))
@@ -220,3 +221,35 @@ def _by_reader(results: Results) -> Grid:
         rows,
         numeric=frozenset(range(1, 1 + len(columns))),
     )
+
+
+def described_section(results: Results, background: Background) -> Section | None:
+    """Return how the questions that are not endpoints were answered, or None where all are."""
+    if not background.described:
+        return None
+    named = groups_of(results).both
+    blocks: list[Block] = [
+        Text(
+            "First readings. These questions were not declared endpoints: nothing is tested, and a difference "
+            "seen here is a reason for another study, not a finding."
+        ),
+        Picture(
+            "described", "Answers to the questions that are not tested, as shares of those who answered."
+        ),
+    ]
+    for each in background.described:
+        rows = [("Answered", *(f"{a} of {n}" for a, n in zip(each.answered, each.planned, strict=True)))]
+        rows += [
+            (name, *(_cell(each, place, values[place]) for place in (0, 1))) for name, values in each.rows
+        ]
+        blocks.append(Grid(each.question, ("Answer", *named), tuple(rows), numeric=frozenset({1, 2})))
+    return Section("described", "Other questions", tuple(blocks))
+
+
+def _cell(each: Described, place: int, value: float | None) -> str:
+    if value is None:
+        return DASH
+    if each.number:
+        return f"{number(value, 2)} {each.unit}".strip()
+    share = value / each.answered[place] if each.answered[place] else None
+    return f"{value:.0f} ({percent(share)})"

@@ -7,11 +7,16 @@ from typing import Any, Literal
 import pandas as pd
 
 from analysis import frames
-from analysis.selection.agreement import find_in_run
-from analysis.selection.balance import balance_table
-from analysis.selection.covariates import LOG_FREQUENCY, MATCHABLE, covariate_table, is_blank, require
-from analysis.selection.errors import SelectionError
-from analysis.selection.exemplars import Exemplars
+from analysis.selection.covariates import (
+    LOG_FREQUENCY,
+    MATCHABLE,
+    balance_table,
+    covariate_table,
+    is_blank,
+    require,
+)
+from analysis.selection.criteria import SelectionError
+from analysis.selection.exemplars import Exemplars, find_in_run
 from analysis.selection.matching import Nearest, match
 from analysis.selection.sampling import DRAWS, Draw, draw_exemplars, draw_sample, sample_weights
 from analysis.selection.store import Run
@@ -53,13 +58,15 @@ class SelectionSpec:
     def __post_init__(self) -> None:
         """Refuse an unknown way to draw, and a key (score, arm) that is no property of the image."""
         if self.draw not in DRAWS:
-            raise SelectionError(f"expected exemplars drawn {', '.join(DRAWS)}; {self.draw!r} came")
+            raise SelectionError(f"expected exemplars drawn {', '.join(DRAWS)}; got {self.draw!r}")
         for name in (*self.exact, *(key.column for key in self.nearest)):
             if name not in MATCHABLE:
-                raise SelectionError(f"expected keys of {', '.join(MATCHABLE)}; '{name}' is none to match on")
+                raise SelectionError(
+                    f"expected keys of {', '.join(MATCHABLE)}; '{name}' cannot be matched on"
+                )
 
     def settings(self) -> dict[str, Any]:
-        """Return the choices without the seed, as JSON: safe for whoever must not rebuild the selection."""
+        """Return the choices without the seed, as JSON: safe for anyone who must not rebuild the selection."""
         common = {
             "criterion": self.criterion, "sparsity": self.sparsity, "fraction": self.fraction,
             "drawn": DRAWS[self.draw], "size": self.size, "controls": self.controls,
@@ -109,7 +116,7 @@ def select(run: Run, spec: SelectionSpec, excluded: Mapping[str, str] | None = N
 
     Parameters
     ----------
-    excluded: images that may stand in neither arm, with the reason; they are listed in `left_out`.
+    excluded: images that may be in neither arm, with the reason; they are listed in `left_out`.
 
     Raises
     ------
@@ -125,7 +132,7 @@ def select_from(
 ) -> Selection:
     """Draw and match from a table of the images with a score: image, covariates, score, exemplar."""
     if spec.controls not in ESTIMANDS:
-        raise SelectionError(f"expected controls of {', '.join(ESTIMANDS)}; {spec.controls!r} came")
+        raise SelectionError(f"expected controls of {', '.join(ESTIMANDS)}; got {spec.controls!r}")
     if spec.distinct_patients:
         blank = is_blank(require(table, "patient", "keeping images of one patient apart"))
         table = table[~blank]
@@ -140,7 +147,7 @@ def select_from(
     drawn = pies.set_index("image").loc[sample.images].reset_index()
     if drawn.empty:
         raise SelectionError(
-            f"expected at least one exemplar: {spec.fraction} of {len(table)} images gave none"
+            f"expected at least one exemplar, but {spec.fraction} of {len(table)} images selects none"
         )
     sets, unmatched = _controls(drawn, pool, spec)
     rows = _rows(table, sets)
@@ -181,7 +188,7 @@ def _controls(drawn: pd.DataFrame, pool: pd.DataFrame, spec: SelectionSpec) -> t
     numbers = {image: number for number, image in enumerate(dict.fromkeys(matching.pairs["exemplar"]))}
     if not numbers:
         raise SelectionError(
-            "expected at least one matched exemplar, none came: fewer keys or a wider caliper may help; "
+            "expected at least one matched exemplar, got none: fewer keys or a wider caliper may help; "
             f"first reason: {matching.unmatched['reason'].iloc[0]}"
         )
     exemplars: Sets = {image: (1, number) for image, number in numbers.items()}
@@ -201,18 +208,18 @@ def _rows(table: pd.DataFrame, sets: Sets) -> pd.DataFrame:
 def _notes(
     found: Exemplars, balance: pd.DataFrame, unmatched: pd.DataFrame, drawn: pd.DataFrame
 ) -> tuple[str, ...]:
-    """Say in sentences what whoever uses the selection should know."""
+    """Say in sentences what anyone who uses the selection should know."""
     notes = []
     if len(found.undefined):
         notes.append(f"{len(found.undefined)} image(s) have no score and are in neither arm.")
     if len(found.tied):
         kept = int(found.tied["exemplar"].sum())
         notes.append(
-            f"The cut goes through {len(found.tied)} images of equal score {found.cut:.6g}: "
-            f"{kept} came in, by image name."
+            f"The cut goes through {len(found.tied)} images with equal scores {found.cut:.6g}: "
+            f"{kept} were included, in order of image name."
         )
     if len(unmatched):
-        notes.append(f"{len(unmatched)} of {len(drawn)} drawn exemplars lack controls.")
+        notes.append(f"{len(unmatched)} of {len(drawn)} drawn exemplars have no matched controls.")
     off = balance[balance["unbalanced"]]
     if len(off):
         names = ", ".join(f"{row.covariate} {row.level}".strip() for row in off.itertuples())
@@ -237,7 +244,7 @@ def _drawing_notes(spec: SelectionSpec, weights: pd.DataFrame, found: Exemplars)
             if row["drawn"]
         )
         notes.append(
-            f"Drawn equally from the class groups. An exemplar stands for so many of its group: {words}. "
+            f"Drawn equally from the class groups. An exemplar stands for so many in its group: {words}. "
             "Unweighted results describe the groups in equal parts, not all PIEs."
         )
     return tuple(notes)

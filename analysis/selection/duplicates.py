@@ -11,14 +11,18 @@ import numpy as np
 import numpy.typing as npt
 
 from analysis.picture.custody import fine_structure
-from analysis.selection.errors import SelectionError
+from analysis.selection.criteria import SelectionError
 
 SIDE = 128
 WIDE = 9
 """Blocks, odd: the mean over so many each way is what all radiographs share."""
 
 ALIKE = 0.9
-"""Correlation of two fingerprints from which images are near-duplicates. See docs/decisions.md."""
+"""Correlation of two fingerprints from which images are near-duplicates.
+
+Measured on 150 phantoms, which share one anatomy and are more alike than patients: different images correlate up to
+0.81; copies in JPEG quality 60, 30 % brighter, with 40 % less contrast or of half the size correlate 0.93 to 1.00.
+"""
 
 
 def fingerprint(grey: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
@@ -34,7 +38,7 @@ def fingerprint(grey: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
     """
     side = grey.shape[0]
     if grey.shape != (side, side) or side % SIDE or not side:
-        raise SelectionError(f"expected a square image, its side a multiple of {SIDE}, {grey.shape} came")
+        raise SelectionError(f"expected a square image, its side a multiple of {SIDE}, got {grey.shape}")
     return fine_structure(grey, SIDE, WIDE)
 
 
@@ -56,7 +60,7 @@ def near_duplicates(
     if len(names) != len(prints) or not 0 < alike <= 1:
         raise SelectionError(
             f"expected a fingerprint for each of {len(names)} images and a correlation up to 1, "
-            f"{len(prints)} and {alike} came"
+            f"got {len(prints)} and {alike}"
         )
     likeness = prints @ prints.T
     one, other = np.nonzero(np.triu(likeness >= alike, 1))

@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
-from analysis.selection.criteria import CRITERIA
-from analysis.selection.errors import SelectionError
+from analysis.selection.criteria import CRITERIA, SelectionError, modal_agreement
+from analysis.selection.store import Run
 
 FULL = 1.0
 """Agreement of an image on which nothing changed."""
@@ -55,7 +56,8 @@ def find_exemplars(
     """Find the int(fraction * N) images of lowest agreement among N.
 
     N counts all images, those without a score too, as the published study did. Ties are broken by image name.
-    An image in full agreement (1) is never an exemplar, so that a criterion with few values may give fewer.
+    An image in full agreement (1) is never an exemplar, so that a criterion with few values may give fewer: filling
+    up by name would call images forgotten on which nothing changed.
 
     Parameters
     ----------
@@ -72,7 +74,7 @@ def find_exemplars(
     _check(images, dense, pruned, criterion)
     rule = CRITERIA[criterion]
     if rule.seedwise:
-        raise SelectionError(f"{criterion} needs the scores of each seed, mean scores came: use find_in_run")
+        raise SelectionError(f"{criterion} needs the scores of each seed, got mean scores: use find_in_run")
     scores = rule.agreement(np.asarray(dense, dtype=np.float64), np.asarray(pruned, dtype=np.float64))
     return rank_exemplars(images, scores, criterion=criterion, fraction=fraction)
 
@@ -90,15 +92,15 @@ def rank_exemplars(
     """
     names = [str(name) for name in images]
     if not 0 < fraction < 1:
-        raise SelectionError(f"expected a fraction above 0 and below 1, {fraction} came")
+        raise SelectionError(f"expected a fraction above 0 and below 1, got {fraction}")
     if len(set(names)) != len(names):
-        raise SelectionError("expected each image once, one came again")
+        raise SelectionError("expected each image once, got one twice")
     table = pd.DataFrame({"image": names, "score": scores})
     none = table["score"].isna()
     ranked = table[~none].sort_values(["score", "image"], ignore_index=True)
     wanted = int(fraction * len(names))
     if wanted > len(ranked):
-        raise SelectionError(f"expected at least {wanted} images with a score, {len(ranked)} came")
+        raise SelectionError(f"expected at least {wanted} images with a score, got {len(ranked)}")
     given = min(wanted, int((ranked["score"] < FULL).sum()))
     ranked["exemplar"] = np.arange(len(ranked)) < given
     reason = CRITERIA[criterion].undefined
@@ -114,7 +116,7 @@ def _tied(ranked: pd.DataFrame, cut: float | None) -> pd.DataFrame:
 
 def _check(images: Sequence[str], dense: np.ndarray, pruned: np.ndarray, criterion: str) -> None:
     if criterion not in CRITERIA:
-        raise SelectionError(f"expected a criterion of {', '.join(CRITERIA)}; {criterion!r} came")
+        raise SelectionError(f"expected a criterion of {', '.join(CRITERIA)}; got {criterion!r}")
     for name, scores in (("dense", dense), ("pruned", pruned)):
         if (
             scores.ndim != 2
@@ -123,9 +125,78 @@ def _check(images: Sequence[str], dense: np.ndarray, pruned: np.ndarray, criteri
             or scores.shape[1] < 2
         ):
             raise SelectionError(
-                f"expected {name} scores of {len(images)} images x 2 or more classes, {scores.shape} came"
+                f"expected {name} scores of {len(images)} images x 2 or more classes, got {scores.shape}"
             )
         bad = ~((scores >= 0) & (scores <= 1)).all(axis=1)
         if bad.any():
             image = images[int(np.flatnonzero(bad)[0])]
-            raise SelectionError(f"expected {name} scores from 0 to 1, others came for image {image!r}")
+            raise SelectionError(
+                f"expected {name} scores from 0 to 1, got different ones for image {image!r}"
+            )
+
+
+CHUNK_BYTES = 32 * 2**20
+"""Largest array of mean scores at a time, however many images and resamples; ranks and sums take six times that."""
+
+
+Floats = npt.NDArray[np.float64]
+
+
+def find_in_run(run: Run, *, criterion: str, sparsity: float, fraction: float) -> Exemplars:
+    """Find the exemplars of a run at one sparsity; see `find_exemplars`.
+
+    Raises
+    ------
+    SelectionError: the run has no such sparsity, or see `find_exemplars`.
+    """
+    if criterion in CRITERIA and not CRITERIA[criterion].seedwise:
+        rule = CRITERIA[criterion]
+        scores = rule.agreement(run.mean_scores(0.0), run.mean_scores(sparsity))
+    else:
+        scores = agreements(run, np.ones((1, len(run.seeds)), dtype=np.int64), criterion, sparsity)[0]
+    return rank_exemplars(list(run.images["image"]), scores, criterion=criterion, fraction=fraction)
+
+
+def agreements(
+    run: Run, counts: npt.NDArray[np.int64], criterion: str, sparsity: float, chunk: int | None = None
+) -> Floats:
+    """Compute the agreement of every image in every resample of the seeds, some images at a time.
+
+    Parameters
+    ----------
+    run: whose score files are mapped, not loaded.
+    counts: how often each seed counts, draws x seeds, from 0; each draw at least once.
+    criterion: a name of `CRITERIA`.
+    sparsity: compared with 0.
+    chunk: images at a time; by default as many as `CHUNK_BYTES` allow.
+
+    Returns
+    -------
+    float64, draws x images; NaN where an image has no agreement.
+    """
+    if criterion not in CRITERIA:
+        raise SelectionError(f"expected a criterion of {', '.join(CRITERIA)}; got {criterion!r}")
+    rule = CRITERIA[criterion]
+    files = [[run.scores(seed, level) for seed in run.seeds] for level in (0.0, sparsity)]
+    images, classes = len(run.images), len(run.classes)
+    rows = max(len(counts), len(run.seeds))
+    chunk = chunk or max(1, CHUNK_BYTES // (8 * rows * classes))
+    out = np.empty((len(counts), images))
+    weights = counts / counts.sum(axis=1, keepdims=True)
+    for start in range(0, images, chunk):
+        part = slice(start, min(start + chunk, images))
+        dense, pruned = (np.stack([scores[part] for scores in level]) for level in files)
+        if rule.seedwise:
+            out[:, part] = modal_agreement(dense, pruned, counts)
+            continue
+        means = [_means(weights, scores) for scores in (dense, pruned)]
+        out[:, part] = rule.agreement(*means).reshape(len(counts), -1)
+    return out
+
+
+def _means(weights: Floats, scores: npt.NDArray[np.float32]) -> Floats:
+    """Average over seeds, once per draw: (draws x images) x classes."""
+    flat = scores.reshape(len(scores), -1).astype(np.float64)
+    # The weights sum to 1 but for rounding, which may lead a score of 1 a hair above it.
+    means: Floats = np.minimum((weights @ flat).reshape(-1, scores.shape[2]), 1.0)
+    return means

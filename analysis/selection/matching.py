@@ -11,7 +11,7 @@ import pandas as pd
 from scipy.optimize import linear_sum_assignment
 
 from analysis.selection.covariates import is_blank, is_numeric, require
-from analysis.selection.errors import SelectionError
+from analysis.selection.criteria import SelectionError
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def match(
     Parameters
     ----------
     exemplars, pool: disjoint images, with `image`, `patient` (when distinct) and the columns used.
-    exact: columns to be equal on.
+    exact: columns to match exactly.
     nearest: columns to be near on.
     ratio: controls per exemplar, from 1.
     caliper: largest distance allowed.
@@ -70,7 +70,7 @@ def match(
     """
     if ratio < 1 or any(not key.weight >= 0 for key in nearest):
         raise SelectionError(
-            f"expected a ratio of 1 or more and weights of 0 or more, {ratio}, {nearest} came"
+            f"expected a ratio of 1 or more and weights of 0 or more, got {ratio} and {nearest}"
         )
     both = pd.concat([exemplars.assign(_pool=False), pool.assign(_pool=True)], ignore_index=True)
     for name in exact:
@@ -169,7 +169,7 @@ class _Problem:
             return f"{so_far}no image of another patient with {wanted or 'the keys'}"
         if not np.isfinite(self._distance(row)).any():
             return f"{so_far}no control within the caliper"
-        return f"{so_far}every control within reach serves another exemplar"
+        return f"{so_far}every control within the caliper is used for another exemplar"
 
 
 def _assign(costs: np.ndarray, ratio: int) -> list[tuple[int, int]]:

@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from analysis.selection.errors import SelectionError
+from analysis.selection.criteria import SelectionError
 
 Draw = Literal["simple", "stratified", "top"]
 
@@ -56,24 +56,7 @@ def draw_sample(
     """
     order = np.random.default_rng([seed, stream]).permutation(len(images))
     rank = np.argsort(np.asarray(images, dtype=str), kind="stable")
-    used = set(taken)
-    drawn: list[str] = []
-    passed: list[str] = []
-    for place in rank[order]:
-        if len(drawn) == size:
-            break
-        if patients is not None:
-            if patients[place] in used:
-                passed.append(str(images[place]))
-                continue
-            used.add(patients[place])
-        drawn.append(str(images[place]))
-    if size is not None and len(drawn) < size:
-        raise SelectionError(
-            f"expected at least {size} images to draw from, {len(images)} came"
-            + (f", {len(passed)} of them of a patient already drawn" if passed else "")
-        )
-    return Sample(drawn, _passed_over(passed))
+    return _drawn([[str(images[place]) for place in rank[order]]], images, size, patients, taken)
 
 
 def draw_exemplars(
@@ -101,10 +84,9 @@ def draw_exemplars(
     SelectionError: an unknown way, or fewer may be drawn than wanted.
     """
     if how not in DRAWS:
-        raise SelectionError(f"expected exemplars drawn {', '.join(DRAWS)}; {how!r} came")
+        raise SelectionError(f"expected exemplars drawn {', '.join(DRAWS)}; got {how!r}")
     if how == "simple":
         return draw_sample(images, size, seed=seed, patients=patients)
-    owner = dict(zip(images, patients or images, strict=True))
     if how == "top":
         queues = [list(images)]
     else:
@@ -112,21 +94,20 @@ def draw_exemplars(
         order = draw_sample(images, None, seed=seed).images
         stratum = dict(zip(images, strata, strict=True))
         queues = [[name for name in order if stratum[name] == one] for one in sorted(set(strata))]
-    drawn, passed = _take_turns(queues, owner, len(images) if size is None else size)
-    if size is not None and len(drawn) < size:
-        raise SelectionError(
-            f"expected at least {size} images to draw from, {len(images)} came, "
-            f"{len(passed)} of them of a patient already drawn"
-        )
-    return Sample(drawn, _passed_over(passed))
+    return _drawn(queues, images, size, patients)
 
 
-def _take_turns(queues: list[list[str]], owner: Mapping[str, str], size: int) -> tuple[list[str], list[str]]:
+def _drawn(
+    queues: list[list[str]], images: Sequence[str], size: int | None, patients: Sequence[str] | None,
+    taken: Iterable[str] = (),
+) -> Sample:  # fmt: skip
+    """Let the queues take turns until so many are drawn; pass over images of a patient who was drawn or is taken."""
+    owner = dict(zip(images, patients or images, strict=True))
+    used = set(taken)
     drawn: list[str] = []
     passed: list[str] = []
-    used: set[str] = set()
     waiting = [iter(queue) for queue in queues]
-    while waiting and len(drawn) < size:
+    while waiting and len(drawn) != size:
         queue = waiting.pop(0)
         for name in queue:
             if owner[name] in used:
@@ -136,7 +117,13 @@ def _take_turns(queues: list[list[str]], owner: Mapping[str, str], size: int) ->
             drawn.append(name)
             waiting.append(queue)
             break
-    return drawn, passed
+    if size is not None and len(drawn) < size:
+        raise SelectionError(
+            f"expected at least {size} images to draw from, got {len(images)}"
+            + (f", {len(passed)} of them of a patient already drawn" if passed else "")
+        )
+    reason = "another image of the same patient was drawn"
+    return Sample(drawn, pd.DataFrame({"image": passed, "reason": [reason] * len(passed)}, dtype=str))
 
 
 def sample_weights(strata: Sequence[str], drawn: Sequence[bool]) -> pd.DataFrame:
@@ -155,8 +142,3 @@ def sample_weights(strata: Sequence[str], drawn: Sequence[bool]) -> pd.DataFrame
     table = frame.groupby("stratum", sort=True)["drawn"].agg(exemplars="size", drawn="sum").reset_index()
     table["weight"] = (table["exemplars"] / table["drawn"]).where(table["drawn"] > 0)
     return table
-
-
-def _passed_over(images: list[str]) -> pd.DataFrame:
-    reason = "another image of the same patient was drawn"
-    return pd.DataFrame({"image": images, "reason": [reason] * len(images)}, dtype=str)

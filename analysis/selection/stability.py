@@ -7,9 +7,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from analysis.selection.agreement import agreements, find_in_run
-from analysis.selection.criteria import CRITERIA
-from analysis.selection.errors import SelectionError
+from analysis.selection.criteria import CRITERIA, SelectionError
+from analysis.selection.exemplars import agreements, find_in_run
 from analysis.selection.store import Run
 
 Row = dict[str, Any]
@@ -50,7 +49,7 @@ def inclusion(
     """
     if len(run.seeds) < 2 or draws < 1:
         raise SelectionError(
-            f"expected two or more seeds and one or more resamples, {len(run.seeds)} and {draws} came"
+            f"expected two or more seeds and one or more resamples, got {len(run.seeds)} and {draws}"
         )
     picks = np.random.default_rng([seed, 3]).integers(len(run.seeds), size=(draws, len(run.seeds)))
     counts = np.stack([np.bincount(pick, minlength=len(run.seeds)) for pick in picks]).astype(np.int64)

@@ -1,6 +1,5 @@
 """A reader of a RUN folder: images, classes, provenance, and predictions that stay on the disk until used."""
 
-import hashlib
 import json
 import re
 from collections.abc import Mapping
@@ -12,8 +11,9 @@ import numpy as np
 import pandas as pd
 
 from analysis import frames
+from analysis.durable import sha256_file, sha256_of_all
 from analysis.identity import spelled
-from analysis.selection.errors import SelectionError
+from analysis.selection.criteria import SelectionError
 from analysis.tablefile import read_table
 
 _UNIT = re.compile(r"seed-(0|[1-9][0-9]{0,8})_sparsity-0\.([0-9]{2})\.npy")
@@ -81,7 +81,7 @@ class Run:
         path = self.predictions.get((seed, round(100 * sparsity)))
         if path is None:
             raise SelectionError(
-                f"{self.folder}: expected predictions of seed {seed} at sparsity {sparsity:.2f}, none came "
+                f"{self.folder}: expected predictions of seed {seed} at sparsity {sparsity:.2f}, got none "
                 f"(sparsities: {', '.join(f'{value:.2f}' for value in self.sparsities)})"
             )
         try:
@@ -90,7 +90,7 @@ class Run:
             raise SelectionError(f"{path}: expected an array of numpy ({error})") from error
         wanted = (len(self.images), len(self.classes))
         if scores.shape != wanted or scores.dtype != np.float32:
-            raise SelectionError(f"{path}: expected float32 {wanted}, {scores.dtype} {scores.shape} came")
+            raise SelectionError(f"{path}: expected float32 {wanted}, got {scores.dtype} {scores.shape}")
         return scores
 
     def mean_scores(self, sparsity: float) -> np.ndarray:
@@ -121,8 +121,8 @@ def read_run(folder: Path) -> Run:
     frames.check_labels(images, classes["class"], "image", str(folder / "images.csv"))
     predictions = {_unit(name): folder / "predictions" / name for name in provenance["predictions"]}
     if not predictions:
-        raise SelectionError(f"{folder}: expected predictions/seed-*_sparsity-*.npy, there are none")
-    return Run(folder, images, classes, predictions, provenance, _together(provenance["predictions"]))
+        raise SelectionError(f"{folder}: expected predictions/seed-*_sparsity-*.npy, found none")
+    return Run(folder, images, classes, predictions, provenance, sha256_of_all(provenance["predictions"]))
 
 
 def _provenance(path: Path) -> dict[str, Any]:
@@ -142,7 +142,7 @@ def _provenance(path: Path) -> dict[str, Any]:
     for name in ("tables", "predictions"):
         if not isinstance(content[name], dict):
             raise SelectionError(
-                f"{path}: expected {name} by file name, each with its SHA-256, {type(content[name]).__name__} came"
+                f"{path}: expected {name} by file name, each with its SHA-256, got {type(content[name]).__name__}"
             )
     return content
 
@@ -152,23 +152,14 @@ def _check_digests(folder: Path, provenance: Mapping[str, Any]) -> None:
     for name, wanted in (provenance["tables"] | scores).items():
         path = folder / name
         if Path(name).is_absolute() or ".." in Path(name).parts or not path.is_file():
-            raise SelectionError(f"{path}: expected the file that provenance.json names, there is none")
-        with path.open("rb") as file:
-            came = hashlib.file_digest(file, "sha256").hexdigest()
-        if came != wanted:
-            raise SelectionError(f"{path}: expected SHA-256 {wanted} (provenance.json), {came} came")
-    came = _together(provenance["predictions"])
-    if came != provenance["predictions_sha256"]:
+            raise SelectionError(f"{path}: expected the file that provenance.json names, found none")
+        if (came := sha256_file(path)) != wanted:
+            raise SelectionError(f"{path}: expected SHA-256 {wanted} (provenance.json), got {came}")
+    if (came := sha256_of_all(provenance["predictions"])) != provenance["predictions_sha256"]:
         raise SelectionError(
             f"{folder / 'provenance.json'}: expected the list of predictions to have SHA-256 "
-            f"{provenance['predictions_sha256']}, {came} came"
+            f"{provenance['predictions_sha256']}, got {came}"
         )
-
-
-def _together(predictions: Mapping[str, str]) -> str:
-    """Compute one digest over the names and digests of all prediction files, as the sweep writes it."""
-    listing = "\n".join(f"{name} {digest}" for name, digest in sorted(predictions.items()))
-    return hashlib.sha256(listing.encode()).hexdigest()
 
 
 def _unit(name: str) -> tuple[int, int]:

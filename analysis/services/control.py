@@ -1,8 +1,11 @@
 """What people do to runs: write one into the ledger, cancel it, take it up again, try a failed unit again.
 
-Each is atomic and tells `signals.changed` inside its transaction, so that the audit row comes with it.
+Each is atomic and tells `signals.changed` inside its transaction, so that the audit row comes with it. A finished RUN
+folder that was made elsewhere, imported or swept without a database, is verified before it is written down.
 """
 
+import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,13 +14,15 @@ from typing import Any
 from django.db import transaction
 from django.db.models import F
 
-from analysis.models import Run, Unit, UnitState
+from analysis.durable import sha256_file
+from analysis.models import Run, RunKind, Unit, UnitState
+from analysis.services import ledger
 from analysis.services.ledger import now
 from analysis.signals import changed
 
 
 class RunError(ValueError):
-    """A run cannot be changed as asked: what was expected, what came, what to do."""
+    """A run cannot be changed as asked: what was expected, what was found, what to do."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +73,7 @@ def cancel(*, run: Run, actor_id: int | None = None) -> None:
     RunError: the run is finished.
     """
     if Run.objects.filter(pk=run.pk, finished_at__isnull=False).exists():
-        raise RunError(f"run {run.run_id}: expected one that is not finished; there is nothing to cancel")
+        raise RunError(f"run {run.run_id}: expected an unfinished run; there is nothing to cancel")
     if Run.objects.filter(pk=run.pk, cancelled_at__isnull=True).update(cancelled_at=now()):
         tell("run.cancelled", run, actor_id)
 
@@ -93,10 +98,94 @@ def retry(*, run: Run, key: str, actor_id: int | None = None) -> None:
     """
     failed = Unit.objects.filter(run=run, key=key, state=UnitState.FAILED)
     if not failed.update(state=UnitState.TODO, attempts=0, error="", token=F("token") + 1):
-        raise RunError(f"unit {key}: expected one that has failed; it is being tried again already")
+        raise RunError(f"unit {key}: expected a failed unit; it is already being tried again")
     tell("run.unit_retried", run, actor_id, unit=key)
 
 
 def tell(kind: str, run: Run, actor_id: int | None, **values: Any) -> None:
     """Tell who listens what was done to a run."""
     changed.send(sender=Run, kind=kind, subject=run.run_id, actor_id=actor_id, values=values)
+
+
+RUN_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+"""What a run may be called: its name is part of the addresses of its pages."""
+
+
+def register_folder(*, folder: Path, actor_id: int | None = None) -> Run:
+    """Verify every file of a finished RUN folder against its provenance and write it down as a finished run.
+
+    Raises
+    ------
+    RunError: no finished run there, a damaged file, or another folder of the same run in the ledger.
+    """
+    folder = folder.absolute()
+    said = _said(folder)
+    there = Run.objects.filter(run_id=said["run_id"]).first()
+    if there is not None:
+        if Path(there.folder) != folder:
+            raise RunError(
+                f"run {there.run_id}: expected a new run, the ledger already has it in {there.folder}"
+            )
+        return there
+    _verify(folder, said)
+    return _write(folder, said, actor_id)
+
+
+def _said(folder: Path) -> dict[str, Any]:
+    path = folder / "provenance.json"
+    try:
+        said: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        missing = {"run_id", "predictions", "tables"} - said.keys()
+    except (OSError, ValueError, AttributeError, RecursionError) as error:
+        raise RunError(
+            f"{path}: expected the provenance of a finished run, got the error '{error}'"
+        ) from error
+    if missing:
+        raise RunError(f"{path}: expected {', '.join(sorted(missing))} in it, got none; finish the run first")
+    if not isinstance(said["run_id"], str) or not RUN_ID.fullmatch(said["run_id"]):
+        raise RunError(
+            f"{path}: expected a run_id of 1 to 64 letters, digits, hyphens and underscores, "
+            f"got {str(said['run_id'])[:80]!r}; use the folder as the sweep or the import wrote it"
+        )
+    for name in ("predictions", "tables"):
+        listed = said[name]
+        named = isinstance(listed, dict) and all(isinstance(digest, str) for digest in listed.values())
+        if not named or not listed:
+            raise RunError(f"{path}: expected {name} by file name, each with its SHA-256; got something else")
+    for name in ("spec", "imported"):
+        if not isinstance(said.get(name) or {}, dict):
+            raise RunError(f"{path}: expected {name} as an object, got {type(said[name]).__name__}")
+    return said
+
+
+def _verify(folder: Path, said: dict[str, Any]) -> None:
+    files = {f"predictions/{name}": digest for name, digest in said["predictions"].items()} | said["tables"]
+    for name, digest in sorted(files.items()):
+        path = folder / name
+        if Path(name).is_absolute() or ".." in Path(name).parts or not path.is_file():
+            raise RunError(f"{path}: expected this file of the run, got none; copy the whole folder")
+        if sha256_file(path) != digest:
+            raise RunError(f"{path}: expected SHA-256 {digest}, got a different one; the file is damaged")
+
+
+@transaction.atomic
+def _write(folder: Path, said: dict[str, Any], actor_id: int | None) -> Run:
+    names = sorted(said["predictions"])
+    imported = said.get("imported")
+    dataset = (imported or {}).get("dataset") or said.get("spec", {}).get("data", {}).get("name", "")
+    run = register_run(
+        run_id=said["run_id"], kind=RunKind.IMPORT if imported else RunKind.SWEEP, name=dataset or folder.name,
+        folder=folder, spec=said.get("spec") or {"imported": {"dataset": dataset}}, actor_id=actor_id,
+        synthetic=bool(said.get("synthetic")), units=[NewUnit(Path(name).stem, _seed(name)) for name in names],
+    )  # fmt: skip
+    for name in names:
+        artefacts = {name: said["predictions"][name]}
+        Unit.objects.filter(run=run, key=Path(name).stem).update(state=UnitState.DONE, artefacts=artefacts)
+    ledger.mark_finished(run=run)
+    run.refresh_from_db()
+    return run
+
+
+def _seed(name: str) -> int | None:
+    number = name.removeprefix("seed-").partition("_")[0]
+    return int(number) if number.isdigit() else None

@@ -24,7 +24,7 @@ SIDE, WIDE = 64, 9
 
 ALIKE = 0.88
 """Correlation of two fingerprints from which another file is a copy of the evaluated picture. Measured on 24 phantoms
-at 32, 64 and 256 pixels: an equalised, downsized JPEG copy has 0.96 or more (drawn anew at another size with other
+at 32, 64 and 256 pixels: an equalised, downsized JPEG copy has 0.96 or more (drawn again at another size with other
 noise: 0.90), a mirror image at most 0.84, 4 % cropped away 0.82, shifted by 2 % 0.77, any other image 0.87.
 """
 
@@ -58,7 +58,7 @@ def check_custody(run: Run, files: Mapping[str, Path], unchecked: str = "") -> d
     wanted = _evaluated(run)
     other: dict[str, NDArray[np.float64]] = {}
     if missing := sorted(set(files) - set(wanted)):
-        raise CaseSetError(f"expected images of the run, {missing[0]!r} is none of them")
+        raise CaseSetError(f"expected images of the run, {missing[0]!r} is not among them")
     for name, pixels in _decoded(run, files):
         if pixels.stored != wanted[name]:
             other[name] = fine_structure(pixels.grey, SIDE, WIDE)
@@ -73,8 +73,8 @@ def _evaluated(run: Run) -> dict[str, str]:
     said = run.provenance.get("images") or {}
     if path.name not in run.provenance["tables"] or said.get("stored") != DEFINITION:
         raise CaseSetError(
-            f"run {run.run_id} cannot be checked: it has no digests of its images, as imported runs and those of "
-            "version 0.1.0; say why with --unchecked-images REASON, or run the sweep again"
+            f"run {run.run_id} cannot be checked: it has no digests of its images, like imported runs and runs of "
+            "version 0.1.0; give the reason with --unchecked-images REASON, or run the sweep again"
         )
     table = pd.read_csv(path, dtype=str, keep_default_na=False)
     return dict(zip(table["image"], table["stored_sha256"], strict=True))
@@ -95,8 +95,8 @@ def _likeness(run: Run, prints: Mapping[str, NDArray[np.float64]]) -> dict[str, 
         squares = run_cache(open_run(run.folder)).pixels()
     except (SweepError, OSError) as error:
         raise CaseSetError(
-            f"run {run.run_id} cannot be checked: the pictures that it evaluated are gone and cannot be decoded again "
-            f"({error}); put its images back, or say why with --unchecked-images REASON"
+            f"run {run.run_id} cannot be checked: the images that it evaluated are gone and cannot be decoded again "
+            f"({error}); restore its images, or give the reason with --unchecked-images REASON"
         ) from error
     names = list(run.images["image"])
     chosen = np.stack(list(prints.values()))
@@ -120,7 +120,7 @@ def _refuse_strangers(
         own, nearest, best = found[name]
         if own < ALIKE:
             like = f"; it is like the evaluated {nearest!r} ({best:.2f})" if best >= ALIKE else ""
-            wrong.append(f"{files[name]}: expected the image that was evaluated as {name!r}, got another "
+            wrong.append(f"{files[name]}: expected the image that was evaluated as {name!r}, got something else "
                          f"(likeness {own:.2f}, expected {ALIKE} or more){like}")  # fmt: skip
         elif best > own:
             wrong.append(f"{files[name]}: expected the image that was evaluated as {name!r}, got one that is more like "

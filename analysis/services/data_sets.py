@@ -1,6 +1,7 @@
 """Register data sets: images and label files that lie on the server, checked before they are written down."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from analysis.services.places import PlaceError, inside
 from analysis.signals import changed
 from analysis.sweep.data.splits import Split, locate_images, read_people, read_split
 from analysis.sweep.errors import SweepError
-from analysis.sweep.spec import DataSpec
+from analysis.sweep.spec import DataSpec, plain
 from analysis.sweep.toml import spec_from
 
 SPLITS = ("train", "val", "test")
@@ -26,6 +27,15 @@ class InputError(ValueError):
     def __init__(self, message: str, field: str = "") -> None:
         super().__init__(message)
         self.field = field
+
+
+@contextmanager
+def at_field(field: str = "") -> Iterator[None]:
+    """Turn what a place or the sweep refuses into an error at a field of a form."""
+    try:
+        yield
+    except (PlaceError, SweepError) as error:
+        raise InputError(str(error), field) from error
 
 
 def register_data_set(
@@ -57,7 +67,7 @@ def register_data_set(
     with transaction.atomic():
         found, made = DataSet.objects.get_or_create(slug=slug, defaults=values)
         if not made:
-            raise InputError(f"expected a new name, the data set {slug} is registered already", "slug")
+            raise InputError(f"expected a new name, the data set {slug} is already registered", "slug")
         shown = {"counts": values["counts"], "digests": values["digests"]}
         changed.send(
             sender=DataSet, kind="data_set.registered", subject=slug, actor_id=actor_id, values=shown
@@ -75,33 +85,25 @@ def _data_spec(slug: str, section: Mapping[str, Any], roots: Sequence[Path] | No
     if roots is not None:
         for name in ("images", *(f"labels_{role}" for role in SPLITS), "metadata"):
             if given.get(name):
-                given[name] = _place(str(given[name]), roots, name)
-    try:
-        return spec_from({"data": {"name": slug, **given}}, base=Path("/"), where="data set").data
-    except SweepError as error:
-        raise InputError(str(error)) from error
-
-
-def _place(text: str, roots: Sequence[Path], name: str) -> str:
-    try:
-        return str(inside(text, roots, kind="folder" if name == "images" else "file"))
-    except PlaceError as error:
-        raise InputError(str(error), name) from error
+                with at_field(name):
+                    kind = "folder" if name == "images" else "file"
+                    given[name] = str(inside(str(given[name]), roots, kind=kind))
+    with at_field():
+        spec = spec_from({"data": {"name": slug, **given}}, base=Path("/"), where="data set")
+    return spec.data
 
 
 def _splits(data: DataSpec) -> dict[str, Split]:
     files = {role: getattr(data, f"labels_{role}") for role in SPLITS}
     if not any(files.values()):
-        raise InputError("expected at least one label file, none came", "labels_test")
+        raise InputError("expected at least one label file, got none", "labels_test")
     found = {}
     for role, file in files.items():
         if file is None:
             continue
-        try:
+        with at_field(f"labels_{role}"):
             found[role] = read_split(file, data, role)
             locate_images(found[role], data, every=max(1, len(found[role].images) // LOOKED_AT))
-        except SweepError as error:
-            raise InputError(str(error), f"labels_{role}") from error
     return found
 
 
@@ -119,23 +121,16 @@ def _warnings(data: DataSpec, splits: Mapping[str, Split]) -> list[str]:
         if one in splits and other in splits:
             shared = len(set(map(path_key, splits[one].images)) & set(map(path_key, splits[other].images)))
             if shared:
-                found.append(f"{shared} images stand in both the {one} and the {other} split")
+                found.append(f"{shared} images are in both the {one} and the {other} split")
     for role, split in splits.items():
         empty = [n for n, count in zip(data.classes, split.positives, strict=True) if count == 0]
         if empty:
             found.append(f"the {role} split has no positive image of: {', '.join(empty)}")
     if "test" in splits:
-        try:
+        with at_field("metadata"):
             found += read_people(splits["test"].images, data).warnings
-        except SweepError as error:
-            raise InputError(str(error), "metadata") from error
     return found
 
 
 def _plain(data: DataSpec) -> dict[str, Any]:
-    values = {name: getattr(data, name) for name in data.__dataclass_fields__ if name != "name"}
-    kept = {name: value for name, value in values.items() if value is not None}
-    return {
-        name: str(value) if isinstance(value, Path) else list(value) if isinstance(value, tuple) else value
-        for name, value in kept.items()
-    }
+    return {name: value for name, value in plain(data).items() if name != "name" and value is not None}

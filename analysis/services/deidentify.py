@@ -1,7 +1,7 @@
 """DICOM originals that are kept: their headers by the Basic Application Level Confidentiality Profile of DICOM PS3.15.
 
 For files that stay beside a study, or go to another group as DICOM. A case set needs none of this: its images are
-written anew. What to do with each attribute is the table of dicom-anonymizer (PS3.15 E.1-1 of 2026c); that library
+written again. What to do with each attribute is the table of dicom-anonymizer (PS3.15 E.1-1 of 2026c); that library
 looks at the top of a file alone, so that sequences that are kept are walked through here.
 
 Pixels are not looked at: text that is part of a picture stays, as does what lies within a compressed frame.
@@ -28,13 +28,13 @@ CODE = ("113100", "DCM", "Basic Application Confidentiality Profile")
 
 
 class DeidentifyError(ValueError):
-    """Files were not de-identified: the message names the file, what was expected and what came."""
+    """Files were not de-identified: the message names the file, what was expected and what was found."""
 
 
 def deidentify(source: Path, target: Path) -> int:
     """De-identify every file of a folder, sub-folders included, into a new flat folder; return how many.
 
-    Unique identifiers are drawn anew, the same for the same one in all files of the call, and are the names of the
+    Unique identifiers are drawn again, the same for the same one in all files of the call, and are the names of the
     new files: no name of a file or a folder goes over. Nothing is kept that leads back.
 
     Raises
@@ -43,9 +43,9 @@ def deidentify(source: Path, target: Path) -> int:
         cannot replace: all are named, and nothing is written.
     """
     if not source.is_dir():
-        raise DeidentifyError(f"{source}: expected a folder of DICOM files, there is none")
+        raise DeidentifyError(f"{source}: expected a folder of DICOM files, found none")
     if target.exists() or target.is_symlink():
-        raise DeidentifyError(f"{target}: exists already; nothing is overwritten, name another folder")
+        raise DeidentifyError(f"{target}: already exists; nothing is overwritten, so give another folder")
     if not target.parent.is_dir():
         raise DeidentifyError(f"{target}: expected an existing folder {target.parent}")
     files = sorted(path for path in source.rglob("*") if path.is_symlink() or not path.is_dir())
@@ -83,7 +83,7 @@ def _write(path: Path, folder: Path) -> None:
             place = folder / f"{dataset.SOPInstanceUID}.dcm"
             if place.exists():
                 raise DeidentifyError(
-                    "another file of the folder has the same SOP Instance UID; take one of them"
+                    "another file in the folder has the same SOP Instance UID; keep only one of them"
                 )
             dataset.save_as(place, enforce_file_format=True)
     except (DeidentifyError, MemoryError):
@@ -92,7 +92,7 @@ def _write(path: Path, folder: Path) -> None:
         Exception
     ) as error:  # pydicom raises many kinds on damaged input; their texts hold values of the file
         raise DeidentifyError(
-            f"expected a readable DICOM file whose every element can be replaced, {type(error).__name__} came"
+            f"expected a readable DICOM file whose every element can be replaced, got {type(error).__name__}"
         ) from error
 
 
@@ -121,7 +121,7 @@ def clean(dataset: Dataset) -> None:
     dataset.DeidentificationMethodCodeSequence = [item]
     dataset.LongitudinalTemporalInformationModified = "REMOVED"
     dataset.preamble = bytes(128)
-    # Written anew: the group may name the sender and hold private information.
+    # Written again: the group may name the sender and hold private information.
     dataset.file_meta = FileMetaDataset()
     dataset.file_meta.TransferSyntaxUID = syntax
     dataset.file_meta.MediaStorageSOPClassUID = dataset.SOPClassUID

@@ -7,11 +7,11 @@ from typing import Any
 from django.db import transaction
 
 from analysis.models import DataSet, Ensemble, Run
-from analysis.services.data_sets import InputError, data_section
+from analysis.services.data_sets import InputError, at_field, data_section
 from analysis.services.histories import beside, draw_curves
-from analysis.services.places import PlaceError, pattern_inside, within
+from analysis.services.places import pattern_inside, within
 from analysis.signals import changed
-from analysis.sweep.errors import CheckpointError, SweepError
+from analysis.sweep.errors import CheckpointError
 from analysis.sweep.networks.layout import find_checkpoints
 from analysis.sweep.spec import SweepSpec
 from analysis.sweep.toml import spec_from
@@ -40,15 +40,14 @@ def register_ensemble(
     ------
     InputError: a name that is taken, a place outside the roots, no checkpoints there.
     """
-    place = checkpoints if roots is None else _place(checkpoints, roots)
+    with at_field("checkpoints"):
+        place = checkpoints if roots is None else str(pattern_inside(checkpoints, roots))
     spec = _spec(data_set, architecture, place, preprocess)
-    try:
+    with at_field("checkpoints"):
         found = find_checkpoints(spec)
-    except CheckpointError as error:
-        raise InputError(str(error), "checkpoints") from error
     if roots is not None and not all(within(file, roots) for file in found.values()):
         raise InputError(
-            "expected checkpoints inside the data folder, a link to another place came", "checkpoints"
+            "expected checkpoints inside the data folder, got a link to another place", "checkpoints"
         )
     return _write(
         slug=slug, data_set=data_set, architecture=architecture, checkpoints=place, seeds=list(found),
@@ -89,17 +88,10 @@ def _write(*, slug: str, seeds: list[int], actor_id: int | None, **values: Any) 
     fields = {"seeds": seeds, "created_by_id": actor_id, **values}
     found, made = Ensemble.objects.get_or_create(slug=slug, defaults=fields)
     if not made:
-        raise InputError(f"expected a new name, the ensemble {slug} is registered already", "slug")
+        raise InputError(f"expected a new name, the ensemble {slug} is already registered", "slug")
     shown = {"seeds": seeds, "data_set": found.data_set.slug}
     changed.send(sender=Ensemble, kind="ensemble.registered", subject=slug, actor_id=actor_id, values=shown)
     return found
-
-
-def _place(text: str, roots: Sequence[Path]) -> str:
-    try:
-        return str(pattern_inside(text, roots))
-    except PlaceError as error:
-        raise InputError(str(error), "checkpoints") from error
 
 
 def _spec(data_set: DataSet, architecture: str, place: str, preprocess: Mapping[str, Any]) -> SweepSpec:
@@ -108,7 +100,6 @@ def _spec(data_set: DataSet, architecture: str, place: str, preprocess: Mapping[
         "models": {"architecture": architecture, "checkpoints": [place]},
         "preprocess": dict(preprocess),
     }
-    try:
-        return spec_from(content, base=Path("/"), where="ensemble")
-    except SweepError as error:
-        raise InputError(str(error)) from error
+    with at_field():
+        spec = spec_from(content, base=Path("/"), where="ensemble")
+    return spec

@@ -9,8 +9,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from analysis.findings import Findings, FindingsError, analyse, read_precision
-from analysis.findings.comparison import side_by_side
+from analysis.findings.analyse import analyse
+from analysis.findings.overall import side_by_side
+from analysis.findings.precision import FindingsError, read_precision
+from analysis.findings.results import Findings
 from analysis.selection import Exemplars, Run, SelectionSpec, find_in_run, read_run
 from analysis.selection.covariates import covariate_table
 from analysis.selection.stability import exemplar_table, inclusion, overlap_rows, stability_rows
@@ -167,12 +169,12 @@ def _scores(run: Run, exemplars: pd.DataFrame, sparsity: float) -> pd.DataFrame:
 
 def _compared(run: Run, metrics: pd.DataFrame, other: Run) -> list[Row]:
     if list(run.images["image"]) != list(other.images["image"]):
-        raise FindingsError(f"{other.folder}: expected the images of {run.folder}, others came")
+        raise FindingsError(f"{other.folder}: expected the images of {run.folder}, got different ones")
     nets, others = (
         {c["seed"]: c["sha256"] for c in each.provenance.get("checkpoints", [])} for each in (run, other)
     )
     if any(nets[seed] != others[seed] for seed in set(nets) & set(others)):
-        raise FindingsError(f"{other.folder}: expected the networks of {run.folder}, others came")
+        raise FindingsError(f"{other.folder}: expected the networks of {run.folder}, got different ones")
     return side_by_side(
         read_precision(metrics, run.class_names), read_precision(_metrics(other), other.class_names),
         (method_of(run), method_of(other)),

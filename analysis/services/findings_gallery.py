@@ -18,6 +18,7 @@ from analysis.sweep.errors import DataError
 from analysis.sweep.spec import PreprocessSpec
 
 SEEN = PreprocessSpec(size=256, antialias=True)
+"""Square, as the networks see them: a thumbnail shows what was judged, not what a radiologist would read."""
 MOVED = 5
 """Classes shown of an image: those whose score moved most."""
 

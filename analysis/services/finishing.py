@@ -54,7 +54,7 @@ def verify_files(run: Run, recorded: Sequence[ledger.Recorded] | None = None) ->
     if damaged:
         opened = ledger.reopen(run=run, units=damaged)
         log.warning(
-            "run %s: files of %s units are not as recorded, %s are done again",
+            "run %s: files of %s units differ from the record, %s are computed again",
             run.run_id,
             len(damaged),
             opened,

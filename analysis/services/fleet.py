@@ -1,11 +1,14 @@
-"""Who works, from the ledger alone: units at hand with their leases, rates of each worker, what waits."""
+"""Who works: what workers are called, which of this host are dead, their leases and rates, and what waits."""
 
+import os
+import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
-from django.db.models import Avg, Count, DurationField, ExpressionWrapper, F, Max
+from django.db.models import Avg, Count, DurationField, ExpressionWrapper, F, Max, Min, QuerySet
 
 from analysis.models import Unit, UnitState
 from analysis.services import ledger
@@ -78,21 +81,17 @@ def fleet() -> Fleet:
     total = sum(row["n"] for row in sums.values())
     rows = [_row(name, held.get(name), sums.get(name), total) for name in sorted({*held, *sums})]
     waiting = ledger.open_units().count()
-    rate = _per_minute(now, total)
+    rate = _per_minute(now, total, lately)
     in_time = sum(not hand.late for hand in held.values())  # one that is late waits for another worker
     left = (waiting + in_time) / rate if rate else None
     return Fleet(rows, waiting, len(held), rate, left)
 
 
-def _per_minute(now: datetime, total: int) -> float:
+def _per_minute(now: datetime, total: int, lately: QuerySet[Unit]) -> float:
     """Return units per minute since the first unit of the last hour began."""
     if not total:
         return 0.0
-    lately = Unit.objects.filter(
-        state=UnitState.DONE, finished_at__gte=now - RECENT, started_at__isnull=False
-    )
-    first = lately.order_by("started_at").values_list("started_at", flat=True).first()
-    last = lately.order_by("-finished_at").values_list("finished_at", flat=True).first()
+    first, last = lately.aggregate(first=Min("started_at"), last=Max("finished_at")).values()
     going_on = Unit.objects.filter(state=UnitState.WORKING).exists()
     if first is None or last is None:
         return 0.0
@@ -118,3 +117,45 @@ def _hand(unit: Unit, now: datetime) -> Hand:
     return Hand(
         unit.run.run_id, unit.run.name, unit.key, unit.attempts, unit.started_at, unit.lease_until, late
     )
+
+
+def worker_name(host: str = "") -> str:
+    """Return host:pid:start, by which a dead process of this host is told from a slow one elsewhere.
+
+    `host` replaces the machine's own name, which two containers may share. `start` is when the process began,
+    so that a process that got a dead one's number is not taken for it.
+    """
+    return f"{host or socket.gethostname()}:{os.getpid()}:{_started(os.getpid())}"
+
+
+def free_dead_neighbours(host: str = "") -> int:
+    """End the leases of workers of this host whose process is gone; return how many units that freed."""
+    here = host or socket.gethostname()
+    names = Unit.objects.filter(state=UnitState.WORKING).values_list("worker", flat=True).distinct()
+    dead = [name for name in names if _is_dead(name, here)]
+    return ledger.expire(workers=dead) if dead else 0
+
+
+def _is_dead(name: str, here: str) -> bool:
+    host, _, process = name.partition(":")
+    pid, _, start = process.partition(":")
+    return host == here and pid.isdigit() and _started(int(pid)) != start
+
+
+def _started(pid: int) -> str:
+    """Return when a process began, in the kernel's ticks; nothing when there is no such process."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return "" if Path("/proc/self").exists() else _answers(pid)
+    return "" if fields[0] == "Z" else fields[19]
+
+
+def _answers(pid: int) -> str:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return ""
+    except PermissionError:
+        return "0"
+    return "0"

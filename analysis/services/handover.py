@@ -34,7 +34,8 @@ def hand_over(
     """Select exemplars and controls from a run and write the blind folder and the sealed key.
 
     No two chosen images are near-duplicates: whichever is less needed gives way (a control before an exemplar),
-    and the selection is made again without it, until none are left.
+    and the selection is made again without it, until none are left. Only the chosen images are compared: looking at
+    the whole test split would decode every image of it for pairs that nobody reads.
 
     Parameters
     ----------
@@ -54,7 +55,9 @@ def hand_over(
     source = read_run(run)
     picture = love_plot_path(key_out)
     if os.path.lexists(picture):
-        raise CaseSetError(f"{picture}: exists already; a case set is never overwritten, name another path")
+        raise CaseSetError(
+            f"{picture}: already exists; a case set is never overwritten, so give another path"
+        )
     look = Look(images, source.images["image"])
     selection = select_distinct(source, spec, look)
     files = look.files(selection.rows["image"])
@@ -99,7 +102,7 @@ class Look:
 
         Raises
         ------
-        CaseSetError: images that are not there or cannot be read, all of them.
+        CaseSetError: images that are missing or cannot be read, all of them.
         """
         new = [name for name in names if name not in self._prints]
         wrong = []

@@ -10,8 +10,8 @@ from typing import Any
 import pandas as pd
 
 from analysis.durable import write_whole
+from analysis.figures.pages import draw_training
 from analysis.figures.theme import render
-from analysis.figures.training import draw_training
 from analysis.services.places import within
 from analysis.tablefile import read_table
 
@@ -26,7 +26,7 @@ MAX_BYTES = 4 << 20
 
 
 class HistoryError(ValueError):
-    """A history is not what a training writes: the file, what was expected, what came."""
+    """A history is not what a training writes: the file, what was expected, what was found."""
 
 
 def beside(checkpoints: Mapping[int, Path]) -> dict[int, Path]:
@@ -96,21 +96,21 @@ def draw_curves(folder: Path, files: Mapping[int, Path]) -> Path:
 def _one(file: Path) -> pd.DataFrame:
     place = f"{file.parent.name}/{file.name}"
     if file.stat().st_size > MAX_BYTES:
-        raise HistoryError(f"{place}: expected a history of at most {MAX_BYTES:,} bytes, a larger one came")
+        raise HistoryError(f"{place}: expected a history of at most {MAX_BYTES:,} bytes, got a larger one")
     table = read_table(file, error=HistoryError, where=place, wanted="a history of a training")
     needed = PUBLISHED if "phase" in table.columns else NEEDED
     absent = [name for name in needed if name not in table.columns]
     if absent:
-        raise HistoryError(f"{place}: expected the columns {', '.join(needed)}; {absent[0]} is not there")
+        raise HistoryError(f"{place}: expected the columns {', '.join(needed)}; {absent[0]} is missing")
     for name in (name for name in (*COLUMNS, "loss", "mAP") if name in table.columns):
         numbers = pd.to_numeric(table[name], errors="coerce")
         if (numbers.isna() & table[name].notna()).any():
-            raise HistoryError(f"{place}: expected numbers in the column {name}, something else came")
+            raise HistoryError(f"{place}: expected numbers in the column {name}, got something else")
         table[name] = numbers.astype(float)
     own = _from_published(table) if needed is PUBLISHED else table
     epochs = own["epoch"]
     if not ((epochs >= 1) & (epochs % 1 == 0)).all() or epochs.duplicated().any():
-        raise HistoryError(f"{place}: expected epochs as whole numbers from 1, each once, others came")
+        raise HistoryError(f"{place}: expected epochs as whole numbers from 1, each once, got different ones")
     return own
 
 

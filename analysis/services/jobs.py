@@ -98,7 +98,7 @@ def _train(run: Run, job: Job, desk: Desk) -> Mapping[str, str]:
     refuse_without_device(spec.train.device, f"run {run.run_id}")
     training: Training = desk.keep(run.pk, lambda: open_training(spec, Path(run.folder), progress=job.report))
     if job.claim.member is None:
-        raise ValueError(f"unit {job.claim.key}: expected a seed, none came")
+        raise ValueError(f"unit {job.claim.key}: expected a seed, got none")
     made = train_member(training, job.claim.member, progress=job.report, guard=job.guard)
     return made.digests
 

@@ -83,8 +83,9 @@ def claim_next(
     `unfit`: runs (primary keys) that this worker's host cannot compute; they are left to others.
 
     Runs are served in the order in which they came. In a run, a unit that was tried in vain waits behind those
-    that were not. A worker stays with the checkpoint it has loaded (`near`, its last unit), and otherwise
-    prefers one at which nobody works, so that each checkpoint is loaded by as few workers as possible.
+    that were not, so that a disk that is full for a moment does not use up its attempts within a second. A worker
+    stays with the checkpoint it has loaded (`near`, its last unit), and otherwise prefers one at which nobody works,
+    so that each checkpoint is loaded by as few workers as possible.
     """
     while True:
         when = now()

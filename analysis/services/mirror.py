@@ -4,7 +4,6 @@ Without RUNS_URL=s3://... nothing here does anything: the run's folder is shared
 ledger's SHA-256 decides what counts: a file that was fetched is only kept when it is the one that was recorded.
 """
 
-import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -14,6 +13,7 @@ from django.conf import settings
 from django.core.files import File
 from django.core.files.storage import InvalidStorageError, Storage, storages
 
+from analysis.durable import sha256_file, write_whole
 from analysis.models import Run, RunKind
 
 ALIAS = "runs"
@@ -86,11 +86,9 @@ def fetch(run: Run, names: Iterable[str]) -> None:
 
     Raises
     ------
-    MissingError: one is not there.
+    MissingError: one is missing.
     MirrorError: the store does not answer; whether it holds the file is not known.
     """
-    from analysis.durable import write_whole
-
     objects = store()
     if objects is None:
         return
@@ -99,10 +97,10 @@ def fetch(run: Run, names: Iterable[str]) -> None:
             with objects.open(f"{run.run_id}/{name}") as stream:
                 content = stream.read()
         except FileNotFoundError as error:
-            raise MissingError(f"run {run.run_id}: expected {name} in the store, nothing came") from error
+            raise MissingError(f"run {run.run_id}: expected {name} in the store, got nothing") from error
         except Exception as error:  # the client library's own errors, of many kinds
             raise MirrorError(
-                f"run {run.run_id}: expected {name} in the store, {type(error).__name__} came"
+                f"run {run.run_id}: expected {name} in the store, got {type(error).__name__}"
             ) from error
         write_whole(folder_of(run) / name, content)
 
@@ -128,7 +126,8 @@ def gather_scores(run: Run, recorded: Iterable[Mapping[str, str]]) -> None:
     folder = prepared_folder(run) / SCORES
     for name, sha256 in (pair for unit in recorded for pair in unit.items()):
         note = Path(name).with_suffix(".json").name
-        if _digest(folder / name) == sha256 and _noted(folder / note) == sha256:
+        here = (folder / name).exists() and sha256_file(folder / name) == sha256
+        if here and _noted(folder / note) == sha256:
             continue
         try:
             fetch(run, [f"{SCORES}/{name}", f"{SCORES}/{note}"])
@@ -150,10 +149,3 @@ def _noted(note: Path) -> str:
         return str(json.loads(note.read_text())["sha256"])
     except (OSError, ValueError, KeyError, TypeError):
         return ""
-
-
-def _digest(path: Path) -> str:
-    if not path.exists():
-        return ""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -1,4 +1,7 @@
-"""What a page asks for: a sweep over an ensemble, a training on a data set. A worker prepares and does it."""
+"""What a page asks for: a sweep over an ensemble, a training on a data set. A worker prepares and does it.
+
+Checking weights needs torch and decoding takes minutes: the web process does neither.
+"""
 
 import uuid
 from collections.abc import Mapping, Sequence
@@ -7,8 +10,8 @@ from typing import Any
 
 from analysis.models import PREPARE, DataSet, Ensemble, Run, RunKind
 from analysis.services.control import NewUnit, register_run
-from analysis.services.data_sets import InputError, data_section
-from analysis.services.places import PlaceError, inside
+from analysis.services.data_sets import InputError, at_field, data_section
+from analysis.services.places import inside
 from analysis.sweep.errors import SweepError
 from analysis.sweep.methods import find_method
 from analysis.sweep.spec import SweepSpec
@@ -34,7 +37,7 @@ def order_sweep(
         raise InputError("expected an ensemble on a data set with test labels, this one has none", "ensemble")
     unknown = sorted(set(seeds) - set(ensemble.seeds))
     if unknown:
-        raise InputError(f"expected seeds of the ensemble {ensemble.seeds}, {unknown} came", "seeds")
+        raise InputError(f"expected seeds of the ensemble {ensemble.seeds}, got {unknown}", "seeds")
     spec = _spec(
         {
             "data": data_section(ensemble.data_set),
@@ -93,7 +96,7 @@ def order_training(
     """
     lacking = [role for role in ("train", "val") if role not in data_set.counts]
     if lacking:
-        raise InputError(f"expected a data set with {' and '.join(lacking)} labels, none came", "data_set")
+        raise InputError(f"expected a data set with {' and '.join(lacking)} labels, got none", "data_set")
     run_id = f"train-{slug}"
     if Ensemble.objects.filter(slug=slug).exists() or Run.objects.filter(run_id=run_id).exists():
         raise InputError(f"expected a new name, there is an ensemble {slug} already", "slug")
@@ -115,10 +118,8 @@ def order_training(
 def _with_start(train: Mapping[str, Any], roots: Sequence[Path]) -> dict[str, Any]:
     given = {name: value for name, value in train.items() if value not in (None, "")}
     if "pretrained" in given:
-        try:
+        with at_field("pretrained"):
             given["pretrained"] = str(inside(given["pretrained"], roots, kind="file"))
-        except PlaceError as error:
-            raise InputError(str(error), "pretrained") from error
     return given
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.findings import share_ratio
+from analysis.findings.representation import share_ratio
 from analysis.phantoms import PhantomSpec, write_data_set
 from analysis.phantoms.enrichment import enrichment
 from analysis.selection import CRITERIA
@@ -74,7 +74,7 @@ def run_phantom_study(home: Path, *, progress: Progress | None = None) -> list[R
     ------
     PhantomError, SweepError, SelectionError, FindingsError: a step cannot be done.
     """
-    from analysis.sweep.run.whole import run_sweep
+    from analysis.sweep.run.finish import run_sweep
     from analysis.sweep.training.train import train_ensemble
 
     home.mkdir(parents=True, exist_ok=True)

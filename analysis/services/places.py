@@ -15,7 +15,7 @@ WILD = "*?[{"
 
 
 class PlaceError(ValueError):
-    """A place that may not be named, or is not there. Outside the roots the answer is the same for all places."""
+    """A place that may not be named, or is missing. Outside the roots the answer is the same for all places."""
 
 
 def inside(text: str, roots: Sequence[Path], *, kind: str) -> Path:
@@ -34,7 +34,7 @@ def inside(text: str, roots: Sequence[Path], *, kind: str) -> Path:
     for path in _candidates(text, roots):
         if path.is_file() if kind == "file" else path.is_dir():
             return path
-    raise PlaceError(f"expected a {kind} inside {_named(roots)}; none of this name is there")
+    raise PlaceError(f"expected a {kind} inside {_named(roots)}; found nothing with this name")
 
 
 def pattern_inside(text: str, roots: Sequence[Path]) -> Path:
@@ -47,12 +47,12 @@ def pattern_inside(text: str, roots: Sequence[Path]) -> Path:
     parts = Path(text).parts
     fixed = next((i for i, part in enumerate(parts) if set(part) & set(WILD)), len(parts))
     if ".." in parts[fixed:]:
-        raise PlaceError(f"expected a pattern inside {_named(roots)}, one with '..' came")
+        raise PlaceError(f"expected a pattern inside {_named(roots)}, got one with '..'")
     if fixed == len(parts):
         found = [path for path in _candidates(text, roots) if path.exists()]
         if found:
             return found[0]
-        raise PlaceError(f"expected a folder or file inside {_named(roots)}; none of this name is there")
+        raise PlaceError(f"expected a folder or file inside {_named(roots)}; found nothing with this name")
     return inside(str(Path(*parts[:fixed])) or ".", roots, kind="folder").joinpath(*parts[fixed:])
 
 

@@ -63,7 +63,7 @@ def progress_of(run: Run) -> Progress:
 
 
 def state_of(run: Run, now: Progress) -> str:
-    """Return where a run stands: finished, cancelled, stopped (only failed units are left), preparing, waiting
+    """Return the state of a run: finished, cancelled, stopped (only failed units are left), preparing, waiting
     (no worker has taken a unit) or running.
     """
     if run.finished_at:
@@ -110,7 +110,7 @@ def cells_of(units: Sequence[Unit]) -> list[tuple[str, list[Cell]]]:
 
 
 def note_of(unit: Unit) -> str:
-    """Say in a few words where a unit stands."""
+    """Describe the state of a unit in a few words."""
     if unit.state == UnitState.DONE and unit.started_at and unit.finished_at:
         took = duration((unit.finished_at - unit.started_at).total_seconds())
         return f"done in {took}" + (f", {unit.attempts} attempts" if unit.attempts > 1 else "")

@@ -1,7 +1,10 @@
-"""Prepare a run from a specification and put it into the ledger."""
+"""Prepare a run from a specification and put it into the ledger; and what it found, class by class."""
 
+import math
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
 
 from analysis.models import Run, RunKind
 from analysis.services import mirror
@@ -39,7 +42,7 @@ def create_run(
 
     if out is not None and mirror.store() is not None:
         raise SweepError(
-            "expected no --out: with RUNS_URL in a store each host has the run in its own folder"
+            "expected no --out: when RUNS_URL names a store, each host keeps the run in its own folder"
         )
     prepared = prepare_run(spec, out, runs=runs, cache=image_cache, progress=progress)
     mirror.send(Run(run_id=prepared.run_id, kind=RunKind.SWEEP), mirror.PLAN)
@@ -59,3 +62,27 @@ def units_of(prepared: "Prepared") -> list[NewUnit]:
     from analysis.sweep.run.units import list_units
 
     return [NewUnit(unit.key, unit.seed) for unit in list_units(prepared)]
+
+
+def class_table(metrics: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return per class the median AP over seeds, dense and at the highest sparsity, and the median change.
+
+    The change is relative, per seed, as in the figure beside the table.
+    """
+    last = float(metrics["sparsity"].max())
+    rows = []
+    for name, own in metrics.groupby("class", sort=False):
+        ap = own.pivot_table(index="seed", columns="sparsity", values="ap", dropna=False)
+        values = (ap[0.0].median(), ap[last].median(), (100 * (ap[last] - ap[0.0]) / ap[0.0]).median())
+        dense, pruned, relative = (None if math.isnan(value) else float(value) for value in values)
+        rows.append(
+            {
+                "name": name,
+                "positives": int(own["positives"].iloc[0]),
+                "dense": dense,
+                "pruned": pruned,
+                "change": relative,
+                "sparsity": last,
+            }
+        )
+    return sorted(rows, key=lambda row: -row["positives"])

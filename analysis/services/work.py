@@ -13,7 +13,7 @@ from django.db import close_old_connections, connection
 
 from analysis.models import PREPARE, Run
 from analysis.services import finishing, jobs, ledger
-from analysis.services.workers import free_dead_neighbours, worker_name
+from analysis.services.fleet import free_dead_neighbours, worker_name
 from analysis.sweep.errors import HostError, SweepError, UnitError
 
 log = logging.getLogger(__name__)
@@ -93,7 +93,7 @@ class Worker:
             log.warning("run %s cannot be computed on this host: %s", claim.run_id, error)
             self._unfit.add(claim.run_id)
             ledger.let_go(claim, why=f"left to another host: {error}")
-        except Exception as error:  # whatever a unit raises stands in the ledger, and the worker lives on
+        except Exception as error:  # whatever a unit raises is in the ledger, and the worker lives on
             log.warning("unit %s of run %s failed: %s", claim.key, claim.run_id, type(error).__name__)
             mend_first = isinstance(error, SweepError) and not isinstance(error, UnitError)
             final = claim.key == PREPARE and mend_first

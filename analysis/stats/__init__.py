@@ -1,19 +1,16 @@
 """Statistics of the reader study: pure functions over tidy frames, no database, no settings, no plotting."""
 
-from analysis.stats.errors import NotComparableError, StatsError
-from analysis.stats.intake import Checked, check, read_ratings
+from analysis.stats.intake import check, read_ratings
 from analysis.stats.plan import PRIMARY, PRIMARY_METHODS, Plan
 from analysis.stats.results import Results
+from analysis.stats.rows import StatsError
 from analysis.stats.settings import Settings, read_settings
-from analysis.stats.simulate import Latent, simulate_study
+from analysis.stats.simulate import simulate_study
 from analysis.stats.study import analyse, analyse_file, analyse_with, read_subgroups
 
 __all__ = [
     "PRIMARY",
     "PRIMARY_METHODS",
-    "Checked",
-    "Latent",
-    "NotComparableError",
     "Plan",
     "Results",
     "Settings",

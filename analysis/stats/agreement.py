@@ -11,7 +11,7 @@ import numpy as np
 from scipy import stats
 
 from analysis.stats.grid import Floats
-from analysis.stats.inference import LEVEL
+from analysis.stats.rows import LEVEL
 
 Metric = Literal["nominal", "ordinal", "interval", "ratio"]
 

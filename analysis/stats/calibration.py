@@ -16,11 +16,10 @@ from scipy import stats
 from analysis.endpoints import Endpoint
 from analysis.stats.covariance import reader_thetas, unbiased
 from analysis.stats.grid import Floats
-from analysis.stats.inference import ALPHA, logit_interval, plain_interval, two_sided_p
 from analysis.stats.obuchowski_rockette import components
 from analysis.stats.pairs import pair_variance
 from analysis.stats.permutation import permute_arms
-from analysis.stats.rows import Row
+from analysis.stats.rows import ALPHA, Row, logit_interval, plain_interval, two_sided_p
 from analysis.stats.simulate import Latent, scale_of, simulate_answers
 from analysis.stats.ustatistic import u_statistic
 

@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from analysis.endpoints import GROUPS, Groups
-from analysis.stats.errors import NotComparableError
+from analysis.stats.rows import NotComparableError
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]

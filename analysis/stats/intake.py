@@ -11,7 +11,7 @@ from analysis.columns import FrameError
 from analysis.endpoints import PAPER, Endpoint
 from analysis.frames import RATINGS, check_table, ratings_table, without_repeats
 from analysis.identity import spelled
-from analysis.stats.errors import StatsError
+from analysis.stats.rows import StatsError
 from analysis.tablefile import read_table
 from analysis.tablefolder import restored
 
@@ -76,7 +76,7 @@ def check(ratings: pd.DataFrame, where: str = RATINGS.name, endpoints: Sequence[
     given = given.assign(**{name: np.nan for name in MAY_BE_ABSENT if name not in given.columns})
     tidy = _typed(check_table(given, ratings_table(endpoints), where), endpoints)
     if tidy.empty:
-        raise StatsError(f"{where}: expected at least one rating, the table has no rows")
+        raise StatsError(f"{where}: expected at least one rating, got a table without rows")
     _check_one_per_case(tidy, "arm", where)
     _check_one_per_case(tidy, "pair", where)
     for endpoint in endpoints:
@@ -115,7 +115,7 @@ def _check_one_per_case(tidy: pd.DataFrame, column: str, where: str) -> None:
         found = sorted({_text(value) for value in tidy.loc[tidy["case"] == case, column]})
         raise StatsError(
             f"{where}, case '{case}', column '{column}': expected one value for all readings of a case, "
-            f"{' and '.join(repr(value) for value in found)} came; correct the key or rename the case"
+            f"got {' and '.join(repr(value) for value in found)}; correct the key or rename the case"
         )
 
 
@@ -127,10 +127,10 @@ def _status(tidy: pd.DataFrame, name: str, where: str) -> pd.Series:
     wrong = (status == "answered") != answered
     if wrong.any():
         row = int(np.flatnonzero(wrong.to_numpy())[0])
-        came = "a blank" if not answered.iloc[row] else f"{tidy[name].iloc[row]:g}"
+        found = "a blank" if not answered.iloc[row] else f"{tidy[name].iloc[row]:g}"
         raise FrameError(
             f"{where}, row {row + 1}, column '{name}': expected an answer exactly where {name}_status is "
-            f"'answered'; the status is '{status.iloc[row]}' and {came} came"
+            f"'answered'; got status '{status.iloc[row]}' with {found}"
         )
     return status
 

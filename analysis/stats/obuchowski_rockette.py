@@ -12,9 +12,8 @@ import numpy as np
 from analysis.endpoints import Endpoint
 from analysis.stats.covariance import delong, delong_variance, jackknife, reader_thetas, unbiased
 from analysis.stats.grid import Floats, Grid
-from analysis.stats.inference import LEVEL
 from analysis.stats.primary import NO_VARIATION, ONE_READER, blank_row, no_variation
-from analysis.stats.rows import Comparison, with_test
+from analysis.stats.rows import LEVEL, Comparison, with_test
 from analysis.stats.ustatistic import VARIANCE_TOLERANCE
 
 COVARIANCES: Mapping[str, Callable[[Floats, Floats], Floats | None]] = {

@@ -14,8 +14,7 @@ from analysis.endpoints import (
     endpoints_from,
     groups_from,
 )
-from analysis.stats.errors import StatsError
-from analysis.stats.inference import ALPHA, LEVEL
+from analysis.stats.rows import ALPHA, LEVEL, StatsError
 
 PRIMARY = "u_centred"
 PRIMARY_METHODS = (PRIMARY, "pairs")
@@ -67,28 +66,26 @@ class Plan:
 
         Raises
         ------
-        StatsError: what was expected and what came.
+        StatsError: what was expected and what was found.
         """
         if type(self.version) is not int or self.version not in VERSIONS:
             raise StatsError(
-                f"expected version {', '.join(map(str, VERSIONS))} of the analysis, {self.version!r} came; "
+                f"expected version {', '.join(map(str, VERSIONS))} of the analysis, got {self.version!r}; "
                 "take the version of this software that the study was locked with, or a newer one"
             )
         if self.primary not in PRIMARY_METHODS:
             raise StatsError(
-                f"expected a primary method of {', '.join(PRIMARY_METHODS)}, '{self.primary}' came"
+                f"expected a primary method of {', '.join(PRIMARY_METHODS)}, got '{self.primary}'"
             )
         if self.multiplicity not in MULTIPLICITY:
-            raise StatsError(
-                f"expected multiplicity of {', '.join(MULTIPLICITY)}, '{self.multiplicity}' came"
-            )
+            raise StatsError(f"expected multiplicity of {', '.join(MULTIPLICITY)}, got '{self.multiplicity}'")
         try:
             check_endpoints(self.endpoints)
             check_endpoints(self.questions)
         except EndpointError as error:
             raise StatsError(str(error)) from error
         if not 0 < self.alpha < 1:
-            raise StatsError(f"expected a level between 0 and 1, {self.alpha} came")
+            raise StatsError(f"expected a level between 0 and 1, got {self.alpha}")
 
     def as_row(self) -> dict[str, Any]:
         """Return plain values for results.json."""
@@ -140,7 +137,7 @@ def endpoints_named(names: Sequence[str], known: Sequence[Endpoint]) -> tuple[En
     """
     by_name = {endpoint.name: endpoint for endpoint in known}
     if unknown := [name for name in names if name not in by_name]:
-        raise StatsError(f"expected endpoints of {', '.join(by_name)}, {', '.join(unknown)} came")
+        raise StatsError(f"expected endpoints of {', '.join(by_name)}, got {', '.join(unknown)}")
     return tuple(by_name[name] for name in names)
 
 

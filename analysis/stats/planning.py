@@ -1,4 +1,4 @@
-"""Planning from the latent model: variances by quadrature, power by formula and by simulation."""
+"""Planning: power by formula, from the latent model and by simulation, and the design that reaches a power."""
 
 import math
 import time
@@ -6,21 +6,77 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import stats
 from scipy.special import ndtr
 
 from analysis.endpoints import Endpoint
 from analysis.stats.covariance import reader_thetas, unbiased
-from analysis.stats.errors import StatsError
 from analysis.stats.grid import Floats
-from analysis.stats.inference import ALPHA, two_sided_p
 from analysis.stats.obuchowski_rockette import components
-from analysis.stats.power import Pilot
+from analysis.stats.rows import ALPHA, StatsError, two_sided_p
 from analysis.stats.simulate import Latent, scale_of, simulate_answers
 from analysis.stats.ustatistic import u_statistic
 
 DESIGNS = ("fully crossed", "own cases", "overlapping blocks")
 MOST_PAIRS = 8_000_000
 """Readers x cases of one arm x cases of the other, above which a study is not simulated."""
+
+
+@dataclass(frozen=True)
+class Pilot:
+    """Variances to plan with, from a pilot or an assumption; all on the scale of theta.
+
+    `readers`: variance of the readers' own thetas beyond chance (>= 0); `error`: variance of one reader's theta
+    over cases; `covariance`: of two readers' thetas over cases (0 when no case is shared); `cases`: number of
+    cases per reader at which error and covariance hold.
+    """
+
+    readers: float
+    error: float
+    covariance: float
+    cases: int
+
+
+@dataclass(frozen=True)
+class Power:
+    """Power of a design (0..1), with the non-centrality and the degrees of freedom behind it."""
+
+    readers: int
+    cases: int
+    power: float
+    ncp: float
+    df: float
+
+
+def power(pilot: Pilot, *, readers: int, cases: int, delta: float, alpha: float = ALPHA) -> Power:
+    """Return the power to find theta = 0.5 + delta with readers and cases random.
+
+    Parameters
+    ----------
+    pilot: variances.
+    readers: planned, at least 2.
+    cases: planned per reader.
+    delta: theta - 0.5; a risk difference RD is delta = RD / 2.
+    alpha: two-sided level.
+
+    Notes
+    -----
+    Single-test analogue of Hillis, Obuchowski and Berbaum 2011 (Acad Radiol 18:129, eq. 10): the variance of
+    test x reader becomes that of readers, Cov1 is 0, Cov2 - Cov3 is Cov2. Readers dominate: with six readers of
+    their own cases there are five degrees of freedom whatever the number of cases.
+    """
+    if readers < 2 or cases < 2:
+        raise StatsError(f"expected at least 2 readers and 2 cases, got {readers} and {cases}")
+    shrink = pilot.cases / cases
+    spread = pilot.readers + shrink * (pilot.error + (readers - 1) * pilot.covariance)
+    own = pilot.readers + shrink * (pilot.error - pilot.covariance)
+    if not spread > 0 or not own > 0:
+        raise StatsError("expected variances that add up to more than 0; give a pilot with variation")
+    df = spread**2 * (readers - 1) / own**2
+    ncp = readers * delta**2 / spread
+    limit = float(stats.f.isf(alpha, 1, df))
+    chance = float(stats.ncf.sf(limit, 1, df, ncp)) if ncp > 0 else alpha
+    return Power(readers, cases, chance, ncp, df)
 
 
 @dataclass(frozen=True)
@@ -41,7 +97,7 @@ class Plan:
         StatsError: an unknown design, or too few readers or cases.
         """
         if self.design not in DESIGNS:
-            raise StatsError(f"expected a design of {', '.join(DESIGNS)}, {self.design!r} came")
+            raise StatsError(f"expected a design of {', '.join(DESIGNS)}, got {self.design!r}")
         if self.readers < 2 or self.cases < 4:
             raise StatsError(f"expected at least 2 readers and 4 cases, got {self.readers} and {self.cases}")
         if not 0 <= self.anchors <= self.cases or self.blocks < 2:

@@ -6,10 +6,9 @@ from math import floor
 from analysis.endpoints import Endpoint
 from analysis.stats.conclusions import DISAGREE, direction, disagree
 from analysis.stats.grid import Grid
-from analysis.stats.inference import logit_interval, plain_interval, two_sided_p
 from analysis.stats.permutation import Permuted, permute_arms
 from analysis.stats.plan import DECLARED, Plan
-from analysis.stats.rows import Comparison, with_test
+from analysis.stats.rows import Comparison, logit_interval, plain_interval, two_sided_p, with_test
 from analysis.stats.ustatistic import UEstimate, u_statistic
 
 NO_VARIATION = "no variation: all answers are the same, so no standard error, interval or p-value exists"

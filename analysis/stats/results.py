@@ -8,8 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from analysis import tablefolder
-from analysis.stats.errors import StatsError
-from analysis.stats.rows import Row
+from analysis.stats.rows import Row, StatsError
 from analysis.tablefolder import write_table_folder
 
 FORMAT = 1

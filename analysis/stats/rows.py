@@ -1,11 +1,11 @@
-"""One row of the comparisons table, the same columns for every method."""
+"""One row of the comparisons table, the same columns for every method; its test and interval; and what refuses one."""
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from analysis.stats.inference import plain_interval, two_sided_p
+from scipy import stats
 
 Row = dict[str, Any]
 """A row of a result table: column to text, whole number, number or None; never NaN."""
@@ -82,3 +82,61 @@ def with_test(row: Comparison, variance: float, df: float | None, p_from: str, l
 def as_rows(comparisons: Sequence[Comparison]) -> list[Row]:
     """Return the comparisons as table rows."""
     return [comparison.as_row() for comparison in comparisons]
+
+
+ALPHA = 0.05
+"""Level of the tests of the published study, and where nothing else is declared."""
+
+
+LEVEL = 1 - ALPHA
+"""Level of intervals where nothing else is declared."""
+
+
+def critical(df: float | None, level: float = LEVEL) -> float:
+    """Return the two-sided critical value of t, or of the normal distribution when `df` is None."""
+    tail = 0.5 + level / 2
+    return float(stats.norm.ppf(tail) if df is None else stats.t.ppf(tail, df))
+
+
+def two_sided_p(estimate: float, null: float, variance: float, df: float | None) -> float:
+    """Test estimate = null with fractional df (None: normal); by the survival function, against underflow."""
+    statistic = abs(estimate - null) / math.sqrt(variance)
+    return float(2 * (stats.norm.sf(statistic) if df is None else stats.t.sf(statistic, df)))
+
+
+def plain_interval(
+    estimate: float, variance: float, df: float | None, level: float = LEVEL
+) -> tuple[float, float]:
+    """Return estimate -+ critical value x standard error; under-covers for probabilities near 0 or 1."""
+    half = critical(df, level) * math.sqrt(variance)
+    return estimate - half, estimate + half
+
+
+def logit_interval(
+    theta: float, variance: float, df: float | None, level: float = LEVEL
+) -> tuple[float, float]:
+    """Return the interval of a probability 0 < theta < 1, symmetric on the logit scale (delta method)."""
+    center = math.log(theta / (1 - theta))
+    half = critical(df, level) * math.sqrt(variance) / (theta * (1 - theta))
+    return _expit(center - half), _expit(center + half)
+
+
+def _expit(x: float) -> float:
+    if x >= 0:
+        return 1 / (1 + math.exp(-x))
+    return math.exp(x) / (1 + math.exp(x))
+
+
+class StatsError(ValueError):
+    """Ratings cannot be analysed: the message says what was expected, what was found and what to do."""
+
+
+class NotComparableError(StatsError):
+    """A comparison of the arms is refused: an arm is empty or holds fewer than two cases.
+
+    `reason` says so within a sentence, such as "only one PIE case was answered, and two are needed".
+    """
+
+    def __init__(self, message: str, reason: str = "") -> None:
+        super().__init__(message)
+        self.reason = reason or message

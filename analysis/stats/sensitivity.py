@@ -6,11 +6,10 @@ import pandas as pd
 
 from analysis.endpoints import Endpoint
 from analysis.identity import name_key
-from analysis.stats.errors import NotComparableError, StatsError
 from analysis.stats.grid import make_grid
 from analysis.stats.plan import DECLARED, Plan
 from analysis.stats.primary import compare_u
-from analysis.stats.rows import Comparison, Row
+from analysis.stats.rows import Comparison, NotComparableError, Row, StatsError
 
 MANY_FINDINGS = 4
 """From this number of diseases on, images form one subgroup, as in the published study."""
@@ -76,7 +75,7 @@ def subgroup_table(
     keys = groups["case"].map(name_key)
     if keys.duplicated().any():
         case = groups["case"][keys.duplicated()].iloc[0]
-        raise StatsError(f"subgroups: expected a column 'case' with each case once, '{case}' came again")
+        raise StatsError(f"subgroups: expected a column 'case' with each case once, got '{case}' again")
     table = groups.drop(columns="case").set_axis(keys)
     rated = first["case"].map(name_key)
     if (unknown := first["case"][~rated.isin(keys)]).size:

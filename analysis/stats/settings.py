@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from analysis.stats.agreement_table import BOOTSTRAPS
-from analysis.stats.errors import StatsError
 from analysis.stats.permutation import DRAWS
 from analysis.stats.plan import DECLARED, Plan
 from analysis.stats.results import FORMAT
+from analysis.stats.rows import StatsError
 
 MOST_BYTES = 256 << 20
 """The most bytes of a results.json; a study of hundreds of readers has less than a tenth of it."""
@@ -52,16 +52,14 @@ def read_settings(path: Path) -> Settings:
             data = file.read(MOST_BYTES + 1)
         stored = json.loads(data) if len(data) <= MOST_BYTES else None
     except OSError as error:
-        raise StatsError(f"{wanted}, {error.strerror} came") from error
+        raise StatsError(f"{wanted}, got the error '{error.strerror}'") from error
     except (ValueError, RecursionError) as error:
-        raise StatsError(f"{wanted}, {error} came") from error
+        raise StatsError(f"{wanted}, got the error '{error}'") from error
     study = stored.get("study") if isinstance(stored, dict) else None
     if not isinstance(stored, dict) or stored.get("format") != FORMAT or not isinstance(study, dict):
-        raise StatsError(
-            f"{wanted}, with format {FORMAT} and study; another file came (is it protocol.json?)"
-        )
+        raise StatsError(f"{wanted}, with format {FORMAT} and study; got another file (is it protocol.json?)")
     if not isinstance(stored.get("simulated"), bool):
-        raise StatsError(f"{wanted}, with simulated as true or false, {stored.get('simulated')!r} came")
+        raise StatsError(f"{wanted}, with simulated as true or false, got {stored.get('simulated')!r}")
     _check(study, str(path))
     try:
         plan = Plan.from_row(study)
@@ -82,8 +80,8 @@ def read_settings(path: Path) -> Settings:
 def _check(study: Mapping[str, Any], where: str) -> None:
     for name, (wanted, fits) in _WANTED.items():
         if name not in study or not fits(study[name]):
-            came = f"{study[name]!r:.80} came" if name in study else "it is missing"
-            raise StatsError(f"{where}, study, {name}: expected {wanted}, {came}")
+            found = f"{study[name]!r:.80}" if name in study else "nothing"
+            raise StatsError(f"{where}, study, {name}: expected {wanted}, got {found}")
 
 
 def _whole(low: int, high: int) -> Callable[[Any], bool]:

@@ -10,8 +10,8 @@ from scipy import stats
 
 from analysis.endpoints import PAPER, Endpoint
 from analysis.frames import rated
-from analysis.stats.errors import StatsError
 from analysis.stats.grid import Bools, Floats, Integers
+from analysis.stats.rows import StatsError
 
 _CUTS = {2: (-0.9,), 5: (-1.2, -0.4, 0.3, 1.1)}
 """Number of levels to where the latent value is cut into them; other scales get levels that come equally often."""

@@ -8,14 +8,11 @@ import pandas as pd
 
 from analysis.frames import RATINGS
 from analysis.metrics.multiplicity import holm
-from analysis.stats.agreement_table import BOOTSTRAPS, agreement_table
-from analysis.stats.answers import answer_table, endpoint_table
+from analysis.stats.agreement_table import BOOTSTRAPS, agreement_table, intra_reader_table
+from analysis.stats.answers import answer_table, endpoint_table, missing_table
 from analysis.stats.conclusions import direction, in_numbers, in_words
-from analysis.stats.errors import NotComparableError
 from analysis.stats.grid import make_grid
 from analysis.stats.intake import Checked, check, read_ratings
-from analysis.stats.intra_reader import intra_reader_table
-from analysis.stats.missingness import missing_table
 from analysis.stats.mixed import compare_mixed
 from analysis.stats.obuchowski_rockette import compare_or, compare_readers
 from analysis.stats.pairs import compare_pairs
@@ -25,7 +22,7 @@ from analysis.stats.plan import DECLARED, PRIMARY, Plan
 from analysis.stats.primary import compare_u
 from analysis.stats.reading_time import reading_time_table
 from analysis.stats.results import Results, refuse_used_folder
-from analysis.stats.rows import Comparison, Row, as_rows
+from analysis.stats.rows import Comparison, NotComparableError, Row, as_rows
 from analysis.stats.sensitivity import compare_cannot_assess, subgroup_table
 from analysis.stats.settings import Settings
 

@@ -50,7 +50,6 @@ class UEstimate:
     df: float
     df_v: float
     per_reader: Floats
-    pairs_per_reader: Floats
     scale: float
 
     @property
@@ -114,7 +113,7 @@ def u_statistic(
     shape = (pie.shape[1], control.shape[1])
     sums, weights = _biased_sums(values, shape), _biased_sums(presence, shape)
     variance, variance_v, df, df_v = _variance(sums, weights)
-    return UEstimate(estimate, variance, variance_v, df, df_v, totals / pairs, pairs, scale)
+    return UEstimate(estimate, variance, variance_v, df, df_v, totals / pairs, scale)
 
 
 def _biased_sums(matrices: Callable[[], Iterator[Floats]], shape: tuple[int, int]) -> Floats:

@@ -41,7 +41,7 @@ def main(arguments: list[str] | None = None) -> int:
                 said = check_sweep(spec, given.out, images=given.check, cache=given.cache, progress=progress)
             print("\n".join(said))
             return 0
-        from analysis.sweep.run.whole import run_sweep
+        from analysis.sweep.run.finish import run_sweep
 
         with progress_bars() as progress:
             run = run_sweep(spec, given.out, cache=given.cache, progress=progress)
@@ -52,7 +52,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"error: {of_a_place(error)}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("stopped; the same command goes on where this one ended", file=sys.stderr)
+        print("stopped; run the same command again to resume", file=sys.stderr)
         return INTERRUPTED
     for name, why in engine_notes(run.plan):
         print(f"engine {name}: {why}")

@@ -31,7 +31,7 @@ def refuse_without_device(device: str, what: str) -> None:
     HostError: no CUDA device that works here.
     """
     if device == "cuda" and not torch.cuda.is_available():
-        raise HostError(f"{what}: expected a working CUDA device, none came on this host")
+        raise HostError(f"{what}: expected a working CUDA device, got none on this host")
 
 
 def card_of(device: str) -> str:
@@ -59,12 +59,12 @@ def named_faults(what: str, batch_size: int) -> Iterator[None]:
     except torch.OutOfMemoryError as error:
         raise UnitError(
             f"{what}: expected batches of {batch_size} images to fit into the device's memory, they do not "
-            f"({_first_line(error)}); take a smaller batch_size, or end what else runs on the device"
+            f"({_first_line(error)}); use a smaller batch_size, or stop other programs on the device"
         ) from error
     except torch.AcceleratorError as error:
         raise HostError(
-            f"{what}: expected a device that works, '{_first_line(error)}' came; look at it (nvidia-smi) and start "
-            f"this process again"
+            f"{what}: expected a device that works, got '{_first_line(error)}'; check it (nvidia-smi) and "
+            f"restart this process"
         ) from error
 
 
@@ -95,7 +95,7 @@ def keep_freed_memory() -> bool:
     """Tell glibc to keep what is freed; return whether it took it.
 
     On virtual machines each fresh page is dear, and a forward pass asks for many. glibc gives large blocks back to
-    the system at once and fetches them anew for the next batch. Elsewhere than with glibc nothing is done.
+    the system at once and fetches them again for the next batch. Elsewhere than with glibc nothing is done.
     """
     if not hasattr(os, "confstr") or "CS_GNU_LIBC_VERSION" not in os.confstr_names:
         return False

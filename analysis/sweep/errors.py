@@ -1,4 +1,4 @@
-"""The named errors of the sweep. Each message says what was expected, what came and what to do."""
+"""The named errors of the sweep. Each message says what was expected, what was found and what to do."""
 
 
 class SweepError(ValueError):
@@ -8,7 +8,7 @@ class SweepError(ValueError):
 def of_a_place(error: OSError) -> str:
     """Say what the system refused about which place: a folder that may not be written, a full disk."""
     place = f"{error.filename}: " if error.filename else ""
-    return f"{place}expected a place that can be read and written, '{error.strerror or error}' came"
+    return f"{place}expected a place that can be read and written, got the error '{error.strerror or error}'"
 
 
 class SpecError(SweepError):

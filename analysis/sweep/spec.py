@@ -223,7 +223,7 @@ class SweepSpec:
 
     def as_dict(self) -> dict[str, dict[str, Any]]:
         """Return all fields as JSON values, with whole paths; `analysis.sweep.toml` reads them back."""
-        return {f.name: _plain(getattr(self, f.name)) for f in fields(self)}
+        return {f.name: plain(getattr(self, f.name)) for f in fields(self)}
 
     def shown(self) -> dict[str, dict[str, Any]]:
         """Return all fields as JSON values, with file names in place of paths (for provenance)."""
@@ -252,10 +252,11 @@ _FROZEN: Mapping[str, tuple[str, ...]] = {
 
 def _need(good: bool, name: str, wanted: str, came: object) -> None:
     if not good:
-        raise SpecError(f"{name}: expected {wanted}, {came!r} came")
+        raise SpecError(f"{name}: expected {wanted}, got {came!r}")
 
 
-def _plain(part: Any) -> dict[str, Any]:
+def plain(part: Any) -> dict[str, Any]:
+    """Return the fields of a part as JSON values, with whole paths."""
     return {f.name: _plain_value(getattr(part, f.name)) for f in fields(part)}
 
 

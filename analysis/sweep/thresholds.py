@@ -43,7 +43,7 @@ def find_cuts(keys: Sequence[Keys], counts: Sequence[int]) -> list[Cut]:
     """
     total = sum(layer.size for layer in keys)
     if any(not 0 <= count <= total for count in counts):
-        raise ValueError(f"expected counts from 0 to {total}, {list(counts)} came")
+        raise ValueError(f"expected counts from 0 to {total}, got {list(counts)}")
     upper = np.zeros(1 << 16, np.int64)
     for layer in keys:
         _count_upper(layer, upper)

@@ -6,7 +6,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_http_methods
 
-from analysis.figures.data_set import draw_class_counts
+from analysis.figures.pages import draw_class_counts
 from analysis.figures.theme import render as render_figure
 from analysis.models import DataSet, Run
 from analysis.services.data_sets import InputError, register_data_set

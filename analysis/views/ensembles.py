@@ -7,8 +7,8 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_http_methods
 
+from analysis.figures.pages import draw_training
 from analysis.figures.theme import render as render_figure
-from analysis.figures.training import draw_training
 from analysis.models import DataSet, Ensemble, Run, RunKind
 from analysis.services.data_sets import InputError
 from analysis.services.ensembles import checkpoints_of, register_ensemble

@@ -1,8 +1,12 @@
-"""The pages of what a run found: four questions on one screen, and the gallery of its exemplars (PIEs).
+"""The pages of what a run found: four questions on one screen, the gallery of its exemplars (PIEs), and their forms.
 
-Every address tells the access log who opened it, because whoever has seen it may not read a study made from it.
+Every address tells the access log who opened it, because anyone who has seen it may not read a study made from it.
 """
 
+from collections.abc import Sequence
+from typing import Any
+
+from django import forms
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse
@@ -10,11 +14,11 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from analysis.models import Run, RunKind
-from analysis.services.findings_files import KINDS, FindingsFolder, fault_of, find_set, sets_of
-from analysis.services.findings_gallery import exemplars_of, thumbnail
-from analysis.services.findings_panels import panels_of
+from analysis.selection import CRITERIA
+from analysis.services.findings import DEFAULTS, SEED, Choices
+from analysis.services.findings_files import KINDS, FindingsFolder, fault_of, find_set, panels_of, sets_of
+from analysis.services.findings_gallery import Wanted, exemplars_of, thumbnail
 from analysis.tasks import ask_for_findings
-from analysis.views.findings_forms import AnalyseForm, FilterForm
 from analysis.views.guards import may_change, may_view, opened
 
 PER_PAGE = 24
@@ -108,7 +112,7 @@ def findings_figure(request: HttpRequest, run_id: str, name: str, figure: str) -
 def gallery(request: HttpRequest, run_id: str, name: str) -> HttpResponse:
     """Show the exemplars of a set with their scores, filtered by class and score.
 
-    Whoever has not said so in this session is told first what seeing them does to their part in studies.
+    Anyone who has not said so in this session is told first what seeing them does to their part in studies.
     """
     run, found = _opened_set(request, run_id, name)
     if request.method == "POST":
@@ -141,3 +145,72 @@ def findings_thumbnail(request: HttpRequest, run_id: str, name: str, rank: int) 
     if picture is None:
         raise Http404
     return HttpResponse(picture, content_type="image/png", headers={"Cache-Control": "private, no-store"})
+
+
+class AnalyseForm(forms.Form):
+    """What makes an exemplar, and the run to compare with."""
+
+    criterion = forms.ChoiceField(
+        choices=[(c.name, c.label) for c in CRITERIA.values()],
+        initial=DEFAULTS.criterion,
+        label="Agreement by",
+    )
+    sparsity = forms.FloatField(
+        min_value=0.01, max_value=0.99, initial=DEFAULTS.sparsity, label="At the share of removed weights"
+    )
+    fraction = forms.FloatField(
+        min_value=0.001, max_value=0.5, initial=DEFAULTS.fraction, label="Share of images that are exemplars"
+    )
+    seed = forms.IntegerField(min_value=0, initial=SEED, label="Seed of the bootstrap and the permutations")
+    beside = forms.ModelChoiceField(
+        Run.objects.none(), required=False, label="Compare with", empty_label="no other run",
+        help_text="A sweep of the same networks by another method, such as random.",
+    )  # fmt: skip
+
+    def __init__(self, *args: Any, beside: Sequence[Run], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        runs = Run.objects.filter(pk__in=[run.pk for run in beside])
+        self.fields["beside"].queryset = runs  # type: ignore[attr-defined]
+
+    def choices(self) -> Choices:
+        """Return what was chosen."""
+        given = self.cleaned_data
+        return Choices(given["criterion"], given["sparsity"], given["fraction"], given["seed"])
+
+
+class FilterForm(forms.Form):
+    """Which exemplars to show."""
+
+    positive = forms.ChoiceField(required=False, label="Labelled with")
+    low = forms.FloatField(required=False, min_value=-1, max_value=1, label="Agreement from")
+    high = forms.FloatField(required=False, min_value=-1, max_value=1, label="to")
+
+    scored = forms.ChoiceField(required=False, label="Score for")
+    of = forms.ChoiceField(
+        required=False,
+        choices=[("change", "change"), ("dense", "dense"), ("pruned", "pruned")],
+        label="which",
+    )
+    least = forms.FloatField(required=False, min_value=-1, max_value=1, label="from")
+    most = forms.FloatField(required=False, min_value=-1, max_value=1, label="to")
+
+    def __init__(self, *args: Any, classes: Sequence[str], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        choices = [("", "any class"), *((name, name) for name in classes)]
+        for name in ("positive", "scored"):
+            self.fields[name].choices = choices  # type: ignore[attr-defined]
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse a range of scores of no class."""
+        given = super().clean() or {}
+        ranged = given.get("least") is not None or given.get("most") is not None
+        if ranged and not given.get("scored"):
+            self.add_error("scored", "Choose the class whose score is meant.")
+        return given
+
+    def wanted(self) -> Wanted:
+        """Return what was asked for; everything where nothing was, or nothing that makes sense."""
+        if not (self.is_bound and self.is_valid()):
+            return Wanted()
+        given = self.cleaned_data
+        return Wanted(**{**given, "of": given["of"] or "change"})

@@ -1,4 +1,4 @@
-"""Forms of the researcher's pages. A field's error says what was expected, what came and what to do."""
+"""Forms of the researcher's pages. A field's error says what was expected, what was found and what to do."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,6 +19,8 @@ from analysis.sweep.spec import (
     LOSSES,
     PRECISIONS,
     SPARSITIES,
+    DataSpec,
+    InferSpec,
     PruneSpec,
     TrainSpec,
 )
@@ -67,9 +69,9 @@ class Parts(forms.Form):
         """Show an error of a service at the field it belongs to."""
         self.add_error(field if field in self.fields else None, str(error))
 
-    def given(self, names: Iterable[str]) -> dict[str, Any]:
-        """Return the fields that were filled in."""
-        found = {name: self.cleaned_data.get(name) for name in names}
+    def given(self, spec: type) -> dict[str, Any]:
+        """Return those fields of a part of a specification that were filled in."""
+        found = {field: self.cleaned_data.get(field) for field in spec.__dataclass_fields__}  # type: ignore[attr-defined]
         return {name: value for name, value in found.items() if value not in (None, "", [])}
 
 
@@ -133,22 +135,12 @@ class DataSetForm(Parts):
 
     def section(self) -> dict[str, Any]:
         """Return the [data] section that was filled in."""
-        names = (
-            "images",
-            "labels_test",
-            "labels_train",
-            "labels_val",
-            "metadata",
-            "id_column",
-            "suffix",
-            "synthetic",
-        )
         chosen: Any = self.cleaned_data["class_set"]
         if chosen == "own":
             chosen = [
                 name.strip() for name in re.split(r"[,\n]", self.cleaned_data["classes"]) if name.strip()
             ]
-        return {**self.given(names), "classes": chosen}
+        return {**self.given(DataSpec), "classes": chosen}
 
     def clean(self) -> None:
         """Look for every place, so that all that is wrong shows at once; ask for the names of own classes."""
@@ -160,7 +152,7 @@ class DataSetForm(Parts):
             except PlaceError as error:
                 self.add_error(name, str(error))
         if self.cleaned_data.get("class_set") == "own" and not self.cleaned_data.get("classes", "").strip():
-            self.add_error("classes", "expected the names of the classes, none came")
+            self.add_error("classes", "expected the names of the classes, got none")
 
 
 class Preprocessing(Parts):
@@ -219,7 +211,7 @@ class SeedsField(forms.CharField):
             low, high = (int(numbers[1]), int(numbers[2] or numbers[1])) if numbers else (1, 0)
             if not low <= high <= low + MOST_SEEDS:
                 raise forms.ValidationError(
-                    f"expected numbers and ranges like 0-29 or 0, 3, 7; '{part[:20]}' came"
+                    f"expected numbers and ranges like 0-29 or 0, 3, 7; got '{part[:20]}'"
                 )
             found |= set(range(low, high + 1))
         return sorted(found)
@@ -230,7 +222,7 @@ class SweepForm(Parts):
 
     GROUPS = {
         "What": ("ensemble", "seeds", "method", "sparsities", "seed"),
-        "How it is computed": ("device", "precision", "batch_size", "engine", "threads"),
+        "Method": ("device", "precision", "batch_size", "engine", "threads"),
     }
 
     ensemble = forms.ModelChoiceField(Ensemble.objects.select_related("data_set"), label="Ensemble")
@@ -274,11 +266,11 @@ class SweepForm(Parts):
 
     def prune(self) -> dict[str, Any]:
         """Return the [prune] section."""
-        return self.given(("method", "sparsities", "seed"))
+        return self.given(PruneSpec)
 
     def infer(self) -> dict[str, Any]:
         """Return the [infer] section."""
-        return self.given(("device", "precision", "batch_size", "engine", "threads"))
+        return self.given(InferSpec)
 
 
 _RECIPE = TrainSpec()
@@ -300,12 +292,8 @@ class TrainingForm(Preprocessing):
             "class_weights",
         ),
         "Images": ("size", "antialias", "pretrained"),
-        "How it is computed": ("device", "precision", "threads"),
+        "Method": ("device", "precision", "threads"),
     }
-    RECIPE = (
-        "seeds", "epochs", "patience", "batch_size", "learning_rate", "rotation", "flip", "loss", "class_weights",
-        "pretrained", "device", "precision", "threads",
-    )  # fmt: skip
 
     slug = forms.SlugField(max_length=60, label="Name of the ensemble")
     data_set = forms.ModelChoiceField(
@@ -355,4 +343,4 @@ class TrainingForm(Preprocessing):
 
     def train(self) -> dict[str, Any]:
         """Return the [train] section."""
-        return {**self.given(self.RECIPE), "flip": self.cleaned_data["flip"]}
+        return {**self.given(TrainSpec), "flip": self.cleaned_data["flip"]}

@@ -1,22 +1,30 @@
-"""The pages of sweeps: the list, one run's progress and what it found. Every page tells the access log."""
+"""The pages of sweeps: the list, the form, one run's progress, what it found and where it came from; and the workers.
+
+Every page of a run tells the access log.
+"""
 
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from analysis.figures.sweep import draw_forgetting, draw_mean_ap
+from analysis.figures.pages import draw_forgetting, draw_mean_ap
 from analysis.figures.theme import render as render_figure
-from analysis.models import PREPARE, Run, RunKind, UnitState
+from analysis.models import PREPARE, Ensemble, Run, RunKind, UnitState
 from analysis.services import control
-from analysis.services.progress import cells_of, failures_of, hands_of, progress_of, state_of
-from analysis.services.summary import class_table
+from analysis.services.data_sets import InputError
+from analysis.services.fleet import fleet
+from analysis.services.orders import order_sweep
+from analysis.services.progress import cells_of, duration, failures_of, hands_of, progress_of, state_of
+from analysis.services.provenance import check_of, effort_of, provenance_of
+from analysis.services.runs import class_table
 from analysis.tablefolder import csv_text
 from analysis.tasks import ring
+from analysis.views.forms import SweepForm
 from analysis.views.guards import answers_scripts, find_run, may_change, may_view, opened
 
 FIGURES = {
@@ -76,7 +84,10 @@ def run(request: HttpRequest, run_id: str) -> HttpResponse:
 @require_GET
 @may_view
 def progress(request: HttpRequest, run_id: str) -> JsonResponse:
-    """Tell the page how far a run is: counts and states of units, nothing of what it found."""
+    """Tell the page how far a run is: counts and states of units, nothing of what it found.
+
+    Hence it is not noted as a look at the run in the access log; the page asks every two seconds.
+    """
     run = find_run(run_id)
     now, units = progress_of(run), list(run.units.all())
     cells = [cell for _, row in cells_of(units) for cell in row]
@@ -142,3 +153,54 @@ def metrics(request: HttpRequest, run_id: str) -> HttpResponse:
     table = pd.read_csv(_metrics(opened(request, run_id)), dtype=str, keep_default_na=False)
     name = f'attachment; filename="{run_id}-metrics.csv"'
     return HttpResponse(csv_text(table), content_type="text/csv", headers={"Content-Disposition": name})
+
+
+@require_http_methods(["GET", "POST"])
+@may_change
+def new_sweep(request: HttpRequest) -> HttpResponse:
+    """Ask for a sweep; a worker prepares it."""
+    chosen = Ensemble.objects.filter(slug=request.GET.get("ensemble", "")).first()
+    form = SweepForm(request.POST or None, initial={"ensemble": chosen})
+    if request.method == "POST" and form.is_valid():
+        try:
+            run = order_sweep(
+                ensemble=form.cleaned_data["ensemble"], seeds=form.cleaned_data["seeds"], prune=form.prune(),
+                infer=form.infer(), actor_id=request.user.pk,
+            )  # fmt: skip
+        except InputError as error:
+            form.refuse(error, error.field)
+        else:
+            ring()
+            return redirect("analysis:run", run_id=run.run_id)
+    return render(request, "analysis/new_sweep.html", {"form": form, "ensembles": Ensemble.objects.exists()})
+
+
+@require_GET
+@may_view
+def workers(request: HttpRequest) -> HttpResponse:
+    """Show every worker that holds or lately held a unit."""
+    return render(request, "analysis/workers.html", {"fleet": fleet()})
+
+
+@require_GET
+@may_view
+def provenance(request: HttpRequest, run_id: str) -> HttpResponse:
+    """Show the digests of all that went in and came out, every choice, and who worked on it."""
+    run = opened(request, run_id)
+    if run.run_id != run_id:
+        return redirect("analysis:provenance", run_id=run.run_id)
+    effort = effort_of(run)
+    context = {"run": run, "tab": "provenance", "said": provenance_of(run), "effort": effort}
+    context["check"] = check_of(run)
+    return render(request, "analysis/provenance.html", {**context, "worked": duration(effort["seconds"])})
+
+
+@require_GET
+@may_view
+def provenance_file(request: HttpRequest, run_id: str) -> FileResponse:
+    """Download a finished run's provenance.json."""
+    run = opened(request, run_id)
+    path = Path(run.folder) / "provenance.json"
+    if not run.folder or not path.is_file():
+        raise Http404
+    return FileResponse(path.open("rb"), as_attachment=True, filename=f"{run.run_id}-provenance.json")

@@ -1,7 +1,10 @@
-"""Who may know what: the one place that says who can open a sweep, and so may not read cases made from it."""
+"""Who is asking, and who may know what: the one place that says who can open a sweep, and so may not read its cases."""
+
+from typing import cast
 
 from django.contrib.auth.models import Permission
 from django.db.models import Exists, Q, QuerySet
+from django.http import HttpRequest
 
 from readerstudy.accounts.models import User
 from readerstudy.audit.models import Event
@@ -42,3 +45,8 @@ def knows_run(user: User, run_id: str) -> bool:
 def run_permissions() -> list[Permission]:
     """Return the permissions of a researcher on the analysis app."""
     return list(Permission.objects.filter(content_type__app_label="analysis"))
+
+
+def signed_in(request: HttpRequest) -> User:
+    """Return the person behind a request; for views that nobody reaches without signing in."""
+    return cast(User, request.user)

@@ -1,4 +1,4 @@
-"""What is tried at the doors is counted in a table, from which nothing is pushed out, before it is tried.
+"""Attempts to sign in are counted in a table, from which nothing is pushed out, before it is tried.
 
 A sign-in counts twice: by name and network address, and by name from anywhere within a few minutes, which bounds
 guessing from many addresses. A browser in which a person has signed in before counts by itself alone: nobody
@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from ipaddress import IPv6Address, ip_address, ip_network
 
 from django.conf import settings
 from django.db import transaction
@@ -18,17 +19,18 @@ from django.utils import timezone
 from django.utils.crypto import salted_hmac
 
 from readerstudy.accounts import hashing
+from readerstudy.accounts.access import signed_in
+from readerstudy.accounts.browsers import known_browser
 from readerstudy.accounts.hashing import NotNowError
-from readerstudy.accounts.known_browsers import known_browser
 from readerstudy.accounts.models import Attempts, User
-from readerstudy.accounts.network import network_of
-from readerstudy.accounts.signed_in import signed_in
 from readerstudy.audit.services import record
 
 FROM_ANYWHERE = 3
 """How many times the attempts of one address all addresses together have at one name."""
 ANYWHERE_S = 300
 """Seconds after which they have them again: a person at a new browser waits so long at most."""
+SUBSCRIBER = 64
+"""Bits of an IPv6 address that one subscriber shares: within them they may choose addresses as they like."""
 
 
 class TooManyError(NotNowError):
@@ -46,7 +48,7 @@ class Count:
 
 @dataclass
 class Door:
-    """A door as one asker sees it; the first count is the narrowest one."""
+    """The limits on one asker's attempts; the first count is the narrowest one."""
 
     counts: tuple[Count, ...]
     is_known: bool
@@ -125,7 +127,7 @@ class Door:
 
 
 def door_of(request: HttpRequest, name: str, *, codes_of: User | None = None) -> Door:
-    """Return the door of signing in under a name; with `codes_of`, that of a person's second step.
+    """Return the limits on signing in under a name; with `codes_of`, those of a person's second step.
 
     Wrong codes are counted by person from anywhere too: only who knows the password gets so far.
     """
@@ -144,7 +146,7 @@ def door_of(request: HttpRequest, name: str, *, codes_of: User | None = None) ->
 
 
 def own_password_fits(request: HttpRequest, password: str) -> bool:
-    """Say whether this is the password of whoever is signed in; wrong ones are counted by session.
+    """Say whether this is the password of anyone who is signed in; wrong ones are counted by session.
 
     Raises
     ------
@@ -184,3 +186,34 @@ def _strangers_turn(name: str) -> Iterator[None]:
 
 def _name(*what: str) -> str:
     return salted_hmac("attempts", "\0".join(what), algorithm="sha256").hexdigest()
+
+
+def network_of(request: HttpRequest) -> str:
+    """Return the sender's address, of IPv6 the /64 network; "" where there is none, as on a socket of this host.
+
+    Each of the FORWARDED_HOPS proxies in front has added one address to X-Forwarded-For, on the right; what stands
+    further left is the sender's own word. A header that is shorter did not come through all of them.
+    """
+    sender = request.META.get("REMOTE_ADDR", "")
+    hops: int = settings.FORWARDED_HOPS
+    if hops:
+        came = [each.strip() for each in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")]
+        if len(came) >= hops:
+            return _network(came[-hops]) or _network(sender)
+    return _network(sender)
+
+
+def _network(text: str) -> str:
+    try:
+        address = ip_address(_without_port(text).partition("%")[0])
+    except ValueError:
+        return ""
+    if isinstance(address, IPv6Address) and address.ipv4_mapped is None:
+        return str(ip_network((address, SUBSCRIBER), strict=False))
+    return str(getattr(address, "ipv4_mapped", None) or address)
+
+
+def _without_port(text: str) -> str:
+    if text.startswith("["):
+        return text[1:].partition("]")[0]
+    return text.partition(":")[0] if text.count(":") == 1 else text

@@ -1,6 +1,7 @@
 """A person's own second factors: set up an authenticator app or passkeys, keep recovery codes, take one away."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 from django.contrib import messages
@@ -13,12 +14,11 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods
 
 from readerstudy.accounts import factors
-from readerstudy.accounts.factors import FactorError, Kind
+from readerstudy.accounts.access import signed_in
+from readerstudy.accounts.factors import FactorError, Kind, host_of, is_named
 from readerstudy.accounts.forms import Confirm, NewApp, NewPasskey
-from readerstudy.accounts.hosts import host_of, is_named
 from readerstudy.accounts.services import choose_password
-from readerstudy.accounts.signed_in import signed_in
-from readerstudy.accounts.standing import (
+from readerstudy.accounts.signing_in import (
     NONE_NEEDED,
     PASSED,
     TO_SET_UP,
@@ -54,15 +54,12 @@ def add_app(request: HttpRequest) -> HttpResponse:
     user = signed_in(request)
     form = NewApp(request.POST or None, request=request)
     secret = factors.app_secret(request)
-    if form.is_valid():
-        hashed = make_password(form.cleaned_data["password"])
-        try:
-            with transaction.atomic():
-                factors.add_app(request=request, user=user, code=form.cleaned_data["code"])
-                _end_others(request, hashed, PASSED)
-            return _added(request)
-        except FactorError as error:
-            form.add_error("code", str(error))
+
+    def add() -> None:
+        factors.add_app(request=request, user=user, code=form.cleaned_data["code"])
+
+    if form.is_valid() and _changed(request, form, add, field="code"):
+        return _added(request)
     groups = " ".join(secret[at : at + 4] for at in range(0, len(secret), 4))
     return render(request, "accounts/add_app.html", {"form": form, "secret": groups})
 
@@ -84,16 +81,13 @@ def add_passkey(request: HttpRequest) -> HttpResponse:
     """Let the browser make a passkey for this site and keep its public half."""
     user = signed_in(request)
     form = NewPasskey(request.POST or None, request=request)
-    if form.is_valid():
+
+    def add() -> None:
         values = form.cleaned_data
-        hashed = make_password(values["password"])
-        try:
-            with transaction.atomic():
-                factors.add_passkey(user=user, name=values["name"], credential=values["credential"])
-                _end_others(request, hashed, PASSED)
-            return _added(request)
-        except FactorError as error:
-            form.add_error(None, str(error))
+        factors.add_passkey(user=user, name=values["name"], credential=values["credential"])
+
+    if form.is_valid() and _changed(request, form, add):
+        return _added(request)
     named = is_named(request)
     context = {
         "form": form,
@@ -113,7 +107,7 @@ def recovery_codes(request: HttpRequest) -> HttpResponse:
     form = Confirm(request=request)
     if request.method == "POST" and "kept" in request.POST:
         factors.codes_are_kept(user)
-        messages.success(request, "Good. The codes are not shown again.")
+        messages.success(request, "Thank you. The codes are not shown again.")
         return redirect("accounts:factors")
     if request.method == "POST":
         form = Confirm(request.POST, request=request)
@@ -140,28 +134,37 @@ def remove_factor(request: HttpRequest, number: int) -> HttpResponse:
     if found is None:
         raise Http404
     form = Confirm(request.POST or None, request=request)
-    if form.is_valid():
-        hashed = make_password(form.cleaned_data["password"])
-        try:
-            with transaction.atomic():
-                factors.remove(user=user, number=number, must_have=must_have_factor(user))
-                _end_others(request, hashed, PASSED if factors.has_factor(user) else NONE_NEEDED)
-        except FactorError as error:
-            form.add_error(None, str(error))
-        else:
-            messages.success(request, "It is removed, and you are signed out everywhere else.")
-            return redirect("accounts:factors")
+
+    def remove() -> None:
+        factors.remove(user=user, number=number, must_have=must_have_factor(user))
+
+    if form.is_valid() and _changed(request, form, remove):
+        messages.success(request, "It has been removed, and you are signed out everywhere else.")
+        return redirect("accounts:factors")
     return render(request, "accounts/remove_factor.html", {"form": form, "factor": found})
 
 
 def _added(request: HttpRequest) -> HttpResponse:
     """Go on after a new second factor; fresh recovery codes are shown."""
-    messages.success(request, "It is set up. From now on signing in asks for it.")
+    messages.success(request, "It is set up and required from the next sign-in.")
     to_keep = factors.codes_to_keep(signed_in(request))
     return redirect("accounts:recovery_codes" if to_keep else "accounts:factors")
 
 
-def _end_others(request: HttpRequest, hashed: str, mark: str) -> None:
-    """End the sessions that began with other factors; this one has come so far as `mark` says."""
-    note_standing(request, mark)
-    choose_password(request=request, hashed=hashed, ends_sessions_only=True)
+def _changed(
+    request: HttpRequest, form: Confirm, act: Callable[[], object], *, field: str | None = None
+) -> bool:
+    """Change the person's factors and end the sessions that began with others; put a refusal on the form.
+
+    Both happen, or neither. This session has come as far as its person's factors now ask for.
+    """
+    hashed = make_password(form.cleaned_data["password"])
+    try:
+        with transaction.atomic():
+            act()
+            note_standing(request, PASSED if factors.has_factor(signed_in(request)) else NONE_NEEDED)
+            choose_password(request=request, hashed=hashed, ends_sessions_only=True)
+    except FactorError as error:
+        form.add_error(field, str(error))
+        return False
+    return True

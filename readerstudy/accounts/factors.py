@@ -1,23 +1,30 @@
 """Second factors: kept and checked by allauth.mfa, changed by these services only, each change audited.
 
-Its forms, pages and sign-in are not used (docs/decisions.md 150); this is the one module that knows its insides.
+Its forms, pages and sign-in are not used: they would replace this site's counting of attempts, words and audit events.
+This is the one module that knows its insides.
+The library's own pages also end no other session in the transaction that adds a factor: ours would not get shorter.
 """
 
+import base64
+import hashlib
+import hmac
+from ipaddress import ip_address
 from typing import Any
 
 from allauth.core.internal.cryptokit import normalize_user_code
-from allauth.mfa.adapter import get_adapter
+from allauth.mfa.adapter import DefaultMFAAdapter, get_adapter
 from allauth.mfa.models import Authenticator
 from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from allauth.mfa.totp.internal import auth as app
 from allauth.mfa.webauthn.internal import auth as passkeys
+from cryptography.fernet import Fernet, InvalidToken
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.http.request import split_domain_port
 
-from readerstudy.accounts.adapter import UnreadableSecretError
 from readerstudy.accounts.attempts import use_up
 from readerstudy.accounts.models import User
 from readerstudy.audit.services import record
@@ -36,6 +43,8 @@ NOT_A_CREDENTIAL = (
     RecursionError,
 )
 """What reading a made-up passkey answer can raise."""
+NAME = "Reader Study"
+"""What an authenticator app and a browser show."""
 
 
 class FactorError(Exception):
@@ -80,7 +89,7 @@ def add_app(*, request: HttpRequest, user: User, code: str) -> Authenticator:
     secret = app_secret(request)
     if not app.validate_totp_code(secret, code):
         raise FactorError(
-            "This code does not fit. Type the one that the app shows now; its clock must be right."
+            "This code is not valid. Type the code that the app shows now; its clock must be right."
         )
     added: Authenticator = app.TOTP.activate(user, secret).instance
     _fits(added, code)  # uses it up: a code holds once, this one too
@@ -101,7 +110,7 @@ def add_passkey(*, user: User, name: str, credential: Any) -> Authenticator:
         passkeys.parse_registration_response(credential)
         passkeys.complete_registration(credential)
     except NOT_A_CREDENTIAL as error:
-        raise FactorError("The passkey does not fit this page any more. Try once more.") from error
+        raise FactorError("The passkey request has expired. Try again.") from error
     added: Authenticator = passkeys.WebAuthn.add(user, name, credential).instance
     _added(user, added)
     return added
@@ -119,7 +128,7 @@ def remove(*, user: User, number: int, must_have: bool) -> None:
     User.objects.select_for_update().get(pk=user.pk)
     found = factors(user).get(pk=number)
     if must_have and factors(user).count() == 1:
-        raise FactorError("You must have a second factor here. Set up another one first.")
+        raise FactorError("This site requires a second factor. Set up another one first.")
     kind = found.type
     found.delete()
     if not has_factor(user):
@@ -246,3 +255,54 @@ def _within_reach(options: dict[str, Any]) -> dict[str, Any]:
     options["publicKey"]["authenticatorSelection"]["residentKey"] = "preferred"
     options["publicKey"]["authenticatorSelection"]["requireResidentKey"] = False
     return options
+
+
+class Adapter(DefaultMFAAdapter):  # type: ignore[misc]  # allauth carries no types
+    """What allauth.mfa asks of this site: names, and secrets that are not readable in the database alone."""
+
+    def get_totp_issuer(self) -> str:
+        """Return the name that an authenticator app shows."""
+        return f"{NAME} ({self._get_site_name()})"
+
+    def get_public_key_credential_rp_entity(self) -> dict[str, str]:
+        """Return the host name that passkeys are bound to, and the name that a browser shows."""
+        return {**super().get_public_key_credential_rp_entity(), "name": NAME}
+
+    def encrypt(self, text: str) -> str:
+        """Encrypt a secret with a key that SECRET_KEY gives: a copy of the database alone opens no account."""
+        return _cipher().encrypt(text.encode()).decode()
+
+    def decrypt(self, encrypted_text: str) -> str:
+        """Return a secret; one that was kept under another SECRET_KEY is gone, and no code fits it.
+
+        Raises
+        ------
+        UnreadableSecretError: SECRET_KEY has changed since.
+        """
+        try:
+            return _cipher().decrypt(encrypted_text.encode()).decode()
+        except InvalidToken:
+            raise UnreadableSecretError("kept under another SECRET_KEY; use recover_admin") from None
+
+
+class UnreadableSecretError(Exception):
+    """The secret of a second factor cannot be read any more."""
+
+
+def _cipher() -> Fernet:
+    key = hmac.new(settings.SECRET_KEY.encode(), b"second factor\0", hashlib.sha256).digest()
+    return Fernet(base64.urlsafe_b64encode(key))
+
+
+def host_of(request: HttpRequest) -> str:
+    """Return the host that the address bar shows, without the port."""
+    return split_domain_port(request.get_host())[0]
+
+
+def is_named(request: HttpRequest) -> bool:
+    """Say whether the address bar shows a host name."""
+    try:
+        ip_address(host_of(request).strip("[]"))
+    except ValueError:
+        return True
+    return False

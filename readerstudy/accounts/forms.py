@@ -3,11 +3,12 @@
 from typing import Any
 
 from django import forms
+from django.contrib import messages
 from django.contrib.auth.forms import PasswordChangeForm
 from django.http import HttpRequest
 
+from readerstudy.accounts.access import signed_in
 from readerstudy.accounts.attempts import own_password_fits
-from readerstudy.accounts.signed_in import signed_in
 
 
 class Profile(forms.Form):
@@ -103,4 +104,11 @@ class NewPasskey(Confirm):
         """Refuse a form that was sent without the browser's part."""
         super().clean()
         if not isinstance(self.cleaned_data.get("credential"), dict):
-            self.add_error(None, "The browser made no passkey. Try once more.")
+            self.add_error(None, "The browser created no passkey. Try again.")
+
+
+def tell_errors(request: HttpRequest, form: forms.Form, *, labelled: bool = False) -> None:
+    """Say at the top of the next page what was wrong with a form; with `labelled`, in which field."""
+    for name, errors in form.errors.items():
+        label = f"{form.fields[name].label}: " if labelled else ""
+        messages.error(request, label + " ".join(str(error) for error in errors))

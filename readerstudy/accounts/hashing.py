@@ -2,7 +2,7 @@
 
 One hash takes 100 MB and a fifth of a second of processor time, and anybody may ask for one by posting a sign-in.
 Without a bound some dozens of connections take all cores and threads from the readers. The bound sits in the hasher
-itself, so that no door can forget it. Slots and waiting places are locked files in one folder of the site: a lock
+itself, so that no caller can forget it. Slots and waiting places are locked files in one folder of the site: a lock
 falls with its process, however that ends.
 """
 
@@ -25,7 +25,7 @@ from django.contrib.auth.hashers import Argon2PasswordHasher
 AT_ONCE = max(1, (os.cpu_count() or 1) // 2)
 """Hashes at a time: half of the cores stay for everybody else."""
 COME_AGAIN_S = 2
-"""Seconds after which whoever found no place is asked to come again."""
+"""Seconds after which anyone who found no place is asked to come again."""
 NICENESS = 3
 """As `nice` counts, for the threads that hash: the kernel gives a reader's page the core first."""
 REMEMBERED_S = 60
@@ -38,7 +38,7 @@ Result = TypeVar("Result")
 
 
 class NotNowError(Exception):
-    """A door is shut for a while; `seconds` says how long, at least 1."""
+    """Sign-in is refused for a while; `seconds` says how long, at least 1."""
 
     def __init__(self, seconds: float) -> None:
         """Keep the time."""
@@ -56,7 +56,7 @@ class Queue:
 
     Each place holds a thread of a web process while it is taken, hence so few of them, and no more than `of_process`
     in one process, all queues together: of the four threads of a process one is left for the pages of readers.
-    Whoever looks more often is served sooner.
+    Anyone who looks more often is served sooner.
     """
 
     name: str
@@ -103,7 +103,7 @@ def _in_turn(work: Callable[..., Result], *given: Any) -> Result:
 
 @contextmanager
 def turn(queue: Queue) -> Iterator[None]:
-    """Hold one of the host's slots; whoever holds one already keeps that.
+    """Hold one of the host's slots; anyone who holds one already keeps that.
 
     Raises
     ------

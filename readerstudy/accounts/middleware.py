@@ -1,17 +1,20 @@
-"""The net under every door: whoever owes a second factor, or must set one up, gets nowhere else.
+"""What stands before every view: who is signed in, which second factor is owed, whether sign-in is refused for a while.
 
-The sign-in page asks for both factors before it begins a session. This holds for sessions begun otherwise too:
-by an invitation's link, by a door that somebody adds, or before the person had a second factor.
+A page leads somebody whose session is over to the sign-in; an address that scripts ask answers 401, since a script
+that followed a redirect would take the sign-in page for its answer. Addresses that answer scripts carry a mark,
+`answers_scripts`; the analysis app sets the same mark by a decorator of its own.
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
+from django.contrib.auth.middleware import LoginRequiredMiddleware
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.shortcuts import redirect, render
 
-from readerstudy.accounts.signed_out import MARK, is_over
-from readerstudy.accounts.standing import OWED, TO_SET_UP, standing
+from readerstudy.accounts.browsers import note_browser
+from readerstudy.accounts.hashing import BusyError, NotNowError
+from readerstudy.accounts.signing_in import OWED, TO_SET_UP, standing
 
 ALWAYS = {"accounts:sign_out", "accounts:second_step", "ops:health", "ops:readiness"}
 SETTING_UP = {
@@ -20,10 +23,16 @@ SETTING_UP = {
 LED_TO = {OWED: "accounts:second_step", TO_SET_UP: "accounts:factors"}
 
 Handler = Callable[[HttpRequest], HttpResponse]
+View = TypeVar("View", bound=Callable[..., HttpResponseBase])
+MARK = "answers_scripts"
 
 
 class SecondFactor:
-    """Leads a session to the step that it owes."""
+    """A check on every request: anyone who owes a second factor, or must set one up, gets nowhere else.
+
+    The sign-in page asks for both factors before it begins a session. This holds for sessions begun otherwise too:
+    by an invitation's link, by a way to sign in that somebody adds, or before the person had a second factor.
+    """
 
     def __init__(self, get_response: Handler) -> None:
         """Wrap the rest of the site."""
@@ -48,3 +57,62 @@ class SecondFactor:
 
 
 second_factor = SecondFactor
+
+
+class Doors:
+    """Turns NotNowError of any view into its page, and lets a browser be known in which somebody has signed in."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        """Wrap the rest of the site."""
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Answer; the receiver of sign-ins says whose browser this is."""
+        response = self.get_response(request)
+        name = getattr(request, "browser_is_of", None)
+        if name is not None and response.status_code < 400:
+            note_browser(request, response, name)
+        return response
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        """Answer for a view that is shut for now."""
+        if not isinstance(error, NotNowError):
+            return None
+        page = "accounts/busy.html" if isinstance(error, BusyError) else "accounts/locked_out.html"
+        return not_now(render(request, page, {"minutes": -(-error.seconds // 60)}), error)
+
+
+def not_now(page: HttpResponse, error: NotNowError) -> HttpResponse:
+    """Return a page as the answer while sign-in is refused."""
+    page.status_code = 429
+    page["Retry-After"] = str(error.seconds)
+    page["Cache-Control"] = "no-store"
+    return page
+
+
+doors = Doors
+
+
+def answers_scripts(view: View) -> View:
+    """Mark a view that answers scripts with JSON or pixels; put it above every other decorator."""
+    setattr(view, MARK, True)
+    return view
+
+
+def is_over() -> JsonResponse:
+    """Return the answer to a script whose session is over, or owes a second factor."""
+    response = JsonResponse({"error": "you are signed out; sign in again and go on"}, status=401)
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+class SignInRequired(LoginRequiredMiddleware):
+    """Django's own, but for marked addresses, which say that the session is over instead of leading elsewhere."""
+
+    def handle_no_permission(  # type: ignore[override]  # the stub knows a redirect only
+        self, request: HttpRequest, view_func: Any
+    ) -> HttpResponseBase:
+        """Answer somebody who is not signed in."""
+        if getattr(view_func, MARK, False):
+            return is_over()
+        return super().handle_no_permission(request, view_func)

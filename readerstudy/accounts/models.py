@@ -1,6 +1,6 @@
 """People. The user model is our own from the first migration: the e-mail address is the sign-in."""
 
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
@@ -9,7 +9,8 @@ from django.db import models
 from django.db.models.functions import Lower
 from django.utils import timezone
 
-from readerstudy.accounts.sessions import SessionStore
+if TYPE_CHECKING:
+    from readerstudy.accounts.open_sessions import SessionStore
 
 
 class UserManager(BaseUserManager["User"]):
@@ -108,13 +109,15 @@ class OpenSession(AbstractBaseSession):
         verbose_name_plural = "open sessions"
 
     @classmethod
-    def get_session_store_class(cls) -> type[SessionStore]:
+    def get_session_store_class(cls) -> "type[SessionStore]":
         """Return the store whose table this is."""
+        from readerstudy.accounts.open_sessions import SessionStore
+
         return SessionStore
 
 
 class Recovery(models.Model):
-    """A new start for a person who has lost password or second factors: a link that holds once and expires.
+    """Account recovery for a person who has lost password or second factors: a link that holds once and expires.
 
     The token of the link is stored as SHA-256 only. `had_factor` says whether they had a second factor before.
     """
@@ -135,7 +138,7 @@ class Recovery(models.Model):
 
 
 class Attempts(models.Model):
-    """How often something was tried at a door since a time; or that it was used up, which is once.
+    """How often something was attempted since a time; or that it was used up, which is once.
 
     `name` is a keyed hash of what is counted, so that nothing typed is kept. The row counts until `ends_at`, and no
     row goes before: in a cache a few hundred made-up names would push a lock-out out.

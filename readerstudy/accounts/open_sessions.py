@@ -1,11 +1,21 @@
-"""A person's own sessions: list them, end one, end all. A session's key is its secret and reaches no page."""
+"""Sessions in the database, each with its person (SESSION_ENGINE names this module): list them, end one, end all.
 
+A session's key is its secret and reaches no page. (allauth.usersessions would keep a second table beside Django's, with
+each person's address and the whole User-Agent header, and write no audit event.)
+"""
+
+from __future__ import annotations
+
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from django.contrib.auth import HASH_SESSION_KEY, update_session_auth_hash
-from django.db import transaction
+from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY, update_session_auth_hash
+from django.contrib.sessions.backends.base import UpdateError
+from django.contrib.sessions.backends.db import SessionStore as DatabaseStore
+from django.db import OperationalError, transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
@@ -13,6 +23,9 @@ from django.utils.crypto import constant_time_compare, salted_hmac
 
 from readerstudy.accounts.models import OpenSession, User
 from readerstudy.audit.services import record
+
+BEGAN, BROWSER = "began", "browser"
+"""What a session holds of itself: when somebody signed in (ISO 8601), and with what, in words."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +76,7 @@ def end_all_sessions(*, user: User, but: str | None = None) -> int:
 
 
 def stay_here_alone(request: HttpRequest, user: User) -> None:
-    """Keep this session after the stored password has changed or was hashed anew, and end every other one."""
+    """Keep this session after the stored password has changed or was hashed again, and end every other one."""
     update_session_auth_hash(request, user)
     request.session.save()
     end_all_sessions(user=user, but=request.session.session_key)
@@ -82,3 +95,42 @@ def _alive(user: User) -> Iterator[OpenSession]:
 
 def _name(row: OpenSession) -> str:
     return salted_hmac("open session", row.session_key, algorithm="sha256").hexdigest()[:32]
+
+
+class SessionStore(DatabaseStore):
+    """Django's own store, over a table that names the person, the time and the browser beside the data."""
+
+    @classmethod
+    def get_model_class(cls) -> type[OpenSession]:
+        """Return the table."""
+        return OpenSession
+
+    _stored: tuple[str | None, str] | None = None
+
+    def save(self, must_create: bool = False) -> None:
+        """Store the session, unless it was stored as it is now.
+
+        Who begins a session stores it in the transaction of the audit event. Stored once more at the end of the
+        request, it could fail there, and the event would tell of a sign-in that nobody had.
+        """
+        now = "" if must_create else json.dumps(dict(self.items()), sort_keys=True)
+        if must_create or self._stored != (self.session_key, now):
+            try:
+                super().save(must_create)
+            except UpdateError as error:
+                fault = (
+                    error.__context__
+                )  # Django takes every fault of the database for a session that was ended
+                if isinstance(fault, OperationalError):
+                    raise fault  # noqa: B904  (it keeps its own cause)
+                raise
+            self._stored = self.session_key, now
+
+    def create_model_instance(self, data: dict[str, Any]) -> OpenSession:
+        """Return the row for what a session holds."""
+        row = super().create_model_instance(data)
+        assert isinstance(row, self.get_model_class())
+        row.person_id = int(data[SESSION_KEY]) if SESSION_KEY in data else None
+        row.browser = data.get(BROWSER, "")
+        row.began_at = datetime.fromisoformat(data[BEGAN]) if BEGAN in data else timezone.now()
+        return row

@@ -1,20 +1,36 @@
-"""The one way in: a password begins a session at once, or is held until the second factor has come too."""
+"""The one way in: a password begins a session at once, or is held until the second factor has come too.
+
+A session's standing says how far it has come: whether it owes a second factor, or its person must set one up first.
+Who signs in and out goes into the site's audit chain; what was typed never does.
+"""
 
 import time
+from collections.abc import Callable
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth import login
+from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
 from django.db import transaction
+from django.dispatch import receiver
 from django.http import HttpRequest
+from django.utils import timezone
 
+from readerstudy.accounts.access import may_open_runs
+from readerstudy.accounts.attempts import door_of
+from readerstudy.accounts.browsers import in_words
 from readerstudy.accounts.factors import has_factor
 from readerstudy.accounts.models import User
-from readerstudy.accounts.standing import OWED, PASSED, note_standing, standing
+from readerstudy.accounts.open_sessions import BEGAN, BROWSER
 from readerstudy.audit.services import record
 
 HELD = "held"
 HELD_FOR_S = 600
 BACKEND = "django.contrib.auth.backends.ModelBackend"
+MARK = "second_factor"
+PASSED, NONE_NEEDED, OWED, TO_SET_UP = "passed", "none needed", "owed", "to set up"
+staff_tests: list[Callable[[User], bool]] = []
+"""Apps above this one say here who else is staff: who has a role in a study other than reader."""
 
 
 @transaction.atomic
@@ -63,3 +79,54 @@ def let_in(request: HttpRequest, person: User, *, kind: str) -> None:
     request.session.pop(HELD, None)
     begin_session(request, person, mark=PASSED)
     record(kind="person.second_factor_used", actor=person, subject=str(person.pk), values={"factor": kind})
+
+
+def must_have_factor(user: User) -> bool:
+    """Say whether the site's rule (MFA_REQUIRED) asks this person for a second factor."""
+    if settings.MFA_REQUIRED == "staff":
+        return bool(user.is_staff or may_open_runs(user) or any(test(user) for test in staff_tests))
+    return bool(settings.MFA_REQUIRED == "all")
+
+
+def standing_of(user: User) -> str:
+    """Return the standing of a session that was begun with a password or a link alone."""
+    if has_factor(user):
+        return OWED
+    return TO_SET_UP if must_have_factor(user) else NONE_NEEDED
+
+
+def standing(request: HttpRequest) -> str:
+    """Return the standing of this request's session; one that says nothing is asked as if it began now."""
+    mark: str | None = request.session.get(MARK)
+    if mark is None:
+        mark = request.session[MARK] = standing_of(request.user)  # type: ignore[arg-type]
+    return mark
+
+
+def note_standing(request: HttpRequest, mark: str) -> None:
+    """Keep a standing in the session."""
+    request.session[MARK] = mark
+
+
+@receiver(user_logged_in)
+def note_sign_in(*, request: HttpRequest, user: User, **_: Any) -> None:
+    """Note a sign-in, and in its session when, with what, and whether it owes a second factor."""
+    request.session[BEGAN] = timezone.now().isoformat()
+    request.session[BROWSER] = in_words(request.META.get("HTTP_USER_AGENT", ""))
+    note_standing(request, standing_of(user))
+    door_of(request, user.email, codes_of=user).forget()
+    request.browser_is_of = user.email  # type: ignore[attr-defined]  # the middleware lets the browser know
+    record(kind="person.signed_in", actor=user, subject=str(user.pk))
+
+
+@receiver(user_logged_out)
+def note_sign_out(*, user: User | None, **_: Any) -> None:
+    """Note a sign-out; nobody signs out of a session that has ended already."""
+    if user is not None:
+        record(kind="person.signed_out", actor=user, subject=str(user.pk))
+
+
+@receiver(user_login_failed)
+def note_failure(**_: Any) -> None:
+    """Note that somebody failed to sign in; the address typed may be a password typed into the wrong field."""
+    record(kind="person.sign_in_failed", actor=None)

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from readerstudy.accounts import factor_views, recovery_views, second_step, views
+from readerstudy.accounts import factor_views, views
 
 app_name = "accounts"
 urlpatterns = [
@@ -11,8 +11,8 @@ urlpatterns = [
     path("me/password/", views.password, name="password"),
     path("me/elsewhere/", views.elsewhere, name="elsewhere"),
     path("me/sessions/<str:name>/end/", views.end_one, name="end_session"),
-    path("recover/<str:token>/", recovery_views.recover, name="recover"),
-    path("second-step/", second_step.second_step, name="second_step"),
+    path("recover/<str:token>/", views.recover, name="recover"),
+    path("second-step/", views.second_step, name="second_step"),
     path("me/second-factor/", factor_views.overview, name="factors"),
     path("me/second-factor/app/", factor_views.add_app, name="add_app"),
     path("me/second-factor/app/code.svg", factor_views.app_code, name="app_code"),

@@ -1,12 +1,14 @@
-"""Signing in and out, a person's own account, and the page for a refused form."""
+"""Signing in by both steps, account recovery by a link, a person's own account, and the page for a refused form."""
 
+import json
 from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth import views as auth_views
 from django.contrib.auth.decorators import login_not_required
-from django.contrib.auth.forms import AuthenticationForm
+from django.contrib.auth.forms import AuthenticationForm, SetPasswordForm
 from django.contrib.auth.hashers import make_password
+from django.contrib.auth.signals import user_login_failed
 from django.core.exceptions import NON_FIELD_ERRORS
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
@@ -14,18 +16,33 @@ from django.shortcuts import redirect, render
 from django.utils.decorators import method_decorator
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from readerstudy.accounts.access import signed_in
 from readerstudy.accounts.attempts import door_of
-from readerstudy.accounts.factors import codes_left, factors
-from readerstudy.accounts.forms import Confirm, Password, Profile
+from readerstudy.accounts.factors import (
+    Kind,
+    check_code,
+    check_passkey,
+    codes_left,
+    factors,
+    host_of,
+    is_named,
+    passkey_to_ask,
+)
+from readerstudy.accounts.forms import Code, Confirm, Password, Profile
 from readerstudy.accounts.hashing import BusyError
-from readerstudy.accounts.models import OpenSession
-from readerstudy.accounts.not_now import not_now
+from readerstudy.accounts.middleware import not_now
+from readerstudy.accounts.models import OpenSession, User
 from readerstudy.accounts.open_sessions import end_session, sessions_of
-from readerstudy.accounts.services import change_profile, choose_password
-from readerstudy.accounts.signed_in import signed_in
-from readerstudy.accounts.signing_in import begin_session, hold
+from readerstudy.accounts.services import (
+    RecoveryError,
+    change_profile,
+    choose_password,
+    finish_recovery,
+    open_recovery,
+)
+from readerstudy.accounts.signing_in import TO_SET_UP, begin_session, hold, let_in, waiting
 
 
 @method_decorator(login_not_required, name="dispatch")
@@ -152,3 +169,80 @@ def end_one(request: HttpRequest, name: str) -> HttpResponse:
         raise Http404 from error
     messages.success(request, "That session is ended.")
     return redirect("accounts:account")
+
+
+@sensitive_post_parameters()
+@never_cache
+@login_not_required
+@require_http_methods(["GET", "POST"])
+def second_step(request: HttpRequest) -> HttpResponse:
+    """Ask for the second factor of anyone who gave a right password, and let them in."""
+    found = waiting(request)
+    if found is None:
+        return redirect("home" if request.user.is_authenticated else "accounts:sign_in")
+    person, onward = found
+    form = Code()
+    if request.method == "POST":
+        door = door_of(request, person.email, codes_of=person)
+        door.refuse_if_shut()
+        door.count()
+        with transaction.atomic():  # a code is used up by whom it lets in, or not at all
+            if kind := _given(request, person):
+                let_in(request, person, kind=kind)
+                return redirect(onward)
+        user_login_failed.send(__name__, credentials={}, request=request)
+        door.note_wrong()
+        form = Code(request.POST if "code" in request.POST else None)
+    return _page(request, person, form)
+
+
+def _given(request: HttpRequest, person: User) -> str:
+    """Return the kind of factor that came and fits, or ""."""
+    if "credential" in request.POST:
+        try:
+            return check_passkey(user=person, credential=json.loads(request.POST["credential"]))
+        except (ValueError, RecursionError):
+            return ""
+    form = Code(request.POST)
+    return check_code(user=person, code=form.cleaned_data["code"]) if form.is_valid() else ""
+
+
+def _page(request: HttpRequest, person: User, form: Code) -> HttpResponse:
+    there = set(factors(person).values_list("type", flat=True))
+    has_passkey = Kind.WEBAUTHN in there
+    if Kind.TOTP not in there:
+        form.fields["code"].label = "A recovery code"
+    if not (has_passkey and is_named(request)):  # else the passkey's button is the first thing on the page
+        form.fields["code"].widget.attrs["autofocus"] = True
+    context = {
+        "form": form,
+        "wrong": request.method == "POST",
+        "has_passkey": has_passkey,
+        "has_app": Kind.TOTP in there,
+        "host_is_named": is_named(request),
+        "host": host_of(request),
+        "options": json.dumps(passkey_to_ask(person)) if has_passkey and is_named(request) else "",
+    }
+    return render(request, "accounts/second_step.html", context)
+
+
+@sensitive_post_parameters()
+@never_cache
+@login_not_required
+@require_http_methods(["GET", "POST"])
+def recover(request: HttpRequest, token: str) -> HttpResponse:
+    """Let the person choose a password, and lead anyone who had a second factor to a new one."""
+    try:
+        found = open_recovery(token)
+        form = SetPasswordForm(found.person, request.POST or None)
+        if form.is_valid():
+            hashed = make_password(form.cleaned_data["new_password1"])
+            with transaction.atomic():
+                done = finish_recovery(token=token, hashed=hashed)
+                begin_session(request, done.person, mark=TO_SET_UP if done.had_factor else None)
+            return redirect("accounts:factors")
+    except RecoveryError:
+        return render(request, "accounts/recovery_over.html", status=404)
+    form.fields["new_password1"].help_text = "At least 12 characters."
+    form.fields["new_password2"].help_text = ""
+    return render(request, "accounts/recovery.html", {"form": form, "person": found.person})

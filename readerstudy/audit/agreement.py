@@ -173,8 +173,8 @@ def anchor_faults(paths: Sequence[Path] | None = None, remarks: list[str] | None
                 named.add(chain)
                 yield Fault(
                     _study(chain), first,
-                    f"the anchor lacks events between this one and {last}: it is an older copy, was cut, or lost its "
-                    "last lines with the power",
+                    f"the anchor lacks events between this one and {last}: it is an older copy, was truncated, "
+                    "or lost its last lines in a power failure",
                 )  # fmt: skip
     if not unusable:
         yield from _unprotected(files, known, named)
@@ -188,26 +188,27 @@ def _unusable(file: Held) -> Iterator[Fault]:
     if not file.path.is_file():
         yield Fault(None, 0, told + "the anchor is missing; put it back, or see anchor_audit")
     elif not file.epochs:
-        state = "is empty" if not file.path.stat().st_size else "holds no epoch: it was cut, or is of 0.1.0"
+        cut = "has no epoch: it was truncated, or is from version 0.1.0"
+        state = "is empty" if not file.path.stat().st_size else cut
         yield Fault(None, 0, told + f"the anchor {state}; put it back, or see anchor_audit")
     elif file.copy:
         yield Fault(None, 0, told + "this is a backup's copy of an anchor: only restore may put it in place")
     elif len({line.anchor for line in file.epochs}) > 1:
-        yield Fault(None, 0, told + "expected one anchor, lines of several came")
+        yield Fault(None, 0, told + "expected one anchor, got lines of several")
     elif file.foreign:
-        yield Fault(None, 0, told + "the anchor is of another site, or of another state of this one")
+        yield Fault(None, 0, told + "the anchor belongs to another site, or to another state of this one")
     elif not file.usable:
         yield Fault(
             None, 0,
             told + f"the database lacks the event that began the anchor's last epoch, and {len(file.lost)} events in "
-            "all: it is an older copy that was not put back by restore",
+            "all: it is an older copy that was not restored with the restore command",
         )  # fmt: skip
 
 
 def _lost(line: Line, known: Known) -> str:
     if (line.chain, line.sequence) in known.events:
-        return "the anchor knows another event at this place"
-    return "the anchor knows this event, the database has lost it"
+        return "the anchor has a different event at this place"
+    return "the anchor has this event, but the database has lost it"
 
 
 def _unprotected(files: Sequence[Held], known: Known, named: set[str]) -> Iterator[Fault]:
@@ -241,7 +242,7 @@ def _held_to(files: Sequence[Held]) -> dict[str, int]:
 def _remarks(files: Sequence[Held], known: Known) -> Iterator[str]:
     for file in files:
         if file.torn:
-            yield f"{file.path.name}: {file.torn} lines are torn, as a loss of power leaves them"
+            yield f"{file.path.name}: {file.torn} lines are incomplete, as after a power failure"
     vouched = {chain: max(file.vouched(chain) for file in files) for chain in _heads(known)}
     alone = [
         sequence

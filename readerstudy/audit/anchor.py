@@ -1,6 +1,6 @@
 """The anchor: a file outside the database that repeats the head of every chain, two lines for each event.
 
-Whoever can write the database alone can cut the end of a chain; the anchor still knows what was there.
+Anyone who can write the database alone can cut the end of a chain; the anchor still knows what was there.
 
 A line `begun` is written before the commit and a line without a state after it. So an event that has only the first
 was cut short by a crash, or taken back; an event of the database that claims this anchor and has neither is missing
@@ -40,7 +40,7 @@ class Line:
     anchor: UUID | None = None
 
     def text(self) -> str:
-        """Return the line as it stands in the file."""
+        """Return the line as it is in the file."""
         values: dict[str, Any] = {"chain": self.chain, "sequence": self.sequence, "digest": self.digest}
         if self.state != COMMITTED:
             values["state"] = self.state

@@ -25,7 +25,7 @@ FACTORS = {
 class Names:
     """What numbers of a record mean: people by number, addresses of invitations by number, labels of protocol fields.
 
-    A number that is not there is told as a number.
+    A number that is missing is told as a number.
     """
 
     people: Mapping[int, str] = field(default_factory=dict)
@@ -59,7 +59,7 @@ class Told:
 
 
 def sentence_of(event: Event, names: Names, *, masked: bool = False) -> str:
-    """Return who did what, in one sentence; when it was stands beside it.
+    """Return who did what, in one sentence; when it was is next to it.
 
     Parameters
     ----------

@@ -21,7 +21,7 @@ from readerstudy.audit.models import Chain, Event
 
 GENESIS = "0" * 64
 DELETED = "study.deleted"
-"""The tombstone of a study whose chains are gone by record; it stands in the site's chain."""
+"""The tombstone of a study whose chains are gone by record; it is in the site's chain."""
 
 PAGE = 5000
 
@@ -54,7 +54,7 @@ def record(
 ) -> Event:
     """Append one event to the chain of a study, or of the site when `study` is None.
 
-    Call it inside the transaction of the change it describes, so that both stand or neither. `actor` is None
+    Call it inside the transaction of the change it describes, so that both are written or neither. `actor` is None
     for the system itself. `values` must be JSON; it holds old and new values, never patient data. `begins` is the
     anchor of which the event begins an epoch (`epochs.begin_epoch`).
     """
@@ -156,14 +156,14 @@ def head_faults(study: UUID, kept: Mapping[str, Mapping[str, Any]]) -> Iterator[
     for name, chain in (("study", study), ("site", None)):
         head = kept.get(name)
         if not isinstance(head, Mapping) or not {"sequence", "digest"} <= set(head):
-            raise AuditError(f"expected sequence and digest of the {name}'s chain, {head!r} came")
+            raise AuditError(f"expected sequence and digest of the {name}'s chain, got {head!r}")
         if head["sequence"] == 0:
             continue
         event = Event.objects.filter(study=chain, sequence=head["sequence"]).first()
         if event is None:
-            yield Fault(chain, int(head["sequence"]), "a head that was kept is gone from the chain")
+            yield Fault(chain, int(head["sequence"]), "a saved head is no longer in the chain")
         elif not hmac.compare_digest(event.digest, str(head["digest"])):
-            yield Fault(chain, int(head["sequence"]), "a head that was kept is another event now")
+            yield Fault(chain, int(head["sequence"]), "a saved head is now a different event")
 
 
 def clock_steps() -> Iterator[str]:
@@ -200,7 +200,7 @@ def _chain_faults(chain: Chain) -> Iterator[Fault]:
         nonlocal previous, expected
         for event in events:
             if event.sequence != expected:
-                yield Fault(chain.study, event.sequence, f"expected event {expected}, {event.sequence} came")
+                yield Fault(chain.study, event.sequence, f"expected event {expected}, got {event.sequence}")
             if event.previous != previous:
                 yield Fault(chain.study, event.sequence, "the event does not follow the one before it")
             if not hmac.compare_digest(event.digest, event_digest(event)):

@@ -24,8 +24,6 @@ COMPRESSION_LEVEL = 6
 MASK_BYTES = 4096
 """Length of the mask that goes before a frame file on its way to a browser."""
 
-_TRAILER_BYTES = 8
-
 
 class FrameFormatError(ValueError):
     """Pixels or bytes that cannot be, or are not, a frame file."""
@@ -72,7 +70,7 @@ def pad_frame(frame: bytes, length: int) -> bytes:
     FrameFormatError: the frame is longer than the length, or already has a comment.
     """
     if not frame.startswith(HEADER + b"\x00"):
-        raise FrameFormatError("expected an unpadded frame file, its gzip header differs")
+        raise FrameFormatError("expected an unpadded frame file, found a different gzip header")
     if len(frame) > length:
         raise FrameFormatError(f"expected a length of at least {len(frame)} bytes, got {length}")
     return HEADER + b" " * (length - len(frame)) + frame[len(HEADER) :]
@@ -82,7 +80,7 @@ def mask_frame(frame: bytes, mask: bytes) -> bytes:
     """Return what is sent for a frame file: the mask, and the file with the mask XORed over it, again and again.
 
     With another random mask of `MASK_BYTES` each time, no byte of the same image comes back as it was. The mask hides
-    nothing from whoever takes it off, as the page does: what is left then is the same file, and the same pixels.
+    nothing from anyone who takes it off, as the page does: what is left then is the same file, and the same pixels.
     """
     values, over = np.frombuffer(frame, np.uint8), np.frombuffer(mask, np.uint8)
     rest = len(frame) % len(mask)
@@ -126,7 +124,7 @@ def decode_curve(frame: bytes, bits: int) -> np.ndarray:
 def _expanded(frame: bytes, most: int) -> tuple[bytes, bool]:
     """Expand so many bytes at most; tell whether the file ended there, with nothing behind it."""
     if not frame.startswith(HEADER):
-        raise FrameFormatError("expected a frame file, its gzip header differs")
+        raise FrameFormatError("expected a frame file, found a different gzip header")
     inflater = zlib.decompressobj(16 + zlib.MAX_WBITS)
     try:
         payload = inflater.decompress(frame, most)

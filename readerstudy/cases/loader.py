@@ -1,8 +1,8 @@
-"""Load the blind half of a hand-over into a study: verify, decode, strip, store; all cases or none."""
+"""Load the blind half of a handover into a study: verify, decode, strip, store; all cases or none."""
 
 import hashlib
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from io import BufferedReader
@@ -17,15 +17,14 @@ from analysis.caseset import BlindHalf, read_blind_half, verify_case_set
 from analysis.picture import Percentiles
 from analysis.picture.refusals import ImageRefusedError, Reason, Refusal
 from readerstudy.accounts.models import User
-from readerstudy.cases.alike import all_or_none, at_depth, study_depth
+from readerstudy.audit.services import record
 from readerstudy.cases.confined import DEFAULT_LIMITS, Limits, decode_confined
-from readerstudy.cases.decoder import DecodedImage
-from readerstudy.cases.frame import decode_curve, decode_frame, encode_frame
+from readerstudy.cases.decoder import DecodedImage, all_or_none, at_depth, study_depth
+from readerstudy.cases.frame import FORMAT, decode_curve, decode_frame, encode_frame
 from readerstudy.cases.loading import reported
-from readerstudy.cases.models import CaseSet, Frame
-from readerstudy.cases.objects import frame_objects
-from readerstudy.cases.services import NewCase, SetFacts, record_case_set, refuse_second_set
-from readerstudy.cases.storage import Staging, StoredFrame, staging
+from readerstudy.cases.models import Case, CaseSet, Frame
+from readerstudy.cases.storage import Staging, StoredFrame, frame_objects, staging
+from readerstudy.cases.terms import Wording, set_terms
 from readerstudy.cases.window import WindowRule
 
 AT_ONCE = 2
@@ -34,6 +33,10 @@ AT_ONCE = 2
 MOST_CASES = 10_000
 
 Progress = Callable[[int, int], None]
+
+
+class AlreadyLoadedError(Exception):
+    """The study has its case set."""
 
 
 class CaseSetRefusedError(Exception):
@@ -68,13 +71,14 @@ def load_case_set(
     actor: User | None,
     progress: Progress | None = None,
     attach: Callable[[CaseSet], None] | None = None,
-    check: Callable[[SetFacts], object] | None = None,
+    check: Callable[[str], object] | None = None,
     limits: Limits = DEFAULT_LIMITS,
 ) -> CaseSet:
     """Verify a blind half, decode its images in confined children, store the frames, write the rows.
 
     Decoding holds no transaction. `attach` is called inside the one that writes the rows, so that a caller's
-    own rows stand or fall with them. `check` is asked before the first image is decoded, and refuses by raising.
+    own rows are written with them or not at all. `check` is called before the first image is decoded, with the digest
+    of the set's key, and refuses by raising.
 
     Parameters
     ----------
@@ -93,7 +97,7 @@ def load_case_set(
     AlreadyLoadedError: the study has a case set.
     StorageError: another load for this study is running; what is told of that one stays.
     """
-    refuse_second_set(study_key)
+    _refuse_second_set(study_key)
     known = list(Frame.objects.filter(study=study_key).values_list("storage_name", flat=True))
     with (
         staging(frames_root, study_key, known, frame_objects()) as stage,
@@ -103,7 +107,7 @@ def load_case_set(
             verify_case_set(folder)
             blind = read_blind_half(folder)
             if check is not None:
-                check(_facts(blind))
+                check(blind.key_digest)
             return _load(
                 blind, study_key, stage, window_rule, actor, attach, limits, _both(progress, report.tick)
             )
@@ -126,17 +130,12 @@ def _load(
     attach: Callable[[CaseSet], None] | None, limits: Limits, progress: Progress,
 ) -> CaseSet:  # fmt: skip
     if len(blind.cases) > MOST_CASES:
-        raise ValueError(f"expected at most {MOST_CASES} cases, {len(blind.cases)} came")
+        raise ValueError(f"expected at most {MOST_CASES} cases, got {len(blind.cases)}")
     ingested = _alike(_ingest_all(blind, stage, window_rule, limits, progress), stage)
     stored = stage.pad()
-    rows = _rows(blind)
-    cases = [_new_case(row, image, stored[image.name]) for row, image in zip(rows, ingested, strict=True)]
     with transaction.atomic(durable=True):
         stage.publish()
-        case_set = record_case_set(
-            study_key=study_key, facts=_facts(blind), window_rule=window_rule, cases=cases,
-            apart=_apart(ingested), actor=actor,
-        )  # fmt: skip
+        case_set = _record(study_key, blind, window_rule, ingested, stored, actor)
         if attach is not None:
             attach(case_set)
     return case_set
@@ -145,7 +144,10 @@ def _load(
 def _ingest_all(
     blind: BlindHalf, stage: Staging, rule: WindowRule, limits: Limits, progress: Progress
 ) -> list[Ingested]:
-    """Decode all images, in the order of the cases; go on after a bad one, and refuse the set at the end."""
+    """Decode all images, in the order of the cases; go on after a bad one, and refuse the set at the end.
+
+    The list of all bad images is worth more than the first one, and a set that is half loaded could be read.
+    """
 
     def ingest(row: dict[str, Any]) -> Ingested | Refusal:
         try:
@@ -187,9 +189,13 @@ def _rows(blind: BlindHalf) -> list[dict[str, Any]]:
     return [{str(name): value for name, value in row.items()} for row in blind.cases.to_dict("records")]
 
 
+def _run(blind: BlindHalf) -> dict[str, Any]:
+    return blind.provenance.get("run") or {}
+
+
 def _networks(blind: BlindHalf) -> Percentiles | None:
     """Return between which percentiles the networks were given DICOM pictures; None for a set that does not say."""
-    window = (blind.provenance.get("run") or {}).get("window")
+    window = _run(blind).get("window")
     return None if window is None else Percentiles(float(window[0]), float(window[1]))
 
 
@@ -223,9 +229,54 @@ def _without_pixels(image: DecodedImage, name: str) -> Ingested:
     return Ingested(name, rows, columns, image.bits, image.window, image.spacing, image.apart)
 
 
-def _new_case(row: dict[str, Any], image: Ingested, frame: StoredFrame) -> NewCase:
+def _refuse_second_set(study_key: UUID) -> None:
+    """Refuse a study that has a case set: cases that may have been read are never exchanged."""
+    if CaseSet.objects.filter(study=study_key).exists():
+        raise AlreadyLoadedError(
+            "expected a study without cases, this one already has a case set; create a new study"
+        )
+
+
+def _record(
+    study_key: UUID, blind: BlindHalf, window_rule: WindowRule, images: Sequence[Ingested],
+    stored: Mapping[str, StoredFrame], actor: User | None,
+) -> CaseSet:  # fmt: skip
+    """Write the rows of a case set whose frames lie in their place, and the audit event."""
+    _refuse_second_set(study_key)
+    case_set = CaseSet.objects.create(
+        study=study_key,
+        cases_sha256=str(blind.provenance["cases_sha256"]),
+        key_sha256=blind.key_digest,
+        run_id=str(_run(blind).get("run_id", "")),
+        synthetic=blind.synthetic,
+        window_rule=window_rule.value,
+        case_count=len(images),
+        frame_length=stored[images[0].name].length,
+        apart=_apart(images),
+        custody=dict(blind.custody),
+    )
+    ordered = sorted(zip(_rows(blind), images, strict=True), key=lambda each: str(each[0]["case"]))
+    cases = Case.objects.bulk_create(_case(case_set, row) for row, _ in ordered)
+    Frame.objects.bulk_create(
+        _frame(case, image, stored[image.name]) for case, (_, image) in zip(cases, ordered, strict=True)
+    )
+    record(
+        kind="cases.loaded", actor=actor, study=study_key, subject=case_set.cases_sha256,
+        values={
+            "cases": case_set.case_count, "cases_sha256": case_set.cases_sha256, "key_sha256": case_set.key_sha256,
+            "window_rule": case_set.window_rule, "frame_length": case_set.frame_length,
+        },
+    )  # fmt: skip
+    if blind.terms:
+        set_terms(set_key=study_key, chain=study_key, wording=Wording(**blind.terms), actor=actor)
+    return case_set
+
+
+def _case(case_set: CaseSet, row: Mapping[str, Any]) -> Case:
     age = row.get("age")
-    return NewCase(
+    return Case(
+        study=case_set.study,
+        case_set=case_set,
         key=row["case"],
         labels=[label.strip() for label in row["labels"].split(";") if label.strip()],
         block=int(row["block"]),
@@ -233,22 +284,23 @@ def _new_case(row: dict[str, Any], image: Ingested, frame: StoredFrame) -> NewCa
         view=row.get("view", ""),
         sex=row.get("sex", ""),
         age=None if age is None or pd.isna(age) or age == "" else float(age),
-        rows=image.rows,
-        columns=image.columns,
-        bits=image.bits,
-        window=image.window,
-        spacing=image.spacing,
-        frame=frame,
     )
 
 
-def _facts(blind: BlindHalf) -> SetFacts:
-    run = blind.provenance.get("run") or {}
-    return SetFacts(
-        cases_sha256=str(blind.provenance["cases_sha256"]),
-        key_sha256=blind.key_digest,
-        run_id=str(run.get("run_id", "")),
-        synthetic=blind.synthetic,
-        terms=blind.terms,
-        custody=blind.custody,
+def _frame(case: Case, image: Ingested, stored: StoredFrame) -> Frame:
+    spacing_row, spacing_column = image.spacing or (None, None)
+    return Frame(
+        study=case.study,
+        case=case,
+        storage_name=stored.name,
+        rows=image.rows,
+        columns=image.columns,
+        bits=image.bits,
+        format=FORMAT,
+        window_low=image.window[0],
+        window_high=image.window[1],
+        spacing_row=spacing_row,
+        spacing_column=spacing_column,
+        sha256=stored.sha256,
+        length=stored.length,
     )

@@ -13,18 +13,21 @@ from django.utils import timezone
 from readerstudy.cases.models import Loading
 
 PROBLEMS = {
-    "CaseSetError": "The case set is not whole: expected cases.csv, images and provenance.json as they were written, "
-    "and at least one is missing or was changed. Ask the researcher to copy it again, or to write it again.",
-    "FrameError": "A table of the case set holds something that is not allowed there. Ask the researcher to check the "
-    "set with verify_case_set and to write it again.",
-    "StorageError": "The images could not be stored. Ask whoever runs the server whether its disk is full, then load "
-    "the set again.",
-    "AlreadyLoadedError": "The study has its cases already. Make a new study, or a copy, for others.",
-    "StudyError": "The study cannot take this set: it has its cases already, or the key of the set has been opened.",
-    "PhaseError": "The study is locked: its cases do not change any more.",
+    "CaseSetError": "The case set is incomplete: expected cases.csv, images and provenance.json as they were "
+    "written, but at least one is missing or was changed. Ask the researcher to copy it again, or to write it again.",
+    "FrameError": "A table in the case set contains something that is not allowed there. Ask the researcher to "
+    "check the set with verify_case_set and to write it again.",
+    "StorageError": "The images could not be stored. Ask the person who runs the server whether the disk is "
+    "full, then load the case set again.",
+    "AlreadyLoadedError": "The study already has its cases. Create a new study, or a copy, for other cases.",
+    "StudyError": "The study cannot use this case set: the study already has its cases, or the key of the set "
+    "has been opened.",
+    "PhaseError": "The study is locked: its cases can no longer change.",
 }
 """What ended a load, in words for an admin without a shell. No text of a file is told: it could name a person."""
-OTHER_PROBLEM = "The load ended with an error of the server ({}). Ask whoever runs it to look at its log."
+OTHER_PROBLEM = (
+    "Loading failed with a server error ({}). Ask the person who runs the server to look at the log."
+)
 
 TOLD_EVERY = 0.5
 """Seconds between two words about a load: the page asks no more often, and a row is written each time."""

@@ -18,12 +18,12 @@ def _has_length(field: str, length: int) -> Exact:
 
 
 class CaseSet(models.Model):
-    """The blind half of one hand-over, as loaded for one study.
+    """The blind half of one handover, as loaded for one study.
 
     The digests are those of its provenance: `cases_sha256` of cases.csv, `key_sha256` of the sealed key,
     which stays outside. `frame_length` is the one length of all frame files, in bytes. `apart` counts the cases whose
     first picture has another tone than the networks were given, by more than one grey level; null: not known.
-    `custody` says how the hand-over compared the images with those that the networks saw: counts, or why it did not.
+    `custody` says how the handover compared the images with those that the networks saw: counts, or why it did not.
     """
 
     study = models.UUIDField("study key", unique=True)
@@ -149,8 +149,8 @@ class Terms(models.Model):
     """On which terms a case set may be looked at, as they were at one time; the latest row of a set holds.
 
     `study` is the key under which the cases are stored: a study's, or that of its practice cases. `text` is
-    markdown; `credential` says what a person must hold, `ethics` where the study was approved. `sha256` is over
-    all three: whoever has confirmed another digest is asked again.
+    markdown; `credential` says what a person needs, `ethics` where the study was approved. `sha256` is over
+    all three: anyone who has confirmed another digest is asked again.
     """
 
     study = models.UUIDField("study key", db_index=True)
@@ -196,7 +196,7 @@ class Loading(models.Model):
     """
 
     class State(models.TextChoices):
-        """Where a load stands."""
+        """The state of a load."""
 
         RUNNING = "running", "running"
         DONE = "done", "done"

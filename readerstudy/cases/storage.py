@@ -1,6 +1,7 @@
-"""Frame files on disk: staged under hidden names, padded to one length, published together or not at all.
+"""Frame files: staged under hidden names, padded to one length, published together or not at all.
 
-Layout: frames_root/<study uuid>/<storage name>. Folders are 0700, files 0600; names are random.
+Layout on disk: frames_root/<study uuid>/<storage name>. Folders are 0700, files 0600; names are random. An
+S3-compatible store holds them under the same names.
 """
 
 import fcntl
@@ -8,21 +9,20 @@ import hashlib
 import os
 import secrets
 import shutil
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 from uuid import UUID
 
-from readerstudy.cases.errors import StorageError
+from django.core.files import File
+from django.core.files.storage import InvalidStorageError, Storage, storages
+
 from readerstudy.cases.frame import pad_frame
 from readerstudy.durable import sync, write_whole
 
-if TYPE_CHECKING:
-    from readerstudy.cases.objects import FrameObjects
-
 _STAGING = ".staging-"
+ALIAS = "frames"
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,7 @@ def staging(
         finally:
             shutil.rmtree(hidden, ignore_errors=True)
             with suppress(OSError):
-                folder.rmdir()  # only where nothing came to stand in it
+                folder.rmdir()  # only if it is still empty
 
 
 def read_frame(path: Path, sha256: str) -> bytes:
@@ -169,7 +169,9 @@ def _only_one(folder: Path) -> Iterator[None]:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise StorageError("another load of cases for this study is running; wait for its end") from error
+            raise StorageError(
+                "another load of cases for this study is running; wait until it has finished"
+            ) from error
         yield
     finally:
         os.close(descriptor)
@@ -183,3 +185,61 @@ def _remove_leftovers(folder: Path, known: Collection[str]) -> None:
             shutil.rmtree(path)
         else:
             path.unlink()
+
+
+class StorageError(Exception):
+    """Frame files cannot be written, or what was stored has changed."""
+
+
+def frame_objects() -> "FrameObjects | None":
+    """Return the store that FRAMES_URL names; None when frames are files of the site's folder."""
+    try:
+        return FrameObjects(storages[ALIAS])
+    except InvalidStorageError:
+        return None
+
+
+class FrameObjects:
+    """Reads, writes and removes the frames of a study in one bucket."""
+
+    def __init__(self, storage: Storage) -> None:
+        self.storage = storage
+
+    def publish(self, study: UUID, files: Iterable[Path]) -> None:
+        """Upload staged files; the rows that name them come after, so a torn upload is never served."""
+        for path in files:
+            with path.open("rb") as stream:
+                self.storage.save(_key(study, path.name), File(stream))
+
+    def read(self, study: UUID, name: str) -> bytes:
+        """Return a frame's bytes.
+
+        Raises
+        ------
+        StorageError: no such object, or no answer.
+        """
+        try:
+            with self.storage.open(_key(study, name)) as stream:
+                content: bytes = stream.read()
+        except Exception as error:  # the client library's own errors name buckets and keys
+            raise StorageError(
+                f"frame {name}: expected a readable object; restore it from a backup"
+            ) from error
+        return content
+
+    def remove(self, study: UUID, names: Iterable[str]) -> None:
+        """Delete frames; an absent one is no error."""
+        for name in names:
+            self.storage.delete(_key(study, name))
+
+    def names(self, study: UUID) -> list[str]:
+        """List the frames that are stored for a study."""
+        return list(self.storage.listdir(str(study))[1])
+
+    def remove_leftovers(self, study: UUID, known: Collection[str]) -> None:
+        """Delete what a killed load uploaded: names without a row."""
+        self.remove(study, set(self.names(study)) - set(known))
+
+
+def _key(study: UUID, name: str) -> str:
+    return f"{study}/{name}"

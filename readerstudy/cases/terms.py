@@ -13,11 +13,11 @@ from readerstudy.audit.services import record
 from readerstudy.cases.models import Terms, TermsConfirmation
 
 LONGEST = {"text": 20_000, "credential": 500, "ethics": 500}
-"""Characters of each part, as in a hand-over."""
+"""Characters of each part, as in a handover."""
 
 
 class TermsError(Exception):
-    """Terms cannot be recorded or confirmed as asked: what was expected, what came, what to do."""
+    """Terms cannot be recorded or confirmed as asked: what was expected, what was found, what to do."""
 
 
 @dataclass(frozen=True)
@@ -42,11 +42,11 @@ class Wording:
         TermsError: says which part.
         """
         if not self.text.strip():
-            raise TermsError("expected the terms of use as text; where nothing is asked for, say so there")
+            raise TermsError("expected the terms of use as text; if nothing is required, say so there")
         for name, most in LONGEST.items():
             if len(getattr(self, name)) > most:
                 raise TermsError(
-                    f"{name}: expected at most {most} characters, {len(getattr(self, name))} came"
+                    f"{name}: expected at most {most} characters, got {len(getattr(self, name))}"
                 )
 
 
@@ -86,7 +86,7 @@ def confirm_terms(*, set_key: UUID, chain: UUID, person: User, sha256: str) -> N
     terms = latest_terms([set_key]).get(set_key)
     if terms is None or terms.sha256 != sha256:
         raise TermsError(
-            "the terms of use have changed since this page was opened; load it and read them again"
+            "the terms of use have changed since this page was opened; reload it and read them again"
         )
     _, made = TermsConfirmation.objects.get_or_create(study=set_key, person=person, sha256=sha256)
     if made:

@@ -12,7 +12,7 @@ class OperationsConfig(AppConfig):
         import readerstudy.celery  # noqa: F401
 
         # These register themselves.
-        from readerstudy.ops import admin_records  # noqa: F401
+        from readerstudy.ops import records  # noqa: F401
         from readerstudy.ops.doctor import checks  # noqa: F401
         from readerstudy.ops.serve import access_log  # noqa: F401
 
@@ -20,4 +20,4 @@ class OperationsConfig(AppConfig):
 class Admin(SimpleAdminConfig):
     """Django's admin with the site's own AdminSite, and without looking for admin modules of packages."""
 
-    default_site = "readerstudy.ops.admin_site.Site"
+    default_site = "readerstudy.ops.records.Site"

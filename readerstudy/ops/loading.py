@@ -1,4 +1,8 @@
-"""Load a case set that lies in the site's folder of hand-overs, for an admin without a shell on the server."""
+"""Load a case set that lies in the site's folder of handovers, for an admin without a shell on the server.
+
+It belongs to `ops` because it needs both the loader of `cases`, which reaches `analysis.caseset`, and the services of
+`study`, which must never reach `analysis`.
+"""
 
 import os
 import subprocess
@@ -13,10 +17,9 @@ from analysis.caseset import CaseSetError, read_blind_half
 from analysis.caseset.files import PROVENANCE_FILE
 from analysis.columns import FrameError
 from readerstudy.accounts.models import User
-from readerstudy.cases.loader import load_case_set
+from readerstudy.cases.loader import AlreadyLoadedError, load_case_set
 from readerstudy.cases.loading import announce
 from readerstudy.cases.models import CaseSet
-from readerstudy.cases.services import AlreadyLoadedError
 from readerstudy.cases.window import WindowRule
 from readerstudy.environment import BASE
 from readerstudy.study.design.drafts import attach_practice_set, practice_draft, practice_key_for
@@ -57,7 +60,8 @@ def offered_sets() -> list[Offered]:
 def start_load(*, study: Study, name: str, practice: bool, actor: User) -> bool:
     """Begin to load a set in a process of its own, which outlives the request; the study's page tells how far it is.
 
-    While one is being loaded nothing is begun, and False returned.
+    A thread would die with its web process. The set is named out of the operator's folder, not uploaded: it has
+    gigabytes. While one is being loaded nothing is begun, and False returned.
 
     Raises
     ------
@@ -65,15 +69,17 @@ def start_load(*, study: Study, name: str, practice: bool, actor: User) -> bool:
     StudyError: it has these cases already, their key is open, or no blind half of this name is offered.
     """
     if study.phase != Phase.DRAFT:
-        raise PhaseError(f"cases are loaded while the study is a draft; it is {study.phase}")
+        raise PhaseError(f"cases can be loaded only while the study is a draft; it is {study.phase}")
     if practice:
         if study.practice_key is not None:
-            raise StudyError("the study has its practice cases; copy the study to practise on others")
+            raise StudyError(
+                "the study already has its practice cases; copy the study to use other practice cases"
+            )
     elif CaseSet.objects.filter(study=study.key).exists():
-        raise StudyError("the study has its cases; make a new study for others")
+        raise StudyError("the study already has its cases; create a new study for other cases")
     chosen = next((each for each in offered_sets() if each.name == name), None)
     if chosen is None:
-        raise StudyError(f"expected a case set in the site's folder of hand-overs, '{name}' is none")
+        raise StudyError(f"expected a case set in the site's folder of handovers, got '{name}'")
     (practice_draft if practice else cases_draft)(study, chosen.key_sha256)
     if not announce(practice_key_for(study) if practice else study.key):
         return False
@@ -89,69 +95,47 @@ def start_load(*, study: Study, name: str, practice: bool, actor: User) -> bool:
 
 
 def load_into_study(
-    *, study: Study, folder: Path, actor: User | None, progress: Callable[[int, int], None] | None = None
-) -> CaseSet:
-    """Load a blind half into a draft study; rows, frames and digests stand or fall together.
+    *, study: Study, folder: Path, actor: User | None, practice: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+) -> CaseSet:  # fmt: skip
+    """Load a blind half into a draft study; rows, frames and digests are written together or not at all.
+
+    Practice cases are a blind half of their own, under a key of their own.
 
     Raises
     ------
-    PhaseError: the study is not a draft.
-    AlreadyLoadedError: it has its cases.
+    PhaseError, StudyError: the study is not a draft, or cannot take these cases.
+    AlreadyLoadedError: it has its cases, or its practice cases.
     CaseSetError, FrameError: the folder is damaged.
     CaseSetRefusedError: images that cannot be read, all of them named by case.
     """
-
-    if CaseSet.objects.filter(study=study.key).exists():
-        raise AlreadyLoadedError(f"{_named(study)} has its cases; make a new study for others")
+    if practice:
+        if study.practice_key is not None:
+            raise AlreadyLoadedError(
+                f"{_named(study)} already has its practice cases; copy the study to use other practice cases"
+            )
+        study.practice_key = practice_key_for(study)
+    elif CaseSet.objects.filter(study=study.key).exists():
+        raise AlreadyLoadedError(f"{_named(study)} already has its cases; create a new study for other cases")
 
     def attach(loaded: CaseSet) -> None:
-        attach_case_set(
-            study=study, cases_sha256=loaded.cases_sha256, sealed_sha256=loaded.key_sha256,
-            run_id=loaded.run_id, synthetic=loaded.synthetic, actor=actor,
-        )  # fmt: skip
+        digests = {"cases_sha256": loaded.cases_sha256, "sealed_sha256": loaded.key_sha256}
+        if practice:
+            attach_practice_set(study=study, actor=actor, **digests)
+        else:
+            attach_case_set(
+                study=study, run_id=loaded.run_id, synthetic=loaded.synthetic, actor=actor, **digests
+            )
 
     return load_case_set(
         folder=folder,
-        study_key=study.key,
+        study_key=practice_key_for(study) if practice else study.key,
         frames_root=settings.FRAMES_ROOT,
         window_rule=WindowRule(Protocol.from_json(study.protocol).window_rule),
         actor=actor,
         progress=progress,
         attach=attach,
-        check=lambda facts: cases_draft(study, facts.key_sha256),
-    )
-
-
-def load_practice(
-    *, study: Study, folder: Path, actor: User | None, progress: Callable[[int, int], None] | None = None
-) -> CaseSet:
-    """Load the practice cases of a draft study: a blind half of its own, under a key of its own.
-
-    Raises
-    ------
-    AlreadyLoadedError: it has practice cases.
-    PhaseError, StudyError, CaseSetError, FrameError, CaseSetRefusedError: as for the study's own cases.
-    """
-    if study.practice_key is not None:
-        raise AlreadyLoadedError(
-            f"{_named(study)} has its practice cases; copy the study to practise on others"
-        )
-    study.practice_key = practice_key_for(study)
-
-    def attach(loaded: CaseSet) -> None:
-        attach_practice_set(
-            study=study, cases_sha256=loaded.cases_sha256, sealed_sha256=loaded.key_sha256, actor=actor
-        )
-
-    return load_case_set(
-        folder=folder,
-        study_key=study.practice_key,
-        frames_root=settings.FRAMES_ROOT,
-        window_rule=WindowRule(Protocol.from_json(study.protocol).window_rule),
-        actor=actor,
-        progress=progress,
-        attach=attach,
-        check=lambda facts: practice_draft(study, facts.key_sha256),
+        check=lambda key_sha256: (practice_draft if practice else cases_draft)(study, key_sha256),
     )
 
 

@@ -1,4 +1,4 @@
-"""The page on which a study's admin loads cases from the site's folder of hand-overs."""
+"""The page on which a study's admin loads cases from the site's folder of handovers."""
 
 from typing import cast
 
@@ -9,8 +9,8 @@ from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods
 
-from readerstudy.accounts.signed_in import signed_in
-from readerstudy.accounts.signed_out import answers_scripts
+from readerstudy.accounts.access import signed_in
+from readerstudy.accounts.middleware import answers_scripts
 from readerstudy.cases.loading import loading_json
 from readerstudy.ops.loading import offered_sets, start_load
 from readerstudy.study.design.drafts import practice_key_for
@@ -52,9 +52,9 @@ def load(request: HttpRequest, slug: str) -> HttpResponse:
             practice = form.cleaned_data["use"] == PRACTICE
             try:
                 if start_load(study=study, name=form.cleaned_data["name"], practice=practice, actor=person):
-                    messages.success(request, "The load has begun; this page tells how far it is.")
+                    messages.success(request, "Loading has started; this page shows its progress.")
                 else:
-                    messages.info(request, "A load is running already; this page tells how far it is.")
+                    messages.info(request, "A load is already running; this page shows its progress.")
             except (StudyError, PhaseError) as error:
                 messages.error(request, str(error))
         else:

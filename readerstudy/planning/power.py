@@ -6,8 +6,7 @@ from dataclasses import dataclass, replace
 from analysis.endpoints import PAPER, Endpoint
 from analysis.figures.power import Planned, draw_power
 from analysis.figures.theme import ThemeName, render
-from analysis.stats.planning import Plan, Simulated, latent_pilot, simulated_power
-from analysis.stats.power import Power, power
+from analysis.stats.planning import Plan, Power, Simulated, latent_pilot, power, simulated_power
 from analysis.stats.simulate import Latent
 
 CASES = tuple(range(10, 401, 10))

@@ -14,9 +14,9 @@ from readerstudy.planning.power import Assumptions, Outlook
 from readerstudy.study.protocol import Protocol
 
 EXPLAINED: Mapping[str, str] = {
-    "design": "Who reads what: everybody all cases, everybody other cases, or groups of readers a block each with "
-    "some cases read by all.",
-    "readers": "People who read. A few more of them help more than many more cases.",
+    "design": "Who reads what: every reader all cases, every reader different cases, or groups of readers one "
+    "block each, with some cases read by all.",
+    "readers": "Number of readers. A few more readers help more than many more cases.",
     "cases": "Images that one reader reads, half of them of interest and half for comparison.",
     "blocks": "Into how many groups readers and cases are dealt; overlapping blocks only.",
     "anchors": "Cases that all groups read; overlapping blocks only.",

@@ -5,11 +5,10 @@ class ResultsConfig(AppConfig):
     """What is known once a key is open."""
 
     name = "readerstudy.results"
-    label = "results"
 
     def ready(self) -> None:
         """Tell the studies when a request to open a key stands."""
-        from readerstudy.results.approval import stands
+        from readerstudy.results.services import stands
         from readerstudy.study.duties import open_requests
 
         if stands not in open_requests:

@@ -1,20 +1,31 @@
-"""What a report says about a study beside its ratings: protocol, readers, history, digests."""
+"""What a report says about a study beside its results: protocol, readers, history, digests, answers that nobody tests.
 
-from collections.abc import Iterator, Sequence
+Those answers are told by group of cases: counts, and five numbers for a number.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
+from analysis.figures.described import Described
 from analysis.report import Background, ReaderCourse
 from readerstudy.audit.models import Event
 from readerstudy.cases.models import CaseSet
-from readerstudy.results.described import described_of
 from readerstudy.results.models import Unblinding, UnblindingRequest
 from readerstudy.results.values import EnrolledReader, Reading, unblinding_of
 from readerstudy.study.design.locking import locked_document
 from readerstudy.study.duties import needs_two
 from readerstudy.study.models import Study
 from readerstudy.study.protocol import Protocol
+from readerstudy.study.protocol.questions import Question
 
 KINDS = {"yes_no": "yes, no"}
+ARMS = (1, 0)
+FIVE = ("Smallest", "Lower quartile", "Median", "Upper quartile", "Largest")
+COUNTED = ("text", "mark")
+"""Kinds of which only is told how often anything was written or marked."""
 
 
 def background_of(
@@ -83,7 +94,7 @@ def _operator_remarks(study: Study, unblinding: Unblinding) -> Iterator[str]:
     """Say so where two study admins were to open the key and the operator did."""
     if needs_two(study) and unblinding.opened_by is None:
         yield (
-            "The operator opened the key on the server, since fewer than two study admins were left who count as two. "
+            "The operator opened the key on the server, because fewer than two eligible study admins were left. "
             f"Reason given: {unblinding.reason}"
         )
 
@@ -118,3 +129,59 @@ def _dates(study: Study) -> list[tuple[str, Any]]:
         ("Key opened", study.unblinded_at),
     ]
     return [(name, at) for name, at in dates if at is not None]
+
+
+def described_of(protocol: Protocol, readings: Iterable[Reading]) -> tuple[Described, ...]:
+    """Describe the first readings' answers to every question that is not tested, in the protocol's order."""
+    first = [reading for reading in readings if reading.presentation == 1]
+    return tuple(_described(each, first) for each in protocol.questions if each.key not in protocol.endpoints)
+
+
+def _described(question: Question, first: Sequence[Reading]) -> Described:
+    by_arm = [[each.answers.get(question.key, {}) for each in first if each.case.arm == arm] for arm in ARMS]
+    given = [
+        [
+            answer["value"]
+            for answer in answers
+            if answer.get("status") == "answered" and _counts(question, answer)
+        ]
+        for answers in by_arm
+    ]
+    planned, answered = tuple(map(len, by_arm)), tuple(map(len, given))
+    if question.kind == "number":
+        five = [
+            np.quantile(values, [0, 0.25, 0.5, 0.75, 1]).tolist() if values else [None] * 5
+            for values in given
+        ]
+        rows = tuple((name, tuple(values[k] for values in five)) for k, name in enumerate(FIVE))
+    else:
+        counts = [Counter(said for value in values for said in _said(question, value)) for values in given]
+        words = dict.fromkeys([*_offered(question), *sorted({*counts[0], *counts[1]})])
+        rows = tuple((word, tuple(float(count[word]) for count in counts)) for word in words)
+    return Described(question.text, planned, answered, rows, question.kind == "number", question.unit)
+
+
+def _counts(question: Question, answer: Mapping[str, Any]) -> bool:
+    return question.kind not in COUNTED or bool(answer["value"])
+
+
+def _offered(question: Question) -> list[str]:
+    """Return the answers that are on offer, which count also where nobody gave them."""
+    if question.kind == "yes_no":
+        return ["yes", "no"]
+    return [level.label for level in question.levels]
+
+
+def _said(question: Question, value: Any) -> list[str]:
+    """Return an answer as the words that it is counted under; several of a multiple choice or of labels.
+
+    A label that somebody typed is not told: it may hold anything.
+    """
+    if question.kind in COUNTED:
+        return []
+    if question.kind == "yes_no":
+        return ["yes" if value else "no"]
+    if question.kind == "missing_labels":
+        return [each if each in question.vocabulary else "Another label" for each in value]
+    labels = {level.value: level.label for level in question.levels}
+    return [labels.get(each, str(each)) for each in (value if isinstance(value, list) else [value])]

@@ -138,7 +138,7 @@ def code_digest() -> str:
 
 
 def _kept(path: Path, make: Callable[[], bytes]) -> bytes:
-    """Return a file's bytes, made first when it is not there; whole or not at all."""
+    """Return a file's bytes, made first when it is missing; whole or not at all."""
     if path.exists():
         return path.read_bytes()
     data = make()

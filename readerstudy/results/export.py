@@ -2,16 +2,40 @@
 
 import hashlib
 import io
+import json
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+import pandas as pd
+from django.db import DEFAULT_DB_ALIAS
+
 from analysis.durable import whole_folder
-from readerstudy.results.bundle import SIMULATED, bundle_files
+from analysis.endpoints import FILE, Endpoint, endpoints_file
+from analysis.exchange.imrmc import imrmc_list
+from analysis.exchange.via import via_csv
+from analysis.frames import ratings_table
+from analysis.report import reader_study_report, standalone
+from analysis.stats.columns import COLUMNS
+from analysis.stats.results import TABLES
+from analysis.tablefolder import csv_text, guarded
+from readerstudy.audit.models import Event
+from readerstudy.audit.services import heads
+from readerstudy.results import recompute
+from readerstudy.results.background import opening_told
 from readerstudy.results.computed import Computed, computed
+from readerstudy.results.ratings import answers_frame, wide_frame
+from readerstudy.results.snapshot import snapshot
+from readerstudy.results.sources import environment, sources
+from readerstudy.results.tables import EXPORT_TABLES, ORDER, READERS
+from readerstudy.results.values import unblinding_of
 from readerstudy.study.models import Study
+from readerstudy.study.orders.disclosure import orders_document
+from readerstudy.study.protocol import canonical
 
 ZIP_DATE = (1980, 1, 1, 0, 0, 0)
+SIMULATED = "SIMULATED READERS: a program made these ratings; no radiologist gave them.\n"
+SYNTHETIC = "SYNTHETIC IMAGES: a program drew these images; they show no patient.\n"
 
 
 def export_files(study: Study) -> Iterator[tuple[str, bytes]]:
@@ -52,7 +76,7 @@ def write_export(study: Study, out: Path) -> None:
     SealedError: the key is not open.
     """
     if out.exists():
-        raise FileExistsError(f"{out}: expected a new folder, it exists already; choose another --out")
+        raise FileExistsError(f"{out}: expected a new folder, it already exists; choose another --out")
     files = list(export_files(study))
     with whole_folder(out, mode=0o700) as folder:
         for name, data in files:
@@ -63,3 +87,149 @@ def _write_durably(path: Path, data: bytes) -> None:
     """Write a file of a folder that `whole_folder` pushes to the disk before it has a name."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(data)
+
+
+def bundle_files(made: Computed) -> Iterator[tuple[str, bytes]]:
+    """Yield name and bytes of each file but the manifest."""
+    study, results = made.study, made.results
+    yield "README.txt", _readme(study).encode()
+    yield "report.html", _report(made)
+    yield from _data(made)
+    yield "results.json", results.to_json().encode()
+    for table in TABLES:
+        yield f"tables/{table}.csv", _csv(study, results.frame(table))
+    for name, svg in made.figures("light").items():
+        yield f"figures/{name}.svg", svg
+    yield "protocol.json", study.locked_file.encode()
+    mark = {"simulated": True} if study.simulated_readers else {}
+    yield "orders.json", canonical({**orders_document(study), **mark})
+    yield "audit.csv", _csv(study, _audit(study))
+    yield "audit_heads.json", _heads(study)
+    yield from _exchange(made)
+    yield "environment.txt", ((SIMULATED if study.simulated_readers else "") + environment()).encode()
+    yield "recompute.py", Path(recompute.__file__).read_bytes()
+    yield from _code()
+
+
+def data_dictionary(asked: Iterable[Endpoint]) -> pd.DataFrame:
+    """Return file, column, kind, meaning and allowed values of every table of an export."""
+    rows = [
+        {
+            "file": table.name, "column": column.name, "kind": column.kind, "meaning": column.meaning,
+            "lowest": column.low, "highest": column.high,
+            "allowed": ", ".join(column.allowed or map(str, column.levels)),
+            "may_be_blank": "yes" if column.blank or column.optional else "no",
+        }
+        for table in (ratings_table(asked), *EXPORT_TABLES)
+        for column in table.columns
+    ]  # fmt: skip
+    rows += [
+        {"file": f"tables/{table}.csv", "column": name, "meaning": meaning, "may_be_blank": "yes"}
+        for table, columns in COLUMNS.items()
+        for name, meaning in columns.items()
+    ]
+    return pd.DataFrame(rows).astype(object)
+
+
+def _data(made: Computed) -> Iterator[tuple[str, bytes]]:
+    study = made.study
+    asked = made.plan.questions
+    whole = {each.name: "Int64" for each in asked if each.kind != "number"}
+    yield "ratings.csv", _csv(study, made.ratings.astype(whole))
+    yield FILE, endpoints_file(asked, simulated=study.simulated_readers).encode()
+    yield "wide.csv", _csv(study, wide_frame(made.ratings, asked))
+    yield "answers.csv", _csv(study, answers_frame(study.protocol, made.readings))
+    yield "cases.csv", _csv(study, made.cases)
+    yield "order.csv", _csv(study, ORDER.frame(made.readings))
+    yield "readers.csv", _csv(study, READERS.frame(made.readers))
+    if made.subgroups is not None:
+        yield "subgroups.csv", _csv(study, made.subgroups)
+    yield "data_dictionary.csv", _csv(study, data_dictionary(asked))
+
+
+def _exchange(made: Computed) -> Iterator[tuple[str, bytes]]:
+    study = made.study
+    asked = made.plan.questions
+    extra = {"simulated": "yes"} if study.simulated_readers else {}
+    for reader in made.ratings["reader"].unique():
+        yield f"via/{reader}.csv", via_csv(made.ratings, reader, endpoints=asked, extra=extra).encode()
+    title = f"{SIMULATED.strip()} {study.title}" if study.simulated_readers else study.title
+    yield "imrmc/ratings.imrmc", imrmc_list(made.ratings, endpoints=asked, title=title).encode()
+
+
+def _report(made: Computed) -> bytes:
+    return standalone(reader_study_report(made.results, made.background), made.figures("light")).encode()
+
+
+def _csv(study: Study, frame: pd.DataFrame) -> bytes:
+    if study.simulated_readers:
+        frame = frame.copy()
+        frame.insert(0, "simulated", "yes")
+    return csv_text(frame, gaps=True).encode()
+
+
+def _audit(study: Study) -> pd.DataFrame:
+    with snapshot() as using:
+        events = Event.objects.using(using).filter(study=study.key).order_by("sequence")
+        return pd.DataFrame(
+            {
+                "sequence": event.sequence,
+                "at": event.at.isoformat(),
+                "actor": "" if event.actor_id is None else str(event.actor_id),
+                "kind": event.kind,
+                "subject": event.subject,
+                "values": json.dumps(event.values, sort_keys=True, ensure_ascii=False),
+                "reason": event.reason,
+                "digest": event.digest,
+            }
+            for event in events
+        )
+
+
+def _heads(study: Study) -> bytes:
+    return canonical(
+        {
+            "format": 1, "study": str(study.key), "simulated_readers": study.simulated_readers,
+            "audit_heads": heads(study.key),
+        }
+    )  # fmt: skip
+
+
+def _code() -> Iterator[tuple[str, bytes]]:
+    """Yield what recompute.py imports; the rest of the product stays out."""
+    for name, path in sources("analysis.stats").items():
+        yield f"code/{name}", path.read_bytes()
+
+
+def _readme(study: Study) -> str:
+    unblinding = unblinding_of(study)
+    warnings = (SIMULATED if study.simulated_readers else "") + (SYNTHETIC if study.synthetic_images else "")
+    return (
+        f"{warnings}{guarded(study.title)}\n\n"
+        f"Study key       {study.key}\n"
+        f"Protocol digest {study.protocol_sha256}\n"
+        f"Key digest      {unblinding.key_sha256}\n"
+        f"Unblinded       {unblinding.opened_at.isoformat()}\n"
+        f"Opened by       {opening_told(study, unblinding, DEFAULT_DB_ALIAS)}\n\n"
+        "report.html          the whole report in one file; it prints on A4\n"
+        "ratings.csv          one row per reader and case; what the statistics are computed from\n"
+        "endpoints.json       its questions: words, answers, which end is worse\n"
+        "wide.csv             one row per case, a column per reader and question\n"
+        "answers.csv          every answer to every question, with remarks: read them before you publish\n"
+        "cases.csv            what the opened key says of each case\n"
+        "order.csv            who was to read what when, and when it was read\n"
+        "orders.json          seeds of the orders, so that anybody can draw them again\n"
+        "readers.csv          the readers' course\n"
+        "data_dictionary.csv  every column of every table\n"
+        "results.json         every comparison; tables/ has the same as CSV, figures/ as pictures\n"
+        "protocol.json        what was locked; its SHA-256 is the protocol digest\n"
+        "audit.csv            every change of state\n"
+        "audit_heads.json     where the audit chains stood; verify_audit --heads compares\n"
+        "via/, imrmc/         the same ratings for the VGG Image Annotator and for iMRMC\n"
+        "environment.txt      versions of everything that was installed\n"
+        "MANIFEST.sha256      check with: sha256sum -c MANIFEST.sha256\n\n"
+        "Recompute results.json from ratings.csv and compare: python recompute.py\n"
+        "(needs numpy, pandas and scipy; the code that computed lies in code/)\n"
+        "With the program: manage.py analyse_ratings ratings.csv --like results.json --out again\n"
+        "A text that a spreadsheet would take for a formula has an apostrophe before it, also after ; or a tab.\n"
+    )

@@ -1,4 +1,7 @@
-"""Open a study's key, once, after reading has closed everywhere."""
+"""Open a study's key, once, after reading has closed everywhere.
+
+Where the lock asks for two admins, one asks and says why, and another one opens.
+"""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -10,7 +13,7 @@ from analysis.caseset import SealedHalf, read_key
 from readerstudy.accounts.models import User
 from readerstudy.audit.services import heads, record
 from readerstudy.cases.models import Case
-from readerstudy.results.models import OpenedCase, Unblinding
+from readerstudy.results.models import OpenedCase, Unblinding, UnblindingRequest
 from readerstudy.study.duties import counting, needs_two, why_not
 from readerstudy.study.models import Study
 from readerstudy.study.phases import Phase, next_phase
@@ -19,7 +22,7 @@ CLOSED = {Phase.CLOSED.value, Phase.UNBLINDED.value, Phase.ARCHIVED.value}
 
 
 class UnblindingError(Exception):
-    """A key cannot be opened as asked: what was expected, what came, what to do."""
+    """A key cannot be opened as asked: what was expected, what was found, what to do."""
 
 
 @transaction.atomic
@@ -118,7 +121,7 @@ def _refuse_operator(study: Study) -> None:
             names = " and ".join(str(person) for person in able)
             raise UnblindingError(
                 f"expected fewer than two study admins of '{each.slug}' who count, {names} do: two of them open the "
-                "key on the page Results. Whoever is gone for good loses the role on the page People first"
+                "key on the page Results. First remove the role of anyone who has left on the page People"
             )
 
 
@@ -136,3 +139,77 @@ def _join(study: Study, sealed: SealedHalf) -> None:
         )
         for row in rows.to_dict("records")
     )  # fmt: skip
+
+
+@transaction.atomic
+def ask_to_open(*, study: Study, reason: str, actor: User) -> UnblindingRequest:
+    """Ask that the key of a closed study be opened.
+
+    Raises
+    ------
+    PhaseError: the study is not closed.
+    UnblindingError: no reason, somebody has asked already, or two must open and the person does not count.
+    """
+    study = Study.objects.select_for_update().get(pk=study.pk)
+    next_phase(study.phase, "unblind")
+    if not reason.strip():
+        raise UnblindingError("expected a reason for opening the key")
+    if stands(study):
+        raise UnblindingError("somebody has already asked; open the key, or decline first")
+    refuse_uncounted(study, actor)
+    request = UnblindingRequest.objects.create(study=study, asked_by=actor, reason=reason.strip())
+    record(
+        kind="study.unblinding_asked", actor=actor, study=study.key, subject=study.slug, reason=reason.strip()
+    )
+    return request
+
+
+@transaction.atomic
+def decline_to_open(*, study: Study, actor: User) -> None:
+    """Take a request away; anyone who asked may do so too.
+
+    Raises
+    ------
+    PhaseError: the study is not closed, so that there is nothing to decline.
+    UnblindingError: nobody has asked.
+    """
+    study = Study.objects.select_for_update().get(pk=study.pk)
+    next_phase(study.phase, "unblind")
+    request = _asked(study)
+    record(
+        kind="study.unblinding_declined", actor=actor, study=study.key, subject=study.slug,
+        values={"old": f"asked by {request.asked_by_id}", "new": ""},
+    )  # fmt: skip
+    request.delete()
+
+
+@transaction.atomic
+def open_as_asked(*, study: Study, key: Path, actor: User) -> Unblinding:
+    """Open the key for the reason that was given when it was asked for.
+
+    Raises
+    ------
+    UnblindingError: nobody has asked; and what `open_key` raises.
+    """
+    study = Study.objects.select_for_update().get(pk=study.pk)
+    request = _asked(study)
+    return open_key(
+        study=study, key=key, reason=request.reason, actor=actor, asked_by=request.asked_by
+    )  # fmt: skip
+
+
+def request_of(study: Study) -> UnblindingRequest | None:
+    """Return the open request, if there is one."""
+    return UnblindingRequest.objects.select_related("asked_by").filter(study=study).first()
+
+
+def stands(study: Study) -> bool:
+    """Say whether somebody has asked for a study's key to be opened."""
+    return UnblindingRequest.objects.filter(study=study).exists()
+
+
+def _asked(study: Study) -> UnblindingRequest:
+    request = request_of(study)
+    if request is None:
+        raise UnblindingError("expected an open request to open the key, found none")
+    return request

@@ -5,7 +5,7 @@ The digest of kept results and the export share it, so that neither can forget a
 
 import ast
 import platform
-from collections.abc import Iterator
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 
@@ -25,12 +25,16 @@ def sources(*modules: str) -> dict[str, Path]:
         if path is None or path in found.values():
             continue
         found[f"analysis/{path.relative_to(_root())}"] = path
-        waiting += [name.rpartition(".")[0], *_imported(path)]
+        waiting += [name.rpartition(".")[0], *_imported(path.read_bytes())]
     return dict(sorted(found.items()))
 
 
+@cache
 def environment() -> str:
-    """Return Python's version, the kind of machine and every installed package with its version, a line each."""
+    """Return Python's version, the kind of machine and every installed package with its version, a line each.
+
+    Looked up once: a process computes with what it has loaded, whatever is installed meanwhile.
+    """
     packages = sorted({f"{each.name}=={each.version}" for each in metadata.distributions()}, key=str.lower)
     machine = f"{platform.system()} {platform.machine()}"
     return "\n".join([f"Python {platform.python_version()}", machine, *packages, ""])
@@ -47,10 +51,12 @@ def _file(module: str) -> Path | None:
     return next((path for path in candidates if path.is_file()), None)
 
 
-def _imported(path: Path) -> Iterator[str]:
-    for node in ast.walk(ast.parse(path.read_bytes())):
+@cache
+def _imported(text: bytes) -> tuple[str, ...]:
+    found: list[str] = []
+    for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Import):
-            yield from (each.name for each in node.names)
+            found += (each.name for each in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:  # the name may be a module or something in one
-            yield node.module
-            yield from (f"{node.module}.{each.name}" for each in node.names)
+            found += (node.module, *(f"{node.module}.{each.name}" for each in node.names))
+    return tuple(found)

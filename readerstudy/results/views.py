@@ -23,24 +23,29 @@ from analysis.caseset import CaseSetError, OtherKeyError
 from analysis.columns import FrameError
 from analysis.figures.theme import ThemeName
 from analysis.report import Picture, fragment, reader_study_report, standalone
+from readerstudy.accounts.access import signed_in
+from readerstudy.accounts.forms import Confirm, tell_errors
 from readerstudy.accounts.models import User
-from readerstudy.accounts.signed_in import signed_in
 from readerstudy.audit.services import record
-from readerstudy.results import approval
 from readerstudy.results.computed import Computed, computed, kept_figure
 from readerstudy.results.export import export_zip
-from readerstudy.results.forms import AskToOpen, OpenKey
-from readerstudy.results.selectors import study_for_results
-from readerstudy.results.services import UnblindingError
+from readerstudy.results.services import (
+    UnblindingError,
+    ask_to_open,
+    decline_to_open,
+    open_as_asked,
+    request_of,
+)
 from readerstudy.results.values import SealedError
 from readerstudy.study.duties import needs_two, openers_context, why_not
 from readerstudy.study.models import Role, Study
 from readerstudy.study.people.members import progress_of
 from readerstudy.study.phases import PhaseError
-from readerstudy.study.visibility import has_role
+from readerstudy.study.visibility import has_role, study_for_role
 
 PAPER = "-paper"
 """End of the name of a figure on white, for print."""
+MAX_KEY_BYTES = 5_000_000
 
 
 @never_cache
@@ -59,7 +64,7 @@ def results(request: HttpRequest, slug: str) -> HttpResponse:
 
 
 def _sealed(request: HttpRequest, study: Study) -> dict[str, Any]:
-    person, asked = signed_in(request), approval.request_of(study)
+    person, asked = signed_in(request), request_of(study)
     return {
         "study": study,
         "asked": asked,
@@ -104,8 +109,8 @@ def ask(request: HttpRequest, slug: str) -> HttpResponse:
     form = AskToOpen(request.POST, request=request)
 
     def act() -> None:
-        approval.ask_to_open(study=study, reason=form.cleaned_data["reason"], actor=signed_in(request))
-        messages.success(request, "The request stands in the audit trail.")
+        ask_to_open(study=study, reason=form.cleaned_data["reason"], actor=signed_in(request))
+        messages.success(request, "The request is recorded in the audit trail.")
 
     return _answer(request, slug, form, act)
 
@@ -116,7 +121,7 @@ def decline(request: HttpRequest, slug: str) -> HttpResponse:
     study = _study_to_open(request, slug)
 
     def act() -> None:
-        approval.decline_to_open(study=study, actor=signed_in(request))
+        decline_to_open(study=study, actor=signed_in(request))
         messages.success(request, "The key stays sealed.")
 
     return _answer(request, slug, None, act)
@@ -135,8 +140,7 @@ def _answer(
     request: HttpRequest, slug: str, form: forms.Form | None, act: Callable[[], None]
 ) -> HttpResponse:
     if form is not None and not form.is_valid():
-        for errors in form.errors.values():
-            messages.error(request, " ".join(str(error) for error in errors))
+        tell_errors(request, form)
         return redirect("results:results", slug=slug)
     try:
         act()
@@ -150,12 +154,12 @@ def _open(study: Study, upload: "UploadedFile[Any]", actor: User) -> None:
         path = Path(folder) / "key.csv"
         path.write_bytes(upload.read())
         try:
-            approval.open_as_asked(study=study, key=path, actor=actor)
+            open_as_asked(study=study, key=path, actor=actor)
         except OtherKeyError as error:
             raise UnblindingError(
                 "This is not the key of these cases. Take the key.csv that was handed over with this case set. "
                 f"Its SHA-256 begins with {error.expected[:12]}, that of the file given with {error.came[:12]}; "
-                "the whole one stands below the form."
+                "the full digest is shown below the form."
             ) from error
         except (CaseSetError, FrameError) as error:
             # The admin uploaded a file; where the server kept it for a moment is nobody's business.
@@ -211,3 +215,29 @@ def figure(request: HttpRequest, slug: str, name: str) -> HttpResponse:
     if svg is None:
         raise Http404
     return HttpResponse(svg, content_type="image/svg+xml", headers={"Cache-Control": "private, no-store"})
+
+
+def study_for_results(user: User, slug: str) -> Study:
+    """Return the study to its admins, researchers and statisticians; 404 to anybody else."""
+    return study_for_role(user, slug, Role.STUDY_ADMIN, Role.RESEARCHER, Role.STATISTICIAN)
+
+
+class AskToOpen(Confirm):
+    """Why the key is to be opened now; and the password again."""
+
+    reason = forms.CharField(max_length=500, label="Reason")
+    field_order = ("reason", "password")
+
+
+class OpenKey(Confirm):
+    """The sealed file; and the password again."""
+
+    key = forms.FileField(label="Sealed file (key.csv)")
+    field_order = ("key", "password")
+
+    def clean_key(self) -> "UploadedFile[Any]":
+        """Refuse a file that is far larger than any key."""
+        key: UploadedFile[Any] = self.cleaned_data["key"]
+        if (key.size or 0) > MAX_KEY_BYTES:
+            raise forms.ValidationError("This file is too large to be a key file.")
+        return key

@@ -6,11 +6,10 @@ class StudyConfig(AppConfig):
     """Studies, their people, orders and answers."""
 
     name = "readerstudy.study"
-    label = "study"
 
     def ready(self) -> None:
         """Keep the database's own guards of locked studies through migrations; say whose role makes them staff."""
-        from readerstudy.accounts.standing import staff_tests
+        from readerstudy.accounts.signing_in import staff_tests
         from readerstudy.study import guards
         from readerstudy.study.people.members import has_role
 

@@ -1,14 +1,14 @@
-"""Who counts as one of two admins who open a key together; the lock writes it down, and nothing later adds to it.
+"""Who is eligible as one of two admins who open a key together; the lock writes it down, and nothing later adds to it.
 
-An admin counts whose account and role nobody else can have had in hand. A link to an account, a role or a new password
-can be read by whoever sent it, by whoever reads the site's mail or its console, and by whoever handed it over; so an
-admin behind such a link may be the other admin once more. The operator, who knows people by other ways, gives or
-confirms the role on the server (`give_role`), before the lock. What comes after the lock only takes away.
+An admin is eligible if nobody else can have had access to the account and the role. A link to an account, a role or a
+new password can be read by its sender, by anyone who reads the site's mail or its console, and by anyone who passed it
+on; so an admin behind such a link may be the other admin once more. The operator, who knows people from outside the
+site, gives or confirms the role on the server (`give_role`), before the lock. Later events only take away.
 
 All of it is read from the audit trail, in the order in which events were written: clocks have no part in it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from django.db import transaction
@@ -19,7 +19,7 @@ from readerstudy.accounts.models import User
 from readerstudy.audit.models import Event
 from readerstudy.audit.services import record
 from readerstudy.study.models import ImageCheck, Membership, Reader, Role, Study
-from readerstudy.study.phases import Phase, StudyError
+from readerstudy.study.phases import Phase, PhaseError, StudyError
 
 IN_OTHER_HANDS = {
     "invitation.accepted": "took the role up by an invitation, whose link others could read",
@@ -35,6 +35,19 @@ CAME_BACK = "lost the role after the protocol was locked"
 
 open_requests: list[Callable[[Study], bool]] = []
 """Apps above this one say here whether a request to open a study's key stands."""
+
+
+def locked_row(study: Study, phases: Collection[Phase], refusal: str) -> Study:
+    """Lock a study's row for a step that is possible in some phases, and return it.
+
+    Raises
+    ------
+    PhaseError: `refusal`, and the phase in which the study is.
+    """
+    fresh = Study.objects.select_for_update().get(pk=study.pk)
+    if fresh.phase not in phases:
+        raise PhaseError(f"{refusal} {fresh.phase}")
+    return fresh
 
 
 def doubt_about(person: User, study: Study) -> str:
@@ -156,12 +169,12 @@ def add_member(*, study: Study, person: User, role: Role, actor: User | None) ->
 
     Raises
     ------
-    StudyError: the person reads in this study, or a request to open its key stands.
+    StudyError: the person reads in this study, or a request to open its key is open.
     """
     study = Study.objects.select_for_update().get(pk=study.pk)
     refuse_while_asked(study)
     if Reader.objects.filter(study=study, person=person).exists():
-        raise StudyError(f"{person} reads in this study: a reader can have no other role in it")
+        raise StudyError(f"{person} is a reader in this study, and a reader can have no other role in it")
     member, made = Membership.objects.get_or_create(study=study, person=person, role=role)
     if made or (actor is None and role == Role.STUDY_ADMIN):
         record(
@@ -172,7 +185,7 @@ def add_member(*, study: Study, person: User, role: Role, actor: User | None) ->
 
 
 def refuse_alone(study: Study, actor: User | None, what: str) -> None:
-    """Refuse an unblinded admin a step by which answers could be chosen, and whoever may be that admin once more.
+    """Refuse an unblinded admin a step by which answers could be chosen, and anyone who may be that admin once more.
 
     Raises
     ------
@@ -183,7 +196,7 @@ def refuse_alone(study: Study, actor: User | None, what: str) -> None:
         return
     if is_unblinded(actor, study):
         raise StudyError(
-            f"{actor} can see where cases come from and so may not {what} alone; ask another admin, who cannot"
+            f"{actor} can see where cases come from and so may not {what} alone; ask a blinded admin"
         )
     if (doubt := doubt_about(actor, study)) and had_unblinded_admin(study):
         raise StudyError(
@@ -197,7 +210,7 @@ def refuse_while_asked(study: Study) -> None:
 
     Raises
     ------
-    StudyError: a request stands.
+    StudyError: a request is open.
     """
     if request_stands(study):
         raise StudyError(

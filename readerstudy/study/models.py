@@ -122,7 +122,7 @@ class ImageCheck(models.Model):
     """Whether a name is visible on an image: what somebody who does not read in the study saw before the lock.
 
     `scale` is the smallest size at which its parts were shown, in CSS pixels per image pixel; null where a program
-    drew the image and nobody looked. The last look holds; all of them stand in the audit trail.
+    drew the image and nobody looked. The last look holds; all of them are in the audit trail.
     """
 
     class Finding(models.TextChoices):
@@ -176,7 +176,7 @@ class Reader(models.Model):
     """A person who reads in one study, under a pseudonym, with the secret seed of their order.
 
     `slot` is the planned reader whose cases they read; a replacement has the slot of the one who left.
-    Whoever has withdrawn reads no further; what they answered stays.
+    Anyone who has withdrawn reads no further; their answers are kept.
     `keys` is their own key map {command: key}; `consent_sha256` the digest of the text they consented to.
     """
 
@@ -299,7 +299,7 @@ class Rating(models.Model):
     """One saved set of answers; revisions are added, never changed. `idempotency_key` is made by the browser.
 
     `answers` holds {question: {status, value}}, `marks` what was drawn: [{question, kind, points}]. `seconds` runs
-    from pixels painted to submit, the hidden time left out, on the browser's monotonic clock; `saved_at` is the
+    from pixels painted to submit, the hidden time excluded, on the browser's monotonic clock; `saved_at` is the
     server's clock.
     """
 

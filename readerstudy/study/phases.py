@@ -4,7 +4,7 @@ from enum import StrEnum
 
 
 class Phase(StrEnum):
-    """Where a study stands."""
+    """The phase of a study."""
 
     DRAFT = "draft"
     LOCKED = "locked"
@@ -12,6 +12,10 @@ class Phase(StrEnum):
     CLOSED = "closed"
     UNBLINDED = "unblinded"
     ARCHIVED = "archived"
+
+
+BEFORE_CLOSE = frozenset({Phase.DRAFT, Phase.LOCKED, Phase.READING})
+"""Phases in which somebody may still join, or look at images."""
 
 
 class PhaseError(Exception):
@@ -50,7 +54,7 @@ def allowed_steps(phase: str) -> list[str]:
 
 
 class StudyError(Exception):
-    """A study cannot be changed as asked: what was expected, what came, what to do."""
+    """A study cannot be changed as asked: what was expected, what was found, what to do."""
 
 
 class NotThisPersonError(StudyError):

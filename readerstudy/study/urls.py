@@ -1,8 +1,7 @@
 from django.urls import path
 
 from readerstudy.study import views as admin_views
-from readerstudy.study.design import audit_views, protocol_views, signoff_views, terms_views
-from readerstudy.study.people import invitation_views
+from readerstudy.study.design import audit_views, case_set_views, protocol_views
 from readerstudy.study.people import views as people_views
 from readerstudy.study.reading import preview_views, views
 
@@ -22,7 +21,7 @@ urlpatterns = [
     path("studies/new/", admin_views.new, name="new"),
     path("studies/<slug:slug>/", admin_views.detail, name="detail"),
     path("studies/<slug:slug>/readers/", admin_views.enrol, name="enrol"),
-    path("invitations/<slug:token>/", invitation_views.invitation, name="invitation"),
+    path("invitations/<slug:token>/", people_views.invitation, name="invitation"),
     path("studies/<slug:slug>/audit/", audit_views.audit, name="audit"),
     path("studies/<slug:slug>/audit.jsonl", audit_views.audit_file, name="audit_file"),
     path("studies/<slug:slug>/people/", people_views.people, name="people"),
@@ -35,11 +34,11 @@ urlpatterns = [
         name="decide",
     ),
     path("studies/<slug:slug>/people/roles/<int:number>/", people_views.leave, name="leave"),
-    path("studies/<slug:slug>/images/", signoff_views.images, name="images"),
-    path("studies/<slug:slug>/images/sign-off/", signoff_views.sign_off, name="sign_off"),
-    path("studies/<slug:slug>/terms/", terms_views.terms, name="terms"),
-    path("studies/<slug:slug>/terms/confirm/", terms_views.confirm_terms, name="terms_confirm"),
-    path("studies/<slug:slug>/terms/<slug:which>/", terms_views.change_terms, name="terms_change"),
+    path("studies/<slug:slug>/images/", case_set_views.images, name="images"),
+    path("studies/<slug:slug>/images/sign-off/", case_set_views.sign_off, name="sign_off"),
+    path("studies/<slug:slug>/terms/", case_set_views.terms, name="terms"),
+    path("studies/<slug:slug>/terms/confirm/", case_set_views.confirm_terms, name="terms_confirm"),
+    path("studies/<slug:slug>/terms/<slug:which>/", case_set_views.change_terms, name="terms_change"),
     path("studies/<slug:slug>/protocol/", protocol_views.protocol, name="protocol"),
     path("studies/<slug:slug>/protocol/file/", protocol_views.protocol_file, name="protocol_file"),
     path("studies/<slug:slug>/protocol/import/", protocol_views.import_file, name="protocol_import"),

@@ -12,7 +12,8 @@ from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from readerstudy.accounts.signed_in import signed_in
+from readerstudy.accounts.access import signed_in
+from readerstudy.accounts.forms import tell_errors
 from readerstudy.audit.services import heads
 from readerstudy.cases.models import Case
 from readerstudy.study.design import lifecycle
@@ -25,7 +26,7 @@ from readerstudy.study.duties import is_unblinded, openers_context, unblinded_am
 from readerstudy.study.models import ProposedStep, Role, Study
 from readerstudy.study.people.forms import EnrolReader, Reason
 from readerstudy.study.people.invitations import refusals_of
-from readerstudy.study.people.members import enrol_reader, progress_of
+from readerstudy.study.people.members import enrol_reader, progress_of, readers_of
 from readerstudy.study.people.proposals import propose, waiting_proposals
 from readerstudy.study.people.views import WAITS
 from readerstudy.study.phases import Phase, PhaseError, StudyError, allowed_steps
@@ -144,8 +145,7 @@ def locked_file(request: HttpRequest, slug: str) -> HttpResponse:
 
 def _refused(request: HttpRequest, slug: str, form: forms.Form) -> HttpResponse:
     """Say at the top of the page what was wrong, and leave the browser on an address that it can reload."""
-    for errors in form.errors.values():
-        messages.error(request, " ".join(str(error) for error in errors))
+    tell_errors(request, form)
     return redirect("study:detail", slug=slug)
 
 
@@ -157,14 +157,12 @@ def _phases(phase: str) -> list[dict[str, str]]:
 
 
 def _detail(study: Study) -> dict[str, Any]:
-    readers = study.readers.select_related("person").annotate(
-        total=Count("assignments"), finished=Count("assignments", filter=Q(assignments__revision__gt=0))
-    )
+    draft = study.phase == Phase.DRAFT
     return {
         "study": study,
         "steps": allowed_steps(study.phase),
         "phases": _phases(study.phase),
-        "readers": readers,
+        "readers": readers_of(study),
         "progress": progress_of(study),
         "cases": Case.objects.filter(study=study.key).count(),
         "protocol": Protocol.from_json(study.protocol),
@@ -172,11 +170,11 @@ def _detail(study: Study) -> dict[str, Any]:
         "reason_form": Reason(),
         "proposals": waiting_proposals(study),
         "heads": heads(study.key),
-        "warnings": warnings_of(study) if study.phase == Phase.DRAFT else [],
-        "picture_notes": picture_notes(study) if study.phase == Phase.DRAFT else [],
+        "warnings": warnings_of(study) if draft else [],
+        "picture_notes": picture_notes(study) if draft else [],
         "refused": len(refusals_of(study)),
-        "untermed": without_terms(study) if study.phase == Phase.DRAFT else [],
-        "unsigned": waiting_for_sign_off(study) if study.phase == Phase.DRAFT else [],
-        "obstacles": obstacles_of(study) if study.phase == Phase.DRAFT else [],
+        "untermed": without_terms(study) if draft else [],
+        "unsigned": waiting_for_sign_off(study) if draft else [],
+        "obstacles": obstacles_of(study) if draft else [],
         **openers_context(study),
     }

@@ -3,10 +3,10 @@
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest
 
-from readerstudy.accounts.access import knows_run
+from readerstudy.accounts.access import knows_run, signed_in
 from readerstudy.accounts.models import User
-from readerstudy.accounts.signed_in import signed_in
 from readerstudy.study.models import Membership, Reader, Role, Study
+from readerstudy.study.phases import StudyError
 
 
 def has_role(user: User, study: Study, *roles: Role) -> bool:
@@ -49,5 +49,31 @@ def reader_for(user: User, slug: str) -> Reader:
 
 
 def may_create_studies(user: User) -> bool:
-    """Say whether a person may set up a study: superusers, and whoever administers one already."""
+    """Say whether a person may set up a study: superusers, and anyone who administers one already."""
     return bool(user.is_superuser) or Membership.objects.filter(person=user, role=Role.STUDY_ADMIN).exists()
+
+
+def study_named(slug: str) -> Study:
+    """Return a study to the operator, on the server.
+
+    Raises
+    ------
+    StudyError: there is none of this name.
+    """
+    study = Study.objects.filter(slug=slug).first()
+    if study is None:
+        raise StudyError(f"expected the short name of a study, got '{slug}'")
+    return study
+
+
+def person_at(email: str) -> User:
+    """Return who signs in with an address, to the operator, on the server.
+
+    Raises
+    ------
+    StudyError: nobody has an account there.
+    """
+    person = User.objects.filter(email=email.strip().lower()).first()
+    if person is None:
+        raise StudyError(f"nobody has an account at {email}; make one with add_person")
+    return person

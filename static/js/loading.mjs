@@ -11,8 +11,8 @@ const place = find(document, "loading", HTMLElement);
 /** @param {Loading} told @returns {string} */
 function inWords({ state, refusals, problem, seconds_left }) {
   if (state === "running") return seconds_left === null ? "Decoding the images …" : `Decoding the images, about ${inTime(seconds_left)} left.`;
-  if (state === "done") return "All cases are loaded. Load this page again to go on.";
-  if (state === "silent") return "The load said nothing for two minutes: it was probably stopped. Start it again.";
+  if (state === "done") return "All cases are loaded. Reload this page to go on.";
+  if (state === "silent") return "Loading has made no progress for two minutes and was probably stopped. Start it again.";
   if (refusals.length > 0) return refusals.length === 1 ? "One image cannot be read." : `${refusals.length} images cannot be read.`;
   return `Nothing was loaded. ${problem}`;
 }

@@ -2,8 +2,8 @@
 /** Passkeys: a form with data-passkey lets the browser make one ("create") or sign with one ("get"), then sends it. */
 import { find } from "./reading/dom.mjs";
 
-const REFUSED = "No passkey came: the browser's question was closed, or took too long. Try once more.";
-const KNOWN = "This device holds a passkey for this account already.";
+const REFUSED = "No passkey was used: the browser's prompt was closed or timed out. Try again.";
+const KNOWN = "This device already has a passkey for this account.";
 
 /** @param {ArrayBuffer} bytes */
 function toText(bytes) {
@@ -69,7 +69,7 @@ if (form) {
   };
   if (!window.isSecureContext || !window.PublicKeyCredential) {
     button.disabled = true;
-    say("Passkeys need a secure connection (https) and a browser that knows them. This page has neither or only one.");
+    say("Passkeys need a secure connection (https) and a browser that supports them. At least one of these is missing here.");
   }
   form.addEventListener("submit", async (event) => {
     event.preventDefault();

@@ -108,7 +108,7 @@ const COMMANDS = {
 const REPEATING = /^(zoom|narrower|wider|brighter|darker|pan-.*)$/;
 const DRAWING = ["length", "rectangle", "ellipse", "arrow", "point"];
 
-/** @param {Command} command @param {boolean} byKey whoever takes a tool by keyboard needs the cross at once */
+/** @param {Command} command @param {boolean} byKey a tool chosen by keyboard needs the cross at once */
 function run(command, byKey) {
   // Enter ends a mark that the keyboard draws before it saves anything.
   if (command.name === "submit" && act(viewer, command)) return;

@@ -65,7 +65,7 @@ function draw(now) {
   }
   const idle = document.createElement("li");
   idle.className = "muted";
-  idle.textContent = "Nobody is at work.";
+  idle.textContent = "No worker is busy.";
   hands.replaceChildren(...(now.hands.length ? now.hands.map(line) : [idle]));
   if (now.done - saidAt >= SPEAK_EVERY) {
     saidAt = now.done;

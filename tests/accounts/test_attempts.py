@@ -8,28 +8,20 @@ from django.http import HttpResponse
 from django.test import Client, RequestFactory
 from django.utils import timezone
 
-from readerstudy.accounts.attempts import ANYWHERE_S, TooManyError, door_of, use_up
-from readerstudy.accounts.known_browsers import COOKIE, MOST
+from readerstudy.accounts.attempts import ANYWHERE_S, TooManyError, door_of, network_of, use_up
+from readerstudy.accounts.browsers import COOKIE, MOST
 from readerstudy.accounts.models import Attempts, User
-from readerstudy.accounts.network import network_of
 from readerstudy.audit.models import Event
 from tests.accounts.test_sign_in import sign_in
 from tests.stock import PASSWORD, person
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("quick")]
+pytestmark = pytest.mark.django_db
 HUB = "/accounts/me/second-factor/"
 
 
 @pytest.fixture
 def alice() -> User:
-    return quick_person("Alice")
-
-
-def quick_person(name: str) -> User:
-    made = person(name)
-    made.set_password(PASSWORD)
-    made.save()
-    return made
+    return person("Alice")
 
 
 def fail(times: int, *, email: str = "alice@example.org", **client: Any) -> HttpResponse:
@@ -116,7 +108,7 @@ def test_a_known_browser_has_no_more_attempts_than_an_address(alice: User) -> No
 
 
 def test_a_browser_is_known_for_its_people_only_and_not_by_a_made_up_cookie(alice: User) -> None:
-    quick_person("Bob")
+    person("Bob")
     own = Client()
     sign_in(own, "bob@example.org")
     own.post("/accounts/sign-out/")
@@ -131,7 +123,7 @@ def test_a_browser_is_known_for_its_people_only_and_not_by_a_made_up_cookie(alic
 
 def test_a_browser_of_several_people_is_known_for_each(alice: User) -> None:
     shared = Client()
-    names = ["alice", *(quick_person(f"Reader{number}").email.partition("@")[0] for number in range(MOST))]
+    names = ["alice", *(person(f"Reader{number}").email.partition("@")[0] for number in range(MOST))]
     for name in names:
         sign_in(shared, f"{name}@example.org")
         shared.post("/accounts/sign-out/")

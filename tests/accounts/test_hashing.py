@@ -16,17 +16,17 @@ from django.conf import settings as configured
 from django.contrib.auth.hashers import Argon2PasswordHasher
 from django.db import connection
 from django.http import HttpResponse
-from django.test import Client
+from django.test import Client, override_settings
 
 from readerstudy.accounts import hashing
 from readerstudy.accounts.models import Attempts, User
-from readerstudy.accounts.recovery import begin_recovery
-from readerstudy.accounts.services import add_person, new_password
+from readerstudy.accounts.services import add_person, begin_recovery, new_password
 from readerstudy.audit.models import Event
 from readerstudy.environment import BASE
+from readerstudy.settings import PASSWORD_HASHERS
 from readerstudy.study.people.invitations import invite
 from tests.accounts.test_sign_in import sign_in
-from tests.stock import PASSWORD, Stock, person
+from tests.stock import PASSWORD, Stock, hashed, person
 
 pytestmark = pytest.mark.django_db
 NEW = "moraine-valley-82"
@@ -41,6 +41,19 @@ taken = [hashing._lock("slot", hashing.AT_ONCE) for _ in range(hashing.AT_ONCE)]
 print("held" if None not in taken else "not held", flush=True)
 sys.stdin.read()
 """
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _full_cost() -> Iterator[None]:
+    """Hash as the product does: all other tests hash at the least cost."""
+    with override_settings(PASSWORD_HASHERS=PASSWORD_HASHERS):
+        hashed.cache_clear()
+        yield
+    hashed.cache_clear()
+
+
+def test_a_hash_costs_what_django_has_it_cost() -> None:
+    assert "$m=102400,t=2,p=8$" in person("Anna").password
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""A new start for a lost second factor: everything is taken away at once, and one link leads back in."""
+"""Account recovery for a lost second factor: everything is taken away at once, and one link leads back in."""
 
 from io import StringIO
 
@@ -10,7 +10,7 @@ from pytest_django import Settings
 
 from readerstudy.accounts.factors import factors
 from readerstudy.accounts.models import OpenSession, Recovery, User
-from readerstudy.accounts.recovery import HOLDS_FOR
+from readerstudy.accounts.services import HOLDS_FOR
 from readerstudy.audit.models import Event
 from readerstudy.audit.services import faults
 from tests.accounts.test_account import NEW

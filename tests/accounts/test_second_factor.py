@@ -81,7 +81,7 @@ def test_the_password_alone_signs_nobody_in_who_has_a_second_factor(alice: User,
     assert client.get(HUB)["Location"].startswith("/accounts/sign-in/")
     assert not Event.objects.filter(kind="person.signed_in").exclude(sequence=_first_sign_in()).exists()
     wrong = client.post(STEP, {"code": "000000" if code_of(secret) != "000000" else "111111"})
-    assert b"did not fit" in wrong.content
+    assert b"was not valid" in wrong.content
     assert not signed_in(client)
     done = client.post(STEP, {"code": code_of(secret)})
     assert (done.status_code, done["Location"]) == (302, "/")
@@ -306,7 +306,7 @@ def test_passkeys_need_a_host_name_and_the_page_says_so(
     settings.ALLOWED_HOSTS = ["*"]
     for address in (HUB, f"{HUB}passkey/"):
         page = here.get(address, HTTP_HOST=host)
-        assert (f"by the address {host.removesuffix(':8000')}" in page.content.decode()) is not named
+        assert (f"at the address {host.removesuffix(':8000')}" in page.content.decode()) is not named
     assert (b"data-options" in here.get(f"{HUB}passkey/", HTTP_HOST=host).content) is named
 
 
@@ -342,7 +342,7 @@ def test_who_must_have_one_is_led_to_set_it_up_and_nowhere_else(
             assert signed_in(client)
             number = factors(user).get().pk
             assert (
-                b"must have a second factor"
+                b"requires a second factor"
                 in client.post(f"{HUB}{number}/remove/", {"password": PASSWORD}).content
             )
             assert factors(user).exists()

@@ -30,7 +30,7 @@ KNOWN = ("pyyaml", "5.3")
 NONE, SOME, UNKNOWN = 0, 1, 2
 HELP = """\
 No database of advisories answered, and nothing was looked up.
-Expected the weakness of {package} {version} that everybody knows (CVE-2020-1747). What came:
+Expected the weakness of {package} {version} that everybody knows (CVE-2020-1747). The answers:
 {came}
 Do one of these:
 - run it where https://pypi.org or https://api.osv.dev can be reached (a mirror of PyPI has no advisories);

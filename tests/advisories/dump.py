@@ -72,7 +72,7 @@ def read_dump(path: Path) -> Advisories:
             return Advisories(json.loads(archive.read(name)) for name in archive.namelist())
     except (OSError, zipfile.BadZipFile, ValueError, KeyError, TypeError, AttributeError) as error:
         raise DumpError(
-            f"{path}: expected the dump of OSV for PyPI, {type(error).__name__}: {error} came; fetch it from "
+            f"{path}: expected the dump of OSV for PyPI, got {type(error).__name__}: {error}; fetch it from "
             "https://osv-vulnerabilities.storage.googleapis.com/PyPI/all.zip"
         ) from error
 

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 from tests.docs.imports import OPENED, PACKAGES, arrows, circles, direct, graph
@@ -28,6 +29,19 @@ def test_web_process_starts_without_torch() -> None:
     done = run(sys.executable, "-c", code)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == "[]"
+
+
+def test_one_module_knows_what_allauth_calls_internal() -> None:
+    """Another version may change it without a word: whoever raises the pin reads this module beside the new one."""
+    inside = "import", "allauth.", ".internal"
+    knowing = {
+        path.relative_to(ROOT).as_posix()
+        for path in (ROOT / "readerstudy").rglob("*.py")
+        for line in path.read_text(encoding="utf-8").splitlines()
+        if all(word in line for word in inside)
+    }
+    assert knowing == {"readerstudy/accounts/factors.py"}
+    assert version("django-allauth") == "65.22.1"
 
 
 def test_folders_do_not_import_each_other_in_circles() -> None:

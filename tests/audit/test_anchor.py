@@ -149,7 +149,7 @@ def test_a_torn_line_costs_itself_only(events: list[Event], anchored: Path, happ
     happen(2)
     remarks: list[str] = []
     assert list(anchor_faults(remarks=remarks)) == []
-    assert remarks == ["anchor.jsonl: 1 lines are torn, as a loss of power leaves them"]
+    assert remarks == ["anchor.jsonl: 1 lines are incomplete, as after a power failure"]
 
 
 LINE = anchor.Line(anchor.SITE, 7, "ab" * 32)

@@ -26,7 +26,7 @@ def test_untouched_chain_holds(
 ) -> None:
     assert list(faults()) == []
     call_command("verify_audit")
-    assert "11 audit events, every chain holds" in capsys.readouterr().out
+    assert "11 audit events, every chain is intact" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,7 @@ def told() -> str:
     """Return all that verify_audit says, which ends without a fault."""
     out, err = StringIO(), StringIO()
     call_command("verify_audit", stdout=out, stderr=err)
-    assert "every chain holds" in out.getvalue()
+    assert "every chain is intact" in out.getvalue()
     return out.getvalue() + err.getvalue()
 
 
@@ -51,7 +51,7 @@ def refused(**options: Any) -> str:
     out, err = StringIO(), StringIO()
     with pytest.raises(CommandError, match="faults in the audit trail"):
         call_command("verify_audit", stdout=out, stderr=err, **options)
-    assert "every chain holds" not in out.getvalue()
+    assert "every chain is intact" not in out.getvalue()
     return err.getvalue()
 
 
@@ -145,8 +145,8 @@ WAYS: dict[str, tuple[Callable[[Path, Happen], object], str]] = {
     "deleted and used since": (lambda path, happen: (path.unlink(), happen(2)), "the anchor is missing"),
     "emptied": (lambda path, _: path.write_bytes(b""), "is empty"),
     "emptied and used since": (lambda path, happen: (path.write_bytes(b""), happen(2)), "is empty"),
-    "blank": (lambda path, _: path.write_bytes(b"\n\n"), "holds no epoch"),
-    "no lines at all": (lambda path, _: path.write_bytes(os.urandom(5000)), "holds no epoch"),
+    "blank": (lambda path, _: path.write_bytes(b"\n\n"), "has no epoch"),
+    "no lines at all": (lambda path, _: path.write_bytes(os.urandom(5000)), "has no epoch"),
     "a folder": (lambda path, _: (path.unlink(), path.mkdir()), "the anchor is missing"),
     "a device": (lambda path, _: (path.unlink(), path.symlink_to("/dev/null")), "the anchor is missing"),
     "a pipe": (lambda path, happen: (path.unlink(), os.mkfifo(path), happen(1)), "the anchor is missing"),
@@ -155,11 +155,11 @@ WAYS: dict[str, tuple[Callable[[Path, Happen], object], str]] = {
     "an older copy": (older, "lacks events between this one and 5"),
     "an older copy, used since": (older_and_used_since, "lacks events between this one and 5"),
     "not to be written to": (unwritable, "no anchor holds the events from this one to 4"),
-    "another site's": (other_sites, "of another site"),
-    "without any epoch": (older_format, "holds no epoch"),
+    "another site's": (other_sites, "to another site"),
+    "without any epoch": (older_format, "has no epoch"),
     "the copy of a backup": (copy_of_a_backup, "only restore may put it in place"),
     "under another name": (renamed, "lacks the event that began the anchor's last epoch"),
-    "of two": (two_in_one, "lines of several came"),
+    "of two": (two_in_one, "got lines of several"),
 }
 
 
@@ -203,7 +203,7 @@ def test_a_database_older_than_the_anchor_is_a_fault(anchored: Path, happen: Hap
     assert [line.partition(":")[0] for line in said.splitlines()] == [f"site event {n}" for n in (4, 5, 6)]
     Event.objects.filter(study=STUDY).delete()
     Chain.objects.filter(study=STUDY).delete()
-    assert f"{STUDY} event 2: the anchor knows this event, the database has lost it" in refused()
+    assert f"{STUDY} event 2: the anchor has this event, but the database has lost it" in refused()
 
 
 def test_another_event_in_the_place_of_a_known_one_is_called_so(anchored: Path, happen: Happen) -> None:
@@ -214,7 +214,7 @@ def test_another_event_in_the_place_of_a_known_one_is_called_so(anchored: Path, 
     last.save()
     Chain.objects.update(digest=last.digest)
     assert list(faults()) == []
-    assert refused() == "site event 2: the anchor knows another event at this place\n"
+    assert refused() == "site event 2: the anchor has a different event at this place\n"
 
 
 def test_a_database_of_before_the_last_epoch_is_named_once(
@@ -226,7 +226,7 @@ def test_a_database_of_before_the_last_epoch_is_named_once(
     cut(None, 4)
     assert refused() == (
         "anchor: anchor.jsonl: the database lacks the event that began the anchor's last epoch, and 5 events in all: "
-        "it is an older copy that was not put back by restore\n"
+        "it is an older copy that was not restored with the restore command\n"
     )
 
 
@@ -302,7 +302,7 @@ def test_an_epoch_says_why_and_makes_it_green(
     happen(2)
     told()
     cut(None, 6)
-    assert refused().startswith("site event 7: the anchor knows this event")
+    assert refused().startswith("site event 7: the anchor has this event")
 
 
 def test_a_lost_anchor_is_begun_anew_only_by_record(
@@ -317,7 +317,7 @@ def test_a_lost_anchor_is_begun_anew_only_by_record(
     assert anchor.identity(anchored) not in {first, None}
     assert told().count("epoch from event") == 2
     cut(STUDY, 1)
-    assert refused() == f"{STUDY} event 2: the anchor knows this event, the database has lost it\n"
+    assert refused() == f"{STUDY} event 2: the anchor has this event, but the database has lost it\n"
 
 
 def test_an_epochs_line_given_again_voids_nothing(
@@ -355,7 +355,7 @@ def test_an_epoch_that_somebody_wrote_without_the_key_counts_for_nothing(
 def test_the_chains_themselves_must_hold(anchored: Path, happen: Happen) -> None:
     happen(3)
     Event.objects.filter(sequence=3).update(reason="other words")
-    with pytest.raises(CommandError, match="would not mend"):
+    with pytest.raises(CommandError, match="would not repair"):
         call_command("anchor_audit", reason="to make it green")
     assert Event.objects.filter(kind=EPOCH).count() == 1
 
@@ -423,7 +423,7 @@ def test_hosts_with_anchors_of_their_own(
     assert "no anchor holds the events from this one to 4" in refused()
     call_command("verify_audit", anchors=[tmp_path / "second.jsonl"], stdout=StringIO())
     cut(None, 3)
-    assert "site event 4: the anchor knows" in refused(anchors=[tmp_path / "second.jsonl"])
+    assert "site event 4: the anchor has" in refused(anchors=[tmp_path / "second.jsonl"])
 
 
 def test_a_study_deleted_by_record_is_no_loss(anchored: Path, happen: Happen) -> None:
@@ -436,7 +436,7 @@ def test_a_study_deleted_by_record_is_no_loss(anchored: Path, happen: Happen) ->
         assert refused().count("the database has lost it") == 1
     with undone():  # one that names another last event
         record(kind=DELETED, actor=None, values={"chains": {str(STUDY): [3, events[1].digest]}})
-        assert refused() == f"{STUDY} event 3: the anchor knows this event, the database has lost it\n"
+        assert refused() == f"{STUDY} event 3: the anchor has this event, but the database has lost it\n"
     record(kind=DELETED, actor=None, values={"chains": {str(STUDY): [3, events[2].digest]}})
     told()
 

@@ -79,7 +79,7 @@ def test_a_kept_head_finds_a_chain_that_was_cut(stock: Stock) -> None:
     kept = heads(stock.study.key)
     Event.objects.filter(study=stock.study.key, sequence=kept["study"]["sequence"]).delete()
     (fault,) = head_faults(stock.study.key, kept)
-    assert fault.reason == "a head that was kept is gone from the chain"
+    assert fault.reason == "a saved head is no longer in the chain"
     assert fault.sequence == kept["study"]["sequence"]
 
 

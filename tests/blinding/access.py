@@ -298,7 +298,7 @@ def rules() -> list[Rule]:
     """Read the matrix; a line that is not whole is an error."""
     heading, *lines = (line.split() for line in MATRIX.strip().splitlines() if line.strip())
     if tuple(heading) != ("phase", "method", "address", *ROLES):
-        raise ValueError(f"expected the roles {ROLES} in the heading, {heading[3:]} came")
+        raise ValueError(f"expected the roles {ROLES} in the heading, got {heading[3:]}")
     found = [
         Rule(SPANS.get(phase) or (phase,), method, address, tuple(map(int, statuses)))
         for phase, method, address, *statuses in lines

@@ -59,7 +59,7 @@ def test_matrix(crowd: Crowd, phase: str) -> None:
             came = crowd.try_out(role, rule.method, rule.address).status
             if came != rule.expected(role):
                 wrong.append(
-                    f"{rule.method} {rule.address} as {role}: expected {rule.expected(role)}, {came} came"
+                    f"{rule.method} {rule.address} as {role}: expected {rule.expected(role)}, got {came}"
                 )
     assert not wrong, "\n".join(wrong)
 

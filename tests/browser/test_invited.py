@@ -64,7 +64,7 @@ class Hall:
 
 @pytest.fixture(scope="module")
 def hall(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hall]:
-    """Set up a site with one person and a hand-over, its key elsewhere, and serve it."""
+    """Set up a site with one person and a handover, its key elsewhere, and serve it."""
     folder = tmp_path_factory.mktemp("invited")
     # A second factor at the sign-in has browser tests of its own.
     site = Site(folder / "site", {"MFA_REQUIRED": "none"})
@@ -89,7 +89,7 @@ def test_a_study_from_nothing_to_its_export(hall: Hall) -> None:
     ada.goto(f"{hall.url}/studies/new-chest/")
     ada.get_by_role("link", name="Look at the images").click()
     ada.get_by_text("The images were drawn by a program").click()
-    ada.get_by_role("button", name="Record that nobody needs to look").click()
+    ada.get_by_role("button", name="Record that no review is needed").click()
     ada.get_by_role("link", name="Go on to the lock").click()
     expect(
         ada.get_by_text("Ben made the account behind an invitation, whose link others could read.")
@@ -125,7 +125,7 @@ def _build(page: Page, hall: Hall) -> None:
     page.get_by_role("button", name="Create the draft").click()
     page.get_by_role("link", name="Load cases", exact=True).click()
     page.get_by_label("Case set", exact=True).select_option("chests")
-    page.get_by_role("button", name="Load the set").click()
+    page.get_by_role("button", name="Load the case set").click()
     page.get_by_role("link", name="A new chest study").click()
     page.get_by_role("link", name="Protocol", exact=True).click()
     page.get_by_role("link", name="Edit texts").click()
@@ -160,7 +160,7 @@ def _preview(page: Page, hall: Hall) -> None:
         "button", name="I meet these terms and agree to follow them: go on to the preview"
     ).click()
     page.get_by_role("button", name="I agree and take part").click()
-    page.get_by_role("button", name="I meet these terms and keep to them").click()
+    page.get_by_role("button", name="I meet these terms and agree to follow them").click()
     page.get_by_role("button", name="I have read this: go on").click()
     expect(page.locator("#case-title")).to_have_text("Case 1 of 3")
     expect(page.locator("#answers")).to_be_visible()
@@ -198,7 +198,7 @@ def _read(page: Page, hall: Hall) -> None:
     page.keyboard.press("Enter")
     for title, button in (
         ("Before you begin", "I agree and take part"),
-        ("Terms of use", "I meet these terms and keep to them"),
+        ("Terms of use", "I meet these terms and agree to follow them"),
         ("Instructions", "I have read this: go on"),
     ):
         expect(page.locator("#stage-title")).to_have_text(title)
@@ -271,7 +271,7 @@ def _check(data: bytes, locked: bytes, hall: Hall) -> None:
     kept.write_bytes(files["audit_heads.json"])
     assert "are in their chains" in hall.site.manage("verify_audit", "--heads", str(kept)).stdout
     replayed = hall.site.manage("replay_ratings", "new-chest").stdout
-    assert f"{len(NAMES) * CASES} saved answers are those of the audit trail" in replayed
+    assert f"{len(NAMES) * CASES} saved answers match the audit trail" in replayed
 
 
 def _rows(files: dict[str, bytes], name: str) -> list[dict[str, str]]:

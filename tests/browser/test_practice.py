@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from playwright.sync_api import Page, expect
 
-from readerstudy.ops.loading import load_into_study, load_practice
+from readerstudy.ops.loading import load_into_study
 from readerstudy.study.design import lifecycle
 from readerstudy.study.models import PracticeReading, Rating, Reader
 from readerstudy.study.people.members import enrol_reader
@@ -37,7 +37,7 @@ def practised(
         )
         load_into_study(study=study, folder=cases.folder, actor=alice)
         study.refresh_from_db()
-        load_practice(study=study, folder=practice.folder, actor=alice)
+        load_into_study(practice=True, study=study, folder=practice.folder, actor=alice)
         enrol_reader(study=study, person=stock.person("First"), actor=alice)
         stock.look_for_names(study, alice)
         lifecycle.lock(study=study, actor=alice)

@@ -222,7 +222,7 @@ def test_a_pause_blanks_the_image_and_keeps_the_draft(room: Page) -> None:
         )
         == 0
     )
-    expect(room.get_by_text("Enter goes on")).to_be_visible()
+    expect(room.get_by_text("Press Enter, or the pause key again")).to_be_visible()
     press(room, "n", "i", "ArrowUp", "1")
     expect(room.get_by_role("dialog", name="Paused")).to_be_visible()
     press(room, "p")

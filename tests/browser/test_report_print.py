@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser
 
-from analysis.report import Background, report_figures, report_html
+from analysis.report import Background, report_figures
+from analysis.report.build import report_html
 from analysis.stats import analyse, simulate_study
 
 pytestmark = pytest.mark.browser

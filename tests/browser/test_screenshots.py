@@ -26,7 +26,8 @@ from pytest_django.live_server_helper import LiveServer
 
 from analysis.caseset import CaseSet, Origin, read_key, write_case_set
 from analysis.models import Run, Unit, UnitState
-from analysis.phantoms import PhantomSpec, catalogue, write_dicom
+from analysis.phantoms import PhantomSpec, write_dicom
+from analysis.phantoms.catalogue import catalogue
 from analysis.stats import simulate_study
 from readerstudy.accounts.models import User
 from readerstudy.ops.loading import load_into_study
@@ -220,7 +221,9 @@ def _running_sweep() -> None:
             unit.lease_until = timezone.now() + timedelta(hours=1)
         elif place == DONE_UNITS + 14:
             unit.state, unit.attempts, unit.worker = UnitState.FAILED, 5, "host-2:12:1"
-            unit.error = "CheckpointError: seed-15/chkpt.pt: expected a checkpoint, Input/output error came"
+            unit.error = (
+                "CheckpointError: seed-15/chkpt.pt: expected a checkpoint, got the error 'Input/output error'"
+            )
         unit.save()
 
 
@@ -253,7 +256,9 @@ def open_results(page: Page, url: str) -> None:
     sign_in(page, url, "alice")
     page.goto(f"{url}/results/simulated/")
     expect(page.get_by_role("heading", name="Primary comparison", exact=False)).to_be_visible()
-    expect(page.get_by_text("Simulated readers: a program made these answers", exact=False)).to_be_visible()
+    expect(
+        page.get_by_text("Simulated readers: a program generated these answers", exact=False)
+    ).to_be_visible()
 
 
 def open_sweep(page: Page, url: str) -> None:

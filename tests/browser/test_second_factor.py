@@ -15,7 +15,7 @@ from pytest_django.live_server_helper import LiveServer
 
 from readerstudy.accounts.factors import factors
 from readerstudy.accounts.models import User
-from readerstudy.accounts.recovery import begin_recovery
+from readerstudy.accounts.services import begin_recovery
 from tests.accounts.test_second_factor import code_of, forget_code
 from tests.browser.conftest import _empty_the_audit_trail
 from tests.browser.test_design_language import ROOT
@@ -84,7 +84,7 @@ def test_an_authenticator_app(page: Page, site: str) -> None:
     expect(page.get_by_role("heading", name="Recovery codes")).to_be_visible()
     expect(page.locator(".codes li")).to_have_count(10)
     clean(page, "second-factor-codes")
-    page.get_by_role("button", name="I have kept them").click()
+    page.get_by_role("button", name="I have saved them").click()
     expect(page.get_by_text("10 recovery codes left")).to_be_visible()
     clean(page, "second-factor")
     page.get_by_role("button", name="Sign out").click()
@@ -94,7 +94,7 @@ def test_an_authenticator_app(page: Page, site: str) -> None:
     clean(page, "second-step-app")
     page.get_by_label("Code from your app").fill("000000" if code_of(secret) != "000000" else "1")
     page.get_by_role("button", name="Sign in with the code").click()
-    expect(page.get_by_role("alert")).to_contain_text("did not fit")
+    expect(page.get_by_role("alert")).to_contain_text("was not valid")
     clean(page, "second-step-wrong")
     page.get_by_label("Code from your app").fill(code_of(secret))
     page.get_by_role("button", name="Sign in with the code").click()
@@ -166,7 +166,7 @@ def test_a_passkey(page: Page, site: str) -> None:
     expect(page.get_by_role("heading", name="Recovery codes")).to_be_visible()
     kept = debugger.send("WebAuthn.getCredentials", {"authenticatorId": device})["credentials"]
     assert [each["rpId"] for each in kept] == ["localhost"]
-    page.get_by_role("button", name="I have kept them").click()
+    page.get_by_role("button", name="I have saved them").click()
     expect(page.get_by_role("rowheader", name="Passkey: blue key")).to_be_visible()
     page.get_by_role("button", name="Sign out").click()
 
@@ -183,7 +183,7 @@ def test_a_passkey(page: Page, site: str) -> None:
     debugger.send("WebAuthn.addVirtualAuthenticator", {"options": options})
     sign_in(page, site)
     page.get_by_role("button", name="Use a passkey").click()
-    expect(page.get_by_text("No passkey came")).to_be_visible(timeout=90_000)
+    expect(page.get_by_text("No passkey was used")).to_be_visible(timeout=90_000)
     page.goto(f"{site}/")
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
     page.goto("about:blank")

@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from readerstudy.cases.alike import all_or_none, at_depth, study_depth
-from readerstudy.cases.decoder import DecodedImage
+from readerstudy.cases.decoder import DecodedImage, all_or_none, at_depth, study_depth
 from readerstudy.cases.frame import decode_frame, straight
 from readerstudy.cases.loader import load_case_set
 from readerstudy.cases.selectors import cases_of, frame_bytes, frame_json

@@ -15,13 +15,11 @@ from analysis.caseset import CaseSetError
 from analysis.picture.refusals import Reason
 from readerstudy.audit.models import Event
 from readerstudy.cases import loader
-from readerstudy.cases.errors import StorageError
 from readerstudy.cases.frame import decode_curve, decode_frame
-from readerstudy.cases.loader import CaseSetRefusedError, load_case_set
+from readerstudy.cases.loader import AlreadyLoadedError, CaseSetRefusedError, load_case_set
 from readerstudy.cases.models import Case, CaseSet, Frame
 from readerstudy.cases.selectors import cases_of, frame_bytes, frame_json, frame_path
-from readerstudy.cases.services import AlreadyLoadedError
-from readerstudy.cases.storage import study_folder
+from readerstudy.cases.storage import StorageError, study_folder
 from readerstudy.cases.window import WindowRule
 from tests.cases.images import blind_half, dicom, greys, png
 

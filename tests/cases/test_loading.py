@@ -9,13 +9,12 @@ from django.utils import timezone
 
 from analysis.caseset import CaseSetError
 from analysis.picture.refusals import EXPLANATIONS, Reason
-from readerstudy.cases.errors import StorageError
 from readerstudy.cases.loader import CaseSetRefusedError, load_case_set
 from readerstudy.cases.loading import OTHER_PROBLEM, PROBLEMS, SILENT_FOR, announce, loading_json, reported
 from readerstudy.cases.models import Loading
-from readerstudy.cases.storage import staging
+from readerstudy.cases.storage import StorageError, staging
 from readerstudy.cases.window import WindowRule
-from readerstudy.ops.management.commands.load_case_set import REFUSALS
+from readerstudy.ops.management.commands.load_case_set import Command
 from tests.cases.images import blind_half, dicom, greys
 
 pytestmark = pytest.mark.django_db
@@ -80,7 +79,7 @@ def test_another_end_names_its_kind_and_no_text_of_a_file(tmp_path: Path) -> Non
 
 
 def test_each_refusal_of_a_load_has_its_words() -> None:
-    refusals = {error.__name__ for error in REFUSALS}
+    refusals = {error.__name__ for error in Command.refused}
     assert refusals - {"CaseSetRefusedError"} == set(PROBLEMS)  # which names the images themselves
 
 

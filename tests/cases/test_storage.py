@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from readerstudy.cases.errors import StorageError
 from readerstudy.cases.frame import decode_frame, encode_frame
-from readerstudy.cases.storage import read_frame, staging, study_folder
+from readerstudy.cases.storage import StorageError, read_frame, staging, study_folder
 from tests.cases.images import greys
 
 STUDY = uuid.UUID(int=5)

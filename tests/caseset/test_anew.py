@@ -1,4 +1,4 @@
-"""From any file, through the hand-over, to the picture that a reader first sees."""
+"""From any file, through the handover, to the picture that a reader first sees."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.caseset import CaseSetError, read_blind_half, read_report
+from analysis.caseset import CaseSetError, read_blind_half
+from analysis.caseset.read import read_report
 from analysis.picture import PERCENTILES
 from readerstudy.cases.confined import decode_confined
 from readerstudy.cases.decoder import DecodedImage, decode_image
@@ -80,7 +81,7 @@ def test_the_mark_stays_on_its_side(tmp_path: Path) -> None:
 
 def test_a_picture_with_colour_is_refused_by_name(tmp_path: Path) -> None:
     colours = np.random.default_rng(1).integers(0, 255, (9, 9, 3)).astype(np.uint8)
-    with pytest.raises(CaseSetError, match=r"_001\.png: expected a grey image, the file holds colours"):
+    with pytest.raises(CaseSetError, match=r"_001\.png: expected a grey image, found colour"):
         handed_over([png(chest(8)), png(colours)], tmp_path)
 
 

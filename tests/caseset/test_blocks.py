@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis.caseset import MINIMUM_BLOCK, CaseSetError, assign_blocks
+from analysis.caseset import CaseSetError
+from analysis.caseset.plan import MINIMUM_BLOCK, assign_blocks
 
 NONCE = bytes(range(32))
 
@@ -96,7 +97,7 @@ def test_another_nonce_deals_otherwise() -> None:
 
 
 def test_small_blocks_and_uneven_lists_are_refused() -> None:
-    with pytest.raises(CaseSetError, match="at least 8 cases, 7 came"):
+    with pytest.raises(CaseSetError, match="at least 8 cases, got 7"):
         deal(["a"], ["a"], [1], 7)
     with pytest.raises(CaseSetError, match="2 groups and 1 arms for 2 cases"):
         deal(["a", "b"], ["a", "b"], [1], 8)

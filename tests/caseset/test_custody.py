@@ -9,7 +9,8 @@ import pytest
 from django.core.management import CommandError, call_command
 from PIL import Image
 
-from analysis.caseset import CaseSetError, find_images, read_blind_half, read_report
+from analysis.caseset import CaseSetError, find_images, read_blind_half
+from analysis.caseset.read import read_report
 from analysis.phantoms import PhantomSpec
 from analysis.phantoms.catalogue import catalogue
 from analysis.phantoms.drawing import render
@@ -117,7 +118,7 @@ def test_another_picture_under_the_name_is_refused_by_name(
     )
     with pytest.raises(CaseSetError, match=rf"^{IMAGES} of {IMAGES} images are not the ones") as refused:
         check_custody(run, files)
-    assert f"expected the image that was evaluated as {NAMES[0]!r}, got another" in str(refused.value)
+    assert f"expected the image that was evaluated as {NAMES[0]!r}, got something else" in str(refused.value)
 
 
 def test_two_images_that_are_exchanged_are_refused_and_no_others(

@@ -291,7 +291,7 @@ def test_nothing_is_overwritten(tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "nowhere")
     for name in ("out", "link"):
-        with pytest.raises(CommandError, match=f"{name}: exists already"):
+        with pytest.raises(CommandError, match=f"{name}: already exists"):
             door(source, tmp_path / name)
     with pytest.raises(CommandError, match="expected an existing folder"):
         door(source, tmp_path / "no" / "out")

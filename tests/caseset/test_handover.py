@@ -15,10 +15,10 @@ from analysis.caseset import (
     find_images,
     read_blind_half,
     read_key,
-    read_report,
     verify_case_set,
     write_case_set,
 )
+from analysis.caseset.read import read_report
 from analysis.selection import SelectionSpec, read_run, select
 from analysis.services.handover import origin
 from tests.caseset.pictures import CANARY, write_png
@@ -113,9 +113,9 @@ def test_verify_says_what_is_whole_and_finds_what_is_not(run: Path, tmp_path: Pa
     door(run, tmp_path, "--size", "8")
     said = io.StringIO()
     call_command("verify_case_set", str(tmp_path / "cases"), stdout=said)
-    assert "are whole; the key (SHA-256 " in said.getvalue()
+    assert "are intact; the key (SHA-256 " in said.getvalue()
     next((tmp_path / "cases" / "images").iterdir()).unlink()
-    with pytest.raises(CommandError, match="expected an image file, there is none"):
+    with pytest.raises(CommandError, match="expected an image file, found none"):
         call_command("verify_case_set", str(tmp_path / "cases"), "--key", str(tmp_path / "key.csv"))
 
 
@@ -162,7 +162,7 @@ def test_the_love_plot_lies_beside_the_key_and_is_as_secret(run: Path, tmp_path:
     picture = tmp_path / "key.balance.svg"
     assert b"<svg" in picture.read_bytes()[:600]
     assert picture.stat().st_mode & 0o777 == 0o600
-    with pytest.raises(CommandError, match=r"key\.balance\.svg: exists already"):
+    with pytest.raises(CommandError, match=r"key\.balance\.svg: already exists"):
         call_command(
             "write_case_set", str(run), "--images", str(run / "images"), "--out", str(tmp_path / "more"),
             "--key-out", str(tmp_path / "key.csv"),

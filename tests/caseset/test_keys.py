@@ -2,7 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis.caseset import CaseSetError, case_key, commitment, new_nonce, separation_group
+from analysis.caseset import CaseSetError
+from analysis.caseset.keys import case_key, commitment, new_nonce, separation_group
 
 NONCE = bytes(range(32))
 
@@ -35,7 +36,7 @@ def test_another_nonce_gives_other_names() -> None:
 
 
 def test_a_short_nonce_and_a_bad_source_are_refused() -> None:
-    with pytest.raises(CaseSetError, match="expected a nonce of 32 bytes, 16 came"):
+    with pytest.raises(CaseSetError, match="expected a nonce of 32 bytes, got 16"):
         case_key(b"0" * 16, "a")
     for source in ("", "a\0b"):
         with pytest.raises(CaseSetError, match="without zero bytes"):

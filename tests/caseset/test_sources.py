@@ -25,8 +25,8 @@ def test_by_path_first_and_by_stem_else(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("c.png", r"expected one match for 'c\.png', 'p1/c\.dcm' and 'p2/c\.jpg' came"),
-        ("d.png", "came: none"),
+        ("c.png", r"expected one match for 'c\.png', got 'p1/c\.dcm' and 'p2/c\.jpg'"),
+        ("d.png", "got none"),
         ("../a.png", "inside the image folder"),
         ("/a.png", "inside the image folder"),
         ("", "inside the image folder"),

@@ -59,29 +59,29 @@ def test_missing_stray_and_linked_files_are_all_named(written: CaseSet) -> None:
     assert len(lines) == 3
     assert gone.name in lines[0]
     assert linked.name in lines[1]
-    assert "notes.txt: does not belong" in lines[2]
+    assert "notes.txt: is not part" in lines[2]
 
 
 def test_a_key_rewritten_with_other_sources_is_found(written: CaseSet) -> None:
     text = written.key.read_text()
     written.key.write_text(text.replace("_003.png", "_999.png"))
-    with pytest.raises(CaseSetError, match="does not follow from nonce and source"):
+    with pytest.raises(CaseSetError, match="does not match the nonce and the source"):
         read_key(written.key)
 
 
 def test_seeds_that_do_not_open_the_commitment_are_found(written: CaseSet) -> None:
     written.report.write_text(written.report.read_text().replace("8675309", "1"))
-    with pytest.raises(CaseSetError, match="do not open the commitments"):
+    with pytest.raises(CaseSetError, match="do not match the commitments"):
         verify_case_set(written.folder, written.key)
 
 
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ('"format": 2', '"format": 3', "expected format 1 or 2, 3 came"),
+        ('"format": 2', '"format": 3', "expected format 1 or 2, got 3"),
         ('"key_sha256"', '"other"', "missing: key_sha256"),
         ("{", "[", "expected JSON"),
-        ('"cases": 24', '"cases": 23', "expected 23 cases, 24 came"),
+        ('"cases": 24', '"cases": 23', "expected 23 cases, got 24"),
     ],
 )
 def test_a_changed_provenance_is_found(written: CaseSet, old: str, new: str, message: str) -> None:

@@ -9,6 +9,7 @@ import pytest
 from tests.docs.drawn import ROOT, documents
 
 LINK = re.compile(r"\[[^\]\n]*\]\(([^)\s]+)\)")
+DECISIONS = sorted((ROOT / "docs" / "decisions").glob("[0-9]*.md"))
 # A path of somebody's machine: a home or a working folder.
 MACHINE = re.compile(r"(?<![\w.$}<>])/(?:home|work|root|Users|mnt|media)/[\w.-]+")
 
@@ -52,6 +53,18 @@ def test_every_document_can_be_reached_from_the_readme() -> None:
             if not target.startswith("https://") and (place := target.partition("#")[0]):
                 waiting.append((path.parent / place).resolve())
     assert set(documents()) - seen == set()
+
+
+@pytest.mark.parametrize("path", DECISIONS, ids=lambda path: path.stem)
+def test_a_decision_says_why_and_names_code_that_exists(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    title, date, status = re.findall(r"\A# (.+)\n\nDate: (\d{4}-\d\d-\d\d)\. Status: (.+)\.\n", text)[0]
+    listed = (path.parent / "README.md").read_text(encoding="utf-8")
+    assert f"| [{path.stem[:3]}]({path.name}) | {title} | {date} | {status} |" in listed
+    assert re.findall(r"^\*\*(.+?)\.\*\*", text, re.MULTILINE) == ["Decided", "Why", "Alternatives", "Where"]
+    named = re.findall(r"`([^`]+)`", text.partition("**Where.**")[2])
+    assert named
+    assert [name for name in named if not (ROOT / name).exists()] == []
 
 
 def tracked() -> list[Path]:

@@ -5,21 +5,27 @@ import io
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
 
 from analysis import frames
-from analysis.caseset.blocks import assign_blocks
 from analysis.caseset.keys import case_key, separation_group
-from analysis.caseset.read import FORMAT
+from analysis.caseset.plan import assign_blocks
+from analysis.caseset.read import FORMAT, check_record
 from analysis.endpoints import FILE, read_endpoints
 from analysis.phantoms.dataset import METADATA, TRUTH
-from analysis.picture import Window, read_picture
+from analysis.picture import read_picture
+from analysis.picture.custody import DEFINITION
 from analysis.picture.neutral import FIELDS
+from analysis.picture.tone import Window
+from analysis.selection.choose import SelectionSpec
+from analysis.selection.matching import Nearest
 from analysis.stats import Results, check
+from analysis.stats.plan import Plan
 from analysis.sweep.data.splits import read_people, read_split
-from analysis.sweep.spec import SPARSITIES
+from analysis.sweep.spec import SPARSITIES, PreprocessSpec
 from analysis.sweep.toml import load_spec
 from tests.docs.drawn import PART, PARTS, ROOT, documents, drawn_anew
 from tests.hostile.neutral import made_up
@@ -134,13 +140,33 @@ def test_digests_and_names_of_the_case_set_are_right() -> None:
     assert list(told["labels"]) == list(cases["labels"])
 
 
-def _documents_in_json() -> list[dict[str, object]]:
+def _documents_in_json() -> list[dict[str, Any]]:
     return [json.loads(content) for content in re.findall(r"```json\n(.*?)```", TEXT, re.DOTALL)]
 
 
-def _provenance() -> dict[str, object]:
+def _provenance() -> dict[str, Any]:
     (found,) = [each for each in _documents_in_json() if each.get("kind") == "case set"]
     return found
+
+
+def test_the_examples_have_every_field_that_is_written() -> None:
+    """A field that the code writes and the example lacks is one that the documentation has missed."""
+    custody = block("csv", "image,stored_sha256")
+    (run,) = [each for each in _documents_in_json() if "predictions" in each]
+    assert run["tables"]["custody.csv"] == hashlib.sha256(custody.encode()).hexdigest()
+    assert run["images"]["stored"] == DEFINITION
+    found = _provenance()
+    said = found["selection"]
+    spec = SelectionSpec(
+        sparsity=said["sparsity"], exact=tuple(said["exact"]), size=said["size"],
+        nearest=tuple(Nearest(each["column"], each["weight"]) for each in said["nearest"]),
+    )  # fmt: skip
+    assert said == spec.settings() | {"estimand": spec.estimand}
+    assert check_record(found["custody"], "the example") == found["custody"]
+    assert found["run"]["window"] == list(PreprocessSpec().window)
+    (results,) = [each for each in _documents_in_json() if "comparisons" in each]
+    assert Plan.from_row(results["study"]).as_row().items() <= results["study"].items()
+    assert {"questions", "groups"} <= results["study"].keys()
 
 
 def test_json_examples_have_a_format() -> None:

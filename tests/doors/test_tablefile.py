@@ -41,11 +41,11 @@ def test_every_door_refuses_a_wide_table_before_it_parses(
 
 def test_messages_say_what_was_expected_what_came_and_what_to_do() -> None:
     assert refusal(b"a," * 2_500 + b"b\n1\n") == (
-        "t.csv: expected a CSV file with at most 2,000 columns, 2,501 came in its heading; "
-        "take out the columns that are not needed"
+        "t.csv: expected a CSV file with at most 2,000 columns, got 2,501 in its heading; "
+        "remove the columns that are not needed"
     )
-    assert "2,501 came in its first row" in refusal(b"a,b\n" + b"1," * 2_500 + b"1\n")
-    assert "together at most 1,048,576 bytes, more came" in refusal(b"a,b\n" + b"1,2" * MAX_HEAD_BYTES)
+    assert "got 2,501 in its first row" in refusal(b"a,b\n" + b"1," * 2_500 + b"1\n")
+    assert "together at most 1,048,576 bytes, got more" in refusal(b"a,b\n" + b"1,2" * MAX_HEAD_BYTES)
     assert "a quotation mark that is not closed" in refusal(b'a,b\n"' + b"x" * 200_000)
 
 
@@ -82,11 +82,11 @@ def test_a_packed_table_is_measured_unpacked(tmp_path: Path) -> None:
     path.write_bytes(gzip.compress(b"a,b\n" + b"1,2\n" * 400_000))
     assert read_table(path, error=RefusedError).shape == (400_000, 2)
     path.write_bytes(gzip.compress(b"a," * 100_000 + b"b\n"))
-    assert "100,001 came" in refusal(path)
+    assert "got 100,001" in refusal(path)
     path.write_bytes(gzip.compress(b"a,b\n1,2\n")[:-6])
-    assert refusal(path).startswith("t.csv: expected a CSV file, Compressed file ended")
+    assert refusal(path).startswith("t.csv: expected a CSV file, got the error 'Compressed file ended")
     path.write_bytes(b"a,b\n1,2\n")
-    assert refusal(path).startswith("t.csv: expected a CSV file, Not a gzipped file")
+    assert refusal(path).startswith("t.csv: expected a CSV file, got the error 'Not a gzipped file")
 
 
 def test_a_pipe_is_read_whole(tmp_path: Path) -> None:
@@ -99,15 +99,20 @@ def test_a_pipe_is_read_whole(tmp_path: Path) -> None:
 
 
 def test_other_bad_tables_are_named(tmp_path: Path) -> None:
-    assert refusal(tmp_path / "none.csv") == "t.csv: expected a CSV file, No such file or directory came"
-    assert refusal(b"", wanted="a key") == "t.csv: expected a key, No columns to parse from file came"
+    assert (
+        refusal(tmp_path / "none.csv")
+        == "t.csv: expected a CSV file, got the error 'No such file or directory'"
+    )
+    assert (
+        refusal(b"", wanted="a key") == "t.csv: expected a key, got the error 'No columns to parse from file'"
+    )
     assert "saw 5" in refusal(b"a,b\n1,2\n1,2,3,4,5\n")
     assert "'utf-8' codec" in refusal(b"a,\xc3\x28\n")
 
 
 def test_a_column_that_comes_twice_is_refused_and_one_without_a_name_is_not() -> None:
     assert refusal(b"id,Mass,Mass\na.png,0,1\n") == (
-        "t.csv: expected a CSV file with each column once, 'Mass' came again in its heading; take one of them out"
+        "t.csv: expected a CSV file with each column once, got 'Mass' again in its heading; remove one of them"
     )
     assert read_table(b"id,,\na.png,0,1\n", error=RefusedError).shape == (1, 3)
 
@@ -145,5 +150,5 @@ def test_separators_marks_and_comments(
 
 
 def test_another_separator_after_sep_is_refused_and_so_are_headings_that_differ_in_blanks() -> None:
-    assert "a comma, a semicolon, a tab or a bar after sep=, ':' came" in refusal(b"sep=:\nid:A\n")
-    assert "each column once, 'A' came again" in refusal(b"id,A, A\nx,1,2\n")
+    assert "a comma, a semicolon, a tab or a bar after sep=, got ':'" in refusal(b"sep=:\nid:A\n")
+    assert "each column once, got 'A' again" in refusal(b"id,A, A\nx,1,2\n")

@@ -87,7 +87,7 @@ def try_door(door: Door, data: bytes, found: Found) -> None:
 
 def file_doors(folder: Path) -> dict[str, Door]:
     """Return the doors that read one file, by name and ending."""
-    from analysis.exchange import ViaError, read_via
+    from analysis.exchange.via import ViaError, read_via
     from analysis.picture.refusals import ImageRefusedError
     from readerstudy.cases.confined import decode_confined
     from readerstudy.cases.frame import FrameFormatError, decode_frame

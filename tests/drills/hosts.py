@@ -206,7 +206,7 @@ def run_hosts(plan: Plan, folder: Path, shared: Shared) -> Outcome:
     """Run the sweep over the hosts while faults happen, and compare with the embedded run."""
     from analysis.services import ledger, mirror
     from analysis.services.runs import create_run
-    from analysis.sweep.run.whole import run_sweep
+    from analysis.sweep.run.finish import run_sweep
     from analysis.tasks import ring
     from tests.drills.site import files_of, sweep_of
     from tests.drills.sweep import start_log

@@ -6,7 +6,7 @@ from typing import Any
 
 from readerstudy.accounts.models import User
 from readerstudy.audit.models import Event
-from readerstudy.ops.loading import load_into_study, load_practice
+from readerstudy.ops.loading import load_into_study
 from readerstudy.study.design import lifecycle
 from readerstudy.study.models import PracticeReading, Rating, Reader, Study
 from readerstudy.study.people.members import enrol_reader
@@ -39,7 +39,7 @@ def open_rooms(folder: Path) -> None:
         load_into_study(study=study, folder=made.folder, actor=None)
         if slug == "practice":
             other = make_case_set(folder / "warm-up", pairs=1, nonce=b"\x77" * 32)
-            load_practice(study=study, folder=other.folder, actor=None)
+            load_into_study(practice=True, study=study, folder=other.folder, actor=None)
         enrol_reader(study=study, person=new_person(f"first-{slug}"), actor=None)
         look_for_names(study, None)
         lifecycle.lock(study=study, actor=None)

@@ -221,7 +221,7 @@ def run_drill(plan: Plan, folder: Path) -> Outcome:
     TimeoutError: no unit was done for PATIENCE seconds.
     """
     from analysis.services.runs import create_run
-    from analysis.sweep.run.whole import run_sweep
+    from analysis.sweep.run.finish import run_sweep
     from analysis.tasks import ring
     from tests.drills.site import files_of, sweep_of
 
@@ -312,7 +312,7 @@ def main() -> int:
         parser.add_argument(f"--{name}", type=int, default=number)
     plan = Plan(**vars(parser.parse_args()))
     if plan.units % SPARSITIES:
-        parser.error(f"--units: expected a multiple of {SPARSITIES}, {plan.units} came")
+        parser.error(f"--units: expected a multiple of {SPARSITIES}, got {plan.units}")
     with tempfile.TemporaryDirectory(prefix="sweep-drill-") as folder:
         from tests.drills.site import open_site
 

@@ -222,7 +222,7 @@ def _study(plan: Plan, folder: Path) -> list[tuple[str, str]]:
     """Make a study with as many readers and presentations as the drill can use; return cookies and tokens."""
     from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 
-    from readerstudy.accounts.sessions import SessionStore
+    from readerstudy.accounts.open_sessions import SessionStore
     from readerstudy.study.design import lifecycle
     from readerstudy.study.models import Assignment
     from readerstudy.study.people.members import enrol_reader

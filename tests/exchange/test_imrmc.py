@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.exchange import imrmc_list
+from analysis.exchange.imrmc import imrmc_list
 from analysis.stats.ustatistic import u_statistic
 from tests.stats.reference_data import QUESTIONS, A, C, analysed, ratings
 

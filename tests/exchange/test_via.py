@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analysis.endpoints import PAPER
-from analysis.exchange import ViaError, read_via, via_csv
+from analysis.exchange.via import ViaError, read_via, via_csv
 from analysis.frames import RATINGS, check_table
 from analysis.stats import analyse, read_ratings, simulate_study
 
@@ -80,7 +80,7 @@ def test_rows_of_one_file_name_that_contradict_each_other_are_refused_and_others
         key=KEY,
     )
     assert [study.ratings.iloc[0][n] for n in ("agree", "quality")] == [0, 5]
-    assert study.repeated == ("v1.csv, row 2: 'a.png' came again",)
+    assert study.repeated == ("v1.csv, row 2: 'a.png' is repeated",)
 
 
 def test_in_the_papers_way_the_first_answer_counts_and_conflicts_are_named(tmp_path):
@@ -88,7 +88,7 @@ def test_in_the_papers_way_the_first_answer_counts_and_conflicts_are_named(tmp_p
     study = read_via([path], cases="shared", key=KEY, paper=True)
     assert len(study.ratings) == 1
     assert [study.ratings.iloc[0][n] for n in ("agree", "quality", "difficulty")] == [0, 5, 2]
-    assert study.repeated == ("v1.csv, row 2: 'a.png' came again", "v1.csv, row 3: 'a.png' came again")
+    assert study.repeated == ("v1.csv, row 2: 'a.png' is repeated", "v1.csv, row 3: 'a.png' is repeated")
     assert len(study.conflicts) == 3
     assert study.conflicts[0] == "v1.csv, row 2: 'a.png' quality is 1 here, 5 in row 1"
 
@@ -104,7 +104,7 @@ def test_readers_cases_and_arms_are_compared_by_what_they_name(tmp_path):
     with pytest.raises(ViaError, match=r"column 'case'.*'a\.png' and row 2 'A\.png'"):
         read_via([decomposed], cases="own", key=pd.DataFrame({"case": ["a.png", "A.png"], "arm": ["1", "0"]}))
     files = [via(tmp_path, "v1.csv", row("a.png")), via(tmp_path, "v2.csv", row("./A.png"))]
-    with pytest.raises(ViaError, match=r"one spelling, 'a\.png' and '\./A\.png'"):
+    with pytest.raises(ViaError, match=r"one spelling, got 'a\.png' and '\./A\.png'"):
         read_via(files, cases="shared", first_exemplars=1)
 
 
@@ -140,7 +140,7 @@ def test_paper_counts_what_is_not_exactly_yes_as_disagreement_and_sorts_for_the_
     assert ratings["agree"].to_dict() == {"d": 1, "c": 0, "b": 0, "a": 0}
     assert ratings["arm"].to_dict() == {"a": 1, "b": 1, "c": 0, "d": 0}
     assert ratings["quality"].isna().all()
-    with pytest.raises(ViaError, match="row 4: expected 'yes' or 'no' for agree, 'maybe' came"):
+    with pytest.raises(ViaError, match="row 4: expected 'yes' or 'no' for agree, got 'maybe'"):
         read_via([path], cases="shared", first_exemplars=2)
 
 
@@ -161,10 +161,10 @@ def test_both_readings_of_equal_file_names(tmp_path):
         ([row("a.png")], "name,b,c", "expected VIA's columns"),
         ([row("")], HEADER, "expected a file name"),
         ([row("z.png")], HEADER, "'z.png' or 'v1/z.png' in the key"),
-        ([row("a.png", "nonsense")], HEADER, "expected JSON in file_attributes, 'nonsense' came"),
+        ([row("a.png", "nonsense")], HEADER, "expected JSON in file_attributes, got 'nonsense'"),
         ([row("a.png", "[" * 50_000)], HEADER, "expected JSON in file_attributes"),
         ([row("a.png", "[1]")], HEADER, "expected a JSON object"),
-        ([row("a.png", '"{""quality"":""6""}"')], HEADER, "expected 1 to 5 for quality, '6' came"),
+        ([row("a.png", '"{""quality"":""6""}"')], HEADER, "expected 1 to 5 for quality, got '6'"),
     ],
 )
 def test_refuses_in_words(tmp_path, rows, header, words):

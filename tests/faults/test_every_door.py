@@ -14,10 +14,10 @@ from django.db import OperationalError, connection, transaction
 from django.http import HttpResponse
 from django.test import Client
 
-from readerstudy.accounts.known_browsers import COOKIE
+from readerstudy.accounts.browsers import COOKIE
 from readerstudy.accounts.models import User
 from readerstudy.accounts.open_sessions import sessions_of
-from readerstudy.accounts.recovery import begin_recovery
+from readerstudy.accounts.services import begin_recovery
 from readerstudy.ops.serve import readiness
 from readerstudy.study.people.invitations import invite
 from tests.accounts.test_second_factor import code_of
@@ -104,7 +104,9 @@ def is_calm(answer: HttpResponse, by_script: bool) -> bool:
     if answer.status_code != 503 or b"nothing was changed" not in answer.content:
         return False
     in_form = (
-        set(json.loads(answer.content)) == {"error"} if by_script else b"Not at this moment" in answer.content
+        set(json.loads(answer.content)) == {"error"}
+        if by_script
+        else b"Not available at the moment" in answer.content
     )
     asks_again = int(answer["Retry-After"]) > 0 and "no-store" in answer["Cache-Control"]
     return in_form and asks_again and COOKIE not in answer.cookies

@@ -3,9 +3,8 @@
 import pandas as pd
 import pytest
 
-from analysis.figures.data_set import draw_class_counts
+from analysis.figures.pages import draw_class_counts, draw_training
 from analysis.figures.theme import render
-from analysis.figures.training import draw_training
 
 
 def history(seeds: int, epochs: int, val_map: float | None = 0.3) -> pd.DataFrame:

@@ -6,6 +6,7 @@ from matplotlib.figure import Figure
 
 from analysis.figures.reader_study import reader_study_figures
 from analysis.figures.theme import THEMES, ink_on, render
+from analysis.report import report_figures
 from analysis.stats import analyse, simulate_study
 from tests.stats.reference_data import A, C, analysed
 
@@ -62,11 +63,12 @@ def test_answers_show_shares_of_the_answered_and_their_number():
 
 
 def test_simulated_ratings_say_so_on_every_figure():
-    tables = analyse(
-        simulate_study(seed=1, readers=3, cases=12), seed=1, draws=19, bootstraps=20, simulated=True
-    ).frames()
+    study = simulate_study(seed=1, readers=3, cases=12)
     for simulated in (True, False):
-        for figure in reader_study_figures(tables, simulated=simulated).values():
+        results = analyse(study, seed=1, draws=19, bootstraps=20, simulated=simulated)
+        figures = report_figures(results)
+        assert len(figures) == 4
+        for figure in figures.values():
             assert ("SIMULATED RATINGS" in texts(figure)) is simulated
 
 

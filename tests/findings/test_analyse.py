@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from analysis.columns import FrameError
-from analysis.findings import FindingsError, analyse
+from analysis.findings.analyse import analyse
+from analysis.findings.precision import FindingsError
 from analysis.findings.results import TABLES
 from tests.findings.toys import classes, metrics
 
@@ -106,7 +107,7 @@ def test_refuses_arrays_of_another_shape() -> None:
         analyse(metrics(ap(), SPARSITIES), classes(POSITIVES), LABELS[:, :4], seed=1)
     with pytest.raises(FindingsError, match=r"one True or False per image \(50\)"):
         findings(exemplar=EXEMPLAR.astype(int))
-    with pytest.raises(FindingsError, match="a seed from 0, -1 came"):
+    with pytest.raises(FindingsError, match="a seed from 0, got -1"):
         findings(seed=-1)
     with pytest.raises(FrameError, match="column 'ap'"):
         analyse(metrics(ap(), SPARSITIES).assign(ap=2.0), classes(POSITIVES), LABELS, seed=1)

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 from django.core.management import CommandError, call_command
 
-from analysis.selection import find_exemplars, read_run
+from analysis.selection import read_run
+from analysis.selection.exemplars import find_exemplars
 from tests.findings.toys import write_run
 
 

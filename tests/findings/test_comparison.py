@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy.stats import ttest_rel
 
-from analysis.findings import FindingsError, read_precision
-from analysis.findings.comparison import side_by_side
+from analysis.findings.overall import side_by_side
+from analysis.findings.precision import FindingsError, read_precision
 from tests.findings.toys import metrics
 
 LEVELS = [0.0, 0.5, 0.9]

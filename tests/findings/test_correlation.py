@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from analysis.findings import correlate, frequency_rows
+from analysis.findings.correlation import correlate, frequency_rows
 
 
 def test_pearson_and_its_fisher_interval_equal_the_hand_result() -> None:

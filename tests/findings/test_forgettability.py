@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from analysis.findings import FindingsError, class_rows, first_drop, forgettability, read_precision
+from analysis.findings.forgettability import class_rows, first_drop, forgettability
+from analysis.findings.precision import FindingsError, read_precision
 from tests.findings.toys import metrics
 
 SPARSITIES = [0.0, 0.5, 0.95]
@@ -62,7 +63,7 @@ def test_equal_seeds_have_no_width_and_one_seed_no_band() -> None:
 
 def test_same_seed_same_band_and_draws_are_checked() -> None:
     assert curves_of().rows() == curves_of().rows()
-    with pytest.raises(FindingsError, match="1 or more bootstrap draws, 0 came"):
+    with pytest.raises(FindingsError, match="1 or more bootstrap draws, got 0"):
         curves_of(draws=0)
 
 

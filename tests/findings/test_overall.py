@@ -2,7 +2,8 @@ import math
 
 import pytest
 
-from analysis.findings import FindingsError, first_significant_drop, overall_impact, read_precision
+from analysis.findings.overall import first_significant_drop, overall_impact
+from analysis.findings.precision import FindingsError, read_precision
 from analysis.metrics.multiplicity import holm
 from tests.findings.toys import metrics
 
@@ -84,5 +85,5 @@ def test_names_the_row_that_is_absent() -> None:
     frame = metrics(HALF_DROPS, [0.0, 0.5, 0.9]).drop(index=4)
     with pytest.raises(FindingsError, match=r"1 are absent; the first: seed 1, sparsity 0\.50, class 'A'"):
         read_precision(frame, ["A"])
-    with pytest.raises(FindingsError, match=r"classes\.csv only, came: A"):
+    with pytest.raises(FindingsError, match=r"classes\.csv only, got A"):
         read_precision(frame, ["B"])

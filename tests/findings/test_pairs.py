@@ -3,16 +3,16 @@ import math
 import numpy as np
 import pytest
 
-from analysis.findings import (
-    FindingsError,
+from analysis.findings.forgettability import Curves
+from analysis.findings.mantel import mantel
+from analysis.findings.pairs import (
     co_occurrence,
     curve_dissimilarity,
     frequency_difference,
-    mantel,
     pair_rows,
     relation_rows,
-)  # fmt: skip
-from analysis.findings.forgettability import Curves
+)
+from analysis.findings.precision import FindingsError
 
 # Images of A: 1, 2; of B: 1, 3; of C: 3; the last image has none.
 LABELS = np.array([[1, 1, 0], [1, 0, 0], [0, 1, 1], [0, 0, 0]])
@@ -28,7 +28,7 @@ def test_dissimilarity_equals_the_hand_result() -> None:
     table = np.array([[0.0, -0.1, -0.2], [0.0, -0.4, -0.6]])
     assert curve_dissimilarity(table)[0, 1] == pytest.approx((0.09 + 0.16) / 3)
     assert curve_dissimilarity(table, "euclidean")[0, 1] == pytest.approx(0.5)
-    with pytest.raises(FindingsError, match="expected mse or euclidean, 'cosine' came"):
+    with pytest.raises(FindingsError, match="expected mse or euclidean, got 'cosine'"):
         curve_dissimilarity(table, "cosine")
 
 

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from analysis.findings import FindingsError, representation_rows, share_ratio
-from analysis.findings.representation import CHI2_95, _score
+from analysis.findings.precision import FindingsError
+from analysis.findings.representation import CHI2_95, _score, representation_rows, share_ratio
 
 
 def test_interval_equals_koopmans_example() -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from analysis.findings.sentences import answers
+from analysis.findings.analyse import answers
 
 
 @pytest.mark.parametrize(("seeds", "warned"), [(3, True), (30, False)])

@@ -53,7 +53,7 @@ def _hurried(seconds: float = 3) -> Iterator[None]:
 
 def _handed_over(data: bytes) -> object:
     from analysis.caseset import CaseSetError
-    from analysis.caseset.anew import write_anew
+    from analysis.caseset.sources import write_anew
 
     with tempfile.NamedTemporaryFile() as file, contextlib.suppress(CaseSetError, _SlowError), _hurried():
         file.write(data)
@@ -100,7 +100,7 @@ def _by_door(name: str) -> Target:
 
 TARGETS: dict[str, Target] = {
     "image": _image,
-    "hand-over": _handed_over,
+    "handover": _handed_over,
     "pickle": _pickle,
     "frame": _frame,
     "labels": _by_door("LABELS"),
@@ -122,7 +122,7 @@ def seeds(name: str, trap: Path) -> Iterator[bytes]:
     from tests.hostile import dicoms, neutral, raster, tables
     from tests.picture import drawn
 
-    if name in {"image", "hand-over"}:
+    if name in {"image", "handover"}:
         yield from (
             data for _, data in [*raster.files(), *dicoms.files(), *neutral.files()] if len(data) < 20_000
         )

@@ -20,12 +20,12 @@ from analysis.caseset import CaseSetError, read_key
 from analysis.caseset.read import read_blind_half
 from analysis.caseset.verify import verify_case_set
 from analysis.columns import FrameError
-from analysis.exchange import ViaError, read_via
-from analysis.imports.data_set import Choices, data_spec
+from analysis.exchange.via import ViaError, read_via
 from analysis.imports.errors import PredictionsError
+from analysis.imports.listing import Choices, data_spec
 from analysis.imports.readers import read_predictions
-from analysis.stats.errors import StatsError
 from analysis.stats.intake import check, read_ratings
+from analysis.stats.rows import StatsError
 from analysis.stats.settings import read_settings
 from analysis.stats.study import read_subgroups
 from analysis.sweep.data.splits import read_people, read_split
@@ -191,7 +191,7 @@ def _rating_files() -> Iterator[tuple[str, Door, bytes]]:
         "a case in both arms": f"{usual}\n{usual.replace(',1,p1', ',0,p1').replace('r1', 'r2')}",
     }.items():  # fmt: skip
         yield f"ratings: {name}", RATINGS, f"{heading}\n{row}\n".encode()
-    yield "ratings: a column that is not there", RATINGS, f"{heading.replace('arm,', '')}\n".encode()
+    yield "ratings: a column that is missing", RATINGS, f"{heading.replace('arm,', '')}\n".encode()
 
 
 def _settings_files() -> Iterator[tuple[str, Door, bytes]]:

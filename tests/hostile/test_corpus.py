@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from analysis.caseset import CaseSetError
-from analysis.caseset.anew import write_anew
+from analysis.caseset.sources import write_anew
 from analysis.columns import FrameError
 from analysis.picture.refusals import ImageRefusedError
 from analysis.sweep.data.pixels import read_pixels

@@ -15,17 +15,15 @@ from matplotlib.text import Text
 from analysis import figures
 from analysis.endpoints import Groups
 from analysis.figures.balance import draw_love_plot
-from analysis.figures.data_set import draw_class_counts
 from analysis.figures.described import Described, draw_described
+from analysis.figures.findings_curves import draw_overall
 from analysis.figures.findings_files import findings_figures
 from analysis.figures.findings_frequency import draw_frequency
 from analysis.figures.findings_images import draw_stability, draw_weights
-from analysis.figures.findings_impact import draw_overall
-from analysis.figures.flow import draw_flow
+from analysis.figures.flow import Flow, draw_flow
+from analysis.figures.pages import draw_class_counts, draw_forgetting, draw_mean_ap, draw_training
 from analysis.figures.power import Planned, draw_power
-from analysis.figures.sweep import draw_forgetting, draw_mean_ap
 from analysis.figures.theme import render
-from analysis.figures.training import draw_training
 from analysis.report import Background, ReaderCourse, report_figures
 from analysis.stats import analyse, simulate_study
 from tests.findings.test_analyse import findings
@@ -106,17 +104,15 @@ def of_a_study(names: tuple[str, ...]) -> Iterator[tuple[str, Figure, bool]]:
         yield name, figure, name == "forest"
     texts = tuple(names[:4])
     boxes = (texts * 4)[:4]
-    drawn = draw_flow(
-        head=names[0], readers=boxes, readers_lost=texts[:3], arms=(boxes, boxes), foot=names[-1]
-    )
-    yield "draw_flow", drawn, False
+    boxed = Flow(head=names[0], readers=boxes, readers_lost=texts[:3], arms=(boxes, boxes), foot=names[-1])
+    yield "draw_flow", draw_flow(boxed), False
     answers = tuple((name, (1.0, 2.0)) for name in names)
     questions = [Described(name, (9, 9), (5, 6), answers) for name in names[:2]]
     questions.append(
         Described(names[0], (9, 9), (5, 6), (("median", (1.0, None)),) * 5, number=True, unit=names[-1])
     )
     groups_named = Groups(*names[:4])
-    yield "draw_described", draw_described(questions, groups_named, simulated=True), True
+    yield "draw_described", draw_described(questions, groups_named), True
 
 
 KINDS = {"findings": of_findings, "sweep": of_a_sweep, "study": of_a_study}

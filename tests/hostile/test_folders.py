@@ -12,9 +12,8 @@ from django.core.management import CommandError, call_command
 from analysis.columns import FrameError
 from analysis.models import Run
 from analysis.selection import SelectionError, read_run
-from analysis.services.control import RunError
-from analysis.services.foreign import register_folder
-from readerstudy.ops.backup.restore import RestoreError, verify_backup
+from analysis.services.control import RunError, register_folder
+from readerstudy.ops.backup.manifest import BackupError, verify
 from tests.hostile import folders
 
 pytestmark = pytest.mark.django_db
@@ -38,7 +37,7 @@ def test_the_honest_ones_are_taken(tmp_path: Path) -> None:
     run = folders.run_folder(tmp_path / "run")
     assert len(read_run(run).images) == 20
     assert register_folder(folder=run).units.count() == 2
-    assert verify_backup(folders.backup_folder(tmp_path / "backup"))["database"] == "database.sqlite3"
+    assert verify(folders.backup_folder(tmp_path / "backup"))["database"] == "database.sqlite3"
 
 
 @pytest.mark.parametrize("name", [*folders.RUNS, *folders.NAMES])
@@ -83,8 +82,8 @@ def test_no_false_backup_is_verified_or_restored(name: str, tmp_path: Path, sett
     folders.BACKUPS[name](place)
     for root in ("FRAMES_ROOT", "RUNS_ROOT", "EXPORTS_ROOT"):
         setattr(settings, root, tmp_path / "site" / root)
-    with pytest.raises(RestoreError):
-        verify_backup(place)
+    with pytest.raises(BackupError):
+        verify(place)
     for more in ((), ("--verify-only",)):
         with pytest.raises(CommandError):
             call_command("restore", str(place), *more)

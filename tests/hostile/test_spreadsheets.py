@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analysis.endpoints import PAPER
-from analysis.exchange import read_via, via_csv
+from analysis.exchange.via import read_via, via_csv
 from analysis.stats import Settings, analyse_file, read_ratings, simulate_study
 from analysis.tablefolder import csv_text, guarded, restored, unguarded, write_csv
 

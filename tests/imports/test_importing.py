@@ -14,8 +14,11 @@ from django.core.management import CommandError, call_command
 
 from analysis.frames import IMAGES as IMAGES_TABLE
 from analysis.frames import METRICS, check_table
-from analysis.imports import Choices, PredictionsError, import_predictions
-from analysis.selection import find_exemplars, read_run
+from analysis.imports.errors import PredictionsError
+from analysis.imports.importing import import_predictions
+from analysis.imports.listing import Choices
+from analysis.selection import read_run
+from analysis.selection.exemplars import find_exemplars
 from tests.imports import old_pandas as old
 from tests.imports import released
 from tests.imports.released import CLASSES, IMAGES, SEEDS, SPARSITIES, WRITERS
@@ -120,7 +123,7 @@ def test_metadata_are_joined(tmp_path: Path, labels: Path, folder: Path) -> None
 def test_the_validation_file_is_left_aside(tmp_path: Path, labels: Path, folder: Path) -> None:
     shutil.copy(folder / released.released_name(0, 0), folder / "nih-cxr-lt_resnet50_seed-0_prune-0_val.pkl")
     made = import_predictions(folder, tmp_path / "run", Choices(labels))
-    assert "1 files were left aside, first nih-cxr-lt_resnet50_seed-0_prune-0_val.pkl" in made.warnings
+    assert "1 files were ignored, the first is nih-cxr-lt_resnet50_seed-0_prune-0_val.pkl" in made.warnings
 
 
 def test_missing_files_are_named(tmp_path: Path, labels: Path, folder: Path) -> None:
@@ -144,8 +147,8 @@ def test_two_data_sets_in_one_folder_are_refused(tmp_path: Path, labels: Path, f
 
 def test_a_folder_without_predictions_is_refused(tmp_path: Path, labels: Path) -> None:
     (tmp_path / "empty").mkdir()
-    assert "none came" in refused(tmp_path / "empty", labels, tmp_path / "run")
-    assert "there is none" in refused(tmp_path / "nowhere", labels, tmp_path / "run")
+    assert "got none" in refused(tmp_path / "empty", labels, tmp_path / "run")
+    assert "found none" in refused(tmp_path / "nowhere", labels, tmp_path / "run")
 
 
 def spoil(folder: Path, scores: np.ndarray, labels: list[str]) -> None:
@@ -156,7 +159,7 @@ def spoil(folder: Path, scores: np.ndarray, labels: list[str]) -> None:
 def test_another_number_of_rows_is_refused(tmp_path: Path, labels: Path, folder: Path) -> None:
     spoil(folder, released.made_scores(2, 0.9)[:-1], released.label_texts(labels)[:-1])
     why = refused(folder, labels, tmp_path / "run")
-    assert "seed-2_prune-0.9.pkl: expected 40 rows, one per image of labels.csv, 39 came" in why
+    assert "seed-2_prune-0.9.pkl: expected 40 rows, one per image of labels.csv, got 39" in why
 
 
 def test_another_label_is_refused_by_row_and_image(tmp_path: Path, labels: Path, folder: Path) -> None:
@@ -165,7 +168,7 @@ def test_another_label_is_refused_by_row_and_image(tmp_path: Path, labels: Path,
     spoil(folder, released.made_scores(2, 0.9), texts)
     why = refused(folder, labels, tmp_path / "run")
     assert "seed-2_prune-0.9.pkl: row 8, image 00000003_001.png: expected the label" in why
-    assert "'Hernia' came" in why
+    assert "got 'Hernia'" in why
 
 
 def test_the_order_of_names_in_a_label_does_not_matter(tmp_path: Path, labels: Path, folder: Path) -> None:
@@ -195,8 +198,8 @@ def test_a_score_that_is_none_is_refused(tmp_path: Path, labels: Path, value: fl
 @pytest.mark.parametrize(
     ("columns", "wanted"),
     [
-        ([*CLASSES[:-1], "Gout"], "expected the column 'Pneumomediastinum', the column 'Gout' came"),
-        ([*CLASSES[:5], "image_id", *CLASSES[6:]], "the column 'image_id' came"),
+        ([*CLASSES[:-1], "Gout"], "expected the column 'Pneumomediastinum', got the column 'Gout'"),
+        ([*CLASSES[:5], "image_id", *CLASSES[6:]], "got the column 'image_id'"),
     ],
 )
 def test_other_columns_are_refused(
@@ -210,19 +213,19 @@ def test_other_columns_are_refused(
 def test_a_hostile_file_at_the_end_leaves_nothing(tmp_path: Path, labels: Path, folder: Path) -> None:
     (folder / released.released_name(2, 0.9)).write_bytes(b"cos\nsystem\n(S'true'\ntR.")
     why = refused(folder, labels, tmp_path / "run")
-    assert "seed-2_prune-0.9.pkl: the file asks for os.system, which is no part" in why
+    assert "seed-2_prune-0.9.pkl: the file asks for os.system, which is not part" in why
 
 
 def test_a_huge_file_is_refused_before_it_is_read(tmp_path: Path, labels: Path, folder: Path) -> None:
     with (folder / released.released_name(0, 0)).open("r+b") as stream:
         stream.truncate(1 << 40)
-    assert "bytes for a table of this size, more came" in refused(folder, labels, tmp_path / "run")
+    assert "bytes for a table of this size, got more" in refused(folder, labels, tmp_path / "run")
 
 
 @pytest.mark.parametrize(
     ("header", "wanted"),
     [
-        ("{'descr': '<f4', 'fortran_order': False, 'shape': (40, 20), }", "in 0 bytes came"),
+        ("{'descr': '<f4', 'fortran_order': False, 'shape': (40, 20), }", "in 0 bytes"),
         (
             "{'descr': '<f4', 'fortran_order': False, 'shape': (1000000000000, 20), }",
             "expected floats 40 x 20",
@@ -248,7 +251,7 @@ def test_the_images_that_a_csv_names_are_checked(tmp_path: Path, labels: Path) -
     frame.loc[[0, 1], "id"] = frame.loc[[1, 0], "id"].to_numpy()
     frame.to_csv(path, index=False)
     why = refused(folder, labels, tmp_path / "other")
-    assert "row 1: expected the image '00000000_000.png', '00000000_001.png' came" in why
+    assert "row 1: expected the image '00000000_000.png', got '00000000_001.png'" in why
 
 
 def test_images_that_a_csv_names_in_another_spelling_are_the_same(tmp_path: Path, labels: Path) -> None:
@@ -266,14 +269,14 @@ def test_predictions_whose_ending_is_written_otherwise_are_told_of(tmp_path: Pat
         path.rename(path.with_suffix(".NPY"))
     made = import_predictions(folder, tmp_path / "run", Choices(labels))
     assert made.seeds == len(SEEDS) - 1
-    assert any(f"{len(SPARSITIES)} files were left aside" in warning for warning in made.warnings)
+    assert any(f"{len(SPARSITIES)} files were ignored" in warning for warning in made.warnings)
 
 
 @pytest.mark.skipif(importlib.util.find_spec("pyarrow") is not None, reason="pyarrow is installed")
 def test_parquet_without_its_library_says_what_to_do(tmp_path: Path, labels: Path, folder: Path) -> None:
     for path in list(folder.iterdir()):
         path.rename(path.with_suffix(".parquet"))
-    assert "expected pyarrow to read Parquet, it is not installed" in refused(
+    assert "expected pyarrow, which reads Parquet and is not installed" in refused(
         folder, labels, tmp_path / "run"
     )
 
@@ -306,7 +309,7 @@ def test_classes_that_cannot_be_are_refused(tmp_path: Path, labels: Path, folder
 
 def test_an_array_of_another_width_is_refused(tmp_path: Path, labels: Path, folder: Path) -> None:
     released.write_array_pickle(folder / released.released_name(0, 0), np.zeros((IMAGES, 19), np.float32), [])
-    assert "expected 20 columns, 19 came" in refused(folder, labels, tmp_path / "run")
+    assert "expected 20 columns, got 19" in refused(folder, labels, tmp_path / "run")
 
 
 @pytest.mark.parametrize(("name", "wanted"), [("nowhere.csv", "No such file"), ("empty.csv", "a CSV file")])

@@ -13,7 +13,7 @@ from django.test import Client
 from analysis.models import DataSet, Ensemble, Run, RunKind, UnitState
 from analysis.services import ledger
 from analysis.services.progress import progress_of, state_of
-from analysis.sweep.run.whole import run_sweep
+from analysis.sweep.run.finish import run_sweep
 from readerstudy.accounts.services import grant_researcher
 from tests.ledger.inputs import ARCHITECTURE, Inputs
 from tests.stock import person
@@ -74,7 +74,7 @@ def test_a_sweep_cancelled_by_command_is_resumed_by_command(
     assert ledger.claim_next(worker="host:1:2", lease_seconds=60) is None
     ledger.fail(claim, error="boom", final=True)
     assert "failed: seed-0_sparsity-0.00\n    boom" in said("runs", run.run_id)
-    with pytest.raises(CommandError, match="expected one that has failed"):
+    with pytest.raises(CommandError, match="expected a failed unit"):
         said("runs", run.run_id, "--retry", "seed-1_sparsity-0.00")
     said("runs", run.run_id, "--resume")
     run.refresh_from_db()
@@ -107,7 +107,7 @@ def test_a_check_computes_nothing_else_and_the_runs_page_shows_it(
     settings.RUNS_ROOT, settings.IMAGE_CACHE = tmp_path / "runs", None
     told = said("run_sweep", str(spec_file), "--check", "3")
     assert "torch fp32 against torch fp32, 3 images" in told
-    assert "the same command without --check runs it" in told
+    assert "run the same command without --check for the sweep" in told
     assert not Run.objects.exists()
     (folder,) = (file.parent for file in Path(settings.RUNS_ROOT).glob("*/check.json"))
     assert not list((folder / "predictions").iterdir())
@@ -117,17 +117,17 @@ def test_a_check_computes_nothing_else_and_the_runs_page_shows_it(
     client.force_login(rita)
     address = f"/runs/{Run.objects.get().run_id}/provenance/"
     page = client.get(address).content.decode()
-    assert "What the precision changes" in page
+    assert "Effect of the precision" in page
     assert "torch fp32 against plain fp32" in page
     assert "3 images" in page
     (folder / "check.json").write_text("{")
-    assert "What the precision changes" not in client.get(address).content.decode()
+    assert "Effect of the precision" not in client.get(address).content.decode()
 
 
 def test_a_check_is_not_queued_and_needs_images(spec_file: Path) -> None:
-    with pytest.raises(CommandError, match="expected --check or --queue, both came"):
+    with pytest.raises(CommandError, match="expected --check or --queue, got both"):
         call_command("run_sweep", str(spec_file), "--check", "3", "--queue")
-    with pytest.raises(CommandError, match="expected 1 image or more, 0 came"):
+    with pytest.raises(CommandError, match="expected 1 image or more, got 0"):
         call_command("run_sweep", str(spec_file), "--check", "0")
 
 
@@ -151,14 +151,14 @@ def test_the_inputs_of_a_specification_are_registered(spec_file: Path) -> None:
     assert "seeds 0, 1" in said("register_inputs", str(spec_file), "--ensemble", "nets")
     assert DataSet.objects.get().synthetic
     assert Ensemble.objects.get().preprocess["size"] == 32
-    with pytest.raises(CommandError, match="registered already"):
+    with pytest.raises(CommandError, match="already registered"):
         said("register_inputs", str(spec_file), "--ensemble", "nets")
 
 
 @pytest.mark.parametrize("command", ["run_sweep", "train_ensemble"])
 def test_a_place_that_cannot_be_written_is_named(spec_file: Path, command: str) -> None:
     with pytest.raises(
-        CommandError, match="expected a place that can be read and written, 'Not a directory' came"
+        CommandError, match="expected a place that can be read and written, got the error 'Not a directory'"
     ):
         said(command, str(spec_file), "--out", str(spec_file / "below"))
 

@@ -59,13 +59,13 @@ def test_an_epoch_that_was_not_validated_and_a_training_that_has_just_begun(tmp_
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (",".join(f"c{i}" for i in range(3000)) + "\n", "at most 2,000 columns, 3,000 came"),
+        (",".join(f"c{i}" for i in range(3000)) + "\n", "at most 2,000 columns, got 3,000"),
         (
             "epoch,loss\n1,0.5\n",
-            "expected the columns epoch, train_loss, val_loss, best; train_loss is not there",
+            "expected the columns epoch, train_loss, val_loss, best; train_loss is missing",
         ),
-        ("epoch,phase,loss\n1,val,0.5\n", "expected the columns epoch, phase, loss, mAP; mAP is not there"),
-        (OURS.replace("0.45", "a secret"), "expected numbers in the column val_loss, something else came"),
+        ("epoch,phase,loss\n1,val,0.5\n", "expected the columns epoch, phase, loss, mAP; mAP is missing"),
+        (OURS.replace("0.45", "a secret"), "expected numbers in the column val_loss, got something else"),
         (OURS.replace("\n2,", "\n1,"), "expected epochs as whole numbers from 1, each once"),
         (OURS.replace("\n2,", "\n2.5,"), "expected epochs as whole numbers from 1, each once"),
         (PUBLISHED.replace("2,train", "1,train"), "expected epochs as whole numbers from 1, each once"),

@@ -63,12 +63,12 @@ def test_a_bad_data_set_is_refused_at_its_field(
 
 def test_images_in_two_splits_are_noticed(inputs: Inputs) -> None:
     made = register(inputs, labels_val="labels/train.csv")
-    assert "9 images stand in both the train and the val split" in made.warnings
+    assert "9 images are in both the train and the val split" in made.warnings
 
 
 def test_a_name_is_given_once(inputs: Inputs) -> None:
     register(inputs)
-    with pytest.raises(InputError, match="registered already") as refused:
+    with pytest.raises(InputError, match="already registered") as refused:
         register(inputs)
     assert refused.value.field == "slug"
 

@@ -158,7 +158,7 @@ def test_one_failed_unit_is_tried_again_alone(run: Run) -> None:
         ledger.fail(claim, error="boom", final=True)
     control.retry(run=run, key=claims[1].key)
     assert [state(claim) for claim in claims] == [UnitState.FAILED, UnitState.TODO]
-    with pytest.raises(control.RunError, match="expected one that has failed"):
+    with pytest.raises(control.RunError, match="expected a failed unit"):
         control.retry(run=run, key=claims[1].key)
 
 

@@ -13,7 +13,7 @@ from analysis.services.ensembles import register_ensemble
 from analysis.services.orders import order_sweep, order_training
 from analysis.services.progress import progress_of, state_of
 from analysis.services.work import Worker
-from analysis.sweep.run.whole import run_sweep
+from analysis.sweep.run.finish import run_sweep
 from analysis.sweep.toml import spec_from
 from analysis.sweep.training.train import train_ensemble
 from tests.ledger.inputs import ARCHITECTURE, INFER, PRUNE, RECIPE, Inputs

@@ -15,11 +15,11 @@ import pytest
 from analysis.models import Run, UnitState
 from analysis.services import control, ledger
 from analysis.services.finishing import verify_files
+from analysis.services.fleet import free_dead_neighbours, worker_name
 from analysis.services.runs import create_run
 from analysis.services.work import Worker
-from analysis.services.workers import free_dead_neighbours, worker_name
 from analysis.sweep.errors import UnitError
-from analysis.sweep.run.whole import run_sweep
+from analysis.sweep.run.finish import run_sweep
 from tests.sweep.tiny import SMALL, TinySweep, make_tiny
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -6,8 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, f1_score, roc_auc_score
 
-from analysis.metrics.decisions import f1_at
-from analysis.metrics.ranking import rank_quality
+from analysis.metrics.ranking import f1_at, rank_quality
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

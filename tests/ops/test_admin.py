@@ -12,7 +12,7 @@ from django.test import Client, RequestFactory
 from django.urls import reverse
 
 from readerstudy.accounts.models import Recovery, User
-from readerstudy.accounts.recovery import begin_recovery
+from readerstudy.accounts.services import begin_recovery
 from readerstudy.audit.models import Event
 from readerstudy.audit.services import record
 from readerstudy.cases.models import Terms, TermsConfirmation

@@ -103,10 +103,10 @@ def test_backup_of_a_site_under_writes_comes_back_whole(
     assert not any(audit_key.encode() in path.read_bytes() for path in out.rglob("*") if path.is_file())
 
     other = new_site(site, tmp_path / "other", request)
-    assert "every audit chain holds" in other.manage("restore", str(out)).stdout
+    assert "every audit chain is intact" in other.manage("restore", str(out)).stdout
     said = do(other, [["verify_audit"], ["verify_storage"]])
     assert "a backup was put back (of " in said
-    assert "every chain holds" in said
+    assert "every chain is intact" in said
     assert "10 frames are as they were written" in said
     studies, frames, written = json.loads(other.run("-c", COUNT).stdout)
     assert (studies, frames) == (1, 10)
@@ -118,7 +118,7 @@ def test_backup_of_a_site_under_writes_comes_back_whole(
     if site.environment["DATABASE_URL"]:
         shutil.rmtree(other.home / "frames")
         refused = other.manage("restore", str(out), "--reason", "again", check=False)
-        assert re.search("expected an empty database, [0-9]+ tables came", refused.stderr)
+        assert re.search("expected an empty database, got [0-9]+ tables", refused.stderr)
 
 
 def test_the_trail_of_a_site_in_use_holds(site: Site) -> None:
@@ -137,7 +137,7 @@ def test_the_trail_of_a_site_in_use_holds(site: Site) -> None:
     for writer in with_writers:
         writer.kill()
         writer.communicate()
-    assert "every chain holds" in site.manage("verify_audit").stdout
+    assert "every chain is intact" in site.manage("verify_audit").stdout
 
 
 def test_what_stands_in_the_write_ahead_log_only_is_in_the_copy(
@@ -167,7 +167,8 @@ def test_what_stands_in_the_write_ahead_log_only_is_in_the_copy(
 def test_backup_refuses_a_folder_that_is_there_or_served(tmp_path: Path) -> None:
     from django.conf import settings
 
-    from readerstudy.ops.backup.backing_up import BackupError, back_up
+    from readerstudy.ops.backup.backing_up import back_up
+    from readerstudy.ops.backup.manifest import BackupError
 
     with pytest.raises(BackupError, match="expected a new folder"):
         back_up(out=tmp_path)

@@ -17,12 +17,11 @@ from readerstudy.audit.models import Event
 from readerstudy.cases.models import Frame
 from readerstudy.ops.backup import backing_up as saving
 from readerstudy.ops.backup import database_copy
-from readerstudy.ops.backup.backing_up import BackupError, back_up
-from readerstudy.ops.backup.database_copy import CopyError
+from readerstudy.ops.backup.backing_up import back_up
 from readerstudy.ops.backup.folder import Contents, contents
-from readerstudy.ops.backup.manifest import MANIFEST, copied
+from readerstudy.ops.backup.manifest import MANIFEST, BackupError, copied
 from readerstudy.ops.backup.relocation import outside, relocate
-from readerstudy.ops.backup.restore import RestoreError, restore
+from readerstudy.ops.backup.restore import restore
 from tests.ops.conftest import copy_of, names
 from tests.ops.site_here import said, site_here
 from tests.servers.site import Site
@@ -115,9 +114,9 @@ def test_a_site_without_an_anchor_is_saved_and_its_backup_says_so(
     with site_here(home):
         (home / "audit-anchor.jsonl").unlink()
         told = said(["backup", "--out", str(tmp_path / "b")])
-    assert "not in it: the audit anchor (missing or without an epoch: verify_audit says more)" in told
+    assert "not in it: the audit anchor (missing or without an epoch: run verify_audit for details)" in told
     assert not (tmp_path / "b" / "audit-anchor.jsonl").exists()
-    with pytest.raises(RestoreError, match="carries no audit anchor"):
+    with pytest.raises(BackupError, match="has no audit anchor"):
         restore(folder=tmp_path / "b")
     assert names(empty) == ["site.env"]
     restore(folder=tmp_path / "b", reason="the anchor had been deleted")
@@ -149,7 +148,7 @@ def test_a_file_that_goes_meanwhile_is_named(home: Path, tmp_path: Path) -> None
         assert not (tmp_path / "b").exists()  # it has its name when all is there
 
     made = back_up(out=tmp_path / "b", progress=progress)
-    assert made.left_out["site/unknown.txt"] == "removed while the backup was made"
+    assert made.left_out["site/unknown.txt"] == "removed while the backup was running"
     assert "site/unknown.txt" not in json.loads((made.folder / MANIFEST).read_text())["files"]
 
 
@@ -236,12 +235,12 @@ def test_a_copy_of_a_damaged_database_is_none(home: Path, tmp_path: Path, table:
     """What is copied is looked through: a backup that cannot be opened would be noticed when it is needed."""
     overwritten(home, table, offset)
     (tmp_path / "out").mkdir()
-    with pytest.raises(CopyError, match=r"the copy of the database does not hold \("):
+    with pytest.raises(BackupError, match=r"the copy of the database is not intact \("):
         database_copy.copy_database(tmp_path / "out")
 
 
 def test_a_backup_of_a_damaged_database_says_so_and_leaves_nothing(home: Path, tmp_path: Path) -> None:
     overwritten(home, "cases_frame", 0)
-    with pytest.raises(CommandError, match="the copy of the database does not hold"):
+    with pytest.raises(CommandError, match="the copy of the database is not intact"):
         said(["backup", "--out", str(tmp_path / "bad"), "--database-only"])
     assert names(tmp_path) == ["home"]

@@ -12,8 +12,8 @@ from django.core.exceptions import ImproperlyConfigured
 
 from readerstudy.environment import BASE
 from readerstudy.ops.doctor import checks, disk
-from readerstudy.ops.doctor.mounts import MOUNTS as MOUNTINFO
-from readerstudy.ops.doctor.mounts import file_system_of
+from readerstudy.ops.doctor.disk import MOUNTS as MOUNTINFO
+from readerstudy.ops.doctor.disk import file_system_of
 
 ID = re.compile(r"readerstudy\.[EWI]\d{3}")
 GOOD: dict[str, Any] = {

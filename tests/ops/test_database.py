@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from django.db import connection
 
-from readerstudy.database import journal_mode, sqlite_database
+from readerstudy.stores import journal_mode, sqlite_database
 from tests.servers.site import Site
 
 

@@ -51,7 +51,7 @@ def test_it_says_how_long_it_takes_and_took(done_already: None, capsys: pytest.C
         assert any(re.fullmatch(r" +took \d+ s", line) for line in lines[place + 1 : place + 5])
         places.append(place)
     assert places == sorted(places)
-    assert re.search(r"^All of it took \d+ s here\.$", told, re.MULTILINE)
+    assert re.search(r"^All steps together took \d+ s here\.$", told, re.MULTILINE)
     assert f"{title}: 3 of 3" in told  # where there is no terminal
 
 

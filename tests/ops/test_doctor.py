@@ -1,4 +1,4 @@
-"""What the doctor says of a site: one that is not there, one that is whole, and ones that lack something."""
+"""What the doctor says of a site: one that is missing, one that is whole, and ones that lack something."""
 
 import os
 import subprocess
@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from analysis.models import Run, Unit, UnitState
 from readerstudy.audit.services import record
-from readerstudy.ops.doctor import site_examination
+from readerstudy.ops.doctor import examination
 from readerstudy.ops.doctor.examination import Finding
 from tests.servers import warm
 from tests.stock import Stock
@@ -52,16 +52,16 @@ def test_a_site_and_what_it_lacks(tmp_path: Path) -> None:
     assert manage(home, "setup").returncode == 0
     told = of_the_site(home)
     assert {name: words.split()[0] for name, words in told.items()} == {
-        "site": "ok", "secrets": "ok", "room of the site": "ok", "database": "ok", "migrations": "ok",
+        "site": "ok", "secrets": "ok", "disk space of the site": "ok", "database": "ok", "migrations": "ok",
         "audit anchor": "ok", "site's folder": "ok", "studies": "ok", "backup": "note", "workers": "note",
     }  # fmt: skip
-    assert "none was ever begun" in told["backup"]
+    assert "no backup was ever started" in told["backup"]
     (home / "scratch").mkdir()
     (home / "audit-anchor.jsonl").unlink()
     told = of_the_site(home, DISK_FREE_GB="1000000000")
     assert told["site's folder"] == "note also holds scratch, which backups save with the rest"
     assert "WARNING" in told["audit anchor"]
-    assert "WARNING" in told["room of the site"]
+    assert "WARNING" in told["disk space of the site"]
     (home / "site.env").chmod(0o644)
     assert manage(home, "migrate", "study", "0004", "--verbosity", "0").returncode == 0
     told = of_the_site(home)
@@ -72,7 +72,7 @@ def test_a_site_and_what_it_lacks(tmp_path: Path) -> None:
     assert f"{len(later)} to apply" in told["migrations"]
     assert "studies" not in told
     (home / "db.sqlite3").unlink()
-    assert "is not there" in of_the_site(home)["database"]
+    assert "is missing" in of_the_site(home)["database"]
     assert not (home / "db.sqlite3").exists()
     gone = of_the_site(home, DATABASE_URL="postgres://somebody:hidden-word@localhost:1/none")
     assert "postgresql does not answer" in gone["database"]
@@ -107,19 +107,19 @@ def test_the_last_backup(stock: Stock, monkeypatch: pytest.MonkeyPatch) -> None:
         with monkeypatch.context() as patch:
             patch.setattr("readerstudy.audit.services.timezone", SimpleNamespace(now=lambda then=then: then))
             record(kind="site.backed_up", actor=None, values={"database_only": False})
-        found = said(site_examination._backup)
+        found = said(examination._backup)
         assert (found.grade, f"last begun {then:%Y-%m-%d}, {words}") == (grade, found.text)
 
 
 @pytest.mark.django_db
 def test_work_that_nobody_does() -> None:
     run = Run.objects.create(run_id="r1", name="sweep", folder="/nowhere", spec={}, synthetic=True)
-    assert said(site_examination._workers).grade == "note"
+    assert said(examination._workers).grade == "note"
     unit = Unit.objects.create(run=run, place=0, key="one")
-    found = said(site_examination._workers)
+    found = said(examination._workers)
     assert (found.grade, found.text[:12]) == ("warning", "1 unit waits")
     lease = {"state": UnitState.WORKING, "worker": "host:1:2", "started_at": timezone.now()}
     Unit.objects.filter(pk=unit.pk).update(**lease, lease_until=timezone.now() - timedelta(minutes=5))
-    assert said(site_examination._workers).grade == "warning"
+    assert said(examination._workers).grade == "warning"
     Unit.objects.filter(pk=unit.pk).update(lease_until=timezone.now() + timedelta(minutes=5))
-    assert said(site_examination._workers).grade == "good"
+    assert said(examination._workers).grade == "good"

@@ -20,7 +20,7 @@ def test_absent_setting_says_what_to_run(tmp_path: Path) -> None:
 
 
 def test_flag_refuses_other_words(tmp_path: Path) -> None:
-    with pytest.raises(SettingError, match="DEBUG: expected yes or no, 'maybe' came"):
+    with pytest.raises(SettingError, match="DEBUG: expected yes or no, got 'maybe'"):
         environment(tmp_path, DEBUG="maybe").flag("DEBUG")
 
 
@@ -42,7 +42,7 @@ def test_choice_reads_its_words(tmp_path: Path, word: str, rule: str) -> None:
 
 
 def test_choice_refuses_other_words(tmp_path: Path) -> None:
-    with pytest.raises(SettingError, match="expected one of none, staff, all, 'yes' came"):
+    with pytest.raises(SettingError, match="expected one of none, staff, all, got 'yes'"):
         environment(tmp_path, MFA_REQUIRED="yes").choice("MFA_REQUIRED", "none", among=RULES)
 
 

@@ -1,4 +1,4 @@
-"""An admin loads a hand-over from the site's folder by name; nothing else can be named."""
+"""An admin loads a handover from the site's folder by name; nothing else can be named."""
 
 import shutil
 import subprocess
@@ -13,7 +13,7 @@ from django.utils import timezone
 from readerstudy.cases import loader
 from readerstudy.cases.loading import SILENT_FOR
 from readerstudy.cases.models import Loading
-from readerstudy.ops.loading import load_into_study, load_practice, offered_sets, start_load
+from readerstudy.ops.loading import load_into_study, offered_sets, start_load
 from readerstudy.study.design import lifecycle
 from readerstudy.study.models import Reader, Study
 from readerstudy.study.phases import PhaseError, StudyError
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def folder(settings: Any, tmp_path: Path) -> Path:
-    """A folder of hand-overs: one set, its key by mistake, a damaged set, a link."""
+    """A folder of handovers: one set, its key by mistake, a damaged set, a link."""
     settings.CASE_SETS = tmp_path / "sets"
     settings.CASE_SETS.mkdir()
     written = make_case_set(tmp_path / "made", pairs=1, nonce=b"\x41" * 32)
@@ -56,7 +56,7 @@ def test_nothing_else_can_be_loaded(
         raise AssertionError("a process was begun")
 
     monkeypatch.setattr(subprocess, "Popen", begun)
-    with pytest.raises(StudyError, match="is none"):
+    with pytest.raises(StudyError, match="folder of handovers, got"):
         start_load(study=study, name=name, practice=False, actor=stock.alice)
     client = Client()
     client.force_login(stock.alice)
@@ -78,8 +78,8 @@ def test_page_offers_or_says_what_to_do(folder: Path, stock: Stock, study: Study
     assert "chests, 2 cases" in client.get("/studies/fresh/load/").content.decode()
     assert "/studies/fresh/load/" in client.get("/studies/fresh/").content.decode()
     settings.CASE_SETS = folder / "nowhere"
-    assert "No case set is here" in client.get("/studies/fresh/load/").content.decode()
-    assert "do not change any more" in client.get("/studies/chest/load/").content.decode()
+    assert "No case set found" in client.get("/studies/fresh/load/").content.decode()
+    assert "can no longer change" in client.get("/studies/chest/load/").content.decode()
 
 
 @pytest.fixture
@@ -100,17 +100,17 @@ def test_a_second_press_does_nothing_until_the_load_is_over_or_silent(
         page = client.post("/studies/fresh/load/", {"name": "chests", "use": use}, follow=True)
         return page.content.decode()
 
-    assert "has begun" in press()
+    assert "has started" in press()
     Loading.objects.filter(study=study.key).update(done=1, total=2)
     before = list(Loading.objects.values())
-    assert "running already" in press()
+    assert "already running" in press()
     assert list(Loading.objects.values()) == before
     assert len(begun) == 1
-    assert "has begun" in press("practice"), "practice cases are another load"
+    assert "has started" in press("practice"), "practice cases are another load"
     Loading.objects.update(told_at=timezone.now() - 2 * SILENT_FOR)
-    assert "has begun" in press(), "a load that was killed holds nobody up"
+    assert "has started" in press(), "a load that was killed holds nobody up"
     Loading.objects.update(state=Loading.State.REFUSED)
-    assert "has begun" in press()
+    assert "has started" in press()
     assert len(begun) == 4
 
 
@@ -155,5 +155,5 @@ def test_practice_cases_that_cannot_be_are_refused_before_decoding(
     with pytest.raises(StudyError):
         start_load(study=study, name="chests", practice=True, actor=stock.alice)
     with pytest.raises(StudyError):
-        load_practice(study=study, folder=folder / "chests", actor=stock.alice)
+        load_into_study(practice=True, study=study, folder=folder / "chests", actor=stock.alice)
     assert begun == []

@@ -9,10 +9,10 @@ import pytest
 from celery.signals import worker_init
 from django.core.management import get_commands, load_command_class
 
-from readerstudy import priority
+from readerstudy import commands
 from readerstudy.celery import gives_way
+from readerstudy.commands import AUTOGROUP, NICENESS, PatientCommand
 from readerstudy.environment import BASE
-from readerstudy.priority import AUTOGROUP, NICENESS, PatientCommand
 from tests.servers import warm
 
 PATIENT = ("backup", "disk_use", "export_results", "verify_audit", "verify_storage")
@@ -20,7 +20,7 @@ TOLD = """
 import os
 import django
 django.setup()
-from readerstudy.priority import AUTOGROUP, PatientCommand
+from readerstudy.commands import AUTOGROUP, PatientCommand
 class Told(PatientCommand):
     def handle(self, *args, **options):
         # The file is empty for a process that still belongs to the machine's first session, as in some containers.
@@ -86,8 +86,8 @@ def test_two_commands_of_one_timer_both_give_way(
     monkeypatch: pytest.MonkeyPatch, refusals: list[OSError], written: list[str]
 ) -> None:
     file = Busy(list(refusals))
-    monkeypatch.setattr(priority, "AUTOGROUP", file)
-    priority._session_gives_way()
+    monkeypatch.setattr(commands, "AUTOGROUP", file)
+    commands._session_gives_way()
     assert file.written == written
 
 

@@ -19,9 +19,9 @@ from readerstudy.cases.models import Frame
 from readerstudy.ops.backup import database_copy
 from readerstudy.ops.backup import restore as restoring
 from readerstudy.ops.backup.backing_up import back_up
-from readerstudy.ops.backup.manifest import MANIFEST
+from readerstudy.ops.backup.manifest import MANIFEST, BackupError
 from readerstudy.ops.backup.relocation import relocate
-from readerstudy.ops.backup.restore import RestoreError, restore
+from readerstudy.ops.backup.restore import restore
 from tests.ops.conftest import names
 from tests.ops.site_here import said, site_here
 from tests.servers.site import Site
@@ -40,7 +40,7 @@ def used_before(place: Path, name: str) -> None:
 )
 def test_a_site_that_holds_something_is_left_as_it_is(whole: Path, empty: Path, name: str) -> None:
     used_before(empty, name)
-    with pytest.raises(RestoreError, match="restore into a new READERSTUDY_HOME"):
+    with pytest.raises(BackupError, match="restore into a new READERSTUDY_HOME"):
         restore(folder=whole)
     assert [
         str(path.relative_to(empty))
@@ -55,15 +55,15 @@ def test_files_and_runs_must_be_absent_even_for_a_database_alone(
     with site_here(home):
         back_up(out=tmp_path / "b", database_only=True)
     used_before(empty, "exports/x")
-    with pytest.raises(RestoreError, match="exports: expected an empty folder"):
+    with pytest.raises(BackupError, match="exports: expected an empty folder"):
         restore(folder=tmp_path / "b")
     shutil.rmtree(empty / "exports")
-    assert "no files came back" in said(["restore", str(tmp_path / "b")])
+    assert "no files were restored" in said(["restore", str(tmp_path / "b")])
 
 
 def test_a_database_that_is_there_stays(whole: Path, empty: Path) -> None:
     (empty / "db.sqlite3").write_bytes(b"mine")
-    with pytest.raises(RestoreError, match="expected no database there"):
+    with pytest.raises(BackupError, match="expected no database there"):
         restore(folder=whole)
     assert (empty / "db.sqlite3").read_bytes() == b"mine"
     assert names(empty) == ["db.sqlite3", "site.env"]  # no file either
@@ -94,7 +94,7 @@ def test_a_dump_of_postgresql_is_not_put_into_sqlite(whole: Path, empty: Path, t
     (other / "database.sqlite3").rename(other / "database.pgdump")
     text = (other / MANIFEST).read_text().replace("database.sqlite3", "database.pgdump")
     (other / MANIFEST).write_text(text)
-    with pytest.raises(RestoreError, match="goes back into the kind of database that it came from"):
+    with pytest.raises(BackupError, match="goes back into the kind of database that it came from"):
         restore(folder=other)
     assert names(empty) == ["site.env"]
 
@@ -129,8 +129,8 @@ def test_a_site_that_counted_in_redis_comes_back_without_it(home: Path, tmp_path
 
 @pytest.mark.parametrize("name", ["runs/../../x", "runs//etc/x", "./runs/x", "runs/./x", "../x", "/etc/x"])
 def test_a_name_that_leads_elsewhere_is_refused(tmp_path: Path, name: str) -> None:
-    """No file of a folder has such a name, so that a whole backup lists none: this is the second lock."""
-    with pytest.raises(RestoreError, match="expected files of"):
+    """No file of a folder has such a name, so that a full backup lists none: this is the second lock."""
+    with pytest.raises(BackupError, match="expected files of"):
         restoring._places(tmp_path, {"database": "database.sqlite3", "files": {name: {}}})
 
 
@@ -175,7 +175,7 @@ def test_what_is_put_back_by_hand_is_not_green(home: Path, tmp_path: Path) -> No
     """An older database beside its anchor, and both as the backup holds them, without `restore`."""
     out = back_up(out=tmp_path / "b").folder
     record(kind="drill.written", actor=None)
-    assert "every chain holds" in said(["verify_audit"])
+    assert "every chain is intact" in said(["verify_audit"])
     shutil.copy(out / "audit-anchor.jsonl", home / "copy.jsonl")
     with override_settings(AUDIT_ANCHOR=home / "copy.jsonl"):
         assert "only restore may put it in place" in trail_faults()
@@ -202,10 +202,10 @@ def test_a_restore_beside_a_newer_anchor_wants_a_reason(home: Path, tmp_path: Pa
         last = record(kind="drill.written", actor=None)
         shutil.copy(home / "audit-anchor.jsonl", kept)
     with site_here(empty, AUDIT_ANCHOR=kept):
-        with pytest.raises(CommandError, match="say why it is put back, with --reason"):
+        with pytest.raises(CommandError, match="give the reason with --reason"):
             said(["restore", str(out)])
         assert names(empty) == ["site.env"]  # nothing was put there
-        assert "every audit chain holds" in said(["restore", str(out), "--reason", "a disk\nwas lost"])
+        assert "every audit chain is intact" in said(["restore", str(out), "--reason", "a disk\nwas lost"])
         told = said(["verify_audit"])
     assert (
         "because a disk was lost; given up, since the database does not have them: events site "
@@ -219,7 +219,7 @@ def test_each_frame_that_is_gone_or_damaged_is_named(home: Path) -> None:
     one_bit_is_another(home / "frames" / str(first.study) / first.storage_name)
     (home / "frames" / str(second.study) / second.storage_name).unlink()
     err = StringIO()
-    with pytest.raises(CommandError, match=f"2 of {len(rest) + 2} frames are gone or damaged"):
+    with pytest.raises(CommandError, match=f"2 of {len(rest) + 2} frames are missing or damaged"):
         call_command("verify_storage", stdout=StringIO(), stderr=err)
     lines = err.getvalue().splitlines()
     for line, frame in zip(lines, (first, second), strict=True):

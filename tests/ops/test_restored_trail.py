@@ -14,7 +14,8 @@ from readerstudy.audit.epochs import begin_first_epoch, heads_of_all
 from readerstudy.audit.models import Event
 from readerstudy.audit.services import record
 from readerstudy.ops.backup.backing_up import ANCHOR
-from readerstudy.ops.backup.restore import RestoreError, _ask_for_a_reason, _begin_epoch
+from readerstudy.ops.backup.manifest import BackupError
+from readerstudy.ops.backup.restore import _ask_for_a_reason, _begin_epoch
 
 pytestmark = pytest.mark.django_db
 STUDY = UUID(int=9)
@@ -22,7 +23,7 @@ STUDY = UUID(int=9)
 
 @pytest.fixture
 def backup(settings: Any, tmp_path: Path, django_capture_on_commit_callbacks: Any) -> dict[str, Any]:
-    """The manifest of a backup in tmp_path whose anchor is whole; this host has the database and no anchor yet."""
+    """The manifest of a backup in tmp_path whose anchor is intact; this host has the database and no anchor yet."""
     settings.AUDIT_ANCHOR = tmp_path / "old.jsonl"
     with django_capture_on_commit_callbacks(execute=True):
         begin_first_epoch()
@@ -89,7 +90,7 @@ def test_what_does_not_hold_after_the_epoch_is_returned(
     """Lines of two anchors in one file: the chains hold, and no epoch mends it."""
     settings.AUDIT_ANCHOR = tmp_path / "old.jsonl"
     anchor.append(settings.AUDIT_ANCHOR, anchor.Line(anchor.SITE, 90, "cd" * 32, anchor=UUID(int=3)))
-    assert put_back() == ["event 0: old.jsonl: expected one anchor, lines of several came"]
+    assert put_back() == ["event 0: old.jsonl: expected one anchor, got lines of several"]
 
 
 def test_a_chain_of_another_key_is_no_proof(put_back: Callable[..., list[str]], settings: Any) -> None:
@@ -114,17 +115,17 @@ def test_an_anchor_that_knows_another_event_is_no_proof(
     copy = tmp_path / ANCHOR
     last = Event.objects.get(study=STUDY, sequence=2)
     copy.write_text(copy.read_text().replace(last.digest, "ab" * 32))
-    assert put_back() == [f"event 2 of chain {STUDY}: the anchor knows another event"]
+    assert put_back() == [f"event 2 of chain {STUDY}: the anchor has a different event"]
 
 
 def test_a_chain_that_ends_otherwise_is_no_proof(
     put_back: Callable[..., list[str]], backup: dict[str, Any]
 ) -> None:
     chains = backup["chains"] | {str(STUDY): [3, "ab" * 32]}
-    assert put_back(chains=chains) == [f"chain {STUDY}: it does not end as it did when the backup was taken"]
+    assert put_back(chains=chains) == [f"chain {STUDY}: it ends differently from when the backup was taken"]
     chains = backup["chains"] | {str(UUID(int=8)): [1, "ab" * 32]}  # the database has no such chain at all
     assert put_back(chains=chains) == [
-        f"chain {UUID(int=8)}: it does not end as it did when the backup was taken"
+        f"chain {UUID(int=8)}: it ends differently from when the backup was taken"
     ]
 
 
@@ -139,13 +140,13 @@ def test_the_anchor_of_another_site_is_named(put_back: Callable[..., list[str]],
 def test_a_reason_is_wanted_where_heads_differ(backup: dict[str, Any], settings: Any) -> None:
     _ask_for_a_reason(backup, "")
     _ask_for_a_reason({**backup, "format": 1, "anchor": None}, "")
-    with pytest.raises(RestoreError, match="carries no audit anchor"):
+    with pytest.raises(BackupError, match="has no audit anchor"):
         _ask_for_a_reason({**backup, "anchor": None}, " ")
     last = Event.objects.get(study=STUDY, sequence=2)
     line = anchor.Line(str(STUDY), 2, last.digest)
     anchor.append(settings.AUDIT_ANCHOR, line, create=True)
     _ask_for_a_reason(backup, "")  # this host's anchor ends as the backup does
     anchor.append(settings.AUDIT_ANCHOR, anchor.Line(str(STUDY), 3, "ab" * 32))
-    with pytest.raises(RestoreError, match=f"{STUDY} ends at 3 here and at 2 in the backup"):
+    with pytest.raises(BackupError, match=f"{STUDY} ends at 3 here and at 2 in the backup"):
         _ask_for_a_reason(backup, "")
     _ask_for_a_reason(backup, "a disk was lost")

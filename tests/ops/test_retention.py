@@ -16,7 +16,7 @@ from readerstudy.cases.storage import study_folder
 from readerstudy.cases.terms import Wording
 from readerstudy.ops.backup import retention
 from readerstudy.ops.backup.retention import DELETED, delete_study, tables_of_a_study
-from readerstudy.ops.loading import load_practice
+from readerstudy.ops.loading import load_into_study
 from readerstudy.study.design.lifecycle import create_study
 from readerstudy.study.design.terms import change
 from readerstudy.study.models import Study
@@ -65,6 +65,14 @@ def test_every_row_and_frame_goes_and_a_tombstone_stays(archived: Stock, setting
     assert event.values["chain"] == [gone.sequence, gone.digest]
     assert event.values["ratings"] == 0
     assert list(faults()) == []
+
+
+def test_kept_results_and_figures_go_too(archived: Stock, settings: Any) -> None:
+    kept = settings.EXPORTS_ROOT / str(archived.study.key) / "0123"
+    kept.mkdir(parents=True)
+    (kept / "results.json").write_text("{}")
+    delete_study(study=archived.study, reason="over", actor=None)
+    assert not kept.parent.exists()
 
 
 def test_the_guards_are_back_afterwards(archived: Stock) -> None:
@@ -119,7 +127,7 @@ def test_no_table_that_points_to_a_study_is_left_out() -> None:
 def test_practice_cases_go_too(archived: Stock, settings: Any, tmp_path: Path) -> None:
     study = create_study(slug="practised", title="Practised", protocol=Protocol(), actor=archived.alice)
     made = make_case_set(tmp_path / "practice", pairs=1, nonce=b"\x51" * 32)
-    load_practice(study=study, folder=made.folder, actor=archived.alice)
+    load_into_study(practice=True, study=study, folder=made.folder, actor=archived.alice)
     study = Study.objects.get(pk=study.pk)
     change(study=study, which="practice", wording=Wording("Look, do not copy."), actor=archived.alice)
     folder = study_folder(settings.FRAMES_ROOT, study.practice_key)

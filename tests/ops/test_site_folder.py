@@ -55,8 +55,8 @@ def pair(used_site: Site, tmp_path_factory: pytest.TempPathFactory, django_db_bl
         other = another_host(used_site, root / "another host" / "home")
         with site_here(other.home):
             back = said(["restore", str(root / "backup"), "--reason", "the old host burnt down"])
-    assert "every audit chain holds" in back
-    assert "rows of the ledger name the places of this site now" in back
+    assert "every audit chain is intact" in back
+    assert "rows of the ledger now name the places of this site" in back
     return Pair(used_site, root / "backup", told, other)
 
 
@@ -172,7 +172,7 @@ def test_every_check_that_there_is_holds_on_the_new_host(pair: Pair) -> None:
 
 @pytest.mark.usefixtures("_unblocked")
 def test_a_database_of_today_goes_back_with_the_files_of_last_night(pair: Pair, tmp_path: Path) -> None:
-    """Readers went on since: their answers come back with the files of the last whole backup, and are read on."""
+    """Readers went on since: their answers come back with the files of the last full backup, and are read on."""
     live = another_host(pair.site, tmp_path / "live")
     with site_here(live.home):
         said(["restore", str(pair.backup), "--reason", "a site in use"])
@@ -187,7 +187,7 @@ def test_a_database_of_today_goes_back_with_the_files_of_last_night(pair: Pair, 
         with pytest.raises(CommandError, match="expected the list of a backup's files"):
             said(["restore", str(tmp_path / "minute"), "--files", str(tmp_path / "none")])
         told = said(["restore", str(tmp_path / "minute"), "--files", str(pair.backup)])
-        assert "verify_storage names what is not among the files" in told
+        assert "verify_storage lists the files that are missing" in told
         checked = every_check(other, pair.site.home / "sealed")
     assert "a site in use" in checked
     assert files(other.home).keys() == files(pair.restored.home).keys()
@@ -229,7 +229,7 @@ def test_keys_and_secrets_in_the_sites_folder_are_refused_by_name(used_site: Sit
         said(["backup", "--out", str(tmp_path / "backup")])
     for name in planted:
         assert name in str(refused.value)
-    assert "move keys to whoever keeps them" in str(refused.value)
+    assert "move keys to the person who keeps them" in str(refused.value)
     assert list(tmp_path.iterdir()) == []
     many = {f"folder/{number:02}": sealed / f"{HALF}-key.csv" for number in range(12)}
     with (

@@ -13,8 +13,8 @@ import pytest
 from django.db import connections, transaction
 from django.db.utils import OperationalError
 
-from readerstudy.database import sqlite_database
 from readerstudy.sqlite.base import SUFFIX, DatabaseWrapper
+from readerstudy.stores import sqlite_database
 
 pytestmark = pytest.mark.django_db(transaction=True)  # the connections here are to files of their own
 

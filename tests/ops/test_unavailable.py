@@ -16,7 +16,7 @@ from django.test import Client, RequestFactory
 
 from readerstudy.accounts.models import OpenSession, User
 from readerstudy.audit.models import Event
-from readerstudy.cases.errors import StorageError
+from readerstudy.cases.storage import StorageError
 from readerstudy.ops.serve import readiness
 from readerstudy.ops.serve.unavailable import passes, server_error
 from tests.accounts.test_sign_in import sign_in

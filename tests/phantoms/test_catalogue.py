@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from analysis.frames import NIH_CLASSES, NO_FINDING
-from analysis.phantoms import FaultRates, PhantomError, PhantomSpec, catalogue
+from analysis.phantoms import FaultRates, PhantomError, PhantomSpec
+from analysis.phantoms.catalogue import catalogue
 from analysis.phantoms.prevalence import SHARES, deal_labels, quotas
 
 DEMO = PhantomSpec()

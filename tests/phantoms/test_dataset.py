@@ -11,7 +11,9 @@ import cv2
 import pytest
 
 from analysis.frames import NIH_CLASSES
-from analysis.phantoms import PhantomError, PhantomSpec, catalogue, render, write_data_set
+from analysis.phantoms import PhantomError, PhantomSpec, write_data_set
+from analysis.phantoms.catalogue import catalogue
+from analysis.phantoms.drawing import render
 from tests.phantoms.conftest import SMALL
 
 

@@ -8,7 +8,9 @@ import pydicom
 import pytest
 from pydicom.pixels import apply_modality_lut
 
-from analysis.phantoms import PhantomError, catalogue, render, write_dicom
+from analysis.phantoms import PhantomError, write_dicom
+from analysis.phantoms.catalogue import catalogue
+from analysis.phantoms.drawing import render
 from tests.phantoms.conftest import SMALL
 
 

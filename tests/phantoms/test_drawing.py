@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from analysis.frames import NIH_CLASSES, NO_FINDING
-from analysis.phantoms import PhantomError, PhantomImage, PhantomSpec, catalogue, render
-from analysis.phantoms.drawing import PAINTS, SHAPES
+from analysis.phantoms import PhantomError, PhantomSpec
+from analysis.phantoms.catalogue import PhantomImage, catalogue
+from analysis.phantoms.drawing import PAINTS, SHAPES, render
 from analysis.phantoms.planting import Planted
 
 SPEC = PhantomSpec(train=40, val=0, test=20)

@@ -14,12 +14,9 @@ from PIL import Image, PngImagePlugin
 from analysis.picture import (
     PERCENTILES,
     ImageRefusedError,
-    Linear,
     Percentiles,
     Presentation,
     Reason,
-    Table,
-    Window,
     levels,
     network_rendering,
     read_picture,
@@ -27,6 +24,8 @@ from analysis.picture import (
     write_neutral,
 )
 from analysis.picture.neutral import CHUNK, FIELDS, neutral
+from analysis.picture.presentation import Linear
+from analysis.picture.tone import Table, Window
 from tests.hostile.neutral import BAD, GOOD, made_up
 from tests.hostile.raster import chunk
 from tests.picture import hidden

@@ -7,15 +7,14 @@ from pydicom import Dataset
 from analysis.picture import (
     PERCENTILES,
     ImageRefusedError,
-    Linear,
     Presentation,
     Reason,
-    Table,
-    Window,
     levels,
     read_picture,
     render,
 )
+from analysis.picture.presentation import Linear
+from analysis.picture.tone import Table, Window
 from tests.cases.images import BIG_ENDIAN, dicom, lut
 from tests.picture.drawn import WINDOW, bomb, chest, deflated, dicom_colours, smooth_table
 
@@ -77,7 +76,7 @@ def test_a_table_goes_before_a_window_and_the_first_of_several_is_taken() -> Non
     assert [(type(view).__name__, view.explanation) for view in picture.voi] == [
         ("Table", "As made"), ("Window", "SOFT"), ("Window", "HARD"),
     ]  # fmt: skip
-    assert "The file offers 1 VOI LUTs and 2 windows: the first VOI LUT is taken." in picture.decisions
+    assert "The file offers 1 VOI LUTs and 2 windows: the first VOI LUT is used." in picture.decisions
     assert not any("As made" in each or "SOFT" in each for each in picture.decisions)
 
 
@@ -152,7 +151,7 @@ def test_an_unreadable_voi_table_is_passed_over_and_a_modality_table_refuses() -
     short[0].LUTDescriptor = [30, 0, 16]
     picture = read_picture(dicom(VALUES, VOILUTSequence=short, **WINDOW))
     assert (levels(render(picture, "file")) == shown(dicom(VALUES, **WINDOW))).all()
-    assert any("passed over" in each for each in picture.decisions)
+    assert any("is ignored" in each for each in picture.decisions)
     with pytest.raises(ImageRefusedError) as caught:
         read_picture(dicom(VALUES, ModalityLUTSequence=short))
     assert caught.value.refusal.tag == "ModalityLUTSequence"
@@ -197,7 +196,7 @@ def test_what_is_no_number_is_passed_over_where_pixels_do_not_need_it(text: byte
     data = raw(dicom(VALUES, WindowCenter="1111.57", WindowWidth="2222.5"), b"1111.57 ", text.ljust(8))
     picture = read_picture(data)
     assert picture.voi == ()
-    assert "WindowCenter holds something else than numbers." in picture.decisions
+    assert "WindowCenter contains something other than numbers." in picture.decisions
     assert not any("Canary" in each for each in picture.decisions)
 
 
@@ -223,7 +222,7 @@ def test_an_item_without_a_table_is_passed_over(keyword: str) -> None:
     )
     assert (picture.modality, len(picture.voi)) == (Linear(2, 0), 1)
     for sequence in ("ModalityLUTSequence", "VOILUTSequence"):
-        assert f"An item of {sequence} holds no table and is passed over." in picture.decisions
+        assert f"An item of {sequence} contains no table and is ignored." in picture.decisions
 
 
 def test_a_flat_picture_says_so_and_shows_its_depth() -> None:

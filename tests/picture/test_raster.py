@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from analysis.picture import ImageRefusedError, Reason, luminance, read_picture
+from analysis.picture import ImageRefusedError, Reason, read_picture
+from analysis.picture.presentation import luminance
 
 
 def written(values: np.ndarray, kind: str = "PNG", **options: object) -> bytes:

@@ -12,19 +12,19 @@ from django.test import Client
 from analysis.endpoints import PAPER
 from analysis.stats.calibration import Cell, exact_theta
 from analysis.stats.covariance import reader_thetas
-from analysis.stats.errors import StatsError
 from analysis.stats.planning import (
     Plan,
     answer_shares,
     draw_study,
     latent_pilot,
+    power,
     simulated_power,
     total_cases,
 )
-from analysis.stats.power import power
+from analysis.stats.rows import StatsError
 from analysis.stats.simulate import Latent, simulate_answers
-from readerstudy.planning.forms import initial_of
 from readerstudy.planning.power import CASES, Assumptions, outlook
+from readerstudy.planning.views import initial_of
 from readerstudy.planning.words import alpha_in_words, effect_in_answers, result_in_words
 from readerstudy.study.protocol import Protocol
 from tests.stock import Stock

@@ -6,9 +6,9 @@ from functools import cache
 import pytest
 
 from analysis.report import Background, ReaderCourse, reader_study_report
-from analysis.report.checklists import CLAIM, GRRAS
 from analysis.report.document import Findings, Grid, Named, Picture, Points, Text
 from analysis.report.flow import flow
+from analysis.report.methods import CLAIM, GRRAS
 from analysis.report.words import interval, listed, number, p_value
 from analysis.stats import Plan, analyse, simulate_study
 from tests.stats.reference_data import A, B, C, analysed, ratings
@@ -146,7 +146,7 @@ def test_withdrawn_and_replaced_readers_are_both_shown():
     drawn = flow(analysed(A), background)
     assert drawn.readers[:3] == ("Readers enrolled\n4", "Read at least one case\n3", "Finished\n2")
     assert drawn.readers_lost[0].split("\n") == [
-        "R02 withdrew: 2026-03-01, illness", "R07 took the place of R02", "R08 read nothing",
+        "R02 withdrew: 2026-03-01, illness", "R07 replaced R02", "R08 read nothing",
     ]  # fmt: skip
     assert drawn.readers_lost[1] == "R02: 12 of 40"
     assert "R02 | 40 | 12 | withdrew: 2026-03-01, illness" in words(sections(analysed(A), background)["flow"])

@@ -3,7 +3,8 @@
 import re
 from html.parser import HTMLParser
 
-from analysis.report import Background, fragment, reader_study_report, report_figures, report_html, standalone
+from analysis.report import Background, fragment, reader_study_report, report_figures, standalone
+from analysis.report.build import report_html
 from analysis.report.document import Document, Finding, Findings, Grid, Named, Picture, Points, Section, Text
 from tests.stats.reference_data import A, analysed
 

@@ -17,7 +17,7 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 from pytest_django import DjangoDbBlocker
 
-from analysis.exchange import read_via
+from analysis.exchange.via import read_via
 from analysis.frames import RATINGS, check_table, rated
 from analysis.tablefolder import guarded
 from readerstudy.accounts.models import User

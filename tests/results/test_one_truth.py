@@ -17,7 +17,8 @@ from django.test import Client
 from matplotlib.text import Text
 
 from analysis.endpoints import PAPER
-from analysis.report import Background, fragment, reader_study_report, report_figures, report_html
+from analysis.report import Background, fragment, reader_study_report, report_figures
+from analysis.report.build import report_html
 from analysis.report.comparison import METHODS
 from analysis.report.document import Findings
 from analysis.stats import Plan, Results, analyse, simulate_study

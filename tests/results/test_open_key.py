@@ -172,5 +172,5 @@ def test_command_opens(closed: Stock, capsys: pytest.CaptureFixture[str]) -> Non
 def test_command_says_why_not(stock: Stock) -> None:
     with pytest.raises(CommandError, match="the study is reading"):
         call_command("open_key", "chest", key=stock.case_set.key, reason="over")
-    with pytest.raises(CommandError, match="'none' is none"):
+    with pytest.raises(CommandError, match="got 'none'"):
         call_command("open_key", "none", key=stock.case_set.key, reason="over")

@@ -136,7 +136,9 @@ def test_settings_of_a_repeated_analysis_want_the_groups_of_cases(exported: Expo
 def test_an_option_beside_the_settings_is_refused(exported: Exported, tmp_path: Path) -> None:
     export = exported()
     for option, value in (("seed", 1), ("primary", "pairs"), ("endpoints", ["quality"])):
-        with pytest.raises(CommandError, match=f"expected --{option} from .*leave out the one"):
+        with pytest.raises(
+            CommandError, match=f"expected --{option} from .*leave out either that option or --like"
+        ):
             repeated(export, tmp_path / "again", like=export / "results.json", **{option: value})
     with pytest.raises(CommandError, match=r"is it protocol\.json"):
         repeated(export, tmp_path / "again", like=export / "protocol.json")

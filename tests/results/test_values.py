@@ -11,7 +11,7 @@ import pytest
 from django.test.utils import CaptureQueriesContext
 
 from analysis.columns import Column
-from readerstudy.results import bundle
+from readerstudy.results import export
 from readerstudy.results.computed import computed
 from readerstudy.results.export import export_files
 from readerstudy.results.ratings import answers_frame, cases_frame, ratings_frame
@@ -80,9 +80,9 @@ def test_a_column_of_the_export_is_added_in_one_place(opened: Stock, monkeypatch
         columns=(*ORDER.columns, marks),
         of={**ORDER.of, "marks": lambda row: len(row.revisions[-1].marks) if row.revisions else None},
     )
-    tables = [more if table is ORDER else table for table in bundle.EXPORT_TABLES]
-    monkeypatch.setattr(bundle, "ORDER", more)
-    monkeypatch.setattr(bundle, "EXPORT_TABLES", tables)
+    tables = [more if table is ORDER else table for table in export.EXPORT_TABLES]
+    monkeypatch.setattr(export, "ORDER", more)
+    monkeypatch.setattr(export, "EXPORT_TABLES", tables)
     files = dict(export_files(opened.study))
     rows = list(csv.DictReader(io.StringIO(files["order.csv"].decode())))
     assert {row["marks"] for row in rows if row["revisions"] != "0"} == {"0"}

@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis.selection import balance_table
-from analysis.selection.balance import smd
+from analysis.selection.covariates import balance_table, smd
 
 
 def test_numbers_by_hand() -> None:

@@ -53,7 +53,7 @@ def test_an_image_without_structure_is_like_no_other() -> None:
 
 
 def test_bad_input_is_named() -> None:
-    with pytest.raises(SelectionError, match=r"multiple of 128, \(100, 100\) came"):
+    with pytest.raises(SelectionError, match=r"multiple of 128, got \(100, 100\)"):
         fingerprint(np.zeros((100, 100), dtype=np.uint8))
     with pytest.raises(SelectionError, match="each of 2 images"):
         near_duplicates(["a", "b"], np.zeros((1, 4)))

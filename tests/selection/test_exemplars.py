@@ -3,7 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis.selection import SelectionError, find_exemplars
+from analysis.selection import SelectionError
+from analysis.selection.exemplars import find_exemplars
 
 DENSE = np.array([[0.1, 0.2, 0.3]] * 5)
 PRUNED = np.array([[0.1, 0.2, 0.3], [0.3, 0.2, 0.1], [0.2, 0.1, 0.3], [0.1, 0.3, 0.2], [0.5, 0.5, 0.5]])
@@ -56,10 +57,10 @@ def test_count_order_and_independence_of_the_file_order(images: int, fraction: f
     [
         ({"criterion": "none"}, "expected a criterion of spearman, pearson"),
         ({"fraction": 0.0}, "fraction above 0 and below 1"),
-        ({"fraction": 0.99, "dense": np.full((5, 3), 0.5)}, "at least 4 images with a score, 0 came"),
+        ({"fraction": 0.99, "dense": np.full((5, 3), 0.5)}, "at least 4 images with a score, got 0"),
         ({"images": ["a"] * 5}, "each image once"),
-        ({"dense": DENSE[:4]}, r"5 images x 2 or more classes, \(4, 3\) came"),
-        ({"pruned": np.full((5, 3), np.nan)}, "pruned scores from 0 to 1, others came for image 'e'"),
+        ({"dense": DENSE[:4]}, r"5 images x 2 or more classes, got \(4, 3\)"),
+        ({"pruned": np.full((5, 3), np.nan)}, "pruned scores from 0 to 1, got different ones for image 'e'"),
         ({"pruned": PRUNED * 4}, "from 0 to 1"),
     ],
 )

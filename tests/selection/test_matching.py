@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis.selection import Nearest, SelectionError, match
+from analysis.selection import Nearest, SelectionError
+from analysis.selection.matching import match
 
 
 def people(rows: list[tuple[str, str, float, str]]) -> pd.DataFrame:
@@ -55,7 +56,7 @@ def test_every_reason_is_given() -> None:
     reasons = dict(zip(came.unmatched["image"], came.unmatched["reason"], strict=True))
     loser = ({"i0", "i1"} - set(came.pairs["exemplar"])).pop()
     assert reasons == {
-        loser: "every control within reach serves another exemplar",
+        loser: "every control within the caliper is used for another exemplar",
         "i2": "no image of another patient with view LATERAL",
         "i3": "no view in the metadata",
         "i4": "no control within the caliper",
@@ -144,7 +145,7 @@ def test_equal_controls_are_chosen_by_the_seed_not_by_their_place() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"exact": ("site",)}, "matching exactly on site needs 'site' of each image, none came"),
+        ({"exact": ("site",)}, "matching exactly on site needs 'site' of each image, got none"),
         ({"nearest": (Nearest("weight"),)}, "matching on the nearest weight needs 'weight'"),
         ({"ratio": 0}, "expected a ratio of 1 or more"),
         ({"nearest": (Nearest("age", -1.0),)}, "weights of 0 or more"),

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analysis.selection import SelectionError, draw_sample
-from analysis.selection.sampling import draw_exemplars, sample_weights
+from analysis.selection import SelectionError
+from analysis.selection.sampling import draw_exemplars, draw_sample, sample_weights
 
 NAMES = [f"i{n}" for n in range(8)]
 
@@ -37,7 +37,7 @@ def test_streams_of_one_seed_differ() -> None:
 
 
 def test_too_few_are_refused() -> None:
-    with pytest.raises(SelectionError, match="at least 9 images to draw from, 8 came"):
+    with pytest.raises(SelectionError, match="at least 9 images to draw from, got 8"):
         draw_sample(NAMES, 9, seed=0)
     with pytest.raises(SelectionError, match=r"at least 2 images.* of a patient already drawn"):
         draw_sample(NAMES, 2, seed=0, patients=["a"] * 8)
@@ -76,7 +76,7 @@ def test_within_a_stratum_each_is_as_likely_as_any_other() -> None:
 def test_a_patient_is_drawn_once_across_strata() -> None:
     drawn = draw_exemplars(NAMES, None, "stratified", strata=STRATA, seed=1, patients=list("abcdeabf"))
     assert len(drawn.images) == 6
-    with pytest.raises(SelectionError, match="at least 7 images to draw from, 8 came, 2 of them"):
+    with pytest.raises(SelectionError, match="at least 7 images to draw from, got 8, 2 of them"):
         draw_exemplars(NAMES, 7, "stratified", strata=STRATA, seed=1, patients=list("abcdeabf"))
 
 
@@ -87,5 +87,5 @@ def test_weights_by_hand() -> None:
 
 
 def test_an_unknown_way_is_named() -> None:
-    with pytest.raises(SelectionError, match="drawn simple, stratified, top; 'best' came"):
+    with pytest.raises(SelectionError, match="drawn simple, stratified, top; got 'best'"):
         draw_exemplars(NAMES, 1, "best", strata=STRATA, seed=0)  # type: ignore[arg-type]

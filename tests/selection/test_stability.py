@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from analysis.selection import CRITERIA, Run, SelectionError, find_exemplars, find_in_run, read_run
-from analysis.selection.agreement import agreements
-from analysis.selection.modal import label_sets, modal_agreement
+from analysis.selection import CRITERIA, Run, SelectionError, find_in_run, read_run
+from analysis.selection.criteria import label_sets, modal_agreement
+from analysis.selection.exemplars import agreements, find_exemplars
 from analysis.selection.stability import inclusion, overlap_rows, stability_rows
 from tests.selection.runs import seal, write_run
 

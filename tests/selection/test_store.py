@@ -49,14 +49,14 @@ def test_a_changed_file_is_found(folder: Path) -> None:
 
 def test_a_missing_file_is_found(folder: Path) -> None:
     (folder / "predictions/seed-0_sparsity-0.90.npy").unlink()
-    with pytest.raises(SelectionError, match=r"that provenance\.json names, there is none"):
+    with pytest.raises(SelectionError, match=r"that provenance\.json names, found none"):
         read_run(folder)
 
 
 def test_a_missing_unit_is_named_with_what_is_there(folder: Path) -> None:
     run = read_run(folder)
     with pytest.raises(
-        SelectionError, match=r"seed 0 at sparsity 0\.50, none came \(sparsities: 0\.00, 0\.90\)"
+        SelectionError, match=r"seed 0 at sparsity 0\.50, got none \(sparsities: 0\.00, 0\.90\)"
     ):
         run.mean_scores(0.5)
 
@@ -64,7 +64,7 @@ def test_a_missing_unit_is_named_with_what_is_there(folder: Path) -> None:
 def test_predictions_of_another_shape_are_refused(folder: Path) -> None:
     np.save(folder / "predictions/seed-0_sparsity-0.90.npy", np.zeros((3, 6), np.float32))
     seal(folder)
-    with pytest.raises(SelectionError, match=r"expected float32 \(20, 6\), float32 \(3, 6\) came"):
+    with pytest.raises(SelectionError, match=r"expected float32 \(20, 6\), got float32 \(3, 6\)"):
         read_run(folder).mean_scores(0.9)
 
 

@@ -313,4 +313,4 @@ def test_the_example_of_settings_makes_a_site(tmp_path: Path) -> None:
     bare = {name: value for name, value in site.environment.items() if name not in SETTINGS}
     site.environment = {**bare, "READERSTUDY_HOME": str(site.home)}
     assert "no issues" in site.manage("check").stdout
-    assert "is there already" in site.manage("setup").stdout
+    assert "already exists" in site.manage("setup").stdout

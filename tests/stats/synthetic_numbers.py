@@ -16,17 +16,15 @@ from analysis.stats.agreement import (
     level_counts,
     weighted_kappa,
 )
+from analysis.stats.agreement_table import intra_reader_table
 from analysis.stats.covariance import reader_thetas, unbiased
-from analysis.stats.errors import NotComparableError
 from analysis.stats.grid import Floats, Grid, make_grid
-from analysis.stats.inference import plain_interval, two_sided_p
 from analysis.stats.intake import Checked
-from analysis.stats.intra_reader import intra_reader_table
-from analysis.stats.laplace import fit_cumulative_logit
-from analysis.stats.linear_mixed import fit_linear
+from analysis.stats.mixed import fit_cumulative_logit
 from analysis.stats.obuchowski_rockette import COVARIANCES, components
 from analysis.stats.paper import paper_compatible
-from analysis.stats.reading_time import reading_time_table
+from analysis.stats.reading_time import fit_linear, reading_time_table
+from analysis.stats.rows import NotComparableError, plain_interval, two_sided_p
 from analysis.stats.ustatistic import u_statistic
 from tests.stats.reference_book import Mine, Path
 

@@ -15,8 +15,7 @@ from analysis.stats.agreement import (
     mean_pairwise_kappa,
     weighted_kappa,
 )
-from analysis.stats.agreement_table import agreement_table
-from analysis.stats.intra_reader import intra_reader_table
+from analysis.stats.agreement_table import agreement_table, intra_reader_table
 from tests.stats.reference_data import QUESTIONS, A, B, C, analysed, load, ratings
 
 LEVELS = np.array([1.0, 2, 3, 4, 5])

@@ -65,6 +65,6 @@ def test_a_reader_whose_name_comes_in_two_unicode_forms_is_counted_once(tmp_path
     call_command("analyse_ratings", path, out=tmp_path / "results", stdout=StringIO())
     assert json.loads((tmp_path / "results" / "results.json").read_text())["study"]["readers"] == 2
     path.write_text(path.read_text().replace("R2,c03", "r2,c03"), encoding="utf-8")
-    with pytest.raises(CommandError, match="row 2 'R2' and row 8 'r2' came"):
+    with pytest.raises(CommandError, match="got row 2 'R2' and row 8 'r2'"):
         call_command("analyse_ratings", path, out=tmp_path / "other")
     assert not (tmp_path / "other").exists()

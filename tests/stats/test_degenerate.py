@@ -2,7 +2,8 @@
 
 import pytest
 
-from analysis.stats import NotComparableError, analyse
+from analysis.stats import analyse
+from analysis.stats.rows import NotComparableError
 from tests.stats.reference_data import QUESTIONS, analysed, load, ratings
 
 INTERVAL = ("variance", "se", "df", "ci_low", "ci_high", "ci_plain_low", "ci_plain_high")

@@ -20,10 +20,10 @@ from analysis.stats.agreement import (
 )
 from analysis.stats.covariance import delong_variance, reader_thetas, unbiased
 from analysis.stats.grid import Grid
-from analysis.stats.inference import plain_interval, two_sided_p
-from analysis.stats.laplace import fit_cumulative_logit
+from analysis.stats.mixed import fit_cumulative_logit
 from analysis.stats.obuchowski_rockette import COVARIANCES, components
-from analysis.stats.power import Pilot, power
+from analysis.stats.planning import Pilot, power
+from analysis.stats.rows import plain_interval, two_sided_p
 from analysis.stats.ustatistic import u_statistic
 from tests.stats import synthetic_numbers as synthetic
 from tests.stats.reference_book import Mine, compare, hold

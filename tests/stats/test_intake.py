@@ -29,7 +29,7 @@ def test_a_case_that_carries_both_arms_is_refused(tidy):
     case = tidy["case"].iloc[0]
     row = tidy.index[(tidy["reader"] == "R2") & (tidy["case"] == case)][0]
     tidy.loc[row, "arm"] = 1 - tidy.loc[row, "arm"]
-    with pytest.raises(StatsError, match=f"case '{case}', column 'arm'.*'0' and '1' came"):
+    with pytest.raises(StatsError, match=f"case '{case}', column 'arm'.*got '0' and '1'"):
         check(tidy)
 
 
@@ -82,7 +82,9 @@ def test_a_reader_without_one_arm_is_listed(tidy):
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path):
-    with pytest.raises(StatsError, match=r"ratings\.csv: expected a CSV file in UTF-8, No such file"):
+    with pytest.raises(
+        StatsError, match=r"ratings\.csv: expected a CSV file in UTF-8, got the error 'No such file"
+    ):
         read_ratings(tmp_path / "ratings.csv")
 
 
@@ -93,7 +95,7 @@ def test_column_simulated_marks_the_ratings(tidy, mark, simulated):
 
 
 def test_another_mark_than_yes_and_no_is_refused(tidy):
-    with pytest.raises(FrameError, match="column 'simulated': expected one of yes, no, 'perhaps' came"):
+    with pytest.raises(FrameError, match="column 'simulated': expected one of yes, no, got 'perhaps'"):
         check(tidy.assign(simulated="perhaps"))
 
 
@@ -145,7 +147,7 @@ def test_a_reading_that_comes_again_the_same_is_one_reading(tidy, tmp_path):
 def test_a_reading_that_comes_again_with_another_answer_is_refused(tidy, tmp_path):
     other = tidy.iloc[[2]].assign(presentation="1.0", quality=tidy["quality"].iloc[2] % 5 + 1)
     again = pd.concat([tidy.astype({"presentation": str}), other])
-    with pytest.raises(FrameError, match=rf"row {len(again)}: .*presentation once, .* came again \(row 3\)"):
+    with pytest.raises(FrameError, match=rf"row {len(again)}: .*presentation once, got .* again \(row 3\)"):
         readers_of(again, tmp_path)
 
 
@@ -154,5 +156,5 @@ def test_ratings_by_semicolon_are_read_and_a_decimal_comma_is_refused_by_name(ti
     tidy.to_csv(path, index=False, sep=";")
     pd.testing.assert_frame_equal(check(read_ratings(path)).first, check(tidy).first)
     tidy.to_csv(path, index=False, sep=";", decimal=",")
-    with pytest.raises(FrameError, match=r"row 1, column 'agree': .*'[01],0' came; write a decimal point"):
+    with pytest.raises(FrameError, match=r"row 1, column 'agree': .*got '[01],0'; write a decimal point"):
         check(read_ratings(path))

@@ -11,8 +11,7 @@ from scipy import stats
 from analysis.endpoints import PAPER
 from analysis.stats import check
 from analysis.stats.grid import make_grid
-from analysis.stats.laplace import fit_cumulative_logit
-from analysis.stats.mixed import compare_mixed
+from analysis.stats.mixed import compare_mixed, fit_cumulative_logit
 from tests.stats.reference_data import QUESTIONS, A, B, C, analysed, load, ratings
 
 

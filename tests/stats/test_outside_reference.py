@@ -19,10 +19,10 @@ from analysis.stats.agreement import (
     weighted_kappa,
 )
 from analysis.stats.covariance import delong_variance, reader_thetas
-from analysis.stats.inference import plain_interval
-from analysis.stats.laplace import fit_cumulative_logit
+from analysis.stats.mixed import fit_cumulative_logit
 from analysis.stats.obuchowski_rockette import COVARIANCES, components
-from analysis.stats.power import Pilot, power
+from analysis.stats.planning import Pilot, power
+from analysis.stats.rows import plain_interval
 from analysis.stats.ustatistic import u_statistic
 
 FOLDER = os.environ.get("OUTSIDE_REFERENCE")

@@ -23,9 +23,11 @@ from analysis.endpoints import (
     endpoints_from,
     read_endpoints,
 )
-from analysis.exchange import imrmc_list, read_via, via_csv
+from analysis.exchange.imrmc import imrmc_list
+from analysis.exchange.via import read_via, via_csv
 from analysis.frames import check_table, ratings_table
-from analysis.report import Background, reader_study_report, report_figures, report_html
+from analysis.report import Background, reader_study_report, report_figures
+from analysis.report.build import report_html
 from analysis.stats import Plan, Results, analyse, check, read_settings, simulate_study
 from analysis.stats.agreement import coincidences, interval_alpha, krippendorff_alpha, level_counts
 from analysis.tablefolder import write_csv
@@ -141,13 +143,13 @@ def test_ratings_beside_their_questions_are_analysed_and_without_them_refused(
     assert "size: PIEs had lower size than controls" in capsys.readouterr().out
     stored = read_settings(tmp_path / "out" / "results.json").plan
     assert (stored.endpoints, stored.others) == (OWN[1:2], (OWN[0], OWN[2]))
-    with pytest.raises(CommandError, match="expected endpoints of blur, size, usable, agree came"):
+    with pytest.raises(CommandError, match="expected endpoints of blur, size, usable, got agree"):
         call_command("analyse_ratings", str(path), "--out", str(tmp_path / "no"), "--endpoints", "agree")
 
 
 def test_an_answer_between_the_levels_is_refused() -> None:
     wrong = ratings().assign(blur=2)
-    with pytest.raises(FrameError, match="column 'blur': expected one of 0, 1, 4, 2 came"):
+    with pytest.raises(FrameError, match="column 'blur': expected one of 0, 1, 4, got 2"):
         check(wrong, endpoints=OWN)
     check_table(ratings(), ratings_table(OWN))
 

@@ -6,9 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analysis.endpoints import PAPER
-from analysis.stats import Latent, analyse, check, simulate_study
+from analysis.stats import analyse, check, simulate_study
 from analysis.stats.grid import Grid, make_grid
 from analysis.stats.pairs import compare_pairs, pair_differences
+from analysis.stats.simulate import Latent
 from tests.stats.reference_data import A, analysed
 
 

@@ -2,14 +2,12 @@
 
 import math
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from analysis.stats import StatsError
-from analysis.stats.obuchowski_rockette import Components
-from analysis.stats.power import Pilot, power, smallest_design
+from analysis.stats.planning import Pilot, power
 
 
 def test_equals_the_published_two_test_power_when_its_terms_are_put_in():
@@ -38,22 +36,6 @@ def test_more_readers_or_a_larger_difference_never_harm(readers, cases, delta):
     base = power(pilot, readers=readers, cases=cases, delta=delta).power
     assert power(pilot, readers=readers + 1, cases=cases, delta=delta).power >= base - 1e-9
     assert power(pilot, readers=readers, cases=cases, delta=delta + 0.05).power >= base - 1e-9
-
-
-def test_smallest_design_just_reaches_the_power():
-    pilot = Pilot(0.001, 0.008, 0.002, 40)
-    designs = smallest_design(pilot, delta=0.1, readers=[2, 6, 12])
-    assert [d.readers for d in designs] == [6, 12]
-    for design in designs:
-        assert design.power >= 0.8
-        assert power(pilot, readers=design.readers, cases=design.cases - 1, delta=0.1).power < 0.8
-
-
-def test_pilot_from_a_finished_study_clips_what_planning_cannot_use():
-    parts = Components(mean=0.4, n_readers=6, ms_readers=0.002, error=0.008, between=-0.001)
-    pilot = Pilot.from_components(parts, cases=40)
-    assert (pilot.readers, pilot.covariance) == (0.0, 0.0)
-    assert np.isfinite(power(pilot, readers=6, cases=40, delta=0.1).power)
 
 
 def test_nonsense_is_refused():

@@ -78,5 +78,5 @@ def test_subgroups_find_their_cases_by_name():
     floats = groups.assign(case=[f"{int(case)}.0" for case in groups["case"]])
     assert analyse(tidy, seed=1, draws=9, bootstraps=5, subgroups=floats).subgroups == wanted
     twice = pd.concat([groups, groups.iloc[[4]].assign(case="5")])
-    with pytest.raises(StatsError, match="each case once, '5' came again"):
+    with pytest.raises(StatsError, match="each case once, got '5' again"):
         analyse(tidy, seed=1, subgroups=twice)

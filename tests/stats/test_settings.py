@@ -45,12 +45,12 @@ def test_settings_are_what_the_analysis_was_made_with(tmp_path, stored):
     ("name", "came", "said"),
     [
         ("seed", "-1", "seed: expected a whole number of at least 0"),
-        ("seed", "true", "True came"),
-        ("seed", "1.0", "1.0 came"),
+        ("seed", "true", "got True"),
+        ("seed", "1.0", "got 1.0"),
         ("seed", "1" + "0" * 5000, "4300 digits"),
-        ("draws", "1000000000", "draws: expected a whole number from 1 to 1,000,000, 1000000000 came"),
+        ("draws", "1000000000", "draws: expected a whole number from 1 to 1,000,000, got 1000000000"),
         ("bootstraps", "0", "bootstraps"),
-        ("bootstraps", '"2000"', "'2000' came"),
+        ("bootstraps", '"2000"', "got '2000'"),
         ("endpoints", '"quality"', "a list of texts"),
         ("endpoints", '[["quality"]]', "a list of texts"),
         ("endpoints", "[]", "at least one question"),
@@ -89,7 +89,7 @@ def test_a_setting_that_cannot_be_is_named(tmp_path, stored, name, came, said):
 
 def test_a_setting_that_is_missing_is_named(tmp_path, stored):
     study = {name: value for name, value in stored["study"].items() if name != "draws"}
-    with pytest.raises(StatsError, match=r"study, draws: .* it is missing"):
+    with pytest.raises(StatsError, match=r"study, draws: .* got nothing"):
         read_settings(written(tmp_path, {**stored, "study": study}))
 
 

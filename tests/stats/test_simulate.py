@@ -6,8 +6,8 @@ import pytest
 
 from analysis.endpoints import PAPER
 from analysis.frames import RATINGS, check_table
-from analysis.stats import Latent, StatsError, analyse, check, simulate_study
-from analysis.stats.simulate import simulate_answers
+from analysis.stats import StatsError, analyse, check, simulate_study
+from analysis.stats.simulate import Latent, simulate_answers
 
 
 @pytest.mark.parametrize("design", ["crossed", "nested", "blocks"])

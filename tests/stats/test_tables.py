@@ -8,7 +8,7 @@ from scipy import stats
 
 from analysis.metrics.multiplicity import holm
 from analysis.stats import check, simulate_study
-from analysis.stats.missingness import missing_table
+from analysis.stats.answers import missing_table
 from analysis.stats.paper import paper_compatible
 from tests.stats.reference_data import QUESTIONS, A, B, C, analysed, load, ratings
 

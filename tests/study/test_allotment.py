@@ -2,8 +2,7 @@
 
 import pytest
 
-from readerstudy.study.orders.allotment import allot
-from readerstudy.study.orders.order import OrderError, Slot
+from readerstudy.study.orders.order import OrderError, Slot, allot
 
 SEED = bytes(range(32))
 KINDS = ((0, 1), (2, 3))
@@ -77,10 +76,10 @@ def test_fewer_readers_than_blocks_read_every_case() -> None:
 
 def test_each_reader_needs_a_set() -> None:
     assert [len(hand) for hand in deal(sets(4), readers=4)] == [2] * 4
-    with pytest.raises(OrderError, match="4 matched sets cannot be dealt to 5 readers"):
+    with pytest.raises(OrderError, match="4 matched sets cannot be allotted to 5 readers"):
         deal(sets(4), readers=5)
     for anchors in (24, 99):
-        with pytest.raises(OrderError, match="0 matched sets cannot be dealt to 2 blocks"):
+        with pytest.raises(OrderError, match="0 matched sets cannot be allotted to 2 blocks"):
             deal(sets(), design="overlapping blocks", anchor_cases=anchors)
 
 

@@ -12,7 +12,7 @@ from readerstudy.study import guards
 from readerstudy.study.design import lifecycle
 from readerstudy.study.design.locking import locked_document, sha256_of, warnings_of
 from readerstudy.study.models import Study
-from readerstudy.study.phases import TRANSITIONS, Phase, StudyError
+from readerstudy.study.phases import TRANSITIONS, Phase, PhaseError, StudyError
 from tests.stock import Stock
 
 pytestmark = pytest.mark.django_db
@@ -114,7 +114,7 @@ def test_telling_words_are_warned_of(stock: Stock) -> None:
 
 
 def test_archive_needs_a_closed_study_and_a_reason(stock: Stock) -> None:
-    with pytest.raises(lifecycle.PhaseError):
+    with pytest.raises(PhaseError):
         lifecycle.archive(study=stock.study, actor=stock.alice, reason="done")
     lifecycle.close(study=stock.study, actor=stock.alice, reason="all have read")
     with pytest.raises(StudyError, match="reason"):

@@ -89,11 +89,11 @@ def test_reading_does_not_start_before_a_reader_is_enrolled(draft: Stock) -> Non
 @pytest.mark.parametrize(
     ("protocol", "words"),
     [
-        (Protocol(design="own cases", planned_readers=9), "8 matched sets cannot be dealt to 9 readers"),
+        (Protocol(design="own cases", planned_readers=9), "8 matched sets cannot be allotted to 9 readers"),
         (Protocol(design="own cases", planned_readers=4, repeat_fraction=0.25, repeat_gap_cases=4), "of which 1 is"),
         (
             Protocol(design="overlapping blocks", planned_readers=6, reading_blocks=3, anchor_cases=15),
-            "cannot be dealt to 3 blocks",
+            "cannot be allotted to 3 blocks",
         ),
         (
             Protocol(
@@ -227,7 +227,7 @@ def test_a_study_that_has_its_cases_is_named_as_on_its_page(draft: Stock) -> Non
         call_command("load_case_set", str(draft.case_set.folder), study="chest")
     assert (
         str(told.value)
-        == "the study \u201cChest study\u201d (chest) has its cases; make a new study for others"
+        == "the study \u201cChest study\u201d (chest) already has its cases; create a new study for other cases"
     )
     assert str(draft.study.key) not in str(told.value)
 

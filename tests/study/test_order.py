@@ -75,7 +75,7 @@ def test_small_block_gets_the_widest_gap_there_is() -> None:
 
 
 def test_bad_seed_and_doubled_case_are_refused() -> None:
-    with pytest.raises(ValueError, match="32 bytes, 3 came"):
+    with pytest.raises(ValueError, match="32 bytes, got 3"):
         draw_order(pairs(1, 4), b"abc")
     with pytest.raises(ValueError, match="each case once"):
         draw_order([Slot("a", 1, "g"), Slot("a", 1, "h")], b"s" * 32)

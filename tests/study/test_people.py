@@ -92,7 +92,7 @@ def test_a_link_that_has_ended_does_not_hold(stock: Stock, ending: str) -> None:
         revoke(study=stock.study, invitation=Invitation.objects.get().pk, actor=stock.alice)
     else:
         ask(stock)
-    with pytest.raises(InvitationError, match="used, was taken back, or is too old"):
+    with pytest.raises(InvitationError, match="used, was withdrawn, or has expired"):
         register(token=token, name="Nora", hashed=HASHED)
     assert not User.objects.filter(email=NEW).exists()
 
@@ -192,7 +192,7 @@ def test_withdrawal_needs_a_reason_and_a_blinded_admin(stock: Stock) -> None:
     with pytest.raises(StudyError, match="expected a reason"):
         withdraw_reader(study=stock.study, pseudonym=name, reason=" ", actor=stock.alice)
     grant_researcher(user=stock.alice, actor=None)
-    with pytest.raises(StudyError, match="ask another admin"):
+    with pytest.raises(StudyError, match="ask a blinded admin"):
         withdraw_reader(
             study=stock.study, pseudonym=name, reason="late", actor=User.objects.get(pk=stock.alice.pk)
         )
@@ -214,7 +214,7 @@ def test_a_replacement_reads_the_same_cases_in_a_fresh_order_and_nobody_else_cha
     assert list(stays.assignments.order_by("position").values_list("case", "public_id")) == before
     assert list(left.assignments.order_by("position").values_list("case", flat=True)) == old
     left.refresh_from_db()
-    with pytest.raises(StudyError, match="replaced already"):
+    with pytest.raises(StudyError, match="already been replaced"):
         enrol_reader(study=study, person=person("Otto"), actor=None, replaces=left)
 
 
@@ -246,14 +246,14 @@ def test_page_shows_every_part_and_acts(stock: Stock) -> None:
     client.post("/studies/chest/people/invite/", {"email": NEW, "role": "reader"})
     page = client.get("/studies/chest/people/").content.decode()
     assert NEW in page
-    assert "Hand this link" in page, "the test's mail stays on this machine"
+    assert "Give this link" in page, "the test's mail stays on this machine"
     number = Invitation.objects.get().pk
     client.post(f"/studies/chest/people/invitations/{number}/")
     client.post(f"/studies/chest/people/readers/{stock.readers[0].pseudonym}/", {"reason": "ill"})
     page = client.get("/studies/chest/people/").content.decode()
     assert NEW not in page
     assert "withdrawn" in page
-    assert "Takes the cases of" in page
+    assert "Takes over the cases of" in page
 
 
 @pytest.mark.parametrize(

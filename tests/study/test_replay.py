@@ -42,7 +42,7 @@ def test_every_answer_is_built_again_whole(read: Stock) -> None:
     assert list(differences(read.study)) == []
     said = StringIO()
     call_command("replay_ratings", "chest", stdout=said)
-    assert said.getvalue() == "20 saved answers are those of the audit trail\n"
+    assert said.getvalue() == "20 saved answers match the audit trail\n"
 
 
 @pytest.mark.parametrize(

@@ -197,7 +197,7 @@ def test_lock_needs_cases(db: None) -> None:
 
 def test_a_study_that_is_no_draft_takes_no_other_cases(stock: Stock) -> None:
     with pytest.raises(
-        PhaseError, match="loading cases is possible while the study is a draft; it is reading"
+        PhaseError, match="loading cases is possible only while the study is a draft; it is reading"
     ):
         lifecycle.attach_case_set(
             study=stock.study, cases_sha256="ab" * 32, sealed_sha256="cd" * 32, run_id="r", synthetic=True,
@@ -226,7 +226,7 @@ def test_who_opened_the_run_cannot_read(stock: Stock) -> None:
 def test_reader_gets_no_second_role(stock: Stock) -> None:
     with pytest.raises(StudyError, match="no other role"):
         add_member(study=stock.study, person=stock.bob, role=Role.RESEARCHER, actor=stock.alice)
-    with pytest.raises(StudyError, match="reads in this study already"):
+    with pytest.raises(StudyError, match="already reads in this study"):
         enrol_reader(study=stock.study, person=stock.bob, actor=stock.alice)
 
 
@@ -239,7 +239,7 @@ def test_enrolment_commits_to_the_seed_without_telling_it(stock: Stock) -> None:
 
 
 def test_taken_short_name_is_refused(stock: Stock) -> None:
-    with pytest.raises(StudyError, match="'chest' is another study's"):
+    with pytest.raises(StudyError, match="'chest' belongs to another study"):
         lifecycle.create_study(slug="chest", title="Again", protocol=Protocol(), actor=stock.alice)
 
 

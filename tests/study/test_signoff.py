@@ -9,7 +9,7 @@ from django.test import Client
 
 from readerstudy.audit.models import Event
 from readerstudy.cases.models import Case, CaseSet
-from readerstudy.ops.loading import load_practice
+from readerstudy.ops.loading import load_into_study
 from readerstudy.study.design import lifecycle, signoff
 from readerstudy.study.design.signoff import SignOffError
 from readerstudy.study.duties import add_member, has_looked
@@ -66,7 +66,7 @@ def test_practice_cases_are_looked_at_too(stock: Stock, draft: Study, tmp_path: 
     )
     case_set = make_case_set(tmp_path, pairs=1, nonce=b"\x32" * 32)
     with decoded_here():
-        load_practice(study=draft, folder=case_set.folder, actor=None)
+        load_into_study(practice=True, study=draft, folder=case_set.folder, actor=None)
     draft.refresh_from_db()
     with pytest.raises(StudyError, match="2 of 12 images have not been looked at"):
         lifecycle.lock(study=draft, actor=stock.alice)
@@ -76,7 +76,7 @@ def test_a_visible_name_stops_the_lock_until_a_second_look_clears_it(stock: Stoc
     look_for_names(draft, stock.alice)
     key = keys(draft)[0]
     look(draft, stock.alice, key, clear=False)
-    with pytest.raises(StudyError, match="1 of 10 images show a name; write the case set anew"):
+    with pytest.raises(StudyError, match="1 of 10 images show a name; write the case set again"):
         lifecycle.lock(study=draft, actor=stock.alice)
     look(draft, stock.alice, key)
     assert lifecycle.lock(study=draft, actor=stock.alice).phase == Phase.LOCKED
@@ -92,7 +92,7 @@ def test_a_look_at_too_small_a_size_does_not_count(stock: Stock, draft: Study, s
 
 
 def test_no_reader_signs_off_and_nobody_who_has_looked_becomes_a_reader(stock: Stock, draft: Study) -> None:
-    with pytest.raises(SignOffError, match="reads in this study"):
+    with pytest.raises(SignOffError, match="is a reader in this study"):
         look(draft, stock.bob, keys(draft)[0])
     nora = person("Nora")
     add_member(study=draft, person=nora, role=Role.STUDY_ADMIN, actor=stock.alice)

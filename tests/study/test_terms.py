@@ -13,10 +13,10 @@ from django.test import Client
 from analysis.caseset import CaseSetError, read_blind_half
 from analysis.caseset.read import TERMS
 from readerstudy.audit.models import Event
-from readerstudy.cases import delivery
+from readerstudy.cases import selectors
 from readerstudy.cases.models import CaseSet, Terms, TermsConfirmation
 from readerstudy.cases.terms import LONGEST, TermsError, Wording
-from readerstudy.ops.loading import load_into_study, load_practice
+from readerstudy.ops.loading import load_into_study
 from readerstudy.study.design import lifecycle
 from readerstudy.study.design.terms import change, confirm
 from readerstudy.study.models import Rating, Reader, Study
@@ -143,15 +143,14 @@ def test_the_study_page_asks_for_terms_before_the_lock(stock: Stock, client: Cli
 
 
 def test_every_image_of_a_case_goes_by_the_one_door() -> None:
-    """`frame_bytes` brings pixels of a case; among what answers requests only `delivery` calls it, for a person."""
-    root = Path(delivery.__file__).parents[1]
-    callers = {
-        path.relative_to(root).as_posix()
-        for path in root.rglob("*.py")
-        if "frame_bytes(" in path.read_text(encoding="utf-8")
-    }
-    assert callers == {"cases/delivery.py", "cases/selectors.py"}
-    assert list(inspect.signature(delivery.frame_response).parameters) == ["case", "person"]
+    """`frame_bytes` brings pixels of a case; it is called once, by `frame_response`, for a person."""
+    root = Path(selectors.__file__).parents[1]
+    lines = {path.relative_to(root).as_posix(): path.read_text().splitlines() for path in root.rglob("*.py")}
+    found = {(name, line.strip()) for name, own in lines.items() for line in own if "frame_bytes(" in line}
+    assert {name for name, _ in found} == {"cases/selectors.py"}
+    assert len(found) == 2, "its definition and one call"
+    assert "frame_bytes(" in inspect.getsource(selectors.frame_response)
+    assert list(inspect.signature(selectors.frame_response).parameters) == ["case", "person"]
 
 
 def test_terms_come_with_the_hand_over(stock: Stock, tmp_path: Path) -> None:
@@ -186,8 +185,11 @@ def test_practice_cases_have_terms_of_their_own(stock: Stock, tmp_path: Path) ->
     Reader.objects.filter(study=stock.study).update(
         study=lifecycle.create_study(slug="away", title="Away", protocol=Protocol(), actor=stock.alice)
     )
-    load_practice(
-        study=stock.study, folder=make_case_set(tmp_path, pairs=1, nonce=b"\x32" * 32).folder, actor=None
+    load_into_study(
+        practice=True,
+        study=stock.study,
+        folder=make_case_set(tmp_path, pairs=1, nonce=b"\x32" * 32).folder,
+        actor=None,
     )
     study = Study.objects.get(pk=stock.study.pk)
     enrol_reader(study=study, person=stock.charlie, actor=stock.alice)
@@ -252,7 +254,7 @@ def test_by_form_and_by_command(stock: Stock, tmp_path: Path) -> None:
     assert SECOND.sha256 in said.getvalue()
     with pytest.raises(CommandError, match="a reason"):
         call_command("set_terms", "chest", file)
-    with pytest.raises(CommandError, match="is none"):
+    with pytest.raises(CommandError, match="short name of a study, got"):
         call_command("set_terms", "nothing", file)
 
 

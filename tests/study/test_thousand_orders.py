@@ -9,7 +9,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from analysis.caseset import assign_blocks
+from analysis.caseset.plan import assign_blocks
 from readerstudy.study.orders.order import OrderError, Slot, draw_readings
 
 PAIRS, ORDERS, REPEATS, GAP = 40, 1_000, 8, 30

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from readerstudy.audit.models import Event
 from readerstudy.cases.models import Frame
-from readerstudy.ops.loading import load_practice
+from readerstudy.ops.loading import load_into_study
 from readerstudy.study.design import lifecycle
 from readerstudy.study.design.drafts import (
     ChangedMeanwhileError,
@@ -75,7 +75,7 @@ def build(stock: Stock, protocol: Protocol, folder: Any, *, practice: bool = Fal
         Study.objects.filter(pk=study.pk).update(phase="draft")
         Reader.objects.filter(study=study).update(study=make_empty(stock))
         other = make_case_set(folder / "practice", pairs=1, nonce=b"\x06" * 32)
-        load_practice(study=study, folder=other.folder, actor=None)
+        load_into_study(practice=True, study=study, folder=other.folder, actor=None)
     Study.objects.filter(pk=study.pk).update(protocol=protocol.as_json(), phase="reading")
     reader = enrol_reader(study=study, person=stock.charlie, actor=None)
     return Reader.objects.select_related("study", "person").get(pk=reader.pk)
@@ -344,7 +344,7 @@ def test_questions_move_and_go_without_leaving_a_follow_up_behind() -> None:
     published = Protocol().questions
     protocol = Protocol(questions=with_label_follow_ups(published) or ())
     assert [q.key for q in question_moved(protocol, "quality", -1).questions][2] == "quality"
-    with pytest.raises(ProtocolError, match="no question before it"):
+    with pytest.raises(ProtocolError, match="not an earlier question"):
         question_moved(protocol, "agree", 1)
     with pytest.raises(ProtocolError, match="remove it first"):
         question_removed(protocol, "agree")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
-from analysis.sweep.engines.eager import Eager
+from analysis.sweep.engines.backend import Eager
 from analysis.sweep.run import choose
 from analysis.sweep.run.acceptance import Distance, compared_levels, distance, engine_notes, judge
 from analysis.sweep.run.choose import choose_engine

@@ -15,7 +15,7 @@ from analysis.sweep.networks.architectures import (
     prunable_names,
 )
 from analysis.sweep.run.engine import Engine
-from analysis.sweep.run.whole import run_sweep
+from analysis.sweep.run.finish import run_sweep
 from analysis.sweep.spec import InferSpec, ModelsSpec, PruneSpec
 from tests.sweep.tiny import random_state
 

@@ -96,7 +96,7 @@ def test_the_published_loop_searches_for_kernels_as_the_study_did(tmp_path):
 def test_without_a_gpu_it_says_so_and_measures_nothing():
     done = bench()
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith("expected a CUDA device that works with this torch, none came")
+    assert done.stderr.startswith("expected a CUDA device that works with this torch, got none")
     assert "--device cpu" in done.stderr
 
 

@@ -10,8 +10,8 @@ from sklearn.metrics import average_precision_score
 from analysis.sweep.errors import SweepError
 from analysis.sweep.run.check import check_precision, check_sweep, compare
 from analysis.sweep.run.check_result import PrecisionCheck, read_check, write_check
+from analysis.sweep.run.finish import run_sweep
 from analysis.sweep.run.prepare import prepare_run
-from analysis.sweep.run.whole import run_sweep
 from analysis.sweep.spec import InferSpec
 
 
@@ -90,7 +90,7 @@ def test_the_check_sees_the_runs_own_scores(tiny):
 
 
 def test_a_sample_without_images_is_refused(tiny):
-    with pytest.raises(SweepError, match="expected 1 image or more, 0 came"):
+    with pytest.raises(SweepError, match="expected 1 image or more, got 0"):
         check_sweep(tiny.spec(), tiny.out, images=0)
 
 

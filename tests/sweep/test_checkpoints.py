@@ -63,14 +63,14 @@ def test_patterns_and_lists(tmp_path):
 
 def test_missing_checkpoints_are_named(tmp_path):
     touch(tmp_path / "trained_models" / layout_name("nih-cxr-lt", SMALL, 0.0001, 256, 0))
-    with pytest.raises(CheckpointError, match="checkpoint of seed 4, none came"):
+    with pytest.raises(CheckpointError, match="checkpoint of seed 4, got none"):
         find_checkpoints(spec(tmp_path, tmp_path, seeds=[0, 4]))
     with pytest.raises(CheckpointError, match="data set 'other'"):
         find_checkpoints(spec(tmp_path, tmp_path, name="other"))
     with pytest.raises(CheckpointError, match="a folder, a pattern or files"):
         find_checkpoints(spec(tmp_path))
     touch(tmp_path / "trained_models" / layout_name("nih-cxr-lt", SMALL, 0.001, 256, 0))
-    with pytest.raises(CheckpointError, match="one file for seed 0, two came"):
+    with pytest.raises(CheckpointError, match="one file for seed 0, got two"):
         find_checkpoints(spec(tmp_path, tmp_path))
 
 
@@ -135,7 +135,7 @@ def test_unreadable_files_are_named(tmp_path):
 
 def test_another_network_and_another_head_are_named(tmp_path):
     state = random_state(SMALL, 14, 0)
-    with pytest.raises(CheckpointError, match="expected 20 classes, a head of 14 outputs came"):
+    with pytest.raises(CheckpointError, match="expected 20 classes, got a head of 14 outputs"):
         check_fits(state, SMALL, NIH_CLASSES, tmp_path)
     with pytest.raises(CheckpointError) as error:
         check_fits(state, "resnet18", NIH_CLASSES, tmp_path)

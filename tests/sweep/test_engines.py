@@ -8,9 +8,8 @@ import torch
 from torch import nn
 
 from analysis.sweep.engines import fusion
-from analysis.sweep.engines.backend import Network, normalisation_table, normalised
-from analysis.sweep.engines.fusion import fuse, joined_count
-from analysis.sweep.engines.makers import makers
+from analysis.sweep.engines.backend import PLACES, Network, maker, normalisation_table, normalised
+from analysis.sweep.engines.fusion import JoinedConv, fuse
 from analysis.sweep.engines.onnx_file import OnnxFile
 from analysis.sweep.engines.static import KINDS
 from analysis.sweep.errors import SpecError, SweepError, UnitError
@@ -26,6 +25,10 @@ from tests.sweep.tiny import SMALL, random_state
 
 LEVELS = PruneSpec(sparsities=(0.0, 0.9))
 EXACT = 1e-5
+
+
+def joined_count(module):
+    return sum(isinstance(part, JoinedConv) for part in module.modules())
 
 
 def images(n, size=32, seed=0):
@@ -231,11 +234,12 @@ def test_auto_takes_the_fastest_that_agrees(tiny, monkeypatch):
 
 
 def test_an_engine_that_is_not_installed_is_named(tiny, monkeypatch):
-    def absent():
-        raise ImportError("No module named 'openvino'")
+    def offered(name):
+        if name in ("fused", "openvino", "onnxruntime"):
+            raise ImportError("No module named 'openvino'")
+        return maker(name)
 
-    offered = {**makers(), "fused": absent, "openvino": absent, "onnxruntime": absent}
-    monkeypatch.setattr(choose, "makers", lambda: offered)
+    monkeypatch.setattr(choose, "maker", offered)
     with pytest.raises(UnitError, match="pip install openvino"):
         prepare_run(tiny.spec(infer=InferSpec(engine="openvino", threads=1)), tiny.out)
     run = prepare_run(tiny.spec(infer=InferSpec(threads=1)), tiny.out)
@@ -245,7 +249,7 @@ def test_an_engine_that_is_not_installed_is_named(tiny, monkeypatch):
 
 def test_every_engine_of_the_specification_can_be_made():
     named = {name for names in ENGINES_OF.values() for name in names}
-    assert named == set(makers())
+    assert named == set(PLACES)
 
 
 def test_an_engine_of_another_precision_is_refused():

@@ -9,8 +9,7 @@ import pytest
 import torch
 
 from analysis.sweep import device
-from analysis.sweep.engines.backend import Network
-from analysis.sweep.engines.eager import Eager
+from analysis.sweep.engines.backend import Eager, Network
 from analysis.sweep.engines.static import Static
 from analysis.sweep.errors import HostError, UnitError
 from analysis.sweep.networks.architectures import build_classifier
@@ -37,11 +36,11 @@ def overflowing(tiny):
 def test_scores_that_are_no_numbers_fail_their_unit_and_leave_no_file(tiny):
     overflowing(tiny)
     run = prepare_run(tiny.spec(), tiny.out)
-    with pytest.raises(UnitError, match=r"sparsity 0\.00, nan came for \d of 4 images in fp32") as refused:
+    with pytest.raises(UnitError, match=r"sparsity 0\.00, got nan for \d of 4 images in fp32") as refused:
         run_unit(run, list_units(run)[0])
     assert "tf32" not in str(refused.value)  # what fp16 would be told
     assert list(run.paths.predictions.iterdir()) == []
-    with pytest.raises(UnitError, match="expected finite scores, nan came in fp32"):
+    with pytest.raises(UnitError, match="expected finite scores, got nan in fp32"):
         check_precision(run, 4)
 
 
@@ -63,9 +62,9 @@ def test_the_plain_engine_may_differ_and_another_may_not(tiny, monkeypatch):
     ("raised", "named", "words"),
     [
         (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB.\nMore"), UnitError,
-         r"batches of 3 images to fit .* \(CUDA out of memory. Tried to allocate 2 GiB.\); take a smaller batch_size"),
+         r"batches of 3 images to fit .* \(CUDA out of memory. Tried to allocate 2 GiB.\); use a smaller batch_size"),
         (torch.AcceleratorError("CUDA error: an illegal memory access was encountered\nCUDA kernel errors"), HostError,
-         r"expected a device that works, 'CUDA error: an illegal memory access was encountered' came"),
+         r"expected a device that works, got the error 'CUDA error: an illegal memory access was encountered'"),
     ],
 )  # fmt: skip
 def test_faults_of_a_device_are_named(tiny, monkeypatch, raised, named, words):
@@ -135,7 +134,7 @@ def test_a_training_that_diverged_publishes_no_network(tiny):
     out = tiny.root / "nets"
     for _ in range(2):  # and says so again when it is asked to go on
         with pytest.raises(
-            UnitError, match=r"seed 0, epoch 1: expected a finite validation loss, (nan|inf) came"
+            UnitError, match=r"seed 0, epoch 1: expected a finite validation loss, got (nan|inf)"
         ):
             train_ensemble(tiny.spec(data=data, train=choice), out)
     assert not list(out.glob("*/chkpt.pt"))

@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 
-from analysis.sweep.data import partial_cache
+from analysis.sweep.data import image_cache
 from analysis.sweep.data.image_cache import ensure_cache
 from analysis.sweep.data.pixels import read_pixels
 from analysis.sweep.errors import DataError
@@ -97,7 +97,7 @@ def test_a_stopped_build_goes_on(tmp_path, monkeypatch):
     stop(tmp_path, 4, workers=2)
     read = []
     monkeypatch.setattr(
-        partial_cache, "read_pixels", lambda file, spec: read.append(file.name) or read_pixels(file, spec)
+        image_cache, "read_pixels", lambda file, spec: read.append(file.name) or read_pixels(file, spec)
     )
     cache = build(tmp_path, workers=1)
     assert cache.decoded == 7

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from torch.nn.utils import prune
 
 from analysis.sweep.errors import SpecError
-from analysis.sweep.methods import METHODS, MaskMethod, find_method
+from analysis.sweep.methods import METHODS, find_method
+from analysis.sweep.methods.masks import MaskMethod
 from analysis.sweep.spec import SPARSITIES
 
 SHAPES = ((4, 3, 2, 2), (7, 5), (1, 1), (6, 1, 3, 3))
@@ -216,7 +217,7 @@ def test_int8_has_two_levels_and_counts_what_becomes_zero():
     quantised = find_method("int8").compress(weights, [0.0, 0.75])
     assert (quantised.total, quantised.removed(0.0), quantised.removed(0.75)) == (4, 0, 2)
     find_method("int8").check([0.0, 0.75])
-    with pytest.raises(SpecError, match=r"expected \[0, 0.75\], 0.9 came"):
+    with pytest.raises(SpecError, match=r"expected \[0, 0.75\], got 0.9"):
         find_method("int8").check([0.0, 0.9])
 
 

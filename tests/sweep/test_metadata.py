@@ -93,7 +93,7 @@ def test_metadata_of_last_parts_that_are_not_unique_is_refused(import_: Import) 
 
 def test_a_row_of_another_patient_stands_for_nobody(import_: Import) -> None:
     why = import_.refusal(PATH_LABELS, PEOPLE.replace("p3/", "p9/"))
-    assert "none came for 'p3/s1/view1_frontal.png' (1 of 3" in why
+    assert "got none for 'p3/s1/view1_frontal.png' (1 of 3" in why
 
 
 @pytest.mark.parametrize("again", ["a.png,AP,F,30,9", "a.png,AP,M,58,1", "a.png,,M,58,1", "A.PNG,AP,M,58,1"])
@@ -175,7 +175,7 @@ def test_a_separator_that_is_none_names_the_missing_columns(import_: Import, mar
 
 def test_a_decimal_comma_in_a_label_is_refused_with_what_to_do(import_: Import) -> None:
     why = import_.refusal("id;A;B\na.png;1,0;0\n")
-    assert "row 1, column 'A': expected 0 or 1, '1,0' came; write a decimal point" in why
+    assert "row 1, column 'A': expected 0 or 1, got '1,0'; write a decimal point" in why
 
 
 def test_two_spellings_of_one_image_or_patient_are_refused(import_: Import) -> None:
@@ -183,7 +183,7 @@ def test_two_spellings_of_one_image_or_patient_are_refused(import_: Import) -> N
     assert "row 1 'a.png' and row 3 'A.PNG'" in why
     rows = "image,patient\na.png,007\nb.png,8\nc.png,7.0\n"
     why = import_.refusal(LABELS, rows)
-    assert "meta.csv: expected each patient in one spelling, row 1 '007' and row 3 '7.0'" in why
+    assert "meta.csv: expected each patient in one spelling, got row 1 '007' and row 3 '7.0'" in why
 
 
 def test_a_patient_in_two_unicode_forms_is_one(import_: Import) -> None:

@@ -8,8 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from analysis.sweep.data.pixels import read_pixels
-from analysis.sweep.data.resize import resize_linear
+from analysis.sweep.data.pixels import read_pixels, resize_linear
 from analysis.sweep.engines.backend import normalisation_table, normalised
 from analysis.sweep.errors import DataError
 from analysis.sweep.spec import PreprocessSpec

@@ -7,7 +7,7 @@ from torch import nn
 from torch.nn.utils import prune
 
 from analysis.sweep.engines.backend import DEVIATION, MEAN
-from analysis.sweep.methods.global_l1 import magnitude_keys
+from analysis.sweep.methods.magnitude import magnitude_keys
 from analysis.sweep.networks.architectures import build_classifier, prunable_names
 from analysis.sweep.networks.folding import fold_norms
 from analysis.sweep.run.engine import Engine
@@ -26,8 +26,8 @@ def images(n, size, seed=0):
 @torch.inference_mode()
 def reference(architecture, state, sparsity, pixels):
     """Prune as the published study does and run the plain network."""
-    model = build_classifier(architecture, 20)
-    model.load_state_dict(state)
+    model = build_classifier(architecture, 20, device="meta")  # no weights are drawn that are overwritten
+    model.load_state_dict(state, assign=True)
     layers = [(m, "weight") for m in model.modules() if isinstance(m, nn.Conv2d | nn.Linear)]
     if sparsity:
         prune.global_unstructured(layers, pruning_method=prune.L1Unstructured, amount=sparsity)

@@ -15,10 +15,9 @@ import pytest
 from analysis.frames import CLASSES, IMAGES, METRICS, NIH_CLASSES, check_table
 from analysis.metrics.ranking import rank_quality
 from analysis.sweep.errors import CheckpointError, DataError, SweepError, UnitError
-from analysis.sweep.run.finish import finish_run
+from analysis.sweep.run.finish import finish_run, run_sweep
 from analysis.sweep.run.prepare import open_run, prepare_run
 from analysis.sweep.run.units import Unit, Workspace, list_units, run_unit, unfinished
-from analysis.sweep.run.whole import run_sweep
 from analysis.sweep.spec import ModelsSpec, PruneSpec
 from tests.sweep.tiny import label_frame, write_checkpoint, write_labels
 
@@ -119,7 +118,7 @@ import os, signal, sys
 from pathlib import Path
 import analysis.sweep.run.units as units
 from analysis.sweep.toml import load_spec
-from analysis.sweep.run.whole import run_sweep
+from analysis.sweep.run.finish import run_sweep
 
 wanted = int(sys.argv[3])
 def progress(stage, done, total):
@@ -164,18 +163,18 @@ def test_bad_input_leaves_nothing(tiny):
     refused(tiny, DataError, "image 3 of 4", tiny.names[2])
     (tiny.images / tiny.names[2]).write_bytes(good)
     label_frame(tiny.names).replace({"Mass": {0: 5}}).to_csv(tiny.labels_test, index=False)
-    refused(tiny, DataError, "labels_test.csv", "'Mass'", "0 or 1", "5 came")
+    refused(tiny, DataError, "labels_test.csv", "'Mass'", "0 or 1", "got 5")
     label_frame(tiny.names).iloc[:0].to_csv(tiny.labels_test, index=False)
     refused(tiny, DataError, "at least one row in the test split")
 
 
 def test_bad_models_leave_nothing(tiny):
     models = tiny.spec().models
-    refused(tiny, CheckpointError, "none came", models=replace(models, architecture="resnet18"))
+    refused(tiny, CheckpointError, "got none", models=replace(models, architecture="resnet18"))
     write_checkpoint(tiny.checkpoint(1), 1, n_classes=14)
-    refused(tiny, CheckpointError, "seed-1", "expected 20 classes, a head of 14 outputs came")
+    refused(tiny, CheckpointError, "seed-1", "expected 20 classes, got a head of 14 outputs")
     write_checkpoint(tiny.checkpoint(1), 1, architecture="squeezenet1_1")
-    refused(tiny, CheckpointError, "another network came")
+    refused(tiny, CheckpointError, "got another network")
     refused(tiny, SweepError, "taylor", prune=PruneSpec(method="taylor"))
     refused(tiny, CheckpointError, "nonet", models=ModelsSpec("nonet", ("x",)))
 
@@ -207,7 +206,7 @@ def test_another_specification_is_refused_in_the_same_folder(tiny):
         prepare_run(tiny.spec(prune=PruneSpec(sparsities=(0.0,))), tiny.out)
     (tiny.root / "mine").mkdir()
     (tiny.root / "mine" / "thesis.txt").touch()
-    with pytest.raises(SweepError, match=r"'thesis\.txt' came"):
+    with pytest.raises(SweepError, match=r"got 'thesis\.txt'"):
         prepare_run(tiny.spec(), tiny.root / "mine")
 
 
@@ -258,7 +257,7 @@ def test_the_command(tiny, capsys, monkeypatch):
         os.kill(os.getpid(), signal.SIGINT)
 
     with monkeypatch.context() as patch:
-        patch.setattr("analysis.sweep.run.whole.run_unit", interrupted)
+        patch.setattr("analysis.sweep.run.finish.run_unit", interrupted)
         assert main([str(spec_file)]) == 130
     assert len(calls) == 1
     assert main([str(spec_file)]) == 0
@@ -267,4 +266,7 @@ def test_the_command(tiny, capsys, monkeypatch):
     assert main([str(tiny.root / "none.toml")]) == 1
     assert "none.toml: expected" in capsys.readouterr().err
     assert main([str(spec_file), "--out", str(spec_file / "run")]) == 1
-    assert "expected a place that can be read and written, 'Not a directory' came" in capsys.readouterr().err
+    assert (
+        "expected a place that can be read and written, got the error 'Not a directory'"
+        in capsys.readouterr().err
+    )

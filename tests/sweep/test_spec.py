@@ -81,11 +81,11 @@ def test_refuses_with_a_clear_word(content, words):
 
 
 def test_absent_and_broken_files(tmp_path):
-    with pytest.raises(SpecError, match="none came"):
+    with pytest.raises(SpecError, match="got none"):
         load_spec(tmp_path / "none.toml")
     with pytest.raises(SpecError, match="expected TOML"):
         read(tmp_path, "[data\n")
-    with pytest.raises(SpecError, match="expected a TOML file to read, 'Is a directory' came"):
+    with pytest.raises(SpecError, match="expected a TOML file to read, got the error 'Is a directory'"):
         load_spec(tmp_path)
 
 

@@ -99,11 +99,11 @@ def refused(tmp_path, frame, *words, **changes):
 def test_bad_labels_are_named(tmp_path):
     frame = label_frame(NAMES).astype(object)
     frame.loc[1, "Hernia"] = 2
-    refused(tmp_path, frame, "row 2", "'Hernia'", "0 or 1", "2 came")
+    refused(tmp_path, frame, "row 2", "'Hernia'", "0 or 1", "got 2")
     frame.loc[1, "Hernia"] = "yes"
-    refused(tmp_path, frame, "row 2", "'Hernia'", "'yes' came")
+    refused(tmp_path, frame, "row 2", "'Hernia'", "got 'yes'")
     frame.loc[1, "Hernia"] = None
-    refused(tmp_path, frame, "row 2", "'Hernia'", "a blank came")
+    refused(tmp_path, frame, "row 2", "'Hernia'", "got a blank")
 
 
 def test_other_bad_label_files(tmp_path):
@@ -126,7 +126,7 @@ def test_an_image_that_comes_again_with_the_same_labels_is_one_image(tmp_path):
 
 def test_absent_files_are_named(tmp_path):
     data = nih(tmp_path)
-    with pytest.raises(DataError, match=r"labels\.csv: expected a CSV file, No such file"):
+    with pytest.raises(DataError, match=r"labels\.csv: expected a CSV file, got the error 'No such file"):
         read_split(data.labels_test, data, "test")
     with pytest.raises(DataError, match="labels_val"):
         read_split(data.labels_val, data, "val")
@@ -139,7 +139,7 @@ def test_metadata_without_an_image_is_named(tmp_path):
     pd.DataFrame({"Image Index": NAMES[:2], "Patient Age": ["1", "2"]}).to_csv(
         tmp_path / "m.csv", index=False
     )
-    with pytest.raises(DataError, match=r"none came for '00000099_000\.png' \(1 of 3"):
+    with pytest.raises(DataError, match=r"got none for '00000099_000\.png' \(1 of 3"):
         read_people(NAMES, nih(tmp_path, metadata=tmp_path / "m.csv"))
     pd.DataFrame({"who": NAMES}).to_csv(tmp_path / "m.csv", index=False)
     with pytest.raises(DataError, match="Image Index"):

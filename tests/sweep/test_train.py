@@ -11,7 +11,7 @@ from analysis.sweep.errors import CheckpointError, SweepError
 from analysis.sweep.networks.architectures import build_classifier
 from analysis.sweep.networks.checkpoints import read_checkpoint
 from analysis.sweep.networks.layout import find_checkpoints
-from analysis.sweep.run.whole import run_sweep
+from analysis.sweep.run.finish import run_sweep
 from analysis.sweep.spec import TrainSpec
 from analysis.sweep.training.epochs import Examples, Trainer, augmented, load_pretrained
 from analysis.sweep.training.train import train_ensemble

@@ -16,7 +16,7 @@ from analysis.services.findings import Choices
 from analysis.services.findings_files import make_set
 from readerstudy.accounts.models import User
 from readerstudy.accounts.services import grant_researcher
-from readerstudy.ops.loading import load_into_study, load_practice
+from readerstudy.ops.loading import load_into_study
 from readerstudy.study.design import lifecycle
 from readerstudy.study.models import Study
 from readerstudy.study.people.invitations import invite
@@ -69,7 +69,7 @@ def _started(
     load_into_study(study=study, folder=settings.CASE_SETS / slug, actor=admin)
     study.refresh_from_db()
     if practice:
-        load_practice(study=study, folder=settings.CASE_SETS / PRACTICE, actor=admin)
+        load_into_study(practice=True, study=study, folder=settings.CASE_SETS / PRACTICE, actor=admin)
         study.refresh_from_db()
     for each in readers:
         enrol_reader(study=study, person=each, actor=admin)

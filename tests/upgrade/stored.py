@@ -2,7 +2,7 @@
 
 Run it once for each release. It makes a site (`making.py`), packs it as NAME.tar.xz beside this file, and adds every
 migration's SHA-256 to migrations.sha256. Both are kept for ever. Without a NAME it adds the digests only: run it so
-with every new migration.
+with every new migration, for between two releases an edited one would pass unseen.
 """
 
 import argparse

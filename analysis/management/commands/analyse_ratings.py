@@ -44,7 +44,7 @@ class Command(BaseCommand):
             "--like", type=Path, metavar="RESULTS.json",
             help="repeat the analysis of this results.json of an export: its seed, numbers of samples and plan",
         )  # fmt: skip
-        parser.add_argument("--seed", type=int, help=f"of each random step (default {SEED})")
+        parser.add_argument("--seed", type=int, help=f"seed of each random step (default {SEED})")
         parser.add_argument(
             "--subgroups",
             type=Path,
@@ -102,7 +102,8 @@ def _settings(options: Mapping[str, Any]) -> Settings:
     twice = [f"--{name}" for name in FIXED if options[name] is not None]
     if twice:
         raise StatsError(
-            f"expected {' and '.join(twice)} from {path} alone, another came; leave out the one or --like"
+            f"expected {' and '.join(twice)} from {path} alone, got something else; leave out either that "
+            "option or --like"
         )
     stored = read_settings(path)
     return replace(stored, simulated=stored.simulated or options["simulated"])
@@ -118,7 +119,7 @@ def _subgroups(options: Mapping[str, Any], settings: Settings) -> Path | None:
     if not beside.exists() or "case" not in read_subgroups(beside).columns:
         raise StatsError(
             f"{options['like']}: expected subgroups.csv with a column case beside it, since the results have "
-            "subgroups, none came; name the groups of cases with --subgroups"
+            "subgroups, got none; name the groups of cases with --subgroups"
         )
     return beside
 

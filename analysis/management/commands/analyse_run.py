@@ -7,7 +7,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from analysis.columns import FrameError
-from analysis.findings import FindingsError, refuse_used_folder
+from analysis.findings.precision import FindingsError
+from analysis.findings.results import refuse_used_folder
 from analysis.selection import CRITERIA, SelectionError
 from analysis.services.findings import DEFAULTS, SEED, Choices, analyse_folder
 
@@ -23,7 +24,7 @@ class Command(BaseCommand):
         parser.add_argument("run", type=Path, metavar="RUN", help="folder of a finished sweep")
         parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="a new or empty folder")
         parser.add_argument(
-            "--seed", type=int, default=SEED, help="of each random step (default %(default)s)"
+            "--seed", type=int, default=SEED, help="seed of each random step (default %(default)s)"
         )
         parser.add_argument(
             "--beside", type=Path, metavar="RUN",
@@ -33,7 +34,8 @@ class Command(BaseCommand):
             "--criterion",
             choices=sorted(CRITERIA),
             default=DEFAULTS.criterion,
-            help="by what agreement of dense and pruned scores an exemplar is chosen (default %(default)s)",
+            help="measure of agreement between dense and pruned scores by which exemplars are chosen (default "
+            "%(default)s)",
         )
         parser.add_argument("--sparsity", type=float, default=DEFAULTS.sparsity, help="of the exemplars")
         parser.add_argument("--fraction", type=float, default=DEFAULTS.fraction, help="of the exemplars")

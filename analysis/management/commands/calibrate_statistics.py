@@ -39,7 +39,9 @@ class Command(BaseCommand):
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """Declare --simulations, --seed, --cell and --markdown."""
         parser.add_argument("--simulations", type=int, default=2000, help="studies per cell (default 2000)")
-        parser.add_argument("--seed", type=int, default=SEED, help="of the whole table (default %(default)s)")
+        parser.add_argument(
+            "--seed", type=int, default=SEED, help="seed of the whole table (default %(default)s)"
+        )
         parser.add_argument("--cell", action="append", metavar="NAME", help="only this cell; may be repeated")
         parser.add_argument("--markdown", action="store_true", help="print a table for the documentation")
 
@@ -49,10 +51,10 @@ class Command(BaseCommand):
         wanted = options["cell"] or list(cells)
         unknown = sorted(set(wanted) - set(cells))
         if unknown:
-            raise CommandError(f"--cell: expected one of {', '.join(cells)}; {unknown[0]} came")
+            raise CommandError(f"--cell: expected one of {', '.join(cells)}; got {unknown[0]}")
         simulations = options["simulations"]
         if simulations < 1:
-            raise CommandError(f"--simulations: expected at least 1, {simulations} came")
+            raise CommandError(f"--simulations: expected at least 1, got {simulations}")
         write = self._markdown if options["markdown"] else self._plain
         with Progress(console=Console(stderr=True)) as progress:
             task = progress.add_task("calibrating", total=simulations * len(wanted))

@@ -1,4 +1,4 @@
-"""Door to `analysis.services.deidentify`."""
+"""Command for `analysis.services.deidentify`."""
 
 from argparse import ArgumentParser
 from pathlib import Path
@@ -12,12 +12,12 @@ from analysis.services.deidentify import METHOD, DeidentifyError, deidentify
 class Command(BaseCommand):
     """De-identify the headers of DICOM originals that are kept."""
 
-    help = f"De-identify the headers of DICOM images ({METHOD}). Pixels are not looked at."
+    help = f"De-identify the headers of DICOM images ({METHOD}). Pixels are not checked."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Take both folders."""
         parser.add_argument("source", type=Path, help="folder of DICOM images, with sub-folders")
-        parser.add_argument("target", type=Path, help="the folder to make")
+        parser.add_argument("target", type=Path, help="the folder to create")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """De-identify and say how many."""
@@ -26,5 +26,6 @@ class Command(BaseCommand):
         except DeidentifyError as error:
             raise CommandError(str(error)) from error
         self.stdout.write(
-            f"{options['target']}: {count} files; headers only: look at the pixels for names before you pass them on"
+            f"{options['target']}: {count} files; headers only: check the pixels for burned-in names before you "
+            "share them"
         )

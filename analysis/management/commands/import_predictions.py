@@ -1,4 +1,4 @@
-"""Door to `analysis.imports.import_predictions`."""
+"""Command for `analysis.imports.importing.import_predictions`."""
 
 from argparse import ArgumentParser
 from pathlib import Path
@@ -7,7 +7,9 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from analysis.columns import FrameError
-from analysis.imports import Choices, PredictionsError, import_predictions
+from analysis.imports.errors import PredictionsError
+from analysis.imports.importing import import_predictions
+from analysis.imports.listing import Choices
 from analysis.terminal import progress_bars
 
 
@@ -34,11 +36,11 @@ class Command(BaseCommand):
             metavar="NAME",
             help="a class set, or the classes in column order",
         )
-        parser.add_argument("--synthetic", action="store_true", help="the images are of nobody")
+        parser.add_argument("--synthetic", action="store_true", help="the images are synthetic")
         parser.add_argument("--out", type=Path, required=True, metavar="RUN", help="a new or empty folder")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Import and say what came in."""
+        """Import, and say what was imported."""
         named = ("labels", "labels_train", "metadata", "synthetic")
         choices = Choices(**{name: options[name] for name in named}, classes=tuple(options["classes"]))
         try:

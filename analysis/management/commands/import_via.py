@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from analysis.columns import FrameError
-from analysis.exchange import ViaError, read_via
+from analysis.exchange.via import ViaError, read_via
 from analysis.stats import StatsError, check, read_ratings
 from analysis.tablefolder import write_csv
 
@@ -43,7 +43,7 @@ class Command(BaseCommand):
         """Convert, check, write, and say what was tolerated."""
         out: Path = options["out"]
         if out.exists():
-            raise CommandError(f"{out}: expected a new file, it exists already; choose another --out")
+            raise CommandError(f"{out}: expected a new file, it already exists; choose another --out")
         try:
             study = read_via(
                 options["files"],
@@ -62,7 +62,7 @@ class Command(BaseCommand):
         unanswered = ", ".join(f"{name} {count}" for name, count in study.unanswered.items())
         self.stdout.write(
             f"{first['reader'].nunique()} readers, {first['case'].nunique()} cases, {len(first)} readings; "
-            f"rows that came again: {len(study.repeated)}, of these contradicting: {len(study.conflicts)}; "
+            f"repeated rows: {len(study.repeated)}, of these contradicting: {len(study.conflicts)}; "
             f"without an answer: {unanswered}"
         )
         self.stdout.write(f"Ratings: {out}")

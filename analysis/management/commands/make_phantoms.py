@@ -1,4 +1,4 @@
-"""Door to `analysis.phantoms.write_data_set`: a synthetic data set in the layout of NIH-CXR-LT."""
+"""Command for `analysis.phantoms.write_data_set`: a synthetic data set in the layout of NIH-CXR-LT."""
 
 import dataclasses
 from argparse import ArgumentParser
@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from analysis.phantoms import FaultRates, PhantomError, PhantomSpec, write_data_set
+from analysis.terminal import progress_bar
 
 DEFAULTS = PhantomSpec()
 NUMBERS = {
@@ -54,7 +54,6 @@ class Command(BaseCommand):
         out: Path = options["out"]
         truth = options["truth_out"] or out.resolve().with_name(f"{out.resolve().name}-truth.csv")
         rates = {field.name: options[field.name] for field in dataclasses.fields(FaultRates)}
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
         try:
             faults = FaultRates(**rates)
             spec = PhantomSpec(
@@ -63,13 +62,8 @@ class Command(BaseCommand):
                 test_faults=faults,
                 side_markers=not options["no_side_markers"],
             )
-            with Progress(*columns) as bar:
-                task = bar.add_task("synthetic radiographs", total=len(spec))
-                write_data_set(
-                    spec, out, truth, options["formats"],
-                    progress=lambda done, total: bar.update(task, completed=done, total=total),
-                    workers=options["workers"],
-                )  # fmt: skip
+            with progress_bar("synthetic radiographs") as bar:
+                write_data_set(spec, out, truth, options["formats"], progress=bar, workers=options["workers"])
         except PhantomError as error:
             raise CommandError(str(error)) from error
         self.stdout.write(f"{len(spec)} synthetic images in {out}; the sealed truth is {truth}")

@@ -1,4 +1,4 @@
-"""Door to `analysis.services.phantom_study`: a whole study whose truth is known."""
+"""Command for `analysis.services.phantom_study`: a whole study whose truth is known."""
 
 import os
 from argparse import ArgumentParser
@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from analysis.findings import FindingsError
+from analysis.findings.precision import FindingsError
 from analysis.phantoms import PhantomError
 from analysis.selection import SelectionError
 from analysis.services.phantom_study import run_phantom_study
@@ -21,7 +21,8 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []
     help = (
         "Draw phantoms with planted faults, train five toy networks, prune them, and report how forgetting goes "
-        "with frequency and how planted faults stand among the exemplars. Ctrl-C stops; the same command goes on."
+        "with frequency and how often planted faults are found among the exemplars. Ctrl-C stops it; run the "
+        "same command again to resume."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -44,7 +45,7 @@ class Command(BaseCommand):
         except (PhantomError, SweepError, SelectionError, FindingsError) as error:
             raise CommandError(str(error)) from error
         except KeyboardInterrupt:
-            raise CommandError("stopped; the same command goes on where this one ended") from None
+            raise CommandError("stopped; run the same command again to resume") from None
         self.stdout.write(
             "SYNTHETIC images and toy models: nothing here says anything about real radiographs."
         )

@@ -38,7 +38,7 @@ class Command(BaseCommand):
     def _ensemble(self, name: str, data_set: DataSet, content: dict[str, Any]) -> None:
         places = content["models"]["checkpoints"]
         if len(places) != 1:
-            raise InputError(f"expected one folder or pattern in [models] checkpoints, {len(places)} came")
+            raise InputError(f"expected one folder or pattern in [models] checkpoints, got {len(places)}")
         made = register_ensemble(
             slug=name, data_set=data_set, architecture=content["models"]["architecture"], checkpoints=places[0],
             preprocess=content["preprocess"], roots=None,

@@ -6,8 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from analysis.services.control import RunError
-from analysis.services.foreign import register_folder
+from analysis.services.control import RunError, register_folder
 
 
 class Command(BaseCommand):
@@ -16,7 +15,7 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("run", type=Path, metavar="RUN", help="the folder; it stays where it is")
+        parser.add_argument("run", type=Path, metavar="RUN", help="the folder; it is not moved")
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:

@@ -20,7 +20,10 @@ from analysis.terminal import progress_bars
 
 
 class Command(BaseCommand):
-    help = "Prune and evaluate an ensemble as a specification says. Ctrl-C stops; the same command goes on."
+    help = (
+        "Prune and evaluate an ensemble as a specification says. Ctrl-C stops it; run the same command again "
+        "to resume."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("spec", type=Path, help="the specification (TOML; docs/formats.md)")
@@ -31,7 +34,7 @@ class Command(BaseCommand):
             metavar="IMAGES",
             help="only compare the engine and precision with plain fp32 on so many images; the run's page shows it",
         )
-        parser.add_argument("--queue", action="store_true", help="leave the work to the site's workers")
+        parser.add_argument("--queue", action="store_true", help="let the site's workers do it")
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
@@ -46,7 +49,7 @@ class Command(BaseCommand):
         except OSError as error:
             raise CommandError(of_a_place(error)) from error
         except KeyboardInterrupt:
-            raise CommandError("stopped; the same command goes on where this one ended") from None
+            raise CommandError("stopped; run the same command again to resume") from None
         if options["check"] is not None:
             self.stdout.write("\n".join(said))
             return
@@ -62,7 +65,7 @@ class Command(BaseCommand):
         from analysis.sweep.run.check import check_sweep
 
         if options["queue"]:
-            raise CommandError("expected --check or --queue, both came: a check runs here and now")
+            raise CommandError("expected --check or --queue, got both: a check runs here and now")
         return check_sweep(
             spec, options["out"], images=options["check"], runs=settings.RUNS_ROOT,
             cache=settings.IMAGE_CACHE, progress=progress,

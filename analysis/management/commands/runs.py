@@ -16,14 +16,14 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("run", nargs="?", help="a run's name; without one, all are listed")
         steps = parser.add_mutually_exclusive_group()
-        steps.add_argument("--cancel", action="store_true", help="stop it; workers notice within seconds")
-        steps.add_argument("--resume", action="store_true", help="go on, and try failed units again")
+        steps.add_argument("--cancel", action="store_true", help="cancel it; workers notice within seconds")
+        steps.add_argument("--resume", action="store_true", help="resume, and try failed units again")
         steps.add_argument("--retry", metavar="UNIT", help="try one failed unit again")
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["run"] is None:
             if options["cancel"] or options["resume"] or options["retry"]:
-                raise CommandError("expected the name of a run to change, none came; `runs` lists them")
+                raise CommandError("expected the name of a run to change, got none; `runs` lists them")
             for run in Run.objects.filter(same_as__isnull=True):
                 self._line(run)
             return
@@ -38,7 +38,7 @@ class Command(BaseCommand):
     def _find(self, name: str) -> Run:
         found = Run.objects.filter(run_id=name).first() or Run.objects.filter(requested_as=name).first()
         if found is None:
-            raise CommandError(f"expected the name of a run, {name!r} came; `runs` lists them")
+            raise CommandError(f"expected the name of a run, got {name!r}; `runs` lists them")
         return found.same_as or found
 
     def _step(self, run: Run, options: dict[str, Any]) -> None:

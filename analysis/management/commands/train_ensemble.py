@@ -14,7 +14,10 @@ from analysis.terminal import progress_bars
 
 class Command(BaseCommand):
     requires_system_checks: list[str] = []
-    help = "Train every seed of a specification's [train] section. Ctrl-C stops; the same command goes on."
+    help = (
+        "Train every seed of a specification's [train] section. Ctrl-C stops it; run the same command again "
+        "to resume."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("spec", type=Path, help="the specification (TOML; docs/formats.md)")
@@ -32,7 +35,7 @@ class Command(BaseCommand):
         except OSError as error:
             raise CommandError(of_a_place(error)) from error
         except KeyboardInterrupt:
-            raise CommandError("stopped; the same command goes on where this one ended") from None
+            raise CommandError("stopped; run the same command again to resume") from None
         for member in trained:
             self.stdout.write(f"seed {member.seed}: {member.epochs} epochs, {member.checkpoint}")
         self.stdout.write(f"curves: {draw_curves(options['out'], {m.seed: m.history for m in trained})}")

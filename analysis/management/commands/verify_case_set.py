@@ -1,4 +1,4 @@
-"""Door to `analysis.caseset.verify_case_set`."""
+"""Command for `analysis.caseset.verify_case_set`."""
 
 from argparse import ArgumentParser
 from pathlib import Path
@@ -18,7 +18,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Take the folder and, optionally, the key."""
         parser.add_argument("folder", type=Path, help="the blind half")
-        parser.add_argument("--key", type=Path, help="the sealed half, for those who may see the arms")
+        parser.add_argument("--key", type=Path, help="the sealed half, only for people who may see the arms")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Verify and say what was found."""
@@ -26,10 +26,8 @@ class Command(BaseCommand):
             found = verify_case_set(options["folder"], options["key"])
         except (CaseSetError, FrameError) as error:
             raise CommandError(str(error)) from error
-        key = (
-            "the key too" if found.key_checked else f"the key (SHA-256 {found.key_sha256}) was not looked at"
-        )
+        key = "the key too" if found.key_checked else f"the key (SHA-256 {found.key_sha256}) was not checked"
         self.stdout.write(
             f"{options['folder']}: {found.cases} cases in {found.blocks} block{'s' * (found.blocks != 1)} "
-            f"are whole; {key}"
+            f"are intact; {key}"
         )

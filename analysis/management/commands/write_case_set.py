@@ -1,4 +1,4 @@
-"""Door to `analysis.selection.handover.hand_over`: from a run to a blind folder and a sealed key."""
+"""Command for `analysis.services.handover.hand_over`: from a run to a blind folder and a sealed key."""
 
 from argparse import ArgumentParser
 from pathlib import Path
@@ -23,67 +23,11 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Take the paths and every choice of the selection."""
-        parser.add_argument("run", type=Path, help="RUN folder of a finished sweep")
-        parser.add_argument("--images", type=Path, required=True, help="folder of the images to read")
-        parser.add_argument("--out", type=Path, required=True, help="the blind folder to make")
-        parser.add_argument("--key-out", type=Path, required=True, help="the sealed key to make, elsewhere")
-        parser.add_argument(
-            "--show", nargs="*", default=[], choices=("view", "sex", "age"),
-            help="columns of the metadata that a study may show beside the labels",
-        )  # fmt: skip
-        parser.add_argument(
-            "--terms", type=Path,
-            help="file with the terms of use (markdown); whoever sees the images in a study confirms them first",
-        )  # fmt: skip
-        parser.add_argument("--credential", default="", help="what a person must hold to see the images")
-        parser.add_argument("--ethics", default="", help="reference of the ethics approval")
-        parser.add_argument(
-            "--unchecked-images", metavar="REASON", default="",
-            help="hand the images over without comparing them with those that the run evaluated, and why; the reason "
-            "stands in the sealed report and is shown before the lock",
-        )  # fmt: skip
-        parser.add_argument(
-            "--burned-in-checked", metavar="REASON", default="",
-            help="who looked for names in images that may show text, and how; stands where the reason above stands",
-        )  # fmt: skip
-        parser.add_argument("--block-size", type=int, default=20, help="wanted cases in a block")
-        parser.add_argument(
-            "--criterion", choices=sorted(CRITERIA), default=DEFAULTS.criterion,
-            help="by what agreement of dense and pruned scores an exemplar is chosen (default %(default)s)",
-        )  # fmt: skip
-        parser.add_argument(
-            "--sparsity", type=float, default=DEFAULTS.sparsity,
-            help="share of removed weights at which they are chosen (default %(default)s)",
-        )  # fmt: skip
-        parser.add_argument(
-            "--fraction", type=float, default=DEFAULTS.fraction,
-            help="share of images that are exemplars (default %(default)s)",
-        )  # fmt: skip
-        parser.add_argument("--size", type=int, help="exemplars to draw (default: all)")
-        parser.add_argument(
-            "--draw", choices=sorted(DRAWS), default=DEFAULTS.draw,
-            help="how exemplars are drawn: at random, equally from the class groups, or those of lowest agreement",
-        )  # fmt: skip
-        parser.add_argument(
-            "--seed", type=int, default=DEFAULTS.seed, help="of every random step (default %(default)s)"
-        )
-        parser.add_argument(
-            "--controls", choices=sorted(ESTIMANDS), default=DEFAULTS.controls,
-            help="how controls are found (default %(default)s)",
-        )  # fmt: skip
-        parser.add_argument("--ratio", type=int, default=DEFAULTS.ratio, help="controls per exemplar")
-        parser.add_argument("--exact", nargs="*", default=list(DEFAULTS.exact), help="columns to be equal on")
-        parser.add_argument(
-            "--nearest", nargs="*", type=_nearest, default=list(DEFAULTS.nearest),
-            help="columns to be near on: NAME, NAME=WEIGHT or NAME=WEIGHT:CALIPER",
-        )  # fmt: skip
-        parser.add_argument("--caliper", type=float, help="largest distance of a pair")
-        parser.add_argument(
-            "--same-patient-allowed", action="store_true", help="do without patients (no metadata)"
-        )
+        _add_handover(parser)
+        _add_selection(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Select, write, and say what came out; nothing that tells an arm of a case is printed."""
+        """Select, write, and report; nothing that reveals a case's arm is printed."""
         try:
             spec = SelectionSpec(
                 criterion=options["criterion"], sparsity=options["sparsity"], fraction=options["fraction"],
@@ -126,3 +70,73 @@ def _nearest(text: str) -> Nearest:
     name, _, rest = text.partition("=")
     weight, _, caliper = rest.partition(":")
     return Nearest(name, float(weight or 1), float(caliper) if caliper else None)
+
+
+def _add_handover(parser: ArgumentParser) -> None:
+    parser.add_argument("run", type=Path, help="RUN folder of a finished sweep")
+    parser.add_argument("--images", type=Path, required=True, help="folder of the images to read")
+    parser.add_argument("--out", type=Path, required=True, help="the blind folder to create")
+    parser.add_argument(
+        "--key-out", type=Path, required=True, help="the sealed key file to create, somewhere else"
+    )
+    parser.add_argument(
+        "--show", nargs="*", default=[], choices=("view", "sex", "age"),
+        help="metadata columns that a study may show with the labels",
+    )  # fmt: skip
+    parser.add_argument(
+        "--terms", type=Path,
+        help="file with the terms of use (markdown); anyone who sees the images in a study confirms them first",
+    )  # fmt: skip
+    parser.add_argument("--credential", default="", help="what a person needs to see the images")
+    parser.add_argument("--ethics", default="", help="reference of the ethics approval")
+    parser.add_argument(
+        "--unchecked-images", metavar="REASON", default="",
+        help="hand the images over without comparing them with the images that the run evaluated; give the "
+        "reason, which is recorded in the sealed report and shown before the lock",
+    )  # fmt: skip
+    parser.add_argument(
+        "--burned-in-checked", metavar="REASON", default="",
+        help="who looked for names in images that may show text, and how; recorded with the reason above",
+    )  # fmt: skip
+    parser.add_argument("--block-size", type=int, default=20, help="target number of cases in a block")
+
+
+def _add_selection(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--criterion", choices=sorted(CRITERIA), default=DEFAULTS.criterion,
+        help="measure of agreement between dense and pruned scores by which exemplars are chosen (default "
+        "%(default)s)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--sparsity", type=float, default=DEFAULTS.sparsity,
+        help="sparsity at which they are chosen (default %(default)s)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--fraction", type=float, default=DEFAULTS.fraction,
+        help="fraction of images that are exemplars (default %(default)s)",
+    )  # fmt: skip
+    parser.add_argument("--size", type=int, help="exemplars to draw (default: all)")
+    parser.add_argument(
+        "--draw", choices=sorted(DRAWS), default=DEFAULTS.draw,
+        help="how exemplars are drawn: at random, in equal numbers from the class groups, or those with the "
+        "lowest agreement",
+    )  # fmt: skip
+    parser.add_argument(
+        "--seed", type=int, default=DEFAULTS.seed, help="seed of every random step (default %(default)s)"
+    )
+    parser.add_argument(
+        "--controls", choices=sorted(ESTIMANDS), default=DEFAULTS.controls,
+        help="how controls are chosen (default %(default)s)",
+    )  # fmt: skip
+    parser.add_argument("--ratio", type=int, default=DEFAULTS.ratio, help="controls per exemplar")
+    parser.add_argument("--exact", nargs="*", default=list(DEFAULTS.exact), help="columns to match exactly")
+    parser.add_argument(
+        "--nearest", nargs="*", type=_nearest, default=list(DEFAULTS.nearest),
+        help="columns to match approximately: NAME, NAME=WEIGHT or NAME=WEIGHT:CALIPER",
+    )  # fmt: skip
+    parser.add_argument("--caliper", type=float, help="largest distance of a pair")
+    parser.add_argument(
+        "--same-patient-allowed",
+        action="store_true",
+        help="allow several images of one patient (no metadata)",
+    )

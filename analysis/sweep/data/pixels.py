@@ -3,6 +3,9 @@
 8-bit PNG and JPEG keep their values; colour becomes grey by ITU-R 601-2 weights (the caller is told which files had
 colour). A 16-bit PNG keeps the upper 8 of the bits that it uses, as OpenCV does where it uses all. DICOM: the window of
 two percentiles, padding left out, stretched to 0..255.
+
+The published study resized with OpenCV and without antialiasing. OpenCV works in fixed point with 11-bit weights; the
+same arithmetic here keeps the pixels equal where OpenCV is not installed (the tests compare with OpenCV).
 """
 
 from dataclasses import dataclass
@@ -15,7 +18,6 @@ from PIL import Image
 from analysis.durable import sha256_bytes
 from analysis.picture import ImageRefusedError, Percentiles, levels, network_rendering, read_picture
 from analysis.picture.custody import stored_digest
-from analysis.sweep.data.resize import resize_linear
 from analysis.sweep.errors import DataError
 from analysis.sweep.spec import PreprocessSpec
 
@@ -45,14 +47,14 @@ def read_pixels(path: Path, preprocess: PreprocessSpec) -> Pixels:
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise DataError(f"{path}: expected an image, {error.strerror} came") from error
+        raise DataError(f"{path}: expected an image, got the error '{error.strerror}'") from error
     try:
         picture = read_picture(content)
     except ImageRefusedError as error:
         raise DataError(f"{path}: expected a readable image (PNG, JPEG or DICOM): {error}") from error
     rendering = network_rendering(picture, Percentiles(*preprocess.window))
     if rendering.flat:
-        raise DataError(f"{path}: expected an image with contrast, one value came throughout")
+        raise DataError(f"{path}: expected an image with contrast, got one value throughout")
     return Pixels(
         _square(levels(rendering), preprocess),
         picture.coloured,
@@ -66,3 +68,44 @@ def _square(grey: Grey, preprocess: PreprocessSpec) -> Grey:
         return resize_linear(grey, preprocess.size)
     side = (preprocess.size, preprocess.size)
     return np.asarray(Image.fromarray(grey).resize(side, Image.Resampling.BILINEAR))
+
+
+_ONE = 2048
+"""OpenCV's fixed-point unit, 2**11."""
+
+
+Places = NDArray[np.intp]
+
+
+Weights = NDArray[np.int32]
+
+
+def resize_linear(image: Grey, size: int) -> Grey:
+    """Resize rows x columns of uint8 to size x size, the aspect not kept, no antialiasing."""
+    x0, x1, a0, a1 = _axis(image.shape[1], size, clamp=True)
+    y0, y1, b0, b1 = _axis(image.shape[0], size, clamp=False)
+    upper, lower = (_across(image[rows], x0, x1, a0, a1) for rows in (y0, y1))
+    total = (b0[:, None] * (upper >> 4) >> 16) + (b1[:, None] * (lower >> 4) >> 16)
+    resized: Grey = np.clip((total + 2) >> 2, 0, 255).astype(np.uint8)
+    return resized
+
+
+def _across(rows: Grey, x0: Places, x1: Places, a0: Weights, a1: Weights) -> Weights:
+    across: Weights = rows[:, x0] * a0 + rows[:, x1] * a1
+    return across
+
+
+def _axis(n_in: int, n_out: int, *, clamp: bool) -> tuple[Places, Places, Weights, Weights]:
+    """Return for each output place the two source places and their weights.
+
+    Beyond the edge OpenCV puts the whole weight on the edge pixel along a row (`clamp`), but keeps both
+    weights, each on the edge row, along a column; the two round differently.
+    """
+    centre = ((np.arange(n_out) + 0.5) * (1.0 / (n_out / n_in)) - 0.5).astype(np.float32)
+    left = np.floor(centre).astype(np.intp)
+    share = (centre - left).astype(np.float32)
+    if clamp:
+        share[(left < 0) | (left >= n_in - 1)] = 0
+    w1 = np.rint(share * np.float32(_ONE)).astype(np.int32)
+    w0 = np.rint((np.float32(1) - share) * np.float32(_ONE)).astype(np.int32)
+    return np.clip(left, 0, n_in - 1), np.clip(left + 1, 0, n_in - 1), w0, w1

@@ -1,7 +1,7 @@
 """One split of a data set: its label file, who the patients are, and where the images lie.
 
 Layouts: NIH-CXR-LT (a flat folder, names in column `id`), MIMIC-CXR-LT (a tree, paths in column `path`), or
-any CSV with one name column and one 0/1 column per class. Other columns may stand beside them and are not
+any CSV with one name column and one 0/1 column per class. Other columns may be next to them and are not
 read.
 """
 
@@ -57,20 +57,20 @@ def read_split(labels: Path | None, data: DataSpec, role: str) -> Split:
         (file and row named), a name that leaves the image folder.
     """
     if labels is None:
-        raise DataError(f"[data] labels_{role}: expected the {role} split's label file, none came")
+        raise DataError(f"[data] labels_{role}: expected the {role} split's label file, got none")
     frame = _read_csv(labels, [data.id_column, *data.classes], {data.id_column: str})
     try:
         frame = check_labels(frame, data.classes, data.id_column, str(labels))
     except FrameError as error:
         raise DataError(str(error)) from error
     if frame.empty:
-        raise DataError(f"{labels}: expected at least one row in the {role} split, none came")
+        raise DataError(f"{labels}: expected at least one row in the {role} split, got none")
     # Kept as written but for outer blanks and the direction of slashes: the name of a run follows from them.
     images = tuple(str(name).strip().replace("\\", "/") for name in frame[data.id_column])
     for row, name in enumerate(images, 1):
         parts = PurePosixPath(name)
         if not parts.parts or parts.is_absolute() or ".." in parts.parts or not name.isprintable():
-            raise DataError(f"{labels}, row {row}: expected a name inside the image folder, {name!r} came")
+            raise DataError(f"{labels}, row {row}: expected a name inside the image folder, got {name!r}")
     matrix = frame[list(data.classes)].astype(float).to_numpy().astype(np.uint8)
     return Split(images, matrix, sha256_file(labels), labels)
 
@@ -81,7 +81,7 @@ def locate_images(split: Split, data: DataSpec, every: int = 1) -> list[Path]:
 
 
 def locate(images: Sequence[str], data: DataSpec, where: Path, every: int = 1) -> list[Path]:
-    """Find the files of the images that stand in a table (`analysis.identity.find_files`).
+    """Find the files of the images that are in a table (`analysis.identity.find_files`).
 
     Raises
     ------
@@ -95,7 +95,7 @@ def locate(images: Sequence[str], data: DataSpec, where: Path, every: int = 1) -
     absent = [row for row in range(0, len(images), every) if images[row] not in found]
     if absent:
         raise DataError(
-            f"{where}, row {absent[0] + 1}: expected the image {data.images / images[absent[0]]}, no such file came "
+            f"{where}, row {absent[0] + 1}: expected the image {data.images / images[absent[0]]}, got no such file "
             f"({len(absent)} of {len(images[::every])} images are missing); check [data] images and suffix"
         )
     return [found[name] for name in images[::every]]
@@ -157,7 +157,7 @@ def read_people(images: Sequence[str], data: DataSpec) -> People:
     found = {name: heading for name in _COLUMNS if (heading := _heading(table, _COLUMNS[name]))}
     if "image" not in found:
         raise DataError(
-            f"{data.metadata}: expected one of the columns {', '.join(_COLUMNS['image'])}, none came"
+            f"{data.metadata}: expected one of the columns {', '.join(_COLUMNS['image'])}, got none"
         )
     written = pd.DataFrame({name: table[heading].fillna("") for name, heading in found.items()})
     if "view" in written and "Frontal/Lateral" in table:  # CheXpert leaves AP/PA blank where it is neither
@@ -196,7 +196,7 @@ def _rows_of(images: Sequence[str], column: pd.Series, read: pd.DataFrame, where
     absent = [image for place, image in enumerate(images) if place not in found]
     if absent:
         raise DataError(
-            f"{where}: expected a row for each image, none came for {absent[0]!r} "
+            f"{where}: expected a row for each image, got none for {absent[0]!r} "
             f"({len(absent)} of {len(images)} are missing)"
         )
     said = {name: list(pd.factorize(read[name])[0]) for name in read}

@@ -1,7 +1,8 @@
-"""What every engine offers, and how a network comes into it."""
+"""What every engine offers, how a network comes into it, and the plainest one: torch on a CPU as it is."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Protocol
 
 import numpy as np
@@ -9,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from analysis.sweep.networks.architectures import channels_last
 from analysis.sweep.spec import InferSpec
 
 MEAN = (0.485, 0.456, 0.406)
@@ -73,3 +75,48 @@ def in_batches(
             step(min(start + batch_size, len(pixels)), len(pixels))
     predicted: NDArray[np.float32] = torch.cat(scores).numpy()
     return predicted
+
+
+class Eager:
+    """See `Backend`; weights are written into the network in place."""
+
+    def __init__(self, network: Network, infer: InferSpec) -> None:
+        self._module = channels_last(network.module).eval()
+        self._infer = infer
+
+    @torch.inference_mode()
+    def write(self, weights: Mapping[str, Tensor]) -> None:
+        """Copy the weights into the network."""
+        for name, target in self._module.state_dict().items():
+            if name in weights:
+                target.copy_(weights[name])
+
+    @torch.inference_mode()
+    def scores(self, pixels: NDArray[np.uint8] | Tensor, step: Step | None = None) -> NDArray[np.float32]:
+        """Predict all images, a batch at a time."""
+        with torch.autocast("cpu", torch.bfloat16, enabled=self._infer.precision == "bf16"):
+            return in_batches(pixels, self._infer.batch_size, self._module, step)
+
+
+PLACES = {
+    "torch": ("backend", "Eager"),
+    "onnxruntime": ("onnxruntime", "OnnxRuntime"),
+    "openvino": ("openvino", "OpenVino"),
+    "graph": ("static", "KINDS"),
+    "fused": ("static", "KINDS"),
+    "compiled": ("static", "KINDS"),
+}
+"""The module of each engine and what makes it there; KINDS are makers by name."""
+
+
+def maker(name: str) -> Maker:
+    """Import what makes an engine.
+
+    Raises
+    ------
+    ImportError: it is not installed.
+    """
+    module, made = PLACES[name]
+    found = getattr(import_module(f"analysis.sweep.engines.{module}"), made)
+    made_by: Maker = found[name] if made == "KINDS" else found
+    return made_by

@@ -80,11 +80,6 @@ def fuse(module: nn.Module) -> nn.Module:
     return module
 
 
-def joined_count(module: nn.Module) -> int:
-    """Return how many convolutions were joined with what follows them."""
-    return sum(isinstance(part, JoinedConv) for part in module.modules())
-
-
 def _join_sum(
     module: fx.GraphModule, relu: fx.Node, added: fx.Node, modules: Mapping[str, nn.Module], calls: list[str]
 ) -> None:

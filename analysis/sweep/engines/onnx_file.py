@@ -34,7 +34,7 @@ class OnnxFile:
         self._places = {weight.name: weight for weight in self._model.graph.initializer}
         lost = [name for name in names if name not in self._places]
         if lost:
-            raise SweepError(f"expected every weight in the ONNX file, '{lost[0]}' is not there")
+            raise SweepError(f"expected every weight in the ONNX file, '{lost[0]}' is missing")
 
     def with_weights(self, weights: Mapping[str, Tensor]) -> bytes:
         """Return the file with these weights, float32, in place of those of the same name."""
@@ -67,5 +67,5 @@ def _exported(network: Network) -> bytes:
                 input_names=[INPUT], output_names=[OUTPUT], dynamic_axes=axes, do_constant_folding=False,
             )  # fmt: skip
     except Exception as error:  # the exporter raises many kinds for what it cannot express
-        raise SweepError(f"expected a network that ONNX can hold, '{error}' came") from error
+        raise SweepError(f"expected a network that ONNX can hold, got the error '{error}'") from error
     return stream.getvalue()

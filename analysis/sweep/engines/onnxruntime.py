@@ -1,4 +1,7 @@
-"""ONNX Runtime on a CPU, fp32. A session is made for each set of weights, since it packs them for speed."""
+"""ONNX Runtime on a CPU, fp32. A session is made for each set of weights, since it packs them for speed.
+
+Its own way to replace weights by name was tried: the step that packs them ignores it.
+"""
 
 from collections.abc import Mapping
 

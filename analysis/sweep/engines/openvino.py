@@ -18,7 +18,7 @@ _HINTS = {"fp32": "f32", "bf16": "bf16"}
 
 
 class OpenVino:
-    """See `Backend`; each set of weights is compiled anew."""
+    """See `Backend`; each set of weights is compiled again."""
 
     def __init__(self, network: Network, infer: InferSpec) -> None:
         self._file = OnnxFile(network)

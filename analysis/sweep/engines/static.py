@@ -45,7 +45,8 @@ class Static:
     def __init__(self, network: Network, infer: InferSpec, prepare: Prepare) -> None:
         torch.backends.cuda.matmul.allow_tf32 = infer.precision == "tf32"
         torch.backends.cudnn.allow_tf32 = infer.precision == "tf32"
-        # Whatever this process did before: a training, say, leaves other choices behind.
+        # Whatever this process did before: a training, say, leaves other choices behind. No search for the fastest
+        # kernel: it can choose otherwise in the next process, and a resumed run would not be equal byte by byte.
         torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = True, False
         self._device, dtype = torch.device(infer.device), DTYPES[infer.precision]
         self._table = normalisation_table().to(self._device, dtype)

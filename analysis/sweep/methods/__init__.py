@@ -8,8 +8,7 @@ another kind of compression: a class with the four members of `Method`. docs: CO
 import importlib
 import pkgutil
 
-from analysis.sweep.methods.masks import MaskMethod, Masks, removed_count
-from analysis.sweep.methods.registry import METHODS, Compressed, Method, Weights, find_method, register
+from analysis.sweep.methods.registry import METHODS, Compressed, find_method
 
 for _module in pkgutil.iter_modules(__path__):
     importlib.import_module(f"{__name__}.{_module.name}")
@@ -17,11 +16,5 @@ for _module in pkgutil.iter_modules(__path__):
 __all__ = [
     "METHODS",
     "Compressed",
-    "MaskMethod",
-    "Masks",
-    "Method",
-    "Weights",
     "find_method",
-    "register",
-    "removed_count",
 ]

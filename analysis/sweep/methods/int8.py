@@ -2,7 +2,8 @@
 
 A weight w of a channel with largest magnitude m becomes round(127 w / m) * m / 127, halves to even
 (Krishnamoorthi 2018, "Quantizing deep convolutional networks for efficient inference", section 3). Activations
-stay in floating point and no data are needed. Folding a batch norm multiplies whole channels and so commutes with it.
+stay in floating point and no data are needed; calibrated ones would be another network than the one studied.
+Folding a batch norm multiplies whole channels and so commutes with it.
 
 **Levels**: 0 and 0.75, the share of the weights' 32 bits that is saved. So curves, exemplars and files need
 no other axis than for pruning.
@@ -34,7 +35,7 @@ class Int8:
         other = [level for level in levels if level not in LEVELS]
         if other:
             raise SpecError(
-                f"[prune] sparsities: int8 saves 0 or 0.75 of the bits; expected [0, 0.75], {other[0]:g} came"
+                f"[prune] sparsities: int8 saves 0 or 0.75 of the bits; expected [0, 0.75], got {other[0]:g}"
             )
 
     def compress(self, weights: Sequence[Weights], levels: Sequence[float], seed: int = 0) -> "Quantised":

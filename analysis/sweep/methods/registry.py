@@ -69,5 +69,5 @@ def register(method: Method) -> Method:
 def find_method(name: str) -> Method:
     """Return a registered method; raise SpecError with the known names otherwise."""
     if name not in METHODS:
-        raise SpecError(f"[prune] method: expected one of {', '.join(sorted(METHODS))}, {name!r} came")
+        raise SpecError(f"[prune] method: expected one of {', '.join(sorted(METHODS))}, got {name!r}")
     return METHODS[name]

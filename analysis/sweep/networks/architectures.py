@@ -108,8 +108,8 @@ def _of_timm(name: str, n_classes: int, device: str, known: list[str]) -> nn.Mod
 
 def _unknown(name: str, known: list[str], more: str) -> str:
     near = difflib.get_close_matches(name, known, 3)
-    hint = f"; near: {', '.join(near)}" if near else ""
-    return f"architecture: expected a classifier of torchvision or timm, {name!r} came{hint}{more}"
+    hint = f"; similar: {', '.join(near)}" if near else ""
+    return f"architecture: expected a classifier of torchvision or timm, got {name!r}{hint}{more}"
 
 
 def libraries_of(name: str) -> tuple[str, ...]:
@@ -135,7 +135,7 @@ def check_size(name: str, n_classes: int, size: int) -> None:
         _try_forward(build_classifier(name, n_classes, drawn=False), n_classes, size, "cpu")
     except Exception as error:  # whatever a network raises about its input
         raise CheckpointError(
-            f"architecture: expected one that takes images of {size} x {size} pixels, {name!r} says "
+            f"architecture: expected one that accepts images of {size} x {size} pixels, {name!r} says "
             f"'{error}'; choose another [preprocess] size"
         ) from error
 

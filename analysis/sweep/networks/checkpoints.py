@@ -54,15 +54,15 @@ def read_checkpoint(path: Path, sha256: str | None = None) -> Checkpoint:
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise CheckpointError(f"{path}: expected a checkpoint, {error.strerror} came") from error
+        raise CheckpointError(f"{path}: expected a checkpoint, got the error '{error.strerror}'") from error
     digest = sha256_bytes(content)
     if sha256 is not None and digest != sha256:
-        raise CheckpointError(f"{path}: expected SHA-256 {sha256}, {digest} came; the file has changed")
+        raise CheckpointError(f"{path}: expected SHA-256 {sha256}, got {digest}; the file has changed")
     inside = _safetensors(content, path) if path.suffix == ".safetensors" else _pickle(content, path)
     state = {_unwrapped(name): _float(value) for name, value in _state_dict(inside, path).items()}
     for name, value in state.items():
         if value.is_floating_point() and not _finite(value):
-            raise CheckpointError(f"{path}: expected finite weights, nan or infinity came in '{name}'")
+            raise CheckpointError(f"{path}: expected finite weights, got nan or infinity in '{name}'")
     named = inside.get("classes") if isinstance(inside, Mapping) else None
     classes = tuple(str(name) for name in named) if isinstance(named, list | tuple) else None
     return Checkpoint(state, digest, classes)
@@ -82,17 +82,17 @@ def check_fits(state: Mapping[str, Tensor], architecture: str, classes: Sequence
     unexpected = [name for name in given if name not in wanted]
     if missing or unexpected:
         raise CheckpointError(
-            f"{where}: expected a checkpoint of '{architecture}', another network came; "
+            f"{where}: expected a checkpoint of '{architecture}', got another network; "
             f"missing: {_some(missing)}; unexpected: {_some(unexpected)}"
         )
     other = [name for name in wanted if wanted[name].shape != given[name].shape]
     if other and all(_outputs_differ_only(wanted[name], given[name]) for name in other):
         outputs = given[other[0]].shape[0]
-        raise CheckpointError(f"{where}: expected {len(classes)} classes, a head of {outputs} outputs came")
+        raise CheckpointError(f"{where}: expected {len(classes)} classes, got a head of {outputs} outputs")
     if other:
         shapes = [f"{n} {tuple(given[n].shape)} for {tuple(wanted[n].shape)}" for n in other]
         raise CheckpointError(
-            f"{where}: expected the shapes of '{architecture}', others came: {_some(shapes)}"
+            f"{where}: expected the shapes of '{architecture}', got different ones: {_some(shapes)}"
         )
 
 
@@ -107,11 +107,13 @@ def _pickle(content: bytes, path: Path) -> Any:
         found = re.search(r"GLOBAL ([\w.]+)", str(error))
         what = f"a pickle that names {found.group(1)}" if found else "a pickle that is not plain data"
         raise CheckpointError(
-            f"{path}: expected tensors only, {what} came; such a file could run code. "
+            f"{path}: expected tensors only, got {what}; such a file could run code. "
             f"Save the state dict alone, or as .safetensors"
         ) from error
     except Exception as error:  # a broken archive raises many kinds
-        raise CheckpointError(f"{path}: expected a checkpoint that torch can read, '{error}' came") from error
+        raise CheckpointError(
+            f"{path}: expected a checkpoint that torch can read, got the error '{error}'"
+        ) from error
 
 
 def _plain_numbers() -> list[Any]:
@@ -131,7 +133,7 @@ def _safetensors(content: bytes, path: Path) -> State:
     try:
         tensors: State = load(content)
     except SafetensorError as error:
-        raise CheckpointError(f"{path}: expected a safetensors file, '{error}' came") from error
+        raise CheckpointError(f"{path}: expected a safetensors file, got the error '{error}'") from error
     return tensors
 
 
@@ -145,7 +147,7 @@ def _state_dict(inside: Any, path: Path) -> State:
         or not inside
         or not all(isinstance(v, Tensor) for v in inside.values())
     ):
-        raise CheckpointError(f"{path}: expected a state dict, itself or under the key 'weights'; none came")
+        raise CheckpointError(f"{path}: expected a state dict, itself or under the key 'weights'; got none")
     return {str(name): value for name, value in inside.items()}
 
 

@@ -40,7 +40,7 @@ def find_checkpoints(spec: SweepSpec) -> dict[int, Path]:
     """
     places = spec.models.checkpoints
     if not places:
-        raise CheckpointError("[models] checkpoints: expected a folder, a pattern or files, none came")
+        raise CheckpointError("[models] checkpoints: expected a folder, a pattern or files, got none")
     if len(places) > 1 or Path(places[0]).is_file():
         found = _listed([Path(place) for place in places], spec.models.seeds)
     elif Path(places[0]).is_dir():
@@ -50,11 +50,11 @@ def find_checkpoints(spec: SweepSpec) -> dict[int, Path]:
     seeds = spec.models.seeds or tuple(sorted(found))
     for seed in seeds:
         if seed not in found or not found[seed].is_file():
-            raise CheckpointError(f"{places[0]}: expected a checkpoint of seed {seed}, none came")
+            raise CheckpointError(f"{places[0]}: expected a checkpoint of seed {seed}, got none")
     if not seeds:
         raise CheckpointError(
             f"{places[0]}: expected checkpoints named like {LAYOUT} for data set '{spec.data.name}' and "
-            f"architecture '{spec.models.architecture}', none came"
+            f"architecture '{spec.models.architecture}', got none"
         )
     return {seed: found[seed] for seed in sorted(seeds)}
 
@@ -62,7 +62,7 @@ def find_checkpoints(spec: SweepSpec) -> dict[int, Path]:
 def _listed(files: list[Path], seeds: Sequence[int]) -> dict[int, Path]:
     if seeds and len(seeds) != len(files):
         raise CheckpointError(
-            f"[models]: expected one seed for each of {len(files)} files, {len(seeds)} seeds came"
+            f"[models]: expected one seed for each of {len(files)} files, got {len(seeds)} seeds"
         )
     return dict(zip(seeds or range(len(files)), files, strict=True))
 
@@ -91,7 +91,7 @@ def _by_seed(pairs: Iterable[tuple[int, Path]]) -> dict[int, Path]:
     found: dict[int, Path] = {}
     for seed, file in pairs:
         if seed in found:
-            raise CheckpointError(f"expected one file for seed {seed}, two came: {found[seed]} and {file}")
+            raise CheckpointError(f"expected one file for seed {seed}, got two: {found[seed]} and {file}")
         found[seed] = file
     return found
 

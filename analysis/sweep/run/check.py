@@ -42,7 +42,7 @@ def check_sweep(
     """
     run = prepare_run(spec, out, runs=runs, cache=cache, progress=progress)
     found = check_precision(run, images, progress=progress)
-    end = "nothing else was computed, the same command without --check runs it"
+    end = "nothing else was computed; run the same command without --check for the sweep"
     return [*found.sentences(), f"written to {run.paths.check}; {end}"]
 
 
@@ -61,7 +61,7 @@ def check_precision(
     SweepError: as `run_unit`; a sample without images.
     """
     if images < 1:
-        raise SweepError(f"--check: expected 1 image or more, {images} came")
+        raise SweepError(f"--check: expected 1 image or more, got {images}")
     workspace = Workspace(run)
     pixels = workspace.pixels()
     rows = np.random.default_rng(seed).choice(len(pixels), min(images, len(pixels)), replace=False)
@@ -76,7 +76,7 @@ def check_precision(
         )
     if not np.isfinite(mine).all():
         raise UnitError(
-            f"run {run.run_id}: expected finite scores, nan came in {run.spec.infer.precision}; take another precision"
+            f"run {run.run_id}: expected finite scores, got nan in {run.spec.infer.precision}; use another precision"
         )
     classes = list(run.spec.data.classes)
     labels = pd.read_csv(run.paths.images, usecols=classes)[classes].to_numpy()[rows]

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from analysis.sweep.device import named_faults
-from analysis.sweep.engines.makers import makers
+from analysis.sweep.engines.backend import maker
 from analysis.sweep.errors import UnitError
 from analysis.sweep.networks.checkpoints import State, read_checkpoint
 from analysis.sweep.run.acceptance import Distance, compared_levels, distance, judge
@@ -112,9 +112,9 @@ def _fastest(rates: dict[str, float], plain: str, refused: dict[str, str]) -> st
 
 def _absent(name: str) -> str:
     try:
-        makers()[name]()
+        maker(name)
     except ImportError as error:
-        return f"'{error}' came; pip install {name}"
+        return f"not installed ({error}); pip install {name}"
     return ""
 
 

@@ -8,8 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from analysis.sweep.device import keep_freed_memory
-from analysis.sweep.engines.backend import Network, Step
-from analysis.sweep.engines.makers import makers
+from analysis.sweep.engines.backend import Network, Step, maker
 from analysis.sweep.methods import find_method
 from analysis.sweep.networks.architectures import build_classifier, prunable_names
 from analysis.sweep.networks.checkpoints import State
@@ -41,9 +40,8 @@ class Engine:
         model = build_classifier(architecture, n_classes, drawn=False)
         self.prunable = prunable_names(model)
         self._folded = fold_norms(model)
-        self.backend: Backend = makers()[plain_engine(infer)]()(
-            Network(self._folded.network, n_classes, size), infer
-        )
+        network = Network(self._folded.network, n_classes, size)
+        self.backend: Backend = maker(plain_engine(infer))(network, infer)
         self._names = dict.fromkeys(self._folded.network.state_dict())
         self._state: State = {}
         self._compressed: Compressed | None = None

@@ -1,24 +1,27 @@
-"""Finish a run: metrics of every unit, and the provenance that ties them to weights, images and labels."""
+"""A whole sweep in one process, resumable: prepare, compute what is missing, finish.
 
-import hashlib
+Finishing writes the metrics of every unit, and the provenance that ties them to weights, images and labels.
+"""
+
 import os
 from collections import Counter
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from analysis.durable import clear_leftovers, json_bytes, sha256_file, write_whole
+from analysis.durable import clear_leftovers, json_bytes, sha256_file, sha256_of_all, write_whole
 from analysis.frames import FORMAT, METRICS, check_table
-from analysis.metrics.decisions import f1_at
-from analysis.metrics.ranking import Ranking, rank_quality
+from analysis.metrics.ranking import Ranking, f1_at, rank_quality
 from analysis.sweep.errors import UnitError
-from analysis.sweep.run.prepare import Run
-from analysis.sweep.run.units import list_units, verified_scores
+from analysis.sweep.run.prepare import Run, prepare_run
+from analysis.sweep.run.units import Workspace, list_units, run_unit, unfinished, verified_scores
+from analysis.sweep.spec import SweepSpec
 from analysis.terminal import Progress
 
 
@@ -45,7 +48,7 @@ def finish_run(run: Run, progress: Progress | None = None) -> dict[str, Any]:
     """
     for name, digest in run.plan["tables"].items():
         if sha256_file(run.paths.root / name) != digest:
-            raise UnitError(f"{run.paths.root / name}: expected SHA-256 {digest}, another came")
+            raise UnitError(f"{run.paths.root / name}: expected SHA-256 {digest}, got a different one")
     found = rank_files(run, progress)
     left = [unit for unit in list_units(run) if any((unit.seed, k) not in found for k in unit.sparsities)]
     if left:
@@ -103,7 +106,6 @@ def _provenance(run: Run, found: Mapping[tuple[int, float], Quality]) -> dict[st
     plan = run.plan
     cards = Counter(quality.card for quality in found.values() if quality.card)
     predictions = {run.paths.prediction(*pair).name: quality.sha256 for pair, quality in found.items()}
-    listing = "\n".join(f"{name} {digest}" for name, digest in sorted(predictions.items()))
     return {
         "format": FORMAT,
         "run_id": run.run_id,
@@ -113,7 +115,7 @@ def _provenance(run: Run, found: Mapping[tuple[int, float], Quality]) -> dict[st
         "images": plan["images"] | {"pixels": plan["cache"]["digest"]},
         "checkpoints": [{"seed": c["seed"], "sha256": c["sha256"]} for c in plan["checkpoints"]],
         "predictions": predictions,
-        "predictions_sha256": hashlib.sha256(listing.encode()).hexdigest(),
+        "predictions_sha256": sha256_of_all(predictions),
         "tables": plan["tables"] | {run.paths.metrics.name: sha256_file(run.paths.metrics)},
         "class_groups": {
             "from": plan["class_groups_from"],
@@ -130,5 +132,39 @@ def _mixed(cards: Mapping[str, int]) -> list[str]:
         return []
     shares = ", ".join(f"{count} by {name}" for name, count in sorted(cards.items()))
     return [
-        f"score files were computed by GPUs of {len(cards)} kinds ({shares}): equal bytes hold for one kind only"
+        f"score files were computed by GPUs of {len(cards)} kinds ({shares}): results are byte-equal only on one kind"
     ]
+
+
+def run_sweep(
+    spec: SweepSpec,
+    out: Path | None = None,
+    *,
+    runs: Path = Path("var/runs"),
+    cache: Path | None = None,
+    progress: Progress | None = None,
+) -> Run:
+    """Run a sweep from the files alone; finished units are verified and skipped.
+
+    Parameters
+    ----------
+    progress: called as progress(stage, done, total) with the stages checkpoints, decode, units and metrics.
+
+    Raises
+    ------
+    SweepError: see `prepare_run`, `run_unit` and `finish_run`.
+    """
+    run = prepare_run(spec, out, runs=runs, cache=cache, progress=progress)
+    units = list_units(run)
+    todo = unfinished(run, units)
+    workspace = Workspace(run)
+    done = len(units) - len(todo)
+    if progress:
+        progress("units", done, len(units))
+    for unit in todo:
+        run_unit(run, unit, workspace)
+        done += 1
+        if progress:
+            progress("units", done, len(units))
+    finish_run(run, progress)
+    return run

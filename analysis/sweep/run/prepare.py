@@ -81,7 +81,7 @@ def prepare_run(
 
     Raises
     ------
-    SweepError: with the file, the row, what was expected and what came. A folder that holds another run is
+    SweepError: with the file, the row, what was expected and what was found. A folder that holds another run is
         refused.
     """
     find_method(spec.prune.method).check(spec.prune.sparsities)
@@ -131,9 +131,11 @@ def open_run(out: Path) -> Run:
     try:
         plan = json.loads(paths.plan.read_text())
     except (OSError, json.JSONDecodeError) as error:
-        raise SweepError(f"{paths.plan}: expected the plan of a prepared run, '{error}' came") from error
+        raise SweepError(
+            f"{paths.plan}: expected the plan of a prepared run, got the error '{error}'"
+        ) from error
     if plan.get("format") != FORMAT:
-        raise SweepError(f"{paths.plan}: expected format {FORMAT}, {plan.get('format')!r} came")
+        raise SweepError(f"{paths.plan}: expected format {FORMAT}, got {plan.get('format')!r}")
     spec = spec_from(plan["spec"], base=paths.root, where=str(paths.plan))
     return Run(paths, replace(spec, infer=InferSpec(**plan["infer"])), plan)
 
@@ -155,14 +157,14 @@ def _checked_checkpoints(spec: SweepSpec, progress: Progress | None) -> list[dic
 def _other_classes(file: Path, came: tuple[str, ...], wanted: tuple[str, ...]) -> str:
     place = next((i for i, pair in enumerate(zip(wanted, came, strict=False)) if pair[0] != pair[1]), None)
     if place is None:
-        return f"{file}: expected {len(wanted)} classes, {len(came)} came"
-    return f"{file}: expected class {place + 1} to be {wanted[place]!r}, {came[place]!r} came"
+        return f"{file}: expected {len(wanted)} classes, got {len(came)}"
+    return f"{file}: expected class {place + 1} to be {wanted[place]!r}, got {came[place]!r}"
 
 
 def _same(run: Run, run_id: str) -> Run:
     if run.run_id != run_id:
         raise SweepError(
-            f"{run.paths.root}: expected an empty folder or run {run_id}, run {run.run_id} came; "
+            f"{run.paths.root}: expected an empty folder or run {run_id}, got run {run.run_id}; "
             f"the specification or its files have changed: choose another --out"
         )
     return run
@@ -174,7 +176,7 @@ def _refuse_strangers(paths: RunPaths) -> None:
     strange = [name for name in there if name not in ours and not name.startswith(".")]
     if strange:
         raise SweepError(
-            f"{paths.root}: expected an empty folder or a run, {strange[0]!r} came; choose another"
+            f"{paths.root}: expected an empty folder or a run, got {strange[0]!r}; choose another"
         )
 
 
@@ -183,7 +185,7 @@ def _need_device(infer: InferSpec) -> None:
         import torch
 
         if not torch.cuda.is_available():
-            raise UnitError('[infer] device: expected a working CUDA device, none came; use device = "cpu"')
+            raise UnitError('[infer] device: expected a working CUDA device, got none; use device = "cpu"')
 
 
 def _engine_plan(spec: SweepSpec, checkpoint: Path, pixels: ImageCache) -> dict[str, Any]:
@@ -207,12 +209,14 @@ def _warnings(
             found.append(f"class '{name}' has no positive test image: its AP, AUC and F1 are missing")
     if 0.0 not in spec.prune.sparsities or len(spec.prune.sparsities) == 1:
         found.append(
-            "sparsity 0 and one above it are not both asked for: findings compare them and cannot be made"
+            "sparsity 0 and one above it are not both requested: findings compare them and cannot be computed"
         )
     if train is None:
         found.append("no training labels: classes are grouped by their share of the test split (10 %, 1 %)")
     if pixels.coloured:
-        found.append(f"{pixels.coloured} of {pixels.count} image files hold colour and were turned to grey")
+        found.append(
+            f"{pixels.coloured} of {pixels.count} image files are in colour and were converted to greyscale"
+        )
     return found
 
 

@@ -199,12 +199,12 @@ def _need_finite(scores: NDArray[np.float32], run: Run, sparsity: float) -> None
     if lost:
         precision = run.spec.infer.precision
         hint = (
-            "; the values within the network are too large for it: take tf32 or bf16"
+            "; values inside the network are too large for it: use tf32 or bf16"
             if precision == "fp16"
             else ""
         )
         raise UnitError(
-            f"run {run.run_id}: expected finite scores at sparsity {sparsity:.2f}, nan came for {lost} of "
+            f"run {run.run_id}: expected finite scores at sparsity {sparsity:.2f}, got nan for {lost} of "
             f"{len(scores)} images in {precision}{hint}"
         )
 
@@ -256,7 +256,7 @@ def run_cache(run: Run, folder: Path | None = None) -> ImageCache:
         cache = ensure_cache(place.parent, names, files, run.spec.preprocess)
     if cache.digest != said["digest"]:
         raise UnitError(
-            f"{cache.file}: expected the pixels {said['digest'][:12]} of the plan, {cache.digest[:12]} came; "
+            f"{cache.file}: expected the pixels {said['digest'][:12]} of the plan, got {cache.digest[:12]}; "
             f"the images have changed since the run was prepared"
         )
     return cache
@@ -267,9 +267,7 @@ def _refuse_other_host(run: Run) -> None:
     here = library_versions(*run.plan["versions"])
     for name, version in run.plan["versions"].items():
         if here.get(name) != version:
-            raise HostError(
-                f"run {run.run_id}: expected {name} {version}, {here.get(name)} came on this host"
-            )
+            raise HostError(f"run {run.run_id}: expected {name} {version}, got {here.get(name)} on this host")
 
 
 def _on_device(pixels: NDArray[np.uint8]) -> Any:

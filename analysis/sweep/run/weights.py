@@ -31,7 +31,7 @@ def magnitude_histogram(folder: Path, seed: int) -> list[Row]:
 
     Raises
     ------
-    SweepError: no plan, or the checkpoint is not there or has changed.
+    SweepError: no plan, or the checkpoint is missing or has changed.
     """
     from analysis.sweep.networks.checkpoints import read_checkpoint
 

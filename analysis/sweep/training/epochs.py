@@ -101,8 +101,8 @@ class Trainer:
             scores.append(torch.sigmoid(logits).cpu().numpy())
         if not np.isfinite(total):
             raise UnitError(
-                f"seed {self.seed}, epoch {self.epoch + 1}: expected a finite validation loss, {total} came; the "
-                f"training has diverged: take a lower learning_rate or precision fp32, and another folder"
+                f"seed {self.seed}, epoch {self.epoch + 1}: expected a finite validation loss, got {total}; the "
+                f"training has diverged: use a lower learning_rate or precision fp32, and another folder"
             )
         ap = rank_quality(examples.labels.astype(np.uint8), np.concatenate(scores)).ap
         known = ap[~np.isnan(ap)]
@@ -125,7 +125,7 @@ class Trainer:
         memory = torch.load(file, map_location="cpu", weights_only=True)
         if memory["recipe"] != self.recipe:
             raise SweepError(
-                f"{file}: expected this recipe and these data, others came; choose another folder"
+                f"{file}: expected this recipe and these data, got different ones; choose another folder"
             )
         self.model.load_state_dict(memory["weights"])
         self.optimiser.load_state_dict(memory["optimiser"])
@@ -156,7 +156,7 @@ class Trainer:
 
     def _loss(self, logits: Tensor, labels: Tensor) -> Tensor:
         if self._balance is None:
-            raise RuntimeError("count the training labels before asking for a loss")
+            raise RuntimeError("count the training labels before requesting a loss")
         return LOSSES[self.choice.loss](logits, labels, self._balance).mean()
 
     def _grey(self, pixels: NDArray[np.uint8] | Tensor, rows: NDArray[np.int64]) -> Tensor:

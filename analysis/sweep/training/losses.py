@@ -97,7 +97,7 @@ def class_weights(name: str, positives: NDArray[np.int64], images: int) -> NDArr
         place = int(np.argmin(positives)) + 1
         raise DataError(
             f"[train] class_weights: expected a positive training image of each class, class {place} has none; "
-            f'take class_weights = "none" or leave the class out'
+            f'use class_weights = "none" or leave the class out'
         )
     if name == "inverse":
         return np.asarray((images - positives) / positives, dtype=np.float64)

@@ -223,8 +223,8 @@ def _finished(file: Path, seed: int, recipe: str) -> Trained | None:
         return None
     if note["recipe"] != recipe:
         raise SweepError(
-            f"{file.parent}: expected an empty folder or this recipe, a member trained by another recipe or "
-            f"on other data came; choose another folder"
+            f"{file.parent}: expected an empty folder or this recipe, got a member trained by another recipe or "
+            f"on other data; choose another folder"
         )
     if not file.exists() or sha256_file(file) != note["sha256"]:
         return None

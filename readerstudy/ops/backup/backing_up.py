@@ -23,11 +23,12 @@ from readerstudy.audit import anchor
 from readerstudy.audit.services import record
 from readerstudy.cases.models import Frame
 from readerstudy.cases.selectors import stored_bytes
-from readerstudy.ops.backup.database_copy import CopyError, copy_database
+from readerstudy.ops.backup.database_copy import copy_database
 from readerstudy.ops.backup.folder import Contents, contents, targets
 from readerstudy.ops.backup.manifest import (
     FORMAT,
     MANIFEST,
+    BackupError,
     Entry,
     copied,
     digest_of,
@@ -41,13 +42,9 @@ ANCHOR = "audit-anchor.jsonl"
 SHOWN = 10
 
 
-class BackupError(Exception):
-    """The site cannot be copied as asked: what was expected, what came, what to do."""
-
-
 @dataclass(frozen=True)
 class Backup:
-    """A finished backup: its folder, its files and bytes, the seconds the database took, what is not in it and why."""
+    """A finished backup: its folder, its files and bytes, the seconds for the database, what it lacks and why."""
 
     folder: Path
     files: int
@@ -75,8 +72,6 @@ def back_up(
     try:
         made = _write(partial, actor, found, database_only, progress)
         partial.rename(out)
-    except CopyError as error:
-        raise BackupError(str(error)) from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return Backup(out, *made, found.left_out)
@@ -92,7 +87,7 @@ def _write(
     anchored = anchor.copy_until(settings.AUDIT_ANCHOR, folder / ANCHOR, heads)
     entries = [digest_of(folder, database), *([digest_of(folder, folder / ANCHOR)] if anchored else [])]
     if not anchored:
-        found.left_out["the audit anchor"] = "missing or without an epoch: verify_audit says more"
+        found.left_out["the audit anchor"] = "missing or without an epoch: run verify_audit for details"
     if not database_only:
         entries += _copy_files(folder, found, progress)
         found.left_out |= outside()
@@ -134,7 +129,7 @@ def _entries(
         try:
             yield copied(path, folder, name)
         except FileNotFoundError:
-            found.left_out[name] = "removed while the backup was made"
+            found.left_out[name] = "removed while the backup was running"
             yield None
 
 
@@ -155,8 +150,8 @@ def _refuse_sealed(found: Contents) -> None:
         more = f" and {len(wrong) - SHOWN} more" if len(wrong) > SHOWN else ""
         raise BackupError(
             f"expected no sealed key, no sealed report and no secrets among the site's files, found "
-            f"{', '.join(wrong[:SHOWN])}{more}: move keys to whoever keeps them, away from this machine, and secrets "
-            "away from backups (site.env alone may hold them here), then back up again"
+            f"{', '.join(wrong[:SHOWN])}{more}: move keys to the person who keeps them, away from this machine, "
+            "and keep secrets out of backups (only site.env may hold them here), then back up again"
         )
 
 
@@ -170,7 +165,7 @@ def _is_secret(path: Path) -> bool:
 
 def _refuse(out: Path) -> None:
     if out.exists():
-        raise BackupError(f"{out}: expected a new folder, it exists; name another")
+        raise BackupError(f"{out}: expected a new folder, it already exists; give another")
     for root in (settings.STATIC_ROOT, settings.FRAMES_ROOT, *settings.STATICFILES_DIRS):
         if out.is_relative_to(Path(root).absolute()):
             raise BackupError(

@@ -15,12 +15,9 @@ from django.db import connection, connections, transaction
 
 from readerstudy.audit.agreement import Heads
 from readerstudy.durable import sync, whole_file
+from readerstudy.ops.backup.manifest import BackupError
 
 COPIES = SQLITE_COPY, POSTGRESQL_COPY = "database.sqlite3", "database.pgdump"
-
-
-class CopyError(Exception):
-    """The database could not be copied or put back: what was tried, what came, what to do."""
 
 
 HEADS = "SELECT study, sequence, digest FROM audit_chain"
@@ -31,7 +28,7 @@ def copy_database(folder: Path) -> tuple[Path, Heads]:
 
     Raises
     ------
-    CopyError: a copy that does not hold, or no pg_dump.
+    BackupError: a copy that does not hold, or no pg_dump.
     """
     return (
         _copy_sqlite(folder / SQLITE_COPY)
@@ -45,24 +42,24 @@ def check_room(copy: Path) -> None:
 
     Raises
     ------
-    CopyError: it is not empty, or the copy is of another kind of database.
+    BackupError: it is not empty, or the copy is of another kind of database.
     """
     wanted = SQLITE_COPY if connection.vendor == "sqlite" else POSTGRESQL_COPY
     if copy.name != wanted:
-        raise CopyError(
-            f"expected {wanted}, since DATABASE_URL names a {connection.vendor} database; {copy.name} came: "
+        raise BackupError(
+            f"expected {wanted}, since DATABASE_URL names a {connection.vendor} database, got {copy.name}: "
             "a backup goes back into the kind of database that it came from"
         )
     if connection.vendor == "sqlite":
         target = Path(settings.DATABASES["default"]["NAME"])
         if target.exists():
-            raise CopyError(f"{target}: expected no database there; restore into a new site folder")
+            raise BackupError(f"{target}: expected no database there; restore into a new site folder")
         return
     with connection.cursor() as cursor:
         tables = connection.introspection.table_names(cursor)
     if tables:
-        raise CopyError(
-            f"expected an empty database, {len(tables)} tables came; make a new one and name it in DATABASE_URL"
+        raise BackupError(
+            f"expected an empty database, got {len(tables)} tables; make a new one and name it in DATABASE_URL"
         )
 
 
@@ -71,7 +68,7 @@ def restore_database(copy: Path) -> None:
 
     Raises
     ------
-    CopyError: that place is not empty, or the copy is of another kind of database.
+    BackupError: that place is not empty, or the copy is of another kind of database.
     """
     check_room(copy)
     connections.close_all()
@@ -100,7 +97,9 @@ def _copy_sqlite(target: Path) -> tuple[Path, Heads]:
     except sqlite3.Error as error:
         fault, heads = str(error), {}
     if fault != "ok":
-        raise CopyError(f"the copy of the database does not hold ({fault}); try again, then look at the disk")
+        raise BackupError(
+            f"the copy of the database is not intact ({fault}); try again, then look at the disk"
+        )
     sync(target)
     return target, heads
 
@@ -138,7 +137,7 @@ def _run(command: list[str]) -> None:
     if done.returncode:
         # The last line only: a longer text of the program could hold values of rows.
         last = (done.stderr.strip().splitlines() or ["no message"])[-1][:300]
-        raise CopyError(f"{Path(command[0]).name} failed: {last}")
+        raise BackupError(f"{Path(command[0]).name} failed: {last}")
 
 
 def _environment() -> dict[str, str]:
@@ -164,7 +163,7 @@ def _program(name: str) -> str:
     found = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"), reverse=True)
     program = str(found[0]) if found else shutil.which(name)
     if program is None:
-        raise CopyError(
+        raise BackupError(
             f"{name} is not installed here: apt install postgresql-client, in the server's version or newer"
         )
     return program

@@ -51,7 +51,7 @@ PARTS: tuple[Part, ...] = (
     Part("runs", Keep.SAVED, "sweeps: scores, tables, findings", "RUNS_ROOT"),
     Part("ensembles", Keep.SAVED, "networks that trainings made", "ENSEMBLES_ROOT"),
     Part("exports", Keep.SAVED, "results and figures that were computed", "EXPORTS_ROOT"),
-    Part("case-sets", Keep.SAVED, "blind halves of hand-overs", "CASE_SETS"),
+    Part("case-sets", Keep.SAVED, "blind halves of handovers", "CASE_SETS"),
     Part("data", Keep.SAVED, "images, label files and checkpoints of data sets", hidden=False),
     Part("db.sqlite3", Keep.COPIED, "the database, unless it is on a server"),
     Part("db.sqlite3-journal", Keep.COPIED, "what SQLite keeps beside it"),

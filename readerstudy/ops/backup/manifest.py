@@ -15,8 +15,8 @@ MANIFEST = "MANIFEST.json"
 PIECE = 2**20
 
 
-class ManifestError(Exception):
-    """A backup is not whole: which file, what was expected, what came."""
+class BackupError(Exception):
+    """A site cannot be copied or put back as asked: what was expected, what was found, what to do."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def written(stream: IO[bytes], folder: Path, name: str, changed: int | None = No
 
 
 def private_folder(path: Path) -> None:
-    """Make a folder, and those above it that are not there, for their owner alone."""
+    """Make a folder, and those above it that are missing, for their owner alone."""
     if not path.is_dir():
         private_folder(path.parent)
         path.mkdir(mode=0o700, exist_ok=True)
@@ -86,7 +86,7 @@ def verify(folder: Path) -> dict[str, Any]:
 
     Raises
     ------
-    ManifestError: no manifest, another format, or a file that is missing, too many, or not as it was written.
+    BackupError: no manifest, another format, or a file that is missing, too many, or not as it was written.
     """
     try:
         said: dict[str, Any] = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
@@ -95,26 +95,26 @@ def verify(folder: Path) -> dict[str, Any]:
     except (
         OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError,
     ) as error:  # fmt: skip
-        raise ManifestError(
-            f"{folder / MANIFEST}: expected the list of a backup's files; it is none"
+        raise BackupError(
+            f"{folder / MANIFEST}: expected the list of a backup's files, found something else"
         ) from error
     if said.get("format") not in READ:
-        raise ManifestError(
-            f"{folder / MANIFEST}: expected format {' or '.join(map(str, READ))}, {said.get('format')!r} came"
+        raise BackupError(
+            f"{folder / MANIFEST}: expected format {' or '.join(map(str, READ))}, got {said.get('format')!r}"
         )
     if not whole:
-        raise ManifestError(
+        raise BackupError(
             f"{folder / MANIFEST}: expected its date, the ends of the audit chains, places, and database and anchor "
             "among its files"
         )
     there = _plain_files(folder) - {MANIFEST}
     for name in sorted(there ^ set(files)):
         fault = "is missing" if name in files else "is not in the manifest"
-        raise ManifestError(f"{folder}: the file {name} {fault}; this backup is not whole, take another")
+        raise BackupError(f"{folder}: the file {name} {fault}; this backup is incomplete, use another")
     for name, (size, sha256) in sorted(files.items()):
         found = digest_of(folder, folder / name)
         if (found.size, found.sha256) != (size, sha256):
-            raise ManifestError(f"{folder}: the file {name} differs from its digest; take another backup")
+            raise BackupError(f"{folder}: the file {name} differs from its digest; use another backup")
     return said
 
 
@@ -135,7 +135,7 @@ def _plain_files(folder: Path) -> set[str]:
     for path in folder.rglob("*"):
         name = path.relative_to(folder).as_posix()
         if path.is_symlink() or not (path.is_file() or path.is_dir()):
-            raise ManifestError(f"{folder}: expected plain files, {name} is none; take another backup")
+            raise BackupError(f"{folder}: expected plain files, {name} is none; use another backup")
         if path.is_file():
             found.add(name)
     return found

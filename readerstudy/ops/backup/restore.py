@@ -13,18 +13,14 @@ from readerstudy.audit import anchor
 from readerstudy.audit.agreement import Known, anchor_faults, held
 from readerstudy.audit.epochs import begin_epoch, heads_of_all
 from readerstudy.audit.services import AuditError, faults
-from readerstudy.cases.objects import frame_objects
-from readerstudy.ops.backup.database_copy import CopyError, check_room, restore_database
+from readerstudy.cases.storage import frame_objects
+from readerstudy.ops.backup.database_copy import check_room, restore_database
 from readerstudy.ops.backup.folder import OTHER, PARTS, targets
-from readerstudy.ops.backup.manifest import ManifestError, copied, verify
+from readerstudy.ops.backup.manifest import BackupError, copied, verify
 from readerstudy.ops.backup.relocation import relocate
 
 Progress = Callable[[int, int], None]
 ALWAYS_EMPTY = ("frames", "runs", "exports")
-
-
-class RestoreError(Exception):
-    """A backup cannot be put back: what was expected, what came, what to do."""
 
 
 @dataclass(frozen=True)
@@ -37,53 +33,34 @@ class Restored:
     faults: list[str]
 
 
-def verify_backup(folder: Path) -> dict[str, Any]:
-    """Check a backup's files; return its manifest.
-
-    Raises
-    ------
-    RestoreError: it is not whole.
-    """
-    try:
-        return verify(folder)
-    except ManifestError as error:
-        raise RestoreError(str(error)) from error
-
-
 def restore(
     *, folder: Path, files: Path | None = None, reason: str = "", progress: Progress | None = None
 ) -> Restored:
-    """Verify a backup, put files and database into this site, check what came back, and begin an epoch.
+    """Verify a backup, put files and database into this site, check the result, and begin an epoch.
 
     Files first, the database last: a restore that was interrupted leaves a site without a database, which
     serves nothing and can be emptied and tried again.
 
     Parameters
     ----------
-    files: a whole backup to take the files from, where `folder` is of the database alone.
+    files: a full backup to take the files from, where `folder` is of the database alone.
     reason: why; see `_ask_for_a_reason`.
 
     Raises
     ------
-    RestoreError: a backup is not whole, the site holds something, or there is no reason where one is wanted.
+    BackupError: a backup is not whole, the site holds something, or there is no reason where one is wanted.
     """
-    manifest = verify_backup(folder)
-    source, listed = (files, verify_backup(files)) if files else (folder, manifest)
+    manifest = verify(folder)
+    source, listed = (files, verify(files)) if files else (folder, manifest)
     places = _places(source, listed)
     _refuse_used_site(places)
     _ask_for_a_reason(manifest, reason)
-    try:
-        check_room(folder / manifest["database"])
-    except CopyError as error:
-        raise RestoreError(str(error)) from error
+    check_room(folder / manifest["database"])
     for done, (name, place) in enumerate(places.items(), 1):
         _put_file(source, name, place)
         if progress is not None:
             progress(done, len(places))
-    try:
-        restore_database(folder / manifest["database"])
-    except CopyError as error:
-        raise RestoreError(str(error)) from error
+    restore_database(folder / manifest["database"])
     call_command("migrate", verbosity=0, interactive=False)
     call_command("createcachetable", verbosity=0)
     moved = relocate(manifest.get("places", {}), listed.get("places", {}))
@@ -95,7 +72,7 @@ def _begin_epoch(folder: Path, manifest: dict[str, Any], reason: str) -> list[st
     found = [f"event {each.sequence} of {each.study or 'the site'}: {each.reason}" for each in faults()]
     heads, told = heads_of_all(), manifest["chains"]
     found += [
-        f"chain {name}: it does not end as it did when the backup was taken"
+        f"chain {name}: it ends differently from when the backup was taken"
         for name in sorted({*heads, *told})
         if heads.get(name) != told.get(name)
     ]
@@ -105,7 +82,7 @@ def _begin_epoch(folder: Path, manifest: dict[str, Any], reason: str) -> list[st
         anchor.put_back(folder / carried, settings.AUDIT_ANCHOR)
     beside = held(settings.AUDIT_ANCHOR, Known.read())
     found += [
-        f"event {line.sequence} of chain {line.chain}: the anchor knows another event"
+        f"event {line.sequence} of chain {line.chain}: the anchor has a different event"
         for line in beside.lost
         if line.sequence <= heads.get(line.chain, [0])[0]
     ]
@@ -137,14 +114,14 @@ def _ask_for_a_reason(manifest: dict[str, Any], reason: str) -> None:
         if chains.get(name) != [sequence, digest]
     ]
     if later:
-        raise RestoreError(
-            f"the audit anchor {settings.AUDIT_ANCHOR} tells of another state than the backup: {'; '.join(later[:5])}. "
-            "What came after the backup is lost by this restore; say why it is put back, with --reason"
+        raise BackupError(
+            f"the audit anchor {settings.AUDIT_ANCHOR} differs from the backup: {'; '.join(later[:5])}. "
+            "This restore discards everything recorded after the backup; give the reason with --reason"
         )
     if manifest["format"] > 1 and manifest.get("anchor") is None:
-        raise RestoreError(
-            "the backup carries no audit anchor, for the site had none that could be read; say with --reason why it is "
-            "put back"
+        raise BackupError(
+            "the backup has no audit anchor, because the site had none that could be read; give the reason for "
+            "restoring it with --reason"
         )
 
 
@@ -159,7 +136,7 @@ def _places(folder: Path, manifest: dict[str, Any]) -> dict[str, Path]:
         inside = ".." not in Path(name).parts and Path(name).as_posix() == name
         taken = kind == OTHER and place is not None and reserved & {place, *place.parents}
         if place is None or not inside or taken:
-            raise RestoreError(f"{folder}: expected files of {', '.join(sorted(roots))}, {name} came")
+            raise BackupError(f"{folder}: expected files of {', '.join(sorted(roots))}, got {name}")
         found[name] = place
     return found
 
@@ -169,10 +146,10 @@ def _refuse_used_site(places: dict[str, Path]) -> None:
     parts = {name.partition("/")[0] for name in places} - {OTHER} | set(ALWAYS_EMPTY)
     for root in (roots[part] for part in sorted(parts)):
         if root.is_file() or (root.is_dir() and any(root.iterdir())):
-            raise RestoreError(f"{root}: expected an empty folder; restore into a new READERSTUDY_HOME")
+            raise BackupError(f"{root}: expected an empty folder; restore into a new READERSTUDY_HOME")
     for place in places.values():
         if place.exists():
-            raise RestoreError(f"{place}: expected no such file; restore into a new READERSTUDY_HOME")
+            raise BackupError(f"{place}: expected no such file; restore into a new READERSTUDY_HOME")
 
 
 def _put_file(folder: Path, name: str, place: Path) -> None:
@@ -181,6 +158,6 @@ def _put_file(folder: Path, name: str, place: Path) -> None:
         try:
             objects.publish(UUID(place.parent.name), [folder / name])
         except ValueError:
-            raise RestoreError(f"{folder}: expected the folder of a study, {name} came") from None
+            raise BackupError(f"{folder}: expected the folder of a study, got {name}") from None
         return
     copied(folder / name, place.parent, place.name)

@@ -20,8 +20,7 @@ from readerstudy.audit.epochs import heads_of_all
 from readerstudy.audit.models import Chain, Event
 from readerstudy.audit.services import DELETED, record
 from readerstudy.cases.models import Frame
-from readerstudy.cases.objects import frame_objects
-from readerstudy.cases.storage import study_folder
+from readerstudy.cases.storage import frame_objects, study_folder
 from readerstudy.study.design.terms import keys_of
 from readerstudy.study.models import Rating, Reader, Study
 
@@ -29,7 +28,7 @@ ARCHIVED = "archived"
 
 
 class RetentionError(Exception):
-    """A study cannot be deleted as asked: what was expected, what came, what to do."""
+    """A study cannot be deleted as asked: what was expected, what was found, what to do."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +65,7 @@ def delete_study(*, study: Study, reason: str, actor: User | None) -> Tombstone:
         if objects is not None:
             objects.remove(key, of_set)
         shutil.rmtree(study_folder(settings.FRAMES_ROOT, key), ignore_errors=True)
-    shutil.rmtree(settings.EXPORTS_ROOT / study.slug, ignore_errors=True)
+    shutil.rmtree(settings.EXPORTS_ROOT / str(study.key), ignore_errors=True)
     return tombstone
 
 
@@ -102,7 +101,7 @@ def tables_of_a_study() -> list[type[models.Model]]:
     while found:
         free = {model for model in found if not any(_points_to(other, model) for other in found - {model})}
         if not free:
-            raise RetentionError("the tables of a study point to each other in a circle; order them by hand")
+            raise RetentionError("the tables of a study refer to each other in a circle; order them by hand")
         ordered += sorted(free, key=lambda model: str(model._meta.label))
         found -= free
     return ordered
@@ -123,7 +122,7 @@ def _condition(model: type[models.Model], study: Study) -> dict[str, Any]:
     if model is Study:
         return {"pk": study.pk}
     field = model._meta.get_field("study")
-    # Practice cases, their terms and their load's events stand under a key of their own.
+    # Practice cases, their terms and their load's events are under a key of their own.
     return {"study__in": list(keys_of(study))} if isinstance(field, models.UUIDField) else {"study": study}
 
 

@@ -32,7 +32,7 @@ POLL_SECONDS = 0.5
 
 
 class DemoError(Exception):
-    """The demo cannot go on: what came, and what to do."""
+    """The demo cannot go on: what was found, and what to do."""
 
 
 def make_phantoms(folder: DemoFolder, report: Report) -> None:

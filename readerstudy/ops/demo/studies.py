@@ -42,14 +42,7 @@ NAMES = {READER: "Robin Reader", ADMIN: "Alex Admin", RESEARCHER: "Rae Researche
 
 def people() -> dict[str, User]:
     """Make the three people of the demo, nobody able to sign in as them yet."""
-    made = {}
-    for email, name in NAMES.items():
-        user = User.objects.filter(email=email).first()
-        if user is None:
-            user, _ = add_person(email=email, name=name, actor=None)
-            user.set_unusable_password()
-            user.save()
-        made[email] = user
+    made = {email: _person(email, name) for email, name in NAMES.items()}
     if not made[RESEARCHER].has_perm("analysis.view_run"):
         grant_researcher(user=made[RESEARCHER], actor=None)
     return made
@@ -83,7 +76,8 @@ def finished_study(folder: DemoFolder, users: dict[str, User], report: Report) -
     study = _loaded(folder, FINISHED, title, users, True, lambda done, total: None)
     if study.phase == Phase.DRAFT:
         for number in range(study.readers.count() + 1, SIMULATED_READERS + 1):
-            enrol_reader(study=study, person=_simulated_person(number), actor=users[ADMIN])
+            simulated = _person(f"simulated-{number}@demo.example", f"Simulated reader {number}")
+            enrol_reader(study=study, person=simulated, actor=users[ADMIN])
         study = lifecycle.lock(study=study, actor=users[ADMIN])
     if study.phase == Phase.LOCKED:
         study = lifecycle.start(study=study, actor=users[ADMIN])
@@ -115,11 +109,11 @@ def _loaded(
     return study
 
 
-def _simulated_person(number: int) -> User:
-    email = f"simulated-{number}@demo.example"
+def _person(email: str, name: str) -> User:
+    """Return a person, made without a password if there is none of the address."""
     user = User.objects.filter(email=email).first()
     if user is None:
-        user, _ = add_person(email=email, name=f"Simulated reader {number}", actor=None)
+        user, _ = add_person(email=email, name=name, actor=None)
         user.set_unusable_password()
         user.save()
     return user

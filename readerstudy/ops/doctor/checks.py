@@ -15,12 +15,11 @@ from typing import Any
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Info, Tags, Warning, register
 
-from readerstudy.database import journal_mode
 from readerstudy.environment import SITE_FILE
-from readerstudy.ops.doctor.disk import free_places
-from readerstudy.ops.doctor.mounts import NETWORK_FILE_SYSTEMS, file_system_of
+from readerstudy.ops.doctor.disk import NETWORK_FILE_SYSTEMS, file_system_of, free_places
 from readerstudy.ops.serve.site import is_loopback, schema_is_known
 from readerstudy.sqlite.base import BESIDE
+from readerstudy.stores import journal_mode
 
 SECRET_BYTES = 32
 Found = Iterator[CheckMessage]
@@ -38,13 +37,13 @@ def linux_only() -> Found:
     """E001, E002: what the site relies on (fork, flock, rename, resource limits) was tried on Linux only."""
     if platform.system() != "Linux":
         yield Error(
-            f"the server runs on Linux; this is {platform.system()}",
-            hint="Use a Linux machine, a virtual machine or the container of deploy/. Browsers may be anything.",
+            f"expected Linux on the server, got {platform.system()}",
+            hint="Use a Linux machine, a virtual machine or the container of deploy/. Any browser will do.",
             id="readerstudy.E001",
         )
     if not (3, 11) <= sys.version_info[:2] <= (3, 13):
         yield Error(
-            f"Python 3.11 to 3.13 is needed, {platform.python_version()} came",
+            f"expected Python 3.11 to 3.13, got {platform.python_version()}",
             hint="make PYTHON=python3.12 …", id="readerstudy.E002",
         )  # fmt: skip
 
@@ -69,7 +68,8 @@ def network_file_system() -> Found:
         if wanted and kind in NETWORK_FILE_SYSTEMS:
             yield Error(
                 f"{root} lies on a network file system ({kind})",
-                hint=f"Locks are not reliable there. Put READERSTUDY_HOME on a local disk: it holds {advice}.", id=id_,
+                hint="File locks are not reliable there. Put READERSTUDY_HOME on a local disk: it holds "
+                f"{advice}.", id=id_,
             )  # fmt: skip
 
 
@@ -95,11 +95,12 @@ def secrets_are_secret() -> Found:
             for path in sorted(Path(root).rglob(pattern))[:1]:
                 yield Error(
                     f"{path} lies in a folder whose files are served",
-                    hint="Move sealed keys, backups and databases away; whoever fetched this file may be unblinded.",
+                    hint="Move sealed keys, backups and databases away; anyone who has downloaded this file may "
+                    "be unblinded.",
                     id="readerstudy.E007",
                 )
     if settings.SECRET_KEY == settings.AUDIT_KEY:
-        yield Error("SECRET_KEY and AUDIT_KEY are the same", hint="Draw them anew.", id="readerstudy.E008")
+        yield Error("SECRET_KEY and AUDIT_KEY are the same", hint="Draw them again.", id="readerstudy.E008")
 
 
 def reachable_only_as_meant() -> Found:
@@ -108,7 +109,7 @@ def reachable_only_as_meant() -> Found:
     if settings.DEBUG and open_hosts:
         yield Error(
             f"DEBUG is on and the site answers to {', '.join(open_hosts)}",
-            hint="DEBUG=no: its error pages show values of rows.", id="readerstudy.E009",
+            hint="DEBUG=no: error pages show stored values.", id="readerstudy.E009",
         )  # fmt: skip
     if "*" in settings.ALLOWED_HOSTS:
         yield Error(
@@ -117,7 +118,7 @@ def reachable_only_as_meant() -> Found:
     if open_hosts and not settings.TLS:
         yield Warning(
             f"the site answers to {', '.join(open_hosts)} without TLS",
-            hint="TLS=yes behind a proxy with a certificate; without it passwords travel in the clear.",
+            hint="TLS=yes behind a proxy with a certificate; without it passwords are sent unencrypted.",
             id="readerstudy.W011",
         )
     if settings.TLS and not getattr(settings, "SECURE_PROXY_SSL_HEADER", None):
@@ -133,12 +134,13 @@ def addresses_come_from_proxies() -> Found:
     behind = bool(getattr(settings, "SECURE_PROXY_SSL_HEADER", None))
     if settings.FORWARDED_HOPS and not behind:
         yield Error(
-            "FORWARDED_HOPS is set and no proxy is: whoever sends X-Forwarded-For chooses their address",
+            "FORWARDED_HOPS is set without a proxy: any client can choose its address with X-Forwarded-For",
             hint="FORWARDED_HOPS=0, or BEHIND_PROXY=yes with a proxy that replaces the header.", id="readerstudy.E024",
         )  # fmt: skip
     if behind and not settings.FORWARDED_HOPS:
         yield Warning(
-            "everybody has the proxy's address: who fails to sign in too often makes newcomers of the same name wait",
+            "all clients have the proxy's address: failed sign-ins by one delay new browsers that sign in under "
+            "the same name",
             hint="FORWARDED_HOPS=1 with deploy/nginx, or the number of proxies that add to X-Forwarded-For.",
             id="readerstudy.W025",
         )
@@ -153,7 +155,8 @@ def parts_fit_together() -> Found:
         )  # fmt: skip
     if settings.LEASE_SECONDS < 10 and not settings.DEBUG:
         yield Warning(
-            f"LEASE_SECONDS is {settings.LEASE_SECONDS}: a short pause of a worker gives its unit away",
+            f"LEASE_SECONDS is {settings.LEASE_SECONDS}: after a short pause of a worker its unit goes to "
+            "another worker",
             hint="60 or more, except in drills.", id="readerstudy.W016",
         )  # fmt: skip
 
@@ -163,8 +166,8 @@ def room_is_left() -> Found:
     for place in free_places():
         if place.low:
             yield Warning(
-                f"{place.free / 2**30:.1f} GiB free where {place.name} lies, {settings.DISK_FREE_GB} are wanted",
-                hint="'manage.py disk_use' says what takes the room.", id="readerstudy.W017",
+                f"{place.free / 2**30:.1f} GiB free where {place.name} lies, {settings.DISK_FREE_GB} are required",
+                hint="'manage.py disk_use' shows what uses the space.", id="readerstudy.W017",
             )  # fmt: skip
 
 
@@ -177,7 +180,7 @@ def not_as_root() -> Found:
 
 
 def second_factors_are_asked_for() -> Found:
-    """W023: on a site that others reach, a password alone lets whoever learns it in."""
+    """W023: on a site that others reach, a password alone lets anyone who learns it in."""
     if settings.MFA_REQUIRED == "none" and settings.TLS:
         yield Warning(
             "nobody must have a second factor", id="readerstudy.W023",
@@ -210,7 +213,7 @@ def postgresql_keeps_what_it_acknowledges(databases: Any) -> Found:
                 value = cursor.fetchone()[0]
                 if value == "off":
                     yield Error(
-                        f"PostgreSQL runs with {name} = off: answers that readers saw as saved can be lost",
+                        f"PostgreSQL runs with {name} = off: answers that readers saw as saved could be lost",
                         hint=f"Set {name} = on and restart the server.", id="readerstudy.E020",
                     )  # fmt: skip
 

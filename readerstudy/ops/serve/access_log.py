@@ -1,4 +1,4 @@
-"""The access log of sweeps: whoever opened one cannot read cases made from it. And who changed what there."""
+"""The access log of sweeps: anyone who opened one cannot read cases made from it. And who changed what there."""
 
 from typing import Any
 

@@ -19,7 +19,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
 from readerstudy.accounts.models import Attempts
-from readerstudy.cases.objects import frame_objects
+from readerstudy.cases.storage import frame_objects
 
 log = logging.getLogger(__name__)
 FRESH_S = 1.0
@@ -30,6 +30,7 @@ ROOM = 65_536
 """Bytes that must fit on the disk."""
 _one = threading.Lock()
 _found: tuple[float, bool] = (float("-inf"), False)
+log = logging.getLogger(__name__)
 
 
 def is_ready() -> bool:
@@ -93,9 +94,6 @@ def _frames() -> bool:
     return frame_objects() is not None or os.access(settings.FRAMES_ROOT, os.R_OK | os.X_OK)
 
 
-log = logging.getLogger(__name__)
-
-
 @login_not_required
 @never_cache
 @require_GET
@@ -108,6 +106,6 @@ def health(request: HttpRequest) -> HttpResponse:
 @never_cache
 @require_GET
 def readiness(request: HttpRequest) -> HttpResponse:
-    """Answer 'ok' when readers can be served, else 503; what is wrong stands in the log only."""
+    """Answer 'ok' when readers can be served, else 503; what is wrong is in the log only."""
     ready = is_ready()
     return HttpResponse("ok\n" if ready else "no\n", content_type="text/plain", status=200 if ready else 503)

@@ -66,8 +66,8 @@ def check_address(host: str, *, tls: bool, insecure: bool) -> None:
     if is_loopback(host) or tls or insecure:
         return
     raise SiteError(
-        f"{host} can be reached from the network and TLS is off: passwords and images would travel in the "
-        "clear. Put a proxy with TLS in front and set TLS=yes (docs/install.md), or say --insecure on a "
+        f"{host} can be reached from the network and TLS is off: passwords and images would be sent unencrypted"
+        ". Put a proxy with TLS in front and set TLS=yes (docs/install.md), or pass --insecure on a "
         "closed network"
     )
 
@@ -112,7 +112,7 @@ def schema_is_known(databases: Any) -> Iterator[CheckMessage]:
         )
         if unknown:
             yield Error(
-                f"the database is of a newer version: {', '.join(unknown)} is not part of this one",
+                f"the database is from a newer version: {', '.join(unknown)} is not part of this one",
                 hint="Run the newer version again, or restore the backup that was made before the upgrade.",
                 id="readerstudy.E022",
             )

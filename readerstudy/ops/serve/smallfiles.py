@@ -2,6 +2,8 @@
 
 The sources are read by people and explain themselves; a reading room on a slow line need not fetch that. A static
 files finder puts small copies under HOME/small and finds them first; whitenoise sends the .gz beside each.
+whitenoise alone compresses without taking the comments out: the 38 modules of the reading page then weigh 62.1 kB
+instead of 38.9 kB.
 """
 
 import gzip
@@ -41,7 +43,7 @@ class SmallFiles(BaseFinder):
         return []
 
     def find(self, path: str, find_all: bool = False, **kwargs: Any) -> Any:
-        """Return where the small copy of a script lies, made anew if its source has changed."""
+        """Return where the small copy of a script lies, made again if its source has changed."""
         source = self.sources / path
         if source.suffix not in KINDS or ".." in source.parts or not source.is_file():
             return []

@@ -8,13 +8,14 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from readerstudy.environment import BASE
 
 STOP_SECONDS = 20.0
 """How long a process may take to finish what it holds before it is killed; the ledger survives that."""
 RESTARTS, RESTART_WINDOW = 5, 60.0
-BOUND = [sys.executable, "-I", "-S", str(BASE / "readerstudy" / "ops" / "bound.py")]
+BOUND = [sys.executable, "-I", "-S", str(Path(__file__).with_name("bound.py"))]
 """Starts a command that ends with this process, however that ends: none may be left behind who holds the port."""
 
 ROOT_WARNING = "ignore:You're running the worker with superuser"

@@ -1,4 +1,4 @@
-"""A locked or full database, or a full disk, is answered 503 at every door; any other error 500.
+"""A locked or full database, or a full disk, is answered 503 on every page; any other error 500.
 
 Django asks here wherever an error arises: in a view, in a middleware, while a session is stored. Services change all
 or nothing, so that the answer can say that nothing was changed.
@@ -14,7 +14,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.template.loader import render_to_string
 from django.views.defaults import server_error as broken
 
-from readerstudy.accounts.signed_out import MARK
+from readerstudy.accounts.middleware import MARK
 
 COME_AGAIN_S = 10
 NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS})
@@ -24,13 +24,13 @@ SQLITE = frozenset(
         sqlite3.SQLITE_FULL, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PROTOCOL,
     }
 )  # fmt: skip
-"""Not among them: SQLITE_ERROR, as for a table that is not there, and SQLITE_CORRUPT. They do not pass."""
+"""Not among them: SQLITE_ERROR, as for a table that is missing, and SQLITE_CORRUPT. They do not pass."""
 POSTGRESQL = ("08", "40", "53", "57", "58", "25006", "55P03")
 """Beginnings of SQLSTATE: connection, deadlock, no room, stopping, its system; read only, lock not to be had."""
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Answer for an error that nobody has caught; what it was stands in the log alone."""
+    """Answer for an error that nobody has caught; what it was is in the log alone."""
     if not passes(sys.exc_info()[1]):
         return broken(request)
     answer: HttpResponse

@@ -10,8 +10,8 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_GET
 
-from readerstudy.cases.delivery import masked_response
 from readerstudy.cases.frame import FORMAT, encode_frame, straight
+from readerstudy.cases.selectors import masked_response
 
 ROWS, COLUMNS, BITS = 2500, 2048, 12
 IMAGES = 4

@@ -11,8 +11,8 @@ from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
+from readerstudy.accounts.access import signed_in
 from readerstudy.accounts.models import Invitation, User
-from readerstudy.accounts.signed_in import signed_in
 from readerstudy.audit.models import Event
 from readerstudy.audit.sentences import Names, invitations_in, people_in, sentence_of
 from readerstudy.audit.services import record
@@ -21,7 +21,10 @@ from readerstudy.study.models import Role, Study
 from readerstudy.study.visibility import study_for_role, study_of_admin
 
 OPEN_KINDS = ("study.", "protocol.", "invitation.", "cases.", "terms.", "reader.enrolled", "reader.withdrawn")
-"""Events whose content tells nothing of a single case; every other kind is masked, also one that is new."""
+"""Events whose content tells nothing of a single case; every other kind is masked, also one that is new.
+
+A masked event shows its day: the hour of a saved answer would tell the time on a case.
+"""
 MASKED = "masked"
 PAGE = 50
 LABELS = {

@@ -10,8 +10,9 @@ from readerstudy.accounts.models import User
 from readerstudy.audit.services import record
 from readerstudy.cases.models import Case, CaseSet
 from readerstudy.study.design.lifecycle import create_study
+from readerstudy.study.duties import locked_row
 from readerstudy.study.models import Study
-from readerstudy.study.phases import Phase, PhaseError, StudyError
+from readerstudy.study.phases import Phase, StudyError
 from readerstudy.study.protocol import Protocol, ProtocolError, digest
 
 DRAWN_FROM = (
@@ -26,7 +27,7 @@ class ChangedMeanwhileError(Exception):
     def __init__(self) -> None:
         super().__init__(
             "the protocol was changed in another window or by another person since this page was opened; "
-            "nothing was saved. Load the page again and make the change once more"
+            "nothing was saved. Reload the page and make the change again"
         )
 
 
@@ -52,9 +53,9 @@ def revise_protocol(
     ChangedMeanwhileError: the version is another one by now.
     StudyError: it changes what orders were drawn from, or the window rule by which cases were loaded.
     """
-    study = Study.objects.select_for_update().get(pk=study.pk)
-    if study.phase != Phase.DRAFT:
-        raise PhaseError(f"a protocol is changed while the study is a draft; it is {study.phase}")
+    study = locked_row(
+        study, {Phase.DRAFT}, "the protocol can be changed only while the study is a draft; it is"
+    )
     if version and version != version_of(study):
         raise ChangedMeanwhileError
     protocol.check()
@@ -80,12 +81,12 @@ def _refuse_late_changes(study: Study, changed: dict[str, Any], protocol: Protoc
     drawn = sorted(set(changed) & set(DRAWN_FROM))
     if drawn and study.readers.exists():
         raise StudyError(
-            f"readers are enrolled and their orders are drawn from {', '.join(drawn)}, which cannot change any more; "
+            f"readers are enrolled and their orders are drawn from {', '.join(drawn)}, which can no longer change; "
             "copy the study, change the copy, and enrol them there"
         )
     if "window_rule" in changed and CaseSet.objects.filter(study=study.key).exists():
         raise StudyError(
-            "the cases were loaded with this window rule, which cannot change any more; copy the study, "
+            "the cases were loaded with this window rule, which can no longer change; copy the study, "
             "change the copy, and load the cases there"
         )
     known = set(Case.objects.filter(study=study.practice_key or study.key).values_list("key", flat=True))
@@ -94,7 +95,8 @@ def _refuse_late_changes(study: Study, changed: dict[str, Any], protocol: Protoc
     ]
     if strange:
         raise ProtocolError(
-            f"practice: '{strange[0]}' is no case of the study's practice set; load the set first, or take the note out"
+            f"practice: '{strange[0]}' is no case of the study's practice set; load the case set first, or "
+            "remove the note"
         )
 
 
@@ -116,7 +118,7 @@ def copy_study(*, study: Study, slug: str, title: str, actor: User | None) -> St
 
 
 def practice_key_for(study: Study) -> UUID:
-    """Return the key of a study's practice cases, also before they are loaded: whoever asks how the load goes knows it.
+    """Return the key of a study's practice cases, also before they are loaded, for the page of the load.
 
     It follows from the study's public key; the cases' own keys are random.
     """
@@ -149,13 +151,13 @@ def practice_draft(study: Study, sealed_sha256: str) -> Study:
     PhaseError: the study is locked.
     StudyError: readers are enrolled already, or these are the study's own cases.
     """
-    fresh = Study.objects.select_for_update().get(pk=study.pk)
-    if fresh.phase != Phase.DRAFT:
-        raise PhaseError(f"practice cases are loaded while the study is a draft; it is {fresh.phase}")
+    fresh = locked_row(
+        study, {Phase.DRAFT}, "practice cases can be loaded only while the study is a draft; it is"
+    )
     if fresh.readers.exists():
         raise StudyError("expected practice cases before readers: their practice is drawn at enrolment")
     if sealed_sha256 == fresh.sealed_sha256:
-        raise StudyError("these are the cases of the study itself; practise on another case set")
+        raise StudyError("these are the study's own cases; use another case set for practice")
     return fresh
 
 

@@ -11,12 +11,13 @@ from readerstudy.study.design.signoff import waiting_for_sign_off
 from readerstudy.study.design.terms import without_terms
 from readerstudy.study.duties import (
     add_member,
+    locked_row,
     openers_of,
     refuse_alone,
     unblinded_among,
 )
 from readerstudy.study.models import Role, Study
-from readerstudy.study.phases import Phase, PhaseError, StudyError, next_phase
+from readerstudy.study.phases import Phase, StudyError, next_phase
 from readerstudy.study.protocol import Protocol
 
 RESERVED = frozenset({"new"})
@@ -39,7 +40,9 @@ def create_study(
     if slug in RESERVED:
         raise StudyError(f"expected another short name: '{slug}' is a page of the site")
     if Study.objects.filter(slug=slug).exists():
-        raise StudyError(f"expected a new short name, '{slug}' is another study's; choose one that is free")
+        raise StudyError(
+            f"expected a new short name, '{slug}' belongs to another study; choose a different one"
+        )
     study = Study(slug=slug, title=title, protocol=protocol.as_json(), simulated_readers=simulated_readers)
     checked = {"slug", "title"}
     study.clean_fields(exclude={field.name for field in Study._meta.fields} - checked)
@@ -82,12 +85,14 @@ def cases_draft(study: Study, sealed_sha256: str) -> Study:
     PhaseError: the study is locked.
     StudyError: the key of these cases is open: people know what they are.
     """
-    study = _draft(study, "loading cases")
+    study = locked_row(
+        study, {Phase.DRAFT}, "loading cases is possible only while the study is a draft; it is"
+    )
     opened = Study.objects.filter(sealed_sha256=sealed_sha256, unblinded_at__isnull=False).first()
     if opened is not None:
         raise StudyError(
             f"expected cases whose key is sealed, the study '{opened.slug}' has opened it; "
-            "write the case set anew, which gives it another key"
+            "write the case set again, which gives it a new key"
         )
     return study
 
@@ -97,7 +102,7 @@ def lock(*, study: Study, actor: User | None) -> Study:
     """Write the canonical protocol and freeze it by its digest; nothing in it changes afterwards.
 
     The database refuses changes from now on too (`guards.py`). Words that could tell readers what is compared do
-    not stop a lock; they stand in the audit trail, and the page shows them before.
+    not stop a lock; they are recorded in the audit trail, and the page shows them before.
 
     Raises
     ------
@@ -197,11 +202,4 @@ def _move(
         kind=kind, actor=actor, study=study.key, subject=study.slug,
         values={"old": old, "new": phase.value, **values}, reason=reason,
     )  # fmt: skip
-    return study
-
-
-def _draft(study: Study, what: str) -> Study:
-    study = Study.objects.select_for_update().get(pk=study.pk)
-    if study.phase != Phase.DRAFT:
-        raise PhaseError(f"{what} is possible while the study is a draft; it is {study.phase}")
     return study

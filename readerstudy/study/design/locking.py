@@ -1,7 +1,7 @@
 """The locked protocol: one canonical file that says everything a study has committed itself to.
 
 Its SHA-256 can be published before reading (preregistration). Of the sealed half it holds only the
-digest, of every secret seed only a commitment. Where the audit chains stood stands in it too: published, it holds
+digest, of every secret seed only a commitment. Where the audit chains stood is in it too: published, it holds
 them fast from outside.
 """
 
@@ -84,18 +84,18 @@ def picture_notes(study: Study) -> list[str]:
     found = []
     if not set(loaded.custody) - {"burned_in"}:
         found.append(
-            "Whether the images of these cases are the ones that the networks evaluated is not known: the hand-over "
+            "Whether the images of these cases are the ones that the networks evaluated is not known: the handover "
             "says nothing about it."
         )
     elif reason := loaded.custody.get("unchecked"):
         found.append(
-            "The images of these cases were not compared with the ones that the networks evaluated; the hand-over "
+            "The images of these cases were not compared with the ones that the networks evaluated; the handover "
             f"gives as reason: {reason}"
         )
     if looked := loaded.custody.get("burned_in"):
         found.append(
             f"{looked['images']} of {loaded.case_count} images may show text that is part of the picture (secondary "
-            f"captures, or their header says so); the hand-over says who looked for names: {looked['checked']}"
+            f"captures, or their header says so); the handover says who looked for names: {looked['checked']}"
         )
     if loaded.apart:
         found.append(
@@ -142,7 +142,7 @@ def _document(study: Study) -> dict[str, Any]:
 def _cases(study: Study) -> dict[str, Any]:
     """Return how many cases there are, the digest of each frame, and one digest over the labels that are shown.
 
-    No case is named: the file is for everybody, and cases.csv, whose digest stands beside, names them.
+    No case is named: the file is for everybody, and cases.csv, whose digest is in it, names them.
     """
     cases = Case.objects.filter(study=study.key).select_related("frame")
     labels = {case.key: case.labels for case in cases}

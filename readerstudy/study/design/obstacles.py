@@ -11,9 +11,8 @@ from django.db.models import Q
 
 from readerstudy.cases.models import Case
 from readerstudy.study.models import Allotment, Study
-from readerstudy.study.orders.allotment import allot
 from readerstudy.study.orders.drawing import new_seed, slots_of
-from readerstudy.study.orders.order import OrderError, Slot, draw_readings, places_for_repeats
+from readerstudy.study.orders.order import OrderError, Slot, allot, draw_readings, places_for_repeats
 from readerstudy.study.protocol import Protocol
 
 TRIALS = 3

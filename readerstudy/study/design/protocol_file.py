@@ -53,7 +53,7 @@ def from_toml(content: bytes) -> tuple[str, Protocol]:
     ProtocolError: no TOML, another format, an unknown field, or a protocol that does not hold.
     """
     if len(content) > LARGEST:
-        raise ProtocolError(f"expected a file of at most {LARGEST} bytes, {len(content)} came")
+        raise ProtocolError(f"expected a file of at most {LARGEST} bytes, got {len(content)}")
     try:
         plain: dict[str, Any] = tomllib.loads(content.decode("utf-8"))
     except (

@@ -239,5 +239,5 @@ class NewStudy(forms.Form):
         if slug in RESERVED:
             raise forms.ValidationError(f"'{slug}' is a page of the site; choose another name.")
         if Study.objects.filter(slug=slug).exists():
-            raise forms.ValidationError(f"'{slug}' is another study's; choose one that is free.")
+            raise forms.ValidationError(f"'{slug}' belongs to another study; choose a different one.")
         return slug

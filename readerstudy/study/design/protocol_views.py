@@ -11,7 +11,8 @@ from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from readerstudy.accounts.signed_in import signed_in
+from readerstudy.accounts.access import signed_in
+from readerstudy.accounts.forms import tell_errors
 from readerstudy.cases.models import Case, CaseSet
 from readerstudy.study.design import drafts
 from readerstudy.study.design.locking import picture_notes, warnings_of
@@ -118,7 +119,7 @@ def question_step(request: HttpRequest, slug: str, key: str, step: str) -> HttpR
 
 @require_POST
 def follow_ups(request: HttpRequest, slug: str) -> HttpResponse:
-    """Add the two questions about labels for whoever does not fully agree with them."""
+    """Add the two questions about labels for anyone who does not fully agree with them."""
     study = _draft(request, slug)
     now = Protocol.from_json(study.protocol)
     questions = with_label_follow_ups(now.questions)
@@ -197,8 +198,7 @@ def copy(request: HttpRequest, slug: str) -> HttpResponse:
     study = study_of_admin(request, slug)
     form = CopyStudy(request.POST)
     if not form.is_valid():
-        for field, errors in form.errors.items():
-            messages.error(request, f"{form.fields[field].label}: {' '.join(str(error) for error in errors)}")
+        tell_errors(request, form, labelled=True)
         return redirect("study:protocol", slug=slug)
     try:
         made = drafts.copy_study(study=study, actor=signed_in(request), **form.cleaned_data)

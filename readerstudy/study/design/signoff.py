@@ -1,6 +1,6 @@
 """No name in the pixels: before a lock every image is opened at full size and signed off by somebody who cannot read.
 
-A program cannot promise that no name is burned into a picture; a person who looks can. Whoever has looked has seen
+A program cannot promise that no name is burned into a picture; a person who looks can. Anyone who has looked has seen
 the cases, and so never becomes a reader of the study.
 """
 
@@ -16,8 +16,9 @@ from readerstudy.accounts.models import User
 from readerstudy.audit.services import record
 from readerstudy.cases.models import Case, CaseSet
 from readerstudy.study.design.terms import keys_of
+from readerstudy.study.duties import locked_row
 from readerstudy.study.models import ImageCheck, Reader, Study
-from readerstudy.study.phases import Phase, PhaseError
+from readerstudy.study.phases import Phase
 
 LEAST_SCALE = 1.0
 """CSS pixels per image pixel: at this size and larger, text that the modality burned in can be read."""
@@ -75,7 +76,7 @@ def next_case(study: Study, person: User) -> Case | None:
 
 @transaction.atomic
 def sign_off(*, study: Study, key: str, person: User, clear: bool, scale: Any) -> ImageCheck:
-    """Record what a person saw on an image; a second look replaces the first, and both stand in the audit trail.
+    """Record what a person saw on an image; a second look replaces the first, and both are recorded in the audit trail.
 
     Parameters
     ----------
@@ -90,10 +91,10 @@ def sign_off(*, study: Study, key: str, person: User, clear: bool, scale: Any) -
     """
     study = _draft(study)
     if Reader.objects.filter(study=study, person=person).exists():
-        raise SignOffError(f"{person} reads in this study; expected somebody who does not")
+        raise SignOffError(f"{person} is a reader in this study; expected somebody who is not")
     case = cases_to_check(study).filter(key=key).first()
     if case is None:
-        raise SignOffError("expected an image of this study; load the page again")
+        raise SignOffError("expected an image of this study; reload the page")
     shown = _number(scale)
     if not shown >= LEAST_SCALE:
         raise SignOffError(
@@ -151,17 +152,14 @@ def waiting_for_sign_off(study: Study) -> list[str]:
         )
     if now.named:
         found.append(
-            f"{now.named} of {now.total} images show a name; write the case set anew without "
+            f"{now.named} of {now.total} images show a name; write the case set again without "
             f"{'it' if now.named == 1 else 'them'} and load it into a copy of the study"
         )
     return found
 
 
 def _draft(study: Study) -> Study:
-    study = Study.objects.select_for_update().get(pk=study.pk)
-    if study.phase != Phase.DRAFT:
-        raise PhaseError(f"images are signed off while the study is a draft; it is {study.phase}")
-    return study
+    return locked_row(study, {Phase.DRAFT}, "images can be signed off only while the study is a draft; it is")
 
 
 def _number(value: Any) -> float:

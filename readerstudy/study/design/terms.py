@@ -10,15 +10,14 @@ from readerstudy.accounts.models import User
 from readerstudy.cases import terms as case_terms
 from readerstudy.cases.models import CaseSet, Terms
 from readerstudy.cases.terms import TermsError, Wording
+from readerstudy.study.duties import locked_row
 from readerstudy.study.markdown import render
 from readerstudy.study.models import Reader, Study
-from readerstudy.study.phases import Phase, PhaseError
+from readerstudy.study.phases import BEFORE_CLOSE, Phase
 from readerstudy.study.protocol import ProtocolError
 
 CASES, PRACTICE = "cases", "practice"
 NAMES = {CASES: "The cases of the study", PRACTICE: "The practice cases"}
-OPEN = {Phase.DRAFT, Phase.LOCKED, Phase.READING}
-"""Phases in which somebody may still look at images."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +59,7 @@ def waiting(study: Study, person: User) -> list[Terms]:
 
 
 def terms_json(study: Study, terms: list[Terms]) -> list[dict[str, str]]:
-    """Return terms as the reading page shows them: whose they are, sanitised HTML, and the digest to confirm."""
+    """Return terms as the reading page shows them: who owns them, sanitised HTML, and the digest to confirm."""
     keys = keys_of(study)
     return [
         {
@@ -84,7 +83,7 @@ def confirm(*, study: Study, person: User, digests: Any) -> None:
         raise ProtocolError("sha256: expected a list of the digests of the terms that were shown")
     if {sha256 for _, sha256 in wanted} - set(digests):
         raise ProtocolError(
-            "the terms of use have changed since this page was opened; load it and read them again"
+            "the terms of use have changed since this page was opened; reload it and read them again"
         )
     for key, sha256 in wanted:
         case_terms.confirm_terms(set_key=key, chain=study.key, person=person, sha256=sha256)
@@ -106,9 +105,9 @@ def change(*, study: Study, which: str, wording: Wording, actor: User | None, re
     PhaseError: reading is over.
     TermsError: no such case set is loaded, no text, too long a part, or no reason after the lock.
     """
-    study = Study.objects.select_for_update().get(pk=study.pk)
-    if study.phase not in OPEN:
-        raise PhaseError(f"terms of use are changed before reading closes; the study is {study.phase}")
+    study = locked_row(
+        study, BEFORE_CLOSE, "terms of use can be changed only before reading closes; the study is"
+    )
     found = {each.which: each for each in sets_of(study)}.get(which)
     if found is None:
         raise TermsError(

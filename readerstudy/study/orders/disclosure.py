@@ -6,8 +6,8 @@ from typing import Any
 from readerstudy.cases.models import Case
 from readerstudy.study.models import Allotment, Assignment, Reader, Study
 from readerstudy.study.orders import order
-from readerstudy.study.orders.allotment import ALGORITHM as ALLOTMENT
 from readerstudy.study.orders.drawing import commitment, slots_of
+from readerstudy.study.orders.order import ALLOTMENT
 from readerstudy.study.phases import Phase, PhaseError
 from readerstudy.study.protocol import Protocol
 
@@ -79,14 +79,16 @@ def _again(reader: Reader) -> Redrawn:
     own = {case for case, presentation in stored if presentation == 1}
     dealt = Allotment.objects.filter(study=reader.study, slot=reader.slot or 0).first()
     if dealt is not None and set(dealt.cases) != own:
-        return Redrawn(reader.pseudonym, len(stored), "the cases are not those dealt to this planned reader")
+        return Redrawn(
+            reader.pseudonym, len(stored), "the cases are not those allotted to this planned reader"
+        )
     cases = Case.objects.filter(study=reader.study.key, key__in=own)
     drawn = order.draw_readings(
         slots_of(list(cases)), bytes(reader.order_seed),
         repeats=round(protocol.repeat_fraction * len(own)), gap=protocol.repeat_gap_cases,
     )  # fmt: skip
     same = [(each.case, each.presentation) for each in drawn] == stored
-    return Redrawn(reader.pseudonym, len(stored), "" if same else "the stored order is another one")
+    return Redrawn(reader.pseudonym, len(stored), "" if same else "the stored order is different")
 
 
 def _stored(reader: Reader) -> list[Assignment]:
@@ -95,4 +97,6 @@ def _stored(reader: Reader) -> list[Assignment]:
 
 def _refuse_sealed(study: Study) -> None:
     if study.phase not in OPEN:
-        raise PhaseError(f"the seeds of the orders are told after unblinding; the study is {study.phase}")
+        raise PhaseError(
+            f"the seeds of the orders are disclosed after unblinding; the study is {study.phase}"
+        )

@@ -6,9 +6,7 @@ from collections.abc import Sequence
 
 from readerstudy.cases.models import Case
 from readerstudy.study.models import Allotment, Assignment, PracticeReading, Reader, Study
-from readerstudy.study.orders.allotment import ALGORITHM as ALLOTMENT
-from readerstudy.study.orders.allotment import allot
-from readerstudy.study.orders.order import ALGORITHM, OrderError, Slot, draw_readings
+from readerstudy.study.orders.order import ALGORITHM, ALLOTMENT, OrderError, Slot, allot, draw_readings
 from readerstudy.study.protocol import Protocol
 
 
@@ -34,7 +32,7 @@ def free_slot(study: Study) -> int:
     slot = next(number for number in range(1, len(taken) + 2) if number not in taken)
     if slot > protocol.planned_readers and protocol.design != "fully crossed":
         raise OrderError(
-            f"all {protocol.planned_readers} planned readers are enrolled, and each has own cases; "
+            f"all {protocol.planned_readers} planned readers are enrolled, and each has their own cases; "
             "replace one who has withdrawn, or plan more readers in a new study"
         )
     return slot

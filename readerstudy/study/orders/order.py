@@ -1,11 +1,16 @@
 """The reading order: drawn once per reader from a secret seed, stored, never recomputed.
 
 Algorithm 2. Blocks come in a random order in which no two neighbours hold members of one separation group, or as
-few as possible. Within a block the cases are shuffled; members of one group that stand in one block are at least
+few as possible. Within a block the cases are shuffled; members of one group that are in one block are at least
 MIN_GAP places apart, or as far as the block allows. Then cases that come a second time are chosen evenly over the
 blocks, among those read early enough, and each is put at a random later place, at least the asked number of cases
 after its first. Randomness is HMAC-SHA256 of the reader's 256-bit seed, so that the same seed draws the same order
 on any machine.
+
+Before, once per study, cases are dealt to the planned readers (allotment, algorithm 1): all, own ones, or a block of
+readers' with anchors. Whole separation groups are dealt, kind by kind, where a kind is the blocks that a group's
+members stand in. So readers get equally many groups of each kind, within one, and members of a group are read by the
+same readers. Nothing here touches the database.
 """
 
 import hashlib
@@ -19,6 +24,8 @@ ALGORITHM = 2
 MIN_GAP = 3
 ATTEMPTS = 2_000
 PLACE_ATTEMPTS = 50
+ALLOTMENT = 1
+"""The algorithm by which cases are dealt; `ALGORITHM` is that of a reader's order."""
 
 
 class OrderError(ValueError):
@@ -79,7 +86,7 @@ def places_for_repeats(cases: int, gap: int) -> int:
 def draw_order(slots: Sequence[Slot], seed: bytes) -> list[str]:
     """Return the case keys in reading order, each once; see `draw_readings`."""
     if len(seed) != 32:
-        raise ValueError(f"expected a seed of 32 bytes, {len(seed)} came")
+        raise ValueError(f"expected a seed of 32 bytes, got {len(seed)}")
     if len({slot.case for slot in slots}) != len(slots):
         raise ValueError("expected each case once")
     blocks: dict[int, list[Slot]] = defaultdict(list)
@@ -129,7 +136,10 @@ def _draw_block(slots: Sequence[Slot], seed: bytes) -> list[Slot]:
 
 
 def _repeated(order: Sequence[Slot], seed: bytes, repeats: int, gap: int) -> list[str]:
-    """Choose the cases that come again: evenly over the blocks, among those read `gap` places before the end."""
+    """Choose the cases that come again: evenly over the blocks, among those read `gap` places before the end.
+
+    Blocks are balanced by what is compared, so this is independent of it though nothing here knows it.
+    """
     early: dict[int, list[str]] = defaultdict(list)
     for place, slot in enumerate(order):
         if place + gap < len(order):
@@ -172,3 +182,57 @@ def shuffled(names: Iterable[str], seed: bytes, purpose: str) -> list[str]:
 
 def _rank(seed: bytes, purpose: str, name: str) -> bytes:
     return hmac.new(seed, f"{purpose}\0{name}".encode(), hashlib.sha256).digest()
+
+
+def allot(
+    slots: Sequence[Slot], *, design: str, readers: int, reading_blocks: int, anchor_cases: int, seed: bytes
+) -> list[list[str]]:
+    """Return the case keys of each planned reader, sorted.
+
+    Parameters
+    ----------
+    slots: all cases of the study.
+    design: one of `protocol.DESIGNS`.
+    readers: planned readers.
+    reading_blocks: with overlapping blocks, the number of blocks; reader r reads block r modulo this.
+    anchor_cases: with overlapping blocks, about how many cases are read by all: whole groups, as many as fit.
+    seed: 256 secret bits of the study.
+
+    Raises
+    ------
+    OrderError: a reader would get no case.
+    """
+    everything = sorted(slot.case for slot in slots)
+    if design == "fully crossed":
+        return [everything for _ in range(readers)]
+    members: dict[str, list[Slot]] = defaultdict(list)
+    for slot in slots:
+        members[slot.group].append(slot)
+    order = _dealing_order(members, seed)
+    anchors: list[str] = []
+    if design == "overlapping blocks":
+        anchors = _anchors(order, members, anchor_cases)
+    hands = readers if design == "own cases" else min(reading_blocks, readers)
+    rest = [group for group in order if group not in set(anchors)]
+    if len(rest) < hands:
+        raise OrderError(
+            f"{len(rest)} matched sets cannot be allotted to {hands} {'readers' if hands == readers else 'blocks'}; "
+            "plan fewer readers, or load more cases"
+        )
+    dealt = [[*rest[hand::hands], *anchors] for hand in range(hands)]
+    cases = [sorted(slot.case for group in groups for slot in members[group]) for groups in dealt]
+    return [cases[reader % hands] for reader in range(readers)]
+
+
+def _dealing_order(members: dict[str, list[Slot]], seed: bytes) -> list[str]:
+    kinds: dict[tuple[int, ...], list[str]] = defaultdict(list)
+    for group in shuffled(members, seed, "deal"):
+        kinds[tuple(sorted(slot.block for slot in members[group]))].append(group)
+    return [group for kind in sorted(kinds) for group in kinds[kind]]
+
+
+def _anchors(order: Sequence[str], members: dict[str, list[Slot]], wanted: int) -> list[str]:
+    """Take groups at even steps through the dealing order, so that each kind gives its share."""
+    total = sum(map(len, members.values()))
+    count = round(len(order) * min(1.0, wanted / total))
+    return [order[(step * len(order) + len(order) // 2) // count] for step in range(count)] if count else []

@@ -27,7 +27,7 @@ class EnrolReader(forms.Form):
 
 
 class Reason(forms.Form):
-    """Why a step is taken; it stands in the audit trail."""
+    """Why a step is taken; it is recorded in the audit trail."""
 
     reason = forms.CharField(max_length=500, label="Reason")
 
@@ -38,7 +38,9 @@ class Invite(forms.Form):
     email = forms.EmailField(label="E-mail address")
     role = forms.ChoiceField(label="Role", choices=ROLES)
     replaces = forms.ChoiceField(
-        label="Takes the cases of", required=False, help_text="A reader who has withdrawn; in a fresh order."
+        label="Takes over the cases of",
+        required=False,
+        help_text="A reader who has withdrawn; in a fresh order.",
     )
 
     def __init__(self, *args: Any, study: Study, **kwargs: Any) -> None:

@@ -16,7 +16,7 @@ from readerstudy.audit.services import record
 from readerstudy.study.duties import add_member, refuse_alone, refuse_while_asked
 from readerstudy.study.models import Reader, Role, Study
 from readerstudy.study.people.members import enrol_reader
-from readerstudy.study.phases import Phase, PhaseError, StudyError
+from readerstudy.study.phases import BEFORE_CLOSE, PhaseError, StudyError
 
 HOLDS_FOR = timedelta(days=14)
 READER = "reader"
@@ -45,11 +45,11 @@ def invite(
     """
     address = email.strip().lower()
     if role not in dict(ROLES):
-        raise StudyError(f"expected a role out of {', '.join(dict(ROLES))}, '{role}' came")
+        raise StudyError(f"expected a role out of {', '.join(dict(ROLES))}, got '{role}'")
     study = Study.objects.select_for_update().get(pk=study.pk)
     refuse_while_asked(study)
-    if role == READER and study.phase not in {Phase.DRAFT, Phase.LOCKED, Phase.READING}:
-        raise PhaseError(f"readers are invited before reading closes; the study is {study.phase}")
+    if role == READER and study.phase not in BEFORE_CLOSE:
+        raise PhaseError(f"readers can be invited only before reading closes; the study is {study.phase}")
     if replaces and role == READER:
         refuse_alone(study, actor, "replace a reader")
     if replaces and not _withdrawn(study, replaces).exists():
@@ -101,7 +101,7 @@ def open_invitation(token: str) -> tuple[Invitation, Study]:
     ).first()
     study = None if found is None else Study.objects.filter(key=found.study).first()
     if found is None or study is None:
-        raise InvitationError("this link has been used, was taken back, or is too old")
+        raise InvitationError("this link has been used, was withdrawn, or has expired")
     return found, study
 
 
@@ -212,8 +212,8 @@ def _tell_admins(invitation: Invitation, study: Study, people_page: str) -> None
         subject="An invited person could not be enrolled",
         message=(
             f"Somebody whom you invited to the study '{study.title}' as {dict(ROLES)[invitation.role]} followed the "
-            f"link and could not be enrolled. Who it was and what hinders stands here, for you alone:\n\n"
-            f"{people_page}\n\nTheir link still holds: tell them when they can try again.\n"
+            f"link and could not be enrolled. This page shows who it was and what prevented it, only to you:\n\n"
+            f"{people_page}\n\nTheir link is still valid: tell them when they can try again.\n"
         ),
         from_email=None,
         recipient_list=addresses,
@@ -226,7 +226,7 @@ def _send(invitation: Invitation, study: Study, link: str) -> None:
         subject="Invitation to a reader study",
         message=(
             f"You are invited to the study '{study.title}' as {role}.\n\n{link}\n\n"
-            f"The link is for {invitation.email} only. It holds once, "
+            f"The link is for {invitation.email} only. It can be used once, "
             f"until {invitation.expires_at:%Y-%m-%d %H:%M} UTC.\n"
         ),
         from_email=None,

@@ -14,6 +14,7 @@ from readerstudy.audit.services import record
 from readerstudy.cases.models import Case
 from readerstudy.study.duties import (
     has_looked,
+    locked_row,
     refuse_alone,
     refuse_while_asked,
 )
@@ -26,7 +27,7 @@ from readerstudy.study.orders.drawing import (
     free_slot,
     new_seed,
 )
-from readerstudy.study.phases import NotThisPersonError, Phase, PhaseError, StudyError
+from readerstudy.study.phases import BEFORE_CLOSE, NotThisPersonError, StudyError
 
 LATELY = timedelta(days=7)
 """The time over which pace is told."""
@@ -34,20 +35,18 @@ LATELY = timedelta(days=7)
 
 @transaction.atomic
 def withdraw_reader(*, study: Study, pseudonym: str, reason: str, actor: User | None) -> Reader:
-    """End a reader's reading for good; what they answered stays and is analysed (see docs/study-admin.md).
+    """End a reader's reading for good; their answers are kept and is analysed (see docs/study-admin.md).
 
     Raises
     ------
     Reader.DoesNotExist: nobody of this pseudonym reads in the study.
     PhaseError: reading is over.
-    StudyError: the reader has withdrawn already, no reason is given, or the admin can see where cases come from.
+    StudyError: the reader has already withdrawn, no reason is given, or the admin can see where cases come from.
     """
-    study = Study.objects.select_for_update().get(pk=study.pk)
-    if study.phase not in {Phase.DRAFT, Phase.LOCKED, Phase.READING}:
-        raise PhaseError(f"readers withdraw before reading closes; the study is {study.phase}")
+    study = locked_row(study, BEFORE_CLOSE, "readers can withdraw only before reading closes; the study is")
     reader = Reader.objects.select_for_update().get(study=study, pseudonym=pseudonym)
     if reader.withdrawn_at is not None:
-        raise StudyError(f"{pseudonym} has withdrawn already")
+        raise StudyError(f"{pseudonym} has already withdrawn")
     if not reason.strip():
         raise StudyError("expected a reason for the withdrawal, such as 'no more time'")
     refuse_alone(study, actor, "take a reader out")
@@ -67,7 +66,7 @@ def end_role(*, study: Study, member: int, actor: User | None) -> Membership:
     Raises
     ------
     Membership.DoesNotExist: no such role in this study.
-    StudyError: the person is the study's last admin, or a request to open its key stands.
+    StudyError: the person is the study's last admin, or a request to open its key is open.
     """
     refuse_while_asked(Study.objects.select_for_update().get(pk=study.pk))
     found = Membership.objects.select_related("person").get(study=study, pk=member)
@@ -85,7 +84,8 @@ def end_role(*, study: Study, member: int, actor: User | None) -> Membership:
 def whereabouts(study: Study) -> list[dict[str, Any]]:
     """Tell who is where, blinded: totals per reader, sessions, the day of the last answer, cases of the last week.
 
-    Nothing here is of a single case: no answer, no time, no cannot-assess.
+    Nothing here is of a single case: no answer, no time, no cannot-assess; a day and never the hour, which beside a
+    total would tell the time on a case.
     """
     since = timezone.now() - LATELY
     replaced = dict(study.readers.exclude(replaces=None).values_list("replaces_id", "pseudonym"))
@@ -96,11 +96,12 @@ def whereabouts(study: Study) -> list[dict[str, Any]]:
             "replaced_by": replaced.get(reader.pk, ""),
             **_totals(reader, since),
         }
-        for reader in _readers(study)
+        for reader in readers_of(study)
     ]
 
 
-def _readers(study: Study) -> QuerySet[Reader]:
+def readers_of(study: Study) -> QuerySet[Reader]:
+    """Return a study's readers; `total` counts what each has to read, `finished` what is read."""
     found: QuerySet[Reader] = study.readers.select_related("person", "replaces").annotate(
         total=Count("assignments"), finished=Count("assignments", filter=Q(assignments__revision__gt=0))
     )
@@ -145,14 +146,14 @@ def enrol_reader(*, study: Study, person: User, actor: User | None, replaces: Re
         or was replaced already; or an admin replaces a reader who can see where cases come from.
     PhaseError: reading has closed.
     """
-    study = Study.objects.select_for_update().get(pk=study.pk)
-    if study.phase not in {Phase.DRAFT, Phase.LOCKED, Phase.READING}:
-        raise PhaseError(f"readers are enrolled before reading closes; the study is {study.phase}")
+    study = locked_row(
+        study, BEFORE_CLOSE, "readers can be enrolled only before reading closes; the study is"
+    )
     _refuse_unblinded(study, person)
     if not Case.objects.filter(study=study.key).exists():
         raise StudyError(f"expected cases before readers; load a case set into '{study.slug}' first")
     if replaces is not None:
-        if actor != person:  # whoever takes up an invitation replaces nobody of their own accord
+        if actor != person:  # anyone who takes up an invitation replaces nobody of their own accord
             refuse_alone(study, actor, "replace a reader")
         _check_place_is_free(study, replaces)
     seed = new_seed()
@@ -178,9 +179,9 @@ def enrol_reader(*, study: Study, person: User, actor: User | None, replaces: Re
 
 
 def _refuse_unblinded(study: Study, person: User) -> None:
-    """Whoever may open the sweep behind the cases, or has opened it, cannot read them."""
+    """Anyone who may open the sweep behind the cases, or has opened it, cannot read them."""
     if Reader.objects.filter(study=study, person=person).exists():
-        raise NotThisPersonError(f"{person} reads in this study already")
+        raise NotThisPersonError(f"{person} already reads in this study")
     if Membership.objects.filter(study=study, person=person).exists():
         raise NotThisPersonError(
             f"{person} has another role in this study: a reader can have no other role in it"
@@ -195,7 +196,9 @@ def _check_place_is_free(study: Study, left: Reader) -> None:
     if left.study_id != study.pk or left.withdrawn_at is None:
         raise StudyError(f"expected a reader who has withdrawn, {left.pseudonym} has not")
     if Reader.objects.filter(replaces=left).exists():
-        raise StudyError(f"{left.pseudonym} has been replaced already; replace the replacement if they leave")
+        raise StudyError(
+            f"{left.pseudonym} has already been replaced; if the replacement leaves, replace the replacement"
+        )
 
 
 @dataclass(frozen=True)

@@ -11,12 +11,12 @@ from readerstudy.study.duties import admins_of, doubt_about, is_unblinded
 from readerstudy.study.models import Proposal, ProposedStep, Study
 from readerstudy.study.people.invitations import READER, invite
 from readerstudy.study.people.members import withdraw_reader
-from readerstudy.study.phases import Phase, PhaseError, StudyError
+from readerstudy.study.phases import BEFORE_CLOSE, Phase, PhaseError, StudyError
 
 PHASES = {
     ProposedStep.CLOSE: {Phase.READING},
-    ProposedStep.WITHDRAW: {Phase.DRAFT, Phase.LOCKED, Phase.READING},
-    ProposedStep.REPLACE: {Phase.DRAFT, Phase.LOCKED, Phase.READING},
+    ProposedStep.WITHDRAW: BEFORE_CLOSE,
+    ProposedStep.REPLACE: BEFORE_CLOSE,
 }
 
 
@@ -41,16 +41,14 @@ def propose(
         allowed = ", ".join(sorted(PHASES[step]))
         raise PhaseError(f"'{step.label}' is possible in the phases {allowed}; the study is {study.phase}")
     if not reason.strip():
-        raise StudyError("expected a reason; a second admin reads it, and it stands in the audit trail")
+        raise StudyError("expected a reason; a second admin reads it, and it is recorded in the audit trail")
     if all(is_unblinded(person, study) or doubt_about(person, study) for person in admins_of(study)):
         raise StudyError(
-            "you can see where cases come from, so a second admin who cannot must take this step, and the study has "
+            "you can see where cases come from, so a second, blinded admin must take this step, and the study has "
             "none; invite one on the page People, and have the operator confirm them on the server (give_role)"
         )
     if Proposal.objects.filter(study=study, step=step, reader=reader).exists():
-        raise StudyError(
-            "this is proposed already; it waits for an admin who cannot see where cases come from"
-        )
+        raise StudyError("this has already been proposed; it waits for a blinded admin")
     proposal = Proposal.objects.create(
         study=study, step=step, reader=reader, email=email, reason=reason.strip(), asked_by=actor
     )
@@ -85,7 +83,7 @@ def approve(*, study: Study, number: int, actor: User, link_for: Callable[[str],
 
 @transaction.atomic
 def decline(*, study: Study, number: int, actor: User) -> None:
-    """Take a proposal away; whoever asked may do so too.
+    """Take a proposal away; anyone who asked may do so too.
 
     Raises
     ------
@@ -107,9 +105,9 @@ def waiting_proposals(study: Study) -> list[Proposal]:
 
 def _refuse_the_same(found: Proposal, actor: User, study: Study) -> None:
     if found.asked_by == actor:
-        raise StudyError("you asked for it; another admin, who cannot see where cases come from, must decide")
+        raise StudyError("you asked for it; another admin, who is blinded, must decide")
     if is_unblinded(actor, study):
-        raise StudyError("you can see where cases come from too; an admin who cannot must decide")
+        raise StudyError("you are unblinded too; a blinded admin must decide")
 
 
 def _take(found: Proposal, study: Study, actor: User, link_for: Callable[[str], str]) -> str:
@@ -118,7 +116,7 @@ def _take(found: Proposal, study: Study, actor: User, link_for: Callable[[str], 
         return "Reading is closed."
     if found.step == ProposedStep.WITHDRAW:
         withdraw_reader(study=study, pseudonym=found.reader, reason=found.reason, actor=actor)
-        return f"{found.reader} has withdrawn; what they answered stays."
+        return f"{found.reader} has withdrawn; their answers are kept."
     _, link = invite(
         study=study, email=found.email, role=READER, actor=actor, link_for=link_for, replaces=found.reader
     )

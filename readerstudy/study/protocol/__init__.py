@@ -137,13 +137,13 @@ class Protocol:
             ("a primary method", self.primary_method, PRIMARY_METHODS),
         ):
             if value not in allowed:
-                raise ProtocolError(f"expected {what} of {', '.join(allowed)}, {value!r} came")
+                raise ProtocolError(f"expected {what} of {', '.join(allowed)}, got {value!r}")
         for what, values, among in (
             ("shown fields", self.shown, SHOWN_FIELDS),
             ("subgroups", self.subgroups, SUBGROUPS),
         ):
             if set(values) - set(among):
-                raise ProtocolError(f"expected {what} of {', '.join(among)}, {sorted(values)} came")
+                raise ProtocolError(f"expected {what} of {', '.join(among)}, got {sorted(values)}")
         self._check_questions()
         self._check_endpoints()
         self._check_numbers()
@@ -152,7 +152,7 @@ class Protocol:
     def _check_questions(self) -> None:
         keys = [question.key for question in self.questions]
         if len(set(keys)) != len(keys):
-            raise ProtocolError(f"expected questions each with its own key; {keys} came")
+            raise ProtocolError(f"expected questions each with its own key; got {keys}")
         earlier: dict[str, Question] = {}
         for question in self.questions:
             question.check(earlier)
@@ -163,17 +163,17 @@ class Protocol:
         if len(set(self.endpoints)) != len(self.endpoints) or set(self.endpoints) - set(possible):
             raise ProtocolError(
                 f"expected endpoints among the questions that say how they are analysed "
-                f"({', '.join(possible) or 'none'}), {list(self.endpoints)} came; other questions are described"
+                f"({', '.join(possible) or 'none'}), got {list(self.endpoints)}; other questions are described"
             )
 
     def _check_numbers(self) -> None:
         for name, low, high in _RANGES:
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
-                raise ProtocolError(f"{name}: expected a number from {low} to {high}, {value!r} came")
+                raise ProtocolError(f"{name}: expected a number from {low} to {high}, got {value!r}")
         for name in _WHOLE:
             if type(getattr(self, name)) is not int:
-                raise ProtocolError(f"{name}: expected a whole number, {getattr(self, name)!r} came")
+                raise ProtocolError(f"{name}: expected a whole number, got {getattr(self, name)!r}")
         if self.longest_s and self.longest_s <= self.shortest_s:
             raise ProtocolError("longest_s: expected more seconds than shortest_s")
 

@@ -38,7 +38,7 @@ def check_sheet(
     keys = [question.key for question in questions]
     if not isinstance(answers, Mapping) or set(answers) - set(keys):
         came = sorted(map(str, answers)) if isinstance(answers, Mapping) else type(answers).__name__
-        raise ProtocolError(f"expected an answer to each of {sorted(keys)}, {came} came")
+        raise ProtocolError(f"expected an answer to each of {sorted(keys)}, got {came}")
     sheet: dict[str, dict[str, Any]] = {}
     for question in questions:
         answer = answers.get(question.key)
@@ -102,14 +102,16 @@ def _refuse_stray_marks(
     known = {"", *(question.key for question in questions)}
     for mark in marks:
         if mark["question"] not in known:
-            raise ProtocolError(f"marks: expected the key of a question, {mark['question']!r} came")
+            raise ProtocolError(f"marks: expected the key of a question, got {mark['question']!r}")
         if mark["question"] and sheet[mark["question"]]["status"] == "not_asked":
             raise ProtocolError(f"marks: '{mark['question']}' is not asked here")
 
 
 def _not_asked(question: Question, answer: Any) -> dict[str, Any]:
     if answer is not None and not (isinstance(answer, Mapping) and answer.get("status") == "not_asked"):
-        raise ProtocolError(f"{question.key}: this question is not asked here, an answer came")
+        raise ProtocolError(
+            f"{question.key}: expected no answer because this question is not asked here, got one"
+        )
     return {"status": "not_asked", "value": None}
 
 
@@ -144,18 +146,18 @@ def _check_status(question: Question, status: Any) -> None:
     if status not in allowed:
         if status == "cannot_assess":
             raise ProtocolError(f"{question.key}: this question must be answered")
-        raise ProtocolError(f"{question.key}: expected a status of {', '.join(allowed)}, {status!r} came")
+        raise ProtocolError(f"{question.key}: expected a status of {', '.join(allowed)}, got {status!r}")
 
 
 def _one(question: Question, value: Any) -> int:
     if type(value) is not int or value not in question.values:
-        raise ProtocolError(f"{question.key}: expected one of {sorted(question.values)}, {value!r} came")
+        raise ProtocolError(f"{question.key}: expected one of {sorted(question.values)}, got {value!r}")
     return value
 
 
 def _several(question: Question, value: Any) -> list[int]:
     if not isinstance(value, list):
-        raise ProtocolError(f"{question.key}: expected a list of {sorted(question.values)}, {value!r} came")
+        raise ProtocolError(f"{question.key}: expected a list of {sorted(question.values)}, got {value!r}")
     chosen = sorted({_one(question, each) for each in value})
     _between(question, len(chosen), "choices")
     return chosen
@@ -164,11 +166,11 @@ def _several(question: Question, value: Any) -> list[int]:
 def _number(question: Question, value: Any) -> float:
     if not _is_number(value) or (question.whole and float(value) != int(value)):
         what = "a whole number" if question.whole else "a number"
-        raise ProtocolError(f"{question.key}: expected {what}, {value!r} came")
+        raise ProtocolError(f"{question.key}: expected {what}, got {value!r}")
     low = -math.inf if question.minimum is None else question.minimum
     high = math.inf if question.maximum is None else question.maximum
     if not low <= value <= high:
-        raise ProtocolError(f"{question.key}: expected a number from {low} to {high}, {value!r} came")
+        raise ProtocolError(f"{question.key}: expected a number from {low} to {high}, got {value!r}")
     return int(value) if question.whole else float(value)
 
 
@@ -186,7 +188,7 @@ _VALUES: dict[str, Callable[[Question, Any], Any]] = {
 
 def _labels(question: Question, value: Any, labels: Collection[str]) -> list[str]:
     if not isinstance(value, list) or not all(isinstance(each, str) and each.strip() for each in value):
-        raise ProtocolError(f"{question.key}: expected a list of labels, {value!r} came")
+        raise ProtocolError(f"{question.key}: expected a list of labels, got {value!r}")
     chosen = list(dict.fromkeys(each.strip() for each in value))
     for label in chosen:
         if question.kind == "wrong_labels":
@@ -210,7 +212,7 @@ def _between(question: Question, count: int, what: str) -> None:
     # On offer are never more than the levels; a scale of three with most = 10 means all three.
     if not question.fewest <= count <= question.most:
         raise ProtocolError(
-            f"{question.key}: expected {question.fewest} to {question.most} {what}, {count} came"
+            f"{question.key}: expected {question.fewest} to {question.most} {what}, got {count}"
         )
 
 

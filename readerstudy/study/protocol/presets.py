@@ -37,7 +37,7 @@ THREE_LEVELS = Question(
 """The label question in the three answers of REVEAL-CXR (arXiv 2601.15129)."""
 
 LABEL_QUESTIONS = ((PUBLISHED_QUESTIONS[0], (0,)), (THREE_LEVELS, (1, 2)))
-"""Label questions, and the answers of whoever does not fully agree."""
+"""Label questions, and the answers of anyone who does not fully agree."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def measure_of(question: Question) -> Measure | None:
 def with_label_follow_ups(questions: Sequence[Question]) -> tuple[Question, ...] | None:
     """Return the questions with two more after the label question, or None without it, or with one of them.
 
-    Both are asked of whoever does not agree fully, and together say what the reader would change.
+    Both are asked of anyone who does not agree fully, and together say what the reader would change.
     """
     keys = [question.key for question in questions]
     found = next(

@@ -1,4 +1,8 @@
-"""What a question can be, and what a protocol must say about it. Pure values."""
+"""What a question can be, and what a protocol must say about it. Pure values.
+
+Most rules tie fields to each other and have words of their own; a library of schemas would take over the types and
+ranges alone, some fifty lines, and its errors would have to be put into words again.
+"""
 
 import re
 from collections.abc import Mapping
@@ -119,12 +123,12 @@ class Question:
         if not KEY.fullmatch(self.key):
             raise ProtocolError(
                 f"expected a question's key of small letters, digits and underscores (at most 40), "
-                f"beginning with a letter, {self.key!r} came"
+                f"beginning with a letter, got {self.key!r}"
             )
         if not self.text.strip():
-            raise ProtocolError(f"{self.key}: expected a question, its text is blank")
+            raise ProtocolError(f"{self.key}: expected a question, got a blank text")
         if self.kind not in KINDS:
-            raise ProtocolError(f"{self.key}: expected a kind of {', '.join(KINDS)}, {self.kind!r} came")
+            raise ProtocolError(f"{self.key}: expected a kind of {', '.join(KINDS)}, got {self.kind!r}")
         self._check_levels()
         self._check_limits()
         if self.after is not None:
@@ -140,7 +144,7 @@ class Question:
         if not 2 <= len(self.levels) <= MOST_LEVELS or len(self.values) != len(self.levels):
             raise ProtocolError(
                 f"{self.key}: expected 2 to {MOST_LEVELS} levels, each with its own number, "
-                f"{[level.value for level in self.levels]} came"
+                f"got {[level.value for level in self.levels]}"
             )
         if any(type(level.value) is not int or not level.label.strip() for level in self.levels):
             raise ProtocolError(f"{self.key}: expected a whole number and words for each level")
@@ -151,23 +155,25 @@ class Question:
         low, high = self.minimum, self.maximum
         if low is not None and high is not None and not low < high:
             raise ProtocolError(
-                f"{self.key}: expected a smallest number below the largest, {low} and {high} came"
+                f"{self.key}: expected a smallest number below the largest, got {low} and {high}"
             )
         if not 1 <= self.longest <= LONGEST_TEXT:
             raise ProtocolError(f"{self.key}: expected a longest text of 1 to {LONGEST_TEXT} characters")
         if not 0 <= self.fewest <= self.most <= MOST_MARKS or self.most < 1:
             raise ProtocolError(
-                f"{self.key}: expected 0 <= fewest <= most <= {MOST_MARKS}, {self.fewest} and {self.most} came"
+                f"{self.key}: expected 0 <= fewest <= most <= {MOST_MARKS}, got {self.fewest} and {self.most}"
             )
         if self.kind == "mark" and (not self.shapes or set(self.shapes) - set(SHAPES)):
-            raise ProtocolError(f"{self.key}: expected shapes out of {', '.join(SHAPES)}, {self.shapes} came")
+            raise ProtocolError(f"{self.key}: expected shapes out of {', '.join(SHAPES)}, got {self.shapes}")
         if self.kind == "missing_labels" and not (self.vocabulary or self.other):
             raise ProtocolError(f"{self.key}: expected a list of labels, or leave to add others")
 
     def _check_after(self, after: After, earlier: Mapping[str, "Question"]) -> None:
         before = earlier.get(after.question)
         if before is None:
-            raise ProtocolError(f"{self.key}: it follows '{after.question}', which is no question before it")
+            raise ProtocolError(
+                f"{self.key}: it follows '{after.question}', which is not an earlier question"
+            )
         if not after.values or not set(after.values) <= before.values:
             raise ProtocolError(
                 f"{self.key}: it follows '{after.question}' answered with {list(after.values)}; "
@@ -191,7 +197,7 @@ class Question:
         ):
             raise ProtocolError(
                 f"{self.key}: expected as endpoint a title and words for both directions, of at most {LONGEST_WORDS} "
-                f"characters, and worse low or high; {words} came"
+                f"characters, and worse low or high; got {words}"
             )
 
 
@@ -207,7 +213,7 @@ def read_question(plain: Mapping[str, Any]) -> Question:
     if unknown or not {"key", "text", "kind"} <= set(plain):
         raise ProtocolError(
             f"expected a question with key, text, kind and any of {', '.join(sorted(known))}; "
-            f"{', '.join(sorted(map(str, plain)))} came"
+            f"got {', '.join(sorted(map(str, plain)))}"
         )
     values: dict[str, Any] = dict(plain)
     try:

@@ -19,7 +19,6 @@ from readerstudy.study.reading import replay
 from readerstudy.study.reading.measured import comment_of, display_of, times_of
 from readerstudy.study.reading.stages import (
     Place,
-    PracticePlace,
     Stage,
     Visit,
     display_checked,
@@ -44,16 +43,16 @@ class StaleRevisionError(Exception):
 
 
 class VisitError(Exception):
-    """The reader's visit does not stand where this can be done: consent, display check, practice or a break."""
+    """The reader's visit is not at a stage where this can be done: consent, display check, practice or a break."""
 
 
 BEFORE_ANSWERS = {
-    Stage.CONSENT: "consent to taking part comes before the first answer",
-    Stage.TERMS: "the terms of use come before the first answer",
-    Stage.INSTRUCTIONS: "the instructions come before the first answer",
-    Stage.BREAK: "this session is over; come back when the next one begins",
-    Stage.DISPLAY: "the display check comes before the first answer",
-    Stage.PRACTICE: "the practice cases come first",
+    Stage.CONSENT: "consent is needed before the first answer",
+    Stage.TERMS: "the terms of use must be confirmed before the first answer",
+    Stage.INSTRUCTIONS: "the instructions must be confirmed before the first answer",
+    Stage.BREAK: "this session is over; come back when the next session begins",
+    Stage.DISPLAY: "the display must be checked before the first answer",
+    Stage.PRACTICE: "the practice cases must be read first",
 }
 """What keeps an answer from being saved, in words for the reader."""
 
@@ -64,7 +63,7 @@ def servable(reader: Reader, public_id: UUID) -> Case | None:
     Only what the page shows now is served: nothing of a stage that is yet to come, and nothing in a break.
     """
     visit = visit_of(reader)
-    places: dict[Stage, Place | PracticePlace] = {
+    places: dict[Stage, Place[Assignment] | Place[PracticeReading]] = {
         Stage.PRACTICE: visit.practice,
         Stage.READING: visit.place,
     }
@@ -236,7 +235,10 @@ def stored(row: Assignment | PracticeReading) -> dict[str, Any]:
 
 
 def _go_on(reader: Reader, session: ReadingSession, protocol: Protocol, now: datetime) -> None:
-    """After a save: end a session that is full, and put repeats that come too early to the end of the order."""
+    """After a save: end a session that is full, and put repeats that come too early to the end of the order.
+
+    That is decided once and stored, so that no page changes under a reader.
+    """
     session.last_at = now
     if session.ended_at is None and protocol.session_cases:
         read = Rating.objects.filter(session=session, revision=1).count()
@@ -251,7 +253,7 @@ def _go_on(reader: Reader, session: ReadingSession, protocol: Protocol, now: dat
         place = place_of(reader)
 
 
-def _too_early(place: Place, protocol: Protocol, now: datetime) -> Assignment | None:
+def _too_early(place: Place[Assignment], protocol: Protocol, now: datetime) -> Assignment | None:
     for each in (place.current, place.following):
         if each and each.presentation > 1 and not each.deferred and due_at(each, protocol) > now:
             return each
@@ -277,6 +279,8 @@ def _locked(reader: Reader, public_id: UUID, current: Assignment | None) -> Assi
 
 def _check_open(reader: Reader) -> None:
     if reader.study.phase != Phase.READING:
-        raise PhaseError(f"answers are saved while a study is being read; it is {reader.study.phase}")
+        raise PhaseError(f"answers can be saved only while a study is being read; it is {reader.study.phase}")
     if reader.withdrawn_at is not None:
-        raise PhaseError("you have withdrawn from this study; what you answered stays, nothing is added")
+        raise PhaseError(
+            "you have withdrawn from this study; your answers are kept, and no more can be added"
+        )

@@ -81,5 +81,5 @@ def _numbers(values: Any, names: tuple[str, ...], what: str) -> dict[str, float]
         raise ProtocolError(f"{what}: expected only {', '.join(names)}")
     for name, value in values.items():
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1e12:
-            raise ProtocolError(f"{what}: expected {name} as a number from 0, {value!r} came")
+            raise ProtocolError(f"{what}: expected {name} as a number from 0, got {value!r}")
     return {name: float(value) for name, value in values.items()}

@@ -1,4 +1,4 @@
-"""A draft as its readers will see it, step by step. Nothing is stored: the step stands in the address."""
+"""A draft as its readers will see it, step by step. Nothing is stored: the step is in the address."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ from readerstudy.study.reading.visits import DisplayRefusedError
 
 SHOWN_CASES = 3
 PATTERN = "pattern"
-"""Name of the drawn image that stands in while no cases are loaded."""
+"""Name of the drawn image that is used while no cases are loaded."""
 
 ROWS, COLUMNS = 640, 512
 
@@ -131,7 +131,7 @@ def try_step(study: Study, place: int, posted: Mapping[str, Any]) -> dict[str, A
         found = display_check_of(posted)
         if not display_is_fit(found) and Protocol.from_json(study.protocol).display_check == "block":
             raise DisplayRefusedError(
-                "With this display a reader could not begin: enlarge the window, dim the room."
+                "With this display a reader could not begin: enlarge the window or dim the room."
             )
     return {"state": preview_state(study, place + 1)}
 

@@ -9,9 +9,9 @@ from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
-from readerstudy.accounts.signed_in import signed_in
-from readerstudy.accounts.signed_out import answers_scripts
-from readerstudy.cases.delivery import frame_response, masked_response
+from readerstudy.accounts.access import signed_in
+from readerstudy.accounts.middleware import answers_scripts
+from readerstudy.cases.selectors import frame_response, masked_response
 from readerstudy.study.design.terms import waiting
 from readerstudy.study.models import Study
 from readerstudy.study.phases import Phase

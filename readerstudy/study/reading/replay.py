@@ -58,7 +58,7 @@ def differences(study: Study) -> Iterator[Difference]:
     for one in rebuilt(study):
         row = stored.pop((one.public_id, one.values["revision"]), None)
         if row is None:
-            yield Difference(one.sequence, "the trail has this answer, the table has lost it")
+            yield Difference(one.sequence, "the trail has this answer, but the table has lost it")
             continue
         now = values_of(row)
         changed = [name for name in one.values if now[name] != one.values[name]]

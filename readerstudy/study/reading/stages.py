@@ -1,9 +1,9 @@
-"""Where a reader's visit stands: consent, terms, instructions, display, practice, reading, break, done, closed."""
+"""The stage of a reader's visit: consent, terms, instructions, display, practice, reading, break, done, closed."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 from django.db.models import Count, Q, QuerySet
 from django.utils import timezone
@@ -35,23 +35,13 @@ class Stage(StrEnum):
 
 
 @dataclass(frozen=True)
-class Place:
+class Place(Generic[Row]):
     """Where a reader is: the current case, the one to fetch ahead, and how far along they are."""
 
     position: int
     total: int
-    current: Assignment | None
-    following: Assignment | None
-
-
-@dataclass(frozen=True)
-class PracticePlace:
-    """The same, of the practice cases."""
-
-    position: int
-    total: int
-    current: PracticeReading | None
-    following: PracticeReading | None
+    current: Row | None
+    following: Row | None
 
 
 @dataclass(frozen=True)
@@ -65,8 +55,8 @@ class Visit:
 
     pending: tuple[Stage, ...]
     protocol: Protocol
-    place: Place
-    practice: PracticePlace
+    place: Place[Assignment]
+    practice: Place[PracticeReading]
     session: ReadingSession | None
     until: datetime | None
     display_checked: bool
@@ -78,7 +68,7 @@ class Visit:
         return self.pending[0] if self.pending else Stage.READING
 
 
-def place_of(reader: Reader) -> Place:
+def place_of(reader: Reader) -> Place[Assignment]:
     """Return the reader's place: the first case without a rating, deferred ones last, and exactly one ahead."""
     planned = reader.assignments.all()
     total, unread = _counts(planned, Q(revision=0))
@@ -86,14 +76,14 @@ def place_of(reader: Reader) -> Place:
     return Place(_position(total, unread), total, *_two(ahead))
 
 
-def practice_place_of(reader: Reader) -> PracticePlace:
+def practice_place_of(reader: Reader) -> Place[PracticeReading]:
     """Return the reader's place among the practice cases, if the study has any."""
     if reader.study.practice_key is None:
-        return PracticePlace(0, 0, None, None)
+        return Place(0, 0, None, None)
     planned = reader.practice.all()
     total, unread = _counts(planned, Q(saved_at=None))
     ahead = _ahead(reader, planned.filter(saved_at=None).order_by("position")) if unread else []
-    return PracticePlace(_position(total, unread), total, *_two(ahead))
+    return Place(_position(total, unread), total, *_two(ahead))
 
 
 def _counts(planned: QuerySet[Any], unread: Q) -> tuple[int, int]:
@@ -129,7 +119,7 @@ def last_session(reader: Reader) -> ReadingSession | None:
 
 
 def visit_of(reader: Reader, now: datetime | None = None) -> Visit:
-    """Return where the reader's visit stands."""
+    """Return the stage of the reader's visit."""
     now = now or timezone.now()
     protocol = Protocol.from_json(reader.study.protocol)
     place, practice, last = place_of(reader), practice_place_of(reader), last_session(reader)
@@ -144,8 +134,8 @@ def visit_of(reader: Reader, now: datetime | None = None) -> Visit:
 def _pending(
     reader: Reader,
     protocol: Protocol,
-    place: Place,
-    practice: PracticePlace,
+    place: Place[Assignment],
+    practice: Place[PracticeReading],
     until: datetime | None,
     checked: bool,
     terms_wait: bool,
@@ -181,7 +171,7 @@ def display_checked(
 
 
 def _break_until(
-    protocol: Protocol, place: Place, last: ReadingSession | None, now: datetime
+    protocol: Protocol, place: Place[Assignment], last: ReadingSession | None, now: datetime
 ) -> datetime | None:
     """Return when reading may go on, if not now: the next session, or the first repeat that is due."""
     ends = []

@@ -3,6 +3,7 @@
 import json
 import uuid
 from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
@@ -11,9 +12,9 @@ from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
-from readerstudy.accounts.signed_in import signed_in
-from readerstudy.accounts.signed_out import answers_scripts
-from readerstudy.cases.delivery import frame_response
+from readerstudy.accounts.access import signed_in
+from readerstudy.accounts.middleware import answers_scripts
+from readerstudy.cases.selectors import frame_response
 from readerstudy.study.markdown import render as render_markdown
 from readerstudy.study.models import Assignment, PracticeReading, Reader
 from readerstudy.study.phases import PhaseError
@@ -86,59 +87,59 @@ def answers(request: HttpRequest, slug: str, public_id: uuid.UUID) -> JsonRespon
     return _told(lambda: _save(request, reader, public_id))
 
 
-@answers_scripts
-@require_POST
-def consent(request: HttpRequest, slug: str) -> JsonResponse:
+def _step(act: Callable[[Reader, HttpRequest], object]) -> Callable[[HttpRequest, str], JsonResponse]:
+    """Make a view of what a reader does beside answering; it answers with the state that the page then shows."""
+
+    @answers_scripts
+    @require_POST
+    @wraps(act)
+    def view(request: HttpRequest, slug: str) -> JsonResponse:
+        reader = reader_for(signed_in(request), slug)
+
+        def acted() -> dict[str, Any]:
+            act(reader, request)
+            return {"state": state_json(reader_for(reader.person, slug))}
+
+        return _told(acted)
+
+    return view
+
+
+@_step
+def consent(reader: Reader, request: HttpRequest) -> None:
     """Note the reader's consent."""
-    reader = reader_for(signed_in(request), slug)
-    return _done(
-        reader, lambda: visits.give_consent(reader=reader, accepted=posted_object(request).get("accepted"))
-    )
+    visits.give_consent(reader=reader, accepted=posted_object(request).get("accepted"))
 
 
-@answers_scripts
-@require_POST
-def confirm_terms(request: HttpRequest, slug: str) -> JsonResponse:
+@_step
+def confirm_terms(reader: Reader, request: HttpRequest) -> None:
     """Note that the reader confirms the terms of use, by their digests."""
-    reader = reader_for(signed_in(request), slug)
-
-    def act() -> None:
-        posted = posted_object(request)
-        visits.confirm_terms(reader=reader, accepted=posted.get("accepted"), digests=posted.get("sha256"))
-
-    return _done(reader, act)
+    posted = posted_object(request)
+    visits.confirm_terms(reader=reader, accepted=posted.get("accepted"), digests=posted.get("sha256"))
 
 
-@answers_scripts
-@require_POST
-def begin(request: HttpRequest, slug: str) -> JsonResponse:
+@_step
+def begin(reader: Reader, request: HttpRequest) -> None:
     """Note that the instructions are read."""
-    reader = reader_for(signed_in(request), slug)
-    return _done(reader, lambda: visits.begin(reader=reader))
+    visits.begin(reader=reader)
 
 
-@answers_scripts
-@require_POST
-def display(request: HttpRequest, slug: str) -> JsonResponse:
+@_step
+def display(reader: Reader, request: HttpRequest) -> None:
     """Keep a display check; 422 where the protocol blocks on a display that does not pass."""
-    reader = reader_for(signed_in(request), slug)
-    return _done(reader, lambda: visits.check_display(reader=reader, values=posted_object(request)))
+    visits.check_display(reader=reader, values=posted_object(request))
 
 
-@answers_scripts
-@require_POST
-def keys(request: HttpRequest, slug: str) -> JsonResponse:
+@_step
+def keys(reader: Reader, request: HttpRequest) -> None:
     """Keep the reader's key map."""
-    reader = reader_for(signed_in(request), slug)
-    return _done(reader, lambda: visits.keep_keys(reader=reader, keys=posted_object(request)))
+    visits.keep_keys(reader=reader, keys=posted_object(request))
 
 
-@answers_scripts
-@require_POST
-def pause(request: HttpRequest, slug: str) -> JsonResponse:
+@_step
+def pause(reader: Reader, request: HttpRequest) -> None:
     """Note that the reader pauses."""
-    reader = reader_for(signed_in(request), slug)
-    return _done(reader, lambda: visits.pause(reader=reader))
+    visits.pause(reader=reader)
 
 
 def _save(request: HttpRequest, reader: Reader, public_id: uuid.UUID) -> dict[str, Any]:
@@ -154,14 +155,6 @@ def _save(request: HttpRequest, reader: Reader, public_id: uuid.UUID) -> dict[st
     row = visits.save_practice(reader=reader, public_id=public_id, **values)
     note = Protocol.from_json(reader.study.protocol).note_of(row.case.key)
     return {"saved": True, "feedback": render_markdown(note), "state": state_json(reader)}
-
-
-def _done(reader: Reader, act: Callable[[], object]) -> JsonResponse:
-    def acted() -> dict[str, Any]:
-        act()
-        return {"state": state_json(reader_for(reader.person, reader.study.slug))}
-
-    return _told(acted)
 
 
 def _told(act: Callable[[], dict[str, Any]]) -> JsonResponse:

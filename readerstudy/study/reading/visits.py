@@ -36,22 +36,17 @@ def give_consent(*, reader: Reader, accepted: Any) -> None:
     Raises
     ------
     PhaseError: the study is not being read.
-    ProtocolError: not accepted; whoever does not consent does not read.
+    ProtocolError: not accepted; anyone who does not consent does not read.
     """
     reader = _reading(reader)
     if accepted is not True:
-        raise ProtocolError(
-            "accepted: expected true; whoever does not consent leaves the page and reads nothing"
-        )
+        raise ProtocolError("accepted: expected true; without consent nobody can read")
     if reader.consented_at is not None:
         return
     text = Protocol.from_json(reader.study.protocol).consent
     reader.consented_at, reader.consent_sha256 = timezone.now(), digest({"consent": text})
     reader.save(update_fields=["consented_at", "consent_sha256"])
-    record(
-        kind="reader.consented", actor=reader.person, study=reader.study.key, subject=reader.pseudonym,
-        values={"consent_sha256": reader.consent_sha256},
-    )  # fmt: skip
+    _note(reader, "reader.consented", {"consent_sha256": reader.consent_sha256})
 
 
 @transaction.atomic
@@ -66,9 +61,9 @@ def confirm_terms(*, reader: Reader, accepted: Any, digests: Any) -> None:
     """
     reader = _reading(reader)
     if visit_of(reader).stage is Stage.CONSENT:
-        raise VisitError("consent to taking part comes before the terms of use")
+        raise VisitError("consent is needed before the terms of use")
     if accepted is not True:
-        raise ProtocolError("accepted: expected true; whoever does not confirm the terms sees no image")
+        raise ProtocolError("accepted: expected true; without confirming the terms nobody can see an image")
     confirm(study=reader.study, person=reader.person, digests=digests)
 
 
@@ -83,14 +78,11 @@ def begin(*, reader: Reader) -> None:
     """
     reader = _reading(reader)
     if visit_of(reader).stage in {Stage.CONSENT, Stage.TERMS}:
-        raise VisitError("consent to taking part and the terms of use come before the instructions")
+        raise VisitError("consent and the terms of use are needed before the instructions")
     if reader.instructed_at is None:
         reader.instructed_at = timezone.now()
         reader.save(update_fields=["instructed_at"])
-        record(
-            kind="reader.instructed", actor=reader.person, study=reader.study.key, subject=reader.pseudonym,
-            values={},
-        )  # fmt: skip
+        _note(reader, "reader.instructed")
 
 
 def check_display(*, reader: Reader, values: Mapping[str, Any]) -> DisplayCheck:
@@ -112,10 +104,7 @@ def check_display(*, reader: Reader, values: Mapping[str, Any]) -> DisplayCheck:
         check = DisplayCheck.objects.create(
             study=reader.study, session=begin_session(reader), values=found, passed=display_is_fit(found)
         )
-        record(
-            kind="display.checked", actor=reader.person, study=reader.study.key, subject=reader.pseudonym,
-            values={**found, "passed": check.passed},
-        )  # fmt: skip
+        _note(reader, "display.checked", {**found, "passed": check.passed})
     if not check.passed and visit.protocol.display_check == "block":
         raise DisplayRefusedError(
             "This display cannot be used for the study: a patch was not seen, or the window is too small. "
@@ -135,9 +124,7 @@ def keep_keys(*, reader: Reader, keys: Any) -> None:
 def pause(*, reader: Reader) -> None:
     """Note that the reader pauses; the session stays open."""
     reader = _reading(reader)
-    record(
-        kind="reader.paused", actor=reader.person, study=reader.study.key, subject=reader.pseudonym, values={}
-    )
+    _note(reader, "reader.paused")
 
 
 @transaction.atomic
@@ -181,12 +168,16 @@ def save_practice(
     return row
 
 
+def _note(reader: Reader, kind: str, values: Mapping[str, Any] | None = None) -> None:
+    record(kind=kind, actor=reader.person, study=reader.study.key, subject=reader.pseudonym, values=values)
+
+
 def _reading(reader: Reader) -> Reader:
     """Lock the reader's row; refuse outside the phase of reading."""
     Reader.objects.select_for_update().get(pk=reader.pk)
     fresh = Reader.objects.select_related("study", "person").get(pk=reader.pk)
     if fresh.study.phase != Phase.READING:
-        raise PhaseError(f"this is possible while a study is being read; it is {fresh.study.phase}")
+        raise PhaseError(f"this is possible only while a study is being read; it is {fresh.study.phase}")
     if fresh.withdrawn_at is not None:
         raise PhaseError("you have withdrawn from this study")
     return fresh

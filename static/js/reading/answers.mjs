@@ -31,7 +31,7 @@
  * @typedef {{questions: Question[], labels: string[], given: Record<string, Answer>, sequence: string[],
  *   ticked: Record<string, (number | string)[]>, marks: Record<string, number>, listing: string | null,
  *   noImage: boolean}} Sheet
- *   ticked: what stands in each list, be it an answer yet or not; marks: how many marks each question has;
+ *   ticked: what is in each list, be it an answer yet or not; marks: how many marks each question has;
  *   listing: the list that digits tick; without an image, only a technical problem can be told
  */
 
@@ -117,7 +117,7 @@ function isValue(sheet, question, value) {
   }
 }
 
-/** Whether something may stand in a question's list. @param {Sheet} sheet @param {Question} question @param {number | string} entry */
+/** Whether something may be in a question's list. @param {Sheet} sheet @param {Question} question @param {number | string} entry */
 function isEntry(sheet, question, entry) {
   if (question.kind === "wrong_labels") return sheet.labels.includes(String(entry));
   if (question.kind === "missing_labels") return isAddable(sheet, question, String(entry));
@@ -200,7 +200,7 @@ export function toggle(sheet, key, entry) {
   return { ...less, ticked: { ...less.ticked, [key]: after }, listing: LISTS.includes(question.kind) ? key : null };
 }
 
-/** What stands in a list. @param {Sheet} sheet @param {string} key @returns {(number | string)[]} */
+/** What is in a list. @param {Sheet} sheet @param {string} key @returns {(number | string)[]} */
 export function listOf(sheet, key) {
   return sheet.ticked[key] ?? [];
 }

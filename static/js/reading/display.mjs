@@ -39,7 +39,7 @@ export class DisplayCheck {
       element("div", { class: "patches" }, patch(0, 0.05, "A dark grey square in a black one"), patch(1, 0.95, "A light grey square in a white one"), ramp()),
       ...boxes.map(({ label }) => label),
       facts,
-      element("p", { class: "help" }, blocking ? "This study wants all three, and a window of at least 1024 × 700." : "What you do not see is noted; you can go on all the same."),
+      element("p", { class: "help" }, blocking ? "This study requires all three, and a window of at least 1024 × 700." : "What you do not see is recorded; you can still go on."),
       element("div", { class: "form-actions" }, go),
     );
     form.addEventListener("submit", async (event) => {

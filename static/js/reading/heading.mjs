@@ -51,7 +51,7 @@ export class Heading {
 
 /** @param {ReadingState} state @param {boolean} practice @param {number} stepsBack */
 function sessionInWords({ session }, practice, stepsBack) {
-  if (stepsBack > 0) return "You went back. Saving keeps both answers and brings you forward again.";
+  if (stepsBack > 0) return "You went back. Saving keeps both answers and takes you forward again.";
   if (practice) return "A practice case: not part of the study.";
   if (!session?.limit) return "";
   return `Session ${session.number}: ${session.read} of ${session.limit} read`;

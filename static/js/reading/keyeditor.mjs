@@ -69,7 +69,7 @@ export class KeyEditor {
     if ("problem" in next) {
       this.note.textContent = next.problem;
       this.#draw();
-    } else this.#take(next.wishes, "Changed, and kept for you on every machine.");
+    } else this.#take(next.wishes, "Changed, and saved for you on every machine.");
     this.#focus(command);
   }
 

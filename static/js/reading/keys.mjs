@@ -18,11 +18,11 @@ export const COMMANDS = [
   { name: "no", key: "n", group: "Answers", text: "No" },
   { name: "cannot-assess", key: "c", group: "Answers", text: "Cannot assess: first open question" },
   { name: "technical", key: "t", group: "Answers", text: "Technical problem: all open questions" },
-  { name: "comment", key: "k", group: "Answers", text: "Comment; Esc leaves it" },
+  { name: "comment", key: "k", group: "Answers", text: "Comment; Esc to leave it" },
   { name: "invert", key: "i", group: "Image", text: "Invert" },
   { name: "reset", key: "r", group: "Image", text: "Reset" },
   { name: "fit", key: "f", group: "Image", text: "Fit" },
-  { name: "one-to-one", key: "o", group: "Image", text: "1:1, pixel by pixel" },
+  { name: "one-to-one", key: "o", group: "Image", text: "1:1, actual pixels" },
   { name: "turn-right", key: ".", group: "Image", text: "Turn right" },
   { name: "turn-left", key: ",", group: "Image", text: "Turn left" },
   { name: "flip", key: "h", group: "Image", text: "Mirror left to right" },
@@ -32,7 +32,7 @@ export const COMMANDS = [
   { name: "ellipse", key: "e", group: "Marks", text: "Ellipse" },
   { name: "arrow", key: "a", group: "Marks", text: "Arrow" },
   { name: "point", key: "d", group: "Marks", text: "Point" },
-  { name: "undo-mark", key: "x", group: "Marks", text: "Take the last one back" },
+  { name: "undo-mark", key: "x", group: "Marks", text: "Undo the last one" },
   { name: "full-screen", key: "w", group: "Page", text: "Whole screen" },
   { name: "pause", key: "p", group: "Page", text: "Pause, and go on" },
 ];
@@ -59,7 +59,7 @@ const ARROWS = {
 const FIXED = {
   Answers: [
     ["1 – 9", "The first open scale or list"],
-    ["Backspace", "Take back the last answer"],
+    ["Backspace", "Undo the last answer"],
     ["Enter Space", "Save and go on"],
     ["PageUp", "Back to the case before, if the study allows it"],
   ],
@@ -82,7 +82,7 @@ const FIXED = {
     ["Two fingers apart", "Zoom"],
     ["Two fingers together", "Window and level"],
   ],
-  Marks: [["Arrows, Enter", "Draw without a mouse: move, begin, end"], ["Esc", "Put the tool down"]],
+  Marks: [["Arrows, Enter", "Draw without a mouse: move, begin, end"], ["Esc", "Deselect the tool"]],
   Page: [["?", "This list"]],
 };
 

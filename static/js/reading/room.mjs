@@ -105,7 +105,7 @@ export class ReadingRoom {
     this.keepDraft();
   }
 
-  /** Keep what stands on the page in this tab. */
+  /** Keep what is on the page in this tab. */
   keepDraft() {
     if (this.phase === "reading") this.#keep(null);
   }
@@ -138,7 +138,7 @@ export class ReadingRoom {
     this.viewer.clear();
     this.form.clear();
     const told = this.tellQuietly("pause");
-    await showMessage(this.page, "Paused", ["The clock stands still. What you entered is kept in this tab.", "Enter goes on, and so does the key that paused."], "Go on reading");
+    await showMessage(this.page, "Paused", ["The clock is stopped. What you entered is kept in this tab.", "Press Enter, or the pause key again, to go on."], "Go on reading");
     await told;
     this.onstate(/** @type {ReadingState} */ (this.state));
     await this.open();

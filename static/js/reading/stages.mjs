@@ -70,15 +70,15 @@ export class Stages {
       const text = texts.end ? prose(texts.end) : element("p", { class: "lede" }, "Thank you.");
       return [element("p", { class: "lede" }, ended(state)), text, this.#end()];
     }
-    const said = "Reading has ended. Answers that were not marked as saved were not taken.";
+    const said = "Reading has ended. Answers that were not marked as saved were not recorded.";
     return [element("p", { class: "lede" }, said), this.#end()];
   }
 
   /** Confirmed by the digests of what stands here, so that nobody confirms a text that they were not shown. @param {import("./state.mjs").Terms[]} all */
   #terms(all) {
     const sha256 = all.map((each) => each.sha256);
-    const confirm = this.#button("I meet these terms and keep to them", "terms", { accepted: true, sha256 });
-    const why = "The images were given to this study on these terms. The first image comes when you have confirmed them; that you did is recorded.";
+    const confirm = this.#button("I meet these terms and agree to follow them", "terms", { accepted: true, sha256 });
+    const why = "The images were given to this study on these terms. The first image is shown once you have confirmed them; your confirmation is recorded.";
     return [element("p", { class: "muted" }, why), ...all.map((each) => termsOf(each, all.length > 1)), this.#actions(confirm, leave("I do not confirm"))];
   }
 
@@ -144,7 +144,7 @@ function prose(html = "") {
   return made;
 }
 
-/** @param {import("./state.mjs").Terms} terms @param {boolean} named whether to say whose they are */
+/** @param {import("./state.mjs").Terms} terms @param {boolean} named whether to say who owns them */
 function termsOf({ name, text, credential, ethics }, named) {
   const facts = element("dl", { class: "facts" });
   for (const [term, value] of [["Who may see the images", credential], ["Ethics reference", ethics]]) {

@@ -1,5 +1,5 @@
 // @ts-check
-/** What the page says about itself: saved or not, what is missing, whether an image is on its way. */
+/** What the page says about itself: saved or not, what is missing, whether an image has been sent. */
 import { element, find } from "./dom.mjs";
 
 /** @typedef {"idle" | "saving" | "saved" | "retrying" | "failed"} SaveState */
@@ -35,7 +35,7 @@ export class StatusLine {
   imageFailed(text, again) {
     const button = element("button", { type: "button", class: "button button-small" }, "Try again");
     button.addEventListener("click", again);
-    const hint = "If it stays so, tell a technical problem and go on.";
+    const hint = "If this continues, record a technical problem and go on.";
     this.viewNote.replaceChildren(element("div", { class: "alert alert-bad" }, element("p", {}, `${text} ${hint}`), button));
   }
 }

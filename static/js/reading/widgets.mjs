@@ -180,7 +180,7 @@ function additions(question, labels, ear) {
     const label = offered.find((each) => each.toLowerCase() === typed.toLowerCase()) ?? typed;
     if (typed === "") return;
     if (!ear.addable(label)) {
-      note.textContent = labels.includes(label) ? "The case has this label." : "Expected one of the labels on offer.";
+      note.textContent = labels.includes(label) ? "The case has this label." : "Expected one of the labels in the list.";
       return;
     }
     note.textContent = "";

@@ -63,7 +63,7 @@ export class DrawingBoard {
     this.onmark();
   }
 
-  /** Take the last mark back; false if there is none. */
+  /** Undo the last mark; false if there is none. */
   undo() {
     if (this.begun) {
       this.begun = null;

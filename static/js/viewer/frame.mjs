@@ -81,7 +81,7 @@ export async function gunzip(stream) {
   try {
     return new Uint8Array(await new Response(expanded).arrayBuffer());
   } catch {
-    throw new FrameError("The image arrived damaged.", { retry: true });
+    throw new FrameError("The image was damaged in transfer.", { retry: true });
   }
 }
 
@@ -97,7 +97,7 @@ export function decodeFrame(payload, info) {
   const before = format === 1 ? 0 : 2 ** bits;
   const expected = before + rows * columns * planes;
   if (!(expected > before) || payload.length !== expected) {
-    throw new FrameError(`The image is ${payload.length} bytes long, ${expected} were expected.`);
+    throw new FrameError(`The image is ${payload.length} bytes long, expected ${expected}.`);
   }
   const residuals = payload.subarray(before);
   const pixels = planes === 2 ? undoTwoPlanes(residuals, rows, columns) : undoOnePlane(residuals, rows, columns);

@@ -2,7 +2,8 @@
 /**
  * Pointers and wheels become the viewer's verbs. Left drag: window/level, or drawing when a drawing tool is in
  * hand. Shift or middle drag: pan. Right drag: zoom. Wheel: zoom to the pointer. Double click: fit.
- * One finger: move the image, or draw. Two fingers: apart or together zoom, side by side window/level.
+ * One finger: move the image, or draw. Two fingers: apart or together zoom, side by side window/level. On glass
+ * one finger must not change the grey levels unasked.
  *
  * @typedef {{x: number, y: number}} Point
  * @typedef {object} Verbs

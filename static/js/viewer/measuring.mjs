@@ -1,6 +1,6 @@
 // @ts-check
 /**
- * Timing a viewer: how long until an image stands on the screen, and how long from a move of the pointer to the
+ * Timing a viewer: how long until an image is on the screen, and how long from a move of the pointer to the
  * frame that shows it. The bench and the workstation page measure with this.
  *
  * @typedef {import("./viewer.mjs").Viewer} Viewer
@@ -88,7 +88,7 @@ export async function wrongGreys(viewer, source) {
   return wrong;
 }
 
-/** What stands on the screen, RGBA. @param {Viewer} viewer @returns {Promise<Uint8ClampedArray>} */
+/** What is on the screen, RGBA. @param {Viewer} viewer @returns {Promise<Uint8ClampedArray>} */
 function pixelsOf(viewer) {
   viewer.setWindow(...viewer.getState().window);
   return new Promise((resolve) => {

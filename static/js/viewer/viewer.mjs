@@ -247,7 +247,7 @@ export class Viewer {
     this.#draw();
   }
 
-  /** Take the last mark back; false if there is none. */
+  /** Undo the last mark; false if there is none. */
   undoMark() {
     const done = this.board.undo();
     this.#draw();

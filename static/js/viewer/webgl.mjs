@@ -62,7 +62,7 @@ export class WebGlRenderer {
     const gl = canvas.getContext("webgl2", options);
     if (!gl) throw new NoCardError("no WebGL2");
     this.gl = gl;
-    if (!software && SOFTWARE.test(rendererName(gl))) throw new NoCardError("a program plays the graphics card");
+    if (!software && SOFTWARE.test(rendererName(gl))) throw new NoCardError("software rendering, no graphics card");
     this.#prepare();
     if (!software && this.#frameTime() > SLOW_FRAME_MS) throw new NoCardError("slower than without");
     canvas.addEventListener("webglcontextlost", (event) => {

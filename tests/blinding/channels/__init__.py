@@ -1,6 +1,7 @@
 """The 49 channels by which the arm could leak, each with a detector and a planted leak that proves it fires.
 
-A check runs its detector once with and once without the plant, and returns what the detector says. The table
+A check runs its detector once with and once without the plant, and returns what the detector says. A
+plant goes through the product: one that only the test's own code sees proves that the test can count. The table
 is in `table.py`; `tests/blinding/test_channels.py` runs it and prints how many plants were caught.
 """
 

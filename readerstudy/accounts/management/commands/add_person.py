@@ -3,31 +3,25 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.exceptions import ValidationError
-from django.core.management.base import BaseCommand, CommandError
-
 from readerstudy.accounts.services import AccountError, add_person
+from readerstudy.commands import SiteCommand
 
 
-class Command(BaseCommand):
-    help = "Make a person and print a random password, once."
+class Command(SiteCommand):
+    help = "Create an account and print a random password, once."
+    refused = (AccountError,)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("email", help="address with which the person signs in")
-        parser.add_argument("--name", required=True, help="name that others on the site see")
+        parser.add_argument("email", help="e-mail address with which the person signs in")
+        parser.add_argument("--name", required=True, help="name shown to others on the site")
         parser.add_argument(
             "--researcher", action="store_true", help="may run and open sweeps (and never read)"
         )
         parser.add_argument("--superuser", action="store_true", help="may use the site's admin pages")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        try:
-            user, password = add_person(
-                email=options["email"], name=options["name"], actor=None,
-                researcher=options["researcher"], superuser=options["superuser"],
-            )  # fmt: skip
-        except ValidationError as error:
-            raise CommandError(f"{options['email']}: {' '.join(error.messages)}") from error
-        except AccountError as error:
-            raise CommandError(str(error)) from error
+        user, password = add_person(
+            email=options["email"], name=options["name"], actor=None,
+            researcher=options["researcher"], superuser=options["superuser"],
+        )  # fmt: skip
         self.stdout.write(f"{user.email}  password (shown once): {password}")

@@ -1,34 +1,34 @@
-"""Begin this host's audit anchor anew, with a reason."""
+"""Begin this host's audit anchor again, with a reason."""
 
 from argparse import ArgumentParser
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from readerstudy.audit.epochs import begin_epoch
 from readerstudy.audit.services import AuditError, faults
+from readerstudy.commands import SiteCommand
 
 
-class Command(BaseCommand):
+class Command(SiteCommand):
     help = (
-        "Begin this host's audit anchor: on one more host, or after its file was lost. What anchor and database do "
-        "not agree on is given up by record: the reason stays in the trail, and verify_audit tells it from then on."
+        "Begin this host's audit anchor: on one more host, or after its file was lost. Where anchor and "
+        "database disagree, the difference is accepted on record: the reason stays in the trail, and "
+        "verify_audit reports it from then on."
     )
+    refused = (AuditError, OSError)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--reason", required=True, help="why; it stays in the audit trail")
+        parser.add_argument("--reason", required=True, help="why; this is recorded in the audit trail")
 
     def handle(self, *args: Any, **options: Any) -> None:
         if not options["reason"].strip():
             raise CommandError("expected a reason, such as 'the disk of the anchor was lost'")
         for fault in faults():
             raise CommandError(
-                f"event {fault.sequence} of {fault.study or 'the site'}: {fault.reason}; a new anchor would not mend a "
-                "chain that does not hold"
+                f"event {fault.sequence} of {fault.study or 'the site'}: {fault.reason}; a new anchor would not "
+                "repair a broken chain"
             )
-        try:
-            event = begin_epoch(cause="anchor_audit", reason=options["reason"].strip())
-        except (AuditError, OSError) as error:
-            raise CommandError(str(error)) from error
+        event = begin_epoch(cause="anchor_audit", reason=options["reason"].strip())
         self.stdout.write(f"{settings.AUDIT_ANCHOR} counts from event {event.sequence} of the site")

@@ -14,7 +14,7 @@ from readerstudy.audit.agreement import anchor_faults
 from readerstudy.audit.epochs import told_epochs
 from readerstudy.audit.models import Event
 from readerstudy.audit.services import AuditError, Fault, clock_steps, faults, head_faults
-from readerstudy.priority import PatientCommand
+from readerstudy.commands import PatientCommand
 
 SHOWN = 20
 """So many steps of the clock are told one by one."""
@@ -23,7 +23,7 @@ SHOWN = 20
 class Command(PatientCommand):
     help = (
         "Check that no audit event was edited, removed, inserted or reordered, also against the anchor file "
-        "and against heads that were kept elsewhere; tell the trail's epochs and where the clock ran backwards."
+        "and against heads that were saved elsewhere; report the trail's epochs and where the clock ran backwards."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -57,7 +57,7 @@ class Command(PatientCommand):
         if found:
             raise CommandError(f"{len(found)} faults in the audit trail")
         self.stdout.write(
-            f"{Event.objects.count()} audit events, every chain holds and ends as the anchor says"
+            f"{Event.objects.count()} audit events, every chain is intact and ends as the anchor says"
         )
         if options["heads"]:
             self.stdout.write(f"the heads of {len(options['heads'])} files are in their chains")

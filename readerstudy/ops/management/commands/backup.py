@@ -4,29 +4,31 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import CommandError
-
 from analysis.terminal import progress_bar
-from readerstudy.cases.errors import StorageError
-from readerstudy.ops.backup.backing_up import BackupError, back_up
-from readerstudy.priority import PatientCommand
+from readerstudy.cases.storage import StorageError
+from readerstudy.commands import PatientCommand
+from readerstudy.ops.backup.backing_up import back_up
+from readerstudy.ops.backup.manifest import BackupError
 
 
 class Command(PatientCommand):
-    help = "Copy the running site into a new folder: the database at one instant, and all files but caches and secrets."
+    help = (
+        "Copy the running site into a new folder: the database at one instant, and all files except caches "
+        "and secrets."
+    )
+    refused = (BackupError, StorageError, OSError)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="a new folder")
-        parser.add_argument("--database-only", action="store_true", help="copy no files: for every minute")
+        parser.add_argument(
+            "--database-only", action="store_true", help="copy no files: for a backup every minute"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        try:
-            with progress_bar("files") as progress:
-                made = back_up(out=options["out"], database_only=options["database_only"], progress=progress)
-        except (BackupError, StorageError, OSError) as error:
-            raise CommandError(str(error)) from error
+        with progress_bar("files") as progress:
+            made = back_up(out=options["out"], database_only=options["database_only"], progress=progress)
         self.stdout.write(
-            f"{made.folder}: {made.files} files, {made.size / 2**20:.1f} MiB; the database took "
+            f"{made.folder}: {made.files} files, {made.size / 2**20:.1f} MiB; copying the database took "
             f"{made.database_seconds:.2f} s. site.env and sealed keys are not in it: keep them elsewhere."
         )
         for name, why in sorted(made.left_out.items()):

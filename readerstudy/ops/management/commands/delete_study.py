@@ -3,30 +3,32 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
+from readerstudy.commands import SiteCommand
 from readerstudy.ops.backup.retention import RetentionError, delete_study
-from readerstudy.study.models import Study
+from readerstudy.study.phases import StudyError
+from readerstudy.study.visibility import study_named
 
 
-class Command(BaseCommand):
+class Command(SiteCommand):
     help = "Delete an archived study: rows, frames, exports, its audit chain. A tombstone stays in the site's chain."
+    refused = (StudyError, RetentionError)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("slug", metavar="SLUG", help="short name of the study")
-        parser.add_argument("--reason", required=True, help="why it is deleted; it stays in the audit trail")
-        parser.add_argument("--confirm", metavar="SLUG", help="the short name again: there is no way back")
+        parser.add_argument(
+            "--reason", required=True, help="why it is deleted; this is recorded in the audit trail"
+        )
+        parser.add_argument(
+            "--confirm", metavar="SLUG", help="the short name again, to confirm: this cannot be undone"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        study = Study.objects.filter(slug=options["slug"]).first()
-        if study is None:
-            raise CommandError(f"expected a study, there is none named {options['slug']}")
+        study = study_named(options["slug"])
         if options["confirm"] != study.slug:
-            raise CommandError(f"this cannot be undone: say --confirm {study.slug}")
-        try:
-            gone = delete_study(study=study, reason=options["reason"], actor=None)
-        except RetentionError as error:
-            raise CommandError(str(error)) from error
+            raise CommandError(f"this cannot be undone: pass --confirm {study.slug}")
+        gone = delete_study(study=study, reason=options["reason"], actor=None)
         for name, count in gone.rows.items():
             self.stdout.write(f"{count:8} {name}")
-        self.stdout.write(f"deleted {gone.slug}; backups still hold it until they are deleted too")
+        self.stdout.write(f"deleted {gone.slug}; backups still contain it until they are deleted too")

@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
 
 from analysis.terminal import in_words, progress_bar
+from readerstudy.commands import SiteCommand
 from readerstudy.ops.demo import chain, studies
 from readerstudy.ops.demo.films import develop
 from readerstudy.ops.demo.plan import (
@@ -36,11 +36,12 @@ from readerstudy.ops.serve.supervisor import (
 SIZES = {LIVE: (READING_ROWS, READING_COLUMNS), FINISHED: (FINISHED_ROWS, FINISHED_COLUMNS)}
 
 
-class Command(BaseCommand):
-    help = "Run the whole chain on phantoms and serve it at http://localhost:8000. Run again, it resumes."
+class Command(SiteCommand):
+    help = "Run all steps on phantoms and serve the result at http://localhost:8000. Run it again to resume."
+    refused = (chain.DemoError, SiteError, SupervisorError)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--no-serve", action="store_true", help="do everything but serve")
+        parser.add_argument("--no-serve", action="store_true", help="do everything except serve")
         parser.add_argument("--port", type=int, default=8000, help="port to serve at (default: %(default)s)")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -52,17 +53,15 @@ class Command(BaseCommand):
             self._tell(options["port"])
             if not options["no_serve"]:
                 self._serve(options["port"])
-        except (chain.DemoError, SiteError, SupervisorError) as error:
-            raise CommandError(str(error)) from error
         except KeyboardInterrupt:
-            self.stdout.write("\nstopped; 'make demo' goes on where this ended")
+            self.stdout.write("\nstopped; 'make demo' goes on where it stopped")
 
     def _make(self) -> None:
         folder = DemoFolder(settings.HOME)
         whole = sum(seconds for _, seconds in STAGES)
         self.stdout.write(
             f"The first time it takes about {in_words(whole)} on a machine with 2 cores and no GPU. "
-            "What is done already is not done again."
+            "Finished steps are not repeated."
         )
         began = time.monotonic()
         prepare_site()
@@ -88,7 +87,7 @@ class Command(BaseCommand):
             studies.live_study(folder, users, report)
         with self._stage(stages) as report:
             studies.finished_study(folder, users, report)
-        self.stdout.write(f"All of it took {in_words(time.monotonic() - began)} here.")
+        self.stdout.write(f"All steps together took {in_words(time.monotonic() - began)} here.")
 
     @contextmanager
     def _stage(self, stages: Iterator[tuple[int, tuple[str, int]]]) -> Iterator[Callable[[int, int], None]]:
@@ -108,7 +107,7 @@ class Command(BaseCommand):
             shown = fresh.get(email, "(shown at the first run)")
             self.stdout.write(f"  {name:15} {email:26} {shown}")
         if fresh:
-            self.stdout.write("  These passwords are shown once and stored nowhere.")
+            self.stdout.write("  These passwords are shown once and not stored.")
         else:
             self.stdout.write(
                 f"  Forgotten? READERSTUDY_HOME={settings.HOME} {sys.executable} manage.py changepassword EMAIL"

@@ -4,8 +4,8 @@ from typing import Any
 
 from django.core.management.base import CommandError
 
+from readerstudy.commands import PatientCommand
 from readerstudy.ops.doctor.disk import disk_use
-from readerstudy.priority import PatientCommand
 
 
 class Command(PatientCommand):

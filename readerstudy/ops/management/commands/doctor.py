@@ -4,16 +4,15 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from readerstudy.ops.doctor.examination import examine
-from readerstudy.ops.doctor.site_examination import examine_site
+from readerstudy.ops.doctor.examination import examine, examine_site
 
 MARKS = {"good": "ok     ", "note": "note   ", "warning": "WARNING"}
 
 
 class Command(BaseCommand):
     help = (
-        "Say of this machine which torch is here, whether CUDA works, which SQLite mode is used and why, what is "
-        "missing; and of the site its secrets, database, migrations, room, last backup and workers."
+        "Report on this machine: which torch is installed, whether CUDA works, which SQLite mode is used and "
+        "why, what is missing; and on the site: its secrets, database, migrations, disk space, last backup and workers."
     )
     requires_system_checks: list[str] = []
 

@@ -1,58 +1,55 @@
-"""Load the blind half of a hand-over into a draft study."""
+"""Load the blind half of a handover into a draft study."""
 
 from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from analysis.caseset import CaseSetError
 from analysis.columns import FrameError
 from analysis.terminal import progress_bar
 from readerstudy.accounts.models import User
-from readerstudy.cases.errors import StorageError
-from readerstudy.cases.loader import CaseSetRefusedError
-from readerstudy.cases.services import AlreadyLoadedError
-from readerstudy.ops.loading import load_into_study, load_practice
+from readerstudy.cases.loader import AlreadyLoadedError, CaseSetRefusedError
+from readerstudy.cases.storage import StorageError
+from readerstudy.commands import SiteCommand
+from readerstudy.ops.loading import load_into_study
 from readerstudy.study.design.lifecycle import create_study
 from readerstudy.study.design.obstacles import obstacles_of
 from readerstudy.study.models import Study
 from readerstudy.study.phases import PhaseError, StudyError
 from readerstudy.study.protocol import Protocol
 
-REFUSALS = (
-    CaseSetError,
-    FrameError,
-    CaseSetRefusedError,
-    AlreadyLoadedError,
-    StorageError,
-    PhaseError,
-    StudyError,
-)
 
-
-class Command(BaseCommand):
+class Command(SiteCommand):
     help = "Verify a case set, decode its images and load them into a study; all cases or none."
+    refused = (
+        CaseSetError,
+        FrameError,
+        CaseSetRefusedError,
+        AlreadyLoadedError,
+        StorageError,
+        PhaseError,
+        StudyError,
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("folder", type=Path, help="the blind half, as write_case_set made it")
         parser.add_argument("--study", required=True, help="short name of the study")
         parser.add_argument("--practice", action="store_true", help="load them as the study's practice cases")
-        parser.add_argument("--title", help="make the study with this title if there is none of the name")
+        parser.add_argument("--title", help="create the study with this title if it does not exist")
         parser.add_argument("--by", type=int, help="number of the person who asked for it on the page")
-        parser.add_argument("--admin", help="e-mail address of the study admin, for a study that is made")
+        parser.add_argument("--admin", help="e-mail address of the study admin, for a study that is created")
 
     def handle(self, *args: Any, **options: Any) -> None:
         study = Study.objects.filter(slug=options["study"]).first()
-        try:
-            if study is None:
-                study = self._made(options["study"], options["title"], options["admin"])
-            with progress_bar("decoding images") as progress:
-                load = load_practice if options["practice"] else load_into_study
-                actor = User.objects.filter(pk=options["by"]).first()
-                loaded = load(study=study, folder=options["folder"], actor=actor, progress=progress)
-        except REFUSALS as error:
-            raise CommandError(str(error)) from error
+        if study is None:
+            study = self._made(options["study"], options["title"], options["admin"])
+        with progress_bar("decoding images") as progress:
+            loaded = load_into_study(
+                study=study, folder=options["folder"], practice=options["practice"], progress=progress,
+                actor=User.objects.filter(pk=options["by"]).first(),
+            )  # fmt: skip
         what = "practice cases" if options["practice"] else "cases"
         self.stdout.write(f"{loaded.case_count} {what} loaded into '{study.slug}'")
         study.refresh_from_db()
@@ -63,7 +60,7 @@ class Command(BaseCommand):
         person = User.objects.filter(email=(admin or "").strip().lower()).first()
         if not title or person is None:
             raise CommandError(
-                f"expected the short name of a study, '{slug}' is none; to make it give --title and --admin, "
+                f"expected the short name of a study, got '{slug}'; to make it give --title and --admin, "
                 "the address of a person who has an account"
             )
         return create_study(slug=slug, title=title, protocol=Protocol(), actor=person)

@@ -4,39 +4,37 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
 from django.urls import reverse
 
-from readerstudy.accounts.recovery import HOLDS_FOR, RecoveryError, begin_recovery
+from readerstudy.accounts.services import HOLDS_FOR, RecoveryError, begin_recovery
+from readerstudy.commands import SiteCommand
 
 
-class Command(BaseCommand):
+class Command(SiteCommand):
     help = (
-        "Take a person's second factors and password away, end all their sessions, and print a link, once, by "
+        "Remove a person's second factors and password, end all their sessions, and print a link, once, by "
         "which they choose a password and set up second factors again. For anybody, admin or not."
     )
+    refused = (RecoveryError,)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("email", help="address of the person")
         parser.add_argument(
-            "--reason", required=True, help="why, and how you know who asks; kept in the audit trail"
+            "--reason",
+            required=True,
+            help="why, and how you checked who is asking; recorded in the audit trail",
         )
         parser.add_argument(
             "--address", help="the site's address in the link, such as https://study.example.org"
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        try:
-            begun, token = begin_recovery(email=options["email"], reason=options["reason"], actor=None)
-        except RecoveryError as error:
-            raise CommandError(str(error)) from error
+        begun, token = begin_recovery(email=options["email"], reason=options["reason"], actor=None)
         address = (options["address"] or _address()).rstrip("/")
         minutes = int(HOLDS_FOR.total_seconds() // 60)
         self.stdout.write(f"{begun.person.email} can sign in by this link only, once, for {minutes} minutes:")
         self.stdout.write(f"{address}{reverse('accounts:recover', args=[token])}")
-        self.stdout.write(
-            "Hand it over in a way that nobody else reads. It is shown once and stored nowhere."
-        )
+        self.stdout.write("Pass it on in a way that nobody else can read. It is shown once and not stored.")
 
 
 def _address() -> str:

@@ -4,18 +4,21 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from analysis.terminal import progress_bar
-from readerstudy.ops.backup.restore import RestoreError, restore, verify_backup
+from readerstudy.commands import SiteCommand
+from readerstudy.ops.backup.manifest import BackupError, verify
+from readerstudy.ops.backup.restore import restore
 
 
-class Command(BaseCommand):
+class Command(SiteCommand):
     help = (
         "Check every file of a backup and put it into this site, which must be empty; check the audit trail, and begin "
         "an epoch of it."
     )
     requires_system_checks: list[str] = []
+    refused = (BackupError, OSError)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("folder", type=Path, metavar="FOLDER", help="what backup wrote")
@@ -24,7 +27,7 @@ class Command(BaseCommand):
             "--files",
             type=Path,
             metavar="WHOLE",
-            help="take the files from this whole backup, where FOLDER is of the database alone",
+            help="take the files from this full backup, where FOLDER is of the database alone",
         )
         parser.add_argument(
             "--reason", default="",
@@ -32,34 +35,33 @@ class Command(BaseCommand):
         )  # fmt: skip
 
     def handle(self, *args: Any, **options: Any) -> None:
-        try:
-            if options["verify_only"]:
-                manifest = verify_backup(options["folder"])
-                self.stdout.write(
-                    f"{len(manifest['files'])} files of {manifest['at']} are as they were written"
-                )
-                return
-            with progress_bar("files") as progress:
-                restored = restore(
-                    folder=options["folder"],
-                    files=options["files"],
-                    reason=options["reason"].strip(),
-                    progress=progress,
-                )
-        except (RestoreError, OSError) as error:
-            raise CommandError(str(error)) from error
+        if options["verify_only"]:
+            manifest = verify(options["folder"])
+            self.stdout.write(f"{len(manifest['files'])} files of {manifest['at']} are as they were written")
+            return
+        with progress_bar("files") as progress:
+            restored = restore(
+                folder=options["folder"],
+                files=options["files"],
+                reason=options["reason"].strip(),
+                progress=progress,
+            )
         self.stdout.write(f"restored the database of {restored.at} and {restored.files} files")
         if not restored.files:
-            self.stdout.write("no files came back: frames, runs and the rest are in a whole backup (--files)")
+            self.stdout.write(
+                "no files were restored: frames, runs and the rest are in a full backup (--files)"
+            )
         if options["files"]:
-            self.stdout.write("verify_storage names what is not among the files, since it came after them")
+            self.stdout.write(
+                "verify_storage lists the files that are missing because they are newer than the backup"
+            )
         if restored.faults:
             raise CommandError(
-                "the files and the database are back, and the audit trail does not hold; is AUDIT_KEY that "
+                "the files and the database are back, and the audit trail is not intact; is AUDIT_KEY that "
                 "of the site that was backed up? " + "; ".join(restored.faults[:5])
             )
         if restored.moved:
-            self.stdout.write(f"{restored.moved} rows of the ledger name the places of this site now")
+            self.stdout.write(f"{restored.moved} rows of the ledger now name the places of this site")
         self.stdout.write(
-            "every audit chain holds and ends as it did; an epoch was begun, which verify_audit tells"
+            "every audit chain is intact and ends as it did; an epoch was begun, which verify_audit reports"
         )

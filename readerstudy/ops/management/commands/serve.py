@@ -4,8 +4,8 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
 
+from readerstudy.commands import SiteCommand
 from readerstudy.ops.serve.site import SiteError, check_address, check_port, prepare_site
 from readerstudy.ops.serve.supervisor import (
     Process,
@@ -16,8 +16,9 @@ from readerstudy.ops.serve.supervisor import (
 )
 
 
-class Command(BaseCommand):
+class Command(SiteCommand):
     help = "Serve the site with a web process and a sweep worker until Ctrl-C."
+    refused = (SiteError, SupervisorError)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
@@ -28,16 +29,15 @@ class Command(BaseCommand):
         parser.add_argument("--port", type=int, default=8000, help="port to listen on (default: %(default)s)")
         parser.add_argument("--no-worker", action="store_true", help="serve pages only")
         parser.add_argument("--workers", type=int, default=1, help="sweep workers on this host (default: 1)")
-        parser.add_argument("--gpus", default="", help="numbers of GPUs, by commas: each worker sees one")
+        parser.add_argument(
+            "--gpus", default="", help="GPU numbers, separated by commas: each worker gets one"
+        )
         parser.add_argument("--insecure", action="store_true", help="allow a network address without TLS")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        try:
-            check_address(options["host"], tls=settings.TLS, insecure=options["insecure"])
-            check_port(options["host"], options["port"])
-            said = prepare_site()
-        except SiteError as error:
-            raise CommandError(str(error)) from error
+        check_address(options["host"], tls=settings.TLS, insecure=options["insecure"])
+        check_port(options["host"], options["port"])
+        said = prepare_site()
         if said:
             self.stderr.write(said)
         processes = [Process("web", web_command(options["host"], options["port"]))]
@@ -50,5 +50,3 @@ class Command(BaseCommand):
                 supervisor.watch()
         except KeyboardInterrupt:
             self.stdout.write("stopped")
-        except SupervisorError as error:
-            raise CommandError(str(error)) from error

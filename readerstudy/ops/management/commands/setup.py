@@ -4,14 +4,15 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
 
+from readerstudy.commands import SiteCommand
 from readerstudy.ops.serve.site import SiteError, first_admin, prepare_site
 
 
-class Command(BaseCommand):
-    help = "Make a site: secrets, database, first admin. Run again after an upgrade; it keeps what is there."
+class Command(SiteCommand):
+    help = "Create a site: secrets, database, first admin. Run it again after an upgrade; it keeps existing data."
     requires_system_checks: list[str] = []
+    refused = (SiteError,)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
@@ -20,18 +21,15 @@ class Command(BaseCommand):
         parser.add_argument("--name", default="Site admin", help="name of the first admin")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        try:
-            said = prepare_site()
-        except SiteError as error:
-            raise CommandError(str(error)) from error
+        said = prepare_site()
         if said:
             self.stderr.write(said)
         self.stdout.write(f"site folder   {settings.HOME}")
         made = first_admin(email=options["admin"], name=options["name"])
         if made is None:
-            self.stdout.write("first admin   is there already")
+            self.stdout.write("first admin   already exists")
             return
         user, password = made
         self.stdout.write(f"first admin   {user.email}")
-        self.stdout.write(f"password      {password}   (shown once, stored nowhere)")
+        self.stdout.write(f"password      {password}   (shown once, not stored)")
         self.stdout.write("next          python manage.py serve")

@@ -5,14 +5,14 @@ from typing import Any
 from django.core.management.base import CommandError
 
 from analysis.terminal import progress_bar
-from readerstudy.cases.errors import StorageError
 from readerstudy.cases.models import Frame
 from readerstudy.cases.selectors import stored_bytes
-from readerstudy.priority import PatientCommand
+from readerstudy.cases.storage import StorageError
+from readerstudy.commands import PatientCommand
 
 
 class Command(PatientCommand):
-    help = "Read every frame of every study against its SHA-256; name those that are gone or damaged."
+    help = "Check every frame of every study against its SHA-256; list those that are missing or damaged."
 
     def handle(self, *args: Any, **options: Any) -> None:
         rows = list(Frame.objects.order_by("pk").values_list("study", "storage_name", "sha256"))
@@ -27,5 +27,5 @@ class Command(PatientCommand):
         for fault in faults:
             self.stderr.write(fault)
         if faults:
-            raise CommandError(f"{len(faults)} of {len(rows)} frames are gone or damaged")
+            raise CommandError(f"{len(faults)} of {len(rows)} frames are missing or damaged")
         self.stdout.write(f"{len(rows)} frames are as they were written")

@@ -4,21 +4,23 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from rich.progress import Progress
 
 from analysis.endpoints import FILE, PAPER, EndpointError, read_endpoints
 from analysis.stats import StatsError
 from analysis.stats.plan import endpoints_named
 from analysis.stats.planning import DESIGNS, Plan
+from readerstudy.commands import SiteCommand
 from readerstudy.planning.power import Assumptions, Outlook, outlook, picture, with_simulation
 from readerstudy.planning.words import EXPLAINED, effect_in_answers, result_in_words
 
 NUMBERS = ("effect", "reader", "case", "rest", "reader_by_arm", "alpha", "wanted")
 
 
-class Command(BaseCommand):
-    help = "Tell the power of a planned study, by formula and by simulation from the latent model."
+class Command(SiteCommand):
+    help = "Report the power of a planned study, by formula and by simulation from the latent model."
+    refused = (StatsError, EndpointError)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         assumed = Assumptions()
@@ -47,15 +49,12 @@ class Command(BaseCommand):
         plan = Plan(
             options["design"], options["readers"], options["cases"], options["blocks"], options["anchors"]
         )
-        try:
-            known = read_endpoints(options["endpoints"]) if options["endpoints"] else PAPER
-            (endpoint,) = endpoints_named([options["endpoint"]], known)
-            assumed = Assumptions(endpoint, **{name: options[name] for name in NUMBERS})
-            found = outlook(plan, assumed)
-            if options["studies"] > 0:
-                found = self._simulated(found, assumed, options["studies"])
-        except (StatsError, EndpointError) as error:
-            raise CommandError(str(error)) from error
+        known = read_endpoints(options["endpoints"]) if options["endpoints"] else PAPER
+        (endpoint,) = endpoints_named([options["endpoint"]], known)
+        assumed = Assumptions(endpoint, **{name: options[name] for name in NUMBERS})
+        found = outlook(plan, assumed)
+        if options["studies"] > 0:
+            found = self._simulated(found, assumed, options["studies"])
         self._tell(found, assumed)
         if options["out"] is not None:
             self._draw(found, assumed, options["out"])
@@ -93,5 +92,5 @@ class Command(BaseCommand):
     def _draw(self, found: Outlook, assumed: Assumptions, path: Path) -> None:
         kind = path.suffix.lstrip(".")
         if kind not in {"svg", "png", "pdf"} or path.exists():
-            raise CommandError(f"expected a new file ending in .svg, .png or .pdf, {path} came")
+            raise CommandError(f"expected a new file ending in .svg, .png or .pdf, got {path}")
         path.write_bytes(picture(found, assumed.wanted, theme="light", kind=kind))

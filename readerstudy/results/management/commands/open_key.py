@@ -4,21 +4,22 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
-
 from analysis.caseset import CaseSetError
 from analysis.columns import FrameError
 from readerstudy.audit.services import heads
+from readerstudy.commands import SiteCommand
 from readerstudy.results.services import UnblindingError, open_key
-from readerstudy.study.models import Study
-from readerstudy.study.phases import PhaseError
+from readerstudy.study.phases import PhaseError, StudyError
+from readerstudy.study.visibility import study_named
 
 
-class Command(BaseCommand):
+class Command(SiteCommand):
     help = (
         "Open the key of a study whose reading has closed. This cannot be undone. Where two study admins must open "
-        "it, this works only once fewer than two are left who count; the report says that it was done here, and why."
+        "it, this works only when fewer than two eligible admins are left; the report says that it was done "
+        "here, and why."
     )
+    refused = (StudyError, UnblindingError, PhaseError, CaseSetError, FrameError)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("slug", help="short name of the study")
@@ -26,17 +27,12 @@ class Command(BaseCommand):
         parser.add_argument(
             "--reason",
             required=True,
-            help="why the key is opened now; it stands in the audit trail and in the report",
+            help="why the key is opened now; it is recorded in the audit trail and in the report",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        study = Study.objects.filter(slug=options["slug"]).first()
-        if study is None:
-            raise CommandError(f"expected the short name of a study, '{options['slug']}' is none")
-        try:
-            open_key(study=study, key=options["key"], reason=options["reason"], actor=None)
-        except (UnblindingError, PhaseError, CaseSetError, FrameError) as error:
-            raise CommandError(str(error)) from error
+        study = study_named(options["slug"])
+        open_key(study=study, key=options["key"], reason=options["reason"], actor=None)
         self.stdout.write(f"the key of '{study.slug}' is open")
         for name, head in heads(study.key).items():
             self.stdout.write(f"audit chain of the {name}: event {head['sequence']}, {head['digest']}")

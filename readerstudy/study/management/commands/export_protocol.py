@@ -4,24 +4,25 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
+from readerstudy.commands import SiteCommand
 from readerstudy.study.design.protocol_file import as_toml
-from readerstudy.study.models import Study
+from readerstudy.study.phases import StudyError
 from readerstudy.study.protocol import Protocol
+from readerstudy.study.visibility import study_named
 
 
-class Command(BaseCommand):
+class Command(SiteCommand):
     help = "Write the protocol of a study as a TOML file, or to the terminal."
+    refused = (StudyError,)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("slug", help="short name of the study")
         parser.add_argument("--out", type=Path, help="the file to write; it must not exist")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        study = Study.objects.filter(slug=options["slug"]).first()
-        if study is None:
-            raise CommandError(f"expected the short name of a study, '{options['slug']}' is none")
+        study = study_named(options["slug"])
         text = as_toml(study.title, Protocol.from_json(study.protocol))
         if options["out"] is None:
             self.stdout.write(text)
@@ -31,4 +32,4 @@ class Command(BaseCommand):
                 file.write(text)
         except OSError as error:
             raise CommandError(f"{options['out']} cannot be written: {error.strerror}") from error
-        self.stdout.write(f"the protocol of '{study.slug}' stands in {options['out']}")
+        self.stdout.write(f"the protocol of '{study.slug}' is in {options['out']}")

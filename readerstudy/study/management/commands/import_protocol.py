@@ -4,10 +4,10 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
-from django.core.exceptions import ValidationError
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from readerstudy.accounts.models import User
+from readerstudy.commands import SiteCommand
 from readerstudy.study.design.drafts import revise_protocol
 from readerstudy.study.design.lifecycle import create_study
 from readerstudy.study.design.protocol_file import from_toml
@@ -16,36 +16,32 @@ from readerstudy.study.phases import PhaseError, StudyError
 from readerstudy.study.protocol import ProtocolError
 
 
-class Command(BaseCommand):
-    help = "Put the protocol of a TOML file into a draft study; --admin makes the study if there is none."
+class Command(SiteCommand):
+    help = (
+        "Put the protocol of a TOML file into a draft study; --admin creates the study if it does not exist."
+    )
+    refused = (OSError, ProtocolError, PhaseError, StudyError)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("file", type=Path, help="a protocol as export_protocol writes it")
         parser.add_argument("--study", required=True, help="short name of the study")
-        parser.add_argument("--admin", help="e-mail address of the study admin, for a study that is made")
+        parser.add_argument("--admin", help="e-mail address of the study admin, for a study that is created")
 
     def handle(self, *args: Any, **options: Any) -> None:
         slug = options["study"]
         study = Study.objects.filter(slug=slug).first()
-        try:
-            title, protocol = from_toml(options["file"].read_bytes())
-            if study is not None:
-                revise_protocol(study=study, protocol=protocol, actor=None, title=title)
-            else:
-                create_study(
-                    slug=slug, title=title, protocol=protocol, actor=self._admin(slug, options["admin"])
-                )
-        except (OSError, ProtocolError, PhaseError, StudyError) as error:
-            raise CommandError(str(error)) from error
-        except ValidationError as error:
-            raise CommandError(" ".join(error.messages)) from error
+        title, protocol = from_toml(options["file"].read_bytes())
+        if study is not None:
+            revise_protocol(study=study, protocol=protocol, actor=None, title=title)
+        else:
+            create_study(slug=slug, title=title, protocol=protocol, actor=self._admin(slug, options["admin"]))
         self.stdout.write(f"'{slug}' has the protocol of {options['file']}")
 
     def _admin(self, slug: str, email: str | None) -> User:
         person = User.objects.filter(email=(email or "").strip().lower()).first()
         if person is None:
             raise CommandError(
-                f"expected the short name of a study, '{slug}' is none; to make it give --admin, "
+                f"expected the short name of a study, got '{slug}'; to make it give --admin, "
                 "the address of a person who has an account"
             )
         return person

@@ -5,33 +5,29 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
-from readerstudy.study.models import Study
+from readerstudy.commands import SiteCommand
 from readerstudy.study.orders.disclosure import draw_again, orders_document
-from readerstudy.study.phases import PhaseError
+from readerstudy.study.phases import PhaseError, StudyError
+from readerstudy.study.visibility import study_named
 
 
-class Command(BaseCommand):
-    help = (
-        "Draw every reader's order again from its seed, compare with the stored one; after unblinding only."
-    )
+class Command(SiteCommand):
+    help = "Draw every reader's order again from its seed and compare it with the stored one; only after unblinding."
+    refused = (StudyError, PhaseError)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("slug", help="short name of the study")
         parser.add_argument("--out", type=Path, help="also write seeds and orders as JSON; it must not exist")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        study = Study.objects.filter(slug=options["slug"]).first()
-        if study is None:
-            raise CommandError(f"expected the short name of a study, '{options['slug']}' is none")
+        study = study_named(options["slug"])
         try:
             found = draw_again(study)
             if options["out"] is not None:
                 with options["out"].open("x", encoding="utf-8") as file:
                     json.dump(orders_document(study), file, indent=1)
-        except PhaseError as error:
-            raise CommandError(str(error)) from error
         except OSError as error:
             raise CommandError(f"{options['out']} cannot be written: {error.strerror}") from error
         for each in found:

@@ -1,5 +1,0 @@
-"""The one error of the findings."""
-
-
-class FindingsError(ValueError):
-    """Findings cannot be computed: the message says what was expected, what came and what to do."""

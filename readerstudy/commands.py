@@ -1,0 +1,68 @@
+"""What the site's commands share: a refusal is told in its own words, and work that nobody waits for gives way.
+
+Readers come first: what runs from a timer, and every sweep worker, gives way to the web processes.
+"""
+
+import os
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.core.management.base import BaseCommand, CommandError
+
+NICENESS = 10
+"""As `nice` counts: a process with it gets a tenth of a core that a web process wants too, and all of an idle one."""
+AUTOGROUP = Path("/proc/self/autogroup")
+"""Where Linux shares the cores between sessions first, `nice` counts only within one; this file holds the session's."""
+
+
+class SiteCommand(BaseCommand):
+    """A command that tells the errors of `refused`, and what a model's field refuses, without a traceback."""
+
+    refused: tuple[type[Exception], ...] = ()
+
+    def execute(self, *args: Any, **options: Any) -> str | None:
+        """Run; a refusal ends the command with its words."""
+        try:
+            return super().execute(*args, **options)
+        except ValidationError as error:
+            raise CommandError(" ".join(error.messages)) from error
+        except self.refused as error:
+            raise CommandError(str(error)) from error
+
+
+class PatientCommand(SiteCommand):
+    """A command that gives way when it is a process of its own, as from a timer; called from code it does not."""
+
+    def run_from_argv(self, argv: list[str]) -> None:
+        """Give way, then run."""
+        give_way()
+        super().run_from_argv(argv)
+
+
+def give_way() -> None:
+    """Let every other process of the machine go first, for as long as this one lives.
+
+    The session gives way too if it is this process's own, as from a timer; a terminal is left as it is. With
+    READERS_FIRST=no nothing is done.
+    """
+    if not settings.READERS_FIRST:
+        return
+    os.nice(NICENESS)
+    if os.getsid(0) == os.getpid():
+        _session_gives_way()
+
+
+def _session_gives_way() -> None:
+    """Write the session's niceness. From all users but root Linux takes one such change every 100 ms, no more."""
+    for _ in range(10):
+        with suppress(OSError):
+            try:
+                AUTOGROUP.write_text(str(NICENESS))
+            except BlockingIOError:
+                time.sleep(0.12)
+                continue
+        return

@@ -1,0 +1,160 @@
+"""Pages of a study's case sets, for its admin: the terms of use, and the look at each image for names before the lock.
+
+Images come one at a time and in random order.
+"""
+
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_POST
+
+from readerstudy.accounts.access import signed_in
+from readerstudy.accounts.forms import tell_errors
+from readerstudy.cases.models import Case, Terms
+from readerstudy.cases.selectors import frame_json
+from readerstudy.cases.terms import LONGEST, TermsError, Wording
+from readerstudy.study.design import signoff
+from readerstudy.study.design import terms as study_terms
+from readerstudy.study.design.terms import sets_of, waiting
+from readerstudy.study.markdown import render as render_markdown
+from readerstudy.study.models import Study
+from readerstudy.study.phases import BEFORE_CLOSE, Phase, PhaseError
+from readerstudy.study.protocol import ProtocolError
+from readerstudy.study.visibility import study_of_admin
+
+
+class TermsForm(forms.Form):
+    """On which terms a case set may be looked at; once the study is locked, also why they change."""
+
+    text = forms.CharField(
+        label="Terms of use", max_length=LONGEST["text"], widget=forms.Textarea(attrs={"rows": 8}),
+        help_text="Markdown. What readers may and may not do with the images, and who owns them.",
+    )  # fmt: skip
+    credential = forms.CharField(
+        label="Who may see the images", max_length=LONGEST["credential"], required=False,
+        help_text="What a person needs: a signed data use agreement, a training, a licence.",
+    )  # fmt: skip
+    ethics = forms.CharField(
+        label="Ethics reference", max_length=LONGEST["ethics"], required=False,
+        help_text="Committee and number of the approval or waiver.",
+    )  # fmt: skip
+    reason = forms.CharField(label="Why they change", max_length=500)
+
+    def __init__(self, *args: Any, locked: bool, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if not locked:
+            del self.fields["reason"]
+
+
+@never_cache
+@require_GET
+def terms(request: HttpRequest, slug: str) -> HttpResponse:
+    """Show the terms of each case set; what waits for this admin can be confirmed here."""
+    study = study_of_admin(request, slug)
+    waiting = study_terms.waiting(study, signed_in(request))
+    changeable = study.phase in BEFORE_CLOSE
+    sets = [
+        {
+            "set": each,
+            "html": render_markdown(each.terms.text) if each.terms else "",
+            "waits": each.terms in waiting,
+            "form": _form(study, each.which, each.terms) if changeable else None,
+        }
+        for each in study_terms.sets_of(study)
+    ]
+    context = {
+        "study": study,
+        "sets": sets,
+        "digests": [each.sha256 for each in waiting],
+        "draft": study.phase == Phase.DRAFT,
+    }
+    return render(request, "study/terms.html", context)
+
+
+@require_POST
+def confirm_terms(request: HttpRequest, slug: str) -> HttpResponse:
+    """Note that the admin confirms what waits for them, and go on to the preview of a draft."""
+    study = study_of_admin(request, slug)
+    try:
+        study_terms.confirm(study=study, person=signed_in(request), digests=request.POST.getlist("sha256"))
+    except ProtocolError as error:
+        messages.error(request, str(error))
+        return redirect("study:terms", slug=slug)
+    messages.success(request, "Your confirmation is recorded.")
+    return redirect("study:preview" if study.phase == Phase.DRAFT else "study:terms", slug=slug)
+
+
+@require_POST
+def change_terms(request: HttpRequest, slug: str, which: str) -> HttpResponse:
+    """Record other terms; everybody is asked again."""
+    study = study_of_admin(request, slug)
+    form = TermsForm(request.POST, locked=study.phase != Phase.DRAFT)
+    if not form.is_valid():
+        tell_errors(request, form, labelled=True)
+        return redirect("study:terms", slug=slug)
+    values = form.cleaned_data
+    try:
+        study_terms.change(
+            study=study, which=which, actor=signed_in(request), reason=values.get("reason", ""),
+            wording=Wording(values["text"].strip(), values["credential"].strip(), values["ethics"].strip()),
+        )  # fmt: skip
+        messages.success(request, "The terms are recorded; everybody confirms them before their next image.")
+    except (TermsError, PhaseError) as error:
+        messages.error(request, str(error))
+    return redirect("study:terms", slug=slug)
+
+
+def _form(study: Study, which: str, now: Terms | None) -> TermsForm:
+    initial = {} if now is None else {"text": now.text, "credential": now.credential, "ethics": now.ethics}
+    return TermsForm(initial=initial, locked=study.phase != Phase.DRAFT, auto_id=f"{which}_%s")
+
+
+@never_cache
+@require_GET
+def images(request: HttpRequest, slug: str) -> HttpResponse:
+    """Show the next image to look at, or how many were found clear."""
+    study = study_of_admin(request, slug)
+    person = signed_in(request)
+    draft = study.phase == Phase.DRAFT
+    if draft and waiting(study, person):
+        return redirect("study:terms", slug=slug)
+    case = signoff.next_case(study, person) if draft else None
+    context = {
+        "study": study,
+        "progress": signoff.progress_of(study),
+        "case": case,
+        "source": None if case is None else _source(study, case),
+        "synthetic": any(each.synthetic for each in sets_of(study)),
+    }
+    return render(request, "study/images.html", context)
+
+
+@require_POST
+def sign_off(request: HttpRequest, slug: str) -> HttpResponse:
+    """Record what was seen on one image, or that a program drew them all; go on to the next."""
+    study = study_of_admin(request, slug)
+    posted, person = request.POST, signed_in(request)
+    try:
+        if posted.get("finding") == "drawn":
+            signoff.sign_off_drawn(study=study, actor=person)
+        elif posted.get("finding") in {"clear", "named"}:
+            signoff.sign_off(
+                study=study, key=posted.get("case", ""), person=person, clear=posted["finding"] == "clear",
+                scale=posted.get("scale"),
+            )  # fmt: skip
+        else:
+            messages.error(request, "Expected whether a name is visible; choose one of the two buttons.")
+    except (signoff.SignOffError, PhaseError) as error:
+        messages.error(request, str(error))
+    return redirect("study:images", slug=slug)
+
+
+def _source(study: Study, case: Case) -> dict[str, object]:
+    """Return what the viewer fetches. The key is random; block, labels and all else of the case stay here."""
+    address = reverse("study:preview_frame", kwargs={"slug": study.slug, "name": case.key})
+    return {"id": case.key, "frame_url": address, "frame": frame_json(case)}
