@@ -46,7 +46,7 @@ def _judge(work: Mapping[Rule, list[Mutant]], table: Path | None) -> int:
         outcome = judged.outcome
         if outcome == "survived" and judged.mutant.name in EQUIVALENT:
             outcome = "equivalent"
-        if outcome in {"survived", "red"}:
+        if outcome in {"survived", "red", "fault"}:
             left += 1
             print(f"{outcome.upper()} {judged.rule.name}: {judged.mutant.file}:{judged.mutant.line} "
                   f"{judged.mutant.function}: {judged.mutant.change} ({judged.tests} tests)", flush=True)  # fmt: skip

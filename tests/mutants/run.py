@@ -16,6 +16,7 @@ import sys
 import tempfile
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -31,6 +32,9 @@ from tests.mutants.mutate import ROOT, Mutant
 from tests.mutants.rules import Rule
 from tests.servers.warm import LIBRARIES
 
+_FAULT = 3
+"""How a fork ends that met a fault of its own: that is no test that saw the mutant."""
+
 LONGEST_S = 60.0
 """A mutant that takes this much longer than ten times its tests unharmed counts as seen: something waits for ever."""
 
@@ -41,7 +45,7 @@ Work = Mapping[Rule, Sequence[Mutant]]
 
 @dataclass(frozen=True)
 class Judged:
-    """What became of a mutant: "killed", "survived", "hung", or "red": its tests fail as the code is."""
+    """What became of a mutant: killed, survived, hung; red: its tests fail as the code is; fault: one of this tool."""
 
     rule: Rule
     mutant: Mutant
@@ -126,9 +130,10 @@ def _of_rule(
     module = importlib.import_module(
         rule.file.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
     )
+    gc.unfreeze()  # what is frozen is not among the objects
     functions = [
         thing for thing in gc.get_objects()
-        if isinstance(thing, FunctionType) and thing.__code__.co_filename == module.__file__
+        if type(thing) is FunctionType and thing.__code__.co_filename == module.__file__
     ]  # fmt: skip
     taken, ended, _ = _forked(lambda: _trace(items, first, place), 20 * LONGEST_S)
     for mutant in found:
@@ -136,6 +141,9 @@ def _of_rule(
             yield Judged(rule, mutant, "red", len(items), 0.0)
             continue
         chosen = _who_take(mutant, items, taken)
+        if not chosen:
+            yield Judged(rule, mutant, "survived", 0, 0.0)
+            continue
         longest = LONGEST_S + 10 * sum(taken[item.nodeid].seconds for item in chosen)
         _, outcome, seconds = _forked(lambda: _run_broken(mutant, functions, chosen, first), longest)  # noqa: B023
         yield Judged(rule, mutant, outcome, len(chosen), seconds)
@@ -192,6 +200,10 @@ def _run_broken(
 ) -> None:
     """Give the functions the mutant's code, then run the tests until one fails."""
     print(f"{mutant.function}:{mutant.line}: {mutant.change}", flush=True)
+    if not any(function.__name__ == mutant.function for function in functions):
+        raise LookupError(
+            f"expected to find the function {mutant.function} of {mutant.file}, it is not there"
+        )
     codes = dict(_codes(compile(mutant.source, functions[0].__code__.co_filename, "exec")))
     for function in functions:
         code = codes.get((function.__qualname__, function.__code__.co_firstlineno))
@@ -232,7 +244,7 @@ def _forked(do: Callable[[], Any], longest_s: float) -> tuple[Any, str, float]:
             given = pipe.read()
         code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
         late.cancel()
-    outcome = "survived" if code == 0 else "hung" if code == -signal.SIGKILL else "killed"
+    outcome = {0: "survived", 1: "killed", -signal.SIGKILL: "hung"}.get(code, "fault")
     return pickle.loads(given) if given else None, outcome, time.monotonic() - began
 
 
@@ -246,7 +258,7 @@ def _as_it_was(folder: Path) -> Iterator[None]:
 
 
 def _in_fork(do: Callable[[], Any], write: int) -> Never:
-    code = 1
+    code = _FAULT
     try:
         gc.freeze()
         os.setsid()
@@ -254,7 +266,11 @@ def _in_fork(do: Callable[[], Any], write: int) -> Never:
         with open(write, "wb") as pipe:
             pickle.dump(do(), pipe)
         code = 0
+    except BaseException:
+        traceback.print_exc()
+        raise
     finally:
+        sys.stderr.flush()
         os._exit(code)
 
 

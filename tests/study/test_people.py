@@ -165,6 +165,13 @@ def test_weak_or_differing_passwords_make_no_account(stock: Stock) -> None:
     assert not User.objects.filter(email=NEW).exists()
 
 
+@pytest.mark.parametrize("slug", ["chest", "nowhere"])
+def test_a_study_of_others_looks_like_none(stock: Stock, slug: str) -> None:
+    client = Client()
+    client.force_login(stock.charlie)
+    assert [client.get(f"/{page}/{slug}/").status_code for page in ("studies", "read")] == [404, 404]
+
+
 def test_withdrawal_keeps_what_was_read_and_ends_reading(stock: Stock) -> None:
     reader = stock.readers[0]
     first, second = reader.assignments.order_by("position")[:2]

@@ -210,6 +210,14 @@ def test_close_needs_a_reason(stock: Stock) -> None:
         lifecycle.close(study=stock.study, actor=stock.alice, reason=" ")
 
 
+def test_archiving_needs_a_reason(stock: Stock) -> None:
+    study = lifecycle.close(study=stock.study, actor=stock.alice, reason="all done")
+    with pytest.raises(StudyError, match="expected a reason for archiving"):
+        lifecycle.archive(study=study, actor=stock.alice, reason=" ")
+    archived = lifecycle.archive(study=study, actor=stock.alice, reason="published")
+    assert (archived.phase, archived.archived_at is not None) == ("archived", True)
+
+
 def test_researcher_admin_and_superuser_cannot_read(stock: Stock) -> None:
     for each in (stock.rita, stock.alice, stock.olga):
         with pytest.raises(StudyError):
