@@ -38,7 +38,7 @@ def done_already(monkeypatch: pytest.MonkeyPatch, settings: Any, tmp_path: Any) 
 
 def test_it_says_how_long_it_takes_and_took(done_already: None, capsys: pytest.CaptureFixture[str]) -> None:
     call_command("demo", "--no-serve")
-    told = capsys.readouterr().out
+    told, beside = capsys.readouterr()
     whole = in_words(sum(seconds for _, seconds in STAGES))
     assert f"about {whole} on" in told
     lines = told.splitlines()
@@ -52,7 +52,7 @@ def test_it_says_how_long_it_takes_and_took(done_already: None, capsys: pytest.C
         places.append(place)
     assert places == sorted(places)
     assert re.search(r"^All steps together took \d+ s here\.$", told, re.MULTILINE)
-    assert f"{title}: 3 of 3" in told  # where there is no terminal
+    assert f"{title}: 3 of 3" in beside  # where there is no terminal
 
 
 def test_the_stages_add_up_to_what_was_measured() -> None:

@@ -52,7 +52,7 @@ def test_a_site_and_what_it_lacks(tmp_path: Path) -> None:
     assert manage(home, "setup").returncode == 0
     told = of_the_site(home)
     assert {name: words.split()[0] for name, words in told.items()} == {
-        "site": "ok", "secrets": "ok", "disk space of the site": "ok", "database": "ok", "migrations": "ok",
+        "site": "ok", "secrets": "ok", "disk space": "ok", "database": "ok", "migrations": "ok",
         "audit anchor": "ok", "site's folder": "ok", "studies": "ok", "backup": "note", "workers": "note",
     }  # fmt: skip
     assert "no backup was ever started" in told["backup"]
@@ -61,7 +61,7 @@ def test_a_site_and_what_it_lacks(tmp_path: Path) -> None:
     told = of_the_site(home, DISK_FREE_GB="1000000000")
     assert told["site's folder"] == "note also holds scratch, which backups save with the rest"
     assert "WARNING" in told["audit anchor"]
-    assert "WARNING" in told["disk space of the site"]
+    assert "WARNING" in told["disk space"]
     (home / "site.env").chmod(0o644)
     assert manage(home, "migrate", "study", "0004", "--verbosity", "0").returncode == 0
     told = of_the_site(home)

@@ -38,7 +38,7 @@ def test_without_timm_the_message_says_so(monkeypatch):
     monkeypatch.setitem(sys.modules, "timm", None)
     with pytest.raises(CheckpointError, match="pip install timm"):
         build_classifier("timm:resnet18", 3)
-    with pytest.raises(CheckpointError, match=r"near: resnet50.*timm, which has more, is not installed"):
+    with pytest.raises(CheckpointError, match=r"similar: resnet50.*timm, which has more, is not installed"):
         build_classifier("resnet5", 3)
 
 
@@ -58,13 +58,13 @@ def test_weights_that_are_not_drawn_lie_where_torch_may_look_for_them():
 
 
 def test_unknown_names_are_answered_with_near_ones():
-    with pytest.raises(CheckpointError, match="near: resnet10t"):
+    with pytest.raises(CheckpointError, match="similar: resnet10t, "):
         build_classifier("timm:resnet10tt", 3)
 
 
 def test_a_network_of_another_image_size_is_refused_before_anything_runs():
     check_size("vit_b_16", 3, 224)
-    with pytest.raises(CheckpointError, match=r"takes images of 256 x 256 pixels.*\[preprocess\] size"):
+    with pytest.raises(CheckpointError, match=r"accepts images of 256 x 256 pixels.*\[preprocess\] size"):
         check_size("vit_b_16", 3, 256)
 
 

@@ -147,5 +147,5 @@ def test_another_network_and_another_head_are_named(tmp_path):
 
 
 def test_unknown_architecture_gets_a_hint():
-    with pytest.raises(CheckpointError, match=r"near: .*resnet50"):
+    with pytest.raises(CheckpointError, match=r"similar: .*resnet50"):
         build_classifier("resnet-50", 20)

@@ -64,7 +64,7 @@ def test_the_plain_engine_may_differ_and_another_may_not(tiny, monkeypatch):
         (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB.\nMore"), UnitError,
          r"batches of 3 images to fit .* \(CUDA out of memory. Tried to allocate 2 GiB.\); use a smaller batch_size"),
         (torch.AcceleratorError("CUDA error: an illegal memory access was encountered\nCUDA kernel errors"), HostError,
-         r"expected a device that works, got the error 'CUDA error: an illegal memory access was encountered'"),
+         r"expected a device that works, got 'CUDA error: an illegal memory access was encountered'"),
     ],
 )  # fmt: skip
 def test_faults_of_a_device_are_named(tiny, monkeypatch, raised, named, words):

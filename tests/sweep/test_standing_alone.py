@@ -45,7 +45,7 @@ def test_a_whole_sweep(tiny):
     spec.write_text(TOML.format(labels=tiny.labels_test.name))
     done = alone("analysis.sweep", spec, "--out", tiny.out)
     assert done.returncode == 0, done.stderr
-    assert "decode 4/4" in done.stderr  # plain lines take the place of bars
+    assert "decode: 4 of 4" in done.stderr  # plain lines take the place of bars
     assert len(pd.read_csv(tiny.out / "metrics.csv")) == 2 * 2 * 20
 
 

@@ -153,7 +153,7 @@ def test_nothing_is_lost_and_every_check_holds(stored: Stored) -> None:
     assert "frames are as they were written" in said
     assert said.count("the same order") == 3
     assert said.count("saved answers match the audit trail") == 2
-    assert said.count("are whole; the key too") == 4
+    assert said.count("are intact; the key too") == 4
 
 
 def test_the_reader_in_half_reading_reads_on_to_the_end(stored: Stored) -> None:

@@ -107,7 +107,7 @@ def _of_timm(name: str, n_classes: int, device: str, known: list[str]) -> nn.Mod
 
 
 def _unknown(name: str, known: list[str], more: str) -> str:
-    near = difflib.get_close_matches(name, known, 3)
+    near = difflib.get_close_matches(name, dict.fromkeys(known), 3)
     hint = f"; similar: {', '.join(near)}" if near else ""
     return f"architecture: expected a classifier of torchvision or timm, got {name!r}{hint}{more}"
 

@@ -188,7 +188,7 @@ def _room() -> Iterator[Finding]:
             f"{place.free / 2**30:.0f} GiB free where {place.name} lies, {settings.DISK_FREE_GB} are required"
         )
         advice = "; 'manage.py disk_use' shows what uses the space" if place.low else ""
-        yield Finding("warning" if place.low else "good", "disk space of the site", text + advice)
+        yield Finding("warning" if place.low else "good", "disk space", text + advice)
 
 
 def _database() -> Finding:
