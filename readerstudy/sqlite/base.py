@@ -30,10 +30,12 @@ EVERY = 0.002
 def keep_private(path: Path) -> None:
     """Make a database's file, where there is none, readable by its owner alone, and take others' rights to those there.
 
-    Where that fails SQLite's own error follows, or the system check that looks at the rights of files.
+    Where that fails SQLite's own error follows, or the system check that looks at the rights of files. A file that is
+    there is never opened: closing it would drop every lock that this process has on it by another connection
+    (sqlite.org/howtocorrupt.html, section 2.2), and two processes would then write at once.
     """
     with suppress(OSError):
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, MODE))
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, MODE))
     for suffix in BESIDE:
         file = path.with_name(path.name + suffix)
         with suppress(OSError):

@@ -1,11 +1,14 @@
 """WAL is used only where SQLite's WAL-reset bug is mended."""
 
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from django.db import connection
 
+from readerstudy.sqlite.base import keep_private
 from readerstudy.stores import journal_mode, sqlite_database
 from tests.servers.site import Site
 
@@ -75,3 +78,24 @@ def test_database_files_are_for_their_owner_whatever_the_folder_and_the_umask(
         assert set(said.values()) == {"600"}
         for path in (tmp_path / "site").glob("db.sqlite3*"):
             path.chmod(0o666)
+
+
+def test_a_new_connection_drops_no_lock_of_another(tmp_path: Path) -> None:
+    """POSIX locks are the process's: closing any descriptor of the file would drop those of every connection."""
+    path = tmp_path / "db.sqlite3"
+    writing = sqlite3.connect(path, isolation_level=None)
+    writing.execute("CREATE TABLE t (a)")
+    writing.execute("BEGIN IMMEDIATE")
+    keep_private(path)
+    code = (
+        "import sqlite3, sys\n"
+        "other = sqlite3.connect(sys.argv[1], timeout=0, isolation_level=None)\n"
+        "other.execute('BEGIN IMMEDIATE')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=False
+    )
+    assert "database is locked" in done.stderr
+    writing.execute("COMMIT")
+    writing.close()
+    assert path.stat().st_mode & 0o777 == 0o600
