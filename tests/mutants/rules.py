@@ -95,7 +95,7 @@ RULES = (
     ),
     Rule(
         "fencing and leases", "analysis/services/ledger.py", (),
-        ("tests/ledger/test_ledger.py", "tests/ledger/test_finishing.py"),
+        ("tests/ledger/test_ledger.py", "tests/ledger/test_fleet.py"),
     ),
     Rule("custody", "analysis/services/custody.py", (), ("tests/caseset/test_custody.py",)),
     Rule(
