@@ -73,6 +73,13 @@ def test_lost_lease_goes_to_another_and_the_zombie_changes_nothing(run: Run) -> 
     assert not ledger.finish(heir, artefacts={"a.npy": "2" * 64})
 
 
+def test_the_units_of_dead_workers_are_free_at_once_and_those_of_others_are_not(run: Run) -> None:
+    dead, alive = take("w1"), take("w2")
+    assert ledger.expire(workers=["w1"]) == 1
+    assert [unit.pk for unit in ledger.open_units().filter(state=UnitState.WORKING)] == [dead.unit_id]
+    assert ledger.keep(alive, lease_seconds=LEASE)
+
+
 def test_heartbeat_keeps_a_unit(run: Run) -> None:
     claim = take()
     age(claim)
@@ -147,6 +154,9 @@ def test_heartbeat_tells_how_far_a_unit_is(run: Run) -> None:
     ledger.keep(claim, lease_seconds=LEASE, steps=ledger.Steps("images", 30, 90))
     unit = Unit.objects.get(pk=claim.unit_id)
     assert (unit.stage, unit.steps_done, unit.steps_total) == ("images", 30, 90)
+    ledger.keep(claim, lease_seconds=LEASE, steps=ledger.Steps("x" * 99, 31, 90))
+    unit.refresh_from_db()
+    assert unit.stage == "x" * 30, "as long as the column is"
     ledger.let_go(claim)
     unit.refresh_from_db()
     assert (unit.stage, unit.steps_done) == ("", 0)
@@ -244,7 +254,11 @@ def test_reopened_unit_reopens_the_run(run: Run) -> None:
     assert not ledger.mark_finished(run=run)
     run.refresh_from_db()
     assert run.finished_at is None
-    assert take().unit_id == claims[2].unit_id
+    again = take()
+    assert again.unit_id == claims[2].unit_id
+    assert Unit.objects.get(pk=again.unit_id).attempts == 1
+    ledger.finish(again, artefacts={"a": "1" * 64})
+    assert ledger.reopen(run=run, units=seen) == 0, "it was done again since it was looked at"
 
 
 def test_database_refuses_done_without_artefact_and_doubled_units(run: Run) -> None:
