@@ -1,8 +1,10 @@
 """Run the tests of each rule against each of its mutants.
 
-Each of two processes collects the tests and makes the database once, and forks for each mutant. The fork gives the
-functions of the rule their changed code and runs the tests that take the changed line. So a mutant costs these tests
-and nothing else, and no file is changed. What a rule's function gives while modules are imported stays as it was.
+Each of two processes collects the tests and makes the database once. For each file of tests it forks, makes the
+fixtures of the file, and forks again for each mutant. That fork gives the functions of the rule their changed code and
+runs the tests that take the changed line. So a mutant costs these tests and nothing else, and no file is changed. What
+no file's tests see is run once more with fixtures made by the changed code. What a rule's function gives while modules
+are imported stays as it was.
 """
 
 import gc
@@ -35,7 +37,7 @@ from tests.servers.warm import LIBRARIES
 _FAULT = 3
 """How a fork ends that met a fault of its own: that is no test that saw the mutant."""
 
-LONGEST_S = 60.0
+LONGEST_S = 20.0
 """A mutant that takes this much longer than ten times its tests unharmed counts as seen: something waits for ever."""
 
 DATABASE = "tests/mutants/database.py"
@@ -135,18 +137,53 @@ def _of_rule(
         thing for thing in gc.get_objects()
         if type(thing) is FunctionType and thing.__code__.co_filename == module.__file__
     ]  # fmt: skip
-    taken, ended, _ = _forked(lambda: _trace(items, first, place), 20 * LONGEST_S)
-    for mutant in found:
-        if ended != "survived":
-            yield Judged(rule, mutant, "red", len(items), 0.0)
-            continue
-        chosen = _who_take(mutant, items, taken)
-        if not chosen:
-            yield Judged(rule, mutant, "survived", 0, 0.0)
-            continue
-        longest = LONGEST_S + 10 * sum(taken[item.nodeid].seconds for item in chosen)
-        _, outcome, seconds = _forked(lambda: _run_broken(mutant, functions, chosen, first), longest)  # noqa: B023
-        yield Judged(rule, mutant, outcome, len(chosen), seconds)
+    taken, ended, _ = _forked(lambda: _trace(items, first, place), 60 * LONGEST_S)
+    if ended != "survived":
+        yield from (Judged(rule, mutant, "red", len(items), 0.0) for mutant in found)
+        return
+    chosen = {mutant: _who_take(mutant, items, taken) for mutant in found}
+    left = dict.fromkeys(found, 0.0)
+    for path in dict.fromkeys(item.path for item in items):
+        asked = {
+            mutant: own for mutant in left if (own := [one for one in chosen[mutant] if one.path == path])
+        }
+        warm, _, _ = _forked(lambda: _warm(asked, taken, functions, first), 600 * LONGEST_S)  # noqa: B023
+        for mutant, (outcome, seconds) in (warm or {}).items():
+            left[mutant] += seconds
+            if outcome not in {"survived", "fault"}:
+                yield Judged(rule, mutant, outcome, len(chosen[mutant]), left.pop(mutant))
+    for mutant, before in left.items():
+        outcome, seconds = _broken(mutant, chosen[mutant], taken, functions, first)
+        yield Judged(rule, mutant, outcome, len(chosen[mutant]), before + seconds)
+
+
+Asked = Mapping[Mutant, Sequence[pytest.Item]]
+
+
+def _warm(
+    asked: Asked, taken: Mapping[str, _Taken], functions: Sequence[FunctionType], first: pytest.Item
+) -> dict[Mutant, tuple[str, float]]:
+    """Judge mutants by the tests of one file, whose fixtures are made once, by the code as it is."""
+    every = {item.nodeid: item for items in asked.values() for item in items}
+    own = sorted(every.values(), key=lambda item: (_flushes(item), taken[item.nodeid].seconds))
+    if len(own) > 1 and not _flushes(own[0]):
+        _passes(own[0], own[1])  # with one to come, the fixtures of the file stay
+    return {mutant: _broken(mutant, items, taken, functions, first) for mutant, items in asked.items()}
+
+
+def _broken(
+    mutant: Mutant,
+    items: Sequence[pytest.Item],
+    taken: Mapping[str, _Taken],
+    functions: Sequence[FunctionType],
+    first: pytest.Item,
+) -> tuple[str, float]:
+    """Return what becomes of a mutant that these tests judge, and the seconds that took."""
+    if not items:
+        return "survived", 0.0
+    longest = LONGEST_S + 10 * sum(taken[item.nodeid].seconds for item in items)
+    _, outcome, seconds = _forked(lambda: _run_broken(mutant, functions, items, first), longest)
+    return outcome, seconds
 
 
 def _who_take(mutant: Mutant, items: Sequence[pytest.Item], taken: Mapping[str, _Taken]) -> list[pytest.Item]:
