@@ -72,7 +72,7 @@ def match(
         raise SelectionError(
             f"expected a ratio of 1 or more and weights of 0 or more, got {ratio} and {nearest}"
         )
-    both = pd.concat([exemplars.assign(_pool=False), pool.assign(_pool=True)], ignore_index=True)
+    both = pd.concat([exemplars.assign(_pool=False), pool.assign(_pool=True)])
     for name in exact:
         require(both, name, f"matching exactly on {name}")
     for key in nearest:

@@ -192,7 +192,14 @@ def test_without_patients_or_views_it_says_what_to_do() -> None:
     ):
         match(exemplars, pool, exact=(), nearest=AGE, seed=0)
     came = match(exemplars, pool, exact=(), nearest=AGE, distinct_patients=False, seed=0)
-    assert len(came.pairs) == 1
+    assert list(came.pairs["control"]) == ["i1"]
+
+
+def test_an_image_that_is_blank_in_a_key_is_no_control() -> None:
+    exemplars, pool = two([("PA", "F", 50, "a")], [("PA", "", 50, "c")])
+    came = match(exemplars, pool, exact=("view",), nearest=(Nearest("sex"),), seed=0)
+    assert came.pairs.empty
+    assert list(came.unmatched["reason"]) == ["no image of another patient with view PA"]
 
 
 def test_without_keys_every_image_of_another_patient_will_do() -> None:
