@@ -9,6 +9,7 @@ from dataclasses import dataclass
 STUDY = "readerstudy/study"
 LEDGER = "analysis/services/ledger.py"
 CUSTODY, MATCHING = "analysis/services/custody.py", "analysis/selection/matching.py"
+TWO = "tests/results/test_two_admins.py"
 OBSTACLES = "tests/study/test_obstacles.py"
 RATINGS, DESIGNS = "tests/results/test_ratings.py", "tests/results/test_designs.py"
 STAGES = "tests/study/test_stages.py"
@@ -86,6 +87,7 @@ RULES = (
     Rule(
         "obstacles", f"{STUDY}/design/obstacles.py", (),
         (f"{OBSTACLES}::test_each_design_is_tried_for_every_planned_reader",
+         f"{OBSTACLES}::test_cases_that_are_dealt_count_as_they_were_dealt",
          f"{OBSTACLES}::test_of_one_case_no_share_is_a_repeat",
          f"{OBSTACLES}::test_a_shown_field_that_a_case_lacks_is_no_part_of_a_lock",
          f"{OBSTACLES}::test_a_share_of_repeats_that_gives_none_is_told_and_not_locked",
@@ -93,14 +95,26 @@ RULES = (
     ),
     Rule(
         "who may alone", f"{STUDY}/duties.py", (),
-        ("tests/study/test_unblinded.py",
+        ("tests/study/test_services.py::test_a_study_that_is_no_draft_takes_no_other_cases",
          "tests/study/test_people.py::test_an_invited_statistician_has_the_role_and_a_reader_can_have_none",
-         "tests/results/test_openers.py", "tests/results/test_two_admins.py"),
+         "tests/study/test_unblinded.py::test_none_of_the_steps_is_taken_alone",
+         "tests/study/test_unblinded.py::test_marked_in_the_protocol_file_on_the_page_and_in_the_report",
+         "tests/results/test_openers.py",
+         f"{TWO}::test_the_other_is_taken_out_and_comes_back",
+         f"{TWO}::test_a_late_admin_is_no_second[by command]",
+         f"{TWO}::test_one_admin_at_the_lock_opens_alone_and_a_later_one_changes_nothing",
+         f"{TWO}::test_roles_stand_still_while_a_request_does[a role is given]",
+         f"{TWO}::test_roles_stand_still_while_a_request_does[a role is confirmed]",
+         f"{TWO}::test_a_request_that_was_used_holds_nothing_up",
+         f"{TWO}::test_an_unblinded_admin_is_no_blinded_one_by_a_second_account"),
     ),
     Rule(
         "key opening", "readerstudy/results/services.py", (),
-        ("tests/results/test_open_key.py", "tests/results/test_approval.py", "tests/results/test_two_admins.py",
-         "tests/results/test_openers.py"),
+        ("tests/results/test_open_key.py", "tests/results/test_approval.py",
+         f"{TWO}::test_the_two_open_it_together_either_way_round",
+         f"{TWO}::test_who_does_not_count_cannot_ask_and_holds_up_nobody_who_does",
+         f"{TWO}::test_a_copy_of_the_study_under_one_admin",
+         f"{TWO}::test_the_server_opens_only_where_two_are_not_left"),
     ),
     Rule(
         "orders and allotment", f"{STUDY}/orders/order.py", (),
@@ -161,6 +175,9 @@ EQUIVALENT: Mapping[str, str] = {
     f"{CUSTODY} _refuse_strangers: if own < ALIKE: -> if own <= ALIKE:": EXACTLY,
     f'{CUSTODY} _refuse_strangers: like = f"; it is like the evaluated {{nearest!r}} ({{best:.2f}})" if best >= ALIKE '
     'else "" -> like = f"; it is like the evaluated {nearest!r} ({best:.2f})" if best > ALIKE else ""': EXACTLY,
+    f"{STUDY}/design/obstacles.py _none: if replace(protocol, repeat_fraction=share / 100).repeats_of(own) -> "
+    "if replace(protocol, repeat_fraction=share / 101).repeats_of(own)":
+    "the first share is sought that times the cases is above 50, and no whole number lies between 50 and 50.5",
     f'{LEDGER} now: cursor.execute("SELECT statement_timestamp()") -> pass':
     "not for PostgreSQL, where tests/ledger/test_ledger.py fails (`make test-servers`); mutants are judged on SQLite",
     **{

@@ -153,7 +153,7 @@ def test_the_count_of_places_is_what_drawing_finds(cases: int, gap: int, repeats
     [
         (
             Protocol(repeat_fraction=0.03, repeat_gap_cases=4, planned_readers=2),
-            "3 per cent of a reader's cases are to come a second time, and of 16 cases that is, rounded, none; "
+            ": 3 per cent of a reader's cases are to come a second time, and of 16 cases that is, rounded, none; "
             "set at least 4 per cent, or no hidden repeats",
             {"repeat_fraction": 0.04},
         ),
@@ -199,6 +199,14 @@ def test_of_one_case_no_share_is_a_repeat(draft: Stock) -> None:
     assert (
         "of 1 case that is, rounded, none; set no hidden repeats (0 per cent), on the protocol page" in told
     )
+
+
+def test_cases_that_are_dealt_count_as_they_were_dealt(draft: Stock) -> None:
+    """Each of four readers has 4 of the 16 cases, of which 1 comes again."""
+    own = Protocol(design="own cases", planned_readers=4, repeat_fraction=0.25, repeat_gap_cases=1)
+    study = changed(draft, own)
+    assert enrol_reader(study=study, person=draft.bob, actor=draft.alice).assignments.count() == 5
+    assert obstacles_of(study) == []
 
 
 def test_pages_tell_it_before_the_lock_and_offer_no_lock(draft: Stock) -> None:
