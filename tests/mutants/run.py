@@ -30,6 +30,7 @@ import pytest
 from _pytest.runner import runtestprotocol
 from django.db import connection
 
+from readerstudy.accounts import hashing
 from tests.mutants.mutate import ROOT, Mutant
 from tests.mutants.rules import Rule
 from tests.servers.warm import LIBRARIES
@@ -299,6 +300,7 @@ def _in_fork(do: Callable[[], Any], write: int) -> Never:
     try:
         gc.freeze()
         os.setsid()
+        hashing._worker.cache_clear()  # its threads do not come along
         _quiet()
         with open(write, "wb") as pipe:
             pickle.dump(do(), pipe)
