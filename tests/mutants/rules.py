@@ -98,6 +98,7 @@ RULES = (
         ("tests/study/test_services.py::test_a_study_that_is_no_draft_takes_no_other_cases",
          "tests/study/test_people.py::test_an_invited_statistician_has_the_role_and_a_reader_can_have_none",
          "tests/study/test_unblinded.py::test_none_of_the_steps_is_taken_alone",
+         "tests/study/test_unblinded.py::test_the_access_log_alone_unblinds",
          "tests/study/test_unblinded.py::test_marked_in_the_protocol_file_on_the_page_and_in_the_report",
          "tests/results/test_openers.py",
          f"{TWO}::test_the_other_is_taken_out_and_comes_back",

@@ -78,6 +78,13 @@ def test_the_operators_word_before_the_lock_makes_an_invited_admin_count(
     assert Unblinding.objects.get().opened_by == nora.user
 
 
+def test_only_the_operator_confirms_and_only_the_role_of_an_admin(draft: Stock, nora: User) -> None:
+    for role, actor in ((Role.STUDY_ADMIN, draft.alice), (Role.STATISTICIAN, None)):
+        for _ in range(2):
+            add_member(study=draft.study, person=nora, role=role, actor=actor)
+    assert not Event.objects.filter(kind="study.role_confirmed").exists()
+
+
 def test_the_operators_word_holds_until_the_next_link(
     draft: Stock, nora: User, capsys: pytest.CaptureFixture[str]
 ) -> None:
