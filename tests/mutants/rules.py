@@ -112,6 +112,7 @@ RULES = (
     Rule(
         "key opening", "readerstudy/results/services.py", (),
         ("tests/results/test_open_key.py", "tests/results/test_approval.py",
+         "tests/results/test_openers.py::test_the_operators_word_holds_until_the_next_link",
          f"{TWO}::test_the_two_open_it_together_either_way_round",
          f"{TWO}::test_who_does_not_count_cannot_ask_and_holds_up_nobody_who_does",
          f"{TWO}::test_a_copy_of_the_study_under_one_admin",
