@@ -44,7 +44,7 @@ audit: $(DEV_STAMP)  ## look up known weaknesses of every package that runs; fai
 
 sbom: $(DEV_STAMP)  ## write var/sbom.json: every package of the environment with its version and licence (CycloneDX)
 	mkdir -p var
-	$(VENV)/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible --output-file var/sbom.json $(PY)
+	$(VENV)/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible --no-validate --output-file var/sbom.json $(PY)
 
 phantom-study: $(STAMP)  ## a study on phantoms whose truth is known, settings fixed beforehand (about 10 minutes on 2 quiet cores)
 	$(PY) manage.py phantom_study
