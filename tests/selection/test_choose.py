@@ -152,7 +152,7 @@ def test_excluded_images_are_in_neither_arm_and_listed(run: Run) -> None:
 
 
 def test_many_ties_at_the_cut_propose_a_criterion_by_the_scores(tmp_path: Path) -> None:
-    """Modal labels have few values: only some of the images at the cut come in, and the notes propose another criterion."""
+    """Modal labels have few values: some of the images at the cut come in, and another criterion is proposed."""
     run = read_run(write_run(tmp_path / "run", images=300))
     notes = {
         name: select(run, SelectionSpec(criterion=name, controls="random")).notes
