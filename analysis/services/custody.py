@@ -77,7 +77,7 @@ def _evaluated(run: Run) -> dict[str, str]:
             "version 0.1.0; give the reason with --unchecked-images REASON, or run the sweep again"
         )
     table = pd.read_csv(path, dtype=str, keep_default_na=False)
-    return table.set_index("image")["stored_sha256"].to_dict()
+    return dict(table[["image", "stored_sha256"]].to_numpy().tolist())
 
 
 def _decoded(run: Run, files: Mapping[str, Path]) -> Iterator[tuple[str, Any]]:

@@ -48,7 +48,7 @@ def _not_there(study: Study, protocol: Protocol) -> Iterator[str]:
         ("cases", study.key), ("practice cases", study.practice_key)
     ]  # fmt: skip
     for what, key in sets:
-        rows = Case.objects.filter(study=key)
+        rows = Case.objects.filter(Q(study=key))
         total = rows.count()
         for name in protocol.shown:
             without = rows.filter(Q(age=None) if name == "age" else Q(**{name: ""})).count()
