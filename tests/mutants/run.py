@@ -19,6 +19,7 @@ import tempfile
 import threading
 import time
 import traceback
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -41,6 +42,9 @@ _FAULT = 3
 LONGEST_S = 20.0
 """A mutant that takes this much longer than ten times its tests unharmed counts as seen: something waits for ever."""
 
+_made: list[str] = []
+"""Fixtures of a file or of all that the test that runs was the first to want."""
+
 DATABASE = "tests/mutants/database.py"
 
 Work = Mapping[Rule, Sequence[Mutant]]
@@ -59,9 +63,10 @@ class Judged:
 
 @dataclass(frozen=True)
 class _Taken:
-    """What one test took of a rule's file, and how long it lasted."""
+    """What one test took of a rule's file, what fixtures took that it has in common, and how long it lasted."""
 
     lines: frozenset[int]
+    shared: frozenset[int]
     seconds: float
 
 
@@ -107,6 +112,11 @@ class _Judging:
 
     def __init__(self, work: Work, asked: Any, told: Any) -> None:
         self.work, self.asked, self.told = work, asked, told
+
+    def pytest_fixture_setup(self, fixturedef: pytest.FixtureDef[Any]) -> None:
+        """Note the fixtures that several tests have in common."""
+        if fixturedef.scope != "function":
+            _made.append(fixturedef.argname)
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """Make the database, then judge."""
@@ -157,8 +167,9 @@ def _of_rule(
         if mutant.name in EQUIVALENT:
             yield Judged(rule, mutant, "survived", len(chosen[mutant]), before)
             continue
-        outcome, seconds = _broken(mutant, chosen[mutant], taken, functions, first)
-        yield Judged(rule, mutant, outcome, len(chosen[mutant]), before + seconds)
+        every = _who_take(mutant, items, taken, shared=True)
+        outcome, seconds = _broken(mutant, every, taken, functions, first)
+        yield Judged(rule, mutant, outcome, len(every), before + seconds)
 
 
 Asked = Mapping[Mutant, Sequence[pytest.Item]]
@@ -190,10 +201,18 @@ def _broken(
     return outcome, seconds
 
 
-def _who_take(mutant: Mutant, items: Sequence[pytest.Item], taken: Mapping[str, _Taken]) -> list[pytest.Item]:
-    """Return the tests that take the mutant's line, or its function: file by file, the quickest first."""
+def _who_take(
+    mutant: Mutant, items: Sequence[pytest.Item], taken: Mapping[str, _Taken], *, shared: bool = False
+) -> list[pytest.Item]:
+    """Return the tests that take the mutant's line, or its function: file by file, the quickest first.
+
+    `shared`: also those that have a fixture in common which takes it.
+    """
     for lines in ({mutant.line}, set(range(mutant.span[0], mutant.span[1] + 1))):
-        chosen = [item for item in items if taken[item.nodeid].lines & lines]
+        chosen = [
+            item for item in items
+            if taken[item.nodeid].lines & lines or (shared and taken[item.nodeid].shared & lines)
+        ]  # fmt: skip
         if chosen:
             break
     files = list(dict.fromkeys(item.path for item in chosen))
@@ -222,17 +241,24 @@ def _trace(items: Sequence[pytest.Item], first: pytest.Item, place: str) -> dict
         return trace
 
     threading.settrace(trace)
-    taken = {}
+    own, seconds, of_fixture = {}, {}, defaultdict(set)
     for item, following in zip(items, (*items[1:], first), strict=True):
         lines.clear()
+        _made.clear()
         began = time.monotonic()
         sys.settrace(trace)
         passed = _passes(item, following)
         sys.settrace(None)
         if not passed:
             os._exit(1)
-        taken[item.nodeid] = _Taken(frozenset(lines), time.monotonic() - began)
-        print(f"{taken[item.nodeid].seconds:.2f} s {item.nodeid}", flush=True)
+        own[item], seconds[item] = frozenset(lines), time.monotonic() - began
+        for name in _made:
+            of_fixture[item.path, name] |= lines
+        print(f"{seconds[item]:.2f} s {item.nodeid}", flush=True)
+    taken = {}
+    for item in items:
+        shared = {line for name in getattr(item, "fixturenames", ()) for line in of_fixture[item.path, name]}
+        taken[item.nodeid] = _Taken(own[item], frozenset(shared), seconds[item])
     return taken
 
 
