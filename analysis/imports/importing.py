@@ -22,7 +22,8 @@ from analysis.imports.listing import Choices, Listing, PredictionFile, data_spec
 from analysis.imports.pickled import LABEL, Predictions
 from analysis.imports.readers import read_predictions
 from analysis.metrics.ranking import f1_at, rank_quality
-from analysis.sweep.data.splits import People, Split, class_groups, images_table, read_people, read_split
+from analysis.sweep.data.people import People, read_people
+from analysis.sweep.data.splits import Split, class_groups, images_table, read_split
 from analysis.sweep.errors import DataError
 from analysis.sweep.run.paths import RunPaths
 from analysis.sweep.spec import DataSpec
@@ -276,7 +277,7 @@ def _check_images(came: list[str], split: Split) -> None:
 
 def _check_labels(came: list[str], split: Split, classes: tuple[str, ...]) -> None:
     names = np.array(classes, dtype=object)
-    for row, (positive, text) in enumerate(zip(split.labels.astype(bool), came, strict=True), 1):
+    for row, (positive, text) in enumerate(zip(split.labels == 1, came, strict=True), 1):
         wanted = list(names[positive])
         if text != SEPARATOR.join(wanted) and sorted(text.split(SEPARATOR)) != sorted(wanted):
             raise PredictionsError(

@@ -11,7 +11,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from analysis.frames import CLASS_SETS
+from analysis.frames import NIH_CLASSES
 from analysis.sweep.errors import SpecError
 
 SPARSITIES = tuple(round(0.05 * step, 2) for step in range(20))
@@ -31,26 +31,49 @@ ENGINES_OF = {
 }
 """The engines of each device and precision, the plain one first; `auto` measures those that are installed."""
 
-ID_COLUMNS = {"nih-cxr-lt": "id", "mimic-cxr-lt": "path"}
+POLICIES = ("refuse", "negative", "positive", "ignore")
+"""What becomes of an uncertain or a blank label."""
+
+COLUMNS = ("image", "view", "sex", "age", "patient", "study")
+"""What `columns` may name a heading for."""
+
+READERS = ("majority", "any", "all", "agree")
+"""How several readers' labels of one image become one."""
 
 
 @dataclass(frozen=True)
 class DataSpec:
     """The data set.
 
-    `classes` is the name of a class set or a list; `id_column` holds the image names (by default `id`, `path`
-    for MIMIC-CXR-LT); `suffix` replaces the ending of the names where the images have another one (`.dcm`). A
-    class is head above `head` training positives and tail below `tail`, medium between; values below 1 are
-    shares of the training images.
+    `layout` says how the label files are published (`analysis.sweep.layouts`). `classes` is the name of a class
+    set or a list; `id_column` holds the image names (both by default the layout's); `suffix` replaces the ending of
+    the names where the images have another one (`.dcm`). A class is head above `head` training positives and tail
+    below `tail`, medium between; values below 1 are shares of the training images.
+
+    `split_test` and so on name the rows of a label file that are of a split: a list of image names, one per line
+    (.txt), or a table with a column `split`. `uncertain` and `blank`: a policy for such labels, then exceptions
+    (`Edema=positive`). `readers`: the rule for several readers (VinDr-CXR). `columns`: headings of a layout's own
+    words (`view=Projektion`). `expert_labels`: other labels for some test images; `expert_classes` says which classes
+    each of its columns is about (`Nodule or mass=Nodule|Mass`).
     """
 
     name: str
     images: Path
+    layout: str = "table"
     labels_test: Path | None = None
     labels_train: Path | None = None
     labels_val: Path | None = None
+    split_test: Path | None = None
+    split_train: Path | None = None
+    split_val: Path | None = None
     metadata: Path | None = None
-    classes: tuple[str, ...] = CLASS_SETS["nih-cxr-lt"]
+    columns: tuple[str, ...] = ()
+    uncertain: tuple[str, ...] = ("refuse",)
+    blank: tuple[str, ...] = ("refuse",)
+    readers: str = "majority"
+    expert_labels: Path | None = None
+    expert_classes: tuple[str, ...] = ()
+    classes: tuple[str, ...] = NIH_CLASSES
     id_column: str = "id"
     suffix: str = ""
     synthetic: bool = False
@@ -61,6 +84,18 @@ class DataSpec:
         """Refuse nonsense."""
         _need(bool(self.name), "name", "a name", self.name)
         _need(len(set(self.classes)) == len(self.classes) > 0, "classes", "names, each once", self.classes)
+        for name in ("uncertain", "blank"):
+            policy_of(self, name)
+        _need(self.readers in READERS, "readers", "one of " + ", ".join(READERS), self.readers)
+        known = set(pairs(self.columns, "columns")) <= set(COLUMNS)
+        _need(known, "columns", f"one of {', '.join(COLUMNS)} before each =", self.columns)
+        about = pairs(self.expert_classes, "expert_classes").values()
+        strange = sorted({name for text in about for name in text.split("|")} - set(self.classes))
+        _need(not strange, "expert_classes", "classes of the data set", strange)
+        given = (self.expert_labels is not None, len(about) > 0)
+        _need(
+            given[0] == given[1], "expert_labels and expert_classes", "both or neither", self.expert_classes
+        )
         _need(self.suffix == "" or self.suffix[0] == ".", "suffix", "an ending with its dot", self.suffix)
         _need(0 <= self.tail <= self.head, "head and tail", "0 <= tail <= head", (self.head, self.tail))
         _need(
@@ -228,7 +263,7 @@ class SweepSpec:
     def shown(self) -> dict[str, dict[str, Any]]:
         """Return all fields as JSON values, with file names in place of paths (for provenance)."""
         hidden: dict[str, dict[str, Any]] = {
-            "data": {n: _file_name(getattr(self.data, n)) for n in _PLACES},
+            "data": {n: _file_name(getattr(self.data, n)) for n in PLACES},
             "models": {"checkpoints": [Path(c).name for c in self.models.checkpoints]},
             "train": {"pretrained": _file_name(self.train.pretrained)},
         }
@@ -239,15 +274,49 @@ class SweepSpec:
         return replace(self, models=replace(self.models, checkpoints=tuple(str(p) for p in places)))
 
 
-_PLACES = ("images", "labels_test", "labels_train", "labels_val", "metadata")
+PLACES = (
+    "images", *(f"{what}_{role}" for what in ("labels", "split") for role in ("test", "train", "val")),
+    "metadata", "expert_labels",
+)  # fmt: skip
+"""The keys of a data set that name a place; all but the first a file."""
 
 _FROZEN: Mapping[str, tuple[str, ...]] = {
-    "data": ("classes", "head", "tail"),
+    "data": (
+        "classes",
+        "head",
+        "tail",
+        "layout",
+        "columns",
+        "uncertain",
+        "blank",
+        "readers",
+        "expert_classes",
+    ),
     "preprocess": ("size", "antialias", "window"),
     "models": ("architecture",),
     "prune": ("method", "sparsities", "seed"),
     "infer": ("device", "precision", "batch_size", "threads", "engine"),
 }
+
+
+def pairs(texts: tuple[str, ...], name: str) -> dict[str, str]:
+    """Read texts of the form `A=B`; raise SpecError for another."""
+    parted = [text.partition("=") for text in texts]
+    _need(all(a.strip() and b.strip() for a, _, b in parted), name, "texts like A=B", texts)
+    found = {a.strip(): b.strip() for a, _, b in parted}
+    _need(len(found) == len(texts), name, "each name before = once", texts)
+    return found
+
+
+def policy_of(data: DataSpec, name: str) -> dict[str, str]:
+    """Return the policy of each class for `uncertain` or `blank` labels."""
+    given = getattr(data, name)
+    bare = [text for text in given if "=" not in text]
+    own = pairs(tuple(text for text in given if "=" in text), name)
+    words = [*bare, *own.values()]
+    _need(len(bare) == 1 and set(words) <= set(POLICIES), name, "one of " + ", ".join(POLICIES), list(given))
+    _need(set(own) <= set(data.classes), name, "exceptions for classes of the data set", list(own))
+    return dict.fromkeys(data.classes, bare[0]) | own
 
 
 def _need(good: bool, name: str, wanted: str, came: object) -> None:

@@ -8,15 +8,16 @@ from typing import Any
 from django import forms
 from django.db.models import QuerySet
 
-from analysis.frames import CLASS_SETS
 from analysis.models import DataSet, Ensemble
-from analysis.services.data_sets import SPLITS
 from analysis.services.places import PlaceError, inside, offered
+from analysis.sweep.layouts import CLASS_SETS, LAYOUTS
 from analysis.sweep.spec import (
     CLASS_WEIGHTS,
     DEVICES,
     ENGINES_OF,
     LOSSES,
+    PLACES,
+    POLICIES,
     PRECISIONS,
     SPARSITIES,
     DataSpec,
@@ -80,8 +81,8 @@ class DataSetForm(Parts):
 
     GROUPS = {
         "Name": ("slug", "synthetic"),
-        "Files on the server": ("images", "labels_test", "labels_train", "labels_val", "metadata"),
-        "How to read them": ("class_set", "classes", "id_column", "suffix"),
+        "Files on the server": PLACES[:-1],
+        "How to read them": ("layout", "class_set", "classes", "id_column", "suffix", "uncertain", "blank"),
     }
 
     slug = forms.SlugField(max_length=60, label="Name", help_text="Letters, digits, hyphens: nih-cxr-lt.")
@@ -101,14 +102,29 @@ class DataSetForm(Parts):
     labels_val = forms.CharField(
         max_length=500, required=False, label="Validation labels", help_text="For trainings."
     )
+    split_test, split_train, split_val = (
+        forms.CharField(
+            max_length=500, required=False, label=f"List of the {role} images",
+            help_text="Only where one label file holds several splits: names, or a table with a column split.",
+        )
+        for role in ("test", "training", "validation")
+    )  # fmt: skip
     metadata = forms.CharField(
         max_length=500,
         required=False,
         label="Metadata",
         help_text="View, sex, age, patient: for matched images.",
     )
+    layout = forms.ChoiceField(
+        required=False,
+        label="Layout of the label files",
+        choices=[(one.name, one.meaning) for one in LAYOUTS.values()],
+        initial="table",
+    )
     class_set = forms.ChoiceField(
-        label="Classes", choices=[*((name, name) for name in CLASS_SETS), ("own", "my own, named below")]
+        label="Classes",
+        choices=[*((name, name) for name in CLASS_SETS), ("own", "my own, named below")],
+        initial="nih-cxr-lt",
     )
     classes = forms.CharField(
         widget=forms.Textarea(attrs={"rows": 3}), required=False, label="Own classes",
@@ -124,13 +140,17 @@ class DataSetForm(Parts):
         r"^\.[A-Za-z0-9]{1,8}$", required=False, label="Ending of the image files",
         help_text="Only where it differs from the label files': .dcm",
     )  # fmt: skip
+    uncertain, blank = (
+        forms.ChoiceField(required=False, label=f"{name} labels", choices=[(word, word) for word in POLICIES])
+        for name in ("Uncertain (-1)", "Blank")
+    )
 
     def __init__(self, *args: Any, roots: Sequence[Path], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.roots = roots
         self.fields["images"].widget = Offer(offered(roots, kind="folder"))
-        tables = offered(roots, kind="file", suffixes=(".csv",))
-        for name in ("labels_test", "labels_train", "labels_val", "metadata"):
+        tables = offered(roots, kind="file", suffixes=(".csv", ".gz", ".txt"))
+        for name in PLACES[1:-1]:
             self.fields[name].widget = Offer(tables)
 
     def section(self) -> dict[str, Any]:
@@ -144,7 +164,7 @@ class DataSetForm(Parts):
 
     def clean(self) -> None:
         """Look for every place, so that all that is wrong shows at once; ask for the names of own classes."""
-        for name in ("images", *(f"labels_{role}" for role in SPLITS), "metadata"):
+        for name in PLACES[:-1]:
             text = self.cleaned_data.get(name)
             try:
                 if text:

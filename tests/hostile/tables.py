@@ -28,7 +28,8 @@ from analysis.stats.intake import check, read_ratings
 from analysis.stats.rows import StatsError
 from analysis.stats.settings import read_settings
 from analysis.stats.study import read_subgroups
-from analysis.sweep.data.splits import read_people, read_split
+from analysis.sweep.data.people import read_people
+from analysis.sweep.data.splits import read_split
 from analysis.sweep.errors import CheckpointError, DataError, SpecError
 from analysis.sweep.networks.checkpoints import read_checkpoint
 from analysis.sweep.spec import DataSpec

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from analysis.frames import label_matrix
 from analysis.metrics.ranking import rank_quality
 from analysis.metrics.ranks import spearman_rows
 from analysis.sweep.device import named_faults
@@ -79,7 +80,7 @@ def check_precision(
             f"run {run.run_id}: expected finite scores, got nan in {run.spec.infer.precision}; use another precision"
         )
     classes = list(run.spec.data.classes)
-    labels = pd.read_csv(run.paths.images, usecols=classes)[classes].to_numpy()[rows]
+    labels = label_matrix(pd.read_csv(run.paths.images, usecols=classes), classes)[rows]
     found = compare(labels, mine, plain)
     check = PrecisionCheck(
         run.spec.infer.engine, run.spec.infer.precision, len(rows), len(members), level, **found

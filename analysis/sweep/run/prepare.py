@@ -13,16 +13,10 @@ import pandas as pd
 from analysis.durable import json_bytes, sha256_bytes, sha256_file, write_whole
 from analysis.frames import FORMAT
 from analysis.picture.custody import DEFINITION
+from analysis.sweep.data.experts import read_experts
 from analysis.sweep.data.image_cache import ImageCache, ensure_cache
-from analysis.sweep.data.splits import (
-    People,
-    Split,
-    class_groups,
-    images_table,
-    locate_images,
-    read_people,
-    read_split,
-)
+from analysis.sweep.data.people import People, read_people
+from analysis.sweep.data.splits import Split, class_groups, images_table, locate_images, read_split
 from analysis.sweep.device import library_versions
 from analysis.sweep.errors import CheckpointError, SweepError, UnitError
 from analysis.sweep.methods import find_method
@@ -89,12 +83,13 @@ def prepare_run(
     _need_device(spec.infer)
     split = read_split(spec.data.labels_test, spec.data, "test")
     train = read_split(spec.data.labels_train, spec.data, "train") if spec.data.labels_train else None
-    people = read_people(split.images, spec.data)
+    people, experts = read_people(split.images, spec.data), read_experts(split, spec.data)
     files = locate_images(split, spec.data)
     checkpoints = _checked_checkpoints(spec, progress)
     digests = {"labels_test": split.sha256} | {f"checkpoint-{c['seed']}": c["sha256"] for c in checkpoints}
     digests |= {"labels_train": train.sha256} if train else {}
     digests |= {"metadata": people.sha256} if people.sha256 else {}
+    digests |= {"expert_labels": experts.sha256} if experts else {}
     images = json.dumps([[name, file.stat().st_size] for name, file in zip(split.images, files, strict=True)])
     digests["images"] = sha256_bytes(images.encode())
     run_id = spec.run_id(digests)
@@ -112,12 +107,16 @@ def prepare_run(
         "checkpoints": checkpoints,
         "images": {k: getattr(pixels, k) for k in ("count", "content", "coloured")} | {"stored": DEFINITION},
         "cache": {"file": str(pixels.file), "digest": pixels.digest},
-        "warnings": _warnings(split, train, people, pixels, spec),
+        "warnings": [*_warnings(split, train, people, pixels, spec), *(experts.notes if experts else ())],
         "class_groups_from": "training split" if train else "test split",
     }
     plan |= _engine_plan(spec, Path(checkpoints[0]["file"]), pixels)
-    custody = pd.DataFrame({"image": split.images, "stored_sha256": pixels.stored})
-    return _write(paths, plan, images_table(split, people, spec.data), groups, custody)
+    tables = {
+        paths.images: images_table(split, people, spec.data),
+        paths.classes: groups,
+        paths.custody: pd.DataFrame({"image": split.images, "stored_sha256": pixels.stored}),
+    } | ({paths.experts: experts.table} if experts else {})
+    return _write(paths, plan, tables)
 
 
 def open_run(out: Path) -> Run:
@@ -171,7 +170,7 @@ def _same(run: Run, run_id: str) -> Run:
 
 
 def _refuse_strangers(paths: RunPaths) -> None:
-    ours = {paths.images.name, paths.classes.name, paths.custody.name}
+    ours = {path.name for path in (paths.images, paths.classes, paths.custody, paths.experts)}
     there = sorted(p.name for p in paths.root.iterdir()) if paths.root.is_dir() else []
     strange = [name for name in there if name not in ours and not name.startswith(".")]
     if strange:
@@ -203,7 +202,7 @@ def _engine_plan(spec: SweepSpec, checkpoint: Path, pixels: ImageCache) -> dict[
 def _warnings(
     split: Split, train: Split | None, people: People, pixels: ImageCache, spec: SweepSpec
 ) -> list[str]:
-    found = list(people.warnings)
+    found = [*people.warnings, *split.notes, *(train.notes if train else ())]
     for name, count in zip(spec.data.classes, split.positives, strict=True):
         if count == 0:
             found.append(f"class '{name}' has no positive test image: its AP, AUC and F1 are missing")
@@ -220,11 +219,8 @@ def _warnings(
     return found
 
 
-def _write(
-    paths: RunPaths, plan: dict[str, Any], images: pd.DataFrame, groups: pd.DataFrame, custody: pd.DataFrame
-) -> Run:
+def _write(paths: RunPaths, plan: dict[str, Any], tables: Mapping[Path, pd.DataFrame]) -> Run:
     """Write the tables, then the plan: its presence says that the run is prepared."""
-    tables = {paths.images: images, paths.classes: groups, paths.custody: custody}
     for file, table in tables.items():
         write_whole(file, table.to_csv(index=False).encode())
     plan["tables"] = {file.name: sha256_file(file) for file in tables}

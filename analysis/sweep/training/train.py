@@ -29,6 +29,9 @@ from analysis.sweep.training.epochs import Examples, Trainer, on_device, torch_b
 from analysis.sweep.training.losses import class_weights
 from analysis.terminal import Progress
 
+LABEL_READING = ("layout", "uncertain", "blank", "readers")
+"""Choices of a data set that change labels, beside its files and classes."""
+
 
 @dataclass(frozen=True)
 class Trained:
@@ -98,7 +101,7 @@ def open_training(
         ensure_cache(folder, split.images, locate_images(split, data), spec.preprocess, progress)
         for split in (train, val)
     ]
-    class_weights(spec.train.class_weights, train.positives, len(train.images))
+    class_weights(spec.train.class_weights, train.positives, len(train.images) - train.ignored)
     recipe = recipe_digest(spec, (train, val), caches)
     examples = [
         on_device(Examples(cached.pixels(), split.labels.astype(np.float32)), spec.train.device)
@@ -122,6 +125,8 @@ def recipe_digest(spec: SweepSpec, splits: tuple[Split, Split], caches: list[Ima
         "labels": [split.sha256 for split in splits],
         "pixels": [cached.digest for cached in caches],
     }
+    read = {k: v for k, v in spec.choices().get("data", {}).items() if k in LABEL_READING}
+    identity |= {"reading": read} if read else {}
     return sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
 
 
