@@ -5,6 +5,7 @@ is checked by `analysis.sweep.run.prepare`. Relative paths in a TOML file start 
 """
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from hashlib import sha256
@@ -30,6 +31,18 @@ ENGINES_OF = {
     ("cuda", "bf16"): ("graph", "fused", "compiled"),
 }
 """The engines of each device and precision, the plain one first; `auto` measures those that are installed."""
+
+MEAN = (0.485, 0.456, 0.406)
+DEVIATION = (0.229, 0.224, 0.225)
+"""ImageNet's channel statistics, with which the published networks were trained."""
+
+FITS = ("squash", "letterbox", "crop")
+"""How an image that is not square becomes so."""
+
+WEIGHTS = ("raw", "ema")
+OUTPUTS = ("sigmoid", "softmax")
+FACTORY = "factory:"
+"""Before an architecture: a function of the user's own code, `factory:package.module:function`."""
 
 POLICIES = ("refuse", "negative", "positive", "ignore")
 """What becomes of an uncertain or a blank label."""
@@ -108,34 +121,75 @@ class DataSpec:
 
 @dataclass(frozen=True)
 class PreprocessSpec:
-    """How an image becomes a square of grey bytes: `size` in pixels, `window` in percentiles (DICOM only)."""
+    """How an image becomes a square of grey bytes, and what a network sees of them.
+
+    `size` in pixels, `window` in percentiles (DICOM only). `fit`: the whole image squashed, or with black bars
+    (letterbox), or the share `crop` of its shorter side from the middle. `mean`, `deviation`: of the three channels,
+    of values from 0 to 1. `timm`: all this but the size and the window from timm's own configuration.
+    """
 
     size: int = 256
     antialias: bool = False
     window: tuple[float, ...] = (0.5, 99.5)
+    fit: str = "squash"
+    crop: float = 1.0
+    mean: tuple[float, ...] = MEAN
+    deviation: tuple[float, ...] = DEVIATION
+    timm: bool = False
 
     def __post_init__(self) -> None:
         """Refuse nonsense."""
         _need(8 <= self.size <= 4096, "size", "8 to 4096 pixels", self.size)
         good = len(self.window) == 2 and 0 <= self.window[0] < self.window[1] <= 100
         _need(good, "window", "two rising percentiles from 0 to 100", self.window)
+        _need(self.fit in FITS, "fit", "one of " + ", ".join(FITS), self.fit)
+        _need(0 < self.crop <= 1, "crop", "a share above 0 up to 1", self.crop)
+        _need(self.crop == 1 or self.fit == "crop", "crop", '1 unless fit = "crop"', self.crop)
+        _need(len(self.mean) == 3, "mean", "three numbers", self.mean)
+        _need(
+            len(self.deviation) == 3 and min(self.deviation) > 0,
+            "deviation",
+            "three numbers above 0",
+            self.deviation,
+        )
+
+    def decoding(self) -> dict[str, Any]:
+        """Return what the decoded squares depend on, as it was written before there was a choice of `fit`."""
+        squared = {} if self.fit == "squash" else {"fit": self.fit, "crop": self.crop}
+        return {"size": self.size, "antialias": self.antialias, "window": self.window, **squared}
 
 
 @dataclass(frozen=True)
 class ModelsSpec:
     """The ensemble.
 
-    `checkpoints`: a folder in the PruneCXR layout, a pattern (`seed-{seed}.pt` or `models/*.pt`), or a list
-    of files. `seeds`: the ones to use; empty takes all that are there.
+    `architecture`: of torchvision or timm, or `factory:package.module:function`. `checkpoints`: a folder in the
+    PruneCXR layout, a pattern (`seed-{seed}.pt` or `models/*.pt`), or a list of files. `seeds`: the ones to use; empty
+    takes all that are there. `weights`: raw, or their moving average where a file has both. `rename`: beginnings of
+    stored names and what to put in their place (`encoder.=features.`). `output`: what turns logits into scores.
     """
 
     architecture: str = "resnet50"
     checkpoints: tuple[str, ...] = ()
     seeds: tuple[int, ...] = ()
+    weights: str = "raw"
+    rename: tuple[str, ...] = ()
+    output: str = "sigmoid"
 
     def __post_init__(self) -> None:
         """Refuse nonsense."""
         _need(bool(self.architecture), "architecture", "a name", self.architecture)
+        own = self.architecture.removeprefix(FACTORY)
+        good = own == self.architecture or all(part.isidentifier() for part in re.split("[.:]", own))
+        _need(
+            good and own.count(":") <= 1,
+            "architecture",
+            f"{FACTORY}package.module:function",
+            self.architecture,
+        )
+        _need(self.weights in WEIGHTS, "weights", "one of " + ", ".join(WEIGHTS), self.weights)
+        _need(self.output in OUTPUTS, "output", "one of " + ", ".join(OUTPUTS), self.output)
+        pairs(self.rename, "rename", blank=True)
         _need(all(s >= 0 for s in self.seeds), "seeds", "whole numbers from 0", self.seeds)
         _need(len(set(self.seeds)) == len(self.seeds), "seeds", "each seed once", self.seeds)
 
@@ -292,17 +346,18 @@ _FROZEN: Mapping[str, tuple[str, ...]] = {
         "readers",
         "expert_classes",
     ),
-    "preprocess": ("size", "antialias", "window"),
-    "models": ("architecture",),
+    "preprocess": ("size", "antialias", "window", "fit", "crop", "mean", "deviation", "timm"),
+    "models": ("architecture", "weights", "rename", "output"),
     "prune": ("method", "sparsities", "seed"),
     "infer": ("device", "precision", "batch_size", "threads", "engine"),
 }
 
 
-def pairs(texts: tuple[str, ...], name: str) -> dict[str, str]:
-    """Read texts of the form `A=B`; raise SpecError for another."""
+def pairs(texts: tuple[str, ...], name: str, *, blank: bool = False) -> dict[str, str]:
+    """Read texts of the form `A=B`, B perhaps blank; raise SpecError for another."""
     parted = [text.partition("=") for text in texts]
-    _need(all(a.strip() and b.strip() for a, _, b in parted), name, "texts like A=B", texts)
+    good = all(a.strip() and mark and (blank or b.strip()) for a, mark, b in parted)
+    _need(good, name, "texts like A=B", texts)
     found = {a.strip(): b.strip() for a, _, b in parted}
     _need(len(found) == len(texts), name, "each name before = once", texts)
     return found

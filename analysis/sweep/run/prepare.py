@@ -20,8 +20,9 @@ from analysis.sweep.data.splits import Split, class_groups, images_table, locate
 from analysis.sweep.device import library_versions
 from analysis.sweep.errors import CheckpointError, SweepError, UnitError
 from analysis.sweep.methods import find_method
-from analysis.sweep.networks.architectures import check_size, libraries_of
-from analysis.sweep.networks.checkpoints import check_fits, read_checkpoint
+from analysis.sweep.networks.architectures import check_size, libraries_of, resolved
+from analysis.sweep.networks.checkpoints import Checkpoint, read_member
+from analysis.sweep.networks.factories import source_digest
 from analysis.sweep.networks.layout import find_checkpoints
 from analysis.sweep.run.choose import LIBRARIES, choose_engine
 from analysis.sweep.run.engine import resolved_threads
@@ -48,6 +49,11 @@ class Run:
     def checkpoints(self) -> dict[int, tuple[Path, str]]:
         """File and SHA-256 of each seed's checkpoint."""
         return {c["seed"]: (Path(c["file"]), c["sha256"]) for c in self.plan["checkpoints"]}
+
+    def member(self, seed: int) -> Checkpoint:
+        """Read the checkpoint of a seed by the names of its architecture; refuse one that has changed."""
+        file, digest = self.checkpoints[seed]
+        return read_member(file, self.spec.models, len(self.spec.data.classes), digest)
 
     @property
     def warnings(self) -> list[str]:
@@ -79,15 +85,18 @@ def prepare_run(
         refused.
     """
     find_method(spec.prune.method).check(spec.prune.sparsities)
+    spec, said = resolved(spec)
+    own_code = source_digest(spec.models.architecture)
     check_size(spec.models.architecture, len(spec.data.classes), spec.preprocess.size)
     _need_device(spec.infer)
     split = read_split(spec.data.labels_test, spec.data, "test")
     train = read_split(spec.data.labels_train, spec.data, "train") if spec.data.labels_train else None
     people, experts = read_people(split.images, spec.data), read_experts(split, spec.data)
     files = locate_images(split, spec.data)
-    checkpoints = _checked_checkpoints(spec, progress)
+    checkpoints, notes = _checked_checkpoints(spec, progress)
     digests = {"labels_test": split.sha256} | {f"checkpoint-{c['seed']}": c["sha256"] for c in checkpoints}
     digests |= {"labels_train": train.sha256} if train else {}
+    digests |= {"factory": own_code} if own_code else {}
     digests |= {"metadata": people.sha256} if people.sha256 else {}
     digests |= {"expert_labels": experts.sha256} if experts else {}
     images = json.dumps([[name, file.stat().st_size] for name, file in zip(split.images, files, strict=True)])
@@ -107,7 +116,12 @@ def prepare_run(
         "checkpoints": checkpoints,
         "images": {k: getattr(pixels, k) for k in ("count", "content", "coloured")} | {"stored": DEFINITION},
         "cache": {"file": str(pixels.file), "digest": pixels.digest},
-        "warnings": [*_warnings(split, train, people, pixels, spec), *(experts.notes if experts else ())],
+        "warnings": [
+            *_warnings(split, train, people, pixels, spec),
+            *said,
+            *notes,
+            *(experts.notes if experts else ()),
+        ],
         "class_groups_from": "training split" if train else "test split",
     }
     plan |= _engine_plan(spec, Path(checkpoints[0]["file"]), pixels)
@@ -139,18 +153,22 @@ def open_run(out: Path) -> Run:
     return Run(paths, replace(spec, infer=InferSpec(**plan["infer"])), plan)
 
 
-def _checked_checkpoints(spec: SweepSpec, progress: Progress | None) -> list[dict[str, Any]]:
+def _checked_checkpoints(
+    spec: SweepSpec, progress: Progress | None
+) -> tuple[list[dict[str, Any]], list[str]]:
+    """Read every checkpoint; say which there are, and what was chosen or left out in any."""
     found = find_checkpoints(spec)
-    checked = []
+    checked: list[dict[str, Any]] = []
+    notes: list[str] = []
     for done, (seed, file) in enumerate(found.items(), 1):
-        checkpoint = read_checkpoint(file)
+        checkpoint = read_member(file, spec.models, len(spec.data.classes))
+        notes += checkpoint.notes
         if checkpoint.classes is not None and checkpoint.classes != spec.data.classes:
             raise CheckpointError(_other_classes(file, checkpoint.classes, spec.data.classes))
-        check_fits(checkpoint.state, spec.models.architecture, spec.data.classes, file)
         checked.append({"seed": seed, "file": str(file.absolute()), "sha256": checkpoint.sha256})
         if progress:
             progress("checkpoints", done, len(found))
-    return checked
+    return checked, list(dict.fromkeys(notes))
 
 
 def _other_classes(file: Path, came: tuple[str, ...], wanted: tuple[str, ...]) -> str:

@@ -16,10 +16,10 @@ from torch.nn import functional
 from analysis.frames import IGNORED
 from analysis.metrics.ranking import rank_quality
 from analysis.sweep.device import free_bytes
-from analysis.sweep.engines.backend import DEVIATION, MEAN
 from analysis.sweep.errors import CheckpointError, SweepError, UnitError
 from analysis.sweep.networks.architectures import build_classifier, channels_last, prunable_names
 from analysis.sweep.networks.checkpoints import State, read_checkpoint
+from analysis.sweep.networks.naming import AmbiguousError, match_names
 from analysis.sweep.spec import SweepSpec
 from analysis.sweep.training.losses import LOSSES, Balance, balance_of
 
@@ -57,8 +57,8 @@ class Trainer:
         self._ignores = False
         if self.device.type == "cuda":
             _fix_kernels(tf32=self.choice.precision == "tf32")
-        self.mean = torch.tensor(MEAN, device=self.device).reshape(1, 3, 1, 1)
-        self.deviation = torch.tensor(DEVIATION, device=self.device).reshape(1, 3, 1, 1)
+        self.mean = torch.tensor(spec.preprocess.mean, device=self.device).reshape(1, 3, 1, 1)
+        self.deviation = torch.tensor(spec.preprocess.deviation, device=self.device).reshape(1, 3, 1, 1)
         self.epoch = 0
         self.best: State = {}
         self.best_loss = float("inf")
@@ -213,10 +213,17 @@ def load_pretrained(model: nn.Module, file: Path) -> None:
     ------
     CheckpointError: weights of another network.
     """
-    given, wanted = read_checkpoint(file).state, model.state_dict()
+    stored, wanted = read_checkpoint(file).state, model.state_dict()
     head = prunable_names(model)[-1].removesuffix(".weight") + "."
+    body = [n for n in wanted if not n.startswith(head) and not n.endswith("num_batches_tracked")]
+    try:
+        names = match_names(list(stored), body, {}, "raw")
+    except AmbiguousError as error:
+        raise CheckpointError(f"{file}: expected one network, got {error}") from error
+    given = {n: stored[names.found.get(n, names.prefix + n)] for n in wanted
+             if names.found.get(n, names.prefix + n) in stored}  # fmt: skip
     fits = {n: v for n, v in given.items() if n in wanted and wanted[n].shape == v.shape}
-    absent = [n for n in wanted if n not in fits and not n.startswith(head) and "num_batches" not in n]
+    absent = [n for n in body if n not in fits]
     if absent:
         raise CheckpointError(
             f"{file}: expected weights of this architecture to start from; '{absent[0]}' is missing or has "
