@@ -56,10 +56,7 @@ def analyse(
     overall = overall_impact(precision)
     curves = forgettability(precision, seed=seed, draws=draws)
     per_class = class_rows(curves, positives, names)
-    ignored = (np.asarray(labels) == frames.IGNORED).sum(axis=0)
-    for row, count in zip(per_class, ignored, strict=True):
-        said = f"{count} of {len(labels)} labels ignored" if count else ""
-        row["note"] = "; ".join(filter(None, (row["note"], said)))
+    ignored = _note_ignored(per_class, labels)
     tables: dict[str, Sequence[Row]] = {
         "overall": overall,
         "significance": [first_significant_drop(overall, test) for test in TESTS],
@@ -78,9 +75,18 @@ def analyse(
         "impact_sparsity": IMPACT_SPARSITY, "multiplicity": "Holm over the sparsities, per test",
         "exemplars": None if exemplar is None else int(exemplar.sum()), "representation_note": exemplar_note,
     }  # fmt: skip
-    if ignored.any():
-        described["labels_ignored"] = int(ignored.sum())
+    if ignored:
+        described["labels_ignored"] = ignored
     return Findings(described, tables, answers(tables), synthetic)
+
+
+def _note_ignored(per_class: Sequence[Row], labels: npt.NDArray[np.generic]) -> int:
+    """Add to the note of each class how many of its labels are ignored; return how many are in all."""
+    counts = (np.asarray(labels) == frames.IGNORED).sum(axis=0)
+    for row, count in zip(per_class, counts, strict=True):
+        said = f"{count} of {len(labels)} labels ignored" if count else ""
+        row["note"] = "; ".join(filter(None, (row["note"], said)))
+    return int(counts.sum())
 
 
 def _check_arrays(

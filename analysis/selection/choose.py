@@ -17,7 +17,7 @@ from analysis.selection.covariates import (
 )
 from analysis.selection.criteria import SelectionError
 from analysis.selection.exemplars import Exemplars, find_in_run
-from analysis.selection.matching import Nearest, match
+from analysis.selection.matching import Nearest, match_controls
 from analysis.selection.sampling import DRAWS, Draw, draw_exemplars, draw_sample, sample_weights
 from analysis.selection.store import Run
 
@@ -181,7 +181,7 @@ def _controls(drawn: pd.DataFrame, pool: pd.DataFrame, spec: SelectionSpec) -> t
         images = [(image, 1) for image in drawn["image"]] + [(image, 0) for image in sample.images]
         sets = {str(image): (arm, number) for number, (image, arm) in enumerate(images)}
         return sets, sample.passed_over.iloc[:0]
-    matching = match(
+    matching = match_controls(
         drawn, pool, exact=spec.exact, nearest=spec.nearest, ratio=spec.ratio, caliper=spec.caliper,
         distinct_patients=spec.distinct_patients, seed=spec.seed,
     )  # fmt: skip

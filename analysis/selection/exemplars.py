@@ -70,6 +70,17 @@ def find_exemplars(
     ------
     SelectionError: arrays of other shapes, scores outside 0 to 1, an unknown criterion, a repeated image, or
         fewer images with a score than exemplars wanted.
+
+    Examples
+    --------
+    Four images, three classes: pruning reverses the order of the classes of the second image only.
+
+    >>> import numpy as np
+    >>> dense = np.array([[0.9, 0.5, 0.1], [0.1, 0.5, 0.9], [0.2, 0.8, 0.4], [0.6, 0.3, 0.1]])
+    >>> pruned = np.array([[0.8, 0.4, 0.3], [0.7, 0.5, 0.2], [0.3, 0.9, 0.5], [0.5, 0.1, 0.2]])
+    >>> found = find_exemplars(["a", "b", "c", "d"], dense, pruned, fraction=0.25)
+    >>> found.images, found.cut
+    (['b'], -1.0)
     """
     _check(images, dense, pruned, criterion)
     rule = CRITERIA[criterion]

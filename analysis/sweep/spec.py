@@ -50,7 +50,7 @@ POLICIES = ("refuse", "negative", "positive", "ignore")
 COLUMNS = ("image", "view", "sex", "age", "patient", "study")
 """What `columns` may name a heading for."""
 
-READERS = ("majority", "any", "all", "agree")
+READERS = ("majority", "any", "all", "unanimous")
 """How several readers' labels of one image become one."""
 
 

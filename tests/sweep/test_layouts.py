@@ -150,7 +150,7 @@ def test_padchest(tmp_path: Path) -> None:
         ("majority", ["Cardiomegaly"], 0),  # two of three readers
         ("any", ["Cardiomegaly", "Edema", "Pneumonia"], 0),
         ("all", [], 0),
-        ("agree", [], 3),
+        ("unanimous", [], 3),
     ],
 )
 def test_vindr_cxr_has_several_readers(
@@ -212,7 +212,7 @@ def test_specification_of_layouts(tmp_path: Path) -> None:
         ({"uncertain": "maybe"}, "uncertain: expected one of refuse, negative, positive, ignore"),
         ({"blank": ["ignore", "Lump=positive"]}, "blank: expected exceptions for classes of the data set"),
         ({"columns": ["colour=Farbe"]}, "columns: expected one of image, view"),
-        ({"readers": "most"}, "readers: expected one of majority, any, all, agree"),
+        ({"readers": "most"}, "readers: expected one of majority, any, all, unanimous"),
         ({"expert_classes": ["A=Edema"]}, "expert_labels and expert_classes: expected both or neither"),
     ):
         with pytest.raises(SpecError) as error:

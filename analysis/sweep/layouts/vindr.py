@@ -2,7 +2,7 @@
 
 Nguyen et al., 2022 (doi 10.1038/s41597-022-01498-w); 15,000 and 3,000 images. Columns: image_id, in training rad_id,
 then 28 classes. Rules for several readers (`readers`): `majority` (an equal number on both sides is uncertain), `any`,
-`all`, and `agree` (uncertain where they differ).
+`all`, and `unanimous` (uncertain where they differ).
 """
 
 import numpy as np
@@ -54,8 +54,8 @@ def _arrange(opened: Opened) -> None:
 
 def _decided(share: "np.ndarray[tuple[int], np.dtype[np.float64]]", rule: str) -> list[str]:
     """Turn the share of readers who saw a class into a label."""
-    low, high = {"majority": (0.5, 0.5), "any": (0.0, 0.0), "all": (1.0, 1.0), "agree": (0.0, 1.0)}[rule]
-    yes = share >= high if rule in ("all", "agree") else share > high
+    low, high = {"majority": (0.5, 0.5), "any": (0.0, 0.0), "all": (1.0, 1.0), "unanimous": (0.0, 1.0)}[rule]
+    yes = share >= high if rule in ("all", "unanimous") else share > high
     no = share < low if rule in ("all", "majority") else share <= low
     return [str(text) for text in np.where(yes, "1", np.where(no, "0", "-1"))]
 

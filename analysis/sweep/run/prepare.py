@@ -13,10 +13,9 @@ import pandas as pd
 from analysis.durable import json_bytes, sha256_bytes, sha256_file, write_whole
 from analysis.frames import FORMAT
 from analysis.picture.custody import DEFINITION
-from analysis.sweep.data.experts import read_experts
 from analysis.sweep.data.image_cache import ImageCache, ensure_cache
-from analysis.sweep.data.people import People, read_people
-from analysis.sweep.data.splits import Split, class_groups, images_table, locate_images, read_split
+from analysis.sweep.data.source import Source, read_source
+from analysis.sweep.data.splits import class_groups, images_table, locate_images
 from analysis.sweep.device import library_versions
 from analysis.sweep.errors import CheckpointError, SweepError, UnitError
 from analysis.sweep.methods import find_method
@@ -89,16 +88,12 @@ def prepare_run(
     own_code = source_digest(spec.models.architecture)
     check_size(spec.models.architecture, len(spec.data.classes), spec.preprocess.size)
     _need_device(spec.infer)
-    split = read_split(spec.data.labels_test, spec.data, "test")
-    train = read_split(spec.data.labels_train, spec.data, "train") if spec.data.labels_train else None
-    people, experts = read_people(split.images, spec.data), read_experts(split, spec.data)
+    source = read_source(spec.data)
+    split = source.split
     files = locate_images(split, spec.data)
     checkpoints, notes = _checked_checkpoints(spec, progress)
     digests = {"labels_test": split.sha256} | {f"checkpoint-{c['seed']}": c["sha256"] for c in checkpoints}
-    digests |= {"labels_train": train.sha256} if train else {}
-    digests |= {"factory": own_code} if own_code else {}
-    digests |= {"metadata": people.sha256} if people.sha256 else {}
-    digests |= {"expert_labels": experts.sha256} if experts else {}
+    digests |= source.digests | ({"factory": own_code} if own_code else {})
     images = json.dumps([[name, file.stat().st_size] for name, file in zip(split.images, files, strict=True)])
     digests["images"] = sha256_bytes(images.encode())
     run_id = spec.run_id(digests)
@@ -107,7 +102,6 @@ def prepare_run(
         return _same(open_run(paths.root), run_id)
     _refuse_strangers(paths)
     pixels = ensure_cache(cache or paths.default_cache, split.images, files, spec.preprocess, progress)
-    groups = class_groups(spec.data, split, train)
     plan = {
         "format": FORMAT,
         "run_id": run_id,
@@ -116,21 +110,11 @@ def prepare_run(
         "checkpoints": checkpoints,
         "images": {k: getattr(pixels, k) for k in ("count", "content", "coloured")} | {"stored": DEFINITION},
         "cache": {"file": str(pixels.file), "digest": pixels.digest},
-        "warnings": [
-            *_warnings(split, train, people, pixels, spec),
-            *said,
-            *notes,
-            *(experts.notes if experts else ()),
-        ],
-        "class_groups_from": "training split" if train else "test split",
+        "warnings": [*_warnings(source, pixels, spec), *said, *notes],
+        "class_groups_from": "training split" if source.train else "test split",
     }
     plan |= _engine_plan(spec, Path(checkpoints[0]["file"]), pixels)
-    tables = {
-        paths.images: images_table(split, people, spec.data),
-        paths.classes: groups,
-        paths.custody: pd.DataFrame({"image": split.images, "stored_sha256": pixels.stored}),
-    } | ({paths.experts: experts.table} if experts else {})
-    return _write(paths, plan, tables)
+    return _write(paths, plan, _tables(paths, source, pixels))
 
 
 def open_run(out: Path) -> Run:
@@ -217,18 +201,23 @@ def _engine_plan(spec: SweepSpec, checkpoint: Path, pixels: ImageCache) -> dict[
     }
 
 
-def _warnings(
-    split: Split, train: Split | None, people: People, pixels: ImageCache, spec: SweepSpec
-) -> list[str]:
-    found = [*people.warnings, *split.notes, *(train.notes if train else ())]
-    for name, count in zip(spec.data.classes, split.positives, strict=True):
-        if count == 0:
-            found.append(f"class '{name}' has no positive test image: its AP, AUC and F1 are missing")
+def _tables(paths: RunPaths, source: Source, pixels: ImageCache) -> dict[Path, pd.DataFrame]:
+    """Return the tables of a run that are known before it is computed."""
+    found = {
+        paths.images: images_table(source.split, source.people, source.data),
+        paths.classes: class_groups(source.data, source.split, source.train),
+        paths.custody: pd.DataFrame({"image": source.split.images, "stored_sha256": pixels.stored}),
+    }
+    return found | ({paths.experts: source.experts.table} if source.experts else {})
+
+
+def _warnings(source: Source, pixels: ImageCache, spec: SweepSpec) -> list[str]:
+    found = source.warnings
     if 0.0 not in spec.prune.sparsities or len(spec.prune.sparsities) == 1:
         found.append(
             "sparsity 0 and one above it are not both requested: findings compare them and cannot be computed"
         )
-    if train is None:
+    if source.train is None:
         found.append("no training labels: classes are grouped by their share of the test split (10 %, 1 %)")
     if pixels.coloured:
         found.append(
