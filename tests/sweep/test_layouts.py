@@ -6,7 +6,7 @@ import pytest
 
 from analysis.frames import IGNORED
 from analysis.sweep.data.people import read_people
-from analysis.sweep.data.splits import Split, read_split
+from analysis.sweep.data.splits import Split, locate_images, read_split
 from analysis.sweep.errors import DataError, SpecError
 from analysis.sweep.layouts import LAYOUTS
 from analysis.sweep.spec import DataSpec
@@ -47,10 +47,19 @@ def test_nih_chest_xray14(tmp_path: Path) -> None:
     assert split.images == ("00000001_001.png", "00000003_000.png")
     assert positives(split, data) == [["Cardiomegaly", "Emphysema"], ["Pleural_Thickening", "Hernia"]]
     assert people(split, data) == [("PA", "M", 58, "1", None), ("PA", "F", 75, "3", None)]
+    counted = "labels.csv: 2 test images; 2 patients; view PA 2; sex M 1, F 1; age 58 to 75"
+    assert read_people(split.images, data).warnings == (counted,)
     whole = spec_of(tmp_path, "nih-cxr14", labels_test="labels.csv")
     assert read_split(whole.labels_test, whole, "test").labels.sum(axis=0).tolist() == [
         0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 1, 1, 1
     ]  # fmt: skip
+
+
+def test_a_missing_image_is_named_by_its_row_in_the_published_file(tmp_path: Path) -> None:
+    write(tmp_path, labels=published.NIH, test_list="00000003_000.png\n")
+    data = spec_of(tmp_path, "nih-cxr14", labels_test="labels.csv", split_test="test_list.txt")
+    with pytest.raises(DataError, match=r"labels\.csv, row 4: expected the image .*00000003_000\.png"):
+        locate_images(read_split(data.labels_test, data, "test"), data)
 
 
 def test_nih_refusals(tmp_path: Path) -> None:
@@ -90,6 +99,10 @@ def test_chexpert(tmp_path: Path) -> None:
         ("AP", "F", 68, "patient00001", "patient00001/study1"), ("PA", "M", 87, "patient00002", study),
         ("LATERAL", "M", 87, "patient00002", study),
     ]  # fmt: skip
+    said = read_people(split.images, data).warnings[0]
+    assert said.startswith(
+        "train.csv: 3 test images; 2 patients; 2 studies; view AP 1, PA 1, LATERAL 1; sex M 2, F 1"
+    )
     # 42 cells: row 1 tells 3; rows 2 and 3 tell 7 each. 42 - 17 = 25 blanks.
     assert split.notes[0].startswith("train.csv: 25 blank labels count as negative (")
     assert (

@@ -40,6 +40,7 @@ _READ: dict[str, tuple[Callable[[str], object], str]] = {
     "sex": (vocabulary.sex, "F, M or O"),
     "age": (vocabulary.age, f"an age in years from 0 to {vocabulary.OLDEST}, or of DICOM (058Y, 011M)"),
 }
+_COUNTED = {"patient": "patients", "study": "studies"}
 _NAMED_AT_MOST = 5
 """Unread spellings that one warning names."""
 
@@ -74,6 +75,8 @@ def read_people(images: Sequence[str], data: DataSpec) -> People:
     frame = read.iloc[rows].reset_index(drop=True)
     if "patient" not in frame and known:
         frame["patient"] = patients
+    if "study" in layout.people:
+        warnings = (_counted(frame, where.name), *warnings)
     return People(frame, sha256_file(where) if data.metadata else None, warnings)
 
 
@@ -131,6 +134,21 @@ def _rows_of(images: Sequence[str], column: pd.Series, read: pd.DataFrame, where
                     "contradict each other; correct one of them"
                 )
     return [found[place] for place in range(len(images))]
+
+
+def _counted(frame: pd.DataFrame, where: str) -> str:
+    """Say how many patients, studies, views and sexes were read."""
+    parts = [f"{frame[name].nunique():,} {word}" for name, word in _COUNTED.items() if name in frame]
+    for name in ("view", "sex"):
+        counts = frame[name].value_counts() if name in frame else {}
+        parts += (
+            [f"{name} {', '.join(f'{value} {count:,}' for value, count in counts.items())}"]
+            if len(counts)
+            else []
+        )
+    if "age" in frame and frame["age"].notna().any():
+        parts.append(f"age {frame['age'].min():g} to {frame['age'].max():g}")
+    return f"{where}: {len(frame):,} test images; {'; '.join(parts)}"
 
 
 def _unread(written: pd.DataFrame, read: pd.DataFrame, rows: list[int], where: str) -> tuple[str, ...]:

@@ -31,7 +31,7 @@ class Split:
     """The images of a split in file order.
 
     `images`: names with forward slashes. `labels`: int8, images x classes: 0, 1 or `IGNORED`. `sha256`: of what was
-    read. `notes`: what a person should know of it.
+    read. `notes`: what a person should know of it. `rows`: of the label file, from 1.
     """
 
     images: tuple[str, ...]
@@ -39,6 +39,7 @@ class Split:
     sha256: str
     where: Path
     notes: tuple[str, ...] = ()
+    rows: tuple[int, ...] = ()
 
     @property
     def positives(self) -> NDArray[np.int64]:
@@ -81,14 +82,15 @@ def read_split(labels: Path | None, data: DataSpec, role: str) -> Split:
         raise DataError(f"{labels}: expected at least one row in the {role} split, got none")
     # Kept as written but for outer blanks and the direction of slashes: the name of a run follows from them.
     images = tuple(str(name).strip().replace("\\", "/") for name in frame[data.id_column])
-    for row, name in enumerate(images, 1):
+    rows = tuple(int(row) + 1 for row in frame.index)
+    for row, name in zip(rows, images, strict=True):
         parts = PurePosixPath(name)
         if not parts.parts or parts.is_absolute() or ".." in parts.parts or not name.isprintable():
             raise DataError(f"{labels}, row {row}: expected a name inside the image folder, got {name!r}")
     digest = sha256_file(labels)
     if file is not None:
         digest = sha256_bytes(f"{digest} {sha256_file(file)}".encode())
-    return Split(images, matrix, digest, labels, (*opened.notes, *notes))
+    return Split(images, matrix, digest, labels, (*opened.notes, *notes), rows)
 
 
 _WORDS = {
@@ -195,10 +197,12 @@ def _said(where: Path, kind: str, policy: str, counts: "Counter[str]") -> str:
 
 def locate_images(split: Split, data: DataSpec, every: int = 1) -> list[Path]:
     """Return the file of each image, or of every so many, in file order; see `locate`."""
-    return locate(split.images, data, split.where, every)
+    return locate(split.images, data, split.where, every, split.rows)
 
 
-def locate(images: Sequence[str], data: DataSpec, where: Path, every: int = 1) -> list[Path]:
+def locate(
+    images: Sequence[str], data: DataSpec, where: Path, every: int = 1, rows: Sequence[int] = ()
+) -> list[Path]:
     """Find the files of the images that are in a table (`analysis.identity.find_files`).
 
     Raises
@@ -212,8 +216,9 @@ def locate(images: Sequence[str], data: DataSpec, where: Path, every: int = 1) -
         raise DataError(f"{where}: {error}; looked for in {data.images}") from error
     absent = [row for row in range(0, len(images), every) if images[row] not in found]
     if absent:
+        row = rows[absent[0]] if rows else absent[0] + 1
         raise DataError(
-            f"{where}, row {absent[0] + 1}: expected the image {data.images / images[absent[0]]}, got no such file "
+            f"{where}, row {row}: expected the image {data.images / images[absent[0]]}, got no such file "
             f"({len(absent)} of {len(images[::every])} images are missing); check [data] images and suffix"
         )
     return [found[name] for name in images[::every]]
