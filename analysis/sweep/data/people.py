@@ -140,12 +140,9 @@ def _counted(frame: pd.DataFrame, where: str) -> str:
     """Say how many patients, studies, views and sexes were read."""
     parts = [f"{frame[name].nunique():,} {word}" for name, word in _COUNTED.items() if name in frame]
     for name in ("view", "sex"):
-        counts = frame[name].value_counts() if name in frame else {}
-        parts += (
-            [f"{name} {', '.join(f'{value} {count:,}' for value, count in counts.items())}"]
-            if len(counts)
-            else []
-        )
+        if name in frame and frame[name].notna().any():
+            counts = frame[name].value_counts()
+            parts.append(f"{name} {', '.join(f'{value} {count:,}' for value, count in counts.items())}")
     if "age" in frame and frame["age"].notna().any():
         parts.append(f"age {frame['age'].min():g} to {frame['age'].max():g}")
     return f"{where}: {len(frame):,} test images; {'; '.join(parts)}"
