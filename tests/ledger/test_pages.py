@@ -109,7 +109,12 @@ def test_an_ensemble_and_a_sweep_by_form(page: Client) -> None:
     assert "expected checkpoints" in refused.context["form"].errors["checkpoints"][0]
     numbers = page.post("/ensembles/new/", {**ensemble, "checkpoints": "trained_models", "mean": "0.5; 0.5"})
     assert "expected numbers separated by commas" in numbers.context["form"].errors["mean"][0]
-    more = {"fit": "letterbox", "mean": "0.5, 0.4, 0.3", "output": "softmax", "rename": "body.=\r\nhead.=fc.\r\n"}
+    more = {
+        "fit": "letterbox",
+        "mean": "0.5, 0.4, 0.3",
+        "output": "softmax",
+        "rename": "body.=\r\nhead.=fc.\r\n",
+    }
     posted = {**ensemble, **more, "checkpoints": "trained_models"}
     assert page.post("/ensembles/new/", posted).status_code == 302
     nets = Ensemble.objects.get()
