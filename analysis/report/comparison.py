@@ -7,6 +7,12 @@ from analysis.stats import Results
 from analysis.stats.conclusions import ADJUSTED, DISAGREE, SEVERAL, caveat
 from analysis.stats.rows import Row
 
+CENTRED_OR = (
+    "Obuchowski-Rockette, unbiased covariance with each reader's kernel centred, Hillis df",
+    "readers and cases like these",
+)
+"""What files of versions 1 and 2 of the analysis call or_unbiased."""
+
 METHODS = {
     "u_centred": ("Readers and cases random, one-shot U-statistic, centred", "readers and cases like these"),
     "u_imrmc": (
@@ -22,7 +28,8 @@ METHODS = {
         "Obuchowski-Rockette, DeLong covariance, Hillis df",
         "readers and cases like these; complete answers only",
     ),
-    "or_unbiased": ("Obuchowski-Rockette, unbiased covariance, Hillis df", "readers and cases like these"),
+    "or_centred": CENTRED_OR,
+    "or_unbiased": CENTRED_OR,
     "fixed_readers": ("Readers fixed, cases random", "these readers only, does not generalise to readers"),
     "permutation": ("Permutation of the arms within batches", "these readers only; exact for no effect"),
     "pairs": ("Matched pairs, readers x pairs", "readers and pairs like these"),

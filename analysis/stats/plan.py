@@ -20,9 +20,10 @@ PRIMARY = "u_centred"
 PRIMARY_METHODS = (PRIMARY, "pairs")
 """What a protocol may declare primary: the unpaired comparison, or the analysis of matched pairs (1:1 designs)."""
 
-VERSIONS = (1, 2)
+VERSIONS = (1, 2, 3)
 """Versions of the analysis that can be carried out, the newest last. 1: every interval is one of 95 %. 2: intervals
-are at 1 - alpha. Whatever would change the numbers or the method
+are at 1 - alpha. 3: readers count alike, an interval says what its test says, and there is no verdict where the
+calibration has none. Whatever would change the numbers or the method
 of a study that is locked gets a new one; the old one stays, for the studies that were locked with it.
 """
 

@@ -185,7 +185,7 @@ def _comparisons(checked: Checked, plan: Plan, seed: int, draws: int) -> tuple[l
             comparisons.append(Comparison(endpoint.name, PRIMARY, note=f"not estimable: {error.reason}"))
             continue
         comparisons += compare_u(grid, endpoint, seed=seed, draws=draws, plan=plan)
-        comparisons += compare_or(grid, endpoint, plan.level)
+        comparisons += compare_or(grid, endpoint, plan)
         comparisons += compare_readers(grid, endpoint, plan.level)
         comparisons += compare_pairs(grid, endpoint, seed=seed, draws=draws, plan=plan)
         comparisons.append(compare_mixed(grid, endpoint, plan.level))

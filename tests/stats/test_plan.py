@@ -68,8 +68,8 @@ def test_plan_travels_through_results_json():
         (Plan(endpoints=(QUALITY,), others=(QUALITY,)), "its own name"),
         (Plan(endpoints=(Endpoint("arm", "", "Arm", "number"),)), "question's name"),
         (Plan(alpha=5.0), "level between 0 and 1"),
-        (Plan(version=3), "version 1, 2 of the analysis, got 3"),
-        (Plan(version=True), "version 1, 2 of the analysis, got True"),
+        (Plan(version=4), "version 1, 2, 3 of the analysis, got 4"),
+        (Plan(version=True), "version 1, 2, 3 of the analysis, got True"),
     ],
 )
 def test_a_plan_that_cannot_be_carried_out_is_refused(plan, words):

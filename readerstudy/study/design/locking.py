@@ -25,7 +25,7 @@ from readerstudy.study.orders.order import ALGORITHM
 from readerstudy.study.protocol import Protocol, canonical
 
 FORMAT = 4
-ANALYSIS = 2
+ANALYSIS = 3
 """The version of the analysis (`analysis.stats.plan`) that a lock commits a study to, in the words of METHOD. A study
 that was locked before there were versions, up to format 3, has the first.
 """
