@@ -2,7 +2,16 @@
 
 from analysis.endpoints import capital
 from analysis.report.document import Block, Finding, Findings, Grid, Picture, Section, Text
-from analysis.report.words import DASH, estimate, groups_of, interval, interval_of, number, p_value
+from analysis.report.words import (
+    DASH,
+    counts_alike,
+    estimate,
+    groups_of,
+    interval,
+    interval_of,
+    number,
+    p_value,
+)
 from analysis.stats import Results
 from analysis.stats.conclusions import ADJUSTED, DISAGREE, SEVERAL, caveat
 from analysis.stats.rows import Row
@@ -62,12 +71,17 @@ def primary_section(results: Results) -> Section:
         Findings(items),
         _primary_grid(results),
         Text(
-            f"p from Student's t on fractional degrees of freedom; {interval_of(results)}s on the logit scale. "
+            f"p from Student's t on fractional degrees of freedom; {interval_of(results)}s on {_scale(results)}. "
+            "Effective readers: 1 / sum of the squared weights of the readers; below 3 one or two of them decide. "
             f"Several questions: {SEVERAL[results.study['multiplicity']]}. Full precision is in results.json.",
             "note",
         ),
     ]
     return Section("primary", "Primary comparison", tuple(blocks))
+
+
+def _scale(results: Results) -> str:
+    return "the scale of p, so that both say the same of 0.5" if counts_alike(results) else "the logit scale"
 
 
 def primary_row(results: Results, endpoint: str) -> Row:
@@ -145,6 +159,7 @@ def _finding(results: Results, holm: Row) -> Finding:
         (f"Difference, {named.one} − {named.other}", effect(results, holm["endpoint"])),
         ("p", p_value(row["p"])),
         *((name, p_value(holm["p_adjusted"])) for name in ADJUSTED[results.study["multiplicity"]]),
+        ("Effective readers", number(row["effective_readers"], 1)),
     ]
     notes = [part for part in row["note"].split("; ") if part != DISAGREE] if row["direction"] else []
     return Finding(holm["title"], sentence(results, holm), tuple(facts), "; ".join(notes))
@@ -167,6 +182,7 @@ def _primary_grid(results: Results) -> Grid:
                 p_value(row["p"]),
                 *(p_value(holm["p_adjusted"]) for _ in adjusted),
                 f"{row['readers'] or 0} / {row['pie_cases'] or 0} / {row['control_cases'] or 0}",
+                number(row["effective_readers"], 1),
             )
         )
     declared = results.study["primary_method"]
@@ -184,9 +200,10 @@ def _primary_grid(results: Results) -> Grid:
             "p",
             *adjusted,
             f"Readers / {named.ones} / {named.others}",
+            "Effective readers",
         ),
         tuple(rows),
-        numeric=frozenset({2, *range(4, 8 + len(adjusted))}),
+        numeric=frozenset({2, *range(4, 9 + len(adjusted))}),
     )
 
 

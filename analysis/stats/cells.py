@@ -53,7 +53,8 @@ class Cell:
     one pool as large as the largest load; nested: each reader has own cases; blocks: two groups of readers, each with
     its cases, and anchors that all read; sparse: a fifth of one pool each, at random. `missing` is the share of a
     reader's cases that is not answered, by reader. `matched`: case k of one arm and case k of the other share half of
-    the variance of a case. `effect` is the latent effect of being a PIE.
+    the variance of a case. `effect` is the latent effect of being a PIE,
+    `family` the null cell that has none.
     """
 
     name: str
@@ -65,6 +66,7 @@ class Cell:
     missing: tuple[float, ...] = ()
     matched: bool = False
     effect: float = 0.0
+    family: str = ""
 
     @property
     def cuts(self) -> tuple[float, ...]:
@@ -73,7 +75,7 @@ class Cell:
 
     def moved(self, effect: float, ending: str) -> "Cell":
         """Return the same cell with an effect."""
-        return replace(self, name=f"{self.name}_{ending}", effect=effect)
+        return replace(self, name=f"{self.name}_{ending}", effect=effect, family=self.name)
 
 
 def _cell(design: Design, loads: tuple[int, ...], named: str, ra: float = 0.044, *, scale: str = "ord",
@@ -118,18 +120,38 @@ def _nulls() -> Iterator[Cell]:
     yield _cell("crossed", (40,) * 6, "6x40", ending="_pairs", matched=True)
 
 
-NULLS = tuple(_nulls())
-"""Cells without a difference."""
+def _extremes() -> Iterator[Cell]:
+    for design in _DESIGNS[:2]:
+        for named, loads in (
+            ("2heavy1", (60, 12)),
+            ("3heavy1", (60, 12, 12)),
+            ("6extreme1", (80, 4, 4, 4, 4, 4)),
+        ):
+            yield _cell(design, loads, named, 0.15)
+        yield _cell(design, (20,) * 3, "3x20", scale="yes90")
+        yield _cell(design, (4,) * 6, "6x4")
+    yield _cell("crossed", (40, *(6,) * 11), "12thin11")
+    for readers in (6, 12):
+        yield _cell("crossed", (16,) * readers, f"{readers}x16")
+
+
+NULLS = (*_nulls(), *_extremes())
+"""Cells without a difference. The last 13 were added after a first look at the others, to see where the choice
+ends: they can only fail it.
+"""
 
 
 def _effects() -> Iterator[Cell]:
-    for cell in NULLS:
+    for cell in _nulls():
         usual = cell.model.reader_by_arm == Latent().reader_by_arm and not cell.matched
         if usual and not cell.name.endswith("miss8") and cell.scale != "yes80":
             effect = EFFECT[len(cell.loads)]
             # Few answers are "no" where 90 or 95 % are "yes": only a fall can be seen.
             yield cell.moved(-1.5 * effect if cell.scale in ("yes90", "yes95") else effect, "effect")
-    steep = ("crossed3x20", "crossed6x40", "crossed12x40", "nested3x20", "nested6x40", "nested6heavy1")
+    steep = (
+        "crossed3x20", "crossed6x40", "crossed12x40", "nested3x20", "nested6x40", "nested6heavy1", "crossed6x16",
+        "crossed12x16", "crossed12thin11",
+    )  # fmt: skip
     for name in steep:
         yield {cell.name: cell for cell in NULLS}[f"{name}_ord_RA.044"].moved(STEEP, "theta.85")
 

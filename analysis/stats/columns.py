@@ -21,6 +21,7 @@ _TEST: Mapping[str, str] = {
     "cliffs_delta": "2 theta - 1",
     "equal_weight_estimate": "Mean of the readers' own estimates, each reader counted alike",
     "readers": "Number of readers compared",
+    "effective_readers": "1 / sum of the squared weights of the readers; below 3 one or two readers decide",
     "pie_cases": "Number of PIE cases with an answer",
     "control_cases": "Number of control cases with an answer",
     "direction": "The result in words; only the primary comparison of a question concludes anything",

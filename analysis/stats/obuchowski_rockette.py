@@ -85,7 +85,7 @@ def compare_or(grid: Grid, endpoint: Endpoint, plan: Plan = DECLARED) -> list[Co
 
 def _printed(name: str, plan: Plan) -> str:
     """Return a covariance's name in the results: up to version 2 the centred one was called unbiased."""
-    return "unbiased" if name == "centred" and plan.version < 3 else name
+    return "unbiased" if name == "centred" and not plan.one_answer else name
 
 
 def compare_readers(grid: Grid, endpoint: Endpoint, level: float = LEVEL) -> list[Comparison]:

@@ -27,7 +27,8 @@ calibration has none. Whatever would change the numbers or the method
 of a study that is locked gets a new one; the old one stays, for the studies that were locked with it.
 """
 
-MULTIPLICITY = ("holm", "none")
+MULTIPLICITY = ("holm", "fixed sequence", "none")
+"""How several endpoints are accounted for; a fixed sequence is that of the endpoints."""
 LONGEST = 900.0
 """Seconds after which a reading counts as interrupted, where no protocol says otherwise."""
 
@@ -61,6 +62,11 @@ class Plan:
     def level(self) -> float:
         """Level of every interval, 0 to 1."""
         return LEVEL if self.version == 1 else 1 - self.alpha
+
+    @property
+    def one_answer(self) -> bool:
+        """Whether readers count alike and an interval says what its test says: since version 3."""
+        return self.version >= 3
 
     def check(self) -> None:
         """Refuse a plan that cannot be carried out.

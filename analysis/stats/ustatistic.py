@@ -136,13 +136,13 @@ def u_statistics(
     n1, n0 = (here.sum(axis=-1).astype(float) for here in (here1, here0))
     pairs = n1 * n0
     weights = 1 / pairs if equal else np.ones_like(pairs)
-    found = _collect(pie, control, kernel, weights)
+    found = kernel_sums(pie, control, kernel, weights)
     totals = found.rows.sum(axis=-1)
     shares = weights * pairs / (weights * pairs).sum(axis=-1, keepdims=True)
     own = totals / pairs
     # Not by the shares, whose rounding would move 0.5.
     estimate = own.mean(axis=-1) if equal else totals.sum(axis=-1) / pairs.sum(axis=-1)
-    present = _Sums(
+    present = KernelSums(
         squares=pairs,
         rows=here1 * n0[..., None],
         columns=here0 * n1[..., None],
@@ -159,7 +159,7 @@ def u_statistics(
 
 
 @dataclass(frozen=True)
-class _Sums:
+class KernelSums:
     """Sums of a kernel: of its squares and values by reader, row and column, and over readers, weighted."""
 
     squares: Floats
@@ -167,10 +167,10 @@ class _Sums:
     columns: Floats
     over: Floats
 
-    def minus(self, level: Floats, present: "_Sums", totals: Floats) -> "_Sums":
+    def minus(self, level: Floats, present: "KernelSums", totals: Floats) -> "KernelSums":
         """Return the sums of the kernel less a level, wherever it is present."""
         one = level[:, None]
-        return _Sums(
+        return KernelSums(
             self.squares - 2 * one * totals + one**2 * present.squares,
             self.rows - one[..., None] * present.rows,
             self.columns - one[..., None] * present.columns,
@@ -199,19 +199,20 @@ def _once(here: Bools) -> Bools:
     return here[:1] if (here == here[:1]).all() else here
 
 
-def _collect(pie: Floats, control: Floats, kernel: Kernel, weights: Floats) -> _Sums:
-    """Sum the kernel; reader by reader, over the cases that the reader answered in any study."""
+def kernel_sums(pie: Floats, control: Floats, kernel: Kernel, weights: Floats) -> KernelSums:
+    """Sum the kernel of studies x readers x cases; `weights` are those of the readers in the sum over them."""
     studies, readers, n1 = pie.shape
     n0 = control.shape[-1]
     squares, over = np.zeros((studies, readers)), np.zeros((studies, n1, n0))
     rows, columns = np.zeros((studies, readers, n1)), np.zeros((studies, readers, n0))
     for r in range(readers):
+        # The cases that the reader answered in any study: most are none of the reader's in nested designs.
         own1, own0 = (np.flatnonzero(~np.isnan(arm[:, r]).all(axis=0)) for arm in (pie, control))
         values = kernel_matrix(pie[:, r, own1], control[:, r, own0], kernel)
         squares[:, r] = (values**2).sum(axis=(-2, -1))
         rows[:, r, own1], columns[:, r, own0] = values.sum(axis=-1), values.sum(axis=-2)
         over[:, own1[:, None], own0] += weights[:, r, None, None] * values
-    return _Sums(squares, rows, columns, over)
+    return KernelSums(squares, rows, columns, over)
 
 
 def _over_readers(here1: Bools, here0: Bools, weights: Floats) -> Floats:

@@ -10,7 +10,8 @@ from django.core.management import call_command
 from django.test import Client
 
 from analysis.endpoints import PAPER
-from analysis.stats.calibration import Cell, exact_theta
+from analysis.stats.calibration import exact_theta
+from analysis.stats.cells import Cell
 from analysis.stats.covariance import reader_thetas
 from analysis.stats.planning import (
     Plan,
@@ -48,7 +49,7 @@ def test_quadrature_gives_the_variance_that_simulated_studies_have(endpoint, des
 
 def test_theta_equals_the_calibration_s_own_integral() -> None:
     model = Latent(effect={"quality": 0.5})
-    cell = Cell("one", "crossed", readers=6, cases=40, endpoint=QUALITY, model=model)
+    cell = Cell("one", effect=0.5)
     assert latent_pilot(model, QUALITY, cases=40)[1] == pytest.approx(exact_theta(cell), abs=1e-4)
 
 

@@ -30,9 +30,10 @@ ANALYSIS = 3
 that was locked before there were versions, up to format 3, has the first.
 """
 METHOD = (
-    "Primary: difference of the two groups of cases with readers and cases both random, centred one-shot "
-    "U-statistic with Satterthwaite-type degrees of freedom; two-sided at alpha; multiplicity as stated; "
-    "intervals at 1 - alpha."
+    "Primary: difference of the two groups of cases with readers and cases both random and every reader counted alike, "
+    "centred one-shot U-statistic with Satterthwaite-type degrees of freedom; two-sided at alpha, multiplicity as "
+    "stated; intervals at 1 - alpha on the arcsine scale of the test. With one reader, or a reader of fewer than 3 "
+    "cases of a group, estimates without a verdict."
 )
 TELLING = re.compile(
     r"\b(pies?|prun(?:e|ed|es|ing)|spars(?:e|ity)|exemplars?|arms?|controls?|compress(?:ed|ion)|matched)\b",
