@@ -35,7 +35,7 @@ class Studies:
     @cached_property
     def counts(self) -> tuple[Floats, Floats]:
         """Answered cases of each reader, by arm: studies x readers."""
-        return tuple(here.sum(axis=-1).astype(float) for here in self.here)  # type: ignore[return-value]
+        return tuple(here.sum(axis=-1).astype(float) for here in self.here)
 
     @cached_property
     def sums(self) -> KernelSums:

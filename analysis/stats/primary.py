@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from math import floor
+from typing import Any
 
 from analysis.endpoints import Endpoint
 from analysis.printed import number, p_equals
@@ -164,8 +165,9 @@ def _difference(grid: Grid, endpoint: Endpoint, primary: Comparison, plan: Plan)
     row = _tested(row, u, grid, None, plan)
     if plan.one_answer:
         row = replace(row, p=None, p_from=None)
+        without_interval: dict[str, Any] = dict.fromkeys(INTERVAL)
         if primary.variance is None:
-            return replace(row, **dict.fromkeys(INTERVAL))
+            return replace(row, **without_interval)
     if endpoint.kind == "binary" and primary.ci_low is not None and primary.ci_high is not None:
         row = replace(row, ci_low=2 * primary.ci_low - 1, ci_high=2 * primary.ci_high - 1)
         row = row.noted("risk difference; interval = 2 x the limits of theta - 1")

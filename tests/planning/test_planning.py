@@ -169,6 +169,7 @@ def test_a_difference_is_told_in_answers() -> None:
         (Protocol(), "0.05 / 3 = 0.0167"),
         (Protocol(endpoints=("agree",)), "tests at 0.05."),
         (Protocol(multiplicity="none", alpha=0.01), "tests at 0.01."),
+        (Protocol(multiplicity="fixed sequence", alpha=0.02), "each at 0.02, and stops at the first without"),
     ],
 )
 def test_the_level_is_explained_from_the_protocol(protocol: Protocol, words: str) -> None:
