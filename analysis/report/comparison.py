@@ -138,8 +138,10 @@ def words_of(results: Results, endpoint: str) -> Row:
 
 
 def effect(results: Results, endpoint: str) -> str:
-    """Return the difference in natural units with its interval."""
-    row = find(results, endpoint, "difference")
+    """Return the difference in natural units with its interval; that of the primary comparison where it is one."""
+    primary = primary_row(results, endpoint)
+    own = counts_alike(results) and primary["scale"] == "difference"
+    row = primary if own else find(results, endpoint, "difference")
     if row is None or row["estimate"] is None:
         return DASH
     if words_of(results, endpoint)["kind"] == "binary":
@@ -150,12 +152,19 @@ def effect(results: Results, endpoint: str) -> str:
     return text if row["ci_low"] is None else f"{text} ({interval(row['ci_low'], row['ci_high'], 2)})"
 
 
+def _theta(results: Results, endpoint: str, digits: int) -> str:
+    """Write theta; without its interval where another comparison is primary, which has the interval of the p shown."""
+    row = find(results, endpoint, "u_centred") or primary_row(results, endpoint)
+    if counts_alike(results) and results.study["primary_method"] != row["method"]:
+        return number(row["estimate"], digits)
+    return estimate(row, digits)
+
+
 def _finding(results: Results, holm: Row) -> Finding:
     row = primary_row(results, holm["endpoint"])
-    theta = find(results, holm["endpoint"], "u_centred")
     named = groups_of(results)
     facts = [
-        (f"θ ({interval_of(results)})", estimate(theta, 2) if theta else DASH),
+        (f"θ ({interval_of(results)})", _theta(results, holm["endpoint"], 2)),
         (f"Difference, {named.one} − {named.other}", effect(results, holm["endpoint"])),
         ("p", p_value(row["p"])),
         *((name, p_value(holm["p_adjusted"])) for name in ADJUSTED[results.study["multiplicity"]]),
@@ -174,7 +183,7 @@ def _primary_grid(results: Results) -> Grid:
         rows.append(
             (
                 holm["title"],
-                estimate(theta),
+                _theta(results, holm["endpoint"], 3),
                 number(theta["cliffs_delta"], 2),
                 effect(results, holm["endpoint"]),
                 number(row["se"], 4),

@@ -128,7 +128,7 @@ def _cell_row(cell: Cell, simulations: int, seed: int) -> tuple[Row, dict[str, F
 def _outcomes(studies: Studies, theta: float, cell: Cell) -> dict[str, Floats]:
     """Return p and whether the interval covers (NaN: there is none), by method: 2 x studies."""
     found = {}
-    for name, method in (CANDIDATES | BESIDE).items():
+    for name, method in {**CANDIDATES, **BESIDE}.items():
         if cell.design == "nested" or name not in NESTED_ONLY:
             tested = method(studies)
             covers = np.where(tested.there, tested.p_values(theta) > ALPHA, np.nan)
@@ -145,7 +145,7 @@ def _kruskal(studies: Studies) -> Floats:
     arms = [arm.reshape(len(arm), -1) for arm in (studies.pie, studies.control)]
     with np.errstate(invalid="ignore"):
         p = stats.kruskal(*arms, axis=1, nan_policy="omit").pvalue
-    return np.nan_to_num(np.asarray(p, dtype=float), nan=1.0)
+    return np.asarray(np.nan_to_num(p, nan=1.0), dtype=float)
 
 
 def _matched(pie: Floats, control: Floats) -> tuple[float, float]:

@@ -223,6 +223,19 @@ def test_only_the_primary_comparison_claims_and_only_below_the_adjusted_level(
             assert claims == (row["method"] == primary and decided.get(row["endpoint"], False)), row
 
 
+def test_with_pairs_primary_the_interval_shown_beside_p_is_theirs() -> None:
+    results = results_of(Plan(primary="pairs"))
+    row = results.comparison("quality", "pairs")
+    assert row["ci_low"] is not None
+    primary = next(s for s in reader_study_report(results).sections if s.anchor == "primary")
+    finding = next(block for block in primary.blocks if isinstance(block, Findings)).items[1]
+    facts = dict(finding.facts)
+    theta = results.comparison("quality", "u_centred")["estimate"]
+    assert facts["θ (95 % interval)"] == f"{theta:.2f}"
+    shown = facts["Difference, PIE − control"].replace(" ", " ").replace("−", "-")
+    assert shown == f"{row['estimate']:.2f} points ({row['ci_low']:.2f} to {row['ci_high']:.2f})"
+
+
 def test_an_interval_that_contradicts_its_test_is_named_once_in_every_sentence(tmp_path: Path) -> None:
     for seed in range(60):
         results = analyse(
