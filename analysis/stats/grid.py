@@ -16,8 +16,8 @@ Integers = npt.NDArray[np.int64]
 FEW_READERS = 3
 FEW_CASES = 10
 LEAST_CASES = 3
-"""Cases of an arm that every reader must have been given for a verdict: below, intervals cover too rarely whatever the
-method (statistics.md, calibration)."""
+"""Cases of an arm that every reader must have been given for a verdict: below, intervals cover too rarely by every
+method that was calibrated (statistics.md)."""
 ROUGH = "intervals are wide, and they and p-values only roughly right"
 """Below these (readers; cases per arm per reader) a comparison carries a warning (judgement)."""
 

@@ -26,7 +26,7 @@ NO_VARIANCE = "the estimated variance is zero, so no t-interval exists"
 ONE_READER = 'one reader: nothing can be said about other readers; see "Readers fixed, cases random"'
 TOO_THIN = (
     f"no verdict: a reader was given fewer than {LEAST_CASES} cases of a group, where intervals cover too rarely by "
-    "any method"
+    "every method calibrated"
 )
 FELL_BACK = "unbiased variance not positive: the biased (larger) variance was used"
 

@@ -10,7 +10,7 @@ from scipy import stats
 from analysis.stats import candidates
 from analysis.stats.calibration import Judged, calibrate, exact_theta, judge
 from analysis.stats.candidates import CANDIDATES, Studies
-from analysis.stats.cells import EFFECTS, NULLS, Cell, draw, masks
+from analysis.stats.cells import EFFECTS, NULLS, STEEP, Cell, draw, masks
 from analysis.stats.covariance import jackknife, reader_thetas
 from analysis.stats.obuchowski_rockette import components
 from analysis.stats.simulate import Latent
@@ -94,15 +94,15 @@ def test_knapp_hartung_of_equally_precise_readers_is_the_t_test_over_readers():
 
 
 def test_a_true_null_is_rejected_about_as_often_as_it_should():
-    (row,) = calibrate([CELL["crossed6x40_ord_RA.044"]], simulations=400, seed=11)
-    # 400 studies: a Monte Carlo error of .011 around the range of the full calibration.
-    assert 0.02 <= row["u_equal"]["rejects"] <= 0.085
+    (row,) = calibrate([CELL["crossed6x40_ord_RA.044"]], simulations=1500, seed=11)
+    # 1,500 studies: a Monte Carlo error of .006 around the range of the full calibration.
+    assert 0.025 <= row["u_equal"]["rejects"] <= 0.07
     assert row["u_equal"]["covers"] == pytest.approx(1 - row["u_equal"]["rejects"])  # one scale for both
     assert (
         row["kruskal_pooled"]["rejects"] > 0.15
     )  # the simulated ratings are correlated, or this shows nothing
     assert row["reader_t"]["rejects"] > 0.15
-    assert row["monte_carlo_error"] == pytest.approx((0.05 * 0.95 / 400) ** 0.5)
+    assert row["monte_carlo_error"] == pytest.approx((0.05 * 0.95 / 1500) ** 0.5)
 
 
 def test_nested_readers_are_not_rejected_too_often():
@@ -115,10 +115,10 @@ def test_nested_readers_are_not_rejected_too_often():
 @pytest.mark.parametrize("design", ["nested", "crossed"])
 @pytest.mark.parametrize("ra", [".044", ".15"])
 def test_one_heavy_reader_of_six_does_not_decide_the_study(design, ra):
-    """One reader with 80 cases and five with 16: counted by pairs a true null is rejected in 10 to 25 %."""
-    (row,) = calibrate([CELL[f"{design}6heavy1_ord_RA{ra}"]], simulations=600, seed=14)
-    assert row["u_centred"]["rejects"] > 0.085
-    assert row["u_centred"]["covers"] < 0.915
+    """One reader with 80 cases and five with 16: counted by pairs a true null is rejected in 11 to 21 %."""
+    (row,) = calibrate([CELL[f"{design}6heavy1_ord_RA{ra}"]], simulations=1500, seed=14)
+    assert row["u_centred"]["rejects"] > 0.09
+    assert row["u_centred"]["covers"] < 0.91
     assert row["u_equal"]["rejects"] <= 0.075
     assert row["u_equal"]["covers"] >= 0.925
 
@@ -162,6 +162,16 @@ def test_an_effect_is_found_and_covered_and_power_is_adjusted_by_the_null():
     assert row["u_equal"]["covers"] >= 0.88
     assert "power" not in null["u_equal"]
     assert calibrate([effect], simulations=5, seed=2)[0]["u_equal"]["power"] is None
+
+
+def test_with_one_case_of_an_arm_for_most_readers_no_candidate_covers():
+    """Why a reader of fewer than three cases of an arm leaves a study without a verdict."""
+    thin = Cell("thin", "crossed", (40, 2, 2, 2, 2, 2), effect=STEEP)
+    (row,) = calibrate([thin], simulations=600, seed=3)
+    covers = {name: row[name]["covers"] for name in CANDIDATES if name in row}
+    assert len(covers) == 5
+    assert max(covers.values()) < 0.92
+    assert covers["u_equal"] < 0.85
 
 
 def row_of(cell: str, effect: bool = False, **methods: Mapping[str, Any]) -> dict[str, Any]:
