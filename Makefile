@@ -12,7 +12,7 @@ ON_POSTGRESQL := tests/accounts tests/audit tests/cases/test_models.py tests/fau
 OF_RULES := tests/accounts tests/audit tests/blinding tests/identity tests/cases tests/caseset tests/results tests/study
 
 .DEFAULT_GOAL := help
-.PHONY: help demo phantom-study test coverage mutants test-servers drill load fuzz audit sbom lint resolve bench bench-reading format serve doctor setup clean-demo python
+.PHONY: help demo wheel phantom-study test coverage mutants test-servers drill load fuzz audit sbom lint resolve bench bench-reading format serve doctor setup clean-demo python
 
 help:  ## print this menu
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -44,7 +44,10 @@ audit: $(DEV_STAMP)  ## look up known weaknesses of every package that runs; fai
 
 sbom: $(DEV_STAMP)  ## write var/sbom.json: every package of the environment with its version and licence (CycloneDX)
 	mkdir -p var
-	$(VENV)/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible --output-file var/sbom.json $(PY)
+	$(VENV)/bin/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible --no-validate --output-file var/sbom.json $(PY)
+
+wheel: $(DEV_STAMP)  ## build the wheel and try it in an empty environment: examples, notebooks, a demo
+	$(PY) -m tests.wheel
 
 phantom-study: $(STAMP)  ## a study on phantoms whose truth is known, settings fixed beforehand (about 10 minutes on 2 quiet cores)
 	$(PY) manage.py phantom_study

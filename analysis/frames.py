@@ -116,7 +116,10 @@ SELECTION = Table(
         Column("image", "text", "Name of the source image"),
         Column("arm", "binary", "1 = pruning-identified exemplar, 0 = control"),
         Column("pair", "integer", "Matched set; its members share the number", low=0),
-        Column("score", "number", "Agreement of dense and pruned scores (Spearman by default)", low=-1, high=1),
+        Column(
+            "score", "number", "Agreement of dense and pruned scores (Spearman by default); blank without a sweep",
+            low=-1, high=1, blank=True,
+        ),
         _CLASS_GROUP,
         Column("n_findings", "integer", "Number of positive classes without No Finding", low=0),
         Column("labels", "text", "Positive classes in column order, joined by '; '"),
@@ -126,6 +129,21 @@ SELECTION = Table(
     paths=("image",),
 )  # fmt: skip
 """What analysis.selection hands to analysis.caseset: the chosen images of both arms."""
+
+LISTED = Table(
+    "list of cases",
+    (
+        Column("image", "text", "Name of the image, relative to the image folder, with forward slashes"),
+        Column("group", "text", "Group of the case: one of the two names that are given"),
+        Column("labels", "text", "Labels of the case, joined by '; '"),
+        Column("set", "text", "Matched set; its members share the name", blank=True, optional=True),
+        *_PERSON,
+    ),
+    key=("image",),
+    named=("group", "set"),
+    paths=("image",),
+)  # fmt: skip
+"""What a reading study of any two groups of images begins with, where no sweep chose them."""
 
 CASES = Table(
     "cases.csv",
@@ -151,7 +169,9 @@ KEY = Table(
         Column("case", "text", "Key of the case in cases.csv"),
         Column("arm", "binary", "1 = pruning-identified exemplar, 0 = control"),
         Column("pair", "integer", "Matched set; its members share the number", low=0),
-        Column("score", "number", "Agreement of dense and pruned scores", low=-1, high=1),
+        Column(
+            "score", "number", "Agreement of dense and pruned scores; blank without a sweep", low=-1, high=1, blank=True
+        ),
         _CLASS_GROUP,
         Column("n_findings", "integer", "Number of positive classes without No Finding", low=0),
         Column("source", "text", "Name of the source image"),
@@ -220,7 +240,7 @@ def rated(endpoints: Iterable[Endpoint] = PAPER) -> list[str]:
     return [name for name in ratings_table(endpoints).names if name != "simulated"]
 
 
-TABLES = (IMAGES, CLASSES, METRICS, SELECTION, CASES, KEY, RATINGS)
+TABLES = (IMAGES, CLASSES, METRICS, LISTED, SELECTION, CASES, KEY, RATINGS)
 
 
 def check_table(frame: pd.DataFrame, table: Table, where: str | None = None) -> pd.DataFrame:

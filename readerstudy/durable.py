@@ -33,9 +33,14 @@ def whole_file(path: Path, *, mode: int = 0o666) -> Iterator[Path]:
         half.touch(mode, exist_ok=False)
         yield half
         sync(half)
-        half.replace(path)
+        publish(half, path)
     finally:
         half.unlink(missing_ok=True)
+
+
+def publish(half: Path, path: Path) -> None:
+    """Give a finished and synced file or folder its name, and make the rename last."""
+    half.replace(path)
     sync(path.parent)
 
 

@@ -9,12 +9,21 @@ import secrets
 from collections.abc import Mapping
 from pathlib import Path
 
-BASE = Path(__file__).resolve().parent.parent
+_PACKAGE = Path(__file__).resolve().parent
+_CHECKOUT = _PACKAGE.parent
+BASE = _CHECKOUT if (_CHECKOUT / "manage.py").is_file() else Path.cwd()
+"""Where relative folders count from: the checkout; for an installed program the folder in which it is called."""
 SITE_FILE = "site.env"
 PLACEHOLDERS = {"SECRET_KEY": "none", "AUDIT_KEY": "00"}
 """Stand for the secrets in commands that touch files only, where there is no site."""
 TRUE = frozenset({"1", "true", "yes", "on"})
 FALSE = frozenset({"0", "false", "no", "off", ""})
+
+
+def shipped(name: str) -> Path:
+    """Return a folder that comes with the program: of the checkout, or inside the installed package."""
+    inside = _PACKAGE / "shipped" / name
+    return inside if inside.is_dir() else _CHECKOUT / name
 
 
 class SettingError(Exception):

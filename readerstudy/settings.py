@@ -4,7 +4,7 @@ from pathlib import Path
 
 from csp.constants import NONE, SELF
 
-from readerstudy.environment import BASE, Environment
+from readerstudy.environment import Environment, shipped
 from readerstudy.logs import logging_config
 from readerstudy.stores import ObjectStore, cache, database, folder, storages
 
@@ -72,7 +72,7 @@ WSGI_APPLICATION = "readerstudy.wsgi.application"
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
-        "DIRS": [BASE / "templates"],
+        "DIRS": [shipped("templates")],
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [
@@ -133,7 +133,7 @@ STORAGES = storages(
 
 STATIC_URL = "/static/"
 STATIC_ROOT = HOME / "static"
-STATICFILES_DIRS = [BASE / "static"]
+STATICFILES_DIRS = [shipped("static")]
 # Scripts are sent without their comments, and compressed.
 STATICFILES_FINDERS = [
     "readerstudy.ops.serve.smallfiles.SmallFiles",

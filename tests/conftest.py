@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from tests.stock import Stock
 from hypothesis import settings
+from whitenoise.middleware import WhiteNoiseMiddleware
 
 from readerstudy.accounts.hashing import Hasher
 from tests.servers.process import installed
@@ -45,6 +46,23 @@ class QuickHasher(Hasher):
 
 
 configured.PASSWORD_HASHERS = ["tests.conftest.QuickHasher"]
+
+
+def _find_static_files_once() -> None:
+    """Let the test clients, of which each loads the middleware anew, share what the first finds in the folders."""
+    look = WhiteNoiseMiddleware.add_files_from_finders
+    found: dict[str, Any] = {}
+
+    def add(self: WhiteNoiseMiddleware) -> None:
+        if not found:
+            look(self)
+            found.update(self.files)
+        self.files.update(found)
+
+    WhiteNoiseMiddleware.add_files_from_finders = add
+
+
+_find_static_files_once()
 
 LOOPBACK = ("127.", "::1", "localhost")
 

@@ -5,6 +5,7 @@ Do they belong to the label file? Rows, names and every label text are compared 
 
 import io
 import json
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -166,10 +167,12 @@ def _provenance(paths: RunPaths, listing: Listing, source: _Source, units: Seque
         "digests": source.digests,
         "classes": source.data.classes,
     }
+    run_id = sha256_bytes(json.dumps(identity, sort_keys=True).encode())[:12]
     return {
         "format": FORMAT,
-        "run_id": sha256_bytes(json.dumps(identity, sort_keys=True).encode())[:12],
+        "run_id": run_id,
         "imported": {"dataset": source.data.name, "files": files},
+        "ties": zlib.crc32(run_id.encode()),
         "synthetic": source.data.synthetic,
         "digests": source.digests,
         "images": {"count": len(source.split.images)},

@@ -24,7 +24,9 @@ from analysis.report.document import (
     Text,
 )
 
-STATIC = Path(__file__).parents[2] / "static" / "css"
+_HERE = Path(__file__).parents[2]
+_INSTALLED = _HERE / "readerstudy" / "shipped" / "static"
+STATIC = (_INSTALLED if _INSTALLED.is_dir() else _HERE / "static") / "css"
 SHEETS = ("base.css", "report.css")
 """The design language of the site's pages, which the file shares."""
 

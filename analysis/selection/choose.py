@@ -17,9 +17,12 @@ from analysis.selection.covariates import (
 )
 from analysis.selection.criteria import SelectionError
 from analysis.selection.exemplars import Exemplars, find_in_run
-from analysis.selection.matching import Nearest, match
+from analysis.selection.matching import Nearest, match_controls
 from analysis.selection.sampling import DRAWS, Draw, draw_exemplars, draw_sample, sample_weights
 from analysis.selection.store import Run
+
+FINE = ("pearson", "jensen-shannon")
+"""Criteria by the scores themselves rather than their order: images are hardly ever equal."""
 
 ESTIMANDS: Mapping[str, str] = {
     "random": (
@@ -139,7 +142,8 @@ def select_from(
     all_pies = table[table["exemplar"]]
     table = table[~table["image"].isin(excluded)]
     pool = table[~table["exemplar"]]
-    pies = table[table["exemplar"]].sort_values(["score", "image"], ignore_index=True)
+    rank = {name: number for number, name in enumerate(found.images)}
+    pies = table[table["exemplar"]].sort_values("image", key=lambda names: names.map(rank), ignore_index=True)
     sample = draw_exemplars(
         list(pies["image"]), spec.size, spec.draw, strata=list(pies["class_group"]), seed=spec.seed,
         patients=_patients(pies, spec),
@@ -158,7 +162,11 @@ def select_from(
     barred = pd.DataFrame(sorted(excluded.items()), columns=["image", "reason"], dtype=str)
     left_out = pd.concat([sample.passed_over, unmatched, barred], ignore_index=True)
     weights = sample_weights(list(all_pies["class_group"]), list(all_pies["image"].isin(drawn["image"])))
-    notes = (*_notes(found, balance, unmatched, drawn), *_drawing_notes(spec, weights, found))
+    notes = (
+        *_tie_notes(found, spec),
+        *_notes(found, balance, unmatched, drawn),
+        *_drawing_notes(spec, weights, found),
+    )
     return Selection(spec, rows, found, left_out, balance, len(pool), weights, notes)
 
 
@@ -181,7 +189,7 @@ def _controls(drawn: pd.DataFrame, pool: pd.DataFrame, spec: SelectionSpec) -> t
         images = [(image, 1) for image in drawn["image"]] + [(image, 0) for image in sample.images]
         sets = {str(image): (arm, number) for number, (image, arm) in enumerate(images)}
         return sets, sample.passed_over.iloc[:0]
-    matching = match(
+    matching = match_controls(
         drawn, pool, exact=spec.exact, nearest=spec.nearest, ratio=spec.ratio, caliper=spec.caliper,
         distinct_patients=spec.distinct_patients, seed=spec.seed,
     )  # fmt: skip
@@ -212,12 +220,6 @@ def _notes(
     notes = []
     if len(found.undefined):
         notes.append(f"{len(found.undefined)} image(s) have no score and are in neither arm.")
-    if len(found.tied):
-        kept = int(found.tied["exemplar"].sum())
-        notes.append(
-            f"The cut goes through {len(found.tied)} images with equal scores {found.cut:.6g}: "
-            f"{kept} were included, in order of image name."
-        )
     if len(unmatched):
         notes.append(f"{len(unmatched)} of {len(drawn)} drawn exemplars have no matched controls.")
     off = balance[balance["unbalanced"]]
@@ -225,6 +227,27 @@ def _notes(
         names = ", ".join(f"{row.covariate} {row.level}".strip() for row in off.itertuples())
         notes.append(f"Not balanced (|SMD| > 0.1): {names}.")
     return tuple(notes)
+
+
+MANY_TIED = 0.2
+"""Images at the cut, as a share of the exemplars, from which another criterion is proposed (judgement)."""
+
+
+def _tie_notes(found: Exemplars, spec: SelectionSpec) -> tuple[str, ...]:
+    if found.tied.empty:
+        return ()
+    order = "an order drawn at random" if found.drawn else "order of image name"
+    said = (
+        f"The cut goes through {len(found.tied)} images with equal scores {found.cut:.6g}: "
+        f"{int(found.tied['exemplar'].sum())} were included, in {order}."
+    )
+    if len(found.tied) < MANY_TIED * len(found.images) or spec.criterion in FINE:
+        return (said,)
+    return (
+        said,
+        f"'{spec.criterion}' has few values with so few classes; {' or '.join(FINE)}, by the scores themselves, "
+        "tell more images apart.",
+    )
 
 
 def _drawing_notes(spec: SelectionSpec, weights: pd.DataFrame, found: Exemplars) -> tuple[str, ...]:

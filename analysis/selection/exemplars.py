@@ -24,13 +24,14 @@ class Exemplars:
 
     Attributes
     ----------
-    ranked: image, score, exemplar (bool), from the lowest score up; ties by image name. Images without a
+    ranked: image, score, exemplar (bool), from the lowest score up; ties as `tie_order` says. Images without a
         score are not in it.
     undefined: image, reason: those without a score. They are never exemplars.
-    tied: image, exemplar: the images whose score equals that at the cut, if the cut goes through them; the
-        image name decided which came in. Empty when it does not.
+    tied: image, exemplar: the images whose score equals that at the cut, if the cut goes through them; the order of
+        ties decided which came in. Empty when it does not.
     cut: highest score of an exemplar; None without exemplars.
     wanted: int(fraction * N). There are fewer exemplars where fewer images disagree at all.
+    drawn: whether the order of ties was drawn, rather than that of the names.
     """
 
     ranked: pd.DataFrame
@@ -38,6 +39,7 @@ class Exemplars:
     tied: pd.DataFrame
     cut: float | None
     wanted: int
+    drawn: bool
 
     @property
     def images(self) -> list[str]:
@@ -52,12 +54,13 @@ def find_exemplars(
     *,
     criterion: str = "spearman",
     fraction: float = 0.05,
+    seed: int | None = 0,
 ) -> Exemplars:
     """Find the int(fraction * N) images of lowest agreement among N.
 
-    N counts all images, those without a score too, as the published study did. Ties are broken by image name.
-    An image in full agreement (1) is never an exemplar, so that a criterion with few values may give fewer: filling
-    up by name would call images forgotten on which nothing changed.
+    N counts all images, those without a score too, as the published study did. Ties are broken by a draw. An image in
+    full agreement (1) is never an exemplar, so that a criterion with few values may give fewer: filling up by lot
+    would call images forgotten on which nothing changed.
 
     Parameters
     ----------
@@ -65,22 +68,52 @@ def find_exemplars(
     dense, pruned: mean scores over seeds at sparsity 0 and at the compared one (images x classes), 0 to 1.
     criterion: a name of `CRITERIA`.
     fraction: share of the images, above 0 and below 1.
+    seed: of the order of ties, from 0; None: the order of the names, as the published code has it.
 
     Raises
     ------
     SelectionError: arrays of other shapes, scores outside 0 to 1, an unknown criterion, a repeated image, or
         fewer images with a score than exemplars wanted.
+
+    Examples
+    --------
+    Four images, three classes: pruning reverses the order of the classes of the second image only.
+
+    >>> import numpy as np
+    >>> dense = np.array([[0.9, 0.5, 0.1], [0.1, 0.5, 0.9], [0.2, 0.8, 0.4], [0.6, 0.3, 0.1]])
+    >>> pruned = np.array([[0.8, 0.4, 0.3], [0.7, 0.5, 0.2], [0.3, 0.9, 0.5], [0.5, 0.1, 0.2]])
+    >>> found = find_exemplars(["a", "b", "c", "d"], dense, pruned, fraction=0.25)
+    >>> found.images, found.cut
+    (['b'], -1.0)
     """
     _check(images, dense, pruned, criterion)
     rule = CRITERIA[criterion]
     if rule.seedwise:
         raise SelectionError(f"{criterion} needs the scores of each seed, got mean scores: use find_in_run")
     scores = rule.agreement(np.asarray(dense, dtype=np.float64), np.asarray(pruned, dtype=np.float64))
-    return rank_exemplars(images, scores, criterion=criterion, fraction=fraction)
+    return rank_exemplars(images, scores, criterion=criterion, fraction=fraction, seed=seed)
+
+
+def tie_order(names: Sequence[str], seed: int | None) -> npt.NDArray[np.int64]:
+    """Return the place of each image among images of equal agreement (images).
+
+    A name often begins with the patient's number, so its order is none that ties may be broken by. The draw knows
+    neither the names nor the order in which they are given: the same images and seed give the same places.
+
+    Parameters
+    ----------
+    names: unique names.
+    seed: from 0; None: the places in the order of the names.
+    """
+    count = len(names)
+    places = np.arange(count) if seed is None else np.random.default_rng([seed, 4]).permutation(count)
+    order = np.empty(count, dtype=np.int64)
+    order[np.argsort(np.array(names, dtype=str), kind="stable")] = places
+    return order
 
 
 def rank_exemplars(
-    images: Sequence[str], scores: np.ndarray, *, criterion: str, fraction: float
+    images: Sequence[str], scores: np.ndarray, *, criterion: str, fraction: float, seed: int | None
 ) -> Exemplars:
     """Rank images by their agreement and mark the lowest; see `find_exemplars`.
 
@@ -89,15 +122,16 @@ def rank_exemplars(
     images: unique names.
     scores: agreement of each, -1 to 1; NaN where there is none.
     criterion: whose scores they are, for the reason of those without.
+    seed: of the order of ties, see `tie_order`.
     """
     names = [str(name) for name in images]
     if not 0 < fraction < 1:
         raise SelectionError(f"expected a fraction above 0 and below 1, got {fraction}")
     if len(set(names)) != len(names):
         raise SelectionError("expected each image once, got one twice")
-    table = pd.DataFrame({"image": names, "score": scores})
+    table = pd.DataFrame({"image": names, "score": scores, "place": tie_order(names, seed)})
     none = table["score"].isna()
-    ranked = table[~none].sort_values(["score", "image"], ignore_index=True)
+    ranked = table[~none].sort_values(["score", "place"], ignore_index=True).drop(columns="place")
     wanted = int(fraction * len(names))
     if wanted > len(ranked):
         raise SelectionError(f"expected at least {wanted} images with a score, got {len(ranked)}")
@@ -106,7 +140,7 @@ def rank_exemplars(
     reason = CRITERIA[criterion].undefined
     undefined = table.loc[none, ["image"]].assign(reason=reason).reset_index(drop=True)
     cut = float(ranked["score"].iloc[given - 1]) if given else None
-    return Exemplars(ranked, undefined, _tied(ranked, cut), cut, wanted)
+    return Exemplars(ranked, undefined, _tied(ranked, cut), cut, wanted, seed is not None)
 
 
 def _tied(ranked: pd.DataFrame, cut: float | None) -> pd.DataFrame:
@@ -154,7 +188,8 @@ def find_in_run(run: Run, *, criterion: str, sparsity: float, fraction: float) -
         scores = rule.agreement(run.mean_scores(0.0), run.mean_scores(sparsity))
     else:
         scores = agreements(run, np.ones((1, len(run.seeds)), dtype=np.int64), criterion, sparsity)[0]
-    return rank_exemplars(list(run.images["image"]), scores, criterion=criterion, fraction=fraction)
+    names = list(run.images["image"])
+    return rank_exemplars(names, scores, criterion=criterion, fraction=fraction, seed=run.ties)
 
 
 def agreements(

@@ -35,7 +35,7 @@ class Matching:
     unmatched: pd.DataFrame
 
 
-def match(
+def match_controls(
     exemplars: pd.DataFrame,
     pool: pd.DataFrame,
     *,

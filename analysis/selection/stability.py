@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from analysis.selection.criteria import CRITERIA, SelectionError
-from analysis.selection.exemplars import agreements, find_in_run
+from analysis.selection.exemplars import agreements, find_in_run, tie_order
 from analysis.selection.store import Run
 
 Row = dict[str, Any]
@@ -25,7 +25,7 @@ def inclusion(
     """Compute the share of resamples of the seeds in which each image is an exemplar.
 
     A resample takes as many seeds as the run has, with replacement; the dense and the pruned networks of a seed
-    stay together. In each one the exemplars are found as in the run itself, ties by image name. The share tells
+    stay together. In each one the exemplars are found as in the run itself, ties in its order. The share tells
     how far the list depends on which networks happened to be trained; the images are taken as given.
 
     Parameters
@@ -54,14 +54,14 @@ def inclusion(
     picks = np.random.default_rng([seed, 3]).integers(len(run.seeds), size=(draws, len(run.seeds)))
     counts = np.stack([np.bincount(pick, minlength=len(run.seeds)) for pick in picks]).astype(np.int64)
     scores = agreements(run, counts, criterion, sparsity)
-    by_name = np.argsort(run.images["image"].to_numpy(dtype=str), kind="stable")
+    by_place = np.argsort(tie_order(list(run.images["image"]), run.ties))
     wanted = int(fraction * scores.shape[1])
     times = np.zeros(scores.shape[1])
     for own in scores:
-        ordered = own[by_name]
+        ordered = own[by_place]
         # NaN sorts last, and an image in full agreement is never an exemplar.
         lowest = np.argsort(ordered, kind="stable")[:wanted]
-        times[by_name[lowest[ordered[lowest] < 1]]] += 1
+        times[by_place[lowest[ordered[lowest] < 1]]] += 1
     return times / draws
 
 

@@ -52,6 +52,12 @@ class Run:
         return bool(self.provenance["synthetic"])
 
     @property
+    def ties(self) -> int | None:
+        """Seed of the order of images of equal agreement; None: their names', in runs that were made before it."""
+        seed = self.provenance.get("ties")
+        return seed if type(seed) is int and seed >= 0 else None
+
+    @property
     def class_names(self) -> list[str]:
         """Names of the classes in column order."""
         return [str(name) for name in self.classes["class"]]

@@ -7,8 +7,6 @@ looks at the top of a file alone, so that sequences that are kept are walked thr
 Pixels are not looked at: text that is part of a picture stays, as does what lies within a compressed frame.
 """
 
-import secrets
-import shutil
 import warnings
 from collections.abc import Callable
 from functools import cache
@@ -19,6 +17,7 @@ from pydicom import Dataset, dcmread
 from pydicom.dataset import FileMetaDataset
 
 from analysis.caseset.errors import listed
+from analysis.durable import whole_folder
 
 PROFILE = "dicomfields_2026c"
 """The edition of the table, as the library names it."""
@@ -51,10 +50,8 @@ def deidentify(source: Path, target: Path) -> int:
     files = sorted(path for path in source.rglob("*") if path.is_symlink() or not path.is_dir())
     if not files:
         raise DeidentifyError(f"{source}: expected DICOM files, the folder is empty")
-    made = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
-    made.mkdir(mode=0o750)
     wrong = []
-    try:
+    with whole_folder(target, mode=0o750) as made:
         for path in files:
             try:
                 _write(path, made)
@@ -64,9 +61,6 @@ def deidentify(source: Path, target: Path) -> int:
             raise DeidentifyError(
                 f"{len(wrong)} of {len(files)} files cannot be de-identified; nothing was written.\n{listed(wrong)}"
             )
-        made.rename(target)
-    finally:
-        shutil.rmtree(made, ignore_errors=True)
     return len(files)
 
 

@@ -15,6 +15,7 @@ from analysis.caseset import CaseSet, CaseSetError, Origin, find_images, write_c
 from analysis.caseset.files import SEALED_MODE, write_file
 from analysis.caseset.leaks import compare
 from analysis.caseset.write import refuse_images
+from analysis.endpoints import GROUPS, Groups
 from analysis.selection import Run, Selection, SelectionSpec, read_run, select
 from analysis.selection.duplicates import GREY_FEATURES, fingerprint, grey_features, near_duplicates
 from analysis.services.custody import check_custody
@@ -30,6 +31,7 @@ def hand_over(
     *, run: Path, spec: SelectionSpec, images: Path, out: Path, key_out: Path,
     shown: Sequence[str] = (), block_size: int = 20, nonce: bytes | None = None,
     terms: Mapping[str, str] | None = None, unchecked: str = "", burned_in_checked: str = "",
+    groups: Groups = GROUPS,
 ) -> tuple[Selection, CaseSet]:  # fmt: skip
     """Select exemplars and controls from a run and write the blind folder and the sealed key.
 
@@ -46,7 +48,7 @@ def hand_over(
     terms: on which people may look at the images, see `analysis.caseset.Origin`.
     unchecked: why the images are handed over without being compared with those that the run evaluated; blank: they
         are compared, and a run whose images cannot be compared is refused.
-    burned_in_checked: see `analysis.caseset.write_case_set`.
+    burned_in_checked, groups: see `analysis.caseset.write_case_set`.
 
     Raises
     ------
@@ -65,7 +67,7 @@ def hand_over(
     written = write_case_set(
         selection.rows, images=files, out=out, key_out=key_out,
         origin=replace(origin(source, selection, look), terms=terms or {}, custody=custody),
-        shown=shown, block_size=block_size, nonce=nonce, burned_in_checked=burned_in_checked,
+        shown=shown, block_size=block_size, nonce=nonce, burned_in_checked=burned_in_checked, groups=groups,
     )  # fmt: skip
     _draw_balance(selection, picture, synthetic=source.synthetic)
     return selection, written

@@ -12,11 +12,13 @@ import errno
 import json
 import os
 import stat
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from uuid import UUID
+
+from readerstudy.durable import write_whole
 
 SITE = "site"
 FORMAT = 2
@@ -94,27 +96,19 @@ def copy_until(source: Path, target: Path, heads: Mapping[str, Sequence[Any]]) -
     """
     if identity(source) is None:
         return False
-    with target.open("x", encoding="utf-8") as file:
-        os.fchmod(file.fileno(), 0o600)
-        for line in read(source):
-            if line is not None and line.sequence <= heads.get(line.chain, (0,))[0]:
-                file.write(line.text())
-        file.write(Line(SITE, heads[SITE][0], str(heads[SITE][1]), COPY).text())
-        file.flush()
-        os.fsync(file.fileno())
+    kept = [line for line in read(source) if line and line.sequence <= heads.get(line.chain, (0,))[0]]
+    _write(target, [*kept, Line(SITE, heads[SITE][0], str(heads[SITE][1]), COPY)])
     return True
 
 
 def put_back(copy: Path, target: Path) -> None:
     """Make a backup's copy an anchor again, where there is none; `restore` then begins an epoch in it."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    with target.open("a", encoding="utf-8") as file:
-        os.fchmod(file.fileno(), 0o600)
-        for line in read(copy):
-            if line is not None and line.state != COPY:
-                file.write(line.text())
-        file.flush()
-        os.fsync(file.fileno())
+    _write(target, [line for line in read(copy) if line and line.state != COPY])
+
+
+def _write(path: Path, lines: Iterable[Line]) -> None:
+    write_whole(path, "".join(line.text() for line in lines).encode(), mode=0o600)
 
 
 def ends(path: Path) -> dict[str, tuple[int, str]]:

@@ -84,7 +84,7 @@ def start_load(*, study: Study, name: str, practice: bool, actor: User) -> bool:
     if not announce(practice_key_for(study) if practice else study.key):
         return False
     command = [
-        sys.executable, "manage.py", "load_case_set", str(settings.CASE_SETS / name), "--study", study.slug,
+        sys.executable, "-m", "readerstudy", "load_case_set", str(settings.CASE_SETS / name), "--study", study.slug,
         "--by", str(actor.pk), *(["--practice"] if practice else []),
     ]  # fmt: skip
     subprocess.Popen(

@@ -51,7 +51,7 @@ class OpenedCase(models.Model):
     case = models.ForeignKey("cases.Case", on_delete=models.PROTECT, related_name="+")
     arm = models.PositiveSmallIntegerField()
     pair = models.PositiveIntegerField()
-    score = models.FloatField()
+    score = models.FloatField(null=True)
     class_group = models.CharField(max_length=10)
     n_findings = models.PositiveIntegerField()
 

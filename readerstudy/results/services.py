@@ -4,6 +4,7 @@ Where the lock asks for two admins, one asks and says why, and another one opens
 """
 
 from dataclasses import asdict
+from math import isnan
 from pathlib import Path
 
 from django.db import transaction
@@ -135,7 +136,8 @@ def _join(study: Study, sealed: SealedHalf) -> None:
     OpenedCase.objects.bulk_create(
         OpenedCase(
             study=study, case=cases[str(row["case"])], arm=int(row["arm"]), pair=int(row["pair"]),
-            score=float(row["score"]), class_group=str(row["class_group"]), n_findings=int(row["n_findings"]),
+            score=None if isnan(row["score"]) else float(row["score"]), class_group=str(row["class_group"]),
+            n_findings=int(row["n_findings"]),
         )
         for row in rows.to_dict("records")
     )  # fmt: skip

@@ -83,7 +83,9 @@ OPENED_CASES: ExportTable[ReadCase] = ExportTable(
         _CASE,
         _ARM,
         Column("pair", "text", "Matched set of the case; blank when it is matched to none", blank=True),
-        Column("score", "number", "Agreement of dense and pruned scores", low=-1, high=1),
+        Column(
+            "score", "number", "Agreement of dense and pruned scores; blank without a sweep", low=-1, high=1, blank=True
+        ),
         Column("class_group", "text", "Group of the rarest positive class", allowed=("head", "medium", "tail", "none")),
         Column("n_findings", "integer", "Number of positive classes without No Finding", low=0),
         Column("labels", "text", "The labels as the readers saw them, joined by '; '", blank=True),

@@ -40,7 +40,7 @@ class ReadCase:
     labels: tuple[str, ...]
     arm: int
     pair: str
-    score: float
+    score: float | None
     class_group: str
     n_findings: int
 

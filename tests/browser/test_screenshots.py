@@ -41,7 +41,7 @@ from readerstudy.study.reading.answering import place_of, save_answers
 from tests import stock
 from tests.browser.conftest import _empty_the_audit_trail, sign_in_as
 
-pytestmark = [pytest.mark.browser, pytest.mark.django_db]
+pytestmark = [pytest.mark.browser, pytest.mark.drill, pytest.mark.django_db]
 
 HERE = Path(__file__).resolve().parent
 IMAGES = HERE.parents[1] / "docs" / "images"

@@ -19,6 +19,7 @@ from analysis.caseset import (
     write_case_set,
 )
 from analysis.caseset.read import read_report
+from analysis.endpoints import Groups
 from analysis.selection import SelectionSpec, read_run, select
 from analysis.services.handover import origin
 from tests.caseset.pictures import CANARY, write_png
@@ -212,3 +213,13 @@ def test_other_images_of_the_run_keep_a_reading_copy_from_being_taken_for_one_of
             "--key-out", str(tmp_path / "key.csv"), "--seed", "8675309", "--size", "2",
         )  # fmt: skip
     assert not (tmp_path / "cases").exists()
+
+
+def test_a_run_may_name_its_groups_and_has_those_of_a_sweep_otherwise(run: Path, tmp_path: Path) -> None:
+    (tmp_path / "own").mkdir()
+    door(run, tmp_path, "--size", "8")
+    door(run, tmp_path / "own", "--size", "8", "--groups", "forgotten", "forgotten ones", "kept", "kept ones")
+    assert read_key(tmp_path / "key.csv").groups == Groups("PIE", "PIEs", "control", "controls")
+    assert read_key(tmp_path / "own" / "key.csv").groups == Groups(
+        "forgotten", "forgotten ones", "kept", "kept ones"
+    )

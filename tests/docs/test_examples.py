@@ -57,6 +57,7 @@ def table(start: str) -> pd.DataFrame:
         ("images.csv", "image,view,sex,age,patient"),
         ("classes.csv", "class,train_positives"),
         ("metrics.csv", "seed,sparsity,class"),
+        ("list of cases", "image,group,labels"),
         ("selection", "image,arm,pair"),
         ("cases.csv", "case,image,sha256"),
         ("key.csv", "case,arm,pair,score"),

@@ -49,3 +49,56 @@ def test_a_pruning_method_is_one_new_file(tmp_path: Path) -> None:
         cwd=tmp_path, capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert listed.stdout.strip() == "what a level means, in a sentence"
+
+
+MY_FIGURE = '''"""How much each reader read."""
+
+from matplotlib.figure import Figure
+
+from analysis.figures.theme import THEMES, ThemeName, new_figure
+from analysis.stats import Results
+
+
+def draw_loads(results: Results, *, theme: ThemeName = "light") -> Figure:
+    """Draw one bar."""
+    figure = new_figure(4, 2, THEMES[theme])
+    figure.add_axes((0.1, 0.2, 0.8, 0.7)).bar(["all"], [results.study["first_readings"]])
+    return figure
+'''
+
+WRITE_A_REPORT = """
+from pathlib import Path
+from analysis.report import write_report
+from analysis.stats import analyse, simulate_study
+ratings = simulate_study(seed=1, readers=2, cases=8)
+write_report(analyse(ratings, seed=1, draws=9, bootstraps=9), Path("out"))
+"""
+
+
+def test_a_figure_is_a_function_a_line_and_a_picture(tmp_path: Path) -> None:
+    """Both lines go into a copy of the project where the recipe says; the report and its folder have the figure."""
+    drawn, place = re.findall(
+        r"```python\n(.*?)\n *```", recipe("Add a figure, a command, a setting"), flags=re.DOTALL
+    )
+    shutil.copytree(ROOT / "analysis", tmp_path / "analysis", ignore=shutil.ignore_patterns("__pycache__"))
+    (tmp_path / "static").symlink_to(ROOT / "static")
+    (tmp_path / "analysis/figures/loads.py").write_text(MY_FIGURE)
+    build = tmp_path / "analysis/report/build.py"
+    text = build.read_text(encoding="utf-8").replace(
+        "from analysis.figures.theme import ",
+        "from analysis.figures.loads import draw_loads\nfrom analysis.figures.theme import ",
+    )
+    head, start, rest = text.partition("    named = groups_of(results)\n    if not results.not_comparable:\n")
+    text = f"{head}    {drawn.strip()}\n{start}{rest}".replace(
+        '(Picture("flow", text), ', f'(Picture("flow", text), {place.strip()} '
+    )
+    build.write_text(text, encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-c", WRITE_A_REPORT], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    names = {path.name for path in (tmp_path / "out/figures").glob("loads*")}
+    assert names == {"loads.svg", "loads.png", "loads-dark.svg"}
+    assert "How many first readings each reader has." in (tmp_path / "out/report.html").read_text(
+        encoding="utf-8"
+    )

@@ -20,10 +20,12 @@ from analysis.caseset import CaseSetError, read_key
 from analysis.caseset.read import read_blind_half
 from analysis.caseset.verify import verify_case_set
 from analysis.columns import FrameError
+from analysis.endpoints import Groups
 from analysis.exchange.via import ViaError, read_via
 from analysis.imports.errors import PredictionsError
 from analysis.imports.listing import Choices, data_spec
 from analysis.imports.readers import read_predictions
+from analysis.services.listed import read_listed
 from analysis.stats.intake import check, read_ratings
 from analysis.stats.rows import StatsError
 from analysis.stats.settings import read_settings
@@ -76,6 +78,10 @@ def _via(path: Path) -> object:
     return read_via([path], cases="shared", first_exemplars=1)
 
 
+def _listed(path: Path) -> object:
+    return read_listed(path, Groups("one", "ones", "other", "others"))
+
+
 LABELS = Door("labels", "csv", _labels, (DataError,))
 SPEC = Door("specification", "toml", load_spec, (SpecError,))
 RESULTS = Door("results", "json", read_settings, (StatsError,))
@@ -84,6 +90,7 @@ CLASS_NAMES = Door("label heading", "csv", _class_names, (PredictionsError,))
 VIA = Door("VIA", "csv", _via, (ViaError, FrameError))
 SUBGROUPS = Door("subgroups", "csv", read_subgroups, (StatsError,))
 RATINGS = Door("ratings", "csv", _ratings, (StatsError, FrameError))
+LISTED = Door("list of cases", "csv", _listed, (CaseSetError, FrameError))
 KEY = Door("key", "csv", read_key, (CaseSetError, FrameError))
 CHECKPOINT = Door("checkpoint", "pt", read_checkpoint, (CheckpointError,))
 TENSORS = Door("checkpoint", "safetensors", read_checkpoint, (CheckpointError,))
@@ -93,7 +100,7 @@ PREDICTIONS = {
 }
 
 
-TABLES = (LABELS, METADATA, CLASS_NAMES, RATINGS, SUBGROUPS, KEY, VIA, PREDICTIONS["csv"])
+TABLES = (LABELS, METADATA, CLASS_NAMES, RATINGS, SUBGROUPS, LISTED, KEY, VIA, PREDICTIONS["csv"])
 """Every door that takes a CSV, but cases.csv: it is read behind the digest that its provenance names."""
 
 
@@ -109,7 +116,7 @@ class Runs:
 
 def files(trap: Path) -> Iterator[tuple[str, Door, bytes]]:
     """Yield a name, a door and the bytes of each file; code in a file would make the folder `trap`."""
-    for door in (LABELS, RATINGS, KEY, PREDICTIONS["csv"], METADATA, VIA):
+    for door in (LABELS, RATINGS, LISTED, KEY, PREDICTIONS["csv"], METADATA, VIA):
         for name, data in _any_table():
             yield f"{door.name}: {name}", door, data
     for door in TABLES:

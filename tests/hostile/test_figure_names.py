@@ -14,6 +14,7 @@ from matplotlib.text import Text
 
 from analysis import figures
 from analysis.endpoints import Groups
+from analysis.figures.agreement import draw_agreement
 from analysis.figures.balance import draw_love_plot
 from analysis.figures.described import Described, draw_described
 from analysis.figures.findings_curves import draw_overall
@@ -89,6 +90,8 @@ def of_a_sweep(names: tuple[str, ...]) -> Iterator[tuple[str, Figure, bool]]:
     yield "draw_love_plot", draw_love_plot(pd.DataFrame(rows), synthetic=True), True
     epochs = {"seed": 0, "epoch": [1, 2], "train_loss": 1.0, "val_loss": 1.1, "val_map": 0.2, "best": [0, 1]}
     yield "draw_training", draw_training(pd.DataFrame(epochs)), False
+    agreement = pd.DataFrame({"score": [0.1, 0.5, 0.9], "exemplar": [True, False, False]})
+    yield "draw_agreement", draw_agreement(agreement), False
     yield "draw_power", draw_power([10, 20], {3: [0.2, 0.4]}, Planned(3, 20, 0.4, 0.41, 0.02)), False
 
 

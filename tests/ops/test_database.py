@@ -70,7 +70,8 @@ def test_database_files_are_for_their_owner_whatever_the_folder_and_the_umask(
     (tmp_path / "site").chmod(0o777)
     site.run(
         "-c",
-        "import os, sys; os.umask(0); sys.argv = ['manage.py', 'setup']; import manage; sys.exit(manage.main())",
+        "import os, sys; os.umask(0); sys.argv = ['manage.py', 'setup']\n"
+        "from readerstudy.__main__ import main; sys.exit(main())",
     )
     for _ in range(2):
         said = dict(line.split() for line in site.run("-c", WRITES, journal).stdout.splitlines())

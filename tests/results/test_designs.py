@@ -2,6 +2,7 @@
 
 import io
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,13 @@ from readerstudy.study.models import Assignment, Reader, Study
 from readerstudy.study.people.members import enrol_reader, withdraw_reader
 from readerstudy.study.protocol import Protocol
 from readerstudy.study.reading.answering import place_of, save_answers
+from tests.conftest import undone
 from tests.results.readings import NAMES, given
 from tests.stock import decoded_here, look_for_names, make_case_set, person
 
 pytestmark = pytest.mark.django_db
+
+Exported = tuple[Study, dict[str, pd.DataFrame]]
 
 TIMES: list[tuple[float | None, ...]] = [
     (4.0,), (4.0, 2.5), (4.0, 2.5, 1.25), (None,), (None, 3.0), (2.0, None), (0.5, 0.25, 0.25, 8.0),
@@ -50,14 +54,24 @@ def read(reader: Reader) -> None:
             )  # fmt: skip
 
 
-@pytest.fixture
-def exported(request: Any, tmp_path: Path) -> tuple[Study, dict[str, pd.DataFrame]]:
-    """Return a study of 32 cases in 4 blocks, read in a design, and the tables of its export.
+@pytest.fixture(scope="module")
+def _exported_of_module(
+    request: Any, django_db_setup: None, django_db_blocker: Any, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Exported]:
+    with django_db_blocker.unblock(), undone():
+        yield made_in(request.param, tmp_path_factory.mktemp("designs"))
 
-    Its first reader reads, withdraws and is replaced.
-    """
-    case_set = make_case_set(tmp_path, pairs=16)
-    protocol = Protocol(design=request.param, back="session", **DESIGNS[request.param])
+
+@pytest.fixture
+def exported(_exported_of_module: Exported, db: None) -> Exported:
+    """Return a study that was read in a design, and the tables of its export; no test changes them."""
+    return _exported_of_module
+
+
+def made_in(design: str, folder: Path) -> Exported:
+    """Make a study of 32 cases in 4 blocks, read in a design: its first reader reads, withdraws and is replaced."""
+    case_set = make_case_set(folder, pairs=16)
+    protocol = Protocol(design=design, back="session", **DESIGNS[design])
     study = lifecycle.create_study(slug="designs", title="Designs", protocol=protocol, actor=None)
     with decoded_here():
         load_into_study(study=study, folder=case_set.folder, actor=None)
@@ -85,10 +99,10 @@ def exported(request: Any, tmp_path: Path) -> tuple[Study, dict[str, pd.DataFram
 
 
 def by_design(design: str) -> Any:
-    return pytest.mark.parametrize("exported", [design], indirect=True)
+    return pytest.mark.parametrize("_exported_of_module", [design], indirect=True)
 
 
-ALL = pytest.mark.parametrize("exported", list(DESIGNS), indirect=True)
+ALL = pytest.mark.parametrize("_exported_of_module", list(DESIGNS), indirect=True)
 
 
 @by_design("fully crossed")

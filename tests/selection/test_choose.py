@@ -149,3 +149,16 @@ def test_excluded_images_are_in_neither_arm_and_listed(run: Run) -> None:
     listed = again.left_out.set_index("image")["reason"]
     assert all(listed[image] == "because" for image in barred)
     assert again.exemplars.images == first.exemplars.images
+
+
+def test_many_ties_at_the_cut_propose_a_criterion_by_the_scores(tmp_path: Path) -> None:
+    """Modal labels have few values: some of the images at the cut come in, and another criterion is proposed."""
+    run = read_run(write_run(tmp_path / "run", images=300))
+    notes = {
+        name: select(run, SelectionSpec(criterion=name, controls="random")).notes
+        for name in ("modal-labels", "pearson")
+    }
+    assert any(
+        "pearson or jensen-shannon, by the scores themselves" in note for note in notes["modal-labels"]
+    )
+    assert not any("The cut goes through" in note for note in notes["pearson"])

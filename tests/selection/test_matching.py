@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analysis.selection import Nearest, SelectionError
-from analysis.selection.matching import match
+from analysis.selection.matching import match_controls
 
 
 def people(rows: list[tuple[str, str, float, str]]) -> pd.DataFrame:
@@ -29,7 +29,7 @@ def test_the_sum_is_smallest_not_each_step() -> None:
     exemplars, pool = two(
         [("PA", "F", 50, "a"), ("PA", "F", 52, "b")], [("PA", "F", 51, "c"), ("PA", "F", 40, "d")]
     )
-    came = match(exemplars, pool, exact=("view",), nearest=AGE, seed=0).pairs
+    came = match_controls(exemplars, pool, exact=("view",), nearest=AGE, seed=0).pairs
     assert dict(zip(came["exemplar"], came["control"], strict=True)) == {"i0": "i3", "i1": "i2"}
     scale = np.std([50, 52, 51, 40], ddof=1)
     np.testing.assert_allclose(sorted(came["distance"]), [1 / scale, 10 / scale])
@@ -37,8 +37,8 @@ def test_the_sum_is_smallest_not_each_step() -> None:
 
 def test_a_category_costs_its_weight() -> None:
     exemplars, pool = two([("PA", "F", 50, "a")], [("PA", "M", 50, "c"), ("PA", "F", 58, "d")])
-    light = match(exemplars, pool, exact=(), nearest=(Nearest("age"), Nearest("sex", 0.1)), seed=0)
-    heavy = match(exemplars, pool, exact=(), nearest=(Nearest("age"), Nearest("sex", 10)), seed=0)
+    light = match_controls(exemplars, pool, exact=(), nearest=(Nearest("age"), Nearest("sex", 0.1)), seed=0)
+    heavy = match_controls(exemplars, pool, exact=(), nearest=(Nearest("age"), Nearest("sex", 10)), seed=0)
     assert (list(light.pairs["control"]), list(light.pairs["distance"])) == (["i1"], [0.1])
     assert list(heavy.pairs["control"]) == ["i2"]
 
@@ -51,7 +51,7 @@ def test_every_reason_is_given() -> None:
         ],
         [("PA", "F", 50, "g"), ("AP", "F", 80, "h"), ("RL", "F", 50, "a"), ("LATERAL", "F", np.nan, "i")],
     )  # fmt: skip
-    came = match(exemplars, pool, exact=("view",), nearest=(Nearest("age", caliper=5),), seed=0)
+    came = match_controls(exemplars, pool, exact=("view",), nearest=(Nearest("age", caliper=5),), seed=0)
     assert len(came.pairs) == 1
     reasons = dict(zip(came.unmatched["image"], came.unmatched["reason"], strict=True))
     loser = ({"i0", "i1"} - set(came.pairs["exemplar"])).pop()
@@ -76,7 +76,7 @@ cells = st.tuples(
 def test_no_other_way_matches_more_or_nearer(exemplars: list, pool: list, seed: int) -> None:
     targets, images = two([(v, s, a, f"own{n}") for n, (v, s, a, _) in enumerate(exemplars)], pool)
     nearest = (Nearest("age", 2.0), Nearest("sex", 0.5))
-    came = match(targets, images, exact=("view",), nearest=nearest, caliper=4.0, seed=seed)
+    came = match_controls(targets, images, exact=("view",), nearest=nearest, caliper=4.0, seed=seed)
     ages = [*targets["age"], *images["age"]]
     scale = (np.std(ages, ddof=1) if len(ages) > 1 else 0) or 1.0
     count, total = best(targets, images, lambda t, i: 2 * abs(t.age - i.age) / scale + 0.5 * (t.sex != i.sex))
@@ -122,7 +122,7 @@ def test_rules_hold_with_several_controls_and_repeated_patients(seed: int, ratio
         [(views[n], "F", ages[n], owners[n]) for n in range(3)],
         [(views[n], "F", ages[n], owners[n]) for n in range(3, size + 3)],
     )
-    came = match(exemplars, pool, exact=("view",), nearest=AGE, ratio=ratio, seed=seed)
+    came = match_controls(exemplars, pool, exact=("view",), nearest=AGE, ratio=ratio, seed=seed)
     check_rules(came.pairs, pd.concat([exemplars, pool]))
     counts = came.pairs["exemplar"].value_counts()
     assert (counts <= ratio).all()
@@ -130,15 +130,17 @@ def test_rules_hold_with_several_controls_and_repeated_patients(seed: int, ratio
         image for image in exemplars["image"] if counts.get(image, 0) < ratio
     }
     if ratio > 1:
-        single = match(exemplars, pool, exact=("view",), nearest=AGE, seed=seed)
+        single = match_controls(exemplars, pool, exact=("view",), nearest=AGE, seed=seed)
         assert len(counts) == len(single.pairs), "a second control never costs another exemplar its first"
 
 
 def test_equal_controls_are_chosen_by_the_seed_not_by_their_place() -> None:
     exemplars, pool = two([("PA", "F", 50, "a")], [("PA", "F", 50, f"p{n}") for n in range(20)])
-    chosen = [match(exemplars, pool, exact=(), nearest=AGE, seed=s).pairs["control"][0] for s in range(30)]
+    chosen = [
+        match_controls(exemplars, pool, exact=(), nearest=AGE, seed=s).pairs["control"][0] for s in range(30)
+    ]
     assert len(set(chosen)) > 10
-    again = match(exemplars, pool, exact=(), nearest=AGE, seed=0).pairs["control"][0]
+    again = match_controls(exemplars, pool, exact=(), nearest=AGE, seed=0).pairs["control"][0]
     assert again == chosen[0]
 
 
@@ -154,7 +156,7 @@ def test_equal_controls_are_chosen_by_the_seed_not_by_their_place() -> None:
 def test_what_cannot_be_matched_on_is_refused(change: dict[str, object], message: str) -> None:
     exemplars, pool = two([("PA", "F", 50, "a")], [("PA", "F", 50, "b")])
     with pytest.raises(SelectionError, match=message):
-        match(exemplars, pool, **{"exact": ("view",), "nearest": AGE, "seed": 0, **change})
+        match_controls(exemplars, pool, **{"exact": ("view",), "nearest": AGE, "seed": 0, **change})
 
 
 def test_without_patients_or_views_it_says_what_to_do() -> None:
@@ -162,8 +164,8 @@ def test_without_patients_or_views_it_says_what_to_do() -> None:
     with pytest.raises(
         SelectionError, match=r"keeping images of one patient apart needs 'patient'.*metadata file"
     ):
-        match(exemplars, pool, exact=(), nearest=AGE, seed=0)
-    came = match(exemplars, pool, exact=(), nearest=AGE, distinct_patients=False, seed=0)
+        match_controls(exemplars, pool, exact=(), nearest=AGE, seed=0)
+    came = match_controls(exemplars, pool, exact=(), nearest=AGE, distinct_patients=False, seed=0)
     assert len(came.pairs) == 1
 
 
@@ -171,6 +173,6 @@ def test_without_keys_every_image_of_another_patient_will_do() -> None:
     exemplars, pool = two(
         [("PA", "F", 50, "a"), ("AP", "F", 50, "b")], [("RL", "M", 9, "c"), ("", "", 5, "b")]
     )
-    came = match(exemplars, pool, exact=(), nearest=(), seed=0)
+    came = match_controls(exemplars, pool, exact=(), nearest=(), seed=0)
     assert list(came.pairs["control"]) == ["i2"]
     assert list(came.pairs["distance"]) == [0]

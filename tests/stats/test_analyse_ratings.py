@@ -20,6 +20,16 @@ def test_writes_results_and_says_the_direction(tmp_path):
     assert json.loads((tmp_path / "results" / "results.json").read_text())["study"]["readers"] == 6
 
 
+def test_the_groups_may_have_names_of_their_own(tmp_path):
+    out, names = StringIO(), ["film", "films", "scan", "scans"]
+    call_command("analyse_ratings", FOLDER / f"{A}.csv", out=tmp_path / "results", groups=names, stdout=out)
+    assert "quality: Films had lower image quality than scans" in out.getvalue()
+    assert "PIE" not in (tmp_path / "results" / "report.html").read_text(encoding="utf-8")
+    like = tmp_path / "results" / "results.json"
+    with pytest.raises(CommandError, match="expected --groups from"):
+        call_command("analyse_ratings", FOLDER / f"{A}.csv", out=tmp_path / "other", groups=names, like=like)
+
+
 def test_refuses_in_words_and_writes_nothing(tmp_path):
     with pytest.raises(CommandError, match="at least 2 PIE cases, got 0"):
         call_command("analyse_ratings", FOLDER / "G_degenerate_empty_pie_arm.csv", out=tmp_path / "results")

@@ -1,7 +1,7 @@
 """No image, no case page and no answer before every stage that the protocol asks for, in each design."""
 
 from datetime import timedelta
-from itertools import combinations
+from itertools import combinations, product
 from typing import Any
 
 import pytest
@@ -90,8 +90,14 @@ def test_a_later_stage_cannot_be_done_first(stock: Stock, tmp_path: Any, first: 
     assert who.stands() == (later, PRACTISING if later == "practice" else SHUT)
 
 
-@pytest.mark.parametrize("back", ["none", "last", "session"])
-@pytest.mark.parametrize("design", DESIGNS)
+@pytest.mark.parametrize(
+    ("design", "back"),
+    [
+        *product(["fully crossed"], ["none", "last", "session"]),
+        ("own cases", "last"),
+        ("overlapping blocks", "session"),
+    ],
+)
 def test_while_reading_only_the_current_the_next_and_what_may_be_changed_are_open(
     stock: Stock, tmp_path: Any, design: str, back: str
 ) -> None:

@@ -9,7 +9,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from analysis.columns import FrameError
-from analysis.endpoints import FILE, PAPER, EndpointError, read_endpoints
+from analysis.endpoints import FILE, GROUPS, PAPER, EndpointError, Groups, read_endpoints
+from analysis.management.handover_options import GROUPS_HELP, GROUPS_METAVAR
 from analysis.stats import (
     PRIMARY,
     PRIMARY_METHODS,
@@ -24,7 +25,7 @@ from analysis.stats import (
 from analysis.stats.plan import endpoints_named
 
 SEED = 1
-FIXED = ("seed", "primary", "endpoints")
+FIXED = ("seed", "primary", "endpoints", "groups")
 """The options whose values --like brings."""
 
 
@@ -35,7 +36,7 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        """Declare RATINGS.csv, --out, --like, --seed, --subgroups, --primary, --endpoints and --simulated."""
+        """Declare RATINGS.csv, --out, --like, --seed, --subgroups, --primary, --endpoints, --groups and --simulated."""
         parser.add_argument(
             "ratings", type=Path, metavar="RATINGS.csv", help="one row per reading, as docs/formats.md says"
         )
@@ -59,6 +60,10 @@ class Command(BaseCommand):
             "--endpoints", nargs="+", metavar="NAME",
             help=f"the questions that are tested (default: all); what they are is read from {FILE} beside the ratings, "
             "as an export has it, and without such a file they are the published study's three",
+        )  # fmt: skip
+        parser.add_argument(
+            "--groups", nargs=4, metavar=GROUPS_METAVAR,
+            help=f"{GROUPS_HELP} (the default); the first has arm 1",
         )  # fmt: skip
         parser.add_argument(
             "--simulated", action="store_true",
@@ -96,6 +101,7 @@ def _settings(options: Mapping[str, Any]) -> Settings:
             endpoints=endpoints_named(named, known),
             primary=options["primary"] or PRIMARY,
             others=tuple(endpoint for endpoint in known if endpoint.name not in named),
+            groups=Groups(*options["groups"]) if options["groups"] else GROUPS,
         )
         seed = SEED if options["seed"] is None else options["seed"]
         return Settings(seed=seed, plan=plan, simulated=options["simulated"])

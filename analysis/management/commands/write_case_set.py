@@ -1,6 +1,7 @@
 """Command for `analysis.services.handover.hand_over`: from a run to a blind folder and a sealed key."""
 
 from argparse import ArgumentParser
+from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,14 @@ from django.core.management.base import BaseCommand, CommandError
 
 from analysis.caseset import CaseSetError
 from analysis.columns import FrameError
+from analysis.endpoints import GROUPS, Groups
+from analysis.management.handover_options import (
+    GROUPS_HELP,
+    GROUPS_METAVAR,
+    add_handover_options,
+    read_terms,
+    report_of,
+)
 from analysis.selection import CRITERIA, Nearest, SelectionError, SelectionSpec
 from analysis.selection.choose import ESTIMANDS
 from analysis.selection.sampling import DRAWS
@@ -23,7 +32,16 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Take the paths and every choice of the selection."""
-        _add_handover(parser)
+        parser.add_argument("run", type=Path, help="RUN folder of a finished sweep")
+        add_handover_options(parser)
+        parser.add_argument(
+            "--unchecked-images", metavar="REASON", default="",
+            help="hand the images over without comparing them with the images that the run evaluated; give the "
+            "reason, which is recorded in the sealed report and shown before the lock",
+        )  # fmt: skip
+        parser.add_argument(
+            "--groups", nargs=4, metavar=GROUPS_METAVAR, default=astuple(GROUPS), help=GROUPS_HELP
+        )
         _add_selection(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -39,66 +57,23 @@ class Command(BaseCommand):
             selection, written = hand_over(
                 run=options["run"], spec=spec, images=options["images"], out=options["out"],
                 key_out=options["key_out"], shown=options["show"], block_size=options["block_size"],
-                terms=_terms(options), unchecked=options["unchecked_images"],
-                burned_in_checked=options["burned_in_checked"],
+                terms=read_terms(options), unchecked=options["unchecked_images"],
+                burned_in_checked=options["burned_in_checked"], groups=Groups(*options["groups"]),
             )  # fmt: skip
         except (CaseSetError, FrameError, SelectionError) as error:
             raise CommandError(str(error)) from error
         for line in (spec.estimand, *selection.notes):
             self.stdout.write(line)
+        self.stdout.write(report_of(written))
         self.stdout.write(
-            f"{written.folder}: {written.cases} cases in {written.blocks} block{'s' * (written.blocks != 1)}\n"
-            f"{written.key}: the sealed key, SHA-256 {written.key_sha256}\n"
-            f"{written.report}: balance, exemplars left out and leak report; keep it with the key\n"
             f"{love_plot_path(written.key)}: the love plot of the balance; keep it with the key"
         )
-
-
-def _terms(options: dict[str, Any]) -> dict[str, str]:
-    if options["terms"] is None:
-        if options["credential"] or options["ethics"]:
-            raise CommandError("expected --terms FILE with --credential or --ethics")
-        return {}
-    try:
-        text = options["terms"].read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise CommandError(f"{options['terms']}: expected a readable text in UTF-8 ({error})") from error
-    return {"text": text, "credential": options["credential"], "ethics": options["ethics"]}
 
 
 def _nearest(text: str) -> Nearest:
     name, _, rest = text.partition("=")
     weight, _, caliper = rest.partition(":")
     return Nearest(name, float(weight or 1), float(caliper) if caliper else None)
-
-
-def _add_handover(parser: ArgumentParser) -> None:
-    parser.add_argument("run", type=Path, help="RUN folder of a finished sweep")
-    parser.add_argument("--images", type=Path, required=True, help="folder of the images to read")
-    parser.add_argument("--out", type=Path, required=True, help="the blind folder to create")
-    parser.add_argument(
-        "--key-out", type=Path, required=True, help="the sealed key file to create, somewhere else"
-    )
-    parser.add_argument(
-        "--show", nargs="*", default=[], choices=("view", "sex", "age"),
-        help="metadata columns that a study may show with the labels",
-    )  # fmt: skip
-    parser.add_argument(
-        "--terms", type=Path,
-        help="file with the terms of use (markdown); anyone who sees the images in a study confirms them first",
-    )  # fmt: skip
-    parser.add_argument("--credential", default="", help="what a person needs to see the images")
-    parser.add_argument("--ethics", default="", help="reference of the ethics approval")
-    parser.add_argument(
-        "--unchecked-images", metavar="REASON", default="",
-        help="hand the images over without comparing them with the images that the run evaluated; give the "
-        "reason, which is recorded in the sealed report and shown before the lock",
-    )  # fmt: skip
-    parser.add_argument(
-        "--burned-in-checked", metavar="REASON", default="",
-        help="who looked for names in images that may show text, and how; recorded with the reason above",
-    )  # fmt: skip
-    parser.add_argument("--block-size", type=int, default=20, help="target number of cases in a block")
 
 
 def _add_selection(parser: ArgumentParser) -> None:

@@ -4,6 +4,7 @@ Finishing writes the metrics of every unit, and the provenance that ties them to
 """
 
 import os
+import zlib
 from collections import Counter
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -109,6 +110,7 @@ def _provenance(run: Run, found: Mapping[tuple[int, float], Quality]) -> dict[st
     return {
         "format": FORMAT,
         "run_id": run.run_id,
+        "ties": zlib.crc32(run.run_id.encode()),
         "synthetic": run.spec.data.synthetic,
         "spec": run.spec.shown(),
         "digests": plan["digests"],

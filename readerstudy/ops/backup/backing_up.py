@@ -23,6 +23,7 @@ from readerstudy.audit import anchor
 from readerstudy.audit.services import record
 from readerstudy.cases.models import Frame
 from readerstudy.cases.selectors import stored_bytes
+from readerstudy.durable import publish
 from readerstudy.ops.backup.database_copy import copy_database
 from readerstudy.ops.backup.folder import Contents, contents, targets
 from readerstudy.ops.backup.manifest import (
@@ -71,7 +72,7 @@ def back_up(
     partial.mkdir(parents=True, mode=0o700)
     try:
         made = _write(partial, actor, found, database_only, progress)
-        partial.rename(out)
+        publish(partial, out)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return Backup(out, *made, found.left_out)

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from readerstudy.durable import write_whole
+
 FORMAT = 2
 READ = (1, FORMAT)
 """0.1.0 wrote format 1: frames, runs without scores and exports; no anchor, and not where things lay."""
@@ -73,12 +75,8 @@ def private_folder(path: Path) -> None:
 def write_manifest(path: Path, facts: Mapping[str, Any], entries: Iterable[Entry]) -> None:
     """Write the manifest last, synced: a backup without one is none."""
     files = {entry.name: {"bytes": entry.size, "sha256": entry.sha256} for entry in entries}
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        json.dump({**facts, "files": files}, file, indent=2, sort_keys=True)
-        file.write("\n")
-        file.flush()
-        os.fsync(file.fileno())
+    text = json.dumps({**facts, "files": files}, indent=2, sort_keys=True) + "\n"
+    write_whole(path, text.encode(), mode=0o600)
 
 
 def verify(folder: Path) -> dict[str, Any]:

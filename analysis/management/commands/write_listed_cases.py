@@ -1,0 +1,50 @@
+"""Command for `analysis.services.listed.hand_over_listed`: from a list of cases to a blind folder and a sealed key."""
+
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from analysis.caseset import CaseSetError
+from analysis.columns import FrameError
+from analysis.endpoints import Groups
+from analysis.management.handover_options import (
+    GROUPS_HELP,
+    GROUPS_METAVAR,
+    add_handover_options,
+    read_terms,
+    report_of,
+)
+from analysis.services.listed import hand_over_listed
+
+
+class Command(BaseCommand):
+    """Write the cases of a list as a case set."""
+
+    help = (
+        "Write a list of images, each of one of two groups, as a blind folder and, elsewhere, a sealed key."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Take the list, the names of its groups and the paths."""
+        parser.add_argument(
+            "listed", type=Path, metavar="CASES.csv",
+            help="columns image, group and labels, and optionally set, view, sex and age (docs/formats.md)",
+        )  # fmt: skip
+        parser.add_argument("--groups", nargs=4, required=True, metavar=GROUPS_METAVAR, help=GROUPS_HELP)
+        add_handover_options(parser)
+        parser.add_argument("--synthetic", action="store_true", help="the images are not of patients")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Write, and report; nothing that reveals a case's group is printed."""
+        try:
+            written = hand_over_listed(
+                listed=options["listed"], groups=Groups(*options["groups"]), images=options["images"],
+                out=options["out"], key_out=options["key_out"], shown=options["show"],
+                block_size=options["block_size"], terms=read_terms(options), synthetic=options["synthetic"],
+                burned_in_checked=options["burned_in_checked"],
+            )  # fmt: skip
+        except (CaseSetError, FrameError) as error:
+            raise CommandError(str(error)) from error
+        self.stdout.write(report_of(written))

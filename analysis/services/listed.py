@@ -1,0 +1,108 @@
+"""From a list of images with the group of each to a case set: a reading study of any two groups, without a sweep."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from analysis import frames
+from analysis.caseset import CaseSet, CaseSetError, Origin, find_images, write_case_set
+from analysis.durable import sha256_file
+from analysis.endpoints import Groups
+from analysis.identity import name_key
+from analysis.services.handover import Look
+from analysis.tablefile import read_table
+
+CUSTODY = "no sweep chose these cases, so that there are no evaluated images to compare with"
+
+
+def hand_over_listed(
+    *, listed: Path, groups: Groups, images: Path, out: Path, key_out: Path, synthetic: bool = False,
+    shown: Sequence[str] = (), block_size: int = 20, nonce: bytes | None = None,
+    terms: Mapping[str, str] | None = None, burned_in_checked: str = "",
+) -> CaseSet:  # fmt: skip
+    """Write the blind folder and the sealed key of cases that somebody else chose.
+
+    Near-duplicates stay, since the choice is not ours: the sealed report lists them.
+
+    Parameters
+    ----------
+    listed: CSV of `frames.LISTED`.
+    groups: the two groups; `one` has arm 1. The column `group` holds `one` or `other`, compared as names are.
+    images: folder of the images to read.
+    synthetic: whether the images are not of patients.
+    out, key_out, shown, block_size, nonce, burned_in_checked: see `analysis.caseset.write_case_set`.
+    terms: see `analysis.caseset.Origin`.
+
+    Raises
+    ------
+    CaseSetError, FrameError: see there and `read_listed`; nothing is left half-written.
+    """
+    rows = read_listed(listed, groups)
+    look = Look(images, rows["image"])
+    close = look.duplicates(list(rows["image"]))
+    origin = Origin(
+        run_id="",
+        predictions_sha256="",
+        synthetic=synthetic,
+        settings={"cases": "listed by hand"},
+        committed={"list_sha256": sha256_file(listed)},
+        sealed={"pixels": look.compared(rows), "near_duplicates": [list(each) for each in close]},
+        terms=terms or {},
+        custody={"unchecked": CUSTODY},
+    )
+    return write_case_set(
+        rows, images=find_images(rows["image"], images), out=out, key_out=key_out, origin=origin, shown=shown,
+        block_size=block_size, nonce=nonce, burned_in_checked=burned_in_checked, groups=groups,
+    )  # fmt: skip
+
+
+def read_listed(path: Path, groups: Groups) -> pd.DataFrame:
+    """Read a list of cases as rows of `frames.SELECTION`; there is no score, and the class group is "none".
+
+    Raises
+    ------
+    CaseSetError: no CSV, two names that are one, a case of neither group, a group without a case.
+    FrameError: a cell that `frames.LISTED` does not allow.
+    """
+    frame = read_table(
+        path,
+        error=CaseSetError,
+        where=str(path),
+        wanted="a CSV file in UTF-8",
+        dtype=str,
+        keep_default_na=False,
+    )
+    frame = frames.check_table(frame, frames.LISTED, str(path)).reset_index(drop=True)
+    arm_of = {name_key(groups.other): 0, name_key(groups.one): 1}
+    if len(arm_of) < 2:
+        raise CaseSetError(
+            f"expected two groups, got {groups.one!r} and {groups.other!r}, which are one name"
+        )
+    arms = frame["group"].map(name_key).map(arm_of)
+    if arms.isna().any():
+        row = int(np.argmax(arms.isna()))
+        raise CaseSetError(
+            f"{path}, row {row + 1}, column 'group': expected {groups.one!r} or {groups.other!r}, got "
+            f"{frame['group'].iloc[row]!r}"
+        )
+    if arms.nunique() < 2:
+        raise CaseSetError(
+            f"{path}: expected cases of {groups.one!r} and of {groups.other!r}, got one group only"
+        )
+    labels = frame["labels"].str.split(";").map(lambda parts: [" ".join(part.split()) for part in parts])
+    return frame[[name for name in frame.columns if name in frames.SELECTION.names]].assign(
+        arm=arms.astype(int),
+        pair=_sets(frame),
+        score=np.nan,
+        class_group="none",
+        n_findings=labels.map(lambda names: sum(name != frames.NO_FINDING for name in names)),
+    )
+
+
+def _sets(frame: pd.DataFrame) -> pd.Series:
+    """Number the matched sets; a case without one has a number of its own."""
+    own = pd.Series([f"\0{row}" for row in range(len(frame))])
+    named = frame["set"].map(name_key) if "set" in frame.columns else own
+    return pd.Series(pd.factorize(named.where(named != "", own))[0], index=frame.index)
