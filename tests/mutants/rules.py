@@ -112,7 +112,7 @@ RULES = (
         "strata", "readerstudy/results/ratings.py", ("_batch", "_rating", "subgroups_frame"),
         ("tests/results/test_ratings.py", "tests/results/test_designs.py"),
     ),
-    Rule("Holm", "analysis/metrics/multiplicity.py", (), ("tests/stats/test_tables.py",)),
+    Rule("Holm", "analysis/metrics/multiplicity.py", (), ("tests/stats/test_tables.py", "tests/stats/test_plan.py")),
     Rule("matching", "analysis/selection/matching.py", (), ("tests/selection/test_matching.py",)),
     Rule(
         "balance", "analysis/selection/covariates.py",
@@ -126,5 +126,6 @@ EQUIVALENT: Mapping[str, str] = {
     "counting places finds what drawing finds, which tests/study/test_obstacles.py holds against each other; a lock "
     "draws all the same, should they ever part",
     "analysis/metrics/multiplicity.py holm: largest = 0.0 -> largest = -1.0": "no p-value is below 0",
+    "analysis/metrics/multiplicity.py fixed_sequence: largest = 0.0 -> largest = -1.0": "no p-value is below 0",
 }  # fmt: skip
 """Mutants that no test can tell from the rule: `FILE FUNCTION: OLD -> NEW` and the reason."""
