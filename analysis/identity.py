@@ -60,7 +60,7 @@ def name_key(text: object) -> str:
     if not name.isascii():
         name = "".join(mark for mark in _compatible(name) if unicodedata.category(mark) != "Cf")
     name = " ".join(name.casefold().split())
-    return _whole(name if name.isascii() else _compatible(name))
+    return _whole(_compatible(name))
 
 
 def _compatible(text: str) -> str:
@@ -69,7 +69,7 @@ def _compatible(text: str) -> str:
 
 def _whole(text: str) -> str:
     """Write a whole number in one way; exponents only as programs write them (1e+05), for 1e5 may be a name."""
-    if not text or text[0] not in "+-0123456789" or not _NUMBER.fullmatch(text):
+    if not _NUMBER.fullmatch(text):
         return text
     number = Decimal(text)
     return str(int(number)) if number == number.to_integral_value() else text
@@ -122,7 +122,7 @@ class Names:
         """Raise NameClashError where one key is spelled in two ways."""
         for places in self.places.values():
             first = spelled(self.written[places[0]])
-            for place in places[1:]:
+            for place in places:
                 if spelled(self.written[place]) != first:
                     raise NameClashError(
                         f"expected each {what} in one spelling, got {self.said(places[0])} and {self.said(place)}"
@@ -193,17 +193,18 @@ class _Ends:
         if not theirs:
             return None
         self._refuse_several(row, theirs)
-        ours = _fitting(self._theirs[theirs[0]], self._our_places, self._our_longer)
-        self._refuse_shared(ours, theirs[0])
-        return theirs[0]
+        (place,) = theirs
+        self._refuse_shared(_fitting(self._theirs[place], self._our_places, self._our_longer), place)
+        return place
 
     def namesake(self, row: int) -> int | None:
         theirs = self._their_lasts.get(_last(self._ours[row]))
         if not theirs:
             return None
         self._refuse_several(row, theirs)
-        self._refuse_shared(self._our_lasts[_last(self._ours[row])], theirs[0])
-        return theirs[0]
+        (place,) = theirs
+        self._refuse_shared(self._our_lasts[_last(self._ours[row])], place)
+        return place
 
     @cached_property
     def _our_lasts(self) -> Mapping[str, list[int]]:
@@ -252,11 +253,11 @@ def _fitting(key: str, places: Mapping[str, list[int]], longer: Mapping[str, lis
 
 
 def _tails(key: str) -> Iterator[str]:
-    at = key.find("/") if len(key) <= LONGEST else -1
-    while at >= 0:
-        key = key[at + 1 :]
+    if len(key) > LONGEST:
+        return
+    while "/" in key:
+        _, _, key = key.partition("/")
         yield key
-        at = key.find("/")
 
 
 def _last(key: str) -> str:

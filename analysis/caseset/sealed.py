@@ -45,11 +45,10 @@ def is_sealed(path: Path) -> bool:
 def _heads(path: Path) -> Iterator[bytes]:
     with path.open("rb") as file:
         head = file.read(HEAD)
-    for magic, unpack in _UNPACK.items():
-        if head.startswith(magic):
-            with unpack(path) as unpacked:
-                head = unpacked.read(HEAD)
-            break
+    unpack = next((unpack for magic, unpack in _UNPACK.items() if head.startswith(magic)), None)
+    if unpack is not None:
+        with unpack(path) as unpacked:
+            head = unpacked.read(HEAD)
     place, magic = _TAR
     if head[place] == magic:
         yield from _in_tar(path)
@@ -68,7 +67,7 @@ def _in_tar(path: Path) -> Iterator[bytes]:
             unpacked = archive.extractfile(member) if member.isfile() else None
             if unpacked is not None:
                 yield unpacked.read(HEAD)
-            if member.offset_data + member.size > REACH:
+            if archive.offset > REACH:
                 break
 
 
@@ -78,10 +77,9 @@ def _told(head: bytes) -> bool:
     text = head.decode(encoding, errors="replace")
     if _REPORT.search(text):
         return True
-    lines = text.lstrip().splitlines()
+    first, *_ = [*text.lstrip().splitlines(), ""]
     for separator in ",;\t|":
-        row = next(csv.reader(lines[:1], delimiter=separator), [])
-        names = {name.strip().lower() for name in row}
-        if {"case", "arm"} <= names and names & _TELLS:
+        names = {name.strip().lower() for name in next(csv.reader([first], delimiter=separator))}
+        if names.issuperset({"case", "arm"}) and not names.isdisjoint(_TELLS):
             return True
     return False

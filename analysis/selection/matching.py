@@ -72,7 +72,7 @@ def match_controls(
         raise SelectionError(
             f"expected a ratio of 1 or more and weights of 0 or more, got {ratio} and {nearest}"
         )
-    both = pd.concat([exemplars.assign(_pool=False), pool.assign(_pool=True)], ignore_index=True)
+    both = pd.concat([exemplars.assign(_pool=False), pool.assign(_pool=True)])
     for name in exact:
         require(both, name, f"matching exactly on {name}")
     for key in nearest:
@@ -110,14 +110,14 @@ class _Problem:
             eligible &= ~both["patient"].isin(both.loc[~in_pool, "patient"]).to_numpy()
         places = np.random.default_rng([seed, 2]).permutation(np.flatnonzero(eligible))
         owners = both["patient"].to_numpy(dtype=object)[places] if distinct else places
-        self.owner, _ = pd.factorize(owners)
-        self.pool = both.iloc[places].reset_index(drop=True)
-        self.targets = both[~in_pool].reset_index(drop=True)
+        self.owner, patients = pd.factorize(owners)
+        self.patients = len(patients)
+        self.pool, self.targets = both.iloc[places], both[~in_pool]
         self.blank = blank[~in_pool].to_numpy(dtype=bool)
         # Whole numbers compare faster than texts: each category becomes its code, the exact keys one code.
         keys = (*exact, *(key.column for key in nearest))
         coded = pd.DataFrame({name: _coded(both[name]) for name in keys}, index=both.index)
-        group = coded.assign(_all=0).groupby([*self.exact, "_all"], sort=False).ngroup().to_numpy()
+        group = coded.assign(_all="all").groupby([*self.exact, "_all"]).ngroup().to_numpy()
         self.pool_key, self.target_key = group[places], group[~in_pool]
         values = {key.column: coded[key.column].to_numpy(dtype=float) for key in nearest}
         self.pool_values = {name: column[places] for name, column in values.items()}
@@ -126,7 +126,7 @@ class _Problem:
 
     def cost(self, row: int) -> np.ndarray:
         """Compute the distance of one exemplar to each patient's nearest image; infinite if not allowed."""
-        patients = np.full(int(self.owner.max(initial=-1)) + 1, np.inf)
+        patients = np.full(self.patients, np.inf)
         np.minimum.at(patients, self.owner, self._distance(row))
         return patients
 
@@ -162,7 +162,7 @@ class _Problem:
         target = self.targets.iloc[row]
         so_far = f"{got} of {ratio} controls: " if ratio > 1 else ""
         if self.blank[row]:
-            empty = [name for name in self.used if is_blank(self.targets.loc[[row], name]).all()]
+            empty = [name for name in self.used if is_blank(self.targets[name].iloc[[row]]).all()]
             return f"{so_far}no {' or '.join(empty)} in the metadata"
         if not np.isfinite(self._distance(row, calipers=False)).any():
             wanted = ", ".join(f"{name} {target[name]}" for name in self.exact)
@@ -181,11 +181,12 @@ def _assign(costs: np.ndarray, ratio: int) -> list[tuple[int, int]]:
     rows = len(costs)
     finite = costs[np.isfinite(costs)]
     price = rows * float(finite.max(initial=0.0)) + 1.0
-    first = np.arange(rows) % ratio == 0
-    alone = np.where(first, price * (rows + 1) if ratio > 1 else price, price)
+    alone = np.full(rows, price)
+    if ratio > 1:
+        alone[::ratio] *= rows + 1
     full = np.hstack([costs, np.repeat(alone[:, None], rows, axis=1)])
     found, columns = linear_sum_assignment(full)
-    return [(int(r), int(c)) for r, c in zip(found, columns, strict=True) if c < costs.shape[1]]
+    return [(r, c) for r, c in np.column_stack((found, columns)).tolist() if c < costs.shape[1]]
 
 
 def _coded(values: pd.Series) -> np.ndarray:
@@ -198,7 +199,7 @@ def _coded(values: pd.Series) -> np.ndarray:
 
 def _scale(values: pd.Series) -> float:
     spread = float(pd.to_numeric(values).std())
-    return spread if np.isfinite(spread) and spread > 0 else 1.0
+    return spread if spread > 0 else 1.0
 
 
 def _pairs(rows: list[tuple[str, str, float]]) -> pd.DataFrame:

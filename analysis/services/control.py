@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F
 
 from analysis.durable import sha256_file
 from analysis.models import Run, RunKind, Unit, UnitState
@@ -83,7 +82,7 @@ def resume(*, run: Run, actor_id: int | None = None) -> None:
     """Take up a cancelled run, and give failed units another five attempts."""
     taken_up = Run.objects.filter(pk=run.pk, cancelled_at__isnull=False).update(cancelled_at=None)
     failed = Unit.objects.filter(run=run, state=UnitState.FAILED)
-    again = failed.update(state=UnitState.TODO, attempts=0, error="", token=F("token") + 1)
+    again = failed.update(state=UnitState.TODO, attempts=0, error="")
     if taken_up or again:
         tell("run.resumed", run, actor_id, units=again)
 
@@ -97,7 +96,7 @@ def retry(*, run: Run, key: str, actor_id: int | None = None) -> None:
     RunError: the unit has not failed; nothing is changed.
     """
     failed = Unit.objects.filter(run=run, key=key, state=UnitState.FAILED)
-    if not failed.update(state=UnitState.TODO, attempts=0, error="", token=F("token") + 1):
+    if not failed.update(state=UnitState.TODO, attempts=0, error=""):
         raise RunError(f"unit {key}: expected a failed unit; it is already being tried again")
     tell("run.unit_retried", run, actor_id, unit=key)
 

@@ -77,7 +77,7 @@ def _evaluated(run: Run) -> dict[str, str]:
             "version 0.1.0; give the reason with --unchecked-images REASON, or run the sweep again"
         )
     table = pd.read_csv(path, dtype=str, keep_default_na=False)
-    return dict(zip(table["image"], table["stored_sha256"], strict=True))
+    return dict(table[["image", "stored_sha256"]].to_numpy().tolist())
 
 
 def _decoded(run: Run, files: Mapping[str, Path]) -> Iterator[tuple[str, Any]]:
@@ -101,12 +101,12 @@ def _likeness(run: Run, prints: Mapping[str, NDArray[np.float64]]) -> dict[str, 
     names = list(run.images["image"])
     chosen = np.stack(list(prints.values()))
     places = {name: place for place, name in enumerate(prints)}
-    own, best = np.zeros(len(prints)), np.full(len(prints), -1.0)
+    own, best = np.zeros(len(prints)), np.full(len(prints), -np.inf)
     nearest = np.zeros(len(prints), dtype=int)
     for number, (name, square) in enumerate(zip(names, squares, strict=True)):
         likeness = chosen @ fine_structure(square, SIDE, WIDE)
         if name in places:
-            own[places[name]], likeness[places[name]] = likeness[places[name]], -1.0
+            own[places[name]], likeness[places[name]] = likeness[places[name]], -np.inf
         nearer = likeness > best
         best[nearer], nearest[nearer] = likeness[nearer], number
     return {name: (float(own[at]), names[nearest[at]], float(best[at])) for name, at in places.items()}
@@ -126,7 +126,8 @@ def _refuse_strangers(
             wrong.append(f"{files[name]}: expected the image that was evaluated as {name!r}, got one that is more like "
                          f"{nearest!r} ({best:.3f} against {own:.3f})")  # fmt: skip
     if wrong:
-        more = f"\nand {len(wrong) - FIRST} more" if len(wrong) > FIRST else ""
+        left = len(wrong[FIRST:])
+        more = f"\nand {left} more" if left else ""
         raise CaseSetError(
             f"{len(wrong)} of {len(files)} images are not the ones that the networks evaluated; nothing was written. "
             "Check that each file has the name of its own image.\n" + "\n".join(wrong[:FIRST]) + more

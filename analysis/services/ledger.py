@@ -59,7 +59,8 @@ def now() -> datetime:
         return timezone.now()
     with connection.cursor() as cursor:
         cursor.execute("SELECT statement_timestamp()")
-        found: datetime = cursor.fetchone()[0]
+        found: datetime
+        (found,) = cursor.fetchone()
         return found
 
 
@@ -96,12 +97,13 @@ def claim_next(
         if unit.attempts >= MAX_ATTEMPTS:
             _give_up(unit, when)
             continue
+        token = unit.token + 1
         taken = (
             open_units(when)
             .filter(pk=unit.pk, token=unit.token)
             .update(
                 state=UnitState.WORKING,
-                token=unit.token + 1,
+                token=token,
                 attempts=unit.attempts + 1,
                 lease_until=when + timedelta(seconds=lease_seconds),
                 worker=worker,
@@ -111,7 +113,7 @@ def claim_next(
             )
         )
         if taken:
-            return Claim(unit.pk, unit.run_id, unit.key, unit.token + 1, unit.member)
+            return Claim(unit.pk, unit.run_id, unit.key, token, unit.member)
 
 
 def _in_order(units: QuerySet[Unit], near: Claim | None) -> QuerySet[Unit]:
@@ -163,7 +165,7 @@ def let_go(claim: Claim, *, why: str = "") -> bool:
 def expire(*, workers: Sequence[str]) -> int:
     """End the leases of workers that are known to be dead; return how many units that freed."""
     working = Unit.objects.filter(state=UnitState.WORKING, worker__in=workers)
-    return working.update(lease_until=now() - timedelta(seconds=1))
+    return working.update(lease_until=now())
 
 
 def recorded(run: Run) -> list[Recorded]:
@@ -179,7 +181,7 @@ def reopen(*, run: Run, units: Iterable[Recorded]) -> int:
     """
     reopened = sum(
         Unit.objects.filter(run=run, state=UnitState.DONE, key=unit.key, token=unit.token).update(
-            state=UnitState.TODO, artefacts={}, attempts=0, token=F("token") + 1
+            state=UnitState.TODO, artefacts={}, attempts=0
         )
         for unit in units
     )

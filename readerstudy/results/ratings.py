@@ -51,7 +51,7 @@ def cases_frame(readings: list[Reading]) -> pd.DataFrame:
 
 def subgroups_frame(protocol: Mapping[str, Any], cases: pd.DataFrame) -> pd.DataFrame | None:
     """Return the groups that the protocol names, one column each, or None when it names none."""
-    named = [name for name in SUBGROUPS.names[1:] if name in protocol.get("subgroups", ())]
+    named = [name for name in SUBGROUPS.names if name in protocol.get("subgroups", ())]
     if not named:
         return None
     binned = cases["n_findings"].map(lambda n: findings_group(int(n)))

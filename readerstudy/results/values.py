@@ -159,6 +159,4 @@ def _cases(study: Study, assigned: set[int], using: str) -> dict[int, ReadCase]:
 
 
 def _withdrawn(at: datetime | None, reason: str) -> str:
-    if at is None:
-        return ""
-    return f"{at:%Y-%m-%d}" + (f", {reason}" if reason else "")
+    return "" if at is None else f"{at:%Y-%m-%d}, {reason}"

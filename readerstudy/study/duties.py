@@ -56,7 +56,7 @@ def doubt_about(person: User, study: Study) -> str:
         study, kind__in=("study.role_given", "study.role_confirmed"), subject=str(person.pk)
     )
     settled = by_operator.filter(actor=None, values__role=Role.STUDY_ADMIN.value).last()
-    return _other_hands(person, study, 0 if settled is None else settled.pk)
+    return _other_hands(person, study, settled)
 
 
 def openers_of(study: Study) -> dict[str, Any]:
@@ -82,12 +82,11 @@ def why_not(person: User, study: Study) -> str:
     frozen = {each["actor"]: each["because"] for each in study.openers.get("admins", ())}
     if person.pk not in frozen:
         return LATE
-    locked = _events(study, kind="study.locked").last()
-    since = 0 if locked is None else locked.pk
-    left = _events(study, kind="study.role_ended", subject=str(person.pk), pk__gt=since)
+    locked = _events(study, kind="study.locked").latest("pk")
+    left = _events(study, kind="study.role_ended", subject=str(person.pk), pk__gt=locked.pk)
     if left.filter(values__old=Role.STUDY_ADMIN.value).exists():
         return CAME_BACK
-    return frozen[person.pk] or _other_hands(person, study, since)
+    return frozen[person.pk] or _other_hands(person, study, locked)
 
 
 def counting(study: Study) -> list[User]:
@@ -120,15 +119,16 @@ def _events(study: Study, **which: Any) -> QuerySet[Event]:
     return found
 
 
-def _other_hands(person: User, study: Study, since: int) -> str:
+def _other_hands(person: User, study: Study, since: Event | None) -> str:
     """Return the first of `IN_OTHER_HANDS` that holds for a person's role or account after an event, or ""."""
     role = Q(study=study.key, kind="invitation.accepted", actor=person, values__role=Role.STUDY_ADMIN.value)
     own = Q(study=None, kind="person.added", actor=person, subject=str(person.pk))
     password = Q(
         study=None, kind__in=("person.recovery_begun", "person.password_set"), subject=str(person.pk)
     )
-    found = Event.objects.filter(role | own | password, pk__gt=since).order_by("pk").first()
-    return "" if found is None else IN_OTHER_HANDS[found.kind]
+    found = Event.objects.filter(role | own | password).order_by("pk")
+    first = (found if since is None else found.filter(pk__gt=since.pk)).first()
+    return "" if first is None else IN_OTHER_HANDS[first.kind]
 
 
 def is_unblinded(person: User, study: Study) -> bool:

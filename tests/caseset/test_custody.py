@@ -1,6 +1,7 @@
 """The images that are handed over are those that the networks evaluated: by their values, or by their structure."""
 
 import io
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,14 +20,14 @@ from analysis.picture.custody import fine_structure, stored_digest
 from analysis.selection import Run, read_run
 from analysis.services.custody import ALIKE, SIDE, WIDE, check_custody
 from analysis.sweep.run.finish import finish_run
-from analysis.sweep.run.prepare import prepare_run
+from analysis.sweep.run.prepare import open_run, prepare_run
 from analysis.sweep.run.units import list_units, run_unit
 from analysis.sweep.spec import DataSpec, PreprocessSpec
 from tests.cases.images import dicom
 from tests.sweep.tiny import make_tiny, write_labels
 
-IMAGES = 8
-NAMES = tuple(f"{number:08d}_000.png" for number in range(IMAGES))
+IMAGES = 9
+NAMES = (*(f"{number:08d}_000.png" for number in range(IMAGES - 1)), "NA")
 
 
 def bytes_of(image: np.ndarray, **options: object) -> bytes:
@@ -41,8 +42,9 @@ def films() -> list[np.ndarray]:
     spec = PhantomSpec()
     drawn = list(catalogue(spec).split("test"))[:IMAGES]
     films = [render(spec, image, 500, 410) >> 4 for image in drawn]
-    # The last is nearly the one before it, as a second exposure of the same patient may be.
-    return [*films[:-1], np.roll(films[-2], 1, axis=1)]
+    # The last but one is nearly the one before it, as a second exposure of the same patient may be; the last is there
+    # twice, as some data sets have an image under two names.
+    return [*films[:-2], np.roll(films[-3], 1, axis=1), films[1]]
 
 
 def equalised(film: np.ndarray, rows: int, columns: int) -> np.ndarray:
@@ -119,6 +121,7 @@ def test_another_picture_under_the_name_is_refused_by_name(
     with pytest.raises(CaseSetError, match=rf"^{IMAGES} of {IMAGES} images are not the ones") as refused:
         check_custody(run, files)
     assert f"expected the image that was evaluated as {NAMES[0]!r}, got something else" in str(refused.value)
+    assert str(refused.value).endswith(f"\nand {IMAGES - 5} more")
 
 
 def test_two_images_that_are_exchanged_are_refused_and_no_others(
@@ -130,16 +133,17 @@ def test_two_images_that_are_exchanged_are_refused_and_no_others(
         check_custody(run, files)
     assert f"it is like the evaluated {NAMES[1]!r}" in str(refused.value)
     assert NAMES[2] not in str(refused.value)
+    assert "\nand " not in str(refused.value)
 
 
 def test_of_two_that_are_alike_the_nearer_must_be_the_one_of_the_name(
     run: Run, films: list[np.ndarray], tmp_path: Path
 ) -> None:
-    order = [*range(IMAGES - 1), IMAGES - 2]
+    order = [*range(IMAGES - 2), IMAGES - 3, IMAGES - 1]
     files = handed(tmp_path / "near", lambda number: full_size(films[order[number]]))
     with pytest.raises(CaseSetError, match=f"^1 of {IMAGES} images") as refused:
         check_custody(run, files)
-    assert f"evaluated as {NAMES[-1]!r}, got one that is more like {NAMES[-2]!r}" in str(refused.value)
+    assert f"evaluated as {NAMES[-2]!r}, got one that is more like {NAMES[-3]!r}" in str(refused.value)
 
 
 def test_equal_rotated_png_files_are_refused_too(run: Run, tmp_path: Path) -> None:
@@ -157,6 +161,33 @@ def test_an_imported_run_cannot_be_checked_and_wants_a_reason(run: Run, tmp_path
     with pytest.raises(CaseSetError, match=r"cannot be checked.*--unchecked-images REASON"):
         check_custody(imported, files)
     assert check_custody(imported, files, " predictions of others ") == {"unchecked": "predictions of others"}
+
+
+def test_what_cannot_be_compared_is_refused(run: Run, films: list[np.ndarray], tmp_path: Path) -> None:
+    files = handed(tmp_path / "films", lambda number: full_size(films[number]))
+    strangers = {name: files[NAMES[0]] for name in ("b.png", "a.png")}
+    with pytest.raises(CaseSetError, match=r"expected images of the run, 'a\.png' is not among them"):
+        check_custody(run, files | strangers)
+    torn = tmp_path / "torn.dcm"
+    torn.write_bytes(b"torn")
+    with pytest.raises(CaseSetError, match=r"torn\.dcm"):
+        check_custody(run, files | {NAMES[2]: torn})
+
+
+def test_where_the_evaluated_images_are_gone_it_says_what_to_do(
+    run: Run, films: list[np.ndarray], tmp_path: Path
+) -> None:
+    files = handed(tmp_path / "films", lambda number: full_size(films[number]))
+    images, cache = run.folder.parent / "images", Path(open_run(run.folder).plan["cache"]["file"]).parent
+    for folder in (images, cache):
+        folder.rename(folder.with_name(f"{folder.name}-away"))
+    try:
+        with pytest.raises(CaseSetError, match=r"are gone and cannot be decoded again .*restore its images"):
+            check_custody(run, files)
+    finally:
+        shutil.rmtree(cache, ignore_errors=True)
+        for folder in (images, cache):
+            folder.with_name(f"{folder.name}-away").rename(folder)
 
 
 def test_the_door_checks_before_anything_is_written_and_records_what_it_did(
@@ -208,7 +239,7 @@ def test_the_threshold_lies_between_copies_and_all_else(films: list[np.ndarray])
         grey = [np.clip(film / 16, 0, 255).astype(np.uint8) for film in films]
         own = [seen(equalised(film, 250, 205)) for film in films]
         copies = [float(a @ seen(b)) for a, b in zip(own, grey, strict=True)]
-        pairs = [(i, j) for i in range(IMAGES - 1) for j in range(IMAGES - 1) if i != j]
+        pairs = [(i, j) for i in range(IMAGES - 2) for j in range(IMAGES - 2) if i != j]
         others = [float(own[i] @ seen(grey[j])) for i, j in pairs]
         mirrors = [float(a @ seen(np.ascontiguousarray(b[:, ::-1]))) for a, b in zip(own, grey, strict=True)]
         assert min(copies) > ALIKE + 0.02

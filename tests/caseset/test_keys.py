@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analysis.caseset import CaseSetError
-from analysis.caseset.keys import case_key, commitment, new_nonce, separation_group
+from analysis.caseset.keys import case_key, commitment, new_nonce, place, separation_group
 
 NONCE = bytes(range(32))
 
@@ -13,8 +13,11 @@ def test_case_key_is_the_first_half_of_an_hmac() -> None:
     assert case_key(NONCE, "00000013_005.png") == "a1733d48e2a743d05b4548b82eaf18b0"
 
 
-def test_uses_are_kept_apart() -> None:
-    assert len({case_key(NONCE, "a"), separation_group(NONCE, ["a"]), commitment(NONCE, "a")[:32]}) == 3
+def test_the_other_uses_have_a_prefix() -> None:
+    """Witness: the same with printf '\\0group\\0a.png\\0b.png', '\\0commitment\\0seed 7' and '\\0place\\0seed 7'."""
+    assert separation_group(NONCE, ["b.png", "a.png"]) == "60be90f14bf8607c023407e3b01d7db3"
+    assert commitment(NONCE, "seed 7") == "7d33c365e47c1eacee35650dbe21c62c72b73be75f2877aa3b275b3428e13a8e"
+    assert place(NONCE, "seed 7") == "160a50d7f5d9e15dae7315827c32734dbe2c775e989a1fdacea5ac1c3381c9a5"
 
 
 @given(

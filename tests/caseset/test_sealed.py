@@ -77,8 +77,10 @@ def test_of_an_archive_the_first_part_is_looked_at(
     assert not is_sealed(tmp_path / "many")
     tarred(tmp_path / "long", written.key.read_bytes(), "gz", before=20)
     assert is_sealed(tmp_path / "long")
-    monkeypatch.setattr(sealed, "REACH", 10_000)
-    assert not is_sealed(tmp_path / "long")
+    # The folder and twenty files of a header and a block, 512 bytes each, lie before it.
+    for reach, found in ((512 + 20 * 1024, True), (512 + 20 * 1024 - 1, False)):
+        monkeypatch.setattr(sealed, "REACH", reach)
+        assert is_sealed(tmp_path / "long") == found
 
 
 @pytest.mark.parametrize("separator", [";", "\t", "|"])

@@ -40,7 +40,7 @@ def test_unicode_form_and_outer_blanks_make_no_other_name(one: str, other: str) 
     [
         ("R01", "r01"), ("Stra\u00dfe", "STRASSE"), ("7", "007"), ("7", "7.0"), ("7", "+7"), ("100000", "1e+05"),
         ("R1", "\uff32\uff11"), ("Dr A", "Dr\u00a0A"), ("Dr A", "Dr  A"), ("R1", "R\u200b1"),
-        ("12345678901234567890", "12345678901234567890.00"),
+        ("12345678901234567890", "12345678901234567890.00"), ("\u0390", "\u03aa\u0301"),
     ],
 )  # fmt: skip
 def test_other_spellings_have_one_key_and_are_refused_in_one_table(one: str, other: str) -> None:
@@ -164,9 +164,25 @@ def test_the_whole_path_wins_over_its_ends() -> None:
     assert join(Names(["a.png", "x/a.png"]), Names(["x/a.png", "a.png"])) == {0: 1, 1: 0}
 
 
-def test_a_path_longer_than_any_file_has_no_ends() -> None:
-    long = "a/" * 300_000 + "b.png"
-    assert join(Names([long]), Names(["b.png"])) == {}
+def test_of_held_names_that_are_equal_the_first_stands_for_all() -> None:
+    assert join(Names(["a.png"]), Names(["x.png", "a.png", "a.png"])) == {0: 1}
+    assert join(Names(["a.png"]), Names(["x.png", "p/a.png", "p/a.png"])) == {0: 1}
+
+
+def test_where_the_path_decides_the_last_part_need_not() -> None:
+    names = ["p1/v.png", "p2/v.png"]
+    assert join(Names(names), Names([f"x/{name}" for name in names]), anywhere=True) == {0: 0, 1: 1}
+
+
+@pytest.mark.parametrize(("length", "found"), [(4096, {0: 0}), (4097, {}), (600_000, {})])
+def test_a_path_longer_than_any_file_has_no_ends(length: int, found: dict[int, int]) -> None:
+    long = "a/" * (length // 2 - 1) + ("bb" if length % 2 == 0 else "bbb")
+    assert len(long) == length
+    assert join(Names([long]), Names(["bb", "bbb"])) == found
+
+
+def test_a_message_shows_the_beginning_of_a_long_name() -> None:
+    assert Names(["a", "b" * 300]).said(1) == f"row 2 '{'b' * 200}'"
 
 
 PATHS = st.lists(

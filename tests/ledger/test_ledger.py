@@ -73,11 +73,19 @@ def test_lost_lease_goes_to_another_and_the_zombie_changes_nothing(run: Run) -> 
     assert not ledger.finish(heir, artefacts={"a.npy": "2" * 64})
 
 
+def test_the_units_of_dead_workers_are_free_at_once_and_those_of_others_are_not(run: Run) -> None:
+    dead, alive = take("w1"), take("w2")
+    assert ledger.expire(workers=["w1"]) == 1
+    assert [unit.pk for unit in ledger.open_units().filter(state=UnitState.WORKING)] == [dead.unit_id]
+    assert ledger.keep(alive, lease_seconds=LEASE)
+
+
 def test_heartbeat_keeps_a_unit(run: Run) -> None:
+    run.units.exclude(place=0).delete()
     claim = take()
     age(claim)
     assert ledger.keep(claim, lease_seconds=LEASE)
-    assert take("w2").unit_id != claim.unit_id
+    assert ledger.claim_next(worker="w2", lease_seconds=LEASE) is None
 
 
 def test_five_errors_fail_a_unit_visibly(run: Run) -> None:
@@ -142,11 +150,27 @@ def test_workers_keep_to_the_checkpoint_they_have_loaded() -> None:
     assert (one.member, two.member) == (2, 2)
 
 
+def test_a_worker_stays_though_nobody_works_at_an_earlier_checkpoint() -> None:
+    run = control.register_run(
+        run_id="r2", name="toy", folder=Path("/nowhere"), spec={}, synthetic=True,
+        units=[NewUnit(f"seed-{seed}_{k}", seed) for seed in range(2) for k in range(2)],
+    )  # fmt: skip
+    claims = [take("w1"), take("w2")]
+    for claim in claims:
+        ledger.finish(claim, artefacts={"a": "0" * 64})
+    stays = ledger.claim_next(worker="w2", lease_seconds=LEASE, run=run, near=claims[1])
+    assert stays
+    assert stays.member == claims[1].member == 1
+
+
 def test_heartbeat_tells_how_far_a_unit_is(run: Run) -> None:
     claim = take()
     ledger.keep(claim, lease_seconds=LEASE, steps=ledger.Steps("images", 30, 90))
     unit = Unit.objects.get(pk=claim.unit_id)
     assert (unit.stage, unit.steps_done, unit.steps_total) == ("images", 30, 90)
+    ledger.keep(claim, lease_seconds=LEASE, steps=ledger.Steps("x" * 99, 31, 90))
+    unit.refresh_from_db()
+    assert unit.stage == "x" * 30, "as long as the column is"
     ledger.let_go(claim)
     unit.refresh_from_db()
     assert (unit.stage, unit.steps_done) == ("", 0)
@@ -240,11 +264,18 @@ def test_reopened_unit_reopens_the_run(run: Run) -> None:
     ledger.mark_finished(run=run)
     seen = [unit for unit in ledger.recorded(run) if unit.key == claims[2].key]
     assert ledger.reopen(run=run, units=seen) == 1
-    assert ledger.reopen(run=run, units=seen) == 0
-    assert not ledger.mark_finished(run=run)
     run.refresh_from_db()
     assert run.finished_at is None
-    assert take().unit_id == claims[2].unit_id
+    assert ledger.reopen(run=run, units=seen) == 0
+    assert not ledger.mark_finished(run=run)
+    again = take()
+    assert again.unit_id == claims[2].unit_id
+    assert Unit.objects.get(pk=again.unit_id).attempts == 1
+    ledger.finish(again, artefacts={"a": "1" * 64})
+    assert ledger.mark_finished(run=run)
+    assert ledger.reopen(run=run, units=seen) == 0, "it was done again since it was looked at"
+    run.refresh_from_db()
+    assert run.finished_at is not None
 
 
 def test_database_refuses_done_without_artefact_and_doubled_units(run: Run) -> None:

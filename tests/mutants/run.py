@@ -1,8 +1,10 @@
 """Run the tests of each rule against each of its mutants.
 
-Each of two processes collects the tests and makes the database once, and forks for each mutant. The fork gives the
-functions of the rule their changed code and runs the tests that take the changed line. So a mutant costs these tests
-and nothing else, and no file is changed. What a rule's function gives while modules are imported stays as it was.
+Each of two processes collects the tests and makes the database once. For each file of tests it forks, makes the
+fixtures of the file, and forks again for each mutant. That fork gives the functions of the rule their changed code and
+runs the tests that take the changed line. So a mutant costs these tests and nothing else, and no file is changed. What
+no file's tests see is run once more with fixtures made by the changed code. What a rule's function gives while modules
+are imported stays as it was.
 """
 
 import gc
@@ -17,6 +19,7 @@ import tempfile
 import threading
 import time
 import traceback
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,15 +31,19 @@ import pytest
 from _pytest.runner import runtestprotocol
 from django.db import connection
 
+from readerstudy.accounts import hashing
 from tests.mutants.mutate import ROOT, Mutant
-from tests.mutants.rules import Rule
+from tests.mutants.rules import EQUIVALENT, Rule
 from tests.servers.warm import LIBRARIES
 
 _FAULT = 3
 """How a fork ends that met a fault of its own: that is no test that saw the mutant."""
 
-LONGEST_S = 60.0
+LONGEST_S = 20.0
 """A mutant that takes this much longer than ten times its tests unharmed counts as seen: something waits for ever."""
+
+_made: list[str] = []
+"""Fixtures of a file or of all that the test that runs was the first to want."""
 
 DATABASE = "tests/mutants/database.py"
 
@@ -56,9 +63,10 @@ class Judged:
 
 @dataclass(frozen=True)
 class _Taken:
-    """What one test took of a rule's file, and how long it lasted."""
+    """What one test took of a rule's file, what fixtures took that it has in common, and how long it lasted."""
 
     lines: frozenset[int]
+    shared: frozenset[int]
     seconds: float
 
 
@@ -105,6 +113,11 @@ class _Judging:
     def __init__(self, work: Work, asked: Any, told: Any) -> None:
         self.work, self.asked, self.told = work, asked, told
 
+    def pytest_fixture_setup(self, fixturedef: pytest.FixtureDef[Any]) -> None:
+        """Note the fixtures that several tests have in common."""
+        if fixturedef.scope != "function":
+            _made.append(fixturedef.argname)
+
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """Make the database, then judge."""
         connection.settings_dict["TEST"]["NAME"] = None  # in memory, so that each fork has its own
@@ -135,24 +148,71 @@ def _of_rule(
         thing for thing in gc.get_objects()
         if type(thing) is FunctionType and thing.__code__.co_filename == module.__file__
     ]  # fmt: skip
-    taken, ended, _ = _forked(lambda: _trace(items, first, place), 20 * LONGEST_S)
-    for mutant in found:
-        if ended != "survived":
-            yield Judged(rule, mutant, "red", len(items), 0.0)
+    taken, ended, _ = _forked(lambda: _trace(items, first, place), 60 * LONGEST_S)
+    if ended != "survived":
+        yield from (Judged(rule, mutant, "red", len(items), 0.0) for mutant in found)
+        return
+    chosen = {mutant: _who_take(mutant, items, taken) for mutant in found}
+    left = dict.fromkeys(found, 0.0)
+    for path in dict.fromkeys(item.path for item in items):
+        asked = {
+            mutant: own for mutant in left if (own := [one for one in chosen[mutant] if one.path == path])
+        }
+        warm, _, _ = _forked(lambda: _warm(asked, taken, functions, first), 600 * LONGEST_S)  # noqa: B023
+        for mutant, (outcome, seconds) in (warm or {}).items():
+            left[mutant] += seconds
+            if outcome not in {"survived", "fault"}:
+                yield Judged(rule, mutant, outcome, len(chosen[mutant]), left.pop(mutant))
+    for mutant, before in left.items():
+        if mutant.name in EQUIVALENT:
+            yield Judged(rule, mutant, "survived", len(chosen[mutant]), before)
             continue
-        chosen = _who_take(mutant, items, taken)
-        if not chosen:
-            yield Judged(rule, mutant, "survived", 0, 0.0)
-            continue
-        longest = LONGEST_S + 10 * sum(taken[item.nodeid].seconds for item in chosen)
-        _, outcome, seconds = _forked(lambda: _run_broken(mutant, functions, chosen, first), longest)  # noqa: B023
-        yield Judged(rule, mutant, outcome, len(chosen), seconds)
+        every = _who_take(mutant, items, taken, shared=True)
+        outcome, seconds = _broken(mutant, every, taken, functions, first)
+        yield Judged(rule, mutant, outcome, len(every), before + seconds)
 
 
-def _who_take(mutant: Mutant, items: Sequence[pytest.Item], taken: Mapping[str, _Taken]) -> list[pytest.Item]:
-    """Return the tests that take the mutant's line, or its function: file by file, the quickest first."""
+Asked = Mapping[Mutant, Sequence[pytest.Item]]
+
+
+def _warm(
+    asked: Asked, taken: Mapping[str, _Taken], functions: Sequence[FunctionType], first: pytest.Item
+) -> dict[Mutant, tuple[str, float]]:
+    """Judge mutants by the tests of one file, whose fixtures are made once, by the code as it is."""
+    every = {item.nodeid: item for items in asked.values() for item in items}
+    own = sorted(every.values(), key=lambda item: (_flushes(item), taken[item.nodeid].seconds))
+    if len(own) > 1 and not _flushes(own[0]):
+        _passes(own[0], own[1])  # with one to come, the fixtures of the file stay
+    return {mutant: _broken(mutant, items, taken, functions, first) for mutant, items in asked.items()}
+
+
+def _broken(
+    mutant: Mutant,
+    items: Sequence[pytest.Item],
+    taken: Mapping[str, _Taken],
+    functions: Sequence[FunctionType],
+    first: pytest.Item,
+) -> tuple[str, float]:
+    """Return what becomes of a mutant that these tests judge, and the seconds that took."""
+    if not items:
+        return "survived", 0.0
+    longest = LONGEST_S + 10 * sum(taken[item.nodeid].seconds for item in items)
+    _, outcome, seconds = _forked(lambda: _run_broken(mutant, functions, items, first), longest)
+    return outcome, seconds
+
+
+def _who_take(
+    mutant: Mutant, items: Sequence[pytest.Item], taken: Mapping[str, _Taken], *, shared: bool = False
+) -> list[pytest.Item]:
+    """Return the tests that take the mutant's line, or its function: file by file, the quickest first.
+
+    `shared`: also those that have a fixture in common which takes it.
+    """
     for lines in ({mutant.line}, set(range(mutant.span[0], mutant.span[1] + 1))):
-        chosen = [item for item in items if taken[item.nodeid].lines & lines]
+        chosen = [
+            item for item in items
+            if taken[item.nodeid].lines & lines or (shared and taken[item.nodeid].shared & lines)
+        ]  # fmt: skip
         if chosen:
             break
     files = list(dict.fromkeys(item.path for item in chosen))
@@ -181,17 +241,24 @@ def _trace(items: Sequence[pytest.Item], first: pytest.Item, place: str) -> dict
         return trace
 
     threading.settrace(trace)
-    taken = {}
+    own, seconds, of_fixture = {}, {}, defaultdict(set)
     for item, following in zip(items, (*items[1:], first), strict=True):
         lines.clear()
+        _made.clear()
         began = time.monotonic()
         sys.settrace(trace)
         passed = _passes(item, following)
         sys.settrace(None)
         if not passed:
             os._exit(1)
-        taken[item.nodeid] = _Taken(frozenset(lines), time.monotonic() - began)
-        print(f"{taken[item.nodeid].seconds:.2f} s {item.nodeid}", flush=True)
+        own[item], seconds[item] = frozenset(lines), time.monotonic() - began
+        for name in _made:
+            of_fixture[item.path, name] |= lines
+        print(f"{seconds[item]:.2f} s {item.nodeid}", flush=True)
+    taken = {}
+    for item in items:
+        shared = {line for name in getattr(item, "fixturenames", ()) for line in of_fixture[item.path, name]}
+        taken[item.nodeid] = _Taken(own[item], frozenset(shared), seconds[item])
     return taken
 
 
@@ -262,6 +329,7 @@ def _in_fork(do: Callable[[], Any], write: int) -> Never:
     try:
         gc.freeze()
         os.setsid()
+        hashing._worker.cache_clear()  # its threads do not come along
         _quiet()
         with open(write, "wb") as pipe:
             pickle.dump(do(), pipe)

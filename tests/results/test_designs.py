@@ -2,6 +2,7 @@
 
 import io
 import uuid
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -37,7 +38,7 @@ SECONDS = [4.0, 6.5, 7.75, None, 3.0, 2.0, 9.0]
 DESIGNS: dict[str, dict[str, Any]] = {
     "fully crossed": {"planned_readers": 2, "repeat_fraction": 0.25, "repeat_gap_cases": 2},
     "own cases": {"planned_readers": 3},
-    "overlapping blocks": {"planned_readers": 4, "reading_blocks": 2, "anchor_cases": 6},
+    "overlapping blocks": {"planned_readers": 4, "reading_blocks": 3, "anchor_cases": 6},
 }
 
 
@@ -90,7 +91,7 @@ def made_in(design: str, folder: Path) -> Exported:
     lifecycle.close(study=study, actor=None, reason="the test has finished")
     open_key(study=study, key=case_set.key, reason="to see", actor=None)
     study.refresh_from_db()
-    wanted = {"ratings.csv", "wide.csv", "order.csv"}
+    wanted = {"ratings.csv", "wide.csv", "order.csv", "readers.csv"}
     tables = {
         name: pd.read_csv(io.BytesIO(data), dtype={"batch": str}, keep_default_na=False, na_values=[""])
         for name, data in export_files(study) if name in wanted
@@ -115,6 +116,19 @@ def test_where_all_read_all_the_batch_is_the_block_of_the_case(exported: Any) ->
     assert ratings["presentation"].value_counts().to_dict() == {1: 96, 2: 24}
 
 
+@by_design("fully crossed")
+def test_what_a_reader_has_read_are_first_readings(exported: Any) -> None:
+    """Of 32 cases 8 come again. R03 stands in for R01, who left; each saved the first six turns with an answer."""
+    study, tables = exported
+    rows = tables["readers.csv"].set_index("reader")
+    left = study.readers.get(pseudonym="R01").withdrawn_at
+    assert set(rows["planned"]) == {32}
+    first = Assignment.objects.filter(reader__study=study, position__lte=len(TIMES), presentation=1)
+    assert rows["read"].to_dict() == Counter(first.values_list("reader__pseudonym", flat=True))
+    assert rows["replaces"].dropna().to_dict() == {"R03": "R01"}
+    assert rows["withdrawn"].dropna().to_dict() == {"R01": f"{left:%Y-%m-%d}, no more time"}
+
+
 @by_design("own cases")
 def test_with_own_cases_the_batch_is_the_planned_reader(exported: Any) -> None:
     """R04 stands in for R01: the same cases, the same batch."""
@@ -127,15 +141,16 @@ def test_with_own_cases_the_batch_is_the_planned_reader(exported: Any) -> None:
 
 @by_design("overlapping blocks")
 def test_with_overlapping_blocks_the_batch_is_the_block_of_readers(exported: Any) -> None:
-    """Four planned readers in two blocks, R05 in the place of R01; anchors are read in both."""
+    """Four planned readers in three blocks, R05 in the place of R01; anchors are read in all."""
     _, tables = exported
     ratings = tables["ratings.csv"]
     batches = ratings.groupby("reader")["batch"].unique().map(list).to_dict()
-    assert batches == {"R01": ["1"], "R02": ["2"], "R03": ["1"], "R04": ["2"], "R05": ["1"]}
+    assert batches == {"R01": ["1"], "R02": ["2"], "R03": ["3"], "R04": ["1"], "R05": ["1"]}
     cases = ratings.groupby("reader")["case"].agg(set)
-    assert cases["R01"] == cases["R03"] == cases["R05"] != cases["R02"] == cases["R04"]
-    both = ratings.groupby("case")["batch"].nunique()
-    assert both.value_counts().to_dict() == {1: 26, 2: 6}
+    assert cases["R01"] == cases["R04"] == cases["R05"]
+    assert cases["R01"] & cases["R02"] == cases["R02"] & cases["R03"] == cases["R01"] & cases["R03"]
+    in_how_many = ratings.groupby("case")["batch"].nunique()
+    assert in_how_many.value_counts().to_dict() == {1: 26, 3: 6}
 
 
 @ALL

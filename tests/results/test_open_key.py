@@ -144,6 +144,12 @@ def test_nothing_answers_before_the_key_is_open(closed: Stock) -> None:
             answer(closed.study)
 
 
+def test_a_row_alone_opens_nothing(closed: Stock) -> None:
+    Unblinding.objects.create(study=closed.study, key_sha256="0" * 64, reason="over", groups={})
+    with pytest.raises(SealedError, match="its key is not open"):
+        unblinding_of(closed.study)
+
+
 @pytest.mark.parametrize("change", [{"arm": 2}, {"arm": None}])
 def test_database_refuses_another_arm(opened: Stock, change: dict[str, object]) -> None:
     row = OpenedCase.objects.first()

@@ -15,7 +15,7 @@ from readerstudy.results.models import Unblinding
 from readerstudy.results.services import UnblindingError, open_key
 from readerstudy.study.design import lifecycle
 from readerstudy.study.design.locking import locked_document
-from readerstudy.study.duties import add_member
+from readerstudy.study.duties import add_member, admins_of
 from readerstudy.study.models import Role, Study
 from tests.guards import drop_guards
 from tests.results.admins import SHADOW, WORD, Admin, recover, register, through
@@ -50,6 +50,20 @@ def test_who_counts_is_frozen_recorded_and_in_the_locked_file(draft: Stock) -> N
     assert Study.objects.get(pk=study.pk).openers == frozen
 
 
+def test_the_page_of_a_draft_warns_only_where_two_must_open_and_fewer_are_eligible(draft: Stock) -> None:
+    alice = Admin(draft.alice)
+
+    def warns() -> bool:
+        return "Fewer than two are eligible" in alice.client.get("/studies/chest/").content.decode()
+
+    assert not warns(), "one admin opens alone"
+    shadow = register(alice.invite(SHADOW))
+    assert warns()
+    add_member(study=draft.study, person=person("Nora"), role=Role.STUDY_ADMIN, actor=draft.alice)
+    assert not warns(), "two of three are eligible"
+    assert shadow in admins_of(draft.study)
+
+
 def test_the_operators_word_before_the_lock_makes_an_invited_admin_count(
     draft: Stock, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -62,6 +76,13 @@ def test_the_operators_word_before_the_lock_makes_an_invited_admin_count(
     alice.ask()
     nora.open(draft, password=WORD)
     assert Unblinding.objects.get().opened_by == nora.user
+
+
+def test_only_the_operator_confirms_and_only_the_role_of_an_admin(draft: Stock, nora: User) -> None:
+    for role, actor in ((Role.STUDY_ADMIN, draft.alice), (Role.STATISTICIAN, None)):
+        for _ in range(2):
+            add_member(study=draft.study, person=nora, role=role, actor=actor)
+    assert not Event.objects.filter(kind="study.role_confirmed").exists()
 
 
 def test_the_operators_word_holds_until_the_next_link(

@@ -10,6 +10,7 @@ from analysis.frames import rated
 from readerstudy.cases.models import Case
 from readerstudy.results.computed import computed
 from readerstudy.results.models import OpenedCase
+from readerstudy.results.ratings import cases_frame, subgroups_frame
 from readerstudy.study.models import Assignment
 from tests.results.readings import ANSWERS, NAMES
 from tests.stock import Stock
@@ -82,6 +83,16 @@ def test_the_last_revision_counts(opened: Stock) -> None:
     row = computed(opened.study).ratings.iloc[0]
     assert [row[f"{name}_status"] for name in NAMES] == ["technical"] * 3
     assert len(computed(opened.study).ratings) == 20
+
+
+def test_the_groups_of_cases_are_those_that_the_protocol_names(opened: Stock) -> None:
+    cases = cases_frame(computed(opened.study).readings)
+    assert subgroups_frame({"subgroups": ()}, cases) is None
+    for named in (["class_group"], ["n_findings"], ["class_group", "n_findings"]):
+        found = subgroups_frame({"subgroups": named}, cases)
+        assert found is not None
+        assert list(found.columns) == ["case", *named]
+        assert list(found["case"]) == list(cases["case"])
 
 
 def test_results_are_kept_and_the_same(opened: Stock) -> None:

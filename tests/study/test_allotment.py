@@ -95,3 +95,5 @@ def test_the_algorithm_is_pinned() -> None:
         " ".join(sorted({case[1:3] for case in part})) for part in (one & other, one - other, other - one)
     ]
     assert told == ["04 06 09", "01 02 05 07 08", "00 03 10 11"]
+    one, other = deal(sets(13), design="overlapping blocks", readers=2, anchor_cases=8)
+    assert sorted({case[1:3] for case in one & other}) == ["01", "05", "09", "10"]

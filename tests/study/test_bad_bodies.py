@@ -25,6 +25,7 @@ HUGE = 10**400
         {"answers": {**ANSWERED, "quality": {"status": "answered", "value": HUGE}}},
         {"marks": [{"question": "", "kind": "point", "points": [[HUGE, 1]]}]},
         {"times": {"visible_ms": HUGE}},
+        {"times": {"visible_ms": 1e12}},
         {"times": {"\ud800": 1}},
         {"times": [5]},
         {"times": {"visits": 5}},

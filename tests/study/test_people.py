@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.core import mail
 from django.core.exceptions import ValidationError
+from django.core.management import CommandError, call_command
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -245,6 +246,15 @@ def test_the_last_admin_stays(stock: Stock) -> None:
     client.force_login(stock.alice)
     assert client.get("/studies/chest/people/").status_code == 404
     assert Event.objects.filter(kind="study.role_ended").exists()
+
+
+def test_the_operator_is_told_which_study_or_person_is_not_there(stock: Stock) -> None:
+    for slug, email, words in (
+        ("none", stock.alice.email, "expected the short name of a study, got 'none'"),
+        ("chest", NEW, f"nobody has an account at {NEW}; make one with add_person"),
+    ):
+        with pytest.raises(CommandError, match=words):
+            call_command("give_role", slug, email, "study_admin")
 
 
 def test_page_shows_every_part_and_acts(stock: Stock) -> None:

@@ -108,3 +108,4 @@ def test_more_repeats_than_fit_are_refused() -> None:
     slots, _ = case_set()
     with pytest.raises(OrderError, match="10 do; ask for fewer repeats or a smaller gap"):
         draw_readings(slots, bytes(32), repeats=11, gap=70)
+    assert len(draw_readings(slots, bytes(32), repeats=10, gap=70)) == 2 * PAIRS + 10

@@ -13,7 +13,7 @@ from readerstudy.audit.models import Event
 from readerstudy.audit.services import record
 from readerstudy.results.background import unblinded_remarks
 from readerstudy.study.design import lifecycle
-from readerstudy.study.duties import add_member
+from readerstudy.study.duties import add_member, admins_document
 from readerstudy.study.models import Membership, Proposal, ProposedStep, Reader, Role, Study
 from readerstudy.study.people.invitations import invite
 from readerstudy.study.people.members import enrol_reader, withdraw_reader
@@ -79,6 +79,8 @@ def test_the_access_log_alone_unblinds(stock: Stock, second: User) -> None:
     client_of(stock.alice).post("/studies/chest/people/readers/R01/", {"reason": "ill"})
     assert Reader.objects.get(pseudonym="R01").withdrawn_at is not None
     record(kind=RUN_OPENED, actor=stock.alice, subject=RUN_ID)
+    because = [each["because"] for each in admins_document(stock.study)]
+    assert because == ["has opened the sweep behind the cases", ""]
     with pytest.raises(StudyError, match="can see where cases come from"):
         lifecycle.close(study=stock.study, actor=stock.alice, reason="over")
 

@@ -119,7 +119,7 @@ def lock(*, study: Study, actor: User | None) -> Study:
         )
     if not study.sealed_sha256:
         raise StudyError(f"expected a case set before the lock; load one into '{study.slug}' first")
-    if obstacles := obstacles_of(study, draw=True):
+    if obstacles := obstacles_of(study):
         raise StudyError(f"this protocol cannot be carried out: {'; also, '.join(obstacles)}")
     if missing := without_terms(study):
         raise StudyError(

@@ -3,6 +3,7 @@
 A lock cannot be taken back, so that what a reader's enrolment would refuse must be found before it.
 """
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from uuid import UUID
@@ -12,30 +13,22 @@ from django.db.models import Q
 from readerstudy.cases.models import Case
 from readerstudy.study.models import Allotment, Study
 from readerstudy.study.orders.drawing import new_seed, slots_of
-from readerstudy.study.orders.order import OrderError, Slot, allot, draw_readings, places_for_repeats
+from readerstudy.study.orders.order import OrderError, Slot, allot, places_for_repeats
 from readerstudy.study.protocol import Protocol
 
-TRIALS = 3
-"""Seeds that a lock tries."""
-
-MOST_REPEATS = 50
-"""The most hidden repeats that a protocol may declare, per cent of a reader's cases."""
+DEALS = 3
+"""Seeds by which cases are dealt on trial: readers' shares of matched sets of several sizes differ by the seed."""
 
 DESIGN = "on the protocol page, under Design and repeats"
 
 
-def obstacles_of(study: Study, *, draw: bool = False) -> list[str]:
-    """Say what of a draft's protocol cannot be carried out with its cases, and what to change; nothing is stored.
-
-    Parameters
-    ----------
-    draw: also draw trial orders, as a lock does; a page counts places only.
-    """
+def obstacles_of(study: Study) -> list[str]:
+    """Say what of a draft's protocol cannot be carried out with its cases, and what to change; nothing is stored."""
     protocol = Protocol.from_json(study.protocol)
     found = [*_nothing_asked(protocol), *_not_there(study, protocol)]
     cases = slots_of(list(Case.objects.filter(study=study.key)))
     if cases:
-        found += _of_orders(study, protocol, cases, TRIALS if draw else 0)
+        found += _of_orders(study, protocol, cases)
     return found
 
 
@@ -55,7 +48,7 @@ def _not_there(study: Study, protocol: Protocol) -> Iterator[str]:
         ("cases", study.key), ("practice cases", study.practice_key)
     ]  # fmt: skip
     for what, key in sets:
-        rows = Case.objects.filter(study=key) if key is not None else Case.objects.none()
+        rows = Case.objects.filter(Q(study=key))
         total = rows.count()
         for name in protocol.shown:
             without = rows.filter(Q(age=None) if name == "age" else Q(**{name: ""})).count()
@@ -67,29 +60,18 @@ def _not_there(study: Study, protocol: Protocol) -> Iterator[str]:
                 )
 
 
-def _of_orders(study: Study, protocol: Protocol, cases: Sequence[Slot], trials: int) -> list[str]:
-    by_key = {slot.case: slot for slot in cases}
-    seen: set[int] = set()
-    for _ in range(max(trials, 1)):
+def _of_orders(study: Study, protocol: Protocol, cases: Sequence[Slot]) -> list[str]:
+    for _ in range(DEALS):
         try:
             hands = _hands(study, protocol, cases)
         except OrderError as error:
             return [f"the cases cannot be given to readers as planned: {error}; this is set {DESIGN}"]
-        for hand in sorted(hands, key=len):
-            repeats = protocol.repeats_of(len(hand))
+        for own in sorted({len(hand) for hand in hands}):
+            repeats = protocol.repeats_of(own)
             if protocol.repeat_fraction > 0 and not repeats:
-                return [_none(protocol, len(hand))]
-            if repeats > places_for_repeats(len(hand), protocol.repeat_gap_cases):
-                return [_too_many(protocol, len(hand), repeats)]
-            if not trials or len(hand) in seen:
-                continue
-            seen.add(len(hand))
-            for _ in range(trials):
-                try:
-                    slots = [by_key[key] for key in hand]
-                    draw_readings(slots, new_seed(), repeats=repeats, gap=protocol.repeat_gap_cases)
-                except OrderError as error:
-                    return [f"no reading order can be drawn: {error}; this is set {DESIGN}"]
+                return [_none(protocol, own)]
+            if repeats > places_for_repeats(own, protocol.repeat_gap_cases):
+                return [_too_many(protocol, own, repeats)]
     return []
 
 
@@ -104,36 +86,28 @@ def _hands(study: Study, protocol: Protocol, cases: Sequence[Slot]) -> list[list
 
 def _none(protocol: Protocol, own: int) -> str:
     """Say that repeats are declared and none comes: nobody could tell how steady the readers are."""
-    shares = (
-        share for share in range(1, MOST_REPEATS + 1)
+    least = next(
+        share for share in itertools.count()
         if replace(protocol, repeat_fraction=share / 100).repeats_of(own)
     )  # fmt: skip
-    least = next(shares, None)
-    nearer = places_for_repeats(own, protocol.repeat_gap_cases) == 0
-    enough = (
-        f"set at least {least} per cent"
-        + (f" and at most {own - 1} cases between first and second reading" if nearer else "")
-        + ", or no hidden repeats (0 per cent)"
-        if least else "set no hidden repeats (0 per cent)"
-    )  # fmt: skip
+    fits = places_for_repeats(own, protocol.repeat_gap_cases)
+    nearer = "" if fits else f" and at most {own - 1} cases between first and second reading"
+    # Of one case not even the largest share that may be declared is a repeat.
+    enough = f"set at least {least} per cent{nearer}, or" if own > 1 else "set"
     return (
         f"{100 * protocol.repeat_fraction:g} per cent of a reader's cases are to come a second time, and of "
-        f"{own} case{'' if own == 1 else 's'} that is, rounded, none; {enough}, {DESIGN}, "
-        "or load more cases into a copy of the study"
+        f"{own} case{'' if own == 1 else 's'} that is, rounded, none; {enough} no hidden repeats (0 per cent), "
+        f"{DESIGN}, or load more cases into a copy of the study"
     )
 
 
 def _too_many(protocol: Protocol, own: int, repeats: int) -> str:
     fit, gap = places_for_repeats(own, protocol.repeat_gap_cases), protocol.repeat_gap_cases
-    smaller = (
-        f"set at most {own - repeats} cases between first and second reading, or "
-        if own > repeats else ""
-    )  # fmt: skip
     most = (
         f"at most {100 * fit // own} per cent of hidden repeats" if fit else "no hidden repeats (0 per cent)"
     )
     return (
-        f"a reader has {own} case{'' if own == 1 else 's'}, of which {repeats} {'is' if repeats == 1 else 'are'} "
-        f"to come a second time at least {gap} cases later, and {fit or 'none'} can; {smaller}{most}, {DESIGN}, "
-        "or load more cases into a copy of the study"
+        f"a reader has {own} cases, of which {repeats} {'is' if repeats == 1 else 'are'} "
+        f"to come a second time at least {gap} cases later, and {fit or 'none'} can; set at most {own - repeats} "
+        f"cases between first and second reading, or {most}, {DESIGN}, or load more cases into a copy of the study"
     )

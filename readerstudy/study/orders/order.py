@@ -16,9 +16,11 @@ same readers. Nothing here touches the database.
 import hashlib
 import hmac
 import itertools
+import math
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 ALGORITHM = 2
 MIN_GAP = 3
@@ -26,6 +28,9 @@ ATTEMPTS = 2_000
 PLACE_ATTEMPTS = 50
 ALLOTMENT = 1
 """The algorithm by which cases are dealt; `ALGORITHM` is that of a reader's order."""
+
+
+T = TypeVar("T")
 
 
 class OrderError(ValueError):
@@ -109,29 +114,35 @@ def smallest_gap(slots: Sequence[Slot]) -> int:
 def _draw_blocks(blocks: dict[int, list[Slot]], seed: bytes) -> list[int]:
     """Draw uniformly among the orders of blocks with the fewest neighbours that share a group: none, if possible."""
     groups = {block: {slot.group for slot in members} for block, members in blocks.items()}
-    best: list[int] = []
-    fewest = len(blocks) + 1
-    for attempt in range(ATTEMPTS):
-        drawn = sorted(blocks, key=lambda block: _rank(seed, f"block {attempt}", str(block)))
-        shared = sum(bool(groups[one] & groups[two]) for one, two in itertools.pairwise(drawn))
-        if shared < fewest:
-            best, fewest = drawn, shared
-        if fewest == 0:
-            break
-    return best
+    draws = (
+        sorted(blocks, key=lambda block: _rank(seed, f"block {attempt}", str(block)))
+        for attempt in range(ATTEMPTS)
+    )
+    return _first_best(
+        draws, lambda drawn: sum(bool(groups[one] & groups[two]) for one, two in itertools.pairwise(drawn))
+    )
 
 
 def _draw_block(slots: Sequence[Slot], seed: bytes) -> list[Slot]:
     """Draw uniformly among the orders with the widest gap found, up to MIN_GAP."""
-    best: list[Slot] = []
-    best_gap = -1
-    for attempt in range(ATTEMPTS):
-        drawn = sorted(slots, key=lambda slot: _rank(seed, f"case {attempt}", slot.case))
-        gap = smallest_gap(drawn)
-        if gap > best_gap:
-            best, best_gap = drawn, gap
-        if best_gap >= min(MIN_GAP, len(slots)):
-            break
+    wanted = min(MIN_GAP, len(slots))
+    draws = (
+        sorted(slots, key=lambda slot: _rank(seed, f"case {attempt}", slot.case))
+        for attempt in range(ATTEMPTS)
+    )
+    return _first_best(draws, lambda drawn: max(0, wanted - smallest_gap(drawn)))
+
+
+def _first_best(draws: Iterable[list[T]], faults: Callable[[list[T]], int]) -> list[T]:
+    """Return the first draw without faults, or of all draws the first with the fewest."""
+    best: list[T] = []
+    fewest = math.inf
+    for drawn in draws:
+        found = faults(drawn)
+        if not found:
+            return drawn
+        if found < fewest:
+            best, fewest = drawn, found
     return best
 
 
@@ -140,16 +151,15 @@ def _repeated(order: Sequence[Slot], seed: bytes, repeats: int, gap: int) -> lis
 
     Blocks are balanced by what is compared, so this is independent of it though nothing here knows it.
     """
-    early: dict[int, list[str]] = defaultdict(list)
-    for place, slot in enumerate(order):
-        if place + gap < len(order):
-            early[slot.block].append(slot.case)
     fit = places_for_repeats(len(order), gap)
     if repeats > fit:
         raise OrderError(
             f"{repeats} repeats at least {gap} cases apart do not fit into {len(order)} cases, {fit} do; "
             "ask for fewer repeats or a smaller gap"
         )
+    early: dict[int, list[str]] = defaultdict(list)
+    for slot in order[:fit]:
+        early[slot.block].append(slot.case)
     drawn = [sorted(cases, key=lambda case: _rank(seed, "repeat", case)) for cases in early.values()]
     drawn.sort(key=lambda cases: _rank(seed, "repeats of", cases[0]))
     turns = itertools.chain.from_iterable(itertools.zip_longest(*drawn))
@@ -161,11 +171,10 @@ def _later_place(order: Sequence[str], by_case: dict[str, Slot], first: int, gap
     # The second time stands behind place `later`, so that later - first cases at least lie from one to the other.
     possible = range(first + gap, len(order))
     slot = by_case[order[first]]
-    later = possible[-1]
+    own = {place for place, case in enumerate(order) if by_case[case].group == slot.group}
     for attempt in range(PLACE_ATTEMPTS):
         later = possible[_below(seed, f"place {attempt}", slot.case, len(possible))]
-        near = order[max(0, later - MIN_GAP + 1) : later + MIN_GAP]
-        if all(by_case[case].group != slot.group for case in near):
+        if own.isdisjoint(range(later - MIN_GAP + 1, later + MIN_GAP)):
             break
     return later
 
@@ -234,5 +243,5 @@ def _dealing_order(members: dict[str, list[Slot]], seed: bytes) -> list[str]:
 def _anchors(order: Sequence[str], members: dict[str, list[Slot]], wanted: int) -> list[str]:
     """Take groups at even steps through the dealing order, so that each kind gives its share."""
     total = sum(map(len, members.values()))
-    count = round(len(order) * min(1.0, wanted / total))
-    return [order[(step * len(order) + len(order) // 2) // count] for step in range(count)] if count else []
+    count = round(len(order) * (wanted / total))
+    return [order[(step * len(order) + len(order) // 2) // count] for step in range(count)]

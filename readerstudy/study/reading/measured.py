@@ -11,6 +11,8 @@ TIMES = ("painted_ms", "visible_ms", "hidden_ms", "idle_ms")
 DISPLAY_NUMBERS = ("width", "height", "pixel_ratio")
 SEEN = ("dark_seen", "light_seen", "ramp_seen")
 MOST_VISITS = 200
+TOO_MANY = 1e12
+"""No number that a browser measures is as large: in milliseconds 30 years."""
 MOST_KEYS = 60
 SMALLEST_WINDOW = (1024, 700)
 """Width and height of the window, in CSS pixels, below which a display check does not pass."""
@@ -80,6 +82,6 @@ def _numbers(values: Any, names: tuple[str, ...], what: str) -> dict[str, float]
     if not isinstance(values, Mapping) or set(values) - set(names):
         raise ProtocolError(f"{what}: expected only {', '.join(names)}")
     for name, value in values.items():
-        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1e12:
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < TOO_MANY:
             raise ProtocolError(f"{what}: expected {name} as a number from 0, got {value!r}")
     return {name: float(value) for name, value in values.items()}
