@@ -4,7 +4,7 @@ Every table has one definition here. The checks raise `FrameError` with the file
 and what was found; the exported data dictionary is written from the same definitions.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,8 +35,6 @@ MIMIC_CLASSES = (
     "Pneumomediastinum", "Pneumoperitoneum", "Pleural Other",
 )  # fmt: skip
 """The 19 classes of MIMIC-CXR-LT in the column order of its label files."""
-
-CLASS_SETS: Mapping[str, tuple[str, ...]] = {"nih-cxr-lt": NIH_CLASSES, "mimic-cxr-lt": MIMIC_CLASSES}
 
 
 @dataclass(frozen=True)
@@ -75,12 +73,16 @@ IMAGES = Table(
         Column("image", "text", "Name of the image, relative to the image folder, with forward slashes"),
         *_PERSON,
         Column("patient", "text", "Patient identifier as in the data set", blank=True, optional=True),
+        Column("study", "text", "Study or series of the image as in the data set", blank=True, optional=True),
     ),
     key=("image",),
     named=("patient",),
     paths=("image",),
 )
-"""One row per test image, in file order; one 0/1 column per class follows the columns named here."""
+"""One row per test image, in file order; one 0/1 column per class follows, blank where a label is ignored."""
+
+IGNORED = -1
+"""In a matrix of labels: neither positive nor negative, and left out of whatever is computed from labels."""
 
 CLASSES = Table(
     "classes.csv",
@@ -88,6 +90,15 @@ CLASSES = Table(
         Column("class", "text", "Name of the class"),
         Column("train_positives", "integer", "Positive images in the training split", low=0, blank=True),
         Column("test_positives", "integer", "Positive images in the test split", low=0),
+        Column(
+            "train_ignored",
+            "integer",
+            "Training images whose label is ignored",
+            low=0,
+            blank=True,
+            optional=True,
+        ),
+        Column("test_ignored", "integer", "Test images whose label is ignored", low=0, optional=True),
         Column("class_group", "text", "Frequency group of the class", allowed=("head", "medium", "tail")),
     ),
     key=("class",),
@@ -106,6 +117,7 @@ METRICS = Table(
             "f1", "number", "F1 at a score of 0.5; blank when the class has no positive", low=0, high=1,
             blank=True,
         ),
+        Column("ignored", "integer", "Test images left out because their label is ignored", low=0, optional=True),
     ),
     key=("seed", "sparsity", "class"),
 )  # fmt: skip
@@ -285,18 +297,16 @@ def without_repeats(frame: pd.DataFrame, table: Table) -> pd.DataFrame:
     return frame[~pd.DataFrame(texts, index=frame.index).duplicated()]
 
 
-def check_labels(frame: pd.DataFrame, classes: Iterable[str], id_column: str, where: str) -> pd.DataFrame:
-    """Check a label table of a data set: the id column and one 0/1 column per class.
+def one_row_each(frame: pd.DataFrame, classes: Sequence[str], id_column: str, where: str) -> pd.DataFrame:
+    """Check that a label table of a data set has an id column and one per class, and one row for each image.
 
     Some tables have a row for each finding or box: a row that says the same of the same image again is left out of
     what is returned.
 
     Raises
     ------
-    FrameError: an absent column, an image that comes again with other labels, a label other than 0 and 1 (named by
-        row and class).
+    FrameError: an absent column, an image that comes again with other labels.
     """
-    classes = tuple(classes)
     missing = [name for name in (id_column, *classes) if name not in frame.columns]
     if missing:
         raise FrameError(
@@ -304,22 +314,45 @@ def check_labels(frame: pd.DataFrame, classes: Iterable[str], id_column: str, wh
             f"missing: {', '.join(missing)}"
         )
     ids = Table(where, (Column(id_column, "text", "image"),), key=(id_column,), paths=(id_column,))
-    frame = check_table(without_repeats(frame, ids), ids, where)
+    try:
+        return check_table(frame, ids, where)
+    except FrameError:  # comparing whole rows takes as long again, and repeats are rare
+        return check_table(without_repeats(frame, ids), ids, where)
+
+
+def check_labels(frame: pd.DataFrame, classes: Sequence[str], where: str) -> None:
+    """Check the label columns of an images.csv.
+
+    Raises
+    ------
+    FrameError: an absent column, a label other than 0, 1 and a blank (named by row and class).
+    """
+    one_row_each(frame, classes, "image", where)
     for name in classes:
-        check_column(frame[name], Column(name, "binary", name), where)
-    return frame
+        check_column(frame[name], Column(name, "binary", name, blank=True), where)
+
+
+def label_matrix(frame: pd.DataFrame, classes: Sequence[str]) -> "np.ndarray[Any, np.dtype[np.int8]]":
+    """Return the label columns of an images.csv, int8, images x classes: 0, 1 or IGNORED where blank."""
+    return np.asarray(frame[list(classes)].fillna(IGNORED).to_numpy(dtype=np.int8))
+
+
+def any_of(labels: np.ndarray, columns: Sequence[int]) -> np.ndarray:
+    """Return one label from several classes: 1 where one is positive, IGNORED where none is but one is ignored."""
+    own = labels[:, list(columns)]
+    return np.where((own == 1).any(axis=1), 1, own.min(axis=1))
 
 
 def label_text(labels: np.ndarray, classes: Iterable[str]) -> list[str]:
-    """Write each row of a 0/1 matrix (images x classes) as its class names, joined by '; '."""
+    """Write each row of labels (images x classes) as the names of its positive classes, joined by '; '."""
     names = list(classes)
-    return ["; ".join(names[j] for j in np.flatnonzero(row)) for row in np.asarray(labels)]
+    return ["; ".join(names[j] for j in np.flatnonzero(row)) for row in np.asarray(labels) == 1]
 
 
 def count_findings(labels: np.ndarray, classes: Iterable[str]) -> np.ndarray:
-    """Count the positive classes of each row of a 0/1 matrix (images x classes), No Finding left out."""
+    """Count the positive classes of each row of labels (images x classes), No Finding left out."""
     keep = np.array([name != NO_FINDING for name in classes])
-    counts: np.ndarray = np.asarray(labels)[:, keep].sum(axis=1).astype(np.int64)
+    counts: np.ndarray = (np.asarray(labels)[:, keep] == 1).sum(axis=1).astype(np.int64)
     return counts
 
 

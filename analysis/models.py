@@ -84,7 +84,8 @@ class Ensemble(models.Model):
     """Trained networks of one architecture, one per seed, on one data set.
 
     `checkpoints` is a folder, a pattern or a file; `preprocess` the [preprocess] section they were trained
-    with; `training` the run that made them, if it was one of this site.
+    with; `reading` what else of [models] differs from the defaults (weights, rename, output); `training` the run that
+    made them, if it was one of this site.
     """
 
     slug = models.SlugField(max_length=60, unique=True)
@@ -93,6 +94,7 @@ class Ensemble(models.Model):
     checkpoints = models.CharField(max_length=500)
     seeds = models.JSONField(default=list)
     preprocess = models.JSONField(default=dict)
+    reading = models.JSONField(default=dict)
     training = models.OneToOneField(Run, on_delete=models.PROTECT, null=True, related_name="trained")
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"

@@ -56,7 +56,7 @@ def read_table(
     wanted: str = "a CSV file",
     **options: Any,
 ) -> pd.DataFrame:
-    """Read a CSV of at most `MAX_COLUMNS` columns, by one of `SEPARATORS`.
+    """Read a CSV of at most `MAX_COLUMNS` columns, by one of `SEPARATORS`, which is kept as `attrs["separator"]`.
 
     Parameters
     ----------
@@ -108,8 +108,9 @@ def _parsed(stream: BinaryIO, head: Head, options: Mapping[str, Any]) -> pd.Data
         given["usecols"] = lambda name: wanted(spelled(name))
     if isinstance(kinds := given.get("dtype"), dict):
         given["dtype"] = {name: kinds[spelled(name)] for name in head.heading if spelled(name) in kinds}
-    frame = cast(pd.DataFrame, pd.read_csv(stream, sep=head.separator, **given))
-    return frame.rename(columns=spelled)
+    frame = cast(pd.DataFrame, pd.read_csv(stream, sep=head.separator, **given)).rename(columns=spelled)
+    frame.attrs["separator"] = head.separator
+    return frame
 
 
 def read_head(first: bytes, *, comments: bool = True) -> Head:

@@ -24,7 +24,6 @@ import torch
 from analysis.frames import NIH_CLASSES
 from analysis.sweep.data import image_cache
 from analysis.sweep.device import library_versions
-from analysis.sweep.networks.checkpoints import read_checkpoint
 from analysis.sweep.run.acceptance import engine_notes
 from analysis.sweep.run.check import compare
 from analysis.sweep.run.engine import Engine
@@ -132,10 +131,10 @@ def drift(run: Run, workspace: Workspace, precision: str) -> dict[str, Any]:
     plain = "torch" if run.spec.infer.device == "cpu" else "graph"
     infer = replace(run.spec.infer, engine=plain, precision=precision)
     spec, levels = run.spec, (run.spec.prune.sparsities[0], run.spec.prune.sparsities[-1])
-    engine = Engine(spec.models.architecture, len(spec.data.classes), infer, spec.preprocess.size)
+    engine = Engine.of(spec, infer)
     mine, others = [], []
-    for seed, (file, digest) in run.checkpoints.items():
-        engine.load(read_checkpoint(file, digest).state, replace(spec.prune, sparsities=levels), seed)
+    for seed in run.checkpoints:
+        engine.load(run.member(seed).state, replace(spec.prune, sparsities=levels), seed)
         mine.append([np.load(run.paths.prediction(seed, level)) for level in levels])
         others.append([engine.predict(level, workspace.pixels()) for level in levels])
     classes = list(spec.data.classes)

@@ -198,6 +198,7 @@ LEASE_SECONDS = environment.number("LEASE_SECONDS", 120, low=2)
 WORKER_HOST = environment.text("WORKER_HOST", "")
 # The folders in which the pages may name images, label files and checkpoints.
 DATA_ROOTS = [Path(place) for place in environment.words("DATA_ROOTS")] or [HOME / "data"]
+FACTORY_MODULES = environment.words("FACTORY_MODULES")
 # The folder in which study admins find blind halves to load from their page.
 CASE_SETS = (
     Path(folder_of_sets) if (folder_of_sets := environment.text("CASE_SETS", "")) else HOME / "case-sets"

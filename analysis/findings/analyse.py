@@ -32,12 +32,12 @@ def analyse(
     ----------
     metrics: frames.METRICS, every seed x sparsity x class.
     classes: frames.CLASSES, in column order of the labels.
-    labels: 0/1, images x classes, of the test split.
+    labels: 0, 1 or frames.IGNORED, images x classes, of the test split.
     seed: of the bootstrap and the permutations, from 0.
     exemplar: bool, images: the PIEs; None leaves over-representation out, and `exemplar_note` says why.
     run: what to record about the run.
     draws: bootstrap resamples of the seeds. permutations: of the classes.
-    more: rows of `stability`, `overlap`, `compared` and `weights`, which are made from other things than metrics.
+    more: rows of `experts`, `stability`, `overlap`, `compared` and `weights`, which are not made from metrics.
 
     Raises
     ------
@@ -56,6 +56,7 @@ def analyse(
     overall = overall_impact(precision)
     curves = forgettability(precision, seed=seed, draws=draws)
     per_class = class_rows(curves, positives, names)
+    ignored = _note_ignored(per_class, labels)
     tables: dict[str, Sequence[Row]] = {
         "overall": overall,
         "significance": [first_significant_drop(overall, test) for test in TESTS],
@@ -65,7 +66,7 @@ def analyse(
         "pairs": pair_rows(curves, names, labels, positives),
         "relations": relation_rows(curves, names, labels, positives, seed=seed, draws=permutations),
         "representation": [] if exemplar is None else representation_rows(labels, names, exemplar),
-        "stability": [], "overlap": [], "compared": [], "weights": [], **(more or {}),
+        "experts": [], "stability": [], "overlap": [], "compared": [], "weights": [], **(more or {}),
     }  # fmt: skip
     described = (run or {}) | {
         "seeds": len(precision.seeds), "sparsities": len(precision.sparsities), "images": len(labels),
@@ -74,7 +75,18 @@ def analyse(
         "impact_sparsity": IMPACT_SPARSITY, "multiplicity": "Holm over the sparsities, per test",
         "exemplars": None if exemplar is None else int(exemplar.sum()), "representation_note": exemplar_note,
     }  # fmt: skip
+    if ignored:
+        described["labels_ignored"] = ignored
     return Findings(described, tables, answers(tables), synthetic)
+
+
+def _note_ignored(per_class: Sequence[Row], labels: npt.NDArray[np.generic]) -> int:
+    """Add to the note of each class how many of its labels are ignored; return how many are in all."""
+    counts = (np.asarray(labels) == frames.IGNORED).sum(axis=0)
+    for row, count in zip(per_class, counts, strict=True):
+        said = f"{count} of {len(labels)} labels ignored" if count else ""
+        row["note"] = "; ".join(filter(None, (row["note"], said)))
+    return int(counts.sum())
 
 
 def _check_arrays(

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from analysis.findings.forgettability import Curves
 from analysis.findings.mantel import mantel
 from analysis.findings.precision import FindingsError, Floats
+from analysis.frames import IGNORED
 
 Row = dict[str, Any]
 Measure = Literal["mse", "euclidean"]
@@ -56,7 +57,7 @@ def co_occurrence(labels: npt.NDArray[np.generic], variant: Variant = "true") ->
 
     Parameters
     ----------
-    labels: 0/1, images x classes.
+    labels: 0, 1 or IGNORED, images x classes. A pair is counted over the images in which both labels are known.
     variant: true = |A and B| / |A or B| from positive counts. reference = as the published code: the frequency
         of a class is the sum of its whole column of the co-occurrence matrix, so that an image with several
         classes counts several times, and the union is made from these sums.
@@ -67,12 +68,15 @@ def co_occurrence(labels: npt.NDArray[np.generic], variant: Variant = "true") ->
     """
     if variant not in ("true", "reference"):
         raise FindingsError(f"expected true or reference, got {variant!r}")
-    values = np.asarray(labels, dtype=np.float64)
+    known = np.asarray(labels) != IGNORED
+    values = np.where(known, np.asarray(labels, dtype=np.float64), 0.0)
     if values.ndim != 2 or not np.isin(values, (0.0, 1.0)).all():
         raise FindingsError(f"expected labels 0 or 1, images x classes, got shape {values.shape}")
     both = values.T @ values
     frequency: Floats = np.diag(both).copy() if variant == "true" else both.sum(axis=0)
-    union = frequency[:, None] + frequency[None, :] - both
+    # Row A, column B: the positives of A among the images in which B is known.
+    ones = values.T @ known.astype(np.float64) if variant == "true" else frequency[:, None]
+    union = ones + ones.T - both
     iou = np.divide(both, union, out=np.full_like(both, np.nan), where=union > 0)
     return Cooccurrence(iou, frequency)
 
@@ -103,7 +107,8 @@ def pair_rows(
     """
     columns = [list(names).index(name) for name in curves.classes]
     own = np.asarray(labels)[:, columns]
-    both = own.astype(np.int64).T @ own.astype(np.int64)
+    positive = (own == 1).astype(np.int64)
+    both = positive.T @ positive
     true = co_occurrence(own).iou
     # The published sums run over the columns of all classes, those without a curve too.
     reference = co_occurrence(labels, "reference").iou[np.ix_(columns, columns)]
@@ -116,7 +121,8 @@ def pair_rows(
         apart = abs(float(np.log(one) - np.log(other))) if one and other else None
         rows.append(
             {"class_a": first, "class_b": second, "fcd_mse": float(mse[a, b]),
-             "fcd_euclidean": float(euclidean[a, b]), "both": int(both[a, b]), "iou": float(true[a, b]),
+             "fcd_euclidean": float(euclidean[a, b]), "both": int(both[a, b]),
+             "iou": None if np.isnan(true[a, b]) else float(true[a, b]),
              "iou_reference": float(reference[a, b]), "log_frequency_difference": apart}
         )  # fmt: skip
     return rows
@@ -152,10 +158,11 @@ def relation_rows(
     trained = np.array([float(positives.get(name) or 0) for name in curves.classes])
     every = np.ones(len(columns), dtype=bool)
     iou = co_occurrence(labels).iou[np.ix_(columns, columns)]
+    together = np.isfinite(iou).all(axis=0)
     published = co_occurrence(labels, "reference")
     rows = []
     for variant, fcd, beside, table, keep in (
-        ("true", "mse", IOU, iou, every),
+        ("true", "mse", IOU, iou, together),
         ("true", "mse", FREQUENCY, _apart(trained), trained > 0),
         ("reference", "euclidean", IOU, published.iou[np.ix_(columns, columns)] ** ROOT, every),
         ("reference", "euclidean", FREQUENCY, _apart(published.frequency[columns]), every),
@@ -165,7 +172,10 @@ def relation_rows(
         for method in ("pearson", "spearman"):
             found = mantel(distance[kept], table[kept], method=method, seed=seed, draws=draws)
             if not keep.all():
-                left = f"{int((~keep).sum())} classes without training positives are left out"
+                lacking = (
+                    "training positives" if beside == FREQUENCY else "images where another's label is known"
+                )
+                left = f"{int((~keep).sum())} classes without {lacking} are left out"
                 found["note"] = f"{found['note']}; {left}" if found["note"] else left
             rows.append({"variant": variant, "fcd": fcd, "with": beside} | found)
     return rows

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 from scipy.optimize import brentq
 
 from analysis import frames
@@ -28,7 +29,8 @@ def representation_rows(
 
     Parameters
     ----------
-    labels: 0/1, images x classes.
+    labels: 0, 1 or IGNORED, images x classes. An ignored label leaves its image out of that class, and out of the
+        numbers of diseases.
     names: of the classes, in column order.
     exemplar: bool, images.
 
@@ -44,17 +46,54 @@ def representation_rows(
         raise FindingsError(
             f"expected exemplars and other images, {int(exemplar.sum())} of {len(exemplar)} are"
         )
-    values = np.asarray(labels).astype(bool)
+    values, known = np.asarray(labels) == 1, np.asarray(labels) != frames.IGNORED
     counts = np.minimum(frames.count_findings(values, names), len(BINS) - 1)
-    groups = [("class", name, values[:, place]) for place, name in enumerate(names)]
-    groups += [("diseases", name, counts == place) for place, name in enumerate(BINS)]
+    counted = known[:, [name != frames.NO_FINDING for name in names]].all(axis=1)
+    groups = [("class", name, values[:, place], known[:, place]) for place, name in enumerate(names)]
+    groups += [("diseases", name, (counts == place) & counted, counted) for place, name in enumerate(BINS)]
     return [
         {"kind": kind, "group": name}
         | share_ratio(
-            int(has[exemplar].sum()), int(exemplar.sum()), int(has[~exemplar].sum()), int((~exemplar).sum())
+            int(has[exemplar].sum()),
+            int(of[exemplar].sum()),
+            int(has[~exemplar].sum()),
+            int(of[~exemplar].sum()),
         )
-        for kind, name, has in groups
+        for kind, name, has, of in groups
     ]
+
+
+def expert_rows(
+    labels: npt.NDArray[np.generic], names: Sequence[str], said: pd.DataFrame, about: Sequence[str],
+    exemplar: npt.NDArray[np.bool_],
+) -> list[Row]:  # fmt: skip
+    """Compare the share of wrong labels among exemplars and other images, by what experts said.
+
+    Parameters
+    ----------
+    labels: as `representation_rows`, of the images that experts read.
+    names: of the classes, in column order.
+    said: a column per finding, 1, 0 or blank, rows as in labels.
+    about: the classes of each finding, `FINDING=CLASS|CLASS`; the label is positive where one of them is.
+    exemplar: bool, images.
+
+    Returns
+    -------
+    finding, classes, then the columns of `share_ratio` for images whose label is not what the experts said, of those
+    in which both are known.
+    """
+    rows = []
+    for text in about:
+        finding, _, classes = text.partition("=")
+        own = frames.any_of(labels, [names.index(name) for name in classes.strip().split("|")])
+        expert = frames.label_matrix(said, [finding.strip()])[:, 0]
+        known = (own != frames.IGNORED) & (expert != frames.IGNORED)
+        wrong = known & (own != expert)
+        cells = [int((here & side).sum()) for side in (exemplar, ~exemplar) for here in (wrong, known)]
+        rows.append(
+            {"finding": finding.strip(), "classes": classes.strip().replace("|", "; ")} | share_ratio(*cells)
+        )
+    return rows
 
 
 def share_ratio(exemplars: int, of_exemplars: int, others: int, of_others: int) -> Row:
@@ -65,7 +104,7 @@ def share_ratio(exemplars: int, of_exemplars: int, others: int, of_others: int) 
     Parameters
     ----------
     exemplars, others: images of the group in the two sets, from 0.
-    of_exemplars, of_others: images in the two sets, at least 1.
+    of_exemplars, of_others: images in the two sets; no ratio where one is empty.
 
     Returns
     -------
@@ -80,6 +119,8 @@ def share_ratio(exemplars: int, of_exemplars: int, others: int, of_others: int) 
         "exemplars": exemplars, "of_exemplars": of_exemplars, "others": others, "of_others": of_others,
         "ratio": None, "ci_low": None, "ci_high": None, "note": "",
     }  # fmt: skip
+    if not of_exemplars or not of_others:
+        return row | {"note": "not estimable: every label of one side is ignored"}
     if exemplars == others == 0:
         return row | {"note": "not estimable: no image of this group"}
     if exemplars == of_exemplars and others == of_others:

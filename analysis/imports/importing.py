@@ -23,10 +23,10 @@ from analysis.imports.listing import Choices, Listing, PredictionFile, data_spec
 from analysis.imports.pickled import LABEL, Predictions
 from analysis.imports.readers import read_predictions
 from analysis.metrics.ranking import f1_at, rank_quality
-from analysis.sweep.data.splits import People, Split, class_groups, images_table, read_people, read_split
+from analysis.sweep.data.source import Source, read_source
+from analysis.sweep.data.splits import Split, class_groups, images_table
 from analysis.sweep.errors import DataError
 from analysis.sweep.run.paths import RunPaths
-from analysis.sweep.spec import DataSpec
 from analysis.terminal import Progress
 
 
@@ -40,22 +40,6 @@ class Imported:
     seeds: int
     sparsities: int
     warnings: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class _Source:
-    """The data set that the predictions belong to, checked."""
-
-    data: DataSpec
-    split: Split
-    train: Split | None
-    people: People
-
-    @property
-    def digests(self) -> dict[str, str]:
-        found = {"labels_test": self.split.sha256}
-        found |= {"labels_train": self.train.sha256} if self.train else {}
-        return found | ({"metadata": self.people.sha256} if self.people.sha256 else {})
 
 
 @dataclass(frozen=True)
@@ -109,18 +93,15 @@ def _refuse_occupied(out: Path) -> None:
         )
 
 
-def _source(choices: Choices, listing: Listing) -> _Source:
-    data = data_spec(choices, listing.dataset)
+def _source(choices: Choices, listing: Listing) -> Source:
     try:
-        split = read_split(data.labels_test, data, "test")
-        train = read_split(data.labels_train, data, "train") if data.labels_train else None
-        return _Source(data, split, train, read_people(split.images, data))
+        return read_source(data_spec(choices, listing.dataset))
     except DataError as error:
         raise PredictionsError(str(error)) from error
 
 
 def _write_run(
-    paths: RunPaths, listing: Listing, source: _Source, progress: Progress | None
+    paths: RunPaths, listing: Listing, source: Source, progress: Progress | None
 ) -> dict[str, Any]:
     write_whole(paths.images, _csv(images_table(source.split, source.people, source.data)))
     write_whole(paths.classes, _csv(class_groups(source.data, source.split, source.train)))
@@ -139,7 +120,7 @@ def _write_run(
     return provenance
 
 
-def _import_one(paths: RunPaths, file: PredictionFile, source: _Source) -> tuple[_Unit, pd.DataFrame]:
+def _import_one(paths: RunPaths, file: PredictionFile, source: Source) -> tuple[_Unit, pd.DataFrame]:
     classes = source.data.classes
     found, content = read_predictions(
         file.path, images=len(source.split.images), classes=classes, id_column=source.data.id_column
@@ -158,7 +139,7 @@ def _import_one(paths: RunPaths, file: PredictionFile, source: _Source) -> tuple
     return unit, pd.DataFrame(row)
 
 
-def _provenance(paths: RunPaths, listing: Listing, source: _Source, units: Sequence[_Unit]) -> dict[str, Any]:
+def _provenance(paths: RunPaths, listing: Listing, source: Source, units: Sequence[_Unit]) -> dict[str, Any]:
     predictions = {paths.prediction(u.file.seed, u.file.sparsity).name: u.sha256 for u in units}
     files = {unit.file.path.name: unit.source_sha256 for unit in units}
     identity = {
@@ -189,11 +170,8 @@ def _provenance(paths: RunPaths, listing: Listing, source: _Source, units: Seque
     }
 
 
-def _warnings(listing: Listing, source: _Source, units: Sequence[_Unit]) -> list[str]:
-    found = list(source.people.warnings)
-    for name, count in zip(source.data.classes, source.split.positives, strict=True):
-        if count == 0:
-            found.append(f"class '{name}' has no positive test image: its AP, AUC and F1 are missing")
+def _warnings(listing: Listing, source: Source, units: Sequence[_Unit]) -> list[str]:
+    found = source.warnings
     if source.train is None:
         found.append("no training labels: classes are grouped by their share of the test split (10 %, 1 %)")
     bare = [unit.file.path.name for unit in units if not unit.labelled]
@@ -279,7 +257,7 @@ def _check_images(came: list[str], split: Split) -> None:
 
 def _check_labels(came: list[str], split: Split, classes: tuple[str, ...]) -> None:
     names = np.array(classes, dtype=object)
-    for row, (positive, text) in enumerate(zip(split.labels.astype(bool), came, strict=True), 1):
+    for row, (positive, text) in enumerate(zip(split.labels == 1, came, strict=True), 1):
         wanted = list(names[positive])
         if text != SEPARATOR.join(wanted) and sorted(text.split(SEPARATOR)) != sorted(wanted):
             raise PredictionsError(

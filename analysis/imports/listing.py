@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from analysis.frames import CLASS_SETS
 from analysis.imports.errors import PredictionsError
 from analysis.imports.readers import SUFFIXES
+from analysis.sweep.layouts import CLASS_SETS
 from analysis.sweep.spec import DataSpec
 from analysis.tablefile import read_table
 
@@ -144,20 +144,21 @@ def data_spec(choices: Choices, dataset: str | None) -> DataSpec:
 
 def _classes(choices: Choices, dataset: str | None, columns: list[str]) -> tuple[str, ...]:
     if len(choices.classes) == 1 and choices.classes[0] in CLASS_SETS:
-        return CLASS_SETS[choices.classes[0]]
+        return CLASS_SETS[choices.classes[0]].classes
     if choices.classes:
         if len(set(choices.classes)) != len(choices.classes):
             raise PredictionsError("expected each class once, got one twice")
         return choices.classes
     if dataset is not None and dataset in CLASS_SETS:
-        return CLASS_SETS[dataset]
-    fitting = [classes for classes in CLASS_SETS.values() if set(classes) <= set(columns)]
-    if len(fitting) != 1:
+        return CLASS_SETS[dataset].classes
+    fitting = [one.classes for one in CLASS_SETS.values() if set(one.classes) <= set(columns)]
+    widest = max(fitting, key=len, default=())
+    if not widest or any(set(classes) - set(widest) for classes in fitting):
         raise PredictionsError(
             f"{choices.labels}: expected the classes of {' or '.join(CLASS_SETS)}, got different ones; "
             f"name them in column order (--classes)"
         )
-    return fitting[0]
+    return widest
 
 
 def _columns(labels: Path) -> list[str]:

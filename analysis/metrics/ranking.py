@@ -6,12 +6,15 @@ of positives and negatives of each group. The kernels count in integers, so ties
 The kernels do not hold the interpreter's lock, so runs can be ranked in threads.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
+
+from analysis.frames import IGNORED
 
 Floats = NDArray[np.float64]
 Words = NDArray[np.uint32]
@@ -42,7 +45,7 @@ def rank_quality(labels: NDArray[np.generic], scores: NDArray[np.floating]) -> R
 
     Parameters
     ----------
-    labels: 0/1, shape (images, classes).
+    labels: 0, 1 or IGNORED, shape (images, classes). An ignored label leaves its image out of that class.
     scores: finite, shape (..., images, classes); the leading axes are runs (seed, sparsity). Larger means
         more likely positive. float32 is the fast path.
 
@@ -61,8 +64,12 @@ def rank_quality(labels: NDArray[np.generic], scores: NDArray[np.floating]) -> R
     AP = sum over thresholds of (R_n - R_(n-1)) P_n (scikit-learn's definition, no interpolation); the ROC
     area is the Mann-Whitney statistic with half weight for ties (Hanley and McNeil 1982).
     """
+    if parts := _known_parts(labels, scores):
+        found = [rank_quality(*part) for part in parts]
+        ap, auc = (np.concatenate([getattr(one, name) for one in found], axis=-1) for name in ("ap", "auc"))
+        return Ranking(ap, auc, np.concatenate([one.positives for one in found]))
     by_image, values = check_shapes(labels, scores)
-    runs = values.reshape(-1, *values.shape[-2:])
+    runs = values.reshape(math.prod(values.shape[:-2]), *values.shape[-2:])
     truth = np.ascontiguousarray(by_image.T)
     out = np.empty((runs.shape[0], values.shape[-1], 2))
     for run, quality in zip(runs, out, strict=True):
@@ -71,6 +78,18 @@ def rank_quality(labels: NDArray[np.generic], scores: NDArray[np.floating]) -> R
             _rank_any(run, truth, quality)
     shape = (*values.shape[:-2], values.shape[-1])
     return Ranking(out[..., 0].reshape(shape), out[..., 1].reshape(shape), count_positives(by_image))
+
+
+def _known_parts(
+    labels: NDArray[np.generic], scores: NDArray[np.floating]
+) -> list[tuple[NDArray[np.generic], NDArray[np.floating]]]:
+    """Return each class by itself over the images whose label is known; nothing where all are."""
+    known = np.asarray(labels) != IGNORED
+    if known.ndim != 2 or known.all() or np.shape(scores)[-2:] != known.shape:
+        return []
+    return [
+        (labels[here, c : c + 1], np.asarray(scores)[..., here, c : c + 1]) for c, here in enumerate(known.T)
+    ]
 
 
 def _rank_any(run: NDArray[np.floating], truth: NDArray[np.uint8], out: Floats) -> None:
@@ -256,7 +275,7 @@ def f1_at(
 
     Parameters
     ----------
-    labels: 0/1, shape (images, classes).
+    labels: as `rank_quality`.
     scores: finite, shape (..., images, classes).
     threshold: from 0 to 1.
 
@@ -269,8 +288,10 @@ def f1_at(
     ------
     ValueError: as `rank_quality`.
     """
+    if parts := _known_parts(labels, scores):
+        return np.concatenate([f1_at(*part, threshold) for part in parts], axis=-1)
     truth, values = check_shapes(labels, scores)
-    runs = values.reshape(-1, *values.shape[-2:])
+    runs = values.reshape(math.prod(values.shape[:-2]), *values.shape[-2:])
     positives = count_positives(truth)
     out = np.full((len(runs), truth.shape[1]), np.nan)
     some = positives > 0

@@ -2,10 +2,25 @@
 
 from analysis.endpoints import capital
 from analysis.report.document import Block, Finding, Findings, Grid, Picture, Section, Text
-from analysis.report.words import DASH, estimate, groups_of, interval, interval_of, number, p_value
+from analysis.report.words import (
+    DASH,
+    counts_alike,
+    estimate,
+    groups_of,
+    interval,
+    interval_of,
+    number,
+    p_value,
+)
 from analysis.stats import Results
 from analysis.stats.conclusions import ADJUSTED, DISAGREE, SEVERAL, caveat
 from analysis.stats.rows import Row
+
+CENTRED_OR = (
+    "Obuchowski-Rockette, unbiased covariance with each reader's kernel centred, Hillis df",
+    "readers and cases like these",
+)
+"""What files of versions 1 and 2 of the analysis call or_unbiased."""
 
 METHODS = {
     "u_centred": ("Readers and cases random, one-shot U-statistic, centred", "readers and cases like these"),
@@ -22,7 +37,8 @@ METHODS = {
         "Obuchowski-Rockette, DeLong covariance, Hillis df",
         "readers and cases like these; complete answers only",
     ),
-    "or_unbiased": ("Obuchowski-Rockette, unbiased covariance, Hillis df", "readers and cases like these"),
+    "or_centred": CENTRED_OR,
+    "or_unbiased": CENTRED_OR,
     "fixed_readers": ("Readers fixed, cases random", "these readers only, does not generalise to readers"),
     "permutation": ("Permutation of the arms within batches", "these readers only; exact for no effect"),
     "pairs": ("Matched pairs, readers x pairs", "readers and pairs like these"),
@@ -55,12 +71,17 @@ def primary_section(results: Results) -> Section:
         Findings(items),
         _primary_grid(results),
         Text(
-            f"p from Student's t on fractional degrees of freedom; {interval_of(results)}s on the logit scale. "
+            f"p from Student's t on fractional degrees of freedom; {interval_of(results)}s on {_scale(results)}. "
+            "Effective readers: 1 / sum of the squared weights of the readers; below 3 one or two of them decide. "
             f"Several questions: {SEVERAL[results.study['multiplicity']]}. Full precision is in results.json.",
             "note",
         ),
     ]
     return Section("primary", "Primary comparison", tuple(blocks))
+
+
+def _scale(results: Results) -> str:
+    return "the scale of p, so that both say the same of 0.5" if counts_alike(results) else "the logit scale"
 
 
 def primary_row(results: Results, endpoint: str) -> Row:
@@ -117,8 +138,10 @@ def words_of(results: Results, endpoint: str) -> Row:
 
 
 def effect(results: Results, endpoint: str) -> str:
-    """Return the difference in natural units with its interval."""
-    row = find(results, endpoint, "difference")
+    """Return the difference in natural units with its interval; that of the primary comparison where it is one."""
+    primary = primary_row(results, endpoint)
+    own = counts_alike(results) and primary["scale"] == "difference"
+    row = primary if own else find(results, endpoint, "difference")
     if row is None or row["estimate"] is None:
         return DASH
     if words_of(results, endpoint)["kind"] == "binary":
@@ -129,15 +152,23 @@ def effect(results: Results, endpoint: str) -> str:
     return text if row["ci_low"] is None else f"{text} ({interval(row['ci_low'], row['ci_high'], 2)})"
 
 
+def _theta(results: Results, endpoint: str, digits: int) -> str:
+    """Write theta; without its interval where another comparison is primary, which has the interval of the p shown."""
+    row = find(results, endpoint, "u_centred") or primary_row(results, endpoint)
+    if counts_alike(results) and results.study["primary_method"] != row["method"]:
+        return number(row["estimate"], digits)
+    return estimate(row, digits)
+
+
 def _finding(results: Results, holm: Row) -> Finding:
     row = primary_row(results, holm["endpoint"])
-    theta = find(results, holm["endpoint"], "u_centred")
     named = groups_of(results)
     facts = [
-        (f"θ ({interval_of(results)})", estimate(theta, 2) if theta else DASH),
+        (f"θ ({interval_of(results)})", _theta(results, holm["endpoint"], 2)),
         (f"Difference, {named.one} − {named.other}", effect(results, holm["endpoint"])),
         ("p", p_value(row["p"])),
         *((name, p_value(holm["p_adjusted"])) for name in ADJUSTED[results.study["multiplicity"]]),
+        ("Effective readers", number(row["effective_readers"], 1)),
     ]
     notes = [part for part in row["note"].split("; ") if part != DISAGREE] if row["direction"] else []
     return Finding(holm["title"], sentence(results, holm), tuple(facts), "; ".join(notes))
@@ -152,7 +183,7 @@ def _primary_grid(results: Results) -> Grid:
         rows.append(
             (
                 holm["title"],
-                estimate(theta),
+                _theta(results, holm["endpoint"], 3),
                 number(theta["cliffs_delta"], 2),
                 effect(results, holm["endpoint"]),
                 number(row["se"], 4),
@@ -160,6 +191,7 @@ def _primary_grid(results: Results) -> Grid:
                 p_value(row["p"]),
                 *(p_value(holm["p_adjusted"]) for _ in adjusted),
                 f"{row['readers'] or 0} / {row['pie_cases'] or 0} / {row['control_cases'] or 0}",
+                number(row["effective_readers"], 1),
             )
         )
     declared = results.study["primary_method"]
@@ -177,9 +209,10 @@ def _primary_grid(results: Results) -> Grid:
             "p",
             *adjusted,
             f"Readers / {named.ones} / {named.others}",
+            "Effective readers",
         ),
         tuple(rows),
-        numeric=frozenset({2, *range(4, 8 + len(adjusted))}),
+        numeric=frozenset({2, *range(4, 9 + len(adjusted))}),
     )
 
 

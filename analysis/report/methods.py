@@ -10,7 +10,7 @@ from dataclasses import asdict
 from importlib import metadata
 
 from analysis.report.document import Background, Block, Grid, Named, Points, Section, Text
-from analysis.report.words import groups_of
+from analysis.report.words import counts_alike, groups_of
 from analysis.stats import Results
 
 LIBRARIES = ("numpy", "scipy", "pandas", "matplotlib")
@@ -21,8 +21,8 @@ ASSUMPTIONS = (
     "Readers did not know the arm and did not confer. A reader's answers depend on each other only "
     "through the reader, the case and the arm.",
     "What was not answered is missing completely at random, except cannot-assess, which is analysed separately.",
-    "The t approximation holds: at the level of one in twenty the primary comparison rejected a true null in 3 "
-    "to 6 of 100 simulated studies (docs/statistics.md).",
+    "The t approximation holds: how often the primary comparison rejects a true null in simulated studies, and how "
+    "often its interval covers, is tabled in docs/statistics.md.",
     "θ compares order only. It does not say by how much answers differ; the difference in points does, "
     "and treats the steps of the scale as equal.",
     "Random {others} differ from {ones} also in rarity and number of findings; matched {others} differ "
@@ -32,16 +32,32 @@ ASSUMPTIONS = (
 )
 
 FORMULAS = (
-    "θ = Σ s D / Σ D over readers r, {ones} i, {others} j; s = 1, ½ or 0 for a higher, equal or lower "
-    "answer on the {one}; D = 1 where the reader answered both.",
-    "z = (s − θ) D. Eight sums of products of z and of D: same or any reader, same or any {one}, same or "
-    "any {other}; turned into sums over different indices U_k. M_k = U_k(z) / U_k(D), c_k = U_k(D) / "
-    "(ΣD)², c_8 less 1; variance = Σ c_k M_k (Gallas 2006; Gallas and others 2009, eq. 19; centred).",
+    "θ = Σ w s D / Σ w D over readers r, {ones} i, {others} j; s = 1, ½ or 0 for a higher, equal or lower "
+    "answer on the {one}; D = 1 where the reader answered both; w = %s.",
+    "z = w (s − θ) D. Eight sums of products of z and of w D: same or any reader, same or any {one}, same or "
+    "any {other}; turned into sums over different indices U_k. M_k = U_k(z) / U_k(w D), c_k = U_k(w D) / "
+    "(Σ w D)², c_8 less 1; variance = Σ c_k M_k (Gallas 2006; Gallas and others 2009, eq. 19; centred).",
     "df = variance² / Σ a_X² / d_X³ over readers, {ones} and {others}, at least the smallest d_X (Gaylor "
-    "and Hopper 1969). t = (θ − 0.5) / √variance, two-sided.",
+    "and Hopper 1969).",
+)
+TEST = (
+    "p and interval on one scale: with g = arcsin √θ and e = √variance / (2 √(θ (1 − θ))), p is that of "
+    "(g − π/4) / e in Student's t, two-sided, and the interval is sin² of g ± t e. So the interval leaves out 0.5 "
+    "exactly where p is below the level.",
+)
+BEFORE = (
+    "t = (θ − 0.5) / √variance, two-sided.",
     "Interval: expit(logit θ ± t √variance / (θ (1 − θ))).",
 )
-HOLM = "Holm (1979) over the primary p-values; a question without a p-value still counts."
+"""Test and interval of studies locked with version 1 or 2 of the analysis."""
+
+SEVERAL_FORMULAS = {
+    "holm": ("Holm (1979) over the primary p-values; a question without a p-value still counts.",),
+    "fixed sequence": (
+        "Fixed sequence: a question's p in the sequence is the largest up to its own; one without a p-value ends it.",
+    ),
+    "none": (),
+}
 
 
 def assumptions_section(results: Results) -> Section:
@@ -56,6 +72,12 @@ def _named(sentences: tuple[str, ...], results: Results) -> tuple[str, ...]:
 def methods_section(results: Results, background: Background) -> Section:
     """Return the formulas, settings, versions and digests behind the numbers."""
     study = results.study
+    own = counts_alike(results)
+    formulas = (
+        FORMULAS[0] % ("1 / the reader's ΣD" if own else "1"),
+        *FORMULAS[1:],
+        *(TEST if own else BEFORE),
+    )
     settings = [
         ("Random seed", str(study["seed"])),
         ("Relabellings of a permutation test", str(study["draws"])),
@@ -67,7 +89,7 @@ def methods_section(results: Results, background: Background) -> Section:
             "Everything is recomputed from ratings.csv by: python manage.py analyse_ratings ratings.csv "
             "--like results.json --out again"
         ),
-        Points(_named((*FORMULAS, HOLM) if study["multiplicity"] == "holm" else FORMULAS, results)),
+        Points(_named((*formulas, *SEVERAL_FORMULAS[study["multiplicity"]]), results)),
         Named((*settings, *background.origin), background.codes),
     ]
     return Section("methods", "How to redo it", tuple(blocks))

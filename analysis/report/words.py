@@ -2,11 +2,12 @@
 
 from analysis.endpoints import Groups, groups_from
 from analysis.printed import DASH, HARD_SPACE, interval, interval_name, number, p_value
-from analysis.stats import Results
+from analysis.stats import Plan, Results
 from analysis.stats.rows import Row
 
 __all__ = [
-    "DASH", "estimate", "groups_of", "interval", "interval_of", "listed", "number", "p_value", "percent", "plural",
+    "DASH", "counts_alike", "estimate", "groups_of", "interval", "interval_of", "listed", "number", "p_value",
+    "percent", "plural",
 ]  # fmt: skip
 
 
@@ -18,6 +19,11 @@ def interval_of(results: Results) -> str:
 def groups_of(results: Results) -> Groups:
     """Return what the two groups of cases are called."""
     return groups_from(results.study.get("groups", {}))
+
+
+def counts_alike(results: Results) -> bool:
+    """Whether readers count alike and test and interval are one: since version 3 of the analysis."""
+    return Plan.from_row(results.study).one_answer
 
 
 def estimate(row: Row, digits: int = 3) -> str:

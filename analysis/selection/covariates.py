@@ -37,11 +37,11 @@ def covariate_table(images: pd.DataFrame, classes: pd.DataFrame) -> pd.DataFrame
     training positives; of its test positives if no class has training counts; NaN without a positive class).
     """
     names = [str(name) for name in classes["class"]]
-    labels = images[names].to_numpy(dtype=np.int64)
+    labels = frames.label_matrix(images, names)
     table = images[["image", *(name for name in METADATA if name in images.columns)]].reset_index(drop=True)
     counts = _counts(classes)
     rarest = np.where(labels == 1, counts, np.inf).argmin(axis=1)
-    positive = labels.any(axis=1)
+    positive = (labels == 1).any(axis=1)
     groups = classes["class_group"].to_numpy(dtype=object)
     table["labels"] = [text or UNLABELLED for text in frames.label_text(labels, names)]
     table["n_findings"] = frames.count_findings(labels, names)

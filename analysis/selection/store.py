@@ -17,7 +17,7 @@ from analysis.selection.criteria import SelectionError
 from analysis.tablefile import read_table
 
 _UNIT = re.compile(r"seed-(0|[1-9][0-9]{0,8})_sparsity-0\.([0-9]{2})\.npy")
-_TEXT = ("image", "view", "sex", "patient")
+_TEXT = ("image", "view", "sex", "patient", "study")
 
 
 @dataclass(frozen=True)
@@ -64,8 +64,8 @@ class Run:
 
     @property
     def labels(self) -> np.ndarray:
-        """Labels, uint8 images x classes, 0 or 1."""
-        return self.images[self.class_names].to_numpy(dtype=np.uint8)
+        """Labels, int8 images x classes: 0, 1 or frames.IGNORED."""
+        return frames.label_matrix(self.images, self.class_names)
 
     @property
     def seeds(self) -> list[int]:
@@ -124,7 +124,7 @@ def read_run(folder: Path) -> Run:
     _check_digests(folder, provenance)
     classes = frames.check_table(_csv(folder / "classes.csv", ("class",)), frames.CLASSES)
     images = frames.check_table(_csv(folder / "images.csv", _TEXT), frames.IMAGES)
-    frames.check_labels(images, classes["class"], "image", str(folder / "images.csv"))
+    frames.check_labels(images, [str(name) for name in classes["class"]], str(folder / "images.csv"))
     predictions = {_unit(name): folder / "predictions" / name for name in provenance["predictions"]}
     if not predictions:
         raise SelectionError(f"{folder}: expected predictions/seed-*_sparsity-*.npy, found none")

@@ -11,9 +11,11 @@ from analysis.identity import path_key
 from analysis.models import DataSet
 from analysis.services.places import PlaceError, inside
 from analysis.signals import changed
-from analysis.sweep.data.splits import Split, locate_images, read_people, read_split
+from analysis.sweep.data.experts import read_experts
+from analysis.sweep.data.people import read_people
+from analysis.sweep.data.splits import Split, locate_images, read_split
 from analysis.sweep.errors import SweepError
-from analysis.sweep.spec import DataSpec, plain
+from analysis.sweep.spec import PLACES, DataSpec, plain
 from analysis.sweep.toml import spec_from
 
 SPLITS = ("train", "val", "test")
@@ -83,7 +85,7 @@ def data_section(data_set: DataSet) -> dict[str, Any]:
 def _data_spec(slug: str, section: Mapping[str, Any], roots: Sequence[Path] | None) -> DataSpec:
     given = dict(section)
     if roots is not None:
-        for name in ("images", *(f"labels_{role}" for role in SPLITS), "metadata"):
+        for name in PLACES:
             if given.get(name):
                 with at_field(name):
                     kind = "folder" if name == "images" else "file"
@@ -116,7 +118,7 @@ def _class_rows(data: DataSpec, splits: Mapping[str, Split]) -> list[dict[str, A
 
 
 def _warnings(data: DataSpec, splits: Mapping[str, Split]) -> list[str]:
-    found = []
+    found = [note for split in splits.values() for note in split.notes]
     for one, other in (("train", "test"), ("val", "test"), ("train", "val")):
         if one in splits and other in splits:
             shared = len(set(map(path_key, splits[one].images)) & set(map(path_key, splits[other].images)))
@@ -129,6 +131,8 @@ def _warnings(data: DataSpec, splits: Mapping[str, Split]) -> list[str]:
     if "test" in splits:
         with at_field("metadata"):
             found += read_people(splits["test"].images, data).warnings
+        with at_field("expert_labels"):
+            found += getattr(read_experts(splits["test"], data), "notes", ())
     return found
 
 

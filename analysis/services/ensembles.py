@@ -24,6 +24,7 @@ def register_ensemble(
     architecture: str,
     checkpoints: str,
     preprocess: Mapping[str, Any],
+    reading: Mapping[str, Any] | None = None,
     roots: Sequence[Path] | None,
     actor_id: int | None = None,
 ) -> Ensemble:
@@ -34,6 +35,7 @@ def register_ensemble(
     Parameters
     ----------
     checkpoints: a folder in the published layout, a pattern, or a file.
+    reading: weights, rename and output of [models], where they are not the defaults.
     roots: see `register_data_set`.
 
     Raises
@@ -42,7 +44,7 @@ def register_ensemble(
     """
     with at_field("checkpoints"):
         place = checkpoints if roots is None else str(pattern_inside(checkpoints, roots))
-    spec = _spec(data_set, architecture, place, preprocess)
+    spec = _spec(data_set, architecture, place, preprocess, reading or {})
     with at_field("checkpoints"):
         found = find_checkpoints(spec)
     if roots is not None and not all(within(file, roots) for file in found.values()):
@@ -51,7 +53,7 @@ def register_ensemble(
         )
     return _write(
         slug=slug, data_set=data_set, architecture=architecture, checkpoints=place, seeds=list(found),
-        preprocess=dict(preprocess), actor_id=actor_id,
+        preprocess=dict(preprocess), reading=dict(reading or {}), actor_id=actor_id,
     )  # fmt: skip
 
 
@@ -76,7 +78,13 @@ def checkpoints_of(ensemble: Ensemble) -> dict[int, Path]:
     """
     try:
         found = find_checkpoints(
-            _spec(ensemble.data_set, ensemble.architecture, ensemble.checkpoints, ensemble.preprocess)
+            _spec(
+                ensemble.data_set,
+                ensemble.architecture,
+                ensemble.checkpoints,
+                ensemble.preprocess,
+                ensemble.reading,
+            )
         )
     except (CheckpointError, InputError):
         return {}
@@ -94,10 +102,16 @@ def _write(*, slug: str, seeds: list[int], actor_id: int | None, **values: Any) 
     return found
 
 
-def _spec(data_set: DataSet, architecture: str, place: str, preprocess: Mapping[str, Any]) -> SweepSpec:
+def _spec(
+    data_set: DataSet,
+    architecture: str,
+    place: str,
+    preprocess: Mapping[str, Any],
+    reading: Mapping[str, Any],
+) -> SweepSpec:
     content = {
         "data": data_section(data_set),
-        "models": {"architecture": architecture, "checkpoints": [place]},
+        "models": {**reading, "architecture": architecture, "checkpoints": [place]},
         "preprocess": dict(preprocess),
     }
     with at_field():

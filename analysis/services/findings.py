@@ -12,7 +12,9 @@ import pandas as pd
 from analysis.findings.analyse import analyse
 from analysis.findings.overall import side_by_side
 from analysis.findings.precision import FindingsError, read_precision
+from analysis.findings.representation import expert_rows
 from analysis.findings.results import Findings
+from analysis.frames import IGNORED
 from analysis.selection import Exemplars, Run, SelectionSpec, find_in_run, read_run
 from analysis.selection.covariates import covariate_table
 from analysis.selection.stability import exemplar_table, inclusion, overlap_rows, stability_rows
@@ -101,6 +103,7 @@ def analyse_folder(folder: Path, choices: Choices, *, beside: Path | None = None
         included = _inclusion(run, choices)
         exemplars = exemplar_table(run, found.ranked, included, covariate_table(run.images, run.classes))
         scores = _scores(run, exemplars, choices.sparsity)
+        more["experts"] = _experts(run, marked)
         more["overlap"] = overlap_rows(run, sparsity=choices.sparsity, fraction=choices.fraction)
         more["stability"] = [] if included is None else stability_rows(included, marked)
     if beside is not None:
@@ -159,12 +162,26 @@ def _scores(run: Run, exemplars: pd.DataFrame, sparsity: float) -> pd.DataFrame:
     place = pd.Series(np.arange(len(run.images)), index=run.images["image"])[
         list(exemplars["image"])
     ].to_numpy()
-    values = {"label": run.labels, "dense": run.mean_scores(0.0), "pruned": run.mean_scores(sparsity)}
+    labels = run.labels.astype(object)
+    labels[run.labels == IGNORED] = None
+    values = {"label": labels, "dense": run.mean_scores(0.0), "pruned": run.mean_scores(sparsity)}
     table = {
         "image": np.repeat(exemplars["image"].to_numpy(dtype=object), len(names)),
         "class": names * len(place),
     }
     return pd.DataFrame(table | {name: array[place].ravel() for name, array in values.items()}).astype(object)
+
+
+def _experts(run: Run, exemplar: npt.NDArray[np.bool_]) -> list[Row]:
+    """Compare how often labels are wrong among exemplars and elsewhere, where experts read the images."""
+    if "experts.csv" not in run.provenance["tables"]:
+        return []
+    table = pd.read_csv(
+        run.folder / "experts.csv", dtype={"image": str}, keep_default_na=False, na_values=[""]
+    )
+    about = (run.provenance.get("spec") or {}).get("data", {}).get("expert_classes", [])
+    place = pd.Series(np.arange(len(run.images)), index=run.images["image"])[list(table["image"])].to_numpy()
+    return expert_rows(run.labels[place], run.class_names, table, about, exemplar[place])
 
 
 def _compared(run: Run, metrics: pd.DataFrame, other: Run) -> list[Row]:

@@ -55,7 +55,7 @@ class FindingsFolder:
         path = self.folder / f"{name}.csv"
         text = {"image": str, "labels": str, "class": str, "sex": str, "view": str}
         table = pd.read_csv(
-            path, dtype=text, keep_default_na=False, na_values={"inclusion": [""], "age": [""]}
+            path, dtype=text, keep_default_na=False, na_values={"inclusion": [""], "age": [""], "label": [""]}
         )
         return restored(table)
 

@@ -129,7 +129,7 @@ def images_of(run: Run) -> Path | None:
 
 def _card(row: dict[Any, Any], scores: pd.DataFrame) -> Card:
     moved = [
-        Moved(str(one["class"]), bool(int(one["label"])), float(one["dense"]), float(one["pruned"]))
+        Moved(str(one["class"]), one["label"] == 1, float(one["dense"]), float(one["pruned"]))
         for one in scores.to_dict("records")
     ]
     moved.sort(key=lambda one: -abs(one.change))

@@ -17,8 +17,8 @@ from analysis.durable import sha256_file, write_whole
 from analysis.models import Run, RunKind
 
 ALIAS = "runs"
-CUSTODY = "custody.csv"
-PLAN = ("images.csv", "classes.csv", CUSTODY, "plan.json")
+MAY_LACK = ("custody.csv", "experts.csv")
+PLAN = ("images.csv", "classes.csv", *MAY_LACK, "plan.json")
 """What a worker needs before it computes; the plan last, since its presence says that the run is prepared."""
 TABLES = ("metrics.csv", "provenance.json")
 SCORES = "predictions"
@@ -63,9 +63,10 @@ def prepared_folder(run: Run) -> Path:
     """
     folder = folder_of(run)
     if not (folder / PLAN[-1]).exists():
-        with suppress(MissingError):  # a run that version 0.1.0 prepared has none
-            fetch(run, [CUSTODY])
-        fetch(run, [name for name in PLAN if name != CUSTODY])
+        for name in MAY_LACK:  # none without expert labels, and none that version 0.1.0 prepared
+            with suppress(MissingError):
+                fetch(run, [name])
+        fetch(run, [name for name in PLAN if name not in MAY_LACK])
     return folder
 
 

@@ -67,7 +67,11 @@ def _check_method(spec: SweepSpec) -> None:
 
 def _models(ensemble: Ensemble, seeds: Sequence[int]) -> dict[str, Any]:
     chosen = sorted(seeds) if seeds else ensemble.seeds
-    models = {"architecture": ensemble.architecture, "checkpoints": [ensemble.checkpoints]}
+    models = {
+        **ensemble.reading,
+        "architecture": ensemble.architecture,
+        "checkpoints": [ensemble.checkpoints],
+    }
     return {**models, "seeds": list(chosen)}
 
 

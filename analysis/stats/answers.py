@@ -9,7 +9,8 @@ from analysis.frames import STATUSES
 from analysis.printed import interval_name
 from analysis.stats.grid import make_grid
 from analysis.stats.permutation import permute_arms
-from analysis.stats.rows import ALPHA, LEVEL, NotComparableError, Row, two_sided_p
+from analysis.stats.plan import DECLARED, Plan
+from analysis.stats.rows import LEVEL, NotComparableError, Row, two_sided_p
 from analysis.stats.ustatistic import u_statistic
 
 ASSUMPTION = "comparisons use the answered cells and assume the rest missing completely at random"
@@ -20,8 +21,7 @@ def missing_table(
     *,
     seed: int,
     draws: int,
-    alpha: float = ALPHA,
-    endpoints: Sequence[Endpoint] = PAPER,
+    plan: Plan = DECLARED,
 ) -> list[Row]:
     """Count answers by reader, arm and question, then compare the share without an answer between the arms.
 
@@ -29,8 +29,7 @@ def missing_table(
     ----------
     first: `Checked.first`.
     seed, draws: of the permutation test that replaces it where the variance is zero.
-    alpha: level below which the p-value of a difference is a warning.
-    endpoints: the questions.
+    plan: for the questions, and the level below which the p-value of a difference is a warning.
 
     Returns
     -------
@@ -39,12 +38,12 @@ def missing_table(
     and a note that warns when the arms differ.
     """
     rows: list[Row] = []
-    for endpoint in endpoints:
+    for endpoint in plan.endpoints:
         for reader, all_own in first.groupby("reader"):
             for arm in (1, 0):
                 own = all_own[all_own["arm"] == arm]
                 rows.append(_counts(own, endpoint) | {"reader": str(reader), "arm": arm})
-        rows.append(_counts(first, endpoint) | _difference(first, endpoint, seed, draws, alpha))
+        rows.append(_counts(first, endpoint) | _difference(first, endpoint, seed, draws, plan))
     return rows
 
 
@@ -64,7 +63,7 @@ def _counts(own: pd.DataFrame, endpoint: Endpoint) -> Row:
     }
 
 
-def _difference(first: pd.DataFrame, endpoint: Endpoint, seed: int, draws: int, alpha: float) -> Row:
+def _difference(first: pd.DataFrame, endpoint: Endpoint, seed: int, draws: int, plan: Plan) -> Row:
     blank = (first[endpoint.status] != "answered").astype(float)
     if not blank.any():
         return {"note": "no answer is missing"}
@@ -72,12 +71,12 @@ def _difference(first: pd.DataFrame, endpoint: Endpoint, seed: int, draws: int, 
         grid = make_grid(first.assign(blank=blank), "blank")
     except NotComparableError as error:
         return {"note": f"not estimable: {error.reason}"}
-    u = u_statistic(grid.pie, grid.control)
+    u = u_statistic(grid.pie, grid.control, equal=plan.one_answer)
     if len(grid.readers) > 1 and u.usable:
         p = two_sided_p(u.estimate, 0.5, u.variance, u.df)
     else:
         p = permute_arms(grid.answers, grid.is_pie, grid.strata, seed=seed, draws=draws).p
-    warning = f"WARNING: missingness differs between the arms; {ASSUMPTION}" if p < alpha else ASSUMPTION
+    warning = f"WARNING: missingness differs between the arms; {ASSUMPTION}" if p < plan.alpha else ASSUMPTION
     return {"risk_difference": 2 * u.estimate - 1, "p": p, "note": warning}
 
 

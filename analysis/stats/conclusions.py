@@ -15,12 +15,25 @@ DISAGREE = "the interval and the test disagree about whether there is a differen
 
 SEVERAL: Mapping[str, str] = {
     "holm": "Holm over the primary p-values; confidence intervals are not adjusted",
+    "fixed sequence": "Fixed sequence: in their order, each tested at the full level, and only after a verdict on "
+    "every one before it; confidence intervals are not adjusted",
     "none": "Not accounted for: each question stands alone",
 }
 """How several questions are accounted for."""
 
-ADJUSTED: Mapping[str, tuple[str, ...]] = {"holm": ("p (Holm)",), "none": ()}
+ADJUSTED: Mapping[str, tuple[str, ...]] = {
+    "holm": ("p (Holm)",), "fixed sequence": ("p (sequence)",), "none": (),
+}  # fmt: skip
 """What the adjusted p-value is called; nothing where there is none beside the other."""
+
+TAKEN_BACK: Mapping[str, str] = {
+    "holm": "with Holm's correction for the questions asked, chance could explain it",
+    "fixed sequence": "a question before it in the fixed sequence has no verdict, and so has this one",
+}
+"""What is said where a question's own test finds a difference and the correction for several questions does not."""
+
+OWN_INTERVAL = "the interval is that of this question alone"
+"""The fixed sentence that goes with it."""
 
 SCALES: Mapping[str, str] = {"theta": "θ", "difference": "difference"}
 
@@ -38,20 +51,20 @@ def direction(row: Comparison, endpoint: Endpoint, plan: Plan, p_adjusted: float
     if row.estimate is None:
         raise ValueError("expected an estimate, got none")
     groups = plan.groups
+    without = "no verdict can be given" if plan.one_answer else "no p-value can be given"
     if row.estimate == row.null:
         words = capital(f"{groups.ones} and {groups.others} were answered alike on average")
-        return words if row.p is not None else f"{words} (no p-value can be given)"
+        return words if row.p is not None else f"{words} ({without})"
     had = endpoint.less if row.estimate < row.null else endpoint.more
     words = capital(f"{groups.ones} had {had} than {groups.others}")
     if row.p is None:
-        return f"{words} (no p-value can be given)"
+        return f"{words} ({without})"
     if row.p >= plan.alpha:
         return f"{words}, but chance could explain it ({p_equals(row.p)})"
     if p_adjusted is None:
         return f"{words} (explorative, not adjusted: {p_equals(row.p)})"
     if p_adjusted >= plan.alpha:
-        correction = "with Holm's correction for the questions asked"
-        return f"{words}, but {correction}, chance could explain it ({p_equals(p_adjusted)})"
+        return f"{words}, but {TAKEN_BACK[plan.multiplicity]} ({p_equals(p_adjusted)}); {OWN_INTERVAL}"
     return words
 
 
@@ -77,6 +90,8 @@ def in_numbers(row: Comparison, plan: Plan, p_adjusted: float | None) -> str:
     parts = [] if row.estimate is None else [f"{SCALES[row.scale]} {number(row.estimate)}"]
     if row.ci_low is not None:
         parts.append(f"{interval_name(plan.level)} {interval(row.ci_low, row.ci_high)}")
+    if row.effective_readers is not None:
+        parts.append(f"effective readers {number(row.effective_readers, 1)}")
     if row.p is not None and p_adjusted is not None:
         parts += [p_equals(row.p), *(p_equals(p_adjusted, name) for name in ADJUSTED[plan.multiplicity])]
     return ", ".join(parts)

@@ -5,8 +5,6 @@ import numpy as np
 from analysis.stats.grid import Floats
 from analysis.stats.ustatistic import kernel_matrix
 
-_DISJOINT = np.array([[1, 0, 0, 0], [-1, 1, 0, 0], [-1, 0, 1, 0], [1, -1, -1, 1]], dtype=float)
-
 
 def reader_thetas(pie: Floats, control: Floats) -> Floats:
     """Return each reader's theta from the reader's own cases (readers x cases, NaN = missing)."""
@@ -63,35 +61,32 @@ def jackknife(pie: Floats, control: Floats) -> Floats | None:
     return np.asarray((n_cases - 1) / n_cases * deviations @ deviations.T, dtype=float)
 
 
-def unbiased(pie: Floats, control: Floats) -> Floats:
-    """Return the readers x readers covariance from pairwise U-statistics over the cases that two readers
-    share.
+def unbiased(pie: Floats, control: Floats, *, center: bool = True) -> Floats:
+    """Return the readers x readers covariance from pairwise U-statistics over the cases that two readers share.
 
-    Each reader's kernel is centred on the reader's theta, so that the result does not depend on which arm is
-    called 1; with nothing missing this changes nothing. Two readers without a common case have covariance 0.
+    The product of two readers' thetas less the mean product of their kernels over different PIEs and controls, which
+    are independent.
+
+    Parameters
+    ----------
+    pie, control: readers x cases, NaN = missing.
+    center: subtract each reader's theta from the kernel first, so that the result does not depend on which arm is
+        called 1. With nothing missing this changes nothing. Two readers without a common case then have covariance 0.
+        False is the form of MRMCaov (Gallas, Pennello and Myers 2007, J Opt Soc Am A 24:B70), for comparison with it.
     """
     thetas = reader_thetas(pie, control)
     in1, in0 = (~np.isnan(pie)).astype(float), (~np.isnan(control)).astype(float)
-    centred = np.array(
-        [
-            kernel_matrix(pie[r], control[r], "win") - thetas[r] * np.outer(in1[r], in0[r])
-            for r in range(len(thetas))
-        ]
-    )
-    rows, columns = centred.sum(axis=2), centred.sum(axis=1)
-    totals = centred.sum(axis=(1, 2))
-    flat = centred.reshape(len(thetas), -1)
-    sums = np.array([flat @ flat.T, rows @ rows.T, columns @ columns.T, np.outer(totals, totals)])
+    wins = kernel_matrix(pie, control, "win")
+    level = thetas if center else np.zeros_like(thetas)
+    values = wins - level[:, None, None] * in1[:, :, None] * in0[:, None, :]
+    rows, columns, flat = values.sum(axis=2), values.sum(axis=1), values.reshape(len(thetas), -1)
+    totals = values.sum(axis=(1, 2))
     both1, both0 = in1 @ in1.T, in0 @ in0.T
     n1, n0 = in1.sum(axis=1), in0.sum(axis=1)
-    pairs = np.outer(n1 * n0, n1 * n0)
-    counts = np.array([both1 * both0, both1 * np.outer(n0, n0), both0 * np.outer(n1, n1), pairs])
-    disjoint = np.tensordot(_DISJOINT, sums, axes=1)
-    weights = np.tensordot(_DISJOINT, counts, axes=1)
-    moments = np.divide(disjoint, weights, out=np.zeros_like(disjoint), where=weights > 0)
-    coefficients = weights / pairs
-    coefficients[3] -= 1.0
-    return np.asarray((coefficients * moments).sum(axis=0), dtype=float)
+    disjoint = np.outer(totals, totals) - rows @ rows.T - columns @ columns.T + flat @ flat.T
+    counts = np.outer(n1 * n0, n1 * n0) - both1 * np.outer(n0, n0) - both0 * np.outer(n1, n1) + both1 * both0
+    independent = np.divide(disjoint, counts, out=np.zeros_like(disjoint), where=counts > 0)
+    return np.asarray(np.outer(thetas - level, thetas - level) - independent, dtype=float)
 
 
 def _pair_counts(pie: Floats, control: Floats) -> Floats:

@@ -15,6 +15,9 @@ Integers = npt.NDArray[np.int64]
 
 FEW_READERS = 3
 FEW_CASES = 10
+LEAST_CASES = 3
+"""Cases of an arm that every reader must have been given for a verdict: below, intervals cover too rarely by every
+method that was calibrated (statistics.md)."""
 ROUGH = "intervals are wide, and they and p-values only roughly right"
 """Below these (readers; cases per arm per reader) a comparison carries a warning (judgement)."""
 
@@ -26,7 +29,8 @@ class Grid:
     `pie` is readers x PIE cases, `control` is readers x control cases, float, NaN where a reader gave no
     answer. `dropped` names the readers who lack an arm, `constant` those who gave one answer throughout.
     `strata` numbers the cases (PIEs first) by the batches in which they were read, `pairs` holds their
-    matched set ("" = none).
+    matched set ("" = none). `thin` names the readers who were given fewer than `LEAST_CASES` cases of an arm,
+    answered or not.
     """
 
     name: str
@@ -38,6 +42,7 @@ class Grid:
     dropped: tuple[str, ...]
     strata: Integers
     pairs: tuple[str, ...]
+    thin: tuple[str, ...] = ()
 
     @property
     def answers(self) -> Floats:
@@ -122,7 +127,13 @@ def make_grid(first: pd.DataFrame, column: str, groups: Groups = GROUPS) -> Grid
         dropped=dropped,
         strata=_strata(first, cases),
         pairs=tuple(str(pair_of[case]) for case in cases),
+        thin=_thin(first[first["reader"].isin(kept)]),
     )
+
+
+def _thin(first: pd.DataFrame) -> tuple[str, ...]:
+    given = first.groupby(["reader", "arm"])["case"].nunique().unstack(fill_value=0)
+    return tuple(str(reader) for reader in given.index[given.min(axis=1) < LEAST_CASES])
 
 
 def _refuse_small_arms(answered: pd.DataFrame, column: str, dropped: tuple[str, ...], groups: Groups) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 from analysis.endpoints import Endpoint
 from analysis.stats.covariance import delong, delong_variance, jackknife, reader_thetas, unbiased
 from analysis.stats.grid import Floats, Grid
+from analysis.stats.plan import DECLARED, Plan
 from analysis.stats.primary import NO_VARIATION, ONE_READER, blank_row, no_variation
 from analysis.stats.rows import LEVEL, Comparison, with_test
 from analysis.stats.ustatistic import VARIANCE_TOLERANCE
@@ -19,7 +20,7 @@ from analysis.stats.ustatistic import VARIANCE_TOLERANCE
 COVARIANCES: Mapping[str, Callable[[Floats, Floats], Floats | None]] = {
     "jackknife": jackknife,
     "delong": delong,
-    "unbiased": unbiased,
+    "centred": unbiased,
 }
 THESE_READERS = "holds for these readers only, does not generalise to readers"
 
@@ -75,11 +76,16 @@ def components(thetas: Floats, covariance: Floats, *, shares_cases: bool) -> Com
     )
 
 
-def compare_or(grid: Grid, endpoint: Endpoint, level: float = LEVEL) -> list[Comparison]:
-    """Compare the arms by Obuchowski-Rockette with three covariances, and for fixed readers; intervals of a level."""
+def compare_or(grid: Grid, endpoint: Endpoint, plan: Plan = DECLARED) -> list[Comparison]:
+    """Compare the arms by Obuchowski-Rockette with three covariances, and for fixed readers; intervals as planned."""
     thetas = reader_thetas(grid.pie, grid.control)
-    rows = [_random(grid, endpoint, thetas, name, level) for name in COVARIANCES]
-    return [*rows, _fixed(grid, endpoint, thetas, level)]
+    rows = [_random(grid, endpoint, thetas, name, plan) for name in COVARIANCES]
+    return [*rows, _fixed(grid, endpoint, thetas, plan)]
+
+
+def _printed(name: str, plan: Plan) -> str:
+    """Return a covariance's name in the results: up to version 2 the centred one was called unbiased."""
+    return "unbiased" if name == "centred" and not plan.one_answer else name
 
 
 def compare_readers(grid: Grid, endpoint: Endpoint, level: float = LEVEL) -> list[Comparison]:
@@ -109,8 +115,8 @@ def compare_readers(grid: Grid, endpoint: Endpoint, level: float = LEVEL) -> lis
     return rows
 
 
-def _random(grid: Grid, endpoint: Endpoint, thetas: Floats, name: str, level: float) -> Comparison:
-    row = replace(blank_row(grid, endpoint, f"or_{name}"), estimate=float(thetas.mean()))
+def _random(grid: Grid, endpoint: Endpoint, thetas: Floats, name: str, plan: Plan) -> Comparison:
+    row = replace(blank_row(grid, endpoint, f"or_{_printed(name, plan)}"), estimate=float(thetas.mean()))
     if no_variation(grid):
         return row.noted(NO_VARIATION)
     if len(thetas) == 1:
@@ -131,10 +137,12 @@ def _random(grid: Grid, endpoint: Endpoint, thetas: Floats, name: str, level: fl
     )
     if parts.variance_random <= VARIANCE_TOLERANCE:
         return row.noted("the estimated variance is zero, so no t-interval exists; see permutation")
-    return with_test(row, parts.variance_random, parts.df_random, "t" if parts.df_random else "normal", level)
+    return with_test(
+        row, parts.variance_random, parts.df_random, "t" if parts.df_random else "normal", plan.level
+    )
 
 
-def _fixed(grid: Grid, endpoint: Endpoint, thetas: Floats, level: float) -> Comparison:
+def _fixed(grid: Grid, endpoint: Endpoint, thetas: Floats, plan: Plan) -> Comparison:
     row = replace(blank_row(grid, endpoint, "fixed_readers"), estimate=float(thetas.mean()))
     row = row.noted(THESE_READERS)
     if no_variation(grid):
@@ -143,13 +151,13 @@ def _fixed(grid: Grid, endpoint: Endpoint, thetas: Floats, level: float) -> Comp
     if covariance is None:
         return row.noted("not available: a reader has fewer than 2 answers in an arm")
     parts = components(thetas, covariance, shares_cases=grid.shares_cases)
-    row = replace(row, extra=_fixed_errors(grid, thetas))
+    row = replace(row, extra=_fixed_errors(grid, thetas, plan))
     if parts.variance_fixed <= VARIANCE_TOLERANCE:
         return row.noted("the estimated variance is zero, so no interval exists; see permutation")
-    return with_test(row, parts.variance_fixed, None, "normal", level).noted(f"{name} covariance")
+    return with_test(row, parts.variance_fixed, None, "normal", plan.level).noted(f"{name} covariance")
 
 
-def _fixed_errors(grid: Grid, thetas: Floats) -> dict[str, float | None]:
+def _fixed_errors(grid: Grid, thetas: Floats, plan: Plan) -> dict[str, float | None]:
     """Return the fixed-reader standard error by each covariance, for comparison with other software."""
     errors: dict[str, float | None] = {}
     for name, method in COVARIANCES.items():
@@ -159,7 +167,9 @@ def _fixed_errors(grid: Grid, thetas: Floats) -> dict[str, float | None]:
             if covariance is None
             else components(thetas, covariance, shares_cases=grid.shares_cases).variance_fixed
         )
-        errors[f"se_{name}"] = float(np.sqrt(variance)) if variance > VARIANCE_TOLERANCE else None
+        errors[f"se_{_printed(name, plan)}"] = (
+            float(np.sqrt(variance)) if variance > VARIANCE_TOLERANCE else None
+        )
     return errors
 
 

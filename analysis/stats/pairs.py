@@ -9,7 +9,7 @@ from analysis.stats.conclusions import direction
 from analysis.stats.grid import Floats, Grid, Integers
 from analysis.stats.permutation import permute_arms
 from analysis.stats.plan import DECLARED, Plan
-from analysis.stats.primary import NO_VARIATION, ONE_READER, blank_row, no_variation
+from analysis.stats.primary import NO_VARIATION, ONE_READER, blank_row, few_effective, no_variation
 from analysis.stats.rows import Comparison, with_test
 from analysis.stats.ustatistic import VARIANCE_TOLERANCE
 
@@ -62,12 +62,15 @@ def compare_pairs(
     differences = differences[np.ix_(present.any(axis=1), present.any(axis=0))]
     if not differences.size:
         return [row.noted("not available: no reader answered both members of a pair")]
+    shares = (~np.isnan(differences)).sum(axis=1) / (~np.isnan(differences)).sum()
+    effective = float(1 / (shares**2).sum())
     row = replace(
         row,
         estimate=float(np.nanmean(differences)),
         readers=differences.shape[0],
+        effective_readers=effective,
         extra={"pairs": differences.shape[1]},
-    )
+    ).noted(few_effective(effective, differences.shape[0]))
     row = _tested(row, differences, grid, endpoint, plan.level)
     row = replace(row, direction=direction(row, endpoint, plan))
     return [row, _sign_flip(grid, endpoint, seed, draws)]

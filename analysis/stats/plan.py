@@ -20,13 +20,15 @@ PRIMARY = "u_centred"
 PRIMARY_METHODS = (PRIMARY, "pairs")
 """What a protocol may declare primary: the unpaired comparison, or the analysis of matched pairs (1:1 designs)."""
 
-VERSIONS = (1, 2)
+VERSIONS = (1, 2, 3)
 """Versions of the analysis that can be carried out, the newest last. 1: every interval is one of 95 %. 2: intervals
-are at 1 - alpha. Whatever would change the numbers or the method
+are at 1 - alpha. 3: readers count alike, an interval says what its test says, and there is no verdict where the
+calibration has none. Whatever would change the numbers or the method
 of a study that is locked gets a new one; the old one stays, for the studies that were locked with it.
 """
 
-MULTIPLICITY = ("holm", "none")
+MULTIPLICITY = ("holm", "fixed sequence", "none")
+"""How several endpoints are accounted for; a fixed sequence is that of the endpoints."""
 LONGEST = 900.0
 """Seconds after which a reading counts as interrupted, where no protocol says otherwise."""
 
@@ -60,6 +62,11 @@ class Plan:
     def level(self) -> float:
         """Level of every interval, 0 to 1."""
         return LEVEL if self.version == 1 else 1 - self.alpha
+
+    @property
+    def one_answer(self) -> bool:
+        """Whether readers count alike and an interval says what its test says: since version 3."""
+        return self.version >= 3
 
     def check(self) -> None:
         """Refuse a plan that cannot be carried out.

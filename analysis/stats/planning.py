@@ -10,12 +10,12 @@ from scipy import stats
 from scipy.special import ndtr
 
 from analysis.endpoints import Endpoint
+from analysis.stats.candidates import Studies, u_equal
 from analysis.stats.covariance import reader_thetas, unbiased
 from analysis.stats.grid import Floats
 from analysis.stats.obuchowski_rockette import components
 from analysis.stats.rows import ALPHA, StatsError, two_sided_p
 from analysis.stats.simulate import Latent, scale_of, simulate_answers
-from analysis.stats.ustatistic import u_statistic
 
 DESIGNS = ("fully crossed", "own cases", "overlapping blocks")
 MOST_PAIRS = 8_000_000
@@ -272,9 +272,7 @@ def draw_study(
 
 
 def _rejections(pie: Floats, other: Floats, alpha: float, *, shares: bool) -> tuple[bool, bool]:
-    u = u_statistic(pie, other)
-    variance, df = (u.variance, u.df) if u.usable else (u.variance_v, u.df_v)
-    primary = not u.vanishes and two_sided_p(u.estimate, 0.5, variance, df) <= alpha
+    primary = bool(u_equal(Studies(pie[None], other[None])).p_values()[0] <= alpha)
     parts = components(reader_thetas(pie, other), unbiased(pie, other), shares_cases=shares)
     second = (
         parts.variance_random > 0

@@ -2,20 +2,36 @@
 
 from dataclasses import replace
 from math import floor
+from typing import Any
 
 from analysis.endpoints import Endpoint
+from analysis.printed import number, p_equals
 from analysis.stats.conclusions import DISAGREE, direction, disagree
-from analysis.stats.grid import Grid
+from analysis.stats.grid import FEW_READERS, LEAST_CASES, ROUGH, Grid
 from analysis.stats.permutation import Permuted, permute_arms
 from analysis.stats.plan import DECLARED, Plan
-from analysis.stats.rows import Comparison, logit_interval, plain_interval, two_sided_p, with_test
+from analysis.stats.rows import (
+    Comparison,
+    logit_interval,
+    on_arcsine_scale,
+    plain_interval,
+    two_sided_p,
+    with_test,
+)
 from analysis.stats.ustatistic import UEstimate, u_statistic
 
 NO_VARIATION = "no variation: all answers are the same, so no standard error, interval or p-value exists"
 SEPARATED = "perfect separation: the variance is zero, so no t-interval exists"
 NO_VARIANCE = "the estimated variance is zero, so no t-interval exists"
 ONE_READER = 'one reader: nothing can be said about other readers; see "Readers fixed, cases random"'
+TOO_THIN = (
+    f"no verdict: a reader was given fewer than {LEAST_CASES} cases of a group, where intervals cover too rarely by "
+    "every method calibrated"
+)
 FELL_BACK = "unbiased variance not positive: the biased (larger) variance was used"
+
+INTERVAL = ("variance", "se", "df", "ci_low", "ci_high", "ci_plain_low", "ci_plain_high")
+"""What a row has only where its question has a test."""
 
 IMRMC_NORMAL_ABOVE = 50
 """iMRMC takes the normal distribution above this many degrees of freedom, and whole ones below."""
@@ -38,7 +54,7 @@ def compare_u(
     return [
         primary,
         _imrmc(grid, endpoint, plan.level),
-        _difference(grid, endpoint, primary, plan.level),
+        _difference(grid, endpoint, primary, plan),
         _permutation_row(grid, endpoint, primary, permuted),
     ]
 
@@ -60,35 +76,62 @@ def no_variation(grid: Grid) -> bool:
 
 
 def _primary(grid: Grid, endpoint: Endpoint, permuted: Permuted, plan: Plan) -> Comparison:
-    u = u_statistic(grid.pie, grid.control)
+    u = u_statistic(grid.pie, grid.control, equal=plan.one_answer)
     row = replace(
         blank_row(grid, endpoint, "u_centred"),
         estimate=u.estimate,
+        effective_readers=u.effective_readers,
         cliffs_delta=2 * u.estimate - 1,
         equal_weight_estimate=float(u.per_reader.mean()),
-    ).noted(*grid.warnings())
-    row = _tested(row, u, grid, permuted, plan.level)
-    if row.p_from in ("t", "t, biased variance") and row.variance is not None:
+    ).noted(*grid.warnings(), few_effective(u.effective_readers, len(grid.readers)))
+    row = _tested(row, u, grid, permuted, plan)
+    if plan.one_answer:
+        row = on_arcsine_scale(row, plan.level)
+    elif row.p_from in ("t", "t, biased variance") and row.variance is not None:
         low, high = logit_interval(u.estimate, row.variance, row.df, plan.level)
         row = replace(row, ci_low=low, ci_high=high)
         row = row.noted(DISAGREE if disagree(row, plan.level) else "")
     return replace(row, direction=direction(row, endpoint, plan))
 
 
-def _tested(row: Comparison, u: UEstimate, grid: Grid, permuted: Permuted | None, level: float) -> Comparison:
-    """Add the t-test where one exists, else say why not; the permutation p stands in for a zero variance."""
-    if no_variation(grid):
-        return row.noted(NO_VARIATION)
-    if len(grid.readers) == 1:
-        return row.noted(ONE_READER)
+def few_effective(effective: float, readers: int) -> str:
+    """Warn where uneven weights leave fewer than three effective readers of three or more."""
+    if effective >= FEW_READERS - 1e-9 or readers < FEW_READERS:
+        return ""
+    return (
+        f"readers differ so much in their number of cases that they count as {number(effective, 1)}: {ROUGH}"
+    )
+
+
+def _tested(row: Comparison, u: UEstimate, grid: Grid, permuted: Permuted | None, plan: Plan) -> Comparison:
+    """Add the t-test where one exists, else say why not."""
+    for there, reason in (
+        (no_variation(grid), NO_VARIATION),
+        (len(grid.readers) == 1, ONE_READER),
+        (plan.one_answer and grid.thin, f"{TOO_THIN} ({', '.join(grid.thin)})"),
+    ):
+        if there:
+            return row.noted(reason)
     if u.vanishes:
-        reason = SEPARATED if row.scale == "theta" and u.estimate in (0.0, 1.0) else NO_VARIANCE
-        if permuted is None:
-            return row.noted(f"{reason}; see permutation")
-        return replace(row, p=permuted.p, p_from="permutation").noted(f"{reason}; p by permutation")
+        return _without_variance(row, u, permuted, plan)
     if u.usable:
-        return with_test(row, u.variance, u.df, "t", level)
-    return with_test(row, u.variance_v, u.df_v, "t, biased variance", level).noted(FELL_BACK)
+        return with_test(row, u.variance, u.df, "t", plan.level)
+    return with_test(row, u.variance_v, u.df_v, "t, biased variance", plan.level).noted(FELL_BACK)
+
+
+def _without_variance(row: Comparison, u: UEstimate, permuted: Permuted | None, plan: Plan) -> Comparison:
+    """Say that there is no t-test.
+
+    Up to version 2 of the analysis the permutation p stands in for it; since then it is told as what it is, of these
+    readers.
+    """
+    reason = SEPARATED if row.scale == "theta" and u.estimate in (0.0, 1.0) else NO_VARIANCE
+    if permuted is None:
+        return row.noted(f"{reason}; see permutation")
+    if plan.one_answer:
+        told = f"{p_equals(permuted.p)} by permutation"
+        return row.noted(f"{reason} and no verdict for other readers; these readers only: {told}")
+    return replace(row, p=permuted.p, p_from="permutation").noted(f"{reason}; p by permutation")
 
 
 def _imrmc(grid: Grid, endpoint: Endpoint, level: float) -> Comparison:
@@ -106,21 +149,29 @@ def _imrmc(grid: Grid, endpoint: Endpoint, level: float) -> Comparison:
     return row.noted("uncentred: when unbalanced it depends on which arm is called 1; for comparison only")
 
 
-def _difference(grid: Grid, endpoint: Endpoint, primary: Comparison, level: float) -> Comparison:
-    """Return the mean PIE minus control in points, or the risk difference of a binary question."""
+def _difference(grid: Grid, endpoint: Endpoint, primary: Comparison, plan: Plan) -> Comparison:
+    """Return the mean PIE minus control in points, or the risk difference of a binary question.
+
+    It has a p-value of its own up to version 2 of the analysis only: one question has one test.
+    """
     scale = endpoint.span(grid.given)
-    u = u_statistic(grid.pie, grid.control, kernel="difference", scale=scale)
+    u = u_statistic(grid.pie, grid.control, kernel="difference", scale=scale, equal=plan.one_answer)
     row = replace(
         blank_row(grid, endpoint, "difference"),
         estimate=u.estimate,
         scale="difference",
         equal_weight_estimate=float(u.per_reader.mean()),
     )
-    row = _tested(row, u, grid, None, level)
+    row = _tested(row, u, grid, None, plan)
+    if plan.one_answer:
+        row = replace(row, p=None, p_from=None)
+        without_interval: dict[str, Any] = dict.fromkeys(INTERVAL)
+        if primary.variance is None:
+            return replace(row, **without_interval)
     if endpoint.kind == "binary" and primary.ci_low is not None and primary.ci_high is not None:
         row = replace(row, ci_low=2 * primary.ci_low - 1, ci_high=2 * primary.ci_high - 1)
         row = row.noted("risk difference; interval = 2 x the limits of theta - 1")
-        row = row.noted(DISAGREE if disagree(row, level) else "")
+        row = row.noted(DISAGREE if disagree(row, plan.level) else "")
     if primary.p_from == "permutation" and row.p is not None:
         row = row.noted("theta has no variance: the permutation test decides")
     return row

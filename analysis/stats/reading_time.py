@@ -17,7 +17,7 @@ from analysis.endpoints import Endpoint
 from analysis.stats.grid import Floats, Grid, Integers, make_grid
 from analysis.stats.mixed import SINGULAR_SD, derivatives, polish
 from analysis.stats.plan import DECLARED, LONGEST, Plan
-from analysis.stats.primary import FELL_BACK, NO_VARIANCE, ONE_READER, compare_u
+from analysis.stats.primary import FELL_BACK, NO_VARIANCE, ONE_READER, TOO_THIN, compare_u
 from analysis.stats.rows import NotComparableError, Row, plain_interval, two_sided_p
 from analysis.stats.ustatistic import u_statistic
 
@@ -68,7 +68,7 @@ def reading_time_table(
         grid = make_grid(logs, "log_time")
     except NotComparableError as error:
         return [_empty("geometric_mean_ratio", f"not estimable: {error.reason}") | counts]
-    rows = (_ratio(grid, plan.level), _theta(grid, seed, draws, plan), _with_position(logs, plan.level))
+    rows = (_ratio(grid, plan), _theta(grid, seed, draws, plan), _with_position(logs, plan.level))
     return [row | counts for row in rows]
 
 
@@ -77,16 +77,18 @@ def _empty(method: str, note: str) -> Row:
     return {"endpoint": "time", "method": method, **blank, "note": note}
 
 
-def _ratio(grid: Grid, level: float) -> Row:
-    u = u_statistic(grid.pie, grid.control, kernel="difference")
+def _ratio(grid: Grid, plan: Plan) -> Row:
+    u = u_statistic(grid.pie, grid.control, kernel="difference", equal=plan.one_answer)
     notes = grid.warnings()
     row = _empty("geometric_mean_ratio", "") | {"estimate": math.exp(u.estimate)}
     if len(grid.readers) == 1:
         return row | {"note": "; ".join([*notes, ONE_READER])}
+    if plan.one_answer and grid.thin:
+        return row | {"note": "; ".join([*notes, TOO_THIN])}
     if u.vanishes:
         return row | {"note": "; ".join([*notes, NO_VARIANCE])}
     variance, df = (u.variance, u.df) if u.usable else (u.variance_v, u.df_v)
-    low, high = plain_interval(u.estimate, variance, df, level)
+    low, high = plain_interval(u.estimate, variance, df, plan.level)
     return row | {
         "variance": variance,
         "se": math.sqrt(variance),

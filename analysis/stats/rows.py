@@ -5,7 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 from scipy import stats
+
+Floats = npt.NDArray[np.float64]
 
 Row = dict[str, Any]
 """A row of a result table: column to text, whole number, number or None; never NaN."""
@@ -38,6 +42,7 @@ class Comparison:
     cliffs_delta: float | None = None
     equal_weight_estimate: float | None = None
     readers: int | None = None
+    effective_readers: float | None = None
     pie_cases: int | None = None
     control_cases: int | None = None
     direction: str | None = None
@@ -79,6 +84,18 @@ def with_test(row: Comparison, variance: float, df: float | None, p_from: str, l
     )
 
 
+def on_arcsine_scale(row: Comparison, level: float) -> Comparison:
+    """Take p and interval of a theta with a variance from its arcsine: they say the same of 0.5, whatever the level."""
+    if row.estimate is None or row.variance is None or not 0 < row.estimate < 1:
+        return row
+    center, null = float(arcsine(row.estimate)), float(arcsine(row.null))
+    error = math.sqrt(row.variance) * float(arcsine_slope(row.estimate))
+    half = critical(row.df, level) * error
+    low, high = max(center - half, 0.0), min(center + half, math.pi / 2)
+    p = two_sided_p(center, null, error**2, row.df)
+    return replace(row, p=p, ci_low=math.sin(low) ** 2, ci_high=math.sin(high) ** 2)
+
+
 def as_rows(comparisons: Sequence[Comparison]) -> list[Row]:
     """Return the comparisons as table rows."""
     return [comparison.as_row() for comparison in comparisons]
@@ -110,6 +127,16 @@ def plain_interval(
     """Return estimate -+ critical value x standard error; under-covers for probabilities near 0 or 1."""
     half = critical(df, level) * math.sqrt(variance)
     return estimate - half, estimate + half
+
+
+def arcsine(theta: float | Floats) -> Floats:
+    """Return theta on the arcsine scale, where its variance depends least on where it lies: 0 to pi / 2."""
+    return np.asarray(np.arcsin(np.sqrt(theta)), dtype=float)
+
+
+def arcsine_slope(theta: float | Floats) -> Floats:
+    """Return how much faster than theta, 0 < theta < 1, its arcsine grows: standard errors grow with it."""
+    return np.asarray(1 / (2 * np.sqrt(theta * (1 - theta))), dtype=float)
 
 
 def logit_interval(

@@ -59,25 +59,16 @@ def simulate_answers(
     n_readers: int,
     endpoint: Endpoint,
     model: Latent,
-    *,
-    shared: Floats | None = None,
 ) -> Floats:
-    """Draw one question's answers of every reader to every case: readers x cases, levels of the question.
-
-    `shared`: what matched cases have in common, one latent value per case with half of the variance of a case;
-    the other half is the case's own.
-    """
+    """Draw one question's answers of every reader to every case: readers x cases, levels of the question."""
     arm = is_pie.astype(float)
-    alone = model.case if shared is None else model.case / 2
     z = (
         rng.normal(0.0, model.reader**0.5, (n_readers, 1))
         + rng.normal(0.0, model.reader_by_arm**0.5, (n_readers, 1)) * (arm - 0.5)
         + model.effect.get(endpoint.name, 0.0) * arm
-        + rng.normal(0.0, alone**0.5, (1, len(arm)))
+        + rng.normal(0.0, model.case**0.5, (1, len(arm)))
         + rng.normal(0.0, model.rest**0.5, (n_readers, len(arm)))
     )
-    if shared is not None:
-        z = z + shared
     cuts, answers = scale_of(endpoint)
     return np.asarray(answers[np.digitize(z, cuts)], dtype=float)
 

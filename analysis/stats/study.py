@@ -1,13 +1,13 @@
 """Analyses one reader study: from tidy ratings to every table of the report."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 
 from analysis.frames import RATINGS
-from analysis.metrics.multiplicity import holm
+from analysis.metrics.multiplicity import fixed_sequence, holm
 from analysis.stats.agreement_table import BOOTSTRAPS, agreement_table, intra_reader_table
 from analysis.stats.answers import answer_table, endpoint_table, missing_table
 from analysis.stats.conclusions import direction, in_numbers, in_words
@@ -25,6 +25,10 @@ from analysis.stats.results import Results, refuse_used_folder
 from analysis.stats.rows import Comparison, NotComparableError, Row, as_rows
 from analysis.stats.sensitivity import compare_cannot_assess, subgroup_table
 from analysis.stats.settings import Settings
+
+ADJUSTMENTS: Mapping[str, Callable[[Sequence[float | None]], list[float | None]]] = {
+    "holm": holm, "fixed sequence": fixed_sequence, "none": list,
+}  # fmt: skip
 
 
 def analyse(
@@ -76,7 +80,7 @@ def analyse(
         comparisons=as_rows(comparisons),
         agreement=agreement_table(first, seed=seed, bootstraps=bootstraps, level=level, endpoints=asked),
         intra_reader=intra_reader_table(checked, level, asked),
-        missing=missing_table(first, seed=seed, draws=draws, alpha=plan.alpha, endpoints=asked),
+        missing=missing_table(first, seed=seed, draws=draws, plan=plan),
         reading_time=_times(first, plan, seed, draws),
         multiplicity=multiplicity,
         paper_compatible=paper_compatible(first, asked),
@@ -185,7 +189,7 @@ def _comparisons(checked: Checked, plan: Plan, seed: int, draws: int) -> tuple[l
             comparisons.append(Comparison(endpoint.name, PRIMARY, note=f"not estimable: {error.reason}"))
             continue
         comparisons += compare_u(grid, endpoint, seed=seed, draws=draws, plan=plan)
-        comparisons += compare_or(grid, endpoint, plan.level)
+        comparisons += compare_or(grid, endpoint, plan)
         comparisons += compare_readers(grid, endpoint, plan.level)
         comparisons += compare_pairs(grid, endpoint, seed=seed, draws=draws, plan=plan)
         comparisons.append(compare_mixed(grid, endpoint, plan.level))
@@ -199,7 +203,7 @@ def _conclude(comparisons: list[Comparison], plan: Plan) -> tuple[list[Compariso
     declared = {row.endpoint: row for row in comparisons if row.method == plan.primary}
     primary = [declared.get(each.name) or Comparison(each.name, plan.primary) for each in plan.endpoints]
     p_values = [row.p for row in primary]
-    adjusted = holm(p_values) if plan.multiplicity == "holm" else p_values
+    adjusted = ADJUSTMENTS[plan.multiplicity](p_values)
     worded, table = {}, []
     for endpoint, row, p_adjusted in zip(plan.endpoints, primary, adjusted, strict=True):
         said = None if row.estimate is None else direction(row, endpoint, plan, p_adjusted)

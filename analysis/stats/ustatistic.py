@@ -5,18 +5,20 @@ for the eight moments, Gallas, Bandos, Samuelson and Wagner 2009 (Commun Stat A 
 components, Gaylor and Hopper 1969 for the floor of the degrees of freedom.
 """
 
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
-from analysis.stats.grid import Floats
+from analysis.stats.grid import Bools, Floats
 
 Kernel = Literal["win", "difference"]
 
 VARIANCE_TOLERANCE = 1e-12
 """A variance at or below this share of the kernel's squared range is a rounding residue of zero."""
+
+ROUNDING = 1e-12
+"""A count of disjoint pairs at or below this share of all is a rounding residue of none: weights are no integers."""
 
 # Biased sums (indices may coincide) to sums over disjoint indices; rows 1-4 same reader, 5-8 all reader
 # pairs.
@@ -41,7 +43,8 @@ class UEstimate:
 
     `estimate`: P(PIE > control) + P(tie) / 2 for the kernel "win" (0..1), mean PIE minus control for
     "difference" (in points of the scale). `variance` may be zero or negative; `variance_v` is the biased
-    (V-statistic) one, never negative. `per_reader`: one estimate per reader.
+    (V-statistic) one, never negative. `per_reader`: one estimate per reader. `effective_readers`: 1 / sum of the
+    squared shares of the readers, from 1 to their number.
     """
 
     estimate: float
@@ -50,6 +53,7 @@ class UEstimate:
     df: float
     df_v: float
     per_reader: Floats
+    effective_readers: float
     scale: float
 
     @property
@@ -63,15 +67,40 @@ class UEstimate:
         return self.variance > VARIANCE_TOLERANCE * self.scale**2
 
 
+@dataclass(frozen=True)
+class UBatch:
+    """What `UEstimate` holds, for studies at once: one number per study; `per_reader` studies x readers."""
+
+    estimate: Floats
+    variance: Floats
+    variance_v: Floats
+    df: Floats
+    df_v: Floats
+    per_reader: Floats
+    effective_readers: Floats
+
+    def one(self, study: int = 0, scale: float = 1.0) -> UEstimate:
+        """Return one study's numbers; `scale` is the range of the kernel."""
+        values = {name: getattr(self, name)[study] for name in self.__dataclass_fields__}
+        plain = {name: float(value) for name, value in values.items() if name != "per_reader"}
+        return UEstimate(**plain, per_reader=self.per_reader[study], scale=scale)
+
+
 def kernel_matrix(pie: Floats, control: Floats, kernel: Kernel) -> Floats:
-    """Compare one reader's PIE answers (n1) with the control answers (n0): n1 x n0, 0 for missing."""
-    difference = np.subtract.outer(pie, control)
+    """Compare PIE answers (... x n1) with control answers (... x n0): ... x n1 x n0, 0 for missing."""
+    difference = pie[..., :, None] - control[..., None, :]
     values = difference if kernel == "difference" else 0.5 * np.sign(difference) + 0.5
     return np.where(np.isnan(difference), 0.0, values)
 
 
 def u_statistic(
-    pie: Floats, control: Floats, *, kernel: Kernel = "win", center: bool = True, scale: float = 1.0
+    pie: Floats,
+    control: Floats,
+    *,
+    kernel: Kernel = "win",
+    center: bool = True,
+    scale: float = 1.0,
+    equal: bool = False,
 ) -> UEstimate:
     """Estimate the difference between the arms with readers and cases both random.
 
@@ -84,6 +113,8 @@ def u_statistic(
         depend on which arm is called 1; in balanced designs it equals the uncentred one. False reproduces
         iMRMC and is there for comparison with it only.
     scale: range of the kernel, for the tolerance under which a variance is zero.
+    equal: count every reader alike: the estimate is the mean of the readers' own. False counts them by their
+        pairs of cases, as iMRMC does.
 
     Returns
     -------
@@ -91,68 +122,124 @@ def u_statistic(
 
     Notes
     -----
-    With one reader the formula returns a number without meaning; callers must not use it then. Memory is one
-    n1 x n0 matrix of floats whatever the number of readers.
+    With one reader the formula returns a number without meaning; callers must not use it then. Memory is some
+    n1 x n0 matrices of floats whatever the number of readers.
     """
-    present_pie, present_control = ~np.isnan(pie), ~np.isnan(control)
-    n_readers = pie.shape[0]
-
-    def presence() -> Iterator[Floats]:
-        for r in range(n_readers):
-            yield np.outer(present_pie[r], present_control[r]).astype(float)
-
-    totals = np.array([kernel_matrix(pie[r], control[r], kernel).sum() for r in range(n_readers)])
-    pairs = (present_pie.sum(axis=1) * present_control.sum(axis=1)).astype(float)
-    estimate = float(totals.sum() / pairs.sum())
-
-    def values() -> Iterator[Floats]:
-        for r, present in enumerate(presence()):
-            matrix = kernel_matrix(pie[r], control[r], kernel)
-            yield matrix - estimate * present if center else matrix
-
-    shape = (pie.shape[1], control.shape[1])
-    sums, weights = _biased_sums(values, shape), _biased_sums(presence, shape)
-    variance, variance_v, df, df_v = _variance(sums, weights)
-    return UEstimate(estimate, variance, variance_v, df, df_v, totals / pairs, scale)
+    return u_statistics(pie[None], control[None], kernel=kernel, center=center, equal=equal).one(scale=scale)
 
 
-def _biased_sums(matrices: Callable[[], Iterator[Floats]], shape: tuple[int, int]) -> Floats:
-    """Form S1..S8 from one n1 x n0 matrix per reader."""
-    same = np.zeros(4)
-    over_readers = np.zeros(shape)
-    for x in matrices():
-        rows, columns = x.sum(axis=1), x.sum(axis=0)
-        same += ((x**2).sum(), (rows**2).sum(), (columns**2).sum(), x.sum() ** 2)
-        over_readers += x
-    rows, columns = over_readers.sum(axis=1), over_readers.sum(axis=0)
-    across = ((over_readers**2).sum(), (rows**2).sum(), (columns**2).sum(), over_readers.sum() ** 2)
-    return np.concatenate([same, across])
-
-
-def _variance(sums: Floats, weights: Floats) -> tuple[float, float, float, float]:
-    disjoint, counts = _DISJOINT @ sums, _DISJOINT @ weights
-    moments = np.divide(disjoint, counts, out=np.zeros(8), where=counts > 0)
-    moments_v = sums / weights
-    coefficients = counts / weights[7]
-    shares = coefficients.copy()
-    coefficients[7] -= 1.0
-    variance = float(coefficients @ moments)
-    variance_v = float(coefficients @ moments_v)
-    c1, c2, c3, c4, c5, c6, c7 = shares[:7]
-    # Controls, PIEs, readers: share of pairs of terms that have this factor in common; 1/share is its number.
-    shared = np.array([c1 + c3 + c5 + c7, c1 + c2 + c5 + c6, c1 + c2 + c3 + c4])
-    # Very unequal loads can round to 0 degrees of freedom, which would void the formula: 1 is the least.
-    df_parts = np.maximum(np.round(1.0 / shared - 1.0), 1.0)
-    components = moments_v[[6, 5, 3]] - moments_v[7]
-    spread = float(np.sum(components**2 / df_parts**3))
-    return (
-        variance,
-        variance_v,
-        _floored_df(variance, spread, df_parts),
-        _floored_df(variance_v, spread, df_parts),
+def u_statistics(
+    pie: Floats, control: Floats, *, kernel: Kernel = "win", center: bool = True, equal: bool = False
+) -> UBatch:
+    """Estimate for many studies at once, studies x readers x cases; see `u_statistic`."""
+    here1, here0 = _once(~np.isnan(pie)), _once(~np.isnan(control))
+    n1, n0 = (here.sum(axis=-1).astype(float) for here in (here1, here0))
+    pairs = n1 * n0
+    weights = 1 / pairs if equal else np.ones_like(pairs)
+    found = kernel_sums(pie, control, kernel, weights)
+    totals = found.rows.sum(axis=-1)
+    shares = weights * pairs / (weights * pairs).sum(axis=-1, keepdims=True)
+    own = totals / pairs
+    # Not by the shares, whose rounding would move 0.5.
+    estimate = own.mean(axis=-1) if equal else totals.sum(axis=-1) / pairs.sum(axis=-1)
+    present = KernelSums(
+        squares=pairs,
+        rows=here1 * n0[..., None],
+        columns=here0 * n1[..., None],
+        over=_over_readers(here1, here0, weights),
+    )
+    subtract = estimate if center else np.zeros_like(estimate)
+    sums = found.minus(subtract, present, totals).biased(weights)
+    return UBatch(
+        estimate,
+        *_variance(sums, present.biased(weights)),
+        per_reader=own,
+        effective_readers=np.broadcast_to(1 / (shares**2).sum(axis=-1), estimate.shape),
     )
 
 
-def _floored_df(variance: float, spread: float, df_parts: Floats) -> float:
-    least = float(df_parts.min())
-    return max(variance**2 / spread, least) if spread > 0 else least
+@dataclass(frozen=True)
+class KernelSums:
+    """Sums of a kernel: of its squares and values by reader, row and column, and over readers, weighted."""
+
+    squares: Floats
+    rows: Floats
+    columns: Floats
+    over: Floats
+
+    def minus(self, level: Floats, present: "KernelSums", totals: Floats) -> "KernelSums":
+        """Return the sums of the kernel less a level, wherever it is present."""
+        one = level[:, None]
+        return KernelSums(
+            self.squares - 2 * one * totals + one**2 * present.squares,
+            self.rows - one[..., None] * present.rows,
+            self.columns - one[..., None] * present.columns,
+            self.over - one[..., None] * present.over,
+        )
+
+    def biased(self, weights: Floats) -> Floats:
+        """Form S1..S8: same reader or any, times same or any PIE, times same or any control; studies x 8."""
+        rows, columns = self.rows * weights[..., None], self.columns * weights[..., None]
+        totals = rows.sum(axis=-1)
+        sums = [
+            (weights**2 * self.squares).sum(axis=-1),
+            (rows**2).sum(axis=(-2, -1)),
+            (columns**2).sum(axis=(-2, -1)),
+            (totals**2).sum(axis=-1),
+            (self.over**2).sum(axis=(-2, -1)),
+            (rows.sum(axis=-2) ** 2).sum(axis=-1),
+            (columns.sum(axis=-2) ** 2).sum(axis=-1),
+            totals.sum(axis=-1) ** 2,
+        ]
+        return np.stack(sums, axis=-1)
+
+
+def _once(here: Bools) -> Bools:
+    """Keep one study's pattern where all have the same."""
+    return here[:1] if (here == here[:1]).all() else here
+
+
+def kernel_sums(pie: Floats, control: Floats, kernel: Kernel, weights: Floats) -> KernelSums:
+    """Sum the kernel of studies x readers x cases; `weights` are those of the readers in the sum over them."""
+    studies, readers, n1 = pie.shape
+    n0 = control.shape[-1]
+    squares, over = np.zeros((studies, readers)), np.zeros((studies, n1, n0))
+    rows, columns = np.zeros((studies, readers, n1)), np.zeros((studies, readers, n0))
+    for r in range(readers):
+        # The cases that the reader answered in any study: most are none of the reader's in nested designs.
+        own1, own0 = (np.flatnonzero(~np.isnan(arm[:, r]).all(axis=0)) for arm in (pie, control))
+        values = kernel_matrix(pie[:, r, own1], control[:, r, own0], kernel)
+        squares[:, r] = (values**2).sum(axis=(-2, -1))
+        rows[:, r, own1], columns[:, r, own0] = values.sum(axis=-1), values.sum(axis=-2)
+        over[:, own1[:, None], own0] += weights[:, r, None, None] * values
+    return KernelSums(squares, rows, columns, over)
+
+
+def _over_readers(here1: Bools, here0: Bools, weights: Floats) -> Floats:
+    """Sum the readers' weights for every pair of cases that they answered."""
+    return np.asarray(np.swapaxes(here1 * weights[..., None], -1, -2) @ here0.astype(float), dtype=float)
+
+
+def _variance(sums: Floats, counts: Floats) -> tuple[Floats, Floats, Floats, Floats]:
+    """Return both variances and their degrees of freedom, from the biased sums of the kernel and of its presence."""
+    disjoint, weights = sums @ _DISJOINT.T, counts @ _DISJOINT.T
+    weights = np.where(np.abs(weights) > ROUNDING * counts[..., 7:], weights, 0.0)
+    moments = np.divide(disjoint, weights, out=np.zeros_like(disjoint), where=weights > 0)
+    moments_v = sums / counts
+    shares = weights / counts[..., 7:]
+    coefficients = shares - np.eye(8)[7]
+    variance = (coefficients * moments).sum(axis=-1)
+    variance_v = (coefficients * moments_v).sum(axis=-1)
+    c1, c2, c3, c4, c5, c6, c7 = np.moveaxis(shares[..., :7], -1, 0)
+    # Controls, PIEs, readers: share of pairs of terms that have this factor in common; 1/share is its number.
+    shared = np.stack([c1 + c3 + c5 + c7, c1 + c2 + c5 + c6, c1 + c2 + c3 + c4], axis=-1)
+    # Very unequal loads can round to 0 degrees of freedom, which would void the formula: 1 is the least.
+    df_parts = np.maximum(np.round(1.0 / shared - 1.0), 1.0)
+    components = moments_v[..., [6, 5, 3]] - moments_v[..., 7:]
+    spread = (components**2 / df_parts**3).sum(axis=-1)
+    least = df_parts.min(axis=-1)
+    floored = [
+        np.maximum(np.divide(each**2, spread, out=np.zeros_like(spread), where=spread > 0), least)
+        for each in (variance, variance_v)
+    ]
+    return variance, variance_v, floored[0], floored[1]

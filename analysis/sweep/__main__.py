@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from analysis.sweep.errors import SweepError, of_a_place
+from analysis.sweep.networks.factories import SETTING, allow
 from analysis.sweep.run.acceptance import engine_notes
 from analysis.sweep.toml import load_spec
 from analysis.terminal import progress_bars
@@ -34,6 +35,7 @@ def main(arguments: list[str] | None = None) -> int:
         spec = load_spec(given.spec)
         # Idle threads sleep instead of spinning; read when torch loads. On a shared machine this is up to 3 times.
         os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+        allow(os.environ.get(SETTING, "").split(","))
         if given.check is not None:
             from analysis.sweep.run.check import check_sweep
 

@@ -5,13 +5,14 @@ is checked by `analysis.sweep.run.prepare`. Relative paths in a TOML file start 
 """
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from analysis.frames import CLASS_SETS
+from analysis.frames import NIH_CLASSES
 from analysis.sweep.errors import SpecError
 
 SPARSITIES = tuple(round(0.05 * step, 2) for step in range(20))
@@ -31,26 +32,61 @@ ENGINES_OF = {
 }
 """The engines of each device and precision, the plain one first; `auto` measures those that are installed."""
 
-ID_COLUMNS = {"nih-cxr-lt": "id", "mimic-cxr-lt": "path"}
+MEAN = (0.485, 0.456, 0.406)
+DEVIATION = (0.229, 0.224, 0.225)
+"""ImageNet's channel statistics, with which the published networks were trained."""
+
+FITS = ("squash", "letterbox", "crop")
+"""How an image that is not square becomes so."""
+
+WEIGHTS = ("raw", "ema")
+OUTPUTS = ("sigmoid", "softmax")
+FACTORY = "factory:"
+"""Before an architecture: a function of the user's own code, `factory:package.module:function`."""
+
+POLICIES = ("refuse", "negative", "positive", "ignore")
+"""What becomes of an uncertain or a blank label."""
+
+COLUMNS = ("image", "view", "sex", "age", "patient", "study")
+"""What `columns` may name a heading for."""
+
+READERS = ("majority", "any", "all", "unanimous")
+"""How several readers' labels of one image become one."""
 
 
 @dataclass(frozen=True)
 class DataSpec:
     """The data set.
 
-    `classes` is the name of a class set or a list; `id_column` holds the image names (by default `id`, `path`
-    for MIMIC-CXR-LT); `suffix` replaces the ending of the names where the images have another one (`.dcm`). A
-    class is head above `head` training positives and tail below `tail`, medium between; values below 1 are
-    shares of the training images.
+    `layout` says how the label files are published (`analysis.sweep.layouts`). `classes` is the name of a class
+    set or a list; `id_column` holds the image names (both by default the layout's); `suffix` replaces the ending of
+    the names where the images have another one (`.dcm`). A class is head above `head` training positives and tail
+    below `tail`, medium between; values below 1 are shares of the training images.
+
+    `split_test` and so on name the rows of a label file that are of a split: a list of image names, one per line
+    (.txt), or a table with a column `split`. `uncertain` and `blank`: a policy for such labels, then exceptions
+    (`Edema=positive`). `readers`: the rule for several readers (VinDr-CXR). `columns`: headings of a layout's own
+    words (`view=Projektion`). `expert_labels`: other labels for some test images; `expert_classes` says which classes
+    each of its columns is about (`Nodule or mass=Nodule|Mass`).
     """
 
     name: str
     images: Path
+    layout: str = "table"
     labels_test: Path | None = None
     labels_train: Path | None = None
     labels_val: Path | None = None
+    split_test: Path | None = None
+    split_train: Path | None = None
+    split_val: Path | None = None
     metadata: Path | None = None
-    classes: tuple[str, ...] = CLASS_SETS["nih-cxr-lt"]
+    columns: tuple[str, ...] = ()
+    uncertain: tuple[str, ...] = ("refuse",)
+    blank: tuple[str, ...] = ("refuse",)
+    readers: str = "majority"
+    expert_labels: Path | None = None
+    expert_classes: tuple[str, ...] = ()
+    classes: tuple[str, ...] = NIH_CLASSES
     id_column: str = "id"
     suffix: str = ""
     synthetic: bool = False
@@ -61,6 +97,18 @@ class DataSpec:
         """Refuse nonsense."""
         _need(bool(self.name), "name", "a name", self.name)
         _need(len(set(self.classes)) == len(self.classes) > 0, "classes", "names, each once", self.classes)
+        for name in ("uncertain", "blank"):
+            policy_of(self, name)
+        _need(self.readers in READERS, "readers", "one of " + ", ".join(READERS), self.readers)
+        known = set(pairs(self.columns, "columns")) <= set(COLUMNS)
+        _need(known, "columns", f"one of {', '.join(COLUMNS)} before each =", self.columns)
+        about = pairs(self.expert_classes, "expert_classes").values()
+        strange = sorted({name for text in about for name in text.split("|")} - set(self.classes))
+        _need(not strange, "expert_classes", "classes of the data set", strange)
+        given = (self.expert_labels is not None, len(about) > 0)
+        _need(
+            given[0] == given[1], "expert_labels and expert_classes", "both or neither", self.expert_classes
+        )
         _need(self.suffix == "" or self.suffix[0] == ".", "suffix", "an ending with its dot", self.suffix)
         _need(0 <= self.tail <= self.head, "head and tail", "0 <= tail <= head", (self.head, self.tail))
         _need(
@@ -73,34 +121,75 @@ class DataSpec:
 
 @dataclass(frozen=True)
 class PreprocessSpec:
-    """How an image becomes a square of grey bytes: `size` in pixels, `window` in percentiles (DICOM only)."""
+    """How an image becomes a square of grey bytes, and what a network sees of them.
+
+    `size` in pixels, `window` in percentiles (DICOM only). `fit`: the whole image squashed, or with black bars
+    (letterbox), or the share `crop` of its shorter side from the middle. `mean`, `deviation`: of the three channels,
+    of values from 0 to 1. `timm`: all this but the size and the window from timm's own configuration.
+    """
 
     size: int = 256
     antialias: bool = False
     window: tuple[float, ...] = (0.5, 99.5)
+    fit: str = "squash"
+    crop: float = 1.0
+    mean: tuple[float, ...] = MEAN
+    deviation: tuple[float, ...] = DEVIATION
+    timm: bool = False
 
     def __post_init__(self) -> None:
         """Refuse nonsense."""
         _need(8 <= self.size <= 4096, "size", "8 to 4096 pixels", self.size)
         good = len(self.window) == 2 and 0 <= self.window[0] < self.window[1] <= 100
         _need(good, "window", "two rising percentiles from 0 to 100", self.window)
+        _need(self.fit in FITS, "fit", "one of " + ", ".join(FITS), self.fit)
+        _need(0 < self.crop <= 1, "crop", "a share above 0 up to 1", self.crop)
+        _need(self.crop == 1 or self.fit == "crop", "crop", '1 unless fit = "crop"', self.crop)
+        _need(len(self.mean) == 3, "mean", "three numbers", self.mean)
+        _need(
+            len(self.deviation) == 3 and min(self.deviation) > 0,
+            "deviation",
+            "three numbers above 0",
+            self.deviation,
+        )
+
+    def decoding(self) -> dict[str, Any]:
+        """Return what the decoded squares depend on, as it was written before there was a choice of `fit`."""
+        squared = {} if self.fit == "squash" else {"fit": self.fit, "crop": self.crop}
+        return {"size": self.size, "antialias": self.antialias, "window": self.window, **squared}
 
 
 @dataclass(frozen=True)
 class ModelsSpec:
     """The ensemble.
 
-    `checkpoints`: a folder in the PruneCXR layout, a pattern (`seed-{seed}.pt` or `models/*.pt`), or a list
-    of files. `seeds`: the ones to use; empty takes all that are there.
+    `architecture`: of torchvision or timm, or `factory:package.module:function`. `checkpoints`: a folder in the
+    PruneCXR layout, a pattern (`seed-{seed}.pt` or `models/*.pt`), or a list of files. `seeds`: the ones to use; empty
+    takes all that are there. `weights`: raw, or their moving average where a file has both. `rename`: beginnings of
+    stored names and what to put in their place (`encoder.=features.`). `output`: what turns logits into scores.
     """
 
     architecture: str = "resnet50"
     checkpoints: tuple[str, ...] = ()
     seeds: tuple[int, ...] = ()
+    weights: str = "raw"
+    rename: tuple[str, ...] = ()
+    output: str = "sigmoid"
 
     def __post_init__(self) -> None:
         """Refuse nonsense."""
         _need(bool(self.architecture), "architecture", "a name", self.architecture)
+        own = self.architecture.removeprefix(FACTORY)
+        good = own == self.architecture or all(part.isidentifier() for part in re.split("[.:]", own))
+        _need(
+            good and own.count(":") <= 1,
+            "architecture",
+            f"{FACTORY}package.module:function",
+            self.architecture,
+        )
+        _need(self.weights in WEIGHTS, "weights", "one of " + ", ".join(WEIGHTS), self.weights)
+        _need(self.output in OUTPUTS, "output", "one of " + ", ".join(OUTPUTS), self.output)
+        pairs(self.rename, "rename", blank=True)
         _need(all(s >= 0 for s in self.seeds), "seeds", "whole numbers from 0", self.seeds)
         _need(len(set(self.seeds)) == len(self.seeds), "seeds", "each seed once", self.seeds)
 
@@ -228,7 +317,7 @@ class SweepSpec:
     def shown(self) -> dict[str, dict[str, Any]]:
         """Return all fields as JSON values, with file names in place of paths (for provenance)."""
         hidden: dict[str, dict[str, Any]] = {
-            "data": {n: _file_name(getattr(self.data, n)) for n in _PLACES},
+            "data": {n: _file_name(getattr(self.data, n)) for n in PLACES},
             "models": {"checkpoints": [Path(c).name for c in self.models.checkpoints]},
             "train": {"pretrained": _file_name(self.train.pretrained)},
         }
@@ -239,15 +328,50 @@ class SweepSpec:
         return replace(self, models=replace(self.models, checkpoints=tuple(str(p) for p in places)))
 
 
-_PLACES = ("images", "labels_test", "labels_train", "labels_val", "metadata")
+PLACES = (
+    "images", *(f"{what}_{role}" for what in ("labels", "split") for role in ("test", "train", "val")),
+    "metadata", "expert_labels",
+)  # fmt: skip
+"""The keys of a data set that name a place; all but the first a file."""
 
 _FROZEN: Mapping[str, tuple[str, ...]] = {
-    "data": ("classes", "head", "tail"),
-    "preprocess": ("size", "antialias", "window"),
-    "models": ("architecture",),
+    "data": (
+        "classes",
+        "head",
+        "tail",
+        "layout",
+        "columns",
+        "uncertain",
+        "blank",
+        "readers",
+        "expert_classes",
+    ),
+    "preprocess": ("size", "antialias", "window", "fit", "crop", "mean", "deviation", "timm"),
+    "models": ("architecture", "weights", "rename", "output"),
     "prune": ("method", "sparsities", "seed"),
     "infer": ("device", "precision", "batch_size", "threads", "engine"),
 }
+
+
+def pairs(texts: tuple[str, ...], name: str, *, blank: bool = False) -> dict[str, str]:
+    """Read texts of the form `A=B`, B perhaps blank; raise SpecError for another."""
+    parted = [text.partition("=") for text in texts]
+    good = all(a.strip() and mark and (blank or b.strip()) for a, mark, b in parted)
+    _need(good, name, "texts like A=B", texts)
+    found = {a.strip(): b.strip() for a, _, b in parted}
+    _need(len(found) == len(texts), name, "each name before = once", texts)
+    return found
+
+
+def policy_of(data: DataSpec, name: str) -> dict[str, str]:
+    """Return the policy of each class for `uncertain` or `blank` labels."""
+    given = getattr(data, name)
+    bare = [text for text in given if "=" not in text]
+    own = pairs(tuple(text for text in given if "=" in text), name)
+    words = [*bare, *own.values()]
+    _need(len(bare) == 1 and set(words) <= set(POLICIES), name, "one of " + ", ".join(POLICIES), list(given))
+    _need(set(own) <= set(data.classes), name, "exceptions for classes of the data set", list(own))
+    return dict.fromkeys(data.classes, bare[0]) | own
 
 
 def _need(good: bool, name: str, wanted: str, came: object) -> None:

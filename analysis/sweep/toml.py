@@ -11,10 +11,9 @@ from dataclasses import MISSING, Field, fields
 from pathlib import Path
 from typing import Any, get_args, get_origin
 
-from analysis.frames import CLASS_SETS
 from analysis.sweep.errors import SpecError
+from analysis.sweep.layouts import CLASS_SETS, find_layout
 from analysis.sweep.spec import (
-    ID_COLUMNS,
     DataSpec,
     InferSpec,
     ModelsSpec,
@@ -88,14 +87,22 @@ def _section(name: str, table: Any, base: Path, where: str) -> Any:
 
 
 def _class_set(table: Mapping[str, Any]) -> dict[str, Any]:
-    """Put a named class set in place of its name, with the id column of its label files."""
+    """Put a named class set in place of its name, with the image column of its layout; a policy may be a bare word."""
     given = dict(table)
-    chosen = given.get("classes", "nih-cxr-lt")
-    if isinstance(chosen, str) and chosen in CLASS_SETS:
-        given["classes"] = list(CLASS_SETS[chosen])
-        given.setdefault("id_column", ID_COLUMNS[chosen])
-    elif isinstance(chosen, str):
-        raise SpecError(f"[data] classes: expected one of {', '.join(CLASS_SETS)} or a list, got {chosen!r}")
+    named = find_layout(str(given.get("layout", "table"))).name
+    chosen = given.get("classes", "nih-cxr-lt" if named == "table" else named)
+    if isinstance(chosen, str):
+        if chosen not in CLASS_SETS:
+            raise SpecError(
+                f"[data] classes: expected one of {', '.join(CLASS_SETS)} or a list, got {chosen!r}"
+            )
+        given["classes"] = list(CLASS_SETS[chosen].classes)
+        given.setdefault("id_column", CLASS_SETS[named if named in CLASS_SETS else chosen].id_column)
+    else:
+        given.setdefault("id_column", find_layout(named).id_column)
+    for name in ("uncertain", "blank"):
+        if isinstance(given.get(name), str):
+            given[name] = [given[name]]
     return given
 
 

@@ -82,7 +82,11 @@ def new_ensemble(request: HttpRequest) -> HttpResponse:
         }
         try:
             made = register_ensemble(
-                **values, preprocess=form.preprocess(), roots=settings.DATA_ROOTS, actor_id=request.user.pk
+                **values,
+                preprocess=form.preprocess(),
+                reading=form.reading(),
+                roots=settings.DATA_ROOTS,
+                actor_id=request.user.pk,
             )
         except InputError as error:
             form.refuse(error, error.field)

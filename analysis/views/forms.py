@@ -1,29 +1,34 @@
 """Forms of the researcher's pages. A field's error says what was expected, what was found and what to do."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from django import forms
 from django.db.models import QuerySet
 
-from analysis.frames import CLASS_SETS
 from analysis.models import DataSet, Ensemble
-from analysis.services.data_sets import SPLITS
 from analysis.services.places import PlaceError, inside, offered
+from analysis.sweep.layouts import CLASS_SETS, LAYOUTS
 from analysis.sweep.spec import (
     CLASS_WEIGHTS,
     DEVICES,
     ENGINES_OF,
+    FITS,
     LOSSES,
+    OUTPUTS,
+    PLACES,
+    POLICIES,
     PRECISIONS,
     SPARSITIES,
+    WEIGHTS,
     DataSpec,
     InferSpec,
     PruneSpec,
     TrainSpec,
 )
+from analysis.views.fields import NumbersField, Offer, Parts, SeedsField
 
 ARCHITECTURES = (
     "resnet50", "resnet18", "resnet34", "resnet101", "densenet121", "efficientnet_b0", "convnext_tiny",
@@ -33,8 +38,6 @@ ARCHITECTURES = (
 
 ENGINES = ("auto", *dict.fromkeys(name for fitting in ENGINES_OF.values() for name in fitting))
 SEEDS_HELP = "Numbers and ranges: 0-29, or 0, 3, 7."
-RANGE = re.compile(r"(\d{1,9})(?:\s*-\s*(\d{1,9}))?")
-MOST_SEEDS = 1000
 
 
 def trainable() -> QuerySet[DataSet]:
@@ -42,46 +45,13 @@ def trainable() -> QuerySet[DataSet]:
     return DataSet.objects.filter(counts__has_keys=["train", "val"])
 
 
-class Offer(forms.TextInput):
-    """A text field that offers values to choose from and takes others too."""
-
-    def __init__(self, offers: Iterable[str] = (), attrs: dict[str, Any] | None = None) -> None:
-        super().__init__(attrs)
-        self.offers = list(offers)
-
-    def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
-        """Name the list that the page draws beside the field."""
-        context = super().get_context(name, value, attrs)
-        context["widget"]["attrs"]["list"] = f"offers-{name}"
-        return context
-
-
-class Parts(forms.Form):
-    """A form in named groups of fields, each drawn as a fieldset."""
-
-    GROUPS: Mapping[str, Sequence[str]] = {}
-
-    def groups(self) -> list[tuple[str, list[forms.BoundField]]]:
-        """Return the groups with their fields."""
-        return [(title, [self[name] for name in names]) for title, names in self.GROUPS.items()]
-
-    def refuse(self, error: Exception, field: str = "") -> None:
-        """Show an error of a service at the field it belongs to."""
-        self.add_error(field if field in self.fields else None, str(error))
-
-    def given(self, spec: type) -> dict[str, Any]:
-        """Return those fields of a part of a specification that were filled in."""
-        found = {field: self.cleaned_data.get(field) for field in spec.__dataclass_fields__}  # type: ignore[attr-defined]
-        return {name: value for name, value in found.items() if value not in (None, "", [])}
-
-
 class DataSetForm(Parts):
     """A data set to register: a name, places on the server, the classes."""
 
     GROUPS = {
         "Name": ("slug", "synthetic"),
-        "Files on the server": ("images", "labels_test", "labels_train", "labels_val", "metadata"),
-        "How to read them": ("class_set", "classes", "id_column", "suffix"),
+        "Files on the server": PLACES[:-1],
+        "How to read them": ("layout", "class_set", "classes", "id_column", "suffix", "uncertain", "blank"),
     }
 
     slug = forms.SlugField(max_length=60, label="Name", help_text="Letters, digits, hyphens: nih-cxr-lt.")
@@ -101,14 +71,29 @@ class DataSetForm(Parts):
     labels_val = forms.CharField(
         max_length=500, required=False, label="Validation labels", help_text="For trainings."
     )
+    split_test, split_train, split_val = (
+        forms.CharField(
+            max_length=500, required=False, label=f"List of the {role} images",
+            help_text="Only where one label file holds several splits: names, or a table with a column split.",
+        )
+        for role in ("test", "training", "validation")
+    )  # fmt: skip
     metadata = forms.CharField(
         max_length=500,
         required=False,
         label="Metadata",
         help_text="View, sex, age, patient: for matched images.",
     )
+    layout = forms.ChoiceField(
+        required=False,
+        label="Layout of the label files",
+        choices=[(one.name, one.meaning) for one in LAYOUTS.values()],
+        initial="table",
+    )
     class_set = forms.ChoiceField(
-        label="Classes", choices=[*((name, name) for name in CLASS_SETS), ("own", "my own, named below")]
+        label="Classes",
+        choices=[*((name, name) for name in CLASS_SETS), ("own", "my own, named below")],
+        initial="nih-cxr-lt",
     )
     classes = forms.CharField(
         widget=forms.Textarea(attrs={"rows": 3}), required=False, label="Own classes",
@@ -124,13 +109,17 @@ class DataSetForm(Parts):
         r"^\.[A-Za-z0-9]{1,8}$", required=False, label="Ending of the image files",
         help_text="Only where it differs from the label files': .dcm",
     )  # fmt: skip
+    uncertain, blank = (
+        forms.ChoiceField(required=False, label=f"{name} labels", choices=[(word, word) for word in POLICIES])
+        for name in ("Uncertain (-1)", "Blank")
+    )
 
     def __init__(self, *args: Any, roots: Sequence[Path], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.roots = roots
         self.fields["images"].widget = Offer(offered(roots, kind="folder"))
-        tables = offered(roots, kind="file", suffixes=(".csv",))
-        for name in ("labels_test", "labels_train", "labels_val", "metadata"):
+        tables = offered(roots, kind="file", suffixes=(".csv", ".gz", ".txt"))
+        for name in PLACES[1:-1]:
             self.fields[name].widget = Offer(tables)
 
     def section(self) -> dict[str, Any]:
@@ -144,7 +133,7 @@ class DataSetForm(Parts):
 
     def clean(self) -> None:
         """Look for every place, so that all that is wrong shows at once; ask for the names of own classes."""
-        for name in ("images", *(f"labels_{role}" for role in SPLITS), "metadata"):
+        for name in PLACES[:-1]:
             text = self.cleaned_data.get(name)
             try:
                 if text:
@@ -156,16 +145,32 @@ class DataSetForm(Parts):
 
 
 class Preprocessing(Parts):
-    """The square that an image becomes."""
+    """The square that an image becomes, and what a network sees of it."""
+
+    PICTURE = ("size", "antialias", "fit", "crop", "mean", "deviation", "timm")
 
     size = forms.IntegerField(min_value=8, max_value=4096, initial=256, label="Image size, pixels")
     antialias = forms.BooleanField(
         required=False, label="Antialiased resize", help_text="The published study did not."
     )
+    fit = forms.ChoiceField(
+        required=False, label="An oblong image is", choices=[(word, word) for word in FITS]
+    )
+    crop = forms.FloatField(
+        required=False, label="Share kept by a crop", help_text="Of the shorter side; blank: 1."
+    )
+    mean, deviation = (
+        NumbersField(required=False, label=label, help_text="Three numbers; blank: ImageNet's.")
+        for label in ("Mean of the channels", "Deviation of the channels")
+    )
+    timm = forms.BooleanField(
+        required=False, label="timm's own configuration", help_text="Takes the place of all but the size."
+    )
 
     def preprocess(self) -> dict[str, Any]:
-        """Return the [preprocess] section."""
-        return {"size": self.cleaned_data["size"], "antialias": self.cleaned_data["antialias"]}
+        """Return the [preprocess] section: size and antialias, and what else was chosen."""
+        plain = {name: self.cleaned_data[name] for name in ("size", "antialias")}
+        return plain | {name: self.cleaned_data[name] for name in self.PICTURE[2:] if self.cleaned_data[name]}
 
 
 class EnsembleForm(Preprocessing):
@@ -174,47 +179,37 @@ class EnsembleForm(Preprocessing):
     GROUPS = {
         "Name": ("slug", "data_set"),
         "Networks": ("architecture", "checkpoints"),
-        "Images as they were trained on": ("size", "antialias"),
+        "Images as they were trained on": Preprocessing.PICTURE,
+        "What is in a file": ("weights", "rename", "output"),
     }
 
+    weights, output = (
+        forms.ChoiceField(required=False, label=label, choices=[(word, word) for word in words])
+        for label, words in (("Raw or averaged weights", WEIGHTS), ("Output", OUTPUTS))
+    )
+    rename = forms.CharField(
+        widget=forms.Textarea(attrs={"rows": 3}), required=False, label="Names to change",
+        help_text="A line each, beginning=replacement: backbone.=features.",
+    )  # fmt: skip
     slug = forms.SlugField(max_length=60, label="Name")
     data_set = forms.ModelChoiceField(DataSet.objects.all(), label="Data set")
     architecture = forms.RegexField(
-        r"^[A-Za-z0-9_.]{1,100}$", label="Architecture", widget=Offer(ARCHITECTURES), initial="resnet50"
+        r"^[A-Za-z0-9_.:]{1,100}$", label="Architecture", widget=Offer(ARCHITECTURES), initial="resnet50"
     )
     checkpoints = forms.CharField(
         max_length=500, label="Checkpoints",
         help_text="A folder in the published layout, or a pattern: nets/seed-{seed}.pt",
     )  # fmt: skip
 
+    def reading(self) -> dict[str, Any]:
+        """Return what of [models] was filled in, beside architecture and checkpoints."""
+        given = {name: self.cleaned_data[name] for name in ("weights", "output") if self.cleaned_data[name]}
+        lines = [line for line in self.cleaned_data["rename"].splitlines() if line.strip()]
+        return given | ({"rename": lines} if lines else {})
+
     def __init__(self, *args: Any, roots: Sequence[Path], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["checkpoints"].widget = Offer(offered(roots, kind="folder"))
-
-
-class SeedsField(forms.CharField):
-    """Numbers and ranges of numbers: 0-29, or 0, 3, 7."""
-
-    def clean(self, value: Any) -> list[int]:
-        """Return the numbers, rising.
-
-        Raises
-        ------
-        ValidationError: something that is neither a number nor a range, or more seeds than anybody trains.
-        """
-        text = super().clean(value)
-        found: set[int] = set()
-        for part in re.split(r"[,\s]+(?![\s-])", re.sub(r"\s*-\s*", "-", text or "").strip()):
-            if not part:
-                continue
-            numbers = RANGE.fullmatch(part)
-            low, high = (int(numbers[1]), int(numbers[2] or numbers[1])) if numbers else (1, 0)
-            if not low <= high <= low + MOST_SEEDS:
-                raise forms.ValidationError(
-                    f"expected numbers and ranges like 0-29 or 0, 3, 7; got '{part[:20]}'"
-                )
-            found |= set(range(low, high + 1))
-        return sorted(found)
 
 
 class SweepForm(Parts):
@@ -291,7 +286,7 @@ class TrainingForm(Preprocessing):
             "loss",
             "class_weights",
         ),
-        "Images": ("size", "antialias", "pretrained"),
+        "Images": ("size", "antialias", "fit", "pretrained"),
         "Method": ("device", "precision", "threads"),
     }
 

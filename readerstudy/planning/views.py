@@ -119,7 +119,7 @@ def initial_of(protocol: Protocol, cases: int) -> dict[str, Any]:
         "cases": min(400, max(4, cases)),
         "blocks": protocol.reading_blocks,
         "anchors": min(protocol.anchor_cases, cases),
-        "endpoint": offered(protocol)[-1].name,
+        "endpoint": offered(protocol)[0 if protocol.multiplicity == "fixed sequence" else -1].name,
         "alpha": round(protocol.alpha / steps, 4),
         "simulate": False,
     }

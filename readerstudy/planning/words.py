@@ -94,6 +94,12 @@ def effect_in_answers(assumed: Assumptions, theta: float) -> Reading:
 def alpha_in_words(protocol: Protocol) -> str:
     """Explain the level that the form begins with, from the protocol's endpoints and rule."""
     number = len(protocol.endpoints)
+    if protocol.multiplicity == "fixed sequence" and number > 1:
+        return (
+            f"{EXPLAINED['alpha']} The protocol tests {number} endpoints in a fixed sequence, each at "
+            f"{protocol.alpha:g}, and stops at the first without a verdict: the power here is that of the first, and a "
+            "later one has at most the power of those before it."
+        )
     if protocol.multiplicity != "holm" or number < 2:
         return f"{EXPLAINED['alpha']} The protocol tests at {protocol.alpha:g}."
     return (

@@ -12,6 +12,7 @@ from django.core.management.base import BaseCommand
 from analysis.frames import TABLES
 from analysis.selection import CRITERIA
 from analysis.stats import Results
+from analysis.sweep.layouts import LAYOUTS
 from analysis.sweep.methods import METHODS
 from readerstudy.environment import read_site_file
 from tests.docs.drawn import ROOT, documents
@@ -114,7 +115,7 @@ def test_column_is_in_the_docs(words: str, table: object) -> None:
 
 def test_choices_are_in_the_docs(words: str) -> None:
     named = set(CODE.findall(words))
-    assert {*METHODS, *CRITERIA} - named == set()
+    assert {*METHODS, *CRITERIA, *LAYOUTS} - named == set()
     assert {name for name in Results.__dataclass_fields__ if f'"{name}"' not in words} == set()
 
 

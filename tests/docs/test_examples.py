@@ -24,7 +24,8 @@ from analysis.selection.choose import SelectionSpec
 from analysis.selection.matching import Nearest
 from analysis.stats import Results, check
 from analysis.stats.plan import Plan
-from analysis.sweep.data.splits import read_people, read_split
+from analysis.sweep.data.people import read_people
+from analysis.sweep.data.splits import read_split
 from analysis.sweep.spec import SPARSITIES, PreprocessSpec
 from analysis.sweep.toml import load_spec
 from tests.docs.drawn import PART, PARTS, ROOT, documents, drawn_anew
@@ -109,7 +110,7 @@ def test_the_sweep_reads_the_examples(data_set: Path) -> None:
 
 def test_labels_metadata_and_selection_tell_the_same() -> None:
     labels = table("id,No Finding")
-    frames.check_labels(labels, frames.NIH_CLASSES, "id", "the example")
+    frames.one_row_each(labels, frames.NIH_CLASSES, "id", "the example")
     matrix = labels[list(frames.NIH_CLASSES)].astype(int).to_numpy()
     chosen = table("image,arm,pair")
     assert list(chosen["image"]) == list(labels["id"])

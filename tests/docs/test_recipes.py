@@ -51,6 +51,27 @@ def test_a_pruning_method_is_one_new_file(tmp_path: Path) -> None:
     assert listed.stdout.strip() == "what a level means, in a sentence"
 
 
+def test_a_published_data_set_is_one_new_file(tmp_path: Path) -> None:
+    (lines,) = re.findall(r"```python\n(.*?)```", recipe("Add a published data set"), flags=re.DOTALL)
+    shutil.copytree(ROOT / "analysis", tmp_path / "analysis", ignore=shutil.ignore_patterns("__pycache__"))
+    head = "from analysis.sweep.layouts.registry import Layout, register\n\n"
+    (tmp_path / "analysis/sweep/layouts/my_set.py").write_text(head + lines)
+    (tmp_path / "labels.csv").write_text("image,sex,Edema,Mass\na.png,F,0,1\n")
+    (tmp_path / "spec.toml").write_text(
+        '[data]\nname = "d"\nimages = "i"\nlayout = "my-set"\nlabels_test = "labels.csv"\n'
+    )
+    code = (
+        "from pathlib import Path; from analysis.sweep.toml import load_spec; "
+        "from analysis.sweep.data.people import read_people; from analysis.sweep.data.splits import read_split; "
+        "data = load_spec(Path('spec.toml')).data; split = read_split(data.labels_test, data, 'test'); "
+        "print(split.images, split.labels.tolist(), list(read_people(split.images, data).frame['sex']))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "('a.png',) [[0, 1]] ['F']"
+
+
 MY_FIGURE = '''"""How much each reader read."""
 
 from matplotlib.figure import Figure
@@ -90,7 +111,7 @@ def test_a_figure_is_a_function_a_line_and_a_picture(tmp_path: Path) -> None:
     )
     head, start, rest = text.partition("    named = groups_of(results)\n    if not results.not_comparable:\n")
     text = f"{head}    {drawn.strip()}\n{start}{rest}".replace(
-        '(Picture("flow", text), ', f'(Picture("flow", text), {place.strip()} '
+        '(Picture("flow", text), ', f'(Picture("flow", text), {place.strip()}, '
     )
     build.write_text(text, encoding="utf-8")
     done = subprocess.run(

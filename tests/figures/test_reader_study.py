@@ -45,7 +45,7 @@ def test_every_study_is_drawn_inside_its_figure(study, theme):
 def test_forest_shows_estimate_interval_and_p():
     results = analysed(A)
     shown = texts(reader_study_figures(results.frames())["forest"])
-    assert {"0.33  [0.23, 0.45]", "0.004", "R1", "R6", "All"} <= shown
+    assert {"0.33  [0.22, 0.44]", "0.005", "R1", "R6", "All"} <= shown
     assert "← PIEs: lower image quality" in shown
 
 

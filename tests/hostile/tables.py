@@ -30,14 +30,17 @@ from analysis.stats.intake import check, read_ratings
 from analysis.stats.rows import StatsError
 from analysis.stats.settings import read_settings
 from analysis.stats.study import read_subgroups
-from analysis.sweep.data.splits import read_people, read_split
+from analysis.sweep.data.people import read_people
+from analysis.sweep.data.splits import read_split
 from analysis.sweep.errors import CheckpointError, DataError, SpecError
+from analysis.sweep.layouts import LAYOUTS
 from analysis.sweep.networks.checkpoints import read_checkpoint
 from analysis.sweep.spec import DataSpec
 from analysis.sweep.toml import load_spec
 from analysis.tablefile import MAX_COLUMNS
 from tests.cases.images import blind_half, greys, png
 from tests.hostile.raster import CANARY
+from tests.sweep import published
 
 Refused = tuple[type[Exception], ...]
 CLASSES = ("Hernia", "Mass")
@@ -82,6 +85,17 @@ def _listed(path: Path) -> object:
     return read_listed(path, Groups("one", "ones", "other", "others"))
 
 
+def _published(layout: str) -> Callable[[Path], object]:
+    """Read labels in a published layout, with every policy that lets cells through."""
+    one = LAYOUTS[layout]
+    spec = DataSpec(
+        name="d", images=Path(), layout=layout, classes=one.classes or CLASSES, id_column=one.id_column,
+        uncertain=("ignore",), blank=("ignore",),
+    )  # fmt: skip
+    return lambda path: read_split(path, spec, "test")
+
+
+PUBLISHED = {name: Door(f"labels of {name}", "csv", _published(name), (DataError,)) for name in LAYOUTS}
 LABELS = Door("labels", "csv", _labels, (DataError,))
 SPEC = Door("specification", "toml", load_spec, (SpecError,))
 RESULTS = Door("results", "json", read_settings, (StatsError,))
@@ -116,13 +130,14 @@ class Runs:
 
 def files(trap: Path) -> Iterator[tuple[str, Door, bytes]]:
     """Yield a name, a door and the bytes of each file; code in a file would make the folder `trap`."""
-    for door in (LABELS, RATINGS, LISTED, KEY, PREDICTIONS["csv"], METADATA, VIA):
+    for door in (LABELS, RATINGS, LISTED, KEY, PREDICTIONS["csv"], METADATA, VIA, *PUBLISHED.values()):
         for name, data in _any_table():
             yield f"{door.name}: {name}", door, data
     for door in TABLES:
         for name, data in wide_tables():
             yield f"{door.name}: {name}", door, data
     yield from _label_files()
+    yield from _published_files(trap)
     yield from _specifications()
     yield from _rating_files()
     yield from _settings_files()
@@ -160,6 +175,22 @@ def _label_files() -> Iterator[tuple[str, Door, bytes]]:
     for value in ("2", "-1", "nan", "", "yes", "1e400", "=1+1", "0.5", "9" * 400):
         yield f"labels: a label {value[:20]!r}", LABELS, f"id,Hernia,Mass\na.png,0,{value}\n".encode()
     yield "labels: an image twice", LABELS, b"id,Hernia,Mass\na.png,0,1\na.png,1,1\n"
+
+
+def _published_files(trap: Path) -> Iterator[tuple[str, Door, bytes]]:
+    for name, cell in (
+        ("code", f"[__import__('os').mkdir('{trap}')]"), ("lists 5,000 deep", "[" * 5_000 + "]" * 5_000),
+        ("half a list", "['Hernia'"), ("numbers", "[1, 2]"), ("a mapping", "{'Hernia': 1}"), ("a bar alone", "|"),
+        ("100,000 names", "|".join(["Hernai"] * 100_000)),
+    ):  # fmt: skip
+        for layout, text, usual in (
+            ("padchest", published.PADCHEST, "['normal']"), ("nih-cxr14", published.NIH, "No Finding"),
+        ):  # fmt: skip
+            quoted = '"' + cell.replace('"', '""') + '"'
+            yield f"{layout}: {name}", PUBLISHED[layout], text.replace(usual, quoted).encode()
+    rows = published.VINDR.replace(",1,", ",1e999,").encode()
+    yield "vindr-cxr: votes beyond all numbers", PUBLISHED["vindr-cxr"], rows
+    yield "mimic-cxr: no list of images", PUBLISHED["mimic-cxr"], published.MIMIC_LABELS.encode()
 
 
 def _specifications() -> Iterator[tuple[str, Door, bytes]]:

@@ -148,7 +148,12 @@ def test_a_damaged_folder_is_not_registered(tmp_path: Path, damage: str) -> None
 
 
 def test_the_inputs_of_a_specification_are_registered(spec_file: Path) -> None:
-    assert "seeds 0, 1" in said("register_inputs", str(spec_file), "--ensemble", "nets")
+    spec_file.write_text(spec_file.read_text().replace("[models]\n", '[models]\noutput = "softmax"\n'))
+    told = said("register_inputs", str(spec_file), "--ensemble", "nets")
+    assert "seeds 0, 1" in told
+    assert "\n  Hernia: positive in train " in told
+    assert "note: no metadata file: view, sex and age are unknown\n" in told
+    assert Ensemble.objects.get().reading["output"] == "softmax"
     assert DataSet.objects.get().synthetic
     assert Ensemble.objects.get().preprocess["size"] == 32
     with pytest.raises(CommandError, match="already registered"):

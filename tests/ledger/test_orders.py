@@ -167,6 +167,18 @@ def test_work_for_a_gpu_is_left_to_a_host_that_has_one(
         assert "expected a working CUDA device" in unit.error
 
 
+def test_work_on_own_code_is_left_to_a_host_that_lists_it(
+    inputs: Inputs, data_set: DataSet, ensemble: Ensemble
+) -> None:
+    ensemble.architecture = "factory:nobodys_nets:build"
+    ensemble.save()
+    run = sweep(ensemble)
+    assert worker(inputs).work() == 0
+    unit = run.units.get()
+    assert (unit.state, unit.attempts) == (UnitState.TODO, 0)
+    assert "FACTORY_MODULES lists, got 'nobodys_nets'; it lists none on this host" in unit.error
+
+
 def test_a_trained_ensemble_can_be_swept(inputs: Inputs, data_set: DataSet) -> None:
     run = training(inputs, data_set, seeds=[3], epochs=1, loss="focal", class_weights="none")
     worker(inputs).work()

@@ -14,6 +14,7 @@ from readerstudy.accounts.services import grant_researcher
 from readerstudy.audit.models import Event
 from tests.ledger.inputs import ARCHITECTURE, Inputs
 from tests.stock import person
+from tests.sweep import published
 
 pytestmark = pytest.mark.django_db
 
@@ -84,14 +85,41 @@ def test_own_classes_need_names(page: Client) -> None:
     assert [row["name"] for row in DataSet.objects.get().classes] == ["Hernia", "Edema"]
 
 
+def test_a_published_data_set_by_form(page: Client, inputs: Inputs) -> None:
+    (inputs.root / "nih.csv").write_text(published.NIH.replace("No Finding", ""))
+    (inputs.root / "test_list.txt").write_text("00000003_000.png\n00000002_000.png\n")
+    form = {
+        "slug": "nih", "images": "images", "labels_test": "nih.csv", "split_test": "test_list.txt",
+        "layout": "nih-cxr14", "class_set": "nih-cxr14",
+    }  # fmt: skip
+    refused = page.post("/data-sets/new/", form).context["form"].errors
+    assert "row 3, column 'Atelectasis': expected 0 or 1, got a blank" in refused["labels_test"][0]
+    assert page.post("/data-sets/new/", {**form, "blank": "ignore"}).status_code == 302
+    made = DataSet.objects.get()
+    assert made.counts == {"test": 2}
+    assert {row["name"] for row in made.classes if row["test"]} == {"Hernia", "Pleural_Thickening"}
+    assert "nih.csv: 15 blank labels are ignored" in page.get("/data-sets/nih/").content.decode()
+
+
 def test_an_ensemble_and_a_sweep_by_form(page: Client) -> None:
     register(page)
     data_set = DataSet.objects.get()
     ensemble = {"slug": "nets", "data_set": data_set.pk, "architecture": ARCHITECTURE, "size": 32}
     refused = page.post("/ensembles/new/", {**ensemble, "checkpoints": "images"})
     assert "expected checkpoints" in refused.context["form"].errors["checkpoints"][0]
-    assert page.post("/ensembles/new/", {**ensemble, "checkpoints": "trained_models"}).status_code == 302
+    numbers = page.post("/ensembles/new/", {**ensemble, "checkpoints": "trained_models", "mean": "0.5; 0.5"})
+    assert "expected numbers separated by commas" in numbers.context["form"].errors["mean"][0]
+    more = {
+        "fit": "letterbox",
+        "mean": "0.5, 0.4, 0.3",
+        "output": "softmax",
+        "rename": "body.=\r\nhead.=fc.\r\n",
+    }
+    posted = {**ensemble, **more, "checkpoints": "trained_models"}
+    assert page.post("/ensembles/new/", posted).status_code == 302
     nets = Ensemble.objects.get()
+    assert nets.preprocess == {"size": 32, "antialias": False, "fit": "letterbox", "mean": [0.5, 0.4, 0.3]}
+    assert nets.reading == {"output": "softmax", "rename": ["body.=", "head.=fc."]}
     assert "seed" in page.get("/ensembles/nets/").content.decode().lower()
     sweep = {
         "ensemble": nets.pk, "seeds": "0-1", "method": "random", "sparsities": "0, 0.9", "seed": 3, "device": "cpu",
@@ -110,6 +138,8 @@ def test_an_ensemble_and_a_sweep_by_form(page: Client) -> None:
     assert answer["Location"] == f"/runs/{run.run_id}/"
     assert run.spec["prune"]["seed"] == 3
     assert run.full_spec["models"]["seeds"] == [0, 1]
+    assert run.full_spec["models"]["output"] == "softmax"
+    assert run.full_spec["preprocess"]["mean"] == [0.5, 0.4, 0.3]
     assert "preparing" in page.get(answer["Location"]).content.decode()
     assert Event.objects.filter(kind="run.registered", subject=run.run_id).exists()
 

@@ -4,7 +4,7 @@ import pytest
 from django.core.exceptions import ValidationError
 
 from analysis.services.progress import Progress, duration
-from analysis.views.forms import SeedsField
+from analysis.views.fields import SeedsField
 
 
 @pytest.mark.parametrize(

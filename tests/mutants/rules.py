@@ -151,7 +151,7 @@ RULES = (
          f"{DESIGNS}::test_with_own_cases_the_batch_is_the_planned_reader",
          f"{DESIGNS}::test_with_overlapping_blocks_the_batch_is_the_block_of_readers"),
     ),
-    Rule("Holm", "analysis/metrics/multiplicity.py", (), ("tests/stats/test_tables.py",)),
+    Rule("Holm", "analysis/metrics/multiplicity.py", (), ("tests/stats/test_tables.py", "tests/stats/test_plan.py")),
     Rule("matching", MATCHING, (), ("tests/selection/test_matching.py",)),
     Rule(
         "balance", "analysis/selection/covariates.py",
@@ -171,6 +171,7 @@ ANY_FACTOR = (
 
 EQUIVALENT: Mapping[str, str] = {
     "analysis/metrics/multiplicity.py holm: largest = 0.0 -> largest = -1.0": "no p-value is below 0",
+    "analysis/metrics/multiplicity.py fixed_sequence: largest = 0.0 -> largest = -1.0": "no p-value is below 0",
     f"{CUSTODY} _likeness: for number, (name, square) in enumerate(zip(names, squares, strict=True)): -> "
     "for number, (name, square) in enumerate(zip(names, squares, strict=False)):":
     "a run's cache has one picture per image: its digest was compared with the plan's before",

@@ -10,7 +10,8 @@ from django.core.management import call_command
 from django.test import Client
 
 from analysis.endpoints import PAPER
-from analysis.stats.calibration import Cell, exact_theta
+from analysis.stats.calibration import exact_theta
+from analysis.stats.cells import Cell
 from analysis.stats.covariance import reader_thetas
 from analysis.stats.planning import (
     Plan,
@@ -48,7 +49,7 @@ def test_quadrature_gives_the_variance_that_simulated_studies_have(endpoint, des
 
 def test_theta_equals_the_calibration_s_own_integral() -> None:
     model = Latent(effect={"quality": 0.5})
-    cell = Cell("one", "crossed", readers=6, cases=40, endpoint=QUALITY, model=model)
+    cell = Cell("one", effect=0.5)
     assert latent_pilot(model, QUALITY, cases=40)[1] == pytest.approx(exact_theta(cell), abs=1e-4)
 
 
@@ -168,6 +169,7 @@ def test_a_difference_is_told_in_answers() -> None:
         (Protocol(), "0.05 / 3 = 0.0167"),
         (Protocol(endpoints=("agree",)), "tests at 0.05."),
         (Protocol(multiplicity="none", alpha=0.01), "tests at 0.01."),
+        (Protocol(multiplicity="fixed sequence", alpha=0.02), "each at 0.02, and stops at the first without"),
     ],
 )
 def test_the_level_is_explained_from_the_protocol(protocol: Protocol, words: str) -> None:

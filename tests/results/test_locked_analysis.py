@@ -18,12 +18,14 @@ def test_a_lock_names_the_newest_version(stock: Stock) -> None:
     assert locked_document(stock.study)["analysis"] == plan.VERSIONS[-1]
 
 
-@pytest.mark.parametrize(("named", "version"), [({}, 1), ({"analysis": 1}, 1), ({"analysis": 2}, 2)])
+@pytest.mark.parametrize(
+    ("named", "version"), [({}, 1), ({"analysis": 1}, 1), ({"analysis": 2}, 2), ({"analysis": 3}, 3)]
+)
 def test_a_study_keeps_the_version_that_it_was_locked_with(
     stock: Stock, monkeypatch: pytest.MonkeyPatch, named: dict[str, int], version: int
 ) -> None:
     for module in (plan, computed):
-        monkeypatch.setattr(module, "VERSIONS", (1, 2, 3))
+        monkeypatch.setattr(module, "VERSIONS", (1, 2, 3, 4))
     document: dict[str, Any] = locked_document(stock.study)
     document.pop("analysis")  # as in every file of before there were versions
     study = Study(protocol=stock.study.protocol, locked_file=json.dumps(document | named))

@@ -17,6 +17,7 @@ from django.test import Client
 from matplotlib.text import Text
 
 from analysis.endpoints import PAPER
+from analysis.printed import p_equals
 from analysis.report import Background, fragment, reader_study_report, report_figures
 from analysis.report.build import report_html
 from analysis.report.comparison import METHODS
@@ -171,7 +172,7 @@ def test_every_interval_of_every_table_follows_the_level() -> None:
 
 def test_a_study_locked_with_the_first_analysis_keeps_its_intervals_and_says_so() -> None:
     first = results_of(Plan(alpha=0.01, version=1))
-    assert intervals(first) == intervals(results_of(Plan()))
+    assert intervals(first) == intervals(results_of(Plan(version=2)))
     page = written(fragment(reader_study_report(first), lambda picture: picture.text))
     for told in (page, drawn(first), first.to_json()):
         assert "95 % interval" in told
@@ -198,7 +199,10 @@ def test_what_holm_takes_back_is_claimed_nowhere(tmp_path: Path) -> None:
         == lower
     )
     assert all(found <= lower for found in claims.values())
-    reserved = "but with Holm's correction for the questions asked, chance could explain it (p = 0.060)"
+    reserved = (
+        "but with Holm's correction for the questions asked, chance could explain it "
+        f"({p_equals(decided['agree']['p_adjusted'])}); the interval is that of this question alone"
+    )
     for where in ("results.json", "comparisons.csv", "multiplicity.csv", "command"):
         assert reserved in told[where], where
     assert reserved.replace("'", "&#x27;") in told["report.html"]
@@ -219,11 +223,24 @@ def test_only_the_primary_comparison_claims_and_only_below_the_adjusted_level(
             assert claims == (row["method"] == primary and decided.get(row["endpoint"], False)), row
 
 
+def test_with_pairs_primary_the_interval_shown_beside_p_is_theirs() -> None:
+    results = results_of(Plan(primary="pairs"))
+    row = results.comparison("quality", "pairs")
+    assert row["ci_low"] is not None
+    primary = next(s for s in reader_study_report(results).sections if s.anchor == "primary")
+    finding = next(block for block in primary.blocks if isinstance(block, Findings)).items[1]
+    facts = dict(finding.facts)
+    theta = results.comparison("quality", "u_centred")["estimate"]
+    assert facts["θ (95 % interval)"] == f"{theta:.2f}"
+    shown = facts["Difference, PIE − control"].replace(" ", " ").replace("−", "-")
+    assert shown == f"{row['estimate']:.2f} points ({row['ci_low']:.2f} to {row['ci_high']:.2f})"
+
+
 def test_an_interval_that_contradicts_its_test_is_named_once_in_every_sentence(tmp_path: Path) -> None:
     for seed in range(60):
         results = analyse(
             simulate_study(seed=seed, readers=3, cases=12), seed=1, draws=9, bootstraps=9,
-            plan=Plan(endpoints=PAPER[1:2]),
+            plan=Plan(endpoints=PAPER[1:2], version=2),
         )  # fmt: skip
         if DISAGREE in results.comparison("quality", "u_centred")["note"]:
             break

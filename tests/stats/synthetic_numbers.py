@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,9 @@ from tests.stats.reference_book import Mine, Path
 QUESTIONS = ("agree", "quality", "difficulty")
 STUDIES = ("A_crossed_6x40_repeats", "B_splitplot_6x40_nested", "C_splitplot_3blocks_anchors_missing")
 Mines = dict[Path, Mine]
+
+BY_MRMCAOV = {**COVARIANCES, "unbiased": partial(unbiased, center=False)}
+"""The covariances by the names that MRMCaov gives them."""
 
 MOMENTS = "moments and other decompositions of a variance that is compared itself"
 SLOPES = "random slopes of the arm: not offered"
@@ -119,7 +123,7 @@ def obuchowski_rockette(grid: Grid) -> Mines:
     """The tables of MRMCaov for one question (its "test")."""
     thetas, found = reader_thetas(grid.pie, grid.control), {}
     for kind in ("unbiased", "jackknife", "DeLong"):
-        covariance = COVARIANCES[kind.lower()](grid.pie, grid.control)
+        covariance = BY_MRMCAOV[kind.lower()](grid.pie, grid.control)
         if covariance is None:
             continue
         parts = components(thetas, covariance, shares_cases=grid.shares_cases)

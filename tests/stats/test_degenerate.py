@@ -2,7 +2,7 @@
 
 import pytest
 
-from analysis.stats import analyse
+from analysis.stats import Plan, analyse, simulate_study
 from analysis.stats.rows import NotComparableError
 from tests.stats.reference_data import QUESTIONS, analysed, load, ratings
 
@@ -16,7 +16,7 @@ def fixture(name):
 @pytest.mark.parametrize("question", QUESTIONS)
 def test_all_answers_identical(question):
     results = fixture("all_identical")
-    for method in ("u_centred", "u_imrmc", "or_jackknife", "or_delong", "or_unbiased", "fixed_readers"):
+    for method in ("u_centred", "u_imrmc", "or_jackknife", "or_delong", "or_centred", "fixed_readers"):
         row = results.comparison(question, method)
         assert row["estimate"] == 0.5
         assert [row[name] for name in (*INTERVAL, "p")] == [None] * 8
@@ -32,16 +32,53 @@ def test_perfect_separation(question, theta):
     assert primary["estimate"] == theta
     assert [primary[name] for name in INTERVAL] == [None] * 7
     assert "perfect separation" in primary["note"]
-    assert (primary["p"], primary["p_from"]) == (permuted["p"], "permutation")
     assert 0 < permuted["p"] < 0.001
-    for method in ("u_imrmc", "or_jackknife", "or_delong", "or_unbiased", "fixed_readers"):
+    assert (primary["p"], primary["p_from"]) == (None, None)
+    assert "no verdict for other readers; these readers only: p < 0.001 by permutation" in primary["note"]
+    assert primary["direction"].endswith("(no verdict can be given)")
+    (holm,) = (row for row in results.multiplicity if row["endpoint"] == question)
+    assert (holm["p"], holm["p_adjusted"]) == (None, None)
+    difference = results.comparison(question, "difference")
+    assert abs(difference["estimate"]) > 0.5
+    assert [difference[name] for name in (*INTERVAL, "p")] == [None] * 8
+    for method in ("u_imrmc", "or_jackknife", "or_delong", "or_centred", "fixed_readers"):
         assert [results.comparison(question, method)[name] for name in (*INTERVAL, "p")] == [None] * 8
+
+
+def test_up_to_version_2_the_permutation_p_stands_in_for_perfect_separation():
+    results = analyse(ratings("G_degenerate_perfect_separation"), seed=1, plan=Plan(version=2))
+    primary, permuted = (results.comparison("quality", m) for m in ("u_centred", "permutation"))
+    assert (primary["p"], primary["p_from"]) == (permuted["p"], "permutation")
+    assert results.multiplicity[1]["p_adjusted"] is not None
+
+
+def test_a_reader_of_fewer_than_three_cases_of_an_arm_leaves_estimates_without_a_verdict():
+    table = simulate_study(seed=3, readers=4, cases=24)
+    cases = table.drop_duplicates("case")
+    few = set(cases.loc[cases["arm"] == 1, "case"].iloc[:2]) | set(cases.loc[cases["arm"] == 0, "case"])
+    thin = table[(table["reader"] != "R2") | table["case"].isin(few)]
+    results = analyse(thin, seed=1, draws=19, bootstraps=5)
+    for question in QUESTIONS:
+        row, risk = (results.comparison(question, method) for method in ("u_centred", "difference"))
+        assert row["estimate"] is not None
+        assert [row[name] for name in (*INTERVAL, "p")] == [None] * 8
+        assert (
+            "fewer than 3 cases of a group, where intervals cover too rarely by every method calibrated (R2)"
+            in row["note"]
+        )
+        assert row["direction"].endswith("(no verdict can be given)")
+        assert risk["ci_low"] is None
+    # What was given decides, never what was answered.
+    unread = (table["reader"] == "R2") & ~table["case"].isin(few)
+    for question in QUESTIONS:
+        table.loc[unread, [question, f"{question}_status"]] = [None, "missing"]
+    assert analyse(table, seed=1, draws=19, bootstraps=5).comparison("quality", "u_centred")["p"] is not None
 
 
 @pytest.mark.parametrize(("question", "theta"), [("agree", 0.2), ("quality", 0.43), ("difficulty", 0.88)])
 def test_one_reader(question, theta):
     results = fixture("one_reader")
-    for method in ("u_centred", "u_imrmc", "difference", "or_jackknife", "or_delong", "or_unbiased"):
+    for method in ("u_centred", "u_imrmc", "difference", "or_jackknife", "or_delong", "or_centred"):
         row = results.comparison(question, method)
         assert [row[name] for name in (*INTERVAL, "p")] == [None] * 8
         assert "one reader" in row["note"]

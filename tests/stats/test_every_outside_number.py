@@ -21,12 +21,13 @@ from analysis.stats.agreement import (
 from analysis.stats.covariance import delong_variance, reader_thetas, unbiased
 from analysis.stats.grid import Grid
 from analysis.stats.mixed import fit_cumulative_logit
-from analysis.stats.obuchowski_rockette import COVARIANCES, components
+from analysis.stats.obuchowski_rockette import components
 from analysis.stats.planning import Pilot, power
 from analysis.stats.rows import plain_interval, two_sided_p
 from analysis.stats.ustatistic import u_statistic
 from tests.stats import synthetic_numbers as synthetic
 from tests.stats.reference_book import Mine, compare, hold
+from tests.stats.synthetic_numbers import BY_MRMCAOV
 from tests.stats.test_outside_reference import imrmc_r1, load, path, van_dyke
 
 pytestmark = [pytest.mark.outside_reference]
@@ -55,7 +56,7 @@ def test_mrmcaov_on_van_dyke(kind: str) -> None:
 def _single_tests(kind: str, model: str, scale: float = 1.0) -> Mines:
     found: Mines = {}
     for test, (pie, control) in van_dyke_tests().items():
-        thetas, covariance = reader_thetas(pie, control), COVARIANCES[kind.lower()](pie, control)
+        thetas, covariance = reader_thetas(pie, control), BY_MRMCAOV[kind.lower()](pie, control)
         assert covariance is not None
         covariance = scale * covariance
         parts = components(thetas, covariance, shares_cases=True)
@@ -85,7 +86,7 @@ def _stacked(kind: str) -> Any:
     """Both tests' readers as readers of the same cases, in the order of MRMCaov (test by test)."""
     tests = van_dyke_tests()
     arms = [np.vstack([tests[test][arm] for test in ("1", "2")]) for arm in (0, 1)]
-    return reader_thetas(*arms), COVARIANCES[kind.lower()](*arms)
+    return reader_thetas(*arms), BY_MRMCAOV[kind.lower()](*arms)
 
 
 def _matrix(kind: str) -> Mines:
@@ -135,7 +136,7 @@ def test_mrmcaov_on_van_dyke_with_nested_cases(kind: str) -> None:
     hold(compare(document[f"case3_nested_in_test_RRRC_{kind}"], crossed, left_out), at_least=100)
     nested: Mines = {}
     for test, (pie, control) in van_dyke_tests("case2").items():
-        thetas, covariance = reader_thetas(pie, control), COVARIANCES[kind](pie, control)
+        thetas, covariance = reader_thetas(pie, control), BY_MRMCAOV[kind](pie, control)
         assert covariance is not None
         parts = components(thetas, covariance, shares_cases=False)
         low, high = plain_interval(parts.mean, parts.variance_random, parts.df_random)
@@ -153,7 +154,7 @@ def _blocks(kind: str, scale: float) -> Mines:
     for place in itertools.product(range(10), range(10)):
         found["cov_matrix", str(place[0]), str(place[1])] = Mine(0.0)
     for test, (pie, control) in van_dyke_tests("case3").items():
-        covariance, start = COVARIANCES[kind](pie, control), 5 * (int(test) - 1)
+        covariance, start = BY_MRMCAOV[kind](pie, control), 5 * (int(test) - 1)
         assert covariance is not None
         for i, j in itertools.product(range(5), range(5)):
             found["cov_matrix", str(start + i), str(start + j)] = Mine(scale * float(covariance[i, j]))

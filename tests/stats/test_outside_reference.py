@@ -20,10 +20,11 @@ from analysis.stats.agreement import (
 )
 from analysis.stats.covariance import delong_variance, reader_thetas
 from analysis.stats.mixed import fit_cumulative_logit
-from analysis.stats.obuchowski_rockette import COVARIANCES, components
+from analysis.stats.obuchowski_rockette import components
 from analysis.stats.planning import Pilot, power
 from analysis.stats.rows import plain_interval
 from analysis.stats.ustatistic import u_statistic
+from tests.stats.synthetic_numbers import BY_MRMCAOV
 
 FOLDER = os.environ.get("OUTSIDE_REFERENCE")
 
@@ -54,9 +55,7 @@ def van_dyke(test, case="case"):
 @pytest.mark.parametrize("name", ["jackknife", "DeLong", "unbiased"])
 def test_van_dyke_single_test_equals_mrmcaov(test, row, name):
     pie, control = van_dyke(test)
-    parts = components(
-        reader_thetas(pie, control), COVARIANCES[name.lower()](pie, control), shares_cases=True
-    )
+    parts = components(reader_thetas(pie, control), BY_MRMCAOV[name.lower()](pie, control), shares_cases=True)
     check_components(parts, load("mrmc/MRMCaov_VanDyke.json")[f"RRRC_{name}"]["test_means"][row])
     fixed = load("mrmc/MRMCaov_VanDyke.json")[f"FRRC_{name}"]["test_means"][row]
     assert np.sqrt(parts.variance_fixed) == pytest.approx(fixed["StdErr"], rel=1e-9)
@@ -66,7 +65,7 @@ def test_van_dyke_single_test_equals_mrmcaov(test, row, name):
 @pytest.mark.parametrize("name", ["jackknife", "unbiased"])
 def test_van_dyke_with_cases_nested_in_readers_equals_mrmcaov(test, row, name):
     pie, control = van_dyke(test, "case2")
-    parts = components(reader_thetas(pie, control), COVARIANCES[name](pie, control), shares_cases=False)
+    parts = components(reader_thetas(pie, control), BY_MRMCAOV[name](pie, control), shares_cases=False)
     wanted = load("mrmc/MRMCaov_VanDyke_nested.json")[f"case2_nested_in_reader_RRRC_{name}"]
     check_components(parts, wanted["test_means"][row])
 
@@ -117,7 +116,7 @@ def test_r1_with_missing_cells_equals_the_java_program():
     assert u.df == pytest.approx(summary["dfBDG"], rel=1e-8)
     for reader, row in enumerate(wanted["perReader"]):
         assert u.per_reader[reader] == pytest.approx(row["AUCA"], rel=1e-8)
-        own = COVARIANCES["unbiased"](pie, control)[reader, reader]
+        own = BY_MRMCAOV["unbiased"](pie, control)[reader, reader]
         assert own == pytest.approx(row["varAUCA"], abs=5.1e-9)
         assert delong_variance(pie[reader], control[reader]) > 0
 

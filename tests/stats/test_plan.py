@@ -1,11 +1,13 @@
 """The declared analysis: endpoints, primary method, level, what Holm counts, which times are left out."""
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
 from analysis.endpoints import PAPER, Endpoint
+from analysis.report import reader_study_report
 from analysis.stats import Plan, StatsError, analyse, simulate_study
 from analysis.stats.intake import check
 from analysis.stats.paper import paper_compatible
@@ -44,6 +46,57 @@ def test_without_holm_p_values_stay():
     assert all(row["p"] == row["p_adjusted"] and row["method"] == "none" for row in results.multiplicity)
 
 
+def test_a_fixed_sequence_is_that_of_the_endpoints_and_ends_at_the_first_without_a_verdict():
+    results = run(Plan(endpoints=(QUALITY, DIFFICULTY, AGREE), multiplicity="fixed sequence"))
+    quality, difficulty, agree = results.multiplicity
+    assert quality["p"] == quality["p_adjusted"] < 0.05
+    assert difficulty["p"] == difficulty["p_adjusted"] > 0.05
+    assert agree["p"] < 0.05 < agree["p_adjusted"] == difficulty["p"]  # or this test shows nothing
+    assert quality["conclusion"] == "PIEs had lower image quality than controls"
+    taken_back = "a question before it in the fixed sequence has no verdict, and so has this one"
+    assert (
+        f"controls, but {taken_back} (p = {difficulty['p']:.3f}); the interval is that" in agree["conclusion"]
+    )
+    page = str(reader_study_report(results))
+    assert "p (sequence)" in page
+    assert "Fixed sequence" in page
+    assert "Holm" not in page
+    first = run(Plan(endpoints=(AGREE, QUALITY), multiplicity="fixed sequence")).multiplicity
+    assert first[1]["p"] < first[0]["p"] == first[0]["p_adjusted"] == first[1]["p_adjusted"] < 0.05
+    assert first[1]["conclusion"] == quality["conclusion"]
+
+
+def test_an_endpoint_without_a_p_value_ends_the_sequence():
+    table = ratings(A)
+    table.loc[table["arm"] == "1", "quality"] = None
+    plan = Plan(endpoints=(QUALITY, AGREE), multiplicity="fixed sequence")
+    quality, agree = analyse(table, seed=1, draws=99, bootstraps=20, plan=plan).multiplicity
+    assert (quality["p_adjusted"], agree["p_adjusted"]) == (None, 1.0)
+
+
+def test_effective_readers_by_hand_and_shown_with_the_primary():
+    # Reader 1 of four answers 12 + 12 cases, the others 3 + 3: pairs of cases 144, 9, 9, 9.
+    tidy = simulate_study(seed=5, readers=4, cases=24)
+    cases = tidy.drop_duplicates("case")
+    few = [case for arm in (0, 1) for case in cases.loc[cases["arm"] == arm, "case"].iloc[:3]]
+    uneven = tidy[(tidy["reader"] == "R1") | tidy["case"].isin(few)]
+    shares = np.array([144, 9, 9, 9]) / 171
+    for version, wanted in ((2, 1 / (shares**2).sum()), (3, 4.0)):
+        results = analyse(uneven, seed=1, draws=19, bootstraps=5, plan=Plan(version=version))
+        row = results.comparison("quality", "u_centred")
+        assert row["effective_readers"] == pytest.approx(wanted)
+        assert ("count as 1.4" in row["note"]) == (version == 2)
+        assert results.multiplicity[1]["numbers"].count(f"effective readers {wanted:.1f}") == 1
+        primary = next(s for s in reader_study_report(results).sections if s.anchor == "primary")
+        assert str(primary).count(f"'Effective readers', '{wanted:.1f}'") == 3
+        if version == 3:
+            own = [r["estimate"] for r in results.comparisons
+                   if (r["endpoint"], r["method"]) == ("quality", "reader_delong")]  # fmt: skip
+            assert row["estimate"] == pytest.approx(np.mean(own))
+    pairs = results.comparison("quality", "pairs")
+    assert 1 < pairs["effective_readers"] < 4
+
+
 def test_pairs_as_primary_take_their_own_p_values():
     results = run(Plan(primary="pairs"))
     wanted = [results.comparison(name, "pairs")["p"] for name in ("agree", "quality", "difficulty")]
@@ -62,14 +115,14 @@ def test_plan_travels_through_results_json():
     ("plan", "words"),
     [
         (Plan(primary="clmm"), "primary method of u_centred, pairs"),
-        (Plan(multiplicity="bonferroni"), "multiplicity of holm, none"),
+        (Plan(multiplicity="bonferroni"), "multiplicity of holm, fixed sequence, none"),
         (Plan(endpoints=()), "at least one question"),
         (Plan(endpoints=(QUALITY, QUALITY)), "its own name"),
         (Plan(endpoints=(QUALITY,), others=(QUALITY,)), "its own name"),
         (Plan(endpoints=(Endpoint("arm", "", "Arm", "number"),)), "question's name"),
         (Plan(alpha=5.0), "level between 0 and 1"),
-        (Plan(version=3), "version 1, 2 of the analysis, got 3"),
-        (Plan(version=True), "version 1, 2 of the analysis, got True"),
+        (Plan(version=4), "version 1, 2, 3 of the analysis, got 4"),
+        (Plan(version=True), "version 1, 2, 3 of the analysis, got True"),
     ],
 )
 def test_a_plan_that_cannot_be_carried_out_is_refused(plan, words):

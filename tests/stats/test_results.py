@@ -6,9 +6,10 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from analysis.endpoints import PAPER
-from analysis.stats import Settings, StatsError, analyse, analyse_file, check, simulate_study
+from analysis.stats import Plan, Settings, StatsError, analyse, analyse_file, check, simulate_study
 from analysis.stats.grid import make_grid
 from analysis.stats.primary import DISAGREE, compare_u
 from analysis.stats.results import TABLES
@@ -25,9 +26,31 @@ def results():
     return analyse(ratings(A), seed=1)
 
 
-def test_primary_p_and_logit_interval(results):
+@pytest.fixture(scope="module")
+def before():
+    """The same study, locked with the second version of the analysis."""
+    return analyse(ratings(A), seed=1, draws=99, bootstraps=20, plan=Plan(version=2))
+
+
+def test_primary_p_and_interval_are_on_the_arcsine_scale(results, before):
     for question in QUESTIONS:
-        row = results.comparison(question, "u_centred")
+        row, old = results.comparison(question, "u_centred"), before.comparison(question, "u_centred")
+        # Crossed and complete: readers weigh alike in both; only the scale of test and interval is new.
+        same = ("estimate", "variance", "df", "ci_plain_low", "ci_plain_high")
+        assert [row[name] for name in same] == pytest.approx([old[name] for name in same])
+        theta, df = row["estimate"], row["df"]
+        error = row["se"] / (2 * np.sqrt(theta * (1 - theta)))
+        place = np.arcsin(np.sqrt(theta))
+        assert row["p"] == pytest.approx(2 * stats.t.sf(abs(place - np.pi / 4) / error, df))
+        half = stats.t.ppf(0.975, df) * error
+        limits = (np.sin(place - half) ** 2, np.sin(place + half) ** 2)
+        assert (row["ci_low"], row["ci_high"]) == pytest.approx(limits)
+        assert row["effective_readers"] == pytest.approx(row["readers"])
+
+
+def test_primary_p_and_logit_interval_of_a_study_locked_before(before):
+    for question in QUESTIONS:
+        row, results = before.comparison(question, "u_centred"), before
         wanted = load("centred_kernel")[A][question]["auc"]
         assert row["p"] == pytest.approx(wanted["p"], rel=1e-9)
         center = np.log(row["estimate"] / (1 - row["estimate"]))
@@ -40,13 +63,21 @@ def test_primary_p_and_logit_interval(results):
         assert imrmc["ci_low"] == pytest.approx(plain["botCIBDG"], rel=1e-9)
 
 
-def test_risk_difference_takes_its_interval_from_theta(results):
-    theta, risk = (results.comparison("agree", method) for method in ("u_centred", "difference"))
-    assert risk["estimate"] == pytest.approx(2 * theta["estimate"] - 1)
+def test_risk_difference_takes_its_interval_from_theta(results, before):
+    for found in (results, before):
+        theta, risk = (found.comparison("agree", method) for method in ("u_centred", "difference"))
+        assert risk["estimate"] == pytest.approx(2 * theta["estimate"] - 1)
+        assert (risk["ci_low"], risk["ci_high"]) == pytest.approx(
+            (2 * theta["ci_low"] - 1, 2 * theta["ci_high"] - 1)
+        )
     assert risk["p"] == pytest.approx(theta["p"])
-    assert (risk["ci_low"], risk["ci_high"]) == pytest.approx(
-        (2 * theta["ci_low"] - 1, 2 * theta["ci_high"] - 1)
-    )
+
+
+def test_a_row_in_natural_units_has_no_p_of_its_own(results):
+    for question in QUESTIONS:
+        row = results.comparison(question, "difference")
+        assert (row["p"], row["p_from"]) == (None, None)
+        assert row["ci_low"] < row["estimate"] < row["ci_high"]
 
 
 def test_direction_is_in_words(results):
@@ -139,13 +170,34 @@ def test_a_reader_name_that_looks_like_a_formula_is_quoted_in_csv(tmp_path):
     assert "-" in {row["cliffs_delta"][:1] for row in rows}
 
 
-def test_test_and_interval_that_disagree_are_noted():
+@pytest.mark.parametrize("alpha", [0.01, 0.05, 0.2])
+def test_an_interval_leaves_out_no_difference_exactly_where_its_own_p_is_below_the_level(alpha):
+    """Every row with both, of small studies, where the scales of version 2 parted ways."""
+    told = {True: 0, False: 0}
+    for seed in range(12):
+        tidy = simulate_study(seed=seed, readers=3, cases=12, missing=0.1 * (seed % 3))
+        found = analyse(tidy, seed=1, draws=9, bootstraps=5, plan=Plan(alpha=alpha, multiplicity="none"))
+        nulls = {"theta": 0.5, "difference": 0.0, "log_odds_ratio": 0.0}
+        rows = [(row, nulls[row["scale"]]) for row in found.comparisons]
+        rows += [(row, 0.5 if row["method"] == "u_centred" else 1.0) for row in found.reading_time]
+        for row, null in rows:
+            if row["p"] is not None and row["ci_low"] is not None:
+                inside = row["ci_low"] <= null <= row["ci_high"]
+                assert inside == (row["p"] >= alpha), row
+                told[inside] += 1
+            assert DISAGREE not in row["note"]
+    assert min(told.values()) > 10
+
+
+def test_up_to_version_2_a_test_and_an_interval_that_disagree_are_noted():
     """Look through simulated studies for one where the logit interval and the t-test part ways."""
     found = []
     for seed in range(40):
         first = check(simulate_study(seed=seed, readers=3, cases=12)).first
         for endpoint in PAPER:
-            row = compare_u(make_grid(first, endpoint.name), endpoint, seed=1, draws=1)[0]
+            row = compare_u(make_grid(first, endpoint.name), endpoint, seed=1, draws=1, plan=Plan(version=2))[
+                0
+            ]
             if row.ci_low is not None:
                 covers = row.ci_low <= 0.5 <= row.ci_high
                 found.append((DISAGREE in row.note, (row.p < 0.05) == covers))

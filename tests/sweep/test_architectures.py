@@ -16,7 +16,7 @@ from analysis.sweep.networks.architectures import (
 )
 from analysis.sweep.run.engine import Engine
 from analysis.sweep.run.finish import run_sweep
-from analysis.sweep.spec import InferSpec, ModelsSpec, PruneSpec
+from analysis.sweep.spec import InferSpec, ModelsSpec, PreprocessSpec, PruneSpec
 from tests.sweep.tiny import random_state
 
 
@@ -82,7 +82,7 @@ def test_a_timm_network_goes_through_a_whole_sweep(tiny):
 @pytest.mark.parametrize("method", ["channel_l2", "int8", "layer_l1", "random"])
 def test_every_method_goes_through_the_engine(method):
     levels = (0.0, 0.75)
-    engine = Engine("resnet18", 20, InferSpec(threads=1), 32)
+    engine = Engine("resnet18", 20, InferSpec(threads=1), PreprocessSpec(size=32))
     compressed = engine.load(random_state("resnet18", 20, 0), PruneSpec(method, levels), 0)
     pixels = torch.randint(0, 256, (2, 32, 32), dtype=torch.uint8)
     dense, small = (engine.predict(level, pixels) for level in levels)

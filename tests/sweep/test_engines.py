@@ -20,7 +20,7 @@ from analysis.sweep.run.choose import choose_engine
 from analysis.sweep.run.engine import Engine
 from analysis.sweep.run.prepare import open_run, prepare_run
 from analysis.sweep.run.units import Workspace, list_units, run_unit
-from analysis.sweep.spec import ENGINES_OF, InferSpec, PruneSpec
+from analysis.sweep.spec import ENGINES_OF, InferSpec, PreprocessSpec, PruneSpec
 from tests.sweep.tiny import SMALL, random_state
 
 LEVELS = PruneSpec(sparsities=(0.0, 0.9))
@@ -37,7 +37,7 @@ def images(n, size=32, seed=0):
 
 def predicted(engine, infer, architecture=SMALL, size=32, n=5):
     """Predict two levels of two checkpoints, back and forth, so that anything left behind shows."""
-    runner = Engine(architecture, 20, replace(infer, engine=engine), size)
+    runner = Engine(architecture, 20, replace(infer, engine=engine), PreprocessSpec(size=size))
     scores = {}
     for seed in (0, 1, 0):
         runner.load(random_state(architecture, 20, seed), LEVELS, seed)

@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 from django.core.management import CommandError, call_command
 
-from analysis.sweep.data.splits import locate_images, read_people, read_split
+from analysis.sweep.data.people import read_people
+from analysis.sweep.data.splits import locate_images, read_split
 from analysis.sweep.errors import DataError
 from analysis.sweep.run.prepare import prepare_run
 from analysis.sweep.spec import DataSpec

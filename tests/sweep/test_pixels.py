@@ -131,3 +131,21 @@ def test_normalisation_is_bit_equal_to_the_published_arithmetic():
     wanted = (colour - mean[:, None, None]) / deviation[:, None, None]
     got = normalised(grey, normalisation_table())
     assert torch.equal(got[0], wanted)
+
+
+def test_the_whole_image_squashed_boxed_or_cropped(tmp_path):
+    tall = noise(48, 32)
+    Image.fromarray(tall).save(tmp_path / "image.png")
+
+    def grey(size, **choices):
+        return read_pixels(tmp_path / "image.png", PreprocessSpec(size=size, **choices)).grey
+
+    assert (grey(32) == resize_linear(tall, 32)).all()
+    boxed = grey(48, fit="letterbox")
+    assert (boxed[:, 8:40] == tall).all()  # (48 - 32) / 2 = 8 black columns to either side
+    assert boxed[:, :8].max() == boxed[:, 40:].max() == 0
+    assert (grey(32, fit="crop") == tall[8:40]).all()
+    assert (grey(16, fit="crop", crop=0.5) == tall[16:32, 8:24]).all()
+    Image.fromarray(tall.T).save(tmp_path / "image.png")
+    assert (grey(48, fit="letterbox")[8:40] == tall.T).all()
+    assert (grey(16, fit="crop", crop=0.5) == tall.T[8:24, 16:32]).all()

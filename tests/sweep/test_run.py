@@ -163,7 +163,7 @@ def test_bad_input_leaves_nothing(tiny):
     refused(tiny, DataError, "image 3 of 4", tiny.names[2])
     (tiny.images / tiny.names[2]).write_bytes(good)
     label_frame(tiny.names).replace({"Mass": {0: 5}}).to_csv(tiny.labels_test, index=False)
-    refused(tiny, DataError, "labels_test.csv", "'Mass'", "0 or 1", "got 5")
+    refused(tiny, DataError, "labels_test.csv", "'Mass'", "0 or 1", "got '5'")
     label_frame(tiny.names).iloc[:0].to_csv(tiny.labels_test, index=False)
     refused(tiny, DataError, "at least one row in the test split")
 

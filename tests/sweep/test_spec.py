@@ -60,7 +60,7 @@ def test_stored_form_reads_back(tmp_path):
         ({"data": DATA, "prunes": {}}, ["section", "'prunes'", "did you mean 'prune'"]),
         ({}, ["section [data]"]),
         ({"data": {"name": "d"}}, ["[data]", "the key images"]),
-        ({"data": {**DATA, "classes": "chexpert"}}, ["nih-cxr-lt", "'chexpert'"]),
+        ({"data": {**DATA, "classes": "chexpart"}}, ["nih-cxr-lt", "'chexpart'"]),
         ({"data": DATA, "preprocess": {"size": "big"}}, ["[preprocess] size", "whole number", "'big'"]),
         ({"data": DATA, "preprocess": {"size": True}}, ["[preprocess] size", "True"]),
         ({"data": DATA, "preprocess": {"antialias": 1}}, ["antialias", "true or false"]),

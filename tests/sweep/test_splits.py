@@ -6,7 +6,8 @@ import pandas as pd
 import pytest
 
 from analysis.frames import MIMIC_CLASSES, NIH_CLASSES
-from analysis.sweep.data.splits import locate_images, read_people, read_split
+from analysis.sweep.data.people import read_people
+from analysis.sweep.data.splits import locate_images, read_split
 from analysis.sweep.errors import DataError
 from analysis.sweep.spec import DataSpec
 from tests.sweep.tiny import label_frame, write_images, write_labels
@@ -99,7 +100,7 @@ def refused(tmp_path, frame, *words, **changes):
 def test_bad_labels_are_named(tmp_path):
     frame = label_frame(NAMES).astype(object)
     frame.loc[1, "Hernia"] = 2
-    refused(tmp_path, frame, "row 2", "'Hernia'", "0 or 1", "got 2")
+    refused(tmp_path, frame, "row 2", "'Hernia'", "0 or 1", "got '2'")
     frame.loc[1, "Hernia"] = "yes"
     refused(tmp_path, frame, "row 2", "'Hernia'", "got 'yes'")
     frame.loc[1, "Hernia"] = None

@@ -82,14 +82,16 @@ def test_another_recipe_is_refused_in_the_same_folder(tiny, recipe):
 
 
 def test_loss_falls_on_something_easy(recipe):
+    """Means of three epochs: the loss of one goes up and down, and another processor adds in another order."""
     rng = np.random.default_rng(0)
     labels = np.repeat(rng.integers(0, 2, (16, 1)), 20, axis=1).astype(np.float32)
     pixels = (labels[:, :1, None] * 200 + rng.integers(0, 40, (16, 32, 32))).astype(np.uint8)
-    trainer = Trainer(replace(recipe, train=replace(recipe.train, learning_rate=0.01, epochs=20)), 0, "r")
+    trainer = Trainer(replace(recipe, train=replace(recipe.train, learning_rate=0.003, epochs=20)), 0, "r")
     examples = Examples(pixels, labels)
-    for _ in range(8):
+    for _ in range(12):
         trainer.run_epoch(examples, examples, lambda done: None)
-    assert trainer.history[-1]["train_loss"] < 0.7 * trainer.history[0]["train_loss"]
+    losses = [epoch["train_loss"] for epoch in trainer.history]
+    assert sum(losses[-3:]) < 0.7 * sum(losses[:3])
 
 
 def test_stops_early_and_keeps_the_best(recipe):

@@ -1,89 +1,120 @@
-"""`manage.py calibrate_statistics`: type I error and coverage on simulated reader studies."""
+"""`manage.py calibrate_statistics`: type I error, coverage and power of the candidates on simulated reader studies."""
 
 import argparse
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 from rich.console import Console
 from rich.progress import Progress
 
-from analysis.stats.calibration import CELLS, EFFECTS, calibrate
+from analysis.stats.calibration import NEAR, calibrate, judge
+from analysis.stats.candidates import CANDIDATES
+from analysis.stats.cells import EFFECTS, NULLS
 from analysis.stats.rows import Row
 
 SEED = 20260101
-HEADINGS = {
-    "theta": "θ",
-    "u_centred": "primary",
-    "u_normal": "primary, z",
-    "u_imrmc": "uncentred",
-    "u_biased": "biased variance",
-    "or_unbiased": "OR, Hillis df",
-    "fixed_readers": "fixed readers",
-    "permutation": "permutation",
+NAMES = {
+    "u_equal": "U, readers alike",
+    "u_equal_plain": "same, plain scale",
+    "u_centred": "U, pairs of cases",
+    "or_jackknife": "OR, jackknife",
+    "cluster_robust": "CR2, two ways",
+    "knapp_hartung": "Knapp-Hartung",
     "reader_t": "t over readers",
+    "fixed_readers": "fixed readers",
     "kruskal_pooled": "pooled KW",
     "pairs": "pairs",
     "sign_flip": "sign flip",
-    "coverage_logit": "coverage, logit",
-    "coverage_plain": "coverage, plain",
-    "no_positive_variance": "variance ≤ 0",
 }
 
 
 class Command(BaseCommand):
-    """Simulate the designs and print how often each test rejects; needs no database."""
+    """Simulate the cells, print how often each candidate rejects, covers and finds, and what the rule says."""
 
-    help = "Simulate reader studies; print type I error, power and coverage with their Monte Carlo error."
+    help = "Simulate reader studies; print type I error, power and coverage, and the choice of the primary comparison."
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        """Declare --simulations, --seed, --cell and --markdown."""
-        parser.add_argument("--simulations", type=int, default=2000, help="studies per cell (default 2000)")
+        """Declare --simulations, --seed, --cell and --processes."""
+        parser.add_argument(
+            "--simulations", type=int, default=2000, help="studies per cell (default %(default)s)"
+        )
         parser.add_argument(
             "--seed", type=int, default=SEED, help="seed of the whole table (default %(default)s)"
         )
         parser.add_argument("--cell", action="append", metavar="NAME", help="only this cell; may be repeated")
-        parser.add_argument("--markdown", action="store_true", help="print a table for the documentation")
+        parser.add_argument(
+            "--processes", type=int, default=1, help="processes that share the work (default 1)"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Print one row per cell, the null designs first; progress goes to the terminal."""
-        cells = {cell.name: cell for cell in (*CELLS, *EFFECTS)}
+        """Print both tables in Markdown and the judgement; progress goes to the terminal."""
+        cells = {cell.name: cell for cell in (*NULLS, *EFFECTS)}
         wanted = options["cell"] or list(cells)
         unknown = sorted(set(wanted) - set(cells))
         if unknown:
             raise CommandError(f"--cell: expected one of {', '.join(cells)}; got {unknown[0]}")
-        simulations = options["simulations"]
-        if simulations < 1:
-            raise CommandError(f"--simulations: expected at least 1, got {simulations}")
-        write = self._markdown if options["markdown"] else self._plain
+        for name in ("simulations", "processes"):
+            if options[name] < 1:
+                raise CommandError(f"--{name}: expected at least 1, got {options[name]}")
         with Progress(console=Console(stderr=True)) as progress:
-            task = progress.add_task("calibrating", total=simulations * len(wanted))
-            for k, name in enumerate(wanted):
-
-                def step(cell: str, done: int, k: int = k) -> None:
-                    progress.update(task, description=cell, completed=k * simulations + done)
-
-                (row,) = calibrate(
-                    [cells[name]], simulations=simulations, seed=options["seed"], progress=step
-                )
-                write(row, first=k == 0)
-            progress.update(task, completed=simulations * len(wanted))
+            task = progress.add_task("calibrating", total=len(wanted))
+            rows = calibrate(
+                [cells[name] for name in wanted], simulations=options["simulations"], seed=options["seed"],
+                processes=options["processes"],
+                progress=lambda count: progress.update(task, advance=count),
+            )  # fmt: skip
+        for line in (*_nulls(rows), "", *_effects(rows), "", *_judged(rows)):
+            self.stdout.write(line)
         self.stdout.write(
-            f"{simulations} studies per cell, seed {options['seed']}; Monte Carlo standard error of a rate of "
-            f".05 or a coverage of .95: {row['monte_carlo_error']:.4f}"
+            f"{options['simulations']} studies per cell, seed {options['seed']}; Monte Carlo standard error of a rate "
+            f"of .05 or a coverage of .95: {rows[0]['monte_carlo_error']:.4f}"
         )
 
-    def _plain(self, row: Row, *, first: bool) -> None:
-        if first:
-            self.stdout.write(f"{'cell':36}" + "".join(f"{heading:>17}" for heading in HEADINGS.values()))
-        self.stdout.write(f"{row['cell']:36}" + "".join(f"{_cell(row[name]):>17}" for name in HEADINGS))
 
-    def _markdown(self, row: Row, *, first: bool) -> None:
-        if first:
-            self.stdout.write("| cell | " + " | ".join(HEADINGS.values()) + " |")
-            self.stdout.write("|---" * (1 + len(HEADINGS)) + "|")
-        self.stdout.write(f"| `{row['cell']}` | " + " | ".join(_cell(row[name]) for name in HEADINGS) + " |")
+def _table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> Iterator[str]:
+    yield f"| {' | '.join(head)} |"
+    yield "|---" * len(head) + "|"
+    yield from (f"| {' | '.join(line)} |" for line in lines)
 
 
-def _cell(value: float | None) -> str:
-    return "" if value is None else f"{value:.4f}"
+def _nulls(rows: Sequence[Row]) -> Iterator[str]:
+    """Print how often each method rejects a true null; of the candidates also where no interval exists."""
+    shown = [name for name in NAMES if any(name in row for row in rows)]
+    lines = [
+        (f"`{row['cell']}`", *(_rate(row.get(name, {}).get("rejects")) for name in shown),
+         _rate(row["u_equal"]["no_interval"]))
+        for row in rows if row["theta"] == 0.5
+    ]  # fmt: skip
+    return _table(("null cell", *(NAMES[name] for name in shown), "no variance"), lines)
+
+
+def _effects(rows: Sequence[Row]) -> Iterator[str]:
+    """Print coverage and adjusted power of each candidate."""
+    head = [f"{NAMES[name]}: covers / finds" for name in CANDIDATES]
+    lines = []
+    for row in rows:
+        if row["theta"] != 0.5:
+            both = (row.get(name, {}) for name in CANDIDATES)
+            values = (
+                f"{_rate(each.get('covers'))} / {_rate(each.get('power'))}" if each else "" for each in both
+            )
+            lines.append((f"`{row['cell']}`", f"{row['theta']:.3f}", *values))
+    return _table(("cell", "θ", *head), lines)
+
+
+def _judged(rows: Sequence[Row]) -> Iterator[str]:
+    for each in judge(rows):
+        yield f"{NAMES[each.name]}: fails {len(each.fails)} cells{': ' if each.fails else ''}{'; '.join(each.fails)}"
+        if each.conservative:
+            yield f"  conservative: {'; '.join(each.conservative)}"
+        if each.near is not None and each.furthest is not None:
+            yield (
+                f"  power within {100 * NEAR:g} points of the best in {100 * each.near:.0f} % of the cells, at most "
+                f"{100 * each.furthest:.1f} points below; {'holds' if each.holds else 'does not hold'}"
+            )
+
+
+def _rate(value: float | None) -> str:
+    return "" if value is None else f"{value:.3f}".removeprefix("0")

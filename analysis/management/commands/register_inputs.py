@@ -30,6 +30,11 @@ class Command(BaseCommand):
             data_set = DataSet.objects.filter(slug=slug).first()
             data_set = data_set or register_data_set(slug=slug, section=section, roots=None)
             self.stdout.write(f"data set {data_set.slug}: {data_set.counts}")
+            for row in data_set.classes:
+                counts = ", ".join(f"{role} {row[role]}" for role in data_set.counts)
+                self.stdout.write(f"  {row['name']}: positive in {counts}")
+            for warning in data_set.warnings:
+                self.stdout.write(f"note: {warning}")
             if options["ensemble"]:
                 self._ensemble(options["ensemble"], data_set, content)
         except (SweepError, InputError) as error:
@@ -42,5 +47,6 @@ class Command(BaseCommand):
         made = register_ensemble(
             slug=name, data_set=data_set, architecture=content["models"]["architecture"], checkpoints=places[0],
             preprocess=content["preprocess"], roots=None,
+            reading={name: content["models"][name] for name in ("weights", "rename", "output")},
         )  # fmt: skip
         self.stdout.write(f"ensemble {made.slug}: seeds {', '.join(map(str, made.seeds))}")

@@ -16,7 +16,7 @@ import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from hashlib import sha256
 from itertools import islice
 from pathlib import Path
@@ -70,7 +70,7 @@ def cache_key(names: Sequence[str], files: Sequence[Path], preprocess: Preproces
     """Name a cache after its file list and preprocessing (24 hexadecimal digits)."""
     stats = [file.stat() for file in files]
     listing = [[n, s.st_size, s.st_mtime_ns] for n, s in zip(names, stats, strict=True)]
-    identity = {"format": FORMAT, "preprocess": asdict(preprocess), "files": listing}
+    identity = {"format": FORMAT, "preprocess": preprocess.decoding(), "files": listing}
     return sha256(json.dumps(identity).encode()).hexdigest()[:24]
 
 

@@ -63,7 +63,24 @@ def read_pixels(path: Path, preprocess: PreprocessSpec) -> Pixels:
     )
 
 
+def fitted(grey: Grey, fit: str, crop: float) -> Grey:
+    """Return the image as it is (`squash`), in the middle of a black square (`letterbox`), or the square in its middle
+    whose side is the share `crop` of its shorter side.
+    """
+    rows, columns = grey.shape
+    if fit == "squash":
+        return grey
+    side = max(rows, columns) if fit == "letterbox" else max(1, round(crop * min(rows, columns)))
+    top, left = abs(rows - side) // 2, abs(columns - side) // 2
+    if fit == "crop":
+        return grey[top : top + side, left : left + side]
+    square = np.zeros((side, side), np.uint8)
+    square[top : top + rows, left : left + columns] = grey
+    return square
+
+
 def _square(grey: Grey, preprocess: PreprocessSpec) -> Grey:
+    grey = fitted(grey, preprocess.fit, preprocess.crop)
     if not preprocess.antialias:
         return resize_linear(grey, preprocess.size)
     side = (preprocess.size, preprocess.size)

@@ -1,6 +1,6 @@
 """What every engine offers, how a network comes into it, and the plainest one: torch on a CPU as it is."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Protocol
@@ -11,11 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from analysis.sweep.networks.architectures import channels_last
-from analysis.sweep.spec import InferSpec
-
-MEAN = (0.485, 0.456, 0.406)
-DEVIATION = (0.229, 0.224, 0.225)
-"""ImageNet's channel statistics, with which the published networks were trained."""
+from analysis.sweep.spec import DEVIATION, MEAN, InferSpec
 
 Step = Callable[[int, int], None]
 """Called with (done, total) images after each batch; raising in it stops the work."""
@@ -25,12 +21,20 @@ Step = Callable[[int, int], None]
 class Network:
     """A network whose batch norms are folded away, in evaluation mode, float32, on the CPU.
 
-    `classes`: outputs; `size`: rows and columns of an image.
+    `classes`: outputs; `size`: rows and columns of an image; `mean`, `deviation`: of its channels; `output`: what turns
+    logits into scores.
     """
 
     module: nn.Module
     classes: int
     size: int
+    mean: Sequence[float] = MEAN
+    deviation: Sequence[float] = DEVIATION
+    output: str = "sigmoid"
+
+    def scores_of(self, logits: Tensor) -> Tensor:
+        """Turn logits into float32 scores from 0 to 1: each class by itself, or (softmax) one of all."""
+        return torch.softmax(logits.float(), 1) if self.output == "softmax" else torch.sigmoid(logits.float())
 
 
 class Backend(Protocol):
@@ -40,18 +44,18 @@ class Backend(Protocol):
         """Take all weights of the network, float32, by the names of its state dict."""
 
     def scores(self, pixels: NDArray[np.uint8] | Tensor, step: Step | None = None) -> NDArray[np.float32]:
-        """Predict: uint8, images x size x size, to sigmoid scores, float32, images x classes."""
+        """Predict: uint8, images x size x size, to scores, float32, images x classes."""
 
 
 Maker = Callable[[Network, InferSpec], Backend]
 
 
-def normalisation_table() -> Tensor:
+def normalisation_table(mean: Sequence[float] = MEAN, deviation: Sequence[float] = DEVIATION) -> Tensor:
     """Return (x / 255 - mean) / deviation for each byte x: float32, 256 x 3, bit-equal to torchvision's
     transforms.
     """
     bytes_ = torch.arange(256, dtype=torch.float32) / 255
-    return (bytes_[:, None] - torch.tensor(MEAN)) / torch.tensor(DEVIATION)
+    return (bytes_[:, None] - torch.tensor(mean)) / torch.tensor(deviation)
 
 
 def normalised(grey: Tensor, table: Tensor) -> Tensor:
@@ -60,17 +64,18 @@ def normalised(grey: Tensor, table: Tensor) -> Tensor:
 
 
 def in_batches(
+    network: Network,
     pixels: NDArray[np.uint8] | Tensor,
     batch_size: int,
     logits: Callable[[Tensor], Tensor],
     step: Step | None,
 ) -> NDArray[np.float32]:
     """Run an engine of the CPU over all images, a batch at a time."""
-    table, scores = normalisation_table(), []
+    table, scores = normalisation_table(network.mean, network.deviation), []
     for start in range(0, len(pixels), batch_size):
         batch = pixels[start : start + batch_size]
         grey = batch if isinstance(batch, Tensor) else torch.from_numpy(np.array(batch))
-        scores.append(torch.sigmoid(logits(normalised(grey, table)).float()))
+        scores.append(network.scores_of(logits(normalised(grey, table))))
         if step:
             step(min(start + batch_size, len(pixels)), len(pixels))
     predicted: NDArray[np.float32] = torch.cat(scores).numpy()
@@ -82,7 +87,7 @@ class Eager:
 
     def __init__(self, network: Network, infer: InferSpec) -> None:
         self._module = channels_last(network.module).eval()
-        self._infer = infer
+        self._network, self._infer = network, infer
 
     @torch.inference_mode()
     def write(self, weights: Mapping[str, Tensor]) -> None:
@@ -95,7 +100,7 @@ class Eager:
     def scores(self, pixels: NDArray[np.uint8] | Tensor, step: Step | None = None) -> NDArray[np.float32]:
         """Predict all images, a batch at a time."""
         with torch.autocast("cpu", torch.bfloat16, enabled=self._infer.precision == "bf16"):
-            return in_batches(pixels, self._infer.batch_size, self._module, step)
+            return in_batches(self._network, pixels, self._infer.batch_size, self._module, step)
 
 
 PLACES = {

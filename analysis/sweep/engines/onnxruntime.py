@@ -23,7 +23,7 @@ class OnnxRuntime:
 
     def __init__(self, network: Network, infer: InferSpec) -> None:
         self._file = OnnxFile(network)
-        self._infer = infer
+        self._network, self._infer = network, infer
         self._session: onnxruntime.InferenceSession | None = None
 
     def write(self, weights: Mapping[str, Tensor]) -> None:
@@ -40,7 +40,7 @@ class OnnxRuntime:
     @torch.inference_mode()
     def scores(self, pixels: NDArray[np.uint8] | Tensor, step: Step | None = None) -> NDArray[np.float32]:
         """Predict all images, a batch at a time."""
-        return in_batches(pixels, self._infer.batch_size, self._logits, step)
+        return in_batches(self._network, pixels, self._infer.batch_size, self._logits, step)
 
     def _logits(self, batch: Tensor) -> Tensor:
         if self._session is None:

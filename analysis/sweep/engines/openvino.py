@@ -22,7 +22,7 @@ class OpenVino:
 
     def __init__(self, network: Network, infer: InferSpec) -> None:
         self._file = OnnxFile(network)
-        self._infer = infer
+        self._network, self._infer = network, infer
         self._core = openvino.Core()
         self._compiled: Any = None
 
@@ -39,7 +39,7 @@ class OpenVino:
     @torch.inference_mode()
     def scores(self, pixels: NDArray[np.uint8] | Tensor, step: Step | None = None) -> NDArray[np.float32]:
         """Predict all images, a batch at a time."""
-        return in_batches(pixels, self._infer.batch_size, self._logits, step)
+        return in_batches(self._network, pixels, self._infer.batch_size, self._logits, step)
 
     def _logits(self, batch: Tensor) -> Tensor:
         return torch.from_numpy(np.array(self._compiled(batch.contiguous().numpy())[0]))

@@ -49,7 +49,8 @@ class Static:
         # kernel: it can choose otherwise in the next process, and a resumed run would not be equal byte by byte.
         torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = True, False
         self._device, dtype = torch.device(infer.device), DTYPES[infer.precision]
-        self._table = normalisation_table().to(self._device, dtype)
+        self._network = network
+        self._table = normalisation_table(network.mean, network.deviation).to(self._device, dtype)
         module = network.module.to(self._device, dtype).eval().requires_grad_(False)
         self._weights = channels_last(module).state_dict()
         self._forward = prepare(module)
@@ -93,7 +94,7 @@ class Static:
 
     def _once(self) -> None:
         logits = self._forward(normalised(self._input, self._table))
-        self._output.copy_(torch.sigmoid(logits.float()))
+        self._output.copy_(self._network.scores_of(logits))
 
     def _record(self) -> Callable[[], None]:
         """Record one batch; on a CPU there is nothing to record."""

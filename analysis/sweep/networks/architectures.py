@@ -3,6 +3,7 @@
 import difflib
 from collections.abc import Callable
 from contextlib import nullcontext
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -10,7 +11,9 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 
 from analysis.sweep.errors import CheckpointError
+from analysis.sweep.networks.factories import make_network
 from analysis.sweep.networks.torchvision_import import ensure_operators, no_compiler_yet
+from analysis.sweep.spec import FACTORY, SweepSpec
 
 _AUXILIARY: dict[str, dict[str, Any]] = {
     "googlenet": {"aux_logits": False, "init_weights": False},
@@ -40,14 +43,18 @@ def classifier_names() -> list[str]:
 def build_classifier(name: str, n_classes: int, *, device: str = "cpu", drawn: bool = True) -> nn.Module:
     """Build a freshly initialised classifier with `n_classes` outputs in evaluation mode.
 
-    `name`: torchvision's; else timm's, also as `timm:NAME`. `device="meta"` gives names and shapes without
-    memory. `drawn=False` leaves out the drawing of first weights where it can, for who writes all weights anyway.
-    Nothing is downloaded.
+    `name`: torchvision's; else timm's, also as `timm:NAME`; or own code (`analysis.sweep.networks.factories`).
+    `device="meta"` gives names and shapes without memory. `drawn=False` leaves out the drawing of first weights where
+    it can, for who writes all weights anyway. Nothing is downloaded.
 
     Raises
     ------
-    CheckpointError: neither has a classifier of this name, or timm is asked for and not installed.
+    CheckpointError: neither has a classifier of this name, or timm is asked for and not installed; own code that fails.
+    HostError: own code that this host lacks.
     """
+    if name.startswith(FACTORY):
+        with torch.device(device):
+            return make_network(name, n_classes).eval()
     known = classifier_names()
     if name in known:
         from torchvision import models
@@ -114,7 +121,44 @@ def _unknown(name: str, known: list[str], more: str) -> str:
 
 def libraries_of(name: str) -> tuple[str, ...]:
     """Return the libraries beside torchvision that an architecture comes from."""
-    return () if name in classifier_names() else ("timm",)
+    return () if name.startswith(FACTORY) or name in classifier_names() else ("timm",)
+
+
+def timm_preprocessing(name: str) -> tuple[dict[str, Any], str]:
+    """Return timm's own preprocessing of an architecture as fields of a specification, and how timm resizes.
+
+    Raises
+    ------
+    CheckpointError: the architecture is not timm's, or timm says nothing of it.
+    """
+    if "timm" not in libraries_of(name):
+        raise CheckpointError(f"[preprocess] timm: expected an architecture of timm, got {name!r}")
+    _of_timm(name, 1, "meta", [])
+    import timm
+
+    said = timm.get_pretrained_cfg(name.removeprefix(TIMM))
+    if said is None:
+        raise CheckpointError(f"[preprocess] timm: expected a configuration of {name!r}, timm has none")
+    fit = {"squash": "squash", "border": "letterbox"}.get(said.crop_mode, "crop")
+    crop = float(said.crop_pct) if fit == "crop" else 1.0
+    found = {
+        "mean": tuple(said.mean),
+        "deviation": tuple(said.std),
+        "fit": fit,
+        "crop": crop,
+        "antialias": True,
+    }
+    return found, str(said.interpolation)
+
+
+def resolved(spec: SweepSpec) -> tuple[SweepSpec, list[str]]:
+    """Put timm's own preprocessing into a specification that asks for it, and say so."""
+    if not spec.preprocess.timm:
+        return spec, []
+    found, interpolation = timm_preprocessing(spec.models.architecture)
+    said = ", ".join(f"{name} {value}" for name, value in found.items())
+    note = f"timm's configuration: {said}; images are resized by bilinear interpolation, by timm's {interpolation}"
+    return replace(spec, preprocess=replace(spec.preprocess, **found)), [note]
 
 
 def check_size(name: str, n_classes: int, size: int) -> None:

@@ -1,15 +1,17 @@
 """Read and check the checkpoints of an ensemble.
 
-Read are a dict whose key `weights` is the state dict, as PruneCXR writes it, and any state dict in a .pt or
-.safetensors file. Files are opened so that they cannot run code. `analysis.sweep.networks.layout` finds them.
+Read is a state dict in a .pt, .ckpt or .safetensors file: alone, under the key `weights` as PruneCXR writes it, or
+under whatever keys other tools use. Files are opened so that they cannot run code. `analysis.sweep.networks.layout`
+finds them, `analysis.sweep.networks.naming` knows how frameworks change the names.
 """
 
 import io
 import pickle
 import re
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -19,37 +21,85 @@ from torch import Tensor
 
 from analysis.durable import sha256_bytes
 from analysis.sweep.errors import CheckpointError
-from analysis.sweep.networks.architectures import AUXILIARY_PREFIXES, build_classifier
+from analysis.sweep.networks.architectures import build_classifier
+from analysis.sweep.networks.naming import AmbiguousError, is_ema, match_names
+from analysis.sweep.spec import ModelsSpec, pairs
 
 State = dict[str, Tensor]
 
-_WRAPPERS = ("module.", "_orig_mod.")
+_RAW = ("weights", "state_dict", "model", "model_state_dict", "model_state", "net", "network")
+"""Keys of state dicts, the first that is there before the others."""
+_OTHER = ("optim", "sched", "scaler", "callbacks", "loops")
+"""Beginnings of keys that hold other tensors than weights."""
+_DEEPEST = 3
 _SHOWN = 3
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A state dict in float32 on the CPU, the SHA-256 of its file, and the class names where the file has
-    them.
+    """A state dict in float32 on the CPU, the SHA-256 of its file, and the class names where the file has them.
+
+    `key`: where the file has it, "" for the file itself; `notes`: what was chosen or left out.
     """
 
     state: State
     sha256: str
     classes: tuple[str, ...] | None = None
+    key: str = ""
+    notes: tuple[str, ...] = ()
 
 
-def read_checkpoint(path: Path, sha256: str | None = None) -> Checkpoint:
-    """Read a state dict without running any code in the file.
+def read_member(path: Path, models: ModelsSpec, n_classes: int, sha256: str | None = None) -> Checkpoint:
+    """Read a checkpoint by the names of its architecture, and check that it is one of it.
 
     Parameters
     ----------
+    models: architecture, renaming, raw or averaged weights.
     sha256: the expected digest, where one is known.
 
     Raises
     ------
-    CheckpointError: no file, another digest, a pickle that carries code, no state dict inside, a weight that
-    is
-        not finite.
+    CheckpointError: as `read_checkpoint`; several networks in one file; another architecture (missing and unexpected
+        names shown), or another number of classes.
+    """
+    found = read_checkpoint(path, sha256, models.weights)
+    wanted = _shapes(models.architecture, n_classes)
+    rules = pairs(models.rename, "rename", blank=True)
+    try:
+        names = match_names(list(found.state), wanted, rules, models.weights)
+    except AmbiguousError as error:
+        raise CheckpointError(
+            f"{path}: expected one network, got {error}; say which by [models] rename or weights"
+        ) from error
+    if names.missing or names.unexpected:
+        raise CheckpointError(
+            f"{path}: expected a checkpoint of '{models.architecture}', got another network; "
+            f"missing: {_some(names.missing)}; unexpected: {_some(names.unexpected)}; [models] rename can change names"
+        )
+    if models.weights == "ema" and not (is_ema(found.key) or is_ema(names.prefix)):
+        raise CheckpointError(
+            f'{path}: expected averaged weights for [models] weights = "ema", got none; use "raw"'
+        )
+    state = {name: found.state[stored] for name, stored in names.found.items()}
+    _check_shapes(state, wanted, models.architecture, n_classes, path)
+    said = [*found.notes]
+    said += [f"checkpoints: names begin with {names.prefix!r}"] if names.prefix else []
+    said += [f"checkpoints: skipped {_some(names.skipped)}"] if names.skipped else []
+    return Checkpoint(state, found.sha256, found.classes, found.key, tuple(said))
+
+
+def read_checkpoint(path: Path, sha256: str | None = None, weights: str = "raw") -> Checkpoint:
+    """Read a state dict without running any code in the file; names are as stored.
+
+    Parameters
+    ----------
+    sha256: the expected digest, where one is known.
+    weights: `raw` or `ema`, the exponential moving average that some trainings keep beside.
+
+    Raises
+    ------
+    CheckpointError: no file, another digest, a pickle that carries code, no state dict inside (the keys are named), a
+        weight that is not finite.
     """
     try:
         content = path.read_bytes()
@@ -59,38 +109,33 @@ def read_checkpoint(path: Path, sha256: str | None = None) -> Checkpoint:
     if sha256 is not None and digest != sha256:
         raise CheckpointError(f"{path}: expected SHA-256 {sha256}, got {digest}; the file has changed")
     inside = _safetensors(content, path) if path.suffix == ".safetensors" else _pickle(content, path)
-    state = {_unwrapped(name): _float(value) for name, value in _state_dict(inside, path).items()}
+    key, stored, notes = _state_dict(inside, path, weights)
+    state = {name: _float(value) for name, value in stored.items()}
     for name, value in state.items():
         if value.is_floating_point() and not _finite(value):
             raise CheckpointError(f"{path}: expected finite weights, got nan or infinity in '{name}'")
     named = inside.get("classes") if isinstance(inside, Mapping) else None
     classes = tuple(str(name) for name in named) if isinstance(named, list | tuple) else None
-    return Checkpoint(state, digest, classes)
+    return Checkpoint(state, digest, classes, key, notes)
 
 
-def check_fits(state: Mapping[str, Tensor], architecture: str, classes: Sequence[str], where: Path) -> None:
-    """Check a state dict against an architecture and the classes of the data set.
+@lru_cache(maxsize=4)
+def _shapes(architecture: str, n_classes: int) -> dict[str, torch.Size]:
+    """Return the shape of each weight of an architecture."""
+    wanted = build_classifier(architecture, n_classes, device="meta").state_dict()
+    return {name: value.shape for name, value in wanted.items() if not name.endswith("num_batches_tracked")}
 
-    Raises
-    ------
-    CheckpointError: another architecture (missing and unexpected names shown), or another number of classes.
-    """
-    wanted = build_classifier(architecture, len(classes), device="meta").state_dict()
-    wanted = {name: value for name, value in wanted.items() if not name.endswith("num_batches_tracked")}
-    given = {n: v for n, v in state.items() if not _ignored(n)}
-    missing = [name for name in wanted if name not in given]
-    unexpected = [name for name in given if name not in wanted]
-    if missing or unexpected:
-        raise CheckpointError(
-            f"{where}: expected a checkpoint of '{architecture}', got another network; "
-            f"missing: {_some(missing)}; unexpected: {_some(unexpected)}"
-        )
-    other = [name for name in wanted if wanted[name].shape != given[name].shape]
-    if other and all(_outputs_differ_only(wanted[name], given[name]) for name in other):
-        outputs = given[other[0]].shape[0]
-        raise CheckpointError(f"{where}: expected {len(classes)} classes, got a head of {outputs} outputs")
+
+def _check_shapes(
+    state: State, wanted: Mapping[str, torch.Size], architecture: str, n_classes: int, where: Path
+) -> None:
+    given = {name: state[name].shape for name in wanted}
+    other = [name for name in wanted if wanted[name] != given[name]]
+    if other and all(wanted[name][1:] == given[name][1:] for name in other):
+        outputs = given[other[0]][0]
+        raise CheckpointError(f"{where}: expected {n_classes} classes, got a head of {outputs} outputs")
     if other:
-        shapes = [f"{n} {tuple(given[n].shape)} for {tuple(wanted[n].shape)}" for n in other]
+        shapes = [f"{n} {tuple(given[n])} for {tuple(wanted[n])}" for n in other]
         raise CheckpointError(
             f"{where}: expected the shapes of '{architecture}', got different ones: {_some(shapes)}"
         )
@@ -137,24 +182,38 @@ def _safetensors(content: bytes, path: Path) -> State:
     return tensors
 
 
-def _state_dict(inside: Any, path: Path) -> State:
-    for key in ("weights", "state_dict", "model"):
-        if isinstance(inside, Mapping) and isinstance(inside.get(key), Mapping):
-            inside = inside[key]
-            break
-    if (
-        not isinstance(inside, Mapping)
-        or not inside
-        or not all(isinstance(v, Tensor) for v in inside.values())
-    ):
-        raise CheckpointError(f"{path}: expected a state dict, itself or under the key 'weights'; got none")
-    return {str(name): value for name, value in inside.items()}
+def _state_dict(inside: Any, path: Path, weights: str) -> tuple[str, State, tuple[str, ...]]:
+    """Choose the state dict of a file: alone, or the one under the best known key; give the key, and say what was
+    left.
+    """
+    found = dict(_state_dicts(inside))
+    averaged = [key for key in found if is_ema(key)]
+    raw = [key for key in found if key not in averaged]
+    raw.sort(
+        key=lambda key: next((n for n, name in enumerate(_RAW) if name == key.split(".")[-1]), len(_RAW))
+    )
+    pool = (averaged or raw) if weights == "ema" else raw
+    if not pool or (len(pool) > 1 and pool == raw and pool[0].split(".")[-1] not in _RAW):
+        keys = ", ".join(map(str, inside)) if isinstance(inside, Mapping) else type(inside).__name__
+        what = f"several: {', '.join(pool)}" if pool else f"none; the keys are {keys[:200] or 'none'}"
+        raise CheckpointError(
+            f"{path}: expected a state dict, itself or under a key such as 'weights', got {what}"
+        )
+    left = [key for key in found if key != pool[0]]
+    notes = (f"checkpoints: weights of the key '{pool[0]}' were taken, not of '{left[0]}'",) if left else ()
+    return pool[0], found[pool[0]], notes
 
 
-def _unwrapped(name: str) -> str:
-    for prefix in _WRAPPERS:
-        name = name.removeprefix(prefix)
-    return name
+def _state_dicts(inside: Any, key: str = "", depth: int = 0) -> Iterator[tuple[str, State]]:
+    """Give every mapping of names to tensors, with its keys joined by dots."""
+    if not isinstance(inside, Mapping) or not all(isinstance(name, str) for name in inside):
+        return
+    if inside and all(isinstance(value, Tensor) for value in inside.values()):
+        yield key, dict(inside)
+        return
+    for name, value in inside.items():
+        if depth < _DEEPEST and not name.startswith(_OTHER):
+            yield from _state_dicts(value, f"{key}.{name}" if key else name, depth + 1)
 
 
 def _finite(weights: Tensor) -> bool:
@@ -164,14 +223,6 @@ def _finite(weights: Tensor) -> bool:
 
 def _float(value: Tensor) -> Tensor:
     return value.detach().to(torch.float32) if value.is_floating_point() else value.detach()
-
-
-def _ignored(name: str) -> bool:
-    return name.endswith("num_batches_tracked") or name.startswith(AUXILIARY_PREFIXES)
-
-
-def _outputs_differ_only(wanted: Tensor, given: Tensor) -> bool:
-    return wanted.ndim == given.ndim and wanted.shape[1:] == given.shape[1:]
 
 
 def _some(names: Sequence[str]) -> str:

@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from analysis.frames import label_matrix
 from analysis.metrics.ranking import rank_quality
 from analysis.metrics.ranks import spearman_rows
 from analysis.sweep.device import named_faults
 from analysis.sweep.errors import SweepError, UnitError
-from analysis.sweep.networks.checkpoints import read_checkpoint
 from analysis.sweep.run.acceptance import agreement, compared_levels, lowest_images
 from analysis.sweep.run.check_result import PrecisionCheck, write_check
 from analysis.sweep.run.engine import Engine
@@ -79,7 +79,7 @@ def check_precision(
             f"run {run.run_id}: expected finite scores, got nan in {run.spec.infer.precision}; use another precision"
         )
     classes = list(run.spec.data.classes)
-    labels = pd.read_csv(run.paths.images, usecols=classes)[classes].to_numpy()[rows]
+    labels = label_matrix(pd.read_csv(run.paths.images, usecols=classes), classes)[rows]
     found = compare(labels, mine, plain)
     check = PrecisionCheck(
         run.spec.infer.engine, run.spec.infer.precision, len(rows), len(members), level, **found
@@ -126,13 +126,13 @@ def _scores(
 ) -> NDArray[np.float32]:
     """Predict dense and compressed scores of some members: members x 2 x images x classes."""
     spec = run.spec
-    engine = Engine(spec.models.architecture, len(spec.data.classes), infer, spec.preprocess.size)
+    engine = Engine.of(spec, infer)
     rounds = [(member, k) for member in members for k in (0.0, level)]
     scores, loaded = [], None
     for done, (member, k) in enumerate(rounds):
         if loaded != member:
             prune = replace(spec.prune, sparsities=compared_levels(spec.prune.sparsities))
-            engine.load(read_checkpoint(*run.checkpoints[member]).state, prune, member)
+            engine.load(run.member(member).state, prune, member)
             loaded = member
 
         def step(images: int, of: int, before: int = (place * len(rounds) + done)) -> None:

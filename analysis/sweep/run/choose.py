@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from analysis.sweep.device import named_faults
 from analysis.sweep.engines.backend import maker
 from analysis.sweep.errors import UnitError
-from analysis.sweep.networks.checkpoints import State, read_checkpoint
+from analysis.sweep.networks.checkpoints import State, read_member
 from analysis.sweep.run.acceptance import Distance, compared_levels, distance, judge
 from analysis.sweep.run.engine import Engine
 from analysis.sweep.spec import ENGINES_OF, SweepSpec
@@ -66,7 +66,7 @@ def choose_engine(spec: SweepSpec, checkpoint: Path, pixels: NDArray[np.uint8]) 
     present = [name for name in names if name not in absent_ones]
     if len(present) == 1:
         return Choice(present[0], refused=absent_ones)
-    state = read_checkpoint(checkpoint).state
+    state = read_member(checkpoint, spec.models, len(spec.data.classes)).state
     batch = np.array(pixels[: infer.batch_size if infer.device == "cuda" else CPU_BATCH])
     with named_faults("[infer]", infer.batch_size):
         exact = _scores(_engine(spec, names[0], "fp32", state, len(batch)), spec, batch)
@@ -120,7 +120,7 @@ def _absent(name: str) -> str:
 
 def _engine(spec: SweepSpec, name: str, precision: str, state: State, batch_size: int) -> Engine:
     infer = replace(spec.infer, engine=name, precision=precision, batch_size=batch_size)
-    engine = Engine(spec.models.architecture, len(spec.data.classes), infer, spec.preprocess.size)
+    engine = Engine.of(spec, infer)
     engine.load(state, replace(spec.prune, sparsities=compared_levels(spec.prune.sparsities)), 0)
     return engine
 

@@ -13,7 +13,7 @@ from analysis.sweep.methods import find_method
 from analysis.sweep.networks.architectures import build_classifier, prunable_names
 from analysis.sweep.networks.checkpoints import State
 from analysis.sweep.networks.folding import fold_norms
-from analysis.sweep.spec import InferSpec, PruneSpec
+from analysis.sweep.spec import InferSpec, PreprocessSpec, PruneSpec, SweepSpec
 
 if TYPE_CHECKING:
     from analysis.sweep.engines.backend import Backend
@@ -28,10 +28,13 @@ class Engine:
     architecture, n_classes: the network.
     infer: device, precision, engine, batch size, threads; the thread count is set for the process. The engine
         `auto` stands for plain torch here; `analysis.sweep.run.choose` measures.
-    size: rows and columns of an image.
+    preprocess: size of an image, mean and deviation of its channels. output: what turns logits into scores.
     """
 
-    def __init__(self, architecture: str, n_classes: int, infer: InferSpec, size: int = 256) -> None:
+    def __init__(
+        self, architecture: str, n_classes: int, infer: InferSpec, preprocess: PreprocessSpec | None = None,
+        output: str = "sigmoid",
+    ) -> None:  # fmt: skip
         if infer.threads:
             torch.set_num_threads(infer.threads)
         if infer.device == "cpu":
@@ -40,11 +43,20 @@ class Engine:
         model = build_classifier(architecture, n_classes, drawn=False)
         self.prunable = prunable_names(model)
         self._folded = fold_norms(model)
-        network = Network(self._folded.network, n_classes, size)
+        seen = preprocess or PreprocessSpec()
+        network = Network(self._folded.network, n_classes, seen.size, seen.mean, seen.deviation, output)
         self.backend: Backend = maker(plain_engine(infer))(network, infer)
         self._names = dict.fromkeys(self._folded.network.state_dict())
         self._state: State = {}
         self._compressed: Compressed | None = None
+
+    @classmethod
+    def of(cls, spec: SweepSpec, infer: InferSpec | None = None) -> "Engine":
+        """Make the engine of a specification, run in another way where `infer` is given."""
+        models = spec.models
+        return cls(
+            models.architecture, len(spec.data.classes), infer or spec.infer, spec.preprocess, models.output
+        )
 
     def load(self, state: State, prune: PruneSpec, seed: int) -> "Compressed":
         """Take a pristine state dict (kept untouched), and make all levels ready in one pass."""
@@ -76,7 +88,7 @@ class Engine:
 
         Returns
         -------
-        Sigmoid scores, float32, images x classes, from 0 to 1.
+        Scores, float32, images x classes, from 0 to 1.
         """
         self.backend.write(self.weights(level))
         return self.backend.scores(pixels, step)

@@ -17,7 +17,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from analysis.durable import clear_leftovers, json_bytes, sha256_file, sha256_of_all, write_whole
-from analysis.frames import FORMAT, METRICS, check_table
+from analysis.frames import FORMAT, IGNORED, METRICS, check_table, label_matrix
 from analysis.metrics.ranking import Ranking, f1_at, rank_quality
 from analysis.sweep.errors import UnitError
 from analysis.sweep.run.prepare import Run, prepare_run
@@ -56,7 +56,7 @@ def finish_run(run: Run, progress: Progress | None = None) -> dict[str, Any]:
         raise UnitError(
             f"run {run.run_id}: expected all units finished, {len(left)} are not, first {left[0].key}"
         )
-    metrics = check_table(_table(list(run.spec.data.classes), found), METRICS)
+    metrics = check_table(_table(run, found), METRICS)
     write_whole(run.paths.metrics, metrics.to_csv(index=False).encode())
     clear_leftovers(run.paths.predictions)
     provenance = _provenance(run, found)
@@ -66,8 +66,7 @@ def finish_run(run: Run, progress: Progress | None = None) -> dict[str, Any]:
 
 def rank_files(run: Run, progress: Progress | None = None) -> dict[tuple[int, float], Quality]:
     """Verify and rank every score file in threads; what is missing or damaged is left out."""
-    classes = list(run.spec.data.classes)
-    labels = pd.read_csv(run.paths.images, usecols=classes)[classes].to_numpy(np.uint8)
+    labels = _labels(run)
     pairs = [(unit.seed, sparsity) for unit in list_units(run) for sparsity in unit.sparsities]
 
     def ranked(pair: tuple[int, float]) -> Quality | None:
@@ -87,10 +86,16 @@ def rank_files(run: Run, progress: Progress | None = None) -> dict[tuple[int, fl
     return found
 
 
-def _table(classes: list[str], found: Mapping[tuple[int, float], Quality]) -> pd.DataFrame:
+def _labels(run: Run) -> NDArray[np.int8]:
+    classes = list(run.spec.data.classes)
+    return label_matrix(pd.read_csv(run.paths.images, usecols=classes), classes)
+
+
+def _table(run: Run, found: Mapping[tuple[int, float], Quality]) -> pd.DataFrame:
     seeds, sparsities = zip(*found, strict=True)
     rankings = [quality.ranking for quality in found.values()]
-    return pd.DataFrame(
+    classes, ignored = list(run.spec.data.classes), (_labels(run) == IGNORED).sum(axis=0)
+    table = pd.DataFrame(
         {
             "seed": np.repeat(seeds, len(classes)),
             "sparsity": np.repeat(sparsities, len(classes)),
@@ -101,6 +106,7 @@ def _table(classes: list[str], found: Mapping[tuple[int, float], Quality]) -> pd
             "f1": np.concatenate([quality.f1 for quality in found.values()]),
         }
     )
+    return table.assign(ignored=np.tile(ignored, len(found))) if ignored.any() else table
 
 
 def _provenance(run: Run, found: Mapping[tuple[int, float], Quality]) -> dict[str, Any]:

@@ -16,6 +16,8 @@ class RunPaths:
         """The classes with their positives and frequency group."""
         self.custody = root / "custody.csv"
         """The digest of the stored values of each test image, by which its reading copy is known again."""
+        self.experts = root / "experts.csv"
+        """What experts said of some test images, where a second label file was given."""
         self.metrics = root / "metrics.csv"
         """AP, ROC area and F1 per seed, sparsity and class."""
         self.provenance = root / "provenance.json"

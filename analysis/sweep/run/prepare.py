@@ -14,20 +14,14 @@ from analysis.durable import json_bytes, sha256_bytes, sha256_file, write_whole
 from analysis.frames import FORMAT
 from analysis.picture.custody import DEFINITION
 from analysis.sweep.data.image_cache import ImageCache, ensure_cache
-from analysis.sweep.data.splits import (
-    People,
-    Split,
-    class_groups,
-    images_table,
-    locate_images,
-    read_people,
-    read_split,
-)
+from analysis.sweep.data.source import Source, read_source
+from analysis.sweep.data.splits import class_groups, images_table, locate_images
 from analysis.sweep.device import library_versions
 from analysis.sweep.errors import CheckpointError, SweepError, UnitError
 from analysis.sweep.methods import find_method
-from analysis.sweep.networks.architectures import check_size, libraries_of
-from analysis.sweep.networks.checkpoints import check_fits, read_checkpoint
+from analysis.sweep.networks.architectures import check_size, libraries_of, resolved
+from analysis.sweep.networks.checkpoints import Checkpoint, read_member
+from analysis.sweep.networks.factories import source_digest
 from analysis.sweep.networks.layout import find_checkpoints
 from analysis.sweep.run.choose import LIBRARIES, choose_engine
 from analysis.sweep.run.engine import resolved_threads
@@ -54,6 +48,11 @@ class Run:
     def checkpoints(self) -> dict[int, tuple[Path, str]]:
         """File and SHA-256 of each seed's checkpoint."""
         return {c["seed"]: (Path(c["file"]), c["sha256"]) for c in self.plan["checkpoints"]}
+
+    def member(self, seed: int) -> Checkpoint:
+        """Read the checkpoint of a seed by the names of its architecture; refuse one that has changed."""
+        file, digest = self.checkpoints[seed]
+        return read_member(file, self.spec.models, len(self.spec.data.classes), digest)
 
     @property
     def warnings(self) -> list[str]:
@@ -85,16 +84,16 @@ def prepare_run(
         refused.
     """
     find_method(spec.prune.method).check(spec.prune.sparsities)
+    spec, said = resolved(spec)
+    own_code = source_digest(spec.models.architecture)
     check_size(spec.models.architecture, len(spec.data.classes), spec.preprocess.size)
     _need_device(spec.infer)
-    split = read_split(spec.data.labels_test, spec.data, "test")
-    train = read_split(spec.data.labels_train, spec.data, "train") if spec.data.labels_train else None
-    people = read_people(split.images, spec.data)
+    source = read_source(spec.data)
+    split = source.split
     files = locate_images(split, spec.data)
-    checkpoints = _checked_checkpoints(spec, progress)
+    checkpoints, notes = _checked_checkpoints(spec, progress)
     digests = {"labels_test": split.sha256} | {f"checkpoint-{c['seed']}": c["sha256"] for c in checkpoints}
-    digests |= {"labels_train": train.sha256} if train else {}
-    digests |= {"metadata": people.sha256} if people.sha256 else {}
+    digests |= source.digests | ({"factory": own_code} if own_code else {})
     images = json.dumps([[name, file.stat().st_size] for name, file in zip(split.images, files, strict=True)])
     digests["images"] = sha256_bytes(images.encode())
     run_id = spec.run_id(digests)
@@ -103,7 +102,6 @@ def prepare_run(
         return _same(open_run(paths.root), run_id)
     _refuse_strangers(paths)
     pixels = ensure_cache(cache or paths.default_cache, split.images, files, spec.preprocess, progress)
-    groups = class_groups(spec.data, split, train)
     plan = {
         "format": FORMAT,
         "run_id": run_id,
@@ -112,12 +110,11 @@ def prepare_run(
         "checkpoints": checkpoints,
         "images": {k: getattr(pixels, k) for k in ("count", "content", "coloured")} | {"stored": DEFINITION},
         "cache": {"file": str(pixels.file), "digest": pixels.digest},
-        "warnings": _warnings(split, train, people, pixels, spec),
-        "class_groups_from": "training split" if train else "test split",
+        "warnings": [*_warnings(source, pixels, spec), *said, *notes],
+        "class_groups_from": "training split" if source.train else "test split",
     }
     plan |= _engine_plan(spec, Path(checkpoints[0]["file"]), pixels)
-    custody = pd.DataFrame({"image": split.images, "stored_sha256": pixels.stored})
-    return _write(paths, plan, images_table(split, people, spec.data), groups, custody)
+    return _write(paths, plan, _tables(paths, source, pixels))
 
 
 def open_run(out: Path) -> Run:
@@ -140,18 +137,22 @@ def open_run(out: Path) -> Run:
     return Run(paths, replace(spec, infer=InferSpec(**plan["infer"])), plan)
 
 
-def _checked_checkpoints(spec: SweepSpec, progress: Progress | None) -> list[dict[str, Any]]:
+def _checked_checkpoints(
+    spec: SweepSpec, progress: Progress | None
+) -> tuple[list[dict[str, Any]], list[str]]:
+    """Read every checkpoint; say which there are, and what was chosen or left out in any."""
     found = find_checkpoints(spec)
-    checked = []
+    checked: list[dict[str, Any]] = []
+    notes: list[str] = []
     for done, (seed, file) in enumerate(found.items(), 1):
-        checkpoint = read_checkpoint(file)
+        checkpoint = read_member(file, spec.models, len(spec.data.classes))
+        notes += checkpoint.notes
         if checkpoint.classes is not None and checkpoint.classes != spec.data.classes:
             raise CheckpointError(_other_classes(file, checkpoint.classes, spec.data.classes))
-        check_fits(checkpoint.state, spec.models.architecture, spec.data.classes, file)
         checked.append({"seed": seed, "file": str(file.absolute()), "sha256": checkpoint.sha256})
         if progress:
             progress("checkpoints", done, len(found))
-    return checked
+    return checked, list(dict.fromkeys(notes))
 
 
 def _other_classes(file: Path, came: tuple[str, ...], wanted: tuple[str, ...]) -> str:
@@ -171,7 +172,7 @@ def _same(run: Run, run_id: str) -> Run:
 
 
 def _refuse_strangers(paths: RunPaths) -> None:
-    ours = {paths.images.name, paths.classes.name, paths.custody.name}
+    ours = {path.name for path in (paths.images, paths.classes, paths.custody, paths.experts)}
     there = sorted(p.name for p in paths.root.iterdir()) if paths.root.is_dir() else []
     strange = [name for name in there if name not in ours and not name.startswith(".")]
     if strange:
@@ -200,18 +201,23 @@ def _engine_plan(spec: SweepSpec, checkpoint: Path, pixels: ImageCache) -> dict[
     }
 
 
-def _warnings(
-    split: Split, train: Split | None, people: People, pixels: ImageCache, spec: SweepSpec
-) -> list[str]:
-    found = list(people.warnings)
-    for name, count in zip(spec.data.classes, split.positives, strict=True):
-        if count == 0:
-            found.append(f"class '{name}' has no positive test image: its AP, AUC and F1 are missing")
+def _tables(paths: RunPaths, source: Source, pixels: ImageCache) -> dict[Path, pd.DataFrame]:
+    """Return the tables of a run that are known before it is computed."""
+    found = {
+        paths.images: images_table(source.split, source.people, source.data),
+        paths.classes: class_groups(source.data, source.split, source.train),
+        paths.custody: pd.DataFrame({"image": source.split.images, "stored_sha256": pixels.stored}),
+    }
+    return found | ({paths.experts: source.experts.table} if source.experts else {})
+
+
+def _warnings(source: Source, pixels: ImageCache, spec: SweepSpec) -> list[str]:
+    found = source.warnings
     if 0.0 not in spec.prune.sparsities or len(spec.prune.sparsities) == 1:
         found.append(
             "sparsity 0 and one above it are not both requested: findings compare them and cannot be computed"
         )
-    if train is None:
+    if source.train is None:
         found.append("no training labels: classes are grouped by their share of the test split (10 %, 1 %)")
     if pixels.coloured:
         found.append(
@@ -220,11 +226,8 @@ def _warnings(
     return found
 
 
-def _write(
-    paths: RunPaths, plan: dict[str, Any], images: pd.DataFrame, groups: pd.DataFrame, custody: pd.DataFrame
-) -> Run:
+def _write(paths: RunPaths, plan: dict[str, Any], tables: Mapping[Path, pd.DataFrame]) -> Run:
     """Write the tables, then the plan: its presence says that the run is prepared."""
-    tables = {paths.images: images, paths.classes: groups, paths.custody: custody}
     for file, table in tables.items():
         write_whole(file, table.to_csv(index=False).encode())
     plan["tables"] = {file.name: sha256_file(file) for file in tables}

@@ -24,7 +24,7 @@ from analysis.sweep.device import card_of, free_bytes, library_versions, named_f
 from analysis.sweep.engines.backend import Step
 from analysis.sweep.errors import HostError, UnitError
 from analysis.sweep.methods import Compressed
-from analysis.sweep.networks.checkpoints import read_checkpoint
+from analysis.sweep.networks.factories import refuse_other_source
 from analysis.sweep.run.engine import Engine
 from analysis.sweep.run.paths import prediction_name
 from analysis.sweep.run.prepare import Run
@@ -102,16 +102,10 @@ class Workspace:
         """Return the engine with the checkpoint of a seed loaded."""
         if self._engine is None:
             _refuse_other_host(self.run)
-            spec = self.run.spec
-            self._engine = Engine(
-                spec.models.architecture, len(spec.data.classes), spec.infer, spec.preprocess.size
-            )
+            self._engine = Engine.of(self.run.spec)
         if self._seed != seed or self._compressed is None:
-            file, digest = self.run.checkpoints[seed]
             self._seed = None
-            self._compressed = self._engine.load(
-                read_checkpoint(file, digest).state, self.run.spec.prune, seed
-            )
+            self._compressed = self._engine.load(self.run.member(seed).state, self.run.spec.prune, seed)
             self._seed = seed
         return self._engine, self._compressed
 
@@ -264,6 +258,9 @@ def run_cache(run: Run, folder: Path | None = None) -> ImageCache:
 
 def _refuse_other_host(run: Run) -> None:
     refuse_without_device(run.spec.infer.device, f"run {run.run_id}")
+    refuse_other_source(
+        run.spec.models.architecture, run.plan["digests"].get("factory", ""), f"run {run.run_id}"
+    )
     here = library_versions(*run.plan["versions"])
     for name, version in run.plan["versions"].items():
         if here.get(name) != version:

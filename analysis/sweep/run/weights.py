@@ -33,11 +33,8 @@ def magnitude_histogram(folder: Path, seed: int) -> list[Row]:
     ------
     SweepError: no plan, or the checkpoint is missing or has changed.
     """
-    from analysis.sweep.networks.checkpoints import read_checkpoint
-
     run = open_run(folder)
-    file, digest = run.checkpoints[seed]
-    state = read_checkpoint(file, digest).state
+    state = run.member(seed).state
     network = build_classifier(run.spec.models.architecture, len(run.spec.data.classes), device="meta")
     names = prunable_names(network)
     values = np.abs(np.concatenate([state[name].numpy().ravel() for name in names]))

@@ -13,20 +13,21 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from analysis.frames import IGNORED
 from analysis.metrics.ranking import rank_quality
 from analysis.sweep.device import free_bytes
-from analysis.sweep.engines.backend import DEVIATION, MEAN
 from analysis.sweep.errors import CheckpointError, SweepError, UnitError
 from analysis.sweep.networks.architectures import build_classifier, channels_last, prunable_names
 from analysis.sweep.networks.checkpoints import State, read_checkpoint
+from analysis.sweep.networks.naming import AmbiguousError, match_names
 from analysis.sweep.spec import SweepSpec
 from analysis.sweep.training.losses import LOSSES, Balance, balance_of
 
 
 @dataclass(frozen=True)
 class Examples:
-    """Images (uint8, n x size x size; a tensor where they lie on the device) and labels (float32 0/1, n x
-    classes) of a split.
+    """Images (uint8, n x size x size; a tensor where they lie on the device) and labels (float32, n x classes: 0, 1 or
+    `IGNORED`) of a split.
     """
 
     pixels: NDArray[np.uint8] | Tensor
@@ -53,10 +54,11 @@ class Trainer:
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.choice.precision == "fp16")
         self._reduced = _REDUCED.get(self.choice.precision)
         self._balance: Balance | None = None
+        self._ignores = False
         if self.device.type == "cuda":
             _fix_kernels(tf32=self.choice.precision == "tf32")
-        self.mean = torch.tensor(MEAN, device=self.device).reshape(1, 3, 1, 1)
-        self.deviation = torch.tensor(DEVIATION, device=self.device).reshape(1, 3, 1, 1)
+        self.mean = torch.tensor(spec.preprocess.mean, device=self.device).reshape(1, 3, 1, 1)
+        self.deviation = torch.tensor(spec.preprocess.deviation, device=self.device).reshape(1, 3, 1, 1)
         self.epoch = 0
         self.best: State = {}
         self.best_loss = float("inf")
@@ -72,6 +74,7 @@ class Trainer:
         """Train on all images once, validate, and keep the weights if the validation loss fell."""
         began = time.perf_counter()
         self._balance = self._balance or balance_of(self.choice, train.labels, self.device)
+        self._ignores = bool((train.labels == IGNORED).any() or (val.labels == IGNORED).any())
         train_loss = self._train(train, step)
         val_loss, val_map = self.validate(val)
         self.epoch += 1
@@ -92,21 +95,22 @@ class Trainer:
         UnitError: the loss is no finite number.
         """
         self.model.eval()
-        total, scores = 0.0, []
+        total, weight, scores = 0.0, 0.0, []
         for start in range(0, len(examples.labels), self.choice.batch_size):
             rows = np.arange(start, min(start + self.choice.batch_size, len(examples.labels)))
             labels = torch.from_numpy(examples.labels[rows]).to(self.device)
             logits = self._forward(self._grey(examples.pixels, rows))
-            total += float(self._loss(logits, labels)) * len(labels)
+            total += float(self._loss(logits, labels)) * self._weight(examples.labels[rows])
+            weight += self._weight(examples.labels[rows])
             scores.append(torch.sigmoid(logits).cpu().numpy())
         if not np.isfinite(total):
             raise UnitError(
                 f"seed {self.seed}, epoch {self.epoch + 1}: expected a finite validation loss, got {total}; the "
                 f"training has diverged: use a lower learning_rate or precision fp32, and another folder"
             )
-        ap = rank_quality(examples.labels.astype(np.uint8), np.concatenate(scores)).ap
+        ap = rank_quality(examples.labels.astype(np.int8), np.concatenate(scores)).ap
         known = ap[~np.isnan(ap)]
-        return total / len(examples.labels), float(known.mean()) if len(known) else None
+        return total / max(weight, 1.0), float(known.mean()) if len(known) else None
 
     def memory(self) -> dict[str, Any]:
         """Return all that `resume` needs."""
@@ -138,7 +142,7 @@ class Trainer:
         self.model.train()
         draw = torch.Generator().manual_seed(self.seed * 1_000_003 + self.epoch)
         order = torch.randperm(len(train.labels), generator=draw).numpy()
-        total = 0.0
+        total, weight = 0.0, 0.0
         batches = _batches(order, self.choice.batch_size)
         done = 0
         for rows in batches:
@@ -149,15 +153,24 @@ class Trainer:
             self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
             self.scaler.step(self.optimiser)
             self.scaler.update()
-            total += float(loss.detach()) * len(rows)
+            total += float(loss.detach()) * self._weight(train.labels[rows])
+            weight += self._weight(train.labels[rows])
             done += len(rows)
             step(done)
-        return total / len(order)
+        return total / max(weight, 1.0)
 
     def _loss(self, logits: Tensor, labels: Tensor) -> Tensor:
         if self._balance is None:
             raise RuntimeError("count the training labels before requesting a loss")
-        return LOSSES[self.choice.loss](logits, labels, self._balance).mean()
+        if not self._ignores:
+            return LOSSES[self.choice.loss](logits, labels, self._balance).mean()
+        known = labels != IGNORED
+        cells = LOSSES[self.choice.loss](logits, labels.clamp(min=0), self._balance)
+        return (cells * known).sum() / known.sum().clamp(min=1)
+
+    def _weight(self, labels: NDArray[np.float32]) -> float:
+        """Return what a batch counts in a mean over a split: its images, or its known labels per class."""
+        return float((labels != IGNORED).sum() / labels.shape[1]) if self._ignores else len(labels)
 
     def _grey(self, pixels: NDArray[np.uint8] | Tensor, rows: NDArray[np.int64]) -> Tensor:
         if isinstance(pixels, Tensor):
@@ -200,10 +213,17 @@ def load_pretrained(model: nn.Module, file: Path) -> None:
     ------
     CheckpointError: weights of another network.
     """
-    given, wanted = read_checkpoint(file).state, model.state_dict()
+    stored, wanted = read_checkpoint(file).state, model.state_dict()
     head = prunable_names(model)[-1].removesuffix(".weight") + "."
+    body = [n for n in wanted if not n.startswith(head) and not n.endswith("num_batches_tracked")]
+    try:
+        names = match_names(list(stored), body, {}, "raw")
+    except AmbiguousError as error:
+        raise CheckpointError(f"{file}: expected one network, got {error}") from error
+    given = {n: stored[names.found.get(n, names.prefix + n)] for n in wanted
+             if names.found.get(n, names.prefix + n) in stored}  # fmt: skip
     fits = {n: v for n, v in given.items() if n in wanted and wanted[n].shape == v.shape}
-    absent = [n for n in wanted if n not in fits and not n.startswith(head) and "num_batches" not in n]
+    absent = [n for n in body if n not in fits]
     if absent:
         raise CheckpointError(
             f"{file}: expected weights of this architecture to start from; '{absent[0]}' is missing or has "

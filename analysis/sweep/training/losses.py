@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from analysis.frames import IGNORED
 from analysis.sweep.errors import DataError
 from analysis.sweep.spec import TrainSpec
 
@@ -76,7 +77,9 @@ Loss = Callable[[Tensor, Tensor, Balance], Tensor]
 LOSSES: Mapping[str, Loss] = {"bce": _bce, "focal": _focal, "asymmetric": _asymmetric, "ldam": _ldam}
 
 
-def class_weights(name: str, positives: NDArray[np.int64], images: int) -> NDArray[np.float64]:
+def class_weights(
+    name: str, positives: NDArray[np.int64], images: int | NDArray[np.int64]
+) -> NDArray[np.float64]:
     """Return the factor of each class's positive term.
 
     Parameters
@@ -85,7 +88,7 @@ def class_weights(name: str, positives: NDArray[np.int64], images: int) -> NDArr
         King and Zeng, 2001), `effective` ((1 - beta) / (1 - beta^n), scaled to a mean of 1 over the classes;
         Cui et al., 2019, "Class-Balanced Loss Based on Effective Number of Samples", equation 2).
     positives: positive training images per class.
-    images: training images.
+    images: training images per class whose label is known.
 
     Raises
     ------
@@ -106,8 +109,8 @@ def class_weights(name: str, positives: NDArray[np.int64], images: int) -> NDArr
 
 
 def balance_of(choice: TrainSpec, labels: NDArray[np.float32], device: torch.device) -> Balance:
-    """Count the training labels (n x classes, 0/1) and return what the chosen loss needs of them."""
-    positives, images = labels.sum(axis=0).astype(np.int64), len(labels)
+    """Count the training labels (n x classes: 0, 1 or IGNORED) and return what the chosen loss needs of them."""
+    positives, images = ((labels == 1).sum(axis=0), (labels != IGNORED).sum(axis=0))
     sides = np.maximum(np.stack([positives, images - positives]), 1) ** -0.25
     margin = LARGEST_MARGIN * sides / sides.max()
     weight = class_weights(choice.class_weights, positives, images)

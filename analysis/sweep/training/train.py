@@ -23,11 +23,16 @@ from analysis.sweep.data.image_cache import ImageCache, ensure_cache
 from analysis.sweep.data.splits import Split, locate_images, read_split
 from analysis.sweep.device import library_versions, named_faults, refuse_without_device
 from analysis.sweep.errors import SweepError
+from analysis.sweep.networks.architectures import resolved
+from analysis.sweep.networks.factories import source_digest
 from analysis.sweep.networks.layout import layout_name
 from analysis.sweep.spec import SweepSpec, TrainSpec
 from analysis.sweep.training.epochs import Examples, Trainer, on_device, torch_bytes
 from analysis.sweep.training.losses import class_weights
 from analysis.terminal import Progress
+
+READ_SO = {"data": ("layout", "uncertain", "blank", "readers"), "preprocess": ("mean", "deviation")}
+"""Choices that change labels or what a network sees, beside files, classes and decoded images."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +95,7 @@ def open_training(
     ------
     SweepError: as `train_ensemble`.
     """
+    spec, _ = resolved(spec)
     data = spec.data
     refuse_without_device(spec.train.device, "[train] device")
     train, val = read_split(data.labels_train, data, "train"), read_split(data.labels_val, data, "val")
@@ -98,7 +104,7 @@ def open_training(
         ensure_cache(folder, split.images, locate_images(split, data), spec.preprocess, progress)
         for split in (train, val)
     ]
-    class_weights(spec.train.class_weights, train.positives, len(train.images))
+    class_weights(spec.train.class_weights, train.positives, len(train.images) - train.ignored)
     recipe = recipe_digest(spec, (train, val), caches)
     examples = [
         on_device(Examples(cached.pixels(), split.labels.astype(np.float32)), spec.train.device)
@@ -122,6 +128,11 @@ def recipe_digest(spec: SweepSpec, splits: tuple[Split, Split], caches: list[Ima
         "labels": [split.sha256 for split in splits],
         "pixels": [cached.digest for cached in caches],
     }
+    chosen = spec.choices()
+    read = {k: chosen[part][k] for part, names in READ_SO.items() for k in names if k in chosen.get(part, {})}
+    identity |= {"reading": read} if read else {}
+    own_code = source_digest(spec.models.architecture)
+    identity |= {"factory": own_code} if own_code else {}
     return sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
 
 

@@ -25,14 +25,15 @@ from readerstudy.study.orders.order import ALGORITHM
 from readerstudy.study.protocol import Protocol, canonical
 
 FORMAT = 4
-ANALYSIS = 2
+ANALYSIS = 3
 """The version of the analysis (`analysis.stats.plan`) that a lock commits a study to, in the words of METHOD. A study
 that was locked before there were versions, up to format 3, has the first.
 """
 METHOD = (
-    "Primary: difference of the two groups of cases with readers and cases both random, centred one-shot "
-    "U-statistic with Satterthwaite-type degrees of freedom; two-sided at alpha; multiplicity as stated; "
-    "intervals at 1 - alpha."
+    "Primary: difference of the two groups of cases with readers and cases both random and every reader counted alike, "
+    "centred one-shot U-statistic with Satterthwaite-type degrees of freedom; two-sided at alpha, multiplicity as "
+    "stated; intervals at 1 - alpha on the arcsine scale of the test. With one reader, or a reader of fewer than 3 "
+    "cases of a group, estimates without a verdict."
 )
 TELLING = re.compile(
     r"\b(pies?|prun(?:e|ed|es|ing)|spars(?:e|ity)|exemplars?|arms?|controls?|compress(?:ed|ion)|matched)\b",

@@ -1,0 +1,20 @@
+"""Published data sets, by the layout of their label files. Every file of this folder that registers one is found by
+itself.
+
+To add one: a new file here with `register(Layout(...))`; where images, views or labels are written in a way of their
+own, a function for it. docs: CONTRIBUTING.md.
+"""
+
+import importlib
+import pkgutil
+from collections.abc import Mapping
+
+from analysis.sweep.layouts.registry import LAYOUTS, Layout, Opened, find_layout
+
+for _module in pkgutil.iter_modules(__path__):
+    importlib.import_module(f"{__name__}.{_module.name}")
+
+CLASS_SETS: Mapping[str, Layout] = {name: layout for name, layout in LAYOUTS.items() if layout.classes}
+"""The layouts that say which classes there are; their names also name their classes."""
+
+__all__ = ["CLASS_SETS", "LAYOUTS", "Layout", "Opened", "find_layout"]

@@ -1,0 +1,83 @@
+"""Networks of the user's own code: `factory:package.module:function`, called with the number of classes.
+
+Importing a module runs it, so only modules that the site's settings list are imported. A run records the digest of the
+module's source; a host that lacks the module, or has another version of it, leaves the run to others.
+"""
+
+import importlib
+import inspect
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from analysis.durable import sha256_file
+from analysis.sweep.errors import CheckpointError, HostError
+from analysis.sweep.spec import FACTORY
+
+if TYPE_CHECKING:
+    from torch import nn
+
+SETTING = "FACTORY_MODULES"
+_allowed: set[str] = set()
+
+
+def allow(modules: Iterable[str]) -> None:
+    """List modules that may be imported, beside those that are listed."""
+    _allowed.update(name.strip() for name in modules if name.strip())
+
+
+def make_network(architecture: str, n_classes: int) -> "nn.Module":
+    """Call the function of the user's own code.
+
+    Raises
+    ------
+    HostError: the module is not listed or not there on this host.
+    CheckpointError: no such function, an error in it, or something that is no network.
+    """
+    from torch import nn
+
+    function = _function(architecture)
+    try:
+        made = function(n_classes)
+    except Exception as error:  # the user's code may raise anything
+        raise CheckpointError(f"{architecture}: expected a network, got the error '{error}'") from error
+    if not isinstance(made, nn.Module):
+        raise CheckpointError(f"{architecture}: expected a torch.nn.Module, got {type(made).__name__}")
+    return made
+
+
+def source_digest(architecture: str) -> str:
+    """Return the SHA-256 of the source file of an architecture's module; "" for one of a library.
+
+    Raises
+    ------
+    HostError, CheckpointError: as `make_network`.
+    """
+    if not architecture.startswith(FACTORY):
+        return ""
+    return sha256_file(Path(inspect.getfile(_function(architecture))))
+
+
+def refuse_other_source(architecture: str, wanted: str, what: str) -> None:
+    """Raise HostError where this host's module is not the one that a run recorded; `what` for messages."""
+    if wanted and source_digest(architecture) != wanted:
+        raise HostError(
+            f"{what}: expected the source {wanted[:12]} of {architecture}, got another on this host"
+        )
+
+
+def _function(architecture: str) -> "Callable[[int], nn.Module]":
+    module, _, name = architecture.removeprefix(FACTORY).partition(":")
+    if module not in _allowed:
+        raise HostError(
+            f"{architecture}: expected a module that {SETTING} lists, got {module!r}; it lists "
+            f"{', '.join(sorted(_allowed)) or 'none'} on this host"
+        )
+    try:
+        found = getattr(importlib.import_module(module), name, None)
+    except Exception as error:  # a module that is not there, or one that fails while it is imported
+        raise HostError(f"{architecture}: expected the module {module}, got the error '{error}'") from error
+    if not inspect.isfunction(found):
+        raise CheckpointError(f"{architecture}: expected a function {name!r} in {module}, got none")
+    function: Callable[[int], nn.Module] = found
+    return function

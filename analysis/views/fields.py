@@ -1,0 +1,80 @@
+"""Fields and groups of fields that the forms of the researcher's pages are made of."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from django import forms
+
+RANGE = re.compile(r"(\d{1,9})(?:\s*-\s*(\d{1,9}))?")
+MOST_SEEDS = 1000
+
+
+class Offer(forms.TextInput):
+    """A text field that offers values to choose from and takes others too."""
+
+    def __init__(self, offers: Iterable[str] = (), attrs: dict[str, Any] | None = None) -> None:
+        super().__init__(attrs)
+        self.offers = list(offers)
+
+    def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
+        """Name the list that the page draws beside the field."""
+        context = super().get_context(name, value, attrs)
+        context["widget"]["attrs"]["list"] = f"offers-{name}"
+        return context
+
+
+class Parts(forms.Form):
+    """A form in named groups of fields, each drawn as a fieldset."""
+
+    GROUPS: Mapping[str, Sequence[str]] = {}
+
+    def groups(self) -> list[tuple[str, list[forms.BoundField]]]:
+        """Return the groups with their fields."""
+        return [(title, [self[name] for name in names]) for title, names in self.GROUPS.items()]
+
+    def refuse(self, error: Exception, field: str = "") -> None:
+        """Show an error of a service at the field it belongs to."""
+        self.add_error(field if field in self.fields else None, str(error))
+
+    def given(self, spec: type) -> dict[str, Any]:
+        """Return those fields of a part of a specification that were filled in."""
+        found = {field: self.cleaned_data.get(field) for field in spec.__dataclass_fields__}  # type: ignore[attr-defined]
+        return {name: value for name, value in found.items() if value not in (None, "", [])}
+
+
+class NumbersField(forms.CharField):
+    """Numbers, separated by commas."""
+
+    def clean(self, value: Any) -> list[float]:
+        """Return the numbers; raise ValidationError for something else."""
+        text = super().clean(value) or ""
+        try:
+            return [float(part) for part in text.split(",") if part.strip()]
+        except ValueError:
+            raise forms.ValidationError(f"expected numbers separated by commas, got '{text[:40]}'") from None
+
+
+class SeedsField(forms.CharField):
+    """Numbers and ranges of numbers: 0-29, or 0, 3, 7."""
+
+    def clean(self, value: Any) -> list[int]:
+        """Return the numbers, rising.
+
+        Raises
+        ------
+        ValidationError: something that is neither a number nor a range, or more seeds than anybody trains.
+        """
+        text = super().clean(value)
+        found: set[int] = set()
+        for part in re.split(r"[,\s]+(?![\s-])", re.sub(r"\s*-\s*", "-", text or "").strip()):
+            if not part:
+                continue
+            numbers = RANGE.fullmatch(part)
+            low, high = (int(numbers[1]), int(numbers[2] or numbers[1])) if numbers else (1, 0)
+            if not low <= high <= low + MOST_SEEDS:
+                raise forms.ValidationError(
+                    f"expected numbers and ranges like 0-29 or 0, 3, 7; got '{part[:20]}'"
+                )
+            found |= set(range(low, high + 1))
+        return sorted(found)
