@@ -189,5 +189,14 @@ class _Rows:
                 )
         names = Counter(spelled(name) for name in self.cells[0]) if self.cells else Counter()
         twice = [name for name, times in names.items() if name and times > 1]
-        # pandas would rename the second and read the first, whichever of them was meant.
-        return f"each column once, got {twice[0]!r} again in its heading; remove one of them" if twice else ""
+        if twice:  # pandas would rename the second and read the first, whichever of them was meant
+            return f"each column once, got {twice[0]!r} again in its heading; remove one of them"
+        widths = [len(cells) for cells in self.cells]
+        if (
+            widths[1:] > widths[:1]
+        ):  # pandas would take the first cells of each row as its name and shift the others
+            return (
+                f"at most as many cells in the first row as in the heading ({widths[0]}), got {widths[1]}; name every "
+                "column, and end no row with a separator"
+            )
+        return ""

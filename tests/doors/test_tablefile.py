@@ -49,6 +49,12 @@ def test_messages_say_what_was_expected_what_came_and_what_to_do() -> None:
     assert "a quotation mark that is not closed" in refusal(b'a,b\n"' + b"x" * 200_000)
 
 
+@pytest.mark.parametrize("rows", [b"1,2,3\n", b"1,2,\n", b"1,2,3,4\n5,6,7,8\n"])
+def test_a_first_row_that_is_longer_than_the_heading_shifts_no_column(rows: bytes) -> None:
+    """pandas would read the 1 as the name of the row, and the 2 as a."""
+    assert "at most as many cells in the first row as in the heading (2), got" in refusal(b"a,b\n" + rows)
+
+
 def test_the_widest_table_that_may_come_is_read() -> None:
     names = [f"c{number}" for number in range(MAX_COLUMNS)]
     data = (",".join(names) + "\n" + ",".join("1" * MAX_COLUMNS) + "\n").encode()
