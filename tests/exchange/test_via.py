@@ -158,7 +158,7 @@ def test_both_readings_of_equal_file_names(tmp_path):
     ("rows", "header", "words"),
     [
         ([], HEADER, "at least one row"),
-        ([row("a.png")], "name,b,c", "expected VIA's columns"),
+        ([row("a.png")], "name,b,c,d,e,f,g", "expected VIA's columns"),
         ([row("")], HEADER, "expected a file name"),
         ([row("z.png")], HEADER, "'z.png' or 'v1/z.png' in the key"),
         ([row("a.png", "nonsense")], HEADER, "expected JSON in file_attributes, got 'nonsense'"),
