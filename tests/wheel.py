@@ -55,16 +55,12 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="readerstudy-wheel-") as name:
         folder = Path(name)
         python = folder / "env" / "bin" / "python"
-        kept = {
-            "HOME",
-            "LANG",
-            "PATH",
-            "PIP_CONFIG_FILE",
-            "PIP_EXTRA_INDEX_URL",
-            "PIP_FIND_LINKS",
-            "PIP_INDEX_URL",
+        # Whatever tells pip where packages are stays; what would lead back to the checkout or a site does not.
+        environment = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("DJANGO", "PYTHON", "READERSTUDY", "VIRTUAL_ENV"))
         }
-        environment = {name: value for name, value in os.environ.items() if name in kept}
         environment |= {"PIP_DISABLE_PIP_VERSION_CHECK": "1"}
 
         def do(*command: str | Path) -> None:
