@@ -1,6 +1,6 @@
 from django.urls import path
 
-from readerstudy.ops import loading_views
+from readerstudy.ops import loading
 from readerstudy.ops.serve import readiness, workstation
 
 app_name = "ops"
@@ -9,6 +9,6 @@ urlpatterns = [
     path("readyz/", readiness.readiness, name="readiness"),
     path("workstation/", workstation.workstation, name="workstation"),
     path("workstation/images/<int:number>/", workstation.image, name="workstation-image"),
-    path("studies/<slug:slug>/load/", loading_views.load, name="load"),
-    path("studies/<slug:slug>/loading/", loading_views.loading, name="loading"),
+    path("studies/<slug:slug>/load/", loading.load, name="load"),
+    path("studies/<slug:slug>/loading/", loading.loading, name="loading"),
 ]

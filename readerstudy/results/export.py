@@ -30,7 +30,7 @@ from readerstudy.results.sources import environment, sources
 from readerstudy.results.tables import EXPORT_TABLES, ORDER, READERS
 from readerstudy.results.values import unblinding_of
 from readerstudy.study.models import Study
-from readerstudy.study.orders.disclosure import orders_document
+from readerstudy.study.orders.drawing import orders_document
 from readerstudy.study.protocol import canonical
 
 ZIP_DATE = (1980, 1, 1, 0, 0, 0)

@@ -5,17 +5,11 @@ from django.utils import timezone
 
 from readerstudy.accounts.models import User
 from readerstudy.audit.services import heads, record
+from readerstudy.study import duties
 from readerstudy.study.design.locking import lock_file, sha256_of, warnings_of
 from readerstudy.study.design.obstacles import obstacles_of
 from readerstudy.study.design.signoff import waiting_for_sign_off
 from readerstudy.study.design.terms import without_terms
-from readerstudy.study.duties import (
-    add_member,
-    locked_row,
-    openers_of,
-    refuse_alone,
-    unblinded_among,
-)
 from readerstudy.study.models import Role, Study
 from readerstudy.study.phases import Phase, StudyError, next_phase
 from readerstudy.study.protocol import Protocol
@@ -48,11 +42,11 @@ def create_study(
     study.clean_fields(exclude={field.name for field in Study._meta.fields} - checked)
     study.save()
     record(
-        kind="study.created", actor=actor, study=study.key, subject=slug,
-        values={"title": title, "protocol": study.protocol, "simulated_readers": simulated_readers},
+        "study.created", actor, study.key, slug,
+        {"title": title, "protocol": study.protocol, "simulated_readers": simulated_readers},
     )  # fmt: skip
     if actor is not None:
-        add_member(study=study, person=actor, role=Role.STUDY_ADMIN, actor=actor)
+        duties.add_member(study=study, person=actor, role=Role.STUDY_ADMIN, actor=actor)
     return study
 
 
@@ -71,8 +65,8 @@ def attach_case_set(
     study.run_id, study.synthetic_images = run_id, synthetic
     study.save()
     record(
-        kind="study.cases_attached", actor=actor, study=study.key, subject=study.slug,
-        values={"cases_sha256": cases_sha256, "sealed_sha256": sealed_sha256, "run_id": run_id},
+        "study.cases_attached", actor, study.key, study.slug,
+        {"cases_sha256": cases_sha256, "sealed_sha256": sealed_sha256, "run_id": run_id},
     )  # fmt: skip
 
 
@@ -85,9 +79,7 @@ def cases_draft(study: Study, sealed_sha256: str) -> Study:
     PhaseError: the study is locked.
     StudyError: the key of these cases is open: people know what they are.
     """
-    study = locked_row(
-        study, {Phase.DRAFT}, "loading cases is possible only while the study is a draft; it is"
-    )
+    study = duties.locked_draft(study, "loading cases is possible")
     opened = Study.objects.filter(sealed_sha256=sealed_sha256, unblinded_at__isnull=False).first()
     if opened is not None:
         raise StudyError(
@@ -128,7 +120,7 @@ def lock(*, study: Study, actor: User | None) -> Study:
         )
     if unseen := waiting_for_sign_off(study):
         raise StudyError("; also, ".join(unseen))
-    study.openers = openers_of(study)
+    study.openers = duties.openers_of(study)
     study.locked_file = lock_file(study)
     study.protocol_sha256 = sha256_of(study.locked_file)
     study.locked_at = timezone.now()
@@ -165,12 +157,12 @@ def close(*, study: Study, actor: User | None, reason: str) -> Study:
     """
     study = Study.objects.select_for_update().get(pk=study.pk)
     phase = next_phase(study.phase, "close")
-    refuse_alone(study, actor, "close reading")
+    duties.refuse_alone(study, actor, "close reading")
     if not reason.strip():
         raise StudyError("expected a reason for closing, such as 'all readers have finished'")
     study.closed_at = timezone.now()
     values: dict[str, object] = {
-        "unblinded_admins": sorted(unblinded_among(study)),
+        "unblinded_admins": sorted(duties.unblinded_among(study)),
         "audit_heads": heads(study.key),
     }
     return _move(study, phase, "study.closed", actor, values, reason)
@@ -198,8 +190,5 @@ def _move(
 ) -> Study:
     old, study.phase = study.phase, phase.value
     study.save()
-    record(
-        kind=kind, actor=actor, study=study.key, subject=study.slug,
-        values={"old": old, "new": phase.value, **values}, reason=reason,
-    )  # fmt: skip
+    record(kind, actor, study.key, study.slug, {"old": old, "new": phase.value, **values}, reason=reason)
     return study

@@ -53,6 +53,19 @@ def _text(label: str, help_text: str, rows: int) -> forms.CharField:
     )
 
 
+LIMITS = {name: (low, high) for name, low, high in words.RANGES}
+
+
+def _whole(name: str, label: str, help_text: str = "") -> forms.IntegerField:
+    low, high = map(int, LIMITS[name])
+    return forms.IntegerField(min_value=low, max_value=high, label=label, help_text=help_text)
+
+
+def _hours(name: str, label: str, help_text: str = "") -> forms.FloatField:
+    low, high = LIMITS[name]
+    return forms.FloatField(min_value=low, max_value=high, label=label, help_text=help_text)
+
+
 NOT_A_SLUG = (
     "You entered “%(value)s”. Expected letters a to z, digits, hyphens and underscores without a space, "
     "such as “chest-2026”."
@@ -104,27 +117,22 @@ class Design(PartForm):
     """Who reads what, and what comes a second time."""
 
     design = forms.ChoiceField(choices=_choices(words.DESIGNS), widget=forms.RadioSelect, label="Design")
-    planned_readers = forms.IntegerField(
-        min_value=1, max_value=500, label="Planned readers",
-        help_text="Few readers limit power more than few cases do; see Planning.",
-    )  # fmt: skip
-    reading_blocks = forms.IntegerField(
-        min_value=2, max_value=100, label="Blocks of readers", help_text="With overlapping blocks only."
+    planned_readers = _whole(
+        "planned_readers", "Planned readers", "Few readers limit power more than few cases do; see Planning."
     )
-    anchor_cases = forms.IntegerField(
-        min_value=0, max_value=10_000, label="Anchor cases",
-        help_text="With overlapping blocks: about so many cases are read by all, so that agreement can be estimated.",
+    reading_blocks = _whole("reading_blocks", "Blocks of readers", "With overlapping blocks only.")
+    anchor_cases = _whole(
+        "anchor_cases", "Anchor cases",
+        "With overlapping blocks: about so many cases are read by all, so that agreement can be estimated.",
     )  # fmt: skip
     repeat_fraction = forms.FloatField(
         min_value=0, max_value=50, label="Hidden repeats, per cent of a reader's cases",
         help_text="They come unannounced and tell how steady a reader is.",
     )  # fmt: skip
-    repeat_gap_cases = forms.IntegerField(
-        min_value=1, max_value=10_000, label="Cases between first and second reading, at least"
-    )
-    repeat_gap_hours = forms.FloatField(
-        min_value=0, max_value=10_000, label="Hours between first and second reading, at least",
-        help_text="A repeat whose time has not come is read at the end.",
+    repeat_gap_cases = _whole("repeat_gap_cases", "Cases between first and second reading, at least")
+    repeat_gap_hours = _hours(
+        "repeat_gap_hours", "Hours between first and second reading, at least",
+        "A repeat whose time has not come is read at the end.",
     )  # fmt: skip
 
     @classmethod
@@ -147,18 +155,10 @@ class Room(PartForm):
         choices=_choices(words.WINDOW_RULES), label="First window",
         help_text="Fixed once cases are loaded.",
     )  # fmt: skip
-    session_cases = forms.IntegerField(
-        min_value=0, max_value=10_000, label="Cases of a session, at most", help_text="0: no limit."
-    )
-    session_hours = forms.FloatField(
-        min_value=0, max_value=10_000, label="Hours from one session to the next, at least"
-    )
-    break_minutes = forms.IntegerField(
-        min_value=0, max_value=1_000, label="Offer a break after minutes", help_text="0: never."
-    )
-    break_cases = forms.IntegerField(
-        min_value=0, max_value=10_000, label="Offer a break after cases", help_text="0: never."
-    )
+    session_cases = _whole("session_cases", "Cases of a session, at most", "0: no limit.")
+    session_hours = _hours("session_hours", "Hours from one session to the next, at least")
+    break_minutes = _whole("break_minutes", "Offer a break after minutes", "0: never.")
+    break_cases = _whole("break_cases", "Offer a break after cases", "0: never.")
     back = forms.ChoiceField(
         choices=_choices(words.BACK), label="May readers go back?", help_text="All earlier answers are kept."
     )
@@ -202,7 +202,9 @@ PARTS: dict[str, tuple[str, type[PartForm]]] = {
 class ProtocolFile(forms.Form):
     """A protocol as TOML."""
 
-    file = forms.FileField(label="Protocol file (TOML)")
+    file = forms.FileField(
+        label="Protocol file (TOML)", error_messages={"required": "Choose a protocol file (TOML) first."}
+    )
 
 
 class CopyStudy(forms.Form):
@@ -215,14 +217,10 @@ class CopyStudy(forms.Form):
     )  # fmt: skip
 
 
-class NewStudy(forms.Form):
+class NewStudy(CopyStudy):
     """Title and short name of a new study, and the questions that it begins with."""
 
     title = forms.CharField(max_length=200, label="Title")
-    slug = forms.SlugField(
-        max_length=60, label="Short name", help_text="Letters, digits, hyphens and underscores.",
-        error_messages={"invalid": NOT_A_SLUG},
-    )  # fmt: skip
     preset = forms.ChoiceField(
         choices=[(key, preset.name) for key, preset in PRESETS.items()], initial=next(iter(PRESETS)),
         widget=forms.RadioSelect, label="Questions to begin with", required=False,

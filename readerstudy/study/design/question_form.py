@@ -1,6 +1,7 @@
 """The form for one question: levels and labels are typed one a line."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -123,15 +124,15 @@ class QuestionForm(forms.Form):
         asked = FIELDS_OF[kind]
         if kind in OPTIONS:
             self.fields["levels"].label = "Options"
-            self.fields[
-                "levels"
-            ].help_text = "One a line, such as “PA”; numbered in this order. “3 = PA” sets a number."
+            told = "One a line, such as “PA”; numbered in this order. “3 = PA” sets a number."
+            self.fields["levels"].help_text = told
         for name in {field for fields in FIELDS_OF.values() for field in fields} - set(asked):
             del self.fields[name]
         for name in WORDS if kind not in MEASURED else ():
             del self.fields[name]
-        self.fields["after"].choices = _answers(_earlier(protocol, old))  # type: ignore[attr-defined]
-        if not self.fields["after"].choices:  # type: ignore[attr-defined]
+        earlier = protocol.questions[: protocol.questions.index(old)] if old else protocol.questions
+        self.fields["after"].choices = offered = _answers(earlier)  # type: ignore[attr-defined]
+        if not offered:
             del self.fields["after"]
 
     def clean_key(self) -> str:
@@ -220,12 +221,7 @@ def _measure(values: dict[str, Any]) -> dict[str, str]:
     }
 
 
-def _earlier(protocol: Protocol, old: Question | None) -> list[Question]:
-    keys = [question.key for question in protocol.questions]
-    return list(protocol.questions[: keys.index(old.key)] if old else protocol.questions)
-
-
-def _answers(questions: list[Question]) -> list[tuple[str, str]]:
+def _answers(questions: Sequence[Question]) -> list[tuple[str, str]]:
     """Offer each answer of each question that has fixed ones."""
     offered = []
     for question in questions:

@@ -167,7 +167,7 @@ class Protocol:
             )
 
     def _check_numbers(self) -> None:
-        for name, low, high in _RANGES:
+        for name, low, high in RANGES:
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
                 raise ProtocolError(f"{name}: expected a number from {low} to {high}, got {value!r}")
@@ -210,7 +210,7 @@ class Protocol:
         return next((note.text for note in self.practice if note.case == case), "")
 
 
-_RANGES: tuple[tuple[str, float, float], ...] = (
+RANGES: tuple[tuple[str, float, float], ...] = (
     ("planned_readers", 1, 500),
     ("alpha", 0.0001, 0.5),
     ("reading_blocks", 2, 100),

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Literal, get_args
 
+from readerstudy.refusals import RefusedError
+
 QuestionKind = Literal[
     "yes_no",
     "ordinal",
@@ -37,7 +39,7 @@ MOST_MARKS = 50
 KEY = re.compile(r"[a-z][a-z0-9_]{0,39}")
 
 
-class ProtocolError(ValueError):
+class ProtocolError(RefusedError, ValueError):
     """A protocol or an answer does not hold what it should."""
 
 
