@@ -194,6 +194,7 @@ SENTENCES: Mapping[str, str | Callable[[Told], str]] = {
     ),
     "study.unblinded": "{who} opened the key: answers and the origin of cases were joined.",
     "study.exported": "{who} exported the results.",
+    "study.cases_exported": "{who} downloaded a list of the opened cases.",
     "study.report_downloaded": "{who} downloaded the report.",
     "study.audit_exported": "{who} downloaded the audit trail.",
     "study.step_proposed": "{who} asked another admin for {step}.",

@@ -14,6 +14,7 @@ from django.db import transaction
 
 from analysis.caseset import BlindHalf, read_blind_half, verify_case_set
 from analysis.picture import Percentiles
+from analysis.picture.custody import stored_digest
 from analysis.picture.refusals import ImageRefusedError, Reason, Refusal
 from readerstudy.accounts.models import User
 from readerstudy.audit.services import record
@@ -187,7 +188,7 @@ def _ingest(
     frame = Frame(
         storage_name=stage.add(encode_frame(image.pixels, image.bits, image.curve)), format=FORMAT,
         rows=rows, columns=columns, bits=image.bits, window_low=image.window[0], window_high=image.window[1],
-        spacing_row=spacing_row, spacing_column=spacing_column,
+        spacing_row=spacing_row, spacing_column=spacing_column, pixels_sha256=stored_digest(image.pixels),
     )  # fmt: skip
     return frame, image.apart
 

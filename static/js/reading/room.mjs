@@ -31,6 +31,8 @@ export class ReadingRoom {
   /** How many cases back the reader went. */
   stepsBack = 0;
   sheet = answers.newSheet([]);
+  /** The case of which the reader was asked whether all of it is a technical problem. */
+  sure = "";
   /** @type {import("./clock.mjs").Times[]} earlier visits to the case on screen */
   visits = [];
 
@@ -124,6 +126,11 @@ export class ReadingRoom {
       this.status.note(open.length === 1 ? "One question is still open." : `${open.length} questions are still open.`);
       return;
     }
+    if (this.sure !== this.now.id && answers.technicalThroughout(this.sheet)) {
+      this.sure = this.now.id;
+      this.status.note("Every answer is “technical problem”. Press Enter again to save that, or Backspace to change it.");
+      return;
+    }
     this.clock.stop();
     note("case-submitted", performance.now());
     await this.#send(this.now, this.#body(this.now));
@@ -150,9 +157,14 @@ export class ReadingRoom {
     if (url) await ask(url, () => {}, { body, token: this.token() }).catch(() => {});
   }
 
+  /** The case before the one on screen, if the study lets the reader go back to it. */
+  get before() {
+    return this.stepsBack === 0 ? this.state?.back : this.now?.back;
+  }
+
   /** Go back to the case before the one on screen, if the study allows it. */
   async goBack() {
-    const back = this.stepsBack === 0 ? this.state?.back : this.now?.back;
+    const back = this.before;
     if (this.phase !== "reading" || !back) return;
     this.keepDraft();
     this.clock.stop();
@@ -364,7 +376,7 @@ export class ReadingRoom {
         return;
       }
       this.drafts.drop(now.id);
-      this.status.save("failed", "Not saved");
+      this.status.save(outcome.kind === "conflict" ? "idle" : "failed", outcome.kind === "conflict" ? "" : "Not saved");
       await this.open();
     }
   }

@@ -27,6 +27,7 @@
  * @property {string} renderer
  */
 import { DrawingBoard } from "./drawing.mjs";
+import { changed, handlesOf, hitOf } from "./editing.mjs";
 import { FrameShelf } from "./frames.mjs";
 import { listen } from "./gestures.mjs";
 import { Lens } from "./lens.mjs";
@@ -59,23 +60,26 @@ export class Viewer {
   #moving = false;
   #asked = 0;
   #settleTimer = 0;
+  /** @type {(import("./editing.mjs").Hit & {from: import("./marks.mjs").Place}) | null} the mark that the pointer pulls */
+  #held = null;
 
   /**
    * @param {HTMLCanvasElement} canvas
    * @param {object} [options]
    * @param {(state: State) => void} [options.onchange]
-   * @param {() => void} [options.onmarks] a mark was drawn or taken back
+   * @param {() => void} [options.onmarks] a mark was drawn, changed or removed; without it marks cannot be changed
    * @param {() => string} [options.question] which question a new mark belongs to
    * @param {FrameShelf} [options.shelf]
    * @param {import("./screen.mjs").CardUse} [options.card]
    */
-  constructor(canvas, { onchange = () => {}, onmarks = () => {}, question = () => "", shelf = new FrameShelf(), card = "auto" } = {}) {
+  constructor(canvas, { onchange = () => {}, onmarks, question = () => "", shelf = new FrameShelf(), card = "auto" } = {}) {
     this.canvas = canvas;
     this.onchange = onchange;
     this.shelf = shelf;
     this.layer = new MarkLayer(canvas);
     this.lens = new Lens(canvas);
-    this.board = new DrawingBoard(onmarks, question);
+    this.board = new DrawingBoard(onmarks ?? (() => {}), question);
+    const changeable = onmarks !== undefined;
     this.screen = new Screen(canvas, { card, redraw: () => this.#drawNow(false) });
     listen(canvas, {
       window: (dx, dy) => this.dragWindow(dx, dy),
@@ -84,7 +88,7 @@ export class Viewer {
       fit: () => this.fit(),
       settle: () => this.#settleSoon(0),
       ready: () => this.#frame !== null,
-      drawing: () => this.board.tool !== null,
+      drawing: (place) => this.board.tool !== null || (changeable && this.#hold(place)),
       draw: (step, x, y) => this.#drawMark(step, x, y),
       hover: (place) => this.#hover(place),
     });
@@ -247,11 +251,30 @@ export class Viewer {
     this.#draw();
   }
 
-  /** Undo the last mark; false if there is none. */
+  /** Remove the chosen mark, else undo the last one; false if there is none. */
   undoMark() {
     const done = this.board.undo();
     this.#draw();
     return done;
+  }
+
+  /** Choose the next mark, to be moved, resized or removed; false once all were. */
+  chooseMark() {
+    const found = this.board.chooseNext();
+    this.#draw();
+    return found;
+  }
+
+  /** Move the chosen mark, or its last corner; false if none is chosen. @param {number} dx @param {number} dy CSS pixels @param {boolean} resize */
+  nudgeMark(dx, dy, resize) {
+    const { chosen } = this.board;
+    if (!chosen) return false;
+    const size = this.#storedSize();
+    const [from, to] = [this.#toImage(0, 0), this.#toImage(dx, dy)].map((point) => toStored(point, size, this.#orientation));
+    const handle = resize ? (handlesOf(chosen)[1] ?? null) : null;
+    this.board.change(changed(chosen, handle, [to.x - from.x, to.y - from.y], size), true);
+    this.#draw();
+    return true;
   }
 
   /** Move the keyboard's cross. @param {number} dx @param {number} dy CSS pixels */
@@ -305,7 +328,8 @@ export class Viewer {
   /** @param {"begin" | "move" | "end" | "drop"} step @param {number} x @param {number} y CSS pixels */
   #drawMark(step, x, y) {
     const place = this.#toStored(x, y);
-    if (step === "begin") this.board.begin(place);
+    if (this.#held) this.#pull(this.#held, step, place);
+    else if (step === "begin") this.board.begin(place);
     else if (step === "move") this.board.move(place);
     else if (step === "drop") this.board.begun = null;
     else {
@@ -313,6 +337,23 @@ export class Viewer {
       this.board.end();
     }
     this.#draw();
+  }
+
+  /** Choose the mark under the pointer, or none. @param {{x: number, y: number}} at CSS pixels */
+  #hold(at) {
+    const hit = hitOf(this.board.marks, at, (place) => this.#toCss(place));
+    this.#held = hit && { ...hit, from: this.#toStored(at.x, at.y) };
+    this.board.chosen = hit?.mark ?? null;
+    this.#draw();
+    return hit !== null;
+  }
+
+  /** @param {import("./editing.mjs").Hit & {from: import("./marks.mjs").Place}} held @param {"begin" | "move" | "end" | "drop"} step @param {import("./marks.mjs").Place} place */
+  #pull({ mark, handle, from }, step, place) {
+    if (step === "begin") return;
+    const by = /** @type {import("./marks.mjs").Place} */ ([place[0] - from[0], place[1] - from[1]]);
+    this.board.change(step === "drop" ? mark : changed(mark, handle, by, this.#storedSize()), step === "end");
+    if (step !== "move") this.#held = null;
   }
 
   /** @param {{x: number, y: number} | null} place */
@@ -324,7 +365,7 @@ export class Viewer {
   /** @param {number} x @param {number} y CSS pixels @returns {import("./marks.mjs").Place} */
   #toStored(x, y) {
     const point = this.#toImage(x, y);
-    const size = { width: this.#stored?.columns ?? 1, height: this.#stored?.rows ?? 1 };
+    const size = this.#storedSize();
     const stored = toStored(point, size, this.#orientation);
     return [Math.min(size.width, Math.max(0, stored.x)), Math.min(size.height, Math.max(0, stored.y))];
   }
@@ -337,11 +378,15 @@ export class Viewer {
 
   /** @param {import("./marks.mjs").Place} place */
   #toCss([x, y]) {
-    const size = { width: this.#stored?.columns ?? 1, height: this.#stored?.rows ?? 1 };
+    const size = this.#storedSize();
     const shown = toShown({ x, y }, size, this.#orientation);
     const point = toCanvas(this.#view, this.canvas, shown.x, shown.y);
     const ratio = this.#pixelRatio();
     return { x: point.x / ratio, y: point.y / ratio };
+  }
+
+  #storedSize() {
+    return { width: this.#stored?.columns ?? 1, height: this.#stored?.rows ?? 1 };
   }
 
   #imageSize() {
@@ -393,7 +438,7 @@ export class Viewer {
     this.#tableStale = false;
     this.screen.draw(this.#frame, this.#view, this.#table, draft);
     this.#exact = !draft;
-    this.layer.draw(this.board.shown(), (place) => this.#toCss(place), this.#stored?.spacing ?? null, this.board.cursor);
+    this.layer.draw(this.board.shown(), (place) => this.#toCss(place), this.#stored?.spacing ?? null, this.board.cursor, this.board.chosen);
     this.lens.draw(this.#frame, this.#view, this.#table, (x, y) => this.#toImage(x, y));
     this.onchange(this.getState());
   }
