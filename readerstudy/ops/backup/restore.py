@@ -100,7 +100,7 @@ def _begin_epoch(folder: Path, manifest: dict[str, Any], reason: str) -> list[st
         )  # fmt: skip
     except AuditError as error:
         return [str(error)]
-    return list(map(str, anchor_faults()))
+    return [f"event {each.sequence}: {each.reason}" for each in anchor_faults()]
 
 
 def _ask_for_a_reason(manifest: dict[str, Any], reason: str) -> None:
