@@ -123,7 +123,7 @@ const COMMANDS = {
   },
   "choose-mark": () => {
     if (viewer.board.marks.length === 0) say("There is no mark to choose.");
-    viewer.chooseMark();
+    viewer.edit((it) => it.board.chooseNext());
   },
   forward: () => room.open(),
   "full-screen": () => toggleFullScreen(place),
@@ -145,7 +145,7 @@ function run(command, byKey) {
   else act(viewer, command);
   if (!DRAWING.includes(command.name)) return;
   canvas.focus();
-  if (byKey && viewer.board.tool) viewer.moveCursor(0, 0);
+  if (byKey && viewer.board.tool) viewer.edit((it) => it.moveCursor(0, 0));
 }
 
 document.addEventListener("keydown", (event) => {

@@ -11,6 +11,7 @@
  * @typedef {{now: Case, asked: number, painted: Promise<number>}} Ahead the next image, painted early
  */
 import { FrameError } from "../viewer/frame.mjs";
+import { note } from "../viewer/painted.mjs";
 import * as answers from "./answers.mjs";
 import { sumOf } from "./clock.mjs";
 import { askToSignIn, showConflict, showMessage } from "./dialogs.mjs";
@@ -396,10 +397,4 @@ export class ReadingRoom {
     const marks = this.viewer.getMarks();
     this.drafts.keep(this.now.id, { given, sequence, comment, marks, visits: [...this.visits, this.clock.read()], pending });
   }
-}
-
-/** For the browser's own measuring tools and the bench: when it happened, the last time. @param {string} name @param {number} at */
-function note(name, at) {
-  performance.clearMarks(name);
-  performance.mark(name, { startTime: at });
 }

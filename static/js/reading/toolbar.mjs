@@ -47,10 +47,10 @@ const VERBS = {
 
 /** With a drawing tool in hand, arrows move the cross and Enter sets a point. @type {Record<string, (viewer: Viewer) => void>} */
 const DRAWING = {
-  narrower: (viewer) => viewer.moveCursor(-CURSOR, 0),
-  wider: (viewer) => viewer.moveCursor(CURSOR, 0),
-  brighter: (viewer) => viewer.moveCursor(0, -CURSOR),
-  darker: (viewer) => viewer.moveCursor(0, CURSOR),
+  narrower: (viewer) => viewer.edit((it) => it.moveCursor(-CURSOR, 0)),
+  wider: (viewer) => viewer.edit((it) => it.moveCursor(CURSOR, 0)),
+  brighter: (viewer) => viewer.edit((it) => it.moveCursor(0, -CURSOR)),
+  darker: (viewer) => viewer.edit((it) => it.moveCursor(0, CURSOR)),
 };
 
 /** With a mark chosen, arrows move it, and with Shift its last corner. @type {Record<string, [number, number]>} */
@@ -62,14 +62,14 @@ const WAYS = {
 /** Do what a command asks of the viewer; false if it is not the viewer's. @param {Viewer} viewer @param {Command} command */
 export function act(viewer, { name, value = 0 }) {
   if (viewer.board.tool) {
-    const draw = name === "submit" && viewer.board.cursor ? (/** @type {Viewer} */ it) => it.setPoint() : DRAWING[name];
+    const draw = name === "submit" && viewer.board.cursor ? (/** @type {Viewer} */ it) => it.edit((editor) => editor.setPoint()) : DRAWING[name];
     if (draw) {
       draw(viewer);
       return true;
     }
   }
   const way = WAYS[name];
-  if (way && viewer.nudgeMark(...way, name.startsWith("pan"))) return true;
+  if (way && viewer.edit((it) => it.nudge(...way, name.startsWith("pan")))) return true;
   const verb = VERBS[name];
   if (verb) verb(viewer, value);
   return verb !== undefined;

@@ -27,7 +27,7 @@
  * @property {string} renderer
  */
 import { DrawingBoard } from "./drawing.mjs";
-import { changed, handlesOf, hitOf } from "./editing.mjs";
+import { MarkEditor } from "./editing.mjs";
 import { FrameShelf } from "./frames.mjs";
 import { listen } from "./gestures.mjs";
 import { Lens } from "./lens.mjs";
@@ -60,9 +60,6 @@ export class Viewer {
   #moving = false;
   #asked = 0;
   #settleTimer = 0;
-  /** @type {(import("./editing.mjs").Hit & {from: import("./marks.mjs").Place}) | null} the mark that the pointer pulls */
-  #held = null;
-
   /**
    * @param {HTMLCanvasElement} canvas
    * @param {object} [options]
@@ -79,7 +76,14 @@ export class Viewer {
     this.layer = new MarkLayer(canvas);
     this.lens = new Lens(canvas);
     this.board = new DrawingBoard(onmarks ?? (() => {}), question);
-    const changeable = onmarks !== undefined;
+    this.editor = new MarkEditor(this.board, {
+      changeable: onmarks !== undefined,
+      stored: (x, y) => this.#toStored(x, y),
+      css: (place) => this.#toCss(place),
+      shift: (dx, dy) => this.#shift(dx, dy),
+      size: () => this.#storedSize(),
+      middle: () => ({ x: canvas.clientWidth / 2, y: canvas.clientHeight / 2 }),
+    });
     this.screen = new Screen(canvas, { card, redraw: () => this.#drawNow(false) });
     listen(canvas, {
       window: (dx, dy) => this.dragWindow(dx, dy),
@@ -88,8 +92,8 @@ export class Viewer {
       fit: () => this.fit(),
       settle: () => this.#settleSoon(0),
       ready: () => this.#frame !== null,
-      drawing: (place) => this.board.tool !== null || (changeable && this.#hold(place)),
-      draw: (step, x, y) => this.#drawMark(step, x, y),
+      drawing: (place) => this.board.tool !== null || this.edit((editor) => editor.hold(place)),
+      draw: (step, x, y) => this.edit((editor) => editor.draw(step, x, y)),
       hover: (place) => this.#hover(place),
     });
     followSize(canvas, (width, height) => this.#resize(width, height));
@@ -253,47 +257,14 @@ export class Viewer {
 
   /** Remove the chosen mark, else undo the last one; false if there is none. */
   undoMark() {
-    const done = this.board.undo();
-    this.#draw();
-    return done;
+    return this.edit(() => this.board.undo());
   }
 
-  /** Choose the next mark, to be moved, resized or removed; false once all were. */
-  chooseMark() {
-    const found = this.board.chooseNext();
+  /** Draw or change marks, and show what has become of them. @template T @param {(editor: MarkEditor) => T} act @returns {T} */
+  edit(act) {
+    const told = act(this.editor);
     this.#draw();
-    return found;
-  }
-
-  /** Move the chosen mark, or its last corner; false if none is chosen. @param {number} dx @param {number} dy CSS pixels @param {boolean} resize */
-  nudgeMark(dx, dy, resize) {
-    const { chosen } = this.board;
-    if (!chosen) return false;
-    const size = this.#storedSize();
-    const [from, to] = [this.#toImage(0, 0), this.#toImage(dx, dy)].map((point) => toStored(point, size, this.#orientation));
-    const handle = resize ? (handlesOf(chosen)[1] ?? null) : null;
-    this.board.change(changed(chosen, handle, [to.x - from.x, to.y - from.y], size), true);
-    this.#draw();
-    return true;
-  }
-
-  /** Move the keyboard's cross. @param {number} dx @param {number} dy CSS pixels */
-  moveCursor(dx, dy) {
-    const { clientWidth, clientHeight } = this.canvas;
-    const from = this.board.cursor ?? { x: clientWidth / 2, y: clientHeight / 2 };
-    const x = Math.min(clientWidth, Math.max(0, from.x + dx));
-    const y = Math.min(clientHeight, Math.max(0, from.y + dy));
-    this.board.cursor = { x, y };
-    this.board.move(this.#toStored(x, y));
-    this.#draw();
-  }
-
-  /** Begin or end a mark at the keyboard's cross. */
-  setPoint() {
-    const { x, y } = this.board.cursor ?? { x: this.canvas.clientWidth / 2, y: this.canvas.clientHeight / 2 };
-    const begun = this.board.begun !== null;
-    if (!begun) this.#drawMark("begin", x, y);
-    if (begun || this.board.tool === "point") this.#drawMark("end", x, y);
+    return told;
   }
 
   /** @param {number} dx @param {number} dy CSS pixels */
@@ -325,37 +296,6 @@ export class Viewer {
     this.#drawNow(false);
   }
 
-  /** @param {"begin" | "move" | "end" | "drop"} step @param {number} x @param {number} y CSS pixels */
-  #drawMark(step, x, y) {
-    const place = this.#toStored(x, y);
-    if (this.#held) this.#pull(this.#held, step, place);
-    else if (step === "begin") this.board.begin(place);
-    else if (step === "move") this.board.move(place);
-    else if (step === "drop") this.board.begun = null;
-    else {
-      this.board.move(place);
-      this.board.end();
-    }
-    this.#draw();
-  }
-
-  /** Choose the mark under the pointer, or none. @param {{x: number, y: number}} at CSS pixels */
-  #hold(at) {
-    const hit = hitOf(this.board.marks, at, (place) => this.#toCss(place));
-    this.#held = hit && { ...hit, from: this.#toStored(at.x, at.y) };
-    this.board.chosen = hit?.mark ?? null;
-    this.#draw();
-    return hit !== null;
-  }
-
-  /** @param {import("./editing.mjs").Hit & {from: import("./marks.mjs").Place}} held @param {"begin" | "move" | "end" | "drop"} step @param {import("./marks.mjs").Place} place */
-  #pull({ mark, handle, from }, step, place) {
-    if (step === "begin") return;
-    const by = /** @type {import("./marks.mjs").Place} */ ([place[0] - from[0], place[1] - from[1]]);
-    this.board.change(step === "drop" ? mark : changed(mark, handle, by, this.#storedSize()), step === "end");
-    if (step !== "move") this.#held = null;
-  }
-
   /** @param {{x: number, y: number} | null} place */
   #hover(place) {
     this.lens.place = place;
@@ -383,6 +323,12 @@ export class Viewer {
     const point = toCanvas(this.#view, this.canvas, shown.x, shown.y);
     const ratio = this.#pixelRatio();
     return { x: point.x / ratio, y: point.y / ratio };
+  }
+
+  /** A way on the canvas as a way over the stored pixels. @param {number} dx @param {number} dy CSS pixels @returns {import("./marks.mjs").Place} */
+  #shift(dx, dy) {
+    const [from, to] = [this.#toImage(0, 0), this.#toImage(dx, dy)].map((point) => toStored(point, this.#storedSize(), this.#orientation));
+    return [to.x - from.x, to.y - from.y];
   }
 
   #storedSize() {
