@@ -101,8 +101,8 @@ def _intra(results: Results, titles: dict[str, str]) -> list[Block]:
     return [Grid(caption, columns, rows, numeric=frozenset({2, 3, 4}))]
 
 
-def times_section(results: Results) -> Section:
-    """Return the comparison of reading times."""
+def times_section(results: Results, *, declared: bool) -> Section:
+    """Return the comparison of reading times; `declared`: their rule was fixed before reading."""
     if not results.reading_time:
         return Section("times", "Reading times", (Text("No reading times were recorded."),))
     named = groups_of(results)
@@ -117,6 +117,7 @@ def times_section(results: Results) -> Section:
         for row in results.reading_time
     )
     first = results.reading_time[0]
+    fixed = "the rule was fixed beforehand: " if declared else ""
     blocks = (
         Text(
             "From painted pixels to the answer, hidden time excluded, on first readings. Compared as "
@@ -129,9 +130,8 @@ def times_section(results: Results) -> Section:
             numeric=frozenset({2, 3}),
         ),
         Text(
-            f"{first['n_used']} times were used. {first['n_excluded']} were left out (the rule was fixed "
-            f"beforehand: {times_rule(first['shortest_s'], first['longest_s'])}); "
-            f"{first['n_without_time']} readings have no time.",
+            f"{first['n_used']} times were used. {first['n_excluded']} were left out ({fixed}"
+            f"{times_rule(first['shortest_s'], first['longest_s'])}); {first['n_without_time']} readings have no time.",
             "note",
         ),
     )

@@ -10,7 +10,7 @@ from scipy import stats
 from scipy.special import ndtr
 
 from analysis.endpoints import Endpoint
-from analysis.stats.candidates import Studies, u_equal
+from analysis.stats.candidates import Studies, chosen
 from analysis.stats.covariance import reader_thetas, unbiased
 from analysis.stats.grid import Floats
 from analysis.stats.obuchowski_rockette import components
@@ -272,7 +272,7 @@ def draw_study(
 
 
 def _rejections(pie: Floats, other: Floats, alpha: float, *, shares: bool) -> tuple[bool, bool]:
-    primary = bool(u_equal(Studies(pie[None], other[None])).p_values()[0] <= alpha)
+    primary = bool(chosen(Studies(pie[None], other[None])).p_values()[0] <= alpha)
     parts = components(reader_thetas(pie, other), unbiased(pie, other), shares_cases=shares)
     second = (
         parts.variance_random > 0

@@ -15,7 +15,6 @@ from analysis.stats.grid import make_grid
 from analysis.stats.intake import Checked, check, read_ratings
 from analysis.stats.mixed import compare_mixed
 from analysis.stats.obuchowski_rockette import compare_or, compare_readers
-from analysis.stats.pairs import compare_pairs
 from analysis.stats.paper import paper_compatible
 from analysis.stats.permutation import DRAWS
 from analysis.stats.plan import DECLARED, PRIMARY, Plan
@@ -24,6 +23,7 @@ from analysis.stats.reading_time import reading_time_table
 from analysis.stats.results import Results, refuse_used_folder
 from analysis.stats.rows import Comparison, NotComparableError, Row, as_rows
 from analysis.stats.sensitivity import compare_cannot_assess, subgroup_table
+from analysis.stats.sets import compare_sets
 from analysis.stats.settings import Settings
 
 ADJUSTMENTS: Mapping[str, Callable[[Sequence[float | None]], list[float | None]]] = {
@@ -191,7 +191,7 @@ def _comparisons(checked: Checked, plan: Plan, seed: int, draws: int) -> tuple[l
         comparisons += compare_u(grid, endpoint, seed=seed, draws=draws, plan=plan)
         comparisons += compare_or(grid, endpoint, plan)
         comparisons += compare_readers(grid, endpoint, plan.level)
-        comparisons += compare_pairs(grid, endpoint, seed=seed, draws=draws, plan=plan)
+        comparisons += compare_sets(grid, endpoint, seed=seed, draws=draws, plan=plan)
         comparisons.append(compare_mixed(grid, endpoint, plan.level))
         comparisons += compare_cannot_assess(checked.first, endpoint, seed=seed, draws=draws, plan=plan)
     none = len(refusals) == len(plan.endpoints)
@@ -200,8 +200,9 @@ def _comparisons(checked: Checked, plan: Plan, seed: int, draws: int) -> tuple[l
 
 def _conclude(comparisons: list[Comparison], plan: Plan) -> tuple[list[Comparison], list[Row]]:
     """Word the primary comparisons now that all their p-values are known; return all comparisons, and the primary."""
-    declared = {row.endpoint: row for row in comparisons if row.method == plan.primary}
-    primary = [declared.get(each.name) or Comparison(each.name, plan.primary) for each in plan.endpoints]
+    found = {(row.endpoint, row.method): row for row in comparisons if row.reader is None}
+    deciding = [(each.name, plan.decides(each)) for each in plan.endpoints]
+    primary = [found.get(each) or Comparison(*each, note=found[each[0], PRIMARY].note) for each in deciding]
     p_values = [row.p for row in primary]
     adjusted = ADJUSTMENTS[plan.multiplicity](p_values)
     worded, table = {}, []
@@ -213,7 +214,7 @@ def _conclude(comparisons: list[Comparison], plan: Plan) -> tuple[list[Compariso
                 "endpoint": row.endpoint,
                 "title": endpoint.short,
                 "method": plan.multiplicity,
-                "primary_method": plan.primary,
+                "primary_method": row.method,
                 "endpoints": len(primary),
                 "p": row.p,
                 "p_adjusted": p_adjusted,
