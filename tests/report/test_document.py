@@ -58,13 +58,13 @@ def test_a_result_that_holms_correction_takes_back_says_so():
 def test_every_method_stands_among_the_sensitivity_analyses_with_what_it_holds_for():
     section = sections(analysed(A))["sensitivity"]
     for grid in (block for block in section.blocks if isinstance(block, Grid)):
-        assert len(grid.rows) == 11
+        assert len(grid.rows) == 12
         assert sum("(primary)" in row[0] for row in grid.rows) == 1
         assert all(row[4] for row in grid.rows)
 
 
 def test_pairs_declared_primary_are_marked_and_decide():
-    results = analyse(ratings(A), seed=1, bootstraps=20, draws=99, plan=Plan(primary="pairs"))
+    results = analyse(ratings(A), seed=1, bootstraps=20, draws=99, plan=Plan(primary="pairs", version=3))
     found = sections(results)
     assert "Matched pairs, readers x pairs (primary)" in words(found["sensitivity"])
     adjusted = {r["endpoint"]: r for r in results.multiplicity}

@@ -15,6 +15,7 @@ from readerstudy.accounts.access import signed_in
 from readerstudy.accounts.forms import tell_errors
 from readerstudy.cases.models import Case, CaseSet
 from readerstudy.study.design import drafts
+from readerstudy.study.design.estimand import method_of
 from readerstudy.study.design.locking import picture_notes, warnings_of
 from readerstudy.study.design.obstacles import obstacles_of
 from readerstudy.study.design.protocol_file import LARGEST, as_toml, from_toml
@@ -40,6 +41,7 @@ def protocol(request: HttpRequest, slug: str) -> HttpResponse:
     context = {
         **_frame(study),
         "protocol": now,
+        "method": method_of(study, now),
         "names": NAMES,
         "instructions": render_markdown(now.instructions),
         "consent": render_markdown(now.consent),
