@@ -115,7 +115,7 @@ def _summary(results: Results, background: Background) -> Section:
     return Section(
         "summary",
         "Summary",
-        (*first, Text(counts, "plain" if first else "lede"), said, *_remarks(background)),
+        (*first, Text(counts, "plain" if first else "lede"), said, *_remarks(results, background)),
     )
 
 
@@ -126,7 +126,9 @@ def asked_of(background: Background) -> str:
 
 def _nothing_compared(results: Results, background: Background) -> Section:
     readers = courses(results, background)
-    read, planned = sum(r.read for r in readers), sum(r.planned for r in readers)
+    handed_on = {r.replaces for r in readers}
+    read = sum(r.read for r in readers)
+    planned = sum(r.read if r.pseudonym in handed_on else r.planned for r in readers)
     begun = f"{sum(1 for r in readers if r.read)} of {plural(len(readers), 'reader')}"
     blocks: list[Block] = [
         Text(f"{read} of {plural(planned, 'planned first reading')} were saved, by {begun}.", "lede"),
@@ -135,11 +137,12 @@ def _nothing_compared(results: Results, background: Background) -> Section:
     ]
     if background.estimand:
         blocks.append(Text(asked_of(background)))
-    return Section("summary", "Summary", (*blocks, *_remarks(background)))
+    return Section("summary", "Summary", (*blocks, *_remarks(results, background)))
 
 
-def _remarks(background: Background) -> list[Block]:
-    return [Text(remark, "warning") for remark in background.remarks]
+def _remarks(results: Results, background: Background) -> list[Block]:
+    holes = [f"{hole}." for hole in results.study.get("holes", ())]
+    return [Text(remark, "warning") for remark in (*holes, *background.remarks)]
 
 
 def _flow(results: Results, background: Background) -> Section:

@@ -4,13 +4,17 @@ from analysis.figures.flow import Flow
 from analysis.report.document import Background, Grid, ReaderCourse
 from analysis.report.words import groups_of, plural
 from analysis.stats import Results
+from analysis.stats.answers import UNREAD
 from analysis.stats.rows import Row
 
-LOST = ("cannot_assess", "technical", "missing")
+LOST = ("cannot_assess", "technical", *UNREAD, "untold")
 WORDS = {
     "cannot_assess": "could not be assessed",
     "technical": "technical problem",
-    "missing": "not read or blank",
+    "shown": "shown, not answered",
+    "never_shown": "never shown",
+    "withdrawn": "reader withdrew",
+    "untold": "blank, no reason told",
 }
 
 
@@ -100,8 +104,9 @@ def arm_totals(results: Results, arm: int) -> dict[str, dict[str, int]]:
         if row["reader"] is None or row["arm"] != arm:
             continue
         total = totals.setdefault(row["endpoint"], dict.fromkeys(("n", "answered", *LOST), 0))
+        untold = row["missing"] - sum(row[state] for state in UNREAD)
         for name in total:
-            total[name] += row[name]
+            total[name] += untold if name == "untold" else row[name]
     return totals
 
 

@@ -1,8 +1,9 @@
 """Agreement between and within readers, reading times, what was not answered, and what is not tested."""
 
+from analysis.endpoints import capital
 from analysis.figures.described import Described
 from analysis.report.document import Background, Block, Grid, Picture, Section, Text
-from analysis.report.flow import LOST, arm_totals
+from analysis.report.flow import LOST, WORDS, arm_totals
 from analysis.report.words import DASH, estimate, groups_of, interval, interval_of, number, p_value, percent
 from analysis.stats import Results
 from analysis.stats.rows import Row
@@ -163,19 +164,17 @@ def missing_section(results: Results) -> Section:
     overall = [row for row in results.missing if row["reader"] is None]
     blocks: list[Block] = [
         Grid(
-            "First readings by question and arm.",
+            "First readings by question and arm; what a replaced reader left is counted with the reader who came.",
             (
                 "Question",
                 "Arm",
                 "Planned",
                 "Answered",
-                "Cannot assess",
-                "Technical",
-                "Not read or blank",
+                *(capital(WORDS[kind]) for kind in LOST),
                 "Without an answer",
             ),
             tuple(totals),
-            numeric=frozenset(range(2, 8)),
+            numeric=frozenset(range(2, 5 + len(LOST))),
         ),
         Grid(
             f"Whether the arms differ in what was not answered ({named.one} minus {named.other}, readers and cases "

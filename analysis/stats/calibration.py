@@ -15,7 +15,7 @@ from functools import partial
 import numpy as np
 from scipy import stats
 
-from analysis.endpoints import Endpoint
+from analysis.endpoints import Aim, End, Endpoint, Kind
 from analysis.stats.candidates import CANDIDATES, MATCHED_ONLY, Studies, difference
 from analysis.stats.cells import EFFECTS, NULLS, Cell, draw, masks
 from analysis.stats.grid import Floats
@@ -28,7 +28,7 @@ ONE_IN_100 = float(stats.norm.ppf(0.99))
 CONSERVATIVE = 0.030
 """A null cell with fewer rejections is named as conservative."""
 
-AT_MARGIN = {"equivalence": MOST_REJECTED, "non_inferiority": MOST_REJECTED / 2}
+AT_MARGIN: Mapping[Aim, float] = {"equivalence": MOST_REJECTED, "non-inferiority": MOST_REJECTED / 2}
 """Tests of a margin that is the true difference, and how often they may find it kept."""
 
 _CHUNK = 2_000_000
@@ -139,16 +139,16 @@ def _outcomes(studies: Studies, theta: float, cell: Cell) -> dict[str, Floats]:
     return found | {name: np.stack([p, np.full_like(p, np.nan)]) for name, p in others.items()}
 
 
-def at_margin(cell: Cell, aim: str) -> Endpoint:
+def at_margin(cell: Cell, aim: Aim) -> Endpoint:
     """Return the question of a cell with the true difference of its answers, 0, 1, 2 and so on, as the margin."""
     model = cell.model
     spread = math.sqrt(model.reader + model.reader_by_arm / 4 + model.case + model.rest)
     above = [stats.norm.sf((np.array(cell.cuts) - mean) / spread).sum() for mean in (cell.effect, 0.0)]
     levels = tuple((k, str(k)) for k in range(len(cell.cuts) + 1))
-    return Endpoint(
-        "answer", "", "Answer", "binary" if len(levels) == 2 else "ordinal", levels,
-        worse="high" if cell.effect > 0 else "low", aim=aim.replace("_", "-"), margin=abs(float(above[0] - above[1])),
-    )  # type: ignore[arg-type]  # fmt: skip
+    kind: Kind = "binary" if len(levels) == 2 else "ordinal"
+    margin = abs(float(above[0] - above[1]))
+    worse: End = "high" if cell.effect > 0 else "low"
+    return Endpoint("answer", "", "Answer", kind, levels, worse=worse, aim=aim, margin=margin)
 
 
 def _kruskal(studies: Studies) -> Floats:
@@ -217,7 +217,7 @@ def _fails(name: str, rows: Sequence[Row]) -> Iterator[str]:
             yield f"{row['cell']} covers {covers:.3f}"
 
 
-def _at_margin(name: str, rows: Sequence[Row]) -> Iterator[str]:
+def _at_margin(name: Aim, rows: Sequence[Row]) -> Iterator[str]:
     for row in rows:
         rate = row.get(name, {}).get("rejects", 0.0)
         if rate - _margin(rate, row["simulations"]) > AT_MARGIN[name]:

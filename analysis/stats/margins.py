@@ -27,11 +27,11 @@ def margin_test(difference: Floats, variance: Floats, df: Floats, endpoint: Endp
         interval is made; anything else as it is.
     """
     center, error, bound = _scaled(difference, variance, endpoint)
-    above = stats.t.sf((center - bound(-endpoint.margin)) / error, df)
-    below = stats.t.sf((bound(endpoint.margin) - center) / error, df)
+    above: Floats = stats.t.sf((center - bound(-endpoint.margin)) / error, df)
+    below: Floats = stats.t.sf((bound(endpoint.margin) - center) / error, df)
     if endpoint.aim == "equivalence":
-        return np.maximum(above, below)
-    return np.minimum(2 * (above if endpoint.worse == "low" else below), 1.0)
+        return np.asarray(np.maximum(above, below), dtype=float)
+    return np.asarray(np.minimum(2 * (above if endpoint.worse == "low" else below), 1.0), dtype=float)
 
 
 def _scaled(

@@ -31,7 +31,7 @@ def set_values(pie: Floats, controls: Floats, kernel: Kernel) -> Floats:
     here = ~np.isnan(difference)
     values = difference if kernel == "difference" else 0.5 * np.sign(difference) + 0.5
     total, count = np.where(here, values, 0.0).sum(axis=-1), here.sum(axis=-1)
-    return np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
+    return np.asarray(np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0), dtype=float)
 
 
 def set_members(grid: Grid, *, pairs_only: bool = False) -> list[Integers]:
@@ -73,7 +73,7 @@ def two_way(values: Floats, *, equal: bool = True) -> UBatch:
     estimate = own.mean(axis=-1) if equal else filled.sum(axis=(-2, -1)) / counts.sum(axis=-1)
     sums = _sums(weights * (filled - estimate[..., None, None]))
     present = _sums(weights)
-    variance, variance_v, df = _moments(sums, present, here.all(axis=(-2, -1)))
+    variance, variance_v, df = _moments(sums, present, np.asarray(here.all(axis=(-2, -1))))
     return UBatch(estimate, variance, variance_v, df, df, own, 1 / (shares**2).sum(axis=-1))
 
 
@@ -88,7 +88,7 @@ def _sums(x: Floats) -> Floats:
     return np.stack(parts, axis=-1)
 
 
-def _moments(sums: Floats, present: Floats, complete: Floats) -> tuple[Floats, Floats, Floats]:
+def _moments(sums: Floats, present: Floats, complete: Bools) -> tuple[Floats, Floats, Floats]:
     """Return the unbiased and the biased variance and the degrees of freedom."""
     disjoint, weights = sums @ _DISJOINT.T, present @ _DISJOINT.T
     weights = np.where(np.abs(weights) > ROUNDING * present[..., 3:], weights, 0.0)
@@ -170,7 +170,9 @@ def _left_out(grid: Grid, members: list[Integers], read: Bools) -> list[str]:
     answered = ~np.isnan(grid.answers)
     used = sum(int((read[:, [k]] & answered[:, own]).sum()) for k, own in enumerate(members))
     rest = int(answered.sum()) - used
-    lost = [name for name, any_set in zip(grid.readers, read.any(axis=1), strict=True) if not any_set]
+    lost = [
+        name for name, any_set in zip(grid.readers, np.asarray(read.any(axis=1)), strict=True) if not any_set
+    ]
     found = [f"dropped for lack of an answered set: {', '.join(lost)}"] if lost else []
     return found + (
         [f"{rest} answers are in no set that their reader answered, and are not compared"] if rest else []
@@ -199,7 +201,7 @@ def _set_distance(grid: Grid, members: list[Integers]) -> Distance:
         own = np.divide(labels @ effect.T, counts, out=np.zeros_like(counts), where=counts > 0)
         readers = (counts > 0).sum(axis=1)
         total = np.abs(own.sum(axis=1))
-        return np.divide(total, readers, out=np.zeros_like(total), where=readers > 0)
+        return np.asarray(np.divide(total, readers, out=np.zeros_like(total), where=readers > 0), dtype=float)
 
     return distance
 

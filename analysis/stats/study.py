@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from analysis.frames import RATINGS
+from analysis.frames import PLANNED, RATINGS, check_table
 from analysis.metrics.multiplicity import fixed_sequence, holm
 from analysis.stats.agreement_table import BOOTSTRAPS, agreement_table, intra_reader_table
-from analysis.stats.answers import answer_table, endpoint_table, missing_table
+from analysis.stats.answers import answer_table, endpoint_table, missing_table, uneven_holes, with_planned
 from analysis.stats.conclusions import direction, in_numbers, in_words
 from analysis.stats.grid import make_grid
 from analysis.stats.intake import Checked, check, read_ratings
@@ -42,6 +42,7 @@ def analyse(
     plan: Plan = DECLARED,
     partial: bool = False,
     where: str = RATINGS.name,
+    planned: pd.DataFrame | None = None,
 ) -> Results:
     """Analyse a reader study.
 
@@ -58,6 +59,7 @@ def analyse(
     partial: when no question can be compared, give what can be counted instead of an error; then
         `study["not_comparable"]` says why.
     where: the file named in messages.
+    planned: what was to be read (`frames.PLANNED`); without it what has no row is not known.
 
     Raises
     ------
@@ -72,6 +74,10 @@ def analyse(
         raise NotComparableError(refused)
     settings: Row = {"seed": seed, "draws": draws, "bootstraps": bootstraps, **plan.as_row()}
     settings |= {"not_comparable": refused} if refused else {}
+    if planned is not None:
+        check_table(planned, PLANNED)
+    elif holes := uneven_holes(first, plan.groups):
+        settings["holes"] = holes
     comparisons, multiplicity = _conclude(compared, plan)
     groups = [] if subgroups is None else subgroup_table(first, subgroups, seed=seed, draws=draws, plan=plan)
     asked, level = plan.endpoints, plan.level
@@ -80,7 +86,7 @@ def analyse(
         comparisons=as_rows(comparisons),
         agreement=agreement_table(first, seed=seed, bootstraps=bootstraps, level=level, endpoints=asked),
         intra_reader=intra_reader_table(checked, level, asked),
-        missing=missing_table(first, seed=seed, draws=draws, plan=plan),
+        missing=missing_table(with_planned(first, planned, asked), seed=seed, draws=draws, plan=plan),
         reading_time=_times(first, plan, seed, draws),
         multiplicity=multiplicity,
         paper_compatible=paper_compatible(first, asked),
@@ -103,7 +109,7 @@ def analyse_file(
 
     Parameters
     ----------
-    path: the ratings.
+    path: the ratings; a planned.csv beside them says what was to be read.
     out: a new or empty folder; written whole or not at all.
     settings: what the analysis is made with.
     subgroups: a CSV with the column case and one column per grouping.
@@ -116,13 +122,17 @@ def analyse_file(
     refuse_used_folder(out)
     ratings = read_ratings(path)
     groups = None if subgroups is None else read_subgroups(subgroups)
-    results = analyse_with(settings, ratings, groups, where=path.name)
+    results = analyse_with(settings, ratings, groups, where=path.name, planned=read_planned(path.parent))
     results.write(out, None if also is None else lambda folder: also(results, folder))
     return results
 
 
 def analyse_with(
-    settings: Settings, ratings: pd.DataFrame, subgroups: pd.DataFrame | None, where: str = RATINGS.name
+    settings: Settings,
+    ratings: pd.DataFrame,
+    subgroups: pd.DataFrame | None,
+    where: str = RATINGS.name,
+    planned: pd.DataFrame | None = None,
 ) -> Results:
     """Analyse with settings that were read or put together; see `analyse`."""
     return analyse(
@@ -135,7 +145,19 @@ def analyse_with(
         plan=settings.plan,
         partial=settings.partial,
         where=where,
+        planned=planned,
     )
+
+
+def read_planned(folder: Path) -> pd.DataFrame | None:
+    """Read what was to be read, where it lies beside the ratings, as an export has it; None where it does not.
+
+    Raises
+    ------
+    StatsError, FrameError: not a CSV, or not such a table.
+    """
+    path = folder / PLANNED.name
+    return check_table(read_ratings(path), PLANNED, path.name) if path.exists() else None
 
 
 def read_subgroups(path: Path) -> pd.DataFrame:

@@ -9,6 +9,7 @@ from typing import Any, Generic, TypeVar
 
 import pandas as pd
 
+from analysis import frames
 from analysis.columns import Column
 from analysis.frames import Table
 from readerstudy.results.values import EnrolledReader, ReadCase, Reading
@@ -115,6 +116,19 @@ ORDER: ExportTable[Reading] = ExportTable(
 )
 """Who was to read what when, and when it was read."""
 
+PLANNED: ExportTable[tuple[Reading, str]] = ExportTable(
+    frames.PLANNED.name,
+    tuple(column for column in frames.PLANNED.columns if column.name != "simulated"),
+    key=frames.PLANNED.key,
+    of={
+        "reader": lambda row: row[0].reader,
+        "case": lambda row: row[0].case.key,
+        "arm": lambda row: row[0].case.arm,
+        "state": lambda row: row[1],
+    },
+)
+"""What was to be read first, and what became of it."""
+
 READERS: ExportTable[EnrolledReader] = ExportTable(
     "readers.csv",
     (
@@ -151,4 +165,4 @@ SUBGROUPS = Table(
 )
 """The groups of cases named in the protocol, as `analyse_ratings --subgroups` reads them."""
 
-EXPORT_TABLES = (ANSWERS, OPENED_CASES, ORDER, READERS, WIDE, SUBGROUPS)
+EXPORT_TABLES = (PLANNED, ANSWERS, OPENED_CASES, ORDER, READERS, WIDE, SUBGROUPS)

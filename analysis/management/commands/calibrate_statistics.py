@@ -20,7 +20,7 @@ NAMES = {
     "u_centred": "U, pairs of cases",
     "kruskal_pooled": "pooled KW",
     "equivalence": "equivalence",
-    "non_inferiority": "non-inferiority",
+    "non-inferiority": "non-inferiority",
 }
 
 
