@@ -53,9 +53,10 @@ TEST = (
     "exactly where p is below the level.",
 )
 MARGIN = (
-    "Margins: the difference in natural units against the margin by one-sided t-tests with its own variance; for yes "
-    "or no on the arcsine scale of θ. Equivalence: the larger of both p-values, interval at 1 − 2 alpha (Schuirmann "
-    "1987). Non-inferiority: the one on the unfavourable side, doubled, interval at 1 − alpha (ICH E9).",
+    "Margins: the difference in natural units against the margin by one-sided t-tests with its own variance, which for "
+    "yes or no is what it would be at the margin if that is larger (after Farrington and Manning 1990). Equivalence: "
+    "the larger of both p-values, interval at 1 − 2 alpha (Schuirmann 1987). Non-inferiority: the one on the "
+    "unfavourable side, doubled, interval at 1 − alpha (ICH E9).",
 )
 BEFORE = (
     "t = (θ − 0.5) / √variance, two-sided.",

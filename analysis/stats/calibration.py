@@ -135,7 +135,7 @@ def _outcomes(studies: Studies, theta: float, cell: Cell) -> dict[str, Floats]:
     others = {"kruskal_pooled": _kruskal(studies)}
     if cell.effect:
         apart = difference(studies)
-        others |= {aim: apart.within(at_margin(cell, aim)) for aim in AT_MARGIN}
+        others |= {aim: apart.within(at_margin(cell, aim), studies) for aim in AT_MARGIN}
     return found | {name: np.stack([p, np.full_like(p, np.nan)]) for name, p in others.items()}
 
 

@@ -54,10 +54,11 @@ class Tested:
         distance = np.abs(arcsine(self.estimate) - arcsine(null))
         return np.where(self.there, 2 * stats.t.sf(distance / error, self.df), 1.0)
 
-    def within(self, endpoint: Endpoint) -> Floats:
+    def within(self, endpoint: Endpoint, studies: Studies) -> Floats:
         """Test a difference in natural units against the margin of an endpoint; 1 where there is no variance."""
         variance = np.where(self.there, self.variance, 1.0)
-        return np.where(self.there, margin_test(self.estimate, variance, self.df, endpoint), 1.0)
+        share = np.nanmean(studies.control, axis=-1).mean(axis=-1)
+        return np.where(self.there, margin_test(self.estimate, variance, self.df, endpoint, share), 1.0)
 
 
 def _of(found: UBatch) -> Tested:

@@ -4,6 +4,8 @@ from dataclasses import replace
 from math import floor
 from typing import Any
 
+import numpy as np
+
 from analysis.endpoints import Endpoint
 from analysis.printed import number, p_equals
 from analysis.stats.conclusions import DISAGREE, direction, disagree
@@ -179,7 +181,7 @@ def difference_row(
         if primary.variance is None:
             return replace(row, **without_interval)
     if endpoint.margin:
-        row = against_margin(row, endpoint, plan.alpha)
+        row = against_margin(row, endpoint, plan.alpha, float(np.nanmean(grid.control, axis=1).mean()))
         return replace(row, direction=direction(row, endpoint, plan))
     if endpoint.kind == "binary" and primary.ci_low is not None and primary.ci_high is not None:
         row = replace(row, ci_low=2 * primary.ci_low - 1, ci_high=2 * primary.ci_high - 1)

@@ -23,19 +23,21 @@ def test_two_one_sided_tests_by_hand():
     # Four readers' differences .2 .1 .3 .0: mean .15, se sqrt(.05 / 3 / 4) = .06455, 3 degrees of freedom.
     # t = (.15 + .5) / .06455 = 10.0697 and (.5 - .15) / .06455 = 5.4222; the larger p is P(T > 5.4222) = .00615.
     row = Comparison("quality", "difference", estimate=0.15, variance=0.05 / 12, df=3.0, scale="difference")
-    found = against_margin(row, EQUAL, 0.05)
+    found = against_margin(row, EQUAL, 0.05, 0.5)
     assert found.p == pytest.approx(0.00615, abs=5e-6)
     # 90 %: .15 -+ 2.35336 x .06455
     assert (found.ci_low, found.ci_high) == pytest.approx((-0.00191, 0.30191), abs=5e-6)
     assert found.extra == {"margin": 0.5, "aim": "equivalence", "interval_level": 0.9}
     # Not worse: lower quality is worse, so only the lower bound counts, doubled: 2 P(T > 10.0697) = .00208.
-    found = against_margin(row, NOT_WORSE, 0.05)
+    found = against_margin(row, NOT_WORSE, 0.05, 0.5)
     assert found.p == pytest.approx(0.00208, abs=1e-5)
     assert (found.ci_low, found.ci_high) == pytest.approx(
         (0.15 - 3.18245 * 0.06455, 0.15 + 3.18245 * 0.06455), abs=1e-5
     )
     # Of a question whose high end is worse the upper bound counts: 2 P(T > 5.4222) = .0123.
-    assert against_margin(row, replace(NOT_WORSE, worse="high"), 0.05).p == pytest.approx(0.01232, abs=1e-5)
+    assert against_margin(row, replace(NOT_WORSE, worse="high"), 0.05, 0.5).p == pytest.approx(
+        0.01231, abs=1e-5
+    )
 
 
 @pytest.mark.parametrize("aim", ["equivalence", "non-inferiority"])
@@ -48,7 +50,7 @@ def test_the_interval_lies_within_the_margins_exactly_where_p_is_below_alpha(que
         estimate, variance, df = rng.uniform(-0.35, 0.35), rng.uniform(1e-4, 0.02), rng.uniform(1, 40)
         row = Comparison("x", "difference", estimate=estimate, variance=variance, df=df, scale="difference")
         alpha = rng.uniform(0.001, 0.2)
-        found = against_margin(row, endpoint, alpha)
+        found = against_margin(row, endpoint, alpha, rng.uniform(0.3, 0.6))
         above, below = found.ci_low > -0.2, found.ci_high < 0.2
         kept = above and below if aim == "equivalence" else (above if question.worse == "low" else below)
         assert (found.p < alpha) == kept
@@ -140,10 +142,27 @@ def test_a_margin_travels_with_its_question_and_without_one_nothing_is_said():
 
 
 def test_many_differences_at_once_are_the_ones_alone():
-    d, v, df = np.array([0.1, -0.3]), np.array([0.01, 0.02]), np.array([5.0, 9.0])
-    both = margin_test(d, v, df, replace(AGREE, aim="equivalence", margin=0.2))
-    alone = [
-        float(margin_test(*each, replace(AGREE, aim="equivalence", margin=0.2)))
-        for each in zip(d, v, df, strict=True)
-    ]
-    assert both.tolist() == pytest.approx(alone)
+    d, v, df, share = (
+        np.array([0.1, -0.3]),
+        np.array([0.01, 0.02]),
+        np.array([5.0, 9.0]),
+        np.array([0.9, 0.4]),
+    )
+    endpoint = replace(AGREE, aim="equivalence", margin=0.2)
+    alone = [float(margin_test(*each, endpoint, one)) for *each, one in zip(d, v, df, share, strict=True)]
+    assert margin_test(d, v, df, endpoint, share).tolist() == pytest.approx(alone)
+
+
+def test_the_variance_of_a_risk_difference_is_that_at_the_margin_by_hand():
+    # Controls yes in .95, PIEs in .91: .0475 + .0819 = .1294. At -.15 PIEs are yes in .80: .0475 + .16 = .2075.
+    endpoint = replace(AGREE, aim="non-inferiority", margin=0.15)
+    values = [np.array(value) for value in (-0.04, 0.0016, 10.0)]
+    t = (0.15 - 0.04) / (0.04 * np.sqrt(0.2075 / 0.1294))
+    assert float(margin_test(*values, endpoint, np.array(0.95))) == pytest.approx(
+        2 * stats.t.sf(t, 10), abs=1e-9
+    )
+    # Where the variance at the margin is smaller, the estimated one stays.
+    upwards = replace(endpoint, worse="high", margin=0.05)
+    assert float(margin_test(*values, upwards, np.array(0.95))) == pytest.approx(
+        2 * stats.t.sf(0.09 / 0.04, 10)
+    )
