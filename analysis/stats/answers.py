@@ -119,7 +119,9 @@ def uneven_holes(first: pd.DataFrame, groups: Groups) -> list[str]:
         if fisher_exact([gone, own.to_numpy()]).pvalue < HOLE_LEVEL / len(read):
             counts = zip(gone, total, (groups.ones, groups.others), strict=True)
             named = " and ".join(f"{n} of {all_} {name}" for n, all_, name in counts)
-            found.append(f"WARNING: {reader} has no row for {named}, and nothing says whether these were planned")
+            found.append(
+                f"WARNING: {reader} has no row for {named}, and nothing says whether these were planned"
+            )
     return found
 
 
