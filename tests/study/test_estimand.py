@@ -19,7 +19,8 @@ from readerstudy.study.design.estimand import method_of
 from readerstudy.study.design.lifecycle import lock
 from readerstudy.study.design.locking import locked_document
 from readerstudy.study.design.obstacles import obstacles_of
-from readerstudy.study.models import Study
+from readerstudy.study.duties import add_member
+from readerstudy.study.models import Role, Study
 from readerstudy.study.phases import Phase, StudyError
 from readerstudy.study.protocol import Protocol, ProtocolError
 from readerstudy.study.protocol.presets import PUBLISHED_QUESTIONS
@@ -95,9 +96,7 @@ def test_the_lock_names_the_analysis_that_the_cases_decide(
     plan_of(locked).check()
 
 
-def test_one_to_two_with_pairs_is_told_before_the_lock_and_refused(
-    drafted: Drafted, client: Client, stock: Stock
-) -> None:
+def test_one_to_two_with_pairs_is_told_before_the_lock_and_refused(drafted: Drafted) -> None:
     study = changed(drafted([(1, 2)] * 4), primary_method="pairs")
     assert "the analysis of pairs is that of studies locked before" in obstacles_of(study)[0]
     with pytest.raises(StudyError, match="choose matched sets, on the protocol page"):
@@ -159,9 +158,6 @@ def test_a_change_of_what_the_cases_decide_is_seen_on_the_page(
     drafted: Drafted, stock: Stock, client: Client
 ) -> None:
     study = drafted([(1, 2)] * 4)
-    from readerstudy.study.duties import add_member
-    from readerstudy.study.models import Role
-
     add_member(study=study, person=stock.alice, role=Role.STUDY_ADMIN, actor=None)
     client.force_login(stock.alice)
     page = client.get("/studies/sets/protocol/").content.decode()
