@@ -39,7 +39,7 @@ OPEN_TO_ALL = {
 """Addresses that ask for no sign-in."""
 
 # {current} {following} {later}: Bob's case now, the next, one further on. {bella}: another reader's case.
-# {bert}: Bert's case in the other study. {nowhere}: nobody's.
+# {bert}: Bert's case in the other study. {shown}: the key of a case. {nowhere}: nobody's.
 MATRIX = """
 phase      method   address                                    anonymous charlie bob bert alice rita stan olga
 any        GET      /                                          302       200     200 200  200   200  200  200
@@ -230,6 +230,21 @@ unblinded  GET      /results/chest/figures/forest-paper.svg    302       404    
 any        GET      /results/chest/figures/nothing.svg         302       404     404 404  404   404  404  404
 any        GET      /results/other/figures/forest.svg          302       404     404 404  404   404  404  404
 
+sealed     GET      /results/chest/cases/                      302       404     404 404  404   404  404  404
+unblinded  GET      /results/chest/cases/                      302       404     404 404  200   200  200  404
+any        GET      /results/other/cases/                      302       404     404 404  404   404  404  404
+sealed     GET      /results/chest/cases/{shown}/              302       404     404 404  404   404  404  404
+unblinded  GET      /results/chest/cases/{shown}/              302       404     404 404  200   200  200  404
+any        GET      /results/chest/cases/nothing/              302       404     404 404  404   404  404  404
+any        GET      /results/other/cases/{shown}/              302       404     404 404  404   404  404  404
+sealed     GET      /results/chest/cases/{shown}/frame/        302       404     404 404  404   404  404  404
+unblinded  GET      /results/chest/cases/{shown}/frame/        302       404     404 404  200   200  200  404
+sealed     GET      /results/chest/cases/{shown}/small.png     302       404     404 404  404   404  404  404
+unblinded  GET      /results/chest/cases/{shown}/small.png     302       404     404 404  200   200  200  404
+sealed     GET      /results/chest/cases/found.csv             302       404     404 404  404   404  404  404
+unblinded  GET      /results/chest/cases/found.csv             302       404     404 404  200   200  200  404
+sealed     POST     /results/chest/cases/terms/                302       404     404 404  404   404  404  404
+unblinded  POST     /results/chest/cases/terms/                302       404     404 404  302   302  302  404
 any        GET      /runs/                                     302       403     403 403  403   200  403  200
 any        GET      /runs/{run}/                               302       403     403 403  403   200  403  200
 any        GET      /runs/workers/                             302       403     403 403  403   200  403  200
