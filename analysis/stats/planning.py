@@ -15,7 +15,7 @@ from analysis.stats.covariance import reader_thetas, unbiased
 from analysis.stats.grid import Floats
 from analysis.stats.obuchowski_rockette import components
 from analysis.stats.rows import ALPHA, StatsError, two_sided_p
-from analysis.stats.simulate import Latent, scale_of
+from analysis.stats.simulate import Latent, scale_of, simulate_answers
 
 DESIGNS = ("fully crossed", "own cases", "overlapping blocks")
 MOST_PAIRS = 8_000_000
@@ -303,20 +303,18 @@ def draw_studies(
 ) -> Studies:
     """Draw the answers of studies of a plan; a matched set's members share a part of what makes a case."""
     size = plan.ratio + 1 if plan.ratio else 2
-    n = total_cases(plan) // size * size
-    place, shared = np.arange(n), plan.correlation if plan.ratio else 0.0
-    one = place % size == 0
-    shape = (studies, plan.readers, n)
-    z = (
-        rng.normal(0.0, model.reader**0.5, (studies, plan.readers, 1))
-        + rng.normal(0.0, model.reader_by_arm**0.5, (studies, plan.readers, 1)) * (one - 0.5)
-        + model.effect.get(endpoint.name, 0.0) * one
-        + rng.normal(0.0, (model.case * (1 - shared)) ** 0.5, (studies, 1, n))
-        + rng.normal(0.0, (model.case * shared) ** 0.5, (studies, 1, n // size))[..., place // size]
-        + rng.normal(0.0, model.rest**0.5, shape)
+    place = np.arange(total_cases(plan) // size * size)
+    one, shared = place % size == 0, plan.correlation if plan.ratio else 0.0
+    answers = simulate_answers(
+        rng,
+        one,
+        plan.readers,
+        endpoint,
+        model,
+        studies=studies,
+        set_size=size if plan.ratio else 0,
+        shared=shared,
     )
-    cuts, levels = scale_of(endpoint)
-    answers = np.asarray(levels[np.digitize(z, cuts)], dtype=float)
     hands = {"fully crossed": 1, "own cases": plan.readers}.get(plan.design, min(plan.blocks, plan.readers))
     anchors = plan.anchors // size * size if plan.design == "overlapping blocks" else 0
     # Sets, or pairs of neighbours, are dealt, so that each reader has as many of either arm.

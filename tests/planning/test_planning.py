@@ -181,7 +181,7 @@ def test_shares_of_answers_are_those_of_drawn_readings(endpoint) -> None:
     rng = np.random.default_rng(3)
     is_pie = np.arange(60) % 2 == 0
     drawn = np.concatenate(
-        [simulate_answers(rng, is_pie, 60, endpoint, model)[:, None] for _ in range(60)], axis=1
+        [simulate_answers(rng, is_pie, 60, endpoint, model)[0][:, None] for _ in range(60)], axis=1
     )
     shares = answer_shares(model, endpoint)
     for arm, expected in zip((False, True), shares, strict=True):
