@@ -31,6 +31,8 @@ EXPLAINED: Mapping[str, str] = {
     "cut from; above 0: higher answers. One unit is about how widely one reader's answers to images of a kind spread. "
     "What it comes to in answers is told with the result.",
     "alpha": "The chance you accept, two-sided, of finding a difference where there is none.",
+    "tested": "How many endpoints are tested by Holm's rule. The plan is for its strictest step, the level divided by "
+    "their number, and holds whichever endpoint comes first.",
     "wanted": "The chance you want of finding the difference if it is there. 0.8 finds it in four studies of five.",
     "reader": "How differently readers use the scale, as a variance on it. 0.25: two readers in three lie within half "
     "a unit of the average reader.",

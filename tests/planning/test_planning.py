@@ -309,5 +309,13 @@ def test_command_plans_matched_sets_and_margins(capsys: pytest.CaptureFixture[st
     told = capsys.readouterr().out
     assert "of 100 such studies show equivalence with a margin of 0.5 points" in told
     assert "power by formula" not in told
+    call_command("plan_study", "--tested", "3", "--studies", "0")
+    told = capsys.readouterr().out
+    assert "(p below 0.0166667)" in told
+    strict = outlook(Plan("fully crossed", 6, 40), Assumptions(alpha=0.05 / 3)).own
+    assert strict is not None
+    assert f"power by formula     {strict.power:.3f}" in told
+    with pytest.raises(CommandError, match="at least 1 endpoint, got 0"):
+        call_command("plan_study", "--tested", "0")
     with pytest.raises(CommandError, match="a margin above 0"):
         call_command("plan_study", "--aim", "equivalence", "--studies", "20")

@@ -44,6 +44,7 @@ class Command(SiteCommand):
         )  # fmt: skip
         for name in NUMBERS:
             option(name, type=float, default=getattr(assumed, name))
+        option("tested", type=int, default=1)
         parser.add_argument(
             "--studies", type=int, default=2_000,
             help="Studies to simulate; 0 for the formula alone. Default: %(default)s.",
@@ -62,7 +63,10 @@ class Command(SiteCommand):
         declared = {name: options[name] for name in ("aim", "margin") if options[name] is not None}
         endpoint = replace(endpoint, **declared)
         endpoint.check()
-        assumed = Assumptions(endpoint, **{name: options[name] for name in NUMBERS})
+        if options["tested"] < 1:
+            raise CommandError(f"--tested: expected at least 1 endpoint, got {options['tested']}")
+        numbers = {name: options[name] for name in NUMBERS}
+        assumed = Assumptions(endpoint, **{**numbers, "alpha": numbers["alpha"] / options["tested"]})
         found = outlook(plan, assumed)
         if options["studies"] > 0:
             found = self._simulated(found, assumed, options["studies"])
