@@ -227,29 +227,6 @@ def ratings_table(endpoints: Iterable[Endpoint] = PAPER) -> Table:
     )  # fmt: skip
 
 
-STATES = ("read", "shown", "never_shown", "withdrawn", "replaced")
-"""What became of a planned first reading: answers were saved; the case came up and nothing was saved; it never came up;
-its reader withdrew before; or was replaced, and the reading is planned again for the one who came.
-"""
-
-PLANNED = Table(
-    "planned.csv",
-    (
-        Column("simulated", "text", "yes: a program made the ratings", allowed=("yes", "no"), optional=True),
-        Column("reader", "text", "Pseudonym of the reader"),
-        Column("case", "text", "Key of the case"),
-        Column("arm", "binary", "1 = pruning-identified exemplar, 0 = control"),
-        Column(
-            "state", "text", "What became of it: read; shown and not answered; never shown; reader withdrew; replaced",
-            allowed=STATES,
-        ),
-    ),
-    key=("reader", "case"),
-    named=("reader", "case"),
-)  # fmt: skip
-"""One row per planned first reading, as the drawn orders have it; it names arms, so that no blinded study has one."""
-
-
 def _answers(endpoint: Endpoint) -> Column:
     ends = [f"{value} {word}" for value, word in endpoint.levels or (("", ""),)]
     meaning = {
@@ -265,6 +242,18 @@ def _answers(endpoint: Endpoint) -> Column:
 
 RATINGS = ratings_table()
 """The tidy ratings of the published study's questions."""
+
+
+STATES = ("read", "shown", "never_shown", "withdrawn", "replaced")
+"""What became of a planned first reading; a replaced reader's is planned again for the one who came."""
+
+PLANNED = Table(
+    "planned.csv",
+    (*RATINGS.columns[1:4],  # reader, case, arm
+     Column("state", "text", "read; shown, not answered; never shown; reader withdrew; replaced", allowed=STATES)),
+    key=("reader", "case"), named=("reader", "case"),
+)  # fmt: skip
+"""One row per planned first reading, as the drawn orders have it; it names arms, so that no blinded study has one."""
 
 
 def rated(endpoints: Iterable[Endpoint] = PAPER) -> list[str]:

@@ -47,7 +47,7 @@ METHODS = {
         "readers and sets like these",
     ),
     "set_permutation": (
-        "The group of interest chosen anew within matched sets",
+        "The group of interest chosen again within matched sets",
         "these readers only; exact for no effect",
     ),
     "pairs": ("Matched pairs, readers x pairs", "readers and pairs like these"),

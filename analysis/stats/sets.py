@@ -109,7 +109,7 @@ def _moments(sums: Floats, present: Floats, complete: Bools) -> tuple[Floats, Fl
 def compare_sets(
     grid: Grid, endpoint: Endpoint, *, seed: int, draws: int, plan: Plan = DECLARED
 ) -> list[Comparison]:
-    """Compare the arms within matched sets: theta_set, the difference in points, and the PIE chosen anew in each set.
+    """Compare the arms within matched sets: theta_set, the difference in points, and the PIE chosen again in each set.
 
     Up to version 3 of the analysis: the difference of 1:1 pairs, readers counted by their pairs, and the sign flip.
 
@@ -207,7 +207,7 @@ def _set_distance(grid: Grid, members: list[Integers]) -> Distance:
 
 
 def _permutation_row(row: Comparison, permuted: Permuted, plan: Plan) -> Comparison:
-    how = f"the {plan.groups.one} chosen anew" if plan.sets else "arms exchanged"
+    how = f"the {plan.groups.one} chosen again" if plan.sets else "arms exchanged"
     return replace(
         row,
         method="set_permutation" if plan.sets else "sign_flip",

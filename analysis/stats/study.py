@@ -73,11 +73,7 @@ def analyse(
     if refused and not partial:
         raise NotComparableError(refused)
     settings: Row = {"seed": seed, "draws": draws, "bootstraps": bootstraps, **plan.as_row()}
-    settings |= {"not_comparable": refused} if refused else {}
-    if planned is not None:
-        check_table(planned, PLANNED)
-    elif holes := uneven_holes(first, plan.groups):
-        settings["holes"] = holes
+    settings |= ({"not_comparable": refused} if refused else {}) | _holes(first, planned, plan)
     comparisons, multiplicity = _conclude(compared, plan)
     groups = [] if subgroups is None else subgroup_table(first, subgroups, seed=seed, draws=draws, plan=plan)
     asked, level = plan.endpoints, plan.level
@@ -191,6 +187,15 @@ def describe(checked: Checked) -> Row:
         "design": design,
         "lacking_an_arm": list(checked.lacking_an_arm),
     }
+
+
+def _holes(first: pd.DataFrame, planned: pd.DataFrame | None, plan: Plan) -> Row:
+    """Return warnings of what a file without a plan may lack; check the plan where there is one."""
+    if planned is not None:
+        check_table(planned, PLANNED)
+        return {}
+    holes = uneven_holes(first, plan.groups)
+    return {"holes": holes} if holes else {}
 
 
 def _times(first: pd.DataFrame, plan: Plan, seed: int, draws: int) -> list[Row]:

@@ -118,7 +118,7 @@ ORDER: ExportTable[Reading] = ExportTable(
 
 PLANNED: ExportTable[tuple[Reading, str]] = ExportTable(
     frames.PLANNED.name,
-    tuple(column for column in frames.PLANNED.columns if column.name != "simulated"),
+    frames.PLANNED.columns,
     key=frames.PLANNED.key,
     of={
         "reader": lambda row: row[0].reader,
