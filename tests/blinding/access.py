@@ -45,6 +45,12 @@ phase      method   address                                    anonymous charlie
 any        GET      /                                          302       200     200 200  200   200  200  200
 any        GET      /healthz/                                  200       200     200 200  200   200  200  200
 any        GET      /readyz/                                   200       200     200 200  200   200  200  200
+any        GET      /help/                                     302       302     302 302  302   302  302  302
+any        GET      /help/radiologist/                         302       200     200 200  200   200  200  200
+any        GET      /help/study-admin/                         302       404     404 404  200   200  200  200
+any        GET      /help/researcher/                          302       404     404 404  200   200  200  200
+any        GET      /help/statistics/                          302       404     404 404  200   200  200  200
+any        GET      /help/nothing/                             302       404     404 404  404   404  404  404
 any        GET      /workstation/                              302       200     200 200  200   200  200  200
 any        GET      /workstation/images/0/                     302       200     200 200  200   200  200  200
 any        GET      /accounts/sign-in/                         200       302     302 302  302   302  302  302
