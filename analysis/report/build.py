@@ -14,6 +14,7 @@ from analysis.figures.theme import ThemeName, mark, render, save_all
 from analysis.report.comparison import (
     METHODS,
     answers_section,
+    by_sets,
     primary_section,
     readers_section,
     sensitivity_section,
@@ -185,7 +186,12 @@ def report_figures(
     figures = {"flow": draw_flow(flow(results, background), theme=theme)}
     named = groups_of(results)
     if not results.not_comparable:
-        figures |= reader_study_figures(results.frames(), groups=named, theme=theme)
+        figures |= reader_study_figures(
+            results.frames(),
+            groups=named,
+            theme=theme,
+            pooled="theta_set" if by_sets(results) else "u_centred",
+        )
     if background.described:
         figures["described"] = draw_described(background.described, named, theme=theme)
     if results.simulated:

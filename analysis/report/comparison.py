@@ -317,10 +317,11 @@ def _cannot_assess_grid(results: Results) -> Grid | None:
 
 def readers_section(results: Results) -> Section:
     """Return each reader's own result beside the pooled one."""
+    named, sets = groups_of(results), by_sets(results)
     text = (
-        "θ of each reader (circles, DeLong intervals) and over all readers and cases (diamonds, the "
-        f"primary comparison), with {interval_of(results)}s. Right of 0.5 {groups_of(results).ones} got the higher "
-        "answers."
+        f"θ of each reader{' over all cases' if sets else ''} (circles, DeLong intervals) and over all readers and "
+        f"{'matched sets' if sets else 'cases'} (diamonds, the primary comparison), with {interval_of(results)}s. "
+        f"Right of 0.5 {named.ones} got the higher answers."
     )
     return Section("readers", "Each reader", (Picture("forest", text),))
 

@@ -1,6 +1,7 @@
 """The way of cases and readers through the study, counted: the boxes of the flow figure and the same as a table."""
 
 from analysis.figures.flow import Flow
+from analysis.report.comparison import primary_row
 from analysis.report.document import Background, Grid, ReaderCourse
 from analysis.report.words import groups_of, plural
 from analysis.stats import Results
@@ -48,7 +49,8 @@ def flow(results: Results, background: Background) -> Flow:
     finished = [reader for reader in begun if reader.read >= reader.planned]
     short = {row["endpoint"]: row["title"] for row in results.endpoints}
     compared = [
-        f"{short[row['endpoint']]}: {_readers_compared(results, row)}" for row in results.multiplicity
+        f"{short[name]}: {primary_row(results, name)['readers'] or 0}"
+        for name in (row["endpoint"] for row in results.multiplicity)
     ]
     lost_early = [f"{r.pseudonym} withdrew: {r.withdrawn}" for r in left]
     lost_early += [f"{r.pseudonym} replaced {r.replaces}" for r in readers if r.replaces]
@@ -68,14 +70,6 @@ def flow(results: Results, background: Background) -> Flow:
         arms=(_arm(results, 1), _arm(results, 0)),
         foot=str(study["design"]),
     )
-
-
-def _readers_compared(results: Results, row: Row) -> str:
-    compared = next(
-        (r for r in results.comparisons if r["endpoint"] == row["endpoint"] and r["method"] == "u_centred"),
-        None,
-    )
-    return str(compared["readers"] or 0) if compared else "0"
 
 
 def _arm(results: Results, arm: int) -> tuple[str, ...]:
