@@ -1,5 +1,6 @@
 """The cases decide the analysis: what is named at the lock, what is refused, and what is compared, in words."""
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -24,6 +25,7 @@ from readerstudy.study.models import Role, Study
 from readerstudy.study.phases import Phase, StudyError
 from readerstudy.study.protocol import Protocol, ProtocolError
 from readerstudy.study.protocol.presets import PUBLISHED_QUESTIONS
+from readerstudy.study.reading.reading_json import case_facts
 from tests.stock import Stock, decoded_here, look_for_names, picture, write_dicom
 
 pytestmark = pytest.mark.django_db
@@ -210,3 +212,15 @@ def test_a_margin_that_means_nothing_is_refused(aim: str, margin: float) -> None
     wrong = replace(PUBLISHED_QUESTIONS[1], endpoint=replace(measure, aim=aim, margin=margin))
     with pytest.raises(ProtocolError, match="with a margin above 0 and below the width of the scale, 4"):
         Protocol(questions=(wrong,), endpoints=("quality",)).check()
+
+
+def test_readers_get_nothing_of_what_is_to_be_shown_or_how_it_is_analysed(stock: Stock) -> None:
+    measure = PUBLISHED_QUESTIONS[1].endpoint
+    assert measure is not None
+    kept = replace(PUBLISHED_QUESTIONS[1], endpoint=replace(measure, aim="equivalence", margin=0.123))
+    protocol = Protocol(questions=(kept,), endpoints=("quality",), estimand="CANARY what we want to know")
+    case = models.Case.objects.filter(study=stock.study.key).select_related("frame")[0]
+    sent = json.dumps(case_facts(case, protocol))
+    assert "How would you rate the image quality?" in sent
+    for word in ("equivalence", "0.123", "margin", "endpoint", "worse", "CANARY", "by design"):
+        assert word not in sent

@@ -97,6 +97,11 @@ class Protocol:
                 del question["endpoint"]["aim"], question["endpoint"]["margin"]
         return plain
 
+    def asked(self) -> list[dict[str, Any]]:
+        """Return the questions as readers get them: nothing of how they are analysed, or of what is to be shown."""
+        questions = self.as_json()["questions"]
+        return [{k: v for k, v in question.items() if k != "endpoint"} for question in questions]
+
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> "Protocol":
         """Read what `as_json` wrote; a field that is left out has its default.

@@ -157,7 +157,7 @@ def _case_json(study: Study, protocol: Protocol, step: Step, place: int) -> dict
     if step.case is not None:
         facts = case_facts(step.case, protocol)
     else:
-        facts = {"labels": _labels(None), "shown": {}, "questions": protocol.as_json()["questions"]}
+        facts = {"labels": _labels(None), "shown": {}, "questions": protocol.asked()}
     return {
         **_frame(study, step),
         **facts,

@@ -88,7 +88,7 @@ def case_facts(case: Case, protocol: Protocol) -> dict[str, Any]:
     return {
         "labels": case.labels,
         "shown": {name: getattr(case, name) for name in protocol.shown},
-        "questions": protocol.as_json()["questions"],
+        "questions": protocol.asked(),
     }
 
 
