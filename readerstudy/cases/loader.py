@@ -232,6 +232,8 @@ def _record(
         frame_length=stored[images[0][0].storage_name].length,
         apart=_apart(images),
         custody=dict(blind.custody),
+        one_each=blind.one_each,
+        estimand=blind.estimand,
     )
     ordered = sorted(zip(_rows(blind), images, strict=True), key=lambda each: str(each[0]["case"]))
     cases = Case.objects.bulk_create(_case(case_set, row) for row, _ in ordered)

@@ -31,6 +31,8 @@ class CaseSet(models.Model):
     which stays outside. `frame_length` is the one length of all frame files, in bytes. `apart` counts the cases whose
     first picture has another tone than the networks were given, by more than one grey level; null: not known.
     `custody` says how the handover compared the images with those that the networks saw: counts, or why it did not.
+    `one_each`: it attests that every matched set holds exactly one case of interest; `estimand` is what it says that a
+    comparison of these cases estimates. Neither is of one case.
     """
 
     study = models.UUIDField("study key", unique=True)
@@ -43,6 +45,8 @@ class CaseSet(models.Model):
     frame_length = models.PositiveIntegerField()
     apart = models.PositiveIntegerField(null=True)
     custody = models.JSONField(default=dict)
+    one_each = models.BooleanField(default=False)
+    estimand = models.TextField(blank=True)
     loaded_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

@@ -10,6 +10,7 @@ from readerstudy.accounts.models import User
 from readerstudy.audit.services import record
 from readerstudy.cases.models import Case, CaseSet
 from readerstudy.refusals import RefusedError
+from readerstudy.study.design.estimand import with_estimand
 from readerstudy.study.design.lifecycle import create_study
 from readerstudy.study.duties import locked_draft
 from readerstudy.study.models import Study
@@ -37,6 +38,8 @@ def revise_protocol(
 ) -> Study:
     """Store another protocol (and title) for a draft; the audit trail keeps old and new of what changed.
 
+    Where cases are loaded and it does not say what is compared, the proposal is stored.
+
     Parameters
     ----------
     version: what `version_of` gave when the protocol was opened; blank does not ask.
@@ -55,6 +58,7 @@ def revise_protocol(
             "nothing was saved. Reload the page and make the change again"
         )
     protocol.check()
+    protocol = with_estimand(study, protocol)
     old, new = Protocol.from_json(study.protocol).as_json(), protocol.as_json()
     changed: dict[str, Any] = {name: [old[name], new[name]] for name in new if old[name] != new[name]}
     _refuse_late_changes(study, changed, protocol)

@@ -6,6 +6,7 @@ from django.utils import timezone
 from readerstudy.accounts.models import User
 from readerstudy.audit.services import heads, record
 from readerstudy.study import duties
+from readerstudy.study.design.estimand import method_of, with_estimand
 from readerstudy.study.design.locking import lock_file, sha256_of, warnings_of
 from readerstudy.study.design.obstacles import obstacles_of
 from readerstudy.study.design.signoff import waiting_for_sign_off
@@ -54,7 +55,7 @@ def create_study(
 def attach_case_set(
     *, study: Study, cases_sha256: str, sealed_sha256: str, run_id: str, synthetic: bool, actor: User | None
 ) -> None:
-    """Note the digests of the case set that was loaded for this study.
+    """Note the digests of the case set that was loaded for this study; say what is compared, where nothing says it.
 
     Raises
     ------
@@ -63,6 +64,7 @@ def attach_case_set(
     study = cases_draft(study, sealed_sha256)
     study.cases_sha256, study.sealed_sha256 = cases_sha256, sealed_sha256
     study.run_id, study.synthetic_images = run_id, synthetic
+    study.protocol = with_estimand(study, Protocol.from_json(study.protocol)).as_json()
     study.save()
     record(
         "study.cases_attached", actor, study.key, study.slug,
@@ -93,8 +95,9 @@ def cases_draft(study: Study, sealed_sha256: str) -> Study:
 def lock(*, study: Study, actor: User | None) -> Study:
     """Write the canonical protocol and freeze it by its digest; nothing in it changes afterwards.
 
-    The database refuses changes from now on too (`guards.py`). Words that could tell readers what is compared do
-    not stop a lock; they are recorded in the audit trail, and the page shows them before.
+    It names the primary method that the cases decide. The database refuses changes from now on too (`guards.py`). Words
+    that could tell readers what is compared do not stop a lock; they are recorded in the audit trail, and the page
+    shows them before.
 
     Raises
     ------
@@ -120,6 +123,10 @@ def lock(*, study: Study, actor: User | None) -> Study:
         )
     if unseen := waiting_for_sign_off(study):
         raise StudyError("; also, ".join(unseen))
+    study.protocol = {
+        **study.protocol,
+        "primary_method": method_of(study, Protocol.from_json(study.protocol)),
+    }
     study.openers = duties.openers_of(study)
     study.locked_file = lock_file(study)
     study.protocol_sha256 = sha256_of(study.locked_file)

@@ -25,8 +25,9 @@ NAMES = {
     "block": "Yes, and do not let a reader begin when it does not pass",
     "holm": "Holm over the endpoints",
     "fixed sequence": "Fixed sequence: in the order of the endpoints, until one has no verdict",
-    "u_centred": "Readers and cases random (centred U-statistic, readers alike)",
-    "pairs": "Matched pairs, readers and pairs random",
+    "u_centred": "Unmatched, readers and cases random (centred U-statistic, readers alike)",
+    "by design": "As the cases are: matched sets where all are matched, else unmatched",
+    "theta_set": "Matched sets, readers and sets random",
     "class_group": "Class group (head, medium, tail)",
     "n_findings": "Number of findings",
     "view": "View position",
@@ -174,7 +175,7 @@ class Analysis(PartForm):
     multiplicity = forms.ChoiceField(
         choices=_choices(words.MULTIPLICITY, none="None: each endpoint by itself"), label="Multiplicity"
     )
-    primary_method = forms.ChoiceField(choices=_choices(words.PRIMARY_METHODS), label="Primary method")
+    primary_method = forms.ChoiceField(choices=_choices(words.PRIMARY_METHODS[:-1]), label="Primary method")
     subgroups = _several(words.SUBGROUPS, "Subgroups, described and not tested")
     shortest_s = forms.FloatField(
         min_value=0, max_value=86_400, label="Leave out times shorter than, seconds", help_text="0: none."
@@ -183,7 +184,10 @@ class Analysis(PartForm):
         min_value=0, max_value=86_400, label="Leave out times longer than, seconds", help_text="0: none."
     )
     estimand = _text(
-        "Estimand", "In one sentence: what difference, between which cases, for which readers.", 2
+        "Estimand",
+        "What difference, between which images (as they are found, or beyond what they were matched for), for which "
+        "readers. Needed before the lock; proposed when cases are loaded. It opens the report.",
+        5,
     )
     exclusion = _text("Exclusion rules", "Which readings or readers are left out, and who decides.", 3)
     stopping = _text("Stopping rule", "When reading ends, and what happens if readers stop early.", 3)

@@ -13,6 +13,7 @@ from readerstudy.accounts.forms import filled
 from readerstudy.cases.models import Case, CaseSet
 from readerstudy.refusals import RefusedError
 from readerstudy.study.design import drafts
+from readerstudy.study.design.estimand import method_of
 from readerstudy.study.design.locking import picture_notes, warnings_of
 from readerstudy.study.design.obstacles import obstacles_of
 from readerstudy.study.design.protocol_file import LARGEST, as_toml, from_toml
@@ -34,6 +35,7 @@ def protocol(request: HttpRequest, study: Study) -> HttpResponse:
     context = {
         **before_lock(study),
         "protocol": now,
+        "method": method_of(study, now),
         "names": NAMES,
         "instructions": render_markdown(now.instructions),
         "consent": render_markdown(now.consent),

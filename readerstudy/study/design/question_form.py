@@ -48,7 +48,7 @@ FIELDS_OF: dict[str, tuple[str, ...]] = {
 OPTIONS = ("choice", "multiple_choice")
 """Kinds whose numbers mean nothing but the key to press, so that they need not be typed."""
 
-WORDS = ("endpoint", "short", "worse", "less", "more")
+WORDS = ("endpoint", "short", "worse", "less", "more", "aim", "margin")
 """What is asked of a question that can be an endpoint."""
 
 _HALF = re.compile(r"-?\d+\s*[=:]?")
@@ -108,6 +108,18 @@ class QuestionForm(forms.Form):
     more = forms.CharField(
         max_length=LONGEST_WORDS, required=False, label="Higher answers mean",
         help_text="Such as “higher image quality”. Blank: “higher” and the title.",
+    )  # fmt: skip
+    aim = forms.ChoiceField(
+        choices=[
+            ("superiority", "The groups differ"),
+            ("non-inferiority", "The cases of interest are not worse by the margin or more"),
+            ("equivalence", "The groups differ by less than the margin"),
+        ], label="What is to be shown", required=False, initial="superiority",
+    )  # fmt: skip
+    margin = forms.FloatField(
+        min_value=0, required=False, label="Margin",
+        help_text="In points of the scale or the unit of the number; for yes or no as a share: 0.1 is ten percentage "
+        "points. With reasons from practice, not from the data; nothing where the groups are to differ.",
     )  # fmt: skip
     after = forms.MultipleChoiceField(
         widget=forms.CheckboxSelectMultiple, required=False, label="Ask only after",
@@ -209,7 +221,7 @@ def initial_of(question: Question | None, kind: QuestionKind) -> dict[str, Any]:
     }
 
 
-def _measure(values: dict[str, Any]) -> dict[str, str]:
+def _measure(values: dict[str, Any]) -> dict[str, Any]:
     """Return the words of an endpoint; what is left blank is made of the title, and the title of the name."""
     short = values["short"] or values["key"].replace("_", " ").capitalize()
     named = short if short[1:2].isupper() else f"{short[:1].lower()}{short[1:]}"
@@ -218,6 +230,8 @@ def _measure(values: dict[str, Any]) -> dict[str, str]:
         "worse": values["worse"] or "low",
         "less": values["less"] or f"lower {named}"[:LONGEST_WORDS],
         "more": values["more"] or f"higher {named}"[:LONGEST_WORDS],
+        "aim": values["aim"] or "superiority",
+        "margin": values["margin"] or 0.0,
     }
 
 

@@ -85,7 +85,7 @@ def sheet_of_case(case: Case, protocol: Protocol, answer_url: str, practice: boo
     return {
         "labels": case.labels,
         "shown": {name: getattr(case, name) for name in protocol.shown},
-        "questions": protocol.as_json()["questions"],
+        "questions": protocol.asked(),
         "practice": practice,
         "answer_url": answer_url,
     }
