@@ -4,6 +4,9 @@ Readers come first: what runs from a timer, and every sweep worker, gives way to
 """
 
 import os
+import subprocess
+import sys
+import threading
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -13,6 +16,7 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 
+from readerstudy.environment import BASE
 from readerstudy.refusals import RefusedError
 
 NICENESS = 10
@@ -58,6 +62,18 @@ class PatientCommand(SiteCommand):
         """Give way, then run."""
         give_way()
         super().run_from_argv(argv)
+
+
+def start_apart(*words: str) -> None:
+    """Start a command of the site as a process of its own, which outlives the request that asked for it.
+
+    A thread would die with its web process, and take its turns from readers.
+    """
+    process = subprocess.Popen(
+        [sys.executable, "-m", "readerstudy", *words], cwd=BASE, env=dict(os.environ), start_new_session=True,
+        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    threading.Thread(target=process.wait, daemon=True).start()  # who is waited for leaves no zombie behind
 
 
 def give_way() -> None:

@@ -95,8 +95,9 @@ class Frame(models.Model):
 
     `storage_name` is random and unrelated to the key. The window is in grey values, not rounded, and may reach
     outside the range of the depth; spacing is in mm, null where the file states none. `format` is that of the frame
-    file: 1 of version 0.1.0, 2 with a tone curve, which is what is shown at first. `pixels_sha256` tells the same
-    picture in several studies, whose frame files differ; blank where an earlier version stored the frame.
+    file: 1 of version 0.1.0, 2 with a tone curve, which is what is shown at first. `pixels_sha256`, under
+    the site's key, tells the same picture in several studies, whose frame files differ; blank in rows of earlier
+    versions.
     """
 
     study = models.UUIDField("study key", db_index=True)

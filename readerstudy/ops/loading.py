@@ -4,9 +4,6 @@ It belongs to `ops` because it needs both the loader of `cases`, which reaches `
 `study`, which must never reach `analysis`.
 """
 
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,7 +27,7 @@ from readerstudy.cases.loader import AlreadyLoadedError, load_case_set
 from readerstudy.cases.loading import announce, loading_json
 from readerstudy.cases.models import CaseSet
 from readerstudy.cases.window import WindowRule
-from readerstudy.environment import BASE
+from readerstudy.commands import start_apart
 from readerstudy.refusals import RefusedError
 from readerstudy.study.design.drafts import attach_practice_set, practice_draft, practice_key_for
 from readerstudy.study.design.lifecycle import attach_case_set, cases_draft
@@ -71,7 +68,7 @@ def offered_sets() -> list[Offered]:
 def start_load(*, study: Study, name: str, practice: bool, actor: User) -> bool:
     """Begin to load a set in a process of its own, which outlives the request; the study's page tells how far it is.
 
-    A thread would die with its web process. The set is named out of the operator's folder, not uploaded: it has
+    The set is named out of the operator's folder, not uploaded: it has
     gigabytes. While one is being loaded nothing is begun, and False returned.
 
     Raises
@@ -89,13 +86,9 @@ def start_load(*, study: Study, name: str, practice: bool, actor: User) -> bool:
     (practice_draft if practice else cases_draft)(study, chosen.key_sha256)
     if not announce(key):
         return False
-    command = [
-        sys.executable, "-m", "readerstudy", "load_case_set", str(settings.CASE_SETS / name), "--study", study.slug,
-        "--by", str(actor.pk), *(["--practice"] if practice else []),
-    ]  # fmt: skip
-    subprocess.Popen(
-        command, cwd=Path(BASE), env=dict(os.environ), start_new_session=True,
-        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    start_apart(
+        "load_case_set", str(settings.CASE_SETS / name), "--study", study.slug, "--by", str(actor.pk),
+        *(["--practice"] if practice else []),
     )  # fmt: skip
     return True
 
