@@ -196,7 +196,7 @@ def _ingest(
 
 
 def _keyed(digest: str) -> str:
-    """Return a digest that says within this site alone which pixels are the same: a sweep's own would name the image."""
+    """Return a digest that says within this site alone which pixels are the same: a sweep's would name an image."""
     return salted_hmac("frame.pixels", digest, secret=settings.AUDIT_KEY, algorithm="sha256").hexdigest()
 
 

@@ -92,7 +92,7 @@ def test_every_table_carries_the_study_and_none_tells_of_a_source() -> None:
     assert all("study" in names for names in fields.values())
     assert fields["CaseSet"] == {
         "id", "study", "cases_sha256", "key_sha256", "run_id", "synthetic", "window_rule", "case_count",
-        "frame_length", "apart", "custody", "loaded_at", "cases",
+        "frame_length", "apart", "custody", "loaded_at", "cases", "one_each", "estimand",
     }  # fmt: skip
     assert fields["Case"] == {
         "id", "study", "case_set", "key", "labels", "block", "separation_group", "view", "sex", "age",
