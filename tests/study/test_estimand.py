@@ -25,7 +25,7 @@ from readerstudy.study.models import Role, Study
 from readerstudy.study.phases import Phase, StudyError
 from readerstudy.study.protocol import Protocol, ProtocolError
 from readerstudy.study.protocol.presets import PUBLISHED_QUESTIONS
-from readerstudy.study.reading.reading_json import case_facts
+from readerstudy.study.reading.reading_json import sheet_of_case
 from tests.stock import Stock, decoded_here, look_for_names, picture, write_dicom
 
 pytestmark = pytest.mark.django_db
@@ -220,7 +220,7 @@ def test_readers_get_nothing_of_what_is_to_be_shown_or_how_it_is_analysed(stock:
     kept = replace(PUBLISHED_QUESTIONS[1], endpoint=replace(measure, aim="equivalence", margin=0.123))
     protocol = Protocol(questions=(kept,), endpoints=("quality",), estimand="CANARY what we want to know")
     case = models.Case.objects.filter(study=stock.study.key).select_related("frame")[0]
-    sent = json.dumps(case_facts(case, protocol))
+    sent = json.dumps(sheet_of_case(case, protocol, "", practice=False))
     assert "How would you rate the image quality?" in sent
     for word in ("equivalence", "0.123", "margin", "endpoint", "worse", "CANARY", "by design"):
         assert word not in sent
