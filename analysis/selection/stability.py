@@ -20,8 +20,9 @@ MARKS = (0.5, 0.8, 0.95)
 
 
 def inclusion(
-    run: Run, *, criterion: str, sparsity: float, fraction: float, seed: int, draws: int = DRAWS
-) -> npt.NDArray[np.float64]:
+    run: Run, *, criterion: str, condition: str | float = "", fraction: float, seed: int, draws: int = DRAWS,
+    reference: str | float = "",
+) -> npt.NDArray[np.float64]:  # fmt: skip
     """Compute the share of resamples of the seeds in which each image is an exemplar.
 
     A resample takes as many seeds as the run has, with replacement; the dense and the pruned networks of a seed
@@ -31,7 +32,7 @@ def inclusion(
     Parameters
     ----------
     run: with two or more seeds.
-    criterion, sparsity, fraction: see `find_in_run`.
+    criterion, condition, fraction, reference: see `find_in_run`.
     seed: of the resamples, from 0.
     draws: resamples, at least 1.
 
@@ -53,7 +54,7 @@ def inclusion(
         )
     picks = np.random.default_rng([seed, 3]).integers(len(run.seeds), size=(draws, len(run.seeds)))
     counts = np.stack([np.bincount(pick, minlength=len(run.seeds)) for pick in picks]).astype(np.int64)
-    scores = agreements(run, counts, criterion, sparsity)
+    scores = agreements(run, counts, criterion, run.pair(condition, reference))
     by_place = np.argsort(tie_order(list(run.images["image"]), run.ties))
     wanted = int(fraction * scores.shape[1])
     times = np.zeros(scores.shape[1])
@@ -82,8 +83,10 @@ def stability_rows(included: npt.NDArray[np.float64], exemplar: npt.NDArray[np.b
     return rows
 
 
-def overlap_rows(run: Run, *, sparsity: float, fraction: float) -> list[Row]:
-    """Compare the exemplars that any two criteria find at one sparsity and fraction.
+def overlap_rows(
+    run: Run, *, condition: str | float = "", fraction: float, reference: str | float = ""
+) -> list[Row]:
+    """Compare the exemplars that any two criteria find between two conditions, at one fraction.
 
     Returns
     -------
@@ -91,7 +94,11 @@ def overlap_rows(run: Run, *, sparsity: float, fraction: float) -> list[Row]:
     jaccard_chance: that of two sets of these sizes drawn at random, from the expected size of what they share.
     """
     found = {
-        name: set(find_in_run(run, criterion=name, sparsity=sparsity, fraction=fraction).images)
+        name: set(
+            find_in_run(
+                run, criterion=name, condition=condition, fraction=fraction, reference=reference
+            ).images
+        )
         for name in CRITERIA
     }
     rows: list[Row] = []

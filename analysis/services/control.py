@@ -13,6 +13,7 @@ from typing import Any
 
 from django.db import transaction
 
+from analysis.conditions import Condition, ConditionError
 from analysis.durable import sha256_file
 from analysis.models import Run, RunKind, Unit, UnitState
 from analysis.services import ledger
@@ -26,10 +27,11 @@ class RunError(ValueError):
 
 @dataclass(frozen=True)
 class NewUnit:
-    """A unit to write into the ledger; `member` is the seed of its checkpoint."""
+    """A unit to write into the ledger; `member` is the seed of its checkpoint, `condition` its only one."""
 
     key: str
     member: int | None = None
+    condition: str = ""
 
 
 @transaction.atomic
@@ -59,7 +61,8 @@ def register_run(
 def add_units(*, run: Run, units: Sequence[NewUnit]) -> None:
     """Write down the units of a run, in their order."""
     Unit.objects.bulk_create(
-        Unit(run=run, place=place, key=unit.key, member=unit.member) for place, unit in enumerate(units)
+        Unit(run=run, place=place, key=unit.key, member=unit.member, condition=unit.condition)
+        for place, unit in enumerate(units)
     )
 
 
@@ -175,7 +178,7 @@ def _write(folder: Path, said: dict[str, Any], actor_id: int | None) -> Run:
     run = register_run(
         run_id=said["run_id"], kind=RunKind.IMPORT if imported else RunKind.SWEEP, name=dataset or folder.name,
         folder=folder, spec=said.get("spec") or {"imported": {"dataset": dataset}}, actor_id=actor_id,
-        synthetic=bool(said.get("synthetic")), units=[NewUnit(Path(name).stem, _seed(name)) for name in names],
+        synthetic=bool(said.get("synthetic")), units=[_unit(Path(name).stem) for name in names],
     )  # fmt: skip
     for name in names:
         artefacts = {name: said["predictions"][name]}
@@ -185,6 +188,10 @@ def _write(folder: Path, said: dict[str, Any], actor_id: int | None) -> Run:
     return run
 
 
-def _seed(name: str) -> int | None:
-    number = name.removeprefix("seed-").partition("_")[0]
-    return int(number) if number.isdigit() else None
+def _unit(key: str) -> NewUnit:
+    number, _, written = key.removeprefix("seed-").partition("_")
+    try:
+        condition = Condition.of_file(written).name
+    except ConditionError:
+        condition = ""
+    return NewUnit(key, int(number) if number.isdigit() else None, condition)

@@ -14,6 +14,7 @@ from analysis.services.data_sets import InputError, at_field, data_section
 from analysis.services.places import inside
 from analysis.sweep.errors import SweepError
 from analysis.sweep.methods import find_method
+from analysis.sweep.methods.registry import refuse_levels
 from analysis.sweep.spec import SweepSpec
 from analysis.sweep.toml import spec_from
 
@@ -59,7 +60,7 @@ def order_sweep(
 def _check_method(spec: SweepSpec) -> None:
     """Ask the method for its levels now: the preparation would say the same, when nobody looks at the form."""
     try:
-        find_method(spec.prune.method).check(spec.prune.sparsities)
+        refuse_levels(find_method(spec.prune.method), spec.prune.sparsities, "[prune] sparsities")
     except SweepError as error:
         told = str(error).removeprefix("[prune] ")
         raise InputError(told.partition(": ")[2], told.partition(":")[0]) from error

@@ -10,6 +10,7 @@ from django.db.models import QuerySet
 
 from analysis.models import DataSet, Ensemble
 from analysis.services.places import PlaceError, inside, offered
+from analysis.sweep.data_spec import PLACES, POLICIES, DataSpec
 from analysis.sweep.layouts import CLASS_SETS, LAYOUTS
 from analysis.sweep.spec import (
     CLASS_WEIGHTS,
@@ -18,12 +19,9 @@ from analysis.sweep.spec import (
     FITS,
     LOSSES,
     OUTPUTS,
-    PLACES,
-    POLICIES,
     PRECISIONS,
     SPARSITIES,
     WEIGHTS,
-    DataSpec,
     InferSpec,
     PruneSpec,
     TrainSpec,
@@ -241,9 +239,9 @@ class SweepForm(Parts):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        from analysis.sweep.methods import METHODS
+        from analysis.sweep.methods.own import method_choices
 
-        named = [(name, f"{name}: {method.meaning}") for name, method in METHODS.items()]
+        named = [(name, f"{name}: {meaning}") for name, meaning in method_choices()]
         self.fields["method"].choices = named  # type: ignore[attr-defined]
         self.fields["method"].initial = PruneSpec().method
         self.fields["engine"].choices = [(name, name) for name in ENGINES]  # type: ignore[attr-defined]

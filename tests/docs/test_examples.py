@@ -160,7 +160,7 @@ def test_the_examples_have_every_field_that_is_written() -> None:
     found = _provenance()
     said = found["selection"]
     spec = SelectionSpec(
-        sparsity=said["sparsity"], exact=tuple(said["exact"]), size=said["size"],
+        condition=said["condition"], exact=tuple(said["exact"]), size=said["size"],
         nearest=tuple(Nearest(each["column"], each["weight"]) for each in said["nearest"]),
     )  # fmt: skip
     assert said == spec.settings() | {"estimand": spec.estimand}
