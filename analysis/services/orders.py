@@ -14,6 +14,7 @@ from analysis.services.data_sets import InputError, at_field, data_section
 from analysis.services.places import inside
 from analysis.sweep.errors import SweepError
 from analysis.sweep.methods import find_method
+from analysis.sweep.methods.own import masking
 from analysis.sweep.methods.registry import refuse_levels
 from analysis.sweep.spec import SweepSpec
 from analysis.sweep.toml import spec_from
@@ -21,7 +22,7 @@ from analysis.sweep.toml import spec_from
 
 def order_sweep(
     *, ensemble: Ensemble, seeds: Sequence[int], prune: Mapping[str, Any], infer: Mapping[str, Any],
-    actor_id: int | None,
+    actor_id: int | None, others: Sequence[Ensemble] = (),
 ) -> Run:  # fmt: skip
     """Write a sweep into the ledger as one unit: to prepare it. Its name comes from the preparation.
 
@@ -29,6 +30,7 @@ def order_sweep(
     ----------
     seeds: members of the ensemble; empty takes all.
     prune, infer: fields of `PruneSpec` and `InferSpec`.
+    others: ensembles on the same data set that are compared with it, a condition each (students, fine-tuned ones).
 
     Raises
     ------
@@ -46,6 +48,7 @@ def order_sweep(
             "models": _models(ensemble, seeds),
             "prune": dict(prune),
             "infer": dict(infer),
+            "conditions": [_condition(other, ensemble) for other in others],
         }
     )
     _check_method(spec)
@@ -55,6 +58,16 @@ def order_sweep(
         spec=spec.shown(), full_spec=spec.as_dict(), synthetic=spec.data.synthetic, units=[NewUnit(PREPARE)],
         actor_id=actor_id, data_set=ensemble.data_set, ensemble=ensemble,
     )  # fmt: skip
+
+
+def _condition(other: Ensemble, ensemble: Ensemble) -> dict[str, Any]:
+    same = ("data_set_id", "preprocess", "reading")
+    if any(getattr(other, name) != getattr(ensemble, name) for name in same):
+        raise InputError(
+            f"expected ensembles of the same data set, preprocessing and reading, {other.slug} has others",
+            "others",
+        )
+    return {"name": other.slug, "architecture": other.architecture, "checkpoints": [other.checkpoints]}
 
 
 def _check_method(spec: SweepSpec) -> None:
@@ -86,6 +99,7 @@ def order_training(
     folder: Path,
     roots: Sequence[Path],
     actor_id: int | None,
+    start: Ensemble | None = None,
 ) -> Run:
     """Write a training into the ledger: first its preparation, then one unit per seed.
 
@@ -94,6 +108,7 @@ def order_training(
     slug: the name of the ensemble that comes of it.
     train: fields of `TrainSpec`; `pretrained` must lie inside `roots`.
     folder: where the site keeps its ensembles.
+    start: the ensemble whose members are fine-tuned, where `train` names a method; of this architecture.
 
     Raises
     ------
@@ -105,14 +120,22 @@ def order_training(
     run_id = f"train-{slug}"
     if Ensemble.objects.filter(slug=slug).exists() or Run.objects.filter(run_id=run_id).exists():
         raise InputError(f"expected a new name, there is an ensemble {slug} already", "slug")
+    if (start is not None) != bool(train.get("method")):
+        raise InputError("expected an ensemble and a method to fine-tune, or neither", "start")
+    if start is not None and start.architecture != architecture:
+        raise InputError(f"expected an ensemble of {architecture}, got {start.architecture}", "start")
+    models = {"architecture": architecture, "checkpoints": [str(folder / slug)]}
     spec = _spec(
         {
             "data": data_section(data_set),
-            "preprocess": dict(preprocess),
-            "models": {"architecture": architecture, "checkpoints": [str(folder / slug)]},
+            "preprocess": dict(preprocess) if start is None else start.preprocess,
+            "models": models if start is None else _models(start, train.get("seeds", ())),
             "train": _with_start(train, roots),
         }
     )
+    if spec.train.method:
+        with at_field("method"):
+            masking(spec.train.method, spec.train.level)
     return register_run(
         run_id=run_id, kind=RunKind.TRAINING, name=slug, folder=folder / slug, spec=spec.shown(),
         full_spec=spec.as_dict(), synthetic=spec.data.synthetic, units=[NewUnit(PREPARE)], actor_id=actor_id,

@@ -198,6 +198,9 @@ class TrainSpec:
     `learning_rate` of Adam; `rotation` in degrees to either side; `patience` in epochs without a lower
     validation loss; `loss` and `class_weights` by name (`analysis.sweep.training.losses`); `pretrained` is a file of
     weights to start from (never downloaded); `precision` fp16 (CUDA only) and bf16 are mixed precision.
+
+    `method` at `level` fine-tunes: each seed starts from its checkpoint of [models], with the weights gone that the
+    method removes, and they stay zero.
     """
 
     seeds: tuple[int, ...] = (0,)
@@ -213,9 +216,14 @@ class TrainSpec:
     precision: str = "fp32"
     threads: int = 0
     device: str = "cpu"
+    method: str = ""
+    level: float = 0.0
 
     def __post_init__(self) -> None:
         """Refuse nonsense."""
+        need((self.level > 0) == bool(self.method), "method and level", "both or neither", self.level)
+        need(0 <= self.level < 1, "level", "a share from 0 to below 1", self.level)
+        need(not (self.method and self.pretrained), "pretrained", "none with a method", self.pretrained)
         good = len(self.seeds) > 0 and min(self.seeds) >= 0 and len(set(self.seeds)) == len(self.seeds)
         need(good, "seeds", "whole numbers from 0, each once", self.seeds)
         for name in ("epochs", "patience", "batch_size"):

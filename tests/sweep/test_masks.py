@@ -218,7 +218,7 @@ def test_int8_has_two_levels_and_counts_what_becomes_zero():
     quantised = find_method("int8").compress(weights, [0.0, 0.75])
     assert (quantised.total, quantised.removed(0.0), quantised.removed(0.75)) == (4, 0, 2)
     refuse_levels(find_method("int8"), [0.0, 0.75], "[prune] sparsities")
-    with pytest.raises(SpecError, match=r"sparsities: int8 has the levels 0 and 0.75, got 0.9"):
+    with pytest.raises(SpecError, match=r"sparsities: expected a level of int8 \(0 and 0\.75\), got 0\.9"):
         refuse_levels(find_method("int8"), [0.0, 0.9], "[prune] sparsities")
 
 
@@ -234,7 +234,7 @@ def test_two_of_each_four_neighbours_along_the_input_channels_go():
         assert (own.sum(1) == 2).all()
         assert (np.where(own, sizes, np.inf).min(1) >= np.where(own, 0, sizes).max(1)).all()
     assert masks.removed(0.5) == (weights[4].size + weights[5].size) / 2
-    with pytest.raises(SpecError, match=r"2:4 has the levels 0 and 0\.5, got 0\.9"):
+    with pytest.raises(SpecError, match=r"a level of 2:4 \(0 and 0\.5\), got 0\.9"):
         refuse_levels(find_method("2:4"), [0.9], "[prune] sparsities")
 
 

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from analysis.durable import sha256_file
-from analysis.sweep.errors import CheckpointError
-from analysis.sweep.methods.registry import METHODS, Method, StateMethod
+from analysis.sweep.errors import CheckpointError, SpecError
+from analysis.sweep.methods.masks import MaskMethod
+from analysis.sweep.methods.registry import METHODS, Method, StateMethod, refuse_levels
 from analysis.sweep.networks.factories import allowed, listed_module
 
 GROUP = "readerstudy.methods"
@@ -34,6 +35,15 @@ def find_method(name: str) -> Method | StateMethod:
     if any(not hasattr(found, member) for member in MEMBERS) or getattr(found, "name", "") != name:
         raise CheckpointError(f"method {name}: expected a method of this name at {entry.value}, got none")
     method: Method | StateMethod = found
+    return method
+
+
+def masking(name: str, level: float) -> MaskMethod:
+    """Return a method that removes weights, at a level that it has; raise SpecError for another."""
+    method = find_method(name)
+    refuse_levels(method, (level,), "[train] level")
+    if not isinstance(method, MaskMethod):
+        raise SpecError(f"[train] method: expected one that removes weights, got {name!r}")
     return method
 
 

@@ -135,4 +135,9 @@ def refuse_levels(method: Method | StateMethod, levels: Sequence[float], key: st
     """Raise SpecError where a method lacks one of the levels that a specification gives at `key`."""
     if other := [level for level in levels if method.levels and level not in (0.0, *method.levels)]:
         there = " and ".join(f"{level:g}" for level in (0.0, *method.levels))
-        raise SpecError(f"{key}: {method.name} has the levels {there}, got {other[0]:g}")
+        raise SpecError(f"{key}: expected a level of {method.name} ({there}), got {other[0]:g}")
+
+
+def drawing_seed(prune_seed: int, checkpoint_seed: int) -> int:
+    """Return one seed for each pair, so that the members of an ensemble lose different weights."""
+    return int(np.random.SeedSequence([prune_seed, checkpoint_seed]).generate_state(1, np.uint64)[0])

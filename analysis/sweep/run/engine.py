@@ -10,7 +10,7 @@ from torch import Tensor
 from analysis.sweep.device import keep_freed_memory
 from analysis.sweep.engines.backend import Network, Step, maker
 from analysis.sweep.methods import find_method
-from analysis.sweep.methods.registry import Rewritten, StateMethod, Untouched
+from analysis.sweep.methods.registry import Rewritten, StateMethod, Untouched, drawing_seed
 from analysis.sweep.networks.architectures import build_classifier, prunable_names
 from analysis.sweep.networks.checkpoints import State
 from analysis.sweep.networks.folding import fold_norms
@@ -71,7 +71,7 @@ class Engine:
         """
         weights = [state[name].numpy() for name in self.prunable]
         method = find_method(prune.method) if prune.method else None
-        drawing = _drawing_seed(prune.seed, seed)
+        drawing = drawing_seed(prune.seed, seed)
         if isinstance(method, StateMethod):
             self._compressed = Rewritten(method, state, self.prunable, drawing)
         elif method is None:
@@ -115,11 +115,6 @@ def plain_engine(infer: InferSpec) -> str:
     """Return the engine's name, with the plain one of the device for `auto`."""
     plain = "torch" if infer.device == "cpu" else "graph"
     return plain if infer.engine == "auto" else infer.engine
-
-
-def _drawing_seed(prune_seed: int, checkpoint_seed: int) -> int:
-    """Return one seed for each pair, so that the members of an ensemble lose different weights."""
-    return int(np.random.SeedSequence([prune_seed, checkpoint_seed]).generate_state(1, np.uint64)[0])
 
 
 def resolved_threads(threads: int) -> int:
