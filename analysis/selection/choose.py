@@ -128,15 +128,9 @@ def select(run: Run, spec: SelectionSpec, excluded: Mapping[str, str] | None = N
     ------
     SelectionError: the run cannot serve it (no such condition, no metadata for a key, too few images).
     """
-    reference, condition = run.pair(spec.condition, spec.reference)
-    spec = replace(spec, condition=condition, reference=reference)
-    found = find_in_run(
-        run,
-        criterion=spec.criterion,
-        condition=condition,
-        fraction=spec.fraction,
-        reference=reference,
-    )
+    pair = dict(zip(("reference", "condition"), run.pair(spec.condition, spec.reference), strict=True))
+    spec = replace(spec, condition=pair["condition"], reference=pair["reference"])
+    found = find_in_run(run, criterion=spec.criterion, fraction=spec.fraction, **pair)
     table = covariate_table(run.images, run.classes).merge(found.ranked, on="image", validate="1:1")
     return select_from(table, found, spec, excluded or {})
 

@@ -151,17 +151,12 @@ def _conditions(folder: Path, provenance: Mapping[str, Any], there: set[str]) ->
         return in_order(there)
     try:
         named = tuple(one["name"] for one in provenance["conditions"])
-        same = set(named) == there and len(named) == len(there)
-    except (KeyError, TypeError) as error:
-        raise SelectionError(
-            f"{folder / 'provenance.json'}: expected conditions, each with a name"
-        ) from error
-    if not same:
-        raise SelectionError(
-            f"{folder / 'provenance.json'}: expected the conditions of its score files {', '.join(sorted(there))}, "
-            f"got {', '.join(map(str, named))}"
-        )
-    return named
+        if sorted(named) == sorted(there):
+            return named
+    except (KeyError, TypeError):
+        pass
+    path = folder / "provenance.json"
+    raise SelectionError(f"{path}: expected the conditions of its score files {', '.join(sorted(there))}")
 
 
 def _provenance(path: Path) -> dict[str, Any]:

@@ -138,13 +138,8 @@ def find_chosen(run: Run, choices: Choices) -> tuple[Exemplars | None, str]:
         reference, condition = run.pair(choices.condition, choices.reference)
     except SelectionError as error:
         return None, f"no exemplars: {str(error).removeprefix(f'{run.folder}: ')}"
-    found = find_in_run(
-        run,
-        criterion=choices.criterion,
-        condition=condition,
-        fraction=choices.fraction,
-        reference=reference,
-    )
+    pair = {"condition": condition, "reference": reference}
+    found = find_in_run(run, criterion=choices.criterion, fraction=choices.fraction, **pair)
     if not found.images:
         return None, f"no exemplars: {choices.fraction} of {len(run.images)} images is less than one"
     return found, ""
@@ -167,13 +162,9 @@ def _inclusion(run: Run, choices: Choices) -> npt.NDArray[np.float64] | None:
     if len(run.seeds) < 2:
         return None
     return inclusion(
-        run,
-        criterion=choices.criterion,
-        condition=choices.condition,
-        fraction=choices.fraction,
-        seed=choices.seed,
-        reference=choices.reference,
-    )
+        run, criterion=choices.criterion, fraction=choices.fraction, seed=choices.seed,
+        condition=choices.condition, reference=choices.reference,
+    )  # fmt: skip
 
 
 def _scores(run: Run, exemplars: pd.DataFrame, pair: tuple[str, str]) -> pd.DataFrame:

@@ -3,20 +3,11 @@
 import importlib
 import pkgutil
 from collections.abc import Iterable
-from typing import Protocol, TypeVar
+from typing import Any, TypeVar
 
 from analysis.sweep.errors import SpecError
 
-
-class Named(Protocol):
-    """What can be registered."""
-
-    @property
-    def name(self) -> str:
-        """The name in a specification."""
-
-
-Kind = TypeVar("Kind", bound=Named)
+Kind = TypeVar("Kind")
 
 
 class Registry(dict[str, Kind]):
@@ -26,10 +17,9 @@ class Registry(dict[str, Kind]):
         super().__init__()
         self.key = key
 
-    def register(self, one: Kind) -> Kind:
-        """Make something known by its name."""
-        self[one.name] = one
-        return one
+    def register(self, one: Any) -> Kind:
+        """Make something known by its `name`."""
+        return self.setdefault(one.name, one)
 
     def find(self, name: str) -> Kind:
         """Return what is registered; raise SpecError with the known names otherwise."""

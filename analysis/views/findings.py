@@ -185,13 +185,6 @@ class AnalyseForm(forms.Form):
         own = {} if given["reference"] == conditions_of(self.run)[0] else {"reference": given["reference"]}
         return Choices(**names, **own)
 
-    def clean(self) -> dict[str, Any]:
-        """Refuse a condition that is compared with itself."""
-        given = super().clean() or {}
-        if given.get("condition") and given.get("condition") == given.get("reference"):
-            self.add_error("reference", "Choose another one than the compared condition.")
-        return given
-
 
 class FilterForm(forms.Form):
     """Which exemplars to show."""

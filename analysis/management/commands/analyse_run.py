@@ -44,13 +44,8 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Analyse, write, and print a sentence per question."""
         out: Path = options["out"]
-        choices = Choices(
-            options["criterion"],
-            options["condition"],
-            options["fraction"],
-            options["seed"],
-            options["reference"],
-        )
+        named = ("criterion", "condition", "reference", "fraction", "seed")
+        choices = Choices(**{name: options[name] for name in named})
         try:
             refuse_used_folder(out)
             analysed = analyse_folder(options["run"], choices, beside=options["beside"])

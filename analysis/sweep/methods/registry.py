@@ -60,22 +60,6 @@ class Method(Protocol):
         """
 
 
-class Untouched:
-    """Networks as they are in their checkpoints (see `Compressed`)."""
-
-    def __init__(self, weights: Sequence[Weights]) -> None:
-        self.total = sum(layer.size for layer in weights)
-        self._zeros = sum(int((layer == 0).sum()) for layer in weights)
-
-    def removed(self, level: float) -> int:
-        """Return how many weights are zero."""
-        return self._zeros
-
-    def weights(self, level: float, layers: Sequence["Tensor"]) -> list["Tensor"]:
-        """Return the layers."""
-        return list(layers)
-
-
 State = Mapping[str, "Tensor"]
 
 
@@ -96,14 +80,19 @@ class StateMethod:
     levels: tuple[float, ...] = ()
 
 
-class Rewritten(Untouched):
+AS_TRAINED = StateMethod(
+    "", "the networks as they are in their checkpoints", lambda state, level, seed: state
+)
+
+
+class Rewritten:
     """One checkpoint whose state dict a method changes (see `Compressed`); the last level is kept.
 
     `names`: of the weights that may be compressed.
     """
 
     def __init__(self, method: StateMethod, state: State, names: Sequence[str], seed: int) -> None:
-        super().__init__([state[name].numpy() for name in names])
+        self.total = sum(state[name].numel() for name in names)
         self._method, self._pristine, self._names, self._seed = method, state, names, seed
         self._last: tuple[float, State] = (0.0, state)
 
@@ -120,6 +109,10 @@ class Rewritten(Untouched):
                 )
             self._last = (level, made)
         return self._last[1]
+
+    def weights(self, level: float, layers: Sequence["Tensor"]) -> list["Tensor"]:
+        """Return the weights of a level, where the checkpoint lies."""
+        return [self.state(level)[name] for name in self._names]
 
     def removed(self, level: float) -> int:
         """Return how many weights are zero at a level."""

@@ -10,7 +10,7 @@ from torch import Tensor
 from analysis.sweep.device import keep_freed_memory
 from analysis.sweep.engines.backend import Network, Step, maker
 from analysis.sweep.methods import find_method
-from analysis.sweep.methods.registry import Rewritten, StateMethod, Untouched, drawing_seed
+from analysis.sweep.methods.registry import AS_TRAINED, Rewritten, StateMethod, drawing_seed
 from analysis.sweep.networks.architectures import build_classifier, prunable_names
 from analysis.sweep.networks.checkpoints import State
 from analysis.sweep.networks.folding import fold_norms
@@ -70,12 +70,10 @@ class Engine:
         `prune`: without a method the weights stay as they are.
         """
         weights = [state[name].numpy() for name in self.prunable]
-        method = find_method(prune.method) if prune.method else None
+        method = find_method(prune.method) if prune.method else AS_TRAINED
         drawing = drawing_seed(prune.seed, seed)
         if isinstance(method, StateMethod):
             self._compressed = Rewritten(method, state, self.prunable, drawing)
-        elif method is None:
-            self._compressed = Untouched(weights)
         else:
             self._compressed = method.compress(weights, prune.sparsities, drawing)
         self._state = {name: value.to(self.infer.device) for name, value in state.items()}
