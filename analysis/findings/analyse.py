@@ -10,7 +10,7 @@ import pandas as pd
 from analysis import frames
 from analysis.conditions import Condition
 from analysis.findings.correlation import frequency_rows
-from analysis.findings.forgettability import DROP, class_rows, forgettability, impact_of
+from analysis.findings.forgettability import DROP, IMPACT_SPARSITY, class_rows, forgettability, impact_of
 from analysis.findings.overall import ALPHA, TESTS, first_significant_drop, overall_impact
 from analysis.findings.pairs import pair_rows, relation_rows
 from analysis.findings.precision import FindingsError, read_precision
@@ -72,12 +72,14 @@ def analyse(
         "representation": [] if exemplar is None else representation_rows(labels, names, exemplar),
         "experts": [], "stability": [], "overlap": [], "compared": [], "weights": [], **(more or {}),
     }  # fmt: skip
+    shares = sum(level is not None for level in precision.levels)
     described = (run or {}) | {
-        "seeds": len(precision.seeds), "conditions": list(precision.conditions), "images": len(labels),
-        "classes": len(names), "classes_without_curve": list(curves.unmeasured), "random_seed": seed,
+        "seeds": len(precision.seeds), "conditions": list(precision.conditions), "sparsities": shares,
+        "images": len(labels), "classes": len(names), "classes_without_curve": list(curves.unmeasured), "random_seed": seed,
         "bootstrap_draws": draws, "permutations": permutations, "drop": DROP, "alpha": ALPHA,
         "impact_at": impact_of(curves) if precision.ordered or not condition else condition,
-        "multiplicity": "Holm over the conditions, per test",
+        "impact_sparsity": IMPACT_SPARSITY if precision.ordered else None,
+        "multiplicity": f"Holm over the {'sparsities' if shares == len(precision.levels) else 'conditions'}, per test",
         "exemplars": None if exemplar is None else int(exemplar.sum()), "representation_note": exemplar_note,
     }  # fmt: skip
     if ignored:

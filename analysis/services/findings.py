@@ -121,6 +121,7 @@ def analyse_folder(folder: Path, choices: Choices, *, beside: Path | None = None
     described: Row = {
         "run_id": run.run_id, "predictions_sha256": run.predictions_sha256,
         "metrics_sha256": run.provenance["tables"]["metrics.csv"], "exemplar_criterion": choices.criterion,
+        "exemplar_sparsity": Condition.of(pair[1]).level if pair[1] else None,
         "exemplar_condition": pair[1] or str(choices.condition),
         "exemplar_reference": pair[0] or run.conditions[0], "exemplar_fraction": choices.fraction,
     }  # fmt: skip
