@@ -75,8 +75,8 @@ def analyse(
     shares = sum(level is not None for level in precision.levels)
     described = (run or {}) | {
         "seeds": len(precision.seeds), "conditions": list(precision.conditions), "sparsities": shares,
-        "images": len(labels), "classes": len(names), "classes_without_curve": list(curves.unmeasured), "random_seed": seed,
-        "bootstrap_draws": draws, "permutations": permutations, "drop": DROP, "alpha": ALPHA,
+        "images": len(labels), "classes": len(names), "classes_without_curve": list(curves.unmeasured),
+        "random_seed": seed, "bootstrap_draws": draws, "permutations": permutations, "drop": DROP, "alpha": ALPHA,
         "impact_at": impact_of(curves) if precision.ordered or not condition else condition,
         "impact_sparsity": IMPACT_SPARSITY if precision.ordered else None,
         "multiplicity": f"Holm over the {'sparsities' if shares == len(precision.levels) else 'conditions'}, per test",

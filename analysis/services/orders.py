@@ -16,7 +16,7 @@ from analysis.sweep.errors import SweepError
 from analysis.sweep.methods import find_method
 from analysis.sweep.methods.own import masking
 from analysis.sweep.methods.registry import refuse_levels
-from analysis.sweep.spec import SweepSpec
+from analysis.sweep.spec import PreprocessSpec, SweepSpec, plain
 from analysis.sweep.toml import spec_from
 
 
@@ -61,8 +61,10 @@ def order_sweep(
 
 
 def _condition(other: Ensemble, ensemble: Ensemble) -> dict[str, Any]:
-    same = ("data_set_id", "preprocess", "reading")
-    if any(getattr(other, name) != getattr(ensemble, name) for name in same):
+    seen = [
+        (one.data_set_id, plain(PreprocessSpec()) | one.preprocess, one.reading) for one in (other, ensemble)
+    ]
+    if seen[0] != seen[1]:
         raise InputError(
             f"expected ensembles of the same data set, preprocessing and reading, {other.slug} has others",
             "others",
