@@ -62,7 +62,7 @@ def compressed(
 
 
 def test_fine_tuning_brings_back_what_pruning_at_once_takes(tmp_path: Path) -> None:
-    _, run = compressed(tmp_path, train=160, test=60, size=32, epochs=2, seeds=(0,))
+    _, run = compressed(tmp_path, train=120, test=50, size=32, epochs=2, seeds=(0,))
     metrics = pd.read_csv(run / "metrics.csv")
     means = metrics.groupby("condition")["ap"].mean()
     assert set(means.index) == {"dense", "0.50", "0.90", "half-2-4", "l1-0.90-tuned"}
