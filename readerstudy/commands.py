@@ -13,6 +13,8 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 
+from readerstudy.refusals import RefusedError
+
 NICENESS = 10
 """As `nice` counts: a process with it gets a tenth of a core that a web process wants too, and all of an idle one."""
 AUTOGROUP = Path("/proc/self/autogroup")
@@ -20,18 +22,33 @@ AUTOGROUP = Path("/proc/self/autogroup")
 
 
 class SiteCommand(BaseCommand):
-    """A command that tells the errors of `refused`, and what a model's field refuses, without a traceback."""
+    """A command that tells what the site or a model refuses, and the errors of `refused`, without a traceback."""
 
     refused: tuple[type[Exception], ...] = ()
 
     def execute(self, *args: Any, **options: Any) -> str | None:
         """Run; a refusal ends the command with its words."""
+        refusals: tuple[type[Exception], ...] = (RefusedError, *self.refused)
         try:
             return super().execute(*args, **options)
         except ValidationError as error:
             raise CommandError(" ".join(error.messages)) from error
-        except self.refused as error:
+        except refusals as error:
             raise CommandError(str(error)) from error
+
+
+def write_new(path: Path, text: str) -> None:
+    """Write a text into a file that does not exist yet.
+
+    Raises
+    ------
+    CommandError: it exists, or cannot be written.
+    """
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        raise CommandError(f"{path} cannot be written: {error.strerror}") from error
 
 
 class PatientCommand(SiteCommand):

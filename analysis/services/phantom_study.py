@@ -26,10 +26,10 @@ Row = dict[str, Any]
 PHANTOMS = PhantomSpec(seed=20230818, train=2000, val=200, test=1200)
 CHOICES = Choices(criterion="spearman", condition=0.90, fraction=0.05, seed=20230818)
 
-SWEEP_TOML = """\
-# The phantom study: five toy networks. Fixed before the first run; changing a number makes another study.
+TOY_SWEEP = """\
+# {about}
 [data]
-name = "Phantom study (synthetic), toy models"
+name = "{name} (synthetic), toy models"
 images = "phantoms/images"
 labels_train = "phantoms/labels/miccai2023_nih-cxr-lt_labels_train.csv"
 labels_val = "phantoms/labels/miccai2023_nih-cxr-lt_labels_val.csv"
@@ -46,16 +46,22 @@ size = 64
 [models]
 architecture = "resnet18"
 checkpoints = "ensemble"
-seeds = [0, 1, 2, 3, 4]
+seeds = {seeds}
 
 [train]
-seeds = [0, 1, 2, 3, 4]
-epochs = 4
-patience = 4
+seeds = {seeds}
+epochs = {epochs}
+patience = {epochs}
 batch_size = 32
 learning_rate = 1e-3
 rotation = 5.0
 """
+"""A sweep of toy networks over phantoms, as `write_data_set` lays them out, but for its name, seeds and epochs."""
+
+SWEEP_TOML = TOY_SWEEP.format(
+    about="The phantom study: five toy networks. Fixed before the first run; changing a number makes another study.",
+    name="Phantom study", seeds=[0, 1, 2, 3, 4], epochs=4,
+)  # fmt: skip
 
 
 def run_phantom_study(home: Path, *, progress: Progress | None = None) -> list[Row]:

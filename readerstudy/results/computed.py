@@ -19,7 +19,7 @@ from analysis.stats import Plan, Results, analyse
 from analysis.stats.plan import VERSIONS
 from readerstudy.endpoints import endpoints_of, tested
 from readerstudy.results.background import background_of
-from readerstudy.results.ratings import cases_frame, ratings_frame, subgroups_frame
+from readerstudy.results.ratings import cases_frame, planned_frame, ratings_frame, subgroups_frame
 from readerstudy.results.snapshot import snapshot
 from readerstudy.results.sources import environment, sources
 from readerstudy.results.values import EnrolledReader, Reading, readers_of, readings_of, unblinding_of
@@ -39,6 +39,7 @@ class Computed:
     readings: list[Reading]
     readers: tuple[EnrolledReader, ...]
     ratings: pd.DataFrame
+    planned: pd.DataFrame
     plan: Plan
     cases: pd.DataFrame
     subgroups: pd.DataFrame | None
@@ -72,10 +73,11 @@ def computed(study: Study) -> Computed:
         background = background_of(study, readings, readers, using)
         ratings, cases = ratings_frame(study.protocol, readings), cases_frame(readings)
         plan = plan_of(study, groups_from(unblinding_of(study, using).groups))
-    groups = subgroups_frame(study.protocol, cases)
+    groups, planned = subgroups_frame(study.protocol, cases), planned_frame(readings, readers)
     stamp = digest(
         {
             "ratings": ratings.to_csv(index=False),
+            "planned": planned.to_csv(index=False),
             "groups": "" if groups is None else groups.to_csv(index=False),
             "background": repr(background),
             "plan": plan.as_row(),
@@ -88,12 +90,14 @@ def computed(study: Study) -> Computed:
     def compute() -> bytes:
         results = analyse(
             ratings, seed=ANALYSIS_SEED, simulated=study.simulated_readers, subgroups=groups, plan=plan,
-            partial=True,
+            partial=True, planned=planned,
         )  # fmt: skip
         return results.to_json().encode()
 
     results = _from_json(json.loads(_kept(folder / "results.json", compute)))
-    return Computed(live, readings, readers, ratings, plan, cases, groups, background, results, folder)
+    return Computed(
+        live, readings, readers, ratings, planned, plan, cases, groups, background, results, folder
+    )
 
 
 def kept_figure(study: Study, stamp: str, name: str, theme: ThemeName) -> bytes | None:

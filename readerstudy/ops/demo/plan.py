@@ -1,18 +1,18 @@
 """What the demo makes, and where: one place for every size and seed."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from analysis.phantoms import PhantomSpec
 from analysis.selection import Nearest, SelectionSpec
+from analysis.services.phantom_study import TOY_SWEEP
 
 READER, ADMIN, RESEARCHER = "reader@demo.example", "admin@demo.example", "researcher@demo.example"
 LIVE, FINISHED = "demo", "finished"
 DATA_SET, ENSEMBLE = "phantoms", "toys"
 
-READING_ROWS, READING_COLUMNS = 1024, 1250
-"""Size of the images that the demo's reader sees, at 12 to 16 bits; real ones are about twice as large."""
-FINISHED_ROWS, FINISHED_COLUMNS = 512, 625
+READING_SIZE = (1024, 1250)
+"""Rows and columns of the images that the demo's reader sees, at 12 to 16 bits; real ones are about twice as large."""
+FINISHED_SIZE = (512, 625)
 
 SIMULATED_READERS = 6
 SIMULATION_SEED = 20230818
@@ -27,36 +27,10 @@ SELECTION = SelectionSpec(
     nearest=(Nearest("view"), Nearest("age")),
 )
 
-SWEEP_TOML = """\
-# The demo's sweep. The models are toys: small networks, few images, few epochs. docs/formats.md explains each key.
-[data]
-name = "Phantom radiographs (synthetic), toy models"
-images = "phantoms/images"
-labels_train = "phantoms/labels/miccai2023_nih-cxr-lt_labels_train.csv"
-labels_val = "phantoms/labels/miccai2023_nih-cxr-lt_labels_val.csv"
-labels_test = "phantoms/labels/miccai2023_nih-cxr-lt_labels_test.csv"
-metadata = "phantoms/metadata.csv"
-classes = "nih-cxr-lt"
-synthetic = true
-head = 0.10
-tail = 0.01
-
-[preprocess]
-size = 64
-
-[models]
-architecture = "resnet18"
-checkpoints = "ensemble"
-seeds = [0, 1, 2]
-
-[train]
-seeds = [0, 1, 2]
-epochs = 2
-patience = 2
-batch_size = 32
-learning_rate = 1e-3
-rotation = 5.0
-"""
+SWEEP_TOML = TOY_SWEEP.format(
+    about="The demo's sweep: small networks, few images, few epochs. docs/formats.md explains each key.",
+    name="Phantom radiographs", seeds=[0, 1, 2], epochs=2,
+)  # fmt: skip
 
 
 STAGES: tuple[tuple[str, int], ...] = (
@@ -74,36 +48,19 @@ The whole is what README.md tells of one quiet machine; it is parted as the proc
 """
 
 
-@dataclass(frozen=True)
 class DemoFolder:
-    """The places of the demo's files under its site folder."""
+    """The places of the demo's files under its site folder.
 
-    home: Path
+    phantoms: the data set in the layout of NIH-CXR-LT. sealed: what no reader and no admin may see while somebody
+    reads, planted truth and keys. spec: of the sweep. ensemble: the trained toy models.
+    """
 
-    @property
-    def phantoms(self) -> Path:
-        """The phantom data set in the layout of NIH-CXR-LT."""
-        return self.home / "phantoms"
-
-    @property
-    def sealed(self) -> Path:
-        """What no reader and no admin may see while somebody reads: planted truth, keys."""
-        return self.home / "sealed"
-
-    @property
-    def truth(self) -> Path:
-        """Which faults were planted in which image."""
-        return self.sealed / "truth.csv"
-
-    @property
-    def spec(self) -> Path:
-        """The sweep's specification."""
-        return self.home / "sweep.toml"
-
-    @property
-    def ensemble(self) -> Path:
-        """The trained toy models."""
-        return self.home / "ensemble"
+    def __init__(self, home: Path) -> None:
+        """Name the places under a site's folder; nothing is made."""
+        self.home = home
+        self.phantoms, self.ensemble, self.spec = home / "phantoms", home / "ensemble", home / "sweep.toml"
+        self.sealed = home / "sealed"
+        self.truth = self.sealed / "truth.csv"
 
     def films(self, slug: str) -> Path:
         """The images of one study at reading size, as DICOM."""
