@@ -79,7 +79,7 @@ def test_fine_tuning_brings_back_what_pruning_at_once_takes(tmp_path: Path) -> N
 
 def main(home: Path) -> None:
     """Measure two seeds, write the findings, print a line for each condition."""
-    _, run = compressed(home, train=400, test=300, size=32, epochs=4, seeds=(0, 1))
+    _, run = compressed(home, train=160, test=100, size=32, epochs=2, seeds=(0, 1))
     analysed = analyse_folder(run, Choices(condition="l1-0.90-tuned"))
     analysed.write(home / "findings")
     for row in analysed.findings.tables["overall"]:
