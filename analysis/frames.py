@@ -5,18 +5,22 @@ and what was found; the exported data dictionary is written from the same defini
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from analysis.columns import Column, FrameError, as_numbers, check_column
+from analysis.conditions import Condition, in_order
 from analysis.endpoints import MISSING, PAPER, Endpoint
 from analysis.identity import NameClashError, Names, name_key, path_key
 
 FORMAT = 1
-"""Version of every file format of this module; it is in each provenance.json."""
+"""Version of every file format of this module but that of a RUN folder."""
+
+RUN_FORMAT = 2
+"""Version of a RUN folder, in its plan and provenance. In format 1 every condition is a share of removed weights."""
 
 NO_FINDING = "No Finding"
 
@@ -108,7 +112,11 @@ METRICS = Table(
     "metrics.csv",
     (
         Column("seed", "integer", "Seed of the checkpoint", low=0),
-        Column("sparsity", "number", "Share of the prunable weights that was removed", low=0, high=1),
+        Column("condition", "text", "Name of the condition: dense, 0.90, student; the reference comes first"),
+        Column(
+            "sparsity", "number", "Share of the prunable weights that was removed; blank for a condition without one",
+            low=0, high=1, blank=True,
+        ),
         Column("class", "text", "Name of the class"),
         Column("positives", "integer", "Positive test images of the class", low=0),
         Column("ap", "number", "Average precision; blank when the class has no positive", low=0, high=1, blank=True),
@@ -119,7 +127,7 @@ METRICS = Table(
         ),
         Column("ignored", "integer", "Test images left out because their label is ignored", low=0, optional=True),
     ),
-    key=("seed", "sparsity", "class"),
+    key=("seed", "condition", "class"),
 )  # fmt: skip
 
 SELECTION = Table(
@@ -347,6 +355,27 @@ def check_labels(frame: pd.DataFrame, classes: Sequence[str], where: str) -> Non
 def label_matrix(frame: pd.DataFrame, classes: Sequence[str]) -> "np.ndarray[Any, np.dtype[np.int8]]":
     """Return the label columns of an images.csv, int8, images x classes: 0, 1 or IGNORED where blank."""
     return np.asarray(frame[list(classes)].fillna(IGNORED).to_numpy(dtype=np.int8))
+
+
+def with_conditions(metrics: pd.DataFrame) -> pd.DataFrame:
+    """Return frames.METRICS with its column `condition`, which a RUN folder of format 1 has none of.
+
+    Raises
+    ------
+    FrameError: a sparsity that is no share, with its row.
+    """
+    if "condition" in metrics.columns or "sparsity" not in metrics.columns:
+        return metrics
+    shares = {column.name: column for column in METRICS.columns}["sparsity"]
+    check_column(metrics["sparsity"], replace(shares, blank=False), METRICS.name)
+    names = {share: Condition.of(round(float(share), 2)).name for share in metrics["sparsity"].unique()}
+    return metrics.assign(condition=metrics["sparsity"].map(names))
+
+
+def conditions_of(metrics: pd.DataFrame) -> tuple[str, ...]:
+    """Return the names of the conditions in frames.METRICS, the reference first; of shares alone it is the smallest."""
+    names = list(dict.fromkeys(with_conditions(metrics)["condition"]))
+    return in_order(names, names[0] if names and "condition" in metrics.columns else "")
 
 
 def any_of(labels: np.ndarray, columns: Sequence[int]) -> np.ndarray:

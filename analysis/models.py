@@ -122,18 +122,20 @@ PREPARE = "prepare"
 
 
 class Unit(models.Model):
-    """One piece of work of a run: a checkpoint at one sparsity, or, on a GPU, at all of them; a network to train.
+    """One piece of work of a run: a checkpoint in one condition, or, on a GPU, in all of them; a network to train.
 
     A worker claims a unit by a conditional update that raises `token`, the fencing token; its result counts
     only while the token still holds, so that a worker that outlived its lease changes nothing. `artefacts`
     maps the name of each file that the unit owns to its SHA-256. `member` is the seed: a worker stays with the
-    checkpoint that it has loaded. `stage`, `steps_done` and `steps_total` come with the heartbeat.
+    checkpoint that it has loaded. `condition` is blank where a unit has several or
+    none. `stage`, `steps_done` and `steps_total` come with the heartbeat.
     """
 
     run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="units")
     place = models.PositiveIntegerField()
     key = models.CharField(max_length=60)
     member = models.PositiveBigIntegerField(null=True)
+    condition = models.CharField(max_length=40, blank=True)
     state = models.CharField(max_length=8, choices=UnitState.choices, default=UnitState.TODO)
     token = models.PositiveIntegerField(default=0)
     attempts = models.PositiveIntegerField(default=0)

@@ -12,8 +12,9 @@ import numpy as np
 import pandas as pd
 
 from analysis.durable import json_bytes, sha256_file
+from analysis.sweep.data_spec import DataSpec
 from analysis.sweep.run.paths import RunPaths
-from analysis.sweep.spec import DataSpec, PruneSpec, SweepSpec
+from analysis.sweep.spec import PruneSpec, SweepSpec
 
 RUN_ID = "drawn"
 

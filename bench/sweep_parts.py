@@ -17,12 +17,13 @@ from analysis.frames import NIH_CLASSES
 from analysis.metrics.ranking import rank_quality
 from analysis.metrics.ranks import spearman_rows
 from analysis.sweep.data.image_cache import ImageCache, ensure_cache
+from analysis.sweep.data_spec import DataSpec
 from analysis.sweep.methods import find_method
 from analysis.sweep.networks.architectures import build_classifier, prunable_names
 from analysis.sweep.networks.checkpoints import State, read_checkpoint
 from analysis.sweep.run.choose import choose_engine
 from analysis.sweep.run.engine import Engine
-from analysis.sweep.spec import SPARSITIES, DataSpec, InferSpec, PreprocessSpec, PruneSpec, SweepSpec
+from analysis.sweep.spec import SPARSITIES, InferSpec, PreprocessSpec, PruneSpec, SweepSpec
 from bench.launch import launch
 from bench.reference_loop import TestSplit, new_network, pruned
 from bench.whole_analysis import drawn_labels

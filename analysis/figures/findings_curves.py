@@ -126,6 +126,35 @@ def draw_overall(
     return figure
 
 
+def draw_conditions(overall: pd.DataFrame, *, theme: ThemeName = "light") -> Figure:
+    """Draw mAP of the reference and of conditions without a share of removed weights, a line each.
+
+    Parameters
+    ----------
+    overall: condition, map_mean, map_low, map_high, seeds; the reference first.
+    theme: ground and colours.
+    """
+    colors = THEMES[theme]
+    rows = records(overall)[::-1]
+    figure = new_figure(7.2, 1.2 + 0.34 * len(rows), colors)
+    axes = figure.subplots()
+    for place, row in enumerate(rows):
+        color = colors.control if place == len(rows) - 1 else colors.pie
+        if row["map_low"] is not None:
+            axes.plot(
+                [100 * row["map_low"], 100 * row["map_high"]], [place, place], color=color, linewidth=1.5
+            )
+        axes.plot(100 * row["map_mean"], place, "o", color=color, markersize=6)
+    axes.set_yticks(range(len(rows)), [shortened(row["condition"]) for row in rows])
+    axes.set_ylim(-0.6, len(rows) - 0.4)
+    axes.set_xlim(left=0)
+    title = f"Mean average precision over classes, %: mean of {rows[0]['seeds']} seeds, 95 % interval"
+    dress(axes, colors, title=title, below="%", grid="x")
+    height = figure.get_figheight()
+    figure.subplots_adjust(left=0.26, right=0.97, top=1 - 0.42 / height, bottom=0.5 / height)
+    return figure
+
+
 def _line(
     axes: Axes, rows: list[Record], name: str, color: str, colors: Theme, ends: tuple[str, str] | None = None
 ) -> None:

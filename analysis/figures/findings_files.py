@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.figure import Figure
 
-from analysis.figures.findings_curves import draw_curves, draw_overall
+from analysis.figures.findings_curves import draw_conditions, draw_curves, draw_overall
 from analysis.figures.findings_frequency import draw_frequency
 from analysis.figures.findings_images import draw_representation, draw_stability, draw_weights
 from analysis.figures.findings_pairs import draw_heat_map, draw_relations
@@ -19,10 +19,11 @@ MOST = 6
 def findings_figures(
     tables: Mapping[str, pd.DataFrame], *, theme: ThemeName = "light", synthetic: bool = False
 ) -> dict[str, Figure]:
-    """Draw overall, forgettability, frequency, and whatever the tables have rows for.
+    """Draw what the tables have rows for.
 
-    With two or more classes forgotten_alike and co_occurrence; with exemplars representation, most_represented and
-    stability; with a checkpoint weights.
+    With shares of removed weights overall and forgettability, with other conditions conditions; frequency; with two
+    or more classes forgotten_alike and co_occurrence; with exemplars representation, most_represented and stability;
+    with a checkpoint weights.
 
     Parameters
     ----------
@@ -30,11 +31,17 @@ def findings_figures(
     theme: ground and colours.
     synthetic: writes on every figure that the images are not of patients.
     """
-    figures = {
-        "overall": draw_overall(tables["overall"], tables["significance"], tables["compared"], theme=theme),
-        "forgettability": draw_curves(tables["curves"], tables["classes"], theme=theme),
-        "frequency": draw_frequency(tables["classes"], tables["frequency"], theme=theme),
-    }
+    overall = tables["overall"]
+    named, shares = overall["sparsity"].isna(), overall["sparsity"].notna()
+    figures = {}
+    if shares[1:].any():
+        compared = tables["compared"]
+        figures["overall"] = draw_overall(overall[shares], tables["significance"], compared, theme=theme)
+        figures["forgettability"] = draw_curves(tables["curves"], tables["classes"], theme=theme)
+    if named[1:].any():
+        named[0] = True
+        figures["conditions"] = draw_conditions(overall[named], theme=theme)
+    figures["frequency"] = draw_frequency(tables["classes"], tables["frequency"], theme=theme)
     if len(tables["pairs"]):
         figures["forgotten_alike"] = draw_heat_map(tables["pairs"], theme=theme)
         figures["co_occurrence"] = draw_relations(tables["pairs"], tables["relations"], theme=theme)

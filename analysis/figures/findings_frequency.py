@@ -5,6 +5,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from analysis.conditions import Condition
 from analysis.figures.theme import (
     SIZE,
     THEMES,
@@ -31,7 +32,7 @@ def draw_frequency(classes: pd.DataFrame, frequency: pd.DataFrame, *, theme: The
 
     Parameters
     ----------
-    classes: class, train_positives, first_drop, never_drops, impact, impact_low, impact_high.
+    classes: class, train_positives, first_drop, never_drops, impact_at, impact, impact_low, impact_high.
     frequency: quantity, method, never_as, estimate, ci_low, ci_high, p.
     theme: ground and colours.
     """
@@ -48,11 +49,12 @@ def draw_frequency(classes: pd.DataFrame, frequency: pd.DataFrame, *, theme: The
             axes.set_xscale("log")
             label_powers(axes.xaxis)
             axes.set_xlim(min(positives) / 1.3, max(positives) * 1.3)
-    _first_drop(left, rows, colors)
+    ordered = all(row["never_drops"] or row["first_drop"] is not None for row in rows)
+    _first_drop(left, rows if ordered else [], colors)
     _impact(right, [row for row in rows if row["impact"] is not None], colors)
     for axes, quantity, title in (
         (left, "first_drop", "First fall of AP by more than 20 %, % of weights removed"),
-        (right, "impact", "Change of AP at 95 % of weights removed, %"),
+        (right, "impact", f"Change of AP, {Condition.of(classes['impact_at'].iloc[0]).words}, %"),
     ):
         dress(axes, colors, title=title, below="positive training images (log scale)", pad=34)
         words = [

@@ -6,11 +6,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter, NullLocator
 
+from analysis.conditions import Condition
 from analysis.figures.theme import SIZE, THEMES, Theme, ThemeName, dress, new_figure, shortened
+from analysis.frames import conditions_of, with_conditions
 
 
 def draw_mean_ap(metrics: pd.DataFrame, *, theme: ThemeName = "light") -> Figure:
-    """Draw mAP against sparsity: one thin line per seed, their mean in front.
+    """Draw mAP against sparsity, or by condition: one thin line per seed, their mean in front.
 
     Parameters
     ----------
@@ -18,31 +20,40 @@ def draw_mean_ap(metrics: pd.DataFrame, *, theme: ThemeName = "light") -> Figure
     theme: ground and colours.
     """
     colors = THEMES[theme]
-    per_seed = metrics.groupby(["seed", "sparsity"])["ap"].mean().unstack("seed")
+    conditions = conditions_of(metrics)
+    levels = [Condition.of(name).level for name in conditions]
+    means = with_conditions(metrics).groupby(["seed", "condition"])["ap"].mean().unstack("seed")
+    per_seed = means.loc[list(conditions)]
     figure = new_figure(7.2, 4.2, colors)
     axes = figure.subplots()
-    share = 100 * per_seed.index.to_numpy(dtype=float)
-    axes.plot(share, per_seed.to_numpy(), color=colors.control, linewidth=0.9, alpha=0.45)
-    axes.plot(share, per_seed.mean(axis=1).to_numpy(), color=colors.control, linewidth=2.4)
+    shares = [100 * level for level in levels if level is not None]
+    on_axis = len(shares) == len(levels)
+    places = np.array(shares) if on_axis else np.arange(len(levels), dtype=float)
+    thin, thick = ("-", "-") if on_axis else (".", "o")
+    axes.plot(places, per_seed.to_numpy(), thin, color=colors.control, linewidth=0.9, alpha=0.45)
+    axes.plot(places, per_seed.mean(axis=1).to_numpy(), thick, color=colors.control, linewidth=2.4)
+    if not on_axis:
+        axes.set_xticks(places, [shortened(name, 14) for name in conditions])
+        axes.set_xlim(-0.5, len(levels) - 0.5)
     axes.set_ylim(0, float(per_seed.max().max()) * 1.12)
     title = f"Mean average precision over classes, {per_seed.shape[1]} seeds and their mean"
-    dress(axes, colors, title=title, below="weights removed, %")
+    dress(axes, colors, title=title, below="weights removed, %" if on_axis else "condition")
     figure.subplots_adjust(left=0.07, right=0.98, top=0.88, bottom=0.14)
     return figure
 
 
 def draw_forgetting(metrics: pd.DataFrame, *, theme: ThemeName = "light") -> Figure:
-    """Draw each class's relative change of AP at the highest sparsity, median over seeds, rarest class last.
+    """Draw each class's relative change of AP in the last condition, median over seeds, rarest class last.
 
     Parameters
     ----------
-    metrics: frames.METRICS with sparsity 0; classes without AP are left out.
+    metrics: frames.METRICS; classes without AP are left out.
     theme: ground and colours.
     """
     colors = THEMES[theme]
-    ap = metrics.pivot_table(index=["class", "seed"], columns="sparsity", values="ap")
-    last = float(ap.columns.max())
-    change = (100 * (ap[last] - ap[0.0]) / ap[0.0]).groupby("class").median()
+    first, *_, last = conditions_of(metrics)
+    ap = with_conditions(metrics).pivot_table(index=["class", "seed"], columns="condition", values="ap")
+    change = (100 * (ap[last] - ap[first]) / ap[first]).groupby("class").median()
     positives = metrics.groupby("class")["positives"].first().reindex(change.index).sort_values()
     values = change.reindex(positives.index).to_numpy()
     figure = new_figure(7.2, 1.0 + 0.24 * len(values), colors)
@@ -53,8 +64,9 @@ def draw_forgetting(metrics: pd.DataFrame, *, theme: ThemeName = "light") -> Fig
     axes.axvline(0, color=colors.muted, linewidth=0.8)
     axes.set_yticks(places, [f"{shortened(name)}  {positives[name]}" for name in positives.index])
     axes.set_ylim(-0.7, len(values) - 0.3)
-    title = f"Change of AP with {100 * last:.0f} % of weights removed, by positive test images"
-    dress(axes, colors, title=title, below="% of the dense AP, median over seeds", grid="x")
+    title = f"Change of AP with {Condition.of(last).words}, by positive test images"
+    below = f"% of the AP of {first}, median over seeds"
+    dress(axes, colors, title=title, below=below, grid="x")
     height = figure.get_figheight()
     figure.subplots_adjust(left=0.28, right=0.97, top=1 - 0.42 / height, bottom=0.5 / height)
     return figure

@@ -8,8 +8,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from analysis import frames
+from analysis.conditions import Condition
 from analysis.findings.correlation import frequency_rows
-from analysis.findings.forgettability import DROP, IMPACT_SPARSITY, class_rows, forgettability
+from analysis.findings.forgettability import DROP, IMPACT_SPARSITY, class_rows, forgettability, impact_of
 from analysis.findings.overall import ALPHA, TESTS, first_significant_drop, overall_impact
 from analysis.findings.pairs import pair_rows, relation_rows
 from analysis.findings.precision import FindingsError, read_precision
@@ -24,19 +25,22 @@ def analyse(
     metrics: pd.DataFrame, classes: pd.DataFrame, labels: npt.NDArray[np.generic], *, seed: int,
     exemplar: npt.NDArray[np.bool_] | None = None, exemplar_note: str = "", run: Row | None = None,
     synthetic: bool = False, draws: int = 2000, permutations: int = 9999,
+    condition: str = "", reference: str = "", removed: Mapping[str, float] | None = None,
     more: Mapping[str, Sequence[Row]] | None = None,
 ) -> Findings:  # fmt: skip
     """Compute every finding of a run.
 
     Parameters
     ----------
-    metrics: frames.METRICS, every seed x sparsity x class.
+    metrics: frames.METRICS, every seed x condition x class.
     classes: frames.CLASSES, in column order of the labels.
     labels: 0, 1 or frames.IGNORED, images x classes, of the test split.
     seed: of the bootstrap and the permutations, from 0.
     exemplar: bool, images: the PIEs; None leaves over-representation out, and `exemplar_note` says why.
     run: what to record about the run.
     draws: bootstrap resamples of the seeds. permutations: of the classes.
+    condition, reference: whose AP is compared where the conditions have no shares of removed weights; blank: the last
+        and the first one. removed: the share of all weights of the network that a condition removed, where known.
     more: rows of `experts`, `stability`, `overlap`, `compared` and `weights`, which are not made from metrics.
 
     Raises
@@ -52,10 +56,10 @@ def analyse(
         name: None if pd.isna(count) else int(count)
         for name, count in zip(names, classes["train_positives"], strict=True)
     }
-    precision = read_precision(metrics, names)
-    overall = overall_impact(precision)
+    precision = read_precision(metrics, names, reference)
+    overall = [row | {"removed": (removed or {}).get(row["condition"])} for row in overall_impact(precision)]
     curves = forgettability(precision, seed=seed, draws=draws)
-    per_class = class_rows(curves, positives, names)
+    per_class = class_rows(curves, positives, names, impact_at="" if precision.ordered else condition)
     ignored = _note_ignored(per_class, labels)
     tables: dict[str, Sequence[Row]] = {
         "overall": overall,
@@ -68,11 +72,14 @@ def analyse(
         "representation": [] if exemplar is None else representation_rows(labels, names, exemplar),
         "experts": [], "stability": [], "overlap": [], "compared": [], "weights": [], **(more or {}),
     }  # fmt: skip
+    shares = sum(level is not None for level in precision.levels)
     described = (run or {}) | {
-        "seeds": len(precision.seeds), "sparsities": len(precision.sparsities), "images": len(labels),
-        "classes": len(names), "classes_without_curve": list(curves.unmeasured), "random_seed": seed,
-        "bootstrap_draws": draws, "permutations": permutations, "drop": DROP, "alpha": ALPHA,
-        "impact_sparsity": IMPACT_SPARSITY, "multiplicity": "Holm over the sparsities, per test",
+        "seeds": len(precision.seeds), "conditions": list(precision.conditions), "sparsities": shares,
+        "images": len(labels), "classes": len(names), "classes_without_curve": list(curves.unmeasured),
+        "random_seed": seed, "bootstrap_draws": draws, "permutations": permutations, "drop": DROP, "alpha": ALPHA,
+        "impact_at": impact_of(curves) if precision.ordered or not condition else condition,
+        "impact_sparsity": IMPACT_SPARSITY if precision.ordered else None,
+        "multiplicity": f"Holm over the {'sparsities' if shares == len(precision.levels) else 'conditions'}, per test",
         "exemplars": None if exemplar is None else int(exemplar.sum()), "representation_note": exemplar_note,
     }  # fmt: skip
     if ignored:
@@ -123,9 +130,24 @@ def answers(tables: Tables) -> dict[str, str]:
 
 
 def _overall(tables: Tables) -> str:
+    own = [_named_change(row) for row in tables["overall"][1:] if row["sparsity"] is None]
     row = next(row for row in tables["significance"] if row["test"] == "paired")
+    words = []
+    if any(row["sparsity"] is not None for row in tables["overall"][1:]):
+        words = [_first_drop(tables, row)]
+    return " ".join(words + own)
+
+
+def _named_change(row: Row) -> str:
+    p = "no p" if row["p_paired_holm"] is None else p_equals(row["p_paired_holm"])
+    words = f"{Condition.of(row['condition']).words}: mAP {_points(row)}, {100 * row['change']:+.1f} points"
+    return f"{words} (paired t-test over {row['seeds']} seeds, Holm, {p})."
+
+
+def _first_drop(tables: Tables, row: Row) -> str:
     if row["largest_before"] is None:
         return f"Whether pruning lowers mAP cannot be told: {row['note']}."
+    rows = [one for one in tables["overall"] if one["sparsity"] is not None]
     if row["first_drop"] is None:
         words = f"No sparsity up to {_percent(row['largest_before'])} lowers mAP significantly"
     else:
@@ -133,10 +155,10 @@ def _overall(tables: Tables) -> str:
             f"The first significant drop of mAP is at {_percent(row['first_drop'])} of weights removed, "
             f"and {_percent(row['largest_before'])} is the largest sparsity before it"
         )
-    seeds = tables["overall"][0]["seeds"]
+    seeds = rows[0]["seeds"]
     words += f" (paired t-test over {seeds} seeds, Holm)"
     if row["first_drop"] is None:
-        first, last = tables["overall"][0], tables["overall"][-1]
+        first, last = rows[0], rows[-1]
         words += (
             f", though its mean goes from {_points(first)} to {_points(last)} at {_percent(last['sparsity'])}"
         )
@@ -150,7 +172,9 @@ def _classes(tables: Tables) -> str:
     found = next(
         row for row in tables["frequency"] if row["quantity"] == "impact" and row["method"] == "spearman"
     )
-    words = f"{dropped} of {len(known)} classes lose more than a fifth of their AP at some sparsity"
+    ordered = any(row["sparsity"] is not None for row in tables["overall"][1:])
+    words = f"{dropped} of {len(known)} classes lose more than a fifth of their AP"
+    words += " at some sparsity" if ordered else ", and there are no curves: the conditions have no shares"
     if found["estimate"] is None:
         return f"{words}; how that goes with frequency is {found['note']}."
     return f"{words}; impact and log training frequency correlate with rho {_estimate(found)}."

@@ -70,13 +70,15 @@ def frequency_rows(classes: Sequence[Row]) -> list[Row]:
         "without_frequency": len(known) - len(usable),
     }
     rows = []
+    ordered = all(row["never_drops"] or row["first_drop"] is not None for row in known)
     for method, never_as in (("pearson", "left out"), ("pearson", "1.0"), ("spearman", "last")):
         chosen = [row for row in usable if never_as != "left out" or not row["never_drops"]]
         values = [_drop_or_never(row) for row in chosen]
-        rows.append(
-            {"quantity": "first_drop", "never_as": never_as, **counts}
-            | correlate(_log_frequency(chosen), values, method)
+        found = correlate(_log_frequency(chosen) if ordered else (), values if ordered else (), method)
+        found |= (
+            {} if ordered else {"note": "not estimable: without shares of removed weights none is the first"}
         )
+        rows.append({"quantity": "first_drop", "never_as": never_as, **counts} | found)
     chosen = [row for row in usable if row["impact"] is not None]
     for method in ("pearson", "spearman"):
         rows.append(

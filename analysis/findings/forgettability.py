@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from analysis.conditions import Condition
 from analysis.findings.precision import FindingsError, Floats, Precision
 
 Row = dict[str, Any]
@@ -22,30 +23,36 @@ NO_AP = "no average precision: no positive test image, or a dense average precis
 class Curves:
     """Forgettability curves of the measured classes.
 
-    `sparsities` are those above 0; `median` is float64, classes x sparsities, relative change of AP (-1 = all
+    `conditions` are those but the reference; `median` is float64, classes x conditions, relative change of AP (-1 = all
     lost, 0 = unchanged); `low` and `high` are the bootstrap band, None with one seed. `unmeasured` names the
     classes without a curve.
     """
 
     classes: tuple[str, ...]
-    sparsities: tuple[float, ...]
+    conditions: tuple[str, ...]
     seeds: int
     median: Floats
     low: Floats | None
     high: Floats | None
     unmeasured: tuple[str, ...]
 
+    @property
+    def sparsities(self) -> tuple[float | None, ...]:
+        """Share of removed weights of each condition: all have one, or none has."""
+        return tuple(Condition.of(name).level for name in self.conditions)
+
     def rows(self) -> list[Row]:
-        """Return one row per class and sparsity: class, sparsity, median, low, high, note."""
+        """Return one row per class and condition: class, condition, sparsity, median, low, high, note."""
         out: list[Row] = []
         for c, name in enumerate(self.classes):
             for k, sparsity in enumerate(self.sparsities):
                 low, high = self.band(c, k)
                 out.append(
-                    {"class": name, "sparsity": sparsity, "median": float(self.median[c, k]), "low": low,
-                     "high": high, "note": "" if low is not None else "no band: one seed"}
+                    {"class": name, "condition": self.conditions[k], "sparsity": sparsity,
+                     "median": float(self.median[c, k]), "low": low, "high": high,
+                     "note": "" if low is not None else "no band: one seed"}
                 )  # fmt: skip
-        blank: Row = {"sparsity": None, "median": None, "low": None, "high": None, "note": NO_AP}
+        blank: Row = dict.fromkeys(("condition", "sparsity", "median", "low", "high")) | {"note": NO_AP}
         return out + [{"class": name} | blank for name in self.unmeasured]
 
     def band(self, row: int, column: int) -> tuple[float | None, float | None]:
@@ -64,7 +71,7 @@ def forgettability(precision: Precision, *, seed: int, draws: int = 2000) -> Cur
 
     Parameters
     ----------
-    precision: of a run.
+    precision: of a run; the conditions that make an axis (`Precision.on_axis`) are used.
     seed: of the bootstrap, from 0.
     draws: resamples, at least 1.
 
@@ -75,6 +82,7 @@ def forgettability(precision: Precision, *, seed: int, draws: int = 2000) -> Cur
     if draws < 1:
         raise FindingsError(f"expected 1 or more bootstrap draws, got {draws}")
     kept = precision.measured
+    precision = precision.on_axis()
     dense = precision.ap[:, :1, kept]
     change: Floats = ((precision.ap[:, 1:, kept] - dense) / dense).transpose(0, 2, 1)
     seeds = len(change)
@@ -85,7 +93,7 @@ def forgettability(precision: Precision, *, seed: int, draws: int = 2000) -> Cur
         low, high = np.quantile(medians, [0.025, 0.975], axis=0)
     return Curves(
         tuple(name for name, keep in zip(precision.classes, kept, strict=True) if keep),
-        precision.sparsities[1:],
+        precision.conditions[1:],
         seeds,
         np.median(change, axis=0),
         low,
@@ -95,12 +103,20 @@ def forgettability(precision: Precision, *, seed: int, draws: int = 2000) -> Cur
 
 
 def first_drop(curves: Curves, drop: float = DROP) -> dict[str, float | None]:
-    """Find, per class, the smallest sparsity at which the median change is below -`drop`; None if it never is."""
+    """Find, per class, the smallest sparsity at which the median change is below -`drop`.
+
+    None if it never is, and where the conditions have no sparsities.
+    """
     fallen = curves.median < -drop - ROUNDING
     return {
         name: curves.sparsities[int(np.argmax(row))] if row.any() else None
         for name, row in zip(curves.classes, fallen, strict=True)
     }
+
+
+def impact_of(curves: Curves) -> str:
+    """Return the condition in which the impact is read off: IMPACT_SPARSITY, or the last one without shares."""
+    return Condition.of(IMPACT_SPARSITY).name if curves.sparsities[-1] is not None else curves.conditions[-1]
 
 
 def class_rows(
@@ -109,7 +125,7 @@ def class_rows(
     order: Sequence[str],
     *,
     drop: float = DROP,
-    impact_sparsity: float = IMPACT_SPARSITY,
+    impact_at: str = "",
 ) -> list[Row]:
     """Tell first drop and impact of every class.
 
@@ -119,30 +135,28 @@ def class_rows(
     positives: training positives of each class; None where not known.
     order: classes, in the order of the rows.
     drop: fall of the median, above 0 and at most 1.
-    impact_sparsity: where the impact is read off.
+    impact_at: the condition in which the impact is read off; blank: IMPACT_SPARSITY, or the last one without shares.
 
     Returns
     -------
-    class, train_positives, first_drop (sparsity; None = never or not known), never_drops (0/1 or None), impact,
-    impact_low, impact_high (relative change), note.
+    class, train_positives, first_drop (sparsity; None = never or not known), never_drops (0/1 or None), impact_at
+    (condition), impact, impact_low, impact_high (relative change), note.
     """
     drops = first_drop(curves, drop)
     places = {name: place for place, name in enumerate(curves.classes)}
-    column = next(
-        (k for k, value in enumerate(curves.sparsities) if abs(value - impact_sparsity) < 0.005), None
-    )
+    impact_at = impact_at or impact_of(curves)
+    column = curves.conditions.index(impact_at) if impact_at in curves.conditions else None
     rows: list[Row] = []
     for name in order:
         row: Row = {
             "class": name, "train_positives": positives.get(name), "first_drop": None, "never_drops": None,
-            "impact": None, "impact_low": None, "impact_high": None, "note": NO_AP,
+            "impact_at": impact_at, "impact": None, "impact_low": None, "impact_high": None, "note": NO_AP,
         }  # fmt: skip
         if name in places:
             row["first_drop"] = drops[name]
-            row["never_drops"] = int(drops[name] is None)
-            row["note"] = (
-                "" if column is not None else f"no impact: sparsity {impact_sparsity:.2f} was not run"
-            )
+            fallen = (curves.median[places[name]] < -drop - ROUNDING).any()
+            row["never_drops"] = int(not fallen)
+            row["note"] = "" if column is not None else f"no impact: sparsity {impact_at} was not run"
             if column is not None:
                 row["impact"] = float(curves.median[places[name], column])
                 row["impact_low"], row["impact_high"] = curves.band(places[name], column)

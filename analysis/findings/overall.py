@@ -1,4 +1,4 @@
-"""Overall impact of pruning: mAP against sparsity over seeds, the first significant drop, and two methods compared."""
+"""Overall impact of compression: mAP of each condition over seeds, the first significant drop, two methods."""
 
 import math
 from collections.abc import Sequence
@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
+from analysis.conditions import DENSE, Condition
 from analysis.findings.precision import FindingsError, Floats, Precision
 from analysis.metrics.multiplicity import holm
 
@@ -19,20 +20,20 @@ NO_SPREAD = 1e-12
 
 
 def overall_impact(precision: Precision) -> list[Row]:
-    """Compare the mAP of every sparsity with that of the dense networks, over seeds.
+    """Compare the mAP of every condition with that of the reference, over seeds.
 
     Estimates the mean over training seeds of the mAP and of its change, with 95 % t intervals. Two tests per
-    sparsity: the paired t-test over seeds (the same seed dense and pruned) and Welch's t-test, which treats the
-    two as independent samples. p-values are adjusted by Holm over the sparsities, per test. Both are two-sided.
+    condition: the paired t-test over seeds (the same seed in both) and Welch's t-test, which treats the
+    two as independent samples. p-values are adjusted by Holm over the conditions, per test. Both are two-sided.
 
     Returns
     -------
-    One row per sparsity, ascending from 0: sparsity, seeds, map_mean, map_low, map_high, change, change_low,
-    change_high (mAP units), relative_change, p_paired, p_paired_holm, p_welch, p_welch_holm, note. None where
-    not estimable.
+    One row per condition, the reference first: condition, sparsity (None without a share), seeds, map_mean, map_low,
+    map_high, change, change_low, change_high (mAP units), relative_change, p_paired, p_paired_holm, p_welch,
+    p_welch_holm, note. None where not estimable.
     """
     means = precision.mean_ap
-    rows = [_row(precision.sparsities[k], means[:, k], means[:, 0]) for k in range(means.shape[1])]
+    rows = [_row(precision, k, means[:, k], means[:, 0]) for k in range(means.shape[1])]
     for test in TESTS:
         adjusted = holm([row[f"p_{test}"] for row in rows[1:]])
         for row, p in zip(rows, [None, *adjusted], strict=True):
@@ -53,8 +54,10 @@ def first_significant_drop(rows: Sequence[Row], test: str, alpha: float = ALPHA)
     -------
     test, alpha, first_drop (sparsity or None), largest_before (sparsity or None), note.
     """
-    pruned = list(rows[1:])
+    pruned = [row for row in rows[1:] if row["sparsity"] is not None]
     out: Row = {"test": test, "alpha": alpha, "first_drop": None, "largest_before": None, "note": ""}
+    if not pruned:
+        return out | {"note": "the conditions have no shares of removed weights, so none is the first"}
     unknown = [row["sparsity"] for row in pruned if row[f"p_{test}_holm"] is None]
     if len(unknown) == len(pruned):
         return out | {"note": "not estimable: no sparsity has a p-value"}
@@ -65,7 +68,7 @@ def first_significant_drop(rows: Sequence[Row], test: str, alpha: float = ALPHA)
     ]
     if dropped:
         out["first_drop"] = pruned[dropped[0]]["sparsity"]
-        out["largest_before"] = rows[dropped[0]]["sparsity"]
+        out["largest_before"] = pruned[dropped[0] - 1]["sparsity"] if dropped[0] else rows[0]["sparsity"]
     else:
         out["largest_before"] = pruned[-1]["sparsity"]
         out["note"] = "no significant drop at any sparsity"
@@ -75,18 +78,20 @@ def first_significant_drop(rows: Sequence[Row], test: str, alpha: float = ALPHA)
     return out
 
 
-def _row(sparsity: float, pruned: Floats, dense: Floats) -> Row:
+def _row(precision: Precision, place: int, pruned: Floats, dense: Floats) -> Row:
     change = pruned - dense
     mean, low, high = interval(pruned)
     delta, delta_low, delta_high = interval(change)
     row: Row = {
-        "sparsity": sparsity, "seeds": len(pruned), "map_mean": mean, "map_low": low, "map_high": high,
+        "condition": precision.conditions[place], "sparsity": precision.levels[place],
+        "seeds": len(pruned), "map_mean": mean, "map_low": low, "map_high": high,
         "change": delta, "change_low": delta_low, "change_high": delta_high,
         "relative_change": delta / float(dense.mean()), "p_paired": None, "p_paired_holm": None,
         "p_welch": None, "p_welch_holm": None, "note": "",
     }  # fmt: skip
-    if sparsity == 0:
-        return row | {"note": "the dense networks, with which the others are compared"}
+    if place == 0:
+        what = "dense networks" if precision.conditions[0] == DENSE else "reference"
+        return row | {"note": f"the {what}, with which the others are compared"}
     if len(pruned) < 2:
         return row | {"note": "not estimable: a test needs 2 or more seeds"}
     notes = []
@@ -130,9 +135,9 @@ def _spread(values: Floats) -> float:
 
 
 def side_by_side(one: Precision, other: Precision, names: tuple[str, str]) -> list[Row]:
-    """Compare the mAP of two sweeps at every sparsity that both have, over the seeds that both have.
+    """Compare the mAP of two sweeps in every condition that both have, over the seeds that both have.
 
-    The mean is over the classes measured in both. Paired t-test over seeds, Holm over the sparsities above 0.
+    The mean is over the classes measured in both. Paired t-test over seeds, Holm over the conditions but the reference.
 
     Parameters
     ----------
@@ -141,46 +146,50 @@ def side_by_side(one: Precision, other: Precision, names: tuple[str, str]) -> li
 
     Returns
     -------
-    sparsity, seeds, method_a, map_a, map_a_low, map_a_high, method_b, map_b, map_b_low, map_b_high, difference
-    (a - b), difference_low, difference_high, p_paired, p_paired_holm, note. None where not estimable.
+    condition, sparsity, seeds, method_a, map_a, map_a_low, map_a_high, method_b, map_b, map_b_low, map_b_high,
+    difference (a - b), difference_low, difference_high, p_paired, p_paired_holm, note. None where not estimable.
 
     Raises
     ------
-    FindingsError: no seed, no sparsity or no class in common, or other classes.
+    FindingsError: no seed, no condition or no class in common, or other classes.
     """
     if one.classes != other.classes:
         raise FindingsError("expected two runs of the same classes, got different ones")
     seeds = [seed for seed in one.seeds if seed in other.seeds]
-    levels = [level for level in one.sparsities if level in other.sparsities]
+    shared = [name for name in one.conditions if name in other.conditions]
     kept = one.measured & other.measured
-    if not seeds or not levels or not kept.any():
+    if not seeds or not shared or not kept.any():
         raise FindingsError(
-            f"expected seeds, sparsities and classes in common, got {len(seeds)}, {len(levels)} and {int(kept.sum())}"
+            f"expected seeds, conditions and classes in common, got {len(seeds)}, {len(shared)} and {int(kept.sum())}"
         )
     rows: list[Row] = []
-    for level in levels:
+    for condition in shared:
         a, b = (
-            run.ap[[run.seeds.index(seed) for seed in seeds], run.sparsities.index(level)][:, kept].mean(
+            run.ap[[run.seeds.index(seed) for seed in seeds], run.conditions.index(condition)][:, kept].mean(
                 axis=1
             )
             for run in (one, other)
         )
-        rows.append(_compared_row(level, names, a, b))
-    adjusted = iter(holm([row["p_paired"] for row in rows if row["sparsity"] > 0]))
-    return [row | {"p_paired_holm": next(adjusted) if row["sparsity"] > 0 else None} for row in rows]
+        rows.append(_compared_row(condition, condition == one.conditions[0], names, a, b))
+    tested = [row["condition"] != one.conditions[0] for row in rows]
+    adjusted = iter(holm([row["p_paired"] for row, own in zip(rows, tested, strict=True) if own]))
+    pairs = zip(rows, tested, strict=True)
+    return [row | {"p_paired_holm": next(adjusted) if own else None} for row, own in pairs]
 
 
-def _compared_row(level: float, names: tuple[str, str], a: np.ndarray, b: np.ndarray) -> Row:
-    row: Row = {"sparsity": level, "seeds": len(a)}
+def _compared_row(
+    condition: str, reference: bool, names: tuple[str, str], a: np.ndarray, b: np.ndarray
+) -> Row:
+    row: Row = {"condition": condition, "sparsity": Condition.of(condition).level, "seeds": len(a)}
     for side, name, values in (("a", names[0], a), ("b", names[1], b)):
         mean, low, high = interval(values)
         row |= {f"method_{side}": name, f"map_{side}": mean, f"map_{side}_low": low, f"map_{side}_high": high}
     middle, low, high = interval(a - b)
     row |= {"difference": middle, "difference_low": low, "difference_high": high}
-    p = None if level == 0 else paired_p(a - b)
+    p = None if reference else paired_p(a - b)
     note = (
         "nothing is removed"
-        if level == 0
+        if reference
         else ""
         if p is not None
         else "not estimable: one seed, or no spread"

@@ -7,26 +7,29 @@ import io
 import json
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.special import expit, softmax
 
+from analysis.conditions import Condition
 from analysis.durable import json_bytes, sha256_bytes, sha256_file, sha256_of_all, whole_folder, write_whole
-from analysis.frames import FORMAT, METRICS, check_table
+from analysis.frames import FORMAT, METRICS, RUN_FORMAT, check_table
 from analysis.identity import path_key
 from analysis.imports.errors import PredictionsError
-from analysis.imports.listing import Choices, Listing, PredictionFile, data_spec, list_predictions
+from analysis.imports.listing import Choices, Listing, Places, PredictionFile, data_spec, list_predictions
 from analysis.imports.pickled import LABEL, Predictions
 from analysis.imports.readers import read_predictions
 from analysis.metrics.ranking import f1_at, rank_quality
 from analysis.sweep.data.source import Source, read_source
-from analysis.sweep.data.splits import Split, class_groups, images_table
+from analysis.sweep.data.splits import Split
 from analysis.sweep.errors import DataError
 from analysis.sweep.run.paths import RunPaths
+from analysis.sweep.spec import OUTPUTS, SweepSpec
 from analysis.terminal import Progress
 
 
@@ -38,7 +41,7 @@ class Imported:
     run_id: str
     images: int
     seeds: int
-    sparsities: int
+    conditions: tuple[str, ...]
     warnings: tuple[str, ...]
 
 
@@ -53,13 +56,14 @@ class _Unit:
 
 
 def import_predictions(
-    folder: Path, out: Path, choices: Choices, *, progress: Progress | None = None
+    places: Places, out: Path, choices: Choices, *, progress: Progress | None = None
 ) -> Imported:
-    """Read a folder of predictions, check all of it, and write a RUN folder.
+    """Read predictions, check all of them, and write a RUN folder.
 
     Parameters
     ----------
-    folder: holds `{dataset}_{architecture}_seed-{s}_prune-{k}` with the endings .pkl, .npy, .csv or .parquet.
+    places: a folder that holds `{dataset}_{architecture}_seed-{s}_prune-{k}` with the endings .pkl, .npy, .csv or
+        .parquet; or two or more conditions by name, each a folder or a file, the reference first.
     out: the RUN folder; it must not exist, or be empty.
     choices: label files and what else describes the data set.
     progress: called as progress("import", done, total).
@@ -74,16 +78,26 @@ def import_predictions(
         left behind.
     """
     _refuse_occupied(out)
-    listing = list_predictions(folder)
+    listing = list_predictions(places)
+    _check_logits(choices, listing)
     source = _source(choices, listing)
     with whole_folder(out.absolute()) as half:
         building = RunPaths(half)
         building.predictions.mkdir(parents=True)
-        made = _write_run(building, listing, source, progress)
-    grid = {f.seed for f in listing.files}, {f.sparsity for f in listing.files}
+        made = _write_run(building, listing, source, choices, progress)
+    seeds = {f.seed for f in listing.files}
     return Imported(
-        out, made["run_id"], len(source.split.images), len(grid[0]), len(grid[1]), tuple(made["warnings"])
+        out, made["run_id"], len(source.split.images), len(seeds), listing.conditions, tuple(made["warnings"])
     )
+
+
+def _check_logits(choices: Choices, listing: Listing) -> None:
+    strange = [name for name in choices.logits if name not in listing.conditions]
+    if strange or choices.output not in OUTPUTS:
+        raise PredictionsError(
+            f"expected logits of the conditions {', '.join(listing.conditions)} and one of {', '.join(OUTPUTS)}, "
+            f"got {', '.join(strange) or choices.output}"
+        )
 
 
 def _refuse_occupied(out: Path) -> None:
@@ -101,65 +115,90 @@ def _source(choices: Choices, listing: Listing) -> Source:
 
 
 def _write_run(
-    paths: RunPaths, listing: Listing, source: Source, progress: Progress | None
+    paths: RunPaths, listing: Listing, source: Source, choices: Choices, progress: Progress | None
 ) -> dict[str, Any]:
-    write_whole(paths.images, _csv(images_table(source.split, source.people, source.data)))
-    write_whole(paths.classes, _csv(class_groups(source.data, source.split, source.train)))
+    tables = {getattr(paths, name): table for name, table in source.tables().items()}
+    for path, table in tables.items():
+        write_whole(path, _csv(table))
     units, metrics = [], []
     for done, file in enumerate(listing.files, 1):
-        unit, quality = _import_one(paths, file, source)
+        unit, quality = _import_one(paths, file, source, choices)
         units.append(unit)
         metrics.append(quality)
         if progress:
             progress("import", done, len(listing.files))
     write_whole(paths.metrics, _csv(check_table(pd.concat(metrics, ignore_index=True), METRICS)))
-    provenance = _provenance(paths, listing, source, units)
+    provenance = _provenance(paths, [*tables, paths.metrics], listing, source, choices, units)
     for unit in units:
-        write_whole(paths.sidecar(unit.file.seed, unit.file.sparsity), _sidecar(unit, provenance["run_id"]))
+        write_whole(paths.sidecar(unit.file.seed, unit.file.condition), _sidecar(unit, provenance["run_id"]))
     write_whole(paths.provenance, json_bytes(provenance))
     return provenance
 
 
-def _import_one(paths: RunPaths, file: PredictionFile, source: Source) -> tuple[_Unit, pd.DataFrame]:
+def _import_one(
+    paths: RunPaths, file: PredictionFile, source: Source, choices: Choices
+) -> tuple[_Unit, pd.DataFrame]:
     classes = source.data.classes
     found, content = read_predictions(
-        file.path, images=len(source.split.images), classes=classes, id_column=source.data.id_column
+        file.path,
+        images=len(source.split.images),
+        classes=classes,
+        id_column=choices.id_column or source.data.id_column,
     )
+    if choices.id_column and found.images is None and file.path.suffix in (".csv", ".parquet"):
+        raise PredictionsError(f"{file.path}: expected the column {choices.id_column!r} of images, got none")
     try:
+        if file.condition in choices.logits:
+            found = replace(found, scores=_scores_of(found.scores, choices.output))
         scores = matching_scores(found, source.split, classes)
     except PredictionsError as error:
         raise PredictionsError(f"{file.path}: {error}") from error
     written = _npy(scores)
-    write_whole(paths.prediction(file.seed, file.sparsity), written)
+    write_whole(paths.prediction(file.seed, file.condition), written)
     labelled = found.labels is not None or found.images is not None
     unit = _Unit(file, sha256_bytes(content), sha256_bytes(written), labelled)
     quality = rank_quality(source.split.labels, scores)
     table = {"class": classes, "positives": quality.positives, "ap": quality.ap, "auc": quality.auc}
-    row = {"seed": file.seed, "sparsity": file.sparsity, **table, "f1": f1_at(source.split.labels, scores)}
+    level = Condition.of(file.condition).level
+    share = np.nan if level is None else level
+    row = {
+        "seed": file.seed,
+        "condition": file.condition,
+        "sparsity": share,
+        **table,
+        "f1": f1_at(source.split.labels, scores),
+    }
     return unit, pd.DataFrame(row)
 
 
-def _provenance(paths: RunPaths, listing: Listing, source: Source, units: Sequence[_Unit]) -> dict[str, Any]:
-    predictions = {paths.prediction(u.file.seed, u.file.sparsity).name: u.sha256 for u in units}
-    files = {unit.file.path.name: unit.source_sha256 for unit in units}
+def _provenance(
+    paths: RunPaths, tables: Sequence[Path], listing: Listing, source: Source, choices: Choices,
+    units: Sequence[_Unit],
+) -> dict[str, Any]:  # fmt: skip
+    predictions = {paths.prediction(u.file.seed, u.file.condition).name: u.sha256 for u in units}
+    files = {unit.file.name: unit.source_sha256 for unit in units}
+    spec = {"data": SweepSpec(source.data).shown()["data"]} if choices.data is not None else {}
     identity = {
         "format": FORMAT,
         "imported": files,
         "digests": source.digests,
         "classes": source.data.classes,
     }
+    if choices.logits:
+        identity["logits"] = {"of": sorted(choices.logits), "output": choices.output}
     run_id = sha256_bytes(json.dumps(identity, sort_keys=True).encode())[:12]
     return {
-        "format": FORMAT,
+        "format": RUN_FORMAT,
         "run_id": run_id,
-        "imported": {"dataset": source.data.name, "files": files},
+        "conditions": [{"name": name} for name in listing.conditions],
+        "imported": {"dataset": source.data.name, "files": files, "logits": sorted(choices.logits)},
         "ties": zlib.crc32(run_id.encode()),
         "synthetic": source.data.synthetic,
         "digests": source.digests,
         "images": {"count": len(source.split.images)},
         "predictions": predictions,
         "predictions_sha256": sha256_of_all(predictions),
-        "tables": {p.name: sha256_file(p) for p in (paths.images, paths.classes, paths.metrics)},
+        "tables": {path.name: sha256_file(path) for path in tables},
         "class_groups": {
             "from": "training split" if source.train else "test split",
             "head_above": source.data.head,
@@ -167,14 +206,14 @@ def _provenance(paths: RunPaths, listing: Listing, source: Source, units: Sequen
         },
         "versions": {"numpy": np.__version__, "pandas": pd.__version__},
         "warnings": _warnings(listing, source, units),
-    }
+    } | ({"spec": spec} if spec else {})
 
 
 def _warnings(listing: Listing, source: Source, units: Sequence[_Unit]) -> list[str]:
     found = source.warnings
     if source.train is None:
         found.append("no training labels: classes are grouped by their share of the test split (10 %, 1 %)")
-    bare = [unit.file.path.name for unit in units if not unit.labelled]
+    bare = [unit.file.name for unit in units if not unit.labelled]
     if bare:
         found.append(
             f"{len(bare)} files contain no labels or image names: only their number of rows could be checked"
@@ -187,12 +226,12 @@ def _warnings(listing: Listing, source: Source, units: Sequence[_Unit]) -> list[
 def _sidecar(unit: _Unit, run_id: str) -> bytes:
     return json_bytes(
         {
-            "format": FORMAT,
+            "format": RUN_FORMAT,
             "run_id": run_id,
             "seed": unit.file.seed,
-            "sparsity": unit.file.sparsity,
+            "condition": unit.file.condition,
             "sha256": unit.sha256,
-            "imported_from": unit.file.path.name,
+            "imported_from": unit.file.name,
             "imported_sha256": unit.source_sha256,
         }
     )
@@ -226,11 +265,12 @@ def matching_scores(found: Predictions, split: Split, classes: tuple[str, ...]) 
         raise PredictionsError(
             f"expected {len(split.images)} rows, one per image of {split.where.name}, got {len(found.scores)}"
         )
-    scores = _in_order(found, classes)
+    scores, labels = _in_order(found, classes), found.labels
     if found.images is not None:
-        _check_images(found.images, split)
-    if found.labels is not None:
-        _check_labels(found.labels, split, classes)
+        rows = _rows_of(found.images, split)
+        scores, labels = scores[rows], None if labels is None else [labels[row] for row in rows]
+    if labels is not None:
+        _check_labels(labels, split, classes)
     _check_range(scores, classes)
     return np.ascontiguousarray(scores, np.float32)
 
@@ -249,10 +289,23 @@ def _in_order(found: Predictions, classes: tuple[str, ...]) -> NDArray[Any]:
     return found.scores[:, [found.columns.index(name) for name in classes]]
 
 
-def _check_images(came: list[str], split: Split) -> None:
-    for row, (wanted, name) in enumerate(zip(split.images, came, strict=True), 1):
-        if path_key(wanted) != path_key(name):
-            raise PredictionsError(f"row {row}: expected the image {wanted!r}, got {name[:80]!r}")
+def _rows_of(came: list[str], split: Split) -> list[int]:
+    """Return the row of each image of the split; raise PredictionsError for another image, or one twice."""
+    rows: dict[str, int] = {}
+    known = {path_key(name) for name in split.images}
+    for row, name in enumerate(came):
+        key = path_key(name)
+        if key not in known or key in rows:
+            wanted = f"an image of {split.where.name}" if key not in known else "each image once"
+            raise PredictionsError(f"row {row + 1}: expected {wanted}, got {name[:80]!r}")
+        rows[key] = row
+    return [rows[path_key(name)] for name in split.images]
+
+
+def _scores_of(logits: NDArray[Any], output: str) -> NDArray[np.float64]:
+    """Turn logits into scores from 0 to 1; what is no number stays so and is refused with its row."""
+    values = np.where(np.isfinite(logits), logits, np.nan).astype(np.float64)
+    return np.asarray(softmax(values, axis=1) if output == "softmax" else expit(values))
 
 
 def _check_labels(came: list[str], split: Split, classes: tuple[str, ...]) -> None:
@@ -273,5 +326,6 @@ def _check_range(scores: NDArray[Any], classes: tuple[str, ...]) -> None:
     if bad.any():
         row, column = np.argwhere(bad)[0]
         raise PredictionsError(
-            f"row {row + 1}, column {classes[column]!r}: expected a score from 0 to 1, got {scores[row, column]}"
+            f"row {row + 1}, column {classes[column]!r}: expected a score from 0 to 1, got {scores[row, column]}; "
+            f"say so if these are logits (--logits)"
         )

@@ -117,7 +117,10 @@ def _from_frame(frame: pd.DataFrame, id_column: str) -> Predictions:
     }
     for name in frame.columns:
         if frame[name].dtype.kind not in "fi":
-            raise PredictionsError(f"expected numbers in the column {str(name)!r}, got {frame[name].dtype}")
+            raise PredictionsError(
+                f"expected numbers in the column {str(name)!r}, got {frame[name].dtype}; name it by --id-column if "
+                f"it holds the names of the images"
+            )
     columns = tuple(str(name) for name in frame.columns)
     return Predictions(frame.to_numpy(np.float64), columns, named.get(LABEL), named.get(id_column))
 

@@ -39,6 +39,21 @@ def add_handover_options(parser: ArgumentParser) -> None:
     parser.add_argument("--block-size", type=int, default=20, help="target number of cases in a block")
 
 
+def add_conditions(parser: ArgumentParser) -> None:
+    """Take the two conditions between which exemplars are found."""
+    parser.add_argument(
+        "--condition", "--sparsity", default="", metavar="NAME",
+        help="condition in which exemplars are found: a share of removed weights or a name (default: 0.90, or the "
+        "only one beside the reference)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--reference",
+        default="",
+        metavar="NAME",
+        help="what it is compared with (default: the run's reference)",
+    )
+
+
 def read_terms(options: dict[str, Any]) -> dict[str, str]:
     """Return the terms of use that are given, or none.
 

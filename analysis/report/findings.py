@@ -13,7 +13,7 @@ QUESTIONS = (
     (
         "overall",
         "How does pruning impact overall performance?",
-        ("overall", "weights"),
+        ("overall", "conditions", "weights"),
         ("overall", "compared"),
     ),
     ("classes", "Which classes suffer most?", ("frequency", "forgettability"), ("classes", "frequency")),
@@ -34,6 +34,7 @@ QUESTIONS = (
 
 FIGURES: Mapping[str, str] = {
     "overall": "Mean average precision against the share of removed weights, with its 95 % interval over seeds.",
+    "conditions": "Mean average precision of the reference and of each named condition, with its 95 % interval.",
     "weights": "Magnitudes of the prunable weights of one checkpoint.",
     "forgettability": "Forgettability curve of each class: relative change of AP as weights are removed.",
     "frequency": "First drop and impact of each class against its training positives.",

@@ -1,7 +1,7 @@
 """From a run to the images that will be read: exemplars, a sample of them, their controls, the balance."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import pandas as pd
@@ -40,13 +40,16 @@ ESTIMANDS: Mapping[str, str] = {
 class SelectionSpec:
     """Every choice of a selection; the defaults are the published criterion with matched controls.
 
+    `condition` is compared with `reference`; both are names or shares, blank as `analysis.conditions.pair_of` has it.
+
     `draw` says how exemplars are drawn (`analysis.selection.sampling.DRAWS`). `size` is the number of exemplars to
     draw (None: all). `controls` is `matched` or `random`; exact keys,
     nearest keys and calipers count for matched ones only.
     """
 
     criterion: str = "spearman"
-    sparsity: float = 0.90
+    condition: str | float = ""
+    reference: str | float = ""
     fraction: float = 0.05
     size: int | None = None
     draw: Draw = "simple"
@@ -71,8 +74,8 @@ class SelectionSpec:
     def settings(self) -> dict[str, Any]:
         """Return the choices without the seed, as JSON: safe for anyone who must not rebuild the selection."""
         common = {
-            "criterion": self.criterion, "sparsity": self.sparsity, "fraction": self.fraction,
-            "drawn": DRAWS[self.draw], "size": self.size, "controls": self.controls,
+            "criterion": self.criterion, "condition": self.condition, "reference": self.reference,
+            "fraction": self.fraction, "drawn": DRAWS[self.draw], "size": self.size, "controls": self.controls,
             "ratio": self.ratio, "distinct_patients": self.distinct_patients,
         }  # fmt: skip
         if self.controls == "random":
@@ -123,9 +126,11 @@ def select(run: Run, spec: SelectionSpec, excluded: Mapping[str, str] | None = N
 
     Raises
     ------
-    SelectionError: the run cannot serve it (no such sparsity, no metadata for a key, too few images).
+    SelectionError: the run cannot serve it (no such condition, no metadata for a key, too few images).
     """
-    found = find_in_run(run, criterion=spec.criterion, sparsity=spec.sparsity, fraction=spec.fraction)
+    pair = dict(zip(("reference", "condition"), run.pair(spec.condition, spec.reference), strict=True))
+    spec = replace(spec, condition=pair["condition"], reference=pair["reference"])
+    found = find_in_run(run, criterion=spec.criterion, fraction=spec.fraction, **pair)
     table = covariate_table(run.images, run.classes).merge(found.ranked, on="image", validate="1:1")
     return select_from(table, found, spec, excluded or {})
 

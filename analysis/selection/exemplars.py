@@ -65,7 +65,7 @@ def find_exemplars(
     Parameters
     ----------
     images: unique names (images).
-    dense, pruned: mean scores over seeds at sparsity 0 and at the compared one (images x classes), 0 to 1.
+    dense, pruned: mean scores over seeds of the reference and of the compared condition (images x classes), 0 to 1.
     criterion: a name of `CRITERIA`.
     fraction: share of the images, above 0 and below 1.
     seed: of the order of ties, from 0; None: the order of the names, as the published code has it.
@@ -176,24 +176,35 @@ CHUNK_BYTES = 32 * 2**20
 Floats = npt.NDArray[np.float64]
 
 
-def find_in_run(run: Run, *, criterion: str, sparsity: float, fraction: float) -> Exemplars:
-    """Find the exemplars of a run at one sparsity; see `find_exemplars`.
+def find_in_run(
+    run: Run, *, criterion: str, condition: str | float = "", fraction: float, reference: str | float = ""
+) -> Exemplars:
+    """Find the exemplars of a run between two of its conditions; see `find_exemplars`.
+
+    Parameters
+    ----------
+    condition, reference: names or shares, see `analysis.conditions.pair_of`.
 
     Raises
     ------
-    SelectionError: the run has no such sparsity, or see `find_exemplars`.
+    SelectionError: the run has no such condition, or see `find_exemplars`.
     """
+    pair = run.pair(condition, reference)
     if criterion in CRITERIA and not CRITERIA[criterion].seedwise:
         rule = CRITERIA[criterion]
-        scores = rule.agreement(run.mean_scores(0.0), run.mean_scores(sparsity))
+        scores = rule.agreement(*(run.mean_scores(name) for name in pair))
     else:
-        scores = agreements(run, np.ones((1, len(run.seeds)), dtype=np.int64), criterion, sparsity)[0]
+        scores = agreements(run, np.ones((1, len(run.seeds)), dtype=np.int64), criterion, pair)[0]
     names = list(run.images["image"])
     return rank_exemplars(names, scores, criterion=criterion, fraction=fraction, seed=run.ties)
 
 
 def agreements(
-    run: Run, counts: npt.NDArray[np.int64], criterion: str, sparsity: float, chunk: int | None = None
+    run: Run,
+    counts: npt.NDArray[np.int64],
+    criterion: str,
+    pair: tuple[str, str],
+    chunk: int | None = None,
 ) -> Floats:
     """Compute the agreement of every image in every resample of the seeds, some images at a time.
 
@@ -202,7 +213,7 @@ def agreements(
     run: whose score files are mapped, not loaded.
     counts: how often each seed counts, draws x seeds, from 0; each draw at least once.
     criterion: a name of `CRITERIA`.
-    sparsity: compared with 0.
+    pair: the reference and the condition that is compared with it.
     chunk: images at a time; by default as many as `CHUNK_BYTES` allow.
 
     Returns
@@ -212,7 +223,7 @@ def agreements(
     if criterion not in CRITERIA:
         raise SelectionError(f"expected a criterion of {', '.join(CRITERIA)}; got {criterion!r}")
     rule = CRITERIA[criterion]
-    files = [[run.scores(seed, level) for seed in run.seeds] for level in (0.0, sparsity)]
+    files = [[run.scores(seed, level) for seed in run.seeds] for level in pair]
     images, classes = len(run.images), len(run.classes)
     rows = max(len(counts), len(run.seeds))
     chunk = chunk or max(1, CHUNK_BYTES // (8 * rows * classes))

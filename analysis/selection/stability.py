@@ -20,8 +20,8 @@ MARKS = (0.5, 0.8, 0.95)
 
 
 def inclusion(
-    run: Run, *, criterion: str, sparsity: float, fraction: float, seed: int, draws: int = DRAWS
-) -> npt.NDArray[np.float64]:
+    run: Run, *, criterion: str, fraction: float, seed: int, draws: int = DRAWS, **pair: str | float
+) -> npt.NDArray[np.float64]:  # fmt: skip
     """Compute the share of resamples of the seeds in which each image is an exemplar.
 
     A resample takes as many seeds as the run has, with replacement; the dense and the pruned networks of a seed
@@ -31,7 +31,7 @@ def inclusion(
     Parameters
     ----------
     run: with two or more seeds.
-    criterion, sparsity, fraction: see `find_in_run`.
+    criterion, fraction, and condition and reference: see `find_in_run`.
     seed: of the resamples, from 0.
     draws: resamples, at least 1.
 
@@ -53,7 +53,7 @@ def inclusion(
         )
     picks = np.random.default_rng([seed, 3]).integers(len(run.seeds), size=(draws, len(run.seeds)))
     counts = np.stack([np.bincount(pick, minlength=len(run.seeds)) for pick in picks]).astype(np.int64)
-    scores = agreements(run, counts, criterion, sparsity)
+    scores = agreements(run, counts, criterion, run.pair(**pair))
     by_place = np.argsort(tie_order(list(run.images["image"]), run.ties))
     wanted = int(fraction * scores.shape[1])
     times = np.zeros(scores.shape[1])
@@ -82,8 +82,8 @@ def stability_rows(included: npt.NDArray[np.float64], exemplar: npt.NDArray[np.b
     return rows
 
 
-def overlap_rows(run: Run, *, sparsity: float, fraction: float) -> list[Row]:
-    """Compare the exemplars that any two criteria find at one sparsity and fraction.
+def overlap_rows(run: Run, *, fraction: float, **pair: str | float) -> list[Row]:
+    """Compare the exemplars that any two criteria find between two conditions, at one fraction.
 
     Returns
     -------
@@ -91,8 +91,7 @@ def overlap_rows(run: Run, *, sparsity: float, fraction: float) -> list[Row]:
     jaccard_chance: that of two sets of these sizes drawn at random, from the expected size of what they share.
     """
     found = {
-        name: set(find_in_run(run, criterion=name, sparsity=sparsity, fraction=fraction).images)
-        for name in CRITERIA
+        name: set(find_in_run(run, criterion=name, fraction=fraction, **pair).images) for name in CRITERIA
     }
     rows: list[Row] = []
     for a, b in combinations(found, 2):

@@ -11,12 +11,13 @@ import numpy as np
 import pandas as pd
 
 from analysis import frames
+from analysis.conditions import Condition, ConditionError, in_order, pair_of
 from analysis.durable import sha256_file, sha256_of_all
 from analysis.identity import spelled
 from analysis.selection.criteria import SelectionError
 from analysis.tablefile import read_table
 
-_UNIT = re.compile(r"seed-(0|[1-9][0-9]{0,8})_sparsity-0\.([0-9]{2})\.npy")
+_UNIT = re.compile(r"seed-(0|[1-9][0-9]{0,8})_([A-Za-z0-9._-]{1,60})\.npy")
 _TEXT = ("image", "view", "sex", "patient", "study")
 
 
@@ -29,7 +30,8 @@ class Run:
     folder: the RUN folder.
     images: frames.IMAGES, then one 0/1 column per class; rows in file order.
     classes: frames.CLASSES, rows in column order of the predictions.
-    predictions: file of each (seed, sparsity in percent), float32 images x classes.
+    conditions: names, the reference first (`analysis.conditions`).
+    predictions: file of each (seed, condition), float32 images x classes.
     provenance: what provenance.json holds.
     predictions_sha256: digest over the names and digests of all prediction files, as in provenance.json.
     """
@@ -37,7 +39,8 @@ class Run:
     folder: Path
     images: pd.DataFrame
     classes: pd.DataFrame
-    predictions: Mapping[tuple[int, int], Path]
+    conditions: tuple[str, ...]
+    predictions: Mapping[tuple[int, str], Path]
     provenance: Mapping[str, Any]
     predictions_sha256: str
 
@@ -73,22 +76,31 @@ class Run:
         return sorted({seed for seed, _ in self.predictions})
 
     @property
-    def sparsities(self) -> list[float]:
-        """Sparsities, ascending, 0 to 1."""
-        return [percent / 100 for percent in sorted({percent for _, percent in self.predictions})]
+    def removed(self) -> dict[str, float]:
+        """Share of all weights of the network that each condition removed, as far as provenance.json tells."""
+        listed = self.provenance.get("conditions", [])
+        return {one["name"]: float(one["removed"]) for one in listed if "removed" in one}
 
-    def scores(self, seed: int, sparsity: float) -> np.ndarray:
-        """Map the scores of one seed and sparsity, float32 images x classes, read-only.
+    def pair(self, condition: str | float = "", reference: str | float = "") -> tuple[str, str]:
+        """Return the two conditions that are compared, see `analysis.conditions.pair_of`; raise SelectionError."""
+        try:
+            return pair_of(self.conditions, condition, reference)
+        except ConditionError as error:
+            raise SelectionError(f"{self.folder}: {error}") from error
+
+    def scores(self, seed: int, condition: str | float) -> np.ndarray:
+        """Map the scores of one seed and condition (a name or a share), float32 images x classes, read-only.
 
         Raises
         ------
         SelectionError: the run has no such file, or it has another shape or type.
         """
-        path = self.predictions.get((seed, round(100 * sparsity)))
+        name = Condition.of(condition).name
+        path = self.predictions.get((seed, name))
         if path is None:
             raise SelectionError(
-                f"{self.folder}: expected predictions of seed {seed} at sparsity {sparsity:.2f}, got none "
-                f"(sparsities: {', '.join(f'{value:.2f}' for value in self.sparsities)})"
+                f"{self.folder}: expected predictions of seed {seed}, condition {name}, got none "
+                f"(conditions: {', '.join(self.conditions)})"
             )
         try:
             scores: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
@@ -99,16 +111,16 @@ class Run:
             raise SelectionError(f"{path}: expected float32 {wanted}, got {scores.dtype} {scores.shape}")
         return scores
 
-    def mean_scores(self, sparsity: float) -> np.ndarray:
+    def mean_scores(self, condition: str | float) -> np.ndarray:
         """Average the scores over seeds, float64 images x classes; one file at a time is read.
 
         Raises
         ------
-        SelectionError: a seed lacks this sparsity.
+        SelectionError: a seed lacks this condition.
         """
         total = np.zeros((len(self.images), len(self.classes)))
         for seed in self.seeds:
-            total += self.scores(seed, sparsity)
+            total += self.scores(seed, condition)
         return total / len(self.seeds)
 
 
@@ -128,7 +140,23 @@ def read_run(folder: Path) -> Run:
     predictions = {_unit(name): folder / "predictions" / name for name in provenance["predictions"]}
     if not predictions:
         raise SelectionError(f"{folder}: expected predictions/seed-*_sparsity-*.npy, found none")
-    return Run(folder, images, classes, predictions, provenance, sha256_of_all(provenance["predictions"]))
+    conditions = _conditions(folder, provenance, {name for _, name in predictions})
+    whole = sha256_of_all(provenance["predictions"])
+    return Run(folder, images, classes, conditions, predictions, provenance, whole)
+
+
+def _conditions(folder: Path, provenance: Mapping[str, Any], there: set[str]) -> tuple[str, ...]:
+    """Return the names of the conditions; in format 1 the files alone tell them."""
+    if provenance["format"] == 1:
+        return in_order(there)
+    try:
+        named = tuple(one["name"] for one in provenance["conditions"])
+        if sorted(named) == sorted(there):
+            return named
+    except (KeyError, TypeError):
+        pass
+    path = folder / "provenance.json"
+    raise SelectionError(f"{path}: expected the conditions of its score files {', '.join(sorted(there))}")
 
 
 def _provenance(path: Path) -> dict[str, Any]:
@@ -136,8 +164,8 @@ def _provenance(path: Path) -> dict[str, Any]:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise SelectionError(f"{path}: expected the provenance of a run ({error})") from error
-    if not isinstance(content, dict) or content.get("format") != frames.FORMAT:
-        raise SelectionError(f"{path}: expected format {frames.FORMAT}")
+    if not isinstance(content, dict) or content.get("format") not in (1, frames.RUN_FORMAT):
+        raise SelectionError(f"{path}: expected format 1 or {frames.RUN_FORMAT}")
     missing = [
         name
         for name in ("run_id", "synthetic", "tables", "predictions", "predictions_sha256")
@@ -168,12 +196,17 @@ def _check_digests(folder: Path, provenance: Mapping[str, Any]) -> None:
         )
 
 
-def _unit(name: str) -> tuple[int, int]:
-    """Read seed and sparsity, in percent, from seed-{s}_sparsity-{k:.2f}.npy; no other spelling, so no unit twice."""
+def _unit(name: str) -> tuple[int, str]:
+    """Read seed and condition from seed-S_sparsity-0.90.npy or seed-S_NAME.npy; one spelling, so no unit twice."""
     parts = _UNIT.fullmatch(name)
-    if parts is None:
-        raise SelectionError(f"{name[:80]}: expected seed-S_sparsity-K.npy, K with two decimals")
-    return int(parts[1]), int(parts[2])
+    try:
+        if parts is not None:
+            return int(parts[1]), Condition.of_file(parts[2]).name
+    except ConditionError:
+        pass
+    raise SelectionError(
+        f"{name[:80]}: expected seed-S_sparsity-K.npy, K with two decimals, or seed-S_NAME.npy"
+    )
 
 
 def _csv(path: Path, text: tuple[str, ...]) -> pd.DataFrame:

@@ -4,7 +4,6 @@ Each is atomic and tells `signals.changed` inside its transaction, so that the a
 folder that was made elsewhere, imported or swept without a database, is verified before it is written down.
 """
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,8 +12,10 @@ from typing import Any
 
 from django.db import transaction
 
-from analysis.durable import sha256_file
+from analysis.columns import FrameError
 from analysis.models import Run, RunKind, Unit, UnitState
+from analysis.selection import Run as Read
+from analysis.selection import SelectionError, read_run
 from analysis.services import ledger
 from analysis.services.ledger import now
 from analysis.signals import changed
@@ -26,10 +27,11 @@ class RunError(ValueError):
 
 @dataclass(frozen=True)
 class NewUnit:
-    """A unit to write into the ledger; `member` is the seed of its checkpoint."""
+    """A unit to write into the ledger; `member` is the seed of its checkpoint, `condition` its only one."""
 
     key: str
     member: int | None = None
+    condition: str = ""
 
 
 @transaction.atomic
@@ -59,7 +61,8 @@ def register_run(
 def add_units(*, run: Run, units: Sequence[NewUnit]) -> None:
     """Write down the units of a run, in their order."""
     Unit.objects.bulk_create(
-        Unit(run=run, place=place, key=unit.key, member=unit.member) for place, unit in enumerate(units)
+        Unit(run=run, place=place, key=unit.key, member=unit.member, condition=unit.condition)
+        for place, unit in enumerate(units)
     )
 
 
@@ -118,73 +121,45 @@ def register_folder(*, folder: Path, actor_id: int | None = None) -> Run:
     RunError: no finished run there, a damaged file, or another folder of the same run in the ledger.
     """
     folder = folder.absolute()
-    said = _said(folder)
-    there = Run.objects.filter(run_id=said["run_id"]).first()
-    if there is not None:
-        if Path(there.folder) != folder:
-            raise RunError(
-                f"run {there.run_id}: expected a new run, the ledger already has it in {there.folder}"
-            )
-        return there
-    _verify(folder, said)
-    return _write(folder, said, actor_id)
-
-
-def _said(folder: Path) -> dict[str, Any]:
-    path = folder / "provenance.json"
     try:
-        said: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        missing = {"run_id", "predictions", "tables"} - said.keys()
-    except (OSError, ValueError, AttributeError, RecursionError) as error:
-        raise RunError(
-            f"{path}: expected the provenance of a finished run, got the error '{error}'"
-        ) from error
-    if missing:
-        raise RunError(f"{path}: expected {', '.join(sorted(missing))} in it, got none; finish the run first")
+        read = read_run(folder)
+    except (SelectionError, FrameError) as error:
+        raise RunError(f"{error}; use the whole folder as the sweep or the import wrote it") from error
+    _refuse_strange(folder, read.provenance)
+    there = Run.objects.filter(run_id=read.run_id).first()
+    if there is None:
+        return _write(read, actor_id)
+    if Path(there.folder) != folder:
+        raise RunError(f"run {there.run_id}: expected a new run, the ledger already has it in {there.folder}")
+    return there
+
+
+def _refuse_strange(folder: Path, said: Mapping[str, Any]) -> None:
+    """Refuse what would be shown on pages and is not what a sweep or an import writes."""
+    path = folder / "provenance.json"
     if not isinstance(said["run_id"], str) or not RUN_ID.fullmatch(said["run_id"]):
         raise RunError(
             f"{path}: expected a run_id of 1 to 64 letters, digits, hyphens and underscores, "
             f"got {str(said['run_id'])[:80]!r}; use the folder as the sweep or the import wrote it"
         )
-    for name in ("predictions", "tables"):
-        listed = said[name]
-        named = isinstance(listed, dict) and all(isinstance(digest, str) for digest in listed.values())
-        if not named or not listed:
-            raise RunError(f"{path}: expected {name} by file name, each with its SHA-256; got something else")
     for name in ("spec", "imported"):
         if not isinstance(said.get(name) or {}, dict):
             raise RunError(f"{path}: expected {name} as an object, got {type(said[name]).__name__}")
-    return said
-
-
-def _verify(folder: Path, said: dict[str, Any]) -> None:
-    files = {f"predictions/{name}": digest for name, digest in said["predictions"].items()} | said["tables"]
-    for name, digest in sorted(files.items()):
-        path = folder / name
-        if Path(name).is_absolute() or ".." in Path(name).parts or not path.is_file():
-            raise RunError(f"{path}: expected this file of the run, got none; copy the whole folder")
-        if sha256_file(path) != digest:
-            raise RunError(f"{path}: expected SHA-256 {digest}, got a different one; the file is damaged")
 
 
 @transaction.atomic
-def _write(folder: Path, said: dict[str, Any], actor_id: int | None) -> Run:
-    names = sorted(said["predictions"])
-    imported = said.get("imported")
-    dataset = (imported or {}).get("dataset") or said.get("spec", {}).get("data", {}).get("name", "")
+def _write(read: Read, actor_id: int | None) -> Run:
+    said, imported = read.provenance, read.provenance.get("imported")
+    dataset = (imported or {}).get("dataset") or (said.get("spec") or {}).get("data", {}).get("name", "")
+    files = sorted(read.predictions.items(), key=lambda item: item[1].name)
     run = register_run(
-        run_id=said["run_id"], kind=RunKind.IMPORT if imported else RunKind.SWEEP, name=dataset or folder.name,
-        folder=folder, spec=said.get("spec") or {"imported": {"dataset": dataset}}, actor_id=actor_id,
-        synthetic=bool(said.get("synthetic")), units=[NewUnit(Path(name).stem, _seed(name)) for name in names],
+        run_id=read.run_id, kind=RunKind.IMPORT if imported else RunKind.SWEEP, name=dataset or read.folder.name,
+        folder=read.folder, spec=said.get("spec") or {"imported": {"dataset": dataset}}, actor_id=actor_id,
+        synthetic=read.synthetic, units=[NewUnit(path.stem, seed, name) for (seed, name), path in files],
     )  # fmt: skip
-    for name in names:
-        artefacts = {name: said["predictions"][name]}
-        Unit.objects.filter(run=run, key=Path(name).stem).update(state=UnitState.DONE, artefacts=artefacts)
+    for _, path in files:
+        artefacts = {path.name: said["predictions"][path.name]}
+        Unit.objects.filter(run=run, key=path.stem).update(state=UnitState.DONE, artefacts=artefacts)
     ledger.mark_finished(run=run)
     run.refresh_from_db()
     return run
-
-
-def _seed(name: str) -> int | None:
-    number = name.removeprefix("seed-").partition("_")[0]
-    return int(number) if number.isdigit() else None

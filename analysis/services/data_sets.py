@@ -14,8 +14,9 @@ from analysis.signals import changed
 from analysis.sweep.data.experts import read_experts
 from analysis.sweep.data.people import read_people
 from analysis.sweep.data.splits import Split, locate_images, read_split
+from analysis.sweep.data_spec import PLACES, DataSpec
 from analysis.sweep.errors import SweepError
-from analysis.sweep.spec import PLACES, DataSpec, plain
+from analysis.sweep.spec import plain
 from analysis.sweep.toml import spec_from
 
 SPLITS = ("train", "val", "test")

@@ -1,6 +1,5 @@
 """From a finished run's folder to its findings: what the command, the page and the phantom study share."""
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,13 +8,14 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from analysis.conditions import PUBLISHED, Condition
 from analysis.findings.analyse import analyse
 from analysis.findings.overall import side_by_side
 from analysis.findings.precision import FindingsError, read_precision
 from analysis.findings.representation import expert_rows
 from analysis.findings.results import Findings
 from analysis.frames import IGNORED
-from analysis.selection import Exemplars, Run, SelectionSpec, find_in_run, read_run
+from analysis.selection import Exemplars, Run, SelectionError, SelectionSpec, find_in_run, read_run
 from analysis.selection.covariates import covariate_table
 from analysis.selection.stability import exemplar_table, inclusion, overlap_rows, stability_rows
 from analysis.sweep.errors import SweepError
@@ -31,18 +31,27 @@ DEFAULTS = SelectionSpec()
 
 @dataclass(frozen=True)
 class Choices:
-    """What makes an exemplar (PIE), and the seed of each random step of the findings."""
+    """What makes an exemplar (PIE), and the seed of each random step of the findings.
+
+    `condition`, `reference`: names or shares of removed weights, blank as `analysis.conditions.pair_of` has it.
+    """
 
     criterion: str = DEFAULTS.criterion
-    sparsity: float = DEFAULTS.sparsity
+    condition: str | float = DEFAULTS.condition
     fraction: float = DEFAULTS.fraction
     seed: int = SEED
+    reference: str | float = DEFAULTS.reference
 
     @property
     def name(self) -> str:
         """Name the choices for a folder and an address: letters, digits and hyphens."""
-        numbers = f"{100 * self.sparsity:g}-{100 * self.fraction:g}-{self.seed}"
-        return f"{self.criterion}-{re.sub('[^0-9-]', 'p', numbers)}"
+        told = [Condition.of(one) for one in (self.condition or PUBLISHED, self.reference) if one != ""]
+        # The name is part of an address, which has neither dots nor a way to mistake one name for another.
+        safe = str.maketrans({"_": "_u", ".": "_d"})
+        names = [one.name.translate(safe) if one.level is None else f"{100 * one.level:g}" for one in told]
+        numbers = f"{100 * self.fraction:g}-{self.seed}"
+        parts = (self.criterion, names[0], numbers.replace(".", "p"), *names[1:])
+        return "-".join(parts)
 
 
 @dataclass(frozen=True)
@@ -95,6 +104,7 @@ def analyse_folder(folder: Path, choices: Choices, *, beside: Path | None = None
     run = read_run(folder)
     metrics = _metrics(run)
     found, note = find_chosen(run, choices)
+    pair = run.pair(choices.condition, choices.reference) if found is not None else ("", "")
     marked: npt.NDArray[np.bool_] | None = None
     exemplars, scores = pd.DataFrame(columns=["rank", "image"]), pd.DataFrame(columns=["image", "class"])
     more: dict[str, list[Row]] = {"weights": _weights(run)}
@@ -102,31 +112,35 @@ def analyse_folder(folder: Path, choices: Choices, *, beside: Path | None = None
         marked = run.images["image"].isin(found.images).to_numpy(dtype=np.bool_)
         included = _inclusion(run, choices)
         exemplars = exemplar_table(run, found.ranked, included, covariate_table(run.images, run.classes))
-        scores = _scores(run, exemplars, choices.sparsity)
+        scores = _scores(run, exemplars, pair)
         more["experts"] = _experts(run, marked)
-        more["overlap"] = overlap_rows(run, sparsity=choices.sparsity, fraction=choices.fraction)
+        more["overlap"] = overlap_rows(run, condition=pair[1], fraction=choices.fraction, reference=pair[0])
         more["stability"] = [] if included is None else stability_rows(included, marked)
     if beside is not None:
         more["compared"] = _compared(run, metrics, read_run(beside))
     described: Row = {
         "run_id": run.run_id, "predictions_sha256": run.predictions_sha256,
         "metrics_sha256": run.provenance["tables"]["metrics.csv"], "exemplar_criterion": choices.criterion,
-        "exemplar_sparsity": choices.sparsity, "exemplar_fraction": choices.fraction,
+        "exemplar_sparsity": Condition.of(pair[1]).level if pair[1] else None,
+        "exemplar_condition": pair[1] or str(choices.condition),
+        "exemplar_reference": pair[0] or run.conditions[0], "exemplar_fraction": choices.fraction,
     }  # fmt: skip
     findings = analyse(
         metrics, run.classes, run.labels, seed=choices.seed, exemplar=marked, exemplar_note=note, run=described,
-        synthetic=run.synthetic, more=more,
+        synthetic=run.synthetic, more=more, condition=pair[1], reference=pair[0],
+        removed=run.removed,
     )  # fmt: skip
     return Analysed(run, findings, exemplars, scores)
 
 
 def find_chosen(run: Run, choices: Choices) -> tuple[Exemplars | None, str]:
     """Find the exemplars of a run; without any, say why."""
-    if not any(abs(sparsity - choices.sparsity) < 0.005 for sparsity in run.sparsities):
-        return None, f"no exemplars: sparsity {choices.sparsity:.2f} was not run"
-    found = find_in_run(
-        run, criterion=choices.criterion, sparsity=choices.sparsity, fraction=choices.fraction
-    )
+    try:
+        reference, condition = run.pair(choices.condition, choices.reference)
+    except SelectionError as error:
+        return None, f"no exemplars: {str(error).removeprefix(f'{run.folder}: ')}"
+    pair = {"condition": condition, "reference": reference}
+    found = find_in_run(run, criterion=choices.criterion, fraction=choices.fraction, **pair)
     if not found.images:
         return None, f"no exemplars: {choices.fraction} of {len(run.images)} images is less than one"
     return found, ""
@@ -149,22 +163,19 @@ def _inclusion(run: Run, choices: Choices) -> npt.NDArray[np.float64] | None:
     if len(run.seeds) < 2:
         return None
     return inclusion(
-        run,
-        criterion=choices.criterion,
-        sparsity=choices.sparsity,
-        fraction=choices.fraction,
-        seed=choices.seed,
-    )
+        run, criterion=choices.criterion, fraction=choices.fraction, seed=choices.seed,
+        condition=choices.condition, reference=choices.reference,
+    )  # fmt: skip
 
 
-def _scores(run: Run, exemplars: pd.DataFrame, sparsity: float) -> pd.DataFrame:
+def _scores(run: Run, exemplars: pd.DataFrame, pair: tuple[str, str]) -> pd.DataFrame:
     names = run.class_names
     place = pd.Series(np.arange(len(run.images)), index=run.images["image"])[
         list(exemplars["image"])
     ].to_numpy()
     labels = run.labels.astype(object)
     labels[run.labels == IGNORED] = None
-    values = {"label": labels, "dense": run.mean_scores(0.0), "pruned": run.mean_scores(sparsity)}
+    values = {"label": labels, "dense": run.mean_scores(pair[0]), "pruned": run.mean_scores(pair[1])}
     table = {
         "image": np.repeat(exemplars["image"].to_numpy(dtype=object), len(names)),
         "class": names * len(place),
@@ -188,7 +199,8 @@ def _compared(run: Run, metrics: pd.DataFrame, other: Run) -> list[Row]:
     if list(run.images["image"]) != list(other.images["image"]):
         raise FindingsError(f"{other.folder}: expected the images of {run.folder}, got different ones")
     nets, others = (
-        {c["seed"]: c["sha256"] for c in each.provenance.get("checkpoints", [])} for each in (run, other)
+        {c["seed"]: c["sha256"] for c in each.provenance.get("checkpoints", []) if "condition" not in c}
+        for each in (run, other)
     )
     if any(nets[seed] != others[seed] for seed in set(nets) & set(others)):
         raise FindingsError(f"{other.folder}: expected the networks of {run.folder}, got different ones")

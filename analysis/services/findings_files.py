@@ -26,7 +26,7 @@ KINDS: Mapping[str, str] = {
     "svg": "image/svg+xml", "png": "image/png", "pdf": "application/pdf", "csv": "text/csv; charset=utf-8",
     "json": "application/json", "html": "text/html; charset=utf-8",
 }  # fmt: skip
-SET = re.compile(r"[a-z0-9-]{1,80}")
+SET = re.compile(r"[a-z][A-Za-z0-9_-]{0,199}")
 
 
 @dataclass(frozen=True)

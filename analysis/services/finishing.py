@@ -69,7 +69,7 @@ def _score_files(run: Run) -> dict[str, dict[str, str]]:
 
     opened = open_run(mirror.folder_of(run))
     found = {
-        unit.key: [find_artefact(opened, unit.seed, sparsity) for sparsity in unit.sparsities]
+        unit.key: [find_artefact(opened, unit.seed, condition) for condition in unit.conditions]
         for unit in list_units(opened)
     }
     return {key: {a.path.name: a.sha256 for a in artefacts if a} for key, artefacts in found.items()}

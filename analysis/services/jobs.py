@@ -1,4 +1,4 @@
-"""What a worker does with a claimed unit: prepare a run, predict at a sparsity, train a network."""
+"""What a worker does with a claimed unit: prepare a run, predict in a condition, train a network."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -77,12 +77,12 @@ def _predict(run: Run, job: Job, desk: Desk) -> Mapping[str, str]:
         run.pk, lambda: Workspace(open_run(mirror.prepared_folder(run)), cache=desk.image_cache)
     )
     unit = next(unit for unit in list_units(workspace.run) if unit.key == job.claim.key)
-    ratios = len(unit.sparsities)
+    conditions = len(unit.conditions)
     finished = 0
 
     def step(done: int, total: int) -> None:
         nonlocal finished
-        job.report("images", finished * total + done, ratios * total)
+        job.report("images", finished * total + done, conditions * total)
         finished += done == total
 
     made = run_unit(workspace.run, unit, workspace, step, job.guard)

@@ -14,13 +14,15 @@ from analysis.services.data_sets import InputError, at_field, data_section
 from analysis.services.places import inside
 from analysis.sweep.errors import SweepError
 from analysis.sweep.methods import find_method
-from analysis.sweep.spec import SweepSpec
+from analysis.sweep.methods.own import masking
+from analysis.sweep.methods.registry import refuse_levels
+from analysis.sweep.spec import PreprocessSpec, SweepSpec, plain
 from analysis.sweep.toml import spec_from
 
 
 def order_sweep(
     *, ensemble: Ensemble, seeds: Sequence[int], prune: Mapping[str, Any], infer: Mapping[str, Any],
-    actor_id: int | None,
+    actor_id: int | None, others: Sequence[Ensemble] = (),
 ) -> Run:  # fmt: skip
     """Write a sweep into the ledger as one unit: to prepare it. Its name comes from the preparation.
 
@@ -28,6 +30,7 @@ def order_sweep(
     ----------
     seeds: members of the ensemble; empty takes all.
     prune, infer: fields of `PruneSpec` and `InferSpec`.
+    others: ensembles on the same data set that are compared with it, a condition each (students, fine-tuned ones).
 
     Raises
     ------
@@ -45,6 +48,7 @@ def order_sweep(
             "models": _models(ensemble, seeds),
             "prune": dict(prune),
             "infer": dict(infer),
+            "conditions": [_condition(other, ensemble) for other in others],
         }
     )
     _check_method(spec)
@@ -56,10 +60,22 @@ def order_sweep(
     )  # fmt: skip
 
 
+def _condition(other: Ensemble, ensemble: Ensemble) -> dict[str, Any]:
+    seen = [
+        (one.data_set_id, plain(PreprocessSpec()) | one.preprocess, one.reading) for one in (other, ensemble)
+    ]
+    if seen[0] != seen[1]:
+        raise InputError(
+            f"expected ensembles of the same data set, preprocessing and reading, {other.slug} has others",
+            "others",
+        )
+    return {"name": other.slug, "architecture": other.architecture, "checkpoints": [other.checkpoints]}
+
+
 def _check_method(spec: SweepSpec) -> None:
     """Ask the method for its levels now: the preparation would say the same, when nobody looks at the form."""
     try:
-        find_method(spec.prune.method).check(spec.prune.sparsities)
+        refuse_levels(find_method(spec.prune.method), spec.prune.sparsities, "[prune] sparsities")
     except SweepError as error:
         told = str(error).removeprefix("[prune] ")
         raise InputError(told.partition(": ")[2], told.partition(":")[0]) from error
@@ -85,6 +101,7 @@ def order_training(
     folder: Path,
     roots: Sequence[Path],
     actor_id: int | None,
+    start: Ensemble | None = None,
 ) -> Run:
     """Write a training into the ledger: first its preparation, then one unit per seed.
 
@@ -93,6 +110,7 @@ def order_training(
     slug: the name of the ensemble that comes of it.
     train: fields of `TrainSpec`; `pretrained` must lie inside `roots`.
     folder: where the site keeps its ensembles.
+    start: the ensemble whose members are fine-tuned, where `train` names a method; of this architecture.
 
     Raises
     ------
@@ -104,14 +122,22 @@ def order_training(
     run_id = f"train-{slug}"
     if Ensemble.objects.filter(slug=slug).exists() or Run.objects.filter(run_id=run_id).exists():
         raise InputError(f"expected a new name, there is an ensemble {slug} already", "slug")
+    if (start is not None) != bool(train.get("method")):
+        raise InputError("expected an ensemble and a method to fine-tune, or neither", "start")
+    if start is not None and start.architecture != architecture:
+        raise InputError(f"expected an ensemble of {architecture}, got {start.architecture}", "start")
+    models = {"architecture": architecture, "checkpoints": [str(folder / slug)]}
     spec = _spec(
         {
             "data": data_section(data_set),
-            "preprocess": dict(preprocess),
-            "models": {"architecture": architecture, "checkpoints": [str(folder / slug)]},
+            "preprocess": dict(preprocess) if start is None else start.preprocess,
+            "models": models if start is None else _models(start, train.get("seeds", ())),
             "train": _with_start(train, roots),
         }
     )
+    if spec.train.method:
+        with at_field("method"):
+            masking(spec.train.method, spec.train.level)
     return register_run(
         run_id=run_id, kind=RunKind.TRAINING, name=slug, folder=folder / slug, spec=spec.shown(),
         full_spec=spec.as_dict(), synthetic=spec.data.synthetic, units=[NewUnit(PREPARE)], actor_id=actor_id,

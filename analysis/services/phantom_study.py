@@ -24,7 +24,7 @@ from analysis.terminal import Progress
 Row = dict[str, Any]
 
 PHANTOMS = PhantomSpec(seed=20230818, train=2000, val=200, test=1200)
-CHOICES = Choices(criterion="spearman", sparsity=0.90, fraction=0.05, seed=20230818)
+CHOICES = Choices(criterion="spearman", condition=0.90, fraction=0.05, seed=20230818)
 
 TOY_SWEEP = """\
 # {about}
@@ -112,7 +112,7 @@ def report_rows(run: Path, truth: pd.DataFrame) -> list[Row]:
     rows = [_correlation(row) for row in analysed.findings.tables["frequency"]]
     names = [str(name) for name in analysed.run.images["image"]]
     for criterion in CRITERIA:
-        chosen = Choices(criterion, CHOICES.sparsity, CHOICES.fraction, CHOICES.seed)
+        chosen = Choices(criterion, CHOICES.condition, CHOICES.fraction, CHOICES.seed)
         found, note = find_chosen(analysed.run, chosen)
         if found is None:
             rows.append(_row("enrichment", "all", criterion, {}, note))

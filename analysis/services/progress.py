@@ -101,7 +101,7 @@ def cells_of(units: Sequence[Unit]) -> list[tuple[str, list[Cell]]]:
     for unit in units:
         if unit.key == PREPARE:
             continue
-        label = unit.key.rpartition("sparsity-")[2] if "sparsity-" in unit.key else "all"
+        label = unit.condition or "all"
         name = (
             f"seed {unit.member}" if unit.member is not None else unit.key.partition("_")[0].replace("-", " ")
         )

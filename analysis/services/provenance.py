@@ -26,6 +26,7 @@ class Provenance:
     spec: list[tuple[str, list[tuple[str, str]]]]
     images: int | None
     complete: bool
+    conditions: list[tuple[str, float | None]]
 
 
 NAMES = {
@@ -51,14 +52,21 @@ def provenance_of(run: Run) -> Provenance:
     inputs += sorted(plan.get("imported", {}).get("files", {}).items())
     return Provenance(
         inputs=inputs,
-        checkpoints=[(f"seed {c['seed']}", c["sha256"]) for c in plan.get("checkpoints", [])] + _trained(run),
+        checkpoints=[(_member(c), c["sha256"]) for c in plan.get("checkpoints", [])] + _trained(run),
         outputs=_outputs(said),
         versions=sorted(plan.get("versions", {}).items()) + _cards(said),
         engines=engine_notes(_read(run, "plan.json")),
         warnings=list(plan.get("warnings", [])),
         spec=_choices(run),
         images=images.get("count"),
+        conditions=[(one["name"], one.get("removed")) for one in said.get("conditions", [])],
         complete=bool(said) or (run.kind == RunKind.TRAINING and run.finished_at is not None),
+    )
+
+
+def _member(checkpoint: dict[str, Any]) -> str:
+    return f"seed {checkpoint['seed']}" + (
+        f", {checkpoint['condition']}" if "condition" in checkpoint else ""
     )
 
 
@@ -83,7 +91,10 @@ def effort_of(run: Run) -> dict[str, Any]:
 def _choices(run: Run) -> list[tuple[str, list[tuple[str, str]]]]:
     """Return the choices that matter for the kind of run, written as a person would."""
     other = {"prune", "infer"} if run.kind == RunKind.TRAINING else {"train"}
-    parts = ((part, values) for part, values in run.spec.items() if values and part not in other)
+    parts = [(part, values) for part, values in run.spec.items() if values and part not in other]
+    listed = [one for part, values in parts if part == "conditions" for one in values]
+    parts = [pair for pair in parts if pair[0] != "conditions"]
+    parts += [(f"condition {one['name']}", {k: v for k, v in one.items() if v}) for one in listed]
     return [(part, [(name, _written(value)) for name, value in values.items()]) for part, values in parts]
 
 

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from analysis import frames
+from analysis.conditions import Condition
 from analysis.models import Run, RunKind
 from analysis.services import mirror
 from analysis.services.control import NewUnit, register_run
@@ -61,19 +63,30 @@ def units_of(prepared: "Prepared") -> list[NewUnit]:
     """Return the units of a prepared run, in the order in which they are best done."""
     from analysis.sweep.run.units import list_units
 
-    return [NewUnit(unit.key, unit.seed) for unit in list_units(prepared)]
+    return [NewUnit(unit.key, unit.seed, unit.condition or "") for unit in list_units(prepared)]
+
+
+def conditions_of(run: Run) -> tuple[str, ...]:
+    """Return the names of a finished run's conditions, its reference first; none before it is finished."""
+    path = Path(run.folder) / "metrics.csv"
+    if not path.exists():
+        return ()
+    columns = ["condition", "sparsity"]
+    return frames.conditions_of(pd.read_csv(path, usecols=lambda name: name in columns))
 
 
 def class_table(metrics: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return per class the median AP over seeds, dense and at the highest sparsity, and the median change.
+    """Return per class the median AP over seeds of the reference and the last condition, and the median change.
 
     The change is relative, per seed, as in the figure beside the table.
     """
-    last = float(metrics["sparsity"].max())
+    conditions, metrics = frames.conditions_of(metrics), frames.with_conditions(metrics)
+    first, last = (Condition.of(name) for name in (conditions[0], conditions[-1]))
     rows = []
     for name, own in metrics.groupby("class", sort=False):
-        ap = own.pivot_table(index="seed", columns="sparsity", values="ap", dropna=False)
-        values = (ap[0.0].median(), ap[last].median(), (100 * (ap[last] - ap[0.0]) / ap[0.0]).median())
+        ap = own.pivot_table(index="seed", columns="condition", values="ap", dropna=False)
+        before, after = ap[first.name], ap[last.name]
+        values = (before.median(), after.median(), (100 * (after - before) / before).median())
         dense, pruned, relative = (None if math.isnan(value) else float(value) for value in values)
         rows.append(
             {
@@ -82,7 +95,8 @@ def class_table(metrics: pd.DataFrame) -> list[dict[str, Any]]:
                 "dense": dense,
                 "pruned": pruned,
                 "change": relative,
-                "sparsity": last,
+                "reference": first.words,
+                "condition": last.words,
             }
         )
     return sorted(rows, key=lambda row: -row["positives"])

@@ -12,7 +12,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from analysis.frames import NIH_CLASSES
+from analysis.conditions import DENSE, Condition, ConditionError, in_order
+from analysis.sweep.data_spec import PLACES, DataSpec, need, pairs
 from analysis.sweep.errors import SpecError
 
 SPARSITIES = tuple(round(0.05 * step, 2) for step in range(20))
@@ -44,80 +45,6 @@ OUTPUTS = ("sigmoid", "softmax")
 FACTORY = "factory:"
 """Before an architecture: a function of the user's own code, `factory:package.module:function`."""
 
-POLICIES = ("refuse", "negative", "positive", "ignore")
-"""What becomes of an uncertain or a blank label."""
-
-COLUMNS = ("image", "view", "sex", "age", "patient", "study")
-"""What `columns` may name a heading for."""
-
-READERS = ("majority", "any", "all", "unanimous")
-"""How several readers' labels of one image become one."""
-
-
-@dataclass(frozen=True)
-class DataSpec:
-    """The data set.
-
-    `layout` says how the label files are published (`analysis.sweep.layouts`). `classes` is the name of a class
-    set or a list; `id_column` holds the image names (both by default the layout's); `suffix` replaces the ending of
-    the names where the images have another one (`.dcm`). A class is head above `head` training positives and tail
-    below `tail`, medium between; values below 1 are shares of the training images.
-
-    `split_test` and so on name the rows of a label file that are of a split: a list of image names, one per line
-    (.txt), or a table with a column `split`. `uncertain` and `blank`: a policy for such labels, then exceptions
-    (`Edema=positive`). `readers`: the rule for several readers (VinDr-CXR). `columns`: headings of a layout's own
-    words (`view=Projektion`). `expert_labels`: other labels for some test images; `expert_classes` says which classes
-    each of its columns is about (`Nodule or mass=Nodule|Mass`).
-    """
-
-    name: str
-    images: Path
-    layout: str = "table"
-    labels_test: Path | None = None
-    labels_train: Path | None = None
-    labels_val: Path | None = None
-    split_test: Path | None = None
-    split_train: Path | None = None
-    split_val: Path | None = None
-    metadata: Path | None = None
-    columns: tuple[str, ...] = ()
-    uncertain: tuple[str, ...] = ("refuse",)
-    blank: tuple[str, ...] = ("refuse",)
-    readers: str = "majority"
-    expert_labels: Path | None = None
-    expert_classes: tuple[str, ...] = ()
-    classes: tuple[str, ...] = NIH_CLASSES
-    id_column: str = "id"
-    suffix: str = ""
-    synthetic: bool = False
-    head: float = 1000
-    tail: float = 100
-
-    def __post_init__(self) -> None:
-        """Refuse nonsense."""
-        _need(bool(self.name), "name", "a name", self.name)
-        _need(len(set(self.classes)) == len(self.classes) > 0, "classes", "names, each once", self.classes)
-        for name in ("uncertain", "blank"):
-            policy_of(self, name)
-        _need(self.readers in READERS, "readers", "one of " + ", ".join(READERS), self.readers)
-        known = set(pairs(self.columns, "columns")) <= set(COLUMNS)
-        _need(known, "columns", f"one of {', '.join(COLUMNS)} before each =", self.columns)
-        about = pairs(self.expert_classes, "expert_classes").values()
-        strange = sorted({name for text in about for name in text.split("|")} - set(self.classes))
-        _need(not strange, "expert_classes", "classes of the data set", strange)
-        given = (self.expert_labels is not None, len(about) > 0)
-        _need(
-            given[0] == given[1], "expert_labels and expert_classes", "both or neither", self.expert_classes
-        )
-        _need(self.suffix == "" or self.suffix[0] == ".", "suffix", "an ending with its dot", self.suffix)
-        _need(0 <= self.tail <= self.head, "head and tail", "0 <= tail <= head", (self.head, self.tail))
-        _need(
-            (self.head < 1) == (self.tail < 1),
-            "head and tail",
-            "two counts or two shares",
-            (self.head, self.tail),
-        )
-
 
 @dataclass(frozen=True)
 class PreprocessSpec:
@@ -139,14 +66,14 @@ class PreprocessSpec:
 
     def __post_init__(self) -> None:
         """Refuse nonsense."""
-        _need(8 <= self.size <= 4096, "size", "8 to 4096 pixels", self.size)
+        need(8 <= self.size <= 4096, "size", "8 to 4096 pixels", self.size)
         good = len(self.window) == 2 and 0 <= self.window[0] < self.window[1] <= 100
-        _need(good, "window", "two rising percentiles from 0 to 100", self.window)
-        _need(self.fit in FITS, "fit", "one of " + ", ".join(FITS), self.fit)
-        _need(0 < self.crop <= 1, "crop", "a share above 0 up to 1", self.crop)
-        _need(self.crop == 1 or self.fit == "crop", "crop", '1 unless fit = "crop"', self.crop)
-        _need(len(self.mean) == 3, "mean", "three numbers", self.mean)
-        _need(
+        need(good, "window", "two rising percentiles from 0 to 100", self.window)
+        need(self.fit in FITS, "fit", "one of " + ", ".join(FITS), self.fit)
+        need(0 < self.crop <= 1, "crop", "a share above 0 up to 1", self.crop)
+        need(self.crop == 1 or self.fit == "crop", "crop", '1 unless fit = "crop"', self.crop)
+        need(len(self.mean) == 3, "mean", "three numbers", self.mean)
+        need(
             len(self.deviation) == 3 and min(self.deviation) > 0,
             "deviation",
             "three numbers above 0",
@@ -178,37 +105,64 @@ class ModelsSpec:
 
     def __post_init__(self) -> None:
         """Refuse nonsense."""
-        _need(bool(self.architecture), "architecture", "a name", self.architecture)
+        need(bool(self.architecture), "architecture", "a name", self.architecture)
         own = self.architecture.removeprefix(FACTORY)
         good = own == self.architecture or all(part.isidentifier() for part in re.split("[.:]", own))
-        _need(
+        need(
             good and own.count(":") <= 1,
             "architecture",
             f"{FACTORY}package.module:function",
             self.architecture,
         )
-        _need(self.weights in WEIGHTS, "weights", "one of " + ", ".join(WEIGHTS), self.weights)
-        _need(self.output in OUTPUTS, "output", "one of " + ", ".join(OUTPUTS), self.output)
+        need(self.weights in WEIGHTS, "weights", "one of " + ", ".join(WEIGHTS), self.weights)
+        need(self.output in OUTPUTS, "output", "one of " + ", ".join(OUTPUTS), self.output)
         pairs(self.rename, "rename", blank=True)
-        _need(all(s >= 0 for s in self.seeds), "seeds", "whole numbers from 0", self.seeds)
-        _need(len(set(self.seeds)) == len(self.seeds), "seeds", "each seed once", self.seeds)
+        need(all(s >= 0 for s in self.seeds), "seeds", "whole numbers from 0", self.seeds)
+        need(len(set(self.seeds)) == len(self.seeds), "seeds", "each seed once", self.seeds)
 
 
 @dataclass(frozen=True)
 class PruneSpec:
-    """What is removed: the method's registered name, the ratios, and the seed of methods that draw."""
+    """What is removed: the method's registered name, the ratios, and the seed of methods that draw.
+
+    `reference`: the condition that the others are compared with; blank: the smallest ratio.
+    """
 
     method: str = "global_l1"
     sparsities: tuple[float, ...] = SPARSITIES
     seed: int = 0
+    reference: str = ""
 
     def __post_init__(self) -> None:
         """Refuse nonsense."""
         ks = self.sparsities
-        _need(len(ks) > 0 and all(0 <= k < 1 for k in ks), "sparsities", "ratios from 0 to below 1", ks)
-        _need(all(abs(k - round(k, 2)) < 1e-9 for k in ks), "sparsities", "at most two decimals", ks)
-        _need(len({f"{k:.2f}" for k in ks}) == len(ks), "sparsities", "each ratio once", ks)
-        _need(self.seed >= 0, "seed", "a whole number from 0", self.seed)
+        need(len(ks) > 0 and all(0 <= k < 1 for k in ks), "sparsities", "ratios from 0 to below 1", ks)
+        need(all(abs(k - round(k, 2)) < 1e-9 for k in ks), "sparsities", "at most two decimals", ks)
+        need(len({f"{k:.2f}" for k in ks}) == len(ks), "sparsities", "each ratio once", ks)
+        need(self.seed >= 0, "seed", "a whole number from 0", self.seed)
+
+
+@dataclass(frozen=True)
+class ConditionSpec:
+    """A condition beside the ratios of [prune], an entry of [[conditions]].
+
+    `method` at `level` (0: its only one) compresses the networks. `checkpoints` are other networks, one for each seed
+    of [models] (a student, or the same ones fine-tuned), of `architecture`, blank: that of [models]; they need no
+    method.
+    """
+
+    name: str
+    method: str = ""
+    level: float = 0.0
+    architecture: str = ""
+    checkpoints: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse nonsense."""
+        need(bool(self.method or self.checkpoints), "method or checkpoints", "one or both", self.method)
+        need(bool(self.checkpoints) or not self.architecture, "architecture", "checkpoints with it", ())
+        good = 0 <= self.level < 1 and abs(self.level - round(self.level, 2)) < 1e-9
+        need(good, "level", "0 to below 1 with two decimals", self.level)
 
 
 @dataclass(frozen=True)
@@ -227,14 +181,14 @@ class InferSpec:
 
     def __post_init__(self) -> None:
         """Refuse nonsense."""
-        _need(self.device in DEVICES, "device", "one of " + ", ".join(DEVICES), self.device)
-        _need(self.precision in PRECISIONS, "precision", "one of " + ", ".join(PRECISIONS), self.precision)
+        need(self.device in DEVICES, "device", "one of " + ", ".join(DEVICES), self.device)
+        need(self.precision in PRECISIONS, "precision", "one of " + ", ".join(PRECISIONS), self.precision)
         fitting = ENGINES_OF.get((self.device, self.precision), ())
-        _need(len(fitting) > 0, "precision", "fp32 or bf16 on a CPU", self.precision)
+        need(len(fitting) > 0, "precision", "fp32 or bf16 on a CPU", self.precision)
         engines = ("auto", *fitting)
-        _need(self.engine in engines, "engine", "one of " + ", ".join(engines), self.engine)
-        _need(self.batch_size >= 1, "batch_size", "1 or more", self.batch_size)
-        _need(self.threads >= 0, "threads", "0 or more", self.threads)
+        need(self.engine in engines, "engine", "one of " + ", ".join(engines), self.engine)
+        need(self.batch_size >= 1, "batch_size", "1 or more", self.batch_size)
+        need(self.threads >= 0, "threads", "0 or more", self.threads)
 
 
 @dataclass(frozen=True)
@@ -244,6 +198,9 @@ class TrainSpec:
     `learning_rate` of Adam; `rotation` in degrees to either side; `patience` in epochs without a lower
     validation loss; `loss` and `class_weights` by name (`analysis.sweep.training.losses`); `pretrained` is a file of
     weights to start from (never downloaded); `precision` fp16 (CUDA only) and bf16 are mixed precision.
+
+    `method` at `level` fine-tunes: each seed starts from its checkpoint of [models], with the weights gone that the
+    method removes, and they stay zero.
     """
 
     seeds: tuple[int, ...] = (0,)
@@ -259,23 +216,28 @@ class TrainSpec:
     precision: str = "fp32"
     threads: int = 0
     device: str = "cpu"
+    method: str = ""
+    level: float = 0.0
 
     def __post_init__(self) -> None:
         """Refuse nonsense."""
+        need((self.level > 0) == bool(self.method), "method and level", "both or neither", self.level)
+        need(0 <= self.level < 1, "level", "a share from 0 to below 1", self.level)
+        need(not (self.method and self.pretrained), "pretrained", "none with a method", self.pretrained)
         good = len(self.seeds) > 0 and min(self.seeds) >= 0 and len(set(self.seeds)) == len(self.seeds)
-        _need(good, "seeds", "whole numbers from 0, each once", self.seeds)
+        need(good, "seeds", "whole numbers from 0, each once", self.seeds)
         for name in ("epochs", "patience", "batch_size"):
-            _need(getattr(self, name) >= 1, name, "1 or more", getattr(self, name))
-        _need(self.learning_rate > 0, "learning_rate", "a number above 0", self.learning_rate)
-        _need(0 <= self.rotation <= 180, "rotation", "0 to 180 degrees", self.rotation)
-        _need(self.loss in LOSSES, "loss", "one of " + ", ".join(LOSSES), self.loss)
+            need(getattr(self, name) >= 1, name, "1 or more", getattr(self, name))
+        need(self.learning_rate > 0, "learning_rate", "a number above 0", self.learning_rate)
+        need(0 <= self.rotation <= 180, "rotation", "0 to 180 degrees", self.rotation)
+        need(self.loss in LOSSES, "loss", "one of " + ", ".join(LOSSES), self.loss)
         weights = ", ".join(CLASS_WEIGHTS)
-        _need(self.class_weights in CLASS_WEIGHTS, "class_weights", f"one of {weights}", self.class_weights)
-        _need(self.precision in PRECISIONS, "precision", "one of " + ", ".join(PRECISIONS), self.precision)
+        need(self.class_weights in CLASS_WEIGHTS, "class_weights", f"one of {weights}", self.class_weights)
+        need(self.precision in PRECISIONS, "precision", "one of " + ", ".join(PRECISIONS), self.precision)
         on_cpu = self.device == "cuda" or self.precision in ("fp32", "bf16")
-        _need(on_cpu, "precision", "fp32 or bf16 on a CPU", self.precision)
-        _need(self.device in DEVICES, "device", "one of " + ", ".join(DEVICES), self.device)
-        _need(self.threads >= 0, "threads", "0 or more", self.threads)
+        need(on_cpu, "precision", "fp32 or bf16 on a CPU", self.precision)
+        need(self.device in DEVICES, "device", "one of " + ", ".join(DEVICES), self.device)
+        need(self.threads >= 0, "threads", "0 or more", self.threads)
 
 
 @dataclass(frozen=True)
@@ -288,6 +250,40 @@ class SweepSpec:
     prune: PruneSpec = field(default_factory=PruneSpec)
     infer: InferSpec = field(default_factory=InferSpec)
     train: TrainSpec = field(default_factory=TrainSpec)
+    conditions: tuple[ConditionSpec, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse conditions that are named like a ratio or like each other, and a reference that is none of them."""
+        try:
+            found = [Condition.of(one.name) for one in self.conditions]
+            chosen = Condition.of(self.prune.reference or DENSE).name
+        except ConditionError as error:
+            raise SpecError(f"[[conditions]] name: {error}") from error
+        names = [one.name for one in found]
+        bare = len(set(names)) == len(names) and all(one.level is None for one in found)
+        need(bare, "[[conditions]] name", "names that are no ratios, each once", names)
+        if self.prune.reference:
+            need(chosen in self.axis, "[prune] reference", f"one of {', '.join(self.axis)}", chosen)
+
+    @property
+    def axis(self) -> tuple[str, ...]:
+        """The names of all conditions, the reference first."""
+        ratios = [Condition.of(ratio).name for ratio in self.prune.sparsities]
+        chosen = self.prune.reference and Condition.of(self.prune.reference).name
+        return in_order([*ratios, *(one.name for one in self.conditions)], chosen)
+
+    def condition(self, name: str) -> ConditionSpec:
+        """Return how a condition is made."""
+        there = {one.name: one for one in self.conditions}
+        return there.get(name) or ConditionSpec(name, self.prune.method, Condition.of(name).level or 0.0)
+
+    def models_of(self, name: str) -> ModelsSpec:
+        """Return the networks of a condition."""
+        own = self.condition(name)
+        if not own.checkpoints:
+            return self.models
+        architecture = own.architecture or self.models.architecture
+        return replace(self.models, architecture=architecture, checkpoints=own.checkpoints)
 
     def choices(self) -> dict[str, dict[str, Any]]:
         """Return the frozen choices that differ from the defaults; places of files and training are left
@@ -300,6 +296,8 @@ class SweepSpec:
             differing = {n: getattr(part, n) for n, f in chosen.items() if getattr(part, n) != f.default}
             if differing:
                 kept[section] = differing
+        if self.conditions:
+            kept["conditions"] = {one.name: plain(one) | {"checkpoints": None} for one in self.conditions}
         return kept
 
     def run_id(self, digests: Mapping[str, str]) -> str:
@@ -310,29 +308,32 @@ class SweepSpec:
         identity = {"format": 1, "choices": self.choices(), "digests": dict(digests)}
         return sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:12]
 
-    def as_dict(self) -> dict[str, dict[str, Any]]:
+    def as_dict(self) -> dict[str, Any]:
         """Return all fields as JSON values, with whole paths; `analysis.sweep.toml` reads them back."""
-        return {f.name: plain(getattr(self, f.name)) for f in fields(self)}
+        return self._sections() | (
+            {"conditions": [plain(one) for one in self.conditions]} if self.conditions else {}
+        )
 
-    def shown(self) -> dict[str, dict[str, Any]]:
+    def shown(self) -> dict[str, Any]:
         """Return all fields as JSON values, with file names in place of paths (for provenance)."""
         hidden: dict[str, dict[str, Any]] = {
             "data": {n: _file_name(getattr(self.data, n)) for n in PLACES},
             "models": {"checkpoints": [Path(c).name for c in self.models.checkpoints]},
             "train": {"pretrained": _file_name(self.train.pretrained)},
         }
-        return {section: values | hidden.get(section, {}) for section, values in self.as_dict().items()}
+        found = {section: values | hidden.get(section, {}) for section, values in self._sections().items()}
+        named = [
+            plain(one) | {"checkpoints": [Path(c).name for c in one.checkpoints]} for one in self.conditions
+        ]
+        return found | ({"conditions": named} if named else {})
+
+    def _sections(self) -> dict[str, dict[str, Any]]:
+        return {f.name: plain(getattr(self, f.name)) for f in fields(self) if f.name != "conditions"}
 
     def with_checkpoints(self, *places: Path | str) -> "SweepSpec":
         """Return the same sweep over other checkpoints."""
         return replace(self, models=replace(self.models, checkpoints=tuple(str(p) for p in places)))
 
-
-PLACES = (
-    "images", *(f"{what}_{role}" for what in ("labels", "split") for role in ("test", "train", "val")),
-    "metadata", "expert_labels",
-)  # fmt: skip
-"""The keys of a data set that name a place; all but the first a file."""
 
 _FROZEN: Mapping[str, tuple[str, ...]] = {
     "data": (
@@ -348,35 +349,9 @@ _FROZEN: Mapping[str, tuple[str, ...]] = {
     ),
     "preprocess": ("size", "antialias", "window", "fit", "crop", "mean", "deviation", "timm"),
     "models": ("architecture", "weights", "rename", "output"),
-    "prune": ("method", "sparsities", "seed"),
+    "prune": ("method", "sparsities", "seed", "reference"),
     "infer": ("device", "precision", "batch_size", "threads", "engine"),
 }
-
-
-def pairs(texts: tuple[str, ...], name: str, *, blank: bool = False) -> dict[str, str]:
-    """Read texts of the form `A=B`, B perhaps blank; raise SpecError for another."""
-    parted = [text.partition("=") for text in texts]
-    good = all(a.strip() and mark and (blank or b.strip()) for a, mark, b in parted)
-    _need(good, name, "texts like A=B", texts)
-    found = {a.strip(): b.strip() for a, _, b in parted}
-    _need(len(found) == len(texts), name, "each name before = once", texts)
-    return found
-
-
-def policy_of(data: DataSpec, name: str) -> dict[str, str]:
-    """Return the policy of each class for `uncertain` or `blank` labels."""
-    given = getattr(data, name)
-    bare = [text for text in given if "=" not in text]
-    own = pairs(tuple(text for text in given if "=" in text), name)
-    words = [*bare, *own.values()]
-    _need(len(bare) == 1 and set(words) <= set(POLICIES), name, "one of " + ", ".join(POLICIES), list(given))
-    _need(set(own) <= set(data.classes), name, "exceptions for classes of the data set", list(own))
-    return dict.fromkeys(data.classes, bare[0]) | own
-
-
-def _need(good: bool, name: str, wanted: str, came: object) -> None:
-    if not good:
-        raise SpecError(f"{name}: expected {wanted}, got {came!r}")
 
 
 def plain(part: Any) -> dict[str, Any]:

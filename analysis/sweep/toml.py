@@ -11,10 +11,11 @@ from dataclasses import MISSING, Field, fields
 from pathlib import Path
 from typing import Any, get_args, get_origin
 
+from analysis.sweep.data_spec import DataSpec
 from analysis.sweep.errors import SpecError
 from analysis.sweep.layouts import CLASS_SETS, find_layout
 from analysis.sweep.spec import (
-    DataSpec,
+    ConditionSpec,
     InferSpec,
     ModelsSpec,
     PreprocessSpec,
@@ -30,6 +31,7 @@ SECTIONS: Mapping[str, type] = {
     "prune": PruneSpec,
     "infer": InferSpec,
     "train": TrainSpec,
+    "conditions": ConditionSpec,
 }
 
 
@@ -61,9 +63,13 @@ def spec_from(content: Mapping[str, Any], *, base: Path, where: str = "specifica
     _known(content, list(SECTIONS), where, "section")
     if "data" not in content:
         raise SpecError(f"{where}: expected a section [data] with name and images, got none")
-    return SweepSpec(
-        **{name: _section(name, content[name], base, where) for name in SECTIONS if name in content}
-    )
+    made: dict[str, Any] = {
+        name: _section(name, content[name], base, where) for name in content if name != "conditions"
+    }
+    listed = content.get("conditions", [])
+    if not isinstance(listed, list):
+        raise SpecError(f"{where}: expected [[conditions]], each with a name, got {listed!r}")
+    return SweepSpec(**made, conditions=tuple(_section("conditions", one, base, where) for one in listed))
 
 
 def _section(name: str, table: Any, base: Path, where: str) -> Any:

@@ -102,7 +102,7 @@ def train(request: HttpRequest) -> HttpResponse:
     """Ask for an ensemble to be trained; workers do it, one unit per seed."""
     form = TrainingForm(request.POST or None, roots=settings.DATA_ROOTS)
     if request.method == "POST" and form.is_valid():
-        values = {name: form.cleaned_data[name] for name in ("slug", "data_set", "architecture")}
+        values = {name: form.cleaned_data[name] for name in ("slug", "data_set", "architecture", "start")}
         try:
             run = order_training(
                 **values, preprocess=form.preprocess(), train=form.train(), folder=settings.ENSEMBLES_ROOT,

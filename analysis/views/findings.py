@@ -13,11 +13,13 @@ from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from analysis.conditions import PUBLISHED
 from analysis.models import Run, RunKind
 from analysis.selection import CRITERIA
 from analysis.services.findings import DEFAULTS, SEED, Choices
 from analysis.services.findings_files import KINDS, FindingsFolder, fault_of, find_set, panels_of, sets_of
 from analysis.services.findings_gallery import Wanted, exemplars_of, thumbnail
+from analysis.services.runs import conditions_of
 from analysis.tasks import ask_for_findings
 from analysis.views.guards import may_change, may_view, opened
 
@@ -53,7 +55,7 @@ def findings(request: HttpRequest, run_id: str, name: str = "") -> HttpResponse:
         raise Http404
     context = {
         "run": run, "tab": "findings", "sets": sets, "found": found, "fault": fault_of(run),
-        "form": AnalyseForm(beside=_beside(run)), "panels": panels_of(found) if found else [],
+        "form": AnalyseForm(run=run, beside=_beside(run)), "panels": panels_of(found) if found else [],
         "facts": found.results()["run"] if found else {},
     }  # fmt: skip
     return render(request, "analysis/findings.html", context)
@@ -64,7 +66,7 @@ def findings(request: HttpRequest, run_id: str, name: str = "") -> HttpResponse:
 def analyse(request: HttpRequest, run_id: str) -> HttpResponse:
     """Hand the analysis of a finished run to a worker."""
     run = opened(request, run_id)
-    form = AnalyseForm(request.POST, beside=_beside(run))
+    form = AnalyseForm(request.POST, run=run, beside=_beside(run))
     if run.finished_at is None or run.kind == RunKind.TRAINING:
         messages.error(request, "Only a finished sweep can be analysed.")
     elif form.is_valid():
@@ -131,6 +133,7 @@ def gallery(request: HttpRequest, run_id: str, name: str) -> HttpResponse:
         "found": found,
         "form": form,
         "page": page,
+        "facts": found.results()["run"],
         "query": query.urlencode(),
     }
     return render(request, "analysis/findings_gallery.html", context)
@@ -155,9 +158,8 @@ class AnalyseForm(forms.Form):
         initial=DEFAULTS.criterion,
         label="Agreement by",
     )
-    sparsity = forms.FloatField(
-        min_value=0.01, max_value=0.99, initial=DEFAULTS.sparsity, label="At the share of removed weights"
-    )
+    condition = forms.ChoiceField(label="Compared condition")
+    reference = forms.ChoiceField(label="with the reference")
     fraction = forms.FloatField(
         min_value=0.001, max_value=0.5, initial=DEFAULTS.fraction, label="Share of images that are exemplars"
     )
@@ -167,15 +169,21 @@ class AnalyseForm(forms.Form):
         help_text="A sweep of the same networks by another method, such as random.",
     )  # fmt: skip
 
-    def __init__(self, *args: Any, beside: Sequence[Run], **kwargs: Any) -> None:
+    def __init__(self, *args: Any, run: Run, beside: Sequence[Run], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.run, conditions = run, conditions_of(run)
+        for name in ("condition", "reference"):
+            self.fields[name].choices = [(one, one) for one in conditions]  # type: ignore[attr-defined]
+        self.fields["condition"].initial = PUBLISHED if PUBLISHED in conditions else conditions[-1:]
         runs = Run.objects.filter(pk__in=[run.pk for run in beside])
         self.fields["beside"].queryset = runs  # type: ignore[attr-defined]
 
     def choices(self) -> Choices:
         """Return what was chosen."""
         given = self.cleaned_data
-        return Choices(given["criterion"], given["sparsity"], given["fraction"], given["seed"])
+        names = {name: given[name] for name in ("criterion", "condition", "fraction", "seed")}
+        own = {} if given["reference"] == conditions_of(self.run)[0] else {"reference": given["reference"]}
+        return Choices(**names, **own)
 
 
 class FilterForm(forms.Form):

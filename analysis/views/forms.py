@@ -10,6 +10,7 @@ from django.db.models import QuerySet
 
 from analysis.models import DataSet, Ensemble
 from analysis.services.places import PlaceError, inside, offered
+from analysis.sweep.data_spec import PLACES, POLICIES, DataSpec
 from analysis.sweep.layouts import CLASS_SETS, LAYOUTS
 from analysis.sweep.spec import (
     CLASS_WEIGHTS,
@@ -18,12 +19,9 @@ from analysis.sweep.spec import (
     FITS,
     LOSSES,
     OUTPUTS,
-    PLACES,
-    POLICIES,
     PRECISIONS,
     SPARSITIES,
     WEIGHTS,
-    DataSpec,
     InferSpec,
     PruneSpec,
     TrainSpec,
@@ -216,7 +214,7 @@ class SweepForm(Parts):
     """A sweep over an ensemble."""
 
     GROUPS = {
-        "What": ("ensemble", "seeds", "method", "sparsities", "seed"),
+        "What": ("ensemble", "seeds", "method", "sparsities", "seed", "others"),
         "Method": ("device", "precision", "batch_size", "engine", "threads"),
     }
 
@@ -228,6 +226,10 @@ class SweepForm(Parts):
         help_text="0 must be among them: everything is compared with it.",
     )  # fmt: skip
     seed = forms.IntegerField(min_value=0, initial=0, label="Seed of methods that draw")
+    others = forms.ModelMultipleChoiceField(
+        Ensemble.objects.all(), required=False, label="Compare with the ensembles",
+        help_text="Other networks for the same seeds and images: students, fine-tuned ones. Each is a condition.",
+    )  # fmt: skip
     device = forms.ChoiceField(
         choices=[(d, {"cpu": "CPU", "cuda": "GPU (CUDA)"}[d]) for d in DEVICES], label="Device",
         help_text="On a GPU a unit is a checkpoint at all shares, on a CPU at one.",
@@ -241,9 +243,9 @@ class SweepForm(Parts):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        from analysis.sweep.methods import METHODS
+        from analysis.sweep.methods.own import method_choices
 
-        named = [(name, f"{name}: {method.meaning}") for name, method in METHODS.items()]
+        named = [(name, f"{name}: {meaning}") for name, meaning in method_choices()]
         self.fields["method"].choices = named  # type: ignore[attr-defined]
         self.fields["method"].initial = PruneSpec().method
         self.fields["engine"].choices = [(name, name) for name in ENGINES]  # type: ignore[attr-defined]
@@ -287,6 +289,7 @@ class TrainingForm(Preprocessing):
             "class_weights",
         ),
         "Images": ("size", "antialias", "fit", "pretrained"),
+        "Prune and fine-tune": ("start", "method", "level"),
         "Method": ("device", "precision", "threads"),
     }
 
@@ -326,12 +329,21 @@ class TrainingForm(Preprocessing):
         label="Weights to start from",
         help_text="A file on the server; nothing is downloaded.",
     )
+    start = forms.ModelChoiceField(
+        Ensemble.objects.all(), required=False, label="Ensemble", empty_label="train from the beginning",
+        help_text="Each seed starts from its member, with the weights gone that the method removes.",
+    )  # fmt: skip
+    method = forms.ChoiceField(required=False, label="Removed by")
+    level = forms.FloatField(required=False, min_value=0, max_value=0.99, label="Share of removed weights")
     device = forms.ChoiceField(choices=[("cpu", "CPU"), ("cuda", "GPU (CUDA)")], label="Device")
     precision = forms.ChoiceField(choices=[(p, p) for p in PRECISIONS], label="Precision")
     threads = forms.IntegerField(min_value=0, max_value=1024, initial=0, label="Threads")
 
     def __init__(self, *args: Any, roots: Sequence[Path], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        from analysis.sweep.methods.own import method_choices
+
+        self.fields["method"].choices = [("", "nothing"), *method_choices()]  # type: ignore[attr-defined]
         self.fields["pretrained"].widget = Offer(
             offered(roots, kind="file", suffixes=(".pt", ".pth", ".safetensors"))
         )

@@ -166,6 +166,7 @@ def new_sweep(request: HttpRequest) -> HttpResponse:
             run = order_sweep(
                 ensemble=form.cleaned_data["ensemble"], seeds=form.cleaned_data["seeds"], prune=form.prune(),
                 infer=form.infer(), actor_id=request.user.pk,
+                others=form.cleaned_data["others"],
             )  # fmt: skip
         except InputError as error:
             form.refuse(error, error.field)

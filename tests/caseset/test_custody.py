@@ -19,10 +19,11 @@ from analysis.picture import read_picture
 from analysis.picture.custody import fine_structure, stored_digest
 from analysis.selection import Run, read_run
 from analysis.services.custody import ALIKE, SIDE, WIDE, check_custody
+from analysis.sweep.data_spec import DataSpec
 from analysis.sweep.run.finish import finish_run
 from analysis.sweep.run.prepare import open_run, prepare_run
 from analysis.sweep.run.units import list_units, run_unit
-from analysis.sweep.spec import DataSpec, PreprocessSpec
+from analysis.sweep.spec import PreprocessSpec
 from tests.cases.images import dicom
 from tests.sweep.tiny import make_tiny, write_labels
 

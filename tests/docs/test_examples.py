@@ -57,7 +57,7 @@ def table(start: str) -> pd.DataFrame:
     [
         ("images.csv", "image,view,sex,age,patient"),
         ("classes.csv", "class,train_positives"),
-        ("metrics.csv", "seed,sparsity,class"),
+        ("metrics.csv", "seed,condition,sparsity"),
         ("list of cases", "image,group,labels"),
         ("selection", "image,arm,pair"),
         ("cases.csv", "case,image,sha256"),
@@ -160,7 +160,7 @@ def test_the_examples_have_every_field_that_is_written() -> None:
     found = _provenance()
     said = found["selection"]
     spec = SelectionSpec(
-        sparsity=said["sparsity"], exact=tuple(said["exact"]), size=said["size"],
+        condition=said["condition"], reference=said["reference"], exact=tuple(said["exact"]), size=said["size"],
         nearest=tuple(Nearest(each["column"], each["weight"]) for each in said["nearest"]),
     )  # fmt: skip
     assert said == spec.settings() | {"estimand": spec.estimand}
@@ -174,7 +174,11 @@ def test_the_examples_have_every_field_that_is_written() -> None:
 def test_json_examples_have_a_format() -> None:
     found = _documents_in_json()
     assert len(found) == 7
-    formats = {str(each.get("kind", number)): each["format"] for number, each in enumerate(found)}
+    formats = {
+        str(each.get("kind", "run" if "predictions" in each else number)): each["format"]
+        for number, each in enumerate(found)
+    }
+    assert formats.pop("run") == frames.RUN_FORMAT
     assert formats.pop("site backup") == 2
     assert formats.pop("case set") == FORMAT
     assert set(formats.values()) == {frames.FORMAT}

@@ -46,7 +46,7 @@ def test_over_representation_is_that_of_the_chosen_exemplars(run, tmp_path) -> N
         run,
         out=tmp_path / "out",
         criterion="pearson",
-        sparsity=0.95,
+        condition=0.95,
         fraction=0.1,
         stdout=StringIO(),
     )
@@ -65,10 +65,11 @@ def test_over_representation_is_that_of_the_chosen_exemplars(run, tmp_path) -> N
 
 
 def test_a_sparsity_that_was_not_run_is_said(run, tmp_path) -> None:
-    call_command("analyse_run", run, out=tmp_path / "out", sparsity=0.7, stdout=StringIO())
+    call_command("analyse_run", run, out=tmp_path / "out", condition=0.7, stdout=StringIO())
     content = json.loads((tmp_path / "out" / "results.json").read_text())
     assert content["representation"] == []
-    assert content["run"]["representation_note"] == "no exemplars: sparsity 0.70 was not run"
+    note = "no exemplars: expected one of the conditions dense, 0.50, 0.90, 0.95, got '0.70'"
+    assert content["run"]["representation_note"] == note
 
 
 def test_refuses_in_words_and_writes_nothing(tmp_path) -> None:

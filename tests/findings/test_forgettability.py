@@ -36,7 +36,7 @@ def test_class_rows_say_what_is_missing() -> None:
     assert (rows["stays"]["first_drop"], rows["stays"]["never_drops"]) == (None, 1)
     assert rows["empty"]["never_drops"] is rows["empty"]["impact"] is None
     assert "no positive test image" in rows["empty"]["note"]
-    absent = class_rows(curves_of(), {}, ["falls"], impact_sparsity=0.9)[0]
+    absent = class_rows(curves_of(), {}, ["falls"], impact_at="0.90")[0]
     assert absent["impact"] is None
     assert "sparsity 0.90 was not run" in absent["note"]
 

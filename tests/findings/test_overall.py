@@ -83,7 +83,7 @@ def test_refuses_what_cannot_be_compared(ap, sparsities, words) -> None:
 
 def test_names_the_row_that_is_absent() -> None:
     frame = metrics(HALF_DROPS, [0.0, 0.5, 0.9]).drop(index=4)
-    with pytest.raises(FindingsError, match=r"1 are absent; the first: seed 1, sparsity 0\.50, class 'A'"):
+    with pytest.raises(FindingsError, match=r"1 are absent; the first: seed 1, condition 0\.50, class 'A'"):
         read_precision(frame, ["A"])
     with pytest.raises(FindingsError, match=r"classes\.csv only, got A"):
         read_precision(frame, ["B"])

@@ -32,10 +32,10 @@ from analysis.stats.settings import read_settings
 from analysis.stats.study import read_subgroups
 from analysis.sweep.data.people import read_people
 from analysis.sweep.data.splits import read_split
+from analysis.sweep.data_spec import DataSpec
 from analysis.sweep.errors import CheckpointError, DataError, SpecError
 from analysis.sweep.layouts import LAYOUTS
 from analysis.sweep.networks.checkpoints import read_checkpoint
-from analysis.sweep.spec import DataSpec
 from analysis.sweep.toml import load_spec
 from analysis.tablefile import MAX_COLUMNS
 from tests.cases.images import blind_half, greys, png

@@ -50,9 +50,9 @@ def test_an_import_is_what_was_exported(tmp_path: Path, labels: Path, form: str)
     folder = released.write_released(tmp_path, labels, WRITERS[form])
     made = import_predictions(folder, tmp_path / "run", Choices(labels))
     run = read_run(tmp_path / "run")
-    assert (made.images, made.seeds, made.sparsities) == (IMAGES, len(SEEDS), len(SPARSITIES))
+    assert (made.images, made.seeds, made.conditions) == (IMAGES, len(SEEDS), ("dense", "0.50", "0.90"))
     assert (run.run_id, run.synthetic, run.class_names) == (made.run_id, False, CLASSES)
-    assert (tuple(run.seeds), tuple(run.sparsities)) == (SEEDS, SPARSITIES)
+    assert (tuple(run.seeds), run.conditions) == (SEEDS, made.conditions)
     for seed in SEEDS:
         for sparsity in SPARSITIES:
             np.testing.assert_array_equal(run.scores(seed, sparsity), released.made_scores(seed, sparsity))
@@ -130,12 +130,12 @@ def test_missing_files_are_named(tmp_path: Path, labels: Path, folder: Path) -> 
     (folder / released.released_name(1, 0.5)).unlink()
     (folder / released.released_name(2, 0)).unlink()
     why = refused(folder, labels, tmp_path / "run")
-    assert why.endswith("at each of 3 sparsities, missing: seed 1 at 0.50, seed 2 at 0.00")
+    assert why.endswith("in each of 3 conditions, missing: seed 1 of 0.50, seed 2 of dense")
 
 
 def test_a_seed_and_sparsity_in_two_files_is_refused(tmp_path: Path, labels: Path, folder: Path) -> None:
     shutil.copy(folder / released.released_name(1, 0.5), folder / "nih-cxr-lt_resnet50_seed-1_prune-0.50.pkl")
-    assert "expected one file of seed 1 at sparsity 0.50" in refused(folder, labels, tmp_path / "run")
+    assert "expected one file of seed 1 in the condition 0.50" in refused(folder, labels, tmp_path / "run")
 
 
 def test_two_data_sets_in_one_folder_are_refused(tmp_path: Path, labels: Path, folder: Path) -> None:
@@ -248,10 +248,19 @@ def test_the_images_that_a_csv_names_are_checked(tmp_path: Path, labels: Path) -
     frame = pd.read_csv(path).assign(id=pd.read_csv(labels)["id"])
     frame.to_csv(path, index=False)
     import_predictions(folder, tmp_path / "run", Choices(labels))
-    frame.loc[[0, 1], "id"] = frame.loc[[1, 0], "id"].to_numpy()
+    frame.iloc[::-1].to_csv(path, index=False)
+    import_predictions(folder, tmp_path / "turned", Choices(labels))
+    one, two = (read_run(tmp_path / name) for name in ("run", "turned"))
+    np.testing.assert_array_equal(one.scores(0, 0), two.scores(0, 0))
+    frame.loc[1, "id"] = frame.loc[0, "id"]
     frame.to_csv(path, index=False)
     why = refused(folder, labels, tmp_path / "other")
-    assert "row 1: expected the image '00000000_000.png', got '00000000_001.png'" in why
+    assert "row 2: expected each image once, got '00000000_000.png'" in why
+    frame.loc[1, "id"] = "99.png"
+    frame.to_csv(path, index=False)
+    assert "row 2: expected an image of labels.csv, got '99.png'" in refused(
+        folder, labels, tmp_path / "other"
+    )
 
 
 def test_images_that_a_csv_names_in_another_spelling_are_the_same(tmp_path: Path, labels: Path) -> None:
@@ -322,7 +331,7 @@ def test_the_command_imports_and_says_so(
     tmp_path: Path, labels: Path, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     call_command("import_predictions", folder, labels=labels, out=tmp_path / "run")
-    assert "40 images, 3 seeds, 3 sparsities" in capsys.readouterr().out
+    assert "40 images, 3 seeds, 3 conditions" in capsys.readouterr().out
     with pytest.raises(CommandError, match="choose another"):
         call_command("import_predictions", folder, labels=labels, out=tmp_path / "run")
 

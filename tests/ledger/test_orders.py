@@ -189,6 +189,54 @@ def test_a_trained_ensemble_can_be_swept(inputs: Inputs, data_set: DataSet) -> N
     assert swept.units.count() == 2
 
 
+def test_a_pruned_ensemble_is_fine_tuned_and_compared(
+    inputs: Inputs, data_set: DataSet, ensemble: Ensemble
+) -> None:
+    chosen = {"seeds": [0, 1], "epochs": 2, "method": "layer_l1", "level": 0.9}
+    recipe = {**RECIPE, **chosen}
+    tune = {
+        "data_set": data_set,
+        "preprocess": {},
+        "folder": inputs.root.parent / "ensembles",
+        "actor_id": None,
+    }
+
+    def order(**changes: object) -> Run:
+        given = {"slug": "tuned", "architecture": ARCHITECTURE, "start": ensemble, "train": recipe, **changes}
+        return order_training(**tune, roots=inputs.roots, **given)  # type: ignore[arg-type]
+
+    for bad, field in (
+        ({"start": None}, "start"),
+        ({"train": RECIPE}, "start"),
+        ({"architecture": "resnet18"}, "start"),
+        ({"train": {**recipe, "method": "int8", "level": 0.75}}, "method"),
+    ):
+        with pytest.raises(InputError) as refused:
+            order(**bad)
+        assert refused.value.field == field
+    run = order()
+    calls = iter(range(10**6))
+    worker(inputs, stopped=lambda: next(calls) > 12).work()
+    assert state(run) != "finished"
+    worker(inputs).work()
+    assert state(run) == "finished"
+    spec = spec_from(run.full_spec, base=Path("/"))
+    train_ensemble(spec, inputs.root / "whole")
+    assert weights(Path(run.folder)) == weights(inputs.root / "whole")
+    tuned = Ensemble.objects.get(slug="tuned")
+    swept = sweep(ensemble, others=[tuned])
+    worker(inputs).work()
+    assert state(swept) == "finished"
+    assert list(dict.fromkeys(swept.units.values_list("condition", flat=True))) == ["dense", "0.90", "tuned"]
+    assert swept.units.get(key="seed-1_tuned").artefacts.keys() == {"seed-1_tuned.npy"}
+    Ensemble.objects.filter(slug="tuned").update(preprocess={"size": 64})
+    tuned.refresh_from_db()
+    with pytest.raises(
+        InputError, match="expected ensembles of the same data set, preprocessing and reading"
+    ):
+        sweep(ensemble, others=[tuned])
+
+
 def test_a_damaged_checkpoint_is_trained_again_before_the_ensemble_is_published(
     inputs: Inputs, data_set: DataSet
 ) -> None:

@@ -72,6 +72,6 @@ def test_the_settings_are_those_of_the_file() -> None:
     """Changing one makes another study: the numbers in the documentation would no longer be its."""
     drawn, chosen = phantom_study.PHANTOMS, phantom_study.CHOICES
     assert (drawn.seed, drawn.train, drawn.test) == (20230818, 2000, 1200)
-    assert (chosen.criterion, chosen.sparsity, chosen.fraction) == ("spearman", 0.9, 0.05)
+    assert (chosen.criterion, chosen.condition, chosen.fraction) == ("spearman", 0.9, 0.05)
     assert "seeds = [0, 1, 2, 3, 4]" in phantom_study.SWEEP_TOML
     assert "epochs = 4" in phantom_study.SWEEP_TOML

@@ -110,7 +110,7 @@ def test_without_metadata_matching_and_patients_are_refused(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("spec", "message"),
     [
-        (SelectionSpec(sparsity=0.5), "at sparsity 0.50, got none"),
+        (SelectionSpec(condition=0.5), "expected one of the conditions dense, 0.90, got '0.50'"),
         (SelectionSpec(size=21), "at least 21 images to draw from"),
         (SelectionSpec(fraction=0.001), "expected at least one exemplar"),
         (SelectionSpec(controls="best"), "expected controls of random, matched; got 'best'"),  # type: ignore[arg-type]

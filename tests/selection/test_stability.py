@@ -63,11 +63,11 @@ def tied_by(run: Run, ties: int | None) -> Run:
 @pytest.mark.parametrize("criterion", sorted(set(CRITERIA) - {"modal-labels"}))
 def test_all_seeds_once_is_the_run_itself(run: Run, criterion: str, ties: int | None) -> None:
     run = tied_by(run, ties)
-    once = agreements(run, np.ones((1, 3), dtype=np.int64), criterion, 0.9)[0]
+    once = agreements(run, np.ones((1, 3), dtype=np.int64), criterion, ("dense", "0.90"))[0]
     np.testing.assert_allclose(
         once, CRITERIA[criterion].agreement(run.mean_scores(0.0), run.mean_scores(0.9)), atol=1e-12
     )
-    found = find_in_run(run, criterion=criterion, sparsity=0.9, fraction=0.05)
+    found = find_in_run(run, criterion=criterion, condition=0.9, fraction=0.05)
     names = list(run.images["image"])
     other = find_exemplars(names, run.mean_scores(0.0), run.mean_scores(0.9), criterion=criterion, seed=ties)
     assert found.images == other.images
@@ -76,8 +76,8 @@ def test_all_seeds_once_is_the_run_itself(run: Run, criterion: str, ties: int | 
 @pytest.mark.parametrize("criterion", ["spearman", "modal-labels"])
 def test_chunks_change_nothing(run: Run, criterion: str) -> None:
     counts = np.array([[1, 1, 1], [3, 0, 0], [0, 2, 1]])
-    whole = agreements(run, counts, criterion, 0.9)
-    np.testing.assert_array_equal(whole, agreements(run, counts, criterion, 0.9, chunk=7))
+    whole = agreements(run, counts, criterion, ("dense", "0.90"))
+    np.testing.assert_array_equal(whole, agreements(run, counts, criterion, ("dense", "0.90"), chunk=7))
 
 
 def test_modal_exemplars_are_those_whose_modal_set_changes(run: Run) -> None:
@@ -85,7 +85,7 @@ def test_modal_exemplars_are_those_whose_modal_set_changes(run: Run) -> None:
         find_exemplars(
             list(run.images["image"]), run.mean_scores(0.0), run.mean_scores(0.9), criterion="modal-labels"
         )
-    found = find_in_run(run, criterion="modal-labels", sparsity=0.9, fraction=0.05)
+    found = find_in_run(run, criterion="modal-labels", condition=0.9, fraction=0.05)
     score = found.ranked.set_index("image")["score"]
     assert all(score[image] < 1 for image in found.images)
     assert len(found.images) <= found.wanted == 10
@@ -95,7 +95,7 @@ def test_modal_exemplars_are_those_whose_modal_set_changes(run: Run) -> None:
 def test_inclusion_equals_counting_by_hand(run: Run, ties: int | None) -> None:
     """The same resamples, each analysed by the public function on mean scores."""
     run = tied_by(run, ties)
-    came = inclusion(run, criterion="spearman", sparsity=0.9, fraction=0.05, seed=4, draws=6)
+    came = inclusion(run, criterion="spearman", condition=0.9, fraction=0.05, seed=4, draws=6)
     picks = np.random.default_rng([4, 3]).integers(3, size=(6, 3))
     names = list(run.images["image"])
     times: Counter[str] = Counter()
@@ -114,8 +114,8 @@ def test_seeds_that_agree_leave_no_doubt(tmp_path: Path) -> None:
         (folder / f"predictions/seed-1_sparsity-{level}.npy").write_bytes(data)
     seal(folder)
     same = read_run(folder)
-    found = find_in_run(same, criterion="spearman", sparsity=0.9, fraction=0.05)
-    came = inclusion(same, criterion="spearman", sparsity=0.9, fraction=0.05, seed=0, draws=20)
+    found = find_in_run(same, criterion="spearman", condition=0.9, fraction=0.05)
+    came = inclusion(same, criterion="spearman", condition=0.9, fraction=0.05, seed=0, draws=20)
     marked = same.images["image"].isin(found.images).to_numpy()
     assert set(came[marked]) == {1.0}
     assert set(came[~marked]) == {0.0}
@@ -127,20 +127,20 @@ def test_seeds_that_agree_leave_no_doubt(tmp_path: Path) -> None:
 @settings(max_examples=5, deadline=None)
 @given(st.integers(0, 99))
 def test_inclusion_sums_to_the_exemplars(run: Run, seed: int) -> None:
-    came = inclusion(run, criterion="spearman", sparsity=0.9, fraction=0.05, seed=seed, draws=10)
+    came = inclusion(run, criterion="spearman", condition=0.9, fraction=0.05, seed=seed, draws=10)
     assert came.sum() == pytest.approx(10)
 
 
 def test_one_seed_has_no_stability(tmp_path: Path) -> None:
     one = read_run(write_run(tmp_path / "one", images=60, seeds=1))
     with pytest.raises(SelectionError, match="two or more seeds"):
-        inclusion(one, criterion="spearman", sparsity=0.9, fraction=0.05, seed=0)
+        inclusion(one, criterion="spearman", condition=0.9, fraction=0.05, seed=0)
 
 
 def test_overlap_by_counting(run: Run) -> None:
-    rows = overlap_rows(run, sparsity=0.9, fraction=0.1)
+    rows = overlap_rows(run, condition=0.9, fraction=0.1)
     assert len(rows) == len(CRITERIA) * (len(CRITERIA) - 1) // 2
-    found = {n: set(find_in_run(run, criterion=n, sparsity=0.9, fraction=0.1).images) for n in CRITERIA}
+    found = {n: set(find_in_run(run, criterion=n, condition=0.9, fraction=0.1).images) for n in CRITERIA}
     for row in rows:
         a, b = found[row["criterion_a"]], found[row["criterion_b"]]
         assert row["both"] == len(a & b)

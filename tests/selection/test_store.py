@@ -20,7 +20,12 @@ def folder(tmp_path: Path) -> Path:
 
 def test_a_run_is_read_and_its_scores_stay_on_the_disk(folder: Path) -> None:
     run = read_run(folder)
-    assert (run.run_id, run.synthetic, run.seeds, run.sparsities) == ("toy-run", True, [0, 1], [0.0, 0.9])
+    assert (run.run_id, run.synthetic, run.seeds, run.conditions) == (
+        "toy-run",
+        True,
+        [0, 1],
+        ("dense", "0.90"),
+    )
     assert run.class_names == list(CLASSES)
     assert run.labels.shape == (20, 6)
     assert isinstance(run.scores(1, 0.9), np.memmap)
@@ -56,7 +61,7 @@ def test_a_missing_file_is_found(folder: Path) -> None:
 def test_a_missing_unit_is_named_with_what_is_there(folder: Path) -> None:
     run = read_run(folder)
     with pytest.raises(
-        SelectionError, match=r"seed 0 at sparsity 0\.50, got none \(sparsities: 0\.00, 0\.90\)"
+        SelectionError, match=r"seed 0, condition 0\.50, got none \(conditions: dense, 0\.90\)"
     ):
         run.mean_scores(0.5)
 

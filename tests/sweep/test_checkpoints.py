@@ -9,11 +9,12 @@ import torch
 from safetensors.torch import save_file
 
 from analysis.durable import sha256_file
+from analysis.sweep.data_spec import DataSpec
 from analysis.sweep.errors import CheckpointError
 from analysis.sweep.networks.architectures import build_classifier
 from analysis.sweep.networks.checkpoints import read_checkpoint, read_member
 from analysis.sweep.networks.layout import find_checkpoints, layout_name
-from analysis.sweep.spec import DataSpec, ModelsSpec, SweepSpec
+from analysis.sweep.spec import ModelsSpec, SweepSpec
 from tests.sweep.tiny import SMALL, random_state
 
 

@@ -36,7 +36,7 @@ def overflowing(tiny):
 def test_scores_that_are_no_numbers_fail_their_unit_and_leave_no_file(tiny):
     overflowing(tiny)
     run = prepare_run(tiny.spec(), tiny.out)
-    with pytest.raises(UnitError, match=r"sparsity 0\.00, got nan for \d of 4 images in fp32") as refused:
+    with pytest.raises(UnitError, match=r"condition dense, got nan for \d of 4 images in fp32") as refused:
         run_unit(run, list_units(run)[0])
     assert "tf32" not in str(refused.value)  # what fp16 would be told
     assert list(run.paths.predictions.iterdir()) == []
@@ -149,7 +149,7 @@ def test_gpus_of_two_kinds_are_told_in_the_provenance(tiny):
         run_unit(run, unit)
     assert "cards" not in finish_run(run)
     for place, unit in enumerate(list_units(run)):
-        note = run.paths.sidecar(unit.seed, unit.sparsities[0])
+        note = run.paths.sidecar(unit.seed, unit.conditions[0])
         said = json.loads(note.read_text())
         assert "card" not in said
         note.write_text(json.dumps(said | {"card": "A100" if place < 2 else "H200"}))

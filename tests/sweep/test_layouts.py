@@ -7,9 +7,9 @@ import pytest
 from analysis.frames import IGNORED
 from analysis.sweep.data.people import read_people
 from analysis.sweep.data.splits import Split, locate_images, read_split
+from analysis.sweep.data_spec import DataSpec
 from analysis.sweep.errors import DataError, SpecError
 from analysis.sweep.layouts import LAYOUTS
-from analysis.sweep.spec import DataSpec
 from analysis.sweep.toml import spec_from
 from tests.sweep import published
 from tests.sweep.published import write

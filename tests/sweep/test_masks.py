@@ -10,9 +10,10 @@ from torch.nn.utils import prune
 from analysis.sweep.errors import SpecError
 from analysis.sweep.methods import METHODS, find_method
 from analysis.sweep.methods.masks import MaskMethod
+from analysis.sweep.methods.registry import refuse_levels
 from analysis.sweep.spec import SPARSITIES
 
-SHAPES = ((4, 3, 2, 2), (7, 5), (1, 1), (6, 1, 3, 3))
+SHAPES = ((4, 3, 2, 2), (7, 5), (1, 1), (6, 1, 3, 3), (5, 8, 1, 3), (6, 4))
 MASKING = sorted(name for name, method in METHODS.items() if isinstance(method, MaskMethod))
 """Whatever a file of the folder registers is asked what every method promises, also one that somebody adds."""
 
@@ -88,7 +89,7 @@ def test_a_method_says_what_a_level_means_and_gives_the_same_twice(name):
 
 def refused(method, levels):
     try:
-        method.check(levels)
+        refuse_levels(method, levels, "[prune] sparsities")
     except SpecError:
         return True
     return False
@@ -216,9 +217,25 @@ def test_int8_has_two_levels_and_counts_what_becomes_zero():
     weights = [np.array([[100, 0.2, 0, 50]], np.float32)]
     quantised = find_method("int8").compress(weights, [0.0, 0.75])
     assert (quantised.total, quantised.removed(0.0), quantised.removed(0.75)) == (4, 0, 2)
-    find_method("int8").check([0.0, 0.75])
-    with pytest.raises(SpecError, match=r"expected \[0, 0.75\], got 0.9"):
-        find_method("int8").check([0.0, 0.9])
+    refuse_levels(find_method("int8"), [0.0, 0.75], "[prune] sparsities")
+    with pytest.raises(SpecError, match=r"sparsities: expected a level of int8 \(0 and 0\.75\), got 0\.9"):
+        refuse_levels(find_method("int8"), [0.0, 0.9], "[prune] sparsities")
+
+
+def test_two_of_each_four_neighbours_along_the_input_channels_go():
+    weights = layers(3)
+    masks = masks_of("2:4", weights, [0.5])
+    kept = keep(masks, 0.5)
+    for layer, weight in zip(kept, weights, strict=True):
+        if weight.shape[1] % 4:
+            assert layer.all()
+            continue
+        own, sizes = (np.moveaxis(one, 1, -1).reshape(-1, 4) for one in (layer, np.abs(weight)))
+        assert (own.sum(1) == 2).all()
+        assert (np.where(own, sizes, np.inf).min(1) >= np.where(own, 0, sizes).max(1)).all()
+    assert masks.removed(0.5) == (weights[4].size + weights[5].size) / 2
+    with pytest.raises(SpecError, match=r"a level of 2:4 \(0 and 0\.5\), got 0\.9"):
+        refuse_levels(find_method("2:4"), [0.9], "[prune] sparsities")
 
 
 def test_unknown_method_names_the_known():

@@ -10,9 +10,9 @@ from django.core.management import CommandError, call_command
 
 from analysis.sweep.data.people import read_people
 from analysis.sweep.data.splits import locate_images, read_split
+from analysis.sweep.data_spec import DataSpec
 from analysis.sweep.errors import DataError
 from analysis.sweep.run.prepare import prepare_run
-from analysis.sweep.spec import DataSpec
 from analysis.sweep.toml import load_spec
 from tests.sweep.tiny import TinySweep, write_checkpoint, write_images
 

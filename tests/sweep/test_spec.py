@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from analysis.frames import MIMIC_CLASSES, NIH_CLASSES
+from analysis.sweep.data_spec import DataSpec
 from analysis.sweep.errors import SpecError
-from analysis.sweep.spec import SPARSITIES, DataSpec, InferSpec, PruneSpec, SweepSpec
+from analysis.sweep.spec import SPARSITIES, InferSpec, PruneSpec, SweepSpec
 from analysis.sweep.toml import load_spec, spec_from
 
 DATA = {"name": "d", "images": "images"}

@@ -8,8 +8,8 @@ import pytest
 from analysis.frames import MIMIC_CLASSES, NIH_CLASSES
 from analysis.sweep.data.people import read_people
 from analysis.sweep.data.splits import locate_images, read_split
+from analysis.sweep.data_spec import DataSpec
 from analysis.sweep.errors import DataError
-from analysis.sweep.spec import DataSpec
 from tests.sweep.tiny import label_frame, write_images, write_labels
 
 NAMES = ("00000013_005.png", "00000013_006.png", "00000099_000.png")

@@ -9,9 +9,10 @@ import torch
 from PIL import Image
 
 from analysis.frames import NIH_CLASSES
+from analysis.sweep.data_spec import DataSpec
 from analysis.sweep.networks.architectures import build_classifier
 from analysis.sweep.networks.layout import layout_name
-from analysis.sweep.spec import DataSpec, InferSpec, ModelsSpec, PreprocessSpec, PruneSpec, SweepSpec
+from analysis.sweep.spec import InferSpec, ModelsSpec, PreprocessSpec, PruneSpec, SweepSpec
 
 SMALL = "shufflenet_v2_x0_5"
 """A third of a million weights, with folded and unfolded layers."""

@@ -80,7 +80,7 @@ def _started(
 
 def _analyse_and_sweep_half() -> None:
     """Make the findings of the finished run as its page does, and leave another run half swept."""
-    make_set(run=Run.objects.get(), choices=Choices(fraction=0.2, sparsity=SPARSITIES[1]))
+    make_set(run=Run.objects.get(), choices=Choices(fraction=0.2, condition=SPARSITIES[1]))
     control.register_run(
         run_id="0123456789abcdef", name="A sweep", folder=settings.RUNS_ROOT / "begun", spec={"data": {"name": "x"}},
         synthetic=True, units=[control.NewUnit(f"seed-{number}_sparsity-0.90", number) for number in range(3)],

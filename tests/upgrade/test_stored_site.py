@@ -194,7 +194,7 @@ def test_the_finished_run_is_finished_and_its_findings_are_what_they_were(stored
     assert f"run {stored.run.name}: {stored.run}" in said
     assert [(path.stat().st_mtime_ns, path.read_bytes()) for path in scores] == before
     assert sorted((stored.run / "predictions").iterdir()) == scores
-    again = analyse_folder(stored.run, Choices(fraction=0.2, sparsity=SPARSITIES[1])).findings
+    again = analyse_folder(stored.run, Choices(fraction=0.2, condition=SPARSITIES[1])).findings
     assert lacking(read_json(kept), json.loads(again.to_json())) == []
 
 

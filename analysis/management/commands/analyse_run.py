@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 from analysis.columns import FrameError
 from analysis.findings.precision import FindingsError
 from analysis.findings.results import refuse_used_folder
+from analysis.management.handover_options import add_conditions
 from analysis.selection import CRITERIA, SelectionError
 from analysis.services.findings import DEFAULTS, SEED, Choices, analyse_folder
 
@@ -37,13 +38,14 @@ class Command(BaseCommand):
             help="measure of agreement between dense and pruned scores by which exemplars are chosen (default "
             "%(default)s)",
         )
-        parser.add_argument("--sparsity", type=float, default=DEFAULTS.sparsity, help="of the exemplars")
+        add_conditions(parser)
         parser.add_argument("--fraction", type=float, default=DEFAULTS.fraction, help="of the exemplars")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Analyse, write, and print a sentence per question."""
         out: Path = options["out"]
-        choices = Choices(options["criterion"], options["sparsity"], options["fraction"], options["seed"])
+        named = ("criterion", "condition", "reference", "fraction", "seed")
+        choices = Choices(**{name: options[name] for name in named})
         try:
             refuse_used_folder(out)
             analysed = analyse_folder(options["run"], choices, beside=options["beside"])

@@ -10,23 +10,31 @@ from analysis.columns import FrameError
 from analysis.imports.errors import PredictionsError
 from analysis.imports.importing import import_predictions
 from analysis.imports.listing import Choices
+from analysis.sweep.errors import SweepError
+from analysis.sweep.spec import OUTPUTS
+from analysis.sweep.toml import load_spec
 from analysis.terminal import progress_bars
 
 
 class Command(BaseCommand):
     """Check predictions that others have made and write them as a RUN folder; needs no database."""
 
-    help = (
-        "Check released predictions (pickles, .npy, .csv, .parquet) against a label CSV; write a RUN folder."
-    )
+    help = "Check predictions (pickles, .npy, .csv, .parquet) against the labels of their images; write a RUN folder."
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Declare the folder, the label files and what describes the data set."""
-        parser.add_argument("folder", type=Path, metavar="DIR", help="holds ..._seed-S_prune-K.pkl")
+        """Declare the places, the data set and how the files are read."""
         parser.add_argument(
-            "--labels", type=Path, required=True, metavar="CSV", help="the test split's labels"
-        )
+            "places", nargs="+", metavar="DIR|NAME=PATH",
+            help="a folder of ..._seed-S_prune-K.pkl; or two or more conditions, each with its folder or file, the "
+            "reference first: teacher=preds/a student=preds/b.csv",
+        )  # fmt: skip
+        which = parser.add_mutually_exclusive_group(required=True)
+        which.add_argument("--labels", type=Path, metavar="CSV", help="the test split's labels")
+        which.add_argument(
+            "--data", type=Path, metavar="TOML",
+            help="a specification whose [data] says all of the data set: layout, policies, splits, expert labels",
+        )  # fmt: skip
         parser.add_argument("--labels-train", type=Path, metavar="CSV", help="to group classes by frequency")
         parser.add_argument("--metadata", type=Path, metavar="CSV", help="view, sex, age and patient")
         parser.add_argument(
@@ -37,19 +45,49 @@ class Command(BaseCommand):
             help="a class set, or the classes in column order",
         )
         parser.add_argument("--synthetic", action="store_true", help="the images are synthetic")
+        parser.add_argument(
+            "--id-column", default="", metavar="NAME",
+            help="names the images in the files of predictions, whose rows may then come in any order",
+        )  # fmt: skip
+        parser.add_argument(
+            "--logits", nargs="+", default=[], metavar="NAME", help="conditions whose files hold logits"
+        )
+        parser.add_argument(
+            "--output", choices=OUTPUTS, default=OUTPUTS[0], help="what turns logits into scores"
+        )
         parser.add_argument("--out", type=Path, required=True, metavar="RUN", help="a new or empty folder")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Import, and say what was imported."""
-        named = ("labels", "labels_train", "metadata", "synthetic")
-        choices = Choices(**{name: options[name] for name in named}, classes=tuple(options["classes"]))
+        named = ("labels", "labels_train", "metadata", "synthetic", "id_column", "output")
         try:
+            choices = Choices(
+                **{name: options[name] for name in named},
+                classes=tuple(options["classes"]),
+                logits=tuple(options["logits"]),
+                data=load_spec(options["data"]).data if options["data"] else None,
+            )
+            places = _places([str(place) for place in options["places"]])
             with progress_bars() as progress:
-                made = import_predictions(options["folder"], options["out"], choices, progress=progress)
-        except (PredictionsError, FrameError, OSError) as error:
+                made = import_predictions(places, options["out"], choices, progress=progress)
+        except (PredictionsError, SweepError, FrameError, OSError) as error:
             raise CommandError(str(error)) from error
         for warning in made.warnings:
             self.stderr.write(warning)
         self.stdout.write(
-            f"run {made.run_id}: {made.images} images, {made.seeds} seeds, {made.sparsities} sparsities: {made.folder}"
+            f"run {made.run_id}: {made.images} images, {made.seeds} seeds, {len(made.conditions)} conditions: "
+            f"{made.folder}"
         )
+
+
+def _places(told: list[str]) -> Path | dict[str, Path]:
+    """Read one folder, or NAME=PATH for each condition."""
+    if len(told) == 1 and ("=" not in told[0] or Path(told[0]).is_dir()):
+        return Path(told[0])
+    parted = [text.partition("=") for text in told]
+    found = {name: Path(path) for name, mark, path in parted if name and mark and path}
+    if len(found) != len(told):
+        raise CommandError(
+            f"expected one folder, or NAME=PATH for each condition, each name once; got {told}"
+        )
+    return found

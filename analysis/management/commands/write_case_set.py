@@ -13,6 +13,7 @@ from analysis.endpoints import GROUPS, Groups
 from analysis.management.handover_options import (
     GROUPS_HELP,
     GROUPS_METAVAR,
+    add_conditions,
     add_handover_options,
     read_terms,
     report_of,
@@ -48,7 +49,8 @@ class Command(BaseCommand):
         """Select, write, and report; nothing that reveals a case's arm is printed."""
         try:
             spec = SelectionSpec(
-                criterion=options["criterion"], sparsity=options["sparsity"], fraction=options["fraction"],
+                criterion=options["criterion"], condition=options["condition"], reference=options["reference"],
+                fraction=options["fraction"],
                 size=options["size"], draw=options["draw"], seed=options["seed"],
                 controls=options["controls"], ratio=options["ratio"],
                 exact=tuple(options["exact"]), nearest=tuple(options["nearest"]), caliper=options["caliper"],
@@ -82,10 +84,7 @@ def _add_selection(parser: ArgumentParser) -> None:
         help="measure of agreement between dense and pruned scores by which exemplars are chosen (default "
         "%(default)s)",
     )  # fmt: skip
-    parser.add_argument(
-        "--sparsity", type=float, default=DEFAULTS.sparsity,
-        help="sparsity at which they are chosen (default %(default)s)",
-    )  # fmt: skip
+    add_conditions(parser)
     parser.add_argument(
         "--fraction", type=float, default=DEFAULTS.fraction,
         help="fraction of images that are exemplars (default %(default)s)",

@@ -17,9 +17,9 @@ from analysis.durable import sha256_file
 from analysis.frames import IGNORED, any_of, one_row_each
 from analysis.identity import NameClashError, Names, join
 from analysis.sweep.data.splits import Split
+from analysis.sweep.data_spec import DataSpec, pairs
 from analysis.sweep.errors import DataError
 from analysis.sweep.layouts.registry import PEOPLE, read_texts
-from analysis.sweep.spec import DataSpec, pairs
 
 _MEANINGS = {"1": 1, "1.0": 1, "yes": 1, "0": 0, "0.0": 0, "no": 0}
 

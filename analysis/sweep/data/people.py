@@ -10,10 +10,10 @@ import pandas as pd
 from analysis import vocabulary
 from analysis.durable import sha256_file
 from analysis.identity import NameClashError, Names, join, name_key, spelled
+from analysis.sweep.data_spec import DataSpec, pairs
 from analysis.sweep.errors import DataError
 from analysis.sweep.layouts import Opened, find_layout
 from analysis.sweep.layouts.registry import read_texts
-from analysis.sweep.spec import DataSpec, pairs
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,8 @@ def read_people(images: Sequence[str], data: DataSpec) -> People:
     if data.metadata is None:
         layout.arrange(opened)
     written = _written(opened.table.reset_index(drop=True), data, where)
-    read = pd.DataFrame({name: _read(written[name], str(name)) for name in written if name != "image"})
+    told = {name: _read(written[name], str(name)) for name in written if name != "image"}
+    read = pd.DataFrame(told, index=written.index)
     rows = _rows_of(images, written["image"], read, where)
     warnings = _unread(written, read, rows, where.name)
     frame = read.iloc[rows].reset_index(drop=True)

@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass
 
+import pandas as pd
+
 from analysis.sweep.data.experts import Experts, read_experts
 from analysis.sweep.data.people import People, read_people
-from analysis.sweep.data.splits import Split, read_split
-from analysis.sweep.spec import DataSpec
+from analysis.sweep.data.splits import Split, class_groups, images_table, read_split
+from analysis.sweep.data_spec import DataSpec
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,14 @@ class Source:
         found |= {"labels_train": self.train.sha256} if self.train else {}
         found |= {"metadata": self.people.sha256} if self.people.sha256 else {}
         return found | ({"expert_labels": self.experts.sha256} if self.experts else {})
+
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """Return the tables of a RUN folder that are known before any score, by their names in `RunPaths`."""
+        found = {
+            "images": images_table(self.split, self.people, self.data),
+            "classes": class_groups(self.data, self.split, self.train),
+        }
+        return found | ({"experts": self.experts.table} if self.experts else {})
 
     @property
     def warnings(self) -> list[str]:

@@ -20,10 +20,10 @@ from analysis.durable import sha256_bytes, sha256_file
 from analysis.frames import CLASSES, IGNORED, IMAGES, check_table, one_row_each
 from analysis.identity import NameClashError, Names, find_files, join
 from analysis.sweep.data.people import People
+from analysis.sweep.data_spec import DataSpec, policy_of
 from analysis.sweep.errors import DataError
 from analysis.sweep.layouts import Opened, find_layout
 from analysis.sweep.layouts.registry import PEOPLE, read_texts
-from analysis.sweep.spec import DataSpec, policy_of
 
 
 @dataclass(frozen=True)

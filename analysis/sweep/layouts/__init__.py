@@ -5,14 +5,12 @@ To add one: a new file here with `register(Layout(...))`; where images, views or
 own, a function for it. docs: CONTRIBUTING.md.
 """
 
-import importlib
-import pkgutil
 from collections.abc import Mapping
 
 from analysis.sweep.layouts.registry import LAYOUTS, Layout, Opened, find_layout
+from analysis.sweep.registry import import_files
 
-for _module in pkgutil.iter_modules(__path__):
-    importlib.import_module(f"{__name__}.{_module.name}")
+import_files(__name__, __path__)
 
 CLASS_SETS: Mapping[str, Layout] = {name: layout for name, layout in LAYOUTS.items() if layout.classes}
 """The layouts that say which classes there are; their names also name their classes."""

@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from analysis.sweep.errors import DataError, SpecError
+from analysis.sweep.errors import DataError
+from analysis.sweep.registry import Registry
 from analysis.tablefile import read_table
 
 PEOPLE: Mapping[str, Sequence[str]] = {
@@ -71,20 +72,8 @@ class Layout:
     carries_people: bool = False
 
 
-LAYOUTS: dict[str, Layout] = {}
-
-
-def register(layout: Layout) -> Layout:
-    """Make a layout known by its name."""
-    LAYOUTS[layout.name] = layout
-    return layout
-
-
-def find_layout(name: str) -> Layout:
-    """Return a registered layout; raise SpecError with the known names otherwise."""
-    if name not in LAYOUTS:
-        raise SpecError(f"[data] layout: expected one of {', '.join(LAYOUTS)}, got {name!r}")
-    return LAYOUTS[name]
+LAYOUTS: Registry[Layout] = Registry("[data] layout")
+register, find_layout = LAYOUTS.register, LAYOUTS.find
 
 
 def read_texts(path: Path) -> pd.DataFrame:

@@ -2,16 +2,15 @@
 
 To add one that removes weights: a new file here, with a function from the layers' weights and a seed to keys
 (smaller goes first), and `register(MaskMethod(...))`. Counts, ties, devices and resuming come with it. To add
-another kind of compression: a class with the four members of `Method`. docs: CONTRIBUTING.md.
+another kind of compression: a class with the four members of `Method`, or a function for `StateMethod`. docs:
+CONTRIBUTING.md.
 """
 
-import importlib
-import pkgutil
+from analysis.sweep.methods.own import find_method
+from analysis.sweep.methods.registry import METHODS, Compressed
+from analysis.sweep.registry import import_files
 
-from analysis.sweep.methods.registry import METHODS, Compressed, find_method
-
-for _module in pkgutil.iter_modules(__path__):
-    importlib.import_module(f"{__name__}.{_module.name}")
+import_files(__name__, __path__)
 
 __all__ = [
     "METHODS",

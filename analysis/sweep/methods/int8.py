@@ -14,14 +14,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from analysis.sweep.errors import SpecError
 from analysis.sweep.methods.registry import Weights, register
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 STEPS = 127
-LEVELS = (0.0, 0.75)
 
 
 class Int8:
@@ -29,14 +27,7 @@ class Int8:
 
     name = "int8"
     meaning = "share of the weights' bits saved: 0 or 0.75 (8 of 32 bits, one scale per output channel)"
-
-    def check(self, levels: Sequence[float]) -> None:
-        """Take the levels 0 and 0.75 only."""
-        other = [level for level in levels if level not in LEVELS]
-        if other:
-            raise SpecError(
-                f"[prune] sparsities: int8 saves 0 or 0.75 of the bits; expected [0, 0.75], got {other[0]:g}"
-            )
+    levels = (0.75,)
 
     def compress(self, weights: Sequence[Weights], levels: Sequence[float], seed: int = 0) -> "Quantised":
         """Count what becomes zero; the rest is done where the weights lie."""

@@ -38,6 +38,7 @@ class MaskMethod:
     scope: whether a ratio is taken of all weights together or of each layer.
     pieces: per layer how many neighbouring weights go together, 0 for a layer that stays whole; other than 1
         only where the scope is the layer.
+    levels: the only ratios, where not any is one.
     """
 
     name: str
@@ -45,9 +46,7 @@ class MaskMethod:
     keys: Callable[[Sequence[Weights], int], list[Keys]]
     scope: Literal["global", "layer"]
     pieces: Pieces = single_weights
-
-    def check(self, levels: Sequence[float]) -> None:
-        """Take any ratios."""
+    levels: tuple[float, ...] = ()
 
     def compress(self, weights: Sequence[Weights], levels: Sequence[float], seed: int = 0) -> "Masks":
         """Compute the keys and find the cuts of all ratios."""

@@ -20,10 +20,11 @@ import torch
 from torch import Tensor
 
 from analysis.durable import sha256_bytes
+from analysis.sweep.data_spec import pairs
 from analysis.sweep.errors import CheckpointError
 from analysis.sweep.networks.architectures import build_classifier
 from analysis.sweep.networks.naming import AmbiguousError, is_ema, match_names
-from analysis.sweep.spec import ModelsSpec, pairs
+from analysis.sweep.spec import ModelsSpec
 
 State = dict[str, Tensor]
 

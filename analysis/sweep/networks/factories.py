@@ -8,6 +8,7 @@ import importlib
 import inspect
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 from analysis.durable import sha256_file
@@ -58,25 +59,38 @@ def source_digest(architecture: str) -> str:
     return sha256_file(Path(inspect.getfile(_function(architecture))))
 
 
-def refuse_other_source(architecture: str, wanted: str, what: str) -> None:
-    """Raise HostError where this host's module is not the one that a run recorded; `what` for messages."""
-    if wanted and source_digest(architecture) != wanted:
+def refuse_other_source(name: str, came: str, wanted: str, what: str) -> None:
+    """Raise HostError where this host's source of own code is not the one that a run recorded; `what` for messages."""
+    if came != wanted:
+        raise HostError(f"{what}: expected the source {wanted[:12]} of {name}, got another on this host")
+
+
+def allowed(module: str) -> bool:
+    """Say whether a module may be imported."""
+    return module in _allowed
+
+
+def listed_module(what: str, module: str) -> ModuleType:
+    """Import a module of the user's own code for `what` (in messages).
+
+    Raises
+    ------
+    HostError: it is not listed on this host, is not there, or fails while it is imported.
+    """
+    if module not in _allowed:
         raise HostError(
-            f"{what}: expected the source {wanted[:12]} of {architecture}, got another on this host"
+            f"{what}: expected a module that {SETTING} lists, got {module!r}; it lists "
+            f"{', '.join(sorted(_allowed)) or 'none'} on this host"
         )
+    try:
+        return importlib.import_module(module)
+    except Exception as error:  # a module that is not there, or one that fails while it is imported
+        raise HostError(f"{what}: expected the module {module}, got the error '{error}'") from error
 
 
 def _function(architecture: str) -> "Callable[[int], nn.Module]":
     module, _, name = architecture.removeprefix(FACTORY).partition(":")
-    if module not in _allowed:
-        raise HostError(
-            f"{architecture}: expected a module that {SETTING} lists, got {module!r}; it lists "
-            f"{', '.join(sorted(_allowed)) or 'none'} on this host"
-        )
-    try:
-        found = getattr(importlib.import_module(module), name, None)
-    except Exception as error:  # a module that is not there, or one that fails while it is imported
-        raise HostError(f"{architecture}: expected the module {module}, got the error '{error}'") from error
+    found = getattr(listed_module(architecture, module), name, None)
     if not inspect.isfunction(found):
         raise CheckpointError(f"{architecture}: expected a function {name!r} in {module}, got none")
     function: Callable[[int], nn.Module] = found

@@ -10,10 +10,11 @@ from torch import Tensor
 from analysis.sweep.device import keep_freed_memory
 from analysis.sweep.engines.backend import Network, Step, maker
 from analysis.sweep.methods import find_method
+from analysis.sweep.methods.registry import AS_TRAINED, Rewritten, StateMethod, drawing_seed
 from analysis.sweep.networks.architectures import build_classifier, prunable_names
 from analysis.sweep.networks.checkpoints import State
 from analysis.sweep.networks.folding import fold_norms
-from analysis.sweep.spec import InferSpec, PreprocessSpec, PruneSpec, SweepSpec
+from analysis.sweep.spec import InferSpec, ModelsSpec, PreprocessSpec, PruneSpec, SweepSpec
 
 if TYPE_CHECKING:
     from analysis.sweep.engines.backend import Backend
@@ -29,6 +30,8 @@ class Engine:
     infer: device, precision, engine, batch size, threads; the thread count is set for the process. The engine
         `auto` stands for plain torch here; `analysis.sweep.run.choose` measures.
     preprocess: size of an image, mean and deviation of its channels. output: what turns logits into scores.
+
+    `parameters`: of the network, weights, biases and norms together.
     """
 
     def __init__(
@@ -42,6 +45,7 @@ class Engine:
         self.infer = infer
         model = build_classifier(architecture, n_classes, drawn=False)
         self.prunable = prunable_names(model)
+        self.parameters = sum(parameter.numel() for parameter in model.parameters())
         self._folded = fold_norms(model)
         seen = preprocess or PreprocessSpec()
         network = Network(self._folded.network, n_classes, seen.size, seen.mean, seen.deviation, output)
@@ -51,19 +55,27 @@ class Engine:
         self._compressed: Compressed | None = None
 
     @classmethod
-    def of(cls, spec: SweepSpec, infer: InferSpec | None = None) -> "Engine":
-        """Make the engine of a specification, run in another way where `infer` is given."""
-        models = spec.models
+    def of(
+        cls, spec: SweepSpec, infer: InferSpec | None = None, models: ModelsSpec | None = None
+    ) -> "Engine":
+        """Make the engine of a specification, run in another way or with other networks where these are given."""
+        models = models or spec.models
         return cls(
             models.architecture, len(spec.data.classes), infer or spec.infer, spec.preprocess, models.output
         )
 
     def load(self, state: State, prune: PruneSpec, seed: int) -> "Compressed":
-        """Take a pristine state dict (kept untouched), and make all levels ready in one pass."""
+        """Take a pristine state dict (kept untouched), and make all levels ready in one pass.
+
+        `prune`: without a method the weights stay as they are.
+        """
         weights = [state[name].numpy() for name in self.prunable]
-        self._compressed = find_method(prune.method).compress(
-            weights, prune.sparsities, _drawing_seed(prune.seed, seed)
-        )
+        method = find_method(prune.method) if prune.method else AS_TRAINED
+        drawing = drawing_seed(prune.seed, seed)
+        if isinstance(method, StateMethod):
+            self._compressed = Rewritten(method, state, self.prunable, drawing)
+        else:
+            self._compressed = method.compress(weights, prune.sparsities, drawing)
         self._state = {name: value.to(self.infer.device) for name, value in state.items()}
         return self._compressed
 
@@ -72,6 +84,9 @@ class Engine:
         """Return the compressed and folded weights of a level, on the device of the run."""
         if self._compressed is None:
             raise RuntimeError("load a checkpoint before predicting")
+        if isinstance(self._compressed, Rewritten):
+            changed = self._compressed.state(level)
+            return self._folded.folded({n: v.to(self.infer.device) for n, v in changed.items()}, {})
         layers = [self._state[name] for name in self.prunable]
         compressed = self._compressed.weights(level, layers)
         return self._folded.folded(self._state, dict(zip(self.prunable, compressed, strict=True)))
@@ -98,11 +113,6 @@ def plain_engine(infer: InferSpec) -> str:
     """Return the engine's name, with the plain one of the device for `auto`."""
     plain = "torch" if infer.device == "cpu" else "graph"
     return plain if infer.engine == "auto" else infer.engine
-
-
-def _drawing_seed(prune_seed: int, checkpoint_seed: int) -> int:
-    """Return one seed for each pair, so that the members of an ensemble lose different weights."""
-    return int(np.random.SeedSequence([prune_seed, checkpoint_seed]).generate_state(1, np.uint64)[0])
 
 
 def resolved_threads(threads: int) -> int:

@@ -16,8 +16,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from analysis.conditions import Condition
 from analysis.durable import clear_leftovers, json_bytes, sha256_file, sha256_of_all, write_whole
-from analysis.frames import FORMAT, IGNORED, METRICS, check_table, label_matrix
+from analysis.frames import IGNORED, METRICS, RUN_FORMAT, check_table, label_matrix
 from analysis.metrics.ranking import Ranking, f1_at, rank_quality
 from analysis.sweep.errors import UnitError
 from analysis.sweep.run.prepare import Run, prepare_run
@@ -28,10 +29,12 @@ from analysis.terminal import Progress
 
 @dataclass(frozen=True)
 class Quality:
-    """What is known of one score file: its digest, its GPU if any, and AP, ROC area and F1 of each class."""
+    """What is known of one score file: its digest, its GPU if any, weights left, AP, ROC area and F1 of each class."""
 
     sha256: str
     card: str
+    parameters: int | None
+    left: int
     ranking: Ranking
     f1: NDArray[np.float64]
 
@@ -51,7 +54,7 @@ def finish_run(run: Run, progress: Progress | None = None) -> dict[str, Any]:
         if sha256_file(run.paths.root / name) != digest:
             raise UnitError(f"{run.paths.root / name}: expected SHA-256 {digest}, got a different one")
     found = rank_files(run, progress)
-    left = [unit for unit in list_units(run) if any((unit.seed, k) not in found for k in unit.sparsities)]
+    left = [unit for unit in list_units(run) if any((unit.seed, k) not in found for k in unit.conditions)]
     if left:
         raise UnitError(
             f"run {run.run_id}: expected all units finished, {len(left)} are not, first {left[0].key}"
@@ -64,17 +67,18 @@ def finish_run(run: Run, progress: Progress | None = None) -> dict[str, Any]:
     return provenance
 
 
-def rank_files(run: Run, progress: Progress | None = None) -> dict[tuple[int, float], Quality]:
+def rank_files(run: Run, progress: Progress | None = None) -> dict[tuple[int, str], Quality]:
     """Verify and rank every score file in threads; what is missing or damaged is left out."""
     labels = _labels(run)
-    pairs = [(unit.seed, sparsity) for unit in list_units(run) for sparsity in unit.sparsities]
+    pairs = [(unit.seed, condition) for unit in list_units(run) for condition in unit.conditions]
 
-    def ranked(pair: tuple[int, float]) -> Quality | None:
+    def ranked(pair: tuple[int, str]) -> Quality | None:
         there = verified_scores(run, *pair)
         if there is None:
             return None
         ranking, f1 = rank_quality(labels, there.scores), f1_at(labels, there.scores)
-        return Quality(there.sha256, there.card, ranking, f1)
+        left = (there.parameters or 0) - there.removed
+        return Quality(there.sha256, there.card, there.parameters, left, ranking, f1)
 
     found = {}
     with ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="rank") as pool:
@@ -91,14 +95,17 @@ def _labels(run: Run) -> NDArray[np.int8]:
     return label_matrix(pd.read_csv(run.paths.images, usecols=classes), classes)
 
 
-def _table(run: Run, found: Mapping[tuple[int, float], Quality]) -> pd.DataFrame:
-    seeds, sparsities = zip(*found, strict=True)
+def _table(run: Run, found: Mapping[tuple[int, str], Quality]) -> pd.DataFrame:
+    seeds, conditions = zip(*found, strict=True)
     rankings = [quality.ranking for quality in found.values()]
     classes, ignored = list(run.spec.data.classes), (_labels(run) == IGNORED).sum(axis=0)
     table = pd.DataFrame(
         {
             "seed": np.repeat(seeds, len(classes)),
-            "sparsity": np.repeat(sparsities, len(classes)),
+            "condition": np.repeat(conditions, len(classes)),
+            "sparsity": np.repeat(
+                [np.nan if (k := Condition.of(n).level) is None else k for n in conditions], len(classes)
+            ),
             "class": classes * len(found),
             "positives": np.concatenate([ranking.positives for ranking in rankings]),
             "ap": np.concatenate([ranking.ap for ranking in rankings]),
@@ -109,19 +116,20 @@ def _table(run: Run, found: Mapping[tuple[int, float], Quality]) -> pd.DataFrame
     return table.assign(ignored=np.tile(ignored, len(found))) if ignored.any() else table
 
 
-def _provenance(run: Run, found: Mapping[tuple[int, float], Quality]) -> dict[str, Any]:
+def _provenance(run: Run, found: Mapping[tuple[int, str], Quality]) -> dict[str, Any]:
     plan = run.plan
     cards = Counter(quality.card for quality in found.values() if quality.card)
     predictions = {run.paths.prediction(*pair).name: quality.sha256 for pair, quality in found.items()}
     return {
-        "format": FORMAT,
+        "format": RUN_FORMAT,
         "run_id": run.run_id,
+        "conditions": _conditions(run, found),
         "ties": zlib.crc32(run.run_id.encode()),
         "synthetic": run.spec.data.synthetic,
         "spec": run.spec.shown(),
         "digests": plan["digests"],
         "images": plan["images"] | {"pixels": plan["cache"]["digest"]},
-        "checkpoints": [{"seed": c["seed"], "sha256": c["sha256"]} for c in plan["checkpoints"]],
+        "checkpoints": [{k: v for k, v in c.items() if k != "file"} for c in plan["checkpoints"]],
         "predictions": predictions,
         "predictions_sha256": sha256_of_all(predictions),
         "tables": plan["tables"] | {run.paths.metrics.name: sha256_file(run.paths.metrics)},
@@ -133,6 +141,22 @@ def _provenance(run: Run, found: Mapping[tuple[int, float], Quality]) -> dict[st
         "versions": plan["versions"],
         "warnings": run.warnings + _mixed(cards),
     } | ({"cards": cards} if cards else {})
+
+
+def _conditions(run: Run, found: Mapping[tuple[int, str], Quality]) -> list[dict[str, Any]]:
+    """Name the conditions, the reference first, each with the share of the reference's weights that went.
+
+    Of all weights of the network, biases and norms too, where the level counts those that a method may remove.
+    """
+    axis = run.spec.axis
+    whole = [quality.parameters for (_, name), quality in found.items() if name == axis[0]]
+    rows: list[dict[str, Any]] = []
+    for name in axis:
+        left = [quality.left for (_, other), quality in found.items() if other == name]
+        known = all(quality.parameters for (_, other), quality in found.items() if other in (name, axis[0]))
+        share = round(1 - sum(left) / sum(w or 0 for w in whole), 4) if known else None
+        rows.append({"name": name} | ({} if share is None else {"removed": share}))
+    return rows
 
 
 def _mixed(cards: Mapping[str, int]) -> list[str]:

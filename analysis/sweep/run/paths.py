@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from analysis.conditions import Condition
+
 
 class RunPaths:
     """The files of one RUN folder."""
@@ -19,7 +21,7 @@ class RunPaths:
         self.experts = root / "experts.csv"
         """What experts said of some test images, where a second label file was given."""
         self.metrics = root / "metrics.csv"
-        """AP, ROC area and F1 per seed, sparsity and class."""
+        """AP, ROC area and F1 per seed, condition and class."""
         self.provenance = root / "provenance.json"
         """Settings and digests of a finished run."""
         self.check = root / "check.json"
@@ -29,18 +31,18 @@ class RunPaths:
         self.default_cache = root.parent / ".image-cache"
         """The image cache that the runs of one folder share."""
 
-    def prediction(self, seed: int, sparsity: float) -> Path:
-        """The scores of one checkpoint at one sparsity: float32, images x classes, in file order.
+    def prediction(self, seed: int, condition: str | float) -> Path:
+        """The scores of one checkpoint in one condition: float32, images x classes, in file order.
 
         float16 would change which images are exemplars.
         """
-        return self.predictions / f"{prediction_name(seed, sparsity)}.npy"
+        return self.predictions / f"{prediction_name(seed, condition)}.npy"
 
-    def sidecar(self, seed: int, sparsity: float) -> Path:
+    def sidecar(self, seed: int, condition: str | float) -> Path:
         """The digest, inputs and timing of one score file."""
-        return self.predictions / f"{prediction_name(seed, sparsity)}.json"
+        return self.predictions / f"{prediction_name(seed, condition)}.json"
 
 
-def prediction_name(seed: int, sparsity: float) -> str:
-    """Name one checkpoint at one sparsity, as the score files are named."""
-    return f"seed-{seed}_sparsity-{sparsity:.2f}"
+def prediction_name(seed: int, condition: str | float) -> str:
+    """Name one checkpoint in one condition, as the score files are named."""
+    return f"seed-{seed}_{Condition.of(condition).in_file}"

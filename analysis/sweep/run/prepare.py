@@ -10,15 +10,18 @@ from typing import Any
 
 import pandas as pd
 
+from analysis.conditions import DENSE
 from analysis.durable import json_bytes, sha256_bytes, sha256_file, write_whole
-from analysis.frames import FORMAT
+from analysis.frames import RUN_FORMAT
 from analysis.picture.custody import DEFINITION
 from analysis.sweep.data.image_cache import ImageCache, ensure_cache
 from analysis.sweep.data.source import Source, read_source
-from analysis.sweep.data.splits import class_groups, images_table, locate_images
+from analysis.sweep.data.splits import locate_images
 from analysis.sweep.device import library_versions
-from analysis.sweep.errors import CheckpointError, SweepError, UnitError
+from analysis.sweep.errors import CheckpointError, SpecError, SweepError, UnitError
 from analysis.sweep.methods import find_method
+from analysis.sweep.methods.own import method_digest
+from analysis.sweep.methods.registry import refuse_levels
 from analysis.sweep.networks.architectures import check_size, libraries_of, resolved
 from analysis.sweep.networks.checkpoints import Checkpoint, read_member
 from analysis.sweep.networks.factories import source_digest
@@ -46,13 +49,22 @@ class Run:
 
     @property
     def checkpoints(self) -> dict[int, tuple[Path, str]]:
-        """File and SHA-256 of each seed's checkpoint."""
-        return {c["seed"]: (Path(c["file"]), c["sha256"]) for c in self.plan["checkpoints"]}
+        """File and SHA-256 of each seed's checkpoint, those of conditions with networks of their own left out."""
+        return {
+            seed: self.checkpoint(seed) for seed in dict.fromkeys(c["seed"] for c in self.plan["checkpoints"])
+        }
 
-    def member(self, seed: int) -> Checkpoint:
+    def checkpoint(self, seed: int, condition: str = "") -> tuple[Path, str]:
+        """Return file and SHA-256 of the checkpoint of a seed in a condition."""
+        found = {c.get("condition", ""): c for c in self.plan["checkpoints"] if c["seed"] == seed}
+        own = found.get(condition, found[""])
+        return Path(own["file"]), own["sha256"]
+
+    def member(self, seed: int, condition: str = "") -> Checkpoint:
         """Read the checkpoint of a seed by the names of its architecture; refuse one that has changed."""
-        file, digest = self.checkpoints[seed]
-        return read_member(file, self.spec.models, len(self.spec.data.classes), digest)
+        file, digest = self.checkpoint(seed, condition)
+        models = self.spec.models_of(condition) if condition else self.spec.models
+        return read_member(file, models, len(self.spec.data.classes), digest)
 
     @property
     def warnings(self) -> list[str]:
@@ -83,17 +95,19 @@ def prepare_run(
     SweepError: with the file, the row, what was expected and what was found. A folder that holds another run is
         refused.
     """
-    find_method(spec.prune.method).check(spec.prune.sparsities)
-    spec, said = resolved(spec)
-    own_code = source_digest(spec.models.architecture)
-    check_size(spec.models.architecture, len(spec.data.classes), spec.preprocess.size)
+    spec, said = resolved(checked_levels(spec))
+    for architecture in {spec.models_of(name).architecture for name in spec.axis}:
+        check_size(architecture, len(spec.data.classes), spec.preprocess.size)
     _need_device(spec.infer)
     source = read_source(spec.data)
     split = source.split
     files = locate_images(split, spec.data)
     checkpoints, notes = _checked_checkpoints(spec, progress)
-    digests = {"labels_test": split.sha256} | {f"checkpoint-{c['seed']}": c["sha256"] for c in checkpoints}
-    digests |= source.digests | ({"factory": own_code} if own_code else {})
+    digests = {"labels_test": split.sha256}
+    digests |= {
+        "-".join(map(str, ("checkpoint", *_of_condition(c), c["seed"]))): c["sha256"] for c in checkpoints
+    }
+    digests |= source.digests | own_code(spec)
     images = json.dumps([[name, file.stat().st_size] for name, file in zip(split.images, files, strict=True)])
     digests["images"] = sha256_bytes(images.encode())
     run_id = spec.run_id(digests)
@@ -103,7 +117,7 @@ def prepare_run(
     _refuse_strangers(paths)
     pixels = ensure_cache(cache or paths.default_cache, split.images, files, spec.preprocess, progress)
     plan = {
-        "format": FORMAT,
+        "format": RUN_FORMAT,
         "run_id": run_id,
         "spec": spec.as_dict(),
         "digests": digests,
@@ -131,8 +145,8 @@ def open_run(out: Path) -> Run:
         raise SweepError(
             f"{paths.plan}: expected the plan of a prepared run, got the error '{error}'"
         ) from error
-    if plan.get("format") != FORMAT:
-        raise SweepError(f"{paths.plan}: expected format {FORMAT}, got {plan.get('format')!r}")
+    if plan.get("format") not in (1, RUN_FORMAT):
+        raise SweepError(f"{paths.plan}: expected format 1 or {RUN_FORMAT}, got {plan.get('format')!r}")
     spec = spec_from(plan["spec"], base=paths.root, where=str(paths.plan))
     return Run(paths, replace(spec, infer=InferSpec(**plan["infer"])), plan)
 
@@ -141,18 +155,60 @@ def _checked_checkpoints(
     spec: SweepSpec, progress: Progress | None
 ) -> tuple[list[dict[str, Any]], list[str]]:
     """Read every checkpoint; say which there are, and what was chosen or left out in any."""
-    found = find_checkpoints(spec)
+    found = [("", spec.models, seed, file) for seed, file in find_checkpoints(spec).items()]
+    seeds = tuple(seed for _, _, seed, _ in found)
+    for own in (one for one in spec.conditions if one.checkpoints):
+        models = replace(spec.models_of(own.name), seeds=seeds)
+        files = find_checkpoints(replace(spec, models=models))
+        found += [(own.name, models, seed, file) for seed, file in files.items()]
     checked: list[dict[str, Any]] = []
     notes: list[str] = []
-    for done, (seed, file) in enumerate(found.items(), 1):
-        checkpoint = read_member(file, spec.models, len(spec.data.classes))
+    for done, (name, models, seed, file) in enumerate(found, 1):
+        checkpoint = read_member(file, models, len(spec.data.classes))
         notes += checkpoint.notes
         if checkpoint.classes is not None and checkpoint.classes != spec.data.classes:
             raise CheckpointError(_other_classes(file, checkpoint.classes, spec.data.classes))
-        checked.append({"seed": seed, "file": str(file.absolute()), "sha256": checkpoint.sha256})
+        row = {"seed": seed, "file": str(file.absolute()), "sha256": checkpoint.sha256}
+        checked.append(row | ({"condition": name} if name else {}))
         if progress:
             progress("checkpoints", done, len(found))
     return checked, list(dict.fromkeys(notes))
+
+
+def _of_condition(checkpoint: Mapping[str, Any]) -> tuple[str, ...]:
+    return (checkpoint["condition"],) if "condition" in checkpoint else ()
+
+
+def checked_levels(spec: SweepSpec) -> SweepSpec:
+    """Ask every method whether it has the levels, and put the only one of a method where none is given.
+
+    Raises
+    ------
+    SpecError: an unknown method or level, with its place in the specification.
+    """
+    refuse_levels(find_method(spec.prune.method), spec.prune.sparsities, "[prune] sparsities")
+    conditions = []
+    for own in spec.conditions:
+        key = f"[[conditions]] {own.name} level"
+        method = find_method(own.method) if own.method else None
+        if method and not own.level:
+            if len(method.levels) != 1:
+                raise SpecError(f"{key}: expected a level above 0 of {own.method}, got none")
+            own = replace(own, level=method.levels[0])  # noqa: PLW2901
+        if method:
+            refuse_levels(method, (own.level,), key)
+        conditions.append(own)
+    return replace(spec, conditions=tuple(conditions))
+
+
+def own_code(spec: SweepSpec) -> dict[str, str]:
+    """Return the SHA-256 of each source file of the user's own code that a run needs, by what it is for."""
+    found = {"factory": source_digest(spec.models.architecture)}
+    for own in spec.conditions:
+        found[f"factory-{own.name}"] = source_digest(own.architecture)
+    for method in {spec.prune.method, *(own.method for own in spec.conditions)}:
+        found[f"method-{method}"] = method_digest(method)
+    return {name: digest for name, digest in found.items() if digest}
 
 
 def _other_classes(file: Path, came: tuple[str, ...], wanted: tuple[str, ...]) -> str:
@@ -193,7 +249,9 @@ def _engine_plan(spec: SweepSpec, checkpoint: Path, pixels: ImageCache) -> dict[
     """Choose the engine, and freeze it with its threads and the versions of what it is made of."""
     infer = replace(spec.infer, threads=resolved_threads(spec.infer.threads))
     choice = choose_engine(replace(spec, infer=infer), checkpoint, pixels.pixels())
-    libraries = (*libraries_of(spec.models.architecture), *LIBRARIES.get(choice.engine, ()))
+    architectures = {spec.models_of(name).architecture for name in spec.axis}
+    own = {library for name in architectures for library in libraries_of(name)}
+    libraries = (*sorted(own), *LIBRARIES.get(choice.engine, ()))
     return {
         "infer": vars(replace(infer, engine=choice.engine)),
         "engine": vars(choice),
@@ -203,17 +261,14 @@ def _engine_plan(spec: SweepSpec, checkpoint: Path, pixels: ImageCache) -> dict[
 
 def _tables(paths: RunPaths, source: Source, pixels: ImageCache) -> dict[Path, pd.DataFrame]:
     """Return the tables of a run that are known before it is computed."""
-    found = {
-        paths.images: images_table(source.split, source.people, source.data),
-        paths.classes: class_groups(source.data, source.split, source.train),
-        paths.custody: pd.DataFrame({"image": source.split.images, "stored_sha256": pixels.stored}),
-    }
-    return found | ({paths.experts: source.experts.table} if source.experts else {})
+    found = {getattr(paths, name): table for name, table in source.tables().items()}
+    stored = pd.DataFrame({"image": source.split.images, "stored_sha256": pixels.stored})
+    return found | {paths.custody: stored}
 
 
 def _warnings(source: Source, pixels: ImageCache, spec: SweepSpec) -> list[str]:
     found = source.warnings
-    if 0.0 not in spec.prune.sparsities or len(spec.prune.sparsities) == 1:
+    if len(spec.axis) == 1 or (spec.axis[0] != DENSE and not spec.prune.reference):
         found.append(
             "sparsity 0 and one above it are not both requested: findings compare them and cannot be computed"
         )

@@ -1,6 +1,6 @@
-"""The units of a run: one checkpoint at some sparsities. Each writes verified, atomic score files.
+"""The units of a run: one member in some conditions. Each writes verified, atomic score files.
 
-On a CPU a unit is one checkpoint at one ratio; on a GPU one checkpoint at all ratios, so that loading pays
+On a CPU a unit is one member in one condition; on a GPU one member in all of them, so that loading pays
 off. Finished work is known by its files alone: a score file counts only when its sidecar names this run and
 its digest.
 """
@@ -9,7 +9,7 @@ import io
 import json
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from analysis.durable import json_bytes, sha256_bytes, sha256_file, write_whole
+from analysis.frames import RUN_FORMAT
 from analysis.sweep.data.image_cache import ImageCache, ensure_cache, open_cache
 from analysis.sweep.data.splits import locate
 from analysis.sweep.device import card_of, free_bytes, library_versions, named_faults, refuse_without_device
@@ -27,7 +28,8 @@ from analysis.sweep.methods import Compressed
 from analysis.sweep.networks.factories import refuse_other_source
 from analysis.sweep.run.engine import Engine
 from analysis.sweep.run.paths import prediction_name
-from analysis.sweep.run.prepare import Run
+from analysis.sweep.run.prepare import Run, own_code
+from analysis.sweep.spec import ModelsSpec, PruneSpec
 
 SPARE_BYTES = 4 << 30
 """Memory of a GPU that is left to the network and its intermediate results."""
@@ -38,16 +40,20 @@ UPLOAD = 4096
 
 @dataclass(frozen=True)
 class Unit:
-    """One checkpoint at some sparsities; `key` is its name in a ledger."""
+    """One member in some conditions, by their names; `key` is its name in a ledger."""
 
     seed: int
-    sparsities: tuple[float, ...]
+    conditions: tuple[str, ...]
 
     @property
     def key(self) -> str:
-        """`seed-3_sparsity-0.90` for one ratio, `seed-3` for all of them."""
-        one = len(self.sparsities) == 1
-        return prediction_name(self.seed, self.sparsities[0]) if one else f"seed-{self.seed}"
+        """`seed-3_sparsity-0.90` or `seed-3_student` for one condition, `seed-3` for all of them."""
+        return f"seed-{self.seed}" if self.condition is None else prediction_name(self.seed, self.condition)
+
+    @property
+    def condition(self) -> str | None:
+        """The only condition, None for several."""
+        return self.conditions[0] if len(self.conditions) == 1 else None
 
 
 @dataclass(frozen=True)
@@ -61,16 +67,16 @@ class Artefact:
 
 
 def list_units(run: Run) -> list[Unit]:
-    """Return all units in the order in which they are best done: ratios of one checkpoint together."""
-    ratios = run.spec.prune.sparsities
+    """Return all units in the order in which they are best done: conditions of one checkpoint together."""
+    axis = run.spec.axis
     if run.spec.infer.device == "cuda":
-        return [Unit(seed, ratios) for seed in run.checkpoints]
-    return [Unit(seed, (ratio,)) for seed in run.checkpoints for ratio in ratios]
+        return [Unit(seed, axis) for seed in run.checkpoints]
+    return [Unit(seed, (name,)) for seed in run.checkpoints for name in axis]
 
 
-def find_artefact(run: Run, seed: int, sparsity: float) -> Artefact | None:
+def find_artefact(run: Run, seed: int, condition: str) -> Artefact | None:
     """Return a finished score file after reading all its bytes against its digest, else None."""
-    path, note = run.paths.prediction(seed, sparsity), run.paths.sidecar(seed, sparsity)
+    path, note = run.paths.prediction(seed, condition), run.paths.sidecar(seed, condition)
     try:
         said = json.loads(note.read_text())
         good = said["run_id"] == run.run_id and said["sha256"] == sha256_file(path)
@@ -81,33 +87,41 @@ def find_artefact(run: Run, seed: int, sparsity: float) -> Artefact | None:
 
 def unit_done(run: Run, unit: Unit) -> bool:
     """Say whether all score files of a unit are there and verified."""
-    return all(find_artefact(run, unit.seed, sparsity) for sparsity in unit.sparsities)
+    return all(find_artefact(run, unit.seed, condition) for condition in unit.conditions)
 
 
 @dataclass
 class Workspace:
-    """What consecutive units of one process share: the network, the loaded checkpoint, the decoded images.
+    """What consecutive units of one process share: the networks, the loaded checkpoint, the decoded images.
 
     `cache`: the folder of this host's decoded images; None takes the place that the plan names.
     """
 
     run: Run
     cache: Path | None = None
-    _engine: Engine | None = None
-    _seed: int | None = None
+    _engines: dict[ModelsSpec, Engine] = field(default_factory=dict)
+    _loaded: tuple[int, PruneSpec, ModelsSpec] | None = None
     _compressed: Compressed | None = None
     _pixels: Any = field(default=None, repr=False)
 
-    def member(self, seed: int) -> tuple[Engine, Compressed]:
-        """Return the engine with the checkpoint of a seed loaded."""
-        if self._engine is None:
+    def member(self, seed: int, condition: str) -> tuple[Engine, Compressed, float]:
+        """Return the engine with the checkpoint of a seed loaded for a condition, and the level to ask for."""
+        spec = self.run.spec
+        models, own = spec.models_of(condition), spec.condition(condition)
+        if not self._engines:
             _refuse_other_host(self.run)
-            self._engine = Engine.of(self.run.spec)
-        if self._seed != seed or self._compressed is None:
-            self._seed = None
-            self._compressed = self._engine.load(self.run.member(seed).state, self.run.spec.prune, seed)
-            self._seed = seed
-        return self._engine, self._compressed
+        if models not in self._engines:
+            self._engines[models] = Engine.of(spec, models=models)
+        prune = spec.prune
+        if condition in {one.name for one in spec.conditions}:
+            prune = replace(prune, method=own.method, sparsities=(0.0, own.level) if own.level else (0.0,))
+        wanted = (seed, prune, models)
+        if self._loaded != wanted or self._compressed is None:
+            self._loaded = None
+            state = self.run.member(seed, condition).state
+            self._compressed = self._engines[models].load(state, prune, seed)
+            self._loaded = wanted
+        return self._engines[models], self._compressed, own.level
 
     def pixels(self) -> Any:
         """Return the decoded test split: a memory map, or a tensor on the GPU, put there once."""
@@ -129,12 +143,12 @@ def run_unit(
     Parameters
     ----------
     workspace: shared by the units of one process to load each checkpoint once.
-    step: called with (done, total) images of the ratio at hand; raising in it stops the unit, nothing torn.
+    step: called with (done, total) images of the condition at hand; raising in it stops the unit, nothing torn.
     guard: called right before a score file is published; raising in it keeps a late worker from writing.
 
     Returns
     -------
-    One artefact per sparsity of the unit.
+    One artefact per condition of the unit.
 
     Raises
     ------
@@ -144,50 +158,51 @@ def run_unit(
     """
     workspace = workspace or Workspace(run)
     made = []
-    for sparsity in unit.sparsities:
-        there = find_artefact(run, unit.seed, sparsity)
-        made.append(there or _compute(run, unit.seed, sparsity, workspace, step, guard))
+    for condition in unit.conditions:
+        there = find_artefact(run, unit.seed, condition)
+        made.append(there or _compute(run, unit.seed, condition, workspace, step, guard))
     return made
 
 
 def _compute(
     run: Run,
     seed: int,
-    sparsity: float,
+    condition: str,
     workspace: Workspace,
     step: Step | None,
     guard: Callable[[], None] | None,
 ) -> Artefact:
     began = time.perf_counter()
     with named_faults(f"run {run.run_id}", run.spec.infer.batch_size):
-        engine, compressed = workspace.member(seed)
-        scores = engine.predict(sparsity, workspace.pixels(), step)
-    _need_finite(scores, run, sparsity)
+        engine, compressed, level = workspace.member(seed, condition)
+        scores = engine.predict(level, workspace.pixels(), step)
+    _need_finite(scores, run, condition)
     content = _npy(scores)
-    path = run.paths.prediction(seed, sparsity)
+    path = run.paths.prediction(seed, condition)
     if guard:
         guard()
     write_whole(path, content)
     digest = sha256_bytes(content)
     seconds = time.perf_counter() - began
     note = {
-        "format": 1,
+        "format": RUN_FORMAT,
         "run_id": run.run_id,
         "seed": seed,
-        "sparsity": sparsity,
+        "condition": condition,
         "sha256": digest,
-        "checkpoint": run.checkpoints[seed][1],
-        "removed": compressed.removed(sparsity),
+        "checkpoint": run.checkpoint(seed, condition)[1],
+        "removed": compressed.removed(level),
         "prunable": compressed.total,
+        "parameters": engine.parameters,
         "seconds": round(seconds, 4),
     }
     if card := card_of(run.spec.infer.device):
         note["card"] = card
-    write_whole(run.paths.sidecar(seed, sparsity), json_bytes(note))
+    write_whole(run.paths.sidecar(seed, condition), json_bytes(note))
     return Artefact(path, digest, seconds, False)
 
 
-def _need_finite(scores: NDArray[np.float32], run: Run, sparsity: float) -> None:
+def _need_finite(scores: NDArray[np.float32], run: Run, condition: str) -> None:
     """Refuse scores that are no numbers now, not when all units are done and the metrics are computed."""
     lost = int((~np.isfinite(scores)).any(axis=1).sum())
     if lost:
@@ -198,23 +213,28 @@ def _need_finite(scores: NDArray[np.float32], run: Run, sparsity: float) -> None
             else ""
         )
         raise UnitError(
-            f"run {run.run_id}: expected finite scores at sparsity {sparsity:.2f}, got nan for {lost} of "
+            f"run {run.run_id}: expected finite scores in the condition {condition}, got nan for {lost} of "
             f"{len(scores)} images in {precision}{hint}"
         )
 
 
 @dataclass(frozen=True)
 class Verified:
-    """A score file as it was read: its SHA-256, the GPU that computed it ("" for none), images x classes."""
+    """A score file as it was read: its SHA-256, the GPU that computed it ("" for none), images x classes.
+
+    `parameters` of the network and how many of them were `removed`; None in files of format 1.
+    """
 
     sha256: str
     card: str
+    parameters: int | None
+    removed: int
     scores: NDArray[np.float32]
 
 
-def verified_scores(run: Run, seed: int, sparsity: float) -> Verified | None:
+def verified_scores(run: Run, seed: int, condition: str) -> Verified | None:
     """Read one score file once against its digest; None if missing or damaged."""
-    path, note = run.paths.prediction(seed, sparsity), run.paths.sidecar(seed, sparsity)
+    path, note = run.paths.prediction(seed, condition), run.paths.sidecar(seed, condition)
     try:
         said, content = json.loads(note.read_text()), path.read_bytes()
         if said["run_id"] != run.run_id or said["sha256"] != sha256_bytes(content):
@@ -222,7 +242,8 @@ def verified_scores(run: Run, seed: int, sparsity: float) -> Verified | None:
     except (OSError, ValueError, KeyError, TypeError):
         return None
     scores: NDArray[np.float32] = np.load(io.BytesIO(content), allow_pickle=False)
-    return Verified(said["sha256"], str(said.get("card", "")), scores)
+    counts = said.get("parameters"), int(said.get("removed", 0))
+    return Verified(said["sha256"], str(said.get("card", "")), *counts, scores)
 
 
 def unfinished(run: Run, units: Sequence[Unit] | None = None) -> list[Unit]:
@@ -258,9 +279,8 @@ def run_cache(run: Run, folder: Path | None = None) -> ImageCache:
 
 def _refuse_other_host(run: Run) -> None:
     refuse_without_device(run.spec.infer.device, f"run {run.run_id}")
-    refuse_other_source(
-        run.spec.models.architecture, run.plan["digests"].get("factory", ""), f"run {run.run_id}"
-    )
+    for name, came in own_code(run.spec).items():
+        refuse_other_source(name, came, run.plan["digests"].get(name, ""), f"run {run.run_id}")
     here = library_versions(*run.plan["versions"])
     for name, version in run.plan["versions"].items():
         if here.get(name) != version:

@@ -17,8 +17,10 @@ from analysis.frames import IGNORED
 from analysis.metrics.ranking import rank_quality
 from analysis.sweep.device import free_bytes
 from analysis.sweep.errors import CheckpointError, SweepError, UnitError
+from analysis.sweep.methods.own import masking
+from analysis.sweep.methods.registry import drawing_seed
 from analysis.sweep.networks.architectures import build_classifier, channels_last, prunable_names
-from analysis.sweep.networks.checkpoints import State, read_checkpoint
+from analysis.sweep.networks.checkpoints import State, read_checkpoint, read_member
 from analysis.sweep.networks.naming import AmbiguousError, match_names
 from analysis.sweep.spec import SweepSpec
 from analysis.sweep.training.losses import LOSSES, Balance, balance_of
@@ -37,7 +39,8 @@ class Examples:
 class Trainer:
     """The state of one seed: weights, optimiser, the best weights so far, and the history."""
 
-    def __init__(self, spec: SweepSpec, seed: int, recipe: str) -> None:
+    def __init__(self, spec: SweepSpec, seed: int, recipe: str, start: Path | None = None) -> None:
+        """Begin a seed; `start` is the checkpoint that is fine-tuned, where the recipe names a method."""
         self.choice = spec.train
         self.seed = seed
         self.recipe = recipe
@@ -49,7 +52,11 @@ class Trainer:
             model = build_classifier(spec.models.architecture, len(spec.data.classes))
         if self.choice.pretrained:
             load_pretrained(model, self.choice.pretrained)
+        kept = _load_pruned(model, spec, seed, start) if start else {}
         self.model = channels_last(model.to(self.device))
+        weights = dict(self.model.named_parameters())
+        self._kept = [(weights[name], stays.to(self.device)) for name, stays in kept.items()]
+        self._remove()
         self.optimiser = torch.optim.Adam(self.model.parameters(), lr=self.choice.learning_rate)
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.choice.precision == "fp16")
         self._reduced = _REDUCED.get(self.choice.precision)
@@ -153,11 +160,18 @@ class Trainer:
             self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
             self.scaler.step(self.optimiser)
             self.scaler.update()
+            self._remove()
             total += float(loss.detach()) * self._weight(train.labels[rows])
             weight += self._weight(train.labels[rows])
             done += len(rows)
             step(done)
         return total / max(weight, 1.0)
+
+    @torch.no_grad()
+    def _remove(self) -> None:
+        """Put zeros where weights were removed: the optimiser moves them too."""
+        for weight, stays in self._kept:
+            weight.mul_(stays)
 
     def _loss(self, logits: Tensor, labels: Tensor) -> Tensor:
         if self._balance is None:
@@ -229,11 +243,25 @@ def load_pretrained(model: nn.Module, file: Path) -> None:
             f"{file}: expected weights of this architecture to start from; '{absent[0]}' is missing or has "
             f"another shape ({len(absent)} of {len(wanted)})"
         )
-    with (
-        torch.no_grad()
-    ):  # load_state_dict asks MNASNet's weights for a version that only torchvision's files carry
-        for name, value in fits.items():
-            wanted[name].copy_(value)
+    _fill(wanted, fits)
+
+
+@torch.no_grad()
+def _fill(wanted: State, given: State) -> None:
+    """Copy by name: load_state_dict asks MNASNet's weights for a version that only torchvision's files carry."""
+    for name, value in given.items():
+        wanted[name].copy_(value)
+
+
+def _load_pruned(model: nn.Module, spec: SweepSpec, seed: int, start: Path) -> dict[str, Tensor]:
+    """Fill a network from a checkpoint; return by name which weights the recipe's method leaves."""
+    state = read_member(start, spec.models, len(spec.data.classes)).state
+    _fill(model.state_dict(), state)
+    names, level = prunable_names(model), spec.train.level
+    method = masking(spec.train.method, level)
+    weights = [state[name].numpy() for name in names]
+    masks = method.compress(weights, (level,), drawing_seed(spec.prune.seed, seed))
+    return dict(zip(names, masks.keep(level), strict=True))
 
 
 def torch_bytes(content: dict[str, Any]) -> bytes:

@@ -10,8 +10,8 @@ of PyTorch's backward passes add in no fixed order; what holds there has not bee
 """
 
 import json
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -23,9 +23,10 @@ from analysis.sweep.data.image_cache import ImageCache, ensure_cache
 from analysis.sweep.data.splits import Split, locate_images, read_split
 from analysis.sweep.device import library_versions, named_faults, refuse_without_device
 from analysis.sweep.errors import SweepError
+from analysis.sweep.methods.own import masking, method_digest
 from analysis.sweep.networks.architectures import resolved
 from analysis.sweep.networks.factories import source_digest
-from analysis.sweep.networks.layout import layout_name
+from analysis.sweep.networks.layout import find_checkpoints, layout_name
 from analysis.sweep.spec import SweepSpec, TrainSpec
 from analysis.sweep.training.epochs import Examples, Trainer, on_device, torch_bytes
 from analysis.sweep.training.losses import class_weights
@@ -58,13 +59,17 @@ class Trained:
 
 @dataclass(frozen=True)
 class Training:
-    """All that the members of an ensemble share: the specification, the folder, both splits, the recipe."""
+    """All that the members of an ensemble share: the specification, the folder, both splits, the recipe.
+
+    `starts`: the checkpoint of each seed that is fine-tuned; empty for a training from the beginning.
+    """
 
     spec: SweepSpec
     out: Path
     train: Examples
     val: Examples
     recipe: str
+    starts: Mapping[int, Path] = field(default_factory=dict)
 
 
 def train_ensemble(
@@ -105,18 +110,32 @@ def open_training(
         for split in (train, val)
     ]
     class_weights(spec.train.class_weights, train.positives, len(train.images) - train.ignored)
-    recipe = recipe_digest(spec, (train, val), caches)
+    starts: dict[int, Path] = {}
+    if spec.train.method:
+        masking(spec.train.method, spec.train.level)
+        starts = find_checkpoints(replace(spec, models=replace(spec.models, seeds=spec.train.seeds)))
+    recipe = recipe_digest(spec, (train, val), caches, starts)
     examples = [
         on_device(Examples(cached.pixels(), split.labels.astype(np.float32)), spec.train.device)
         for cached, split in zip(caches, (train, val), strict=True)
     ]
-    return Training(spec, out, examples[0], examples[1], recipe)
+    return Training(spec, out, examples[0], examples[1], recipe, starts)
 
 
-def recipe_digest(spec: SweepSpec, splits: tuple[Split, Split], caches: list[ImageCache]) -> str:
+def recipe_digest(
+    spec: SweepSpec,
+    splits: tuple[Split, Split],
+    caches: list[ImageCache],
+    starts: Mapping[int, Path] | None = None,
+) -> str:
     """Return a digest of all that shapes the weights of a seed."""
     recipe = {k: str(v) for k, v in asdict(spec.train).items() if k not in ("seeds", "threads", "pretrained")}
-    for name in ("loss", "class_weights"):  # came later: an ensemble begun before them goes on
+    for name in (
+        "loss",
+        "class_weights",
+        "method",
+        "level",
+    ):  # came later: an ensemble begun before them goes on
         if recipe[name] == str(TrainSpec.__dataclass_fields__[name].default):
             del recipe[name]
     start = sha256_file(spec.train.pretrained) if spec.train.pretrained else ""
@@ -131,6 +150,9 @@ def recipe_digest(spec: SweepSpec, splits: tuple[Split, Split], caches: list[Ima
     chosen = spec.choices()
     read = {k: chosen[part][k] for part, names in READ_SO.items() for k in names if k in chosen.get(part, {})}
     identity |= {"reading": read} if read else {}
+    if starts:
+        found = {seed: sha256_file(file) for seed, file in starts.items()}
+        identity["fine-tuned"] = {"starts": found, "method": method_digest(spec.train.method)}
     own_code = source_digest(spec.models.architecture)
     identity |= {"factory": own_code} if own_code else {}
     return sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
@@ -158,7 +180,7 @@ def train_member(
     spec, file = training.spec, training.out / member_name(training.spec, seed)
     if found := _finished(file, seed, training.recipe):
         return found
-    trainer = Trainer(spec, seed, training.recipe)
+    trainer = Trainer(spec, seed, training.recipe, training.starts.get(seed))
     last = file.with_name("last.pt")
     if last.exists():
         trainer.resume(last)

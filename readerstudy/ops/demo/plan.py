@@ -20,7 +20,7 @@ SIMULATION_SEED = 20230818
 PHANTOMS = PhantomSpec(seed=20230818, train=1500, val=100, test=400)
 
 SELECTION = SelectionSpec(
-    sparsity=0.90,
+    condition=0.90,
     fraction=0.05,
     seed=20230818,
     exact=("n_findings",),
