@@ -1,7 +1,6 @@
 """Write a phantom data set to disk in the layout of NIH-CXR-LT, by several processes, resumable."""
 
 import csv
-import ctypes
 import hashlib
 import io
 import json
@@ -16,21 +15,17 @@ from numpy.typing import NDArray
 
 from analysis.durable import write_whole
 from analysis.frames import FORMAT, NIH_CLASSES
-from analysis.phantoms.canvas import WIDTH_MM
 from analysis.phantoms.catalogue import Catalogue, PhantomImage, catalogue
 from analysis.phantoms.dicom import encode_dicom
 from analysis.phantoms.drawing import render
-from analysis.phantoms.spec import DRAWING, FULL_COLUMNS, FULL_ROWS, SPLITS, PhantomError, PhantomSpec
+from analysis.phantoms.faults import PhantomError
+from analysis.phantoms.shapes import WIDTH_MM
+from analysis.phantoms.spec import DRAWING, FULL_COLUMNS, FULL_ROWS, SPLITS, PhantomSpec
 
 FORMATS = ("png", "dicom")
 FOLDERS = {"png": "images", "dicom": "dicom"}
 BATCH = 4
 """Images handed to a process at a time."""
-
-M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
-"""glibc's names for two settings of its allocator (malloc.h)."""
-
-KEPT_BYTES = 1 << 29
 
 Progress = Callable[[int, int], None]
 """Called with images done and images in all."""
@@ -41,7 +36,9 @@ METADATA = (
 )  # fmt: skip
 """Header of NIH's Data_Entry_2017 CSV, its two split column names included."""
 
-TRUTH = ("image", "flipped_labels", "label_noise", "low_quality", "quality_fault", "difficult")
+TRUTH = (
+    "image", "flipped_labels", "random", "missed", "exchanged", "low_quality", "quality_fault", "difficult", "contrast",
+)  # fmt: skip
 
 
 def write_data_set(
@@ -99,8 +96,8 @@ def truth_csv(images: Catalogue) -> bytes:
     return _csv(
         TRUTH,
         [
-            [i.name, "; ".join(i.planted.flipped), int(bool(i.planted.flipped)), int(bool(i.planted.quality)),
-             i.planted.quality, int(i.planted.difficult)]
+            [i.name, "; ".join(i.planted.flipped), *(int(i.planted.label == kind) for kind in TRUTH[2:5]),
+             int(bool(i.planted.quality)), i.planted.quality, int(i.planted.difficult), i.planted.contrast]
             for i in images
         ],
     )  # fmt: skip
@@ -162,21 +159,8 @@ def _run(jobs: list[Job], workers: int) -> Iterator[None]:
         yield from map(_job, jobs)
         return
     # spawn: threads of the caller (a web worker, a progress bar) must not be forked.
-    with multiprocessing.get_context("spawn").Pool(min(workers, len(jobs)), _prepare_process) as pool:
+    with multiprocessing.get_context("spawn").Pool(min(workers, len(jobs)), cv2.setNumThreads, (1,)) as pool:
         yield from pool.imap_unordered(_job, jobs, BATCH)
-
-
-def _prepare_process() -> None:
-    """Keep one thread per process, and freed memory with the process.
-
-    By default glibc hands each layer of an image back to the system and faults it in again for the next: about
-    4,700 page faults an image, a quarter of the time. Elsewhere than on glibc nothing is changed.
-    """
-    cv2.setNumThreads(1)
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if os.name == "posix" else None
-    if mallopt is not None:
-        mallopt(M_TRIM_THRESHOLD, KEPT_BYTES)
-        mallopt(M_MMAP_THRESHOLD, KEPT_BYTES)
 
 
 def _targets(job: Job) -> list[Path]:

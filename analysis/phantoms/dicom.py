@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.durable import whole_file
-from analysis.phantoms.canvas import HEIGHT_MM, WIDTH_MM
 from analysis.phantoms.catalogue import PhantomImage, catalogue
 from analysis.phantoms.drawing import render
-from analysis.phantoms.spec import PhantomError, PhantomSpec
+from analysis.phantoms.faults import PhantomError
+from analysis.phantoms.shapes import HEIGHT_MM, WIDTH_MM
+from analysis.phantoms.spec import PhantomSpec
 
 Photometric = Literal["MONOCHROME1", "MONOCHROME2"]
 
