@@ -24,7 +24,7 @@ def analyse(
     metrics: pd.DataFrame, classes: pd.DataFrame, labels: npt.NDArray[np.generic], *, seed: int,
     exemplar: npt.NDArray[np.bool_] | None = None, exemplar_note: str = "", run: Row | None = None,
     synthetic: bool = False, draws: int = 2000, permutations: int = 9999,
-    more: Mapping[str, Sequence[Row]] | None = None,
+    more: Mapping[str, Sequence[Row]] | None = None, validity: str = "",
 ) -> Findings:  # fmt: skip
     """Compute every finding of a run.
 
@@ -37,7 +37,9 @@ def analyse(
     exemplar: bool, images: the PIEs; None leaves over-representation out, and `exemplar_note` says why.
     run: what to record about the run.
     draws: bootstrap resamples of the seeds. permutations: of the classes.
-    more: rows of `experts`, `stability`, `overlap`, `compared` and `weights`, which are not made from metrics.
+    more: rows of `validity`, `experts`, `stability`, `overlap`, `compared` and `weights`, which are not made from
+        metrics.
+    validity: sentences on whether the exemplars are more than an artefact, for the answer about images.
 
     Raises
     ------
@@ -66,7 +68,7 @@ def analyse(
         "pairs": pair_rows(curves, names, labels, positives),
         "relations": relation_rows(curves, names, labels, positives, seed=seed, draws=permutations),
         "representation": [] if exemplar is None else representation_rows(labels, names, exemplar),
-        "experts": [], "stability": [], "overlap": [], "compared": [], "weights": [], **(more or {}),
+        "validity": [], "experts": [], "stability": [], "overlap": [], "compared": [], "weights": [], **(more or {}),
     }  # fmt: skip
     described = (run or {}) | {
         "seeds": len(precision.seeds), "sparsities": len(precision.sparsities), "images": len(labels),
@@ -77,7 +79,9 @@ def analyse(
     }  # fmt: skip
     if ignored:
         described["labels_ignored"] = ignored
-    return Findings(described, tables, answers(tables), synthetic)
+    said = answers(tables)
+    said["images"] = f"{said['images']} {validity}".strip()
+    return Findings(described, tables, said, synthetic)
 
 
 def _note_ignored(per_class: Sequence[Row], labels: npt.NDArray[np.generic]) -> int:

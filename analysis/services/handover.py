@@ -18,6 +18,7 @@ from analysis.caseset.write import refuse_images
 from analysis.endpoints import GROUPS, Groups
 from analysis.selection import Run, Selection, SelectionSpec, read_run, select
 from analysis.selection.duplicates import GREY_FEATURES, fingerprint, grey_features, near_duplicates
+from analysis.selection.validity import judge
 from analysis.services.custody import check_custody
 from analysis.sweep.data.pixels import read_pixels
 from analysis.sweep.errors import DataError
@@ -157,13 +158,15 @@ def origin(run: Run, selection: Selection, look: Look | None = None) -> Origin:
     With `look`, what the pixels alone tell about the arms is in the sealed report too.
     """
     spec = selection.spec
+    # With the seed of the selection, figures in the open would tell it; any fixed one splits the networks as well.
+    rows, words = judge(run, criterion=spec.criterion, sparsity=spec.sparsity, fraction=spec.fraction, seed=0)
     return Origin(
         run_id=run.run_id,
         predictions_sha256=run.predictions_sha256,
         synthetic=run.synthetic,
         # Imported predictions come without a specification: how their images were made is not known.
         window=run.provenance.get("spec", {}).get("preprocess", {}).get("window"),
-        settings=spec.settings() | {"estimand": spec.estimand},
+        settings=spec.settings() | {"estimand": spec.estimand, "validity": words},
         committed={"seed": str(spec.seed)},
         sealed={
             "balance": _records(selection.balance),
@@ -172,6 +175,7 @@ def origin(run: Run, selection: Selection, look: Look | None = None) -> Origin:
             "left_out": _records(selection.left_out),
             "without_score": _records(selection.exemplars.undefined),
             "tied_at_cut": _records(selection.exemplars.tied),
+            "validity": rows,
             "notes": list(selection.notes),
         },
     )

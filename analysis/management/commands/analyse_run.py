@@ -31,6 +31,10 @@ class Command(BaseCommand):
             help="a sweep of the same networks by another method, such as random, to compare with",
         )  # fmt: skip
         parser.add_argument(
+            "--validation", type=Path, metavar="RUN",
+            help="a sweep of the same networks on the validation split, by which a level is proposed",
+        )  # fmt: skip
+        parser.add_argument(
             "--criterion",
             choices=sorted(CRITERIA),
             default=DEFAULTS.criterion,
@@ -46,7 +50,9 @@ class Command(BaseCommand):
         choices = Choices(options["criterion"], options["sparsity"], options["fraction"], options["seed"])
         try:
             refuse_used_folder(out)
-            analysed = analyse_folder(options["run"], choices, beside=options["beside"])
+            analysed = analyse_folder(
+                options["run"], choices, beside=options["beside"], validation=options["validation"]
+            )
             analysed.write(out)
         except (FindingsError, SelectionError, FrameError, OSError) as error:
             raise CommandError(str(error)) from error
