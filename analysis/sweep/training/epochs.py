@@ -50,7 +50,9 @@ class Trainer:
         if self.choice.pretrained:
             load_pretrained(model, self.choice.pretrained)
         self.model = channels_last(model.to(self.device))
-        self.optimiser = torch.optim.Adam(self.model.parameters(), lr=self.choice.learning_rate)
+        self.optimiser = torch.optim.Adam(
+            self.model.parameters(), lr=self.choice.learning_rate, weight_decay=self.choice.weight_decay
+        )
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.choice.precision == "fp16")
         self._reduced = _REDUCED.get(self.choice.precision)
         self._balance: Balance | None = None

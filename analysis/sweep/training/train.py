@@ -116,7 +116,11 @@ def open_training(
 def recipe_digest(spec: SweepSpec, splits: tuple[Split, Split], caches: list[ImageCache]) -> str:
     """Return a digest of all that shapes the weights of a seed."""
     recipe = {k: str(v) for k, v in asdict(spec.train).items() if k not in ("seeds", "threads", "pretrained")}
-    for name in ("loss", "class_weights"):  # came later: an ensemble begun before them goes on
+    for name in (
+        "loss",
+        "class_weights",
+        "weight_decay",
+    ):  # came later: an ensemble begun before them goes on
         if recipe[name] == str(TrainSpec.__dataclass_fields__[name].default):
             del recipe[name]
     start = sha256_file(spec.train.pretrained) if spec.train.pretrained else ""

@@ -17,7 +17,7 @@ FINISHED_ROWS, FINISHED_COLUMNS = 512, 625
 SIMULATED_READERS = 6
 SIMULATION_SEED = 20230818
 
-PHANTOMS = PhantomSpec(seed=20230818, train=1500, val=100, test=400)
+PHANTOMS = PhantomSpec(seed=20230818, train=3600, val=200, test=400, rows=128, columns=128)
 
 SELECTION = SelectionSpec(
     sparsity=0.90,
@@ -27,36 +27,8 @@ SELECTION = SelectionSpec(
     nearest=(Nearest("view"), Nearest("age")),
 )
 
-SWEEP_TOML = """\
-# The demo's sweep. The models are toys: small networks, few images, few epochs. docs/formats.md explains each key.
-[data]
-name = "Phantom radiographs (synthetic), toy models"
-images = "phantoms/images"
-labels_train = "phantoms/labels/miccai2023_nih-cxr-lt_labels_train.csv"
-labels_val = "phantoms/labels/miccai2023_nih-cxr-lt_labels_val.csv"
-labels_test = "phantoms/labels/miccai2023_nih-cxr-lt_labels_test.csv"
-metadata = "phantoms/metadata.csv"
-classes = "nih-cxr-lt"
-synthetic = true
-head = 0.10
-tail = 0.01
-
-[preprocess]
-size = 64
-
-[models]
-architecture = "resnet18"
-checkpoints = "ensemble"
-seeds = [0, 1, 2]
-
-[train]
-seeds = [0, 1, 2]
-epochs = 2
-patience = 2
-batch_size = 32
-learning_rate = 1e-3
-rotation = 5.0
-"""
+SEEDS = (0, 1, 2)
+"""Of the toy networks."""
 
 
 STAGES: tuple[tuple[str, int], ...] = (
