@@ -24,7 +24,6 @@ BUILD = {
     "bone": (1, 0.08, 0, -0.08, 0, -0.14, (0.6, 1.3)),
     "collar": (86, 4, 0, 0, -16, 0, (60, 98)),
     "breast": (0, 0, 0, 2.9, 0, 0, (0, 5)),
-    "bubble": (0.8, 0, 0.4, 0, 0, 0, (0, 1.5)),
     "roll": (0, 0, 1.1, 0, 0, 0, (-4, 4)),
     "zoom": (1.07, 0, 0.015, 0, 0.02, 0, (1.04, 1.12)),
     "shift_x": (0, 0, 2.2, 0, 0, 0, (-7, 7)),
@@ -41,6 +40,23 @@ MEDIAL = (0.35, 0.21, 0.14, 0.10, 0.08, 0.07, 0.07, 0.07, 0.07)
 """Borders of a lung as shares of the chest's half-width, by the root of the depth below the apex."""
 
 CAGE_MM = 245.0
+Line = tuple[Points, float, float]
+"""Points (n x 2, mm), width in mm, cm of water."""
+
+SHOULDER = (
+    (((15, 0), (38, -4), (72, -16), (108, -26), (165, -20)), 11.0, 2.0),
+    (((192, 0), (282, 96)), 32.0, 1.8),
+    (((135, 20), (136, 75), (148, 118), (160, 85), (174, 10)), 8.0, 0.8),
+)
+"""Clavicle, upper arm and shoulder blade, from the clavicle's inner end."""
+
+AIRWAY = (
+    (((0, -90), (-1.5, -28), (-3, 0)), 16.0, 2.5),
+    (((-3, -4), (-15, 16), (-34, 44)), 10.5, 1.7),
+    (((-3, -3), (16, 15), (43, 34)), 10.5, 1.7),
+)
+"""Trachea and main bronchi, from where they part."""
+
 HEART_ANGLES = np.deg2rad([0, 28, 60, 90, 135, 180, 215, 245, 270, 300, 325, 345])
 HEART_MM = (64.0, 79.0, 68.0, 56.0, 54.0, 50.0, 52.0, 60.0, 60.0, 46.0, 45.0, 53.0)
 """Radius of the heart's silhouette; 0 points to the patient's left, angles turn downwards."""
@@ -53,11 +69,9 @@ def draw_anatomy(seed: int, image: PhantomImage) -> Anatomy:
     female, bedside, age = image.sex == "F", image.view == "AP", (image.age - 50) / 30
     drawn = {}
     for name, (mean, between, within, woman, bed, old, limits) in BUILD.items():
-        value = (
-            mean + between * own.normal() + within * now.normal() + woman * female + bed * bedside + old * age
-        )
-        drawn[name] = float(np.clip(value, *limits))
-    return drawn | {"arms_down": float(bedside)}
+        value = mean + between * own.normal() + within * now.normal()
+        drawn[name] = float(np.clip(value + woman * female + bed * bedside + old * age, *limits))
+    return drawn
 
 
 class Chest:
@@ -87,8 +101,8 @@ class Chest:
         self.clear, self.vessels = g.field(1.0), g.field(a["vessels"])
         """Share of the lung that holds air, and gain of its vessels: findings multiply them."""
         self.extra, self.gas = g.field(), g.field()
-        self.marks: list[tuple[Points, float, float]] = []
-        """Fine lines: points, width in mm, cm of water added or, negative, taken away."""
+        self.marks: list[Line] = []
+        """Fine lines that findings add or, where the cm of water are negative, take away."""
 
     def rng(self, *names: str) -> np.random.Generator:
         """Return the random stream of a step of this patient's drawing."""
@@ -112,23 +126,15 @@ class Chest:
     def _body(self) -> Field:
         """Return soft tissue along each ray in cm of water, as if the chest held no air."""
         g, a = self.grid, self.a
-        arm = 200 * a["arms_down"]
-        rows = (0, 10, 30, 56, 72, 110, 170 + arm, 190 + arm)
-        half = (54, 56, 64, 150, 205, 264, 200 + arm / 3, a["torso"] + 6)
-        wide = along(half, rows, g.y)
+        half = (54, 56, 64, 150, 205, 264, 200, a["torso"] + 6)
+        inside = step(along(half, (0, 10, 30, 56, 72, 110, 170, 190), g.y) - np.abs(g.x), 4)
         s = np.clip(np.abs(g.x) / np.float32(a["torso"] + 4), 0, 1)
-        depth = (1 - s**2.3) ** np.float32(0.66) * along(
-            (0.56, 0.60, 0.80, 0.97, 1), (0, 40, 90, 150, 210), g.y
-        )
-        tissue = np.maximum(depth, 0.36) * step(wide - np.abs(g.x), 4) * np.float32(a["thickness"])
-        for side in (-1, 1) if a["breast"] else ():
-            r = 50 + 8 * a["breast"]
-            tissue += (
-                np.float32(a["breast"])
-                * g.blob(side * 90, a["dome"] - 24, r, r * 0.95, 5)
-                * step(wide - np.abs(g.x), 4)
-            )
-        return np.asarray(tissue, np.float32)
+        level = along((0.56, 0.60, 0.80, 0.97, 1), (0, 40, 90, 150, 210), g.y)
+        tissue = np.maximum((1 - s**2.3) ** np.float32(0.66) * level, 0.36) * np.float32(a["thickness"])
+        r = 50 + 8 * a["breast"]
+        for side in (-1, 1):
+            tissue += np.float32(a["breast"]) * g.blob(side * 90, a["dome"] - 24, r, r, 5)
+        return np.asarray(tissue * inside, np.float32)
 
     def _heart(self) -> Field:
         """Return the share of the chest's depth that the heart fills."""
@@ -162,8 +168,8 @@ class Chest:
         bow = self.a["winding"] * np.sin(np.pi * np.minimum(down * 1.15, 1)) ** 2
         return np.asarray(self.knob()[0] + self.a["knob"] * 0.86 - 12 * down + bow, np.float32)
 
-    def _ribs(self) -> list[tuple[Points, float, float]]:
-        ribs = []
+    def _ribs(self) -> list[Line]:
+        ribs: list[Line] = []
         for number in range(1, 10):
             y = self.a["apex"] - 3 + (number - 1) * 22.4 * (0.80 + 0.027 * number)
             drop = 34 + 14.5 * number - 0.55 * number**2
@@ -180,73 +186,28 @@ class Chest:
     def _bones(self) -> Field:
         """Return bones in cm of water: a dense rim around a fainter inside."""
         g, a = self.grid, self.a
-        bones = self._ribs()
-        y, lift = a["collar"], 14.0 if a["arms_down"] else 28.0
-        reach = (30, 320) if a["arms_down"] else (90, 96)
-        for side in (-1, 1):
-            collar = [
-                (15, y),
-                (38, y - 0.16 * lift),
-                (72, y - 0.62 * lift),
-                (108, y - lift),
-                (165, y - 0.8 * lift),
-            ]
-            arm = [(192, y), (192 + reach[0], y + reach[1])]
-            blade = [(135, y + 20), (136, y + 75), (148, y + 118), (160, y + 85), (174, y + 10)]
-            for points, width, cm in ((collar, 11, 2.0), (arm, 32, 1.8), (blade, 8, 0.8)):
-                bones.append((np.array(points) * [side, 1], width, cm))
+        bones, down = self._ribs(), np.array([0, a["collar"]])
+        for points, width, cm in SHOULDER:
+            bones += [((np.array(points) + down) * [side, 1], width, cm) for side in (-1, 1)]
         solid = g.lines(bones, 0.6) - 0.35 * g.lines([(p, w - 3, c) for p, w, c in bones], 0.6)
-        spine = step(np.float32(14.5) + 0.026 * g.y - np.abs(g.x), 1.5) * (
-            1 + 0.2 * np.cos(g.y / np.float32(3.7))
-        )
+        spine = step(np.float32(14.5) + 0.026 * g.y - np.abs(g.x), 1.5) * (1 + 0.2 * np.cos(g.y / 3.7))
         return np.asarray((solid + spine) * np.float32(a["bone"]) * np.clip(self.body / 4, 0, 1), np.float32)
 
     def _vessels(self) -> Field:
         """Return the vessels of the lungs in cm of water: branches from the hila that thin out."""
-        rng, drawn = self.rng("vessels"), []
+        rng = self.rng("vessels")
+        drawn: list[Line] = []
         for side in (-1, 1):
             x, y = self.hilum(side)
             drawn.append((np.array([(x - side * 8, y - 12), (x, y + 4), (x + side * 3, y + 36)]), 11.0, 1.3))
             for _ in range(24):
-                at, angle, width = (
-                    np.array([x, y + rng.uniform(-12, 14)]),
-                    rng.uniform(-1.4, 1.65),
-                    rng.uniform(2.2, 4.6),
-                )
-                for _ in range(3):
+                at, angle = np.array([x, y + rng.uniform(-12, 14)]), rng.uniform(-1.4, 1.65)
+                for width in rng.uniform(2.2, 4.6) * np.array([1, 0.67, 0.45]):
                     angle += rng.uniform(-0.35, 0.35)
                     end = at + rng.uniform(18, 38) * np.array([side * np.cos(angle), np.sin(angle)])
                     drawn.append((np.stack([at, end]), width, 0.28 * width**0.65))
-                    at, width = end, width * rng.uniform(0.55, 0.8)
+                    at = end
         return self.grid.lines(drawn, 0.5)
-
-    def _airway(self) -> Field:
-        lean, y = -3 - 0.1 * self.a["winding"], self.a["apex"] + 88
-        trachea = np.array([(0, -20), (0.5, 20), (lean / 2, 60), (lean, y)])
-        bronchi = [
-            np.array([(lean, y - 4), (-15, y + 16), (-34, y + 44)]),
-            np.array([(lean, y - 3), (16, y + 15), (43, y + 34)]),
-        ]
-        lines = [(trachea, 16.0, 2.5), *((line, 10.5, 1.7) for line in bronchi)]
-        return self.grid.lines(lines, 1.7)
-
-    def _belly_gas(self) -> Field:
-        g, a, rng = self.grid, self.a, self.rng("belly")
-        size = a["bubble"]
-        gas = (
-            5.0
-            * size
-            * g.blob(58 + 5 * rng.normal(), a["dome"] + 30 + 6 * size, 22 * size + 5, 9 * size + 3, 6)
-        )
-        for _ in range(4):
-            gas += 2.4 * g.blob(
-                rng.uniform(-20, 120),
-                a["dome"] + rng.uniform(70, 120),
-                rng.uniform(9, 18),
-                rng.uniform(7, 12),
-                4,
-            )
-        return gas
 
     def attenuation(self) -> Field:
         """Sum all layers to attenuation in cm of water."""
@@ -258,10 +219,9 @@ class Chest:
         air = np.minimum(self.air, self.body * np.float32(0.86)) * open_share * self.clear
         air *= 1 - np.clip(self.a["solid"] * (1 + 0.12 * g.cloud(self.rng("lung"), 24)), 0, 1)
         tissue = (self.body + self.extra) * (1 + 0.012 * g.cloud(self.rng("tissue"), 60))
-        total = (
-            np.maximum(tissue - self.gas - self._airway() - self._belly_gas(), self.body * np.float32(0.12))
-            - air
-        )
+        carina = np.array([0, self.a["apex"] + 88])
+        airway = g.lines([(np.array(points) + carina, width, cm) for points, width, cm in AIRWAY], 1.7)
+        total = np.maximum(tissue - self.gas - airway, self.body * np.float32(0.12)) - air
         grain = 0.14 * g.cloud(self.rng("grain"), 5, 4)
         total += np.clip(air / 11, 0, 1) * self.vessels * (self._vessels() + grain)
         for sign in (1, -1):

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from analysis.durable import write_whole
 from analysis.frames import FORMAT, NIH_CLASSES
 from analysis.phantoms.catalogue import Catalogue, PhantomImage, catalogue
-from analysis.phantoms.dicom import encode_dicom
+from analysis.phantoms.dicom import write_dicom
 from analysis.phantoms.drawing import render
 from analysis.phantoms.faults import PhantomError
 from analysis.phantoms.shapes import WIDTH_MM
@@ -171,12 +171,13 @@ def _targets(job: Job) -> list[Path]:
 
 def _job(job: Job) -> None:
     spec, image, _, formats = job
-    missing = {name: path for name, path in zip(formats, _targets(job), strict=True) if not path.exists()}
-    pixels = render(spec, image, spec.rows, spec.columns)
-    if "png" in missing:
-        write_png(pixels, missing["png"])
-    if "dicom" in missing:
-        encode_dicom(spec, image, pixels, missing["dicom"])
+    for name, path in zip(formats, _targets(job), strict=True):
+        if path.exists():
+            continue
+        if name == "png":
+            write_png(render(spec, image, spec.rows, spec.columns), path)
+        else:
+            write_dicom(spec, image, path, spec.rows, spec.columns)
 
 
 def write_png(pixels: NDArray[np.uint16], path: Path) -> None:
