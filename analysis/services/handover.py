@@ -65,13 +65,14 @@ def hand_over(
     selection = select_distinct(source, spec, look)
     files = look.files(selection.rows["image"])
     custody = check_custody(source, files, unchecked)
+    described = origin(source, selection, look)
     written = write_case_set(
         selection.rows, images=files, out=out, key_out=key_out,
-        origin=replace(origin(source, selection, look), terms=terms or {}, custody=custody),
+        origin=replace(described, terms=terms or {}, custody=custody),
         shown=shown, block_size=block_size, nonce=nonce, burned_in_checked=burned_in_checked, groups=groups,
     )  # fmt: skip
     _draw_balance(selection, picture, synthetic=source.synthetic)
-    return selection, written
+    return replace(selection, notes=(*selection.notes, described.settings["validity"])), written
 
 
 def love_plot_path(key: Path) -> Path:

@@ -132,6 +132,7 @@ def gallery(request: HttpRequest, run_id: str, name: str) -> HttpResponse:
         "form": form,
         "page": page,
         "query": query.urlencode(),
+        "answer": found.results()["answers"]["images"],
     }
     return render(request, "analysis/findings_gallery.html", context)
 
