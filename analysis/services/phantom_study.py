@@ -63,7 +63,7 @@ epochs = 12
 patience = 12
 batch_size = 32
 learning_rate = 2e-3
-weight_decay = 2e-3
+weight_decay = 1.2e-3
 rotation = 5.0
 """
 

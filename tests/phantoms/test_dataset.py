@@ -79,7 +79,7 @@ def test_the_truth_lies_outside_and_names_every_planted_fault(written: Path) -> 
     for image in catalogue(SMALL):
         planted = image.planted
         assert truth[image.name][1:] == [
-            "; ".join(planted.flipped), *(str(int(planted.label == kind)) for kind in ("random", "missed", "exchanged")),
+            "; ".join(planted.flipped), *(str(int(planted.label == kind)) for kind in TRUTH[2:5]),
             str(int(bool(planted.quality))), planted.quality, str(int(planted.difficult)), str(planted.contrast),
         ]  # fmt: skip
     told = b"".join(path.read_bytes() for path in written.rglob("*") if path.suffix in {".csv", ".json"})
