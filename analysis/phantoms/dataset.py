@@ -189,11 +189,6 @@ def write_png(pixels: NDArray[np.uint16], path: Path) -> None:
 
 
 def _provenance(spec: PhantomSpec, images: Catalogue, out: Path, formats: Sequence[str]) -> bytes:
-    positives = {
-        split: {name: sum(i.labels[k] for i in images.split(split)) for k, name in enumerate(NIH_CLASSES)}
-        for split in SPLITS
-    }
-    totals = [sum(positives[split][name] for split in SPLITS) for name in NIH_CLASSES]
     labels = sorted((out / "labels").glob("*.csv"))
     content = {
         "format": FORMAT,
@@ -205,8 +200,6 @@ def _provenance(spec: PhantomSpec, images: Catalogue, out: Path, formats: Sequen
         "spec_sha256": spec.digest,
         "formats": sorted(formats),
         "images": len(images),
-        "positives": positives,
-        "class_ratio": round(max(totals) / max(1, min(totals)), 2),
         "label_files_sha256": {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in labels},
     }
     return (json.dumps(content, indent=1, sort_keys=True) + "\n").encode()
