@@ -1,12 +1,13 @@
 """A grid in millimetres over the imaged field, and the few shapes that everything is drawn with."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Field = NDArray[np.float32]
+Field = NDArray[np.floating[Any]]
 Points = NDArray[np.float64]
 
 WIDTH_MM = 420.0
@@ -101,7 +102,7 @@ def step(distance: Field, softness: float) -> Field:
     return np.asarray(t * t * (3 - 2 * t), np.float32)
 
 
-def along(values: Sequence[float], at: Sequence[float], where: Field) -> Field:
+def along(values: Sequence[float] | Field, at: Sequence[float] | Field, where: Field) -> Field:
     """Interpolate `values` given `at`; constant outside."""
     return np.interp(where, at, values).astype(np.float32)
 

@@ -188,11 +188,11 @@ def _with_constant(run: Run, criterion: str, sparsity: float) -> Floats:
         flat = np.stack(
             [np.broadcast_to(run.scores(seed, sparsity).mean(axis=0), dense.shape[1:]) for seed in run.seeds]
         )
-        return modal_agreement(dense, flat, np.ones((1, len(run.seeds)), dtype=np.int64))[0]
+        seeds = modal_agreement(dense, flat, np.ones((1, len(run.seeds)), dtype=np.int64))
+        return np.asarray(seeds[0])
     means = run.mean_scores(0.0)
     constant = np.tile(run.mean_scores(sparsity).mean(axis=0), (len(means), 1))
-    agreement: Floats = rule.agreement(means, constant)
-    return agreement
+    return np.asarray(rule.agreement(means, constant))
 
 
 def _correlation(one: Floats, other: Floats) -> float | None:

@@ -30,7 +30,7 @@ Row = dict[str, Any]
 FAULTS = ("random", "missed", "exchanged", "low_quality", "difficult")
 WRONG = FAULTS[:3]
 LEVEL, FRACTION = 0.90, 0.05
-SIZES = {"train": 3600, "val": 400, "test": 2000, "rows": 128, "columns": 128}
+SIZES: Row = {"train": 3600, "val": 400, "test": 2000, "rows": 128, "columns": 128}
 SEEDS = (0, 1, 2, 3)
 
 SWEEP_TOML = """\
@@ -190,13 +190,13 @@ def _lists(run: Run, truth: pd.DataFrame, split: str) -> Iterator[Row]:
                 for row in planted_rows(chosen, inside, truth, (*WRONG[: 2 if kind else 3], "low_quality")):
                     yield _enriched("within contrast", row, "difficult" if kind else "clear or no finding")
     size = max(1, int(FRACTION * len(names)))
-    suspicious = np.array(names)[np.argsort(-_label_loss(run), kind="stable")[:size]]
-    drawn = np.random.default_rng(0).permutation(np.array(names))[:size]
-    for title, chosen in (
+    suspicious = np.argsort(-_label_loss(run), kind="stable")[:size]
+    drawn = np.random.default_rng(0).permutation(len(names))[:size]
+    for title, places in (
         (f"positive: loss of the labels{in_sample}", suspicious),
         ("negative: drawn at random", drawn),
     ):
-        for row in planted_rows(chosen.tolist(), names, truth, WRONG):
+        for row in planted_rows([names[place] for place in places], names, truth, WRONG):
             yield _enriched("control", row, title)
 
 
