@@ -46,7 +46,7 @@ def run_of(
     return read_run(folder)
 
 
-DENSE = np.array([[0.2, 0.4, 0.6], [0.6, 0.4, 0.2], [0.2, 0.6, 0.4], [0.4, 0.2, 0.6]])
+DENSE = np.array([[0.2, 0.4, 0.6], [0.9, 0.4, 0.2], [0.2, 0.6, 0.4], [0.4, 0.2, 0.6]])
 PRUNED = np.array([[0.3, 0.4, 0.5], [0.3, 0.4, 0.5], [0.3, 0.5, 0.4], [0.3, 0.4, 0.5]])
 LABELS = np.array([[0, 0, 1], [1, 0, 0], [0, 1, 0], [1, 0, 1]])
 
@@ -56,7 +56,7 @@ def test_four_images_by_hand(tmp_path: Path) -> None:
 
     Agreement of the rows: 1, -1, 1, 1/2. The mean prediction, .300 .425 .475, ranks 1 2 3: agreement with it is
     1, -1, 1/2, 1/2. Sums of the products of deviations are 2.375, 2.6875 and 2.25. Half of the images are two
-    exemplars: b and d; the constant gives b, and c before d by name.
+    exemplars: b and d; the constant gives b, and c before d by name. The dense mean, .425 .400 .450, ranks otherwise.
     """
     run = run_of(tmp_path, LABELS, {(0, 0.0): DENSE, (0, 0.9): PRUNED}, ["a.png", "b.png", "c.png", "d.png"])
     row = validity_row(run, criterion="spearman", sparsity=0.9, fraction=0.5)
@@ -178,4 +178,5 @@ def test_the_highest_valid_level_is_a_proposal_and_says_so(tmp_path: Path) -> No
         "On the validation split 50 % is the highest valid level; the level used here, 90 %, stays as it was chosen."
     )
     assert "no level is valid" in proposal_words(rows[1:], 0.9)
+    assert highest_valid([rows[0], {"sparsity": 0.8, "verdict": "doubtful"}, rows[1]]) == 0.5
     assert "No level is proposed" in proposal_words(None, 0.9)
