@@ -79,9 +79,7 @@ def analyse(
     }  # fmt: skip
     if ignored:
         described["labels_ignored"] = ignored
-    said = answers(tables)
-    said["images"] = f"{said['images']} {validity}".strip()
-    return Findings(described, tables, said, synthetic)
+    return Findings(described, tables, answers(tables, validity), synthetic)
 
 
 def _note_ignored(per_class: Sequence[Row], labels: npt.NDArray[np.generic]) -> int:
@@ -111,18 +109,19 @@ FEW_SEEDS = 10
 """With fewer, a test over seeds that finds nothing says little."""
 
 
-def answers(tables: Tables) -> dict[str, str]:
+def answers(tables: Tables, validity: str = "") -> dict[str, str]:
     """Return a sentence for each of overall, classes, co_occurrence and images.
 
     Parameters
     ----------
     tables: rows by table name, as in `analysis.findings.Findings`.
+    validity: sentences on the exemplars, which follow those on images.
     """
     return {
         "overall": _overall(tables),
         "classes": _classes(tables),
         "co_occurrence": _co_occurrence(tables),
-        "images": _images(tables),
+        "images": f"{_images(tables)} {validity}".strip(),
     }
 
 

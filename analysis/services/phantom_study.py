@@ -240,21 +240,21 @@ def _label_loss(run: Run) -> np.ndarray:
     return loss
 
 
-def demo_words(
-    run: Run, chosen: Collection[str], truth: pd.DataFrame, validation: Run | None = None
-) -> list[str]:
-    """Say in three sentences what a study on phantoms found: are the exemplars valid, what are they, what not."""
-    words = judge(
-        run, criterion="spearman", sparsity=LEVEL, fraction=FRACTION, seed=0, validation=validation
-    )[1]
+def demo_words(run: Run, chosen: Collection[str], truth: pd.DataFrame) -> list[str]:
+    """Say in three sentences what a run on phantoms found: are its exemplars valid, and which faults are in them."""
+    levels, words = judge(run, criterion="spearman", sparsity=LEVEL, fraction=FRACTION, seed=0)
+    noise = next(row["floor_shared"] for row in levels if abs(row["sparsity"] - LEVEL) < 0.005)
     rows = {row["fault"]: row for row in planted_rows(chosen, [str(n) for n in run.images["image"]], truth)}
-    more = [
-        f"{name.replace('_', ' ')} {_times(row)}" for name, row in rows.items() if (row["ci_low"] or 0) > 1
-    ]
+    told = {name: f"{name.replace('_', ' ')} {_times(row)}" for name, row in rows.items()}
+    more = [told[name] for name, row in rows.items() if (row["ci_low"] or 0) > 1]
+    top = told[max(rows, key=lambda name: rows[name]["ratio"] or 0)]
+    seeds = (
+        "" if noise is None else f"; {100 * noise:.0f} % of such a list come from the noise of seeds alone"
+    )
     return [
-        words.partition(". ")[0] + ".",
-        "Planted faults that stand among the exemplars more often than elsewhere (95 % interval above 1): "
-        f"{'; '.join(more) or 'none'}.",
+        f"{words.partition('. ')[0]}{seeds}.",
+        "Planted faults that are more common among the exemplars than elsewhere (95 % interval above 1): "
+        f"{'; '.join(more) or f'none; the nearest to it is {top}'}.",
         f"Labels that are wrong at random, the negative control, are there {_times(rows['random'])}: they have nothing "
         "to do with the picture, and no comparison of scores of the picture finds them.",
     ]
@@ -262,7 +262,7 @@ def demo_words(
 
 def _times(row: Row) -> str:
     counts = f"{row['exemplars']} of {row['of_exemplars']} against {row['others']} of {row['of_others']}"
-    return f"in {counts}" + (f" ({row['ratio']:.1f} times as often)" if row["ratio"] is not None else "")
+    return f"in {counts}" + (f" ({row['ratio']:.1f} times as often)" if row["ratio"] else "")
 
 
 def _correlation(row: Row) -> Row:
