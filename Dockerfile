@@ -26,6 +26,8 @@ COPY analysis ./analysis
 COPY readerstudy ./readerstudy
 COPY static ./static
 COPY templates ./templates
+COPY docs/*.md ./docs/
+COPY pyproject.toml ./
 COPY deploy/gunicorn.conf.py ./deploy/gunicorn.conf.py
 ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 READERSTUDY_HOME=/site WEB_BIND=0.0.0.0:8000
 USER 10001:10001

@@ -6,7 +6,9 @@ A site is one folder (READERSTUDY_HOME, default var/site) with its database, its
 
 import os
 import secrets
+import tomllib
 from collections.abc import Mapping
+from importlib import metadata
 from pathlib import Path
 
 _PACKAGE = Path(__file__).resolve().parent
@@ -24,6 +26,15 @@ def shipped(name: str) -> Path:
     """Return a folder that comes with the program: of the checkout, or inside the installed package."""
     inside = _PACKAGE / "shipped" / name
     return inside if inside.is_dir() else _CHECKOUT / name
+
+
+def version() -> str:
+    """Return the version of the program: that of the installed package, or of pyproject.toml in a checkout."""
+    try:
+        return metadata.version("readerstudy")
+    except metadata.PackageNotFoundError:
+        with (_CHECKOUT / "pyproject.toml").open("rb") as file:
+            return str(tomllib.load(file)["project"]["version"])
 
 
 class SettingError(Exception):

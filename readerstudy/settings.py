@@ -79,6 +79,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "readerstudy.ops.serve.guides.foot",
             ]
         },
     }
@@ -207,5 +208,11 @@ CASE_SETS = (
 LOGGING = logging_config(
     form=environment.text("LOG_FORMAT", "line"), level=environment.text("LOG_LEVEL", "WARNING")
 )
+# At the foot of every page, where they are set.
+FOOT_LINKS = [
+    ("Imprint", environment.text("IMPRINT_URL", "")),
+    ("Privacy", environment.text("PRIVACY_URL", "")),
+    ("Contact", environment.text("CONTACT_URL", "")),
+]
 # Less than this free where the site writes is a warning, in GiB.
 DISK_FREE_GB = environment.number("DISK_FREE_GB", 5)

@@ -103,14 +103,16 @@ def selection(pairs: int, *, swapped: bool = False) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def make_case_set(folder: Path, *, pairs: int = 5, swapped: bool = False, nonce: bytes = NONCE) -> CaseSet:
-    """Write images and both halves of a case set under a folder."""
+def make_case_set(
+    folder: Path, *, pairs: int = 5, swapped: bool = False, nonce: bytes = NONCE, first: int = 0
+) -> CaseSet:
+    """Write images, drawn from the number `first` on, and both halves of a case set under a folder."""
     sources = folder / "sources"
     sources.mkdir(parents=True)
     images = {}
     for number in range(2 * pairs):
         path = sources / f"SOURCE{number:04d}.dcm"
-        write_dicom(path, picture(number), patient=f"PATIENT{number:04d}")
+        write_dicom(path, picture(first + number), patient=f"PATIENT{number:04d}")
         images[path.name] = path
     origin = Origin(
         run_id=RUN_ID, predictions_sha256="ab" * 32, synthetic=True, committed={"seed": COMMITTED}

@@ -225,6 +225,7 @@ SENTENCES: Mapping[str, str | Callable[[Told], str]] = {
     "study.unblinding_declined": _declined,
     "study.unblinded": "{who} opened the key: answers and the origin of cases were joined.",
     "study.exported": "{who} exported the results.",
+    "study.cases_exported": "{who} downloaded a list of the opened cases.",
     "study.report_downloaded": "{who} downloaded the report.",
     "study.audit_exported": "{who} downloaded the audit trail.",
     "study.step_proposed": lambda told: f"{told.who} asked another admin for {_step(told)}.",

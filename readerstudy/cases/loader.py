@@ -15,6 +15,7 @@ from django.db import transaction
 
 from analysis.caseset import BlindHalf, read_blind_half, verify_case_set
 from analysis.picture import Percentiles
+from analysis.picture.custody import stored_digest
 from analysis.picture.refusals import ImageRefusedError, Reason, Refusal
 from readerstudy.accounts.models import User
 from readerstudy.audit.services import record
@@ -60,6 +61,7 @@ class Ingested:
     window: tuple[float, float]
     spacing: tuple[float, float] | None
     apart: bool | None
+    pixels_sha256: str
 
 
 def load_case_set(
@@ -226,7 +228,9 @@ def _apart(images: Sequence[Ingested]) -> int | None:
 
 def _without_pixels(image: DecodedImage, name: str) -> Ingested:
     rows, columns = image.pixels.shape
-    return Ingested(name, rows, columns, image.bits, image.window, image.spacing, image.apart)
+    return Ingested(
+        name, rows, columns, image.bits, image.window, image.spacing, image.apart, stored_digest(image.pixels)
+    )
 
 
 def _refuse_second_set(study_key: UUID) -> None:
@@ -303,4 +307,5 @@ def _frame(case: Case, image: Ingested, stored: StoredFrame) -> Frame:
         spacing_column=spacing_column,
         sha256=stored.sha256,
         length=stored.length,
+        pixels_sha256=image.pixels_sha256,
     )

@@ -93,7 +93,8 @@ class Frame(models.Model):
 
     `storage_name` is random and unrelated to the key. The window is in grey values, not rounded, and may reach
     outside the range of the depth; spacing is in mm, null where the file states none. `format` is that of the frame
-    file: 1 of version 0.1.0, 2 with a tone curve, which is what is shown at first.
+    file: 1 of version 0.1.0, 2 with a tone curve, which is what is shown at first. `pixels_sha256` tells the same
+    picture in several studies, whose frame files differ; blank where an earlier version stored the frame.
     """
 
     study = models.UUIDField("study key", db_index=True)
@@ -109,6 +110,7 @@ class Frame(models.Model):
     spacing_column = models.FloatField(null=True)
     sha256 = models.CharField(max_length=64)
     length = models.PositiveIntegerField()
+    pixels_sha256 = models.CharField(max_length=64, blank=True, db_index=True)
 
     class Meta:
         constraints = [

@@ -6,6 +6,7 @@ which cases are hidden repeats. Nothing else of the file shows (name, time of ch
 told in docs/blinding.md: the pixels, once they are decoded.
 """
 
+import io
 import secrets
 from pathlib import Path
 from typing import Any
@@ -15,12 +16,16 @@ from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpResponse
+from PIL import Image
 
 from readerstudy.accounts.models import User
-from readerstudy.cases.frame import MASK_BYTES, mask_frame
+from readerstudy.cases.frame import MASK_BYTES, decode_curve, decode_frame, mask_frame, straight
 from readerstudy.cases.models import Case
 from readerstudy.cases.storage import checked, frame_objects, read_frame, study_folder
 from readerstudy.cases.terms import waiting_terms
+
+THUMBNAIL = 192
+"""Pixels of the longer side of a small picture."""
 
 
 def cases_of(study: UUID) -> QuerySet[Case]:
@@ -78,17 +83,45 @@ def stored_bytes(study: UUID, name: str, sha256: str, frames_root: Path | None =
 def frame_response(case: Case, person: User) -> HttpResponse:
     """Return the answer that brings a person a case's frame.
 
-    Every image that the site shows of a case goes through here, so that nobody sees one before they have
-    confirmed the terms of its case set.
-
     Raises
     ------
     PermissionDenied: the terms of the case set wait for the person's confirmation.
     StorageError: the frame is gone or damaged.
     """
+    return masked_response(_confirmed_bytes(case, person))
+
+
+def thumbnail_response(case: Case, person: User) -> HttpResponse:
+    """Return the answer that brings a person a small picture of a case as it is shown at first, a grey PNG.
+
+    Raises
+    ------
+    PermissionDenied, StorageError: as of `frame_response`.
+    """
+    data, frame = _confirmed_bytes(case, person), case.frame
+    pixels = decode_frame(data, frame.rows, frame.columns, frame.bits)
+    curve = (
+        decode_curve(data, frame.bits)
+        if frame.format > 1
+        else straight(frame.bits, frame.window_low, frame.window_high)
+    )
+    picture = Image.fromarray(curve[pixels])
+    picture.thumbnail((THUMBNAIL, THUMBNAIL), Image.Resampling.BOX)
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG")
+    return HttpResponse(
+        buffer.getvalue(), content_type="image/png", headers={"Cache-Control": "private, no-store"}
+    )
+
+
+def _confirmed_bytes(case: Case, person: User) -> bytes:
+    """Return a frame file to somebody who has confirmed the terms of its case set.
+
+    Every image that the site shows of a case goes through here, so that nobody sees one before that.
+    """
     if waiting_terms(person, [case.study]):
         raise PermissionDenied("confirm the terms of use before the first image")
-    return masked_response(frame_bytes(case))
+    return frame_bytes(case)
 
 
 def masked_response(frame: bytes) -> HttpResponse:

@@ -1,12 +1,14 @@
 from django.urls import path
 
 from readerstudy.ops import loading_views
-from readerstudy.ops.serve import readiness, workstation
+from readerstudy.ops.serve import guides, readiness, workstation
 
 app_name = "ops"
 urlpatterns = [
     path("healthz/", readiness.health, name="health"),
     path("readyz/", readiness.readiness, name="readiness"),
+    path("help/", guides.guides, name="help"),
+    path("help/<slug:name>/", guides.guide, name="guide"),
     path("workstation/", workstation.workstation, name="workstation"),
     path("workstation/images/<int:number>/", workstation.image, name="workstation-image"),
     path("studies/<slug:slug>/load/", loading_views.load, name="load"),

@@ -38,9 +38,13 @@ def _answers(reading: Reading, kinds: Mapping[str, str]) -> Iterator[Answer]:
         if kind == "mark" and answer["status"] == "answered":
             value = [mark for mark in reading.revisions[-1].marks if mark["question"] == key]
         yield Answer(reading, key, kind, answer["status"], _json(value))
-    comment = reading.revisions[-1].comment if reading.revisions else ""
-    if comment:
-        yield Answer(reading, "comment", "text", "answered", _json(comment))
+    if not reading.revisions:
+        return
+    last = reading.revisions[-1]
+    loose = [mark for mark in last.marks if not mark["question"]]
+    for name, kind, value in (("comment", "text", last.comment), ("marks", "mark", loose)):
+        if value:
+            yield Answer(reading, name, kind, "answered", _json(value))
 
 
 def cases_frame(readings: list[Reading]) -> pd.DataFrame:

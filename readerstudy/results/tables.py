@@ -60,7 +60,10 @@ ANSWERS: ExportTable[Answer] = ExportTable(
     "answers.csv",
     (
         *_READING,
-        Column("question", "text", "Key of the question in protocol.json; comment = the reader's remark"),
+        Column(
+            "question", "text",
+            "Key of the question in protocol.json; comment = the reader's remark, marks = those of no question",
+        ),
         Column("kind", "text", "Kind of the question"),
         Column(
             "status", "text", "How it was answered",

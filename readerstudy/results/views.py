@@ -176,7 +176,7 @@ def export(request: HttpRequest, slug: str) -> HttpResponse:
         messages.error(request, str(error))
         return redirect("results:results", slug=slug)
     record(kind="study.exported", actor=signed_in(request), study=study.key, subject=slug)
-    return _download(data, "application/zip", f"{slug}.zip")
+    return download(data, "application/zip", f"{slug}.zip")
 
 
 @require_GET
@@ -190,10 +190,11 @@ def report(request: HttpRequest, slug: str) -> HttpResponse:
         return redirect("results:results", slug=slug)
     html = standalone(reader_study_report(made.results, made.background), made.figures("light"))
     record(kind="study.report_downloaded", actor=signed_in(request), study=study.key, subject=slug)
-    return _download(html.encode(), "text/html; charset=utf-8", f"{slug}-report.html")
+    return download(html.encode(), "text/html; charset=utf-8", f"{slug}-report.html")
 
 
-def _download(data: bytes, kind: str, name: str) -> HttpResponse:
+def download(data: bytes, kind: str, name: str) -> HttpResponse:
+    """Return a file that is stored by nobody on its way."""
     response = HttpResponse(data, content_type=kind)
     response["Content-Disposition"] = f'attachment; filename="{name}"'
     response["Cache-Control"] = "private, no-store"

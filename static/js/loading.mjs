@@ -7,11 +7,13 @@ import { element, find } from "./reading/dom.mjs";
 const RUNNING_MS = 1_000;
 const RESTING_MS = 5_000;
 const place = find(document, "loading", HTMLElement);
+/** Whether a load was running while this page was open: the page is another one once it is done. */
+let ran = false;
 
 /** @param {Loading} told @returns {string} */
 function inWords({ state, refusals, problem, seconds_left }) {
   if (state === "running") return seconds_left === null ? "Decoding the images …" : `Decoding the images, about ${inTime(seconds_left)} left.`;
-  if (state === "done") return "All cases are loaded. Reload this page to go on.";
+  if (state === "done") return "All cases are loaded.";
   if (state === "silent") return "Loading has made no progress for two minutes and was probably stopped. Start it again.";
   if (refusals.length > 0) return refusals.length === 1 ? "One image cannot be read." : `${refusals.length} images cannot be read.`;
   return `Nothing was loaded. ${problem}`;
@@ -42,8 +44,13 @@ async function ask() {
   const response = await fetch(place.dataset.url ?? "", { credentials: "same-origin", headers: { Accept: "application/json" } }).catch(() => null);
   if (response?.ok && !response.redirected) {
     const told = await response.json();
+    if (ran && told.state === "done") {
+      location.reload();
+      return;
+    }
     show(told);
-    if (told.state === "running") wait = RUNNING_MS;
+    ran = told.state === "running";
+    if (ran) wait = RUNNING_MS;
   }
   setTimeout(ask, wait);
 }

@@ -13,7 +13,7 @@ import { ReadingRoom } from "./reading/room.mjs";
 import { csrfToken } from "./reading/saving.mjs";
 import { Stages } from "./reading/stages.mjs";
 import { StatusLine } from "./reading/status.mjs";
-import { act, listenToTools, readout, showKeys, toggleFullScreen } from "./reading/toolbar.mjs";
+import { SHAPES, act, listenToTools, offerShapes, offered, readout, showKeys, toggleFullScreen } from "./reading/toolbar.mjs";
 import { Viewer } from "./viewer/viewer.mjs";
 
 /** @typedef {import("./reading/keys.mjs").Command} Command */
@@ -51,6 +51,7 @@ const room = new ReadingRoom({
   heading: new Heading(document, canvas),
   onstate: (state) => {
     useKeys(state.keys ?? {});
+    if (state.case) offerShapes(document, state.case.questions);
     const said = state.case ? reminder.seen(state.case.id, state.break_after) : "";
     const note = find(document, "break-note", HTMLElement);
     note.hidden = said === "";
@@ -77,17 +78,30 @@ function giveDigit(value) {
     const box = /** @type {HTMLInputElement} */ (document.activeElement);
     box.value = String(value);
     box.dispatchEvent(new Event("input"));
-  } else room.change(answers.giveDigit(room.sheet, value));
+  } else answer(answers.giveDigit(room.sheet, value), "No open question has an answer of this number.");
 }
+
+/** Take a changed sheet, or say why a key changed nothing. @param {import("./reading/answers.mjs").Sheet} sheet @param {string} why */
+function answer(sheet, why) {
+  if (sheet === room.sheet) say(why);
+  else room.change(sheet);
+}
+
+/** @param {string} why a key does nothing */
+function say(why) {
+  if (room.phase === "reading") room.status.note(why);
+}
+
+const NO_YES = "No question here is answered with yes or no.";
 
 /** @type {Record<string, (value: number) => void>} */
 const COMMANDS = {
   digit: giveDigit,
-  yes: () => room.change(answers.giveYesNo(room.sheet, 1)),
-  no: () => room.change(answers.giveYesNo(room.sheet, 0)),
-  "cannot-assess": () => room.change(answers.giveCannotAssess(room.sheet)),
-  technical: () => room.change(answers.giveTechnical(room.sheet)),
-  "clear-last": () => room.change(answers.clearLast(room.sheet)),
+  yes: () => answer(answers.giveYesNo(room.sheet, 1), NO_YES),
+  no: () => answer(answers.giveYesNo(room.sheet, 0), NO_YES),
+  "cannot-assess": () => answer(answers.giveCannotAssess(room.sheet), "No open question can be answered with “cannot assess”."),
+  technical: () => answer(answers.giveTechnical(room.sheet), "No question is open. Backspace undoes an answer."),
+  "clear-last": () => answer(answers.clearLast(room.sheet), "There is no answer to undo."),
   submit: () => room.submit(),
   comment: () => {
     const asked = answers.active(room.sheet);
@@ -100,16 +114,30 @@ const COMMANDS = {
     reminder.rest();
     room.pause();
   },
-  back: () => room.goBack(),
+  back: () => {
+    if (!room.before) say("There is no earlier case that you can go back to.");
+    room.goBack();
+  },
+  "undo-mark": () => {
+    if (!viewer.undoMark()) say("There is no mark to undo.");
+  },
+  "choose-mark": () => {
+    if (viewer.board.marks.length === 0) say("There is no mark to choose.");
+    viewer.edit((it) => it.board.chooseNext());
+  },
   forward: () => room.open(),
   "full-screen": () => toggleFullScreen(place),
 };
 /** Holding a key down answers and saves once, and moves the image on and on. */
 const REPEATING = /^(zoom|narrower|wider|brighter|darker|pan-.*)$/;
-const DRAWING = ["length", "rectangle", "ellipse", "arrow", "point"];
+const DRAWING = ["length", ...SHAPES];
 
 /** @param {Command} command @param {boolean} byKey a tool chosen by keyboard needs the cross at once */
 function run(command, byKey) {
+  if (SHAPES.includes(command.name) && !offered(document, command.name)) {
+    say("No question asks for a mark of this kind.");
+    return;
+  }
   // Enter ends a mark that the keyboard draws before it saves anything.
   if (command.name === "submit" && act(viewer, command)) return;
   const verb = COMMANDS[command.name];
@@ -117,7 +145,7 @@ function run(command, byKey) {
   else act(viewer, command);
   if (!DRAWING.includes(command.name)) return;
   canvas.focus();
-  if (byKey && viewer.board.tool) viewer.moveCursor(0, 0);
+  if (byKey && viewer.board.tool) viewer.edit((it) => it.moveCursor(0, 0));
 }
 
 document.addEventListener("keydown", (event) => {

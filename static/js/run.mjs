@@ -10,6 +10,8 @@
 const SECONDS = 2;
 /** Ask again after this long while the page is seen; a hidden page asks rarely. */
 const HIDDEN_SECONDS = 30;
+/** A training's curves are drawn again after this long. */
+const CURVES_SECONDS = 15;
 const SPEAK_EVERY = 10;
 /** Say the count aloud after so many units, so that a screen reader is not flooded. */
 
@@ -18,7 +20,9 @@ const whole = /** @type {HTMLProgressElement} */ (document.getElementById("whole
 const hands = /** @type {HTMLElement} */ (document.getElementById("hands"));
 const spoken = /** @type {HTMLElement} */ (document.getElementById("spoken"));
 const cells = new Map([...page.querySelectorAll("[data-key]")].map((cell) => [cell.getAttribute("data-key"), cell]));
+const curves = /** @type {HTMLImageElement | null} */ (document.getElementById("curves"));
 let saidAt = whole.value;
+let drawnAt = Date.now();
 /** @type {ReturnType<typeof setTimeout> | undefined} */
 let timer;
 
@@ -73,6 +77,19 @@ function draw(now) {
   }
 }
 
+/** Before its first epoch a training has no curves; later they grow. */
+function drawCurves() {
+  if (!curves || Date.now() - drawnAt < 1000 * CURVES_SECONDS) return;
+  drawnAt = Date.now();
+  curves.src = `${curves.src.split("?")[0]}?at=${drawnAt}`;
+}
+
+if (curves) {
+  curves.addEventListener("error", () => { curves.hidden = true; });
+  curves.addEventListener("load", () => { curves.hidden = false; });
+  curves.hidden = curves.complete && curves.naturalWidth === 0;
+}
+
 /** A page that shows something else than the numbers: the server draws it. @param {Progress} now */
 function turned(now) {
   const before = page.dataset;
@@ -90,6 +107,7 @@ async function ask() {
         return;
       }
       draw(now);
+      drawCurves();
     }
   } catch {
     // The network or the server is away for a moment; the next question finds it.

@@ -39,12 +39,18 @@ OPEN_TO_ALL = {
 """Addresses that ask for no sign-in."""
 
 # {current} {following} {later}: Bob's case now, the next, one further on. {bella}: another reader's case.
-# {bert}: Bert's case in the other study. {nowhere}: nobody's.
+# {bert}: Bert's case in the other study. {shown}: the key of a case. {nowhere}: nobody's.
 MATRIX = """
 phase      method   address                                    anonymous charlie bob bert alice rita stan olga
 any        GET      /                                          302       200     200 200  200   200  200  200
 any        GET      /healthz/                                  200       200     200 200  200   200  200  200
 any        GET      /readyz/                                   200       200     200 200  200   200  200  200
+any        GET      /help/                                     302       302     302 302  302   302  302  302
+any        GET      /help/radiologist/                         302       200     200 200  200   200  200  200
+any        GET      /help/study-admin/                         302       404     404 404  200   200  200  200
+any        GET      /help/researcher/                          302       404     404 404  200   200  200  200
+any        GET      /help/statistics/                          302       404     404 404  200   200  200  200
+any        GET      /help/nothing/                             302       404     404 404  404   404  404  404
 any        GET      /workstation/                              302       200     200 200  200   200  200  200
 any        GET      /workstation/images/0/                     302       200     200 200  200   200  200  200
 any        GET      /accounts/sign-in/                         200       302     302 302  302   302  302  302
@@ -230,6 +236,21 @@ unblinded  GET      /results/chest/figures/forest-paper.svg    302       404    
 any        GET      /results/chest/figures/nothing.svg         302       404     404 404  404   404  404  404
 any        GET      /results/other/figures/forest.svg          302       404     404 404  404   404  404  404
 
+sealed     GET      /results/chest/cases/                      302       404     404 404  404   404  404  404
+unblinded  GET      /results/chest/cases/                      302       404     404 404  200   200  200  404
+any        GET      /results/other/cases/                      302       404     404 404  404   404  404  404
+sealed     GET      /results/chest/cases/{shown}/              302       404     404 404  404   404  404  404
+unblinded  GET      /results/chest/cases/{shown}/              302       404     404 404  200   200  200  404
+any        GET      /results/chest/cases/nothing/              302       404     404 404  404   404  404  404
+any        GET      /results/other/cases/{shown}/              302       404     404 404  404   404  404  404
+sealed     GET      /results/chest/cases/{shown}/frame/        302       404     404 404  404   404  404  404
+unblinded  GET      /results/chest/cases/{shown}/frame/        302       404     404 404  200   200  200  404
+sealed     GET      /results/chest/cases/{shown}/small.png     302       404     404 404  404   404  404  404
+unblinded  GET      /results/chest/cases/{shown}/small.png     302       404     404 404  200   200  200  404
+sealed     GET      /results/chest/cases/found.csv             302       404     404 404  404   404  404  404
+unblinded  GET      /results/chest/cases/found.csv             302       404     404 404  200   200  200  404
+sealed     POST     /results/chest/cases/terms/                302       404     404 404  404   404  404  404
+unblinded  POST     /results/chest/cases/terms/                302       404     404 404  302   302  302  404
 any        GET      /runs/                                     302       403     403 403  403   200  403  200
 any        GET      /runs/{run}/                               302       403     403 403  403   200  403  200
 any        GET      /runs/workers/                             302       403     403 403  403   200  403  200

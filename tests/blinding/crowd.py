@@ -49,7 +49,7 @@ def make_bystanders(stock: Stock, folder: Path) -> None:
     """Add the statistician, a run, and another study of two cases in which Bert reads."""
     add_member(study=stock.study, person=person("Stan"), role=Role.STATISTICIAN, actor=stock.alice)
     other = lifecycle.create_study(slug="other", title="Other study", protocol=Protocol(), actor=None)
-    case_set = make_case_set(folder, pairs=1, nonce=b"\x07" * 32)
+    case_set = make_case_set(folder, pairs=1, nonce=b"\x07" * 32, first=100)
     with decoded_here():
         load_into_study(study=other, folder=case_set.folder, actor=None)
     enrol_reader(study=other, person=person("Bert"), actor=None)
@@ -193,4 +193,7 @@ def gather(stock: Stock) -> Crowd:
         "current": bob[0], "following": bob[1], "later": bob[2], "bella": bella[0], "bert": bert[0],
     }  # fmt: skip
     names = {name: str(assignment.public_id) for name, assignment in ids.items()}
-    return Crowd(stock, client, sessions, {**names, "nowhere": str(uuid.UUID(int=7)), "run": RUN_ID})
+    shown = bob[0].case.key
+    return Crowd(
+        stock, client, sessions, {**names, "shown": shown, "nowhere": str(uuid.UUID(int=7)), "run": RUN_ID}
+    )

@@ -32,7 +32,16 @@ RULES = {
     "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
     "resultTypes": ["violations"],
 }
-NO_PAGES = ("frames/", "/state/", "/cases/", "/loading/", "healthz", "readyz", "images/", "static/")
+NO_PAGES = (
+    "frames/",
+    "/state/",
+    "studies/chest/cases/",
+    "/loading/",
+    "healthz",
+    "readyz",
+    "images/",
+    "static/",
+)
 """Parts of addresses that answer with JSON, pixels or a word."""
 
 

@@ -251,9 +251,70 @@ def test_a_tool_taken_by_key_shows_its_cross_and_the_first_enter_begins(room: Pa
     expect(cross).to_have_count(0)
     press(room, "b", "b")
     expect(cross).to_have_count(0)
-    room.get_by_role("button", name="Ellipse", exact=True).first.click()
-    expect(room.locator('.tools [data-tool="ellipse"]')).to_have_attribute("aria-pressed", "true")
+    room.get_by_role("button", name="Arrow", exact=True).first.click()
+    expect(room.locator('.tools [data-tool="arrow"]')).to_have_attribute("aria-pressed", "true")
     expect(cross).to_have_count(0)  # a pointer needs none
+
+
+def test_a_mark_is_moved_resized_and_removed(room: Page, kind_reader: Reader) -> None:
+    """By pointer: pull its line, pull a corner. By keyboard: choose, arrows, Shift and arrows, Delete."""
+    through_the_stages(room)
+    press(room, "b", "Enter", *["ArrowRight"] * 6, *["ArrowDown"] * 6, "Enter")
+    line, handles = room.locator(".marks .mark-line"), room.locator(".marks .mark-handle")
+    expect(line).to_have_count(1)
+    first = line.bounding_box()
+    assert first is not None
+
+    def pull(start: tuple[float, float], by: tuple[int, int]) -> dict[str, float]:
+        room.mouse.move(*start)
+        room.mouse.down()
+        room.mouse.move(start[0] + by[0], start[1] + by[1], steps=4)
+        room.mouse.up()
+        room.wait_for_timeout(60)
+        box = line.bounding_box()
+        assert box is not None
+        return {name: float(value) for name, value in box.items()}
+
+    moved = pull((first["x"] + first["width"] / 2, first["y"] + 1), (30, 20))
+    expect(handles).to_have_count(4)
+    assert moved["x"] - first["x"] == pytest.approx(30, abs=1.5)
+    assert moved["width"] == pytest.approx(first["width"], abs=1.5)
+    larger = pull((moved["x"] + moved["width"] - 1, moved["y"] + moved["height"] - 1), (24, 0))
+    assert larger["width"] - moved["width"] == pytest.approx(24, abs=1.5)
+    assert larger["x"] == pytest.approx(moved["x"], abs=1.5)
+    press(room, "Escape")
+    expect(handles).to_have_count(0)
+    press(room, "s", "ArrowLeft", "ArrowLeft", "Shift+ArrowLeft")
+    nudged = line.bounding_box()
+    assert nudged is not None
+    assert nudged["x"] - larger["x"] == pytest.approx(-8, abs=1.5)
+    assert nudged["width"] - larger["width"] == pytest.approx(-4, abs=1.5)
+    press(room, "Delete")
+    expect(line).to_have_count(0)
+    press(room, "x")
+    expect(room.locator("#form-note")).to_have_text("There is no mark to undo.")
+
+
+def test_a_key_that_does_nothing_says_why(room: Page) -> None:
+    through_the_stages(room)
+    expect(room.locator('.tools [data-tool="ellipse"]')).to_be_hidden()
+    for key, why in (
+        ("e", "No question asks for a mark of this kind."),
+        ("9", "No open question has an answer of this number."),
+        ("Backspace", "There is no answer to undo."),
+        ("PageUp", "There is no earlier case that you can go back to."),
+    ):
+        press(room, key)
+        expect(room.locator("#form-note")).to_have_text(why)
+
+
+def test_a_technical_problem_throughout_is_asked_about_once(room: Page, kind_reader: Reader) -> None:
+    through_the_stages(room)
+    press(room, "t", "Enter")
+    expect(room.locator("#form-note")).to_contain_text("Press Enter again")
+    assert not Rating.objects.filter(assignment__reader=kind_reader).exists()
+    press(room, "Enter")
+    at_case(room, 2)
 
 
 def test_own_keys_are_kept_on_the_server(room: Page, kinds: LiveStudy) -> None:

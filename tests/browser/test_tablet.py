@@ -52,3 +52,24 @@ def test_a_case_is_read_by_touch_alone(tablet: Page, reader: Reader) -> None:
         "agree": 1, "quality": 4, "difficulty": 2,
     }  # fmt: skip
     assert rating.display["pixel_ratio"] == 2
+
+
+@pytest.mark.parametrize(("width", "height"), [(768, 1024), (390, 844)])
+def test_held_upright_the_image_has_the_whole_width_and_the_form_lies_below(
+    browser: Browser, live_study: LiveStudy, reader: Reader, width: int, height: int
+) -> None:
+    context = browser.new_context(**{**TABLET, "viewport": {"width": width, "height": height}})
+    page = context.new_page()
+    sign_in_without_form(page, live_study.url, reader)
+    page.goto(live_study.room)
+    expect(page.locator("#answers")).to_be_visible()
+    image, form = page.locator(".view").bounding_box(), page.locator(".rail").bounding_box()
+    assert image is not None
+    assert form is not None
+    assert image["width"] == width
+    assert form["y"] >= image["y"] + image["height"]
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    page.locator("#submit").scroll_into_view_if_needed()
+    expect(page.locator("#submit")).to_be_in_viewport()
+    page.goto("about:blank")
+    context.close()

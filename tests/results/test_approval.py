@@ -97,7 +97,7 @@ def test_another_key_is_refused_with_what_to_take(closed: Stock) -> None:
 
 def test_page_of_a_closed_study_is_about_the_key_and_says_how_much_was_read(closed: Stock) -> None:
     text = client_of(closed.alice).get("/results/chest/").content.decode()
-    assert "<h1>Open the key</h1>" in text
+    assert "<h2>Open the key</h2>" in text
     assert "2 readers, 2 of them began; 18 of 20 readings saved" in text
     assert '<a href="/studies/chest/">' in text
 
@@ -107,7 +107,7 @@ def test_page_before_closing_says_how_much_was_read_and_offers_no_results(stock:
     assert (
         "2 readers, 0 of them began; 0 of 20 readings saved" in client.get("/studies/chest/").content.decode()
     )
-    assert "<h1>No results yet</h1>" in client.get("/results/chest/").content.decode()
+    assert "<h2>No results yet</h2>" in client.get("/results/chest/").content.decode()
     assert "/results/chest/" not in client.get("/").content.decode()
 
 

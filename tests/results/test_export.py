@@ -361,6 +361,16 @@ def test_via_files_and_list_give_the_ratings_back(opened: Stock, tmp_path: Path)
     assert len(lines) == 8 + 10 + int(mine[["agree", "quality", "difficulty"]].notna().sum().sum())
 
 
+def test_marks_that_belong_to_no_question_are_exported(opened: Stock) -> None:
+    mark = {"question": "", "kind": "point", "points": [[3, 4]]}
+    Rating.objects.filter(assignment__reader=opened.readers[0]).update(marks=[mark])
+    text = dict(export_files(opened.study))["answers.csv"].decode()
+    rows = [row for row in csv.DictReader(io.StringIO(text)) if row["question"] == "marks"]
+    assert {(row["reader"], row["kind"]) for row in rows} == {("R01", "mark")}
+    assert [json.loads(row["value"]) for row in rows] == [[mark]] * len(rows)
+    assert rows
+
+
 def test_a_remark_that_looks_like_a_formula_is_guarded(opened: Stock) -> None:
     Rating.objects.filter(assignment__reader=opened.readers[0]).update(comment="=HYPERLINK(1)")
     files = dict(export_files(opened.study))

@@ -10,12 +10,12 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import asdict
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from readerstudy.accounts.access import knows_run
 from readerstudy.audit.services import heads
 from readerstudy.cases.models import Case, CaseSet
+from readerstudy.environment import version
 from readerstudy.study.design import signoff
 from readerstudy.study.design.terms import locked_terms, sets_of
 from readerstudy.study.duties import admins_document
@@ -114,7 +114,7 @@ def _document(study: Study) -> dict[str, Any]:
         "kind": "locked protocol",
         "study": str(study.key),
         "title": study.title,
-        "software": {"readerstudy": _version(), "order_algorithm": ALGORITHM},
+        "software": {"readerstudy": version(), "order_algorithm": ALGORITHM},
         "analysis": ANALYSIS,
         "analysis_method": METHOD,
         "synthetic_images": study.synthetic_images,
@@ -167,10 +167,3 @@ def _written(study: Study) -> Iterator[tuple[str, str]]:
         yield f"question {question.key}", question.text
         for level in question.levels:
             yield f"question {question.key}, level {level.value}", level.label
-
-
-def _version() -> str:
-    try:
-        return version("readerstudy")
-    except PackageNotFoundError:  # run from its folder, not installed
-        return "0.1.0"

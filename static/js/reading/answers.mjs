@@ -252,6 +252,12 @@ export function giveTechnical(sheet) {
   return missing(sheet).reduce((filled, { key }) => give(filled, key, { status: "technical", value: null }), sheet);
 }
 
+/** Whether a technical problem is the answer to several questions, and to all of them. @param {Sheet} sheet */
+export function technicalThroughout(sheet) {
+  const given = Object.values(toSend(sheet));
+  return given.length > 1 && !sheet.noImage && given.every(({ status }) => status === "technical");
+}
+
 /** Required questions without an answer. @param {Sheet} sheet @returns {Question[]} */
 export function missing(sheet) {
   return asked(sheet).filter((question) => question.required && !(question.key in sheet.given));

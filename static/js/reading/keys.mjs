@@ -32,7 +32,8 @@ export const COMMANDS = [
   { name: "ellipse", key: "e", group: "Marks", text: "Ellipse" },
   { name: "arrow", key: "a", group: "Marks", text: "Arrow" },
   { name: "point", key: "d", group: "Marks", text: "Point" },
-  { name: "undo-mark", key: "x", group: "Marks", text: "Undo the last one" },
+  { name: "choose-mark", key: "s", group: "Marks", text: "Choose a mark: the last one, then those before" },
+  { name: "undo-mark", key: "x", group: "Marks", text: "Remove the chosen mark, or undo the last one" },
   { name: "full-screen", key: "w", group: "Page", text: "Whole screen" },
   { name: "pause", key: "p", group: "Page", text: "Pause, and go on" },
 ];
@@ -44,6 +45,7 @@ const SIGNS = {
   "=": { name: "zoom", value: 1.25 },
   "-": { name: "zoom", value: 0.8 },
   Backspace: { name: "clear-last" },
+  Delete: { name: "undo-mark" },
   PageUp: { name: "back" },
 };
 
@@ -64,7 +66,7 @@ const FIXED = {
     ["PageUp", "Back to the case before, if the study allows it"],
   ],
   Mouse: [
-    ["Left drag", "Window and level, or draw"],
+    ["Left drag", "Window and level, draw, or move a mark; by a corner, resize it"],
     ["Wheel", "Zoom to the pointer"],
     ["Right drag", "Zoom"],
     ["Middle or Shift drag", "Move the image"],
@@ -82,7 +84,12 @@ const FIXED = {
     ["Two fingers apart", "Zoom"],
     ["Two fingers together", "Window and level"],
   ],
-  Marks: [["Arrows, Enter", "Draw without a mouse: move, begin, end"], ["Esc", "Deselect the tool"]],
+  Marks: [
+    ["Arrows, Enter", "Draw without a mouse: move, begin, end"],
+    ["Arrows", "Move the chosen mark; with Shift, its last corner"],
+    ["Delete", "Remove the chosen mark"],
+    ["Esc", "Put down the tool, choose no mark"],
+  ],
   Page: [["?", "This list"]],
 };
 

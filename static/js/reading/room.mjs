@@ -11,6 +11,7 @@
  * @typedef {{now: Case, asked: number, painted: Promise<number>}} Ahead the next image, painted early
  */
 import { FrameError } from "../viewer/frame.mjs";
+import { note } from "../viewer/painted.mjs";
 import * as answers from "./answers.mjs";
 import { sumOf } from "./clock.mjs";
 import { askToSignIn, showConflict, showMessage } from "./dialogs.mjs";
@@ -31,6 +32,8 @@ export class ReadingRoom {
   /** How many cases back the reader went. */
   stepsBack = 0;
   sheet = answers.newSheet([]);
+  /** The case of which the reader was asked whether all of it is a technical problem. */
+  sure = "";
   /** @type {import("./clock.mjs").Times[]} earlier visits to the case on screen */
   visits = [];
 
@@ -124,6 +127,11 @@ export class ReadingRoom {
       this.status.note(open.length === 1 ? "One question is still open." : `${open.length} questions are still open.`);
       return;
     }
+    if (this.sure !== this.now.id && answers.technicalThroughout(this.sheet)) {
+      this.sure = this.now.id;
+      this.status.note("Every answer is “technical problem”. Press Enter again to save that, or Backspace to change it.");
+      return;
+    }
     this.clock.stop();
     note("case-submitted", performance.now());
     await this.#send(this.now, this.#body(this.now));
@@ -150,9 +158,14 @@ export class ReadingRoom {
     if (url) await ask(url, () => {}, { body, token: this.token() }).catch(() => {});
   }
 
+  /** The case before the one on screen, if the study lets the reader go back to it. */
+  get before() {
+    return this.stepsBack === 0 ? this.state?.back : this.now?.back;
+  }
+
   /** Go back to the case before the one on screen, if the study allows it. */
   async goBack() {
-    const back = this.stepsBack === 0 ? this.state?.back : this.now?.back;
+    const back = this.before;
     if (this.phase !== "reading" || !back) return;
     this.keepDraft();
     this.clock.stop();
@@ -364,7 +377,7 @@ export class ReadingRoom {
         return;
       }
       this.drafts.drop(now.id);
-      this.status.save("failed", "Not saved");
+      this.status.save(outcome.kind === "conflict" ? "idle" : "failed", outcome.kind === "conflict" ? "" : "Not saved");
       await this.open();
     }
   }
@@ -384,10 +397,4 @@ export class ReadingRoom {
     const marks = this.viewer.getMarks();
     this.drafts.keep(this.now.id, { given, sequence, comment, marks, visits: [...this.visits, this.clock.read()], pending });
   }
-}
-
-/** For the browser's own measuring tools and the bench: when it happened, the last time. @param {string} name @param {number} at */
-function note(name, at) {
-  performance.clearMarks(name);
-  performance.mark(name, { startTime: at });
 }

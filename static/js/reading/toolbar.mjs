@@ -12,7 +12,10 @@ import { element, find } from "./dom.mjs";
 const NUDGE = 16; // CSS pixels of the drag that one arrow key stands for
 const STRIDE = 64; // CSS pixels that one Shift+arrow moves the image
 const CURSOR = 12; // CSS pixels that one arrow moves the cross while drawing
-const PRESSED = /** @type {const} */ (["invert", "flip", "lens", "length", "rectangle", "ellipse", "arrow", "point"]);
+const STEP = 4; // CSS pixels that one arrow moves the chosen mark
+/** Marks that belong to an answer: drawn only where a question asks for them. */
+export const SHAPES = ["rectangle", "ellipse", "arrow", "point"];
+const PRESSED = ["invert", "flip", "lens", "length", ...SHAPES];
 
 /** @type {Record<string, (viewer: Viewer, value: number) => void>} */
 const VERBS = {
@@ -29,7 +32,6 @@ const VERBS = {
   ellipse: (viewer) => viewer.take("ellipse"),
   arrow: (viewer) => viewer.take("arrow"),
   point: (viewer) => viewer.take("point"),
-  "undo-mark": (viewer) => viewer.undoMark(),
   "put-down": (viewer) => viewer.take(null),
   preset: (viewer, value) => viewer.preset(value - 1),
   zoom: (viewer, value) => viewer.zoomBy(value),
@@ -45,21 +47,29 @@ const VERBS = {
 
 /** With a drawing tool in hand, arrows move the cross and Enter sets a point. @type {Record<string, (viewer: Viewer) => void>} */
 const DRAWING = {
-  narrower: (viewer) => viewer.moveCursor(-CURSOR, 0),
-  wider: (viewer) => viewer.moveCursor(CURSOR, 0),
-  brighter: (viewer) => viewer.moveCursor(0, -CURSOR),
-  darker: (viewer) => viewer.moveCursor(0, CURSOR),
+  narrower: (viewer) => viewer.edit((it) => it.moveCursor(-CURSOR, 0)),
+  wider: (viewer) => viewer.edit((it) => it.moveCursor(CURSOR, 0)),
+  brighter: (viewer) => viewer.edit((it) => it.moveCursor(0, -CURSOR)),
+  darker: (viewer) => viewer.edit((it) => it.moveCursor(0, CURSOR)),
+};
+
+/** With a mark chosen, arrows move it, and with Shift its last corner. @type {Record<string, [number, number]>} */
+const WAYS = {
+  narrower: [-STEP, 0], "pan-left": [-STEP, 0], wider: [STEP, 0], "pan-right": [STEP, 0],
+  brighter: [0, -STEP], "pan-up": [0, -STEP], darker: [0, STEP], "pan-down": [0, STEP],
 };
 
 /** Do what a command asks of the viewer; false if it is not the viewer's. @param {Viewer} viewer @param {Command} command */
 export function act(viewer, { name, value = 0 }) {
   if (viewer.board.tool) {
-    const draw = name === "submit" && viewer.board.cursor ? (/** @type {Viewer} */ it) => it.setPoint() : DRAWING[name];
+    const draw = name === "submit" && viewer.board.cursor ? (/** @type {Viewer} */ it) => it.edit((editor) => editor.setPoint()) : DRAWING[name];
     if (draw) {
       draw(viewer);
       return true;
     }
   }
+  const way = WAYS[name];
+  if (way && viewer.edit((it) => it.nudge(...way, name.startsWith("pan")))) return true;
   const verb = VERBS[name];
   if (verb) verb(viewer, value);
   return verb !== undefined;
@@ -87,6 +97,22 @@ export function listenToTools(page, run) {
     // A click without a count came from Enter or Space on the button.
     if (tool) run({ name: tool.dataset.tool ?? "", value: Number(tool.dataset.value ?? 0) }, /** @type {MouseEvent} */ (event).detail === 0);
   });
+}
+
+/** Show the tools of the marks that a question asks for, and no others. @param {Document} page @param {import("./answers.mjs").Question[]} questions */
+export function offerShapes(page, questions) {
+  const asked = questions.flatMap(({ kind, shapes = [] }) => (kind === "mark" ? shapes : []));
+  for (const shape of SHAPES) stripOf(page, shape).hidden = !asked.includes(shape);
+}
+
+/** Whether a mark of this shape can be drawn. @param {Document} page @param {string} shape */
+export function offered(page, shape) {
+  return !stripOf(page, shape).hidden;
+}
+
+/** @param {Document} page @param {string} shape */
+function stripOf(page, shape) {
+  return /** @type {HTMLElement} */ (page.querySelector(`.tools [data-tool="${shape}"]`));
 }
 
 /** Say on every tool which key it has. @param {Document} page @param {import("./keys.mjs").Letters} letters */

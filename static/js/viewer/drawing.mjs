@@ -1,6 +1,7 @@
 // @ts-check
 /**
- * Drawing a mark, by pointer or by keyboard: the tool in hand, the mark being drawn, the marks of this image.
+ * Drawing a mark, by pointer or by keyboard: the tool in hand, the mark being drawn, the marks of this image, and the
+ * one that is chosen to be moved, resized or removed.
  *
  * @typedef {import("./marks.mjs").Mark} Mark
  * @typedef {import("./marks.mjs").Drawing} Drawing
@@ -19,6 +20,8 @@ export class DrawingBoard {
   marks = [];
   /** @type {Mark | null} */
   begun = null;
+  /** @type {Mark | null} */
+  chosen = null;
   /** @type {Point | null} the keyboard's cross, CSS pixels */
   cursor = null;
 
@@ -32,6 +35,7 @@ export class DrawingBoard {
   take(tool) {
     this.tool = this.tool === tool ? null : tool;
     this.begun = null;
+    this.chosen = null;
     this.cursor = null;
   }
 
@@ -63,28 +67,39 @@ export class DrawingBoard {
     this.onmark();
   }
 
-  /** Undo the last mark; false if there is none. */
+  /** Remove the chosen mark, else undo the last one; false if there is none. */
   undo() {
     if (this.begun) {
       this.begun = null;
       return true;
     }
-    if (this.marks.length === 0) return false;
-    this.marks = this.marks.slice(0, -1);
+    const gone = this.chosen ?? this.marks.at(-1);
+    if (!gone) return false;
+    this.marks = this.marks.filter((each) => each !== gone);
+    this.chosen = null;
     this.onmark();
     return true;
   }
 
-  /** Take one mark away. @param {Mark} mark */
-  remove(mark) {
-    this.marks = this.marks.filter((each) => each !== mark);
-    this.onmark();
+  /** Choose the mark after the chosen one, from the last one drawn backwards; after the first none. */
+  chooseNext() {
+    const place = this.chosen ? this.marks.indexOf(this.chosen) : this.marks.length;
+    this.chosen = this.marks[place - 1] ?? null;
+    return this.chosen !== null;
+  }
+
+  /** Put a mark in the place of the chosen one; `heard` once it stays so. @param {Mark} mark @param {boolean} heard */
+  change(mark, heard) {
+    this.marks = this.marks.map((each) => (each === this.chosen ? mark : each));
+    this.chosen = mark;
+    if (heard) this.onmark();
   }
 
   /** Put an image's marks on. @param {Mark[]} marks */
   put(marks) {
     this.marks = marks;
     this.begun = null;
+    this.chosen = null;
     this.cursor = null;
   }
 

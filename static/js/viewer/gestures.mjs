@@ -13,8 +13,8 @@
  * @property {() => void} fit
  * @property {() => void} settle nothing moves any more
  * @property {() => boolean} ready there is an image
- * @property {() => boolean} drawing a drawing tool is in hand
- * @property {(step: "begin" | "move" | "end" | "drop", x: number, y: number) => void} draw
+ * @property {(place: Point) => boolean} drawing a drawing tool is in hand, or a mark that can be changed lies there
+ * @property {(step: "begin" | "move" | "end" | "drop", x: number, y: number) => void} draw or change
  * @property {(place: Point | null) => void} hover
  *
  * @typedef {"window" | "pan" | "zoom" | "draw"} Drag
@@ -58,8 +58,8 @@ export function listen(canvas, verbs) {
     },
     { passive: false },
   );
-  canvas.addEventListener("dblclick", () => {
-    if (!verbs.drawing()) verbs.fit();
+  canvas.addEventListener("dblclick", (event) => {
+    if (!verbs.drawing(placeOn(canvas, event))) verbs.fit();
   });
   canvas.addEventListener("contextmenu", (event) => event.preventDefault());
   // The middle button would otherwise start the browser's own scrolling.
@@ -89,7 +89,7 @@ function listenToPointers(canvas, verbs) {
     const place = placeOn(canvas, event);
     pointers.set(event.pointerId, place);
     if (pointers.size === 1) {
-      drag = dragOf(event, verbs.drawing());
+      drag = dragOf(event, event.button === 0 && !event.shiftKey && verbs.drawing(place));
       start = place;
       if (drag === "draw") verbs.draw("begin", place.x, place.y);
     } else {

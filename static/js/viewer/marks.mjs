@@ -9,6 +9,7 @@
  * @typedef {{kind: Drawing, points: Place[], question: string}} Mark a point has one place, the others two
  * @typedef {{x: number, y: number}} Point
  */
+import { handlesOf, placeOf } from "./editing.mjs";
 
 const SVG = "http://www.w3.org/2000/svg";
 const HEAD = 12; // CSS pixels of an arrow's head
@@ -37,13 +38,20 @@ export class MarkLayer {
    * @param {(place: Place) => Point} toCss
    * @param {[number, number] | null} spacing
    * @param {Point | null} cursor the keyboard's cross, CSS pixels
+   * @param {Mark | null} [chosen] the one that shows by what it can be pulled
    */
-  draw(marks, toCss, spacing, cursor) {
+  draw(marks, toCss, spacing, cursor, chosen = null) {
     if (marks.length === 0 && !cursor && !this.svg.firstChild) return;
     const drawn = marks.flatMap((mark) => shapes(mark, mark.points.map(toCss), spacing));
+    if (chosen) drawn.push(...pulls(chosen).map(toCss).map(({ x, y }) => make("circle", { class: "mark-handle", cx: x, cy: y, r: 4.5 })));
     if (cursor) drawn.push(make("path", { class: "mark-cursor", d: crossAt(cursor) }));
     this.svg.replaceChildren(...drawn);
   }
+}
+
+/** @param {Mark} mark @returns {Place[]} */
+function pulls(mark) {
+  return mark.kind === "point" ? mark.points : handlesOf(mark).map((handle) => placeOf(mark, handle));
 }
 
 /** @param {Mark} mark @param {Point[]} points CSS pixels @param {[number, number] | null} spacing @returns {SVGElement[]} */

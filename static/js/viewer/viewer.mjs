@@ -27,6 +27,7 @@
  * @property {string} renderer
  */
 import { DrawingBoard } from "./drawing.mjs";
+import { MarkEditor } from "./editing.mjs";
 import { FrameShelf } from "./frames.mjs";
 import { listen } from "./gestures.mjs";
 import { Lens } from "./lens.mjs";
@@ -59,23 +60,30 @@ export class Viewer {
   #moving = false;
   #asked = 0;
   #settleTimer = 0;
-
   /**
    * @param {HTMLCanvasElement} canvas
    * @param {object} [options]
    * @param {(state: State) => void} [options.onchange]
-   * @param {() => void} [options.onmarks] a mark was drawn or taken back
+   * @param {() => void} [options.onmarks] a mark was drawn, changed or removed; without it marks cannot be changed
    * @param {() => string} [options.question] which question a new mark belongs to
    * @param {FrameShelf} [options.shelf]
    * @param {import("./screen.mjs").CardUse} [options.card]
    */
-  constructor(canvas, { onchange = () => {}, onmarks = () => {}, question = () => "", shelf = new FrameShelf(), card = "auto" } = {}) {
+  constructor(canvas, { onchange = () => {}, onmarks, question = () => "", shelf = new FrameShelf(), card = "auto" } = {}) {
     this.canvas = canvas;
     this.onchange = onchange;
     this.shelf = shelf;
     this.layer = new MarkLayer(canvas);
     this.lens = new Lens(canvas);
-    this.board = new DrawingBoard(onmarks, question);
+    this.board = new DrawingBoard(onmarks ?? (() => {}), question);
+    this.editor = new MarkEditor(this.board, {
+      changeable: onmarks !== undefined,
+      stored: (x, y) => this.#toStored(x, y),
+      css: (place) => this.#toCss(place),
+      shift: (dx, dy) => this.#shift(dx, dy),
+      size: () => this.#storedSize(),
+      middle: () => ({ x: canvas.clientWidth / 2, y: canvas.clientHeight / 2 }),
+    });
     this.screen = new Screen(canvas, { card, redraw: () => this.#drawNow(false) });
     listen(canvas, {
       window: (dx, dy) => this.dragWindow(dx, dy),
@@ -84,8 +92,8 @@ export class Viewer {
       fit: () => this.fit(),
       settle: () => this.#settleSoon(0),
       ready: () => this.#frame !== null,
-      drawing: () => this.board.tool !== null,
-      draw: (step, x, y) => this.#drawMark(step, x, y),
+      drawing: (place) => this.board.tool !== null || this.edit((editor) => editor.hold(place)),
+      draw: (step, x, y) => this.edit((editor) => editor.draw(step, x, y)),
       hover: (place) => this.#hover(place),
     });
     followSize(canvas, (width, height) => this.#resize(width, height));
@@ -247,30 +255,16 @@ export class Viewer {
     this.#draw();
   }
 
-  /** Undo the last mark; false if there is none. */
+  /** Remove the chosen mark, else undo the last one; false if there is none. */
   undoMark() {
-    const done = this.board.undo();
-    this.#draw();
-    return done;
+    return this.edit(() => this.board.undo());
   }
 
-  /** Move the keyboard's cross. @param {number} dx @param {number} dy CSS pixels */
-  moveCursor(dx, dy) {
-    const { clientWidth, clientHeight } = this.canvas;
-    const from = this.board.cursor ?? { x: clientWidth / 2, y: clientHeight / 2 };
-    const x = Math.min(clientWidth, Math.max(0, from.x + dx));
-    const y = Math.min(clientHeight, Math.max(0, from.y + dy));
-    this.board.cursor = { x, y };
-    this.board.move(this.#toStored(x, y));
+  /** Draw or change marks, and show what has become of them. @template T @param {(editor: MarkEditor) => T} act @returns {T} */
+  edit(act) {
+    const told = act(this.editor);
     this.#draw();
-  }
-
-  /** Begin or end a mark at the keyboard's cross. */
-  setPoint() {
-    const { x, y } = this.board.cursor ?? { x: this.canvas.clientWidth / 2, y: this.canvas.clientHeight / 2 };
-    const begun = this.board.begun !== null;
-    if (!begun) this.#drawMark("begin", x, y);
-    if (begun || this.board.tool === "point") this.#drawMark("end", x, y);
+    return told;
   }
 
   /** @param {number} dx @param {number} dy CSS pixels */
@@ -302,19 +296,6 @@ export class Viewer {
     this.#drawNow(false);
   }
 
-  /** @param {"begin" | "move" | "end" | "drop"} step @param {number} x @param {number} y CSS pixels */
-  #drawMark(step, x, y) {
-    const place = this.#toStored(x, y);
-    if (step === "begin") this.board.begin(place);
-    else if (step === "move") this.board.move(place);
-    else if (step === "drop") this.board.begun = null;
-    else {
-      this.board.move(place);
-      this.board.end();
-    }
-    this.#draw();
-  }
-
   /** @param {{x: number, y: number} | null} place */
   #hover(place) {
     this.lens.place = place;
@@ -324,7 +305,7 @@ export class Viewer {
   /** @param {number} x @param {number} y CSS pixels @returns {import("./marks.mjs").Place} */
   #toStored(x, y) {
     const point = this.#toImage(x, y);
-    const size = { width: this.#stored?.columns ?? 1, height: this.#stored?.rows ?? 1 };
+    const size = this.#storedSize();
     const stored = toStored(point, size, this.#orientation);
     return [Math.min(size.width, Math.max(0, stored.x)), Math.min(size.height, Math.max(0, stored.y))];
   }
@@ -337,11 +318,21 @@ export class Viewer {
 
   /** @param {import("./marks.mjs").Place} place */
   #toCss([x, y]) {
-    const size = { width: this.#stored?.columns ?? 1, height: this.#stored?.rows ?? 1 };
+    const size = this.#storedSize();
     const shown = toShown({ x, y }, size, this.#orientation);
     const point = toCanvas(this.#view, this.canvas, shown.x, shown.y);
     const ratio = this.#pixelRatio();
     return { x: point.x / ratio, y: point.y / ratio };
+  }
+
+  /** A way on the canvas as a way over the stored pixels. @param {number} dx @param {number} dy CSS pixels @returns {import("./marks.mjs").Place} */
+  #shift(dx, dy) {
+    const [from, to] = [this.#toImage(0, 0), this.#toImage(dx, dy)].map((point) => toStored(point, this.#storedSize(), this.#orientation));
+    return [to.x - from.x, to.y - from.y];
+  }
+
+  #storedSize() {
+    return { width: this.#stored?.columns ?? 1, height: this.#stored?.rows ?? 1 };
   }
 
   #imageSize() {
@@ -393,7 +384,7 @@ export class Viewer {
     this.#tableStale = false;
     this.screen.draw(this.#frame, this.#view, this.#table, draft);
     this.#exact = !draft;
-    this.layer.draw(this.board.shown(), (place) => this.#toCss(place), this.#stored?.spacing ?? null, this.board.cursor);
+    this.layer.draw(this.board.shown(), (place) => this.#toCss(place), this.#stored?.spacing ?? null, this.board.cursor, this.board.chosen);
     this.lens.draw(this.#frame, this.#view, this.#table, (x, y) => this.#toImage(x, y));
     this.onchange(this.getState());
   }

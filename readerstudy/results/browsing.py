@@ -1,0 +1,205 @@
+"""The cases of an unblinded study, one by one: what each was, and what every reader answered and marked.
+
+Which group a case was in can be seen here beside its picture. So this stays shut while another study that is not
+unblinded has the same pixels, whatever case set or sweep they came to it by.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import combinations
+from statistics import fmean, median
+from typing import Any
+from uuid import UUID
+
+from analysis.columns import Column
+from analysis.endpoints import Groups, groups_from
+from readerstudy.cases.models import Frame
+from readerstudy.endpoints import endpoints_of
+from readerstudy.results.tables import OPENED_CASES, ExportTable
+from readerstudy.results.values import ReadCase, Reading, readings_of, unblinding_of
+from readerstudy.study.design.terms import keys_of
+from readerstudy.study.models import Study
+from readerstudy.study.phases import Phase
+from readerstudy.study.protocol import Protocol
+from readerstudy.study.protocol.questions import Question
+
+NOT_YET = (Phase.LOCKED, Phase.READING, Phase.CLOSED)
+"""Phases in which a study's key may still be opened."""
+
+UNANSWERED = {
+    "cannot_assess": "cannot assess", "technical": "technical problem", "left_blank": "left blank",
+    "not_asked": "not asked", "missing": "not read",
+}  # fmt: skip
+NOT_ASSESSED = ("cannot_assess", "technical")
+
+
+@dataclass(frozen=True)
+class BrowsedCase:
+    """A case with its readings by reader, the hidden repeats among them, and what cases can be sorted by.
+
+    `disagreement` is the mean absolute difference of two readers' answers as a share of the question's span, 0 to 1,
+    over all pairs of readers and then over the questions that are endpoints (first readings); None where no two
+    readers answered one. It is the observed part of Krippendorff's alpha with linear weights, for one case.
+    """
+
+    case: ReadCase
+    group: str
+    readings: tuple[Reading, ...]
+    disagreement: float | None
+
+    @cached_property
+    def first(self) -> list[Reading]:
+        """The first readings that were saved."""
+        return [each for each in self.readings if each.presentation == 1 and each.revisions]
+
+    @cached_property
+    def seconds(self) -> float | None:
+        """Median time on the case over the readers."""
+        times = [each.seconds for each in self.first if each.seconds is not None]
+        return median(times) if times else None
+
+    @cached_property
+    def not_assessed(self) -> int:
+        """How many readers could not assess something, or met a technical problem."""
+        return sum(
+            any(answer["status"] in NOT_ASSESSED for answer in each.answers.values()) for each in self.first
+        )
+
+    @cached_property
+    def marks(self) -> int:
+        """How many marks were drawn."""
+        return sum(len(each.revisions[-1].marks) for each in self.first)
+
+
+def why_shut(study: Study) -> str:
+    """Return why the cases of an unblinded study cannot be looked through now, or ""."""
+    waiting = Study.objects.filter(phase__in=NOT_YET).exclude(pk=study.pk)
+    own = _pixels(keys_of(study))
+    others = _pixels(key for each in waiting for key in keys_of(each))
+    # Frames that an earlier version stored have no digest of their pixels: those of one size may be the same.
+    alike = {digest for digest, _ in own} & {digest for digest, _ in others} - {""}
+    sizes = {size for digest, size in own if not digest} & {size for _, size in others}
+    sizes |= {size for digest, size in others if not digest} & {size for _, size in own}
+    if not (alike or sizes):
+        return ""
+    return (
+        "Another study that is not unblinded has, or may have, the same images. The cases can be looked through when "
+        "its key is open too, or when it is archived."
+    )
+
+
+def _pixels(keys: Iterable[UUID]) -> set[tuple[str, tuple[int, int]]]:
+    found = Frame.objects.filter(study__in=list(keys)).values_list("pixels_sha256", "rows", "columns")
+    return {(digest, (rows, columns)) for digest, rows, columns in found}
+
+
+def browsed(study: Study) -> list[BrowsedCase]:
+    """Return the cases of an unblinded study in the order of their keys.
+
+    Raises
+    ------
+    SealedError: the key is not open.
+    """
+    groups = groups_from(unblinding_of(study).groups)
+    asked = endpoints_of(Protocol.from_json(study.protocol))
+    by_case: dict[str, list[Reading]] = {}
+    for reading in readings_of(study):
+        by_case.setdefault(reading.case.key, []).append(reading)
+    spans = {
+        key: each.span(v for found in by_case.values() for v in _given(found, key))
+        for key, each in asked.items()
+    }
+    return [
+        BrowsedCase(found[0].case, group_of(found[0].case, groups), tuple(found), _disagreement(found, spans))
+        for _, found in sorted(by_case.items())
+    ]
+
+
+def group_of(case: ReadCase, groups: Groups) -> str:
+    """Return the name of a case's group."""
+    return groups.one if case.arm == 1 else groups.other
+
+
+def told(question: Question, answer: Mapping[str, Any] | None) -> str:
+    """Return an answer in words; free text and typed labels as they were written."""
+    status = answer["status"] if answer else "missing"
+    if answer is None or status != "answered":
+        return UNANSWERED.get(status, status)
+    value = answer["value"]
+    if question.kind == "yes_no":
+        return "yes" if value else "no"
+    if question.kind == "mark":
+        return f"{value} mark{'' if value == 1 else 's'}"
+    labels = {level.value: level.label for level in question.levels}
+    if isinstance(value, list):
+        return "; ".join(str(labels.get(each, each)) for each in value) or "none"
+    if question.kind == "number":
+        return f"{value:g} {question.unit}".strip()
+    return labels.get(value, str(value))
+
+
+ORDERS: Mapping[str, tuple[str, Callable[[BrowsedCase], Any]]] = {
+    "key": ("Case", lambda each: each.case.key),
+    "disagreement": ("Most disagreement", lambda each: -(each.disagreement or 0)),
+    "time": ("Longest time", lambda each: -(each.seconds or 0)),
+    "not_assessed": ("Most often not assessed", lambda each: -each.not_assessed),
+    "score": ("Lowest agreement of the networks", lambda each: (each.case.score is None, each.case.score)),
+}
+"""By what cases can be sorted; those that are alike stay in the order of their keys."""
+
+
+def chosen(cases: Iterable[BrowsedCase], *, group: str, words: str, order: str) -> list[BrowsedCase]:
+    """Return the cases of a group (blank: both) whose key, class group or labels hold some words, in an order."""
+    wanted = words.strip().lower()
+    found = [
+        each for each in cases
+        if (not group or each.group == group)
+        and (not wanted or any(wanted in text.lower() for text in _words(each.case)))
+    ]  # fmt: skip
+    return sorted(found, key=ORDERS[order][1])
+
+
+CASES_FOUND: ExportTable[BrowsedCase] = ExportTable(
+    "cases-found.csv",
+    (
+        OPENED_CASES.columns[0],
+        Column("group", "text", "Name of the case's group, as the key gives it"),
+        Column("labels", "text", "The labels as the readers saw them, joined by '; '", blank=True),
+        Column("class_group", "text", "Group of the rarest positive class"),
+        Column("score", "number", "Agreement of the two networks' scores; blank without a sweep", blank=True),
+        Column("readers", "integer", "Readers who read the case", low=0),
+        Column("disagreement", "number", "Mean difference between two readers' answers, 0 to 1", blank=True),
+        Column("median_time_s", "number", "Median time on the case, in seconds", blank=True),
+        Column("not_assessed", "integer", "Readers who could not assess something, or had a technical problem", low=0),
+        Column("marks", "integer", "Marks that were drawn", low=0),
+    ),
+    key=("case",),
+    of={
+        "case": lambda row: row.case.key,
+        "labels": lambda row: "; ".join(row.case.labels),
+        "class_group": lambda row: row.case.class_group,
+        "score": lambda row: row.case.score,
+        "readers": lambda row: len(row.first),
+        "median_time_s": lambda row: row.seconds,
+    },
+)  # fmt: skip
+"""The list as it is shown, for a spreadsheet."""
+
+
+def _words(case: ReadCase) -> list[str]:
+    return [case.key, case.class_group, *case.labels]
+
+
+def _given(readings: Iterable[Reading], question: str) -> list[float]:
+    """Return the answers to a question, of first readings."""
+    answers = [each.answers.get(question, {}) for each in readings if each.presentation == 1]
+    return [float(answer["value"]) for answer in answers if answer.get("status") == "answered"]
+
+
+def _disagreement(readings: Iterable[Reading], spans: Mapping[str, float]) -> float | None:
+    apart = []
+    for question, span in spans.items():
+        pairs = [abs(one - other) / span for one, other in combinations(_given(readings, question), 2)]
+        apart += [fmean(pairs)] if pairs else []
+    return fmean(apart) if apart else None

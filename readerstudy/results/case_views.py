@@ -1,0 +1,184 @@
+"""The case browser of an unblinded study: the list of its cases, and each case with all that was said of it."""
+
+from typing import Any
+from urllib.parse import urlencode
+
+from django import forms
+from django.contrib import messages
+from django.core.paginator import Paginator
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_POST
+
+from analysis.endpoints import groups_from
+from analysis.tablefolder import csv_text
+from readerstudy.accounts.access import signed_in
+from readerstudy.audit.services import record
+from readerstudy.cases.models import Case
+from readerstudy.cases.selectors import cases_of, frame_json, frame_response, thumbnail_response
+from readerstudy.results.browsing import CASES_FOUND, ORDERS, BrowsedCase, browsed, chosen, told, why_shut
+from readerstudy.results.values import Reading, SealedError, unblinding_of
+from readerstudy.results.views import download, study_for_results
+from readerstudy.study.design import terms as study_terms
+from readerstudy.study.models import Role, Study
+from readerstudy.study.protocol import Protocol, ProtocolError
+from readerstudy.study.visibility import has_role
+
+PAGE = 24
+
+
+class Choice(forms.Form):
+    """Which cases are listed, and in which order; what is in an address and on no list has no effect."""
+
+    group = forms.ChoiceField(required=False, label="Group")
+    words = forms.CharField(required=False, max_length=100, label="Case, label or class group")
+    order = forms.ChoiceField(
+        required=False, label="Sort by", choices=[(key, name) for key, (name, _) in ORDERS.items()]
+    )
+
+    def __init__(self, data: Any, study: Study) -> None:
+        super().__init__(data, auto_id="choice_%s")
+        groups = groups_from(unblinding_of(study).groups)
+        self.fields["group"] = forms.ChoiceField(
+            required=False, label="Group",
+            choices=[("", "Both"), (groups.one, groups.both[0]), (groups.other, groups.both[1])],
+        )  # fmt: skip
+        self.is_valid()
+        self.given = {name: self.cleaned_data[name] for name in self.fields if self.cleaned_data.get(name)}
+
+    def found(self, study: Study) -> list[BrowsedCase]:
+        """Return the cases that fit."""
+        return chosen(browsed(study), **{"group": "", "words": "", "order": next(iter(ORDERS)), **self.given})
+
+    def query(self, **more: Any) -> str:
+        """Return the choice as the end of an address."""
+        values = {**self.given, **more}
+        return f"?{urlencode(values)}" if values else ""
+
+
+@never_cache
+@require_GET
+def cases(request: HttpRequest, slug: str) -> HttpResponse:
+    """List the cases with a small picture of each, or say why they cannot be looked through now."""
+    study = _opened(request, slug)
+    context: dict[str, Any] = {"study": study, "shut": why_shut(study), **place_of(request, study)}
+    if not context["shut"]:
+        form = Choice(request.GET, study)
+        found = form.found(study)
+        context |= {
+            "form": form,
+            "found": len(found),
+            "page": Paginator(found, PAGE).get_page(request.GET.get("page")),
+            "query": form.query(),
+            "more": form.query(page=""),
+            "waiting": study_terms.terms_json(study, study_terms.waiting(study, signed_in(request))),
+        }
+    return render(request, "results/cases.html", context)
+
+
+@never_cache
+@require_GET
+def case(request: HttpRequest, slug: str, key: str) -> HttpResponse:
+    """Show one case: picture, what it was, and what each reader answered, marked and wrote."""
+    study = _browsable(request, slug)
+    form = Choice(request.GET, study)
+    found = form.found(study)
+    index = next((n for n, each in enumerate(found) if each.case.key == key), None)
+    if index is None:
+        raise Http404
+    if study_terms.waiting(study, signed_in(request)):
+        return redirect("results:cases", slug=slug)
+    shown, questions = found[index], Protocol.from_json(study.protocol).questions
+    address = {"slug": slug, "key": key}
+    context = {
+        "study": study,
+        "shown": shown,
+        "number": index + 1,
+        "found": len(found),
+        "before": found[index - 1].case.key if index else None,
+        "after": found[index + 1].case.key if index + 1 < len(found) else None,
+        "list": reverse("results:cases", args=[slug]) + form.query(page=index // PAGE + 1),
+        "query": form.query(),
+        "readings": [
+            (reading, [told(question, reading.answers.get(question.key)) for question in questions])
+            for reading in shown.readings
+        ],
+        "questions": questions,
+        "source": {
+            "id": key,
+            "frame_url": reverse("results:case_frame", kwargs=address),
+            "frame": frame_json(_case(study, key)),
+        },
+        "marks": {_name(each): each.revisions[-1].marks for each in shown.readings if each.revisions},
+        **place_of(request, study),
+    }
+    return render(request, "results/case.html", context)
+
+
+@require_GET
+def case_frame(request: HttpRequest, slug: str, key: str) -> HttpResponse:
+    """Deliver the pixels of a case."""
+    return frame_response(_case(_browsable(request, slug), key), signed_in(request))
+
+
+@require_GET
+def case_thumbnail(request: HttpRequest, slug: str, key: str) -> HttpResponse:
+    """Deliver a small picture of a case."""
+    return thumbnail_response(_case(_browsable(request, slug), key), signed_in(request))
+
+
+@require_GET
+def cases_file(request: HttpRequest, slug: str) -> HttpResponse:
+    """Download the cases that are listed, as CSV."""
+    study = _browsable(request, slug)
+    table = CASES_FOUND.frame(Choice(request.GET, study).found(study))
+    record(kind="study.cases_exported", actor=signed_in(request), study=study.key, subject=slug)
+    text = csv_text(table, mark="simulated" if study.simulated_readers else None, gaps=True)
+    return download(text.encode(), "text/csv; charset=utf-8", f"{slug}-cases.csv")
+
+
+@require_POST
+def confirm_terms(request: HttpRequest, slug: str) -> HttpResponse:
+    """Note that somebody who looks at results confirms the terms of use, before the first image."""
+    study = _browsable(request, slug)
+    try:
+        digests = request.POST.getlist("sha256")
+        study_terms.confirm(study=study, person=signed_in(request), digests=digests)
+    except ProtocolError as error:
+        messages.error(request, str(error))
+    return redirect("results:cases", slug=slug)
+
+
+def place_of(request: HttpRequest, study: Study) -> dict[str, Any]:
+    """Return what the heads of all pages of results say: whether the pages of a study admin are beside them."""
+    return {"may_open": has_role(signed_in(request), study, Role.STUDY_ADMIN)}
+
+
+def _opened(request: HttpRequest, slug: str) -> Study:
+    """Return an unblinded study; before that there is no case to anybody."""
+    study = study_for_results(signed_in(request), slug)
+    try:
+        unblinding_of(study)
+    except SealedError:
+        raise Http404 from None
+    return study
+
+
+def _browsable(request: HttpRequest, slug: str) -> Study:
+    study = _opened(request, slug)
+    if why_shut(study):
+        raise Http404
+    return study
+
+
+def _case(study: Study, key: str) -> Case:
+    found = cases_of(study.key).filter(key=key).first()
+    if found is None:
+        raise Http404
+    return found
+
+
+def _name(reading: Reading) -> str:
+    return f"{reading.reader} {reading.presentation}"
