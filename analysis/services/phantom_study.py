@@ -17,8 +17,8 @@ import pandas as pd
 from analysis.durable import sha256_bytes
 from analysis.findings.representation import share_ratio
 from analysis.phantoms import FaultRates, PhantomError, PhantomSpec, faults, write_data_set
-from analysis.selection import CRITERIA, Run
-from analysis.selection.validity import judge
+from analysis.selection import CRITERIA, Run, read_run
+from analysis.selection.validity import highest_valid, judge, validity_rows
 from analysis.services.findings import Choices, analyse_folder, find_chosen
 from analysis.sweep.spec import SweepSpec
 from analysis.sweep.toml import load_spec
@@ -166,6 +166,13 @@ def report_rows(runs: dict[str, Path], truth: pd.DataFrame) -> list[Row]:
         own = next(r for r in analysed.findings.tables["validity"] if abs(r["sparsity"] - LEVEL) < 0.005)
         found = [_row("validity", own["verdict"], name, {"estimate": own[name], "n": own["exemplars"]})
                  for name in ("correlation", "shared", "spread", "ap_above", "floor_shared")]  # fmt: skip
+        if validation:
+            levels = validity_rows(read_run(validation), criterion="spearman", fraction=FRACTION)
+            found.append(
+                _row(
+                    "validity", "validation split", "highest valid level", {"estimate": highest_valid(levels)}
+                )
+            )
         if split == "test":
             found += [_correlation(row) for row in analysed.findings.tables["frequency"]]
         found += _lists(analysed.run, truth, split)
