@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args
 
 Kind = Literal["binary", "ordinal", "number"]
 End = Literal["low", "high"]
+Aim = Literal["superiority", "non-inferiority", "equivalence"]
 MISSING = ("cannot_assess", "technical", "missing")
 """Why there is no answer: the reader could not assess the case, something broke, or nothing was given."""
 
@@ -38,6 +39,10 @@ class Endpoint:
     scale, rising, with their words; a number has none, but may have limits (`low`, `high`) and a unit. `worse` is the
     unfavourable end. `less` and `more` say what lower and higher answers mean ("lower image quality"), so that "PIEs
     had lower image quality than controls" is a sentence. `missing` are the ways in which an answer may be lacking.
+
+    `aim` is what is tested: superiority, that the groups differ; non-inferiority, that the first group is not worse by
+    `margin` or more; equivalence, that they differ by less than `margin`. The margin is in points of the scale, in the
+    unit of a number, or a share from 0 to 1 for yes or no.
     """
 
     name: str
@@ -52,15 +57,21 @@ class Endpoint:
     low: float | None = None
     high: float | None = None
     unit: str = ""
+    aim: Aim = "superiority"
+    margin: float = 0.0
 
     def __post_init__(self) -> None:
-        short = self.short if self.short[1:2].isupper() else f"{self.short[:1].lower()}{self.short[1:]}"
         for field, word in (("less", "lower"), ("more", "higher")):
             if not getattr(self, field):
-                object.__setattr__(self, field, f"{word} {short}")
+                object.__setattr__(self, field, f"{word} {self.inline}")
         if self.levels:
             object.__setattr__(self, "low", self.levels[0][0])
             object.__setattr__(self, "high", self.levels[-1][0])
+
+    @property
+    def inline(self) -> str:
+        """The title within a sentence."""
+        return self.short if self.short[1:2].isupper() else f"{self.short[:1].lower()}{self.short[1:]}"
 
     @property
     def values(self) -> tuple[int, ...]:
@@ -97,9 +108,9 @@ class Endpoint:
         return float(max(given) - min(given)) or 1.0 if given else 1.0
 
     def as_row(self) -> dict[str, Any]:
-        """Return plain values for JSON."""
+        """Return plain values for JSON; without a margin nothing is said of one."""
         plain: dict[str, Any] = json.loads(json.dumps(asdict(self)))
-        return plain
+        return plain if self.margin else {k: v for k, v in plain.items() if k not in ("aim", "margin")}
 
     def check(self) -> None:
         """Refuse a question that cannot be analysed.
@@ -121,6 +132,24 @@ class Endpoint:
                 f"{self.name}: expected a kind of binary (levels 0 and 1), ordinal (at least two rising levels) or "
                 f"number (none), worse low or high, and missing of {', '.join(MISSING)}; got {self}"
             )
+        if problem := margin_problem(self.aim, self.margin, self.low, self.high):
+            raise EndpointError(f"{self.name}: {problem}")
+
+
+def margin_problem(aim: str, margin: Any, low: float | None, high: float | None) -> str:
+    """Say what is wrong with an aim and its margin for answers between `low` and `high`, or nothing."""
+    if aim not in get_args(Aim):
+        return f"expected an aim of {', '.join(get_args(Aim))}, got {aim!r}"
+    if type(margin) not in (int, float) or not 0 <= margin < 1e300:
+        return f"expected a margin of at least 0, got {margin!r}"
+    if (aim == "superiority") != (margin == 0):
+        return (
+            f"expected a margin above 0 for {' and '.join(get_args(Aim)[1:])} and none for superiority; got {margin:g} "
+            f"for {aim}"
+        )
+    if low is not None and high is not None and margin >= high - low:
+        return f"expected a margin below the width of the scale, {high - low:g}; got {margin:g}"
+    return ""
 
 
 @dataclass(frozen=True)

@@ -244,6 +244,18 @@ RATINGS = ratings_table()
 """The tidy ratings of the published study's questions."""
 
 
+STATES = ("read", "shown", "never_shown", "withdrawn", "replaced")
+"""What became of a planned first reading; a replaced reader's is planned again for the one who came."""
+
+PLANNED = Table(
+    "planned.csv",
+    (*RATINGS.columns[1:4],  # reader, case, arm
+     Column("state", "text", "read; shown, not answered; never shown; reader withdrew; replaced", allowed=STATES)),
+    key=("reader", "case"), named=("reader", "case"),
+)  # fmt: skip
+"""One row per planned first reading, as the drawn orders have it; it names arms, so that no blinded study has one."""
+
+
 def rated(endpoints: Iterable[Endpoint] = PAPER) -> list[str]:
     """Return the columns of ratings without the mark that a program made them, which is in simulated studies only.
 
@@ -252,7 +264,7 @@ def rated(endpoints: Iterable[Endpoint] = PAPER) -> list[str]:
     return [name for name in ratings_table(endpoints).names if name != "simulated"]
 
 
-TABLES = (IMAGES, CLASSES, METRICS, LISTED, SELECTION, CASES, KEY, RATINGS)
+TABLES = (IMAGES, CLASSES, METRICS, LISTED, SELECTION, CASES, KEY, RATINGS, PLANNED)
 
 
 def check_table(frame: pd.DataFrame, table: Table, where: str | None = None) -> pd.DataFrame:

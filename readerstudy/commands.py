@@ -4,6 +4,9 @@ Readers come first: what runs from a timer, and every sweep worker, gives way to
 """
 
 import os
+import subprocess
+import sys
+import threading
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -13,6 +16,9 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 
+from readerstudy.environment import BASE
+from readerstudy.refusals import RefusedError
+
 NICENESS = 10
 """As `nice` counts: a process with it gets a tenth of a core that a web process wants too, and all of an idle one."""
 AUTOGROUP = Path("/proc/self/autogroup")
@@ -20,18 +26,33 @@ AUTOGROUP = Path("/proc/self/autogroup")
 
 
 class SiteCommand(BaseCommand):
-    """A command that tells the errors of `refused`, and what a model's field refuses, without a traceback."""
+    """A command that tells what the site or a model refuses, and the errors of `refused`, without a traceback."""
 
     refused: tuple[type[Exception], ...] = ()
 
     def execute(self, *args: Any, **options: Any) -> str | None:
         """Run; a refusal ends the command with its words."""
+        refusals: tuple[type[Exception], ...] = (RefusedError, *self.refused)
         try:
             return super().execute(*args, **options)
         except ValidationError as error:
             raise CommandError(" ".join(error.messages)) from error
-        except self.refused as error:
+        except refusals as error:
             raise CommandError(str(error)) from error
+
+
+def write_new(path: Path, text: str) -> None:
+    """Write a text into a file that does not exist yet.
+
+    Raises
+    ------
+    CommandError: it exists, or cannot be written.
+    """
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        raise CommandError(f"{path} cannot be written: {error.strerror}") from error
 
 
 class PatientCommand(SiteCommand):
@@ -41,6 +62,18 @@ class PatientCommand(SiteCommand):
         """Give way, then run."""
         give_way()
         super().run_from_argv(argv)
+
+
+def start_apart(*words: str) -> None:
+    """Start a command of the site as a process of its own, which outlives the request that asked for it.
+
+    A thread would die with its web process, and take its turns from readers.
+    """
+    process = subprocess.Popen(
+        [sys.executable, "-m", "readerstudy", *words], cwd=BASE, env=dict(os.environ), start_new_session=True,
+        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    threading.Thread(target=process.wait, daemon=True).start()  # who is waited for leaves no zombie behind
 
 
 def give_way() -> None:

@@ -33,9 +33,7 @@ class Channel(filesystem.Channel):  # type: ignore[misc]
     def data_folder_in(self) -> str:
         return str(self.folder)
 
-    @property
-    def data_folder_out(self) -> str:
-        return str(self.folder)
+    data_folder_out = data_folder_in
 
     @property
     def control_folder(self) -> Path:

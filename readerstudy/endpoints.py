@@ -38,4 +38,6 @@ def _endpoint(question: Question, words: Measure) -> Endpoint:
         low=question.minimum,
         high=question.maximum,
         unit=question.unit,
+        aim=words.aim,  # type: ignore[arg-type]
+        margin=words.margin,
     )

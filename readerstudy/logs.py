@@ -30,7 +30,8 @@ class Discreet(logging.Formatter):
         }
         if record.exc_info and record.exc_info[1] is not None:
             found["error"] = type(record.exc_info[1]).__name__
-            if _was_refused(record):
+            # A request that was refused on purpose: where in the code is of no use.
+            if record.name.startswith(QUIET) and 400 <= getattr(record, "status_code", 0) < 500:
                 return found
             found["where"] = [
                 f"{frame.filename.rpartition('/')[2]}:{frame.lineno} {frame.name}"
@@ -77,11 +78,6 @@ def logging_config(*, form: str, level: str) -> dict[str, Any]:
         # Django gives some loggers handlers of their own, which would print addresses.
         "loggers": {name: {"handlers": [], "propagate": True} for name in ("django", "django.server")},
     }
-
-
-def _was_refused(record: logging.LogRecord) -> bool:
-    """Say whether the record tells of a request that was refused on purpose: where in the code is of no use."""
-    return record.name.startswith(QUIET) and 400 <= getattr(record, "status_code", 0) < 500
 
 
 def _request_message(record: logging.LogRecord) -> str:

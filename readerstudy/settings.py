@@ -6,7 +6,7 @@ from csp.constants import NONE, SELF
 
 from readerstudy.environment import Environment, shipped
 from readerstudy.logs import logging_config
-from readerstudy.stores import ObjectStore, cache, database, folder, storages
+from readerstudy.stores import cache, database, folder, storages
 
 environment = Environment()
 
@@ -60,10 +60,9 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "readerstudy.accounts.middleware.SignInRequired",
-    "readerstudy.accounts.middleware.second_factor",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "readerstudy.accounts.middleware.doors",
+    "readerstudy.accounts.middleware.Doors",
     "allauth.account.middleware.AccountMiddleware",  # gives allauth.mfa the request; nothing else of it is in use
 ]
 
@@ -124,12 +123,10 @@ USE_I18N = False
 STORAGES = storages(
     frames=environment.text("FRAMES_URL", ""),
     runs=environment.text("RUNS_URL", ""),
-    store=ObjectStore(
-        endpoint=environment.text("S3_ENDPOINT", ""),
-        access_key=environment.text("S3_ACCESS_KEY", ""),
-        secret_key=environment.text("S3_SECRET_KEY", ""),
-        region=environment.text("S3_REGION", "us-east-1"),
-    ),
+    endpoint_url=environment.text("S3_ENDPOINT", ""),
+    access_key=environment.text("S3_ACCESS_KEY", ""),
+    secret_key=environment.text("S3_SECRET_KEY", ""),
+    region_name=environment.text("S3_REGION", "us-east-1"),
 )
 
 STATIC_URL = "/static/"

@@ -116,23 +116,16 @@ def cache(url: str) -> dict[str, Any]:
     }
 
 
-@dataclass(frozen=True)
-class ObjectStore:
-    """Who the site is to the store; an empty text leaves the choice to the client's own configuration."""
-
-    endpoint: str
-    access_key: str
-    secret_key: str
-    region: str
-
-
 def folder(url: str, default: Path) -> Path:
     """Return the folder that an address names when it is an absolute path, else the default."""
     return Path(url) if url.startswith("/") else default
 
 
-def storages(*, frames: str, runs: str, store: ObjectStore) -> dict[str, Any]:
+def storages(*, frames: str, runs: str, **access: str) -> dict[str, Any]:
     """Return Django's STORAGES with an entry `frames` and `runs` for each address that is no folder.
+
+    `access`: endpoint_url, access_key, secret_key and region_name of the store; an empty text leaves the choice to the
+    client's own configuration.
 
     Raises
     ------
@@ -144,11 +137,14 @@ def storages(*, frames: str, runs: str, store: ObjectStore) -> dict[str, Any]:
     }
     for name, url in (("frames", frames), ("runs", runs)):
         if url and not url.startswith("/"):
-            found[name] = {"BACKEND": "storages.backends.s3.S3Storage", "OPTIONS": _options(name, url, store)}
+            found[name] = {
+                "BACKEND": "storages.backends.s3.S3Storage",
+                "OPTIONS": _options(name, url, access),
+            }
     return found
 
 
-def _options(name: str, url: str, store: ObjectStore) -> dict[str, Any]:
+def _options(name: str, url: str, access: dict[str, str]) -> dict[str, Any]:
     scheme, _, rest = url.partition("://")
     bucket, _, prefix = rest.partition("/")
     if scheme != "s3" or not bucket:
@@ -158,11 +154,8 @@ def _options(name: str, url: str, store: ObjectStore) -> dict[str, Any]:
     return {
         "bucket_name": bucket,
         "location": prefix.strip("/"),
-        "endpoint_url": store.endpoint or None,
-        "access_key": store.access_key or None,
-        "secret_key": store.secret_key or None,
-        "region_name": store.region,
-        "addressing_style": "path" if store.endpoint else "auto",
+        **{key: value or None for key, value in access.items()},
+        "addressing_style": "path" if access["endpoint_url"] else "auto",
         "signature_version": "s3v4",
         "file_overwrite": True,
         "default_acl": None,

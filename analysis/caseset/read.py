@@ -21,6 +21,7 @@ TERMS = {"text": 20_000, "credential": 500, "ethics": 500}
 """Parts of the terms of use, with the most characters of each: the terms in markdown, what a person needs
 to see the images (a data use agreement, a training), the reference of the ethics approval."""
 
+LONGEST_ESTIMAND = 2_000
 LONGEST_REASON = 500
 """Characters of the reason why images were handed over unchecked, or who looked for text in them."""
 
@@ -59,6 +60,16 @@ class BlindHalf:
     def custody(self) -> Mapping[str, Any]:
         """How the images were compared with those that the networks saw (`check_record`); empty if not said."""
         return dict(self.provenance.get("custody") or {})
+
+    @property
+    def one_each(self) -> bool:
+        """Whether the writer attests one case with arm 1 in each matched set; it says so of all sets together."""
+        return self.provenance.get("one_each") is True
+
+    @property
+    def estimand(self) -> str:
+        """What a comparison of the groups estimates, as the selection says; blank if it does not."""
+        return str((self.provenance.get("selection") or {}).get("estimand", ""))[:LONGEST_ESTIMAND]
 
     @property
     def terms(self) -> Mapping[str, str]:

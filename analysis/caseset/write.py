@@ -276,8 +276,16 @@ def _provenance(plan: pd.DataFrame, origin: Origin, shown: Sequence[str], nonce:
         },
         **({"custody": check_record(origin.custody, "custody")} if origin.custody else {}),
         "selection": dict(origin.settings),
+        "one_each": _one_each(plan),
         "commitments": {name: commitment(nonce, text) for name, text in origin.committed.items()},
     }
+
+
+def _one_each(plan: pd.DataFrame) -> bool:
+    """Whether there are matched sets, each with one case of arm 1: what an analysis of sets needs to know of them."""
+    members = plan.groupby("pair")["arm"].agg(["size", "sum"])
+    sums = members.loc[members["size"] > 1, "sum"]
+    return bool(len(sums) and (sums == 1).all())
 
 
 def _publish(renames: Mapping[Path, Path]) -> None:

@@ -31,6 +31,7 @@ def reader_study_figures(
     *,
     groups: Groups = GROUPS,
     theme: ThemeName = "light",
+    pooled: str = "u_centred",
 ) -> dict[str, Figure]:
     """Draw forest, paper_means, answers where a question has levels, and subgroups where the study has them.
 
@@ -40,13 +41,17 @@ def reader_study_figures(
         (endpoint, title, low, high, axis_low, axis_high, interval).
     groups: what the arms are called.
     theme: ground and colours.
+    pooled: the method whose theta is drawn over all readers; u_centred where a question has none by it.
     """
     words = tables["endpoints"]
     comparisons = tables["comparisons"].merge(words, on="endpoint")
-    primary = comparisons[comparisons["method"] == "u_centred"]
+    method = comparisons["method"]
+    without = ~comparisons["endpoint"].isin(comparisons.loc[method == pooled, "endpoint"])
+    primary = comparisons[(method == pooled) | ((method == "u_centred") & without)]
+    readers = comparisons[method == "reader_delong"]
     paper = tables["paper_compatible"].merge(words, on="endpoint")
     figures = {
-        "forest": draw_forest(comparisons, groups, theme=theme),
+        "forest": draw_forest(pd.concat([primary, readers]), groups, theme=theme),
         "paper_means": draw_paper_means(paper, primary, groups, theme=theme),
     }
     if len(tables["answers"]):
@@ -65,16 +70,14 @@ def draw_forest(comparisons: pd.DataFrame, groups: Groups = GROUPS, *, theme: Th
 
     Parameters
     ----------
-    comparisons: the comparisons table; rows of the methods u_centred (pooled) and reader_delong are drawn;
-        with title, axis_low and axis_high (what lies left and right of 0.5) of the question, and the name of
-        the intervals.
+    comparisons: of each question the row over all readers, and the rows of the method reader_delong; with title,
+        axis_low and axis_high (what lies left and right of 0.5) of the question, and the name of the intervals.
     groups: what the arms are called.
     theme: ground and colours.
     """
     colors = THEMES[theme]
-    drawn = comparisons[comparisons["method"].isin(["u_centred", "reader_delong"])]
-    endpoints = list(dict.fromkeys(drawn["endpoint"]))
-    rows = [drawn[drawn["endpoint"] == name] for name in endpoints]
+    endpoints = list(dict.fromkeys(comparisons["endpoint"]))
+    rows = [comparisons[comparisons["endpoint"] == name] for name in endpoints]
     heights = [0.82 + (ROW if len(own) <= MANY else CLOSE) * len(own) for own in rows]
     figure = new_figure(7.2, sum(heights) + 0.75, colors)
     total = sum(heights) + 0.75
@@ -92,7 +95,7 @@ def draw_forest(comparisons: pd.DataFrame, groups: Groups = GROUPS, *, theme: Th
         0.11,
         0.1 / total,
         f"θ: how often a {groups.one} got a higher answer than a {groups.other}, ties counted half. "
-        f"Bars: {drawn['interval'].iloc[0]}s.",
+        f"Bars: {comparisons['interval'].iloc[0]}s.",
         fontsize=SIZE - 1,
         color=colors.muted,
         va="bottom",
@@ -102,7 +105,7 @@ def draw_forest(comparisons: pd.DataFrame, groups: Groups = GROUPS, *, theme: Th
 
 def _endpoint(axes: Axes, own: pd.DataFrame, named: str, colors: Theme, inches: float) -> None:
     readers = records(own[own["method"] == "reader_delong"])
-    pooled = records(own[own["method"] == "u_centred"])[0]
+    pooled = records(own[own["method"] != "reader_delong"])[0]
     axes.axvline(0.5, color=colors.muted, linewidth=0.9, linestyle=(0, (4, 3)), zorder=0)
     for y, row in enumerate(readers):
         _interval(axes, y, row, colors.muted, thick=False)

@@ -14,15 +14,15 @@ from analysis.figures.theme import ThemeName, mark, render, save_all
 from analysis.report.comparison import (
     METHODS,
     answers_section,
-    paper_section,
+    by_sets,
     primary_section,
     readers_section,
     sensitivity_section,
     sentence,
-    subgroup_section,
     why_not,
 )
 from analysis.report.document import Background, Block, Document, Grid, Named, Picture, Points, Section, Text
+from analysis.report.explorative import paper_section, subgroup_section
 from analysis.report.flow import courses, flow, reader_grid
 from analysis.report.html import standalone
 from analysis.report.methods import assumptions_section, checklist_section, methods_section
@@ -69,19 +69,19 @@ def _compared(results: Results, background: Background) -> list[Section | None]:
         _summary(results, background),
         _flow(results, background),
         _protocol(results, background),
-        primary_section(results),
+        primary_section(results, declared=background.locked),
         answers_section(results),
         readers_section(results),
         sensitivity_section(results),
         subgroup_section(results),
         agreement_section(results),
-        times_section(results),
+        times_section(results, declared=background.locked),
         missing_section(results),
         described_section(results, background),
         paper_section(results),
         assumptions_section(results),
         methods_section(results, background),
-        checklist_section(),
+        checklist_section(locked=background.locked),
     ]
 
 
@@ -103,34 +103,47 @@ def _tables_only(section: Section) -> Section:
 
 def _summary(results: Results, background: Background) -> Section:
     study, named = results.study, groups_of(results)
-    lede = (
+    blind = " without knowing which is which" if background.locked else ""
+    counts = (
         f"{plural(study['readers'], 'reader')} judged {plural(study['pie_cases'], named.one, named.ones)} "
-        f"{WHAT if named == GROUPS else ''}and {plural(study['control_cases'], named.other, named.others)} "
-        f"without knowing which is which: {plural(study['first_readings'], 'first reading')}, "
-        f"{plural(study['repeat_readings'], 'repeat')}."
+        f"{WHAT if named == GROUPS else ''}and {plural(study['control_cases'], named.other, named.others)}{blind}: "
+        f"{plural(study['first_readings'], 'first reading')}, {plural(study['repeat_readings'], 'repeat')}."
     )
     if results.not_comparable:
         return _nothing_compared(results, background)
     said = Points(tuple(f"{row['title']}. {sentence(results, row)}" for row in results.multiplicity))
-    return Section("summary", "Summary", (Text(lede, "lede"), said, *_context(background)))
+    first = [Text(asked_of(background), "lede")] if background.estimand else []
+    return Section(
+        "summary",
+        "Summary",
+        (*first, Text(counts, "plain" if first else "lede"), said, *_remarks(results, background)),
+    )
+
+
+def asked_of(background: Background) -> str:
+    """Say what was to be compared, as the protocol has it."""
+    return f"What was compared: {background.estimand}"
 
 
 def _nothing_compared(results: Results, background: Background) -> Section:
     readers = courses(results, background)
-    read, planned = sum(r.read for r in readers), sum(r.planned for r in readers)
+    handed_on = {r.replaces for r in readers}
+    read = sum(r.read for r in readers)
+    planned = sum(r.read if r.pseudonym in handed_on else r.planned for r in readers)
     begun = f"{sum(1 for r in readers if r.read)} of {plural(len(readers), 'reader')}"
     blocks: list[Block] = [
         Text(f"{read} of {plural(planned, 'planned first reading')} were saved, by {begun}.", "lede"),
         Text(f"Nothing can be compared: {why_not(results)}.", "warning"),
         Text("Every answer that was saved is kept and is in the export."),
     ]
-    return Section("summary", "Summary", (*blocks, *_context(background)))
+    if background.estimand:
+        blocks.append(Text(asked_of(background)))
+    return Section("summary", "Summary", (*blocks, *_remarks(results, background)))
 
 
-def _context(background: Background) -> list[Block]:
-    asked = f"What was compared: {background.estimand}"
-    blocks: list[Block] = [Text(asked)] if background.estimand else []
-    return blocks + [Text(remark, "warning") for remark in background.remarks]
+def _remarks(results: Results, background: Background) -> list[Block]:
+    holes = [f"{hole}." for hole in results.study.get("holes", ())]
+    return [Text(remark, "warning") for remark in (*holes, *background.remarks)]
 
 
 def _flow(results: Results, background: Background) -> Section:
@@ -173,7 +186,12 @@ def report_figures(
     figures = {"flow": draw_flow(flow(results, background), theme=theme)}
     named = groups_of(results)
     if not results.not_comparable:
-        figures |= reader_study_figures(results.frames(), groups=named, theme=theme)
+        figures |= reader_study_figures(
+            results.frames(),
+            groups=named,
+            theme=theme,
+            pooled="theta_set" if by_sets(results) else "u_centred",
+        )
     if background.described:
         figures["described"] = draw_described(background.described, named, theme=theme)
     if results.simulated:

@@ -1,6 +1,5 @@
 """The comparison of the arms: the primary results in words, sensitivity analyses, subgroups, the published tests."""
 
-from analysis.endpoints import capital
 from analysis.report.document import Block, Finding, Findings, Grid, Picture, Section, Text
 from analysis.report.words import (
     DASH,
@@ -8,6 +7,7 @@ from analysis.report.words import (
     estimate,
     groups_of,
     interval,
+    interval_name,
     interval_of,
     number,
     p_value,
@@ -41,6 +41,15 @@ METHODS = {
     "or_unbiased": CENTRED_OR,
     "fixed_readers": ("Readers fixed, cases random", "these readers only, does not generalise to readers"),
     "permutation": ("Permutation of the arms within batches", "these readers only; exact for no effect"),
+    "theta_set": ("Matched sets, readers and sets random", "readers and sets like these"),
+    "difference_set": (
+        "The same in natural units (mean difference within sets)",
+        "readers and sets like these",
+    ),
+    "set_permutation": (
+        "The group of interest chosen again within matched sets",
+        "these readers only; exact for no effect",
+    ),
     "pairs": ("Matched pairs, readers x pairs", "readers and pairs like these"),
     "sign_flip": ("Arms exchanged within matched pairs", "these readers only; exact for no effect"),
     "clmm": (
@@ -54,22 +63,24 @@ METHODS = {
 }
 """Method to what it is and what its conclusion holds for."""
 
+PERMUTED = ("permutation", "sign_flip", "set_permutation")
+
 NOT_ESTIMABLE, NOT_AVAILABLE = "not estimable: ", "not available: "
-GROUPINGS = {"class_group": "Frequency of the rarest finding", "n_findings": "Number of diseases"}
 
 
-def primary_section(results: Results) -> Section:
-    """Return the primary comparison: a sentence and the numbers for each question."""
+def primary_section(results: Results, *, declared: bool) -> Section:
+    """Return the primary comparison: a sentence and the numbers for each question; `declared`: before reading."""
     items = tuple(_finding(results, row) for row in results.multiplicity)
     named = groups_of(results)
     blocks: list[Block] = [
         Text(
-            f"θ is the chance that a reader gives a {named.one} the higher answer than a {named.other}, equal answers "
-            f"counted half. 0.5 means no difference; 1 that every {named.one} got the higher answer. The "
-            "conclusion is meant for other readers and other cases, not only for these.",
+            f"θ is the chance that a reader gives a {named.one} the higher answer than a {named.other}"
+            f"{OF_ITS_SET if by_sets(results) else ''}, equal answers counted half. 0.5 means no difference; 1 that "
+            f"every {named.one} got the higher answer. The conclusion is meant for other readers and other "
+            f"{'matched sets' if by_sets(results) else 'cases'}, not only for these.",
         ),
         Findings(items),
-        _primary_grid(results),
+        _primary_grid(results, declared),
         Text(
             f"p from Student's t on fractional degrees of freedom; {interval_of(results)}s on {_scale(results)}. "
             "Effective readers: 1 / sum of the squared weights of the readers; below 3 one or two of them decide. "
@@ -80,17 +91,36 @@ def primary_section(results: Results) -> Section:
     return Section("primary", "Primary comparison", tuple(blocks))
 
 
+OF_ITS_SET = " of its matched set"
+
+
+def by_sets(results: Results) -> bool:
+    """Whether the primary comparison is that of matched sets."""
+    return bool(results.study["primary_method"] == "theta_set")
+
+
 def _scale(results: Results) -> str:
     return "the scale of p, so that both say the same of 0.5" if counts_alike(results) else "the logit scale"
 
 
 def primary_row(results: Results, endpoint: str) -> Row:
-    """Return the row of a question that the protocol declared primary, else the unpaired one."""
-    method = results.study["primary_method"]
-    rows = [row for row in results.comparisons if row["endpoint"] == endpoint]
-    return next((r for r in rows if r["method"] == method), None) or next(
-        r for r in rows if r["method"] == "u_centred"
+    """Return the row of a question whose p-value is the primary one, else the unmatched comparison."""
+    method = next(row["primary_method"] for row in results.multiplicity if row["endpoint"] == endpoint)
+    return find(results, endpoint, method) or results.comparison(endpoint, "u_centred")
+
+
+def theta_row(results: Results, endpoint: str) -> Row:
+    """Return the row whose estimate is the theta of a question: of matched sets where these are primary."""
+    return (by_sets(results) and find(results, endpoint, "theta_set")) or results.comparison(
+        endpoint, "u_centred"
     )
+
+
+def difference_of(results: Results, endpoint: str) -> Row | None:
+    """Return the row that tells the difference in natural units: that of the primary comparison where it is one."""
+    primary = primary_row(results, endpoint)
+    own = counts_alike(results) and primary["scale"] == "difference"
+    return primary if own else find(results, endpoint, "difference_set" if by_sets(results) else "difference")
 
 
 def find(results: Results, endpoint: str, method: str) -> Row | None:
@@ -117,9 +147,14 @@ def _reason(row: Row) -> str:
 
 
 def _how_much(results: Results, endpoint: str) -> str:
-    """Say the size in everyday terms: percentage points for yes or no, pairs out of 100 for a scale."""
-    theta, risk = (find(results, endpoint, method) for method in ("u_centred", "difference"))
-    if theta is None or theta["estimate"] in (None, 0.5) or risk is None or risk["estimate"] is None:
+    """Say the size in everyday terms: percentage points for yes or no, pairs out of 100 for a scale.
+
+    With a margin it is the difference with the interval of its test.
+    """
+    theta, risk = theta_row(results, endpoint), difference_of(results, endpoint)
+    if primary_row(results, endpoint).get("margin"):
+        return f"; the difference is {effect(results, endpoint)}"
+    if theta["estimate"] in (None, 0.5) or risk is None or risk["estimate"] is None:
         return ""
     words, named = words_of(results, endpoint), groups_of(results)
     if words["kind"] == "binary":
@@ -127,9 +162,8 @@ def _how_much(results: Results, endpoint: str) -> str:
         often = "less" if points < 0 else "more"
         return f": “{words['high_word']}” was {abs(points):.0f} percentage points {often} frequent"
     won = f"{100 * theta['estimate']:.0f} (equal answers count half)"
-    return (
-        f": of 100 pairs of a {named.one} and a {named.other}, the {named.one} got the higher answer in {won}"
-    )
+    pairs = f"pairs of a {named.one} and a {named.other}{OF_ITS_SET if by_sets(results) else ''}"
+    return f": of 100 {pairs}, the {named.one} got the higher answer in {won}"
 
 
 def words_of(results: Results, endpoint: str) -> Row:
@@ -138,24 +172,24 @@ def words_of(results: Results, endpoint: str) -> Row:
 
 
 def effect(results: Results, endpoint: str) -> str:
-    """Return the difference in natural units with its interval; that of the primary comparison where it is one."""
-    primary = primary_row(results, endpoint)
-    own = counts_alike(results) and primary["scale"] == "difference"
-    row = primary if own else find(results, endpoint, "difference")
+    """Return the difference in natural units with its interval, which is named where its level is one of its own."""
+    row = difference_of(results, endpoint)
     if row is None or row["estimate"] is None:
         return DASH
-    if words_of(results, endpoint)["kind"] == "binary":
-        text = f"{number(100 * row['estimate'], 1)} percentage points"
-        low, high = (None if v is None else 100 * v for v in (row["ci_low"], row["ci_high"]))
-        return text if low is None else f"{text} ({interval(low, high, 1)})"
-    text = f"{number(row['estimate'], 2)} points"
-    return text if row["ci_low"] is None else f"{text} ({interval(row['ci_low'], row['ci_high'], 2)})"
+    binary = words_of(results, endpoint)["kind"] == "binary"
+    scale, digits, unit = (100, 1, "percentage points") if binary else (1, 2, "points")
+    text = f"{number(scale * row['estimate'], digits)} {unit}"
+    if row["ci_low"] is None:
+        return text
+    level = row.get("interval_level")
+    name = "" if level in (None, results.study["interval_level"]) else f"{interval_name(level)} "
+    return f"{text} ({name}{interval(scale * row['ci_low'], scale * row['ci_high'], digits)})"
 
 
 def _theta(results: Results, endpoint: str, digits: int) -> str:
     """Write theta; without its interval where another comparison is primary, which has the interval of the p shown."""
-    row = find(results, endpoint, "u_centred") or primary_row(results, endpoint)
-    if counts_alike(results) and results.study["primary_method"] != row["method"]:
+    row = theta_row(results, endpoint)
+    if counts_alike(results) and primary_row(results, endpoint)["method"] != row["method"]:
         return number(row["estimate"], digits)
     return estimate(row, digits)
 
@@ -166,6 +200,7 @@ def _finding(results: Results, holm: Row) -> Finding:
     facts = [
         (f"θ ({interval_of(results)})", _theta(results, holm["endpoint"], 2)),
         (f"Difference, {named.one} − {named.other}", effect(results, holm["endpoint"])),
+        *((("Margin", f"{row['aim']}, {row['margin']:g}"),) if row.get("margin") else ()),
         ("p", p_value(row["p"])),
         *((name, p_value(holm["p_adjusted"])) for name in ADJUSTED[results.study["multiplicity"]]),
         ("Effective readers", number(row["effective_readers"], 1)),
@@ -174,12 +209,11 @@ def _finding(results: Results, holm: Row) -> Finding:
     return Finding(holm["title"], sentence(results, holm), tuple(facts), "; ".join(notes))
 
 
-def _primary_grid(results: Results) -> Grid:
+def _primary_grid(results: Results, was_declared: bool) -> Grid:
     rows = []
     adjusted = ADJUSTED[results.study["multiplicity"]]
     for holm in results.multiplicity:
-        row = primary_row(results, holm["endpoint"])
-        theta = find(results, holm["endpoint"], "u_centred") or row
+        row, theta = primary_row(results, holm["endpoint"]), theta_row(results, holm["endpoint"])
         rows.append(
             (
                 holm["title"],
@@ -198,7 +232,8 @@ def _primary_grid(results: Results) -> Grid:
     what = METHODS[declared][0]
     named = groups_of(results)
     return Grid(
-        f"Declared primary: {what}. The answers to {named.ones} against those to {named.others}.",
+        f"{'Declared primary' if was_declared else 'Primary'}: {what}. The answers to {named.ones} against those to "
+        f"{named.others}.",
         (
             "Question",
             f"θ ({interval_of(results)})",
@@ -220,7 +255,7 @@ def sensitivity_section(results: Results) -> Section:
     """Return every method beside the primary one, question by question."""
     blocks: list[Block] = [
         Text(
-            "The same question by other methods. Only the method declared primary decides; the others "
+            "The same question by other methods. Only the primary method decides; the others "
             "show whether the conclusion depends on it."
         )
     ]
@@ -241,12 +276,11 @@ def sensitivity_section(results: Results) -> Section:
 
 
 def _sensitivity_grid(results: Results, holm: Row, own: list[Row]) -> Grid:
-    declared = results.study["primary_method"]
     rows = []
     for row in own:
         name, holds = METHODS[row["method"]]
-        mark = " (primary)" if row["method"] == declared else ""
-        shown = estimate(row) if row["method"] not in {"permutation", "sign_flip"} else DASH
+        mark = " (primary)" if row["method"] == holm["primary_method"] else ""
+        shown = DASH if row["method"] in PERMUTED else estimate(row)
         note = row["note"] if row["estimate"] is None or row["p"] is None else ""
         remark = note or f"{holds}{caveat(row['note'])}"
         rows.append((name + mark, shown, number(row["df"], 1), p_value(row["p"]), remark))
@@ -281,54 +315,13 @@ def _cannot_assess_grid(results: Results) -> Grid | None:
     )
 
 
-def subgroup_section(results: Results) -> Section | None:
-    """Return the subgroups named in the protocol, or None without any."""
-    if not results.subgroups:
-        return None
-    titles = {row["endpoint"]: row["title"] for row in results.multiplicity}
-    blocks: list[Block] = [
-        Text(
-            "The primary comparison within groups of cases. Explorative: the p-values are not adjusted, "
-            "and a group with few cases can show little."
-        )
-    ]
-    blocks.append(
-        Picture("subgroups", f"θ in each subgroup of cases with {interval_of(results)}s, by question.")
-    )
-    for grouping in dict.fromkeys(row["grouping"] for row in results.subgroups):
-        own = [row for row in results.subgroups if row["grouping"] == grouping]
-        groups = dict.fromkeys(row["group"] for row in own)
-        rows = tuple(
-            _subgroup_row(group, [r for r in own if r["group"] == group], titles) for group in groups
-        )
-        columns = (
-            "Group",
-            *(f"{title}: θ ({interval_of(results)}), p" for title in titles.values()),
-            "Remark",
-        )
-        blocks.append(Grid(GROUPINGS.get(grouping, grouping), columns, rows))
-    return Section("subgroups", "Subgroups", tuple(blocks))
-
-
-def _subgroup_row(group: str, own: list[Row], titles: dict[str, str]) -> tuple[str, ...]:
-    by_name = {row["endpoint"]: row for row in own}
-    cells, remarks = [], []
-    for name, title in titles.items():
-        row = by_name[name]
-        cells.append(DASH if row["estimate"] is None else f"{estimate(row, 2)}, p {p_value(row['p'])}")
-        if row["p"] is None:
-            remarks.append(row["note"].split(NOT_ESTIMABLE)[-1].split("; ")[0])
-        elif DISAGREE in row["note"]:
-            remarks.append(f"{title}: {DISAGREE}")
-    return (group, *cells, "; ".join(dict.fromkeys(remarks)))
-
-
 def readers_section(results: Results) -> Section:
     """Return each reader's own result beside the pooled one."""
+    named, sets = groups_of(results), by_sets(results)
     text = (
-        "θ of each reader (circles, DeLong intervals) and over all readers and cases (diamonds, the "
-        f"primary comparison), with {interval_of(results)}s. Right of 0.5 {groups_of(results).ones} got the higher "
-        "answers."
+        f"θ of each reader{' over all cases' if sets else ''} (circles, DeLong intervals) and over all readers and "
+        f"{'matched sets' if sets else 'cases'} (diamonds, the primary comparison), with {interval_of(results)}s. "
+        f"Right of 0.5 {named.ones} got the higher answers."
     )
     return Section("readers", "Each reader", (Picture("forest", text),))
 
@@ -341,60 +334,3 @@ def answers_section(results: Results) -> Section | None:
         "Every first answer, by arm, centred on the neutral answer: orange is unfavourable, blue favourable."
     )
     return Section("answers", "How the readers answered", (Picture("answers", text),))
-
-
-def paper_section(results: Results) -> Section:
-    """Return the published study's figure and tests, and why their p-values differ."""
-    titles = {row["endpoint"]: row["title"] for row in results.multiplicity}
-    named = groups_of(results)
-    rows = []
-    for row in results.paper_compatible:
-        primary = primary_row(results, row["endpoint"])
-        rows.append(
-            (
-                titles[row["endpoint"]],
-                _mean(row, "pie"),
-                _mean(row, "control"),
-                p_value(row["kruskal_p"]),
-                p_value(row["welch_p"]),
-                p_value(row["mannwhitney_p"]),
-                p_value(primary["p"]),
-            )
-        )
-    blocks = (
-        Text(
-            "For comparison with the published study, which pooled all ratings and tested them as if "
-            "each were independent."
-        ),
-        Picture(
-            "paper_means",
-            "Mean and standard deviation of all ratings pooled, as the published study drew them.",
-        ),
-        Grid(
-            "Ignores reader and case correlation.",
-            (
-                "Question",
-                f"{capital(named.one)}, mean ± SD (n)",
-                f"{capital(named.other)}, mean ± SD (n)",
-                "Kruskal-Wallis p",
-                "Welch p",
-                "Mann-Whitney p",
-                "Primary p",
-            ),
-            tuple(rows),
-            numeric=frozenset({3, 4, 5, 6}),
-        ),
-        Text(
-            "Why the p-values differ: the pooled tests take every rating as independent evidence. "
-            "Ratings of one case by several readers resemble each other, and so do all ratings of one "
-            "reader. With readers who share their cases the pooled test therefore finds a difference "
-            "where none exists in about a quarter of studies instead of the one in twenty of its level (simulated; "
-            "docs/statistics.md); with cases of one's own for each reader it can be too small or too "
-            "large. The primary comparison counts how far readers and cases vary, and decides."
-        ),
-    )
-    return Section("published", "As the published study computed it", blocks)
-
-
-def _mean(row: Row, arm: str) -> str:
-    return f"{number(row[f'{arm}_mean'], 2)} ± {number(row[f'{arm}_sd'], 2)} ({row[f'{arm}_n']})"

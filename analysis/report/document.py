@@ -107,6 +107,8 @@ class Background:
     `questions` are the texts as the readers saw them with their answers; `codes` names the facts whose values
     are digests; `estimand` says in words what was compared with what; `remarks` are things a reader of the
     report must know, such as an admin who had seen the sweep; `described` are the answers to what is not tested.
+    `locked`: the analysis was declared and the readers were blinded, as the site saw to; of a ratings file neither is
+    known.
     """
 
     title: str = "Reader study"
@@ -120,3 +122,4 @@ class Background:
     remarks: tuple[str, ...] = ()
     synthetic_images: bool = False
     described: tuple[Described, ...] = ()
+    locked: bool = False

@@ -1,16 +1,21 @@
 """The way of cases and readers through the study, counted: the boxes of the flow figure and the same as a table."""
 
 from analysis.figures.flow import Flow
+from analysis.report.comparison import primary_row
 from analysis.report.document import Background, Grid, ReaderCourse
 from analysis.report.words import groups_of, plural
 from analysis.stats import Results
+from analysis.stats.answers import UNREAD
 from analysis.stats.rows import Row
 
-LOST = ("cannot_assess", "technical", "missing")
+LOST = ("cannot_assess", "technical", *UNREAD, "untold")
 WORDS = {
     "cannot_assess": "could not be assessed",
     "technical": "technical problem",
-    "missing": "not read or blank",
+    "shown": "shown, not answered",
+    "never_shown": "never shown",
+    "withdrawn": "reader withdrew",
+    "untold": "blank, no reason told",
 }
 
 
@@ -44,7 +49,8 @@ def flow(results: Results, background: Background) -> Flow:
     finished = [reader for reader in begun if reader.read >= reader.planned]
     short = {row["endpoint"]: row["title"] for row in results.endpoints}
     compared = [
-        f"{short[row['endpoint']]}: {_readers_compared(results, row)}" for row in results.multiplicity
+        f"{short[name]}: {primary_row(results, name)['readers'] or 0}"
+        for name in (row["endpoint"] for row in results.multiplicity)
     ]
     lost_early = [f"{r.pseudonym} withdrew: {r.withdrawn}" for r in left]
     lost_early += [f"{r.pseudonym} replaced {r.replaces}" for r in readers if r.replaces]
@@ -64,14 +70,6 @@ def flow(results: Results, background: Background) -> Flow:
         arms=(_arm(results, 1), _arm(results, 0)),
         foot=str(study["design"]),
     )
-
-
-def _readers_compared(results: Results, row: Row) -> str:
-    compared = next(
-        (r for r in results.comparisons if r["endpoint"] == row["endpoint"] and r["method"] == "u_centred"),
-        None,
-    )
-    return str(compared["readers"] or 0) if compared else "0"
 
 
 def _arm(results: Results, arm: int) -> tuple[str, ...]:
@@ -100,8 +98,9 @@ def arm_totals(results: Results, arm: int) -> dict[str, dict[str, int]]:
         if row["reader"] is None or row["arm"] != arm:
             continue
         total = totals.setdefault(row["endpoint"], dict.fromkeys(("n", "answered", *LOST), 0))
+        untold = row["missing"] - sum(row[state] for state in UNREAD)
         for name in total:
-            total[name] += row[name]
+            total[name] += untold if name == "untold" else row[name]
     return totals
 
 

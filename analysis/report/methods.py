@@ -9,6 +9,7 @@ import platform
 from dataclasses import asdict
 from importlib import metadata
 
+from analysis.report.comparison import by_sets
 from analysis.report.document import Background, Block, Grid, Named, Points, Section, Text
 from analysis.report.words import counts_alike, groups_of
 from analysis.stats import Results
@@ -28,7 +29,7 @@ ASSUMPTIONS = (
     "Random {others} differ from {ones} also in rarity and number of findings; matched {others} differ "
     "beyond what was matched. The report of the sealed key says which kind this study has "
     "(key.report.json), and in the Summary where the protocol says what is compared.",
-    "With matched pairs the unpaired comparison is conservative: it rejects less often than its level.",
+    "With matched sets the unmatched comparison is conservative: it rejects less often than its level.",
 )
 
 FORMULAS = (
@@ -40,10 +41,22 @@ FORMULAS = (
     "df = variance² / Σ a_X² / d_X³ over readers, {ones} and {others}, at least the smallest d_X (Gaylor "
     "and Hopper 1969).",
 )
+SETS = (
+    "Matched sets: h(reader, set) is the mean, over the {others} of the set that the reader answered, of 1, ½ or 0 "
+    "for a higher, equal or lower answer on the {one}. θ = the mean over readers of their mean h. z = w (h − θ), w = "
+    "1 / the reader's number of sets; four sums of products of z and of w: same or any reader, same or any set. Turned "
+    "into sums over different indices they give variance and degrees of freedom as for unmatched cases.",
+)
 TEST = (
     "p and interval on one scale: with g = arcsin √θ and e = √variance / (2 √(θ (1 − θ))), p is that of "
     "(g − π/4) / e in Student's t, two-sided, and the interval is sin² of g ± t e. So the interval leaves out 0.5 "
     "exactly where p is below the level.",
+)
+MARGIN = (
+    "Margins: the difference in natural units against the margin by one-sided t-tests with its own variance, which for "
+    "yes or no is what it would be at the margin if that is larger (after Farrington and Manning 1990). Equivalence: "
+    "the larger of both p-values, interval at 1 − 2 alpha (Schuirmann 1987). Non-inferiority: the one on the "
+    "unfavourable side, doubled, interval at 1 − alpha (ICH E9).",
 )
 BEFORE = (
     "t = (θ − 0.5) / √variance, two-sided.",
@@ -76,7 +89,9 @@ def methods_section(results: Results, background: Background) -> Section:
     formulas = (
         FORMULAS[0] % ("1 / the reader's ΣD" if own else "1"),
         *FORMULAS[1:],
+        *(SETS if by_sets(results) else ()),
         *(TEST if own else BEFORE),
+        *(MARGIN if any(row.get("margin") for row in results.comparisons) else ()),
     )
     settings = [
         ("Random seed", str(study["seed"])),
@@ -188,18 +203,31 @@ CLAIM = (
 )
 
 
-def checklist_section() -> Section:
-    """Return both checklists as tables."""
+def checklist_section(*, locked: bool) -> Section:
+    """Return both checklists as tables; without a locked protocol what it would answer is for the authors."""
+
+    def where(items: tuple[tuple[str, str, str], ...]) -> tuple[tuple[str, str, str], ...]:
+        return items if locked else tuple((n, what, _unlocked(place)) for n, what, place in items)
+
     blocks: tuple[Block, ...] = (
         Text(
             "Where each item is answered: a section of this report, a file of the export, or the "
             "authors, who alone can. Items are in short words; the published lists decide."
         ),
-        Grid("GRRAS, reliability and agreement (Kottner and others 2011)", ("Item", "What", "Where"), GRRAS),
+        Grid(
+            "GRRAS, reliability and agreement (Kottner and others 2011)",
+            ("Item", "What", "Where"),
+            where(GRRAS),
+        ),
         Grid(
             "CLAIM, artificial intelligence in medical imaging (Mongan, Moy and Kahn 2020)",
             ("Item", "What", "Where"),
-            CLAIM,
+            where(CLAIM),
         ),
     )
     return Section("checklists", "Checklists", blocks)
+
+
+def _unlocked(place: str) -> str:
+    """Leave to the authors what only a locked protocol and its export answer."""
+    return AUTHORS if "Protocol" in place or "protocol" in place else place

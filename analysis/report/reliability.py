@@ -1,8 +1,9 @@
 """Agreement between and within readers, reading times, what was not answered, and what is not tested."""
 
+from analysis.endpoints import capital
 from analysis.figures.described import Described
 from analysis.report.document import Background, Block, Grid, Picture, Section, Text
-from analysis.report.flow import LOST, arm_totals
+from analysis.report.flow import LOST, WORDS, arm_totals
 from analysis.report.words import DASH, estimate, groups_of, interval, interval_of, number, p_value, percent
 from analysis.stats import Results
 from analysis.stats.rows import Row
@@ -101,8 +102,8 @@ def _intra(results: Results, titles: dict[str, str]) -> list[Block]:
     return [Grid(caption, columns, rows, numeric=frozenset({2, 3, 4}))]
 
 
-def times_section(results: Results) -> Section:
-    """Return the comparison of reading times."""
+def times_section(results: Results, *, declared: bool) -> Section:
+    """Return the comparison of reading times; `declared`: their rule was fixed before reading."""
     if not results.reading_time:
         return Section("times", "Reading times", (Text("No reading times were recorded."),))
     named = groups_of(results)
@@ -117,6 +118,7 @@ def times_section(results: Results) -> Section:
         for row in results.reading_time
     )
     first = results.reading_time[0]
+    fixed = "the rule was fixed beforehand: " if declared else ""
     blocks = (
         Text(
             "From painted pixels to the answer, hidden time excluded, on first readings. Compared as "
@@ -129,9 +131,8 @@ def times_section(results: Results) -> Section:
             numeric=frozenset({2, 3}),
         ),
         Text(
-            f"{first['n_used']} times were used. {first['n_excluded']} were left out (the rule was fixed "
-            f"beforehand: {times_rule(first['shortest_s'], first['longest_s'])}); "
-            f"{first['n_without_time']} readings have no time.",
+            f"{first['n_used']} times were used. {first['n_excluded']} were left out ({fixed}"
+            f"{times_rule(first['shortest_s'], first['longest_s'])}); {first['n_without_time']} readings have no time.",
             "note",
         ),
     )
@@ -163,19 +164,17 @@ def missing_section(results: Results) -> Section:
     overall = [row for row in results.missing if row["reader"] is None]
     blocks: list[Block] = [
         Grid(
-            "First readings by question and arm.",
+            "First readings by question and arm; what a replaced reader left is counted with the reader who came.",
             (
                 "Question",
                 "Arm",
                 "Planned",
                 "Answered",
-                "Cannot assess",
-                "Technical",
-                "Not read or blank",
+                *(capital(WORDS[kind]) for kind in LOST),
                 "Without an answer",
             ),
             tuple(totals),
-            numeric=frozenset(range(2, 8)),
+            numeric=frozenset(range(2, 5 + len(LOST))),
         ),
         Grid(
             f"Whether the arms differ in what was not answered ({named.one} minus {named.other}, readers and cases "

@@ -6,8 +6,8 @@ from analysis.stats import Plan, Results
 from analysis.stats.rows import Row
 
 __all__ = [
-    "DASH", "counts_alike", "estimate", "groups_of", "interval", "interval_of", "listed", "number", "p_value",
-    "percent", "plural",
+    "DASH", "counts_alike", "estimate", "groups_of", "interval", "interval_name", "interval_of", "listed", "number",
+    "p_value", "percent", "plural",
 ]  # fmt: skip
 
 

@@ -6,7 +6,7 @@ from analysis.stats.results import Results
 from analysis.stats.rows import StatsError
 from analysis.stats.settings import Settings, read_settings
 from analysis.stats.simulate import simulate_study
-from analysis.stats.study import analyse, analyse_file, analyse_with, read_subgroups
+from analysis.stats.study import analyse, analyse_file, analyse_with, read_planned, read_subgroups
 
 __all__ = [
     "PRIMARY",
@@ -19,6 +19,7 @@ __all__ = [
     "analyse_file",
     "analyse_with",
     "check",
+    "read_planned",
     "read_ratings",
     "read_settings",
     "read_subgroups",

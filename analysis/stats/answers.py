@@ -2,9 +2,11 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import pandas as pd
+from scipy.stats import fisher_exact
 
-from analysis.endpoints import PAPER, Endpoint
+from analysis.endpoints import PAPER, Endpoint, Groups
 from analysis.frames import STATUSES
 from analysis.printed import interval_name
 from analysis.stats.grid import make_grid
@@ -13,7 +15,31 @@ from analysis.stats.plan import DECLARED, Plan
 from analysis.stats.rows import LEVEL, NotComparableError, Row, two_sided_p
 from analysis.stats.ustatistic import u_statistic
 
+UNREAD = ("shown", "never_shown", "withdrawn")
+"""States of a planned reading without an answer, apart from what was handed on to a replacement."""
 ASSUMPTION = "comparisons use the answered cells and assume the rest missing completely at random"
+
+
+def with_planned(
+    first: pd.DataFrame, planned: pd.DataFrame | None, endpoints: Sequence[Endpoint]
+) -> pd.DataFrame:
+    """Add a column `state` (`frames.STATES`, "" if not told), and a row for each planned reading that has none.
+
+    Parameters
+    ----------
+    first: `Checked.first`.
+    planned: `frames.PLANNED`, or None where no plan is known.
+    """
+    if planned is None:
+        return first.assign(state="")
+    keys = ["reader", "case"]
+    plan = planned[[*keys, "arm", "state"]].assign(arm=planned["arm"].astype(float))
+    whole = first.merge(plan[[*keys, "state"]], how="left", on=keys)
+    absent = plan.merge(first[keys], how="left", on=keys, indicator="found").query("found == 'left_only'")
+    blank = absent.drop(columns="found").assign(
+        pair="", batch="", **{each.status: "missing" for each in endpoints}
+    )
+    return pd.concat([whole.assign(state=whole["state"].fillna("")), blank], ignore_index=True)
 
 
 def missing_table(
@@ -27,46 +53,87 @@ def missing_table(
 
     Parameters
     ----------
-    first: `Checked.first`.
+    first: first readings, planned ones too (`with_planned`).
     seed, draws: of the permutation test that replaces it where the variance is zero.
     plan: for the questions, and the level below which the p-value of a difference is a warning.
 
     Returns
     -------
-    list: rows with reader, arm (1 = PIE, 0 = control), n (presented), one count per status, share_missing
-    (0..1); then per question one row for all readers with `risk_difference` (PIE minus control), its p-value
-    and a note that warns when the arms differ.
+    list: rows with reader, arm (1 = PIE, 0 = control), n (planned), one count per status, of those that are missing
+    one per state, share_missing (0..1); then per question one row for all readers with `risk_difference` (PIE minus
+    control), its p-value and a note that warns when the arms differ. What a replaced reader left is counted apart: it
+    is planned again for the one who came.
     """
     rows: list[Row] = []
     for endpoint in plan.endpoints:
+        handed_on = (first["state"] == "replaced") & (first[endpoint.status] == "missing")
         for reader, all_own in first.groupby("reader"):
             for arm in (1, 0):
-                own = all_own[all_own["arm"] == arm]
-                rows.append(_counts(own, endpoint) | {"reader": str(reader), "arm": arm})
-        rows.append(_counts(first, endpoint) | _difference(first, endpoint, seed, draws, plan))
+                own = all_own["arm"] == arm
+                counts = _counts(all_own[own], endpoint, handed_on[all_own.index][own])
+                rows.append(counts | {"reader": str(reader), "arm": arm})
+        left = first[~handed_on]
+        rows.append(_counts(first, endpoint, handed_on) | _difference(left, endpoint, seed, draws, plan))
     return rows
 
 
-def _counts(own: pd.DataFrame, endpoint: Endpoint) -> Row:
-    status = own[endpoint.status]
+def _counts(own: pd.DataFrame, endpoint: Endpoint, handed_on: pd.Series) -> Row:
+    left = own[~handed_on]
+    status = left[endpoint.status]
     counts = {name: int((status == name).sum()) for name in STATUSES}
+    unread = left.loc[status == "missing", "state"]
     return {
         "endpoint": endpoint.name,
         "reader": None,
         "arm": None,
-        "n": len(own),
+        "n": len(left),
         **counts,
-        "share_missing": 1 - counts["answered"] / len(own) if len(own) else None,
+        **{state: int((unread == state).sum()) for state in UNREAD},
+        "replaced": int(handed_on.sum()),
+        "share_missing": 1 - counts["answered"] / len(left) if len(left) else None,
         "risk_difference": None,
         "p": None,
         "note": "",
     }
 
 
+def uneven_holes(first: pd.DataFrame, groups: Groups) -> list[str]:
+    """Warn of readers without rows for far more cases of one arm, in a file in which nearly every reader has all cases.
+
+    Nothing in such a file says what was planned, so that a hole looks like a case that was never given. Fisher's exact
+    test by reader, at 5 % over all readers.
+    """
+    arms = first.groupby("case")["arm"].first()
+    total = np.array([(arms == arm).sum() for arm in (1, 0)])
+    read = (
+        first.groupby("reader")["arm"]
+        .value_counts()
+        .unstack(fill_value=0)
+        .reindex(columns=[1, 0], fill_value=0)
+    )
+    if not NEARLY <= len(first) / (len(read) * len(arms)) < 1:
+        return []
+    found = []
+    for reader, own in read.iterrows():
+        gone = total - own.to_numpy()
+        if fisher_exact([gone, own.to_numpy()]).pvalue < HOLE_LEVEL / len(read):
+            counts = zip(gone, total, (groups.ones, groups.others), strict=True)
+            named = " and ".join(f"{n} of {all_} {name}" for n, all_, name in counts)
+            found.append(
+                f"WARNING: {reader} has no row for {named}, and nothing says whether these were planned"
+            )
+    return found
+
+
+NEARLY, HOLE_LEVEL = 0.75, 0.05
+"""Share of readers x cases that has a row, from which a file counts as nearly crossed; level of the warning."""
+
+
 def _difference(first: pd.DataFrame, endpoint: Endpoint, seed: int, draws: int, plan: Plan) -> Row:
     blank = (first[endpoint.status] != "answered").astype(float)
     if not blank.any():
-        return {"note": "no answer is missing"}
+        told = (first["state"] != "").all()
+        return {"note": "no answer is missing" if told else "no answer is missing in the rows that there are"}
     try:
         grid = make_grid(first.assign(blank=blank), "blank")
     except NotComparableError as error:

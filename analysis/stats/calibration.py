@@ -1,8 +1,8 @@
-"""Calibration of the candidates for the primary comparison on the cells of `cells`, and the rule that chooses.
+"""Calibration of the primary comparisons on the cells of `cells`, and the rule by which one fails a cell.
 
-A candidate fails a cell only if it rejects a true null in more than .070 of studies, or if its interval covers theta
-in fewer than .925, both beyond the Monte Carlo error at 99 %. Of those that fail none the power decides, adjusted for
-size: within 5 points of the best in 90 % of the cells with an effect, and never 15 below.
+It fails a cell only if it rejects a true null in more than .070 of studies, or if its interval covers theta in fewer
+than .925, both beyond the Monte Carlo error at 99 %. At a margin that is exactly the true difference equivalence may be
+found in .070 too, and non-inferiority, which has half of the level, in .035.
 """
 
 import math
@@ -15,12 +15,11 @@ from functools import partial
 import numpy as np
 from scipy import stats
 
-from analysis.stats.candidates import BESIDE, CANDIDATES, NESTED_ONLY, Studies
+from analysis.endpoints import Aim, End, Endpoint, Kind
+from analysis.stats.candidates import CANDIDATES, MATCHED_ONLY, Studies, difference
 from analysis.stats.cells import EFFECTS, NULLS, Cell, draw, masks
 from analysis.stats.grid import Floats
-from analysis.stats.pairs import pair_variance
-from analysis.stats.permutation import permute_arms
-from analysis.stats.rows import ALPHA, Row, two_sided_p
+from analysis.stats.rows import ALPHA, Row
 
 MOST_REJECTED, LEAST_COVERED = 0.070, 0.925
 ONE_IN_100 = float(stats.norm.ppf(0.99))
@@ -29,11 +28,8 @@ ONE_IN_100 = float(stats.norm.ppf(0.99))
 CONSERVATIVE = 0.030
 """A null cell with fewer rejections is named as conservative."""
 
-NEAR, FAR, NEAR_IN = 0.05, 0.15, 0.90
-"""Power below the best that counts as near, that fails a candidate, and the share of cells in which it must be near."""
-
-PERMUTATIONS = 199
-"""Relabellings per simulated study: the p-value's steps of .005 make the test at 5 % exact."""
+AT_MARGIN: Mapping[Aim, float] = {"equivalence": MOST_REJECTED, "non-inferiority": MOST_REJECTED / 2}
+"""Tests of a margin that is the true difference, and how often they may find it kept."""
 
 _CHUNK = 2_000_000
 """PIEs x controls x studies drawn at once."""
@@ -63,10 +59,10 @@ def calibrate(
 
     Returns
     -------
-    list: per cell `cell`, `simulations`, `theta` (the truth), `readers`, `monte_carlo_error` (of a rate of 5 %); by
-    candidate `rejects`, `covers` (of the studies with an interval), `no_interval` (share), and of a cell with an effect
-    `power` (adjusted for size; None without the null cell); by method `rejects` of what is run beside them:
-    kruskal_pooled, reader_t, fixed_readers, and in the matched cell pairs and sign_flip.
+    list: per cell `cell`, `simulations`, `theta` (the truth; of matched cells that within sets), `readers`,
+    `monte_carlo_error` (of a rate of 5 %); by method `rejects`, `covers` (of the studies with an interval),
+    `no_interval` (share), and of a cell with an effect `power` (adjusted for size; None without the null cell). Of a
+    cell with an effect also `rejects` of `AT_MARGIN`; of every cell of kruskal_pooled, which is run for comparison.
     """
     rows: list[Row] = []
     run = partial(_family_rows, simulations=simulations, seed=seed)
@@ -111,7 +107,7 @@ def _cell_row(cell: Cell, simulations: int, seed: int) -> tuple[Row, dict[str, F
     chunk = max(1, min(500, _CHUNK // (pies * controls)))
     parts: dict[str, list[Floats]] = {}
     for start in range(0, simulations, chunk):
-        studies = Studies(*draw(rng, cell, min(chunk, simulations - start)))
+        studies = Studies(*draw(rng, cell, min(chunk, simulations - start)), cell.ratio)
         for name, columns in _outcomes(studies, theta, cell).items():
             parts.setdefault(name, []).append(columns)
     row: Row = {"cell": cell.name, "simulations": simulations, "theta": theta, "readers": len(cell.loads)}
@@ -121,23 +117,38 @@ def _cell_row(cell: Cell, simulations: int, seed: int) -> tuple[Row, dict[str, F
         row[name] = {"rejects": float(np.mean(p <= ALPHA))}
         if name in CANDIDATES:
             p_values[name] = p
-            row[name] |= {"covers": float(np.nanmean(covers)), "no_interval": float(np.isnan(covers).mean())}
+            row[name]["no_interval"] = float(np.isnan(covers).mean())
+            # Matched sets have a theta of their own, which the intervals of unmatched cases need not cover.
+            if cell.effect == 0 or bool(cell.ratio) == (name in MATCHED_ONLY):
+                row[name]["covers"] = float(np.nanmean(covers))
     return row | {"monte_carlo_error": math.sqrt(ALPHA * (1 - ALPHA) / simulations)}, p_values
 
 
 def _outcomes(studies: Studies, theta: float, cell: Cell) -> dict[str, Floats]:
     """Return p and whether the interval covers (NaN: there is none), by method: 2 x studies."""
     found = {}
-    for name, method in {**CANDIDATES, **BESIDE}.items():
-        if cell.design == "nested" or name not in NESTED_ONLY:
+    for name, method in CANDIDATES.items():
+        if cell.ratio or name not in MATCHED_ONLY:
             tested = method(studies)
             covers = np.where(tested.there, tested.p_values(theta) > ALPHA, np.nan)
             found[name] = np.stack([tested.p_values(), covers])
     others = {"kruskal_pooled": _kruskal(studies)}
-    if cell.matched:
-        pairs = [_matched(*study) for study in zip(studies.pie, studies.control, strict=True)]
-        others |= dict(zip(("pairs", "sign_flip"), np.array(pairs).T, strict=True))
+    if cell.effect:
+        apart = difference(studies)
+        others |= {aim: apart.within(at_margin(cell, aim), studies) for aim in AT_MARGIN}
     return found | {name: np.stack([p, np.full_like(p, np.nan)]) for name, p in others.items()}
+
+
+def at_margin(cell: Cell, aim: Aim) -> Endpoint:
+    """Return the question of a cell with the true difference of its answers, 0, 1, 2 and so on, as the margin."""
+    model = cell.model
+    spread = math.sqrt(model.reader + model.reader_by_arm / 4 + model.case + model.rest)
+    above = [stats.norm.sf((np.array(cell.cuts) - mean) / spread).sum() for mean in (cell.effect, 0.0)]
+    levels = tuple((k, str(k)) for k in range(len(cell.cuts) + 1))
+    kind: Kind = "binary" if len(levels) == 2 else "ordinal"
+    margin = abs(float(above[0] - above[1]))
+    worse: End = "high" if cell.effect > 0 else "low"
+    return Endpoint("answer", "", "Answer", kind, levels, worse=worse, aim=aim, margin=margin)
 
 
 def _kruskal(studies: Studies) -> Floats:
@@ -148,31 +159,19 @@ def _kruskal(studies: Studies) -> Floats:
     return np.asarray(np.nan_to_num(p, nan=1.0), dtype=float)
 
 
-def _matched(pie: Floats, control: Floats) -> tuple[float, float]:
-    differences = pie - control
-    variance, variance_v, df, _ = pair_variance(differences)
-    variance = variance if variance > 0 else variance_v
-    two_way = two_sided_p(float(differences.mean()), 0.0, variance, df) if variance > 0 else 1.0
-    answers = np.hstack([pie, control])
-    sets = np.tile(np.arange(pie.shape[1]), 2)
-    # A stream of its own: the relabellings of one study say nothing about the next.
-    seed = zlib.crc32(answers.tobytes())
-    flipped = permute_arms(answers, np.arange(len(sets)) < pie.shape[1], sets, seed=seed, draws=PERMUTATIONS)
-    return two_way, flipped.p
-
-
 def exact_theta(cell: Cell, points: int = 40) -> float:
     """Return theta of a cell's model by Gauss-Hermite quadrature over the readers' two effects.
 
     Given the reader, answers to two cases are independent, so theta is the mean over readers of
-    P(PIE > control) + P(tie) / 2 from the two arms' answer probabilities. In a matched cell the one control in
-    twenty that is a PIE's own partner is not independent of it; under the null theta is 0.5 all the same.
+    P(PIE > control) + P(tie) / 2 from the two arms' answer probabilities. What the members of a matched set share
+    moves both answers alike, as the reader's own level does: of a matched cell this is theta within sets.
     """
-    model = cell.model
+    share = cell.correlation * cell.model.case if cell.ratio else 0.0
+    model = replace(cell.model, reader=cell.model.reader + share, case=cell.model.case - share)
     nodes, weights = np.polynomial.hermite_e.hermegauss(points)
     weights = weights / weights.sum()
     reader, own = np.meshgrid(nodes * math.sqrt(model.reader), nodes * math.sqrt(model.reader_by_arm))
-    share = np.outer(weights, weights)
+    share_of = np.outer(weights, weights)
     cuts = np.array(cell.cuts)
     spread = math.sqrt(model.case + model.rest)
 
@@ -184,46 +183,24 @@ def exact_theta(cell: Cell, points: int = 40) -> float:
 
     pie, control = answers(1), answers(0)
     beaten = np.cumsum(control, axis=0) - control / 2
-    return float(((pie * beaten).sum(axis=0) * share).sum())
+    return float(((pie * beaten).sum(axis=0) * share_of).sum())
 
 
 @dataclass(frozen=True)
 class Judged:
-    """What the rule says of one candidate: the cells it fails, where it is conservative, and its power."""
+    """What the rule says of one method: the cells it fails, and where it is conservative."""
 
     name: str
     fails: tuple[str, ...]
-    conservative: tuple[str, ...]
-    near: float | None = None
-    furthest: float | None = None
-
-    @property
-    def holds(self) -> bool:
-        """Whether the candidate fails no cell and finds about as much as the best that fails none."""
-        if self.fails or self.near is None or self.furthest is None:
-            return False
-        return self.near >= NEAR_IN and self.furthest <= FAR
+    conservative: tuple[str, ...] = ()
 
 
 def judge(rows: Sequence[Row]) -> list[Judged]:
-    """Apply the rule to the rows of `calibrate`; candidates for some designs only are judged on those.
-
-    `near`: share of the cells with an effect in which the adjusted power is within 5 points of the best of those that
-    fail no cell; `furthest`: the largest distance. Both None for a candidate that fails.
-    """
+    """Apply the rule to the rows of `calibrate`; a method for some designs only is judged on those."""
     judged = [
         Judged(name, tuple(_fails(name, rows)), tuple(_conservative(name, rows))) for name in CANDIDATES
     ]
-    left = [each.name for each in judged if not each.fails]
-    powers = [row for row in rows if any(_power(row, name) is not None for name in left)]
-    return [_with_power(each, powers, left) if each.name in left else each for each in judged]
-
-
-def _with_power(judged: Judged, rows: Sequence[Row], left: Sequence[str]) -> Judged:
-    own = [_best(row, left) - power for row in rows if (power := _power(row, judged.name)) is not None]
-    if not own:
-        return judged
-    return replace(judged, near=float(np.mean([distance <= NEAR for distance in own])), furthest=max(own))
+    return [*judged, *(Judged(name, tuple(_at_margin(name, rows))) for name in AT_MARGIN)]
 
 
 def _fails(name: str, rows: Sequence[Row]) -> Iterator[str]:
@@ -235,8 +212,16 @@ def _fails(name: str, rows: Sequence[Row]) -> Iterator[str]:
         if row["theta"] == 0.5 and found["rejects"] - _margin(found["rejects"], n) > MOST_REJECTED:
             yield f"{row['cell']} rejects {found['rejects']:.3f}"
         n_covered = n * (1 - found["no_interval"])
-        if n_covered and found["covers"] + _margin(found["covers"], n_covered) < LEAST_COVERED:
-            yield f"{row['cell']} covers {found['covers']:.3f}"
+        covers = found.get("covers", 1.0)
+        if n_covered and covers + _margin(covers, n_covered) < LEAST_COVERED:
+            yield f"{row['cell']} covers {covers:.3f}"
+
+
+def _at_margin(name: Aim, rows: Sequence[Row]) -> Iterator[str]:
+    for row in rows:
+        rate = row.get(name, {}).get("rejects", 0.0)
+        if rate - _margin(rate, row["simulations"]) > AT_MARGIN[name]:
+            yield f"{row['cell']} {rate:.3f}"
 
 
 def _conservative(name: str, rows: Sequence[Row]) -> Iterator[str]:
@@ -247,12 +232,3 @@ def _conservative(name: str, rows: Sequence[Row]) -> Iterator[str]:
 
 def _margin(rate: float, n: float) -> float:
     return ONE_IN_100 * math.sqrt(rate * (1 - rate) / n)
-
-
-def _power(row: Row, name: str) -> float | None:
-    power: float | None = row.get(name, {}).get("power")
-    return power
-
-
-def _best(row: Row, names: Sequence[str]) -> float:
-    return max(power for name in names if (power := _power(row, name)) is not None)

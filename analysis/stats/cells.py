@@ -52,9 +52,9 @@ class Cell:
     `loads` counts the cases that each reader reads, of which `share` are PIEs. crossed: the readers' cases come from
     one pool as large as the largest load; nested: each reader has own cases; blocks: two groups of readers, each with
     its cases, and anchors that all read; sparse: a fifth of one pool each, at random. `missing` is the share of a
-    reader's cases that is not answered, by reader. `matched`: case k of one arm and case k of the other share half of
-    the variance of a case. `effect` is the latent effect of being a PIE,
-    `family` the null cell that has none.
+    reader's cases that is not answered, by reader. `ratio`: so many controls in a row form a matched set with each PIE,
+    whose members share the part `correlation` of the variance of a case; 0: not matched. `effect` is the latent effect
+    of being a PIE, `family` the null cell that has none.
     """
 
     name: str
@@ -64,7 +64,8 @@ class Cell:
     model: Latent = field(default_factory=Latent)
     share: float = 0.5
     missing: tuple[float, ...] = ()
-    matched: bool = False
+    ratio: int = 0
+    correlation: float = 0.0
     effect: float = 0.0
     family: str = ""
 
@@ -80,10 +81,19 @@ class Cell:
 
 def _cell(design: Design, loads: tuple[int, ...], named: str, ra: float = 0.044, *, scale: str = "ord",
           ending: str = "", case: float = 0.5, rest: float = 0.5, share: float = 0.5,
-          missing: tuple[float, ...] = (), matched: bool = False) -> Cell:  # fmt: skip
+          missing: tuple[float, ...] = (), ratio: int = 0, correlation: float = 0.0) -> Cell:  # fmt: skip
     name = f"{design}{named}_{scale}_RA{f'{ra:g}'.removeprefix('0') or '0'}{ending}"
     model = Latent(reader_by_arm=ra, case=case, rest=rest)
-    return Cell(name, design, loads, scale, model, share, missing, matched)
+    return Cell(name, design, loads, scale, model, share, missing, ratio, correlation)
+
+
+def _sets(design: Design, sets: tuple[int, ...], named: str, ratio: int, correlation: float, ra: float = 0.044,
+          *, scale: str = "ord", ending: str = "", missing: tuple[float, ...] = ()) -> Cell:  # fmt: skip
+    """Return a cell of so many matched sets of each reader."""
+    loads = tuple((ratio + 1) * own for own in sets)
+    ending = f"_1to{ratio}cor{correlation:g}{ending}"
+    return _cell(design, loads, f"{named}sets", ra, scale=scale, ending=ending, share=1 / (ratio + 1),
+                 missing=missing, ratio=ratio, correlation=correlation)  # fmt: skip
 
 
 UNEVEN: Mapping[str, tuple[int, ...]] = {
@@ -117,7 +127,6 @@ def _nulls() -> Iterator[Cell]:
         yield _cell("sparse", (20,) * 6, "6x20", ra)
     yield _cell("crossed", (40,) * 6, "6x40", 0.15, ending="_lowC", case=0.2, rest=0.8)
     yield _cell("blocks", (40,) * 6, "6x40", ending="_miss8", missing=(0.08,) * 6)
-    yield _cell("crossed", (40,) * 6, "6x40", ending="_pairs", matched=True)
 
 
 def _extremes() -> Iterator[Cell]:
@@ -135,19 +144,50 @@ def _extremes() -> Iterator[Cell]:
         yield _cell("crossed", (16,) * readers, f"{readers}x16")
 
 
-NULLS = (*_nulls(), *_extremes())
-"""Cells without a difference. The last 13 were added after a first look at the others, to see where the choice
+def _matched() -> Iterator[Cell]:
+    for correlation in (0.0, 0.25, 0.5):
+        for ratio, sets in ((1, 20), (2, 13), (4, 8)):
+            yield _sets("crossed", (sets,) * 6, f"6x{sets}", ratio, correlation)
+        yield _sets("crossed", (10,) * 3, "3x10", 1, correlation)
+        yield _sets("nested", (13,) * 6, "6x13", 2, correlation)
+    for ra in (0.0, 0.15):
+        for ratio, sets in ((1, 20), (2, 13)):
+            yield _sets("crossed", (sets,) * 6, f"6x{sets}", ratio, 0.25, ra)
+    for readers, sets, ratio in ((2, 10, 1), (12, 20, 1), (6, 8, 1), (6, 3, 1), (6, 3, 2), (12, 3, 1)):
+        yield _sets("crossed", (sets,) * readers, f"{readers}x{sets}", ratio, 0.25)
+    yield _sets("nested", (20,) * 6, "6x20", 1, 0.25)
+    yield _sets("blocks", (20,) * 6, "6x20", 1, 0.25)
+    for design in _DESIGNS[:2]:
+        yield _sets(design, (40, 8, 8, 8, 8, 8), "6heavy1", 1, 0.25, 0.15)
+    for scale in ("floor", "yes80", "yes90"):
+        yield _sets("crossed", (20,) * 6, "6x20", 1, 0.25, scale=scale)
+    for ratio, sets in ((1, 20), (2, 13)):
+        yield _sets("crossed", (sets,) * 6, f"6x{sets}", ratio, 0.25, ending="_miss30", missing=(0.3,) * 6)
+        yield _sets(
+            "crossed", (sets,) * 6, f"6x{sets}", ratio, 0.25, ending="_missbyreader", missing=_BY_READER
+        )
+
+
+MATCHED = tuple(_matched())
+NULLS = (*_nulls(), *_extremes(), *MATCHED)
+"""Cells without a difference. The 13 extreme ones were added after a first look at the others, to see where the choice
 ends: they can only fail it.
 """
 
 
 def _effects() -> Iterator[Cell]:
     for cell in _nulls():
-        usual = cell.model.reader_by_arm == Latent().reader_by_arm and not cell.matched
+        usual = cell.model.reader_by_arm == Latent().reader_by_arm
         if usual and not cell.name.endswith("miss8") and cell.scale != "yes80":
             effect = EFFECT[len(cell.loads)]
             # Few answers are "no" where 90 or 95 % are "yes": only a fall can be seen.
             yield cell.moved(-1.5 * effect if cell.scale in ("yes90", "yes95") else effect, "effect")
+    for cell in MATCHED:
+        if cell.model.reader_by_arm == Latent().reader_by_arm and cell.scale != "yes80":
+            effect = EFFECT[len(cell.loads)]
+            yield cell.moved(-1.5 * effect if cell.scale == "yes90" else effect, "effect")
+            if cell.scale == "ord" and cell.correlation == 0.25 and not cell.missing:
+                yield cell.moved(STEEP * (1 - cell.correlation) ** 0.25, "theta.85")
     steep = (
         "crossed3x20", "crossed6x40", "crossed12x40", "nested3x20", "nested6x40", "nested6heavy1", "crossed6x16",
         "crossed12x16", "crossed12thin11",
@@ -164,6 +204,9 @@ def masks(cell: Cell) -> tuple[Bools, Bools]:
     """Return which PIEs and which controls each reader reads, readers x cases; the same whenever it is asked."""
     rng = np.random.default_rng(zlib.crc32(cell.name.partition("_")[0].encode()))
     pies = [round(load * cell.share) for load in cell.loads]
+    if cell.ratio:
+        own = _mask(cell.design, pies, rng)
+        return own, np.repeat(own, cell.ratio, axis=1)
     controls = [load - n for load, n in zip(cell.loads, pies, strict=True)]
     return _mask(cell.design, pies, rng), _mask(cell.design, controls, rng)
 
@@ -190,15 +233,17 @@ def draw(rng: np.random.Generator, cell: Cell, studies: int) -> tuple[Floats, Fl
     reader = rng.normal(0.0, model.reader**0.5, (studies, readers, 1))
     lean = rng.normal(0.0, model.reader_by_arm**0.5, (studies, readers, 1))
     common = None
-    if cell.matched:
-        common = rng.normal(0.0, (model.case / 2) ** 0.5, (studies, 1, read[0].shape[1]))
-    alone = model.case if common is None else model.case / 2
+    if cell.ratio:
+        common = rng.normal(0.0, (cell.correlation * model.case) ** 0.5, (studies, 1, read[0].shape[1]))
+    alone = model.case * (1 - cell.correlation)
     arms = []
     for arm, own in zip((1, 0), read, strict=True):
         shape = (studies, readers, own.shape[1])
         z = reader + lean * (arm - 0.5) + cell.effect * arm
         z = z + rng.normal(0.0, alone**0.5, (studies, 1, shape[2])) + rng.normal(0.0, model.rest**0.5, shape)
-        answers = np.digitize(z if common is None else z + common, cell.cuts).astype(float)
+        if common is not None:
+            z = z + (common if arm else np.repeat(common, cell.ratio, axis=2))
+        answers = np.digitize(z, cell.cuts).astype(float)
         answers[~(own & _answered(rng, cell, own, shape))] = np.nan
         arms.append(answers)
     return arms[0], arms[1]

@@ -52,6 +52,8 @@ def direction(row: Comparison, endpoint: Endpoint, plan: Plan, p_adjusted: float
         raise ValueError("expected an estimate, got none")
     groups = plan.groups
     without = "no verdict can be given" if plan.one_answer else "no p-value can be given"
+    if endpoint.margin and row.scale == "difference":
+        return _within(row, endpoint, plan, p_adjusted)
     if row.estimate == row.null:
         words = capital(f"{groups.ones} and {groups.others} were answered alike on average")
         return words if row.p is not None else f"{words} ({without})"
@@ -61,11 +63,41 @@ def direction(row: Comparison, endpoint: Endpoint, plan: Plan, p_adjusted: float
         return f"{words} ({without})"
     if row.p >= plan.alpha:
         return f"{words}, but chance could explain it ({p_equals(row.p)})"
+    return _claimed(words, row.p, plan, p_adjusted)
+
+
+def _within(row: Comparison, endpoint: Endpoint, plan: Plan, p_adjusted: float | None) -> str:
+    """Say whether a difference is smaller than its margin; that this is not shown does not show the contrary."""
+    groups, size, what = plan.groups, in_units(endpoint, endpoint.margin), endpoint.inline
+    same = endpoint.aim == "equivalence"
+    named = f"{capital(endpoint.aim)} of {groups.ones} {'and' if same else 'to'} {groups.others} in {what}"
+    if row.p is None:
+        return f"{named} cannot be judged (no verdict can be given)"
+    if row.p >= plan.alpha:
+        left = "a difference of" if same else f"that {groups.ones} are worse than {groups.others} by"
+        return f"{named} was not shown: {left} {size} or more is not ruled out ({p_equals(row.p)})"
+    shown = (
+        f"{groups.ones} and {groups.others} differed by less than {size} in {what}"
+        if same
+        else f"{groups.ones} were not worse than {groups.others} by {size} or more in {what}"
+    )
+    return _claimed(f"{capital(shown)} ({endpoint.aim})", row.p, plan, p_adjusted)
+
+
+def _claimed(words: str, p: float, plan: Plan, p_adjusted: float | None) -> str:
+    """Return what a p-value below the level claims, or why it claims nothing."""
     if p_adjusted is None:
-        return f"{words} (explorative, not adjusted: {p_equals(row.p)})"
+        return f"{words} (explorative, not adjusted: {p_equals(p)})"
     if p_adjusted >= plan.alpha:
         return f"{words}, but {TAKEN_BACK[plan.multiplicity]} ({p_equals(p_adjusted)}); {OWN_INTERVAL}"
     return words
+
+
+def in_units(endpoint: Endpoint, value: float) -> str:
+    """Write a difference in the natural unit of an endpoint: percentage points, points of a scale, a number's unit."""
+    if endpoint.kind == "binary":
+        return f"{100 * value:g} percentage points"
+    return f"{value:g} {endpoint.unit if endpoint.kind == 'number' else 'points'}".strip()
 
 
 def disagree(row: Comparison, level: float) -> bool:
@@ -89,7 +121,8 @@ def in_numbers(row: Comparison, plan: Plan, p_adjusted: float | None) -> str:
     """Return the estimate of a primary comparison with its interval, and its p-values."""
     parts = [] if row.estimate is None else [f"{SCALES[row.scale]} {number(row.estimate)}"]
     if row.ci_low is not None:
-        parts.append(f"{interval_name(plan.level)} {interval(row.ci_low, row.ci_high)}")
+        level = row.extra.get("interval_level", plan.level)
+        parts.append(f"{interval_name(level)} {interval(row.ci_low, row.ci_high)}")
     if row.effective_readers is not None:
         parts.append(f"effective readers {number(row.effective_readers, 1)}")
     if row.p is not None and p_adjusted is not None:

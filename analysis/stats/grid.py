@@ -30,7 +30,7 @@ class Grid:
     answer. `dropped` names the readers who lack an arm, `constant` those who gave one answer throughout.
     `strata` numbers the cases (PIEs first) by the batches in which they were read, `pairs` holds their
     matched set ("" = none). `thin` names the readers who were given fewer than `LEAST_CASES` cases of an arm,
-    answered or not.
+    answered or not, `few_sets` those who were given fewer matched sets of both arms.
     """
 
     name: str
@@ -43,6 +43,7 @@ class Grid:
     strata: Integers
     pairs: tuple[str, ...]
     thin: tuple[str, ...] = ()
+    few_sets: tuple[str, ...] = ()
 
     @property
     def answers(self) -> Floats:
@@ -127,13 +128,20 @@ def make_grid(first: pd.DataFrame, column: str, groups: Groups = GROUPS) -> Grid
         dropped=dropped,
         strata=_strata(first, cases),
         pairs=tuple(str(pair_of[case]) for case in cases),
-        thin=_thin(first[first["reader"].isin(kept)]),
+        thin=_given_few(first[first["reader"].isin(kept)], "case"),
+        few_sets=_given_few(_in_sets(first[first["reader"].isin(kept)]), "pair"),
     )
 
 
-def _thin(first: pd.DataFrame) -> tuple[str, ...]:
-    given = first.groupby(["reader", "arm"])["case"].nunique().unstack(fill_value=0)
+def _given_few(first: pd.DataFrame, what: str) -> tuple[str, ...]:
+    given = first.groupby(["reader", "arm"])[what].nunique().unstack(fill_value=0)
     return tuple(str(reader) for reader in given.index[given.min(axis=1) < LEAST_CASES])
+
+
+def _in_sets(first: pd.DataFrame) -> pd.DataFrame:
+    """Blank the set of a case whose reader was not given both arms of it; a blank is not counted."""
+    arms = first.groupby(["reader", "pair"])["arm"].transform("nunique")
+    return first.assign(pair=first["pair"].where((arms == 2) & (first["pair"] != "")))
 
 
 def _refuse_small_arms(answered: pd.DataFrame, column: str, dropped: tuple[str, ...], groups: Groups) -> None:

@@ -1,7 +1,7 @@
 """Permutation of the arm labels within strata: exact for "no effect for these readers", not for new ones."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import combinations, product
 
@@ -20,6 +20,9 @@ _TIE = 1e-9
 
 _CHUNK = 1_000
 
+Distance = Callable[[Floats], Floats]
+"""How far an estimate is from no difference, for each relabelling (relabellings x cases, 1 = PIE)."""
+
 
 @dataclass(frozen=True)
 class Permuted:
@@ -31,7 +34,13 @@ class Permuted:
 
 
 def permute_arms(
-    answers: Floats, is_pie: Bools, strata: Integers, *, seed: int, draws: int = DRAWS
+    answers: Floats,
+    is_pie: Bools,
+    strata: Integers,
+    *,
+    seed: int,
+    draws: int = DRAWS,
+    distance: Distance | None = None,
 ) -> Permuted:
     """Test theta = 0.5 by exchanging the arms of cases within strata; two-sided in |theta - 0.5|.
 
@@ -39,10 +48,10 @@ def permute_arms(
     ----------
     answers: readers x cases, NaN where missing.
     is_pie: cases, True for PIEs.
-    strata: cases, number of the stratum (a batch, or a matched pair for the sign-flip test); the number of
-        PIEs in each stratum is kept.
+    strata: cases, number of the stratum (a batch, or a matched set); the number of PIEs in each stratum is kept.
     seed: of the random relabellings; unused when all can be listed.
     draws: number of random relabellings.
+    distance: of another estimate than theta.
 
     Notes
     -----
@@ -50,34 +59,33 @@ def permute_arms(
     to compare counts as theta = 0.5. With sgn the comparison matrix, antisymmetric, theta - 0.5 is
     sum_r a' sgn_r 1 / (2 x number of pairs), so a relabelling costs one product with a vector.
     """
-    present = (~np.isnan(answers)).astype(float)
-    score = _scores(answers)
-    observed = _distance(is_pie[None, :].astype(float), score, present)[0]
+    distance = distance or _theta_distance(answers)
+    observed = distance(is_pie[None, :].astype(float))[0]
     sizes = [_choices(is_pie, strata == stratum) for stratum in np.unique(strata)]
     exact = math.prod(math.comb(len(members), k) for members, k in sizes) <= EXACT_LIMIT
     labels = _all_labels(sizes, len(is_pie)) if exact else _random_labels(sizes, len(is_pie), seed, draws)
     as_far = looked_at = 0
     for chunk in labels:
-        as_far += int((_distance(chunk, score, present) >= observed - _TIE).sum())
+        as_far += int((distance(chunk) >= observed - _TIE).sum())
         looked_at += len(chunk)
     if exact:
         return Permuted(as_far / looked_at, looked_at, True)
     return Permuted((1 + as_far) / (1 + looked_at), looked_at, False)
 
 
-def _scores(answers: Floats) -> Floats:
-    """Sum the sign of (this case - another case) over readers and other cases: one number per case."""
-    total = np.zeros(answers.shape[1])
+def _theta_distance(answers: Floats) -> Distance:
+    """Return |theta - 0.5| of relabellings; a case's score sums the signs of (it - another) over readers and others."""
+    present = (~np.isnan(answers)).astype(float)
+    score = np.zeros(answers.shape[1])
     for row in answers:
-        total += np.nan_to_num(np.sign(np.subtract.outer(row, row))).sum(axis=1)
-    return total
+        score += np.nan_to_num(np.sign(np.subtract.outer(row, row))).sum(axis=1)
 
+    def distance(labels: Floats) -> Floats:
+        pairs = ((labels @ present.T) * ((1 - labels) @ present.T)).sum(axis=1)
+        effect = np.abs(labels @ score) / 2
+        return np.asarray(np.divide(effect, pairs, out=np.zeros(len(labels)), where=pairs > 0), dtype=float)
 
-def _distance(labels: Floats, score: Floats, present: Floats) -> Floats:
-    """Return |theta - 0.5| for each relabelling (relabellings x cases, 1 = PIE)."""
-    pairs = ((labels @ present.T) * ((1 - labels) @ present.T)).sum(axis=1)
-    effect = np.abs(labels @ score) / 2
-    return np.asarray(np.divide(effect, pairs, out=np.zeros(len(labels)), where=pairs > 0), dtype=float)
+    return distance
 
 
 def _choices(is_pie: Bools, member: Bools) -> tuple[Integers, int]:

@@ -17,14 +17,18 @@ from analysis.endpoints import (
 from analysis.stats.rows import ALPHA, LEVEL, StatsError
 
 PRIMARY = "u_centred"
-PRIMARY_METHODS = (PRIMARY, "pairs")
-"""What a protocol may declare primary: the unpaired comparison, or the analysis of matched pairs (1:1 designs)."""
+PRIMARY_METHODS = (PRIMARY, "theta_set")
+"""What a protocol may declare primary: the unmatched comparison, or that of matched sets of one PIE each."""
+DIFFERENCES = {PRIMARY: "difference", "theta_set": "difference_set"}
+"""The comparison in natural units that goes with a primary method."""
+BEFORE_SETS = (PRIMARY, "pairs")
+"""The same up to version 3 of the analysis, which knew pairs alone."""
 
-VERSIONS = (1, 2, 3)
+VERSIONS = (1, 2, 3, 4)
 """Versions of the analysis that can be carried out, the newest last. 1: every interval is one of 95 %. 2: intervals
 are at 1 - alpha. 3: readers count alike, an interval says what its test says, and there is no verdict where the
-calibration has none. Whatever would change the numbers or the method
-of a study that is locked gets a new one; the old one stays, for the studies that were locked with it.
+calibration has none. 4: matched sets of one PIE and any number of controls, margins. Whatever would change the numbers
+or the method of a study that is locked gets a new one; the old one stays, for the studies that were locked with it.
 """
 
 MULTIPLICITY = ("holm", "fixed sequence", "none")
@@ -68,6 +72,20 @@ class Plan:
         """Whether readers count alike and an interval says what its test says: since version 3."""
         return self.version >= 3
 
+    @property
+    def sets(self) -> bool:
+        """Whether matched sets are compared, of whatever size, and not pairs alone: since version 4."""
+        return self.version >= 4
+
+    @property
+    def methods(self) -> tuple[str, str]:
+        """What may be primary in this version."""
+        return PRIMARY_METHODS if self.sets else BEFORE_SETS
+
+    def decides(self, endpoint: Endpoint) -> str:
+        """Return the method whose p-value is the primary one of an endpoint: with a margin that in natural units."""
+        return DIFFERENCES[self.primary] if endpoint.margin else self.primary
+
     def check(self) -> None:
         """Refuse a plan that cannot be carried out.
 
@@ -80,10 +98,8 @@ class Plan:
                 f"expected version {', '.join(map(str, VERSIONS))} of the analysis, got {self.version!r}; "
                 "take the version of this software that the study was locked with, or a newer one"
             )
-        if self.primary not in PRIMARY_METHODS:
-            raise StatsError(
-                f"expected a primary method of {', '.join(PRIMARY_METHODS)}, got '{self.primary}'"
-            )
+        if self.primary not in self.methods:
+            raise StatsError(f"expected a primary method of {', '.join(self.methods)}, got '{self.primary}'")
         if self.multiplicity not in MULTIPLICITY:
             raise StatsError(f"expected multiplicity of {', '.join(MULTIPLICITY)}, got '{self.multiplicity}'")
         try:

@@ -2,15 +2,15 @@
 
 import math
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import stats
 from scipy.special import ndtr
 
 from analysis.endpoints import Endpoint
-from analysis.stats.candidates import Studies, u_equal
+from analysis.stats.candidates import Studies, chosen, difference
 from analysis.stats.covariance import reader_thetas, unbiased
 from analysis.stats.grid import Floats
 from analysis.stats.obuchowski_rockette import components
@@ -81,13 +81,19 @@ def power(pilot: Pilot, *, readers: int, cases: int, delta: float, alpha: float 
 
 @dataclass(frozen=True)
 class Plan:
-    """A planned study. `cases` are those of one reader, half of each arm; `anchors` of them are read by all."""
+    """A planned study. `cases` are those of one reader, half of each arm; `anchors` of them are read by all.
+
+    `ratio`: so many controls of a PIE form a matched set with it, 0: not matched; `correlation` is the part of a case's
+    variance (0 to 1) that the members of a set share.
+    """
 
     design: str
     readers: int
     cases: int
     blocks: int = 3
     anchors: int = 0
+    ratio: int = 0
+    correlation: float = 0.25
 
     def check(self) -> None:
         """Refuse a plan that nobody can read.
@@ -102,6 +108,17 @@ class Plan:
             raise StatsError(f"expected at least 2 readers and 4 cases, got {self.readers} and {self.cases}")
         if not 0 <= self.anchors <= self.cases or self.blocks < 2:
             raise StatsError("expected 0 to all cases of a reader as anchors, and at least 2 blocks")
+        if self.ratio < 0 or not 0 <= self.correlation <= 1:
+            raise StatsError("expected 0 or more controls in a matched set, and a correlation from 0 to 1")
+        if self.ratio and self.cases < 3 * (self.ratio + 1):
+            raise StatsError(
+                f"expected at least 3 matched sets, {3 * (self.ratio + 1)} cases of a reader; got {self.cases} cases"
+            )
+
+    @property
+    def sets(self) -> int:
+        """Matched sets of one reader."""
+        return self.cases // (self.ratio + 1) if self.ratio else 0
 
 
 @dataclass(frozen=True)
@@ -110,7 +127,7 @@ class Simulated:
 
     studies: int
     primary: float
-    obuchowski_rockette: float
+    obuchowski_rockette: float | None
     error: float
     wanted: int
 
@@ -147,6 +164,12 @@ def latent_pilot(
     covariance = (z11 + (n0 - 1) * z10 + (n1 - 1) * z01) / (n1 * n0) if shares_cases else 0.0
     spread = max(float(weights_r @ theta_r**2) - theta**2, 0.0)
     return Pilot(spread, own, covariance, cases), theta
+
+
+def within_sets(model: Latent, plan: Plan) -> Latent:
+    """Return the model of answers within sets: what their members share moves both, as a reader's own level does."""
+    shared = plan.correlation * model.case if plan.ratio else 0.0
+    return replace(model, reader=model.reader + shared, case=model.case - shared)
 
 
 def answer_shares(model: Latent, endpoint: Endpoint) -> tuple[Floats, Floats]:
@@ -216,32 +239,54 @@ def simulated_power(
     seconds: float = math.inf,
     progress: Callable[[int, int], None] | None = None,
 ) -> Simulated:
-    """Draw studies of the plan from the latent model and count rejections of theta = 0.5.
+    """Draw studies of the plan from the latent model and count those in which the primary test shows what it is to.
 
-    Stops early when `seconds` have passed; `Simulated.studies` says how many were drawn, `wanted` how many were
-    asked for. `error` is the standard error of the share for the primary test.
+    That is a difference, or with a margin non-inferiority or equivalence. Stops early when `seconds` have passed;
+    `Simulated.studies` says how many were drawn, `wanted` how many were asked for. `error` is the standard error of
+    the share for the primary test. Obuchowski-Rockette's rejections are counted for unmatched cases without a margin.
 
     Raises
     ------
     StatsError: a plan that nobody can read, or one too large to simulate.
     """
     plan.check()
-    if plan.readers * total_cases(plan) ** 2 / 4 > MOST_PAIRS:
+    size = plan.readers * total_cases(plan) ** 2 / 4
+    if size > MOST_PAIRS:
         raise StatsError("expected a smaller plan: this one takes too long to simulate; use the formula")
     rng = np.random.default_rng(seed)
     until = time.monotonic() + seconds
-    done, rejected = 0, [0, 0]
+    done, found, second = 0, 0, 0
+    compared = not plan.ratio and not endpoint.margin
     while done < studies and (done < 20 or time.monotonic() < until):
-        pie, other = draw_study(rng, plan, model, endpoint)
-        for place, hit in enumerate(_rejections(pie, other, alpha, shares=plan.design != "own cases")):
-            rejected[place] += hit
-        done += 1
+        drawn = draw_studies(rng, plan, model, endpoint, min(20, studies - done))
+        tested = difference(drawn).within(endpoint, drawn) if endpoint.margin else chosen(drawn).p_values()
+        found += int((tested <= alpha).sum())
+        if compared:
+            shares = plan.design != "own cases"
+            second += sum(
+                _rejects(*each, alpha, shares) for each in zip(drawn.pie, drawn.control, strict=True)
+            )
+        done += len(drawn.pie)
         if progress is not None:
             progress(done, studies)
-    share = rejected[0] / done
-    return Simulated(
-        done, share, rejected[1] / done, math.sqrt(max(share * (1 - share), 1 / done) / done), studies
-    )
+    share = found / done
+    error = math.sqrt(max(share * (1 - share), 1 / done) / done)
+    return Simulated(done, share, second / done if compared else None, error, studies)
+
+
+def simulated_curve(
+    plan: Plan, model: Latent, endpoint: Endpoint, cases: Sequence[int], *, seed: int, alpha: float
+) -> list[float]:
+    """Return the power of a plan of matched sets at each number of cases: simulated at a few, a line between them."""
+    step = plan.ratio + 1
+    few = sorted({max(3 * step, round(each / step) * step) for each in np.geomspace(3 * step, max(cases), 8)})
+    powers = [
+        simulated_power(
+            replace(plan, cases=each), model, endpoint, seed=seed, studies=200, alpha=alpha
+        ).primary
+        for each in few
+    ]
+    return np.interp(cases, few, powers, left=0.0).tolist()
 
 
 def total_cases(plan: Plan) -> int:
@@ -253,29 +298,35 @@ def total_cases(plan: Plan) -> int:
     return plan.anchors + (plan.cases - plan.anchors) * min(plan.blocks, plan.readers)
 
 
-def draw_study(
-    rng: np.random.Generator, plan: Plan, model: Latent, endpoint: Endpoint
-) -> tuple[Floats, Floats]:
-    """Draw the answers of one study: to the one arm and to the other, readers x cases, NaN where not read."""
-    n = total_cases(plan)
-    is_pie = np.arange(n) % 2 == 0
-    answers = simulate_answers(rng, is_pie, plan.readers, endpoint, model)
-    hands = {"fully crossed": 1, "own cases": plan.readers}.get(plan.design, min(plan.blocks, plan.readers))
-    anchors = plan.anchors if plan.design == "overlapping blocks" else 0
-    # Pairs of neighbours are dealt, so that each reader has as many of either arm.
-    hand_of_case = np.where(np.arange(n) < anchors, -1, ((np.arange(n) - anchors) // 2) % hands)
-    unread = (hand_of_case[None, :] >= 0) & (
-        hand_of_case[None, :] != (np.arange(plan.readers) % hands)[:, None]
+def draw_studies(
+    rng: np.random.Generator, plan: Plan, model: Latent, endpoint: Endpoint, studies: int
+) -> Studies:
+    """Draw the answers of studies of a plan; a matched set's members share a part of what makes a case."""
+    size = plan.ratio + 1 if plan.ratio else 2
+    place = np.arange(total_cases(plan) // size * size)
+    one, shared = place % size == 0, plan.correlation if plan.ratio else 0.0
+    answers = simulate_answers(
+        rng,
+        one,
+        plan.readers,
+        endpoint,
+        model,
+        studies=studies,
+        set_size=size if plan.ratio else 0,
+        shared=shared,
     )
-    answers[unread] = np.nan
-    return answers[:, is_pie], answers[:, ~is_pie]
+    hands = {"fully crossed": 1, "own cases": plan.readers}.get(plan.design, min(plan.blocks, plan.readers))
+    anchors = plan.anchors // size * size if plan.design == "overlapping blocks" else 0
+    # Sets, or pairs of neighbours, are dealt, so that each reader has as many of either arm.
+    hand_of_case = np.where(place < anchors, -1, (place - anchors) // size % hands)
+    unread = (hand_of_case >= 0) & (hand_of_case != (np.arange(plan.readers) % hands)[:, None])
+    answers[:, unread] = np.nan
+    return Studies(answers[..., one], answers[..., ~one], plan.ratio)
 
 
-def _rejections(pie: Floats, other: Floats, alpha: float, *, shares: bool) -> tuple[bool, bool]:
-    primary = bool(u_equal(Studies(pie[None], other[None])).p_values()[0] <= alpha)
+def _rejects(pie: Floats, other: Floats, alpha: float, shares: bool) -> bool:
     parts = components(reader_thetas(pie, other), unbiased(pie, other), shares_cases=shares)
-    second = (
+    return bool(
         parts.variance_random > 0
         and two_sided_p(parts.mean, 0.5, parts.variance_random, parts.df_random) <= alpha
     )
-    return primary, second

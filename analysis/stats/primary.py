@@ -4,10 +4,13 @@ from dataclasses import replace
 from math import floor
 from typing import Any
 
+import numpy as np
+
 from analysis.endpoints import Endpoint
 from analysis.printed import number, p_equals
 from analysis.stats.conclusions import DISAGREE, direction, disagree
 from analysis.stats.grid import FEW_READERS, LEAST_CASES, ROUGH, Grid
+from analysis.stats.margins import against_margin
 from analysis.stats.permutation import Permuted, permute_arms
 from analysis.stats.plan import DECLARED, Plan
 from analysis.stats.rows import (
@@ -84,7 +87,7 @@ def _primary(grid: Grid, endpoint: Endpoint, permuted: Permuted, plan: Plan) -> 
         cliffs_delta=2 * u.estimate - 1,
         equal_weight_estimate=float(u.per_reader.mean()),
     ).noted(*grid.warnings(), few_effective(u.effective_readers, len(grid.readers)))
-    row = _tested(row, u, grid, permuted, plan)
+    row = tested(row, u, grid, permuted, plan)
     if plan.one_answer:
         row = on_arcsine_scale(row, plan.level)
     elif row.p_from in ("t", "t, biased variance") and row.variance is not None:
@@ -103,11 +106,11 @@ def few_effective(effective: float, readers: int) -> str:
     )
 
 
-def _tested(row: Comparison, u: UEstimate, grid: Grid, permuted: Permuted | None, plan: Plan) -> Comparison:
-    """Add the t-test where one exists, else say why not."""
+def tested(row: Comparison, u: UEstimate, grid: Grid, permuted: Permuted | None, plan: Plan) -> Comparison:
+    """Add the t-test where one exists, else say why not; `row.readers` are compared."""
     for there, reason in (
         (no_variation(grid), NO_VARIATION),
-        (len(grid.readers) == 1, ONE_READER),
+        (row.readers == 1, ONE_READER),
         (plan.one_answer and grid.thin, f"{TOO_THIN} ({', '.join(grid.thin)})"),
     ):
         if there:
@@ -150,24 +153,36 @@ def _imrmc(grid: Grid, endpoint: Endpoint, level: float) -> Comparison:
 
 
 def _difference(grid: Grid, endpoint: Endpoint, primary: Comparison, plan: Plan) -> Comparison:
-    """Return the mean PIE minus control in points, or the risk difference of a binary question.
-
-    It has a p-value of its own up to version 2 of the analysis only: one question has one test.
-    """
+    """Return the mean PIE minus control in points, or the risk difference of a binary question."""
     scale = endpoint.span(grid.given)
     u = u_statistic(grid.pie, grid.control, kernel="difference", scale=scale, equal=plan.one_answer)
+    return difference_row(grid, endpoint, u, primary, plan, "difference")
+
+
+def difference_row(
+    grid: Grid, endpoint: Endpoint, u: UEstimate, primary: Comparison, plan: Plan, method: str
+) -> Comparison:
+    """Return a row in natural units beside the comparison of order, `primary`.
+
+    It has a p-value of its own where the question has a margin, and up to version 2 of the analysis: one question has
+    one test.
+    """
     row = replace(
-        blank_row(grid, endpoint, "difference"),
+        blank_row(grid, endpoint, method),
+        readers=primary.readers,
         estimate=u.estimate,
         scale="difference",
         equal_weight_estimate=float(u.per_reader.mean()),
     )
-    row = _tested(row, u, grid, None, plan)
+    row = tested(row, u, grid, None, plan)
     if plan.one_answer:
         row = replace(row, p=None, p_from=None)
         without_interval: dict[str, Any] = dict.fromkeys(INTERVAL)
         if primary.variance is None:
             return replace(row, **without_interval)
+    if endpoint.margin:
+        row = against_margin(row, endpoint, plan.alpha, float(np.nanmean(grid.control, axis=1).mean()))
+        return replace(row, direction=direction(row, endpoint, plan))
     if endpoint.kind == "binary" and primary.ci_low is not None and primary.ci_high is not None:
         row = replace(row, ci_low=2 * primary.ci_low - 1, ci_high=2 * primary.ci_high - 1)
         row = row.noted("risk difference; interval = 2 x the limits of theta - 1")

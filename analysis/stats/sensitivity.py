@@ -10,6 +10,7 @@ from analysis.stats.grid import make_grid
 from analysis.stats.plan import DECLARED, Plan
 from analysis.stats.primary import compare_u
 from analysis.stats.rows import Comparison, NotComparableError, Row, StatsError
+from analysis.stats.sets import compare_sets
 
 MANY_FINDINGS = 4
 """From this number of diseases on, images form one subgroup, as in the published study."""
@@ -20,8 +21,8 @@ def compare_cannot_assess(
 ) -> list[Comparison]:
     """Compare how often a case could not be assessed, and the answers with those cases ranked worst.
 
-    Cannot-assess is not missing at random, so the primary comparison, which treats it as missing, is joined
-    by two rows of the method u_centred under the endpoints NAME_cannot_assess (a binary endpoint) and
+    Cannot-assess is not missing at random, so the primary comparison, which treats it as missing, is joined by two rows
+    of its method, unmatched or of matched sets, under the endpoints NAME_cannot_assess (a binary endpoint) and
     NAME_worst_rank. Nothing is returned when every case could be assessed.
     """
     cannot = first[endpoint.status] == "cannot_assess"
@@ -107,4 +108,5 @@ def _one(first: pd.DataFrame, endpoint: Endpoint, note: str, seed: int, draws: i
         grid = make_grid(first, endpoint.name, plan.groups)
     except NotComparableError as error:
         return Comparison(endpoint.name, "u_centred").noted(note, f"not estimable: {error.reason}")
-    return compare_u(grid, endpoint, seed=seed, draws=draws, plan=plan)[0].noted(note)
+    compare = compare_sets if plan.primary == "theta_set" else compare_u
+    return compare(grid, endpoint, seed=seed, draws=draws, plan=plan)[0].noted(note)

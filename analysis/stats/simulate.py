@@ -59,16 +59,26 @@ def simulate_answers(
     n_readers: int,
     endpoint: Endpoint,
     model: Latent,
+    *,
+    studies: int = 1,
+    set_size: int = 0,
+    shared: float = 0.0,
 ) -> Floats:
-    """Draw one question's answers of every reader to every case: readers x cases, levels of the question."""
+    """Draw one question's answers of every reader to every case: studies x readers x cases, levels of the question.
+
+    Each `set_size` cases in a row are a matched set, whose members share the part `shared` of a case's variance.
+    """
     arm = is_pie.astype(float)
     z = (
-        rng.normal(0.0, model.reader**0.5, (n_readers, 1))
-        + rng.normal(0.0, model.reader_by_arm**0.5, (n_readers, 1)) * (arm - 0.5)
+        rng.normal(0.0, model.reader**0.5, (studies, n_readers, 1))
+        + rng.normal(0.0, model.reader_by_arm**0.5, (studies, n_readers, 1)) * (arm - 0.5)
         + model.effect.get(endpoint.name, 0.0) * arm
-        + rng.normal(0.0, model.case**0.5, (1, len(arm)))
-        + rng.normal(0.0, model.rest**0.5, (n_readers, len(arm)))
+        + rng.normal(0.0, (model.case * (1 - shared)) ** 0.5, (studies, 1, len(arm)))
+        + rng.normal(0.0, model.rest**0.5, (studies, n_readers, len(arm)))
     )
+    if set_size:
+        common = rng.normal(0.0, (model.case * shared) ** 0.5, (studies, 1, len(arm) // set_size))
+        z += np.repeat(common, set_size, axis=2)
     cuts, answers = scale_of(endpoint)
     return np.asarray(answers[np.digitize(z, cuts)], dtype=float)
 
@@ -112,7 +122,7 @@ def simulate_study(
     model = model or Latent(effect={each.name: towards[each.worse] for each in endpoints})
     is_pie = (table["arm"].to_numpy(dtype=float) == 1).astype(bool)
     batches = _batches(design, table, len(names))
-    answers = {e.name: simulate_answers(rng, is_pie, len(names), e, model) for e in endpoints}
+    answers = {e.name: simulate_answers(rng, is_pie, len(names), e, model)[0] for e in endpoints}
     frames = []
     for r, name in enumerate(names):
         own = np.flatnonzero([r in batch for batch in batches])

@@ -6,16 +6,15 @@ from pathlib import Path
 
 import pandas as pd
 
-from analysis.frames import RATINGS
+from analysis.frames import PLANNED, RATINGS, check_table
 from analysis.metrics.multiplicity import fixed_sequence, holm
 from analysis.stats.agreement_table import BOOTSTRAPS, agreement_table, intra_reader_table
-from analysis.stats.answers import answer_table, endpoint_table, missing_table
+from analysis.stats.answers import answer_table, endpoint_table, missing_table, uneven_holes, with_planned
 from analysis.stats.conclusions import direction, in_numbers, in_words
 from analysis.stats.grid import make_grid
 from analysis.stats.intake import Checked, check, read_ratings
 from analysis.stats.mixed import compare_mixed
 from analysis.stats.obuchowski_rockette import compare_or, compare_readers
-from analysis.stats.pairs import compare_pairs
 from analysis.stats.paper import paper_compatible
 from analysis.stats.permutation import DRAWS
 from analysis.stats.plan import DECLARED, PRIMARY, Plan
@@ -24,6 +23,7 @@ from analysis.stats.reading_time import reading_time_table
 from analysis.stats.results import Results, refuse_used_folder
 from analysis.stats.rows import Comparison, NotComparableError, Row, as_rows
 from analysis.stats.sensitivity import compare_cannot_assess, subgroup_table
+from analysis.stats.sets import compare_sets
 from analysis.stats.settings import Settings
 
 ADJUSTMENTS: Mapping[str, Callable[[Sequence[float | None]], list[float | None]]] = {
@@ -42,6 +42,7 @@ def analyse(
     plan: Plan = DECLARED,
     partial: bool = False,
     where: str = RATINGS.name,
+    planned: pd.DataFrame | None = None,
 ) -> Results:
     """Analyse a reader study.
 
@@ -58,6 +59,7 @@ def analyse(
     partial: when no question can be compared, give what can be counted instead of an error; then
         `study["not_comparable"]` says why.
     where: the file named in messages.
+    planned: what was to be read (`frames.PLANNED`); without it what has no row is not known.
 
     Raises
     ------
@@ -71,7 +73,7 @@ def analyse(
     if refused and not partial:
         raise NotComparableError(refused)
     settings: Row = {"seed": seed, "draws": draws, "bootstraps": bootstraps, **plan.as_row()}
-    settings |= {"not_comparable": refused} if refused else {}
+    settings |= ({"not_comparable": refused} if refused else {}) | _holes(first, planned, plan)
     comparisons, multiplicity = _conclude(compared, plan)
     groups = [] if subgroups is None else subgroup_table(first, subgroups, seed=seed, draws=draws, plan=plan)
     asked, level = plan.endpoints, plan.level
@@ -80,7 +82,7 @@ def analyse(
         comparisons=as_rows(comparisons),
         agreement=agreement_table(first, seed=seed, bootstraps=bootstraps, level=level, endpoints=asked),
         intra_reader=intra_reader_table(checked, level, asked),
-        missing=missing_table(first, seed=seed, draws=draws, plan=plan),
+        missing=missing_table(with_planned(first, planned, asked), seed=seed, draws=draws, plan=plan),
         reading_time=_times(first, plan, seed, draws),
         multiplicity=multiplicity,
         paper_compatible=paper_compatible(first, asked),
@@ -103,7 +105,7 @@ def analyse_file(
 
     Parameters
     ----------
-    path: the ratings.
+    path: the ratings; a planned.csv beside them says what was to be read.
     out: a new or empty folder; written whole or not at all.
     settings: what the analysis is made with.
     subgroups: a CSV with the column case and one column per grouping.
@@ -116,13 +118,17 @@ def analyse_file(
     refuse_used_folder(out)
     ratings = read_ratings(path)
     groups = None if subgroups is None else read_subgroups(subgroups)
-    results = analyse_with(settings, ratings, groups, where=path.name)
+    results = analyse_with(settings, ratings, groups, where=path.name, planned=read_planned(path.parent))
     results.write(out, None if also is None else lambda folder: also(results, folder))
     return results
 
 
 def analyse_with(
-    settings: Settings, ratings: pd.DataFrame, subgroups: pd.DataFrame | None, where: str = RATINGS.name
+    settings: Settings,
+    ratings: pd.DataFrame,
+    subgroups: pd.DataFrame | None,
+    where: str = RATINGS.name,
+    planned: pd.DataFrame | None = None,
 ) -> Results:
     """Analyse with settings that were read or put together; see `analyse`."""
     return analyse(
@@ -135,7 +141,19 @@ def analyse_with(
         plan=settings.plan,
         partial=settings.partial,
         where=where,
+        planned=planned,
     )
+
+
+def read_planned(folder: Path) -> pd.DataFrame | None:
+    """Read what was to be read, where it lies beside the ratings, as an export has it; None where it does not.
+
+    Raises
+    ------
+    StatsError, FrameError: not a CSV, or not such a table.
+    """
+    path = folder / PLANNED.name
+    return check_table(read_ratings(path), PLANNED, path.name) if path.exists() else None
 
 
 def read_subgroups(path: Path) -> pd.DataFrame:
@@ -171,6 +189,15 @@ def describe(checked: Checked) -> Row:
     }
 
 
+def _holes(first: pd.DataFrame, planned: pd.DataFrame | None, plan: Plan) -> Row:
+    """Return warnings of what a file without a plan may lack; check the plan where there is one."""
+    if planned is not None:
+        check_table(planned, PLANNED)
+        return {}
+    holes = uneven_holes(first, plan.groups)
+    return {"holes": holes} if holes else {}
+
+
 def _times(first: pd.DataFrame, plan: Plan, seed: int, draws: int) -> list[Row]:
     return reading_time_table(
         first, seed=seed, draws=draws, shortest=plan.shortest, longest=plan.longest, plan=plan
@@ -191,7 +218,7 @@ def _comparisons(checked: Checked, plan: Plan, seed: int, draws: int) -> tuple[l
         comparisons += compare_u(grid, endpoint, seed=seed, draws=draws, plan=plan)
         comparisons += compare_or(grid, endpoint, plan)
         comparisons += compare_readers(grid, endpoint, plan.level)
-        comparisons += compare_pairs(grid, endpoint, seed=seed, draws=draws, plan=plan)
+        comparisons += compare_sets(grid, endpoint, seed=seed, draws=draws, plan=plan)
         comparisons.append(compare_mixed(grid, endpoint, plan.level))
         comparisons += compare_cannot_assess(checked.first, endpoint, seed=seed, draws=draws, plan=plan)
     none = len(refusals) == len(plan.endpoints)
@@ -200,8 +227,9 @@ def _comparisons(checked: Checked, plan: Plan, seed: int, draws: int) -> tuple[l
 
 def _conclude(comparisons: list[Comparison], plan: Plan) -> tuple[list[Comparison], list[Row]]:
     """Word the primary comparisons now that all their p-values are known; return all comparisons, and the primary."""
-    declared = {row.endpoint: row for row in comparisons if row.method == plan.primary}
-    primary = [declared.get(each.name) or Comparison(each.name, plan.primary) for each in plan.endpoints]
+    found = {(row.endpoint, row.method): row for row in comparisons if row.reader is None}
+    deciding = [(each.name, plan.decides(each)) for each in plan.endpoints]
+    primary = [found.get(each) or Comparison(*each, note=found[each[0], PRIMARY].note) for each in deciding]
     p_values = [row.p for row in primary]
     adjusted = ADJUSTMENTS[plan.multiplicity](p_values)
     worded, table = {}, []
@@ -213,7 +241,7 @@ def _conclude(comparisons: list[Comparison], plan: Plan) -> tuple[list[Compariso
                 "endpoint": row.endpoint,
                 "title": endpoint.short,
                 "method": plan.multiplicity,
-                "primary_method": plan.primary,
+                "primary_method": row.method,
                 "endpoints": len(primary),
                 "p": row.p,
                 "p_adjusted": p_adjusted,

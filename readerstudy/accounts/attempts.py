@@ -122,7 +122,7 @@ class Door:
         """
         narrowest = self.counts[0]
         if self.tried.get(narrowest.name, 0) >= narrowest.limit:
-            record(kind="person.locked_out", actor=None)
+            record("person.locked_out", None)
             raise TooManyError(narrowest.seconds)
 
 

@@ -28,6 +28,7 @@ from django.http.request import split_domain_port
 from readerstudy.accounts.attempts import use_up
 from readerstudy.accounts.models import User
 from readerstudy.audit.services import record
+from readerstudy.refusals import RefusedError
 
 Kind = Authenticator.Type
 CODE_HOLDS_S = 30 * (2 * settings.MFA_TOTP_TOLERANCE + 1)
@@ -47,7 +48,7 @@ NAME = "Reader Study"
 """What an authenticator app and a browser show."""
 
 
-class FactorError(Exception):
+class FactorError(RefusedError):
     """A second factor cannot be set up or taken away as asked."""
 
 
@@ -133,12 +134,7 @@ def remove(*, user: User, number: int, must_have: bool) -> None:
     found.delete()
     if not has_factor(user):
         Authenticator.objects.filter(user=user).delete()
-    record(
-        kind="person.second_factor_removed",
-        actor=user,
-        subject=str(user.pk),
-        values={"old": kind, "new": None},
-    )
+    record("person.second_factor_removed", user, subject=str(user.pk), values={"old": kind, "new": None})
 
 
 @transaction.atomic
@@ -147,8 +143,8 @@ def remove_all(*, user: User, actor: User | None, reason: str) -> int:
     there = factors(user).count()
     Authenticator.objects.filter(user=user).delete()
     record(
-        kind="person.second_factors_reset", actor=actor, subject=str(user.pk),
-        values={"old": there, "new": 0}, reason=reason,
+        "person.second_factors_reset", actor,
+        subject=str(user.pk), values={"old": there, "new": 0}, reason=reason,
     )  # fmt: skip
     return there
 
@@ -165,25 +161,19 @@ def new_codes(*, user: User) -> None:
         raise FactorError("Recovery codes stand in for a second factor: set one up first.")
     Authenticator.objects.filter(user=user, type=CODES).delete()
     RecoveryCodes.activate(user)
-    record(kind="person.recovery_codes_drawn", actor=user, subject=str(user.pk))
+    record("person.recovery_codes_drawn", user, subject=str(user.pk))
 
 
 def codes_to_keep(user: User) -> list[str]:
     """Return the recovery codes that the person has not yet said to have kept; afterwards nobody sees them."""
     codes = _codes(user)
-    try:
-        return [] if codes is None or codes.did_view else list(codes.get_unused_codes())
-    except UnreadableSecretError:
-        return []
+    return [] if codes is None or codes.did_view else _unused(codes)
 
 
 def codes_left(user: User) -> int:
     """Return how many recovery codes still hold."""
     codes = _codes(user)
-    try:
-        return 0 if codes is None else len(codes.get_unused_codes())
-    except UnreadableSecretError:
-        return 0
+    return 0 if codes is None else len(_unused(codes))
 
 
 def codes_are_kept(user: User) -> None:
@@ -194,7 +184,13 @@ def codes_are_kept(user: User) -> None:
 
 def passkey_to_make(user: User) -> dict[str, Any]:
     """Return what the browser needs to make a passkey; the challenge holds in this session, once."""
-    return _within_reach(passkeys.begin_registration(user, passwordless=False))
+    options: dict[str, Any] = passkeys.begin_registration(user, passwordless=False)
+    # A key on the machine itself, a phone or a stick, as the browser offers; verified by it where it can.
+    options["publicKey"]["authenticatorSelection"] |= {
+        "residentKey": "preferred",
+        "requireResidentKey": False,
+    }
+    return options
 
 
 def passkey_to_ask(user: User) -> dict[str, Any]:
@@ -225,8 +221,8 @@ def check_passkey(*, user: User, credential: Any) -> str:
 
 def _added(user: User, factor: Authenticator) -> None:
     record(
-        kind="person.second_factor_added", actor=user, subject=str(user.pk),
-        values={"old": None, "new": str(factor.type)},
+        "person.second_factor_added", user,
+        subject=str(user.pk), values={"old": None, "new": str(factor.type)},
     )  # fmt: skip
     if _codes(user) is None:
         new_codes(user=user)
@@ -235,6 +231,13 @@ def _added(user: User, factor: Authenticator) -> None:
 def _codes(user: User) -> RecoveryCodes | None:
     found = Authenticator.objects.filter(user=user, type=CODES).first()
     return None if found is None else RecoveryCodes(found)
+
+
+def _unused(codes: RecoveryCodes) -> list[str]:
+    try:
+        return list(codes.get_unused_codes())
+    except UnreadableSecretError:
+        return []
 
 
 def _fits(factor: Authenticator, code: str) -> bool:
@@ -248,13 +251,6 @@ def _fits(factor: Authenticator, code: str) -> bool:
         )
     except UnreadableSecretError:
         return False
-
-
-def _within_reach(options: dict[str, Any]) -> dict[str, Any]:
-    # A key on the machine itself, a phone or a stick, as the browser offers; verified by it where it can.
-    options["publicKey"]["authenticatorSelection"]["residentKey"] = "preferred"
-    options["publicKey"]["authenticatorSelection"]["requireResidentKey"] = False
-    return options
 
 
 class Adapter(DefaultMFAAdapter):  # type: ignore[misc]  # allauth carries no types

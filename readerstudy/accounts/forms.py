@@ -15,7 +15,7 @@ class Profile(forms.Form):
     """Name, and how experienced a reader is."""
 
     name = forms.CharField(max_length=120, label="Your name")
-    specialty = forms.CharField(max_length=120, required=False)
+    specialty = forms.CharField(max_length=120, required=False, help_text="For example: thoracic radiology.")
     years_reading = forms.IntegerField(
         min_value=0, max_value=80, required=False, label="Years of reading radiographs"
     )
@@ -107,8 +107,22 @@ class NewPasskey(Confirm):
             self.add_error(None, "The browser created no passkey. Try again.")
 
 
-def tell_errors(request: HttpRequest, form: forms.Form, *, labelled: bool = False) -> None:
-    """Say at the top of the next page what was wrong with a form; with `labelled`, in which field."""
-    for name, errors in form.errors.items():
-        label = f"{form.fields[name].label}: " if labelled else ""
-        messages.error(request, label + " ".join(str(error) for error in errors))
+def filled(form: forms.Form, *, labelled: bool = False) -> dict[str, Any]:
+    """Return what was filled in.
+
+    Raises
+    ------
+    ValidationError: what is wrong with it; with `labelled`, in which field.
+    """
+    if form.is_valid():
+        return form.cleaned_data
+    label = {name: f"{field.label}: " if labelled else "" for name, field in form.fields.items()}
+    raise forms.ValidationError(
+        [label.get(name, "") + " ".join(map(str, form.errors[name])) for name in form.errors]
+    )
+
+
+def tell_errors(request: HttpRequest, form: forms.Form) -> None:
+    """Say at the top of the next page what was wrong with a form."""
+    for errors in form.errors.values():
+        messages.error(request, " ".join(map(str, errors)))

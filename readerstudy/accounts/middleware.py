@@ -11,6 +11,10 @@ from typing import Any, TypeVar
 from django.contrib.auth.middleware import LoginRequiredMiddleware
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import redirect, render
+from django.utils.deprecation import MiddlewareMixin
+from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_http_methods
 
 from readerstudy.accounts.browsers import note_browser
 from readerstudy.accounts.hashing import BusyError, NotNowError
@@ -22,53 +26,15 @@ SETTING_UP = {
 }  # fmt: skip
 LED_TO = {OWED: "accounts:second_step", TO_SET_UP: "accounts:factors"}
 
-Handler = Callable[[HttpRequest], HttpResponse]
 View = TypeVar("View", bound=Callable[..., HttpResponseBase])
 MARK = "answers_scripts"
 
 
-class SecondFactor:
-    """A check on every request: anyone who owes a second factor, or must set one up, gets nowhere else.
-
-    The sign-in page asks for both factors before it begins a session. This holds for sessions begun otherwise too:
-    by an invitation's link, by a way to sign in that somebody adds, or before the person had a second factor.
-    """
-
-    def __init__(self, get_response: Handler) -> None:
-        """Wrap the rest of the site."""
-        self.get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Change nothing before the address is known."""
-        return self.get_response(request)
-
-    def process_view(
-        self, request: HttpRequest, view: Handler, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> HttpResponse | None:
-        """Let a request through, or lead it to the step that its session owes; a script is told, not led."""
-        match = request.resolver_match
-        name = match.view_name if match else ""
-        if name in ALWAYS or not request.user.is_authenticated:
-            return None
-        owes = standing(request)
-        if owes not in LED_TO or (owes == TO_SET_UP and name in SETTING_UP):
-            return None
-        return is_over() if getattr(view, MARK, False) else redirect(LED_TO[owes])
-
-
-second_factor = SecondFactor
-
-
-class Doors:
+class Doors(MiddlewareMixin):
     """Turns NotNowError of any view into its page, and lets a browser be known in which somebody has signed in."""
 
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
-        """Wrap the rest of the site."""
-        self.get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Answer; the receiver of sign-ins says whose browser this is."""
-        response = self.get_response(request)
+    def process_response(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
+        """Keep whose browser this is, as the receiver of sign-ins says."""
         name = getattr(request, "browser_is_of", None)
         if name is not None and response.status_code < 400:
             note_browser(request, response, name)
@@ -90,7 +56,17 @@ def not_now(page: HttpResponse, error: NotNowError) -> HttpResponse:
     return page
 
 
-doors = Doors
+def page(*methods: str, secret: bool = False) -> Callable[[View], View]:
+    """Make a page of a view: it answers these methods and is kept by nobody on its way.
+
+    `secret`: what is posted to it stands in no report of an error.
+    """
+
+    def made(view: View) -> View:
+        answered = never_cache(require_http_methods(methods)(view))
+        return sensitive_post_parameters()(answered) if secret else answered
+
+    return made
 
 
 def answers_scripts(view: View) -> View:
@@ -107,7 +83,25 @@ def is_over() -> JsonResponse:
 
 
 class SignInRequired(LoginRequiredMiddleware):
-    """Django's own, but for marked addresses, which say that the session is over instead of leading elsewhere."""
+    """Django's own, and a check that anyone who owes a second factor, or must set one up, gets nowhere else.
+
+    The sign-in page asks for both factors before it begins a session. This holds for sessions begun otherwise too:
+    by an invitation's link, by a way to sign in that somebody adds, or before the person had a second factor.
+    Marked addresses say that the session is over instead of leading elsewhere.
+    """
+
+    def process_view(
+        self, request: HttpRequest, view_func: Any, view_args: tuple[Any, ...], view_kwargs: dict[str, Any]
+    ) -> HttpResponseBase | None:
+        """Let a request through, or lead it to the sign-in, or to the step that its session owes."""
+        match = request.resolver_match
+        name = match.view_name if match else ""
+        if name in ALWAYS or not request.user.is_authenticated:
+            return super().process_view(request, view_func, view_args, view_kwargs)
+        owes = standing(request)
+        if owes not in LED_TO or (owes == TO_SET_UP and name in SETTING_UP):
+            return None
+        return is_over() if getattr(view_func, MARK, False) else redirect(LED_TO[owes])
 
     def handle_no_permission(  # type: ignore[override]  # the stub knows a redirect only
         self, request: HttpRequest, view_func: Any

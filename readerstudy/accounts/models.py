@@ -150,6 +150,3 @@ class Attempts(models.Model):
 
     class Meta:
         verbose_name_plural = "attempts"
-
-    def __str__(self) -> str:
-        return f"{self.count} until {self.ends_at}"

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -28,24 +27,16 @@ BEGAN, BROWSER = "began", "browser"
 """What a session holds of itself: when somebody signed in (ISO 8601), and with what, in words."""
 
 
-@dataclass(frozen=True)
-class Shown:
-    """One session as its person may see it: `name` stands for it in addresses."""
+def sessions_of(user: User, *, this: str | None) -> list[dict[str, Any]]:
+    """List the sessions in which a person is signed in, newest first; `this` is the key of the one that asks.
 
-    name: str
-    began_at: datetime
-    ends_at: datetime
-    browser: str
-    is_this: bool
-
-
-def sessions_of(user: User, *, this: str | None) -> list[Shown]:
-    """List the sessions in which a person is signed in, newest first; `this` is the key of the one that asks."""
+    Of each what its person may see; `name` stands for it in addresses.
+    """
     return [
-        Shown(
-            name=_name(row), began_at=row.began_at, ends_at=row.expire_date,
-            browser=row.browser or "Another browser", is_this=row.session_key == this,
-        )
+        {
+            "name": _name(row), "began_at": row.began_at, "ends_at": row.expire_date,
+            "browser": row.browser or "Another browser", "is_this": row.session_key == this,
+        }
         for row in _alive(user)
     ]  # fmt: skip
 
@@ -63,8 +54,8 @@ def end_session(*, user: User, name: str) -> None:
         raise OpenSession.DoesNotExist
     found.delete()
     record(
-        kind="person.session_ended", actor=user, subject=str(user.pk),
-        values={"began_at": f"{found.began_at:%FT%TZ}", "browser": found.browser},
+        "person.session_ended", user,
+        subject=str(user.pk), values={"began_at": f"{found.began_at:%FT%TZ}", "browser": found.browser},
     )  # fmt: skip
 
 
@@ -118,9 +109,8 @@ class SessionStore(DatabaseStore):
             try:
                 super().save(must_create)
             except UpdateError as error:
-                fault = (
-                    error.__context__
-                )  # Django takes every fault of the database for a session that was ended
+                # Django takes every fault of the database for a session that was ended.
+                fault = error.__context__
                 if isinstance(fault, OperationalError):
                     raise fault  # noqa: B904  (it keeps its own cause)
                 raise

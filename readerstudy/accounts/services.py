@@ -14,12 +14,13 @@ from readerstudy.accounts.factors import remove_all
 from readerstudy.accounts.models import Recovery, User
 from readerstudy.accounts.open_sessions import end_all_sessions, stay_here_alone
 from readerstudy.audit.services import record
+from readerstudy.refusals import RefusedError
 
 HOLDS_FOR = timedelta(hours=1)
 """How long the link of an account recovery holds: it is begun on the server and finished by the link."""
 
 
-class AccountError(Exception):
+class AccountError(RefusedError):
     """A person cannot be made or changed as asked."""
 
 
@@ -43,8 +44,8 @@ def add_person(
         make = User.objects.create_superuser if superuser else User.objects.create_user
         user = make(address, hashed=hashed, name=name)
         record(
-            kind="person.added", actor=actor, subject=str(user.pk),
-            values={"researcher": researcher, "superuser": superuser},
+            "person.added", actor,
+            subject=str(user.pk), values={"researcher": researcher, "superuser": superuser},
         )  # fmt: skip
         if researcher:
             grant_researcher(user=user, actor=actor)
@@ -55,7 +56,7 @@ def add_person(
 def grant_researcher(*, user: User, actor: User | None) -> None:
     """Let a person run and open sweeps; from then on they cannot be a reader of a study made from one."""
     user.user_permissions.add(*run_permissions())
-    record(kind="person.researcher_granted", actor=actor, subject=str(user.pk))
+    record("person.researcher_granted", actor, subject=str(user.pk))
 
 
 def new_password(*, user: User, actor: User | None) -> str:
@@ -64,7 +65,7 @@ def new_password(*, user: User, actor: User | None) -> str:
     user.password = make_password(password)
     with transaction.atomic():
         user.save(update_fields=["password"])
-        record(kind="person.password_set", actor=actor, subject=str(user.pk))
+        record("person.password_set", actor, subject=str(user.pk))
     return password
 
 
@@ -74,7 +75,7 @@ def change_profile(*, user: User, name: str, specialty: str, years_reading: int 
     user.name, user.specialty, user.years_reading = name, specialty, years_reading
     user.full_clean(exclude=["password"])
     user.save(update_fields=["name", "specialty", "years_reading"])
-    record(kind="person.profile_changed", actor=user, subject=str(user.pk))
+    record("person.profile_changed", user, subject=str(user.pk))
 
 
 @transaction.atomic
@@ -84,11 +85,11 @@ def choose_password(*, request: HttpRequest, hashed: str, ends_sessions_only: bo
     user.password = hashed
     user.save(update_fields=["password"])
     kind = "person.sessions_ended" if ends_sessions_only else "person.password_changed"
-    record(kind=kind, actor=user, subject=str(user.pk))
+    record(kind, user, subject=str(user.pk))
     stay_here_alone(request, user)
 
 
-class RecoveryError(Exception):
+class RecoveryError(RefusedError):
     """There is nobody to give a new start to, or the link does not hold."""
 
 
@@ -124,7 +125,7 @@ def begin_recovery(*, email: str, reason: str, actor: User | None) -> tuple[Reco
         expires_at=timezone.now() + HOLDS_FOR,
     )
     record(
-        kind="person.recovery_begun", actor=actor, subject=str(person.pk), reason=reason,
+        "person.recovery_begun", actor, subject=str(person.pk), reason=reason,
         values={"sessions_ended": ended, "expires_at": f"{begun.expires_at:%FT%TZ}"},
     )  # fmt: skip
     return begun, token
@@ -163,7 +164,7 @@ def finish_recovery(*, token: str, hashed: str) -> Recovery:
     found.save(update_fields=["used_at"])
     found.person.password = hashed
     found.person.save(update_fields=["password"])
-    record(kind="person.recovered", actor=found.person, subject=str(found.person.pk))
+    record("person.recovered", found.person, subject=str(found.person.pk))
     return found
 
 

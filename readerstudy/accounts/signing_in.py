@@ -29,7 +29,7 @@ HELD_FOR_S = 600
 BACKEND = "django.contrib.auth.backends.ModelBackend"
 MARK = "second_factor"
 PASSED, NONE_NEEDED, OWED, TO_SET_UP = "passed", "none needed", "owed", "to set up"
-staff_tests: list[Callable[[User], bool]] = []
+staff_tests: set[Callable[[User], bool]] = set()
 """Apps above this one say here who else is staff: who has a role in a study other than reader."""
 
 
@@ -78,7 +78,7 @@ def let_in(request: HttpRequest, person: User, *, kind: str) -> None:
     """Begin the session of a person whose second factor has come; in the transaction that used the factor up."""
     request.session.pop(HELD, None)
     begin_session(request, person, mark=PASSED)
-    record(kind="person.second_factor_used", actor=person, subject=str(person.pk), values={"factor": kind})
+    record("person.second_factor_used", person, subject=str(person.pk), values={"factor": kind})
 
 
 def must_have_factor(user: User) -> bool:
@@ -116,17 +116,17 @@ def note_sign_in(*, request: HttpRequest, user: User, **_: Any) -> None:
     note_standing(request, standing_of(user))
     door_of(request, user.email, codes_of=user).forget()
     request.browser_is_of = user.email  # type: ignore[attr-defined]  # the middleware lets the browser know
-    record(kind="person.signed_in", actor=user, subject=str(user.pk))
+    record("person.signed_in", user, subject=str(user.pk))
 
 
 @receiver(user_logged_out)
 def note_sign_out(*, user: User | None, **_: Any) -> None:
     """Note a sign-out; nobody signs out of a session that has ended already."""
     if user is not None:
-        record(kind="person.signed_out", actor=user, subject=str(user.pk))
+        record("person.signed_out", user, subject=str(user.pk))
 
 
 @receiver(user_login_failed)
 def note_failure(**_: Any) -> None:
     """Note that somebody failed to sign in; the address typed may be a password typed into the wrong field."""
-    record(kind="person.sign_in_failed", actor=None)
+    record("person.sign_in_failed", None)

@@ -14,34 +14,15 @@ from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.decorators import method_decorator
-from django.views.decorators.cache import never_cache
-from django.views.decorators.debug import sensitive_post_parameters
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from readerstudy.accounts import factors, services
 from readerstudy.accounts.access import signed_in
 from readerstudy.accounts.attempts import door_of
-from readerstudy.accounts.factors import (
-    Kind,
-    check_code,
-    check_passkey,
-    codes_left,
-    factors,
-    host_of,
-    is_named,
-    passkey_to_ask,
-)
 from readerstudy.accounts.forms import Code, Confirm, Password, Profile
 from readerstudy.accounts.hashing import BusyError
-from readerstudy.accounts.middleware import not_now
+from readerstudy.accounts.middleware import not_now, page
 from readerstudy.accounts.models import OpenSession, User
 from readerstudy.accounts.open_sessions import end_session, sessions_of
-from readerstudy.accounts.services import (
-    RecoveryError,
-    change_profile,
-    choose_password,
-    finish_recovery,
-    open_recovery,
-)
 from readerstudy.accounts.signing_in import TO_SET_UP, begin_session, hold, let_in, waiting
 
 
@@ -106,61 +87,54 @@ def _account(request: HttpRequest, **forms: Any) -> HttpResponse:
         "password": Password(request),
         "elsewhere": Confirm(request=request, auto_id="elsewhere_%s"),
         "sessions": sessions_of(user, this=request.session.session_key),
-        "factors": factors(user).count(),
-        "codes_left": codes_left(user),
+        "factors": factors.factors(user).count(),
+        "codes_left": factors.codes_left(user),
         **forms,
     }
     return render(request, "accounts/account.html", context)
 
 
-@never_cache
-@require_GET
+@page("GET")
 def account(request: HttpRequest) -> HttpResponse:
     """Show a person's own account."""
     return _account(request)
 
 
-@never_cache
-@require_POST
+@page("POST")
 def profile(request: HttpRequest) -> HttpResponse:
     """Change name and experience."""
     form = Profile(request.POST)
     if not form.is_valid():
         return _account(request, profile=form)
-    change_profile(user=signed_in(request), **form.cleaned_data)
+    services.change_profile(user=signed_in(request), **form.cleaned_data)
     messages.success(request, "Your profile is saved.")
     return redirect("accounts:account")
 
 
-@sensitive_post_parameters()
-@never_cache
-@require_POST
+@page("POST", secret=True)
 def password(request: HttpRequest) -> HttpResponse:
     """Choose another password; every other session ends."""
     form = Password(request, request.POST)
     if not form.is_valid():
         return _account(request, password=form)
-    choose_password(request=request, hashed=make_password(form.cleaned_data["new_password1"]))
+    services.choose_password(request=request, hashed=make_password(form.cleaned_data["new_password1"]))
     messages.success(request, "Your password is changed, and you are signed out everywhere else.")
     return redirect("accounts:account")
 
 
-@sensitive_post_parameters()
-@never_cache
-@require_POST
+@page("POST", secret=True)
 def elsewhere(request: HttpRequest) -> HttpResponse:
     """Sign out everywhere else."""
     form = Confirm(request.POST, request=request, auto_id="elsewhere_%s")
     if not form.is_valid():
         return _account(request, elsewhere=form)
     hashed = make_password(form.cleaned_data["password"])
-    choose_password(request=request, hashed=hashed, ends_sessions_only=True)
+    services.choose_password(request=request, hashed=hashed, ends_sessions_only=True)
     messages.success(request, "You are signed out everywhere else.")
     return redirect("accounts:account")
 
 
-@never_cache
-@require_POST
+@page("POST")
 def end_one(request: HttpRequest, name: str) -> HttpResponse:
     """End one of the person's own sessions."""
     try:
@@ -171,10 +145,8 @@ def end_one(request: HttpRequest, name: str) -> HttpResponse:
     return redirect("accounts:account")
 
 
-@sensitive_post_parameters()
-@never_cache
+@page("GET", "POST", secret=True)
 @login_not_required
-@require_http_methods(["GET", "POST"])
 def second_step(request: HttpRequest) -> HttpResponse:
     """Ask for the second factor of anyone who gave a right password, and let them in."""
     found = waiting(request)
@@ -200,48 +172,50 @@ def _given(request: HttpRequest, person: User) -> str:
     """Return the kind of factor that came and fits, or ""."""
     if "credential" in request.POST:
         try:
-            return check_passkey(user=person, credential=json.loads(request.POST["credential"]))
+            return factors.check_passkey(user=person, credential=json.loads(request.POST["credential"]))
         except (ValueError, RecursionError):
             return ""
     form = Code(request.POST)
-    return check_code(user=person, code=form.cleaned_data["code"]) if form.is_valid() else ""
+    return factors.check_code(user=person, code=form.cleaned_data["code"]) if form.is_valid() else ""
 
 
 def _page(request: HttpRequest, person: User, form: Code) -> HttpResponse:
-    there = set(factors(person).values_list("type", flat=True))
-    has_passkey = Kind.WEBAUTHN in there
-    if Kind.TOTP not in there:
+    there = set(factors.factors(person).values_list("type", flat=True))
+    has_passkey = factors.Kind.WEBAUTHN in there
+    if factors.Kind.TOTP not in there:
         form.fields["code"].label = "A recovery code"
-    if not (has_passkey and is_named(request)):  # else the passkey's button is the first thing on the page
+    if not (
+        has_passkey and factors.is_named(request)
+    ):  # else the passkey's button is the first thing on the page
         form.fields["code"].widget.attrs["autofocus"] = True
     context = {
         "form": form,
         "wrong": request.method == "POST",
         "has_passkey": has_passkey,
-        "has_app": Kind.TOTP in there,
-        "host_is_named": is_named(request),
-        "host": host_of(request),
-        "options": json.dumps(passkey_to_ask(person)) if has_passkey and is_named(request) else "",
+        "has_app": factors.Kind.TOTP in there,
+        "host_is_named": factors.is_named(request),
+        "host": factors.host_of(request),
+        "options": json.dumps(factors.passkey_to_ask(person))
+        if has_passkey and factors.is_named(request)
+        else "",
     }
     return render(request, "accounts/second_step.html", context)
 
 
-@sensitive_post_parameters()
-@never_cache
+@page("GET", "POST", secret=True)
 @login_not_required
-@require_http_methods(["GET", "POST"])
 def recover(request: HttpRequest, token: str) -> HttpResponse:
     """Let the person choose a password, and lead anyone who had a second factor to a new one."""
     try:
-        found = open_recovery(token)
+        found = services.open_recovery(token)
         form = SetPasswordForm(found.person, request.POST or None)
         if form.is_valid():
             hashed = make_password(form.cleaned_data["new_password1"])
             with transaction.atomic():
-                done = finish_recovery(token=token, hashed=hashed)
+                done = services.finish_recovery(token=token, hashed=hashed)
                 begin_session(request, done.person, mark=TO_SET_UP if done.had_factor else None)
             return redirect("accounts:factors")
-    except RecoveryError:
+    except services.RecoveryError:
         return render(request, "accounts/recovery_over.html", status=404)
     form.fields["new_password1"].help_text = "At least 12 characters."
     form.fields["new_password2"].help_text = ""

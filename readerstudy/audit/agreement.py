@@ -2,7 +2,7 @@
 
 import hmac
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -168,7 +168,13 @@ def anchor_faults(paths: Sequence[Path] | None = None, remarks: list[str] | None
         if file.usable:
             for line in file.lost:
                 named.add(line.chain)
-                yield Fault(_study(line.chain), line.sequence, _lost(line, known))
+                other = (line.chain, line.sequence) in known.events
+                lost = (
+                    "has a different event at this place"
+                    if other
+                    else "has this event, but the database has lost it"
+                )
+                yield Fault(_study(line.chain), line.sequence, f"the anchor {lost}")
             for chain, (first, last) in file.missing.items():
                 named.add(chain)
                 yield Fault(
@@ -184,37 +190,32 @@ def anchor_faults(paths: Sequence[Path] | None = None, remarks: list[str] | None
 
 def _unusable(file: Held) -> Iterator[Fault]:
     """Yield why a file is no anchor of this database, if it is none; then its lines are not gone through."""
-    told = f"{file.path.name}: "
+    why = ""
     if not file.path.is_file():
-        yield Fault(None, 0, told + "the anchor is missing; put it back, or see anchor_audit")
+        why = "the anchor is missing; put it back, or see anchor_audit"
     elif not file.epochs:
         cut = "has no epoch: it was truncated, or is from version 0.1.0"
         state = "is empty" if not file.path.stat().st_size else cut
-        yield Fault(None, 0, told + f"the anchor {state}; put it back, or see anchor_audit")
+        why = f"the anchor {state}; put it back, or see anchor_audit"
     elif file.copy:
-        yield Fault(None, 0, told + "this is a backup's copy of an anchor: only restore may put it in place")
+        why = "this is a backup's copy of an anchor: only restore may put it in place"
     elif len({line.anchor for line in file.epochs}) > 1:
-        yield Fault(None, 0, told + "expected one anchor, got lines of several")
+        why = "expected one anchor, got lines of several"
     elif file.foreign:
-        yield Fault(None, 0, told + "the anchor belongs to another site, or to another state of this one")
+        why = "the anchor belongs to another site, or to another state of this one"
     elif not file.usable:
-        yield Fault(
-            None, 0,
-            told + f"the database lacks the event that began the anchor's last epoch, and {len(file.lost)} events in "
-            "all: it is an older copy that was not restored with the restore command",
-        )  # fmt: skip
-
-
-def _lost(line: Line, known: Known) -> str:
-    if (line.chain, line.sequence) in known.events:
-        return "the anchor has a different event at this place"
-    return "the anchor has this event, but the database has lost it"
+        why = (
+            f"the database lacks the event that began the anchor's last epoch, and {len(file.lost)} events in all: "
+            "it is an older copy that was not restored with the restore command"
+        )
+    if why:
+        yield Fault(None, 0, f"{file.path.name}: {why}")
 
 
 def _unprotected(files: Sequence[Held], known: Known, named: set[str]) -> Iterator[Fault]:
     """Yield the chains whose last events no anchor holds: those could be cut off and nobody would know."""
-    heads, held_to = _heads(known), _held_to(files)
-    for chain, last in heads.items():
+    held_to = _ends(event for file in files for event in file.events)
+    for chain, last in _ends(known.events).items():
         first = held_to.get(chain, 0) + 1
         if first <= last and chain not in named:
             yield Fault(
@@ -224,17 +225,10 @@ def _unprotected(files: Sequence[Held], known: Known, named: set[str]) -> Iterat
             )  # fmt: skip
 
 
-def _heads(known: Known) -> dict[str, int]:
-    heads: dict[str, int] = {}
-    for chain, sequence in known.events:
-        heads[chain] = max(sequence, heads.get(chain, 0))
-    return heads
-
-
-def _held_to(files: Sequence[Held]) -> dict[str, int]:
-    """Return of each chain the last event that an anchor holds, together with all before it."""
+def _ends(events: Iterable[tuple[str, int]]) -> dict[str, int]:
+    """Return of each chain its last event among these."""
     found: dict[str, int] = {}
-    for chain, sequence in (event for file in files for event in file.events):
+    for chain, sequence in events:
         found[chain] = max(sequence, found.get(chain, 0))
     return found
 
@@ -243,14 +237,11 @@ def _remarks(files: Sequence[Held], known: Known) -> Iterator[str]:
     for file in files:
         if file.torn:
             yield f"{file.path.name}: {file.torn} lines are incomplete, as after a power failure"
-    vouched = {chain: max(file.vouched(chain) for file in files) for chain in _heads(known)}
-    alone = [
-        sequence
-        for (chain, sequence), (_, of) in known.events.items()
-        if of is None and sequence > vouched[chain]
-    ]
+    vouched = {chain: max(file.vouched(chain) for file in files) for chain in _ends(known.events)}
+    events = known.events.items()
+    alone = sum(of is None and sequence > vouched[chain] for (chain, sequence), (_, of) in events)
     if alone:
-        yield f"{len(alone)} events were recorded where no anchor could be written"
+        yield f"{alone} events were recorded where no anchor could be written"
 
 
 def _within(line: Line, ranges: Ranges) -> bool:

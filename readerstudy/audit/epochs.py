@@ -52,16 +52,10 @@ def begin_epoch(*, cause: str, reason: str, **values: Any) -> Event:
     name = found.epochs[0].anchor if found.epochs else uuid4()
     with transaction.atomic():
         told = {
-            "anchor": str(name),
-            "cause": cause,
-            "operator": _operator(),
-            "host": platform.node(),
-            "heads": heads_of_all(),
-            "given_up": ranges_of(found.lost),
-            "lacked": found.missing,
-            **values,
-        }
-        return record(kind=EPOCH, actor=None, values=told, reason=reason, begins=name)
+            "anchor": str(name), "cause": cause, "operator": _operator(), "host": platform.node(),
+            "heads": heads_of_all(), "given_up": ranges_of(found.lost), "lacked": found.missing, **values,
+        }  # fmt: skip
+        return record(EPOCH, None, values=told, reason=reason, begins=name)
 
 
 def begin_first_epoch() -> str:
@@ -71,13 +65,9 @@ def begin_first_epoch() -> str:
     """
     path = settings.AUDIT_ANCHOR
     if Event.objects.filter(study=None, kind=EPOCH).exists():
-        return (
-            ""
-            if anchor.identity(path)
-            else (
-                f"the audit anchor {path} is missing or holds no epoch: put it back, or see 'manage.py anchor_audit'"
-            )
-        )
+        if anchor.identity(path):
+            return ""
+        return f"the audit anchor {path} is missing or holds no epoch: put it back, or see 'manage.py anchor_audit'"
     found = held(path, Known.read())
     if found.lost:
         return (

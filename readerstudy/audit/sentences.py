@@ -57,6 +57,10 @@ class Told:
         """Say whether the person of this number did it."""
         return self.actor is not None and str(number) == str(self.actor)
 
+    def __getitem__(self, word: str) -> str:
+        """Return what `{word}` stands for in a sentence."""
+        return WORDS[word](self)
+
 
 def sentence_of(event: Event, names: Names, *, masked: bool = False) -> str:
     """Return who did what, in one sentence; when it was is next to it.
@@ -73,7 +77,7 @@ def sentence_of(event: Event, names: Names, *, masked: bool = False) -> str:
     words = SENTENCES.get(event.kind)
     try:
         if words is not None:
-            return words(told) if callable(words) else words.format(who=who)
+            return (words(told) if callable(words) else words).format_map(told)
     except (KeyError, TypeError, ValueError, AttributeError):
         pass  # a record of another version may lack a value; the record itself stands below the sentence
     return f"{who} did something {WORDLESS} ({event.kind})."
@@ -100,169 +104,141 @@ def invitations_in(events: list[Event]) -> set[int]:
     }
 
 
-def _count(number: Any, one: str, many: str) -> str:
-    return f"{number} {one if int(number) == 1 else many}"
+def _count(number: Any, one: str) -> str:
+    return f"{number} {one if int(number) == 1 else f'{one}s'}"
 
 
 def _role(name: Any) -> str:
     return ROLES.get(str(name), str(name))
 
 
-def _created(told: Told) -> str:
-    simulated = ", whose readers are simulated" if told.values.get("simulated_readers") else ""
-    return f"{told.who} made the study \u201c{told.values['title']}\u201d{simulated}."
+def _factor(told: Told) -> str:
+    kind = str(told.values.get("new") or told.values.get("factor") or told.values["old"])
+    return FACTORS.get(kind, kind)
 
 
-def _role_given(told: Told) -> str:
-    role = _role(told.values["role"])
-    if told.is_actor(told.subject):
-        return f"{told.who} became {role} of the study."
-    return f"{told.who} made {told.names.person(told.subject)} {role} of the study."
+def _asker(told: Told) -> str:
+    """Return the number of the person who asked for what was declined or approved."""
+    number = told.values["asked_by"] if "asked_by" in told.values else told.values["old"]
+    return str(number).removeprefix("asked by ")
 
 
-def _role_ended(told: Told) -> str:
-    role = _role(told.values["old"])
-    if told.is_actor(told.subject):
-        return f"{told.who} gave up the role of {role}."
-    return f"{told.who} ended {told.names.person(told.subject)}'s role as {role}."
+WORDS: Mapping[str, Callable[[Told], str]] = {
+    "who": lambda told: told.who,
+    "subject": lambda told: told.subject,
+    "person": lambda told: told.names.person(told.subject),
+    "invited": lambda told: told.names.invited(told.subject),
+    "reader": lambda told: told.names.person(told.values["person"]),
+    "asker": lambda told: told.names.person(_asker(told)),
+    "role": lambda told: _role(told.values["role"]),
+    "old role": lambda told: _role(told.values["old"]),
+    "title": lambda told: str(told.values["title"]),
+    "factor": _factor,
+    # A step as something that can be asked for, approved or declined.
+    "step": lambda told: STEPS[told.values["step"]].format(told.subject),
+    "place": lambda told: f", in the place of {place}" if (place := told.values.get("replaces")) else "",
+    "changed": lambda told: ", ".join(
+        told.names.fields.get(name, name.replace("_", " ")) for name in told.values["changed"]
+    ),
+    "readers": lambda told: _count(told.values["readers"], "reader"),
+    "cases": lambda told: _count(told.values["cases"], "case"),
+    "warnings": lambda told: _count(len(told.values["warnings"]), "warning"),
+}
+"""What the words in braces of a sentence stand for."""
 
 
-def _enrolled(told: Told) -> str:
-    place = f", in the place of {told.values['replaces']}" if told.values.get("replaces") else ""
-    person = told.values["person"]
-    if told.is_actor(person):
-        return f"{told.who} joined as reader {told.subject}{place}."
-    return f"{told.who} enrolled {told.names.person(person)} as reader {told.subject}{place}."
+def _own(number: Callable[[Told], Any], own: str, other: str) -> Callable[[Told], str]:
+    """Choose a sentence by whether somebody did it to themselves."""
+    return lambda told: own if told.is_actor(number(told)) else other
 
 
-def _protocol_changed(told: Told) -> str:
-    changed = [told.names.fields.get(name, name.replace("_", " ")) for name in told.values["changed"]]
-    return f"{told.who} changed the protocol: {', '.join(changed)}."
-
-
-def _locked(told: Told) -> str:
-    warnings = len(told.values.get("warnings") or [])
-    words = f", with {_count(warnings, 'warning', 'warnings')} about its words" if warnings else ""
-    return f"{told.who} locked the protocol{words}."
-
-
-def _step(told: Told) -> str:
-    """Return the step as something that can be asked for, approved or declined."""
-    return STEPS[told.values["step"]].format(told.subject)
-
-
-def _invited(told: Told) -> str:
-    place = f", in the place of {told.values['replaces']}" if told.values.get("replaces") else ""
-    return f"{told.who} invited {told.names.invited(told.subject)} as {_role(told.values['role'])}{place}."
-
-
-def _display_checked(told: Told) -> str:
-    passed = told.values.get("passed")
-    outcome = "" if passed is None else "; it passed" if passed else "; it did not pass"
-    return f"{told.who} checked the display{outcome}."
-
-
-def _saved(told: Told) -> str:
-    again = int(told.values.get("revision", 1)) > 1
-    return f"{told.who} {'changed' if again else 'saved'} the answers to a case."
-
-
-def _declined(told: Told) -> str:
-    asker = str(told.values["old"]).removeprefix("asked by ")
-    if told.is_actor(asker):
-        return f"{told.who} took back the request to open the key."
-    return f"{told.who} declined to open the key, as {told.names.person(asker)} had asked."
-
-
-def _signed_off(told: Told) -> str:
-    outcome = {"clear": ": no name is visible", None: ""}.get(
-        told.values.get("finding"), ": a name is visible"
-    )
-    return f"{told.who} looked at an image for names{outcome}."
-
-
-def _terms(told: Told) -> str:
-    return f"{told.who} {'changed' if told.values.get('old') else 'set'} the terms of use of a case set."
-
-
-def _person_added(told: Told) -> str:
-    if told.is_actor(told.subject):
-        return f"{told.who} made an account behind an invitation."
-    return f"{told.who} made an account for {told.names.person(told.subject)}."
-
-
-def _factor(value: str, words: str) -> Callable[[Told], str]:
-    def told_of(told: Told) -> str:
-        kind = str(told.values[value])
-        return f"{told.who} {words} {FACTORS.get(kind, kind)} as second factor."
-
-    return told_of
-
-
-def _about(words: str) -> Callable[[Told], str]:
-    """Put the name of the person whom a record is about into `{}`."""
-    return lambda told: f"{told.who} {words.format(told.names.person(told.subject))}."
+def _with(value: str, words: Mapping[Any, str], sentence: str) -> Callable[[Told], str]:
+    """Put behind a sentence what a value means; nothing for one that is missing or masked."""
+    return lambda told: sentence + words.get(told.values.get(value), "") + "."
 
 
 SENTENCES: Mapping[str, str | Callable[[Told], str]] = {
-    "study.created": _created,
-    "study.copied": "{who} made this study as a copy of another one.",
-    "study.role_given": _role_given,
-    "study.role_confirmed": lambda told: (
-        f"{told.who} confirmed {told.names.person(told.subject)} as {_role(told.values['role'])} of the study."
+    "study.created": _with(
+        "simulated_readers",
+        {True: ", whose readers are simulated"},
+        "{who} made the study \u201c{title}\u201d",
     ),
-    "study.role_ended": _role_ended,
+    "study.copied": "{who} made this study as a copy of another one.",
+    "study.role_given": _own(
+        lambda told: told.subject,
+        "{who} became {role} of the study.",
+        "{who} made {person} {role} of the study.",
+    ),
+    "study.role_confirmed": "{who} confirmed {person} as {role} of the study.",
+    "study.role_ended": _own(
+        lambda told: told.subject,
+        "{who} gave up the role of {old role}.",
+        "{who} ended {person}'s role as {old role}.",
+    ),
     "study.cases_attached": "{who} tied the study to its cases and to their sealed key, by their digests.",
     "study.practice_attached": "{who} gave the study its practice cases.",
-    "study.protocol_changed": _protocol_changed,
-    "study.locked": _locked,
-    "study.started": lambda told: (
-        f"{told.who} opened the reading room for {_count(told.values['readers'], 'reader', 'readers')}."
+    "study.protocol_changed": "{who} changed the protocol: {changed}.",
+    "study.locked": lambda told: (
+        "{who} locked the protocol, with {warnings} about its words."
+        if told.values.get("warnings")
+        else "{who} locked the protocol."
     ),
+    "study.started": "{who} opened the reading room for {readers}.",
     "study.closed": "{who} closed reading.",
     "study.archived": "{who} archived the study.",
     "study.unblinding_asked": "{who} asked for the key to be opened.",
-    "study.unblinding_declined": _declined,
+    "study.unblinding_declined": _own(
+        _asker,
+        "{who} took back the request to open the key.",
+        "{who} declined to open the key, as {asker} had asked.",
+    ),
     "study.unblinded": "{who} opened the key: answers and the origin of cases were joined.",
     "study.exported": "{who} exported the results.",
     "study.cases_exported": "{who} downloaded a list of the opened cases.",
     "study.report_downloaded": "{who} downloaded the report.",
     "study.audit_exported": "{who} downloaded the audit trail.",
-    "study.step_proposed": lambda told: f"{told.who} asked another admin for {_step(told)}.",
-    "study.step_approved": lambda told: (
-        f"{told.who} approved {_step(told)}, as {told.names.person(told.values['asked_by'])} had asked."
+    "study.step_proposed": "{who} asked another admin for {step}.",
+    "study.step_approved": "{who} approved {step}, as {asker} had asked.",
+    "study.step_declined": "{who} declined {step}, as {asker} had asked.",
+    "study.deleted": "{who} deleted the study {subject}.",
+    "cases.loaded": "{who} loaded {cases}.",
+    "image.signed_off": _with(
+        "finding",
+        {"clear": ": no name is visible", "named": ": a name is visible"},
+        "{who} looked at an image for names",
     ),
-    "study.step_declined": lambda told: (
-        f"{told.who} declined {_step(told)}, as {told.names.person(told.values['asked_by'])} had asked."
-    ),
-    "study.deleted": lambda told: f"{told.who} deleted the study {told.subject}.",
-    "cases.loaded": lambda told: f"{told.who} loaded {_count(told.values['cases'], 'case', 'cases')}.",
-    "image.signed_off": _signed_off,
     "image.drawn_signed_off": "{who} recorded that a program drew the images; nobody looked at them for names.",
-    "terms.set": _terms,
+    "terms.set": lambda told: (
+        f"{{who}} {'changed' if told.values.get('old') else 'set'} the terms of use of a case set."
+    ),
     "terms.confirmed": "{who} confirmed the terms of use of a case set.",
-    "invitation.sent": _invited,
-    "invitation.revoked": lambda told: (
-        f"{told.who} took back the invitation of {told.names.invited(told.subject)}."
+    "invitation.sent": "{who} invited {invited} as {role}{place}.",
+    "invitation.revoked": "{who} took back the invitation of {invited}.",
+    "invitation.accepted": "{who} accepted the invitation to be {role}.",
+    "invitation.refused": "{invited} followed the invitation and could not become {role}.",
+    "reader.enrolled": _own(
+        lambda told: told.values["person"],
+        "{who} joined as reader {subject}{place}.",
+        "{who} enrolled {reader} as reader {subject}{place}.",
     ),
-    "invitation.accepted": lambda told: (
-        f"{told.who} accepted the invitation to be {_role(told.values['role'])}."
-    ),
-    "invitation.refused": lambda told: (
-        f"{told.names.invited(told.subject)} followed the invitation and could not become "
-        f"{_role(told.values['role'])}."
-    ),
-    "reader.enrolled": _enrolled,
-    "reader.withdrawn": lambda told: f"{told.who} entered that {told.subject} has withdrawn.",
+    "reader.withdrawn": "{who} entered that {subject} has withdrawn.",
     "reader.consented": "{who} gave consent.",
     "reader.instructed": "{who} confirmed the instructions.",
     "reader.paused": "{who} took a break.",
-    "display.checked": _display_checked,
+    "display.checked": _with(
+        "passed", {True: "; it passed", False: "; it did not pass"}, "{who} checked the display"
+    ),
     "practice.saved": "{who} answered a practice case.",
-    "answers.saved": _saved,
-    "person.added": _person_added,
-    "person.researcher_granted": _about("let {} run and open sweeps"),
-    "person.password_set": _about("set a new password for {}"),
+    "answers.saved": lambda told: (
+        f"{{who}} {'changed' if int(told.values.get('revision', 1)) > 1 else 'saved'} the answers to a case."
+    ),
+    "person.added": _own(
+        lambda told: told.subject,
+        "{who} made an account behind an invitation.",
+        "{who} made an account for {person}.",
+    ),
+    "person.researcher_granted": "{who} let {person} run and open sweeps.",
+    "person.password_set": "{who} set a new password for {person}.",
     "person.profile_changed": "{who} changed what their account says of them.",
     "person.password_changed": "{who} changed their password.",
     "person.sessions_ended": "{who} ended all their other sessions.",
@@ -271,25 +247,23 @@ SENTENCES: Mapping[str, str | Callable[[Told], str]] = {
     "person.signed_out": "{who} signed out.",
     "person.sign_in_failed": "Somebody tried to sign in and failed.",
     "person.locked_out": "Somebody failed to sign in too often and was locked out for a while.",
-    "person.second_factor_added": _factor("new", "set up"),
-    "person.second_factor_removed": _factor("old", "removed"),
-    "person.second_factor_used": _factor("factor", "used"),
-    "person.second_factors_reset": _about("took away all second factors of {}"),
+    "person.second_factor_added": "{who} set up {factor} as second factor.",
+    "person.second_factor_removed": "{who} removed {factor} as second factor.",
+    "person.second_factor_used": "{who} used {factor} as second factor.",
+    "person.second_factors_reset": "{who} took away all second factors of {person}.",
     "person.recovery_codes_drawn": "{who} got new recovery codes.",
-    "person.recovery_begun": _about("gave {} a link for a new start"),
+    "person.recovery_begun": "{who} gave {person} a link for a new start.",
     "person.recovered": "{who} chose a new password behind a link for a new start.",
-    "run.opened": lambda told: f"{told.who} opened the sweep {told.subject}.",
-    "run.registered": lambda told: f"{told.who} put {told.subject} into the ledger.",
-    "run.cancelled": lambda told: f"{told.who} cancelled {told.subject}.",
-    "run.resumed": lambda told: f"{told.who} resumed {told.subject}.",
-    "run.unit_retried": lambda told: f"{told.who} had a failed unit of {told.subject} tried again.",
-    "data_set.registered": lambda told: f"{told.who} registered the data set {told.subject}.",
-    "ensemble.registered": lambda told: f"{told.who} registered the ensemble {told.subject}.",
+    "run.opened": "{who} opened the sweep {subject}.",
+    "run.registered": "{who} put {subject} into the ledger.",
+    "run.cancelled": "{who} cancelled {subject}.",
+    "run.resumed": "{who} resumed {subject}.",
+    "run.unit_retried": "{who} had a failed unit of {subject} tried again.",
+    "data_set.registered": "{who} registered the data set {subject}.",
+    "ensemble.registered": "{who} registered the ensemble {subject}.",
     "site.backed_up": "{who} began a backup of the site.",
     "audit.epoch_begun": lambda told: (
-        f"{told.who} put a backup back."
-        if told.values["cause"] == "restore"
-        else f"{told.who} began the audit anchor."
+        "{who} put a backup back." if told.values["cause"] == "restore" else "{who} began the audit anchor."
     ),
 }
-"""Kind to its words: a text around `{who}`, or a function of what is told."""
+"""Kind to its sentence, or a function that chooses one; `WORDS` says what stands in braces."""

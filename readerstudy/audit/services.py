@@ -18,6 +18,7 @@ from django.utils import timezone
 
 from readerstudy.audit import anchor
 from readerstudy.audit.models import Chain, Event
+from readerstudy.refusals import RefusedError
 
 GENESIS = "0" * 64
 DELETED = "study.deleted"
@@ -28,7 +29,7 @@ PAGE = 5000
 log = logging.getLogger(__name__)
 
 
-class AuditError(Exception):
+class AuditError(RefusedError):
     """An event cannot be recorded as asked."""
 
 
@@ -40,15 +41,18 @@ class Fault:
     sequence: int
     reason: str
 
+    def __str__(self) -> str:
+        return f"event {self.sequence} of {self.study or 'the site'}: {self.reason}"
+
 
 @transaction.atomic(savepoint=False)
 def record(
-    *,
     kind: str,
     actor: AbstractBaseUser | None,
     study: UUID | None = None,
     subject: str = "",
     values: Mapping[str, Any] | None = None,
+    *,
     reason: str = "",
     begins: UUID | None = None,
 ) -> Event:
@@ -179,9 +183,8 @@ def clock_steps() -> Iterator[str]:
 
 
 def _span(passed: timedelta) -> str:
-    return (
-        f"{passed.total_seconds():.3f} s" if passed < timedelta(minutes=1) else str(passed).partition(".")[0]
-    )
+    short = passed < timedelta(minutes=1)
+    return f"{passed.total_seconds():.3f} s" if short else str(passed).partition(".")[0]
 
 
 def in_pages(events: QuerySet[Event], by: str = "pk") -> Iterator[Event]:
@@ -214,6 +217,5 @@ def _chain_faults(chain: Chain) -> Iterator[Fault]:
         more = list(of_chain.filter(sequence__gte=expected).order_by("sequence"))
     yield from look(more)
     if (head.sequence, head.digest) != (expected - 1, previous):
-        yield Fault(
-            chain.study, head.sequence, f"the chain ends at {expected - 1}, its head says {head.sequence}"
-        )
+        why = f"the chain ends at {expected - 1}, its head says {head.sequence}"
+        yield Fault(chain.study, head.sequence, why)

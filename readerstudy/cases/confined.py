@@ -30,11 +30,7 @@ _START = (
     "import sys; sys.path.insert(0, sys.argv.pop(1)); "
     "from readerstudy.cases.child import main; sys.exit(main(sys.argv[1:]))"
 )
-_ENVIRONMENT = {
-    "OMP_NUM_THREADS": "1",
-    "OPENBLAS_NUM_THREADS": "1",
-    "MKL_NUM_THREADS": "1",
-}
+_ENVIRONMENT = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 _HEADER_BYTES = 2_000
 _CHUNK = 2**20
 _KEYS = {"rows", "columns", "bits", "window", "spacing", "apart"}
@@ -173,9 +169,7 @@ def _sound(header: dict[str, Any]) -> bool:
         return False
     if not -WIDEST <= window[0] < window[1] <= WIDEST:
         return False
-    return spacing is None or (
-        len(spacing) == 2 and all(type(s) is float and 0 < s < math.inf for s in spacing)
-    )
+    return spacing is None or [type(s) is float and 0 < s < math.inf for s in spacing] == [True, True]
 
 
 def _image(header: dict[str, Any], body: bytearray) -> DecodedImage:

@@ -4,14 +4,15 @@ import hashlib
 import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
 from io import BufferedReader
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pandas as pd
+from django.conf import settings
 from django.db import transaction
+from django.utils.crypto import salted_hmac
 
 from analysis.caseset import BlindHalf, read_blind_half, verify_case_set
 from analysis.picture import Percentiles
@@ -22,25 +23,24 @@ from readerstudy.audit.services import record
 from readerstudy.cases.confined import DEFAULT_LIMITS, Limits, decode_confined
 from readerstudy.cases.decoder import DecodedImage, all_or_none, at_depth, study_depth
 from readerstudy.cases.frame import FORMAT, decode_curve, decode_frame, encode_frame
-from readerstudy.cases.loading import reported
+from readerstudy.cases.loading import Progress, reported
 from readerstudy.cases.models import Case, CaseSet, Frame
 from readerstudy.cases.storage import Staging, StoredFrame, frame_objects, staging
 from readerstudy.cases.terms import Wording, set_terms
 from readerstudy.cases.window import WindowRule
+from readerstudy.refusals import RefusedError
 
 AT_ONCE = 2
 """Children that decode at the same time; each may take 1.5 GB."""
 
 MOST_CASES = 10_000
 
-Progress = Callable[[int, int], None]
 
-
-class AlreadyLoadedError(Exception):
+class AlreadyLoadedError(RefusedError):
     """The study has its case set."""
 
 
-class CaseSetRefusedError(Exception):
+class CaseSetRefusedError(RefusedError):
     """Images of the set cannot be read; `refusals` lists (case key, refusal) of every bad one."""
 
     def __init__(self, refusals: Sequence[tuple[str, Refusal]]) -> None:
@@ -50,18 +50,8 @@ class CaseSetRefusedError(Exception):
         super().__init__("\n".join([f"{len(lines)} images cannot be read; nothing was loaded", *lines]))
 
 
-@dataclass(frozen=True)
-class Ingested:
-    """A decoded image without its pixels, which lie in the staging folder under `name`."""
-
-    name: str
-    rows: int
-    columns: int
-    bits: int
-    window: tuple[float, float]
-    spacing: tuple[float, float] | None
-    apart: bool | None
-    pixels_sha256: str
+Ingested = tuple[Frame, bool | None]
+"""A frame whose pixels lie in the staging folder, not yet stored; and whether the networks saw another tone."""
 
 
 def load_case_set(
@@ -103,28 +93,17 @@ def load_case_set(
     known = list(Frame.objects.filter(study=study_key).values_list("storage_name", flat=True))
     with (
         staging(frames_root, study_key, known, frame_objects()) as stage,
-        reported(study_key) as report,
+        reported(study_key, progress) as report,
     ):
         try:
             verify_case_set(folder)
             blind = read_blind_half(folder)
             if check is not None:
                 check(blind.key_digest)
-            return _load(
-                blind, study_key, stage, window_rule, actor, attach, limits, _both(progress, report.tick)
-            )
+            return _load(blind, study_key, stage, window_rule, actor, attach, limits, report.tick)
         except CaseSetRefusedError as error:
             report.refused([(case, str(refusal)) for case, refusal in error.refusals])
             raise
-
-
-def _both(one: Progress | None, other: Progress) -> Progress:
-    def tell(done: int, total: int) -> None:
-        if one is not None:
-            one(done, total)
-        other(done, total)
-
-    return tell
 
 
 def _load(
@@ -133,7 +112,8 @@ def _load(
 ) -> CaseSet:  # fmt: skip
     if len(blind.cases) > MOST_CASES:
         raise ValueError(f"expected at most {MOST_CASES} cases, got {len(blind.cases)}")
-    ingested = _alike(_ingest_all(blind, stage, window_rule, limits, progress), stage)
+    ingested = _ingest_all(blind, stage, window_rule, limits, progress)
+    _make_alike([frame for frame, _ in ingested], stage)
     stored = stage.pad()
     with transaction.atomic(durable=True):
         stage.publish()
@@ -157,7 +137,9 @@ def _ingest_all(
         except ImageRefusedError as error:
             return error.refusal
 
-    rows, networks = _rows(blind), _networks(blind)
+    rows, window = _rows(blind), _run(blind).get("window")
+    # Between which percentiles the networks were given DICOM pictures; None for a set that does not say.
+    networks = None if window is None else Percentiles(float(window[0]), float(window[1]))
     results: list[Ingested | Refusal] = []
     with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
         for result in pool.map(ingest, rows):
@@ -167,24 +149,25 @@ def _ingest_all(
     refusals = [(row["case"], result) for row, result in named if isinstance(result, Refusal)]
     if refusals:
         raise CaseSetRefusedError(refusals)
-    return [result for result in results if isinstance(result, Ingested)]
+    return [result for result in results if not isinstance(result, Refusal)]
 
 
-def _alike(images: list[Ingested], stage: Staging) -> list[Ingested]:
-    """Give all images one depth, and either all of them a spacing or none."""
-    bits = study_depth([image.bits for image in images])
-    spacings = all_or_none([image.spacing for image in images])
-    alike = []
-    for image, spacing in zip(images, spacings, strict=True):
-        if image.bits != bits:
-            frame = stage.read(image.name)
-            pixels = decode_frame(frame, image.rows, image.columns, image.bits)
-            curve = decode_curve(frame, image.bits)
-            deeper = at_depth(DecodedImage(pixels, image.bits, image.window, curve, image.spacing), bits)
-            stage.exchange(image.name, encode_frame(deeper.pixels, bits, deeper.curve))
-            image = replace(image, bits=bits, window=deeper.window)  # noqa: PLW2901
-        alike.append(replace(image, spacing=spacing))
-    return alike
+def _make_alike(frames: Sequence[Frame], stage: Staging) -> None:
+    """Give all frames one depth, and either all of them a spacing or none."""
+    bits = study_depth([frame.bits for frame in frames])
+    for frame in frames:
+        if frame.bits != bits:
+            file = stage.read(frame.storage_name)
+            pixels = decode_frame(file, frame.rows, frame.columns, frame.bits)
+            window = frame.window_low, frame.window_high
+            image = DecodedImage(pixels, frame.bits, window, decode_curve(file, frame.bits), None)
+            deeper = at_depth(image, bits)
+            stage.exchange(frame.storage_name, encode_frame(deeper.pixels, bits, deeper.curve))
+            frame.bits, (frame.window_low, frame.window_high) = bits, deeper.window
+    known = [(frame.spacing_row, frame.spacing_column) for frame in frames]
+    spacings = all_or_none([(row, column) if row and column else None for row, column in known])
+    for frame, spacing in zip(frames, spacings, strict=True):
+        frame.spacing_row, frame.spacing_column = spacing or (None, None)
 
 
 def _rows(blind: BlindHalf) -> list[dict[str, Any]]:
@@ -195,12 +178,6 @@ def _run(blind: BlindHalf) -> dict[str, Any]:
     return blind.provenance.get("run") or {}
 
 
-def _networks(blind: BlindHalf) -> Percentiles | None:
-    """Return between which percentiles the networks were given DICOM pictures; None for a set that does not say."""
-    window = _run(blind).get("window")
-    return None if window is None else Percentiles(float(window[0]), float(window[1]))
-
-
 def _ingest(
     path: Path, sha256: str, stage: Staging, rule: WindowRule, networks: Percentiles | None, limits: Limits
 ) -> Ingested:
@@ -208,8 +185,19 @@ def _ingest(
         if hashlib.file_digest(file, "sha256").hexdigest() != sha256:
             raise ImageRefusedError(Reason.CHANGED)
         image = decode_confined(file, window_rule=rule, networks=networks, limits=limits)
-    name = stage.add(encode_frame(image.pixels, image.bits, image.curve))
-    return _without_pixels(image, name)
+    rows, columns = image.pixels.shape
+    spacing_row, spacing_column = image.spacing or (None, None)
+    frame = Frame(
+        storage_name=stage.add(encode_frame(image.pixels, image.bits, image.curve)), format=FORMAT,
+        rows=rows, columns=columns, bits=image.bits, window_low=image.window[0], window_high=image.window[1],
+        spacing_row=spacing_row, spacing_column=spacing_column, pixels_sha256=_keyed(stored_digest(image.pixels)),
+    )  # fmt: skip
+    return frame, image.apart
+
+
+def _keyed(digest: str) -> str:
+    """Return a digest that says within this site alone which pixels are the same: a sweep's own would name the image."""
+    return salted_hmac("frame.pixels", digest, secret=settings.AUDIT_KEY, algorithm="sha256").hexdigest()
 
 
 def _opened(path: Path) -> BufferedReader:
@@ -222,15 +210,8 @@ def _opened(path: Path) -> BufferedReader:
 
 def _apart(images: Sequence[Ingested]) -> int | None:
     """Count the images that readers see with another tone than the networks; None where one is not known."""
-    found = [image.apart for image in images]
+    found = [apart for _, apart in images]
     return None if None in found else sum(map(bool, found))
-
-
-def _without_pixels(image: DecodedImage, name: str) -> Ingested:
-    rows, columns = image.pixels.shape
-    return Ingested(
-        name, rows, columns, image.bits, image.window, image.spacing, image.apart, stored_digest(image.pixels)
-    )
 
 
 def _refuse_second_set(study_key: UUID) -> None:
@@ -255,18 +236,22 @@ def _record(
         synthetic=blind.synthetic,
         window_rule=window_rule.value,
         case_count=len(images),
-        frame_length=stored[images[0].name].length,
+        frame_length=stored[images[0][0].storage_name].length,
         apart=_apart(images),
         custody=dict(blind.custody),
+        one_each=blind.one_each,
+        estimand=blind.estimand,
     )
     ordered = sorted(zip(_rows(blind), images, strict=True), key=lambda each: str(each[0]["case"]))
     cases = Case.objects.bulk_create(_case(case_set, row) for row, _ in ordered)
-    Frame.objects.bulk_create(
-        _frame(case, image, stored[image.name]) for case, (_, image) in zip(cases, ordered, strict=True)
-    )
+    frames = [frame for _, (frame, _) in ordered]
+    for case, frame in zip(cases, frames, strict=True):
+        kept = stored[frame.storage_name]
+        frame.study, frame.case, frame.sha256, frame.length = study_key, case, kept.sha256, kept.length
+    Frame.objects.bulk_create(frames)
     record(
-        kind="cases.loaded", actor=actor, study=study_key, subject=case_set.cases_sha256,
-        values={
+        "cases.loaded", actor, study_key, case_set.cases_sha256,
+        {
             "cases": case_set.case_count, "cases_sha256": case_set.cases_sha256, "key_sha256": case_set.key_sha256,
             "window_rule": case_set.window_rule, "frame_length": case_set.frame_length,
         },
@@ -288,24 +273,4 @@ def _case(case_set: CaseSet, row: Mapping[str, Any]) -> Case:
         view=row.get("view", ""),
         sex=row.get("sex", ""),
         age=None if age is None or pd.isna(age) or age == "" else float(age),
-    )
-
-
-def _frame(case: Case, image: Ingested, stored: StoredFrame) -> Frame:
-    spacing_row, spacing_column = image.spacing or (None, None)
-    return Frame(
-        study=case.study,
-        case=case,
-        storage_name=stored.name,
-        rows=image.rows,
-        columns=image.columns,
-        bits=image.bits,
-        format=FORMAT,
-        window_low=image.window[0],
-        window_high=image.window[1],
-        spacing_row=spacing_row,
-        spacing_column=spacing_column,
-        sha256=stored.sha256,
-        length=stored.length,
-        pixels_sha256=image.pixels_sha256,
     )

@@ -1,7 +1,7 @@
 """Tell the admin's page how a load of cases goes: images decoded, time left, and which were refused and why."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
@@ -31,6 +31,8 @@ OTHER_PROBLEM = (
 
 TOLD_EVERY = 0.5
 """Seconds between two words about a load: the page asks no more often, and a row is written each time."""
+Progress = Callable[[int, int], None]
+"""Told how many images are done, and how many there are."""
 SILENT_FOR = timedelta(minutes=2)
 """An image takes 30 seconds at most: a load that has said nothing for so long was killed."""
 
@@ -38,13 +40,14 @@ SILENT_FOR = timedelta(minutes=2)
 class LoadingReport:
     """What a running load says about itself."""
 
-    def __init__(self, study: UUID) -> None:
-        """Speak for the load of one study."""
-        self._study = study
-        self._last = 0.0
+    def __init__(self, study: UUID, also: Progress | None) -> None:
+        """Speak for the load of one study; `also` is told of each image too."""
+        self._study, self._also, self._last = study, also, 0.0
 
     def tick(self, done: int, total: int) -> None:
         """Note how many images are decoded; most calls write nothing."""
+        if self._also is not None:
+            self._also(done, total)
         now = time.monotonic()
         if done < total and now - self._last < TOLD_EVERY:
             return
@@ -60,20 +63,18 @@ class LoadingReport:
 def announce(study: UUID) -> bool:
     """Tell of a load that is about to begin; where one is running or announced, change nothing and return False."""
     row, is_new = Loading.objects.select_for_update().get_or_create(study=study, defaults=_begun())
-    if is_new:
-        return True
-    if _state_of(row) == Loading.State.RUNNING:
+    if not is_new and _state_of(row) == Loading.State.RUNNING:
         return False
     Loading.objects.filter(study=study).update(**_begun())
     return True
 
 
 @contextmanager
-def reported(study: UUID) -> Iterator[LoadingReport]:
+def reported(study: UUID, also: Progress | None = None) -> Iterator[LoadingReport]:
     """Report one load from its beginning to its end; an error ends it as refused, and goes on its way."""
     Loading.objects.update_or_create(study=study, defaults=_begun())
     try:
-        yield LoadingReport(study)
+        yield LoadingReport(study, also)
     except BaseException as error:
         _end(study, Loading.State.REFUSED, type(error).__name__)
         raise
@@ -102,10 +103,8 @@ def loading_json(*studies: UUID) -> dict[str, Any]:
 
     seconds_left is an estimate from the images so far, None while there is nothing to go by.
     """
-    row = Loading.objects.filter(study__in=studies).order_by("-began_at").first()
-    if row is None:
-        return {"state": "none", "done": 0, "total": 0, "refusals": [], "problem": "", "seconds_left": None}
-    state = _state_of(row)
+    found = Loading.objects.filter(study__in=studies).order_by("-began_at").first()
+    row, state = (Loading(), "none") if found is None else (found, _state_of(found))
     left = None
     if state == Loading.State.RUNNING and row.done:
         left = round((row.told_at - row.began_at).total_seconds() / row.done * (row.total - row.done))

@@ -12,9 +12,16 @@ from django.db.models.lookups import Exact
 
 from readerstudy.cases.window import WIDEST, WindowRule
 
+_RULES = [rule.value for rule in WindowRule]
 
-def _has_length(field: str, length: int) -> Exact:
-    return Exact(Length(field), length)
+
+def must(name: str, condition: Q) -> models.CheckConstraint:
+    """Return what a table refuses rows for, by its name in the database."""
+    return models.CheckConstraint(condition=condition, name=name)
+
+
+def _has_length(field: str, length: int) -> Q:
+    return Q(Exact(Length(field), length))
 
 
 class CaseSet(models.Model):
@@ -24,6 +31,8 @@ class CaseSet(models.Model):
     which stays outside. `frame_length` is the one length of all frame files, in bytes. `apart` counts the cases whose
     first picture has another tone than the networks were given, by more than one grey level; null: not known.
     `custody` says how the handover compared the images with those that the networks saw: counts, or why it did not.
+    `one_each`: it attests that every matched set holds exactly one case of interest; `estimand` is what it says that a
+    comparison of these cases estimates. Neither is of one case.
     """
 
     study = models.UUIDField("study key", unique=True)
@@ -31,25 +40,20 @@ class CaseSet(models.Model):
     key_sha256 = models.CharField(max_length=64)
     run_id = models.CharField(max_length=64, blank=True)
     synthetic = models.BooleanField()
-    window_rule = models.CharField(max_length=10, choices=[(rule.value, rule.value) for rule in WindowRule])
+    window_rule = models.CharField(max_length=10, choices=list(zip(_RULES, _RULES, strict=True)))
     case_count = models.PositiveIntegerField()
     frame_length = models.PositiveIntegerField()
     apart = models.PositiveIntegerField(null=True)
     custody = models.JSONField(default=dict)
+    one_each = models.BooleanField(default=False)
+    estimand = models.TextField(blank=True)
     loaded_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
         constraints = [
-            models.CheckConstraint(
-                condition=Q(window_rule__in=[rule.value for rule in WindowRule]), name="window_rule_is_known"
-            ),
-            models.CheckConstraint(
-                condition=Q(case_count__gte=1, frame_length__gte=1), name="case_set_is_not_empty"
-            ),
-            models.CheckConstraint(
-                condition=Q(_has_length("cases_sha256", 64)) & Q(_has_length("key_sha256", 64)),
-                name="case_set_has_digests",
-            ),
+            must("window_rule_is_known", Q(window_rule__in=_RULES)),
+            must("case_set_is_not_empty", Q(case_count__gte=1, frame_length__gte=1)),
+            must("case_set_has_digests", _has_length("cases_sha256", 64) & _has_length("key_sha256", 64)),
         ]
 
     def __str__(self) -> str:
@@ -76,12 +80,10 @@ class Case(models.Model):
         ordering = ["key"]
         constraints = [
             models.UniqueConstraint(fields=["study", "key"], name="case_once_per_study"),
-            models.CheckConstraint(condition=Q(_has_length("key", 32)), name="case_key_has_32_digits"),
-            models.CheckConstraint(condition=Q(block__gte=1), name="blocks_count_from_one"),
-            models.CheckConstraint(condition=~Q(separation_group=""), name="case_has_a_separation_group"),
-            models.CheckConstraint(
-                condition=Q(age__isnull=True) | Q(age__gte=0, age__lte=130), name="age_is_in_years"
-            ),
+            must("case_key_has_32_digits", _has_length("key", 32)),
+            must("blocks_count_from_one", Q(block__gte=1)),
+            must("case_has_a_separation_group", ~Q(separation_group="")),
+            must("age_is_in_years", Q(age__isnull=True) | Q(age__gte=0, age__lte=130)),
         ]
 
     def __str__(self) -> str:
@@ -93,8 +95,9 @@ class Frame(models.Model):
 
     `storage_name` is random and unrelated to the key. The window is in grey values, not rounded, and may reach
     outside the range of the depth; spacing is in mm, null where the file states none. `format` is that of the frame
-    file: 1 of version 0.1.0, 2 with a tone curve, which is what is shown at first. `pixels_sha256` tells the same
-    picture in several studies, whose frame files differ; blank where an earlier version stored the frame.
+    file: 1 of version 0.1.0, 2 with a tone curve, which is what is shown at first. `pixels_sha256`, under
+    the site's key, tells the same picture in several studies, whose frame files differ; blank in rows of earlier
+    versions.
     """
 
     study = models.UUIDField("study key", db_index=True)
@@ -114,37 +117,28 @@ class Frame(models.Model):
 
     class Meta:
         constraints = [
-            models.CheckConstraint(
-                condition=Q(_has_length("storage_name", 32)), name="storage_name_has_32_digits"
-            ),
-            models.CheckConstraint(condition=Q(rows__gte=1, columns__gte=1), name="frame_has_pixels"),
-            models.CheckConstraint(condition=Q(bits__gte=8, bits__lte=16), name="frame_has_8_to_16_bits"),
+            must("storage_name_has_32_digits", _has_length("storage_name", 32)),
+            must("frame_has_pixels", Q(rows__gte=1, columns__gte=1)),
+            must("frame_has_8_to_16_bits", Q(bits__gte=8, bits__lte=16)),
             # No list of numbers: Django 5.2 cannot describe a SQLite table whose SQL ends in a one-digit list.
-            models.CheckConstraint(condition=Q(format__gte=1, format__lte=2), name="frame_format_is_known"),
-            models.CheckConstraint(
-                condition=Q(
-                    window_low__lt=F("window_high"), window_low__gte=-WIDEST, window_high__lte=WIDEST
-                ),
-                name="window_is_a_range",
+            must("frame_format_is_known", Q(format__gte=1, format__lte=2)),
+            must(
+                "window_is_a_range",
+                Q(window_low__lt=F("window_high"), window_low__gte=-WIDEST, window_high__lte=WIDEST),
             ),
-            models.CheckConstraint(
+            must(
+                "spacing_is_whole_or_absent",
                 # A check lets a comparison with null through, which is unknown: hence isnull=False.
-                condition=Q(spacing_row__isnull=True, spacing_column__isnull=True)
+                Q(spacing_row__isnull=True, spacing_column__isnull=True)
                 | Q(
                     spacing_row__isnull=False,
                     spacing_column__isnull=False,
                     spacing_row__gt=0,
                     spacing_column__gt=0,
                 ),
-                name="spacing_is_whole_or_absent",
             ),
-            models.CheckConstraint(
-                condition=Q(_has_length("sha256", 64)) & Q(length__gte=1), name="frame_has_a_digest"
-            ),
+            must("frame_has_a_digest", _has_length("sha256", 64) & Q(length__gte=1)),
         ]
-
-    def __str__(self) -> str:
-        return self.storage_name
 
 
 class Terms(models.Model):
@@ -165,8 +159,8 @@ class Terms(models.Model):
     class Meta:
         ordering = ["study", "pk"]
         constraints = [
-            models.CheckConstraint(condition=~Q(text=""), name="terms_have_a_text"),
-            models.CheckConstraint(condition=Q(_has_length("sha256", 64)), name="terms_have_a_digest"),
+            must("terms_have_a_text", ~Q(text="")),
+            must("terms_have_a_digest", _has_length("sha256", 64)),
         ]
 
     def __str__(self) -> str:
@@ -184,7 +178,7 @@ class TermsConfirmation(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["study", "person", "sha256"], name="terms_confirmed_once"),
-            models.CheckConstraint(condition=Q(_has_length("sha256", 64)), name="confirmation_has_a_digest"),
+            must("confirmation_has_a_digest", _has_length("sha256", 64)),
         ]
 
     def __str__(self) -> str:
@@ -215,11 +209,6 @@ class Loading(models.Model):
 
     class Meta:
         constraints = [
-            models.CheckConstraint(
-                condition=Q(state__in=["running", "done", "refused"]), name="state_of_loading_is_known"
-            ),
-            models.CheckConstraint(condition=Q(done__lte=F("total")), name="no_more_loaded_than_there_are"),
+            must("state_of_loading_is_known", Q(state__in=["running", "done", "refused"])),
+            must("no_more_loaded_than_there_are", Q(done__lte=F("total"))),
         ]
-
-    def __str__(self) -> str:
-        return f"{self.state}: {self.done} of {self.total}"

@@ -20,7 +20,7 @@ from PIL import Image
 
 from readerstudy.accounts.models import User
 from readerstudy.cases.frame import MASK_BYTES, decode_curve, decode_frame, mask_frame, straight
-from readerstudy.cases.models import Case
+from readerstudy.cases.models import Case, Frame
 from readerstudy.cases.storage import checked, frame_objects, read_frame, study_folder
 from readerstudy.cases.terms import waiting_terms
 
@@ -33,14 +33,13 @@ def cases_of(study: UUID) -> QuerySet[Case]:
     return Case.objects.filter(study=study).select_related("frame")
 
 
-def frame_json(case: Case) -> dict[str, Any]:
+def frame_json(frame: Frame) -> dict[str, Any]:
     """Return what a viewer must know of a frame; always the same keys.
 
     format: of the frame file; from 2 on it holds the tone curve that is shown at first. rows, columns: pixels.
     bits: 8 to 16, values run from 0 to 2**bits - 1. window: [low, high] in grey values. spacing: [row, column] in
     mm, or None.
     """
-    frame = case.frame
     known = frame.spacing_row is not None
     return {
         "format": frame.format,

@@ -20,6 +20,7 @@ from django.core.files.storage import InvalidStorageError, Storage, storages
 
 from readerstudy.cases.frame import pad_frame
 from readerstudy.durable import sync, write_whole
+from readerstudy.refusals import RefusedError
 
 _STAGING = ".staging-"
 ALIAS = "frames"
@@ -65,7 +66,7 @@ class Staging:
 
     def pad(self) -> dict[str, StoredFrame]:
         """Bring all frames to the length of the longest; return them by storage name."""
-        files = sorted(path for path in self._folder.iterdir())
+        files = sorted(self._folder.iterdir())
         length = max((path.stat().st_size for path in files), default=0)
         stored = {}
         for path in files:
@@ -116,9 +117,13 @@ def staging(
     folder = study_folder(frames_root, study)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     with _only_one(folder):
-        _remove_leftovers(folder, known)
+        for path in folder.iterdir():
+            if path.is_dir():
+                shutil.rmtree(path)
+            elif path.name not in known:
+                path.unlink()
         if objects is not None:
-            objects.remove_leftovers(study, known)
+            objects.remove(study, set(objects.names(study)) - set(known))  # what a killed load uploaded
         hidden = folder / f"{_STAGING}{secrets.token_hex(8)}"
         hidden.mkdir(mode=0o700)
         stage = Staging(hidden, study, objects)
@@ -177,17 +182,7 @@ def _only_one(folder: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _remove_leftovers(folder: Path, known: Collection[str]) -> None:
-    for path in folder.iterdir():
-        if path.name in known:
-            continue
-        if path.is_dir():
-            shutil.rmtree(path)
-        else:
-            path.unlink()
-
-
-class StorageError(Exception):
+class StorageError(RefusedError):
     """Frame files cannot be written, or what was stored has changed."""
 
 
@@ -235,10 +230,6 @@ class FrameObjects:
     def names(self, study: UUID) -> list[str]:
         """List the frames that are stored for a study."""
         return list(self.storage.listdir(str(study))[1])
-
-    def remove_leftovers(self, study: UUID, known: Collection[str]) -> None:
-        """Delete what a killed load uploaded: names without a row."""
-        self.remove(study, set(self.names(study)) - set(known))
 
 
 def _key(study: UUID, name: str) -> str:

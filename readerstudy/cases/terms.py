@@ -11,12 +11,13 @@ from django.db import transaction
 from readerstudy.accounts.models import User
 from readerstudy.audit.services import record
 from readerstudy.cases.models import Terms, TermsConfirmation
+from readerstudy.refusals import RefusedError
 
 LONGEST = {"text": 20_000, "credential": 500, "ethics": 500}
 """Characters of each part, as in a handover."""
 
 
-class TermsError(Exception):
+class TermsError(RefusedError):
     """Terms cannot be recorded or confirmed as asked: what was expected, what was found, what to do."""
 
 
@@ -69,8 +70,8 @@ def set_terms(*, set_key: UUID, chain: UUID, wording: Wording, actor: User | Non
         return old
     terms = Terms.objects.create(study=set_key, sha256=wording.sha256, **asdict(wording))
     record(
-        kind="terms.set", actor=actor, study=chain, subject=str(set_key),
-        values={"old": old.sha256 if old else "", "new": terms.sha256, **asdict(wording)}, reason=reason,
+        "terms.set", actor, chain, str(set_key),
+        {"old": old.sha256 if old else "", "new": terms.sha256, **asdict(wording)}, reason=reason,
     )  # fmt: skip
     return terms
 
@@ -90,9 +91,7 @@ def confirm_terms(*, set_key: UUID, chain: UUID, person: User, sha256: str) -> N
         )
     _, made = TermsConfirmation.objects.get_or_create(study=set_key, person=person, sha256=sha256)
     if made:
-        record(
-            kind="terms.confirmed", actor=person, study=chain, subject=str(set_key), values={"sha256": sha256}
-        )
+        record("terms.confirmed", person, chain, str(set_key), {"sha256": sha256})
 
 
 def latest_terms(set_keys: Iterable[UUID]) -> dict[UUID, Terms]:
@@ -110,8 +109,3 @@ def waiting_terms(person: User, set_keys: Iterable[UUID]) -> list[Terms]:
         TermsConfirmation.objects.filter(person=person, study__in=terms).values_list("study", "sha256")
     )
     return [terms[key] for key in keys if key in terms and (key, terms[key].sha256) not in confirmed]
-
-
-def has_confirmed_before(person: User, set_key: UUID) -> bool:
-    """Say whether a person has ever confirmed terms of a case set, in whatever wording."""
-    return TermsConfirmation.objects.filter(person=person, study=set_key).exists()

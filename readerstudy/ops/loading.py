@@ -4,29 +4,37 @@ It belongs to `ops` because it needs both the loader of `cases`, which reaches `
 `study`, which must never reach `analysis`.
 """
 
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from uuid import UUID
 
+from django import forms
 from django.conf import settings
+from django.contrib import messages
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import redirect, render
 
 from analysis.caseset import CaseSetError, read_blind_half
 from analysis.caseset.files import PROVENANCE_FILE
 from analysis.columns import FrameError
+from readerstudy.accounts.access import signed_in
+from readerstudy.accounts.forms import filled
+from readerstudy.accounts.middleware import answers_scripts
 from readerstudy.accounts.models import User
 from readerstudy.cases.loader import AlreadyLoadedError, load_case_set
-from readerstudy.cases.loading import announce
+from readerstudy.cases.loading import announce, loading_json
 from readerstudy.cases.models import CaseSet
 from readerstudy.cases.window import WindowRule
-from readerstudy.environment import BASE
+from readerstudy.commands import start_apart
+from readerstudy.refusals import RefusedError
 from readerstudy.study.design.drafts import attach_practice_set, practice_draft, practice_key_for
 from readerstudy.study.design.lifecycle import attach_case_set, cases_draft
 from readerstudy.study.models import Study
 from readerstudy.study.phases import Phase, PhaseError, StudyError
 from readerstudy.study.protocol import Protocol
+from readerstudy.study.visibility import admin_page, tell_refusal
 
 MOST_LISTED = 200
 
@@ -60,36 +68,27 @@ def offered_sets() -> list[Offered]:
 def start_load(*, study: Study, name: str, practice: bool, actor: User) -> bool:
     """Begin to load a set in a process of its own, which outlives the request; the study's page tells how far it is.
 
-    A thread would die with its web process. The set is named out of the operator's folder, not uploaded: it has
+    The set is named out of the operator's folder, not uploaded: it has
     gigabytes. While one is being loaded nothing is begun, and False returned.
 
     Raises
     ------
     PhaseError: the study is not a draft.
-    StudyError: it has these cases already, their key is open, or no blind half of this name is offered.
+    AlreadyLoadedError: it has these cases already.
+    StudyError: their key is open, or no blind half of this name is offered.
     """
     if study.phase != Phase.DRAFT:
         raise PhaseError(f"cases can be loaded only while the study is a draft; it is {study.phase}")
-    if practice:
-        if study.practice_key is not None:
-            raise StudyError(
-                "the study already has its practice cases; copy the study to use other practice cases"
-            )
-    elif CaseSet.objects.filter(study=study.key).exists():
-        raise StudyError("the study already has its cases; create a new study for other cases")
+    key = _free_key(study, practice)
     chosen = next((each for each in offered_sets() if each.name == name), None)
     if chosen is None:
         raise StudyError(f"expected a case set in the site's folder of handovers, got '{name}'")
     (practice_draft if practice else cases_draft)(study, chosen.key_sha256)
-    if not announce(practice_key_for(study) if practice else study.key):
+    if not announce(key):
         return False
-    command = [
-        sys.executable, "-m", "readerstudy", "load_case_set", str(settings.CASE_SETS / name), "--study", study.slug,
-        "--by", str(actor.pk), *(["--practice"] if practice else []),
-    ]  # fmt: skip
-    subprocess.Popen(
-        command, cwd=Path(BASE), env=dict(os.environ), start_new_session=True,
-        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    start_apart(
+        "load_case_set", str(settings.CASE_SETS / name), "--study", study.slug, "--by", str(actor.pk),
+        *(["--practice"] if practice else []),
     )  # fmt: skip
     return True
 
@@ -109,14 +108,9 @@ def load_into_study(
     CaseSetError, FrameError: the folder is damaged.
     CaseSetRefusedError: images that cannot be read, all of them named by case.
     """
+    key = _free_key(study, practice)
     if practice:
-        if study.practice_key is not None:
-            raise AlreadyLoadedError(
-                f"{_named(study)} already has its practice cases; copy the study to use other practice cases"
-            )
-        study.practice_key = practice_key_for(study)
-    elif CaseSet.objects.filter(study=study.key).exists():
-        raise AlreadyLoadedError(f"{_named(study)} already has its cases; create a new study for other cases")
+        study.practice_key = key
 
     def attach(loaded: CaseSet) -> None:
         digests = {"cases_sha256": loaded.cases_sha256, "sealed_sha256": loaded.key_sha256}
@@ -129,7 +123,7 @@ def load_into_study(
 
     return load_case_set(
         folder=folder,
-        study_key=practice_key_for(study) if practice else study.key,
+        study_key=key,
         frames_root=settings.FRAMES_ROOT,
         window_rule=WindowRule(Protocol.from_json(study.protocol).window_rule),
         actor=actor,
@@ -139,6 +133,58 @@ def load_into_study(
     )
 
 
-def _named(study: Study) -> str:
-    """Name a study as its page does, and as commands do."""
-    return f"the study \u201c{study.title}\u201d ({study.slug})"
+def _free_key(study: Study, practice: bool) -> UUID:
+    """Return the key under which these cases will lie, where there are none yet."""
+    loaded = study.practice_key is not None if practice else CaseSet.objects.filter(study=study.key).exists()
+    if loaded:
+        # Named as the study's page names it, and as commands do.
+        named = f"the study \u201c{study.title}\u201d ({study.slug}) already has its"
+        practice_told = "practice cases; copy the study to use other practice cases"
+        told = practice_told if practice else "cases; create a new study for other cases"
+        raise AlreadyLoadedError(f"{named} {told}")
+    return practice_key_for(study) if practice else study.key
+
+
+CASES, PRACTICE = "cases", "practice"
+
+
+class LoadCases(forms.Form):
+    """Which set, and as what."""
+
+    name = forms.ChoiceField(
+        label="Case set",
+        error_messages=dict.fromkeys(("required", "invalid_choice"), "Choose a case set that is offered."),
+    )
+    use = forms.ChoiceField(
+        label="Load it as",
+        choices=[(CASES, "the cases of the study"), (PRACTICE, "practice cases")],
+        widget=forms.RadioSelect,
+        initial=CASES,
+    )
+
+
+@admin_page("GET", "POST")
+def load(request: HttpRequest, study: Study) -> HttpResponse:
+    """Offer the sets that can be loaded, and begin to load one."""
+    form = LoadCases(request.POST or None)
+    offered = [(each.name, f"{each.name}, {each.cases} cases") for each in offered_sets()]
+    form.fields["name"].choices = offered  # type: ignore[attr-defined]
+    if request.method != "POST":
+        return render(request, "ops/load.html", {"study": study, "form": form})
+    try:
+        values = filled(form)
+        practice = values["use"] == PRACTICE
+        if start_load(study=study, name=values["name"], practice=practice, actor=signed_in(request)):
+            messages.success(request, "Loading has started; this page shows its progress.")
+        else:
+            messages.info(request, "A load is already running; this page shows its progress.")
+    except (RefusedError, ValidationError) as error:
+        tell_refusal(request, error)
+    return redirect("ops:load", slug=study.slug)
+
+
+@answers_scripts
+@admin_page("GET")
+def loading(request: HttpRequest, study: Study) -> JsonResponse:
+    """Tell the study's admin how far the last load of cases is, and which images it refused."""
+    return JsonResponse(loading_json(study.key, practice_key_for(study)))

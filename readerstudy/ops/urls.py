@@ -1,6 +1,6 @@
 from django.urls import path
 
-from readerstudy.ops import loading_views
+from readerstudy.ops import loading
 from readerstudy.ops.serve import guides, readiness, workstation
 
 app_name = "ops"
@@ -11,6 +11,6 @@ urlpatterns = [
     path("help/<slug:name>/", guides.guide, name="guide"),
     path("workstation/", workstation.workstation, name="workstation"),
     path("workstation/images/<int:number>/", workstation.image, name="workstation-image"),
-    path("studies/<slug:slug>/load/", loading_views.load, name="load"),
-    path("studies/<slug:slug>/loading/", loading_views.loading, name="loading"),
+    path("studies/<slug:slug>/load/", loading.load, name="load"),
+    path("studies/<slug:slug>/loading/", loading.loading, name="loading"),
 ]

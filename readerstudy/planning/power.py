@@ -6,7 +6,16 @@ from dataclasses import dataclass, replace
 from analysis.endpoints import PAPER, Endpoint
 from analysis.figures.power import Planned, draw_power
 from analysis.figures.theme import ThemeName, render
-from analysis.stats.planning import Plan, Power, Simulated, latent_pilot, power, simulated_power
+from analysis.stats.planning import (
+    Plan,
+    Power,
+    Simulated,
+    latent_pilot,
+    power,
+    simulated_curve,
+    simulated_power,
+    within_sets,
+)
 from analysis.stats.simulate import Latent
 
 CASES = tuple(range(10, 401, 10))
@@ -51,31 +60,45 @@ class Outlook:
 
 
 def outlook(plan: Plan, assumed: Assumptions) -> Outlook:
-    """Compute by formula; with overlapping blocks the formula does not hold and only a simulation answers.
+    """Compute by formula; with overlapping blocks, matched sets or a margin only a simulation answers.
+
+    The curves of matched sets are simulated, as if fully crossed; with a margin unmatched cases have none.
 
     Raises
     ------
     StatsError: a plan that nobody can read, or variances that add up to nothing.
     """
     plan.check()
-    endpoint = assumed.endpoint
-    shares = plan.design != "own cases"
-    pilots = {
-        n: latent_pilot(assumed.model, endpoint, cases=n, shares_cases=shares) for n in {*CASES, plan.cases}
-    }
+    endpoint, steps = assumed.endpoint, plan.ratio + 1
+    shares, model = plan.design != "own cases", within_sets(assumed.model, plan)
+    pilots = {n: latent_pilot(model, endpoint, cases=n, shares_cases=shares) for n in {*CASES, plan.cases}}
     theta = pilots[plan.cases][1]
 
     def of(readers: int, cases: int) -> Power:
         pilot, here = pilots[cases]
         return power(pilot, readers=readers, cases=cases, delta=here - 0.5, alpha=assumed.alpha)
 
-    curves = {n: [of(n, cases).power for cases in CASES] for n in sorted({*READERS, plan.readers})}
+    counts = sorted({*READERS, plan.readers})
+    if plan.ratio:
+        at = {n: replace(plan, readers=n, design="fully crossed") for n in counts}
+        curves = {
+            n: simulated_curve(each, assumed.model, endpoint, CASES, seed=SEED, alpha=assumed.alpha)
+            for n, each in at.items()
+        }
+    else:
+        curves = {} if endpoint.margin else {n: [of(n, cases).power for cases in CASES] for n in counts}
     fewest = [
-        (n, next((c for c, p in zip(CASES, values, strict=True) if p >= assumed.wanted), None))
+        (
+            n,
+            next(
+                (-(-c // steps) * steps for c, p in zip(CASES, values, strict=True) if p >= assumed.wanted),
+                None,
+            ),
+        )
         for n, values in curves.items()
     ]
-    own = None if plan.design == "overlapping blocks" else of(plan.readers, plan.cases)
-    return Outlook(plan, theta, own, curves, fewest)
+    by_formula = plan.design != "overlapping blocks" and not plan.ratio and not endpoint.margin
+    return Outlook(plan, theta, of(plan.readers, plan.cases) if by_formula else None, curves, fewest)
 
 
 def with_simulation(

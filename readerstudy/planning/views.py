@@ -2,6 +2,7 @@
 for and the variances assumed.
 """
 
+from collections import Counter
 from typing import Any, ClassVar
 
 from django import forms
@@ -25,6 +26,7 @@ from readerstudy.planning.words import (
     result_in_words,
     spread_in_words,
 )
+from readerstudy.study.design.estimand import SETS, method_of
 from readerstudy.study.models import Role, Study
 from readerstudy.study.protocol import Protocol, digest
 from readerstudy.study.visibility import study_for_role
@@ -41,11 +43,14 @@ def _count(name: str, label: str, low: int, high: int) -> forms.IntegerField:
     return forms.IntegerField(min_value=low, max_value=high, label=label, help_text=EXPLAINED[name])
 
 
+PLAN = ("design", "readers", "cases", "blocks", "anchors", "ratio", "correlation")
+
+
 class PlanForm(forms.Form):
     """A plan and its assumptions; every field has a value from the protocol or from published work."""
 
     GROUPS: ClassVar[dict[str, tuple[str, ...]]] = {
-        "The plan": ("design", "readers", "cases", "blocks", "anchors"),
+        "The plan": PLAN,
         "What it should find": ("endpoint", "effect", "alpha", "wanted"),
         "What is assumed": ("reader", "case", "rest", "reader_by_arm"),
         "Method": ("simulate",),
@@ -60,6 +65,8 @@ class PlanForm(forms.Form):
     cases = _count("cases", "Cases of one reader", 4, 400)
     blocks = _count("blocks", "Blocks of readers", 2, 20)
     anchors = _count("anchors", "Anchor cases", 0, 400)
+    ratio = _count("ratio", "Comparison images in a matched set", 0, 10)
+    correlation = _number("correlation", "Likeness within a set", 0, 1)
     endpoint = forms.ChoiceField(label="Endpoint", help_text=EXPLAINED["endpoint"])
     effect = _number("effect", "Difference to find", -3, 3)
     alpha = _number("alpha", "Level alpha", 0.0001, 0.5)
@@ -93,9 +100,7 @@ class PlanForm(forms.Form):
 
     def plan(self) -> Plan:
         """Return the plan."""
-        return Plan(
-            **{name: self.cleaned_data[name] for name in ("design", "readers", "cases", "blocks", "anchors")}
-        )
+        return Plan(**{name: self.cleaned_data[name] for name in PLAN})
 
     def assumed(self) -> Assumptions:
         """Return the assumptions."""
@@ -108,18 +113,22 @@ def offered(protocol: Protocol) -> tuple[Endpoint, ...]:
     return tested(protocol) or PAPER
 
 
-def initial_of(protocol: Protocol, cases: int) -> dict[str, Any]:
+def initial_of(protocol: Protocol, cases: int, ratio: int = 0) -> dict[str, Any]:
     """Return what the form shows first: the protocol's plan, and the calibration's variances."""
     assumed = Assumptions()
     steps = max(1, len(protocol.endpoints)) if protocol.multiplicity == "holm" else 1
+    endpoint = offered(protocol)[0 if protocol.multiplicity == "fixed sequence" else -1]
     return {
         **{name: getattr(assumed, name) for name in Assumptions.__dataclass_fields__},
+        "effect": 0.0 if endpoint.margin else assumed.effect,
+        "ratio": ratio,
+        "correlation": Plan.correlation,
         "design": protocol.design,
         "readers": max(2, protocol.planned_readers),
         "cases": min(400, max(4, cases)),
         "blocks": protocol.reading_blocks,
         "anchors": min(protocol.anchor_cases, cases),
-        "endpoint": offered(protocol)[0 if protocol.multiplicity == "fixed sequence" else -1].name,
+        "endpoint": endpoint.name,
         "alpha": round(protocol.alpha / steps, 4),
         "simulate": False,
     }
@@ -139,7 +148,9 @@ def plan(request: HttpRequest, slug: str) -> HttpResponse:
         "error": error,
         "wanted": assumed.wanted if assumed else None,
         "result": result_in_words(found, assumed) if found and assumed else "",
-        "reading": effect_in_answers(assumed, found.theta) if found and assumed else None,
+        "reading": effect_in_answers(assumed, found.theta, sets=found.plan.ratio > 0)
+        if found and assumed
+        else None,
         "spread": spread_in_words(assumed) if assumed else "",
         "query": request.GET.urlencode() if request.GET else "",
     }
@@ -162,7 +173,7 @@ def _study(request: HttpRequest, slug: str) -> Study:
 
 def _answered(request: HttpRequest, study: Study) -> tuple[PlanForm, Outlook | None, str]:
     protocol = Protocol.from_json(study.protocol)
-    initial = initial_of(protocol, _cases_of_a_reader(study, protocol))
+    initial = initial_of(protocol, _cases_of_a_reader(study, protocol), _ratio_of(study, protocol))
     form = PlanForm(request.GET or initial, protocol=protocol)
     if not form.is_valid():
         return form, None, ""
@@ -183,6 +194,14 @@ def _computed(form: PlanForm) -> Outlook:
             found = with_simulation(found, form.assumed())
         cache.set(key, found, KEPT_S)
     return found
+
+
+def _ratio_of(study: Study, protocol: Protocol) -> int:
+    """Return how many images for comparison the matched sets have, most of them; 0 where they are not compared so."""
+    if method_of(study, protocol) != SETS:
+        return 0
+    groups = Counter(Case.objects.filter(study=study.key).values_list("separation_group", flat=True))
+    return max(1, Counter(groups.values()).most_common(1)[0][0] - 1) if groups else 1
 
 
 def _cases_of_a_reader(study: Study, protocol: Protocol) -> int:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from analysis.endpoints import Endpoint
+from analysis.stats.conclusions import in_units
 from analysis.stats.planning import answer_shares
 from analysis.stats.simulate import scale_of
 from readerstudy.planning.power import Assumptions, Outlook
@@ -20,11 +21,18 @@ EXPLAINED: Mapping[str, str] = {
     "cases": "Images that one reader reads, half of them of interest and half for comparison.",
     "blocks": "Into how many groups readers and cases are dealt; overlapping blocks only.",
     "anchors": "Cases that all groups read; overlapping blocks only.",
+    "ratio": "Images for comparison that are matched to each image of interest. 0: images are not matched.",
+    "correlation": "How alike the members of a matched set are: the part of the variance of cases that they share, "
+    "from 0 to 1. Matching on what hardly matters to readers gives little.",
+    "aim": "What is to be shown: superiority (a difference), non-inferiority or equivalence within a margin.",
+    "margin": "The margin, in points, in the unit of a number, or for yes or no as a share from 0 to 1.",
     "endpoint": "The question whose difference is planned for. The others have the power of their own difference.",
     "effect": "How far the images of interest lie from those for comparison on the hidden scale that answers are "
     "cut from; above 0: higher answers. One unit is about how widely one reader's answers to images of a kind spread. "
     "What it comes to in answers is told with the result.",
     "alpha": "The chance you accept, two-sided, of finding a difference where there is none.",
+    "tested": "How many endpoints are tested by Holm's rule. The plan is for its strictest step, the level divided by "
+    "their number, and holds whichever endpoint comes first.",
     "wanted": "The chance you want of finding the difference if it is there. 0.8 finds it in four studies of five.",
     "reader": "How differently readers use the scale, as a variance on it. 0.25: two readers in three lie within half "
     "a unit of the average reader.",
@@ -58,17 +66,24 @@ def result_in_words(found: Outlook, assumed: Assumptions) -> str:
     drawn = found.simulated
     power = drawn.primary if drawn else found.own.power if found.own else None
     if power is None:
-        return "For overlapping blocks only a simulation tells the power: tick “Simulate this plan too”, compute again."
+        return (
+            "For this plan only a simulation tells the power: tick “Simulate this plan too”, compute again."
+        )
     found_by = round(100 * power)
     enough = "as much as" if power >= assumed.wanted else "less than"
+    shown = (
+        f"If the difference is of this size, about {found_by} of 100 such studies show {assumed.endpoint.aim} with a "
+        f"margin of {in_units(assumed.endpoint, assumed.endpoint.margin)}"
+        if assumed.endpoint.margin
+        else f"If there is a difference of this size, about {found_by} of 100 such studies find it"
+    )
     return (
-        f"If there is a difference of this size, about {found_by} of 100 such studies find it (p below "
-        f"{assumed.alpha:g}) and {100 - found_by} miss it. That is {enough} the power of {assumed.wanted:g} you asked "
-        "for."
+        f"{shown} (p below {assumed.alpha:g}) and {100 - found_by} miss it. That is {enough} the power of "
+        f"{assumed.wanted:g} you asked for."
     )
 
 
-def effect_in_answers(assumed: Assumptions, theta: float) -> Reading:
+def effect_in_answers(assumed: Assumptions, theta: float, *, sets: bool = False) -> Reading:
     """Say what a difference on the latent scale comes to in answers, by the same model.
 
     Parameters
@@ -83,9 +98,10 @@ def effect_in_answers(assumed: Assumptions, theta: float) -> Reading:
     before, after = (sum(getattr(each, name) for each in top) for name in ("comparison", "interest"))
     few = endpoint.kind != "number"
     named = " or ".join(f"\u201c{each.label}\u201d" for each in top) if few else f"{top[0].label} or more"
+    pair = f"one of each{' of a matched set' if sets else ''}"
     sentence = (
         f"Of 100 answers to images for comparison {before:.0f} are {named}, of 100 to images of interest {after:.0f}. "
-        "Of 100 pairs of one of each, seen by the same reader, the one of interest gets the higher answer in "
+        f"Of 100 pairs of {pair}, seen by the same reader, the one of interest gets the higher answer in "
         f"{100 * theta:.0f} (equal answers count half)."
     )
     return Reading(sentence, levels)

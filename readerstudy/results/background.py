@@ -60,6 +60,7 @@ def background_of(
         remarks=(*unblinded_remarks(study, using), *_operator_remarks(study, unblinding)),
         synthetic_images=study.synthetic_images,
         described=described_of(Protocol.from_json(protocol), readings),
+        locked=True,
     )
 
 

@@ -109,7 +109,7 @@ def case(request: HttpRequest, slug: str, key: str) -> HttpResponse:
         "source": {
             "id": key,
             "frame_url": reverse("results:case_frame", kwargs=address),
-            "frame": frame_json(_case(study, key)),
+            "frame": frame_json(_case(study, key).frame),
         },
         "marks": {_name(each): each.revisions[-1].marks for each in shown.readings if each.revisions},
         **place_of(request, study),

@@ -3,13 +3,16 @@
 import hashlib
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
-from functools import cache
+from datetime import timedelta
+from functools import cache, cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pandas as pd
 from django.conf import settings
+from django.utils import timezone
 
 from analysis.durable import write_whole
 from analysis.endpoints import GROUPS, Groups, groups_from
@@ -17,9 +20,10 @@ from analysis.figures.theme import ThemeName, render
 from analysis.report import Background, report_figures
 from analysis.stats import Plan, Results, analyse
 from analysis.stats.plan import VERSIONS
+from readerstudy.commands import start_apart
 from readerstudy.endpoints import endpoints_of, tested
 from readerstudy.results.background import background_of
-from readerstudy.results.ratings import cases_frame, ratings_frame, subgroups_frame
+from readerstudy.results.ratings import cases_frame, planned_frame, ratings_frame, subgroups_frame
 from readerstudy.results.snapshot import snapshot
 from readerstudy.results.sources import environment, sources
 from readerstudy.results.values import EnrolledReader, Reading, readers_of, readings_of, unblinding_of
@@ -31,20 +35,44 @@ ANALYSIS_SEED = 20230814
 """Of the permutation tests; a fixed number, so that the same ratings always give the same report."""
 
 
+THEMES: tuple[ThemeName, ...] = get_args(ThemeName)
+AT_ONCE = 200
+"""Readings of a study whose results a request may wait for: some seconds."""
+BEGUN = "begun"
+FORGOTTEN = timedelta(minutes=15)
+"""A computation that was begun so long ago, and has left nothing, has died."""
+
+
 @dataclass(frozen=True)
 class Computed:
-    """Everything that a report or an export of a study is written from, read from one snapshot; `study` is live."""
+    """Everything that a report or an export of a study is written from, read from one snapshot; `study` is live.
+
+    Results and figures are computed when they are first asked for, and kept in `folder`.
+    """
 
     study: Study
     readings: list[Reading]
     readers: tuple[EnrolledReader, ...]
     ratings: pd.DataFrame
+    planned: pd.DataFrame
     plan: Plan
     cases: pd.DataFrame
     subgroups: pd.DataFrame | None
     background: Background
-    results: Results
     folder: Path
+
+    @cached_property
+    def results(self) -> Results:
+        """The results; with too few answers for any comparison, what can be counted."""
+
+        def compute() -> bytes:
+            found = analyse(
+                self.ratings, seed=ANALYSIS_SEED, simulated=self.study.simulated_readers, subgroups=self.subgroups,
+                plan=self.plan, partial=True, planned=self.planned,
+            )  # fmt: skip
+            return found.to_json().encode()
+
+        return _from_json(json.loads(_kept(self.folder / "results.json", compute)))
 
     def figures(self, theme: ThemeName) -> dict[str, bytes]:
         """Return every figure as SVG, drawn once."""
@@ -56,9 +84,30 @@ class Computed:
         kept = json.loads(_kept(self.folder / f"figures-{theme}.json", draw))
         return {name: svg.encode() for name, svg in kept.items()}
 
+    @property
+    def parts_done(self) -> int:
+        """How many of the three files are there: results, and figures for the page and for paper."""
+        names = ("results.json", *(f"figures-{theme}.json" for theme in THEMES))
+        return sum((self.folder / name).exists() for name in names)
+
+    @property
+    def at_hand(self) -> bool:
+        """Whether a request can show the report without making somebody wait."""
+        return len(self.readings) <= AT_ONCE or self.parts_done == 1 + len(THEMES)
+
+    def begin(self) -> None:
+        """Have everything computed by a process of its own, if none is at it."""
+        mark = self.folder / BEGUN
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if mark.exists() and timezone.now().timestamp() - mark.stat().st_mtime > FORGOTTEN.total_seconds():
+            mark.unlink(missing_ok=True)
+        with suppress(FileExistsError):
+            mark.touch(mode=0o600, exist_ok=False)
+            start_apart("compute_results", self.study.slug)
+
 
 def computed(study: Study) -> Computed:
-    """Read, analyse and keep a study; with too few answers for any comparison, what can be counted.
+    """Read what a study's results are computed from.
 
     Raises
     ------
@@ -72,10 +121,11 @@ def computed(study: Study) -> Computed:
         background = background_of(study, readings, readers, using)
         ratings, cases = ratings_frame(study.protocol, readings), cases_frame(readings)
         plan = plan_of(study, groups_from(unblinding_of(study, using).groups))
-    groups = subgroups_frame(study.protocol, cases)
+    groups, planned = subgroups_frame(study.protocol, cases), planned_frame(readings, readers)
     stamp = digest(
         {
             "ratings": ratings.to_csv(index=False),
+            "planned": planned.to_csv(index=False),
             "groups": "" if groups is None else groups.to_csv(index=False),
             "background": repr(background),
             "plan": plan.as_row(),
@@ -84,16 +134,7 @@ def computed(study: Study) -> Computed:
         }
     )
     folder = settings.EXPORTS_ROOT / str(study.key) / stamp
-
-    def compute() -> bytes:
-        results = analyse(
-            ratings, seed=ANALYSIS_SEED, simulated=study.simulated_readers, subgroups=groups, plan=plan,
-            partial=True,
-        )  # fmt: skip
-        return results.to_json().encode()
-
-    results = _from_json(json.loads(_kept(folder / "results.json", compute)))
-    return Computed(live, readings, readers, ratings, plan, cases, groups, background, results, folder)
+    return Computed(live, readings, readers, ratings, planned, plan, cases, groups, background, folder)
 
 
 def kept_figure(study: Study, stamp: str, name: str, theme: ThemeName) -> bytes | None:

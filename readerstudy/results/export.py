@@ -27,10 +27,10 @@ from readerstudy.results.computed import Computed, computed
 from readerstudy.results.ratings import answers_frame, wide_frame
 from readerstudy.results.snapshot import snapshot
 from readerstudy.results.sources import environment, sources
-from readerstudy.results.tables import EXPORT_TABLES, ORDER, READERS
+from readerstudy.results.tables import EXPORT_TABLES, ORDER, PLANNED, READERS
 from readerstudy.results.values import unblinding_of
 from readerstudy.study.models import Study
-from readerstudy.study.orders.disclosure import orders_document
+from readerstudy.study.orders.drawing import orders_document
 from readerstudy.study.protocol import canonical
 
 ZIP_DATE = (1980, 1, 1, 0, 0, 0)
@@ -136,6 +136,7 @@ def _data(made: Computed) -> Iterator[tuple[str, bytes]]:
     asked = made.plan.questions
     whole = {each.name: "Int64" for each in asked if each.kind != "number"}
     yield "ratings.csv", _csv(study, made.ratings.astype(whole))
+    yield PLANNED.name, _csv(study, made.planned)
     yield FILE, endpoints_file(asked, simulated=study.simulated_readers).encode()
     yield "wide.csv", _csv(study, wide_frame(made.ratings, asked))
     yield "answers.csv", _csv(study, answers_frame(study.protocol, made.readings))
@@ -213,6 +214,7 @@ def _readme(study: Study) -> str:
         f"Opened by       {opening_told(study, unblinding, DEFAULT_DB_ALIAS)}\n\n"
         "report.html          the whole report in one file; it prints on A4\n"
         "ratings.csv          one row per reader and case; what the statistics are computed from\n"
+        "planned.csv          what was to be read first, and what became of it\n"
         "endpoints.json       its questions: words, answers, which end is worse\n"
         "wide.csv             one row per case, a column per reader and question\n"
         "answers.csv          every answer to every question, with remarks: read them before you publish\n"

@@ -1,7 +1,7 @@
 """The frames of an opened study: the only join of ratings and arms, written from plain values."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -10,8 +10,8 @@ from analysis.endpoints import Endpoint
 from analysis.frames import check_table, rated, ratings_table
 from analysis.stats.sensitivity import findings_group
 from readerstudy.endpoints import endpoints_of
-from readerstudy.results.tables import ANSWERS, OPENED_CASES, SUBGROUPS, Answer
-from readerstudy.results.values import Reading
+from readerstudy.results.tables import ANSWERS, OPENED_CASES, PLANNED, SUBGROUPS, Answer
+from readerstudy.results.values import EnrolledReader, Reading
 from readerstudy.study.protocol import Protocol
 
 UNREAD = {"status": "missing", "value": None}
@@ -23,6 +23,25 @@ def ratings_frame(protocol: Mapping[str, Any], readings: list[Reading]) -> pd.Da
     rows = [_rating(protocol, reading, asked) for reading in readings]
     columns = rated(asked.values())
     return check_table(pd.DataFrame(rows, columns=columns), ratings_table(asked.values()))
+
+
+def planned_frame(readings: list[Reading], readers: Sequence[EnrolledReader]) -> pd.DataFrame:
+    """Return what became of each planned first reading (tables.PLANNED); `readings` are by reader and position.
+
+    The next case comes up when one is saved: of a reader who has begun, the first that is not read was shown.
+    """
+    left = {each.pseudonym: "withdrawn" for each in readers if each.withdrawn}
+    left |= {each.replaces: "replaced" for each in readers if each.replaces}
+    first = [reading for reading in readings if reading.presentation == 1]
+    begun = {reading.reader for reading in first if reading.revisions}
+    states = []
+    for reading in first:
+        state = "read" if reading.revisions else left.get(reading.reader, "")
+        if not state:
+            state = "shown" if reading.reader in begun else "never_shown"
+            begun.discard(reading.reader)
+        states.append((reading, state))
+    return PLANNED.frame(states)
 
 
 def answers_frame(protocol: Mapping[str, Any], readings: list[Reading]) -> pd.DataFrame:

@@ -23,13 +23,14 @@ ITERATIVE, ITERATED = {"clmm", "logistic_mixed", "mixed_model_position"}, 1e-3
 
 def recompute(folder: Path) -> dict[str, Any]:
     """Return the results that the ratings of an export give, with the plan and seeds of its results.json."""
-    from analysis.stats import analyse_with, read_ratings, read_settings, read_subgroups
+    from analysis.stats import analyse_with, read_planned, read_ratings, read_settings, read_subgroups
 
     groups = folder / "subgroups.csv"
     results = analyse_with(
         replace(read_settings(folder / "results.json"), partial=True),
         read_ratings(folder / "ratings.csv"),
         read_subgroups(groups) if groups.exists() else None,
+        planned=read_planned(folder),
     )
     again: dict[str, Any] = json.loads(results.to_json())
     return again

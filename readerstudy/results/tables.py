@@ -9,6 +9,7 @@ from typing import Any, Generic, TypeVar
 
 import pandas as pd
 
+from analysis import frames
 from analysis.columns import Column
 from analysis.frames import Table
 from readerstudy.results.values import EnrolledReader, ReadCase, Reading
@@ -118,6 +119,19 @@ ORDER: ExportTable[Reading] = ExportTable(
 )
 """Who was to read what when, and when it was read."""
 
+PLANNED: ExportTable[tuple[Reading, str]] = ExportTable(
+    frames.PLANNED.name,
+    frames.PLANNED.columns,
+    key=frames.PLANNED.key,
+    of={
+        "reader": lambda row: row[0].reader,
+        "case": lambda row: row[0].case.key,
+        "arm": lambda row: row[0].case.arm,
+        "state": lambda row: row[1],
+    },
+)
+"""What was to be read first, and what became of it."""
+
 READERS: ExportTable[EnrolledReader] = ExportTable(
     "readers.csv",
     (
@@ -154,4 +168,4 @@ SUBGROUPS = Table(
 )
 """The groups of cases named in the protocol, as `analyse_ratings --subgroups` reads them."""
 
-EXPORT_TABLES = (ANSWERS, OPENED_CASES, ORDER, READERS, WIDE, SUBGROUPS)
+EXPORT_TABLES = (PLANNED, ANSWERS, OPENED_CASES, ORDER, READERS, WIDE, SUBGROUPS)

@@ -55,12 +55,13 @@ def results(request: HttpRequest, slug: str) -> HttpResponse:
     study = study_for_results(signed_in(request), slug)
     if study.unblinded_at is None:
         return render(request, "results/sealed.html", _sealed(request, study))
-    context = {
-        "study": study,
-        "report": _report(computed(study)),
-        "may_open": has_role(signed_in(request), study, Role.STUDY_ADMIN),
-    }
-    return render(request, "results/results.html", context)
+    context = {"study": study, "may_open": has_role(signed_in(request), study, Role.STUDY_ADMIN)}
+    made = computed(study)
+    if not made.at_hand:
+        made.begin()
+        context |= {"done": made.parts_done, "readings": len(made.readings)}
+        return render(request, "results/computing.html", context, status=202)
+    return render(request, "results/results.html", {**context, "report": _report(made)})
 
 
 def _sealed(request: HttpRequest, study: Study) -> dict[str, Any]:
@@ -170,11 +171,9 @@ def _open(study: Study, upload: "UploadedFile[Any]", actor: User) -> None:
 def export(request: HttpRequest, slug: str) -> HttpResponse:
     """Download everything as one zip."""
     study = study_for_results(signed_in(request), slug)
-    try:
-        data = export_zip(study)
-    except SealedError as error:
-        messages.error(request, str(error))
+    if _made(request, study) is None:
         return redirect("results:results", slug=slug)
+    data = export_zip(study)
     record(kind="study.exported", actor=signed_in(request), study=study.key, subject=slug)
     return download(data, "application/zip", f"{slug}.zip")
 
@@ -183,14 +182,25 @@ def export(request: HttpRequest, slug: str) -> HttpResponse:
 def report(request: HttpRequest, slug: str) -> HttpResponse:
     """Download the report as one HTML file."""
     study = study_for_results(signed_in(request), slug)
-    try:
-        made = computed(study)
-    except SealedError as error:
-        messages.error(request, str(error))
+    made = _made(request, study)
+    if made is None:
         return redirect("results:results", slug=slug)
     html = standalone(reader_study_report(made.results, made.background), made.figures("light"))
     record(kind="study.report_downloaded", actor=signed_in(request), study=study.key, subject=slug)
     return download(html.encode(), "text/html; charset=utf-8", f"{slug}-report.html")
+
+
+def _made(request: HttpRequest, study: Study) -> Computed | None:
+    """Return what is downloaded; None, with a message, where the key is not open or the results take a while yet."""
+    try:
+        made = computed(study)
+    except SealedError as error:
+        messages.error(request, str(error))
+        return None
+    if made.at_hand:
+        return made
+    messages.info(request, "The results are being computed; this page shows them once they are there.")
+    return None
 
 
 def download(data: bytes, kind: str, name: str) -> HttpResponse:

@@ -13,8 +13,6 @@ class StudyConfig(AppConfig):
         from readerstudy.study import guards
         from readerstudy.study.people.members import has_role
 
-        if has_role not in staff_tests:
-            staff_tests.append(has_role)
-
+        staff_tests.add(has_role)
         pre_migrate.connect(guards.before_migrations, sender=self, dispatch_uid="study.guards.before")
         post_migrate.connect(guards.after_migrations, sender=self, dispatch_uid="study.guards.after")

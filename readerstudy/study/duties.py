@@ -50,6 +50,16 @@ def locked_row(study: Study, phases: Collection[Phase], refusal: str) -> Study:
     return fresh
 
 
+def locked_draft(study: Study, what: str) -> Study:
+    """Lock a draft's row for a step that is possible before the lock only, and return it.
+
+    Raises
+    ------
+    PhaseError: the study is no draft.
+    """
+    return locked_row(study, {Phase.DRAFT}, f"{what} only while the study is a draft; it is")
+
+
 def doubt_about(person: User, study: Study) -> str:
     """Return why a person may be another admin once more, as of now, or ""; the operator's word settles it."""
     by_operator = _events(
@@ -178,8 +188,8 @@ def add_member(*, study: Study, person: User, role: Role, actor: User | None) ->
     member, made = Membership.objects.get_or_create(study=study, person=person, role=role)
     if made or (actor is None and role == Role.STUDY_ADMIN):
         record(
-            kind="study.role_given" if made else "study.role_confirmed", actor=actor, study=study.key,
-            subject=str(person.pk), values={"role": role.value},
+            "study.role_given" if made else "study.role_confirmed", actor, study.key, str(person.pk),
+            {"role": role.value},
         )  # fmt: skip
     return member
 

@@ -115,10 +115,7 @@ def after_migrations(sender: AppConfig, using: str, **_: Any) -> None:
         tables = connections[using].introspection.table_names(cursor)
         if not {"study_study", *TABLES} <= set(tables):
             return
-        columns = {
-            column.name
-            for column in connections[using].introspection.get_table_description(cursor, "study_study")
-        }
-        if columns >= set(FROZEN):
+        columns = connections[using].introspection.get_table_description(cursor, "study_study")
+        if {column.name for column in columns} >= set(FROZEN):
             for statement in (*remove(connections[using].vendor), *install(connections[using].vendor)):
                 cursor.execute(statement)

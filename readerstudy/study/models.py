@@ -6,7 +6,10 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
+from readerstudy.cases.models import must
 from readerstudy.study.phases import Phase
+
+_PHASES = [phase.value for phase in Phase]
 
 
 class Study(models.Model):
@@ -23,7 +26,7 @@ class Study(models.Model):
     slug = models.SlugField(max_length=60, unique=True)
     title = models.CharField(max_length=200)
     phase = models.CharField(
-        max_length=12, choices=[(p.value, p.value) for p in Phase], default=Phase.DRAFT.value
+        max_length=12, choices=list(zip(_PHASES, _PHASES, strict=True)), default=Phase.DRAFT.value
     )
     protocol = models.JSONField()
     protocol_sha256 = models.CharField(max_length=64, blank=True)
@@ -46,12 +49,10 @@ class Study(models.Model):
     class Meta:
         ordering = ["title"]
         constraints = [
-            models.CheckConstraint(
-                condition=Q(phase__in=[p.value for p in Phase]), name="study_phase_is_known"
-            ),
-            models.CheckConstraint(
-                condition=Q(phase=Phase.DRAFT.value) | (~Q(protocol_sha256="") & ~Q(sealed_sha256="")),
-                name="locked_study_has_digests",
+            must("study_phase_is_known", Q(phase__in=_PHASES)),
+            must(
+                "locked_study_has_digests",
+                Q(phase=Phase.DRAFT.value) | (~Q(protocol_sha256="") & ~Q(sealed_sha256="")),
             ),
         ]
 
@@ -77,7 +78,7 @@ class Membership(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["study", "person", "role"], name="role_once_per_study"),
-            models.CheckConstraint(condition=Q(role__in=Role.values), name="role_is_known"),
+            must("role_is_known", Q(role__in=Role.values)),
         ]
 
     def __str__(self) -> str:
@@ -110,12 +111,9 @@ class Proposal(models.Model):
         ordering = ["asked_at"]
         constraints = [
             models.UniqueConstraint(fields=["study", "step", "reader"], name="step_proposed_once"),
-            models.CheckConstraint(condition=Q(step__in=ProposedStep.values), name="proposed_step_is_known"),
-            models.CheckConstraint(condition=~Q(reason=""), name="proposal_has_a_reason"),
+            must("proposed_step_is_known", Q(step__in=ProposedStep.values)),
+            must("proposal_has_a_reason", ~Q(reason="")),
         ]
-
-    def __str__(self) -> str:
-        return f"{self.get_step_display()} in {self.study}"
 
 
 class ImageCheck(models.Model):
@@ -143,17 +141,12 @@ class ImageCheck(models.Model):
 
     class Meta:
         constraints = [
-            models.CheckConstraint(
-                condition=Q(finding__in=["clear", "named", "drawn"]), name="finding_is_known"
-            ),
-            models.CheckConstraint(
-                condition=Q(finding="drawn", scale__isnull=True) | Q(scale__isnull=False, scale__gte=1),
-                name="a_look_was_large_enough",
+            must("finding_is_known", Q(finding__in=["clear", "named", "drawn"])),
+            must(
+                "a_look_was_large_enough",
+                Q(finding="drawn", scale__isnull=True) | Q(scale__isnull=False, scale__gte=1),
             ),
         ]
-
-    def __str__(self) -> str:
-        return f"{self.case_id}: {self.get_finding_display()}"
 
 
 class Allotment(models.Model):
@@ -167,9 +160,6 @@ class Allotment(models.Model):
     class Meta:
         ordering = ["slot"]
         constraints = [models.UniqueConstraint(fields=["study", "slot"], name="slot_once_per_study")]
-
-    def __str__(self) -> str:
-        return f"{self.study} slot {self.slot}"
 
 
 class Reader(models.Model):
@@ -220,9 +210,6 @@ class ReadingSession(models.Model):
         ordering = ["reader", "number"]
         constraints = [models.UniqueConstraint(fields=["reader", "number"], name="session_once_per_reader")]
 
-    def __str__(self) -> str:
-        return f"{self.reader} session {self.number}"
-
 
 class DisplayCheck(models.Model):
     """What a reader's screen showed before reading: window size in CSS pixels, what was seen of the test patches."""
@@ -235,9 +222,6 @@ class DisplayCheck(models.Model):
 
     class Meta:
         ordering = ["session", "pk"]
-
-    def __str__(self) -> str:
-        return f"{self.session}: {'passed' if self.passed else 'not passed'}"
 
 
 class PracticeReading(models.Model):
@@ -262,9 +246,6 @@ class PracticeReading(models.Model):
             models.UniqueConstraint(fields=["reader", "case"], name="practice_case_once_per_reader"),
         ]
 
-    def __str__(self) -> str:
-        return f"{self.reader} practice {self.position}"
-
 
 class Assignment(models.Model):
     """One case at one place in one reader's order; the reader's browser sees its `public_id` only.
@@ -288,11 +269,8 @@ class Assignment(models.Model):
             models.UniqueConstraint(
                 fields=["reader", "case", "presentation"], name="case_once_per_reader_and_presentation"
             ),
-            models.CheckConstraint(condition=Q(position__gte=1), name="places_count_from_one"),
+            must("places_count_from_one", Q(position__gte=1)),
         ]
-
-    def __str__(self) -> str:
-        return f"{self.reader} #{self.position}"
 
 
 class Rating(models.Model):
@@ -319,11 +297,6 @@ class Rating(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["assignment", "revision"], name="revision_once_per_assignment"),
-            models.CheckConstraint(condition=Q(revision__gte=1), name="revisions_count_from_one"),
-            models.CheckConstraint(
-                condition=Q(seconds__isnull=True) | Q(seconds__gte=0), name="seconds_are_not_negative"
-            ),
+            must("revisions_count_from_one", Q(revision__gte=1)),
+            must("seconds_are_not_negative", Q(seconds__isnull=True) | Q(seconds__gte=0)),
         ]
-
-    def __str__(self) -> str:
-        return f"{self.assignment} revision {self.revision}"

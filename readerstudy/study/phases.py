@@ -2,6 +2,8 @@
 
 from enum import StrEnum
 
+from readerstudy.refusals import RefusedError
+
 
 class Phase(StrEnum):
     """The phase of a study."""
@@ -18,7 +20,7 @@ BEFORE_CLOSE = frozenset({Phase.DRAFT, Phase.LOCKED, Phase.READING})
 """Phases in which somebody may still join, or look at images."""
 
 
-class PhaseError(Exception):
+class PhaseError(RefusedError):
     """A step is not allowed in the study's phase."""
 
 
@@ -53,7 +55,7 @@ def allowed_steps(phase: str) -> list[str]:
     return [step for source, step in TRANSITIONS if source == phase]
 
 
-class StudyError(Exception):
+class StudyError(RefusedError):
     """A study cannot be changed as asked: what was expected, what was found, what to do."""
 
 

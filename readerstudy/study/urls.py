@@ -3,7 +3,7 @@ from django.urls import path
 from readerstudy.study import views as admin_views
 from readerstudy.study.design import audit_views, case_set_views, protocol_views
 from readerstudy.study.people import views as people_views
-from readerstudy.study.reading import preview_views, views
+from readerstudy.study.reading import preview, views
 
 app_name = "study"
 urlpatterns = [
@@ -52,12 +52,12 @@ urlpatterns = [
         protocol_views.question_step,
         name="question_step",
     ),
-    path("studies/<slug:slug>/preview/", preview_views.page, name="preview"),
-    path("studies/<slug:slug>/preview/state/<int:place>/", preview_views.state, name="preview_state"),
-    path("studies/<slug:slug>/preview/frames/<slug:name>/", preview_views.frame, name="preview_frame"),
-    path("studies/<slug:slug>/preview/answers/<int:place>/", preview_views.answers, name="preview_answers"),
-    path("studies/<slug:slug>/preview/go/<int:place>/", preview_views.go, name="preview_go"),
-    path("studies/<slug:slug>/preview/stay/<int:place>/", preview_views.stay, name="preview_stay"),
+    path("studies/<slug:slug>/preview/", preview.page, name="preview"),
+    path("studies/<slug:slug>/preview/state/<int:place>/", preview.state, name="preview_state"),
+    path("studies/<slug:slug>/preview/frames/<slug:name>/", preview.frame, name="preview_frame"),
+    path("studies/<slug:slug>/preview/answers/<int:place>/", preview.answers, name="preview_answers"),
+    path("studies/<slug:slug>/preview/go/<int:place>/", preview.go, name="preview_go"),
+    path("studies/<slug:slug>/preview/stay/<int:place>/", preview.stay, name="preview_stay"),
     path("studies/<slug:slug>/copy/", protocol_views.copy, name="copy"),
     path("studies/<slug:slug>/locked-protocol.json", admin_views.locked_file, name="locked_file"),
     path("studies/<slug:slug>/steps/<slug:step>/", admin_views.step, name="step"),

@@ -3,54 +3,48 @@
 from collections.abc import Callable
 from typing import Any
 
-from django import forms
-from django.contrib import messages
-from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.exceptions import PermissionDenied
 from django.db.models import Count, Q
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from readerstudy.accounts.access import signed_in
-from readerstudy.accounts.forms import tell_errors
+from readerstudy.accounts.forms import filled
+from readerstudy.accounts.middleware import page
 from readerstudy.audit.services import heads
 from readerstudy.cases.models import Case
 from readerstudy.study.design import lifecycle
-from readerstudy.study.design.locking import picture_notes, warnings_of
-from readerstudy.study.design.obstacles import obstacles_of
 from readerstudy.study.design.protocol_forms import NewStudy
+from readerstudy.study.design.protocol_views import before_lock
 from readerstudy.study.design.signoff import waiting_for_sign_off
 from readerstudy.study.design.terms import without_terms
 from readerstudy.study.duties import is_unblinded, openers_context, unblinded_among
 from readerstudy.study.models import ProposedStep, Role, Study
-from readerstudy.study.people.forms import EnrolReader, Reason
 from readerstudy.study.people.invitations import refusals_of
 from readerstudy.study.people.members import enrol_reader, progress_of, readers_of
 from readerstudy.study.people.proposals import propose, waiting_proposals
-from readerstudy.study.people.views import WAITS
-from readerstudy.study.phases import Phase, PhaseError, StudyError, allowed_steps
+from readerstudy.study.people.views import WAITS, EnrolReader, Reason
+from readerstudy.study.phases import Phase, allowed_steps
 from readerstudy.study.protocol import Protocol
 from readerstudy.study.protocol.presets import Preset
-from readerstudy.study.visibility import may_create_studies, studies_of, study_for_role, study_of_admin
+from readerstudy.study.visibility import (
+    admin_page,
+    admin_step,
+    may_create_studies,
+    studies_of,
+    study_for_role,
+)
 
-STEPS: dict[str, Callable[..., Study]] = {
-    "lock": lifecycle.lock,
-    "start": lifecycle.start,
-    "close": lifecycle.close,
-    "archive": lifecycle.archive,
+STEPS: dict[str, tuple[Callable[..., Study], str]] = {
+    "lock": (lifecycle.lock, "The protocol is locked."),
+    "start": (lifecycle.start, "The reading room is open."),
+    "close": (lifecycle.close, "Reading is closed."),
+    "archive": (lifecycle.archive, "The study is archived."),
 }
-
-TOLD = {
-    "lock": "The protocol is locked.",
-    "start": "The reading room is open.",
-    "close": "Reading is closed.",
-    "archive": "The study is archived.",
-}
+"""Each step that an admin takes, and what the page says then."""
 
 
-@never_cache
-@require_GET
+@page("GET")
 def home(request: HttpRequest) -> HttpResponse:
     """List what the person can do: studies to read, studies to run."""
     user = signed_in(request)
@@ -65,7 +59,7 @@ def home(request: HttpRequest) -> HttpResponse:
     return render(request, "study/home.html", context)
 
 
-@require_http_methods(["GET", "POST"])
+@page("GET", "POST")
 def new(request: HttpRequest) -> HttpResponse:
     """Set up a study."""
     if not may_create_studies(signed_in(request)):
@@ -82,71 +76,43 @@ def new(request: HttpRequest) -> HttpResponse:
     return render(request, "study/new.html", {"form": form})
 
 
-@never_cache
-@require_GET
-def detail(request: HttpRequest, slug: str) -> HttpResponse:
+@admin_page("GET")
+def detail(request: HttpRequest, study: Study) -> HttpResponse:
     """Show one study to its admin: phase, protocol, digests, readers with their progress."""
-    study = study_of_admin(request, slug)
     context = {**_detail(study), "unblinded": unblinded_among(study)}
     return render(request, "study/detail.html", context)
 
 
-@require_POST
-def enrol(request: HttpRequest, slug: str) -> HttpResponse:
+@admin_step("study:detail")
+def enrol(request: HttpRequest, study: Study) -> str:
     """Enrol a reader."""
-    study = study_of_admin(request, slug)
-    form = EnrolReader(request.POST)
-    if not form.is_valid():
-        return _refused(request, slug, form)
-    try:
-        reader = enrol_reader(study=study, person=form.cleaned_data["email"], actor=signed_in(request))
-        messages.success(request, f"{reader.person} reads as {reader.pseudonym}.")
-    except (StudyError, PhaseError) as error:
-        messages.error(request, str(error))
-    return redirect("study:detail", slug=slug)
+    person = filled(EnrolReader(request.POST))["email"]
+    reader = enrol_reader(study=study, person=person, actor=signed_in(request))
+    return f"{reader.person} reads as {reader.pseudonym}."
 
 
-@require_POST
-def step(request: HttpRequest, slug: str, step: str) -> HttpResponse:
+@admin_step("study:detail")
+def step(request: HttpRequest, study: Study, step: str) -> str:
     """Take the study one step on: lock, start or close."""
-    study = study_of_admin(request, slug)
     if step not in STEPS:
         raise Http404
-    extra: dict[str, Any] = {}
-    if step in {"close", "archive"}:
-        form = Reason(request.POST)
-        if not form.is_valid():
-            return _refused(request, slug, form)
-        extra["reason"] = form.cleaned_data["reason"]
-    try:
-        if step == "close" and is_unblinded(signed_in(request), study):
-            propose(study=study, step=ProposedStep.CLOSE, actor=signed_in(request), **extra)
-            messages.success(request, WAITS)
-            return redirect("study:detail", slug=slug)
-        STEPS[step](study=study, actor=signed_in(request), **extra)
-        messages.success(request, TOLD[step])
-    except (StudyError, PhaseError, ValidationError) as error:
-        messages.error(request, str(error))
-    return redirect("study:detail", slug=slug)
+    take, told = STEPS[step]
+    extra = filled(Reason(request.POST)) if step in {"close", "archive"} else {}
+    if step == "close" and is_unblinded(signed_in(request), study):
+        propose(study=study, step=ProposedStep.CLOSE, actor=signed_in(request), **extra)
+        return WAITS
+    take(study=study, actor=signed_in(request), **extra)
+    return told
 
 
-@never_cache
-@require_GET
+@page("GET")
 def locked_file(request: HttpRequest, slug: str) -> HttpResponse:
     """Download the canonical protocol of a locked study: what can be preregistered; its SHA-256 is on the page."""
     study = study_for_role(signed_in(request), slug, Role.STUDY_ADMIN, Role.RESEARCHER, Role.STATISTICIAN)
     if not study.locked_file:
         raise Http404
-    name = f'attachment; filename="{slug}-protocol.json"'
-    response = HttpResponse(study.locked_file.encode(), content_type="application/json")
-    response["Content-Disposition"] = name
-    return response
-
-
-def _refused(request: HttpRequest, slug: str, form: forms.Form) -> HttpResponse:
-    """Say at the top of the page what was wrong, and leave the browser on an address that it can reload."""
-    tell_errors(request, form)
-    return redirect("study:detail", slug=slug)
+    named = {"Content-Disposition": f'attachment; filename="{slug}-protocol.json"'}
+    return HttpResponse(study.locked_file.encode(), content_type="application/json", headers=named)
 
 
 def _phases(phase: str) -> list[dict[str, str]]:
@@ -159,7 +125,7 @@ def _phases(phase: str) -> list[dict[str, str]]:
 def _detail(study: Study) -> dict[str, Any]:
     draft = study.phase == Phase.DRAFT
     return {
-        "study": study,
+        **before_lock(study),
         "steps": allowed_steps(study.phase),
         "phases": _phases(study.phase),
         "readers": readers_of(study),
@@ -170,11 +136,8 @@ def _detail(study: Study) -> dict[str, Any]:
         "reason_form": Reason(),
         "proposals": waiting_proposals(study),
         "heads": heads(study.key),
-        "warnings": warnings_of(study) if draft else [],
-        "picture_notes": picture_notes(study) if draft else [],
         "refused": len(refusals_of(study)),
         "untermed": without_terms(study) if draft else [],
         "unsigned": waiting_for_sign_off(study) if draft else [],
-        "obstacles": obstacles_of(study) if draft else [],
         **openers_context(study),
     }

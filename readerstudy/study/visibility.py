@@ -1,12 +1,25 @@
-"""Who may do what in a study: every guard of the study's pages, in one place."""
+"""Who may do what in a study: every guard of the study's pages, in one place.
 
-from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest
+`admin_page` and `admin_step` make a page for the study's admins: the view is given the study, not its short name.
+"""
+
+from collections.abc import Callable
+from functools import wraps
+
+from django.contrib import messages
+from django.core.exceptions import ObjectDoesNotExist, PermissionDenied, ValidationError
+from django.http import Http404, HttpRequest, HttpResponseBase
+from django.shortcuts import get_object_or_404, redirect
+from django.views.decorators.http import require_POST
 
 from readerstudy.accounts.access import knows_run, signed_in
+from readerstudy.accounts.middleware import page
 from readerstudy.accounts.models import User
+from readerstudy.refusals import RefusedError
 from readerstudy.study.models import Membership, Reader, Role, Study
-from readerstudy.study.phases import StudyError
+from readerstudy.study.phases import Phase, StudyError
+
+View = Callable[..., HttpResponseBase]
 
 
 def has_role(user: User, study: Study, *roles: Role) -> bool:
@@ -21,15 +34,62 @@ def studies_of(user: User) -> list[Study]:
 
 def study_for_role(user: User, slug: str, *roles: Role) -> Study:
     """Return the study, or 404 for anybody without one of the roles: not yours looks like not there."""
-    study = Study.objects.filter(slug=slug).first()
-    if study is None or not has_role(user, study, *roles):
+    study = get_object_or_404(Study, slug=slug)
+    if not has_role(user, study, *roles):
         raise Http404
     return study
 
 
-def study_of_admin(request: HttpRequest, slug: str) -> Study:
-    """Return the study to one of its admins, or 404."""
-    return study_for_role(signed_in(request), slug, Role.STUDY_ADMIN)
+def _given_study(view: View, draft: bool) -> View:
+    @wraps(view)
+    def guarded(request: HttpRequest, slug: str, **named: object) -> HttpResponseBase:
+        study = study_for_role(signed_in(request), slug, Role.STUDY_ADMIN)
+        if draft and study.phase != Phase.DRAFT:
+            raise Http404
+        return view(request, study, **named)
+
+    return guarded
+
+
+def admin_page(*methods: str, draft: bool = False) -> Callable[[View], View]:
+    """Make a page that answers these methods to the study's admins; with `draft`, only until the study is locked."""
+    return lambda view: page(*methods)(_given_study(view, draft))
+
+
+def admin_step(
+    onward: str, *, draft: bool = False
+) -> Callable[[Callable[..., str | HttpResponseBase]], View]:
+    """Make an address to which a study's admin posts, and which leads on to the study's page `onward`.
+
+    There stands what the view returns, nothing for "", or why a service refused; an answer of the view's own is sent
+    as it is. What does not exist answers 404.
+    """
+
+    def made(view: Callable[..., str | HttpResponseBase]) -> View:
+        @wraps(view)
+        def posted(request: HttpRequest, study: Study, **named: object) -> HttpResponseBase:
+            try:
+                answer = view(request, study, **named)
+            except ObjectDoesNotExist as error:
+                raise Http404 from error
+            except (RefusedError, ValidationError) as error:
+                tell_refusal(request, error)
+                answer = ""
+            if isinstance(answer, HttpResponseBase):
+                return answer
+            if answer:
+                messages.success(request, answer)
+            return redirect(onward, slug=study.slug)
+
+        return require_POST(_given_study(posted, draft))
+
+    return made
+
+
+def tell_refusal(request: HttpRequest, error: RefusedError | ValidationError) -> None:
+    """Say at the top of the next page why something was refused."""
+    for told in error.messages if isinstance(error, ValidationError) else [str(error)]:
+        messages.error(request, told)
 
 
 def reader_for(user: User, slug: str) -> Reader:
@@ -39,9 +99,7 @@ def reader_for(user: User, slug: str) -> Reader:
     ------
     PermissionDenied: since enrolment the person got a right to open sweeps, or opened the one behind the cases.
     """
-    reader = Reader.objects.select_related("study").filter(study__slug=slug, person=user).first()
-    if reader is None:
-        raise Http404
+    reader = get_object_or_404(Reader.objects.select_related("study"), study__slug=slug, person=user)
     if knows_run(user, reader.study.run_id):
         raise PermissionDenied
     reader.person = user  # found already: no page asks the database who it is twice
@@ -64,6 +122,22 @@ def study_named(slug: str) -> Study:
     if study is None:
         raise StudyError(f"expected the short name of a study, got '{slug}'")
     return study
+
+
+def admin_of_new(slug: str, email: str | None, options: str) -> User:
+    """Return who is to administer a study that the operator's command makes; `options` are those that it needs.
+
+    Raises
+    ------
+    StudyError: there is no study of this name, and nobody has an account at the address.
+    """
+    person = User.objects.filter(email=(email or "").strip().lower()).first()
+    if person is None:
+        raise StudyError(
+            f"expected the short name of a study, got '{slug}'; to make it give {options}, the address of a person who "
+            "has an account"
+        )
+    return person
 
 
 def person_at(email: str) -> User:

@@ -54,11 +54,11 @@ def test_sessions_are_listed_with_the_one_that_asks_and_nobody_elses(alice: User
     come(person("Bob"), EDGE)
     here, _ = come(alice, FIREFOX), come(alice, IPAD)
     shown = here.get(ME).context["sessions"]
-    assert {(each.browser, each.is_this) for each in shown} == {
+    assert {(each["browser"], each["is_this"]) for each in shown} == {
         ("Firefox on Linux", True),
         ("Safari on iPad", False),
     }
-    assert all(abs(timezone.now() - each.began_at) < timedelta(minutes=5) for each in shown)
+    assert all(abs(timezone.now() - each["began_at"]) < timedelta(minutes=5) for each in shown)
     assert "Mozilla" not in str(list(OpenSession.objects.values()))
 
 
@@ -72,7 +72,9 @@ def test_no_key_of_a_session_reaches_the_page(alice: User) -> None:
 
 def test_one_session_is_ended(alice: User) -> None:
     here, there, third = (come(alice, browser) for browser in (FIREFOX, IPAD, EDGE))
-    name = next(each.name for each in here.get(ME).context["sessions"] if each.browser == "Safari on iPad")
+    name = next(
+        each["name"] for each in here.get(ME).context["sessions"] if each["browser"] == "Safari on iPad"
+    )
     assert here.get(f"{ME}sessions/{name}/end/").status_code == 405
     assert here.post(f"{ME}sessions/{name}/end/").status_code == 302
     assert [client.get("/").status_code for client in (here, there, third)] == [200, 302, 200]
@@ -83,7 +85,7 @@ def test_one_session_is_ended(alice: User) -> None:
 
 def test_nobody_ends_another_persons_session(alice: User) -> None:
     here = come(alice, FIREFOX)
-    name = here.get(ME).context["sessions"][0].name
+    name = here.get(ME).context["sessions"][0]["name"]
     bob = come(person("Bob"), EDGE)
     assert bob.post(f"{ME}sessions/{name}/end/").status_code == 404
     assert here.get("/").status_code == 200
@@ -92,7 +94,7 @@ def test_nobody_ends_another_persons_session(alice: User) -> None:
 def test_all_others_end_and_leave_the_list(alice: User) -> None:
     here, there = come(alice, FIREFOX), come(alice, IPAD)
     assert here.post(f"{ME}elsewhere/", {"password": PASSWORD}).status_code == 302
-    assert [each.is_this for each in here.get(ME).context["sessions"]] == [True]
+    assert [each["is_this"] for each in here.get(ME).context["sessions"]] == [True]
     assert there.get("/").status_code == 302
     assert OpenSession.objects.filter(person=alice).count() == 1
 
@@ -114,4 +116,4 @@ def test_sessions_of_nobody_are_nobodys(client: Client, alice: User) -> None:
     session["something"] = 1
     session.save()
     assert OpenSession.objects.get().person is None
-    assert come(alice, FIREFOX).get(ME).context["sessions"][0].is_this
+    assert come(alice, FIREFOX).get(ME).context["sessions"][0]["is_this"]

@@ -50,7 +50,8 @@ def _recorded(node: ast.AST) -> ast.expr | None:
         ["record"],
         ["changed", "send"],
     ):
-        return next((word.value for word in node.keywords if word.arg == "kind"), None)
+        named = next((word.value for word in node.keywords if word.arg == "kind"), None)
+        return named or next(iter(node.args), None)
     return None
 
 
@@ -97,7 +98,8 @@ def test_every_kind_that_is_recorded_has_a_sentence_and_no_other_has() -> None:
 
 @pytest.mark.parametrize(
     "planted",
-    ["record(kind='study.sung', actor=None)", "SUNG = 'study.sung'\nrecord(kind=SUNG, actor=None)",
+    ["record(kind='study.sung', actor=None)", "record('study.sung', None)",
+     "SUNG = 'study.sung'\nrecord(kind=SUNG, actor=None)",
      "def _go(study, kind):\n    record(kind=kind, actor=None)\n_go(1, 'study.sung')",
      "def _go(study):\n    kind = 'study.sung' if study else 'study.locked'\n    record(kind=kind, actor=None)",
      "changed.send(sender=None, kind='study.sung')"],

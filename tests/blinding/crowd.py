@@ -46,10 +46,10 @@ VISIT: dict[str, dict[str, Any]] = {
 
 
 def make_bystanders(stock: Stock, folder: Path) -> None:
-    """Add the statistician, a run, and another study of two cases in which Bert reads."""
+    """Add the statistician, a run, and another study of six cases in which Bert reads."""
     add_member(study=stock.study, person=person("Stan"), role=Role.STATISTICIAN, actor=stock.alice)
     other = lifecycle.create_study(slug="other", title="Other study", protocol=Protocol(), actor=None)
-    case_set = make_case_set(folder, pairs=1, nonce=b"\x07" * 32, first=100)
+    case_set = make_case_set(folder, pairs=3, nonce=b"\x07" * 32, first=100)
     with decoded_here():
         load_into_study(study=other, folder=case_set.folder, actor=None)
     enrol_reader(study=other, person=person("Bert"), actor=None)

@@ -77,7 +77,7 @@ def test_a_study_tells_one_depth_and_keeps_every_value(tmp_path: Path) -> None:
         folder=blind_half(tmp_path / "set", files, ending="dcm"), study_key=study, frames_root=tmp_path / "frames",
         window_rule=WindowRule.FULL, actor=None,
     )  # fmt: skip
-    told = [frame_json(case) for case in cases_of(study)]
+    told = [frame_json(case.frame) for case in cases_of(study)]
     assert told[0] == told[1] == {
         "format": 2, "rows": 9, "columns": 14, "bits": 12, "window": [0, 4095], "spacing": None,
     }  # fmt: skip

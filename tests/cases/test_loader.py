@@ -56,7 +56,7 @@ def test_case_set_comes_in_whole(tmp_path: Path) -> None:
     for case in cases:
         number = next(n for n in range(4) if (folder / f"images/{case.key}.dcm").read_bytes() == files[n])
         data = frame_bytes(case, tmp_path / "frames")
-        told_of = frame_json(case)
+        told_of = frame_json(case.frame)
         # One depth for the study: that of its deepest image.
         wanted = images[number] if number == 3 else np.floor(images[number] * (65535 / 4095) + 0.5)
         assert told_of["bits"] == 16
@@ -72,7 +72,7 @@ def test_frame_json_has_the_same_keys_with_and_without_spacing(tmp_path: Path) -
         key = uuid.UUID(int=study)
         folder = blind_half(tmp_path / str(study), files, ending="dcm")
         load(folder, tmp_path / "frames", study_key=key)
-        told = [frame_json(case) for case in cases_of(key)]
+        told = [frame_json(case.frame) for case in cases_of(key)]
         assert {tuple(each) for each in told} == {("format", "rows", "columns", "bits", "window", "spacing")}
         assert [each["spacing"] for each in told] == [spacing] * len(files)
         assert json.loads(json.dumps(told)) == told
@@ -118,7 +118,7 @@ def test_patient_data_reach_neither_frame_nor_json_nor_row(tmp_path: Path) -> No
             assert CANARY not in str(cursor.fetchall()), table
     for case in Case.objects.all():
         frame = frame_bytes(case, tmp_path / "frames")
-        size = frame_json(case)
+        size = frame_json(case.frame)
         assert CANARY.encode() not in frame
         assert (
             CANARY.encode() not in decode_frame(frame, size["rows"], size["columns"], size["bits"]).tobytes()

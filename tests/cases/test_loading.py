@@ -1,5 +1,6 @@
 """What the admin's page is told of a load: how far, how long, which images were refused and why."""
 
+import re
 import uuid
 from datetime import timedelta
 from pathlib import Path
@@ -9,12 +10,15 @@ from django.utils import timezone
 
 from analysis.caseset import CaseSetError
 from analysis.picture.refusals import EXPLANATIONS, Reason
+from readerstudy.cases import loader, storage
 from readerstudy.cases.loader import CaseSetRefusedError, load_case_set
 from readerstudy.cases.loading import OTHER_PROBLEM, PROBLEMS, SILENT_FOR, announce, loading_json, reported
 from readerstudy.cases.models import Loading
 from readerstudy.cases.storage import StorageError, staging
 from readerstudy.cases.window import WindowRule
+from readerstudy.ops import loading
 from readerstudy.ops.management.commands.load_case_set import Command
+from readerstudy.refusals import RefusedError
 from tests.cases.images import blind_half, dicom, greys
 
 pytestmark = pytest.mark.django_db
@@ -79,8 +83,12 @@ def test_another_end_names_its_kind_and_no_text_of_a_file(tmp_path: Path) -> Non
 
 
 def test_each_refusal_of_a_load_has_its_words() -> None:
-    refusals = {error.__name__ for error in Command.refused}
+    documented = f"{loading.load_into_study.__doc__} {load_case_set.__doc__}"
+    refusals = set(re.findall(r"\w+Error", documented))
     assert refusals - {"CaseSetRefusedError"} == set(PROBLEMS)  # which names the images themselves
+    for name in refusals:
+        found = next(vars(module)[name] for module in (loading, loader, storage) if name in vars(module))
+        assert issubclass(found, (RefusedError, *Command.refused)), name
 
 
 def test_an_end_that_nobody_expected_says_whom_to_ask() -> None:

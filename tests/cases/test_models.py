@@ -100,7 +100,7 @@ def test_every_table_carries_the_study_and_none_tells_of_a_source() -> None:
     }  # fmt: skip
     assert fields["Frame"] == {
         "id", "study", "case", "storage_name", "rows", "columns", "bits", "format", "window_low", "window_high",
-        "spacing_row", "spacing_column", "sha256", "length",
+        "spacing_row", "spacing_column", "sha256", "length", "pixels_sha256",
     }  # fmt: skip
 
 

@@ -185,7 +185,7 @@ def ways_in(crowd: Crowd) -> dict[str, Ask]:
         "second step": as_in(holder, "/accounts/second-step/", lambda: {"code": code_of(secret)}),
         "add an app": as_in(newcomer, f"{hub}app/", lambda: {"code": code_of(own), "password": PASSWORD}),
         "remove one": as_in(known, f"{hub}{factor.pk}/remove/", lambda: {"password": PASSWORD}),
-        "end another": as_in(session_of(stock.olga), f"/accounts/me/sessions/{other[0].name}/end/", dict),
+        "end another": as_in(session_of(stock.olga), f"/accounts/me/sessions/{other[0]['name']}/end/", dict),
     }
 
 

@@ -234,7 +234,7 @@ def _rating_files() -> Iterator[tuple[str, Door, bytes]]:
 
 def _settings_files() -> Iterator[tuple[str, Door, bytes]]:
     study = {
-        "seed": 1, "draws": 9, "bootstraps": 9, "endpoints": ["quality"], "primary_method": "pairs", "alpha": 0.05,
+        "seed": 1, "draws": 9, "bootstraps": 9, "endpoints": ["quality"], "primary_method": "u_centred", "alpha": 0.05,
         "multiplicity": "holm", "shortest_s": None, "longest_s": 900.0,
     }  # fmt: skip
     usual = json.dumps({"format": 1, "simulated": False, "study": study})

@@ -11,6 +11,7 @@ from django.test import Client
 from django.utils import timezone
 
 from readerstudy.cases import loader
+from readerstudy.cases.loader import AlreadyLoadedError
 from readerstudy.cases.loading import SILENT_FOR
 from readerstudy.cases.models import Loading
 from readerstudy.ops.loading import load_into_study, offered_sets, start_load
@@ -68,7 +69,7 @@ def test_a_study_that_has_its_cases_or_is_locked_is_refused(folder: Path, stock:
     with pytest.raises(PhaseError, match="it is reading"):
         start_load(study=stock.study, name="chests", practice=False, actor=stock.alice)
     Study.objects.filter(pk=study.pk).update(practice_key=study.key)
-    with pytest.raises(StudyError, match="practice cases"):
+    with pytest.raises(AlreadyLoadedError, match="practice cases"):
         start_load(study=Study.objects.get(pk=study.pk), name="chests", practice=True, actor=stock.alice)
 
 

@@ -86,7 +86,7 @@ def test_the_guards_are_back_afterwards(archived: Stock) -> None:
 def test_a_failure_leaves_everything(archived: Stock, monkeypatch: pytest.MonkeyPatch) -> None:
     before = rows_of(archived.study)
 
-    def fails(**values: Any) -> None:
+    def fails(*values: Any, **named: Any) -> None:
         raise RuntimeError("the disk is full")
 
     monkeypatch.setattr(retention, "record", fails)

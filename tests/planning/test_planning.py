@@ -1,22 +1,24 @@
 """Variances by quadrature, power by formula and by simulation agree; the page and the command tell the same."""
 
 import math
+from dataclasses import replace
 from html import unescape
 from pathlib import Path
 
 import numpy as np
 import pytest
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.test import Client
 
 from analysis.endpoints import PAPER
 from analysis.stats.calibration import exact_theta
+from analysis.stats.candidates import theta_set
 from analysis.stats.cells import Cell
 from analysis.stats.covariance import reader_thetas
 from analysis.stats.planning import (
     Plan,
     answer_shares,
-    draw_study,
+    draw_studies,
     latent_pilot,
     power,
     simulated_power,
@@ -41,7 +43,8 @@ def test_quadrature_gives_the_variance_that_simulated_studies_have(endpoint, des
     pilot, theta = latent_pilot(model, endpoint, cases=24, shares_cases=design != "own cases")
     expected = (pilot.readers + pilot.error + 4 * pilot.covariance) / 5
     rng = np.random.default_rng(11)
-    drawn = np.array([reader_thetas(*draw_study(rng, plan, model, endpoint)).mean() for _ in range(800)])
+    studies = draw_studies(rng, plan, model, endpoint, 800)
+    drawn = np.array([reader_thetas(*one).mean() for one in zip(studies.pie, studies.control, strict=True)])
     # A variance of 800 draws has a relative standard error of 0.05.
     assert drawn.var(ddof=1) == pytest.approx(expected, rel=0.2)
     assert abs(drawn.mean() - theta) < 4 * math.sqrt(expected / 800)
@@ -84,7 +87,8 @@ def test_without_a_difference_the_simulation_rejects_at_alpha() -> None:
 def test_overlapping_blocks_share_their_anchors() -> None:
     plan = Plan("overlapping blocks", 6, 20, blocks=3, anchors=8)
     assert total_cases(plan) == 8 + 12 * 3
-    pie, other = draw_study(np.random.default_rng(1), plan, Latent(), QUALITY)
+    studies = draw_studies(np.random.default_rng(1), plan, Latent(), QUALITY, 1)
+    pie, other = studies.pie[0], studies.control[0]
     read = ~np.isnan(np.hstack([pie, other]))
     assert (read.sum(axis=1) == 20).all()
     assert sorted(set(read.sum(axis=0).tolist())) == [2, 6]
@@ -104,6 +108,8 @@ def test_a_bounded_simulation_stops_and_says_so() -> None:
         (Plan("fully crossed", 1, 40), "at least 2 readers"),
         (Plan("half crossed", 4, 40), "expected a design"),
         (Plan("overlapping blocks", 4, 40, anchors=50), "as anchors"),
+        (Plan("fully crossed", 4, 8, ratio=2), "at least 3 matched sets, 9 cases of a reader; got 8"),
+        (Plan("fully crossed", 4, 40, ratio=1, correlation=1.5), "a correlation from 0 to 1"),
     ],
 )
 def test_impossible_plans_are_refused(plan: Plan, words: str) -> None:
@@ -122,13 +128,60 @@ def test_fewest_cases_stand_on_the_curve() -> None:
             assert all(value < 0.8 for other, value in at.items() if other < cases)
 
 
+def test_matched_sets_are_drawn_whole_and_their_theta_is_that_within_sets() -> None:
+    plan, model = Plan("own cases", 3, 60, ratio=2, correlation=0.5), Latent(effect={"quality": 0.8})
+    studies = draw_studies(np.random.default_rng(4), plan, model, QUALITY, 150)
+    assert studies.pie.shape == (150, 3, 60)
+    assert studies.control.shape == (150, 3, 120)
+    read = ~np.isnan(studies.control.reshape(150, 3, 60, 2)).any(axis=0)
+    assert (read.all(axis=2) == ~np.isnan(studies.pie).any(axis=0)).all()
+    assert read.all(axis=2).sum(axis=1).tolist() == [20] * 3
+    thetas = theta_set(studies).estimate
+    cell = Cell("one", effect=0.8, ratio=2, correlation=0.5)
+    error = float(thetas.std(ddof=1)) / 150**0.5
+    assert float(thetas.mean()) == pytest.approx(exact_theta(cell), abs=4 * error)
+    assert outlook(plan, Assumptions(effect=0.8)).theta == pytest.approx(exact_theta(cell), abs=1e-3)
+
+
+def test_matching_that_matters_and_more_controls_give_power() -> None:
+    model = Latent(effect={"quality": 0.45})
+
+    def found(cases: int, ratio: int, correlation: float) -> float:
+        plan = Plan("fully crossed", 6, cases, ratio=ratio, correlation=correlation)
+        return simulated_power(plan, model, QUALITY, seed=3, studies=400).primary
+
+    alike, unlike, more = found(40, 1, 0.8), found(40, 1, 0.0), found(60, 2, 0.8)
+    # Monte Carlo error of a difference of two shares of 400: .035.
+    assert alike > unlike + 0.1
+    assert more > alike + 0.02
+    curves = outlook(Plan("fully crossed", 6, 40, ratio=1, correlation=0.8), Assumptions(effect=0.45)).curves
+    assert curves[6][CASES.index(40)] == pytest.approx(alike, abs=0.12)
+    assert all(cases is None or cases % 2 == 0 for _, cases in outlook(Plan("fully crossed", 6, 40, ratio=1),
+                                                                       Assumptions(effect=0.9)).fewest)  # fmt: skip
+
+
+def test_a_margin_that_is_the_truth_is_found_kept_at_the_level_and_a_wide_one_nearly_always() -> None:
+    model = Latent(effect={"quality": -0.5})
+    below, above = answer_shares(model, QUALITY)
+    truth = float((above - below) @ np.arange(5))
+    plan = Plan("own cases", 6, 40)
+    for aim, most in (("equivalence", 0.08), ("non-inferiority", 0.05)):
+        kept = [
+            simulated_power(plan, model, replace(QUALITY, aim=aim, margin=margin), seed=6, studies=400)
+            for margin in (-truth, 3.5)
+        ]
+        assert kept[0].primary < most
+        assert kept[1].primary > 0.99
+        assert kept[0].obuchowski_rockette is None
+
+
 @pytest.mark.parametrize("endpoint", [QUALITY, AGREE])
 def test_shares_of_answers_are_those_of_drawn_readings(endpoint) -> None:
     model = Latent(effect={endpoint.name: 0.7}, reader=0.4, case=0.3, rest=0.6, reader_by_arm=0.2)
     rng = np.random.default_rng(3)
     is_pie = np.arange(60) % 2 == 0
     drawn = np.concatenate(
-        [simulate_answers(rng, is_pie, 60, endpoint, model)[:, None] for _ in range(60)], axis=1
+        [simulate_answers(rng, is_pie, 60, endpoint, model)[0][:, None] for _ in range(60)], axis=1
     )
     shares = answer_shares(model, endpoint)
     for arm, expected in zip((False, True), shares, strict=True):
@@ -209,6 +262,11 @@ def test_page_shows_the_plan_of_the_protocol_and_simulates(stock: Stock, client:
     assert page.status_code == 200
     form, found = page.context["form"], page.context["found"]
     assert form.data["cases"] == 10
+    # The stock study's cases are matched in pairs, so that only a simulation answers.
+    assert (form.data["ratio"], found.plan.sets, found.own) == (1, 5, None)
+    assert "this plan has 5 sets" in page.content.decode()
+    unmatched = client.get("/studies/chest/planning/", {**form.data, "ratio": 0})
+    form, found = unmatched.context["form"], unmatched.context["found"]
     assert found.own.power == pytest.approx(outlook(form.plan(), form.assumed()).own.power)
     query = {**form.data, "simulate": "on", "readers": 3, "effect": 1.0}
     again = client.get("/studies/chest/planning/", query)
@@ -238,3 +296,26 @@ def test_command_tells_formula_and_simulation_and_draws(
     assert "Of 100 answers to images for comparison" in told
     assert "of 100 such studies find it" in told
     assert (tmp_path / "power.svg").read_bytes().startswith(b"<?xml")
+
+
+def test_command_plans_matched_sets_and_margins(capsys: pytest.CaptureFixture[str]) -> None:
+    call_command("plan_study", "--cases", "60", "--ratio", "2", "--studies", "20")
+    told = capsys.readouterr().out
+    assert "20 matched sets of 1 and 2" in told
+    assert "pairs of one of each of a matched set" in told
+    assert "power 0.80 with 6 readers" in told
+    assert "power by formula" not in told
+    call_command("plan_study", "--aim", "equivalence", "--margin", "0.5", "--effect", "0", "--studies", "20")
+    told = capsys.readouterr().out
+    assert "of 100 such studies show equivalence with a margin of 0.5 points" in told
+    assert "power by formula" not in told
+    call_command("plan_study", "--tested", "3", "--studies", "0")
+    told = capsys.readouterr().out
+    assert "(p below 0.0166667)" in told
+    strict = outlook(Plan("fully crossed", 6, 40), Assumptions(alpha=0.05 / 3)).own
+    assert strict is not None
+    assert f"power by formula     {strict.power:.3f}" in told
+    with pytest.raises(CommandError, match="at least 1 endpoint, got 0"):
+        call_command("plan_study", "--tested", "0")
+    with pytest.raises(CommandError, match="a margin above 0"):
+        call_command("plan_study", "--aim", "equivalence", "--studies", "20")

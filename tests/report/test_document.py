@@ -4,8 +4,9 @@ import re
 from functools import cache
 
 import pytest
+from matplotlib.text import Text as Drawn
 
-from analysis.report import Background, ReaderCourse, reader_study_report
+from analysis.report import Background, ReaderCourse, reader_study_report, report_figures
 from analysis.report.document import Findings, Grid, Named, Picture, Points, Text
 from analysis.report.flow import flow
 from analysis.report.methods import CLAIM, GRRAS
@@ -58,13 +59,13 @@ def test_a_result_that_holms_correction_takes_back_says_so():
 def test_every_method_stands_among_the_sensitivity_analyses_with_what_it_holds_for():
     section = sections(analysed(A))["sensitivity"]
     for grid in (block for block in section.blocks if isinstance(block, Grid)):
-        assert len(grid.rows) == 11
+        assert len(grid.rows) == 12
         assert sum("(primary)" in row[0] for row in grid.rows) == 1
         assert all(row[4] for row in grid.rows)
 
 
 def test_pairs_declared_primary_are_marked_and_decide():
-    results = analyse(ratings(A), seed=1, bootstraps=20, draws=99, plan=Plan(primary="pairs"))
+    results = analyse(ratings(A), seed=1, bootstraps=20, draws=99, plan=Plan(primary="pairs", version=3))
     found = sections(results)
     assert "Matched pairs, readers x pairs (primary)" in words(found["sensitivity"])
     adjusted = {r["endpoint"]: r for r in results.multiplicity}
@@ -210,3 +211,43 @@ def test_words():
     assert interval(None, 1.0) == "–"
     assert (p_value(0.0004), p_value(0.05), p_value(None)) == ("< 0.001", "0.050", "–")
     assert (listed(["a"]), listed(["a", "b", "c"])) == ("a", "a, b and c")
+
+
+def test_with_matched_sets_primary_everything_shown_over_all_readers_is_theirs():
+    plan = Plan(primary="theta_set")
+    results = analyse(ratings(A), seed=1, bootstraps=20, draws=99, plan=plan)
+    both = [
+        [
+            f"{results.comparison(row['endpoint'], method)['estimate']:.2f}"
+            for method in ("theta_set", "u_centred")
+        ]
+        for row in results.multiplicity
+    ]
+    assert any(one != other for one, other in both)  # or this test shows nothing
+    forest = " ".join(text.get_text() for text in report_figures(results)["forest"].findobj(Drawn))
+    assert all(own in forest for own, _ in both)
+    found = sections(results)
+    assert "over all readers and matched sets (diamonds, the primary comparison)" in words(found["readers"])
+    assert "Matched sets, readers and sets random (primary)" in words(found["sensitivity"])
+    assert "higher answer than a control of its matched set" in words(found["primary"])
+    assert "of 100 pairs of a PIE and a control of its matched set" in words(found["summary"])
+    assert "h(reader, set)" in words(found["methods"])
+
+
+def test_a_ratings_file_alone_claims_neither_blinding_nor_a_declaration():
+    claims = re.compile(r"without knowing|[Dd]eclared primary|fixed beforehand|locked before")
+    results = analysed(A)
+    told = "".join(words(section) for section in reader_study_report(results).sections)
+    assert not claims.search(told), claims.search(told)
+    locked = "".join(
+        words(section) for section in reader_study_report(results, Background(locked=True)).sections
+    )
+    assert {found[0] for found in claims.finditer(locked)} == {
+        "without knowing", "Declared primary", "fixed beforehand", "locked before",
+    }  # fmt: skip
+
+
+def test_the_estimand_opens_the_report():
+    document = reader_study_report(analysed(A), Background(estimand="PIEs as found, for readers like these."))
+    first = document.sections[0].blocks[0]
+    assert (first.text, first.kind) == ("What was compared: PIEs as found, for readers like these.", "lede")

@@ -7,8 +7,11 @@ import pytest
 from django.test import Client
 from PIL import Image
 
+from analysis.picture.custody import stored_digest
 from readerstudy.audit.models import Event
+from readerstudy.cases.frame import decode_frame
 from readerstudy.cases.models import Case, Frame
+from readerstudy.cases.selectors import frame_bytes
 from readerstudy.results.browsing import browsed, chosen, told, why_shut
 from readerstudy.results.services import open_key
 from readerstudy.study.design import lifecycle
@@ -181,3 +184,11 @@ def test_terms_are_confirmed_before_the_first_image(opened: Stock) -> None:
     sha256 = latest_terms([opened.study.key])[opened.study.key].sha256
     client.post("/results/chest/cases/terms/", {"sha256": sha256})
     assert client.get(f"/results/chest/cases/{key}/small.png").status_code == 200
+
+
+def test_the_digest_of_pixels_is_not_the_one_by_which_a_sweep_names_its_images(stock: Stock) -> None:
+    frame = Frame.objects.filter(study=stock.study.key).select_related("case").first()
+    assert frame is not None
+    pixels = decode_frame(frame_bytes(frame.case), frame.rows, frame.columns, frame.bits)
+    assert len(frame.pixels_sha256) == 64
+    assert frame.pixels_sha256 != stored_digest(pixels)

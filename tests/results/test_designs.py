@@ -91,7 +91,7 @@ def made_in(design: str, folder: Path) -> Exported:
     lifecycle.close(study=study, actor=None, reason="the test has finished")
     open_key(study=study, key=case_set.key, reason="to see", actor=None)
     study.refresh_from_db()
-    wanted = {"ratings.csv", "wide.csv", "order.csv", "readers.csv"}
+    wanted = {"ratings.csv", "wide.csv", "order.csv", "readers.csv", "planned.csv"}
     tables = {
         name: pd.read_csv(io.BytesIO(data), dtype={"batch": str}, keep_default_na=False, na_values=[""])
         for name, data in export_files(study) if name in wanted
@@ -127,6 +127,23 @@ def test_what_a_reader_has_read_are_first_readings(exported: Any) -> None:
     assert rows["read"].to_dict() == Counter(first.values_list("reader__pseudonym", flat=True))
     assert rows["replaces"].dropna().to_dict() == {"R03": "R01"}
     assert rows["withdrawn"].dropna().to_dict() == {"R01": f"{left:%Y-%m-%d}, no more time"}
+
+
+@by_design("fully crossed")
+def test_what_was_planned_says_what_became_of_it(exported: Any) -> None:
+    """R01 has read six cases, R03 reads the rest; the case at which R02 and R03 stopped had come up."""
+    _, tables = exported
+    planned, read = tables["planned.csv"], tables["readers.csv"].set_index("reader")["read"]
+    assert len(planned) == 3 * 32  # repeats are no part of the plan
+    states = planned.groupby("reader")["state"].value_counts().unstack(fill_value=0)
+    assert (states["read"] == read).all()
+    assert states["replaced"].to_dict() == {"R01": 32 - read["R01"], "R02": 0, "R03": 0}
+    assert states["shown"].to_dict() == {"R01": 0, "R02": 1, "R03": 1}
+    assert states["never_shown"].to_dict() == {"R01": 0, **{name: 31 - read[name] for name in ("R02", "R03")}}
+    order = tables["order.csv"].query("presentation == 1").merge(planned, on=["reader", "case"])
+    shown = order[order["state"] == "shown"].set_index("reader")["position"]
+    later = order[order["state"] == "never_shown"].groupby("reader")["position"].min()
+    assert (shown < later).all()
 
 
 @by_design("own cases")

@@ -208,14 +208,15 @@ def test_what_holm_takes_back_is_claimed_nowhere(tmp_path: Path) -> None:
     assert reserved.replace("'", "&#x27;") in told["report.html"]
 
 
-@pytest.mark.parametrize("primary", ["u_centred", "pairs"])
+@pytest.mark.parametrize(("primary", "version"), [("u_centred", 4), ("theta_set", 4), ("pairs", 3)])
 @pytest.mark.parametrize("alpha", [0.001, 0.02, 0.1])
 def test_only_the_primary_comparison_claims_and_only_below_the_adjusted_level(
-    alpha: float, primary: str
+    alpha: float, primary: str, version: int
 ) -> None:
     from tests.stats.reference_data import ratings
 
-    results = analyse(ratings(A), seed=1, draws=99, bootstraps=20, plan=Plan(alpha=alpha, primary=primary))
+    plan = Plan(alpha=alpha, primary=primary, version=version)
+    results = analyse(ratings(A), seed=1, draws=99, bootstraps=20, plan=plan)
     decided = {row["endpoint"]: row["p_adjusted"] < alpha for row in results.multiplicity}
     for row in (*results.comparisons, *results.subgroups):
         if row["direction"]:
@@ -224,7 +225,7 @@ def test_only_the_primary_comparison_claims_and_only_below_the_adjusted_level(
 
 
 def test_with_pairs_primary_the_interval_shown_beside_p_is_theirs() -> None:
-    results = results_of(Plan(primary="pairs"))
+    results = results_of(Plan(primary="pairs", version=3))
     row = results.comparison("quality", "pairs")
     assert row["ci_low"] is not None
     primary = next(s for s in reader_study_report(results).sections if s.anchor == "primary")

@@ -28,7 +28,7 @@ pytestmark = pytest.mark.django_db
 Exported = Callable[..., Path]
 
 OWN = Protocol(
-    endpoints=("difficulty", "quality"), alpha=0.01, multiplicity="none", primary_method="pairs",
+    endpoints=("difficulty", "quality"), alpha=0.01, multiplicity="none", primary_method="theta_set",
     shortest_s=3.0, longest_s=8.0, subgroups=("n_findings",),
 )  # fmt: skip
 """A plan that differs from the command's own in everything."""
@@ -135,7 +135,7 @@ def test_settings_of_a_repeated_analysis_want_the_groups_of_cases(exported: Expo
 
 def test_an_option_beside_the_settings_is_refused(exported: Exported, tmp_path: Path) -> None:
     export = exported()
-    for option, value in (("seed", 1), ("primary", "pairs"), ("endpoints", ["quality"])):
+    for option, value in (("seed", 1), ("primary", "theta_set"), ("endpoints", ["quality"])):
         with pytest.raises(
             CommandError, match=f"expected --{option} from .*leave out either that option or --like"
         ):

@@ -55,7 +55,7 @@ def test_calibration_prints_a_row_per_cell_and_refuses_another():
     out = StringIO()
     call_command("calibrate_statistics", simulations=3, cell=["crossed3x20_ord_RA.044"], stdout=out)
     header, _, row, *_, foot = out.getvalue().splitlines()
-    assert header.startswith("| null cell | U, readers alike | same, plain scale | U, pairs of cases |")
+    assert header.startswith("| null cell | U, readers alike | U, pairs of cases | pooled KW |")
     assert row.startswith("| `crossed3x20_ord_RA.044` |")
     assert "U, readers alike: fails 0 cells" in out.getvalue()
     assert foot.startswith("3 studies per cell, seed 20260101; Monte Carlo standard error")

@@ -11,7 +11,7 @@ from analysis.stats import Plan, Settings, StatsError, analyse, read_settings, s
 @pytest.fixture(scope="module")
 def stored():
     plan = Plan(
-        endpoints=PAPER[1:2], primary="pairs", alpha=0.1, multiplicity="none", shortest=2.5, longest=None
+        endpoints=PAPER[1:2], primary="theta_set", alpha=0.1, multiplicity="none", shortest=2.5, longest=None
     )
     tidy = simulate_study(seed=1, readers=2, cases=8)
     results = analyse(tidy, seed=7, draws=19, bootstraps=11, plan=plan, simulated=True)
@@ -31,7 +31,7 @@ def test_settings_are_what_the_analysis_was_made_with(tmp_path, stored):
         bootstraps=11,
         plan=Plan(
             endpoints=PAPER[1:2],
-            primary="pairs",
+            primary="theta_set",
             alpha=0.1,
             multiplicity="none",
             shortest=2.5,

@@ -44,7 +44,7 @@ def test_effects_have_the_asked_direction():
 
 def test_variances_are_those_of_the_model():
     model = Latent(effect={}, reader=0.0, reader_by_arm=0.0, case=4.0, rest=0.01)
-    answers = simulate_answers(np.random.default_rng(1), np.zeros(400, dtype=bool), 5, PAPER[1], model)
+    answers = simulate_answers(np.random.default_rng(1), np.zeros(400, dtype=bool), 5, PAPER[1], model)[0]
     # With next to no noise of its own, every reader sees the case's value.
     assert np.corrcoef(answers).min() > 0.9
 

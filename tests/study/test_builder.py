@@ -99,6 +99,21 @@ def test_questions_of_each_kind_are_added_edited_and_moved(admin: Client) -> Non
     assert "Asked only after" in page
 
 
+def test_a_margin_is_typed_at_its_question_and_shown_on_the_protocol(admin: Client) -> None:
+    base = "/studies/made/protocol"
+    typed(admin, f"{base}/questions/quality/", aim="equivalence", margin="0.5")
+    (quality,) = (question for question in now().questions if question.key == "quality")
+    assert quality.endpoint is not None
+    assert (quality.endpoint.aim, quality.endpoint.margin) == ("equivalence", 0.5)
+    assert "equivalence, margin 0.5" in admin.get(f"{base}/").content.decode()
+    again = typed(admin, f"{base}/questions/quality/", margin="")
+    assert "equivalence with a margin above 0" in again.content.decode()
+    (unchanged,) = (question for question in now().questions if question.key == "quality")
+    assert unchanged == quality
+    typed(admin, f"{base}/questions/quality/", aim="superiority", margin="")
+    assert "margin" not in str(now().as_json()["questions"][1]["endpoint"])
+
+
 def test_an_endpoint_is_marked_worded_and_unmarked_at_its_question(admin: Client) -> None:
     base = "/studies/made/protocol"
     levels = "0 = none\n1 = some\n3 = much"

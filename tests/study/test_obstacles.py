@@ -127,7 +127,9 @@ def test_what_can_be_locked_enrols_everybody_and_what_cannot_does_not(
     except StudyError:
         pass
     # A share that rounds to no repeat can be drawn; what is refused is the promise that nothing keeps.
-    assert (enrolled == readers) == (not pages or "rounded, none" in pages[0]), pages
+    # Too few cases for a verdict can be drawn too.
+    drawn = [page for page in pages if "verdict needs" not in page]
+    assert (enrolled == readers) == (not drawn or "rounded, none" in drawn[0]), pages
 
 
 @given(
@@ -163,14 +165,9 @@ def test_the_count_of_places_is_what_drawing_finds(cases: int, gap: int, repeats
             {"repeat_fraction": 0.04, "repeat_gap_cases": 15},
         ),
         (
-            Protocol(design="own cases", planned_readers=4, repeat_fraction=0.12, repeat_gap_cases=1),
-            "of 4 cases that is, rounded, none; set at least 13 per cent",
-            {"repeat_fraction": 0.13},
-        ),
-        (
-            Protocol(design="own cases", planned_readers=8, repeat_fraction=0.25, repeat_gap_cases=1),
-            "of 2 cases that is, rounded, none; set at least 26 per cent",
-            {"repeat_fraction": 0.26},
+            Protocol(design="own cases", planned_readers=2, repeat_fraction=0.06, repeat_gap_cases=1),
+            "of 8 cases that is, rounded, none; set at least 7 per cent",
+            {"repeat_fraction": 0.07},
         ),
     ],
 )
@@ -195,17 +192,17 @@ def test_a_share_of_repeats_that_gives_none_is_told_and_not_locked(
 def test_of_one_case_no_share_is_a_repeat(draft: Stock) -> None:
     others = Case.objects.filter(study=draft.study.key).order_by("key")[1:]
     Case.objects.filter(pk__in=list(others.values_list("pk", flat=True))).update(study=uuid4())
-    (told,) = obstacles_of(changed(draft, Protocol(repeat_fraction=0.5, repeat_gap_cases=1)))
+    told = obstacles_of(changed(draft, Protocol(repeat_fraction=0.5, repeat_gap_cases=1)))[0]
     assert (
         "of 1 case that is, rounded, none; set no hidden repeats (0 per cent), on the protocol page" in told
     )
 
 
 def test_cases_that_are_dealt_count_as_they_were_dealt(draft: Stock) -> None:
-    """Each of four readers has 4 of the 16 cases, of which 1 comes again."""
-    own = Protocol(design="own cases", planned_readers=4, repeat_fraction=0.25, repeat_gap_cases=1)
+    """Each of two readers has 8 of the 16 cases, of which 2 come again."""
+    own = Protocol(design="own cases", planned_readers=2, repeat_fraction=0.25, repeat_gap_cases=1)
     study = changed(draft, own)
-    assert enrol_reader(study=study, person=draft.bob, actor=draft.alice).assignments.count() == 5
+    assert enrol_reader(study=study, person=draft.bob, actor=draft.alice).assignments.count() == 10
     assert obstacles_of(study) == []
 
 

@@ -143,14 +143,16 @@ def test_the_study_page_asks_for_terms_before_the_lock(stock: Stock, client: Cli
 
 
 def test_every_image_of_a_case_goes_by_the_one_door() -> None:
-    """`frame_bytes` brings pixels of a case; it is called once, by `frame_response`, for a person."""
+    """`frame_bytes` brings pixels of a case; it is called once, by what looks for a person's confirmation first."""
     root = Path(selectors.__file__).parents[1]
     lines = {path.relative_to(root).as_posix(): path.read_text().splitlines() for path in root.rglob("*.py")}
     found = {(name, line.strip()) for name, own in lines.items() for line in own if "frame_bytes(" in line}
     assert {name for name, _ in found} == {"cases/selectors.py"}
     assert len(found) == 2, "its definition and one call"
-    assert "frame_bytes(" in inspect.getsource(selectors.frame_response)
-    assert list(inspect.signature(selectors.frame_response).parameters) == ["case", "person"]
+    assert "frame_bytes(" in inspect.getsource(selectors._confirmed_bytes)
+    for answer in (selectors.frame_response, selectors.thumbnail_response):
+        assert list(inspect.signature(answer).parameters) == ["case", "person"]
+        assert "_confirmed_bytes(case, person)" in inspect.getsource(answer)
 
 
 def test_terms_come_with_the_hand_over(stock: Stock, tmp_path: Path) -> None:

@@ -85,6 +85,8 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
         for row in results.multiplicity:
             self.stdout.write(": ".join(filter(None, (row["endpoint"], row["conclusion"], row["numbers"]))))
+        for hole in results.study.get("holes", ()):
+            self.stderr.write(hole)
         if results.not_comparable:
             self.stdout.write(f"Nothing can be compared: {results.not_comparable}")
         self.stdout.write(f"Results: {options['out'] / 'results.json'}")

@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandError
 from rich.console import Console
 from rich.progress import Progress
 
-from analysis.stats.calibration import NEAR, calibrate, judge
+from analysis.stats.calibration import AT_MARGIN, calibrate, judge
 from analysis.stats.candidates import CANDIDATES
 from analysis.stats.cells import EFFECTS, NULLS
 from analysis.stats.rows import Row
@@ -16,16 +16,11 @@ from analysis.stats.rows import Row
 SEED = 20260101
 NAMES = {
     "u_equal": "U, readers alike",
-    "u_equal_plain": "same, plain scale",
+    "theta_set": "matched sets",
     "u_centred": "U, pairs of cases",
-    "or_jackknife": "OR, jackknife",
-    "cluster_robust": "CR2, two ways",
-    "knapp_hartung": "Knapp-Hartung",
-    "reader_t": "t over readers",
-    "fixed_readers": "fixed readers",
     "kruskal_pooled": "pooled KW",
-    "pairs": "pairs",
-    "sign_flip": "sign flip",
+    "equivalence": "equivalence",
+    "non-inferiority": "non-inferiority",
 }
 
 
@@ -81,7 +76,7 @@ def _table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> Iterator[str]
 
 def _nulls(rows: Sequence[Row]) -> Iterator[str]:
     """Print how often each method rejects a true null; of the candidates also where no interval exists."""
-    shown = [name for name in NAMES if any(name in row for row in rows)]
+    shown = [name for name in NAMES if any(name in row for row in rows if row["theta"] == 0.5)]
     lines = [
         (f"`{row['cell']}`", *(_rate(row.get(name, {}).get("rejects")) for name in shown),
          _rate(row["u_equal"]["no_interval"]))
@@ -91,8 +86,8 @@ def _nulls(rows: Sequence[Row]) -> Iterator[str]:
 
 
 def _effects(rows: Sequence[Row]) -> Iterator[str]:
-    """Print coverage and adjusted power of each candidate."""
-    head = [f"{NAMES[name]}: covers / finds" for name in CANDIDATES]
+    """Print coverage and adjusted power of each method, and how often a margin that is the truth seems kept."""
+    head = (*(f"{NAMES[name]}: covers / finds" for name in CANDIDATES), *(NAMES[name] for name in AT_MARGIN))
     lines = []
     for row in rows:
         if row["theta"] != 0.5:
@@ -100,7 +95,8 @@ def _effects(rows: Sequence[Row]) -> Iterator[str]:
             values = (
                 f"{_rate(each.get('covers'))} / {_rate(each.get('power'))}" if each else "" for each in both
             )
-            lines.append((f"`{row['cell']}`", f"{row['theta']:.3f}", *values))
+            kept = (_rate(row[name]["rejects"]) for name in AT_MARGIN)
+            lines.append((f"`{row['cell']}`", f"{row['theta']:.3f}", *values, *kept))
     return _table(("cell", "θ", *head), lines)
 
 
@@ -109,11 +105,6 @@ def _judged(rows: Sequence[Row]) -> Iterator[str]:
         yield f"{NAMES[each.name]}: fails {len(each.fails)} cells{': ' if each.fails else ''}{'; '.join(each.fails)}"
         if each.conservative:
             yield f"  conservative: {'; '.join(each.conservative)}"
-        if each.near is not None and each.furthest is not None:
-            yield (
-                f"  power within {100 * NEAR:g} points of the best in {100 * each.near:.0f} % of the cells, at most "
-                f"{100 * each.furthest:.1f} points below; {'holds' if each.holds else 'does not hold'}"
-            )
 
 
 def _rate(value: float | None) -> str:

@@ -24,18 +24,9 @@ from readerstudy.audit.services import record
 from readerstudy.cases.models import Frame
 from readerstudy.cases.selectors import stored_bytes
 from readerstudy.durable import publish
+from readerstudy.ops.backup import manifest
 from readerstudy.ops.backup.database_copy import copy_database
 from readerstudy.ops.backup.folder import Contents, contents, targets
-from readerstudy.ops.backup.manifest import (
-    FORMAT,
-    MANIFEST,
-    BackupError,
-    Entry,
-    copied,
-    digest_of,
-    write_manifest,
-    written,
-)
 from readerstudy.ops.backup.relocation import outside
 
 Progress = Callable[[int, int], None]
@@ -81,28 +72,29 @@ def back_up(
 def _write(
     folder: Path, actor: User | None, found: Contents, database_only: bool, progress: Progress | None
 ) -> tuple[int, int, float]:
-    record(kind="site.backed_up", actor=actor, values={"database_only": database_only})
+    record("site.backed_up", actor, values={"database_only": database_only})
     began = datetime.now(UTC)
     database, heads = copy_database(folder)
     seconds = (datetime.now(UTC) - began).total_seconds()
     anchored = anchor.copy_until(settings.AUDIT_ANCHOR, folder / ANCHOR, heads)
-    entries = [digest_of(folder, database), *([digest_of(folder, folder / ANCHOR)] if anchored else [])]
+    copies = [database, folder / ANCHOR] if anchored else [database]
+    entries = [manifest.digest_of(folder, copy) for copy in copies]
     if not anchored:
         found.left_out["the audit anchor"] = "missing or without an epoch: run verify_audit for details"
     if not database_only:
         entries += _copy_files(folder, found, progress)
         found.left_out |= outside()
     facts: dict[str, Any] = {
-        "format": FORMAT, "kind": "site backup", "at": began.isoformat(timespec="seconds"),
+        "format": manifest.FORMAT, "kind": "site backup", "at": began.isoformat(timespec="seconds"),
         "vendor": connection.vendor, "database": database.name, "database_only": database_only,
         "anchor": ANCHOR if anchored else None, "chains": heads, "left_out": found.left_out,
         "places": {name: str(root) for name, root in targets().items()},
     }  # fmt: skip
-    write_manifest(folder / MANIFEST, facts, entries)
+    manifest.write_manifest(folder / manifest.MANIFEST, facts, entries)
     return len(entries), sum(entry.size for entry in entries), seconds
 
 
-def _copy_files(folder: Path, found: Contents, progress: Progress | None) -> Iterator[Entry]:
+def _copy_files(folder: Path, found: Contents, progress: Progress | None) -> Iterator[manifest.Entry]:
     frames = list(Frame.objects.order_by("pk").values_list("study", "storage_name", "sha256"))
     stored = list(_stored_runs())
     total = len(frames) + len(stored) + len(found.files)
@@ -115,20 +107,20 @@ def _copy_files(folder: Path, found: Contents, progress: Progress | None) -> Ite
 
 def _entries(
     folder: Path, found: Contents, frames: list[tuple[Any, str, str]], stored: list[tuple[Storage, str]]
-) -> Iterator[Entry | None]:
+) -> Iterator[manifest.Entry | None]:
     """Copy one file after the other; one that a sweep or a training has removed by now is left out, and named."""
     for study, name, sha256 in frames:
         frame: IO[bytes] = io.BytesIO(stored_bytes(study, name, sha256))
-        yield written(frame, folder, f"frames/{study}/{name}")
+        yield manifest.written(frame, folder, f"frames/{study}/{name}")
     for storage, name in stored:
         with storage.open(name) as stream:
-            yield written(stream, folder, f"runs/{name}")
+            yield manifest.written(stream, folder, f"runs/{name}")
     for name, path in found.files.items():
         if (folder / name).exists():  # the store's copy of a run's file is the one that all hosts see
             yield None
             continue
         try:
-            yield copied(path, folder, name)
+            yield manifest.copied(path, folder, name)
         except FileNotFoundError:
             found.left_out[name] = "removed while the backup was running"
             yield None
@@ -149,7 +141,7 @@ def _refuse_sealed(found: Contents) -> None:
     wrong = [name for name, path in found.files.items() if _is_secret(path)]
     if wrong:
         more = f" and {len(wrong) - SHOWN} more" if len(wrong) > SHOWN else ""
-        raise BackupError(
+        raise manifest.BackupError(
             f"expected no sealed key, no sealed report and no secrets among the site's files, found "
             f"{', '.join(wrong[:SHOWN])}{more}: move keys to the person who keeps them, away from this machine, "
             "and keep secrets out of backups (only site.env may hold them here), then back up again"
@@ -166,14 +158,9 @@ def _is_secret(path: Path) -> bool:
 
 def _refuse(out: Path) -> None:
     if out.exists():
-        raise BackupError(f"{out}: expected a new folder, it already exists; give another")
-    for root in (settings.STATIC_ROOT, settings.FRAMES_ROOT, *settings.STATICFILES_DIRS):
-        if out.is_relative_to(Path(root).absolute()):
-            raise BackupError(
-                f"{out}: expected a folder away from {root}, whose files are served; name another"
-            )
-    for root in targets().values():
-        if out.is_relative_to(root):
-            raise BackupError(
-                f"{out}: expected a folder outside of {root}, which is what is saved; name another"
-            )
+        raise manifest.BackupError(f"{out}: expected a new folder, it already exists; give another")
+    served = settings.STATIC_ROOT, settings.FRAMES_ROOT, *settings.STATICFILES_DIRS
+    for roots, why in ((served, "whose files are served"), (targets().values(), "which is what is saved")):
+        for root in roots:
+            if out.is_relative_to(Path(root).absolute()):
+                raise manifest.BackupError(f"{out}: expected a folder outside of {root}, {why}; name another")

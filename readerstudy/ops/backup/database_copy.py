@@ -30,11 +30,9 @@ def copy_database(folder: Path) -> tuple[Path, Heads]:
     ------
     BackupError: a copy that does not hold, or no pg_dump.
     """
-    return (
-        _copy_sqlite(folder / SQLITE_COPY)
-        if connection.vendor == "sqlite"
-        else _dump(folder / POSTGRESQL_COPY)
-    )
+    if connection.vendor == "sqlite":
+        return _copy_sqlite(folder / SQLITE_COPY)
+    return _dump(folder / POSTGRESQL_COPY)
 
 
 def check_room(copy: Path) -> None:
@@ -73,7 +71,8 @@ def restore_database(copy: Path) -> None:
     check_room(copy)
     connections.close_all()
     if connection.vendor == "sqlite":
-        _put_sqlite(copy)
+        with whole_file(Path(settings.DATABASES["default"]["NAME"]), mode=0o600) as scratch:
+            shutil.copyfile(copy, scratch)
         return
     _run([
         _program("pg_restore"), "--exit-on-error", "--single-transaction", "--no-owner", "--no-privileges",
@@ -126,37 +125,18 @@ def named_heads(rows: Iterable[tuple[Any, ...]]) -> Heads:
     }
 
 
-def _put_sqlite(copy: Path) -> None:
-    target = Path(settings.DATABASES["default"]["NAME"])
-    with whole_file(target, mode=0o600) as scratch:
-        shutil.copyfile(copy, scratch)
-
-
 def _run(command: list[str]) -> None:
-    done = subprocess.run(command, env=_environment(), capture_output=True, text=True, check=False)
+    """Run one of PostgreSQL's programs; a server's password in the arguments could be seen by others."""
+    entry: dict[str, Any] = settings.DATABASES["default"]
+    named = {name: entry.get(name) for name in ("HOST", "PORT", "USER", "PASSWORD")}
+    ssl = {name: value for name, value in entry.get("OPTIONS", {}).items() if name.startswith("ssl")}
+    said = {**named, "DATABASE": entry.get("NAME"), **ssl}
+    environment = {**os.environ, **{f"PG{name.upper()}": str(value) for name, value in said.items() if value}}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
         # The last line only: a longer text of the program could hold values of rows.
         last = (done.stderr.strip().splitlines() or ["no message"])[-1][:300]
         raise BackupError(f"{Path(command[0]).name} failed: {last}")
-
-
-def _environment() -> dict[str, str]:
-    """Name the server to PostgreSQL's programs; a password in the arguments could be seen by others."""
-    entry: dict[str, Any] = settings.DATABASES["default"]
-    names = {
-        "PGHOST": "HOST",
-        "PGPORT": "PORT",
-        "PGUSER": "USER",
-        "PGPASSWORD": "PASSWORD",
-        "PGDATABASE": "NAME",
-    }
-    given = {variable: str(entry[key]) for variable, key in names.items() if entry.get(key)}
-    options = {
-        f"PG{name.upper()}": str(value)
-        for name, value in entry.get("OPTIONS", {}).items()
-        if name.startswith("ssl")
-    }
-    return {**os.environ, **given, **options}
 
 
 def _program(name: str) -> str:

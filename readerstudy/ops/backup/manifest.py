@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from readerstudy.durable import write_whole
+from readerstudy.refusals import RefusedError
 
 FORMAT = 2
 READ = (1, FORMAT)
@@ -17,7 +18,7 @@ MANIFEST = "MANIFEST.json"
 PIECE = 2**20
 
 
-class BackupError(Exception):
+class BackupError(RefusedError):
     """A site cannot be copied or put back as asked: what was expected, what was found, what to do."""
 
 
@@ -86,24 +87,21 @@ def verify(folder: Path) -> dict[str, Any]:
     ------
     BackupError: no manifest, another format, or a file that is missing, too many, or not as it was written.
     """
+    listed = folder / MANIFEST
     try:
-        said: dict[str, Any] = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        said: dict[str, Any] = json.loads(listed.read_text(encoding="utf-8"))
         files = {str(name): (int(row["bytes"]), str(row["sha256"])) for name, row in said["files"].items()}
         whole = _is_whole(said, files)
     except (
         OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError,
     ) as error:  # fmt: skip
-        raise BackupError(
-            f"{folder / MANIFEST}: expected the list of a backup's files, found something else"
-        ) from error
+        raise BackupError(f"{listed}: expected the list of a backup's files, found something else") from error
     if said.get("format") not in READ:
-        raise BackupError(
-            f"{folder / MANIFEST}: expected format {' or '.join(map(str, READ))}, got {said.get('format')!r}"
-        )
+        known = " or ".join(map(str, READ))
+        raise BackupError(f"{listed}: expected format {known}, got {said.get('format')!r}")
     if not whole:
         raise BackupError(
-            f"{folder / MANIFEST}: expected its date, the ends of the audit chains, places, and database and anchor "
-            "among its files"
+            f"{listed}: expected its date, the ends of the audit chains, places, database and anchor among them"
         )
     there = _plain_files(folder) - {MANIFEST}
     for name in sorted(there ^ set(files)):

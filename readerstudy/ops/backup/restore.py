@@ -69,7 +69,7 @@ def restore(
 
 def _begin_epoch(folder: Path, manifest: dict[str, Any], reason: str) -> list[str]:
     """Begin an epoch; instead return every place where the trail does not hold or ends otherwise than it did."""
-    found = [f"event {each.sequence} of {each.study or 'the site'}: {each.reason}" for each in faults()]
+    found = list(map(str, faults()))
     heads, told = heads_of_all(), manifest["chains"]
     found += [
         f"chain {name}: it ends differently from when the backup was taken"

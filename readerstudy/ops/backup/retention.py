@@ -21,13 +21,14 @@ from readerstudy.audit.models import Chain, Event
 from readerstudy.audit.services import DELETED, record
 from readerstudy.cases.models import Frame
 from readerstudy.cases.storage import frame_objects, study_folder
+from readerstudy.refusals import RefusedError
 from readerstudy.study.design.terms import keys_of
 from readerstudy.study.models import Rating, Reader, Study
 
 ARCHIVED = "archived"
 
 
-class RetentionError(Exception):
+class RetentionError(RefusedError):
     """A study cannot be deleted as asked: what was expected, what was found, what to do."""
 
 
@@ -90,7 +91,7 @@ def _delete_rows(study: Study, reason: str, actor: User | None) -> Tombstone:
             found._raw_delete(found.db)
             if count:
                 rows[model._meta.label] = count
-    record(kind=DELETED, actor=actor, subject=study.slug, values={**facts, "rows": rows}, reason=reason)
+    record(DELETED, actor, subject=study.slug, values={**facts, "rows": rows}, reason=reason)
     return Tombstone(study.slug, rows, chain.sequence, chain.digest)
 
 

@@ -24,14 +24,16 @@ from analysis.services.progress import progress_of
 from analysis.services.runs import create_run
 from analysis.sweep.toml import load_spec
 from analysis.tasks import ring
-from readerstudy.ops.demo.plan import DATA_SET, ENSEMBLE, PHANTOMS, SEEDS, SELECTION, DemoFolder
+from readerstudy.ops.demo import plan
+from readerstudy.ops.demo.plan import PHANTOMS, SELECTION, DemoFolder
 from readerstudy.ops.serve.supervisor import Process, Supervisor, worker_command
+from readerstudy.refusals import RefusedError
 
 Report = Callable[[int, int], None]
 POLL_SECONDS = 0.5
 
 
-class DemoError(Exception):
+class DemoError(RefusedError):
     """The demo cannot go on: what was found, and what to do."""
 
 
@@ -46,7 +48,7 @@ def train(folder: DemoFolder, report: Report) -> None:
     from analysis.sweep.training.train import train_ensemble
 
     if not folder.spec.exists():
-        folder.spec.write_text(sweep_toml(SEEDS), encoding="utf-8")
+        folder.spec.write_text(sweep_toml(plan.SEEDS), encoding="utf-8")
     spec = load_spec(folder.spec)
     seeds, done_of = list(spec.train.seeds), {}
 
@@ -95,13 +97,13 @@ def show_inputs(folder: DemoFolder, run: Run) -> None:
     """Let the researcher's pages show the data set and the ensemble behind the sweep, once."""
     spec = load_spec(folder.spec)
     content = spec.as_dict()
-    data_set = DataSet.objects.filter(slug=DATA_SET).first()
+    data_set = DataSet.objects.filter(slug=plan.DATA_SET).first()
     if data_set is None:
         section = {name: value for name, value in content["data"].items() if name != "name" and value}
-        data_set = register_data_set(slug=DATA_SET, section=section, roots=None)
-    ensemble = Ensemble.objects.filter(slug=ENSEMBLE).first()
+        data_set = register_data_set(slug=plan.DATA_SET, section=section, roots=None)
+    ensemble = Ensemble.objects.filter(slug=plan.ENSEMBLE).first()
     ensemble = ensemble or register_ensemble(
-        slug=ENSEMBLE, data_set=data_set, architecture=spec.models.architecture,
+        slug=plan.ENSEMBLE, data_set=data_set, architecture=spec.models.architecture,
         checkpoints=str(folder.ensemble / "*" / "chkpt.pt"), preprocess=content["preprocess"], roots=None,
     )  # fmt: skip
     Run.objects.filter(pk=run.pk).update(data_set=data_set, ensemble=ensemble)
@@ -112,11 +114,9 @@ def choose(run: Run) -> tuple[Selection, dict[str, pd.DataFrame]]:
 
     The studies share no image: the key of the finished one is open and must tell nothing about the live one.
     """
-    from readerstudy.ops.demo.plan import FINISHED, LIVE
-
     selection = select(read_run(Path(run.folder)), SELECTION)
     pairs = sorted(selection.rows["pair"].unique())
-    halves = {LIVE: set(pairs[0::2]), FINISHED: set(pairs[1::2])}
+    halves = {plan.LIVE: set(pairs[0::2]), plan.FINISHED: set(pairs[1::2])}
     return selection, {
         slug: selection.rows[selection.rows["pair"].isin(half)] for slug, half in halves.items()
     }

@@ -1,6 +1,5 @@
 """What the demo makes, and where: one place for every size and seed."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from analysis.phantoms import PhantomSpec
@@ -10,9 +9,9 @@ READER, ADMIN, RESEARCHER = "reader@demo.example", "admin@demo.example", "resear
 LIVE, FINISHED = "demo", "finished"
 DATA_SET, ENSEMBLE = "phantoms", "toys"
 
-READING_ROWS, READING_COLUMNS = 1024, 1250
-"""Size of the images that the demo's reader sees, at 12 to 16 bits; real ones are about twice as large."""
-FINISHED_ROWS, FINISHED_COLUMNS = 512, 625
+READING_SIZE = (1024, 1250)
+"""Rows and columns of the images that the demo's reader sees, at 12 to 16 bits; real ones are about twice as large."""
+FINISHED_SIZE = (512, 625)
 
 SIMULATED_READERS = 6
 SIMULATION_SEED = 20230818
@@ -46,36 +45,19 @@ The whole is what README.md tells; it is parted as the processor's time was in a
 """
 
 
-@dataclass(frozen=True)
 class DemoFolder:
-    """The places of the demo's files under its site folder."""
+    """The places of the demo's files under its site folder.
 
-    home: Path
+    phantoms: the data set in the layout of NIH-CXR-LT. sealed: what no reader and no admin may see while somebody
+    reads, planted truth and keys. spec: of the sweep. ensemble: the trained toy models.
+    """
 
-    @property
-    def phantoms(self) -> Path:
-        """The phantom data set in the layout of NIH-CXR-LT."""
-        return self.home / "phantoms"
-
-    @property
-    def sealed(self) -> Path:
-        """What no reader and no admin may see while somebody reads: planted truth, keys."""
-        return self.home / "sealed"
-
-    @property
-    def truth(self) -> Path:
-        """Which faults were planted in which image."""
-        return self.sealed / "truth.csv"
-
-    @property
-    def spec(self) -> Path:
-        """The sweep's specification."""
-        return self.home / "sweep.toml"
-
-    @property
-    def ensemble(self) -> Path:
-        """The trained toy models."""
-        return self.home / "ensemble"
+    def __init__(self, home: Path) -> None:
+        """Name the places under a site's folder; nothing is made."""
+        self.home = home
+        self.phantoms, self.ensemble, self.spec = home / "phantoms", home / "ensemble", home / "sweep.toml"
+        self.sealed = home / "sealed"
+        self.truth = self.sealed / "truth.csv"
 
     def films(self, slug: str) -> Path:
         """The images of one study at reading size, as DICOM."""

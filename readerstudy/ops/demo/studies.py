@@ -10,16 +10,7 @@ from analysis.stats import simulate_study
 from readerstudy.accounts.models import User
 from readerstudy.accounts.services import add_person, grant_researcher, new_password
 from readerstudy.endpoints import endpoints_of
-from readerstudy.ops.demo.plan import (
-    ADMIN,
-    FINISHED,
-    LIVE,
-    READER,
-    RESEARCHER,
-    SIMULATED_READERS,
-    SIMULATION_SEED,
-    DemoFolder,
-)
+from readerstudy.ops.demo import plan
 from readerstudy.ops.loading import load_into_study
 from readerstudy.results.services import open_key
 from readerstudy.study.design import lifecycle
@@ -37,14 +28,14 @@ INSTRUCTIONS = (
     "Each image comes with the labels that a data set gave it. Say whether you fully agree with them, how good "
     "the image is, and how hard it is to read. These images are synthetic: a program drew them."
 )
-NAMES = {READER: "Robin Reader", ADMIN: "Alex Admin", RESEARCHER: "Rae Researcher"}
+NAMES = {plan.READER: "Robin Reader", plan.ADMIN: "Alex Admin", plan.RESEARCHER: "Rae Researcher"}
 
 
 def people() -> dict[str, User]:
     """Make the three people of the demo, nobody able to sign in as them yet."""
     made = {email: _person(email, name) for email, name in NAMES.items()}
-    if not made[RESEARCHER].has_perm("analysis.view_run"):
-        grant_researcher(user=made[RESEARCHER], actor=None)
+    if not made[plan.RESEARCHER].has_perm("analysis.view_run"):
+        grant_researcher(user=made[plan.RESEARCHER], actor=None)
     return made
 
 
@@ -58,53 +49,60 @@ def passwords() -> dict[str, str]:
     return fresh
 
 
-def live_study(folder: DemoFolder, users: dict[str, User], report: Report) -> Study:
+def live_study(folder: plan.DemoFolder, users: dict[str, User], report: Report) -> Study:
     """Build the study that the demo's reader reads, and open its reading room."""
-    study = _loaded(folder, LIVE, "Phantom chest radiographs", users, False, report)
-    if study.phase == Phase.DRAFT:
-        if not study.readers.exists():
-            enrol_reader(study=study, person=users[READER], actor=users[ADMIN])
-        study = lifecycle.lock(study=study, actor=users[ADMIN])
-    if study.phase == Phase.LOCKED:
-        study = lifecycle.start(study=study, actor=users[ADMIN])
-    return study
+    study = _loaded(folder, plan.LIVE, "Phantom chest radiographs", users, False, report)
+    if study.phase == Phase.DRAFT and not study.readers.exists():
+        enrol_reader(study=study, person=users[plan.READER], actor=users[plan.ADMIN])
+    return _opened(study, users[plan.ADMIN])
 
 
-def finished_study(folder: DemoFolder, users: dict[str, User], report: Report) -> Study:
+def finished_study(folder: plan.DemoFolder, users: dict[str, User], report: Report) -> Study:
     """Build a study that simulated readers have read, and open its key, so that there are results to see."""
     title = "Simulated: six simulated readers, phantom images"
-    study = _loaded(folder, FINISHED, title, users, True, lambda done, total: None)
+    study = _loaded(folder, plan.FINISHED, title, users, True, lambda done, total: None)
     if study.phase == Phase.DRAFT:
-        for number in range(study.readers.count() + 1, SIMULATED_READERS + 1):
+        for number in range(study.readers.count() + 1, plan.SIMULATED_READERS + 1):
             simulated = _person(f"simulated-{number}@demo.example", f"Simulated reader {number}")
-            enrol_reader(study=study, person=simulated, actor=users[ADMIN])
-        study = lifecycle.lock(study=study, actor=users[ADMIN])
-    if study.phase == Phase.LOCKED:
-        study = lifecycle.start(study=study, actor=users[ADMIN])
+            enrol_reader(study=study, person=simulated, actor=users[plan.ADMIN])
+    study = _opened(study, users[plan.ADMIN])
     if study.phase == Phase.READING:
         _read(study, folder, report)
-        study = lifecycle.close(study=study, actor=users[ADMIN], reason="the simulated readers have finished")
+        study = lifecycle.close(
+            study=study, actor=users[plan.ADMIN], reason="the simulated readers have finished"
+        )
     if study.phase == Phase.CLOSED:
-        open_key(study=study, key=folder.key(FINISHED), reason="the demo shows results", actor=users[ADMIN])
+        open_key(
+            study=study,
+            key=folder.key(plan.FINISHED),
+            reason="the demo shows results",
+            actor=users[plan.ADMIN],
+        )
     return study
+
+
+def _opened(study: Study, admin: User) -> Study:
+    if study.phase == Phase.DRAFT:
+        study = lifecycle.lock(study=study, actor=admin)
+    return lifecycle.start(study=study, actor=admin) if study.phase == Phase.LOCKED else study
 
 
 def _loaded(
-    folder: DemoFolder, slug: str, title: str, users: dict[str, User], simulated: bool, report: Report
+    folder: plan.DemoFolder, slug: str, title: str, users: dict[str, User], simulated: bool, report: Report
 ) -> Study:
     study = Study.objects.filter(slug=slug).first()
     if study is None:
         study = lifecycle.create_study(
-            slug=slug, title=title, actor=users[ADMIN], simulated_readers=simulated,
+            slug=slug, title=title, actor=users[plan.ADMIN], simulated_readers=simulated,
             protocol=Protocol(
-                instructions=INSTRUCTIONS, planned_readers=SIMULATED_READERS if simulated else 1,
+                instructions=INSTRUCTIONS, planned_readers=plan.SIMULATED_READERS if simulated else 1,
                 subgroups=("class_group", "n_findings"),
             ),
         )  # fmt: skip
-        add_member(study=study, person=users[RESEARCHER], role=Role.RESEARCHER, actor=users[ADMIN])
+        add_member(study=study, person=users[plan.RESEARCHER], role=Role.RESEARCHER, actor=users[plan.ADMIN])
     if not study.cases_sha256:
-        load_into_study(study=study, folder=folder.cases(slug), actor=users[ADMIN], progress=report)
-        sign_off_drawn(study=study, actor=users[ADMIN])
+        load_into_study(study=study, folder=folder.cases(slug), actor=users[plan.ADMIN], progress=report)
+        sign_off_drawn(study=study, actor=users[plan.ADMIN])
         study.refresh_from_db()
     return study
 
@@ -119,13 +117,14 @@ def _person(email: str, name: str) -> User:
     return user
 
 
-def _read(study: Study, folder: DemoFolder, report: Report) -> None:
+def _read(study: Study, folder: plan.DemoFolder, report: Report) -> None:
     """Answer every open case as the latent model says, through the same service as a browser does."""
     readers = list(study.readers.select_related("study", "person"))
-    key = read_key(folder.key(FINISHED)).rows[["case", "arm", "pair"]]
+    key = read_key(folder.key(plan.FINISHED)).rows[["case", "arm", "pair"]]
     asked = endpoints_of(Protocol.from_json(study.protocol))
     drawn = simulate_study(
-        seed=SIMULATION_SEED, readers=[reader.pseudonym for reader in readers], cases=key, endpoints=[*asked.values()],
+        seed=plan.SIMULATION_SEED, readers=[reader.pseudonym for reader in readers], cases=key,
+        endpoints=[*asked.values()],
     )  # fmt: skip
     answers = {(row["reader"], row["case"]): row for row in drawn.to_dict("records")}
     total = sum(reader.assignments.count() for reader in readers)

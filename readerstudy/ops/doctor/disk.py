@@ -35,17 +35,14 @@ class Place:
     free: int
     low: bool
 
-
-@dataclass(frozen=True)
-class DiskUse:
-    """What is taken and what is free."""
-
-    rows: list[Row]
-    places: list[Place]
-    wanted_gb: int
+    @property
+    def told(self) -> str:
+        """What there is and what should be, in words."""
+        wanted = settings.DISK_FREE_GB
+        return f"{self.free / 2**30:.1f} GiB free where {self.name} lies, {wanted} are required"
 
 
-def disk_use() -> DiskUse:
+def disk_use() -> list[Row]:
     """Add up frames by their rows (wherever they lie), everything else by its files."""
     stored = Frame.objects.values("study").annotate(size=Sum("length"))
     frames = {row["study"]: int(row["size"]) for row in stored}
@@ -54,7 +51,7 @@ def disk_use() -> DiskUse:
         paths = sorted(part.root.glob("*")) if part.keep is Keep.SAVED and part.root.is_dir() else [part.root]
         rows += [Row(part.name, path.name, size_of(path)) for path in paths]
     rows += [Row("other", path.name, size_of(path)) for path in unlisted()]
-    return DiskUse(rows, free_places(), settings.DISK_FREE_GB)
+    return rows
 
 
 def free_places() -> list[Place]:

@@ -8,7 +8,7 @@ import platform
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -53,20 +53,22 @@ class Finding:
     text: str
 
 
+def _judged(subject: str, fault: str, good: str, grade: Grade = "warning") -> Finding:
+    """Return what is wrong with a subject, or that it is good."""
+    return Finding(grade, subject, fault) if fault else Finding("good", subject, good)
+
+
 def examine() -> list[Finding]:
     """Look at Python, torch and CUDA, SQLite, the browser, the optional parts, the disk."""
-    parts: tuple[Callable[[], Iterator[Finding]], ...] = (_python, _torch, _sqlite, _tools, _optional, _disk)
-    return [finding for part in parts for finding in part()]
+    return [*_python(), *_torch(), *_tools()]
 
 
 def _python() -> Iterator[Finding]:
-    version = platform.python_version()
-    good = (3, 11) <= sys.version_info[:2] <= (3, 13)
     if os.geteuid() == 0:
         yield Finding("note", "user", "root; a site is better served by a user of its own")
-    yield Finding(
-        "good" if good else "warning", "Python", version + ("" if good else ": use 3.11, 3.12 or 3.13")
-    )
+    version = platform.python_version()
+    wrong = not (3, 11) <= sys.version_info[:2] <= (3, 13)
+    yield _judged("Python", f"{version}: use 3.11, 3.12 or 3.13" if wrong else "", version)
 
 
 def _torch() -> Iterator[Finding]:
@@ -76,13 +78,11 @@ def _torch() -> Iterator[Finding]:
         "name = torch.cuda.get_device_name(0) if ok else ''; "
         "print(json.dumps([torch.__version__, torch.version.cuda, ok, name]))"
     )
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, check=False
-    )
+    command = [sys.executable, "-W", "ignore", "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
-        yield Finding(
-            "warning", "torch", "cannot be imported: " + (done.stderr.strip().splitlines() or ["?"])[-1]
-        )
+        why = (done.stderr.strip().splitlines() or ["?"])[-1]
+        yield Finding("warning", "torch", f"cannot be imported: {why}")
         return
     version, cuda, works, name = json.loads(done.stdout.strip().splitlines()[-1])
     yield Finding("good", "torch", f"{version}, built for {'CUDA ' + cuda if cuda else 'the CPU only'}")
@@ -126,118 +126,90 @@ def driver_version() -> str | None:
     return done.stdout.strip().splitlines()[0] if done.returncode == 0 and done.stdout.strip() else None
 
 
-def _sqlite() -> Iterator[Finding]:
+def _tools() -> Iterator[Finding]:
     mode = journal_mode()
     yield Finding("good", "SQLite", f"journal {mode.journal}, synchronous {mode.synchronous}: {mode.reason}")
-
-
-def _tools() -> Iterator[Finding]:
-    browser = os.environ.get("CHROMIUM") or shutil.which("chromium")
-    if browser:
-        yield Finding("good", "browser for tests", browser)
-    else:
-        yield Finding("note", "browser for tests", "none; browser tests are skipped (apt install chromium)")
-
-
-def _optional() -> Iterator[Finding]:
+    browser = os.environ.get("CHROMIUM") or shutil.which("chromium") or ""
+    none = "none; browser tests are skipped (apt install chromium)"
+    yield _judged("browser for tests", "" if browser else none, browser, "note")
     for name, purpose in OPTIONAL.items():
-        if importlib.util.find_spec(name) is None:
-            yield Finding("note", name, f"not installed: {purpose}")
-        else:
-            yield Finding("good", name, f"{importlib.metadata.version(name)}: {purpose}")
-
-
-def _disk() -> Iterator[Finding]:
+        there = importlib.util.find_spec(name) is not None
+        version = importlib.metadata.version(name) if there else ""
+        yield _judged(name, "" if there else f"not installed: {purpose}", f"{version}: {purpose}", "note")
     free = shutil.disk_usage(BASE).free / 2**30
     yield Finding("good" if free > 10 else "warning", "disk", f"{free:.0f} GiB free where the project lies")
 
 
-def examine_site() -> list[Finding]:
+def examine_site() -> Iterator[Finding]:
     """Look at the site's folder, secrets, room, database, migrations, studies, last backup and workers.
 
     A part without which the next ones cannot be asked ends the list. Nothing is made or changed.
     """
     if PLACEHOLDERS["AUDIT_KEY"] == settings.AUDIT_KEY:
         text = f"none in {settings.HOME} yet: 'make setup' makes one, 'make demo' a demonstration beside it"
-        return [Finding("note", "site", text)]
+        yield Finding("note", "site", text)
+        return
     from_file = (settings.HOME / SITE_FILE).exists()
-    found = [Finding("good", "site", f"{settings.HOME}{'' if from_file else ', its secrets by variables'}")]
-    found += [*_secrets(), *_room()]
-    reached = _database()
-    found.append(reached)
-    if reached.grade == "warning":
-        return found
-    migrated = list(_migrations())
-    found += migrated
-    if any(each.grade == "warning" for each in migrated):
-        return found
-    parts: tuple[Callable[[], Iterator[Finding]], ...] = (_anchor, _folder, _studies, _backup, _workers)
-    return found + [finding for part in parts for finding in part()]
+    yield Finding("good", "site", f"{settings.HOME}{'' if from_file else ', its secrets by variables'}")
+    yield from _secrets()
+    yield from _room()
+    for needed in (_database, _migrations):
+        found = needed()
+        yield found
+        if found.grade == "warning":
+            return
+    for part in (_anchor, _folder, _studies, _backup, _workers):
+        yield from part()
 
 
 def _secrets() -> Iterator[Finding]:
     wrong = [Finding("warning", "secrets", f"{each.msg}. {each.hint}") for each in secrets_are_secret()]
-    yield from wrong or [
-        Finding("good", "secrets", "SECRET_KEY and AUDIT_KEY are there, and for this user alone")
-    ]
+    good = Finding("good", "secrets", "SECRET_KEY and AUDIT_KEY are there, and for this user alone")
+    yield from wrong or [good]
 
 
 def _room() -> Iterator[Finding]:
     for place in free_places():
-        text = (
-            f"{place.free / 2**30:.0f} GiB free where {place.name} lies, {settings.DISK_FREE_GB} are required"
-        )
-        advice = "; 'manage.py disk_use' shows what uses the space" if place.low else ""
-        yield Finding("warning" if place.low else "good", "disk space", text + advice)
+        advice = f"{place.told}; 'manage.py disk_use' shows what uses the space"
+        yield _judged("disk space", advice if place.low else "", place.told)
 
 
 def _database() -> Finding:
-    subject, vendor = "database", connection.vendor
-    name = str(connection.settings_dict["NAME"])
+    vendor, name = connection.vendor, str(connection.settings_dict["NAME"])
     in_a_file = vendor == "sqlite" and not connection.is_in_memory_db()  # type: ignore[attr-defined]
+    fault = ""
     if in_a_file and not Path(name).exists():  # connecting would make an empty one
-        return Finding(
-            "warning", subject, f"{name} is missing: 'manage.py setup' makes it, or restore a backup"
-        )
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT 1")
-    except DatabaseError as error:
-        why = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        return Finding("warning", subject, f"{vendor} does not answer: {why}. Look at DATABASE_URL")
-    return Finding("good", subject, f"{vendor} answers")
+        fault = f"{name} is missing: 'manage.py setup' makes it, or restore a backup"
+    else:
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT 1")
+        except DatabaseError as error:
+            why = (str(error).strip().splitlines() or [type(error).__name__])[0]
+            fault = f"{vendor} does not answer: {why}. Look at DATABASE_URL"
+    return _judged("database", fault, f"{vendor} answers")
 
 
-def _migrations() -> Iterator[Finding]:
+def _migrations() -> Finding:
     for newer in schema_is_known(["default"]):
-        yield Finding("warning", "migrations", f"{newer.msg}. {newer.hint}")
-        return
+        return Finding("warning", "migrations", f"{newer.msg}. {newer.hint}")
     executor = MigrationExecutor(connection)
     missing = len(executor.migration_plan(executor.loader.graph.leaf_nodes()))
-    if missing:
-        yield Finding(
-            "warning", "migrations", f"{missing} to apply: back up, then 'manage.py setup' applies them"
-        )
-    else:
-        yield Finding("good", "migrations", "all applied")
+    fault = f"{missing} to apply: back up, then 'manage.py setup' applies them" if missing else ""
+    return _judged("migrations", fault, "all applied")
 
 
 def _anchor() -> Iterator[Finding]:
-    if identity(settings.AUDIT_ANCHOR) is None:
-        text = f"{settings.AUDIT_ANCHOR} is missing or holds no epoch: 'manage.py verify_audit' says what it means"
-        yield Finding("warning", "audit anchor", text)
-    else:
-        yield Finding("good", "audit anchor", "there; 'manage.py verify_audit' compares it with the database")
+    path = settings.AUDIT_ANCHOR
+    fault = f"{path} is missing or holds no epoch: 'manage.py verify_audit' says what it means"
+    good = "there; 'manage.py verify_audit' compares it with the database"
+    yield _judged("audit anchor", "" if identity(path) else fault, good)
 
 
 def _folder() -> Iterator[Finding]:
-    names = [path.name for path in unlisted()]
-    if names:
-        yield Finding(
-            "note", "site's folder", f"also holds {', '.join(names)}, which backups save with the rest"
-        )
-    else:
-        yield Finding("good", "site's folder", "contains nothing that this version does not know")
+    names = ", ".join(path.name for path in unlisted())
+    others = f"also holds {names}, which backups save with the rest" if names else ""
+    yield _judged("site's folder", others, "contains nothing that this version does not know", "note")
 
 
 def _studies() -> Iterator[Finding]:
@@ -249,26 +221,22 @@ def _studies() -> Iterator[Finding]:
 def _backup() -> Iterator[Finding]:
     last = Event.objects.filter(study=None, kind="site.backed_up").order_by("-sequence").first()
     if last is None:
-        yield Finding(
-            "note", "backup", "no backup was ever started from here: 'manage.py backup --out FOLDER'"
-        )
+        text = "no backup was ever started from here: 'manage.py backup --out FOLDER'"
+        yield Finding("note", "backup", text)
         return
     days = (timezone.now() - last.at).days
     ago = {0: "within a day", 1: "a day ago"}.get(days, f"{days} days ago")
-    text = f"last begun {last.at:%Y-%m-%d}, {ago}"
-    yield Finding("note" if days > BACKUP_DAYS else "good", "backup", text)
+    yield Finding("note" if days > BACKUP_DAYS else "good", "backup", f"last begun {last.at:%Y-%m-%d}, {ago}")
 
 
 def _workers() -> Iterator[Finding]:
     """Tell from the ledger: a worker without work leaves no trace there."""
     now = fleet()
     waits = now.waiting + now.held
-    units = "1 unit waits" if waits == 1 else f"{waits} units wait"
     at_work = [worker for worker in now.workers if worker.hand is None or not worker.hand.late]
-    if at_work:
-        yield Finding("good", "workers", f"{len(at_work)} seen in the last hour")
-    elif waits:
-        text = f"{units} and no worker was seen for an hour: 'manage.py serve' runs one"
-        yield Finding("warning", "workers", text)
+    if waits or at_work:
+        units = "1 unit waits" if waits == 1 else f"{waits} units wait"
+        idle = f"{units} and no worker was seen for an hour: 'manage.py serve' runs one"
+        yield _judged("workers", "" if at_work else idle, f"{len(at_work)} seen in the last hour")
     else:
         yield Finding("note", "workers", "no work is waiting, so it is unknown whether a worker is running")

@@ -15,9 +15,8 @@ from django.db import connection, transaction
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
-from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET
 
+from readerstudy.accounts.middleware import page
 from readerstudy.accounts.models import Attempts
 from readerstudy.cases.storage import frame_objects
 
@@ -30,7 +29,6 @@ ROOM = 65_536
 """Bytes that must fit on the disk."""
 _one = threading.Lock()
 _found: tuple[float, bool] = (float("-inf"), False)
-log = logging.getLogger(__name__)
 
 
 def is_ready() -> bool:
@@ -94,17 +92,15 @@ def _frames() -> bool:
     return frame_objects() is not None or os.access(settings.FRAMES_ROOT, os.R_OK | os.X_OK)
 
 
+@page("GET")
 @login_not_required
-@never_cache
-@require_GET
 def health(request: HttpRequest) -> HttpResponse:
     """Answer 'ok': the process lives."""
     return HttpResponse("ok\n", content_type="text/plain")
 
 
+@page("GET")
 @login_not_required
-@never_cache
-@require_GET
 def readiness(request: HttpRequest) -> HttpResponse:
     """Answer 'ok' when readers can be served, else 503; what is wrong is in the log only."""
     ready = is_ready()

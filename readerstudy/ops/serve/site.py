@@ -3,7 +3,6 @@
 import ipaddress
 import socket
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from django.conf import settings
@@ -15,9 +14,10 @@ from django.db.migrations.loader import MigrationLoader
 from readerstudy.accounts.models import User
 from readerstudy.accounts.services import add_person
 from readerstudy.audit.epochs import begin_first_epoch
+from readerstudy.refusals import RefusedError
 
 
-class SiteError(Exception):
+class SiteError(RefusedError):
     """The site cannot be set up or served as asked."""
 
 
@@ -32,15 +32,8 @@ def prepare_site() -> str:
     """
     for message in schema_is_known(["default"]):
         raise SiteError(f"{message.msg}. {message.hint}")
-    folders: tuple[Path, ...] = (
-        settings.RUNS_ROOT,
-        settings.FRAMES_ROOT,
-        settings.EXPORTS_ROOT,
-        settings.BROKER_ROOT,
-        settings.STATIC_ROOT,
-    )
-    for folder in folders:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for name in ("RUNS_ROOT", "FRAMES_ROOT", "EXPORTS_ROOT", "BROKER_ROOT", "STATIC_ROOT"):
+        getattr(settings, name).mkdir(parents=True, exist_ok=True, mode=0o700)
     call_command("migrate", verbosity=0, interactive=False)
     call_command("createcachetable", verbosity=0)  # nothing to do where CACHE_URL names a server
     try:
@@ -66,9 +59,8 @@ def check_address(host: str, *, tls: bool, insecure: bool) -> None:
     if is_loopback(host) or tls or insecure:
         return
     raise SiteError(
-        f"{host} can be reached from the network and TLS is off: passwords and images would be sent unencrypted"
-        ". Put a proxy with TLS in front and set TLS=yes (docs/install.md), or pass --insecure on a "
-        "closed network"
+        f"{host} can be reached from the network and TLS is off: passwords and images would be sent unencrypted. Put "
+        "a proxy with TLS in front and set TLS=yes (docs/install.md), or pass --insecure on a closed network"
     )
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from readerstudy.environment import BASE
+from readerstudy.refusals import RefusedError
 
 STOP_SECONDS = 20.0
 """How long a process may take to finish what it holds before it is killed; the ledger survives that."""
@@ -22,7 +23,7 @@ ROOT_WARNING = "ignore:You're running the worker with superuser"
 """Celery's warning to root is said by `doctor` instead; only JSON messages are accepted in any case."""
 
 
-class SupervisorError(Exception):
+class SupervisorError(RefusedError):
     """A process died so often that starting it again is of no use."""
 
 

@@ -11,7 +11,8 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET
 
 from readerstudy.cases.frame import FORMAT, encode_frame, straight
-from readerstudy.cases.selectors import masked_response
+from readerstudy.cases.models import Frame
+from readerstudy.cases.selectors import frame_json, masked_response
 
 ROWS, COLUMNS, BITS = 2500, 2048, 12
 IMAGES = 4
@@ -26,14 +27,9 @@ def workstation(request: HttpRequest) -> HttpResponse:
         {
             "id": f"synthetic-{number}",
             "frame_url": reverse("ops:workstation-image", kwargs={"number": number}),
-            "frame": {
-                "format": FORMAT,
-                "rows": ROWS,
-                "columns": COLUMNS,
-                "bits": BITS,
-                "window": [400, 3400],
-                "spacing": None,
-            },
+            "frame": frame_json(
+                Frame(format=FORMAT, rows=ROWS, columns=COLUMNS, bits=BITS, window_low=400, window_high=3400)
+            ),
         }
         for number in range(IMAGES)
     ]

@@ -2,14 +2,11 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import render
-from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET
 
 from readerstudy.accounts.access import signed_in
 from readerstudy.accounts.models import Invitation, User
@@ -17,8 +14,8 @@ from readerstudy.audit.models import Event
 from readerstudy.audit.sentences import Names, invitations_in, people_in, sentence_of
 from readerstudy.audit.services import record
 from readerstudy.study.design.protocol_forms import PARTS
-from readerstudy.study.models import Role, Study
-from readerstudy.study.visibility import study_for_role, study_of_admin
+from readerstudy.study.models import Study
+from readerstudy.study.visibility import admin_page
 
 OPEN_KINDS = ("study.", "protocol.", "invitation.", "cases.", "terms.", "reader.enrolled", "reader.withdrawn")
 """Events whose content tells nothing of a single case; every other kind is masked, also one that is new.
@@ -34,34 +31,9 @@ LABELS = {
 """What the protocol's pages call its fields."""
 
 
-@dataclass(frozen=True)
-class Shown:
-    """One event as it may be seen: of a masked one the day, the person and the kind."""
-
-    sequence: int
-    at: str
-    actor: str
-    kind: str
-    subject: str
-    values: Any
-    reason: str
-    previous: str
-    digest: str
-
-
-@dataclass(frozen=True)
-class Line:
-    """One event on the page: its sentence, and the record behind it."""
-
-    sentence: str
-    event: Shown
-
-
-@never_cache
-@require_GET
-def audit(request: HttpRequest, slug: str) -> HttpResponse:
+@admin_page("GET")
+def audit(request: HttpRequest, study: Study) -> HttpResponse:
     """Show the newest events first."""
-    study = study_of_admin(request, slug)
     pages = Paginator(_events(study).order_by("-sequence"), PAGE)
     page = pages.get_page(request.GET.get("page"))
     context = {
@@ -73,49 +45,40 @@ def audit(request: HttpRequest, slug: str) -> HttpResponse:
     return render(request, "study/audit.html", context)
 
 
-@never_cache
-@require_GET
-def audit_file(request: HttpRequest, slug: str) -> StreamingHttpResponse:
+@admin_page("GET")
+def audit_file(request: HttpRequest, study: Study) -> StreamingHttpResponse:
     """Send the trail as lines of JSON, oldest first; that it was sent is an event itself."""
-    user = signed_in(request)
-    study = study_for_role(user, slug, Role.STUDY_ADMIN)
-    record(kind="study.audit_exported", actor=user, study=study.key, subject=study.slug)
-    response = StreamingHttpResponse(_lines(study), content_type="application/x-ndjson")
-    response["Content-Disposition"] = f'attachment; filename="{study.slug}-audit.jsonl"'
-    return response
+    record("study.audit_exported", signed_in(request), study.key, study.slug)
+    named = {"Content-Disposition": f'attachment; filename="{study.slug}-audit.jsonl"'}
+    return StreamingHttpResponse(_lines(study), content_type="application/x-ndjson", headers=named)
 
 
-def lines_of(events: list[Event], study: Study) -> list[Line]:
-    """Return events with a sentence for each; of a masked one the sentence knows the kind and the person only."""
+def lines_of(events: list[Event], study: Study) -> Iterator[dict[str, Any]]:
+    """Yield each event with a sentence; of a masked one the sentence knows the kind and the person only."""
+    people = User.objects.filter(pk__in=people_in(events))
+    invited = Invitation.objects.filter(study=study.key, pk__in=invitations_in(events))
     names = Names(
-        people={person.pk: str(person) for person in User.objects.filter(pk__in=people_in(events))},
-        invitations={
-            each.pk: each.email
-            for each in Invitation.objects.filter(study=study.key, pk__in=invitations_in(events))
-        },
-        fields=LABELS,
+        {person.pk: str(person) for person in people}, {each.pk: each.email for each in invited}, LABELS
     )
-    seen = [shown(event, study) for event in events]
-    return [
-        Line(sentence_of(event, names, masked=line.values == MASKED), line)
-        for event, line in zip(events, seen, strict=True)
-    ]
+    for event in events:
+        seen = shown(event, study)
+        yield {"sentence": sentence_of(event, names, masked=seen["values"] == MASKED), "event": seen}
 
 
-def shown(event: Event, study: Study) -> Shown:
-    """Return an event as the study's phase lets it be seen."""
+def shown(event: Event, study: Study) -> dict[str, Any]:
+    """Return an event as the study's phase lets it be seen: of a masked one the day, the person and the kind."""
     open_now = study.unblinded_at is not None or event.kind.startswith(OPEN_KINDS)
-    return Shown(
-        sequence=event.sequence,
-        at=f"{event.at:%Y-%m-%dT%H:%M:%S.%fZ}" if open_now else f"{event.at:%Y-%m-%d}",
-        actor="the system" if event.actor is None else str(event.actor),
-        kind=event.kind,
-        subject=event.subject if open_now else MASKED,
-        values=event.values if open_now else MASKED,
-        reason=event.reason if open_now else "",
-        previous=event.previous,
-        digest=event.digest,
-    )
+    return {
+        "sequence": event.sequence,
+        "at": f"{event.at:%Y-%m-%dT%H:%M:%S.%fZ}" if open_now else f"{event.at:%Y-%m-%d}",
+        "actor": "the system" if event.actor is None else str(event.actor),
+        "kind": event.kind,
+        "subject": event.subject if open_now else MASKED,
+        "values": event.values if open_now else MASKED,
+        "reason": event.reason if open_now else "",
+        "previous": event.previous,
+        "digest": event.digest,
+    }
 
 
 def _events(study: Study) -> Any:
@@ -125,4 +88,4 @@ def _events(study: Study) -> Any:
 def _lines(study: Study) -> Iterator[str]:
     # Whole before it is sent: an open cursor would hold up the saving of answers on SQLite.
     for event in list(_events(study).order_by("sequence")):
-        yield json.dumps({"format": 1, **vars(shown(event, study))}) + "\n"
+        yield json.dumps({"format": 1, **shown(event, study)}) + "\n"

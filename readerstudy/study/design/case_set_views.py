@@ -10,22 +10,19 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET, require_POST
 
 from readerstudy.accounts.access import signed_in
-from readerstudy.accounts.forms import tell_errors
+from readerstudy.accounts.forms import filled
 from readerstudy.cases.models import Case, Terms
 from readerstudy.cases.selectors import frame_json
-from readerstudy.cases.terms import LONGEST, TermsError, Wording
+from readerstudy.cases.terms import LONGEST, Wording
 from readerstudy.study.design import signoff
 from readerstudy.study.design import terms as study_terms
 from readerstudy.study.design.terms import sets_of, waiting
 from readerstudy.study.markdown import render as render_markdown
 from readerstudy.study.models import Study
-from readerstudy.study.phases import BEFORE_CLOSE, Phase, PhaseError
-from readerstudy.study.protocol import ProtocolError
-from readerstudy.study.visibility import study_of_admin
+from readerstudy.study.phases import BEFORE_CLOSE, Phase
+from readerstudy.study.visibility import admin_page, admin_step
 
 
 class TermsForm(forms.Form):
@@ -51,11 +48,9 @@ class TermsForm(forms.Form):
             del self.fields["reason"]
 
 
-@never_cache
-@require_GET
-def terms(request: HttpRequest, slug: str) -> HttpResponse:
+@admin_page("GET")
+def terms(request: HttpRequest, study: Study) -> HttpResponse:
     """Show the terms of each case set; what waits for this admin can be confirmed here."""
-    study = study_of_admin(request, slug)
     waiting = study_terms.waiting(study, signed_in(request))
     changeable = study.phase in BEFORE_CLOSE
     sets = [
@@ -76,37 +71,23 @@ def terms(request: HttpRequest, slug: str) -> HttpResponse:
     return render(request, "study/terms.html", context)
 
 
-@require_POST
-def confirm_terms(request: HttpRequest, slug: str) -> HttpResponse:
+@admin_step("study:terms")
+def confirm_terms(request: HttpRequest, study: Study) -> HttpResponse:
     """Note that the admin confirms what waits for them, and go on to the preview of a draft."""
-    study = study_of_admin(request, slug)
-    try:
-        study_terms.confirm(study=study, person=signed_in(request), digests=request.POST.getlist("sha256"))
-    except ProtocolError as error:
-        messages.error(request, str(error))
-        return redirect("study:terms", slug=slug)
+    study_terms.confirm(study=study, person=signed_in(request), digests=request.POST.getlist("sha256"))
     messages.success(request, "Your confirmation is recorded.")
-    return redirect("study:preview" if study.phase == Phase.DRAFT else "study:terms", slug=slug)
+    return redirect("study:preview" if study.phase == Phase.DRAFT else "study:terms", slug=study.slug)
 
 
-@require_POST
-def change_terms(request: HttpRequest, slug: str, which: str) -> HttpResponse:
+@admin_step("study:terms")
+def change_terms(request: HttpRequest, study: Study, which: str) -> str:
     """Record other terms; everybody is asked again."""
-    study = study_of_admin(request, slug)
-    form = TermsForm(request.POST, locked=study.phase != Phase.DRAFT)
-    if not form.is_valid():
-        tell_errors(request, form, labelled=True)
-        return redirect("study:terms", slug=slug)
-    values = form.cleaned_data
-    try:
-        study_terms.change(
-            study=study, which=which, actor=signed_in(request), reason=values.get("reason", ""),
-            wording=Wording(values["text"].strip(), values["credential"].strip(), values["ethics"].strip()),
-        )  # fmt: skip
-        messages.success(request, "The terms are recorded; everybody confirms them before their next image.")
-    except (TermsError, PhaseError) as error:
-        messages.error(request, str(error))
-    return redirect("study:terms", slug=slug)
+    values = filled(TermsForm(request.POST, locked=study.phase != Phase.DRAFT), labelled=True)
+    study_terms.change(
+        study=study, which=which, actor=signed_in(request), reason=values.get("reason", ""),
+        wording=Wording(values["text"].strip(), values["credential"].strip(), values["ethics"].strip()),
+    )  # fmt: skip
+    return "The terms are recorded; everybody confirms them before their next image."
 
 
 def _form(study: Study, which: str, now: Terms | None) -> TermsForm:
@@ -114,15 +95,13 @@ def _form(study: Study, which: str, now: Terms | None) -> TermsForm:
     return TermsForm(initial=initial, locked=study.phase != Phase.DRAFT, auto_id=f"{which}_%s")
 
 
-@never_cache
-@require_GET
-def images(request: HttpRequest, slug: str) -> HttpResponse:
+@admin_page("GET")
+def images(request: HttpRequest, study: Study) -> HttpResponse:
     """Show the next image to look at, or how many were found clear."""
-    study = study_of_admin(request, slug)
     person = signed_in(request)
     draft = study.phase == Phase.DRAFT
     if draft and waiting(study, person):
-        return redirect("study:terms", slug=slug)
+        return redirect("study:terms", slug=study.slug)
     case = signoff.next_case(study, person) if draft else None
     context = {
         "study": study,
@@ -134,27 +113,23 @@ def images(request: HttpRequest, slug: str) -> HttpResponse:
     return render(request, "study/images.html", context)
 
 
-@require_POST
-def sign_off(request: HttpRequest, slug: str) -> HttpResponse:
+@admin_step("study:images")
+def sign_off(request: HttpRequest, study: Study) -> str:
     """Record what was seen on one image, or that a program drew them all; go on to the next."""
-    study = study_of_admin(request, slug)
     posted, person = request.POST, signed_in(request)
-    try:
-        if posted.get("finding") == "drawn":
-            signoff.sign_off_drawn(study=study, actor=person)
-        elif posted.get("finding") in {"clear", "named"}:
-            signoff.sign_off(
-                study=study, key=posted.get("case", ""), person=person, clear=posted["finding"] == "clear",
-                scale=posted.get("scale"),
-            )  # fmt: skip
-        else:
-            messages.error(request, "Expected whether a name is visible; choose one of the two buttons.")
-    except (signoff.SignOffError, PhaseError) as error:
-        messages.error(request, str(error))
-    return redirect("study:images", slug=slug)
+    if posted.get("finding") == "drawn":
+        signoff.sign_off_drawn(study=study, actor=person)
+    elif posted.get("finding") in {"clear", "named"}:
+        signoff.sign_off(
+            study=study, key=posted.get("case", ""), person=person, clear=posted["finding"] == "clear",
+            scale=posted.get("scale"),
+        )  # fmt: skip
+    else:
+        raise signoff.SignOffError("Expected whether a name is visible; choose one of the two buttons.")
+    return ""
 
 
 def _source(study: Study, case: Case) -> dict[str, object]:
     """Return what the viewer fetches. The key is random; block, labels and all else of the case stay here."""
     address = reverse("study:preview_frame", kwargs={"slug": study.slug, "name": case.key})
-    return {"id": case.key, "frame_url": address, "frame": frame_json(case)}
+    return {"id": case.key, "frame_url": address, "frame": frame_json(case.frame)}

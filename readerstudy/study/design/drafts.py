@@ -9,10 +9,12 @@ from django.db import transaction
 from readerstudy.accounts.models import User
 from readerstudy.audit.services import record
 from readerstudy.cases.models import Case, CaseSet
+from readerstudy.refusals import RefusedError
+from readerstudy.study.design.estimand import with_estimand
 from readerstudy.study.design.lifecycle import create_study
-from readerstudy.study.duties import locked_row
+from readerstudy.study.duties import locked_draft
 from readerstudy.study.models import Study
-from readerstudy.study.phases import Phase, StudyError
+from readerstudy.study.phases import StudyError
 from readerstudy.study.protocol import Protocol, ProtocolError, digest
 
 DRAWN_FROM = (
@@ -21,14 +23,8 @@ DRAWN_FROM = (
 """Fields from which a reader's order is drawn; an order that is drawn is never drawn again."""
 
 
-class ChangedMeanwhileError(Exception):
+class ChangedMeanwhileError(RefusedError):
     """Somebody else has changed the protocol since it was opened; nothing was saved."""
-
-    def __init__(self) -> None:
-        super().__init__(
-            "the protocol was changed in another window or by another person since this page was opened; "
-            "nothing was saved. Reload the page and make the change again"
-        )
 
 
 def version_of(study: Study) -> str:
@@ -42,6 +38,8 @@ def revise_protocol(
 ) -> Study:
     """Store another protocol (and title) for a draft; the audit trail keeps old and new of what changed.
 
+    Where cases are loaded and it does not say what is compared, the proposal is stored.
+
     Parameters
     ----------
     version: what `version_of` gave when the protocol was opened; blank does not ask.
@@ -53,12 +51,14 @@ def revise_protocol(
     ChangedMeanwhileError: the version is another one by now.
     StudyError: it changes what orders were drawn from, or the window rule by which cases were loaded.
     """
-    study = locked_row(
-        study, {Phase.DRAFT}, "the protocol can be changed only while the study is a draft; it is"
-    )
+    study = locked_draft(study, "the protocol can be changed")
     if version and version != version_of(study):
-        raise ChangedMeanwhileError
+        raise ChangedMeanwhileError(
+            "the protocol was changed in another window or by another person since this page was opened; "
+            "nothing was saved. Reload the page and make the change again"
+        )
     protocol.check()
+    protocol = with_estimand(study, protocol)
     old, new = Protocol.from_json(study.protocol).as_json(), protocol.as_json()
     changed: dict[str, Any] = {name: [old[name], new[name]] for name in new if old[name] != new[name]}
     _refuse_late_changes(study, changed, protocol)
@@ -70,10 +70,7 @@ def revise_protocol(
         return study
     study.protocol = new
     study.save(update_fields=["protocol", "title"])
-    record(
-        kind="study.protocol_changed", actor=actor, study=study.key, subject=study.slug,
-        values={"changed": changed},
-    )  # fmt: skip
+    record("study.protocol_changed", actor, study.key, study.slug, {"changed": changed})
     return study
 
 
@@ -90,14 +87,12 @@ def _refuse_late_changes(study: Study, changed: dict[str, Any], protocol: Protoc
             "change the copy, and load the cases there"
         )
     known = set(Case.objects.filter(study=study.practice_key or study.key).values_list("key", flat=True))
-    strange = [
-        note.case for note in protocol.practice if study.practice_key is None or note.case not in known
-    ]
-    if strange:
-        raise ProtocolError(
-            f"practice: '{strange[0]}' is no case of the study's practice set; load the case set first, or "
-            "remove the note"
-        )
+    for note in protocol.practice:
+        if study.practice_key is None or note.case not in known:
+            raise ProtocolError(
+                f"practice: '{note.case}' is no case of the study's practice set; load the case set first, or "
+                "remove the note"
+            )
 
 
 @transaction.atomic
@@ -111,9 +106,7 @@ def copy_study(*, study: Study, slug: str, title: str, actor: User | None) -> St
     study = Study.objects.get(pk=study.pk)
     protocol = replace(Protocol.from_json(study.protocol), practice=())
     copy = create_study(slug=slug, title=title, protocol=protocol, actor=actor)
-    record(
-        kind="study.copied", actor=actor, study=copy.key, subject=slug, values={"from": str(study.key)},
-    )  # fmt: skip
+    record("study.copied", actor, copy.key, slug, {"from": str(study.key)})
     return copy
 
 
@@ -136,10 +129,7 @@ def attach_practice_set(*, study: Study, cases_sha256: str, sealed_sha256: str, 
     fresh = practice_draft(study, sealed_sha256)
     fresh.practice_key, fresh.practice_sha256 = study.practice_key, cases_sha256
     fresh.save(update_fields=["practice_key", "practice_sha256"])
-    record(
-        kind="study.practice_attached", actor=actor, study=fresh.key, subject=fresh.slug,
-        values={"cases_sha256": cases_sha256},
-    )  # fmt: skip
+    record("study.practice_attached", actor, fresh.key, fresh.slug, {"cases_sha256": cases_sha256})
 
 
 @transaction.atomic
@@ -151,9 +141,7 @@ def practice_draft(study: Study, sealed_sha256: str) -> Study:
     PhaseError: the study is locked.
     StudyError: readers are enrolled already, or these are the study's own cases.
     """
-    fresh = locked_row(
-        study, {Phase.DRAFT}, "practice cases can be loaded only while the study is a draft; it is"
-    )
+    fresh = locked_draft(study, "practice cases can be loaded")
     if fresh.readers.exists():
         raise StudyError("expected practice cases before readers: their practice is drawn at enrolment")
     if sealed_sha256 == fresh.sealed_sha256:

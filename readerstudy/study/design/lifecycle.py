@@ -5,17 +5,12 @@ from django.utils import timezone
 
 from readerstudy.accounts.models import User
 from readerstudy.audit.services import heads, record
+from readerstudy.study import duties
+from readerstudy.study.design.estimand import method_of, with_estimand
 from readerstudy.study.design.locking import lock_file, sha256_of, warnings_of
 from readerstudy.study.design.obstacles import obstacles_of
 from readerstudy.study.design.signoff import waiting_for_sign_off
 from readerstudy.study.design.terms import without_terms
-from readerstudy.study.duties import (
-    add_member,
-    locked_row,
-    openers_of,
-    refuse_alone,
-    unblinded_among,
-)
 from readerstudy.study.models import Role, Study
 from readerstudy.study.phases import Phase, StudyError, next_phase
 from readerstudy.study.protocol import Protocol
@@ -48,11 +43,11 @@ def create_study(
     study.clean_fields(exclude={field.name for field in Study._meta.fields} - checked)
     study.save()
     record(
-        kind="study.created", actor=actor, study=study.key, subject=slug,
-        values={"title": title, "protocol": study.protocol, "simulated_readers": simulated_readers},
+        "study.created", actor, study.key, slug,
+        {"title": title, "protocol": study.protocol, "simulated_readers": simulated_readers},
     )  # fmt: skip
     if actor is not None:
-        add_member(study=study, person=actor, role=Role.STUDY_ADMIN, actor=actor)
+        duties.add_member(study=study, person=actor, role=Role.STUDY_ADMIN, actor=actor)
     return study
 
 
@@ -60,7 +55,7 @@ def create_study(
 def attach_case_set(
     *, study: Study, cases_sha256: str, sealed_sha256: str, run_id: str, synthetic: bool, actor: User | None
 ) -> None:
-    """Note the digests of the case set that was loaded for this study.
+    """Note the digests of the case set that was loaded for this study; say what is compared, where nothing says it.
 
     Raises
     ------
@@ -69,10 +64,11 @@ def attach_case_set(
     study = cases_draft(study, sealed_sha256)
     study.cases_sha256, study.sealed_sha256 = cases_sha256, sealed_sha256
     study.run_id, study.synthetic_images = run_id, synthetic
+    study.protocol = with_estimand(study, Protocol.from_json(study.protocol)).as_json()
     study.save()
     record(
-        kind="study.cases_attached", actor=actor, study=study.key, subject=study.slug,
-        values={"cases_sha256": cases_sha256, "sealed_sha256": sealed_sha256, "run_id": run_id},
+        "study.cases_attached", actor, study.key, study.slug,
+        {"cases_sha256": cases_sha256, "sealed_sha256": sealed_sha256, "run_id": run_id},
     )  # fmt: skip
 
 
@@ -85,9 +81,7 @@ def cases_draft(study: Study, sealed_sha256: str) -> Study:
     PhaseError: the study is locked.
     StudyError: the key of these cases is open: people know what they are.
     """
-    study = locked_row(
-        study, {Phase.DRAFT}, "loading cases is possible only while the study is a draft; it is"
-    )
+    study = duties.locked_draft(study, "loading cases is possible")
     opened = Study.objects.filter(sealed_sha256=sealed_sha256, unblinded_at__isnull=False).first()
     if opened is not None:
         raise StudyError(
@@ -101,8 +95,9 @@ def cases_draft(study: Study, sealed_sha256: str) -> Study:
 def lock(*, study: Study, actor: User | None) -> Study:
     """Write the canonical protocol and freeze it by its digest; nothing in it changes afterwards.
 
-    The database refuses changes from now on too (`guards.py`). Words that could tell readers what is compared do
-    not stop a lock; they are recorded in the audit trail, and the page shows them before.
+    It names the primary method that the cases decide. The database refuses changes from now on too (`guards.py`). Words
+    that could tell readers what is compared do not stop a lock; they are recorded in the audit trail, and the page
+    shows them before.
 
     Raises
     ------
@@ -128,7 +123,11 @@ def lock(*, study: Study, actor: User | None) -> Study:
         )
     if unseen := waiting_for_sign_off(study):
         raise StudyError("; also, ".join(unseen))
-    study.openers = openers_of(study)
+    study.protocol = {
+        **study.protocol,
+        "primary_method": method_of(study, Protocol.from_json(study.protocol)),
+    }
+    study.openers = duties.openers_of(study)
     study.locked_file = lock_file(study)
     study.protocol_sha256 = sha256_of(study.locked_file)
     study.locked_at = timezone.now()
@@ -165,12 +164,12 @@ def close(*, study: Study, actor: User | None, reason: str) -> Study:
     """
     study = Study.objects.select_for_update().get(pk=study.pk)
     phase = next_phase(study.phase, "close")
-    refuse_alone(study, actor, "close reading")
+    duties.refuse_alone(study, actor, "close reading")
     if not reason.strip():
         raise StudyError("expected a reason for closing, such as 'all readers have finished'")
     study.closed_at = timezone.now()
     values: dict[str, object] = {
-        "unblinded_admins": sorted(unblinded_among(study)),
+        "unblinded_admins": sorted(duties.unblinded_among(study)),
         "audit_heads": heads(study.key),
     }
     return _move(study, phase, "study.closed", actor, values, reason)
@@ -198,8 +197,5 @@ def _move(
 ) -> Study:
     old, study.phase = study.phase, phase.value
     study.save()
-    record(
-        kind=kind, actor=actor, study=study.key, subject=study.slug,
-        values={"old": old, "new": phase.value, **values}, reason=reason,
-    )  # fmt: skip
+    record(kind, actor, study.key, study.slug, {"old": old, "new": phase.value, **values}, reason=reason)
     return study

@@ -24,15 +24,17 @@ from readerstudy.study.orders.drawing import commitment
 from readerstudy.study.orders.order import ALGORITHM
 from readerstudy.study.protocol import Protocol, canonical
 
-FORMAT = 4
-ANALYSIS = 3
+FORMAT = 5
+ANALYSIS = 4
 """The version of the analysis (`analysis.stats.plan`) that a lock commits a study to, in the words of METHOD. A study
 that was locked before there were versions, up to format 3, has the first.
 """
 METHOD = (
     "Primary: difference of the two groups of cases with readers and cases both random and every reader counted alike, "
-    "centred one-shot U-statistic with Satterthwaite-type degrees of freedom; two-sided at alpha, multiplicity as "
-    "stated; intervals at 1 - alpha on the arcsine scale of the test. With one reader, or a reader of fewer than 3 "
+    "centred one-shot U-statistic with Satterthwaite-type degrees of freedom; where the protocol says theta_set within "
+    "matched sets, readers and sets both random. Two-sided at alpha, multiplicity as stated; intervals at 1 - alpha on "
+    "the arcsine scale of the test. A margin is tested on the difference in natural units: equivalence by two "
+    "one-sided tests at alpha, non-inferiority one-sided at alpha / 2. With one reader, or a reader of fewer than 3 "
     "cases of a group, estimates without a verdict."
 )
 TELLING = re.compile(
@@ -109,6 +111,7 @@ def picture_notes(study: Study) -> list[str]:
 
 def _document(study: Study) -> dict[str, Any]:
     members = Membership.objects.filter(study=study).select_related("person")
+    loaded = CaseSet.objects.get(study=study.key)
     return {
         "format": FORMAT,
         "kind": "locked protocol",
@@ -125,7 +128,8 @@ def _document(study: Study) -> dict[str, Any]:
         "practice_sha256": study.practice_sha256,
         "run_id": study.run_id,
         "terms": locked_terms(study),
-        "custody": CaseSet.objects.get(study=study.key).custody,
+        "custody": loaded.custody,
+        "one_each": loaded.one_each,
         **_cases(study),
         "images_checked_for_names": asdict(signoff.progress_of(study)),
         "seed_commitments": {

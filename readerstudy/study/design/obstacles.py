@@ -11,6 +11,7 @@ from uuid import UUID
 from django.db.models import Q
 
 from readerstudy.cases.models import Case
+from readerstudy.study.design.estimand import not_analysable
 from readerstudy.study.models import Allotment, Study
 from readerstudy.study.orders.drawing import new_seed, slots_of
 from readerstudy.study.orders.order import OrderError, Slot, allot, places_for_repeats
@@ -61,17 +62,22 @@ def _not_there(study: Study, protocol: Protocol) -> Iterator[str]:
 
 
 def _of_orders(study: Study, protocol: Protocol, cases: Sequence[Slot]) -> list[str]:
+    hands: list[list[str]] = []
     for _ in range(DEALS):
         try:
-            hands = _hands(study, protocol, cases)
+            hands += _hands(study, protocol, cases)
         except OrderError as error:
             return [f"the cases cannot be given to readers as planned: {error}; this is set {DESIGN}"]
-        for own in sorted({len(hand) for hand in hands}):
-            repeats = protocol.repeats_of(own)
-            if protocol.repeat_fraction > 0 and not repeats:
-                return [_none(protocol, own)]
-            if repeats > places_for_repeats(own, protocol.repeat_gap_cases):
-                return [_too_many(protocol, own, repeats)]
+    return [*_of_repeats(protocol, hands), *not_analysable(study, protocol, cases, hands)]
+
+
+def _of_repeats(protocol: Protocol, hands: Sequence[Sequence[str]]) -> list[str]:
+    for own in sorted({len(hand) for hand in hands}):
+        repeats = protocol.repeats_of(own)
+        if protocol.repeat_fraction > 0 and not repeats:
+            return [_none(protocol, own)]
+        if repeats > places_for_repeats(own, protocol.repeat_gap_cases):
+            return [_too_many(protocol, own, repeats)]
     return []
 
 

@@ -25,8 +25,9 @@ NAMES = {
     "block": "Yes, and do not let a reader begin when it does not pass",
     "holm": "Holm over the endpoints",
     "fixed sequence": "Fixed sequence: in the order of the endpoints, until one has no verdict",
-    "u_centred": "Readers and cases random (centred U-statistic, readers alike)",
-    "pairs": "Matched pairs, readers and pairs random",
+    "u_centred": "Unmatched, readers and cases random (centred U-statistic, readers alike)",
+    "by design": "As the cases are: matched sets where all are matched, else unmatched",
+    "theta_set": "Matched sets, readers and sets random",
     "class_group": "Class group (head, medium, tail)",
     "n_findings": "Number of findings",
     "view": "View position",
@@ -51,6 +52,19 @@ def _text(label: str, help_text: str, rows: int) -> forms.CharField:
     return forms.CharField(
         label=label, help_text=help_text, widget=widget, required=False, max_length=words.LONGEST_MARKDOWN
     )
+
+
+LIMITS = {name: (low, high) for name, low, high in words.RANGES}
+
+
+def _whole(name: str, label: str, help_text: str = "") -> forms.IntegerField:
+    low, high = map(int, LIMITS[name])
+    return forms.IntegerField(min_value=low, max_value=high, label=label, help_text=help_text)
+
+
+def _hours(name: str, label: str, help_text: str = "") -> forms.FloatField:
+    low, high = LIMITS[name]
+    return forms.FloatField(min_value=low, max_value=high, label=label, help_text=help_text)
 
 
 NOT_A_SLUG = (
@@ -104,27 +118,22 @@ class Design(PartForm):
     """Who reads what, and what comes a second time."""
 
     design = forms.ChoiceField(choices=_choices(words.DESIGNS), widget=forms.RadioSelect, label="Design")
-    planned_readers = forms.IntegerField(
-        min_value=1, max_value=500, label="Planned readers",
-        help_text="Few readers limit power more than few cases do; see Planning.",
-    )  # fmt: skip
-    reading_blocks = forms.IntegerField(
-        min_value=2, max_value=100, label="Blocks of readers", help_text="With overlapping blocks only."
+    planned_readers = _whole(
+        "planned_readers", "Planned readers", "Few readers limit power more than few cases do; see Planning."
     )
-    anchor_cases = forms.IntegerField(
-        min_value=0, max_value=10_000, label="Anchor cases",
-        help_text="With overlapping blocks: about so many cases are read by all, so that agreement can be estimated.",
+    reading_blocks = _whole("reading_blocks", "Blocks of readers", "With overlapping blocks only.")
+    anchor_cases = _whole(
+        "anchor_cases", "Anchor cases",
+        "With overlapping blocks: about so many cases are read by all, so that agreement can be estimated.",
     )  # fmt: skip
     repeat_fraction = forms.FloatField(
         min_value=0, max_value=50, label="Hidden repeats, per cent of a reader's cases",
         help_text="They come unannounced and tell how steady a reader is.",
     )  # fmt: skip
-    repeat_gap_cases = forms.IntegerField(
-        min_value=1, max_value=10_000, label="Cases between first and second reading, at least"
-    )
-    repeat_gap_hours = forms.FloatField(
-        min_value=0, max_value=10_000, label="Hours between first and second reading, at least",
-        help_text="A repeat whose time has not come is read at the end.",
+    repeat_gap_cases = _whole("repeat_gap_cases", "Cases between first and second reading, at least")
+    repeat_gap_hours = _hours(
+        "repeat_gap_hours", "Hours between first and second reading, at least",
+        "A repeat whose time has not come is read at the end.",
     )  # fmt: skip
 
     @classmethod
@@ -147,18 +156,10 @@ class Room(PartForm):
         choices=_choices(words.WINDOW_RULES), label="First window",
         help_text="Fixed once cases are loaded.",
     )  # fmt: skip
-    session_cases = forms.IntegerField(
-        min_value=0, max_value=10_000, label="Cases of a session, at most", help_text="0: no limit."
-    )
-    session_hours = forms.FloatField(
-        min_value=0, max_value=10_000, label="Hours from one session to the next, at least"
-    )
-    break_minutes = forms.IntegerField(
-        min_value=0, max_value=1_000, label="Offer a break after minutes", help_text="0: never."
-    )
-    break_cases = forms.IntegerField(
-        min_value=0, max_value=10_000, label="Offer a break after cases", help_text="0: never."
-    )
+    session_cases = _whole("session_cases", "Cases of a session, at most", "0: no limit.")
+    session_hours = _hours("session_hours", "Hours from one session to the next, at least")
+    break_minutes = _whole("break_minutes", "Offer a break after minutes", "0: never.")
+    break_cases = _whole("break_cases", "Offer a break after cases", "0: never.")
     back = forms.ChoiceField(
         choices=_choices(words.BACK), label="May readers go back?", help_text="All earlier answers are kept."
     )
@@ -174,7 +175,7 @@ class Analysis(PartForm):
     multiplicity = forms.ChoiceField(
         choices=_choices(words.MULTIPLICITY, none="None: each endpoint by itself"), label="Multiplicity"
     )
-    primary_method = forms.ChoiceField(choices=_choices(words.PRIMARY_METHODS), label="Primary method")
+    primary_method = forms.ChoiceField(choices=_choices(words.PRIMARY_METHODS[:-1]), label="Primary method")
     subgroups = _several(words.SUBGROUPS, "Subgroups, described and not tested")
     shortest_s = forms.FloatField(
         min_value=0, max_value=86_400, label="Leave out times shorter than, seconds", help_text="0: none."
@@ -183,7 +184,10 @@ class Analysis(PartForm):
         min_value=0, max_value=86_400, label="Leave out times longer than, seconds", help_text="0: none."
     )
     estimand = _text(
-        "Estimand", "In one sentence: what difference, between which cases, for which readers.", 2
+        "Estimand",
+        "What difference, between which images (as they are found, or beyond what they were matched for), for which "
+        "readers. Needed before the lock; proposed when cases are loaded. It opens the report.",
+        5,
     )
     exclusion = _text("Exclusion rules", "Which readings or readers are left out, and who decides.", 3)
     stopping = _text("Stopping rule", "When reading ends, and what happens if readers stop early.", 3)
@@ -202,7 +206,9 @@ PARTS: dict[str, tuple[str, type[PartForm]]] = {
 class ProtocolFile(forms.Form):
     """A protocol as TOML."""
 
-    file = forms.FileField(label="Protocol file (TOML)")
+    file = forms.FileField(
+        label="Protocol file (TOML)", error_messages={"required": "Choose a protocol file (TOML) first."}
+    )
 
 
 class CopyStudy(forms.Form):
@@ -215,14 +221,10 @@ class CopyStudy(forms.Form):
     )  # fmt: skip
 
 
-class NewStudy(forms.Form):
+class NewStudy(CopyStudy):
     """Title and short name of a new study, and the questions that it begins with."""
 
     title = forms.CharField(max_length=200, label="Title")
-    slug = forms.SlugField(
-        max_length=60, label="Short name", help_text="Letters, digits, hyphens and underscores.",
-        error_messages={"invalid": NOT_A_SLUG},
-    )  # fmt: skip
     preset = forms.ChoiceField(
         choices=[(key, preset.name) for key, preset in PRESETS.items()], initial=next(iter(PRESETS)),
         widget=forms.RadioSelect, label="Questions to begin with", required=False,

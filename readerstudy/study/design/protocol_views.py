@@ -1,6 +1,5 @@
 """The protocol builder: what a draft asks, shows and plans; read only after the lock."""
 
-from collections.abc import Callable
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -8,13 +7,13 @@ from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from readerstudy.accounts.access import signed_in
-from readerstudy.accounts.forms import tell_errors
+from readerstudy.accounts.forms import filled
 from readerstudy.cases.models import Case, CaseSet
+from readerstudy.refusals import RefusedError
 from readerstudy.study.design import drafts
+from readerstudy.study.design.estimand import method_of
 from readerstudy.study.design.locking import picture_notes, warnings_of
 from readerstudy.study.design.obstacles import obstacles_of
 from readerstudy.study.design.protocol_file import LARGEST, as_toml, from_toml
@@ -22,24 +21,21 @@ from readerstudy.study.design.protocol_forms import NAMES, PARTS, CopyStudy, Pro
 from readerstudy.study.design.question_form import KIND_NAMES, QuestionForm, initial_of
 from readerstudy.study.markdown import render as render_markdown
 from readerstudy.study.models import Study
-from readerstudy.study.phases import Phase, PhaseError, StudyError
-from readerstudy.study.protocol import Protocol, ProtocolError
+from readerstudy.study.phases import Phase
+from readerstudy.study.protocol import Protocol
 from readerstudy.study.protocol.presets import with_label_follow_ups
 from readerstudy.study.protocol.questions import Question, QuestionKind
-from readerstudy.study.visibility import may_create_studies, study_of_admin
-
-REFUSED = (StudyError, PhaseError, ProtocolError, ValidationError, drafts.ChangedMeanwhileError)
+from readerstudy.study.visibility import admin_page, admin_step, may_create_studies, tell_refusal
 
 
-@never_cache
-@require_GET
-def protocol(request: HttpRequest, slug: str) -> HttpResponse:
+@admin_page("GET")
+def protocol(request: HttpRequest, study: Study) -> HttpResponse:
     """Show the whole protocol, part by part, and what is still open before the lock."""
-    study = study_of_admin(request, slug)
     now = Protocol.from_json(study.protocol)
     context = {
-        **_frame(study),
+        **before_lock(study),
         "protocol": now,
+        "method": method_of(study, now),
         "names": NAMES,
         "instructions": render_markdown(now.instructions),
         "consent": render_markdown(now.consent),
@@ -56,11 +52,9 @@ def protocol(request: HttpRequest, slug: str) -> HttpResponse:
     return render(request, "study/protocol.html", context)
 
 
-@never_cache
-@require_http_methods(["GET", "POST"])
-def part(request: HttpRequest, slug: str, part: str) -> HttpResponse:
+@admin_page("GET", "POST", draft=True)
+def part(request: HttpRequest, study: Study, part: str) -> HttpResponse:
     """Edit one part of a draft's protocol."""
-    study = _draft(request, slug)
     if part not in PARTS:
         raise Http404
     name, form_class = PARTS[part]
@@ -71,74 +65,55 @@ def part(request: HttpRequest, slug: str, part: str) -> HttpResponse:
         title = form.cleaned_data.get("title", "")
         changed = replace(now, **form.values())
         if _revised(request, study, changed, f"{name}: saved.", form.cleaned_data["version"], title=title):
-            return redirect("study:protocol", slug=slug)
+            return redirect("study:protocol", slug=study.slug)
         form = form_class(request.POST, initial=initial)
-    context = {**_frame(study), "form": form, "name": name, "part": part}
+    context = {**before_lock(study), "form": form, "name": name, "part": part}
     return render(request, "study/protocol_part.html", context)
 
 
-@never_cache
-@require_http_methods(["GET", "POST"])
-def new_question(request: HttpRequest, slug: str, kind: str) -> HttpResponse:
+@admin_page("GET", "POST", draft=True)
+def new_question(request: HttpRequest, study: Study, kind: str) -> HttpResponse:
     """Add a question of one kind, at the end."""
-    study = _draft(request, slug)
     if kind not in KIND_NAMES:
         raise Http404
     return _edit(request, study, kind, None)
 
 
-@never_cache
-@require_http_methods(["GET", "POST"])
-def question(request: HttpRequest, slug: str, key: str) -> HttpResponse:
+@admin_page("GET", "POST", draft=True)
+def question(request: HttpRequest, study: Study, key: str) -> HttpResponse:
     """Edit one question."""
-    study = _draft(request, slug)
     old = _found(Protocol.from_json(study.protocol), key)
     return _edit(request, study, old.kind, old)
 
 
-@require_POST
-def question_step(request: HttpRequest, slug: str, key: str, step: str) -> HttpResponse:
+@admin_step("study:protocol", draft=True)
+def question_step(request: HttpRequest, study: Study, key: str, step: str) -> str:
     """Move a question up or down, or take it out."""
-    study = _draft(request, slug)
     now = Protocol.from_json(study.protocol)
     _found(now, key)
-    steps: dict[str, tuple[Callable[[], Protocol], str]] = {
-        "up": (lambda: drafts.question_moved(now, key, -1), ""),
-        "down": (lambda: drafts.question_moved(now, key, 1), ""),
-        "remove": (lambda: drafts.question_removed(now, key), f"The question '{key}' is removed."),
-    }
-    if step not in steps:
+    if step == "remove":
+        _revise(request, study, drafts.question_removed(now, key))
+        return f"The question '{key}' is removed."
+    if step not in {"up", "down"}:
         raise Http404
-    make, told = steps[step]
-    try:
-        _revised(request, study, make(), told, drafts.version_of(study))
-    except ProtocolError as error:
-        messages.error(request, str(error))
-    return redirect("study:protocol", slug=slug)
+    _revise(request, study, drafts.question_moved(now, key, -1 if step == "up" else 1))
+    return ""
 
 
-@require_POST
-def follow_ups(request: HttpRequest, slug: str) -> HttpResponse:
+@admin_step("study:protocol", draft=True)
+def follow_ups(request: HttpRequest, study: Study) -> str:
     """Add the two questions about labels for anyone who does not fully agree with them."""
-    study = _draft(request, slug)
     now = Protocol.from_json(study.protocol)
     questions = with_label_follow_ups(now.questions)
-    if questions is not None:
-        _revised(
-            request,
-            study,
-            replace(now, questions=questions),
-            "Two follow-ups are added.",
-            drafts.version_of(study),
-        )
-    return redirect("study:protocol", slug=slug)
+    if questions is None:
+        return ""
+    _revise(request, study, replace(now, questions=questions))
+    return "Two follow-ups are added."
 
 
-@never_cache
-@require_http_methods(["GET", "POST"])
-def practice(request: HttpRequest, slug: str) -> HttpResponse:
+@admin_page("GET", "POST", draft=True)
+def practice(request: HttpRequest, study: Study) -> HttpResponse:
     """Type what readers are told after each practice case."""
-    study = _draft(request, slug)
     now = Protocol.from_json(study.protocol)
     cases = list(Case.objects.filter(study=study.practice_key).order_by("key")) if study.practice_key else []
     if request.method == "POST":
@@ -147,74 +122,39 @@ def practice(request: HttpRequest, slug: str) -> HttpResponse:
             text = request.POST.get(f"note-{case.key}", "").replace("\r\n", "\n").strip()
             changed = changed.with_note(case.key, text)
         if _revised(request, study, changed, "Feedback saved.", request.POST.get("version", "")):
-            return redirect("study:protocol", slug=slug)
+            return redirect("study:protocol", slug=study.slug)
     context = {
-        **_frame(study),
+        **before_lock(study),
         "cases": [{"case": case, "note": now.note_of(case.key)} for case in cases],
         "version": drafts.version_of(study),
     }
     return render(request, "study/protocol_practice.html", context)
 
 
-@require_GET
-def protocol_file(request: HttpRequest, slug: str) -> HttpResponse:
+@admin_page("GET")
+def protocol_file(request: HttpRequest, study: Study) -> HttpResponse:
     """Hand the protocol out as TOML."""
-    study = study_of_admin(request, slug)
-    response = HttpResponse(
-        as_toml(study.title, Protocol.from_json(study.protocol)),
-        content_type="application/toml; charset=utf-8",
-    )
-    response["Content-Disposition"] = f'attachment; filename="{study.slug}.protocol.toml"'
-    response["Cache-Control"] = "private, no-store"
-    return response
+    named = {"Content-Disposition": f'attachment; filename="{study.slug}.protocol.toml"'}
+    text = as_toml(study.title, Protocol.from_json(study.protocol))
+    return HttpResponse(text, content_type="application/toml; charset=utf-8", headers=named)
 
 
-@require_POST
-def import_file(request: HttpRequest, slug: str) -> HttpResponse:
+@admin_step("study:protocol", draft=True)
+def import_file(request: HttpRequest, study: Study) -> str:
     """Replace a draft's protocol by that of a TOML file."""
-    study = _draft(request, slug)
-    form = ProtocolFile(request.POST, request.FILES)
-    if not form.is_valid():
-        messages.error(request, "Choose a protocol file (TOML) first.")
-        return redirect("study:protocol", slug=slug)
-    try:
-        title, read = from_toml(form.cleaned_data["file"].read(LARGEST + 1))
-        _revised(
-            request,
-            study,
-            read,
-            "The protocol of the file is in place.",
-            drafts.version_of(study),
-            title=title,
-        )
-    except ProtocolError as error:
-        messages.error(request, str(error))
-    return redirect("study:protocol", slug=slug)
+    file = filled(ProtocolFile(request.POST, request.FILES))["file"]
+    title, read = from_toml(file.read(LARGEST + 1))
+    _revise(request, study, read, title=title)
+    return "The protocol of the file is in place."
 
 
-@require_POST
-def copy(request: HttpRequest, slug: str) -> HttpResponse:
+@admin_step("study:protocol")
+def copy(request: HttpRequest, study: Study) -> HttpResponse:
     """Make a new draft with this study's protocol."""
-    study = study_of_admin(request, slug)
-    form = CopyStudy(request.POST)
-    if not form.is_valid():
-        tell_errors(request, form, labelled=True)
-        return redirect("study:protocol", slug=slug)
-    try:
-        made = drafts.copy_study(study=study, actor=signed_in(request), **form.cleaned_data)
-    except REFUSED as error:
-        messages.error(request, _words(error))
-        return redirect("study:protocol", slug=slug)
+    values = filled(CopyStudy(request.POST), labelled=True)
+    made = drafts.copy_study(study=study, actor=signed_in(request), **values)
     messages.success(request, "This is the copy. It has the same protocol, no cases and no readers.")
     return redirect("study:protocol", slug=made.slug)
-
-
-def _draft(request: HttpRequest, slug: str) -> Study:
-    """Return the study if its protocol can be changed; a locked one has no builder."""
-    study = study_of_admin(request, slug)
-    if study.phase != Phase.DRAFT:
-        raise Http404
-    return study
 
 
 def _edit(request: HttpRequest, study: Study, kind: QuestionKind, old: Question | None) -> HttpResponse:
@@ -233,7 +173,7 @@ def _edit(request: HttpRequest, study: Study, kind: QuestionKind, old: Question 
         if _revised(request, study, changed, "Question saved.", form.cleaned_data["version"]):
             return redirect("study:protocol", slug=study.slug)
     name, about = KIND_NAMES[kind]
-    context = {**_frame(study), "form": form, "name": name, "about": about, "old": old}
+    context = {**before_lock(study), "form": form, "name": name, "about": about, "old": old}
     return render(request, "study/protocol_question.html", context)
 
 
@@ -244,27 +184,30 @@ def _found(now: Protocol, key: str) -> Question:
     return found
 
 
+def _revise(
+    request: HttpRequest, study: Study, changed: Protocol, *, version: str = "", title: str = ""
+) -> None:
+    drafts.revise_protocol(
+        study=study, protocol=changed, actor=signed_in(request), title=title,
+        version=version or drafts.version_of(study),
+    )  # fmt: skip
+
+
 def _revised(
     request: HttpRequest, study: Study, changed: Protocol, told: str, version: str, *, title: str = ""
 ) -> bool:
+    """Revise and say so, or say why not: what was typed stays on the page."""
     try:
-        drafts.revise_protocol(
-            study=study, protocol=changed, actor=signed_in(request), title=title, version=version
-        )
-    except REFUSED as error:
-        messages.error(request, _words(error))
+        _revise(request, study, changed, version=version, title=title)
+    except (RefusedError, ValidationError) as error:
+        tell_refusal(request, error)
         return False
-    if told:
-        messages.success(request, told)
+    messages.success(request, told)
     return True
 
 
-def _words(error: Exception) -> str:
-    return " ".join(error.messages) if isinstance(error, ValidationError) else str(error)
-
-
-def _frame(study: Study) -> dict[str, Any]:
-    """Return what every page of the builder has; of a draft also what would stop its lock, and telling words."""
+def before_lock(study: Study) -> dict[str, Any]:
+    """Return what pages say of a draft before its lock: what would stop it, telling words, remarks on the pictures."""
     draft = study.phase == Phase.DRAFT
     return {
         "study": study,

@@ -1,6 +1,7 @@
 """The form for one question: levels and labels are typed one a line."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -47,7 +48,7 @@ FIELDS_OF: dict[str, tuple[str, ...]] = {
 OPTIONS = ("choice", "multiple_choice")
 """Kinds whose numbers mean nothing but the key to press, so that they need not be typed."""
 
-WORDS = ("endpoint", "short", "worse", "less", "more")
+WORDS = ("endpoint", "short", "worse", "less", "more", "aim", "margin")
 """What is asked of a question that can be an endpoint."""
 
 _HALF = re.compile(r"-?\d+\s*[=:]?")
@@ -108,6 +109,18 @@ class QuestionForm(forms.Form):
         max_length=LONGEST_WORDS, required=False, label="Higher answers mean",
         help_text="Such as “higher image quality”. Blank: “higher” and the title.",
     )  # fmt: skip
+    aim = forms.ChoiceField(
+        choices=[
+            ("superiority", "The groups differ"),
+            ("non-inferiority", "The cases of interest are not worse by the margin or more"),
+            ("equivalence", "The groups differ by less than the margin"),
+        ], label="What is to be shown", required=False, initial="superiority",
+    )  # fmt: skip
+    margin = forms.FloatField(
+        min_value=0, required=False, label="Margin",
+        help_text="In points of the scale or the unit of the number; for yes or no as a share: 0.1 is ten percentage "
+        "points. With reasons from practice, not from the data; nothing where the groups are to differ.",
+    )  # fmt: skip
     after = forms.MultipleChoiceField(
         widget=forms.CheckboxSelectMultiple, required=False, label="Ask only after",
         help_text="Ticked answers of one question before this one. Nothing ticked: always asked.",
@@ -123,15 +136,15 @@ class QuestionForm(forms.Form):
         asked = FIELDS_OF[kind]
         if kind in OPTIONS:
             self.fields["levels"].label = "Options"
-            self.fields[
-                "levels"
-            ].help_text = "One a line, such as “PA”; numbered in this order. “3 = PA” sets a number."
+            told = "One a line, such as “PA”; numbered in this order. “3 = PA” sets a number."
+            self.fields["levels"].help_text = told
         for name in {field for fields in FIELDS_OF.values() for field in fields} - set(asked):
             del self.fields[name]
         for name in WORDS if kind not in MEASURED else ():
             del self.fields[name]
-        self.fields["after"].choices = _answers(_earlier(protocol, old))  # type: ignore[attr-defined]
-        if not self.fields["after"].choices:  # type: ignore[attr-defined]
+        earlier = protocol.questions[: protocol.questions.index(old)] if old else protocol.questions
+        self.fields["after"].choices = offered = _answers(earlier)  # type: ignore[attr-defined]
+        if not offered:
             del self.fields["after"]
 
     def clean_key(self) -> str:
@@ -208,7 +221,7 @@ def initial_of(question: Question | None, kind: QuestionKind) -> dict[str, Any]:
     }
 
 
-def _measure(values: dict[str, Any]) -> dict[str, str]:
+def _measure(values: dict[str, Any]) -> dict[str, Any]:
     """Return the words of an endpoint; what is left blank is made of the title, and the title of the name."""
     short = values["short"] or values["key"].replace("_", " ").capitalize()
     named = short if short[1:2].isupper() else f"{short[:1].lower()}{short[1:]}"
@@ -217,15 +230,12 @@ def _measure(values: dict[str, Any]) -> dict[str, str]:
         "worse": values["worse"] or "low",
         "less": values["less"] or f"lower {named}"[:LONGEST_WORDS],
         "more": values["more"] or f"higher {named}"[:LONGEST_WORDS],
+        "aim": values["aim"] or "superiority",
+        "margin": values["margin"] or 0.0,
     }
 
 
-def _earlier(protocol: Protocol, old: Question | None) -> list[Question]:
-    keys = [question.key for question in protocol.questions]
-    return list(protocol.questions[: keys.index(old.key)] if old else protocol.questions)
-
-
-def _answers(questions: list[Question]) -> list[tuple[str, str]]:
+def _answers(questions: Sequence[Question]) -> list[tuple[str, str]]:
     """Offer each answer of each question that has fixed ones."""
     offered = []
     for question in questions:

@@ -15,16 +15,16 @@ from django.db.models import QuerySet
 from readerstudy.accounts.models import User
 from readerstudy.audit.services import record
 from readerstudy.cases.models import Case, CaseSet
+from readerstudy.refusals import RefusedError
 from readerstudy.study.design.terms import keys_of
-from readerstudy.study.duties import locked_row
+from readerstudy.study.duties import locked_draft
 from readerstudy.study.models import ImageCheck, Reader, Study
-from readerstudy.study.phases import Phase
 
 LEAST_SCALE = 1.0
 """CSS pixels per image pixel: at this size and larger, text that the modality burned in can be read."""
 
 
-class SignOffError(Exception):
+class SignOffError(RefusedError):
     """An image cannot be signed off as asked: what was expected, what was found, what to do."""
 
 
@@ -89,7 +89,7 @@ def sign_off(*, study: Study, key: str, person: User, clear: bool, scale: Any) -
     PhaseError: the study is no longer a draft.
     SignOffError: the person reads in the study, no such case, or the image was shown too small to read text.
     """
-    study = _draft(study)
+    study = locked_draft(study, "images can be signed off")
     if Reader.objects.filter(study=study, person=person).exists():
         raise SignOffError(f"{person} is a reader in this study; expected somebody who is not")
     case = cases_to_check(study).filter(key=key).first()
@@ -105,10 +105,7 @@ def sign_off(*, study: Study, key: str, person: User, clear: bool, scale: Any) -
     made, _ = ImageCheck.objects.update_or_create(
         study=study, case=case, defaults={"person": person, "finding": finding, "scale": shown}
     )
-    record(
-        kind="image.signed_off", actor=person, study=study.key, subject=case.key,
-        values={"finding": finding.value, "scale": shown},
-    )  # fmt: skip
+    record("image.signed_off", person, study.key, case.key, {"finding": finding.value, "scale": shown})
     return made
 
 
@@ -123,7 +120,7 @@ def sign_off_drawn(*, study: Study, actor: User | None) -> int:
     PhaseError: the study is no longer a draft.
     SignOffError: none of the study's case sets is synthetic.
     """
-    study = _draft(study)
+    study = locked_draft(study, "images can be signed off")
     drawn = CaseSet.objects.filter(study__in=keys_of(study), synthetic=True)
     if not drawn.exists():
         raise SignOffError(
@@ -135,10 +132,7 @@ def sign_off_drawn(*, study: Study, actor: User | None) -> int:
         for case in Case.objects.filter(case_set__in=drawn).exclude(pk__in=done)
     ]
     ImageCheck.objects.bulk_create(rows)
-    record(
-        kind="image.drawn_signed_off", actor=actor, study=study.key, subject=study.slug,
-        values={"images": len(rows)},
-    )  # fmt: skip
+    record("image.drawn_signed_off", actor, study.key, study.slug, {"images": len(rows)})
     return len(rows)
 
 
@@ -156,10 +150,6 @@ def waiting_for_sign_off(study: Study) -> list[str]:
             f"{'it' if now.named == 1 else 'them'} and load it into a copy of the study"
         )
     return found
-
-
-def _draft(study: Study) -> Study:
-    return locked_row(study, {Phase.DRAFT}, "images can be signed off only while the study is a draft; it is")
 
 
 def _number(value: Any) -> float:

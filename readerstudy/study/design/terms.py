@@ -8,7 +8,7 @@ from django.db import transaction
 
 from readerstudy.accounts.models import User
 from readerstudy.cases import terms as case_terms
-from readerstudy.cases.models import CaseSet, Terms
+from readerstudy.cases.models import CaseSet, Terms, TermsConfirmation
 from readerstudy.cases.terms import TermsError, Wording
 from readerstudy.study.duties import locked_row
 from readerstudy.study.markdown import render
@@ -46,11 +46,8 @@ def sets_of(study: Study) -> list[SetOfCases]:
     keys = keys_of(study)
     terms = case_terms.latest_terms(keys)
     loaded = {each.study: each for each in CaseSet.objects.filter(study__in=keys)}
-    return [
-        SetOfCases(which, key, terms.get(key), loaded[key].synthetic)
-        for key, which in keys.items()
-        if key in loaded
-    ]
+    sets = ((key, which) for key, which in keys.items() if key in loaded)
+    return [SetOfCases(which, key, terms.get(key), loaded[key].synthetic) for key, which in sets]
 
 
 def waiting(study: Study, person: User) -> list[Terms]:
@@ -91,7 +88,7 @@ def confirm(*, study: Study, person: User, digests: Any) -> None:
 
 def ever_confirmed(reader: Reader) -> bool:
     """Say whether a reader has confirmed terms of the study's cases before: then a new text loses them no answer."""
-    return case_terms.has_confirmed_before(reader.person, reader.study.key)
+    return TermsConfirmation.objects.filter(person=reader.person, study=reader.study.key).exists()
 
 
 @transaction.atomic
@@ -105,9 +102,7 @@ def change(*, study: Study, which: str, wording: Wording, actor: User | None, re
     PhaseError: reading is over.
     TermsError: no such case set is loaded, no text, too long a part, or no reason after the lock.
     """
-    study = locked_row(
-        study, BEFORE_CLOSE, "terms of use can be changed only before reading closes; the study is"
-    )
+    study = locked_row(study, BEFORE_CLOSE, "terms can be changed only before reading closes; the study is")
     found = {each.which: each for each in sets_of(study)}.get(which)
     if found is None:
         raise TermsError(

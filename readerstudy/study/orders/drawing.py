@@ -1,12 +1,17 @@
-"""Draw and store what a reader reads: their cases, their order, their practice. Once, and never again."""
+"""Draw and store what a reader reads: their cases, their order, their practice. Once, and never again.
+
+After unblinding the seeds of all orders are disclosed, and orders are drawn again to compare.
+"""
 
 import hashlib
 import secrets
 from collections.abc import Sequence
+from typing import Any
 
 from readerstudy.cases.models import Case
 from readerstudy.study.models import Allotment, Assignment, PracticeReading, Reader, Study
 from readerstudy.study.orders.order import ALGORITHM, ALLOTMENT, OrderError, Slot, allot, draw_readings
+from readerstudy.study.phases import Phase, PhaseError
 from readerstudy.study.protocol import Protocol
 
 
@@ -98,4 +103,80 @@ def _allotted(study: Study, protocol: Protocol, cases: Sequence[Case], slot: int
     return own
 
 
-__all__ = ["ALGORITHM", "OrderError", "commitment", "draw_for", "free_slot", "new_seed", "slots_of"]
+OPEN = (Phase.UNBLINDED.value, "archived")
+
+
+def orders_document(study: Study) -> dict[str, Any]:
+    """Return seeds, commitments and algorithm versions, so that anybody can draw the orders again.
+
+    Raises
+    ------
+    PhaseError: the study is not unblinded; until then only commitments leave the database.
+    """
+    _refuse_sealed(study)
+    protocol = Protocol.from_json(study.protocol)
+    slots = slots_of(list(Case.objects.filter(study=study.key).order_by("key")))
+    return {
+        "format": 1,
+        "study": str(study.key),
+        "order_algorithm": ALGORITHM,
+        "allotment_algorithm": ALLOTMENT,
+        "allotment_seed": bytes(study.allotment_seed).hex(),
+        "design": protocol.design,
+        "repeat_fraction": protocol.repeat_fraction,
+        "repeat_gap_cases": protocol.repeat_gap_cases,
+        "cases": [{"case": slot.case, "block": slot.block, "separation_group": slot.group} for slot in slots],
+        "readers": [
+            {
+                "reader": reader.pseudonym,
+                "slot": reader.slot,
+                "seed": bytes(reader.order_seed).hex(),
+                "commitment": commitment(bytes(reader.order_seed)),
+                "algorithm": reader.order_algorithm,
+                "order": [
+                    {"case": row.case.key, "presentation": row.presentation} for row in _stored(reader)
+                ],
+            }
+            for reader in study.readers.order_by("pseudonym")
+        ],
+    }
+
+
+def draw_again(study: Study) -> list[tuple[str, int, str]]:
+    """Draw every order again from its seed; return of each reader the number of readings and what differs, if anything.
+
+    Raises
+    ------
+    PhaseError: the study is not unblinded.
+    """
+    _refuse_sealed(study)
+    return [(reader.pseudonym, *_again(reader)) for reader in study.readers.order_by("pseudonym")]
+
+
+def _again(reader: Reader) -> tuple[int, str]:
+    stored = [(row.case.key, row.presentation) for row in _stored(reader)]
+    if reader.order_algorithm != ALGORITHM:
+        return len(stored), f"drawn by algorithm {reader.order_algorithm}, this version knows {ALGORITHM}"
+    protocol = Protocol.from_json(reader.study.protocol)
+    own = {case for case, presentation in stored if presentation == 1}
+    dealt = Allotment.objects.filter(study=reader.study, slot=reader.slot or 0).first()
+    if dealt is not None and set(dealt.cases) != own:
+        return len(stored), "the cases are not those allotted to this planned reader"
+    cases = Case.objects.filter(study=reader.study.key, key__in=own)
+    drawn = draw_readings(
+        slots_of(list(cases)), bytes(reader.order_seed),
+        repeats=round(protocol.repeat_fraction * len(own)), gap=protocol.repeat_gap_cases,
+    )  # fmt: skip
+    same = [(each.case, each.presentation) for each in drawn] == stored
+    return len(stored), "" if same else "the stored order is different"
+
+
+def _stored(reader: Reader) -> list[Assignment]:
+    return list(reader.assignments.select_related("case").order_by("position"))
+
+
+def _refuse_sealed(study: Study) -> None:
+    if study.phase not in OPEN:
+        raise PhaseError(
+            f"the seeds of the orders are disclosed after unblinding; the study is {study.phase}"
+        )

@@ -13,6 +13,7 @@ from django.utils import timezone
 from readerstudy.accounts.models import Invitation, User
 from readerstudy.audit.models import Event
 from readerstudy.audit.services import record
+from readerstudy.refusals import RefusedError
 from readerstudy.study.duties import add_member, refuse_alone, refuse_while_asked
 from readerstudy.study.models import Reader, Role, Study
 from readerstudy.study.people.members import enrol_reader
@@ -24,7 +25,7 @@ REFUSED = "invitation.refused"
 ROLES = ((READER, "reader"), *Role.choices)
 
 
-class InvitationError(Exception):
+class InvitationError(RefusedError):
     """The link does not hold, or not for this person."""
 
 
@@ -64,8 +65,8 @@ def invite(
     invitation.full_clean(exclude=["token_sha256", "invited_by", "used_at", "revoked_at"])
     invitation.save()
     record(
-        kind="invitation.sent", actor=actor, study=study.key, subject=str(invitation.pk),
-        values={"role": role, "replaces": invitation.replaces, "expires_at": f"{invitation.expires_at:%FT%TZ}"},
+        "invitation.sent", actor, study.key, str(invitation.pk),
+        {"role": role, "replaces": invitation.replaces, "expires_at": f"{invitation.expires_at:%FT%TZ}"},
     )  # fmt: skip
     link = link_for(token)
     transaction.on_commit(lambda: _send(invitation, study, link))
@@ -83,10 +84,7 @@ def revoke(*, study: Study, invitation: int, actor: User | None) -> None:
     found = _open(study).select_for_update().get(pk=invitation)
     found.revoked_at = timezone.now()
     found.save(update_fields=["revoked_at"])
-    record(
-        kind="invitation.revoked", actor=actor, study=study.key, subject=str(found.pk),
-        values={"old": "open", "new": "revoked"},
-    )  # fmt: skip
+    record("invitation.revoked", actor, study.key, str(found.pk), {"old": "open", "new": "revoked"})
 
 
 def open_invitation(token: str) -> tuple[Invitation, Study]:
@@ -126,8 +124,8 @@ def accept(*, token: str, person: User) -> Study:
     invitation.used_at = timezone.now()
     invitation.save(update_fields=["used_at"])
     record(
-        kind="invitation.accepted", actor=person, study=study.key, subject=str(invitation.pk),
-        values={"old": "open", "new": "accepted", "role": invitation.role},
+        "invitation.accepted", person, study.key, str(invitation.pk),
+        {"old": "open", "new": "accepted", "role": invitation.role},
     )  # fmt: skip
     return study
 
@@ -149,7 +147,7 @@ def register(
     person = User.objects.create_user(
         invitation.email, hashed=hashed, name=name, specialty=specialty, years_reading=years_reading
     )
-    record(kind="person.added", actor=person, subject=str(person.pk), values={"by": "invitation"})
+    record("person.added", person, subject=str(person.pk), values={"by": "invitation"})
     return person, accept(token=token, person=person)
 
 
@@ -171,10 +169,7 @@ def note_refusal(*, token: str, person: User | None, reason: str, people_page: s
     Invitation.objects.select_for_update().filter(token_sha256=_digest(token)).first()
     invitation, study = open_invitation(token)
     if refusals_of(study).get(invitation.pk) != reason:
-        record(
-            kind=REFUSED, actor=person, study=study.key, subject=str(invitation.pk), values={"role": invitation.role},
-            reason=reason,
-        )  # fmt: skip
+        record(REFUSED, person, study.key, str(invitation.pk), {"role": invitation.role}, reason=reason)
         # A mail server that is away must not keep the invited person from an answer; Django logs it.
         transaction.on_commit(lambda: _tell_admins(invitation, study, people_page), robust=True)
 
@@ -208,27 +203,18 @@ def _tell_admins(invitation: Invitation, study: Study, people_page: str) -> None
     addresses = sorted({each.person.email for each in admins.select_related("person")})
     if not addresses:
         return
-    send_mail(
-        subject="An invited person could not be enrolled",
-        message=(
-            f"Somebody whom you invited to the study '{study.title}' as {dict(ROLES)[invitation.role]} followed the "
-            f"link and could not be enrolled. This page shows who it was and what prevented it, only to you:\n\n"
-            f"{people_page}\n\nTheir link is still valid: tell them when they can try again.\n"
-        ),
-        from_email=None,
-        recipient_list=addresses,
+    text = (
+        f"Somebody whom you invited to the study '{study.title}' as {dict(ROLES)[invitation.role]} followed the "
+        f"link and could not be enrolled. This page shows who it was and what prevented it, only to you:\n\n"
+        f"{people_page}\n\nTheir link is still valid: tell them when they can try again.\n"
     )
+    send_mail("An invited person could not be enrolled", text, None, addresses)
 
 
 def _send(invitation: Invitation, study: Study, link: str) -> None:
-    role = dict(ROLES)[invitation.role]
-    send_mail(
-        subject="Invitation to a reader study",
-        message=(
-            f"You are invited to the study '{study.title}' as {role}.\n\n{link}\n\n"
-            f"The link is for {invitation.email} only. It can be used once, "
-            f"until {invitation.expires_at:%Y-%m-%d %H:%M} UTC.\n"
-        ),
-        from_email=None,
-        recipient_list=[invitation.email],
+    text = (
+        f"You are invited to the study '{study.title}' as {dict(ROLES)[invitation.role]}.\n\n{link}\n\n"
+        f"The link is for {invitation.email} only. It can be used once, "
+        f"until {invitation.expires_at:%Y-%m-%d %H:%M} UTC.\n"
     )
+    send_mail("Invitation to a reader study", text, None, [invitation.email])

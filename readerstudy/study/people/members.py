@@ -12,21 +12,10 @@ from readerstudy.accounts.access import knows_run
 from readerstudy.accounts.models import User
 from readerstudy.audit.services import record
 from readerstudy.cases.models import Case
-from readerstudy.study.duties import (
-    has_looked,
-    locked_row,
-    refuse_alone,
-    refuse_while_asked,
-)
+from readerstudy.study import duties
 from readerstudy.study.models import Assignment, Membership, Rating, Reader, Role, Study
-from readerstudy.study.orders.drawing import (
-    ALGORITHM,
-    OrderError,
-    commitment,
-    draw_for,
-    free_slot,
-    new_seed,
-)
+from readerstudy.study.orders import drawing
+from readerstudy.study.orders.order import ALGORITHM, OrderError
 from readerstudy.study.phases import BEFORE_CLOSE, NotThisPersonError, StudyError
 
 LATELY = timedelta(days=7)
@@ -43,18 +32,20 @@ def withdraw_reader(*, study: Study, pseudonym: str, reason: str, actor: User | 
     PhaseError: reading is over.
     StudyError: the reader has already withdrawn, no reason is given, or the admin can see where cases come from.
     """
-    study = locked_row(study, BEFORE_CLOSE, "readers can withdraw only before reading closes; the study is")
+    study = duties.locked_row(
+        study, BEFORE_CLOSE, "readers can withdraw only before reading closes; the study is"
+    )
     reader = Reader.objects.select_for_update().get(study=study, pseudonym=pseudonym)
     if reader.withdrawn_at is not None:
         raise StudyError(f"{pseudonym} has already withdrawn")
     if not reason.strip():
         raise StudyError("expected a reason for the withdrawal, such as 'no more time'")
-    refuse_alone(study, actor, "take a reader out")
+    duties.refuse_alone(study, actor, "take a reader out")
     reader.withdrawn_at, reader.withdrawal_reason = timezone.now(), reason.strip()
     reader.save(update_fields=["withdrawn_at", "withdrawal_reason"])
     record(
-        kind="reader.withdrawn", actor=actor, study=study.key, subject=pseudonym,
-        values={"old": "reading", "new": "withdrawn"}, reason=reason.strip(),
+        "reader.withdrawn", actor, study.key, pseudonym,
+        {"old": "reading", "new": "withdrawn"}, reason=reason.strip(),
     )  # fmt: skip
     return reader
 
@@ -68,15 +59,12 @@ def end_role(*, study: Study, member: int, actor: User | None) -> Membership:
     Membership.DoesNotExist: no such role in this study.
     StudyError: the person is the study's last admin, or a request to open its key is open.
     """
-    refuse_while_asked(Study.objects.select_for_update().get(pk=study.pk))
+    duties.refuse_while_asked(Study.objects.select_for_update().get(pk=study.pk))
     found = Membership.objects.select_related("person").get(study=study, pk=member)
     others = Membership.objects.filter(study=study, role=Role.STUDY_ADMIN).exclude(pk=found.pk)
     if found.role == Role.STUDY_ADMIN and not others.exists():
         raise StudyError(f"{found.person} is the last admin of this study; invite another one first")
-    record(
-        kind="study.role_ended", actor=actor, study=study.key, subject=str(found.person.pk),
-        values={"old": found.role, "new": ""},
-    )  # fmt: skip
+    record("study.role_ended", actor, study.key, str(found.person.pk), {"old": found.role, "new": ""})
     found.delete()
     return found
 
@@ -92,7 +80,7 @@ def whereabouts(study: Study) -> list[dict[str, Any]]:
     return [
         {
             "reader": reader,
-            "state": _state(reader, study),
+            "state": _state(reader),
             "replaced_by": replaced.get(reader.pk, ""),
             **_totals(reader, since),
         }
@@ -118,14 +106,12 @@ def _totals(reader: Reader, since: Any) -> dict[str, Any]:
     }
 
 
-def _state(reader: Any, study: Study) -> str:
+def _state(reader: Any) -> str:
     if reader.withdrawn_at is not None:
         return "withdrawn"
     if reader.total and reader.finished == reader.total:
         return "finished"
-    if reader.finished:
-        return "reading"
-    return "not begun"
+    return "reading" if reader.finished else "not begun"
 
 
 def has_role(person: User) -> bool:
@@ -146,7 +132,7 @@ def enrol_reader(*, study: Study, person: User, actor: User | None, replaces: Re
         or was replaced already; or an admin replaces a reader who can see where cases come from.
     PhaseError: reading has closed.
     """
-    study = locked_row(
+    study = duties.locked_row(
         study, BEFORE_CLOSE, "readers can be enrolled only before reading closes; the study is"
     )
     _refuse_unblinded(study, person)
@@ -154,24 +140,24 @@ def enrol_reader(*, study: Study, person: User, actor: User | None, replaces: Re
         raise StudyError(f"expected cases before readers; load a case set into '{study.slug}' first")
     if replaces is not None:
         if actor != person:  # anyone who takes up an invitation replaces nobody of their own accord
-            refuse_alone(study, actor, "replace a reader")
+            duties.refuse_alone(study, actor, "replace a reader")
         _check_place_is_free(study, replaces)
-    seed = new_seed()
+    seed = drawing.new_seed()
     number = study.readers.count() + 1
     prefix = "SIM-R" if study.simulated_readers else "R"
     try:
         reader = Reader.objects.create(
             study=study, person=person, pseudonym=f"{prefix}{number:02d}", order_seed=seed,
             order_algorithm=ALGORITHM, replaces=replaces,
-            slot=free_slot(study) if replaces is None else replaces.slot,
+            slot=drawing.free_slot(study) if replaces is None else replaces.slot,
         )  # fmt: skip
-        draw_for(reader, cases_of=replaces)
+        drawing.draw_for(reader, cases_of=replaces)
     except OrderError as error:
         raise StudyError(str(error)) from error
     record(
-        kind="reader.enrolled", actor=actor, study=study.key, subject=reader.pseudonym,
-        values={
-            "person": person.pk, "order_algorithm": ALGORITHM, "order_commitment": commitment(seed),
+        "reader.enrolled", actor, study.key, reader.pseudonym,
+        {
+            "person": person.pk, "order_algorithm": ALGORITHM, "order_commitment": drawing.commitment(seed),
             "replaces": "" if replaces is None else replaces.pseudonym,
         },
     )  # fmt: skip
@@ -186,7 +172,7 @@ def _refuse_unblinded(study: Study, person: User) -> None:
         raise NotThisPersonError(
             f"{person} has another role in this study: a reader can have no other role in it"
         )
-    if has_looked(study, person):
+    if duties.has_looked(study, person):
         raise NotThisPersonError(f"{person} has looked at the images of this study for names")
     if knows_run(person, study.run_id):
         raise NotThisPersonError(f"{person} can see where cases come from and so cannot read them blind")

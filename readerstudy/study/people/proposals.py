@@ -7,11 +7,11 @@ from django.db import transaction
 from readerstudy.accounts.models import User
 from readerstudy.audit.services import record
 from readerstudy.study.design.lifecycle import close
-from readerstudy.study.duties import admins_of, doubt_about, is_unblinded
+from readerstudy.study.duties import admins_of, doubt_about, is_unblinded, locked_row
 from readerstudy.study.models import Proposal, ProposedStep, Study
 from readerstudy.study.people.invitations import READER, invite
 from readerstudy.study.people.members import withdraw_reader
-from readerstudy.study.phases import BEFORE_CLOSE, Phase, PhaseError, StudyError
+from readerstudy.study.phases import BEFORE_CLOSE, Phase, StudyError
 
 PHASES = {
     ProposedStep.CLOSE: {Phase.READING},
@@ -36,10 +36,10 @@ def propose(
     PhaseError: the step is not possible now.
     StudyError: no reason, the same is proposed already, or the study has no blinded admin.
     """
-    study = Study.objects.select_for_update().get(pk=study.pk)
-    if study.phase not in PHASES[step]:
-        allowed = ", ".join(sorted(PHASES[step]))
-        raise PhaseError(f"'{step.label}' is possible in the phases {allowed}; the study is {study.phase}")
+    allowed = ", ".join(sorted(PHASES[step]))
+    study = locked_row(
+        study, PHASES[step], f"'{step.label}' is possible in the phases {allowed}; the study is"
+    )
     if not reason.strip():
         raise StudyError("expected a reason; a second admin reads it, and it is recorded in the audit trail")
     if all(is_unblinded(person, study) or doubt_about(person, study) for person in admins_of(study)):
@@ -53,8 +53,8 @@ def propose(
         study=study, step=step, reader=reader, email=email, reason=reason.strip(), asked_by=actor
     )
     record(
-        kind="study.step_proposed", actor=actor, study=study.key, subject=reader or study.slug,
-        values={"step": step.value}, reason=reason.strip(),
+        "study.step_proposed", actor, study.key, reader or study.slug,
+        {"step": step.value}, reason=reason.strip(),
     )  # fmt: skip
     return proposal
 
@@ -71,11 +71,14 @@ def approve(*, study: Study, number: int, actor: User, link_for: Callable[[str],
     """
     study = Study.objects.select_for_update().get(pk=study.pk)
     found = Proposal.objects.select_for_update().get(study=study, pk=number)
-    _refuse_the_same(found, actor, study)
+    if found.asked_by == actor:
+        raise StudyError("you asked for it; another admin, who is blinded, must decide")
+    if is_unblinded(actor, study):
+        raise StudyError("you are unblinded too; a blinded admin must decide")
     done = _take(found, study, actor, link_for)
     record(
-        kind="study.step_approved", actor=actor, study=study.key, subject=found.reader or study.slug,
-        values={"step": found.step, "asked_by": found.asked_by_id}, reason=found.reason,
+        "study.step_approved", actor, study.key, found.reader or study.slug,
+        {"step": found.step, "asked_by": found.asked_by_id}, reason=found.reason,
     )  # fmt: skip
     found.delete()
     return done
@@ -92,8 +95,8 @@ def decline(*, study: Study, number: int, actor: User) -> None:
     Study.objects.select_for_update().get(pk=study.pk)
     found = Proposal.objects.select_for_update().get(study=study, pk=number)
     record(
-        kind="study.step_declined", actor=actor, study=study.key, subject=found.reader or study.slug,
-        values={"step": found.step, "asked_by": found.asked_by_id},
+        "study.step_declined", actor, study.key, found.reader or study.slug,
+        {"step": found.step, "asked_by": found.asked_by_id},
     )  # fmt: skip
     found.delete()
 
@@ -101,13 +104,6 @@ def decline(*, study: Study, number: int, actor: User) -> None:
 def waiting_proposals(study: Study) -> list[Proposal]:
     """Return what waits for a blinded admin."""
     return list(Proposal.objects.filter(study=study).select_related("asked_by"))
-
-
-def _refuse_the_same(found: Proposal, actor: User, study: Study) -> None:
-    if found.asked_by == actor:
-        raise StudyError("you asked for it; another admin, who is blinded, must decide")
-    if is_unblinded(actor, study):
-        raise StudyError("you are unblinded too; a blinded admin must decide")
 
 
 def _take(found: Proposal, study: Study, actor: User, link_for: Callable[[str], str]) -> str:

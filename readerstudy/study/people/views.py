@@ -4,46 +4,99 @@ And the page behind an invitation's link: make an account, or take it up with th
 """
 
 from collections.abc import Callable
+from typing import Any, cast
 
+from django import forms
 from django.conf import settings
-from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
+from django.contrib.auth.forms import SetPasswordMixin
 from django.contrib.auth.hashers import make_password
-from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.views.decorators.cache import never_cache
-from django.views.decorators.debug import sensitive_post_parameters
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from readerstudy.accounts.access import signed_in
-from readerstudy.accounts.forms import tell_errors
-from readerstudy.accounts.models import Invitation, User
+from readerstudy.accounts.forms import Profile, filled
+from readerstudy.accounts.middleware import page
+from readerstudy.accounts.models import User
 from readerstudy.accounts.signing_in import begin_session
 from readerstudy.study.duties import is_unblinded, openers_context, unblinded_among
-from readerstudy.study.models import Membership, Proposal, ProposedStep, Reader, Study
-from readerstudy.study.people.forms import Invite, Reason, Register
-from readerstudy.study.people.invitations import (
-    READER,
-    ROLES,
-    InvitationError,
-    accept,
-    invite,
-    note_refusal,
-    open_invitation,
-    open_invitations,
-    refusals_of,
-    register,
-    revoke,
-)
+from readerstudy.study.models import ProposedStep, Study
+from readerstudy.study.people import invitations
+from readerstudy.study.people.invitations import ROLES
 from readerstudy.study.people.members import end_role, whereabouts, withdraw_reader
 from readerstudy.study.people.proposals import approve, decline, propose, waiting_proposals
 from readerstudy.study.phases import BEFORE_CLOSE, NotThisPersonError, PhaseError, StudyError
-from readerstudy.study.visibility import study_of_admin
+from readerstudy.study.visibility import admin_page, admin_step
 
-MISSING = (Invitation.DoesNotExist, Reader.DoesNotExist, Membership.DoesNotExist, Proposal.DoesNotExist)
+
+class EnrolReader(forms.Form):
+    """The address of the person to enrol."""
+
+    email = forms.EmailField(label="Reader's e-mail address")
+
+    def clean_email(self) -> User:
+        """Find the person."""
+        user = User.objects.filter(email=self.cleaned_data["email"].strip().lower(), is_active=True).first()
+        if user is None:
+            raise forms.ValidationError(
+                "Nobody with this address has an account. Invite them on the page People: the link makes one."
+            )
+        return user
+
+
+class Reason(forms.Form):
+    """Why a step is taken; it is recorded in the audit trail."""
+
+    reason = forms.CharField(max_length=500, label="Reason")
+
+
+class Invite(forms.Form):
+    """Whom to invite as what; a reader can take the place of one who has withdrawn."""
+
+    email = forms.EmailField(label="E-mail address")
+    role = forms.ChoiceField(label="Role", choices=ROLES)
+    replaces = forms.ChoiceField(
+        label="Takes over the cases of",
+        required=False,
+        help_text="A reader who has withdrawn; in a fresh order.",
+    )
+
+    def __init__(self, *args: Any, study: Study, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        left = study.readers.filter(withdrawn_at__isnull=False).values_list("pseudonym", flat=True)
+        taken = set(study.readers.exclude(replaces=None).values_list("replaces__pseudonym", flat=True))
+        names = [name for name in left if name not in taken]
+        if names:
+            field = cast(forms.ChoiceField, self.fields["replaces"])
+            field.choices = [("", "nobody"), *((name, name) for name in names)]
+        else:
+            del self.fields["replaces"]
+
+
+class Register(SetPasswordMixin, Profile):  # type: ignore[type-arg]  # takes none when it runs
+    """A new account for an invited address; readers say how experienced they are."""
+
+    error_messages = {"password_mismatch": "The two passwords differ."}
+    password, again = SetPasswordMixin.create_password_fields("Password", "Password again")
+    field_order = ["name", "password", "again"]
+
+    def __init__(self, *args: Any, reader: bool, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["password"].help_text, self.fields["again"].help_text = "At least 12 characters.", ""
+        if not reader:
+            del self.fields["specialty"], self.fields["years_reading"]
+
+    def clean(self) -> dict[str, Any]:
+        """Compare the two passwords and ask the site's rules for passwords."""
+        values: dict[str, Any] = super().clean() or self.cleaned_data
+        self.validate_passwords("password", "again")
+        self.validate_password_for_user(User(name=values.get("name", "")), "password")
+        values.pop("again", None)
+        return values
+
+
 WAITS = (
     "You can see where cases come from, so this waits for a blinded admin; it is recorded in the audit trail."
 )
@@ -59,17 +112,17 @@ def _sends_mail() -> bool:
     return settings.EMAIL_BACKEND.split(".")[-2] not in MAIL_STAYS_HERE
 
 
-@never_cache
-@require_GET
-def people(request: HttpRequest, slug: str) -> HttpResponse:
+@admin_page("GET")
+def people(request: HttpRequest, study: Study) -> HttpResponse:
     """Show who takes part and where they are; totals per reader and nothing of a case."""
-    study = study_of_admin(request, slug)
     readers = whereabouts(study)
+    refused = invitations.refusals_of(study)
     context = {
         "study": study,
         "readers": readers,
         "members": study.memberships.select_related("person").order_by("person__name", "role"),
-        "invitations": _invitations(study),
+        # Each open invitation with why it could not be taken up, where somebody has tried.
+        "invitations": [(each, refused.get(each.pk, "")) for each in invitations.open_invitations(study)],
         "invite_form": Invite(study=study),
         "reason_form": Reason(auto_id=False),
         "enrolling": study.phase in BEFORE_CLOSE,
@@ -85,153 +138,98 @@ def people(request: HttpRequest, slug: str) -> HttpResponse:
     return render(request, "study/people.html", context)
 
 
-def _invitations(study: Study) -> list[tuple[Invitation, str]]:
-    """Return each open invitation and why it could not be taken up, where somebody has tried."""
-    refused = refusals_of(study)
-    return [(each, refused.get(each.pk, "")) for each in open_invitations(study)]
-
-
-@require_POST
-def send(request: HttpRequest, slug: str) -> HttpResponse:
+@admin_step("study:people")
+def send(request: HttpRequest, study: Study) -> str:
     """Invite somebody."""
-    study = study_of_admin(request, slug)
-    form = Invite(request.POST, study=study)
-    if not form.is_valid():
-        tell_errors(request, form)
-        return redirect("study:people", slug=slug)
-
-    def act() -> str:
-        if form.cleaned_data.get("replaces") and is_unblinded(signed_in(request), study):
-            reader, email = form.cleaned_data["replaces"], form.cleaned_data["email"]
-            propose(
-                study=study, step=ProposedStep.REPLACE, actor=signed_in(request), reader=reader, email=email,
-                reason=f"{email} takes over the cases of {reader}",
-            )  # fmt: skip
-            return WAITS
-        invitation, link = invite(
-            study=study, actor=signed_in(request), link_for=_link_for(request), **form.cleaned_data
-        )
-        if not _sends_mail():
-            return f"This site sends no mail. Give this link to {invitation.email} yourself; it is shown once: {link}"
-        return f"The invitation to {invitation.email} has been sent."
-
-    return _answer(request, slug, act)
+    actor, values = signed_in(request), filled(Invite(request.POST, study=study))
+    if values.get("replaces") and is_unblinded(actor, study):
+        reader, email = values["replaces"], values["email"]
+        propose(
+            study=study, step=ProposedStep.REPLACE, actor=actor, reader=reader, email=email,
+            reason=f"{email} takes over the cases of {reader}",
+        )  # fmt: skip
+        return WAITS
+    invitation, link = invitations.invite(study=study, actor=actor, link_for=_link_for(request), **values)
+    if not _sends_mail():
+        return f"This site sends no mail. Give this link to {invitation.email} yourself; it is shown once: {link}"
+    return f"The invitation to {invitation.email} has been sent."
 
 
-@require_POST
-def take_back(request: HttpRequest, slug: str, number: int) -> HttpResponse:
+@admin_step("study:people")
+def take_back(request: HttpRequest, study: Study, number: int) -> str:
     """Make an open invitation worthless."""
-    study = study_of_admin(request, slug)
-
-    def act() -> str:
-        revoke(study=study, invitation=number, actor=signed_in(request))
-        return "The link is no longer valid."
-
-    return _answer(request, slug, act)
+    invitations.revoke(study=study, invitation=number, actor=signed_in(request))
+    return "The link is no longer valid."
 
 
-@require_POST
-def withdraw(request: HttpRequest, slug: str, pseudonym: str) -> HttpResponse:
+@admin_step("study:people")
+def withdraw(request: HttpRequest, study: Study, pseudonym: str) -> str:
     """Note that a reader has withdrawn."""
-    study = study_of_admin(request, slug)
-
-    def act() -> str:
-        reason = request.POST.get("reason", "")[:500]
-        if is_unblinded(signed_in(request), study):
-            get_object_or_404(Reader, study=study, pseudonym=pseudonym)
-            propose(
-                study=study,
-                step=ProposedStep.WITHDRAW,
-                actor=signed_in(request),
-                reader=pseudonym,
-                reason=reason,
-            )
-            return WAITS
-        withdraw_reader(study=study, pseudonym=pseudonym, reason=reason, actor=signed_in(request))
-        return f"{pseudonym} has withdrawn; their answers are kept."
-
-    return _answer(request, slug, act)
+    actor, reason = signed_in(request), request.POST.get("reason", "")[:500]
+    if is_unblinded(actor, study):
+        study.readers.get(pseudonym=pseudonym)
+        propose(study=study, step=ProposedStep.WITHDRAW, actor=actor, reader=pseudonym, reason=reason)
+        return WAITS
+    withdraw_reader(study=study, pseudonym=pseudonym, reason=reason, actor=actor)
+    return f"{pseudonym} has withdrawn; their answers are kept."
 
 
-@require_POST
-def leave(request: HttpRequest, slug: str, number: int) -> HttpResponse:
+@admin_step("study:people")
+def leave(request: HttpRequest, study: Study, number: int) -> str:
     """End somebody's role."""
-    study: Study = study_of_admin(request, slug)
-
-    def act() -> str:
-        ended = end_role(study=study, member=number, actor=signed_in(request))
-        return f"{ended.person} is no longer {ended.get_role_display()}."
-
-    return _answer(request, slug, act)
+    ended = end_role(study=study, member=number, actor=signed_in(request))
+    return f"{ended.person} is no longer {ended.get_role_display()}."
 
 
-@require_POST
-def decide(request: HttpRequest, slug: str, number: int, decision: str) -> HttpResponse:
+@admin_step("study:people")
+def decide(request: HttpRequest, study: Study, number: int, decision: str) -> str:
     """Take or decline what an unblinded admin proposed."""
-    study = study_of_admin(request, slug)
-    if decision not in {"approve", "decline"}:
+    actor = signed_in(request)
+    if decision == "approve":
+        return approve(study=study, number=number, actor=actor, link_for=_link_for(request))
+    if decision != "decline":
         raise Http404
-
-    def act() -> str:
-        if decision == "approve":
-            return approve(study=study, number=number, actor=signed_in(request), link_for=_link_for(request))
-        decline(study=study, number=number, actor=signed_in(request))
-        return "The proposal was declined; nothing has changed."
-
-    return _answer(request, slug, act)
+    decline(study=study, number=number, actor=actor)
+    return "The proposal was declined; nothing has changed."
 
 
 def _link_for(request: HttpRequest) -> Callable[[str], str]:
     return lambda token: request.build_absolute_uri(reverse("study:invitation", kwargs={"token": token}))
 
 
-def _answer(request: HttpRequest, slug: str, act: Callable[[], str]) -> HttpResponse:
-    try:
-        messages.success(request, act())
-    except MISSING as error:
-        raise Http404 from error
-    except ValidationError as error:
-        messages.error(request, " ".join(error.messages))
-    except (StudyError, PhaseError) as error:
-        messages.error(request, str(error))
-    return redirect("study:people", slug=slug)
-
-
-@sensitive_post_parameters("password", "again")
-@never_cache
+@page("GET", "POST", secret=True)
 @login_not_required
-@require_http_methods(["GET", "POST"])
 def invitation(request: HttpRequest, token: str) -> HttpResponse:
     """Show an invitation and take it up; a link that does not hold looks like one that never was."""
     try:
-        found, study = open_invitation(token)
-    except InvitationError:
+        found, study = invitations.open_invitation(token)
+    except invitations.InvitationError:
         return render(request, "study/invitation_over.html", status=404)
     known = User.objects.filter(email=found.email).exists()
     mine = request.user.is_authenticated and request.user.email == found.email
-    form = None if known else Register(request.POST or None, reader=found.role == READER)
+    form = None if known else Register(request.POST or None, reader=found.role == invitations.READER)
     error = ""
     if request.method == "POST" and (mine or (form is not None and form.is_valid())):
         try:
             if form is None:
-                accept(token=token, person=signed_in(request))
+                invitations.accept(token=token, person=signed_in(request))
             else:
                 values = dict(form.cleaned_data)
                 hashed = make_password(values.pop("password"))
                 with transaction.atomic():
-                    person, _ = register(token=token, hashed=hashed, **values)
+                    person, _ = invitations.register(token=token, hashed=hashed, **values)
                     begin_session(request, person)
             return redirect("home")
-        except (InvitationError, NotThisPersonError, PhaseError) as refusal:
+        except (invitations.InvitationError, NotThisPersonError, PhaseError) as refusal:
             error = str(refusal)
         except StudyError as refusal:
             # What hinders may be the design: hidden repeats, who has whose cases. A reader must not learn of it.
             who = signed_in(request) if form is None else None
-            page = request.build_absolute_uri(reverse("study:people", args=[study.slug]))
-            note_refusal(token=token, person=who, reason=str(refusal), people_page=page)
-            error = NOT_YET if found.role == READER else str(refusal)
+            people_page = request.build_absolute_uri(reverse("study:people", args=[study.slug]))
+            invitations.note_refusal(token=token, person=who, reason=str(refusal), people_page=people_page)
+            error = NOT_YET if found.role == invitations.READER else str(refusal)
     context = {
-        "study": study, "invitation": found, "role": dict(ROLES)[found.role], "form": form, "mine": mine,
+        "study": study, "invitation": found, "role": dict(invitations.ROLES)[found.role], "form": form, "mine": mine,
         "error": error,
     }  # fmt: skip
     return render(request, "study/invitation.html", context)

@@ -18,7 +18,8 @@ DESIGNS = ("fully crossed", "own cases", "overlapping blocks")
 BACK = ("none", "last", "session")
 DISPLAY_CHECKS = ("none", "warn", "block")
 MULTIPLICITY = ("holm", "fixed sequence", "none")
-PRIMARY_METHODS = ("u_centred", "pairs")
+PRIMARY_METHODS = ("by design", "u_centred", "theta_set", "pairs")
+"""The lock names the method that the cases decide; pairs are in studies that were locked before matched sets."""
 SUBGROUPS = ("class_group", "n_findings")
 LONGEST_MARKDOWN = 40_000
 
@@ -77,7 +78,7 @@ class Protocol:
     display_check: str = "none"
     shortest_s: float = 0.0
     longest_s: float = 0.0
-    primary_method: str = "u_centred"
+    primary_method: str = "by design"
     subgroups: tuple[str, ...] = ()
     estimand: str = ""
     exclusion: str = ""
@@ -92,7 +93,14 @@ class Protocol:
         for question in plain["questions"]:
             if question["endpoint"] is None:  # so that a protocol without it keeps its digest
                 del question["endpoint"]
+            elif not question["endpoint"]["margin"]:
+                del question["endpoint"]["aim"], question["endpoint"]["margin"]
         return plain
+
+    def asked(self) -> list[dict[str, Any]]:
+        """Return the questions as readers get them: nothing of how they are analysed, or of what is to be shown."""
+        questions = self.as_json()["questions"]
+        return [{k: v for k, v in question.items() if k != "endpoint"} for question in questions]
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> "Protocol":
@@ -167,7 +175,7 @@ class Protocol:
             )
 
     def _check_numbers(self) -> None:
-        for name, low, high in _RANGES:
+        for name, low, high in RANGES:
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
                 raise ProtocolError(f"{name}: expected a number from {low} to {high}, got {value!r}")
@@ -210,7 +218,7 @@ class Protocol:
         return next((note.text for note in self.practice if note.case == case), "")
 
 
-_RANGES: tuple[tuple[str, float, float], ...] = (
+RANGES: tuple[tuple[str, float, float], ...] = (
     ("planned_readers", 1, 500),
     ("alpha", 0.0001, 0.5),
     ("reading_blocks", 2, 100),

@@ -4,10 +4,13 @@ Most rules tie fields to each other and have words of their own; a library of sc
 ranges alone, some fifty lines, and its errors would have to be put into words again.
 """
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Literal, get_args
+
+from readerstudy.refusals import RefusedError
 
 QuestionKind = Literal[
     "yes_no",
@@ -30,6 +33,9 @@ MEASURED: Mapping[str, str] = {"yes_no": "binary", "ordinal": "ordinal", "number
 ENDINGS = ("_status", "_cannot_assess", "_worst_rank")
 """Endings that exports keep for columns beside a question's own."""
 
+AIMS = ("superiority", "non-inferiority", "equivalence")
+"""What an endpoint may be to show; all but the first need a margin."""
+
 LONGEST_TEXT = 4_000
 LONGEST_WORDS = 60
 MOST_LEVELS = 20
@@ -37,7 +43,7 @@ MOST_MARKS = 50
 KEY = re.compile(r"[a-z][a-z0-9_]{0,39}")
 
 
-class ProtocolError(ValueError):
+class ProtocolError(RefusedError, ValueError):
     """A protocol or an answer does not hold what it should."""
 
 
@@ -65,13 +71,16 @@ class Measure:
     """What the analysis needs to know of a question beside its answers, so that it can be an endpoint.
 
     `short` is its title; `worse` says which end is unfavourable; `less` and `more` are what lower and higher answers
-    mean, such as "lower image quality".
+    mean, such as "lower image quality". `aim` is what is tested: superiority, that the two groups of cases differ; or
+    non-inferiority or equivalence with a `margin`, in points, in the unit of a number, or for yes or no as a share.
     """
 
     short: str
     worse: Literal["low", "high"] = "low"
     less: str = ""
     more: str = ""
+    aim: str = "superiority"
+    margin: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -198,6 +207,17 @@ class Question:
             raise ProtocolError(
                 f"{self.key}: expected as endpoint a title and words for both directions, of at most {LONGEST_WORDS} "
                 f"characters, and worse low or high; got {words}"
+            )
+        self._check_margin(words.aim, words.margin)
+
+    def _check_margin(self, aim: Any, margin: Any) -> None:
+        values = self.values or {self.minimum, self.maximum}
+        width = math.inf if None in values else max(values) - min(values)  # type: ignore[type-var, operator]
+        number = type(margin) in (int, float) and 0 <= margin < width
+        if aim not in AIMS or not number or (aim == AIMS[0]) != (margin == 0):
+            raise ProtocolError(
+                f"{self.key}: expected {AIMS[0]} without a margin, or {' or '.join(AIMS[1:])} with a margin above 0 "
+                f"and below the width of the scale, {width:g}; got {aim} with {margin}"
             )
 
 

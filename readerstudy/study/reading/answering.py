@@ -34,6 +34,10 @@ __all__ = ["Place", "StaleRevisionError", "VisitError", "place_of", "save_answer
 Said = TypeVar("Said", Rating, PracticeReading)
 
 
+UNREAD: dict[str, Any] = {"revision": 0, "answers": {}, "comment": "", "marks": []}
+"""What is saved of a case that nobody has answered."""
+
+
 class StaleRevisionError(Exception):
     """The answers were changed elsewhere since this page was opened; `stored` holds what is saved."""
 
@@ -144,10 +148,7 @@ def save_answers(
         assignment.revision = rating.revision
         assignment.save(update_fields=["revision"])
         _go_on(reader, session, visit.protocol, rating.saved_at)
-        record(
-            kind="answers.saved", actor=reader.person, study=reader.study.key, subject=str(public_id),
-            values=replay.values_of(rating),
-        )  # fmt: skip
+        record("answers.saved", reader.person, reader.study.key, str(public_id), replay.values_of(rating))
     return rating
 
 
@@ -225,7 +226,7 @@ def stored(row: Assignment | PracticeReading) -> dict[str, Any]:
         return {"revision": 1, "answers": row.answers, "comment": row.comment, "marks": row.marks}
     last = row.ratings.order_by("-revision").first() if row.revision else None
     if last is None:
-        return {"revision": 0, "answers": {}, "comment": "", "marks": []}
+        return UNREAD
     return {
         "revision": row.revision,
         "answers": last.answers,

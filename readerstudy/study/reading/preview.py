@@ -1,33 +1,35 @@
-"""A draft as its readers will see it, step by step. Nothing is stored: the step is in the address."""
+"""A draft as its readers will see it, step by step, for the study's admins: the reading page with other addresses.
 
-from collections.abc import Mapping
+Nothing is stored: the step is in the address.
+"""
+
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, wraps
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
 import numpy as np
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 
+from readerstudy.accounts.access import signed_in
+from readerstudy.accounts.middleware import answers_scripts
 from readerstudy.cases.frame import FORMAT, encode_frame
-from readerstudy.cases.models import Case
-from readerstudy.cases.selectors import frame_json
+from readerstudy.cases.models import Case, Frame
+from readerstudy.cases.selectors import frame_response, masked_response
 from readerstudy.study.design.signoff import cases_to_check
-from readerstudy.study.design.terms import sets_of, terms_json
-from readerstudy.study.markdown import render
+from readerstudy.study.design.terms import sets_of, terms_json, waiting
+from readerstudy.study.markdown import render as render_markdown
 from readerstudy.study.models import Study
-from readerstudy.study.protocol import Protocol
-from readerstudy.study.protocol.answers import check_marks
-from readerstudy.study.reading.measured import (
-    comment_of,
-    display_check_of,
-    display_is_fit,
-    display_of,
-    times_of,
-)
-from readerstudy.study.reading.reading_json import case_facts, frame_of_state
+from readerstudy.study.protocol import Protocol, ProtocolError
+from readerstudy.study.reading import answering, measured
+from readerstudy.study.reading.reading_json import frame_of, frame_of_state, sheet_of_case
 from readerstudy.study.reading.stages import Stage
+from readerstudy.study.reading.views import posted_object, reading_page, told
 from readerstudy.study.reading.visits import DisplayRefusedError
+from readerstudy.study.visibility import View, admin_page
 
 SHOWN_CASES = 3
 PATTERN = "pattern"
@@ -38,7 +40,7 @@ ROWS, COLUMNS = 640, 512
 
 @dataclass(frozen=True)
 class Step:
-    """One step of the preview: a stage, and its case (None: the pattern) where it has one."""
+    """One step of the preview: a stage, and its case where it has one."""
 
     stage: Stage
     case: Case | None = None
@@ -60,7 +62,7 @@ def steps_of(study: Study) -> list[Step]:
         steps.append(Step(Stage.DISPLAY))
     practice = _cases(study.practice_key) if study.practice_key else []
     steps += [Step(Stage.PRACTICE, case, n, len(practice)) for n, case in enumerate(practice, 1)]
-    cases: list[Case | None] = [*_cases(study.key)] or [None]
+    cases = _cases(study.key) or [_pattern_case()]
     steps += [Step(Stage.READING, case, n, len(cases)) for n, case in enumerate(cases, 1)]
     return [*steps, Step(Stage.DONE, None, len(cases), len(cases))]
 
@@ -75,15 +77,15 @@ def preview_state(study: Study, place: int) -> dict[str, Any]:
     steps = steps_of(study)
     place = min(place, len(steps) - 1)
     step = steps[place]
-    has_case = step.stage in {Stage.PRACTICE, Stage.READING}
-    following = steps[place + 1] if has_case and steps[place + 1].stage is step.stage else None
+    following = steps[place + 1].case if step.case and steps[place + 1].stage is step.stage else None
+    terms = [each.terms for each in sets_of(study) if each.terms is not None]
     urls = {name: _address(study, "preview_go", place) for name in ("consent", "terms", "begin", "display")}
     return {
         **frame_of_state(step.stage, protocol, preview=True),
-        "terms": _terms(study) if step.stage is Stage.TERMS else [],
+        "terms": terms_json(study, terms) if step.stage is Stage.TERMS else [],
         "position": step.number,
         "total": step.total,
-        "case": _case_json(study, protocol, step, place) if has_case else None,
+        "case": _case_json(study, protocol, step, place),
         "next": None if following is None else _frame(study, following),
         "back": None,
         "session": {"number": 1, "read": step.number, "limit": protocol.session_cases or None, "until": None},
@@ -107,16 +109,17 @@ def try_answers(study: Study, place: int, posted: Mapping[str, Any]) -> dict[str
     """
     protocol = Protocol.from_json(study.protocol)
     step = steps_of(study)[place]
-    rows, columns = _size(step.case)
-    marks = check_marks(list(posted.get("marks") or []), rows, columns)
-    protocol.check_answers(posted.get("answers") or {}, marks=marks, labels=_labels(step.case))
-    comment_of(posted.get("comment", ""))
-    times_of(posted.get("times") or {})
-    display_of(posted.get("display") or {})
-    told: dict[str, Any] = {"saved": True, "state": preview_state(study, place + 1)}
-    if step.stage is Stage.PRACTICE and step.case is not None:
-        told["feedback"] = render(protocol.note_of(step.case.key))
-    return told
+    if step.case is None:
+        raise ProtocolError("expected no answers at this step")
+    answering.sheet_of(
+        protocol, step.case, posted.get("answers") or {}, posted.get("marks") or [], posted.get("comment", "")
+    )
+    measured.times_of(posted.get("times") or {})
+    measured.display_of(posted.get("display") or {})
+    answer: dict[str, Any] = {"saved": True, "state": preview_state(study, place + 1)}
+    if step.stage is Stage.PRACTICE:
+        answer["feedback"] = render_markdown(protocol.note_of(step.case.key))
+    return answer
 
 
 def try_step(study: Study, place: int, posted: Mapping[str, Any]) -> dict[str, Any]:
@@ -128,8 +131,8 @@ def try_step(study: Study, place: int, posted: Mapping[str, Any]) -> dict[str, A
     """
     step = steps_of(study)[place]
     if step.stage is Stage.DISPLAY:
-        found = display_check_of(posted)
-        if not display_is_fit(found) and Protocol.from_json(study.protocol).display_check == "block":
+        found = measured.display_check_of(posted)
+        if not measured.display_is_fit(found) and Protocol.from_json(study.protocol).display_check == "block":
             raise DisplayRefusedError(
                 "With this display a reader could not begin: enlarge the window or dim the room."
             )
@@ -144,54 +147,87 @@ def pattern() -> bytes:
     return encode_frame(np.clip(255 * y / ROWS + rings, 0, 255).astype(np.uint8), 8)
 
 
-def shown_case(study: Study, name: str) -> Case | None:
-    """Return a case by its key; an admin of a draft looks at each image before the lock."""
-    return cases_to_check(study).filter(key=name).first()
+def _case_json(study: Study, protocol: Protocol, step: Step, place: int) -> dict[str, Any] | None:
+    if step.case is None:
+        return None
+    url = _address(study, "preview_answers", place)
+    sheet = sheet_of_case(step.case, protocol, url, step.stage is Stage.PRACTICE)
+    return {**_frame(study, step.case), **sheet, **answering.UNREAD, "back": None}
 
 
-def _terms(study: Study) -> list[dict[str, str]]:
-    return terms_json(study, [each.terms for each in sets_of(study) if each.terms is not None])
+def _frame(study: Study, case: Case) -> dict[str, Any]:
+    url = reverse("study:preview_frame", kwargs={"slug": study.slug, "name": case.key})
+    return frame_of(case, str(uuid5(NAMESPACE_URL, f"{study.key} {case.key}")), url)
 
 
-def _case_json(study: Study, protocol: Protocol, step: Step, place: int) -> dict[str, Any]:
-    if step.case is not None:
-        facts = case_facts(step.case, protocol)
-    else:
-        facts = {"labels": _labels(None), "shown": {}, "questions": protocol.as_json()["questions"]}
-    return {
-        **_frame(study, step),
-        **facts,
-        "revision": 0,
-        "answers": {},
-        "comment": "",
-        "marks": [],
-        "practice": step.stage is Stage.PRACTICE,
-        "answer_url": _address(study, "preview_answers", place),
-        "back": None,
-    }
-
-
-def _frame(study: Study, step: Step) -> dict[str, Any]:
-    name = step.case.key if step.case else PATTERN
-    return {
-        "id": str(uuid5(NAMESPACE_URL, f"{study.key} {name}")),
-        "frame_url": reverse("study:preview_frame", kwargs={"slug": study.slug, "name": name}),
-        "frame": frame_json(step.case) if step.case else _PATTERN_JSON,
-    }
-
-
-_PATTERN_JSON = {
-    "format": FORMAT, "rows": ROWS, "columns": COLUMNS, "bits": 8, "window": [0, 255], "spacing": None,
-}  # fmt: skip
-
-
-def _size(case: Case | None) -> tuple[int, int]:
-    return (case.frame.rows, case.frame.columns) if case else (ROWS, COLUMNS)
-
-
-def _labels(case: Case | None) -> list[str]:
-    return list(case.labels) if case else ["An example label"]
+def _pattern_case() -> Case:
+    case = Case(key=PATTERN, labels=["An example label"])
+    Frame(case=case, format=FORMAT, rows=ROWS, columns=COLUMNS, bits=8, window_low=0, window_high=255)
+    return case
 
 
 def _address(study: Study, view: str, place: int) -> str:
     return reverse(f"study:{view}", kwargs={"slug": study.slug, "place": place})
+
+
+@admin_page("GET", draft=True)
+def page(request: HttpRequest, study: Study) -> HttpResponse:
+    """Show the reading page of a draft, to an admin who has confirmed the terms of its cases as a reader does."""
+    if waiting(study, signed_in(request)):
+        return redirect("study:terms", slug=study.slug)
+    return reading_page(request, study, _address(study, "preview_state", 0), preview=True)
+
+
+@answers_scripts
+@admin_page("GET", draft=True)
+def frame(request: HttpRequest, study: Study, name: str) -> HttpResponse:
+    """Deliver the pixels of a case that the preview shows, or of the drawn pattern."""
+    if name == PATTERN:
+        return masked_response(pattern())
+    case = get_object_or_404(cases_to_check(study), key=name)  # each image is looked at before the lock
+    return frame_response(case, signed_in(request))
+
+
+Act = Callable[[Study, int, HttpRequest], dict[str, Any]]
+
+
+def _step(method: str) -> Callable[[Act], View]:
+    """Make an address of one step of a draft, which answers scripts."""
+
+    def made(act: Act) -> View:
+        @answers_scripts
+        @admin_page(method, draft=True)
+        @wraps(act)
+        def view(request: HttpRequest, study: Study, place: int) -> JsonResponse:
+            if place >= len(steps_of(study)):
+                raise Http404
+            return told(lambda: act(study, place, request))
+
+        return view
+
+    return made
+
+
+@_step("GET")
+def state(study: Study, place: int, request: HttpRequest) -> dict[str, Any]:
+    """Tell the page one step."""
+    return preview_state(study, place)
+
+
+@_step("POST")
+def answers(study: Study, place: int, request: HttpRequest) -> dict[str, Any]:
+    """Check answers, store nothing, go on."""
+    return try_answers(study, place, posted_object(request))
+
+
+@_step("POST")
+def go(study: Study, place: int, request: HttpRequest) -> dict[str, Any]:
+    """Go on from consent, terms, instructions or the display check."""
+    return try_step(study, place, posted_object(request))
+
+
+@_step("POST")
+def stay(study: Study, place: int, request: HttpRequest) -> dict[str, Any]:
+    """Answer a pause or a key map with the same step."""
+    posted_object(request)
+    return {"state": preview_state(study, place)}

@@ -1,6 +1,5 @@
 """What the reading page is told: its whole state in one form, also for the preview, which stores nothing."""
 
-from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
@@ -12,7 +11,7 @@ from readerstudy.study.design.terms import terms_json
 from readerstudy.study.markdown import render
 from readerstudy.study.models import Assignment, PracticeReading, Rating, Reader
 from readerstudy.study.protocol import Protocol
-from readerstudy.study.reading.answering import returnable, stored
+from readerstudy.study.reading.answering import UNREAD, returnable, stored
 from readerstudy.study.reading.stages import Stage, Visit, visit_of
 
 WITH_TEXTS = {Stage.CONSENT, Stage.INSTRUCTIONS, Stage.DONE}
@@ -72,23 +71,23 @@ def texts(protocol: Protocol) -> dict[str, str]:
 def case_json(row: Assignment | PracticeReading, reader: Reader, visit: Visit) -> dict[str, Any]:
     """Return one case with its questions and what is stored of it."""
     practice = isinstance(row, PracticeReading)
-    saved = {"revision": 0, "answers": {}, "comment": "", "marks": []} if practice else stored(row)
+    slug = reader.study.slug
     return {
-        **_frame(row, reader.study.slug),
-        **case_facts(row.case, visit.protocol),
-        **saved,
-        "practice": practice,
-        "answer_url": _address("answers", reader.study.slug, row.public_id),
+        **_frame(row, slug),
+        **sheet_of_case(row.case, visit.protocol, _address("answers", slug, row.public_id), practice),
+        **(UNREAD if practice else stored(row)),
         "back": None if practice else _back(reader, visit, row),
     }
 
 
-def case_facts(case: Case, protocol: Protocol) -> dict[str, Any]:
-    """Return what the protocol shows of a case, and what it asks."""
+def sheet_of_case(case: Case, protocol: Protocol, answer_url: str, practice: bool) -> dict[str, Any]:
+    """Return what the protocol shows of a case, what it asks, and where the answers go."""
     return {
         "labels": case.labels,
         "shown": {name: getattr(case, name) for name in protocol.shown},
-        "questions": protocol.as_json()["questions"],
+        "questions": protocol.asked(),
+        "practice": practice,
+        "answer_url": answer_url,
     }
 
 
@@ -119,9 +118,8 @@ def _frame(row: Assignment | PracticeReading, slug: str) -> dict[str, Any]:
 
 def frame_of(case: Case, name: str, url: str) -> dict[str, Any]:
     """Return where the pixels of a case are and how to read them."""
-    return {"id": name, "frame_url": url, "frame": frame_json(case)}
+    return {"id": name, "frame_url": url, "frame": frame_json(case.frame)}
 
 
 def _address(view: str, slug: str, public_id: UUID) -> str:
-    address: Mapping[str, Any] = {"slug": slug, "public_id": public_id}
-    return reverse(f"study:{view}", kwargs=dict(address))
+    return reverse(f"study:{view}", args=[slug, public_id])

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from django.db.models import Count, Q, QuerySet
 from django.utils import timezone
@@ -70,41 +70,25 @@ class Visit:
 
 def place_of(reader: Reader) -> Place[Assignment]:
     """Return the reader's place: the first case without a rating, deferred ones last, and exactly one ahead."""
-    planned = reader.assignments.all()
-    total, unread = _counts(planned, Q(revision=0))
-    ahead = _ahead(reader, planned.filter(revision=0).order_by("deferred", "position")) if unread else []
-    return Place(_position(total, unread), total, *_two(ahead))
+    return _place(reader, reader.assignments.all(), Q(revision=0), "deferred", "position")
 
 
 def practice_place_of(reader: Reader) -> Place[PracticeReading]:
     """Return the reader's place among the practice cases, if the study has any."""
     if reader.study.practice_key is None:
         return Place(0, 0, None, None)
-    planned = reader.practice.all()
-    total, unread = _counts(planned, Q(saved_at=None))
-    ahead = _ahead(reader, planned.filter(saved_at=None).order_by("position")) if unread else []
-    return Place(_position(total, unread), total, *_two(ahead))
+    return _place(reader, reader.practice.all(), Q(saved_at=None), "position")
 
 
-def _counts(planned: QuerySet[Any], unread: Q) -> tuple[int, int]:
-    found = planned.aggregate(total=Count("pk"), unread=Count("pk", filter=unread))
-    return found["total"], found["unread"]
-
-
-def _position(total: int, unread: int) -> int:
-    return min(total - unread + 1, total)
-
-
-def _ahead(reader: Reader, unread: QuerySet[Row]) -> list[Row]:
+def _place(reader: Reader, planned: QuerySet[Row], unread: Q, *order: str) -> Place[Row]:
     """Return the current case and the next, with what a page is told of them."""
-    rows = list(unread.select_related("case__frame")[:2])
+    counted = planned.aggregate(total=Count("pk"), unread=Count("pk", filter=unread))
+    total, left = counted["total"], counted["unread"]
+    rows = list(planned.filter(unread).order_by(*order).select_related("case__frame")[:2]) if left else []
     for row in rows:
         row.study = reader.study
-    return rows
-
-
-def _two(rows: list[Row]) -> tuple[Row | None, Row | None]:
-    return rows[0] if rows else None, rows[1] if len(rows) > 1 else None
+    current, following = rows[0] if rows else None, rows[1] if len(rows) > 1 else None
+    return Place(min(total - left + 1, total), total, current, following)
 
 
 def open_session(reader: Reader) -> ReadingSession | None:

@@ -9,24 +9,16 @@ from typing import Any
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.urls import reverse
-from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
 from readerstudy.accounts.access import signed_in
-from readerstudy.accounts.middleware import answers_scripts
+from readerstudy.accounts.middleware import answers_scripts, page
 from readerstudy.cases.selectors import frame_response
 from readerstudy.study.markdown import render as render_markdown
-from readerstudy.study.models import Assignment, PracticeReading, Reader
+from readerstudy.study.models import Assignment, PracticeReading, Reader, Study
 from readerstudy.study.phases import PhaseError
 from readerstudy.study.protocol import Protocol, ProtocolError
-from readerstudy.study.reading import visits
-from readerstudy.study.reading.answering import (
-    StaleRevisionError,
-    VisitError,
-    returnable,
-    save_answers,
-    servable,
-)
+from readerstudy.study.reading import answering, visits
 from readerstudy.study.reading.reading_json import case_json, state_json, texts
 from readerstudy.study.reading.stages import visit_of
 from readerstudy.study.visibility import reader_for
@@ -34,23 +26,28 @@ from readerstudy.study.visibility import reader_for
 ANSWER_FIELDS = {"idempotency_key", "revision", "answers", "comment", "times", "display"}
 
 
-@never_cache
-@require_GET
+@page("GET")
 def reading(request: HttpRequest, slug: str) -> HttpResponse:
     """Show the reading room of one study; the page asks for its state itself."""
-    reader = reader_for(signed_in(request), slug)
+    study = reader_for(signed_in(request), slug).study
+    return reading_page(request, study, reverse("study:state", kwargs={"slug": slug}))
+
+
+def reading_page(
+    request: HttpRequest, study: Study, state_url: str, *, preview: bool = False
+) -> HttpResponse:
+    """Return the page on which cases are read; its script asks for the state at `state_url`."""
     context = {
-        "study": reader.study,
-        "state_url": reverse("study:state", kwargs={"slug": slug}),
-        "preview": False,
-        "texts": texts(Protocol.from_json(reader.study.protocol)),
+        "study": study,
+        "state_url": state_url,
+        "preview": preview,
+        "texts": texts(Protocol.from_json(study.protocol)),
     }
     return render(request, "study/reading.html", context)
 
 
 @answers_scripts
-@never_cache
-@require_GET
+@page("GET")
 def state(request: HttpRequest, slug: str) -> JsonResponse:
     """Tell the reader's page the stage of the visit, the current case and the one to fetch ahead."""
     return JsonResponse(state_json(reader_for(signed_in(request), slug)))
@@ -60,20 +57,19 @@ def state(request: HttpRequest, slug: str) -> JsonResponse:
 @require_GET
 def frame(request: HttpRequest, slug: str, public_id: uuid.UUID) -> HttpResponse:
     """Deliver the pixels of the current case, the next, or one to go back to, and of no other."""
-    case = servable(reader_for(signed_in(request), slug), public_id)
+    case = answering.servable(reader_for(signed_in(request), slug), public_id)
     if case is None:
         raise Http404
     return frame_response(case, signed_in(request))
 
 
 @answers_scripts
-@never_cache
-@require_GET
+@page("GET")
 def case(request: HttpRequest, slug: str, public_id: uuid.UUID) -> JsonResponse:
     """Show a read case again, where the protocol lets a reader go back to it."""
     reader = reader_for(signed_in(request), slug)
     visit = visit_of(reader)
-    assignment = returnable(reader, visit).get(public_id)
+    assignment = answering.returnable(reader, visit).get(public_id)
     if assignment is None:
         raise Http404
     return JsonResponse(case_json(assignment, reader, visit))
@@ -84,7 +80,7 @@ def case(request: HttpRequest, slug: str, public_id: uuid.UUID) -> JsonResponse:
 def answers(request: HttpRequest, slug: str, public_id: uuid.UUID) -> JsonResponse:
     """Save one case's answers: 200 saved, 400 no answers, 404 not yours, 409 stale; 503 as everywhere, try again."""
     reader = reader_for(signed_in(request), slug)
-    return _told(lambda: _save(request, reader, public_id))
+    return told(lambda: _save(request, reader, public_id))
 
 
 def _step(act: Callable[[Reader, HttpRequest], object]) -> Callable[[HttpRequest, str], JsonResponse]:
@@ -100,7 +96,7 @@ def _step(act: Callable[[Reader, HttpRequest], object]) -> Callable[[HttpRequest
             act(reader, request)
             return {"state": state_json(reader_for(reader.person, slug))}
 
-        return _told(acted)
+        return told(acted)
 
     return view
 
@@ -148,7 +144,7 @@ def _save(request: HttpRequest, reader: Reader, public_id: uuid.UUID) -> dict[st
         reader.study.practice_key is not None and reader.practice.filter(public_id=public_id).exists()
     )
     if not practising:
-        save_answers(reader=reader, public_id=public_id, **values)
+        answering.save_answers(reader=reader, public_id=public_id, **values)
         return {"saved": True, "state": state_json(reader)}
     for name in ("revision", "display"):
         values.pop(name)
@@ -157,20 +153,21 @@ def _save(request: HttpRequest, reader: Reader, public_id: uuid.UUID) -> dict[st
     return {"saved": True, "feedback": render_markdown(note), "state": state_json(reader)}
 
 
-def _told(act: Callable[[], dict[str, Any]]) -> JsonResponse:
+REFUSALS: dict[type[Exception], int] = {
+    ProtocolError: 400, PhaseError: 403, answering.VisitError: 403, answering.StaleRevisionError: 409,
+    visits.DisplayRefusedError: 422,
+}  # fmt: skip
+"""What services refuse a reader in words, and the status of the answer."""
+
+
+def told(act: Callable[[], dict[str, Any]]) -> JsonResponse:
     """Turn what a service refuses into a status and words for the page."""
     try:
         return JsonResponse(act())
-    except ProtocolError as error:
-        return JsonResponse({"error": str(error)}, status=400)
     except (Assignment.DoesNotExist, PracticeReading.DoesNotExist):
         raise Http404 from None
-    except StaleRevisionError as error:
-        return JsonResponse({"error": str(error), "stored": error.stored}, status=409)
-    except (PhaseError, VisitError) as error:
-        return JsonResponse({"error": str(error)}, status=403)
-    except visits.DisplayRefusedError as error:
-        return JsonResponse({"error": str(error)}, status=422)
+    except tuple(REFUSALS) as error:
+        return JsonResponse({"error": str(error), **vars(error)}, status=REFUSALS[type(error)])
 
 
 def _posted(request: HttpRequest) -> dict[str, Any]:

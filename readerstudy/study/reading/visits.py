@@ -12,15 +12,7 @@ from readerstudy.study.design.terms import confirm
 from readerstudy.study.models import DisplayCheck, PracticeReading, Reader
 from readerstudy.study.phases import Phase, PhaseError
 from readerstudy.study.protocol import Protocol, ProtocolError, digest
-from readerstudy.study.reading.answering import (
-    StaleRevisionError,
-    VisitError,
-    begin_session,
-    check_stages,
-    same_or_stale,
-    sheet_of,
-    stored,
-)
+from readerstudy.study.reading import answering
 from readerstudy.study.reading.measured import display_check_of, display_is_fit, keys_of, times_of
 from readerstudy.study.reading.stages import Stage, visit_of
 
@@ -61,7 +53,7 @@ def confirm_terms(*, reader: Reader, accepted: Any, digests: Any) -> None:
     """
     reader = _reading(reader)
     if visit_of(reader).stage is Stage.CONSENT:
-        raise VisitError("consent is needed before the terms of use")
+        raise answering.VisitError("consent is needed before the terms of use")
     if accepted is not True:
         raise ProtocolError("accepted: expected true; without confirming the terms nobody can see an image")
     confirm(study=reader.study, person=reader.person, digests=digests)
@@ -78,7 +70,7 @@ def begin(*, reader: Reader) -> None:
     """
     reader = _reading(reader)
     if visit_of(reader).stage in {Stage.CONSENT, Stage.TERMS}:
-        raise VisitError("consent and the terms of use are needed before the instructions")
+        raise answering.VisitError("consent and the terms of use are needed before the instructions")
     if reader.instructed_at is None:
         reader.instructed_at = timezone.now()
         reader.save(update_fields=["instructed_at"])
@@ -100,9 +92,12 @@ def check_display(*, reader: Reader, values: Mapping[str, Any]) -> DisplayCheck:
         reader = _reading(reader)
         visit = visit_of(reader)
         if visit.stage not in {Stage.DISPLAY, Stage.PRACTICE, Stage.READING}:
-            raise VisitError("no display check is due now")
+            raise answering.VisitError("no display check is due now")
         check = DisplayCheck.objects.create(
-            study=reader.study, session=begin_session(reader), values=found, passed=display_is_fit(found)
+            study=reader.study,
+            session=answering.begin_session(reader),
+            values=found,
+            passed=display_is_fit(found),
         )
         _note(reader, "display.checked", {**found, "passed": check.passed})
     if not check.passed and visit.protocol.display_check == "block":
@@ -149,27 +144,30 @@ def save_practice(
     row = reader.practice.select_related("case__frame").get(public_id=public_id)
     protocol = Protocol.from_json(reader.study.protocol)
     if row.saved_at is not None:
+        now = answering.stored(row)
         if row.idempotency_key != idempotency_key:
-            raise StaleRevisionError(stored(row))
-        return same_or_stale(row, sheet_of(protocol, row.case, answers, marks, comment), stored(row))
+            raise answering.StaleRevisionError(now)
+        return answering.same_or_stale(
+            row, answering.sheet_of(protocol, row.case, answers, marks, comment), now
+        )
     visit = visit_of(reader)
-    check_stages(reader, visit, practising=True)
+    answering.check_stages(reader, visit, practising=True)
     if visit.practice.current is None or visit.practice.current.pk != row.pk:
         raise PracticeReading.DoesNotExist
-    for name, value in sheet_of(protocol, row.case, answers, marks, comment).items():
+    for name, value in answering.sheet_of(protocol, row.case, answers, marks, comment).items():
         setattr(row, name, value)
     row.times = times_of(times)
     row.idempotency_key, row.saved_at = idempotency_key, timezone.now()
     row.save()
     record(
-        kind="practice.saved", actor=reader.person, study=reader.study.key, subject=str(public_id),
-        values={"answers": row.answers, "marks": row.marks, "comment": row.comment, "times": row.times},
+        "practice.saved", reader.person, reader.study.key, str(public_id),
+        {"answers": row.answers, "marks": row.marks, "comment": row.comment, "times": row.times},
     )  # fmt: skip
     return row
 
 
 def _note(reader: Reader, kind: str, values: Mapping[str, Any] | None = None) -> None:
-    record(kind=kind, actor=reader.person, study=reader.study.key, subject=reader.pseudonym, values=values)
+    record(kind, reader.person, reader.study.key, reader.pseudonym, values)
 
 
 def _reading(reader: Reader) -> Reader:

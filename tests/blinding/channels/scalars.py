@@ -63,7 +63,7 @@ def _label_shares(cases: list[Case]) -> dict[str, float]:
 
 
 def _of_case(case: Case, share: dict[str, float]) -> dict[str, float]:
-    told, frame = frame_json(case), frame_bytes(case)
+    told, frame = frame_json(case.frame), frame_bytes(case)
     pixels = decode_frame(frame, case.frame.rows, case.frame.columns, case.frame.bits).astype(float)
     return {
         "length": len(frame),

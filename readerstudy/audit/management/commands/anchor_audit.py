@@ -7,7 +7,7 @@ from django.conf import settings
 from django.core.management.base import CommandError
 
 from readerstudy.audit.epochs import begin_epoch
-from readerstudy.audit.services import AuditError, faults
+from readerstudy.audit.services import faults
 from readerstudy.commands import SiteCommand
 
 
@@ -17,7 +17,7 @@ class Command(SiteCommand):
         "database disagree, the difference is accepted on record: the reason stays in the trail, and "
         "verify_audit reports it from then on."
     )
-    refused = (AuditError, OSError)
+    refused = (OSError,)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--reason", required=True, help="why; this is recorded in the audit trail")
@@ -26,9 +26,6 @@ class Command(SiteCommand):
         if not options["reason"].strip():
             raise CommandError("expected a reason, such as 'the disk of the anchor was lost'")
         for fault in faults():
-            raise CommandError(
-                f"event {fault.sequence} of {fault.study or 'the site'}: {fault.reason}; a new anchor would not "
-                "repair a broken chain"
-            )
+            raise CommandError(f"{fault}; a new anchor would not repair a broken chain")
         event = begin_epoch(cause="anchor_audit", reason=options["reason"].strip())
         self.stdout.write(f"{settings.AUDIT_ANCHOR} counts from event {event.sequence} of the site")

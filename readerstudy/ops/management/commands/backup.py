@@ -5,10 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from analysis.terminal import progress_bar
-from readerstudy.cases.storage import StorageError
 from readerstudy.commands import PatientCommand
 from readerstudy.ops.backup.backing_up import back_up
-from readerstudy.ops.backup.manifest import BackupError
 
 
 class Command(PatientCommand):
@@ -16,7 +14,7 @@ class Command(PatientCommand):
         "Copy the running site into a new folder: the database at one instant, and all files except caches "
         "and secrets."
     )
-    refused = (BackupError, StorageError, OSError)
+    refused = (OSError,)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="a new folder")

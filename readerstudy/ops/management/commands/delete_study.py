@@ -6,14 +6,12 @@ from typing import Any
 from django.core.management.base import CommandError
 
 from readerstudy.commands import SiteCommand
-from readerstudy.ops.backup.retention import RetentionError, delete_study
-from readerstudy.study.phases import StudyError
+from readerstudy.ops.backup.retention import delete_study
 from readerstudy.study.visibility import study_named
 
 
 class Command(SiteCommand):
     help = "Delete an archived study: rows, frames, exports, its audit chain. A tombstone stays in the site's chain."
-    refused = (StudyError, RetentionError)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("slug", metavar="SLUG", help="short name of the study")

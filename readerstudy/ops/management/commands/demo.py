@@ -11,34 +11,16 @@ from django.conf import settings
 
 from analysis.terminal import in_words, progress_bar
 from readerstudy.commands import SiteCommand
-from readerstudy.ops.demo import chain, studies
+from readerstudy.ops.demo import chain, plan, studies
 from readerstudy.ops.demo.films import develop
-from readerstudy.ops.demo.plan import (
-    FINISHED,
-    FINISHED_COLUMNS,
-    FINISHED_ROWS,
-    LIVE,
-    PHANTOMS,
-    READING_COLUMNS,
-    READING_ROWS,
-    STAGES,
-    DemoFolder,
-)
-from readerstudy.ops.serve.site import SiteError, check_port, prepare_site
-from readerstudy.ops.serve.supervisor import (
-    Process,
-    Supervisor,
-    SupervisorError,
-    web_command,
-    worker_command,
-)
+from readerstudy.ops.serve.site import check_port, prepare_site
+from readerstudy.ops.serve.supervisor import Process, Supervisor, web_command, worker_command
 
-SIZES = {LIVE: (READING_ROWS, READING_COLUMNS), FINISHED: (FINISHED_ROWS, FINISHED_COLUMNS)}
+SIZES = {plan.LIVE: plan.READING_SIZE, plan.FINISHED: plan.FINISHED_SIZE}
 
 
 class Command(SiteCommand):
     help = "Run all steps on phantoms and serve the result at http://localhost:8000. Run it again to resume."
-    refused = (chain.DemoError, SiteError, SupervisorError)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--no-serve", action="store_true", help="do everything except serve")
@@ -57,15 +39,15 @@ class Command(SiteCommand):
             self.stdout.write("\nstopped; 'make demo' goes on where it stopped")
 
     def _make(self) -> None:
-        folder = DemoFolder(settings.HOME)
-        whole = sum(seconds for _, seconds in STAGES)
+        folder = plan.DemoFolder(settings.HOME)
+        whole = sum(seconds for _, seconds in plan.STAGES)
         self.stdout.write(
             f"The first time it takes about {in_words(whole)} on a machine with 2 cores and no GPU. "
             "Finished steps are not repeated."
         )
         began = time.monotonic()
         prepare_site()
-        stages = iter(enumerate(STAGES, 1))
+        stages = iter(enumerate(plan.STAGES, 1))
         with self._stage(stages) as report:
             chain.make_phantoms(folder, report)
         with self._stage(stages) as report:
@@ -80,7 +62,7 @@ class Command(SiteCommand):
             self.stdout.write(f"  {line}")
         with self._stage(stages) as report:
             for slug, size in SIZES.items():
-                develop(PHANTOMS, list(rows[slug]["image"]), folder.films(slug), size, report)
+                develop(plan.PHANTOMS, list(rows[slug]["image"]), folder.films(slug), size, report)
                 chain.hand_over(folder, slug, run, selection, rows[slug])
         users = studies.people()
         with self._stage(stages) as report:
@@ -93,7 +75,7 @@ class Command(SiteCommand):
     def _stage(self, stages: Iterator[tuple[int, tuple[str, int]]]) -> Iterator[Callable[[int, int], None]]:
         """Say which stage begins and about how long it takes, show how far it is, say how long it took."""
         number, (title, seconds) = next(stages)
-        self.stdout.write(f"{number} of {len(STAGES)}  {title}, about {in_words(seconds)}")
+        self.stdout.write(f"{number} of {len(plan.STAGES)}  {title}, about {in_words(seconds)}")
         self.stdout.flush()
         began = time.monotonic()
         with progress_bar(title) as report:
@@ -113,7 +95,7 @@ class Command(SiteCommand):
                 f"  Forgotten? READERSTUDY_HOME={settings.HOME} {sys.executable} manage.py changepassword EMAIL"
             )
         self.stdout.write(
-            f"  sealed key  {DemoFolder(settings.HOME).key(LIVE)}  (the admin opens it after closing)\n"
+            f"  sealed key  {plan.DemoFolder(settings.HOME).key(plan.LIVE)}  (the admin opens it after closing)\n"
         )
 
     def _serve(self, port: int) -> None:

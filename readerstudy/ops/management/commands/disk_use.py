@@ -2,24 +2,25 @@
 
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import CommandError
 
 from readerstudy.commands import PatientCommand
-from readerstudy.ops.doctor.disk import disk_use
+from readerstudy.ops.doctor.disk import disk_use, free_places
 
 
 class Command(PatientCommand):
     help = "Print the bytes of each study's frames, each sweep and every other part, and what is free; fail when low."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        use = disk_use()
-        for row in use.rows:
+        for row in disk_use():
             self.stdout.write(f"{row.kind:18} {row.size / 2**20:12.1f} MiB  {row.name}")
-        for place in use.places:
+        places = free_places()
+        for place in places:
             self.stdout.write(f"free               {place.free / 2**30:12.1f} GiB  {place.name}")
-        low = [place for place in use.places if place.low]
+        low = [place.name for place in places if place.low]
         if low:
             raise CommandError(
-                f"less than {use.wanted_gb} GiB free (DISK_FREE_GB) for {', '.join(place.name for place in low)}: "
+                f"less than {settings.DISK_FREE_GB} GiB free (DISK_FREE_GB) for {', '.join(low)}: "
                 "export and delete archived studies, remove sweeps' score files that can be made again, or add disk"
             )

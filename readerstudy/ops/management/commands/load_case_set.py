@@ -4,34 +4,22 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import CommandError
-
 from analysis.caseset import CaseSetError
 from analysis.columns import FrameError
 from analysis.terminal import progress_bar
 from readerstudy.accounts.models import User
-from readerstudy.cases.loader import AlreadyLoadedError, CaseSetRefusedError
-from readerstudy.cases.storage import StorageError
 from readerstudy.commands import SiteCommand
 from readerstudy.ops.loading import load_into_study
 from readerstudy.study.design.lifecycle import create_study
 from readerstudy.study.design.obstacles import obstacles_of
 from readerstudy.study.models import Study
-from readerstudy.study.phases import PhaseError, StudyError
 from readerstudy.study.protocol import Protocol
+from readerstudy.study.visibility import admin_of_new
 
 
 class Command(SiteCommand):
     help = "Verify a case set, decode its images and load them into a study; all cases or none."
-    refused = (
-        CaseSetError,
-        FrameError,
-        CaseSetRefusedError,
-        AlreadyLoadedError,
-        StorageError,
-        PhaseError,
-        StudyError,
-    )
+    refused = (CaseSetError, FrameError)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("folder", type=Path, help="the blind half, as write_case_set made it")
@@ -44,7 +32,10 @@ class Command(SiteCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         study = Study.objects.filter(slug=options["study"]).first()
         if study is None:
-            study = self._made(options["study"], options["title"], options["admin"])
+            address = options["admin"] if options["title"] else None
+            admin = admin_of_new(options["study"], address, "--title and --admin")
+            title = options["title"]
+            study = create_study(slug=options["study"], title=title, protocol=Protocol(), actor=admin)
         with progress_bar("decoding images") as progress:
             loaded = load_into_study(
                 study=study, folder=options["folder"], practice=options["practice"], progress=progress,
@@ -55,12 +46,3 @@ class Command(SiteCommand):
         study.refresh_from_db()
         for obstacle in obstacles_of(study):
             self.stderr.write(f"This study cannot be locked yet: {obstacle}.")
-
-    def _made(self, slug: str, title: str | None, admin: str | None) -> Study:
-        person = User.objects.filter(email=(admin or "").strip().lower()).first()
-        if not title or person is None:
-            raise CommandError(
-                f"expected the short name of a study, got '{slug}'; to make it give --title and --admin, "
-                "the address of a person who has an account"
-            )
-        return create_study(slug=slug, title=title, protocol=Protocol(), actor=person)

@@ -6,7 +6,7 @@ from typing import Any
 from django.conf import settings
 from django.urls import reverse
 
-from readerstudy.accounts.services import HOLDS_FOR, RecoveryError, begin_recovery
+from readerstudy.accounts.services import HOLDS_FOR, begin_recovery
 from readerstudy.commands import SiteCommand
 
 
@@ -15,7 +15,6 @@ class Command(SiteCommand):
         "Remove a person's second factors and password, end all their sessions, and print a link, once, by "
         "which they choose a password and set up second factors again. For anybody, admin or not."
     )
-    refused = (RecoveryError,)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("email", help="address of the person")

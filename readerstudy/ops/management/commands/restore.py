@@ -8,7 +8,7 @@ from django.core.management.base import CommandError
 
 from analysis.terminal import progress_bar
 from readerstudy.commands import SiteCommand
-from readerstudy.ops.backup.manifest import BackupError, verify
+from readerstudy.ops.backup.manifest import verify
 from readerstudy.ops.backup.restore import restore
 
 
@@ -18,7 +18,7 @@ class Command(SiteCommand):
         "an epoch of it."
     )
     requires_system_checks: list[str] = []
-    refused = (BackupError, OSError)
+    refused = (OSError,)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("folder", type=Path, metavar="FOLDER", help="what backup wrote")

@@ -6,19 +6,12 @@ from typing import Any
 from django.conf import settings
 
 from readerstudy.commands import SiteCommand
-from readerstudy.ops.serve.site import SiteError, check_address, check_port, prepare_site
-from readerstudy.ops.serve.supervisor import (
-    Process,
-    Supervisor,
-    SupervisorError,
-    web_command,
-    worker_processes,
-)
+from readerstudy.ops.serve.site import check_address, check_port, prepare_site
+from readerstudy.ops.serve.supervisor import Process, Supervisor, web_command, worker_processes
 
 
 class Command(SiteCommand):
     help = "Serve the site with a web process and a sweep worker until Ctrl-C."
-    refused = (SiteError, SupervisorError)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(

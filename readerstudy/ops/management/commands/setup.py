@@ -6,13 +6,12 @@ from typing import Any
 from django.conf import settings
 
 from readerstudy.commands import SiteCommand
-from readerstudy.ops.serve.site import SiteError, first_admin, prepare_site
+from readerstudy.ops.serve.site import first_admin, prepare_site
 
 
 class Command(SiteCommand):
     help = "Create a site: secrets, database, first admin. Run it again after an upgrade; it keeps existing data."
     requires_system_checks: list[str] = []
-    refused = (SiteError,)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(

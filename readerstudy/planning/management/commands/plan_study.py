@@ -1,13 +1,14 @@
 """Power of a planned study by formula and by simulation, and the fewest cases for a wanted power."""
 
 from argparse import ArgumentParser
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from django.core.management.base import CommandError
 from rich.progress import Progress
 
-from analysis.endpoints import FILE, PAPER, EndpointError, read_endpoints
+from analysis.endpoints import FILE, PAPER, Aim, EndpointError, read_endpoints
 from analysis.stats import StatsError
 from analysis.stats.plan import endpoints_named
 from analysis.stats.planning import DESIGNS, Plan
@@ -30,8 +31,12 @@ class Command(SiteCommand):
             parser.add_argument(f"--{name.replace('_', '-')}", help=told, **more)
 
         option("design", choices=DESIGNS, default=DESIGNS[0])
-        for name, usual in (("readers", 6), ("cases", 40), ("blocks", 3), ("anchors", 0)):
+        for name, usual in (("readers", 6), ("cases", 40), ("blocks", 3), ("anchors", 0), ("ratio", 0)):
             option(name, type=int, default=usual)
+        option("correlation", type=float, default=Plan.correlation)
+        as_asked = "Default: as the question has it."
+        parser.add_argument("--aim", choices=get_args(Aim), help=f"{EXPLAINED['aim']} {as_asked}")
+        parser.add_argument("--margin", type=float, help=f"{EXPLAINED['margin']} {as_asked}")
         option("endpoint", metavar="NAME", default=assumed.endpoint.name)
         parser.add_argument(
             "--endpoints", type=Path, metavar=FILE,
@@ -39,6 +44,7 @@ class Command(SiteCommand):
         )  # fmt: skip
         for name in NUMBERS:
             option(name, type=float, default=getattr(assumed, name))
+        option("tested", type=int, default=1)
         parser.add_argument(
             "--studies", type=int, default=2_000,
             help="Studies to simulate; 0 for the formula alone. Default: %(default)s.",
@@ -47,11 +53,20 @@ class Command(SiteCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         plan = Plan(
-            options["design"], options["readers"], options["cases"], options["blocks"], options["anchors"]
+            *(
+                options[name]
+                for name in ("design", "readers", "cases", "blocks", "anchors", "ratio", "correlation")
+            )
         )
         known = read_endpoints(options["endpoints"]) if options["endpoints"] else PAPER
         (endpoint,) = endpoints_named([options["endpoint"]], known)
-        assumed = Assumptions(endpoint, **{name: options[name] for name in NUMBERS})
+        declared = {name: options[name] for name in ("aim", "margin") if options[name] is not None}
+        endpoint = replace(endpoint, **declared)
+        endpoint.check()
+        if options["tested"] < 1:
+            raise CommandError(f"--tested: expected at least 1 endpoint, got {options['tested']}")
+        numbers = {name: options[name] for name in NUMBERS}
+        assumed = Assumptions(endpoint, **{**numbers, "alpha": numbers["alpha"] / options["tested"]})
         found = outlook(plan, assumed)
         if options["studies"] > 0:
             found = self._simulated(found, assumed, options["studies"])
@@ -69,22 +84,25 @@ class Command(SiteCommand):
 
     def _tell(self, found: Outlook, assumed: Assumptions) -> None:
         plan = found.plan
-        self.stdout.write(f"difference           {effect_in_answers(assumed, found.theta).sentence}")
+        meant = effect_in_answers(assumed, found.theta, sets=plan.ratio > 0).sentence
+        self.stdout.write(f"difference           {meant}")
+        sets = f", {plan.sets} matched sets of 1 and {plan.ratio}" if plan.ratio else ""
         self.stdout.write(
-            f"{plan.design}, {plan.readers} readers, {plan.cases} cases of each; theta {found.theta:.3f}"
+            f"{plan.design}, {plan.readers} readers, {plan.cases} cases of each{sets}; theta {found.theta:.3f}"
         )
         if found.own is not None:
             self.stdout.write(f"power by formula     {found.own.power:.3f} (df {found.own.df:.1f})")
         if found.simulated is not None:
             drawn = found.simulated
+            second = drawn.obuchowski_rockette
             self.stdout.write(
                 f"power by simulation  {drawn.primary:.3f} +- {drawn.error:.3f} "
-                f"(primary test, {drawn.studies} studies); "
-                f"Obuchowski-Rockette {drawn.obuchowski_rockette:.3f}"
+                f"(primary test, {drawn.studies} studies)"
+                + ("" if second is None else f"; Obuchowski-Rockette {second:.3f}")
             )
         if found.own is not None or found.simulated is not None:
             self.stdout.write(f"in words             {result_in_words(found, assumed)}")
-        if found.own is not None:
+        if found.fewest and plan.design != "overlapping blocks":
             for readers, cases in found.fewest:
                 enough = f"{cases} cases" if cases else "more than 400 cases"
                 self.stdout.write(f"power {assumed.wanted:.2f} with {readers} readers: {enough}")

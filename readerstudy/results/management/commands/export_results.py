@@ -8,13 +8,12 @@ from readerstudy.audit.services import record
 from readerstudy.commands import PatientCommand
 from readerstudy.results.export import write_export
 from readerstudy.results.values import SealedError
-from readerstudy.study.phases import StudyError
 from readerstudy.study.visibility import study_named
 
 
 class Command(PatientCommand):
     help = "Write ratings, results, report, protocol, audit trail and a script that recomputes into a new folder."
-    refused = (StudyError, SealedError, FileExistsError)
+    refused = (SealedError, FileExistsError)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("slug", help="short name of the study")

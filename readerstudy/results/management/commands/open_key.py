@@ -9,7 +9,6 @@ from analysis.columns import FrameError
 from readerstudy.audit.services import heads
 from readerstudy.commands import SiteCommand
 from readerstudy.results.services import UnblindingError, open_key
-from readerstudy.study.phases import PhaseError, StudyError
 from readerstudy.study.visibility import study_named
 
 
@@ -19,7 +18,7 @@ class Command(SiteCommand):
         "it, this works only when fewer than two eligible admins are left; the report says that it was done "
         "here, and why."
     )
-    refused = (StudyError, UnblindingError, PhaseError, CaseSetError, FrameError)
+    refused = (UnblindingError, CaseSetError, FrameError)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("slug", help="short name of the study")

@@ -5,13 +5,11 @@ from typing import Any
 
 from readerstudy.commands import SiteCommand
 from readerstudy.study.design.drafts import copy_study
-from readerstudy.study.phases import StudyError
 from readerstudy.study.visibility import person_at, study_named
 
 
 class Command(SiteCommand):
     help = "Create a new draft with a study's protocol; it has no cases and no readers."
-    refused = (StudyError,)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("slug", help="short name of the study to copy")

@@ -4,18 +4,14 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import CommandError
-
-from readerstudy.commands import SiteCommand
+from readerstudy.commands import SiteCommand, write_new
 from readerstudy.study.design.protocol_file import as_toml
-from readerstudy.study.phases import StudyError
 from readerstudy.study.protocol import Protocol
 from readerstudy.study.visibility import study_named
 
 
 class Command(SiteCommand):
     help = "Write the protocol of a study as a TOML file, or to the terminal."
-    refused = (StudyError,)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("slug", help="short name of the study")
@@ -27,9 +23,5 @@ class Command(SiteCommand):
         if options["out"] is None:
             self.stdout.write(text)
             return
-        try:
-            with options["out"].open("x", encoding="utf-8") as file:
-                file.write(text)
-        except OSError as error:
-            raise CommandError(f"{options['out']} cannot be written: {error.strerror}") from error
+        write_new(options["out"], text)
         self.stdout.write(f"the protocol of '{study.slug}' is in {options['out']}")

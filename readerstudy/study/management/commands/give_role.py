@@ -7,7 +7,6 @@ from readerstudy.commands import SiteCommand
 from readerstudy.study.duties import add_member, why_not
 from readerstudy.study.models import Role
 from readerstudy.study.people.members import enrol_reader
-from readerstudy.study.phases import PhaseError, StudyError
 from readerstudy.study.visibility import person_at, study_named
 
 READER = "reader"
@@ -19,7 +18,6 @@ class Command(SiteCommand):
         "is given here, or again to confirm it, is eligible as one of the two who open the key: first make sure "
         "that it is a different person."
     )
-    refused = (StudyError, PhaseError)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("slug", help="short name of the study")

@@ -4,23 +4,19 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import CommandError
-
-from readerstudy.accounts.models import User
 from readerstudy.commands import SiteCommand
 from readerstudy.study.design.drafts import revise_protocol
 from readerstudy.study.design.lifecycle import create_study
 from readerstudy.study.design.protocol_file import from_toml
 from readerstudy.study.models import Study
-from readerstudy.study.phases import PhaseError, StudyError
-from readerstudy.study.protocol import ProtocolError
+from readerstudy.study.visibility import admin_of_new
 
 
 class Command(SiteCommand):
     help = (
         "Put the protocol of a TOML file into a draft study; --admin creates the study if it does not exist."
     )
-    refused = (OSError, ProtocolError, PhaseError, StudyError)
+    refused = (OSError,)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("file", type=Path, help="a protocol as export_protocol writes it")
@@ -34,14 +30,6 @@ class Command(SiteCommand):
         if study is not None:
             revise_protocol(study=study, protocol=protocol, actor=None, title=title)
         else:
-            create_study(slug=slug, title=title, protocol=protocol, actor=self._admin(slug, options["admin"]))
+            admin = admin_of_new(slug, options["admin"], "--admin")
+            create_study(slug=slug, title=title, protocol=protocol, actor=admin)
         self.stdout.write(f"'{slug}' has the protocol of {options['file']}")
-
-    def _admin(self, slug: str, email: str | None) -> User:
-        person = User.objects.filter(email=(email or "").strip().lower()).first()
-        if person is None:
-            raise CommandError(
-                f"expected the short name of a study, got '{slug}'; to make it give --admin, "
-                "the address of a person who has an account"
-            )
-        return person

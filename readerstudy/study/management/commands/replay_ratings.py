@@ -6,14 +6,12 @@ from typing import Any
 from django.core.management.base import CommandError
 
 from readerstudy.commands import SiteCommand
-from readerstudy.study.phases import StudyError
 from readerstudy.study.reading.replay import KEPT, differences, rebuilt
 from readerstudy.study.visibility import study_named
 
 
 class Command(SiteCommand):
     help = "Rebuild every saved answer of a study from its audit trail and compare it with what is stored."
-    refused = (StudyError,)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("slug", help="short name of the study")

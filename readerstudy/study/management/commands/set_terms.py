@@ -6,16 +6,14 @@ from typing import Any
 
 from django.core.management.base import CommandError
 
-from readerstudy.cases.terms import TermsError, Wording
+from readerstudy.cases.terms import Wording
 from readerstudy.commands import SiteCommand
 from readerstudy.study.design.terms import CASES, PRACTICE, change
-from readerstudy.study.phases import PhaseError, StudyError
 from readerstudy.study.visibility import study_named
 
 
 class Command(SiteCommand):
     help = "Record the terms of use of a study's images; everybody confirms them before seeing an image."
-    refused = (StudyError, TermsError, PhaseError)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("slug", help="short name of the study")
