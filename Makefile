@@ -49,7 +49,7 @@ sbom: $(DEV_STAMP)  ## write var/sbom.json: every package of the environment wit
 wheel: $(DEV_STAMP)  ## build the wheel and try it in an empty environment: examples, notebooks, a demo
 	$(PY) -m tests.wheel
 
-phantom-study: $(STAMP)  ## a study on phantoms whose truth is known, settings fixed beforehand (about 10 minutes on 2 quiet cores)
+phantom-study: $(STAMP)  ## a study on phantoms whose truth is known, settings fixed beforehand (about 5 minutes on 2 quiet cores)
 	$(PY) manage.py phantom_study
 
 lint: $(DEV_STAMP)  ## ruff, mypy, the import rules

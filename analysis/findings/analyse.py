@@ -26,7 +26,7 @@ def analyse(
     exemplar: npt.NDArray[np.bool_] | None = None, exemplar_note: str = "", run: Row | None = None,
     synthetic: bool = False, draws: int = 2000, permutations: int = 9999,
     condition: str = "", reference: str = "", removed: Mapping[str, float] | None = None,
-    more: Mapping[str, Sequence[Row]] | None = None,
+    more: Mapping[str, Sequence[Row]] | None = None, validity: str = "",
 ) -> Findings:  # fmt: skip
     """Compute every finding of a run.
 
@@ -41,7 +41,9 @@ def analyse(
     draws: bootstrap resamples of the seeds. permutations: of the classes.
     condition, reference: whose AP is compared where the conditions have no shares of removed weights; blank: the last
         and the first one. removed: the share of all weights of the network that a condition removed, where known.
-    more: rows of `experts`, `stability`, `overlap`, `compared` and `weights`, which are not made from metrics.
+    more: rows of `validity`, `experts`, `stability`, `overlap`, `compared` and `weights`, which are not made from
+        metrics.
+    validity: sentences on whether the exemplars are more than an artefact, for the answer about images.
 
     Raises
     ------
@@ -70,7 +72,7 @@ def analyse(
         "pairs": pair_rows(curves, names, labels, positives),
         "relations": relation_rows(curves, names, labels, positives, seed=seed, draws=permutations),
         "representation": [] if exemplar is None else representation_rows(labels, names, exemplar),
-        "experts": [], "stability": [], "overlap": [], "compared": [], "weights": [], **(more or {}),
+        "validity": [], "experts": [], "stability": [], "overlap": [], "compared": [], "weights": [], **(more or {}),
     }  # fmt: skip
     shares = sum(level is not None for level in precision.levels)
     described = (run or {}) | {
@@ -84,7 +86,7 @@ def analyse(
     }  # fmt: skip
     if ignored:
         described["labels_ignored"] = ignored
-    return Findings(described, tables, answers(tables), synthetic)
+    return Findings(described, tables, answers(tables, validity), synthetic)
 
 
 def _note_ignored(per_class: Sequence[Row], labels: npt.NDArray[np.generic]) -> int:
@@ -114,18 +116,19 @@ FEW_SEEDS = 10
 """With fewer, a test over seeds that finds nothing says little."""
 
 
-def answers(tables: Tables) -> dict[str, str]:
+def answers(tables: Tables, validity: str = "") -> dict[str, str]:
     """Return a sentence for each of overall, classes, co_occurrence and images.
 
     Parameters
     ----------
     tables: rows by table name, as in `analysis.findings.Findings`.
+    validity: sentences on the exemplars, which follow those on images.
     """
     return {
         "overall": _overall(tables),
         "classes": _classes(tables),
         "co_occurrence": _co_occurrence(tables),
-        "images": _images(tables),
+        "images": f"{_images(tables)} {validity}".strip(),
     }
 
 

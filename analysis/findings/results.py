@@ -16,7 +16,7 @@ Row = dict[str, Any]
 
 TABLES = (
     "overall", "significance", "curves", "classes", "frequency", "pairs", "relations", "representation",
-    "experts", "stability", "overlap", "compared", "weights",
+    "validity", "experts", "stability", "overlap", "compared", "weights",
 )  # fmt: skip
 SYNTHETIC = "SYNTHETIC: these images are not of patients"
 

@@ -5,7 +5,8 @@ Nothing here is, or comes from, a picture of a person.
 
 from analysis.phantoms.dataset import write_data_set
 from analysis.phantoms.dicom import write_dicom
-from analysis.phantoms.spec import FaultRates, PhantomError, PhantomSpec
+from analysis.phantoms.faults import FaultRates, PhantomError
+from analysis.phantoms.spec import PhantomSpec
 
 __all__ = [
     "FaultRates",

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.frames import NIH_CLASSES, NO_FINDING
-from analysis.phantoms.planting import Planted, plant_faults
+from analysis.phantoms.faults import PhantomError, Planted, plant_faults
 from analysis.phantoms.prevalence import deal_labels
-from analysis.phantoms.spec import SPLITS, PhantomError, PhantomSpec, stream
+from analysis.phantoms.spec import SPLITS, PhantomSpec, stream
 
 View = Literal["PA", "AP"]
 Sex = Literal["F", "M"]

@@ -1,7 +1,6 @@
 """Write a phantom data set to disk in the layout of NIH-CXR-LT, by several processes, resumable."""
 
 import csv
-import ctypes
 import hashlib
 import io
 import json
@@ -16,21 +15,17 @@ from numpy.typing import NDArray
 
 from analysis.durable import write_whole
 from analysis.frames import FORMAT, NIH_CLASSES
-from analysis.phantoms.canvas import WIDTH_MM
 from analysis.phantoms.catalogue import Catalogue, PhantomImage, catalogue
-from analysis.phantoms.dicom import encode_dicom
+from analysis.phantoms.dicom import write_dicom
 from analysis.phantoms.drawing import render
-from analysis.phantoms.spec import DRAWING, FULL_COLUMNS, FULL_ROWS, SPLITS, PhantomError, PhantomSpec
+from analysis.phantoms.faults import PhantomError
+from analysis.phantoms.shapes import WIDTH_MM
+from analysis.phantoms.spec import DRAWING, FULL_COLUMNS, FULL_ROWS, SPLITS, PhantomSpec
 
 FORMATS = ("png", "dicom")
 FOLDERS = {"png": "images", "dicom": "dicom"}
 BATCH = 4
 """Images handed to a process at a time."""
-
-M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
-"""glibc's names for two settings of its allocator (malloc.h)."""
-
-KEPT_BYTES = 1 << 29
 
 Progress = Callable[[int, int], None]
 """Called with images done and images in all."""
@@ -41,7 +36,9 @@ METADATA = (
 )  # fmt: skip
 """Header of NIH's Data_Entry_2017 CSV, its two split column names included."""
 
-TRUTH = ("image", "flipped_labels", "label_noise", "low_quality", "quality_fault", "difficult")
+TRUTH = (
+    "image", "flipped_labels", "random", "missed", "exchanged", "low_quality", "quality_fault", "difficult", "contrast",
+)  # fmt: skip
 
 
 def write_data_set(
@@ -99,8 +96,8 @@ def truth_csv(images: Catalogue) -> bytes:
     return _csv(
         TRUTH,
         [
-            [i.name, "; ".join(i.planted.flipped), int(bool(i.planted.flipped)), int(bool(i.planted.quality)),
-             i.planted.quality, int(i.planted.difficult)]
+            [i.name, "; ".join(i.planted.flipped), *(int(i.planted.label == kind) for kind in TRUTH[2:5]),
+             int(bool(i.planted.quality)), i.planted.quality, int(i.planted.difficult), i.planted.contrast]
             for i in images
         ],
     )  # fmt: skip
@@ -162,21 +159,8 @@ def _run(jobs: list[Job], workers: int) -> Iterator[None]:
         yield from map(_job, jobs)
         return
     # spawn: threads of the caller (a web worker, a progress bar) must not be forked.
-    with multiprocessing.get_context("spawn").Pool(min(workers, len(jobs)), _prepare_process) as pool:
+    with multiprocessing.get_context("spawn").Pool(min(workers, len(jobs)), cv2.setNumThreads, (1,)) as pool:
         yield from pool.imap_unordered(_job, jobs, BATCH)
-
-
-def _prepare_process() -> None:
-    """Keep one thread per process, and freed memory with the process.
-
-    By default glibc hands each layer of an image back to the system and faults it in again for the next: about
-    4,700 page faults an image, a quarter of the time. Elsewhere than on glibc nothing is changed.
-    """
-    cv2.setNumThreads(1)
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if os.name == "posix" else None
-    if mallopt is not None:
-        mallopt(M_TRIM_THRESHOLD, KEPT_BYTES)
-        mallopt(M_MMAP_THRESHOLD, KEPT_BYTES)
 
 
 def _targets(job: Job) -> list[Path]:
@@ -187,12 +171,13 @@ def _targets(job: Job) -> list[Path]:
 
 def _job(job: Job) -> None:
     spec, image, _, formats = job
-    missing = {name: path for name, path in zip(formats, _targets(job), strict=True) if not path.exists()}
-    pixels = render(spec, image, spec.rows, spec.columns)
-    if "png" in missing:
-        write_png(pixels, missing["png"])
-    if "dicom" in missing:
-        encode_dicom(spec, image, pixels, missing["dicom"])
+    for name, path in zip(formats, _targets(job), strict=True):
+        if path.exists():
+            continue
+        if name == "png":
+            write_png(render(spec, image, spec.rows, spec.columns), path)
+        else:
+            write_dicom(spec, image, path, spec.rows, spec.columns)
 
 
 def write_png(pixels: NDArray[np.uint16], path: Path) -> None:
@@ -204,11 +189,6 @@ def write_png(pixels: NDArray[np.uint16], path: Path) -> None:
 
 
 def _provenance(spec: PhantomSpec, images: Catalogue, out: Path, formats: Sequence[str]) -> bytes:
-    positives = {
-        split: {name: sum(i.labels[k] for i in images.split(split)) for k, name in enumerate(NIH_CLASSES)}
-        for split in SPLITS
-    }
-    totals = [sum(positives[split][name] for split in SPLITS) for name in NIH_CLASSES]
     labels = sorted((out / "labels").glob("*.csv"))
     content = {
         "format": FORMAT,
@@ -220,8 +200,6 @@ def _provenance(spec: PhantomSpec, images: Catalogue, out: Path, formats: Sequen
         "spec_sha256": spec.digest,
         "formats": sorted(formats),
         "images": len(images),
-        "positives": positives,
-        "class_ratio": round(max(totals) / max(1, min(totals)), 2),
         "label_files_sha256": {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in labels},
     }
     return (json.dumps(content, indent=1, sort_keys=True) + "\n").encode()

@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.durable import whole_file
-from analysis.phantoms.canvas import HEIGHT_MM, WIDTH_MM
 from analysis.phantoms.catalogue import PhantomImage, catalogue
 from analysis.phantoms.drawing import render
-from analysis.phantoms.spec import PhantomError, PhantomSpec
+from analysis.phantoms.faults import PhantomError
+from analysis.phantoms.shapes import HEIGHT_MM, WIDTH_MM
+from analysis.phantoms.spec import PhantomSpec
 
 Photometric = Literal["MONOCHROME1", "MONOCHROME2"]
 
@@ -42,20 +43,6 @@ def write_dicom(
     Raises PhantomError on other values.
     """
     entry = image if isinstance(image, PhantomImage) else catalogue(spec).find(image)
-    pixels = render(spec, entry, rows, columns)
-    encode_dicom(spec, entry, pixels, path, photometric=photometric, bits_stored=bits_stored)
-
-
-def encode_dicom(
-    spec: PhantomSpec,
-    entry: PhantomImage,
-    pixels: NDArray[np.uint16],
-    path: Path,
-    *,
-    photometric: Photometric | None = None,
-    bits_stored: int | None = None,
-) -> None:
-    """Write rendered pixels (uint16, full range) as `write_dicom` does."""
     draw = zlib.crc32(entry.name.encode())
     chosen = photometric or ("MONOCHROME1" if draw % 3 == 0 else "MONOCHROME2")
     bits = bits_stored if bits_stored is not None else STORED_BITS[draw // 3 % 3]
@@ -63,7 +50,7 @@ def encode_dicom(
         raise PhantomError(f"photometric: expected MONOCHROME1 or MONOCHROME2, got {chosen!r}")
     if not 12 <= bits <= 16:
         raise PhantomError(f"bits_stored: expected 12 to 16, got {bits!r}")
-    stored = pixels >> np.uint16(16 - bits)
+    stored = render(spec, entry, rows, columns) >> np.uint16(16 - bits)
     if chosen == "MONOCHROME1":
         stored = np.uint16(2**bits - 1) - stored
     dataset = _data_set(spec, entry, stored, chosen, bits)

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from analysis.phantoms.faults import FaultRates, PhantomError
+
 FULL_ROWS = 2048
 """Rows of a full-size phantom; the field is 344 mm high."""
 
@@ -24,28 +26,6 @@ LARGEST_SET = 200_000
 SMALLEST_SIDE = 16
 LARGEST_SIDE = 8192
 SPLITS = ("train", "val", "test")
-
-
-class PhantomError(ValueError):
-    """A phantom specification or request that cannot be met; says what was expected and what was found."""
-
-
-@dataclass(frozen=True)
-class FaultRates:
-    """Shares of the images of a split (0 to 0.5) that carry each planted fault.
-
-    `label_noise`: written labels differ from what is in the picture; `low_quality`: blur, noise or
-    under-exposure; `difficult`: findings drawn at low contrast (a share of the images with a finding).
-    """
-
-    label_noise: float = 0.05
-    low_quality: float = 0.06
-    difficult: float = 0.10
-
-    def __post_init__(self) -> None:
-        for name, value in dataclasses.asdict(self).items():
-            if not isinstance(value, int | float) or not 0 <= value <= 0.5:
-                raise PhantomError(f"fault rate {name}: expected a share from 0 to 0.5, got {value!r}")
 
 
 @dataclass(frozen=True)
@@ -97,7 +77,7 @@ class PhantomSpec:
         return hashlib.sha256(text.encode()).hexdigest()
 
 
-DRAWING = 1
+DRAWING = 2
 """Version of the drawing; raised whenever the same specification gives other pixels."""
 
 

@@ -27,7 +27,7 @@ QUESTIONS = (
         "images",
         "Which images are most vulnerable?",
         ("most_represented", "representation", "stability"),
-        ("representation", "experts", "stability", "overlap"),
+        ("validity", "representation", "experts", "stability", "overlap"),
     ),
 )
 """Anchor, question, figures and tables, in the order of the poster."""

@@ -47,8 +47,9 @@ def label_sets(scores: npt.NDArray[np.floating]) -> Codes:
 
 
 def modal_agreement(
-    dense: npt.NDArray[np.floating], pruned: npt.NDArray[np.floating], counts: npt.NDArray[np.int64]
-) -> npt.NDArray[np.float64]:
+    dense: npt.NDArray[np.floating], pruned: npt.NDArray[np.floating], counts: npt.NDArray[np.int64],
+    against: npt.NDArray[np.int64] | None = None,
+) -> npt.NDArray[np.float64]:  # fmt: skip
     """Compute the Jaccard index of the modal label sets of the dense and the pruned networks.
 
     Two empty sets agree fully. Of label sets that are equally frequent the one that comes first counts, where
@@ -57,13 +58,14 @@ def modal_agreement(
     Parameters
     ----------
     dense, pruned: scores, seeds x images x classes.
-    counts: how often each seed counts, draws x seeds, from 0.
+    counts: how often each seed counts, draws x seeds, from 0; `against`: the same for `pruned`, where it differs.
 
     Returns
     -------
     float64, draws x images, 0 to 1; 1 where both predict the same set.
     """
-    a, b = (_modes(label_sets(scores), counts) for scores in (dense, pruned))
+    a = _modes(label_sets(dense), counts)
+    b = _modes(label_sets(pruned), counts if against is None else against)
     shared, either = _bits(a & b), _bits(a | b)
     return np.divide(shared, either, out=np.ones(a.shape), where=either > 0)
 

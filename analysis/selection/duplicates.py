@@ -21,7 +21,7 @@ ALIKE = 0.9
 """Correlation of two fingerprints from which images are near-duplicates.
 
 Measured on 150 phantoms, which share one anatomy and are more alike than patients: different images correlate up to
-0.81; copies in JPEG quality 60, 30 % brighter, with 40 % less contrast or of half the size correlate 0.93 to 1.00.
+0.71; copies in JPEG quality 60, 30 % brighter, with 40 % less contrast or of half the size correlate 0.93 to 1.00.
 """
 
 

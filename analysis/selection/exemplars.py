@@ -200,12 +200,9 @@ def find_in_run(
 
 
 def agreements(
-    run: Run,
-    counts: npt.NDArray[np.int64],
-    criterion: str,
-    pair: tuple[str, str],
-    chunk: int | None = None,
-) -> Floats:
+    run: Run, counts: npt.NDArray[np.int64], criterion: str, pair: tuple[str, str], chunk: int | None = None,
+    against: npt.NDArray[np.int64] | None = None,
+) -> Floats:  # fmt: skip
     """Compute the agreement of every image in every resample of the seeds, some images at a time.
 
     Parameters
@@ -215,6 +212,7 @@ def agreements(
     criterion: a name of `CRITERIA`.
     pair: the reference and the condition that is compared with it.
     chunk: images at a time; by default as many as `CHUNK_BYTES` allow.
+    against: how often each seed counts among the networks of the condition, where that differs from `counts`.
 
     Returns
     -------
@@ -228,20 +226,21 @@ def agreements(
     rows = max(len(counts), len(run.seeds))
     chunk = chunk or max(1, CHUNK_BYTES // (8 * rows * classes))
     out = np.empty((len(counts), images))
-    weights = counts / counts.sum(axis=1, keepdims=True)
+    other = counts if against is None else against
     for start in range(0, images, chunk):
         part = slice(start, min(start + chunk, images))
         dense, pruned = (np.stack([scores[part] for scores in level]) for level in files)
         if rule.seedwise:
-            out[:, part] = modal_agreement(dense, pruned, counts)
+            out[:, part] = modal_agreement(dense, pruned, counts, other)
             continue
-        means = [_means(weights, scores) for scores in (dense, pruned)]
+        means = [_means(draws, scores) for draws, scores in ((counts, dense), (other, pruned))]
         out[:, part] = rule.agreement(*means).reshape(len(counts), -1)
     return out
 
 
-def _means(weights: Floats, scores: npt.NDArray[np.float32]) -> Floats:
+def _means(counts: npt.NDArray[np.int64], scores: npt.NDArray[np.float32]) -> Floats:
     """Average over seeds, once per draw: (draws x images) x classes."""
+    weights = counts / counts.sum(axis=1, keepdims=True)
     flat = scores.reshape(len(scores), -1).astype(np.float64)
     # The weights sum to 1 but for rounding, which may lead a score of 1 a hair above it.
     means: Floats = np.minimum((weights @ flat).reshape(-1, scores.shape[2]), 1.0)

@@ -18,6 +18,7 @@ from analysis.frames import IGNORED
 from analysis.selection import Exemplars, Run, SelectionError, SelectionSpec, find_in_run, read_run
 from analysis.selection.covariates import covariate_table
 from analysis.selection.stability import exemplar_table, inclusion, overlap_rows, stability_rows
+from analysis.selection.validity import judge
 from analysis.sweep.errors import SweepError
 from analysis.tablefolder import csv_text
 
@@ -89,17 +90,20 @@ class Analysed:
         (folder / "report.html").write_text(findings_html(self.findings, pictures), encoding="utf-8")
 
 
-def analyse_folder(folder: Path, choices: Choices, *, beside: Path | None = None) -> Analysed:
+def analyse_folder(
+    folder: Path, choices: Choices, *, beside: Path | None = None, validation: Path | None = None
+) -> Analysed:
     """Read a RUN folder, verify its digests, and compute its findings.
 
     Parameters
     ----------
     beside: RUN folder of another method of pruning on the same networks and images, to be compared.
+    validation: RUN folder of the same networks and method on the validation split, by which a level is proposed.
 
     Raises
     ------
     FindingsError, SelectionError, FrameError: the folder does not hold a finished run, or `beside` is of other
-        images or classes.
+        images or classes, or `validation` of other networks.
     """
     run = read_run(folder)
     metrics = _metrics(run)
@@ -108,11 +112,16 @@ def analyse_folder(folder: Path, choices: Choices, *, beside: Path | None = None
     marked: npt.NDArray[np.bool_] | None = None
     exemplars, scores = pd.DataFrame(columns=["rank", "image"]), pd.DataFrame(columns=["image", "class"])
     more: dict[str, list[Row]] = {"weights": _weights(run)}
+    valid = ""
     if found is not None:
         marked = run.images["image"].isin(found.images).to_numpy(dtype=np.bool_)
         included = _inclusion(run, choices)
         exemplars = exemplar_table(run, found.ranked, included, covariate_table(run.images, run.classes))
         scores = _scores(run, exemplars, pair)
+        more["validity"], valid = judge(
+            run, criterion=choices.criterion, pair=pair, fraction=choices.fraction, seed=choices.seed,
+            validation=None if validation is None else _of_same_networks(run, read_run(validation)),
+        )  # fmt: skip
         more["experts"] = _experts(run, marked)
         more["overlap"] = overlap_rows(run, condition=pair[1], fraction=choices.fraction, reference=pair[0])
         more["stability"] = [] if included is None else stability_rows(included, marked)
@@ -128,7 +137,7 @@ def analyse_folder(folder: Path, choices: Choices, *, beside: Path | None = None
     findings = analyse(
         metrics, run.classes, run.labels, seed=choices.seed, exemplar=marked, exemplar_note=note, run=described,
         synthetic=run.synthetic, more=more, condition=pair[1], reference=pair[0],
-        removed=run.removed,
+        removed=run.removed, validity=valid,
     )  # fmt: skip
     return Analysed(run, findings, exemplars, scores)
 
@@ -198,16 +207,21 @@ def _experts(run: Run, exemplar: npt.NDArray[np.bool_]) -> list[Row]:
 def _compared(run: Run, metrics: pd.DataFrame, other: Run) -> list[Row]:
     if list(run.images["image"]) != list(other.images["image"]):
         raise FindingsError(f"{other.folder}: expected the images of {run.folder}, got different ones")
+    _of_same_networks(run, other)
+    return side_by_side(
+        read_precision(metrics, run.class_names), read_precision(_metrics(other), other.class_names),
+        (method_of(run), method_of(other)),
+    )  # fmt: skip
+
+
+def _of_same_networks(run: Run, other: Run) -> Run:
     nets, others = (
         {c["seed"]: c["sha256"] for c in each.provenance.get("checkpoints", []) if "condition" not in c}
         for each in (run, other)
     )
     if any(nets[seed] != others[seed] for seed in set(nets) & set(others)):
         raise FindingsError(f"{other.folder}: expected the networks of {run.folder}, got different ones")
-    return side_by_side(
-        read_precision(metrics, run.class_names), read_precision(_metrics(other), other.class_names),
-        (method_of(run), method_of(other)),
-    )  # fmt: skip
+    return other
 
 
 def _weights(run: Run) -> list[Row]:

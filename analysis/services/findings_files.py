@@ -147,7 +147,7 @@ def panels_of(found: FindingsFolder) -> list[Panel]:
     panels = []
     for anchor, question, figures, tables in QUESTIONS:
         drawn = [Figure(name, FIGURES[name]) for name in figures if found.file(f"figures/{name}.svg")]
-        held = tuple(name for name in tables if content[name])
+        held = tuple(name for name in tables if content.get(name))  # older sets lack some
         lead = drawn[0] if drawn else None
         panels.append(Panel(anchor, question, content["answers"][anchor], lead, tuple(drawn[1:]), held))
     return panels

@@ -18,6 +18,7 @@ from analysis.caseset.write import refuse_images
 from analysis.endpoints import GROUPS, Groups
 from analysis.selection import Run, Selection, SelectionSpec, read_run, select
 from analysis.selection.duplicates import GREY_FEATURES, fingerprint, grey_features, near_duplicates
+from analysis.selection.validity import judge
 from analysis.services.custody import check_custody
 from analysis.sweep.data.pixels import read_pixels
 from analysis.sweep.errors import DataError
@@ -64,13 +65,14 @@ def hand_over(
     selection = select_distinct(source, spec, look)
     files = look.files(selection.rows["image"])
     custody = check_custody(source, files, unchecked)
+    described = origin(source, selection, look)
     written = write_case_set(
         selection.rows, images=files, out=out, key_out=key_out,
-        origin=replace(origin(source, selection, look), terms=terms or {}, custody=custody),
+        origin=replace(described, terms=terms or {}, custody=custody),
         shown=shown, block_size=block_size, nonce=nonce, burned_in_checked=burned_in_checked, groups=groups,
     )  # fmt: skip
     _draw_balance(selection, picture, synthetic=source.synthetic)
-    return selection, written
+    return replace(selection, notes=(*selection.notes, described.settings["validity"])), written
 
 
 def love_plot_path(key: Path) -> Path:
@@ -157,13 +159,16 @@ def origin(run: Run, selection: Selection, look: Look | None = None) -> Origin:
     With `look`, what the pixels alone tell about the arms is in the sealed report too.
     """
     spec = selection.spec
+    # With the seed of the selection, figures in the open would tell it; any fixed one splits the networks as well.
+    pair = run.pair(spec.condition, spec.reference)
+    rows, words = judge(run, criterion=spec.criterion, pair=pair, fraction=spec.fraction, seed=0)
     return Origin(
         run_id=run.run_id,
         predictions_sha256=run.predictions_sha256,
         synthetic=run.synthetic,
         # Imported predictions come without a specification: how their images were made is not known.
         window=run.provenance.get("spec", {}).get("preprocess", {}).get("window"),
-        settings=spec.settings() | {"estimand": spec.estimand},
+        settings=spec.settings() | {"estimand": spec.estimand, "validity": words},
         committed={"seed": str(spec.seed)},
         sealed={
             "balance": _records(selection.balance),
@@ -172,6 +177,7 @@ def origin(run: Run, selection: Selection, look: Look | None = None) -> Origin:
             "left_out": _records(selection.left_out),
             "without_score": _records(selection.exemplars.undefined),
             "tied_at_cut": _records(selection.exemplars.tied),
+            "validity": rows,
             "notes": list(selection.notes),
         },
     )

@@ -195,9 +195,10 @@ class InferSpec:
 class TrainSpec:
     """The training recipe; the defaults are the published study's. Not part of a sweep's identity.
 
-    `learning_rate` of Adam; `rotation` in degrees to either side; `patience` in epochs without a lower
-    validation loss; `loss` and `class_weights` by name (`analysis.sweep.training.losses`); `pretrained` is a file of
-    weights to start from (never downloaded); `precision` fp16 (CUDA only) and bf16 are mixed precision.
+    `learning_rate` of Adam; `weight_decay`: factor of the L2 penalty in its gradient; `rotation` in degrees to either
+    side; `patience` in epochs without a lower validation loss; `loss` and `class_weights` by name
+    (`analysis.sweep.training.losses`); `pretrained` is a file of weights to start from (never downloaded); `precision`
+    fp16 (CUDA only) and bf16 are mixed precision.
 
     `method` at `level` fine-tunes: each seed starts from its checkpoint of [models], with the weights gone that the
     method removes, and they stay zero.
@@ -208,6 +209,7 @@ class TrainSpec:
     patience: int = 15
     batch_size: int = 256
     learning_rate: float = 1e-4
+    weight_decay: float = 0.0
     rotation: float = 15.0
     flip: bool = True
     pretrained: Path | None = None
@@ -229,6 +231,7 @@ class TrainSpec:
         for name in ("epochs", "patience", "batch_size"):
             need(getattr(self, name) >= 1, name, "1 or more", getattr(self, name))
         need(self.learning_rate > 0, "learning_rate", "a number above 0", self.learning_rate)
+        need(self.weight_decay >= 0, "weight_decay", "a number from 0", self.weight_decay)
         need(0 <= self.rotation <= 180, "rotation", "0 to 180 degrees", self.rotation)
         need(self.loss in LOSSES, "loss", "one of " + ", ".join(LOSSES), self.loss)
         weights = ", ".join(CLASS_WEIGHTS)

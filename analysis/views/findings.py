@@ -135,6 +135,7 @@ def gallery(request: HttpRequest, run_id: str, name: str) -> HttpResponse:
         "page": page,
         "facts": found.results()["run"],
         "query": query.urlencode(),
+        "answer": found.results()["answers"]["images"],
     }
     return render(request, "analysis/findings_gallery.html", context)
 

@@ -76,6 +76,22 @@ def test_no_source_patient_seed_or_path_is_in_the_blind_half(run: Path, tmp_path
             assert secret.encode() not in data
 
 
+def test_validity_is_said_of_the_list_and_tells_neither_image_nor_seed(run: Path, tmp_path: Path) -> None:
+    said = []
+    for seed in (1, 2):
+        (tmp_path / str(seed)).mkdir()
+        printed = door(run, tmp_path / str(seed), "--size", "8", "--seed", str(seed))
+        words = read_blind_half(tmp_path / str(seed) / "cases").provenance["selection"]["validity"]
+        report = read_report(tmp_path / str(seed) / "key.csv")
+        assert words == report["settings"]["validity"]
+        assert words in printed
+        (row,) = report["validity"]
+        assert row["condition"] == "0.90"
+        assert f"({row['verdict']})" in words
+        said.append(words)
+    assert said[0] == said[1]  # whoever reads the open half could otherwise try seeds
+
+
 def test_every_choice_reaches_the_selection(run: Path, tmp_path: Path) -> None:
     door(
         run, tmp_path, "--criterion", "pearson", "--fraction", "0.1", "--exact", "--nearest", "age=2:5",

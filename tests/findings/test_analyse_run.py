@@ -40,6 +40,22 @@ def test_writes_the_findings_of_a_run(run, tmp_path) -> None:
     assert (tmp_path / "out" / "figures" / "forgettability.png").is_file()
 
 
+def test_validity_stands_beside_the_list_and_the_level_stays(run, tmp_path) -> None:
+    call_command("analyse_run", run, out=tmp_path / "out", stdout=StringIO())
+    content = json.loads((tmp_path / "out" / "results.json").read_text())
+    assert [row["condition"] for row in content["validity"]] == list(read_run(run).conditions[1:])
+    own = next(row for row in content["validity"] if row["condition"] == "0.90")
+    assert f"({own['verdict']})" in content["answers"]["images"]
+    assert own["splits"] == 20
+    assert "No level is proposed" in content["answers"]["images"]
+    assert unescape(content["answers"]["images"]) in unescape((tmp_path / "out" / "report.html").read_text())
+    call_command("analyse_run", run, out=tmp_path / "more", validation=run, stdout=StringIO())
+    more = json.loads((tmp_path / "more" / "results.json").read_text())
+    assert "On the validation split" in more["answers"]["images"]
+    assert more["run"]["exemplar_sparsity"] == 0.9
+    assert more["representation"] == content["representation"]
+
+
 def test_over_representation_is_that_of_the_chosen_exemplars(run, tmp_path) -> None:
     call_command(
         "analyse_run",

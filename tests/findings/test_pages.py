@@ -68,10 +68,28 @@ def test_the_page_answers_the_four_questions(client, run: Run, rita: User, folde
 
     for sentence in content["answers"].values():
         assert sentence in unescape(page)
+    assert "mean prediction at 90 %" in page
+    assert f"/runs/toy-run/findings/{CHOICES.name}/files/validity.csv" in page
     assert page.count('class="question-figure"') == 4
     assert "SVG" in page
     assert f"/runs/toy-run/findings/{CHOICES.name}/files/figures/overall.pdf" in page
     assert f"/runs/toy-run/findings/{CHOICES.name}/files/representation.csv" in page
+
+
+def test_a_set_made_before_validity_was_judged_is_still_shown(
+    client, run: Run, rita: User, folder: Path
+) -> None:
+    file = folder / "findings" / CHOICES.name / "results.json"
+    whole = file.read_text()
+    try:
+        file.write_text(
+            json.dumps({name: rows for name, rows in json.loads(whole).items() if name != "validity"})
+        )
+        page = client.get(f"/runs/toy-run/findings/{CHOICES.name}/")
+        assert page.status_code == 200
+        assert "validity.csv" not in page.content.decode()
+    finally:
+        file.write_text(whole)
 
 
 @pytest.mark.parametrize(
@@ -113,7 +131,9 @@ def test_the_gallery_says_what_it_does_before_it_shows_anything(client, run: Run
     assert "thumbnails/" not in door
     assert "unblinds" in client.get(f"/runs/toy-run/findings/{CHOICES.name}/").content.decode()
     assert client.post(address)["Location"] == address
-    assert all(image in client.get(address).content.decode() for image in images)
+    shown = client.get(address).content.decode()
+    assert all(image in shown for image in images)
+    assert "mean prediction at 90 %" in shown
     other = Run.objects.create(run_id="other-run", name="toy", folder=run.folder, spec={}, synthetic=True)
     beside = client.get(f"/runs/{other.run_id}/findings/{CHOICES.name}/gallery/").content.decode()
     assert "You cannot read" in beside

@@ -27,7 +27,7 @@ def done_already(monkeypatch: pytest.MonkeyPatch, settings: Any, tmp_path: Any) 
     for name in ("make_phantoms", "train", "sweep", "analyse", "hand_over", "show_inputs"):
         monkeypatch.setattr(chain, name, nothing)
     monkeypatch.setattr(chain, "choose", lambda run: (SimpleNamespace(), rows))
-    monkeypatch.setattr(chain, "planted_faults", lambda *_: [])
+    monkeypatch.setattr(chain, "findings_in_words", lambda *_: [])
     for name in ("live_study", "finished_study"):
         monkeypatch.setattr(studies, name, nothing)
     monkeypatch.setattr(studies, "people", dict)

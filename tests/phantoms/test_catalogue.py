@@ -9,6 +9,7 @@ import pytest
 from analysis.frames import NIH_CLASSES, NO_FINDING
 from analysis.phantoms import FaultRates, PhantomError, PhantomSpec
 from analysis.phantoms.catalogue import catalogue
+from analysis.phantoms.faults import LOOK_ALIKES, SUBTLE
 from analysis.phantoms.prevalence import SHARES, deal_labels, quotas
 
 DEMO = PhantomSpec()
@@ -95,11 +96,51 @@ def test_views_sexes_and_ages_vary() -> None:
 
 @pytest.mark.parametrize(("split", "rates"), [("train", DEMO.train_faults), ("test", DEMO.test_faults)])
 def test_faults_come_at_the_stated_rates(split: str, rates: FaultRates) -> None:
-    images = catalogue(DEMO).split(split)
-    assert sum(bool(image.planted.flipped) for image in images) == round(rates.label_noise * len(images))
-    assert sum(bool(image.planted.quality) for image in images) == round(rates.low_quality * len(images))
-    abnormal = [image for image in images if image.findings]
-    assert sum(image.planted.difficult for image in images) == round(rates.difficult * len(abnormal))
+    planted = [image.planted for image in catalogue(DEMO).split(split)]
+    counts = Counter(one.label for one in planted)
+    for kind in ("random", "missed", "exchanged"):
+        assert counts[kind] == round(getattr(rates, kind) * len(planted))
+    assert sum(bool(one.quality) for one in planted) == round(rates.low_quality * len(planted))
+    abnormal = [image for image in catalogue(DEMO).split(split) if image.findings]
+    assert sum(image.planted.difficult for image in abnormal) == round(rates.difficult * len(abnormal))
+
+
+def test_kinds_of_wrong_labels_are_what_their_names_say() -> None:
+    pairs = {frozenset(pair) for pair in LOOK_ALIKES}
+    for image in catalogue(DEMO):
+        planted, changed = image.planted, image.planted.flipped
+        assert bool(planted.label) == bool(changed)
+        assert planted.difficult == (planted.contrast == SUBTLE)
+        if planted.label == "missed":
+            assert planted.difficult
+            assert {name[0] for name in changed} == {"-"}
+        if planted.label == "exchanged":
+            assert not planted.difficult
+            assert [name[0] for name in changed] == ["-", "+"]
+            assert frozenset(name[1:] for name in changed) in pairs
+        if planted.label == "random":
+            assert len(changed) == 1
+
+
+def test_random_labels_know_nothing_of_the_picture() -> None:
+    """The negative control: over many seeds as often on difficult images as elsewhere, and on images with a finding."""
+    found = Counter()
+    for seed in range(40):
+        for image in catalogue(PhantomSpec(seed=seed, train=400, val=0, test=20)).split("train"):
+            found[image.planted.label == "random", image.planted.difficult] += 1
+            found["finding", image.planted.label == "random", bool(image.findings)] += 1
+    hard, clear = (found[True, side] / (found[True, side] + found[False, side]) for side in (True, False))
+    assert hard == pytest.approx(clear, abs=0.015)
+    with_one, without = (
+        found["finding", True, side] / (found["finding", True, side] + found["finding", False, side])
+        for side in (True, False)
+    )
+    assert with_one == pytest.approx(without, abs=0.01)
+
+
+def test_most_difficult_images_are_labelled_correctly() -> None:
+    hard = [image.planted for image in catalogue(DEMO) if image.planted.difficult]
+    assert 0.2 < sum(not one.label for one in hard) / len(hard) < 0.9
 
 
 def test_flips_are_the_difference_between_picture_and_label() -> None:
@@ -111,7 +152,7 @@ def test_flips_are_the_difference_between_picture_and_label() -> None:
 
 
 def test_without_fault_rates_labels_are_the_truth() -> None:
-    clean = FaultRates(0, 0, 0)
+    clean = FaultRates(0, 0, 0, 0, 0)
     spec = replace(DEMO, train=60, val=0, test=40, train_faults=clean, test_faults=clean)
     for image in catalogue(spec):
         assert image.label_names == (image.findings or (NO_FINDING,))

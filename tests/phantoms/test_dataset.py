@@ -13,6 +13,7 @@ import pytest
 from analysis.frames import NIH_CLASSES
 from analysis.phantoms import PhantomError, PhantomSpec, write_data_set
 from analysis.phantoms.catalogue import catalogue
+from analysis.phantoms.dataset import TRUTH
 from analysis.phantoms.drawing import render
 from tests.phantoms.conftest import SMALL
 
@@ -73,13 +74,13 @@ def test_the_truth_lies_outside_and_names_every_planted_fault(written: Path) -> 
     path = written.parent / "truth.csv"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     header, *body = rows(path)
-    assert header == ["image", "flipped_labels", "label_noise", "low_quality", "quality_fault", "difficult"]
+    assert header == list(TRUTH)
     truth = {row[0]: row for row in body}
     for image in catalogue(SMALL):
         planted = image.planted
         assert truth[image.name][1:] == [
-            "; ".join(planted.flipped), str(int(bool(planted.flipped))), str(int(bool(planted.quality))),
-            planted.quality, str(int(planted.difficult)),
+            "; ".join(planted.flipped), *(str(int(planted.label == kind)) for kind in TRUTH[2:5]),
+            str(int(bool(planted.quality))), planted.quality, str(int(planted.difficult)), str(planted.contrast),
         ]  # fmt: skip
     told = b"".join(path.read_bytes() for path in written.rglob("*") if path.suffix in {".csv", ".json"})
     assert b"under-exposure" not in told

@@ -9,8 +9,9 @@ import pytest
 from analysis.frames import NIH_CLASSES, NO_FINDING
 from analysis.phantoms import PhantomError, PhantomSpec
 from analysis.phantoms.catalogue import PhantomImage, catalogue
-from analysis.phantoms.drawing import PAINTS, SHAPES, render
-from analysis.phantoms.planting import Planted
+from analysis.phantoms.drawing import render
+from analysis.phantoms.faults import SUBTLE, Planted
+from analysis.phantoms.findings import FINDINGS
 
 SPEC = PhantomSpec(train=40, val=0, test=20)
 
@@ -83,7 +84,7 @@ def test_every_finding_shows_and_less_so_when_difficult(name: str) -> None:
     plain = healthy()
     without = render(SPEC, plain, 128, 128).astype(float)
     with_it = render(SPEC, replace(plain, findings=(name,)), 128, 128).astype(float)
-    hard = render(SPEC, replace(plain, findings=(name,), planted=Planted(difficult=True)), 128, 128).astype(
+    hard = render(SPEC, replace(plain, findings=(name,), planted=Planted(contrast=SUBTLE)), 128, 128).astype(
         float
     )
     clear, faint = np.abs(with_it - without), np.abs(hard - without)
@@ -92,20 +93,21 @@ def test_every_finding_shows_and_less_so_when_difficult(name: str) -> None:
 
 
 def test_every_finding_has_a_drawing() -> None:
-    assert {*PAINTS, *SHAPES, NO_FINDING} == set(NIH_CLASSES)
+    assert {*FINDINGS, NO_FINDING} == set(NIH_CLASSES)
 
 
 def test_blur_takes_detail_away() -> None:
     plain = healthy()
     blurred = replace(plain, planted=Planted(quality="blur"))
-    assert detail(render(SPEC, blurred, 192, 192)) < 0.75 * detail(render(SPEC, plain, 192, 192))
+    for side in (64, 192):
+        assert detail(render(SPEC, blurred, side, side)) < 0.75 * detail(render(SPEC, plain, side, side))
 
 
 def test_noise_adds_detail_also_in_small_images() -> None:
     plain = healthy()
     noisy = replace(plain, planted=Planted(quality="noise"))
     assert detail(render(SPEC, noisy, 192, 192)) > 1.5 * detail(render(SPEC, plain, 192, 192))
-    assert detail(render(SPEC, noisy, 64, 64)) > 1.05 * detail(render(SPEC, plain, 64, 64))
+    assert detail(render(SPEC, noisy, 64, 64)) > 1.2 * detail(render(SPEC, plain, 64, 64))
 
 
 def test_under_exposure_flattens_the_picture() -> None:

@@ -28,6 +28,18 @@ def test_timm_has_what_torchvision_lacks():
     assert all(name.endswith(".weight") for name in prunable_names(model))
 
 
+def test_the_small_network_has_eight_layers_and_can_be_swept():
+    model = build_classifier("resnet8", 7)
+    assert model(torch.zeros(2, 3, 32, 32)).shape == (2, 7)
+    plain = [name for name in prunable_names(model) if "downsample" not in name]
+    assert len(plain) == 8
+    assert libraries_of("resnet8") == ()
+    engine = Engine("resnet8", 20, InferSpec(threads=1), PreprocessSpec(size=32))
+    engine.load(random_state("resnet8", 20, 0), PruneSpec("global_l1", (0.0, 0.9)), 0)
+    pixels = torch.randint(0, 256, (2, 32, 32), dtype=torch.uint8)
+    assert engine.predict(0.9, pixels).shape == (2, 20)
+
+
 def test_a_name_that_both_have_is_torchvisions_unless_asked():
     assert "torchvision" in type(build_classifier("resnet18", 3, device="meta")).__module__
     assert "timm" in type(build_classifier("timm:resnet18", 3, device="meta")).__module__

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 import torch
 
+from analysis.frames import IGNORED
 from analysis.sweep.errors import CheckpointError, SweepError
 from analysis.sweep.networks.architectures import build_classifier
 from analysis.sweep.networks.checkpoints import read_checkpoint
@@ -92,6 +93,30 @@ def test_loss_falls_on_something_easy(recipe):
         trainer.run_epoch(examples, examples, lambda done: None)
     losses = [epoch["train_loss"] for epoch in trainer.history]
     assert sum(losses[-3:]) < 0.7 * sum(losses[:3])
+
+
+def test_weight_decay_is_a_penalty_on_the_squares_of_the_weights(recipe):
+    """Where the loss has no say (a class whose label is never known), it alone moves the weights, towards 0."""
+    spec = replace(recipe, train=replace(recipe.train, weight_decay=0.1, epochs=3))
+    trainer = Trainer(spec, 0, "r")
+    labels = np.zeros((8, 20), np.float32)
+    labels[:, 3] = IGNORED
+    head = [value for name, value in trainer.model.named_parameters() if name.endswith("weight")][-1]
+    before = head[3].detach().abs().sum()
+    examples = Examples(np.random.default_rng(0).integers(0, 256, (8, 32, 32)).astype(np.uint8), labels)
+    trainer.run_epoch(examples, examples, lambda done: None)
+    assert head[3].detach().abs().sum() < before
+    plain = Trainer(recipe, 0, "r")
+    kept = [value for name, value in plain.model.named_parameters() if name.endswith("weight")][-1]
+    start = kept[3].detach().clone()
+    plain.run_epoch(examples, examples, lambda done: None)
+    assert torch.equal(kept[3].detach(), start)
+
+
+def test_another_penalty_is_another_recipe(tiny, recipe):
+    train_ensemble(recipe, tiny.root / "models")
+    with pytest.raises(SweepError, match="another recipe"):
+        train_ensemble(replace(recipe, train=replace(recipe.train, weight_decay=0.1)), tiny.root / "models")
 
 
 def test_stops_early_and_keeps_the_best(recipe):

@@ -32,6 +32,10 @@ class Command(BaseCommand):
             help="a sweep of the same networks by another method, such as random, to compare with",
         )  # fmt: skip
         parser.add_argument(
+            "--validation", type=Path, metavar="RUN",
+            help="a sweep of the same networks on the validation split, by which a level is proposed",
+        )  # fmt: skip
+        parser.add_argument(
             "--criterion",
             choices=sorted(CRITERIA),
             default=DEFAULTS.criterion,
@@ -48,7 +52,9 @@ class Command(BaseCommand):
         choices = Choices(**{name: options[name] for name in named})
         try:
             refuse_used_folder(out)
-            analysed = analyse_folder(options["run"], choices, beside=options["beside"])
+            analysed = analyse_folder(
+                options["run"], choices, beside=options["beside"], validation=options["validation"]
+            )
             analysed.write(out)
         except (FindingsError, SelectionError, FrameError, OSError) as error:
             raise CommandError(str(error)) from error

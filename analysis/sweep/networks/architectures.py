@@ -11,6 +11,7 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 
 from analysis.sweep.errors import CheckpointError
+from analysis.sweep.networks import small
 from analysis.sweep.networks.factories import make_network
 from analysis.sweep.networks.torchvision_import import ensure_operators, no_compiler_yet
 from analysis.sweep.spec import FACTORY, SweepSpec
@@ -32,18 +33,19 @@ TIMM = "timm:"
 
 
 def classifier_names() -> list[str]:
-    """Return the names of torchvision's classifiers, sorted."""
+    """Return the names of torchvision's classifiers and of the small one here, sorted."""
     ensure_operators()
     with no_compiler_yet():
         from torchvision import models
 
-    return sorted(models.list_models(module=models))
+    return sorted([small.NAME, *models.list_models(module=models)])
 
 
 def build_classifier(name: str, n_classes: int, *, device: str = "cpu", drawn: bool = True) -> nn.Module:
     """Build a freshly initialised classifier with `n_classes` outputs in evaluation mode.
 
-    `name`: torchvision's; else timm's, also as `timm:NAME`; or own code (`analysis.sweep.networks.factories`).
+    `name`: torchvision's, or `resnet8`; else timm's, also as `timm:NAME`; or own code
+    (`analysis.sweep.networks.factories`).
     `device="meta"` gives names and shapes without memory. `drawn=False` leaves out the drawing of first weights where
     it can, for who writes all weights anyway. Nothing is downloaded.
 
@@ -56,6 +58,9 @@ def build_classifier(name: str, n_classes: int, *, device: str = "cpu", drawn: b
         with torch.device(device):
             return make_network(name, n_classes).eval()
     known = classifier_names()
+    if name == small.NAME:
+        with torch.device(device):
+            return small.resnet8(n_classes).eval()
     if name in known:
         from torchvision import models
 

@@ -57,7 +57,9 @@ class Trainer:
         weights = dict(self.model.named_parameters())
         self._kept = [(weights[name], stays.to(self.device)) for name, stays in kept.items()]
         self._remove()
-        self.optimiser = torch.optim.Adam(self.model.parameters(), lr=self.choice.learning_rate)
+        self.optimiser = torch.optim.Adam(
+            self.model.parameters(), lr=self.choice.learning_rate, weight_decay=self.choice.weight_decay
+        )
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.choice.precision == "fp16")
         self._reduced = _REDUCED.get(self.choice.precision)
         self._balance: Balance | None = None

@@ -135,6 +135,7 @@ def recipe_digest(
         "class_weights",
         "method",
         "level",
+        "weight_decay",
     ):  # came later: an ensemble begun before them goes on
         if recipe[name] == str(TrainSpec.__dataclass_fields__[name].default):
             del recipe[name]

@@ -11,7 +11,6 @@ from django.conf import settings
 from analysis.caseset import find_images, write_case_set
 from analysis.models import DataSet, Ensemble, Run
 from analysis.phantoms import write_data_set
-from analysis.phantoms.enrichment import enrichment
 from analysis.selection import Selection, read_run, select
 from analysis.services import control
 from analysis.services.custody import check_custody
@@ -20,6 +19,7 @@ from analysis.services.ensembles import register_ensemble
 from analysis.services.findings import Choices
 from analysis.services.findings_files import make_set
 from analysis.services.handover import origin
+from analysis.services.phantom_study import demo_words, sweep_toml
 from analysis.services.progress import progress_of
 from analysis.services.runs import create_run
 from analysis.sweep.toml import load_spec
@@ -48,7 +48,7 @@ def train(folder: DemoFolder, report: Report) -> None:
     from analysis.sweep.training.train import train_ensemble
 
     if not folder.spec.exists():
-        folder.spec.write_text(plan.SWEEP_TOML, encoding="utf-8")
+        folder.spec.write_text(sweep_toml(plan.SEEDS), encoding="utf-8")
     spec = load_spec(folder.spec)
     seeds, done_of = list(spec.train.seeds), {}
 
@@ -122,18 +122,9 @@ def choose(run: Run) -> tuple[Selection, dict[str, pd.DataFrame]]:
     }
 
 
-def planted_faults(folder: DemoFolder, run: Run, selection: Selection) -> list[str]:
-    """Say how much more often planted faults stand among the exemplars than among the other test images."""
-    names = list(read_run(Path(run.folder)).images["image"])
-    truth = pd.read_csv(folder.truth)
-    lines = ["Planted faults among the exemplars (PIEs) and the other test images:"]
-    for row in enrichment(list(selection.exemplars.images), names, truth).to_dict("records"):
-        shares = f"{row['chosen_with']} of {row['chosen']} against {row['rest_with']} of {row['rest']}"
-        ratio = "no ratio (a count of 0)"
-        if pd.notna(row["ratio"]):
-            ratio = f"{row['ratio']:.1f} times as often (95 % {row['low']:.1f} to {row['high']:.1f})"
-        lines.append(f"  {row['fault'].replace('_', ' '):12} {shares:28} {ratio}")
-    return lines
+def findings_in_words(folder: DemoFolder, run: Run, selection: Selection) -> list[str]:
+    """Say in three sentences what the demo found: its exemplars' validity, and which planted faults are among them."""
+    return demo_words(read_run(Path(run.folder)), selection.exemplars.images, pd.read_csv(folder.truth))
 
 
 def hand_over(folder: DemoFolder, slug: str, run: Run, selection: Selection, rows: pd.DataFrame) -> None:

@@ -4,7 +4,6 @@ from pathlib import Path
 
 from analysis.phantoms import PhantomSpec
 from analysis.selection import Nearest, SelectionSpec
-from analysis.services.phantom_study import TOY_SWEEP
 
 READER, ADMIN, RESEARCHER = "reader@demo.example", "admin@demo.example", "researcher@demo.example"
 LIVE, FINISHED = "demo", "finished"
@@ -17,7 +16,7 @@ FINISHED_SIZE = (512, 625)
 SIMULATED_READERS = 6
 SIMULATION_SEED = 20230818
 
-PHANTOMS = PhantomSpec(seed=20230818, train=1500, val=100, test=400)
+PHANTOMS = PhantomSpec(seed=20230818, train=3600, val=200, test=400, rows=128, columns=128)
 
 SELECTION = SelectionSpec(
     condition=0.90,
@@ -27,24 +26,22 @@ SELECTION = SelectionSpec(
     nearest=(Nearest("view"), Nearest("age")),
 )
 
-SWEEP_TOML = TOY_SWEEP.format(
-    about="The demo's sweep: small networks, few images, few epochs. docs/formats.md explains each key.",
-    name="Phantom radiographs", seeds=[0, 1, 2], epochs=2,
-)  # fmt: skip
+SEEDS = (0, 1, 2)
+"""Of the toy networks."""
 
 
 STAGES: tuple[tuple[str, int], ...] = (
-    ("drawing radiographs", 60),
-    ("training toy models", 80),
+    ("drawing radiographs", 35),
+    ("training toy models", 125),
     ("pruning and evaluating", 60),
-    ("analysing the sweep", 5),
-    ("developing reading images", 10),
+    ("analysing the sweep", 10),
+    ("developing reading images", 20),
     ("loading the study", 5),
     ("simulating readers", 5),
 )
 """Stages of the demo in their order, and about how many seconds each takes the first time on 2 cores without a GPU.
 
-The whole is what README.md tells of one quiet machine; it is parted as the processor's time was in a run of 2026-11-28.
+The whole is what README.md tells; it is parted as the processor's time was in a run of 2026-11-30.
 """
 
 

@@ -58,7 +58,7 @@ class Command(SiteCommand):
         with self._stage(stages) as report:
             chain.analyse(run, report)
         selection, rows = chain.choose(run)
-        for line in chain.planted_faults(folder, run, selection):
+        for line in chain.findings_in_words(folder, run, selection):
             self.stdout.write(f"  {line}")
         with self._stage(stages) as report:
             for slug, size in SIZES.items():
