@@ -6,12 +6,13 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
+from analysis.errors import RefusedError
 from analysis.vocabulary import decimal
 
 Kind = Literal["text", "integer", "number", "binary"]
 
 
-class FrameError(ValueError):
+class FrameError(RefusedError):
     """A table does not hold what it should: the message names the file, the row, the wanted and the found."""
 
 

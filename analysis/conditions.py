@@ -8,6 +8,8 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from analysis.errors import RefusedError
+
 DENSE = "dense"
 PUBLISHED = "0.90"
 """The condition of the published study, taken where a run has it and no other is asked for."""
@@ -16,7 +18,7 @@ _NAME = re.compile(r"[A-Za-z][A-Za-z0-9._-]{0,39}")
 _BEFORE = "sparsity-"
 
 
-class ConditionError(ValueError):
+class ConditionError(RefusedError):
     """A name that no condition can have, or one that a run lacks; the message names those that there are."""
 
 

@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from analysis.errors import RefusedError
+
 Kind = Literal["binary", "ordinal", "number"]
 End = Literal["low", "high"]
 Aim = Literal["superiority", "non-inferiority", "equivalence"]
@@ -27,7 +29,7 @@ ENDINGS = ("_status", "_cannot_assess", "_worst_rank")
 """Endings of columns and rows that belong to a question."""
 
 
-class EndpointError(ValueError):
+class EndpointError(RefusedError):
     """Questions cannot be analysed as they are described: what was expected and what was found."""
 
 

@@ -19,6 +19,8 @@ from decimal import Decimal
 from functools import cached_property, lru_cache
 from pathlib import Path
 
+from analysis.errors import RefusedError
+
 ENDINGS = frozenset(
     ("png", "jpg", "jpeg", "jpe", "jfif", "jp2", "j2k", "j2c", "jpf", "jpx", "jls", "tif", "tiff", "bmp", "gif",
      "webp", "heic", "pgm", "ppm", "pnm", "img", "raw", "nii", "mha", "mhd", "nrrd", "npy",
@@ -32,7 +34,7 @@ LONGEST = 4096
 _NUMBER = re.compile(r"[+-]?[0-9]{1,64}(?:\.[0-9]{0,64})?(?:e\+[0-9]{1,2})?")
 
 
-class NameClashError(ValueError):
+class NameClashError(RefusedError):
     """Names that cannot be told apart, or that could stand for several things; the message names two of them."""
 
 

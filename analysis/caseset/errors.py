@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from analysis.errors import RefusedError
+
 NAMED = 20
 """Files that a refusal names; it counts all."""
 
@@ -12,7 +14,7 @@ def listed(lines: Sequence[str]) -> str:
     return "\n".join([*lines[:NAMED], *more])
 
 
-class CaseSetError(ValueError):
+class CaseSetError(RefusedError):
     """A case set cannot be written, read or believed: the message names file, wanted and found."""
 
 

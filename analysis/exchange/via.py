@@ -15,6 +15,7 @@ import pandas as pd
 
 from analysis.columns import FrameError
 from analysis.endpoints import PAPER, Endpoint
+from analysis.errors import RefusedError
 from analysis.frames import RATINGS, Table, check_table, rated, without_repeats
 from analysis.identity import NameClashError, Names, name_key, path_key, spelled
 from analysis.tablefile import MAX_HEAD_BYTES, read_head
@@ -270,7 +271,7 @@ COLUMNS = (
 YES, NO = "yes", "no"
 
 
-class ViaError(ValueError):
+class ViaError(RefusedError):
     """A VIA file cannot be read as a reader study: file, row, what was expected, what was found, what to do."""
 
 

@@ -11,6 +11,7 @@ import pandas as pd
 
 from analysis import frames
 from analysis.conditions import DENSE, Condition, in_order
+from analysis.errors import RefusedError
 
 Floats = npt.NDArray[np.float64]
 
@@ -109,5 +110,5 @@ def _check_complete(
         )
 
 
-class FindingsError(ValueError):
+class FindingsError(RefusedError):
     """Findings cannot be computed: the message says what was expected, what was found and what to do."""

@@ -14,6 +14,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from analysis.errors import RefusedError
 from analysis.frames import NIH_CLASSES, NO_FINDING
 
 Quality = Literal["", "blur", "noise", "under-exposure"]
@@ -48,7 +49,7 @@ LOOK_ALIKES = (
 """Pairs that readers confuse on chest radiographs."""
 
 
-class PhantomError(ValueError):
+class PhantomError(RefusedError):
     """A phantom specification or request that cannot be met; says what was expected and what was found."""
 
 

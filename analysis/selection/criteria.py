@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from numba import njit
 
+from analysis.errors import RefusedError
 from analysis.metrics.ranks import spearman_rows
 
 THRESHOLD = 0.5
@@ -104,7 +105,7 @@ def _elected(codes: Codes, votes: npt.NDArray[np.int64]) -> int:
     return int(smallest)
 
 
-class SelectionError(ValueError):
+class SelectionError(RefusedError):
     """A selection cannot be made: the message names the file or column, what was expected and what was found."""
 
 

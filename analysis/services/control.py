@@ -13,6 +13,7 @@ from typing import Any
 from django.db import transaction
 
 from analysis.columns import FrameError
+from analysis.errors import RefusedError
 from analysis.models import Run, RunKind, Unit, UnitState
 from analysis.selection import Run as Read
 from analysis.selection import SelectionError, read_run
@@ -21,7 +22,7 @@ from analysis.services.ledger import now
 from analysis.signals import changed
 
 
-class RunError(ValueError):
+class RunError(RefusedError):
     """A run cannot be changed as asked: what was expected, what was found, what to do."""
 
 

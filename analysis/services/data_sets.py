@@ -7,6 +7,7 @@ from typing import Any
 
 from django.db import transaction
 
+from analysis.errors import RefusedError
 from analysis.identity import path_key
 from analysis.models import DataSet
 from analysis.services.places import PlaceError, inside
@@ -24,7 +25,7 @@ LOOKED_AT = 2_000
 """So many images of a split, spread over it, are looked for at once; a sweep's preparation looks for all."""
 
 
-class InputError(ValueError):
+class InputError(RefusedError):
     """A data set or ensemble that cannot be registered; `field` names the field to mend, if it is one."""
 
     def __init__(self, message: str, field: str = "") -> None:

@@ -18,6 +18,7 @@ from pydicom.dataset import FileMetaDataset
 
 from analysis.caseset.errors import listed
 from analysis.durable import whole_folder
+from analysis.errors import RefusedError
 
 PROFILE = "dicomfields_2026c"
 """The edition of the table, as the library names it."""
@@ -26,7 +27,7 @@ CODE = ("113100", "DCM", "Basic Application Confidentiality Profile")
 """Value, scheme and meaning (PS3.16, CID 7050)."""
 
 
-class DeidentifyError(ValueError):
+class DeidentifyError(RefusedError):
     """Files were not de-identified: the message names the file, what was expected and what was found."""
 
 

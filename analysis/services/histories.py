@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from analysis.durable import write_whole
+from analysis.errors import RefusedError
 from analysis.figures.pages import draw_training
 from analysis.figures.theme import render
 from analysis.services.places import within
@@ -25,7 +26,7 @@ MAX_BYTES = 4 << 20
 """The most bytes of one history. A row takes about 80; a page reads the file while somebody waits."""
 
 
-class HistoryError(ValueError):
+class HistoryError(RefusedError):
     """A history is not what a training writes: the file, what was expected, what was found."""
 
 

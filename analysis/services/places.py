@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
+from analysis.errors import RefusedError
+
 OFFERED = 200
 """The most places that a form offers."""
 DEPTH = 3
@@ -14,7 +16,7 @@ LOOKED_AT = 5_000
 WILD = "*?[{"
 
 
-class PlaceError(ValueError):
+class PlaceError(RefusedError):
     """A place that may not be named, or is missing. Outside the roots the answer is the same for all places."""
 
 

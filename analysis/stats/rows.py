@@ -9,6 +9,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats
 
+from analysis.errors import RefusedError
+
 Floats = npt.NDArray[np.float64]
 
 Row = dict[str, Any]
@@ -154,7 +156,7 @@ def _expit(x: float) -> float:
     return math.exp(x) / (1 + math.exp(x))
 
 
-class StatsError(ValueError):
+class StatsError(RefusedError):
     """Ratings cannot be analysed: the message says what was expected, what was found and what to do."""
 
 

@@ -1,7 +1,9 @@
 """The named errors of the sweep. Each message says what was expected, what was found and what to do."""
 
+from analysis.errors import RefusedError
 
-class SweepError(ValueError):
+
+class SweepError(RefusedError):
     """Anything that stops a sweep for a reason its user can mend."""
 
 

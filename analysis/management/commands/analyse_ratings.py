@@ -6,11 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
-
-from analysis.columns import FrameError
-from analysis.endpoints import FILE, GROUPS, PAPER, EndpointError, Groups, read_endpoints
+from analysis.endpoints import FILE, GROUPS, PAPER, Groups, read_endpoints
 from analysis.management.handover_options import GROUPS_HELP, GROUPS_METAVAR
+from analysis.management.told import ToldCommand
 from analysis.stats import (
     PRIMARY,
     PRIMARY_METHODS,
@@ -29,7 +27,7 @@ FIXED = ("seed", "primary", "endpoints", "groups")
 """The options whose values --like brings."""
 
 
-class Command(BaseCommand):
+class Command(ToldCommand):
     """Read a ratings CSV and write the results folder; needs no database."""
 
     help = "Analyse tidy ratings (docs/formats.md); write results.json, CSV tables, figures and report.html."
@@ -72,17 +70,14 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Analyse, write, and print the primary result of each question in words."""
-        try:
-            settings = _settings(options)
-            results = analyse_file(
-                options["ratings"],
-                options["out"],
-                settings=settings,
-                subgroups=_subgroups(options, settings),
-                also=_write_report,
-            )
-        except (StatsError, FrameError, EndpointError, OSError) as error:
-            raise CommandError(str(error)) from error
+        settings = _settings(options)
+        results = analyse_file(
+            options["ratings"],
+            options["out"],
+            settings=settings,
+            subgroups=_subgroups(options, settings),
+            also=_write_report,
+        )
         for row in results.multiplicity:
             self.stdout.write(": ".join(filter(None, (row["endpoint"], row["conclusion"], row["numbers"]))))
         for hole in results.study.get("holes", ()):

@@ -4,17 +4,14 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
-
-from analysis.columns import FrameError
-from analysis.findings.precision import FindingsError
 from analysis.findings.results import refuse_used_folder
 from analysis.management.handover_options import add_conditions
-from analysis.selection import CRITERIA, SelectionError
+from analysis.management.told import ToldCommand
+from analysis.selection import CRITERIA
 from analysis.services.findings import DEFAULTS, SEED, Choices, analyse_folder
 
 
-class Command(BaseCommand):
+class Command(ToldCommand):
     """Read a RUN folder and write the findings; needs no database."""
 
     help = "Analyse a finished sweep: write results.json, CSV tables, figures and report.html to a folder."
@@ -50,14 +47,11 @@ class Command(BaseCommand):
         out: Path = options["out"]
         named = ("criterion", "condition", "reference", "fraction", "seed")
         choices = Choices(**{name: options[name] for name in named})
-        try:
-            refuse_used_folder(out)
-            analysed = analyse_folder(
-                options["run"], choices, beside=options["beside"], validation=options["validation"]
-            )
-            analysed.write(out)
-        except (FindingsError, SelectionError, FrameError, OSError) as error:
-            raise CommandError(str(error)) from error
+        refuse_used_folder(out)
+        analysed = analyse_folder(
+            options["run"], choices, beside=options["beside"], validation=options["validation"]
+        )
+        analysed.write(out)
         for sentence in analysed.findings.answers.values():
             self.stdout.write(sentence)
         self.stdout.write(f"Results: {out / 'results.json'}; the report: {out / 'report.html'}")

@@ -4,10 +4,11 @@ import argparse
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from rich.console import Console
 from rich.progress import Progress
 
+from analysis.management.told import ToldCommand
 from analysis.stats.calibration import AT_MARGIN, calibrate, judge
 from analysis.stats.candidates import CANDIDATES
 from analysis.stats.cells import EFFECTS, NULLS
@@ -24,7 +25,7 @@ NAMES = {
 }
 
 
-class Command(BaseCommand):
+class Command(ToldCommand):
     """Simulate the cells, print how often each candidate rejects, covers and finds, and what the rule says."""
 
     help = "Simulate reader studies; print type I error, power and coverage, and the choice of the primary comparison."

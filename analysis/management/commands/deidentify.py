@@ -4,12 +4,11 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from analysis.management.told import ToldCommand
+from analysis.services.deidentify import METHOD, deidentify
 
-from analysis.services.deidentify import METHOD, DeidentifyError, deidentify
 
-
-class Command(BaseCommand):
+class Command(ToldCommand):
     """De-identify the headers of DICOM originals that are kept."""
 
     help = f"De-identify the headers of DICOM images ({METHOD}). Pixels are not checked."
@@ -21,10 +20,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """De-identify and say how many."""
-        try:
-            count = deidentify(options["source"], options["target"])
-        except DeidentifyError as error:
-            raise CommandError(str(error)) from error
+        count = deidentify(options["source"], options["target"])
         self.stdout.write(
             f"{options['target']}: {count} files; headers only: check the pixels for burned-in names before you "
             "share them"

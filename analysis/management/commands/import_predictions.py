@@ -4,19 +4,17 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
-from analysis.columns import FrameError
-from analysis.imports.errors import PredictionsError
 from analysis.imports.importing import import_predictions
 from analysis.imports.listing import Choices
-from analysis.sweep.errors import SweepError
+from analysis.management.told import ToldCommand
 from analysis.sweep.spec import OUTPUTS
 from analysis.sweep.toml import load_spec
 from analysis.terminal import progress_bars
 
 
-class Command(BaseCommand):
+class Command(ToldCommand):
     """Check predictions that others have made and write them as a RUN folder; needs no database."""
 
     help = "Check predictions (pickles, .npy, .csv, .parquet) against the labels of their images; write a RUN folder."
@@ -60,18 +58,15 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Import, and say what was imported."""
         named = ("labels", "labels_train", "metadata", "synthetic", "id_column", "output")
-        try:
-            choices = Choices(
-                **{name: options[name] for name in named},
-                classes=tuple(options["classes"]),
-                logits=tuple(options["logits"]),
-                data=load_spec(options["data"]).data if options["data"] else None,
-            )
-            places = _places([str(place) for place in options["places"]])
-            with progress_bars() as progress:
-                made = import_predictions(places, options["out"], choices, progress=progress)
-        except (PredictionsError, SweepError, FrameError, OSError) as error:
-            raise CommandError(str(error)) from error
+        choices = Choices(
+            **{name: options[name] for name in named},
+            classes=tuple(options["classes"]),
+            logits=tuple(options["logits"]),
+            data=load_spec(options["data"]).data if options["data"] else None,
+        )
+        places = _places([str(place) for place in options["places"]])
+        with progress_bars() as progress:
+            made = import_predictions(places, options["out"], choices, progress=progress)
         for warning in made.warnings:
             self.stderr.write(warning)
         self.stdout.write(

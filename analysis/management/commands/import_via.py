@@ -4,15 +4,15 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
-from analysis.columns import FrameError
-from analysis.exchange.via import ViaError, read_via
-from analysis.stats import StatsError, check, read_ratings
+from analysis.exchange.via import read_via
+from analysis.management.told import ToldCommand
+from analysis.stats import check, read_ratings
 from analysis.tablefolder import write_csv
 
 
-class Command(BaseCommand):
+class Command(ToldCommand):
     """Read VIA files, one per reader, and write ratings.csv; needs no database."""
 
     help = "Read CSV exports of the VGG Image Annotator, one per reader, as tidy ratings (docs/formats.md)."
@@ -44,18 +44,15 @@ class Command(BaseCommand):
         out: Path = options["out"]
         if out.exists():
             raise CommandError(f"{out}: expected a new file, it already exists; choose another --out")
-        try:
-            study = read_via(
-                options["files"],
-                cases=options["cases"],
-                key=None if options["key"] is None else read_ratings(options["key"]),
-                first_exemplars=options["first_exemplars"],
-                paper=options["paper"],
-            )
-            checked = check(study.ratings, out.name)
-            write_csv(out, study.ratings.astype(dict.fromkeys(study.unanswered, "Int64")))
-        except (ViaError, StatsError, FrameError, OSError) as error:
-            raise CommandError(str(error)) from error
+        study = read_via(
+            options["files"],
+            cases=options["cases"],
+            key=None if options["key"] is None else read_ratings(options["key"]),
+            first_exemplars=options["first_exemplars"],
+            paper=options["paper"],
+        )
+        checked = check(study.ratings, out.name)
+        write_csv(out, study.ratings.astype(dict.fromkeys(study.unanswered, "Int64")))
         for line in (*study.repeated, *study.conflicts):
             self.stderr.write(line)
         first = checked.first

@@ -5,9 +5,8 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
-
-from analysis.phantoms import FaultRates, PhantomError, PhantomSpec, write_data_set
+from analysis.management.told import ToldCommand
+from analysis.phantoms import FaultRates, PhantomSpec, write_data_set
 from analysis.terminal import progress_bar
 
 DEFAULTS = PhantomSpec()
@@ -21,7 +20,7 @@ NUMBERS = {
 }
 
 
-class Command(BaseCommand):
+class Command(ToldCommand):
     """Draw a phantom data set and its sealed truth."""
 
     help = "Draw synthetic chest radiographs with planted findings and faults, in the layout of NIH-CXR-LT."
@@ -54,16 +53,13 @@ class Command(BaseCommand):
         out: Path = options["out"]
         truth = options["truth_out"] or out.resolve().with_name(f"{out.resolve().name}-truth.csv")
         rates = {field.name: options[field.name] for field in dataclasses.fields(FaultRates)}
-        try:
-            faults = FaultRates(**rates)
-            spec = PhantomSpec(
-                **{name: options[name] for name in NUMBERS},
-                train_faults=faults,
-                test_faults=faults,
-                side_markers=not options["no_side_markers"],
-            )
-            with progress_bar("synthetic radiographs") as bar:
-                write_data_set(spec, out, truth, options["formats"], progress=bar, workers=options["workers"])
-        except PhantomError as error:
-            raise CommandError(str(error)) from error
+        faults = FaultRates(**rates)
+        spec = PhantomSpec(
+            **{name: options[name] for name in NUMBERS},
+            train_faults=faults,
+            test_faults=faults,
+            side_markers=not options["no_side_markers"],
+        )
+        with progress_bar("synthetic radiographs") as bar:
+            write_data_set(spec, out, truth, options["formats"], progress=bar, workers=options["workers"])
         self.stdout.write(f"{len(spec)} synthetic images in {out}; the sealed truth is {truth}")

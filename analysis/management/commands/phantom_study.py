@@ -5,17 +5,12 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
-
-from analysis.findings.precision import FindingsError
-from analysis.phantoms import PhantomError
-from analysis.selection import SelectionError
+from analysis.management.told import ToldCommand
 from analysis.services.phantom_study import run_phantom_study
-from analysis.sweep.errors import SweepError
 from analysis.terminal import progress_bars
 
 
-class Command(BaseCommand):
+class Command(ToldCommand):
     """Run the phantom study; needs no database."""
 
     requires_system_checks: list[str] = []
@@ -39,13 +34,8 @@ class Command(BaseCommand):
         """Run what is missing and print every result with its interval."""
         # Idle threads sleep instead of spinning; read when torch loads.
         os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-        try:
-            with progress_bars() as progress:
-                rows = run_phantom_study(options["out"], progress=progress)
-        except (PhantomError, SweepError, SelectionError, FindingsError) as error:
-            raise CommandError(str(error)) from error
-        except KeyboardInterrupt:
-            raise CommandError("stopped; run the same command again to resume") from None
+        with progress_bars() as progress:
+            rows = run_phantom_study(options["out"], progress=progress)
         self.stdout.write(
             "SYNTHETIC images and toy models: nothing here says anything about real radiographs."
         )

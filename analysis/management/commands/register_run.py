@@ -4,12 +4,11 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from analysis.management.told import ToldCommand
+from analysis.services.control import register_folder
 
-from analysis.services.control import RunError, register_folder
 
-
-class Command(BaseCommand):
+class Command(ToldCommand):
     help = (
         "Verify a finished RUN folder (imported, or swept on another host) and show it on the site's pages."
     )
@@ -18,8 +17,5 @@ class Command(BaseCommand):
         parser.add_argument("run", type=Path, metavar="RUN", help="the folder; it is not moved")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        try:
-            run = register_folder(folder=options["run"])
-        except RunError as error:
-            raise CommandError(str(error)) from error
+        run = register_folder(folder=options["run"])
         self.stdout.write(f"run {run.run_id}: {run.units.count()} score files, {run.folder}")

@@ -5,21 +5,21 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
+from analysis.management.told import ToldCommand
 from analysis.models import Run, UnitState
 from analysis.services import control
 from analysis.services.finishing import verify_files
 from analysis.services.progress import progress_of
 from analysis.services.runs import create_run
 from analysis.services.work import Worker
-from analysis.sweep.errors import SweepError, of_a_place
 from analysis.sweep.spec import SweepSpec
 from analysis.sweep.toml import load_spec
 from analysis.terminal import progress_bars
 
 
-class Command(BaseCommand):
+class Command(ToldCommand):
     help = (
         "Prune and evaluate an ensemble as a specification says. Ctrl-C stops it; run the same command again "
         "to resume."
@@ -37,19 +37,12 @@ class Command(BaseCommand):
         parser.add_argument("--queue", action="store_true", help="let the site's workers do it")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        try:
-            with progress_bars() as progress:
-                spec = load_spec(options["spec"])
-                if options["check"] is not None:
-                    said = self._check(spec, options, progress)
-                else:
-                    run = self._run(spec, options, progress)
-        except SweepError as error:
-            raise CommandError(str(error)) from error
-        except OSError as error:
-            raise CommandError(of_a_place(error)) from error
-        except KeyboardInterrupt:
-            raise CommandError("stopped; run the same command again to resume") from None
+        with progress_bars() as progress:
+            spec = load_spec(options["spec"])
+            if options["check"] is not None:
+                said = self._check(spec, options, progress)
+            else:
+                run = self._run(spec, options, progress)
         if options["check"] is not None:
             self.stdout.write("\n".join(said))
             return

@@ -3,14 +3,15 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
+from analysis.management.told import ToldCommand
 from analysis.models import Run, UnitState
 from analysis.services import control
 from analysis.services.progress import failures_of, hands_of, progress_of, state_of
 
 
-class Command(BaseCommand):
+class Command(ToldCommand):
     help = "List the site's runs, show one, cancel or resume it, or try its failed units again."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -28,10 +29,7 @@ class Command(BaseCommand):
                 self._line(run)
             return
         run = self._find(options["run"])
-        try:
-            self._step(run, options)
-        except control.RunError as error:
-            raise CommandError(str(error)) from error
+        self._step(run, options)
         run.refresh_from_db()
         self._show(run)
 

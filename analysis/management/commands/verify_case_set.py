@@ -4,13 +4,11 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
-
-from analysis.caseset import CaseSetError, verify_case_set
-from analysis.columns import FrameError
+from analysis.caseset import verify_case_set
+from analysis.management.told import ToldCommand
 
 
-class Command(BaseCommand):
+class Command(ToldCommand):
     """Check every digest of a case set, and its key where that may be read."""
 
     help = "Check every digest of a case set, and its key where that may be read."
@@ -22,10 +20,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Verify and say what was found."""
-        try:
-            found = verify_case_set(options["folder"], options["key"])
-        except (CaseSetError, FrameError) as error:
-            raise CommandError(str(error)) from error
+        found = verify_case_set(options["folder"], options["key"])
         key = "the key too" if found.key_checked else f"the key (SHA-256 {found.key_sha256}) was not checked"
         self.stdout.write(
             f"{options['folder']}: {found.cases} cases in {found.blocks} block{'s' * (found.blocks != 1)} "

@@ -5,10 +5,6 @@ from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
-
-from analysis.caseset import CaseSetError
-from analysis.columns import FrameError
 from analysis.endpoints import GROUPS, Groups
 from analysis.management.handover_options import (
     GROUPS_HELP,
@@ -18,7 +14,8 @@ from analysis.management.handover_options import (
     read_terms,
     report_of,
 )
-from analysis.selection import CRITERIA, Nearest, SelectionError, SelectionSpec
+from analysis.management.told import ToldCommand
+from analysis.selection import CRITERIA, Nearest, SelectionSpec
 from analysis.selection.choose import ESTIMANDS
 from analysis.selection.sampling import DRAWS
 from analysis.services.handover import hand_over, love_plot_path
@@ -26,7 +23,7 @@ from analysis.services.handover import hand_over, love_plot_path
 DEFAULTS = SelectionSpec()
 
 
-class Command(BaseCommand):
+class Command(ToldCommand):
     """Select exemplars and controls from a run and write them as a case set."""
 
     help = "Select exemplars and controls from a run and write a blind folder and, elsewhere, a sealed key."
@@ -47,23 +44,20 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Select, write, and report; nothing that reveals a case's arm is printed."""
-        try:
-            spec = SelectionSpec(
-                criterion=options["criterion"], condition=options["condition"], reference=options["reference"],
-                fraction=options["fraction"],
-                size=options["size"], draw=options["draw"], seed=options["seed"],
-                controls=options["controls"], ratio=options["ratio"],
-                exact=tuple(options["exact"]), nearest=tuple(options["nearest"]), caliper=options["caliper"],
-                distinct_patients=not options["same_patient_allowed"],
-            )  # fmt: skip
-            selection, written = hand_over(
-                run=options["run"], spec=spec, images=options["images"], out=options["out"],
-                key_out=options["key_out"], shown=options["show"], block_size=options["block_size"],
-                terms=read_terms(options), unchecked=options["unchecked_images"],
-                burned_in_checked=options["burned_in_checked"], groups=Groups(*options["groups"]),
-            )  # fmt: skip
-        except (CaseSetError, FrameError, SelectionError) as error:
-            raise CommandError(str(error)) from error
+        spec = SelectionSpec(
+            criterion=options["criterion"], condition=options["condition"], reference=options["reference"],
+            fraction=options["fraction"],
+            size=options["size"], draw=options["draw"], seed=options["seed"],
+            controls=options["controls"], ratio=options["ratio"],
+            exact=tuple(options["exact"]), nearest=tuple(options["nearest"]), caliper=options["caliper"],
+            distinct_patients=not options["same_patient_allowed"],
+        )  # fmt: skip
+        selection, written = hand_over(
+            run=options["run"], spec=spec, images=options["images"], out=options["out"],
+            key_out=options["key_out"], shown=options["show"], block_size=options["block_size"],
+            terms=read_terms(options), unchecked=options["unchecked_images"],
+            burned_in_checked=options["burned_in_checked"], groups=Groups(*options["groups"]),
+        )  # fmt: skip
         for line in (spec.estimand, *selection.notes):
             self.stdout.write(line)
         self.stdout.write(report_of(written))

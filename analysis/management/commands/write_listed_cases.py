@@ -4,10 +4,6 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
-
-from analysis.caseset import CaseSetError
-from analysis.columns import FrameError
 from analysis.endpoints import Groups
 from analysis.management.handover_options import (
     GROUPS_HELP,
@@ -16,10 +12,11 @@ from analysis.management.handover_options import (
     read_terms,
     report_of,
 )
+from analysis.management.told import ToldCommand
 from analysis.services.listed import hand_over_listed
 
 
-class Command(BaseCommand):
+class Command(ToldCommand):
     """Write the cases of a list as a case set."""
 
     help = (
@@ -38,13 +35,10 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Write, and report; nothing that reveals a case's group is printed."""
-        try:
-            written = hand_over_listed(
-                listed=options["listed"], groups=Groups(*options["groups"]), images=options["images"],
-                out=options["out"], key_out=options["key_out"], shown=options["show"],
-                block_size=options["block_size"], terms=read_terms(options), synthetic=options["synthetic"],
-                burned_in_checked=options["burned_in_checked"],
-            )  # fmt: skip
-        except (CaseSetError, FrameError) as error:
-            raise CommandError(str(error)) from error
+        written = hand_over_listed(
+            listed=options["listed"], groups=Groups(*options["groups"]), images=options["images"],
+            out=options["out"], key_out=options["key_out"], shown=options["show"],
+            block_size=options["block_size"], terms=read_terms(options), synthetic=options["synthetic"],
+            burned_in_checked=options["burned_in_checked"],
+        )  # fmt: skip
         self.stdout.write(report_of(written))

@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+from analysis.errors import RefusedError
 from analysis.sweep.networks.architectures import AUXILIARY_PREFIXES
 
 Value = TypeVar("Value")
@@ -36,7 +37,7 @@ class Names:
     unexpected: tuple[str, ...]
 
 
-class AmbiguousError(ValueError):
+class AmbiguousError(RefusedError):
     """Several networks, or several weights of one name; the message names two."""
 
 

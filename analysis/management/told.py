@@ -1,0 +1,23 @@
+"""What the analysis's commands share: a refusal is told in its own words."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from analysis.errors import RefusedError
+from analysis.sweep.errors import of_a_place
+
+
+class ToldCommand(BaseCommand):
+    """A command that ends a refusal, a place that cannot be used and Ctrl-C without a traceback."""
+
+    def execute(self, *args: Any, **options: Any) -> str | None:
+        """Run."""
+        try:
+            return super().execute(*args, **options)
+        except RefusedError as error:
+            raise CommandError(str(error)) from error
+        except OSError as error:
+            raise CommandError(of_a_place(error)) from error
+        except KeyboardInterrupt:
+            raise CommandError("stopped; run the same command again to resume") from None
