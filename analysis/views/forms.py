@@ -38,6 +38,26 @@ ENGINES = ("auto", *dict.fromkeys(name for fitting in ENGINES_OF.values() for na
 SEEDS_HELP = "Numbers and ranges: 0-29, or 0, 3, 7."
 
 
+def _place(label: str, help_text: str = "", **more: Any) -> forms.CharField:
+    """Return a field for a place on the server."""
+    return forms.CharField(**{"max_length": 500, "required": False} | more, label=label, help_text=help_text)
+
+
+def _one_of(words: Sequence[str], label: str, help_text: str = "", **more: Any) -> forms.ChoiceField:
+    """Return a choice of words that stand for themselves."""
+    return forms.ChoiceField(choices=[(w, w) for w in words], label=label, help_text=help_text, **more)
+
+
+def _whole(label: str, low: int, high: int, initial: int | None, help_text: str = "") -> forms.IntegerField:
+    return forms.IntegerField(
+        min_value=low, max_value=high, initial=initial, label=label, help_text=help_text
+    )
+
+
+def _flag(label: str, help_text: str = "", **more: Any) -> forms.BooleanField:
+    return forms.BooleanField(required=False, label=label, help_text=help_text, **more)
+
+
 def trainable() -> QuerySet[DataSet]:
     """Return the data sets on which networks can be trained."""
     return DataSet.objects.filter(counts__has_keys=["train", "val"])
@@ -53,35 +73,19 @@ class DataSetForm(Parts):
     }
 
     slug = forms.SlugField(max_length=60, label="Name", help_text="Letters, digits, hyphens: nih-cxr-lt.")
-    synthetic = forms.BooleanField(
-        required=False, label="Synthetic images", help_text="Every page and file made from it will say so."
-    )
-    images = forms.CharField(max_length=500, label="Folder of the images")
-    labels_test = forms.CharField(
-        max_length=500, required=False, label="Test labels", help_text="For sweeps."
-    )
-    labels_train = forms.CharField(
-        max_length=500,
-        required=False,
-        label="Training labels",
-        help_text="For trainings, and to tell head from tail.",
-    )
-    labels_val = forms.CharField(
-        max_length=500, required=False, label="Validation labels", help_text="For trainings."
-    )
+    synthetic = _flag("Synthetic images", "Every page and file made from it will say so.")
+    images = _place("Folder of the images", required=True)
+    labels_test = _place("Test labels", "For sweeps.")
+    labels_train = _place("Training labels", "For trainings, and to tell head from tail.")
+    labels_val = _place("Validation labels", "For trainings.")
     split_test, split_train, split_val = (
-        forms.CharField(
-            max_length=500, required=False, label=f"List of the {role} images",
-            help_text="Only where one label file holds several splits: names, or a table with a column split.",
+        _place(
+            f"List of the {role} images",
+            "Only where one label file holds several splits: names, or a table with a column split.",
         )
         for role in ("test", "training", "validation")
-    )  # fmt: skip
-    metadata = forms.CharField(
-        max_length=500,
-        required=False,
-        label="Metadata",
-        help_text="View, sex, age, patient: for matched images.",
     )
+    metadata = _place("Metadata", "View, sex, age, patient: for matched images.")
     layout = forms.ChoiceField(
         required=False,
         label="Layout of the label files",
@@ -97,19 +101,13 @@ class DataSetForm(Parts):
         widget=forms.Textarea(attrs={"rows": 3}), required=False, label="Own classes",
         help_text="Columns of the label files, separated by commas or lines.",
     )  # fmt: skip
-    id_column = forms.CharField(
-        max_length=100,
-        required=False,
-        label="Column of the image names",
-        help_text="Blank takes that of the classes.",
-    )
+    id_column = _place("Column of the image names", "Blank takes that of the classes.", max_length=100)
     suffix = forms.RegexField(
         r"^\.[A-Za-z0-9]{1,8}$", required=False, label="Ending of the image files",
         help_text="Only where it differs from the label files': .dcm",
     )  # fmt: skip
     uncertain, blank = (
-        forms.ChoiceField(required=False, label=f"{name} labels", choices=[(word, word) for word in POLICIES])
-        for name in ("Uncertain (-1)", "Blank")
+        _one_of(POLICIES, f"{name} labels", required=False) for name in ("Uncertain (-1)", "Blank")
     )
 
     def __init__(self, *args: Any, roots: Sequence[Path], **kwargs: Any) -> None:
@@ -147,13 +145,9 @@ class Preprocessing(Parts):
 
     PICTURE = ("size", "antialias", "fit", "crop", "mean", "deviation", "timm")
 
-    size = forms.IntegerField(min_value=8, max_value=4096, initial=256, label="Image size, pixels")
-    antialias = forms.BooleanField(
-        required=False, label="Antialiased resize", help_text="The published study did not."
-    )
-    fit = forms.ChoiceField(
-        required=False, label="An oblong image is", choices=[(word, word) for word in FITS]
-    )
+    size = _whole("Image size, pixels", 8, 4096, 256)
+    antialias = _flag("Antialiased resize", "The published study did not.")
+    fit = _one_of(FITS, "An oblong image is", required=False)
     crop = forms.FloatField(
         required=False, label="Share kept by a crop", help_text="Of the shorter side; blank: 1."
     )
@@ -161,9 +155,7 @@ class Preprocessing(Parts):
         NumbersField(required=False, label=label, help_text="Three numbers; blank: ImageNet's.")
         for label in ("Mean of the channels", "Deviation of the channels")
     )
-    timm = forms.BooleanField(
-        required=False, label="timm's own configuration", help_text="Takes the place of all but the size."
-    )
+    timm = _flag("timm's own configuration", "Takes the place of all but the size.")
 
     def preprocess(self) -> dict[str, Any]:
         """Return the [preprocess] section: size and antialias, and what else was chosen."""
@@ -182,7 +174,7 @@ class EnsembleForm(Preprocessing):
     }
 
     weights, output = (
-        forms.ChoiceField(required=False, label=label, choices=[(word, word) for word in words])
+        _one_of(words, label, required=False)
         for label, words in (("Raw or averaged weights", WEIGHTS), ("Output", OUTPUTS))
     )
     rename = forms.CharField(
@@ -194,10 +186,9 @@ class EnsembleForm(Preprocessing):
     architecture = forms.RegexField(
         r"^[A-Za-z0-9_.:]{1,100}$", label="Architecture", widget=Offer(ARCHITECTURES), initial="resnet50"
     )
-    checkpoints = forms.CharField(
-        max_length=500, label="Checkpoints",
-        help_text="A folder in the published layout, or a pattern: nets/seed-{seed}.pt",
-    )  # fmt: skip
+    checkpoints = _place(
+        "Checkpoints", "A folder in the published layout, or a pattern: nets/seed-{seed}.pt", required=True
+    )
 
     def reading(self) -> dict[str, Any]:
         """Return what of [models] was filled in, beside architecture and checkpoints."""
@@ -234,12 +225,10 @@ class SweepForm(Parts):
         choices=[(d, {"cpu": "CPU", "cuda": "GPU (CUDA)"}[d]) for d in DEVICES], label="Device",
         help_text="On a GPU a unit is a checkpoint at all shares, on a CPU at one.",
     )  # fmt: skip
-    precision = forms.ChoiceField(choices=[(p, p) for p in PRECISIONS], label="Precision")
-    batch_size = forms.IntegerField(min_value=1, max_value=4096, initial=32, label="Batch size")
-    engine = forms.ChoiceField(label="Engine")
-    threads = forms.IntegerField(
-        min_value=0, max_value=1024, initial=0, label="Threads", help_text="0 takes the host's cores."
-    )
+    precision = _one_of(PRECISIONS, "Precision")
+    batch_size = _whole("Batch size", 1, 4096, 32)
+    engine = _one_of(ENGINES, "Engine")
+    threads = _whole("Threads", 0, 1024, 0, "0 takes the host's cores.")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -248,7 +237,6 @@ class SweepForm(Parts):
         named = [(name, f"{name}: {meaning}") for name, meaning in method_choices()]
         self.fields["method"].choices = named  # type: ignore[attr-defined]
         self.fields["method"].initial = PruneSpec().method
-        self.fields["engine"].choices = [(name, name) for name in ENGINES]  # type: ignore[attr-defined]
 
     def clean_sparsities(self) -> list[float]:
         """Read the shares."""
@@ -279,19 +267,12 @@ class TrainingForm(Preprocessing):
     GROUPS = {
         "What": ("slug", "data_set", "architecture", "seeds"),
         "Recipe": (
-            "epochs",
-            "patience",
-            "batch_size",
-            "learning_rate",
-            "rotation",
-            "flip",
-            "loss",
-            "class_weights",
+            "epochs", "patience", "batch_size", "learning_rate", "rotation", "flip", "loss", "class_weights",
         ),
         "Images": ("size", "antialias", "fit", "pretrained"),
         "Prune and fine-tune": ("start", "method", "level"),
         "Method": ("device", "precision", "threads"),
-    }
+    }  # fmt: skip
 
     slug = forms.SlugField(max_length=60, label="Name of the ensemble")
     data_set = forms.ModelChoiceField(
@@ -302,33 +283,25 @@ class TrainingForm(Preprocessing):
         r"^[A-Za-z0-9_.]{1,100}$", label="Architecture", widget=Offer(ARCHITECTURES), initial="resnet50"
     )
     seeds = SeedsField(label="Seeds", initial="0-29", help_text=f"One network each. {SEEDS_HELP}")
-    epochs = forms.IntegerField(min_value=1, max_value=10_000, initial=_RECIPE.epochs, label="At most epochs")
-    patience = forms.IntegerField(
-        min_value=1, max_value=10_000, initial=_RECIPE.patience, label="Patience, epochs",
-        help_text="Stop when the validation loss has not fallen for so long.",
-    )  # fmt: skip
-    batch_size = forms.IntegerField(
-        min_value=1, max_value=8192, initial=_RECIPE.batch_size, label="Batch size"
+    epochs = _whole("At most epochs", 1, 10_000, _RECIPE.epochs)
+    patience = _whole(
+        "Patience, epochs",
+        1,
+        10_000,
+        _RECIPE.patience,
+        "Stop when the validation loss has not fallen for so long.",
     )
+    batch_size = _whole("Batch size", 1, 8192, _RECIPE.batch_size)
     learning_rate = forms.FloatField(
         min_value=1e-9, max_value=1, initial=_RECIPE.learning_rate, label="Learning rate"
     )
     rotation = forms.FloatField(
         min_value=0, max_value=180, initial=_RECIPE.rotation, label="Rotation, degrees"
     )
-    flip = forms.BooleanField(required=False, initial=_RECIPE.flip, label="Horizontal flips")
-    loss = forms.ChoiceField(
-        choices=[(n, n) for n in LOSSES],
-        label="Loss",
-        help_text="bce is the published one; the others favour rare classes.",
-    )
-    class_weights = forms.ChoiceField(choices=[(n, n) for n in CLASS_WEIGHTS], label="Class weights")
-    pretrained = forms.CharField(
-        max_length=500,
-        required=False,
-        label="Weights to start from",
-        help_text="A file on the server; nothing is downloaded.",
-    )
+    flip = _flag("Horizontal flips", initial=_RECIPE.flip)
+    loss = _one_of(LOSSES, "Loss", "bce is the published one; the others favour rare classes.")
+    class_weights = _one_of(CLASS_WEIGHTS, "Class weights")
+    pretrained = _place("Weights to start from", "A file on the server; nothing is downloaded.")
     start = forms.ModelChoiceField(
         Ensemble.objects.all(), required=False, label="Ensemble", empty_label="train from the beginning",
         help_text="Each seed starts from its member, with the weights gone that the method removes.",
@@ -336,8 +309,8 @@ class TrainingForm(Preprocessing):
     method = forms.ChoiceField(required=False, label="Removed by")
     level = forms.FloatField(required=False, min_value=0, max_value=0.99, label="Share of removed weights")
     device = forms.ChoiceField(choices=[("cpu", "CPU"), ("cuda", "GPU (CUDA)")], label="Device")
-    precision = forms.ChoiceField(choices=[(p, p) for p in PRECISIONS], label="Precision")
-    threads = forms.IntegerField(min_value=0, max_value=1024, initial=0, label="Threads")
+    precision = _one_of(PRECISIONS, "Precision")
+    threads = _whole("Threads", 0, 1024, 0)
 
     def __init__(self, *args: Any, roots: Sequence[Path], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
