@@ -18,25 +18,6 @@ class RowCorrelation:
     constant: NDArray[np.bool_]
 
 
-def doubled_ranks(values: NDArray[np.floating]) -> NDArray[np.int64]:
-    """Rank each row from 1, ties averaged, and return **twice** the rank, which is a whole number.
-
-    Parameters
-    ----------
-    values: finite, shape (rows, columns).
-
-    Returns
-    -------
-    int64, the same shape, from 2 to 2 * columns. Half of it equals `scipy.stats.rankdata(method="average")`.
-
-    Raises
-    ------
-    ValueError: another number of axes, or a value that is not finite.
-    """
-    table = _check_rows(values)
-    return np.asarray(_doubled_ranks(table))
-
-
 def spearman_rows(x: NDArray[np.floating], y: NDArray[np.floating]) -> RowCorrelation:
     """Correlate row i of `x` with row i of `y` by rank.
 

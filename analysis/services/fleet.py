@@ -18,21 +18,8 @@ RECENT = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
-class Hand:
-    """A unit that a worker holds: of which run, since when, and until when its lease runs."""
-
-    run_id: str
-    run_name: str
-    key: str
-    attempts: int
-    started_at: datetime | None
-    lease_until: datetime | None
-    late: bool
-
-
-@dataclass(frozen=True)
 class WorkerRow:
-    """One worker: host and process, what it holds, what it did lately.
+    """One worker: host and process, the unit that it holds and whether its lease has run out, what it did lately.
 
     `seconds`: mean seconds per unit over the last hour, None when it finished none. `share`: its part of all
     units done in that time, in percent.
@@ -40,7 +27,8 @@ class WorkerRow:
 
     host: str
     process: str
-    hand: Hand | None
+    hand: Unit | None
+    late: bool
     done: int
     seconds: float | None
     share: float
@@ -64,10 +52,8 @@ class Fleet:
 def fleet() -> Fleet:
     """Count over the last hour; a worker that did nothing in that time and holds nothing is not shown."""
     now = ledger.now()
-    held = {
-        unit.worker: _hand(unit, now)
-        for unit in Unit.objects.filter(state=UnitState.WORKING).select_related("run").order_by("started_at")
-    }
+    working = Unit.objects.filter(state=UnitState.WORKING).select_related("run").order_by("started_at")
+    held = {unit.worker: unit for unit in working}
     took = ExpressionWrapper(F("finished_at") - F("started_at"), output_field=DurationField())
     lately = Unit.objects.filter(
         state=UnitState.DONE, finished_at__gte=now - RECENT, started_at__isnull=False
@@ -79,10 +65,12 @@ def fleet() -> Fleet:
         .order_by()
     }
     total = sum(row["n"] for row in sums.values())
-    rows = [_row(name, held.get(name), sums.get(name), total) for name in sorted({*held, *sums})]
+    rows = [_row(name, held.get(name), sums.get(name), total, now) for name in sorted({*held, *sums})]
     waiting = ledger.open_units().count()
     rate = _per_minute(now, total, lately)
-    in_time = sum(not hand.late for hand in held.values())  # one that is late waits for another worker
+    in_time = sum(
+        row.hand is not None and not row.late for row in rows
+    )  # one that is late waits for another worker
     left = (waiting + in_time) / rate if rate else None
     return Fleet(rows, waiting, len(held), rate, left)
 
@@ -99,24 +87,20 @@ def _per_minute(now: datetime, total: int, lately: QuerySet[Unit]) -> float:
     return total / minutes if minutes > 0 else 0.0
 
 
-def _row(name: str, hand: Hand | None, sums: Mapping[str, Any] | None, total: int) -> WorkerRow:
+def _row(
+    name: str, hand: Unit | None, sums: Mapping[str, Any] | None, total: int, now: datetime
+) -> WorkerRow:
     host, _, process = name.partition(":")
     done = int(sums["n"]) if sums else 0
     mean = sums["mean"] if sums else None
     last = sums["last"] if sums else None
     return WorkerRow(
         host=host or name, process=process.partition(":")[0], hand=hand, done=done,
+        late=hand is not None and hand.lease_until is not None and hand.lease_until < now,
         seconds=mean.total_seconds() if isinstance(mean, timedelta) else None,
         share=100 * done / total if total else 0.0,
         last_done=last if isinstance(last, datetime) else None,
     )  # fmt: skip
-
-
-def _hand(unit: Unit, now: datetime) -> Hand:
-    late = unit.lease_until is not None and unit.lease_until < now
-    return Hand(
-        unit.run.run_id, unit.run.name, unit.key, unit.attempts, unit.started_at, unit.lease_until, late
-    )
 
 
 def worker_name(host: str = "") -> str:

@@ -3,7 +3,6 @@
 from typing import Any
 
 from django import forms
-from django.contrib import messages
 from django.contrib.auth.forms import PasswordChangeForm
 from django.http import HttpRequest
 
@@ -120,9 +119,3 @@ def filled(form: forms.Form, *, labelled: bool = False) -> dict[str, Any]:
     raise forms.ValidationError(
         [label.get(name, "") + " ".join(map(str, form.errors[name])) for name in form.errors]
     )
-
-
-def tell_errors(request: HttpRequest, form: forms.Form) -> None:
-    """Say at the top of the next page what was wrong with a form."""
-    for errors in form.errors.values():
-        messages.error(request, " ".join(map(str, errors)))

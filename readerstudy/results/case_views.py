@@ -1,16 +1,15 @@
 """The case browser of an unblinded study: the list of its cases, and each case with all that was said of it."""
 
+from collections.abc import Callable
+from functools import wraps
 from typing import Any
 from urllib.parse import urlencode
 
 from django import forms
-from django.contrib import messages
 from django.core.paginator import Paginator
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET, require_POST
 
 from analysis.endpoints import groups_from
 from analysis.tablefolder import csv_text
@@ -19,12 +18,12 @@ from readerstudy.audit.services import record
 from readerstudy.cases.models import Case
 from readerstudy.cases.selectors import cases_of, frame_json, frame_response, thumbnail_response
 from readerstudy.results.browsing import CASES_FOUND, ORDERS, BrowsedCase, browsed, chosen, told, why_shut
-from readerstudy.results.values import Reading, SealedError, unblinding_of
-from readerstudy.results.views import download, study_for_results
+from readerstudy.results.values import Reading, unblinding_of
+from readerstudy.results.views import download, results_page
 from readerstudy.study.design import terms as study_terms
 from readerstudy.study.models import Role, Study
 from readerstudy.study.protocol import Protocol, ProtocolError
-from readerstudy.study.visibility import has_role
+from readerstudy.study.visibility import View, has_role, tell_refusal
 
 PAGE = 24
 
@@ -58,11 +57,10 @@ class Choice(forms.Form):
         return f"?{urlencode(values)}" if values else ""
 
 
-@never_cache
-@require_GET
-def cases(request: HttpRequest, slug: str) -> HttpResponse:
+@results_page("GET")
+def cases(request: HttpRequest, study: Study) -> HttpResponse:
     """List the cases with a small picture of each, or say why they cannot be looked through now."""
-    study = _opened(request, slug)
+    unblinding_of(study)
     context: dict[str, Any] = {"study": study, "shut": why_shut(study), **place_of(request, study)}
     if not context["shut"]:
         form = Choice(request.GET, study)
@@ -78,20 +76,34 @@ def cases(request: HttpRequest, slug: str) -> HttpResponse:
     return render(request, "results/cases.html", context)
 
 
-@never_cache
-@require_GET
-def case(request: HttpRequest, slug: str, key: str) -> HttpResponse:
+def _cases_page(method: str) -> Callable[[View], View]:
+    """Make a page of single cases: there is none while another study that is not unblinded has the same images."""
+
+    def made(view: View) -> View:
+        @wraps(view)
+        def open_now(request: HttpRequest, study: Study, **named: object) -> HttpResponseBase:
+            unblinding_of(study)
+            if why_shut(study):
+                raise Http404
+            return view(request, study, **named)
+
+        return results_page(method)(open_now)
+
+    return made
+
+
+@_cases_page("GET")
+def case(request: HttpRequest, study: Study, key: str) -> HttpResponse:
     """Show one case: picture, what it was, and what each reader answered, marked and wrote."""
-    study = _browsable(request, slug)
     form = Choice(request.GET, study)
     found = form.found(study)
     index = next((n for n, each in enumerate(found) if each.case.key == key), None)
     if index is None:
         raise Http404
     if study_terms.waiting(study, signed_in(request)):
-        return redirect("results:cases", slug=slug)
+        return redirect("results:cases", slug=study.slug)
     shown, questions = found[index], Protocol.from_json(study.protocol).questions
-    address = {"slug": slug, "key": key}
+    address = {"slug": study.slug, "key": key}
     context = {
         "study": study,
         "shown": shown,
@@ -99,7 +111,7 @@ def case(request: HttpRequest, slug: str, key: str) -> HttpResponse:
         "found": len(found),
         "before": found[index - 1].case.key if index else None,
         "after": found[index + 1].case.key if index + 1 < len(found) else None,
-        "list": reverse("results:cases", args=[slug]) + form.query(page=index // PAGE + 1),
+        "list": reverse("results:cases", args=[study.slug]) + form.query(page=index // PAGE + 1),
         "query": form.query(),
         "readings": [
             (reading, [told(question, reading.answers.get(question.key)) for question in questions])
@@ -117,60 +129,41 @@ def case(request: HttpRequest, slug: str, key: str) -> HttpResponse:
     return render(request, "results/case.html", context)
 
 
-@require_GET
-def case_frame(request: HttpRequest, slug: str, key: str) -> HttpResponse:
+@_cases_page("GET")
+def case_frame(request: HttpRequest, study: Study, key: str) -> HttpResponse:
     """Deliver the pixels of a case."""
-    return frame_response(_case(_browsable(request, slug), key), signed_in(request))
+    return frame_response(_case(study, key), signed_in(request))
 
 
-@require_GET
-def case_thumbnail(request: HttpRequest, slug: str, key: str) -> HttpResponse:
+@_cases_page("GET")
+def case_thumbnail(request: HttpRequest, study: Study, key: str) -> HttpResponse:
     """Deliver a small picture of a case."""
-    return thumbnail_response(_case(_browsable(request, slug), key), signed_in(request))
+    return thumbnail_response(_case(study, key), signed_in(request))
 
 
-@require_GET
-def cases_file(request: HttpRequest, slug: str) -> HttpResponse:
+@_cases_page("GET")
+def cases_file(request: HttpRequest, study: Study) -> HttpResponse:
     """Download the cases that are listed, as CSV."""
-    study = _browsable(request, slug)
     table = CASES_FOUND.frame(Choice(request.GET, study).found(study))
-    record(kind="study.cases_exported", actor=signed_in(request), study=study.key, subject=slug)
+    record("study.cases_exported", signed_in(request), study.key, study.slug)
     text = csv_text(table, mark="simulated" if study.simulated_readers else None, gaps=True)
-    return download(text.encode(), "text/csv; charset=utf-8", f"{slug}-cases.csv")
+    return download(text.encode(), "text/csv; charset=utf-8", f"{study.slug}-cases.csv")
 
 
-@require_POST
-def confirm_terms(request: HttpRequest, slug: str) -> HttpResponse:
+@_cases_page("POST")
+def confirm_terms(request: HttpRequest, study: Study) -> HttpResponse:
     """Note that somebody who looks at results confirms the terms of use, before the first image."""
-    study = _browsable(request, slug)
     try:
         digests = request.POST.getlist("sha256")
         study_terms.confirm(study=study, person=signed_in(request), digests=digests)
     except ProtocolError as error:
-        messages.error(request, str(error))
-    return redirect("results:cases", slug=slug)
+        tell_refusal(request, error)
+    return redirect("results:cases", slug=study.slug)
 
 
 def place_of(request: HttpRequest, study: Study) -> dict[str, Any]:
     """Return what the heads of all pages of results say: whether the pages of a study admin are beside them."""
     return {"may_open": has_role(signed_in(request), study, Role.STUDY_ADMIN)}
-
-
-def _opened(request: HttpRequest, slug: str) -> Study:
-    """Return an unblinded study; before that there is no case to anybody."""
-    study = study_for_results(signed_in(request), slug)
-    try:
-        unblinding_of(study)
-    except SealedError:
-        raise Http404 from None
-    return study
-
-
-def _browsable(request: HttpRequest, slug: str) -> Study:
-    study = _opened(request, slug)
-    if why_shut(study):
-        raise Http404
-    return study
 
 
 def _case(study: Study, key: str) -> Case:

@@ -14,6 +14,7 @@ from analysis.caseset import SealedHalf, read_key
 from readerstudy.accounts.models import User
 from readerstudy.audit.services import heads, record
 from readerstudy.cases.models import Case
+from readerstudy.refusals import RefusedError
 from readerstudy.results.models import OpenedCase, Unblinding, UnblindingRequest
 from readerstudy.study.duties import counting, needs_two, why_not
 from readerstudy.study.models import Study
@@ -22,7 +23,7 @@ from readerstudy.study.phases import Phase, next_phase
 CLOSED = {Phase.CLOSED.value, Phase.UNBLINDED.value, Phase.ARCHIVED.value}
 
 
-class UnblindingError(Exception):
+class UnblindingError(RefusedError):
     """A key cannot be opened as asked: what was expected, what was found, what to do."""
 
 

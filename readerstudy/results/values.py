@@ -11,12 +11,13 @@ from typing import Any
 
 from django.db import DEFAULT_DB_ALIAS
 
+from readerstudy.refusals import RefusedError
 from readerstudy.results.models import OpenedCase, Unblinding
 from readerstudy.study.models import Assignment, Rating, Reader, Study
 from readerstudy.study.phases import Phase
 
 
-class SealedError(Exception):
+class SealedError(RefusedError):
     """The study's key is not open: there are no results yet."""
 
 

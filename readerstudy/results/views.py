@@ -3,30 +3,30 @@
 import re
 import tempfile
 from collections.abc import Callable
+from functools import wraps
 from html import escape
 from pathlib import Path
 from typing import Any
 
 from django import forms
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.core.files.uploadedfile import UploadedFile
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.safestring import SafeString
-from django.views.decorators.cache import never_cache
-from django.views.decorators.debug import sensitive_post_parameters
-from django.views.decorators.http import require_GET, require_POST
 
 from analysis.caseset import CaseSetError, OtherKeyError
 from analysis.columns import FrameError
 from analysis.figures.theme import ThemeName
 from analysis.report import Picture, fragment, reader_study_report, standalone
 from readerstudy.accounts.access import signed_in
-from readerstudy.accounts.forms import Confirm, tell_errors
+from readerstudy.accounts.forms import Confirm, filled
+from readerstudy.accounts.middleware import page
 from readerstudy.accounts.models import User
 from readerstudy.audit.services import record
+from readerstudy.refusals import RefusedError
 from readerstudy.results.computed import Computed, computed, kept_figure
 from readerstudy.results.export import export_zip
 from readerstudy.results.services import (
@@ -40,19 +40,35 @@ from readerstudy.results.values import SealedError
 from readerstudy.study.duties import needs_two, openers_context, why_not
 from readerstudy.study.models import Role, Study
 from readerstudy.study.people.members import progress_of
-from readerstudy.study.phases import PhaseError
-from readerstudy.study.visibility import has_role, study_for_role
+from readerstudy.study.visibility import View, has_role, study_for_role, tell_refusal
 
 PAPER = "-paper"
 """End of the name of a figure on white, for print."""
 MAX_KEY_BYTES = 5_000_000
 
 
-@never_cache
-@require_GET
-def results(request: HttpRequest, slug: str) -> HttpResponse:
+def results_page(*methods: str, secret: bool = False) -> Callable[[View], View]:
+    """Make a page of results: its view is given the study, which its admins, researchers and statisticians may see."""
+
+    def made(view: View) -> View:
+        @wraps(view)
+        def given(request: HttpRequest, slug: str, **named: object) -> HttpResponseBase:
+            study = study_for_role(
+                signed_in(request), slug, Role.STUDY_ADMIN, Role.RESEARCHER, Role.STATISTICIAN
+            )
+            try:
+                return view(request, study, **named)
+            except SealedError:  # before the key is open there is nothing
+                raise Http404 from None
+
+        return page(*methods, secret=secret)(given)
+
+    return made
+
+
+@results_page("GET")
+def results(request: HttpRequest, study: Study) -> HttpResponse:
     """Show the report, or, before unblinding, what is still to be done."""
-    study = study_for_results(signed_in(request), slug)
     if study.unblinded_at is None:
         return render(request, "results/sealed.html", _sealed(request, study))
     context = {"study": study, "may_open": has_role(signed_in(request), study, Role.STUDY_ADMIN)}
@@ -95,59 +111,51 @@ def _report(made: Computed) -> SafeString:
     return SafeString(fragment(document, image))
 
 
-def _study_to_open(request: HttpRequest, slug: str) -> Study:
-    study = study_for_results(signed_in(request), slug)
+def _key_step(request: HttpRequest, study: Study, act: Callable[[], str]) -> HttpResponse:
+    """Take a step towards the open key, for an admin of the study; say what came of it on the page of results."""
     if not has_role(signed_in(request), study, Role.STUDY_ADMIN):
         raise PermissionDenied
-    return study
-
-
-@sensitive_post_parameters("password")
-@require_POST
-def ask(request: HttpRequest, slug: str) -> HttpResponse:
-    """Ask that the key be opened: the first of two steps."""
-    study = _study_to_open(request, slug)
-    form = AskToOpen(request.POST, request=request)
-
-    def act() -> None:
-        ask_to_open(study=study, reason=form.cleaned_data["reason"], actor=signed_in(request))
-        messages.success(request, "The request is recorded in the audit trail.")
-
-    return _answer(request, slug, form, act)
-
-
-@require_POST
-def decline(request: HttpRequest, slug: str) -> HttpResponse:
-    """Take the request away."""
-    study = _study_to_open(request, slug)
-
-    def act() -> None:
-        decline_to_open(study=study, actor=signed_in(request))
-        messages.success(request, "The key stays sealed.")
-
-    return _answer(request, slug, None, act)
-
-
-@sensitive_post_parameters("password")
-@require_POST
-def unblind(request: HttpRequest, slug: str) -> HttpResponse:
-    """Open the key with the file that the study admin uploads; nothing of the file is kept but its rows."""
-    study = _study_to_open(request, slug)
-    form = OpenKey(request.POST, request.FILES, request=request)
-    return _answer(request, slug, form, lambda: _open(study, form.cleaned_data["key"], signed_in(request)))
-
-
-def _answer(
-    request: HttpRequest, slug: str, form: forms.Form | None, act: Callable[[], None]
-) -> HttpResponse:
-    if form is not None and not form.is_valid():
-        tell_errors(request, form)
-        return redirect("results:results", slug=slug)
     try:
-        act()
-    except (UnblindingError, PhaseError, CaseSetError, FrameError) as error:
-        messages.error(request, str(error))
-    return redirect("results:results", slug=slug)
+        if said := act():
+            messages.success(request, said)
+    except (RefusedError, ValidationError) as error:
+        tell_refusal(request, error)
+    return redirect("results:results", slug=study.slug)
+
+
+@results_page("POST", secret=True)
+def ask(request: HttpRequest, study: Study) -> HttpResponse:
+    """Ask that the key be opened: the first of two steps."""
+
+    def act() -> str:
+        form = filled(AskToOpen(request.POST, request=request))
+        ask_to_open(study=study, reason=form["reason"], actor=signed_in(request))
+        return "The request is recorded in the audit trail."
+
+    return _key_step(request, study, act)
+
+
+@results_page("POST")
+def decline(request: HttpRequest, study: Study) -> HttpResponse:
+    """Take the request away."""
+
+    def act() -> str:
+        decline_to_open(study=study, actor=signed_in(request))
+        return "The key stays sealed."
+
+    return _key_step(request, study, act)
+
+
+@results_page("POST", secret=True)
+def unblind(request: HttpRequest, study: Study) -> HttpResponse:
+    """Open the key with the file that the study admin uploads; nothing of the file is kept but its rows."""
+
+    def act() -> str:
+        form = filled(OpenKey(request.POST, request.FILES, request=request))
+        _open(study, form["key"], signed_in(request))
+        return ""
+
+    return _key_step(request, study, act)
 
 
 def _open(study: Study, upload: "UploadedFile[Any]", actor: User) -> None:
@@ -167,27 +175,25 @@ def _open(study: Study, upload: "UploadedFile[Any]", actor: User) -> None:
             raise UnblindingError(str(error).replace(f"{folder}/", "")) from error
 
 
-@require_GET
-def export(request: HttpRequest, slug: str) -> HttpResponse:
+@results_page("GET")
+def export(request: HttpRequest, study: Study) -> HttpResponse:
     """Download everything as one zip."""
-    study = study_for_results(signed_in(request), slug)
     if _made(request, study) is None:
-        return redirect("results:results", slug=slug)
+        return redirect("results:results", slug=study.slug)
     data = export_zip(study)
-    record(kind="study.exported", actor=signed_in(request), study=study.key, subject=slug)
-    return download(data, "application/zip", f"{slug}.zip")
+    record("study.exported", signed_in(request), study.key, study.slug)
+    return download(data, "application/zip", f"{study.slug}.zip")
 
 
-@require_GET
-def report(request: HttpRequest, slug: str) -> HttpResponse:
+@results_page("GET")
+def report(request: HttpRequest, study: Study) -> HttpResponse:
     """Download the report as one HTML file."""
-    study = study_for_results(signed_in(request), slug)
     made = _made(request, study)
     if made is None:
-        return redirect("results:results", slug=slug)
+        return redirect("results:results", slug=study.slug)
     html = standalone(reader_study_report(made.results, made.background), made.figures("light"))
-    record(kind="study.report_downloaded", actor=signed_in(request), study=study.key, subject=slug)
-    return download(html.encode(), "text/html; charset=utf-8", f"{slug}-report.html")
+    record("study.report_downloaded", signed_in(request), study.key, study.slug)
+    return download(html.encode(), "text/html; charset=utf-8", f"{study.slug}-report.html")
 
 
 def _made(request: HttpRequest, study: Study) -> Computed | None:
@@ -211,26 +217,17 @@ def download(data: bytes, kind: str, name: str) -> HttpResponse:
     return response
 
 
-@require_GET
-def figure(request: HttpRequest, slug: str, name: str) -> HttpResponse:
+@results_page("GET")
+def figure(request: HttpRequest, study: Study, name: str) -> HttpResponse:
     """Deliver one figure as SVG: for the dark page, or, with -paper behind its name, on white."""
-    study = study_for_results(signed_in(request), slug)
     theme: ThemeName = "light" if name.endswith(PAPER) else "dark"
     plain = name.removesuffix(PAPER)
     stamp = request.GET.get("of", "")
-    try:
-        svg = kept_figure(study, stamp, plain, theme) if re.fullmatch(r"[0-9a-f]{64}", stamp) else None
-        svg = svg or computed(study).figures(theme).get(plain)
-    except SealedError:
-        raise Http404 from None
+    svg = kept_figure(study, stamp, plain, theme) if re.fullmatch(r"[0-9a-f]{64}", stamp) else None
+    svg = svg or computed(study).figures(theme).get(plain)
     if svg is None:
         raise Http404
     return HttpResponse(svg, content_type="image/svg+xml", headers={"Cache-Control": "private, no-store"})
-
-
-def study_for_results(user: User, slug: str) -> Study:
-    """Return the study to its admins, researchers and statisticians; 404 to anybody else."""
-    return study_for_role(user, slug, Role.STUDY_ADMIN, Role.RESEARCHER, Role.STATISTICIAN)
 
 
 class AskToOpen(Confirm):

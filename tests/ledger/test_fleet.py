@@ -48,9 +48,9 @@ def test_rates_shares_and_leases(run: Run) -> None:
     assert (rows["slow"].done, rows["slow"].seconds, rows["slow"].process) == (1, 30.0, "22")
     assert rows["fast"].hand is None
     assert rows["slow"].hand is not None
-    assert not rows["slow"].hand.late
+    assert not rows["slow"].late
     assert rows["lost"].hand is not None
-    assert rows["lost"].hand.late
+    assert rows["lost"].late
     assert seen.held == 2
     assert seen.waiting == 4  # three to do, and the one whose lease has run out
     assert seen.per_minute == pytest.approx(4 / (40 / 60), rel=0.05)

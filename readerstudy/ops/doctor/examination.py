@@ -233,7 +233,7 @@ def _workers() -> Iterator[Finding]:
     """Tell from the ledger: a worker without work leaves no trace there."""
     now = fleet()
     waits = now.waiting + now.held
-    at_work = [worker for worker in now.workers if worker.hand is None or not worker.hand.late]
+    at_work = [worker for worker in now.workers if not worker.late]
     if waits or at_work:
         units = "1 unit waits" if waits == 1 else f"{waits} units wait"
         idle = f"{units} and no worker was seen for an hour: 'manage.py serve' runs one"
