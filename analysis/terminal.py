@@ -67,35 +67,25 @@ def in_words(seconds: float) -> str:
 
 @contextmanager
 def _rich_bars() -> Iterator[Progress]:
+    from rich import progress as shown
     from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        ProgressColumn,
-        Task,
-        TaskID,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
     from rich.text import Text
 
-    class RateColumn(ProgressColumn):
+    class RateColumn(shown.ProgressColumn):
         """Steps per second, or seconds per step where that reads better."""
 
-        def render(self, task: Task) -> Text:
+        def render(self, task: shown.Task) -> Text:
             speed = task.finished_speed or task.speed
             if not speed:
                 return Text("")
             return Text(f"{speed:.1f}/s" if speed >= 1 else f"{1 / speed:.1f} s each")
 
     columns = (
-        TextColumn("  {task.description:12}"), BarColumn(), MofNCompleteColumn(), RateColumn(),
-        TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(),
+        shown.TextColumn("  {task.description:12}"), shown.BarColumn(), shown.MofNCompleteColumn(), RateColumn(),
+        shown.TimeElapsedColumn(), shown.TextColumn("left"), shown.TimeRemainingColumn(),
     )  # fmt: skip
-    with Progress(*columns, console=Console(stderr=True)) as bars:
-        known: dict[str, TaskID] = {}
+    with shown.Progress(*columns, console=Console(stderr=True)) as bars:
+        known: dict[str, shown.TaskID] = {}
         last: dict[str, tuple[int, int]] = {}
 
         def show(stage: str, done: int, total: int) -> None:

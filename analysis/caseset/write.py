@@ -11,18 +11,8 @@ from typing import Any
 import pandas as pd
 
 from analysis import frames
+from analysis.caseset import files as layout
 from analysis.caseset.errors import CaseSetError, listed
-from analysis.caseset.files import (
-    CASES_FILE,
-    FILE_MODE,
-    IMAGES_FOLDER,
-    PROVENANCE_FILE,
-    SEALED_MODE,
-    csv_bytes,
-    json_bytes,
-    settle,
-    write_file,
-)
 from analysis.caseset.keys import check_nonce, commitment, new_nonce
 from analysis.caseset.leaks import leak_report
 from analysis.caseset.plan import plan_cases
@@ -114,14 +104,14 @@ def write_case_set(
     folder = out.with_name(f".{out.name}.{mark}.tmp")
     sealed = {path: path.with_name(f".{path.name}.{mark}.tmp") for path in (key_out, report_out)}
     try:
-        (folder / IMAGES_FOLDER).mkdir(parents=True)
-        plan = _write_images(plan, images, folder / IMAGES_FOLDER)
+        (folder / layout.IMAGES_FOLDER).mkdir(parents=True)
+        plan = _write_images(plan, images, folder / layout.IMAGES_FOLDER)
         origin = _looked_at(plan, images, origin, burned_in_checked.strip())
-        key = csv_bytes(_key_rows(plan, nonce, groups))
-        write_file(sealed[key_out], key, SEALED_MODE)
-        write_file(sealed[report_out], json_bytes(_report(plan, origin)), SEALED_MODE)
+        key = layout.csv_bytes(_key_rows(plan, nonce, groups))
+        layout.write_file(sealed[key_out], key, layout.SEALED_MODE)
+        layout.write_file(sealed[report_out], layout.json_bytes(_report(plan, origin)), layout.SEALED_MODE)
         _write_tables(plan, folder, _provenance(plan, origin, shown, nonce), sha256_bytes(key))
-        settle(folder)
+        layout.settle(folder)
         _publish({**{made: target for target, made in sealed.items()}, folder: out})
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -132,10 +122,12 @@ def write_case_set(
 
 def _write_tables(plan: pd.DataFrame, folder: Path, provenance: dict[str, Any], key_sha256: str) -> None:
     told = ("image", *_BLIND, *provenance["shown"])
-    cases = csv_bytes(plan[[name for name in frames.CASES.names if name in told]])
-    write_file(folder / CASES_FILE, cases, FILE_MODE)
+    cases = layout.csv_bytes(plan[[name for name in frames.CASES.names if name in told]])
+    layout.write_file(folder / layout.CASES_FILE, cases, layout.FILE_MODE)
     digests = {"cases_sha256": sha256_bytes(cases), "key_sha256": key_sha256}
-    write_file(folder / PROVENANCE_FILE, json_bytes(provenance | digests), FILE_MODE)
+    layout.write_file(
+        folder / layout.PROVENANCE_FILE, layout.json_bytes(provenance | digests), layout.FILE_MODE
+    )
 
 
 _BLIND = ("case", "sha256", "labels", "block", "separation_group")
@@ -170,9 +162,9 @@ def _write_images(plan: pd.DataFrame, images: Mapping[str, Path], folder: Path) 
             wrong.append(str(error))
             continue
         name = f"{case}.png"
-        write_file(folder / name, made.data, FILE_MODE)
+        layout.write_file(folder / name, made.data, layout.FILE_MODE)
         row = (
-            f"{IMAGES_FOLDER}/{name}", sha256_bytes(made.data), made.source_sha256, made.source_bytes,
+            f"{layout.IMAGES_FOLDER}/{name}", sha256_bytes(made.data), made.source_sha256, made.source_bytes,
             len(made.data), made.rows, made.columns, made.bits, made.encoding, made.format, made.burned_in,
         )  # fmt: skip
         for column, value in zip(_FEATURES, row, strict=True):

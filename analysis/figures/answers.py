@@ -8,25 +8,15 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from analysis.endpoints import GROUPS, Groups, capital
-from analysis.figures.theme import (
-    SIZE,
-    THEMES,
-    Record,
-    Theme,
-    ThemeName,
-    ink_on,
-    new_figure,
-    records,
-    shortened,
-    strip,
-    text_width,
-)
+from analysis.figures import theme as look
 from analysis.printed import p_value
 
 _WIDTH = 7.2
 
 
-def draw_answers(answers: pd.DataFrame, groups: Groups = GROUPS, *, theme: ThemeName = "light") -> Figure:
+def draw_answers(
+    answers: pd.DataFrame, groups: Groups = GROUPS, *, theme: look.ThemeName = "light"
+) -> Figure:
     """Draw the share of every answer in both arms, centred on the neutral answer.
 
     Parameters
@@ -36,9 +26,9 @@ def draw_answers(answers: pd.DataFrame, groups: Groups = GROUPS, *, theme: Theme
     groups: what the arms are called.
     theme: ground and colours.
     """
-    colors = THEMES[theme]
+    colors = look.THEMES[theme]
     endpoints = list(dict.fromkeys(answers["endpoint"]))
-    figure = new_figure(_WIDTH, 0.45 + 1.08 * len(endpoints), colors)
+    figure = look.new_figure(_WIDTH, 0.45 + 1.08 * len(endpoints), colors)
     reach = max(_reach(answers[answers["endpoint"] == name]) for name in endpoints)
     grid = figure.add_gridspec(
         len(endpoints), 1, left=0.125, right=0.975, top=0.885, bottom=0.085, hspace=0.62
@@ -49,20 +39,20 @@ def draw_answers(answers: pd.DataFrame, groups: Groups = GROUPS, *, theme: Theme
         axes.set_xlim(-reach, reach)
         axes.set_xticks([t for t in (-1, -0.75, -0.5, -0.25, 0, 0.25, 0.5, 0.75, 1) if abs(t) <= reach])
         axes.xaxis.set_major_formatter(lambda x, _: f"{abs(x):.0%}")
-        strip(axes, colors)
+        look.strip(axes, colors)
         for label in axes.get_xticklabels():
             label.set_color(colors.muted)
         axes.tick_params(labelbottom=k == len(endpoints) - 1)
     return figure
 
 
-def _question(axes: Axes, answers: pd.DataFrame, groups: Groups, colors: Theme) -> None:
+def _question(axes: Axes, answers: pd.DataFrame, groups: Groups, colors: look.Theme) -> None:
     axes.axvline(0, color=colors.line, linewidth=0.8, zorder=0)
     for y, (arm, name) in enumerate(((1, groups.one), (0, groups.other))):
         own = answers[answers["arm"] == arm].sort_values("level")
         n = int(own["count"].sum())
         left = -_left_share(own)
-        for row in records(own):
+        for row in look.records(own):
             share = row["share"] or 0.0
             color = colors.valence(row["valence"])
             axes.barh(y, share, left=left, height=0.74, color=color, edgecolor=colors.ground, linewidth=0.9)
@@ -73,39 +63,39 @@ def _question(axes: Axes, answers: pd.DataFrame, groups: Groups, colors: Theme) 
                     f"{share:.0%}",
                     ha="center",
                     va="center",
-                    fontsize=SIZE - 1,
-                    color=ink_on(color),
+                    fontsize=look.SIZE - 1,
+                    color=look.ink_on(color),
                 )
             left += share
         axes.text(
             -0.012,
             y,
-            f"{shortened(capital(name), 14)}\nn = {n}",
+            f"{look.shortened(capital(name), 14)}\nn = {n}",
             transform=axes.get_yaxis_transform(),
             ha="right",
             va="center",
-            fontsize=SIZE,
+            fontsize=look.SIZE,
             color=colors.text,
             linespacing=1.25,
         )
     axes.set_ylim(1.5, -0.5)
     axes.set_yticks([])
     axes.text(
-        0, 1.13, shortened(answers["title"].iloc[0], 40), transform=axes.transAxes, fontsize=SIZE + 1.5,
+        0, 1.13, look.shortened(answers["title"].iloc[0], 40), transform=axes.transAxes, fontsize=look.SIZE + 1.5,
         fontweight="bold", color=colors.text,
     )  # fmt: skip
     _key(axes, answers[answers["arm"] == 1].sort_values("level"), colors)
 
 
-def _key(axes: Axes, levels: pd.DataFrame, colors: Theme) -> None:
+def _key(axes: Axes, levels: pd.DataFrame, colors: look.Theme) -> None:
     """Draw the levels of the question as swatches, the ends with their words, right above the bars."""
     inch = 1 / (axes.get_position().width * _WIDTH)
     x = 1.0
-    rows = records(levels)
+    rows = look.records(levels)
     for row in reversed(rows):
-        words = shortened(row["label"], 24) if row in (rows[0], rows[-1]) else f"{row['level']:g}"
-        x -= text_width(words, SIZE - 0.5) * inch
-        axes.text(x, 1.13, words, transform=axes.transAxes, fontsize=SIZE - 0.5, color=colors.muted)
+        words = look.shortened(row["label"], 24) if row in (rows[0], rows[-1]) else f"{row['level']:g}"
+        x -= look.text_width(words, look.SIZE - 0.5) * inch
+        axes.text(x, 1.13, words, transform=axes.transAxes, fontsize=look.SIZE - 0.5, color=colors.muted)
         x -= 0.16 * inch
         color = colors.valence(row["valence"])
         swatch = Rectangle(
@@ -149,7 +139,7 @@ def draw_paper_means(
     primary: pd.DataFrame,
     groups: Groups = GROUPS,
     *,
-    theme: ThemeName = "light",
+    theme: look.ThemeName = "light",
 ) -> Figure:
     """Draw mean ± SD per arm for each question, with the pooled p-value and the primary one.
 
@@ -160,11 +150,11 @@ def draw_paper_means(
     groups: what the arms are called.
     theme: ground and colours.
     """
-    colors = THEMES[theme]
+    colors = look.THEMES[theme]
     across = min(len(paper), MOST)
     down = -(-len(paper) // MOST)
     height = 3.0 * down + 0.6
-    figure = new_figure(7.2, height, colors)
+    figure = look.new_figure(7.2, height, colors)
     grid = figure.add_gridspec(
         down,
         across,
@@ -175,24 +165,24 @@ def draw_paper_means(
         wspace=0.28,
         hspace=0.9,
     )
-    p_of = {row["endpoint"]: row["p"] for row in records(primary)}
-    for k, row in enumerate(records(paper)):
+    p_of = {row["endpoint"]: row["p"] for row in look.records(primary)}
+    for k, row in enumerate(look.records(paper)):
         axes = figure.add_subplot(grid[k])
         _panel(axes, row, groups, colors)
         pooled, both = p_value(row["kruskal_p"]), p_value(p_of.get(row["endpoint"]))
         words = f"pooled: p {pooled}\nwith readers and cases: p {both}"
         axes.text(
-            0.46, -0.24, words, transform=axes.transAxes, ha="center", va="top", fontsize=SIZE - 0.5,
+            0.46, -0.24, words, transform=axes.transAxes, ha="center", va="top", fontsize=look.SIZE - 0.5,
             color=colors.text, linespacing=1.4,
         )  # fmt: skip
     figure.text(
-        0.055, 0.108 / height, textwrap.fill(NOTE, 122), fontsize=SIZE - 1.7, color=colors.muted, va="bottom",
+        0.055, 0.108 / height, textwrap.fill(NOTE, 122), fontsize=look.SIZE - 1.7, color=colors.muted, va="bottom",
         linespacing=1.35,
     )  # fmt: skip
     return figure
 
 
-def _panel(axes: Axes, row: Record, groups: Groups, colors: Theme) -> None:
+def _panel(axes: Axes, row: look.Record, groups: Groups, colors: look.Theme) -> None:
     for x, (arm, color) in enumerate((("pie", colors.pie), ("control", colors.control))):
         mean, sd = row[f"{arm}_mean"], row[f"{arm}_sd"]
         if mean is None:
@@ -203,7 +193,7 @@ def _panel(axes: Axes, row: Record, groups: Groups, colors: Theme) -> None:
             elinewidth=1.6, capsize=5, capthick=1.6,
         )  # fmt: skip
         axes.text(
-            x + 0.13, mean, f"{mean:.2f}", va="center", fontsize=SIZE, color=colors.text,
+            x + 0.13, mean, f"{mean:.2f}", va="center", fontsize=look.SIZE, color=colors.text,
         )  # fmt: skip
     if row["kind"] != "number":
         low, high = row["low"], row["high"]
@@ -215,7 +205,9 @@ def _panel(axes: Axes, row: Record, groups: Groups, colors: Theme) -> None:
     axes.set_axisbelow(True)
     axes.set_xlim(-0.5, 1.6)
     names = (("pie", groups.one), ("control", groups.other))
-    axes.set_xticks([0, 1], [f"{shortened(capital(name), 14)}\nn = {row[f'{arm}_n']}" for arm, name in names])
-    strip(axes, colors)
-    title = textwrap.fill(shortened(row["title"], 40), 20)
-    axes.set_title(title, fontsize=SIZE + 0.5, fontweight="bold", color=colors.text, loc="left")
+    axes.set_xticks(
+        [0, 1], [f"{look.shortened(capital(name), 14)}\nn = {row[f'{arm}_n']}" for arm, name in names]
+    )
+    look.strip(axes, colors)
+    title = textwrap.fill(look.shortened(row["title"], 40), 20)
+    axes.set_title(title, fontsize=look.SIZE + 0.5, fontweight="bold", color=colors.text, loc="left")

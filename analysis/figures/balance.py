@@ -5,18 +5,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from analysis.figures.theme import (
-    SIZE,
-    THEMES,
-    Theme,
-    ThemeName,
-    mark,
-    new_figure,
-    records,
-    shortened,
-    strip,
-    text_width,
-)
+from analysis.figures import theme as look
 
 BALANCED = 0.1
 FURTHEST = 1.2
@@ -29,7 +18,9 @@ NAMES = {
 }
 
 
-def draw_love_plot(balance: pd.DataFrame, *, theme: ThemeName = "light", synthetic: bool = False) -> Figure:
+def draw_love_plot(
+    balance: pd.DataFrame, *, theme: look.ThemeName = "light", synthetic: bool = False
+) -> Figure:
     """Draw the absolute standardised mean difference of each covariate before and after matching.
 
     Parameters
@@ -43,13 +34,15 @@ def draw_love_plot(balance: pd.DataFrame, *, theme: ThemeName = "light", synthet
     ---------
     Love 2002; the line at 0.1: Austin 2009, Stat Med 28:3083.
     """
-    colors = THEMES[theme]
-    rows = [row for row in records(balance) if row["smd_before"] is not None or row["smd_after"] is not None]
+    colors = look.THEMES[theme]
+    rows = [
+        row for row in look.records(balance) if row["smd_before"] is not None or row["smd_after"] is not None
+    ]
     rows.sort(key=lambda row: abs(row["smd_before"] or 0.0))
     names = [_name(row) for row in rows]
-    left = max([1.2, *(text_width(name, SIZE - 0.5) for name in names)]) + 0.25
+    left = max([1.2, *(look.text_width(name, look.SIZE - 0.5) for name in names)]) + 0.25
     width, height = left + 4.6, 0.27 * max(len(rows), 2) + 1.35
-    figure = new_figure(width, height, colors)
+    figure = look.new_figure(width, height, colors)
     axes = figure.add_axes((left / width, 0.62 / height, 4.4 / width, 1 - 1.27 / height))
     axes.axvspan(0, BALANCED, color=colors.line, alpha=0.45, linewidth=0)
     for place, row in enumerate(rows):
@@ -65,25 +58,29 @@ def draw_love_plot(balance: pd.DataFrame, *, theme: ThemeName = "light", synthet
             )  # fmt: skip
             if abs(row[name]) > FURTHEST:
                 words = "∞" if np.isinf(row[name]) else f"{abs(row[name]):.1f}"
-                axes.text(FURTHEST + 0.03, place, words, va="center", color=colors.muted, fontsize=SIZE - 1.5)
+                axes.text(
+                    FURTHEST + 0.03, place, words, va="center", color=colors.muted, fontsize=look.SIZE - 1.5
+                )
     axes.set_xlim(0, FURTHEST if any(_far(row) for row in rows) else max(0.3, 1.12 * _most(rows)))
     axes.set_ylim(-0.6, max(len(rows), 1) - 0.4)
     axes.set_yticks(range(len(rows)), names)
     axes.set_xlabel(
-        "|standardised mean difference|; grey: up to 0.1, balanced", color=colors.muted, fontsize=SIZE - 0.5
+        "|standardised mean difference|; grey: up to 0.1, balanced",
+        color=colors.muted,
+        fontsize=look.SIZE - 0.5,
     )
-    strip(axes, colors, keep=("bottom",))
+    look.strip(axes, colors, keep=("bottom",))
     figure.text(
         0.12 / width, 1 - 0.12 / height, "Exemplars and controls, before and after matching", va="top",
-        color=colors.text, fontsize=SIZE + 1,
+        color=colors.text, fontsize=look.SIZE + 1,
     )  # fmt: skip
     _legend(figure, width, height, colors)
     if synthetic:
-        mark(figure, theme, "SYNTHETIC IMAGES")
+        look.mark(figure, theme, "SYNTHETIC IMAGES")
     return figure
 
 
-def _legend(figure: Figure, width: float, height: float, colors: Theme) -> None:
+def _legend(figure: Figure, width: float, height: float, colors: look.Theme) -> None:
     marks = [
         Line2D([], [], marker="o", linestyle="", color=colors.control, markerfacecolor=fill, label=words)
         for fill, words in (
@@ -94,13 +91,13 @@ def _legend(figure: Figure, width: float, height: float, colors: Theme) -> None:
     marks.append(Line2D([], [], marker="o", linestyle="", color=colors.pie, label="matched, above 0.1"))
     figure.legend(
         handles=marks, loc="upper left", bbox_to_anchor=(0.02 / width, 1 - 0.3 / height), ncols=3, frameon=False,
-        fontsize=SIZE - 1.5, labelcolor=colors.muted, handletextpad=0.2, columnspacing=1.2,
+        fontsize=look.SIZE - 1.5, labelcolor=colors.muted, handletextpad=0.2, columnspacing=1.2,
     )  # fmt: skip
 
 
 def _name(row: dict[str, object]) -> str:
     name = NAMES.get(str(row["covariate"]), str(row["covariate"]))
-    return shortened(f"{name}: {row['level']}" if row["level"] else name)
+    return look.shortened(f"{name}: {row['level']}" if row["level"] else name)
 
 
 def _far(row: dict[str, float | None]) -> bool:

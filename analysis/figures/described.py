@@ -7,15 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analysis.endpoints import GROUPS, Groups, capital
-from analysis.figures.theme import (
-    SIZE,
-    THEMES,
-    Theme,
-    ThemeName,
-    new_figure,
-    shortened,
-    strip,
-)
+from analysis.figures import theme as look
 
 ROW = 0.3
 MOST = 20
@@ -42,7 +34,7 @@ def draw_described(
     questions: Sequence[Described],
     groups: Groups = GROUPS,
     *,
-    theme: ThemeName = "light",
+    theme: look.ThemeName = "light",
 ) -> Figure:
     """Draw one panel for each question, one below the other.
 
@@ -52,37 +44,39 @@ def draw_described(
     groups: what the arms are called.
     theme: ground and colours.
     """
-    colors = THEMES[theme]
+    colors = look.THEMES[theme]
     heights = [ROW * (2 if each.number else max(1, len(each.rows[:MOST]))) for each in questions]
     total = sum(heights) + 0.75 * len(heights) + 0.35
-    figure = new_figure(7.2, total, colors)
+    figure = look.new_figure(7.2, total, colors)
     top = total - 0.55
     for each, height in zip(questions, heights, strict=True):
         axes = figure.add_axes((0.3, (top - height) / total, 0.66, height / total))
         (_number if each.number else _shares)(axes, each, groups, colors)
-        strip(axes, colors)
-        title = shortened(f"{each.question} ({each.unit})" if each.unit else each.question, 90)
-        axes.text(-0.42, 1 + 0.1 / height, title, transform=axes.transAxes, fontsize=SIZE + 0.5, fontweight="bold",
+        look.strip(axes, colors)
+        title = look.shortened(f"{each.question} ({each.unit})" if each.unit else each.question, 90)
+        axes.text(-0.42, 1 + 0.1 / height, title, transform=axes.transAxes, fontsize=look.SIZE + 0.5, fontweight="bold",
                   color=colors.text)  # fmt: skip
         top -= height + 0.75
     for x, name, color in ((0.3, groups.ones, colors.pie), (0.6, groups.others, colors.control)):
-        figure.text(x, 1 - 0.2 / total, f"■ {shortened(capital(name), 30)}", color=color, fontsize=SIZE)
+        figure.text(
+            x, 1 - 0.2 / total, f"■ {look.shortened(capital(name), 30)}", color=color, fontsize=look.SIZE
+        )
     return figure
 
 
-def _shares(axes: Axes, each: Described, groups: Groups, colors: Theme) -> None:
+def _shares(axes: Axes, each: Described, groups: Groups, colors: look.Theme) -> None:
     rows = each.rows[:MOST] or (("Answered", each.answered),)
     for place, color in enumerate((colors.pie, colors.control)):
         of = (each.answered if each.rows else each.planned)[place] or 1
         at = [y + (0.2 if place else -0.2) for y in range(len(rows))]
         axes.barh(at, [(values[place] or 0) / of for _, values in rows], height=0.36, color=color)
-    axes.set_yticks(range(len(rows)), [shortened(row[0], 34) for row in rows])
+    axes.set_yticks(range(len(rows)), [look.shortened(row[0], 34) for row in rows])
     axes.set_ylim(max(len(rows), 1) - 0.5, -0.5)
     axes.set_xlim(0, 1)
     axes.xaxis.set_major_formatter(lambda x, _: f"{x:.0%}")
 
 
-def _number(axes: Axes, each: Described, groups: Groups, colors: Theme) -> None:
+def _number(axes: Axes, each: Described, groups: Groups, colors: look.Theme) -> None:
     for place, color in enumerate((colors.pie, colors.control)):
         five = [values[place] for _, values in each.rows]
         known = [value for value in five if value is not None]
@@ -92,5 +86,5 @@ def _number(axes: Axes, each: Described, groups: Groups, colors: Theme) -> None:
             axes.plot(
                 [known[2]], [place], marker="D", color=color, markeredgecolor=colors.ground, markersize=8
             )
-    axes.set_yticks([0, 1], [shortened(capital(name), 30) for name in (groups.ones, groups.others)])
+    axes.set_yticks([0, 1], [look.shortened(capital(name), 30) for name in (groups.ones, groups.others)])
     axes.set_ylim(1.6, -0.6)

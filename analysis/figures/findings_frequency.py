@@ -6,19 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analysis.conditions import Condition
-from analysis.figures.theme import (
-    SIZE,
-    THEMES,
-    Record,
-    Theme,
-    ThemeName,
-    dress,
-    label_powers,
-    new_figure,
-    records,
-    shortened,
-    text_width,
-)
+from analysis.figures import theme as look
 from analysis.printed import p_value
 
 NAMED = 4
@@ -27,7 +15,9 @@ NAMED = 4
 NEVER = {"left out": " without those that never fall", "1.0": " with never = 100 %"}
 
 
-def draw_frequency(classes: pd.DataFrame, frequency: pd.DataFrame, *, theme: ThemeName = "light") -> Figure:
+def draw_frequency(
+    classes: pd.DataFrame, frequency: pd.DataFrame, *, theme: look.ThemeName = "light"
+) -> Figure:
     """Draw first drop and impact of each class against its training positives, on a log axis.
 
     Parameters
@@ -36,10 +26,10 @@ def draw_frequency(classes: pd.DataFrame, frequency: pd.DataFrame, *, theme: The
     frequency: quantity, method, never_as, estimate, ci_low, ci_high, p.
     theme: ground and colours.
     """
-    colors = THEMES[theme]
-    rows = [row for row in records(classes) if row["train_positives"] and row["never_drops"] is not None]
-    found = records(frequency)
-    figure = new_figure(9.0, 4.3, colors)
+    colors = look.THEMES[theme]
+    rows = [row for row in look.records(classes) if row["train_positives"] and row["never_drops"] is not None]
+    found = look.records(frequency)
+    figure = look.new_figure(9.0, 4.3, colors)
     left, right = figure.subplots(1, 2)
     # Names are placed by what they would cover, so the layout comes first.
     figure.subplots_adjust(left=0.06, right=0.985, top=0.8, bottom=0.17, wspace=0.16)
@@ -47,7 +37,7 @@ def draw_frequency(classes: pd.DataFrame, frequency: pd.DataFrame, *, theme: The
         positives = [row["train_positives"] for row in rows]
         for axes in (left, right):
             axes.set_xscale("log")
-            label_powers(axes.xaxis)
+            look.label_powers(axes.xaxis)
             axes.set_xlim(min(positives) / 1.3, max(positives) * 1.3)
     ordered = all(row["never_drops"] or row["first_drop"] is not None for row in rows)
     _first_drop(left, rows if ordered else [], colors)
@@ -56,7 +46,7 @@ def draw_frequency(classes: pd.DataFrame, frequency: pd.DataFrame, *, theme: The
         (left, "first_drop", "First fall of AP by more than 20 %, % of weights removed"),
         (right, "impact", f"Change of AP, {Condition.of(classes['impact_at'].iloc[0]).words}, %"),
     ):
-        dress(axes, colors, title=title, below="positive training images (log scale)", pad=34)
+        look.dress(axes, colors, title=title, below="positive training images (log scale)", pad=34)
         words = [
             f"{correlation(row)}{NEVER.get(row['never_as'], '')}"
             for row in found
@@ -67,12 +57,12 @@ def draw_frequency(classes: pd.DataFrame, frequency: pd.DataFrame, *, theme: The
         0.06, 0.02,
         "Open: never falls that far. Bars: 95 % bootstrap interval over seeds; a bar that reaches the frame "
         "continues beyond it.",
-        color=colors.muted, fontsize=SIZE - 1.5,
+        color=colors.muted, fontsize=look.SIZE - 1.5,
     )  # fmt: skip
     return figure
 
 
-def _first_drop(axes: Axes, rows: list[Record], colors: Theme) -> None:
+def _first_drop(axes: Axes, rows: list[look.Record], colors: look.Theme) -> None:
     y = [100.0 if row["never_drops"] else 100 * row["first_drop"] for row in rows]
     for row, value in zip(rows, y, strict=True):
         axes.plot(
@@ -84,7 +74,7 @@ def _first_drop(axes: Axes, rows: list[Record], colors: Theme) -> None:
     _names(axes, rows, y, colors)
 
 
-def _impact(axes: Axes, rows: list[Record], colors: Theme) -> None:
+def _impact(axes: Axes, rows: list[look.Record], colors: look.Theme) -> None:
     y = [100 * row["impact"] for row in rows]
     for row in rows:
         if row["impact_low"] is not None:
@@ -99,7 +89,7 @@ def _impact(axes: Axes, rows: list[Record], colors: Theme) -> None:
     _names(axes, rows, y, colors)
 
 
-def _names(axes: Axes, rows: list[Record], y: list[float], colors: Theme) -> None:
+def _names(axes: Axes, rows: list[look.Record], y: list[float], colors: look.Theme) -> None:
     """Name classes at both ends of the frequency, as all names would cover each other."""
     if not rows:
         return
@@ -111,8 +101,8 @@ def _names(axes: Axes, rows: list[Record], y: list[float], colors: Theme) -> Non
     inch = 72.0 if axes.figure is None else axes.figure.dpi
     taken: list[tuple[float, float, float, float]] = []
     for place in [*rare, *reversed(frequent)]:
-        name, left = shortened(rows[place]["class"]), place in frequent
-        width, height = text_width(name, SIZE - 2.5) * inch, 0.13 * inch
+        name, left = look.shortened(rows[place]["class"]), place in frequent
+        width, height = look.text_width(name, look.SIZE - 2.5) * inch, 0.13 * inch
         x, base = places[place][0] + (-width if left else 0.0), places[place][1] + 0.03 * inch
         box = (x, x + width + 0.06 * inch, base, base + height)
         # A name that would be printed over a point, another name or the words above the frame is left out.
@@ -130,7 +120,7 @@ def _names(axes: Axes, rows: list[Record], y: list[float], colors: Theme) -> Non
         taken.append(box)
         axes.annotate(
             name, (rows[place]["train_positives"], y[place]), xytext=(-3 if left else 3, 5),
-            textcoords="offset points", ha="right" if left else "left", va="bottom", fontsize=SIZE - 2.5,
+            textcoords="offset points", ha="right" if left else "left", va="bottom", fontsize=look.SIZE - 2.5,
             color=colors.muted,
         )  # fmt: skip
 
@@ -139,7 +129,7 @@ def _meet(a: tuple[float, float, float, float], b: tuple[float, float, float, fl
     return a[0] < b[1] and b[0] < a[1] and a[2] < b[3] and b[2] < a[3]
 
 
-def correlation(row: Record, comma: str = "") -> str:
+def correlation(row: look.Record, comma: str = "") -> str:
     """Return a correlation in short: its sign, estimate, interval and p."""
     sign = "r" if row["method"] == "pearson" else "ρ"
     if row["estimate"] is None:
@@ -148,8 +138,8 @@ def correlation(row: Record, comma: str = "") -> str:
     return f"{sign} {row['estimate']:.2f}{band}{comma} p {p_value(row['p'])}"
 
 
-def above(axes: Axes, lines: list[str], colors: Theme) -> None:
+def above(axes: Axes, lines: list[str], colors: look.Theme) -> None:
     """Write small lines right above the frame."""
     axes.text(
-        0, 1.015, "\n".join(lines), transform=axes.transAxes, fontsize=SIZE - 2, color=colors.muted, va="bottom",
+        0, 1.015, "\n".join(lines), transform=axes.transAxes, fontsize=look.SIZE - 2, color=colors.muted, va="bottom",
     )  # fmt: skip

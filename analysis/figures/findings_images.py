@@ -8,27 +8,13 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.figure import Figure
 
-from analysis.figures.theme import (
-    SIZE,
-    THEMES,
-    Record,
-    Theme,
-    ThemeName,
-    dress,
-    ink_on,
-    label_powers,
-    new_figure,
-    records,
-    shortened,
-    strip,
-    text_width,
-)
+from analysis.figures import theme as look
 
 WIDEST = (0.05, 40.0)
 """Range of the ratios drawn; an interval beyond it meets the frame."""
 
 
-def draw_representation(representation: pd.DataFrame, *, theme: ThemeName = "light") -> Figure:
+def draw_representation(representation: pd.DataFrame, *, theme: look.ThemeName = "light") -> Figure:
     """Draw how much more often each class, and each number of diseases, stands among exemplars.
 
     Parameters
@@ -36,14 +22,14 @@ def draw_representation(representation: pd.DataFrame, *, theme: ThemeName = "lig
     representation: kind, group, exemplars, of_exemplars, others, of_others, ratio, ci_low, ci_high.
     theme: ground and colours.
     """
-    colors = THEMES[theme]
-    rows = records(representation)
+    colors = look.THEMES[theme]
+    rows = look.records(representation)
     classes = sorted((r for r in rows if r["kind"] == "class"), key=lambda r: r["ratio"] or 0.0)
     diseases = [row for row in rows if row["kind"] == "diseases"][::-1]
-    left = max([1.3, *(text_width(shortened(row["group"]), SIZE) for row in classes)]) + 0.3
+    left = max([1.3, *(look.text_width(look.shortened(row["group"]), look.SIZE) for row in classes)]) + 0.3
     tall = [0.24 * max(len(part), 1) for part in (classes, diseases)]
     height, width = sum(tall) + 2.0, left + 5.3
-    figure = new_figure(width, height, colors)
+    figure = look.new_figure(width, height, colors)
     base = 0.68
     for part, inches, title in (
         (diseases, tall[1], "Number of diseases of the image"),
@@ -53,21 +39,21 @@ def draw_representation(representation: pd.DataFrame, *, theme: ThemeName = "lig
         _forest(axes, part, colors)
         below = "times as common among exemplars as among other images (log scale)"
         shown = "" if part is classes else below
-        dress(axes, colors, title=title, below=shown, grid="x", pad=4, x=-(left - 0.12) / 3.7, ha="left")
+        look.dress(axes, colors, title=title, below=shown, grid="x", pad=4, x=-(left - 0.12) / 3.7, ha="left")
         axes.tick_params(labelbottom=part is diseases)
         base += inches + 0.5
     figure.text(
         0.12 / width, 1 - 0.12 / height, "Over-representation among exemplars, 95 % score interval", va="top",
-        color=colors.text, fontsize=SIZE + 1,
+        color=colors.text, fontsize=look.SIZE + 1,
     )  # fmt: skip
     figure.text(
         (left + 3.85) / width, 1 - 0.5 / height, "exemplars    others", va="top", color=colors.muted,
-        fontsize=SIZE - 1.5,
+        fontsize=look.SIZE - 1.5,
     )  # fmt: skip
     return figure
 
 
-def _forest(axes: Axes, rows: list[Record], colors: Theme) -> None:
+def _forest(axes: Axes, rows: list[look.Record], colors: look.Theme) -> None:
     axes.set_xscale("log")
     axes.set_xlim(*WIDEST)
     axes.set_ylim(-0.6, max(len(rows), 1) - 0.4)
@@ -84,16 +70,18 @@ def _forest(axes: Axes, rows: list[Record], colors: Theme) -> None:
             axes.plot(WIDEST[0] * 1.06, place, "<", color=color, markersize=5)
         words = f"{_share(row, 'exemplars')}   {_share(row, 'others')}"
         axes.text(1.04, place, words, transform=axes.get_yaxis_transform(), va="center", color=colors.muted,
-                  fontsize=SIZE - 1.5, family="monospace")  # fmt: skip
-    axes.set_yticks(range(len(rows)), [shortened(row["group"]) for row in rows])
+                  fontsize=look.SIZE - 1.5, family="monospace")  # fmt: skip
+    axes.set_yticks(range(len(rows)), [look.shortened(row["group"]) for row in rows])
     axes.set_xticks([0.1, 0.3, 1, 3, 10, 30], ["0.1", "0.3", "1", "3", "10", "30"])
 
 
-def _share(row: Record, side: str) -> str:
+def _share(row: look.Record, side: str) -> str:
     return f"{100 * row[side] / row[f'of_{side}']:5.1f} %"
 
 
-def draw_stability(exemplars: pd.DataFrame, overlap: pd.DataFrame, *, theme: ThemeName = "light") -> Figure:
+def draw_stability(
+    exemplars: pd.DataFrame, overlap: pd.DataFrame, *, theme: look.ThemeName = "light"
+) -> Figure:
     """Draw the inclusion probability of each exemplar by its rank, and how far the criteria agree.
 
     Parameters
@@ -102,24 +90,24 @@ def draw_stability(exemplars: pd.DataFrame, overlap: pd.DataFrame, *, theme: The
     overlap: criterion_a, criterion_b, jaccard, jaccard_chance.
     theme: ground and colours.
     """
-    colors = THEMES[theme]
-    figure = new_figure(9.0, 4.0, colors)
+    colors = look.THEMES[theme]
+    figure = look.new_figure(9.0, 4.0, colors)
     left, right = figure.subplots(1, 2, gridspec_kw={"width_ratios": [1.25, 1]})
-    shares = [row["inclusion"] for row in records(exemplars) if row["inclusion"] is not None]
+    shares = [row["inclusion"] for row in look.records(exemplars) if row["inclusion"] is not None]
     left.plot(range(1, len(shares) + 1), shares, "o", color=colors.control, markersize=4.2, alpha=0.6,
               markeredgewidth=0)  # fmt: skip
     left.set_ylim(0, 1.04)
     left.set_xlim(0, len(shares) + 1)
     mean = f"mean {np.mean(shares):.2f}" if shares else "not estimable with one seed"
     title = f"How often each would be selected again: {mean}"
-    dress(left, colors, title=title, below="exemplars, lowest agreement first")
-    left.set_ylabel("inclusion probability over seeds", color=colors.muted, fontsize=SIZE - 0.5)
-    _overlap(right, records(overlap), colors)
+    look.dress(left, colors, title=title, below="exemplars, lowest agreement first")
+    left.set_ylabel("inclusion probability over seeds", color=colors.muted, fontsize=look.SIZE - 0.5)
+    _overlap(right, look.records(overlap), colors)
     figure.subplots_adjust(left=0.07, right=0.985, top=0.87, bottom=0.22, wspace=0.3)
     return figure
 
 
-def _overlap(axes: Axes, rows: list[Record], colors: Theme) -> None:
+def _overlap(axes: Axes, rows: list[look.Record], colors: look.Theme) -> None:
     names = list(dict.fromkeys([row[side] for side in ("criterion_a", "criterion_b") for row in rows]))
     axes.set_xlim(-0.5, len(names) - 1.5)
     axes.set_ylim(len(names) - 0.5, 0.5)
@@ -131,19 +119,21 @@ def _overlap(axes: Axes, rows: list[Record], colors: Theme) -> None:
         red, green, blue = (ground * (1 - value) + full * value for ground, full in ends)
         shade = to_hex((red, green, blue))
         axes.fill_between([a - 0.48, a + 0.48], b - 0.48, b + 0.48, color=shade, linewidth=0)
-        axes.text(a, b, f"{value:.2f}", ha="center", va="center", fontsize=SIZE - 1.5, color=ink_on(shade))
+        axes.text(
+            a, b, f"{value:.2f}", ha="center", va="center", fontsize=look.SIZE - 1.5, color=look.ink_on(shade)
+        )
     axes.set_xticks(range(len(names) - 1), names[:-1], rotation=30, ha="right")
     axes.set_yticks(range(1, len(names)), names[1:])
     chance = [row["jaccard_chance"] for row in rows if row["jaccard_chance"] is not None]
     words = f", by chance {np.mean(chance):.2f}" if chance else ""
     axes.text(
         -0.42, 1.05, f"Shared by two criteria (Jaccard{words})", transform=axes.transAxes, color=colors.text,
-        fontsize=SIZE + 0.5, va="bottom",
+        fontsize=look.SIZE + 0.5, va="bottom",
     )  # fmt: skip
-    strip(axes, colors)
+    look.strip(axes, colors)
 
 
-def draw_weights(weights: pd.DataFrame, *, theme: ThemeName = "light") -> Figure:
+def draw_weights(weights: pd.DataFrame, *, theme: look.ThemeName = "light") -> Figure:
     """Draw the histogram of weight magnitudes of a checkpoint, and the thresholds of global magnitude pruning.
 
     Parameters
@@ -151,15 +141,15 @@ def draw_weights(weights: pd.DataFrame, *, theme: ThemeName = "light") -> Figure
     weights: seed, low, high, count, share, cumulative.
     theme: ground and colours.
     """
-    colors = THEMES[theme]
-    rows = records(weights)
+    colors = look.THEMES[theme]
+    rows = look.records(weights)
     floor = rows[1]["low"] if len(rows) > 1 and rows[0]["low"] == 0 else rows[0]["low"]
-    figure = new_figure(7.2, 3.8, colors)
+    figure = look.new_figure(7.2, 3.8, colors)
     axes = figure.subplots()
     edges = [max(row["low"], floor / 1.26) for row in rows] + [rows[-1]["high"]]
     axes.stairs([100 * row["share"] for row in rows], edges, fill=True, color=colors.control, alpha=0.85)
     axes.set_xscale("log")
-    label_powers(axes.xaxis)
+    look.label_powers(axes.xaxis)
     shown = next((k for k, row in enumerate(rows) if row["cumulative"] > 0.001), 0)
     axes.set_xlim(edges[shown], edges[-1])
     top = 100 * max(row["share"] for row in rows)
@@ -167,10 +157,10 @@ def draw_weights(weights: pd.DataFrame, *, theme: ThemeName = "light") -> Figure
         at = next(row["high"] for row in rows if row["cumulative"] >= mark)
         axes.plot([at, at], [0, top * (1.02 + 0.1 * (mark != 0.9))], color=colors.muted, linewidth=0.8)
         axes.text(at, top * (1.03 + 0.1 * (mark != 0.9)), f"{100 * mark:.0f} %", color=colors.muted,
-                  fontsize=SIZE - 1.5, ha="center", va="bottom")  # fmt: skip
+                  fontsize=look.SIZE - 1.5, ha="center", va="bottom")  # fmt: skip
     axes.set_ylim(0, top * 1.25)
     total = sum(row["count"] for row in rows)
     title = f"Prunable weights by magnitude, % of {total:,} (seed {rows[0]['seed']})"
-    dress(axes, colors, title=title, below="|weight| (log scale); lines: share below")
+    look.dress(axes, colors, title=title, below="|weight| (log scale); lines: share below")
     figure.subplots_adjust(left=0.06, right=0.98, top=0.86, bottom=0.15)
     return figure

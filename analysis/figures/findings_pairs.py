@@ -7,18 +7,8 @@ from matplotlib.figure import Figure
 from scipy.cluster.hierarchy import leaves_list, linkage
 from scipy.spatial.distance import squareform
 
+from analysis.figures import theme as look
 from analysis.figures.findings_frequency import above, correlation
-from analysis.figures.theme import (
-    SIZE,
-    THEMES,
-    ThemeName,
-    dress,
-    label_powers,
-    new_figure,
-    records,
-    shortened,
-    strip,
-)
 
 ALL = 100.0
 """Darkest colour, % of the dense AP: a difference of everything there was. One class would bleach all others."""
@@ -48,7 +38,7 @@ def clustered(pairs: pd.DataFrame, value: str) -> tuple[list[str], np.ndarray]:
     return [names[place] for place in order], table[np.ix_(order, order)]
 
 
-def draw_heat_map(pairs: pd.DataFrame, *, theme: ThemeName = "light") -> Figure:
+def draw_heat_map(pairs: pd.DataFrame, *, theme: look.ThemeName = "light") -> Figure:
     """Draw the root mean squared difference of two classes' curves (square root of FCD mse), clustered.
 
     The root has the unit of the curves, so that a colour reads as percent of the dense AP.
@@ -58,39 +48,41 @@ def draw_heat_map(pairs: pd.DataFrame, *, theme: ThemeName = "light") -> Figure:
     pairs: class_a, class_b, fcd_mse.
     theme: ground and colours.
     """
-    colors = THEMES[theme]
+    colors = look.THEMES[theme]
     names, table = clustered(pairs, "fcd_mse")
     shown = 100 * np.sqrt(table)
     side = 0.24 * max(len(names), 4)
     width, height = side + 3.0, side + 2.4
-    figure = new_figure(width, height, colors)
+    figure = look.new_figure(width, height, colors)
     axes = figure.add_axes((1.95 / width, 1.75 / height, side / width, side / height))
     ramp = LinearSegmentedColormap.from_list("alike", [colors.ground, colors.control])
     most = float(shown.max(initial=0.0))
     image = axes.imshow(shown, cmap=ramp, vmin=0, vmax=min(max(most, 1e-9), ALL))
-    labels = [shortened(name) for name in names]
+    labels = [look.shortened(name) for name in names]
     axes.set_xticks(range(len(names)), labels, rotation=90)
     axes.set_yticks(range(len(names)), labels)
-    strip(axes, colors)
+    look.strip(axes, colors)
     bar = figure.colorbar(
         image, cax=figure.add_axes(((1.95 + side + 0.18) / width, 1.75 / height, 0.14 / width, side / height))
     )
     bar.outline.set_visible(False)
-    strip(bar.ax, colors)
+    look.strip(bar.ax, colors)
     figure.text(
         0.1 / width, 1 - 0.12 / height, "Classes that are forgotten alike", color=colors.text,
-        fontsize=SIZE + 1, va="top",
+        fontsize=look.SIZE + 1, va="top",
     )  # fmt: skip
     capped = " Darkest: 100 % or more." if most > ALL else ""
     figure.text(
         0.1 / width, 1 - 0.34 / height,
         "Difference of two forgettability curves, root of FCD (mse), in % of the dense AP.\nLight: alike." + capped,
-        color=colors.muted, fontsize=SIZE - 1.5, va="top",
+        color=colors.muted, fontsize=look.SIZE - 1.5, va="top",
     )  # fmt: skip
     return figure
 
 
-def draw_relations(pairs: pd.DataFrame, relations: pd.DataFrame, *, theme: ThemeName = "light") -> Figure:
+def draw_relations(
+    pairs: pd.DataFrame, relations: pd.DataFrame, *, theme: look.ThemeName = "light"
+) -> Figure:
     """Draw FCD (mse) of each pair against its co-occurrence and against its distance in frequency.
 
     Parameters
@@ -99,9 +91,9 @@ def draw_relations(pairs: pd.DataFrame, relations: pd.DataFrame, *, theme: Theme
     relations: rows of the variant `true`: with, method, estimate, ci_low, ci_high, p.
     theme: ground and colours.
     """
-    colors = THEMES[theme]
-    found = [row for row in records(relations) if row["variant"] == "true"]
-    figure = new_figure(9.0, 4.0, colors)
+    colors = look.THEMES[theme]
+    found = [row for row in look.records(relations) if row["variant"] == "true"]
+    figure = look.new_figure(9.0, 4.0, colors)
     for axes, column, title, below in zip(
         figure.subplots(1, 2, sharey=True),
         ("iou", "log_frequency_difference"),
@@ -116,13 +108,13 @@ def draw_relations(pairs: pd.DataFrame, relations: pd.DataFrame, *, theme: Theme
         )  # fmt: skip
         if (pairs["fcd_mse"].astype(float) > 0).all():
             axes.set_yscale("log")
-            label_powers(axes.yaxis)
-        dress(axes, colors, title=title, below=below, pad=32)
+            look.label_powers(axes.yaxis)
+        look.dress(axes, colors, title=title, below=below, pad=32)
         rows = [row for row in found if row["with"] == column]
         how = (" by permuting classes" if row["estimate"] is not None else "" for row in rows)
         above(axes, [correlation(row, ",") + words for row, words in zip(rows, how, strict=True)], colors)
     figure.axes[0].set_ylabel(
-        "FCD (mse), large = forgotten differently", color=colors.muted, fontsize=SIZE - 0.5
+        "FCD (mse), large = forgotten differently", color=colors.muted, fontsize=look.SIZE - 0.5
     )
     figure.subplots_adjust(left=0.08, right=0.985, top=0.8, bottom=0.14, wspace=0.1)
     return figure

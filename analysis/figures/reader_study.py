@@ -9,18 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from analysis.endpoints import GROUPS, Groups, capital
+from analysis.figures import theme as look
 from analysis.figures.answers import draw_answers, draw_paper_means
-from analysis.figures.theme import (
-    SIZE,
-    THEMES,
-    Record,
-    Theme,
-    ThemeName,
-    new_figure,
-    records,
-    shortened,
-    strip,
-)
 from analysis.printed import p_value
 
 GROUPINGS = {"class_group": "By rarest finding", "n_findings": "By number of diseases"}
@@ -30,7 +20,7 @@ def reader_study_figures(
     tables: Mapping[str, pd.DataFrame],
     *,
     groups: Groups = GROUPS,
-    theme: ThemeName = "light",
+    theme: look.ThemeName = "light",
     pooled: str = "u_centred",
 ) -> dict[str, Figure]:
     """Draw forest, paper_means, answers where a question has levels, and subgroups where the study has them.
@@ -65,7 +55,9 @@ ROW, CLOSE, MANY = 0.23, 0.155, 12
 """Height of a row in inches; with more rows than `MANY` they stand closer, so that all fits a page."""
 
 
-def draw_forest(comparisons: pd.DataFrame, groups: Groups = GROUPS, *, theme: ThemeName = "light") -> Figure:
+def draw_forest(
+    comparisons: pd.DataFrame, groups: Groups = GROUPS, *, theme: look.ThemeName = "light"
+) -> Figure:
     """Draw theta = P(arm 1 answered higher than arm 0) + half the ties, with intervals.
 
     Parameters
@@ -75,11 +67,11 @@ def draw_forest(comparisons: pd.DataFrame, groups: Groups = GROUPS, *, theme: Th
     groups: what the arms are called.
     theme: ground and colours.
     """
-    colors = THEMES[theme]
+    colors = look.THEMES[theme]
     endpoints = list(dict.fromkeys(comparisons["endpoint"]))
     rows = [comparisons[comparisons["endpoint"] == name] for name in endpoints]
     heights = [0.82 + (ROW if len(own) <= MANY else CLOSE) * len(own) for own in rows]
-    figure = new_figure(7.2, sum(heights) + 0.75, colors)
+    figure = look.new_figure(7.2, sum(heights) + 0.75, colors)
     total = sum(heights) + 0.75
     top = total - 0.25
     for own, height in zip(rows, heights, strict=True):
@@ -96,20 +88,20 @@ def draw_forest(comparisons: pd.DataFrame, groups: Groups = GROUPS, *, theme: Th
         0.1 / total,
         f"θ: how often a {groups.one} got a higher answer than a {groups.other}, ties counted half. "
         f"Bars: {comparisons['interval'].iloc[0]}s.",
-        fontsize=SIZE - 1,
+        fontsize=look.SIZE - 1,
         color=colors.muted,
         va="bottom",
     )
     return figure
 
 
-def _endpoint(axes: Axes, own: pd.DataFrame, named: str, colors: Theme, inches: float) -> None:
-    readers = records(own[own["method"] == "reader_delong"])
-    pooled = records(own[own["method"] != "reader_delong"])[0]
+def _endpoint(axes: Axes, own: pd.DataFrame, named: str, colors: look.Theme, inches: float) -> None:
+    readers = look.records(own[own["method"] == "reader_delong"])
+    pooled = look.records(own[own["method"] != "reader_delong"])[0]
     axes.axvline(0.5, color=colors.muted, linewidth=0.9, linestyle=(0, (4, 3)), zorder=0)
     for y, row in enumerate(readers):
         _interval(axes, y, row, colors.muted, thick=False)
-        _label(axes, y, shortened(row["reader"]), row, colors, strong=False)
+        _label(axes, y, look.shortened(row["reader"]), row, colors, strong=False)
     last = len(readers) + 0.25
     _interval(axes, last, pooled, colors.text, thick=True)
     _label(axes, last, "All", pooled, colors, strong=True)
@@ -119,28 +111,30 @@ def _endpoint(axes: Axes, own: pd.DataFrame, named: str, colors: Theme, inches: 
     axes.set_xticks([0, 0.25, 0.5, 0.75, 1])
     axes.grid(axis="x", color=colors.line, linewidth=0.5)
     axes.set_axisbelow(True)
-    strip(axes, colors)
+    look.strip(axes, colors)
     axes.tick_params(labelbottom=False)
     _headings(axes, pooled, named, colors, inches)
 
 
-def _headings(axes: Axes, pooled: Record, named: str, colors: Theme, inches: float) -> None:
+def _headings(axes: Axes, pooled: look.Record, named: str, colors: look.Theme, inches: float) -> None:
     height = axes.get_position().height * inches
     above = 1 + 0.07 / height
     axes.text(
-        -0.17, above + 0.17 / height, pooled["title"], transform=axes.transAxes, fontsize=SIZE + 1.5,
+        -0.17, above + 0.17 / height, pooled["title"], transform=axes.transAxes, fontsize=look.SIZE + 1.5,
         fontweight="bold", color=colors.text,
     )  # fmt: skip
     for x, words, side in (
-        (0.0, f"← {shortened(named, 14)}: {shortened(pooled['axis_low'], 34)}", "left"),
-        (1.0, f"{shortened(pooled['axis_high'], 34)} →", "right"),
+        (0.0, f"← {look.shortened(named, 14)}: {look.shortened(pooled['axis_low'], 34)}", "left"),
+        (1.0, f"{look.shortened(pooled['axis_high'], 34)} →", "right"),
         (1.045, f"θ  [{pooled['interval']}]", "left"),
         (1.4, "p", "left"),
     ):
-        axes.text(x, above, words, transform=axes.transAxes, fontsize=SIZE - 1.5, color=colors.muted, ha=side)
+        axes.text(
+            x, above, words, transform=axes.transAxes, fontsize=look.SIZE - 1.5, color=colors.muted, ha=side
+        )
 
 
-def _interval(axes: Axes, y: float, row: Record, color: str, *, thick: bool) -> None:
+def _interval(axes: Axes, y: float, row: look.Record, color: str, *, thick: bool) -> None:
     theta, low, high = row["estimate"], row["ci_low"], row["ci_high"]
     if theta is None:
         return
@@ -150,11 +144,11 @@ def _interval(axes: Axes, y: float, row: Record, color: str, *, thick: bool) -> 
     axes.plot([theta], [y], marker=kind, markersize=size, color=color, markeredgewidth=0, clip_on=False)
 
 
-def _label(axes: Axes, y: float, name: str, row: Record, colors: Theme, *, strong: bool) -> None:
+def _label(axes: Axes, y: float, name: str, row: look.Record, colors: look.Theme, *, strong: bool) -> None:
     color, weight = (colors.text, "bold") if strong else (colors.muted, "normal")
-    style: Record = {
+    style: look.Record = {
         "transform": axes.get_yaxis_transform(),
-        "fontsize": SIZE,
+        "fontsize": look.SIZE,
         "color": color,
         "fontweight": weight,
     }
@@ -166,7 +160,7 @@ def _label(axes: Axes, y: float, name: str, row: Record, colors: Theme, *, stron
         axes.text(x, y, words, ha=side, va="center", **style)
 
 
-def _estimate(row: Record) -> str:
+def _estimate(row: look.Record) -> str:
     theta, low, high = row["estimate"], row["ci_low"], row["ci_high"]
     if theta is None:
         return "not estimable"
@@ -184,7 +178,7 @@ def draw_subgroups(
     overall: pd.DataFrame,
     names: dict[str, str],
     *,
-    theme: ThemeName = "light",
+    theme: look.ThemeName = "light",
 ) -> Figure:
     """Draw theta of every subgroup with its interval, the comparison over all cases below.
 
@@ -196,26 +190,26 @@ def draw_subgroups(
     names: grouping to its words.
     theme: ground and colours.
     """
-    colors = THEMES[theme]
+    colors = look.THEMES[theme]
     endpoints = list(dict.fromkeys(overall["endpoint"]))
     lines = _lines(subgroups, names)
     across, down = min(len(endpoints), MOST), -(-len(endpoints) // MOST)
     panel = SUBGROUP_ROW * (len(lines) + 1) + 0.38
     height = down * panel + (down - 1) * GAP + 0.92
-    figure = new_figure(7.2, height, colors)
+    figure = look.new_figure(7.2, height, colors)
     grid = figure.add_gridspec(
         down, across, left=0.17, right=0.985, top=1 - 0.42 / height, bottom=0.5 / height, wspace=0.08,
         hspace=GAP / panel,
     )  # fmt: skip
     for k, name in enumerate(endpoints):
         axes = figure.add_subplot(grid[k])
-        own = {(r["grouping"], r["group"]): r for r in records(subgroups[subgroups["endpoint"] == name])}
-        whole = records(overall[overall["endpoint"] == name])[0]
+        own = {(r["grouping"], r["group"]): r for r in look.records(subgroups[subgroups["endpoint"] == name])}
+        whole = look.records(overall[overall["endpoint"] == name])[0]
         _panel(axes, lines, own, whole, colors, labelled=k % across == 0)
     figure.text(
         0.17, 0.06 / height,
         f"θ with {overall['interval'].iloc[0]}; grey p: not adjusted, explorative. No mark: too few cases.",
-        fontsize=SIZE - 1.5, color=colors.muted, va="bottom",
+        fontsize=look.SIZE - 1.5, color=colors.muted, va="bottom",
     )  # fmt: skip
     return figure
 
@@ -224,18 +218,18 @@ def _lines(subgroups: pd.DataFrame, names: dict[str, str]) -> list[tuple[str, st
     """Return a heading for each grouping (group None), then its groups."""
     lines: list[tuple[str, str | None, str]] = []
     for grouping in dict.fromkeys(subgroups["grouping"]):
-        lines.append((grouping, None, shortened(names.get(grouping, grouping))))
+        lines.append((grouping, None, look.shortened(names.get(grouping, grouping))))
         groups = subgroups.loc[subgroups["grouping"] == grouping, "group"]
-        lines += [(grouping, group, shortened(group)) for group in dict.fromkeys(groups)]
+        lines += [(grouping, group, look.shortened(group)) for group in dict.fromkeys(groups)]
     return lines
 
 
 def _panel(
     axes: Axes,
     lines: list[tuple[str, str | None, str]],
-    own: dict[tuple[str, str], Record],
-    whole: Record,
-    colors: Theme,
+    own: dict[tuple[str, str], look.Record],
+    whole: look.Record,
+    colors: look.Theme,
     *,
     labelled: bool,
 ) -> None:
@@ -245,24 +239,28 @@ def _panel(
         if labelled:
             bold = "bold" if group is None else "normal"
             axes.text(
-                -0.04 if group is not None else -0.52, y, words, transform=place, va="center", fontsize=SIZE - 0.5,
+                -0.04 if group is not None else -0.52, y, words, transform=place, va="center", fontsize=look.SIZE - 0.5,
                 ha="right" if group is not None else "left", color=colors.text, fontweight=bold,
             )  # fmt: skip
         row = None if group is None else own.get((grouping, group))
         if row is not None and row["estimate"] is not None:
             _interval(axes, y, row, colors.muted, thick=False)
-            axes.text(0.985, y, p_value(row["p"]), transform=place, ha="right", va="center", fontsize=SIZE - 2,
+            axes.text(0.985, y, p_value(row["p"]), transform=place, ha="right", va="center", fontsize=look.SIZE - 2,
                       color=colors.muted)  # fmt: skip
     last = len(lines) + 0.3
     _interval(axes, last, whole, colors.text, thick=True)
     if labelled:
-        axes.text(-0.04, last, "All cases", transform=place, ha="right", va="center", fontsize=SIZE - 0.5,
+        axes.text(-0.04, last, "All cases", transform=place, ha="right", va="center", fontsize=look.SIZE - 0.5,
                   color=colors.text, fontweight="bold")  # fmt: skip
     axes.set_xlim(0, 1.22)
     axes.set_ylim(last + 0.7, -0.7)
     axes.set_yticks([])
     axes.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
-    strip(axes, colors)
+    look.strip(axes, colors)
     axes.set_title(
-        shortened(whole["title"], 22), fontsize=SIZE, fontweight="bold", color=colors.text, loc="left"
+        look.shortened(whole["title"], 22),
+        fontsize=look.SIZE,
+        fontweight="bold",
+        color=colors.text,
+        loc="left",
     )

@@ -121,20 +121,10 @@ def _split_images(
         ]
         sex, age, views = _person(spec.seed, patient, names)
         for number, i in enumerate(rows):
-            images.append(
-                PhantomImage(
-                    name=f"{patient:08d}_{number:03d}.png",
-                    split=split,
-                    patient=patient,
-                    follow_up=number,
-                    sex=sex,
-                    age=min(95, age + number // 3),
-                    view=views[number],
-                    findings=names[number],
-                    labels=tuple(int(v) for v in labels[i]),
-                    planted=planted[i],
-                )
-            )
+            images.append(PhantomImage(
+                f"{patient:08d}_{number:03d}.png", split, patient, number, sex, min(95, age + number // 3),
+                views[number], names[number], tuple(int(v) for v in labels[i]), planted[i],
+            ))  # fmt: skip
         row += size
     return images
 

@@ -17,18 +17,8 @@ from pydicom.filereader import read_dataset, read_preamble
 from pydicom.pixels import apply_color_lut, convert_color_space
 from pydicom.tag import Tag
 
+from analysis.picture import dicom_header as header
 from analysis.picture.codecs import BIG_ENDIAN, DEFLATED, SYNTAXES, decode_frame
-from analysis.picture.dicom_header import (
-    Notes,
-    modality_of,
-    number,
-    padding_ends,
-    pixel_spacing,
-    required_number,
-    required_text,
-    value_of,
-    voi_of,
-)
 from analysis.picture.presentation import Linear, Presentation
 from analysis.picture.reading import EQUAL_CHANNELS, grey_of
 from analysis.picture.refusals import ImageRefusedError, Reason, check_size
@@ -73,15 +63,15 @@ def read_dicom(data: bytes) -> Presentation:
     ------
     ImageRefusedError: with the reason.
     """
-    notes: Notes = []
+    notes: header.Notes = []
     with _quiet():
         dataset, syntax = _opened(data)
         layout = read_layout(dataset, syntax)
-        modality = modality_of(dataset, notes) if layout.grey else Linear()
-        views = voi_of(dataset, _lowest_unit(layout, modality), notes) if layout.grey else ()
+        modality = header.modality_of(dataset, notes) if layout.grey else Linear()
+        views = header.voi_of(dataset, _lowest_unit(layout, modality), notes) if layout.grey else ()
         padding, spacing, overlays = (
-            padding_ends(dataset),
-            pixel_spacing(dataset, notes),
+            header.padding_ends(dataset),
+            header.pixel_spacing(dataset, notes),
             _overlay_bits(dataset),
         )
         inverted = _inverted(dataset, layout, notes)
@@ -174,26 +164,26 @@ def read_layout(dataset: Dataset, syntax: str) -> Layout:
     raw = dataset.get_item(Tag("PixelData"))
     if isinstance(raw, RawDataElement) and _UNDEFINED > raw.length > len(raw.value or b""):
         raise ImageRefusedError(Reason.TRUNCATED)
-    samples = required_number(dataset, "SamplesPerPixel", 1, 4)
-    photometric = required_text(dataset, "PhotometricInterpretation")
+    samples = header.required_number(dataset, "SamplesPerPixel", 1, 4)
+    photometric = header.required_text(dataset, "PhotometricInterpretation")
     if photometric not in ((*GREY, _PALETTE) if samples == 1 else _COLOURS if samples == 3 else ()):
         raise ImageRefusedError(Reason.COLOUR)
-    if (number(dataset, "NumberOfFrames") or 1) != 1:
+    if (header.number(dataset, "NumberOfFrames") or 1) != 1:
         raise ImageRefusedError(Reason.MULTI_FRAME)
-    rows, columns = (required_number(dataset, keyword, 1, 65535) for keyword in ("Rows", "Columns"))
+    rows, columns = (header.required_number(dataset, keyword, 1, 65535) for keyword in ("Rows", "Columns"))
     check_size(rows, columns)
-    allocated = required_number(dataset, "BitsAllocated", 1, 64)
-    stored = required_number(dataset, "BitsStored", 1, 64)
+    allocated = header.required_number(dataset, "BitsAllocated", 1, 64)
+    stored = header.required_number(dataset, "BitsStored", 1, 64)
     if allocated not in (8, 16) or (samples == 3 and allocated != 8):
         raise ImageRefusedError(Reason.DEPTH)
     if stored > allocated:
         raise ImageRefusedError(Reason.INVALID_TAG, "BitsStored")
-    high = number(dataset, "HighBit")
+    high = header.number(dataset, "HighBit")
     high = stored - 1 if high is None else high
     if not stored - 1 <= high < allocated:
         raise ImageRefusedError(Reason.INVALID_TAG, "HighBit")
-    signed = required_number(dataset, "PixelRepresentation", 0, 1) == 1
-    apart = samples == 3 and value_of(dataset, "PlanarConfiguration") == 1
+    signed = header.required_number(dataset, "PixelRepresentation", 0, 1) == 1
+    apart = samples == 3 and header.value_of(dataset, "PlanarConfiguration") == 1
     swapped = syntax == BIG_ENDIAN and allocated == 8 and dataset["PixelData"].VR == "OW"
     return Layout(
         rows, columns, samples, photometric, allocated, stored, high + 1 - stored, signed, apart, swapped
@@ -219,10 +209,10 @@ def _overlay_bits(dataset: Dataset) -> int:
     return mask
 
 
-def _inverted(dataset: Dataset, layout: Layout, notes: Notes) -> bool:
+def _inverted(dataset: Dataset, layout: Layout, notes: header.Notes) -> bool:
     """Tell whether small values are bright: either attribute that says so is heard."""
     dark = layout.photometric == "MONOCHROME1"
-    shape = str(value_of(dataset, "PresentationLUTShape") or "").strip().upper()
+    shape = str(header.value_of(dataset, "PresentationLUTShape") or "").strip().upper()
     if dark or shape == "INVERSE":
         notes.append("Small values are bright: the grey scale is inverted.")
     if shape in ("IDENTITY", "INVERSE") and (shape == "INVERSE") != dark and layout.grey:
@@ -234,8 +224,8 @@ def _inverted(dataset: Dataset, layout: Layout, notes: Notes) -> bool:
 
 def _burned_in(dataset: Dataset) -> bool:
     """Tell whether text must be expected in the pixels; a NO is what a program said and clears no capture."""
-    said = str(value_of(dataset, "BurnedInAnnotation") or "").strip().upper()
-    kind = str(value_of(dataset, "SOPClassUID") or "").strip(" \0")
+    said = str(header.value_of(dataset, "BurnedInAnnotation") or "").strip().upper()
+    kind = str(header.value_of(dataset, "SOPClassUID") or "").strip(" \0")
     return said == "YES" or kind in SECONDARY_CAPTURES
 
 
@@ -297,7 +287,7 @@ def _colours(dataset: Dataset, layout: Layout, syntax: str, words: np.ndarray) -
 
 
 def _of_colours(
-    colours: np.ndarray, notes: Notes, *, spacing: tuple[float, float] | None, syntax: str
+    colours: np.ndarray, notes: header.Notes, *, spacing: tuple[float, float] | None, syntax: str
 ) -> Presentation:
     """Present red, green and blue; as grey where they are equal in every pixel."""
     grey = grey_of(colours)

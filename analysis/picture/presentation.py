@@ -6,18 +6,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.picture.tone import (
-    PERCENTILES,
-    Percentiles,
-    Rule,
-    Table,
-    Values,
-    Voi,
-    Window,
-    counted,
-    line,
-    percentile,
-)
+from analysis.picture import tone
 
 WIDEST = 2**18
 """Limits of a window further out than this, in grey values, are taken for an error of the header."""
@@ -53,8 +42,8 @@ class Presentation:
     stored: NDArray[np.integer]
     bits: int
     source: Format
-    modality: Linear | Table = Linear()
-    voi: tuple[Voi, ...] = ()
+    modality: Linear | tone.Table = Linear()
+    voi: tuple[tone.Voi, ...] = ()
     inverted: bool = False
     used: NDArray[np.bool_] | None = None
     spacing: tuple[float, float] | None = None
@@ -86,7 +75,7 @@ class Rendering:
 
     pixels: NDArray[np.unsignedinteger]
     bits: int
-    curve: Values
+    curve: tone.Values
     window: tuple[float, float]
     flat: bool = False
     decisions: tuple[str, ...] = ()
@@ -104,7 +93,7 @@ class _Greys:
 
     pixels: NDArray[np.unsignedinteger]
     bits: int
-    units: Values
+    units: tone.Values
 
 
 def luminance(presentation: Presentation) -> Presentation:
@@ -117,7 +106,7 @@ def luminance(presentation: Presentation) -> Presentation:
     return replace(presentation, stored=grey)
 
 
-def render(presentation: Presentation, rule: Rule) -> Rendering:
+def render(presentation: Presentation, rule: tone.Rule) -> Rendering:
     """Make the grey values and the tone curve of a grey picture.
 
     A linear transform is not multiplied into the pixels: they keep the stored values, turned round where small ones
@@ -141,13 +130,13 @@ def render(presentation: Presentation, rule: Rule) -> Rendering:
     )
     if rule == "full" or (rule == "file" and presentation.ready):
         return full
-    if isinstance(rule, Percentiles):
+    if isinstance(rule, tone.Percentiles):
         return _by_percentiles(full, presentation, greys, rule)
     asked = _asked(presentation, greys)
     if asked is None:
         note = "The file specifies no window that can be used; percentiles of its own values are used."
         full = replace(full, decisions=(*full.decisions, note))
-        return _by_percentiles(full, presentation, greys, PERCENTILES)
+        return _by_percentiles(full, presentation, greys, tone.PERCENTILES)
     _, curve, (low, high) = asked
     if curve[-1] < curve[0]:  # a VOI LUT that falls: the grey values are turned round with it
         pixels = _narrow(len(curve) - 1 - greys.pixels, greys.bits)
@@ -155,7 +144,7 @@ def render(presentation: Presentation, rule: Rule) -> Rendering:
     return replace(full, curve=curve, window=(low, high))
 
 
-def network_rendering(presentation: Presentation, percentiles: Percentiles) -> Rendering:
+def network_rendering(presentation: Presentation, percentiles: tone.Percentiles) -> Rendering:
     """Make the picture that networks are given: 8-bit PNG and JPEG as they are, DICOM between two percentiles.
 
     A 16-bit PNG gives the upper 8 of the bits that it uses, as OpenCV does where it uses all.
@@ -178,7 +167,7 @@ def levels(rendering: Rendering) -> NDArray[np.uint8]:
 
 def _greys(presentation: Presentation) -> _Greys:
     stored, lowest, bits = presentation.stored, presentation.lowest, presentation.bits
-    if isinstance(presentation.modality, Table):
+    if isinstance(presentation.modality, tone.Table):
         table = presentation.modality
         inputs = np.arange(2**bits, dtype=np.float64) + lowest
         bits = max(8, table.bits)
@@ -207,18 +196,20 @@ def _narrow(pixels: NDArray[np.integer], bits: int) -> NDArray[np.unsignedintege
     return pixels.astype(np.uint8 if bits == 8 else np.uint16, copy=False)
 
 
-def view_in_use(presentation: Presentation) -> tuple[Voi | None, tuple[float, float]]:
+def view_in_use(presentation: Presentation) -> tuple[tone.Voi | None, tuple[float, float]]:
     """Return the view that the rule "file" takes, if any, and the lowest and highest modality value it may meet."""
     greys = _greys(replace(presentation, stored=presentation.stored[:1, :1]))
     asked = None if presentation.ready else _asked(presentation, greys)
     return asked and asked[0], (float(greys.units.min()), float(greys.units.max()))
 
 
-def _asked(presentation: Presentation, greys: _Greys) -> tuple[Voi, Values, tuple[float, float]] | None:
+def _asked(
+    presentation: Presentation, greys: _Greys
+) -> tuple[tone.Voi, tone.Values, tuple[float, float]] | None:
     """Return the first view that can be used with its curve and window, None where there is none."""
     for view in presentation.voi:
-        window = _window(view, greys) if isinstance(view, Window) else None
-        if window is None and isinstance(view, Window):
+        window = _window(view, greys) if isinstance(view, tone.Window) else None
+        if window is None and isinstance(view, tone.Window):
             continue
         curve = view.shown(greys.units)
         if curve.min() < curve.max():
@@ -227,7 +218,7 @@ def _asked(presentation: Presentation, greys: _Greys) -> tuple[Voi, Values, tupl
     return None
 
 
-def _window(view: Window, greys: _Greys) -> tuple[float, float] | None:
+def _window(view: tone.Window, greys: _Greys) -> tuple[float, float] | None:
     """Take a window from modality units to grey values; None for one wide of the depth, or narrower than a value."""
     top = len(greys.units) - 1
     step = (greys.units[-1] - greys.units[0]) / top
@@ -237,7 +228,7 @@ def _window(view: Window, greys: _Greys) -> tuple[float, float] | None:
     return (low, high) if sound and high - low > 1 - 1e-9 and low < top and high > 0 else None
 
 
-def _span(curve: Values) -> tuple[float, float]:
+def _span(curve: tone.Values) -> tuple[float, float]:
     """Return the straight line that meets a curve at a quarter and three quarters of its rise, or of its fall."""
     rising = curve if curve[-1] >= curve[0] else curve[::-1]
     share = (rising - rising.min()) / np.ptp(rising)
@@ -249,7 +240,7 @@ def _span(curve: Values) -> tuple[float, float]:
     return (float(low), float(high)) if rising is curve else (float(top - high), float(top - low))
 
 
-def _crossing(share: Values, level: float) -> float:
+def _crossing(share: tone.Values, level: float) -> float:
     """Return where values first reach a level, between places too."""
     place = int(np.argmax(share >= level))
     if place == 0:
@@ -259,15 +250,15 @@ def _crossing(share: Values, level: float) -> float:
 
 
 def _by_percentiles(
-    full: Rendering, presentation: Presentation, greys: _Greys, rule: Percentiles
+    full: Rendering, presentation: Presentation, greys: _Greys, rule: tone.Percentiles
 ) -> Rendering:
-    counts = counted(greys.pixels, presentation.used, len(greys.units))
+    counts = tone.counted(greys.pixels, presentation.used, len(greys.units))
     if not counts.any():  # nothing but padding
-        counts = counted(greys.pixels, None, len(greys.units))
+        counts = tone.counted(greys.pixels, None, len(greys.units))
     brightness = -greys.units if greys.units[-1] < greys.units[0] else greys.units
-    low, high = (percentile(counts, brightness, percent) for percent in (rule.low, rule.high))
+    low, high = (tone.percentile(counts, brightness, percent) for percent in (rule.low, rule.high))
     if not low < high:
         return replace(full, flat=True)
     step = (brightness[-1] - brightness[0]) / (len(brightness) - 1)
     window = (float((low - brightness[0]) / step), float((high - brightness[0]) / step))
-    return replace(full, curve=line(brightness, low, high), window=window)
+    return replace(full, curve=tone.line(brightness, low, high), window=window)

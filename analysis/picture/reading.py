@@ -4,24 +4,18 @@ Pillow is the only codec library that a host which sweeps without DICOM has.
 """
 
 import io
+from importlib import import_module
 
 import numpy as np
-from PIL import (
-    Image,
-    ImageOps,
-    Jpeg2KImagePlugin,
-    JpegImagePlugin,
-    MpoImagePlugin,
-    PngImagePlugin,
-    TiffImagePlugin,
-)
+from PIL import Image, ImageOps
 
 from analysis.picture.neutral import CHUNK, read_neutral
 from analysis.picture.presentation import Format, Presentation
 from analysis.picture.refusals import ImageRefusedError, Reason, check_size
 
 # Pillow loads these when it first needs them; a confined child has lost the right to open files by then.
-_NEEDED = (PngImagePlugin, JpegImagePlugin, Jpeg2KImagePlugin, MpoImagePlugin, TiffImagePlugin)
+for _kind in ("Png", "Jpeg", "Jpeg2K", "Mpo", "Tiff"):
+    import_module(f"PIL.{_kind}ImagePlugin")
 Image.preinit()
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"

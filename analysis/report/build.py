@@ -11,28 +11,12 @@ from analysis.figures.described import draw_described
 from analysis.figures.flow import draw_flow
 from analysis.figures.reader_study import reader_study_figures
 from analysis.figures.theme import ThemeName, mark, render, save_all
-from analysis.report.comparison import (
-    METHODS,
-    answers_section,
-    by_sets,
-    primary_section,
-    readers_section,
-    sensitivity_section,
-    sentence,
-    why_not,
-)
+from analysis.report import comparison, reliability
 from analysis.report.document import Background, Block, Document, Grid, Named, Picture, Points, Section, Text
 from analysis.report.explorative import paper_section, subgroup_section
 from analysis.report.flow import courses, flow, reader_grid
 from analysis.report.html import standalone
 from analysis.report.methods import assumptions_section, checklist_section, methods_section
-from analysis.report.reliability import (
-    agreement_section,
-    described_section,
-    missing_section,
-    times_rule,
-    times_section,
-)
 from analysis.report.words import groups_of, interval_of, listed, plural
 from analysis.stats import Results
 from analysis.stats.conclusions import SEVERAL
@@ -69,15 +53,15 @@ def _compared(results: Results, background: Background) -> list[Section | None]:
         _summary(results, background),
         _flow(results, background),
         _protocol(results, background),
-        primary_section(results, declared=background.locked),
-        answers_section(results),
-        readers_section(results),
-        sensitivity_section(results),
+        comparison.primary_section(results, declared=background.locked),
+        comparison.answers_section(results),
+        comparison.readers_section(results),
+        comparison.sensitivity_section(results),
         subgroup_section(results),
-        agreement_section(results),
-        times_section(results, declared=background.locked),
-        missing_section(results),
-        described_section(results, background),
+        reliability.agreement_section(results),
+        reliability.times_section(results, declared=background.locked),
+        reliability.missing_section(results),
+        reliability.described_section(results, background),
         paper_section(results),
         assumptions_section(results),
         methods_section(results, background),
@@ -91,8 +75,8 @@ def _counted(results: Results, background: Background) -> list[Section | None]:
         _summary(results, background),
         _flow(results, background),
         _protocol(results, background),
-        _tables_only(missing_section(results)),
-        described_section(results, background),
+        _tables_only(reliability.missing_section(results)),
+        reliability.described_section(results, background),
     ]
 
 
@@ -111,7 +95,9 @@ def _summary(results: Results, background: Background) -> Section:
     )
     if results.not_comparable:
         return _nothing_compared(results, background)
-    said = Points(tuple(f"{row['title']}. {sentence(results, row)}" for row in results.multiplicity))
+    said = Points(
+        tuple(f"{row['title']}. {comparison.sentence(results, row)}" for row in results.multiplicity)
+    )
     first = [Text(asked_of(background), "lede")] if background.estimand else []
     return Section(
         "summary",
@@ -133,7 +119,7 @@ def _nothing_compared(results: Results, background: Background) -> Section:
     begun = f"{sum(1 for r in readers if r.read)} of {plural(len(readers), 'reader')}"
     blocks: list[Block] = [
         Text(f"{read} of {plural(planned, 'planned first reading')} were saved, by {begun}.", "lede"),
-        Text(f"Nothing can be compared: {why_not(results)}.", "warning"),
+        Text(f"Nothing can be compared: {comparison.why_not(results)}.", "warning"),
         Text("Every answer that was saved is kept and is in the export."),
     ]
     if background.estimand:
@@ -157,11 +143,11 @@ def _protocol(results: Results, background: Background) -> Section:
     known = {name for name, _ in background.protocol}
     design = [
         ("Design as read", str(study["design"])),
-        ("Primary method", METHODS[study["primary_method"]][0]),
+        ("Primary method", comparison.METHODS[study["primary_method"]][0]),
         ("Questions tested", listed([row["title"] for row in results.multiplicity])),
         ("Level", f"{study['alpha']:g}, two-sided; {interval_of(results)}s"),
         ("Several questions", SEVERAL[study["multiplicity"]]),
-        ("Times left out", times_rule(study["shortest_s"], study["longest_s"])),
+        ("Times left out", reliability.times_rule(study["shortest_s"], study["longest_s"])),
     ]
     rows = (*background.protocol, *((name, value) for name, value in design if name not in known))
     blocks: list[Block] = [Named(tuple(rows), background.codes)]
@@ -190,7 +176,7 @@ def report_figures(
             results.frames(),
             groups=named,
             theme=theme,
-            pooled="theta_set" if by_sets(results) else "u_centred",
+            pooled="theta_set" if comparison.by_sets(results) else "u_centred",
         )
     if background.described:
         figures["described"] = draw_described(background.described, named, theme=theme)

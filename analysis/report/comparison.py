@@ -1,17 +1,7 @@
 """The comparison of the arms: the primary results in words, sensitivity analyses, subgroups, the published tests."""
 
+from analysis.report import words as worded
 from analysis.report.document import Block, Finding, Findings, Grid, Picture, Section, Text
-from analysis.report.words import (
-    DASH,
-    counts_alike,
-    estimate,
-    groups_of,
-    interval,
-    interval_name,
-    interval_of,
-    number,
-    p_value,
-)
 from analysis.stats import Results
 from analysis.stats.conclusions import ADJUSTED, DISAGREE, SEVERAL, caveat
 from analysis.stats.rows import Row
@@ -71,7 +61,7 @@ NOT_ESTIMABLE, NOT_AVAILABLE = "not estimable: ", "not available: "
 def primary_section(results: Results, *, declared: bool) -> Section:
     """Return the primary comparison: a sentence and the numbers for each question; `declared`: before reading."""
     items = tuple(_finding(results, row) for row in results.multiplicity)
-    named = groups_of(results)
+    named = worded.groups_of(results)
     blocks: list[Block] = [
         Text(
             f"θ is the chance that a reader gives a {named.one} the higher answer than a {named.other}"
@@ -82,7 +72,8 @@ def primary_section(results: Results, *, declared: bool) -> Section:
         Findings(items),
         _primary_grid(results, declared),
         Text(
-            f"p from Student's t on fractional degrees of freedom; {interval_of(results)}s on {_scale(results)}. "
+            f"p from Student's t on fractional degrees of freedom; {worded.interval_of(results)}s on "
+            f"{_scale(results)}. "
             "Effective readers: 1 / sum of the squared weights of the readers; below 3 one or two of them decide. "
             f"Several questions: {SEVERAL[results.study['multiplicity']]}. Full precision is in results.json.",
             "note",
@@ -100,7 +91,11 @@ def by_sets(results: Results) -> bool:
 
 
 def _scale(results: Results) -> str:
-    return "the scale of p, so that both say the same of 0.5" if counts_alike(results) else "the logit scale"
+    return (
+        "the scale of p, so that both say the same of 0.5"
+        if worded.counts_alike(results)
+        else "the logit scale"
+    )
 
 
 def primary_row(results: Results, endpoint: str) -> Row:
@@ -119,7 +114,7 @@ def theta_row(results: Results, endpoint: str) -> Row:
 def difference_of(results: Results, endpoint: str) -> Row | None:
     """Return the row that tells the difference in natural units: that of the primary comparison where it is one."""
     primary = primary_row(results, endpoint)
-    own = counts_alike(results) and primary["scale"] == "difference"
+    own = worded.counts_alike(results) and primary["scale"] == "difference"
     return primary if own else find(results, endpoint, "difference_set" if by_sets(results) else "difference")
 
 
@@ -156,7 +151,7 @@ def _how_much(results: Results, endpoint: str) -> str:
         return f"; the difference is {effect(results, endpoint)}"
     if theta["estimate"] in (None, 0.5) or risk is None or risk["estimate"] is None:
         return ""
-    words, named = words_of(results, endpoint), groups_of(results)
+    words, named = words_of(results, endpoint), worded.groups_of(results)
     if words["kind"] == "binary":
         points = 100 * risk["estimate"]
         often = "less" if points < 0 else "more"
@@ -175,35 +170,35 @@ def effect(results: Results, endpoint: str) -> str:
     """Return the difference in natural units with its interval, which is named where its level is one of its own."""
     row = difference_of(results, endpoint)
     if row is None or row["estimate"] is None:
-        return DASH
+        return worded.DASH
     binary = words_of(results, endpoint)["kind"] == "binary"
     scale, digits, unit = (100, 1, "percentage points") if binary else (1, 2, "points")
-    text = f"{number(scale * row['estimate'], digits)} {unit}"
+    text = f"{worded.number(scale * row['estimate'], digits)} {unit}"
     if row["ci_low"] is None:
         return text
     level = row.get("interval_level")
-    name = "" if level in (None, results.study["interval_level"]) else f"{interval_name(level)} "
-    return f"{text} ({name}{interval(scale * row['ci_low'], scale * row['ci_high'], digits)})"
+    name = "" if level in (None, results.study["interval_level"]) else f"{worded.interval_name(level)} "
+    return f"{text} ({name}{worded.interval(scale * row['ci_low'], scale * row['ci_high'], digits)})"
 
 
 def _theta(results: Results, endpoint: str, digits: int) -> str:
     """Write theta; without its interval where another comparison is primary, which has the interval of the p shown."""
     row = theta_row(results, endpoint)
-    if counts_alike(results) and primary_row(results, endpoint)["method"] != row["method"]:
-        return number(row["estimate"], digits)
-    return estimate(row, digits)
+    if worded.counts_alike(results) and primary_row(results, endpoint)["method"] != row["method"]:
+        return worded.number(row["estimate"], digits)
+    return worded.estimate(row, digits)
 
 
 def _finding(results: Results, holm: Row) -> Finding:
     row = primary_row(results, holm["endpoint"])
-    named = groups_of(results)
+    named = worded.groups_of(results)
     facts = [
-        (f"θ ({interval_of(results)})", _theta(results, holm["endpoint"], 2)),
+        (f"θ ({worded.interval_of(results)})", _theta(results, holm["endpoint"], 2)),
         (f"Difference, {named.one} − {named.other}", effect(results, holm["endpoint"])),
         *((("Margin", f"{row['aim']}, {row['margin']:g}"),) if row.get("margin") else ()),
-        ("p", p_value(row["p"])),
-        *((name, p_value(holm["p_adjusted"])) for name in ADJUSTED[results.study["multiplicity"]]),
-        ("Effective readers", number(row["effective_readers"], 1)),
+        ("p", worded.p_value(row["p"])),
+        *((name, worded.p_value(holm["p_adjusted"])) for name in ADJUSTED[results.study["multiplicity"]]),
+        ("Effective readers", worded.number(row["effective_readers"], 1)),
     ]
     notes = [part for part in row["note"].split("; ") if part != DISAGREE] if row["direction"] else []
     return Finding(holm["title"], sentence(results, holm), tuple(facts), "; ".join(notes))
@@ -218,27 +213,27 @@ def _primary_grid(results: Results, was_declared: bool) -> Grid:
             (
                 holm["title"],
                 _theta(results, holm["endpoint"], 3),
-                number(theta["cliffs_delta"], 2),
+                worded.number(theta["cliffs_delta"], 2),
                 effect(results, holm["endpoint"]),
-                number(row["se"], 4),
-                number(row["df"], 1),
-                p_value(row["p"]),
-                *(p_value(holm["p_adjusted"]) for _ in adjusted),
+                worded.number(row["se"], 4),
+                worded.number(row["df"], 1),
+                worded.p_value(row["p"]),
+                *(worded.p_value(holm["p_adjusted"]) for _ in adjusted),
                 f"{row['readers'] or 0} / {row['pie_cases'] or 0} / {row['control_cases'] or 0}",
-                number(row["effective_readers"], 1),
+                worded.number(row["effective_readers"], 1),
             )
         )
     declared = results.study["primary_method"]
     what = METHODS[declared][0]
-    named = groups_of(results)
+    named = worded.groups_of(results)
     return Grid(
         f"{'Declared primary' if was_declared else 'Primary'}: {what}. The answers to {named.ones} against those to "
         f"{named.others}.",
         (
             "Question",
-            f"θ ({interval_of(results)})",
+            f"θ ({worded.interval_of(results)})",
             "Cliff's δ",
-            f"Difference ({interval_of(results)})",
+            f"Difference ({worded.interval_of(results)})",
             "SE",
             "df",
             "p",
@@ -280,13 +275,13 @@ def _sensitivity_grid(results: Results, holm: Row, own: list[Row]) -> Grid:
     for row in own:
         name, holds = METHODS[row["method"]]
         mark = " (primary)" if row["method"] == holm["primary_method"] else ""
-        shown = DASH if row["method"] in PERMUTED else estimate(row)
+        shown = worded.DASH if row["method"] in PERMUTED else worded.estimate(row)
         note = row["note"] if row["estimate"] is None or row["p"] is None else ""
         remark = note or f"{holds}{caveat(row['note'])}"
-        rows.append((name + mark, shown, number(row["df"], 1), p_value(row["p"]), remark))
+        rows.append((name + mark, shown, worded.number(row["df"], 1), worded.p_value(row["p"]), remark))
     return Grid(
         holm["title"],
-        ("Method", f"Estimate ({interval_of(results)})", "df", "p", "Holds for, or why there is none"),
+        ("Method", f"Estimate ({worded.interval_of(results)})", "df", "p", "Holds for, or why there is none"),
         tuple(rows),
         numeric=frozenset({2, 3}),
     )
@@ -303,13 +298,13 @@ def _cannot_assess_grid(results: Results) -> Grid | None:
             if row["endpoint"].endswith(suffix):
                 title = titles[row["endpoint"].removesuffix(suffix)]
                 said = f"{row['direction']}{caveat(row['note'])}" if row["direction"] else row["note"]
-                rows.append((f"{title}: {words}", estimate(row), p_value(row["p"]), said))
+                rows.append((f"{title}: {words}", worded.estimate(row), worded.p_value(row["p"]), said))
     if not rows:
         return None
     return Grid(
         "Answers that were not given. Cannot-assess is not missing at random, so its share is compared "
         "as a separate answer.",
-        ("Question", f"θ ({interval_of(results)})", "p", "In words"),
+        ("Question", f"θ ({worded.interval_of(results)})", "p", "In words"),
         tuple(rows),
         numeric=frozenset({2}),
     )
@@ -317,11 +312,11 @@ def _cannot_assess_grid(results: Results) -> Grid | None:
 
 def readers_section(results: Results) -> Section:
     """Return each reader's own result beside the pooled one."""
-    named, sets = groups_of(results), by_sets(results)
+    named, sets = worded.groups_of(results), by_sets(results)
     text = (
         f"θ of each reader{' over all cases' if sets else ''} (circles, DeLong intervals) and over all readers and "
-        f"{'matched sets' if sets else 'cases'} (diamonds, the primary comparison), with {interval_of(results)}s. "
-        f"Right of 0.5 {named.ones} got the higher answers."
+        f"{'matched sets' if sets else 'cases'} (diamonds, the primary comparison), with "
+        f"{worded.interval_of(results)}s. Right of 0.5 {named.ones} got the higher answers."
     )
     return Section("readers", "Each reader", (Picture("forest", text),))
 

@@ -12,17 +12,7 @@ from dataclasses import replace
 from html import escape
 from pathlib import Path
 
-from analysis.report.document import (
-    Block,
-    Document,
-    Findings,
-    Grid,
-    Named,
-    Picture,
-    Points,
-    Section,
-    Text,
-)
+from analysis.report import document as parts
 
 _HERE = Path(__file__).parents[2]
 _INSTALLED = _HERE / "readerstudy" / "shipped" / "static"
@@ -36,11 +26,11 @@ SHORT = 14
 SENTENCE = 40
 """A column with a text longer than this keeps the room that reading it takes."""
 
-Image = Callable[[Picture], str]
+Image = Callable[[parts.Picture], str]
 """Gives the markup of a picture's image."""
 
 
-def fragment(document: Document, image: Image) -> str:
+def fragment(document: parts.Document, image: Image) -> str:
     """Return the sections as HTML, for a page that has its own head, title and warnings.
 
     Parameters
@@ -51,7 +41,7 @@ def fragment(document: Document, image: Image) -> str:
     return "\n".join([_contents(document), *(_section(section, image) for section in document.sections)])
 
 
-def standalone(document: Document, figures: Mapping[str, bytes]) -> str:
+def standalone(document: parts.Document, figures: Mapping[str, bytes]) -> str:
     """Return a whole HTML file that needs nothing beside it.
 
     Parameters
@@ -64,7 +54,7 @@ def standalone(document: Document, figures: Mapping[str, bytes]) -> str:
     Its style is the site's own with the colours of paper.
     """
 
-    def image(picture: Picture) -> str:
+    def image(picture: parts.Picture) -> str:
         data = base64.b64encode(figures[picture.name]).decode()
         return f'<img src="data:image/svg+xml;base64,{data}" alt="{escape(picture.text)}">'
 
@@ -85,7 +75,7 @@ def _styles() -> str:
     return "".join(sheet.read_text(encoding="utf-8") for sheet in sheets)
 
 
-def _contents(document: Document) -> str:
+def _contents(document: parts.Document) -> str:
     links = "".join(
         f'<li><a href="#{escape(section.anchor)}">{escape(section.title)}</a></li>'
         for section in document.sections
@@ -93,7 +83,7 @@ def _contents(document: Document) -> str:
     return f'<nav class="report-contents" aria-label="Sections"><ol>{links}</ol></nav>'
 
 
-def _section(section: Section, image: Image) -> str:
+def _section(section: parts.Section, image: Image) -> str:
     blocks = "\n".join(_block(block, image) for block in section.blocks)
     anchor = escape(section.anchor)
     return (
@@ -102,27 +92,27 @@ def _section(section: Section, image: Image) -> str:
     )
 
 
-def _block(block: Block, image: Image) -> str:
-    if isinstance(block, Picture):
+def _block(block: parts.Block, image: Image) -> str:
+    if isinstance(block, parts.Picture):
         return (
             f'<figure class="panel report-figure">{image(block)}'
             f"<figcaption>{escape(block.text)}</figcaption></figure>"
         )
-    if isinstance(block, Points):
+    if isinstance(block, parts.Points):
         return f'<ul class="report-points">{"".join(f"<li>{escape(item)}</li>" for item in block.items)}</ul>'
-    if isinstance(block, Text):
+    if isinstance(block, parts.Text):
         return _text(block)
-    if isinstance(block, Named):
+    if isinstance(block, parts.Named):
         return _named(block)
-    return _grid(block) if isinstance(block, Grid) else _findings(block)
+    return _grid(block) if isinstance(block, parts.Grid) else _findings(block)
 
 
-def _text(block: Text) -> str:
+def _text(block: parts.Text) -> str:
     kind = {"lede": "lede", "plain": "", "note": "small muted", "warning": "alert alert-caution"}[block.kind]
     return f'<p class="{kind}">{escape(block.text)}</p>' if kind else f"<p>{escape(block.text)}</p>"
 
 
-def _named(block: Named) -> str:
+def _named(block: parts.Named) -> str:
     rows = []
     for name, value in block.rows:
         mark = ' class="digest"' if name in block.codes else ""
@@ -130,7 +120,7 @@ def _named(block: Named) -> str:
     return f'<dl class="facts">{"".join(rows)}</dl>'
 
 
-def _grid(block: Grid) -> str:
+def _grid(block: parts.Grid) -> str:
     if block.rows and not any(row[-1] for row in block.rows):  # a column of remarks without any
         block = replace(block, columns=block.columns[:-1], rows=tuple(row[:-1] for row in block.rows))
 
@@ -153,7 +143,7 @@ def _grid(block: Grid) -> str:
     )
 
 
-def _findings(block: Findings) -> str:
+def _findings(block: parts.Findings) -> str:
     cards = []
     for item in block.items:
         facts = "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in item.facts)

@@ -7,14 +7,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from analysis import frames
-from analysis.selection.covariates import (
-    LOG_FREQUENCY,
-    MATCHABLE,
-    balance_table,
-    covariate_table,
-    is_blank,
-    require,
-)
+from analysis.selection import covariates
 from analysis.selection.criteria import SelectionError
 from analysis.selection.exemplars import Exemplars, find_in_run
 from analysis.selection.matching import Nearest, match_controls
@@ -57,7 +50,7 @@ class SelectionSpec:
     controls: Literal["matched", "random"] = "matched"
     ratio: int = 1
     exact: tuple[str, ...] = ("view", "n_findings")
-    nearest: tuple[Nearest, ...] = (Nearest("age"), Nearest("sex"), Nearest(LOG_FREQUENCY))
+    nearest: tuple[Nearest, ...] = (Nearest("age"), Nearest("sex"), Nearest(covariates.LOG_FREQUENCY))
     caliper: float | None = None
     distinct_patients: bool = True
 
@@ -66,9 +59,9 @@ class SelectionSpec:
         if self.draw not in DRAWS:
             raise SelectionError(f"expected exemplars drawn {', '.join(DRAWS)}; got {self.draw!r}")
         for name in (*self.exact, *(key.column for key in self.nearest)):
-            if name not in MATCHABLE:
+            if name not in covariates.MATCHABLE:
                 raise SelectionError(
-                    f"expected keys of {', '.join(MATCHABLE)}; '{name}' cannot be matched on"
+                    f"expected keys of {', '.join(covariates.MATCHABLE)}; '{name}' cannot be matched on"
                 )
 
     def settings(self) -> dict[str, Any]:
@@ -131,7 +124,9 @@ def select(run: Run, spec: SelectionSpec, excluded: Mapping[str, str] | None = N
     pair = dict(zip(("reference", "condition"), run.pair(spec.condition, spec.reference), strict=True))
     spec = replace(spec, condition=pair["condition"], reference=pair["reference"])
     found = find_in_run(run, criterion=spec.criterion, fraction=spec.fraction, **pair)
-    table = covariate_table(run.images, run.classes).merge(found.ranked, on="image", validate="1:1")
+    table = covariates.covariate_table(run.images, run.classes).merge(
+        found.ranked, on="image", validate="1:1"
+    )
     return select_from(table, found, spec, excluded or {})
 
 
@@ -142,7 +137,9 @@ def select_from(
     if spec.controls not in ESTIMANDS:
         raise SelectionError(f"expected controls of {', '.join(ESTIMANDS)}; got {spec.controls!r}")
     if spec.distinct_patients:
-        blank = is_blank(require(table, "patient", "keeping images of one patient apart"))
+        blank = covariates.is_blank(
+            covariates.require(table, "patient", "keeping images of one patient apart")
+        )
         table = table[~blank]
     all_pies = table[table["exemplar"]]
     table = table[~table["image"].isin(excluded)]
@@ -162,8 +159,8 @@ def select_from(
     rows = _rows(table, sets)
     chosen = {arm: table[table["image"].isin(rows.loc[rows["arm"] == arm, "image"])] for arm in (0, 1)}
     columns = [name for name in ("view", "sex", "age") if name in table.columns]
-    columns += ["n_findings", "class_group", LOG_FREQUENCY]
-    balance = balance_table(drawn, pool, chosen[1], chosen[0], columns)
+    columns += ["n_findings", "class_group", covariates.LOG_FREQUENCY]
+    balance = covariates.balance_table(drawn, pool, chosen[1], chosen[0], columns)
     barred = pd.DataFrame(sorted(excluded.items()), columns=["image", "reason"], dtype=str)
     left_out = pd.concat([sample.passed_over, unmatched, barred], ignore_index=True)
     weights = sample_weights(list(all_pies["class_group"]), list(all_pies["image"].isin(drawn["image"])))

@@ -10,17 +10,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.endpoints import PAPER, Endpoint
-from analysis.stats.agreement import (
-    Metric,
-    coincidences,
-    fleiss_kappa,
-    icc,
-    interval_alpha,
-    krippendorff_alpha,
-    level_counts,
-    mean_pairwise_kappa,
-    weighted_kappa,
-)
+from analysis.stats import agreement
 from analysis.stats.grid import Floats
 from analysis.stats.intake import Checked
 from analysis.stats.rows import LEVEL, Row, plain_interval
@@ -79,7 +69,7 @@ def _scope(
         "level": level,
     }
     number = endpoint.kind == "number"
-    metric: Metric = "interval" if number else "nominal" if endpoint.kind == "binary" else "ordinal"
+    metric: agreement.Metric = "interval" if number else "nominal" if endpoint.kind == "binary" else "ordinal"
     kappa, percent = "mean_weighted_kappa", "percent_agreement"
     names = ("krippendorff_alpha", "icc_2_1", "icc_2_k", "fleiss_kappa", kappa, percent)
     if not len(pairable):
@@ -87,13 +77,13 @@ def _scope(
     rng = np.random.default_rng(seed)
     weights = rng.multinomial(len(pairable), np.full(len(pairable), 1 / len(pairable)), bootstraps)
     levels = np.array([] if number else endpoint.values, dtype=float)
-    counts = level_counts(pairable, levels)
-    single = coincidences(counts)
+    counts = agreement.level_counts(pairable, levels)
+    single = agreement.coincidences(counts)
 
     def alpha(w: Floats) -> Floats:
         if number:
-            return interval_alpha(pairable, w)
-        return krippendorff_alpha(np.tensordot(w, single, axes=1), levels, metric)
+            return agreement.interval_alpha(pairable, w)
+        return agreement.krippendorff_alpha(np.tensordot(w, single, axes=1), levels, metric)
 
     def agreeing(w: Floats) -> Floats:
         given = (~np.isnan(pairable)).sum(axis=1)
@@ -106,8 +96,10 @@ def _scope(
         *_icc_rows(base, ratings),
         _row(base, "fleiss_kappa", None, "not available: a number has no categories")
         if number
-        else _fleiss_row(base, level_counts(ratings, levels), weights.astype(float), counts),
-        _bootstrapped(base, kappa, lambda w: mean_pairwise_kappa(pairable, w), weights.astype(float)),
+        else _fleiss_row(base, agreement.level_counts(ratings, levels), weights.astype(float), counts),
+        _bootstrapped(
+            base, kappa, lambda w: agreement.mean_pairwise_kappa(pairable, w), weights.astype(float)
+        ),
         _bootstrapped(base, percent, agreeing, weights.astype(float)),
     ]
 
@@ -134,7 +126,7 @@ def _icc_rows(base: Row, ratings: Floats) -> list[Row]:
     if np.isnan(ratings).any() or min(ratings.shape) < 2:
         reason = "not available: needs every reader to answer every case"
         return [_row(base, name, None, reason) for name in names]
-    both = icc(ratings, base["level"])
+    both = agreement.icc(ratings, base["level"])
     if both is None:
         return [
             _row(base, name, None, "not estimable: no variation beside the readers' means") for name in names
@@ -152,7 +144,7 @@ def _fleiss_row(base: Row, all_counts: Floats, weights: Floats, counts: Floats) 
         return _row(
             base, "fleiss_kappa", None, "not available: needs the same number of answers to each case"
         )
-    result = fleiss_kappa(counts)
+    result = agreement.fleiss_kappa(counts)
     if result is None:
         return _row(base, "fleiss_kappa", None, NO_VARIATION)
 
@@ -248,7 +240,7 @@ def _own_agreement(
         return row | {"note": f"fewer than {FEWEST_PAIRS} pairs: counts only"}
     row |= {
         "exact_agreement": same / len(pairs),
-        "weighted_kappa": weighted_kappa(first, second),
+        "weighted_kappa": agreement.weighted_kappa(first, second),
         "mean_shift": float(np.mean(second - first)),
     }
     variance, df = _shift_variance(second - first, None if reader else pairs["reader"])

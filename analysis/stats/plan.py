@@ -4,16 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from analysis.endpoints import (
-    GROUPS,
-    PAPER,
-    Endpoint,
-    EndpointError,
-    Groups,
-    check_endpoints,
-    endpoints_from,
-    groups_from,
-)
+from analysis import endpoints as asking
 from analysis.stats.rows import ALPHA, LEVEL, StatsError
 
 PRIMARY = "u_centred"
@@ -47,18 +38,18 @@ class Plan:
     locked with, `groups` are the names of what is compared, `others` the questions in the ratings that are not tested.
     """
 
-    endpoints: tuple[Endpoint, ...] = PAPER
+    endpoints: tuple[asking.Endpoint, ...] = asking.PAPER
     primary: str = PRIMARY
     alpha: float = ALPHA
     multiplicity: str = "holm"
     shortest: float | None = None
     longest: float | None = LONGEST
     version: int = VERSIONS[-1]
-    groups: Groups = GROUPS
-    others: tuple[Endpoint, ...] = ()
+    groups: asking.Groups = asking.GROUPS
+    others: tuple[asking.Endpoint, ...] = ()
 
     @property
-    def questions(self) -> tuple[Endpoint, ...]:
+    def questions(self) -> tuple[asking.Endpoint, ...]:
         """Every question in the ratings, the tested ones first."""
         return (*self.endpoints, *self.others)
 
@@ -82,7 +73,7 @@ class Plan:
         """What may be primary in this version."""
         return PRIMARY_METHODS if self.sets else BEFORE_SETS
 
-    def decides(self, endpoint: Endpoint) -> str:
+    def decides(self, endpoint: asking.Endpoint) -> str:
         """Return the method whose p-value is the primary one of an endpoint: with a margin that in natural units."""
         return DIFFERENCES[self.primary] if endpoint.margin else self.primary
 
@@ -103,9 +94,9 @@ class Plan:
         if self.multiplicity not in MULTIPLICITY:
             raise StatsError(f"expected multiplicity of {', '.join(MULTIPLICITY)}, got '{self.multiplicity}'")
         try:
-            check_endpoints(self.endpoints)
-            check_endpoints(self.questions)
-        except EndpointError as error:
+            asking.check_endpoints(self.endpoints)
+            asking.check_endpoints(self.questions)
+        except asking.EndpointError as error:
             raise StatsError(str(error)) from error
         if not 0 < self.alpha < 1:
             raise StatsError(f"expected a level between 0 and 1, got {self.alpha}")
@@ -134,9 +125,9 @@ class Plan:
         StatsError: questions that cannot be analysed.
         """
         try:
-            known = endpoints_from(row["questions"]) if "questions" in row else PAPER
-            groups = groups_from(row.get("groups", {}))
-        except EndpointError as error:
+            known = asking.endpoints_from(row["questions"]) if "questions" in row else asking.PAPER
+            groups = asking.groups_from(row.get("groups", {}))
+        except asking.EndpointError as error:
             raise StatsError(str(error)) from error
         return cls(
             endpoints=endpoints_named(row["endpoints"], known),
@@ -151,7 +142,7 @@ class Plan:
         )
 
 
-def endpoints_named(names: Sequence[str], known: Sequence[Endpoint]) -> tuple[Endpoint, ...]:
+def endpoints_named(names: Sequence[str], known: Sequence[asking.Endpoint]) -> tuple[asking.Endpoint, ...]:
     """Return the questions of these names, in their order.
 
     Raises

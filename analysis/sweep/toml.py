@@ -11,31 +11,23 @@ from dataclasses import MISSING, Field, fields
 from pathlib import Path
 from typing import Any, get_args, get_origin
 
+from analysis.sweep import spec as sections
 from analysis.sweep.data_spec import DataSpec
 from analysis.sweep.errors import SpecError
 from analysis.sweep.layouts import CLASS_SETS, find_layout
-from analysis.sweep.spec import (
-    ConditionSpec,
-    InferSpec,
-    ModelsSpec,
-    PreprocessSpec,
-    PruneSpec,
-    SweepSpec,
-    TrainSpec,
-)
 
 SECTIONS: Mapping[str, type] = {
     "data": DataSpec,
-    "preprocess": PreprocessSpec,
-    "models": ModelsSpec,
-    "prune": PruneSpec,
-    "infer": InferSpec,
-    "train": TrainSpec,
-    "conditions": ConditionSpec,
+    "preprocess": sections.PreprocessSpec,
+    "models": sections.ModelsSpec,
+    "prune": sections.PruneSpec,
+    "infer": sections.InferSpec,
+    "train": sections.TrainSpec,
+    "conditions": sections.ConditionSpec,
 }
 
 
-def load_spec(path: Path) -> SweepSpec:
+def load_spec(path: Path) -> sections.SweepSpec:
     """Read SPEC.toml; relative paths in it start at its folder.
 
     Raises
@@ -53,7 +45,7 @@ def load_spec(path: Path) -> SweepSpec:
     return spec_from(content, base=path.absolute().parent, where=str(path))
 
 
-def spec_from(content: Mapping[str, Any], *, base: Path, where: str = "specification") -> SweepSpec:
+def spec_from(content: Mapping[str, Any], *, base: Path, where: str = "specification") -> sections.SweepSpec:
     """Make a specification from nested mappings; relative paths start at `base`.
 
     Raises
@@ -69,7 +61,9 @@ def spec_from(content: Mapping[str, Any], *, base: Path, where: str = "specifica
     listed = content.get("conditions", [])
     if not isinstance(listed, list):
         raise SpecError(f"{where}: expected [[conditions]], each with a name, got {listed!r}")
-    return SweepSpec(**made, conditions=tuple(_section("conditions", one, base, where) for one in listed))
+    return sections.SweepSpec(
+        **made, conditions=tuple(_section("conditions", one, base, where) for one in listed)
+    )
 
 
 def _section(name: str, table: Any, base: Path, where: str) -> Any:

@@ -10,22 +10,9 @@ from django.db.models import QuerySet
 
 from analysis.models import DataSet, Ensemble
 from analysis.services.places import PlaceError, inside, offered
+from analysis.sweep import spec as sections
 from analysis.sweep.data_spec import PLACES, POLICIES, DataSpec
 from analysis.sweep.layouts import CLASS_SETS, LAYOUTS
-from analysis.sweep.spec import (
-    CLASS_WEIGHTS,
-    DEVICES,
-    ENGINES_OF,
-    FITS,
-    LOSSES,
-    OUTPUTS,
-    PRECISIONS,
-    SPARSITIES,
-    WEIGHTS,
-    InferSpec,
-    PruneSpec,
-    TrainSpec,
-)
 from analysis.views.fields import NumbersField, Offer, Parts, SeedsField
 
 ARCHITECTURES = (
@@ -34,7 +21,7 @@ ARCHITECTURES = (
 )  # fmt: skip
 """What a form offers; any name that torchvision (or timm, when installed) knows may be typed."""
 
-ENGINES = ("auto", *dict.fromkeys(name for fitting in ENGINES_OF.values() for name in fitting))
+ENGINES = ("auto", *dict.fromkeys(name for fitting in sections.ENGINES_OF.values() for name in fitting))
 SEEDS_HELP = "Numbers and ranges: 0-29, or 0, 3, 7."
 
 
@@ -147,7 +134,7 @@ class Preprocessing(Parts):
 
     size = _whole("Image size, pixels", 8, 4096, 256)
     antialias = _flag("Antialiased resize", "The published study did not.")
-    fit = _one_of(FITS, "An oblong image is", required=False)
+    fit = _one_of(sections.FITS, "An oblong image is", required=False)
     crop = forms.FloatField(
         required=False, label="Share kept by a crop", help_text="Of the shorter side; blank: 1."
     )
@@ -175,7 +162,7 @@ class EnsembleForm(Preprocessing):
 
     weights, output = (
         _one_of(words, label, required=False)
-        for label, words in (("Raw or averaged weights", WEIGHTS), ("Output", OUTPUTS))
+        for label, words in (("Raw or averaged weights", sections.WEIGHTS), ("Output", sections.OUTPUTS))
     )
     rename = forms.CharField(
         widget=forms.Textarea(attrs={"rows": 3}), required=False, label="Names to change",
@@ -213,7 +200,7 @@ class SweepForm(Parts):
     seeds = SeedsField(required=False, label="Seeds", help_text=f"Blank takes all. {SEEDS_HELP}")
     method = forms.ChoiceField(label="Removed by")
     sparsities = forms.CharField(
-        label="Shares of removed weights", initial=", ".join(f"{share:g}" for share in SPARSITIES),
+        label="Shares of removed weights", initial=", ".join(f"{share:g}" for share in sections.SPARSITIES),
         help_text="0 must be among them: everything is compared with it.",
     )  # fmt: skip
     seed = forms.IntegerField(min_value=0, initial=0, label="Seed of methods that draw")
@@ -222,10 +209,10 @@ class SweepForm(Parts):
         help_text="Other networks for the same seeds and images: students, fine-tuned ones. Each is a condition.",
     )  # fmt: skip
     device = forms.ChoiceField(
-        choices=[(d, {"cpu": "CPU", "cuda": "GPU (CUDA)"}[d]) for d in DEVICES], label="Device",
+        choices=[(d, {"cpu": "CPU", "cuda": "GPU (CUDA)"}[d]) for d in sections.DEVICES], label="Device",
         help_text="On a GPU a unit is a checkpoint at all shares, on a CPU at one.",
     )  # fmt: skip
-    precision = _one_of(PRECISIONS, "Precision")
+    precision = _one_of(sections.PRECISIONS, "Precision")
     batch_size = _whole("Batch size", 1, 4096, 32)
     engine = _one_of(ENGINES, "Engine")
     threads = _whole("Threads", 0, 1024, 0, "0 takes the host's cores.")
@@ -236,7 +223,7 @@ class SweepForm(Parts):
 
         named = [(name, f"{name}: {meaning}") for name, meaning in method_choices()]
         self.fields["method"].choices = named  # type: ignore[attr-defined]
-        self.fields["method"].initial = PruneSpec().method
+        self.fields["method"].initial = sections.PruneSpec().method
 
     def clean_sparsities(self) -> list[float]:
         """Read the shares."""
@@ -251,14 +238,14 @@ class SweepForm(Parts):
 
     def prune(self) -> dict[str, Any]:
         """Return the [prune] section."""
-        return self.given(PruneSpec)
+        return self.given(sections.PruneSpec)
 
     def infer(self) -> dict[str, Any]:
         """Return the [infer] section."""
-        return self.given(InferSpec)
+        return self.given(sections.InferSpec)
 
 
-_RECIPE = TrainSpec()
+_RECIPE = sections.TrainSpec()
 
 
 class TrainingForm(Preprocessing):
@@ -299,8 +286,8 @@ class TrainingForm(Preprocessing):
         min_value=0, max_value=180, initial=_RECIPE.rotation, label="Rotation, degrees"
     )
     flip = _flag("Horizontal flips", initial=_RECIPE.flip)
-    loss = _one_of(LOSSES, "Loss", "bce is the published one; the others favour rare classes.")
-    class_weights = _one_of(CLASS_WEIGHTS, "Class weights")
+    loss = _one_of(sections.LOSSES, "Loss", "bce is the published one; the others favour rare classes.")
+    class_weights = _one_of(sections.CLASS_WEIGHTS, "Class weights")
     pretrained = _place("Weights to start from", "A file on the server; nothing is downloaded.")
     start = forms.ModelChoiceField(
         Ensemble.objects.all(), required=False, label="Ensemble", empty_label="train from the beginning",
@@ -309,7 +296,7 @@ class TrainingForm(Preprocessing):
     method = forms.ChoiceField(required=False, label="Removed by")
     level = forms.FloatField(required=False, min_value=0, max_value=0.99, label="Share of removed weights")
     device = forms.ChoiceField(choices=[("cpu", "CPU"), ("cuda", "GPU (CUDA)")], label="Device")
-    precision = _one_of(PRECISIONS, "Precision")
+    precision = _one_of(sections.PRECISIONS, "Precision")
     threads = _whole("Threads", 0, 1024, 0)
 
     def __init__(self, *args: Any, roots: Sequence[Path], **kwargs: Any) -> None:
@@ -323,4 +310,4 @@ class TrainingForm(Preprocessing):
 
     def train(self) -> dict[str, Any]:
         """Return the [train] section."""
-        return {**self.given(TrainSpec), "flip": self.cleaned_data["flip"]}
+        return {**self.given(sections.TrainSpec), "flip": self.cleaned_data["flip"]}

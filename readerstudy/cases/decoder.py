@@ -14,25 +14,13 @@ from typing import BinaryIO
 
 import numpy as np
 
-from analysis.picture import (
-    PERCENTILES,
-    ImageRefusedError,
-    Percentiles,
-    Reason,
-    Rendering,
-    Rule,
-    levels,
-    network_rendering,
-    picture_format,
-    read_picture,
-    render,
-)
+from analysis import picture as pictures
 from analysis.picture.reading import START_BYTES
 from readerstudy.cases.window import WindowRule
 
 MAX_FILE_BYTES = 64 * 2**20
-RULES: dict[WindowRule, Rule] = {
-    WindowRule.DICOM: "file", WindowRule.FULL: "full", WindowRule.PERCENTILE: PERCENTILES,
+RULES: dict[WindowRule, pictures.Rule] = {
+    WindowRule.DICOM: "file", WindowRule.FULL: "full", WindowRule.PERCENTILE: pictures.PERCENTILES,
 }  # fmt: skip
 
 
@@ -53,7 +41,7 @@ class DecodedImage:
 
 
 def decode_image(
-    file: BinaryIO, window_rule: WindowRule, networks: Percentiles | None = None
+    file: BinaryIO, window_rule: WindowRule, networks: pictures.Percentiles | None = None
 ) -> DecodedImage:
     """Decode one image file.
 
@@ -68,17 +56,17 @@ def decode_image(
     ImageRefusedError: with the reason; no text of the file is part of it.
     """
     image_format(file)
-    picture = read_picture(file.read())
+    picture = pictures.read_picture(file.read())
     if picture.coloured:
-        raise ImageRefusedError(Reason.COLOUR)
-    shown = render(picture, RULES[window_rule])
-    apart = None if networks is None else _apart(shown, network_rendering(picture, networks))
+        raise pictures.ImageRefusedError(pictures.Reason.COLOUR)
+    shown = pictures.render(picture, RULES[window_rule])
+    apart = None if networks is None else _apart(shown, pictures.network_rendering(picture, networks))
     return DecodedImage(shown.pixels, shown.bits, shown.window, shown.shades, picture.spacing, apart)
 
 
-def _apart(one: Rendering, other: Rendering) -> bool:
+def _apart(one: pictures.Rendering, other: pictures.Rendering) -> bool:
     """Tell whether a pixel differs by more than the one grey level that rounding may make."""
-    first, second = levels(one).reshape(-1), levels(other).reshape(-1)
+    first, second = pictures.levels(one).reshape(-1), pictures.levels(other).reshape(-1)
     steps = range(0, first.size, 2**20)  # a copy of all pixels in a wider type would take its memory
     return any(
         int(np.abs(first[at : at + 2**20].astype(np.int16) - second[at : at + 2**20]).max()) > 1
@@ -95,13 +83,13 @@ def image_format(file: BinaryIO) -> str:
     """
     facts = os.fstat(file.fileno())
     if not stat.S_ISREG(facts.st_mode):
-        raise ImageRefusedError(Reason.NOT_A_FILE)
+        raise pictures.ImageRefusedError(pictures.Reason.NOT_A_FILE)
     if facts.st_size > MAX_FILE_BYTES:
-        raise ImageRefusedError(Reason.FILE_TOO_LARGE)
+        raise pictures.ImageRefusedError(pictures.Reason.FILE_TOO_LARGE)
     file.seek(0)
     start = file.read(START_BYTES)
     file.seek(0)
-    return picture_format(start)
+    return pictures.picture_format(start)
 
 
 def study_depth(bits: Sequence[int]) -> int:

@@ -6,16 +6,7 @@ from dataclasses import dataclass, replace
 from analysis.endpoints import PAPER, Endpoint
 from analysis.figures.power import Planned, draw_power
 from analysis.figures.theme import ThemeName, render
-from analysis.stats.planning import (
-    Plan,
-    Power,
-    Simulated,
-    latent_pilot,
-    power,
-    simulated_curve,
-    simulated_power,
-    within_sets,
-)
+from analysis.stats import planning
 from analysis.stats.simulate import Latent
 
 CASES = tuple(range(10, 401, 10))
@@ -51,15 +42,15 @@ class Assumptions:
 class Outlook:
     """The power of a plan, its theta, its curves (readers to power at CASES), and the fewest cases for `wanted`."""
 
-    plan: Plan
+    plan: planning.Plan
     theta: float
-    own: Power | None
+    own: planning.Power | None
     curves: Mapping[int, Sequence[float]]
     fewest: Sequence[tuple[int, int | None]]
-    simulated: Simulated | None = None
+    simulated: planning.Simulated | None = None
 
 
-def outlook(plan: Plan, assumed: Assumptions) -> Outlook:
+def outlook(plan: planning.Plan, assumed: Assumptions) -> Outlook:
     """Compute by formula; with overlapping blocks, matched sets or a margin only a simulation answers.
 
     The curves of matched sets are simulated, as if fully crossed; with a margin unmatched cases have none.
@@ -70,19 +61,21 @@ def outlook(plan: Plan, assumed: Assumptions) -> Outlook:
     """
     plan.check()
     endpoint, steps = assumed.endpoint, plan.ratio + 1
-    shares, model = plan.design != "own cases", within_sets(assumed.model, plan)
-    pilots = {n: latent_pilot(model, endpoint, cases=n, shares_cases=shares) for n in {*CASES, plan.cases}}
+    shares, model = plan.design != "own cases", planning.within_sets(assumed.model, plan)
+    pilots = {
+        n: planning.latent_pilot(model, endpoint, cases=n, shares_cases=shares) for n in {*CASES, plan.cases}
+    }
     theta = pilots[plan.cases][1]
 
-    def of(readers: int, cases: int) -> Power:
+    def of(readers: int, cases: int) -> planning.Power:
         pilot, here = pilots[cases]
-        return power(pilot, readers=readers, cases=cases, delta=here - 0.5, alpha=assumed.alpha)
+        return planning.power(pilot, readers=readers, cases=cases, delta=here - 0.5, alpha=assumed.alpha)
 
     counts = sorted({*READERS, plan.readers})
     if plan.ratio:
         at = {n: replace(plan, readers=n, design="fully crossed") for n in counts}
         curves = {
-            n: simulated_curve(each, assumed.model, endpoint, CASES, seed=SEED, alpha=assumed.alpha)
+            n: planning.simulated_curve(each, assumed.model, endpoint, CASES, seed=SEED, alpha=assumed.alpha)
             for n, each in at.items()
         }
     else:
@@ -110,7 +103,7 @@ def with_simulation(
     progress: Callable[[int, int], None] | None = None,
 ) -> Outlook:
     """Add the power by simulation, within a bounded time."""
-    drawn = simulated_power(
+    drawn = planning.simulated_power(
         found.plan, assumed.model, assumed.endpoint, seed=SEED, studies=studies, alpha=assumed.alpha, seconds=seconds,
         progress=progress,
     )  # fmt: skip

@@ -18,14 +18,8 @@ from analysis.stats.planning import DESIGNS, Plan
 from readerstudy.accounts.access import signed_in
 from readerstudy.cases.models import Case
 from readerstudy.endpoints import tested
+from readerstudy.planning import words
 from readerstudy.planning.power import Assumptions, Outlook, outlook, picture, with_simulation
-from readerstudy.planning.words import (
-    EXPLAINED,
-    alpha_in_words,
-    effect_in_answers,
-    result_in_words,
-    spread_in_words,
-)
 from readerstudy.study.design.estimand import SETS, method_of
 from readerstudy.study.models import Role, Study
 from readerstudy.study.protocol import Protocol, digest
@@ -36,11 +30,11 @@ KEPT_S = 3600
 
 
 def _number(name: str, label: str, low: float, high: float) -> forms.FloatField:
-    return forms.FloatField(min_value=low, max_value=high, label=label, help_text=EXPLAINED[name])
+    return forms.FloatField(min_value=low, max_value=high, label=label, help_text=words.EXPLAINED[name])
 
 
 def _count(name: str, label: str, low: int, high: int) -> forms.IntegerField:
-    return forms.IntegerField(min_value=low, max_value=high, label=label, help_text=EXPLAINED[name])
+    return forms.IntegerField(min_value=low, max_value=high, label=label, help_text=words.EXPLAINED[name])
 
 
 PLAN = ("design", "readers", "cases", "blocks", "anchors", "ratio", "correlation")
@@ -59,7 +53,7 @@ class PlanForm(forms.Form):
     design = forms.ChoiceField(
         choices=[(name, name.capitalize()) for name in DESIGNS],
         label="Design",
-        help_text=EXPLAINED["design"],
+        help_text=words.EXPLAINED["design"],
     )
     readers = _count("readers", "Readers", 2, 60)
     cases = _count("cases", "Cases of one reader", 4, 400)
@@ -67,7 +61,7 @@ class PlanForm(forms.Form):
     anchors = _count("anchors", "Anchor cases", 0, 400)
     ratio = _count("ratio", "Comparison images in a matched set", 0, 10)
     correlation = _number("correlation", "Likeness within a set", 0, 1)
-    endpoint = forms.ChoiceField(label="Endpoint", help_text=EXPLAINED["endpoint"])
+    endpoint = forms.ChoiceField(label="Endpoint", help_text=words.EXPLAINED["endpoint"])
     effect = _number("effect", "Difference to find", -3, 3)
     alpha = _number("alpha", "Level alpha", 0.0001, 0.5)
     wanted = _number("wanted", "Power wanted", 0.5, 0.99)
@@ -76,7 +70,7 @@ class PlanForm(forms.Form):
     rest = _number("rest", "Residual variance", 0.05, 5)
     reader_by_arm = _number("reader_by_arm", "Variance of readers' differences", 0, 5)
     simulate = forms.BooleanField(
-        required=False, label="Simulate this plan too (some seconds)", help_text=EXPLAINED["simulate"]
+        required=False, label="Simulate this plan too (some seconds)", help_text=words.EXPLAINED["simulate"]
     )
 
     def __init__(self, *args: Any, protocol: Protocol, **more: Any) -> None:
@@ -85,7 +79,7 @@ class PlanForm(forms.Form):
         self.known = {each.name: each for each in offered(protocol)}
         choices = [(each.name, each.question) for each in self.known.values()]
         self.fields["endpoint"].choices = choices  # type: ignore[attr-defined]
-        self.fields["alpha"].help_text = alpha_in_words(protocol)
+        self.fields["alpha"].help_text = words.alpha_in_words(protocol)
 
     def groups(self) -> list[tuple[str, list[forms.BoundField]]]:
         """Return the groups with their fields."""
@@ -147,11 +141,11 @@ def plan(request: HttpRequest, slug: str) -> HttpResponse:
         "found": found,
         "error": error,
         "wanted": assumed.wanted if assumed else None,
-        "result": result_in_words(found, assumed) if found and assumed else "",
-        "reading": effect_in_answers(assumed, found.theta, sets=found.plan.ratio > 0)
+        "result": words.result_in_words(found, assumed) if found and assumed else "",
+        "reading": words.effect_in_answers(assumed, found.theta, sets=found.plan.ratio > 0)
         if found and assumed
         else None,
-        "spread": spread_in_words(assumed) if assumed else "",
+        "spread": words.spread_in_words(assumed) if assumed else "",
         "query": request.GET.urlencode() if request.GET else "",
     }
     return render(request, "planning/plan.html", context)

@@ -27,15 +27,9 @@ from readerstudy.accounts.middleware import page
 from readerstudy.accounts.models import User
 from readerstudy.audit.services import record
 from readerstudy.refusals import RefusedError
+from readerstudy.results import services
 from readerstudy.results.computed import Computed, computed, kept_figure
 from readerstudy.results.export import export_zip
-from readerstudy.results.services import (
-    UnblindingError,
-    ask_to_open,
-    decline_to_open,
-    open_as_asked,
-    request_of,
-)
 from readerstudy.results.values import SealedError
 from readerstudy.study.duties import needs_two, openers_context, why_not
 from readerstudy.study.models import Role, Study
@@ -81,7 +75,7 @@ def results(request: HttpRequest, study: Study) -> HttpResponse:
 
 
 def _sealed(request: HttpRequest, study: Study) -> dict[str, Any]:
-    person, asked = signed_in(request), request_of(study)
+    person, asked = signed_in(request), services.request_of(study)
     return {
         "study": study,
         "asked": asked,
@@ -129,7 +123,7 @@ def ask(request: HttpRequest, study: Study) -> HttpResponse:
 
     def act() -> str:
         form = filled(AskToOpen(request.POST, request=request))
-        ask_to_open(study=study, reason=form["reason"], actor=signed_in(request))
+        services.ask_to_open(study=study, reason=form["reason"], actor=signed_in(request))
         return "The request is recorded in the audit trail."
 
     return _key_step(request, study, act)
@@ -140,7 +134,7 @@ def decline(request: HttpRequest, study: Study) -> HttpResponse:
     """Take the request away."""
 
     def act() -> str:
-        decline_to_open(study=study, actor=signed_in(request))
+        services.decline_to_open(study=study, actor=signed_in(request))
         return "The key stays sealed."
 
     return _key_step(request, study, act)
@@ -163,16 +157,16 @@ def _open(study: Study, upload: "UploadedFile[Any]", actor: User) -> None:
         path = Path(folder) / "key.csv"
         path.write_bytes(upload.read())
         try:
-            open_as_asked(study=study, key=path, actor=actor)
+            services.open_as_asked(study=study, key=path, actor=actor)
         except OtherKeyError as error:
-            raise UnblindingError(
+            raise services.UnblindingError(
                 "This is not the key of these cases. Take the key.csv that was handed over with this case set. "
                 f"Its SHA-256 begins with {error.expected[:12]}, that of the file given with {error.came[:12]}; "
                 "the full digest is shown below the form."
             ) from error
         except (CaseSetError, FrameError) as error:
             # The admin uploaded a file; where the server kept it for a moment is nobody's business.
-            raise UnblindingError(str(error).replace(f"{folder}/", "")) from error
+            raise services.UnblindingError(str(error).replace(f"{folder}/", "")) from error
 
 
 @results_page("GET")

@@ -13,6 +13,7 @@ from readerstudy.accounts.forms import filled
 from readerstudy.accounts.middleware import page
 from readerstudy.audit.services import heads
 from readerstudy.cases.models import Case
+from readerstudy.study import visibility as guard
 from readerstudy.study.design import lifecycle
 from readerstudy.study.design.protocol_forms import NewStudy
 from readerstudy.study.design.protocol_views import before_lock
@@ -27,13 +28,6 @@ from readerstudy.study.people.views import WAITS, EnrolReader, Reason
 from readerstudy.study.phases import Phase, allowed_steps
 from readerstudy.study.protocol import Protocol
 from readerstudy.study.protocol.presets import Preset
-from readerstudy.study.visibility import (
-    admin_page,
-    admin_step,
-    may_create_studies,
-    studies_of,
-    study_for_role,
-)
 
 STEPS: dict[str, tuple[Callable[..., Study], str]] = {
     "lock": (lifecycle.lock, "The protocol is locked."),
@@ -52,9 +46,9 @@ def home(request: HttpRequest) -> HttpResponse:
         "readings": user.readings.select_related("study").annotate(
             total=Count("assignments"), finished=Count("assignments", filter=Q(assignments__revision__gt=0))
         ),
-        "studies": studies_of(user),
+        "studies": guard.studies_of(user),
         "administers": set(user.memberships.filter(role=Role.STUDY_ADMIN).values_list("study_id", flat=True)),
-        "may_create": may_create_studies(user),
+        "may_create": guard.may_create_studies(user),
     }
     return render(request, "study/home.html", context)
 
@@ -62,7 +56,7 @@ def home(request: HttpRequest) -> HttpResponse:
 @page("GET", "POST")
 def new(request: HttpRequest) -> HttpResponse:
     """Set up a study."""
-    if not may_create_studies(signed_in(request)):
+    if not guard.may_create_studies(signed_in(request)):
         raise PermissionDenied
     form = NewStudy(request.POST or None)
     if request.method == "POST" and form.is_valid():
@@ -76,14 +70,14 @@ def new(request: HttpRequest) -> HttpResponse:
     return render(request, "study/new.html", {"form": form})
 
 
-@admin_page("GET")
+@guard.admin_page("GET")
 def detail(request: HttpRequest, study: Study) -> HttpResponse:
     """Show one study to its admin: phase, protocol, digests, readers with their progress."""
     context = {**_detail(study), "unblinded": unblinded_among(study)}
     return render(request, "study/detail.html", context)
 
 
-@admin_step("study:detail")
+@guard.admin_step("study:detail")
 def enrol(request: HttpRequest, study: Study) -> str:
     """Enrol a reader."""
     person = filled(EnrolReader(request.POST))["email"]
@@ -91,7 +85,7 @@ def enrol(request: HttpRequest, study: Study) -> str:
     return f"{reader.person} reads as {reader.pseudonym}."
 
 
-@admin_step("study:detail")
+@guard.admin_step("study:detail")
 def step(request: HttpRequest, study: Study, step: str) -> str:
     """Take the study one step on: lock, start or close."""
     if step not in STEPS:
@@ -108,7 +102,9 @@ def step(request: HttpRequest, study: Study, step: str) -> str:
 @page("GET")
 def locked_file(request: HttpRequest, slug: str) -> HttpResponse:
     """Download the canonical protocol of a locked study: what can be preregistered; its SHA-256 is on the page."""
-    study = study_for_role(signed_in(request), slug, Role.STUDY_ADMIN, Role.RESEARCHER, Role.STATISTICIAN)
+    study = guard.study_for_role(
+        signed_in(request), slug, Role.STUDY_ADMIN, Role.RESEARCHER, Role.STATISTICIAN
+    )
     if not study.locked_file:
         raise Http404
     named = {"Content-Disposition": f'attachment; filename="{slug}-protocol.json"'}

@@ -6,20 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from analysis import stats
 from analysis.endpoints import FILE, GROUPS, PAPER, Groups, read_endpoints
 from analysis.management.handover_options import GROUPS_HELP, GROUPS_METAVAR
 from analysis.management.told import ToldCommand
-from analysis.stats import (
-    PRIMARY,
-    PRIMARY_METHODS,
-    Plan,
-    Results,
-    Settings,
-    StatsError,
-    analyse_file,
-    read_settings,
-    read_subgroups,
-)
 from analysis.stats.plan import endpoints_named
 
 SEED = 1
@@ -51,8 +41,8 @@ class Command(ToldCommand):
             help="a column case and one column per grouping of cases",
         )
         parser.add_argument(
-            "--primary", choices=PRIMARY_METHODS,
-            help=f"the method that was declared primary before reading (default {PRIMARY})",
+            "--primary", choices=stats.PRIMARY_METHODS,
+            help=f"the method that was declared primary before reading (default {stats.PRIMARY})",
         )  # fmt: skip
         parser.add_argument(
             "--endpoints", nargs="+", metavar="NAME",
@@ -71,7 +61,7 @@ class Command(ToldCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Analyse, write, and print the primary result of each question in words."""
         settings = _settings(options)
-        results = analyse_file(
+        results = stats.analyse_file(
             options["ratings"],
             options["out"],
             settings=settings,
@@ -88,46 +78,46 @@ class Command(ToldCommand):
         self.stdout.write(f"Report: {options['out'] / 'report.html'}")
 
 
-def _settings(options: Mapping[str, Any]) -> Settings:
+def _settings(options: Mapping[str, Any]) -> stats.Settings:
     path: Path | None = options["like"]
     if path is None:
         beside = options["ratings"].with_name(FILE)
         known = read_endpoints(beside) if beside.exists() else PAPER
         named = options["endpoints"] or [endpoint.name for endpoint in known]
-        plan = Plan(
+        plan = stats.Plan(
             endpoints=endpoints_named(named, known),
-            primary=options["primary"] or PRIMARY,
+            primary=options["primary"] or stats.PRIMARY,
             others=tuple(endpoint for endpoint in known if endpoint.name not in named),
             groups=Groups(*options["groups"]) if options["groups"] else GROUPS,
         )
         seed = SEED if options["seed"] is None else options["seed"]
-        return Settings(seed=seed, plan=plan, simulated=options["simulated"])
+        return stats.Settings(seed=seed, plan=plan, simulated=options["simulated"])
     twice = [f"--{name}" for name in FIXED if options[name] is not None]
     if twice:
-        raise StatsError(
+        raise stats.StatsError(
             f"expected {' and '.join(twice)} from {path} alone, got something else; leave out either that "
             "option or --like"
         )
-    stored = read_settings(path)
+    stored = stats.read_settings(path)
     return replace(stored, simulated=stored.simulated or options["simulated"])
 
 
-def _subgroups(options: Mapping[str, Any], settings: Settings) -> Path | None:
+def _subgroups(options: Mapping[str, Any], settings: stats.Settings) -> Path | None:
     """Return the groups of cases: those that are named, or those that an export keeps beside its results."""
     named: Path | None = options["subgroups"]
     if named is not None or not settings.grouped:
         return named
     # A results folder of this command has a file of this name too: the table of results, which names no case.
     beside: Path = options["like"].with_name("subgroups.csv")
-    if not beside.exists() or "case" not in read_subgroups(beside).columns:
-        raise StatsError(
+    if not beside.exists() or "case" not in stats.read_subgroups(beside).columns:
+        raise stats.StatsError(
             f"{options['like']}: expected subgroups.csv with a column case beside it, since the results have "
             "subgroups, got none; name the groups of cases with --subgroups"
         )
     return beside
 
 
-def _write_report(results: Results, folder: Path) -> None:
+def _write_report(results: stats.Results, folder: Path) -> None:
     # Matplotlib takes half a second to load: only when there is something to draw.
     from analysis.report import write_report
 

@@ -6,14 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from analysis.endpoints import GROUPS, Groups
-from analysis.management.handover_options import (
-    GROUPS_HELP,
-    GROUPS_METAVAR,
-    add_conditions,
-    add_handover_options,
-    read_terms,
-    report_of,
-)
+from analysis.management import handover_options as shared
 from analysis.management.told import ToldCommand
 from analysis.selection import CRITERIA, Nearest, SelectionSpec
 from analysis.selection.choose import ESTIMANDS
@@ -31,14 +24,18 @@ class Command(ToldCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Take the paths and every choice of the selection."""
         parser.add_argument("run", type=Path, help="RUN folder of a finished sweep")
-        add_handover_options(parser)
+        shared.add_handover_options(parser)
         parser.add_argument(
             "--unchecked-images", metavar="REASON", default="",
             help="hand the images over without comparing them with the images that the run evaluated; give the "
             "reason, which is recorded in the sealed report and shown before the lock",
         )  # fmt: skip
         parser.add_argument(
-            "--groups", nargs=4, metavar=GROUPS_METAVAR, default=astuple(GROUPS), help=GROUPS_HELP
+            "--groups",
+            nargs=4,
+            metavar=shared.GROUPS_METAVAR,
+            default=astuple(GROUPS),
+            help=shared.GROUPS_HELP,
         )
         _add_selection(parser)
 
@@ -55,12 +52,12 @@ class Command(ToldCommand):
         selection, written = hand_over(
             run=options["run"], spec=spec, images=options["images"], out=options["out"],
             key_out=options["key_out"], shown=options["show"], block_size=options["block_size"],
-            terms=read_terms(options), unchecked=options["unchecked_images"],
+            terms=shared.read_terms(options), unchecked=options["unchecked_images"],
             burned_in_checked=options["burned_in_checked"], groups=Groups(*options["groups"]),
         )  # fmt: skip
         for line in (spec.estimand, *selection.notes):
             self.stdout.write(line)
-        self.stdout.write(report_of(written))
+        self.stdout.write(shared.report_of(written))
         self.stdout.write(
             f"{love_plot_path(written.key)}: the love plot of the balance; keep it with the key"
         )
@@ -78,7 +75,7 @@ def _add_selection(parser: ArgumentParser) -> None:
         help="measure of agreement between dense and pruned scores by which exemplars are chosen (default "
         "%(default)s)",
     )  # fmt: skip
-    add_conditions(parser)
+    shared.add_conditions(parser)
     parser.add_argument(
         "--fraction", type=float, default=DEFAULTS.fraction,
         help="fraction of images that are exemplars (default %(default)s)",

@@ -5,13 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from analysis.endpoints import Groups
-from analysis.management.handover_options import (
-    GROUPS_HELP,
-    GROUPS_METAVAR,
-    add_handover_options,
-    read_terms,
-    report_of,
-)
+from analysis.management import handover_options as shared
 from analysis.management.told import ToldCommand
 from analysis.services.listed import hand_over_listed
 
@@ -29,8 +23,10 @@ class Command(ToldCommand):
             "listed", type=Path, metavar="CASES.csv",
             help="columns image, group and labels, and optionally set, view, sex and age (docs/formats.md)",
         )  # fmt: skip
-        parser.add_argument("--groups", nargs=4, required=True, metavar=GROUPS_METAVAR, help=GROUPS_HELP)
-        add_handover_options(parser)
+        parser.add_argument(
+            "--groups", nargs=4, required=True, metavar=shared.GROUPS_METAVAR, help=shared.GROUPS_HELP
+        )
+        shared.add_handover_options(parser)
         parser.add_argument("--synthetic", action="store_true", help="the images are not of patients")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -38,7 +34,7 @@ class Command(ToldCommand):
         written = hand_over_listed(
             listed=options["listed"], groups=Groups(*options["groups"]), images=options["images"],
             out=options["out"], key_out=options["key_out"], shown=options["show"],
-            block_size=options["block_size"], terms=read_terms(options), synthetic=options["synthetic"],
+            block_size=options["block_size"], terms=shared.read_terms(options), synthetic=options["synthetic"],
             burned_in_checked=options["burned_in_checked"],
         )  # fmt: skip
-        self.stdout.write(report_of(written))
+        self.stdout.write(shared.report_of(written))

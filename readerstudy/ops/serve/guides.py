@@ -15,7 +15,6 @@ from django.urls import reverse
 from django.utils.safestring import SafeString, mark_safe
 from django.views.decorators.http import require_GET
 from markdown_it import MarkdownIt
-from markdown_it.token import Token
 
 from readerstudy.accounts.access import may_open_runs, signed_in
 from readerstudy.accounts.models import User
@@ -33,6 +32,8 @@ GUIDES = {
     "glossary": "Glossary",
 }
 FOR_READERS = ("radiologist",)
+_PICTURE = re.compile(r"!\[[^\]]*\]\([^)]*\)")
+_LINK = re.compile(r"\[([^\]]+)\]\(([^)\s]+)\)")
 _MARKDOWN = MarkdownIt("commonmark", {"html": False}).enable("table")
 
 
@@ -65,12 +66,13 @@ def drawn(text: str, names: Iterable[str]) -> SafeString:
 
     Pictures and diagrams are left out; they are in the documents themselves.
     """
-    tokens = [token for token in _MARKDOWN.parse(text) if token.info != "mermaid"]
+    known = set(names)
+    plain = _PICTURE.sub("", text)
+    tokens = [token for token in _MARKDOWN.parse(_LINK.sub(lambda link: _link(link, known), plain))
+              if token.info != "mermaid"]  # fmt: skip
     for place, token in enumerate(tokens):
         if token.type == "heading_open":
             token.attrSet("id", _anchor(tokens[place + 1].content))
-        if token.children:
-            token.children = _linked(token.children, set(names))
     html = _MARKDOWN.renderer.render(tokens, _MARKDOWN.options, {})
     headings: dict[str, set[str]] = {f"h{rank}": {"id"} for rank in range(1, 5)}
     clean = nh3.clean(
@@ -90,30 +92,16 @@ def foot(request: HttpRequest) -> dict[str, Any]:
     }
 
 
-def _linked(children: list[Token], names: set[str]) -> list[Token]:
-    kept, ends = [], []
-    for token in children:
-        if token.type == "image":
-            continue
-        if token.type == "link_open":
-            address = _address(str(token.attrGet("href")), names)
-            ends.append(bool(address))
-            token.attrSet("href", address)
-        if (token.type == "link_open" and not ends[-1]) or (token.type == "link_close" and not ends.pop()):
-            continue
-        kept.append(token)
-    return kept
-
-
-def _address(target: str, names: set[str]) -> str:
-    """Return where a link of a guide leads on the site, or "" where it leads nowhere here."""
+def _link(link: re.Match[str], names: set[str]) -> str:
+    """Return a link as it leads on the site, or its words alone where it leads nowhere here."""
+    words, target = link.groups()
     if target.startswith(("#", "https://", "mailto:")):
-        return target
+        return link[0]
     file, _, anchor = target.partition("#")
     name = file.removesuffix(".md")
     if file == name or name not in names:
-        return ""
-    return reverse("ops:guide", args=[name]) + (f"#{anchor}" if anchor else "")
+        return words
+    return f"[{words}]({reverse('ops:guide', args=[name])}{'#' * bool(anchor)}{anchor})"
 
 
 def _anchor(title: str) -> str:

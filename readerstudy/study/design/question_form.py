@@ -8,19 +8,10 @@ from typing import Any
 from django import forms
 
 from readerstudy.study.protocol import Protocol
+from readerstudy.study.protocol import questions as asking
 from readerstudy.study.protocol.presets import measure_of
-from readerstudy.study.protocol.questions import (
-    KEY,
-    LONGEST_WORDS,
-    MEASURED,
-    SHAPES,
-    ProtocolError,
-    Question,
-    QuestionKind,
-    read_question,
-)
 
-KIND_NAMES: dict[QuestionKind, tuple[str, str]] = {
+KIND_NAMES: dict[asking.QuestionKind, tuple[str, str]] = {
     "yes_no": ("Yes or no", "Answered with Y or N."),
     "ordinal": ("Scale", "Levels in order, answered with a digit."),
     "choice": ("Choice", "One of several options."),
@@ -61,7 +52,7 @@ class QuestionForm(forms.Form):
     version = forms.CharField(widget=forms.HiddenInput, required=False)
     text = forms.CharField(max_length=1_000, label="Question", widget=forms.Textarea(attrs={"rows": 2}))
     key = forms.RegexField(
-        rf"^{KEY.pattern}\Z", max_length=40, label="Name in exports",
+        rf"^{asking.KEY.pattern}\Z", max_length=40, label="Name in exports",
         help_text="Small letters, digits and underscores, beginning with a letter.",
         error_messages={"invalid": "Expected small letters, digits and underscores, a letter first, such as “side_2”."},
     )  # fmt: skip
@@ -80,7 +71,7 @@ class QuestionForm(forms.Form):
         min_value=1, max_value=4_000, required=False, label="Longest answer, characters"
     )
     shapes = forms.MultipleChoiceField(
-        choices=[(shape, shape) for shape in SHAPES], widget=forms.CheckboxSelectMultiple, required=False,
+        choices=[(shape, shape) for shape in asking.SHAPES], widget=forms.CheckboxSelectMultiple, required=False,
         label="Shapes",
     )  # fmt: skip
     vocabulary = forms.CharField(
@@ -96,17 +87,17 @@ class QuestionForm(forms.Form):
         required=False, label="Analyse this question as an endpoint",
         help_text="Its answers are compared between the two groups of cases. Other questions are described.",
     )  # fmt: skip
-    short = forms.CharField(max_length=LONGEST_WORDS, required=False, label="Title in results")
+    short = forms.CharField(max_length=asking.LONGEST_WORDS, required=False, label="Title in results")
     worse = forms.ChoiceField(
         choices=[("low", "The lowest"), ("high", "The highest")], label="Which answer is the worst?", required=False,
         widget=forms.RadioSelect, initial="low",
     )  # fmt: skip
     less = forms.CharField(
-        max_length=LONGEST_WORDS, required=False, label="Lower answers mean",
+        max_length=asking.LONGEST_WORDS, required=False, label="Lower answers mean",
         help_text="Such as “lower image quality”. Blank: “lower” and the title.",
     )  # fmt: skip
     more = forms.CharField(
-        max_length=LONGEST_WORDS, required=False, label="Higher answers mean",
+        max_length=asking.LONGEST_WORDS, required=False, label="Higher answers mean",
         help_text="Such as “higher image quality”. Blank: “higher” and the title.",
     )  # fmt: skip
     aim = forms.ChoiceField(
@@ -127,7 +118,12 @@ class QuestionForm(forms.Form):
     )  # fmt: skip
 
     def __init__(
-        self, *args: Any, kind: QuestionKind, protocol: Protocol, old: Question | None, **extra: Any
+        self,
+        *args: Any,
+        kind: asking.QuestionKind,
+        protocol: Protocol,
+        old: asking.Question | None,
+        **extra: Any,
     ) -> None:
         """Keep the fields of the kind, and offer the answers of the questions before this one."""
         super().__init__(*args, **extra)
@@ -140,7 +136,7 @@ class QuestionForm(forms.Form):
             self.fields["levels"].help_text = told
         for name in {field for fields in FIELDS_OF.values() for field in fields} - set(asked):
             del self.fields[name]
-        for name in WORDS if kind not in MEASURED else ():
+        for name in WORDS if kind not in asking.MEASURED else ():
             del self.fields[name]
         earlier = protocol.questions[: protocol.questions.index(old)] if old else protocol.questions
         self.fields["after"].choices = offered = _answers(earlier)  # type: ignore[attr-defined]
@@ -197,17 +193,17 @@ class QuestionForm(forms.Form):
             plain["endpoint"] = _measure(values)
         plain["text"] = plain["text"].replace("\r\n", "\n").strip()
         try:
-            self.question = read_question({**plain, "kind": self.kind})
-        except ProtocolError as error:
+            self.question = asking.read_question({**plain, "kind": self.kind})
+        except asking.ProtocolError as error:
             raise forms.ValidationError(str(error)) from error
         return values
 
 
-def initial_of(question: Question | None, kind: QuestionKind) -> dict[str, Any]:
+def initial_of(question: asking.Question | None, kind: asking.QuestionKind) -> dict[str, Any]:
     """Return what the form shows of a question, or of a new one."""
     if question is None:
         scale = "1 = \n2 = \n3 = \n4 = \n5 = " if kind == "ordinal" else ""
-        shown = asdict(Question("", "", kind))
+        shown = asdict(asking.Question("", "", kind))
         return {**shown, "levels": scale, "vocabulary": "", "after": [], "worse": "low"}
     plain = asdict(question)
     after = question.after
@@ -228,14 +224,14 @@ def _measure(values: dict[str, Any]) -> dict[str, Any]:
     return {
         "short": short,
         "worse": values["worse"] or "low",
-        "less": values["less"] or f"lower {named}"[:LONGEST_WORDS],
-        "more": values["more"] or f"higher {named}"[:LONGEST_WORDS],
+        "less": values["less"] or f"lower {named}"[: asking.LONGEST_WORDS],
+        "more": values["more"] or f"higher {named}"[: asking.LONGEST_WORDS],
         "aim": values["aim"] or "superiority",
         "margin": values["margin"] or 0.0,
     }
 
 
-def _answers(questions: Sequence[Question]) -> list[tuple[str, str]]:
+def _answers(questions: Sequence[asking.Question]) -> list[tuple[str, str]]:
     """Offer each answer of each question that has fixed ones."""
     offered = []
     for question in questions:

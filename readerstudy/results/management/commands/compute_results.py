@@ -5,8 +5,6 @@ from typing import Any
 
 from readerstudy.commands import PatientCommand
 from readerstudy.results.computed import THEMES, computed
-from readerstudy.results.values import SealedError
-from readerstudy.study.phases import StudyError
 from readerstudy.study.visibility import study_named
 
 
@@ -14,7 +12,6 @@ class Command(PatientCommand):
     help = (
         "Compute and keep the results and figures of an unblinded study, which its page then shows at once."
     )
-    refused = (StudyError, SealedError)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("slug", help="short name of the study")

@@ -7,13 +7,12 @@ from typing import Any
 from readerstudy.audit.services import record
 from readerstudy.commands import PatientCommand
 from readerstudy.results.export import write_export
-from readerstudy.results.values import SealedError
 from readerstudy.study.visibility import study_named
 
 
 class Command(PatientCommand):
     help = "Write ratings, results, report, protocol, audit trail and a script that recomputes into a new folder."
-    refused = (SealedError, FileExistsError)
+    refused = (FileExistsError,)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("slug", help="short name of the study")

@@ -8,7 +8,7 @@ from analysis.caseset import CaseSetError
 from analysis.columns import FrameError
 from readerstudy.audit.services import heads
 from readerstudy.commands import SiteCommand
-from readerstudy.results.services import UnblindingError, open_key
+from readerstudy.results.services import open_key
 from readerstudy.study.visibility import study_named
 
 
@@ -18,7 +18,7 @@ class Command(SiteCommand):
         "it, this works only when fewer than two eligible admins are left; the report says that it was done "
         "here, and why."
     )
-    refused = (UnblindingError, CaseSetError, FrameError)
+    refused = (CaseSetError, FrameError)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("slug", help="short name of the study")
