@@ -1,4 +1,4 @@
-"""One column of a table: its kind, what it may hold, and the check that names the first row that does not."""
+"""Columns of a table: their kind, what they may hold, and the check that names the first row that does not."""
 
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -103,3 +103,23 @@ def _wanted(column: Column) -> str:
         return "one of " + ", ".join(map(str, column.levels))
     limits = "" if column.low is None and column.high is None else f" from {column.low} to {column.high}"
     return {"text": "a text", "integer": "a whole number", "number": "a finite number"}[column.kind] + limits
+
+
+@dataclass(frozen=True)
+class Table:
+    """A named table; `key` lists the columns that together are unique.
+
+    `named` lists the columns that name readers, cases and the like, `paths` those that name images: their cells are
+    compared by the rules of `analysis.identity`.
+    """
+
+    name: str
+    columns: tuple[Column, ...]
+    key: tuple[str, ...] = ()
+    named: tuple[str, ...] = ()
+    paths: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> list[str]:
+        """Column names in file order, the optional ones included."""
+        return [column.name for column in self.columns]

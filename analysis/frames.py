@@ -5,13 +5,13 @@ and what was found; the exported data dictionary is written from the same defini
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from analysis.columns import Column, FrameError, as_numbers, check_column
+from analysis.columns import Column, FrameError, Table, as_numbers, check_column
 from analysis.conditions import Condition, in_order
 from analysis.endpoints import MISSING, PAPER, Endpoint
 from analysis.identity import NameClashError, Names, name_key, path_key
@@ -39,26 +39,6 @@ MIMIC_CLASSES = (
     "Pneumomediastinum", "Pneumoperitoneum", "Pleural Other",
 )  # fmt: skip
 """The 19 classes of MIMIC-CXR-LT in the column order of its label files."""
-
-
-@dataclass(frozen=True)
-class Table:
-    """A named table; `key` lists the columns that together are unique.
-
-    `named` lists the columns that name readers, cases and the like, `paths` those that name images: their cells are
-    compared by the rules of `analysis.identity`.
-    """
-
-    name: str
-    columns: tuple[Column, ...]
-    key: tuple[str, ...] = ()
-    named: tuple[str, ...] = ()
-    paths: tuple[str, ...] = ()
-
-    @property
-    def names(self) -> list[str]:
-        """Column names in file order, the optional ones included."""
-        return [column.name for column in self.columns]
 
 
 _PERSON = (
@@ -341,12 +321,7 @@ def one_row_each(frame: pd.DataFrame, classes: Sequence[str], id_column: str, wh
 
 
 def check_labels(frame: pd.DataFrame, classes: Sequence[str], where: str) -> None:
-    """Check the label columns of an images.csv.
-
-    Raises
-    ------
-    FrameError: an absent column, a label other than 0, 1 and a blank (named by row and class).
-    """
+    """Check the label columns of an images.csv; raise FrameError for an absent one, and for all but 0, 1 and blank."""
     one_row_each(frame, classes, "image", where)
     for name in classes:
         check_column(frame[name], Column(name, "binary", name, blank=True), where)
@@ -360,9 +335,7 @@ def label_matrix(frame: pd.DataFrame, classes: Sequence[str]) -> "np.ndarray[Any
 def with_conditions(metrics: pd.DataFrame) -> pd.DataFrame:
     """Return frames.METRICS with its column `condition`, which a RUN folder of format 1 has none of.
 
-    Raises
-    ------
-    FrameError: a sparsity that is no share, with its row.
+    A sparsity that is no share raises FrameError, with its row.
     """
     if "condition" in metrics.columns or "sparsity" not in metrics.columns:
         return metrics

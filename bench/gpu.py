@@ -21,6 +21,7 @@ import numpy as np
 import pandas as pd
 import torch
 
+from analysis.conditions import DENSE
 from analysis.frames import NIH_CLASSES
 from analysis.sweep.data import image_cache
 from analysis.sweep.data_spec import DataSpec
@@ -100,12 +101,12 @@ def measure_unit(run: Run, seed: int, workspace: Workspace, counted: Counted, de
     """Run one unit; count what it decodes and uploads, and time loading and the writing of weights."""
     decodes, resident = counted.decodes, workspace._pixels is not None
     began = time.perf_counter()
-    engine, _ = workspace.member(seed)
+    engine, _, _ = workspace.member(seed, DENSE)
     settle(device)
     loading = time.perf_counter() - began
     before = getattr(engine.backend, "uploaded", 0)
     began = time.perf_counter()
-    run_unit(run, Unit(seed, run.spec.prune.sparsities), workspace)
+    run_unit(run, Unit(seed, run.spec.axis), workspace)
     settle(device)
     seconds = loading + time.perf_counter() - began
     pixels = workspace.pixels()

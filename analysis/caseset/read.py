@@ -13,6 +13,7 @@ from analysis import frames
 from analysis.caseset.errors import CaseSetError, OtherKeyError
 from analysis.caseset.files import CASES_FILE, PROVENANCE_FILE
 from analysis.caseset.keys import NONCE_BYTES, case_key
+from analysis.columns import Table
 from analysis.durable import sha256_bytes, sha256_file
 from analysis.endpoints import GROUPS, LONGEST_GROUP, Groups, groups_from
 from analysis.tablefile import read_table
@@ -268,7 +269,7 @@ def _nonce(rows: pd.DataFrame, path: Path) -> bytes:
         raise CaseSetError(f"{path}, row 1: expected a nonce in hex digits") from error
 
 
-def _table(data: bytes, table: frames.Table, path: Path) -> pd.DataFrame:
+def _table(data: bytes, table: Table, path: Path) -> pd.DataFrame:
     frame = read_table(
         data, error=CaseSetError, where=str(path), wanted="a CSV file in UTF-8",
         dtype=str, keep_default_na=False, encoding="utf-8",

@@ -13,10 +13,10 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from analysis.columns import FrameError
+from analysis.columns import FrameError, Table
 from analysis.endpoints import PAPER, Endpoint
 from analysis.errors import RefusedError
-from analysis.frames import RATINGS, Table, check_table, rated, without_repeats
+from analysis.frames import RATINGS, check_table, rated, without_repeats
 from analysis.identity import NameClashError, Names, name_key, path_key, spelled
 from analysis.tablefile import MAX_HEAD_BYTES, read_head
 from analysis.vocabulary import decimal

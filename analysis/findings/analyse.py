@@ -37,12 +37,10 @@ def analyse(
     labels: 0, 1 or frames.IGNORED, images x classes, of the test split.
     seed: of the bootstrap and the permutations, from 0.
     exemplar: bool, images: the PIEs; None leaves over-representation out, and `exemplar_note` says why.
-    run: what to record about the run.
-    draws: bootstrap resamples of the seeds. permutations: of the classes.
+    run: what to record about the run. draws: bootstrap resamples of the seeds. permutations: of the classes.
     condition, reference: whose AP is compared where the conditions have no shares of removed weights; blank: the last
         and the first one. removed: the share of all weights of the network that a condition removed, where known.
-    more: rows of `validity`, `experts`, `stability`, `overlap`, `compared` and `weights`, which are not made from
-        metrics.
+    more: rows of the tables that are not made from metrics (`validity`, `experts`, `stability` and so on).
     validity: sentences on whether the exemplars are more than an artefact, for the answer about images.
 
     Raises
@@ -51,13 +49,9 @@ def analyse(
     """
     frames.check_table(classes, frames.CLASSES)
     names = [str(name) for name in classes["class"]]
-    _check_arrays(labels, names, exemplar)
-    if seed < 0:
-        raise FindingsError(f"expected a seed from 0, got {seed}")
-    positives = {
-        name: None if pd.isna(count) else int(count)
-        for name, count in zip(names, classes["train_positives"], strict=True)
-    }
+    _check_arrays(labels, names, exemplar, seed)
+    counts = zip(names, classes["train_positives"], strict=True)
+    positives = {name: None if pd.isna(count) else int(count) for name, count in counts}
     precision = read_precision(metrics, names, reference)
     overall = [row | {"removed": (removed or {}).get(row["condition"])} for row in overall_impact(precision)]
     curves = forgettability(precision, seed=seed, draws=draws)
@@ -99,8 +93,10 @@ def _note_ignored(per_class: Sequence[Row], labels: npt.NDArray[np.generic]) -> 
 
 
 def _check_arrays(
-    labels: npt.NDArray[np.generic], names: Sequence[str], exemplar: npt.NDArray[np.bool_] | None
+    labels: npt.NDArray[np.generic], names: Sequence[str], exemplar: npt.NDArray[np.bool_] | None, seed: int
 ) -> None:
+    if seed < 0:
+        raise FindingsError(f"expected a seed from 0, got {seed}")
     if labels.ndim != 2 or labels.shape[1] != len(names):
         raise FindingsError(f"expected labels of images x {len(names)} classes, got {labels.shape}")
     if exemplar is not None and (exemplar.shape != (len(labels),) or exemplar.dtype != np.bool_):

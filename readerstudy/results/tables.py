@@ -10,8 +10,7 @@ from typing import Any, Generic, TypeVar
 import pandas as pd
 
 from analysis import frames
-from analysis.columns import Column
-from analysis.frames import Table
+from analysis.columns import Column, Table
 from readerstudy.results.values import EnrolledReader, ReadCase, Reading
 
 DTYPES = {"integer": "Int64", "binary": "Int64", "number": "float64", "text": "object"}

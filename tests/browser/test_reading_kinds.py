@@ -285,6 +285,7 @@ def test_a_mark_is_moved_resized_and_removed(room: Page, kind_reader: Reader) ->
     press(room, "Escape")
     expect(handles).to_have_count(0)
     press(room, "s", "ArrowLeft", "ArrowLeft", "Shift+ArrowLeft")
+    expect(handles).to_have_count(4)
     nudged = line.bounding_box()
     assert nudged is not None
     assert nudged["x"] - larger["x"] == pytest.approx(-8, abs=1.5)

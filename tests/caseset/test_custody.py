@@ -3,6 +3,7 @@
 import io
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -156,8 +157,7 @@ def test_equal_rotated_png_files_are_refused_too(run: Run, tmp_path: Path) -> No
 
 def test_an_imported_run_cannot_be_checked_and_wants_a_reason(run: Run, tmp_path: Path) -> None:
     tables = {name: digest for name, digest in run.provenance["tables"].items() if name != "custody.csv"}
-    imported = Run(run.folder, run.images, run.classes, run.predictions, {**run.provenance, "tables": tables},
-                   run.predictions_sha256)  # fmt: skip
+    imported = replace(run, provenance={**run.provenance, "tables": tables})
     files = {name: run.folder.parent / "images" / name for name in NAMES}
     with pytest.raises(CaseSetError, match=r"cannot be checked.*--unchecked-images REASON"):
         check_custody(imported, files)

@@ -13,8 +13,8 @@ from typing import Any
 
 import django
 
-from analysis.columns import Column
-from analysis.frames import TABLES, Table
+from analysis.columns import Column, Table
+from analysis.frames import TABLES
 from analysis.stats.columns import COLUMNS
 from analysis.sweep.toml import SECTIONS
 from readerstudy.study.phases import TRANSITIONS, Phase

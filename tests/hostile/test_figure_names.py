@@ -153,7 +153,13 @@ def test_names_are_drawn_by_each_figure_there_is() -> None:
         drawn |= {name for name in found if name.startswith("draw_")}
     called = {name for kind in KINDS.values() for name in kind.__code__.co_names}
     through = {"draw_answers", "draw_forest", "draw_paper_means", "draw_subgroups"}  # report_figures
-    through |= {"draw_curves", "draw_heat_map", "draw_relations", "draw_representation"}  # findings_figures
+    through |= {
+        "draw_curves",
+        "draw_heat_map",
+        "draw_relations",
+        "draw_representation",
+        "draw_conditions",
+    }  # findings_figures
     assert drawn == through | {name for name in called if name.startswith("draw_")}
 
 

@@ -72,8 +72,8 @@ def test_the_selection_takes_no_false_run(name: str, tmp_path: Path) -> None:
 def _read_all(place: Path) -> None:
     run = read_run(place)
     for seed in run.seeds:
-        for sparsity in run.sparsities:
-            run.scores(seed, sparsity)
+        for condition in run.conditions:
+            run.scores(seed, condition)
 
 
 @pytest.mark.parametrize("name", folders.BACKUPS)

@@ -14,6 +14,7 @@ from readerstudy.cases import loader
 from readerstudy.cases.loader import AlreadyLoadedError
 from readerstudy.cases.loading import SILENT_FOR
 from readerstudy.cases.models import Loading
+from readerstudy.ops import loading
 from readerstudy.ops.loading import load_into_study, offered_sets, start_load
 from readerstudy.study.design import lifecycle
 from readerstudy.study.models import Reader, Study
@@ -87,7 +88,7 @@ def test_page_offers_or_says_what_to_do(folder: Path, stock: Stock, study: Study
 def begun(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     """The commands that were begun; none of them runs."""
     commands: list[list[str]] = []
-    monkeypatch.setattr(subprocess, "Popen", lambda command, **_: commands.append(command))
+    monkeypatch.setattr(loading, "start_apart", lambda *words: commands.append(list(words)))
     return commands
 
 

@@ -105,7 +105,7 @@ def test_no_source_names_a_place_in_the_site_that_the_list_does_not() -> None:
     found: set[str] = set()
     for path in (BASE / "readerstudy").rglob("*.py"):
         found |= named_in(path.read_text(encoding="utf-8"))
-    assert {"runs", "small", "phantoms", "case-sets"} <= found
+    assert {"runs", "small", "case-sets"} <= found
     assert found - {part.name for part in PARTS} == set()
     assert named_in('PLACE = Path(settings.HOME) / "thumbnails" / "x"') == {"thumbnails"}
 

@@ -146,7 +146,7 @@ def copied() -> list[str]:
 def test_what_is_copied_is_sent_to_the_engine_and_nothing_else_is() -> None:
     sent = {line[1:] for line in (BASE / ".dockerignore").read_text().splitlines() if line.startswith("!")}
     assert sent == {*copied(), "requirements.txt"}
-    assert all((BASE / name).exists() for name in sent)
+    assert all(list(BASE.glob(name)) for name in sent)
 
 
 def command_of_image() -> list[str]:
@@ -188,8 +188,8 @@ def test_units_start_what_the_image_starts() -> None:
 def image(tmp_path: Path) -> Path:
     """A folder with what the image would hold under /app, and nothing else of the project."""
     folder = tmp_path / "app"
-    for name in copied():
-        source, target = BASE / name, folder / name
+    for source in (path for name in copied() for path in BASE.glob(name)):
+        target = folder / source.relative_to(BASE)
         target.parent.mkdir(parents=True, exist_ok=True)
         if source.is_dir():
             shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))

@@ -170,7 +170,7 @@ def test_a_sweep_over_my_own_network(tiny: TinySweep, own: Path) -> None:
     with pytest.raises(
         HostError, match=r"expected the source [0-9a-f]{12} of factory:my_own_nets:build, got another"
     ):
-        Workspace(run).member(0)
+        Workspace(run).member(0, "dense")
     assert prepare_run(spec, tiny.root / "other").run_id != run.run_id
 
 
@@ -181,7 +181,7 @@ def test_only_listed_modules_are_imported(
     run = prepare_run(spec, tiny.out)
     monkeypatch.setattr(factories, "_allowed", {"another"})
     sys.modules.pop("my_own_nets")
-    for action in (lambda: prepare_run(spec, tiny.root / "other"), lambda: Workspace(run).member(0)):
+    for action in (lambda: prepare_run(spec, tiny.root / "other"), lambda: Workspace(run).member(0, "dense")):
         with pytest.raises(
             HostError,
             match="expected a module that FACTORY_MODULES lists, got 'my_own_nets'; it lists another",

@@ -292,4 +292,4 @@ def test_images_go_to_the_gpu_once(tiny):
     for unit in units:
         run_unit(run, unit, workspace)
     assert workspace.pixels().is_cuda
-    assert workspace.member(1)[0].backend.uploaded == 0
+    assert workspace.member(1, "dense")[0].backend.uploaded == 0

@@ -280,7 +280,8 @@ def run_cache(run: Run, folder: Path | None = None) -> ImageCache:
 def _refuse_other_host(run: Run) -> None:
     refuse_without_device(run.spec.infer.device, f"run {run.run_id}")
     for name, came in own_code(run.spec).items():
-        refuse_other_source(name, came, run.plan["digests"].get(name, ""), f"run {run.run_id}")
+        code = run.spec.models.architecture if name == "factory" else name
+        refuse_other_source(code, came, run.plan["digests"].get(name, ""), f"run {run.run_id}")
     here = library_versions(*run.plan["versions"])
     for name, version in run.plan["versions"].items():
         if here.get(name) != version:
