@@ -32,16 +32,16 @@ SEEDS = (0, 1, 2)
 
 STAGES: tuple[tuple[str, int], ...] = (
     ("drawing radiographs", 35),
-    ("training toy models", 125),
-    ("pruning and evaluating", 60),
+    ("training toy models", 240),
+    ("pruning and evaluating", 30),
     ("analysing the sweep", 10),
-    ("developing reading images", 20),
+    ("developing reading images", 15),
     ("loading the study", 5),
     ("simulating readers", 5),
 )
 """Stages of the demo in their order, and about how many seconds each takes the first time on 2 cores without a GPU.
 
-The whole is what README.md tells; it is parted as the processor's time was in a run of 2026-11-30.
+The whole is what README.md tells, as measured in a run of 2026-11-30.
 """
 
 
