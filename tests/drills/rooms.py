@@ -34,7 +34,7 @@ class Broken(AssertionError):
 def open_rooms(folder: Path) -> None:
     """Make a study of each protocol, being read."""
     for number, (slug, protocol) in enumerate(PROTOCOLS.items()):
-        made = make_case_set(folder / slug, pairs=2, nonce=bytes([number + 1]) * 32)
+        made = make_case_set(folder / slug, pairs=3, nonce=bytes([number + 1]) * 32)
         study = lifecycle.create_study(slug=slug, title=slug.title(), protocol=protocol, actor=None)
         load_into_study(study=study, folder=made.folder, actor=None)
         if slug == "practice":
