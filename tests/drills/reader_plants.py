@@ -8,11 +8,12 @@ from unittest import mock
 from readerstudy.cases.models import Case
 from readerstudy.study.models import Assignment
 from readerstudy.study.reading import answering as reading
-from readerstudy.study.reading import views
+
+_save_answers = reading.save_answers
 
 
 def _forgets_the_key(**values: Any) -> Any:
-    return reading.save_answers(**{**values, "idempotency_key": uuid.uuid4()})
+    return _save_answers(**{**values, "idempotency_key": uuid.uuid4()})
 
 
 def _only_says_so(**values: Any) -> None:
@@ -20,7 +21,7 @@ def _only_says_so(**values: Any) -> None:
 
 
 def _mixes_answers_up(**values: Any) -> Any:
-    return reading.save_answers(**{**values, "comment": f"{values['comment']}."})
+    return _save_answers(**{**values, "comment": f"{values['comment']}."})
 
 
 def _any_case(reader: Any, public_id: Any) -> Case | None:
@@ -28,7 +29,7 @@ def _any_case(reader: Any, public_id: Any) -> Case | None:
     return found.case if found else None
 
 
-def _any_turn(*given: Any) -> None:
+def _any_turn(*given: Any, **named: Any) -> None:
     return None
 
 
@@ -41,10 +42,10 @@ def _first_case_again(reader: Any) -> Any:
 _place_of = reading.place_of
 
 PLANTS: dict[str, Callable[[], Any]] = {
-    "the key of a save is not kept": lambda: mock.patch.object(views, "save_answers", _forgets_the_key),
-    "saved is said and nothing is saved": lambda: mock.patch.object(views, "save_answers", _only_says_so),
-    "a comment is changed on the way": lambda: mock.patch.object(views, "save_answers", _mixes_answers_up),
-    "every frame is given": lambda: mock.patch.object(views, "servable", _any_case),
+    "the key of a save is not kept": lambda: mock.patch.object(reading, "save_answers", _forgets_the_key),
+    "saved is said and nothing is saved": lambda: mock.patch.object(reading, "save_answers", _only_says_so),
+    "a comment is changed on the way": lambda: mock.patch.object(reading, "save_answers", _mixes_answers_up),
+    "every frame is given": lambda: mock.patch.object(reading, "servable", _any_case),
     "no turn is asked for": lambda: mock.patch.object(reading, "_check_turn", _any_turn),
     "the place is forgotten": lambda: mock.patch(
         "readerstudy.study.reading.stages.place_of", _first_case_again

@@ -19,11 +19,11 @@ _record = reading.record
 _fault = ""
 
 
-def _dies_before_the_commit(**values: Any) -> Any:
+def _dies_before_the_commit(*named: Any, **values: Any) -> Any:
     if _fault == "before":
         assert transaction.get_connection().in_atomic_block
         os._exit(9)
-    return _record(**values)
+    return _record(*named, **values)
 
 
 reading.record = _dies_before_the_commit
