@@ -54,13 +54,14 @@ def direction(row: Comparison, endpoint: Endpoint, plan: Plan, p_adjusted: float
     without = "no verdict can be given" if plan.one_answer else "no p-value can be given"
     if endpoint.margin and row.scale == "difference":
         return _within(row, endpoint, plan, p_adjusted)
-    if row.estimate == row.null:
-        words = capital(f"{groups.ones} and {groups.others} were answered alike on average")
-        return words if row.p is not None else f"{words} ({without})"
     had = endpoint.less if row.estimate < row.null else endpoint.more
     words = capital(f"{groups.ones} had {had} than {groups.others}")
+    if balanced := row.estimate == row.null:
+        words = f"The answers to {groups.ones} and to {groups.others} were balanced"
     if row.p is None:
         return f"{words} ({without})"
+    if balanced:
+        return f"{words}, which does not show that there is no difference"
     if row.p >= plan.alpha:
         return f"{words}, but chance could explain it ({p_equals(row.p)})"
     return _claimed(words, row.p, plan, p_adjusted)

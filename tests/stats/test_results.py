@@ -10,9 +10,11 @@ from scipy import stats
 
 from analysis.endpoints import PAPER
 from analysis.stats import Plan, Settings, StatsError, analyse, analyse_file, check, simulate_study
+from analysis.stats.conclusions import direction
 from analysis.stats.grid import make_grid
 from analysis.stats.primary import DISAGREE, compare_u
 from analysis.stats.results import TABLES
+from analysis.stats.rows import Comparison
 from tests.stats.reference_data import FOLDER, QUESTIONS, A, load, ratings
 
 
@@ -89,6 +91,15 @@ def test_direction_is_in_words(results):
     assert words["difficulty"].startswith(
         "PIEs had higher difficulty than controls, but chance could explain it"
     )
+
+
+@pytest.mark.parametrize("p", [1.0, None])
+def test_a_balanced_answer_is_never_told_as_no_difference(p):
+    """An estimate of exactly one half is what these readers gave; it proves nothing of others."""
+    row = Comparison("quality", "u_centred", estimate=0.5, p=p)
+    words = direction(row, PAPER[1], Plan())
+    assert words.startswith("The answers to PIEs and to controls were balanced")
+    assert words.endswith("which does not show that there is no difference" if p else "can be given)")
 
 
 def test_holm_is_over_the_three_primary_p_values(results):

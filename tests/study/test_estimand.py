@@ -143,6 +143,7 @@ def test_what_is_compared_is_proposed_when_cases_are_loaded_and_needed_at_the_lo
     assert changed(own, estimand="", planned_readers=3).protocol["estimand"] == proposed.replace(
         "2 planned", "3 planned"
     )
+    assert "like the one planned," in changed(own, estimand="", planned_readers=1).protocol["estimand"]
     # A draft from before, whose cases were loaded without a proposal.
     Study.objects.filter(pk=study.pk).update(protocol={**study.protocol, "estimand": " "})
     study.refresh_from_db()

@@ -48,7 +48,7 @@ def _proposed(study: Study, protocol: Protocol, loaded: CaseSet) -> str:
     other, images = (
         ("another image of its matched set", "matched sets") if sets else ("one for comparison", "images")
     )
-    planned = f"{protocol.planned_readers} planned"
+    planned = "one planned" if protocol.planned_readers == 1 else f"{protocol.planned_readers} planned"
     found = "beyond what the sets were matched for" if sets else "as they are found"
     which = loaded.estimand or f"The images were chosen by hand: {found}."
     return (
