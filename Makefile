@@ -2,6 +2,10 @@
 PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
+# Which lock of locks/ is installed: cpu, cuda, or auto, which takes cpu where pip is offered a CPU build of torch.
+TORCH ?= auto
+# Every package is named in a lock, with the hashes of its files, so pip has nothing to resolve.
+INSTALL := $(PY) -m pip install --disable-pip-version-check --no-deps --require-hashes
 STAMP := $(VENV)/.installed
 DEV_STAMP := $(VENV)/.installed-dev
 # Tests of everything that stands in rows, run a second time on PostgreSQL.
@@ -12,7 +16,7 @@ ON_POSTGRESQL := tests/accounts tests/audit tests/cases/test_models.py tests/fau
 OF_RULES := tests/accounts tests/audit tests/blinding tests/identity tests/cases tests/caseset tests/results tests/study
 
 .DEFAULT_GOAL := help
-.PHONY: help demo wheel phantom-study test coverage mutants test-servers drill load fuzz audit sbom lint resolve bench bench-reading format serve doctor setup clean-demo python
+.PHONY: help demo wheel phantom-study test coverage mutants test-servers drill load fuzz audit sbom lint lock resolve bench bench-reading format serve doctor setup clean-demo python
 
 help:  ## print this menu
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -58,11 +62,11 @@ lint: $(DEV_STAMP)  ## ruff, mypy, the import rules
 	SECRET_KEY=lint AUDIT_KEY=00 $(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
 
-resolve: $(STAMP)  ## check that requirements.txt resolves on Python 3.12 and 3.13 too
-	for version in 3.12 3.13; do \
-	  $(PY) -m pip install --quiet --dry-run --ignore-installed --only-binary=:all: \
-	    --python-version $$version --target var/resolve -r requirements.txt && echo "Python $$version resolves" || exit 1; \
-	done
+lock: $(DEV_STAMP)  ## write locks/: versions and hashes of every package for each Python (UPGRADE=yes: newest that fit)
+	$(PY) deploy/lock.py $(if $(UPGRADE),--upgrade)
+
+resolve: $(DEV_STAMP)  ## check that the locks fit the requirements on Python 3.11, 3.12 and 3.13
+	$(PY) deploy/lock.py --check
 
 bench: $(DEV_STAMP)  ## print what is measured: sweep against the published loop, statistics, viewer
 	$(PY) -m bench.sweep
@@ -107,12 +111,12 @@ python:
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
 	  { echo "The venv module is missing: apt install python3-venv" >&2; exit 1; }
 
-$(STAMP): requirements.txt | python
+$(STAMP): $(wildcard locks/*-c*.txt) | python
 	test -x $(PY) || $(PYTHON) -m venv $(VENV)
 	@echo "Installing packages into $(VENV), once: 0.44 GB with the CPU build of torch, 2.8 GB with the CUDA build (README.md)."
-	$(PY) -m pip install --disable-pip-version-check -r requirements.txt
+	lock=$$($(PY) deploy/lock.py --fitting $(TORCH)) && echo "Installing $$lock" && $(INSTALL) -r $$lock
 	touch $@
 
-$(DEV_STAMP): requirements-dev.txt $(STAMP)
-	$(PY) -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+$(DEV_STAMP): $(wildcard locks/*-tests.txt) $(STAMP)
+	$(INSTALL) --quiet -r $$($(PY) deploy/lock.py --fitting tests)
 	touch $@
