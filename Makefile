@@ -16,7 +16,7 @@ ON_POSTGRESQL := tests/accounts tests/audit tests/cases/test_models.py tests/fau
 OF_RULES := tests/accounts tests/audit tests/blinding tests/identity tests/cases tests/caseset tests/results tests/study
 
 .DEFAULT_GOAL := help
-.PHONY: help demo wheel phantom-study test coverage mutants test-servers drill load fuzz audit sbom lint lock resolve bench bench-reading format serve doctor setup clean-demo python
+.PHONY: help demo wheel release phantom-study test coverage mutants test-servers drill load fuzz audit sbom lint lock resolve bench bench-reading format serve doctor setup clean-demo python
 
 help:  ## print this menu
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -52,6 +52,9 @@ sbom: $(DEV_STAMP)  ## write var/sbom.json: every package of the environment wit
 
 wheel: $(DEV_STAMP)  ## build the wheel and try it in an empty environment: examples, notebooks, a demo
 	$(PY) -m tests.wheel
+
+release: $(DEV_STAMP)  ## cut the changelog, commit, tag, and write wheel, source, packages and checksums into dist/ (VERSION=0.2.0)
+	$(PY) deploy/release.py $(or $(VERSION),$(error name the version: make release VERSION=0.2.0))
 
 phantom-study: $(STAMP)  ## a study on phantoms whose truth is known, settings fixed beforehand (about 5 minutes on 2 quiet cores)
 	$(PY) manage.py phantom_study
