@@ -1,19 +1,26 @@
-# The site's web processes and sweep workers. Build: docker build --tag readerstudy .
-# Another Python: --build-arg PYTHON=3.12. The CPU build of torch: --build-arg TORCH_INDEX=ADDRESS (docs/install.md).
-ARG PYTHON=3.11
-FROM python:${PYTHON}-slim-bookworm AS build
-ARG TORCH_INDEX=""
+# The site's web processes and sweep workers, on Debian 12 with its Python 3.11. deploy/image.sh builds it, and its base
+# where no registry is reached; docs/container.md says how and what was tried.
+ARG BASE=debian:bookworm-slim
+FROM ${BASE} AS build
+# Where pip finds the CPU build of torch, which PyPI does not have for Linux: an index, or a folder mounted for the build.
+ARG PIP_EXTRA_INDEX_URL=""
+ARG PIP_FIND_LINKS=""
+ARG TORCH=auto
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends ca-certificates python3 python3-venv \
+    && rm -rf /var/lib/apt/lists/*
 WORKDIR /app
-COPY requirements.txt .
-RUN python -m venv /venv \
-    && if [ -n "$TORCH_INDEX" ]; then export PIP_EXTRA_INDEX_URL="$TORCH_INDEX"; fi \
-    && /venv/bin/pip install --requirement requirements.txt
+COPY deploy/lock.py ./deploy/lock.py
+COPY locks ./locks
+RUN python3 -m venv /venv \
+    && lock=$(/venv/bin/python deploy/lock.py --fitting "$TORCH") \
+    && /venv/bin/pip install --no-deps --require-hashes --requirement "$lock"
 
-FROM python:${PYTHON}-slim-bookworm
+FROM ${BASE}
 # pg_dump and pg_restore for `backup` and `restore`; versions follow Debian's security updates.
 RUN apt-get update \
-    && apt-get install --yes --no-install-recommends postgresql-client \
+    && apt-get install --yes --no-install-recommends ca-certificates postgresql-client python3 \
     && rm -rf /var/lib/apt/lists/* \
     && groupadd --gid 10001 readerstudy \
     && useradd --uid 10001 --gid readerstudy --home-dir /site --shell /usr/sbin/nologin readerstudy \
@@ -30,6 +37,8 @@ COPY docs/*.md ./docs/
 COPY pyproject.toml ./
 COPY deploy/gunicorn.conf.py ./deploy/gunicorn.conf.py
 ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 READERSTUDY_HOME=/site WEB_BIND=0.0.0.0:8000
+# The root may be read-only: what libraries keep for themselves goes to /tmp.
+ENV NUMBA_CACHE_DIR=/tmp/numba MPLCONFIGDIR=/tmp/matplotlib
 USER 10001:10001
 VOLUME ["/site", "/frames"]
 EXPOSE 8000

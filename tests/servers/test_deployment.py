@@ -25,13 +25,14 @@ from tests.servers.process import Server, folder_of, free_port, remove
 from tests.servers.site import Site
 
 DOCKERFILE = (BASE / "Dockerfile").read_text(encoding="utf-8")
+DEBIAN = (BASE / "deploy" / "debian" / "Dockerfile").read_text(encoding="utf-8")
 COMPOSE: dict[str, Any] = yaml.safe_load((BASE / "compose.yaml").read_text(encoding="utf-8"))
 UNITS = sorted((BASE / "deploy" / "systemd").iterdir())
 BIN = Path(sys.executable).parent
 PATIENCE = 60.0
 NOT_SETTINGS = {
     "WEB_BIND", "WEB_WORKERS", "PATH", "PYTHONUNBUFFERED", "PYTHONDONTWRITEBYTECODE", "CUDA_VISIBLE_DEVICES",
-    "OMP_WAIT_POLICY",
+    "OMP_WAIT_POLICY", "NUMBA_CACHE_DIR", "MPLCONFIGDIR",
 }  # fmt: skip
 
 
@@ -56,8 +57,9 @@ def steps_of(text: str) -> list[tuple[str, str]]:
     return [(line.split(maxsplit=1)[0], line.split(maxsplit=1)[1]) for line in joined]
 
 
-def test_the_dockerfile_is_without_fault() -> None:
-    steps = steps_of(DOCKERFILE)
+@pytest.mark.parametrize("text", [DOCKERFILE, DEBIAN], ids=["site", "debian"])
+def test_the_dockerfiles_are_without_fault(text: str) -> None:
+    steps = steps_of(text)
     known = {
         "FROM",
         "RUN",
@@ -79,15 +81,38 @@ def test_the_dockerfile_is_without_fault() -> None:
     for name, rest in steps:
         if name == "FROM":
             image = rest.split()[0]
+            # A base that is an argument: what it is without one must be named.
+            image = dict(rest.split("=", 1) for name, rest in steps if name == "ARG" and "BASE=" in rest)["BASE"] \
+                if image == "${BASE}" else image  # fmt: skip
             assert "@" in image or (":" in image and not image.endswith(":latest")), image
         if name == "RUN" and "apt-get install" in rest:
             assert "--no-install-recommends" in rest
             assert "rm -rf /var/lib/apt/lists" in rest
         if name in {"CMD", "ENTRYPOINT"}:
             assert json.loads(rest)  # a list of words: signals reach the program, not a shell
-    users = [rest for name, rest in steps if name == "USER"]
-    assert users
+
+
+def test_the_image_runs_without_rights_and_on_a_read_only_root() -> None:
+    users = [rest for name, rest in steps_of(DOCKERFILE) if name == "USER"]
     assert users[-1].split(":")[0] not in {"root", "0"}
+    for name in ("web", "worker"):
+        service = COMPOSE["services"][name]
+        assert service["read_only"] is True
+        assert service["tmpfs"] == ["/tmp"]
+        assert service["cap_drop"] == ["ALL"]
+
+
+def test_each_variable_of_the_compose_file_is_written_by_the_script_or_has_a_default() -> None:
+    text = (BASE / "compose.yaml").read_text(encoding="utf-8")
+    script = (BASE / "deploy" / "up.sh").read_text(encoding="utf-8")
+    needed = set(re.findall(r"\$\{([A-Z_]+)(?::\?[^}]*)?\}", text))
+    assert {name for name in needed if f"{name}=" not in script} == set()
+
+
+@pytest.mark.parametrize("script", sorted((BASE / "deploy").rglob("*.sh")), ids=lambda path: path.name)
+def test_a_script_is_sound_shell(script: Path) -> None:
+    done = subprocess.run(["sh", "-n", script], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_the_compose_file_is_without_fault() -> None:
@@ -140,12 +165,12 @@ def test_every_name_of_the_nginx_templates_is_given_and_explained() -> None:
 def copied() -> list[str]:
     """Return what the Dockerfile copies from the project."""
     lines = re.findall(r"^COPY (?!--from)(\S+) \S+$", DOCKERFILE, re.MULTILINE)
-    return [line for line in lines if line != "requirements.txt"]
+    return [line for line in lines if line not in {"locks", "deploy/lock.py"}]
 
 
 def test_what_is_copied_is_sent_to_the_engine_and_nothing_else_is() -> None:
     sent = {line[1:] for line in (BASE / ".dockerignore").read_text().splitlines() if line.startswith("!")}
-    assert sent == {*copied(), "requirements.txt"}
+    assert sent == {*copied(), "locks", "deploy/lock.py"}
     assert all(list(BASE.glob(name)) for name in sent)
 
 
