@@ -16,7 +16,7 @@ ON_POSTGRESQL := tests/accounts tests/audit tests/cases/test_models.py tests/fau
 OF_RULES := tests/accounts tests/audit tests/blinding tests/identity tests/cases tests/caseset tests/results tests/study
 
 .DEFAULT_GOAL := help
-.PHONY: help demo wheel release phantom-study test coverage mutants test-servers drill load fuzz audit sbom lint lock resolve bench bench-reading format serve doctor setup clean-demo python
+.PHONY: help demo wheel release phantom-study test coverage mutants test-servers drill load fuzz audit sbom lint lock resolve bench bench-reading docs format serve doctor setup clean-demo python
 
 help:  ## print this menu
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 14
@@ -91,6 +91,9 @@ fuzz: $(DEV_STAMP)  ## fuzz whatever reads bytes from outside, ten minutes each 
 
 bench-reading: $(DEV_STAMP)  ## time the reading room in Chromium on full-size images, five runs
 	$(PY) -m bench.reading --runs 5
+
+docs: $(DEV_STAMP)  ## write the documentation as a site into var/docs; a link that leads nowhere fails
+	$(PY) -m sphinx --quiet --fail-on-warning --keep-going --nitpicky --builder html docs var/docs
 
 format: $(DEV_STAMP)  ## let ruff format the code
 	$(VENV)/bin/ruff format .
