@@ -31,8 +31,8 @@ def timed(what: str, told: list[str]) -> Iterator[None]:
     """Keep how long a step took."""
     began = time.monotonic()
     yield
-    seconds = time.monotonic() - began
-    told.append(f"{what}: {seconds // 60:.0f} min {seconds % 60:02.0f} s")
+    minutes, seconds = divmod(round(time.monotonic() - began), 60)
+    told.append(f"{what}: {minutes} min {seconds:02d} s")
     print(told[-1], flush=True)
 
 
