@@ -166,69 +166,55 @@ def join(
             left.append(row)
     if not left:
         return found
-    ends = _Ends(wanted, held)
+    # Of names that are equal on the held side, the first stands for all.
+    firsts = [places[0] for places in held.places.values()]
+    ours, theirs = _Ends(wanted.keys, range(len(wanted.keys))), _Ends(held.keys, firsts)
+    ours.index(theirs.whole)
+    theirs.index(ours.whole)
+    ways = [_Ends.fitting, _Ends.namesakes][: 1 + anywhere]
     for row in left:
-        place = ends.partner(row)
-        if place is None and anywhere:
-            place = ends.namesake(row)
-        if place is not None:
-            found[row] = place
+        for find in ways:
+            if places := find(theirs, ours.names[row]):
+                place = places[0]
+                _refuse_two(f"expected one match for {wanted.said(row)}, got", held, places)
+                back = find(ours, theirs.names[place])
+                _refuse_two(f"expected one image for {held.said(place)}, it fits", wanted, back)
+                found[row] = place
+                break
     return found
 
 
+def _refuse_two(told: str, names: Names, places: Sequence[int]) -> None:
+    if len(places) > 1:
+        one, other = map(names.said, places[:2])
+        raise NameClashError(f"{told} {one} and {other}; write the whole path")
+
+
 class _Ends:
-    """Two columns of paths without their endings, indexed so that ends of paths are found at once."""
+    """A column of paths without their endings, indexed so that ends of paths are found at once."""
 
-    def __init__(self, wanted: Names, held: Names) -> None:
-        self.wanted, self.held = wanted, held
-        self._ours = [without_ending(key) for key in wanted.keys]
-        self._theirs = [without_ending(key) for key in held.keys]
-        # Of names that are equal on the held side, the first stands for all.
-        self._firsts = [places[0] for places in held.places.values()]
-        self._our_places = _places(self._ours)
-        self._their_places = _places(self._theirs, self._firsts)
-        self._our_longer = _longer(self._ours, range(len(self._ours)), self._their_places)
-        self._their_longer = _longer(self._theirs, self._firsts, self._our_places)
+    def __init__(self, keys: Sequence[str], of: Iterable[int]) -> None:
+        self.names = [without_ending(key) for key in keys]
+        self.whole = _places(self.names, of)
+        self.longer: dict[str, list[int]] = defaultdict(list)
 
-    def partner(self, row: int) -> int | None:
-        theirs = _fitting(self._ours[row], self._their_places, self._their_longer)
-        if not theirs:
-            return None
-        self._refuse_several(row, theirs)
-        (place,) = theirs
-        self._refuse_shared(_fitting(self._theirs[place], self._our_places, self._our_longer), place)
-        return place
+    def index(self, others: Mapping[str, object]) -> None:
+        """Index by those ends that the other column has, as paths or as their last parts: any others are too many."""
+        ends = {*others, *map(_last, others)}
+        for name, places in self.whole.items():
+            for end in ends.intersection(_tails(name)):
+                self.longer[end] += places
 
-    def namesake(self, row: int) -> int | None:
-        theirs = self._their_lasts.get(_last(self._ours[row]))
-        if not theirs:
-            return None
-        self._refuse_several(row, theirs)
-        (place,) = theirs
-        self._refuse_shared(self._our_lasts[_last(self._ours[row])], place)
-        return place
+    def fitting(self, name: str) -> list[int]:
+        """List the places of a path, of paths that end with it, and of paths that it ends with."""
+        return self._ending(name) + [place for end in _tails(name) for place in self.whole.get(end, ())]
 
-    @cached_property
-    def _our_lasts(self) -> Mapping[str, list[int]]:
-        return _places([_last(name) for name in self._ours])
+    def namesakes(self, name: str) -> list[int]:
+        """List the places of paths with the same last part."""
+        return self._ending(_last(name))
 
-    @cached_property
-    def _their_lasts(self) -> Mapping[str, list[int]]:
-        return _places([_last(name) for name in self._theirs], self._firsts)
-
-    def _refuse_several(self, row: int, theirs: Sequence[int]) -> None:
-        if len(theirs) > 1:
-            raise NameClashError(
-                f"expected one match for {self.wanted.said(row)}, got {self.held.said(theirs[0])} and "
-                f"{self.held.said(theirs[1])}; write the whole path"
-            )
-
-    def _refuse_shared(self, ours: Sequence[int], place: int) -> None:
-        if len(ours) > 1:
-            raise NameClashError(
-                f"expected one image for {self.held.said(place)}, it fits {self.wanted.said(ours[0])} and "
-                f"{self.wanted.said(ours[1])}; write the whole path"
-            )
+    def _ending(self, end: str) -> list[int]:
+        return [*self.whole.get(end, ()), *self.longer.get(end, ())]
 
 
 def _places(keys: Sequence[str], of: Iterable[int] | None = None) -> dict[str, list[int]]:
@@ -236,22 +222,6 @@ def _places(keys: Sequence[str], of: Iterable[int] | None = None) -> dict[str, l
     for place in range(len(keys)) if of is None else of:
         found[keys[place]].append(place)
     return dict(found)
-
-
-def _longer(keys: Sequence[str], of: Iterable[int], ends: Mapping[str, object]) -> dict[str, list[int]]:
-    """Index the paths by those of the given keys that are a proper end of them."""
-    found: dict[str, list[int]] = defaultdict(list)
-    for place in of:
-        for end in _tails(keys[place]):
-            if end in ends:
-                found[end].append(place)
-    return found
-
-
-def _fitting(key: str, places: Mapping[str, list[int]], longer: Mapping[str, list[int]]) -> list[int]:
-    """List the places of the same path, of paths that end with it, and of paths that it ends with."""
-    shorter = [place for end in _tails(key) for place in places.get(end, ())]
-    return [*places.get(key, ()), *longer.get(key, ()), *shorter]
 
 
 def _tails(key: str) -> Iterator[str]:

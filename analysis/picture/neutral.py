@@ -13,8 +13,8 @@ import json
 import math
 import zlib
 from base64 import b64decode, b64encode
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,7 +33,6 @@ LONGEST_TABLE = 2**16
 FURTHEST = 2**17
 """The first input of a table lies within this of 0."""
 FUNCTIONS = ("LINEAR", "LINEAR_EXACT", "SIGMOID")
-FIELDS = {"format", "source", "bits", "signed", "inverted", "ready", "modality", "voi", "padding", "spacing"}
 
 
 def neutral(presentation: Presentation) -> Presentation:
@@ -137,116 +136,95 @@ def _packed(data: bytes) -> str:
 
 def _believed(said: Any, values: NDArray[np.unsignedinteger]) -> Presentation:
     """Build the picture of checked fields; a ValueError, TypeError, KeyError or zlib.error says that one is wrong."""
-    fields = _Fields(said)
-    if set(said) != FIELDS or fields.whole("format", FORMAT, FORMAT) != FORMAT:
-        raise ValueError("expected the fields of this format")
-    bits, ready = fields.whole("bits", 1, 8 * values.dtype.itemsize), fields.flag("ready")
+    found = _fields(
+        said, format=_whole(FORMAT, FORMAT), source=_word("PNG", "JPEG", "DICOM"),
+        bits=_whole(1, 8 * values.dtype.itemsize), signed=_flag, inverted=_flag, ready=_flag,
+        modality=lambda step: _linear(step) if "slope" in step else _table(step),
+        voi=_optional(lambda view: _window(view) if "centre" in view else _table(view)),
+        padding=_optional(lambda text: _used(text, values.shape)), spacing=_optional(_spacing),
+    )  # fmt: skip
+    bits, ready, view = found["bits"], found["ready"], found["voi"]
     if int(values.max()) >> bits or (ready and bits != 8):
         raise ValueError("expected values within the depth")
-    if fields.flag("signed"):
-        half = values.dtype.type(2 ** (bits - 1))
-        stored: NDArray[np.integer] = (values - half).view(f"i{values.dtype.itemsize}")
-    else:
-        stored = values
-    modality, view, spacing = said["modality"], said["voi"], said["spacing"]
-    if spacing is not None:
-        spacing = _spacing(spacing)
+    stored: NDArray[np.integer] = values
+    if found["signed"]:
+        stored = (values - values.dtype.type(2 ** (bits - 1))).view(f"i{values.dtype.itemsize}")
     return Presentation(
-        stored,
-        bits,
-        fields.word("source", ("PNG", "JPEG", "DICOM")),  # type: ignore[arg-type]
-        _linear(modality) if "slope" in modality else _table(modality),
-        () if view is None else (_window(view) if "centre" in view else _table(view),),
-        fields.flag("inverted"),
-        None if said["padding"] is None else _used(said["padding"], values.shape),
-        spacing,
-        ready,
-    )
+        stored, bits, found["source"], found["modality"], () if view is None else (view,), found["inverted"],
+        found["padding"], found["spacing"], ready,
+    )  # fmt: skip
 
 
-@dataclass(frozen=True)
-class _Fields:
-    """A JSON object whose fields are checked as they are taken."""
+def _fields(said: Any, **checks: Callable[[Any], Any]) -> dict[str, Any]:
+    """Take the fields of a JSON object: these and no others, each as its check returns it."""
+    if set(said) != set(checks):
+        raise ValueError("expected the fields of this format")
+    return {name: check(said[name]) for name, check in checks.items()}
 
-    said: Any
 
-    def whole(self, name: str, low: int, high: int) -> int:
-        value = self.said[name]
-        if type(value) is not int or not low <= value <= high:
-            raise ValueError("expected a whole number within its range")
-        return value
+def _optional(check: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    return lambda value: None if value is None else check(value)
 
-    def flag(self, name: str) -> bool:
-        value = self.said[name]
-        if type(value) is not bool:
-            raise ValueError("expected true or false")
-        return value
 
-    def word(self, name: str, words: tuple[str, ...]) -> str:
-        value = self.said[name]
-        if value not in words:
-            raise ValueError("expected a word of the list")
-        return str(value)
+def _whole(low: int, high: int) -> Callable[[Any], int]:
+    return lambda value: _sound(value, type(value) is int and low <= value <= high)
 
-    def only(self, *names: str) -> None:
-        if set(self.said) != set(names):
-            raise ValueError("expected other fields")
+
+def _word(*words: str) -> Callable[[Any], str]:
+    return lambda value: _sound(value, value in words)
+
+
+def _flag(value: Any) -> bool:
+    return bool(_sound(value, type(value) is bool))
 
 
 def _number(value: Any) -> float:
-    if type(value) is not float or not math.isfinite(value):
-        raise ValueError("expected a finite number with a point")
+    return float(_sound(value, type(value) is float and math.isfinite(value)))
+
+
+def _sound(value: Any, fits: bool) -> Any:
+    if not fits:
+        raise ValueError("expected a value of its kind, within its range")
     return value
 
 
 def _linear(said: Any) -> Linear:
-    _Fields(said).only("slope", "intercept")
-    found = Linear(_number(said["slope"]), _number(said["intercept"]))
-    if found.slope == 0:
-        raise ValueError("expected a slope other than 0")
-    return found
+    found = Linear(**_fields(said, slope=_number, intercept=_number))
+    return cast(Linear, _sound(found, found.slope != 0))
 
 
 def _window(said: Any) -> Window:
-    fields = _Fields(said)
-    fields.only("centre", "width", "function")
-    found = Window(_number(said["centre"]), _number(said["width"]), fields.word("function", FUNCTIONS))
-    if found.width <= 0:
-        raise ValueError("expected a width above 0")
-    return found
+    found = Window(**_fields(said, centre=_number, width=_number, function=_word(*FUNCTIONS)))
+    return cast(Window, _sound(found, found.width > 0))
 
 
 def _table(said: Any) -> Table:
-    fields = _Fields(said)
-    fields.only("first", "bits", "entries")
-    bits = fields.whole("bits", 1, 16)
-    data = _unpacked(said["entries"], 2 * LONGEST_TABLE)
-    entries = np.frombuffer(data, "<u2").astype(np.uint16)
-    if not len(entries) or int(entries.max()) >> bits:
-        raise ValueError("expected entries within the depth of the table")
-    return Table(entries, fields.whole("first", -FURTHEST, FURTHEST), bits)
+    found = _fields(
+        said, first=_whole(-FURTHEST, FURTHEST), bits=_whole(1, 16),
+        entries=lambda text: np.frombuffer(_unpacked(text, 2 * LONGEST_TABLE), "<u2").astype(np.uint16),
+    )  # fmt: skip
+    entries = found["entries"]
+    _sound(entries, len(entries) > 0 and int(entries.max()) >> found["bits"] == 0)
+    return Table(entries, found["first"], found["bits"])
 
 
 def _used(text: Any, shape: tuple[int, ...]) -> NDArray[np.bool_]:
     count = math.prod(shape)
     data = _unpacked(text, -(-count // 8))
-    if len(data) != -(-count // 8):
-        raise ValueError("expected one bit for each pixel")
+    _sound(data, len(data) == -(-count // 8))
     used: NDArray[np.bool_] = np.unpackbits(np.frombuffer(data, np.uint8), count=count).reshape(shape) == 0
     return used
 
 
 def _spacing(said: Any) -> tuple[float, float]:
     row, column = (_number(each) for each in said)
-    if not (0 < row <= WIDEST_SPACING and 0 < column <= WIDEST_SPACING):
-        raise ValueError("expected a spacing in mm")
-    return row, column
+    return cast(
+        tuple[float, float], _sound((row, column), 0 < min(row, column) <= max(row, column) <= WIDEST_SPACING)
+    )
 
 
 def _unpacked(text: Any, most: int) -> bytes:
     """Unpack at most so many bytes."""
     unpacker = zlib.decompressobj()
     data = unpacker.decompress(b64decode(text, validate=True), most + 1)
-    if len(data) > most or not unpacker.eof or unpacker.unused_data:
-        raise ValueError("expected a whole packing of bounded size")
-    return data
+    return bytes(_sound(data, len(data) <= most and unpacker.eof and not unpacker.unused_data))

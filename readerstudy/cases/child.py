@@ -28,7 +28,7 @@ def main(arguments: list[str]) -> int:
     try:
         header, body = _decoded(rule, networks)
     except MemoryError:
-        header, body = {"refused": "out_of_memory", "tag": ""}, b""
+        header, body = {"refused": "OUT_OF_MEMORY", "tag": ""}, b""
     out.write(json.dumps(header).encode() + b"\n")
     out.write(body)
     out.flush()
@@ -74,7 +74,7 @@ def _decoded(rule: str, networks: list[float]) -> tuple[dict[str, Any], Any]:
         close_doors()
         image = decode_image(file, WindowRule(rule), Percentiles(*networks) if networks else None)
     except ImageRefusedError as error:
-        return {"refused": error.refusal.reason.value, "tag": error.refusal.tag}, b""
+        return {"refused": error.refusal.reason.name, "tag": error.refusal.tag}, b""
     rows, columns = image.pixels.shape
     header = {
         "rows": rows, "columns": columns, "bits": image.bits, "window": image.window,

@@ -145,7 +145,7 @@ def _header(line: bytes) -> dict[str, Any]:
     try:
         header = json.loads(line)
         if "refused" in header:
-            refusal = ImageRefusedError(Reason(header["refused"]), str(header["tag"]))
+            refusal = ImageRefusedError(Reason[header["refused"]], str(header["tag"]))
         elif set(header) == _KEYS and _sound(header):
             return dict(header)
         else:

@@ -278,7 +278,7 @@ def test_a_reply_of_this_form_is_taken(tmp_path: Path, monkeypatch: pytest.Monke
         b"[" * 1500 + b"\n",
         b"x" * 5000,
         b'{"refused": "not a code", "tag": ""}\n',
-        b'{"refused": "missing_tag", "tag": "PatientName=Canary"}\n',
+        b'{"refused": "MISSING_TAG", "tag": "PatientName=Canary"}\n',
         reply_of(CURVE + b"abc", rows=2, columns=2),
         reply_of(CURVE + b"abcde", rows=2, columns=2),
         reply_of(CURVE),

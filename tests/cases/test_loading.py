@@ -9,7 +9,7 @@ import pytest
 from django.utils import timezone
 
 from analysis.caseset import CaseSetError
-from analysis.picture.refusals import EXPLANATIONS, Reason
+from analysis.picture.refusals import Reason
 from readerstudy.cases import loader, storage
 from readerstudy.cases.loader import CaseSetRefusedError, load_case_set
 from readerstudy.cases.loading import OTHER_PROBLEM, PROBLEMS, SILENT_FOR, announce, loading_json, reported
@@ -49,7 +49,7 @@ def test_bad_images_are_told_by_case_and_a_mended_set_then_loads(tmp_path: Path)
     assert (told["state"], told["done"], told["total"], told["seconds_left"]) == ("refused", 4, 4, None)
     assert told["refusals"] == [[case, str(refusal)] for case, refusal in caught.value.refusals]
     reasons = sorted(reason for _, reason in told["refusals"])
-    assert reasons == sorted(EXPLANATIONS[each] for each in (Reason.TRUNCATED, Reason.UNKNOWN_FORMAT))
+    assert reasons == sorted(each.value for each in (Reason.TRUNCATED, Reason.UNKNOWN_FORMAT))
     load(blind_half(tmp_path / "mended", [good, good], ending="dcm"), tmp_path)
     assert loading_json(STUDY) == {
         "state": "done", "done": 2, "total": 2, "refusals": [], "problem": "", "seconds_left": None,

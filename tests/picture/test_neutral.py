@@ -23,13 +23,15 @@ from analysis.picture import (
     render,
     write_neutral,
 )
-from analysis.picture.neutral import CHUNK, FIELDS, neutral
+from analysis.picture.neutral import CHUNK, neutral
 from analysis.picture.presentation import Linear
 from analysis.picture.tone import Table, Window
 from tests.hostile.neutral import BAD, GOOD, made_up
 from tests.hostile.raster import chunk
 from tests.picture import hidden
 from tests.picture.drawn import chest, dicom_colours, files
+
+FIELDS = ("format", "source", "bits", "signed", "inverted", "ready", "modality", "voi", "padding", "spacing")
 
 FILES = list(files())
 HIDDEN = list(hidden.files())
@@ -131,7 +133,7 @@ def test_nothing_that_is_no_pixel_goes_over(name: str, data: bytes) -> None:
     found = parts(written)
     assert list(found) == [b"IHDR", CHUNK, b"IDAT", b"IEND"]
     said = json.loads(found[CHUNK])
-    assert set(said) == FIELDS
+    assert set(said) == set(FIELDS)
     pixels = zlib.decompressobj()
     laid = pixels.decompress(found[b"IDAT"])
     assert not pixels.unused_data
@@ -196,7 +198,7 @@ def test_what_unpacks_to_much_is_not_unpacked(name: str) -> None:
         tracemalloc.stop()
 
 
-@pytest.mark.parametrize("field", sorted(FIELDS))
+@pytest.mark.parametrize("field", FIELDS)
 def test_a_field_that_is_missing_is_refused(field: str) -> None:
     assert (read_picture(made_up(GOOD)).stored == chest()).all()
     with pytest.raises(ImageRefusedError) as caught:
