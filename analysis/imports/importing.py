@@ -30,6 +30,7 @@ from analysis.sweep.data.splits import Split
 from analysis.sweep.errors import DataError
 from analysis.sweep.run.paths import RunPaths
 from analysis.sweep.spec import OUTPUTS, SweepSpec
+from analysis.tablefolder import refuse_used_folder
 from analysis.terminal import Progress
 
 
@@ -77,7 +78,7 @@ def import_predictions(
     PredictionsError: predictions that are unreadable, incomplete, or not those of the label file; nothing is
         left behind.
     """
-    _refuse_occupied(out)
+    refuse_used_folder(out, PredictionsError)
     listing = list_predictions(places)
     _check_logits(choices, listing)
     source = _source(choices, listing)
@@ -97,13 +98,6 @@ def _check_logits(choices: Choices, listing: Listing) -> None:
         raise PredictionsError(
             f"expected logits of the conditions {', '.join(listing.conditions)} and one of {', '.join(OUTPUTS)}, "
             f"got {', '.join(strange) or choices.output}"
-        )
-
-
-def _refuse_occupied(out: Path) -> None:
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise PredictionsError(
-            f"{out}: expected no folder or an empty one, got one with content; choose another"
         )
 
 
@@ -158,16 +152,12 @@ def _import_one(
     labelled = found.labels is not None or found.images is not None
     unit = _Unit(file, sha256_bytes(content), sha256_bytes(written), labelled)
     quality = rank_quality(source.split.labels, scores)
-    table = {"class": classes, "positives": quality.positives, "ap": quality.ap, "auc": quality.auc}
     level = Condition.of(file.condition).level
-    share = np.nan if level is None else level
     row = {
-        "seed": file.seed,
-        "condition": file.condition,
-        "sparsity": share,
-        **table,
+        "seed": file.seed, "condition": file.condition, "sparsity": np.nan if level is None else level,
+        "class": classes, "positives": quality.positives, "ap": quality.ap, "auc": quality.auc,
         "f1": f1_at(source.split.labels, scores),
-    }
+    }  # fmt: skip
     return unit, pd.DataFrame(row)
 
 
@@ -224,17 +214,10 @@ def _warnings(listing: Listing, source: Source, units: Sequence[_Unit]) -> list[
 
 
 def _sidecar(unit: _Unit, run_id: str) -> bytes:
-    return json_bytes(
-        {
-            "format": RUN_FORMAT,
-            "run_id": run_id,
-            "seed": unit.file.seed,
-            "condition": unit.file.condition,
-            "sha256": unit.sha256,
-            "imported_from": unit.file.name,
-            "imported_sha256": unit.source_sha256,
-        }
-    )
+    return json_bytes({
+        "format": RUN_FORMAT, "run_id": run_id, "seed": unit.file.seed, "condition": unit.file.condition,
+        "sha256": unit.sha256, "imported_from": unit.file.name, "imported_sha256": unit.source_sha256,
+    })  # fmt: skip
 
 
 def _csv(table: pd.DataFrame) -> bytes:

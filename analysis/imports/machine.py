@@ -1,21 +1,68 @@
 """An interpreter for a part of the pickle language that can call nothing.
 
 A pickle is a program. Python's own reader runs it; this one lets `pickletools` take its instructions apart, follows
-those that a stored table needs, keeps plain values on a stack, and hands names, calls and states to
-`analysis.imports.described`, which only describes them. What a file can make it do is bounded by the file's size and by
-a number of instructions: no value is hashed, compared, printed or walked through, so nested values cost nothing more
-than their bytes.
+those that a stored table needs, keeps plain values on a stack, and writes down names, calls and states as a `Thing`
+each: nothing of pandas or numpy runs. What a file can make it do is bounded by the file's size and by a number of
+instructions: no value is hashed, compared, printed or walked through, so nested values cost nothing more than their
+bytes.
 """
 
 import pickletools
 import re
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, NoReturn
 
-from analysis.imports.described import build, call, find, refuse
+from analysis.imports.errors import PredictionsError
 
 PROTOCOL = 5
 """The newest pickle protocol that is read."""
+
+ALLOWED: Mapping[tuple[str, str], str] = {
+    ("numpy", "ndarray"): "class",
+    ("numpy", "dtype"): "dtype",
+    ("numpy.core.multiarray", "_reconstruct"): "array",
+    ("numpy._core.multiarray", "_reconstruct"): "array",
+    ("numpy.core.numeric", "_frombuffer"): "buffer",
+    ("numpy._core.numeric", "_frombuffer"): "buffer",
+    ("builtins", "slice"): "slice",
+    ("pandas.core.frame", "DataFrame"): "frame",
+    ("pandas", "DataFrame"): "frame",
+    ("pandas.core.internals.managers", "BlockManager"): "manager",
+    ("pandas._libs.internals", "_unpickle_block"): "block",
+    ("pandas.core.indexes.base", "_new_Index"): "index",
+    ("pandas.core.indexes.base", "Index"): "class",
+    ("pandas", "Index"): "class",
+    ("pandas.core.indexes.numeric", "Int64Index"): "class",
+    ("pandas.core.indexes.range", "RangeIndex"): "class",
+    ("pandas", "RangeIndex"): "class",
+    ("pandas._libs.arrays", "__pyx_unpickle_NDArrayBacked"): "texts",
+    ("pandas.arrays", "StringArray"): "class",
+    ("pandas", "StringDtype"): "text type",
+}
+"""Every global that a file may name (pandas 1.3 to 3, numpy 1 and 2) and what it stands for here."""
+
+
+@dataclass
+class Thing:
+    """A global of the list, or what a call of it would make: then `given` is what it was called with.
+
+    `state` is what the file gives to it afterwards, once; None before.
+    """
+
+    name: str
+    role: str
+    given: tuple[Any, ...] | None = None
+    state: Any = None
+
+    def is_made(self, role: str, *counts: int) -> bool:
+        """Say whether it was made by a call of this role, with one of so many arguments."""
+        return self.role == role and self.given is not None and (not counts or len(self.given) in counts)
+
+
+def refuse(message: str) -> NoReturn:
+    """Raise the error of an import."""
+    raise PredictionsError(message)
 
 
 def interpret(content: bytes, *, steps: int) -> Any:
@@ -28,7 +75,7 @@ def interpret(content: bytes, *, steps: int) -> Any:
 
     Raises
     ------
-    PredictionsError: a truncated file, an instruction that no table needs, too many of them, or a name, call or state
+    PredictionsError: a truncated file, an instruction that no table needs, too many of them, or a name or a call
         that is refused.
     """
     machine = _Machine()
@@ -126,17 +173,30 @@ class _Machine:
     def find(self, module: Any, name: Any) -> None:
         if type(module) is not str or type(name) is not str:
             refuse("expected a name in two texts in the pickle, got something else")
-        self.push(find(module, name))
+        role = ALLOWED.get((module, name))
+        if role is None:
+            refuse(
+                f"the file asks for {module[:80]}.{name[:80]}, which is not part of a table of scores and is never "
+                f"loaded; only pickled pandas frames and numpy arrays of numbers with one text column are read"
+            )
+        self.push(Thing(f"{module}.{name}", role))
 
     def reduce(self) -> None:
         function, arguments = self.pops(2)
         if type(arguments) is not tuple:
             refuse("expected a tuple of arguments in the pickle, got something else")
-        self.push(call(function, arguments))
+        if not isinstance(function, Thing) or function.given is not None or function.role == "class":
+            called = function.name if isinstance(function, Thing) else f"a value ({type(function).__name__})"
+            refuse(f"the file calls {called}, which no table needs")
+        self.push(Thing(function.name, function.role, arguments))
 
     def build(self) -> None:
         target, state = self.pops(2)
-        build(target, state)
+        if not isinstance(target, Thing) or target.given is None or target.state is not None:
+            refuse(
+                f"expected the state of an array or a frame in the pickle, got one of {type(target).__name__}"
+            )
+        target.state = state
         self.push(target)
 
 

@@ -1,5 +1,6 @@
 """Read a pickled frame or array of scores without running anything that the file names."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -7,9 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.imports.described import Array, Block, Frame, Index, Manager, Texts, refuse
-from analysis.imports.machine import interpret
+from analysis.imports.machine import Thing, interpret, refuse
 
+NUMBERS = ("f2", "f4", "f8", "i4", "i8")
+TEXT = "O8"
+LONGEST = 10**8
+"""The most values along one axis of an array."""
 LABEL = "label"
 """The text column that the published frames carry."""
 
@@ -45,18 +49,22 @@ def read_pickle(content: bytes, *, images: int) -> Predictions:
     PredictionsError: anything else, named.
     """
     found = interpret(content, steps=10_000 + 8 * images)
-    if isinstance(found, Frame) and found.manager is not None:
-        return _from_frame(found.manager)
-    if isinstance(found, Array) and found.numbers is not None:
-        return Predictions(_floats(found.numbers))
+    if _made(found, "frame") and isinstance(found.state, dict):
+        return _from_frame(found.state.get("_mgr"))
+    if _made(found, "array") or _made(found, "buffer"):
+        return Predictions(_floats(_values(found)))
     refuse(f"expected a pandas frame or a numpy array of floats in the pickle, got {type(found).__name__}")
 
 
-def _from_frame(manager: Manager) -> Predictions:
+def _made(value: Any, role: str, *counts: int) -> bool:
+    return isinstance(value, Thing) and value.is_made(role, *counts)
+
+
+def _from_frame(manager: Any) -> Predictions:
     names = _names(manager)
     scores: dict[str, NDArray[Any]] = {}
     labels: list[str] | None = None
-    for places, values in _blocks(manager):
+    for places, values in _blocks(manager.given[0], len(names)):
         found = [names[place] for place in places]
         if isinstance(values, list):
             if found != [LABEL]:
@@ -74,55 +82,130 @@ def _from_frame(manager: Manager) -> Predictions:
     return Predictions(np.column_stack([scores[name] for name in columns]), columns, labels)
 
 
-def _names(manager: Manager) -> list[str]:
-    axes = manager.axes
-    if type(axes) is not list or len(axes) != 2 or not isinstance(axes[0], Index):
+def _names(manager: Any) -> list[str]:
+    axes = manager.given[1] if _made(manager, "manager", 2) else None
+    if type(axes) is not list or len(axes) != 2 or not _made(axes[0], "index", 2):
         refuse("expected a frame with two axes in the pickle, got something else")
-    names = _text(axes[0].given.get("data"))
-    if names is None:
+    given = axes[0].given[1]
+    names = _values(given.get("data")) if type(given) is dict else None
+    if not isinstance(names, list):
         refuse("expected column names in text, got something else")
     if len(set(names)) != len(names):
         refuse("expected each column of the frame once, got one twice")
     return names
 
 
-def _text(values: Any) -> list[str] | None:
-    array = values.array if isinstance(values, Texts) else values
-    return array.texts if isinstance(array, Array) else None
-
-
-def _blocks(manager: Manager) -> Iterator[tuple[list[int], list[str] | NDArray[Any]]]:
+def _blocks(blocks: Any, width: int) -> Iterator[tuple[list[int], list[str] | NDArray[Any]]]:
     """Give the places and the values of each block: a list of texts, or numbers (columns x rows)."""
-    width = len(_names(manager))
-    if type(manager.blocks) is not tuple:
+    if type(blocks) is not tuple:
         refuse("expected a tuple of blocks in the pickle, got something else")
-    for block in manager.blocks:
-        if not isinstance(block, Block):
+    for block in blocks:
+        if not _made(block, "block", 3):
             refuse("expected only blocks of columns in the frame, got something else")
-        places = _places(block.places, width)
-        texts = _text(block.values)
-        numbers = block.values.numbers if isinstance(block.values, Array) else None
-        if texts is not None and len(places) == 1:
-            yield places, texts
-        elif numbers is not None and numbers.ndim == 2 and len(numbers) == len(places):
-            yield places, numbers
-        else:
+        values, places = _values(block.given[0]), _places(block.given[1], width)
+        wide = (
+            1
+            if isinstance(values, list)
+            else len(values)
+            if values is not None and values.ndim == 2
+            else None
+        )
+        if values is None or wide != len(places):
             refuse("expected blocks of numbers (columns x rows) or one text column, got something else")
+        yield places, values
 
 
 def _places(places: Any, width: int) -> list[int]:
-    if isinstance(places, slice):
-        found = list(range(places.start, places.stop, places.step))
-    elif isinstance(places, Array) and places.numbers is not None and places.numbers.dtype.kind == "i":
-        found = [int(place) for place in places.numbers.ravel()[: width + 1]]
+    found = [-1]
+    if _made(places, "slice", 3):
+        start, stop, step = places.given
+        if all(type(part) is int and 0 <= part < 10_000 for part in places.given) and step:
+            found = list(range(start, stop, step))
     else:
-        found = [-1]
+        numbers = _values(places)
+        if isinstance(numbers, np.ndarray) and numbers.dtype.kind == "i":
+            found = [int(place) for place in numbers.ravel()[: width + 1]]
     if not all(0 <= place < width for place in found):
         refuse(f"expected the places of a frame's {width} columns, got different ones")
     return found
 
 
-def _floats(numbers: NDArray[Any]) -> NDArray[Any]:
-    if numbers.ndim != 2 or numbers.dtype.kind != "f":
-        refuse(f"expected floats (images x classes), got {numbers.dtype} with {numbers.ndim} axes")
-    return numbers
+def _floats(values: list[str] | NDArray[Any] | None) -> NDArray[Any]:
+    if not isinstance(values, np.ndarray) or values.ndim != 2 or values.dtype.kind != "f":
+        got = f"{values.dtype} with {values.ndim} axes" if isinstance(values, np.ndarray) else "text"
+        refuse(f"expected floats (images x classes), got {got}")
+    return values
+
+
+def _values(thing: Any) -> list[str] | NDArray[Any] | None:
+    """Return the numbers of an array (one or two axes) or the texts of a column; None for anything else."""
+    if _made(thing, "texts", 3):  # a column of texts as pandas 3 stores it
+        return (
+            _values(thing.state[1]) if _is_tuple(thing.state, 2) and _made(thing.state[1], "array") else None
+        )
+    if _made(thing, "array", 3) and _is_tuple(thing.state, 5):
+        _, shape, dtype, columns_first, raw = thing.state[:5]
+        code, order = _type(dtype)
+        if type(columns_first) is not bool:
+            refuse("expected an array with its type and order in the pickle, got none")
+        return _texts(raw, shape) if code == TEXT else _numbers(raw, order + code, shape, "CF"[columns_first])
+    if _made(thing, "buffer", 4, 5):
+        raw, dtype, shape, order, *axes = thing.given
+        return _buffered(raw, dtype, shape, order, axes[0] if axes else None)
+    return None
+
+
+def _buffered(raw: Any, dtype: Any, shape: Any, order: Any, axes: Any) -> NDArray[Any]:
+    code, byte_order = _type(dtype)
+    if code == TEXT:
+        refuse("expected an array of numbers in a buffer, got something else")
+    plain = type(order) is str and order in ("C", "F")
+    turned = type(order) is str and order == "K" and type(axes) is tuple and axes in ((0, 1), (1, 0))
+    if not plain and not (turned and len(_shape(shape)) == 2):
+        refuse("expected an array in C or Fortran order, got something else")
+    found = _numbers(raw, byte_order + code, shape, order if plain else "C")
+    return found if plain else found.transpose(axes)
+
+
+def _type(dtype: Any) -> tuple[str, str]:
+    """Return the two characters of a type and its byte order."""
+    if not _made(dtype, "dtype", 1, 2, 3):
+        refuse("expected an array with its type and order in the pickle, got none")
+    code = dtype.given[0]
+    if type(code) is not str or code not in (*NUMBERS, TEXT):
+        got = repr(code[:40]) if type(code) is str else type(code).__name__
+        refuse(f"expected an array of {', '.join(NUMBERS)} or text, got {got}")
+    state = dtype.state if _is_tuple(dtype.state, 8) else (3, "<")
+    order, parts = state[1], state[2:5]
+    if type(order) is not str or order not in ("<", ">", "=", "|") or any(part is not None for part in parts):
+        refuse("expected an array of plain numbers or text, got one with fields")
+    return code, order
+
+
+def _shape(shape: Any) -> tuple[int, ...]:
+    good = type(shape) is tuple and 1 <= len(shape) <= 2
+    if not good or not all(type(n) is int and 0 <= n <= LONGEST for n in shape):
+        refuse("expected an array of one or two axes, got something else")
+    sizes: tuple[int, ...] = shape
+    return sizes
+
+
+def _numbers(raw: Any, kind: str, shape: Any, order: Any) -> NDArray[Any]:
+    sizes = _shape(shape)
+    if type(raw) is not bytes or len(raw) != math.prod(sizes) * int(kind[-1]):
+        refuse(f"expected an array's bytes to fill its shape {sizes}, got another number of bytes")
+    return np.frombuffer(raw, kind).reshape(sizes, order=order)
+
+
+def _texts(raw: Any, shape: Any) -> list[str]:
+    sizes = _shape(shape)
+    if type(raw) is not list or len(raw) != math.prod(sizes) or max(sizes, default=0) != len(raw):
+        refuse("expected an object array that is one column of text, got something else")
+    for value in raw:
+        if type(value) is not str:
+            refuse(f"expected only text in an object array, got a value of type {type(value).__name__}")
+    return raw
+
+
+def _is_tuple(state: Any, count: int) -> bool:
+    return type(state) is tuple and len(state) >= count

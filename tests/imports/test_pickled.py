@@ -10,9 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.imports.described import ALLOWED
 from analysis.imports.errors import PredictionsError
-from analysis.imports.machine import interpret
+from analysis.imports.machine import ALLOWED
 from analysis.imports.pickled import read_pickle
 from tests.imports import old_pandas as old
 
@@ -250,13 +249,20 @@ def test_an_order_that_is_no_yes_or_no_is_refused() -> None:
     assert "its type and order" in refused(old.pickled(call))
 
 
-def test_texts_cannot_be_changed_after_their_check() -> None:
-    array = old._body(old.Call(old.RECONSTRUCT, (old.Global("numpy", "ndarray"), (0,), b"b")))
-    texts = b"]r\xe8\x03\x00\x00(" + old._body("Mass") + b"e"
-    state = b"(K\x01" + old._body((1,)) + old._body(old.dtype("O8")) + b"\x89" + texts + b"tb"
-    late = b"j\xe8\x03\x00\x00K\x07a"
-    array_of_one, changed = interpret(b"(" + array + state + late + b"t.", steps=1000)
-    assert (array_of_one.texts, changed) == (["Mass"], ["Mass", 7])
+def test_texts_are_checked_as_they_are_at_the_end() -> None:
+    """The file may append to its own list after it has given it to an array, and after that to a frame."""
+    label = old.objects((1, 5), LABELS)
+    scores = old.Call(old.BLOCK, (old.numbers(SCORES.T), old.places(0, 3), 2))
+    whole = old.frame_of(
+        (scores, old.Call(old.BLOCK, (label, old.places(3, 4), 2))),
+        [old.columns([*NAMES, "label"]), old.rows(5)],
+    )
+    body, texts = old._body(whole), old._body(LABELS)
+    assert texts in body
+    kept = body.replace(texts, texts + b"r\xe8\x03\x00\x00") + b"r\xe9\x03\x00\x00"
+    assert read(kept + b".").labels == LABELS
+    for late in (b"K\x07", old._body("more")):
+        assert "one column of text" in refused(kept + b"j\xe8\x03\x00\x00" + late + b"aj\xe9\x03\x00\x00.")
 
 
 def frames_gone_wrong() -> dict[str, old.Call]:
