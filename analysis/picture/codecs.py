@@ -9,12 +9,15 @@ the image inside. A decoder believes the image and would set aside memory for it
 same number of pixels would come out as a scrambled picture.
 """
 
+import csv
+import struct
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import imagecodecs
 import numpy as np
 
-from analysis.picture.refusals import ImageRefusedError, Reason, check_size
+from analysis.picture.refusals import ImageRefusedError, Reason, check_size, refused_as
 
 
 class Syntax(NamedTuple):
@@ -29,26 +32,8 @@ DEFLATED = "1.2.840.10008.1.2.1.99"
 RLE = "1.2.840.10008.1.2.5"
 BIG_ENDIAN = "1.2.840.10008.1.2.2"
 
-SYNTAXES = {
-    "1.2.840.10008.1.2": Syntax("Implicit VR Little Endian", "1 to 16"),
-    "1.2.840.10008.1.2.1": Syntax("Explicit VR Little Endian", "1 to 16"),
-    DEFLATED: Syntax("Deflated Explicit VR Little Endian", "1 to 16"),
-    BIG_ENDIAN: Syntax("Explicit VR Big Endian", "1 to 16"),
-    RLE: Syntax("RLE Lossless", "1 to 16", "dicomrle_decode"),
-    "1.2.840.10008.1.2.4.50": Syntax("JPEG Baseline", "8", "jpeg8_decode"),
-    "1.2.840.10008.1.2.4.51": Syntax("JPEG Extended", "8 and 12", "jpeg8_decode"),
-    "1.2.840.10008.1.2.4.57": Syntax("JPEG Lossless, all predictors", "2 to 16", "jpeg8_decode"),
-    "1.2.840.10008.1.2.4.70": Syntax("JPEG Lossless, first predictor", "2 to 16", "jpeg8_decode"),
-    "1.2.840.10008.1.2.4.80": Syntax("JPEG-LS Lossless", "2 to 16", "jpegls_decode"),
-    "1.2.840.10008.1.2.4.81": Syntax("JPEG-LS Near-Lossless", "2 to 16", "jpegls_decode"),
-    "1.2.840.10008.1.2.4.90": Syntax("JPEG 2000 Lossless", "1 to 16", "jpeg2k_decode"),
-    "1.2.840.10008.1.2.4.91": Syntax("JPEG 2000", "1 to 16", "jpeg2k_decode"),
-    "1.2.840.10008.1.2.4.201": Syntax("High-Throughput JPEG 2000 Lossless", "1 to 16", "jpeg2k_decode"),
-    "1.2.840.10008.1.2.4.202": Syntax(
-        "High-Throughput JPEG 2000 with RPCL, Lossless", "1 to 16", "jpeg2k_decode"
-    ),
-    "1.2.840.10008.1.2.4.203": Syntax("High-Throughput JPEG 2000", "1 to 16", "jpeg2k_decode"),
-}
+with Path(__file__).with_suffix(".csv").open(encoding="utf-8", newline="") as _file:
+    SYNTAXES = {row.pop("uid"): Syntax(**row) for row in csv.DictReader(_file)}
 """Any other transfer syntax is refused: video, JPIP, spectral selection and progression of JPEG, JPEG XL."""
 
 for _syntax in SYNTAXES.values():  # now: a confined child can load nothing more when the first frame comes
@@ -88,12 +73,8 @@ def decode_frame(
     if facts.samples != (shape[2] if len(shape) == 3 else 1):
         raise ImageRefusedError(Reason.COLOUR)
     options: dict[str, Any] = {"colorspace": "RGB", "outcolorspace": "RGB"} if raw_colours else {}
-    try:
+    with refused_as(Reason.CORRUPT):
         words = getattr(imagecodecs, SYNTAXES[syntax].codec)(frame, **options)
-    except MemoryError:
-        raise
-    except Exception as error:  # each codec has an error of its own
-        raise ImageRefusedError(Reason.CORRUPT) from error
     if words.shape != shape or words.dtype.itemsize > 2:
         raise ImageRefusedError(Reason.CORRUPT)
     return words, facts.bits
@@ -102,12 +83,8 @@ def decode_frame(
 def _run_lengths(frame: bytes, shape: Shape, allocated: int) -> np.ndarray:
     kind = np.dtype(f"<u{allocated // 8}")
     wanted = int(np.prod(shape)) * kind.itemsize
-    try:
+    with refused_as(Reason.CORRUPT):
         data = imagecodecs.dicomrle_decode(frame, kind, out=wanted)
-    except MemoryError:
-        raise
-    except Exception as error:
-        raise ImageRefusedError(Reason.CORRUPT) from error
     if len(data) != wanted:
         raise ImageRefusedError(Reason.TRUNCATED)
     words = np.frombuffer(data, kind)
@@ -126,6 +103,10 @@ _J2K_START = b"\xff\x4f\xff\x51"
 
 
 _J2K_TILE = b"\xff\x90"
+
+
+_SIZ = struct.Struct(">8I HB")
+"""Extents, offsets, tiles, number of components, depth of the first: behind marker, length and capabilities."""
 
 
 _JP2_BOX = b"\x00\x00\x00\x0cjP  "
@@ -164,12 +145,10 @@ def codestream_facts(data: bytes) -> Stated:
 def _jpeg2000_facts(data: bytes) -> Stated:
     """Read the SIZ segment (ISO/IEC 15444-1, A.5.1): extent less offset, number and depth of components."""
     start = data.find(_J2K_START)
-    segment = data[start + 4 : start + 42]
-    if start < 0 or len(segment) < 38 or len(data) <= start + 42:
+    if start < 0 or len(data) < start + 8 + _SIZ.size:
         raise ImageRefusedError(Reason.TRUNCATED)
-    width, height, left, top = (int.from_bytes(segment[at : at + 4]) for at in (4, 8, 12, 16))
-    tile_width, tile_height, tile_left, tile_top = (
-        int.from_bytes(segment[at : at + 4]) for at in (20, 24, 28, 32)
+    width, height, left, top, tile_width, tile_height, tile_left, tile_top, samples, depth = _SIZ.unpack_from(
+        data, start + 8
     )
     if not (tile_width and tile_height and left < width and top < height):
         raise ImageRefusedError(Reason.CORRUPT)
@@ -177,7 +156,7 @@ def _jpeg2000_facts(data: bytes) -> Stated:
     check_size(height - top, width - left)
     if _tiles_present(data, start + 2) != tiles:
         raise ImageRefusedError(Reason.TRUNCATED)
-    return Stated(height - top, width - left, int.from_bytes(segment[36:38]), (data[start + 42] & 0x7F) + 1)
+    return Stated(height - top, width - left, samples, (depth & 0x7F) + 1)
 
 
 def _tiles_present(data: bytes, at: int) -> int:
@@ -209,7 +188,7 @@ def _jpeg_facts(data: bytes) -> Stated:
             at += 1
             continue
         if marker == 0xF7 or (0xC0 <= marker <= 0xCF and marker not in _NOT_FRAME_HEADERS):
-            rows, columns = (int.from_bytes(data[at + place : at + place + 2]) for place in (5, 7))
-            return Stated(rows, columns, data[at + 9], data[at + 4])
+            bits, rows, columns, samples = struct.unpack_from(">BHHB", data, at + 4)
+            return Stated(rows, columns, samples, bits)
         at += 2 + int.from_bytes(data[at + 2 : at + 4])
     raise ImageRefusedError(Reason.TRUNCATED)

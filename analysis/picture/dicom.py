@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from io import BytesIO
-from typing import Any
 
 import numpy as np
 from pydicom import Dataset, config, dcmread
@@ -21,7 +20,7 @@ from analysis.picture import dicom_header as header
 from analysis.picture.codecs import BIG_ENDIAN, DEFLATED, SYNTAXES, decode_frame
 from analysis.picture.presentation import Linear, Presentation
 from analysis.picture.reading import EQUAL_CHANNELS, grey_of
-from analysis.picture.refusals import ImageRefusedError, Reason, check_size
+from analysis.picture.refusals import ImageRefusedError, Reason, check_size, refused_as
 from analysis.picture.stored import GREY, Layout, stored_values
 from analysis.picture.tone import Table
 
@@ -33,7 +32,9 @@ SECONDARY_CAPTURES = {
 INFLATED_BYTES = 2**28
 """The largest deflated data set, unpacked: 256 MiB."""
 
-_TAGS: list[Any] = [
+_OVERLAYS = [Tag(group, 0x0102) for group in range(0x6000, 0x6020, 2)]
+"""Overlay Bit Position of each overlay."""
+_TAGS = _OVERLAYS + [Tag(keyword) for keyword in (
     "SamplesPerPixel", "PhotometricInterpretation", "NumberOfFrames", "Rows", "Columns", "BitsAllocated",
     "BitsStored", "HighBit", "PixelRepresentation", "PlanarConfiguration", "PixelPaddingValue",
     "PixelPaddingRangeLimit", "PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing",
@@ -43,10 +44,8 @@ _TAGS: list[Any] = [
     "BluePaletteColorLookupTableDescriptor", "RedPaletteColorLookupTableData",
     "GreenPaletteColorLookupTableData", "BluePaletteColorLookupTableData", "PixelData", "SOPClassUID",
     "BurnedInAnnotation",
-]  # fmt: skip
+)]  # fmt: skip
 """All that is ever parsed, with the overlays' places: nothing about a person."""
-_OVERLAYS = [Tag(group, 0x0102) for group in range(0x6000, 0x6020, 2)]
-"""Overlay Bit Position of each overlay."""
 
 _COLOURS = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT")
 _PALETTE = "PALETTE COLOR"
@@ -111,33 +110,22 @@ def _quiet() -> Iterator[None]:
 def _opened(data: bytes) -> tuple[Dataset, str]:
     """Read the file meta group alone first, so that a deflated data set is unpacked under a bound."""
     file = BytesIO(data)
-    try:
+    with refused_as(Reason.CORRUPT):
         read_preamble(file, force=False)
         meta = read_dataset(file, False, True, stop_when=lambda tag, vr, length: tag >> 16 != 2)
         syntax = str(meta.get("TransferSyntaxUID") or "")
-    except MemoryError:
-        raise
-    except Exception as error:
-        raise ImageRefusedError(Reason.CORRUPT) from error
     if not syntax:
         raise ImageRefusedError(Reason.MISSING_TAG, "TransferSyntaxUID")
     if syntax not in SYNTAXES:
         raise ImageRefusedError(Reason.TRANSFER_SYNTAX)
-    try:
-        if syntax != DEFLATED:
-            return dcmread(BytesIO(data), specific_tags=[*_TAGS, *_OVERLAYS]), syntax
-        inflated = BytesIO(_inflated(data[file.tell() :]))
-        return read_dataset(inflated, False, True, specific_tags=_parsed_tags()), syntax
-    except (MemoryError, ImageRefusedError):
-        raise
-    except EOFError as error:
-        raise ImageRefusedError(Reason.TRUNCATED) from error
-    except Exception as error:
-        raise ImageRefusedError(Reason.CORRUPT) from error
-
-
-def _parsed_tags() -> list[Any]:
-    return [Tag(keyword) for keyword in _TAGS] + _OVERLAYS
+    with refused_as(Reason.CORRUPT):
+        try:
+            if syntax != DEFLATED:
+                return dcmread(BytesIO(data), specific_tags=_TAGS), syntax
+            inflated = BytesIO(_inflated(data[file.tell() :]))
+            return read_dataset(inflated, False, True, specific_tags=_TAGS), syntax
+        except EOFError as error:
+            raise ImageRefusedError(Reason.TRUNCATED) from error
 
 
 def _inflated(packed: bytes) -> bytes:
@@ -236,12 +224,8 @@ def _payload(dataset: Dataset, layout: Layout, syntax: str) -> bytes:
         if not isinstance(data, bytes) or len(data) < int(np.prod(layout.shape)) * layout.allocated // 8:
             raise ImageRefusedError(Reason.TRUNCATED)
         return data
-    try:
+    with refused_as(Reason.CORRUPT):
         return bytes(next(generate_frames(data, number_of_frames=1)))
-    except MemoryError:
-        raise
-    except Exception as error:
-        raise ImageRefusedError(Reason.CORRUPT) from error
 
 
 def _words(payload: bytes, layout: Layout, syntax: str) -> tuple[np.ndarray, int]:
@@ -272,17 +256,13 @@ def _colours(dataset: Dataset, layout: Layout, syntax: str, words: np.ndarray) -
     ------
     ImageRefusedError: a palette that cannot be read, or of more than 8 bits with colours.
     """
-    try:
+    with refused_as(Reason.COLOUR):
         if layout.photometric == _PALETTE:
             values = (words >> layout.shift) & (2**layout.stored - 1)
             colours = np.asarray(apply_color_lut(values, dataset))
             return (colours >> 8 if colours.dtype.itemsize == 2 else colours).astype(np.uint8)
         if layout.photometric.startswith("YBR_FULL") and SYNTAXES[syntax].codec in ("", "dicomrle_decode"):
             return np.asarray(convert_color_space(words, "YBR_FULL", "RGB"))
-    except MemoryError:
-        raise
-    except Exception as error:
-        raise ImageRefusedError(Reason.COLOUR) from error
     return words
 
 

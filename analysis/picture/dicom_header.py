@@ -15,7 +15,7 @@ from pydicom.datadict import tag_for_keyword
 from pydicom.dataelem import RawDataElement
 
 from analysis.picture.presentation import WIDEST_SPACING, Linear
-from analysis.picture.refusals import DICOM_TAGS, ImageRefusedError, Reason
+from analysis.picture.refusals import DICOM_TAGS, ImageRefusedError, Reason, refused_as
 from analysis.picture.tone import Table, Voi, Window
 
 _COMMA = re.compile(r"[+-]?\d+,\d+")
@@ -121,10 +121,8 @@ def modality_of(dataset: Dataset, notes: Notes) -> Linear | Table:
     ------
     ImageRefusedError: a broken table, a slope of 0, or a slope or an intercept that is no number.
     """
-    try:
+    with refused_as(Reason.INVALID_TAG, "ModalityLUTSequence"):
         tables = _tables(dataset, "ModalityLUTSequence", notes)
-    except (TypeError, ValueError, AttributeError) as error:
-        raise ImageRefusedError(Reason.INVALID_TAG, "ModalityLUTSequence") from error
     if tables:
         return tables[0]
     found = []

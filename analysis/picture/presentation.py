@@ -62,6 +62,12 @@ class Presentation:
         """The lowest value that this depth can hold: 0, or negative where values are signed."""
         return -(2 ** (self.bits - 1)) if self.stored.dtype.kind == "i" else 0
 
+    @property
+    def from_zero(self) -> NDArray[np.unsignedinteger]:
+        """The stored values less the lowest: unsigned arithmetic wraps round to the right value."""
+        values = self.stored.view(f"u{self.stored.dtype.itemsize}")
+        return values + values.dtype.type(-self.lowest) if self.lowest else values
+
 
 @dataclass(frozen=True)
 class Rendering:
@@ -166,7 +172,7 @@ def levels(rendering: Rendering) -> NDArray[np.uint8]:
 
 
 def _greys(presentation: Presentation) -> _Greys:
-    stored, lowest, bits = presentation.stored, presentation.lowest, presentation.bits
+    pixels, lowest, bits = presentation.from_zero, presentation.lowest, presentation.bits
     if isinstance(presentation.modality, tone.Table):
         table = presentation.modality
         inputs = np.arange(2**bits, dtype=np.float64) + lowest
@@ -176,20 +182,13 @@ def _greys(presentation: Presentation) -> _Greys:
         units = np.arange(2**bits, dtype=np.float64)
         if presentation.inverted:
             entries, units = top - entries, top - units
-        return _Greys(_narrow(entries[_shifted(stored, lowest)], bits), bits, units)
+        return _Greys(_narrow(entries[pixels], bits), bits, units)
     slope, intercept = presentation.modality.slope, presentation.modality.intercept
     top = 2**bits - 1
-    pixels, places = _shifted(stored, lowest), np.arange(2 ** max(8, bits), dtype=np.float64)
+    places = np.arange(2 ** max(8, bits), dtype=np.float64)
     if (slope < 0) != presentation.inverted:
         pixels, places = top - pixels, top - places
     return _Greys(_narrow(pixels, max(8, bits)), max(8, bits), (places + lowest) * slope + intercept)
-
-
-def _shifted(stored: NDArray[np.integer], lowest: int) -> NDArray[np.unsignedinteger]:
-    """Begin at 0: unsigned arithmetic wraps round to the right value."""
-    if lowest == 0:
-        return stored.view(f"u{stored.dtype.itemsize}")
-    return stored.astype(np.uint16) + np.uint16(-lowest)
 
 
 def _narrow(pixels: NDArray[np.integer], bits: int) -> NDArray[np.unsignedinteger]:

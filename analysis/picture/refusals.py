@@ -4,6 +4,8 @@ A refusal is one of these codes and nothing else, so that no text of a file (a n
 reach a message, a log or a row; the child process that reads untrusted files sends back only the code.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum
 
@@ -70,6 +72,20 @@ class ImageRefusedError(Exception):
         """Build the refusal from its parts."""
         self.refusal = Refusal(reason, tag)
         super().__init__(str(self.refusal))
+
+
+@contextmanager
+def refused_as(reason: Reason, tag: str = "") -> Iterator[None]:
+    """Refuse for this reason whatever goes wrong in the block; a refusal keeps its own, and a want of memory is none.
+
+    The libraries have errors of many kinds for a file that is broken on purpose.
+    """
+    try:
+        yield
+    except (MemoryError, ImageRefusedError):
+        raise
+    except Exception as error:
+        raise ImageRefusedError(reason, tag) from error
 
 
 MAX_PIXELS = 100_000_000

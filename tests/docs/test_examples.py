@@ -18,7 +18,6 @@ from analysis.endpoints import FILE, read_endpoints
 from analysis.phantoms.dataset import METADATA, TRUTH
 from analysis.picture import read_picture
 from analysis.picture.custody import DEFINITION
-from analysis.picture.neutral import FIELDS
 from analysis.picture.tone import Window
 from analysis.selection.choose import SelectionSpec
 from analysis.selection.matching import Nearest
@@ -29,7 +28,7 @@ from analysis.sweep.data.splits import read_split
 from analysis.sweep.spec import SPARSITIES, PreprocessSpec
 from analysis.sweep.toml import load_spec
 from tests.docs.drawn import PART, PARTS, ROOT, documents, drawn_anew
-from tests.hostile.neutral import made_up
+from tests.hostile.neutral import FIELDS, made_up
 
 TEXT = (ROOT / "docs" / "formats.md").read_text(encoding="utf-8")
 BLOCKS = {
@@ -186,7 +185,7 @@ def test_json_examples_have_a_format() -> None:
 
 def test_example_of_the_chunk_in_an_image_is_read() -> None:
     (said,) = [each for each in _documents_in_json() if "voi" in each]
-    assert set(said) == FIELDS
+    assert set(said) == set(FIELDS)
     picture = read_picture(made_up(said))
     assert (picture.bits, picture.spacing, picture.voi) == (12, (0.139, 0.139), (Window(2048.0, 4096.0),))
 

@@ -13,6 +13,9 @@ from PIL import Image, PngImagePlugin
 from analysis.picture.neutral import CHUNK
 from tests.picture.drawn import chest
 
+FIELDS = ("format", "source", "bits", "signed", "inverted", "ready", "modality", "voi", "padding", "spacing")
+"""What a neutral file says of its picture."""
+
 
 def files() -> Iterator[tuple[str, bytes]]:
     """Yield a name and the bytes of each file."""

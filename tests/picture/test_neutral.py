@@ -26,12 +26,10 @@ from analysis.picture import (
 from analysis.picture.neutral import CHUNK, neutral
 from analysis.picture.presentation import Linear
 from analysis.picture.tone import Table, Window
-from tests.hostile.neutral import BAD, GOOD, made_up
+from tests.hostile.neutral import BAD, FIELDS, GOOD, made_up
 from tests.hostile.raster import chunk
 from tests.picture import hidden
 from tests.picture.drawn import chest, dicom_colours, files
-
-FIELDS = ("format", "source", "bits", "signed", "inverted", "ready", "modality", "voi", "padding", "spacing")
 
 FILES = list(files())
 HIDDEN = list(hidden.files())
