@@ -4,14 +4,17 @@ Every table has one definition here. The checks raise `FrameError` with the file
 and what was found; the exported data dictionary is written from the same definitions.
 """
 
+import csv
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import Any
+from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
 
-from analysis.columns import Column, FrameError, Table, as_numbers, check_column
+from analysis.columns import Column, FrameError, Kind, Table, as_numbers, check_column
 from analysis.conditions import Condition, in_order
 from analysis.endpoints import MISSING, PAPER, Endpoint
 from analysis.identity import NameClashError, Names, name_key, path_key
@@ -41,147 +44,44 @@ MIMIC_CLASSES = (
 """The 19 classes of MIMIC-CXR-LT in the column order of its label files."""
 
 
-_PERSON = (
-    Column("view", "text", "Projection: PA, AP or LATERAL (DICOM View Position)", blank=True, optional=True),
-    Column("sex", "text", "Patient's sex: F, M or O (DICOM Patient's Sex)", blank=True, optional=True),
-    Column("age", "number", "Patient's age in years", low=0, high=130, blank=True, optional=True),
-)
+def _columns() -> dict[str, tuple[Column, ...]]:
+    """Read the columns of each table; a row of the file may speak of several tables."""
+    found: dict[str, list[Column]] = defaultdict(list)
+    with Path(__file__).with_suffix(".csv").open(encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            low, high = (int(row[end]) if row[end] else None for end in ("low", "high"))
+            column = Column(
+                row["column"], cast(Kind, row["kind"]), row["meaning"], low, high, tuple(row["allowed"].split()),
+                blank="blank" in row["may_be"], optional="optional" in row["may_be"],
+            )  # fmt: skip
+            for table in row["tables"].split():
+                found[table].append(column)
+    return {table: tuple(columns) for table, columns in found.items()}
 
-_CLASS_GROUP = Column(
-    "class_group", "text", "Group of the rarest positive class", allowed=("head", "medium", "tail", "none")
-)
 
-IMAGES = Table(
-    "images.csv",
-    (
-        Column("image", "text", "Name of the image, relative to the image folder, with forward slashes"),
-        *_PERSON,
-        Column("patient", "text", "Patient identifier as in the data set", blank=True, optional=True),
-        Column("study", "text", "Study or series of the image as in the data set", blank=True, optional=True),
-    ),
-    key=("image",),
-    named=("patient",),
-    paths=("image",),
-)
+_COLUMNS = _columns()
+
+IMAGES = Table("images.csv", _COLUMNS["images"], key=("image",), named=("patient",), paths=("image",))
 """One row per test image, in file order; one 0/1 column per class follows, blank where a label is ignored."""
 
 IGNORED = -1
 """In a matrix of labels: neither positive nor negative, and left out of whatever is computed from labels."""
 
-CLASSES = Table(
-    "classes.csv",
-    (
-        Column("class", "text", "Name of the class"),
-        Column("train_positives", "integer", "Positive images in the training split", low=0, blank=True),
-        Column("test_positives", "integer", "Positive images in the test split", low=0),
-        Column(
-            "train_ignored",
-            "integer",
-            "Training images whose label is ignored",
-            low=0,
-            blank=True,
-            optional=True,
-        ),
-        Column("test_ignored", "integer", "Test images whose label is ignored", low=0, optional=True),
-        Column("class_group", "text", "Frequency group of the class", allowed=("head", "medium", "tail")),
-    ),
-    key=("class",),
-)
+CLASSES = Table("classes.csv", _COLUMNS["classes"], key=("class",))
 
-METRICS = Table(
-    "metrics.csv",
-    (
-        Column("seed", "integer", "Seed of the checkpoint", low=0),
-        Column("condition", "text", "Name of the condition: dense, 0.90, student; the reference comes first"),
-        Column(
-            "sparsity", "number", "Share of the prunable weights that was removed; blank for a condition without one",
-            low=0, high=1, blank=True,
-        ),
-        Column("class", "text", "Name of the class"),
-        Column("positives", "integer", "Positive test images of the class", low=0),
-        Column("ap", "number", "Average precision; blank when the class has no positive", low=0, high=1, blank=True),
-        Column("auc", "number", "Area under the ROC curve; blank with one label only", low=0, high=1, blank=True),
-        Column(
-            "f1", "number", "F1 at a score of 0.5; blank when the class has no positive", low=0, high=1,
-            blank=True,
-        ),
-        Column("ignored", "integer", "Test images left out because their label is ignored", low=0, optional=True),
-    ),
-    key=("seed", "condition", "class"),
-)  # fmt: skip
+METRICS = Table("metrics.csv", _COLUMNS["metrics"], key=("seed", "condition", "class"))
 
-SELECTION = Table(
-    "selection",
-    (
-        Column("image", "text", "Name of the source image"),
-        Column("arm", "binary", "1 = pruning-identified exemplar, 0 = control"),
-        Column("pair", "integer", "Matched set; its members share the number", low=0),
-        Column(
-            "score", "number", "Agreement of dense and pruned scores (Spearman by default); blank without a sweep",
-            low=-1, high=1, blank=True,
-        ),
-        _CLASS_GROUP,
-        Column("n_findings", "integer", "Number of positive classes without No Finding", low=0),
-        Column("labels", "text", "Positive classes in column order, joined by '; '"),
-        *_PERSON,
-    ),
-    key=("image",),
-    paths=("image",),
-)  # fmt: skip
+SELECTION = Table("selection", _COLUMNS["selection"], key=("image",), paths=("image",))
 """What analysis.selection hands to analysis.caseset: the chosen images of both arms."""
 
-LISTED = Table(
-    "list of cases",
-    (
-        Column("image", "text", "Name of the image, relative to the image folder, with forward slashes"),
-        Column("group", "text", "Group of the case: one of the two names that are given"),
-        Column("labels", "text", "Labels of the case, joined by '; '"),
-        Column("set", "text", "Matched set; its members share the name", blank=True, optional=True),
-        *_PERSON,
-    ),
-    key=("image",),
-    named=("group", "set"),
-    paths=("image",),
-)  # fmt: skip
+LISTED = Table("list of cases", _COLUMNS["listed"], key=("image",), named=("group", "set"), paths=("image",))
 """What a reading study of any two groups of images begins with, where no sweep chose them."""
 
-CASES = Table(
-    "cases.csv",
-    (
-        Column("case", "text", "Random 128-bit key of the case, 32 hexadecimal digits"),
-        Column("image", "text", "Image file, relative to the folder: images/<case>.<ext>"),
-        Column("sha256", "text", "SHA-256 of the image file"),
-        Column("labels", "text", "The data set's labels of the case, joined by '; '"),
-        Column(
-            "block", "integer",
-            "Block of the reading order; members of a group are all in one or each in another", low=1,
-        ),
-        Column("separation_group", "text", "Random id shared by cases that must be read far apart"),
-        *_PERSON,
-    ),
-    key=("case",),
-)  # fmt: skip
+CASES = Table("cases.csv", _COLUMNS["cases"], key=("case",))
 """The blind half of the handover."""
 
-KEY = Table(
-    "key.csv",
-    (
-        Column("case", "text", "Key of the case in cases.csv"),
-        Column("arm", "binary", "1 = pruning-identified exemplar, 0 = control"),
-        Column("pair", "integer", "Matched set; its members share the number", low=0),
-        Column(
-            "score", "number", "Agreement of dense and pruned scores; blank without a sweep", low=-1, high=1, blank=True
-        ),
-        _CLASS_GROUP,
-        Column("n_findings", "integer", "Number of positive classes without No Finding", low=0),
-        Column("source", "text", "Name of the source image"),
-        # The blind half holds files written anew: without this digest nobody could show which bytes a case came from.
-        Column("source_sha256", "text", "SHA-256 of the source image file", blank=True, optional=True),
-        Column("nonce", "text", "256-bit salt of the commitments, in the first row only", blank=True),
-    ),
-    key=("case",),
-)  # fmt: skip
-"""The sealed half of the handover."""
+KEY = Table("key.csv", _COLUMNS["key"], key=("case",))
+"""The sealed half of the handover; it alone says from which bytes a case came, for the blind half has new files."""
 
 STATUSES = ("answered", *MISSING)
 
@@ -189,29 +89,17 @@ STATUSES = ("answered", *MISSING)
 def ratings_table(endpoints: Iterable[Endpoint] = PAPER) -> Table:
     """Return the tidy ratings of some questions, as exported and as read by `analyse_ratings`."""
     asked = tuple(endpoints)
+    *before, time = _COLUMNS["ratings"]
+    statuses = (
+        Column(
+            endpoint.status, "text", f"How {endpoint.name} was answered", optional=True,
+            allowed=("answered", *endpoint.missing),
+        )
+        for endpoint in asked
+    )  # fmt: skip
     return Table(
-        "ratings.csv",
-        (
-            Column("simulated", "text", "yes: a program made the rating", allowed=("yes", "no"), optional=True),
-            Column("reader", "text", "Pseudonym of the reader"),
-            Column("case", "text", "Key of the case"),
-            Column("arm", "binary", "1 = pruning-identified exemplar, 0 = control"),
-            Column("pair", "text", "Matched set of the case; blank when cases are not matched", blank=True),
-            Column("batch", "text", "Batch or block in which the reader read the case", blank=True),
-            Column("presentation", "integer", "1 = first reading, 2 = hidden repeat", low=1),
-            Column("position", "integer", "Place of the case in the reader's order, from 1", low=1, blank=True),
-            *(_answers(endpoint) for endpoint in asked),
-            Column("time_s", "number", "Reading time in seconds, from painted to submitted", low=0, blank=True),
-            *(
-                Column(
-                    endpoint.status, "text", f"How {endpoint.name} was answered",
-                    allowed=("answered", *endpoint.missing), optional=True,
-                )
-                for endpoint in asked
-            ),
-        ),
-        key=("reader", "case", "presentation"),
-        named=("reader", "case", "pair", "batch"),
+        "ratings.csv", (*before, *map(_answers, asked), time, *statuses),
+        key=("reader", "case", "presentation"), named=("reader", "case", "pair", "batch"),
     )  # fmt: skip
 
 
@@ -232,15 +120,10 @@ RATINGS = ratings_table()
 """The tidy ratings of the published study's questions."""
 
 
-STATES = ("read", "shown", "never_shown", "withdrawn", "replaced")
+STATES = _COLUMNS["planned"][-1].allowed
 """What became of a planned first reading; a replaced reader's is planned again for the one who came."""
 
-PLANNED = Table(
-    "planned.csv",
-    (*RATINGS.columns[1:4],  # reader, case, arm
-     Column("state", "text", "read; shown, not answered; never shown; reader withdrew; replaced", allowed=STATES)),
-    key=("reader", "case"), named=("reader", "case"),
-)  # fmt: skip
+PLANNED = Table("planned.csv", _COLUMNS["planned"], key=("reader", "case"), named=("reader", "case"))
 """One row per planned first reading, as the drawn orders have it; it names arms, so that no blinded study has one."""
 
 

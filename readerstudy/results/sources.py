@@ -24,7 +24,8 @@ def sources(*modules: str) -> dict[str, Path]:
         path = _file(name)
         if path is None or path in found.values():
             continue
-        found[f"analysis/{path.relative_to(_root())}"] = path
+        table = path.with_suffix(".csv")  # a module's definitions may stand in a table beside it
+        found |= {f"analysis/{each.relative_to(_root())}": each for each in (path, table) if each.is_file()}
         waiting += [name.rpartition(".")[0], *_imported(path.read_bytes())]
     return dict(sorted(found.items()))
 
