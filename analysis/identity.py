@@ -44,11 +44,7 @@ def spelled(text: object) -> str:
     if name.isascii():
         return name.strip()
     name = unicodedata.normalize("NFC", name)
-    while name and _is_outer(name[0]):
-        name = name[1:]
-    while name and _is_outer(name[-1]):
-        name = name[:-1]
-    return name
+    return name.strip("".join(filter(_is_outer, set(name))))
 
 
 def _is_outer(mark: str) -> bool:

@@ -57,9 +57,8 @@ def ensure_site(home: Path) -> bool:
         f"SECRET_KEY={secrets.token_urlsafe(50)}",
         f"AUDIT_KEY={secrets.token_hex(32)}",
     ]
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write("\n".join(lines) + "\n")
+    path.touch(0o600, exist_ok=False)
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return True
 
 
@@ -115,11 +114,9 @@ class Environment:
         SettingError: any other word than 1, true, yes, on, 0, false, no, off.
         """
         value = self._values.get(name, str(default)).strip().lower()
-        if value in TRUE:
-            return True
-        if value in FALSE:
-            return False
-        raise SettingError(f"{name}: expected yes or no, got {value!r}; write {name}=yes or {name}=no")
+        if value not in TRUE | FALSE:
+            raise SettingError(f"{name}: expected yes or no, got {value!r}; write {name}=yes or {name}=no")
+        return value in TRUE
 
     def number(self, name: str, default: int, low: int = 0) -> int:
         """Return a whole-number setting of at least `low`.
@@ -128,14 +125,10 @@ class Environment:
         ------
         SettingError: not a whole number, or too small.
         """
-        value = self._values.get(name, str(default))
-        try:
-            number = int(value)
-        except ValueError:
-            raise SettingError(f"{name}: expected a whole number, got {value!r}") from None
-        if number < low:
-            raise SettingError(f"{name}: expected at least {low}, got {number}")
-        return number
+        value = self._values.get(name, str(default)).strip()
+        if not value.isdecimal() or int(value) < low:
+            raise SettingError(f"{name}: expected a whole number of at least {low}, got {value!r}")
+        return int(value)
 
     def choice(self, name: str, default: str, among: tuple[str, ...]) -> str:
         """Return a setting that is one of a few words.

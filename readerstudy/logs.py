@@ -11,8 +11,6 @@ import traceback
 from datetime import UTC, datetime
 from typing import Any
 
-from readerstudy.environment import SettingError
-
 QUIET = ("django.request", "django.security", "django.server")
 """Loggers of Django whose messages hold addresses or what a client sent."""
 
@@ -61,14 +59,7 @@ FORMATS = {"line": Line, "json": Json}
 
 
 def logging_config(*, form: str, level: str) -> dict[str, Any]:
-    """Return Django's LOGGING: everything to the console, from `level` up.
-
-    Raises
-    ------
-    SettingError: another form than line or json.
-    """
-    if form not in FORMATS:
-        raise SettingError(f"LOG_FORMAT: expected line or json, got {form!r}")
+    """Return Django's LOGGING: everything to the console, from `level` up; `form` is one of `FORMATS`."""
     return {
         "version": 1,
         "disable_existing_loggers": False,

@@ -5,7 +5,7 @@ from pathlib import Path
 from csp.constants import NONE, SELF
 
 from readerstudy.environment import Environment, shipped
-from readerstudy.logs import logging_config
+from readerstudy.logs import FORMATS, logging_config
 from readerstudy.stores import cache, database, folder, storages
 
 environment = Environment()
@@ -102,6 +102,7 @@ MFA_TOTP_TOLERANCE = 1  # 30 s to either side: the clocks of closed networks dri
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
+PASSWORD_RESET_TIMEOUT = 3600  # s; how long a link to a new password holds
 LOGIN_URL = "accounts:sign_in"
 LOGIN_REDIRECT_URL = "home"
 LOGOUT_REDIRECT_URL = "accounts:sign_in"
@@ -115,7 +116,6 @@ AUTH_PASSWORD_VALIDATORS = [
     )
 ]
 
-USE_TZ = True
 TIME_ZONE = environment.text("TIME_ZONE", "UTC")
 LANGUAGE_CODE = "en"
 USE_I18N = False
@@ -154,10 +154,7 @@ CONTENT_SECURITY_POLICY = {
         "base-uri": [NONE],
     }
 }
-X_FRAME_OPTIONS = "DENY"
-SECURE_CONTENT_TYPE_NOSNIFF = True
-SECURE_REFERRER_POLICY = "same-origin"
-SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
+# Framing, sniffing, referrers and openers are refused, and sessions kept from scripts, by Django's own defaults.
 SECURE_SSL_REDIRECT = TLS
 SECURE_REDIRECT_EXEMPT = [r"^healthz/$", r"^readyz/$"]  # a load balancer asks without TLS, and learns nothing
 SECURE_HSTS_SECONDS = 31_536_000 if TLS else 0
@@ -165,8 +162,6 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = TLS
 SECURE_HSTS_PRELOAD = TLS
 SESSION_COOKIE_SECURE = TLS
 CSRF_COOKIE_SECURE = TLS
-SESSION_COOKIE_HTTPONLY = True
-SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_AGE = environment.number("SESSION_HOURS", 12, low=1) * 3600
 # Sessions live in the database, which all web processes share: a cache server that is away signs nobody out.
 # Each row names its person, so that a person can see and end their own.
@@ -203,7 +198,8 @@ CASE_SETS = (
 )
 
 LOGGING = logging_config(
-    form=environment.text("LOG_FORMAT", "line"), level=environment.text("LOG_LEVEL", "WARNING")
+    form=environment.choice("LOG_FORMAT", "line", among=tuple(FORMATS)),
+    level=environment.text("LOG_LEVEL", "WARNING"),
 )
 # At the foot of every page, where they are set.
 FOOT_LINKS = [

@@ -40,11 +40,8 @@ def journal_mode(version: Version = sqlite3.sqlite_version_info) -> JournalMode:
     """
     text = ".".join(map(str, version))
     mended = version >= WAL_FIXED or any(version[:2] == fix[:2] and version >= fix for fix in WAL_BACKPORTS)
-    if mended:
-        return JournalMode("WAL", "FULL", f"SQLite {text} has the fix for the WAL-reset bug")
-    return JournalMode(
-        "DELETE", "FULL", f"SQLite {text} has the WAL-reset bug (fixed in 3.51.3, 3.50.7, 3.44.6)"
-    )
+    bug = "fix for the WAL-reset bug" if mended else "WAL-reset bug (fixed in 3.51.3, 3.50.7, 3.44.6)"
+    return JournalMode("WAL" if mended else "DELETE", "FULL", f"SQLite {text} has the {bug}")
 
 
 def database(url: str, sqlite_file: Path) -> dict[str, Any]:

@@ -8,7 +8,7 @@ elsewhere can shut it out. Every other count ends within minutes too, however lo
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from ipaddress import IPv6Address, ip_address, ip_network
 
 from django.conf import settings
@@ -29,6 +29,8 @@ FROM_ANYWHERE = 3
 """How many times the attempts of one address all addresses together have at one name."""
 ANYWHERE_S = 300
 """Seconds after which they have them again: a person at a new browser waits so long at most."""
+LINKS = 3
+"""How many links to a new password are mailed to one address in an hour."""
 SUBSCRIBER = 64
 """Bits of an IPv6 address that one subscriber shares: within them they may choose addresses as they like."""
 
@@ -91,16 +93,14 @@ class Door:
         ------
         TooManyError: others used the attempts up meanwhile.
         """
-        now = timezone.now()
-        Attempts.objects.filter(ends_at__lte=now).delete()
         for each in self.counts:
-            ends_at = now + timedelta(seconds=each.seconds)
-            Attempts.objects.get_or_create(name=each.name, defaults={"ends_at": ends_at})
-            Attempts.objects.filter(name=each.name).update(count=F("count") + 1)
-            row = Attempts.objects.get(name=each.name)
+            now, _ = _begun(each.name, each.seconds)
+            own = Attempts.objects.filter(name=each.name)
+            own.update(count=F("count") + 1)
+            row = own.get()
             self.tried[each.name] = row.count
             if row.count == each.limit:  # the pause begins with the last attempt
-                Attempts.objects.filter(name=each.name).update(ends_at=ends_at)
+                own.update(ends_at=now + timedelta(seconds=each.seconds))
             if row.count > each.limit:
                 raise TooManyError((row.ends_at - now).total_seconds())
 
@@ -145,6 +145,13 @@ def door_of(request: HttpRequest, name: str, *, codes_of: User | None = None) ->
     return Door(tuple(counts), is_known=False)
 
 
+def link_door(request: HttpRequest, address: str) -> Door:
+    """Return the limits on links to a new password, whether anyone has the address or not."""
+    limit, pause = settings.SIGN_IN_ATTEMPTS, settings.SIGN_IN_PAUSE_S
+    sender = Count(_name("links from", network_of(request)), limit, pause)
+    return Door((sender, Count(_name("links to", address.strip().lower()), LINKS, 3600)), is_known=False)
+
+
 def own_password_fits(request: HttpRequest, password: str) -> bool:
     """Say whether this is the password of anyone who is signed in; wrong ones are counted by session.
 
@@ -168,10 +175,15 @@ def own_password_fits(request: HttpRequest, password: str) -> bool:
 @transaction.atomic
 def use_up(*what: str, seconds: int) -> bool:
     """Note that something was used, which holds once in so many seconds; say whether it was the first time."""
+    return _begun(_name(*what), seconds)[1]
+
+
+def _begun(name: str, seconds: int) -> tuple[datetime, bool]:
+    """Make a row, where there is none that counts, for so many seconds; return the time, and whether it was made."""
     now = timezone.now()
     Attempts.objects.filter(ends_at__lte=now).delete()
-    ends_at = now + timedelta(seconds=seconds)
-    return Attempts.objects.get_or_create(name=_name(*what), defaults={"ends_at": ends_at})[1]
+    defaults = {"ends_at": now + timedelta(seconds=seconds)}
+    return now, Attempts.objects.get_or_create(name=name, defaults=defaults)[1]
 
 
 @contextmanager

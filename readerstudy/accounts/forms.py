@@ -56,22 +56,21 @@ class Confirm(forms.Form):
         return password
 
 
+def _code(longest: int, label: str) -> forms.CharField:
+    typed = {"autocomplete": "one-time-code", "inputmode": "numeric", "spellcheck": "false"}
+    return forms.CharField(max_length=longest, label=label, widget=forms.TextInput(attrs=typed))
+
+
 class Code(forms.Form):
     """One code, of an authenticator app or for recovery; blanks and hyphens do not count."""
 
-    code = forms.CharField(
-        max_length=40, label="Code from your app, or a recovery code",
-        widget=forms.TextInput(attrs={"autocomplete": "one-time-code", "inputmode": "numeric", "spellcheck": "false"}),
-    )  # fmt: skip
+    code = _code(40, "Code from your app, or a recovery code")
 
 
 class NewApp(Confirm):
     """The code that an app shows, and the password."""
 
-    code = forms.CharField(
-        max_length=10, label="Code that the app shows now",
-        widget=forms.TextInput(attrs={"autocomplete": "one-time-code", "inputmode": "numeric", "spellcheck": "false"}),
-    )  # fmt: skip
+    code = _code(10, "Code that the app shows now")
     field_order = ["code", "password"]
 
 

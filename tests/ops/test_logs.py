@@ -2,13 +2,15 @@
 
 import json
 import logging
+import os
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.test import Client
 
-from readerstudy.environment import SettingError
 from readerstudy.logs import Json, Line, logging_config
+from tests.servers import warm
 from tests.stock import Stock
 
 SECRET = "Mrs. Canary 1947"
@@ -71,5 +73,10 @@ def test_a_refused_request_is_logged_without_its_address(
 def test_django_prints_nothing_beside_the_one_handler() -> None:
     config = logging_config(form="json", level="INFO")
     assert config["loggers"]["django.server"]["handlers"] == []
-    with pytest.raises(SettingError, match="LOG_FORMAT"):
-        logging_config(form="xml", level="INFO")
+
+
+def test_another_form_is_refused(tmp_path: Path) -> None:
+    given = {**os.environ, "READERSTUDY_HOME": str(tmp_path), "LOG_FORMAT": "xml"}
+    told = warm.run(("manage.py", "check"), given)
+    assert told.returncode == 1
+    assert "LOG_FORMAT: expected one of line, json, got 'xml'" in told.stderr

@@ -30,9 +30,12 @@ def copy_database(folder: Path) -> tuple[Path, Heads]:
     ------
     BackupError: a copy that does not hold, or no pg_dump.
     """
-    if connection.vendor == "sqlite":
-        return _copy_sqlite(folder / SQLITE_COPY)
-    return _dump(folder / POSTGRESQL_COPY)
+    on_sqlite = connection.vendor == "sqlite"
+    target = folder / (SQLITE_COPY if on_sqlite else POSTGRESQL_COPY)
+    target.touch(0o600, exist_ok=False)
+    heads = _copy_sqlite(target) if on_sqlite else _dump(target)
+    sync(target)
+    return target, heads
 
 
 def check_room(copy: Path) -> None:
@@ -80,8 +83,7 @@ def restore_database(copy: Path) -> None:
     ])  # fmt: skip
 
 
-def _copy_sqlite(target: Path) -> tuple[Path, Heads]:
-    target.touch(0o600, exist_ok=False)
+def _copy_sqlite(target: Path) -> Heads:
     source = settings.DATABASES["default"]["NAME"]
     try:
         with (
@@ -99,12 +101,10 @@ def _copy_sqlite(target: Path) -> tuple[Path, Heads]:
         raise BackupError(
             f"the copy of the database is not intact ({fault}); try again, then look at the disk"
         )
-    sync(target)
-    return target, heads
+    return heads
 
 
-def _dump(target: Path) -> tuple[Path, Heads]:
-    target.touch(0o600, exist_ok=False)
+def _dump(target: Path) -> Heads:
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
         cursor.execute("SELECT pg_export_snapshot()")
@@ -113,8 +113,7 @@ def _dump(target: Path) -> tuple[Path, Heads]:
         heads = named_heads(cursor.fetchall())  # of the very instant that pg_dump sees
         command = [_program("pg_dump"), "--format=custom", "--no-owner", "--no-privileges"]
         _run([*command, f"--snapshot={snapshot}", f"--file={target}"])
-    sync(target)
-    return target, heads
+    return heads
 
 
 def named_heads(rows: Iterable[tuple[Any, ...]]) -> Heads:

@@ -4,6 +4,7 @@ What the list does not name is saved with the rest. So a new cache or staging fo
 fails on a folder that is not.
 """
 
+import csv
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -46,31 +47,11 @@ class Part:
         return Path(os.path.abspath(place))
 
 
-PARTS: tuple[Part, ...] = (
-    Part("frames", Keep.SAVED, "images of studies under opaque names", "FRAMES_ROOT"),
-    Part("runs", Keep.SAVED, "sweeps: scores, tables, findings", "RUNS_ROOT"),
-    Part("ensembles", Keep.SAVED, "networks that trainings made", "ENSEMBLES_ROOT"),
-    Part("exports", Keep.SAVED, "results and figures that were computed", "EXPORTS_ROOT"),
-    Part("case-sets", Keep.SAVED, "blind halves of handovers", "CASE_SETS"),
-    Part("data", Keep.SAVED, "images, label files and checkpoints of data sets", hidden=False),
-    Part("db.sqlite3", Keep.COPIED, "the database, unless it is on a server"),
-    Part("db.sqlite3-journal", Keep.COPIED, "what SQLite keeps beside it"),
-    Part("db.sqlite3-wal", Keep.COPIED, "the same"),
-    Part("db.sqlite3-shm", Keep.COPIED, "the same"),
-    Part("audit-anchor.jsonl", Keep.COPIED, "the anchor of the audit trail", "AUDIT_ANCHOR"),
-    Part("site.env", Keep.SEALED, "secrets, the key of the audit trail among them"),
-    Part("sealed", Keep.SEALED, "keys of the demo's case sets; a real site has none in its folder"),
-    Part("broker", Keep.STAGING, "messages between processes", "BROKER_ROOT"),
-    Part("db.sqlite3.turn", Keep.STAGING, "a lock"),
-    Part("doors", Keep.STAGING, "locks: how many passwords are hashed at a time", "DOORS"),
-    Part("static", Keep.CACHE, "what the web server sends", "STATIC_ROOT"),
-    Part("small", Keep.CACHE, "scripts without their comments"),
-    Part("phantoms", Keep.SAVED, "the demo's images"),
-    Part("films", Keep.SAVED, "the demo's images at reading size"),
-    Part("ensemble", Keep.SAVED, "the demo's networks"),
-    Part("cases", Keep.SAVED, "the demo's blind halves"),
-    Part("sweep.toml", Keep.SAVED, "the demo's specification"),
-)
+with Path(__file__).with_suffix(".csv").open(encoding="utf-8", newline="") as _file:
+    PARTS = tuple(
+        Part(row["name"], Keep[row["keep"]], row["holds"], row["setting"], bool(row["hidden"]))
+        for row in csv.DictReader(_file)
+    )
 OTHER = "site"
 """In a backup, the folder of what the list does not name."""
 

@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from graphlib import TopologicalSorter
 from typing import Any
 
 from django.apps import apps
@@ -97,15 +98,11 @@ def _delete_rows(study: Study, reason: str, actor: User | None) -> Tombstone:
 
 def tables_of_a_study() -> list[type[models.Model]]:
     """Return every table that carries a study's key or points to one that does, those that point elsewhere first."""
-    found = {model for model in apps.get_models() if _carries(model)}
-    ordered: list[type[models.Model]] = []
-    while found:
-        free = {model for model in found if not any(_points_to(other, model) for other in found - {model})}
-        if not free:
-            raise RetentionError("the tables of a study refer to each other in a circle; order them by hand")
-        ordered += sorted(free, key=lambda model: str(model._meta.label))
-        found -= free
-    return ordered
+    found = sorted(filter(_carries, apps.get_models()), key=lambda model: str(model._meta.label))
+    pointing = {to: [model for model in found if model is not to and _points_to(model, to)] for to in found}
+    return list(
+        TopologicalSorter(pointing).static_order()
+    )  # a circle among them is an error: order them by hand
 
 
 def _carries(model: type[models.Model]) -> bool:

@@ -47,35 +47,32 @@ def look() -> bool:
         return all(_works(part) for part in (_database, _writes, _migrations, _cache, _frames, _room))
 
 
-def _works(part: Callable[[], bool]) -> bool:
+def _works(part: Callable[[], object]) -> bool:
+    why = ""
     try:
-        works = part()
+        if part() is not False:
+            return True
     except Exception as error:  # any error of any client library means not ready
-        log.warning("not ready: %s (%s)", part.__name__.strip("_"), type(error).__name__)
-        return False
-    if not works:
-        log.warning("not ready: %s", part.__name__.strip("_"))
-    return works
+        why = f" ({type(error).__name__})"
+    log.warning("not ready: %s%s", part.__name__.strip("_"), why)
+    return False
 
 
-def _database() -> bool:
+def _database() -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1")
-        return bool(cursor.fetchone() == (1,))
 
 
-def _writes() -> bool:
+def _writes() -> None:
     """Write a row and take it back: a lock that somebody holds, or a disk that is full, shows here."""
     with transaction.atomic():
         Attempts.objects.create(name=f"readiness of {os.getpid()}", ends_at=timezone.now())
         transaction.set_rollback(True)
-    return True
 
 
-def _room() -> bool:
+def _room() -> None:
     with tempfile.TemporaryFile(dir=settings.HOME) as file:
         file.write(bytes(ROOM))
-    return True
 
 
 def _migrations() -> bool:
@@ -83,9 +80,8 @@ def _migrations() -> bool:
     return not executor.migration_plan(executor.loader.graph.leaf_nodes())
 
 
-def _cache() -> bool:
+def _cache() -> None:
     cache.get("readiness")
-    return True
 
 
 def _frames() -> bool:

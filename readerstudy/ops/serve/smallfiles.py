@@ -38,10 +38,6 @@ class SmallFiles(BaseFinder):
         self.copies = Path(settings.HOME) / "small"
         self.storage = FileSystemStorage(location=self.copies)
 
-    def check(self, **kwargs: Any) -> list[Any]:
-        """Have nothing to complain about."""
-        return []
-
     def find(self, path: str, find_all: bool = False, **kwargs: Any) -> Any:
         """Return where the small copy of a script lies, made again if its source has changed."""
         source = self.sources / path
