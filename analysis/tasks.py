@@ -6,6 +6,7 @@ anything is open and the worker idle, so a message that was lost, doubled or tor
 
 import logging
 import threading
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -22,7 +23,7 @@ from analysis.selection import SelectionError
 from analysis.services import ledger
 from analysis.services.findings import Choices
 from analysis.services.findings_files import make_set, note_fault
-from analysis.services.fleet import free_dead_neighbours
+from analysis.services.fleet import free_dead_neighbours, note_listening
 from analysis.services.work import Worker
 
 log = logging.getLogger(__name__)
@@ -78,7 +79,7 @@ def ask_for_findings(*, run: Run, choices: Choices, beside: Run | None) -> None:
     """Hand the analysis of a run to a worker. A lost message costs one more click."""
     try:
         make_findings.apply_async(
-            args=(run.pk, asdict(choices), beside.pk if beside else None), queue="sweep", ignore_result=True,
+            args=(run.pk, asdict(choices), beside.pk if beside else None), queue="cases", ignore_result=True,
             retry=False,
         )  # fmt: skip
     except (OperationalError, OSError) as error:
@@ -99,8 +100,9 @@ def reconcile() -> bool:
 
 
 @worker_ready.connect
-def _start_reconciler(**kwargs: Any) -> None:
-    threading.Thread(target=_reconcile_for_ever, name="reconciler", daemon=True).start()
+def _start_reconciler(sender: Any, **kwargs: Any) -> None:
+    queues = list(sender.app.amqp.queues.consume_from)
+    threading.Thread(target=_reconcile_for_ever, args=(queues,), name="reconciler", daemon=True).start()
 
 
 @worker_shutting_down.connect
@@ -108,10 +110,12 @@ def _stop(**kwargs: Any) -> None:
     _shutting_down.set()
 
 
-def _reconcile_for_ever() -> None:
+def _reconcile_for_ever(queues: Sequence[str]) -> None:
     while True:
         try:
-            reconcile()
+            note_listening(queues)
+            if "sweep" in queues:  # any other worker is always idle, as far as the ledger goes
+                reconcile()
         except Exception as error:  # a broker or database that is away comes back; the thread must live
             log.warning("the reconciler tries again later: %s", type(error).__name__)
         finally:

@@ -33,19 +33,15 @@ app.conf.update(
         "interval_max": 1,
     },
     task_ignore_result=True,
-    task_acks_late=False,
-    task_default_queue="sweep",
-    task_serializer="json",
+    task_default_queue="quick",
     accept_content=["json"],
     worker_prefetch_multiplier=1,
-    worker_send_task_events=False,
     # Nobody controls a worker by message. With it each worker would claim a queue of its node's name for itself, and
     # on RabbitMQ the second worker of a machine would end at its start.
     worker_enable_remote_control=False,
     worker_hijack_root_logger=False,
-    timezone="UTC",
 )
-app.autodiscover_tasks(["analysis"])
+app.autodiscover_tasks(["analysis", "readerstudy.accounts"])
 
 
 @worker_init.connect  # type: ignore[untyped-decorator]

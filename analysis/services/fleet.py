@@ -2,17 +2,26 @@
 
 import os
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from django.core.cache import cache
 from django.db.models import Avg, Count, DurationField, ExpressionWrapper, F, Max, Min, QuerySet
 
 from analysis.models import Unit, UnitState
 from analysis.services import ledger
 
+QUEUES = {
+    "sweep": "trainings and sweeps",  # hours
+    "cases": "the analysis of sweeps",  # minutes
+    "quick": "mails",  # seconds
+}
+"""What workers listen to, and what comes that way: nothing else waits behind a training."""
+HEARD_S = 120
+"""Seconds for which a queue counts as listened to: its worker says so every 30."""
 RECENT = timedelta(hours=1)
 """Rates and units done are counted over this time."""
 
@@ -101,6 +110,17 @@ def _row(
         share=100 * done / total if total else 0.0,
         last_done=last if isinstance(last, datetime) else None,
     )  # fmt: skip
+
+
+def note_listening(queues: Iterable[str]) -> None:
+    """Note that this worker listens to queues; in the cache, which all hosts share and which may lose it."""
+    cache.set_many({f"worker-of-{name}": True for name in queues}, HEARD_S)
+
+
+def unheard() -> list[str]:
+    """Return the queues that no worker has said to listen to lately: one of an older version never says so."""
+    heard = cache.get_many([f"worker-of-{name}" for name in QUEUES])
+    return [name for name in QUEUES if f"worker-of-{name}" not in heard]
 
 
 def worker_name(host: str = "") -> str:

@@ -229,14 +229,17 @@ class Site:
         }  # fmt: skip
         self.worker: subprocess.Popen[bytes] | None = None
 
-    def manage(self, *command: str) -> None:
-        subprocess.run([sys.executable, "manage.py", *command], cwd=ROOT, env=self.environment, check=True)
+    def manage(self, *command: str) -> str:
+        command = (sys.executable, "manage.py", *command)
+        return subprocess.run(
+            command, cwd=ROOT, env=self.environment, check=True, stdout=subprocess.PIPE, text=True
+        ).stdout
 
-    def start_worker(self) -> None:
+    def start_worker(self, queue: str = "sweep") -> None:
         from readerstudy.ops.serve.supervisor import worker_command
 
         self.worker = subprocess.Popen(
-            worker_command(), cwd=ROOT, env=self.environment, start_new_session=True
+            worker_command(queue), cwd=ROOT, env=self.environment, start_new_session=True
         )
 
     def kill_worker(self) -> None:
@@ -267,6 +270,17 @@ def site(tmp_path: Path) -> Iterator[Site]:
     yield site
     if site.worker is not None and site.worker.poll() is None:
         site.kill_worker()
+
+
+def test_a_worker_says_what_it_listens_to_and_takes_nothing_else(site: Site) -> None:
+    """The worker of one queue is heard by the doctor, and leaves the work of another one alone."""
+    broker = site.home / "broker"
+    broker.mkdir(mode=0o700, exist_ok=True)
+    (broker / f"{1:020d}_of-a-training.sweep.msg").write_text("{}")
+    site.start_worker("cases")
+    listening = "none listens to sweep (trainings and sweeps), quick (mails)"
+    site.wait_for("the worker to be heard", lambda: listening in site.manage("doctor"))
+    assert [path.name for path in broker.glob("*.sweep.msg")] == [f"{1:020d}_of-a-training.sweep.msg"]
 
 
 def test_worker_killed_with_its_bell_lost_and_torn(tiny: TinySweep, site: Site) -> None:

@@ -9,9 +9,11 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from django.core.cache import cache
 from django.utils import timezone
 
 from analysis.models import Run, Unit, UnitState
+from analysis.services import fleet
 from readerstudy.audit.services import record
 from readerstudy.ops.doctor import examination
 from readerstudy.ops.doctor.examination import Finding
@@ -113,6 +115,7 @@ def test_the_last_backup(stock: Stock, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.django_db
 def test_work_that_nobody_does() -> None:
+    cache.clear()
     run = Run.objects.create(run_id="r1", name="sweep", folder="/nowhere", spec={}, synthetic=True)
     assert said(examination._workers).grade == "note"
     unit = Unit.objects.create(run=run, place=0, key="one")
@@ -122,4 +125,25 @@ def test_work_that_nobody_does() -> None:
     Unit.objects.filter(pk=unit.pk).update(**lease, lease_until=timezone.now() - timedelta(minutes=5))
     assert said(examination._workers).grade == "warning"
     Unit.objects.filter(pk=unit.pk).update(lease_until=timezone.now() + timedelta(minutes=5))
+    fleet.note_listening(fleet.QUEUES)
+    assert said(examination._workers).grade == "good"
+
+
+@pytest.mark.django_db
+def test_workers_that_listen_to_old_queues_only() -> None:
+    cache.clear()
+    run = Run.objects.create(run_id="r1", name="sweep", folder="/nowhere", spec={}, synthetic=True)
+    now = timezone.now()
+    lease = {"state": UnitState.WORKING, "worker": "host:1:2", "started_at": now}
+    Unit.objects.create(run=run, place=0, key="one", lease_until=now + timedelta(minutes=5), **lease)
+    of_before = said(examination._workers)  # at work, and says of no queue that it listens
+    assert (of_before.grade, of_before.text[:24]) == ("warning", "none listens to sweep (t")
+    fleet.note_listening(["sweep"])
+    found = said(examination._workers)
+    assert found.grade == "warning"
+    assert found.text.startswith(
+        "none listens to cases (the analysis of sweeps), quick (mails): start workers"
+    )
+    assert found.text.endswith("(-Q cases,quick)")
+    fleet.note_listening(["cases", "quick"])
     assert said(examination._workers).grade == "good"

@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 import yaml
 
+from analysis.services.fleet import QUEUES
 from readerstudy.environment import BASE
 from tests.docs.test_coverage import SETTINGS
 from tests.servers import nginx
@@ -129,7 +130,10 @@ def test_a_key_that_comes_twice_is_found() -> None:
 
 def test_compose_names_real_parts() -> None:
     services, networks, volumes = (COMPOSE[part] for part in ("services", "networks", "volumes"))
-    assert set(services) == {"web", "worker", "database", "redis", "proxy"}
+    assert set(services) == {"web", "worker", "cases", "quick", "database", "redis", "proxy"}
+    listen = [service["command"][service["command"].index("-Q") + 1]
+              for service in services.values() if "-Q" in service.get("command", ())]  # fmt: skip
+    assert sorted(listen) == sorted(QUEUES)
     for name, service in services.items():
         assert not service["image"].endswith(":latest")
         assert set(service["networks"]) <= set(networks)

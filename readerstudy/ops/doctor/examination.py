@@ -11,19 +11,19 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast
 
 from django.conf import settings
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 
-from analysis.services.fleet import fleet
+from analysis.services.fleet import QUEUES, fleet, unheard
 from readerstudy.audit.anchor import identity
 from readerstudy.audit.models import Event
 from readerstudy.environment import BASE, PLACEHOLDERS, SITE_FILE
 from readerstudy.ops.backup.folder import unlisted
-from readerstudy.ops.doctor.checks import secrets_are_secret
+from readerstudy.ops.doctor.checks import MESSAGES, secrets_are_secret
 from readerstudy.ops.doctor.disk import free_places
 from readerstudy.ops.serve.site import schema_is_known
 from readerstudy.stores import journal_mode
@@ -79,7 +79,7 @@ def _torch() -> Iterator[Finding]:
         "print(json.dumps([torch.__version__, torch.version.cuda, ok, name]))"
     )
     command = [sys.executable, "-W", "ignore", "-c", code]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = _run(command)
     if done.returncode:
         why = (done.stderr.strip().splitlines() or ["?"])[-1]
         yield Finding("warning", "torch", f"cannot be imported: {why}")
@@ -90,22 +90,14 @@ def _torch() -> Iterator[Finding]:
 
 
 def _cuda(cuda: str | None, works: bool, name: str, device: bool) -> Finding:
-    if works:
-        return Finding("good", "GPU", f"{name} works with CUDA {cuda}")
-    if not device:
-        return Finding("note", "GPU", "no NVIDIA device; sweeps run on the CPU")
-    if cuda is None:
-        return Finding(
-            "warning", "GPU",
-            "AN NVIDIA DEVICE IS HERE BUT THIS TORCH IS BUILT FOR THE CPU ONLY. Install the CUDA build: "
-            "pip install --force-reinstall torch==2.13.0 without an index of CPU builds (docs/install.md)",
-        )  # fmt: skip
-    driver = CUDA_DRIVERS.get(cuda, "a current one")
-    return Finding(
-        "warning", "GPU",
-        f"AN NVIDIA DEVICE IS HERE BUT CUDA {cuda} DOES NOT WORK. It needs the driver {driver} or newer; "
-        f"'nvidia-smi' says which is installed: {driver_version() or 'none found'}",
-    )  # fmt: skip
+    if works or not device:
+        grade, case = ("good", "works") if works else ("note", "none")
+    else:
+        grade, case = "warning", "cpu_only" if cuda is None else "driver"
+    wanted = CUDA_DRIVERS.get(cuda or "", "a current one")
+    found = (driver_version() or "none found") if case == "driver" else ""
+    text = MESSAGES["gpu"][case].format(name=name, cuda=cuda, wanted=wanted, found=found)
+    return Finding(cast(Grade, grade), "GPU", text)
 
 
 def nvidia_device() -> bool:
@@ -121,9 +113,12 @@ def driver_version() -> str | None:
     """Return the installed NVIDIA driver's version, or None."""
     if not shutil.which("nvidia-smi"):
         return None
-    query = ["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"]
-    done = subprocess.run(query, capture_output=True, text=True, check=False)
-    return done.stdout.strip().splitlines()[0] if done.returncode == 0 and done.stdout.strip() else None
+    done = _run(["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"])
+    return next(iter(done.stdout.split()), None) if done.returncode == 0 else None
+
+
+def _run(command: list[str]) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
 def _tools() -> Iterator[Finding]:
@@ -230,13 +225,21 @@ def _backup() -> Iterator[Finding]:
 
 
 def _workers() -> Iterator[Finding]:
-    """Tell from the ledger: a worker without work leaves no trace there."""
+    """Tell from the ledger, and from what workers say they listen to: one of an older version says nothing."""
     now = fleet()
     waits = now.waiting + now.held
     at_work = [worker for worker in now.workers if not worker.late]
-    if waits or at_work:
+    deaf = unheard()
+    fault = ""
+    if deaf and (at_work or len(deaf) < len(QUEUES)):
+        waiting = ", ".join(f"{name} ({QUEUES[name]})" for name in deaf)
+        fault = (
+            f"none listens to {waiting}: start workers of this version, as deploy/ does (-Q {','.join(deaf)})"
+        )
+    elif waits and deaf:
         units = "1 unit waits" if waits == 1 else f"{waits} units wait"
-        idle = f"{units} and no worker was seen for an hour: 'manage.py serve' runs one"
-        yield _judged("workers", "" if at_work else idle, f"{len(at_work)} seen in the last hour")
-    else:
-        yield Finding("note", "workers", "no work is waiting, so it is unknown whether a worker is running")
+        fault = f"{units} and no worker runs: 'manage.py serve' runs one"
+    elif deaf:
+        yield Finding("note", "workers", "none runs, and no work is waiting")
+        return
+    yield _judged("workers", fault, f"each queue has one; {len(at_work)} seen at work in the last hour")

@@ -36,19 +36,23 @@ def web_command(host: str, port: int) -> list[str]:
     ]  # fmt: skip
 
 
-def worker_command() -> list[str]:
-    """Return the command of the sweep worker: one process, since CUDA does not survive a fork."""
+def worker_command(queues: str = "sweep") -> list[str]:
+    """Return the command of the worker of some queues: one process, since CUDA does not survive a fork."""
     return [
         sys.executable, "-W", ROOT_WARNING, "-m", "celery", "--quiet", "--app", "readerstudy",
-        "worker", "--queues", "sweep", "--pool", "solo", "--loglevel", "WARNING",
+        "worker", "--queues", queues, "--pool", "solo", "--loglevel", "WARNING",
         "--without-gossip", "--without-mingle", "--without-heartbeat",
     ]  # fmt: skip
 
 
-def worker_processes(count: int, gpus: Sequence[str] = ()) -> "list[Process]":
-    """Return workers to run; with GPUs named, each worker sees one of them, in turn."""
+def worker_processes(count: int = 1, gpus: Sequence[str] = ()) -> "list[Process]":
+    """Return workers to run, and one for all other queues; with GPUs named, each of the former sees one, in turn."""
+    from analysis.services.fleet import QUEUES  # here, since processes are supervised without Django too
+
     seen = [{"CUDA_VISIBLE_DEVICES": gpus[place % len(gpus)]} if gpus else {} for place in range(count)]
-    return [Process(f"worker {place}", worker_command(), own) for place, own in enumerate(seen, 1)]
+    sweeping = [Process(f"worker {place}", worker_command(), own) for place, own in enumerate(seen, 1)]
+    others = ",".join(name for name in QUEUES if name != "sweep")
+    return [*sweeping, Process(f"worker of {others}", worker_command(others))]
 
 
 @dataclass

@@ -14,7 +14,7 @@ from readerstudy.commands import SiteCommand
 from readerstudy.ops.demo import chain, plan, studies
 from readerstudy.ops.demo.films import develop
 from readerstudy.ops.serve.site import check_port, prepare_site
-from readerstudy.ops.serve.supervisor import Process, Supervisor, web_command, worker_command
+from readerstudy.ops.serve.supervisor import Process, Supervisor, web_command, worker_processes
 
 SIZES = {plan.LIVE: plan.READING_SIZE, plan.FINISHED: plan.FINISHED_SIZE}
 
@@ -99,7 +99,7 @@ class Command(SiteCommand):
         )
 
     def _serve(self, port: int) -> None:
-        processes = [Process("web", web_command("127.0.0.1", port)), Process("worker", worker_command())]
+        processes = [Process("web", web_command("127.0.0.1", port)), *worker_processes()]
         self.stdout.write("serving; Ctrl-C stops")
         with Supervisor(processes) as supervisor:
             supervisor.watch()

@@ -1,4 +1,4 @@
-"""Serve the site: a web process and a worker, together."""
+"""Serve the site: a web process and workers, together."""
 
 from argparse import ArgumentParser
 from typing import Any
@@ -11,7 +11,7 @@ from readerstudy.ops.serve.supervisor import Process, Supervisor, web_command, w
 
 
 class Command(SiteCommand):
-    help = "Serve the site with a web process and a sweep worker until Ctrl-C."
+    help = "Serve the site with a web process, a sweep worker and one for all else until Ctrl-C."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
