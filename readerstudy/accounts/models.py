@@ -116,27 +116,6 @@ class OpenSession(AbstractBaseSession):
         return SessionStore
 
 
-class Recovery(models.Model):
-    """Account recovery for a person who has lost password or second factors: a link that holds once and expires.
-
-    The token of the link is stored as SHA-256 only. `had_factor` says whether they had a second factor before.
-    """
-
-    person = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
-    token_sha256 = models.CharField(max_length=64, unique=True)
-    had_factor = models.BooleanField()
-    created_at = models.DateTimeField(auto_now_add=True)
-    expires_at = models.DateTimeField()
-    used_at = models.DateTimeField(null=True)
-
-    class Meta:
-        ordering = ["created_at"]
-        verbose_name_plural = "recoveries"
-
-    def __str__(self) -> str:
-        return f"new start of {self.person}"
-
-
 class Attempts(models.Model):
     """How often something was attempted since a time; or that it was used up, which is once.
 

@@ -1,23 +1,31 @@
-"""Make people, give them roles on the site, and account recovery to who has lost their second factors."""
+"""Make people, give them roles on the site, and links to a new password: by mail, or for lost second factors."""
 
-import hashlib
 import secrets
 from datetime import timedelta
+from enum import StrEnum
 
+from django.conf import settings
 from django.contrib.auth.hashers import make_password
+from django.contrib.auth.tokens import PasswordResetTokenGenerator
+from django.core.mail import send_mail
 from django.db import transaction
 from django.http import HttpRequest
+from django.template.loader import render_to_string
+from django.urls import reverse
 from django.utils import timezone
 
 from readerstudy.accounts.access import run_permissions, signed_in
-from readerstudy.accounts.factors import remove_all
-from readerstudy.accounts.models import Recovery, User
+from readerstudy.accounts.factors import has_factor, remove_all
+from readerstudy.accounts.models import User
 from readerstudy.accounts.open_sessions import end_all_sessions, stay_here_alone
+from readerstudy.accounts.signing_in import is_staff
 from readerstudy.audit.services import record
 from readerstudy.refusals import RefusedError
 
-HOLDS_FOR = timedelta(hours=1)
-"""How long the link of an account recovery holds: it is begun on the server and finished by the link."""
+HOLDS_FOR = timedelta(seconds=settings.PASSWORD_RESET_TIMEOUT)
+"""How long a link to a new password holds."""
+MAIL_STAYS_HERE = {"console", "dummy", "locmem", "filebased"}
+"""Backends that send nothing: whoever makes a link hands it over themselves."""
 
 
 class AccountError(RefusedError):
@@ -93,13 +101,22 @@ class RecoveryError(RefusedError):
     """There is nobody to give a new start to, or the link does not hold."""
 
 
-@transaction.atomic
-def begin_recovery(*, email: str, reason: str, actor: User | None) -> tuple[Recovery, str]:
-    """Take a person's second factors and password away, end their sessions; return the recovery and its token.
+class Link(StrEnum):
+    """What a link to a new password was made for: a letter of it; the token of one fits no other."""
 
-    The token is shown once and stored as a digest. Until the link is used nobody signs in as this person; an
-    earlier link holds no more. The password goes too: without a second factor it alone would open the account, and
-    whoever has the lost phone may know it.
+    START = "s"
+    START_AGAIN = "f"
+    """Like START, for somebody who had a second factor and sets one up again."""
+    MAILED = "m"
+
+
+@transaction.atomic
+def begin_recovery(*, email: str, reason: str, actor: User | None) -> tuple[User, str]:
+    """Take a person's second factors and password away, end their sessions; return them and the link's token.
+
+    The token is shown once and not stored. Until the link is used nobody signs in as this person; an earlier link
+    holds no more. The password goes too: without a second factor it alone would open the account, and whoever has
+    the lost phone may know it.
 
     Raises
     ------
@@ -114,59 +131,78 @@ def begin_recovery(*, email: str, reason: str, actor: User | None) -> tuple[Reco
     person.set_unusable_password()
     person.save(update_fields=["password"])
     ended = end_all_sessions(user=person)
-    Recovery.objects.filter(person=person, used_at=None, expires_at__gt=timezone.now()).update(
-        expires_at=timezone.now()
-    )
-    token = secrets.token_urlsafe(32)
-    begun = Recovery.objects.create(
-        person=person,
-        token_sha256=_digest(token),
-        had_factor=had_factor,
-        expires_at=timezone.now() + HOLDS_FOR,
-    )
     record(
         "person.recovery_begun", actor, subject=str(person.pk), reason=reason,
-        values={"sessions_ended": ended, "expires_at": f"{begun.expires_at:%FT%TZ}"},
+        values={"sessions_ended": ended, "expires_at": f"{timezone.now() + HOLDS_FOR:%FT%TZ}"},
     )  # fmt: skip
-    return begun, token
+    return person, _made(person, Link.START_AGAIN if had_factor else Link.START)
 
 
-def open_recovery(token: str) -> Recovery:
-    """Return the recovery of a link.
+def mail_link(address: str) -> None:
+    """Mail a link to a new password to the person of this address; nothing happens where it must not.
+
+    Of the staff only who has a second factor gets one: a mailbox alone opens no account that may do more than read.
+    """
+    person = User.objects.filter(email=address.strip().lower(), is_active=True).first()
+    if person is None or not person.has_usable_password() or (is_staff(person) and not has_factor(person)):
+        return
+    record("person.link_mailed", None, subject=str(person.pk))
+    link = f"{site_address()}{reverse('accounts:recover', args=[_made(person, Link.MAILED)])}"
+    text = render_to_string("accounts/recovery_mail.txt", {"person": person, "link": link})
+    send_mail("Reader Study: a new password", text, None, [person.email])
+
+
+def sends_mail() -> bool:
+    """Say whether the site's mail leaves this host."""
+    return settings.EMAIL_BACKEND.split(".")[-2] not in MAIL_STAYS_HERE
+
+
+def site_address() -> str:
+    """Return the site's likely address: its first host name, or the workstation's own."""
+    names = [host for host in settings.ALLOWED_HOSTS if not host.startswith((".", "*", "["))]
+    return f"https://{names[0]}" if settings.TLS and names else "http://localhost:8000"
+
+
+def open_link(token: str, *, lock: bool = False) -> tuple[User, Link]:
+    """Return whose new password a link leads to, and what it was made for; with `lock` their row is locked.
 
     Raises
     ------
-    RecoveryError: the link is unknown, used or expired. It does not say which.
+    RecoveryError: the link is made up, used or expired, or its person has signed in since. It does not say which.
     """
-    found = (
-        Recovery.objects.select_related("person")
-        .filter(
-            token_sha256=_digest(token), used_at=None, expires_at__gt=timezone.now(), person__is_active=True
-        )
-        .first()
-    )
-    if found is None:
+    number, letter, made = [*token.split("-", 2), "", ""][:3]
+    known = letter in set(Link) and number.isdecimal()
+    people = User.objects.select_for_update() if lock else User.objects.all()
+    person = people.filter(pk=number, is_active=True).first() if known else None
+    if person is None or not _tokens(letter).check_token(person, made):
         raise RecoveryError("this link has been used or has expired")
-    return found
+    return person, Link(letter)
 
 
 @transaction.atomic
-def finish_recovery(*, token: str, hashed: str) -> Recovery:
-    """Give the person their new password, hashed before; the link holds no more.
+def use_link(*, token: str, hashed: str) -> tuple[User, Link]:
+    """Give the person of a link their new password, hashed before; their sessions end, and it holds no more.
 
     Raises
     ------
     RecoveryError: the link does not hold.
     """
-    Recovery.objects.select_for_update().filter(token_sha256=_digest(token)).first()
-    found = open_recovery(token)
-    found.used_at = timezone.now()
-    found.save(update_fields=["used_at"])
-    found.person.password = hashed
-    found.person.save(update_fields=["password"])
-    record("person.recovered", found.person, subject=str(found.person.pk))
-    return found
+    person, link = open_link(token, lock=True)
+    person.password = hashed
+    person.save(update_fields=["password"])
+    end_all_sessions(user=person)
+    record(
+        "person.password_reset" if link is Link.MAILED else "person.recovered", person, subject=str(person.pk)
+    )
+    return person, link
 
 
-def _digest(token: str) -> str:
-    return hashlib.sha256(b"recovery\0" + token.encode()).hexdigest()
+def _made(person: User, link: Link) -> str:
+    return f"{person.pk}-{link}-{_tokens(link).make_token(person)}"
+
+
+def _tokens(link: str) -> PasswordResetTokenGenerator:
+    """Return Django's own, whose tokens end with the password and with the next sign-in."""
+    tokens = PasswordResetTokenGenerator()
+    tokens.key_salt = f"readerstudy.accounts.{link}"
+    return tokens

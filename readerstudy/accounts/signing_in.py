@@ -83,9 +83,12 @@ def let_in(request: HttpRequest, person: User, *, kind: str) -> None:
 
 def must_have_factor(user: User) -> bool:
     """Say whether the site's rule (MFA_REQUIRED) asks this person for a second factor."""
-    if settings.MFA_REQUIRED == "staff":
-        return bool(user.is_staff or may_open_runs(user) or any(test(user) for test in staff_tests))
-    return bool(settings.MFA_REQUIRED == "all")
+    return bool(settings.MFA_REQUIRED == "all" or (settings.MFA_REQUIRED == "staff" and is_staff(user)))
+
+
+def is_staff(user: User) -> bool:
+    """Say whether a person does more on this site than read."""
+    return bool(user.is_staff or may_open_runs(user) or any(test(user) for test in staff_tests))
 
 
 def standing_of(user: User) -> str:

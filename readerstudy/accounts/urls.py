@@ -11,6 +11,7 @@ urlpatterns = [
     path("me/password/", views.password, name="password"),
     path("me/elsewhere/", views.elsewhere, name="elsewhere"),
     path("me/sessions/<str:name>/end/", views.end_one, name="end_session"),
+    path("recover/", views.forgotten, name="forgotten"),
     path("recover/<str:token>/", views.recover, name="recover"),
     path("second-step/", views.second_step, name="second_step"),
     path("me/second-factor/", factor_views.overview, name="factors"),

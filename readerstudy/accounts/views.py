@@ -6,7 +6,7 @@ from typing import Any
 from django.contrib import messages
 from django.contrib.auth import views as auth_views
 from django.contrib.auth.decorators import login_not_required
-from django.contrib.auth.forms import AuthenticationForm, SetPasswordForm
+from django.contrib.auth.forms import AuthenticationForm, PasswordResetForm, SetPasswordForm
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.signals import user_login_failed
 from django.core.exceptions import NON_FIELD_ERRORS
@@ -17,13 +17,15 @@ from django.utils.decorators import method_decorator
 
 from readerstudy.accounts import factors, services
 from readerstudy.accounts.access import signed_in
-from readerstudy.accounts.attempts import door_of
+from readerstudy.accounts.attempts import door_of, link_door
 from readerstudy.accounts.forms import Code, Confirm, Password, Profile
 from readerstudy.accounts.hashing import BusyError
 from readerstudy.accounts.middleware import not_now, page
 from readerstudy.accounts.models import OpenSession, User
 from readerstudy.accounts.open_sessions import end_session, sessions_of
+from readerstudy.accounts.services import Link
 from readerstudy.accounts.signing_in import TO_SET_UP, begin_session, hold, let_in, waiting
+from readerstudy.accounts.tasks import ask_for_link
 
 
 @method_decorator(login_not_required, name="dispatch")
@@ -31,6 +33,10 @@ class SignIn(auth_views.LoginView):
     http_method_names = ["get", "head", "post"]
     template_name = "accounts/sign_in.html"
     redirect_authenticated_user = True
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        """Say whether the site can mail a link to a new password."""
+        return super().get_context_data(sends_mail=services.sends_mail(), **kwargs)
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """Try the password when its turn comes; where the queue is full, show the form again."""
@@ -202,21 +208,38 @@ def _page(request: HttpRequest, person: User, form: Code) -> HttpResponse:
     return render(request, "accounts/second_step.html", context)
 
 
+@page("GET", "POST")
+@login_not_required
+def forgotten(request: HttpRequest) -> HttpResponse:
+    """Have a link to a new password mailed; the answer is the same whoever has the address, and whether anyone has."""
+    if not services.sends_mail():
+        raise Http404
+    form = PasswordResetForm(request.POST or None)
+    form.fields["email"].label = "E-mail address"
+    asked = form.is_valid()
+    if asked:
+        link_door(request, form.cleaned_data["email"]).count()
+        ask_for_link(form.cleaned_data["email"])
+    return render(request, "accounts/forgotten.html", {"form": form, "asked": asked})
+
+
 @page("GET", "POST", secret=True)
 @login_not_required
 def recover(request: HttpRequest, token: str) -> HttpResponse:
-    """Let the person choose a password, and lead anyone who had a second factor to a new one."""
+    """Let the person of a link choose a password; one that was mailed then leads to the sign-in with both factors."""
     try:
-        found = services.open_recovery(token)
-        form = SetPasswordForm(found.person, request.POST or None)
+        person, link = services.open_link(token)
+        form = SetPasswordForm(person, request.POST or None)
         if form.is_valid():
             hashed = make_password(form.cleaned_data["new_password1"])
             with transaction.atomic():
-                done = services.finish_recovery(token=token, hashed=hashed)
-                begin_session(request, done.person, mark=TO_SET_UP if done.had_factor else None)
-            return redirect("accounts:factors")
+                person, link = services.use_link(token=token, hashed=hashed)
+                if link is not Link.MAILED:
+                    begin_session(request, person, mark=TO_SET_UP if link is Link.START_AGAIN else None)
+            return redirect("accounts:sign_in" if link is Link.MAILED else "accounts:factors")
     except services.RecoveryError:
         return render(request, "accounts/recovery_over.html", status=404)
     form.fields["new_password1"].help_text = "At least 12 characters."
     form.fields["new_password2"].help_text = ""
-    return render(request, "accounts/recovery.html", {"form": form, "person": found.person})
+    context = {"form": form, "person": person, "mailed": link is Link.MAILED}
+    return render(request, "accounts/recovery.html", context)

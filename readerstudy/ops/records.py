@@ -6,9 +6,11 @@ Every page is read-only: services own every write, so that each is checked and a
 left out; tests/ops/test_admin.py gives the reason for each table.
 """
 
+import csv
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from allauth.mfa.models import Authenticator
+from django.apps import apps
 from django.contrib import admin
 from django.contrib.admin import AdminSite
 from django.contrib.auth.decorators import login_not_required
@@ -22,20 +24,19 @@ from django.utils.decorators import method_decorator
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
 
-from readerstudy.accounts.models import Invitation, Recovery, User
-from readerstudy.audit.models import Chain, Event
+from readerstudy.accounts.models import User
+from readerstudy.audit.models import Event
 from readerstudy.audit.sentences import Names, people_in, sentence_of
-from readerstudy.cases.models import CaseSet, Terms, TermsConfirmation
-from readerstudy.results.models import Unblinding, UnblindingRequest
-from readerstudy.study.models import Membership, Reader, Study
 
 if TYPE_CHECKING:
     Base = admin.ModelAdmin[Any]
 else:
     Base = admin.ModelAdmin  # takes no type argument when it runs
 
-for _model, _plural in ((Study, "studies"), (Terms, "terms of use")):
-    _model._meta.verbose_name_plural = _plural  # what these pages call them; nothing else shows it
+for _model, _plural in (("study.Study", "studies"), ("cases.Terms", "terms of use")):
+    apps.get_model(
+        _model
+    )._meta.verbose_name_plural = _plural  # what these pages call them; nothing else shows it
 
 
 class Site(AdminSite):
@@ -133,30 +134,15 @@ class SiteEvents(Record):
         return found.filter(study=None).select_related("actor")
 
 
-OTHERS: dict[type[Model], tuple[str, str, str]] = {
-    Authenticator: ("user type created_at last_used_at", "", "type"),
-    Invitation: ("email role study created_at expires_at used_at revoked_at", "replaces invited_by", "role"),
-    Recovery: ("person created_at expires_at used_at", "had_factor", ""),
-    Chain: ("study sequence digest", "", ""),
-    Study: (
-        "slug title phase created_at locked_at closed_at unblinded_at",
-        "archived_at key protocol_sha256 cases_sha256 sealed_sha256 synthetic_images simulated_readers",
-        "phase",
-    ),
-    Membership: ("study person role", "", "role"),
-    Reader: ("study pseudonym person enrolled_at withdrawn_at", "", ""),
-    CaseSet: ("study case_count synthetic loaded_at", "cases_sha256 key_sha256", ""),
-    Terms: ("study credential ethics set_at", "text sha256", ""),
-    TermsConfirmation: ("study person confirmed_at", "sha256", ""),
-    Unblinding: ("study opened_by opened_at", "reason key_sha256", ""),
-    UnblindingRequest: ("study asked_by asked_at", "reason", ""),
-}
-"""Of each other table the columns of its list, what one record shows besides, and by what the list can be narrowed."""
-
-for _table, (_listed, _more, _narrowed) in OTHERS.items():
-    _shown = {
-        "list_display": _listed.split(),
-        "fields": [*_listed.split(), *_more.split()],
-        "list_filter": _narrowed.split(),
-    }
-    admin.site.register(_table, type(f"{_table.__name__}Record", (Record,), _shown))
+with Path(__file__).with_suffix(".csv").open(encoding="utf-8", newline="") as _file:
+    for _row in csv.DictReader(
+        _file
+    ):  # of each other table the columns of its list, and what one record shows besides
+        _listed = _row["listed"].split()
+        _shown = {
+            "list_display": _listed,
+            "fields": [*_listed, *_row["besides"].split()],
+            "list_filter": _row["narrowed by"].split(),
+        }
+        _table = apps.get_model(_row["table"])
+        admin.site.register(_table, type(f"{_table.__name__}Record", (Record,), _shown))

@@ -26,6 +26,7 @@ IN_OTHER_HANDS = {
     "person.added": "made the account behind an invitation, whose link others could read",
     "person.recovery_begun": "was given a link to a new password, which others could read",
     "person.password_set": "has a password that somebody else drew",
+    "person.password_reset": "chose a new password behind a mailed link, which others could read",
 }
 """Kind of event to what it says of the person, after their name."""
 
@@ -133,9 +134,8 @@ def _other_hands(person: User, study: Study, since: Event | None) -> str:
     """Return the first of `IN_OTHER_HANDS` that holds for a person's role or account after an event, or ""."""
     role = Q(study=study.key, kind="invitation.accepted", actor=person, values__role=Role.STUDY_ADMIN.value)
     own = Q(study=None, kind="person.added", actor=person, subject=str(person.pk))
-    password = Q(
-        study=None, kind__in=("person.recovery_begun", "person.password_set"), subject=str(person.pk)
-    )
+    kinds = ("person.recovery_begun", "person.password_set", "person.password_reset")
+    password = Q(study=None, kind__in=kinds, subject=str(person.pk))
     found = Event.objects.filter(role | own | password).order_by("pk")
     first = (found if since is None else found.filter(pk__gt=since.pk)).first()
     return "" if first is None else IN_OTHER_HANDS[first.kind]

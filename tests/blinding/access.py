@@ -34,6 +34,7 @@ OPEN_TO_ALL = {
     "accounts/sign-in/",
     "accounts/second-step/",
     "invitations/nothing/",
+    "accounts/recover/",
     "accounts/recover/nothing/",
 }
 """Addresses that ask for no sign-in."""
@@ -67,6 +68,8 @@ reading    POST     /accounts/me/profile/                      302       302    
 reading    POST     /accounts/me/password/                     302       302     302 302  302   302  302  302
 reading    POST     /accounts/me/elsewhere/                    302       302     302 302  302   302  302  302
 reading    POST     /accounts/me/sessions/nothing/end/         302       404     404 404  404   404  404  404
+any        GET      /accounts/recover/                         404       404     404 404  404   404  404  404
+any        POST     /accounts/recover/                         404       404     404 404  404   404  404  404
 any        GET      /accounts/recover/nothing/                 404       404     404 404  404   404  404  404
 any        POST     /accounts/recover/nothing/                 404       404     404 404  404   404  404  404
 any        GET      /accounts/second-step/                     302       302     302 302  302   302  302  302

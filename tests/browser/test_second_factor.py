@@ -8,14 +8,16 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from django.core import mail
 from django.core.management import call_command
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
+from pytest_django import Settings
 from pytest_django.live_server_helper import LiveServer
 
 from readerstudy.accounts.factors import factors
 from readerstudy.accounts.models import User
-from readerstudy.accounts.services import begin_recovery
+from readerstudy.accounts.services import begin_recovery, mail_link
 from tests.accounts.test_second_factor import code_of, forget_code
 from tests.browser.conftest import _empty_the_audit_trail
 from tests.browser.test_design_language import ROOT
@@ -185,5 +187,28 @@ def test_a_passkey(page: Page, site: str) -> None:
     page.get_by_role("button", name="Use a passkey").click()
     expect(page.get_by_text("No passkey was used")).to_be_visible(timeout=90_000)
     page.goto(f"{site}/")
+    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+    page.goto("about:blank")
+
+
+def test_a_forgotten_password(page: Page, site: str, settings: Settings) -> None:
+    settings.EMAIL_BACKEND = "tests.accounts.test_by_mail.EmailBackend"
+    page.goto(f"{site}/accounts/sign-in/")
+    page.get_by_role("link", name="Have a link mailed to you").click()
+    clean(page, "forgotten")
+    page.get_by_label("E-mail address").fill("alice@example.org")
+    for wide in (390, 1920, 1366):
+        page.set_viewport_size({"width": wide, "height": 768})
+        assert page.evaluate("document.documentElement.scrollWidth") <= wide
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("status")).to_contain_text("a mail is on its way")
+    clean(page, "forgotten-asked")
+    mail_link("alice@example.org")  # the worker's part
+    page.goto(re.sub(r"http://localhost:8000", site, re.search(r"http\S+", mail.outbox[-1].body)[0]))  # type: ignore[index]
+    expect(page.get_by_role("heading", name="A new password")).to_be_visible()
+    clean(page, "forgotten-choose")
+    page.get_by_label("New password", exact=True).fill("moraine-valley-82")
+    page.get_by_label("New password confirmation").fill("moraine-valley-82")
+    page.get_by_role("button", name="Go on").click()
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
     page.goto("about:blank")

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from typing import Any, cast
 
 from django import forms
-from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.forms import SetPasswordMixin
 from django.contrib.auth.hashers import make_password
@@ -20,6 +19,7 @@ from readerstudy.accounts.access import signed_in
 from readerstudy.accounts.forms import Profile, filled
 from readerstudy.accounts.middleware import page
 from readerstudy.accounts.models import User
+from readerstudy.accounts.services import sends_mail
 from readerstudy.accounts.signing_in import begin_session
 from readerstudy.study.duties import is_unblinded, openers_context, unblinded_among
 from readerstudy.study.models import ProposedStep, Study
@@ -100,16 +100,10 @@ class Register(SetPasswordMixin, Profile):  # type: ignore[type-arg]  # takes no
 WAITS = (
     "You can see where cases come from, so this waits for a blinded admin; it is recorded in the audit trail."
 )
-MAIL_STAYS_HERE = {"console", "dummy", "locmem", "filebased"}
-"""Backends that send nothing: the admin hands the link over, and gains nothing that `add_person` would not give."""
 NOT_YET = (
     "You could not be enrolled yet; the study's admin has been told. Nothing you typed was stored. "
     "Your link is still valid: try it again later."
 )
-
-
-def _sends_mail() -> bool:
-    return settings.EMAIL_BACKEND.split(".")[-2] not in MAIL_STAYS_HERE
 
 
 @admin_page("GET")
@@ -126,7 +120,7 @@ def people(request: HttpRequest, study: Study) -> HttpResponse:
         "invite_form": Invite(study=study),
         "reason_form": Reason(auto_id=False),
         "enrolling": study.phase in BEFORE_CLOSE,
-        "mails": _sends_mail(),
+        "mails": sends_mail(),
         "unblinded": unblinded_among(study),
         "proposals": waiting_proposals(study),
         "finished": sum(each["state"] == "finished" for each in readers),
@@ -150,7 +144,7 @@ def send(request: HttpRequest, study: Study) -> str:
         )  # fmt: skip
         return WAITS
     invitation, link = invitations.invite(study=study, actor=actor, link_for=_link_for(request), **values)
-    if not _sends_mail():
+    if not sends_mail():
         return f"This site sends no mail. Give this link to {invitation.email} yourself; it is shown once: {link}"
     return f"The invitation to {invitation.email} has been sent."
 

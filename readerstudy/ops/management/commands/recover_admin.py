@@ -3,10 +3,9 @@
 from argparse import ArgumentParser
 from typing import Any
 
-from django.conf import settings
 from django.urls import reverse
 
-from readerstudy.accounts.services import HOLDS_FOR, begin_recovery
+from readerstudy.accounts.services import HOLDS_FOR, begin_recovery, site_address
 from readerstudy.commands import SiteCommand
 
 
@@ -28,17 +27,9 @@ class Command(SiteCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        begun, token = begin_recovery(email=options["email"], reason=options["reason"], actor=None)
-        address = (options["address"] or _address()).rstrip("/")
+        person, token = begin_recovery(email=options["email"], reason=options["reason"], actor=None)
+        address = (options["address"] or site_address()).rstrip("/")
         minutes = int(HOLDS_FOR.total_seconds() // 60)
-        self.stdout.write(f"{begun.person.email} can sign in by this link only, once, for {minutes} minutes:")
+        self.stdout.write(f"{person.email} can sign in by this link only, once, for {minutes} minutes:")
         self.stdout.write(f"{address}{reverse('accounts:recover', args=[token])}")
         self.stdout.write("Pass it on in a way that nobody else can read. It is shown once and not stored.")
-
-
-def _address() -> str:
-    """Return the site's likely address: its first host name, or the workstation's own."""
-    names = [host for host in settings.ALLOWED_HOSTS if not host.startswith((".", "*", "["))]
-    if settings.TLS and names:
-        return f"https://{names[0]}"
-    return "http://localhost:8000"
