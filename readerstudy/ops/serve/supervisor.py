@@ -1,5 +1,6 @@
 """Run the web server and the worker side by side, start a dead one again, stop both cleanly."""
 
+import ctypes
 import os
 import signal
 import subprocess
@@ -8,7 +9,6 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from readerstudy.environment import BASE
 from readerstudy.refusals import RefusedError
@@ -16,8 +16,9 @@ from readerstudy.refusals import RefusedError
 STOP_SECONDS = 20.0
 """How long a process may take to finish what it holds before it is killed; the ledger survives that."""
 RESTARTS, RESTART_WINDOW = 5, 60.0
-BOUND = [sys.executable, "-I", "-S", str(Path(__file__).with_name("bound.py"))]
-"""Starts a command that ends with this process, however that ends: none may be left behind who holds the port."""
+PR_SET_PDEATHSIG = 1
+"""prctl(2): the signal that Linux sends to a process when its parent ends. It stays over `exec`."""
+_prctl = getattr(ctypes.CDLL(None), "prctl", None)  # only Linux has it; elsewhere a process simply runs
 
 ROOT_WARNING = "ignore:You're running the worker with superuser"
 """Celery's warning to root is said by `doctor` instead; only JSON messages are accepted in any case."""
@@ -68,22 +69,28 @@ class Process:
     def start(self) -> None:
         """Start it in a session of its own, so that a Ctrl-C in the terminal reaches only the supervisor."""
         environment = {**os.environ, **self.environment}
-        command = [*BOUND, str(os.getpid()), *self.command]
-        self.handle = subprocess.Popen(command, cwd=BASE, env=environment, start_new_session=True)
+        parent = os.getpid()
+
+        def bound() -> None:
+            """End with the supervisor, however that ends: none may be left behind who holds the port."""
+            if _prctl is not None:
+                _prctl(PR_SET_PDEATHSIG, int(signal.SIGTERM))
+            if os.getppid() != parent:
+                os._exit(1)
+
+        self.handle = subprocess.Popen(
+            self.command, cwd=BASE, env=environment, start_new_session=True,
+            preexec_fn=bound,  # noqa: PLW1509  (this process has one thread)
+        )  # fmt: skip
 
     def died(self) -> bool:
         """Say whether it ended by itself."""
         return self.handle is not None and self.handle.poll() is not None
 
     def stop(self, deadline: float) -> None:
-        """Ask the main process to end; kill its whole session when the deadline passes.
-
-        The signal goes to the main process only: a signal to the whole group once left Celery hanging.
-        """
+        """Wait for the main process, which was asked to end; kill its whole session when the deadline passes."""
         if self.handle is None:
             return
-        if self.handle.poll() is None:
-            self.handle.terminate()
         try:
             self.handle.wait(max(0.1, deadline - time.monotonic()))
         except subprocess.TimeoutExpired:
@@ -111,7 +118,9 @@ class Supervisor:
 
     def __exit__(self, *error: object) -> None:
         deadline = time.monotonic() + STOP_SECONDS
-        for process in self.processes:
+        for (
+            process
+        ) in self.processes:  # the main process only: a signal to a whole group once left Celery hanging
             if process.handle is not None and process.handle.poll() is None:
                 process.handle.terminate()
         for process in self.processes:
