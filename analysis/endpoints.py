@@ -272,20 +272,5 @@ def read_endpoints(path: Path) -> tuple[Endpoint, ...]:
         raise EndpointError(f"{path}: {error}") from error
 
 
-_YES_NO = ((0, "no"), (1, "yes"))
-
-PAPER = (
-    Endpoint(
-        "agree", "Do you fully agree with the label?", "Label agreement", "binary", _YES_NO,
-        less="less agreement with the label", more="more agreement with the label",
-    ),
-    Endpoint(
-        "quality", "How would you rate the image quality?", "Image quality", "ordinal",
-        ((1, "poor"), (2, "fair"), (3, "average"), (4, "good"), (5, "excellent")),
-    ),
-    Endpoint(
-        "difficulty", "How difficult would you consider it to properly diagnose this image?", "Difficulty", "ordinal",
-        ((1, "very easy"), (2, "easy"), (3, "average"), (4, "difficult"), (5, "very difficult")), worse="high",
-    ),
-)  # fmt: skip
+PAPER = read_endpoints(Path(__file__).with_suffix(".json"))
 """The three questions of the published study, word for word: what files without a description of theirs ask."""

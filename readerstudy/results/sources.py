@@ -24,8 +24,10 @@ def sources(*modules: str) -> dict[str, Path]:
         path = _file(name)
         if path is None or path in found.values():
             continue
-        table = path.with_suffix(".csv")  # a module's definitions may stand in a table beside it
-        found |= {f"analysis/{each.relative_to(_root())}": each for each in (path, table) if each.is_file()}
+        # A module's definitions may stand in a file beside it.
+        for each in (path, path.with_suffix(".csv"), path.with_suffix(".json")):
+            if each.is_file():
+                found[f"analysis/{each.relative_to(_root())}"] = each
         waiting += [name.rpartition(".")[0], *_imported(path.read_bytes())]
     return dict(sorted(found.items()))
 
