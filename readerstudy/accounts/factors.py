@@ -27,7 +27,7 @@ from django.http.request import split_domain_port
 
 from readerstudy.accounts.attempts import use_up
 from readerstudy.accounts.models import User
-from readerstudy.audit.services import record
+from readerstudy.audit.services import record_person
 from readerstudy.refusals import RefusedError
 
 Kind = Authenticator.Type
@@ -134,7 +134,7 @@ def remove(*, user: User, number: int, must_have: bool) -> None:
     found.delete()
     if not has_factor(user):
         Authenticator.objects.filter(user=user).delete()
-    record("person.second_factor_removed", user, subject=str(user.pk), values={"old": kind, "new": None})
+    record_person("person.second_factor_removed", user, user, old=kind, new=None)
 
 
 @transaction.atomic
@@ -142,10 +142,7 @@ def remove_all(*, user: User, actor: User | None, reason: str) -> int:
     """Take every second factor away and return how many there were: for a person who has lost them."""
     there = factors(user).count()
     Authenticator.objects.filter(user=user).delete()
-    record(
-        "person.second_factors_reset", actor,
-        subject=str(user.pk), values={"old": there, "new": 0}, reason=reason,
-    )  # fmt: skip
+    record_person("person.second_factors_reset", actor, user, reason=reason, old=there, new=0)
     return there
 
 
@@ -161,7 +158,7 @@ def new_codes(*, user: User) -> None:
         raise FactorError("Recovery codes stand in for a second factor: set one up first.")
     Authenticator.objects.filter(user=user, type=CODES).delete()
     RecoveryCodes.activate(user)
-    record("person.recovery_codes_drawn", user, subject=str(user.pk))
+    record_person("person.recovery_codes_drawn", user, user)
 
 
 def codes_to_keep(user: User) -> list[str]:
@@ -220,10 +217,7 @@ def check_passkey(*, user: User, credential: Any) -> str:
 
 
 def _added(user: User, factor: Authenticator) -> None:
-    record(
-        "person.second_factor_added", user,
-        subject=str(user.pk), values={"old": None, "new": str(factor.type)},
-    )  # fmt: skip
+    record_person("person.second_factor_added", user, user, old=None, new=str(factor.type))
     if _codes(user) is None:
         new_codes(user=user)
 

@@ -21,7 +21,7 @@ from django.utils import timezone
 from django.utils.crypto import constant_time_compare, salted_hmac
 
 from readerstudy.accounts.models import OpenSession, User
-from readerstudy.audit.services import record
+from readerstudy.audit.services import record_person
 
 BEGAN, BROWSER = "began", "browser"
 """What a session holds of itself: when somebody signed in (ISO 8601), and with what, in words."""
@@ -53,10 +53,8 @@ def end_session(*, user: User, name: str) -> None:
     if found is None:
         raise OpenSession.DoesNotExist
     found.delete()
-    record(
-        "person.session_ended", user,
-        subject=str(user.pk), values={"began_at": f"{found.began_at:%FT%TZ}", "browser": found.browser},
-    )  # fmt: skip
+    began_at = f"{found.began_at:%FT%TZ}"
+    record_person("person.session_ended", user, user, began_at=began_at, browser=found.browser)
 
 
 @transaction.atomic

@@ -19,7 +19,7 @@ from readerstudy.accounts.factors import has_factor, remove_all
 from readerstudy.accounts.models import User
 from readerstudy.accounts.open_sessions import end_all_sessions, stay_here_alone
 from readerstudy.accounts.signing_in import is_staff
-from readerstudy.audit.services import record
+from readerstudy.audit.services import record_person
 from readerstudy.refusals import RefusedError
 
 HOLDS_FOR = timedelta(seconds=settings.PASSWORD_RESET_TIMEOUT)
@@ -51,10 +51,7 @@ def add_person(
             )
         make = User.objects.create_superuser if superuser else User.objects.create_user
         user = make(address, hashed=hashed, name=name)
-        record(
-            "person.added", actor,
-            subject=str(user.pk), values={"researcher": researcher, "superuser": superuser},
-        )  # fmt: skip
+        record_person("person.added", actor, user, researcher=researcher, superuser=superuser)
         if researcher:
             grant_researcher(user=user, actor=actor)
     return user, password
@@ -64,7 +61,7 @@ def add_person(
 def grant_researcher(*, user: User, actor: User | None) -> None:
     """Let a person run and open sweeps; from then on they cannot be a reader of a study made from one."""
     user.user_permissions.add(*run_permissions())
-    record("person.researcher_granted", actor, subject=str(user.pk))
+    record_person("person.researcher_granted", actor, user)
 
 
 def new_password(*, user: User, actor: User | None) -> str:
@@ -73,7 +70,7 @@ def new_password(*, user: User, actor: User | None) -> str:
     user.password = make_password(password)
     with transaction.atomic():
         user.save(update_fields=["password"])
-        record("person.password_set", actor, subject=str(user.pk))
+        record_person("person.password_set", actor, user)
     return password
 
 
@@ -83,7 +80,7 @@ def change_profile(*, user: User, name: str, specialty: str, years_reading: int 
     user.name, user.specialty, user.years_reading = name, specialty, years_reading
     user.full_clean(exclude=["password"])
     user.save(update_fields=["name", "specialty", "years_reading"])
-    record("person.profile_changed", user, subject=str(user.pk))
+    record_person("person.profile_changed", user, user)
 
 
 @transaction.atomic
@@ -93,7 +90,7 @@ def choose_password(*, request: HttpRequest, hashed: str, ends_sessions_only: bo
     user.password = hashed
     user.save(update_fields=["password"])
     kind = "person.sessions_ended" if ends_sessions_only else "person.password_changed"
-    record(kind, user, subject=str(user.pk))
+    record_person(kind, user, user)
     stay_here_alone(request, user)
 
 
@@ -131,10 +128,10 @@ def begin_recovery(*, email: str, reason: str, actor: User | None) -> tuple[User
     person.set_unusable_password()
     person.save(update_fields=["password"])
     ended = end_all_sessions(user=person)
-    record(
-        "person.recovery_begun", actor, subject=str(person.pk), reason=reason,
-        values={"sessions_ended": ended, "expires_at": f"{timezone.now() + HOLDS_FOR:%FT%TZ}"},
-    )  # fmt: skip
+    expires_at = f"{timezone.now() + HOLDS_FOR:%FT%TZ}"
+    record_person(
+        "person.recovery_begun", actor, person, reason=reason, sessions_ended=ended, expires_at=expires_at
+    )
     return person, _made(person, Link.START_AGAIN if had_factor else Link.START)
 
 
@@ -146,7 +143,7 @@ def mail_link(address: str) -> None:
     person = User.objects.filter(email=address.strip().lower(), is_active=True).first()
     if person is None or not person.has_usable_password() or (is_staff(person) and not has_factor(person)):
         return
-    record("person.link_mailed", None, subject=str(person.pk))
+    record_person("person.link_mailed", None, person)
     link = f"{site_address()}{reverse('accounts:recover', args=[_made(person, Link.MAILED)])}"
     text = render_to_string("accounts/recovery_mail.txt", {"person": person, "link": link})
     send_mail("Reader Study: a new password", text, None, [person.email])
@@ -191,9 +188,7 @@ def use_link(*, token: str, hashed: str) -> tuple[User, Link]:
     person.password = hashed
     person.save(update_fields=["password"])
     end_all_sessions(user=person)
-    record(
-        "person.password_reset" if link is Link.MAILED else "person.recovered", person, subject=str(person.pk)
-    )
+    record_person("person.password_reset" if link is Link.MAILED else "person.recovered", person, person)
     return person, link
 
 

@@ -22,7 +22,7 @@ from readerstudy.accounts.browsers import in_words
 from readerstudy.accounts.factors import has_factor
 from readerstudy.accounts.models import User
 from readerstudy.accounts.open_sessions import BEGAN, BROWSER
-from readerstudy.audit.services import record
+from readerstudy.audit.services import record, record_person
 
 HELD = "held"
 HELD_FOR_S = 600
@@ -78,7 +78,7 @@ def let_in(request: HttpRequest, person: User, *, kind: str) -> None:
     """Begin the session of a person whose second factor has come; in the transaction that used the factor up."""
     request.session.pop(HELD, None)
     begin_session(request, person, mark=PASSED)
-    record("person.second_factor_used", person, subject=str(person.pk), values={"factor": kind})
+    record_person("person.second_factor_used", person, person, factor=kind)
 
 
 def must_have_factor(user: User) -> bool:
@@ -119,14 +119,14 @@ def note_sign_in(*, request: HttpRequest, user: User, **_: Any) -> None:
     note_standing(request, standing_of(user))
     door_of(request, user.email, codes_of=user).forget()
     request.browser_is_of = user.email  # type: ignore[attr-defined]  # the middleware lets the browser know
-    record("person.signed_in", user, subject=str(user.pk))
+    record_person("person.signed_in", user, user)
 
 
 @receiver(user_logged_out)
 def note_sign_out(*, user: User | None, **_: Any) -> None:
     """Note a sign-out; nobody signs out of a session that has ended already."""
     if user is not None:
-        record("person.signed_out", user, subject=str(user.pk))
+        record_person("person.signed_out", user, user)
 
 
 @receiver(user_login_failed)

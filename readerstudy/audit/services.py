@@ -87,6 +87,13 @@ def record(
     return event
 
 
+def record_person(
+    kind: str, actor: AbstractBaseUser | None, person: AbstractBaseUser, *, reason: str = "", **values: Any
+) -> Event:
+    """Append an event about a person to the site's chain, as `record` does."""
+    return record(kind, actor, subject=str(person.pk), values=values, reason=reason)
+
+
 def _anchor_before(event: Event, begins: UUID | None) -> None:
     """Write into the anchor that the event begins; where that fails, the event itself says that no anchor holds it.
 
