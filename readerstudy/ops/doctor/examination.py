@@ -34,12 +34,6 @@ Grade = Literal["good", "note", "warning"]
 CUDA_DRIVERS = {"12.6": "560.28", "12.8": "570.26", "12.9": "575.51", "13.0": "580.65"}
 """The oldest Linux driver for each CUDA release (NVIDIA's CUDA release notes, table of driver versions)."""
 
-OPTIONAL = {
-    "timm": "more architectures by name",
-    "onnxruntime": "a faster engine on CPUs",
-    "psycopg": "PostgreSQL",
-    "redis": "Redis as the broker",
-}
 BACKUP_DAYS = 7
 """A backup older than this is told as a note."""
 
@@ -127,10 +121,10 @@ def _tools() -> Iterator[Finding]:
     browser = os.environ.get("CHROMIUM") or shutil.which("chromium") or ""
     none = "none; browser tests are skipped (apt install chromium)"
     yield _judged("browser for tests", "" if browser else none, browser, "note")
-    for name, purpose in OPTIONAL.items():
-        there = importlib.util.find_spec(name) is not None
-        version = importlib.metadata.version(name) if there else ""
-        yield _judged(name, "" if there else f"not installed: {purpose}", f"{version}: {purpose}", "note")
+    # Of all that the program can use, this alone may be missing.
+    there = importlib.util.find_spec("timm") is not None
+    version = importlib.metadata.version("timm") if there else "not installed"
+    yield Finding("good" if there else "note", "timm", f"{version}: more architectures by name")
     free = shutil.disk_usage(BASE).free / 2**30
     yield Finding("good" if free > 10 else "warning", "disk", f"{free:.0f} GiB free where the project lies")
 
