@@ -1,5 +1,7 @@
 """Numbers as people read them, in every sentence, table and figure; files of results hold them in full."""
 
+from collections.abc import Sequence
+
 DASH = "–"
 HARD_SPACE = "\N{NO-BREAK SPACE}"
 
@@ -34,3 +36,8 @@ def p_value(value: float | None) -> str:
 def p_equals(value: float, name: str = "p") -> str:
     """Write a p-value with its name: "p = 0.031", "p < 0.001"."""
     return f"{name} {p_value(value)}" if value < 0.001 else f"{name} = {p_value(value)}"
+
+
+def listed(names: Sequence[str]) -> str:
+    """Join names with commas and a last "and"."""
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)

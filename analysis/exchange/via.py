@@ -203,14 +203,7 @@ def _value(given: Any, endpoint: Endpoint, paper: bool, where: str) -> float | N
     words = {NO: 0, YES: 1} if endpoint.kind == "binary" else {str(value): value for value in endpoint.values}
     if text.lower() in words:
         return words[text.lower()]
-    known = list(words)
-    wanted = (
-        f"'{YES}' or '{NO}'"
-        if endpoint.kind == "binary"
-        else f"{known[0]} to {known[-1]}"
-        if known
-        else "a number"
-    )
+    wanted = f"one of {', '.join(words)}" if words else "a number"
     raise ViaError(f"{where}: expected {wanted} for {endpoint.name}, got '{text}'; correct the file")
 
 

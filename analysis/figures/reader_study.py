@@ -38,7 +38,7 @@ def reader_study_figures(
     method = comparisons["method"]
     without = ~comparisons["endpoint"].isin(comparisons.loc[method == pooled, "endpoint"])
     primary = comparisons[(method == pooled) | ((method == "u_centred") & without)]
-    readers = comparisons[method == "reader_delong"]
+    readers = comparisons[method.isin(["reader_delong", "new_reader"])]
     paper = tables["paper_compatible"].merge(words, on="endpoint")
     figures = {
         "forest": draw_forest(pd.concat([primary, readers]), groups, theme=theme),
@@ -62,8 +62,9 @@ def draw_forest(
 
     Parameters
     ----------
-    comparisons: of each question the row over all readers, and the rows of the method reader_delong; with title,
-        axis_low and axis_high (what lies left and right of 0.5) of the question, and the name of the intervals.
+    comparisons: of each question the row over all readers, and the rows of the methods reader_delong and new_reader
+        (the interval of prediction); with title, axis_low and axis_high (what lies left and right of 0.5) of the
+        question, and the name of the intervals.
     groups: what the arms are called.
     theme: ground and colours.
     """
@@ -87,7 +88,7 @@ def draw_forest(
         0.11,
         0.1 / total,
         f"θ: how often a {groups.one} got a higher answer than a {groups.other}, ties counted half. "
-        f"Bars: {comparisons['interval'].iloc[0]}s.",
+        f"Bars: {comparisons['interval'].iloc[0]}s; dotted: where another reader would lie.",
         fontsize=look.SIZE - 1,
         color=colors.muted,
         va="bottom",
@@ -97,7 +98,7 @@ def draw_forest(
 
 def _endpoint(axes: Axes, own: pd.DataFrame, named: str, colors: look.Theme, inches: float) -> None:
     readers = look.records(own[own["method"] == "reader_delong"])
-    pooled = look.records(own[own["method"] != "reader_delong"])[0]
+    pooled = look.records(own[~own["method"].isin(["reader_delong", "new_reader"])])[0]
     axes.axvline(0.5, color=colors.muted, linewidth=0.9, linestyle=(0, (4, 3)), zorder=0)
     for y, row in enumerate(readers):
         _interval(axes, y, row, colors.muted, thick=False)
@@ -105,6 +106,19 @@ def _endpoint(axes: Axes, own: pd.DataFrame, named: str, colors: look.Theme, inc
     last = len(readers) + 0.25
     _interval(axes, last, pooled, colors.text, thick=True)
     _label(axes, last, "All", pooled, colors, strong=True)
+    for row in look.records(own[(own["method"] == "new_reader") & own["ci_low"].notna()]):
+        last += 1
+        ends = [row["ci_low"], row["ci_high"]]
+        axes.plot(
+            ends,
+            [last, last],
+            color=colors.text,
+            linewidth=1.0,
+            linestyle=(0, (2, 2)),
+            marker="|",
+            markersize=7,
+        )
+        _label(axes, last, "Another", row, colors, strong=False)
     axes.set_xlim(0, 1)
     axes.set_ylim(last + 0.6, -0.6)
     axes.set_yticks([])

@@ -60,6 +60,7 @@ def _compared(results: Results, background: Background) -> list[Section | None]:
         subgroup_section(results),
         reliability.agreement_section(results),
         reliability.times_section(results, declared=background.locked),
+        reliability.order_section(results),
         reliability.missing_section(results),
         reliability.described_section(results, background),
         paper_section(results),

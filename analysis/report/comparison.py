@@ -316,9 +316,34 @@ def readers_section(results: Results) -> Section:
     text = (
         f"θ of each reader{' over all cases' if sets else ''} (circles, DeLong intervals) and over all readers and "
         f"{'matched sets' if sets else 'cases'} (diamonds, the primary comparison), with "
-        f"{worded.interval_of(results)}s. Right of 0.5 {named.ones} got the higher answers."
+        f"{worded.interval_of(results)}s. Right of 0.5 {named.ones} got the higher answers. Dotted: where the θ of "
+        "another reader like these would lie."
     )
-    return Section("readers", "Each reader", (Picture("forest", text),))
+    rows = tuple(_spread(results, row) for row in results.multiplicity)
+    interval = worded.interval_of(results)
+    columns = (
+        "Question",
+        f"SD between readers ({interval})",
+        f"θ of a new reader ({interval} of prediction)",
+        "Remark",
+    )
+    caption = (
+        "How far readers differ in θ beyond what their cases explain, and what to expect of another reader."
+    )
+    return Section("readers", "Each reader", (Picture("forest", text), Grid(caption, columns, rows)))
+
+
+def _spread(results: Results, holm: Row) -> tuple[str, ...]:
+    spread, new = (find(results, holm["endpoint"], method) for method in ("reader_spread", "new_reader"))
+    if spread is None or new is None:
+        return (holm["title"], worded.DASH, worded.DASH, primary_row(results, holm["endpoint"])["note"])
+    limits = worded.interval(new["ci_low"], new["ci_high"], 2)
+    return (
+        holm["title"],
+        worded.estimate(spread, 2),
+        limits,
+        "" if new["ci_low"] is not None else new["note"],
+    )
 
 
 def answers_section(results: Results) -> Section | None:

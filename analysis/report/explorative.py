@@ -6,6 +6,7 @@ from analysis.report.document import Block, Grid, Picture, Section, Text
 from analysis.report.words import DASH, estimate, groups_of, interval_of, number, p_value
 from analysis.stats import Results
 from analysis.stats.conclusions import DISAGREE
+from analysis.stats.paper import explained
 from analysis.stats.rows import Row
 
 GROUPINGS = {"class_group": "Frequency of the rarest finding", "n_findings": "Number of diseases"}
@@ -94,14 +95,7 @@ def paper_section(results: Results) -> Section:
             tuple(rows),
             numeric=frozenset({3, 4, 5, 6}),
         ),
-        Text(
-            "Why the p-values differ: the pooled tests take every rating as independent evidence. "
-            "Ratings of one case by several readers resemble each other, and so do all ratings of one "
-            "reader. With readers who share their cases the pooled test therefore finds a difference "
-            "where none exists in about a quarter of studies instead of the one in twenty of its level (simulated; "
-            "docs/statistics.md); with cases of one's own for each reader it can be too small or too "
-            "large. The primary comparison counts how far readers and cases vary, and decides."
-        ),
+        Text(" ".join(explained(results))),
     )
     return Section("published", "As the published study computed it", blocks)
 

@@ -23,6 +23,12 @@ TIMES = {
     ),
     "u_centred": ("θ on the raw times", "0.5 = no difference"),
     "mixed_model_position": ("Ratio, adjusted for the place in the order", "mixed model; sensitivity only"),
+    "position_ratio": ("Ratio, a case later / a case now", ""),
+}
+MEASURES = {
+    "balance": "Place of {ones} less that of {others}, first case 0 to last case 1",
+    "drift": "Change of the answers from the first case to the last",
+    "drift_of_difference": "Change of {ones} minus {others} from the first case to the last",
 }
 
 
@@ -84,22 +90,62 @@ def _intra(results: Results, titles: dict[str, str]) -> list[Block]:
             titles[row["endpoint"]],
             row["reader"] or "All",
             str(row["n"]),
-            percent(row["exact_agreement"])
-            if row["exact_agreement"] is not None
-            else f"{row['n_same']} of {row['n']}",
-            number(row["weighted_kappa"], 2),
-            number(row["mean_shift"], 2)
-            + ("" if row["ci_low"] is None else f" ({interval(row['ci_low'], row['ci_high'], 2)})"),
+            f"{row['n_same']} of {row['n']}{_limits(row, 'same_low', 'same_high', 100)}",
+            f"{number(row['weighted_kappa'], 2)}{_limits(row, 'kappa_low', 'kappa_high')}",
+            f"{number(row['mean_shift'], 2)}{_limits(row, 'ci_low', 'ci_high')}",
             row["note"],
         )
         for row in results.intra_reader
     )
     columns = ("Question", "Reader", "Pairs", "Same answer", "Weighted κ", "Shift, second − first", "Remark")
     caption = (
-        "Agreement within readers: the same case shown twice. The shift is in points of the scale, with its "
-        f"{interval_of(results)}."
+        "Agreement within readers: the same case shown twice. The shift is in points of the scale. In brackets "
+        f"{interval_of(results)}s, of all readers together with readers as clusters."
     )
-    return [Grid(caption, columns, rows, numeric=frozenset({2, 3, 4}))]
+    return [Grid(caption, columns, rows, numeric=frozenset({2}))]
+
+
+def _limits(row: Row, low: str, high: str, scale: float = 1.0) -> str:
+    if row[low] is None:
+        return ""
+    unit, digits = (" %", 0) if scale > 1 else ("", 2)
+    return f" ({interval(scale * row[low], scale * row[high], digits)}{unit})"
+
+
+def order_section(results: Results) -> Section:
+    """Return whether the arms stood evenly in the order, and how answers drifted along it."""
+    if not results.order:
+        return Section("order", "Order and learning", (Text("The order of reading is not known."),))
+    titles = {row["endpoint"]: row["title"] for row in results.multiplicity} | {
+        "position": "Place in the order"
+    }
+    named = groups_of(results)
+    rows = tuple(
+        (
+            titles[row["endpoint"]],
+            MEASURES[row["measure"]].format(ones=named.ones, others=named.others),
+            estimate(row, 2),
+            p_value(row["p"]),
+            DASH if row["lowest"] is None else interval(row["lowest"], row["highest"], 2),
+            row["note"],
+        )
+        for row in results.order
+    )
+    columns = (
+        "Question",
+        "What",
+        f"Mean over readers ({interval_of(results)})",
+        "p",
+        "Lowest to highest reader",
+        "Remark",
+    )
+    text = (
+        "First readings. Each reader has a line over the order of reading; means over readers count all alike. "
+        "Explorative: the p-values are not adjusted. Answers are in the question's unit, yes or no as a share."
+    )
+    return Section(
+        "order", "Order and learning", (Text(text), Grid("", columns, rows, numeric=frozenset({3})))
+    )
 
 
 def times_section(results: Results, *, declared: bool) -> Section:

@@ -1,7 +1,7 @@
 """Estimates and counts as a report words them; numbers alone are worded in `analysis.printed`."""
 
 from analysis.endpoints import Groups, groups_from
-from analysis.printed import DASH, HARD_SPACE, interval, interval_name, number, p_value
+from analysis.printed import DASH, HARD_SPACE, interval, interval_name, listed, number, p_value
 from analysis.stats import Plan, Results
 from analysis.stats.rows import Row
 
@@ -41,8 +41,3 @@ def percent(value: float | None) -> str:
 def plural(count: int, noun: str, many: str = "") -> str:
     """Write a count with its noun."""
     return f"{count} {noun if count == 1 else many or noun + 's'}"
-
-
-def listed(names: "list[str] | tuple[str, ...]") -> str:
-    """Join names with commas and a last "and"."""
-    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)

@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 from scipy import stats
 
-from analysis.stats.grid import Floats
+from analysis.stats.grid import Bools, Floats
 from analysis.stats.rows import LEVEL
 
 Metric = Literal["nominal", "ordinal", "interval", "ratio"]
@@ -168,30 +168,35 @@ def mean_pairwise_kappa(ratings: Floats, weights: Floats) -> Floats:
     """
     present = ~np.isnan(ratings)
     values = np.where(present, ratings, 0.0)
-    kappas = []
-    for r in range(ratings.shape[1]):
-        for s in range(r + 1, ratings.shape[1]):
-            both = present[:, r] & present[:, s]
-            if both.any():
-                kappas.append(_quadratic_kappa(values[both, r], values[both, s], weights[:, both]))
-    if not kappas:
-        return np.full(len(weights), np.nan)
-    table = np.array(kappas)
-    estimable = ~np.isnan(table)
-    n = estimable.sum(axis=0)
-    total = np.where(estimable, table, 0.0).sum(axis=0)
+    total, n = np.zeros(len(weights)), np.zeros(len(weights))
+    for r in range(ratings.shape[1] - 1):
+        both = present[:, [r]] & present[:, r + 1 :]
+        kappas = quadratic_kappa(values[:, [r]] * both, values[:, r + 1 :] * both, weights, both)
+        estimable = ~np.isnan(kappas)
+        total += np.where(estimable, kappas, 0.0).sum(axis=1)
+        n += estimable.sum(axis=1)
     return np.asarray(np.divide(total, n, out=np.full(len(n), np.nan), where=n > 0), dtype=float)
 
 
-def _quadratic_kappa(x: Floats, y: Floats, weights: Floats) -> Floats:
-    n = weights.sum(axis=1)
-    moments = weights @ np.stack([x, y, x**2 + y**2, (x - y) ** 2], axis=1)
+def quadratic_kappa(x: Floats, y: Floats, weights: Floats, both: Bools) -> Floats:
+    """Return the quadratic-weighted kappa of pairs of columns for weighted cases, NaN where all answers are the same.
+
+    Parameters
+    ----------
+    x, y: cases x pairs, 0 where not `both` were given. weights: samples x cases.
+
+    Returns
+    -------
+    samples x pairs.
+    """
+    n, sum_x, sum_y, squares, apart = (
+        weights @ part for part in (both * 1.0, x, y, x**2 + y**2, (x - y) ** 2)
+    )
     safe = np.where(n > 0, n, 1.0)
-    expected = moments[:, 2] / safe - 2 * moments[:, 0] * moments[:, 1] / safe**2
-    observed = moments[:, 3] / safe
-    usable = expected > 1e-12
+    expected = squares / safe - 2 * sum_x * sum_y / safe**2
     return np.asarray(
-        1 - np.divide(observed, expected, out=np.full(len(n), np.nan), where=usable), dtype=float
+        1 - np.divide(apart / safe, expected, out=np.full(n.shape, np.nan), where=expected > 1e-12),
+        dtype=float,
     )
 
 

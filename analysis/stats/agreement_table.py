@@ -8,12 +8,13 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
 from analysis.endpoints import PAPER, Endpoint
 from analysis.stats import agreement
 from analysis.stats.grid import Floats
 from analysis.stats.intake import Checked
-from analysis.stats.rows import LEVEL, Row, plain_interval
+from analysis.stats.rows import LEVEL, Row, critical, plain_interval
 
 BOOTSTRAPS = 2_000
 LEAST_ESTIMABLE = 0.9
@@ -194,6 +195,11 @@ def _row(
 FEWEST_PAIRS = 5
 """Below this only counts are given."""
 
+_OWN = (
+    *("exact_agreement", "same_low", "same_high", "weighted_kappa", "kappa_low", "kappa_high"),
+    *("mean_shift", "ci_low", "ci_high"),
+)
+
 
 def intra_reader_table(
     checked: Checked, level: float = LEVEL, endpoints: Sequence[Endpoint] = PAPER
@@ -208,10 +214,11 @@ def intra_reader_table(
 
     Returns
     -------
-    list: endpoint, reader (None = all), n (pairs), exact_agreement (0..1), weighted_kappa (quadratic),
-    mean_shift (second minus first, in points) with ci_low and ci_high, note. Empty without repeats.
-    The interval is Student's over the reader's pairs; for all readers together, pairs are clustered by reader
-    (degrees of freedom: readers - 1).
+    list: endpoint, reader (None = all), n (pairs), exact_agreement (0..1) with same_low and same_high, weighted_kappa
+    (quadratic) with kappa_low and kappa_high, mean_shift (second minus first, in points) with ci_low and ci_high, note.
+    Empty without repeats. For all readers together pairs are clustered by reader (degrees of freedom: readers - 1).
+    Shift and kappa have Student's interval, kappa by the jackknife; the share's is exact for the effective number of
+    pairs (Korn and Graubard 1998, Surv Methodol 24:193).
     """
     second = checked.repeats[checked.repeats["presentation"] == 2]
     if second.empty:
@@ -232,32 +239,59 @@ def _own_agreement(
 ) -> Row:
     first, second = (pairs[name].to_numpy(dtype=float) for name in names)
     same = int((first == second).sum())
-    row: Row = {
-        "endpoint": endpoint.name, "reader": reader, "n": len(pairs), "n_same": same, "exact_agreement": None,
-        "weighted_kappa": None, "mean_shift": None, "ci_low": None, "ci_high": None, "note": "",
-    }  # fmt: skip
+    row: Row = {"endpoint": endpoint.name, "reader": reader, "n": len(pairs), "n_same": same}
+    row |= dict.fromkeys((*_OWN, "note"))
     if len(pairs) < FEWEST_PAIRS:
         return row | {"note": f"fewer than {FEWEST_PAIRS} pairs: counts only"}
+    n, readers = len(pairs), None if reader else pairs["reader"]
+    kappa, alike = agreement.weighted_kappa(first, second), (first == second).astype(float)
+    column = first[:, None], second[:, None]
+    without_one = agreement.quadratic_kappa(*column, 1 - np.eye(n), np.ones((n, 1), dtype=bool))[:, 0]
     row |= {
-        "exact_agreement": same / len(pairs),
-        "weighted_kappa": agreement.weighted_kappa(first, second),
+        "exact_agreement": same / n,
+        "weighted_kappa": kappa,
         "mean_shift": float(np.mean(second - first)),
     }
-    variance, df = _shift_variance(second - first, None if reader else pairs["reader"])
-    notes = [] if row["weighted_kappa"] is not None else ["kappa not estimable: one answer throughout"]
-    if variance is None or variance <= 0:
-        notes.append("no interval: the shift does not vary")
+    row["same_low"], row["same_high"] = _share_interval(alike, readers, level)
+    row["ci_low"], row["ci_high"] = _limits(row["mean_shift"], second - first, readers, level)
+    notes = [] if row["ci_low"] is not None else ["no interval: the shift does not vary"]
+    if kappa is None:
+        notes.append("kappa not estimable: one answer throughout")
     else:
-        row["ci_low"], row["ci_high"] = plain_interval(row["mean_shift"], variance, df, level)
+        low, high = _limits(kappa, n * kappa - (n - 1) * without_one, readers, level)
+        row |= (
+            {} if low is None or high is None else {"kappa_low": max(low, -1.0), "kappa_high": min(high, 1.0)}
+        )
     return row | {"note": "; ".join(notes)}
 
 
-def _shift_variance(shift: "np.ndarray", readers: pd.Series | None) -> tuple[float | None, float]:
-    """Return variance and degrees of freedom of the mean shift; clustered when several readers are given."""
-    n = len(shift)
+def _limits(
+    middle: float, values: Floats, readers: pd.Series | None, level: float
+) -> tuple[float, float] | tuple[None, None]:
+    """Return Student's interval of what is the mean of values of the pairs, or of their pseudo-values."""
+    variance, df = _clustered(values, readers)
+    return plain_interval(middle, variance, df, level) if variance > 0 else (None, None)
+
+
+def _share_interval(alike: Floats, readers: pd.Series | None, level: float) -> tuple[float, float]:
+    """Return Clopper and Pearson's interval for as many pairs as the clustered ones are worth."""
+    n, share = len(alike), float(alike.mean())
+    variance, df = _clustered(alike, readers)
+    worth, alone = float(n), share * (1 - share) / (n - 1)
+    if variance > alone:
+        worth *= alone / variance * (critical(n - 1) / critical(df)) ** 2
+    x = share * worth
+    low = float(stats.beta.ppf(0.5 - level / 2, x, worth - x + 1)) if share > 0 else 0.0
+    high = float(stats.beta.ppf(0.5 + level / 2, x + 1, worth - x)) if share < 1 else 1.0
+    return low, high
+
+
+def _clustered(values: Floats, readers: pd.Series | None) -> tuple[float, float]:
+    """Return variance and degrees of freedom of a mean over pairs; clustered when several readers are given."""
+    n = len(values)
     if readers is None or readers.nunique() == 1:
-        return float(shift.var(ddof=1) / n), float(n - 1)
-    sums = pd.Series(shift - shift.mean(), index=readers.index).groupby(readers).sum().to_numpy()
+        return float(values.var(ddof=1) / n), float(n - 1)
+    sums = pd.Series(values - values.mean(), index=readers.index).groupby(readers).sum().to_numpy()
     clusters = len(sums)
     variance = clusters / (clusters - 1) * math.fsum(sums**2) / n**2
     return variance, float(clusters - 1)

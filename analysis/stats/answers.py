@@ -182,10 +182,7 @@ def endpoint_table(level: float = LEVEL, endpoints: Sequence[Endpoint] = PAPER) 
         {
             "endpoint": endpoint.name,
             "title": endpoint.short,
-            "question": endpoint.question,
-            "kind": endpoint.kind,
-            "low": endpoint.low,
-            "high": endpoint.high,
+            **{name: getattr(endpoint, name) for name in ("question", "kind", "low", "high")},
             "low_word": endpoint.levels[0][1] if endpoint.levels else "",
             "high_word": endpoint.levels[-1][1] if endpoint.levels else "",
             "worse": endpoint.worse,

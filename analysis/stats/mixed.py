@@ -16,7 +16,7 @@ from scipy.special import expit
 from analysis.endpoints import Endpoint
 from analysis.stats.grid import Floats, Grid, Integers
 from analysis.stats.primary import NO_VARIATION, ONE_READER, blank_row, no_variation
-from analysis.stats.rows import LEVEL, Comparison, plain_interval, two_sided_p
+from analysis.stats.rows import LEVEL, Comparison, plain_interval, with_test
 
 WALD = "Wald z takes the effect of the arm as the same for all readers: sensitivity only"
 
@@ -53,16 +53,7 @@ def compare_mixed(grid: Grid, endpoint: Endpoint, level: float = LEVEL) -> Compa
     estimate, variance = float(fit.coefficients[0]), float(fit.se[0] ** 2)
     low, high = plain_interval(estimate, variance, None, level)
     row = replace(
-        row,
-        estimate=estimate,
-        variance=variance,
-        se=math.sqrt(variance),
-        p=two_sided_p(estimate, 0.0, variance, None),
-        ci_low=low,
-        ci_high=high,
-        ci_plain_low=low,
-        ci_plain_high=high,
-        p_from="normal",
+        with_test(replace(row, estimate=estimate), variance, None, "normal", level),
         extra={
             "odds_ratio": math.exp(estimate),
             "odds_ratio_low": math.exp(low),
@@ -123,6 +114,7 @@ class _Model:
         self.factors = [factors[k] for k in self.order]
         self.sizes = [sizes[k] for k in self.order]
         self.modes = [np.zeros(size) for size in self.sizes]
+        self.cells = self.factors[0] * self.sizes[-1] + self.factors[-1]
 
     def unpack(self, parameters: Floats) -> tuple[Floats, Floats, Floats]:
         """Split parameters into thresholds, coefficients and standard deviations (of either sign)."""
@@ -139,7 +131,9 @@ class _Model:
         modes = [mode.copy() for mode in self.modes]
         value = self._penalised(fixed, modes, sds, upper, lower)
         for _ in range(_INNER_STEPS):
-            steps, slope, _ = self._newton(fixed, modes, sds, upper, lower)
+            steps, slope, log_determinant = self._newton(fixed, modes, sds, upper, lower)
+            if slope < _INNER_TOLERANCE:
+                break
             scale = 1.0
             while scale > 1e-6:
                 trial = [mode + scale * step for mode, step in zip(modes, steps, strict=True)]
@@ -148,10 +142,7 @@ class _Model:
                     break
                 scale /= 2
             modes, value = trial, new
-            if slope < _INNER_TOLERANCE:
-                break
         self.modes = modes
-        log_determinant = self._newton(fixed, modes, sds, upper, lower)[2]
         return value + log_determinant / 2
 
     def _predictor(self, fixed: Floats, modes: list[Floats], sds: Floats) -> Floats:
@@ -189,8 +180,7 @@ class _Model:
         slope = max(float(np.abs(s).max()) for s in slopes)
         if len(blocks) == 1:
             return [slopes[0] / blocks[0]], slope, float(np.log(blocks[0]).sum())
-        cross = np.zeros((self.sizes[0], self.sizes[1]))
-        np.add.at(cross, (self.factors[0], self.factors[1]), sds[0] * sds[1] * weight)
+        cross = sds[0] * sds[1] * np.bincount(self.cells, weight, math.prod(self.sizes)).reshape(self.sizes)
         scaled = cross / blocks[0][:, None]
         schur = np.diag(blocks[1]) - cross.T @ scaled
         second = np.linalg.solve(schur, slopes[1] - scaled.T @ slopes[0])

@@ -6,10 +6,14 @@ import pandas as pd
 from scipy import stats
 
 from analysis.endpoints import PAPER, Endpoint
+from analysis.printed import listed, number, p_equals
 from analysis.stats.grid import Floats
+from analysis.stats.results import Results
 from analysis.stats.rows import Row
+from analysis.stats.ustatistic import ROUNDING
 
 LABEL = "ignores reader and case correlation"
+BOTH = "the comparison with readers and images random"
 
 
 def paper_compatible(first: pd.DataFrame, endpoints: Sequence[Endpoint] = PAPER) -> list[Row]:
@@ -82,3 +86,44 @@ def _welch(pie: Floats, control: Floats) -> Row:
         share**2 / (len(values) - 1) for share, values in zip(shares, (pie, control), strict=True)
     )
     return {"welch_t": float(test.statistic), "welch_df": float(df), "welch_p": float(test.pvalue)}
+
+
+def explained(results: Results) -> tuple[str, str, str]:
+    """Say in three sentences why Kruskal-Wallis and the comparison with readers and cases random differ here.
+
+    How many times the variance is what pooling takes it for follows from H: of two groups that is the squared distance
+    of the pooled theta from 0.5 over the variance that pooling gives it.
+    """
+    study = results.study
+    method = "theta_set" if study["primary_method"] == "theta_set" else "u_centred"
+    own = {row["endpoint"]: row for row in results.comparisons if row["method"] == method}
+    titles = {row["endpoint"]: row["title"] for row in results.multiplicity}
+    n, readers, cases = study["first_readings"], study["readers"], study["pie_cases"] + study["control_cases"]
+    times, parts = [], []
+    for pooled in results.paper_compatible:
+        row, title = own.get(pooled["endpoint"], {}), titles[pooled["endpoint"]]
+        theta = (
+            pooled["mannwhitney_u"] / (pooled["pie_n"] * pooled["control_n"]) if pooled["kruskal_h"] else 0.5
+        )
+        if row.get("variance") and abs(theta - 0.5) > ROUNDING:
+            times.append((row["variance"] * pooled["kruskal_h"] / (theta - 0.5) ** 2, title))
+        p_values = {"Kruskal-Wallis": pooled["kruskal_p"], BOTH: row.get("p")}
+        finds = [name for name, p in p_values.items() if p is not None and p < study["alpha"]]
+        if len(finds) == 1:
+            both = listed([p_equals(p) if p is not None else "no p" for p in p_values.values()])
+            parts.append(f"{title} ({both}: only {finds[0]} finds a difference)")
+    inflated = listed([f"{number(ratio, 1)} ({title})" for ratio, title in times]) or "an unknown number of"
+    sides = {"small" if ratio > 1 else "large" for ratio, _ in times}
+    alike = (
+        f"Ratings by one reader resemble each other{', and so do those of one image' if n > cases else ''}"
+    )
+    return (
+        f"Kruskal-Wallis takes the {n} ratings as if each had a reader and an image of its own; they are "
+        f"{readers} readers' ratings of {cases} images, {n / cases:.1f} of an image and {n / readers:.1f} of a reader "
+        "on average.",
+        f"{alike}: the variance is {inflated} times what pooling takes it for"
+        + (f", so its p-values are too {sides.pop()}." if len(sides) == 1 else "."),
+        f"At the level of {study['alpha']:g} "
+        + (f"the two part on {listed(parts)}" if parts else "the two say the same of every question")
+        + f"; {BOTH} decides, as it alone speaks of other readers and other images.",
+    )

@@ -11,14 +11,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
-from scipy import linalg, optimize
+from scipy import optimize
 
 from analysis.endpoints import Endpoint
 from analysis.stats.grid import Floats, Grid, Integers, make_grid
 from analysis.stats.mixed import SINGULAR_SD, derivatives, polish
-from analysis.stats.plan import DECLARED, LONGEST, Plan
-from analysis.stats.primary import FELL_BACK, NO_VARIANCE, ONE_READER, TOO_THIN, compare_u
-from analysis.stats.rows import NotComparableError, Row, plain_interval, two_sided_p
+from analysis.stats.plan import DECLARED, Plan
+from analysis.stats.primary import NO_VARIANCE, compare_u, tested
+from analysis.stats.rows import Comparison, NotComparableError, Row, with_test
 from analysis.stats.ustatistic import u_statistic
 
 TIME = Endpoint(
@@ -26,14 +26,16 @@ TIME = Endpoint(
 )  # fmt: skip
 """Reading time as a question."""
 
+BY_POSITION = "mixed_model_position"
+PLACES = 10
+"""Places in a reader's order over which the ratio of times is told."""
+
 
 def reading_time_table(
     first: pd.DataFrame,
     *,
     seed: int,
     draws: int,
-    shortest: float | None = None,
-    longest: float | None = LONGEST,
     plan: Plan = DECLARED,
 ) -> list[Row]:
     """Compare reading times of PIEs and controls.
@@ -42,33 +44,33 @@ def reading_time_table(
     ----------
     first: `Checked.first`; time_s in seconds, NaN = not recorded.
     seed, draws: of the permutation test.
-    shortest, longest: seconds (None: no rule); readings outside, and times that are not positive, are left out
-        and counted.
-    plan: for the level of tests and intervals.
+    plan: for the level of tests and intervals, and the rule on times: readings outside of it, and times that are not
+        positive, are left out and counted.
 
     Returns
     -------
     list: method "geometric_mean_ratio" (estimate = PIE / control, 1 = no difference; variance and se on the
     log scale), "u_centred" on raw times (theta) and, as a sensitivity analysis, "mixed_model_position" (ratio with
-    the position in the reader's order as a covariate); each with n_used, n_excluded, n_without_time.
+    the position in the reader's order as a covariate) with "position_ratio" (of a case `PLACES` places later to one
+    now, in the same model); each with n_used, n_excluded, n_without_time.
     """
     time = first["time_s"]
     if time.notna().sum() == 0:
         return []
-    usable = (time > 0) & (time >= (shortest or 0.0)) & (time <= (longest or np.inf))
+    usable = (time > 0) & (time >= (plan.shortest or 0.0)) & (time <= (plan.longest or np.inf))
     counts: Row = {
         "n_used": int(usable.sum()),
         "n_excluded": int((time.notna() & ~usable).sum()),
         "n_without_time": int(time.isna().sum()),
-        "shortest_s": shortest,
-        "longest_s": longest,
+        "shortest_s": plan.shortest,
+        "longest_s": plan.longest,
     }
     logs = first.assign(log_time=np.log(time.where(usable)))
     try:
         grid = make_grid(logs, "log_time")
     except NotComparableError as error:
         return [_empty("geometric_mean_ratio", f"not estimable: {error.reason}") | counts]
-    rows = (_ratio(grid, plan), _theta(grid, seed, draws, plan), _with_position(logs, plan.level))
+    rows = (_ratio(grid, plan), _theta(grid, seed, draws, plan), *_with_position(logs, plan.level))
     return [row | counts for row in rows]
 
 
@@ -79,115 +81,120 @@ def _empty(method: str, note: str) -> Row:
 
 def _ratio(grid: Grid, plan: Plan) -> Row:
     u = u_statistic(grid.pie, grid.control, kernel="difference", equal=plan.one_answer)
-    notes = grid.warnings()
-    row = _empty("geometric_mean_ratio", "") | {"estimate": math.exp(u.estimate)}
-    if len(grid.readers) == 1:
-        return row | {"note": "; ".join([*notes, ONE_READER])}
-    if plan.one_answer and grid.thin:
-        return row | {"note": "; ".join([*notes, TOO_THIN])}
-    if u.vanishes:
-        return row | {"note": "; ".join([*notes, NO_VARIANCE])}
-    variance, df = (u.variance, u.df) if u.usable else (u.variance_v, u.df_v)
-    low, high = plain_interval(u.estimate, variance, df, plan.level)
-    return row | {
-        "variance": variance,
-        "se": math.sqrt(variance),
-        "df": df,
-        "p": two_sided_p(u.estimate, 0.0, variance, df),
-        "ci_low": math.exp(low),
-        "ci_high": math.exp(high),
-        "note": "; ".join(notes if u.usable else [*notes, FELL_BACK]),
-    }
+    row = Comparison(
+        "time", "geometric_mean_ratio", u.estimate, scale="difference", readers=len(grid.readers)
+    )
+    row = row.noted(*grid.warnings())
+    row = row.noted(NO_VARIANCE) if u.vanishes else tested(row, u, grid, None, plan)
+    return _exponents(row.as_row())
 
 
-def _with_position(logs: pd.DataFrame, level: float) -> Row:
-    """Return the ratio from log time ~ arm + position + (1 | reader) + (1 | case), fitted by REML."""
+def _exponents(row: Row) -> Row:
+    """Turn a difference of logarithms into a ratio; variance and standard error stay those of the logarithm."""
+    kept = {name: row[name] for name in _empty("", "")}
+    for name in ("estimate", "ci_low", "ci_high"):
+        kept[name] = None if row[name] is None else math.exp(row[name])
+    return kept
+
+
+def _with_position(logs: pd.DataFrame, level: float) -> list[Row]:
+    """Return the ratio from log time ~ arm + position + (1 | reader) + (1 | case), by REML; and the position's."""
     own = logs[logs["log_time"].notna() & logs["position"].notna()]
-    blank = _empty("mixed_model_position", "")
     arms = own.groupby("arm")["case"].nunique()
     if len(arms) < 2 or own["reader"].nunique() < 2 or own["position"].nunique() < 2:
-        return blank | {"note": "not available: needs positions, two readers and both arms"}
+        return [_empty(BY_POSITION, "not available: needs positions, two readers and both arms")]
     if own["log_time"].nunique() == 1:
-        return blank | {"note": "not estimable: all times are the same"}
+        return [_empty(BY_POSITION, "not estimable: all times are the same")]
     position = own["position"].to_numpy(dtype=float)
     scaled = (position - position.mean()) / position.std()
     design = np.column_stack([np.ones(len(own)), own["arm"].to_numpy(dtype=float), scaled])
     shared = bool((own.groupby("case")["reader"].nunique() > 1).any())
     columns = ["reader", "case"] if shared else ["reader"]
     factors = [np.asarray(pd.factorize(own[name])[0], dtype=np.int64) for name in columns]
-    fit = fit_linear(own["log_time"].to_numpy(dtype=float), design, factors, coefficient=1)
-    low, high = plain_interval(fit.estimate, fit.se**2, fit.df, level)
-    notes = ["the arm's effect is taken as the same for all readers: sensitivity only"]
-    return blank | {
-        "estimate": math.exp(fit.estimate),
-        "variance": fit.se**2,
-        "se": fit.se,
-        "df": fit.df,
-        "p": two_sided_p(fit.estimate, 0.0, fit.se**2, fit.df),
-        "ci_low": math.exp(low),
-        "ci_high": math.exp(high),
-        "note": "; ".join([*notes, "singular fit"] if fit.singular else notes),
-    }
+    fit = fit_linear(own["log_time"].to_numpy(dtype=float), design, factors)
+    flag = "; singular fit" if fit.singular else ""
+    found = []
+    for method, term, scale, note in (
+        (BY_POSITION, 1, 1.0, "the arm's effect is taken as the same for all readers: sensitivity only"),
+        (
+            "position_ratio",
+            2,
+            PLACES / position.std(),
+            f"{PLACES} places later in the order, in the same model",
+        ),
+    ):
+        row = Comparison("time", method, float(scale * fit.coefficients[term]), scale="difference")
+        row = with_test(row, float(scale * fit.ses[term]) ** 2, fit.dfs[term], "t", level)
+        found.append(_exponents(row.noted(note + flag).as_row()))
+    return found
 
 
 def _theta(grid: Grid, seed: int, draws: int, plan: Plan) -> Row:
     row = compare_u(grid, TIME, seed=seed, draws=draws, plan=plan)[0]
     kept = replace(row, extra={}).as_row()
-    return {name: kept[name] for name in (*_empty("", ""), "direction")} | {"endpoint": "time"}
+    return {name: kept[name] for name in (*_empty("", ""), "direction")}
 
 
 @dataclass(frozen=True)
 class LinearFit:
-    """One coefficient of a fitted model, and its variance components (`variances`: factors, then residual)."""
+    """A fitted model: the design's coefficients, and the variance components (`variances`: factors, then residual).
 
-    estimate: float
-    se: float
-    df: float | None
+    `dfs` are None where the information on the variances cannot be inverted.
+    """
+
+    coefficients: Floats
+    ses: Floats
+    dfs: tuple[float | None, ...]
     variances: Floats
     singular: bool
 
 
 class _CrossProducts:
-    """Sufficient statistics of a linear mixed model."""
+    """Sufficient statistics of a linear mixed model; of two factors the larger is eliminated."""
 
     def __init__(self, y: Floats, design: Floats, factors: Sequence[Integers]) -> None:
         sizes = [int(codes.max()) + 1 for codes in factors]
-        self.n, self.p, self.sizes = len(y), design.shape[1], sizes
+        self.order = sorted(range(len(sizes)), key=lambda k: -sizes[k])
+        self.n, self.p, self.sizes = len(y), design.shape[1], [sizes[k] for k in self.order]
         z = np.zeros((len(y), sum(sizes)))
-        for codes, start in zip(factors, np.cumsum([0, *sizes[:-1]]), strict=True):
-            z[np.arange(len(y)), codes + start] = 1.0
+        for k, start in zip(self.order, np.cumsum([0, *self.sizes[:-1]]), strict=True):
+            z[np.arange(len(y)), factors[k] + start] = 1.0
         both = np.column_stack([design, y])
         self.zz, self.zxy, self.xyxy = z.T @ z, z.T @ both, both.T @ both
 
     def solve(self, sds: Floats) -> tuple[float, Floats, Floats]:
         """Return the REML deviance, the coefficients and their covariance; sds: factors, then residual."""
-        residual = sds[-1] ** 2
-        scale = np.repeat(sds[:-1], self.sizes)
-        inner = np.eye(len(scale)) * residual + scale[:, None] * self.zz * scale[None, :]
-        root = linalg.cholesky(inner, lower=True)
-        half = linalg.solve_triangular(root, scale[:, None] * self.zxy, lower=True)
-        crossed = (self.xyxy - half.T @ half) / residual
-        information, right = crossed[: self.p, : self.p], crossed[: self.p, self.p]
-        coefficients = np.linalg.solve(information, right)
-        rest = float(crossed[self.p, self.p] - right @ coefficients)
-        log_v = 2 * float(np.log(np.diag(root)).sum()) + (self.n - len(scale)) * math.log(residual)
-        deviance = log_v + float(np.linalg.slogdet(information)[1]) + rest
-        return deviance, coefficients, np.linalg.inv(information)
+        residual, first = sds[-1] ** 2, self.sizes[0]
+        scale = np.repeat(sds[:-1][self.order], self.sizes)[:, None]
+        right = scale * self.zxy
+        head = residual + scale[:first] ** 2 * np.diag(self.zz)[:first, None]
+        cross = scale[:first] * self.zz[:first, first:] * scale[first:].T
+        rest = scale[first:] * self.zz[first:, first:] * scale[first:].T + residual * np.eye(
+            len(scale) - first
+        )
+        root = np.linalg.cholesky(rest - cross.T @ (cross / head))
+        half = np.linalg.solve(root, right[first:] - cross.T @ (right[:first] / head))
+        crossed = (self.xyxy - right[:first].T @ (right[:first] / head) - half.T @ half) / residual
+        information, target = crossed[: self.p, : self.p], crossed[: self.p, self.p]
+        coefficients = np.linalg.solve(information, target)
+        left = float(crossed[self.p, self.p] - target @ coefficients)
+        log_v = float(np.log(head).sum() + 2 * np.log(np.diag(root)).sum())
+        log_v += (self.n - len(scale)) * math.log(residual)
+        return (
+            log_v + float(np.linalg.slogdet(information)[1]) + left,
+            coefficients,
+            np.linalg.inv(information),
+        )
 
 
-def fit_linear(y: Floats, design: Floats, factors: Sequence[Integers], *, coefficient: int) -> LinearFit:
-    """Fit by REML and test one coefficient.
+def fit_linear(y: Floats, design: Floats, factors: Sequence[Integers]) -> LinearFit:
+    """Fit by REML.
 
     Parameters
     ----------
     y: responses, without gaps.
     design: responses x covariates with the intercept's column.
     factors: grouping factors as codes 0..G-1.
-    coefficient: column of the design to report.
-
-    Returns
-    -------
-    LinearFit: `df` is None when the information on the variances cannot be inverted.
     """
     data = _CrossProducts(y, design, factors)
     start = np.full(len(factors) + 1, float(y.std(ddof=1)) / math.sqrt(len(factors) + 1))
@@ -203,16 +210,12 @@ def fit_linear(y: Floats, design: Floats, factors: Sequence[Integers], *, coeffi
     sds = np.append(np.abs(parameters[:-1]), math.exp(parameters[-1]))
     _, coefficients, covariance = data.solve(sds)
     singular = bool((sds[:-1] < SINGULAR_SD * sds[-1]).any())
-    return LinearFit(
-        estimate=float(coefficients[coefficient]),
-        se=math.sqrt(covariance[coefficient, coefficient]),
-        df=_satterthwaite(data, sds, coefficient),
-        variances=sds**2,
-        singular=singular,
-    )
+    ses = np.sqrt(np.diag(covariance))
+    return LinearFit(coefficients, ses, _satterthwaite(data, sds), sds**2, singular)
 
 
-def _satterthwaite(data: _CrossProducts, sds: Floats, coefficient: int) -> float | None:
+def _satterthwaite(data: _CrossProducts, sds: Floats) -> tuple[float | None, ...]:
+    """Return the degrees of freedom of every coefficient."""
     kept = [k for k, sd in enumerate(sds) if k == len(sds) - 1 or sd >= SINGULAR_SD * sds[-1]]
 
     def filled(part: Floats) -> Floats:
@@ -221,10 +224,12 @@ def _satterthwaite(data: _CrossProducts, sds: Floats, coefficient: int) -> float
         return full
 
     hessian = derivatives(lambda part: data.solve(filled(part))[0], sds[kept])[1]
-    slope = derivatives(lambda part: float(data.solve(filled(part))[2][coefficient, coefficient]), sds[kept])[
-        0
-    ]
     if np.linalg.eigvalsh(hessian).min() <= 0:
-        return None
-    variance = float(data.solve(sds)[2][coefficient, coefficient])
-    return float(2 * variance**2 / (slope @ (2 * np.linalg.inv(hessian)) @ slope))
+        return tuple(None for _ in range(data.p))
+    spread, variances = 2 * np.linalg.inv(hessian), np.diag(data.solve(sds)[2])
+
+    def df(k: int) -> float:
+        slope = derivatives(lambda part: float(data.solve(filled(part))[2][k, k]), sds[kept])[0]
+        return float(2 * variances[k] ** 2 / (slope @ spread @ slope))
+
+    return tuple(df(k) for k in range(data.p))

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import pandas as pd
@@ -12,18 +12,6 @@ from analysis.stats.rows import Row, StatsError
 from analysis.tablefolder import write_table_folder
 
 FORMAT = 1
-TABLES = (
-    "comparisons",
-    "agreement",
-    "intra_reader",
-    "missing",
-    "reading_time",
-    "multiplicity",
-    "paper_compatible",
-    "subgroups",
-    "answers",
-    "endpoints",
-)
 SIMULATED = "SIMULATED: these ratings were made by a computer, no radiologist gave them"
 
 
@@ -41,6 +29,7 @@ class Results:
     intra_reader: list[Row]
     missing: list[Row]
     reading_time: list[Row]
+    order: list[Row]
     multiplicity: list[Row]
     paper_compatible: list[Row]
     subgroups: list[Row]
@@ -109,6 +98,10 @@ class Results:
         tables = {name: _with_header(frame) for name, frame in self.frames().items()}
         mark = "simulated" if self.simulated else None
         write_table_folder(out, document=self.to_json(), tables=tables, mark=mark, also=also)
+
+
+TABLES = tuple(each.name for each in fields(Results) if each.name not in ("study", "simulated"))
+"""Names of the tables, in file order."""
 
 
 def refuse_used_folder(out: Path) -> None:

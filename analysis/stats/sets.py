@@ -16,7 +16,7 @@ from analysis.stats.permutation import Distance, Permuted, permute_arms
 from analysis.stats.plan import DECLARED, Plan
 from analysis.stats.primary import blank_row, difference_row, few_effective, tested
 from analysis.stats.rows import Comparison, on_arcsine_scale
-from analysis.stats.ustatistic import ROUNDING, Kernel, UBatch, UEstimate
+from analysis.stats.ustatistic import Kernel, UBatch, UEstimate, from_sums
 
 # Biased sums to sums over disjoint indices: same cell, same reader, same set, all.
 _DISJOINT = np.array([[1, 0, 0, 0], [-1, 1, 0, 0], [-1, 0, 1, 0], [1, -1, -1, 1]], dtype=float)
@@ -90,13 +90,7 @@ def _sums(x: Floats) -> Floats:
 
 def _moments(sums: Floats, present: Floats, complete: Bools) -> tuple[Floats, Floats, Floats]:
     """Return the unbiased and the biased variance and the degrees of freedom."""
-    disjoint, weights = sums @ _DISJOINT.T, present @ _DISJOINT.T
-    weights = np.where(np.abs(weights) > ROUNDING * present[..., 3:], weights, 0.0)
-    moments = np.divide(disjoint, weights, out=np.zeros_like(disjoint), where=weights > 0)
-    shares = weights / present[..., 3:]
-    coefficients = shares - np.array([0, 0, 0, 1.0])
-    biased = sums / present
-    variance, variance_v = (coefficients * moments).sum(axis=-1), (coefficients * biased).sum(axis=-1)
+    variance, variance_v, shares, biased = from_sums(sums, present, _DISJOINT)
     d = np.maximum(np.round(1 / (shares[..., :1] + shares[..., 1:3]) - 1), 1.0)
     components = biased[..., 1:3] - biased[..., 3:]
     spread = (components**2 / d**3).sum(axis=-1)

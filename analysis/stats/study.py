@@ -1,7 +1,7 @@
 """Analyses one reader study: from tidy ratings to every table of the report."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pandas as pd
@@ -15,10 +15,12 @@ from analysis.stats.grid import make_grid
 from analysis.stats.intake import Checked, check, read_ratings
 from analysis.stats.mixed import compare_mixed
 from analysis.stats.obuchowski_rockette import compare_or, compare_readers
+from analysis.stats.order import order_table
 from analysis.stats.paper import paper_compatible
 from analysis.stats.permutation import DRAWS
 from analysis.stats.plan import DECLARED, PRIMARY, Plan
 from analysis.stats.primary import compare_u
+from analysis.stats.readers import compare_spread
 from analysis.stats.reading_time import reading_time_table
 from analysis.stats.results import Results, refuse_used_folder
 from analysis.stats.rows import Comparison, NotComparableError, Row, as_rows
@@ -83,7 +85,8 @@ def analyse(
         agreement=agreement_table(first, seed=seed, bootstraps=bootstraps, level=level, endpoints=asked),
         intra_reader=intra_reader_table(checked, level, asked),
         missing=missing_table(with_planned(first, planned, asked), seed=seed, draws=draws, plan=plan),
-        reading_time=_times(first, plan, seed, draws),
+        reading_time=reading_time_table(first, seed=seed, draws=draws, plan=plan),
+        order=order_table(first, plan),
         multiplicity=multiplicity,
         paper_compatible=paper_compatible(first, asked),
         subgroups=groups,
@@ -131,18 +134,8 @@ def analyse_with(
     planned: pd.DataFrame | None = None,
 ) -> Results:
     """Analyse with settings that were read or put together; see `analyse`."""
-    return analyse(
-        ratings,
-        seed=settings.seed,
-        simulated=settings.simulated,
-        draws=settings.draws,
-        bootstraps=settings.bootstraps,
-        subgroups=subgroups,
-        plan=settings.plan,
-        partial=settings.partial,
-        where=where,
-        planned=planned,
-    )
+    chosen = {each.name: getattr(settings, each.name) for each in fields(settings) if each.name != "grouped"}
+    return analyse(ratings, subgroups=subgroups, where=where, planned=planned, **chosen)
 
 
 def read_planned(folder: Path) -> pd.DataFrame | None:
@@ -198,12 +191,6 @@ def _holes(first: pd.DataFrame, planned: pd.DataFrame | None, plan: Plan) -> Row
     return {"holes": holes} if holes else {}
 
 
-def _times(first: pd.DataFrame, plan: Plan, seed: int, draws: int) -> list[Row]:
-    return reading_time_table(
-        first, seed=seed, draws=draws, shortest=plan.shortest, longest=plan.longest, plan=plan
-    )
-
-
 def _comparisons(checked: Checked, plan: Plan, seed: int, draws: int) -> tuple[list[Comparison], str]:
     """Compare question by question; return also why none can be compared, or "" when one can."""
     comparisons: list[Comparison] = []
@@ -215,9 +202,11 @@ def _comparisons(checked: Checked, plan: Plan, seed: int, draws: int) -> tuple[l
             refusals.append(error)
             comparisons.append(Comparison(endpoint.name, PRIMARY, note=f"not estimable: {error.reason}"))
             continue
-        comparisons += compare_u(grid, endpoint, seed=seed, draws=draws, plan=plan)
+        own = compare_u(grid, endpoint, seed=seed, draws=draws, plan=plan)
+        comparisons += own
         comparisons += compare_or(grid, endpoint, plan)
         comparisons += compare_readers(grid, endpoint, plan.level)
+        comparisons += compare_spread(grid, endpoint, own[0], plan.level)
         comparisons += compare_sets(grid, endpoint, seed=seed, draws=draws, plan=plan)
         comparisons.append(compare_mixed(grid, endpoint, plan.level))
         comparisons += compare_cannot_assess(checked.first, endpoint, seed=seed, draws=draws, plan=plan)

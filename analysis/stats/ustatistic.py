@@ -220,16 +220,23 @@ def _over_readers(here1: Bools, here0: Bools, weights: Floats) -> Floats:
     return np.asarray(np.swapaxes(here1 * weights[..., None], -1, -2) @ here0.astype(float), dtype=float)
 
 
+def from_sums(sums: Floats, counts: Floats, disjoint: Floats) -> tuple[Floats, Floats, Floats, Floats]:
+    """Return the unbiased and the biased variance, and of each kind of pair its share of all and its biased moment.
+
+    `sums` are of a centred kernel and `counts` of its presence, over indices that may coincide, by kind, the last over
+    all pairs; `disjoint` turns them into sums over indices that do not.
+    """
+    values, weights = sums @ disjoint.T, counts @ disjoint.T
+    weights = np.where(np.abs(weights) > ROUNDING * counts[..., -1:], weights, 0.0)
+    moments = np.divide(values, weights, out=np.zeros_like(values), where=weights > 0)
+    moments_v, shares = sums / counts, weights / counts[..., -1:]
+    coefficients = shares - np.eye(len(disjoint))[-1]
+    return (coefficients * moments).sum(axis=-1), (coefficients * moments_v).sum(axis=-1), shares, moments_v
+
+
 def _variance(sums: Floats, counts: Floats) -> tuple[Floats, Floats, Floats, Floats]:
     """Return both variances and their degrees of freedom, from the biased sums of the kernel and of its presence."""
-    disjoint, weights = sums @ _DISJOINT.T, counts @ _DISJOINT.T
-    weights = np.where(np.abs(weights) > ROUNDING * counts[..., 7:], weights, 0.0)
-    moments = np.divide(disjoint, weights, out=np.zeros_like(disjoint), where=weights > 0)
-    moments_v = sums / counts
-    shares = weights / counts[..., 7:]
-    coefficients = shares - np.eye(8)[7]
-    variance = (coefficients * moments).sum(axis=-1)
-    variance_v = (coefficients * moments_v).sum(axis=-1)
+    variance, variance_v, shares, moments_v = from_sums(sums, counts, _DISJOINT)
     c1, c2, c3, c4, c5, c6, c7 = np.moveaxis(shares[..., :7], -1, 0)
     # Controls, PIEs, readers: share of pairs of terms that have this factor in common; 1/share is its number.
     shared = np.stack([c1 + c3 + c5 + c7, c1 + c2 + c5 + c6, c1 + c2 + c3 + c4], axis=-1)

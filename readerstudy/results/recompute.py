@@ -17,7 +17,7 @@ HERE = Path(__file__).resolve().parent
 RELATIVE, ABSOLUTE = 1e-9, 1e-12
 """Two numbers closer than this are equal: another machine may add in another order."""
 
-ITERATIVE, ITERATED = {"clmm", "logistic_mixed", "mixed_model_position"}, 1e-3
+ITERATIVE, ITERATED = {"clmm", "logistic_mixed", "mixed_model_position", "position_ratio"}, 1e-3
 """Mixed models are fitted by iteration and numerical derivatives; another number of threads moves their last digits."""
 
 

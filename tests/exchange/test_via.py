@@ -140,7 +140,7 @@ def test_paper_counts_what_is_not_exactly_yes_as_disagreement_and_sorts_for_the_
     assert ratings["agree"].to_dict() == {"d": 1, "c": 0, "b": 0, "a": 0}
     assert ratings["arm"].to_dict() == {"a": 1, "b": 1, "c": 0, "d": 0}
     assert ratings["quality"].isna().all()
-    with pytest.raises(ViaError, match="row 4: expected 'yes' or 'no' for agree, got 'maybe'"):
+    with pytest.raises(ViaError, match="row 4: expected one of no, yes for agree, got 'maybe'"):
         read_via([path], cases="shared", first_exemplars=2)
 
 
@@ -164,7 +164,11 @@ def test_both_readings_of_equal_file_names(tmp_path):
         ([row("a.png", "nonsense")], HEADER, "expected JSON in file_attributes, got 'nonsense'"),
         ([row("a.png", "[" * 50_000)], HEADER, "expected JSON in file_attributes"),
         ([row("a.png", "[1]")], HEADER, "expected a JSON object"),
-        ([row("a.png", '"{""quality"":""6""}"')], HEADER, "expected 1 to 5 for quality, got '6'"),
+        (
+            [row("a.png", '"{""quality"":""6""}"')],
+            HEADER,
+            "expected one of 1, 2, 3, 4, 5 for quality, got '6'",
+        ),
     ],
 )
 def test_refuses_in_words(tmp_path, rows, header, words):

@@ -224,13 +224,14 @@ def mixed(grid: Grid) -> Mines:
 
 def _linear(name: str, y: Floats, arm: Floats, factors: list[Any], names: list[str]) -> Mines:
     design = np.column_stack([np.ones_like(arm), arm])
-    fit = fit_linear(y, design, factors, coefficient=1)
-    t = fit.estimate / fit.se
-    p = None if fit.df is None else float(2 * stats.t.sf(abs(t), fit.df))
+    fit = fit_linear(y, design, factors)
+    estimate, se, df = fit.coefficients[1], fit.ses[1], fit.dfs[1]
+    t = estimate / se
+    p = None if df is None else float(2 * stats.t.sf(abs(t), df))
     at = ("mixed", name, "lmer_intercepts")
     found = {
-        (*at, "est"): Mine(fit.estimate, rel=FIT), (*at, "se"): Mine(fit.se, rel=FIT),
-        (*at, "df_satt"): Mine(fit.df, rel=STEEP), (*at, "t"): Mine(t, rel=STEEP), (*at, "p_satt"): Mine(p, rel=STEEP),
+        (*at, "est"): Mine(estimate, rel=FIT), (*at, "se"): Mine(se, rel=FIT),
+        (*at, "df_satt"): Mine(df, rel=STEEP), (*at, "t"): Mine(t, rel=STEEP), (*at, "p_satt"): Mine(p, rel=STEEP),
     }  # fmt: skip
     variances = zip([*names, "Residual"], fit.variances, strict=True)
     return found | {(*at, "vc", group, "vcov"): Mine(float(v), rel=STEEP, abs=1e-6) for group, v in variances}

@@ -1,11 +1,13 @@
 """Agreement between and within readers against R, toys by hand, and the nested design without a number."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 
-from analysis.stats import check
+from analysis.stats import check, simulate_study
 from analysis.stats.agreement import (
     coincidences,
     fleiss_kappa,
@@ -144,6 +146,49 @@ def test_within_readers_equals_r(dataset, question):
     keys = [wanted["n"], wanted["exact"], wanted["mean_diff"], wanted["quadratic"]["kappa"]]
     assert got == pytest.approx(keys, rel=1e-9)
     assert row["ci_low"] < row["mean_shift"] < row["ci_high"]
+
+
+def test_intervals_of_one_reader_are_exact_and_by_jackknife():
+    checked = check(ratings(A))
+    row = next(
+        r for r in intra_reader_table(checked, 0.9) if (r["endpoint"], r["reader"]) == ("quality", "R2")
+    )
+    exact = stats.binomtest(row["n_same"], row["n"]).proportion_ci(0.9, "exact")
+    assert (row["same_low"], row["same_high"]) == pytest.approx(tuple(exact))
+    second = checked.repeats[checked.repeats["reader"] == "R2"]
+    pairs = second.merge(checked.first[checked.first["reader"] == "R2"], on="case")[
+        ["quality_y", "quality_x"]
+    ]
+    one, two = pairs.to_numpy(dtype=float).T
+    n = len(one)
+    left = np.array([weighted_kappa(np.delete(one, k), np.delete(two, k)) for k in range(n)])
+    values = n * row["weighted_kappa"] - (n - 1) * left
+    half = stats.t.ppf(0.95, n - 1) * values.std(ddof=1) / n**0.5
+    limits = max(row["weighted_kappa"] - half, -1), min(row["weighted_kappa"] + half, 1)
+    assert (row["kappa_low"], row["kappa_high"]) == pytest.approx(limits)
+
+
+def test_the_interval_over_all_readers_takes_readers_as_clusters():
+    def share(same):  # by reader, of twenty pairs each
+        tidy = simulate_study(seed=1, readers=len(same), cases=40, repeats=20)
+        second = tidy["presentation"] == 2
+        first = tidy[~second].set_index(["reader", "case"])["agree"]
+        keys = pd.MultiIndex.from_frame(tidy.loc[second, ["reader", "case"]])
+        rank = tidy[second].groupby("reader").cumcount().to_numpy()
+        kept = rank < np.array(same)[tidy.loc[second, "reader"].str[1:].astype(int) - 1]
+        before = first[keys].to_numpy()
+        tidy.loc[second, "agree"] = np.where(kept, before, 1 - before)
+        row = next(
+            r for r in intra_reader_table(check(tidy)) if (r["endpoint"], r["reader"]) == ("agree", None)
+        )
+        return row["exact_agreement"], row["same_high"] - row["same_low"]
+
+    alike, apart = share([12, 13, 12, 13]), share([20, 20, 5, 5])
+    assert alike[0] == apart[0] == 0.625
+    plain = stats.binomtest(50, 80).proportion_ci(0.95, "exact")
+    assert alike[1] == pytest.approx(plain.high - plain.low)
+    assert apart[1] > 2 * alike[1]
+    assert share([20, 20, 20, 20]) == (1.0, pytest.approx(1 - 0.025 ** (1 / 80)))
 
 
 def test_few_repeats_give_counts_only():

@@ -11,7 +11,7 @@ from tests.stats.reference_data import A, B, C, load, ratings
 @pytest.mark.parametrize("dataset", [A, B, C])
 def test_equals_the_reference(dataset):
     first, before = check(ratings(dataset)).first, Plan(version=2)
-    ratio, theta, _ = reading_time_table(first, seed=1, draws=19, plan=before)
+    ratio, theta, *_ = reading_time_table(first, seed=1, draws=19, plan=before)
     wanted = load("centred_kernel")[dataset]["log_time"]
     assert np.log(ratio["estimate"]) == pytest.approx(wanted["diff"]["est"], rel=1e-9)
     assert [ratio[k] for k in ("variance", "df", "p")] == pytest.approx(
@@ -43,7 +43,7 @@ def test_a_variance_that_is_not_positive_falls_back_and_says_so():
 def test_interrupted_and_impossible_times_are_left_out_and_counted():
     first = check(ratings(A)).first
     first.loc[[0, 1, 2], "time_s"] = [2000.0, 0.0, np.nan]
-    ratio, *_ = reading_time_table(first, seed=1, draws=19, longest=1000.0)
+    ratio, *_ = reading_time_table(first, seed=1, draws=19, plan=Plan(longest=1000.0))
     assert (ratio["n_used"], ratio["n_excluded"], ratio["n_without_time"]) == (237, 2, 1)
 
 
@@ -62,10 +62,24 @@ def test_equal_times_give_a_ratio_of_one_and_nothing_else():
 
 @pytest.mark.parametrize("dataset", [A, B, C])
 def test_ratio_with_position_as_covariate_equals_lmer(dataset):
-    *_, mixed = reading_time_table(check(ratings(dataset)).first, seed=1, draws=19)
+    _, _, mixed, _ = reading_time_table(check(ratings(dataset)).first, seed=1, draws=19)
     wanted = load("summary")[dataset]["log_time_lmer"]
     assert np.log(mixed["estimate"]) == pytest.approx(wanted["est"], rel=1e-3)
     assert mixed["estimate"] == pytest.approx(wanted["ratio"], rel=1e-4)
     assert (mixed["se"], mixed["df"], mixed["p"]) == pytest.approx(
         (wanted["se"], wanted["df"], wanted["p"]), rel=1e-3
     )
+
+
+def test_ten_places_later_takes_as_much_longer_as_was_drawn_and_the_interval_covers():
+    rng, covered, found = np.random.default_rng(3), [], []
+    for seed in range(20):
+        first = check(simulate_study(seed=seed, readers=4, cases=30)).first
+        reader = first["reader"].map(dict(zip(("R1", "R2", "R3", "R4"), rng.normal(0, 0.3, 4), strict=True)))
+        first["time_s"] = np.exp(3 + reader - 0.02 * first["position"] + rng.normal(0, 0.3, len(first)))
+        later = reading_time_table(first, seed=1, draws=19)[3]
+        assert later["method"] == "position_ratio"
+        found.append(np.log(later["estimate"]))
+        covered.append(later["ci_low"] < np.exp(-0.2) < later["ci_high"])
+    assert np.mean(found) == pytest.approx(-0.2, abs=4 * np.std(found) / 20**0.5)
+    assert np.mean(covered) >= 0.8

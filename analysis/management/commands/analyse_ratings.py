@@ -61,21 +61,23 @@ class Command(ToldCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Analyse, write, and print the primary result of each question in words."""
         settings = _settings(options)
-        results = stats.analyse_file(
-            options["ratings"],
-            options["out"],
-            settings=settings,
-            subgroups=_subgroups(options, settings),
-            also=_write_report,
-        )
-        for row in results.multiplicity:
-            self.stdout.write(": ".join(filter(None, (row["endpoint"], row["conclusion"], row["numbers"]))))
-        for hole in results.study.get("holes", ()):
-            self.stderr.write(hole)
-        if results.not_comparable:
-            self.stdout.write(f"Nothing can be compared: {results.not_comparable}")
-        self.stdout.write(f"Results: {options['out'] / 'results.json'}")
-        self.stdout.write(f"Report: {options['out'] / 'report.html'}")
+        analyse_and_tell(self, options["ratings"], options["out"], settings, _subgroups(options, settings))
+
+
+def analyse_and_tell(
+    command: ToldCommand, ratings: Path, out: Path, settings: stats.Settings, subgroups: Path | None = None
+) -> stats.Results:
+    """Analyse a file into a folder, with the report, and print the primary result of each question in words."""
+    results = stats.analyse_file(ratings, out, settings=settings, subgroups=subgroups, also=_write_report)
+    for row in results.multiplicity:
+        command.stdout.write(": ".join(filter(None, (row["endpoint"], row["conclusion"], row["numbers"]))))
+    for hole in results.study.get("holes", ()):
+        command.stderr.write(hole)
+    if results.not_comparable:
+        command.stdout.write(f"Nothing can be compared: {results.not_comparable}")
+    command.stdout.write(f"Results: {out / 'results.json'}")
+    command.stdout.write(f"Report: {out / 'report.html'}")
+    return results
 
 
 def _settings(options: Mapping[str, Any]) -> stats.Settings:

@@ -7,8 +7,12 @@ from typing import Any
 from django.core.management.base import CommandError
 
 from analysis.exchange.via import read_via
+from analysis.management.commands.analyse_ratings import SEED, analyse_and_tell
 from analysis.management.told import ToldCommand
-from analysis.stats import check, read_ratings
+from analysis.printed import p_equals
+from analysis.stats import Settings, check, read_ratings
+from analysis.stats.paper import explained
+from analysis.stats.results import refuse_used_folder
 from analysis.tablefolder import write_csv
 
 
@@ -19,7 +23,7 @@ class Command(ToldCommand):
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        """Declare the files, --out, --cases, --key, --first-exemplars and --paper."""
+        """Declare the files, --out, --cases, --key, --first-exemplars, --paper and --results."""
         parser.add_argument("files", type=Path, nargs="+", metavar="FILE.csv", help="one per reader")
         parser.add_argument("--out", type=Path, required=True, metavar="RATINGS.csv", help="a new file")
         parser.add_argument(
@@ -38,10 +42,17 @@ class Command(ToldCommand):
             "--paper", action="store_true",
             help="count every answer that is not exactly 'yes' as disagreement, as the published script did",
         )  # fmt: skip
+        parser.add_argument(
+            "--results", type=Path, metavar="DIR",
+            help="a new or empty folder: analyse too, as analyse_ratings does, and explain what Kruskal-Wallis says",
+        )  # fmt: skip
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Convert, check, write, and say what was tolerated."""
+        """Convert, check, write, and say what was tolerated; analyse and explain where that is asked for."""
         out: Path = options["out"]
+        folder: Path | None = options["results"]
+        if folder is not None:
+            refuse_used_folder(folder)
         if out.exists():
             raise CommandError(f"{out}: expected a new file, it already exists; choose another --out")
         study = read_via(
@@ -63,3 +74,10 @@ class Command(ToldCommand):
             f"without an answer: {unanswered}"
         )
         self.stdout.write(f"Ratings: {out}")
+        if folder is not None:
+            results = analyse_and_tell(self, out, folder, Settings(seed=SEED))
+            for row in results.paper_compatible:
+                said = p_equals(row["kruskal_p"]) if row["kruskal_p"] is not None else row["note"]
+                self.stdout.write(f"{row['endpoint']}: Kruskal-Wallis of all ratings pooled: {said}")
+            for sentence in explained(results):
+                self.stdout.write(sentence)
