@@ -144,10 +144,10 @@ def _reason(row: Row) -> str:
 def _how_much(results: Results, endpoint: str) -> str:
     """Say the size in everyday terms: percentage points for yes or no, pairs out of 100 for a scale.
 
-    With a margin it is the difference with the interval of its test.
+    With a margin it is the difference, with the interval of its test where there is one.
     """
     theta, risk = theta_row(results, endpoint), difference_of(results, endpoint)
-    if primary_row(results, endpoint).get("margin"):
+    if primary_row(results, endpoint)["method"].startswith("difference"):
         return f"; the difference is {effect(results, endpoint)}"
     if theta["estimate"] in (None, 0.5) or risk is None or risk["estimate"] is None:
         return ""

@@ -23,7 +23,7 @@ TIMES = {
     ),
     "u_centred": ("θ on the raw times", "0.5 = no difference"),
     "mixed_model_position": ("Ratio, adjusted for the place in the order", "mixed model; sensitivity only"),
-    "position_ratio": ("Ratio, a case later / a case now", ""),
+    "position_ratio": ("Ratio for a later place in the order", ""),
 }
 MEASURES = {
     "balance": "Place of {ones} less that of {others}, first case 0 to last case 1",
@@ -90,7 +90,7 @@ def _intra(results: Results, titles: dict[str, str]) -> list[Block]:
             titles[row["endpoint"]],
             row["reader"] or "All",
             str(row["n"]),
-            f"{row['n_same']} of {row['n']}{_limits(row, 'same_low', 'same_high', 100)}",
+            f"{row['n_same']} of {row['n']}{_limits(row, 'same_low', 'same_high')}",
             f"{number(row['weighted_kappa'], 2)}{_limits(row, 'kappa_low', 'kappa_high')}",
             f"{number(row['mean_shift'], 2)}{_limits(row, 'ci_low', 'ci_high')}",
             row["note"],
@@ -100,16 +100,13 @@ def _intra(results: Results, titles: dict[str, str]) -> list[Block]:
     columns = ("Question", "Reader", "Pairs", "Same answer", "Weighted κ", "Shift, second − first", "Remark")
     caption = (
         "Agreement within readers: the same case shown twice. The shift is in points of the scale. In brackets "
-        f"{interval_of(results)}s, of all readers together with readers as clusters."
+        f"{interval_of(results)}s, of the same answer as a share; for all readers together readers are the clusters."
     )
     return [Grid(caption, columns, rows, numeric=frozenset({2}))]
 
 
-def _limits(row: Row, low: str, high: str, scale: float = 1.0) -> str:
-    if row[low] is None:
-        return ""
-    unit, digits = (" %", 0) if scale > 1 else ("", 2)
-    return f" ({interval(scale * row[low], scale * row[high], digits)}{unit})"
+def _limits(row: Row, low: str, high: str) -> str:
+    return "" if row[low] is None else f" ({interval(row[low], row[high], 2)})"
 
 
 def order_section(results: Results) -> Section:
@@ -140,7 +137,7 @@ def order_section(results: Results) -> Section:
         "Remark",
     )
     text = (
-        "First readings. Each reader has a line over the order of reading; means over readers count all alike. "
+        "First readings. For each reader a line is fitted over the order of reading; the means count readers alike. "
         "Explorative: the p-values are not adjusted. Answers are in the question's unit, yes or no as a share."
     )
     return Section(

@@ -28,7 +28,7 @@ ADJUSTED: Mapping[str, tuple[str, ...]] = {
 
 TAKEN_BACK: Mapping[str, str] = {
     "holm": "with Holm's correction for the questions asked, chance could explain it",
-    "fixed sequence": "a question before it in the fixed sequence has no verdict, and so has this one",
+    "fixed sequence": "a question before it in the fixed sequence has no verdict, so this one has none either",
 }
 """What is said where a question's own test finds a difference and the correction for several questions does not."""
 
@@ -74,9 +74,12 @@ def _within(row: Comparison, endpoint: Endpoint, plan: Plan, p_adjusted: float |
     named = f"{capital(endpoint.aim)} of {groups.ones} {'and' if same else 'to'} {groups.others} in {what}"
     if row.p is None:
         return f"{named} cannot be judged (no verdict can be given)"
+    left = "a difference of" if same else f"that {groups.ones} are worse than {groups.others} by"
     if row.p >= plan.alpha:
-        left = "a difference of" if same else f"that {groups.ones} are worse than {groups.others} by"
         return f"{named} was not shown: {left} {size} or more is not ruled out ({p_equals(row.p)})"
+    if p_adjusted is not None and p_adjusted >= plan.alpha:
+        alone = f"{left} {size} or more is ruled out for this question alone"
+        return f"{named} was not shown: {alone}, but {_taken_back(plan, p_adjusted)}"
     shown = (
         f"{groups.ones} and {groups.others} differed by less than {size} in {what}"
         if same
@@ -90,15 +93,20 @@ def _claimed(words: str, p: float, plan: Plan, p_adjusted: float | None) -> str:
     if p_adjusted is None:
         return f"{words} (explorative, not adjusted: {p_equals(p)})"
     if p_adjusted >= plan.alpha:
-        return f"{words}, but {TAKEN_BACK[plan.multiplicity]} ({p_equals(p_adjusted)}); {OWN_INTERVAL}"
+        return f"{words}, but {_taken_back(plan, p_adjusted)}"
     return words
+
+
+def _taken_back(plan: Plan, p_adjusted: float) -> str:
+    return f"{TAKEN_BACK[plan.multiplicity]} ({p_equals(p_adjusted, 'adjusted p')}); {OWN_INTERVAL}"
 
 
 def in_units(endpoint: Endpoint, value: float) -> str:
     """Write a difference in the natural unit of an endpoint: percentage points, points of a scale, a number's unit."""
     if endpoint.kind == "binary":
         return f"{100 * value:g} percentage points"
-    return f"{value:g} {endpoint.unit if endpoint.kind == 'number' else 'points'}".strip()
+    points = "point" if value == 1 else "points"
+    return f"{value:g} {endpoint.unit if endpoint.kind == 'number' else points}".strip()
 
 
 def disagree(row: Comparison, level: float) -> bool:

@@ -18,7 +18,7 @@ FEW_CASES = 10
 LEAST_CASES = 3
 """Cases of an arm that every reader must have been given for a verdict: below, intervals cover too rarely by every
 method that was calibrated (statistics.md)."""
-ROUGH = "intervals are wide, and they and p-values only roughly right"
+ROUGH = "intervals are wide and, like p-values, only roughly right where there are any"
 """Below these (readers; cases per arm per reader) a comparison carries a warning (judgement)."""
 
 

@@ -13,7 +13,7 @@ from analysis.endpoints import Endpoint
 from analysis.stats.covariance import delong, delong_variance, jackknife, reader_thetas, unbiased
 from analysis.stats.grid import Floats, Grid
 from analysis.stats.plan import DECLARED, Plan
-from analysis.stats.primary import NO_VARIATION, ONE_READER, blank_row, no_variation
+from analysis.stats.primary import NO_VARIANCE, NO_VARIATION, ONE_READER, blank_row, no_variation
 from analysis.stats.rows import LEVEL, Comparison, with_test
 from analysis.stats.ustatistic import VARIANCE_TOLERANCE
 
@@ -136,7 +136,7 @@ def _random(grid: Grid, endpoint: Endpoint, thetas: Floats, name: str, plan: Pla
         },
     )
     if parts.variance_random <= VARIANCE_TOLERANCE:
-        return row.noted("the estimated variance is zero, so no t-interval exists; see permutation")
+        return row.noted(f"{NO_VARIANCE}; see permutation")
     return with_test(
         row, parts.variance_random, parts.df_random, "t" if parts.df_random else "normal", plan.level
     )

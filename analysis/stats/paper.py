@@ -112,17 +112,19 @@ def explained(results: Results) -> tuple[str, str, str]:
         if len(finds) == 1:
             both = listed([p_equals(p) if p is not None else "no p" for p in p_values.values()])
             parts.append(f"{title} ({both}: only {finds[0]} finds a difference)")
-    inflated = listed([f"{number(ratio, 1)} ({title})" for ratio, title in times]) or "an unknown number of"
+    inflated = listed([f"{number(ratio, 1)} ({title})" for ratio, title in times])
     sides = {"small" if ratio > 1 else "large" for ratio, _ in times}
-    alike = (
-        f"Ratings by one reader resemble each other{', and so do those of one image' if n > cases else ''}"
-    )
+    hence = f", so the pooled p-values are too {sides.pop()}" if len(sides) == 1 else ""
+    whose = f"{readers} readers'" if readers > 1 else "one reader's"
     return (
-        f"Kruskal-Wallis takes the {n} ratings as if each had a reader and an image of its own; they are "
-        f"{readers} readers' ratings of {cases} images, {n / cases:.1f} of an image and {n / readers:.1f} of a reader "
-        "on average.",
-        f"{alike}: the variance is {inflated} times what pooling takes it for"
-        + (f", so its p-values are too {sides.pop()}." if len(sides) == 1 else "."),
+        f"Kruskal-Wallis takes the {n} ratings as if each had a reader and an image of its own; they are {whose} "
+        f"ratings of {cases} images, {n / cases:.1f} per image and {n / readers:.1f} per reader on average.",
+        f"Ratings by one reader resemble each other{', and so do those of one image' if n > cases else ''}"
+        + (
+            f": the variance is {inflated} times what pooling takes it for{hence}."
+            if times
+            else ", unseen by pooling."
+        ),
         f"At the level of {study['alpha']:g} "
         + (f"the two part on {listed(parts)}" if parts else "the two say the same of every question")
         + f"; {BOTH} decides, as it alone speaks of other readers and other images.",

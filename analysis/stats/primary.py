@@ -24,12 +24,12 @@ from analysis.stats.rows import (
 from analysis.stats.ustatistic import UEstimate, u_statistic
 
 NO_VARIATION = "no variation: all answers are the same, so no standard error, interval or p-value exists"
-SEPARATED = "perfect separation: the variance is zero, so no t-interval exists"
-NO_VARIANCE = "the estimated variance is zero, so no t-interval exists"
+SEPARATED = "perfect separation: the variance is zero, so there is no t-interval"
+NO_VARIANCE = "the estimated variance is zero, so there is no t-interval"
 ONE_READER = 'one reader: nothing can be said about other readers; see "Readers fixed, cases random"'
 TOO_THIN = (
-    f"no verdict: a reader was given fewer than {LEAST_CASES} cases of a group, where intervals cover too rarely by "
-    "every method calibrated"
+    f"no verdict: fewer than {LEAST_CASES} cases of a group were given to a reader, where intervals cover too rarely "
+    "by every method calibrated; given so few"
 )
 FELL_BACK = "unbiased variance not positive: the biased (larger) variance was used"
 
@@ -111,7 +111,7 @@ def tested(row: Comparison, u: UEstimate, grid: Grid, permuted: Permuted | None,
     for there, reason in (
         (no_variation(grid), NO_VARIATION),
         (row.readers == 1, ONE_READER),
-        (plan.one_answer and grid.thin, f"{TOO_THIN} ({', '.join(grid.thin)})"),
+        (plan.one_answer and grid.thin, f"{TOO_THIN}: {', '.join(grid.thin)}"),
     ):
         if there:
             return row.noted(reason)

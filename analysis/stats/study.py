@@ -70,7 +70,7 @@ def analyse(
     """
     plan.check()
     checked = check(ratings, where, plan.questions)
-    first = checked.first
+    first, asked, level = checked.first, plan.endpoints, plan.level
     compared, refused = _comparisons(checked, plan, seed, draws)
     if refused and not partial:
         raise NotComparableError(refused)
@@ -78,7 +78,6 @@ def analyse(
     settings |= ({"not_comparable": refused} if refused else {}) | _holes(first, planned, plan)
     comparisons, multiplicity = _conclude(compared, plan)
     groups = [] if subgroups is None else subgroup_table(first, subgroups, seed=seed, draws=draws, plan=plan)
-    asked, level = plan.endpoints, plan.level
     return Results(
         study=settings | describe(checked),
         comparisons=as_rows(comparisons),

@@ -72,7 +72,7 @@ def test_one_command_gives_the_answer_beside_kruskal_wallis_and_says_why_they_di
     per_image = "1.0" if cases == "own" else "6.0"
     assert sentences[0] == (
         "Kruskal-Wallis takes the 240 ratings as if each had a reader and an image of its own; they are 6 readers' "
-        f"ratings of {240 if cases == 'own' else 40} images, {per_image} of an image and 40.0 of a reader on average."
+        f"ratings of {240 if cases == 'own' else 40} images, {per_image} per image and 40.0 per reader on average."
     )
     report = (tmp_path / "results" / "report.html").read_text(encoding="utf-8")
     assert "as if each had a reader and an image of its own" in report
@@ -89,7 +89,7 @@ def test_the_variance_told_is_how_many_times_the_pooled_one():
     n = n1 + n0
     pooled = ((n + 1) - (ties**3 - ties).sum() / (n * (n - 1))) / (12 * n1 * n0)
     assert f"{row['variance'] / pooled:.1f} (Image quality)" in second
-    assert second.endswith("times what pooling takes it for, so its p-values are too small.")
+    assert second.endswith("times what pooling takes it for, so the pooled p-values are too small.")
     assert third.endswith(
         "the comparison with readers and images random decides, as it alone speaks of other readers and other images."
     )

@@ -52,7 +52,7 @@ def test_a_result_that_holms_correction_takes_back_says_so():
     holm = {r["endpoint"]: r for r in analysed(A).multiplicity}
     assert holm["agree"]["p"] < 0.05 <= holm["agree"]["p_adjusted"]  # or this test shows nothing
     text = words(sections(analysed(A))["summary"])
-    said = f"questions asked, chance could explain it (p = {p_value(holm['agree']['p_adjusted'])})"
+    said = f"questions asked, chance could explain it (adjusted p = {p_value(holm['agree']['p_adjusted'])})"
     assert text.count(said) == 1
 
 

@@ -63,8 +63,8 @@ def test_a_reader_of_fewer_than_three_cases_of_an_arm_leaves_estimates_without_a
         assert row["estimate"] is not None
         assert [row[name] for name in (*INTERVAL, "p")] == [None] * 8
         assert (
-            "fewer than 3 cases of a group, where intervals cover too rarely by every method calibrated (R2)"
-            in row["note"]
+            "fewer than 3 cases of a group were given to a reader, where intervals cover too rarely by every method "
+            "calibrated; given so few: R2" in row["note"]
         )
         assert row["direction"].endswith("(no verdict can be given)")
         assert risk["ci_low"] is None

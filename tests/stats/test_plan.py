@@ -53,9 +53,10 @@ def test_a_fixed_sequence_is_that_of_the_endpoints_and_ends_at_the_first_without
     assert difficulty["p"] == difficulty["p_adjusted"] > 0.05
     assert agree["p"] < 0.05 < agree["p_adjusted"] == difficulty["p"]  # or this test shows nothing
     assert quality["conclusion"] == "PIEs had lower image quality than controls"
-    taken_back = "a question before it in the fixed sequence has no verdict, and so has this one"
+    taken_back = "a question before it in the fixed sequence has no verdict, so this one has none either"
     assert (
-        f"controls, but {taken_back} (p = {difficulty['p']:.3f}); the interval is that" in agree["conclusion"]
+        f"controls, but {taken_back} (adjusted p = {difficulty['p']:.3f}); the interval is that"
+        in agree["conclusion"]
     )
     page = str(reader_study_report(results))
     assert "p (sequence)" in page
