@@ -8,8 +8,8 @@ from typing import Any
 
 from analysis import stats
 from analysis.endpoints import FILE, GROUPS, PAPER, Groups, read_endpoints
-from analysis.management.handover_options import GROUPS_HELP, GROUPS_METAVAR
 from analysis.management.told import ToldCommand
+from analysis.services.handover_options import GROUPS_HELP, GROUPS_METAVAR
 from analysis.stats.plan import endpoints_named
 
 SEED = 1

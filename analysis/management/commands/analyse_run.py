@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from analysis.findings.results import refuse_used_folder
-from analysis.management.handover_options import add_conditions
 from analysis.management.told import ToldCommand
 from analysis.selection import CRITERIA
 from analysis.services.findings import DEFAULTS, SEED, Choices, analyse_folder
+from analysis.services.handover_options import add_conditions
 
 
 class Command(ToldCommand):

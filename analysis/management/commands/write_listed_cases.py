@@ -4,9 +4,8 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
-from analysis.endpoints import Groups
-from analysis.management import handover_options as shared
 from analysis.management.told import ToldCommand
+from analysis.services import handover_options as shared
 from analysis.services.listed import hand_over_listed
 
 
@@ -26,15 +25,13 @@ class Command(ToldCommand):
         parser.add_argument(
             "--groups", nargs=4, required=True, metavar=shared.GROUPS_METAVAR, help=shared.GROUPS_HELP
         )
-        shared.add_handover_options(parser)
+        shared.add_places(parser)
+        shared.add_contents(parser)
         parser.add_argument("--synthetic", action="store_true", help="the images are not of patients")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Write, and report; nothing that reveals a case's group is printed."""
         written = hand_over_listed(
-            listed=options["listed"], groups=Groups(*options["groups"]), images=options["images"],
-            out=options["out"], key_out=options["key_out"], shown=options["show"],
-            block_size=options["block_size"], terms=shared.read_terms(options), synthetic=options["synthetic"],
-            burned_in_checked=options["burned_in_checked"],
-        )  # fmt: skip
+            listed=options["listed"], synthetic=options["synthetic"], **shared.written_with(options)
+        )
         self.stdout.write(shared.report_of(written))
