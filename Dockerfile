@@ -24,7 +24,7 @@ RUN apt-get update \
     && rm -rf /var/lib/apt/lists/* \
     && groupadd --gid 10001 readerstudy \
     && useradd --uid 10001 --gid readerstudy --home-dir /site --shell /usr/sbin/nologin readerstudy \
-    && install --directory --owner readerstudy --group readerstudy --mode 0700 /site \
+    && install --directory --owner readerstudy --group readerstudy --mode 0700 /site /handovers \
     && install --directory --owner readerstudy --group readerstudy --mode 0700 /frames
 COPY --from=build /venv /venv
 WORKDIR /app
@@ -40,7 +40,7 @@ ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 READERSTUD
 # The root may be read-only: what libraries keep for themselves goes to /tmp.
 ENV NUMBA_CACHE_DIR=/tmp/numba MPLCONFIGDIR=/tmp/matplotlib
 USER 10001:10001
-VOLUME ["/site", "/frames"]
+VOLUME ["/site", "/frames", "/handovers"]
 EXPOSE 8000
 HEALTHCHECK --interval=30s --timeout=5s --start-period=60s \
     CMD ["python", "-c", "import urllib.request as u; u.urlopen('http://127.0.0.1:8000/readyz/', timeout=4)"]

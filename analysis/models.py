@@ -162,3 +162,32 @@ class Unit(models.Model):
 
     def __str__(self) -> str:
         return f"{self.run.run_id} {self.key}"
+
+
+class Handover(models.Model):
+    """A case set on its way into the site's folder of handovers; of no sweep where somebody listed the cases.
+
+    No row holds a seed, an image or an arm: those lie in a folder of this `token` under `HANDOVERS_ROOT`, until the
+    holder has confirmed the key or a day has passed. `draws` lists when and with which choices cases were drawn.
+    `work` is what a worker is to do, blank when nothing; `version` counts the requests, so that an overtaken one
+    changes nothing. `key_sha256` is there once the set is written, `confirmed_at` once its key was found saved.
+    """
+
+    token = models.CharField(max_length=32, unique=True)
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, null=True, related_name="handovers")
+    made_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+    draws = models.JSONField(default=list)
+    name = models.CharField(max_length=60, blank=True)
+    work = models.CharField(max_length=8, blank=True)
+    version = models.PositiveIntegerField(default=0)
+    stage = models.CharField(max_length=30, blank=True)
+    done = models.PositiveIntegerField(default=0)
+    total = models.PositiveIntegerField(default=0)
+    key_sha256 = models.CharField(max_length=64, blank=True)
+    ends_at = models.DateTimeField()
+    confirmed_at = models.DateTimeField(null=True)
+    gone_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["-created_at"]

@@ -18,9 +18,9 @@ from kombu.exceptions import OperationalError
 
 from analysis.columns import FrameError
 from analysis.findings.precision import FindingsError
-from analysis.models import Run, Unit, UnitState
+from analysis.models import Handover, Run, Unit, UnitState
 from analysis.selection import SelectionError
-from analysis.services import ledger
+from analysis.services import handing_over, handover_work, ledger
 from analysis.services.findings import Choices
 from analysis.services.findings_files import make_set, note_fault
 from analysis.services.fleet import free_dead_neighbours, note_listening
@@ -55,11 +55,19 @@ def work_through() -> None:
 
 def ring(bells: int = 1) -> None:
     """Wake up to `bells` workers. A broker that is away costs nothing but time: workers notify themselves."""
+    for _ in range(bells):
+        if fault := _send(work_through, queue="sweep"):
+            log.warning("no worker could be notified, workers poll by themselves: %s", fault)
+            return
+
+
+def _send(task: Any, *args: Any, queue: str = "cases") -> str:
+    """Hand something to a worker; return what kept the broker from it, or nothing."""
     try:
-        for _ in range(bells):
-            work_through.apply_async(queue="sweep", ignore_result=True, retry=False)
+        task.apply_async(args=args, queue=queue, ignore_result=True, retry=False)
     except (OperationalError, OSError) as error:
-        log.warning("no worker could be notified, workers poll by themselves: %s", type(error).__name__)
+        return type(error).__name__
+    return ""
 
 
 @shared_task(name="analysis.findings.make")
@@ -77,13 +85,20 @@ def make_findings(run_id: int, choices: dict[str, Any], beside_id: int | None) -
 
 def ask_for_findings(*, run: Run, choices: Choices, beside: Run | None) -> None:
     """Hand the analysis of a run to a worker. A lost message costs one more click."""
-    try:
-        make_findings.apply_async(
-            args=(run.pk, asdict(choices), beside.pk if beside else None), queue="cases", ignore_result=True,
-            retry=False,
-        )  # fmt: skip
-    except (OperationalError, OSError) as error:
-        note_fault(run, f"no worker could be reached ({type(error).__name__}); try again")
+    if fault := _send(make_findings, run.pk, asdict(choices), beside.pk if beside else None):
+        note_fault(run, f"no worker could be reached ({fault}); try again")
+
+
+@shared_task(name="analysis.handover.make")
+def make_handover(handover_id: int) -> None:
+    """Draw or write what is asked of a handover."""
+    handover_work.make(handover_id)
+
+
+def ask_for_handover(handover: Handover) -> None:
+    """Hand a handover to a worker. A lost message costs one more click."""
+    if fault := _send(make_handover, handover.pk):
+        log.warning("no worker could be notified of a handover: %s", fault)
 
 
 def reconcile() -> bool:
@@ -92,6 +107,7 @@ def reconcile() -> bool:
     A busy worker takes every open unit before it stops, so ringing for it would only fill the queue.
     """
     free_dead_neighbours(settings.WORKER_HOST)
+    handing_over.expire()
     waiting = not _busy.is_set() and (ledger.open_units().exists() or bool(ledger.complete_runs()))
     if waiting:
         # Each busy worker may keep one message waiting behind its work; one more reaches somebody idle.

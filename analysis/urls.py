@@ -1,8 +1,15 @@
-from django.urls import include, path
+from django.urls import URLPattern, URLResolver, include, path
 
-from analysis.views import data_sets, ensembles, findings, runs
+from analysis.views import data_sets, ensembles, findings, handovers, runs
 
-RUNS = [
+FINDINGS = [
+    path("", findings.findings, name="findings_set"),
+    path("figures/<slug:figure>/", findings.findings_figure, name="findings_figure"),
+    path("gallery/", findings.gallery, name="gallery"),
+    path("thumbnails/<int:rank>.png", findings.findings_thumbnail, name="findings_thumbnail"),
+    path("files/<path:file>", findings.findings_file, name="findings_file"),
+]
+RUNS: list[URLPattern | URLResolver] = [
     path("", runs.runs, name="runs"),
     path("new/", runs.new_sweep, name="new_sweep"),
     path("workers/", runs.workers, name="workers"),
@@ -16,21 +23,8 @@ RUNS = [
     path("<slug:run_id>/provenance.json", runs.provenance_file, name="provenance_file"),
     path("<slug:run_id>/findings/", findings.findings, name="findings"),
     path("<slug:run_id>/findings/analyse/", findings.analyse, name="analyse"),
-    path("<slug:run_id>/findings/<slug:name>/", findings.findings, name="findings_set"),
-    path(
-        "<slug:run_id>/findings/<slug:name>/figures/<slug:figure>/",
-        findings.findings_figure,
-        name="findings_figure",
-    ),
-    path("<slug:run_id>/findings/<slug:name>/gallery/", findings.gallery, name="gallery"),
-    path(
-        "<slug:run_id>/findings/<slug:name>/thumbnails/<int:rank>.png",
-        findings.findings_thumbnail,
-        name="findings_thumbnail",
-    ),
-    path(
-        "<slug:run_id>/findings/<slug:name>/files/<path:file>", findings.findings_file, name="findings_file"
-    ),
+    path("<slug:run_id>/findings/<slug:name>/", include(FINDINGS)),
+    path("<slug:run_id>/handovers/", handovers.begin, name="begin_handover"),
 ]
 DATA_SETS = [
     path("", data_sets.data_sets, name="data_sets"),
@@ -45,10 +39,19 @@ ENSEMBLES = [
     path("<slug:slug>/", ensembles.ensemble, name="ensemble"),
     path("<slug:slug>/curves.svg", ensembles.curves, name="curves"),
 ]
+HANDOVERS = [
+    path("new/", handovers.listed, name="listed"),
+    path("<slug:token>/images/<slug:case>/", handovers.image, name="handover_image"),
+    path("<slug:token>/", handovers.handover, name="handover"),
+    path("<slug:token>/progress.json", handovers.progress, name="handover_progress"),
+    path("<slug:token>/steps/<slug:step>/", handovers.step, name="handover_step"),
+    path("<slug:token>/files/<path:name>", handovers.file, name="handover_file"),
+]
 
 app_name = "analysis"
 urlpatterns = [
     path("runs/", include(RUNS)),
+    path("handovers/", include(HANDOVERS)),
     path("data-sets/", include(DATA_SETS)),
     path("ensembles/", include(ENSEMBLES)),
 ]

@@ -196,6 +196,8 @@ FACTORY_MODULES = environment.words("FACTORY_MODULES")
 CASE_SETS = (
     Path(folder_of_sets) if (folder_of_sets := environment.text("CASE_SETS", "")) else HOME / "case-sets"
 )
+# Handovers under way, with seeds, pictures and keys: never inside the site's folder, which is backed up.
+HANDOVERS_ROOT = Path(environment.text("HANDOVERS_ROOT", "") or HOME.with_name(f"{HOME.name}-handovers"))
 
 LOGGING = logging_config(
     form=environment.choice("LOG_FORMAT", "line", among=tuple(FORMATS)),

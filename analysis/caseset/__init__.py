@@ -8,7 +8,7 @@ from analysis.caseset.errors import CaseSetError, OtherKeyError
 from analysis.caseset.read import BlindHalf, SealedHalf, read_blind_half, read_key
 from analysis.caseset.sources import find_images
 from analysis.caseset.verify import verify_case_set
-from analysis.caseset.write import CaseSet, Origin, write_case_set
+from analysis.caseset.write import CaseSet, Origin, write_blind_half, write_case_set
 
 __all__ = [
     "BlindHalf",
@@ -21,5 +21,6 @@ __all__ = [
     "read_blind_half",
     "read_key",
     "verify_case_set",
+    "write_blind_half",
     "write_case_set",
 ]

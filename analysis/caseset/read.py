@@ -167,11 +167,15 @@ def check_record(record: Any, where: str) -> dict[str, Any]:
     CaseSetError: another form.
     """
     if isinstance(record, Mapping):
-        compared = {name: value for name, value in record.items() if name != "burned_in"}
-        looked = record.get("burned_in")
+        compared = dict(record)
+        looked = compared.pop("burned_in", {"images": 0, "checked": "not needed"})
         whole = all(map(_is_count, compared.values())) and set(compared) == {"definition", "equal", "alike"}
         unchecked = set(compared) == {"unchecked"} and _is_reason(compared["unchecked"])
-        if (whole or unchecked or not compared) and ("burned_in" not in record or _is_look(looked)):
+        told = (
+            isinstance(looked, Mapping) and set(looked) == {"images", "checked"}
+            and _is_count(looked["images"]) and _is_reason(looked["checked"])
+        )  # fmt: skip
+        if (whole or unchecked or not compared) and told:
             return dict(record)
     raise CaseSetError(
         f"{where}: expected custody with definition, equal and alike as whole numbers, or with the reason why the "
@@ -185,15 +189,6 @@ def _is_count(value: Any) -> bool:
 
 def _is_reason(value: Any) -> bool:
     return isinstance(value, str) and 0 < len(value.strip()) <= LONGEST_REASON
-
-
-def _is_look(value: Any) -> bool:
-    return (
-        isinstance(value, Mapping)
-        and set(value) == {"images", "checked"}
-        and _is_count(value["images"])
-        and _is_reason(value["checked"])
-    )
 
 
 def read_key(path: Path, digest: str | None = None) -> SealedHalf:

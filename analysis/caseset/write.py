@@ -3,7 +3,7 @@
 import os
 import secrets
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -18,8 +18,12 @@ from analysis.caseset.leaks import leak_report
 from analysis.caseset.plan import plan_cases
 from analysis.caseset.read import FORMAT, GROUPS_COLUMN, check_record, check_terms, groups_text, report_path
 from analysis.caseset.sources import Anew, write_anew
-from analysis.durable import sha256_bytes, sync
+from analysis.caseset.verify import verify_case_set
+from analysis.durable import sha256_bytes, sync, whole_folder
 from analysis.endpoints import GROUPS, Groups
+
+Progress = Callable[[str, int, int], None]
+"""Told the stage, how many images are done, and how many there are."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +74,7 @@ def write_case_set(
     nonce: bytes | None = None,
     burned_in_checked: str = "",
     groups: Groups = GROUPS,
+    progress: Progress | None = None,
 ) -> CaseSet:
     """Write the blind half as a folder and the sealed half as a file elsewhere.
 
@@ -89,6 +94,7 @@ def write_case_set(
     burned_in_checked: who looked for text in the pixels of images whose header lets expect some, and how; blank:
         such images are refused by name.
     groups: what the cases with arm 1 and those with arm 0 are called; the key alone says so.
+    progress: told "writing", how many images are written, and how many there are.
 
     Raises
     ------
@@ -97,27 +103,59 @@ def write_case_set(
     FrameError: a row that frames.SELECTION does not allow.
     """
     nonce = check_nonce(new_nonce() if nonce is None else nonce)
-    report_out = report_path(key_out)
-    _check_targets(out, key_out, report_out)
+    _check_targets(out, key_out, report_out := report_path(key_out))
     plan = plan_cases(selection, shown=shown, block_size=block_size, nonce=nonce)
     mark = secrets.token_hex(4)
     folder = out.with_name(f".{out.name}.{mark}.tmp")
     sealed = {path: path.with_name(f".{path.name}.{mark}.tmp") for path in (key_out, report_out)}
     try:
-        (folder / layout.IMAGES_FOLDER).mkdir(parents=True)
-        plan = _write_images(plan, images, folder / layout.IMAGES_FOLDER)
-        origin = _looked_at(plan, images, origin, burned_in_checked.strip())
+        plan, origin = _fill(folder, plan, images, origin, burned_in_checked, progress)
         key = layout.csv_bytes(_key_rows(plan, nonce, groups))
         layout.write_file(sealed[key_out], key, layout.SEALED_MODE)
         layout.write_file(sealed[report_out], layout.json_bytes(_report(plan, origin)), layout.SEALED_MODE)
-        _write_tables(plan, folder, _provenance(plan, origin, shown, nonce), sha256_bytes(key))
-        layout.settle(folder)
+        committed = {name: commitment(nonce, text) for name, text in origin.committed.items()}
+        provenance = _provenance(plan, origin, shown, _one_each(plan)) | {"commitments": committed}
+        _write_tables(plan, folder, provenance, sha256_bytes(key))
         _publish({**{made: target for target, made in sealed.items()}, folder: out})
     finally:
         shutil.rmtree(folder, ignore_errors=True)
         for made in sealed.values():
             made.unlink(missing_ok=True)
     return CaseSet(out, key_out, report_out, sha256_bytes(key), len(plan), int(plan["block"].max()))
+
+
+def write_blind_half(
+    plan: pd.DataFrame, *, images: Mapping[str, Path], out: Path, origin: Origin, key_sha256: str,
+    one_each: bool, shown: Sequence[str] = (), burned_in_checked: str = "", progress: Progress | None = None,
+) -> None:  # fmt: skip
+    """Write the blind half of cases that somebody has named and planned, whose key is nowhere here.
+
+    Parameters
+    ----------
+    plan: case, labels, block, separation_group and the shown columns, as `plan_cases` makes them.
+    images: file of each case.
+    key_sha256: of the key, which its maker holds.
+    one_each: whether each matched set has one case with arm 1, as the maker says.
+    out, origin, shown, burned_in_checked, progress: see `write_case_set`.
+
+    Raises
+    ------
+    CaseSetError, FrameError: as `write_case_set`, or what was named and planned is no blind half.
+    """
+    with whole_folder(out, mode=layout.FOLDER_MODE) as folder:
+        plan = plan.assign(source=plan["case"])
+        plan, origin = _fill(folder, plan, images, origin, burned_in_checked, progress)
+        _write_tables(plan, folder, _provenance(plan, origin, shown, one_each), key_sha256)
+        verify_case_set(folder)
+
+
+def _fill(
+    folder: Path, plan: pd.DataFrame, images: Mapping[str, Path], origin: Origin, checked: str,
+    progress: Progress | None,
+) -> tuple[pd.DataFrame, Origin]:  # fmt: skip
+    (folder / layout.IMAGES_FOLDER).mkdir(parents=True)
+    plan = _write_images(plan, images, folder / layout.IMAGES_FOLDER, progress)
+    return plan, _looked_at(plan, images, origin, checked.strip())
 
 
 def _write_tables(plan: pd.DataFrame, folder: Path, provenance: dict[str, Any], key_sha256: str) -> None:
@@ -128,6 +166,7 @@ def _write_tables(plan: pd.DataFrame, folder: Path, provenance: dict[str, Any], 
     layout.write_file(
         folder / layout.PROVENANCE_FILE, layout.json_bytes(provenance | digests), layout.FILE_MODE
     )
+    layout.settle(folder)
 
 
 _BLIND = ("case", "sha256", "labels", "block", "separation_group")
@@ -147,12 +186,17 @@ def _check_targets(out: Path, key_out: Path, report_out: Path) -> None:
             raise CaseSetError(f"{path}: expected an existing folder {path.parent}")
 
 
-def _write_images(plan: pd.DataFrame, images: Mapping[str, Path], folder: Path) -> pd.DataFrame:
+def _write_images(
+    plan: pd.DataFrame, images: Mapping[str, Path], folder: Path,
+    progress: Progress | None,
+) -> pd.DataFrame:  # fmt: skip
     """Write the images in the order of the case keys, so that not even the disk tells another order."""
-    columns: dict[str, list[Any]] = {name: [] for name in _FEATURES}
+    rows: list[dict[str, Any]] = []
     first: tuple[str, Path] | None = None
     wrong: list[str] = []
-    for case, source in zip(plan["case"], plan["source"], strict=True):
+    for number, (case, source) in enumerate(zip(plan["case"], plan["source"], strict=True)):
+        if progress is not None:
+            progress("writing", number, len(plan))
         try:
             path = _file_of(source, images)
             made = write_anew(path)
@@ -163,14 +207,11 @@ def _write_images(plan: pd.DataFrame, images: Mapping[str, Path], folder: Path) 
             continue
         name = f"{case}.png"
         layout.write_file(folder / name, made.data, layout.FILE_MODE)
-        row = (
-            f"{layout.IMAGES_FOLDER}/{name}", sha256_bytes(made.data), made.source_sha256, made.source_bytes,
-            len(made.data), made.rows, made.columns, made.bits, made.encoding, made.format, made.burned_in,
-        )  # fmt: skip
-        for column, value in zip(_FEATURES, row, strict=True):
-            columns[column].append(value)
+        told = {"image": f"{layout.IMAGES_FOLDER}/{name}", "sha256": sha256_bytes(made.data)}
+        features = {feature: value for feature, value in vars(made).items() if feature != "data"}
+        rows.append({**told, "file_bytes": len(made.data), **features})
     refuse_images(wrong, len(plan))
-    return plan.assign(**columns)
+    return plan.join(pd.DataFrame(rows))
 
 
 def refuse_images(wrong: Sequence[str], total: int) -> None:
@@ -184,12 +225,6 @@ def refuse_images(wrong: Sequence[str], total: int) -> None:
         raise CaseSetError(
             f"{len(wrong)} of {total} images cannot be handed over; nothing was written.\n{listed(sorted(wrong))}"
         )
-
-
-_FEATURES = (
-    "image", "sha256", "source_sha256", "source_bytes", "file_bytes", "rows", "columns", "bits", "encoding",
-    "image_format", "burned_in",
-)  # fmt: skip
 
 
 def _file_of(source: str, images: Mapping[str, Path]) -> Path:
@@ -251,7 +286,7 @@ def _report(plan: pd.DataFrame, origin: Origin) -> dict[str, Any]:
     }
 
 
-def _provenance(plan: pd.DataFrame, origin: Origin, shown: Sequence[str], nonce: bytes) -> dict[str, Any]:
+def _provenance(plan: pd.DataFrame, origin: Origin, shown: Sequence[str], one_each: bool) -> dict[str, Any]:
     return {
         **({"terms": check_terms(origin.terms, "terms")} if origin.terms else {}),
         "format": FORMAT,
@@ -259,7 +294,7 @@ def _provenance(plan: pd.DataFrame, origin: Origin, shown: Sequence[str], nonce:
         "synthetic": origin.synthetic,
         "cases": len(plan),
         "blocks": int(plan["block"].max()),
-        "image_format": str(plan["image_format"].iloc[0]),
+        "image_format": str(plan["format"].iloc[0]),
         "shown": list(shown),
         "run": {
             "run_id": origin.run_id,
@@ -268,8 +303,7 @@ def _provenance(plan: pd.DataFrame, origin: Origin, shown: Sequence[str], nonce:
         },
         **({"custody": check_record(origin.custody, "custody")} if origin.custody else {}),
         "selection": dict(origin.settings),
-        "one_each": _one_each(plan),
-        "commitments": {name: commitment(nonce, text) for name, text in origin.committed.items()},
+        "one_each": one_each,
     }
 
 

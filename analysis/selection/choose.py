@@ -108,7 +108,10 @@ class Selection:
     notes: tuple[str, ...] = field(default=())
 
 
-def select(run: Run, spec: SelectionSpec, excluded: Mapping[str, str] | None = None) -> Selection:
+def select(
+    run: Run, spec: SelectionSpec, excluded: Mapping[str, str] | None = None,
+    taken_out: Mapping[str, str] | None = None,
+) -> Selection:  # fmt: skip
     """Find the exemplars of a run, draw a sample of them and give them controls.
 
     Controls come from the images with a score that are not exemplars, drawn or not.
@@ -116,6 +119,8 @@ def select(run: Run, spec: SelectionSpec, excluded: Mapping[str, str] | None = N
     Parameters
     ----------
     excluded: images that may be in neither arm, with the reason; they are listed in `left_out`.
+    taken_out: chosen images that somebody took out, with the reason: each goes with its whole matched set, and
+        nothing takes their place.
 
     Raises
     ------
@@ -127,12 +132,13 @@ def select(run: Run, spec: SelectionSpec, excluded: Mapping[str, str] | None = N
     table = covariates.covariate_table(run.images, run.classes).merge(
         found.ranked, on="image", validate="1:1"
     )
-    return select_from(table, found, spec, excluded or {})
+    return select_from(table, found, spec, excluded or {}, taken_out or {})
 
 
 def select_from(
-    table: pd.DataFrame, found: Exemplars, spec: SelectionSpec, excluded: Mapping[str, str]
-) -> Selection:
+    table: pd.DataFrame, found: Exemplars, spec: SelectionSpec, excluded: Mapping[str, str],
+    taken_out: Mapping[str, str],
+) -> Selection:  # fmt: skip
     """Draw and match from a table of the images with a score: image, covariates, score, exemplar."""
     if spec.controls not in ESTIMANDS:
         raise SelectionError(f"expected controls of {', '.join(ESTIMANDS)}; got {spec.controls!r}")
@@ -156,18 +162,20 @@ def select_from(
             f"expected at least one exemplar, but {spec.fraction} of {len(table)} images selects none"
         )
     sets, unmatched = _controls(drawn, pool, spec)
+    sets, removed = _without(sets, taken_out)
     rows = _rows(table, sets)
     chosen = {arm: table[table["image"].isin(rows.loc[rows["arm"] == arm, "image"])] for arm in (0, 1)}
     columns = [name for name in ("view", "sex", "age") if name in table.columns]
     columns += ["n_findings", "class_group", covariates.LOG_FREQUENCY]
     balance = covariates.balance_table(drawn, pool, chosen[1], chosen[0], columns)
-    barred = pd.DataFrame(sorted(excluded.items()), columns=["image", "reason"], dtype=str)
+    barred = pd.DataFrame(sorted({**excluded, **removed}.items()), columns=["image", "reason"], dtype=str)
     left_out = pd.concat([sample.passed_over, unmatched, barred], ignore_index=True)
     weights = sample_weights(list(all_pies["class_group"]), list(all_pies["image"].isin(drawn["image"])))
     notes = (
         *_tie_notes(found, spec),
         *_notes(found, balance, unmatched, drawn),
         *_drawing_notes(spec, weights, found),
+        *([f"{len(removed)} chosen image(s) were taken out by hand, with their sets."] if removed else []),
     )
     return Selection(spec, rows, found, left_out, balance, len(pool), weights, notes)
 
@@ -204,6 +212,17 @@ def _controls(drawn: pd.DataFrame, pool: pd.DataFrame, spec: SelectionSpec) -> t
     exemplars: Sets = {image: (1, number) for image, number in numbers.items()}
     controls = zip(matching.pairs["control"], matching.pairs["exemplar"], strict=True)
     return exemplars | {control: (0, numbers[exemplar]) for control, exemplar in controls}, matching.unmatched
+
+
+def _without(sets: Sets, taken_out: Mapping[str, str]) -> tuple[Sets, dict[str, str]]:
+    """Take images out with their whole sets; return what is left, and each image that went with the reason."""
+    gone = {sets[image][1]: reason for image, reason in taken_out.items() if image in sets}
+    removed = {image: taken_out.get(image, f"of the set of: {gone[pair]}")
+               for image, (_, pair) in sets.items() if pair in gone}  # fmt: skip
+    kept = {image: place for image, place in sets.items() if image not in removed}
+    if len({arm for arm, _ in kept.values()}) < len({arm for arm, _ in sets.values()}):
+        raise SelectionError("expected cases of both groups to be left; take fewer out, or draw again")
+    return kept, removed
 
 
 def _rows(table: pd.DataFrame, sets: Sets) -> pd.DataFrame:

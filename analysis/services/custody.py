@@ -16,8 +16,6 @@ from analysis.picture.custody import DEFINITION, fine_structure
 from analysis.selection import Run
 from analysis.sweep.data.pixels import read_pixels
 from analysis.sweep.errors import DataError, SweepError
-from analysis.sweep.run.prepare import open_run
-from analysis.sweep.run.units import run_cache
 
 SIDE, WIDE = 64, 9
 """Blocks of a fingerprint here: coarse enough that another size, resampling or compression changes little."""
@@ -82,6 +80,8 @@ def _evaluated(run: Run) -> dict[str, str]:
 
 
 def _decoded(run: Run, files: Mapping[str, Path]) -> Iterator[tuple[str, Any]]:
+    from analysis.sweep.run.prepare import open_run  # with torch, which the web process does without
+
     preprocess = open_run(run.folder).spec.preprocess
     for name, path in files.items():
         try:
@@ -92,6 +92,9 @@ def _decoded(run: Run, files: Mapping[str, Path]) -> Iterator[tuple[str, Any]]:
 
 def _likeness(run: Run, prints: Mapping[str, NDArray[np.float64]]) -> dict[str, tuple[float, str, float]]:
     """Return for each image: its likeness to its own picture, and the nearest other picture with its likeness."""
+    from analysis.sweep.run.prepare import open_run
+    from analysis.sweep.run.units import run_cache
+
     try:
         squares = run_cache(open_run(run.folder)).pixels()
     except (SweepError, OSError) as error:

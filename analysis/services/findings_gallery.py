@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from analysis.caseset import CaseSetError, find_images
@@ -110,11 +112,16 @@ def thumbnail(run: Run, found: FindingsFolder, rank: int) -> bytes | None:
         grey = read_pixels(find_images([image], folder, among=names["image"])[image], SEEN).grey
     except (CaseSetError, DataError):
         return None
+    write_whole(kept, png_of(grey))
+    return kept.read_bytes()
+
+
+def png_of(grey: npt.NDArray[np.uint8]) -> bytes:
+    """Write a grey picture as PNG."""
     from PIL import Image
 
     buffer = io.BytesIO()
     Image.fromarray(grey).save(buffer, "PNG")
-    write_whole(kept, buffer.getvalue())
     return buffer.getvalue()
 
 

@@ -14,7 +14,7 @@ import pandas as pd
 from analysis.caseset import CaseSet, CaseSetError, Origin, find_images, write_case_set
 from analysis.caseset.files import SEALED_MODE, write_file
 from analysis.caseset.leaks import compare
-from analysis.caseset.write import refuse_images
+from analysis.caseset.write import Progress, refuse_images
 from analysis.endpoints import GROUPS, Groups
 from analysis.selection import Run, Selection, SelectionSpec, read_run, select
 from analysis.selection.duplicates import GREY_FEATURES, fingerprint, grey_features, near_duplicates
@@ -32,7 +32,8 @@ def hand_over(
     *, run: Path, spec: SelectionSpec, images: Path, out: Path, key_out: Path,
     shown: Sequence[str] = (), block_size: int = 20, nonce: bytes | None = None,
     terms: Mapping[str, str] | None = None, unchecked: str = "", burned_in_checked: str = "",
-    groups: Groups = GROUPS,
+    groups: Groups = GROUPS, taken_out: Mapping[str, str] | None = None,
+    draws: Sequence[Mapping[str, Any]] = (), progress: Progress | None = None,
 ) -> tuple[Selection, CaseSet]:  # fmt: skip
     """Select exemplars and controls from a run and write the blind folder and the sealed key.
 
@@ -50,6 +51,9 @@ def hand_over(
     unchecked: why the images are handed over without being compared with those that the run evaluated; blank: they
         are compared, and a run whose images cannot be compared is refused.
     burned_in_checked, groups: see `analysis.caseset.write_case_set`.
+    taken_out: see `analysis.selection.select`.
+    draws: what was drawn from this run on the way here, for provenance.json.
+    progress: told the stage, how many images are done, and how many there are.
 
     Raises
     ------
@@ -61,15 +65,17 @@ def hand_over(
         raise CaseSetError(
             f"{picture}: already exists; a case set is never overwritten, so give another path"
         )
-    look = Look(images, source.images["image"])
-    selection = select_distinct(source, spec, look)
+    look = Look(images, source.images["image"], progress)
+    selection = select_distinct(source, spec, look, taken_out)
     files = look.files(selection.rows["image"])
     custody = check_custody(source, files, unchecked)
     described = origin(source, selection, look)
+    told = {**described.settings, "draws": list(draws)} if draws else described.settings
     written = write_case_set(
         selection.rows, images=files, out=out, key_out=key_out,
-        origin=replace(described, terms=terms or {}, custody=custody),
+        origin=replace(described, settings=told, terms=terms or {}, custody=custody),
         shown=shown, block_size=block_size, nonce=nonce, burned_in_checked=burned_in_checked, groups=groups,
+        progress=progress,
     )  # fmt: skip
     _draw_balance(selection, picture, synthetic=source.synthetic)
     return replace(selection, notes=(*selection.notes, described.settings["validity"])), written
@@ -89,13 +95,12 @@ def _draw_balance(selection: Selection, path: Path, *, synthetic: bool) -> None:
 
 
 class Look:
-    """Looks at the images of a folder, each once: fingerprints, and grey values that could tell the arms."""
+    """Looks at the images of a folder, each once, square and grey: for copies, and for what could tell the arms."""
 
-    def __init__(self, images: Path, among: Iterable[str]) -> None:
+    def __init__(self, images: Path, among: Iterable[str], progress: Progress | None = None) -> None:
         """Look into the folder `images`; `among` names all images of the run, any of which may own a file."""
-        self.images, self.among = images, list(among)
-        self._prints: dict[str, npt.NDArray[np.float64]] = {}
-        self._greys: dict[str, dict[str, float]] = {}
+        self.images, self.among, self._progress = images, list(among), progress or (lambda *_: None)
+        self.seen: dict[str, npt.NDArray[np.uint8]] = {}
 
     def files(self, names: Iterable[str]) -> dict[str, Path]:
         """Find the files of images; see `find_images`."""
@@ -108,42 +113,40 @@ class Look:
         ------
         CaseSetError: images that are missing or cannot be read, all of them.
         """
-        new = [name for name in names if name not in self._prints]
+        new = [name for name in names if name not in self.seen]
         wrong = []
-        for name, path in self.files(new).items():
+        for number, (name, path) in enumerate(self.files(new).items()):
+            self._progress("looking", number, len(new))
             try:
-                grey = read_pixels(path, SEEN).grey
+                self.seen[name] = read_pixels(path, SEEN).grey
             except DataError as error:
                 wrong.append(str(error))
-                continue
-            self._prints[name] = fingerprint(grey)
-            self._greys[name] = grey_features(grey)
         refuse_images(wrong, len(names))
 
     def duplicates(self, names: Sequence[str]) -> list[tuple[str, str, float]]:
         """List the near-duplicates among images."""
         self.at(names)
-        return near_duplicates(names, np.stack([self._prints[name] for name in names]))
+        return near_duplicates(names, np.stack([fingerprint(self.seen[name]) for name in names]))
 
     def compared(self, rows: pd.DataFrame) -> dict[str, dict[str, float | None]]:
         """Compare the arms by what the pixels alone tell; see `analysis.caseset.leaks.compare`."""
         self.at(list(rows["image"]))
+        found = pd.DataFrame([grey_features(self.seen[name]) for name in rows["image"]])
         arm = rows["arm"].to_numpy(dtype=int)
-        return {
-            feature: compare(np.array([self._greys[name][feature] for name in rows["image"]]), arm)
-            for feature in GREY_FEATURES
-        }
+        return {feature: compare(found[feature].to_numpy(), arm) for feature in GREY_FEATURES}
 
 
-def select_distinct(run: Run, spec: SelectionSpec, look: Look) -> Selection:
-    """Select until no two chosen images are near-duplicates."""
+def select_distinct(
+    run: Run, spec: SelectionSpec, look: Look, taken_out: Mapping[str, str] | None = None
+) -> Selection:
+    """Select until no two chosen images are near-duplicates; only then take out what somebody took out."""
     excluded: dict[str, str] = {}
     while True:
         selection = select(run, spec, excluded)
         arm = dict(zip(selection.rows["image"], selection.rows["arm"], strict=True))
         found = look.duplicates(list(arm))
         if not found:
-            return selection
+            return select(run, spec, excluded, taken_out) if taken_out else selection
         for one, other, likeness in found:
             if not {one, other} & set(excluded):
                 # The control gives way; of two of one arm, the later name.
@@ -171,19 +174,19 @@ def origin(run: Run, selection: Selection, look: Look | None = None) -> Origin:
         settings=spec.settings() | {"estimand": spec.estimand, "validity": words},
         committed={"seed": str(spec.seed)},
         sealed={
-            "balance": _records(selection.balance),
-            "weights": _records(selection.weights),
+            "balance": records(selection.balance),
+            "weights": records(selection.weights),
             "pixels": look.compared(selection.rows) if look else {},
-            "left_out": _records(selection.left_out),
-            "without_score": _records(selection.exemplars.undefined),
-            "tied_at_cut": _records(selection.exemplars.tied),
+            "left_out": records(selection.left_out),
+            "without_score": records(selection.exemplars.undefined),
+            "tied_at_cut": records(selection.exemplars.tied),
             "validity": rows,
             "notes": list(selection.notes),
         },
     )
 
 
-def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
     """Write a frame as JSON rows; what is not a finite number becomes a text or nothing."""
     return [{str(name): _plain(value) for name, value in row.items()} for row in frame.to_dict("records")]
 

@@ -1,7 +1,6 @@
 """Where a run came from, for a page: digests of what was read and written, choices, versions, who worked on it."""
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,23 +11,6 @@ from analysis.sweep.run.acceptance import engine_notes
 from analysis.sweep.run.check_result import PrecisionCheck, read_check
 from analysis.sweep.run.paths import RunPaths
 
-
-@dataclass(frozen=True)
-class Provenance:
-    """What a page shows; parts that a run does not have are empty."""
-
-    inputs: list[tuple[str, str]]
-    checkpoints: list[tuple[str, str]]
-    outputs: list[tuple[str, str]]
-    versions: list[tuple[str, str]]
-    engines: list[tuple[str, str]]
-    warnings: list[str]
-    spec: list[tuple[str, list[tuple[str, str]]]]
-    images: int | None
-    complete: bool
-    conditions: list[tuple[str, float | None]]
-
-
 NAMES = {
     "labels_test": "test labels",
     "labels_train": "training labels",
@@ -38,8 +20,8 @@ NAMES = {
 }
 
 
-def provenance_of(run: Run) -> Provenance:
-    """Read what a run's folder says; before the end, what its plan says."""
+def provenance_of(run: Run) -> dict[str, Any]:
+    """Read what a run's folder says, by part; before the end, what its plan says. What a run does not have is empty."""
     said = _read(run, "provenance.json")
     plan = said or _read(run, "plan.json")
     images = plan.get("images", {})
@@ -50,7 +32,7 @@ def provenance_of(run: Run) -> Provenance:
     ]
     inputs += [("decoded pixels", pixels)] if pixels else []
     inputs += sorted(plan.get("imported", {}).get("files", {}).items())
-    return Provenance(
+    return dict(
         inputs=inputs,
         checkpoints=[(_member(c), c["sha256"]) for c in plan.get("checkpoints", [])] + _trained(run),
         outputs=_outputs(said),

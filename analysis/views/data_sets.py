@@ -4,25 +4,22 @@ import pandas as pd
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.views.decorators.http import require_GET, require_http_methods
 
 from analysis.figures.pages import draw_class_counts
 from analysis.figures.theme import render as render_figure
 from analysis.models import DataSet, Run
-from analysis.services.data_sets import InputError, register_data_set
+from analysis.services.data_sets import register_data_set
 from analysis.views.forms import DataSetForm
-from analysis.views.guards import may_change, may_view
+from analysis.views.guards import page
 
 
-@require_GET
-@may_view
+@page()
 def data_sets(request: HttpRequest) -> HttpResponse:
     """List the data sets."""
     return render(request, "analysis/data_sets.html", {"data_sets": DataSet.objects.all()})
 
 
-@require_GET
-@may_view
+@page()
 def data_set(request: HttpRequest, slug: str) -> HttpResponse:
     """Show one data set: its splits, its classes, what was noticed, and what was made with it."""
     found = get_object_or_404(DataSet, slug=slug)
@@ -31,8 +28,7 @@ def data_set(request: HttpRequest, slug: str) -> HttpResponse:
     return render(request, "analysis/data_set.html", context)
 
 
-@require_GET
-@may_view
+@page()
 def classes(request: HttpRequest, slug: str) -> HttpResponse:
     """Deliver the figure of class counts as SVG."""
     found = get_object_or_404(DataSet, slug=slug)
@@ -40,19 +36,17 @@ def classes(request: HttpRequest, slug: str) -> HttpResponse:
     return HttpResponse(render_figure(drawn), content_type="image/svg+xml")
 
 
-@require_http_methods(["GET", "POST"])
-@may_change
+@page("GET", "POST", change=True)
 def new_data_set(request: HttpRequest) -> HttpResponse:
     """Register a data set that lies on the server."""
     form = DataSetForm(request.POST or None, roots=settings.DATA_ROOTS)
-    if request.method == "POST" and form.is_valid():
-        try:
-            made = register_data_set(
-                slug=form.cleaned_data["slug"], section=form.section(), roots=settings.DATA_ROOTS,
-                actor_id=request.user.pk,
-            )  # fmt: skip
-        except InputError as error:
-            form.refuse(error, error.field)
-        else:
-            return redirect("analysis:data_set", slug=made.slug)
-    return render(request, "analysis/new_data_set.html", {"form": form, "roots": settings.DATA_ROOTS})
+
+    def make() -> HttpResponse:
+        made = register_data_set(
+            slug=form.cleaned_data["slug"], section=form.section(), roots=settings.DATA_ROOTS,
+            actor_id=request.user.pk,
+        )  # fmt: skip
+        return redirect("analysis:data_set", slug=made.slug)
+
+    context = {"form": form, "roots": settings.DATA_ROOTS}
+    return form.carried_out(request, make) or render(request, "analysis/new_data_set.html", context)

@@ -5,23 +5,20 @@ from pathlib import Path
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.views.decorators.http import require_GET, require_http_methods
 
 from analysis.figures.pages import draw_training
 from analysis.figures.theme import render as render_figure
 from analysis.models import DataSet, Ensemble, Run, RunKind
-from analysis.services.data_sets import InputError
 from analysis.services.ensembles import checkpoints_of, register_ensemble
 from analysis.services.histories import HistoryError, begun_in, beside, history_of, members_of
 from analysis.services.orders import order_training
 from analysis.services.progress import progress_of, state_of
 from analysis.tasks import ring
 from analysis.views.forms import EnsembleForm, TrainingForm, trainable
-from analysis.views.guards import may_change, may_view
+from analysis.views.guards import page
 
 
-@require_GET
-@may_view
+@page()
 def ensembles(request: HttpRequest) -> HttpResponse:
     """List the ensembles, and the trainings that have not made theirs yet."""
     rows = []
@@ -32,8 +29,7 @@ def ensembles(request: HttpRequest) -> HttpResponse:
     return render(request, "analysis/ensembles.html", {"ensembles": found, "trainings": rows})
 
 
-@require_GET
-@may_view
+@page()
 def ensemble(request: HttpRequest, slug: str) -> HttpResponse:
     """Show one ensemble: its members, how they were trained, the sweeps over it."""
     found = get_object_or_404(Ensemble, slug=slug)
@@ -52,8 +48,7 @@ def ensemble(request: HttpRequest, slug: str) -> HttpResponse:
     return render(request, "analysis/ensemble.html", context)
 
 
-@require_GET
-@may_view
+@page()
 def curves(request: HttpRequest, slug: str) -> HttpResponse:
     """Deliver the loss curves of an ensemble, or of the training that is making it, as SVG."""
     found = Ensemble.objects.filter(slug=slug).first()
@@ -71,47 +66,36 @@ def curves(request: HttpRequest, slug: str) -> HttpResponse:
     return HttpResponse(render_figure(draw_training(history, theme="dark")), content_type="image/svg+xml")
 
 
-@require_http_methods(["GET", "POST"])
-@may_change
+@page("GET", "POST", change=True)
 def new_ensemble(request: HttpRequest) -> HttpResponse:
     """Register checkpoints that lie on the server."""
     form = EnsembleForm(request.POST or None, roots=settings.DATA_ROOTS)
-    if request.method == "POST" and form.is_valid():
-        values = {
-            name: form.cleaned_data[name] for name in ("slug", "data_set", "architecture", "checkpoints")
-        }
-        try:
-            made = register_ensemble(
-                **values,
-                preprocess=form.preprocess(),
-                reading=form.reading(),
-                roots=settings.DATA_ROOTS,
-                actor_id=request.user.pk,
-            )
-        except InputError as error:
-            form.refuse(error, error.field)
-        else:
-            return redirect("analysis:ensemble", slug=made.slug)
+
+    def make() -> HttpResponse:
+        names = ("slug", "data_set", "architecture", "checkpoints")
+        made = register_ensemble(
+            **{name: form.cleaned_data[name] for name in names}, preprocess=form.preprocess(),
+            reading=form.reading(), roots=settings.DATA_ROOTS, actor_id=request.user.pk,
+        )  # fmt: skip
+        return redirect("analysis:ensemble", slug=made.slug)
+
     context = {"form": form, "roots": settings.DATA_ROOTS, "data_sets": DataSet.objects.exists()}
-    return render(request, "analysis/new_ensemble.html", context)
+    return form.carried_out(request, make) or render(request, "analysis/new_ensemble.html", context)
 
 
-@require_http_methods(["GET", "POST"])
-@may_change
+@page("GET", "POST", change=True)
 def train(request: HttpRequest) -> HttpResponse:
     """Ask for an ensemble to be trained; workers do it, one unit per seed."""
     form = TrainingForm(request.POST or None, roots=settings.DATA_ROOTS)
-    if request.method == "POST" and form.is_valid():
-        values = {name: form.cleaned_data[name] for name in ("slug", "data_set", "architecture", "start")}
-        try:
-            run = order_training(
-                **values, preprocess=form.preprocess(), train=form.train(), folder=settings.ENSEMBLES_ROOT,
-                roots=settings.DATA_ROOTS, actor_id=request.user.pk,
-            )  # fmt: skip
-        except InputError as error:
-            form.refuse(error, error.field)
-        else:
-            ring()
-            return redirect("analysis:run", run_id=run.run_id)
+
+    def make() -> HttpResponse:
+        names = ("slug", "data_set", "architecture", "start")
+        run = order_training(
+            **{name: form.cleaned_data[name] for name in names}, preprocess=form.preprocess(), train=form.train(),
+            folder=settings.ENSEMBLES_ROOT, roots=settings.DATA_ROOTS, actor_id=request.user.pk,
+        )  # fmt: skip
+        ring()
+        return redirect("analysis:run", run_id=run.run_id)
+
     context = {"form": form, "roots": settings.DATA_ROOTS, "data_sets": trainable().exists()}
-    return render(request, "analysis/train.html", context)
+    return form.carried_out(request, make) or render(request, "analysis/train.html", context)

@@ -1,10 +1,13 @@
 """Fields and groups of fields that the forms of the researcher's pages are made of."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from django import forms
+from django.http import HttpRequest, HttpResponse
+
+from analysis.services.data_sets import InputError
 
 RANGE = re.compile(r"(\d{1,9})(?:\s*-\s*(\d{1,9}))?")
 MOST_SEEDS = 1000
@@ -37,6 +40,16 @@ class Parts(forms.Form):
         """Show an error of a service at the field it belongs to."""
         self.add_error(field if field in self.fields else None, str(error))
 
+    def carried_out(self, request: HttpRequest, make: Callable[[], HttpResponse]) -> HttpResponse | None:
+        """Do what was asked for; None where the form is not filled in, or was refused, and is to be shown."""
+        if request.method != "POST" or not self.is_valid():
+            return None
+        try:
+            return make()
+        except InputError as error:
+            self.refuse(error, error.field)
+            return None
+
     def given(self, spec: type) -> dict[str, Any]:
         """Return those fields of a part of a specification that were filled in."""
         found = {field: self.cleaned_data.get(field) for field in spec.__dataclass_fields__}  # type: ignore[attr-defined]
@@ -50,7 +63,7 @@ class NumbersField(forms.CharField):
         """Return the numbers; raise ValidationError for something else."""
         text = super().clean(value) or ""
         try:
-            return [float(part) for part in text.split(",") if part.strip()]
+            return [float(part) for part in re.split(r"[,\s]+", text) if part]
         except ValueError:
             raise forms.ValidationError(f"expected numbers separated by commas, got '{text[:40]}'") from None
 

@@ -11,7 +11,6 @@ from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from analysis.conditions import PUBLISHED
 from analysis.models import Run, RunKind
@@ -21,7 +20,7 @@ from analysis.services.findings_files import KINDS, FindingsFolder, fault_of, fi
 from analysis.services.findings_gallery import Wanted, exemplars_of, thumbnail
 from analysis.services.runs import conditions_of
 from analysis.tasks import ask_for_findings
-from analysis.views.guards import may_change, may_view, opened
+from analysis.views.guards import opened, page
 
 PER_PAGE = 24
 LET_IN = "galleries"
@@ -42,8 +41,7 @@ def _beside(run: Run) -> list[Run]:
     return list(finished.exclude(kind=RunKind.TRAINING).filter(name=run.name))
 
 
-@require_GET
-@may_view
+@page()
 def findings(request: HttpRequest, run_id: str, name: str = "") -> HttpResponse:
     """Answer the four questions for one run, from the newest set of findings or a named one."""
     run = opened(request, run_id)
@@ -57,12 +55,12 @@ def findings(request: HttpRequest, run_id: str, name: str = "") -> HttpResponse:
         "run": run, "tab": "findings", "sets": sets, "found": found, "fault": fault_of(run),
         "form": AnalyseForm(run=run, beside=_beside(run)), "panels": panels_of(found) if found else [],
         "facts": found.results()["run"] if found else {},
+        "handovers": run.handovers.filter(made_by=request.user.pk),
     }  # fmt: skip
     return render(request, "analysis/findings.html", context)
 
 
-@require_POST
-@may_change
+@page("POST", change=True)
 def analyse(request: HttpRequest, run_id: str) -> HttpResponse:
     """Hand the analysis of a finished run to a worker."""
     run = opened(request, run_id)
@@ -77,8 +75,7 @@ def analyse(request: HttpRequest, run_id: str) -> HttpResponse:
     return redirect("analysis:findings", run_id=run.run_id)
 
 
-@require_GET
-@may_view
+@page()
 def findings_file(request: HttpRequest, run_id: str, name: str, file: str) -> FileResponse:
     """Deliver a figure, a table, results.json or report.html of a set."""
     run, found = _opened_set(request, run_id, name)
@@ -92,8 +89,7 @@ def findings_file(request: HttpRequest, run_id: str, name: str, file: str) -> Fi
     )  # fmt: skip
 
 
-@require_GET
-@may_view
+@page()
 def findings_figure(request: HttpRequest, run_id: str, name: str, figure: str) -> HttpResponse:
     """Show one figure of a set as large as the window, with a way to the next one."""
     run, found = _opened_set(request, run_id, name)
@@ -109,8 +105,7 @@ def findings_figure(request: HttpRequest, run_id: str, name: str, figure: str) -
     return render(request, "analysis/findings_figure.html", context)
 
 
-@require_http_methods(["GET", "POST"])
-@may_view
+@page("GET", "POST")
 def gallery(request: HttpRequest, run_id: str, name: str) -> HttpResponse:
     """Show the exemplars of a set with their scores, filtered by class and score.
 
@@ -140,8 +135,7 @@ def gallery(request: HttpRequest, run_id: str, name: str) -> HttpResponse:
     return render(request, "analysis/findings_gallery.html", context)
 
 
-@require_GET
-@may_view
+@page()
 def findings_thumbnail(request: HttpRequest, run_id: str, name: str, rank: int) -> HttpResponse:
     """Deliver the picture of one exemplar, as small as the networks see it."""
     run, found = _opened_set(request, run_id, name)

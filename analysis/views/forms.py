@@ -199,7 +199,7 @@ class SweepForm(Parts):
     ensemble = forms.ModelChoiceField(Ensemble.objects.select_related("data_set"), label="Ensemble")
     seeds = SeedsField(required=False, label="Seeds", help_text=f"Blank takes all. {SEEDS_HELP}")
     method = forms.ChoiceField(label="Removed by")
-    sparsities = forms.CharField(
+    sparsities = NumbersField(
         label="Shares of removed weights", initial=", ".join(f"{share:g}" for share in sections.SPARSITIES),
         help_text="0 must be among them: everything is compared with it.",
     )  # fmt: skip
@@ -226,12 +226,8 @@ class SweepForm(Parts):
         self.fields["method"].initial = sections.PruneSpec().method
 
     def clean_sparsities(self) -> list[float]:
-        """Read the shares."""
-        words = re.split(r"[,\s]+", self.cleaned_data["sparsities"].strip())
-        try:
-            found = [float(word) for word in words if word]
-        except ValueError:
-            raise forms.ValidationError("expected numbers from 0 to below 1, separated by commas") from None
+        """Refuse shares without the one that everything is compared with."""
+        found: list[float] = self.cleaned_data["sparsities"]
         if 0.0 not in found:
             raise forms.ValidationError("expected 0 among the shares; everything is compared with it")
         return found

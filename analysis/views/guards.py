@@ -6,6 +6,7 @@ from typing import TypeVar
 from django.contrib.auth.decorators import permission_required
 from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import get_object_or_404
+from django.views.decorators.http import require_http_methods
 
 from analysis.models import Run
 from analysis.services import mirror
@@ -20,8 +21,12 @@ def answers_scripts(view: View) -> View:
     return view
 
 
-may_view = permission_required("analysis.view_run", raise_exception=True)
-may_change = permission_required("analysis.change_run", raise_exception=True)
+def page(*methods: str, change: bool = False) -> Callable[[View], View]:
+    """Return what makes a view a researcher's page: its methods (GET by default), and whether it needs the right
+    to change sweeps rather than to see them.
+    """
+    allowed = permission_required(f"analysis.{'change' if change else 'view'}_run", raise_exception=True)
+    return lambda view: require_http_methods(methods or ("GET",))(allowed(view))
 
 
 def find_run(run_id: str) -> Run:

@@ -10,13 +10,11 @@ import pandas as pd
 from django.contrib import messages
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from analysis.figures.pages import draw_forgetting, draw_mean_ap
 from analysis.figures.theme import render as render_figure
 from analysis.models import PREPARE, Ensemble, Run, RunKind, UnitState
 from analysis.services import control
-from analysis.services.data_sets import InputError
 from analysis.services.fleet import fleet
 from analysis.services.orders import order_sweep
 from analysis.services.progress import cells_of, duration, failures_of, hands_of, progress_of, state_of
@@ -25,7 +23,7 @@ from analysis.services.runs import class_table
 from analysis.tablefolder import csv_text
 from analysis.tasks import ring
 from analysis.views.forms import SweepForm
-from analysis.views.guards import answers_scripts, find_run, may_change, may_view, opened
+from analysis.views.guards import answers_scripts, find_run, opened, page
 
 FIGURES = {
     "mean-ap": ("Mean average precision against the share of removed weights", draw_mean_ap),
@@ -41,8 +39,7 @@ def _metrics(run: Run) -> Path:
     return path
 
 
-@require_GET
-@may_view
+@page()
 def runs(request: HttpRequest) -> HttpResponse:
     """List the runs with their progress."""
     found = Run.objects.filter(same_as__isnull=True).exclude(kind=RunKind.TRAINING)
@@ -53,8 +50,7 @@ def runs(request: HttpRequest) -> HttpResponse:
     return render(request, "analysis/runs.html", {"rows": rows})
 
 
-@require_GET
-@may_view
+@page()
 def run(request: HttpRequest, run_id: str) -> HttpResponse:
     """Show one run: its units, and what it found once it is finished."""
     run = opened(request, run_id)
@@ -81,8 +77,7 @@ def run(request: HttpRequest, run_id: str) -> HttpResponse:
 
 
 @answers_scripts
-@require_GET
-@may_view
+@page()
 def progress(request: HttpRequest, run_id: str) -> JsonResponse:
     """Tell the page how far a run is: counts and states of units, nothing of what it found.
 
@@ -107,8 +102,7 @@ def progress(request: HttpRequest, run_id: str) -> JsonResponse:
     )
 
 
-@require_POST
-@may_change
+@page("POST", change=True)
 def step(request: HttpRequest, run_id: str, step: str) -> HttpResponse:
     """Cancel or resume a run."""
     run = find_run(run_id)
@@ -123,8 +117,7 @@ def step(request: HttpRequest, run_id: str, step: str) -> HttpResponse:
     return redirect("analysis:run", run_id=run.run_id)
 
 
-@require_POST
-@may_change
+@page("POST", change=True)
 def retry(request: HttpRequest, run_id: str, key: str) -> HttpResponse:
     """Give one failed unit another five attempts."""
     run = find_run(run_id)
@@ -136,8 +129,7 @@ def retry(request: HttpRequest, run_id: str, key: str) -> HttpResponse:
     return redirect("analysis:run", run_id=run.run_id)
 
 
-@require_GET
-@may_view
+@page()
 def figure(request: HttpRequest, run_id: str, name: str) -> HttpResponse:
     """Deliver one figure of a run as SVG."""
     if name not in FIGURES:
@@ -146,8 +138,7 @@ def figure(request: HttpRequest, run_id: str, name: str) -> HttpResponse:
     return HttpResponse(render_figure(drawn), content_type="image/svg+xml")
 
 
-@require_GET
-@may_view
+@page()
 def metrics(request: HttpRequest, run_id: str) -> HttpResponse:
     """Download a run's metrics, safe for a spreadsheet."""
     table = pd.read_csv(_metrics(opened(request, run_id)), dtype=str, keep_default_na=False)
@@ -155,36 +146,32 @@ def metrics(request: HttpRequest, run_id: str) -> HttpResponse:
     return HttpResponse(csv_text(table), content_type="text/csv", headers={"Content-Disposition": name})
 
 
-@require_http_methods(["GET", "POST"])
-@may_change
+@page("GET", "POST", change=True)
 def new_sweep(request: HttpRequest) -> HttpResponse:
     """Ask for a sweep; a worker prepares it."""
     chosen = Ensemble.objects.filter(slug=request.GET.get("ensemble", "")).first()
     form = SweepForm(request.POST or None, initial={"ensemble": chosen})
-    if request.method == "POST" and form.is_valid():
-        try:
-            run = order_sweep(
-                ensemble=form.cleaned_data["ensemble"], seeds=form.cleaned_data["seeds"], prune=form.prune(),
-                infer=form.infer(), actor_id=request.user.pk,
-                others=form.cleaned_data["others"],
-            )  # fmt: skip
-        except InputError as error:
-            form.refuse(error, error.field)
-        else:
-            ring()
-            return redirect("analysis:run", run_id=run.run_id)
-    return render(request, "analysis/new_sweep.html", {"form": form, "ensembles": Ensemble.objects.exists()})
+
+    def make() -> HttpResponse:
+        names = ("ensemble", "seeds", "others")
+        run = order_sweep(
+            **{name: form.cleaned_data[name] for name in names}, prune=form.prune(), infer=form.infer(),
+            actor_id=request.user.pk,
+        )  # fmt: skip
+        ring()
+        return redirect("analysis:run", run_id=run.run_id)
+
+    context = {"form": form, "ensembles": Ensemble.objects.exists()}
+    return form.carried_out(request, make) or render(request, "analysis/new_sweep.html", context)
 
 
-@require_GET
-@may_view
+@page()
 def workers(request: HttpRequest) -> HttpResponse:
     """Show every worker that holds or lately held a unit."""
     return render(request, "analysis/workers.html", {"fleet": fleet()})
 
 
-@require_GET
-@may_view
+@page()
 def provenance(request: HttpRequest, run_id: str) -> HttpResponse:
     """Show the digests of all that went in and came out, every choice, and who worked on it."""
     run = opened(request, run_id)
@@ -196,8 +183,7 @@ def provenance(request: HttpRequest, run_id: str) -> HttpResponse:
     return render(request, "analysis/provenance.html", {**context, "worked": duration(effort["seconds"])})
 
 
-@require_GET
-@may_view
+@page()
 def provenance_file(request: HttpRequest, run_id: str) -> FileResponse:
     """Download a finished run's provenance.json."""
     run = opened(request, run_id)

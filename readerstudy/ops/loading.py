@@ -5,7 +5,6 @@ It belongs to `ops` because it needs both the loader of `cases`, which reaches `
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
 
@@ -16,7 +15,7 @@ from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 
-from analysis.caseset import CaseSetError, read_blind_half
+from analysis.caseset import BlindHalf, CaseSetError, read_blind_half
 from analysis.caseset.files import PROVENANCE_FILE
 from analysis.columns import FrameError
 from readerstudy.accounts.access import signed_in
@@ -39,27 +38,21 @@ from readerstudy.study.visibility import admin_page, tell_refusal
 MOST_LISTED = 200
 
 
-@dataclass(frozen=True)
-class Offered:
-    """A blind half in the folder: its name, how many cases it has, and the digest of its key."""
+def offered_sets() -> list[BlindHalf]:
+    """Return the blind halves directly in `CASE_SETS`, by name.
 
-    name: str
-    cases: int
-    key_sha256: str
-
-
-def offered_sets() -> list[Offered]:
-    """Return the blind halves directly in `CASE_SETS`, by name; what is no blind half, or a link, is not offered."""
+    What is no blind half, or a link, is not offered, and neither is a set whose key nobody has saved yet: it is hidden
+    (`analysis.services.handing_over`), so that a study, and its lock, wait for that.
+    """
     root = settings.CASE_SETS
     if not root.is_dir():
         return []
     found = []
     for folder in sorted(root.iterdir())[:MOST_LISTED]:
-        if folder.is_symlink() or not (folder / PROVENANCE_FILE).is_file():
+        if folder.name.startswith(".") or folder.is_symlink() or not (folder / PROVENANCE_FILE).is_file():
             continue
         try:
-            blind = read_blind_half(folder)
-            found.append(Offered(folder.name, len(blind.cases), blind.key_digest))
+            found.append(read_blind_half(folder))
         except (CaseSetError, FrameError):
             continue
     return found
@@ -80,10 +73,10 @@ def start_load(*, study: Study, name: str, practice: bool, actor: User) -> bool:
     if study.phase != Phase.DRAFT:
         raise PhaseError(f"cases can be loaded only while the study is a draft; it is {study.phase}")
     key = _free_key(study, practice)
-    chosen = next((each for each in offered_sets() if each.name == name), None)
+    chosen = next((each for each in offered_sets() if each.folder.name == name), None)
     if chosen is None:
         raise StudyError(f"expected a case set in the site's folder of handovers, got '{name}'")
-    (practice_draft if practice else cases_draft)(study, chosen.key_sha256)
+    (practice_draft if practice else cases_draft)(study, chosen.key_digest)
     if not announce(key):
         return False
     start_apart(
@@ -167,7 +160,7 @@ class LoadCases(forms.Form):
 def load(request: HttpRequest, study: Study) -> HttpResponse:
     """Offer the sets that can be loaded, and begin to load one."""
     form = LoadCases(request.POST or None)
-    offered = [(each.name, f"{each.name}, {each.cases} cases") for each in offered_sets()]
+    offered = [(each.folder.name, f"{each.folder.name}, {len(each.cases)} cases") for each in offered_sets()]
     form.fields["name"].choices = offered  # type: ignore[attr-defined]
     if request.method != "POST":
         return render(request, "ops/load.html", {"study": study, "form": form})

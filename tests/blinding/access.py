@@ -279,6 +279,15 @@ any        GET      /runs/{run}/findings/none/gallery/         302       403    
 any        POST     /runs/{run}/findings/none/gallery/         302       403     403 403  403   404  403  404
 any        GET      /runs/{run}/findings/none/thumbnails/1.png 302       403     403 403  403   404  403  404
 any        GET      /runs/{run}/findings/none/files/a.csv      302       403     403 403  403   404  403  404
+any        POST     /runs/{run}/handovers/                     302       403     403 403  403   302  403  302
+any        POST     /runs/nothing/handovers/                   302       403     403 403  403   404  403  404
+any        GET      /handovers/new/                            302       403     403 403  403   200  403  200
+any        POST     /handovers/new/                            302       403     403 403  403   200  403  200
+any        POST     /handovers/none/images/none/               401       403     403 403  403   404  403  404
+any        GET      /handovers/none/                           302       403     403 403  403   404  403  404
+any        GET      /handovers/none/progress.json              401       403     403 403  403   404  403  404
+any        POST     /handovers/none/steps/draw/                302       403     403 403  403   404  403  404
+any        GET      /handovers/none/files/key.csv              302       403     403 403  403   404  403  404
 any        GET      /data-sets/                                302       403     403 403  403   200  403  200
 any        GET      /data-sets/new/                            302       403     403 403  403   200  403  200
 any        POST     /data-sets/new/                            302       403     403 403  403   200  403  200

@@ -45,7 +45,7 @@ def study(stock: Stock) -> Study:
 
 
 def test_whole_sets_are_offered_by_name(folder: Path, settings: Any) -> None:
-    assert [(each.name, each.cases) for each in offered_sets()] == [("chests", 2)]
+    assert [(each.folder.name, len(each.cases)) for each in offered_sets()] == [("chests", 2)]
     settings.CASE_SETS = folder / "nowhere"
     assert offered_sets() == []
 
@@ -119,7 +119,7 @@ def test_a_second_press_does_nothing_until_the_load_is_over_or_silent(
 def test_a_set_whose_key_is_open_is_refused_at_the_press_and_before_decoding(
     folder: Path, stock: Stock, study: Study, begun: list[list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sealed = offered_sets()[0].key_sha256
+    sealed = offered_sets()[0].key_digest
     other = lifecycle.create_study(slug="opened", title="Opened", protocol=Protocol(), actor=None)
     Study.objects.filter(pk=other.pk).update(sealed_sha256=sealed, unblinded_at=timezone.now())
     with pytest.raises(StudyError, match="the study 'opened' has opened it"):
@@ -143,7 +143,7 @@ def test_practice_cases_that_cannot_be_are_refused_before_decoding(
     fault: str,
 ) -> None:
     if fault == "own":
-        Study.objects.filter(pk=study.pk).update(sealed_sha256=offered_sets()[0].key_sha256)
+        Study.objects.filter(pk=study.pk).update(sealed_sha256=offered_sets()[0].key_digest)
     else:
         Reader.objects.create(
             study=study,

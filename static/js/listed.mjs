@@ -1,0 +1,195 @@
+// @ts-check
+/** Cases that somebody listed: checked, named and sealed here; the server gets the blind half and the key's digest. */
+import { checkList, findFiles, keyCsv, oneEach, parseCsv, planCases, readKey } from "./casekeys.mjs";
+import { sha256 } from "./digest.mjs";
+import { element, find } from "./reading/dom.mjs";
+import { inTime, sendAll } from "./sending.mjs";
+
+const THUMBNAILS = 12;
+const MOST_FAULTS = 20;
+const SHOWN_BY_BROWSERS = /\.(png|jpe?g)$/i;
+const place = find(document, "listed", HTMLElement);
+const form = /** @type {HTMLFormElement | null} */ (document.getElementById("contents"));
+const token = /** @type {HTMLInputElement} */ (document.querySelector("[name=csrfmiddlewaretoken]"))?.value ?? "";
+/** @type {{path: string, file: File}[]} */
+let files = [];
+/** @type {{plan: import("./casekeys.mjs").Planned[], key: Blob, digest: string, sources: Map<string, File>} | null} */
+let made = null;
+let address = place.dataset.address ?? "";
+
+/** @param {string} text @param {boolean} [bad] */
+function say(text, bad = false) {
+  const said = find(document, "said", HTMLElement);
+  said.textContent = text;
+  said.className = bad ? "alert alert-bad" : "alert";
+  said.hidden = !text;
+}
+
+/** Take files that were chosen or dropped. @param {Iterable<File>} list */
+function take(list) {
+  for (const file of list) files.push({ path: file.webkitRelativePath || file.name, file });
+  files = [...new Map(files.map((one) => [one.path, one])).values()];
+  find(document, "chosen-images", HTMLElement).textContent = `${files.length} files`;
+}
+
+/** Every file below what was dropped. @param {FileSystemEntry} entry @returns {Promise<{path: string, file: File}[]>} */
+async function below(entry) {
+  if (entry.isFile) {
+    const file = await new Promise((resolve, reject) => /** @type {FileSystemFileEntry} */ (entry).file(resolve, reject));
+    return [{ path: entry.fullPath.slice(1), file }];
+  }
+  const reader = /** @type {FileSystemDirectoryEntry} */ (entry).createReader();
+  const found = [];
+  for (;;) {
+    /** @type {FileSystemEntry[]} */
+    const entries = await new Promise((resolve, reject) => reader.readEntries(resolve, reject));
+    if (!entries.length) return found;
+    for (const one of entries) found.push(...(await below(one)));
+  }
+}
+
+/** @param {DataTransfer} dropped */
+async function drop(dropped) {
+  const entries = [...dropped.items].map((one) => one.webkitGetAsEntry()).filter((one) => one !== null);
+  for (const entry of entries) files.push(...(await below(entry)));
+  take([]);
+}
+
+/** @param {string} name */
+function chosenFile(name) {
+  return /** @type {HTMLInputElement | null} */ (document.getElementById(name))?.files?.[0] ?? null;
+}
+
+/** Check list and files, and show what came of it; nothing is sent. @param {HTMLFormElement} filled */
+async function check(filled) {
+  made = null;
+  const list = chosenFile("list");
+  if (!list || !files.length) return say("Choose the images and the list first.", true);
+  const given = new FormData(filled);
+  const groups = find(document, "id_groups", HTMLInputElement).value.split(";").map((one) => one.trim());
+  const { chosen, faults, columns } = checkList(parseCsv(await list.text()), groups, given.getAll("shown").map(String));
+  const { found, faults: missing } = findFiles(chosen.map((row) => row.source), files);
+  const all = [...faults, ...missing];
+  const words = [`${chosen.length} cases, ${files.length} files, columns ${columns.join(", ")}.`, ...all.slice(0, MOST_FAULTS)];
+  if (all.length > MOST_FAULTS) words.push(`and ${all.length - MOST_FAULTS} more`);
+  find(document, "preview-said", HTMLElement).replaceChildren(...words.map((one) => element("li", {}, one)));
+  showThumbnails(chosen.map((row) => found.get(row.source)).filter((one) => one !== undefined));
+  find(document, "preview", HTMLElement).hidden = false;
+  find(document, "make", HTMLButtonElement).disabled = all.length > 0;
+  say(all.length ? `${all.length} faults: nothing can be written yet.` : "", true);
+  if (!all.length) made = { plan: [], key: new Blob(), digest: "", sources: found };
+  return chosen;
+}
+
+/** @param {File[]} pictures */
+function showThumbnails(pictures) {
+  const shown = pictures.filter((one) => SHOWN_BY_BROWSERS.test(one.name)).slice(0, THUMBNAILS);
+  const made_ = shown.map((one) => element("li", {}, element("img", { src: URL.createObjectURL(one), width: "96", height: "96", alt: one.name })));
+  find(document, "thumbnails", HTMLElement).replaceChildren(...made_);
+}
+
+/** @param {HTMLFormElement} filled */
+async function makeKey(filled) {
+  const chosen = await check(filled);
+  if (!chosen || !made) return;
+  say("Computing the key …");
+  const nonce = crypto.getRandomValues(new Uint8Array(32));
+  const groups = find(document, "id_groups", HTMLInputElement).value.split(";").map((one) => one.trim());
+  const sources = made.sources;
+  const plan = await planCases(chosen, nonce, Number(new FormData(filled).get("block_size")));
+  const key = new Blob([await keyCsv(plan, nonce, groups, async (source) => /** @type {File} */ (sources.get(source)).arrayBuffer())], { type: "text/csv" });
+  made = { plan, key, digest: await sha256(await key.arrayBuffer()), sources };
+  const link = find(document, "key-link", HTMLAnchorElement);
+  link.href = URL.createObjectURL(key);
+  link.download = `${new FormData(filled).get("name") || "case-set"}-key.csv`;
+  find(document, "save", HTMLElement).hidden = false;
+  say("");
+  link.focus();
+}
+
+/** The key was chosen as it was saved: begin, or go on after an interruption. */
+async function checkKey() {
+  const saved = chosenFile("saved-key");
+  const wanted = made?.digest || place.dataset.digest;
+  if (!saved) return;
+  const same = (await sha256(await saved.arrayBuffer())) === wanted;
+  find(document, "send", HTMLButtonElement).disabled = !same;
+  say(same ? "This is the key." : "This is not the key of these cases: choose the file that was saved here.", !same);
+}
+
+async function begin() {
+  if (!form || !made) return;
+  const body = new FormData(form);
+  body.set("cases", new Blob([JSON.stringify(made.plan.map(({ source, arm, pair, ...blind }) => blind))], { type: "application/json" }), "cases.json");
+  body.set("key_sha256", made.digest);
+  if (oneEach(made.plan)) body.set("one_each", "on");
+  const answer = await fetch(form.action, { method: "POST", body, credentials: "same-origin" });
+  if (!answer.redirected) {
+    const errors = [...new DOMParser().parseFromString(await answer.text(), "text/html").querySelectorAll(".errorlist")];
+    throw new Error(errors.map((one) => one.textContent?.trim()).join("; ") || "The site refused this; reload the page.");
+  }
+  address = new URL(answer.url).pathname;
+  history.replaceState(null, "", address);
+}
+
+async function send() {
+  find(document, "send", HTMLButtonElement).disabled = true;
+  try {
+    const key = chosenFile("saved-key");
+    if (!key) return;
+    if (!address) await begin();
+    const told = await (await fetch(`${address}progress.json`, { credentials: "same-origin" })).json();
+    const arrived = new Set(told.arrived);
+    const rows = readKey(await key.text()).filter((row) => !arrived.has(row.case));
+    const { found, faults } = findFiles(rows.map((row) => row.source), files);
+    if (faults.length) throw new Error(faults.slice(0, MOST_FAULTS).join("; "));
+    const queue = rows.map((row) => ({ name: row.case, file: /** @type {File} */ (found.get(row.source)) }));
+    await sendAll(queue, (name) => `${address}images/${name}/`, token, (done, total, left) => progress("Sending", done, total, left));
+    await step("take", {});
+    await follow(await sha256(await key.arrayBuffer()));
+  } catch (error) {
+    say(error instanceof Error ? error.message : String(error), true);
+    find(document, "send", HTMLButtonElement).disabled = false;
+  }
+}
+
+/** @param {string} stage @param {number} done @param {number} total @param {number | null} left */
+function progress(stage, done, total, left) {
+  const bar = find(document, "bar", HTMLProgressElement);
+  [bar.max, bar.value, bar.hidden] = [Math.max(1, total), done, false];
+  say(`${stage}: ${done} of ${total}${left === null || done === total ? "" : `, about ${inTime(left)} left`}`);
+}
+
+/** @param {string} name @param {Record<string, string>} values */
+async function step(name, values) {
+  const body = new URLSearchParams({ ...values, csrfmiddlewaretoken: token });
+  await fetch(`${address}steps/${name}/`, { method: "POST", body, credentials: "same-origin" });
+}
+
+/** Wait for the worker, then confirm the key that was found saved. @param {string} digest */
+async function follow(digest) {
+  for (;;) {
+    await new Promise((resolve) => setTimeout(resolve, 1_000));
+    const now = await (await fetch(`${address}progress.json`, { credentials: "same-origin" })).json();
+    if (!now.work) break;
+    progress(`Writing the set (${now.stage})`, now.done, now.total, null);
+  }
+  await step("confirm", { sha256: digest });
+  location.assign(address);
+}
+
+const zone = find(document, "drop", HTMLElement);
+zone.addEventListener("dragover", (event) => event.preventDefault());
+zone.addEventListener("drop", (event) => {
+  event.preventDefault();
+  if (event.dataTransfer) drop(event.dataTransfer);
+});
+for (const name of ["images", "folder"]) {
+  const input = find(document, name, HTMLInputElement);
+  input.addEventListener("change", () => take(input.files ?? []));
+}
+document.getElementById("check")?.addEventListener("click", () => form && check(form));
+document.getElementById("make")?.addEventListener("click", () => form && makeKey(form));
+find(document, "saved-key", HTMLInputElement).addEventListener("change", checkKey);
+find(document, "send", HTMLButtonElement).addEventListener("click", send);
+form?.addEventListener("submit", (event) => event.preventDefault());

@@ -1,0 +1,150 @@
+"""A study without a sweep: images and a list in the browser, and no group, file name or key on the server."""
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from django.conf import settings
+from django.core.management import call_command
+from playwright.sync_api import Page, Request, Route, expect
+from pytest_django.live_server_helper import LiveServer
+
+from analysis.caseset import verify_case_set
+from analysis.models import Handover
+from analysis.services import handing_over
+from readerstudy.accounts.access import has_opened_run
+from readerstudy.accounts.models import User
+from readerstudy.cases.models import Case, CaseSet
+from readerstudy.ops.loading import load_into_study, offered_sets
+from readerstudy.study.design import lifecycle
+from readerstudy.study.protocol import Protocol
+from tests import stock
+from tests.browser.conftest import _empty_the_audit_trail
+from tests.browser.test_handover import look, sign_in, work
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db]
+
+CANARY = "Wanderfalke"
+
+
+@pytest.fixture(scope="module")
+def site(
+    django_db_setup: None, django_db_blocker: Any, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[str, Path]]:
+    """Serve a site without a sweep; a thread is its worker. On the researcher's disk lie images and a list."""
+    home = tmp_path_factory.mktemp("listed")
+    before = settings.HANDOVERS_ROOT, settings.CASE_SETS
+    settings.HANDOVERS_ROOT, settings.CASE_SETS = home / "under-way", home / "sets"
+    rows = []
+    (home / "disk").mkdir()
+    for number in range(20):
+        name = f"{CANARY}-{number:02d}.dcm"
+        stock.write_dicom(home / "disk" / name, stock.picture(number), patient="nobody")
+        group = "missed nodule" if number % 2 else "found nodule"
+        rows.append({"image": name, "group": group, "labels": "Nodule", "set": str(number // 2)})
+    pd.DataFrame(rows).to_csv(home / "list.csv", index=False)
+    with django_db_blocker.unblock():
+        stock.grant_researcher(user=stock.person("Rita"), actor=None)
+        stock.person("Alice")
+        server = LiveServer("127.0.0.1")
+        done = threading.Event()
+        worker = threading.Thread(target=work, args=(done,))
+        worker.start()
+        yield server.url, home
+        done.set()
+        worker.join()
+        server.stop()
+        _empty_the_audit_trail()
+        call_command("flush", verbosity=0, interactive=False)
+    settings.HANDOVERS_ROOT, settings.CASE_SETS = before
+
+
+def fill(page: Page, home: Path) -> None:
+    page.locator("#images").set_input_files(sorted((home / "disk").iterdir()))
+    page.locator("#list").set_input_files(home / "list.csv")
+    page.get_by_label("Names of the groups").fill(
+        "missed nodule; missed nodules; found nodule; found nodules"
+    )
+    page.get_by_label("Name of the case set").fill("nodules")
+    page.get_by_label("The images are not of patients").check()
+
+
+def test_from_files_to_a_loaded_set(page: Page, site: tuple[str, Path], tmp_path: Path) -> None:
+    url, home = site
+    sent: list[Request] = []
+
+    def note(request: Request) -> None:
+        sent.append(request)
+
+    page.on("request", note)
+    sign_in(page, url)
+    page.goto(f"{url}/data-sets/")
+    page.get_by_role("link", name="Cases without a sweep").click()
+    fill(page, home)
+    wrong = tmp_path / "wrong.csv"
+    wrong.write_text((home / "list.csv").read_text().replace("found nodule", "nothing", 1))
+    page.locator("#list").set_input_files(wrong)
+    page.get_by_role("button", name="Check").click()
+    expect(page.get_by_text("got 'nothing'")).to_be_visible()
+    expect(page.get_by_role("button", name="Make the key")).to_be_disabled()
+    page.locator("#list").set_input_files(home / "list.csv")
+    page.get_by_role("button", name="Check").click()
+    expect(page.get_by_text("20 cases, 20 files")).to_be_visible()
+    look(page, "listed")
+    page.get_by_role("button", name="Make the key").click()
+    with page.expect_download() as waiting:
+        page.get_by_role("link", name="Save the key").click()
+    key = tmp_path / "key.csv"
+    waiting.value.save_as(key)
+    assert not Handover.objects.exists()  # nothing was sent before the key is saved
+    page.get_by_label("The saved key").set_input_files(home / "list.csv")
+    expect(page.get_by_text("This is not the key of these cases")).to_be_visible()
+    page.get_by_label("The saved key").set_input_files(key)
+    # The way breaks off after some images; the page is opened again with the same files and the key.
+    let_through = iter(range(6))
+
+    def break_off(route: Route) -> None:
+        route.abort() if next(let_through, None) is None else route.continue_()
+
+    page.route("**/images/*/", break_off)
+    page.get_by_role("button", name="Send the images").click()
+    expect(page.get_by_text("what has arrived is kept")).to_be_visible(timeout=60_000)
+    page.unroute("**/images/*/")
+    page.reload()
+    expect(page.get_by_text("6 of 20 images have arrived")).to_be_visible()
+    look(page, "go on")
+    page.locator("#images").set_input_files(sorted((home / "disk").iterdir()))
+    page.get_by_label("The saved key").set_input_files(key)
+    page.get_by_role("button", name="Send the images").click()
+    expect(page.get_by_role("heading", name="The case set nodules is ready")).to_be_visible(timeout=60_000)
+    _nothing_told(sent, key.read_bytes())
+    assert verify_case_set(settings.CASE_SETS / "nodules", key).cases == 20
+    _loaded(key)
+
+
+def _nothing_told(sent: list[Request], key: bytes) -> None:
+    """No request held a group, a name of a file or the key; nothing of the handover is left."""
+    bodies = [request.post_data_buffer or b"" for request in sent]
+    assert sum(map(bool, bodies)) > 20
+    nonce = next(part for part in key.decode().replace("\n", ",").split(",") if len(part) == 64)
+    for secret in (CANARY, "missed", "found nodule", nonce):
+        assert not [request.url for request in sent if secret in request.url]
+        assert not [body for body in bodies if secret.encode() in body]
+    row = Handover.objects.get()
+    assert not handing_over.folder_of(row).exists()
+    assert row.draws == []
+
+
+def _loaded(key: Path) -> None:
+    (offered,) = offered_sets()
+    alice, rita = (User.objects.get(email=f"{name}@example.org") for name in ("alice", "rita"))
+    study = lifecycle.create_study(slug="nodules", title="Nodules", protocol=Protocol(), actor=alice)
+    with stock.decoded_here():
+        load_into_study(study=study, folder=offered.folder, actor=alice)
+    loaded = CaseSet.objects.get(study=study.key)
+    assert (loaded.case_count, loaded.one_each, loaded.synthetic) == (20, True, True)
+    assert has_opened_run(rita, loaded.run_id)  # hence never a reader of it, whatever rights she has later
+    assert Case.objects.filter(study=study.key).count() == 20

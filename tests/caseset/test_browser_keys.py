@@ -1,0 +1,70 @@
+"""What the browser names and plans is, to the byte, what the command would have: one rule in two languages."""
+
+import json
+import random
+import subprocess
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from playwright._impl._driver import compute_driver_executable
+
+from analysis.caseset.keys import case_key
+from analysis.caseset.plan import plan_cases
+from analysis.caseset.read import read_key
+from analysis.endpoints import Groups
+from analysis.services.listed import read_listed
+
+ROOT = Path(__file__).parents[2]
+NAMES = ("film", "films", "scan", "scans")
+NONCE = bytes(range(32))
+PROGRAM = """
+import { readFileSync } from "node:fs";
+import { checkList, keyCsv, oneEach, parseCsv, planCases } from "%s";
+const [path, size] = process.argv.slice(2);
+const nonce = new Uint8Array(32).map((_, at) => at);
+const { chosen, faults } = checkList(parseCsv(readFileSync(path, "utf8")), ["film", "films", "scan", "scans"], ["sex"]);
+const plan = await planCases(chosen, nonce, Number(size));
+const key = await keyCsv(plan, nonce, ["film", "films", "scan", "scans"], async () => new ArrayBuffer(0));
+console.log(JSON.stringify({ plan, faults, key, each: oneEach(plan) }));
+"""
+
+
+@pytest.mark.parametrize(
+    ("sizes", "block_size"),
+    [([2] * 30, 20), ([3] * 14, 8), ([1] * 37, 10), ([2] * 5, 8), ([1, 2, 3, 2] * 9, 8)],
+    ids=["pairs", "threes", "single", "few", "mixed"],
+)
+def test_the_browser_plans_as_the_command_does(tmp_path: Path, sizes: list[int], block_size: int) -> None:
+    draw = random.Random(1)
+    rows = []
+    for number, size in enumerate(sizes):
+        for member in range(size):
+            first = member == 0 if size > 1 else draw.random() < 0.5
+            rows.append(
+                {
+                    "image": f"größe/{number}-{member}.png", "group": " Film" if first else "SCAN",
+                    "labels": draw.choice(["Mass;  Nodule", "No Finding"]), "set": f"S {number}", "sex": "F",
+                }
+            )  # fmt: skip
+    pd.DataFrame(rows).to_csv(tmp_path / "list.csv", index=False)
+    (tmp_path / "program.mjs").write_text(PROGRAM % (ROOT / "static/js/casekeys.mjs").as_uri())
+    done = subprocess.run(
+        [compute_driver_executable()[0], tmp_path / "program.mjs", tmp_path / "list.csv", str(block_size)],
+        capture_output=True, text=True, check=True, timeout=60,
+    )  # fmt: skip
+    came = json.loads(done.stdout)
+    assert came["faults"] == []
+    wanted = plan_cases(
+        read_listed(tmp_path / "list.csv", Groups(*NAMES)), shown=["sex"], block_size=block_size, nonce=NONCE
+    )
+    columns = ["case", "source", "labels", "block", "separation_group", "arm", "pair", "sex"]
+    assert [{name: row[name] for name in columns} for row in came["plan"]] == wanted[columns].to_dict(
+        "records"
+    )
+    (tmp_path / "key.csv").write_text(came["key"])
+    key = read_key(tmp_path / "key.csv")
+    assert key.groups == Groups(*NAMES)
+    assert list(key.rows["n_findings"]) == list(wanted["n_findings"])
+    assert case_key(NONCE, rows[0]["image"]) in set(key.rows["case"])
+    assert came["each"] == (max(sizes) > 1)

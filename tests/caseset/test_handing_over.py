@@ -1,0 +1,206 @@
+"""A handover on the pages: the seed comes first, every draw is noted, and no set is offered before its key is saved."""
+
+import hashlib
+import json
+import stat
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from analysis.caseset import read_blind_half, read_key, verify_case_set
+from analysis.caseset.read import read_report
+from analysis.models import Handover, Run
+from analysis.services import handing_over, handover_work
+from readerstudy.accounts.access import has_opened_run
+from readerstudy.accounts.models import User
+from readerstudy.accounts.services import grant_researcher
+from readerstudy.audit.models import Event
+from readerstudy.ops.backup.folder import contents
+from readerstudy.ops.loading import offered_sets
+from tests.caseset.pictures import write_png
+from tests.selection.runs import write_run
+from tests.stock import person
+
+pytestmark = pytest.mark.django_db
+
+CHOICES = {
+    "criterion": "spearman", "fraction": "0.1", "size": "8", "draw": "simple", "controls": "matched", "ratio": "1",
+    "exact": ["n_findings"], "nearest": "age sex=2",
+}  # fmt: skip
+CONTENTS = {
+    "name": "chests", "groups": "PIE; PIEs; control; controls", "block_size": "8", "shown": ["view"],
+    "unchecked": "toy scores",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = write_run(tmp_path_factory.mktemp("handing") / "run", images=240)
+    for number in range(240):
+        write_png(folder / "images" / f"{number // 2:08d}_{number % 2:03d}.png", number)
+    return folder
+
+
+@pytest.fixture
+def rita(client: Client, folder: Path, tmp_path: Path, settings: Any) -> User:
+    settings.HANDOVERS_ROOT, settings.CASE_SETS = tmp_path / "under-way", tmp_path / "sets"
+    settings.DATA_ROOTS = [folder]
+    rita = person("Rita")
+    grant_researcher(user=rita, actor=None)
+    client.force_login(rita)
+    Run.objects.create(
+        run_id="toy-run", name="toy", folder=str(folder), spec={}, synthetic=True, finished_at=timezone.now()
+    )
+    return rita
+
+
+def begun(client: Client) -> tuple[Handover, str]:
+    place = client.post("/runs/toy-run/handovers/", {"seed": "12345"})["Location"]  # nobody chooses it
+    return Handover.objects.get(token=place.split("/")[-2]), place
+
+
+def drawn(client: Client, place: str, **choices: Any) -> dict[str, Any]:
+    client.post(f"{place}steps/draw/", {"images": "images", **CHOICES, **choices})
+    return worked(place)
+
+
+def worked(place: str) -> dict[str, Any]:
+    row = Handover.objects.get(token=place.split("/")[-2])
+    handover_work.make(row.pk)
+    folder = handing_over.newest_draw(row)
+    return handing_over.read_part(row, f"{folder.name}/drawn.json") if folder else {}
+
+
+def test_the_seed_is_fixed_before_anything_is_drawn(client: Client, rita: User) -> None:
+    row, place = begun(client)
+    before = handing_over.read_part(row, "draft.json")["seed"]
+    first = drawn(client, place)
+    drawn(client, place, size="4")
+    assert (
+        drawn(client, place, seed="12345")["rows"] == first["rows"]
+    )  # back at the first choices: the same images
+    assert handing_over.read_part(row, "draft.json")["seed"] == before
+    page = client.get(place).content.decode()
+    assert before != 12345
+    assert f"{before}" in page
+    assert "fixed" in page
+    picture = client.get(f"{place}files/{handing_over.newest_draw(row).name}/0.png")  # type: ignore[union-attr]
+    assert picture["Content-Type"] == "image/png"
+    assert "no-store" in picture["Cache-Control"]
+    assert picture.getvalue()  # type: ignore[attr-defined]
+    assert has_opened_run(rita, "toy-run")
+
+
+def test_a_case_that_is_taken_out_takes_its_set_and_nothing_comes_for_it(client: Client, rita: User) -> None:
+    _, place = begun(client)
+    before = drawn(client, place)["rows"]
+    refused = client.post(f"{place}steps/take-out/", {"case": ["3"], "reason": ""}, follow=True)
+    assert "expected a reason" in refused.content.decode()
+    client.post(f"{place}steps/take-out/", {"case": ["3"], "reason": "a name is visible"})
+    after = worked(place)
+    gone = before[3]["pair"]
+    assert after["rows"] == [row for row in before if row["pair"] != gone]
+    out = {row["image"]: row["reason"] for row in after["left_out"]}
+    assert out[before[3]["image"]] == "a name is visible"
+    assert [row["image"] in out for row in before if row["pair"] == gone] == [True, True]
+
+
+def test_the_set_is_offered_once_its_key_is_saved_and_the_site_forgets_the_key(
+    client: Client, rita: User
+) -> None:
+    _, abandoned = begun(client)
+    drawn(client, abandoned, controls="random")
+    client.post(f"{abandoned}steps/discard/")
+    row, place = begun(client)
+    drawn(client, place, ratio="2")
+    chosen = drawn(client, place)["rows"]
+    client.post(f"{place}steps/write/", CONTENTS)
+    worked(place)
+    row.refresh_from_db()
+    sealed = handing_over.folder_of(row)
+    assert {stat.S_IMODE(path.stat().st_mode) for path in sealed.glob("key*")} == {0o600}
+    assert stat.S_IMODE(sealed.stat().st_mode) == 0o700
+    assert not [path for path in contents().files.values() if row.token in str(path)]
+    assert offered_sets() == []
+    key = client.get(f"{place}files/key.csv").getvalue()  # type: ignore[attr-defined]
+    other = client.post(
+        f"{place}steps/confirm/", {"sha256": hashlib.sha256(key + b" ").hexdigest()}, follow=True
+    )
+    assert "expected the key with SHA-256" in other.content.decode()
+    assert offered_sets() == []
+    report = read_report(sealed / "key.csv")
+    seed = str(handing_over.read_part(row, "draft.json")["seed"])
+    client.post(f"{place}steps/confirm/", {"sha256": hashlib.sha256(key).hexdigest()})
+    (offered,) = offered_sets()
+    assert (offered.folder.name, offered.key_digest) == ("chests", hashlib.sha256(key).hexdigest())
+    assert not sealed.exists()
+    assert client.get(f"{place}files/key.csv").status_code == 404
+    saved, blind = sealed.parent / "saved.csv", sealed.parent.parent / "sets" / "chests"
+    saved.write_bytes(key)
+    assert verify_case_set(blind, saved).cases == len(chosen)
+    assert set(read_key(saved).rows["source"]) == {one["image"] for one in chosen}
+    draws = read_blind_half(blind).provenance["selection"]["draws"]
+    assert [(one["settings"]["controls"], one["settings"]["ratio"], one["this_set"]) for one in draws] == [
+        ("random", 1, False), ("matched", 2, True), ("matched", 1, True)
+    ]  # fmt: skip
+    assert '"seed"' not in json.dumps(draws)
+    assert report["committed"] == {"seed": seed}
+    kinds = list(Event.objects.filter(kind__startswith="handover.").values_list("kind", flat=True))
+    assert kinds.count("handover.confirmed") == 1
+
+
+def test_a_day_later_key_and_set_are_gone_and_the_draws_are_not(client: Client, rita: User) -> None:
+    row, place = begun(client)
+    drawn(client, place)
+    client.post(f"{place}steps/write/", CONTENTS)
+    worked(place)
+    handing_over.expire()
+    row.refresh_from_db()
+    assert handing_over.pending_of(row).is_dir()
+    assert row.ends_at <= timezone.now() + timedelta(hours=24)
+    Handover.objects.update(ends_at=timezone.now() - timedelta(seconds=1))
+    handing_over.expire()
+    assert not handing_over.folder_of(row).exists()
+    assert not handing_over.pending_of(row).exists()
+    row.refresh_from_db()
+    assert row.gone_at
+    assert len(row.draws) == 1
+    assert "deleted" in client.get(place).content.decode()
+
+
+def test_only_whoever_began_it_sees_it(client: Client, rita: User) -> None:
+    row, place = begun(client)
+    drawn(client, place)
+    other = person("Otto")
+    grant_researcher(user=other, actor=None)
+    client.force_login(other)
+    picture = f"files/{handing_over.newest_draw(row).name}/0.png"  # type: ignore[union-attr]
+    for address in ("", "progress.json", picture, "files/draft.json"):
+        assert client.get(place + address).status_code == 404
+    client.force_login(rita)
+    assert client.get(place + "files/draft.json").status_code == 404
+    assert client.get(place + "files/../draft.json").status_code == 404
+
+
+def test_what_cannot_be_drawn_is_said_on_the_page_alone(client: Client, rita: User, caplog: Any) -> None:
+    _, place = begun(client)
+    drawn(client, place, images="predictions")
+    page = client.get(place).content.decode()
+    assert "expected one image file for" in page
+    assert caplog.text == ""
+    bad = client.post(
+        f"{place}steps/draw/", {"images": "/etc", **CHOICES, "nearest": "age=x"}
+    ).content.decode()
+    assert "expected a folder inside the data folder" in bad
+    assert "NAME=WEIGHT:CALIPER" in bad
+
+
+def test_keys_never_lie_in_the_sites_folder(client: Client, rita: User, settings: Any) -> None:
+    settings.HANDOVERS_ROOT = settings.HOME / "keys"
+    answer = client.post("/runs/toy-run/handovers/", follow=True).content.decode()
+    assert "a key may lie in no backup" in answer
+    assert not Handover.objects.exists()
