@@ -93,7 +93,7 @@ bench-reading: $(DEV_STAMP)  ## time the reading room in Chromium on full-size i
 	$(PY) -m bench.reading --runs 5
 
 docs: $(DEV_STAMP)  ## write the documentation as a site into var/docs; a link that leads nowhere fails
-	$(PY) -m sphinx --quiet --fail-on-warning --keep-going --nitpicky --builder html docs var/docs
+	$(PY) -m sphinx --fresh-env --write-all --quiet --fail-on-warning --keep-going --nitpicky --builder html docs var/docs
 
 format: $(DEV_STAMP)  ## let ruff format the code
 	$(VENV)/bin/ruff format .
@@ -119,7 +119,7 @@ python:
 
 $(STAMP): $(wildcard locks/*-c*.txt) | python
 	test -x $(PY) || $(PYTHON) -m venv $(VENV)
-	@echo "Installing packages into $(VENV), once: 0.44 GB with the CPU build of torch, 2.8 GB with the CUDA build (README.md)."
+	@echo "Installing packages into $(VENV), once: 0.54 GB with the CPU build of torch, 2.8 GB with the CUDA build (README.md)."
 	lock=$$($(PY) deploy/lock.py --fitting $(TORCH)) && echo "Installing $$lock" && $(INSTALL) -r $$lock
 	touch $@
 

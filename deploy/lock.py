@@ -38,6 +38,11 @@ def blocks(text: str) -> dict[str, str]:
     return found
 
 
+def heads(block: str) -> list[str]:
+    """Return the lines of a block that say version and systems."""
+    return [line for line in block.splitlines() if line and not line.startswith(" ")]
+
+
 def compiled(python: str, source: str, kept: Path, *options: str) -> str:
     """Return what uv makes of a file of requirements; versions of the file `kept` stay while they fit."""
     with tempfile.TemporaryDirectory() as name:
@@ -80,8 +85,12 @@ def locks(python: str, *options: str) -> dict[str, str]:
     product = blocks(cuda)
     cpu = {name: block for name, block in product.items() if not OF_CUDA.match(name)}
     cpu["torch"] = torch_for_cpu(python, cpu["torch"])
-    # pip is what installs: each environment has its own.
-    more = {name: block for name, block in blocks(tests).items() if name not in {*product, "pip"}}
+    # A package that the product has is named again where the tests need it on more systems. pip is what installs.
+    more = {
+        name: block
+        for name, block in blocks(tests).items()
+        if name != "pip" and heads(block) != heads(product.get(name, ""))
+    }
     return {
         f"{tag}-cuda.txt": head + "".join(product.values()),
         f"{tag}-cpu.txt": head + "".join(cpu.values()),

@@ -86,3 +86,20 @@ def test_this_environment_is_what_a_lock_says() -> None:
         if name in there and f"=={there[name].partition('+')[0]}" not in versions
     }
     assert differing == {}
+
+
+def test_a_lock_holds_all_that_its_packages_need() -> None:
+    """Nothing is resolved at installation, so what a package asks for must be there, on this system too."""
+    python = f"3.{sys.version_info.minor}"
+    tag = f"py3{sys.version_info.minor}"
+    product = pinned(LOCKS / f"{tag}-cpu.txt", python)
+    lacking = []
+    for locked in (product, product | pinned(LOCKS / f"{tag}-tests.txt", python)):
+        for name in locked.keys() & {
+            canonicalize_name(each.metadata["Name"]) for each in metadata.distributions()
+        }:
+            for need in map(Requirement, metadata.requires(name) or ()):
+                meant = need.marker is None or need.marker.evaluate({"extra": ""})
+                if meant and canonicalize_name(need.name) not in {*locked, "pip"}:
+                    lacking.append(f"{name} needs {need}")
+    assert lacking == []
