@@ -79,7 +79,8 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "readerstudy.ops.serve.guides.foot",
-            ]
+            ],
+            "libraries": {"lists": "readerstudy.lists"},
         },
     }
 ]

@@ -12,7 +12,6 @@ from analysis.models import DataSet, Ensemble, Run, RunKind
 from analysis.services.ensembles import checkpoints_of, register_ensemble
 from analysis.services.histories import HistoryError, begun_in, beside, history_of, members_of
 from analysis.services.orders import order_training
-from analysis.services.progress import progress_of, state_of
 from analysis.tasks import ring
 from analysis.views.forms import EnsembleForm, TrainingForm, trainable
 from analysis.views.guards import page
@@ -21,12 +20,9 @@ from analysis.views.guards import page
 @page()
 def ensembles(request: HttpRequest) -> HttpResponse:
     """List the ensembles, and the trainings that have not made theirs yet."""
-    rows = []
-    for run in Run.objects.filter(kind=RunKind.TRAINING, trained__isnull=True):
-        now = progress_of(run)
-        rows.append({"run": run, "progress": now, "state": state_of(run, now)})
+    trainings = Run.objects.filter(kind=RunKind.TRAINING, trained__isnull=True)
     found = Ensemble.objects.select_related("data_set", "training")
-    return render(request, "analysis/ensembles.html", {"ensembles": found, "trainings": rows})
+    return render(request, "analysis/ensembles.html", {"ensembles": found, "trainings": trainings})
 
 
 @page()

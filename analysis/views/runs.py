@@ -43,11 +43,7 @@ def _metrics(run: Run) -> Path:
 def runs(request: HttpRequest) -> HttpResponse:
     """List the runs with their progress."""
     found = Run.objects.filter(same_as__isnull=True).exclude(kind=RunKind.TRAINING)
-    rows = []
-    for run in found:
-        now = progress_of(run)
-        rows.append({"run": run, "progress": now, "state": state_of(run, now)})
-    return render(request, "analysis/runs.html", {"rows": rows})
+    return render(request, "analysis/runs.html", {"runs": found})
 
 
 @page()

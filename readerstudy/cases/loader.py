@@ -24,8 +24,8 @@ from readerstudy.cases.confined import DEFAULT_LIMITS, Limits, decode_confined
 from readerstudy.cases.decoder import DecodedImage, all_or_none, at_depth, study_depth
 from readerstudy.cases.frame import FORMAT, decode_curve, decode_frame, encode_frame
 from readerstudy.cases.loading import Progress, reported
-from readerstudy.cases.models import Case, CaseSet, Frame
-from readerstudy.cases.storage import Staging, StoredFrame, frame_objects, staging
+from readerstudy.cases.models import Case, CaseSet, Frame, Terms, TermsConfirmation
+from readerstudy.cases.storage import Staging, StoredFrame, frame_objects, remove_frames, staging
 from readerstudy.cases.terms import Wording, set_terms
 from readerstudy.cases.window import WindowRule
 from readerstudy.refusals import RefusedError
@@ -64,32 +64,30 @@ def load_case_set(
     progress: Progress | None = None,
     attach: Callable[[CaseSet], None] | None = None,
     check: Callable[[str], object] | None = None,
+    detach: Callable[[], object] | None = None,
     limits: Limits = DEFAULT_LIMITS,
 ) -> CaseSet:
     """Verify a blind half, decode its images in confined children, store the frames, write the rows.
 
-    Decoding holds no transaction. `attach` is called inside the one that writes the rows, so that a caller's
-    own rows are written with them or not at all. `check` is called before the first image is decoded, with the digest
-    of the set's key, and refuses by raising.
+    Decoding holds no transaction. `attach` is called inside the one that writes the rows: a caller's own rows come with
+    them or not at all. With `detach`, called in it first to take away what hangs on the old cases, the set takes the
+    place of one that is loaded. `check` gets the digest of the set's key before an image is decoded; it may raise.
 
     Parameters
     ----------
-    folder: the blind half.
-    study_key: public key of the study.
+    folder, study_key: the blind half; the public key of the study.
     frames_root: where frames are kept; this study's go to <frames_root>/<study_key>/.
-    window_rule: the protocol's rule for the default window.
-    actor: who loads; None for the system.
-    progress: called with (images done, images in all) after each image.
-    limits: what a decoding child may use.
+    window_rule, actor: the protocol's rule for the default window; who loads, None for the system.
+    progress, limits: called with (images done, images in all) after each image; what a decoding child may use.
 
     Raises
     ------
     CaseSetError, FrameError: the blind half is not whole (from analysis).
     CaseSetRefusedError: some images cannot be read; it lists all of them.
-    AlreadyLoadedError: the study has a case set.
+    AlreadyLoadedError: the study has a case set, and nothing says that it may go.
     StorageError: another load for this study is running; what is told of that one stays.
     """
-    _refuse_second_set(study_key)
+    replaced = _replaced(study_key, detach is not None)
     known = list(Frame.objects.filter(study=study_key).values_list("storage_name", flat=True))
     with (
         staging(frames_root, study_key, known, frame_objects()) as stage,
@@ -100,27 +98,22 @@ def load_case_set(
             blind = read_blind_half(folder)
             if check is not None:
                 check(blind.key_digest)
-            return _load(blind, study_key, stage, window_rule, actor, attach, limits, report.tick)
+            ingested = _ingest_all(blind, stage, window_rule, limits, report.tick)
         except CaseSetRefusedError as error:
             report.refused([(case, str(refusal)) for case, refusal in error.refusals])
             raise
-
-
-def _load(
-    blind: BlindHalf, study_key: UUID, stage: Staging, window_rule: WindowRule, actor: User | None,
-    attach: Callable[[CaseSet], None] | None, limits: Limits, progress: Progress,
-) -> CaseSet:  # fmt: skip
-    if len(blind.cases) > MOST_CASES:
-        raise ValueError(f"expected at most {MOST_CASES} cases, got {len(blind.cases)}")
-    ingested = _ingest_all(blind, stage, window_rule, limits, progress)
-    _make_alike([frame for frame, _ in ingested], stage)
-    stored = stage.pad()
-    with transaction.atomic(durable=True):
-        stage.publish()
-        case_set = _record(study_key, blind, window_rule, ingested, stored, actor)
-        if attach is not None:
-            attach(case_set)
-    return case_set
+        _make_alike([frame for frame, _ in ingested], stage)
+        stored = stage.pad()
+        with transaction.atomic(durable=True):
+            stage.publish()
+            if detach is not None and replaced:
+                _take_away(study_key, detach)
+            loaded = _record(study_key, blind, window_rule, ingested, stored, actor)
+            if attach is not None:
+                attach(loaded)
+    if replaced:
+        remove_frames(frames_root, study_key, known)
+    return loaded
 
 
 def _ingest_all(
@@ -130,6 +123,9 @@ def _ingest_all(
 
     The list of all bad images is worth more than the first one, and a set that is half loaded could be read.
     """
+
+    if len(blind.cases) > MOST_CASES:
+        raise ValueError(f"expected at most {MOST_CASES} cases, got {len(blind.cases)}")
 
     def ingest(row: dict[str, Any]) -> Ingested | Refusal:
         try:
@@ -214,12 +210,19 @@ def _apart(images: Sequence[Ingested]) -> int | None:
     return None if None in found else sum(map(bool, found))
 
 
-def _refuse_second_set(study_key: UUID) -> None:
-    """Refuse a study that has a case set: cases that may have been read are never exchanged."""
-    if CaseSet.objects.filter(study=study_key).exists():
-        raise AlreadyLoadedError(
-            "expected a study without cases, this one already has a case set; create a new study"
-        )
+def _take_away(study_key: UUID, detach: Callable[[], object]) -> None:
+    """Delete the rows of the set that goes, after what hangs on them."""
+    detach()
+    for table in (Frame, Case, CaseSet, Terms, TermsConfirmation):
+        table.objects.filter(study=study_key).delete()
+
+
+def _replaced(study_key: UUID, replace: bool) -> bool:
+    """Say whether there is a set to replace; refuse a second one where nobody said that the first may go."""
+    found = CaseSet.objects.filter(study=study_key).exists()
+    if found and not replace:
+        raise AlreadyLoadedError("this study already has a case set; say that the new one takes its place")
+    return found
 
 
 def _record(
@@ -227,7 +230,6 @@ def _record(
     stored: Mapping[str, StoredFrame], actor: User | None,
 ) -> CaseSet:  # fmt: skip
     """Write the rows of a case set whose frames lie in their place, and the audit event."""
-    _refuse_second_set(study_key)
     case_set = CaseSet.objects.create(
         study=study_key,
         cases_sha256=str(blind.provenance["cases_sha256"]),

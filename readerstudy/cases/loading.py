@@ -19,9 +19,9 @@ PROBLEMS = {
     "check the set with verify_case_set and to write it again.",
     "StorageError": "The images could not be stored. Ask the person who runs the server whether the disk is "
     "full, then load the case set again.",
-    "AlreadyLoadedError": "The study already has its cases. Create a new study, or a copy, for other cases.",
-    "StudyError": "The study cannot use this case set: the study already has its cases, or the key of the set "
-    "has been opened.",
+    "AlreadyLoadedError": "The study already has its cases. Tick that the new ones take their place.",
+    "StudyError": "The study cannot use this case set: it is both its cases and its practice cases, the key of the "
+    "set has been opened, or the orders of enrolled readers cannot be drawn from it.",
     "PhaseError": "The study is locked: its cases can no longer change.",
 }
 """What ended a load, in words for an admin without a shell. No text of a file is told: it could name a person."""

@@ -98,6 +98,15 @@ class Staging:
         self._published.clear()
 
 
+def remove_frames(frames_root: Path, study: UUID, names: Iterable[str]) -> None:
+    """Remove stored frames that no row names any more."""
+    objects = frame_objects()
+    if objects is not None:
+        objects.remove(study, names)
+    for name in names if objects is None else ():
+        (study_folder(frames_root, study) / name).unlink(missing_ok=True)
+
+
 @contextmanager
 def staging(
     frames_root: Path,

@@ -78,17 +78,10 @@ def set_terms(*, set_key: UUID, chain: UUID, wording: Wording, actor: User | Non
 
 @transaction.atomic
 def confirm_terms(*, set_key: UUID, chain: UUID, person: User, sha256: str) -> None:
-    """Note that a person has confirmed the terms of a case set; a second time changes nothing.
+    """Note that a person has confirmed the terms of a case set, by their digest; a second time changes nothing.
 
-    Raises
-    ------
-    TermsError: there are none, or the digest is not that of the terms that hold now.
+    Whether they hold now is for the caller to know: other terms are asked about again.
     """
-    terms = latest_terms([set_key]).get(set_key)
-    if terms is None or terms.sha256 != sha256:
-        raise TermsError(
-            "the terms of use have changed since this page was opened; reload it and read them again"
-        )
     _, made = TermsConfirmation.objects.get_or_create(study=set_key, person=person, sha256=sha256)
     if made:
         record("terms.confirmed", person, chain, str(set_key), {"sha256": sha256})

@@ -1,10 +1,11 @@
-"""Load a case set that lies in the site's folder of handovers, for an admin without a shell on the server.
+"""Load a case set from the site's folder of handovers, or delete a draft, for an admin without a shell on the server.
 
-It belongs to `ops` because it needs both the loader of `cases`, which reaches `analysis.caseset`, and the services of
-`study`, which must never reach `analysis`.
+Both belong to `ops`: loading needs the loader of `cases`, which reaches `analysis.caseset`, and the services of
+`study`, which must never reach `analysis`; deleting takes away rows of every app.
 """
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from uuid import UUID
 
@@ -27,13 +28,14 @@ from readerstudy.cases.loading import announce, loading_json
 from readerstudy.cases.models import CaseSet
 from readerstudy.cases.window import WindowRule
 from readerstudy.commands import start_apart
+from readerstudy.ops.backup.retention import delete_study
 from readerstudy.refusals import RefusedError
-from readerstudy.study.design.drafts import attach_practice_set, practice_draft, practice_key_for
+from readerstudy.study.design import drafts
 from readerstudy.study.design.lifecycle import attach_case_set, cases_draft
 from readerstudy.study.models import Study
 from readerstudy.study.phases import Phase, PhaseError, StudyError
 from readerstudy.study.protocol import Protocol
-from readerstudy.study.visibility import admin_page, tell_refusal
+from readerstudy.study.visibility import admin_page, admin_step, refuse_unconfirmed, tell_refusal
 
 MOST_LISTED = 200
 
@@ -58,7 +60,7 @@ def offered_sets() -> list[BlindHalf]:
     return found
 
 
-def start_load(*, study: Study, name: str, practice: bool, actor: User) -> bool:
+def start_load(*, study: Study, name: str, practice: bool, actor: User, replace: bool = False) -> bool:
     """Begin to load a set in a process of its own, which outlives the request; the study's page tells how far it is.
 
     The set is named out of the operator's folder, not uploaded: it has
@@ -67,52 +69,54 @@ def start_load(*, study: Study, name: str, practice: bool, actor: User) -> bool:
     Raises
     ------
     PhaseError: the study is not a draft.
-    AlreadyLoadedError: it has these cases already.
+    AlreadyLoadedError: it has its cases, and they are not to be replaced.
     StudyError: their key is open, or no blind half of this name is offered.
     """
     if study.phase != Phase.DRAFT:
         raise PhaseError(f"cases can be loaded only while the study is a draft; it is {study.phase}")
-    key = _free_key(study, practice)
+    key = _key_of(study, practice, replace)
     chosen = next((each for each in offered_sets() if each.folder.name == name), None)
     if chosen is None:
         raise StudyError(f"expected a case set in the site's folder of handovers, got '{name}'")
-    (practice_draft if practice else cases_draft)(study, chosen.key_digest)
+    (drafts.practice_draft if practice else cases_draft)(study, chosen.key_digest)
     if not announce(key):
         return False
     start_apart(
         "load_case_set", str(settings.CASE_SETS / name), "--study", study.slug, "--by", str(actor.pk),
-        *(["--practice"] if practice else []),
+        *(["--practice"] if practice else []), *(["--replace"] if replace else []),
     )  # fmt: skip
     return True
 
 
 def load_into_study(
-    *, study: Study, folder: Path, actor: User | None, practice: bool = False,
+    *, study: Study, folder: Path, actor: User | None, practice: bool = False, replace: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> CaseSet:  # fmt: skip
     """Load a blind half into a draft study; rows, frames and digests are written together or not at all.
 
-    Practice cases are a blind half of their own, under a key of their own.
+    Practice cases are a blind half of their own, under a key of their own. With `replace` they take the place of those
+    that are loaded, and the orders of enrolled readers are drawn again.
 
     Raises
     ------
     PhaseError, StudyError: the study is not a draft, or cannot take these cases.
-    AlreadyLoadedError: it has its cases, or its practice cases.
+    AlreadyLoadedError: it has its cases, or its practice cases, and they are not to be replaced.
     CaseSetError, FrameError: the folder is damaged.
     CaseSetRefusedError: images that cannot be read, all of them named by case.
     """
-    key = _free_key(study, practice)
+    key = _key_of(study, practice, replace)
     if practice:
         study.practice_key = key
 
     def attach(loaded: CaseSet) -> None:
         digests = {"cases_sha256": loaded.cases_sha256, "sealed_sha256": loaded.key_sha256}
         if practice:
-            attach_practice_set(study=study, actor=actor, **digests)
+            drafts.attach_practice_set(study=study, actor=actor, **digests)
         else:
             attach_case_set(
                 study=study, run_id=loaded.run_id, synthetic=loaded.synthetic, actor=actor, **digests
             )
+            drafts.draw_again(Study.objects.get(pk=study.pk), actor)
 
     return load_case_set(
         folder=folder,
@@ -122,20 +126,19 @@ def load_into_study(
         actor=actor,
         progress=progress,
         attach=attach,
-        check=lambda key_sha256: (practice_draft if practice else cases_draft)(study, key_sha256),
+        check=lambda key_sha256: (drafts.practice_draft if practice else cases_draft)(study, key_sha256),
+        detach=partial(drafts.detach_cases, study=study, practice=practice) if replace else None,
     )
 
 
-def _free_key(study: Study, practice: bool) -> UUID:
-    """Return the key under which these cases will lie, where there are none yet."""
+def _key_of(study: Study, practice: bool, replace: bool) -> UUID:
+    """Return the key under which these cases will lie, where there are none yet or they are to be replaced."""
     loaded = study.practice_key is not None if practice else CaseSet.objects.filter(study=study.key).exists()
-    if loaded:
+    if loaded and not replace:
         # Named as the study's page names it, and as commands do.
-        named = f"the study \u201c{study.title}\u201d ({study.slug}) already has its"
-        practice_told = "practice cases; copy the study to use other practice cases"
-        told = practice_told if practice else "cases; create a new study for other cases"
-        raise AlreadyLoadedError(f"{named} {told}")
-    return practice_key_for(study) if practice else study.key
+        named = f"the study \u201c{study.title}\u201d ({study.slug}) already has its {'practice ' * practice}cases"
+        raise AlreadyLoadedError(f"{named}; say that the new ones take their place (--replace)")
+    return drafts.practice_key_for(study) if practice else study.key
 
 
 CASES, PRACTICE = "cases", "practice"
@@ -154,6 +157,10 @@ class LoadCases(forms.Form):
         widget=forms.RadioSelect,
         initial=CASES,
     )
+    replace = forms.BooleanField(
+        label="In place of those that are loaded", required=False,
+        help_text="What was seen on the old images, their terms and feedback go; readers' orders are drawn again.",
+    )  # fmt: skip
 
 
 @admin_page("GET", "POST")
@@ -167,7 +174,8 @@ def load(request: HttpRequest, study: Study) -> HttpResponse:
     try:
         values = filled(form)
         practice = values["use"] == PRACTICE
-        if start_load(study=study, name=values["name"], practice=practice, actor=signed_in(request)):
+        asked = {"name": values["name"], "practice": practice, "replace": values["replace"]}
+        if start_load(study=study, actor=signed_in(request), **asked):
             messages.success(request, "Loading has started; this page shows its progress.")
         else:
             messages.info(request, "A load is already running; this page shows its progress.")
@@ -180,4 +188,15 @@ def load(request: HttpRequest, study: Study) -> HttpResponse:
 @admin_page("GET")
 def loading(request: HttpRequest, study: Study) -> JsonResponse:
     """Tell the study's admin how far the last load of cases is, and which images it refused."""
-    return JsonResponse(loading_json(study.key, practice_key_for(study)))
+    return JsonResponse(loading_json(study.key, drafts.practice_key_for(study)))
+
+
+@admin_step("study:detail")
+def delete(request: HttpRequest, study: Study) -> HttpResponse:
+    """Delete a draft whose short name was typed; what was locked is deleted on the server alone."""
+    refuse_unconfirmed(request, study)
+    if study.phase != Phase.DRAFT:
+        raise PhaseError(f"only a draft can be deleted here; the study is {study.phase}")
+    delete_study(study=study, reason="a draft, deleted by its admin", actor=signed_in(request))
+    messages.success(request, f"The draft {study.slug} is deleted.")
+    return redirect("home")

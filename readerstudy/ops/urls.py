@@ -12,5 +12,6 @@ urlpatterns = [
     path("workstation/", workstation.workstation, name="workstation"),
     path("workstation/images/<int:number>/", workstation.image, name="workstation-image"),
     path("studies/<slug:slug>/load/", loading.load, name="load"),
+    path("studies/<slug:slug>/delete/", loading.delete, name="delete"),
     path("studies/<slug:slug>/loading/", loading.loading, name="loading"),
 ]

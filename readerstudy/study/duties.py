@@ -18,7 +18,7 @@ from readerstudy.accounts.access import has_opened_run, knows_run, may_open_runs
 from readerstudy.accounts.models import User
 from readerstudy.audit.models import Event
 from readerstudy.audit.services import record
-from readerstudy.study.models import ImageCheck, Membership, Reader, Role, Study
+from readerstudy.study.models import Membership, Reader, Role, Study
 from readerstudy.study.phases import Phase, PhaseError, StudyError
 
 IN_OTHER_HANDS = {
@@ -230,7 +230,8 @@ def refuse_while_asked(study: Study) -> None:
 
 
 def has_looked(study: Study, person: User) -> bool:
-    """Say whether a person has looked at the study's images, and so cannot read them blind."""
-    return ImageCheck.objects.filter(study=study, person=person).exclude(
-        finding=ImageCheck.Finding.DRAWN
-    ).exists()  # fmt: skip
+    """Say whether a person has ever looked at images of the study, and so cannot read them blind.
+
+    The trail tells it: cases that were replaced may come again.
+    """
+    return _events(study, kind="image.signed_off", actor=person).exists()

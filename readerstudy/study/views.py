@@ -1,4 +1,4 @@
-"""The study admin's pages: set up, enrol, lock, start, close. Progress shows totals per reader only."""
+"""The study admin's pages: set up, lock, start, close. Progress shows totals per reader only."""
 
 from collections.abc import Callable
 from typing import Any
@@ -15,16 +15,19 @@ from readerstudy.audit.services import heads
 from readerstudy.cases.models import Case
 from readerstudy.study import visibility as guard
 from readerstudy.study.design import lifecycle
+from readerstudy.study.design.estimand import method_of
+from readerstudy.study.design.locking import METHOD
 from readerstudy.study.design.protocol_forms import NewStudy
 from readerstudy.study.design.protocol_views import before_lock
-from readerstudy.study.design.signoff import waiting_for_sign_off
-from readerstudy.study.design.terms import without_terms
+from readerstudy.study.design.signoff import progress_of as progress_of_images
+from readerstudy.study.design.terms import sets_of
 from readerstudy.study.duties import is_unblinded, openers_context, unblinded_among
 from readerstudy.study.models import ProposedStep, Role, Study
+from readerstudy.study.orders.drawing import commitment
 from readerstudy.study.people.invitations import refusals_of
-from readerstudy.study.people.members import enrol_reader, progress_of, readers_of
+from readerstudy.study.people.members import progress_of, readers_of
 from readerstudy.study.people.proposals import propose, waiting_proposals
-from readerstudy.study.people.views import WAITS, EnrolReader, Reason
+from readerstudy.study.people.views import WAITS, Reason
 from readerstudy.study.phases import Phase, allowed_steps
 from readerstudy.study.protocol import Protocol
 from readerstudy.study.protocol.presets import Preset
@@ -73,16 +76,22 @@ def new(request: HttpRequest) -> HttpResponse:
 @guard.admin_page("GET")
 def detail(request: HttpRequest, study: Study) -> HttpResponse:
     """Show one study to its admin: phase, protocol, digests, readers with their progress."""
-    context = {**_detail(study), "unblinded": unblinded_among(study)}
-    return render(request, "study/detail.html", context)
+    return render(request, "study/detail.html", {**_detail(study), "unblinded": unblinded_among(study)})
 
 
-@guard.admin_step("study:detail")
-def enrol(request: HttpRequest, study: Study) -> str:
-    """Enrol a reader."""
-    person = filled(EnrolReader(request.POST))["email"]
-    reader = enrol_reader(study=study, person=person, actor=signed_in(request))
-    return f"{reader.person} reads as {reader.pseudonym}."
+@guard.admin_page("GET", draft=True)
+def lock(request: HttpRequest, study: Study) -> HttpResponse:
+    """Show everything that the lock would freeze, and ask for the study's short name."""
+    context = {
+        **_detail(study),
+        "method": method_of(study, Protocol.from_json(study.protocol)),
+        "analysis": METHOD,
+        "sets": sets_of(study),
+        "practice_cases": Case.objects.filter(study=study.practice_key).count() if study.practice_key else 0,
+        "looked": progress_of_images(study),
+        "orders": [(each, commitment(bytes(each.order_seed))) for each in readers_of(study)],
+    }
+    return render(request, "study/lock.html", context)
 
 
 @guard.admin_step("study:detail")
@@ -91,6 +100,8 @@ def step(request: HttpRequest, study: Study, step: str) -> str:
     if step not in STEPS:
         raise Http404
     take, told = STEPS[step]
+    if step == "lock":
+        guard.refuse_unconfirmed(request, study)
     extra = filled(Reason(request.POST)) if step in {"close", "archive"} else {}
     if step == "close" and is_unblinded(signed_in(request), study):
         propose(study=study, step=ProposedStep.CLOSE, actor=signed_in(request), **extra)
@@ -112,28 +123,22 @@ def locked_file(request: HttpRequest, slug: str) -> HttpResponse:
 
 
 def _phases(phase: str) -> list[dict[str, str]]:
-    names = [each.value for each in Phase]
-    here = names.index(phase)
-    states = ["done"] * here + ["current"] + ["todo"] * (len(names) - here - 1)
-    return [{"name": name, "state": state} for name, state in zip(names, states, strict=True)]
+    here = list(Phase).index(Phase(phase))
+    states = ["done"] * here + ["current"] + ["todo"] * len(Phase)
+    return [{"name": each.value, "state": state} for each, state in zip(Phase, states, strict=False)]
 
 
 def _detail(study: Study) -> dict[str, Any]:
-    draft = study.phase == Phase.DRAFT
     return {
         **before_lock(study),
         "steps": allowed_steps(study.phase),
         "phases": _phases(study.phase),
-        "readers": readers_of(study),
         "progress": progress_of(study),
         "cases": Case.objects.filter(study=study.key).count(),
         "protocol": Protocol.from_json(study.protocol),
-        "enrol_form": EnrolReader(),
         "reason_form": Reason(),
         "proposals": waiting_proposals(study),
         "heads": heads(study.key),
         "refused": len(refusals_of(study)),
-        "untermed": without_terms(study) if draft else [],
-        "unsigned": waiting_for_sign_off(study) if draft else [],
         **openers_context(study),
     }

@@ -5,9 +5,12 @@
 
 from collections.abc import Callable
 from functools import wraps
+from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import ObjectDoesNotExist, PermissionDenied, ValidationError
+from django.db.models import Count, OuterRef, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 from django.http import Http404, HttpRequest, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect
 from django.views.decorators.http import require_POST
@@ -16,7 +19,7 @@ from readerstudy.accounts.access import knows_run, signed_in
 from readerstudy.accounts.middleware import page
 from readerstudy.accounts.models import User
 from readerstudy.refusals import RefusedError
-from readerstudy.study.models import Membership, Reader, Role, Study
+from readerstudy.study.models import Assignment, Membership, Reader, Role, Study
 from readerstudy.study.phases import Phase, StudyError
 
 View = Callable[..., HttpResponseBase]
@@ -27,9 +30,17 @@ def has_role(user: User, study: Study, *roles: Role) -> bool:
     return Membership.objects.filter(study=study, person=user, role__in=roles).exists()
 
 
-def studies_of(user: User) -> list[Study]:
-    """List the studies in which a person has a role."""
-    return list(Study.objects.filter(memberships__person=user).distinct())
+def studies_of(user: User) -> QuerySet[Study]:
+    """Return the studies in which a person has a role, with totals of what is to be read and what is."""
+    mine = Membership.objects.filter(person=user).values("study")
+    planned = Assignment.objects.filter(study=OuterRef("pk")).order_by().values("study")
+    found: QuerySet[Study] = Study.objects.filter(pk__in=mine)
+    return found.annotate(total=number_of(planned), finished=number_of(planned.filter(revision__gt=0)))
+
+
+def number_of(rows: QuerySet[Any, Any]) -> Coalesce:
+    """Return the number of rows that belong to an outer one, 0 where there is none; they are grouped by it."""
+    return Coalesce(Subquery(rows.annotate(number=Count("pk")).values("number")), 0)
 
 
 def study_for_role(user: User, slug: str, *roles: Role) -> Study:
@@ -86,6 +97,17 @@ def admin_step(
     return made
 
 
+def refuse_unconfirmed(request: HttpRequest, study: Study) -> None:
+    """Refuse what cannot be undone where the study's short name was not typed.
+
+    Raises
+    ------
+    StudyError: another name, or none.
+    """
+    if request.POST.get("confirm", "").strip() != study.slug:
+        raise StudyError(f"expected the short name {study.slug}, typed to confirm; nothing was changed")
+
+
 def tell_refusal(request: HttpRequest, error: RefusedError | ValidationError) -> None:
     """Say at the top of the next page why something was refused."""
     for told in error.messages if isinstance(error, ValidationError) else [str(error)]:
@@ -131,23 +153,21 @@ def admin_of_new(slug: str, email: str | None, options: str) -> User:
     ------
     StudyError: there is no study of this name, and nobody has an account at the address.
     """
-    person = User.objects.filter(email=(email or "").strip().lower()).first()
-    if person is None:
-        raise StudyError(
-            f"expected the short name of a study, got '{slug}'; to make it give {options}, the address of a person who "
-            "has an account"
-        )
-    return person
+    return person_at(
+        email or "",
+        f"expected the short name of a study, got '{slug}'; to make it give {options}, the address of a person who "
+        "has an account",
+    )
 
 
-def person_at(email: str) -> User:
+def person_at(email: str, otherwise: str = "") -> User:
     """Return who signs in with an address, to the operator, on the server.
 
     Raises
     ------
-    StudyError: nobody has an account there.
+    StudyError: nobody has an account there; `otherwise` says it in other words.
     """
     person = User.objects.filter(email=email.strip().lower()).first()
     if person is None:
-        raise StudyError(f"nobody has an account at {email}; make one with add_person")
+        raise StudyError(otherwise or f"nobody has an account at {email}; make one with add_person")
     return person

@@ -134,8 +134,6 @@ any        POST     /studies/chest/load/                       302       404    
 any        POST     /studies/other/load/                       302       404     404 404  404   404  404  404
 any        GET      /studies/other/                            302       404     404 404  404   404  404  404
 any        GET      /studies/nothing/                          302       404     404 404  404   404  404  404
-any        POST     /studies/chest/readers/                    302       404     404 404  302   404  404  404
-any        POST     /studies/other/readers/                    302       404     404 404  404   404  404  404
 any        GET      /studies/chest/audit/                      302       404     404 404  200   404  404  404
 any        GET      /studies/other/audit/                      302       404     404 404  404   404  404  404
 any        GET      /studies/chest/audit.jsonl                 302       404     404 404  200   404  404  404
@@ -145,6 +143,8 @@ any        GET      /studies/other/people/                     302       404    
 any        GET      /studies/nothing/people/                   302       404     404 404  404   404  404  404
 any        POST     /studies/chest/people/invite/              302       404     404 404  302   404  404  404
 any        POST     /studies/other/people/invite/              302       404     404 404  404   404  404  404
+any        POST     /studies/chest/people/remind/              302       404     404 404  302   404  404  404
+any        POST     /studies/other/people/remind/              302       404     404 404  404   404  404  404
 any        POST     /studies/chest/people/readers/R01/         302       404     404 404  302   404  404  404
 any        POST     /studies/other/people/readers/R01/         302       404     404 404  404   404  404  404
 any        POST     /studies/chest/people/invitations/0/       302       404     404 404  404   404  404  404
@@ -177,8 +177,6 @@ draft      POST     /studies/chest/protocol/questions/agree/down/ 302       404 
 frozen     POST     /studies/chest/protocol/questions/agree/down/ 302       404     404 404  404   404  404  404
 draft      POST     /studies/chest/protocol/import/            302       404     404 404  302   404  404  404
 frozen     POST     /studies/chest/protocol/import/            302       404     404 404  404   404  404  404
-draft      POST     /studies/chest/protocol/follow-ups/        302       404     404 404  302   404  404  404
-frozen     POST     /studies/chest/protocol/follow-ups/        302       404     404 404  404   404  404  404
 draft      POST     /studies/chest/protocol/practice/          302       404     404 404  302   404  404  404
 frozen     POST     /studies/chest/protocol/practice/          302       404     404 404  404   404  404  404
 draft      POST     /studies/chest/protocol/parts/texts/       302       404     404 404  200   404  404  404
@@ -205,6 +203,10 @@ frozen     POST     /studies/chest/preview/stay/0/             401       404    
 any        GET      /studies/chest/planning/                    302       404     404 404  200   200  200  404
 any        GET      /studies/chest/planning/power.svg           302       404     404 404  200   200  200  404
 any        GET      /studies/other/planning/                    302       404     404 404  404   404  404  404
+draft      GET      /studies/chest/lock/                       302       404     404 404  200   404  404  404
+frozen     GET      /studies/chest/lock/                       302       404     404 404  404   404  404  404
+any        POST     /studies/other/delete/                     302       404     404 404  404   404  404  404
+any        POST     /studies/chest/delete/                     302       404     404 404  302   404  404  404
 any        POST     /studies/chest/steps/lock/                 302       404     404 404  302   404  404  404
 any        POST     /studies/chest/steps/start/                302       404     404 404  302   404  404  404
 any        POST     /studies/chest/steps/close/                302       404     404 404  302   404  404  404

@@ -20,7 +20,8 @@ from readerstudy.study.duties import add_member
 from readerstudy.study.models import Assignment, Reader, Role, Study
 from readerstudy.study.people.members import enrol_reader
 from readerstudy.study.protocol import Protocol
-from readerstudy.study.reading.answering import place_of, save_answers
+from readerstudy.study.reading.answering import save_answers
+from readerstudy.study.reading.stages import place_of
 from tests.blinding.access import ROLES
 from tests.guards import drop_guards
 from tests.stock import PASSWORD, RUN_ID, Stock, decoded_here, look_for_names, make_case_set, person
@@ -160,11 +161,11 @@ class Crowd:
             "/results/chest/ask/": {"reason": "to see", "password": PASSWORD},
             "/accounts/me/elsewhere/": {"password": PASSWORD},
             "/studies/new/": {"title": "New", "slug": "new-one"},
-            "/studies/chest/readers/": {"email": "charlie@example.org"},
             "/studies/chest/people/invite/": {"email": "nora@example.org", "role": "reader"},
             "/studies/chest/people/readers/R01/": {"reason": "no more time"},
             "/studies/chest/copy/": {"title": "Copy", "slug": "copy"},
             "/studies/chest/steps/close/": {"reason": "all done"},
+            "/studies/chest/steps/lock/": {"confirm": "chest"},
         }
         return {"data": forms.get(template, {})}
 

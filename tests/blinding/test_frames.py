@@ -6,7 +6,7 @@ import pytest
 
 from readerstudy.cases.selectors import cases_of
 from readerstudy.study.models import Assignment
-from readerstudy.study.reading.answering import place_of
+from readerstudy.study.reading.stages import place_of
 from tests.blinding.crowd import Crowd, payload
 from tests.served import unmasked
 from tests.stock import Stock

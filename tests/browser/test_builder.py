@@ -28,6 +28,7 @@ def test_admin_builds_a_protocol_and_previews_it(page: Page, live_study: LiveStu
     page.goto(f"{live_study.url}/studies/new/")
     page.get_by_label("Title").fill("Built by hand")
     page.get_by_label("Short name").fill("built")
+    page.get_by_label("which labels are wrong, which are missing").check()
     page.get_by_role("button", name="Create the draft").click()
     page.get_by_role("link", name="Protocol", exact=True).click()
 
@@ -37,7 +38,6 @@ def test_admin_builds_a_protocol_and_previews_it(page: Page, live_study: LiveStu
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_role("heading", name="How to read")).to_be_visible()
 
-    page.get_by_role("button", name="Add “which labels are wrong").click()
     expect(page.get_by_text("is answered with no").first).to_be_visible()
 
     page.get_by_text("Add a question").click()

@@ -17,6 +17,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from analysis.caseset import CaseSet
+from tests.browser.conftest import lock
 from tests.browser.test_study_life import tab_to
 from tests.servers.site import Site
 from tests.stock import PASSWORD, make_case_set
@@ -97,7 +98,7 @@ def test_a_study_from_nothing_to_its_export(hall: Hall) -> None:
     told = hall.site.manage("give_role", "new-chest", "ben@example.org", "study_admin").stdout
     assert "as one of the two who open its key: eligible" in told
     ada.reload()
-    ada.get_by_role("button", name="Lock the protocol").click()
+    lock(ada)
     expect(ada.get_by_text("The protocol is locked.")).to_be_visible()
     with ada.expect_download() as download:
         ada.get_by_role("link", name="Download the locked protocol").click()

@@ -20,10 +20,11 @@ from readerstudy.results.services import open_key
 from readerstudy.study.design import lifecycle
 from readerstudy.study.models import Study
 from readerstudy.study.protocol import Protocol
-from readerstudy.study.reading.answering import place_of, save_answers
+from readerstudy.study.reading.answering import save_answers
+from readerstudy.study.reading.stages import place_of
 from readerstudy.study.reading.visits import begin
 from tests import stock
-from tests.browser.conftest import _empty_the_audit_trail, sign_in_as
+from tests.browser.conftest import _empty_the_audit_trail, lock, sign_in_as
 from tests.results.readings import given
 from tests.results.test_export import recomputed
 
@@ -89,7 +90,7 @@ def _plan_for_it(page: Page, url: str) -> None:
 
 def _lock_and_read(page: Page, url: str, people: stock.Stock) -> None:
     page.goto(f"{url}/studies/chest/")
-    page.get_by_role("button", name="Lock the protocol").click()
+    lock(page)
     page.get_by_role("button", name="Open the reading room").click()
     expect(page.get_by_role("heading", name="Next step")).to_be_visible()
     rows = read_key(people.case_set.key).rows

@@ -37,7 +37,8 @@ from readerstudy.study.models import Study
 from readerstudy.study.people.members import enrol_reader
 from readerstudy.study.protocol import Protocol
 from readerstudy.study.protocol.questions import After, Question
-from readerstudy.study.reading.answering import place_of, save_answers
+from readerstudy.study.reading.answering import save_answers
+from readerstudy.study.reading.stages import place_of
 from tests import stock
 from tests.browser.conftest import _empty_the_audit_trail, sign_in_as
 

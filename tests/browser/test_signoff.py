@@ -11,7 +11,7 @@ from pytest_django.live_server_helper import LiveServer
 
 from readerstudy.study.models import ImageCheck
 from tests import stock
-from tests.browser.conftest import _empty_the_audit_trail, sign_in_as
+from tests.browser.conftest import _empty_the_audit_trail, lock, sign_in_as
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db]
 
@@ -52,6 +52,6 @@ def test_each_part_is_shown_before_an_image_is_signed_off(page: Page, site: str)
         clear.click()
     expect(page.get_by_text("Every image is signed off.")).to_be_visible()
     page.get_by_role("link", name="Go on to the lock").click()
-    page.get_by_role("button", name="Lock the protocol").click()
+    lock(page)
     expect(page.get_by_text("The protocol is locked.")).to_be_visible()
     assert all(scale >= 1 for scale in ImageCheck.objects.values_list("scale", flat=True))

@@ -18,7 +18,7 @@ from analysis.services import work
 from analysis.services.runs import create_run
 from readerstudy.study.models import Rating
 from tests import stock
-from tests.browser.conftest import _empty_the_audit_trail
+from tests.browser.conftest import _empty_the_audit_trail, lock
 from tests.sweep.tiny import make_tiny
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db]
@@ -84,7 +84,7 @@ def test_study_from_draft_to_export(browser: Browser, page: Page, site: tuple[st
     admin = browser.new_context(accept_downloads=True).new_page()
     sign_in(admin, url, people.alice)
     admin.get_by_role("link", name="Run the study").click()
-    admin.get_by_role("button", name="Lock the protocol").click()
+    lock(admin)
     admin.get_by_role("button", name="Open the reading room").click()
     expect(admin.get_by_role("heading", name="Next step")).to_be_visible()
 
@@ -92,7 +92,10 @@ def test_study_from_draft_to_export(browser: Browser, page: Page, site: tuple[st
     _look_at_the_sweep(browser, url, people)
 
     admin.reload()
-    expect(admin.get_by_text(f"{CASES} of {CASES}")).to_be_visible()
+    expect(admin.get_by_text(f"{CASES} of ").first).to_be_visible()
+    admin.get_by_role("link", name="See who takes part").click()
+    expect(admin.get_by_text(f"{CASES} of {CASES}", exact=True)).to_be_visible()
+    admin.get_by_role("link", name="Study", exact=True).click()
     admin.get_by_label("Reason").fill("both have finished")
     admin.get_by_role("button", name="Close reading").click()
     admin.get_by_role("link", name="Open the key").click()

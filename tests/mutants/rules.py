@@ -69,6 +69,7 @@ RULES = (
     Rule(
         "visibility", f"{STUDY}/visibility.py", (),
         ("tests/study/test_people.py", "tests/study/test_builder.py", "tests/blinding/test_run_access.py",
+         "tests/study/test_lists.py", "tests/ops/test_drafts.py",
          "tests/results/test_open_key.py::test_command_says_why_not"),
     ),
     Rule(

@@ -17,7 +17,7 @@ from readerstudy.cases.models import Loading
 from readerstudy.ops import loading
 from readerstudy.ops.loading import load_into_study, offered_sets, start_load
 from readerstudy.study.design import lifecycle
-from readerstudy.study.models import Reader, Study
+from readerstudy.study.models import Study
 from readerstudy.study.phases import PhaseError, StudyError
 from readerstudy.study.protocol import Protocol
 from tests.stock import Stock, make_case_set
@@ -133,26 +133,10 @@ def test_a_set_whose_key_is_open_is_refused_at_the_press_and_before_decoding(
     assert not (settings.FRAMES_ROOT / str(study.key)).exists()
 
 
-@pytest.mark.parametrize("fault", ["reader", "own"])
-def test_practice_cases_that_cannot_be_are_refused_before_decoding(
-    folder: Path,
-    stock: Stock,
-    study: Study,
-    begun: list[list[str]],
-    monkeypatch: pytest.MonkeyPatch,
-    fault: str,
+def test_practice_cases_that_are_the_study_s_own_are_refused_before_decoding(
+    folder: Path, stock: Stock, study: Study, begun: list[list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if fault == "own":
-        Study.objects.filter(pk=study.pk).update(sealed_sha256=offered_sets()[0].key_digest)
-    else:
-        Reader.objects.create(
-            study=study,
-            person=stock.charlie,
-            pseudonym="R01",
-            order_seed=bytes(32),
-            order_algorithm=1,
-            slot=0,
-        )
+    Study.objects.filter(pk=study.pk).update(sealed_sha256=offered_sets()[0].key_digest)
     monkeypatch.setattr(loader, "decode_confined", lambda *_, **__: pytest.fail("an image was decoded"))
     with pytest.raises(StudyError):
         start_load(study=study, name="chests", practice=True, actor=stock.alice)

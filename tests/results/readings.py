@@ -5,7 +5,8 @@ from typing import Any
 
 from readerstudy.cases.models import Case
 from readerstudy.study.models import Reader
-from readerstudy.study.reading.answering import place_of, save_answers
+from readerstudy.study.reading.answering import save_answers
+from readerstudy.study.reading.stages import place_of
 
 # agree, quality, difficulty, milliseconds; C = cannot assess, T = technical problem.
 Row = tuple[int | str, int | str, int | str, int]

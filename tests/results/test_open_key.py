@@ -134,7 +134,7 @@ def test_a_draft_with_these_cases_is_locked_no_more_once_their_key_is_open(close
         load_into_study(study=draft, folder=closed.case_set.folder, actor=None)
     look_for_names(draft, None)
     open_key(study=closed.study, key=closed.case_set.key, reason="over", actor=closed.alice)
-    with pytest.raises(StudyError, match="the key of these cases has been opened"):
+    with pytest.raises(StudyError, match="the key of these cases is open"):
         lifecycle.lock(study=draft, actor=None)
 
 

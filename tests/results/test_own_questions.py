@@ -25,7 +25,8 @@ from readerstudy.study.people.members import enrol_reader
 from readerstudy.study.protocol import Protocol
 from readerstudy.study.protocol.presets import PUBLISHED_QUESTIONS
 from readerstudy.study.protocol.questions import Level, Measure, Question
-from readerstudy.study.reading.answering import place_of, save_answers
+from readerstudy.study.reading.answering import save_answers
+from readerstudy.study.reading.stages import place_of
 from tests.caseset.pictures import write_png
 from tests.results.test_export import recomputed, unzipped
 from tests.stock import decoded_here, look_for_names, person

@@ -50,7 +50,7 @@ def test_the_dead_study_is_refused_and_the_words_lead_out(draft: Stock) -> None:
     assert not study.locked_file
     (most,) = re.findall(r"set at most (\d+) cases between", str(told.value))
     study = changed(draft, replace(DEAD, repeat_gap_cases=int(most) + 1))
-    with pytest.raises(StudyError, match="cannot be carried out"):
+    with pytest.raises(StudyError, match="this study cannot be locked: a reader has 16"):
         lock(study=study, actor=draft.alice)
     study = changed(draft, replace(DEAD, repeat_gap_cases=int(most)))
     assert lock(study=study, actor=draft.alice).phase == Phase.LOCKED
@@ -213,9 +213,11 @@ def test_pages_tell_it_before_the_lock_and_offer_no_lock(draft: Stock) -> None:
     for page in ("", "protocol/", "protocol/parts/design/"):
         content = admin.get(f"/studies/chest/{page}").content.decode()
         assert "The study cannot be locked yet: a reader has 16 cases, of which 2" in content, page
-    assert "Lock the protocol" not in admin.get("/studies/chest/").content.decode()
+    assert "/studies/chest/lock/" not in admin.get("/studies/chest/").content.decode()
+    assert "Lock the protocol" not in admin.get("/studies/chest/lock/").content.decode()
     changed(draft, replace(DEAD, repeat_gap_cases=5))
-    assert "Lock the protocol" in admin.get("/studies/chest/").content.decode()
+    assert "/studies/chest/lock/" in admin.get("/studies/chest/").content.decode()
+    assert "Lock the protocol" in admin.get("/studies/chest/lock/").content.decode()
 
 
 def test_loading_tells_it(draft: Stock, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -232,10 +234,8 @@ def test_loading_tells_it(draft: Stock, tmp_path: Path, capsys: pytest.CaptureFi
 def test_a_study_that_has_its_cases_is_named_as_on_its_page(draft: Stock) -> None:
     with pytest.raises(CommandError) as told:
         call_command("load_case_set", str(draft.case_set.folder), study="chest")
-    assert (
-        str(told.value)
-        == "the study \u201cChest study\u201d (chest) already has its cases; create a new study for other cases"
-    )
+    named = "the study \u201cChest study\u201d (chest) already has its cases"
+    assert str(told.value) == f"{named}; say that the new ones take their place (--replace)"
     assert str(draft.study.key) not in str(told.value)
 
 

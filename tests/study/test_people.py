@@ -7,16 +7,19 @@ from typing import Any
 import pytest
 from django.core import mail
 from django.core.exceptions import ValidationError
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import CommandError, call_command
+from django.db import transaction
 from django.test import Client
-from django.urls import reverse
 from django.utils import timezone
+from kombu.exceptions import OperationalError
 
 from readerstudy.accounts.models import Invitation, User
 from readerstudy.accounts.services import grant_researcher
 from readerstudy.audit.models import Event
 from readerstudy.audit.services import faults
 from readerstudy.study.design import lifecycle
+from readerstudy.study.design.lifecycle import close
 from readerstudy.study.duties import add_member
 from readerstudy.study.models import Membership, Reader, Role
 from readerstudy.study.people.invitations import (
@@ -27,12 +30,14 @@ from readerstudy.study.people.invitations import (
     register,
     revoke,
 )
-from readerstudy.study.people.members import end_role, enrol_reader, whereabouts, withdraw_reader
+from readerstudy.study.people.members import end_role, enrol_reader, readers_of, withdraw_reader
+from readerstudy.study.people.reminders import remind, send_reminder
 from readerstudy.study.phases import PhaseError, StudyError
-from readerstudy.study.reading.answering import place_of, servable
-from readerstudy.study.reading.stages import Stage, visit_of
+from readerstudy.study.reading.answering import servable
+from readerstudy.study.reading.stages import Stage, place_of, visit_of
 from tests.blinding.crowd import payload, read_all
 from tests.stock import Stock, person
+from tests.study.test_visits import Room
 
 pytestmark = pytest.mark.django_db
 NEW = "nora@example.org"
@@ -228,11 +233,11 @@ def test_a_replacement_reads_the_same_cases_in_a_fresh_order_and_nobody_else_cha
 
 def test_whereabouts_are_totals(stock: Stock) -> None:
     read_all(stock.readers[0])
-    done, waiting = whereabouts(stock.study)
-    assert (done["state"], done["lately"], done["last_day"]) == (
+    done, waiting = readers_of(stock.study)
+    assert (done.state, done.lately, done.last_day) == (
         "finished", stock.readers[0].assignments.count(), timezone.localdate(),
     )  # fmt: skip
-    assert (waiting["state"], waiting["lately"], waiting["last_day"]) == ("not begun", 0, None)
+    assert (waiting.state, waiting.lately, waiting.last_day) == ("not begun", 0, None)
     assert place_of(stock.readers[1]).position == 1
 
 
@@ -287,9 +292,143 @@ def test_the_people_page_says_beforehand_whether_mail_is_sent(
     assert ("This site sends no mail" in page) == (backend == "console")
 
 
-def test_who_enrols_a_stranger_is_sent_to_the_invitations(stock: Stock) -> None:
+def invited(stock: Stock, capture: Any, **form: Any) -> str:
     admin = Client()
     admin.force_login(stock.alice)
-    page = admin.post(reverse("study:enrol", args=["chest"]), {"email": NEW}, follow=True).content.decode()
-    assert "Invite them on the page People" in page
-    assert 'href="/studies/chest/people/#invite"' in page
+    with capture(execute=True):
+        page = admin.post("/studies/chest/people/invite/", {"role": "reader", **form}, follow=True)
+    return page.content.decode()
+
+
+def test_a_pasted_table_and_a_file_invite_many(
+    stock: Stock, settings: Any, django_capture_on_commit_callbacks: Any
+) -> None:
+    table = "E-mail;Role\nA@example.org;\n\nb@example.org\tstudy admin\n"
+    file = SimpleUploadedFile("more.csv", b"\xef\xbb\xbfc@example.org,statistician\na@example.org\n")
+    invited(stock, django_capture_on_commit_callbacks, email=table, file=file)
+    roles = dict(Invitation.objects.values_list("email", "role"))
+    assert roles == {
+        "a@example.org": "reader", "b@example.org": "study_admin", "c@example.org": "statistician"
+    }  # fmt: skip
+    assert sorted(letter.to[0] for letter in mail.outbox) == sorted(roles)
+    settings.EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
+    page = invited(stock, django_capture_on_commit_callbacks, email="d@example.org\ne@example.org")
+    assert page.count("it is shown once: http") == 2
+
+
+@pytest.mark.parametrize(
+    ("table", "told"),
+    [
+        ("a@example.org\nb.example.org", "line 2: expected an address"),
+        ("a@example.org,reader\nb@example.org,king", "line 2: expected an address and at most a role"),
+        ("a@example.org\nb@@example.org", "valid email"),
+        ("\n\n", "expected 1 to 200 addresses, got 0"),
+        ("\n".join(f"p{n}@example.org" for n in range(201)), "got 201"),
+    ],
+)
+def test_one_wrong_line_invites_nobody(
+    stock: Stock, django_capture_on_commit_callbacks: Any, table: str, told: str
+) -> None:
+    assert told in invited(stock, django_capture_on_commit_callbacks, email=table)
+    assert not Invitation.objects.exists()
+    assert not mail.outbox
+
+
+def test_an_invitation_sent_again_ends_the_old_link(
+    stock: Stock, django_capture_on_commit_callbacks: Any
+) -> None:
+    token = ask(stock)
+    admin = Client()
+    admin.force_login(stock.alice)
+    assert f"Send again to {NEW}" in admin.get("/studies/chest/people/").content.decode()
+    invited(stock, django_capture_on_commit_callbacks, email=NEW)
+    with pytest.raises(InvitationError):
+        open_invitation(token)
+    assert len(mail.outbox) == 1
+
+
+@pytest.fixture
+def worker(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, str]]:
+    """What workers are asked to do; a test carries it out itself."""
+    asked: list[tuple[int, str]] = []
+    monkeypatch.setattr(send_reminder, "apply_async", lambda *, args, **_: asked.append(args))
+    return asked
+
+
+def test_readers_are_reminded_of_what_they_have_left(
+    stock: Stock, settings: Any, worker: list[tuple[int, str]]
+) -> None:
+    kept, settings.EMAIL_BACKEND = settings.EMAIL_BACKEND, "django.core.mail.backends.smtp.EmailBackend"
+    admin = Client()
+    admin.force_login(stock.alice)
+    read_all(stock.readers[0])
+    page = admin.post("/studies/chest/people/remind/", follow=True).content.decode()
+    assert "on their way to R02." in page
+    ((reader, address),) = worker
+    assert address == "http://testserver/read/chest/"
+    assert "were reminded today" in admin.post("/studies/chest/people/remind/", follow=True).content.decode()
+    assert len(worker) == 1
+    settings.EMAIL_BACKEND = kept
+    send_reminder(reader, address)
+    (letter,) = mail.outbox
+    assert letter.to == [stock.bella.email]
+    assert "you have read 0 of 10 images.\n" in letter.body
+    assert address in letter.body
+    assert not re.search(r"agree|quality|answer|second", letter.body)
+
+
+def test_a_reminder_tells_the_day_and_not_the_hour(stock: Stock) -> None:
+    Room(stock.readers[0]).answer()
+    send_reminder(stock.readers[0].pk, "http://site/read/chest/")
+    (letter,) = mail.outbox
+    assert f"1 of 10 images, the last on {timezone.localdate():%Y-%m-%d}.\n" in letter.body
+
+
+@pytest.mark.parametrize("why", ["finished", "withdrawn", "closed", "left"])
+def test_a_reminder_that_comes_late_is_not_sent(stock: Stock, why: str) -> None:
+    reader = stock.readers[0]
+    if why == "finished":
+        read_all(reader)
+    elif why == "withdrawn":
+        withdraw_reader(study=stock.study, pseudonym="R01", reason="no time", actor=None)
+    elif why == "left":
+        User.objects.filter(pk=reader.person_id).update(is_active=False)
+    else:
+        close(study=stock.study, actor=None, reason="over")
+    send_reminder(reader.pk, "http://site/")
+    assert not mail.outbox
+
+
+def test_nobody_is_noted_as_reminded_where_no_worker_is_reached(
+    stock: Stock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(**_: Any) -> None:
+        raise OperationalError("away")
+
+    monkeypatch.setattr(send_reminder, "apply_async", away)
+    with pytest.raises(StudyError, match="no worker could be reached"):
+        remind(study=stock.study, pseudonym="R01", actor=stock.alice, address="http://site/")
+    assert not Event.objects.filter(kind="reader.reminded").exists()
+
+
+def test_reminders_need_reading_and_mail(stock: Stock, settings: Any) -> None:
+    admin = Client()
+    admin.force_login(stock.alice)
+    settings.EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
+    assert "sends no mail" in admin.post("/studies/chest/people/remind/", follow=True).content.decode()
+    close(study=stock.study, actor=None, reason="over")
+    with pytest.raises(PhaseError, match="only while a study is read"):
+        remind(study=stock.study, pseudonym="", actor=stock.alice, address="http://site/")
+
+
+def test_a_mail_server_that_is_away_is_told(
+    stock: Stock, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    settings.EMAIL_PORT = 1
+    monkeypatch.setattr(transaction, "on_commit", lambda act, robust=False: robust or act())
+    admin = Client()
+    admin.force_login(stock.alice)
+    form = {"email": "a@example.org", "role": "reader"}
+    page = admin.post("/studies/chest/people/invite/", form, follow=True).content.decode()
+    assert "no mail was sent (ConnectionRefusedError)" in page

@@ -11,13 +11,14 @@ from hypothesis import strategies as st
 
 from readerstudy.study.design.protocol_file import as_toml, from_toml
 from readerstudy.study.protocol import Protocol, ProtocolError
-from readerstudy.study.protocol.presets import PUBLISHED_QUESTIONS, measure_of, with_label_follow_ups
+from readerstudy.study.protocol.presets import FOLLOW_UPS, PUBLISHED_QUESTIONS, measure_of
 from readerstudy.study.protocol.questions import After, Level, Measure, Question
 
 FORMATS = Path(__file__).parents[2] / "docs" / "formats.md"
 
 ALL_KINDS = (
-    *(with_label_follow_ups(Protocol().questions) or ()),
+    *PUBLISHED_QUESTIONS,
+    *FOLLOW_UPS,
     Question("finding", "Which?", "choice", (Level(1, "a"), Level(2, "b"))),
     Question("signs", "Which signs?", "multiple_choice", (Level(1, "a"), Level(2, "b")), fewest=0),
     Question("size", "How large?", "number", minimum=0, maximum=30.5, unit="cm", required=False),
@@ -48,18 +49,11 @@ def test_what_a_protocol_does_not_use_is_left_out() -> None:
     assert set(plain["questions"][1]) == {
         "key", "text", "kind", "levels", "allow_cannot_assess", "required", "endpoint",
     }  # fmt: skip
-    used = tomllib.loads(
-        as_toml("t", Protocol(design="overlapping blocks", repeat_fraction=0.1, session_cases=5))
-    )
-    assert {"reading_blocks", "anchor_cases", "repeat_gap_cases", "repeat_gap_hours", "session_hours"} <= set(
-        used
-    )
     by_key = {
         each["key"]: each for each in tomllib.loads(as_toml("t", Protocol(questions=ALL_KINDS)))["questions"]
     }
-    assert {"shapes", "fewest", "most"} <= set(by_key["where"])
-    assert "longest" not in by_key["where"]
-    assert by_key["missing_labels"]["longest"] > 0
+    assert {"shapes", "most"} <= set(by_key["where"])
+    assert {"longest", "fewest", "unit"}.isdisjoint(by_key["where"])
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,9 @@ from django.core.management import CommandError, call_command
 
 from readerstudy.audit.models import Event
 from readerstudy.study.models import Rating
-from readerstudy.study.reading.answering import place_of, save_answers
+from readerstudy.study.reading.answering import save_answers
 from readerstudy.study.reading.replay import KEPT, differences, rebuilt
+from readerstudy.study.reading.stages import place_of
 from tests.blinding.crowd import payload, read_all
 from tests.stock import Stock
 

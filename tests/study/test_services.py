@@ -17,7 +17,8 @@ from readerstudy.study.orders.drawing import commitment
 from readerstudy.study.people.members import enrol_reader
 from readerstudy.study.phases import PhaseError, StudyError
 from readerstudy.study.protocol import Protocol, ProtocolError, digest
-from readerstudy.study.reading.answering import StaleRevisionError, place_of, save_answers, servable
+from readerstudy.study.reading.answering import StaleRevisionError, save_answers, servable
+from readerstudy.study.reading.stages import place_of
 from tests.stock import RUN_ID, Stock, person
 
 pytestmark = pytest.mark.django_db
@@ -191,7 +192,7 @@ def test_lock_freezes_a_digest_of_what_is_asked(stock: Stock) -> None:
 
 def test_lock_needs_cases(db: None) -> None:
     study = lifecycle.create_study(slug="empty", title="Empty", protocol=Protocol(), actor=person("Ada"))
-    with pytest.raises(StudyError, match="load one into 'empty' first"):
+    with pytest.raises(StudyError, match="load a case set first"):
         lifecycle.lock(study=study, actor=None)
 
 
@@ -212,7 +213,7 @@ def test_close_needs_a_reason(stock: Stock) -> None:
 
 def test_archiving_needs_a_reason(stock: Stock) -> None:
     study = lifecycle.close(study=stock.study, actor=stock.alice, reason="all done")
-    with pytest.raises(StudyError, match="expected a reason for archiving"):
+    with pytest.raises(StudyError, match="expected a reason for the step 'archive'"):
         lifecycle.archive(study=study, actor=stock.alice, reason=" ")
     archived = lifecycle.archive(study=study, actor=stock.alice, reason="published")
     assert (archived.phase, archived.archived_at is not None) == ("archived", True)

@@ -2,12 +2,10 @@
 
 import inspect
 import json
-from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
-from django.core.management import CommandError, call_command
 from django.test import Client
 
 from analysis.caseset import CaseSetError, read_blind_half
@@ -217,7 +215,7 @@ def test_practice_cases_have_terms_of_their_own(stock: Stock, tmp_path: Path) ->
 def test_images_of_patients_are_not_locked_without_terms(stock: Stock) -> None:
     to_phase(stock, "draft")
     CaseSet.objects.filter(study=stock.study.key).update(synthetic=False)
-    with pytest.raises(StudyError, match="the cases of the study have none"):
+    with pytest.raises(StudyError, match="the cases of the study have no terms of use"):
         lifecycle.lock(study=stock.study, actor=stock.alice)
     terms = asked(stock)
     lifecycle.lock(study=stock.study, actor=stock.alice)
@@ -241,7 +239,7 @@ def test_what_is_refused(stock: Stock) -> None:
         asked(stock)
 
 
-def test_by_form_and_by_command(stock: Stock, tmp_path: Path) -> None:
+def test_by_form(stock: Stock) -> None:
     client = Client()
     client.force_login(stock.alice)
     form: dict[str, Any] = {"text": FIRST.text, "credential": FIRST.credential, "ethics": FIRST.ethics}
@@ -249,15 +247,6 @@ def test_by_form_and_by_command(stock: Stock, tmp_path: Path) -> None:
     assert not Terms.objects.exists()
     client.post("/studies/chest/terms/cases/", form | {"reason": "they ask for it"})
     assert Terms.objects.get().sha256 == FIRST.sha256
-    file = tmp_path / "terms.md"
-    file.write_text(SECOND.text)
-    said = StringIO()
-    call_command("set_terms", "chest", file, credential=SECOND.credential, reason="changed", stdout=said)
-    assert SECOND.sha256 in said.getvalue()
-    with pytest.raises(CommandError, match="a reason"):
-        call_command("set_terms", "chest", file)
-    with pytest.raises(CommandError, match="short name of a study, got"):
-        call_command("set_terms", "nothing", file)
 
 
 def test_whoever_has_read_everything_is_not_asked_any_more(stock: Stock) -> None:

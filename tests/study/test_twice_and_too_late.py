@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from readerstudy.study.design.terms import confirm
 from readerstudy.study.models import Reader
-from readerstudy.study.people.members import enrol_reader, readers_of, whereabouts
+from readerstudy.study.people.members import enrol_reader, readers_of
 from readerstudy.study.phases import PhaseError, StudyError
 from readerstudy.study.protocol import Protocol
 from readerstudy.study.protocol.questions import ProtocolError
@@ -60,7 +60,7 @@ def test_readers_come_after_cases_and_take_no_occupied_place(stock: Stock) -> No
 
 def test_whereabouts_tell_who_has_begun(stock: Stock) -> None:
     def states() -> dict[str, str]:
-        return {row["reader"].pseudonym: row["state"] for row in whereabouts(stock.study)}
+        return {row.pseudonym: row.state for row in readers_of(stock.study)}
 
     assert states() == {"R01": "not begun", "R02": "not begun"}
     assert Room(stock.readers[0]).answer().status_code == 200

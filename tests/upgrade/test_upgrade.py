@@ -24,7 +24,7 @@ from readerstudy.accounts.models import User
 from readerstudy.audit.models import Event
 from readerstudy.cases.models import Frame
 from readerstudy.study.models import Assignment, Study
-from readerstudy.study.reading.answering import place_of
+from readerstudy.study.reading.stages import place_of
 study = Study.objects.get(slug="chest")
 reader = study.readers.first()
 print(json.dumps([study.phase, User.objects.count(), Frame.objects.count(), Assignment.objects.count(),

@@ -1,4 +1,4 @@
-"""Delete an archived study for good: rows, frames, its audit chain. A tombstone stays in the site's own chain.
+"""Delete a draft or an archived study for good: rows, frames, audit chain. A tombstone stays in the site's own chain.
 
 Every table of a study carries the study's key, so the tables are found by that, and a new one cannot be
 forgotten. What the database refuses to delete while a study lives (triggers) is let go for this one
@@ -21,12 +21,13 @@ from readerstudy.audit.epochs import heads_of_all
 from readerstudy.audit.models import Chain, Event
 from readerstudy.audit.services import DELETED, record
 from readerstudy.cases.models import Frame
-from readerstudy.cases.storage import frame_objects, study_folder
+from readerstudy.cases.storage import remove_frames, study_folder
 from readerstudy.refusals import RefusedError
 from readerstudy.study.design.terms import keys_of
 from readerstudy.study.models import Rating, Reader, Study
 
-ARCHIVED = "archived"
+GOING = ("draft", "archived")
+"""Phases in which a study may go: nothing was read yet, or everything is exported."""
 
 
 class RetentionError(RefusedError):
@@ -48,12 +49,9 @@ def delete_study(*, study: Study, reason: str, actor: User | None) -> Tombstone:
 
     Raises
     ------
-    RetentionError: the study is not archived, or no reason.
+    RetentionError: the study is neither a draft nor archived, or no reason.
     """
-    if study.phase != ARCHIVED:
-        raise RetentionError(
-            f"expected an archived study, '{study.slug}' is {study.phase}; export and archive it first"
-        )
+    _refuse_alive(study)
     if not reason.strip():
         raise RetentionError("expected a reason, such as the end of the time for which the data may be kept")
     names = {
@@ -62,17 +60,23 @@ def delete_study(*, study: Study, reason: str, actor: User | None) -> Tombstone:
     }
     with transaction.atomic():
         tombstone = _delete_rows(study, reason.strip(), actor)
-    objects = frame_objects()
     for key, of_set in names.items():
-        if objects is not None:
-            objects.remove(key, of_set)
+        remove_frames(settings.FRAMES_ROOT, key, of_set)
         shutil.rmtree(study_folder(settings.FRAMES_ROOT, key), ignore_errors=True)
     shutil.rmtree(settings.EXPORTS_ROOT / str(study.key), ignore_errors=True)
     return tombstone
 
 
+def _refuse_alive(study: Study) -> None:
+    if study.phase not in GOING:
+        raise RetentionError(
+            f"expected a draft or an archived study, '{study.slug}' is {study.phase}; export and archive it first"
+        )
+
+
 def _delete_rows(study: Study, reason: str, actor: User | None) -> Tombstone:
     study = Study.objects.select_for_update().get(pk=study.pk)
+    _refuse_alive(study)
     chain = Chain.objects.get(study=study.key)
     ends = heads_of_all()
     facts = {

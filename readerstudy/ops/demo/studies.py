@@ -20,7 +20,8 @@ from readerstudy.study.models import Reader, Role, Study
 from readerstudy.study.people.members import enrol_reader
 from readerstudy.study.phases import Phase
 from readerstudy.study.protocol import Protocol
-from readerstudy.study.reading.answering import place_of, save_answers
+from readerstudy.study.reading.answering import save_answers
+from readerstudy.study.reading.stages import place_of
 from readerstudy.study.reading.visits import begin
 
 Report = Callable[[int, int], None]

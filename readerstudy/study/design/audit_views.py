@@ -17,7 +17,16 @@ from readerstudy.study.design.protocol_forms import PARTS
 from readerstudy.study.models import Study
 from readerstudy.study.visibility import admin_page
 
-OPEN_KINDS = ("study.", "protocol.", "invitation.", "cases.", "terms.", "reader.enrolled", "reader.withdrawn")
+OPEN_KINDS = (
+    "study.",
+    "protocol.",
+    "invitation.",
+    "cases.",
+    "terms.",
+    "reader.enrolled",
+    "reader.withdrawn",
+    "reader.reminded",
+)
 """Events whose content tells nothing of a single case; every other kind is masked, also one that is new.
 
 A masked event shows its day: the hour of a saved answer would tell the time on a case.
@@ -26,7 +35,7 @@ MASKED = "masked"
 PAGE = 50
 LABELS = {
     "questions": "Questions", "practice": "Practice notes",
-    **{name: str(field.label or name) for _, form in PARTS.values() for name, field in form.base_fields.items()},
+    **{name: label for _, fields in PARTS.values() for name, (label, _) in fields.items()},
 }  # fmt: skip
 """What the protocol's pages call its fields."""
 

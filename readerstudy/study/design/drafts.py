@@ -8,19 +8,21 @@ from django.db import transaction
 
 from readerstudy.accounts.models import User
 from readerstudy.audit.services import record
-from readerstudy.cases.models import Case, CaseSet
+from readerstudy.cases.models import Case
 from readerstudy.refusals import RefusedError
 from readerstudy.study.design.estimand import with_estimand
 from readerstudy.study.design.lifecycle import create_study
 from readerstudy.study.duties import locked_draft
-from readerstudy.study.models import Study
+from readerstudy.study.models import Allotment, Assignment, ImageCheck, PracticeReading, Study
+from readerstudy.study.orders.drawing import commitment, draw_for, draw_practice, new_seed
+from readerstudy.study.orders.order import ALGORITHM, OrderError
 from readerstudy.study.phases import StudyError
 from readerstudy.study.protocol import Protocol, ProtocolError, digest
 
 DRAWN_FROM = (
     "design", "planned_readers", "reading_blocks", "anchor_cases", "repeat_fraction", "repeat_gap_cases",
 )  # fmt: skip
-"""Fields from which a reader's order is drawn; an order that is drawn is never drawn again."""
+"""Fields from which readers' orders are drawn; in a draft, where nobody has read, a change draws them again."""
 
 
 class ChangedMeanwhileError(RefusedError):
@@ -49,7 +51,7 @@ def revise_protocol(
     PhaseError: the study is locked.
     ProtocolError: the protocol does not hold.
     ChangedMeanwhileError: the version is another one by now.
-    StudyError: it changes what orders were drawn from, or the window rule by which cases were loaded.
+    StudyError: the orders of enrolled readers cannot be drawn so.
     """
     study = locked_draft(study, "the protocol can be changed")
     if version and version != version_of(study):
@@ -61,7 +63,7 @@ def revise_protocol(
     protocol = with_estimand(study, protocol)
     old, new = Protocol.from_json(study.protocol).as_json(), protocol.as_json()
     changed: dict[str, Any] = {name: [old[name], new[name]] for name in new if old[name] != new[name]}
-    _refuse_late_changes(study, changed, protocol)
+    _refuse_unknown_practice(study, protocol)
     if title and title != study.title:
         changed["title"] = [study.title, title]
         study.title = title
@@ -71,21 +73,12 @@ def revise_protocol(
     study.protocol = new
     study.save(update_fields=["protocol", "title"])
     record("study.protocol_changed", actor, study.key, study.slug, {"changed": changed})
+    if set(changed) & set(DRAWN_FROM):
+        draw_again(study, actor)
     return study
 
 
-def _refuse_late_changes(study: Study, changed: dict[str, Any], protocol: Protocol) -> None:
-    drawn = sorted(set(changed) & set(DRAWN_FROM))
-    if drawn and study.readers.exists():
-        raise StudyError(
-            f"readers are enrolled and their orders are drawn from {', '.join(drawn)}, which can no longer change; "
-            "copy the study, change the copy, and enrol them there"
-        )
-    if "window_rule" in changed and CaseSet.objects.filter(study=study.key).exists():
-        raise StudyError(
-            "the cases were loaded with this window rule, which can no longer change; copy the study, "
-            "change the copy, and load the cases there"
-        )
+def _refuse_unknown_practice(study: Study, protocol: Protocol) -> None:
     known = set(Case.objects.filter(study=study.practice_key or study.key).values_list("key", flat=True))
     for note in protocol.practice:
         if study.practice_key is None or note.case not in known:
@@ -119,8 +112,55 @@ def practice_key_for(study: Study) -> UUID:
 
 
 @transaction.atomic
+def detach_cases(*, study: Study, practice: bool) -> None:
+    """Take away what hangs on a draft's cases, or practice cases: others are about to take their place.
+
+    That is what was seen on their images, the orders of readers, feedback on practice cases, and an estimand that was
+    proposed for these cases. Who has looked at the old images stays in the audit trail, and out of the readers.
+
+    Raises
+    ------
+    PhaseError: the study is locked.
+    """
+    study = locked_draft(study, "cases can be replaced")
+    key = practice_key_for(study) if practice else study.key
+    ImageCheck.objects.filter(study=study, case__study=key).delete()
+    for table in (PracticeReading,) if practice else (Assignment, Allotment):
+        table.objects.filter(study=study).delete()
+    now = Protocol.from_json(study.protocol)
+    if practice:
+        now = replace(now, practice=())
+    elif now == with_estimand(study, replace(now, estimand="")):
+        now = replace(now, estimand="")
+    Study.objects.filter(pk=study.pk).update(protocol=now.as_json())
+
+
+def draw_again(study: Study, actor: User | None) -> None:
+    """Draw the order of every reader of a draft anew, from a new seed.
+
+    Raises
+    ------
+    StudyError: an order cannot be drawn.
+    """
+    readers = list(study.readers.order_by("pseudonym"))
+    if not readers or not Case.objects.filter(study=study.key).exists():
+        return
+    for table in (Assignment, PracticeReading, Allotment):
+        table.objects.filter(study=study).delete()
+    try:
+        for reader in readers:
+            reader.study, reader.order_seed, reader.order_algorithm = study, new_seed(), ALGORITHM
+            reader.save(update_fields=["order_seed", "order_algorithm"])
+            draw_for(reader)
+    except (OrderError, Allotment.DoesNotExist) as error:
+        raise StudyError(f"the orders of the enrolled readers cannot be drawn: {error}") from error
+    drawn = {reader.pseudonym: commitment(bytes(reader.order_seed)) for reader in readers}
+    record("study.orders_drawn", actor, study.key, study.slug, {"order_commitments": drawn})
+
+
+@transaction.atomic
 def attach_practice_set(*, study: Study, cases_sha256: str, sealed_sha256: str, actor: User | None) -> None:
-    """Note the practice cases that were loaded under the study's practice key.
+    """Note the practice cases that were loaded under the study's practice key; readers who are enrolled get them too.
 
     Raises
     ------
@@ -130,6 +170,8 @@ def attach_practice_set(*, study: Study, cases_sha256: str, sealed_sha256: str, 
     fresh.practice_key, fresh.practice_sha256 = study.practice_key, cases_sha256
     fresh.save(update_fields=["practice_key", "practice_sha256"])
     record("study.practice_attached", actor, fresh.key, fresh.slug, {"cases_sha256": cases_sha256})
+    for reader in fresh.readers.all():
+        draw_practice(reader)
 
 
 @transaction.atomic
@@ -139,11 +181,9 @@ def practice_draft(study: Study, sealed_sha256: str) -> Study:
     Raises
     ------
     PhaseError: the study is locked.
-    StudyError: readers are enrolled already, or these are the study's own cases.
+    StudyError: these are the study's own cases.
     """
     fresh = locked_draft(study, "practice cases can be loaded")
-    if fresh.readers.exists():
-        raise StudyError("expected practice cases before readers: their practice is drawn at enrolment")
     if sealed_sha256 == fresh.sealed_sha256:
         raise StudyError("these are the study's own cases; use another case set for practice")
     return fresh
@@ -173,9 +213,9 @@ def question_removed(protocol: Protocol, key: str) -> Protocol:
     ------
     ProtocolError: another question follows it.
     """
-    for question in protocol.questions:
-        if question.after is not None and question.after.question == key:
-            raise ProtocolError(f"'{question.key}' is asked after '{key}'; remove it first")
+    follows = [each.key for each in protocol.questions if each.after and each.after.question == key]
+    if follows:
+        raise ProtocolError(f"'{follows[0]}' is asked after '{key}'; remove it first")
     left = replace(
         protocol,
         questions=tuple(question for question in protocol.questions if question.key != key),

@@ -86,7 +86,7 @@ def not_analysable(
     if fewest < LEAST:
         yield (
             f"a reader would be given {fewest} {'matched sets' if method == SETS else 'cases of a group'} at most, and "
-            f"a verdict needs {LEAST}; plan fewer readers or blocks, or load more cases into a copy of the study"
+            f"a verdict needs {LEAST}; plan fewer readers or blocks, or load a larger case set in their place"
         )
 
 

@@ -8,9 +8,7 @@ from readerstudy.audit.services import heads, record
 from readerstudy.study import duties
 from readerstudy.study.design.estimand import method_of, with_estimand
 from readerstudy.study.design.locking import lock_file, sha256_of, warnings_of
-from readerstudy.study.design.obstacles import obstacles_of
-from readerstudy.study.design.signoff import waiting_for_sign_off
-from readerstudy.study.design.terms import without_terms
+from readerstudy.study.design.obstacles import hindrances_of
 from readerstudy.study.models import Role, Study
 from readerstudy.study.phases import Phase, StudyError, next_phase
 from readerstudy.study.protocol import Protocol
@@ -102,27 +100,12 @@ def lock(*, study: Study, actor: User | None) -> Study:
     Raises
     ------
     PhaseError: the study is not a draft.
-    StudyError: no cases are loaded, or their key is open, or cases of patients have no terms of use, or images
-        were not signed off (`signoff.py`), or the protocol cannot be carried out with these cases (`obstacles.py`).
+    StudyError: something stands in the way (`obstacles.py`): no cases, an open key, no terms of use, images that
+        were not signed off, a protocol that cannot be carried out with these cases.
     """
-    study = Study.objects.select_for_update().get(pk=study.pk)
-    phase = next_phase(study.phase, "lock")
-    opened = Study.objects.filter(sealed_sha256=study.sealed_sha256, unblinded_at__isnull=False)
-    if study.sealed_sha256 and opened.exists():
-        raise StudyError(
-            "the key of these cases has been opened, so they cannot be read blind; write a new case set"
-        )
-    if not study.sealed_sha256:
-        raise StudyError(f"expected a case set before the lock; load one into '{study.slug}' first")
-    if obstacles := obstacles_of(study):
-        raise StudyError(f"this protocol cannot be carried out: {'; also, '.join(obstacles)}")
-    if missing := without_terms(study):
-        raise StudyError(
-            f"expected terms of use before the lock, {' and '.join(missing).lower()} have none; write them on the "
-            "page Terms, or say there that nothing is required"
-        )
-    if unseen := waiting_for_sign_off(study):
-        raise StudyError("; also, ".join(unseen))
+    study, phase = _stepping(study, "lock")
+    if hindrances := hindrances_of(study):
+        raise StudyError(f"this study cannot be locked: {'; also, '.join(text for text, _ in hindrances)}")
     study.protocol = {
         **study.protocol,
         "primary_method": method_of(study, Protocol.from_json(study.protocol)),
@@ -146,8 +129,7 @@ def start(*, study: Study, actor: User | None) -> Study:
     PhaseError: the study is not locked.
     StudyError: nobody is enrolled.
     """
-    study = Study.objects.select_for_update().get(pk=study.pk)
-    phase = next_phase(study.phase, "start")
+    study, phase = _stepping(study, "start")
     if not study.readers.exists():
         raise StudyError("expected at least one reader before reading starts; enrol one first")
     return _move(study, phase, "study.started", actor, {"readers": study.readers.count()})
@@ -162,11 +144,8 @@ def close(*, study: Study, actor: User | None, reason: str) -> Study:
     PhaseError: nobody is reading.
     StudyError: no reason is given, or the admin can see where cases come from.
     """
-    study = Study.objects.select_for_update().get(pk=study.pk)
-    phase = next_phase(study.phase, "close")
+    study, phase = _stepping(study, "close", reason)
     duties.refuse_alone(study, actor, "close reading")
-    if not reason.strip():
-        raise StudyError("expected a reason for closing, such as 'all readers have finished'")
     study.closed_at = timezone.now()
     values: dict[str, object] = {
         "unblinded_admins": sorted(duties.unblinded_among(study)),
@@ -184,12 +163,18 @@ def archive(*, study: Study, actor: User | None, reason: str) -> Study:
     PhaseError: the study is not closed.
     StudyError: no reason is given.
     """
-    study = Study.objects.select_for_update().get(pk=study.pk)
-    phase = next_phase(study.phase, "archive")
-    if not reason.strip():
-        raise StudyError("expected a reason for archiving, such as 'published'")
+    study, phase = _stepping(study, "archive", reason)
     study.archived_at = timezone.now()
     return _move(study, phase, "study.archived", actor, {}, reason)
+
+
+def _stepping(study: Study, step: str, reason: str = "none is asked for") -> tuple[Study, Phase]:
+    """Lock a study's row for a step, and return it with the phase to which the step leads."""
+    study = Study.objects.select_for_update().get(pk=study.pk)
+    phase = next_phase(study.phase, step)
+    if not reason.strip():
+        raise StudyError(f"expected a reason for the step '{step}'; it is recorded in the audit trail")
+    return study, phase
 
 
 def _move(

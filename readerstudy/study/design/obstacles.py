@@ -10,8 +10,10 @@ from uuid import UUID
 
 from django.db.models import Q
 
-from readerstudy.cases.models import Case
+from readerstudy.cases.models import Case, CaseSet
 from readerstudy.study.design.estimand import not_analysable
+from readerstudy.study.design.signoff import waiting_for_sign_off
+from readerstudy.study.design.terms import without_terms
 from readerstudy.study.models import Allotment, Study
 from readerstudy.study.orders.drawing import new_seed, slots_of
 from readerstudy.study.orders.order import OrderError, Slot, allot, places_for_repeats
@@ -23,10 +25,24 @@ DEALS = 3
 DESIGN = "on the protocol page, under Design and repeats"
 
 
+def hindrances_of(study: Study) -> list[tuple[str, str]]:
+    """Say everything that keeps a draft from its lock, each with the name of the page on which it is mended."""
+    opened = Study.objects.filter(sealed_sha256=study.sealed_sha256, unblinded_at__isnull=False)
+    found = []
+    if not study.sealed_sha256:
+        found.append(("no cases are loaded; load a case set first", "ops:load"))
+    elif opened.exists():
+        found.append(("the key of these cases is open; load a set whose key is sealed", "ops:load"))
+    found += [(each, "study:protocol") for each in obstacles_of(study)]
+    if missing := without_terms(study):
+        found.append((f"{' and '.join(missing).lower()} have no terms of use; write them", "study:terms"))
+    return found + [(each, "study:images") for each in waiting_for_sign_off(study)]
+
+
 def obstacles_of(study: Study) -> list[str]:
     """Say what of a draft's protocol cannot be carried out with its cases, and what to change; nothing is stored."""
     protocol = Protocol.from_json(study.protocol)
-    found = [*_nothing_asked(protocol), *_not_there(study, protocol)]
+    found = [*_nothing_asked(protocol), *_not_there(study, protocol), *_other_window(study, protocol)]
     cases = slots_of(list(Case.objects.filter(study=study.key)))
     if cases:
         found += _of_orders(study, protocol, cases)
@@ -56,9 +72,18 @@ def _not_there(study: Study, protocol: Protocol) -> Iterator[str]:
             if without:
                 yield (
                     f"readers are to see '{name}' beside the labels, and {without} of {total} {what} have none; "
-                    "take it out on the protocol page, under Reading room, or copy the study and load there a case "
-                    f"set that was written with --show {name}"
+                    "take it out on the protocol page, under Reading room, or load in their place a case set that was "
+                    f"written with --show {name}"
                 )
+
+
+def _other_window(study: Study, protocol: Protocol) -> Iterator[str]:
+    loaded = CaseSet.objects.filter(Q(study=study.key) | Q(study=study.practice_key))
+    for rule in loaded.exclude(window_rule=protocol.window_rule).values_list("window_rule", flat=True)[:1]:
+        yield (
+            f"cases are loaded with the first window '{rule}', and the protocol says '{protocol.window_rule}'; "
+            "load them again, in place of those that are loaded"
+        )
 
 
 def _of_orders(study: Study, protocol: Protocol, cases: Sequence[Slot]) -> list[str]:
@@ -103,7 +128,7 @@ def _none(protocol: Protocol, own: int) -> str:
     return (
         f"{100 * protocol.repeat_fraction:g} per cent of a reader's cases are to come a second time, and of "
         f"{own} case{'' if own == 1 else 's'} that is, rounded, none; {enough} no hidden repeats (0 per cent), "
-        f"{DESIGN}, or load more cases into a copy of the study"
+        f"{DESIGN}, or load a larger case set in their place"
     )
 
 
@@ -115,5 +140,5 @@ def _too_many(protocol: Protocol, own: int, repeats: int) -> str:
     return (
         f"a reader has {own} cases, of which {repeats} {'is' if repeats == 1 else 'are'} "
         f"to come a second time at least {gap} cases later, and {fit or 'none'} can; set at most {own - repeats} "
-        f"cases between first and second reading, or {most}, {DESIGN}, or load more cases into a copy of the study"
+        f"cases between first and second reading, or {most}, {DESIGN}, or load a larger case set in their place"
     )

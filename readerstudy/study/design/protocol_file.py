@@ -2,13 +2,11 @@
 
 import json
 import tomllib
-from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
 import tomli_w
 
-from readerstudy.study.design.question_form import FIELDS_OF
 from readerstudy.study.protocol import Protocol, ProtocolError
 from readerstudy.study.protocol.questions import Question
 
@@ -17,31 +15,23 @@ LARGEST = 1_000_000
 """Bytes of a file that is read."""
 
 
-IDLE: tuple[tuple[str, Callable[[Protocol], bool]], ...] = (
-    ("reading_blocks", lambda protocol: protocol.design != "overlapping blocks"),
-    ("anchor_cases", lambda protocol: protocol.design != "overlapping blocks"),
-    ("repeat_gap_cases", lambda protocol: not protocol.repeat_fraction),
-    ("repeat_gap_hours", lambda protocol: not protocol.repeat_fraction),
-    ("session_hours", lambda protocol: not protocol.session_cases),
-    ("practice", lambda protocol: not protocol.practice),
-)
-"""Fields of a protocol, and when they say nothing."""
-OF_A_KIND = frozenset(name for names in FIELDS_OF.values() for name in names)
-ALSO: dict[str, set[str]] = {"missing_labels": {"longest"}}
-"""What speaks for a kind though its form does not ask for it: of an added label, how long it may be."""
+IDLE = (
+    "reading_blocks", "anchor_cases", "repeat_gap_cases", "repeat_gap_hours", "session_hours", "practice",
+)  # fmt: skip
+"""Fields of a protocol that say something beside others only."""
+SAID = ("key", "text", "kind", "required", "allow_cannot_assess")
+"""Fields that are written of every question."""
 
 
 def as_toml(title: str, protocol: Protocol) -> str:
     """Return the file: format, title, then what the protocol uses.
 
-    A field that says nothing here (anchor cases without overlapping blocks, the shapes of a yes/no question) is left
-    out while it has its default; another value stands, so that reading the file gives the same protocol.
+    A field that speaks of some designs or kinds of question only is left out while it has its default; another value
+    stands, so that reading the file gives the same protocol.
     """
     plain, usual = protocol.as_json(), Protocol().as_json()
     plain["questions"] = [_short(question) for question in plain["questions"]]
-    for name, idle in IDLE:
-        if idle(protocol) and plain[name] == usual[name]:
-            plain.pop(name)
+    plain = {name: value for name, value in plain.items() if name not in IDLE or value != usual[name]}
     return tomli_w.dumps({"format": FORMAT, "title": title, **plain}, multiline_strings=True)
 
 
@@ -70,13 +60,6 @@ def from_toml(content: bytes) -> tuple[str, Protocol]:
 
 
 def _short(question: dict[str, Any]) -> dict[str, Any]:
-    """Leave out what TOML has no word for (null), what is empty, and defaults that do not speak for the kind."""
-    kind = question["kind"]
-    usual = json.loads(json.dumps(asdict(Question("", "", kind))))
-    speaks = {*FIELDS_OF[kind], *ALSO.get(kind, ())}
-
-    def idle(name: str, value: Any) -> bool:
-        silent = value in ("", []) or (name in OF_A_KIND and name not in speaks)
-        return value is None or (silent and value == usual[name])
-
-    return {name: value for name, value in question.items() if not idle(name, value)}
+    """Leave out what TOML has no word for (null), and defaults."""
+    usual = json.loads(json.dumps(asdict(Question("", "", "text"))))
+    return {name: value for name, value in question.items() if name in SAID or value != usual[name]}

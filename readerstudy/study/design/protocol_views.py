@@ -15,15 +15,14 @@ from readerstudy.refusals import RefusedError
 from readerstudy.study.design import drafts
 from readerstudy.study.design.estimand import method_of
 from readerstudy.study.design.locking import picture_notes, warnings_of
-from readerstudy.study.design.obstacles import obstacles_of
+from readerstudy.study.design.obstacles import hindrances_of
 from readerstudy.study.design.protocol_file import LARGEST, as_toml, from_toml
-from readerstudy.study.design.protocol_forms import NAMES, PARTS, CopyStudy, ProtocolFile
+from readerstudy.study.design.protocol_forms import PARTS, CopyStudy, PartForm
 from readerstudy.study.design.question_form import KIND_NAMES, QuestionForm, initial_of
 from readerstudy.study.markdown import render as render_markdown
 from readerstudy.study.models import Study
 from readerstudy.study.phases import Phase
-from readerstudy.study.protocol import Protocol
-from readerstudy.study.protocol.presets import with_label_follow_ups
+from readerstudy.study.protocol import Protocol, ProtocolError
 from readerstudy.study.protocol.questions import Question, QuestionKind
 from readerstudy.study.visibility import admin_page, admin_step, may_create_studies, tell_refusal
 
@@ -36,16 +35,13 @@ def protocol(request: HttpRequest, study: Study) -> HttpResponse:
         **before_lock(study),
         "protocol": now,
         "method": method_of(study, now),
-        "names": NAMES,
         "instructions": render_markdown(now.instructions),
         "consent": render_markdown(now.consent),
         "ending": render_markdown(now.ending),
         "questions": [_drawn(question, now) for question in now.questions],
         "kinds": [{"kind": kind, "name": name, "about": about} for kind, (name, about) in KIND_NAMES.items()],
-        "offer_follow_ups": with_label_follow_ups(now.questions) is not None,
         "cases": CaseSet.objects.filter(study=study.key).first(),
         "practice_cases": Case.objects.filter(study=study.practice_key).count() if study.practice_key else 0,
-        "file_form": ProtocolFile(),
         "copy_form": CopyStudy(initial={"title": f"{study.title} (copy)", "slug": f"{study.slug[:55]}-copy"}),
         "may_create": may_create_studies(signed_in(request)),
     }
@@ -57,16 +53,18 @@ def part(request: HttpRequest, study: Study, part: str) -> HttpResponse:
     """Edit one part of a draft's protocol."""
     if part not in PARTS:
         raise Http404
-    name, form_class = PARTS[part]
-    now = Protocol.from_json(study.protocol)
-    initial = {**form_class.initial_of(now, study.title), "version": drafts.version_of(study)}
-    form = form_class(request.POST or None, initial=initial)
+    name, now = PARTS[part][0], Protocol.from_json(study.protocol)
+    shown: dict[str, Any] = {
+        "part": part,
+        "protocol": now,
+        "title": study.title,
+        "version": drafts.version_of(study),
+    }
+    form = PartForm(request.POST or None, **shown)
     if request.method == "POST" and form.is_valid():
-        title = form.cleaned_data.get("title", "")
-        changed = replace(now, **form.values())
-        if _revised(request, study, changed, f"{name}: saved.", form.cleaned_data["version"], title=title):
+        title, version = form.cleaned_data.get("title", ""), form.cleaned_data["version"]
+        if _revised(request, study, replace(now, **form.values()), f"{name}: saved.", version, title=title):
             return redirect("study:protocol", slug=study.slug)
-        form = form_class(request.POST, initial=initial)
     context = {**before_lock(study), "form": form, "name": name, "part": part}
     return render(request, "study/protocol_part.html", context)
 
@@ -92,23 +90,13 @@ def question_step(request: HttpRequest, study: Study, key: str, step: str) -> st
     now = Protocol.from_json(study.protocol)
     _found(now, key)
     if step == "remove":
-        _revise(request, study, drafts.question_removed(now, key))
+        _store(request, study, drafts.question_removed(now, key))
         return f"The question '{key}' is removed."
     if step not in {"up", "down"}:
         raise Http404
-    _revise(request, study, drafts.question_moved(now, key, -1 if step == "up" else 1))
+    moved = drafts.question_moved(now, key, -1 if step == "up" else 1)
+    _store(request, study, moved)
     return ""
-
-
-@admin_step("study:protocol", draft=True)
-def follow_ups(request: HttpRequest, study: Study) -> str:
-    """Add the two questions about labels for anyone who does not fully agree with them."""
-    now = Protocol.from_json(study.protocol)
-    questions = with_label_follow_ups(now.questions)
-    if questions is None:
-        return ""
-    _revise(request, study, replace(now, questions=questions))
-    return "Two follow-ups are added."
 
 
 @admin_page("GET", "POST", draft=True)
@@ -142,9 +130,11 @@ def protocol_file(request: HttpRequest, study: Study) -> HttpResponse:
 @admin_step("study:protocol", draft=True)
 def import_file(request: HttpRequest, study: Study) -> str:
     """Replace a draft's protocol by that of a TOML file."""
-    file = filled(ProtocolFile(request.POST, request.FILES))["file"]
+    file = request.FILES.get("file")
+    if file is None:
+        raise ProtocolError("Choose a protocol file (TOML) first.")
     title, read = from_toml(file.read(LARGEST + 1))
-    _revise(request, study, read, title=title)
+    _store(request, study, read, title=title)
     return "The protocol of the file is in place."
 
 
@@ -184,13 +174,10 @@ def _found(now: Protocol, key: str) -> Question:
     return found
 
 
-def _revise(
-    request: HttpRequest, study: Study, changed: Protocol, *, version: str = "", title: str = ""
-) -> None:
-    drafts.revise_protocol(
-        study=study, protocol=changed, actor=signed_in(request), title=title,
-        version=version or drafts.version_of(study),
-    )  # fmt: skip
+def _store(request: HttpRequest, study: Study, changed: Protocol, **more: str) -> None:
+    """Revise, unless somebody else has done so since this request read the study."""
+    now = {"version": drafts.version_of(study), **more}
+    drafts.revise_protocol(study=study, protocol=changed, actor=signed_in(request), **now)
 
 
 def _revised(
@@ -198,7 +185,7 @@ def _revised(
 ) -> bool:
     """Revise and say so, or say why not: what was typed stays on the page."""
     try:
-        _revise(request, study, changed, version=version, title=title)
+        _store(request, study, changed, title=title, version=version)
     except (RefusedError, ValidationError) as error:
         tell_refusal(request, error)
         return False
@@ -212,7 +199,7 @@ def before_lock(study: Study) -> dict[str, Any]:
     return {
         "study": study,
         "draft": draft,
-        "obstacles": obstacles_of(study) if draft else [],
+        "hindrances": hindrances_of(study) if draft else [],
         "warnings": warnings_of(study) if draft else [],
         "picture_notes": picture_notes(study) if draft else [],
     }

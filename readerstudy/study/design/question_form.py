@@ -46,76 +46,74 @@ _HALF = re.compile(r"-?\d+\s*[=:]?")
 _LEVEL = re.compile(r"\s*(-?\d+)\s*[=:]\s*(.+?)\s*")
 
 
+_AIMS = (
+    ("superiority", "The groups differ"),
+    ("non-inferiority", "The cases of interest are not worse by the margin or more"),
+    ("equivalence", "The groups differ by less than the margin"),
+)
+_WORSE = (("low", "The lowest"), ("high", "The highest"))
+_SHORT = {"max_length": asking.LONGEST_WORDS}
+
+FIELDS: dict[str, tuple[type[forms.Field], str, dict[str, Any]]] = {
+    "text": (forms.CharField, "Question", {
+        "max_length": 1_000, "required": True, "widget": forms.Textarea(attrs={"rows": 2}),
+    }),
+    "key": (forms.RegexField, "Name in exports", {
+        "regex": rf"^{asking.KEY.pattern}\Z", "max_length": 40, "required": True,
+        "help_text": "Small letters, digits and underscores, beginning with a letter.",
+        "error_messages": {
+            "invalid": "Expected small letters, digits and underscores, a letter first, such as “side_2”."
+        },
+    }),
+    "help": (forms.CharField, "Help under the question", {"max_length": 1_000}),
+    "required": (forms.BooleanField, "Must be answered", {}),
+    "allow_cannot_assess": (forms.BooleanField, "“Cannot assess” is an answer", {}),
+    "levels": (forms.CharField, "Levels", {
+        "widget": forms.Textarea(attrs={"rows": 6, "class": "mono"}), "help_text": "One a line, such as “1 = poor”.",
+    }),
+    "minimum": (forms.FloatField, "Smallest", {}),
+    "maximum": (forms.FloatField, "Largest", {}),
+    "whole": (forms.BooleanField, "Whole numbers only", {}),
+    "unit": (forms.CharField, "Unit", {"max_length": 20}),
+    "longest": (forms.IntegerField, "Longest answer, characters", {"min_value": 1, "max_value": 4_000}),
+    "shapes": (forms.MultipleChoiceField, "Shapes", {
+        "choices": [(shape, shape) for shape in asking.SHAPES], "widget": forms.CheckboxSelectMultiple,
+    }),
+    "vocabulary": (forms.CharField, "Labels on offer", {
+        "widget": forms.Textarea(attrs={"rows": 8}), "help_text": "One a line.",
+    }),
+    "other": (forms.BooleanField, "Other labels may be typed", {}),
+    "fewest": (forms.IntegerField, "At least", {"min_value": 0, "max_value": 50}),
+    "most": (forms.IntegerField, "At most", {"min_value": 1, "max_value": 50}),
+    "endpoint": (forms.BooleanField, "Analyse this question as an endpoint", {
+        "help_text": "Its answers are compared between the two groups of cases. Other questions are described.",
+    }),
+    "short": (forms.CharField, "Title in results", _SHORT),
+    "worse": (forms.ChoiceField, "Which answer is the worst?", {"choices": _WORSE, "widget": forms.RadioSelect}),
+    "less": (forms.CharField, "Lower answers mean", {
+        **_SHORT, "help_text": "Such as “lower image quality”. Blank: “lower” and the title.",
+    }),
+    "more": (forms.CharField, "Higher answers mean", {
+        **_SHORT, "help_text": "Such as “higher image quality”. Blank: “higher” and the title.",
+    }),
+    "aim": (forms.ChoiceField, "What is to be shown", {"choices": _AIMS}),
+    "margin": (forms.FloatField, "Margin", {
+        "min_value": 0,
+        "help_text": "In points of the scale or the unit of the number; for yes or no as a share: 0.1 is ten "
+        "percentage points. With reasons from practice, not from the data; nothing where the groups are to differ.",
+    }),
+    "after": (forms.MultipleChoiceField, "Ask only after", {
+        "widget": forms.CheckboxSelectMultiple,
+        "help_text": "Ticked answers of one question before this one. Nothing ticked: always asked.",
+    }),
+}  # fmt: skip
+"""Of each field its kind, label and what else it takes; which a kind of question has: `FIELDS_OF` and `WORDS`."""
+
+
 class QuestionForm(forms.Form):
-    """One question of one kind; `earlier` are the questions that it can follow."""
+    """One question of one kind."""
 
     version = forms.CharField(widget=forms.HiddenInput, required=False)
-    text = forms.CharField(max_length=1_000, label="Question", widget=forms.Textarea(attrs={"rows": 2}))
-    key = forms.RegexField(
-        rf"^{asking.KEY.pattern}\Z", max_length=40, label="Name in exports",
-        help_text="Small letters, digits and underscores, beginning with a letter.",
-        error_messages={"invalid": "Expected small letters, digits and underscores, a letter first, such as “side_2”."},
-    )  # fmt: skip
-    help = forms.CharField(max_length=1_000, required=False, label="Help under the question")
-    required = forms.BooleanField(required=False, label="Must be answered")
-    allow_cannot_assess = forms.BooleanField(required=False, label="“Cannot assess” is an answer")
-    levels = forms.CharField(
-        required=False, label="Levels", widget=forms.Textarea(attrs={"rows": 6, "class": "mono"}),
-        help_text="One a line, such as “1 = poor”.",
-    )  # fmt: skip
-    minimum = forms.FloatField(required=False, label="Smallest")
-    maximum = forms.FloatField(required=False, label="Largest")
-    whole = forms.BooleanField(required=False, label="Whole numbers only")
-    unit = forms.CharField(max_length=20, required=False, label="Unit")
-    longest = forms.IntegerField(
-        min_value=1, max_value=4_000, required=False, label="Longest answer, characters"
-    )
-    shapes = forms.MultipleChoiceField(
-        choices=[(shape, shape) for shape in asking.SHAPES], widget=forms.CheckboxSelectMultiple, required=False,
-        label="Shapes",
-    )  # fmt: skip
-    vocabulary = forms.CharField(
-        required=False,
-        label="Labels on offer",
-        widget=forms.Textarea(attrs={"rows": 8}),
-        help_text="One a line.",
-    )
-    other = forms.BooleanField(required=False, label="Other labels may be typed")
-    fewest = forms.IntegerField(min_value=0, max_value=50, required=False, label="At least")
-    most = forms.IntegerField(min_value=1, max_value=50, required=False, label="At most")
-    endpoint = forms.BooleanField(
-        required=False, label="Analyse this question as an endpoint",
-        help_text="Its answers are compared between the two groups of cases. Other questions are described.",
-    )  # fmt: skip
-    short = forms.CharField(max_length=asking.LONGEST_WORDS, required=False, label="Title in results")
-    worse = forms.ChoiceField(
-        choices=[("low", "The lowest"), ("high", "The highest")], label="Which answer is the worst?", required=False,
-        widget=forms.RadioSelect, initial="low",
-    )  # fmt: skip
-    less = forms.CharField(
-        max_length=asking.LONGEST_WORDS, required=False, label="Lower answers mean",
-        help_text="Such as “lower image quality”. Blank: “lower” and the title.",
-    )  # fmt: skip
-    more = forms.CharField(
-        max_length=asking.LONGEST_WORDS, required=False, label="Higher answers mean",
-        help_text="Such as “higher image quality”. Blank: “higher” and the title.",
-    )  # fmt: skip
-    aim = forms.ChoiceField(
-        choices=[
-            ("superiority", "The groups differ"),
-            ("non-inferiority", "The cases of interest are not worse by the margin or more"),
-            ("equivalence", "The groups differ by less than the margin"),
-        ], label="What is to be shown", required=False, initial="superiority",
-    )  # fmt: skip
-    margin = forms.FloatField(
-        min_value=0, required=False, label="Margin",
-        help_text="In points of the scale or the unit of the number; for yes or no as a share: 0.1 is ten percentage "
-        "points. With reasons from practice, not from the data; nothing where the groups are to differ.",
-    )  # fmt: skip
-    after = forms.MultipleChoiceField(
-        widget=forms.CheckboxSelectMultiple, required=False, label="Ask only after",
-        help_text="Ticked answers of one question before this one. Nothing ticked: always asked.",
-    )  # fmt: skip
 
     def __init__(
         self,
@@ -125,19 +123,19 @@ class QuestionForm(forms.Form):
         old: asking.Question | None,
         **extra: Any,
     ) -> None:
-        """Keep the fields of the kind, and offer the answers of the questions before this one."""
+        """Make the fields of the kind, and offer the answers of the questions before this one."""
         super().__init__(*args, **extra)
         self.kind, self.old = kind, old
         self.taken = {question.key for question in protocol.questions} - {old.key if old else ""}
-        asked = FIELDS_OF[kind]
+        left_out = {field for fields in FIELDS_OF.values() for field in fields} - set(FIELDS_OF[kind])
+        left_out |= set(() if kind in asking.MEASURED else WORDS)
+        for name, (field, label, more) in FIELDS.items():
+            if name not in left_out:
+                self.fields[name] = field(**{"label": label, "required": False, **more})
         if kind in OPTIONS:
             self.fields["levels"].label = "Options"
             told = "One a line, such as “PA”; numbered in this order. “3 = PA” sets a number."
             self.fields["levels"].help_text = told
-        for name in {field for fields in FIELDS_OF.values() for field in fields} - set(asked):
-            del self.fields[name]
-        for name in WORDS if kind not in asking.MEASURED else ():
-            del self.fields[name]
         earlier = protocol.questions[: protocol.questions.index(old)] if old else protocol.questions
         self.fields["after"].choices = offered = _answers(earlier)  # type: ignore[attr-defined]
         if not offered:
@@ -202,14 +200,11 @@ class QuestionForm(forms.Form):
 def initial_of(question: asking.Question | None, kind: asking.QuestionKind) -> dict[str, Any]:
     """Return what the form shows of a question, or of a new one."""
     if question is None:
-        scale = "1 = \n2 = \n3 = \n4 = \n5 = " if kind == "ordinal" else ""
-        shown = asdict(asking.Question("", "", kind))
-        return {**shown, "levels": scale, "vocabulary": "", "after": [], "worse": "low"}
-    plain = asdict(question)
-    after = question.after
-    words = measure_of(question)
+        scale = tuple(asking.Level(value, "") for value in range(1, 6)) if kind == "ordinal" else ()
+        question = asking.Question("", "", kind, scale)
+    after, words = question.after, measure_of(question)
     return {
-        **plain,
+        **asdict(question),
         **({"worse": "low"} if words is None else asdict(words)),
         "levels": "\n".join(f"{level.value} = {level.label}" for level in question.levels),
         "vocabulary": "\n".join(question.vocabulary),

@@ -147,7 +147,7 @@ def waiting_for_sign_off(study: Study) -> list[str]:
     if now.named:
         found.append(
             f"{now.named} of {now.total} images show a name; write the case set again without "
-            f"{'it' if now.named == 1 else 'them'} and load it into a copy of the study"
+            f"{'it' if now.named == 1 else 'them'} and load it in place of this one"
         )
     return found
 

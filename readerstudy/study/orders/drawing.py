@@ -72,6 +72,12 @@ def draw_for(reader: Reader, *, cases_of: Reader | None = None) -> None:
         )
         for place, each in enumerate(readings, 1)
     )
+    draw_practice(reader)
+
+
+def draw_practice(reader: Reader) -> None:
+    """Give a reader the study's practice cases, if it has any."""
+    study = reader.study
     if study.practice_key is not None:
         PracticeReading.objects.bulk_create(
             PracticeReading(study=study, reader=reader, case=case, position=place)

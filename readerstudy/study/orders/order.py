@@ -201,7 +201,7 @@ def allot(
     Parameters
     ----------
     slots: all cases of the study.
-    design: one of `protocol.DESIGNS`.
+    design: one of `protocol.CHOICES["design"]`.
     readers: planned readers.
     reading_blocks: with overlapping blocks, the number of blocks; reader r reads block r modulo this.
     anchor_cases: with overlapping blocks, about how many cases are read by all: whole groups, as many as fit.

@@ -1,11 +1,14 @@
 """Ask people into a study by a link that is bound to their address, holds once and expires."""
 
+import csv
 import hashlib
+import re
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
+from typing import Any
 
-from django.core.mail import send_mail
+from django.core.mail import get_connection, send_mail
 from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
@@ -20,6 +23,11 @@ from readerstudy.study.people.members import enrol_reader
 from readerstudy.study.phases import BEFORE_CLOSE, PhaseError, StudyError
 
 HOLDS_FOR = timedelta(days=14)
+MOST = 200
+"""Addresses of one list."""
+LARGEST = 100_000
+"""Bytes of a list that are read."""
+HEADINGS = {"email", "e-mail", "address", "mail"}
 READER = "reader"
 REFUSED = "invitation.refused"
 ROLES = ((READER, "reader"), *Role.choices)
@@ -32,7 +40,7 @@ class InvitationError(RefusedError):
 @transaction.atomic
 def invite(
     *, study: Study, email: str, role: str, actor: User | None, link_for: Callable[[str], str],
-    replaces: str = "",
+    replaces: str = "", connection: Any = None,
 ) -> tuple[Invitation, str]:  # fmt: skip
     """Invite an address and send the link after the commit; return the invitation and the link.
 
@@ -69,8 +77,57 @@ def invite(
         {"role": role, "replaces": invitation.replaces, "expires_at": f"{invitation.expires_at:%FT%TZ}"},
     )  # fmt: skip
     link = link_for(token)
-    transaction.on_commit(lambda: _send(invitation, study, link))
+    transaction.on_commit(lambda: _send(invitation, study, link, connection))
     return invitation, link
+
+
+def read_addresses(text: str, role: str) -> list[tuple[str, str]]:
+    """Return the addresses of a pasted list with their roles: `role`, or what stands behind one; a heading is none.
+
+    Raises
+    ------
+    StudyError: a line that is no address or names no role, with its number; nobody, or more than MOST.
+    """
+    found: dict[str, str] = {}
+    for number, row in enumerate(csv.reader(re.sub("[;\t]", ",", text).splitlines()), 1):
+        address, own = ([cell.strip().lower() for cell in row] + ["", ""])[:2]
+        if not address or address in HEADINGS:
+            continue
+        if "@" not in address or own.replace(" ", "_") not in {"", *dict(ROLES)}:
+            raise StudyError(
+                f"line {number}: expected an address and at most a role out of {', '.join(dict(ROLES))}, got "
+                f"'{','.join(row)[:80]}'; nobody was invited"
+            )
+        found[address] = own.replace(" ", "_") or role
+    if not 0 < len(found) <= MOST:
+        raise StudyError(f"expected 1 to {MOST} addresses, got {len(found)}; nobody was invited")
+    return list(found.items())
+
+
+@transaction.atomic
+def invite_all(
+    *, study: Study, asked: Sequence[tuple[str, str]], actor: User | None, link_for: Callable[[str], str],
+    replaces: str = "",
+) -> dict[str, str]:  # fmt: skip
+    """Invite several addresses, all or none, over one connection to the mail server; return their links.
+
+    Raises
+    ------
+    StudyError, PhaseError, ValidationError: as `invite`, or several are to replace one reader.
+    """
+    if replaces and len(asked) > 1:
+        raise StudyError(f"expected one address to take over the cases of {replaces}, got {len(asked)}")
+    connection = get_connection()
+    transaction.on_commit(connection.open, robust=True)
+    links = {
+        email: invite(
+            study=study, email=email, role=role, actor=actor, link_for=link_for, replaces=replaces,
+            connection=connection,
+        )[1]
+        for email, role in asked
+    }  # fmt: skip
+    transaction.on_commit(connection.close, robust=True)
+    return links
 
 
 @transaction.atomic
@@ -176,14 +233,15 @@ def note_refusal(*, token: str, person: User | None, reason: str, people_page: s
 
 def refusals_of(study: Study) -> dict[int, str]:
     """Return why open invitations could last not be taken up, by number; for the study's admins alone."""
-    still = {str(each.pk) for each in open_invitations(study)}
-    events = Event.objects.filter(study=study.key, kind=REFUSED, subject__in=still).order_by("sequence")
-    return {int(event.subject): event.reason for event in events}
+    events = Event.objects.filter(study=study.key, kind=REFUSED).order_by("sequence")
+    reasons = {int(event.subject): event.reason for event in events}
+    still = open_invitations(study).filter(pk__in=reasons).values_list("pk", flat=True) if reasons else ()
+    return {number: reasons[number] for number in still}
 
 
-def open_invitations(study: Study) -> list[Invitation]:
-    """List the invitations of a study that still hold."""
-    return list(_open(study).filter(expires_at__gt=timezone.now()))
+def open_invitations(study: Study) -> QuerySet[Invitation]:
+    """Return the invitations of a study that still hold."""
+    return _open(study).filter(expires_at__gt=timezone.now())
 
 
 def _open(study: Study) -> QuerySet[Invitation]:
@@ -211,10 +269,10 @@ def _tell_admins(invitation: Invitation, study: Study, people_page: str) -> None
     send_mail("An invited person could not be enrolled", text, None, addresses)
 
 
-def _send(invitation: Invitation, study: Study, link: str) -> None:
+def _send(invitation: Invitation, study: Study, link: str, connection: Any) -> None:
     text = (
         f"You are invited to the study '{study.title}' as {dict(ROLES)[invitation.role]}.\n\n{link}\n\n"
         f"The link is for {invitation.email} only. It can be used once, "
         f"until {invitation.expires_at:%Y-%m-%d %H:%M} UTC.\n"
     )
-    send_mail("Invitation to a reader study", text, None, [invitation.email])
+    send_mail("Invitation to a reader study", text, None, [invitation.email], connection=connection)

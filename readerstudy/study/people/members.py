@@ -5,18 +5,20 @@ from datetime import timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Count, Max, Q, QuerySet
+from django.db.models import Case, Count, F, Max, OuterRef, Q, QuerySet, Subquery, Value, When
+from django.db.models.functions import TruncDate
 from django.utils import timezone
 
 from readerstudy.accounts.access import knows_run
 from readerstudy.accounts.models import User
 from readerstudy.audit.services import record
-from readerstudy.cases.models import Case
+from readerstudy.cases.models import Case as ImageCase
 from readerstudy.study import duties
-from readerstudy.study.models import Assignment, Membership, Rating, Reader, Role, Study
+from readerstudy.study.models import Assignment, Membership, Rating, Reader, ReadingSession, Role, Study
 from readerstudy.study.orders import drawing
 from readerstudy.study.orders.order import ALGORITHM, OrderError
 from readerstudy.study.phases import BEFORE_CLOSE, NotThisPersonError, StudyError
+from readerstudy.study.visibility import number_of
 
 LATELY = timedelta(days=7)
 """The time over which pace is told."""
@@ -69,49 +71,31 @@ def end_role(*, study: Study, member: int, actor: User | None) -> Membership:
     return found
 
 
-def whereabouts(study: Study) -> list[dict[str, Any]]:
-    """Tell who is where, blinded: totals per reader, sessions, the day of the last answer, cases of the last week.
+def readers_of(study: Study) -> QuerySet[Any]:
+    """Return a study's readers, blinded: with totals of each, sessions, the day of the last answer, the last week.
 
-    Nothing here is of a single case: no answer, no time, no cannot-assess; a day and never the hour, which beside a
-    total would tell the time on a case.
+    `total` counts what each has to read, `finished` what is read, `lately` that of `LATELY`; `last_day` is a day and
+    never the hour, which beside a total would tell the time on a case. Nothing here is of a single case: no answer, no
+    time, no cannot-assess.
     """
-    since = timezone.now() - LATELY
-    replaced = dict(study.readers.exclude(replaces=None).values_list("replaces_id", "pseudonym"))
-    return [
-        {
-            "reader": reader,
-            "state": _state(reader),
-            "replaced_by": replaced.get(reader.pk, ""),
-            **_totals(reader, since),
-        }
-        for reader in readers_of(study)
-    ]
-
-
-def readers_of(study: Study) -> QuerySet[Reader]:
-    """Return a study's readers; `total` counts what each has to read, `finished` what is read."""
-    found: QuerySet[Reader] = study.readers.select_related("person", "replaces").annotate(
-        total=Count("assignments"), finished=Count("assignments", filter=Q(assignments__revision__gt=0))
+    own = Assignment.objects.filter(reader=OuterRef("pk")).order_by().values("reader")
+    rated = Rating.objects.filter(assignment__reader=OuterRef("pk"), revision=1).order_by()
+    firsts = rated.values("assignment__reader")
+    sessions = ReadingSession.objects.filter(reader=OuterRef("pk")).order_by().values("reader")
+    return study.readers.select_related("person", "replaces").annotate(
+        total=number_of(own),
+        finished=number_of(own.filter(revision__gt=0)),
+        lately=number_of(firsts.filter(saved_at__gte=timezone.now() - LATELY)),
+        sessions_begun=number_of(sessions),
+        last_day=Subquery(firsts.annotate(day=Max(TruncDate("saved_at"))).values("day")),
+        replaced_by=Subquery(Reader.objects.filter(replaces=OuterRef("pk")).values("pseudonym")[:1]),
+        state=Case(
+            When(withdrawn_at__isnull=False, then=Value("withdrawn")),
+            When(total__gt=0, finished=F("total"), then=Value("finished")),
+            When(finished__gt=0, then=Value("reading")),
+            default=Value("not begun"),
+        ),
     )
-    return found
-
-
-def _totals(reader: Reader, since: Any) -> dict[str, Any]:
-    firsts = Rating.objects.filter(assignment__reader=reader, revision=1)
-    last = firsts.aggregate(at=Max("saved_at"))["at"]
-    return {
-        "last_day": None if last is None else timezone.localdate(last),
-        "lately": firsts.filter(saved_at__gte=since).count(),
-        "sessions": reader.sessions.count(),
-    }
-
-
-def _state(reader: Any) -> str:
-    if reader.withdrawn_at is not None:
-        return "withdrawn"
-    if reader.total and reader.finished == reader.total:
-        return "finished"
-    return "reading" if reader.finished else "not begun"
 
 
 def has_role(person: User) -> bool:
@@ -136,7 +120,7 @@ def enrol_reader(*, study: Study, person: User, actor: User | None, replaces: Re
         study, BEFORE_CLOSE, "readers can be enrolled only before reading closes; the study is"
     )
     _refuse_unblinded(study, person)
-    if not Case.objects.filter(study=study.key).exists():
+    if not ImageCase.objects.filter(study=study.key).exists():
         raise StudyError(f"expected cases before readers; load a case set into '{study.slug}' first")
     if replaces is not None:
         if actor != person:  # anyone who takes up an invitation replaces nobody of their own accord
@@ -208,11 +192,8 @@ class Progress:
 
 def progress_of(study: Study) -> Progress:
     """Count what was saved; says nothing of any answer."""
-    planned = Assignment.objects.filter(study=study.pk)
-    saved = planned.filter(revision__gt=0)
-    return Progress(
-        saved=saved.count(),
-        planned=planned.count(),
-        begun=saved.values("reader").distinct().count(),
-        readers=study.readers.count(),
+    read = Q(revision__gt=0)
+    counts = Assignment.objects.filter(study=study.pk).aggregate(
+        saved=Count("pk", filter=read), planned=Count("pk"), begun=Count("reader", filter=read, distinct=True)
     )
+    return Progress(**counts, readers=study.readers.count())

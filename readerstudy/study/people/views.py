@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, cast
 
 from django import forms
+from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.forms import SetPasswordMixin
 from django.contrib.auth.hashers import make_password
@@ -14,36 +15,22 @@ from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils import timezone
 
 from readerstudy.accounts.access import signed_in
 from readerstudy.accounts.forms import Profile, filled
 from readerstudy.accounts.middleware import page
-from readerstudy.accounts.models import User
+from readerstudy.accounts.models import Invitation, User
 from readerstudy.accounts.services import sends_mail
 from readerstudy.accounts.signing_in import begin_session
 from readerstudy.study.duties import is_unblinded, openers_context, unblinded_among
-from readerstudy.study.models import ProposedStep, Study
-from readerstudy.study.people import invitations
+from readerstudy.study.models import ProposedStep, Rating, Study
+from readerstudy.study.people import invitations, reminders
 from readerstudy.study.people.invitations import ROLES
-from readerstudy.study.people.members import end_role, whereabouts, withdraw_reader
+from readerstudy.study.people.members import LATELY, end_role, progress_of, readers_of, withdraw_reader
 from readerstudy.study.people.proposals import approve, decline, propose, waiting_proposals
 from readerstudy.study.phases import BEFORE_CLOSE, NotThisPersonError, PhaseError, StudyError
 from readerstudy.study.visibility import admin_page, admin_step
-
-
-class EnrolReader(forms.Form):
-    """The address of the person to enrol."""
-
-    email = forms.EmailField(label="Reader's e-mail address")
-
-    def clean_email(self) -> User:
-        """Find the person."""
-        user = User.objects.filter(email=self.cleaned_data["email"].strip().lower(), is_active=True).first()
-        if user is None:
-            raise forms.ValidationError(
-                "Nobody with this address has an account. Invite them on the page People: the link makes one."
-            )
-        return user
 
 
 class Reason(forms.Form):
@@ -55,7 +42,11 @@ class Reason(forms.Form):
 class Invite(forms.Form):
     """Whom to invite as what; a reader can take the place of one who has withdrawn."""
 
-    email = forms.EmailField(label="E-mail address")
+    email = forms.CharField(
+        label="E-mail addresses", required=False, widget=forms.Textarea(attrs={"rows": 3, "autocomplete": "off"}),
+        help_text="One a line, or pasted from a table: the address and, where it is not the one below, the role.",
+    )  # fmt: skip
+    file = forms.FileField(label="Or a CSV file of such lines", required=False)
     role = forms.ChoiceField(label="Role", choices=ROLES)
     replaces = forms.ChoiceField(
         label="Takes over the cases of",
@@ -109,24 +100,24 @@ NOT_YET = (
 @admin_page("GET")
 def people(request: HttpRequest, study: Study) -> HttpResponse:
     """Show who takes part and where they are; totals per reader and nothing of a case."""
-    readers = whereabouts(study)
+    readers = readers_of(study)
+    week = Rating.objects.filter(study=study, revision=1, saved_at__gte=timezone.now() - LATELY)
     refused = invitations.refusals_of(study)
     context = {
         "study": study,
         "readers": readers,
         "members": study.memberships.select_related("person").order_by("person__name", "role"),
-        # Each open invitation with why it could not be taken up, where somebody has tried.
-        "invitations": [(each, refused.get(each.pk, "")) for each in invitations.open_invitations(study)],
+        "invitations": invitations.open_invitations(study),
+        "refused": [(each, refused[each.pk]) for each in Invitation.objects.filter(pk__in=refused)],
         "invite_form": Invite(study=study),
         "reason_form": Reason(auto_id=False),
         "enrolling": study.phase in BEFORE_CLOSE,
         "mails": sends_mail(),
         "unblinded": unblinded_among(study),
         "proposals": waiting_proposals(study),
-        "finished": sum(each["state"] == "finished" for each in readers),
-        "read": sum(each["reader"].finished for each in readers),
-        "total": sum(each["reader"].total for each in readers),
-        "lately": sum(each["lately"] for each in readers),
+        "finished": readers.filter(state="finished").count(),
+        "progress": progress_of(study),
+        "lately": week.count(),
         **openers_context(study),
     }
     return render(request, "study/people.html", context)
@@ -135,18 +126,38 @@ def people(request: HttpRequest, study: Study) -> HttpResponse:
 @admin_step("study:people")
 def send(request: HttpRequest, study: Study) -> str:
     """Invite somebody."""
-    actor, values = signed_in(request), filled(Invite(request.POST, study=study))
-    if values.get("replaces") and is_unblinded(actor, study):
-        reader, email = values["replaces"], values["email"]
+    actor, values = signed_in(request), filled(Invite(request.POST, request.FILES, study=study))
+    typed = values["file"].read(invitations.LARGEST).decode("utf-8-sig", "replace") if values["file"] else ""
+    asked = invitations.read_addresses(f"{values['email']}\n{typed}", values["role"])
+    replaces = values.get("replaces", "")
+    if replaces and is_unblinded(actor, study) and len(asked) == 1:
         propose(
-            study=study, step=ProposedStep.REPLACE, actor=actor, reader=reader, email=email,
-            reason=f"{email} takes over the cases of {reader}",
+            study=study, step=ProposedStep.REPLACE, actor=actor, reader=replaces, email=asked[0][0],
+            reason=f"{asked[0][0]} takes over the cases of {replaces}",
         )  # fmt: skip
         return WAITS
-    invitation, link = invitations.invite(study=study, actor=actor, link_for=_link_for(request), **values)
+    who = {"asked": asked, "actor": actor, "replaces": replaces}
+    try:
+        sent = invitations.invite_all(study=study, link_for=_link_for(request), **who)
+    except OSError as error:  # after the commit
+        raise StudyError(f"recorded, but no mail was sent ({type(error).__name__}); send it again") from error
+    if sends_mail():
+        return f"The invitation to {', '.join(sent)} has been sent."
+    for email, link in sent.items():
+        told = f"This site sends no mail. Give this link to {email} yourself; it is shown once: {link}"
+        messages.success(request, told)
+    return ""
+
+
+@admin_step("study:people")
+def remind(request: HttpRequest, study: Study) -> str:
+    """Have the worker write to one reader, or to all who have not finished."""
     if not sends_mail():
-        return f"This site sends no mail. Give this link to {invitation.email} yourself; it is shown once: {link}"
-    return f"The invitation to {invitation.email} has been sent."
+        raise StudyError("this site sends no mail; write to the readers yourself")
+    address = request.build_absolute_uri(reverse("study:reading", args=[study.slug]))
+    told = {"pseudonym": request.POST.get("reader", ""), "address": address}
+    asked = reminders.remind(study=study, actor=signed_in(request), **told)
+    return f"Reminders are on their way to {', '.join(asked)}."
 
 
 @admin_step("study:people")

@@ -12,15 +12,23 @@ from readerstudy.study.protocol.questions import Level, ProtocolError, Question,
 
 __all__ = ["Level", "Protocol", "ProtocolError", "Question", "canonical", "digest"]
 
-WINDOW_RULES = ("full", "dicom", "percentile")
-SHOWN_FIELDS = ("view", "sex", "age")
-DESIGNS = ("fully crossed", "own cases", "overlapping blocks")
-BACK = ("none", "last", "session")
-DISPLAY_CHECKS = ("none", "warn", "block")
-MULTIPLICITY = ("holm", "fixed sequence", "none")
-PRIMARY_METHODS = ("by design", "u_centred", "theta_set", "pairs")
-"""The lock names the method that the cases decide; pairs are in studies that were locked before matched sets."""
-SUBGROUPS = ("class_group", "n_findings")
+CHOICES: Mapping[str, tuple[str, ...]] = {
+    "window_rule": ("full", "dicom", "percentile"),
+    "design": ("fully crossed", "own cases", "overlapping blocks"),
+    "back": ("none", "last", "session"),
+    "display_check": ("none", "warn", "block"),
+    "image_small": ("warn", "block"),
+    "multiplicity": ("holm", "fixed sequence", "none"),
+    "primary_method": ("by design", "u_centred", "theta_set", "pairs"),
+}
+"""Fields with one value out of a few.
+
+The lock names the primary method that the cases decide; pairs are in studies that were locked before matched sets.
+"""
+SEVERAL: Mapping[str, tuple[str, ...]] = {
+    "shown": ("view", "sex", "age"), "subgroups": ("class_group", "n_findings"),
+}  # fmt: skip
+"""Fields with any number of values out of a few."""
 LONGEST_MARKDOWN = 40_000
 
 
@@ -47,7 +55,8 @@ class Protocol:
 
     A session ends after `session_cases` (0: no end); the next begins `session_hours` later at the earliest. A break
     is offered after `break_minutes` or `break_cases` (0: never). `back`: to no former case, to the last one, to all
-    of this session. `display_check`: none, a warning, or no reading without it.
+    of this session. `display_check`: none, a warning, or no reading without it. Where the longer side of a whole image
+    is shown with less than `image_least` CSS pixels (0: no limit), that is told, or by `image_small` takes no answer.
 
     Readings shorter than `shortest_s` or longer than `longest_s` seconds are left out of the analysis of times (0:
     none). `endpoints` are tested at `alpha`, two-sided, with `multiplicity`.
@@ -76,6 +85,8 @@ class Protocol:
     break_cases: int = 0
     back: str = "none"
     display_check: str = "none"
+    image_least: int = 0
+    image_small: str = "warn"
     shortest_s: float = 0.0
     longest_s: float = 0.0
     primary_method: str = "by design"
@@ -136,22 +147,16 @@ class Protocol:
         ------
         ProtocolError: what is wrong and what was expected.
         """
-        for what, value, allowed in (
-            ("a window rule", self.window_rule, WINDOW_RULES),
-            ("a design", self.design, DESIGNS),
-            ("going back", self.back, BACK),
-            ("a display check", self.display_check, DISPLAY_CHECKS),
-            ("multiplicity", self.multiplicity, MULTIPLICITY),
-            ("a primary method", self.primary_method, PRIMARY_METHODS),
-        ):
-            if value not in allowed:
-                raise ProtocolError(f"expected {what} of {', '.join(allowed)}, got {value!r}")
-        for what, values, among in (
-            ("shown fields", self.shown, SHOWN_FIELDS),
-            ("subgroups", self.subgroups, SUBGROUPS),
-        ):
-            if set(values) - set(among):
-                raise ProtocolError(f"expected {what} of {', '.join(among)}, got {sorted(values)}")
+        for name, allowed in CHOICES.items():
+            if getattr(self, name) not in allowed:
+                raise ProtocolError(
+                    f"{name}: expected one of {', '.join(allowed)}, got {getattr(self, name)!r}"
+                )
+        for name, allowed in SEVERAL.items():
+            if set(getattr(self, name)) - set(allowed):
+                raise ProtocolError(
+                    f"{name}: expected some of {', '.join(allowed)}, got {sorted(getattr(self, name))}"
+                )
         self._check_questions()
         self._check_endpoints()
         self._check_numbers()
@@ -179,7 +184,7 @@ class Protocol:
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
                 raise ProtocolError(f"{name}: expected a number from {low} to {high}, got {value!r}")
-        for name in _WHOLE:
+        for name in WHOLE:
             if type(getattr(self, name)) is not int:
                 raise ProtocolError(f"{name}: expected a whole number, got {getattr(self, name)!r}")
         if self.longest_s and self.longest_s <= self.shortest_s:
@@ -230,14 +235,12 @@ RANGES: tuple[tuple[str, float, float], ...] = (
     ("session_hours", 0, 10_000),
     ("break_minutes", 0, 1_000),
     ("break_cases", 0, 10_000),
+    ("image_least", 0, 4_000),
     ("shortest_s", 0, 86_400),
     ("longest_s", 0, 86_400),
 )
-_WHOLE = (
-    "planned_readers", "reading_blocks", "anchor_cases", "repeat_gap_cases", "session_cases", "break_minutes",
-    "break_cases",
-)  # fmt: skip
-_TEXTS = ("instructions", "consent", "ending", "estimand", "exclusion", "stopping", "replacement")
+WHOLE = frozenset(field.name for field in fields(Protocol) if field.type is int)
+_TEXTS = tuple(field.name for field in fields(Protocol) if field.type is str and field.name not in CHOICES)
 
 
 def canonical(values: Mapping[str, Any]) -> bytes:

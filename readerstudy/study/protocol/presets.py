@@ -1,6 +1,6 @@
 """Questions to begin a protocol with, and what the analysis needs to know of them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from readerstudy.study.protocol.questions import After, Level, Measure, Question
@@ -36,13 +36,16 @@ THREE_LEVELS = Question(
 )  # fmt: skip
 """The label question in the three answers of REVEAL-CXR (arXiv 2601.15129)."""
 
-LABEL_QUESTIONS = ((PUBLISHED_QUESTIONS[0], (0,)), (THREE_LEVELS, (1, 2)))
-"""Label questions, and the answers of anyone who does not fully agree."""
+FOLLOW_UPS = (
+    Question("wrong_labels", "Which labels are wrong?", "wrong_labels", after=After("agree", (0,)), fewest=0),
+    Question("missing_labels", "Which labels are missing?", "missing_labels", after=After("agree", (0,)), fewest=0),
+)  # fmt: skip
+"""Asked after the published label question of anyone who does not fully agree: what the reader would change."""
 
 
 @dataclass(frozen=True)
 class Preset:
-    """Questions to begin with, all of them endpoints, and what an admin reads of them."""
+    """Questions to begin with, each that can be one an endpoint, and what an admin reads of them."""
 
     name: str
     questions: tuple[Question, ...]
@@ -50,13 +53,17 @@ class Preset:
     @property
     def endpoints(self) -> tuple[str, ...]:
         """Their keys."""
-        return tuple(question.key for question in self.questions)
+        return tuple(question.key for question in self.questions if question.endpoint)
 
 
 PRESETS: Mapping[str, Preset] = {
     "published": Preset("The three questions of the published study", PUBLISHED_QUESTIONS),
+    "follow_ups": Preset(
+        "The same, and after “no”: which labels are wrong, which are missing",
+        (PUBLISHED_QUESTIONS[0], *FOLLOW_UPS, *PUBLISHED_QUESTIONS[1:]),
+    ),
     "three_levels": Preset(
-        "The same, with three answers to the label question: agree all, agree mostly, disagree",
+        "The published ones with three answers to the label question: agree all, agree mostly, disagree",
         (THREE_LEVELS, *PUBLISHED_QUESTIONS[1:]),
     ),
     "empty": Preset("None yet: I write my own", ()),
@@ -79,26 +86,3 @@ def measure_of(question: Question) -> Measure | None:
         ),
         None,
     )  # fmt: skip
-
-
-def with_label_follow_ups(questions: Sequence[Question]) -> tuple[Question, ...] | None:
-    """Return the questions with two more after the label question, or None without it, or with one of them.
-
-    Both are asked of anyone who does not agree fully, and together say what the reader would change.
-    """
-    keys = [question.key for question in questions]
-    found = next(
-        (
-            (each.key, values) for each in questions for known, values in LABEL_QUESTIONS
-            if (each.key, each.values) == (known.key, known.values)
-        ),
-        None,
-    )  # fmt: skip
-    if found is None or {"wrong_labels", "missing_labels"} & set(keys):
-        return None
-    after, place = After(*found), keys.index(found[0]) + 1
-    more = (
-        Question("wrong_labels", "Which labels are wrong?", "wrong_labels", after=after, fewest=0),
-        Question("missing_labels", "Which labels are missing?", "missing_labels", after=after, fewest=0),
-    )
-    return (*questions[:place], *more, *questions[place:])

@@ -15,21 +15,8 @@ from readerstudy.study.models import Assignment, PracticeReading, Rating, Reader
 from readerstudy.study.phases import Phase, PhaseError
 from readerstudy.study.protocol import Protocol, ProtocolError
 from readerstudy.study.protocol.answers import check_marks
-from readerstudy.study.reading import replay
+from readerstudy.study.reading import replay, stages
 from readerstudy.study.reading.measured import comment_of, display_of, times_of
-from readerstudy.study.reading.stages import (
-    Place,
-    Stage,
-    Visit,
-    display_checked,
-    due_at,
-    open_session,
-    place_of,
-    visit_of,
-)
-
-__all__ = ["Place", "StaleRevisionError", "VisitError", "place_of", "save_answers", "servable"]
-
 
 Said = TypeVar("Said", Rating, PracticeReading)
 
@@ -51,12 +38,12 @@ class VisitError(Exception):
 
 
 BEFORE_ANSWERS = {
-    Stage.CONSENT: "consent is needed before the first answer",
-    Stage.TERMS: "the terms of use must be confirmed before the first answer",
-    Stage.INSTRUCTIONS: "the instructions must be confirmed before the first answer",
-    Stage.BREAK: "this session is over; come back when the next session begins",
-    Stage.DISPLAY: "the display must be checked before the first answer",
-    Stage.PRACTICE: "the practice cases must be read first",
+    stages.Stage.CONSENT: "consent is needed before the first answer",
+    stages.Stage.TERMS: "the terms of use must be confirmed before the first answer",
+    stages.Stage.INSTRUCTIONS: "the instructions must be confirmed before the first answer",
+    stages.Stage.BREAK: "this session is over; come back when the next session begins",
+    stages.Stage.DISPLAY: "the display must be checked before the first answer",
+    stages.Stage.PRACTICE: "the practice cases must be read first",
 }
 """What keeps an answer from being saved, in words for the reader."""
 
@@ -66,10 +53,10 @@ def servable(reader: Reader, public_id: UUID) -> Case | None:
 
     Only what the page shows now is served: nothing of a stage that is yet to come, and nothing in a break.
     """
-    visit = visit_of(reader)
-    places: dict[Stage, Place[Assignment] | Place[PracticeReading]] = {
-        Stage.PRACTICE: visit.practice,
-        Stage.READING: visit.place,
+    visit = stages.visit_of(reader)
+    places: dict[stages.Stage, stages.Place[Assignment] | stages.Place[PracticeReading]] = {
+        stages.Stage.PRACTICE: visit.practice,
+        stages.Stage.READING: visit.place,
     }
     place = places.get(visit.stage)
     ahead = (place.current, place.following) if place else ()
@@ -79,10 +66,10 @@ def servable(reader: Reader, public_id: UUID) -> Case | None:
     return None if found is None else found.case
 
 
-def returnable(reader: Reader, visit: Visit) -> dict[UUID, Assignment]:
+def returnable(reader: Reader, visit: stages.Visit) -> dict[UUID, Assignment]:
     """Return the read cases that the reader may go back to, the latest first: none, the last, this session's."""
     back = visit.protocol.back
-    if back == "none" or visit.stage not in {Stage.READING, Stage.DONE, Stage.BREAK}:
+    if back == "none" or visit.stage not in {stages.Stage.READING, stages.Stage.DONE, stages.Stage.BREAK}:
         return {}
     firsts = Rating.objects.filter(assignment__reader=reader, revision=1).order_by("-pk")
     if back == "last":
@@ -113,14 +100,14 @@ def save_answers(
     ------
     Assignment.DoesNotExist: the case is not this reader's, or is not the current one.
     PhaseError: the study is not being read.
-    VisitError: consent, display check or practice is missing, or the session is over.
+    VisitError: consent, display check or practice is missing, the session is over, or the image is shown too small.
     ProtocolError: an answer that the protocol does not offer, a senseless time, or a key of another case.
     StaleRevisionError: the answers were saved from elsewhere since, may not be changed any more, or come with the key
         of others.
     """
     # Where the visit stands is looked up before the lock, which on SQLite all readers share. A save of the same case
     # from another window shows in the revision; what else the visit hangs on only goes forward, or is looked at again.
-    visit = visit_of(reader)
+    visit = stages.visit_of(reader)
     with transaction.atomic():
         # The locks come first: two windows save one after the other.
         assignment = _locked(reader, public_id, visit.place.current)
@@ -132,7 +119,8 @@ def save_answers(
             return same_or_stale(again, sheet, stored(assignment))
         _check_open(assignment.reader)
         _check_turn(reader, assignment, visit, revision)
-        measured = times_of(times)
+        measured, shown = times_of(times), display_of(display)
+        _check_size(visit.protocol, shown)
         session = visit.session or begin_session(reader)
         rating = Rating.objects.create(
             study=reader.study,
@@ -143,13 +131,20 @@ def save_answers(
             session=session,
             seconds=measured["visible_ms"] / 1000 if "visible_ms" in measured else None,
             times=measured,
-            display=display_of(display),
+            display=shown,
         )
         assignment.revision = rating.revision
         assignment.save(update_fields=["revision"])
         _go_on(reader, session, visit.protocol, rating.saved_at)
         record("answers.saved", reader.person, reader.study.key, str(public_id), replay.values_of(rating))
     return rating
+
+
+def _check_size(protocol: Protocol, shown: Mapping[str, Any]) -> None:
+    if protocol.image_small == "block" and shown.get("image", 0) < protocol.image_least:
+        raise VisitError(
+            f"the image must be at least {protocol.image_least} pixels long on the screen; enlarge the window"
+        )
 
 
 def sheet_of(
@@ -180,14 +175,14 @@ def same_or_stale(row: Said, sheet: Mapping[str, Any], now: dict[str, Any]) -> S
 
 def begin_session(reader: Reader) -> ReadingSession:
     """Return the reader's open session, a new one if there is none."""
-    session = open_session(reader)
+    session = stages.open_session(reader)
     if session is None:
         number = reader.sessions.count() + 1
         session = ReadingSession.objects.create(study=reader.study, reader=reader, number=number)
     return session
 
 
-def _check_turn(reader: Reader, assignment: Assignment, visit: Visit, revision: int) -> None:
+def _check_turn(reader: Reader, assignment: Assignment, visit: stages.Visit, revision: int) -> None:
     """Refuse a case that is not the current one and not one to go back to."""
     if assignment.revision:
         if revision != assignment.revision or assignment.public_id not in returnable(reader, visit):
@@ -200,7 +195,7 @@ def _check_turn(reader: Reader, assignment: Assignment, visit: Visit, revision: 
     check_stages(reader, visit)
 
 
-def check_stages(reader: Reader, visit: Visit, *, practising: bool = False) -> None:
+def check_stages(reader: Reader, visit: stages.Visit, *, practising: bool = False) -> None:
     """Refuse an answer while anything is due that comes before it, whether the page shows that now or not.
 
     Nobody loses an answer to an image that they were shown in mid-session: to terms that changed since they confirmed
@@ -212,9 +207,9 @@ def check_stages(reader: Reader, visit: Visit, *, practising: bool = False) -> N
     """
     for stage in visit.pending:
         kept = (
-            (stage is Stage.PRACTICE and practising)
-            or (stage is Stage.TERMS and ever_confirmed(reader))
-            or (stage is Stage.DISPLAY and display_checked(visit.session, visit.protocol))
+            (stage is stages.Stage.PRACTICE and practising)
+            or (stage is stages.Stage.TERMS and ever_confirmed(reader))
+            or (stage is stages.Stage.DISPLAY and stages.display_checked(visit.session, visit.protocol))
         )
         if stage in BEFORE_ANSWERS and not kept:
             raise VisitError(BEFORE_ANSWERS[stage])
@@ -247,16 +242,16 @@ def _go_on(reader: Reader, session: ReadingSession, protocol: Protocol, now: dat
     session.save(update_fields=["last_at", "ended_at"])
     if not protocol.repeat_gap_hours:
         return
-    place = place_of(reader)
+    place = stages.place_of(reader)
     while early := _too_early(place, protocol, timezone.now()):
         early.deferred = True
         early.save(update_fields=["deferred"])
-        place = place_of(reader)
+        place = stages.place_of(reader)
 
 
-def _too_early(place: Place[Assignment], protocol: Protocol, now: datetime) -> Assignment | None:
+def _too_early(place: stages.Place[Assignment], protocol: Protocol, now: datetime) -> Assignment | None:
     for each in (place.current, place.following):
-        if each and each.presentation > 1 and not each.deferred and due_at(each, protocol) > now:
+        if each and each.presentation > 1 and not each.deferred and stages.due_at(each, protocol) > now:
             return each
     return None
 

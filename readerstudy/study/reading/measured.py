@@ -8,7 +8,7 @@ from readerstudy.study.protocol.questions import ProtocolError
 
 COMMENT_LENGTH = 4_000
 TIMES = ("painted_ms", "visible_ms", "hidden_ms", "idle_ms")
-DISPLAY_NUMBERS = ("width", "height", "pixel_ratio")
+DISPLAY_NUMBERS = ("width", "height", "pixel_ratio", "image")
 SEEN = ("dark_seen", "light_seen", "ramp_seen")
 MOST_VISITS = 200
 TOO_MANY = 1e12
@@ -41,7 +41,7 @@ def times_of(times: Any) -> dict[str, Any]:
 
 
 def display_of(display: Any) -> dict[str, Any]:
-    """Return window size (CSS pixels), device pixel ratio and the name of the renderer."""
+    """Return window size and longer side of the image (CSS pixels), device pixel ratio, name of the renderer."""
     if not isinstance(display, Mapping):
         raise ProtocolError("display: expected named values")
     renderer = display.get("renderer", "")

@@ -55,6 +55,7 @@ def frame_of_state(stage: Stage, protocol: Protocol, *, preview: bool = False) -
         "preview": preview,
         "break_after": {"minutes": protocol.break_minutes or None, "cases": protocol.break_cases or None},
         "display_check": protocol.display_check,
+        "image_least": {"pixels": protocol.image_least, "block": protocol.image_small == "block"},
         "texts": texts(protocol) if stage in WITH_TEXTS else {},
     }
 

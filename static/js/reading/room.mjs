@@ -17,6 +17,7 @@ import { sumOf } from "./clock.mjs";
 import { askToSignIn, showConflict, showMessage } from "./dialogs.mjs";
 import { displayFacts } from "./display.mjs";
 import { find } from "./dom.mjs";
+import { shownSide, sizeNote } from "./imagesize.mjs";
 import { backOff, newKey, save } from "./saving.mjs";
 import { RefusedError, SignedOutError, ask, isSignedIn, stageOf } from "./state.mjs";
 
@@ -64,6 +65,7 @@ export class ReadingRoom {
     /** @type {import("./stages.mjs").Stages | null} */
     this.stages = null;
     this.submitButton = find(page, "submit", HTMLButtonElement);
+    new ResizeObserver(() => this.tellSize()).observe(viewer.canvas);
   }
 
   /** Ask where the reader is, and show it. */
@@ -121,6 +123,11 @@ export class ReadingRoom {
       this.change(left);
       return;
     }
+    const small = this.tellSize();
+    if (small && this.state?.image_least?.block) {
+      this.status.note(small);
+      return;
+    }
     const open = answers.missing(this.sheet);
     if (open.length > 0) {
       this.form.markMissing(open);
@@ -135,6 +142,13 @@ export class ReadingRoom {
     this.clock.stop();
     note("case-submitted", performance.now());
     await this.#send(this.now, this.#body(this.now));
+  }
+
+  /** Say where the image is shown smaller than the study asks for; return what is said. */
+  tellSize() {
+    const note = this.now && this.phase === "reading" ? sizeNote(shownSide(this.viewer.canvas, this.now.frame), this.state?.image_least) : "";
+    this.status.size(note);
+    return note;
   }
 
   /** Leave the case black and the clock stopped until the reader comes back. */
@@ -250,6 +264,7 @@ export class ReadingRoom {
     this.#enter("reading");
     this.heading.focus();
     this.change(this.sheet);
+    this.tellSize();
     if (this.stepsBack === 0) this.viewer.prefetch(this.state?.next ?? null);
     if (draft?.pending) this.#send(now, draft.pending);
   }
@@ -277,7 +292,7 @@ export class ReadingRoom {
       comment: this.form.comment.value,
       marks: this.viewer.getMarks(),
       times: sumOf([...this.visits, this.clock.read()]),
-      display: displayFacts(this.viewer.getState().renderer),
+      display: { ...displayFacts(this.viewer.getState().renderer), image: shownSide(this.viewer.canvas, now.frame) },
     };
   }
 

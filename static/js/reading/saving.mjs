@@ -10,7 +10,7 @@
  * @property {string} comment
  * @property {import("../viewer/marks.mjs").Mark[]} marks
  * @property {import("./clock.mjs").Times & {visits: import("./clock.mjs").Times[]}} times
- * @property {{width: number, height: number, pixel_ratio: number, renderer: string}} display
+ * @property {{width: number, height: number, pixel_ratio: number, renderer: string, image?: number}} display
  *
  * @typedef {{kind: "saved", state: any, feedback: string}
  *   | {kind: "refused", error: string}

@@ -13,6 +13,7 @@
  *   case: Case | null, next: Source | null, back?: Before | null,
  *   session?: {number: number, read: number, limit: number | null, until: string | null} | null,
  *   break_after?: {minutes: number | null, cases: number | null}, display_check?: "none" | "warn" | "block",
+ *   image_least?: import("./imagesize.mjs").Least,
  *   keys?: Record<string, string>, texts?: Record<string, string>, terms?: Terms[], urls?: Record<string, string>}} ReadingState
  */
 import { backOff } from "./saving.mjs";

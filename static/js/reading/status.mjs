@@ -11,6 +11,7 @@ export class StatusLine {
     this.saveState = find(page, "save-state", HTMLElement);
     this.formNote = find(page, "form-note", HTMLElement);
     this.viewNote = find(page, "view-note", HTMLElement);
+    this.sizeNote = find(page, "size-note", HTMLElement);
   }
 
   /** @param {SaveState} state @param {string} [text] @param {string} [note] more, beside the button */
@@ -24,6 +25,12 @@ export class StatusLine {
   note(text, tone = "fault") {
     this.formNote.dataset.tone = tone;
     if (this.formNote.textContent !== text) this.formNote.textContent = text;
+  }
+
+  /** @param {string} text that the image is shown too small; "" where it is not */
+  size(text) {
+    this.sizeNote.hidden = text === "";
+    if (this.sizeNote.textContent !== text) this.sizeNote.textContent = text;
   }
 
   /** @param {string} text over the image area */

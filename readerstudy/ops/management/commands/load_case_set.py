@@ -25,6 +25,9 @@ class Command(SiteCommand):
         parser.add_argument("folder", type=Path, help="the blind half, as write_case_set made it")
         parser.add_argument("--study", required=True, help="short name of the study")
         parser.add_argument("--practice", action="store_true", help="load them as the study's practice cases")
+        parser.add_argument(
+            "--replace", action="store_true", help="put them in the place of those that are loaded"
+        )
         parser.add_argument("--title", help="create the study with this title if it does not exist")
         parser.add_argument("--by", type=int, help="number of the person who asked for it on the page")
         parser.add_argument("--admin", help="e-mail address of the study admin, for a study that is created")
@@ -39,7 +42,7 @@ class Command(SiteCommand):
         with progress_bar("decoding images") as progress:
             loaded = load_into_study(
                 study=study, folder=options["folder"], practice=options["practice"], progress=progress,
-                actor=User.objects.filter(pk=options["by"]).first(),
+                replace=options["replace"], actor=User.objects.filter(pk=options["by"]).first(),
             )  # fmt: skip
         what = "practice cases" if options["practice"] else "cases"
         self.stdout.write(f"{loaded.case_count} {what} loaded into '{study.slug}'")

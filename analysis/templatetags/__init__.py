@@ -1,0 +1,1 @@
+"""What templates ask about rows of a list that only the page shown needs."""
