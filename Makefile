@@ -74,6 +74,7 @@ resolve: $(DEV_STAMP)  ## check that the locks fit the requirements on Python 3.
 bench: $(DEV_STAMP)  ## print what is measured: sweep against the published loop, statistics, viewer
 	$(PY) -m bench.sweep
 	$(PY) -m bench.reader_statistics
+	$(PY) -m bench.lists
 	$(PY) -m bench.viewer --runs 3
 
 drill: $(DEV_STAMP)  ## the long trials under faults; prints acknowledged, lost, doubled, silent
