@@ -1,6 +1,8 @@
-"""Who is in a phantom data set: patients, follow-ups, views, labels and planted faults, before any pixel."""
+"""Who is in a phantom data set: patients, follow-ups, views, labels and planted faults, before any pixel.
 
-from collections.abc import Iterator
+Labels are dealt by quota, not by luck.
+"""
+
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
@@ -9,9 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.frames import NIH_CLASSES, NO_FINDING
-from analysis.phantoms.faults import PhantomError, Planted, plant_faults
-from analysis.phantoms.prevalence import deal_labels
-from analysis.phantoms.spec import SPLITS, PhantomSpec, stream
+from analysis.phantoms.faults import Planted, plant_faults
+from analysis.phantoms.spec import SPLITS, TABLES, PhantomSpec, stream
 
 View = Literal["PA", "AP"]
 Sex = Literal["F", "M"]
@@ -39,38 +40,13 @@ class PhantomImage:
     labels: tuple[int, ...]
     planted: Planted
 
-    @property
-    def label_names(self) -> tuple[str, ...]:
-        """Names of the positive classes as written."""
-        return tuple(name for name, value in zip(NIH_CLASSES, self.labels, strict=True) if value)
 
-
-@dataclass(frozen=True)
-class Catalogue:
+class Catalogue(tuple[PhantomImage, ...]):
     """All images of a specification, sorted by name."""
-
-    images: tuple[PhantomImage, ...]
-
-    def __len__(self) -> int:
-        return len(self.images)
-
-    def __iter__(self) -> Iterator[PhantomImage]:
-        return iter(self.images)
 
     def split(self, name: str) -> tuple[PhantomImage, ...]:
         """Return the images of one split in file order."""
-        return tuple(image for image in self.images if image.split == name)
-
-    def find(self, image: int | str) -> PhantomImage:
-        """Return an image by index (0-based, sorted by name) or name; raise PhantomError if there is none."""
-        if isinstance(image, str):
-            found = next((one for one in self.images if one.name == image), None)
-            if found is None:
-                raise PhantomError(f"expected the name of an image of this set, got {image!r}")
-            return found
-        if not 0 <= image < len(self.images):
-            raise PhantomError(f"expected an image index from 0 to {len(self.images) - 1}, got {image}")
-        return self.images[image]
+        return tuple(image for image in self if image.split == name)
 
 
 @lru_cache(maxsize=8)
@@ -87,7 +63,7 @@ def catalogue(spec: PhantomSpec) -> Catalogue:
         count = len(sizes[split])
         images.extend(_split_images(spec, split, sizes[split], np.sort(numbers[start : start + count])))
         start += count
-    return Catalogue(tuple(sorted(images, key=lambda image: image.name)))
+    return Catalogue(sorted(images, key=lambda image: image.name))
 
 
 def _follow_up_counts(images: int, rng: np.random.Generator) -> list[int]:
@@ -151,3 +127,70 @@ def _person(seed: int, patient: int, courses: list[tuple[str, ...]]) -> tuple[Se
         bedside = 0.62 if set(course) & BEDSIDE else 0.28
         views.append("AP" if rng.random() < bedside else "PA")
     return sex, age, views
+
+
+SHARES: dict[str, float] = {name: row["share"] for name, row in TABLES["findings"].items()}
+"""Share of the images of a split that carry each finding: the order and the long tail of NIH-CXR-LT."""
+
+NO_FINDING_SHARE = 0.50
+
+MOST_FINDINGS = 5
+ALONE_WEIGHT = 1.6
+UNRELATED_WEIGHT = 0.35
+
+
+def quotas(images: int) -> dict[str, int]:
+    """Return the exact number of positives of each class in a split of that many images, each at least 1."""
+    counts = {name: max(1, round(share * images)) for name, share in SHARES.items()}
+    slots = sum(counts.values())
+    wanted = images - round(NO_FINDING_SHARE * images)
+    abnormal = min(slots, wanted)
+    # A small split has more single positives than its share of abnormal images can carry apart.
+    abnormal = max(abnormal, -(-slots // 2)) if images < 200 else abnormal
+    return {NO_FINDING: max(1, images - abnormal), **counts}
+
+
+def deal_labels(images: int, rng: np.random.Generator) -> NDArray[np.uint8]:
+    """Deal labels to a split: images x classes, 0/1 in NIH_CLASSES order; column sums are the quotas.
+
+    Classes are dealt from the rarest up. Each prefers images that hold its companions (`together` of tables.toml), an
+    image holds at most five findings, and none is left without a label; "No Finding" stands alone.
+    """
+    wanted = quotas(images)
+    abnormal = images - wanted.pop(NO_FINDING)
+    affinity = _affinities()
+    labels = np.zeros((abnormal, len(NIH_CLASSES)), np.uint8)
+    order = sorted(wanted, key=lambda name: (wanted[name], name))
+    for place, name in enumerate(order):
+        column = NIH_CLASSES.index(name)
+        later = sum(wanted[other] for other in order[place + 1 :])
+        chosen = _choose(labels, affinity[column], wanted[name], later, rng)
+        labels[chosen, column] = 1
+    everything = np.zeros((images, len(NIH_CLASSES)), np.uint8)
+    everything[:abnormal] = labels
+    everything[abnormal:, NIH_CLASSES.index(NO_FINDING)] = 1
+    return everything
+
+
+def _choose(
+    labels: NDArray[np.uint8], affinity: NDArray[np.float64], count: int, later: int, rng: np.random.Generator
+) -> NDArray[np.intp]:
+    held = labels.sum(axis=1)
+    best = np.where(labels == 1, affinity[None, :], 0).max(axis=1)
+    weight = np.where(held == 0, ALONE_WEIGHT, best)
+    weight[held >= MOST_FINDINGS] = 1e-9
+    keys = np.log(weight) + rng.gumbel(size=len(weight))  # weighted draw without replacement
+    empty = held == 0
+    forced = max(0, int(empty.sum()) - later)
+    if forced:
+        must = np.flatnonzero(empty)[np.argsort(-keys[empty])[:forced]]
+        keys[must] = np.inf
+    return np.argsort(-keys, kind="stable")[:count]
+
+
+def _affinities() -> NDArray[np.float64]:
+    table = np.full((len(NIH_CLASSES), len(NIH_CLASSES)), UNRELATED_WEIGHT)
+    for first, second, weight in TABLES["together"]:
+        i, j = NIH_CLASSES.index(first), NIH_CLASSES.index(second)
+        table[i, j] = table[j, i] = weight
+    return table

@@ -4,62 +4,14 @@ import numpy as np
 
 from analysis.phantoms.catalogue import PhantomImage
 from analysis.phantoms.shapes import Field, Grid, Points, along, step
-from analysis.phantoms.spec import stream
+from analysis.phantoms.spec import TABLES, stream
 
 Anatomy = dict[str, float]
 
-BUILD = {
-    "apex": (49, 3, 0, 0, 5, 0, (40, 62)),
-    "dome": (242, 7, 4, -6, -11, 0, (205, 265)),
-    "chest": (136, 6.5, 0, -9, 0, 0, (110, 155)),
-    "torso": (164, 8, 0, -9, 0, 0, (135, 185)),
-    "thickness": (22, 1.8, 0, -1, 0, 0, (17, 27)),
-    "heart": (1, 0.05, 0.01, -0.06, 0.10, 0.03, (0.8, 1.3)),
-    "heart_x": (12, 3, 0, 0, 0, 0, (0, 24)),
-    "middle": (1, 0.06, 0, 0, 0.12, 0.05, (0.8, 1.4)),
-    "knob": (15.5, 1.5, 0, 0, 0, 2.2, (10, 23)),
-    "winding": (3, 1.2, 0, 0, 0, 3, (0, 9)),
-    "solid": (0.25, 0.02, 0.01, 0, 0.02, 0, (0.18, 0.34)),
-    "vessels": (1, 0.12, 0, 0, 0, 0, (0.7, 1.4)),
-    "bone": (1, 0.08, 0, -0.08, 0, -0.14, (0.6, 1.3)),
-    "collar": (86, 4, 0, 0, -16, 0, (60, 98)),
-    "breast": (0, 0, 0, 2.9, 0, 0, (0, 5)),
-    "roll": (0, 0, 1.1, 0, 0, 0, (-4, 4)),
-    "zoom": (1.07, 0, 0.015, 0, 0.02, 0, (1.04, 1.12)),
-    "shift_x": (0, 0, 2.2, 0, 0, 0, (-7, 7)),
-    "shift_y": (0, 0, 2.2, 0, 0, 0, (-7, 7)),
-    "exposure": (0, 0, 0.05, 0, 0, 0, (-0.2, 0.2)),
-    "contrast": (1, 0, 0.06, 0, -0.05, 0, (0.8, 1.2)),
-}
-"""Measures in mm, cm of water (thickness, breast) or as factors: mean, spread between patients, spread between images
-of one patient, what a woman, a bedside image and 30 years of age beyond 50 add, and the limits."""
-
-LATERAL_AT = (0.0, 0.141, 0.283, 0.447, 0.632, 0.775, 0.894, 1.0, 1.15)
-LATERAL = (0.35, 0.47, 0.60, 0.745, 0.875, 0.945, 0.985, 1.0, 0.99)
-MEDIAL = (0.35, 0.21, 0.14, 0.10, 0.08, 0.07, 0.07, 0.07, 0.07)
-"""Borders of a lung as shares of the chest's half-width, by the root of the depth below the apex."""
-
+OUTLINES = TABLES["outlines"]
 CAGE_MM = 245.0
 Line = tuple[Points, float, float]
 """Points (n x 2, mm), width in mm, cm of water."""
-
-SHOULDER = (
-    (((15, 0), (38, -4), (72, -16), (108, -26), (165, -20)), 11.0, 2.0),
-    (((192, 0), (282, 96)), 32.0, 1.8),
-    (((135, 20), (136, 75), (148, 118), (160, 85), (174, 10)), 8.0, 0.8),
-)
-"""Clavicle, upper arm and shoulder blade, from the clavicle's inner end."""
-
-AIRWAY = (
-    (((0, -90), (-1.5, -28), (-3, 0)), 16.0, 2.5),
-    (((-3, -4), (-15, 16), (-34, 44)), 10.5, 1.7),
-    (((-3, -3), (16, 15), (43, 34)), 10.5, 1.7),
-)
-"""Trachea and main bronchi, from where they part."""
-
-HEART_ANGLES = np.deg2rad([0, 28, 60, 90, 135, 180, 215, 245, 270, 300, 325, 345])
-HEART_MM = (64.0, 79.0, 68.0, 56.0, 54.0, 50.0, 52.0, 60.0, 60.0, 46.0, 45.0, 53.0)
-"""Radius of the heart's silhouette; 0 points to the patient's left, angles turn downwards."""
 
 
 def draw_anatomy(seed: int, image: PhantomImage) -> Anatomy:
@@ -68,7 +20,7 @@ def draw_anatomy(seed: int, image: PhantomImage) -> Anatomy:
     now = stream(seed, "pose", image.patient, image.follow_up)
     female, bedside, age = image.sex == "F", image.view == "AP", (image.age - 50) / 30
     drawn = {}
-    for name, (mean, between, within, woman, bed, old, limits) in BUILD.items():
+    for name, (mean, between, within, woman, bed, old, limits) in TABLES["build"].items():
         value = mean + between * own.normal() + within * now.normal()
         drawn[name] = float(np.clip(value + woman * female + bed * bedside + old * age, *limits))
     return drawn
@@ -82,8 +34,10 @@ class Chest:
         g, a = grid, anatomy
         below_apex = g.y - np.float32(a["apex"])
         level = np.sqrt(np.clip(below_apex / CAGE_MM, 0, 1.3))
-        self.lateral: Field = along(LATERAL, LATERAL_AT, level) * np.float32(a["chest"])
-        self.medial: Field = along(MEDIAL, LATERAL_AT, level) * np.float32(a["chest"])
+        self.lateral: Field = along(OUTLINES["lateral"], OUTLINES["lateral_at"], level) * np.float32(
+            a["chest"]
+        )
+        self.medial: Field = along(OUTLINES["medial"], OUTLINES["lateral_at"], level) * np.float32(a["chest"])
         across = np.abs(g.x)
         self.outward: Field = (across - self.medial) / np.maximum(self.lateral - self.medial, 1)
         """0 at the medial, 1 at the lateral border of the lung, by row and column."""
@@ -142,7 +96,7 @@ class Chest:
         dx = g.x - np.float32(a["heart_x"])
         dy = np.minimum(g.y - np.float32(a["dome"] - 31), np.float32(36 * a["heart"]))
         angle = np.arctan2(dy, dx)
-        radius = np.interp(angle, HEART_ANGLES, HEART_MM, period=2 * np.pi)
+        radius = np.interp(angle, np.deg2rad(OUTLINES["heart_at"]), OUTLINES["heart"], period=2 * np.pi)
         stretch = 1 + (a["heart"] - 1) * (0.35 + 0.65 * np.abs(np.cos(angle)))
         rest = np.clip(1 - (dx * dx + dy * dy) / (radius * stretch) ** 2, 0, 1)
         return g.blur(np.asarray(0.76 * np.sqrt(rest) * (0.8 + 0.2 * rest**0.25), np.float32), 1.0)
@@ -187,7 +141,7 @@ class Chest:
         """Return bones in cm of water: a dense rim around a fainter inside."""
         g, a = self.grid, self.a
         bones, down = self._ribs(), np.array([0, a["collar"]])
-        for points, width, cm in SHOULDER:
+        for points, width, cm in TABLES["lines"]["shoulder"]:
             bones += [((np.array(points) + down) * [side, 1], width, cm) for side in (-1, 1)]
         solid = g.lines(bones, 0.6) - 0.35 * g.lines([(p, w - 3, c) for p, w, c in bones], 0.6)
         spine = step(np.float32(14.5) + 0.026 * g.y - np.abs(g.x), 1.5) * (1 + 0.2 * np.cos(g.y / 3.7))
@@ -220,7 +174,9 @@ class Chest:
         air *= 1 - np.clip(self.a["solid"] * (1 + 0.12 * g.cloud(self.rng("lung"), 24)), 0, 1)
         tissue = (self.body + self.extra) * (1 + 0.012 * g.cloud(self.rng("tissue"), 60))
         carina = np.array([0, self.a["apex"] + 88])
-        airway = g.lines([(np.array(points) + carina, width, cm) for points, width, cm in AIRWAY], 1.7)
+        airway = g.lines(
+            [(np.array(points) + carina, width, cm) for points, width, cm in TABLES["lines"]["airway"]], 1.7
+        )
         total = np.maximum(tissue - self.gas - airway, self.body * np.float32(0.12)) - air
         grain = 0.14 * g.cloud(self.rng("grain"), 5, 4)
         total += np.clip(air / 11, 0, 1) * self.vessels * (self._vessels() + grain)

@@ -1,16 +1,16 @@
 """Write a phantom data set to disk in the layout of NIH-CXR-LT, by several processes, resumable."""
 
-import csv
 import hashlib
-import io
 import json
 import multiprocessing
 import os
 from collections.abc import Callable, Iterator, Sequence
+from itertools import compress
 from pathlib import Path
 
 import cv2
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from analysis.durable import write_whole
@@ -22,13 +22,14 @@ from analysis.phantoms.faults import PhantomError
 from analysis.phantoms.shapes import WIDTH_MM
 from analysis.phantoms.spec import DRAWING, FULL_COLUMNS, FULL_ROWS, SPLITS, PhantomSpec
 
-FORMATS = ("png", "dicom")
-FOLDERS = {"png": "images", "dicom": "dicom"}
+FORMATS = {"png": ("images", ".png"), "dicom": ("dicom", ".dcm")}
+"""Folder and ending of the files of each format."""
+
 BATCH = 4
-"""Images handed to a process at a time."""
+"""Files handed to a process at a time."""
 
 Progress = Callable[[int, int], None]
-"""Called with images done and images in all."""
+"""Called with files done and files in all."""
 
 METADATA = (
     "Image Index", "Finding Labels", "Follow-up #", "Patient ID", "Patient Age", "Patient Gender",
@@ -67,7 +68,14 @@ def write_data_set(
     write_whole(out / "metadata.csv", metadata_csv(images))
     write_whole(truth_out, truth_csv(images))
     os.chmod(truth_out, 0o600)
-    _write_images(spec, images, out, formats, progress, workers)
+    for name in formats:
+        (out / FORMATS[name][0]).mkdir(parents=True, exist_ok=True)
+    files = [
+        (image, out / folder / Path(image.name).with_suffix(ending))
+        for image in images
+        for folder, ending in map(FORMATS.__getitem__, formats)
+    ]
+    draw_files(spec, files, (spec.rows, spec.columns), progress=progress, workers=workers)
     write_whole(out / "provenance.json", _provenance(spec, images, out, formats))
     marker.unlink(missing_ok=True)
 
@@ -84,8 +92,8 @@ def metadata_csv(images: Catalogue) -> bytes:
     return _csv(
         METADATA,
         [
-            [i.name, "|".join(i.label_names), i.follow_up, i.patient, i.age, i.sex, i.view, columns, rows,
-             spacing, spacing]
+            [i.name, "|".join(compress(NIH_CLASSES, i.labels)), i.follow_up, i.patient, i.age, i.sex, i.view,
+             columns, rows, spacing, spacing]
             for i in images
         ],
     )  # fmt: skip
@@ -104,11 +112,7 @@ def truth_csv(images: Catalogue) -> bytes:
 
 
 def _csv(header: Sequence[str], rows: Sequence[Sequence[object]]) -> bytes:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows(rows)
-    return text.getvalue().encode()
+    return pd.DataFrame(rows, columns=list(header)).to_csv(index=False, lineterminator="\n").encode()
 
 
 def _check_formats(formats: Sequence[str]) -> None:
@@ -132,52 +136,44 @@ def _begin(spec: PhantomSpec, out: Path) -> Path:
     return marker
 
 
-Job = tuple[PhantomSpec, PhantomImage, Path, tuple[str, ...]]
+Job = tuple[PhantomSpec, PhantomImage, Path, tuple[int, int], int | None]
 
 
-def _write_images(
+def draw_files(
     spec: PhantomSpec,
-    images: Catalogue,
-    out: Path,
-    formats: Sequence[str],
-    progress: Progress | None,
-    workers: int | None,
+    files: Sequence[tuple[PhantomImage, Path]],
+    size: tuple[int, int],
+    *,
+    bits: int | None = None,
+    progress: Progress | None = None,
+    workers: int | None = None,
 ) -> None:
-    for name in formats:
-        (out / FOLDERS[name]).mkdir(parents=True, exist_ok=True)
-    jobs = [(spec, image, out, tuple(formats)) for image in images]
-    todo = [job for job in jobs if any(not path.exists() for path in _targets(job))]
-    done = len(jobs) - len(todo)
-    for _ in _run(todo, workers if workers is not None else os.cpu_count() or 1):
-        done += 1
+    """Draw images to files of `size` rows and columns, PNG or DICOM by the ending; files that are there are kept.
+
+    `bits`: stored bits of every DICOM; None: as `write_dicom` chooses.
+    """
+    jobs = [(spec, image, path, size, bits) for image, path in files if not path.exists()]
+    ready = len(files) - len(jobs)
+    for done, _ in enumerate(_run(jobs, workers if workers is not None else os.cpu_count() or 1), ready + 1):
         if progress is not None:
-            progress(done, len(jobs))
+            progress(done, len(files))
 
 
 def _run(jobs: list[Job], workers: int) -> Iterator[None]:
     if workers <= 1 or len(jobs) < 2 * BATCH:
-        yield from map(_job, jobs)
+        yield from map(_draw, jobs)
         return
     # spawn: threads of the caller (a web worker, a progress bar) must not be forked.
     with multiprocessing.get_context("spawn").Pool(min(workers, len(jobs)), cv2.setNumThreads, (1,)) as pool:
-        yield from pool.imap_unordered(_job, jobs, BATCH)
+        yield from pool.imap_unordered(_draw, jobs, BATCH)
 
 
-def _targets(job: Job) -> list[Path]:
-    _, image, out, formats = job
-    names = {"png": image.name, "dicom": f"{Path(image.name).stem}.dcm"}
-    return [out / FOLDERS[name] / names[name] for name in formats]
-
-
-def _job(job: Job) -> None:
-    spec, image, _, formats = job
-    for name, path in zip(formats, _targets(job), strict=True):
-        if path.exists():
-            continue
-        if name == "png":
-            write_png(render(spec, image, spec.rows, spec.columns), path)
-        else:
-            write_dicom(spec, image, path, spec.rows, spec.columns)
+def _draw(job: Job) -> None:
+    spec, image, path, size, bits = job
+    if path.suffix == ".png":
+        write_png(render(spec, image, *size), path)
+    else:
+        write_dicom(spec, image, path, *size, bits_stored=bits)
 
 
 def write_png(pixels: NDArray[np.uint16], path: Path) -> None:

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.phantoms.catalogue import PhantomImage, catalogue
+from analysis.phantoms.catalogue import PhantomImage
 from analysis.phantoms.chest import Anatomy, Chest, draw_anatomy
 from analysis.phantoms.faults import BLUR_MM, GRAIN, GRAIN_MM, PALE, Quality
 from analysis.phantoms.findings import change_anatomy, paint
@@ -28,30 +28,28 @@ QUANTUM = 0.011
 """Standard deviation of quantum noise, as a share of black to white."""
 
 
-def render(spec: PhantomSpec, image: int | str | PhantomImage, rows: int, columns: int) -> NDArray[np.uint16]:
+def render(spec: PhantomSpec, image: PhantomImage, rows: int, columns: int) -> NDArray[np.uint16]:
     """Draw an image at rows x columns: uint16, 0 to 65535, larger = denser = brighter.
 
-    `image` is a name, an index (0-based, images sorted by name) or an entry of the catalogue. The same image
-    at another size shows the same chest; only the finest detail and the noise differ. Raises PhantomError on
-    an unknown image or a size outside 16 to 8192.
+    `image` is an entry of the catalogue. The same image at another size shows the same chest; only the finest detail
+    and the noise differ. Raises PhantomError on a size outside 16 to 8192.
     """
     check_size(rows, columns)
-    entry = image if isinstance(image, PhantomImage) else catalogue(spec).find(image)
     factor = max(1.0, DRAWN_COLUMNS / columns)
     grid = Grid(round(rows * factor), round(columns * factor))
-    anatomy = draw_anatomy(spec.seed, entry)
-    for name in entry.findings:
-        anatomy = change_anatomy(anatomy, name, entry.planted.contrast)
-    chest = Chest(grid, anatomy, int(stream(spec.seed, "patient", entry.patient).integers(2**62)))
-    for name in entry.findings:  # a finding stays on its side through a patient's follow-ups
-        paint(chest, name, entry.planted.contrast, stream(spec.seed, "finding", entry.patient, name))
-    own = stream(spec.seed, "image", entry.patient, entry.follow_up)
-    value = develop(pose(chest.attenuation(), grid, anatomy), grid, anatomy, entry.planted.quality, own)
+    anatomy = draw_anatomy(spec.seed, image)
+    for name in image.findings:
+        anatomy = change_anatomy(anatomy, name, image.planted.contrast)
+    chest = Chest(grid, anatomy, int(stream(spec.seed, "patient", image.patient).integers(2**62)))
+    for name in image.findings:  # a finding stays on its side through a patient's follow-ups
+        paint(chest, name, image.planted.contrast, stream(spec.seed, "finding", image.patient, name))
+    own = stream(spec.seed, "image", image.patient, image.follow_up)
+    value = develop(pose(chest.attenuation(), grid, anatomy), grid, anatomy, image.planted.quality, own)
     if spec.side_markers:
-        value = np.maximum(value, side_marker(grid, stream(spec.seed, "marker", entry.patient)))
+        value = np.maximum(value, side_marker(grid, stream(spec.seed, "marker", image.patient)))
     if factor > 1:
         value = cv2.resize(value, (columns, rows), interpolation=cv2.INTER_AREA)
-    sigma = QUANTUM * (1.35 if entry.view == "AP" else 1.0)
+    sigma = QUANTUM * (1.35 if image.view == "AP" else 1.0)
     value = value + np.float32(sigma) * own.standard_normal(value.shape, dtype=np.float32) * (
         0.55 + 1.1 * value
     )

@@ -7,10 +7,9 @@ import numpy as np
 
 from analysis.phantoms.chest import Anatomy, Chest
 from analysis.phantoms.shapes import Field, along, arc, step
+from analysis.phantoms.spec import TABLES
 
 Range = tuple[float, float]
-FLAT, STEEP, UPRIGHT = (-0.2, 0.2), (1.2, 1.9), (1.5, 1.64)
-"""Directions of lines in radians, 0 outwards."""
 
 PATCHES, LOBES = 16, (0.2, 0.4, 0.6, 0.4, 0.2)
 """Directions in which the outline of a spot varies, and how they follow their neighbours."""
@@ -22,8 +21,8 @@ class Mark:
 
     `shape`: a name of `SHAPES`. `fill`: share of the lung made as dense as water; `cm`: tissue added to the ray or,
     negative, air let in. `across`, `down`: the place (`Chest.place`); `size` in mm; `flat`: height against width;
-    `edge`: see `Grid.blob`; `rough`: unevenness, 0 to 1; `turn`: direction of a line in radians; `vessels`: share of
-    the vessels that stays visible.
+    `edge`: see `Grid.blob`; `rough`: unevenness, 0 to 1; `turn`: direction of a line in radians, 0 outwards; `vessels`:
+    share of the vessels that stays visible.
     """
 
     shape: str
@@ -52,76 +51,13 @@ class Finding:
 
 
 FINDINGS: Mapping[str, Finding] = {
-    "Infiltration": Finding(
-        (Mark("blob", (28, 46), 0.5, down=(0.4, 0.85), count=(1, 2), rough=0.3),), both=0.5
-    ),
-    "Effusion": Finding((Mark("pool", (18, 66), 0.93),), both=0.3),
-    "Atelectasis": Finding(
-        (
-            Mark("line", (38, 62), cm=1.3, across=(0.25, 0.6), down=(0.7, 0.9), count=(2, 3), turn=FLAT, width=4),
-            Mark("blob", (32, 36), 0.6, across=(0.3, 0.3), down=(0.95, 0.95), flat=0.6),
-        ),
-        plus={"dome": -6},
-    ),
-    "Cardiomegaly": Finding(times={"heart": 1.38}, plus={"heart_x": 4}),
-    "Nodule": Finding((Mark("blob", (8, 13), 0.65, across=(0.25, 0.8), count=(1, 3), edge=6, rough=0.1),), both=0.3),
-    "Mass": Finding((Mark("blob", (20, 36), 0.8, across=(0.3, 0.6), edge=6, rough=0.25),)),
-    "Pneumothorax": Finding(
-        (Mark("rim", (18, 32), -0.4, cm=-1.4, vessels=0.0),)
-    ),
-    "Consolidation": Finding(
-        (Mark("blob", (34, 44), 0.85, across=(0.4, 0.6), down=(0.28, 0.75), edge=5, rough=0.12, vessels=0.4),)
-    ),
-    "Pleural Thickening": Finding((Mark("rim", (7, 11), 0.75, rough=0.3),), both=0.4),
-    "Emphysema": Finding(
-        (Mark("blob", (9, 20), -0.5, across=(0.2, 0.8), down=(0.1, 0.4), count=(2, 4), edge=6, vessels=0.1),),
-        both=1.0,
-        times={"heart": 0.87, "solid": 0.5, "vessels": 0.65, "curve": 0.4},
-        plus={"dome": 24},
-    ),
-    "Edema": Finding(
-        (
-            Mark("blob", (44, 52), 0.58, across=(0.18, 0.22), down=(0.5, 0.55), flat=1.3, rough=0.2, vessels=1.4),
-            Mark("line", (9, 17), cm=0.7, across=(0.9, 0.94), down=(0.68, 0.98), count=(9, 9), width=1.2),
-        ),
-        both=1.0,
-    ),
-    "Fibrosis": Finding(
-        (
-            Mark("line", (5, 12), cm=0.9, across=(0.15, 0.97), down=(0.45, 0.99), count=(90, 90), turn=(0, 3.1)),
-            Mark("blob", (46, 54), 0.34, across=(0.6, 0.6), down=(0.95, 0.95), flat=0.7),
-        ),
-        both=1.0,
-        plus={"dome": -10},
-    ),
-    "Pneumonia": Finding(
-        (
-            Mark("blob", (26, 36), 0.75, across=(0.35, 0.5), down=(0.62, 0.8), rough=0.5),
-            Mark("line", (28, 44), cm=0.8, across=(0.15, 0.4), down=(0.6, 0.78), count=(6, 6), turn=(0.3, 1.2)),
-        )
-    ),
-    "Subcutaneous Emphysema": Finding(
-        (
-            Mark("line", (20, 46), cm=-2.2, across=(1.06, 1.3), down=(0.25, 1.05), count=(44, 44), turn=STEEP, width=3),
-            Mark("line", (30, 80), cm=-1.5, across=(0.9, 1.4), down=(0.12, 0.45), count=(16, 16), turn=(-0.4, 0.8)),
-            Mark("line", (18, 34), cm=-1.6, across=(-0.3, 0.5), down=(-0.3, -0.02), count=(12, 12), turn=STEEP),
-        ),
-        both=0.5,
-    ),
-    "Tortuous Aorta": Finding(times={"knob": 1.42, "middle": 1.12}, plus={"winding": 27}),
-    "Calcification of the Aorta": Finding((Mark("wall", (0, 0), cm=3.2, width=3.4),)),
-    "Pneumoperitoneum": Finding((Mark("crescent", (11, 20), cm=-5.4),), both=0.6),
-    "Hernia": Finding((Mark("hiatus", (31, 42), 0.55, cm=-3.6),)),
-    "Pneumomediastinum": Finding(
-        (
-            Mark("line", (70, 100), cm=-2.4, across=(-0.08, 0.02), down=(0.3, 0.42), count=(2, 2), turn=UPRIGHT),
-            Mark("line", (60, 90), cm=1.2, across=(0.05, 0.07), down=(0.3, 0.42), turn=UPRIGHT, width=1.2),
-            Mark("line", (18, 40), cm=-1.6, across=(-0.4, 0.1), down=(-0.3, 0.05), count=(8, 8), turn=STEEP, width=2),
-        ),
-        both=1.0,
-    ),
-}  # fmt: skip
-"""Every class but No Finding. Sizes are those of textbooks; strengths were chosen so that each shows at 64 pixels."""
+    name: Finding(
+        tuple(Mark(**mark) for mark in row.get("marks", ())),
+        **{key: row[key] for key in ("both", "times", "plus") if key in row},
+    )
+    for name, row in TABLES["findings"].items()
+}
+"""Every class but No Finding."""
 
 
 def change_anatomy(anatomy: Anatomy, name: str, strength: float) -> Anatomy:

@@ -6,12 +6,18 @@ Random streams have names: each drawing step has its own, so that one step never
 import dataclasses
 import hashlib
 import json
+import tomllib
 import zlib
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from analysis.phantoms.faults import FaultRates, PhantomError
+
+TABLES: dict[str, Any] = tomllib.loads(Path(__file__).with_name("tables.toml").read_text(encoding="utf-8"))
+"""What is drawn, as numbers."""
 
 FULL_ROWS = 2048
 """Rows of a full-size phantom; the field is 344 mm high."""

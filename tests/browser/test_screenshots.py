@@ -12,6 +12,7 @@ import subprocess
 import uuid
 from collections.abc import Iterator
 from datetime import timedelta
+from itertools import compress
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from playwright.sync_api import Page, expect
 from pytest_django.live_server_helper import LiveServer
 
 from analysis.caseset import CaseSet, Origin, read_key, write_case_set
+from analysis.frames import NIH_CLASSES
 from analysis.models import Run, Unit, UnitState
 from analysis.phantoms import PhantomSpec, write_dicom
 from analysis.phantoms.catalogue import catalogue
@@ -93,7 +95,7 @@ def _reading(folder: Path, alice: User, bob: User) -> None:
     rows = stock.selection(READING_PAIRS)
     for name, image in zip(rows["image"], drawn, strict=False):
         write_dicom(spec, image, folder / name, ROWS, COLUMNS)
-    rows["labels"] = ["; ".join(image.label_names) for image in drawn[: len(rows)]]
+    rows["labels"] = ["; ".join(compress(NIH_CLASSES, image.labels)) for image in drawn[: len(rows)]]
     cases = _case_set(folder, rows, stock.NONCE)
     study = _study("phantoms", "Phantom chest radiographs", cases, alice)
     enrol_reader(study=study, person=bob, actor=alice)

@@ -54,7 +54,7 @@ def test_metadata_has_the_columns_of_data_entry_2017(written: Path) -> None:
 
 
 def test_images_are_the_upper_8_bits_of_what_is_drawn(written: Path) -> None:
-    for image in catalogue(SMALL).images[:5]:
+    for image in catalogue(SMALL)[:5]:
         stored = cv2.imread(str(written / "images" / image.name), cv2.IMREAD_UNCHANGED)
         assert stored.shape == (SMALL.rows, SMALL.columns)
         assert (stored == render(SMALL, image, SMALL.rows, SMALL.columns) >> 8).all()

@@ -10,7 +10,8 @@ from django.conf import settings
 
 from analysis.caseset import find_images, write_case_set
 from analysis.models import DataSet, Ensemble, Run
-from analysis.phantoms import write_data_set
+from analysis.phantoms import draw_files, write_data_set
+from analysis.phantoms.catalogue import catalogue
 from analysis.selection import Selection, read_run, select
 from analysis.services import control
 from analysis.services.custody import check_custody
@@ -125,6 +126,15 @@ def choose(run: Run) -> tuple[Selection, dict[str, pd.DataFrame]]:
 def findings_in_words(folder: DemoFolder, run: Run, selection: Selection) -> list[str]:
     """Say in three sentences what the demo found: its exemplars' validity, and which planted faults are among them."""
     return demo_words(read_run(Path(run.folder)), selection.exemplars.images, pd.read_csv(folder.truth))
+
+
+def develop(folder: DemoFolder, slug: str, rows: pd.DataFrame, report: Report) -> None:
+    """Draw the chosen radiographs of one study at reading size; films that are there are kept."""
+    films, images = folder.films(slug), {image.name: image for image in catalogue(PHANTOMS)}
+    films.mkdir(parents=True, exist_ok=True)
+    files = [(images[name], films / f"{Path(name).stem}.dcm") for name in rows["image"]]
+    # One depth for all: a depth that differs from case to case could tell where a case comes from.
+    draw_files(PHANTOMS, files, plan.SIZES[slug], bits=plan.BITS, progress=report)
 
 
 def hand_over(folder: DemoFolder, slug: str, run: Run, selection: Selection, rows: pd.DataFrame) -> None:

@@ -9,14 +9,15 @@ READER, ADMIN, RESEARCHER = "reader@demo.example", "admin@demo.example", "resear
 LIVE, FINISHED = "demo", "finished"
 DATA_SET, ENSEMBLE = "phantoms", "toys"
 
-READING_SIZE = (1024, 1250)
-"""Rows and columns of the images that the demo's reader sees, at 12 to 16 bits; real ones are about twice as large."""
-FINISHED_SIZE = (512, 625)
+SIZES = {LIVE: (1024, 1250), FINISHED: (512, 625)}
+"""Rows and columns of the images of each study; real ones are about twice as large as those that the reader sees."""
+
+BITS = 12
 
 SIMULATED_READERS = 6
 SIMULATION_SEED = 20230818
 
-PHANTOMS = PhantomSpec(seed=20230818, train=3600, val=200, test=400, rows=128, columns=128)
+PHANTOMS = PhantomSpec(seed=20230818, train=3000, val=200, test=400, rows=128, columns=128)
 
 SELECTION = SelectionSpec(
     condition=0.90,
@@ -31,9 +32,9 @@ SEEDS = (0, 1, 2)
 
 
 STAGES: tuple[tuple[str, int], ...] = (
-    ("drawing radiographs", 35),
-    ("training toy models", 240),
-    ("pruning and evaluating", 30),
+    ("drawing radiographs", 29),
+    ("training toy models", 165),
+    ("pruning and evaluating", 28),
     ("analysing the sweep", 10),
     ("developing reading images", 15),
     ("loading the study", 5),
@@ -41,7 +42,7 @@ STAGES: tuple[tuple[str, int], ...] = (
 )
 """Stages of the demo in their order, and about how many seconds each takes the first time on 2 cores without a GPU.
 
-The whole is what README.md tells, as measured in a run of 2026-11-30.
+The whole is what README.md tells: a run of 2026-11-30, its drawing and training scaled to the images and epochs of now.
 """
 
 

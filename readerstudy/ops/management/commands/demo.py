@@ -12,11 +12,8 @@ from django.conf import settings
 from analysis.terminal import in_words, progress_bar
 from readerstudy.commands import SiteCommand
 from readerstudy.ops.demo import chain, plan, studies
-from readerstudy.ops.demo.films import develop
 from readerstudy.ops.serve.site import check_port, prepare_site
 from readerstudy.ops.serve.supervisor import Process, Supervisor, web_command, worker_processes
-
-SIZES = {plan.LIVE: plan.READING_SIZE, plan.FINISHED: plan.FINISHED_SIZE}
 
 
 class Command(SiteCommand):
@@ -61,8 +58,8 @@ class Command(SiteCommand):
         for line in chain.findings_in_words(folder, run, selection):
             self.stdout.write(f"  {line}")
         with self._stage(stages) as report:
-            for slug, size in SIZES.items():
-                develop(plan.PHANTOMS, list(rows[slug]["image"]), folder.films(slug), size, report)
+            for slug in plan.SIZES:
+                chain.develop(folder, slug, rows[slug], report)
                 chain.hand_over(folder, slug, run, selection, rows[slug])
         users = studies.people()
         with self._stage(stages) as report:
