@@ -71,21 +71,20 @@ def _send(task: Any, *args: Any, queue: str = "cases") -> str:
 
 
 @shared_task(name="analysis.findings.make")
-def make_findings(run_id: int, choices: dict[str, Any], beside_id: int | None) -> None:
+def make_findings(run_id: int, choices: dict[str, Any]) -> None:
     """Compute a set of findings into the run's folder; why it failed is noted there for the page."""
     run = Run.objects.get(pk=run_id)
-    beside = Run.objects.filter(pk=beside_id).first() if beside_id else None
     try:
-        make_set(run=run, choices=Choices(**choices), beside=beside)
+        make_set(run=run, choices=Choices(**choices))
     except (FindingsError, SelectionError, FrameError, OSError) as error:
         note_fault(run, str(error))
     else:
         note_fault(run, "")
 
 
-def ask_for_findings(*, run: Run, choices: Choices, beside: Run | None) -> None:
+def ask_for_findings(*, run: Run, choices: Choices) -> None:
     """Hand the analysis of a run to a worker. A lost message costs one more click."""
-    if fault := _send(make_findings, run.pk, asdict(choices), beside.pk if beside else None):
+    if fault := _send(make_findings, run.pk, asdict(choices)):
         note_fault(run, f"no worker could be reached ({fault}); try again")
 
 

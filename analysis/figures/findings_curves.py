@@ -90,39 +90,27 @@ def _panel(axes: Axes, own: pd.DataFrame, row: Record, colors: Theme) -> None:
     strip(axes, colors)
 
 
-def draw_overall(
-    overall: pd.DataFrame, significance: pd.DataFrame, compared: pd.DataFrame, *, theme: ThemeName = "light"
-) -> Figure:
+def draw_overall(overall: pd.DataFrame, significance: pd.DataFrame, *, theme: ThemeName = "light") -> Figure:
     """Draw mAP against sparsity with its 95 % interval over seeds, and where the first significant drop is.
 
     Parameters
     ----------
     overall: sparsity, map_mean, map_low, map_high, p_paired_holm, change, seeds.
     significance: the row of the paired test: first_drop, largest_before, alpha.
-    compared: a second method beside it: sparsity, method_a, method_b, map_a, map_b and their intervals; may be empty.
     theme: ground and colours.
     """
     colors = THEMES[theme]
     rows = records(overall)
     figure = new_figure(7.2, 4.2, colors)
     axes = figure.subplots()
-    both = records(compared) if "method_a" in compared.columns else []
-    if both:
-        _line(axes, both, "map_b", colors.pie, colors)
-        last = both[-1]
-        for y, name, color in (
-            (last["map_b"], last["method_b"], colors.pie),
-            (rows[-1]["map_mean"], last["method_a"], colors.control),
-        ):
-            axes.text(101, 100 * y, name, color=color, fontsize=SIZE - 1, va="center")
-    _line(axes, rows, "map_mean", colors.control, colors, ("map_low", "map_high"))
+    _line(axes, rows, colors)
     top = max(100 * (row["map_high"] or row["map_mean"]) for row in rows)
     axes.set_ylim(0, top * 1.22)
     axes.set_xlim(0, 100)
     _mark_drop(axes, rows, records(significance), top, colors)
     title = f"Mean average precision over classes, %: mean of {rows[0]['seeds']} seeds, 95 % interval"
     dress(axes, colors, title=title, below="weights removed, %")
-    figure.subplots_adjust(left=0.065, right=0.84 if both else 0.975, top=0.88, bottom=0.14)
+    figure.subplots_adjust(left=0.065, right=0.975, top=0.88, bottom=0.14)
     return figure
 
 
@@ -155,18 +143,14 @@ def draw_conditions(overall: pd.DataFrame, *, theme: ThemeName = "light") -> Fig
     return figure
 
 
-def _line(
-    axes: Axes, rows: list[Record], name: str, color: str, colors: Theme, ends: tuple[str, str] | None = None
-) -> None:
-    low, high = ends or (f"{name}_low", f"{name}_high")
+def _line(axes: Axes, rows: list[Record], colors: Theme) -> None:
     share = [100 * row["sparsity"] for row in rows]
-    if all(row[low] is not None for row in rows):
-        axes.fill_between(
-            share, [100 * row[low] for row in rows], [100 * row[high] for row in rows], color=color, alpha=0.22,
-            linewidth=0,
-        )  # fmt: skip
-    axes.plot(share, [100 * row[name] for row in rows], color=color, linewidth=2.2, solid_capstyle="round")
-    axes.plot(share, [100 * row[name] for row in rows], "o", color=color, markersize=3.4, clip_on=False)
+    if all(row["map_low"] is not None for row in rows):
+        low, high = ([100 * row[end] for row in rows] for end in ("map_low", "map_high"))
+        axes.fill_between(share, low, high, color=colors.control, alpha=0.22, linewidth=0)
+    mean = [100 * row["map_mean"] for row in rows]
+    axes.plot(share, mean, color=colors.control, linewidth=2.2, solid_capstyle="round")
+    axes.plot(share, mean, "o", color=colors.control, markersize=3.4, clip_on=False)
 
 
 def _mark_drop(axes: Axes, rows: list[Record], tests: list[Record], top: float, colors: Theme) -> None:

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from analysis.figures.findings_curves import draw_conditions, draw_curves, draw_overall
 from analysis.figures.findings_frequency import draw_frequency
-from analysis.figures.findings_images import draw_representation, draw_stability, draw_weights
+from analysis.figures.findings_images import draw_representation, draw_stability, draw_suspects
 from analysis.figures.findings_pairs import draw_heat_map, draw_relations
 from analysis.figures.theme import ThemeName, mark, save_all
 
@@ -23,7 +23,7 @@ def findings_figures(
 
     With shares of removed weights overall and forgettability, with other conditions conditions; frequency; with two
     or more classes forgotten_alike and co_occurrence; with exemplars representation, most_represented and stability;
-    with a checkpoint weights.
+    with better labels suspects.
 
     Parameters
     ----------
@@ -35,8 +35,7 @@ def findings_figures(
     named, shares = overall["sparsity"].isna(), overall["sparsity"].notna()
     figures = {}
     if shares[1:].any():
-        compared = tables["compared"]
-        figures["overall"] = draw_overall(overall[shares], tables["significance"], compared, theme=theme)
+        figures["overall"] = draw_overall(overall[shares], tables["significance"], theme=theme)
         figures["forgettability"] = draw_curves(tables["curves"], tables["classes"], theme=theme)
     if named[1:].any():
         named[0] = True
@@ -50,8 +49,8 @@ def findings_figures(
         figures["most_represented"] = draw_representation(_most(tables["representation"]), theme=theme)
     if len(tables["overlap"]) and len(tables.get("exemplars", ())):
         figures["stability"] = draw_stability(tables["exemplars"], tables["overlap"], theme=theme)
-    if len(tables["weights"]):
-        figures["weights"] = draw_weights(tables["weights"], theme=theme)
+    if len(tables.get("relabelling", ())):
+        figures["suspects"] = draw_suspects(tables["relabelling"], tables["suspects"], theme=theme)
     if synthetic:
         for figure in figures.values():
             mark(figure, theme, "SYNTHETIC IMAGES")

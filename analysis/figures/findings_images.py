@@ -10,6 +10,9 @@ from matplotlib.figure import Figure
 
 from analysis.figures import theme as look
 
+RANKINGS = {"loss": ("control", "-"), "confident learning": ("control", ":"), "EL2N": ("muted", "--")}
+"""Colour of the theme and line of each ranking of labels; the exemplars' own is drawn in theirs."""
+
 WIDEST = (0.05, 40.0)
 """Range of the ratios drawn; an interval beyond it meets the frame."""
 
@@ -133,34 +136,39 @@ def _overlap(axes: Axes, rows: list[look.Record], colors: look.Theme) -> None:
     look.strip(axes, colors)
 
 
-def draw_weights(weights: pd.DataFrame, *, theme: look.ThemeName = "light") -> Figure:
-    """Draw the histogram of weight magnitudes of a checkpoint, and the thresholds of global magnitude pruning.
+def draw_suspects(
+    relabelling: pd.DataFrame, suspects: pd.DataFrame, *, theme: look.ThemeName = "light"
+) -> Figure:
+    """Draw the share of images with a wrong label that is found as the most suspicious ones are looked at.
 
     Parameters
     ----------
-    weights: seed, low, high, count, share, cumulative.
+    relabelling: ranking, unit, target, share, found, random, ideal. suspects: ranking, unit, target, units, wrong.
     theme: ground and colours.
     """
     colors = look.THEMES[theme]
-    rows = look.records(weights)
-    floor = rows[1]["low"] if len(rows) > 1 and rows[0]["low"] == 0 else rows[0]["low"]
-    figure = look.new_figure(7.2, 3.8, colors)
-    axes = figure.subplots()
-    edges = [max(row["low"], floor / 1.26) for row in rows] + [rows[-1]["high"]]
-    axes.stairs([100 * row["share"] for row in rows], edges, fill=True, color=colors.control, alpha=0.85)
-    axes.set_xscale("log")
-    look.label_powers(axes.xaxis)
-    shown = next((k for k, row in enumerate(rows) if row["cumulative"] > 0.001), 0)
-    axes.set_xlim(edges[shown], edges[-1])
-    top = 100 * max(row["share"] for row in rows)
-    for mark in (0.5, 0.9, 0.95):
-        at = next(row["high"] for row in rows if row["cumulative"] >= mark)
-        axes.plot([at, at], [0, top * (1.02 + 0.1 * (mark != 0.9))], color=colors.muted, linewidth=0.8)
-        axes.text(at, top * (1.03 + 0.1 * (mark != 0.9)), f"{100 * mark:.0f} %", color=colors.muted,
-                  fontsize=look.SIZE - 1.5, ha="center", va="bottom")  # fmt: skip
-    axes.set_ylim(0, top * 1.25)
-    total = sum(row["count"] for row in rows)
-    title = f"Prunable weights by magnitude, % of {total:,} (seed {rows[0]['seed']})"
-    look.dress(axes, colors, title=title, below="|weight| (log scale); lines: share below")
-    figure.subplots_adjust(left=0.06, right=0.98, top=0.86, bottom=0.15)
+    figure = look.new_figure(9.0, 4.2, colors)
+    targets = zip(figure.subplots(1, 2, sharey=True), ("wrong positives", "missed positives"), strict=True)
+    for axes, target in targets:
+        own, of = (
+            part[(part["unit"] == "image") & (part["target"] == target)] for part in (relabelling, suspects)
+        )
+        drawn = [("random", "random", "line", "-"), ("ideal", "ideal", "line", "--")]
+        drawn += [
+            (name, "found", *RANKINGS.get(name, ("pie", "-"))) for name in dict.fromkeys(own["ranking"])
+        ]
+        for name, column, color, style in drawn if len(own) else ():
+            points = own[own["ranking"] == (name if column == "found" else own["ranking"].iloc[0])]
+            ink = getattr(colors, color)
+            axes.plot([0, *100 * points["share"]], [0, *100 * points[column]], style, color=ink, label=name)
+        counts = f": {of['wrong'].iloc[0]} of {of['units'].iloc[0]} images" if len(of) else ": none"
+        look.dress(axes, colors, title=f"{target.capitalize()}{counts}", below="images looked at, %")
+        axes.set_xlim(0, 100)
+        axes.set_ylim(0, 102)
+    figure.axes[0].set_ylabel(
+        "of those with a wrong label found, %", color=colors.muted, fontsize=look.SIZE - 0.5
+    )
+    shown = max(reversed(figure.axes), key=lambda axes: len(axes.lines))
+    shown.legend(loc="lower right", frameon=False, fontsize=look.SIZE - 1, labelcolor=colors.text)
+    figure.subplots_adjust(left=0.07, right=0.985, top=0.88, bottom=0.14, wspace=0.1)
     return figure

@@ -15,7 +15,7 @@ from analysis.findings.overall import ALPHA, TESTS, first_significant_drop, over
 from analysis.findings.pairs import pair_rows, relation_rows
 from analysis.findings.precision import FindingsError, read_precision
 from analysis.findings.representation import representation_rows
-from analysis.findings.results import Findings
+from analysis.findings.results import TABLES, Findings
 from analysis.printed import p_equals
 
 Row = dict[str, Any]
@@ -66,7 +66,7 @@ def analyse(
         "pairs": pair_rows(curves, names, labels, positives),
         "relations": relation_rows(curves, names, labels, positives, seed=seed, draws=permutations),
         "representation": [] if exemplar is None else representation_rows(labels, names, exemplar),
-        "validity": [], "experts": [], "stability": [], "overlap": [], "compared": [], "weights": [], **(more or {}),
+        **{name: [] for name in TABLES[8:]}, **(more or {}),
     }  # fmt: skip
     shares = sum(level is not None for level in precision.levels)
     described = (run or {}) | {

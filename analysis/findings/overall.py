@@ -1,4 +1,4 @@
-"""Overall impact of compression: mAP of each condition over seeds, the first significant drop, two methods."""
+"""Overall impact of compression: mAP of each condition over seeds, the first significant drop."""
 
 import math
 from collections.abc import Sequence
@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from analysis.conditions import DENSE, Condition
-from analysis.findings.precision import FindingsError, Floats, Precision
+from analysis.conditions import DENSE
+from analysis.findings.precision import Floats, Precision
 from analysis.metrics.multiplicity import holm
 
 Row = dict[str, Any]
@@ -132,66 +132,3 @@ def interval(values: Floats) -> tuple[float, float | None, float | None]:
 
 def _spread(values: Floats) -> float:
     return float(np.std(values, ddof=1))
-
-
-def side_by_side(one: Precision, other: Precision, names: tuple[str, str]) -> list[Row]:
-    """Compare the mAP of two sweeps in every condition that both have, over the seeds that both have.
-
-    The mean is over the classes measured in both. Paired t-test over seeds, Holm over the conditions but the reference.
-
-    Parameters
-    ----------
-    one, other: of two runs on the same networks, images and classes.
-    names: of the two methods.
-
-    Returns
-    -------
-    condition, sparsity, seeds, method_a, map_a, map_a_low, map_a_high, method_b, map_b, map_b_low, map_b_high,
-    difference (a - b), difference_low, difference_high, p_paired, p_paired_holm, note. None where not estimable.
-
-    Raises
-    ------
-    FindingsError: no seed, no condition or no class in common, or other classes.
-    """
-    if one.classes != other.classes:
-        raise FindingsError("expected two runs of the same classes, got different ones")
-    seeds = [seed for seed in one.seeds if seed in other.seeds]
-    shared = [name for name in one.conditions if name in other.conditions]
-    kept = one.measured & other.measured
-    if not seeds or not shared or not kept.any():
-        raise FindingsError(
-            f"expected seeds, conditions and classes in common, got {len(seeds)}, {len(shared)} and {int(kept.sum())}"
-        )
-    rows: list[Row] = []
-    for condition in shared:
-        a, b = (
-            run.ap[[run.seeds.index(seed) for seed in seeds], run.conditions.index(condition)][:, kept].mean(
-                axis=1
-            )
-            for run in (one, other)
-        )
-        rows.append(_compared_row(condition, condition == one.conditions[0], names, a, b))
-    tested = [row["condition"] != one.conditions[0] for row in rows]
-    adjusted = iter(holm([row["p_paired"] for row, own in zip(rows, tested, strict=True) if own]))
-    pairs = zip(rows, tested, strict=True)
-    return [row | {"p_paired_holm": next(adjusted) if own else None} for row, own in pairs]
-
-
-def _compared_row(
-    condition: str, reference: bool, names: tuple[str, str], a: np.ndarray, b: np.ndarray
-) -> Row:
-    row: Row = {"condition": condition, "sparsity": Condition.of(condition).level, "seeds": len(a)}
-    for side, name, values in (("a", names[0], a), ("b", names[1], b)):
-        mean, low, high = interval(values)
-        row |= {f"method_{side}": name, f"map_{side}": mean, f"map_{side}_low": low, f"map_{side}_high": high}
-    middle, low, high = interval(a - b)
-    row |= {"difference": middle, "difference_low": low, "difference_high": high}
-    p = None if reference else paired_p(a - b)
-    note = (
-        "nothing is removed"
-        if reference
-        else ""
-        if p is not None
-        else "not estimable: one seed, or no spread"
-    )
-    return row | {"p_paired": p, "p_paired_holm": None, "note": note}

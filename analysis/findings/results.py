@@ -16,7 +16,7 @@ Row = dict[str, Any]
 
 TABLES = (
     "overall", "significance", "curves", "classes", "frequency", "pairs", "relations", "representation",
-    "validity", "experts", "stability", "overlap", "compared", "weights",
+    "validity", "experts", "stability", "overlap", "suspects", "relabelling", "suspected",
 )  # fmt: skip
 SYNTHETIC = "SYNTHETIC: these images are not of patients"
 

@@ -13,8 +13,8 @@ QUESTIONS = (
     (
         "overall",
         "How does pruning impact overall performance?",
-        ("overall", "conditions", "weights"),
-        ("overall", "compared"),
+        ("overall", "conditions"),
+        ("overall",),
     ),
     ("classes", "Which classes suffer most?", ("frequency", "forgettability"), ("classes", "frequency")),
     (
@@ -26,8 +26,8 @@ QUESTIONS = (
     (
         "images",
         "Which images are most vulnerable?",
-        ("most_represented", "representation", "stability"),
-        ("validity", "representation", "experts", "stability", "overlap"),
+        ("most_represented", "representation", "stability", "suspects"),
+        ("validity", "representation", "experts", "stability", "overlap", "suspects", "suspected"),
     ),
 )
 """Anchor, question, figures and tables, in the order of the poster."""
@@ -35,13 +35,13 @@ QUESTIONS = (
 FIGURES: Mapping[str, str] = {
     "overall": "Mean average precision against the share of removed weights, with its 95 % interval over seeds.",
     "conditions": "Mean average precision of the reference and of each named condition, with its 95 % interval.",
-    "weights": "Magnitudes of the prunable weights of one checkpoint.",
     "forgettability": "Forgettability curve of each class: relative change of AP as weights are removed.",
     "frequency": "First drop and impact of each class against its training positives.",
     "co_occurrence": "Difference of two classes' curves against their co-occurrence and their distance in frequency.",
     "forgotten_alike": "Classes that are forgotten alike, clustered.",
     "most_represented": "Over-representation of the most over-represented classes and of numbers of diseases.",
     "representation": "Over-representation of classes and of numbers of diseases among the exemplars.",
+    "suspects": "Images with a wrong label that are found as the most suspicious are looked at, for each ranking.",
     "stability": "Inclusion probability of each exemplar over resampled seeds, and overlap of the criteria.",
 }
 """What each figure shows."""

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
 from analysis.errors import RefusedError
 from analysis.metrics.ranks import spearman_rows
@@ -75,34 +74,13 @@ def _bits(codes: Codes) -> npt.NDArray[np.float64]:
     return np.bitwise_count(codes).astype(np.float64)
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _modes(codes: Codes, counts: npt.NDArray[np.int64]) -> Codes:
-    seeds, images = codes.shape
-    out = np.empty((len(counts), images), np.int64)
-    slot = np.empty(seeds, np.int64)
-    for i in range(images):
-        for s in range(seeds):
-            slot[s] = s
-            for t in range(s):
-                if codes[t, i] == codes[s, i]:
-                    slot[s] = t
-                    break
-        for d in range(len(counts)):
-            votes = np.zeros(seeds, np.int64)
-            for s in range(seeds):
-                votes[slot[s]] += counts[d, s]
-            out[d, i] = _elected(codes[:, i], votes)
-    return out
-
-
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _elected(codes: Codes, votes: npt.NDArray[np.int64]) -> int:
-    most = votes.max()
-    smallest = codes.max()
-    for s in range(len(codes)):
-        if votes[s] == most and codes[s] < smallest:
-            smallest = codes[s]
-    return int(smallest)
+    same = (codes[:, None] == codes[None]).astype(np.float32)
+    modes = np.empty((len(counts), codes.shape[1]), np.int64)
+    for mode, count in zip(modes, counts, strict=True):
+        votes = np.tensordot(count.astype(np.float32), same, 1)
+        mode[:] = np.where(votes == votes.max(axis=0), codes, np.iinfo(np.int64).max).min(axis=0)
+    return modes
 
 
 class SelectionError(RefusedError):

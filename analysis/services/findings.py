@@ -10,8 +10,7 @@ import pandas as pd
 
 from analysis.conditions import PUBLISHED, Condition
 from analysis.findings.analyse import analyse
-from analysis.findings.overall import side_by_side
-from analysis.findings.precision import FindingsError, read_precision
+from analysis.findings.precision import FindingsError
 from analysis.findings.representation import expert_rows
 from analysis.findings.results import Findings
 from analysis.frames import IGNORED
@@ -19,7 +18,7 @@ from analysis.selection import Exemplars, Run, SelectionError, SelectionSpec, fi
 from analysis.selection.covariates import covariate_table
 from analysis.selection.stability import exemplar_table, inclusion, overlap_rows, stability_rows
 from analysis.selection.validity import judge
-from analysis.sweep.errors import SweepError
+from analysis.services.label_noise import better_labels, label_noise
 from analysis.tablefolder import csv_text
 
 Row = dict[str, Any]
@@ -60,12 +59,14 @@ class Analysed:
     """A run, its findings, and its exemplars as tables (empty without any).
 
     `exemplars`: see `exemplar_table`. `scores`: image, class, label, dense, pruned of each exemplar and class.
+    `suspects`: see `listed_labels`.
     """
 
     run: Run
     findings: Findings
     exemplars: pd.DataFrame
     scores: pd.DataFrame
+    suspects: pd.DataFrame
 
     def write(self, out: Path) -> None:
         """Write results.json, the tables, figures/ and report.html into a new folder, whole or not at all.
@@ -82,7 +83,12 @@ class Analysed:
         from analysis.report.findings import findings_html
 
         mark = "synthetic" if self.findings.synthetic else None
-        for name, table in (("exemplars", self.exemplars), ("exemplar_scores", self.scores)):
+        named = {
+            "exemplars": self.exemplars,
+            "exemplar_scores": self.scores,
+            "suspected_labels": self.suspects,
+        }
+        for name, table in named.items():
             (folder / f"{name}.csv").write_text(csv_text(table, mark=mark), encoding="utf-8")
         tables = self.findings.frames() | {"exemplars": self.exemplars}
         save_findings(tables, folder / "figures", synthetic=self.findings.synthetic)
@@ -91,19 +97,21 @@ class Analysed:
 
 
 def analyse_folder(
-    folder: Path, choices: Choices, *, beside: Path | None = None, validation: Path | None = None
-) -> Analysed:
+    folder: Path, choices: Choices, *, validation: Path | None = None,
+    truth: Path | None = None, in_sample: Path | None = None,
+) -> Analysed:  # fmt: skip
     """Read a RUN folder, verify its digests, and compute its findings.
 
     Parameters
     ----------
-    beside: RUN folder of another method of pruning on the same networks and images, to be compared.
     validation: RUN folder of the same networks and method on the validation split, by which a level is proposed.
+    truth: better labels of the images, or of some; see `better_labels`.
+    in_sample: RUN folder of networks trained on these images; see `label_noise`.
 
     Raises
     ------
-    FindingsError, SelectionError, FrameError: the folder does not hold a finished run, or `beside` is of other
-        images or classes, or `validation` of other networks.
+    FindingsError, SelectionError, FrameError: the folder does not hold a finished run, or `validation` is of other
+        networks.
     """
     run = read_run(folder)
     metrics = _metrics(run)
@@ -111,7 +119,7 @@ def analyse_folder(
     pair = run.pair(choices.condition, choices.reference) if found is not None else ("", "")
     marked: npt.NDArray[np.bool_] | None = None
     exemplars, scores = pd.DataFrame(columns=["rank", "image"]), pd.DataFrame(columns=["image", "class"])
-    more: dict[str, list[Row]] = {"weights": _weights(run)}
+    more: dict[str, list[Row]] = {}
     valid = ""
     if found is not None:
         marked = run.images["image"].isin(found.images).to_numpy(dtype=np.bool_)
@@ -125,8 +133,12 @@ def analyse_folder(
         more["experts"] = _experts(run, marked)
         more["overlap"] = overlap_rows(run, condition=pair[1], fraction=choices.fraction, reference=pair[0])
         more["stability"] = [] if included is None else stability_rows(included, marked)
-    if beside is not None:
-        more["compared"] = _compared(run, metrics, read_run(beside))
+    noise = label_noise(
+        run, reference=pair[0] or run.conditions[0], exemplar=marked, better=better_labels(run, truth),
+        agreement=None if found is None else found.ranked.set_index("image")["score"],
+        fraction=choices.fraction, seed=choices.seed, in_sample=read_run(in_sample) if in_sample else None,
+    )  # fmt: skip
+    more |= noise.tables
     described: Row = {
         "run_id": run.run_id, "predictions_sha256": run.predictions_sha256,
         "metrics_sha256": run.provenance["tables"]["metrics.csv"], "exemplar_criterion": choices.criterion,
@@ -137,9 +149,9 @@ def analyse_folder(
     findings = analyse(
         metrics, run.classes, run.labels, seed=choices.seed, exemplar=marked, exemplar_note=note, run=described,
         synthetic=run.synthetic, more=more, condition=pair[1], reference=pair[0],
-        removed=run.removed, validity=valid,
+        removed=run.removed, validity=f"{valid} {noise.words}".strip(),
     )  # fmt: skip
-    return Analysed(run, findings, exemplars, scores)
+    return Analysed(run, findings, exemplars, scores, noise.listed)
 
 
 def find_chosen(run: Run, choices: Choices) -> tuple[Exemplars | None, str]:
@@ -153,12 +165,6 @@ def find_chosen(run: Run, choices: Choices) -> tuple[Exemplars | None, str]:
     if not found.images:
         return None, f"no exemplars: {choices.fraction} of {len(run.images)} images is less than one"
     return found, ""
-
-
-def method_of(run: Run) -> str:
-    """Return the method of pruning of a run, as far as its provenance tells."""
-    spec = run.provenance.get("spec") or {}
-    return str((spec.get("prune") or {}).get("method", "not recorded"))
 
 
 def _metrics(run: Run) -> pd.DataFrame:
@@ -204,16 +210,6 @@ def _experts(run: Run, exemplar: npt.NDArray[np.bool_]) -> list[Row]:
     return expert_rows(run.labels[place], run.class_names, table, about, exemplar[place])
 
 
-def _compared(run: Run, metrics: pd.DataFrame, other: Run) -> list[Row]:
-    if list(run.images["image"]) != list(other.images["image"]):
-        raise FindingsError(f"{other.folder}: expected the images of {run.folder}, got different ones")
-    _of_same_networks(run, other)
-    return side_by_side(
-        read_precision(metrics, run.class_names), read_precision(_metrics(other), other.class_names),
-        (method_of(run), method_of(other)),
-    )  # fmt: skip
-
-
 def _of_same_networks(run: Run, other: Run) -> Run:
     nets, others = (
         {c["seed"]: c["sha256"] for c in each.provenance.get("checkpoints", []) if "condition" not in c}
@@ -222,15 +218,3 @@ def _of_same_networks(run: Run, other: Run) -> Run:
     if any(nets[seed] != others[seed] for seed in set(nets) & set(others)):
         raise FindingsError(f"{other.folder}: expected the networks of {run.folder}, got different ones")
     return other
-
-
-def _weights(run: Run) -> list[Row]:
-    """Count the weights of the first checkpoint by magnitude, where it still lies; imported runs have none."""
-    if not (run.folder / "plan.json").is_file():
-        return []
-    from analysis.sweep.run.weights import magnitude_histogram
-
-    try:
-        return magnitude_histogram(run.folder, run.seeds[0])
-    except SweepError:
-        return []

@@ -77,22 +77,21 @@ def find_set(run: Run, name: str) -> FindingsFolder | None:
     return next((found for found in sets_of(run) if found.name == name), None)
 
 
-def make_set(*, run: Run, choices: Choices, beside: Run | None = None) -> FindingsFolder:
+def make_set(*, run: Run, choices: Choices) -> FindingsFolder:
     """Compute a set and write it into the run's folder; one that is there is returned as it is.
 
     Raises
     ------
     FindingsError, SelectionError, FrameError: the run cannot be analysed.
     """
-    name = choices.name + (f"-beside-{beside.run_id}" if beside else "")
-    there = find_set(run, name)
+    there = find_set(run, choices.name)
     if there:
         return there
-    analysed = analyse_folder(Path(run.folder), choices, beside=Path(beside.folder) if beside else None)
-    folder = folder_of(run) / name
+    analysed = analyse_folder(Path(run.folder), choices)
+    folder = folder_of(run) / choices.name
     folder.parent.mkdir(exist_ok=True)
     analysed.write(folder)
-    return FindingsFolder(name, folder)
+    return FindingsFolder(choices.name, folder)
 
 
 def fault_of(run: Run) -> str:

@@ -20,6 +20,7 @@ from analysis.selection import Run, Selection, SelectionSpec, read_run, select
 from analysis.selection.duplicates import GREY_FEATURES, fingerprint, grey_features, near_duplicates
 from analysis.selection.validity import judge
 from analysis.services.custody import check_custody
+from analysis.services.label_noise import of_training_split
 from analysis.sweep.data.pixels import read_pixels
 from analysis.sweep.errors import DataError
 from analysis.sweep.spec import PreprocessSpec
@@ -174,6 +175,7 @@ def origin(run: Run, selection: Selection, look: Look | None = None) -> Origin:
         settings=spec.settings() | {"estimand": spec.estimand, "validity": words},
         committed={"seed": str(spec.seed)},
         sealed={
+            "split": "training" if of_training_split(run) else "test",
             "balance": records(selection.balance),
             "weights": records(selection.weights),
             "pixels": look.compared(selection.rows) if look else {},

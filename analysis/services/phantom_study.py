@@ -13,14 +13,18 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
 from analysis.conditions import DENSE, Condition
-from analysis.durable import sha256_bytes
+from analysis.durable import sha256_bytes, write_whole
 from analysis.findings.representation import share_ratio
+from analysis.metrics.ranking import rank_quality
 from analysis.phantoms import FaultRates, PhantomError, PhantomSpec, faults, write_data_set
 from analysis.selection import CRITERIA, Run, read_run
+from analysis.selection.suspects import rankings
 from analysis.selection.validity import highest_valid, judge, validity_rows
 from analysis.services.findings import Choices, analyse_folder, find_chosen
+from analysis.services.label_noise import better_labels
 from analysis.sweep.spec import SweepSpec
 from analysis.sweep.toml import load_spec
 from analysis.tablefolder import write_table_folder
@@ -31,47 +35,21 @@ Row = dict[str, Any]
 FAULTS = ("random", "missed", "exchanged", "low_quality", "difficult")
 WRONG = FAULTS[:3]
 LEVEL, FRACTION = 0.90, 0.05
+LEVELS = (0.0, 0.5, 0.6, 0.7, 0.8, 0.85, LEVEL)
+"""On the training and validation splits; the test split has all 20 shares of removed weights."""
+
 SIZES: Row = {"train": 3600, "val": 400, "test": 2000, "rows": 128, "columns": 128}
 SEEDS = (0, 1, 2, 3)
+TOYS = Path(faults.__file__).with_name("toys.toml")
+"""The sweep of the toy networks, but for their seeds."""
 
-SWEEP_TOML = """\
-# Small networks on synthetic radiographs. docs/formats.md explains each key.
-[data]
-name = "Phantom radiographs (synthetic), toy models"
-images = "phantoms/images"
-labels_train = "phantoms/labels/miccai2023_nih-cxr-lt_labels_train.csv"
-labels_val = "phantoms/labels/miccai2023_nih-cxr-lt_labels_val.csv"
-labels_test = "phantoms/labels/miccai2023_nih-cxr-lt_labels_test.csv"
-metadata = "phantoms/metadata.csv"
-classes = "nih-cxr-lt"
-synthetic = true
-head = 0.10
-tail = 0.01
-
-[preprocess]
-size = 64
-antialias = true
-
-[models]
-architecture = "resnet8"
-checkpoints = "ensemble"
-seeds = {seeds}
-
-# The penalty makes weights that do nothing small, so that nine in ten can go before the networks collapse.
-[train]
-seeds = {seeds}
-epochs = 12
-patience = 12
-batch_size = 32
-learning_rate = 2e-3
-weight_decay = 1.2e-3
-rotation = 5.0
-"""
+POSITIVE, NEGATIVE = "without wrong labels", "without as many drawn"
+"""Trainings that leave out the images with a planted wrong label, or as many drawn at random."""
 
 
 def sweep_toml(seeds: Collection[int]) -> str:
     """Return the recipe of the toy networks for these seeds."""
-    return SWEEP_TOML.format(seeds=list(seeds))
+    return TOYS.read_text(encoding="utf-8").format(seeds=list(seeds))
 
 
 _NOT_OURS = ("NIH_CLASSES", "NO_FINDING", "QUALITY_FAULTS")
@@ -84,7 +62,7 @@ def recipe() -> Row:
     }
     return {
         "sizes": SIZES, "rates": asdict(FaultRates()), "strengths": strengths, "sweep": sweep_toml(SEEDS),
-        "level": LEVEL, "fraction": FRACTION,
+        "level": LEVEL, "fraction": FRACTION, "controls": [POSITIVE, NEGATIVE],
     }  # fmt: skip
 
 
@@ -124,68 +102,81 @@ def run_phantom_study(home: Path, *, progress: Progress | None = None) -> list[R
     ------
     PhantomError, SweepError, SelectionError, FindingsError: a step cannot be done.
     """
-    from analysis.sweep.run.finish import run_sweep
-    from analysis.sweep.training.train import train_ensemble
-
     home.mkdir(parents=True, exist_ok=True)
-    truth, spec_file = home / "truth.csv", home / "sweep.toml"
+    told, spec_file = home / "truth.csv", home / "sweep.toml"
     write_data_set(
-        phantoms(), home / "phantoms", truth,
+        phantoms(), home / "phantoms", told,
         progress=lambda done, total: progress("phantoms", done, total) if progress else None,
     )  # fmt: skip
     spec_file.write_text(sweep_toml(SEEDS), encoding="utf-8")
-    spec = load_spec(spec_file)
-    train_ensemble(spec, home / "ensemble", progress=progress)
-    levels = replace(spec.prune, sparsities=(0.0, 0.5, 0.6, 0.7, 0.8, 0.85, LEVEL))
-    runs = {}
-    for split in ("test", "training", "validation"):
-        own = spec if split == "test" else replace(on_split(spec, split), prune=levels)
-        runs[split] = run_sweep(own, runs=home / "runs", progress=progress).paths.root
-    rows = report_rows(runs, pd.read_csv(truth))
+    spec, truth = load_spec(spec_file), pd.read_csv(told)
+    runs = {"test": _swept(spec, home, progress)}
+    for split in ("training", "validation"):
+        own = on_split(spec, split)
+        runs[split] = _swept(replace(own, prune=replace(own.prune, sparsities=LEVELS)), home, progress)
+    for name, labels in _control_labels(spec, truth).items():
+        listed = home / f"{name}.csv".replace(" ", "-")
+        own = replace(spec, data=replace(spec.data, labels_train=listed))
+        write_whole(listed, labels.to_csv(index=False, lineterminator="\n").encode())
+        own = replace(own, prune=replace(own.prune, sparsities=(0.0, LEVEL)))
+        runs[name] = _swept(own, home, progress, name.replace(" ", "-"))
+    rows = report_rows(runs, told)
     report = home / "report"
     if not report.exists():
         _write(rows, report)
     return rows
 
 
-def report_rows(runs: dict[str, Path], truth: pd.DataFrame) -> list[Row]:
-    """Compute what the study reports, from finished runs by split and the sealed truth of their images.
+def _swept(spec: SweepSpec, home: Path, progress: Progress | None, ensemble: str = "ensemble") -> Path:
+    """Train what is not trained and sweep what is not swept; return the RUN folder."""
+    from analysis.sweep.run.finish import run_sweep
+    from analysis.sweep.training.train import train_ensemble
+
+    train_ensemble(spec, home / ensemble, cache=home / ".image-cache", progress=progress)
+    spec = replace(spec, models=replace(spec.models, checkpoints=(str(home / ensemble),)))
+    return run_sweep(spec, runs=home / "runs", progress=progress).paths.root
+
+
+def _control_labels(spec: SweepSpec, truth: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Return the training labels of both controls."""
+    table = pd.read_csv(str(spec.data.labels_train))
+    wrong = table["id"].isin(truth.loc[truth[list(WRONG)].any(axis=1), "image"]).to_numpy()
+    return {POSITIVE: table[~wrong], NEGATIVE: table[~np.random.default_rng(0).permutation(wrong)]}
+
+
+def report_rows(runs: dict[str, Path], told: Path) -> list[Row]:
+    """Compute what the study reports, from finished runs by split or control and the sealed truth of their images.
 
     Returns
     -------
-    split; question (frequency, validity, enrichment, within contrast, control); item, measure, estimate, ci_low,
-    ci_high, p, n, note. Enrichment is given for every criterion; the study's own is spearman.
+    split; question (frequency, validity, enrichment, within contrast, ranking, control); item, measure, estimate,
+    ci_low, ci_high, p, n, note. Enrichment is given for every criterion, the study's own is spearman, and for the list
+    that the loss of the labels gives. The intervals of controls are of 90 %.
     """
-    rows = []
+    rows, truth = [], pd.read_csv(told)
     for split in ("test", "training"):
         if split not in runs:
             continue
         validation = runs.get("validation") if split == "test" else None
-        analysed = analyse_folder(
-            runs[split], Choices(condition=LEVEL, fraction=FRACTION), validation=validation
-        )
-        own = next(
-            r for r in analysed.findings.tables["validity"] if r["condition"] == Condition.of(LEVEL).name
-        )
+        choices = Choices(condition=LEVEL, fraction=FRACTION)
+        analysed = analyse_folder(runs[split], choices, validation=validation, truth=told)
+        tables = analysed.findings.tables
+        own = next(row for row in tables["validity"] if row["condition"] == Condition.of(LEVEL).name)
         found = [_row("validity", own["verdict"], name, {"estimate": own[name], "n": own["exemplars"]})
                  for name in ("correlation", "shared", "spread", "ap_above", "floor_shared")]  # fmt: skip
         if validation:
             levels = validity_rows(read_run(validation), criterion="spearman", fraction=FRACTION)
-            found.append(
-                _row(
-                    "validity", "validation split", "highest valid level", {"estimate": highest_valid(levels)}
-                )
-            )
+            best = {"estimate": highest_valid(levels)}
+            found.append(_row("validity", "validation split", "highest valid level", best))
         if split == "test":
-            found += [_correlation(row) for row in analysed.findings.tables["frequency"]]
-        found += _lists(analysed.run, truth, split)
+            found += [_correlation(row) for row in tables["frequency"]]
+        found += [*_lists(analysed.run, truth), *map(_ranked, tables["suspects"])]
         rows += [{"split": split} | row for row in found]
-    return rows
+    return rows + [{"split": "test"} | row for row in control_rows(runs, told)]
 
 
-def _lists(run: Run, truth: pd.DataFrame, split: str) -> Iterator[Row]:
+def _lists(run: Run, truth: pd.DataFrame) -> Iterator[Row]:
     names = [str(name) for name in run.images["image"]]
-    in_sample = " (in-sample)" if split == "training" else ""
     for criterion in CRITERIA:
         found, note = find_chosen(run, Choices(criterion, LEVEL, FRACTION))
         if found is None:
@@ -199,15 +190,55 @@ def _lists(run: Run, truth: pd.DataFrame, split: str) -> Iterator[Row]:
                 chosen = [name for name in found.images if name in inside]
                 for row in planted_rows(chosen, inside, truth, (*WRONG[: 2 if kind else 3], "low_quality")):
                     yield _enriched("within contrast", row, "difficult" if kind else "clear or no finding")
-    size = max(1, int(FRACTION * len(names)))
-    suspicious = np.argsort(-_label_loss(run), kind="stable")[:size]
-    drawn = np.random.default_rng(0).permutation(len(names))[:size]
-    for title, places in (
-        (f"positive: loss of the labels{in_sample}", suspicious),
-        ("negative: drawn at random", drawn),
-    ):
-        for row in planted_rows([names[place] for place in places], names, truth, WRONG):
-            yield _enriched("control", row, title)
+    loss = rankings(run.labels, run.mean_scores(DENSE))[0].of_images(run.labels, (0, 1))
+    suspicious = np.argsort(loss, kind="stable")[: max(1, int(FRACTION * len(names)))]
+    for row in planted_rows([names[place] for place in suspicious], names, truth):
+        yield _enriched("enrichment", row, "loss of the labels")
+
+
+def _ranked(row: Row) -> Row:
+    values = {
+        "estimate": row["within"],
+        "ci_low": row["within_low"],
+        "ci_high": row["within_high"],
+        "n": row["units"],
+    }
+    note = (
+        f"AUROC within strata; {row['wrong']} wrong; {100 * row['precision']:.0f} % of the first {row['n']} "
+        f"(random {100 * row['random']:.0f} %, ideal {100 * row['ideal']:.0f} %)"
+    )
+    said = f"{note}; {row['note']}" if row["note"] else note
+    return _row("ranking", f"{row['target']}, by {row['unit']}", row["ranking"], values, said)
+
+
+def control_rows(runs: dict[str, Path], told: Path) -> list[Row]:
+    """Compare the mAP on true test labels of trainings without some images with that of all, paired by seed.
+
+    Returns
+    -------
+    One row for each control, the difference with its 90 % t interval over seeds. The negative control holds where its
+    interval lies within half of the positive control's effect to either side.
+    """
+    if POSITIVE not in runs or NEGATIVE not in runs:
+        return []
+    quality = {}
+    for name in ("test", POSITIVE, NEGATIVE):
+        run = read_run(runs[name])
+        true = better_labels(run, told)
+        scores = np.stack([run.scores(seed, DENSE) for seed in run.seeds])
+        quality[name] = np.nanmean(rank_quality(np.asarray(true), scores).ap, axis=1)
+    rows = []
+    for name in (POSITIVE, NEGATIVE):
+        change = quality[name] - quality["test"]
+        half = float(stats.t.ppf(0.95, len(change) - 1) * change.std(ddof=1) / len(change) ** 0.5)
+        mean = float(change.mean())
+        values = {"estimate": mean, "ci_low": mean - half, "ci_high": mean + half, "n": len(change)}
+        rows.append(
+            _row("control", name, "mAP on true labels", values, f"{len(change)} seeds, 90 % interval")
+        )
+    held = max(abs(rows[1]["ci_low"]), abs(rows[1]["ci_high"])) <= abs(rows[0]["estimate"]) / 2
+    rows[1]["note"] += f"; {'' if held else 'not '}within half of the positive control's effect"
+    return rows
 
 
 def planted_rows(
@@ -241,13 +272,6 @@ def planted_rows(
         )
         for kind in kinds
     ]  # fmt: skip
-
-
-def _label_loss(run: Run) -> np.ndarray:
-    """Return the binary cross-entropy of the written labels under the dense ensemble, mean over classes (images)."""
-    scores = np.clip(run.mean_scores(DENSE), 1e-6, 1 - 1e-6)
-    loss: np.ndarray = -np.where(run.labels == 1, np.log(scores), np.log(1 - scores)).mean(axis=1)
-    return loss
 
 
 def demo_words(run: Run, chosen: Collection[str], truth: pd.DataFrame) -> list[str]:

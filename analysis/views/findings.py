@@ -35,12 +35,6 @@ def _opened_set(request: HttpRequest, run_id: str, name: str) -> tuple[Run, Find
     return run, found
 
 
-def _beside(run: Run) -> list[Run]:
-    """Return the finished runs that this one can be compared with."""
-    finished = Run.objects.filter(finished_at__isnull=False, same_as__isnull=True).exclude(pk=run.pk)
-    return list(finished.exclude(kind=RunKind.TRAINING).filter(name=run.name))
-
-
 @page()
 def findings(request: HttpRequest, run_id: str, name: str = "") -> HttpResponse:
     """Answer the four questions for one run, from the newest set of findings or a named one."""
@@ -53,7 +47,7 @@ def findings(request: HttpRequest, run_id: str, name: str = "") -> HttpResponse:
         raise Http404
     context = {
         "run": run, "tab": "findings", "sets": sets, "found": found, "fault": fault_of(run),
-        "form": AnalyseForm(run=run, beside=_beside(run)), "panels": panels_of(found) if found else [],
+        "form": AnalyseForm(run=run), "panels": panels_of(found) if found else [],
         "facts": found.results()["run"] if found else {},
         "handovers": run.handovers.filter(made_by=request.user.pk),
     }  # fmt: skip
@@ -64,11 +58,11 @@ def findings(request: HttpRequest, run_id: str, name: str = "") -> HttpResponse:
 def analyse(request: HttpRequest, run_id: str) -> HttpResponse:
     """Hand the analysis of a finished run to a worker."""
     run = opened(request, run_id)
-    form = AnalyseForm(request.POST, run=run, beside=_beside(run))
+    form = AnalyseForm(request.POST, run=run)
     if run.finished_at is None or run.kind == RunKind.TRAINING:
         messages.error(request, "Only a finished sweep can be analysed.")
     elif form.is_valid():
-        ask_for_findings(run=run, choices=form.choices(), beside=form.cleaned_data["beside"])
+        ask_for_findings(run=run, choices=form.choices())
         messages.info(request, "A worker analyses the run; reload this page in a minute or two.")
     else:
         messages.error(request, "; ".join(str(error) for errors in form.errors.values() for error in errors))
@@ -146,7 +140,7 @@ def findings_thumbnail(request: HttpRequest, run_id: str, name: str, rank: int) 
 
 
 class AnalyseForm(forms.Form):
-    """What makes an exemplar, and the run to compare with."""
+    """What makes an exemplar."""
 
     criterion = forms.ChoiceField(
         choices=[(c.name, c.label) for c in CRITERIA.values()],
@@ -159,19 +153,13 @@ class AnalyseForm(forms.Form):
         min_value=0.001, max_value=0.5, initial=DEFAULTS.fraction, label="Share of images that are exemplars"
     )
     seed = forms.IntegerField(min_value=0, initial=SEED, label="Seed of the bootstrap and the permutations")
-    beside = forms.ModelChoiceField(
-        Run.objects.none(), required=False, label="Compare with", empty_label="no other run",
-        help_text="A sweep of the same networks by another method, such as random.",
-    )  # fmt: skip
 
-    def __init__(self, *args: Any, run: Run, beside: Sequence[Run], **kwargs: Any) -> None:
+    def __init__(self, *args: Any, run: Run, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.run, conditions = run, conditions_of(run)
         for name in ("condition", "reference"):
             self.fields[name].choices = [(one, one) for one in conditions]  # type: ignore[attr-defined]
         self.fields["condition"].initial = PUBLISHED if PUBLISHED in conditions else conditions[-1:]
-        runs = Run.objects.filter(pk__in=[run.pk for run in beside])
-        self.fields["beside"].queryset = runs  # type: ignore[attr-defined]
 
     def choices(self) -> Choices:
         """Return what was chosen."""

@@ -15,6 +15,7 @@ urlpatterns = [
     path("<slug:slug>/cases/<slug:key>/frame/", case_views.case_frame, name="case_frame"),
     path("<slug:slug>/cases/<slug:key>/small.png", case_views.case_thumbnail, name="case_thumbnail"),
     path("<slug:slug>/export.zip", views.export, name="export"),
+    path("<slug:slug>/labels.csv", views.labels, name="labels"),
     path("<slug:slug>/report.html", views.report, name="report"),
     path("<slug:slug>/figures/<slug:name>.svg", views.figure, name="figure"),
 ]

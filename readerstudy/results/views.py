@@ -30,6 +30,7 @@ from readerstudy.refusals import RefusedError
 from readerstudy.results import services
 from readerstudy.results.computed import Computed, computed, kept_figure
 from readerstudy.results.export import export_zip
+from readerstudy.results.labels import LabelsError, labels_csv, labels_frame, tells_labels
 from readerstudy.results.values import SealedError
 from readerstudy.study.duties import needs_two, openers_context, why_not
 from readerstudy.study.models import Role, Study
@@ -71,7 +72,11 @@ def results(request: HttpRequest, study: Study) -> HttpResponse:
         made.begin()
         context |= {"done": made.parts_done, "readings": len(made.readings)}
         return render(request, "results/computing.html", context, status=202)
-    return render(request, "results/results.html", {**context, "report": _report(made)})
+    return render(
+        request,
+        "results/results.html",
+        {**context, "report": _report(made), "labels": tells_labels(study.protocol)},
+    )
 
 
 def _sealed(request: HttpRequest, study: Study) -> dict[str, Any]:
@@ -177,6 +182,18 @@ def export(request: HttpRequest, study: Study) -> HttpResponse:
     data = export_zip(study)
     record("study.exported", signed_in(request), study.key, study.slug)
     return download(data, "application/zip", f"{study.slug}.zip")
+
+
+@results_page("GET")
+def labels(request: HttpRequest, study: Study) -> HttpResponse:
+    """Download how many readers endorse each label."""
+    try:
+        data = labels_csv(study, labels_frame(study))
+    except (SealedError, LabelsError) as error:
+        messages.error(request, str(error))
+        return redirect("results:results", slug=study.slug)
+    record("study.exported", signed_in(request), study.key, study.slug)
+    return download(data, "text/csv; charset=utf-8", f"{study.slug}-labels.csv")
 
 
 @results_page("GET")

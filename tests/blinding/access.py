@@ -231,6 +231,9 @@ any        POST     /results/chest/key/                        302       404    
 any        POST     /results/other/key/                        302       404     404 404  404   404  404  404
 sealed     GET      /results/chest/export.zip                  302       404     404 404  302   302  302  404
 unblinded  GET      /results/chest/export.zip                  302       404     404 404  200   200  200  404
+sealed     GET      /results/chest/labels.csv                  302       404     404 404  302   302  302  404
+unblinded  GET      /results/chest/labels.csv                  302       404     404 404  200   200  200  404
+any        GET      /results/other/labels.csv                  302       404     404 404  404   404  404  404
 sealed     GET      /results/chest/report.html                 302       404     404 404  302   302  302  404
 unblinded  GET      /results/chest/report.html                 302       404     404 404  200   200  200  404
 any        GET      /results/other/report.html                 302       404     404 404  404   404  404  404

@@ -213,13 +213,12 @@ def test_gallery_scores_are_the_means_over_seeds(client, run: Run, rita: User, f
 def test_the_worker_notes_why_it_failed_and_takes_the_note_away(
     client, run: Run, rita: User, folder: Path
 ) -> None:
-    make_findings(run.pk, {"criterion": "spearman", "condition": 0.9, "fraction": 0.1, "seed": 1}, run.pk)
-    # A run beside itself is a comparison without spread: it is made, not failed.
-    assert find_set(run, f"{CHOICES.name}-beside-toy-run")
+    make_findings(run.pk, {"criterion": "spearman", "condition": 0.9, "fraction": 0.1, "seed": 1})
+    assert find_set(run, CHOICES.name)
     Run.objects.filter(pk=run.pk).update(folder=str(folder / "nowhere"))
     run.refresh_from_db()
     (folder / "nowhere").mkdir(exist_ok=True)
-    make_findings(run.pk, {"criterion": "spearman", "condition": 0.9, "fraction": 0.1, "seed": 1}, None)
+    make_findings(run.pk, {"criterion": "spearman", "condition": 0.9, "fraction": 0.1, "seed": 1})
     assert "expected the provenance of a run" in client.get("/runs/toy-run/findings/").content.decode()
     note_fault(run, "")
     assert "expected the provenance" not in client.get("/runs/toy-run/findings/").content.decode()

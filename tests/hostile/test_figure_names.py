@@ -6,7 +6,6 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from xml.etree import ElementTree
 
-import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
@@ -20,7 +19,7 @@ from analysis.figures.described import Described, draw_described
 from analysis.figures.findings_curves import draw_overall
 from analysis.figures.findings_files import findings_figures
 from analysis.figures.findings_frequency import draw_frequency
-from analysis.figures.findings_images import draw_stability, draw_weights
+from analysis.figures.findings_images import draw_stability, draw_suspects
 from analysis.figures.flow import Flow, draw_flow
 from analysis.figures.pages import draw_class_counts, draw_forgetting, draw_mean_ap, draw_training
 from analysis.figures.power import Planned, draw_power
@@ -55,30 +54,22 @@ def metrics(names: tuple[str, ...]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["seed", "sparsity", "class", "positives", "ap"])
 
 
-def weights() -> pd.DataFrame:
-    low = np.geomspace(1e-6, 0.1, 12)
-    return pd.DataFrame(
-        {"seed": 0, "low": low, "high": low * 3, "count": 10, "share": 1 / 12, "cumulative": np.arange(1, 13) / 12}
-    )  # fmt: skip
-
-
 def of_findings(names: tuple[str, ...]) -> Iterator[tuple[str, Figure, bool]]:
     tables = named(findings(without=(), draws=9, permutations=9).frames(), names)
     shown = {"forgettability", "forgotten_alike", "representation"}
     for name, figure in findings_figures(tables, synthetic=True).items():
         yield name, figure, name in shown
     yield "draw_frequency", draw_frequency(tables["classes"], tables["frequency"]), False
-    beside = {"sparsity": 0.0, "method_a": names[0], "method_b": names[1], "map_a": 0.5, "map_b": 0.4}
-    limits = {f"map_{side}_{end}": None for side in "ab" for end in ("low", "high")}
-    compared = pd.DataFrame([beside | limits, beside | limits | {"sparsity": 0.9}])
-    yield "draw_overall", draw_overall(tables["overall"], tables["significance"], compared), False
+    yield "draw_overall", draw_overall(tables["overall"], tables["significance"]), False
     pairs = [
         {"criterion_a": names[0], "criterion_b": other, "jaccard": 0.2, "jaccard_chance": 0.1}
         for other in names
     ]
     exemplars = pd.DataFrame({"rank": [1, 2], "inclusion": [0.5, 0.7]})
     yield "draw_stability", draw_stability(exemplars, pd.DataFrame(pairs)), False
-    yield "draw_weights", draw_weights(weights()), False
+    one = {"ranking": names[0], "unit": "image", "target": "wrong positives", "units": 9, "wrong": 2}
+    curve = pd.DataFrame([one | {"share": 0.5, "found": 0.8, "random": 0.5, "ideal": 1.0}])
+    yield "draw_suspects", draw_suspects(curve, pd.DataFrame([one])), False
 
 
 def of_a_sweep(names: tuple[str, ...]) -> Iterator[tuple[str, Figure, bool]]:
@@ -169,6 +160,7 @@ def test_a_long_name_fits_a_picture_of_pixels() -> None:
 
 
 def test_powers_of_ten_are_in_unicode() -> None:
-    words = texts_of(draw_weights(weights()))
-    assert "10⁻⁵" in words
+    tables = findings(without=(), draws=9, permutations=9).frames()
+    words = texts_of(draw_frequency(tables["classes"], tables["frequency"]))
+    assert "10³" in words
     assert "$" not in words

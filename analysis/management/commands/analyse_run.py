@@ -25,12 +25,17 @@ class Command(ToldCommand):
             "--seed", type=int, default=SEED, help="seed of each random step (default %(default)s)"
         )
         parser.add_argument(
-            "--beside", type=Path, metavar="RUN",
-            help="a sweep of the same networks by another method, such as random, to compare with",
-        )  # fmt: skip
-        parser.add_argument(
             "--validation", type=Path, metavar="RUN",
             help="a sweep of the same networks on the validation split, by which a level is proposed",
+        )  # fmt: skip
+        parser.add_argument(
+            "--truth", type=Path, metavar="CSV",
+            help="better labels of the images (image, classes with 1, 0 or blank; or the truth of phantoms), by which "
+            "rankings of suspicious labels are tried",
+        )  # fmt: skip
+        parser.add_argument(
+            "--in-sample", type=Path, metavar="RUN",
+            help="a sweep of networks trained on these images, for EL2N beside rankings by cross-fitted scores",
         )  # fmt: skip
         parser.add_argument(
             "--criterion",
@@ -49,7 +54,9 @@ class Command(ToldCommand):
         choices = Choices(**{name: options[name] for name in named})
         refuse_used_folder(out)
         analysed = analyse_folder(
-            options["run"], choices, beside=options["beside"], validation=options["validation"]
+            options["run"],
+            choices,
+            **{name: options[name] for name in ("validation", "truth", "in_sample")},
         )
         analysed.write(out)
         for sentence in analysed.findings.answers.values():

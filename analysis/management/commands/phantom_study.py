@@ -15,9 +15,9 @@ class Command(ToldCommand):
 
     requires_system_checks: list[str] = []
     help = (
-        "Draw phantoms with planted faults, train five toy networks, prune them, and report how forgetting goes "
-        "with frequency and how often planted faults are found among the exemplars. Ctrl-C stops it; run the "
-        "same command again to resume."
+        "Draw phantoms with planted faults, train toy networks, prune them, and report how forgetting goes with "
+        "frequency, how often planted faults are found among the exemplars and by rankings of labels, and what "
+        "training without the wrong labels gains. Ctrl-C stops it; run the same command again to resume."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -45,7 +45,7 @@ class Command(ToldCommand):
 
 
 def _line(row: dict[str, Any]) -> str:
-    head = f"{row['question']:10} {row['item']:11} {row['measure']:14}"
+    head = f"{row['split']:8} {row['question']:10} {row['item']:11} {row['measure']:14}"
     if row["estimate"] is None:
         return f"{head} not estimable ({row['note']})"
     interval = "" if row["ci_low"] is None else f" [{row['ci_low']:.2f}, {row['ci_high']:.2f}]"

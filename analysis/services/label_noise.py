@@ -1,0 +1,184 @@
+"""Which labels of a run look wrong, and how well rankings find the wrong ones where better labels are known."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from analysis.findings.precision import FindingsError
+from analysis.frames import IGNORED, NO_FINDING, label_matrix
+from analysis.selection import Run
+from analysis.selection.suspects import (
+    Labels,
+    Suspicion,
+    detection_rows,
+    el2n,
+    expected_wrong,
+    rankings,
+    ranks_within,
+    shared_rows,
+)
+from analysis.tablefile import read_table
+
+Row = dict[str, Any]
+
+IN_SAMPLE = "in-sample: the networks have learnt from these labels"
+AGREEMENT = "exemplars (agreement)"
+
+
+@dataclass(frozen=True)
+class LabelNoise:
+    """Tables of `analysis.selection.suspects`, the labels that are taken for wrong, and what was found in words."""
+
+    tables: dict[str, list[Row]] = field(default_factory=dict)
+    listed: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=["image", "class"]))
+    words: str = ""
+
+
+def of_training_split(run: Run) -> bool:
+    """Say whether the images of a run are those of its training labels."""
+    digests = run.provenance.get("digests", {})
+    return "labels_test" in digests and digests["labels_test"] == digests.get("labels_train")
+
+
+def learnt(run: Run) -> bool:
+    """Say whether the networks of a run were trained on its images.
+
+    A run without checkpoints has predictions from elsewhere: those joined by cross-fitting, or an importer's own.
+    """
+    return of_training_split(run) and bool(run.provenance.get("checkpoints"))
+
+
+def better_labels(run: Run, file: Path | None = None) -> Labels | None:
+    """Return what is known better than a run's labels, images x classes, IGNORED elsewhere; None without any.
+
+    Parameters
+    ----------
+    file: `image` and columns of classes with 1, 0 or blank, as `export_labels` writes them; or the truth of phantoms
+        (`flipped_labels`). Without it, what experts said of findings that are one class, where a run has it.
+
+    Raises
+    ------
+    FindingsError: a file of no image of the run, or without its classes.
+    """
+    names, better = run.class_names, np.full(run.labels.shape, IGNORED, dtype=np.int8)
+    if file is None:
+        if "experts.csv" not in run.provenance["tables"]:
+            return None
+        pairs = (text.partition("=") for text in run.provenance["spec"]["data"]["expert_classes"])
+        columns = {named.strip(): finding.strip() for finding, _, named in pairs if named.strip() in names}
+        file = run.folder / "experts.csv"
+    else:
+        columns = {}
+    table = read_table(
+        file, error=FindingsError, where=str(file), dtype={"image": str, "flipped_labels": str}
+    )
+    place = {name: number for number, name in enumerate(run.images["image"])}
+    table = table[[name in place for name in table.get("image", [])]]
+    columns = columns or {name: name for name in names if name in table.columns}
+    at = [place[name] for name in table.get("image", [])]
+    if "flipped_labels" in table.columns:
+        better[at] = unflipped(run.labels[at], names, table["flipped_labels"].fillna(""))
+    elif at and columns:
+        better[np.ix_(at, [names.index(name) for name in columns])] = label_matrix(
+            table, list(columns.values())
+        )
+    else:
+        raise FindingsError(f"{file}: expected images and classes of {run.folder}, got none")
+    return better
+
+
+def unflipped(written: Labels, names: Sequence[str], flipped: Iterable[str]) -> Labels:
+    """Return the labels (images x classes) without the faults that the truth file names, one text an image."""
+    truth = written.copy()
+    for row, text in zip(truth, flipped, strict=True):
+        for name in filter(None, text.split("; ")):
+            row[names.index(name[1:])] = name[0] == "-"
+    findings = [place for place, name in enumerate(names) if name != NO_FINDING]
+    if len(findings) < len(names):
+        truth[:, names.index(NO_FINDING)] = (truth[:, findings] != 1).all(axis=1)
+    return truth
+
+
+def label_noise(
+    run: Run, *, reference: str, agreement: pd.Series | None, exemplar: npt.NDArray[np.bool_] | None,
+    better: Labels | None, fraction: float, seed: int, in_sample: Run | None = None,
+) -> LabelNoise:  # fmt: skip
+    """Rank the labels of a run, list those taken for wrong, and try the rankings where better labels are known.
+
+    Nothing is told of a test split without better labels.
+
+    Parameters
+    ----------
+    reference: the condition whose scores rank the labels. agreement: of each image, that made the exemplars.
+    in_sample: a sweep of networks trained on these images, for EL2N, where the run's own are by cross-fitting.
+    """
+    inside = learnt(run)
+    if better is None and not of_training_split(run):
+        return LabelNoise()
+    scores, labels = run.mean_scores(reference), run.labels
+    found = [
+        Suspicion(one.name, one.labels, note=IN_SAMPLE if inside else "") for one in rankings(labels, scores)
+    ]
+    source = run if inside else in_sample
+    if source is not None:
+        if list(source.images["image"]) != list(run.images["image"]):
+            raise FindingsError(f"{source.folder}: expected the images of {run.folder}, got different ones")
+        found.append(el2n(labels, np.stack([source.scores(one, reference) for one in source.seeds])))
+    if agreement is not None:
+        found.append(
+            Suspicion(AGREEMENT, images=agreement.reindex(run.images["image"]).to_numpy(dtype=np.float64))
+        )
+    tables: dict[str, list[Row]] = {}
+    if exemplar is not None:
+        tables["suspected"] = shared_rows(
+            found[: -1 if agreement is not None else None], labels, exemplar, run.ties or 0
+        )
+    if better is not None:
+        patients = run.images["patient"] if "patient" in run.images.columns else run.images["image"]
+        tables["suspects"], tables["relabelling"] = detection_rows(
+            found, labels, better, patients=list(patients), fraction=fraction, seed=seed
+        )
+    return LabelNoise(tables, listed_labels(run, scores), _words(tables.get("suspects", [])))
+
+
+def listed_labels(run: Run, scores: npt.NDArray[np.float64]) -> pd.DataFrame:
+    """List the labels that confident learning takes for wrong, from the most suspicious of each class and value on.
+
+    Returns
+    -------
+    image, class, given, score, rank, of (labels of the class and value), expected (to be wrong among them).
+    """
+    labels, ranks, expected = run.labels, ranks_within(run.labels, scores), expected_wrong(run.labels, scores)
+    which = np.clip(labels, 0, 1), np.arange(labels.shape[1])
+    sizes = np.stack([(labels == value).sum(axis=0) for value in (0, 1)])
+    image, column = np.nonzero(ranks <= expected[which])
+    table = pd.DataFrame({
+        "image": run.images["image"].to_numpy()[image], "class": np.array(run.class_names)[column],
+        "given": labels[image, column], "score": scores[image, column], "rank": ranks[image, column],
+        "of": sizes[which][image, column], "expected": expected[which][image, column],
+    })  # fmt: skip
+    return table.sort_values(["class", "given", "rank", "image"], ignore_index=True)
+
+
+def _words(rows: list[Row]) -> str:
+    told = []
+    for target in ("wrong positives", "missed positives"):
+        own = {row["ranking"]: row for row in rows if (row["target"], row["unit"]) == (target, "image")}
+        said = ", ".join(f"{name} {_estimate(row)}" for name, row in own.items())
+        told += [f"images with {target} ({said})"] if said else []
+    if not told:
+        return ""
+    return (
+        "How often an image with a wrong label ranks before one without (AUROC; one half is chance): "
+        f"{'; '.join(told)}."
+    )
+
+
+def _estimate(row: Row) -> str:
+    inside = "" if row["auroc_low"] is None else f" [{row['auroc_low']:.2f}, {row['auroc_high']:.2f}]"
+    return f"{row['auroc']:.2f}{inside}" + (", in-sample" if row["note"].startswith("in-sample") else "")

@@ -1,0 +1,62 @@
+"""Write what the readers of an unblinded study said of each label."""
+
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from analysis.caseset import CaseSetError, read_key
+from analysis.caseset.read import read_report
+from analysis.columns import FrameError
+from analysis.durable import whole_folder
+from readerstudy.audit.services import record
+from readerstudy.commands import SiteCommand
+from readerstudy.results.labels import labels_csv, labels_frame, noise_rate
+from readerstudy.results.values import unblinding_of
+from readerstudy.study.visibility import study_named
+
+
+class Command(SiteCommand):
+    help = (
+        "Write labels.csv: how many readers endorse or reject each label, after unblinding. With the key also the "
+        "labels by image, from which only those of a training split may be trained again."
+    )
+    refused = (FileExistsError, CaseSetError, FrameError)
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("slug", help="short name of the study")
+        parser.add_argument("--out", type=Path, required=True, help="the folder to create")
+        parser.add_argument(
+            "--key", type=Path, help="the study's opened key, with its sealed report beside it"
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        study, out, key = study_named(options["slug"]), options["out"], options["key"]
+        table = labels_frame(study)
+        files = {"labels.csv": table}
+        if key is not None:
+            sources = read_key(key, unblinding_of(study).key_sha256).rows.set_index("case")["source"]
+            told = read_report(key)
+            split = told.get("split", "unknown")
+            by_image = table.assign(image=table["case"].map(sources))
+            files[f"{split}_labels.csv"] = by_image.pivot(
+                index="image", columns="class", values="label"
+            ).reset_index()
+            self._tell(
+                noise_rate(table, {row["stratum"]: row["weight"] for row in told.get("weights", [])}), split
+            )
+        with whole_folder(out, mode=0o700) as folder:
+            for name, frame in files.items():
+                (folder / name).write_bytes(labels_csv(study, frame))
+        record(kind="study.exported", actor=None, study=study.key, subject=study.slug)
+        self.stdout.write(f"written: {out}")
+
+    def _tell(self, rate: tuple[float, float, float] | None, split: str) -> None:
+        if rate is not None:
+            said = "{:.1%} [{:.1%}, {:.1%}] of the judgements of an exemplar's shown labels reject it".format(
+                *rate
+            )
+            self.stdout.write(f"{said}, weighted by the sample (95 % interval over cases)")
+        if split != "training":
+            self.stdout.write(
+                f"These images are of the split '{split}': try rankings by them (analyse_run --truth), train from none"
+            )
