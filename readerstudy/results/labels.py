@@ -16,12 +16,16 @@ from readerstudy.refusals import RefusedError
 from readerstudy.results.values import Reading, readings_of
 from readerstudy.study.models import Study
 from readerstudy.study.protocol import Protocol
-from readerstudy.study.protocol.presets import label_question
+from readerstudy.study.protocol.presets import PUBLISHED_QUESTIONS, THREE_LEVELS
+from readerstudy.study.protocol.questions import Question
 
 COLUMNS = (
     "case", "arm", "class_group", "class", "shown", "readers", "endorse", "reject", "share", "label", "dawid_skene",
 )  # fmt: skip
 """Of labels.csv; docs/formats.md tells what they mean."""
+
+ASKED = ((PUBLISHED_QUESTIONS[0], (0,)), (THREE_LEVELS, (1, 2)))
+"""Questions on labels, and the answers of anyone who does not fully agree."""
 
 FEWEST = 3
 """Readers of each case from which Dawid and Skene's model is fitted."""
@@ -32,6 +36,12 @@ ROUNDS, DRAWS = 200, 2000
 
 class LabelsError(RefusedError):
     """A study tells nothing about labels; says what was expected."""
+
+
+def label_question(questions: Sequence[Question]) -> tuple[str, tuple[int, ...]] | None:
+    """Return the key of the question on labels, and the answers of anyone who does not fully agree; None without it."""
+    asked = {(each.key, each.values) for each in questions}
+    return next(((known.key, values) for known, values in ASKED if (known.key, known.values) in asked), None)
 
 
 def tells_labels(protocol: Mapping[str, Any]) -> bool:
@@ -93,7 +103,8 @@ def counted(said: pd.DataFrame, readings: Sequence[Reading]) -> pd.DataFrame:
     ).reset_index()
     table["reject"] = table["judged"] - table["endorse"]
     table["share"] = table["endorse"] / table["judged"]
-    table["label"] = np.sign(table["endorse"] - table["reject"]).map({1: 1, -1: 0}).astype("Int64")
+    more = table["endorse"] - table["reject"]
+    table["label"] = more.map(lambda by: by > 0 if by else None).astype("Int64")
     table["readers"] = table["case"].map(readers)
     table["arm"] = [cases[key].arm for key in table["case"]]
     table["class_group"] = [cases[key].class_group for key in table["case"]]

@@ -15,10 +15,10 @@ from analysis.caseset.read import report_path
 from readerstudy.results.labels import LabelsError, counted, dawid_skene, judgements, labels_frame, noise_rate
 from readerstudy.results.values import ReadCase, Reading, Revision
 from readerstudy.study.protocol import Protocol
-from readerstudy.study.protocol.presets import PUBLISHED_QUESTIONS, with_label_follow_ups
+from readerstudy.study.protocol.presets import PRESETS, PUBLISHED_QUESTIONS
 from tests.stock import PASSWORD, Stock
 
-PROTOCOL = Protocol(questions=with_label_follow_ups(PUBLISHED_QUESTIONS)).as_json()
+PROTOCOL = Protocol(questions=PRESETS["follow_ups"].questions).as_json()
 CASE = ReadCase("c1", 1, ("Effusion", "Mass"), 1, "", None, "tail", 2)
 OTHER = ReadCase("c2", 1, ("Hernia",), 0, "", None, "head", 1)
 
