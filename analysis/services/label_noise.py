@@ -139,7 +139,8 @@ def label_noise(
             found[: -1 if agreement is not None else None], labels, exemplar, run.ties or 0
         )
     if better is not None:
-        patients = run.images["patient"] if "patient" in run.images.columns else run.images["image"]
+        patients = run.images.get("patient", pd.Series("", index=run.images.index))
+        patients = patients.where(patients != "", run.images["image"])  # nobody is known to share a blank
         tables["suspects"], tables["relabelling"] = detection_rows(
             found, labels, better, patients=list(patients), fraction=fraction, seed=seed
         )
