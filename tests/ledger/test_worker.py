@@ -14,12 +14,15 @@ import pytest
 
 from analysis.models import Run, UnitState
 from analysis.services import control, ledger
+from analysis.services.findings import Choices
 from analysis.services.finishing import verify_files
 from analysis.services.fleet import free_dead_neighbours, worker_name
 from analysis.services.runs import create_run
 from analysis.services.work import Worker
 from analysis.sweep.errors import UnitError
 from analysis.sweep.run.finish import run_sweep
+from analysis.tasks import ask_for_findings, ring
+from readerstudy.celery import app
 from tests.sweep.tiny import SMALL, TinySweep, make_tiny
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -270,6 +273,20 @@ def site(tmp_path: Path) -> Iterator[Site]:
     yield site
     if site.worker is not None and site.worker.poll() is None:
         site.kill_worker()
+
+
+@pytest.mark.django_db
+def test_the_analysis_of_a_sweep_waits_behind_no_training() -> None:
+    """It goes to a queue to which no worker of trainings listens."""
+    folder = Path(app.conf.broker_transport_options["data_folder"])
+    before = set(folder.glob("*.msg"))
+    run = Run.objects.create(run_id="r1", name="sweep", folder="/nowhere", spec={}, synthetic=True)
+    ring()
+    ask_for_findings(run=run, choices=Choices(), beside=None)
+    new = sorted(set(folder.glob("*.msg")) - before)
+    assert [path.name.split(".")[-2] for path in new] == ["sweep", "cases"]
+    for path in new:
+        path.unlink()
 
 
 def test_a_worker_says_what_it_listens_to_and_takes_nothing_else(site: Site) -> None:
