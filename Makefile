@@ -110,7 +110,7 @@ doctor: $(STAMP)  ## say what this machine has and lacks
 	$(PY) manage.py doctor
 
 clean-demo:  ## remove the demo's folder, so that the next demo starts anew
-	rm -rf var/demo
+	rm -rf var/demo var/demo-handovers
 
 python:
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \

@@ -198,7 +198,9 @@ def _write_images(
         if progress is not None:
             progress("writing", number, len(plan))
         try:
-            path = _file_of(source, images)
+            path = images.get(source)
+            if path is None:
+                raise CaseSetError(f"expected an image file for {source!r}, got none")
             made = write_anew(path)
             first = first or (made.format, path)
             _check_format(made, path, *first)
@@ -225,12 +227,6 @@ def refuse_images(wrong: Sequence[str], total: int) -> None:
         raise CaseSetError(
             f"{len(wrong)} of {total} images cannot be handed over; nothing was written.\n{listed(sorted(wrong))}"
         )
-
-
-def _file_of(source: str, images: Mapping[str, Path]) -> Path:
-    if source not in images:
-        raise CaseSetError(f"expected an image file for {source!r}, got none")
-    return images[source]
 
 
 def _check_format(made: Anew, path: Path, wanted: str, first: Path) -> None:

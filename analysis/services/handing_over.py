@@ -86,7 +86,7 @@ def begin(*, run: Run | None, actor_id: int) -> Handover:
 
     Raises
     ------
-    HandoverError: the folder for handovers under way is part of the site's folder.
+    HandoverError: the folder for handovers under way is part of the site's folder, or cannot be written.
     """
     root = Path(settings.HANDOVERS_ROOT)
     if within(root, [settings.HOME, settings.CASE_SETS, *settings.DATA_ROOTS]):
@@ -97,7 +97,11 @@ def begin(*, run: Run | None, actor_id: int) -> Handover:
     made = Handover.objects.create(
         token=secrets.token_hex(16), run=run, made_by_id=actor_id, ends_at=now() + KEPT
     )
-    folder_of(made).mkdir(mode=0o700, parents=True)
+    try:
+        folder_of(made).mkdir(mode=0o700, parents=True)
+    except OSError as error:
+        told = f"expected HANDOVERS_ROOT to be a folder in which the site may write, got {root} ({error.strerror})"
+        raise HandoverError(f"{told}; ask the person who runs the server to make it") from error
     draft = {"seed": secrets.randbelow(2**31), "options": {}, "taken_out": {}}
     keep_part(made, "draft.json", json_bytes(draft))
     tell("handover.begun", made, actor_id)

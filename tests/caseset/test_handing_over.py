@@ -199,8 +199,14 @@ def test_what_cannot_be_drawn_is_said_on_the_page_alone(client: Client, rita: Us
     assert "NAME=WEIGHT:CALIPER" in bad
 
 
-def test_keys_never_lie_in_the_sites_folder(client: Client, rita: User, settings: Any) -> None:
+def test_keys_never_lie_in_the_sites_folder(
+    client: Client, rita: User, settings: Any, tmp_path: Path
+) -> None:
     settings.HANDOVERS_ROOT = settings.HOME / "keys"
     answer = client.post("/runs/toy-run/handovers/", follow=True).content.decode()
     assert "a key may lie in no backup" in answer
+    (tmp_path / "file").write_text("no folder")
+    settings.HANDOVERS_ROOT = tmp_path / "file" / "keys"
+    answer = client.post("/runs/toy-run/handovers/", follow=True).content.decode()
+    assert "a folder in which the site may write" in answer
     assert not Handover.objects.exists()
