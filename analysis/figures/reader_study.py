@@ -88,7 +88,7 @@ def draw_forest(
         0.11,
         0.1 / total,
         f"θ: how often a {groups.one} got a higher answer than a {groups.other}, ties counted half. "
-        f"Bars: {comparisons['interval'].iloc[0]}s; dotted: where another reader would lie.",
+        f"Bars: {comparisons['interval'].iloc[0]}s.",
         fontsize=look.SIZE - 1,
         color=colors.muted,
         va="bottom",

@@ -44,8 +44,11 @@ def test_every_study_is_drawn_inside_its_figure(study, theme):
 
 def test_forest_shows_estimate_interval_and_p():
     results = analysed(A)
-    shown = texts(reader_study_figures(results.frames())["forest"])
-    assert {"0.33  [0.22, 0.44]", "0.005", "R1", "R6", "All"} <= shown
+    forest = reader_study_figures(results.frames())["forest"]
+    shown = texts(forest)
+    assert {"0.33  [0.22, 0.44]", "0.005", "R1", "R6", "All", "Another", "0.33  [0.19, 0.48]"} <= shown
+    forest.canvas.draw()
+    assert all(text.get_window_extent().x1 <= forest.bbox.width for text in forest.texts)
     assert "← PIEs: lower image quality" in shown
 
 
