@@ -112,6 +112,8 @@ def test_the_page_of_people_has_two_lists_that_do_not_disturb_each_other(
     assert "Send again to a@example.org" not in page
     names = [reader.pseudonym for reader in Reader.objects.filter(person__email="bella@example.org")]
     assert f"{names[0]} withdraws" in client.get("/studies/chest/people/?q=bella").content.decode()
+    hidden = client.get("/studies/chest/people/?q=bella@example").content.decode()
+    assert "No reader matches" in hidden, "a search of what is not shown would tell it letter by letter"
 
 
 def test_the_lists_of_the_analysis_are_searched_too(stock: Stock) -> None:

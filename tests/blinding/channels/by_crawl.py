@@ -21,6 +21,7 @@ from readerstudy.study.design import lifecycle
 from readerstudy.study.models import Assignment, Rating, Reader, Study
 from readerstudy.study.orders.order import Slot, smallest_gap
 from readerstudy.study.people.members import enrol_reader
+from readerstudy.study.people.reminders import send_reminder
 from readerstudy.study.phases import Phase
 from readerstudy.study.protocol import Protocol
 from tests.blinding.access import ADMIN_PREFIX, ROLES, rules
@@ -229,6 +230,14 @@ def invited(scene: Scene) -> list[str]:
     return [f"{letter.subject}\n{letter.body}".replace(link, "LINK"), page.replace(link, "LINK")]
 
 
+def reminded(scene: Scene) -> list[str]:
+    """Send every reader a reminder, as the worker does; return the mails of those who have not finished."""
+    before = len(mail.outbox)
+    for reader in Reader.objects.filter(study=scene.stock.study):
+        send_reminder(reader.pk, "http://testserver/read/chest/")
+    return [f"{letter.subject}\n{letter.body}" for letter in mail.outbox[before:]]
+
+
 def titled(scene: Scene, title: str) -> None:
     """Give the study another title, as its admin could before the lock."""
     drop_guards()
@@ -248,10 +257,15 @@ def mail_and_logs(scene: Scene, planted: bool) -> list[str]:
             titled(scene, f"Reading, seed {SECRETS[-1]}")
         short_visit(fresh(scene.stock))
         letters = invited(scene)
+        reminders = reminded(scene)
+        assert reminders
     logged = scene.logged()
     assert logged  # a refused request leaves a line
     in_log = [f"{secret} in the log" for secret in SECRETS if secret in logged]
-    found = [*in_log, *(f"{secret} in a mail" for secret in SECRETS if secret in "".join(letters))]
+    found = [
+        *in_log,
+        *(f"{secret} in a mail" for secret in SECRETS if secret in "".join(letters + reminders)),
+    ]
     # Both ways out must be seen: the plant that is missed in one of them is reported as nothing.
     return found if not planted or len({each.split(" in ")[1] for each in found}) == 2 else []
 
