@@ -69,6 +69,7 @@ class Plain:
             "USER": user,
             "PATH": "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin",
             "LANG": "C.UTF-8",
+            "PYTHONUNBUFFERED": "1",
         }
         if self.given.wheels:
             variables["PIP_FIND_LINKS"] = "/srv/wheels"
@@ -102,9 +103,9 @@ def demo(plain: Plain, port: int) -> str:
 
 
 def with_children(process: subprocess.Popen[bytes]) -> None:
-    """End the demo as Ctrl-C in its terminal does."""
+    """End the demo; Ctrl-C would be ignored by what was started in the background."""
     if process.poll() is None:
-        os.killpg(process.pid, signal.SIGINT)
+        os.killpg(process.pid, signal.SIGTERM)
         process.wait(timeout=60)
 
 
