@@ -282,7 +282,7 @@ def test_the_analysis_of_a_sweep_waits_behind_no_training() -> None:
     before = set(folder.glob("*.msg"))
     run = Run.objects.create(run_id="r1", name="sweep", folder="/nowhere", spec={}, synthetic=True)
     ring()
-    ask_for_findings(run=run, choices=Choices(), beside=None)
+    ask_for_findings(run=run, choices=Choices())
     new = sorted(set(folder.glob("*.msg")) - before)
     assert [path.name.split(".")[-2] for path in new] == ["sweep", "cases"]
     for path in new:
