@@ -12,11 +12,13 @@ from analysis.figures.flow import draw_flow
 from analysis.figures.reader_study import reader_study_figures
 from analysis.figures.theme import ThemeName, mark, render, save_all
 from analysis.report import comparison, reliability
+from analysis.report.checklists import checklist_section
+from analysis.report.deviations import deviations_section
 from analysis.report.document import Background, Block, Document, Grid, Named, Picture, Points, Section, Text
 from analysis.report.explorative import paper_section, subgroup_section
 from analysis.report.flow import courses, flow, reader_grid
 from analysis.report.html import standalone
-from analysis.report.methods import assumptions_section, checklist_section, methods_section
+from analysis.report.methods import assumptions_section, methods_section
 from analysis.report.words import groups_of, interval_of, listed, plural
 from analysis.stats import Results
 from analysis.stats.conclusions import SEVERAL
@@ -49,10 +51,11 @@ def reader_study_report(results: Results, background: Background = NO_BACKGROUND
 
 
 def _compared(results: Results, background: Background) -> list[Section | None]:
-    return [
+    sections = [
         _summary(results, background),
         _flow(results, background),
         _protocol(results, background),
+        deviations_section(results, background),
         comparison.primary_section(results, declared=background.locked),
         comparison.answers_section(results),
         comparison.readers_section(results),
@@ -66,7 +69,10 @@ def _compared(results: Results, background: Background) -> list[Section | None]:
         paper_section(results),
         assumptions_section(results),
         methods_section(results, background),
-        checklist_section(locked=background.locked),
+    ]
+    return [
+        *sections,
+        checklist_section(results, background, [each for each in sections if each is not None]),
     ]
 
 
@@ -76,6 +82,7 @@ def _counted(results: Results, background: Background) -> list[Section | None]:
         _summary(results, background),
         _flow(results, background),
         _protocol(results, background),
+        deviations_section(results, background),
         _tables_only(reliability.missing_section(results)),
         reliability.described_section(results, background),
     ]
@@ -97,7 +104,7 @@ def _summary(results: Results, background: Background) -> Section:
     if results.not_comparable:
         return _nothing_compared(results, background)
     said = Points(
-        tuple(f"{row['title']}. {comparison.sentence(results, row)}" for row in results.multiplicity)
+        tuple(f"{row['title']}. {comparison.verdict(results, row)}" for row in results.multiplicity)
     )
     first = [Text(asked_of(background), "lede")] if background.estimand else []
     return Section(

@@ -3,55 +3,11 @@
 from analysis.report import words as worded
 from analysis.report.document import Block, Finding, Findings, Grid, Picture, Section, Text
 from analysis.stats import Results
-from analysis.stats.conclusions import ADJUSTED, DISAGREE, SEVERAL, caveat
+from analysis.stats.conclusions import ADJUSTED, DISAGREE, SEVERAL, TAKEN_BACK, caveat
 from analysis.stats.rows import Row
 
-CENTRED_OR = (
-    "Obuchowski-Rockette, unbiased covariance with each reader's kernel centred, Hillis df",
-    "readers and cases like these",
-)
-"""What files of versions 1 and 2 of the analysis call or_unbiased."""
-
-METHODS = {
-    "u_centred": ("Readers and cases random, one-shot U-statistic, centred", "readers and cases like these"),
-    "u_imrmc": (
-        "The same, uncentred, as iMRMC prints it",
-        "readers and cases like these; depends on which arm is called 1 when unbalanced",
-    ),
-    "difference": (
-        "The same in natural units (mean difference, risk difference)",
-        "readers and cases like these",
-    ),
-    "or_jackknife": ("Obuchowski-Rockette, jackknife covariance, Hillis df", "readers and cases like these"),
-    "or_delong": (
-        "Obuchowski-Rockette, DeLong covariance, Hillis df",
-        "readers and cases like these; complete answers only",
-    ),
-    "or_centred": CENTRED_OR,
-    "or_unbiased": CENTRED_OR,
-    "fixed_readers": ("Readers fixed, cases random", "these readers only, does not generalise to readers"),
-    "permutation": ("Permutation of the arms within batches", "these readers only; exact for no effect"),
-    "theta_set": ("Matched sets, readers and sets random", "readers and sets like these"),
-    "difference_set": (
-        "The same in natural units (mean difference within sets)",
-        "readers and sets like these",
-    ),
-    "set_permutation": (
-        "The group of interest chosen again within matched sets",
-        "these readers only; exact for no effect",
-    ),
-    "pairs": ("Matched pairs, readers x pairs", "readers and pairs like these"),
-    "sign_flip": ("Arms exchanged within matched pairs", "these readers only; exact for no effect"),
-    "clmm": (
-        "Proportional-odds mixed model (Laplace), log odds ratio",
-        "the arm's effect is the same for all readers; rejects too often",
-    ),
-    "logistic_mixed": (
-        "Logistic mixed model (Laplace), log odds ratio",
-        "the arm's effect is the same for all readers; rejects too often",
-    ),
-}
-"""Method to what it is and what its conclusion holds for."""
+METHODS: dict[str, list[str]] = worded.TEXTS["methods"]
+"""Method to what it is and what its conclusion holds for; files of versions 1 and 2 have or_unbiased for or_centred."""
 
 PERMUTED = ("permutation", "sign_flip", "set_permutation")
 
@@ -132,6 +88,23 @@ def sentence(results: Results, holm: Row) -> str:
     return f"{row['direction']}{_how_much(results, holm['endpoint'])}{caveat(row['note'])}."
 
 
+def verdict(results: Results, holm: Row) -> str:
+    """Say what a question's declared test decided, and the effect with its interval; no direction without a verdict.
+
+    What a margin shows or does not show names no direction.
+    """
+    row = primary_row(results, holm["endpoint"])
+    said = sentence(results, holm)
+    if row["estimate"] is None or not row["direction"]:
+        return said
+    adjusted = holm["p_adjusted"]
+    if not row.get("margin") and (adjusted is None or adjusted >= results.study["alpha"]):
+        taken = row["p"] is not None and row["p"] < results.study["alpha"]
+        why = f": {TAKEN_BACK[results.study['multiplicity']]}" if taken else ""
+        said = f"Which group had the higher answers is not decided{why}{caveat(row['note'])}."
+    return f"{said} {holm['numbers']}; difference {effect(results, holm['endpoint'])}."
+
+
 def why_not(results: Results) -> str:
     """Return why no question can be compared, each reason once."""
     return "; ".join(dict.fromkeys(map(_reason, results.comparisons)))
@@ -205,45 +178,39 @@ def _finding(results: Results, holm: Row) -> Finding:
 
 
 def _primary_grid(results: Results, was_declared: bool) -> Grid:
-    rows = []
-    adjusted = ADJUSTED[results.study["multiplicity"]]
-    for holm in results.multiplicity:
-        row, theta = primary_row(results, holm["endpoint"]), theta_row(results, holm["endpoint"])
-        rows.append(
-            (
-                holm["title"],
-                _theta(results, holm["endpoint"], 3),
-                worded.number(theta["cliffs_delta"], 2),
-                effect(results, holm["endpoint"]),
-                worded.number(row["se"], 4),
-                worded.number(row["df"], 1),
-                worded.p_value(row["p"]),
-                *(worded.p_value(holm["p_adjusted"]) for _ in adjusted),
-                f"{row['readers'] or 0} / {row['pie_cases'] or 0} / {row['control_cases'] or 0}",
-                worded.number(row["effective_readers"], 1),
-            )
-        )
-    declared = results.study["primary_method"]
-    what = METHODS[declared][0]
     named = worded.groups_of(results)
-    return Grid(
+
+    def cells(holm: Row) -> dict[str, str]:
+        row, theta = primary_row(results, holm["endpoint"]), theta_row(results, holm["endpoint"])
+        return {
+            "Question": holm["title"],
+            f"θ ({worded.interval_of(results)})": _theta(results, holm["endpoint"], 3),
+            "Cliff's δ": worded.number(theta["cliffs_delta"], 2),
+            f"Difference ({worded.interval_of(results)})": effect(results, holm["endpoint"]),
+            "SE": worded.number(row["se"], 4),
+            "df": worded.number(row["df"], 1),
+            **_p_values(results, row, holm),
+            f"Readers / {named.ones} / {named.others}": (
+                f"{row['readers'] or 0} / {row['pie_cases'] or 0} / {row['control_cases'] or 0}"
+            ),
+            "Effective readers": worded.number(row["effective_readers"], 1),
+        }
+
+    what = METHODS[results.study["primary_method"]][0]
+    caption = (
         f"{'Declared primary' if was_declared else 'Primary'}: {what}. The answers to {named.ones} against those to "
-        f"{named.others}.",
-        (
-            "Question",
-            f"θ ({worded.interval_of(results)})",
-            "Cliff's δ",
-            f"Difference ({worded.interval_of(results)})",
-            "SE",
-            "df",
-            "p",
-            *adjusted,
-            f"Readers / {named.ones} / {named.others}",
-            "Effective readers",
-        ),
-        tuple(rows),
-        numeric=frozenset({2, *range(4, 9 + len(adjusted))}),
+        f"{named.others}."
     )
+    return Grid.of(caption, map(cells, results.multiplicity))
+
+
+def _p_values(results: Results, row: Row, holm: Row) -> dict[str, str]:
+    """Return a question's own p-value and, where several are accounted for, the adjusted one."""
+    adjusted = ADJUSTED[results.study["multiplicity"]]
+    return {
+        "p": worded.p_value(row["p"]),
+        **{name: worded.p_value(holm["p_adjusted"]) for name in adjusted},
+    }
 
 
 def sensitivity_section(results: Results) -> Section:
@@ -271,43 +238,47 @@ def sensitivity_section(results: Results) -> Section:
 
 
 def _sensitivity_grid(results: Results, holm: Row, own: list[Row]) -> Grid:
-    rows = []
-    for row in own:
+    def cells(row: Row) -> dict[str, str]:
         name, holds = METHODS[row["method"]]
-        mark = " (primary)" if row["method"] == holm["primary_method"] else ""
-        shown = worded.DASH if row["method"] in PERMUTED else worded.estimate(row)
-        note = row["note"] if row["estimate"] is None or row["p"] is None else ""
-        remark = note or f"{holds}{caveat(row['note'])}"
-        rows.append((name + mark, shown, worded.number(row["df"], 1), worded.p_value(row["p"]), remark))
-    return Grid(
-        holm["title"],
-        ("Method", f"Estimate ({worded.interval_of(results)})", "df", "p", "Holds for, or why there is none"),
-        tuple(rows),
-        numeric=frozenset({2, 3}),
-    )
+        return {
+            "Method": f"{name}{' (primary)' if row['method'] == holm['primary_method'] else ''}",
+            f"Estimate ({worded.interval_of(results)})": (
+                worded.DASH if row["method"] in PERMUTED else worded.estimate(row)
+            ),
+            "df": worded.number(row["df"], 1),
+            "p": worded.p_value(row["p"]),
+            "Holds for, and notes": (
+                "; ".join(filter(None, (holds if row["estimate"] is not None else "", row["note"])))
+            ),
+        }
+
+    return Grid.of(holm["title"], map(cells, own))
+
+
+NOT_GIVEN = {
+    "_cannot_assess": "share that could not be assessed",
+    "_worst_rank": "could not be assessed counted as the worst answer",
+}
 
 
 def _cannot_assess_grid(results: Results) -> Grid | None:
-    titles = {row["endpoint"]: row["title"] for row in results.multiplicity}
-    rows = []
-    for row in results.comparisons:
-        for suffix, words in (
-            ("_cannot_assess", "share that could not be assessed"),
-            ("_worst_rank", "could not be assessed counted as the worst answer"),
-        ):
-            if row["endpoint"].endswith(suffix):
-                title = titles[row["endpoint"].removesuffix(suffix)]
-                said = f"{row['direction']}{caveat(row['note'])}" if row["direction"] else row["note"]
-                rows.append((f"{title}: {words}", worded.estimate(row), worded.p_value(row["p"]), said))
-    if not rows:
-        return None
-    return Grid(
+    rows = [
+        {
+            "Question": f"{holm['title']}: {words}",
+            f"θ ({worded.interval_of(results)})": worded.estimate(row),
+            "p": worded.p_value(row["p"]),
+            "In words": f"{row['direction']}{caveat(row['note'])}" if row["direction"] else row["note"],
+        }
+        for holm in results.multiplicity
+        for row in results.comparisons
+        for suffix, words in NOT_GIVEN.items()
+        if row["endpoint"] == holm["endpoint"] + suffix
+    ]
+    caption = (
         "Answers that were not given. Cannot-assess is not missing at random, so its share is compared "
-        "as a separate answer.",
-        ("Question", f"θ ({worded.interval_of(results)})", "p", "In words"),
-        tuple(rows),
-        numeric=frozenset({2}),
+        "as a separate answer."
     )
+    return Grid.of(caption, rows) if rows else None
 
 
 def readers_section(results: Results) -> Section:
@@ -319,31 +290,23 @@ def readers_section(results: Results) -> Section:
         f"{worded.interval_of(results)}s. Right of 0.5 {named.ones} got the higher answers. Dotted: where the θ of "
         "another reader like these would lie."
     )
-    rows = tuple(_spread(results, row) for row in results.multiplicity)
-    interval = worded.interval_of(results)
-    columns = (
-        "Question",
-        f"SD between readers ({interval})",
-        f"θ of a new reader ({interval} of prediction)",
-        "Remark",
-    )
     caption = (
         "How far readers differ in θ beyond what their cases explain, and what to expect of another reader."
     )
-    return Section("readers", "Each reader", (Picture("forest", text), Grid(caption, columns, rows)))
+    grid = Grid.of(caption, (_spread(results, row) for row in results.multiplicity))
+    return Section("readers", "Each reader", (Picture("forest", text), grid))
 
 
-def _spread(results: Results, holm: Row) -> tuple[str, ...]:
+def _spread(results: Results, holm: Row) -> dict[str, str]:
     spread, new = (find(results, holm["endpoint"], method) for method in ("reader_spread", "new_reader"))
+    interval = worded.interval_of(results)
+    names = (f"SD between readers ({interval})", f"θ of a new reader ({interval} of prediction)", "Remark")
     if spread is None or new is None:
-        return (holm["title"], worded.DASH, worded.DASH, primary_row(results, holm["endpoint"])["note"])
-    limits = worded.interval(new["ci_low"], new["ci_high"], 2)
-    return (
-        holm["title"],
-        worded.estimate(spread, 2),
-        limits,
-        "" if new["ci_low"] is not None else new["note"],
-    )
+        told: tuple[str, ...] = (worded.DASH, worded.DASH, primary_row(results, holm["endpoint"])["note"])
+    else:
+        limits = worded.interval(new["ci_low"], new["ci_high"], 2)
+        told = (worded.estimate(spread, 2), limits, "" if new["ci_low"] is not None else new["note"])
+    return {"Question": holm["title"], **dict(zip(names, told, strict=True))}
 
 
 def answers_section(results: Results) -> Section | None:

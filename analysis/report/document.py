@@ -1,5 +1,7 @@
 """What a report is made of (sections of texts, tables, facts and pictures), and what of a study only the site knows."""
 
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -29,14 +31,29 @@ class Named:
     codes: frozenset[str] = frozenset()
 
 
+NUMBERS = re.compile(r"(?:[-−–<±\d.,/%()e+ \N{NO-BREAK SPACE}]|of)*")
+"""A cell with nothing to read but numbers and dashes."""
+
+
 @dataclass(frozen=True)
 class Grid:
-    """A table: texts only. `numeric` are the columns set flush right; the first column names the row."""
+    """A table: texts only. The first column names the row; others that hold numbers alone are set flush right."""
 
     caption: str
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
-    numeric: frozenset[int] = frozenset()
+
+    @classmethod
+    def of(cls, caption: str, rows: Iterable[Mapping[str, str]]) -> "Grid":
+        """Return the table of rows whose cells stand under the names of their columns, in one order."""
+        found = list(rows)
+        return cls(caption, tuple(found[0]) if found else (), tuple(tuple(row.values()) for row in found))
+
+    @property
+    def numeric(self) -> frozenset[int]:
+        """The columns that are set flush right, counted from 0."""
+        places = range(1, len(self.columns))
+        return frozenset(k for k in places if all(NUMBERS.fullmatch(row[k]) for row in self.rows))
 
 
 @dataclass(frozen=True)
@@ -107,6 +124,7 @@ class Background:
     `questions` are the texts as the readers saw them with their answers; `codes` names the facts whose values
     are digests; `estimand` says in words what was compared with what; `remarks` are things a reader of the
     report must know, such as an admin who had seen the sweep; `described` are the answers to what is not tested.
+    `deviations` are what differed from the locked protocol: about what, what was planned, what happened.
     `locked`: the analysis was declared and the readers were blinded, as the site saw to; of a ratings file neither is
     known.
     """
@@ -123,3 +141,4 @@ class Background:
     synthetic_images: bool = False
     described: tuple[Described, ...] = ()
     locked: bool = False
+    deviations: tuple[tuple[str, str, str], ...] = ()

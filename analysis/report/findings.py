@@ -6,6 +6,7 @@ from typing import Any
 from analysis.findings.results import SYNTHETIC, Findings
 from analysis.report.document import Block, Document, Grid, Named, Picture, Section, Text
 from analysis.report.html import standalone
+from analysis.report.words import TEXTS
 
 Row = dict[str, Any]
 
@@ -32,18 +33,7 @@ QUESTIONS = (
 )
 """Anchor, question, figures and tables, in the order of the poster."""
 
-FIGURES: Mapping[str, str] = {
-    "overall": "Mean average precision against the share of removed weights, with its 95 % interval over seeds.",
-    "conditions": "Mean average precision of the reference and of each named condition, with its 95 % interval.",
-    "forgettability": "Forgettability curve of each class: relative change of AP as weights are removed.",
-    "frequency": "First drop and impact of each class against its training positives.",
-    "co_occurrence": "Difference of two classes' curves against their co-occurrence and their distance in frequency.",
-    "forgotten_alike": "Classes that are forgotten alike, clustered.",
-    "most_represented": "Over-representation of the most over-represented classes and of numbers of diseases.",
-    "representation": "Over-representation of classes and of numbers of diseases among the exemplars.",
-    "suspects": "Images with a wrong label that are found as the most suspicious are looked at, for each ranking.",
-    "stability": "Inclusion probability of each exemplar over resampled seeds, and overlap of the criteria.",
-}
+FIGURES: Mapping[str, str] = TEXTS["figures"]
 """What each figure shows."""
 
 
@@ -81,14 +71,9 @@ def _question(
 
 
 def _grid(name: str, rows: Sequence[Row]) -> Grid:
-    columns = list(dict.fromkeys(column for row in rows for column in row))
-    numeric = {
-        k for k, column in enumerate(columns) if any(isinstance(row.get(column), int | float) for row in rows)
-    }
-    cells = tuple(tuple(_text(row.get(column)) for column in columns) for row in rows)
-    return Grid(
-        f"{name}.csv", tuple(column.replace("_", " ") for column in columns), cells, frozenset(numeric)
-    )
+    columns = dict.fromkeys(column for row in rows for column in row)
+    cells = ({column.replace("_", " "): _text(row.get(column)) for column in columns} for row in rows)
+    return Grid.of(f"{name}.csv", cells)
 
 
 def _flat(facts: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:

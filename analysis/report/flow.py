@@ -106,24 +106,14 @@ def arm_totals(results: Results, arm: int) -> dict[str, dict[str, int]]:
 
 def reader_grid(readers: tuple[ReaderCourse, ...]) -> Grid:
     """Return the readers as a table."""
-    return Grid(
-        "Readers, by pseudonym. Planned and read count first readings.",
-        ("Reader", "Planned", "Read", "Remark"),
-        tuple(
-            (
-                reader.pseudonym,
-                str(reader.planned),
-                str(reader.read),
-                "; ".join(
-                    part
-                    for part in (
-                        f"withdrew: {reader.withdrawn}" if reader.withdrawn else "",
-                        f"replaced {reader.replaces}" if reader.replaces else "",
-                    )
-                    if part
-                ),
-            )
-            for reader in readers
-        ),
-        numeric=frozenset({1, 2}),
-    )
+
+    def cells(reader: ReaderCourse) -> dict[str, str]:
+        told = {"withdrew: ": reader.withdrawn, "replaced ": reader.replaces}
+        return {
+            "Reader": reader.pseudonym,
+            "Planned": str(reader.planned),
+            "Read": str(reader.read),
+            "Remark": "; ".join(f"{what}{value}" for what, value in told.items() if value),
+        }
+
+    return Grid.of("Readers, by pseudonym. Planned and read count first readings.", map(cells, readers))

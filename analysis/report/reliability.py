@@ -4,32 +4,19 @@ from analysis.endpoints import capital
 from analysis.figures.described import Described
 from analysis.report.document import Background, Block, Grid, Picture, Section, Text
 from analysis.report.flow import LOST, WORDS, arm_totals
-from analysis.report.words import DASH, estimate, groups_of, interval, interval_of, number, p_value, percent
+from analysis.report.words import (
+    DASH,
+    TEXTS,
+    estimate,
+    groups_of,
+    interval,
+    interval_of,
+    number,
+    p_value,
+    percent,
+)
 from analysis.stats import Results
 from analysis.stats.rows import Row
-
-STATISTICS = {
-    "krippendorff_alpha": "Krippendorff's α",
-    "icc_2_1": "ICC(2,1), one reader",
-    "icc_2_k": "ICC(2,k), mean of the readers",
-    "fleiss_kappa": "Fleiss' κ",
-    "mean_weighted_kappa": "Quadratic-weighted κ, mean of pairs",
-    "percent_agreement": "Percent agreement",
-}
-TIMES = {
-    "geometric_mean_ratio": (
-        "Ratio of geometric means, {one} / {other}",
-        "primary for times; 1 = no difference",
-    ),
-    "u_centred": ("θ on the raw times", "0.5 = no difference"),
-    "mixed_model_position": ("Ratio, adjusted for the place in the order", "mixed model; sensitivity only"),
-    "position_ratio": ("Ratio for a later place in the order", ""),
-}
-MEASURES = {
-    "balance": "Place of {ones} less that of {others}, first case 0 to last case 1",
-    "drift": "Change of the answers from the first case to the last",
-    "drift_of_difference": "Change of {ones} minus {others} from the first case to the last",
-}
 
 
 def agreement_section(results: Results) -> Section:
@@ -58,18 +45,17 @@ def agreement_section(results: Results) -> Section:
 
 
 def _agreement_grid(title: str, own: list[Row], scopes: tuple[str, ...]) -> Grid:
-    rows = []
-    for statistic, name in STATISTICS.items():
-        cells = {row["scope"]: row for row in own if row["statistic"] == statistic}
-        missing = dict.fromkeys(row["note"] for row in cells.values() if row["value"] is None)
-        rows.append(
-            (
-                name,
-                *(_coefficient(cells.get(scope)) for scope in ("all", "pie", "control")),
-                "; ".join(missing),
-            )
-        )
-    return Grid(title, ("Statistic", *scopes, "Remark"), tuple(rows))
+    def cells(statistic: str, name: str) -> dict[str, str]:
+        found = {row["scope"]: row for row in own if row["statistic"] == statistic}
+        shown = (_coefficient(found.get(scope)) for scope in ("all", "pie", "control"))
+        missing = dict.fromkeys(row["note"] for row in found.values() if row["value"] is None)
+        return {
+            "Statistic": name,
+            **dict(zip(scopes, shown, strict=True)),
+            "Remark": "; ".join(missing),
+        }
+
+    return Grid.of(title, (cells(*each) for each in TEXTS["agreement"].items()))
 
 
 def _coefficient(row: Row | None) -> str:
@@ -85,24 +71,23 @@ def _coefficient(row: Row | None) -> str:
 def _intra(results: Results, titles: dict[str, str]) -> list[Block]:
     if not results.intra_reader:
         return [Text("No case was shown twice to a reader: agreement within readers is not estimable.")]
-    rows = tuple(
-        (
-            titles[row["endpoint"]],
-            row["reader"] or "All",
-            str(row["n"]),
-            f"{row['n_same']} of {row['n']}{_limits(row, 'same_low', 'same_high')}",
-            f"{number(row['weighted_kappa'], 2)}{_limits(row, 'kappa_low', 'kappa_high')}",
-            f"{number(row['mean_shift'], 2)}{_limits(row, 'ci_low', 'ci_high')}",
-            row["note"],
-        )
-        for row in results.intra_reader
-    )
-    columns = ("Question", "Reader", "Pairs", "Same answer", "Weighted κ", "Shift, second − first", "Remark")
+
+    def cells(row: Row) -> dict[str, str]:
+        return {
+            "Question": titles[row["endpoint"]],
+            "Reader": row["reader"] or "All",
+            "Pairs": str(row["n"]),
+            "Same answer": f"{row['n_same']} of {row['n']}{_limits(row, 'same_low', 'same_high')}",
+            "Weighted κ": f"{number(row['weighted_kappa'], 2)}{_limits(row, 'kappa_low', 'kappa_high')}",
+            "Shift, second − first": f"{number(row['mean_shift'], 2)}{_limits(row, 'ci_low', 'ci_high')}",
+            "Remark": row["note"],
+        }
+
     caption = (
         "Agreement within readers: the same case shown twice. The shift is in points of the scale. In brackets "
         f"{interval_of(results)}s, of the same answer as a share; for all readers together readers are the clusters."
     )
-    return [Grid(caption, columns, rows, numeric=frozenset({2}))]
+    return [Grid.of(caption, map(cells, results.intra_reader))]
 
 
 def _limits(row: Row, low: str, high: str) -> str:
@@ -113,36 +98,26 @@ def order_section(results: Results) -> Section:
     """Return whether the arms stood evenly in the order, and how answers drifted along it."""
     if not results.order:
         return Section("order", "Order and learning", (Text("The order of reading is not known."),))
-    titles = {row["endpoint"]: row["title"] for row in results.multiplicity} | {
-        "position": "Place in the order"
-    }
+    titles = {row["endpoint"]: row["title"] for row in results.multiplicity}
+    titles["position"] = "Place in the order"
     named = groups_of(results)
-    rows = tuple(
-        (
-            titles[row["endpoint"]],
-            MEASURES[row["measure"]].format(ones=named.ones, others=named.others),
-            estimate(row, 2),
-            p_value(row["p"]),
-            DASH if row["lowest"] is None else interval(row["lowest"], row["highest"], 2),
-            row["note"],
-        )
-        for row in results.order
-    )
-    columns = (
-        "Question",
-        "What",
-        f"Mean over readers ({interval_of(results)})",
-        "p",
-        "Lowest to highest reader",
-        "Remark",
-    )
+
+    def cells(row: Row) -> dict[str, str]:
+        lowest = row["lowest"]
+        return {
+            "Question": titles[row["endpoint"]],
+            "What": TEXTS["order"][row["measure"]].format(ones=named.ones, others=named.others),
+            f"Mean over readers ({interval_of(results)})": estimate(row, 2),
+            "p": p_value(row["p"]),
+            "Lowest to highest reader": DASH if lowest is None else interval(lowest, row["highest"], 2),
+            "Remark": row["note"],
+        }
+
     text = (
         "First readings. For each reader a line is fitted over the order of reading; the means count readers alike. "
         "Explorative: the p-values are not adjusted. Answers are in the question's unit, yes or no as a share."
     )
-    return Section(
-        "order", "Order and learning", (Text(text), Grid("", columns, rows, numeric=frozenset({3})))
-    )
+    return Section("order", "Order and learning", (Text(text), Grid.of("", map(cells, results.order))))
 
 
 def times_section(results: Results, *, declared: bool) -> Section:
@@ -150,16 +125,17 @@ def times_section(results: Results, *, declared: bool) -> Section:
     if not results.reading_time:
         return Section("times", "Reading times", (Text("No reading times were recorded."),))
     named = groups_of(results)
-    rows = tuple(
-        (
-            TIMES[row["method"]][0].format(one=named.one, other=named.other),
-            estimate(row),
-            number(row["df"], 1),
-            p_value(row["p"]),
-            row["note"] or TIMES[row["method"]][1],
-        )
-        for row in results.reading_time
-    )
+
+    def cells(row: Row) -> dict[str, str]:
+        name, remark = TEXTS["times"][row["method"]]
+        return {
+            "Method": name.format(one=named.one, other=named.other),
+            f"Estimate ({interval_of(results)})": estimate(row),
+            "df": number(row["df"], 1),
+            "p": p_value(row["p"]),
+            "Remark": row["note"] or remark,
+        }
+
     first = results.reading_time[0]
     fixed = "the rule was fixed beforehand: " if declared else ""
     blocks = (
@@ -167,12 +143,7 @@ def times_section(results: Results, *, declared: bool) -> Section:
             "From painted pixels to the answer, hidden time excluded, on first readings. Compared as "
             f"ratios: 1.10 means that {named.ones} took a tenth longer."
         ),
-        Grid(
-            "",
-            ("Method", f"Estimate ({interval_of(results)})", "df", "p", "Remark"),
-            rows,
-            numeric=frozenset({2, 3}),
-        ),
+        Grid.of("", map(cells, results.reading_time)),
         Text(
             f"{first['n_used']} times were used. {first['n_excluded']} were left out ({fixed}"
             f"{times_rule(first['shortest_s'], first['longest_s'])}); {first['n_without_time']} readings have no time.",
@@ -196,45 +167,38 @@ def missing_section(results: Results) -> Section:
     """Return what was not answered, by question and arm, and by reader."""
     titles = {row["endpoint"]: row["title"] for row in results.multiplicity}
     named = groups_of(results)
-    totals = []
-    for endpoint, title in titles.items():
-        for arm, name in zip((1, 0), named.both, strict=True):
-            total = arm_totals(results, arm).get(endpoint)
-            if total:
-                lost = [str(total[kind]) for kind in LOST]
-                share = percent(1 - total["answered"] / total["n"]) if total["n"] else DASH
-                totals.append((title, name, str(total["n"]), str(total["answered"]), *lost, share))
-    overall = [row for row in results.missing if row["reader"] is None]
-    blocks: list[Block] = [
-        Grid(
+    totals = [
+        {
+            "Question": title,
+            "Arm": name,
+            "Planned": str(total["n"]),
+            "Answered": str(total["answered"]),
+            **{capital(WORDS[kind]): str(total[kind]) for kind in LOST},
+            "Without an answer": percent(1 - total["answered"] / total["n"]) if total["n"] else DASH,
+        }
+        for endpoint, title in titles.items()
+        for arm, name in zip((1, 0), named.both, strict=True)
+        if (total := arm_totals(results, arm).get(endpoint))
+    ]
+
+    def apart(row: Row) -> dict[str, str]:
+        share = row["risk_difference"]
+        return {
+            "Question": titles[row["endpoint"]],
+            "Difference": DASH if share is None else f"{number(100 * share, 1)} percentage points",
+            "p": p_value(row["p"]),
+            "Remark": row["note"],
+        }
+
+    blocks: tuple[Block, ...] = (
+        Grid.of(
             "First readings by question and arm; what a replaced reader left is counted with the reader who came.",
-            (
-                "Question",
-                "Arm",
-                "Planned",
-                "Answered",
-                *(capital(WORDS[kind]) for kind in LOST),
-                "Without an answer",
-            ),
-            tuple(totals),
-            numeric=frozenset(range(2, 5 + len(LOST))),
+            totals,
         ),
-        Grid(
+        Grid.of(
             f"Whether the arms differ in what was not answered ({named.one} minus {named.other}, readers and cases "
             "random).",
-            ("Question", "Difference", "p", "Remark"),
-            tuple(
-                (
-                    titles[r["endpoint"]],
-                    DASH
-                    if r["risk_difference"] is None
-                    else f"{number(100 * r['risk_difference'], 1)} percentage points",
-                    p_value(r["p"]),
-                    r["note"],
-                )
-                for r in overall
-            ),
-            numeric=frozenset({2}),
+            map(apart, (row for row in results.missing if row["reader"] is None)),
         ),
         _by_reader(results),
         Text(
@@ -242,8 +206,8 @@ def missing_section(results: Results) -> Section:
             "the others are missing completely at random. Cannot-assess is not: it is compared as a separate answer"
             " under Sensitivity analyses."
         ),
-    ]
-    return Section("missing", "What was not answered", tuple(blocks))
+    )
+    return Section("missing", "What was not answered", blocks)
 
 
 def _by_reader(results: Results) -> Grid:
@@ -257,12 +221,7 @@ def _by_reader(results: Results) -> Grid:
     named = (groups_of(results).others, groups_of(results).ones)
     heads = [f"{titles[endpoint]}, {named[arm]}" for endpoint, arm in columns]
     rows = tuple((reader, *(own.get(column, DASH) for column in columns)) for reader, own in cells.items())
-    return Grid(
-        "Without an answer, by reader.",
-        ("Reader", *heads),
-        rows,
-        numeric=frozenset(range(1, 1 + len(columns))),
-    )
+    return Grid("Without an answer, by reader.", ("Reader", *heads), rows)
 
 
 def described_section(results: Results, background: Background) -> Section | None:
@@ -284,7 +243,7 @@ def described_section(results: Results, background: Background) -> Section | Non
         rows += [
             (name, *(_cell(each, place, values[place]) for place in (0, 1))) for name, values in each.rows
         ]
-        blocks.append(Grid(each.question, ("Answer", *named), tuple(rows), numeric=frozenset({1, 2})))
+        blocks.append(Grid(each.question, ("Answer", *named), tuple(rows)))
     return Section("described", "Other questions", tuple(blocks))
 
 

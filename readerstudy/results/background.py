@@ -13,11 +13,12 @@ from analysis.figures.described import Described
 from analysis.report import Background, ReaderCourse
 from readerstudy.audit.models import Event
 from readerstudy.cases.models import CaseSet
+from readerstudy.environment import version
 from readerstudy.results.models import Unblinding, UnblindingRequest
 from readerstudy.results.values import EnrolledReader, Reading, unblinding_of
 from readerstudy.study.design.locking import locked_document
 from readerstudy.study.duties import needs_two
-from readerstudy.study.models import Study
+from readerstudy.study.models import DisplayCheck, Study
 from readerstudy.study.protocol import Protocol
 from readerstudy.study.protocol.questions import Question
 
@@ -61,7 +62,33 @@ def background_of(
         synthetic_images=study.synthetic_images,
         described=described_of(Protocol.from_json(protocol), readings),
         locked=True,
+        deviations=tuple(_deviations(study, readings, readers, using)),
     )
+
+
+def _deviations(
+    study: Study, readings: Sequence[Reading], readers: Sequence[EnrolledReader], using: str
+) -> Iterator[tuple[str, str, str]]:
+    """Yield what differed from the locked protocol: about what, what was planned, what happened."""
+    planned, first = study.protocol["planned_readers"], sum(not each.replaces for each in readers)
+    if planned != first:
+        yield "Readers", str(planned), f"{first} were enrolled, without those who replaced another"
+    again = [each for each in readings if each.presentation > 1]
+    if lost := sum(not each.revisions for each in again):
+        yield "Hidden repeats", str(len(again)), f"{lost} were not read"
+    if late := sum(each.deferred for each in again):
+        yield (
+            "Order of the repeats",
+            "each at its drawn place",
+            f"{late} came too early and were put at the end",
+        )
+    checks = DisplayCheck.objects.using(using).filter(study=study.pk)
+    if failed := checks.filter(passed=False).count():
+        rule = study.protocol.get("display_check", "none")
+        yield "Display check", rule, f"{failed} of {checks.count()} checks did not pass"
+    then = locked_document(study).get("software", {}).get("readerstudy") if study.locked_file else None
+    if then not in (None, version()):
+        yield "Software", f"version {then}", f"version {version()} computed the results"
 
 
 def unblinded_remarks(study: Study, using: str) -> tuple[str, ...]:

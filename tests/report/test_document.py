@@ -1,6 +1,7 @@
 """The report says what the results hold, also where nothing can be estimated."""
 
 import re
+from dataclasses import replace
 from functools import cache
 
 import pytest
@@ -9,7 +10,6 @@ from matplotlib.text import Text as Drawn
 from analysis.report import Background, ReaderCourse, reader_study_report, report_figures
 from analysis.report.document import Findings, Grid, Named, Picture, Points, Text
 from analysis.report.flow import flow
-from analysis.report.methods import CLAIM, GRRAS
 from analysis.report.words import interval, listed, number, p_value
 from analysis.stats import Plan, analyse, simulate_study
 from tests.stats.reference_data import A, B, C, analysed, ratings
@@ -51,9 +51,44 @@ def test_primary_results_are_in_words_with_their_direction():
 def test_a_result_that_holms_correction_takes_back_says_so():
     holm = {r["endpoint"]: r for r in analysed(A).multiplicity}
     assert holm["agree"]["p"] < 0.05 <= holm["agree"]["p_adjusted"]  # or this test shows nothing
-    text = words(sections(analysed(A))["summary"])
+    text = words(sections(analysed(A))["primary"])
     said = f"questions asked, chance could explain it (adjusted p = {p_value(holm['agree']['p_adjusted'])})"
     assert text.count(said) == 1
+
+
+def test_the_summary_has_every_effect_with_its_interval_and_a_direction_only_where_the_declared_test_says_so():
+    adjusted = {r["title"]: r for r in analysed(A).multiplicity}
+    points = next(b for b in sections(analysed(A))["summary"].blocks if isinstance(b, Points)).items
+    decided = {title for title, row in adjusted.items() if row["p_adjusted"] < 0.05}
+    assert 0 < len(decided) < 3  # or this test shows nothing
+    for title, point in zip(adjusted, points, strict=True):
+        row = analysed(A).comparison(adjusted[title]["endpoint"], "u_centred")
+        assert f"θ {row['estimate']:.3f}, 95 % interval {interval(row['ci_low'], row['ci_high'])}" in point
+        assert re.search(r"p \(Holm\) [=<].*; difference −?[\d.]+ (percentage )?points \(", point)
+        told = "is not decided" in point
+        assert told == (title not in decided)
+        assert told != bool(re.search(r"PIEs had|of 100 pairs|frequent", point))
+    assert "not decided: with Holm's correction for the questions asked" in points[0]
+
+
+def test_deviations_are_those_that_the_site_recorded_and_none_is_told_of_a_ratings_file():
+    readers = (
+        ReaderCourse("R1", 24, 24), ReaderCourse("R2", 24, 9, withdrawn="2026-03-01, illness"),
+        ReaderCourse("R3", 24, 24, replaces="R2"),
+    )  # fmt: skip
+    own = ("Software", "version 1", "version 2")
+    (told, grid) = sections(simulated(), replace(LOCKED, readers=readers, deviations=(own,)))[
+        "deviations"
+    ].blocks
+    assert grid.rows == (
+        own, ("Reader R2", "24 first readings", "9 read; withdrew 2026-03-01, illness; replaced"),
+    )  # fmt: skip
+    (text,) = sections(simulated(), replace(LOCKED, readers=readers[:1]))["deviations"].blocks
+    assert text.text == f"None. {told.text}"
+    assert "deviations" not in sections(simulated())
+    declared = sections(analysed("G_degenerate_one_reader"), LOCKED)["deviations"].blocks[1]
+    assert all(what.startswith("no verdict: ") for *_, what in declared.rows)
+    assert len(declared.rows) == 3
 
 
 def test_every_method_stands_among_the_sensitivity_analyses_with_what_it_holds_for():
@@ -192,16 +227,44 @@ def test_simulated_repeats_subgroups_and_cannot_assess_are_there():
     assert "subgroups" not in sections(analysed(A))
 
 
+def checklists(results, background=Background()):  # noqa: B008
+    _, *grids = sections(results, background)["checklists"].blocks
+    return [[dict(zip(grid.columns, row, strict=True)) for row in grid.rows] for grid in grids]
+
+
 def test_checklists_are_whole_and_name_sections_that_exist():
-    titles = {section.title for section in reader_study_report(simulated()).sections} | {"Flow"}
-    assert [int(item) for item, *_ in GRRAS] == list(range(1, 16))
-    assert [int(item) for item, *_ in CLAIM] == list(range(1, 43))
-    beginnings = (*titles, "For the authors", "for the authors", "Export", "Sweep", "Not applicable",
-                  "Images are stored", "The data set's labels", "Balance", "numbers:", "number and", "reasons",
-                  "images:", "question 1")  # fmt: skip
-    for item, _, where in (*GRRAS, *CLAIM):
-        for part in where.split("; "):
-            assert part.startswith(beginnings), (item, part)
+    titles = {section.title for section in reader_study_report(simulated()).sections}
+    grras, claim = checklists(simulated(), LOCKED)
+    assert [len(grras), len(claim)] == [15, 44]
+    beginnings = (*titles, "For the authors", "for the authors", "Export", "Provenance", "provenance", "Not applicable",
+                  "docs/blinding", "numbers:", "number", "reasons:", "images:", "balance:", "registration")  # fmt: skip
+    for row in (*grras, *claim):
+        for part in row["Where"].split("; "):
+            assert part.startswith(beginnings), row
+
+
+LOCK = (("Protocol locked", "2026-03-01 10:00 UTC"),)
+LOCKED = Background(
+    protocol=(("Planned readers", "4"), ("Hidden repeats", "none")), origin=(("Protocol", "ab" * 32),), locked=True,
+    estimand="PIEs as found.",
+)  # fmt: skip
+
+
+def test_checklists_are_filled_from_the_study_and_leave_to_the_authors_what_it_does_not_hold():
+    grras, claim = checklists(simulated(), LOCKED)
+    counts = simulated().study
+    assert (
+        grras[10]["Answer"]
+        == f"4 readers, 12 + 12 cases, {counts['first_readings']} first readings, 32 repeats"
+    )
+    assert grras[5]["Answer"] == "4 readers planned; hidden repeats: none"
+    alpha = next(r for r in simulated().agreement if r["endpoint"] == "quality" and r["scope"] == "all")
+    assert f"Image quality {number(alpha['value'], 2)}" in claim[17]["Answer"]
+    assert "Image quality 6 of 96" in claim[11]["Answer"]
+    assert claim[33]["Answer"].endswith("ab" * 32)
+    grras, claim = checklists(simulated())
+    for row in (grras[5], grras[7], claim[3], claim[20], claim[33], claim[41]):
+        assert (row["Where"], row["Answer"]) == ("For the authors", ""), row
 
 
 def test_words():
@@ -240,7 +303,7 @@ def test_a_ratings_file_alone_claims_neither_blinding_nor_a_declaration():
     told = "".join(words(section) for section in reader_study_report(results).sections)
     assert not claims.search(told), claims.search(told)
     locked = "".join(
-        words(section) for section in reader_study_report(results, Background(locked=True)).sections
+        words(section) for section in reader_study_report(results, replace(LOCKED, course=LOCK)).sections
     )
     assert {found[0] for found in claims.finditer(locked)} == {
         "without knowing", "Declared primary", "fixed beforehand", "locked before",

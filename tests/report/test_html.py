@@ -39,7 +39,7 @@ def parsed(html):
 def test_every_kind_of_text_is_escaped():
     blocks = (
         Text(EVIL), Text(EVIL, "warning"), Points((EVIL,)), Named(((EVIL, EVIL),), frozenset({EVIL})),
-        Grid(EVIL, (EVIL, EVIL), ((EVIL, EVIL),), numeric=frozenset({1})), Picture("forest", EVIL),
+        Grid(EVIL, (EVIL, EVIL), ((EVIL, EVIL),)), Picture("forest", EVIL),
         Findings((Finding(EVIL, EVIL, ((EVIL, EVIL),), EVIL),)),
     )  # fmt: skip
     document = Document(EVIL, (Section("x", EVIL, blocks),), (EVIL,))
