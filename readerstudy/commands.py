@@ -64,14 +64,16 @@ class PatientCommand(SiteCommand):
         super().run_from_argv(argv)
 
 
-def start_apart(*words: str) -> None:
+def start_apart(*words: str, holding: tuple[int, ...] = ()) -> None:
     """Start a command of the site as a process of its own, which outlives the request that asked for it.
 
-    A thread would die with its web process, and take its turns from readers.
+    A thread would die with its web process, and take its turns from readers. The command keeps the open files
+    `holding`, and so their locks, until it ends.
     """
     process = subprocess.Popen(
         [sys.executable, "-m", "readerstudy", *words], cwd=BASE, env=dict(os.environ), start_new_session=True,
         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        pass_fds=holding,
     )  # fmt: skip
     threading.Thread(target=process.wait, daemon=True).start()  # who is waited for leaves no zombie behind
 

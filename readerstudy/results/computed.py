@@ -1,18 +1,16 @@
 """Results and figures of an unblinded study: computed once, then kept by the digest of what they came from."""
 
+import fcntl
 import hashlib
 import json
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
-from datetime import timedelta
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, get_args
 
 import pandas as pd
 from django.conf import settings
-from django.utils import timezone
 
 from analysis.durable import write_whole
 from analysis.endpoints import GROUPS, Groups, groups_from
@@ -39,8 +37,7 @@ THEMES: tuple[ThemeName, ...] = get_args(ThemeName)
 AT_ONCE = 200
 """Readings of a study whose results a request may wait for: some seconds."""
 BEGUN = "begun"
-FORGOTTEN = timedelta(minutes=15)
-"""A computation that was begun so long ago, and has left nothing, has died."""
+"""A file whose lock the process that computes holds for as long as it lives."""
 
 
 @dataclass(frozen=True)
@@ -95,15 +92,22 @@ class Computed:
         """Whether a request can show the report without making somebody wait."""
         return len(self.readings) <= AT_ONCE or self.parts_done == 1 + len(THEMES)
 
-    def begin(self) -> None:
-        """Have everything computed by a process of its own, if none is at it."""
-        mark = self.folder / BEGUN
+    def begin(self, *, again: bool = False) -> bool:
+        """Have everything computed by a process of its own, and return whether one is at it.
+
+        One that ended without results has failed: it would fail again, and is begun again only when that is asked.
+        """
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        if mark.exists() and timezone.now().timestamp() - mark.stat().st_mtime > FORGOTTEN.total_seconds():
-            mark.unlink(missing_ok=True)
-        with suppress(FileExistsError):
-            mark.touch(mode=0o600, exist_ok=False)
-            start_apart("compute_results", self.study.slug)
+        mark = self.folder / BEGUN
+        first = not mark.exists()
+        with mark.open("a") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return True
+            if first or again:
+                start_apart("compute_results", self.study.slug, holding=(file.fileno(),))
+            return first or again
 
 
 def computed(study: Study) -> Computed:

@@ -69,14 +69,12 @@ def results(request: HttpRequest, study: Study) -> HttpResponse:
     context = {"study": study, "may_open": has_role(signed_in(request), study, Role.STUDY_ADMIN)}
     made = computed(study)
     if not made.at_hand:
-        made.begin()
-        context |= {"done": made.parts_done, "readings": len(made.readings)}
-        return render(request, "results/computing.html", context, status=202)
-    return render(
-        request,
-        "results/results.html",
-        {**context, "report": _report(made), "labels": tells_labels(study.protocol)},
-    )
+        running = made.begin(again="again" in request.GET)
+        context |= {"done": made.parts_done, "readings": len(made.readings), "running": running}
+        if running or not made.at_hand:  # it may have ended a moment ago
+            return render(request, "results/computing.html", context, status=202 if running else 200)
+    context |= {"report": _report(made), "labels": tells_labels(study.protocol)}
+    return render(request, "results/results.html", context)
 
 
 def _sealed(request: HttpRequest, study: Study) -> dict[str, Any]:

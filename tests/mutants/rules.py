@@ -145,6 +145,10 @@ RULES = (
          f"{DESIGNS}::test_the_time_of_a_reading_is_that_of_all_its_visits[fully crossed]"),
     ),
     Rule(
+        "case browser", "readerstudy/results/browsing.py", ("why_shut", "_pixels"),
+        ("tests/results/test_browsing.py",),
+    ),
+    Rule(
         "strata", "readerstudy/results/ratings.py", ("_batch", "_rating", "subgroups_frame"),
         (f"{RATINGS}::test_the_groups_of_cases_are_those_that_the_protocol_names",
          f"{RATINGS}::test_ratings_are_the_answers_joined_with_the_key",

@@ -1,7 +1,7 @@
 """The results page, also for studies in which readers could not assess something."""
 
-import os
-import time
+import fcntl
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -66,47 +66,71 @@ def test_a_large_study_is_computed_apart_and_the_page_says_how_far_it_is(
     opened: Stock, monkeypatch: pytest.MonkeyPatch, settings: Any, tmp_path: Path
 ) -> None:
     settings.EXPORTS_ROOT = tmp_path
-    begun: list[tuple[str, ...]] = []
+    begun = begun_by(monkeypatch)
     monkeypatch.setattr(computed, "AT_ONCE", 1)
-    monkeypatch.setattr(computed, "start_apart", lambda *words: begun.append(words))
     client = Client()
     client.force_login(opened.alice)
     for _ in range(2):  # the second visit begins nothing again
         answer = client.get("/results/chest/")
         assert answer.status_code == 202
         assert "20 readings are analysed" in answer.content.decode()
-    assert begun == [("compute_results", "chest")]
+    assert [words for words, _ in begun] == [("compute_results", "chest")]
     for address in ("export.zip", "report.html"):
         assert client.get(f"/results/chest/{address}").headers["Location"] == "/results/chest/"
-    call_command(*begun[0])
+    call_command(*begun[0][0])
+    begun[0][1].kill()
+    begun[0][1].wait()
     answer = client.get("/results/chest/")
     assert answer.status_code == 200
     assert "<h3>Label agreement</h3>" in answer.content.decode()
     assert client.get("/results/chest/report.html").status_code == 200
 
 
-def test_a_computation_that_died_is_begun_again(
-    opened: Stock, monkeypatch: pytest.MonkeyPatch, settings: Any, tmp_path: Path
+def begun_by(monkeypatch: pytest.MonkeyPatch, seconds: int = 60) -> list[Any]:
+    """Have a process sleep that holds what the computing one would; return a list of words and process, as begun."""
+    begun: list[Any] = []
+
+    def start(*words: str, holding: tuple[int, ...]) -> None:
+        begun.append((words, subprocess.Popen(["sleep", str(seconds)], pass_fds=holding)))
+
+    monkeypatch.setattr(computed, "start_apart", start)
+    return begun
+
+
+@pytest.mark.parametrize("killed", [True, False])
+def test_a_computation_that_died_is_told_at_once_and_begun_again_when_asked(
+    opened: Stock, monkeypatch: pytest.MonkeyPatch, settings: Any, tmp_path: Path, killed: bool
 ) -> None:
     settings.EXPORTS_ROOT = tmp_path
-    begun: list[tuple[str, ...]] = []
-    monkeypatch.setattr(computed, "start_apart", lambda *words: begun.append(words))
-    made = computed.computed(opened.study)
-    made.begin()
-    made.begin()
+    begun = begun_by(monkeypatch, 60 if killed else 0)
+    monkeypatch.setattr(computed, "AT_ONCE", 1)
+    client = Client()
+    client.force_login(opened.alice)
+    assert client.get("/results/chest/").status_code == 202
+    if killed:
+        assert client.get("/results/chest/").status_code == 202
+        begun[0][1].kill()
+    begun[0][1].wait()
+    for _ in range(2):
+        answer = client.get("/results/chest/")
+        assert answer.status_code == 200
+        assert "The results could not be computed" in answer.content.decode()
+        assert "computing.mjs" not in answer.content.decode()
     assert len(begun) == 1
-    old = time.time() - computed.FORGOTTEN.total_seconds() - 1
-    os.utime(made.folder / computed.BEGUN, (old, old))
-    made.begin()
+    assert client.get("/results/chest/?again").status_code == 202
     assert len(begun) == 2
+    begun[1][1].kill()
+    begun[1][1].wait()
 
 
 def test_a_command_started_apart_outlives_who_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A real process: it runs the program's own entry, in a session of its own."""
     monkeypatch.setenv("READERSTUDY_HOME", str(tmp_path / "site"))
-    start_apart("setup")
-    for _ in range(600):
-        if (tmp_path / "site" / "site.env").exists():
-            return
-        time.sleep(0.1)
-    raise AssertionError("expected the command to make the site's folder within a minute")
+    with (tmp_path / "held").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        start_apart("setup", holding=(file.fileno(),))
+    with (tmp_path / "held").open("a") as again:
+        with pytest.raises(BlockingIOError):
+            fcntl.flock(again, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(again, fcntl.LOCK_EX)  # it is let go when the command ends
+    assert (tmp_path / "site" / "site.env").exists()
