@@ -57,33 +57,15 @@ def _question(axes: Axes, answers: pd.DataFrame, groups: Groups, colors: look.Th
             color = colors.valence(row["valence"])
             axes.barh(y, share, left=left, height=0.74, color=color, edgecolor=colors.ground, linewidth=0.9)
             if share >= 0.06:
-                axes.text(
-                    left + share / 2,
-                    y + 0.02,
-                    f"{share:.0%}",
-                    ha="center",
-                    va="center",
-                    fontsize=look.SIZE - 1,
-                    color=look.ink_on(color),
-                )
+                look.write(axes, left + share / 2, y + 0.02, f"{share:.0%}", look.ink_on(color), size=-1,
+                           side="center", level="center")  # fmt: skip
             left += share
-        axes.text(
-            -0.012,
-            y,
-            f"{look.shortened(capital(name), 14)}\nn = {n}",
-            transform=axes.get_yaxis_transform(),
-            ha="right",
-            va="center",
-            fontsize=look.SIZE,
-            color=colors.text,
-            linespacing=1.25,
-        )
+        look.write(axes, -0.012, y, f"{look.shortened(capital(name), 14)}\nn = {n}", colors.text, by="row",
+                   side="right", level="center", linespacing=1.25)  # fmt: skip
     axes.set_ylim(1.5, -0.5)
     axes.set_yticks([])
-    axes.text(
-        0, 1.13, look.shortened(answers["title"].iloc[0], 40), transform=axes.transAxes, fontsize=look.SIZE + 1.5,
-        fontweight="bold", color=colors.text,
-    )  # fmt: skip
+    look.write(axes, 0, 1.13, look.shortened(answers["title"].iloc[0], 40), colors.text, size=1.5, by="axes",
+               fontweight="bold")  # fmt: skip
     _key(axes, answers[answers["arm"] == 1].sort_values("level"), colors)
 
 
@@ -95,7 +77,7 @@ def _key(axes: Axes, levels: pd.DataFrame, colors: look.Theme) -> None:
     for row in reversed(rows):
         words = look.shortened(row["label"], 24) if row in (rows[0], rows[-1]) else f"{row['level']:g}"
         x -= look.text_width(words, look.SIZE - 0.5) * inch
-        axes.text(x, 1.13, words, transform=axes.transAxes, fontsize=look.SIZE - 0.5, color=colors.muted)
+        look.write(axes, x, 1.13, words, colors.muted, size=-0.5, by="axes")
         x -= 0.16 * inch
         color = colors.valence(row["valence"])
         swatch = Rectangle(
@@ -171,14 +153,10 @@ def draw_paper_means(
         _panel(axes, row, groups, colors)
         pooled, both = p_value(row["kruskal_p"]), p_value(p_of.get(row["endpoint"]))
         words = f"pooled: p {pooled}\nwith readers and cases: p {both}"
-        axes.text(
-            0.46, -0.24, words, transform=axes.transAxes, ha="center", va="top", fontsize=look.SIZE - 0.5,
-            color=colors.text, linespacing=1.4,
-        )  # fmt: skip
-    figure.text(
-        0.055, 0.108 / height, textwrap.fill(NOTE, 122), fontsize=look.SIZE - 1.7, color=colors.muted, va="bottom",
-        linespacing=1.35,
-    )  # fmt: skip
+        look.write(axes, 0.46, -0.24, words, colors.text, size=-0.5, by="axes", side="center", level="top",
+                   linespacing=1.4)  # fmt: skip
+    look.write(figure, 0.055, 0.108 / height, textwrap.fill(NOTE, 122), colors.muted, size=-1.7,
+               level="bottom", linespacing=1.35)  # fmt: skip
     return figure
 
 
@@ -192,9 +170,7 @@ def _panel(axes: Axes, row: look.Record, groups: Groups, colors: look.Theme) -> 
             [x], [mean], yerr=[spread], fmt="o", markersize=8, color=color, ecolor=color,
             elinewidth=1.6, capsize=5, capthick=1.6,
         )  # fmt: skip
-        axes.text(
-            x + 0.13, mean, f"{mean:.2f}", va="center", fontsize=look.SIZE, color=colors.text,
-        )  # fmt: skip
+        look.write(axes, x + 0.13, mean, f"{mean:.2f}", colors.text, level="center")
     if row["kind"] != "number":
         low, high = row["low"], row["high"]
         pad = 0.12 * (high - low)

@@ -58,9 +58,7 @@ def draw_love_plot(
             )  # fmt: skip
             if abs(row[name]) > FURTHEST:
                 words = "∞" if np.isinf(row[name]) else f"{abs(row[name]):.1f}"
-                axes.text(
-                    FURTHEST + 0.03, place, words, va="center", color=colors.muted, fontsize=look.SIZE - 1.5
-                )
+                look.write(axes, FURTHEST + 0.03, place, words, colors.muted, size=-1.5, level="center")
     axes.set_xlim(0, FURTHEST if any(_far(row) for row in rows) else max(0.3, 1.12 * _most(rows)))
     axes.set_ylim(-0.6, max(len(rows), 1) - 0.4)
     axes.set_yticks(range(len(rows)), names)
@@ -70,10 +68,8 @@ def draw_love_plot(
         fontsize=look.SIZE - 0.5,
     )
     look.strip(axes, colors, keep=("bottom",))
-    figure.text(
-        0.12 / width, 1 - 0.12 / height, "Exemplars and controls, before and after matching", va="top",
-        color=colors.text, fontsize=look.SIZE + 1,
-    )  # fmt: skip
+    look.write(figure, 0.12 / width, 1 - 0.12 / height, "Exemplars and controls, before and after matching",
+               colors.text, size=1, level="top")  # fmt: skip
     _legend(figure, width, height, colors)
     if synthetic:
         look.mark(figure, theme, "SYNTHETIC IMAGES")

@@ -54,13 +54,10 @@ def draw_described(
         (_number if each.number else _shares)(axes, each, groups, colors)
         look.strip(axes, colors)
         title = look.shortened(f"{each.question} ({each.unit})" if each.unit else each.question, 90)
-        axes.text(-0.42, 1 + 0.1 / height, title, transform=axes.transAxes, fontsize=look.SIZE + 0.5, fontweight="bold",
-                  color=colors.text)  # fmt: skip
+        look.write(axes, -0.42, 1 + 0.1 / height, title, colors.text, size=0.5, by="axes", fontweight="bold")
         top -= height + 0.75
     for x, name, color in ((0.3, groups.ones, colors.pie), (0.6, groups.others, colors.control)):
-        figure.text(
-            x, 1 - 0.2 / total, f"■ {look.shortened(capital(name), 30)}", color=color, fontsize=look.SIZE
-        )
+        look.write(figure, x, 1 - 0.2 / total, f"■ {look.shortened(capital(name), 30)}", color)
     return figure
 
 

@@ -17,6 +17,7 @@ from analysis.figures.theme import (
     records,
     shortened,
     strip,
+    write,
 )
 
 COLUMNS = 5
@@ -54,12 +55,10 @@ def draw_curves(curves: pd.DataFrame, classes: pd.DataFrame, *, theme: ThemeName
         "Change of AP as weights are removed, % of the dense AP: median over seeds, 95 % bootstrap band",
         x=0.06, y=1 - 0.12 / height, ha="left", va="top", color=colors.text, fontsize=SIZE + 1,
     )  # fmt: skip
-    figure.text(
-        0.06, 0.08 / height,
-        "Weights removed, %. Beside each name: training positives. Dashed: a fall of 20 %; dot: the first sparsity "
-        "below it." + (" Cut at +100 %." if top > HIGHEST else ""),
-        color=colors.muted, fontsize=SIZE - 1, va="bottom",
-    )  # fmt: skip
+    write(figure, 0.06, 0.08 / height,
+          "Weights removed, %. Beside each name: training positives. Dashed: a fall of 20 %; dot: the first sparsity "
+          "below it." + (" Cut at +100 %." if top > HIGHEST else ""),
+          colors.muted, size=-1, level="bottom")  # fmt: skip
     figure.subplots_adjust(
         left=0.06, right=0.985, top=1 - 0.62 / height, bottom=0.52 / height, hspace=0.38, wspace=0.12
     )
@@ -157,12 +156,11 @@ def _mark_drop(axes: Axes, rows: list[Record], tests: list[Record], top: float, 
     found = next((row for row in tests if row["test"] == "paired"), None)
     if found is None or found["first_drop"] is None:
         words = found["note"] if found and found["note"] else "no test"
-        axes.text(1, top * 1.18, words, color=colors.muted, fontsize=SIZE - 1, va="top")
+        write(axes, 1, top * 1.18, words, colors.muted, size=-1, level="top")
         return
     at = 100 * found["first_drop"]
     axes.plot([at, at], [0, top * 1.06], color=colors.muted, linewidth=0.9, linestyle=(0, (4, 3)))
     left = at > 55
-    axes.text(
-        at + (-1.2 if left else 1.2), top * 1.18, f"first significant drop: {at:.0f} %\n(paired t-test, Holm)",
-        color=colors.muted, fontsize=SIZE - 1, va="top", ha="right" if left else "left",
-    )  # fmt: skip
+    write(axes, at + (-1.2 if left else 1.2), top * 1.18,
+          f"first significant drop: {at:.0f} %\n(paired t-test, Holm)", colors.muted, size=-1,
+          side="right" if left else "left", level="top")  # fmt: skip

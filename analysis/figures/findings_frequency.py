@@ -53,12 +53,9 @@ def draw_frequency(
             if row["quantity"] == quantity
         ]
         above(axes, [*words[:1], "; ".join(words[1:])] if len(words) > 2 else words, colors)
-    figure.text(
-        0.06, 0.02,
-        "Open: never falls that far. Bars: 95 % bootstrap interval over seeds; a bar that reaches the frame "
-        "continues beyond it.",
-        color=colors.muted, fontsize=look.SIZE - 1.5,
-    )  # fmt: skip
+    look.write(figure, 0.06, 0.02,
+               "Open: never falls that far. Bars: 95 % bootstrap interval over seeds; a bar that reaches the frame "
+               "continues beyond it.", colors.muted, size=-1.5)  # fmt: skip
     return figure
 
 
@@ -140,6 +137,4 @@ def correlation(row: look.Record, comma: str = "") -> str:
 
 def above(axes: Axes, lines: list[str], colors: look.Theme) -> None:
     """Write small lines right above the frame."""
-    axes.text(
-        0, 1.015, "\n".join(lines), transform=axes.transAxes, fontsize=look.SIZE - 2, color=colors.muted, va="bottom",
-    )  # fmt: skip
+    look.write(axes, 0, 1.015, "\n".join(lines), colors.muted, size=-2, by="axes", level="bottom")

@@ -45,14 +45,11 @@ def draw_representation(representation: pd.DataFrame, *, theme: look.ThemeName =
         look.dress(axes, colors, title=title, below=shown, grid="x", pad=4, x=-(left - 0.12) / 3.7, ha="left")
         axes.tick_params(labelbottom=part is diseases)
         base += inches + 0.5
-    figure.text(
-        0.12 / width, 1 - 0.12 / height, "Over-representation among exemplars, 95 % score interval", va="top",
-        color=colors.text, fontsize=look.SIZE + 1,
-    )  # fmt: skip
-    figure.text(
-        (left + 3.85) / width, 1 - 0.5 / height, "exemplars    others", va="top", color=colors.muted,
-        fontsize=look.SIZE - 1.5,
-    )  # fmt: skip
+    look.write(figure, 0.12 / width, 1 - 0.12 / height,
+               "Over-representation among exemplars, 95 % score interval",
+               colors.text, size=1, level="top")  # fmt: skip
+    look.write(figure, (left + 3.85) / width, 1 - 0.5 / height, "exemplars    others", colors.muted,
+               size=-1.5, level="top")  # fmt: skip
     return figure
 
 
@@ -72,8 +69,8 @@ def _forest(axes: Axes, rows: list[look.Record], colors: look.Theme) -> None:
         elif row["exemplars"] == 0 and row["ratio"] is not None:
             axes.plot(WIDEST[0] * 1.06, place, "<", color=color, markersize=5)
         words = f"{_share(row, 'exemplars')}   {_share(row, 'others')}"
-        axes.text(1.04, place, words, transform=axes.get_yaxis_transform(), va="center", color=colors.muted,
-                  fontsize=look.SIZE - 1.5, family="monospace")  # fmt: skip
+        look.write(axes, 1.04, place, words, colors.muted, size=-1.5, by="row", level="center",
+                   family="monospace")  # fmt: skip
     axes.set_yticks(range(len(rows)), [look.shortened(row["group"]) for row in rows])
     axes.set_xticks([0.1, 0.3, 1, 3, 10, 30], ["0.1", "0.3", "1", "3", "10", "30"])
 
@@ -122,17 +119,13 @@ def _overlap(axes: Axes, rows: list[look.Record], colors: look.Theme) -> None:
         red, green, blue = (ground * (1 - value) + full * value for ground, full in ends)
         shade = to_hex((red, green, blue))
         axes.fill_between([a - 0.48, a + 0.48], b - 0.48, b + 0.48, color=shade, linewidth=0)
-        axes.text(
-            a, b, f"{value:.2f}", ha="center", va="center", fontsize=look.SIZE - 1.5, color=look.ink_on(shade)
-        )
+        look.write(axes, a, b, f"{value:.2f}", look.ink_on(shade), size=-1.5, side="center", level="center")
     axes.set_xticks(range(len(names) - 1), names[:-1], rotation=30, ha="right")
     axes.set_yticks(range(1, len(names)), names[1:])
     chance = [row["jaccard_chance"] for row in rows if row["jaccard_chance"] is not None]
     words = f", by chance {np.mean(chance):.2f}" if chance else ""
-    axes.text(
-        -0.42, 1.05, f"Shared by two criteria (Jaccard{words})", transform=axes.transAxes, color=colors.text,
-        fontsize=look.SIZE + 0.5, va="bottom",
-    )  # fmt: skip
+    look.write(axes, -0.42, 1.05, f"Shared by two criteria (Jaccard{words})", colors.text, size=0.5,
+               by="axes", level="bottom")  # fmt: skip
     look.strip(axes, colors)
 
 

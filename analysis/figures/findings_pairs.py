@@ -67,16 +67,11 @@ def draw_heat_map(pairs: pd.DataFrame, *, theme: look.ThemeName = "light") -> Fi
     )
     bar.outline.set_visible(False)
     look.strip(bar.ax, colors)
-    figure.text(
-        0.1 / width, 1 - 0.12 / height, "Classes that are forgotten alike", color=colors.text,
-        fontsize=look.SIZE + 1, va="top",
-    )  # fmt: skip
+    look.write(figure, 0.1 / width, 1 - 0.12 / height, "Classes that are forgotten alike", colors.text,
+               size=1, level="top")  # fmt: skip
+    words = "Difference of two forgettability curves, root of FCD (mse), in % of the dense AP.\nLight: alike."
     capped = " Darkest: 100 % or more." if most > ALL else ""
-    figure.text(
-        0.1 / width, 1 - 0.34 / height,
-        "Difference of two forgettability curves, root of FCD (mse), in % of the dense AP.\nLight: alike." + capped,
-        color=colors.muted, fontsize=look.SIZE - 1.5, va="top",
-    )  # fmt: skip
+    look.write(figure, 0.1 / width, 1 - 0.34 / height, words + capped, colors.muted, size=-1.5, level="top")
     return figure
 
 

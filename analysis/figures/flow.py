@@ -6,7 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 
-from analysis.figures.theme import SIZE, THEMES, Theme, ThemeName, new_figure, wrapped
+from analysis.figures.theme import SIZE, THEMES, Theme, ThemeName, new_figure, wrapped, write
 
 WIDTH = 7.2
 LINE = 0.155
@@ -62,7 +62,7 @@ def draw_flow(flow: Flow, *, theme: ThemeName = "light") -> Figure:
             _step(axes, (y + own, y + height, y + height), y + steps[k], side[k], colors)
             y += steps[k]
     foot = flow.foot[:1].upper() + flow.foot[1:] + "."
-    axes.text(0, total - 0.08, foot, fontsize=SIZE - 1, color=colors.muted, va="bottom")
+    write(axes, 0, total - 0.08, foot, colors.muted, size=-1, level="bottom")
     return figure
 
 
@@ -86,7 +86,7 @@ def _step(
         _arrow(axes, x, end, target, colors)
     for number, line in enumerate(lost):
         y = ends[0] + 0.05 + PAD + (number + 0.5) * LINE
-        axes.text(0.3, y, line, fontsize=SIZE - 1.2, color=colors.muted, va="center", style="italic")
+        write(axes, 0.3, y, line, colors.muted, size=-1.2, level="center", style="italic")
 
 
 def _arrow(axes: Axes, x: float, start: float, end: float, colors: Theme) -> None:

@@ -84,15 +84,9 @@ def draw_forest(
     axes.tick_params(labelbottom=True)
     for label in axes.get_xticklabels():
         label.set_color(colors.muted)
-    figure.text(
-        0.11,
-        0.1 / total,
-        f"θ: how often a {groups.one} got a higher answer than a {groups.other}, ties counted half. "
-        f"Bars: {comparisons['interval'].iloc[0]}s.",
-        fontsize=look.SIZE - 1,
-        color=colors.muted,
-        va="bottom",
-    )
+    look.write(figure, 0.11, 0.1 / total,
+               f"θ: how often a {groups.one} got a higher answer than a {groups.other}, ties counted half. "
+               f"Bars: {comparisons['interval'].iloc[0]}s.", colors.muted, size=-1, level="bottom")  # fmt: skip
     return figure
 
 
@@ -133,19 +127,15 @@ def _endpoint(axes: Axes, own: pd.DataFrame, named: str, colors: look.Theme, inc
 def _headings(axes: Axes, pooled: look.Record, named: str, colors: look.Theme, inches: float) -> None:
     height = axes.get_position().height * inches
     above = 1 + 0.07 / height
-    axes.text(
-        -0.17, above + 0.17 / height, pooled["title"], transform=axes.transAxes, fontsize=look.SIZE + 1.5,
-        fontweight="bold", color=colors.text,
-    )  # fmt: skip
+    look.write(axes, -0.17, above + 0.17 / height, pooled["title"], colors.text, size=1.5, by="axes",
+               fontweight="bold")  # fmt: skip
     for x, words, side in (
         (0.0, f"← {look.shortened(named, 14)}: {look.shortened(pooled['axis_low'], 34)}", "left"),
         (1.0, f"{look.shortened(pooled['axis_high'], 34)} →", "right"),
         (1.045, f"θ  [{pooled['interval']}]", "left"),
         (1.4, "p", "left"),
     ):
-        axes.text(
-            x, above, words, transform=axes.transAxes, fontsize=look.SIZE - 1.5, color=colors.muted, ha=side
-        )
+        look.write(axes, x, above, words, colors.muted, size=-1.5, by="axes", side=side)
 
 
 def _interval(axes: Axes, y: float, row: look.Record, color: str, *, thick: bool) -> None:
@@ -160,18 +150,12 @@ def _interval(axes: Axes, y: float, row: look.Record, color: str, *, thick: bool
 
 def _label(axes: Axes, y: float, name: str, row: look.Record, colors: look.Theme, *, strong: bool) -> None:
     color, weight = (colors.text, "bold") if strong else (colors.muted, "normal")
-    style: look.Record = {
-        "transform": axes.get_yaxis_transform(),
-        "fontsize": look.SIZE,
-        "color": color,
-        "fontweight": weight,
-    }
     for x, words, side in (
         (-0.03, name, "right"),
         (1.045, _estimate(row), "left"),
         (1.4, p_value(row["p"]), "left"),
     ):
-        axes.text(x, y, words, ha=side, va="center", **style)
+        look.write(axes, x, y, words, color, by="row", side=side, level="center", fontweight=weight)
 
 
 def _estimate(row: look.Record) -> str:
@@ -220,11 +204,9 @@ def draw_subgroups(
         own = {(r["grouping"], r["group"]): r for r in look.records(subgroups[subgroups["endpoint"] == name])}
         whole = look.records(overall[overall["endpoint"] == name])[0]
         _panel(axes, lines, own, whole, colors, labelled=k % across == 0)
-    figure.text(
-        0.17, 0.06 / height,
-        f"θ with {overall['interval'].iloc[0]}; grey p: not adjusted, explorative. No mark: too few cases.",
-        fontsize=look.SIZE - 1.5, color=colors.muted, va="bottom",
-    )  # fmt: skip
+    look.write(figure, 0.17, 0.06 / height,
+               f"θ with {overall['interval'].iloc[0]}; grey p: not adjusted, explorative. No mark: too few cases.",
+               colors.muted, size=-1.5, level="bottom")  # fmt: skip
     return figure
 
 
@@ -248,24 +230,22 @@ def _panel(
     labelled: bool,
 ) -> None:
     axes.axvline(0.5, color=colors.muted, linewidth=0.9, linestyle=(0, (4, 3)), zorder=0)
-    place = axes.get_yaxis_transform()
     for y, (grouping, group, words) in enumerate(lines):
         if labelled:
             bold = "bold" if group is None else "normal"
-            axes.text(
-                -0.04 if group is not None else -0.52, y, words, transform=place, va="center", fontsize=look.SIZE - 0.5,
-                ha="right" if group is not None else "left", color=colors.text, fontweight=bold,
-            )  # fmt: skip
+            look.write(axes, -0.04 if group is not None else -0.52, y, words, colors.text, size=-0.5,
+                       by="row", side="right" if group is not None else "left", level="center",
+                       fontweight=bold)  # fmt: skip
         row = None if group is None else own.get((grouping, group))
         if row is not None and row["estimate"] is not None:
             _interval(axes, y, row, colors.muted, thick=False)
-            axes.text(0.985, y, p_value(row["p"]), transform=place, ha="right", va="center", fontsize=look.SIZE - 2,
-                      color=colors.muted)  # fmt: skip
+            look.write(axes, 0.985, y, p_value(row["p"]), colors.muted, size=-2, by="row", side="right",
+                       level="center")  # fmt: skip
     last = len(lines) + 0.3
     _interval(axes, last, whole, colors.text, thick=True)
     if labelled:
-        axes.text(-0.04, last, "All cases", transform=place, ha="right", va="center", fontsize=look.SIZE - 0.5,
-                  color=colors.text, fontweight="bold")  # fmt: skip
+        look.write(axes, -0.04, last, "All cases", colors.text, size=-0.5, by="row", side="right",
+                   level="center", fontweight="bold")  # fmt: skip
     axes.set_xlim(0, 1.22)
     axes.set_ylim(last + 0.7, -0.7)
     axes.set_yticks([])

@@ -152,6 +152,32 @@ def dress(
     strip(axes, theme, keep=("bottom",) if grid == "y" else ())
 
 
+def write(
+    on: Axes | Figure,
+    x: float,
+    y: float,
+    words: str,
+    color: str,
+    *,
+    size: float = 0.0,
+    by: Literal["data", "axes", "row"] = "data",
+    side: str = "left",
+    level: str = "baseline",
+    **more: Any,
+) -> None:
+    """Write a text on a figure (shares of it) or on axes.
+
+    Parameters
+    ----------
+    size: points beyond SIZE.
+    by: on axes, whether x and y are in the units of the data, shares of the axes, or x a share and y a row.
+    side, level: what of the text is at x and at y, as matplotlib calls them.
+    """
+    if isinstance(on, Axes):
+        more["transform"] = {"axes": on.transAxes, "row": on.get_yaxis_transform(), "data": on.transData}[by]
+    on.text(x, y, words, color=color, fontsize=SIZE + size, ha=side, va=level, **more)
+
+
 def mark(figure: Figure, theme: ThemeName, words: str) -> None:
     """Write in a corner, in bold, what nobody may overlook: that images or ratings are not real."""
     figure.text(0.995, 0.995, words, ha="right", va="top", color=THEMES[theme].pie, fontsize=SIZE - 1,

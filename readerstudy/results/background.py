@@ -44,8 +44,8 @@ def background_of(
     course = [(name, f"{at:%Y-%m-%d %H:%M} UTC") for name, at in _dates(study)]
     return Background(
         title=study.title,
-        questions=tuple(_question(question) for question in protocol["questions"]),
-        protocol=tuple((name, value) for name, value in _protocol(protocol) if value),
+        questions=tuple(question_of(question) for question in protocol["questions"]),
+        protocol=tuple((name, value) for name, value in design_of(protocol) if value),
         course=(*course, ("Key opened by", opening_told(study, unblinding, using))),
         origin=(
             *digests.items(),
@@ -127,12 +127,14 @@ def _operator_remarks(study: Study, unblinding: Unblinding) -> Iterator[str]:
         )
 
 
-def _question(question: dict[str, Any]) -> tuple[str, str]:
+def question_of(question: dict[str, Any]) -> tuple[str, str]:
+    """Return a question of a protocol and its answers, in words."""
     levels = ", ".join(f"{level['value']} {level['label']}" for level in question.get("levels", ()))
     return question["text"], levels or KINDS.get(question["kind"], question["kind"].replace("_", " "))
 
 
-def _protocol(protocol: dict[str, Any]) -> list[tuple[str, str]]:
+def design_of(protocol: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return the rules of a protocol that are not those of its analysis, in words; blank where it has none."""
     repeats = protocol.get("repeat_fraction", 0)
     return [
         ("Design", protocol["design"]),

@@ -12,11 +12,9 @@ from statistics import fmean, median
 from typing import Any
 from uuid import UUID
 
-from analysis.columns import Column
 from analysis.endpoints import Groups, groups_from
 from readerstudy.cases.models import Frame
 from readerstudy.endpoints import endpoints_of
-from readerstudy.results.tables import OPENED_CASES, ExportTable
 from readerstudy.results.values import ReadCase, Reading, readings_of, unblinding_of
 from readerstudy.study.design.terms import keys_of
 from readerstudy.study.models import Study
@@ -158,33 +156,6 @@ def chosen(cases: Iterable[BrowsedCase], *, group: str, words: str, order: str) 
         and (not wanted or any(wanted in text.lower() for text in _words(each.case)))
     ]  # fmt: skip
     return sorted(found, key=ORDERS[order][1])
-
-
-CASES_FOUND: ExportTable[BrowsedCase] = ExportTable(
-    "cases-found.csv",
-    (
-        OPENED_CASES.columns[0],
-        Column("group", "text", "Name of the case's group, as the key gives it"),
-        Column("labels", "text", "The labels as the readers saw them, joined by '; '", blank=True),
-        Column("class_group", "text", "Group of the rarest positive class"),
-        Column("score", "number", "Agreement of the two networks' scores; blank without a sweep", blank=True),
-        Column("readers", "integer", "Readers who read the case", low=0),
-        Column("disagreement", "number", "Mean difference between two readers' answers, 0 to 1", blank=True),
-        Column("median_time_s", "number", "Median time on the case, in seconds", blank=True),
-        Column("not_assessed", "integer", "Readers who could not assess something, or had a technical problem", low=0),
-        Column("marks", "integer", "Marks that were drawn", low=0),
-    ),
-    key=("case",),
-    of={
-        "case": lambda row: row.case.key,
-        "labels": lambda row: "; ".join(row.case.labels),
-        "class_group": lambda row: row.case.class_group,
-        "score": lambda row: row.case.score,
-        "readers": lambda row: len(row.first),
-        "median_time_s": lambda row: row.seconds,
-    },
-)  # fmt: skip
-"""The list as it is shown, for a spreadsheet."""
 
 
 def _words(case: ReadCase) -> list[str]:

@@ -17,7 +17,8 @@ from readerstudy.accounts.access import signed_in
 from readerstudy.audit.services import record
 from readerstudy.cases.models import Case
 from readerstudy.cases.selectors import cases_of, frame_json, frame_response, thumbnail_response
-from readerstudy.results.browsing import CASES_FOUND, ORDERS, BrowsedCase, browsed, chosen, told, why_shut
+from readerstudy.results.browsing import ORDERS, BrowsedCase, browsed, chosen, told, why_shut
+from readerstudy.results.tables import CASES_FOUND
 from readerstudy.results.values import Reading, unblinding_of
 from readerstudy.results.views import download, results_page
 from readerstudy.study.design import terms as study_terms

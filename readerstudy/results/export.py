@@ -16,6 +16,7 @@ from analysis.exchange.imrmc import imrmc_list
 from analysis.exchange.via import via_csv
 from analysis.frames import ratings_table
 from analysis.report import reader_study_report, standalone
+from analysis.report.pdf import pdf_of
 from analysis.stats.columns import COLUMNS
 from analysis.stats.results import TABLES
 from analysis.tablefolder import csv_text, guarded
@@ -25,6 +26,7 @@ from readerstudy.results import recompute
 from readerstudy.results.background import opening_told
 from readerstudy.results.computed import Computed, computed
 from readerstudy.results.ratings import answers_frame, wide_frame
+from readerstudy.results.registration import registration_of
 from readerstudy.results.snapshot import snapshot
 from readerstudy.results.sources import environment, sources
 from readerstudy.results.tables import EXPORT_TABLES, ORDER, PLANNED, READERS
@@ -101,6 +103,7 @@ def bundle_files(made: Computed) -> Iterator[tuple[str, bytes]]:
     for name, svg in made.figures("light").items():
         yield f"figures/{name}.svg", svg
     yield "protocol.json", study.locked_file.encode()
+    yield "registration.pdf", pdf_of(registration_of(study))
     mark = {"simulated": True} if study.simulated_readers else {}
     yield "orders.json", canonical({**orders_document(study), **mark})
     yield "audit.csv", _csv(study, _audit(study))
@@ -205,33 +208,11 @@ def _code() -> Iterator[tuple[str, bytes]]:
 def _readme(study: Study) -> str:
     unblinding = unblinding_of(study)
     warnings = (SIMULATED if study.simulated_readers else "") + (SYNTHETIC if study.synthetic_images else "")
-    return (
-        f"{warnings}{guarded(study.title)}\n\n"
-        f"Study key       {study.key}\n"
-        f"Protocol digest {study.protocol_sha256}\n"
-        f"Key digest      {unblinding.key_sha256}\n"
-        f"Unblinded       {unblinding.opened_at.isoformat()}\n"
-        f"Opened by       {opening_told(study, unblinding, DEFAULT_DB_ALIAS)}\n\n"
-        "report.html          the whole report in one file; it prints on A4\n"
-        "ratings.csv          one row per reader and case; what the statistics are computed from\n"
-        "planned.csv          what was to be read first, and what became of it\n"
-        "endpoints.json       its questions: words, answers, which end is worse\n"
-        "wide.csv             one row per case, a column per reader and question\n"
-        "answers.csv          every answer to every question, with remarks: read them before you publish\n"
-        "cases.csv            what the opened key says of each case\n"
-        "order.csv            who was to read what when, and when it was read\n"
-        "orders.json          seeds of the orders, so that anybody can draw them again\n"
-        "readers.csv          the readers' course\n"
-        "data_dictionary.csv  every column of every table\n"
-        "results.json         every comparison; tables/ has the same as CSV, figures/ as pictures\n"
-        "protocol.json        what was locked; its SHA-256 is the protocol digest\n"
-        "audit.csv            every change of state\n"
-        "audit_heads.json     where the audit chains stood; verify_audit --heads compares\n"
-        "via/, imrmc/         the same ratings for the VGG Image Annotator and for iMRMC\n"
-        "environment.txt      versions of everything that was installed\n"
-        "MANIFEST.sha256      check with: sha256sum -c MANIFEST.sha256\n\n"
-        "Recompute results.json from ratings.csv and compare: python recompute.py\n"
-        "(needs numpy, pandas and scipy; the code that computed lies in code/)\n"
-        "With the program: manage.py analyse_ratings ratings.csv --like results.json --out again\n"
-        "A text that a spreadsheet would take for a formula has an apostrophe before it, also after ; or a tab.\n"
+    return warnings + (Path(__file__).parent / "readme.txt").read_text("utf-8").format(
+        title=guarded(study.title),
+        key=study.key,
+        protocol=study.protocol_sha256,
+        sealed=unblinding.key_sha256,
+        opened_at=unblinding.opened_at.isoformat(),
+        opened_by=opening_told(study, unblinding, DEFAULT_DB_ALIAS),
     )
