@@ -1,24 +1,45 @@
 """What the planning page and command show: curves, the plan's own power, and the smallest designs."""
 
+import time
+import tomllib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from analysis.endpoints import PAPER, Endpoint
-from analysis.figures.power import Planned, draw_power
+from analysis.figures.power import Planned, draw_power, draw_sensitivity
 from analysis.figures.theme import ThemeName, render
+from analysis.metrics.multiplicity import fixed_sequence, holm
 from analysis.stats import planning
+from analysis.stats.candidates import chosen, difference
+from analysis.stats.grid import Floats
 from analysis.stats.simulate import Latent
 
+OPTIONS: dict[str, dict[str, Any]] = tomllib.loads(
+    (Path(__file__).parent / "options.toml").read_text("utf-8")
+)
+"""Name of a choice to its label, meaning, range and usual value; page and command are made from them."""
 CASES = tuple(range(10, 401, 10))
 READERS = (3, 4, 6, 8, 12, 20)
 SEED = 20230814
 SECONDS = 8.0
 """How long a page may simulate; the command may take longer."""
+BATCH, FEW = 20, 200
+"""Studies that are drawn together, and those behind a number that only a simulation tells."""
+VARIED = ("effect", "reader", "case", "rest", "reader_by_arm")
+"""What a plan assumes and is drawn at half and at twice its value."""
 
 
 @dataclass(frozen=True)
 class Assumptions:
-    """What planning assumes: the endpoint, its difference on the latent scale, and the variances there."""
+    """What planning assumes: the endpoint, its difference on the latent scale, and the variances there.
+
+    `tested` are all declared endpoints, in their order, each with the same difference; `alpha` is the level of them
+    all, `multiplicity` how they are accounted for. None declared: the endpoint stands alone.
+    """
 
     endpoint: Endpoint = PAPER[1]
     effect: float = 0.5
@@ -28,26 +49,63 @@ class Assumptions:
     reader_by_arm: float = 0.044
     alpha: float = 0.05
     wanted: float = 0.8
+    multiplicity: str = "none"
+    tested: tuple[Endpoint, ...] = ()
 
     @property
     def model(self) -> Latent:
         """The latent model."""
         return Latent(
-            effect={self.endpoint.name: self.effect}, reader=self.reader, case=self.case, rest=self.rest,
-            reader_by_arm=self.reader_by_arm,
+            effect={each.name: self.effect for each in (self.endpoint, *self.tested)}, reader=self.reader,
+            case=self.case, rest=self.rest, reader_by_arm=self.reader_by_arm,
         )  # fmt: skip
+
+    @property
+    def level(self) -> float:
+        """The level of the one endpoint: by Holm's rule that of its strictest step."""
+        return self.alpha / max(1, len(self.tested)) if self.multiplicity == "holm" else self.alpha
+
+
+@dataclass(frozen=True)
+class Together:
+    """Power of one of several endpoints: alone, and accounted for with the others.
+
+    `apart`: as if the answers to one endpoint told nothing of those to another; `alike`: as if the same chance were
+    behind all. A study lies between the two.
+    """
+
+    endpoint: Endpoint
+    alone: float
+    apart: float
+    alike: float
 
 
 @dataclass(frozen=True)
 class Outlook:
-    """The power of a plan, its theta, its curves (readers to power at CASES), and the fewest cases for `wanted`."""
+    """The power of a plan, its theta, its curves (readers to power at CASES), and the fewest cases for `wanted`.
+
+    `varied` has the power at half and at twice each of VARIED; `together` each declared endpoint, where simulated.
+    """
 
     plan: planning.Plan
     theta: float
     own: planning.Power | None
     curves: Mapping[int, Sequence[float]]
     fewest: Sequence[tuple[int, int | None]]
+    varied: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     simulated: planning.Simulated | None = None
+    together: Sequence[Together] = ()
+
+    @property
+    def power(self) -> float | None:
+        """The power of the plan, of the simulation where there is one."""
+        return self.simulated.primary if self.simulated else self.own.power if self.own else None
+
+    @property
+    def smallest(self) -> tuple[int, int] | None:
+        """The readers and cases of one reader that reach the power with the fewest readings."""
+        enough = [(n, cases) for n, cases in self.fewest if cases]
+        return min(enough, key=lambda each: each[0] * each[1]) if enough else None
 
 
 def outlook(plan: planning.Plan, assumed: Assumptions) -> Outlook:
@@ -60,38 +118,61 @@ def outlook(plan: planning.Plan, assumed: Assumptions) -> Outlook:
     StatsError: a plan that nobody can read, or variances that add up to nothing.
     """
     plan.check()
-    endpoint, steps = assumed.endpoint, plan.ratio + 1
-    shares, model = plan.design != "own cases", planning.within_sets(assumed.model, plan)
-    pilots = {
-        n: planning.latent_pilot(model, endpoint, cases=n, shares_cases=shares) for n in {*CASES, plan.cases}
-    }
-    theta = pilots[plan.cases][1]
-
-    def of(readers: int, cases: int) -> planning.Power:
-        pilot, here = pilots[cases]
-        return planning.power(pilot, readers=readers, cases=cases, delta=here - 0.5, alpha=assumed.alpha)
-
-    counts = sorted({*READERS, plan.readers})
+    counts, steps = sorted({*READERS, plan.readers}), plan.ratio + 1
+    curves: dict[int, list[float]] = {}
     if plan.ratio:
-        at = {n: replace(plan, readers=n, design="fully crossed") for n in counts}
-        curves = {
-            n: planning.simulated_curve(each, assumed.model, endpoint, CASES, seed=SEED, alpha=assumed.alpha)
-            for n, each in at.items()
-        }
-    else:
-        curves = {} if endpoint.margin else {n: [of(n, cases).power for cases in CASES] for n in counts}
-    fewest = [
-        (
-            n,
-            next(
-                (-(-c // steps) * steps for c, p in zip(CASES, values, strict=True) if p >= assumed.wanted),
-                None,
-            ),
-        )
-        for n, values in curves.items()
-    ]
-    by_formula = plan.design != "overlapping blocks" and not plan.ratio and not endpoint.margin
-    return Outlook(plan, theta, of(plan.readers, plan.cases) if by_formula else None, curves, fewest)
+        for n in counts:
+            each = replace(plan, readers=n, design="fully crossed")
+            curves[n] = planning.simulated_curve(
+                each, assumed.model, assumed.endpoint, CASES, seed=SEED, alpha=assumed.level
+            )
+    elif not assumed.endpoint.margin:
+        pilots = {cases: _pilot(replace(plan, cases=cases), assumed) for cases in CASES}
+        curves = {n: [_formula(pilots[c], n, c, assumed).power for c in CASES] for n in counts}
+    fewest = []
+    for n, values in curves.items():
+        enough = [c for c, p in zip(CASES, values, strict=True) if p >= assumed.wanted]
+        fewest.append((n, -(-enough[0] // steps) * steps if enough else None))
+    pilot = _pilot(plan, assumed)
+    if not _answers(plan, assumed):
+        return Outlook(plan, pilot[1], None, curves, fewest)
+    own = _formula(pilot, plan.readers, plan.cases, assumed)
+    return Outlook(plan, pilot[1], own, curves, fewest, _varied(plan, assumed))
+
+
+def _answers(plan: planning.Plan, assumed: Assumptions) -> bool:
+    """Say whether the formula gives the power of a plan."""
+    return plan.design != "overlapping blocks" and not plan.ratio and not assumed.endpoint.margin
+
+
+def _pilot(plan: planning.Plan, assumed: Assumptions) -> tuple[planning.Pilot, float]:
+    model = planning.within_sets(assumed.model, plan)
+    shares = plan.design != "own cases"
+    return planning.latent_pilot(model, assumed.endpoint, cases=plan.cases, shares_cases=shares)
+
+
+def _formula(
+    pilot: tuple[planning.Pilot, float], readers: int, cases: int, assumed: Assumptions
+) -> planning.Power:
+    return planning.power(pilot[0], readers=readers, cases=cases, delta=pilot[1] - 0.5, alpha=assumed.level)
+
+
+def _varied(plan: planning.Plan, assumed: Assumptions) -> dict[str, tuple[float, float]]:
+    """Return the power at half and at twice each assumption: by formula, else from few drawn studies."""
+
+    def at(name: str, times: float) -> float:
+        other = replace(assumed, **{name: times * getattr(assumed, name)})
+        if _answers(plan, other):
+            return _formula(_pilot(plan, other), plan.readers, plan.cases, other).power
+        return _simulated(plan, other, studies=FEW, seconds=SECONDS / 10).primary
+
+    return {name: (at(name, 0.5), at(name, 2.0)) for name in VARIED if getattr(assumed, name)}
+
+
+def _simulated(plan: planning.Plan, assumed: Assumptions, **bounds: Any) -> planning.Simulated:
+    return planning.simulated_power(
+        plan, assumed.model, assumed.endpoint, seed=SEED, alpha=assumed.level, **bounds
+    )
 
 
 def with_simulation(
@@ -102,22 +183,55 @@ def with_simulation(
     seconds: float = SECONDS,
     progress: Callable[[int, int], None] | None = None,
 ) -> Outlook:
-    """Add the power by simulation, within a bounded time."""
-    drawn = planning.simulated_power(
-        found.plan, assumed.model, assumed.endpoint, seed=SEED, studies=studies, alpha=assumed.alpha, seconds=seconds,
-        progress=progress,
-    )  # fmt: skip
-    return replace(found, simulated=drawn)
+    """Add the power by simulation within a bounded time, of the one endpoint and of all that are declared."""
+    drawn = _simulated(found.plan, assumed, studies=studies, seconds=seconds, progress=progress)
+    several = len(assumed.tested) > 1 and assumed.multiplicity != "none"
+    together = _together(found.plan, assumed, studies, seconds) if several else ()
+    varied = found.varied or _varied(found.plan, assumed)
+    return replace(found, simulated=drawn, together=together, varied=varied)
 
 
-def picture(found: Outlook, wanted: float, *, theme: ThemeName = "dark", kind: str = "svg") -> bytes:
-    """Draw the curves."""
-    simulated = found.simulated
-    height = found.own.power if found.own else (simulated.primary if simulated else None)
-    planned = None
-    if height is not None:
-        planned = Planned(
-            found.plan.readers, found.plan.cases, height,
+def _together(plan: planning.Plan, assumed: Assumptions, studies: int, seconds: float) -> list[Together]:
+    """Count in drawn studies how often each declared endpoint is decided."""
+    adjust = holm if assumed.multiplicity == "holm" else fixed_sequence
+    until, done = time.monotonic() + seconds, 0
+    seeds = np.random.SeedSequence(SEED).spawn(len(assumed.tested))
+    apart = [np.random.default_rng(seed) for seed in seeds]
+    alike = [np.random.default_rng(seeds[0]) for _ in seeds]
+    counts = np.zeros((3, len(seeds)))
+    while done < studies and (not done or time.monotonic() < until):
+        for row, streams in ((1, apart), (2, alike)):
+            pairs = zip(streams, assumed.tested, strict=True)
+            p = np.array([_p_values(rng, plan, assumed, endpoint) for rng, endpoint in pairs])
+            adjusted = np.array([adjust(each) for each in p.T.tolist()], dtype=float)
+            counts[row] += (adjusted <= assumed.alpha).sum(axis=0)
+            counts[0] += (p <= assumed.alpha).sum(axis=1) / 2
+        done += BATCH
+    return [
+        Together(each, *shares)
+        for each, shares in zip(assumed.tested, (counts / done).T.tolist(), strict=True)
+    ]
+
+
+def _p_values(
+    rng: np.random.Generator, plan: planning.Plan, assumed: Assumptions, endpoint: Endpoint
+) -> Floats:
+    drawn = planning.draw_studies(rng, plan, assumed.model, endpoint, BATCH)
+    return difference(drawn).within(endpoint, drawn) if endpoint.margin else chosen(drawn).p_values()
+
+
+def pictures(
+    found: Outlook, wanted: float, *, theme: ThemeName = "dark", kind: str = "svg"
+) -> dict[str, bytes]:
+    """Draw the curves, and what half and twice of each assumption do, as far as there are any."""
+    simulated, drawn = found.simulated, {}
+    if found.curves:
+        planned = found.power and Planned(
+            found.plan.readers, found.plan.cases, found.own.power if found.own else found.power,
             simulated.primary if simulated else None, simulated.error if simulated else 0.0,
         )  # fmt: skip
-    return render(draw_power(CASES, found.curves, planned, wanted=wanted, theme=theme), kind)
+        drawn["power"] = draw_power(CASES, found.curves, planned or None, wanted=wanted, theme=theme)
+    if found.varied:
+        named = {OPTIONS[name]["label"]: ends for name, ends in found.varied.items()}
+        drawn["sensitivity"] = draw_sensitivity(named, found.power, wanted=wanted, theme=theme)
+    return {name: render(figure, kind) for name, figure in drawn.items()}

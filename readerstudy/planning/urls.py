@@ -5,5 +5,5 @@ from readerstudy.planning import views
 app_name = "planning"
 urlpatterns = [
     path("<slug:slug>/planning/", views.plan, name="plan"),
-    path("<slug:slug>/planning/power.svg", views.figure, name="figure"),
+    path("<slug:slug>/planning/<slug:name>.svg", views.figure, name="figure"),
 ]

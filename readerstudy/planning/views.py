@@ -14,30 +14,32 @@ from django.views.decorators.http import require_GET
 
 from analysis.endpoints import PAPER, Endpoint
 from analysis.stats import StatsError
+from analysis.stats.plan import MULTIPLICITY
 from analysis.stats.planning import DESIGNS, Plan
 from readerstudy.accounts.access import signed_in
+from readerstudy.accounts.models import User
 from readerstudy.cases.models import Case
 from readerstudy.endpoints import tested
 from readerstudy.planning import words
-from readerstudy.planning.power import Assumptions, Outlook, outlook, picture, with_simulation
+from readerstudy.planning.power import OPTIONS, Assumptions, Outlook, outlook, pictures, with_simulation
 from readerstudy.study.design.estimand import SETS, method_of
 from readerstudy.study.models import Role, Study
 from readerstudy.study.protocol import Protocol, digest
-from readerstudy.study.visibility import study_for_role
+from readerstudy.study.visibility import has_role, studies_of, study_for_role
 
+PLANNING = (Role.STUDY_ADMIN, Role.RESEARCHER, Role.STATISTICIAN)
 KEPT_S = 3600
 """How long a simulation is kept for the same assumptions, in seconds."""
 
 
-def _number(name: str, label: str, low: float, high: float) -> forms.FloatField:
-    return forms.FloatField(min_value=low, max_value=high, label=label, help_text=words.EXPLAINED[name])
-
-
-def _count(name: str, label: str, low: int, high: int) -> forms.IntegerField:
-    return forms.IntegerField(min_value=low, max_value=high, label=label, help_text=words.EXPLAINED[name])
-
-
 PLAN = ("design", "readers", "cases", "blocks", "anchors", "ratio", "correlation")
+
+
+def _field(name: str) -> forms.Field:
+    """Return the field of a number, as the options have it."""
+    each = OPTIONS[name]
+    kind = forms.IntegerField if isinstance(each["low"], int) else forms.FloatField
+    return kind(min_value=each["low"], max_value=each["high"])
 
 
 class PlanForm(forms.Form):
@@ -45,41 +47,24 @@ class PlanForm(forms.Form):
 
     GROUPS: ClassVar[dict[str, tuple[str, ...]]] = {
         "The plan": PLAN,
-        "What it should find": ("endpoint", "effect", "alpha", "wanted"),
+        "What it should find": ("endpoint", "effect", "alpha", "multiplicity", "wanted"),
         "What is assumed": ("reader", "case", "rest", "reader_by_arm"),
         "Method": ("simulate",),
     }
 
-    design = forms.ChoiceField(
-        choices=[(name, name.capitalize()) for name in DESIGNS],
-        label="Design",
-        help_text=words.EXPLAINED["design"],
-    )
-    readers = _count("readers", "Readers", 2, 60)
-    cases = _count("cases", "Cases of one reader", 4, 400)
-    blocks = _count("blocks", "Blocks of readers", 2, 20)
-    anchors = _count("anchors", "Anchor cases", 0, 400)
-    ratio = _count("ratio", "Comparison images in a matched set", 0, 10)
-    correlation = _number("correlation", "Likeness within a set", 0, 1)
-    endpoint = forms.ChoiceField(label="Endpoint", help_text=words.EXPLAINED["endpoint"])
-    effect = _number("effect", "Difference to find", -3, 3)
-    alpha = _number("alpha", "Level alpha", 0.0001, 0.5)
-    wanted = _number("wanted", "Power wanted", 0.5, 0.99)
-    reader = _number("reader", "Variance of readers", 0, 5)
-    case = _number("case", "Variance of cases", 0, 5)
-    rest = _number("rest", "Residual variance", 0.05, 5)
-    reader_by_arm = _number("reader_by_arm", "Variance of readers' differences", 0, 5)
-    simulate = forms.BooleanField(
-        required=False, label="Simulate this plan too (some seconds)", help_text=words.EXPLAINED["simulate"]
-    )
-
     def __init__(self, *args: Any, protocol: Protocol, **more: Any) -> None:
-        """Offer the protocol's endpoints, and explain the level by them."""
+        """Offer the protocol's endpoints."""
         super().__init__(*args, **more)
         self.known = {each.name: each for each in offered(protocol)}
-        choices = [(each.name, each.question) for each in self.known.values()]
-        self.fields["endpoint"].choices = choices  # type: ignore[attr-defined]
-        self.fields["alpha"].help_text = words.alpha_in_words(protocol)
+        special = {
+            "design": forms.ChoiceField(choices=[(name, name.capitalize()) for name in DESIGNS]),
+            "endpoint": forms.ChoiceField(choices=[(e.name, e.question) for e in self.known.values()]),
+            "multiplicity": forms.ChoiceField(choices=[(name, name.capitalize()) for name in MULTIPLICITY]),
+            "simulate": forms.BooleanField(required=False),
+        }
+        for name in (name for names in self.GROUPS.values() for name in names):
+            self.fields[name] = field = special.get(name) or _field(name)
+            field.label, field.help_text = OPTIONS[name]["label"], OPTIONS[name]["help"]
 
     def groups(self) -> list[tuple[str, list[forms.BoundField]]]:
         """Return the groups with their fields."""
@@ -98,8 +83,9 @@ class PlanForm(forms.Form):
 
     def assumed(self) -> Assumptions:
         """Return the assumptions."""
-        values = {name: self.cleaned_data[name] for name in Assumptions.__dataclass_fields__}
-        return Assumptions(**{**values, "endpoint": self.known[values["endpoint"]]})
+        values = {n: self.cleaned_data[n] for n in Assumptions.__dataclass_fields__ if n != "tested"}
+        values |= {"endpoint": self.known[values["endpoint"]], "tested": tuple(self.known.values())}
+        return Assumptions(**values)
 
 
 def offered(protocol: Protocol) -> tuple[Endpoint, ...]:
@@ -109,21 +95,20 @@ def offered(protocol: Protocol) -> tuple[Endpoint, ...]:
 
 def initial_of(protocol: Protocol, cases: int, ratio: int = 0) -> dict[str, Any]:
     """Return what the form shows first: the protocol's plan, and the calibration's variances."""
-    assumed = Assumptions()
-    steps = max(1, len(protocol.endpoints)) if protocol.multiplicity == "holm" else 1
     endpoint = offered(protocol)[0 if protocol.multiplicity == "fixed sequence" else -1]
+    usual = {name: each["usual"] for name, each in OPTIONS.items() if "usual" in each}
     return {
-        **{name: getattr(assumed, name) for name in Assumptions.__dataclass_fields__},
-        "effect": 0.0 if endpoint.margin else assumed.effect,
+        **usual,
+        "effect": 0.0 if endpoint.margin else usual["effect"],
         "ratio": ratio,
-        "correlation": Plan.correlation,
         "design": protocol.design,
         "readers": max(2, protocol.planned_readers),
         "cases": min(400, max(4, cases)),
         "blocks": protocol.reading_blocks,
         "anchors": min(protocol.anchor_cases, cases),
         "endpoint": endpoint.name,
-        "alpha": round(protocol.alpha / steps, 4),
+        "alpha": protocol.alpha,
+        "multiplicity": protocol.multiplicity,
         "simulate": False,
     }
 
@@ -134,41 +119,52 @@ def plan(request: HttpRequest, slug: str) -> HttpResponse:
     """Show power against readers and cases, with the assumptions behind it."""
     study = _study(request, slug)
     form, found, error = _answered(request, study)
-    assumed = form.assumed() if found else None
     context = {
         "study": study,
         "form": form,
         "found": found,
         "error": error,
-        "wanted": assumed.wanted if assumed else None,
-        "result": words.result_in_words(found, assumed) if found and assumed else "",
-        "reading": words.effect_in_answers(assumed, found.theta, sets=found.plan.ratio > 0)
-        if found and assumed
-        else None,
-        "spread": words.spread_in_words(assumed) if assumed else "",
+        "pilots": _pilots(signed_in(request)),
+        "pilot": request.GET.get("pilot", ""),
         "query": request.GET.urlencode() if request.GET else "",
     }
+    if found:
+        assumed = form.assumed()
+        context |= {
+            "wanted": assumed.wanted,
+            "result": words.result_in_words(found, assumed),
+            "several": words.several_in_words(assumed),
+            "smallest": words.smallest_in_words(found, assumed.wanted),
+            "reading": words.effect_in_answers(assumed, found.theta, sets=found.plan.ratio > 0),
+            "spread": words.spread_in_words(assumed),
+        }
     return render(request, "planning/plan.html", context)
 
 
 @never_cache
 @require_GET
-def figure(request: HttpRequest, slug: str) -> HttpResponse:
-    """Draw the curves of the same assumptions."""
+def figure(request: HttpRequest, slug: str, name: str) -> HttpResponse:
+    """Draw the curves, or what changed assumptions do, from the same values."""
     form, found, _ = _answered(request, _study(request, slug))
-    if found is None:
+    drawn = pictures(found, form.cleaned_data["wanted"]) if found else {}
+    if name not in drawn:
         return HttpResponse(status=400)
-    return HttpResponse(picture(found, form.cleaned_data["wanted"]), content_type="image/svg+xml")
+    return HttpResponse(drawn[name], content_type="image/svg+xml")
 
 
 def _study(request: HttpRequest, slug: str) -> Study:
-    return study_for_role(signed_in(request), slug, Role.STUDY_ADMIN, Role.RESEARCHER, Role.STATISTICIAN)
+    return study_for_role(signed_in(request), slug, *PLANNING)
+
+
+def _pilots(person: User) -> list[Study]:
+    """Return the studies whose variances a person may plan with: those whose results are open to them."""
+    return [each for each in studies_of(person) if each.unblinded_at and has_role(person, each, *PLANNING)]
 
 
 def _answered(request: HttpRequest, study: Study) -> tuple[PlanForm, Outlook | None, str]:
     protocol = Protocol.from_json(study.protocol)
     initial = initial_of(protocol, _cases_of_a_reader(study, protocol), _ratio_of(study, protocol))
-    form = PlanForm(request.GET or initial, protocol=protocol)
+    form = PlanForm({**initial, **request.GET.dict()}, protocol=protocol)
     if not form.is_valid():
         return form, None, ""
     try:

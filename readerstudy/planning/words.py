@@ -1,10 +1,6 @@
-"""What planning says in plain language: each option explained, and what a plan and its difference come to.
-
-The page and `plan_study --help` share these words.
-"""
+"""What planning says in plain language: what a plan and its difference come to."""
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from analysis.endpoints import Endpoint
@@ -12,36 +8,6 @@ from analysis.stats.conclusions import in_units
 from analysis.stats.planning import answer_shares
 from analysis.stats.simulate import scale_of
 from readerstudy.planning.power import Assumptions, Outlook
-from readerstudy.study.protocol import Protocol
-
-EXPLAINED: Mapping[str, str] = {
-    "design": "Who reads what: every reader all cases, every reader different cases, or groups of readers one "
-    "block each, with some cases read by all.",
-    "readers": "Number of readers. A few more readers help more than many more cases.",
-    "cases": "Images that one reader reads, half of them of interest and half for comparison.",
-    "blocks": "Into how many groups readers and cases are dealt; overlapping blocks only.",
-    "anchors": "Cases that all groups read; overlapping blocks only.",
-    "ratio": "Images for comparison that are matched to each image of interest. 0: images are not matched.",
-    "correlation": "How alike the members of a matched set are: the part of the variance of cases that they share, "
-    "from 0 to 1. Matching on what hardly matters to readers gives little.",
-    "aim": "What is to be shown: superiority (a difference), non-inferiority or equivalence within a margin.",
-    "margin": "The margin, in points, in the unit of a number, or for yes or no as a share from 0 to 1.",
-    "endpoint": "The question whose difference is planned for. The others have the power of their own difference.",
-    "effect": "How far the images of interest lie from those for comparison on the hidden scale that answers are "
-    "cut from; above 0: higher answers. One unit is about how widely one reader's answers to images of a kind spread. "
-    "What it comes to in answers is told with the result.",
-    "alpha": "The chance you accept, two-sided, of finding a difference where there is none.",
-    "tested": "How many endpoints are tested by Holm's rule. The plan is for its strictest step, the level divided by "
-    "their number, and holds whichever endpoint comes first.",
-    "wanted": "The chance you want of finding the difference if it is there. 0.8 finds it in four studies of five.",
-    "reader": "How differently readers use the scale, as a variance on it. 0.25: two readers in three lie within half "
-    "a unit of the average reader.",
-    "case": "How much images of one kind differ from each other, for all readers alike. 0: not at all.",
-    "rest": "What is new in each single reading: the same reader on the same image another day.",
-    "reader_by_arm": "How much the difference itself varies from reader to reader. 0: all see it alike.",
-    "simulate": "Draws whole studies, analyses each as the real one and counts how often the difference is found.",
-}
-"""Name of an option to what it means."""
 
 
 @dataclass(frozen=True)
@@ -63,8 +29,7 @@ class Reading:
 
 def result_in_words(found: Outlook, assumed: Assumptions) -> str:
     """Say what the power of a plan means, or that only a simulation tells it."""
-    drawn = found.simulated
-    power = drawn.primary if drawn else found.own.power if found.own else None
+    power = found.power
     if power is None:
         return (
             "For this plan only a simulation tells the power: tick “Simulate this plan too”, compute again."
@@ -78,7 +43,7 @@ def result_in_words(found: Outlook, assumed: Assumptions) -> str:
         else f"If there is a difference of this size, about {found_by} of 100 such studies find it"
     )
     return (
-        f"{shown} (p below {assumed.alpha:g}) and {100 - found_by} miss it. That is {enough} the power of "
+        f"{shown} (p below {assumed.level:g}) and {100 - found_by} miss it. That is {enough} the power of "
         f"{assumed.wanted:g} you asked for."
     )
 
@@ -107,22 +72,32 @@ def effect_in_answers(assumed: Assumptions, theta: float, *, sets: bool = False)
     return Reading(sentence, levels)
 
 
-def alpha_in_words(protocol: Protocol) -> str:
-    """Explain the level that the form begins with, from the protocol's endpoints and rule."""
-    number = len(protocol.endpoints)
-    if protocol.multiplicity == "fixed sequence" and number > 1:
+def several_in_words(assumed: Assumptions) -> str:
+    """Say what accounting for several declared endpoints means for the power of the one that is planned for."""
+    number = len(assumed.tested)
+    if number < 2 or assumed.multiplicity == "none":
+        return f"The endpoint is planned for alone, at {assumed.alpha:g}."
+    if assumed.multiplicity == "fixed sequence":
         return (
-            f"{EXPLAINED['alpha']} The protocol tests {number} endpoints in a fixed sequence, each at "
-            f"{protocol.alpha:g}, and stops at the first without a verdict: the power here is that of the first, and a "
-            "later one has at most the power of those before it."
+            f"{number} endpoints are tested in a fixed sequence, each at {assumed.alpha:g}, and the first without a "
+            "verdict ends it: the power here is that of the first, and a later one has at most the power of those "
+            "before it."
         )
-    if protocol.multiplicity != "holm" or number < 2:
-        return f"{EXPLAINED['alpha']} The protocol tests at {protocol.alpha:g}."
     return (
-        f"{EXPLAINED['alpha']} The protocol tests {number} endpoints by Holm's rule, so that the chance of any false "
-        f"finding among them is {protocol.alpha:g} at most. Its strictest step, which is also Bonferroni's, is "
-        f"{protocol.alpha:g} / {number} = {protocol.alpha / number:.4f}; a plan for it holds whichever endpoint comes "
-        f"first. With one endpoint alone it would be {protocol.alpha:g}."
+        f"{number} endpoints are tested by Holm's rule, so that the chance of any false finding among them is "
+        f"{assumed.alpha:g} at most. Its strictest step, which is also Bonferroni's, is {assumed.alpha:g} / {number} = "
+        f"{assumed.level:.4f}; a plan for it holds whichever endpoint comes first."
+    )
+
+
+def smallest_in_words(found: Outlook, wanted: float) -> str:
+    """Name the smallest of the designs whose curves there are, by the readings of all readers."""
+    if found.smallest is None:
+        return f"None of these numbers of readers reaches a power of {wanted:g} with up to 400 cases."
+    readers, cases = found.smallest
+    return (
+        f"The fewest readings with a power of {wanted:g}: {readers} readers with {cases} cases each, "
+        f"{readers * cases} readings."
     )
 
 

@@ -7,6 +7,7 @@ from functools import wraps
 from html import escape
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 from django import forms
 from django.contrib import messages
@@ -21,16 +22,20 @@ from analysis.caseset import CaseSetError, OtherKeyError
 from analysis.columns import FrameError
 from analysis.figures.theme import ThemeName
 from analysis.report import Picture, fragment, reader_study_report, standalone
+from analysis.report.pdf import pdf_of
+from analysis.stats import StatsError
 from readerstudy.accounts.access import signed_in
 from readerstudy.accounts.forms import Confirm, filled
 from readerstudy.accounts.middleware import page
 from readerstudy.accounts.models import User
 from readerstudy.audit.services import record
+from readerstudy.planning.pilot import variances_of
 from readerstudy.refusals import RefusedError
 from readerstudy.results import services
 from readerstudy.results.computed import Computed, computed, kept_figure
 from readerstudy.results.export import export_zip
 from readerstudy.results.labels import LabelsError, labels_csv, labels_frame, tells_labels
+from readerstudy.results.registration import registration_of
 from readerstudy.results.values import SealedError
 from readerstudy.study.duties import needs_two, openers_context, why_not
 from readerstudy.study.models import Role, Study
@@ -224,6 +229,31 @@ def download(data: bytes, kind: str, name: str) -> HttpResponse:
     response["Content-Disposition"] = f'attachment; filename="{name}"'
     response["Cache-Control"] = "private, no-store"
     return response
+
+
+@results_page("GET")
+def registration(request: HttpRequest, study: Study) -> HttpResponse:
+    """Download the locked protocol and analysis plan as a PDF for a registry."""
+    if not study.locked_file:
+        raise Http404
+    return download(pdf_of(registration_of(study)), "application/pdf", f"{study.slug}-registration.pdf")
+
+
+@results_page("GET")
+def pilot(request: HttpRequest, study: Study, other: str) -> HttpResponse:
+    """Take the variances of this study to the planning page of another, where the query is what is chosen there."""
+    query, made = request.GET.dict(), _made(request, study)
+    if made is None:
+        return redirect("results:results", slug=study.slug)
+    asked = {each.name: each for each in made.plan.endpoints}
+    try:
+        if query.get("endpoint") not in asked:
+            raise StatsError(f"expected a question of '{study.slug}', which tested {', '.join(asked)}")
+        found = variances_of(made.results, asked[query["endpoint"]])
+        query |= {**{name: str(value) for name, value in found.items()}, "pilot": study.slug}
+    except StatsError as error:
+        messages.error(request, str(error))
+    return redirect(reverse("planning:plan", args=[other]) + f"?{urlencode(query)}")
 
 
 @results_page("GET")

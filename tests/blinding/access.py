@@ -202,6 +202,7 @@ draft      POST     /studies/chest/preview/stay/0/             401       404    
 frozen     POST     /studies/chest/preview/stay/0/             401       404     404 404  404   404  404  404
 any        GET      /studies/chest/planning/                    302       404     404 404  200   200  200  404
 any        GET      /studies/chest/planning/power.svg           302       404     404 404  200   200  200  404
+any        GET      /studies/chest/planning/sensitivity.svg     302       404     404 404  200   200  200  404
 any        GET      /studies/other/planning/                    302       404     404 404  404   404  404  404
 draft      GET      /studies/chest/lock/                       302       404     404 404  200   404  404  404
 frozen     GET      /studies/chest/lock/                       302       404     404 404  404   404  404  404
@@ -219,6 +220,14 @@ reading    GET      /studies/chest/locked-protocol.json        302       404    
 closed     GET      /studies/chest/locked-protocol.json        302       404     404 404  200   200  200  404
 unblinded  GET      /studies/chest/locked-protocol.json        302       404     404 404  200   200  200  404
 any        GET      /studies/other/locked-protocol.json        302       404     404 404  404   404  404  404
+draft      GET      /results/chest/registration.pdf            302       404     404 404  404   404  404  404
+locked     GET      /results/chest/registration.pdf            302       404     404 404  200   200  200  404
+reading    GET      /results/chest/registration.pdf            302       404     404 404  200   200  200  404
+closed     GET      /results/chest/registration.pdf            302       404     404 404  200   200  200  404
+unblinded  GET      /results/chest/registration.pdf            302       404     404 404  200   200  200  404
+any        GET      /results/other/registration.pdf            302       404     404 404  404   404  404  404
+any        GET      /results/chest/pilot/chest/                302       404     404 404  302   302  302  404
+any        GET      /results/other/pilot/chest/                302       404     404 404  404   404  404  404
 
 any        GET      /results/chest/                            302       404     404 404  200   200  200  404
 any        GET      /results/other/                            302       404     404 404  404   404  404  404

@@ -1,6 +1,7 @@
 """Variances by quadrature, power by formula and by simulation agree; the page and the command tell the same."""
 
 import math
+import re
 from dataclasses import replace
 from html import unescape
 from pathlib import Path
@@ -10,7 +11,9 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.test import Client
 
+from analysis import stats as analysis
 from analysis.endpoints import PAPER
+from analysis.stats import analyse, simulate_study
 from analysis.stats.calibration import exact_theta
 from analysis.stats.candidates import theta_set
 from analysis.stats.cells import Cell
@@ -26,9 +29,10 @@ from analysis.stats.planning import (
 )
 from analysis.stats.rows import StatsError
 from analysis.stats.simulate import Latent, simulate_answers
-from readerstudy.planning.power import CASES, Assumptions, outlook
+from readerstudy.planning.pilot import variances_of
+from readerstudy.planning.power import CASES, Assumptions, outlook, pictures, with_simulation
 from readerstudy.planning.views import initial_of
-from readerstudy.planning.words import alpha_in_words, effect_in_answers, result_in_words
+from readerstudy.planning.words import effect_in_answers, result_in_words, several_in_words, smallest_in_words
 from readerstudy.study.protocol import Protocol
 from tests.stock import Stock
 
@@ -216,19 +220,96 @@ def test_a_difference_is_told_in_answers() -> None:
 
 
 @pytest.mark.parametrize(
-    ("protocol", "words"),
+    ("multiplicity", "number", "words", "level"),
     [
-        (Protocol(), "3 endpoints by Holm's rule"),
-        (Protocol(), "0.05 / 3 = 0.0167"),
-        (Protocol(endpoints=("agree",)), "tests at 0.05."),
-        (Protocol(multiplicity="none", alpha=0.01), "tests at 0.01."),
-        (Protocol(multiplicity="fixed sequence", alpha=0.02), "each at 0.02, and stops at the first without"),
+        ("holm", 3, "3 endpoints are tested by Holm's rule", 0.05 / 3),
+        ("holm", 3, "0.05 / 3 = 0.0167", 0.05 / 3),
+        ("holm", 1, "planned for alone, at 0.05.", 0.05),
+        ("none", 3, "planned for alone, at 0.05.", 0.05),
+        ("fixed sequence", 2, "each at 0.05, and the first without a verdict ends it", 0.05),
     ],
 )
-def test_the_level_is_explained_from_the_protocol(protocol: Protocol, words: str) -> None:
-    assert words in alpha_in_words(protocol)
-    number = f"{initial_of(protocol, 40)['alpha']:g}"
-    assert number in alpha_in_words(protocol)
+def test_the_level_follows_from_the_declared_endpoints(
+    multiplicity: str, number: int, words: str, level: float
+) -> None:
+    assumed = Assumptions(multiplicity=multiplicity, tested=PAPER[:number])
+    assert words in several_in_words(assumed)
+    assert assumed.level == pytest.approx(level)
+
+
+def test_several_endpoints_are_decided_less_often_than_each_alone_and_by_the_rule_of_the_protocol() -> None:
+    plan, three = Plan("fully crossed", 6, 40), (QUALITY, DIFFICULTY, AGREE)
+    found = {}
+    for rule in ("holm", "fixed sequence"):
+        assumed = Assumptions(effect=0.6, multiplicity=rule, tested=three)
+        found[rule] = with_simulation(outlook(plan, assumed), assumed, studies=300).together
+        assert [each.endpoint for each in found[rule]] == list(three)
+        for each in found[rule]:
+            assert max(each.apart, each.alike) <= each.alone + 0.06  # Monte Carlo error of shares of 300
+        assert found[rule][0].alone == pytest.approx(
+            outlook(plan, replace(assumed, tested=())).own.power, abs=0.12
+        )
+    strictest = outlook(plan, Assumptions(effect=0.6, multiplicity="holm", tested=three)).own.power
+    assert found["holm"][0].apart > strictest - 0.1
+    # The first of a sequence is tested as if it stood alone; the last needs both before it, unless all go together.
+    first, _, last = found["fixed sequence"]
+    assert first.apart == pytest.approx(first.alone, abs=0.06)
+    assert last.apart < last.alone * first.alone
+    assert last.alike > last.apart + 0.1
+
+
+def test_what_is_assumed_is_varied_by_half_and_twice_and_drawn() -> None:
+    plan, assumed = Plan("fully crossed", 6, 40), Assumptions()
+    found = outlook(plan, assumed)
+    for name, ends in found.varied.items():
+        for times, power_there in zip((0.5, 2.0), ends, strict=True):
+            other = replace(assumed, **{name: times * getattr(assumed, name)})
+            assert power_there == pytest.approx(outlook(plan, other).own.power)
+    assert found.varied["effect"][0] < found.own.power < found.varied["effect"][1]
+    drawn = pictures(found, 0.8)
+    assert set(drawn) == {"power", "sensitivity"}
+    assert all(
+        label in drawn["sensitivity"].decode() for label in ("Difference to find", "Variance of cases")
+    )
+    blocks = outlook(Plan("overlapping blocks", 4, 20), assumed)
+    assert not blocks.varied
+    simulated = with_simulation(blocks, assumed, studies=20).varied
+    assert simulated["effect"][0] < simulated["effect"][1]
+
+
+def test_the_smallest_design_has_the_fewest_readings() -> None:
+    found = outlook(Plan("fully crossed", 6, 40), Assumptions(effect=0.8))
+    readers, cases = found.smallest
+    assert (readers, cases) in found.fewest
+    assert all(readers * cases <= n * each for n, each in found.fewest if each)
+    assert f"{readers} readers with {cases} cases each, {readers * cases} readings" in smallest_in_words(
+        found, 0.8
+    )
+    none = outlook(Plan("fully crossed", 6, 40), Assumptions(effect=0.05))
+    assert none.smallest is None
+    assert "None of these numbers of readers" in smallest_in_words(none, 0.8)
+
+
+@pytest.mark.parametrize(("endpoint", "shared"), [(QUALITY, True), (AGREE, True), (QUALITY, False)])
+def test_a_pilot_gives_back_the_variances_that_it_was_drawn_with(endpoint, shared: bool) -> None:
+    model = Latent(effect={endpoint.name: 0.4}, reader=0.3, case=0.4, rest=0.6, reader_by_arm=0.3)
+    study = simulate_study(
+        seed=5, readers=12, cases=160 if shared else 60, design="crossed" if shared else "nested", model=model,
+        endpoints=(endpoint,),
+    )  # fmt: skip
+    results = analyse(study, seed=1, draws=9, bootstraps=9, plan=analysis.Plan(endpoints=(endpoint,)))
+    found = variances_of(results, endpoint)
+    assert found["case"] + found["rest"] == pytest.approx(1, abs=1e-3)
+    # Twelve readers tell the variance between readers within about 40 %.
+    assert found["reader"] == pytest.approx(0.3, rel=0.7)
+    assert 0.05 < found["reader_by_arm"] < 0.7
+    assert found["case"] == pytest.approx(0.4 if shared else 0.5, abs=0.12)
+    again = latent_pilot(Latent(**found), endpoint, cases=40)[0].readers
+    assert again == pytest.approx(
+        max(results.comparison(endpoint.name, "or_centred")["variance_readers"], 0), abs=1e-4
+    )
+    with pytest.raises(StatsError, match="give the variances by hand"):
+        variances_of(results, DIFFICULTY)
 
 
 def test_power_is_told_in_studies() -> None:
@@ -253,6 +334,7 @@ def test_page_explains_every_field_and_the_difference(stock: Stock, client: Clie
     assert page.context["reading"].sentence in text
     assert page.context["result"] in text
     assert "0.05 / 3 = 0.0167" in text
+    assert initial_of(Protocol(alpha=0.01), 40)["alpha"] == 0.01
 
 
 @pytest.mark.django_db
@@ -271,9 +353,12 @@ def test_page_shows_the_plan_of_the_protocol_and_simulates(stock: Stock, client:
     query = {**form.data, "simulate": "on", "readers": 3, "effect": 1.0}
     again = client.get("/studies/chest/planning/", query)
     assert again.context["found"].simulated.studies >= 20
-    picture = client.get("/studies/chest/planning/power.svg", query)
-    assert picture["Content-Type"] == "image/svg+xml"
-    assert b"3 readers" in picture.content or picture.content.startswith(b"<?xml")
+    assert len(again.context["found"].together) == 3
+    for name in ("power", "sensitivity"):
+        picture = client.get(f"/studies/chest/planning/{name}.svg", query)
+        assert picture["Content-Type"] == "image/svg+xml"
+        assert picture.content.startswith(b"<?xml")
+    assert client.get("/studies/chest/planning/other.svg", query).status_code == 400
 
 
 def test_command_tells_formula_and_simulation_and_draws(
@@ -295,7 +380,8 @@ def test_command_tells_formula_and_simulation_and_draws(
     assert "30 studies" in told
     assert "Of 100 answers to images for comparison" in told
     assert "of 100 such studies find it" in told
-    assert (tmp_path / "power.svg").read_bytes().startswith(b"<?xml")
+    for name in ("power.svg", "power-sensitivity.svg"):
+        assert (tmp_path / name).read_bytes().startswith(b"<?xml")
 
 
 def test_command_plans_matched_sets_and_margins(capsys: pytest.CaptureFixture[str]) -> None:
@@ -309,13 +395,16 @@ def test_command_plans_matched_sets_and_margins(capsys: pytest.CaptureFixture[st
     told = capsys.readouterr().out
     assert "of 100 such studies show equivalence with a margin of 0.5 points" in told
     assert "power by formula" not in told
-    call_command("plan_study", "--tested", "3", "--studies", "0")
+    call_command("plan_study", "--tested", "agree", "quality", "difficulty", "--studies", "0")
     told = capsys.readouterr().out
     assert "(p below 0.0166667)" in told
+    assert "3 endpoints are tested by Holm's rule" in told
+    assert "The fewest readings with a power of 0.8" in told
+    assert re.search(r"with effect +0\.\d{3} at half of it", told)
     strict = outlook(Plan("fully crossed", 6, 40), Assumptions(alpha=0.05 / 3)).own
     assert strict is not None
     assert f"power by formula     {strict.power:.3f}" in told
-    with pytest.raises(CommandError, match="at least 1 endpoint, got 0"):
-        call_command("plan_study", "--tested", "0")
+    with pytest.raises(CommandError, match="expected quality among them, got agree"):
+        call_command("plan_study", "--tested", "agree")
     with pytest.raises(CommandError, match="a margin above 0"):
         call_command("plan_study", "--aim", "equivalence", "--studies", "20")

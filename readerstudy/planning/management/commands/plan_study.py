@@ -10,13 +10,11 @@ from rich.progress import Progress
 
 from analysis.endpoints import FILE, PAPER, Aim, EndpointError, read_endpoints
 from analysis.stats import StatsError
-from analysis.stats.plan import endpoints_named
+from analysis.stats.plan import MULTIPLICITY, endpoints_named
 from analysis.stats.planning import DESIGNS, Plan
 from readerstudy.commands import SiteCommand
-from readerstudy.planning.power import Assumptions, Outlook, outlook, picture, with_simulation
-from readerstudy.planning.words import EXPLAINED, effect_in_answers, result_in_words
-
-NUMBERS = ("effect", "reader", "case", "rest", "reader_by_arm", "alpha", "wanted")
+from readerstudy.planning.power import OPTIONS, Assumptions, Outlook, outlook, pictures, with_simulation
+from readerstudy.planning.words import effect_in_answers, result_in_words, several_in_words, smallest_in_words
 
 
 class Command(SiteCommand):
@@ -24,49 +22,47 @@ class Command(SiteCommand):
     refused = (StatsError, EndpointError)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        assumed = Assumptions()
-
-        def option(name: str, **more: Any) -> None:
-            told = f"{EXPLAINED[name]} Default: %(default)s."
-            parser.add_argument(f"--{name.replace('_', '-')}", help=told, **more)
+        def option(name: str, note: str = "Default: %(default)s.", **more: Any) -> None:
+            told = f"{OPTIONS[name]['help']} {note}"
+            parser.add_argument(f"--{name.replace('_', '-')}", help=told.strip(), **more)
 
         option("design", choices=DESIGNS, default=DESIGNS[0])
-        for name, usual in (("readers", 6), ("cases", 40), ("blocks", 3), ("anchors", 0), ("ratio", 0)):
-            option(name, type=int, default=usual)
-        option("correlation", type=float, default=Plan.correlation)
-        as_asked = "Default: as the question has it."
-        parser.add_argument("--aim", choices=get_args(Aim), help=f"{EXPLAINED['aim']} {as_asked}")
-        parser.add_argument("--margin", type=float, help=f"{EXPLAINED['margin']} {as_asked}")
-        option("endpoint", metavar="NAME", default=assumed.endpoint.name)
+        for name, each in OPTIONS.items():
+            if "usual" in each:
+                option(name, type=type(each["low"]), default=each["usual"])
+        option("aim", "Default: as the question has it.", choices=get_args(Aim))
+        option("margin", "Default: as the question has it.", type=float)
+        option("endpoint", metavar="NAME", default=Assumptions().endpoint.name)
+        option("tested", "", metavar="NAME", nargs="+")
+        option("multiplicity", choices=MULTIPLICITY, default=MULTIPLICITY[0])
         parser.add_argument(
             "--endpoints", type=Path, metavar=FILE,
             help="The questions to choose from, as an export has them. Default: the published study's three.",
         )  # fmt: skip
-        for name in NUMBERS:
-            option(name, type=float, default=getattr(assumed, name))
-        option("tested", type=int, default=1)
         parser.add_argument(
             "--studies", type=int, default=2_000,
             help="Studies to simulate; 0 for the formula alone. Default: %(default)s.",
         )  # fmt: skip
-        parser.add_argument("--out", type=Path, help="Also draw the curves: a new .svg, .png or .pdf file.")
+        parser.add_argument(
+            "--out", type=Path, help="Also draw the curves, and beside them what half and twice of each assumption do "
+            "(NAME-sensitivity): a new .svg, .png or .pdf file.",
+        )  # fmt: skip
 
     def handle(self, *args: Any, **options: Any) -> None:
-        plan = Plan(
-            *(
-                options[name]
-                for name in ("design", "readers", "cases", "blocks", "anchors", "ratio", "correlation")
-            )
-        )
+        plan = Plan(**{name: options[name] for name in Plan.__dataclass_fields__})
         known = read_endpoints(options["endpoints"]) if options["endpoints"] else PAPER
-        (endpoint,) = endpoints_named([options["endpoint"]], known)
         declared = {name: options[name] for name in ("aim", "margin") if options[name] is not None}
-        endpoint = replace(endpoint, **declared)
-        endpoint.check()
-        if options["tested"] < 1:
-            raise CommandError(f"--tested: expected at least 1 endpoint, got {options['tested']}")
-        numbers = {name: options[name] for name in NUMBERS}
-        assumed = Assumptions(endpoint, **{**numbers, "alpha": numbers["alpha"] / options["tested"]})
+        names = options["tested"] or [options["endpoint"]]
+        if options["endpoint"] not in names:
+            raise CommandError(f"--tested: expected {options['endpoint']} among them, got {', '.join(names)}")
+        tested = {
+            each.name: replace(each, **declared) if each.name == options["endpoint"] else each
+            for each in endpoints_named(names, known)
+        }
+        tested[options["endpoint"]].check()
+        values = {name: options[name] for name in Assumptions.__dataclass_fields__}
+        values |= {"endpoint": tested[options["endpoint"]], "tested": tuple(tested.values())}
+        assumed = Assumptions(**values)
         found = outlook(plan, assumed)
         if options["studies"] > 0:
             found = self._simulated(found, assumed, options["studies"])
@@ -100,15 +96,25 @@ class Command(SiteCommand):
                 f"(primary test, {drawn.studies} studies)"
                 + ("" if second is None else f"; Obuchowski-Rockette {second:.3f}")
             )
-        if found.own is not None or found.simulated is not None:
+        if found.power is not None:
             self.stdout.write(f"in words             {result_in_words(found, assumed)}")
+        self.stdout.write(f"several endpoints    {several_in_words(assumed)}")
+        for each in found.together:
+            self.stdout.write(
+                f"power of {each.endpoint.name:11} {each.alone:.3f} alone; with the others {each.apart:.3f} "
+                f"(independent answers) to {each.alike:.3f} (answers that go together)"
+            )
+        for name, (half, twice) in found.varied.items():
+            self.stdout.write(f"with {name:15} {half:.3f} at half of it, {twice:.3f} at twice")
         if found.fewest and plan.design != "overlapping blocks":
             for readers, cases in found.fewest:
                 enough = f"{cases} cases" if cases else "more than 400 cases"
                 self.stdout.write(f"power {assumed.wanted:.2f} with {readers} readers: {enough}")
+            self.stdout.write(smallest_in_words(found, assumed.wanted))
 
     def _draw(self, found: Outlook, assumed: Assumptions, path: Path) -> None:
         kind = path.suffix.lstrip(".")
         if kind not in {"svg", "png", "pdf"} or path.exists():
             raise CommandError(f"expected a new file ending in .svg, .png or .pdf, got {path}")
-        path.write_bytes(picture(found, assumed.wanted, theme="light", kind=kind))
+        for name, data in pictures(found, assumed.wanted, theme="light", kind=kind).items():
+            (path if name == "power" else path.with_stem(f"{path.stem}-{name}")).write_bytes(data)
