@@ -180,7 +180,7 @@ def write(
 
 def mark(figure: Figure, theme: ThemeName, words: str) -> None:
     """Write in a corner, in bold, what nobody may overlook: that images or ratings are not real."""
-    figure.text(0.995, 0.995, words, ha="right", va="top", color=THEMES[theme].pie, fontsize=SIZE - 1,
+    figure.text(0.995, 0.995, words, ha="right", va="top", color=THEMES[theme].pie, fontsize=SIZE - 2.5,
                 fontweight="bold")  # fmt: skip
 
 

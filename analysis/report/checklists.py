@@ -20,7 +20,7 @@ CHECKLISTS = tomllib.loads((Path(__file__).parent / "checklists.toml").read_text
 AUTHORS = "For the authors"
 ELSEWHERE = {
     "authors": AUTHORS.lower(),
-    "sweep": "provenance.json of the sweep",
+    "sweep": "Sweep: provenance.json",
     "export": "Export",
 }
 
@@ -53,7 +53,8 @@ def _item(
         known = False
     if not known:
         where, says = AUTHORS, ""
-    return {"Item": item, "What": asked["what"], "Where": where[:1].upper() + where[1:], "Answer": says}
+    where = AUTHORS + where.removeprefix(AUTHORS.lower()) if where.startswith(AUTHORS.lower()) else where
+    return {"Item": item, "What": asked["what"], "Where": where, "Answer": says}
 
 
 def facts_of(results: Results, background: Background) -> dict[str, str]:
@@ -78,6 +79,7 @@ def facts_of(results: Results, background: Background) -> dict[str, str]:
         "alphas": "; ".join(alphas),
         "effects": "; ".join(f"{title} {effect(results, name)}" for name, title in titles.items()),
         "level": interval_of(results),
+        "multiplicity": study["multiplicity"].capitalize(),
         "plural_readers": plural(study["readers"], "reader"),
         "questions": listed(list(titles.values())),
         "unanswered": "; ".join(f"{titles[name]} {gone} of {n}" for name, (gone, n) in lost.items()),

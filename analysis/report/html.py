@@ -20,7 +20,7 @@ STATIC = (_INSTALLED if _INSTALLED.is_dir() else _HERE / "static") / "css"
 SHEETS = ("base.css", "report.css")
 """The design language of the site's pages, which the file shares."""
 
-SHORT = 14
+SHORT = 8
 """A table of up to so many rows is not broken across pages."""
 
 SENTENCE = 40

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from django import forms
 from django.core.cache import cache
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
@@ -148,7 +148,7 @@ def figure(request: HttpRequest, slug: str, name: str) -> HttpResponse:
     form, found, _ = _answered(request, _study(request, slug))
     drawn = pictures(found, form.cleaned_data["wanted"]) if found else {}
     if name not in drawn:
-        return HttpResponse(status=400)
+        raise Http404
     return HttpResponse(drawn[name], content_type="image/svg+xml")
 
 

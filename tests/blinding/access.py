@@ -202,7 +202,7 @@ draft      POST     /studies/chest/preview/stay/0/             401       404    
 frozen     POST     /studies/chest/preview/stay/0/             401       404     404 404  404   404  404  404
 any        GET      /studies/chest/planning/                    302       404     404 404  200   200  200  404
 any        GET      /studies/chest/planning/power.svg           302       404     404 404  200   200  200  404
-any        GET      /studies/chest/planning/sensitivity.svg     302       404     404 404  200   200  200  404
+any        GET      /studies/chest/planning/other.svg           302       404     404 404  404   404  404  404
 any        GET      /studies/other/planning/                    302       404     404 404  404   404  404  404
 draft      GET      /studies/chest/lock/                       302       404     404 404  200   404  404  404
 frozen     GET      /studies/chest/lock/                       302       404     404 404  404   404  404  404

@@ -358,7 +358,7 @@ def test_page_shows_the_plan_of_the_protocol_and_simulates(stock: Stock, client:
         picture = client.get(f"/studies/chest/planning/{name}.svg", query)
         assert picture["Content-Type"] == "image/svg+xml"
         assert picture.content.startswith(b"<?xml")
-    assert client.get("/studies/chest/planning/other.svg", query).status_code == 400
+    assert client.get("/studies/chest/planning/other.svg", query).status_code == 404
 
 
 def test_command_tells_formula_and_simulation_and_draws(
