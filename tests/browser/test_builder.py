@@ -67,8 +67,10 @@ def test_admin_builds_a_protocol_and_previews_it(page: Page, live_study: LiveStu
     _preview(page)
     page.goto(f"{live_study.url}/studies/built/planning/")
     expect(page.get_by_text("Power by formula").first).to_be_visible()
-    picture = page.locator("figure img")
-    assert picture.evaluate("image => image.decode().then(() => image.naturalWidth > 0)")
+    pictures = page.locator("figure img").all()
+    assert len(pictures) == 2
+    for picture in pictures:
+        assert picture.evaluate("image => image.decode().then(() => image.naturalWidth > 0)")
     page.goto("about:blank")
 
 
