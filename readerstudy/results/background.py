@@ -83,9 +83,13 @@ def _deviations(
             f"{late} came too early and were put at the end",
         )
     checks = DisplayCheck.objects.using(using).filter(study=study.pk)
-    if failed := checks.filter(passed=False).count():
-        rule = study.protocol.get("display_check", "none")
-        yield "Display check", rule, f"{failed} of {checks.count()} checks did not pass"
+    warned = study.protocol.get("display_check") == "warn"  # "block" lets nobody read on
+    if warned and (failed := checks.filter(passed=False).count()):
+        yield (
+            "Display check",
+            "a warning",
+            f"{failed} of {checks.count()} checks did not pass, and reading went on",
+        )
     then = locked_document(study).get("software", {}).get("readerstudy") if study.locked_file else None
     if then not in (None, version()):
         yield "Software", f"version {then}", f"version {version()} computed the results"
