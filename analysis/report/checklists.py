@@ -15,6 +15,7 @@ from analysis.report.document import Background, Grid, Section, Text
 from analysis.report.flow import LOST, arm_totals
 from analysis.report.words import groups_of, interval_of, listed, number, plural
 from analysis.stats import Results
+from analysis.stats.conclusions import SEVERAL
 
 CHECKLISTS = tomllib.loads((Path(__file__).parent / "checklists.toml").read_text("utf-8"))["checklist"]
 AUTHORS = "For the authors"
@@ -79,7 +80,7 @@ def facts_of(results: Results, background: Background) -> dict[str, str]:
         "alphas": "; ".join(alphas),
         "effects": "; ".join(f"{title} {effect(results, name)}" for name, title in titles.items()),
         "level": interval_of(results),
-        "multiplicity": study["multiplicity"].capitalize(),
+        "multiplicity": SEVERAL[study["multiplicity"]],
         "plural_readers": plural(study["readers"], "reader"),
         "questions": listed(list(titles.values())),
         "unanswered": "; ".join(f"{titles[name]} {gone} of {n}" for name, (gone, n) in lost.items()),

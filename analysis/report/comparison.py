@@ -101,8 +101,14 @@ def verdict(results: Results, holm: Row) -> str:
     if not row.get("margin") and (adjusted is None or adjusted >= results.study["alpha"]):
         taken = row["p"] is not None and row["p"] < results.study["alpha"]
         why = f": {TAKEN_BACK[results.study['multiplicity']]}" if taken else ""
-        said = f"Which group had the higher answers is not decided{why}{caveat(row['note'])}."
-    return f"{said} {holm['numbers']}; difference {effect(results, holm['endpoint'])}."
+        told = (
+            "Which group had the higher answers is not decided"
+            if row["p"] is not None
+            else "No verdict can be given"
+        )
+        said = f"{told}{why}{caveat(row['note'])}."
+    also = "" if row["scale"] == "difference" else f"; difference {effect(results, holm['endpoint'])}"
+    return f"{said} {holm['numbers']}{also}."
 
 
 def why_not(results: Results) -> str:

@@ -27,7 +27,8 @@ def deviations_section(results: Results, background: Background) -> Section | No
         row = primary_row(results, holm["endpoint"])
         if row["p"] is None or row["method"] != holm["primary_method"]:
             declared = METHODS[holm["primary_method"]][0]
-            rows.append((holm["title"], declared, f"no verdict: {row['note']}"))
+            note = row["note"] if "no verdict" in row["note"] else f"no verdict: {row['note']}"
+            rows.append((holm["title"], declared, note))
     names = ("About", "Planned", "What happened")
     table = Grid.of("", (dict(zip(names, row, strict=True)) for row in rows))
     text = Text(SEEN if rows else f"None. {SEEN}")
