@@ -25,7 +25,6 @@ class Requirements(MetadataHookInterface):
         metadata["optional-dependencies"] = {
             "web": named(site.partition("\n")[2]),
             "timm": [line for line in tested if line.startswith("timm==")],
-            "openvino": [line for line in tested if line.startswith("openvino==")],
             # torch as PyPI has it for Linux is the CUDA build and brings all that a GPU needs.
             "gpu": [line for line in named(analysis) if line.startswith("torch==")],
         }

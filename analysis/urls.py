@@ -12,7 +12,6 @@ FINDINGS = [
 RUNS: list[URLPattern | URLResolver] = [
     path("", runs.runs, name="runs"),
     path("new/", runs.new_sweep, name="new_sweep"),
-    path("workers/", runs.workers, name="workers"),
     path("<slug:run_id>/", runs.run, name="run"),
     path("<slug:run_id>/progress.json", runs.progress, name="progress"),
     path("<slug:run_id>/steps/<slug:step>/", runs.step, name="step"),

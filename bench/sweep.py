@@ -140,7 +140,7 @@ def processor() -> str:
 
 def versions() -> str:
     """Name the libraries that decide the speed."""
-    names = ("torch", "onnxruntime", "openvino", "numpy", "numba")
+    names = ("torch", "numpy", "numba")
     return ", ".join(f"{name} {one}" for name, one in library_versions(*names).items() if name in names)
 
 

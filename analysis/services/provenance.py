@@ -8,8 +8,6 @@ from django.db.models import Sum
 
 from analysis.models import Run, RunKind
 from analysis.sweep.run.acceptance import engine_notes
-from analysis.sweep.run.check_result import PrecisionCheck, read_check
-from analysis.sweep.run.paths import RunPaths
 
 NAMES = {
     "labels_test": "test labels",
@@ -52,11 +50,10 @@ def _member(checkpoint: dict[str, Any]) -> str:
     )
 
 
-def check_of(run: Run) -> PrecisionCheck | None:
-    """Return what a check of the run's precision found, where one was asked for on this host."""
-    if not run.folder or run.folder == ".":
-        return None
-    return read_check(RunPaths(Path(run.folder)).check, run.run_id)
+def check_of(run: Run) -> list[str]:
+    """Say what a check of the run's precision found, where one was asked for on this host."""
+    said = _read(run, "check.json")
+    return list(said.get("told", [])) if said.get("run_id") == run.run_id else []
 
 
 def effort_of(run: Run) -> dict[str, Any]:

@@ -24,14 +24,14 @@ DEVICES = ("cpu", "cuda")
 LOSSES = ("bce", "focal", "asymmetric", "ldam")
 CLASS_WEIGHTS = ("none", "inverse", "effective")
 ENGINES_OF = {
-    ("cpu", "fp32"): ("torch", "fused", "onnxruntime", "openvino"),
-    ("cpu", "bf16"): ("torch", "fused", "openvino"),
+    ("cpu", "fp32"): ("torch", "fused"),
+    ("cpu", "bf16"): ("torch", "fused"),
     ("cuda", "fp32"): ("graph", "fused", "compiled"),
     ("cuda", "tf32"): ("graph", "fused", "compiled"),
     ("cuda", "fp16"): ("graph", "fused", "compiled"),
     ("cuda", "bf16"): ("graph", "fused", "compiled"),
 }
-"""The engines of each device and precision, the plain one first; `auto` measures those that are installed."""
+"""The engines of each device and precision, the plain one first; `auto` measures them."""
 
 MEAN = (0.485, 0.456, 0.406)
 DEVIATION = (0.229, 0.224, 0.225)
@@ -169,7 +169,7 @@ class ConditionSpec:
 class InferSpec:
     """How the network is run. All of it is part of the run's identity.
 
-    `threads` 0 takes the cores of the host. `engine` auto takes the fastest of those installed, by a short
+    `threads` 0 takes the cores of the host. `engine` auto takes the fastest by a short
     measurement when the run is created; the choice is frozen into the run.
     """
 

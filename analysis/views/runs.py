@@ -1,4 +1,4 @@
-"""The pages of sweeps: the list, the form, one run's progress, what it found and where it came from; and the workers.
+"""The pages of sweeps: the list, the form, one run's progress, what it found and where it came from.
 
 Every page of a run tells the access log.
 """
@@ -15,7 +15,6 @@ from analysis.figures.pages import draw_forgetting, draw_mean_ap
 from analysis.figures.theme import render as render_figure
 from analysis.models import PREPARE, Ensemble, Run, RunKind, UnitState
 from analysis.services import control
-from analysis.services.fleet import fleet
 from analysis.services.orders import order_sweep
 from analysis.services.progress import cells_of, duration, failures_of, hands_of, progress_of, state_of
 from analysis.services.provenance import check_of, effort_of, provenance_of
@@ -159,12 +158,6 @@ def new_sweep(request: HttpRequest) -> HttpResponse:
 
     context = {"form": form, "ensembles": Ensemble.objects.exists()}
     return form.carried_out(request, make) or render(request, "analysis/new_sweep.html", context)
-
-
-@page()
-def workers(request: HttpRequest) -> HttpResponse:
-    """Show every worker that holds or lately held a unit."""
-    return render(request, "analysis/workers.html", {"fleet": fleet()})
 
 
 @page()

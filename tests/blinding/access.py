@@ -270,7 +270,6 @@ sealed     POST     /results/chest/cases/terms/                302       404    
 unblinded  POST     /results/chest/cases/terms/                302       404     404 404  302   302  302  404
 any        GET      /runs/                                     302       403     403 403  403   200  403  200
 any        GET      /runs/{run}/                               302       403     403 403  403   200  403  200
-any        GET      /runs/workers/                             302       403     403 403  403   200  403  200
 any        GET      /runs/nothing/                             302       403     403 403  403   404  403  404
 any        POST     /runs/{run}/steps/cancel/                  302       403     403 403  403   302  403  302
 any        POST     /runs/nothing/steps/cancel/                302       403     403 403  403   404  403  404

@@ -14,7 +14,7 @@ from analysis.sweep.run.acceptance import Distance, compared_levels, distance, e
 from analysis.sweep.run.choose import choose_engine
 from analysis.sweep.run.engine import Engine
 from analysis.sweep.run.prepare import prepare_run
-from analysis.sweep.spec import InferSpec
+from analysis.sweep.spec import ENGINES_OF, InferSpec
 
 CASES = {
     # name: precision, engine, plain engine, words of the refusal or "" where it is taken
@@ -132,6 +132,7 @@ def wrong(monkeypatch):
             return real_backend(*given)
 
         monkeypatch.setattr(Engine, "predict", predict)
+        monkeypatch.setitem(ENGINES_OF, ("cpu", "bf16"), ("torch", "fused", "graph"))  # three to choose from
         monkeypatch.setattr(Eager, "scores", slow)
         monkeypatch.setattr(choose, "SECONDS", 0.0)
 
@@ -140,7 +141,7 @@ def wrong(monkeypatch):
 
 def test_a_run_takes_the_fused_engine_where_plain_bf16_is_as_wrong(tiny, wrong):
     """Errors as they were measured on a GPU; the old rule refused both of the faster engines for theirs."""
-    wrong(torch=noise(0.014), fused=noise(0.011), openvino=noise(0.1))
+    wrong(torch=noise(0.014), fused=noise(0.011), graph=noise(0.1))
     run = prepare_run(tiny.spec(infer=InferSpec(threads=1, precision="bf16")), tiny.out)
     assert run.spec.infer.engine == "fused"
     assert set(run.plan["engine"]["rates"]) == {"torch", "fused"}
@@ -150,16 +151,16 @@ def test_a_run_takes_the_fused_engine_where_plain_bf16_is_as_wrong(tiny, wrong):
     )
     assert re.match(r"as good, not faster, .* images/s: a score differs by 0\.01", said["torch"])
     assert re.match(
-        r"refused: a score differs by 0\.\d+ .*; expected a difference of 0\.02\d* or less", said["openvino"]
+        r"refused: a score differs by 0\.\d+ .*; expected a difference of 0\.02\d* or less", said["graph"]
     )
 
 
 def test_a_run_keeps_the_plain_engine_where_the_others_are_worse_than_it(tiny, wrong):
     """All are within what the old rule allowed bf16."""
-    wrong(torch=noise(0.005), fused=noise(0.02), openvino=noise(0.02))
+    wrong(torch=noise(0.005), fused=noise(0.02), graph=noise(0.02))
     run = prepare_run(tiny.spec(infer=InferSpec(threads=1, precision="bf16")), tiny.out)
     assert run.spec.infer.engine == "torch"
-    assert set(run.plan["engine"]["refused"]) == {"fused", "openvino"}
+    assert set(run.plan["engine"]["refused"]) == {"fused", "graph"}
 
 
 def test_an_engine_that_shuffles_the_order_of_the_images_is_refused(tiny, wrong):
@@ -169,7 +170,7 @@ def test_an_engine_that_shuffles_the_order_of_the_images_is_refused(tiny, wrong)
         return 0.5 + 0.01 * np.random.default_rng(int(100 * level)).random(scores.shape)
 
     wrong(
-        exact=drawn, torch=lambda *of: drawn(*of) + 0.01, openvino=lambda *of: drawn(*of) - 0.01,
+        exact=drawn, torch=lambda *of: drawn(*of) + 0.01, graph=lambda *of: drawn(*of) - 0.01,
         fused=lambda *of: drawn(*of)[::-1],
     )  # fmt: skip
     pixels = np.zeros((8, 32, 32), np.uint8)
@@ -177,7 +178,7 @@ def test_an_engine_that_shuffles_the_order_of_the_images_is_refused(tiny, wrong)
         tiny.spec(infer=InferSpec(threads=1, precision="bf16")), tiny.checkpoint(0), pixels
     )
     assert "0 of the 2 images of lowest agreement are the same (plain bf16: 2)" in choice.refused["fused"]
-    assert set(choice.accepted) == {"torch", "openvino"}
+    assert set(choice.accepted) == {"torch", "graph"}
 
 
 def test_a_plan_of_before_says_what_it_has():

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from importlib import import_module
 from typing import Protocol
 
 import numpy as np
@@ -101,27 +100,3 @@ class Eager:
         """Predict all images, a batch at a time."""
         with torch.autocast("cpu", torch.bfloat16, enabled=self._infer.precision == "bf16"):
             return in_batches(self._network, pixels, self._infer.batch_size, self._module, step)
-
-
-PLACES = {
-    "torch": ("backend", "Eager"),
-    "onnxruntime": ("onnxruntime", "OnnxRuntime"),
-    "openvino": ("openvino", "OpenVino"),
-    "graph": ("static", "KINDS"),
-    "fused": ("static", "KINDS"),
-    "compiled": ("static", "KINDS"),
-}
-"""The module of each engine and what makes it there; KINDS are makers by name."""
-
-
-def maker(name: str) -> Maker:
-    """Import what makes an engine.
-
-    Raises
-    ------
-    ImportError: it is not installed.
-    """
-    module, made = PLACES[name]
-    found = getattr(import_module(f"analysis.sweep.engines.{module}"), made)
-    made_by: Maker = found[name] if made == "KINDS" else found
-    return made_by

@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from analysis.sweep.engines.backend import Network, Step, normalisation_table, normalised
+from analysis.sweep.engines.backend import Eager, Maker, Network, Step, normalisation_table, normalised
 from analysis.sweep.engines.fusion import fuse
 from analysis.sweep.networks.architectures import channels_last
 from analysis.sweep.spec import InferSpec
@@ -125,8 +125,14 @@ def _compiled(module: nn.Module) -> Any:
     return torch.compile(module, dynamic=False)
 
 
-def _kind(prepare: Prepare) -> Callable[[Network, InferSpec], Static]:
+def _kind(prepare: Prepare) -> Maker:
     return lambda network, infer: Static(network, infer, prepare)
 
 
-KINDS = {"graph": _kind(_as_it_is), "fused": _kind(fuse), "compiled": _kind(_compiled)}
+MAKERS: Mapping[str, Maker] = {
+    "torch": Eager,
+    "graph": _kind(_as_it_is),
+    "fused": _kind(fuse),
+    "compiled": _kind(_compiled),
+}
+"""What makes each engine."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from analysis.sweep.methods.registry import Weights
-from analysis.sweep.thresholds import Cut, Keys, find_cuts, keep, write_pruned
+from analysis.sweep.thresholds import Cut, Keys, find_cuts, keep
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -81,7 +81,6 @@ class Masks:
             for k, count, cut in zip(sparsities, counts, cuts, strict=True):
                 self._cuts[_name(k)].append(cut)
                 self._removed[_name(k)] += count
-        self._buffers: list[Tensor] = []
         self._keys = [
             torch.from_numpy(layer.view(np.int32)).view(wanted.shape)
             for layer, wanted in zip(keys, weights, strict=True)
@@ -99,38 +98,15 @@ class Masks:
         return kept
 
     def weights(self, level: float, layers: Sequence["Tensor"]) -> list["Tensor"]:
-        """Return the layers with zeros where the ratio removes; the keys move to the layers' device once.
-
-        On a CPU the same memory is filled each time: fresh pages cost more than the pass over the weights.
-        """
+        """Return the layers with zeros where the ratio removes; the keys move to the layers' device once."""
         import torch
 
         if self.removed(level) == 0:
             return list(layers)
-        here = layers[0].device.type == self._keys[0].device.type == "cpu"
-        if here and all(layer.is_contiguous() for layer in layers):
-            return self._written(level, layers)
         if self._keys[0].device != layers[0].device:
             self._keys = [key.to(layers[0].device) for key in self._keys]
         pairs = zip(layers, self.keep(level), strict=True)
         return [torch.where(stays, layer, 0.0) for layer, stays in pairs]
-
-    def _written(self, level: float, layers: Sequence["Tensor"]) -> list["Tensor"]:
-        import torch
-
-        if not self._buffers:
-            self._buffers = [torch.empty_like(layer) for layer in layers]
-        keys, weights, out = (
-            [tensor.detach().view(-1).numpy() for tensor in tensors]
-            for tensors in (self._keys, layers, self._buffers)
-        )
-        for group, cut in zip(self._groups, self._cuts[_name(level)], strict=True):
-            write_pruned(
-                [keys[place].view(np.uint32) for place in group], cut,
-                [weights[place] for place in group], [out[place] for place in group],
-                torch.get_num_threads() if len(group) > 1 else 1,
-            )  # fmt: skip
-        return list(self._buffers)
 
 
 def _name(sparsity: float) -> str:

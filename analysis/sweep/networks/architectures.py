@@ -1,19 +1,16 @@
 """Any classifier of torchvision, or of timm where it is installed, by its name, with a head of C outputs."""
 
 import difflib
-from collections.abc import Callable
-from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import nn
-from torch.overrides import TorchFunctionMode
 
 from analysis.sweep.errors import CheckpointError
 from analysis.sweep.networks import small
 from analysis.sweep.networks.factories import make_network
-from analysis.sweep.networks.torchvision_import import ensure_operators, no_compiler_yet
+from analysis.sweep.networks.torchvision_import import ensure_operators
 from analysis.sweep.spec import FACTORY, SweepSpec
 
 _AUXILIARY: dict[str, dict[str, Any]] = {
@@ -26,7 +23,7 @@ AUXILIARY_PREFIXES = ("aux1.", "aux2.", "AuxLogits.")
 
 
 LARGE = 10**8
-"""Weights from which a network is tried without memory: that loads torch's compiler, a second for a small one."""
+"""Weights from which a network is tried without memory."""
 
 TIMM = "timm:"
 """Before a name it asks for timm's network, where torchvision has one of the same name."""
@@ -35,19 +32,17 @@ TIMM = "timm:"
 def classifier_names() -> list[str]:
     """Return the names of torchvision's classifiers and of the small one here, sorted."""
     ensure_operators()
-    with no_compiler_yet():
-        from torchvision import models
+    from torchvision import models
 
     return sorted([small.NAME, *models.list_models(module=models)])
 
 
-def build_classifier(name: str, n_classes: int, *, device: str = "cpu", drawn: bool = True) -> nn.Module:
+def build_classifier(name: str, n_classes: int, *, device: str = "cpu") -> nn.Module:
     """Build a freshly initialised classifier with `n_classes` outputs in evaluation mode.
 
     `name`: torchvision's, or `resnet8`; else timm's, also as `timm:NAME`; or own code
     (`analysis.sweep.networks.factories`).
-    `device="meta"` gives names and shapes without memory. `drawn=False` leaves out the drawing of first weights where
-    it can, for who writes all weights anyway. Nothing is downloaded.
+    `device="meta"` gives names and shapes without memory. Nothing is downloaded.
 
     Raises
     ------
@@ -64,41 +59,12 @@ def build_classifier(name: str, n_classes: int, *, device: str = "cpu", drawn: b
     if name in known:
         from torchvision import models
 
-        with torch.device(device), nullcontext() if drawn and device != "meta" else _Undrawn():
+        with torch.device(device):
             model: nn.Module = models.get_model(
                 name, weights=None, num_classes=n_classes, **_AUXILIARY.get(name, {})
             )
         return model.eval()
     return _of_timm(name, n_classes, device, known)
-
-
-_LOWEST = {torch.Tensor.normal_: "mean", torch.Tensor.uniform_: "from"}
-"""Methods that draw, and the argument whose value takes the place of all draws: torch's truncated normal draws again
-until every value lies between its bounds, and never ends with what was in the memory before."""
-
-_DRAWING = (
-    *_LOWEST,
-    *(nn.init.uniform_, nn.init.normal_, nn.init.kaiming_uniform_, nn.init.kaiming_normal_),
-)
-"""What fills a weight with drawn numbers, as torch shows it to a mode: some whole, some only by what they call."""
-
-
-class _Undrawn(TorchFunctionMode):
-    """Draw no first weights: it takes a quarter of a second for a ResNet-50.
-
-    Without memory there is nothing to draw, and torch would load its compiler for it.
-    """
-
-    def __torch_function__(
-        self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
-    ) -> Any:
-        given = kwargs or {}
-        if func not in _DRAWING:
-            return func(*args, **given)
-        tensor = args[0] if args else given["tensor"]
-        if func in _LOWEST and not tensor.is_meta:
-            tensor.fill_(args[1] if len(args) > 1 else given.get(_LOWEST[func], 0.0))
-        return tensor
 
 
 def _of_timm(name: str, n_classes: int, device: str, known: list[str]) -> nn.Module:
@@ -181,7 +147,7 @@ def check_size(name: str, n_classes: int, size: int) -> None:
     except Exception:  # noqa: S110 - some networks need numbers to run at all, and are tried with them
         pass
     try:
-        _try_forward(build_classifier(name, n_classes, drawn=False), n_classes, size, "cpu")
+        _try_forward(build_classifier(name, n_classes), n_classes, size, "cpu")
     except Exception as error:  # whatever a network raises about its input
         raise CheckpointError(
             f"architecture: expected one that accepts images of {size} x {size} pixels, {name!r} says "

@@ -1,5 +1,6 @@
 """Say what the engine and precision of a run change against plain torch in fp32, on a sample of images."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -8,13 +9,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from analysis.durable import json_bytes, write_whole
 from analysis.frames import label_matrix
 from analysis.metrics.ranking import rank_quality
 from analysis.metrics.ranks import spearman_rows
 from analysis.sweep.device import named_faults
 from analysis.sweep.errors import SweepError, UnitError
 from analysis.sweep.run.acceptance import agreement, compared_levels, lowest_images
-from analysis.sweep.run.check_result import PrecisionCheck, write_check
 from analysis.sweep.run.engine import Engine
 from analysis.sweep.run.prepare import Run, prepare_run
 from analysis.sweep.run.units import Workspace
@@ -25,6 +26,8 @@ MEMBERS = 3
 """How many checkpoints are compared; exemplars come from their mean scores."""
 
 EXEMPLAR_SHARE = 0.05
+
+FORMAT = 2
 
 
 def check_sweep(
@@ -43,12 +46,12 @@ def check_sweep(
     run = prepare_run(spec, out, runs=runs, cache=cache, progress=progress)
     found = check_precision(run, images, progress=progress)
     end = "nothing else was computed; run the same command without --check for the sweep"
-    return [*found.sentences(), f"written to {run.paths.check}; {end}"]
+    return [*found["told"], f"written to {run.paths.check}; {end}"]
 
 
 def check_precision(
     run: Run, images: int = 512, *, seed: int = 0, progress: Progress | None = None
-) -> PrecisionCheck:
+) -> dict[str, Any]:
     """Predict a random sample in the run's engine and precision and in plain fp32; write RUN/check.json.
 
     Parameters
@@ -80,12 +83,33 @@ def check_precision(
         )
     classes = list(run.spec.data.classes)
     labels = label_matrix(pd.read_csv(run.paths.images, usecols=classes), classes)[rows]
-    found = compare(labels, mine, plain)
-    check = PrecisionCheck(
-        run.spec.infer.engine, run.spec.infer.precision, len(rows), len(members), level, **found
+    infer = run.spec.infer
+    sample_is = {"images": len(rows), "members": len(members), "level": level}
+    found = {
+        "engine": infer.engine,
+        "precision": infer.precision,
+        **sample_is,
+        **compare(labels, mine, plain),
+    }
+    found |= {"format": FORMAT, "run_id": run.run_id, "told": sentences(found)}
+    write_whole(run.paths.check, json_bytes(found))
+    return found
+
+
+def sentences(found: Mapping[str, Any]) -> list[str]:
+    """Say in words what a check found."""
+    order = (
+        "constant, not comparable"
+        if (rho := found["rank_agreement"]) is None
+        else f"Spearman's rho {rho:.6f}"
     )
-    write_check(run.paths.check, run.run_id, check)
-    return check
+    return [
+        f"{found['engine']} {found['precision']} against torch fp32, {found['images']} images, "
+        f"{found['members']} members, dense and {found['level']:.2f}:",
+        f"largest difference of a score {found['score_difference']:.2g}",
+        f"order of the images by agreement: {order}; {found['kept']} of {found['exemplars']} exemplars are the same",
+        f"AP changes by at most {found['ap_change']:.2g}, on average {found['ap_mean_change']:+.2g}",
+    ]
 
 
 def plain_infer(infer: InferSpec) -> InferSpec:
@@ -96,18 +120,27 @@ def plain_infer(infer: InferSpec) -> InferSpec:
 def compare(
     labels: NDArray[np.integer], mine: NDArray[np.float32], plain: NDArray[np.float32]
 ) -> dict[str, Any]:
-    """Compare two sets of scores: members x (dense, compressed) x images x classes."""
+    """Compare two sets of scores: members x (dense, compressed) x images x classes.
+
+    Returns
+    -------
+    `score_difference`: the largest difference of any score. `rank_agreement`: Spearman's rho between the two orders of
+    the images by their agreement of dense and compressed scores, the order that makes exemplars; None where an order is
+    constant. `exemplars`, `kept`: images of lowest agreement in fp32, and how many of them are so in the run's
+    precision too. `ap_change`, `ap_mean_change`: the largest and the mean change of AP over members, levels and classes
+    with positives in the sample.
+    """
     agreements = [agreement(*scores.mean(axis=0)) for scores in (mine, plain)]
     some = ~np.isnan(agreements[0]) & ~np.isnan(agreements[1])
     orders = [values[some][None] for values in agreements]
-    rho = float(spearman_rows(orders[0], orders[1]).rho[0]) if some.sum() > 1 else float("nan")
+    rho = float(spearman_rows(orders[0], orders[1]).rho[0]) if some.sum() > 1 else np.nan
     count = int(EXEMPLAR_SHARE * labels.shape[0])
     lowest = [lowest_images(values, count) for values in agreements]
     change = rank_quality(labels, mine).ap - rank_quality(labels, plain).ap
     change = change[~np.isnan(change)]
     return {
         "score_difference": float(np.abs(mine - plain).max()),
-        "rank_agreement": rho,
+        "rank_agreement": None if np.isnan(rho) else rho,
         "exemplars": count,
         "kept": len(lowest[0] & lowest[1]),
         "ap_change": float(np.abs(change).max(initial=0.0)),

@@ -11,7 +11,6 @@ import torch
 from numpy.typing import NDArray
 
 from analysis.sweep.device import named_faults
-from analysis.sweep.engines.backend import maker
 from analysis.sweep.errors import UnitError
 from analysis.sweep.networks.checkpoints import State, read_member
 from analysis.sweep.run.acceptance import Distance, compared_levels, distance, judge
@@ -27,9 +26,6 @@ CPU_BATCH = 8
 ADVANTAGE = 1.05
 """By how much another engine must be faster than the plain one, so that noise does not decide."""
 
-LIBRARIES = {"onnxruntime": ("onnxruntime",), "openvino": ("openvino",)}
-"""What a run freezes the versions of, beside torch and numpy."""
-
 
 @dataclass(frozen=True)
 class Choice:
@@ -44,7 +40,7 @@ class Choice:
 
 
 def choose_engine(spec: SweepSpec, checkpoint: Path, pixels: NDArray[np.uint8]) -> Choice:
-    """Return the engine that a specification names, or the fastest of those installed that are as good as
+    """Return the engine that a specification names, or the fastest of those that are as good as
     the plain one (`acceptance.judge`).
 
     Parameters
@@ -54,24 +50,17 @@ def choose_engine(spec: SweepSpec, checkpoint: Path, pixels: NDArray[np.uint8]) 
 
     Raises
     ------
-    UnitError: the named engine is not installed; none can run this network in this precision (each with its reason).
+    UnitError: no engine can run this network in this precision (each with its reason).
     """
     infer, names = spec.infer, ENGINES_OF[spec.infer.device, spec.infer.precision]
     if infer.engine != "auto":
-        absent = _absent(infer.engine)
-        if absent:
-            raise UnitError(f"[infer] engine: expected '{infer.engine}' to be installed, {absent}")
         return Choice(infer.engine)
-    absent_ones = {name: why for name in names if (why := _absent(name))}
-    present = [name for name in names if name not in absent_ones]
-    if len(present) == 1:
-        return Choice(present[0], refused=absent_ones)
     state = read_member(checkpoint, spec.models, len(spec.data.classes)).state
     batch = np.array(pixels[: infer.batch_size if infer.device == "cuda" else CPU_BATCH])
     with named_faults("[infer]", infer.batch_size):
         exact = _scores(_engine(spec, names[0], "fp32", state, len(batch)), spec, batch)
-    measured, refused = {}, absent_ones
-    for name in present:
+    measured, refused = {}, {}
+    for name in names:
         try:
             rate, scores = _measured(spec, name, state, batch)
         except Exception as error:  # an engine that cannot run this network raises many kinds
@@ -108,14 +97,6 @@ def _fastest(rates: dict[str, float], plain: str, refused: dict[str, str]) -> st
     best = max(rates, key=lambda name: rates[name])
     near = plain in rates and rates[best] < ADVANTAGE * rates[plain]
     return plain if near else best
-
-
-def _absent(name: str) -> str:
-    try:
-        maker(name)
-    except ImportError as error:
-        return f"not installed ({error}); pip install {name}"
-    return ""
 
 
 def _engine(spec: SweepSpec, name: str, precision: str, state: State, batch_size: int) -> Engine:

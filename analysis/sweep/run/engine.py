@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from analysis.sweep.device import keep_freed_memory
-from analysis.sweep.engines.backend import Network, Step, maker
+from analysis.sweep.engines.backend import Network, Step
+from analysis.sweep.engines.static import MAKERS
 from analysis.sweep.methods import find_method
 from analysis.sweep.methods.registry import AS_TRAINED, Rewritten, StateMethod, drawing_seed
 from analysis.sweep.networks.architectures import build_classifier, prunable_names
@@ -43,13 +44,13 @@ class Engine:
         if infer.device == "cpu":
             keep_freed_memory()
         self.infer = infer
-        model = build_classifier(architecture, n_classes, drawn=False)
+        model = build_classifier(architecture, n_classes)
         self.prunable = prunable_names(model)
         self.parameters = sum(parameter.numel() for parameter in model.parameters())
         self._folded = fold_norms(model)
         seen = preprocess or PreprocessSpec()
         network = Network(self._folded.network, n_classes, seen.size, seen.mean, seen.deviation, output)
-        self.backend: Backend = maker(plain_engine(infer))(network, infer)
+        self.backend: Backend = MAKERS[plain_engine(infer)](network, infer)
         self._names = dict.fromkeys(self._folded.network.state_dict())
         self._state: State = {}
         self._compressed: Compressed | None = None

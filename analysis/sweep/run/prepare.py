@@ -26,7 +26,7 @@ from analysis.sweep.networks.architectures import check_size, libraries_of, reso
 from analysis.sweep.networks.checkpoints import Checkpoint, read_member
 from analysis.sweep.networks.factories import source_digest
 from analysis.sweep.networks.layout import find_checkpoints
-from analysis.sweep.run.choose import LIBRARIES, choose_engine
+from analysis.sweep.run.choose import choose_engine
 from analysis.sweep.run.engine import resolved_threads
 from analysis.sweep.run.paths import RunPaths
 from analysis.sweep.spec import InferSpec, SweepSpec
@@ -251,11 +251,10 @@ def _engine_plan(spec: SweepSpec, checkpoint: Path, pixels: ImageCache) -> dict[
     choice = choose_engine(replace(spec, infer=infer), checkpoint, pixels.pixels())
     architectures = {spec.models_of(name).architecture for name in spec.axis}
     own = {library for name in architectures for library in libraries_of(name)}
-    libraries = (*sorted(own), *LIBRARIES.get(choice.engine, ()))
     return {
         "infer": vars(replace(infer, engine=choice.engine)),
         "engine": vars(choice),
-        "versions": library_versions(*libraries),
+        "versions": library_versions(*sorted(own)),
     }
 
 

@@ -18,7 +18,7 @@ from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 
-from analysis.services.fleet import QUEUES, fleet, unheard
+from analysis.services.fleet import QUEUES, at_work, unheard
 from readerstudy.audit.anchor import identity
 from readerstudy.audit.models import Event
 from readerstudy.environment import BASE, PLACEHOLDERS, SITE_FILE
@@ -220,12 +220,10 @@ def _backup() -> Iterator[Finding]:
 
 def _workers() -> Iterator[Finding]:
     """Tell from the ledger, and from what workers say they listen to: one of an older version says nothing."""
-    now = fleet()
-    waits = now.waiting + now.held
-    at_work = [worker for worker in now.workers if not worker.late]
+    busy, waits = at_work()
     deaf = unheard()
     fault = ""
-    if deaf and (at_work or len(deaf) < len(QUEUES)):
+    if deaf and (busy or len(deaf) < len(QUEUES)):
         waiting = ", ".join(f"{name} ({QUEUES[name]})" for name in deaf)
         fault = (
             f"none listens to {waiting}: start workers of this version, as deploy/ does (-Q {','.join(deaf)})"
@@ -236,4 +234,4 @@ def _workers() -> Iterator[Finding]:
     elif deaf:
         yield Finding("note", "workers", "none runs, and no work is waiting")
         return
-    yield _judged("workers", fault, f"each queue has one; {len(at_work)} seen at work in the last hour")
+    yield _judged("workers", fault, f"each queue has one; {busy} seen at work in the last hour")
