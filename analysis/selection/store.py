@@ -82,11 +82,21 @@ class Run:
         return {one["name"]: float(one["removed"]) for one in listed if "removed" in one}
 
     def pair(self, condition: str | float = "", reference: str | float = "") -> tuple[str, str]:
-        """Return the two conditions that are compared, see `analysis.conditions.pair_of`; raise SelectionError."""
+        """Return the two conditions that are compared, see `analysis.conditions.pair_of`; raise SelectionError.
+
+        Networks with new batch-norm statistics are compared with such alone.
+        """
         try:
-            return pair_of(self.conditions, condition, reference)
+            pair = pair_of(self.conditions, condition, reference)
         except ConditionError as error:
             raise SelectionError(f"{self.folder}: {error}") from error
+        again = {one["name"] for one in self.provenance.get("conditions", []) if one.get("recalibrated")}
+        if len(again & set(pair)) == 1:
+            raise SelectionError(
+                f"{self.folder}: expected a reference that is recalibrated like its condition, "
+                f"got {pair[0]} for {pair[1]}"
+            )
+        return pair
 
     def scores(self, seed: int, condition: str | float) -> np.ndarray:
         """Map the scores of one seed and condition (a name or a share), float32 images x classes, read-only.

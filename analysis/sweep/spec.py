@@ -41,6 +41,9 @@ FITS = ("squash", "letterbox", "crop")
 """How an image that is not square becomes so."""
 
 WEIGHTS = ("raw", "ema")
+RECALIBRATED = ("", "batch_norm")
+TRAINING_FILES = ("pretrained", "sample_weights", "relabel")
+"""The keys of [train] that name a file."""
 OUTPUTS = ("sigmoid", "softmax")
 FACTORY = "factory:"
 """Before an architecture: a function of the user's own code, `factory:package.module:function`."""
@@ -125,13 +128,15 @@ class ModelsSpec:
 class PruneSpec:
     """What is removed: the method's registered name, the ratios, and the seed of methods that draw.
 
-    `reference`: the condition that the others are compared with; blank: the smallest ratio.
+    `reference`: the condition that the others are compared with; blank: the smallest ratio. `recalibrate`: at every
+    ratio, 0 included, statistics are computed anew on training images (`analysis.sweep.run.recalibrate`).
     """
 
     method: str = "global_l1"
     sparsities: tuple[float, ...] = SPARSITIES
     seed: int = 0
     reference: str = ""
+    recalibrate: str = ""
 
     def __post_init__(self) -> None:
         """Refuse nonsense."""
@@ -140,6 +145,7 @@ class PruneSpec:
         need(all(abs(k - round(k, 2)) < 1e-9 for k in ks), "sparsities", "at most two decimals", ks)
         need(len({f"{k:.2f}" for k in ks}) == len(ks), "sparsities", "each ratio once", ks)
         need(self.seed >= 0, "seed", "a whole number from 0", self.seed)
+        need(self.recalibrate in RECALIBRATED, "recalibrate", "batch_norm or nothing", self.recalibrate)
 
 
 @dataclass(frozen=True)
@@ -148,7 +154,7 @@ class ConditionSpec:
 
     `method` at `level` (0: its only one) compresses the networks. `checkpoints` are other networks, one for each seed
     of [models] (a student, or the same ones fine-tuned), of `architecture`, blank: that of [models]; they need no
-    method.
+    method. `recalibrate`: as of [prune]; alone it is the networks as trained with new statistics.
     """
 
     name: str
@@ -156,10 +162,13 @@ class ConditionSpec:
     level: float = 0.0
     architecture: str = ""
     checkpoints: tuple[str, ...] = ()
+    recalibrate: str = ""
 
     def __post_init__(self) -> None:
         """Refuse nonsense."""
-        need(bool(self.method or self.checkpoints), "method or checkpoints", "one or both", self.method)
+        given = bool(self.method or self.checkpoints or self.recalibrate)
+        need(given, "method, checkpoints or recalibrate", "one or more", self.method)
+        need(self.recalibrate in RECALIBRATED, "recalibrate", "batch_norm or nothing", self.recalibrate)
         need(bool(self.checkpoints) or not self.architecture, "architecture", "checkpoints with it", ())
         good = 0 <= self.level < 1 and abs(self.level - round(self.level, 2)) < 1e-9
         need(good, "level", "0 to below 1 with two decimals", self.level)
@@ -200,6 +209,9 @@ class TrainSpec:
     (`analysis.sweep.training.losses`); `pretrained` is a file of weights to start from (never downloaded); `precision`
     fp16 (CUDA only) and bf16 are mixed precision.
 
+    `sample_weights` and `relabel` are files about some training images (`analysis.sweep.training.amended`): a weight of
+    the loss, 0 leaving an image out, and labels in the place of the written ones.
+
     `method` at `level` fine-tunes: each seed starts from its checkpoint of [models], with the weights gone that the
     method removes, and they stay zero.
     """
@@ -220,6 +232,8 @@ class TrainSpec:
     device: str = "cpu"
     method: str = ""
     level: float = 0.0
+    sample_weights: Path | None = None
+    relabel: Path | None = None
 
     def __post_init__(self) -> None:
         """Refuse nonsense."""
@@ -278,7 +292,10 @@ class SweepSpec:
     def condition(self, name: str) -> ConditionSpec:
         """Return how a condition is made."""
         there = {one.name: one for one in self.conditions}
-        return there.get(name) or ConditionSpec(name, self.prune.method, Condition.of(name).level or 0.0)
+        level = Condition.of(name).level or 0.0
+        return there.get(name) or ConditionSpec(
+            name, self.prune.method, level, recalibrate=self.prune.recalibrate
+        )
 
     def models_of(self, name: str) -> ModelsSpec:
         """Return the networks of a condition."""
@@ -301,6 +318,9 @@ class SweepSpec:
                 kept[section] = differing
         if self.conditions:
             kept["conditions"] = {one.name: plain(one) | {"checkpoints": None} for one in self.conditions}
+            for one in kept["conditions"].values():  # came later: runs without it keep their names
+                if not one["recalibrate"]:
+                    del one["recalibrate"]
         return kept
 
     def run_id(self, digests: Mapping[str, str]) -> str:
@@ -322,7 +342,7 @@ class SweepSpec:
         hidden: dict[str, dict[str, Any]] = {
             "data": {n: _file_name(getattr(self.data, n)) for n in PLACES},
             "models": {"checkpoints": [Path(c).name for c in self.models.checkpoints]},
-            "train": {"pretrained": _file_name(self.train.pretrained)},
+            "train": {n: _file_name(getattr(self.train, n)) for n in TRAINING_FILES},
         }
         found = {section: values | hidden.get(section, {}) for section, values in self._sections().items()}
         named = [
@@ -352,7 +372,7 @@ _FROZEN: Mapping[str, tuple[str, ...]] = {
     ),
     "preprocess": ("size", "antialias", "window", "fit", "crop", "mean", "deviation", "timm"),
     "models": ("architecture", "weights", "rename", "output"),
-    "prune": ("method", "sparsities", "seed", "reference"),
+    "prune": ("method", "sparsities", "seed", "reference", "recalibrate"),
     "infer": ("device", "precision", "batch_size", "threads", "engine"),
 }
 

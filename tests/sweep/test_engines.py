@@ -73,7 +73,7 @@ def static(kind, architecture=SMALL, batch_size=2, size=32):
 def test_static_engine_fills_up_the_last_batch(kind, n):
     folded, backend = static(kind)
     state, seen = random_state(SMALL, 20, 3), []
-    backend.write(folded.folded(state, {}))
+    backend.write(folded.folded(state))
     scores = backend.scores(torch.from_numpy(images(n)), lambda *said: seen.append(said))
     model = build_classifier(SMALL, 20)
     model.load_state_dict(state)
@@ -86,14 +86,14 @@ def test_static_engine_fills_up_the_last_batch(kind, n):
 
 def test_static_engine_counts_what_it_must_upload():
     folded, backend = static("graph")
-    backend.write(folded.folded(random_state(SMALL, 20, 3), {}))
+    backend.write(folded.folded(random_state(SMALL, 20, 3)))
     backend.scores(images(5))
     assert backend.uploaded == 5
 
 
 def test_static_engine_stops_where_it_is_told():
     folded, backend = static("graph")
-    backend.write(folded.folded(random_state(SMALL, 20, 3), {}))
+    backend.write(folded.folded(random_state(SMALL, 20, 3)))
 
     def stop(done, total):
         raise KeyboardInterrupt
@@ -114,7 +114,7 @@ def test_fusion_joins_convolutions_and_changes_nothing(architecture, joined):
     fused = fuse(folded.network)
     assert joined_count(fused) == joined
     assert sorted(fused.state_dict()) == sorted(names)
-    fused.load_state_dict(folded.folded(state, {}), strict=False)
+    fused.load_state_dict(folded.folded(state), strict=False)
     model = build_classifier(architecture, 20)
     model.load_state_dict(state)
     batch = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))

@@ -108,7 +108,7 @@ def test_folding_changes_nothing(architecture, folded):
     plain = build_classifier(architecture, 5)
     plain.load_state_dict(state)
     network = fold_norms(build_classifier(architecture, 5))
-    network.network.load_state_dict(network.folded(state, {}), strict=False)
+    network.network.load_state_dict(network.folded(state), strict=False)
     batch = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
     assert bool(network.norms) == folded
     assert torch.allclose(network.network(batch), plain(batch), rtol=1e-4, atol=1e-4)

@@ -22,15 +22,12 @@ class Folded:
     norms: Mapping[str, str]
     eps: Mapping[str, float]
 
-    def folded(self, state: Mapping[str, Tensor], masked: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Return all weights of the network, by the names of its state dict, where `state` lies.
-
-        `state`: the pristine state dict; `masked`: the weights that replace some of them, by name.
-        """
+    def folded(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Return all weights of the network, by the names of its state dict, where `state` lies."""
         weights = {}
         for name in self.network.state_dict():
             layer, _, leaf = name.rpartition(".")
-            value = masked.get(name, state.get(name))
+            value = state.get(name)
             if layer in self.norms and leaf in ("weight", "bias"):
                 weights[name] = self._fold(layer, leaf, value, state)
             elif value is not None:

@@ -15,6 +15,7 @@ from analysis.sweep.methods.registry import AS_TRAINED, Rewritten, StateMethod, 
 from analysis.sweep.networks.architectures import build_classifier, prunable_names
 from analysis.sweep.networks.checkpoints import State
 from analysis.sweep.networks.folding import fold_norms
+from analysis.sweep.run.recalibrate import Recalibration
 from analysis.sweep.spec import InferSpec, ModelsSpec, PreprocessSpec, PruneSpec, SweepSpec
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ class Engine:
         self._names = dict.fromkeys(self._folded.network.state_dict())
         self._state: State = {}
         self._compressed: Compressed | None = None
+        self._recalibration: Recalibration | None = None
 
     @classmethod
     def of(
@@ -65,11 +67,15 @@ class Engine:
             models.architecture, len(spec.data.classes), infer or spec.infer, spec.preprocess, models.output
         )
 
-    def load(self, state: State, prune: PruneSpec, seed: int) -> "Compressed":
+    def load(
+        self, state: State, prune: PruneSpec, seed: int, recalibration: Recalibration | None = None
+    ) -> "Compressed":
         """Take a pristine state dict (kept untouched), and make all levels ready in one pass.
 
-        `prune`: without a method the weights stay as they are.
+        `prune`: without a method the weights stay as they are. `recalibration`: what gives every level, 0 too,
+        batch-norm statistics of its own.
         """
+        self._recalibration = recalibration
         weights = [state[name].numpy() for name in self.prunable]
         method = find_method(prune.method) if prune.method else AS_TRAINED
         drawing = drawing_seed(prune.seed, seed)
@@ -80,17 +86,18 @@ class Engine:
         self._state = {name: value.to(self.infer.device) for name, value in state.items()}
         return self._compressed
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def weights(self, level: float) -> dict[str, Tensor]:
         """Return the compressed and folded weights of a level, on the device of the run."""
         if self._compressed is None:
             raise RuntimeError("load a checkpoint before predicting")
         if isinstance(self._compressed, Rewritten):
-            changed = self._compressed.state(level)
-            return self._folded.folded({n: v.to(self.infer.device) for n, v in changed.items()}, {})
-        layers = [self._state[name] for name in self.prunable]
-        compressed = self._compressed.weights(level, layers)
-        return self._folded.folded(self._state, dict(zip(self.prunable, compressed, strict=True)))
+            changed = {n: v.to(self.infer.device) for n, v in self._compressed.state(level).items()}
+        else:
+            layers = [self._state[name] for name in self.prunable]
+            compressed = self._compressed.weights(level, layers)
+            changed = self._state | dict(zip(self.prunable, compressed, strict=True))
+        return self._folded.folded(self._recalibration.state(changed) if self._recalibration else changed)
 
     def predict(
         self, level: float, pixels: NDArray[np.uint8] | Tensor, step: Step | None = None

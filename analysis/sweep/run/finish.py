@@ -155,7 +155,8 @@ def _conditions(run: Run, found: Mapping[tuple[int, str], Quality]) -> list[dict
         left = [quality.left for (_, other), quality in found.items() if other == name]
         known = all(quality.parameters for (_, other), quality in found.items() if other in (name, axis[0]))
         share = round(1 - sum(left) / sum(w or 0 for w in whole), 4) if known else None
-        rows.append({"name": name} | ({} if share is None else {"removed": share}))
+        again = {"recalibrated": True} if run.spec.condition(name).recalibrate else {}
+        rows.append({"name": name} | ({} if share is None else {"removed": share}) | again)
     return rows
 
 

@@ -29,6 +29,7 @@ from analysis.sweep.networks.layout import find_checkpoints
 from analysis.sweep.run.choose import choose_engine
 from analysis.sweep.run.engine import resolved_threads
 from analysis.sweep.run.paths import RunPaths
+from analysis.sweep.run.recalibrate import sample_cache, sample_of
 from analysis.sweep.spec import InferSpec, SweepSpec
 from analysis.sweep.toml import spec_from
 from analysis.terminal import Progress
@@ -102,12 +103,14 @@ def prepare_run(
     source = read_source(spec.data)
     split = source.split
     files = locate_images(split, spec.data)
+    sample, sampled = sample_of(spec, source.train)
     checkpoints, notes = _checked_checkpoints(spec, progress)
     digests = {"labels_test": split.sha256}
     digests |= {
         "-".join(map(str, ("checkpoint", *_of_condition(c), c["seed"]))): c["sha256"] for c in checkpoints
     }
     digests |= source.digests | own_code(spec)
+    digests |= {"recalibration": sampled} if sampled else {}
     images = json.dumps([[name, file.stat().st_size] for name, file in zip(split.images, files, strict=True)])
     digests["images"] = sha256_bytes(images.encode())
     run_id = spec.run_id(digests)
@@ -127,6 +130,9 @@ def prepare_run(
         "warnings": [*_warnings(source, pixels, spec), *said, *notes],
         "class_groups_from": "training split" if source.train else "test split",
     }
+    if sample:
+        again = sample_cache(sample, spec, cache or paths.default_cache)
+        plan["recalibration"] = {"images": sample, "digest": again.digest}
     plan |= _engine_plan(spec, Path(checkpoints[0]["file"]), pixels)
     return _write(paths, plan, _tables(paths, source, pixels))
 

@@ -29,6 +29,7 @@ from analysis.sweep.networks.factories import refuse_other_source
 from analysis.sweep.run.engine import Engine
 from analysis.sweep.run.paths import prediction_name
 from analysis.sweep.run.prepare import Run, own_code
+from analysis.sweep.run.recalibrate import Recalibration, sample_cache
 from analysis.sweep.spec import ModelsSpec, PruneSpec
 
 SPARE_BYTES = 4 << 30
@@ -102,6 +103,7 @@ class Workspace:
     _engines: dict[ModelsSpec, Engine] = field(default_factory=dict)
     _loaded: tuple[int, PruneSpec, ModelsSpec] | None = None
     _compressed: Compressed | None = None
+    _again: dict[ModelsSpec, Recalibration] = field(default_factory=dict)
     _pixels: Any = field(default=None, repr=False)
 
     def member(self, seed: int, condition: str) -> tuple[Engine, Compressed, float]:
@@ -114,14 +116,29 @@ class Workspace:
             self._engines[models] = Engine.of(spec, models=models)
         prune = spec.prune
         if condition in {one.name for one in spec.conditions}:
-            prune = replace(prune, method=own.method, sparsities=(0.0, own.level) if own.level else (0.0,))
+            levels = (0.0, own.level) if own.level else (0.0,)
+            prune = replace(prune, method=own.method, sparsities=levels, recalibrate=own.recalibrate)
         wanted = (seed, prune, models)
         if self._loaded != wanted or self._compressed is None:
             self._loaded = None
             state = self.run.member(seed, condition).state
-            self._compressed = self._engines[models].load(state, prune, seed)
+            again = self._recalibration(models) if own.recalibrate else None
+            self._compressed = self._engines[models].load(state, prune, seed, again)
             self._loaded = wanted
         return self._engines[models], self._compressed, own.level
+
+    def _recalibration(self, models: ModelsSpec) -> Recalibration:
+        """Return what computes statistics for an architecture, from the training images that the plan names."""
+        if models not in self._again:
+            spec, said = self.run.spec, self.run.plan["recalibration"]
+            folder = self.cache or Path(self.run.plan["cache"]["file"]).parent
+            found = sample_cache(tuple(said["images"]), spec, folder)
+            _refuse_other_pixels(found, said["digest"])
+            made = Recalibration(
+                models, len(spec.data.classes), spec.preprocess, found.pixels(), spec.infer.device
+            )
+            self._again[models] = made
+        return self._again[models]
 
     def pixels(self) -> Any:
         """Return the decoded test split: a memory map, or a tensor on the GPU, put there once."""
@@ -269,12 +286,16 @@ def run_cache(run: Run, folder: Path | None = None) -> ImageCache:
         names = tuple(table["image"])
         files = locate(names, run.spec.data, run.paths.images)
         cache = ensure_cache(place.parent, names, files, run.spec.preprocess)
-    if cache.digest != said["digest"]:
+    _refuse_other_pixels(cache, said["digest"])
+    return cache
+
+
+def _refuse_other_pixels(cache: ImageCache, digest: str) -> None:
+    if cache.digest != digest:
         raise UnitError(
-            f"{cache.file}: expected the pixels {said['digest'][:12]} of the plan, got {cache.digest[:12]}; "
+            f"{cache.file}: expected the pixels {digest[:12]} of the plan, got {cache.digest[:12]}; "
             f"the images have changed since the run was prepared"
         )
-    return cache
 
 
 def _refuse_other_host(run: Run) -> None:

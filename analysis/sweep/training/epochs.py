@@ -3,7 +3,7 @@
 import io
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,17 +23,24 @@ from analysis.sweep.networks.architectures import build_classifier, channels_las
 from analysis.sweep.networks.checkpoints import State, read_checkpoint, read_member
 from analysis.sweep.networks.naming import AmbiguousError, match_names
 from analysis.sweep.spec import SweepSpec
+from analysis.sweep.training.amended import drawn_order
 from analysis.sweep.training.losses import LOSSES, Balance, balance_of
 
 
 @dataclass(frozen=True)
 class Examples:
     """Images (uint8, n x size x size; a tensor where they lie on the device) and labels (float32, n x classes: 0, 1 or
-    `IGNORED`) of a split.
+    `IGNORED`) of a split. `weights` of the images in the loss (float32, n), where not all weigh alike.
     """
 
     pixels: NDArray[np.uint8] | Tensor
     labels: NDArray[np.float32]
+    weights: NDArray[np.float32] | None = None
+
+    @property
+    def learned(self) -> NDArray[np.float32]:
+        """The labels of the images that are not left out."""
+        return self.labels if self.weights is None else self.labels[self.weights > 0]
 
 
 class Trainer:
@@ -82,7 +89,7 @@ class Trainer:
     def run_epoch(self, train: Examples, val: Examples, step: Callable[[int], None]) -> None:
         """Train on all images once, validate, and keep the weights if the validation loss fell."""
         began = time.perf_counter()
-        self._balance = self._balance or balance_of(self.choice, train.labels, self.device)
+        self._balance = self._balance or balance_of(self.choice, train.learned, self.device)
         self._ignores = bool((train.labels == IGNORED).any() or (val.labels == IGNORED).any())
         train_loss = self._train(train, step)
         val_loss, val_map = self.validate(val)
@@ -152,13 +159,16 @@ class Trainer:
         draw = torch.Generator().manual_seed(self.seed * 1_000_003 + self.epoch)
         order = torch.randperm(len(train.labels), generator=draw).numpy()
         total, weight = 0.0, 0.0
-        batches = _batches(order, self.choice.batch_size)
+        batches = _batches(drawn_order(order, train.weights), self.choice.batch_size)
         done = 0
         for rows in batches:
             grey = augmented(self._grey(train.pixels, rows), self.choice.rotation, self.choice.flip, draw)
             labels = torch.from_numpy(train.labels[rows]).to(self.device)
             self.optimiser.zero_grad(set_to_none=True)
-            loss = self._loss(self._forward(grey), labels)
+            weighing = (
+                None if train.weights is None else torch.from_numpy(train.weights[rows]).to(self.device)
+            )
+            loss = self._loss(self._forward(grey), labels, weighing)
             self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
             self.scaler.step(self.optimiser)
             self.scaler.update()
@@ -175,13 +185,15 @@ class Trainer:
         for weight, stays in self._kept:
             weight.mul_(stays)
 
-    def _loss(self, logits: Tensor, labels: Tensor) -> Tensor:
+    def _loss(self, logits: Tensor, labels: Tensor, weights: Tensor | None = None) -> Tensor:
         if self._balance is None:
             raise RuntimeError("count the training labels before requesting a loss")
-        if not self._ignores:
-            return LOSSES[self.choice.loss](logits, labels, self._balance).mean()
-        known = labels != IGNORED
         cells = LOSSES[self.choice.loss](logits, labels.clamp(min=0), self._balance)
+        if weights is not None:
+            cells = cells * weights[:, None]
+        if not self._ignores:
+            return cells.mean()
+        known = labels != IGNORED
         return (cells * known).sum() / known.sum().clamp(min=1)
 
     def _weight(self, labels: NDArray[np.float32]) -> float:
@@ -219,7 +231,7 @@ def on_device(examples: Examples, device: str) -> Examples:
         return examples
     if examples.pixels.nbytes > free_bytes() / 2:
         return examples
-    return Examples(torch.from_numpy(np.array(examples.pixels)).to(device), examples.labels)
+    return replace(examples, pixels=torch.from_numpy(np.array(examples.pixels)).to(device))
 
 
 def load_pretrained(model: nn.Module, file: Path) -> None:

@@ -27,7 +27,8 @@ from analysis.sweep.methods.own import masking, method_digest
 from analysis.sweep.networks.architectures import resolved
 from analysis.sweep.networks.factories import source_digest
 from analysis.sweep.networks.layout import find_checkpoints, layout_name
-from analysis.sweep.spec import SweepSpec, TrainSpec
+from analysis.sweep.spec import TRAINING_FILES, SweepSpec, TrainSpec
+from analysis.sweep.training.amended import amended
 from analysis.sweep.training.epochs import Examples, Trainer, on_device, torch_bytes
 from analysis.sweep.training.losses import class_weights
 from analysis.terminal import Progress
@@ -109,6 +110,7 @@ def open_training(
         ensure_cache(folder, split.images, locate_images(split, data), spec.preprocess, progress)
         for split in (train, val)
     ]
+    train, weights = amended(train, data.classes, spec.train)
     class_weights(spec.train.class_weights, train.positives, len(train.images) - train.ignored)
     starts: dict[int, Path] = {}
     if spec.train.method:
@@ -116,8 +118,8 @@ def open_training(
         starts = find_checkpoints(replace(spec, models=replace(spec.models, seeds=spec.train.seeds)))
     recipe = recipe_digest(spec, (train, val), caches, starts)
     examples = [
-        on_device(Examples(cached.pixels(), split.labels.astype(np.float32)), spec.train.device)
-        for cached, split in zip(caches, (train, val), strict=True)
+        on_device(Examples(cached.pixels(), split.labels.astype(np.float32), weighing), spec.train.device)
+        for cached, split, weighing in zip(caches, (train, val), (weights, None), strict=True)
     ]
     return Training(spec, out, examples[0], examples[1], recipe, starts)
 
@@ -129,7 +131,9 @@ def recipe_digest(
     starts: Mapping[int, Path] | None = None,
 ) -> str:
     """Return a digest of all that shapes the weights of a seed."""
-    recipe = {k: str(v) for k, v in asdict(spec.train).items() if k not in ("seeds", "threads", "pretrained")}
+    recipe = {
+        k: str(v) for k, v in asdict(spec.train).items() if k not in ("seeds", "threads", *TRAINING_FILES)
+    }
     for name in (
         "loss",
         "class_weights",
@@ -139,10 +143,10 @@ def recipe_digest(
     ):  # came later: an ensemble begun before them goes on
         if recipe[name] == str(TrainSpec.__dataclass_fields__[name].default):
             del recipe[name]
-    start = sha256_file(spec.train.pretrained) if spec.train.pretrained else ""
+    read_files = {n: sha256_file(f) if (f := getattr(spec.train, n)) else "" for n in TRAINING_FILES}
     identity = {
         "recipe": recipe,
-        "start": start,
+        "start": read_files.pop("pretrained"),
         "architecture": spec.models.architecture,
         "classes": spec.data.classes,
         "labels": [split.sha256 for split in splits],
@@ -151,6 +155,7 @@ def recipe_digest(
     chosen = spec.choices()
     read = {k: chosen[part][k] for part, names in READ_SO.items() for k in names if k in chosen.get(part, {})}
     identity |= {"reading": read} if read else {}
+    identity |= {name: digest for name, digest in read_files.items() if digest}
     if starts:
         found = {seed: sha256_file(file) for seed, file in starts.items()}
         identity["fine-tuned"] = {"starts": found, "method": method_digest(spec.train.method)}
