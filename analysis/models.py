@@ -36,11 +36,12 @@ class DataSet(models.Model):
 
 
 class RunKind(models.TextChoices):
-    """What a run makes: predictions of a sweep, checkpoints, or predictions that others have made."""
+    """What a run makes: predictions of a sweep, checkpoints, predictions of others, an experiment of many trainings."""
 
     SWEEP = "sweep", "sweep"
     TRAINING = "training", "training"
     IMPORT = "import", "import"
+    RETRAIN = "retrain", "retraining"
 
 
 class Run(models.Model):
@@ -78,6 +79,11 @@ class Run(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} ({self.run_id})"
+
+    @property
+    def has_predictions(self) -> bool:
+        """Whether its folder is a RUN folder, of which findings can be made."""
+        return self.kind in (RunKind.SWEEP, RunKind.IMPORT)
 
 
 class Ensemble(models.Model):

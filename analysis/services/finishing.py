@@ -29,6 +29,10 @@ def finish(run: Run) -> None:
         from analysis.services.ensembles import publish_ensemble
 
         publish_ensemble(run=run)
+    elif run.kind == RunKind.RETRAIN:
+        from analysis.services.experiments import finish_experiment
+
+        finish_experiment(run)
     else:
         from analysis.sweep.run.finish import finish_run
         from analysis.sweep.run.prepare import open_run
@@ -49,7 +53,7 @@ def verify_files(run: Run, recorded: Sequence[ledger.Recorded] | None = None) ->
     recorded: the done units as they were when their files were gathered; None asks the ledger now.
     """
     recorded = ledger.recorded(run) if recorded is None else recorded
-    found = _training_files(run, recorded) if run.kind == RunKind.TRAINING else _score_files(run)
+    found = _score_files(run) if run.has_predictions else _own_files(run, recorded)
     damaged = [unit for unit in recorded if unit.artefacts != found.get(unit.key)]
     if damaged:
         opened = ledger.reopen(run=run, units=damaged)
@@ -75,7 +79,7 @@ def _score_files(run: Run) -> dict[str, dict[str, str]]:
     return {key: {a.path.name: a.sha256 for a in artefacts if a} for key, artefacts in found.items()}
 
 
-def _training_files(run: Run, recorded: Sequence[ledger.Recorded]) -> dict[str, dict[str, str]]:
+def _own_files(run: Run, recorded: Sequence[ledger.Recorded]) -> dict[str, dict[str, str]]:
     from analysis.durable import sha256_file
 
     folder = Path(run.folder)

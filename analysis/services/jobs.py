@@ -60,8 +60,7 @@ def do(job: Job, desk: Desk) -> bool:
     run = Run.objects.get(pk=job.claim.run_id)
     if job.claim.key == PREPARE:
         return _PREPARE[RunKind(run.kind)](run, job, desk)
-    artefacts = _train(run, job, desk) if run.kind == RunKind.TRAINING else _predict(run, job, desk)
-    return ledger.finish(job.claim, artefacts=artefacts)
+    return ledger.finish(job.claim, artefacts=_WORK[RunKind(run.kind)](run, job, desk))
 
 
 def full_spec(run: Run) -> SweepSpec:
@@ -101,6 +100,21 @@ def _train(run: Run, job: Job, desk: Desk) -> Mapping[str, str]:
         raise ValueError(f"unit {job.claim.key}: expected a seed, got none")
     made = train_member(training, job.claim.member, progress=job.report, guard=job.guard)
     return made.digests
+
+
+def _experiment(run: Run, job: Job, desk: Desk) -> Mapping[str, str]:
+    from analysis.experiment.plan import do_job, open_plan
+
+    plan = desk.keep(run.pk, lambda: open_plan(Path(run.folder)))
+    unit = next(one for one in plan.jobs if one.key == job.claim.key)
+    return do_job(plan, unit, progress=job.report, guard=job.guard)
+
+
+_WORK: Mapping[RunKind, Callable[[Run, Job, Desk], Mapping[str, str]]] = {
+    RunKind.SWEEP: _predict,
+    RunKind.TRAINING: _train,
+    RunKind.RETRAIN: _experiment,
+}
 
 
 def _prepare_sweep(run: Run, job: Job, desk: Desk) -> bool:

@@ -40,7 +40,7 @@ def provenance_of(run: Run) -> dict[str, Any]:
         spec=_choices(run),
         images=images.get("count"),
         conditions=[(one["name"], one.get("removed")) for one in said.get("conditions", [])],
-        complete=bool(said) or (run.kind == RunKind.TRAINING and run.finished_at is not None),
+        complete=bool(said) or (not run.has_predictions and run.finished_at is not None),
     )
 
 

@@ -209,7 +209,7 @@ class TrainSpec:
     (`analysis.sweep.training.losses`); `pretrained` is a file of weights to start from (never downloaded); `precision`
     fp16 (CUDA only) and bf16 are mixed precision.
 
-    `sample_weights` and `relabel` are files about some training images (`analysis.sweep.training.amended`): a weight of
+    `sample_weights` and `relabel` are files about some training images (`analysis.sweep.data.amended`): a weight of
     the loss, 0 leaving an image out, and labels in the place of the written ones.
 
     `method` at `level` fine-tunes: each seed starts from its checkpoint of [models], with the weights gone that the

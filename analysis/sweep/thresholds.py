@@ -43,10 +43,7 @@ def find_cuts(keys: Sequence[Keys], counts: Sequence[int]) -> list[Cut]:
         raise ValueError(f"expected counts from 0 to {len(ordered)}, got {list(counts)}")
     last = [ordered[count - 1] if count else np.uint32(0) for count in counts]
     below = [int(np.searchsorted(ordered, key)) for key in last]
-    return [
-        Cut(int(key), count - under if count else 0)
-        for key, count, under in zip(last, counts, below, strict=True)
-    ]
+    return [Cut(int(key), count - under) for key, count, under in zip(last, counts, below, strict=True)]
 
 
 def keep(keys: Sequence["Tensor"], cut: Cut) -> list["Tensor"]:

@@ -56,19 +56,27 @@ def spec_from(content: Mapping[str, Any], *, base: Path, where: str = "specifica
     if "data" not in content:
         raise SpecError(f"{where}: expected a section [data] with name and images, got none")
     made: dict[str, Any] = {
-        name: _section(name, content[name], base, where) for name in content if name != "conditions"
+        name: section_of(SECTIONS[name], content[name], base, f"{where}, [{name}]")
+        for name in content
+        if name != "conditions"
     }
     listed = content.get("conditions", [])
     if not isinstance(listed, list):
         raise SpecError(f"{where}: expected [[conditions]], each with a name, got {listed!r}")
+    place = f"{where}, [conditions]"
     return sections.SweepSpec(
-        **made, conditions=tuple(_section("conditions", one, base, where) for one in listed)
+        **made,
+        conditions=tuple(section_of(SECTIONS["conditions"], one, base, place) for one in listed),
     )
 
 
-def _section(name: str, table: Any, base: Path, where: str) -> Any:
-    kind = SECTIONS[name]
-    place = f"{where}, [{name}]"
+def section_of(kind: type, table: Any, base: Path, place: str) -> Any:
+    """Make a frozen dataclass of a table of TOML; `place` for messages.
+
+    Raises
+    ------
+    SpecError: no table, an unknown or missing key, a wrong type, an impossible value.
+    """
     if not isinstance(table, Mapping):
         raise SpecError(f"{place}: expected a section of keys, got {table!r}")
     known = {f.name: f for f in fields(kind)}
@@ -76,7 +84,7 @@ def _section(name: str, table: Any, base: Path, where: str) -> Any:
     for field in known.values():
         if field.name not in table and field.default is MISSING and field.default_factory is MISSING:
             raise SpecError(f"{place}: expected the key {field.name}, got none")
-    given = _class_set(table) if name == "data" else table
+    given = _class_set(table) if kind is DataSpec else table
     values = {
         key: _value(known[key], value, base, place) for key, value in given.items() if value is not None
     }
@@ -115,7 +123,7 @@ def _known(table: Mapping[str, Any], names: list[str], where: str, what: str) ->
 
 
 def _value(field: Field[Any], value: Any, base: Path, place: str) -> Any:
-    if field.name == "checkpoints":
+    if field.name in ("checkpoints", "lists"):
         items = [value] if isinstance(value, str) else _typed(value, list, "a path or a list", field, place)
         return tuple(str(base / _typed(item, str, "a path", field, place)) for item in items)
     if field.type in (Path, Path | None):

@@ -13,7 +13,7 @@ from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
 from analysis.conditions import PUBLISHED
-from analysis.models import Run, RunKind
+from analysis.models import Run
 from analysis.selection import CRITERIA
 from analysis.services.findings import DEFAULTS, SEED, Choices
 from analysis.services.findings_files import KINDS, FindingsFolder, fault_of, find_set, panels_of, sets_of
@@ -59,7 +59,7 @@ def analyse(request: HttpRequest, run_id: str) -> HttpResponse:
     """Hand the analysis of a finished run to a worker."""
     run = opened(request, run_id)
     form = AnalyseForm(request.POST, run=run)
-    if run.finished_at is None or run.kind == RunKind.TRAINING:
+    if run.finished_at is None or not run.has_predictions:
         messages.error(request, "Only a finished sweep can be analysed.")
     elif form.is_valid():
         ask_for_findings(run=run, choices=form.choices())

@@ -15,6 +15,7 @@ from analysis.figures.pages import draw_forgetting, draw_mean_ap
 from analysis.figures.theme import render as render_figure
 from analysis.models import PREPARE, Ensemble, Run, RunKind, UnitState
 from analysis.services import control
+from analysis.services.experiments import answer_of
 from analysis.services.orders import order_sweep
 from analysis.services.progress import cells_of, duration, failures_of, hands_of, progress_of, state_of
 from analysis.services.provenance import check_of, effort_of, provenance_of
@@ -28,6 +29,9 @@ FIGURES = {
     "mean-ap": ("Mean average precision against the share of removed weights", draw_mean_ap),
     "forgetting": ("Change of average precision by class at the highest sparsity", draw_forgetting),
 }
+CONTRASTS = "contrasts"
+"""The forest figure of a retraining experiment, which is drawn when that ends."""
+
 STEPS = {"cancel": control.cancel, "resume": control.resume}
 
 
@@ -62,7 +66,9 @@ def run(request: HttpRequest, run_id: str) -> HttpResponse:
         "failed": failures_of(units),
         "tried": failures_of(units, UnitState.TODO),
         "preparing": any(unit.key == PREPARE for unit in units),
-        "training": run.kind == RunKind.TRAINING,
+        "training": not run.has_predictions,
+        "answer": answer_of(run),
+        "contrasts": (Path(run.folder) / "report").is_dir(),
     }
     path = Path(run.folder) / "metrics.csv"
     if path.exists():
@@ -127,6 +133,10 @@ def retry(request: HttpRequest, run_id: str, key: str) -> HttpResponse:
 @page()
 def figure(request: HttpRequest, run_id: str, name: str) -> HttpResponse:
     """Deliver one figure of a run as SVG."""
+    drawn_before = Path(find_run(run_id).folder) / "report/figures" / f"{name}-dark.svg"
+    if name == CONTRASTS and drawn_before.is_file():
+        opened(request, run_id)
+        return HttpResponse(drawn_before.read_bytes(), content_type="image/svg+xml")
     if name not in FIGURES:
         raise Http404
     drawn = FIGURES[name][1](pd.read_csv(_metrics(opened(request, run_id))), theme="dark")

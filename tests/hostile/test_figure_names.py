@@ -16,13 +16,13 @@ from analysis.endpoints import Groups
 from analysis.figures.agreement import draw_agreement
 from analysis.figures.balance import draw_love_plot
 from analysis.figures.described import Described, draw_described
-from analysis.figures.findings_curves import draw_overall
 from analysis.figures.findings_files import findings_figures
 from analysis.figures.findings_frequency import draw_frequency
 from analysis.figures.findings_images import draw_stability, draw_suspects
 from analysis.figures.flow import Flow, draw_flow
 from analysis.figures.pages import draw_class_counts, draw_forgetting, draw_mean_ap, draw_training
 from analysis.figures.power import Planned, draw_power
+from analysis.figures.retraining import draw_contrasts
 from analysis.figures.theme import render
 from analysis.report import Background, ReaderCourse, report_figures
 from analysis.stats import analyse, simulate_study
@@ -60,7 +60,6 @@ def of_findings(names: tuple[str, ...]) -> Iterator[tuple[str, Figure, bool]]:
     for name, figure in findings_figures(tables, synthetic=True).items():
         yield name, figure, name in shown
     yield "draw_frequency", draw_frequency(tables["classes"], tables["frequency"]), False
-    yield "draw_overall", draw_overall(tables["overall"], tables["significance"]), False
     pairs = [
         {"criterion_a": names[0], "criterion_b": other, "jaccard": 0.2, "jaccard_chance": 0.1}
         for other in names
@@ -83,6 +82,9 @@ def of_a_sweep(names: tuple[str, ...]) -> Iterator[tuple[str, Figure, bool]]:
     yield "draw_training", draw_training(pd.DataFrame(epochs)), False
     agreement = pd.DataFrame({"score": [0.1, 0.5, 0.9], "exemplar": [True, False, False]})
     yield "draw_agreement", draw_agreement(agreement), False
+    bare = {"role": "primary", "estimate": 0.1, "ci_low": None, "ci_high": None, "seeds": 2}
+    told = [bare | {"comparison": name, "group": name} for name in names]
+    yield "draw_contrasts", draw_contrasts(pd.DataFrame(told), synthetic=True), False
     yield "draw_power", draw_power([10, 20], {3: [0.2, 0.4]}, Planned(3, 20, 0.4, 0.41, 0.02)), False
 
 
@@ -150,6 +152,7 @@ def test_names_are_drawn_by_each_figure_there_is() -> None:
         "draw_relations",
         "draw_representation",
         "draw_conditions",
+        "draw_overall",
     }  # findings_figures
     assert drawn == through | {name for name in called if name.startswith("draw_")}
 

@@ -8,10 +8,10 @@ import pandas as pd
 import pytest
 import torch
 
+from analysis.sweep.data.amended import amended, drawn_order
 from analysis.sweep.data.splits import Split
 from analysis.sweep.errors import DataError
 from analysis.sweep.spec import SweepSpec, TrainSpec
-from analysis.sweep.training.amended import amended, drawn_order
 from analysis.sweep.training.epochs import Trainer
 from analysis.sweep.training.losses import balance_of
 from analysis.sweep.training.train import open_training, train_ensemble

@@ -21,7 +21,7 @@ AGAIN = PruneSpec(sparsities=(0.0, 0.05), recalibrate="batch_norm")
 
 
 class OneLayer(nn.Module):
-    """A 1 x 1 convolution to one channel, its norm, and the mean of that as the score."""
+    """Dropout, a 1 x 1 convolution to one channel, its norm, and the mean of that as the score."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -29,7 +29,7 @@ class OneLayer(nn.Module):
         self.drop = nn.Dropout(0.05)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.drop(self.norm(self.conv(x))).mean(dim=(2, 3))
+        return self.norm(self.conv(self.drop(x))).mean(dim=(2, 3))
 
 
 def test_statistics_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -41,7 +41,9 @@ def test_statistics_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
     weights["norm.running_mean"] += 7
     weights["conv.weight"][0, 1] = 0  # pruned
     before = {name: value.clone() for name, value in weights.items()}
-    found = Recalibration(ModelsSpec(), 1, PreprocessSpec(), pixels, "cpu").state(weights)
+    recalibration = Recalibration(ModelsSpec(), 1, PreprocessSpec(), pixels, "cpu")
+    recalibration.state({name: value + 1 for name, value in weights.items()})  # another level before
+    found = recalibration.state(weights)
     seen = normalisation_table().numpy()[pixels].astype(float)  # images x rows x columns x channels
     inside = seen @ weights["conv.weight"].numpy().reshape(3).astype(float)
     batches = inside.reshape(2, -1)

@@ -7,19 +7,15 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import CommandError
 
-from analysis.management.told import ToldCommand
-from analysis.models import Run, UnitState
-from analysis.services import control
-from analysis.services.finishing import verify_files
-from analysis.services.progress import progress_of
+from analysis.management.working import WorkingCommand
+from analysis.models import Run
 from analysis.services.runs import create_run
-from analysis.services.work import Worker
 from analysis.sweep.spec import SweepSpec
 from analysis.sweep.toml import load_spec
 from analysis.terminal import progress_bars
 
 
-class Command(ToldCommand):
+class Command(WorkingCommand):
     help = (
         "Prune and evaluate an ensemble as a specification says. Ctrl-C stops it; run the same command again "
         "to resume."
@@ -46,13 +42,7 @@ class Command(ToldCommand):
         if options["check"] is not None:
             self.stdout.write("\n".join(said))
             return
-        if options["queue"]:
-            from analysis.tasks import ring
-
-            ring()
-            self.stdout.write(f"run {run.run_id} is queued")
-            return
-        self._report(run)
+        self.report(run, queue=options["queue"])
 
     def _check(self, spec: SweepSpec, options: dict[str, Any], progress: Any) -> list[str]:
         from analysis.sweep.run.check import check_sweep
@@ -72,28 +62,5 @@ class Command(ToldCommand):
             progress=progress,
             image_cache=settings.IMAGE_CACHE,
         )
-        control.resume(run=run)
-        verify_files(run)
-        if not options["queue"]:
-            self._work(run, progress)
+        self.take_up(run, progress, queue=options["queue"])
         return run
-
-    def _work(self, run: Any, progress: Any) -> None:
-        def show() -> None:
-            now = progress_of(run)
-            progress("units", now.done, now.total)
-
-        show()
-        worker = Worker(
-            lease_seconds=settings.LEASE_SECONDS, runs=settings.RUNS_ROOT, host=settings.WORKER_HOST,
-            image_cache=settings.IMAGE_CACHE,
-        )  # fmt: skip
-        worker.work(run, show)
-
-    def _report(self, run: Any) -> None:
-        run.refresh_from_db()
-        for unit in run.units.exclude(state=UnitState.DONE).exclude(error=""):
-            self.stderr.write(f"{unit.key}: {unit.error}")
-        if run.finished_at is None:
-            raise CommandError(f"run {run.run_id} is not complete; run the same command again")
-        self.stdout.write(f"run {run.run_id}: {run.folder}")

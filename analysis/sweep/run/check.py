@@ -27,8 +27,6 @@ MEMBERS = 3
 
 EXEMPLAR_SHARE = 0.05
 
-FORMAT = 2
-
 
 def check_sweep(
     spec: SweepSpec,
@@ -91,7 +89,7 @@ def check_precision(
         **sample_is,
         **compare(labels, mine, plain),
     }
-    found |= {"format": FORMAT, "run_id": run.run_id, "told": sentences(found)}
+    found |= {"format": 1, "run_id": run.run_id, "told": sentences(found)}
     write_whole(run.paths.check, json_bytes(found))
     return found
 

@@ -105,12 +105,10 @@ def prepare_run(
     files = locate_images(split, spec.data)
     sample, sampled = sample_of(spec, source.train)
     checkpoints, notes = _checked_checkpoints(spec, progress)
-    digests = {"labels_test": split.sha256}
-    digests |= {
+    digests = {
         "-".join(map(str, ("checkpoint", *_of_condition(c), c["seed"]))): c["sha256"] for c in checkpoints
     }
-    digests |= source.digests | own_code(spec)
-    digests |= {"recalibration": sampled} if sampled else {}
+    digests |= source.digests | own_code(spec) | sampled
     images = json.dumps([[name, file.stat().st_size] for name, file in zip(split.images, files, strict=True)])
     digests["images"] = sha256_bytes(images.encode())
     run_id = spec.run_id(digests)
@@ -131,8 +129,8 @@ def prepare_run(
         "class_groups_from": "training split" if source.train else "test split",
     }
     if sample:
-        again = sample_cache(sample, spec, cache or paths.default_cache)
-        plan["recalibration"] = {"images": sample, "digest": again.digest}
+        digest = sample_cache(sample, spec, cache or paths.default_cache).digest
+        plan["recalibration"] = {"images": sample, "digest": digest}
     plan |= _engine_plan(spec, Path(checkpoints[0]["file"]), pixels)
     return _write(paths, plan, _tables(paths, source, pixels))
 

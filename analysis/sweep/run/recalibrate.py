@@ -18,6 +18,7 @@ from torch import Tensor
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from analysis.durable import sha256_bytes
+from analysis.sweep.data.amended import amended
 from analysis.sweep.data.image_cache import ImageCache, ensure_cache
 from analysis.sweep.data.splits import Split, locate
 from analysis.sweep.engines.backend import normalisation_table, normalised
@@ -34,12 +35,13 @@ def recalibrated_conditions(spec: SweepSpec) -> list[str]:
     return [name for name in spec.axis if spec.condition(name).recalibrate]
 
 
-def sample_of(spec: SweepSpec, train: Split | None) -> tuple[tuple[str, ...], str]:
+def sample_of(spec: SweepSpec, train: Split | None) -> tuple[tuple[str, ...], dict[str, str]]:
     """Draw the training images of a run by `[prune] seed`, where a condition wants them.
 
     Returns
     -------
-    Names in file order, and the SHA-256 of names and file sizes; both empty where no condition is recalibrated.
+    Names in file order, and the SHA-256 of names and file sizes, by `recalibration`; both empty where no condition is
+    recalibrated.
 
     Raises
     ------
@@ -52,16 +54,17 @@ def sample_of(spec: SweepSpec, train: Split | None) -> tuple[tuple[str, ...], st
         if not any(isinstance(module, _BatchNorm) for module in model.modules()):
             raise SpecError(f"recalibrate: expected a network with batch norm for {name}, got one without")
     if not wanted:
-        return (), ""
-    if train is None or len(train.images) < IMAGES:
+        return (), {}
+    _, weights = amended(train, spec.data.classes, spec.train) if train else (None, None)
+    own = np.flatnonzero(np.ones(len(train.images)) if weights is None else weights) if train else ()
+    if train is None or len(own) < IMAGES:
         raise DataError(
-            f"recalibrate: expected {IMAGES} training images or more ([data] labels_train), "
-            f"got {len(train.images) if train else 'no labels'}"
+            f"recalibrate: expected {IMAGES} training images or more ([data] labels_train), got {len(own)}"
         )
-    rows = np.sort(np.random.default_rng(spec.prune.seed).permutation(len(train.images))[:IMAGES])
+    rows = np.sort(np.random.default_rng(spec.prune.seed).permutation(own)[:IMAGES])
     names = tuple(train.images[row] for row in rows)
     sizes = [[n, f.stat().st_size] for n, f in zip(names, locate(names, spec.data, train.where), strict=True)]
-    return names, sha256_bytes(json.dumps(sizes).encode())
+    return names, {"recalibration": sha256_bytes(json.dumps(sizes).encode())}
 
 
 def sample_cache(names: tuple[str, ...], spec: SweepSpec, folder: Path) -> ImageCache:

@@ -15,6 +15,7 @@ from torch.nn import functional
 
 from analysis.frames import IGNORED
 from analysis.metrics.ranking import rank_quality
+from analysis.sweep.data.amended import drawn_order
 from analysis.sweep.device import free_bytes
 from analysis.sweep.errors import CheckpointError, SweepError, UnitError
 from analysis.sweep.methods.own import masking
@@ -23,7 +24,6 @@ from analysis.sweep.networks.architectures import build_classifier, channels_las
 from analysis.sweep.networks.checkpoints import State, read_checkpoint, read_member
 from analysis.sweep.networks.naming import AmbiguousError, match_names
 from analysis.sweep.spec import SweepSpec
-from analysis.sweep.training.amended import drawn_order
 from analysis.sweep.training.losses import LOSSES, Balance, balance_of
 
 

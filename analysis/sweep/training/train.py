@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from analysis.durable import clear_leftovers, json_bytes, sha256_file, write_whole
+from analysis.sweep.data.amended import amended
 from analysis.sweep.data.image_cache import ImageCache, ensure_cache
 from analysis.sweep.data.splits import Split, locate_images, read_split
 from analysis.sweep.device import library_versions, named_faults, refuse_without_device
@@ -28,7 +29,6 @@ from analysis.sweep.networks.architectures import resolved
 from analysis.sweep.networks.factories import source_digest
 from analysis.sweep.networks.layout import find_checkpoints, layout_name
 from analysis.sweep.spec import TRAINING_FILES, SweepSpec, TrainSpec
-from analysis.sweep.training.amended import amended
 from analysis.sweep.training.epochs import Examples, Trainer, on_device, torch_bytes
 from analysis.sweep.training.losses import class_weights
 from analysis.terminal import Progress

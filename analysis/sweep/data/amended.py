@@ -34,7 +34,7 @@ def amended(
         nor 1, a weight that is no number from 0, no image left.
     """
     if train.relabel:
-        table, rows = _about(split, train.relabel, classes)
+        table, rows = about_images(split, train.relabel, classes)
         if not np.isin(table, (0, 1)).all():
             raise DataError(f"{train.relabel}: expected labels of 0 and 1, got others")
         labels = split.labels.copy()
@@ -42,7 +42,7 @@ def amended(
         split = replace(split, labels=labels)
     if not train.sample_weights:
         return split, None
-    given, rows = _about(split, train.sample_weights, ("weight",))
+    given, rows = about_images(split, train.sample_weights, ("weight",))
     weights = np.ones(len(split.images))
     weights[rows] = given[:, 0]
     if not (np.isfinite(weights).all() and weights.min() >= 0 and weights.any()):
@@ -50,8 +50,13 @@ def amended(
     return split, (weights / weights[weights > 0].mean()).astype(np.float32)
 
 
-def _about(split: Split, file: Path, columns: tuple[str, ...]) -> tuple[NDArray[np.float64], list[int]]:
-    """Read columns of numbers for some images; return them with the images' places in the split."""
+def about_images(split: Split, file: Path, columns: tuple[str, ...]) -> tuple[NDArray[np.float64], list[int]]:
+    """Read columns of numbers about some images of a split; return them with the images' places there.
+
+    Raises
+    ------
+    DataError: a column that is missing, an image that is not of the split or comes twice.
+    """
     table = read_table(file, error=DataError, where=str(file), dtype={"image": str})
     if absent := [name for name in ("image", *columns) if name not in table]:
         raise DataError(f"{file}: expected the columns image, {', '.join(columns)}; {absent[0]} is missing")

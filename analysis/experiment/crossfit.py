@@ -1,0 +1,162 @@
+"""Exemplars of the training split: each image is judged by networks that have not seen it, nor its patient.
+
+Networks are trained on all folds but one, for at least three seeds, with early stopping on the validation split that
+all share, and predict the fold that was left out, dense and pruned. Scores are averaged over the seeds, agreements are
+ranked within the fold, since networks of different folds differ, and the lowest ranks of all folds are exemplars.
+"""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from analysis.conditions import DENSE, Condition
+from analysis.durable import sha256_file, whole_folder, write_whole
+from analysis.experiment.drawing import folds_by_patient
+from analysis.experiment.plan import Job, Plan, freeze, one_network
+from analysis.imports.importing import import_predictions
+from analysis.imports.listing import Choices
+from analysis.selection import CRITERIA, SelectionError, read_run
+from analysis.selection.validity import judge
+from analysis.sweep.data.people import read_people
+from analysis.sweep.data.splits import read_split
+from analysis.sweep.data_spec import DataSpec
+from analysis.sweep.errors import DataError, SpecError
+from analysis.sweep.spec import SweepSpec
+
+KIND = "cross-fit"
+FOLDS, FEWEST_SEEDS = 5, 3
+CRITERION, FRACTION = "spearman", 0.05
+
+
+def plan_cross_fit(
+    spec: SweepSpec,
+    folder: Path,
+    *,
+    level: float = 0.9,
+    criterion: str = CRITERION,
+    fraction: float = FRACTION,
+) -> Plan:
+    """Draw the folds and freeze which networks are trained on which images.
+
+    Parameters
+    ----------
+    spec: data with training and validation labels, and the recipe; `[train] seeds` are trained in every fold.
+    folder: of the experiment.
+    level: share of weights that is removed. criterion, fraction: as of exemplars.
+
+    Raises
+    ------
+    SweepError: fewer than three seeds, no validation labels, no patients, a criterion that looks at single networks;
+        another experiment in the folder.
+    """
+    if len(spec.train.seeds) < FEWEST_SEEDS:
+        raise SpecError(
+            f"[train] seeds: expected {FEWEST_SEEDS} or more for each fold, got {len(spec.train.seeds)}"
+        )
+    if criterion not in CRITERIA or CRITERIA[criterion].seedwise:
+        raise SpecError(f"criterion: expected one that compares mean scores, got {criterion!r}")
+    data = _training_as_test(spec.data)
+    split, val = read_split(data.labels_test, data, "test"), read_split(data.labels_val, data, "val")
+    people = read_people(split.images, data).frame
+    if "patient" not in people:
+        raise DataError("expected patients, which are kept in one fold, got none; give [data] metadata")
+    fold = folds_by_patient(split.labels, people["patient"], FOLDS, spec.prune.seed)
+    names = np.array(split.images)
+    write_whole(
+        folder / "folds.csv", pd.DataFrame({"image": names, "fold": fold}).to_csv(index=False).encode()
+    )
+    jobs = []
+    for number in range(FOLDS):
+        held, weights = folder / "folds" / f"{number}.txt", folder / "folds" / f"{number}.csv"
+        write_whole(held, "".join(f"{name}\n" for name in names[fold == number]).encode())
+        left_out = pd.DataFrame({"image": names[fold == number], "weight": 0})
+        write_whole(weights, left_out.to_csv(index=False).encode())
+        own = replace(spec, data=replace(data, split_test=held))
+        levels = (0.0, level)
+        jobs += [
+            Job(f"fold-{number}", seed, one_network(own, seed, levels, sample_weights=weights))
+            for seed in spec.train.seeds
+        ]
+    said = {
+        "kind": KIND, "name": f"{data.name}, cross-fitting", "synthetic": data.synthetic, "images": len(names),
+        "choices": {"level": level, "criterion": criterion, "fraction": fraction, "folds": FOLDS},
+        "digests": {"train": split.sha256, "val": val.sha256, "folds": sha256_file(folder / "folds.csv")},
+    }  # fmt: skip
+    return freeze(folder, said, jobs)
+
+
+def finish_cross_fit(plan: Plan) -> list[str]:
+    """Join the folds to `run`, a RUN folder of the training split, and write `exemplars.csv`; say what was found."""
+    choices, out = plan.said["choices"], plan.folder / "run"
+    folds = pd.read_csv(plan.folder / "folds.csv", dtype={"image": str}, keep_default_na=False)
+    if not (out / "provenance.json").exists():
+        _join(plan, folds, out)
+    run = read_run(out)
+    pair = run.pair(choices["level"], DENSE)
+    rule = CRITERIA[choices["criterion"]]
+    agreement = rule.agreement(*(run.mean_scores(name) for name in pair))
+    seed = run.ties or 0
+    table = ranked_within(agreement, folds["fold"].to_numpy(), choices["fraction"], seed)
+    table.insert(0, "image", folds["image"])
+    write_whole(plan.folder / "exemplars.csv", table.to_csv(index=False).encode())
+    _, words = judge(run, criterion=choices["criterion"], pair=pair, fraction=choices["fraction"], seed=0)
+    found = f"{int(table['exemplar'].sum())} exemplars of {len(table)} training images: exemplars.csv"
+    return [found, "scores of every image by networks that have not seen it: run", words]
+
+
+def ranked_within(
+    agreement: NDArray[np.float64], fold: NDArray[np.int64], fraction: float, seed: int
+) -> pd.DataFrame:
+    """Rank agreements within their folds and mark the int(fraction N) images of lowest rank.
+
+    Parameters
+    ----------
+    agreement: one per image, NaN (last of its fold) where there is none. seed: of the order among equal ones.
+
+    Returns
+    -------
+    fold, agreement, rank (within the fold, above 0 up to 1), exemplar (0 or 1; never an image in full agreement).
+    """
+    draw = np.random.default_rng(seed).permutation(len(agreement))
+    value = np.where(np.isnan(agreement), np.inf, agreement)
+    rank = np.empty(len(agreement))
+    for number in np.unique(fold):
+        own = np.flatnonzero(fold == number)
+        rank[own[np.lexsort((draw[own], value[own]))]] = (np.arange(len(own)) + 1) / len(own)
+    lowest = np.lexsort((draw, rank))[: int(fraction * len(rank))]
+    exemplar = np.zeros(len(rank), int)
+    exemplar[lowest] = value[lowest] < 1
+    return pd.DataFrame({"fold": fold, "agreement": agreement, "rank": rank, "exemplar": exemplar})
+
+
+def _join(plan: Plan, folds: pd.DataFrame, out: Path) -> None:
+    """Put the folds' scores together and write them as predictions of the whole training split."""
+    data = _training_as_test(plan.jobs[0].spec.data)
+    place = {name: row for row, name in enumerate(folds["image"])}
+    conditions = (DENSE, Condition.of(plan.said["choices"]["level"]).name)
+    joined: dict[tuple[str, int], Any] = {}
+    for job in plan.jobs:
+        run = plan.run(job)
+        rows = [place[name] for name in run.images["image"]]
+        for name in conditions:
+            shape = (len(place), len(data.classes))
+            whole = joined.setdefault((name, job.seed), np.full(shape, np.nan, np.float32))
+            whole[rows] = run.scores(job.seed, name)
+    if any(np.isnan(scores).any() for scores in joined.values()):
+        raise SelectionError(f"{plan.folder}: expected every image in one fold, got one without scores")
+    parts = plan.folder / "parts"
+    if not parts.exists():
+        with whole_folder(parts) as half:
+            for (name, seed), scores in joined.items():
+                (half / name).mkdir(exist_ok=True)
+                np.save(half / name / f"seed-{seed}.npy", scores)
+    import_predictions({name: parts / name for name in conditions}, out, Choices(data=data))
+
+
+def _training_as_test(data: DataSpec) -> DataSpec:
+    """Return the data set with its training split in the place of the test split."""
+    return replace(data, labels_test=data.labels_train, split_test=data.split_train)

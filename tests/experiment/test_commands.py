@@ -1,0 +1,199 @@
+"""Cross-fitting and retraining from the command to the answer, through the ledger."""
+
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from django.core.management import CommandError, call_command
+
+from analysis.experiment import crossfit
+from analysis.experiment.plan import open_plan
+from analysis.models import Run, RunKind
+from analysis.selection import read_run
+from analysis.sweep.networks.checkpoints import read_checkpoint
+
+pytestmark = pytest.mark.django_db
+
+
+def said(*command: str) -> str:
+    out = io.StringIO()
+    call_command(*command, stdout=out, stderr=io.StringIO())
+    return out.getvalue()
+
+
+STUDY = """
+[study]
+name = "toy"
+spec = "sweep.toml"
+lists = ["list.csv"]
+actions = ["remove", "upweight", "relabel"]
+better_labels = "better.csv"
+seeds = 2
+first_seed = 7
+groups = ["head"]
+test_labels = "true"
+test_sample = "unselected"
+"""
+
+
+def write_study(site: Path, text: str = STUDY) -> Path:
+    """Name two exemplars, and give better labels of eight images, one exemplar among them."""
+    marks = {
+        "image": [f"train{n:02}.png" for n in range(24)],
+        "exemplar": [int(n in (0, 3)) for n in range(24)],
+    }
+    pd.DataFrame(marks).to_csv(site / "list.csv", index=False)
+    better = pd.DataFrame({"image": [f"train{n:02}.png" for n in range(8) if n != 3], "Common": 0, "Rare": 1})
+    better.to_csv(site / "better.csv", index=False)
+    (site / "study.toml").write_text(text)
+    return site / "study.toml"
+
+
+def test_cross_fitting(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(crossfit, "FOLDS", 2)
+    command = (
+        "cross_fit",
+        str(site / "sweep.toml"),
+        "--out",
+        str(site / "fit"),
+        "--fraction",
+        "0.25",
+        "--sparsity",
+        "0.3",
+    )
+    told = said(*command)
+    assert (
+        told.index("frozen as ")
+        < told.index("6 networks, each trained on 24 images; about")
+        < told.index("exemplars")
+    )
+    plan = open_plan(site / "fit")
+    assert [job.key for job in plan.jobs] == [f"fold-{f}_seed-{s}" for f in (0, 1) for s in (0, 1, 2)]
+    folds = pd.read_csv(site / "fit" / "folds.csv")
+    joined = read_run(site / "fit" / "run")
+    assert list(joined.images["image"]) == list(folds["image"])
+    for job in plan.jobs:  # every image has the scores of the networks that have not seen its patient
+        own, number = plan.run(job), int(job.arm[-1])
+        assert list(own.images["image"]) == list(folds.loc[folds["fold"] == number, "image"])
+        weights = pd.read_csv(job.spec.train.sample_weights)
+        assert set(weights["image"]) == set(own.images["image"])
+        assert set(weights["weight"]) == {0}
+        here = (folds["fold"] == number).to_numpy()
+        for level in ("dense", "0.30"):
+            assert np.array_equal(joined.scores(job.seed, level)[here], own.scores(job.seed, level))
+    table = pd.read_csv(site / "fit" / "exemplars.csv")
+    assert table["exemplar"].sum() <= 6
+    assert {"image", "fold", "agreement", "rank", "exemplar"} == set(table)
+    run = Run.objects.get(kind=RunKind.RETRAIN)
+    assert run.finished_at is not None
+    assert Run.objects.get(kind=RunKind.IMPORT).folder == str(site / "fit" / "run")
+    before = {file: file.stat().st_mtime_ns for file in (site / "fit").rglob("*.pt")}
+    assert "exemplars of 24 training images" in said(*command)  # again: nothing is trained
+    assert before == {file: file.stat().st_mtime_ns for file in (site / "fit").rglob("*.pt")}
+
+
+def test_cross_fitting_refuses(site: Path) -> None:
+    (site / "few.toml").write_text((site / "sweep.toml").read_text().replace("[0, 1, 2]", "[0, 1]"))
+    with pytest.raises(CommandError, match=r"expected 3 or more for each fold, got 2"):
+        said("cross_fit", str(site / "few.toml"), "--out", str(site / "fit"))
+    (site / "none.toml").write_text((site / "sweep.toml").read_text().replace('metadata = "people.csv"', ""))
+    with pytest.raises(CommandError, match="expected patients"):
+        said("cross_fit", str(site / "none.toml"), "--out", str(site / "fit"))
+    with pytest.raises(CommandError, match="expected one that compares mean scores"):
+        said("cross_fit", str(site / "sweep.toml"), "--out", str(site / "fit"), "--criterion", "modal-labels")
+
+
+def test_retraining(site: Path) -> None:
+    study, home = write_study(site), site / "study"
+    frozen = said("retrain", str(study), "--out", str(home), "--only-cost")
+    assert "14 networks, each trained on 24 images" in frozen
+    assert not (home / "networks").exists()
+    told = said("retrain", str(study), "--out", str(home))
+    plan = open_plan(home)
+    assert f"frozen as {plan.said['digest']}" in frozen
+    assert f"frozen as {plan.said['digest']}" in told
+    assert [job.key for job in plan.jobs[:7]] == [
+        f"{arm}_seed-7"
+        for arm in (
+            "baseline", "remove-exemplars", "remove-random", "upweight-exemplars", "upweight-random",
+            "relabel-exemplars", "relabel-random",
+        )
+    ]  # fmt: skip
+    labels = pd.read_csv(site / "train.csv", index_col="id")
+
+    def arm(name: str) -> pd.DataFrame:
+        return pd.read_csv(home / "arms" / f"{name}.csv", index_col="image")
+
+    assert arm("remove-exemplars_seed-7")["weight"].to_dict() == {"train00.png": 0, "train03.png": 0}
+    assert arm("upweight-exemplars_seed-8")["weight"].to_dict() == {"train00.png": 2, "train03.png": 2}
+    drawn = [arm(f"remove-random_seed-{seed}").index for seed in (7, 8)]
+    assert sorted(map(tuple, labels.loc[drawn[0]].to_numpy())) == [(0, 0), (1, 1)]  # those of the exemplars
+    assert list(drawn[0]) != list(drawn[1])
+    assert arm("relabel-exemplars_seed-7").to_dict("index") == {"train00.png": {"Common": 0, "Rare": 1}}
+    other = arm("relabel-random_seed-7")
+    assert len(other) == 1
+    assert set(other.index) <= {f"train{n:02}.png" for n in (1, 2, 4, 5, 6, 7)}
+    states = [
+        read_checkpoint(
+            home / "networks" / job.arm / "tiny_resnet8_ce_lr-0.001_bs-8_seed-8" / "chkpt.pt"
+        ).state
+        for job in plan.jobs
+        if job.seed == 8
+    ]
+    assert len({state["0.weight"].numpy().tobytes() for state in states}) == 7  # every arm learned otherwise
+    results = json.loads((home / "report" / "results.json").read_text())
+    primary = [row for row in results["contrasts"] if row["role"] == "primary"]
+    assert [row["action"] for row in primary] == ["remove", "upweight", "relabel"]
+    networks = pd.read_csv(home / "report" / "networks.csv")
+    tail = networks[networks["group"] == "tail"].set_index(["arm", "seed"])["ap"]
+    by_hand = np.mean([tail["remove-exemplars", s] - tail["remove-random", s] for s in (7, 8)])
+    assert primary[0]["estimate"] == pytest.approx(by_hand)
+    assert {row["group"] for row in results["contrasts"]} == {"tail", "head"}
+    assert "No verdict: 2 seeds of at least 20" in told
+    assert "Synthetic images" in told
+    assert (home / "report" / "figures" / "contrasts.svg").stat().st_size > 1000
+    run = Run.objects.get(kind=RunKind.RETRAIN)
+    assert run.run_id == f"retrain-{plan.said['digest'][:12]}"
+    assert str(site) not in json.dumps(run.spec)
+
+
+def test_a_frozen_study_is_not_changed(site: Path) -> None:
+    study = write_study(site)
+    said("retrain", str(study), "--out", str(site / "study"), "--only-cost")
+    before = (site / "study" / "plan.json").read_bytes()
+    for old, new in (
+        ("first_seed = 7", "first_seed = 8"),
+        ('["remove", "upweight", "relabel"]', '["relabel"]'),
+    ):
+        study.write_text(STUDY.replace(old, new))
+        with pytest.raises(CommandError, match="which was frozen before its first training"):
+            said("retrain", str(study), "--out", str(site / "study"), "--only-cost")
+    study.write_text(STUDY)
+    table = pd.read_csv(site / "list.csv")
+    table.loc[5, "exemplar"] = 1
+    table.to_csv(site / "list.csv", index=False)
+    with pytest.raises(CommandError, match="which was frozen"):
+        said("retrain", str(study), "--out", str(site / "study"), "--only-cost")
+    assert (site / "study" / "plan.json").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ('test_sample = "unselected"', 'test_sample = "read by readers"', "a sample of all images"),
+        ('test_labels = "true"', 'test_labels = "corrected"', "test_labels: expected true or expert"),
+        ('better_labels = "better.csv"', "", "with relabel, not without"),
+        ('["list.csv"]', '["list.csv", "list.csv"]', "got the same images twice"),
+        ('"list.csv"', '"better.csv"', "exemplar is missing"),
+        ("seeds = 2", "seeds = 1", "2 or more"),
+        ('name = "toy"', 'nam = "toy"', "did you mean 'name'"),
+    ],
+)  # fmt: skip
+def test_studies_that_answer_nothing_are_refused(site: Path, old: str, new: str, words: str) -> None:
+    study = write_study(site, STUDY.replace(old, new))
+    with pytest.raises(CommandError, match=words):
+        said("retrain", str(study), "--out", str(site / "study"), "--only-cost")
+    assert not (site / "study" / "plan.json").exists()
