@@ -50,12 +50,6 @@ def _member(checkpoint: dict[str, Any]) -> str:
     )
 
 
-def check_of(run: Run) -> list[str]:
-    """Say what a check of the run's precision found, where one was asked for on this host."""
-    said = _read(run, "check.json")
-    return list(said.get("told", [])) if said.get("run_id") == run.run_id else []
-
-
 def effort_of(run: Run) -> dict[str, Any]:
     """Return who worked on a run: hosts, attempts, and the seconds that its units took together."""
     units = list(run.units.exclude(worker=""))

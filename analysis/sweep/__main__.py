@@ -24,25 +24,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("spec", type=Path, help="the specification, TOML")
     parser.add_argument("--out", type=Path, help="the run's folder (default var/runs/<run_id>)")
     parser.add_argument("--cache", type=Path, help="folder of the image cache (default beside the run)")
-    parser.add_argument(
-        "--check",
-        type=int,
-        metavar="IMAGES",
-        help="only compare the engine and precision with plain fp32 on so many images",
-    )
     given = parser.parse_args(arguments)
     try:
         spec = load_spec(given.spec)
         # Idle threads sleep instead of spinning; read when torch loads. On a shared machine this is up to 3 times.
         os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
         allow(os.environ.get(SETTING, "").split(","))
-        if given.check is not None:
-            from analysis.sweep.run.check import check_sweep
-
-            with progress_bars() as progress:
-                said = check_sweep(spec, given.out, images=given.check, cache=given.cache, progress=progress)
-            print("\n".join(said))
-            return 0
         from analysis.sweep.run.finish import run_sweep
 
         with progress_bars() as progress:

@@ -18,7 +18,7 @@ from analysis.services import control
 from analysis.services.experiments import answer_of
 from analysis.services.orders import order_sweep
 from analysis.services.progress import cells_of, duration, failures_of, hands_of, progress_of, state_of
-from analysis.services.provenance import check_of, effort_of, provenance_of
+from analysis.services.provenance import effort_of, provenance_of
 from analysis.services.runs import class_table
 from analysis.tablefolder import csv_text
 from analysis.tasks import ring
@@ -178,7 +178,6 @@ def provenance(request: HttpRequest, run_id: str) -> HttpResponse:
         return redirect("analysis:provenance", run_id=run.run_id)
     effort = effort_of(run)
     context = {"run": run, "tab": "provenance", "said": provenance_of(run), "effort": effort}
-    context["check"] = check_of(run)
     return render(request, "analysis/provenance.html", {**context, "worked": duration(effort["seconds"])})
 
 

@@ -14,8 +14,6 @@ from pytest_django.live_server_helper import LiveServer
 
 from analysis.models import Run
 from analysis.services.work import Worker
-from analysis.sweep.run.check import check_precision
-from analysis.sweep.run.prepare import open_run
 from readerstudy.accounts.models import User
 from tests import stock
 from tests.browser.conftest import _empty_the_audit_trail
@@ -114,10 +112,7 @@ def _watch(page: Page, inputs: Inputs) -> None:
     work(inputs, 99)
     expect(page.get_by_text("finished", exact=True)).to_be_visible()
     expect(page.locator("figure img").first).to_be_visible()
-    ended = Run.objects.get()
-    check_precision(open_run(Path(ended.folder)), 2)
     page.get_by_role("link", name="Provenance").click()
-    expect(page.get_by_text("exemplars are the same")).to_be_visible()
     violations = Axe().run(page).response["violations"]
     assert [one["id"] for one in violations] == []
     digest = Run.objects.get().units.first().artefacts

@@ -172,7 +172,7 @@ def test_the_examples_have_every_field_that_is_written() -> None:
 
 def test_json_examples_have_a_format() -> None:
     found = _documents_in_json()
-    assert len(found) == 7
+    assert len(found) == 6
     formats = {
         str(each.get("kind", "run" if "predictions" in each else number)): each["format"]
         for number, each in enumerate(found)

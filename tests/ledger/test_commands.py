@@ -101,35 +101,6 @@ def test_a_run_made_without_a_database_is_registered_once(tmp_path: Path) -> Non
     assert said("runs").count("\n") == 1
 
 
-def test_a_check_computes_nothing_else_and_the_runs_page_shows_it(
-    spec_file: Path, settings: Any, client: Client, tmp_path: Path
-) -> None:
-    settings.RUNS_ROOT, settings.IMAGE_CACHE = tmp_path / "runs", None
-    told = said("run_sweep", str(spec_file), "--check", "3")
-    assert "torch fp32 against torch fp32, 3 images" in told
-    assert "run the same command without --check for the sweep" in told
-    assert not Run.objects.exists()
-    (folder,) = (file.parent for file in Path(settings.RUNS_ROOT).glob("*/check.json"))
-    assert not list((folder / "predictions").iterdir())
-    said("run_sweep", str(spec_file), "--queue")
-    rita = person("Rita")
-    grant_researcher(user=rita, actor=None)
-    client.force_login(rita)
-    address = f"/runs/{Run.objects.get().run_id}/provenance/"
-    page = client.get(address).content.decode()
-    assert "Effect of the precision" in page
-    assert "torch fp32 against torch fp32, 3 images" in page
-    (folder / "check.json").write_text("{")
-    assert "Effect of the precision" not in client.get(address).content.decode()
-
-
-def test_a_check_is_not_queued_and_needs_images(spec_file: Path) -> None:
-    with pytest.raises(CommandError, match="expected --check or --queue, got both"):
-        call_command("run_sweep", str(spec_file), "--check", "3", "--queue")
-    with pytest.raises(CommandError, match="expected 1 image or more, got 0"):
-        call_command("run_sweep", str(spec_file), "--check", "0")
-
-
 @pytest.mark.parametrize("damage", ["flip", "lose", "no provenance"])
 def test_a_damaged_folder_is_not_registered(tmp_path: Path, damage: str) -> None:
     tiny = make_tiny(tmp_path, seeds=(0,))

@@ -24,8 +24,6 @@ class RunPaths:
         """AP, ROC area and F1 per seed, condition and class."""
         self.provenance = root / "provenance.json"
         """Settings and digests of a finished run."""
-        self.check = root / "check.json"
-        """What the run's precision changes on a sample, where that was asked for."""
         self.predictions = root / "predictions"
         """The folder of the score files."""
         self.default_cache = root.parent / ".image-cache"
