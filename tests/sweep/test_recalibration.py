@@ -39,6 +39,7 @@ def test_statistics_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
     pixels = np.random.default_rng(0).integers(0, 100, (6, 4, 4)).astype(np.uint8)
     weights = {name: value.clone() for name, value in OneLayer().state_dict().items()}
     weights["norm.running_mean"] += 7
+    weights["norm.num_batches_tracked"] += 100  # as in any trained checkpoint
     weights["conv.weight"][0, 1] = 0  # pruned
     before = {name: value.clone() for name, value in weights.items()}
     recalibration = Recalibration(ModelsSpec(), 1, PreprocessSpec(), pixels, "cpu")
