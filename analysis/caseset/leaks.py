@@ -42,15 +42,6 @@ def leak_report(features: pd.DataFrame) -> dict[str, Any]:
     }
 
 
-def auc(values: np.ndarray, arm: np.ndarray) -> float | None:
-    """Estimate P(value of an exemplar > value of a control) + P(equal) / 2; None when an arm is empty."""
-    ones, zeros = int((arm == 1).sum()), int((arm == 0).sum())
-    if not ones or not zeros:
-        return None
-    ranks = rankdata(values)
-    return float((ranks[arm == 1].sum() - ones * (ones + 1) / 2) / (ones * zeros))
-
-
 def compare(values: np.ndarray, arm: np.ndarray) -> dict[str, float | None]:
     """Compare a feature between the arms.
 
@@ -67,19 +58,20 @@ def compare(values: np.ndarray, arm: np.ndarray) -> dict[str, float | None]:
     report: dict[str, float | None] = {
         f"mean_{side}": float(held.mean()) if held.size else None for side, held in means.items()
     }
-    low, high = _delong(means["exemplar"], means["control"])
-    return report | {"auc": auc(values, arm), "auc_low": low, "auc_high": high}
+    return report | _delong(means["exemplar"], means["control"])
 
 
-def _delong(ones: np.ndarray, zeros: np.ndarray) -> tuple[float | None, float | None]:
-    if min(len(ones), len(zeros)) < 2:
-        return None, None
+def _delong(ones: np.ndarray, zeros: np.ndarray) -> dict[str, float | None]:
+    found: dict[str, float | None] = dict.fromkeys(("auc", "auc_low", "auc_high"))
+    if min(len(ones), len(zeros)) < 1:
+        return found
     wins = (ones[:, None] > zeros[None, :]) + 0.5 * (ones[:, None] == zeros[None, :])
+    found["auc"] = middle = float(wins.mean())
+    if min(len(ones), len(zeros)) < 2:
+        return found
     error = math.sqrt(wins.mean(axis=1).var(ddof=1) / len(ones) + wins.mean(axis=0).var(ddof=1) / len(zeros))
-    if error == 0:
-        return None, None
-    middle, half = float(wins.mean()), 1.959963984540054 * error
-    return max(0.0, middle - half), min(1.0, middle + half)
+    half = 1.959963984540054 * error
+    return found | ({"auc_low": max(0.0, middle - half), "auc_high": min(1.0, middle + half)} if half else {})
 
 
 def _best_guess(coding: pd.Series, arm: np.ndarray) -> dict[str, float | None]:

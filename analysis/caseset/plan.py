@@ -171,14 +171,10 @@ def _spread(
 
 def _whole(groups: Sequence[str], arms: Sequence[int], block_size: int, nonce: bytes) -> list[int]:
     """Deal whole groups like cards, kind by kind, so that blocks differ by at most one group of each kind."""
-    sizes = Counter(groups)
     order = _order(groups, arms, nonce)
     for blocks in range(max(1, len(groups) // block_size), 0, -1):
         dealt = {group: place_of % blocks + 1 for place_of, group in enumerate(order)}
-        held: Counter[int] = Counter()
-        for group, size in sizes.items():
-            held[dealt[group]] += size
-        if blocks == 1 or min(held[block] for block in range(1, blocks + 1)) >= MINIMUM_BLOCK:
+        if blocks == 1 or min(Counter(dealt[group] for group in groups).values()) >= MINIMUM_BLOCK:
             break
     return [dealt[group] for group in groups]
 

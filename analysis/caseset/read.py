@@ -14,7 +14,7 @@ from analysis.caseset.errors import CaseSetError, OtherKeyError
 from analysis.caseset.files import CASES_FILE, PROVENANCE_FILE
 from analysis.caseset.keys import NONCE_BYTES, case_key
 from analysis.columns import Table
-from analysis.durable import sha256_bytes, sha256_file
+from analysis.durable import sha256_bytes
 from analysis.endpoints import GROUPS, LONGEST_GROUP, Groups, groups_from
 from analysis.tablefile import read_table
 
@@ -34,6 +34,7 @@ READABLE = (1, FORMAT)
 GROUPS_COLUMN = "groups"
 """Column of a key that may name its groups, in the first row only."""
 
+_NONCE = re.compile(rf"[0-9a-fA-F]{{{2 * NONCE_BYTES}}}")
 _RANDOM_ID = re.compile(r"[0-9a-f]{32}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _RUN_ID = re.compile(r"[A-Za-z0-9_-]{0,64}")
@@ -94,19 +95,6 @@ class SealedHalf:
     nonce: bytes
     digest: str
     groups: Groups = GROUPS
-
-
-def key_digest(path: Path) -> str:
-    """Compute the SHA-256 of a key file, 64 hex digits.
-
-    Raises
-    ------
-    CaseSetError: no such file.
-    """
-    try:
-        return sha256_file(path)
-    except OSError as error:
-        raise CaseSetError(f"{path}: expected a key file ({error.strerror})") from error
 
 
 def report_path(key: Path) -> Path:
@@ -256,12 +244,9 @@ def _groups(rows: pd.DataFrame, path: Path) -> Groups:
 
 def _nonce(rows: pd.DataFrame, path: Path) -> bytes:
     texts = list(rows["nonce"])
-    if not texts or len(texts[0]) != 2 * NONCE_BYTES or any(texts[1:]):
+    if not texts or not _NONCE.fullmatch(texts[0]) or any(texts[1:]):
         raise CaseSetError(f"{path}: expected a nonce of {2 * NONCE_BYTES} hex digits in the first row only")
-    try:
-        return bytes.fromhex(texts[0])
-    except ValueError as error:
-        raise CaseSetError(f"{path}, row 1: expected a nonce in hex digits") from error
+    return bytes.fromhex(texts[0])
 
 
 def _table(data: bytes, table: Table, path: Path) -> pd.DataFrame:

@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from analysis.caseset import CaseSetError
+from analysis.caseset.errors import listed
 from analysis.picture.custody import DEFINITION, fine_structure
 from analysis.selection import Run
 from analysis.sweep.data.pixels import read_pixels
@@ -26,9 +27,6 @@ at 64 and 256 pixels: an equalised, downsized JPEG copy has 0.97 or more (drawn 
 0.96), a mirror image at most 0.78, 4 % cropped away 0.80, shifted by 2 % 0.65. Another image has up to 0.90,
 and is refused because it is more like its own; at 32 pixels a mirror image has up to 0.91.
 """
-
-FIRST = 5
-"""Images that a refusal names; it counts all."""
 
 
 def check_custody(run: Run, files: Mapping[str, Path], unchecked: str = "") -> dict[str, Any]:
@@ -130,9 +128,7 @@ def _refuse_strangers(
             wrong.append(f"{files[name]}: expected the image that was evaluated as {name!r}, got one that is more like "
                          f"{nearest!r} ({best:.3f} against {own:.3f})")  # fmt: skip
     if wrong:
-        left = len(wrong[FIRST:])
-        more = f"\nand {left} more" if left else ""
         raise CaseSetError(
             f"{len(wrong)} of {len(files)} images are not the ones that the networks evaluated; nothing was written. "
-            "Check that each file has the name of its own image.\n" + "\n".join(wrong[:FIRST]) + more
+            "Check that each file has the name of its own image.\n" + listed(wrong)
         )

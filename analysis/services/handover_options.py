@@ -70,8 +70,8 @@ def add_conditions(parser: ArgumentParser) -> list[Action]:
     ]  # fmt: skip
 
 
-def add_selection(parser: ArgumentParser) -> list[Action]:
-    """Take every choice of a selection but the seed."""
+def add_exemplars(parser: ArgumentParser) -> list[Action]:
+    """Take what makes an exemplar."""
     add = parser.add_argument
     return [
         add("--criterion", choices=sorted(CRITERIA), default=DEFAULTS.criterion,
@@ -80,6 +80,14 @@ def add_selection(parser: ArgumentParser) -> list[Action]:
         *add_conditions(parser),
         add("--fraction", type=float, default=DEFAULTS.fraction,
             help="fraction of images that are exemplars (default %(default)s)"),
+    ]  # fmt: skip
+
+
+def add_selection(parser: ArgumentParser) -> list[Action]:
+    """Take every choice of a selection but the seed."""
+    add = parser.add_argument
+    return [
+        *add_exemplars(parser),
         add("--size", type=int, help="exemplars to draw (default: all)"),
         add("--draw", choices=sorted(DRAWS), default=DEFAULTS.draw,
             help="how exemplars are drawn: at random, in equal numbers from the class groups, or those with the "
@@ -134,10 +142,8 @@ def read_terms(options: dict[str, Any]) -> dict[str, str]:
     ------
     CaseSetError: a file that cannot be read, or none with what belongs to one.
     """
-    if options["terms"] is None:
-        return whole_terms("", options)
     try:
-        text = options["terms"].read_text(encoding="utf-8")
+        text = "" if options["terms"] is None else options["terms"].read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise CaseSetError(f"{options['terms']}: expected a readable text in UTF-8 ({error})") from error
     return whole_terms(text, options)

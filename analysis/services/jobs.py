@@ -25,11 +25,11 @@ class Job:
     claim: ledger.Claim
     lost: Callable[[], bool]
     lease_seconds: float
-    steps: ledger.Steps | None = None
+    steps: tuple[str, int, int] | None = None
 
     def report(self, stage: str, done: int, total: int) -> None:
         """Note how far the unit is; the next heartbeat writes it into the ledger."""
-        self.steps = ledger.Steps(stage, done, total)
+        self.steps = stage, done, total
         if self.lost():
             raise WorkStoppedError
 

@@ -33,15 +33,6 @@ class Claim:
 
 
 @dataclass(frozen=True)
-class Steps:
-    """How far a unit is: a stage with steps done of a total (images, epochs)."""
-
-    stage: str
-    done: int
-    total: int
-
-
-@dataclass(frozen=True)
 class Recorded:
     """What the ledger says of a unit that is done: by whose claim, and the SHA-256 of each file."""
 
@@ -124,12 +115,12 @@ def _in_order(units: QuerySet[Unit], near: Claim | None) -> QuerySet[Unit]:
     ).order_by("run__created_at", "run", "attempts", "distance", "place")
 
 
-def keep(claim: Claim, *, lease_seconds: float, steps: Steps | None = None) -> bool:
-    """Prolong the lease and note how far the unit is.
+def keep(claim: Claim, *, lease_seconds: float, steps: tuple[str, int, int] | None = None) -> bool:
+    """Prolong the lease and note how far the unit is: `steps`, a stage with steps done of a total (images, epochs).
 
     False when the unit is no longer ours or the run was cancelled: stop working, publish nothing.
     """
-    far = {"stage": steps.stage[:30], "steps_done": steps.done, "steps_total": steps.total} if steps else {}
+    far = dict(zip(BLANK, (steps[0][:30], *steps[1:]), strict=True)) if steps else {}
     until = now() + timedelta(seconds=lease_seconds)
     return bool(_ours(claim).filter(run__cancelled_at__isnull=True).update(lease_until=until, **far))
 

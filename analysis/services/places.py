@@ -14,6 +14,7 @@ DEPTH = 3
 LOOKED_AT = 5_000
 """The most entries that are looked at to find some to offer; images lie in hundred thousands."""
 WILD = "*?[{"
+_IS = {"file": Path.is_file, "folder": Path.is_dir, "folder or file": Path.exists}
 
 
 class PlaceError(RefusedError):
@@ -27,14 +28,14 @@ def inside(text: str, roots: Sequence[Path], *, kind: str) -> Path:
     ----------
     text: a path, whole or relative to one of the roots.
     roots: the site's data folders; links are followed before it is decided whether a place lies in one.
-    kind: `file` or `folder`.
+    kind: `file`, `folder` or `folder or file`.
 
     Raises
     ------
     PlaceError: outside the roots, or no such file or folder inside them.
     """
     for path in _candidates(text, roots):
-        if path.is_file() if kind == "file" else path.is_dir():
+        if _IS[kind](path):
             return path
     raise PlaceError(f"expected a {kind} inside {_named(roots)}; found nothing with this name")
 
@@ -51,10 +52,7 @@ def pattern_inside(text: str, roots: Sequence[Path]) -> Path:
     if ".." in parts[fixed:]:
         raise PlaceError(f"expected a pattern inside {_named(roots)}, got one with '..'")
     if fixed == len(parts):
-        found = [path for path in _candidates(text, roots) if path.exists()]
-        if found:
-            return found[0]
-        raise PlaceError(f"expected a folder or file inside {_named(roots)}; found nothing with this name")
+        return inside(text, roots, kind="folder or file")
     return inside(str(Path(*parts[:fixed])) or ".", roots, kind="folder").joinpath(*parts[fixed:])
 
 

@@ -22,16 +22,9 @@ class Progress:
     rate: float | None
 
     @property
-    def finished(self) -> bool:
-        """Whether nothing is left to do."""
-        return self.done + self.failed == self.total
-
-    @property
-    def seconds_left(self) -> float | None:
-        """Expected time to the end in seconds, None while the rate is unknown."""
-        if not self.rate:
-            return None
-        return (self.total - self.done - self.failed) / self.rate
+    def left(self) -> int:
+        """The units that are still to be done."""
+        return self.total - self.done - self.failed
 
     @property
     def rate_text(self) -> str:
@@ -43,8 +36,7 @@ class Progress:
     @property
     def left_text(self) -> str:
         """The time left in words."""
-        left = self.seconds_left
-        return "not known yet" if left is None else f"about {duration(left)}"
+        return f"about {duration(self.left / self.rate)}" if self.rate else "not known yet"
 
 
 WINDOW = 20
@@ -70,7 +62,7 @@ def state_of(run: Run, now: Progress) -> str:
         return "finished"
     if run.cancelled_at:
         return "cancelled"
-    if now.failed and now.finished:
+    if now.failed and not now.left:
         return "stopped"
     if run.units.filter(key=PREPARE).exists():
         return "preparing"

@@ -3,6 +3,7 @@
 Every page of a run tells the access log.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,9 @@ FIGURES = {
 CONTRASTS = "contrasts"
 """The forest figure of a retraining experiment, which is drawn when that ends."""
 
-STEPS = {"cancel": control.cancel, "resume": control.resume}
+STEPS: dict[str, Callable[..., None]] = {
+    "cancel": control.cancel, "resume": control.resume, "retry": control.retry,
+}  # fmt: skip
 
 
 def _metrics(run: Run) -> Path:
@@ -104,29 +107,17 @@ def progress(request: HttpRequest, run_id: str) -> JsonResponse:
 
 
 @page("POST", change=True)
-def step(request: HttpRequest, run_id: str, step: str) -> HttpResponse:
-    """Cancel or resume a run."""
+def step(request: HttpRequest, run_id: str, step: str, **of: str) -> HttpResponse:
+    """Cancel or resume a run, or give one failed unit (`key`) another five attempts."""
     run = find_run(run_id)
     if step not in STEPS:
         raise Http404
     try:
-        STEPS[step](run=run, actor_id=request.user.pk)
+        STEPS[step](run=run, actor_id=request.user.pk, **of)
     except control.RunError as error:
         messages.error(request, str(error))
-    if step == "resume":
+    if step != "cancel":
         ring()
-    return redirect("analysis:run", run_id=run.run_id)
-
-
-@page("POST", change=True)
-def retry(request: HttpRequest, run_id: str, key: str) -> HttpResponse:
-    """Give one failed unit another five attempts."""
-    run = find_run(run_id)
-    try:
-        control.retry(run=run, key=key, actor_id=request.user.pk)
-        ring()
-    except control.RunError as error:
-        messages.error(request, str(error))
     return redirect("analysis:run", run_id=run.run_id)
 
 

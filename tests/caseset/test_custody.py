@@ -123,7 +123,7 @@ def test_another_picture_under_the_name_is_refused_by_name(
     with pytest.raises(CaseSetError, match=rf"^{IMAGES} of {IMAGES} images are not the ones") as refused:
         check_custody(run, files)
     assert f"expected the image that was evaluated as {NAMES[0]!r}, got something else" in str(refused.value)
-    assert str(refused.value).endswith(f"\nand {IMAGES - 5} more")
+    assert str(refused.value).count("\n") == IMAGES  # each is named
 
 
 def test_two_images_that_are_exchanged_are_refused_and_no_others(

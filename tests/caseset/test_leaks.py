@@ -5,22 +5,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
-from analysis.caseset.leaks import NUMBERS, auc, compare, leak_report
+from analysis.caseset.leaks import NUMBERS, compare, leak_report
 from analysis.caseset.read import read_report
 from tests.caseset.sets import selection, sources, write
 
 
 def test_auc_by_hand() -> None:
     """Exemplars 3, 1 against controls 2, 1: wins 1 + 1 + 0, ties 1: (2 + 1/2) / 4."""
-    assert auc(np.array([3.0, 1, 2, 1]), np.array([1, 1, 0, 0])) == 0.625
-    assert auc(np.array([1.0]), np.array([1])) is None
+    assert compare(np.array([3.0, 1, 2, 1]), np.array([1, 1, 0, 0]))["auc"] == 0.625
+    assert compare(np.array([1.0]), np.array([1]))["auc"] is None
 
 
 @given(st.lists(st.tuples(st.integers(0, 9), st.booleans()), min_size=2))
 def test_auc_equals_sklearn(rows: list[tuple[int, bool]]) -> None:
     values, arm = np.array([v for v, _ in rows], float), np.array([a for _, a in rows], int)
     if 0 < arm.sum() < len(arm):
-        assert auc(values, arm) == pytest.approx(roc_auc_score(arm, values), abs=1e-12)
+        assert compare(values, arm)["auc"] == pytest.approx(roc_auc_score(arm, values), abs=1e-12)
 
 
 def test_a_planted_leak_shows() -> None:

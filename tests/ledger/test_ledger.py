@@ -10,7 +10,7 @@ from django.utils import timezone
 from analysis.models import Run, Unit, UnitState
 from analysis.services import control, ledger
 from analysis.services.control import NewUnit
-from analysis.services.progress import progress_of
+from analysis.services.progress import duration, progress_of
 from analysis.signals import changed
 
 pytestmark = pytest.mark.django_db
@@ -165,10 +165,10 @@ def test_a_worker_stays_though_nobody_works_at_an_earlier_checkpoint() -> None:
 
 def test_heartbeat_tells_how_far_a_unit_is(run: Run) -> None:
     claim = take()
-    ledger.keep(claim, lease_seconds=LEASE, steps=ledger.Steps("images", 30, 90))
+    ledger.keep(claim, lease_seconds=LEASE, steps=("images", 30, 90))
     unit = Unit.objects.get(pk=claim.unit_id)
     assert (unit.stage, unit.steps_done, unit.steps_total) == ("images", 30, 90)
-    ledger.keep(claim, lease_seconds=LEASE, steps=ledger.Steps("x" * 99, 31, 90))
+    ledger.keep(claim, lease_seconds=LEASE, steps=("x" * 99, 31, 90))
     unit.refresh_from_db()
     assert unit.stage == "x" * 30, "as long as the column is"
     ledger.let_go(claim)
@@ -289,6 +289,6 @@ def test_progress_counts(run: Run) -> None:
     ledger.finish(take(), artefacts={"a": "0" * 64})
     take()
     now = progress_of(run)
-    assert (now.total, now.done, now.working, now.failed, now.finished) == (4, 1, 1, 0, False)
+    assert (now.total, now.done, now.working, now.failed, now.left) == (4, 1, 1, 0, 3)
     assert now.rate is not None
-    assert now.seconds_left == pytest.approx(3 / now.rate)
+    assert now.left_text == f"about {duration(3 / now.rate)}"

@@ -167,7 +167,7 @@ def test_a_training_by_form(page: Client) -> None:
 def test_progress_tells_units_and_nothing_of_what_was_found(page: Client, run: Run) -> None:
     claim = ledger.claim_next(worker="host:12:34", lease_seconds=60)
     assert claim
-    ledger.keep(claim, lease_seconds=60, steps=ledger.Steps("images", 3, 12))
+    ledger.keep(claim, lease_seconds=60, steps=("images", 3, 12))
     said = page.get("/runs/r1/progress.json").json()
     assert said["state"] == "running"
     assert said["cells"]["seed-0_sparsity-0.00"] == ["working", 25, "working, 25 %"]

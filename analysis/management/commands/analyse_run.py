@@ -6,9 +6,8 @@ from typing import Any
 
 from analysis.findings.results import refuse_used_folder
 from analysis.management.told import ToldCommand
-from analysis.selection import CRITERIA
-from analysis.services.findings import DEFAULTS, SEED, Choices, analyse_folder
-from analysis.services.handover_options import add_conditions
+from analysis.services.findings import SEED, Choices, analyse_folder
+from analysis.services.handover_options import add_exemplars
 
 
 class Command(ToldCommand):
@@ -37,15 +36,7 @@ class Command(ToldCommand):
             "--in-sample", type=Path, metavar="RUN",
             help="a sweep of networks trained on these images, for EL2N beside rankings by cross-fitted scores",
         )  # fmt: skip
-        parser.add_argument(
-            "--criterion",
-            choices=sorted(CRITERIA),
-            default=DEFAULTS.criterion,
-            help="measure of agreement between dense and pruned scores by which exemplars are chosen (default "
-            "%(default)s)",
-        )
-        add_conditions(parser)
-        parser.add_argument("--fraction", type=float, default=DEFAULTS.fraction, help="of the exemplars")
+        add_exemplars(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Analyse, write, and print a sentence per question."""

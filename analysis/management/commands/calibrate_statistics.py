@@ -4,25 +4,17 @@ import argparse
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import pandas as pd
 from django.core.management.base import CommandError
 from rich.console import Console
 from rich.progress import Progress
 
 from analysis.management.told import ToldCommand
-from analysis.stats.calibration import AT_MARGIN, calibrate, judge
-from analysis.stats.candidates import CANDIDATES
+from analysis.stats.calibration import calibrate, judge
 from analysis.stats.cells import EFFECTS, NULLS
 from analysis.stats.rows import Row
 
 SEED = 20260101
-NAMES = {
-    "u_equal": "U, readers alike",
-    "theta_set": "matched sets",
-    "u_centred": "U, pairs of cases",
-    "kruskal_pooled": "pooled KW",
-    "equivalence": "equivalence",
-    "non-inferiority": "non-inferiority",
-}
 
 
 class Command(ToldCommand):
@@ -45,7 +37,7 @@ class Command(ToldCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Print both tables in Markdown and the judgement; progress goes to the terminal."""
+        """Print the rows as CSV, a cell each, and the judgement; progress goes to the terminal."""
         cells = {cell.name: cell for cell in (*NULLS, *EFFECTS)}
         wanted = options["cell"] or list(cells)
         unknown = sorted(set(wanted) - set(cells))
@@ -61,7 +53,8 @@ class Command(ToldCommand):
                 processes=options["processes"],
                 progress=lambda count: progress.update(task, advance=count),
             )  # fmt: skip
-        for line in (*_nulls(rows), "", *_effects(rows), "", *_judged(rows)):
+        self.stdout.write(pd.json_normalize(rows).to_csv(index=False, float_format="%.4f"))
+        for line in _judged(rows):
             self.stdout.write(line)
         self.stdout.write(
             f"{options['simulations']} studies per cell, seed {options['seed']}; Monte Carlo standard error of a rate "
@@ -69,44 +62,8 @@ class Command(ToldCommand):
         )
 
 
-def _table(head: Sequence[str], lines: Sequence[Sequence[str]]) -> Iterator[str]:
-    yield f"| {' | '.join(head)} |"
-    yield "|---" * len(head) + "|"
-    yield from (f"| {' | '.join(line)} |" for line in lines)
-
-
-def _nulls(rows: Sequence[Row]) -> Iterator[str]:
-    """Print how often each method rejects a true null; of the candidates also where no interval exists."""
-    shown = [name for name in NAMES if any(name in row for row in rows if row["theta"] == 0.5)]
-    lines = [
-        (f"`{row['cell']}`", *(_rate(row.get(name, {}).get("rejects")) for name in shown),
-         _rate(row["u_equal"]["no_interval"]))
-        for row in rows if row["theta"] == 0.5
-    ]  # fmt: skip
-    return _table(("null cell", *(NAMES[name] for name in shown), "no variance"), lines)
-
-
-def _effects(rows: Sequence[Row]) -> Iterator[str]:
-    """Print coverage and adjusted power of each method, and how often a margin that is the truth seems kept."""
-    head = (*(f"{NAMES[name]}: covers / finds" for name in CANDIDATES), *(NAMES[name] for name in AT_MARGIN))
-    lines = []
-    for row in rows:
-        if row["theta"] != 0.5:
-            both = (row.get(name, {}) for name in CANDIDATES)
-            values = (
-                f"{_rate(each.get('covers'))} / {_rate(each.get('power'))}" if each else "" for each in both
-            )
-            kept = (_rate(row[name]["rejects"]) for name in AT_MARGIN)
-            lines.append((f"`{row['cell']}`", f"{row['theta']:.3f}", *values, *kept))
-    return _table(("cell", "θ", *head), lines)
-
-
 def _judged(rows: Sequence[Row]) -> Iterator[str]:
     for each in judge(rows):
-        yield f"{NAMES[each.name]}: fails {len(each.fails)} cells{': ' if each.fails else ''}{'; '.join(each.fails)}"
+        yield f"{each.name}: fails {len(each.fails)} cells{': ' if each.fails else ''}{'; '.join(each.fails)}"
         if each.conservative:
             yield f"  conservative: {'; '.join(each.conservative)}"
-
-
-def _rate(value: float | None) -> str:
-    return "" if value is None else f"{value:.3f}".removeprefix("0")

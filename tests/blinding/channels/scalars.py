@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from analysis.caseset.leaks import auc
+from analysis.caseset.leaks import compare
 from readerstudy.cases.frame import decode_curve, decode_frame
 from readerstudy.cases.models import Case
 from readerstudy.cases.selectors import cases_of, frame_bytes, frame_json
@@ -51,7 +51,7 @@ def alarms(table: pd.DataFrame, arms: dict[str, int], *, seed: int = 1) -> list[
     adjusted = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))
     names = list(told)
     return [
-        f"{names[i]}: AUC {auc(told[names[i]], arm):.2f}, adjusted p {value:.1e}"
+        f"{names[i]}: AUC {compare(told[names[i]], arm)['auc']:.2f}, adjusted p {value:.1e}"
         for i, value in zip(order, adjusted, strict=True)
         if value < ALARM
     ]
