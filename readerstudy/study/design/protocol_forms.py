@@ -1,8 +1,10 @@
 """Forms of the protocol builder: one for each part of a protocol, made of what the protocol allows; and of studies.
 
-A field's kind and limits follow from the protocol (`CHOICES`, `SEVERAL`, `RANGES`); here are its words.
+A field's kind and limits follow from the protocol (`CHOICES`, `SEVERAL`, `RANGES`); its words stand in builder.toml.
 """
 
+import tomllib
+from pathlib import Path
 from typing import Any
 
 from django import forms
@@ -13,96 +15,15 @@ from readerstudy.study.models import Study
 from readerstudy.study.protocol import Protocol
 from readerstudy.study.protocol.presets import PRESETS, Preset
 
-NAMES = {
-    "fully crossed": "Fully crossed: every reader reads every case",
-    "own cases": "Own cases: each reader reads other cases",
-    "overlapping blocks": "Overlapping blocks: readers share a block, and all share anchor cases",
-    "full": "Full range of grey values",
-    "dicom": "The file's own window, percentiles where it has none",
-    "percentile": "Percentiles of the grey values",
-    "none": "No",
-    "last": "To the last case only",
-    "session": "To any case of the same session",
-    "warn": "Yes, and warn when it does not pass",
-    "block": "Yes, and do not let a reader begin when it does not pass",
-    "image_small warn": "Say so on the page",
-    "image_small block": "Say so, and take no answers",
-    "holm": "Holm over the endpoints",
-    "fixed sequence": "Fixed sequence: in the order of the endpoints, until one has no verdict",
-    "multiplicity none": "None: each endpoint by itself",
-    "u_centred": "Unmatched, readers and cases random (centred U-statistic, readers alike)",
-    "by design": "As the cases are: matched sets where all are matched, else unmatched",
-    "theta_set": "Matched sets, readers and sets random",
-    "class_group": "Class group (head, medium, tail)",
-    "n_findings": "Number of findings",
-    "view": "View position",
-    "sex": "Sex",
-    "age": "Age",
-}
+WRITTEN: dict[str, Any] = tomllib.loads(Path(__file__).with_name("builder.toml").read_text("utf-8"))
+"""The words of the builder's forms, this one's and those of a question."""
+NAMES: dict[str, str] = WRITTEN["names"]
 """What pages call a value; of a field that says it otherwise, under the field's name and the value."""
 
 Words = dict[str, tuple[str, str]]
 PARTS: dict[str, tuple[str, Words]] = {
-    "texts": ("Title and texts", {
-        "title": ("Title", "Readers see it."),
-        "instructions": (
-            "Instructions for readers",
-            "Markdown: headings, lists, emphasis, links. Readers can open them again at any time.",
-        ),
-        "consent": (
-            "Consent", "Readers agree to this before anything else. Leave it blank if consent is taken elsewhere."
-        ),
-        "ending": ("After the last case", "Thanks, and whom to ask."),
-    }),
-    "design": ("Design and repeats", {
-        "design": ("Design", ""),
-        "planned_readers": (
-            "Planned readers", "Few readers limit power more than few cases do; see Planning."
-        ),
-        "reading_blocks": ("Blocks of readers", "With overlapping blocks only."),
-        "anchor_cases": (
-            "Anchor cases",
-            "With overlapping blocks: about so many cases are read by all, so that agreement can be estimated.",
-        ),
-        "repeat_fraction": (
-            "Hidden repeats, per cent of a reader's cases",
-            "They come unannounced and tell how steady a reader is.",
-        ),
-        "repeat_gap_cases": ("Cases between first and second reading, at least", ""),
-        "repeat_gap_hours": (
-            "Hours between first and second reading, at least",
-            "A repeat whose time has not come is read at the end.",
-        ),
-    }),
-    "room": ("Reading room", {
-        "shown": ("Shown beside the labels", "For all cases or for none."),
-        "window_rule": ("First window", "Cases that are loaded are to be loaded again after a change."),
-        "session_cases": ("Cases of a session, at most", "0: no limit."),
-        "session_hours": ("Hours from one session to the next, at least", ""),
-        "break_minutes": ("Offer a break after minutes", "0: never."),
-        "break_cases": ("Offer a break after cases", "0: never."),
-        "back": ("May readers go back?", "All earlier answers are kept."),
-        "display_check": ("Check the display first?", ""),
-        "image_least": ("Longer side of the whole image on the screen, at least, pixels", "0: no limit."),
-        "image_small": ("Where it is shown smaller", ""),
-    }),
-    "analysis": ("Rules of the analysis", {
-        "alpha": ("Level alpha, two-sided", ""),
-        "multiplicity": ("Multiplicity", ""),
-        "primary_method": ("Primary method", ""),
-        "subgroups": ("Subgroups, described and not tested", ""),
-        "shortest_s": ("Leave out times shorter than, seconds", "0: none."),
-        "longest_s": ("Leave out times longer than, seconds", "0: none."),
-        "estimand": (
-            "Estimand",
-            "What difference, between which images (as they are found, or beyond what they were matched for), for "
-            "which readers. Needed before the lock; proposed when cases are loaded. It opens the report.",
-        ),
-        "exclusion": ("Exclusion rules", "Which readings or readers are left out, and who decides."),
-        "stopping": ("Stopping rule", "When reading ends, and what happens if readers stop early."),
-        "replacement": ("Replacement rule", "What happens when a reader withdraws."),
-    }),
-}  # fmt: skip
+    key: (part["name"], part["fields"]) for key, part in WRITTEN["parts"].items()
+}
 """Parts of the builder that are one form: address, name, and of each field the label and a help."""
 ROWS = {"instructions": 14, "consent": 8, "estimand": 5}
 LIMITS = {name: (low, high) for name, low, high in words.RANGES}

@@ -7,33 +7,15 @@ from typing import Any
 
 from django import forms
 
+from readerstudy.study.design.protocol_forms import WRITTEN
 from readerstudy.study.protocol import Protocol
 from readerstudy.study.protocol import questions as asking
 from readerstudy.study.protocol.presets import measure_of
 
 KIND_NAMES: dict[asking.QuestionKind, tuple[str, str]] = {
-    "yes_no": ("Yes or no", "Answered with Y or N."),
-    "ordinal": ("Scale", "Levels in order, answered with a digit."),
-    "choice": ("Choice", "One of several options."),
-    "multiple_choice": ("Multiple choice", "Several of the options."),
-    "number": ("Number", "Within limits, with a unit."),
-    "text": ("Free text", "A sentence or two."),
-    "mark": ("Mark on the image", "Where is it? Rectangles, ellipses, arrows, points."),
-    "wrong_labels": ("Wrong labels", "Ticks those labels of the case that are wrong."),
-    "missing_labels": ("Missing labels", "Adds labels that the case lacks."),
+    kind: (each["name"], each["about"]) for kind, each in WRITTEN["kinds"].items()
 }
-
-FIELDS_OF: dict[str, tuple[str, ...]] = {
-    "yes_no": (),
-    "ordinal": ("levels",),
-    "choice": ("levels",),
-    "multiple_choice": ("levels", "fewest", "most"),
-    "number": ("minimum", "maximum", "whole", "unit"),
-    "text": ("longest",),
-    "mark": ("shapes", "fewest", "most"),
-    "wrong_labels": ("fewest", "most"),
-    "missing_labels": ("vocabulary", "other", "fewest", "most"),
-}
+FIELDS_OF: dict[str, tuple[str, ...]] = {kind: each["fields"] for kind, each in WRITTEN["kinds"].items()}
 """What is asked for a kind, beside key, text, help, required, cannot-assess and follow-up."""
 
 OPTIONS = ("choice", "multiple_choice")
@@ -46,68 +28,25 @@ _HALF = re.compile(r"-?\d+\s*[=:]?")
 _LEVEL = re.compile(r"\s*(-?\d+)\s*[=:]\s*(.+?)\s*")
 
 
-_AIMS = (
-    ("superiority", "The groups differ"),
-    ("non-inferiority", "The cases of interest are not worse by the margin or more"),
-    ("equivalence", "The groups differ by less than the margin"),
-)
-_WORSE = (("low", "The lowest"), ("high", "The highest"))
-_SHORT = {"max_length": asking.LONGEST_WORDS}
-
-FIELDS: dict[str, tuple[type[forms.Field], str, dict[str, Any]]] = {
-    "text": (forms.CharField, "Question", {
-        "max_length": 1_000, "required": True, "widget": forms.Textarea(attrs={"rows": 2}),
-    }),
-    "key": (forms.RegexField, "Name in exports", {
-        "regex": rf"^{asking.KEY.pattern}\Z", "max_length": 40, "required": True,
-        "help_text": "Small letters, digits and underscores, beginning with a letter.",
-        "error_messages": {
-            "invalid": "Expected small letters, digits and underscores, a letter first, such as “side_2”."
-        },
-    }),
-    "help": (forms.CharField, "Help under the question", {"max_length": 1_000}),
-    "required": (forms.BooleanField, "Must be answered", {}),
-    "allow_cannot_assess": (forms.BooleanField, "“Cannot assess” is an answer", {}),
-    "levels": (forms.CharField, "Levels", {
-        "widget": forms.Textarea(attrs={"rows": 6, "class": "mono"}), "help_text": "One a line, such as “1 = poor”.",
-    }),
-    "minimum": (forms.FloatField, "Smallest", {}),
-    "maximum": (forms.FloatField, "Largest", {}),
-    "whole": (forms.BooleanField, "Whole numbers only", {}),
-    "unit": (forms.CharField, "Unit", {"max_length": 20}),
-    "longest": (forms.IntegerField, "Longest answer, characters", {"min_value": 1, "max_value": 4_000}),
-    "shapes": (forms.MultipleChoiceField, "Shapes", {
-        "choices": [(shape, shape) for shape in asking.SHAPES], "widget": forms.CheckboxSelectMultiple,
-    }),
-    "vocabulary": (forms.CharField, "Labels on offer", {
-        "widget": forms.Textarea(attrs={"rows": 8}), "help_text": "One a line.",
-    }),
-    "other": (forms.BooleanField, "Other labels may be typed", {}),
-    "fewest": (forms.IntegerField, "At least", {"min_value": 0, "max_value": 50}),
-    "most": (forms.IntegerField, "At most", {"min_value": 1, "max_value": 50}),
-    "endpoint": (forms.BooleanField, "Analyse this question as an endpoint", {
-        "help_text": "Its answers are compared between the two groups of cases. Other questions are described.",
-    }),
-    "short": (forms.CharField, "Title in results", _SHORT),
-    "worse": (forms.ChoiceField, "Which answer is the worst?", {"choices": _WORSE, "widget": forms.RadioSelect}),
-    "less": (forms.CharField, "Lower answers mean", {
-        **_SHORT, "help_text": "Such as “lower image quality”. Blank: “lower” and the title.",
-    }),
-    "more": (forms.CharField, "Higher answers mean", {
-        **_SHORT, "help_text": "Such as “higher image quality”. Blank: “higher” and the title.",
-    }),
-    "aim": (forms.ChoiceField, "What is to be shown", {"choices": _AIMS}),
-    "margin": (forms.FloatField, "Margin", {
-        "min_value": 0,
-        "help_text": "In points of the scale or the unit of the number; for yes or no as a share: 0.1 is ten "
-        "percentage points. With reasons from practice, not from the data; nothing where the groups are to differ.",
-    }),
-    "after": (forms.MultipleChoiceField, "Ask only after", {
-        "widget": forms.CheckboxSelectMultiple,
-        "help_text": "Ticked answers of one question before this one. Nothing ticked: always asked.",
-    }),
-}  # fmt: skip
+FIELDS: dict[str, dict[str, Any]] = WRITTEN["fields"]
 """Of each field its kind, label and what else it takes; which a kind of question has: `FIELDS_OF` and `WORDS`."""
+LIMITS: dict[str, dict[str, Any]] = {
+    "key": {"regex": rf"^{asking.KEY.pattern}\Z", "max_length": 40},
+    "longest": {"max_value": asking.LONGEST_TEXT},
+    "shapes": {"choices": [(shape, shape) for shape in asking.SHAPES]},
+    **{name: {"max_value": asking.MOST_MARKS} for name in ("fewest", "most")},
+    **{name: {"max_length": asking.LONGEST_WORDS} for name in ("short", "less", "more")},
+}
+"""What the rules of questions say of a field."""
+
+
+def _field(name: str) -> forms.Field:
+    more = {"required": False, **FIELDS[name], **LIMITS.get(name, {})}
+    if "widget" in more:
+        attrs = dict(more["widget"])
+        more["widget"] = getattr(forms, attrs.pop("kind"))(attrs=attrs)
+    made: forms.Field = getattr(forms, more.pop("kind"))(**more)
+    return made
 
 
 class QuestionForm(forms.Form):
@@ -129,9 +68,7 @@ class QuestionForm(forms.Form):
         self.taken = {question.key for question in protocol.questions} - {old.key if old else ""}
         left_out = {field for fields in FIELDS_OF.values() for field in fields} - set(FIELDS_OF[kind])
         left_out |= set(() if kind in asking.MEASURED else WORDS)
-        for name, (field, label, more) in FIELDS.items():
-            if name not in left_out:
-                self.fields[name] = field(**{"label": label, "required": False, **more})
+        self.fields.update({name: _field(name) for name in FIELDS if name not in left_out})
         if kind in OPTIONS:
             self.fields["levels"].label = "Options"
             told = "One a line, such as “PA”; numbered in this order. “3 = PA” sets a number."
