@@ -42,7 +42,7 @@ app.conf.update(
     worker_hijack_root_logger=False,
 )
 app.autodiscover_tasks(["analysis", "readerstudy.accounts"])
-app.autodiscover_tasks(["readerstudy.study.people"], related_name="reminders")
+app.autodiscover_tasks(["readerstudy.study.people"], related_name="members")
 
 
 @worker_init.connect  # type: ignore[untyped-decorator]

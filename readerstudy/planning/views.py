@@ -20,7 +20,7 @@ from readerstudy.accounts.access import signed_in
 from readerstudy.accounts.models import User
 from readerstudy.cases.models import Case
 from readerstudy.endpoints import tested
-from readerstudy.planning import words
+from readerstudy.planning import power
 from readerstudy.planning.power import OPTIONS, Assumptions, Outlook, outlook, pictures, with_simulation
 from readerstudy.study.design.estimand import SETS, method_of
 from readerstudy.study.models import Role, Study
@@ -132,11 +132,11 @@ def plan(request: HttpRequest, slug: str) -> HttpResponse:
         assumed = form.assumed()
         context |= {
             "wanted": assumed.wanted,
-            "result": words.result_in_words(found, assumed),
-            "several": words.several_in_words(assumed),
-            "smallest": words.smallest_in_words(found, assumed.wanted),
-            "reading": words.effect_in_answers(assumed, found.theta, sets=found.plan.ratio > 0),
-            "spread": words.spread_in_words(assumed),
+            "result": power.result_in_words(found, assumed),
+            "several": power.several_in_words(assumed),
+            "smallest": power.smallest_in_words(found, assumed.wanted),
+            "reading": power.effect_in_answers(assumed, found.theta, sets=found.plan.ratio > 0),
+            "spread": power.spread_in_words(assumed),
         }
     return render(request, "planning/plan.html", context)
 

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 from django import forms
 from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
-from django.shortcuts import redirect, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 
 from analysis.endpoints import groups_from
@@ -18,8 +18,8 @@ from readerstudy.audit.services import record
 from readerstudy.cases.models import Case
 from readerstudy.cases.selectors import cases_of, frame_json, frame_response, thumbnail_response
 from readerstudy.results.browsing import ORDERS, BrowsedCase, browsed, chosen, told, why_shut
-from readerstudy.results.tables import CASES_FOUND
-from readerstudy.results.values import Reading, unblinding_of
+from readerstudy.results.ratings import CASES_FOUND
+from readerstudy.results.values import unblinding_of
 from readerstudy.results.views import download, results_page
 from readerstudy.study.design import terms as study_terms
 from readerstudy.study.models import Role, Study
@@ -124,7 +124,11 @@ def case(request: HttpRequest, study: Study, key: str) -> HttpResponse:
             "frame_url": reverse("results:case_frame", kwargs=address),
             "frame": frame_json(_case(study, key).frame),
         },
-        "marks": {_name(each): each.revisions[-1].marks for each in shown.readings if each.revisions},
+        "marks": {
+            f"{each.reader} {each.presentation}": each.revisions[-1].marks
+            for each in shown.readings
+            if each.revisions
+        },
         **place_of(request, study),
     }
     return render(request, "results/case.html", context)
@@ -168,11 +172,4 @@ def place_of(request: HttpRequest, study: Study) -> dict[str, Any]:
 
 
 def _case(study: Study, key: str) -> Case:
-    found = cases_of(study.key).filter(key=key).first()
-    if found is None:
-        raise Http404
-    return found
-
-
-def _name(reading: Reading) -> str:
-    return f"{reading.reader} {reading.presentation}"
+    return get_object_or_404(cases_of(study.key), key=key)

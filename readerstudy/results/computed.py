@@ -1,17 +1,25 @@
-"""Results and figures of an unblinded study: computed once, then kept by the digest of what they came from."""
+"""Results and figures of an unblinded study: computed once, then kept by the digest of what they came from.
+
+That is its data, the source files behind an import, and all that is installed. The export shares the latter two, so
+that neither can forget a module that the other knows.
+"""
 
 import fcntl
 import hashlib
 import json
+import platform
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, cached_property
+from importlib import metadata
+from modulefinder import ModuleFinder
 from pathlib import Path
 from typing import Any, get_args
 
 import pandas as pd
 from django.conf import settings
 
+import analysis
 from analysis.durable import write_whole
 from analysis.endpoints import GROUPS, Groups, groups_from
 from analysis.figures.theme import ThemeName, render
@@ -23,7 +31,6 @@ from readerstudy.endpoints import endpoints_of, tested
 from readerstudy.results.background import background_of
 from readerstudy.results.ratings import cases_frame, planned_frame, ratings_frame, subgroups_frame
 from readerstudy.results.snapshot import snapshot
-from readerstudy.results.sources import environment, sources
 from readerstudy.results.values import EnrolledReader, Reading, readers_of, readings_of, unblinding_of
 from readerstudy.study.design.locking import locked_document
 from readerstudy.study.models import Study
@@ -38,6 +45,8 @@ AT_ONCE = 200
 """Readings of a study whose results a request may wait for: some seconds."""
 BEGUN = "begun"
 """A file whose lock the process that computes holds for as long as it lives."""
+ENDS = (".py", ".csv", ".json")
+"""Of files that a module of the analysis may have: itself, and its definitions beside it."""
 
 
 @dataclass(frozen=True)
@@ -194,3 +203,38 @@ def _kept(path: Path, make: Callable[[], bytes]) -> bytes:
 
 def _from_json(values: dict[str, Any]) -> Results:
     return Results(**{name: value for name, value in values.items() if name not in {"format", "warning"}})
+
+
+class _OfTheAnalysis(ModuleFinder):
+    """Python's own finder of what a module imports, which leaves every other package where it is."""
+
+    def find_module(self, name: str, path: Any, parent: Any = None) -> Any:
+        """Find a module of the analysis."""
+        if path is None and name != analysis.__name__:
+            raise ImportError(name)
+        return super().find_module(name, path, parent)
+
+
+def sources(*modules: str) -> dict[str, Path]:
+    """Return the files of the analysis that importing `modules` can ever load, by their name in the package's parent.
+
+    Imports within functions count too. They are read from the files' text, so nothing is loaded that is not needed.
+    """
+    root = Path(analysis.__path__[0]).parent
+    finder = _OfTheAnalysis(path=[str(root)])
+    for name in modules:
+        finder.import_hook(name)
+    modules_found: dict[str, Any] = finder.modules
+    paths = [Path(each.__file__).with_suffix(end) for each in modules_found.values() for end in ENDS]
+    return {path.relative_to(root).as_posix(): path for path in sorted(paths) if path.is_file()}
+
+
+@cache
+def environment() -> str:
+    """Return Python's version, the kind of machine and every installed package with its version, a line each.
+
+    Looked up once: a process computes with what it has loaded, whatever is installed meanwhile.
+    """
+    packages = sorted({f"{each.name}=={each.version}" for each in metadata.distributions()}, key=str.lower)
+    machine = f"{platform.system()} {platform.machine()}"
+    return "\n".join([f"Python {platform.python_version()}", machine, *packages, ""])

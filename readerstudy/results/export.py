@@ -1,4 +1,7 @@
-"""The export: everything about an unblinded study that somebody needs to redo its analysis."""
+"""The export: everything about an unblinded study that somebody needs to redo its analysis.
+
+And the locked protocol and analysis plan as a PDF, for a registry: all of it from the file that the lock froze.
+"""
 
 import hashlib
 import io
@@ -6,6 +9,7 @@ import json
 import zipfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from django.db import DEFAULT_DB_ALIAS
@@ -16,21 +20,24 @@ from analysis.exchange.imrmc import imrmc_list
 from analysis.exchange.via import via_csv
 from analysis.frames import ratings_table
 from analysis.report import reader_study_report, standalone
+from analysis.report.comparison import METHODS
+from analysis.report.document import Document, Named, Points, Section, Text
 from analysis.report.pdf import pdf_of
+from analysis.report.reliability import times_rule
 from analysis.stats.columns import COLUMNS
+from analysis.stats.conclusions import SEVERAL, in_units
+from analysis.stats.results import SIMULATED as SIMULATED_TOLD
 from analysis.stats.results import TABLES
 from analysis.tablefolder import csv_text, guarded
 from readerstudy.audit.models import Event
 from readerstudy.audit.services import heads
 from readerstudy.results import recompute
-from readerstudy.results.background import opening_told
-from readerstudy.results.computed import Computed, computed
-from readerstudy.results.ratings import answers_frame, wide_frame
-from readerstudy.results.registration import registration_of
+from readerstudy.results.background import design_of, opening_told, question_of
+from readerstudy.results.computed import Computed, computed, environment, plan_of, sources
+from readerstudy.results.ratings import EXPORT_TABLES, ORDER, PLANNED, READERS, answers_frame, wide_frame
 from readerstudy.results.snapshot import snapshot
-from readerstudy.results.sources import environment, sources
-from readerstudy.results.tables import EXPORT_TABLES, ORDER, PLANNED, READERS
 from readerstudy.results.values import unblinding_of
+from readerstudy.study.design.locking import locked_document
 from readerstudy.study.models import Study
 from readerstudy.study.orders.drawing import orders_document
 from readerstudy.study.protocol import canonical
@@ -38,6 +45,11 @@ from readerstudy.study.protocol import canonical
 ZIP_DATE = (1980, 1, 1, 0, 0, 0)
 SIMULATED = "SIMULATED READERS: a program made these ratings; no radiologist gave them.\n"
 SYNTHETIC = "SYNTHETIC IMAGES: a program drew these images; they show no patient.\n"
+
+OWN = ("format", "kind", "title", "protocol", "analysis_method", "simulated_readers", "synthetic_images")
+"""What of the locked file has a place of its own in the document."""
+MOST = 12
+"""Values of a list that are printed."""
 
 
 def export_files(study: Study) -> Iterator[tuple[str, bytes]]:
@@ -111,7 +123,8 @@ def bundle_files(made: Computed) -> Iterator[tuple[str, bytes]]:
     yield from _exchange(made)
     yield "environment.txt", ((SIMULATED if study.simulated_readers else "") + environment()).encode()
     yield "recompute.py", Path(recompute.__file__).read_bytes()
-    yield from _code()
+    for name, path in sources("analysis.stats").items():  # what recompute.py imports; the rest stays out
+        yield f"code/{name}", path.read_bytes()
 
 
 def data_dictionary(asked: Iterable[Endpoint]) -> pd.DataFrame:
@@ -199,12 +212,6 @@ def _heads(study: Study) -> bytes:
     )  # fmt: skip
 
 
-def _code() -> Iterator[tuple[str, bytes]]:
-    """Yield what recompute.py imports; the rest of the product stays out."""
-    for name, path in sources("analysis.stats").items():
-        yield f"code/{name}", path.read_bytes()
-
-
 def _readme(study: Study) -> str:
     unblinding = unblinding_of(study)
     warnings = (SIMULATED if study.simulated_readers else "") + (SYNTHETIC if study.synthetic_images else "")
@@ -216,3 +223,59 @@ def _readme(study: Study) -> str:
         opened_at=unblinding.opened_at.isoformat(),
         opened_by=opening_told(study, unblinding, DEFAULT_DB_ALIAS),
     )
+
+
+def registration_of(study: Study) -> Document:
+    """Return the document of a locked study; it does not change.
+
+    Raises
+    ------
+    ValueError: the study is not locked.
+    """
+    warnings = (f"{SIMULATED_TOLD}.",) if study.simulated_readers else ()
+    foot = f"SHA-256 of the locked protocol: {study.protocol_sha256}"
+    return Document(study.title, tuple(_sections(study, locked_document(study))), warnings, foot)
+
+
+def _sections(study: Study, locked: dict[str, Any]) -> Iterator[Section]:
+    protocol, plan = locked["protocol"], plan_of(study)
+    facts = [
+        ("Locked", f"{study.locked_at:%Y-%m-%d %H:%M} UTC"),
+        ("SHA-256", study.protocol_sha256),
+        (
+            "Images",
+            "synthetic: a program drew them" if study.synthetic_images else "as loaded, under random keys",
+        ),
+    ]
+    about = "Locked before any reading. The digest is that of the file of the locked protocol, which holds all of this."
+    yield Section("registered", "Protocol and analysis plan", (Text(about), Named(tuple(facts))))
+    yield Section("estimand", "What is compared", (Text(protocol.get("estimand") or "Not stated."),))
+    design = tuple((name, value) for name, value in design_of(protocol) if value)
+    yield Section("design", "Design", (Named(design),))
+    yield Section("questions", "Questions", (Named(tuple(map(question_of, protocol["questions"]))),))
+    aims = [
+        f"{each.question} ({each.aim}{f', margin {in_units(each, each.margin)}' if each.margin else ''})"
+        for each in plan.endpoints
+    ]
+    rules = (
+        ("Primary method", METHODS[plan.primary][0]),
+        ("Level", f"{plan.alpha:g}, two-sided; intervals at {100 * plan.level:g} %"),
+        ("Several endpoints", SEVERAL[plan.multiplicity]),
+        ("Times left out", times_rule(plan.shortest, plan.longest)),
+        ("Version of the analysis", str(plan.version)),
+        ("Method", locked.get("analysis_method", "")),
+    )
+    yield Section("analysis", "Analysis plan: endpoints in their order", (Points(tuple(aims)), Named(rules)))
+    for name, title in (("instructions", "Instructions to readers"), ("consent", "Consent of readers")):
+        if protocol.get(name):
+            yield Section(name, title, (Text(protocol[name]),))
+    rest = ((name, value) for name, value in locked.items() if name not in OWN)
+    named = tuple((name.replace("_", " ").capitalize(), _told(value)) for name, value in rest)
+    yield Section("rest", "What else was locked", (Named(named),))
+
+
+def _told(value: Any) -> str:
+    """Write a value of the locked file; a list of digests by their number, which its digest covers."""
+    if isinstance(value, list) and len(value) > MOST:
+        return f"{len(value)} values, in the file"
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -33,9 +33,8 @@ from readerstudy.planning.pilot import variances_of
 from readerstudy.refusals import RefusedError
 from readerstudy.results import services
 from readerstudy.results.computed import Computed, computed, kept_figure
-from readerstudy.results.export import export_zip
+from readerstudy.results.export import export_zip, registration_of
 from readerstudy.results.labels import LabelsError, labels_csv, labels_frame, tells_labels
-from readerstudy.results.registration import registration_of
 from readerstudy.results.values import SealedError
 from readerstudy.study.duties import needs_two, openers_context, why_not
 from readerstudy.study.models import Role, Study

@@ -12,8 +12,8 @@ from readerstudy.study.protocol import Protocol
 
 ROOT = Path(__file__).resolve().parents[2]
 PLACES = ("analysis", "readerstudy", "templates", "static/js")
-SUFFIXES = {".py", ".html", ".js", ".mjs", ".csv", ".json"}
-PRESETS = {"analysis/endpoints.json", "readerstudy/study/protocol/presets.py"}
+SUFFIXES = {".py", ".html", ".js", ".mjs", ".csv", ".json", ".toml"}
+PRESETS = {"analysis/endpoints.json", "readerstudy/study/protocol/presets.toml"}
 NAMES = "|".join(endpoint.name for endpoint in PAPER)
 NAMED = re.compile(
     rf"""["'](?:{NAMES})(?:_\w+)?["']|\b(?:{NAMES})_(?:status|cannot_assess|worst_rank)\b|\b(?:{NAMES.upper()})\b"""

@@ -91,7 +91,7 @@ def channels() -> str:
 
 def export_columns() -> str:
     """Return the tables of an export that stand beside ratings.csv, each with its columns."""
-    from readerstudy.results.tables import EXPORT_TABLES
+    from readerstudy.results.ratings import EXPORT_TABLES
 
     parts = [f"### {table.name}\n\n{columns(table)}" for table in EXPORT_TABLES if table not in TABLES]
     return "\n".join(parts)

@@ -30,9 +30,18 @@ from analysis.stats.planning import (
 from analysis.stats.rows import StatsError
 from analysis.stats.simulate import Latent, simulate_answers
 from readerstudy.planning.pilot import variances_of
-from readerstudy.planning.power import CASES, Assumptions, outlook, pictures, with_simulation
+from readerstudy.planning.power import (
+    CASES,
+    Assumptions,
+    effect_in_answers,
+    outlook,
+    pictures,
+    result_in_words,
+    several_in_words,
+    smallest_in_words,
+    with_simulation,
+)
 from readerstudy.planning.views import initial_of
-from readerstudy.planning.words import effect_in_answers, result_in_words, several_in_words, smallest_in_words
 from readerstudy.study.protocol import Protocol
 from tests.stock import Stock
 

@@ -24,8 +24,7 @@ from readerstudy.accounts.models import User
 from readerstudy.audit.models import Event
 from readerstudy.ops.loading import load_into_study
 from readerstudy.results.computed import computed
-from readerstudy.results.export import export_files, export_zip, write_export
-from readerstudy.results.registration import registration_of
+from readerstudy.results.export import export_files, export_zip, registration_of, write_export
 from readerstudy.results.services import open_key
 from readerstudy.results.values import SealedError
 from readerstudy.study.design import lifecycle

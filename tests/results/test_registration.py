@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 
 from analysis.report.pdf import pages_of
-from readerstudy.results.registration import registration_of
+from readerstudy.results.export import registration_of
 from tests.stock import Stock
 
 pytestmark = pytest.mark.django_db

@@ -12,9 +12,8 @@ import pytest
 
 import analysis
 from analysis.stats import Settings, analyse_file
-from readerstudy.results.computed import code_digest, computed
+from readerstudy.results.computed import code_digest, computed, environment, sources
 from readerstudy.results.export import write_export
-from readerstudy.results.sources import environment, sources
 from tests.stats.reference_data import FOLDER, A
 from tests.stock import Stock
 

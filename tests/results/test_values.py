@@ -14,9 +14,8 @@ from analysis.columns import Column
 from readerstudy.results import export
 from readerstudy.results.computed import computed
 from readerstudy.results.export import export_files
-from readerstudy.results.ratings import answers_frame, cases_frame, ratings_frame
+from readerstudy.results.ratings import ORDER, answers_frame, cases_frame, ratings_frame
 from readerstudy.results.snapshot import snapshot
-from readerstudy.results.tables import ORDER
 from readerstudy.results.values import readers_of, readings_of
 from tests.stock import Stock
 

@@ -30,8 +30,14 @@ from readerstudy.study.people.invitations import (
     register,
     revoke,
 )
-from readerstudy.study.people.members import end_role, enrol_reader, readers_of, withdraw_reader
-from readerstudy.study.people.reminders import remind, send_reminder
+from readerstudy.study.people.members import (
+    end_role,
+    enrol_reader,
+    readers_of,
+    remind,
+    send_reminder,
+    withdraw_reader,
+)
 from readerstudy.study.phases import PhaseError, StudyError
 from readerstudy.study.reading.answering import servable
 from readerstudy.study.reading.stages import Stage, place_of, visit_of

@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 
 from readerstudy.study.design.protocol_file import as_toml, from_toml
 from readerstudy.study.protocol import Protocol, ProtocolError
-from readerstudy.study.protocol.presets import FOLLOW_UPS, PUBLISHED_QUESTIONS, measure_of
+from readerstudy.study.protocol.presets import PRESETS, PUBLISHED_QUESTIONS, measure_of
 from readerstudy.study.protocol.questions import After, Level, Measure, Question
 
 FORMATS = Path(__file__).parents[2] / "docs" / "formats.md"
 
 ALL_KINDS = (
     *PUBLISHED_QUESTIONS,
-    *FOLLOW_UPS,
+    *PRESETS["follow_ups"].questions[1:3],
     Question("finding", "Which?", "choice", (Level(1, "a"), Level(2, "b"))),
     Question("signs", "Which signs?", "multiple_choice", (Level(1, "a"), Level(2, "b")), fewest=0),
     Question("size", "How large?", "number", minimum=0, maximum=30.5, unit="cm", required=False),

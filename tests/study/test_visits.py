@@ -25,7 +25,7 @@ from readerstudy.study.models import Assignment, PracticeReading, Rating, Reader
 from readerstudy.study.people.members import enrol_reader
 from readerstudy.study.phases import PhaseError, StudyError
 from readerstudy.study.protocol import Protocol, ProtocolError
-from readerstudy.study.protocol.presets import FOLLOW_UPS
+from readerstudy.study.protocol.presets import PRESETS
 from readerstudy.study.protocol.questions import Question
 from readerstudy.study.reading.stages import visit_of
 from tests.blinding.crowd import payload
@@ -250,7 +250,9 @@ def test_marks_follow_ups_and_optional_questions_are_stored_with_their_status(
 ) -> None:
     published = Protocol().questions
     where = Question("where", "Where?", "mark", required=False, shapes=("rectangle",), most=2)
-    protocol = Protocol(questions=(*published[:1], *FOLLOW_UPS, where), endpoints=("agree",))
+    protocol = Protocol(
+        questions=(*published[:1], *PRESETS["follow_ups"].questions[1:3], where), endpoints=("agree",)
+    )
     room = Room(build(stock, protocol, tmp_path))
     labels = room.state()["case"]["labels"]
     yes = {"agree": {"status": "answered", "value": 1}}
@@ -335,7 +337,7 @@ def test_locked_protocols_stay(stock: Stock) -> None:
 
 def test_questions_move_and_go_without_leaving_a_follow_up_behind() -> None:
     published = Protocol().questions
-    protocol = Protocol(questions=(*published[:1], *FOLLOW_UPS, *published[1:]))
+    protocol = Protocol(questions=(*published[:1], *PRESETS["follow_ups"].questions[1:3], *published[1:]))
     assert [q.key for q in question_moved(protocol, "quality", -1).questions][2] == "quality"
     with pytest.raises(ProtocolError, match="not an earlier question"):
         question_moved(protocol, "agree", 1)

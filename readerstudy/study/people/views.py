@@ -25,7 +25,7 @@ from readerstudy.accounts.services import sends_mail
 from readerstudy.accounts.signing_in import begin_session
 from readerstudy.study.duties import is_unblinded, openers_context, unblinded_among
 from readerstudy.study.models import ProposedStep, Rating, Study
-from readerstudy.study.people import invitations, reminders
+from readerstudy.study.people import invitations, members
 from readerstudy.study.people.invitations import ROLES
 from readerstudy.study.people.members import LATELY, end_role, progress_of, readers_of, withdraw_reader
 from readerstudy.study.people.proposals import approve, decline, propose, waiting_proposals
@@ -156,7 +156,7 @@ def remind(request: HttpRequest, study: Study) -> str:
         raise StudyError("this site sends no mail; write to the readers yourself")
     address = request.build_absolute_uri(reverse("study:reading", args=[study.slug]))
     told = {"pseudonym": request.POST.get("reader", ""), "address": address}
-    asked = reminders.remind(study=study, actor=signed_in(request), **told)
+    asked = members.remind(study=study, actor=signed_in(request), **told)
     return f"Reminders are on their way to {', '.join(asked)}."
 
 

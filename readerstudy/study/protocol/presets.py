@@ -1,46 +1,20 @@
 """Questions to begin a protocol with, and what the analysis needs to know of them."""
 
+import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
-from readerstudy.study.protocol.questions import After, Level, Measure, Question
+from readerstudy.study.protocol.questions import Measure, Question, read_question
+
+_WRITTEN: dict[str, Any] = tomllib.loads(Path(__file__).with_name("presets.toml").read_text("utf-8"))
 
 
-def _scale(*labels: str) -> tuple[Level, ...]:
-    return tuple(Level(value, label) for value, label in enumerate(labels, 1))
-
-
-_LABELS = ("less agreement with the label", "more agreement with the label")
-
-PUBLISHED_QUESTIONS = (
-    Question(
-        "agree", "Do you fully agree with the label?", "yes_no",
-        endpoint=Measure("Label agreement", "low", *_LABELS),
-    ),
-    Question(
-        "quality", "How would you rate the image quality?", "ordinal",
-        _scale("poor", "fair", "average", "good", "excellent"),
-        endpoint=Measure("Image quality", "low", "lower image quality", "higher image quality"),
-    ),
-    Question(
-        "difficulty", "How difficult would you consider it to properly diagnose this image?", "ordinal",
-        _scale("very easy", "easy", "average", "difficult", "very difficult"),
-        endpoint=Measure("Difficulty", "high", "lower difficulty", "higher difficulty"),
-    ),
-)  # fmt: skip
-"""The three questions of the published reader study, word for word."""
-
-THREE_LEVELS = Question(
-    "labels", "How far do you agree with the labels?", "ordinal", _scale("disagree", "agree mostly", "agree all"),
-    endpoint=Measure("Label agreement", "low", *_LABELS),
-)  # fmt: skip
-"""The label question in the three answers of REVEAL-CXR (arXiv 2601.15129)."""
-
-FOLLOW_UPS = (
-    Question("wrong_labels", "Which labels are wrong?", "wrong_labels", after=After("agree", (0,)), fewest=0),
-    Question("missing_labels", "Which labels are missing?", "missing_labels", after=After("agree", (0,)), fewest=0),
-)  # fmt: skip
-"""Asked after the published label question of anyone who does not fully agree: what the reader would change."""
+def _question(key: str) -> Question:
+    written = _WRITTEN["questions"][key]
+    levels = [{"value": n, "label": label} for n, label in enumerate(written.get("levels", ()), 1)]
+    return read_question({**written, "key": key, "levels": levels})
 
 
 @dataclass(frozen=True)
@@ -57,18 +31,14 @@ class Preset:
 
 
 PRESETS: Mapping[str, Preset] = {
-    "published": Preset("The three questions of the published study", PUBLISHED_QUESTIONS),
-    "follow_ups": Preset(
-        "The same, and after “no”: which labels are wrong, which are missing",
-        (PUBLISHED_QUESTIONS[0], *FOLLOW_UPS, *PUBLISHED_QUESTIONS[1:]),
-    ),
-    "three_levels": Preset(
-        "The published ones with three answers to the label question: agree all, agree mostly, disagree",
-        (THREE_LEVELS, *PUBLISHED_QUESTIONS[1:]),
-    ),
-    "empty": Preset("None yet: I write my own", ()),
+    key: Preset(each["name"], tuple(map(_question, each["questions"])))
+    for key, each in _WRITTEN["presets"].items()
 }
 """What a new study can begin with."""
+PUBLISHED_QUESTIONS = PRESETS["published"].questions
+"""The three questions of the published reader study, word for word."""
+THREE_LEVELS = PRESETS["three_levels"].questions[0]
+"""The label question in the three answers of REVEAL-CXR (arXiv 2601.15129)."""
 
 
 def measure_of(question: Question) -> Measure | None:

@@ -20,8 +20,7 @@ from readerstudy.results import services as unblinding
 from readerstudy.study.design import lifecycle
 from readerstudy.study.models import Assignment, Rating, Reader, Study
 from readerstudy.study.orders.order import Slot, smallest_gap
-from readerstudy.study.people.members import enrol_reader
-from readerstudy.study.people.reminders import send_reminder
+from readerstudy.study.people.members import enrol_reader, send_reminder
 from readerstudy.study.phases import Phase
 from readerstudy.study.protocol import Protocol
 from tests.blinding.access import ADMIN_PREFIX, ROLES, rules

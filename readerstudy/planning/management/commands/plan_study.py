@@ -13,8 +13,8 @@ from analysis.stats import StatsError
 from analysis.stats.plan import MULTIPLICITY, endpoints_named
 from analysis.stats.planning import DESIGNS, Plan
 from readerstudy.commands import SiteCommand
+from readerstudy.planning import power
 from readerstudy.planning.power import OPTIONS, Assumptions, Outlook, outlook, pictures, with_simulation
-from readerstudy.planning.words import effect_in_answers, result_in_words, several_in_words, smallest_in_words
 
 
 class Command(SiteCommand):
@@ -80,7 +80,7 @@ class Command(SiteCommand):
 
     def _tell(self, found: Outlook, assumed: Assumptions) -> None:
         plan = found.plan
-        meant = effect_in_answers(assumed, found.theta, sets=plan.ratio > 0).sentence
+        meant = power.effect_in_answers(assumed, found.theta, sets=plan.ratio > 0).sentence
         self.stdout.write(f"difference           {meant}")
         sets = f", {plan.sets} matched sets of 1 and {plan.ratio}" if plan.ratio else ""
         self.stdout.write(
@@ -97,8 +97,8 @@ class Command(SiteCommand):
                 + ("" if second is None else f"; Obuchowski-Rockette {second:.3f}")
             )
         if found.power is not None:
-            self.stdout.write(f"in words             {result_in_words(found, assumed)}")
-        self.stdout.write(f"several endpoints    {several_in_words(assumed)}")
+            self.stdout.write(f"in words             {power.result_in_words(found, assumed)}")
+        self.stdout.write(f"several endpoints    {power.several_in_words(assumed)}")
         for each in found.together:
             self.stdout.write(
                 f"power of {each.endpoint.name:11} {each.alone:.3f} alone; with the others {each.apart:.3f} "
@@ -110,7 +110,7 @@ class Command(SiteCommand):
             for readers, cases in found.fewest:
                 enough = f"{cases} cases" if cases else "more than 400 cases"
                 self.stdout.write(f"power {assumed.wanted:.2f} with {readers} readers: {enough}")
-            self.stdout.write(smallest_in_words(found, assumed.wanted))
+            self.stdout.write(power.smallest_in_words(found, assumed.wanted))
 
     def _draw(self, found: Outlook, assumed: Assumptions, path: Path) -> None:
         kind = path.suffix.lstrip(".")
