@@ -124,13 +124,9 @@ def verdict(primary: Mapping[str, Row], lists: int) -> str:
         )
 
     def told(action: str, sign: int) -> bool:
-        row = primary.get(action)
-        return (
-            row is not None
-            and row["p_holm"] is not None
-            and row["p_holm"] < LEVEL
-            and row["estimate"] * sign > 0
-        )
+        row = primary.get(action, {})
+        p = row.get("p_holm")
+        return p is not None and p < LEVEL and row["estimate"] * sign > 0
 
     cleaning = told("remove", 1) or told("relabel", 1)
     if told("upweight", 1):
@@ -138,9 +134,6 @@ def verdict(primary: Mapping[str, Row], lists: int) -> str:
         found = "both hard and noisy" if cleaning else "hard: worth upweighting" if hard else ""
     else:
         found = "noisy: better removed or relabelled" if cleaning else ""
-    where = (
-        ""
-        if lists >= FEWEST_LISTS
-        else f" for this list ({lists} of at least {FEWEST_LISTS} independent lists)"
-    )
+    single = f" for this list ({lists} of at least {FEWEST_LISTS} independent lists)"
+    where = single if lists < FEWEST_LISTS else ""
     return f"The exemplars are {found}{where}." if found else f"Undecided{where}{power}."

@@ -26,21 +26,17 @@ def folds_by_patient(labels: Labels, patients: pd.Series, folds: int, seed: int)
     DataError: fewer patients than folds.
     """
     blank = patients.isna() | (patients.astype(str) == "")
-    groups = list(
-        pd.Series(range(len(labels))).groupby(patients.where(~blank, [f"\0{n}" for n in range(len(labels))]))
-    )
+    owner = patients.where(~blank, [f"\0{n}" for n in range(len(labels))])
+    groups = [rows.to_numpy() for _, rows in pd.Series(range(len(labels))).groupby(owner)]
     if len(groups) < folds:
         raise DataError(f"expected patients for {folds} folds, got {len(groups)}")
     known = labels == 1
     common = np.where(known.sum(axis=0) > 0, known.sum(axis=0), len(labels) + 1)
     order = np.random.default_rng(seed).permutation(len(groups))
-    members = [(known[rows].sum(axis=0), rows.to_numpy()) for _, rows in (groups[place] for place in order)]
+    members = [(known[rows].sum(axis=0), rows) for rows in (groups[place] for place in order)]
     members.sort(key=lambda one: (common[one[0] > 0].min(initial=len(labels) + 1), -len(one[1])))
-    given, positives, sizes = (
-        np.zeros(len(labels), np.int64),
-        np.zeros((folds, known.shape[1])),
-        np.zeros(folds),
-    )
+    given = np.zeros(len(labels), np.int64)
+    positives, sizes = np.zeros((folds, known.shape[1])), np.zeros(folds)
     for own, rows in members:
         rarest = int(np.argmin(np.where(own > 0, common, len(labels) + 2)))
         fullness = positives[:, rarest] if own[rarest] else np.zeros(folds)

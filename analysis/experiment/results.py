@@ -59,12 +59,6 @@ def contrasts_of(plan: Plan) -> tuple[list[Row], pd.DataFrame]:
     runs = {(job.arm, job.seed): plan.run(job) for job in plan.jobs}
     arms, seeds = list(dict.fromkeys(arm for arm, _ in runs)), list(dict.fromkeys(seed for _, seed in runs))
     first = next(iter(runs.values()))
-    names = first.images["image"]
-    patients = (
-        first.images["patient"].where(first.images["patient"] != "", names)
-        if "patient" in first.images
-        else names
-    )
     scores = np.stack([np.asarray(runs[arm, seed].scores(seed, DENSE)) for arm in arms for seed in seeds])
     choices = plan.said["choices"]
     lists = [number % choices["lists"] for number in range(len(seeds))]
@@ -77,7 +71,7 @@ def contrasts_of(plan: Plan) -> tuple[list[Row], pd.DataFrame]:
             continue
         whole, left_out = (
             found.reshape(*found.shape[:-1], len(arms), len(seeds))
-            for found in group_ap(first.labels, scores, classes, list(patients), choices["first_seed"])
+            for found in group_ap(first.labels, scores, classes, first.owners, choices["first_seed"])
         )
         networks += [{"arm": arm, "seed": seed, "group": group, "ap": float(whole[a, s])}
                      for a, arm in enumerate(arms) for s, seed in enumerate(seeds)]  # fmt: skip

@@ -56,30 +56,19 @@ class StudySpec:
 
     def __post_init__(self) -> None:
         """Refuse nonsense."""
-        need(len(self.lists) > 0, "lists", "one or more", self.lists)
-        actions = set(self.actions)
-        need(
-            0 < len(self.actions) == len(actions) and actions <= set(ACTIONS),
-            "actions",
-            f"some of {ACTIONS}",
-            actions,
-        )
-        need(
-            ("relabel" in actions) == bool(self.better_labels),
-            "better_labels",
-            "with relabel, not without",
-            actions,
-        )
-        need(self.test_labels in ("true", "expert"), "test_labels", "true or expert", self.test_labels)
-        need(
-            self.test_sample == "unselected",
-            "test_sample",
-            '"unselected": a sample of all images',
-            self.test_sample,
-        )
-        need(self.seeds >= 2, "seeds", "2 or more", self.seeds)
-        need(self.first_seed >= 0, "first_seed", "a whole number from 0", self.first_seed)
-        need(set(self.groups) <= {"head", "medium"}, "groups", "head, medium or both", self.groups)
+        known, groups = set(self.actions) <= set(ACTIONS), set(self.groups) <= {"head", "medium"}
+        relabel, better = "relabel" in self.actions, self.better_labels is not None
+        for key, wanted, good in (
+            ("lists", "one or more", len(self.lists) > 0),
+            ("actions", f"some of {ACTIONS}", 0 < len(self.actions) == len(set(self.actions)) and known),
+            ("better_labels", "with relabel, not without", relabel == better),
+            ("test_labels", "true or expert", self.test_labels in ("true", "expert")),
+            ("test_sample", '"unselected": a sample of all images', self.test_sample == "unselected"),
+            ("seeds", "2 or more", self.seeds >= 2),
+            ("first_seed", "a whole number from 0", self.first_seed >= 0),
+            ("groups", "head, medium or both", groups),
+        ):
+            need(good, key, wanted, getattr(self, key))
 
 
 def load_study(path: Path) -> StudySpec:

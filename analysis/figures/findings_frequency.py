@@ -96,6 +96,8 @@ def _names(axes: Axes, rows: list[look.Record], y: list[float], colors: look.The
         [(row["train_positives"], value) for row, value in zip(rows, y, strict=True)]
     )
     inch = 72.0 if axes.figure is None else axes.figure.dpi
+    dot, top = 0.05 * inch, axes.transAxes.transform((0, 1))[1]
+    dots = [(x - dot, x + dot, y - dot, y + dot) for x, y in places.tolist()]
     taken: list[tuple[float, float, float, float]] = []
     for place in [*rare, *reversed(frequent)]:
         name, left = look.shortened(rows[place]["class"]), place in frequent
@@ -103,16 +105,8 @@ def _names(axes: Axes, rows: list[look.Record], y: list[float], colors: look.The
         x, base = places[place][0] + (-width if left else 0.0), places[place][1] + 0.03 * inch
         box = (x, x + width + 0.06 * inch, base, base + height)
         # A name that would be printed over a point, another name or the words above the frame is left out.
-        dot = 0.05 * inch
-        if (
-            any(_meet(box, other) for other in taken)
-            or box[3] > axes.transAxes.transform((0, 1))[1]
-            or any(
-                box[0] - dot < px < box[1] + dot and box[2] - dot < py < box[3] + dot
-                for other, (px, py) in enumerate(places)
-                if other != place
-            )
-        ):
+        others = [at for other, at in enumerate(dots) if other != place]
+        if any(_meet(box, other) for other in taken + others) or box[3] > top:
             continue
         taken.append(box)
         axes.annotate(

@@ -115,8 +115,8 @@ def _overlap(axes: Axes, rows: list[look.Record], colors: look.Theme) -> None:
     for row in rows:
         a, b = names.index(row["criterion_a"]), names.index(row["criterion_b"])
         value = row["jaccard"] or 0.0
-        ends = zip(to_rgb(colors.ground), to_rgb(colors.control), strict=True)
-        red, green, blue = (ground * (1 - value) + full * value for ground, full in ends)
+        ground, full = np.array(to_rgb(colors.ground)), np.array(to_rgb(colors.control))
+        red, green, blue = ground * (1 - value) + full * value
         shade = to_hex((red, green, blue))
         axes.fill_between([a - 0.48, a + 0.48], b - 0.48, b + 0.48, color=shade, linewidth=0)
         look.write(axes, a, b, f"{value:.2f}", look.ink_on(shade), size=-1.5, side="center", level="center")

@@ -106,8 +106,11 @@ def draw_relations(
             look.label_powers(axes.yaxis)
         look.dress(axes, colors, title=title, below=below, pad=32)
         rows = [row for row in found if row["with"] == column]
-        how = (" by permuting classes" if row["estimate"] is not None else "" for row in rows)
-        above(axes, [correlation(row, ",") + words for row, words in zip(rows, how, strict=True)], colors)
+        words = [
+            correlation(row, ",") + (" by permuting classes" if row["estimate"] is not None else "")
+            for row in rows
+        ]
+        above(axes, words, colors)
     figure.axes[0].set_ylabel(
         "FCD (mse), large = forgotten differently", color=colors.muted, fontsize=look.SIZE - 0.5
     )

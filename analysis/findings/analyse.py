@@ -130,7 +130,7 @@ def answers(tables: Tables, validity: str = "") -> dict[str, str]:
 
 def _overall(tables: Tables) -> str:
     own = [_named_change(row) for row in tables["overall"][1:] if row["sparsity"] is None]
-    row = next(row for row in tables["significance"] if row["test"] == "paired")
+    row = _found(tables["significance"], test="paired")
     words = []
     if any(row["sparsity"] is not None for row in tables["overall"][1:]):
         words = [_first_drop(tables, row)]
@@ -168,9 +168,7 @@ def _first_drop(tables: Tables, row: Row) -> str:
 def _classes(tables: Tables) -> str:
     known = [row for row in tables["classes"] if row["never_drops"] is not None]
     dropped = sum(not row["never_drops"] for row in known)
-    found = next(
-        row for row in tables["frequency"] if row["quantity"] == "impact" and row["method"] == "spearman"
-    )
+    found = _found(tables["frequency"], quantity="impact", method="spearman")
     ordered = any(row["sparsity"] is not None for row in tables["overall"][1:])
     words = f"{dropped} of {len(known)} classes lose more than a fifth of their AP"
     words += " at some sparsity" if ordered else ", and there are no curves: the conditions have no shares"
@@ -180,11 +178,7 @@ def _classes(tables: Tables) -> str:
 
 
 def _co_occurrence(tables: Tables) -> str:
-    found = next(
-        row
-        for row in tables["relations"]
-        if (row["variant"], row["with"], row["method"]) == ("true", "iou", "spearman")
-    )
+    found = _found(tables["relations"], variant="true", method="spearman", **{"with": "iou"})
     if found["estimate"] is None:
         return f"Whether classes that occur together are forgotten alike is {found['note']}."
     return (
@@ -192,6 +186,10 @@ def _co_occurrence(tables: Tables) -> str:
         "interval by jackknife and p by permutation of classes, which need not agree; "
         "below 0, classes that occur together are forgotten alike."
     )
+
+
+def _found(rows: Sequence[Row], **wanted: str) -> Row:
+    return next(row for row in rows if wanted.items() <= row.items())
 
 
 def _images(tables: Tables) -> str:

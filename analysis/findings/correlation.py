@@ -13,7 +13,10 @@ PERFECT = 1e-12
 """A correlation within this of 1 or -1 has no Fisher interval: its standard error is that of no scatter."""
 
 NEVER = 1.0
-"""Stands for the first drop of a class that never drops, where a number is needed: all weights removed."""
+"""Stands for the first drop of a class that never drops, where a number is needed: all weights removed.
+
+Every sparsity is below it, so it also ranks last.
+"""
 
 
 def correlate(x: Sequence[float], y: Sequence[float], method: str) -> Row:
@@ -64,34 +67,27 @@ def frequency_rows(classes: Sequence[Row]) -> list[Row]:
     left out because training positives are 0 or not known), then the columns of `correlate`.
     """
     known = [row for row in classes if row["never_drops"] is not None]
-    usable = [row for row in known if row["train_positives"]]
-    counts = {
-        "never": sum(row["never_drops"] for row in usable),
-        "without_frequency": len(known) - len(usable),
-    }
+    usable = [
+        row
+        | {
+            "log": math.log(row["train_positives"]),
+            "drop": NEVER if row["never_drops"] else row["first_drop"],
+        }
+        for row in known
+        if row["train_positives"]
+    ]
+    never = sum(row["never_drops"] for row in usable)
+    counts = {"never": never, "without_frequency": len(known) - len(usable)}
     rows = []
     ordered = all(row["never_drops"] or row["first_drop"] is not None for row in known)
     for method, never_as in (("pearson", "left out"), ("pearson", "1.0"), ("spearman", "last")):
-        chosen = [row for row in usable if never_as != "left out" or not row["never_drops"]]
-        values = [_drop_or_never(row) for row in chosen]
-        found = correlate(_log_frequency(chosen) if ordered else (), values if ordered else (), method)
-        found |= (
-            {} if ordered else {"note": "not estimable: without shares of removed weights none is the first"}
-        )
+        chosen = [row for row in usable if ordered and (never_as != "left out" or not row["never_drops"])]
+        found = correlate([row["log"] for row in chosen], [row["drop"] for row in chosen], method)
+        if not ordered:
+            found["note"] = "not estimable: without shares of removed weights none is the first"
         rows.append({"quantity": "first_drop", "never_as": never_as, **counts} | found)
     chosen = [row for row in usable if row["impact"] is not None]
     for method in ("pearson", "spearman"):
-        rows.append(
-            {"quantity": "impact", "never_as": "", **counts}
-            | correlate(_log_frequency(chosen), [row["impact"] for row in chosen], method)
-        )
+        found = correlate([row["log"] for row in chosen], [row["impact"] for row in chosen], method)
+        rows.append({"quantity": "impact", "never_as": "", **counts} | found)
     return rows
-
-
-def _drop_or_never(row: Row) -> float:
-    # Every sparsity is below 1, so 1.0 also ranks last.
-    return NEVER if row["first_drop"] is None else float(row["first_drop"])
-
-
-def _log_frequency(rows: Sequence[Row]) -> list[float]:
-    return [math.log(row["train_positives"]) for row in rows]

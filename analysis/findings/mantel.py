@@ -1,12 +1,10 @@
 """Relation of two tables of pairs of classes, when the pairs are not independent: Mantel's permutation test."""
 
 import math
-from collections.abc import Iterator
 from itertools import permutations
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from scipy import stats
 
 from analysis.findings.precision import FindingsError, Floats
@@ -57,7 +55,9 @@ def mantel(x: Floats, y: Floats, *, method: str, seed: int, draws: int = 9999) -
     observed = _product(a, b)
     exact = math.factorial(n) <= draws
     hits = total = 0
-    for order in _orders(n, exact, seed, draws):
+    rng = np.random.default_rng(seed)
+    drawn = (rng.permutation(n) for _ in range(draws))
+    for order in map(np.array, permutations(range(n))) if exact else drawn:
         hits += abs(_product(a, b[np.ix_(order, order)])) >= abs(observed) - SAME
         total += 1
     row["estimate"] = float(np.clip(observed, -1, 1))
@@ -65,15 +65,6 @@ def mantel(x: Floats, y: Floats, *, method: str, seed: int, draws: int = 9999) -
     row["permutations"], row["exact"] = total, int(exact)
     row["ci_low"], row["ci_high"], row["note"] = _jackknife(x, y, observed, method)
     return row
-
-
-def _orders(n: int, exact: bool, seed: int, draws: int) -> Iterator[npt.NDArray[np.int64]]:
-    if exact:
-        yield from (np.array(order) for order in permutations(range(n)))
-        return
-    rng = np.random.default_rng(seed)
-    for _ in range(draws):
-        yield rng.permutation(n)
 
 
 def _centred(table: Floats, method: str) -> Floats | None:

@@ -58,24 +58,17 @@ def first_significant_drop(rows: Sequence[Row], test: str, alpha: float = ALPHA)
     out: Row = {"test": test, "alpha": alpha, "first_drop": None, "largest_before": None, "note": ""}
     if not pruned:
         return out | {"note": "the conditions have no shares of removed weights, so none is the first"}
-    unknown = [row["sparsity"] for row in pruned if row[f"p_{test}_holm"] is None]
+    key = f"p_{test}_holm"
+    unknown = [f"{row['sparsity']:.2f}" for row in pruned if row[key] is None]
     if len(unknown) == len(pruned):
         return out | {"note": "not estimable: no sparsity has a p-value"}
-    dropped = [
-        place
-        for place, row in enumerate(pruned)
-        if (p := row[f"p_{test}_holm"]) is not None and p < alpha and row["change"] < 0
-    ]
-    if dropped:
-        out["first_drop"] = pruned[dropped[0]]["sparsity"]
-        out["largest_before"] = pruned[dropped[0] - 1]["sparsity"] if dropped[0] else rows[0]["sparsity"]
-    else:
-        out["largest_before"] = pruned[-1]["sparsity"]
-        out["note"] = "no significant drop at any sparsity"
-    if unknown:
-        words = f"no p-value at {', '.join(f'{k:.2f}' for k in unknown)}"
-        out["note"] = f"{out['note']}; {words}" if out["note"] else words
-    return out
+    low = [row[key] is not None and row[key] < alpha and row["change"] < 0 for row in pruned]
+    first = low.index(True) if any(low) else None
+    out["first_drop"] = None if first is None else pruned[first]["sparsity"]
+    out["largest_before"] = [rows[0], *pruned][-1 if first is None else first]["sparsity"]
+    notes = ["no significant drop at any sparsity"] if first is None else []
+    notes += [f"no p-value at {', '.join(unknown)}"] if unknown else []
+    return out | {"note": "; ".join(notes)}
 
 
 def _row(precision: Precision, place: int, pruned: Floats, dense: Floats) -> Row:

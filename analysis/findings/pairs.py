@@ -172,11 +172,10 @@ def relation_rows(
         for method in ("pearson", "spearman"):
             found = mantel(distance[kept], table[kept], method=method, seed=seed, draws=draws)
             if not keep.all():
-                lacking = (
-                    "training positives" if beside == FREQUENCY else "images where another's label is known"
-                )
+                counted = "training positives", "images where another's label is known"
+                lacking = counted[beside != FREQUENCY]
                 left = f"{int((~keep).sum())} classes without {lacking} are left out"
-                found["note"] = f"{found['note']}; {left}" if found["note"] else left
+                found["note"] = "; ".join(filter(None, (found["note"], left)))
             rows.append({"variant": variant, "fcd": fcd, "with": beside} | found)
     return rows
 

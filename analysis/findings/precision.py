@@ -2,8 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import product
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -88,26 +86,19 @@ def read_precision(metrics: pd.DataFrame, classes: Sequence[str], reference: str
         raise FindingsError(f"metrics.csv: expected rows of the reference {reference!r}, got none")
     seeds = sorted({int(seed) for seed in metrics["seed"]})
     keyed = metrics.set_index(["seed", "condition", "class"])
-    _check_complete(set(keyed.index), seeds, conditions, classes)
     wanted = pd.MultiIndex.from_product([seeds, conditions, list(classes)])
+    absent = wanted[~wanted.isin(keyed.index)]
+    if len(absent):
+        raise FindingsError(
+            f"metrics.csv: expected a row for every seed, condition and class, {len(absent)} are absent; the first: "
+            "seed {}, condition {}, class {!r}. Finish the sweep first".format(*absent[0])
+        )
     ap = pd.to_numeric(keyed["ap"].reindex(wanted)).to_numpy(dtype=np.float64)
     shape = (len(seeds), len(conditions), len(classes))
     found = Precision(tuple(seeds), conditions, tuple(classes), ap.reshape(shape))
     if not found.measured.any():
         raise FindingsError("metrics.csv: expected at least one class with an average precision, got none")
     return found
-
-
-def _check_complete(
-    keys: set[Any], seeds: Sequence[int], conditions: Sequence[str], classes: Sequence[str]
-) -> None:
-    absent = [key for key in product(seeds, conditions, classes) if key not in keys]
-    if absent:
-        seed, condition, name = absent[0]
-        raise FindingsError(
-            f"metrics.csv: expected a row for every seed, condition and class, {len(absent)} are absent; the first: "
-            f"seed {seed}, condition {condition}, class {name!r}. Finish the sweep first"
-        )
 
 
 class FindingsError(RefusedError):

@@ -51,16 +51,7 @@ def representation_rows(
     counted = known[:, [name != frames.NO_FINDING for name in names]].all(axis=1)
     groups = [("class", name, values[:, place], known[:, place]) for place, name in enumerate(names)]
     groups += [("diseases", name, (counts == place) & counted, counted) for place, name in enumerate(BINS)]
-    return [
-        {"kind": kind, "group": name}
-        | share_ratio(
-            int(has[exemplar].sum()),
-            int(of[exemplar].sum()),
-            int(has[~exemplar].sum()),
-            int(of[~exemplar].sum()),
-        )
-        for kind, name, has, of in groups
-    ]
+    return [{"kind": kind, "group": name} | compared(has, of, exemplar) for kind, name, has, of in groups]
 
 
 def expert_rows(
@@ -88,12 +79,14 @@ def expert_rows(
         own = frames.any_of(labels, [names.index(name) for name in classes.strip().split("|")])
         expert = frames.label_matrix(said, [finding.strip()])[:, 0]
         known = (own != frames.IGNORED) & (expert != frames.IGNORED)
-        wrong = known & (own != expert)
-        cells = [int((here & side).sum()) for side in (exemplar, ~exemplar) for here in (wrong, known)]
-        rows.append(
-            {"finding": finding.strip(), "classes": classes.strip().replace("|", "; ")} | share_ratio(*cells)
-        )
+        named = {"finding": finding.strip(), "classes": classes.strip().replace("|", "; ")}
+        rows.append(named | compared(known & (own != expert), known, exemplar))
     return rows
+
+
+def compared(has: npt.NDArray[np.bool_], of: npt.NDArray[np.bool_], exemplar: npt.NDArray[np.bool_]) -> Row:
+    """Return the `share_ratio` of the images that have something, of those in which it is known."""
+    return share_ratio(*(int((here & side).sum()) for side in (exemplar, ~exemplar) for here in (has, of)))
 
 
 def share_ratio(exemplars: int, of_exemplars: int, others: int, of_others: int) -> Row:

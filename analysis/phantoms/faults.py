@@ -107,13 +107,8 @@ def plant_faults(
     labels.plant("exchanged", abnormal[len(hard) :].tolist(), round(rates.exchanged * images))
     technique = {image: QUALITY_FAULTS[place % len(QUALITY_FAULTS)] for place, image in enumerate(quality)}
     planted = [
-        Planted(
-            *labels.faults.get(i, ((), "")),
-            technique.get(i, ""),
-            i in set(hard),
-            round(float(contrast[i]), 4),
-        )
-        for i in range(images)
+        Planted(*labels.faults.get(i, ((), "")), technique.get(i, ""), i in set(hard), round(shown, 4))
+        for i, shown in enumerate(contrast.tolist())
     ]
     return labels.written, planted
 

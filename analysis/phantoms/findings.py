@@ -1,7 +1,8 @@
 """The findings as a table of marks, each one of a few shapes with its place, its size and what it adds."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -40,33 +41,22 @@ class Mark:
     vessels: float = 1.0
 
 
-@dataclass(frozen=True)
-class Finding:
-    """Marks, the probability of both sides, and what each measure of the anatomy is multiplied by or raised by."""
-
-    marks: tuple[Mark, ...] = ()
-    both: float = 0.0
-    times: Mapping[str, float] = field(default_factory=dict)
-    plus: Mapping[str, float] = field(default_factory=dict)
-
-
-FINDINGS: Mapping[str, Finding] = {
-    name: Finding(
-        tuple(Mark(**mark) for mark in row.get("marks", ())),
-        **{key: row[key] for key in ("both", "times", "plus") if key in row},
-    )
+FINDINGS: Mapping[str, Mapping[str, Any]] = {
+    name: {"both": 0.0, "times": {}, "plus": {}} | row | {"marks": [Mark(**m) for m in row.get("marks", ())]}
     for name, row in TABLES["findings"].items()
 }
-"""Every class but No Finding."""
+"""Every class but No Finding: marks, the probability of both sides, and what each measure of the anatomy is multiplied
+by (`times`) or raised by (`plus`).
+"""
 
 
 def change_anatomy(anatomy: Anatomy, name: str, strength: float) -> Anatomy:
     """Return the measures of a chest with a finding that changes its build."""
     finding = FINDINGS[name]
     grown = {
-        key: anatomy.get(key, 1.0) * (1 + (times - 1) * strength) for key, times in finding.times.items()
+        key: anatomy.get(key, 1.0) * (1 + (times - 1) * strength) for key, times in finding["times"].items()
     }
-    raised = {key: anatomy[key] + more * strength for key, more in finding.plus.items()}
+    raised = {key: anatomy[key] + more * strength for key, more in finding["plus"].items()}
     return anatomy | grown | raised
 
 
@@ -74,9 +64,9 @@ def paint(chest: Chest, name: str, strength: float, rng: np.random.Generator) ->
     """Draw the marks of a finding into a chest; `strength` 1 is the table's."""
     finding = FINDINGS[name]
     main = -1 if rng.random() < 0.54 else 1
-    sides = (-1, 1) if rng.random() < finding.both else (main,)
+    sides = (-1, 1) if rng.random() < finding["both"] else (main,)
     for side in sides:
-        for mark in finding.marks:
+        for mark in finding["marks"]:
             for _ in range(int(rng.integers(mark.count[0], mark.count[1] + 1))):
                 shown = SHAPES[mark.shape](chest, mark, side, strength, rng)
                 if shown is not None:

@@ -226,9 +226,8 @@ def _without(sets: Sets, taken_out: Mapping[str, str]) -> tuple[Sets, dict[str, 
 
 
 def _rows(table: pd.DataFrame, sets: Sets) -> pd.DataFrame:
-    chosen = table[table["image"].isin(sets)].reset_index(drop=True)
-    chosen["arm"] = [sets[image][0] for image in chosen["image"]]
-    chosen["pair"] = [sets[image][1] for image in chosen["image"]]
+    places = pd.DataFrame.from_dict(sets, orient="index", columns=["arm", "pair"])
+    chosen = table.merge(places, left_on="image", right_index=True)
     chosen = chosen[[name for name in frames.SELECTION.names if name in chosen.columns]]
     ordered = chosen.sort_values(["pair", "arm", "image"], ascending=[True, False, True], ignore_index=True)
     return frames.check_table(ordered, frames.SELECTION)
@@ -262,13 +261,12 @@ def _tie_notes(found: Exemplars, spec: SelectionSpec) -> tuple[str, ...]:
         f"The cut goes through {len(found.tied)} images with equal scores {found.cut:.6g}: "
         f"{int(found.tied['exemplar'].sum())} were included, in {order}."
     )
-    if len(found.tied) < MANY_TIED * len(found.images) or spec.criterion in FINE:
-        return (said,)
-    return (
-        said,
+    few = len(found.tied) >= MANY_TIED * len(found.images) and spec.criterion not in FINE
+    finer = (
         f"'{spec.criterion}' has few values with so few classes; {' or '.join(FINE)}, by the scores themselves, "
-        "tell more images apart.",
+        "tell more images apart."
     )
+    return (said, finer) if few else (said,)
 
 
 def _drawing_notes(spec: SelectionSpec, weights: pd.DataFrame, found: Exemplars) -> tuple[str, ...]:
@@ -282,11 +280,8 @@ def _drawing_notes(spec: SelectionSpec, weights: pd.DataFrame, found: Exemplars)
             "The exemplars are those of lowest agreement: what is found does not extend to all PIEs of the run."
         )
     if spec.draw == "stratified":
-        words = ", ".join(
-            f"{row['stratum']} {row['weight']:.2f} ({row['drawn']} of {row['exemplars']})"
-            for row in weights.to_dict("records")
-            if row["drawn"]
-        )
+        shown = weights[weights["drawn"] > 0].itertuples()
+        words = ", ".join(f"{row.stratum} {row.weight:.2f} ({row.drawn} of {row.exemplars})" for row in shown)
         notes.append(
             f"Drawn equally from the class groups. An exemplar stands for so many in its group: {words}. "
             "Unweighted results describe the groups in equal parts, not all PIEs."

@@ -18,6 +18,7 @@ from analysis.selection.criteria import SelectionError
 from analysis.tablefile import read_table
 
 _UNIT = re.compile(r"seed-(0|[1-9][0-9]{0,8})_([A-Za-z0-9._-]{1,60})\.npy")
+_NEEDED = ("run_id", "synthetic", "tables", "predictions", "predictions_sha256")
 _TEXT = ("image", "view", "sex", "patient", "study")
 
 
@@ -64,6 +65,13 @@ class Run:
     def class_names(self) -> list[str]:
         """Names of the classes in column order."""
         return [str(name) for name in self.classes["class"]]
+
+    @property
+    def owners(self) -> list[str]:
+        """Patient of each image; nobody is known to share a blank, so that it stands for the image itself."""
+        names = self.images["image"]
+        patients = self.images.get("patient", names)
+        return [str(one) for one in patients.where(patients != "", names)]
 
     @property
     def labels(self) -> np.ndarray:
@@ -176,11 +184,7 @@ def _provenance(path: Path) -> dict[str, Any]:
         raise SelectionError(f"{path}: expected the provenance of a run ({error})") from error
     if not isinstance(content, dict) or content.get("format") not in (1, frames.RUN_FORMAT):
         raise SelectionError(f"{path}: expected format 1 or {frames.RUN_FORMAT}")
-    missing = [
-        name
-        for name in ("run_id", "synthetic", "tables", "predictions", "predictions_sha256")
-        if name not in content
-    ]
+    missing = [name for name in _NEEDED if name not in content]
     if missing:
         raise SelectionError(f"{path}: missing: {', '.join(missing)}")
     for name in ("tables", "predictions"):

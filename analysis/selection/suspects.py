@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 from scipy.stats import rankdata
 
 from analysis.frames import IGNORED
@@ -115,14 +116,22 @@ def rankings(given: Labels, scores: Floats) -> list[Suspicion]:
     By loss a label's value is its rank as a share of the labels of its class and given value. By confident learning it
     is the rank over the number that is expected to be wrong there: at 1 or below the label is taken for wrong.
     """
-    ranks, which = ranks_within(given, scores), np.clip(given, 0, 1)
-    columns = np.arange(given.shape[1])
-    sizes = np.stack([(given == value).sum(axis=0) for value in (0, 1)])
+    ranks = ranks_within(given, scores)
     expected = np.maximum(expected_wrong(given, scores), NONE_EXPECTED)
     return [
-        Suspicion("loss", ranks / np.maximum(sizes[which, columns], 1)),
-        Suspicion("confident learning", ranks / expected[which, columns]),
+        Suspicion("loss", ranks / np.maximum(of_own(given, sizes(given)), 1)),
+        Suspicion("confident learning", ranks / of_own(given, expected)),
     ]
+
+
+def sizes(given: Labels) -> npt.NDArray[np.int64]:
+    """Count the labels given as 0, and those given as 1, of each class: 2 x classes."""
+    return np.stack([(given == value).sum(axis=0) for value in (0, 1)])
+
+
+def of_own(given: Labels, table: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return for each label (images x classes) what a table (2 x classes) has for its class and given value."""
+    return table[np.clip(given, 0, 1), np.arange(given.shape[1])]
 
 
 def el2n(given: Labels, scores: npt.NDArray[np.floating]) -> Suspicion:
@@ -142,8 +151,7 @@ def el2n(given: Labels, scores: npt.NDArray[np.floating]) -> Suspicion:
     known = given != IGNORED
     errors = np.where(known, given - np.asarray(scores, dtype=np.float64), 0.0)
     lengths = np.sqrt((errors**2).sum(axis=2)).mean(axis=0)
-    size = np.maximum(np.stack([(given == value).sum(axis=0) for value in (0, 1)]), 1)
-    share = ranks_within(given, scores.mean(axis=0)) / size[np.clip(given, 0, 1), np.arange(given.shape[1])]
+    share = rankings(given, scores.mean(axis=0))[0].labels
     return Suspicion("EL2N", share, -lengths, "in-sample by definition")
 
 
@@ -163,11 +171,11 @@ class Trial:
         """Tell the share of the wrong ones found when the most suspicious share is looked at; equal ones by a draw."""
         found = np.cumsum(self.wrong[self.order(seed)])
         wrong, size = int(found[-1]), len(found)
-        rows = []
-        for share in SHARES:
-            looked = max(1, int(share * size))
-            rows.append({"share": looked / size, "found": float(found[looked - 1]) / wrong,
-                         "random": looked / size, "ideal": min(1.0, looked / wrong)})  # fmt: skip
+        looked = np.maximum(1, (np.array(SHARES) * size).astype(int))
+        share = looked / size
+        table = {"share": share, "found": found[looked - 1] / wrong, "random": share,
+                 "ideal": np.minimum(1.0, looked / wrong)}  # fmt: skip
+        rows: list[Any] = pd.DataFrame(table).to_dict("records")
         return rows
 
     def order(self, seed: int) -> npt.NDArray[np.int64]:

@@ -39,10 +39,8 @@ def verdict_of(correlation: float | None, shared: float | None) -> str | None:
     """Judge a list by what a constant alone would give; None where neither is known."""
     if correlation is None and shared is None:
         return None
-    for verdict, high, share in LIMITS:
-        if (correlation or 0.0) >= high or (shared or 0.0) >= share:
-            return verdict
-    return VALID
+    known = correlation or 0.0, shared or 0.0
+    return next((said for said, *limits in LIMITS if known[0] >= limits[0] or known[1] >= limits[1]), VALID)
 
 
 def validity_row(run: Run, *, criterion: str, pair: tuple[str, str], fraction: float) -> Row:
@@ -110,15 +108,8 @@ def noise_floor(run: Run, *, criterion: str, pair: tuple[str, str], fraction: fl
                  for scores in (floor, beyond)]  # fmt: skip
         cuts = [1.0 if each.cut is None else each.cut for each in found]
         both = len(set(found[0].images) & set(found[1].images))
-        rows.append(
-            (
-                np.nanmean(floor),
-                np.nanmean(beyond),
-                *cuts,
-                cuts[1] < cuts[0],
-                both / max(len(found[1].images), 1),
-            )
-        )
+        shared = both / max(len(found[1].images), 1)
+        rows.append((np.nanmean(floor), np.nanmean(beyond), *cuts, cuts[1] < cuts[0], shared))
     means = np.array(rows, dtype=float).mean(axis=0)
     row = dict(zip(columns, means.tolist(), strict=True))
     return {"splits": SPLITS, **row, "lower": round(SPLITS * row["lower"])}
@@ -127,11 +118,8 @@ def noise_floor(run: Run, *, criterion: str, pair: tuple[str, str], fraction: fl
 def validity_rows(run: Run, *, criterion: str, fraction: float, reference: str = "") -> list[Row]:
     """Judge every condition but the reference (blank: the run's); see `validity_row`."""
     base = reference or run.conditions[0]
-    return [
-        validity_row(run, criterion=criterion, pair=(base, name), fraction=fraction)
-        for name in run.conditions
-        if name != base
-    ]
+    others = [name for name in run.conditions if name != base]
+    return [validity_row(run, criterion=criterion, pair=(base, name), fraction=fraction) for name in others]
 
 
 def highest_valid(rows: Sequence[Row]) -> float | None:
@@ -189,12 +177,10 @@ def proposal_words(rows: Sequence[Row] | None, condition: str) -> str:
     best = highest_valid(rows)
     found = "no level is valid" if best is None else f"{100 * best:.0f} % is the highest valid level"
     used = Condition.of(condition)
-    here = (
-        f"the level used here, {100 * used.level:.0f} %,"
-        if used.level
-        else f"the condition used here, {used.name},"
+    named = (
+        f"level used here, {100 * used.level:.0f} %" if used.level else f"condition used here, {used.name}"
     )
-    return f"On the validation split {found}; {here} stays as it was chosen."
+    return f"On the validation split {found}; the {named}, stays as it was chosen."
 
 
 def _with_constant(run: Run, criterion: str, pair: tuple[str, str]) -> Floats:

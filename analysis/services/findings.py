@@ -123,11 +123,17 @@ def analyse_folder(
     valid = ""
     if found is not None:
         marked = run.images["image"].isin(found.images).to_numpy(dtype=np.bool_)
-        included = _inclusion(run, choices)
+        rule: Row = {"criterion": choices.criterion, "fraction": choices.fraction}
+        several = len(run.seeds) > 1
+        included = (
+            inclusion(run, seed=choices.seed, reference=pair[0], condition=pair[1], **rule)
+            if several
+            else None
+        )
         exemplars = exemplar_table(run, found.ranked, included, covariate_table(run.images, run.classes))
         scores = _scores(run, exemplars, pair)
         more["validity"], valid = judge(
-            run, criterion=choices.criterion, pair=pair, fraction=choices.fraction, seed=choices.seed,
+            run, pair=pair, seed=choices.seed, **rule,
             validation=None if validation is None else _of_same_networks(run, read_run(validation)),
         )  # fmt: skip
         more["experts"] = _experts(run, marked)
@@ -174,20 +180,9 @@ def _metrics(run: Run) -> pd.DataFrame:
     return pd.read_csv(path, dtype={"class": str}, keep_default_na=False, na_values=[""])
 
 
-def _inclusion(run: Run, choices: Choices) -> npt.NDArray[np.float64] | None:
-    if len(run.seeds) < 2:
-        return None
-    return inclusion(
-        run, criterion=choices.criterion, fraction=choices.fraction, seed=choices.seed,
-        condition=choices.condition, reference=choices.reference,
-    )  # fmt: skip
-
-
 def _scores(run: Run, exemplars: pd.DataFrame, pair: tuple[str, str]) -> pd.DataFrame:
     names = run.class_names
-    place = pd.Series(np.arange(len(run.images)), index=run.images["image"])[
-        list(exemplars["image"])
-    ].to_numpy()
+    place = pd.Index(run.images["image"]).get_indexer(exemplars["image"])
     labels = run.labels.astype(object)
     labels[run.labels == IGNORED] = None
     values = {"label": labels, "dense": run.mean_scores(pair[0]), "pruned": run.mean_scores(pair[1])}
@@ -206,7 +201,7 @@ def _experts(run: Run, exemplar: npt.NDArray[np.bool_]) -> list[Row]:
         run.folder / "experts.csv", dtype={"image": str}, keep_default_na=False, na_values=[""]
     )
     about = (run.provenance.get("spec") or {}).get("data", {}).get("expert_classes", [])
-    place = pd.Series(np.arange(len(run.images)), index=run.images["image"])[list(table["image"])].to_numpy()
+    place = pd.Index(run.images["image"]).get_indexer(table["image"])
     return expert_rows(run.labels[place], run.class_names, table, about, exemplar[place])
 
 

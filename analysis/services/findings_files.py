@@ -110,43 +110,25 @@ def note_fault(run: Run, words: str) -> None:
         path.unlink(missing_ok=True)
 
 
-@dataclass(frozen=True)
-class Figure:
-    """One figure that was drawn: the name of its files, and what it shows."""
+def panels_of(found: FindingsFolder) -> list[Row]:
+    """Return the four panels of a set, with what it has of them.
 
-    name: str
-    words: str
-
-    @property
-    def title(self) -> str:
-        """What it shows, as a heading."""
-        return self.words.removesuffix(".")
-
-
-@dataclass(frozen=True)
-class Panel:
-    """One question. `lead` is the figure on the first screen, `more` those below; `tables` are CSV names."""
-
-    anchor: str
-    question: str
-    sentence: str
-    lead: Figure | None
-    more: tuple[Figure, ...]
-    tables: tuple[str, ...]
-
-    @property
-    def figures(self) -> tuple[Figure, ...]:
-        """All figures, the lead first."""
-        return (self.lead, *self.more) if self.lead else ()
-
-
-def panels_of(found: FindingsFolder) -> list[Panel]:
-    """Return the four panels of a set, with the figures and the tables that it has."""
+    Returns
+    -------
+    anchor, question, sentence, figures (name, words, title), of which `lead` is on the first screen and `more` are
+    below, and tables (names of CSV files).
+    """
     content = found.results()
     panels = []
     for anchor, question, figures, tables in QUESTIONS:
-        drawn = [Figure(name, FIGURES[name]) for name in figures if found.file(f"figures/{name}.svg")]
-        held = tuple(name for name in tables if content.get(name))  # older sets lack some
-        lead = drawn[0] if drawn else None
-        panels.append(Panel(anchor, question, content["answers"][anchor], lead, tuple(drawn[1:]), held))
+        drawn = [
+            {"name": name, "words": FIGURES[name], "title": FIGURES[name].removesuffix(".")}
+            for name in figures
+            if found.file(f"figures/{name}.svg")
+        ]
+        panels.append({
+            "anchor": anchor, "question": question, "sentence": content["answers"][anchor], "figures": drawn,
+            "lead": drawn[0] if drawn else None, "more": drawn[1:],
+            "tables": [name for name in tables if content.get(name)],  # older sets lack some
+        })  # fmt: skip
     return panels

@@ -19,38 +19,12 @@ from analysis.sweep.data.pixels import read_pixels
 from analysis.sweep.errors import DataError
 from analysis.sweep.spec import PreprocessSpec
 
+Row = dict[Any, Any]
+
 SEEN = PreprocessSpec(size=256, antialias=True)
 """Square, as the networks see them: a thumbnail shows what was judged, not what a radiologist would read."""
 MOVED = 5
 """Classes shown of an image: those whose score moved most."""
-
-
-@dataclass(frozen=True)
-class Moved:
-    """One class of one image: its mean score over seeds, dense and pruned, 0 to 1, and whether it is labelled."""
-
-    name: str
-    labelled: bool
-    dense: float
-    pruned: float
-
-    @property
-    def change(self) -> float:
-        """Change of the score."""
-        return self.pruned - self.dense
-
-
-@dataclass(frozen=True)
-class Card:
-    """One exemplar. `inclusion` is None with one seed; `person` is view, sex and age as far as known."""
-
-    rank: int
-    image: str
-    score: float
-    inclusion: float | None
-    labels: tuple[str, ...]
-    person: str
-    moved: tuple[Moved, ...]
 
 
 @dataclass(frozen=True)
@@ -74,8 +48,14 @@ class Wanted:
 EVERY = Wanted()
 
 
-def exemplars_of(found: FindingsFolder, wanted: Wanted = EVERY) -> list[Card]:
-    """List exemplars from the lowest agreement up."""
+def exemplars_of(found: FindingsFolder, wanted: Wanted = EVERY) -> list[Row]:
+    """List exemplars from the lowest agreement up.
+
+    Returns
+    -------
+    rank, image, score, inclusion (None with one seed), labels (list), person (view, sex and age as far as known), and
+    moved, the `MOVED` classes whose mean score over seeds moved most: name, labelled, dense and pruned (0 to 1).
+    """
     table = found.table("exemplars")
     if table.empty:
         return []
@@ -134,18 +114,13 @@ def images_of(run: Run) -> Path | None:
     return Path(folder) if folder else None
 
 
-def _card(row: dict[Any, Any], scores: pd.DataFrame) -> Card:
-    moved = [
-        Moved(str(one["class"]), one["label"] == 1, float(one["dense"]), float(one["pruned"]))
-        for one in scores.to_dict("records")
-    ]
-    moved.sort(key=lambda one: -abs(one.change))
+def _card(row: Row, scores: pd.DataFrame) -> Row:
+    change = (scores["pruned"] - scores["dense"]).abs().sort_values(ascending=False, kind="stable")
+    moved = scores.loc[change.index[:MOVED]].assign(labelled=scores["label"] == 1)
     words = [str(row[name]) for name in ("view", "sex") if str(row.get(name) or "").strip()]
-    if pd.notna(row.get("age")):
-        words.append(f"{float(row['age']):.0f} years")
-    inclusion = row.get("inclusion")
-    return Card(
-        int(str(row["rank"])), str(row["image"]), float(str(row["score"])),
-        None if pd.isna(inclusion) else float(str(inclusion)), tuple(str(row["labels"]).split("; ")),
-        ", ".join(words), tuple(moved[:MOVED]),
-    )  # fmt: skip
+    words += [f"{row['age']:.0f} years"] if pd.notna(row.get("age")) else []
+    return row | {
+        "inclusion": None if pd.isna(row.get("inclusion")) else row["inclusion"],
+        "labels": row["labels"].split("; "), "person": ", ".join(words),
+        "moved": moved.rename(columns={"class": "name"}).to_dict("records"),
+    }  # fmt: skip

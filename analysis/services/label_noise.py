@@ -11,17 +11,8 @@ import pandas as pd
 
 from analysis.findings.precision import FindingsError
 from analysis.frames import IGNORED, NO_FINDING, label_matrix
-from analysis.selection import Run
-from analysis.selection.suspects import (
-    Labels,
-    Suspicion,
-    detection_rows,
-    el2n,
-    expected_wrong,
-    rankings,
-    ranks_within,
-    shared_rows,
-)
+from analysis.selection import Run, suspects
+from analysis.selection.suspects import Labels, Suspicion
 from analysis.tablefile import read_table
 
 Row = dict[str, Any]
@@ -122,27 +113,26 @@ def label_noise(
         return LabelNoise()
     scores, labels = run.mean_scores(reference), run.labels
     found = [
-        Suspicion(one.name, one.labels, note=IN_SAMPLE if inside else "") for one in rankings(labels, scores)
+        Suspicion(one.name, one.labels, note=IN_SAMPLE if inside else "")
+        for one in suspects.rankings(labels, scores)
     ]
     source = run if inside else in_sample
     if source is not None:
         if list(source.images["image"]) != list(run.images["image"]):
             raise FindingsError(f"{source.folder}: expected the images of {run.folder}, got different ones")
-        found.append(el2n(labels, np.stack([source.scores(one, reference) for one in source.seeds])))
+        found.append(suspects.el2n(labels, np.stack([source.scores(one, reference) for one in source.seeds])))
     if agreement is not None:
         found.append(
             Suspicion(AGREEMENT, images=agreement.reindex(run.images["image"]).to_numpy(dtype=np.float64))
         )
     tables: dict[str, list[Row]] = {}
     if exemplar is not None:
-        tables["suspected"] = shared_rows(
+        tables["suspected"] = suspects.shared_rows(
             found[: -1 if agreement is not None else None], labels, exemplar, run.ties or 0
         )
     if better is not None:
-        patients = run.images.get("patient", pd.Series("", index=run.images.index))
-        patients = patients.where(patients != "", run.images["image"])  # nobody is known to share a blank
-        tables["suspects"], tables["relabelling"] = detection_rows(
-            found, labels, better, patients=list(patients), fraction=fraction, seed=seed
+        tables["suspects"], tables["relabelling"] = suspects.detection_rows(
+            found, labels, better, patients=run.owners, fraction=fraction, seed=seed
         )
     return LabelNoise(tables, listed_labels(run, scores), _words(tables.get("suspects", [])))
 
@@ -154,14 +144,13 @@ def listed_labels(run: Run, scores: npt.NDArray[np.float64]) -> pd.DataFrame:
     -------
     image, class, given, score, rank, of (labels of the class and value), expected (to be wrong among them).
     """
-    labels, ranks, expected = run.labels, ranks_within(run.labels, scores), expected_wrong(run.labels, scores)
-    which = np.clip(labels, 0, 1), np.arange(labels.shape[1])
-    sizes = np.stack([(labels == value).sum(axis=0) for value in (0, 1)])
-    image, column = np.nonzero(ranks <= expected[which])
+    labels, ranks = run.labels, suspects.ranks_within(run.labels, scores)
+    expected = suspects.of_own(labels, suspects.expected_wrong(labels, scores))
+    image, column = at = np.nonzero(ranks <= expected)
     table = pd.DataFrame({
         "image": run.images["image"].to_numpy()[image], "class": np.array(run.class_names)[column],
-        "given": labels[image, column], "score": scores[image, column], "rank": ranks[image, column],
-        "of": sizes[which][image, column], "expected": expected[which][image, column],
+        "given": labels[at], "score": scores[at], "rank": ranks[at],
+        "of": suspects.of_own(labels, suspects.sizes(labels))[at], "expected": expected[at],
     })  # fmt: skip
     return table.sort_values(["class", "given", "rank", "image"], ignore_index=True)
 

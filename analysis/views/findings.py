@@ -87,8 +87,8 @@ def findings_file(request: HttpRequest, run_id: str, name: str, file: str) -> Fi
 def findings_figure(request: HttpRequest, run_id: str, name: str, figure: str) -> HttpResponse:
     """Show one figure of a set as large as the window, with a way to the next one."""
     run, found = _opened_set(request, run_id, name)
-    figures = [one for panel in panels_of(found) for one in panel.figures]
-    place = next((place for place, one in enumerate(figures) if one.name == figure), None)
+    figures = [one for panel in panels_of(found) for one in panel["figures"]]
+    place = next((place for place, one in enumerate(figures) if one["name"] == figure), None)
     if place is None:
         raise Http404
     context = {

@@ -202,12 +202,12 @@ def test_gallery_scores_are_the_means_over_seeds(client, run: Run, rita: User, f
 
     read = read_run(folder)
     card = exemplars_of(find_set(run, CHOICES.name))[0]
-    place = list(read.images["image"]).index(card.image)
-    for one in card.moved:
-        column = read.class_names.index(one.name)
-        assert one.dense == pytest.approx(read.mean_scores(0.0)[place, column])
-        assert one.pruned == pytest.approx(read.mean_scores(0.9)[place, column])
-        assert one.labelled == bool(read.labels[place, column])
+    place = list(read.images["image"]).index(card["image"])
+    for one in card["moved"]:
+        column = read.class_names.index(one["name"])
+        assert one["dense"] == pytest.approx(read.mean_scores(0.0)[place, column])
+        assert one["pruned"] == pytest.approx(read.mean_scores(0.9)[place, column])
+        assert one["labelled"] == bool(read.labels[place, column])
 
 
 def test_the_worker_notes_why_it_failed_and_takes_the_note_away(

@@ -160,16 +160,13 @@ def _unread(written: pd.DataFrame, read: pd.DataFrame, rows: list[int], where: s
         if name in read:
             own = written[name].iloc[sorted(set(rows))]
             own = own[read[name].isna() & ~own.map(vocabulary.is_blank)]
-            firsts = {
-                text: int(row) for row, text in zip(own.index.to_numpy()[::-1], own.iloc[::-1], strict=True)
-            }
+            own = own.drop_duplicates()
             came = [
-                f"row {row + 1} {text[:40]!r}" for text, row in sorted(firsts.items(), key=lambda one: one[1])
+                f"row {row + 1} {text[:40]!r}" for row, text in zip(own.index.to_numpy(), own, strict=True)
             ]
+            more = len(came) - _NAMED_AT_MOST
             warning += f"; expected {wanted}, not read: {', '.join(came[:_NAMED_AT_MOST])}" if came else ""
-            warning += (
-                f" and {len(came) - _NAMED_AT_MOST} more spellings" if len(came) > _NAMED_AT_MOST else ""
-            )
+            warning += f" and {more} more spellings" if more > 0 else ""
         warnings.append(warning)
     return tuple(warnings)
 

@@ -3,6 +3,7 @@
 Finishing writes the metrics of every unit, and the provenance that ties them to weights, images and labels.
 """
 
+import io
 import os
 import zlib
 from collections import Counter
@@ -22,21 +23,23 @@ from analysis.frames import IGNORED, METRICS, RUN_FORMAT, check_table, label_mat
 from analysis.metrics.ranking import Ranking, f1_at, rank_quality
 from analysis.sweep.errors import UnitError
 from analysis.sweep.run.prepare import Run, prepare_run
-from analysis.sweep.run.units import Workspace, list_units, run_unit, unfinished, verified_scores
+from analysis.sweep.run.units import Workspace, list_units, run_unit, unfinished, verified
 from analysis.sweep.spec import SweepSpec
 from analysis.terminal import Progress
 
 
 @dataclass(frozen=True)
 class Quality:
-    """What is known of one score file: its digest, its GPU if any, weights left, AP, ROC area and F1 of each class."""
+    """What is known of one score file: what its sidecar says (see `verified`), AP, ROC area and F1 of each class."""
 
-    sha256: str
-    card: str
-    parameters: int | None
-    left: int
+    said: Mapping[str, Any]
     ranking: Ranking
     f1: NDArray[np.float64]
+
+    @property
+    def left(self) -> int:
+        """Weights of the network that are left."""
+        return int(self.said["parameters"]) - int(self.said.get("removed", 0))
 
 
 def finish_run(run: Run, progress: Progress | None = None) -> dict[str, Any]:
@@ -73,12 +76,11 @@ def rank_files(run: Run, progress: Progress | None = None) -> dict[tuple[int, st
     pairs = [(unit.seed, condition) for unit in list_units(run) for condition in unit.conditions]
 
     def ranked(pair: tuple[int, str]) -> Quality | None:
-        there = verified_scores(run, *pair)
+        there = verified(run, *pair)
         if there is None:
             return None
-        ranking, f1 = rank_quality(labels, there.scores), f1_at(labels, there.scores)
-        left = (there.parameters or 0) - there.removed
-        return Quality(there.sha256, there.card, there.parameters, left, ranking, f1)
+        scores = np.load(io.BytesIO(there[1]), allow_pickle=False)
+        return Quality(there[0], rank_quality(labels, scores), f1_at(labels, scores))
 
     found = {}
     with ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="rank") as pool:
@@ -104,12 +106,13 @@ def _table(run: Run, found: Mapping[tuple[int, str], Quality]) -> pd.DataFrame:
             "seed": np.repeat(seeds, len(classes)),
             "condition": np.repeat(conditions, len(classes)),
             "sparsity": np.repeat(
-                [np.nan if (k := Condition.of(n).level) is None else k for n in conditions], len(classes)
+                np.array([Condition.of(name).level for name in conditions], float), len(classes)
             ),
             "class": classes * len(found),
-            "positives": np.concatenate([ranking.positives for ranking in rankings]),
-            "ap": np.concatenate([ranking.ap for ranking in rankings]),
-            "auc": np.concatenate([ranking.auc for ranking in rankings]),
+            **{
+                name: np.concatenate([getattr(ranking, name) for ranking in rankings])
+                for name in ("positives", "ap", "auc")
+            },
             "f1": np.concatenate([quality.f1 for quality in found.values()]),
         }
     )
@@ -118,8 +121,10 @@ def _table(run: Run, found: Mapping[tuple[int, str], Quality]) -> pd.DataFrame:
 
 def _provenance(run: Run, found: Mapping[tuple[int, str], Quality]) -> dict[str, Any]:
     plan = run.plan
-    cards = Counter(quality.card for quality in found.values() if quality.card)
-    predictions = {run.paths.prediction(*pair).name: quality.sha256 for pair, quality in found.items()}
+    cards = Counter(quality.said["card"] for quality in found.values() if quality.said.get("card"))
+    predictions = {
+        run.paths.prediction(*pair).name: quality.said["sha256"] for pair, quality in found.items()
+    }
     return {
         "format": RUN_FORMAT,
         "run_id": run.run_id,
@@ -149,12 +154,12 @@ def _conditions(run: Run, found: Mapping[tuple[int, str], Quality]) -> list[dict
     Of all weights of the network, biases and norms too, where the level counts those that a method may remove.
     """
     axis = run.spec.axis
-    whole = [quality.parameters for (_, name), quality in found.items() if name == axis[0]]
+    whole = [quality.said.get("parameters", 0) for (_, name), quality in found.items() if name == axis[0]]
     rows: list[dict[str, Any]] = []
     for name in axis:
-        left = [quality.left for (_, other), quality in found.items() if other == name]
-        known = all(quality.parameters for (_, other), quality in found.items() if other in (name, axis[0]))
-        share = round(1 - sum(left) / sum(w or 0 for w in whole), 4) if known else None
+        own = [quality for (_, other), quality in found.items() if other == name]
+        known = all(whole) and all(quality.said.get("parameters") for quality in own)
+        share = round(1 - sum(quality.left for quality in own) / sum(whole), 4) if known else None
         again = {"recalibrated": True} if run.spec.condition(name).recalibrate else {}
         rows.append({"name": name} | ({} if share is None else {"removed": share}) | again)
     return rows

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from analysis.durable import json_bytes, sha256_bytes, sha256_file, write_whole
+from analysis.durable import json_bytes, sha256_bytes, write_whole
 from analysis.frames import RUN_FORMAT
 from analysis.sweep.data.image_cache import ImageCache, ensure_cache, open_cache
 from analysis.sweep.data.splits import locate
@@ -75,15 +75,30 @@ def list_units(run: Run) -> list[Unit]:
     return [Unit(seed, (name,)) for seed in run.checkpoints for name in axis]
 
 
-def find_artefact(run: Run, seed: int, condition: str) -> Artefact | None:
-    """Return a finished score file after reading all its bytes against its digest, else None."""
-    path, note = run.paths.prediction(seed, condition), run.paths.sidecar(seed, condition)
+def verified(run: Run, seed: int, condition: str) -> tuple[dict[str, Any], bytes] | None:
+    """Read one score file once against its digest; None if missing or damaged.
+
+    Returns
+    -------
+    What its sidecar says (sha256, seconds; removed, prunable and parameters, but for files of format 1; the card of a
+    GPU), and its bytes.
+    """
     try:
-        said = json.loads(note.read_text())
-        good = said["run_id"] == run.run_id and said["sha256"] == sha256_file(path)
+        said = json.loads(run.paths.sidecar(seed, condition).read_text())
+        content = run.paths.prediction(seed, condition).read_bytes()
+        good = said["run_id"] == run.run_id and said["sha256"] == sha256_bytes(content)
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return Artefact(path, said["sha256"], float(said["seconds"]), True) if good else None
+    return (said, content) if good else None
+
+
+def find_artefact(run: Run, seed: int, condition: str) -> Artefact | None:
+    """Return a finished score file after reading all its bytes against its digest, else None."""
+    if (found := verified(run, seed, condition)) is None:
+        return None
+    return Artefact(
+        run.paths.prediction(seed, condition), found[0]["sha256"], float(found[0]["seconds"]), True
+    )
 
 
 def unit_done(run: Run, unit: Unit) -> bool:
@@ -224,43 +239,12 @@ def _need_finite(scores: NDArray[np.float32], run: Run, condition: str) -> None:
     lost = int((~np.isfinite(scores)).any(axis=1).sum())
     if lost:
         precision = run.spec.infer.precision
-        hint = (
-            "; values inside the network are too large for it: use tf32 or bf16"
-            if precision == "fp16"
-            else ""
-        )
+        large = "; values inside the network are too large for it: use tf32 or bf16"
+        hint = large if precision == "fp16" else ""
         raise UnitError(
             f"run {run.run_id}: expected finite scores in the condition {condition}, got nan for {lost} of "
             f"{len(scores)} images in {precision}{hint}"
         )
-
-
-@dataclass(frozen=True)
-class Verified:
-    """A score file as it was read: its SHA-256, the GPU that computed it ("" for none), images x classes.
-
-    `parameters` of the network and how many of them were `removed`; None in files of format 1.
-    """
-
-    sha256: str
-    card: str
-    parameters: int | None
-    removed: int
-    scores: NDArray[np.float32]
-
-
-def verified_scores(run: Run, seed: int, condition: str) -> Verified | None:
-    """Read one score file once against its digest; None if missing or damaged."""
-    path, note = run.paths.prediction(seed, condition), run.paths.sidecar(seed, condition)
-    try:
-        said, content = json.loads(note.read_text()), path.read_bytes()
-        if said["run_id"] != run.run_id or said["sha256"] != sha256_bytes(content):
-            return None
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    scores: NDArray[np.float32] = np.load(io.BytesIO(content), allow_pickle=False)
-    counts = said.get("parameters"), int(said.get("removed", 0))
-    return Verified(said["sha256"], str(said.get("card", "")), *counts, scores)
 
 
 def unfinished(run: Run, units: Sequence[Unit] | None = None) -> list[Unit]:
