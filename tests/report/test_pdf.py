@@ -30,9 +30,10 @@ def test_every_word_is_on_a_page_and_no_heading_at_its_end() -> None:
     assert len(re.findall(r"word\d+", written)) == 9 * 2 * 900
     assert written.count("x") == 9 * 200
     assert max(len(line.value) for line in lines) <= VALUE
-    for page in pages:
+    short = tuple(Section(f"s{k}", f"Part {k}", (Text("one line"),)) for k in range(60))
+    for page in (*pages, *pages_of(Document("A study", short))):
         assert len(page) <= LINES
-        assert not any(line.heading for line in page[-2:])
+        assert not page[-1].heading
         assert page[0].name or page[0].value.strip()
 
 
