@@ -27,12 +27,12 @@ from analysis.sweep.data import image_cache
 from analysis.sweep.data_spec import DataSpec
 from analysis.sweep.device import library_versions
 from analysis.sweep.run.acceptance import engine_notes
-from analysis.sweep.run.check import compare
 from analysis.sweep.run.engine import Engine
 from analysis.sweep.run.prepare import Run, prepare_run
 from analysis.sweep.run.units import Unit, Workspace, run_unit
 from analysis.sweep.spec import SPARSITIES, InferSpec, ModelsSpec, PreprocessSpec, PruneSpec, SweepSpec
 from bench import reference_loop
+from bench.compared_scores import compare
 from bench.gpu_measures import copy_rates, operations_per_image, product_rate, settle
 from bench.sweep_inputs import DATASET, write_inputs
 

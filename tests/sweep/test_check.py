@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import spearmanr
 from sklearn.metrics import average_precision_score
 
-from analysis.sweep.run.check import compare
+from bench.compared_scores import compare
 
 
 def made_scores(seed, noise=0.0, images=60, classes=6):

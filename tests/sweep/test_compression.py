@@ -31,7 +31,7 @@ tail = 0.01
 [preprocess]
 size = {size}
 [models]
-architecture = "resnet18"
+architecture = "{architecture}"
 checkpoints = "dense"
 [train]
 seeds = {seeds}
@@ -43,12 +43,14 @@ rotation = 5.0
 
 
 def compressed(
-    home: Path, *, train: int, test: int, size: int, epochs: int, seeds: tuple[int, ...]
+    home: Path, architecture: str, *, train: int, test: int, size: int, epochs: int, seeds: tuple[int, ...]
 ) -> tuple[SweepSpec, Path]:
     """Train, fine-tune at 0.9, sweep; return the specification and the RUN folder."""
     phantoms = PhantomSpec(seed=11, train=train, val=max(20, train // 10), test=test)
     write_data_set(phantoms, home / "phantoms", home / "truth.csv")
-    (home / "spec.toml").write_text(TOML.format(size=size, epochs=epochs, seeds=list(seeds)))
+    (home / "spec.toml").write_text(
+        TOML.format(architecture=architecture, size=size, epochs=epochs, seeds=list(seeds))
+    )
     spec = replace(load_spec(home / "spec.toml"), infer=InferSpec(engine="torch", threads=2))
     train_ensemble(spec, home / "dense")
     tune = replace(spec.train, method="global_l1", level=0.9, epochs=max(1, epochs // 2))
@@ -62,7 +64,7 @@ def compressed(
 
 
 def test_fine_tuning_brings_back_what_pruning_at_once_takes(tmp_path: Path) -> None:
-    _, run = compressed(tmp_path, train=120, test=50, size=32, epochs=2, seeds=(0,))
+    _, run = compressed(tmp_path, "resnet18", train=120, test=50, size=32, epochs=2, seeds=(0,))
     metrics = pd.read_csv(run / "metrics.csv")
     means = metrics.groupby("condition")["ap"].mean()
     assert set(means.index) == {"dense", "0.50", "0.90", "half-2-4", "l1-0.90-tuned"}
@@ -78,8 +80,8 @@ def test_fine_tuning_brings_back_what_pruning_at_once_takes(tmp_path: Path) -> N
 
 
 def main(home: Path) -> None:
-    """Measure two seeds, write the findings, print a line for each condition."""
-    _, run = compressed(home, train=160, test=100, size=32, epochs=2, seeds=(0, 1))
+    """Measure three seeds, write the findings, print a line for each condition."""
+    _, run = compressed(home, "resnet8", train=2400, test=600, size=64, epochs=10, seeds=(0, 1, 2))
     analysed = analyse_folder(run, Choices(condition="l1-0.90-tuned"))
     analysed.write(home / "findings")
     for row in analysed.findings.tables["overall"]:
