@@ -56,7 +56,7 @@ wheel: $(DEV_STAMP)  ## build the wheel and try it in an empty environment: exam
 release: $(DEV_STAMP)  ## cut the changelog, commit, tag, and write wheel, source, packages and checksums into dist/ (VERSION=0.2.0)
 	$(PY) deploy/release.py $(or $(VERSION),$(error name the version: make release VERSION=0.2.0))
 
-phantom-study: $(STAMP)  ## a study on phantoms whose truth is known, settings fixed beforehand (four small trainings)
+phantom-study: $(STAMP)  ## a study on phantoms whose truth is known, settings fixed beforehand (twelve small trainings)
 	$(PY) manage.py phantom_study
 
 lint: $(DEV_STAMP)  ## ruff, mypy, the import rules

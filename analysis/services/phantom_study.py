@@ -13,15 +13,18 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
 from analysis.conditions import DENSE, Condition
-from analysis.durable import sha256_bytes
-from analysis.findings.representation import compared
+from analysis.durable import sha256_bytes, write_whole
+from analysis.findings.representation import share_ratio
+from analysis.metrics.ranking import rank_quality
 from analysis.phantoms import FaultRates, PhantomError, PhantomSpec, faults, write_data_set
 from analysis.selection import CRITERIA, Run, read_run
 from analysis.selection.suspects import rankings
 from analysis.selection.validity import highest_valid, judge, validity_rows
 from analysis.services.findings import Choices, analyse_folder, find_chosen
+from analysis.services.label_noise import better_labels
 from analysis.sweep.spec import SweepSpec
 from analysis.sweep.toml import load_spec
 from analysis.tablefolder import write_table_folder
@@ -40,6 +43,9 @@ SEEDS = (0, 1, 2, 3)
 TOYS = Path(faults.__file__).with_name("toys.toml")
 """The sweep of the toy networks, but for their seeds."""
 
+POSITIVE, NEGATIVE = "without wrong labels", "without as many drawn"
+"""Trainings that leave out the images with a planted wrong label, or as many drawn at random."""
+
 
 def sweep_toml(seeds: Collection[int]) -> str:
     """Return the recipe of the toy networks for these seeds."""
@@ -56,10 +62,7 @@ def recipe() -> Row:
     }
     return {
         "sizes": SIZES, "rates": asdict(FaultRates()), "strengths": strengths, "sweep": sweep_toml(SEEDS),
-        "level": LEVEL, "fraction": FRACTION,
-        # Trainings that are no longer part of it, `retrain` asks their question; without their names the seed, and with
-        # it every image of the reported study, would be another one.
-        "controls": ["without wrong labels", "without as many drawn"],
+        "level": LEVEL, "fraction": FRACTION, "controls": [POSITIVE, NEGATIVE],
     }  # fmt: skip
 
 
@@ -106,11 +109,17 @@ def run_phantom_study(home: Path, *, progress: Progress | None = None) -> list[R
         progress=lambda done, total: progress("phantoms", done, total) if progress else None,
     )  # fmt: skip
     spec_file.write_text(sweep_toml(SEEDS), encoding="utf-8")
-    spec = load_spec(spec_file)
+    spec, truth = load_spec(spec_file), pd.read_csv(told)
     runs = {"test": _swept(spec, home, progress)}
     for split in ("training", "validation"):
         own = on_split(spec, split)
         runs[split] = _swept(replace(own, prune=replace(own.prune, sparsities=LEVELS)), home, progress)
+    for name, labels in _control_labels(spec, truth).items():
+        listed = home / f"{name}.csv".replace(" ", "-")
+        own = replace(spec, data=replace(spec.data, labels_train=listed))
+        write_whole(listed, labels.to_csv(index=False, lineterminator="\n").encode())
+        own = replace(own, prune=replace(own.prune, sparsities=(0.0, LEVEL)))
+        runs[name] = _swept(own, home, progress, name.replace(" ", "-"))
     rows = report_rows(runs, told)
     report = home / "report"
     if not report.exists():
@@ -118,27 +127,36 @@ def run_phantom_study(home: Path, *, progress: Progress | None = None) -> list[R
     return rows
 
 
-def _swept(spec: SweepSpec, home: Path, progress: Progress | None) -> Path:
+def _swept(spec: SweepSpec, home: Path, progress: Progress | None, ensemble: str = "ensemble") -> Path:
     """Train what is not trained and sweep what is not swept; return the RUN folder."""
     from analysis.sweep.run.finish import run_sweep
     from analysis.sweep.training.train import train_ensemble
 
-    train_ensemble(spec, home / "ensemble", cache=home / ".image-cache", progress=progress)
-    spec = replace(spec, models=replace(spec.models, checkpoints=(str(home / "ensemble"),)))
+    train_ensemble(spec, home / ensemble, cache=home / ".image-cache", progress=progress)
+    spec = replace(spec, models=replace(spec.models, checkpoints=(str(home / ensemble),)))
     return run_sweep(spec, runs=home / "runs", progress=progress).paths.root
 
 
+def _control_labels(spec: SweepSpec, truth: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Return the training labels of both controls."""
+    table = pd.read_csv(str(spec.data.labels_train))
+    wrong = table["id"].isin(truth.loc[truth[list(WRONG)].any(axis=1), "image"]).to_numpy()
+    return {POSITIVE: table[~wrong], NEGATIVE: table[~np.random.default_rng(0).permutation(wrong)]}
+
+
 def report_rows(runs: dict[str, Path], told: Path) -> list[Row]:
-    """Compute what the study reports, from finished runs by split and the sealed truth of their images.
+    """Compute what the study reports, from finished runs by split or control and the sealed truth of their images.
 
     Returns
     -------
-    split; question (frequency, validity, enrichment, within contrast, ranking); item, measure, estimate, ci_low,
-    ci_high, p, n, note. Enrichment is given for every criterion, the study's own is spearman, and for the list that the
-    loss of the labels gives.
+    split; question (frequency, validity, enrichment, within contrast, ranking, control); item, measure, estimate,
+    ci_low, ci_high, p, n, note. Enrichment is given for every criterion, the study's own is spearman, and for the list
+    that the loss of the labels gives. The intervals of controls are of 90 %.
     """
     rows, truth = [], pd.read_csv(told)
-    for split in [name for name in ("test", "training") if name in runs]:
+    for split in ("test", "training"):
+        if split not in runs:
+            continue
         validation = runs.get("validation") if split == "test" else None
         choices = Choices(condition=LEVEL, fraction=FRACTION)
         analysed = analyse_folder(runs[split], choices, validation=validation, truth=told)
@@ -154,7 +172,7 @@ def report_rows(runs: dict[str, Path], told: Path) -> list[Row]:
             found += [_correlation(row) for row in tables["frequency"]]
         found += [*_lists(analysed.run, truth), *map(_ranked, tables["suspects"])]
         rows += [{"split": split} | row for row in found]
-    return rows
+    return rows + [{"split": "test"} | row for row in control_rows(runs, told)]
 
 
 def _lists(run: Run, truth: pd.DataFrame) -> Iterator[Row]:
@@ -193,6 +211,36 @@ def _ranked(row: Row) -> Row:
     return _row("ranking", f"{row['target']}, by {row['unit']}", row["ranking"], values, said)
 
 
+def control_rows(runs: dict[str, Path], told: Path) -> list[Row]:
+    """Compare the mAP on true test labels of trainings without some images with that of all, paired by seed.
+
+    Returns
+    -------
+    One row for each control, the difference with its 90 % t interval over seeds. The negative control holds where its
+    interval lies within half of the positive control's effect to either side.
+    """
+    if POSITIVE not in runs or NEGATIVE not in runs:
+        return []
+    quality = {}
+    for name in ("test", POSITIVE, NEGATIVE):
+        run = read_run(runs[name])
+        true = better_labels(run, told)
+        scores = np.stack([run.scores(seed, DENSE) for seed in run.seeds])
+        quality[name] = np.nanmean(rank_quality(np.asarray(true), scores).ap, axis=1)
+    rows = []
+    for name in (POSITIVE, NEGATIVE):
+        change = quality[name] - quality["test"]
+        half = float(stats.t.ppf(0.95, len(change) - 1) * change.std(ddof=1) / len(change) ** 0.5)
+        mean = float(change.mean())
+        values = {"estimate": mean, "ci_low": mean - half, "ci_high": mean + half, "n": len(change)}
+        rows.append(
+            _row("control", name, "mAP on true labels", values, f"{len(change)} seeds, 90 % interval")
+        )
+    held = max(abs(rows[1]["ci_low"]), abs(rows[1]["ci_high"])) <= abs(rows[0]["estimate"]) / 2
+    rows[1]["note"] += f"; {'' if held else 'not '}within half of the positive control's effect"
+    return rows
+
+
 def planted_rows(
     chosen: Collection[str], images: Collection[str], truth: pd.DataFrame, kinds: Collection[str] = FAULTS
 ) -> list[Row]:
@@ -216,8 +264,14 @@ def planted_rows(
     if strange or untold:
         name = sorted(strange or untold)[0]
         raise PhantomError(f"expected every image in the set and in its truth file, {name!r} is not")
-    every, inside = (truth["image"].isin(set(names)).to_numpy() for names in (images, chosen))
-    return [{"fault": kind} | compared(every & (truth[kind] == 1), every, inside) for kind in kinds]
+    own = truth[truth["image"].isin(set(images))]
+    inside = own["image"].isin(set(chosen))
+    return [
+        {"fault": kind} | share_ratio(
+            int(own[kind][inside].sum()), int(inside.sum()), int(own[kind][~inside].sum()), int((~inside).sum())
+        )
+        for kind in kinds
+    ]  # fmt: skip
 
 
 def demo_words(run: Run, chosen: Collection[str], truth: pd.DataFrame) -> list[str]:
@@ -253,7 +307,12 @@ def _correlation(row: Row) -> Row:
 
 
 def _enriched(question: str, row: Row, measure: str) -> Row:
-    values = row | {"estimate": row["ratio"], "n": row["of_exemplars"]}
+    values = {
+        "estimate": row["ratio"],
+        "ci_low": row["ci_low"],
+        "ci_high": row["ci_high"],
+        "n": row["of_exemplars"],
+    }
     return _row(question, row["fault"], measure, values, _times(row))
 
 

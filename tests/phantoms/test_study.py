@@ -2,6 +2,7 @@
 
 import math
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -94,6 +95,38 @@ def test_rankings_of_labels_find_what_no_comparison_of_scores_can(planted: tuple
         assert found(rows, "ranking", "loss")[f"missed positives, by {unit}"]["ci_low"] > 0.8
     by_agreement = found(rows, "ranking", "exemplars (agreement)")["missed positives, by image"]
     assert by_agreement["ci_low"] < 0.6
+
+
+def test_controls_are_differences_over_seeds_with_a_90_percent_interval(
+    planted: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Changes of .01 .02 .03 have mean .02 and half width 2.91999 x .01 / sqrt(3); the other's reach .004 at most."""
+    quality = {"test": [0.5, 0.5, 0.5], phantom_study.POSITIVE: [0.51, 0.52, 0.53],
+               phantom_study.NEGATIVE: [0.5, 0.501, 0.502]}  # fmt: skip
+    run = SimpleNamespace(seeds=[0, 1, 2], scores=lambda *_: np.zeros(1))
+    monkeypatch.setattr(phantom_study, "read_run", lambda name: run)
+    monkeypatch.setattr(phantom_study, "better_labels", lambda *_: np.zeros(1))
+    told = iter(quality[name] for name in ("test", phantom_study.POSITIVE, phantom_study.NEGATIVE))
+    monkeypatch.setattr(
+        phantom_study, "rank_quality", lambda *_: SimpleNamespace(ap=np.array(next(told))[:, None])
+    )
+    positive, negative = phantom_study.control_rows(dict.fromkeys(quality, planted[0]), planted[1])
+    assert positive["estimate"] == pytest.approx(0.02)
+    assert positive["ci_high"] == pytest.approx(0.02 + 2.919986 * 0.01 / math.sqrt(3), rel=1e-5)
+    assert "90 % interval; within half of the positive control's effect" in negative["note"]
+    assert phantom_study.control_rows({"test": planted[0]}, planted[1]) == []
+
+
+def test_controls_leave_out_the_wrong_labels_or_as_many(tmp_path: Path) -> None:
+    names = [f"{number}.png" for number in range(40)]
+    pd.DataFrame({"id": names, "Mass": 1}).to_csv(tmp_path / "labels.csv", index=False)
+    wrong = [int(number % 8 == 0) for number in range(40)]
+    truth = pd.DataFrame({"image": names, "random": wrong, "missed": 0, "exchanged": 0})
+    spec = SimpleNamespace(data=SimpleNamespace(labels_train=tmp_path / "labels.csv"))
+    left = phantom_study._control_labels(spec, truth)
+    assert set(names) - set(left[phantom_study.POSITIVE]["id"]) == set(names[::8])
+    assert len(left[phantom_study.NEGATIVE]) == 35
+    assert set(names) - set(left[phantom_study.NEGATIVE]["id"]) != set(names[::8])
 
 
 def test_faults_are_counted_within_strata_of_contrast(planted: tuple[Path, Path]) -> None:

@@ -16,8 +16,8 @@ class Command(ToldCommand):
     requires_system_checks: list[str] = []
     help = (
         "Draw phantoms with planted faults, train toy networks, prune them, and report how forgetting goes with "
-        "frequency, and how often planted faults are found among the exemplars and by rankings of labels. Ctrl-C "
-        "stops it; run the same command again to resume."
+        "frequency, how often planted faults are found among the exemplars and by rankings of labels, and what "
+        "training without the wrong labels gains. Ctrl-C stops it; run the same command again to resume."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
