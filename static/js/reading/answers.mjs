@@ -300,3 +300,24 @@ function levelInWords(question, value) {
   if (!level) return String(value);
   return question.kind === "ordinal" ? `${level.value} ${level.label}` : level.label;
 }
+
+/**
+ * What a reader is told before a sheet can be saved; "" where nothing is.
+ * @param {Sheet} sheet @param {boolean} asked whether "technical problem" throughout has been asked about
+ */
+export function beforeSaving(sheet, asked) {
+  const open = missing(sheet).length;
+  if (open > 0) return open === 1 ? "One question is still open." : `${open} questions are still open.`;
+  if (asked || !technicalThroughout(sheet)) return "";
+  return "Every answer is “technical problem”. Press Enter again to save that, or Backspace to change it.";
+}
+
+/**
+ * The sheet of a case with what its draft holds, or what is saved.
+ * @param {import("./state.mjs").Case} now @param {import("./drafts.mjs").Draft | null} draft @param {any[]} marks @param {boolean} noImage
+ */
+export function sheetOf(now, draft, marks, noImage) {
+  const empty = newSheet(now.questions, { labels: now.labels, noImage });
+  const sequence = draft?.sequence ?? now.questions.map(({ key }) => key);
+  return restore(countMarks(empty, marks), draft?.given ?? now.answers ?? {}, sequence);
+}

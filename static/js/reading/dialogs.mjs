@@ -86,3 +86,14 @@ function showUntil(dialog, buttons) {
     dialog.showModal();
   });
 }
+
+/**
+ * After a practice case: what its author says about it, and that the study begins.
+ * @param {Document} page @param {import("./state.mjs").Case} now @param {import("./state.mjs").ReadingState} state @param {string} feedback
+ */
+export async function afterPractice(page, now, state, feedback) {
+  if (feedback) await showMessage(page, "About this practice case", feedback, "Go on");
+  if (now.practice && state.case && !state.case.practice) {
+    await showMessage(page, "Practice is over", ["The study begins now. From here on your answers count."], "Begin");
+  }
+}

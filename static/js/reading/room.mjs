@@ -14,7 +14,7 @@ import { FrameError } from "../viewer/frame.mjs";
 import { note } from "../viewer/painted.mjs";
 import * as answers from "./answers.mjs";
 import { sumOf } from "./clock.mjs";
-import { askToSignIn, showConflict, showMessage } from "./dialogs.mjs";
+import { afterPractice, askToSignIn, showConflict, showMessage } from "./dialogs.mjs";
 import { displayFacts } from "./display.mjs";
 import { find } from "./dom.mjs";
 import { shownSide, sizeNote } from "./imagesize.mjs";
@@ -124,19 +124,13 @@ export class ReadingRoom {
       return;
     }
     const small = this.tellSize();
-    if (small && this.state?.image_least?.block) {
-      this.status.note(small);
-      return;
-    }
-    const open = answers.missing(this.sheet);
-    if (open.length > 0) {
+    const tooSmall = this.state?.image_least?.block ? small : "";
+    const told = tooSmall || answers.beforeSaving(this.sheet, this.sure === this.now.id);
+    if (told) {
+      const open = tooSmall ? [] : answers.missing(this.sheet);
       this.form.markMissing(open);
-      this.status.note(open.length === 1 ? "One question is still open." : `${open.length} questions are still open.`);
-      return;
-    }
-    if (this.sure !== this.now.id && answers.technicalThroughout(this.sheet)) {
-      this.sure = this.now.id;
-      this.status.note("Every answer is “technical problem”. Press Enter again to save that, or Backspace to change it.");
+      if (!tooSmall && open.length === 0) this.sure = this.now.id;
+      this.status.note(told);
       return;
     }
     this.clock.stop();
@@ -274,11 +268,7 @@ export class ReadingRoom {
     this.form.fill(now, now.questions);
     if (noImage) this.form.technicalOnly();
     const marks = draft?.marks ?? now.marks ?? [];
-    const given = draft?.given ?? now.answers ?? {};
-    this.viewer.setMarks(marks);
-    const empty = answers.newSheet(now.questions, { labels: now.labels, noImage });
-    const sequence = draft?.sequence ?? now.questions.map(({ key }) => key);
-    this.sheet = answers.restore(answers.countMarks(empty, marks), given, sequence);
+    this.sheet = answers.sheetOf(now, draft, marks, noImage);
     this.form.comment.value = draft?.comment ?? now.comment ?? "";
     this.form.show(this.sheet);
   }
@@ -336,10 +326,7 @@ export class ReadingRoom {
     this.form.clear();
     this.heading.ahead(state);
     const painted = this.viewer.show(next);
-    painted.then(
-      (at) => note("case-painted", at),
-      () => {}, // shown otherwise since
-    );
+    painted.then((at) => note("case-painted", at)).catch(() => {}); // shown otherwise since
     return { now: /** @type {Case} */ (next), asked, painted };
   }
 
@@ -358,10 +345,7 @@ export class ReadingRoom {
   async #saved(now, { state, feedback }, ahead) {
     this.drafts.drop(now.id);
     this.status.save("saved", now.practice ? "Practice case saved" : `Case ${this.heading.number} saved`);
-    if (feedback) await showMessage(this.page, "About this practice case", feedback, "Go on");
-    if (now.practice && state.case && !state.case.practice) {
-      await showMessage(this.page, "Practice is over", ["The study begins now. From here on your answers count."], "Begin");
-    }
+    await afterPractice(this.page, now, state, feedback);
     if (!ahead || state.case?.id !== ahead.now.id) {
       await this.show(state);
       return;
