@@ -3,7 +3,7 @@
  * Cases that somebody listed become a blind half and a key, in the browser: names of files and groups stay here.
  * The same rules as `analysis/caseset` (keys.py, plan.py) and `analysis/services/listed.py`; a test compares them.
  */
-import { hmac, sha256 } from "./digest.mjs";
+import { hmac, sha256 } from "../js/digest.mjs";
 
 /**
  * @typedef {{image: string, group: string, labels: string, set?: string, view?: string, sex?: string, age?: string}} Listed

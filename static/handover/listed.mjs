@@ -1,9 +1,9 @@
 // @ts-check
 /** Cases that somebody listed: checked, named and sealed here; the server gets the blind half and the key's digest. */
 import { checkList, findFiles, keyCsv, oneEach, parseCsv, planCases, readKey } from "./casekeys.mjs";
-import { sha256 } from "./digest.mjs";
-import { element, find } from "./reading/dom.mjs";
-import { inTime, sendAll } from "./sending.mjs";
+import { sha256 } from "../js/digest.mjs";
+import { element, find } from "../js/reading/dom.mjs";
+import { inTime, sendAll } from "../js/sending.mjs";
 
 const THUMBNAILS = 12;
 const MOST_FAULTS = 20;

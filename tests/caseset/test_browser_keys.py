@@ -48,7 +48,7 @@ def test_the_browser_plans_as_the_command_does(tmp_path: Path, sizes: list[int],
                 }
             )  # fmt: skip
     pd.DataFrame(rows).to_csv(tmp_path / "list.csv", index=False)
-    (tmp_path / "program.mjs").write_text(PROGRAM % (ROOT / "static/js/casekeys.mjs").as_uri())
+    (tmp_path / "program.mjs").write_text(PROGRAM % (ROOT / "static/handover/casekeys.mjs").as_uri())
     done = subprocess.run(
         [compute_driver_executable()[0], tmp_path / "program.mjs", tmp_path / "list.csv", str(block_size)],
         capture_output=True, text=True, check=True, timeout=60,

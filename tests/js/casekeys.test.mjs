@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { checkList, findFiles, oneEach, parseCsv, readKey } from "../../static/js/casekeys.mjs";
+import { checkList, findFiles, oneEach, parseCsv, readKey } from "../../static/handover/casekeys.mjs";
 
 const GROUPS = ["film", "films", "scan", "scans"];
 
