@@ -9,30 +9,44 @@ from django.db import models
 from django.db.models import Q
 
 
-class DataSet(models.Model):
-    """Images and label files on the server, checked when they were registered.
+class Made(models.Model):
+    """Who asked for it, and when."""
 
-    `section` is the [data] section of a specification, with whole paths. `counts` holds the images of each
-    split, `classes` one row per class with its positives, `digests` the SHA-256 of each label file.
-    """
-
-    slug = models.SlugField(max_length=60, unique=True)
-    section = models.JSONField()
-    counts = models.JSONField(default=dict)
-    classes = models.JSONField(default=list)
-    digests = models.JSONField(default=dict)
-    warnings = models.JSONField(default=list)
-    synthetic = models.BooleanField(default=False)
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
     )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
+        abstract = True
+
+
+class Named(Made):
+    """What people call by a name of their own."""
+
+    slug = models.SlugField(max_length=60, unique=True)
+
+    class Meta:
+        abstract = True
         ordering = ["slug"]
 
     def __str__(self) -> str:
         return self.slug
+
+
+class DataSet(Named):
+    """Images and label files on the server, checked when they were registered.
+
+    `section` is the [data] section of a specification, with whole paths. `counts` holds the images of each
+    split, `classes` one row per class with its positives, `digests` the SHA-256 of each label file.
+    """
+
+    section = models.JSONField()
+    counts = models.JSONField(default=dict)
+    classes = models.JSONField(default=list)
+    digests = models.JSONField(default=dict)
+    warnings = models.JSONField(default=list)
+    synthetic = models.BooleanField(default=False)
 
 
 class RunKind(models.TextChoices):
@@ -44,7 +58,7 @@ class RunKind(models.TextChoices):
     RETRAIN = "retrain", "retraining"
 
 
-class Run(models.Model):
+class Run(Made):
     """One sweep or training: its frozen specification and its folder.
 
     `spec` is what may be shown, with file names in place of paths; `full_spec` is what a worker reads, and is
@@ -64,10 +78,6 @@ class Run(models.Model):
     same_as = models.ForeignKey("self", on_delete=models.CASCADE, null=True, related_name="+")
     data_set = models.ForeignKey(DataSet, on_delete=models.PROTECT, null=True, related_name="runs")
     ensemble = models.ForeignKey("Ensemble", on_delete=models.PROTECT, null=True, related_name="runs")
-    created_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
-    )
-    created_at = models.DateTimeField(auto_now_add=True)
     cancelled_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
 
@@ -86,7 +96,7 @@ class Run(models.Model):
         return self.kind in (RunKind.SWEEP, RunKind.IMPORT)
 
 
-class Ensemble(models.Model):
+class Ensemble(Named):
     """Trained networks of one architecture, one per seed, on one data set.
 
     `checkpoints` is a folder, a pattern or a file; `preprocess` the [preprocess] section they were trained
@@ -94,7 +104,6 @@ class Ensemble(models.Model):
     made them, if it was one of this site.
     """
 
-    slug = models.SlugField(max_length=60, unique=True)
     data_set = models.ForeignKey(DataSet, on_delete=models.PROTECT, related_name="ensembles")
     architecture = models.CharField(max_length=100)
     checkpoints = models.CharField(max_length=500)
@@ -102,16 +111,6 @@ class Ensemble(models.Model):
     preprocess = models.JSONField(default=dict)
     reading = models.JSONField(default=dict)
     training = models.OneToOneField(Run, on_delete=models.PROTECT, null=True, related_name="trained")
-    created_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
-    )
-    created_at = models.DateTimeField(auto_now_add=True)
-
-    class Meta:
-        ordering = ["slug"]
-
-    def __str__(self) -> str:
-        return self.slug
 
 
 class UnitState(models.TextChoices):

@@ -3,7 +3,7 @@
 import math
 import re
 import unicodedata
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +51,12 @@ def _parts(text: str) -> Iterator[tuple[str, bool]]:
             after == "\t" or (not before and after in {"\r", "\n"})
         )
         yield part, hidden or unicodedata.normalize("NFKC", start).startswith(FORMULA_STARTS)
+
+
+def frame_of(rows: Sequence[Mapping[str, Any]], empty: Sequence[str] = ()) -> pd.DataFrame:
+    """Return rows (column to text, number or None) as a frame of objects; `empty`: the columns of no rows."""
+    columns = list(dict.fromkeys(name for row in rows for name in row)) or list(empty)
+    return pd.DataFrame([[row.get(name) for name in columns] for row in rows], columns=columns, dtype=object)
 
 
 def restored(frame: pd.DataFrame) -> pd.DataFrame:

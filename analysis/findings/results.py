@@ -10,7 +10,7 @@ import pandas as pd
 
 from analysis import frames, tablefolder
 from analysis.findings.precision import FindingsError
-from analysis.tablefolder import write_table_folder
+from analysis.tablefolder import frame_of, write_table_folder
 
 Row = dict[str, Any]
 
@@ -36,7 +36,7 @@ class Findings:
 
     def frames(self) -> dict[str, pd.DataFrame]:
         """Return every table as a frame of objects, by name; what is not estimable is None."""
-        return {name: _frame(self.tables[name]) for name in TABLES}
+        return {name: frame_of(self.tables[name], ["note"]) for name in TABLES}
 
     def as_dict(self) -> Row:
         """Return everything as plain values in file order."""
@@ -75,8 +75,3 @@ class Findings:
 def refuse_used_folder(out: Path) -> None:
     """Raise FindingsError when results would land in a file or in a folder that holds something."""
     tablefolder.refuse_used_folder(out, FindingsError)
-
-
-def _frame(rows: Sequence[Row]) -> pd.DataFrame:
-    columns = list(dict.fromkeys(name for row in rows for name in row)) or ["note"]
-    return pd.DataFrame([[row.get(name) for name in columns] for row in rows], columns=columns, dtype=object)

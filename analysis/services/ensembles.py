@@ -44,17 +44,18 @@ def register_ensemble(
     """
     with at_field("checkpoints"):
         place = checkpoints if roots is None else str(pattern_inside(checkpoints, roots))
-    spec = _spec(data_set, architecture, place, preprocess, reading or {})
+    fields: dict[str, Any] = {
+        "data_set": data_set, "architecture": architecture, "checkpoints": place, "preprocess": dict(preprocess),
+        "reading": dict(reading or {}),
+    }  # fmt: skip
+    spec = _spec(Ensemble(**fields))
     with at_field("checkpoints"):
         found = find_checkpoints(spec)
     if roots is not None and not all(within(file, roots) for file in found.values()):
         raise InputError(
             "expected checkpoints inside the data folder, got a link to another place", "checkpoints"
         )
-    return _write(
-        slug=slug, data_set=data_set, architecture=architecture, checkpoints=place, seeds=list(found),
-        preprocess=dict(preprocess), reading=dict(reading or {}), actor_id=actor_id,
-    )  # fmt: skip
+    return _write(slug=slug, seeds=list(found), actor_id=actor_id, **fields)
 
 
 def publish_ensemble(*, run: Run) -> None:
@@ -77,15 +78,7 @@ def checkpoints_of(ensemble: Ensemble) -> dict[int, Path]:
     outlives them.
     """
     try:
-        found = find_checkpoints(
-            _spec(
-                ensemble.data_set,
-                ensemble.architecture,
-                ensemble.checkpoints,
-                ensemble.preprocess,
-                ensemble.reading,
-            )
-        )
+        found = find_checkpoints(_spec(ensemble))
     except (CheckpointError, InputError):
         return {}
     return {seed: file for seed, file in found.items() if seed in ensemble.seeds}
@@ -102,18 +95,14 @@ def _write(*, slug: str, seeds: list[int], actor_id: int | None, **values: Any) 
     return found
 
 
-def _spec(
-    data_set: DataSet,
-    architecture: str,
-    place: str,
-    preprocess: Mapping[str, Any],
-    reading: Mapping[str, Any],
-) -> SweepSpec:
+def _spec(ensemble: Ensemble) -> SweepSpec:
     content = {
-        "data": data_section(data_set),
-        "models": {**reading, "architecture": architecture, "checkpoints": [place]},
-        "preprocess": dict(preprocess),
-    }
+        "data": data_section(ensemble.data_set),
+        "models": {
+            **ensemble.reading, "architecture": ensemble.architecture, "checkpoints": [ensemble.checkpoints],
+        },
+        "preprocess": ensemble.preprocess,
+    }  # fmt: skip
     with at_field():
         spec = spec_from(content, base=Path("/"), where="ensemble")
     return spec

@@ -124,12 +124,8 @@ def analyse_folder(
     if found is not None:
         marked = run.images["image"].isin(found.images).to_numpy(dtype=np.bool_)
         rule: Row = {"criterion": choices.criterion, "fraction": choices.fraction}
-        several = len(run.seeds) > 1
-        included = (
-            inclusion(run, seed=choices.seed, reference=pair[0], condition=pair[1], **rule)
-            if several
-            else None
-        )
+        both: Row = {"reference": pair[0], "condition": pair[1]}
+        included = inclusion(run, seed=choices.seed, **both, **rule) if len(run.seeds) > 1 else None
         exemplars = exemplar_table(run, found.ranked, included, covariate_table(run.images, run.classes))
         scores = _scores(run, exemplars, pair)
         more["validity"], valid = judge(
@@ -137,7 +133,7 @@ def analyse_folder(
             validation=None if validation is None else _of_same_networks(run, read_run(validation)),
         )  # fmt: skip
         more["experts"] = _experts(run, marked)
-        more["overlap"] = overlap_rows(run, condition=pair[1], fraction=choices.fraction, reference=pair[0])
+        more["overlap"] = overlap_rows(run, fraction=choices.fraction, **both)
         more["stability"] = [] if included is None else stability_rows(included, marked)
     noise = label_noise(
         run, reference=pair[0] or run.conditions[0], exemplar=marked, better=better_labels(run, truth),

@@ -9,7 +9,7 @@ import pandas as pd
 
 from analysis import tablefolder
 from analysis.stats.rows import Row, StatsError
-from analysis.tablefolder import write_table_folder
+from analysis.tablefolder import frame_of, write_table_folder
 
 FORMAT = 1
 SIMULATED = "SIMULATED: these ratings were made by a computer, no radiologist gave them"
@@ -44,11 +44,7 @@ class Results:
 
     def frame(self, table: str) -> pd.DataFrame:
         """Return one table as a frame; what is not estimable is None."""
-        rows = getattr(self, table)
-        columns = list(dict.fromkeys(name for row in rows for name in row))
-        return pd.DataFrame(
-            [[row.get(name) for name in columns] for row in rows], columns=columns, dtype=object
-        )
+        return frame_of(getattr(self, table))
 
     def frames(self) -> dict[str, pd.DataFrame]:
         """Return every table as a frame, by name."""
@@ -95,7 +91,8 @@ class Results:
         StatsError: the folder holds something already.
         """
         refuse_used_folder(out)
-        tables = {name: _with_header(frame) for name, frame in self.frames().items()}
+        # Every file has a head, so that it can be read.
+        tables = {name: frame_of(getattr(self, name), ["endpoint"]) for name in TABLES}
         mark = "simulated" if self.simulated else None
         write_table_folder(out, document=self.to_json(), tables=tables, mark=mark, also=also)
 
@@ -107,8 +104,3 @@ TABLES = tuple(each.name for each in fields(Results) if each.name not in ("study
 def refuse_used_folder(out: Path) -> None:
     """Raise StatsError when results would land in a file or in a folder that holds something."""
     tablefolder.refuse_used_folder(out, StatsError)
-
-
-def _with_header(frame: pd.DataFrame) -> pd.DataFrame:
-    """Give an empty table a column, so that every file can be read."""
-    return frame if len(frame.columns) else pd.DataFrame(columns=["endpoint"])

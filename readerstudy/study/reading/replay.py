@@ -31,24 +31,15 @@ class Difference:
 
 def values_of(rating: Rating) -> dict[str, Any]:
     """Return what the audit event of a saved answer holds: everything from which the rating can be made again."""
-    return {
-        "revision": rating.revision,
-        "answers": rating.answers,
-        "marks": rating.marks,
-        "comment": rating.comment,
-        "seconds": rating.seconds,
-        "times": rating.times,
-        "display": rating.display,
-        "session": None if rating.session is None else rating.session.number,
-    }
+    session = None if rating.session is None else rating.session.number
+    return {name: session if name == "session" else getattr(rating, name) for name in KEPT}
 
 
 def rebuilt(study: Study) -> Iterator[Rebuilt]:
     """Yield every saved answer of a study from its audit trail, in the order in which they were saved."""
     for event in Event.objects.filter(study=study.key, kind=SAVED).order_by("sequence").iterator():
-        yield Rebuilt(
-            event.sequence, event.subject, {name: event.values[name] for name in KEPT if name in event.values}
-        )
+        kept = {name: event.values[name] for name in KEPT if name in event.values}
+        yield Rebuilt(event.sequence, event.subject, kept)
 
 
 def differences(study: Study) -> Iterator[Difference]:
