@@ -80,7 +80,7 @@ def _deviations(
         yield (
             "Order of the repeats",
             "each at its drawn place",
-            f"{late} came too early and were put at the end",
+            f"{late} were due too soon after the first reading and were put at the end",
         )
     checks = DisplayCheck.objects.using(using).filter(study=study.pk)
     warned = study.protocol.get("display_check") == "warn"  # "block" lets nobody read on

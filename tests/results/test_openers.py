@@ -27,7 +27,7 @@ pytestmark = pytest.mark.django_db
 def test_who_counts_is_frozen_recorded_and_in_the_locked_file(draft: Stock) -> None:
     alice = Admin(draft.alice)
     shadow = register(alice.invite(SHADOW))
-    page = alice.client.get("/studies/chest/").content.decode()
+    page = alice.client.get("/studies/chest/lock/").content.decode()
     assert "Fewer than two are eligible, so the key could be opened by the operator only" in page
     assert "give_role chest ADDRESS study_admin" in page
     study = lifecycle.lock(study=draft.study, actor=draft.alice)
@@ -54,7 +54,7 @@ def test_the_page_of_a_draft_warns_only_where_two_must_open_and_fewer_are_eligib
     alice = Admin(draft.alice)
 
     def warns() -> bool:
-        return "Fewer than two are eligible" in alice.client.get("/studies/chest/").content.decode()
+        return "Fewer than two are eligible" in alice.client.get("/studies/chest/lock/").content.decode()
 
     assert not warns(), "one admin opens alone"
     shadow = register(alice.invite(SHADOW))

@@ -46,7 +46,7 @@ def test_forgotten_draft_does_not_hold_a_key_back_and_can_never_be_read(closed: 
         sealed_sha256=closed.study.sealed_sha256, cases_sha256=closed.study.cases_sha256
     )
     open_key(study=closed.study, key=closed.case_set.key, reason="reading is over", actor=closed.alice)
-    with pytest.raises(StudyError, match="has been opened"):
+    with pytest.raises(StudyError, match="the key of these cases is open"):
         lifecycle.lock(study=draft, actor=closed.alice)
     draft.refresh_from_db()
     assert draft.phase == Phase.DRAFT

@@ -117,7 +117,7 @@ def test_specifications_name_what_is_wrong(tiny):
 
     assert "expected the key name" in refused(conditions=[{"method": "int8"}])
     assert "names that are no ratios, each once" in refused(conditions=[{"name": "0.5", "method": "int8"}])
-    assert "method or checkpoints" in refused(conditions=[{"name": "x"}])
+    assert "method, checkpoints or recalibrate" in refused(conditions=[{"name": "x"}])
     assert "did you mean 'method'" in refused(conditions=[{"name": "x", "metod": "int8"}])
     assert "one of dense, 0.90" in refused(prune={"sparsities": [0, 0.9], "reference": "teacher"})
     assert "expected [[conditions]]" in refused(conditions={"name": "x"})
