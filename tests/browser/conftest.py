@@ -135,8 +135,9 @@ def _empty_the_audit_trail() -> None:
 
 
 def lock(page: Page) -> None:
-    """Go from a draft's page to the lock, type the short name that it asks for, and lock."""
-    page.get_by_role("link", name="See what is frozen, and lock").click()
+    """Go from a draft's page to the lock if need be, type the short name that it asks for, and lock."""
+    if not page.url.endswith("/lock/"):
+        page.get_by_role("link", name="See what is frozen, and lock").click()
     field = page.get_by_label("Type the short name of the study")
     field.fill((field.evaluate("field => field.labels[0].textContent") or "").split(", ")[-1].strip())
     page.get_by_role("button", name="Lock the protocol").click()

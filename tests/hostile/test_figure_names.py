@@ -21,7 +21,7 @@ from analysis.figures.findings_frequency import draw_frequency
 from analysis.figures.findings_images import draw_stability, draw_suspects
 from analysis.figures.flow import Flow, draw_flow
 from analysis.figures.pages import draw_class_counts, draw_forgetting, draw_mean_ap, draw_training
-from analysis.figures.power import Planned, draw_power
+from analysis.figures.power import Planned, draw_power, draw_sensitivity
 from analysis.figures.retraining import draw_contrasts
 from analysis.figures.theme import render
 from analysis.report import Background, ReaderCourse, report_figures
@@ -85,6 +85,7 @@ def of_a_sweep(names: tuple[str, ...]) -> Iterator[tuple[str, Figure, bool]]:
     bare = {"role": "primary", "estimate": 0.1, "ci_low": None, "ci_high": None, "seeds": 2}
     told = [bare | {"comparison": name, "group": name} for name in names]
     yield "draw_contrasts", draw_contrasts(pd.DataFrame(told), synthetic=True), False
+    yield "draw_sensitivity", draw_sensitivity({name: (0.2, 0.6) for name in names}, 0.4), True
     yield "draw_power", draw_power([10, 20], {3: [0.2, 0.4]}, Planned(3, 20, 0.4, 0.41, 0.02)), False
 
 

@@ -156,7 +156,8 @@ def test_what_stands_in_the_write_ahead_log_only_is_in_the_copy(
         site.execute("PRAGMA wal_autocheckpoint=0")
         site.execute("CREATE TABLE audit_chain (study, sequence, digest)")
         site.execute("INSERT INTO audit_chain VALUES (NULL, 7, 'd')")
-        copy, heads = database_copy._copy_sqlite(tmp_path / "out" / "copy.sqlite3")
+        copy = tmp_path / "out" / "copy.sqlite3"
+        heads = database_copy._copy_sqlite(copy)
         assert heads == {"site": [7, "d"]}
         with closing(sqlite3.connect(f"file:{copy}?mode=ro&immutable=1", uri=True)) as alone:
             assert alone.execute("SELECT sequence FROM audit_chain").fetchall() == [(7,)]

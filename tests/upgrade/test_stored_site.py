@@ -14,6 +14,7 @@ import pytest
 
 from analysis.services.findings import Choices, analyse_folder
 from readerstudy.results.recompute import ABSOLUTE, ITERATED, ITERATIVE, RELATIVE, recompute
+from readerstudy.study.design.protocol_file import from_toml
 from tests.servers.site import Site
 from tests.upgrade.making import DONE, HALF, LEFT, PRACTICE, SPARE, SPARSITIES, import_command, site_at
 from tests.upgrade.stored import unpack
@@ -24,6 +25,8 @@ WORDS = {
     "title", "warning",
 }  # fmt: skip
 """Columns of results that hold sentences: a later version may word them better."""
+GONE = {"compared", "weights"}
+"""Tables of findings that were taken out on purpose, as the changelog says."""
 
 COMMANDS = """
 import json, sys, django
@@ -195,7 +198,8 @@ def test_the_finished_run_is_finished_and_its_findings_are_what_they_were(stored
     assert [(path.stat().st_mtime_ns, path.read_bytes()) for path in scores] == before
     assert sorted((stored.run / "predictions").iterdir()) == scores
     again = analyse_folder(stored.run, Choices(fraction=0.2, condition=SPARSITIES[1])).findings
-    assert lacking(read_json(kept), json.loads(again.to_json())) == []
+    known = {name: value for name, value in read_json(kept).items() if name not in GONE}
+    assert lacking(known, json.loads(again.to_json())) == []
 
 
 def test_released_scores_give_the_run_that_they_gave(stored: Stored, tmp_path: Path) -> None:
@@ -213,7 +217,8 @@ def test_a_case_set_and_a_protocol_of_before_go_into_new_studies(stored: Stored,
         ["export_protocol", "again", "--out", str(tmp_path / "protocol.toml")],
     )  # fmt: skip
     assert "cases loaded into 'later'" in said
-    assert (tmp_path / "protocol.toml").read_bytes() == (stored.beside / "protocol.toml").read_bytes()
+    now, before = ((place / "protocol.toml").read_bytes() for place in (tmp_path, stored.beside))
+    assert from_toml(now) == from_toml(before)  # defaults are left out now
 
 
 def test_the_old_backup_comes_back_on_a_new_host(stored: Stored, tmp_path: Path) -> None:
