@@ -262,6 +262,7 @@ def test_a_mark_is_moved_resized_and_removed(room: Page, kind_reader: Reader) ->
     press(room, "b", "Enter", *["ArrowRight"] * 6, *["ArrowDown"] * 6, "Enter")
     line, handles = room.locator(".marks .mark-line"), room.locator(".marks .mark-handle")
     expect(line).to_have_count(1)
+    room.wait_for_timeout(60)  # drawn anew with the next frame
     first = line.bounding_box()
     assert first is not None
 

@@ -268,6 +268,7 @@ export class ReadingRoom {
     this.form.fill(now, now.questions);
     if (noImage) this.form.technicalOnly();
     const marks = draft?.marks ?? now.marks ?? [];
+    this.viewer.setMarks(marks);
     this.sheet = answers.sheetOf(now, draft, marks, noImage);
     this.form.comment.value = draft?.comment ?? now.comment ?? "";
     this.form.show(this.sheet);
