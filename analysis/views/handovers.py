@@ -147,7 +147,9 @@ class Listed(Contents):
         allowed = {"case", "labels", "block", "separation_group", *PERSONAL}
         try:
             rows = json.loads(self.cleaned_data["cases"].read())
-            if all(set(row) <= allowed and re.fullmatch("[0-9a-f]{32}", row["case"]) for row in rows):
+            if rows and all(
+                set(row) <= allowed and re.fullmatch("[0-9a-f]{32}", row["case"]) for row in rows
+            ):
                 return list(rows)
         except (ValueError, TypeError, KeyError):
             pass
