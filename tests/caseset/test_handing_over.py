@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.utils import timezone
 
@@ -15,6 +16,7 @@ from analysis.caseset import read_blind_half, read_key, verify_case_set
 from analysis.caseset.read import read_report
 from analysis.models import Handover, Run
 from analysis.services import handing_over, handover_work
+from analysis.views.handovers import Listed
 from readerstudy.accounts.access import has_opened_run
 from readerstudy.accounts.models import User
 from readerstudy.accounts.services import grant_researcher
@@ -210,3 +212,12 @@ def test_keys_never_lie_in_the_sites_folder(
     answer = client.post("/runs/toy-run/handovers/", follow=True).content.decode()
     assert "a folder in which the site may write" in answer
     assert not Handover.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "sent", ["[]", "{}", "[1]", '[{"case": "A"}]', '[{"case": "%s", "group": "x"}]' % ("a" * 32)]
+)
+def test_only_a_list_of_cases_without_groups_is_taken(sent: str) -> None:
+    form = Listed({}, {"cases": SimpleUploadedFile("cases.json", sent.encode())})
+    form.is_valid()
+    assert form.errors["cases"] == ["expected cases without names and groups; reload the page"]
