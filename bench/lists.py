@@ -47,11 +47,9 @@ def made_site(home: Path, rows: int, cases: int) -> Any:
 
 def fill(ada: Any, rows: int, cases: int) -> None:
     """Write the rows of every list."""
-    from analysis.models import DataSet, Ensemble, Run
-    from readerstudy.accounts.models import Invitation, User
+    from readerstudy.accounts.models import User
     from readerstudy.cases.models import Case, CaseSet
     from readerstudy.study.models import Assignment, Membership, Rating, Reader, Study
-    from readerstudy.study.people.invitations import HOLDS_FOR
     from readerstudy.study.protocol import Protocol
 
     protocol = Protocol().as_json()
@@ -95,11 +93,20 @@ def fill(ada: Any, rows: int, cases: int) -> None:
         ),
         batch_size=5_000,
     )
+    _fill_the_rest(big.key, rows)
+
+
+def _fill_the_rest(study: Any, rows: int) -> None:
+    """Write what is listed beside studies and readers: invitations, data sets, ensembles, sweeps."""
     from django.utils import timezone
+
+    from analysis.models import DataSet, Ensemble, Run
+    from readerstudy.accounts.models import Invitation
+    from readerstudy.study.people.invitations import HOLDS_FOR
 
     Invitation.objects.bulk_create(
         Invitation(
-            study=big.key, email=f"asked{n}@example.org", role="reader", token_sha256=f"{n:064x}",
+            study=study, email=f"asked{n}@example.org", role="reader", token_sha256=f"{n:064x}",
             expires_at=timezone.now() + HOLDS_FOR,
         )
         for n in range(rows)
