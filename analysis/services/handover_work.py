@@ -60,6 +60,10 @@ def make(handover_id: int) -> None:
             continue
         except (RefusedError, FrameError, OSError) as error:
             keep_part(row, "fault.txt", str(error).encode())
+        except Exception:
+            keep_part(row, "fault.txt", b"the program failed; the log of the worker says where")
+            Handover.objects.filter(pk=row.pk, version=row.version).update(work="")
+            raise
         with transaction.atomic():
             mine = Handover.objects.filter(pk=row.pk, version=row.version)
             if mine.update(work="", **values) and values:

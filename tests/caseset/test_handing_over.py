@@ -221,3 +221,21 @@ def test_only_a_list_of_cases_without_groups_is_taken(sent: str) -> None:
     form = Listed({}, {"cases": SimpleUploadedFile("cases.json", sent.encode())})
     form.is_valid()
     assert form.errors["cases"] == ["expected cases without names and groups; reload the page"]
+
+
+def test_a_fault_of_the_program_leaves_nobody_waiting(tmp_path: Path, settings: Any) -> None:
+    settings.CASE_SETS, settings.HANDOVERS_ROOT = tmp_path / "sets", tmp_path / "handovers"
+    key = "a" * 32
+    table = {"cases": [{"case": key}], "key_sha256": "b" * 64, "synthetic": True, "terms": "", "one_each": False,
+             "shown": [], "burned_in_checked": ""}  # fmt: skip
+    row = handing_over.begin_listed(name="odd", table=table, actor_id=person("Odd").pk)
+    write_png(tmp_path / "one.png", 1)
+    handing_over.receive(row, key, (tmp_path / "one.png").read_bytes())
+    handing_over.ask(row, handing_over.TAKE, name="odd")
+    with pytest.raises(KeyError):
+        handover_work.make(row.pk)
+    row.refresh_from_db()
+    assert (row.work, handing_over.fault_of(row)) == (
+        "",
+        "the program failed; the log of the worker says where",
+    )
