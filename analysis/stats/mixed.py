@@ -240,8 +240,7 @@ def polish(objective: Callable[[Floats], float], parameters: Floats) -> tuple[Fl
         except np.linalg.LinAlgError:
             break
         trial = parameters - step
-        new = objective(trial)
-        if not new < value - 1e-12 or np.abs(step).max() > 1:
+        if np.abs(step).max() > 1 or not (new := objective(trial)) < value - 1e-12:
             break
         parameters, value = trial, new
     return parameters, hessian

@@ -30,6 +30,9 @@ BY_POSITION = "mixed_model_position"
 PLACES = 10
 """Places in a reader's order over which the ratio of times is told."""
 
+LEAST_RESIDUAL = 1e-4
+"""Residual sd beside the spread of all responses, below which a fit means nothing."""
+
 
 def reading_time_table(
     first: pd.DataFrame,
@@ -111,7 +114,10 @@ def _with_position(logs: pd.DataFrame, level: float) -> list[Row]:
     shared = bool((own.groupby("case")["reader"].nunique() > 1).any())
     columns = ["reader", "case"] if shared else ["reader"]
     factors = [np.asarray(pd.factorize(own[name])[0], dtype=np.int64) for name in columns]
-    fit = fit_linear(own["log_time"].to_numpy(dtype=float), design, factors)
+    try:
+        fit = fit_linear(own["log_time"].to_numpy(dtype=float), design, factors)
+    except NotComparableError as error:
+        return [_empty(BY_POSITION, f"not estimable: {error.reason}")]
     flag = "; singular fit" if fit.singular else ""
     found = []
     for method, term, scale, note in (
@@ -123,8 +129,14 @@ def _with_position(logs: pd.DataFrame, level: float) -> list[Row]:
             f"{PLACES} places later in the order, in the same model",
         ),
     ):
-        row = Comparison("time", method, float(scale * fit.coefficients[term]), scale="difference")
-        row = with_test(row, float(scale * fit.ses[term]) ** 2, fit.dfs[term], "t", level)
+        row, df = (
+            Comparison("time", method, float(scale * fit.coefficients[term]), scale="difference"),
+            fit.dfs[term],
+        )
+        if df is not None and df < 1:  # such an interval leaves the numbers that a computer has
+            found.append(_empty(method, "not estimable: less than one degree of freedom is left"))
+            continue
+        row = with_test(row, float(scale * fit.ses[term]) ** 2, df, "t", level)
         found.append(_exponents(row.noted(note + flag).as_row()))
     return found
 
@@ -195,6 +207,10 @@ def fit_linear(y: Floats, design: Floats, factors: Sequence[Integers]) -> Linear
     y: responses, without gaps.
     design: responses x covariates with the intercept's column.
     factors: grouping factors as codes 0..G-1.
+
+    Raises
+    ------
+    NotComparableError: the residual vanishes beside the spread of the responses.
     """
     data = _CrossProducts(y, design, factors)
     start = np.full(len(factors) + 1, float(y.std(ddof=1)) / math.sqrt(len(factors) + 1))
@@ -205,7 +221,12 @@ def fit_linear(y: Floats, design: Floats, factors: Sequence[Integers]) -> Linear
         return data.solve(sds)[0]
 
     first = np.append(start[:-1], math.log(start[-1]))
-    found = optimize.minimize(deviance, first, method="BFGS", options={"gtol": 1e-5})
+    # Bounded: where readers and cases explain almost every response, a free search leaves what can be computed.
+    lowest, most = first[-1] + math.log(LEAST_RESIDUAL), 10 * start[0]
+    bounds = [(-most, most)] * len(factors) + [(lowest, math.log(most))]
+    found = optimize.minimize(deviance, first, method="L-BFGS-B", bounds=bounds, options={"ftol": 1e-12})
+    if found.x[-1] - lowest < 1e-3:
+        raise NotComparableError("readers and cases explain every response: nothing is left to compare with")
     parameters, _ = polish(deviance, np.asarray(found.x, dtype=float))
     sds = np.append(np.abs(parameters[:-1]), math.exp(parameters[-1]))
     _, coefficients, covariance = data.solve(sds)

@@ -55,6 +55,7 @@ def test_cases_are_looked_through_by_keys(page: Page, site: str) -> None:
     expect(marks).to_have_count(1)
     page.locator("#viewer").press("ArrowRight")
     expect(page.get_by_text("2 of 4")).to_be_visible()
+    expect(page.locator("#image-state")).to_have_text("", timeout=30_000)
     page.keyboard.press("ArrowLeft")
     expect(page.get_by_text("1 of 4")).to_be_visible()
     page.get_by_role("link", name="Cases", exact=True).click()

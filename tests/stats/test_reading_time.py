@@ -83,3 +83,34 @@ def test_ten_places_later_takes_as_much_longer_as_was_drawn_and_the_interval_cov
         covered.append(later["ci_low"] < np.exp(-0.2) < later["ci_high"])
     assert np.mean(found) == pytest.approx(-0.2, abs=4 * np.std(found) / 20**0.5)
     assert np.mean(covered) >= 0.8
+
+
+def test_times_that_readers_and_cases_explain_have_no_model_and_the_rest_stands():
+    first = check(ratings(A)).first
+    of_reader = dict(
+        zip(sorted(first["reader"].unique()), np.linspace(5, 20, first["reader"].nunique()), strict=True)
+    )
+    by_reader = first.assign(time_s=first["reader"].map(of_reader))
+    both = by_reader.assign(time_s=by_reader["time_s"] * first["case"].map(hash).mod(7).add(1))
+    for times in (by_reader, both):
+        ratio, _, mixed = reading_time_table(times, seed=1, draws=19)
+        assert ratio["estimate"] > 0
+        assert (mixed["method"], mixed["estimate"]) == ("mixed_model_position", None)
+        assert "readers and cases explain every response" in mixed["note"]
+
+
+def test_few_shared_cases_of_the_same_times_do_not_stop_the_fit():
+    """Read by a site's own test: 24 readings of 21 cases, of which three were read twice."""
+    seconds = [2, 9, 4, 6.5, 7.75, 3, 7.75, 3, 2, 6.5, 4, 9, 4, 3, 2, 7.75, 6.5, 9, 2, 4, 9, 7.75, 3, 6.5]
+    cases = [*range(19), 2, 19, 3, 20, 4]
+    pies = {0, 4, 7, 10, 11, 13, 16, 17, 18, 19}
+    places = [5, 6, 0, 1, 2, 4, 2, 4, 5, 1, 0, 6, 0, 4, 5, 2, 1, 6, 5, 0, 6, 2, 4, 1]
+    first = check(ratings(A)).first.head(24).assign(
+        reader=[f"R{i // 6}" for i in range(24)],
+        case=[f"c{case}" for case in cases],
+        arm=[int(case in pies) for case in cases],
+        position=places,
+        time_s=seconds,
+    )  # fmt: skip
+    ratio, *_ = reading_time_table(first, seed=1, draws=19)
+    assert ratio["estimate"] > 0
