@@ -20,7 +20,7 @@ from analysis.columns import FrameError
 from analysis.findings.precision import FindingsError
 from analysis.models import Handover, Run, Unit, UnitState
 from analysis.selection import SelectionError
-from analysis.services import handing_over, handover_work, ledger
+from analysis.services import handing_over, handover_work, ledger, ratings
 from analysis.services.findings import Choices
 from analysis.services.findings_files import make_set, note_fault
 from analysis.services.fleet import free_dead_neighbours, note_listening
@@ -100,6 +100,18 @@ def ask_for_handover(handover: Handover) -> None:
         log.warning("no worker could be notified of a handover: %s", fault)
 
 
+@shared_task(name="analysis.ratings.make")
+def make_ratings(token: str, actor_id: int) -> None:
+    """Analyse ratings that somebody uploaded."""
+    ratings.make(token, actor_id)
+
+
+def ask_for_ratings(token: str, actor_id: int) -> None:
+    """Hand uploaded ratings to a worker."""
+    if fault := _send(make_ratings, token, actor_id):
+        log.warning("no worker could be notified of ratings: %s", fault)
+
+
 def reconcile() -> bool:
     """Send a message if anything is left to do and this worker is idle; say whether it was.
 
@@ -107,6 +119,7 @@ def reconcile() -> bool:
     """
     free_dead_neighbours(settings.WORKER_HOST)
     handing_over.expire()
+    ratings.expire()
     waiting = not _busy.is_set() and (ledger.open_units().exists() or bool(ledger.complete_runs()))
     if waiting:
         # Each busy worker may keep one message waiting behind its work; one more reaches somebody idle.

@@ -1,6 +1,6 @@
 from django.urls import URLPattern, URLResolver, include, path
 
-from analysis.views import data_sets, ensembles, findings, handovers, runs
+from analysis.views import data_sets, ensembles, findings, handovers, ratings, runs
 
 FINDINGS = [
     path("", findings.findings, name="findings_set"),
@@ -46,11 +46,17 @@ HANDOVERS = [
     path("<slug:token>/steps/<slug:step>/", handovers.step, name="handover_step"),
     path("<slug:token>/files/<path:name>", handovers.file, name="handover_file"),
 ]
+RATINGS = [
+    path("", ratings.ratings, name="ratings"),
+    path("<slug:token>/", ratings.report, name="ratings_report"),
+    path("<slug:token>/report.html", ratings.report, {"name": "report.html"}, name="ratings_file"),
+]
 
 app_name = "analysis"
 urlpatterns = [
     path("runs/", include(RUNS)),
     path("handovers/", include(HANDOVERS)),
+    path("ratings/", include(RATINGS)),
     path("data-sets/", include(DATA_SETS)),
     path("ensembles/", include(ENSEMBLES)),
 ]

@@ -10,6 +10,8 @@ import json
 import os
 import secrets
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -80,13 +82,13 @@ def newest_draw(handover: Handover) -> Path | None:
     return found[-1] if found else None
 
 
-@transaction.atomic
-def begin(*, run: Run | None, actor_id: int) -> Handover:
-    """Begin a handover; its seed is drawn now, before anybody has seen a picture, and is never another.
+@contextmanager
+def private_root() -> Iterator[Path]:
+    """Give the folder for what no backup may hold.
 
     Raises
     ------
-    HandoverError: the folder for handovers under way is part of the site's folder, or cannot be written.
+    HandoverError: it is part of the site's folder, or cannot be written.
     """
     root = Path(settings.HANDOVERS_ROOT)
     if within(root, [settings.HOME, settings.CASE_SETS, *settings.DATA_ROOTS]):
@@ -94,14 +96,26 @@ def begin(*, run: Run | None, actor_id: int) -> Handover:
             f"expected HANDOVERS_ROOT outside the site's folders, got {root}: a key may lie in no backup; ask the "
             "person who runs the server to change the setting"
         )
-    made = Handover.objects.create(
-        token=secrets.token_hex(16), run=run, made_by_id=actor_id, ends_at=now() + KEPT
-    )
     try:
-        folder_of(made).mkdir(mode=0o700, parents=True)
+        yield root
     except OSError as error:
         told = f"expected HANDOVERS_ROOT to be a folder in which the site may write, got {root} ({error.strerror})"
         raise HandoverError(f"{told}; ask the person who runs the server to make it") from error
+
+
+@transaction.atomic
+def begin(*, run: Run | None, actor_id: int) -> Handover:
+    """Begin a handover; its seed is drawn now, before anybody has seen a picture, and is never another.
+
+    Raises
+    ------
+    HandoverError: see `private_root`.
+    """
+    with private_root():
+        made = Handover.objects.create(
+            token=secrets.token_hex(16), run=run, made_by_id=actor_id, ends_at=now() + KEPT
+        )
+        folder_of(made).mkdir(mode=0o700, parents=True)
     draft = {"seed": secrets.randbelow(2**31), "options": {}, "taken_out": {}}
     keep_part(made, "draft.json", json_bytes(draft))
     tell("handover.begun", made, actor_id)

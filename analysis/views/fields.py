@@ -1,12 +1,18 @@
 """Fields and groups of fields that the forms of the researcher's pages are made of."""
 
 import re
+from argparse import Action
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import astuple
+from pathlib import Path
 from typing import Any
 
 from django import forms
 from django.http import HttpRequest, HttpResponse
+from django.utils.text import capfirst
 
+from analysis.endpoints import GROUPS
+from analysis.selection.covariates import MATCHABLE
 from analysis.services.data_sets import InputError
 
 RANGE = re.compile(r"(\d{1,9})(?:\s*-\s*(\d{1,9}))?")
@@ -91,3 +97,58 @@ class SeedsField(forms.CharField):
                 )
             found |= set(range(low, high + 1))
         return sorted(found)
+
+
+class GroupsField(forms.CharField):
+    """What one case and several of the first group are called, then of the second."""
+
+    def __init__(self, **told: Any) -> None:
+        about = {
+            "initial": "; ".join(astuple(GROUPS)), "label": "Names of the groups",
+            "help_text": "One case and several of the first group, then of the second.",
+        }  # fmt: skip
+        super().__init__(**{**about, **told})
+
+    def clean(self, value: Any) -> list[str]:
+        """Return the four names."""
+        found = [one.strip() for one in super().clean(value).split(";")]
+        if len(found) != 4 or not all(found):
+            raise forms.ValidationError(f"expected four names like '{self.initial}'")
+        return found
+
+
+class Several(forms.FileInput):
+    """Several files at once."""
+
+    allow_multiple_selected = True
+
+
+class FilesField(forms.FileField):
+    """At least one file."""
+
+    widget = Several
+
+    def clean(self, data: Any, initial: Any = None) -> list[Any]:
+        """Return the files; raise ValidationError for none."""
+        return [super(FilesField, self).clean(one, initial) for one in data or [None]]
+
+
+def field_of(action: Action) -> forms.Field:
+    """Return the field that asks on a page for what an option of a command takes."""
+    told = {
+        "label": action.dest.replace("_", " ").capitalize(), "required": action.required, "initial": action.default,
+        "help_text": capfirst((action.help or "").partition(" (default")[0]),
+    }  # fmt: skip
+    if action.const is True:
+        return forms.BooleanField(**told)
+    if action.nargs == "*" and action.type is None:
+        among = [(one, one) for one in action.choices or MATCHABLE]
+        return forms.MultipleChoiceField(choices=among, widget=forms.CheckboxSelectMultiple, **told)
+    if action.choices:
+        return forms.ChoiceField(choices=[(one, one) for one in action.choices], **told)
+    if action.type is Path:
+        return FilesField(**told) if action.nargs else forms.FileField(**{**told, "initial": None})
+    if action.type in (int, float):
+        kind = forms.IntegerField if action.type is int else forms.FloatField
+        return kind(**{**told, "required": action.default is not None})
+    return forms.CharField(max_length=500, **told)

@@ -7,7 +7,6 @@ import json
 import re
 from argparse import Action, ArgumentParser
 from collections.abc import Callable, Sequence
-from dataclasses import astuple
 from typing import Any
 
 from django import forms
@@ -19,10 +18,8 @@ from django.shortcuts import get_object_or_404, redirect, render
 
 from analysis.caseset.plan import PERSONAL
 from analysis.caseset.sources import MAXIMUM_BYTES
-from analysis.endpoints import GROUPS
 from analysis.errors import RefusedError
 from analysis.models import Handover, Run
-from analysis.selection.covariates import MATCHABLE
 from analysis.services import handing_over as service
 from analysis.services import handover_options as options
 from analysis.services.findings_files import KINDS
@@ -31,30 +28,11 @@ from analysis.services.places import inside, offered
 from analysis.services.runs import conditions_of
 from analysis.signals import run_opened
 from analysis.tasks import ask_for_handover
-from analysis.views.fields import Offer
+from analysis.views.fields import GroupsField, Offer, field_of
 from analysis.views.guards import answers_scripts, opened, page
 
 SETS_PER_PAGE = 24
 KEY_FILES = (service.KEY, "key.report.json", "key.balance.svg")
-
-
-def field_of(action: Action) -> forms.Field:
-    """Return the field that asks on a page for what an option of a command takes."""
-    told = {
-        "label": action.dest.replace("_", " ").capitalize(), "required": False, "initial": action.default,
-        "help_text": (action.help or "").partition(" (default")[0],
-    }  # fmt: skip
-    if action.const is True:
-        return forms.BooleanField(**told)
-    if action.nargs == "*" and action.type is None:
-        among = [(one, one) for one in action.choices or MATCHABLE]
-        return forms.MultipleChoiceField(choices=among, widget=forms.CheckboxSelectMultiple, **told)
-    if action.choices:
-        return forms.ChoiceField(choices=[(one, one) for one in action.choices], **told)
-    if action.type in (int, float):
-        kind = forms.IntegerField if action.type is int else forms.FloatField
-        return kind(**{**told, "required": action.default is not None})
-    return forms.CharField(max_length=500, **told)
 
 
 class Choices(forms.Form):
@@ -101,23 +79,13 @@ class Contents(forms.Form):
         widget=forms.Textarea(attrs={"rows": 4}), required=False, max_length=20_000, label="Terms of use",
         help_text="Markdown. Anyone who sees the images confirms them first.",
     )  # fmt: skip
-    groups = forms.CharField(
-        initial="; ".join(astuple(GROUPS)), label="Names of the groups",
-        help_text="One case and several of the first group, then of the second.",
-    )  # fmt: skip
+    groups = GroupsField()
 
     ASKED: Sequence[Callable[[ArgumentParser], list[Action]]] = (options.add_contents, options.add_unchecked)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields |= {one.dest: field_of(one) for add in self.ASKED for one in add(ArgumentParser())}
-
-    def clean_groups(self) -> list[str]:
-        """Return the four names."""
-        found = [one.strip() for one in self.cleaned_data["groups"].split(";")]
-        if len(found) != 4 or not all(found):
-            raise forms.ValidationError(f"expected four names like '{'; '.join(astuple(GROUPS))}'")
-        return found
 
     def contents(self) -> dict[str, Any]:
         """Return what the writer of the set takes; raise CaseSetError for terms that are not whole."""

@@ -301,6 +301,11 @@ any        GET      /handovers/none/                           302       403    
 any        GET      /handovers/none/progress.json              401       403     403 403  403   404  403  404
 any        POST     /handovers/none/steps/draw/                302       403     403 403  403   404  403  404
 any        GET      /handovers/none/files/key.csv              302       403     403 403  403   404  403  404
+any        GET      /ratings/                                  302       403     403 403  403   200  403  200
+any        POST     /ratings/                                  302       403     403 403  403   200  403  200
+any        GET      /ratings/none/                             302       403     403 403  403   404  403  404
+any        POST     /ratings/none/                             302       403     403 403  403   404  403  404
+any        GET      /ratings/none/report.html                  302       403     403 403  403   404  403  404
 any        GET      /data-sets/                                302       403     403 403  403   200  403  200
 any        GET      /data-sets/new/                            302       403     403 403  403   200  403  200
 any        POST     /data-sets/new/                            302       403     403 403  403   200  403  200
