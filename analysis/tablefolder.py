@@ -1,5 +1,6 @@
 """A folder of result tables: a JSON document and one CSV per table, written whole or not at all."""
 
+import json
 import math
 import re
 import unicodedata
@@ -105,10 +106,20 @@ def refuse_used_folder(out: Path, error: type[Exception]) -> None:
         raise error(f"{out}: expected a new or empty folder, it already exists; choose another --out")
 
 
+def results_text(document: Mapping[str, Any]) -> str:
+    """Return the text of a results.json: full precision, null where not estimable.
+
+    Raises
+    ------
+    ValueError: a NaN or an infinity got into a table, which is a fault of the program.
+    """
+    return json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
 def write_table_folder(
     out: Path,
     *,
-    document: str,
+    document: Mapping[str, Any],
     tables: Mapping[str, pd.DataFrame],
     mark: str | None = None,
     also: Callable[[Path], None] | None = None,
@@ -118,7 +129,7 @@ def write_table_folder(
     Parameters
     ----------
     out: must not exist, or be empty (`refuse_used_folder`).
-    document: text of results.json.
+    document: content of results.json.
     tables: name to frame of plain values; None is an empty cell.
     mark: a column of ones by this name ends every table, such as "simulated".
     also: draws further files (figures) into the folder before it gets its name.
@@ -128,7 +139,7 @@ def write_table_folder(
     ValueError: a NaN or an infinity got into a table, which is a fault of the program.
     """
     with whole_folder(out) as half:
-        (half / "results.json").write_bytes(document.encode())
+        (half / "results.json").write_bytes(results_text(document).encode())
         for name, frame in tables.items():
             (half / f"{name}.csv").write_bytes(csv_text(frame, mark=mark).encode())
         if also is not None:

@@ -1,6 +1,5 @@
 """From the networks of a retraining experiment to its answer: contrasts, verdict, one forest figure."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -42,8 +41,7 @@ def finish_study(plan: Plan) -> list[str]:
         )  # fmt: skip
 
     write_table_folder(
-        out, document=json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n",
-        tables={"contrasts": table, "networks": networks}, mark=mark, also=draw,
+        out, document=document, tables={"contrasts": table, "networks": networks}, mark=mark, also=draw,
     )  # fmt: skip
     return told
 

@@ -1,6 +1,5 @@
 """The findings of one run: tables of plain values, written whole or not at all."""
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,9 +7,9 @@ from typing import Any
 
 import pandas as pd
 
-from analysis import frames, tablefolder
+from analysis import frames
 from analysis.findings.precision import FindingsError
-from analysis.tablefolder import frame_of, write_table_folder
+from analysis.tablefolder import frame_of, refuse_used_folder, write_table_folder
 
 Row = dict[str, Any]
 
@@ -46,15 +45,6 @@ class Findings:
         tables = {name: list(self.tables[name]) for name in TABLES}
         return {**head, "run": self.run, "answers": dict(self.answers), **tables}
 
-    def to_json(self) -> str:
-        """Write results.json: full precision, null where not estimable.
-
-        Raises
-        ------
-        ValueError: a NaN or an infinity got into a table, which is a fault of the program.
-        """
-        return json.dumps(self.as_dict(), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-
     def write(self, out: Path, also: Callable[[Path], None] | None = None) -> None:
         """Write results.json and one CSV per table into a new folder.
 
@@ -67,11 +57,6 @@ class Findings:
         ------
         FindingsError: the folder holds something already.
         """
-        refuse_used_folder(out)
+        refuse_used_folder(out, FindingsError)
         mark = "synthetic" if self.synthetic else None
-        write_table_folder(out, document=self.to_json(), tables=self.frames(), mark=mark, also=also)
-
-
-def refuse_used_folder(out: Path) -> None:
-    """Raise FindingsError when results would land in a file or in a folder that holds something."""
-    tablefolder.refuse_used_folder(out, FindingsError)
+        write_table_folder(out, document=self.as_dict(), tables=self.frames(), mark=mark, also=also)

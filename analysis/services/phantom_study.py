@@ -327,7 +327,6 @@ def _write(rows: list[Row], report: Path) -> None:
         "warning": "SYNTHETIC images and toy models: nothing here says anything about real radiographs",
         "recipe": recipe(), "recipe_sha256": recipe_digest(), "phantoms": phantoms().as_dict(), "results": rows,
     }  # fmt: skip
-    text = json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
     write_table_folder(
-        report, document=text, tables={"results": pd.DataFrame(rows, dtype=object)}, mark="synthetic"
+        report, document=document, tables={"results": pd.DataFrame(rows, dtype=object)}, mark="synthetic"
     )

@@ -1,15 +1,13 @@
 """The results of one study: tables of plain values, written whole or not at all."""
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
 
 import pandas as pd
 
-from analysis import tablefolder
 from analysis.stats.rows import Row, StatsError
-from analysis.tablefolder import frame_of, write_table_folder
+from analysis.tablefolder import frame_of, refuse_used_folder, results_text, write_table_folder
 
 FORMAT = 1
 SIMULATED = "SIMULATED: these ratings were made by a computer, no radiologist gave them"
@@ -76,7 +74,7 @@ class Results:
         ------
         ValueError: a NaN or an infinity got into a table, which is a fault of the program.
         """
-        return json.dumps(self.as_dict(), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+        return results_text(self.as_dict())
 
     def write(self, out: Path, also: Callable[[Path], None] | None = None) -> None:
         """Write results.json and one CSV per table into a new folder.
@@ -90,17 +88,12 @@ class Results:
         ------
         StatsError: the folder holds something already.
         """
-        refuse_used_folder(out)
+        refuse_used_folder(out, StatsError)
         # Every file has a head, so that it can be read.
         tables = {name: frame_of(getattr(self, name), ["endpoint"]) for name in TABLES}
         mark = "simulated" if self.simulated else None
-        write_table_folder(out, document=self.to_json(), tables=tables, mark=mark, also=also)
+        write_table_folder(out, document=self.as_dict(), tables=tables, mark=mark, also=also)
 
 
 TABLES = tuple(each.name for each in fields(Results) if each.name not in ("study", "simulated"))
 """Names of the tables, in file order."""
-
-
-def refuse_used_folder(out: Path) -> None:
-    """Raise StatsError when results would land in a file or in a folder that holds something."""
-    tablefolder.refuse_used_folder(out, StatsError)

@@ -22,11 +22,12 @@ from analysis.stats.plan import DECLARED, PRIMARY, Plan
 from analysis.stats.primary import compare_u
 from analysis.stats.readers import compare_spread
 from analysis.stats.reading_time import reading_time_table
-from analysis.stats.results import Results, refuse_used_folder
-from analysis.stats.rows import Comparison, NotComparableError, Row, as_rows
+from analysis.stats.results import Results
+from analysis.stats.rows import Comparison, NotComparableError, Row, StatsError, as_rows
 from analysis.stats.sensitivity import compare_cannot_assess, subgroup_table
 from analysis.stats.sets import compare_sets
 from analysis.stats.settings import Settings
+from analysis.tablefolder import refuse_used_folder
 
 ADJUSTMENTS: Mapping[str, Callable[[Sequence[float | None]], list[float | None]]] = {
     "holm": holm, "fixed sequence": fixed_sequence, "none": list,
@@ -117,7 +118,7 @@ def analyse_file(
     ------
     FrameError, StatsError: the file or the folder is not as it should be; nothing is written.
     """
-    refuse_used_folder(out)
+    refuse_used_folder(out, StatsError)
     ratings = read_ratings(path)
     groups = None if subgroups is None else read_subgroups(subgroups)
     results = analyse_with(settings, ratings, groups, where=path.name, planned=read_planned(path.parent))

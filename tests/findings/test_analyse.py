@@ -10,6 +10,7 @@ from analysis.columns import FrameError
 from analysis.findings.analyse import analyse
 from analysis.findings.precision import FindingsError
 from analysis.findings.results import TABLES
+from analysis.tablefolder import results_text
 from tests.findings.toys import classes, metrics
 
 SPARSITIES = [0.0, 0.5, 0.95]
@@ -40,7 +41,7 @@ def findings(seeds=3, without=("E",), **more):
 @pytest.mark.parametrize("without", [("E",), ("A", "B", "C", "D", "E"), ()], ids=["one", "most", "none"])
 def test_nothing_is_ever_nan_and_every_gap_has_a_note(seeds, without) -> None:
     found = findings(seeds, without)
-    again = json.loads(found.to_json())
+    again = json.loads(results_text(found.as_dict()))
     assert list(again)[:6] == ["format", "kind", "synthetic", "warning", "run", "answers"]
     assert again["run"]["classes_without_curve"] == list(without)
     for table in ("curves", "classes", "frequency", "relations", "representation"):
@@ -52,7 +53,7 @@ def test_nothing_is_ever_nan_and_every_gap_has_a_note(seeds, without) -> None:
 
 
 def test_same_seed_same_findings() -> None:
-    assert findings().to_json() == findings().to_json()
+    assert results_text(findings().as_dict()) == results_text(findings().as_dict())
 
 
 def test_answers_tell_the_numbers_of_the_tables() -> None:

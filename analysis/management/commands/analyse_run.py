@@ -4,10 +4,11 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from analysis.findings.results import refuse_used_folder
+from analysis.findings.precision import FindingsError
 from analysis.management.told import ToldCommand
 from analysis.services.findings import SEED, Choices, analyse_folder
 from analysis.services.handover_options import add_exemplars
+from analysis.tablefolder import refuse_used_folder
 
 
 class Command(ToldCommand):
@@ -43,7 +44,7 @@ class Command(ToldCommand):
         out: Path = options["out"]
         named = ("criterion", "condition", "reference", "fraction", "seed")
         choices = Choices(**{name: options[name] for name in named})
-        refuse_used_folder(out)
+        refuse_used_folder(out, FindingsError)
         analysed = analyse_folder(
             options["run"],
             choices,

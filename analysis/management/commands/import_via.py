@@ -10,10 +10,9 @@ from analysis.exchange.via import read_via
 from analysis.management.commands.analyse_ratings import SEED, analyse_and_tell
 from analysis.management.told import ToldCommand
 from analysis.printed import p_equals
-from analysis.stats import Settings, check, read_ratings
+from analysis.stats import Settings, StatsError, check, read_ratings
 from analysis.stats.paper import explained
-from analysis.stats.results import refuse_used_folder
-from analysis.tablefolder import write_csv
+from analysis.tablefolder import refuse_used_folder, write_csv
 
 
 class Command(ToldCommand):
@@ -52,7 +51,7 @@ class Command(ToldCommand):
         out: Path = options["out"]
         folder: Path | None = options["results"]
         if folder is not None:
-            refuse_used_folder(folder)
+            refuse_used_folder(folder, StatsError)
         if out.exists():
             raise CommandError(f"{out}: expected a new file, it already exists; choose another --out")
         study = read_via(
