@@ -19,7 +19,7 @@ from analysis.report.explorative import paper_section, subgroup_section
 from analysis.report.flow import courses, flow, reader_grid
 from analysis.report.html import standalone
 from analysis.report.methods import assumptions_section, methods_section
-from analysis.report.words import groups_of, interval_of, listed, plural
+from analysis.report.words import groups_of, interval_of, listed, plural, prose
 from analysis.stats import Results
 from analysis.stats.conclusions import SEVERAL
 from analysis.stats.results import SIMULATED
@@ -162,9 +162,7 @@ def _protocol(results: Results, background: Background) -> Section:
     if background.questions:
         blocks.insert(0, Named(background.questions))
     else:
-        blocks.append(
-            Text("The protocol is not part of a ratings file; the export of a study has it.", "note")
-        )
+        blocks.append(Text(prose("no_protocol", results), "note"))
     if background.course:
         blocks.append(Named(background.course, background.codes))
     return Section("protocol", "Protocol", tuple(blocks))

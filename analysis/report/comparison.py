@@ -17,28 +17,19 @@ NOT_ESTIMABLE, NOT_AVAILABLE = "not estimable: ", "not available: "
 def primary_section(results: Results, *, declared: bool) -> Section:
     """Return the primary comparison: a sentence and the numbers for each question; `declared`: before reading."""
     items = tuple(_finding(results, row) for row in results.multiplicity)
-    named = worded.groups_of(results)
+    sets = {"of_its_set": OF_ITS_SET, "units": "matched sets"} if by_sets(results) else NO_SETS
+    several = SEVERAL[results.study["multiplicity"]]
     blocks: list[Block] = [
-        Text(
-            f"θ is the chance that a reader gives a {named.one} the higher answer than a {named.other}"
-            f"{OF_ITS_SET if by_sets(results) else ''}, equal answers counted half. 0.5 means no difference; 1 that "
-            f"every {named.one} got the higher answer. The conclusion is meant for other readers and other "
-            f"{'matched sets' if by_sets(results) else 'cases'}, not only for these.",
-        ),
+        Text(worded.prose("theta", results, **sets)),
         Findings(items),
         _primary_grid(results, declared),
-        Text(
-            f"p from Student's t on fractional degrees of freedom; {worded.interval_of(results)}s on "
-            f"{_scale(results)}. "
-            "Effective readers: 1 / sum of the squared weights of the readers; below 3 one or two of them decide. "
-            f"Several questions: {SEVERAL[results.study['multiplicity']]}. Full precision is in results.json.",
-            "note",
-        ),
+        Text(worded.prose("primary", results, scale=_scale(results), several=several), "note"),
     ]
     return Section("primary", "Primary comparison", tuple(blocks))
 
 
 OF_ITS_SET = " of its matched set"
+NO_SETS = {"of_its_set": "", "units": "cases"}
 
 
 def by_sets(results: Results) -> bool:
@@ -221,25 +212,14 @@ def _p_values(results: Results, row: Row, holm: Row) -> dict[str, str]:
 
 def sensitivity_section(results: Results) -> Section:
     """Return every method beside the primary one, question by question."""
-    blocks: list[Block] = [
-        Text(
-            "The same question by other methods. Only the primary method decides; the others "
-            "show whether the conclusion depends on it."
-        )
-    ]
+    blocks: list[Block] = [Text(worded.prose("sensitivity", results))]
     for holm in results.multiplicity:
         own = [r for r in results.comparisons if r["endpoint"] == holm["endpoint"] and r["method"] in METHODS]
         blocks.append(_sensitivity_grid(results, holm, own))
     extra = _cannot_assess_grid(results)
     if extra is not None:
         blocks.append(extra)
-    blocks.append(
-        Text(
-            "θ unless said otherwise; differences are in points or, for yes or no, a share from 0 to 1; "
-            "mixed models give log odds ratios (0 = no difference).",
-            "note",
-        )
-    )
+    blocks.append(Text(worded.prose("sensitivity_units", results), "note"))
     return Section("sensitivity", "Sensitivity analyses", tuple(blocks))
 
 
@@ -280,26 +260,13 @@ def _cannot_assess_grid(results: Results) -> Grid | None:
         for suffix, words in NOT_GIVEN.items()
         if row["endpoint"] == holm["endpoint"] + suffix
     ]
-    caption = (
-        "Answers that were not given. Cannot-assess is not missing at random, so its share is compared "
-        "as a separate answer."
-    )
-    return Grid.of(caption, rows) if rows else None
+    return Grid.of(worded.prose("not_given", results), rows) if rows else None
 
 
 def readers_section(results: Results) -> Section:
     """Return each reader's own result beside the pooled one."""
-    named, sets = worded.groups_of(results), by_sets(results)
-    text = (
-        f"θ of each reader{' over all cases' if sets else ''} (circles, DeLong intervals) and over all readers and "
-        f"{'matched sets' if sets else 'cases'} (diamonds, the primary comparison), with "
-        f"{worded.interval_of(results)}s. Right of 0.5 {named.ones} got the higher answers. Dotted: where the θ of "
-        "another reader like these would lie."
-    )
-    caption = (
-        "How far readers differ in θ beyond what their cases explain, and what to expect of another reader."
-    )
-    grid = Grid.of(caption, (_spread(results, row) for row in results.multiplicity))
+    text = worded.prose("forest_of_sets" if by_sets(results) else "forest", results)
+    grid = Grid.of(worded.prose("spread", results), (_spread(results, row) for row in results.multiplicity))
     return Section("readers", "Each reader", (Picture("forest", text), grid))
 
 
@@ -319,7 +286,6 @@ def answers_section(results: Results) -> Section | None:
     """Return the distribution of the answers, or None where no question has levels."""
     if not results.answers:
         return None
-    text = (
-        "Every first answer, by arm, centred on the neutral answer: orange is unfavourable, blue favourable."
+    return Section(
+        "answers", "How the readers answered", (Picture("answers", worded.prose("answers", results)),)
     )
-    return Section("answers", "How the readers answered", (Picture("answers", text),))

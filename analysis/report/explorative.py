@@ -3,7 +3,7 @@
 from analysis.endpoints import capital
 from analysis.report.comparison import NOT_ESTIMABLE, primary_row
 from analysis.report.document import Block, Grid, Picture, Section, Text
-from analysis.report.words import DASH, estimate, groups_of, interval_of, number, p_value
+from analysis.report.words import DASH, estimate, groups_of, interval_of, number, p_value, prose
 from analysis.stats import Results
 from analysis.stats.conclusions import DISAGREE
 from analysis.stats.paper import explained
@@ -18,14 +18,9 @@ def subgroup_section(results: Results) -> Section | None:
         return None
     titles = {row["endpoint"]: row["title"] for row in results.multiplicity}
     blocks: list[Block] = [
-        Text(
-            "The primary comparison within groups of cases. Explorative: the p-values are not adjusted, "
-            "and a group with few cases can show little."
-        )
+        Text(prose("subgroups", results)),
+        Picture("subgroups", prose("subgroups_shown", results)),
     ]
-    blocks.append(
-        Picture("subgroups", f"θ in each subgroup of cases with {interval_of(results)}s, by question.")
-    )
     for grouping in dict.fromkeys(row["grouping"] for row in results.subgroups):
         own = [row for row in results.subgroups if row["grouping"] == grouping]
         groups = dict.fromkeys(row["group"] for row in own)
@@ -71,14 +66,8 @@ def paper_section(results: Results) -> Section:
         }
 
     blocks = (
-        Text(
-            "For comparison with the published study, which pooled all ratings and tested them as if "
-            "each were independent."
-        ),
-        Picture(
-            "paper_means",
-            "Mean and standard deviation of all ratings pooled, as the published study drew them.",
-        ),
+        Text(prose("published", results)),
+        Picture("paper_means", prose("published_means", results)),
         Grid.of("Ignores reader and case correlation.", map(cells, results.paper_compatible)),
         Text(" ".join(explained(results))),
     )

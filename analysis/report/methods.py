@@ -7,7 +7,7 @@ from importlib import metadata
 
 from analysis.report.comparison import by_sets
 from analysis.report.document import Background, Block, Named, Points, Section, Text
-from analysis.report.words import TEXTS, counts_alike, groups_of
+from analysis.report.words import TEXTS, counts_alike, groups_of, prose
 from analysis.stats import Results
 
 LIBRARIES = ("numpy", "scipy", "pandas", "matplotlib")
@@ -41,10 +41,7 @@ def methods_section(results: Results, background: Background) -> Section:
     ]
     several = TEXTS["several"][study["multiplicity"]]
     blocks: list[Block] = [
-        Text(
-            "Everything is recomputed from ratings.csv by: python manage.py analyse_ratings ratings.csv "
-            "--like results.json --out again"
-        ),
+        Text(prose("again", results)),
         Points(_named([*formulas, *several], results, weight="1 / the reader's ΣD" if own else "1")),
         Named((*settings, *background.origin), background.codes),
     ]

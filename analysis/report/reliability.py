@@ -14,6 +14,7 @@ from analysis.report.words import (
     number,
     p_value,
     percent,
+    prose,
 )
 from analysis.stats import Results
 from analysis.stats.rows import Row
@@ -22,24 +23,11 @@ from analysis.stats.rows import Row
 def agreement_section(results: Results) -> Section:
     """Return agreement between readers (overall and per arm) and of each reader with the own first reading."""
     titles = {row["endpoint"]: row["title"] for row in results.multiplicity}
-    blocks: list[Block] = [
-        Text(
-            "How far readers gave the same answer to the same case, on first readings. 1 is full "
-            "agreement; 0 is what chance would give (percent agreement: the plain share of equal "
-            "answers). Percent agreement is given beside the coefficients because they fall when nearly "
-            "all answers are the same."
-        )
-    ]
+    blocks: list[Block] = [Text(prose("agreement", results))]
     for endpoint, title in titles.items():
         own = [row for row in results.agreement if row["endpoint"] == endpoint]
         blocks.append(_agreement_grid(title, own, ("All cases", *groups_of(results).both)))
-    blocks.append(
-        Text(
-            f"{interval_of(results)}s: percentile bootstrap over cases; ICC after McGraw and Wong. They say nothing "
-            "about other readers.",
-            "note",
-        )
-    )
+    blocks.append(Text(prose("agreement_intervals", results), "note"))
     blocks += _intra(results, titles)
     return Section("agreement", "Agreement", tuple(blocks))
 
@@ -83,11 +71,7 @@ def _intra(results: Results, titles: dict[str, str]) -> list[Block]:
             "Remark": row["note"],
         }
 
-    caption = (
-        "Agreement within readers: the same case shown twice. The shift is in points of the scale. In brackets "
-        f"{interval_of(results)}s, of the same answer as a share; for all readers together readers are the clusters."
-    )
-    return [Grid.of(caption, map(cells, results.intra_reader))]
+    return [Grid.of(prose("intra", results), map(cells, results.intra_reader))]
 
 
 def _limits(row: Row, low: str, high: str) -> str:
@@ -113,11 +97,8 @@ def order_section(results: Results) -> Section:
             "Remark": row["note"],
         }
 
-    text = (
-        "First readings. For each reader a line is fitted over the order of reading; the means count readers alike. "
-        "Explorative: the p-values are not adjusted. Answers are in the question's unit, yes or no as a share."
-    )
-    return Section("order", "Order and learning", (Text(text), Grid.of("", map(cells, results.order))))
+    blocks = (Text(prose("order", results)), Grid.of("", map(cells, results.order)))
+    return Section("order", "Order and learning", blocks)
 
 
 def times_section(results: Results, *, declared: bool) -> Section:
@@ -138,17 +119,12 @@ def times_section(results: Results, *, declared: bool) -> Section:
 
     first = results.reading_time[0]
     fixed = "the rule was fixed beforehand: " if declared else ""
+    rule = fixed + times_rule(first["shortest_s"], first["longest_s"])
+    counts = {name: first[name] for name in ("n_used", "n_excluded", "n_without_time")}
     blocks = (
-        Text(
-            "From painted pixels to the answer, hidden time excluded, on first readings. Compared as "
-            f"ratios: 1.10 means that {named.ones} took a tenth longer."
-        ),
+        Text(prose("times", results)),
         Grid.of("", map(cells, results.reading_time)),
-        Text(
-            f"{first['n_used']} times were used. {first['n_excluded']} were left out ({fixed}"
-            f"{times_rule(first['shortest_s'], first['longest_s'])}); {first['n_without_time']} readings have no time.",
-            "note",
-        ),
+        Text(prose("times_used", results, rule=rule, **counts), "note"),
     )
     return Section("times", "Reading times", blocks)
 
@@ -191,21 +167,13 @@ def missing_section(results: Results) -> Section:
         }
 
     blocks: tuple[Block, ...] = (
+        Grid.of(prose("missing", results), totals),
         Grid.of(
-            "First readings by question and arm; what a replaced reader left is counted with the reader who came.",
-            totals,
-        ),
-        Grid.of(
-            f"Whether the arms differ in what was not answered ({named.one} minus {named.other}, readers and cases "
-            "random).",
+            prose("missing_by_arm", results),
             map(apart, (row for row in results.missing if row["reader"] is None)),
         ),
         _by_reader(results),
-        Text(
-            "The primary comparison uses the available answers without imputation; it assumes that "
-            "the others are missing completely at random. Cannot-assess is not: it is compared as a separate answer"
-            " under Sensitivity analyses."
-        ),
+        Text(prose("missing_at_random", results)),
     )
     return Section("missing", "What was not answered", blocks)
 
@@ -230,13 +198,8 @@ def described_section(results: Results, background: Background) -> Section | Non
         return None
     named = groups_of(results).both
     blocks: list[Block] = [
-        Text(
-            "First readings. These questions were not declared endpoints: nothing is tested, and a difference "
-            "seen here is a reason for another study, not a finding."
-        ),
-        Picture(
-            "described", "Answers to the questions that are not tested, as shares of those who answered."
-        ),
+        Text(prose("described", results)),
+        Picture("described", prose("described_shown", results)),
     ]
     for each in background.described:
         rows = [("Answered", *(f"{a} of {n}" for a, n in zip(each.answered, each.planned, strict=True)))]

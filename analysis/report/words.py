@@ -1,6 +1,7 @@
 """Estimates and counts as a report words them; numbers alone are worded in `analysis.printed`."""
 
 import tomllib
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,18 @@ from analysis.stats.rows import Row
 
 __all__ = [
     "DASH", "TEXTS", "counts_alike", "estimate", "groups_of", "interval", "interval_name", "interval_of", "listed",
-    "number", "p_value", "percent", "plural",
+    "number", "p_value", "percent", "plural", "prose",
 ]  # fmt: skip
 
 
 TEXTS: dict[str, Any] = tomllib.loads((Path(__file__).parent / "texts.toml").read_text("utf-8"))
 """Prose of the report that is the same for every study."""
+
+
+def prose(name: str, results: Results, **more: object) -> str:
+    """Return a paragraph of texts.toml with the words of a study in it: its groups, its interval, and `more`."""
+    named = {**asdict(groups_of(results)), "interval": interval_of(results), **more}
+    return str(TEXTS["prose"][name].format(**named))
 
 
 def interval_of(results: Results) -> str:
