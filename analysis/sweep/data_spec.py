@@ -70,13 +70,9 @@ class DataSpec:
         given = (self.expert_labels is not None, len(about) > 0)
         need(given[0] == given[1], "expert_labels and expert_classes", "both or neither", self.expert_classes)
         need(self.suffix == "" or self.suffix[0] == ".", "suffix", "an ending with its dot", self.suffix)
-        need(0 <= self.tail <= self.head, "head and tail", "0 <= tail <= head", (self.head, self.tail))
-        need(
-            (self.head < 1) == (self.tail < 1),
-            "head and tail",
-            "two counts or two shares",
-            (self.head, self.tail),
-        )
+        both = (self.head, self.tail)
+        need(0 <= self.tail <= self.head, "head and tail", "0 <= tail <= head", both)
+        need((self.head < 1) == (self.tail < 1), "head and tail", "two counts or two shares", both)
 
 
 PLACES = (

@@ -1,15 +1,76 @@
-"""The machine as a process of the sweep meets it: the GPU's free memory and faults, the host's memory, libraries."""
+"""The machine as a process of the sweep meets it: what a GPU is given to do, its free memory and faults, the host's
+memory, libraries.
+"""
 
 import ctypes
 import gc
 import os
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from analysis.sweep.errors import HostError, UnitError
+
+AHEAD = 4
+"""Batches that the processor may run ahead of a GPU, so that progress and a cancel are in time."""
+
+
+class Pace:
+    """Holds the processor back to AHEAD batches before the GPU, whose queue never runs empty for it."""
+
+    def __init__(self, device: torch.device) -> None:
+        self._on_gpu = device.type == "cuda"
+        self._asked: deque[torch.cuda.Event] = deque()
+
+    def keep(self) -> None:
+        """Note that a batch was asked for, and wait for the one that lies AHEAD batches back."""
+        if self._on_gpu:
+            self._asked.append(torch.cuda.current_stream().record_event())
+            if len(self._asked) > AHEAD:
+                self._asked.popleft().synchronize()
+
+
+@contextmanager
+def own_stream(device: torch.device) -> Iterator[None]:
+    """Work in a stream of its own, in order with the work before and after; recording needs one. On a CPU: as ever."""
+    if device.type != "cuda":
+        yield
+        return
+    outer, own = torch.cuda.current_stream(), torch.cuda.Stream()  # type: ignore[no-untyped-call]
+    own.wait_stream(outer)
+    with torch.cuda.stream(own):
+        yield
+    outer.wait_stream(own)
+
+
+def recorded(
+    work: Callable[[], None], device: torch.device, *, beside_others: bool = False
+) -> Callable[[], None] | None:
+    """Record work whose tensors stay where they are as one CUDA graph, in the stream at hand, which has done it before.
+
+    Nothing is computed; what is returned replays it. None on a CPU, which records nothing, and with `beside_others`
+    where the free memory does not hold the most that was in use twice: for the recording, and for what is not recorded.
+    """
+    if device.type != "cuda" or (beside_others and free_bytes() < 2 * torch.cuda.max_memory_allocated()):
+        return None
+    gc.collect()  # no network that is gone may be freed while the device records; newer torch leaves it to us
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph, stream=torch.cuda.current_stream()):
+        work()
+    return graph.replay
+
+
+def fix_kernels(*, tf32: bool) -> None:
+    """Let cuDNN take the same kernels each time, whatever this process did before: a resumed training or run repeats
+    an undisturbed one. A search for the fastest could choose otherwise in the next process.
+    """
+    torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = True, False
+    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = tf32
 
 
 def free_bytes() -> int:
@@ -21,6 +82,26 @@ def free_bytes() -> int:
     torch.cuda.empty_cache()
     free, _ = torch.cuda.mem_get_info()
     return int(free)
+
+
+SPARE_BYTES = 4 << 30
+"""Memory of a GPU that is left to the network and its intermediate results."""
+
+UPLOAD = 4096
+"""Images copied to the GPU at once."""
+
+
+def on_device(pixels: NDArray[np.uint8], device: str, share: float = 1.0) -> NDArray[np.uint8] | torch.Tensor:
+    """Copy images to the GPU once, through pinned memory, or leave them where they are: on a CPU, and where they take
+    more than this share of the GPU's free memory or do not leave SPARE_BYTES of it.
+    """
+    if device == "cpu" or pixels.nbytes > min(share * (free := free_bytes()), free - SPARE_BYTES):
+        return pixels
+    resident = torch.empty(pixels.shape, dtype=torch.uint8, device=device)
+    for start in range(0, len(pixels), UPLOAD):
+        part = torch.from_numpy(np.array(pixels[start : start + UPLOAD])).pin_memory()
+        resident[start : start + UPLOAD].copy_(part, non_blocking=True)
+    return resident
 
 
 def refuse_without_device(device: str, what: str) -> None:

@@ -76,12 +76,8 @@ class PreprocessSpec:
         need(0 < self.crop <= 1, "crop", "a share above 0 up to 1", self.crop)
         need(self.crop == 1 or self.fit == "crop", "crop", '1 unless fit = "crop"', self.crop)
         need(len(self.mean) == 3, "mean", "three numbers", self.mean)
-        need(
-            len(self.deviation) == 3 and min(self.deviation) > 0,
-            "deviation",
-            "three numbers above 0",
-            self.deviation,
-        )
+        good = len(self.deviation) == 3 and min(self.deviation) > 0
+        need(good, "deviation", "three numbers above 0", self.deviation)
 
     def decoding(self) -> dict[str, Any]:
         """Return what the decoded squares depend on, as it was written before there was a choice of `fit`."""
@@ -111,12 +107,8 @@ class ModelsSpec:
         need(bool(self.architecture), "architecture", "a name", self.architecture)
         own = self.architecture.removeprefix(FACTORY)
         good = own == self.architecture or all(part.isidentifier() for part in re.split("[.:]", own))
-        need(
-            good and own.count(":") <= 1,
-            "architecture",
-            f"{FACTORY}package.module:function",
-            self.architecture,
-        )
+        good = good and own.count(":") <= 1
+        need(good, "architecture", f"{FACTORY}package.module:function", self.architecture)
         need(self.weights in WEIGHTS, "weights", "one of " + ", ".join(WEIGHTS), self.weights)
         need(self.output in OUTPUTS, "output", "one of " + ", ".join(OUTPUTS), self.output)
         pairs(self.rename, "rename", blank=True)

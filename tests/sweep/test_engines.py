@@ -255,3 +255,20 @@ def test_images_go_to_the_gpu_once(tiny):
         run_unit(run, unit, workspace)
     assert workspace.pixels().is_cuda
     assert workspace.member(1, "dense")[0].backend.uploaded == 0
+
+
+@pytest.mark.gpu
+def test_no_batch_waits_for_the_gpu():
+    engine = Engine(
+        "resnet18", 20, InferSpec(device="cuda", batch_size=2, precision="fp16"), PreprocessSpec(size=32)
+    )
+    engine.load(random_state("resnet18", 20, 0), LEVELS, 0)
+    pixels = torch.from_numpy(images(31)).cuda()
+
+    def step(done, total):
+        torch.cuda.set_sync_debug_mode("error" if done < total else "default")
+
+    try:
+        engine.predict(0.9, pixels, step)
+    finally:
+        torch.cuda.set_sync_debug_mode("default")

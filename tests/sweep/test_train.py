@@ -14,7 +14,7 @@ from analysis.sweep.networks.checkpoints import read_checkpoint
 from analysis.sweep.networks.layout import find_checkpoints
 from analysis.sweep.run.finish import run_sweep
 from analysis.sweep.spec import TrainSpec
-from analysis.sweep.training.epochs import Examples, Trainer, augmented, load_pretrained
+from analysis.sweep.training.epochs import Examples, Trainer, augmented, drawn_turns, load_pretrained
 from analysis.sweep.training.train import train_ensemble
 from tests.sweep.tiny import SMALL, random_state, write_images, write_labels
 
@@ -156,14 +156,18 @@ def test_starts_from_weights_of_a_network_that_asks_for_their_version(tmp_path):
 
 def test_flips_and_rotations():
     grey = torch.rand(64, 1, 9, 9, generator=torch.Generator().manual_seed(0))
-    same = augmented(grey, 0.0, False, torch.Generator().manual_seed(1))
+
+    def turned(rotation, flip):
+        return augmented(grey, drawn_turns(len(grey), rotation, flip, torch.Generator().manual_seed(1)))
+
+    same = turned(0.0, False)
     assert torch.allclose(same, grey, atol=1e-5)
-    flipped = augmented(grey, 0.0, True, torch.Generator().manual_seed(1))
+    flipped = turned(0.0, True)
     mirrored = [torch.allclose(f, g.flip(-1), atol=1e-5) for f, g in zip(flipped, grey, strict=True)]
     kept = [torch.allclose(f, g, atol=1e-5) for f, g in zip(flipped, grey, strict=True)]
     assert all(a != b for a, b in zip(mirrored, kept, strict=True))
     assert 10 < sum(mirrored) < 54
-    turned = augmented(grey, 15.0, True, torch.Generator().manual_seed(1))
-    assert turned.shape == grey.shape
-    assert torch.equal(turned, augmented(grey, 15.0, True, torch.Generator().manual_seed(1)))
-    assert not torch.allclose(turned, flipped, atol=1e-3)
+    both = turned(15.0, True)
+    assert both.shape == grey.shape
+    assert torch.equal(both, turned(15.0, True))
+    assert not torch.allclose(both, flipped, atol=1e-3)

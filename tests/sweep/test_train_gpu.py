@@ -2,11 +2,13 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
 from analysis.sweep.networks.checkpoints import read_checkpoint
 from analysis.sweep.spec import TrainSpec
+from analysis.sweep.training.epochs import WARM_UPS, Examples, Trainer
 from analysis.sweep.training.train import open_training, train_ensemble
 from tests.sweep.tiny import make_tiny, write_images, write_labels
 
@@ -41,3 +43,48 @@ def test_stopped_and_resumed_on_a_gpu(tmp_path, precision):
     print(f"{precision}: largest difference {worst}")
     assert worst <= TOLERANCE
     assert torch.isfinite(one["fc.weight"]).all()
+
+
+@pytest.mark.parametrize("precision", ["fp32", "tf32", "fp16", "bf16"])
+@pytest.mark.parametrize("resident", [True, False])
+def test_no_step_waits_for_the_card(tmp_path, precision, resident):
+    """Recorded once, and from then on torch itself refuses whatever waits."""
+    tiny = make_tiny(tmp_path, seeds=())
+    trainer = Trainer(tiny.spec(train=TrainSpec(batch_size=4, device="cuda", precision=precision)), 0, "")
+    draw, n = np.random.default_rng(0), 4 * (WARM_UPS + 6) + 2
+    pixels = draw.integers(0, 256, (n, 32, 32)).astype(np.uint8)
+    labels = draw.integers(0, 2, (n, 20)).astype(np.float32)
+    labels[::3, 2] = -1
+    given = torch.from_numpy(pixels).cuda() if resident else pixels
+
+    def step(done):
+        watched = trainer.epoch > 0 or done > 4 * WARM_UPS
+        torch.cuda.set_sync_debug_mode("error" if watched and done < n else "default")
+
+    data = Examples(given, labels, draw.random(n).astype(np.float32))
+    try:
+        for _ in range(2):
+            trainer.run_epoch(data, Examples(given[:4], labels[:4]), step)
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+    assert trainer._replay is not None
+    assert np.isfinite(trainer.history[-1]["train_loss"])
+
+
+def test_a_recorded_step_does_what_the_step_does(tmp_path):
+    """In fp32 both take the same kernels: what is left is the order of sums on the card."""
+    tiny, weights = make_tiny(tmp_path, seeds=()), []
+    draw = np.random.default_rng(0)
+    data = Examples(draw.integers(0, 256, (40, 32, 32)).astype(np.uint8), np.ones((40, 20), np.float32))
+    for record in (True, False):
+        trainer = Trainer(tiny.spec(train=TrainSpec(batch_size=4, device="cuda", learning_rate=1e-3)), 0, "")
+        trainer._whole = 0 if record else WARM_UPS  # past the place where it would be recorded
+        for _ in range(2):
+            trainer.run_epoch(data, data, lambda done: None)
+        assert (trainer._replay is not None) == record
+        weights.append({name: value.cpu() for name, value in trainer.model.state_dict().items()})
+    one, two = weights
+    worst = max(float((one[name] - two[name]).abs().max()) for name in one if one[name].is_floating_point())
+    print(f"recorded against step by step: largest difference {worst}")
+    assert worst <= TOLERANCE
+    assert all(torch.equal(one[name], two[name]) for name in one if not one[name].is_floating_point())

@@ -58,13 +58,6 @@ class ImageCache:
         """Map the images: uint8, images x size x size, read-only."""
         return np.memmap(self.file, np.uint8, "r", shape=(self.count, self.size, self.size))
 
-    def verify(self) -> None:
-        """Read all bytes against the digest; raise DataError where they differ."""
-        if sha256_file(self.file) != self.digest:
-            raise DataError(
-                f"{self.file}: expected SHA-256 {self.digest}, got a different one; delete it to rebuild"
-            )
-
 
 def cache_key(names: Sequence[str], files: Sequence[Path], preprocess: PreprocessSpec) -> str:
     """Name a cache after its file list and preprocessing (24 hexadecimal digits)."""

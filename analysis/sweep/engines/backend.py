@@ -62,31 +62,13 @@ def normalised(grey: Tensor, table: Tensor) -> Tensor:
     return torch.nn.functional.embedding(grey.int(), table).permute(0, 3, 1, 2)
 
 
-def in_batches(
-    network: Network,
-    pixels: NDArray[np.uint8] | Tensor,
-    batch_size: int,
-    logits: Callable[[Tensor], Tensor],
-    step: Step | None,
-) -> NDArray[np.float32]:
-    """Run an engine of the CPU over all images, a batch at a time."""
-    table, scores = normalisation_table(network.mean, network.deviation), []
-    for start in range(0, len(pixels), batch_size):
-        batch = pixels[start : start + batch_size]
-        grey = batch if isinstance(batch, Tensor) else torch.from_numpy(np.array(batch))
-        scores.append(network.scores_of(logits(normalised(grey, table))))
-        if step:
-            step(min(start + batch_size, len(pixels)), len(pixels))
-    predicted: NDArray[np.float32] = torch.cat(scores).numpy()
-    return predicted
-
-
 class Eager:
     """See `Backend`; weights are written into the network in place."""
 
     def __init__(self, network: Network, infer: InferSpec) -> None:
         self._module = channels_last(network.module).eval()
         self._network, self._infer = network, infer
+        self._table = normalisation_table(network.mean, network.deviation)
 
     @torch.inference_mode()
     def write(self, weights: Mapping[str, Tensor]) -> None:
@@ -98,5 +80,13 @@ class Eager:
     @torch.inference_mode()
     def scores(self, pixels: NDArray[np.uint8] | Tensor, step: Step | None = None) -> NDArray[np.float32]:
         """Predict all images, a batch at a time."""
+        scores, size = [], self._infer.batch_size
         with torch.autocast("cpu", torch.bfloat16, enabled=self._infer.precision == "bf16"):
-            return in_batches(self._network, pixels, self._infer.batch_size, self._module, step)
+            for start in range(0, len(pixels), size):
+                batch = pixels[start : start + size]
+                grey = batch if isinstance(batch, Tensor) else torch.from_numpy(np.array(batch))
+                scores.append(self._network.scores_of(self._module(normalised(grey, self._table))))
+                if step:
+                    step(min(start + size, len(pixels)), len(pixels))
+        predicted: NDArray[np.float32] = torch.cat(scores).numpy()
+        return predicted

@@ -8,7 +8,6 @@ between the convolutions. On a CPU the same code runs without a recorded graph, 
 there.
 """
 
-import gc
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -17,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from analysis.sweep.device import Pace, fix_kernels, own_stream, recorded
 from analysis.sweep.engines.backend import Eager, Maker, Network, Step, normalisation_table, normalised
 from analysis.sweep.engines.fusion import fuse
 from analysis.sweep.networks.architectures import channels_last
@@ -24,8 +24,6 @@ from analysis.sweep.spec import InferSpec
 
 DTYPES = {"fp32": torch.float32, "tf32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 WARM_UPS = 3
-AHEAD = 4
-"""Batches that the processor may run ahead of the device, so that progress and a cancel are in time."""
 
 Prepare = Callable[[nn.Module], Any]
 
@@ -43,11 +41,7 @@ class Static:
     """
 
     def __init__(self, network: Network, infer: InferSpec, prepare: Prepare) -> None:
-        torch.backends.cuda.matmul.allow_tf32 = infer.precision == "tf32"
-        torch.backends.cudnn.allow_tf32 = infer.precision == "tf32"
-        # Whatever this process did before: a training, say, leaves other choices behind. No search for the fastest
-        # kernel: it can choose otherwise in the next process, and a resumed run would not be equal byte by byte.
-        torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = True, False
+        fix_kernels(tf32=infer.precision == "tf32")
         self._device, dtype = torch.device(infer.device), DTYPES[infer.precision]
         self._network = network
         self._table = normalisation_table(network.mean, network.deviation).to(self._device, dtype)
@@ -71,16 +65,15 @@ class Static:
     def scores(self, pixels: NDArray[np.uint8] | Tensor, step: Step | None = None) -> NDArray[np.float32]:
         """Predict all images; the last batch is filled up with what the one before left, and cut."""
         replay = self._replay = self._replay or self._record()
-        size, total = len(self._input), len(pixels)
+        size, total, pace = len(self._input), len(pixels), Pace(self._device)
         scores = torch.empty(total, self._output.shape[1], device=self._device)
         for start in range(0, total, size):
             batch = self._placed(pixels[start : start + size])
             self._input[: len(batch)].copy_(batch)
             replay()
             scores[start : start + size].copy_(self._output[: len(batch)])
+            pace.keep()
             if step:
-                if start // size % AHEAD == 0:
-                    self._settle()
                 step(min(start + size, total), total)
         predicted: NDArray[np.float32] = scores.cpu().numpy()
         return predicted
@@ -97,24 +90,10 @@ class Static:
         self._output.copy_(self._network.scores_of(logits))
 
     def _record(self) -> Callable[[], None]:
-        """Record one batch; on a CPU there is nothing to record."""
-        if self._device.type != "cuda":
-            return self._once
-        aside = torch.cuda.Stream()  # type: ignore[no-untyped-call]
-        aside.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(aside):
-            for _ in range(WARM_UPS):
+        with own_stream(self._device):
+            for _ in range(WARM_UPS if self._device.type == "cuda" else 0):
                 self._once()
-        torch.cuda.current_stream().wait_stream(aside)
-        gc.collect()  # no network that is gone may be freed while the device records; newer torch leaves it to us
-        graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph):
-            self._once()
-        return graph.replay
-
-    def _settle(self) -> None:
-        if self._device.type == "cuda":
-            torch.cuda.current_stream().synchronize()
+            return recorded(self._once, self._device) or self._once
 
 
 def _as_it_is(module: nn.Module) -> nn.Module:

@@ -34,18 +34,9 @@ def _arrange(opened: Opened) -> None:
             f"{opened.where.name}: {int(lacking.sum())} of {len(joined)} images are left out, their study has no labels"
         )
     joined = joined[~lacking].set_index(joined["row"][~lacking].astype(int))
-    subject = joined["subject_id"]
-    joined["path"] = (
-        "files/p"
-        + subject.str[:2]
-        + "/p"
-        + subject
-        + "/s"
-        + joined["study_id"]
-        + "/"
-        + joined["dicom_id"]
-        + ".jpg"
-    )
+    subject, study = joined["subject_id"], joined["study_id"]
+    folder = "files/p" + subject.str[:2] + "/p" + subject + "/s" + study
+    joined["path"] = folder + "/" + joined["dicom_id"] + ".jpg"
     opened.table, opened.images = joined, None
 
 

@@ -13,19 +13,9 @@ def _say_separator(opened: Opened) -> None:
 
 register(Layout("table", "a name column and one column per class, per split", people=PEOPLE))
 
-register(
-    Layout("nih-cxr-lt", "NIH-CXR-LT: miccai2023_nih-cxr-lt_labels_*.csv", "id", NIH_CLASSES, people=PEOPLE)
-)
-
-register(
-    Layout(
-        "mimic-cxr-lt",
-        "MIMIC-CXR-LT: miccai2023_mimic-cxr-lt_labels_*.csv",
-        "path",
-        MIMIC_CLASSES,
-        people=PEOPLE,
-    )
-)
+for _name, _column, _classes in (("nih-cxr-lt", "id", NIH_CLASSES), ("mimic-cxr-lt", "path", MIMIC_CLASSES)):
+    _meaning = f"{_name.upper()}: miccai2023_{_name}_labels_*.csv"
+    register(Layout(_name, _meaning, _column, _classes, people=PEOPLE))
 
 register(
     Layout(

@@ -49,22 +49,20 @@ def build_classifier(name: str, n_classes: int, *, device: str = "cpu") -> nn.Mo
     CheckpointError: neither has a classifier of this name, or timm is asked for and not installed; own code that fails.
     HostError: own code that this host lacks.
     """
-    if name.startswith(FACTORY):
-        with torch.device(device):
+    own = name.startswith(FACTORY)
+    known = [] if own else classifier_names()
+    if not own and name not in known:
+        return _of_timm(name, n_classes, device, known)
+    with torch.device(device):
+        if own:
             return make_network(name, n_classes).eval()
-    known = classifier_names()
-    if name == small.NAME:
-        with torch.device(device):
+        if name == small.NAME:
             return small.resnet8(n_classes).eval()
-    if name in known:
         from torchvision import models
 
-        with torch.device(device):
-            model: nn.Module = models.get_model(
-                name, weights=None, num_classes=n_classes, **_AUXILIARY.get(name, {})
-            )
+        more = _AUXILIARY.get(name, {})
+        model: nn.Module = models.get_model(name, weights=None, num_classes=n_classes, **more)
         return model.eval()
-    return _of_timm(name, n_classes, device, known)
 
 
 def _of_timm(name: str, n_classes: int, device: str, known: list[str]) -> nn.Module:
@@ -112,14 +110,8 @@ def timm_preprocessing(name: str) -> tuple[dict[str, Any], str]:
         raise CheckpointError(f"[preprocess] timm: expected a configuration of {name!r}, timm has none")
     fit = {"squash": "squash", "border": "letterbox"}.get(said.crop_mode, "crop")
     crop = float(said.crop_pct) if fit == "crop" else 1.0
-    found = {
-        "mean": tuple(said.mean),
-        "deviation": tuple(said.std),
-        "fit": fit,
-        "crop": crop,
-        "antialias": True,
-    }
-    return found, str(said.interpolation)
+    statistics = {"mean": tuple(said.mean), "deviation": tuple(said.std)}
+    return statistics | {"fit": fit, "crop": crop, "antialias": True}, str(said.interpolation)
 
 
 def resolved(spec: SweepSpec) -> tuple[SweepSpec, list[str]]:

@@ -17,8 +17,8 @@ from analysis.picture.custody import DEFINITION
 from analysis.sweep.data.image_cache import ImageCache, ensure_cache
 from analysis.sweep.data.source import Source, read_source
 from analysis.sweep.data.splits import locate_images
-from analysis.sweep.device import library_versions
-from analysis.sweep.errors import CheckpointError, SpecError, SweepError, UnitError
+from analysis.sweep.device import library_versions, refuse_without_device
+from analysis.sweep.errors import CheckpointError, SpecError, SweepError
 from analysis.sweep.methods import find_method
 from analysis.sweep.methods.own import method_digest
 from analysis.sweep.methods.registry import refuse_levels
@@ -99,7 +99,7 @@ def prepare_run(
     spec, said = resolved(checked_levels(spec))
     for architecture in {spec.models_of(name).architecture for name in spec.axis}:
         check_size(architecture, len(spec.data.classes), spec.preprocess.size)
-    _need_device(spec.infer)
+    refuse_without_device(spec.infer.device, "[infer] device")
     source = read_source(spec.data)
     split = source.split
     files = locate_images(split, spec.data)
@@ -239,14 +239,6 @@ def _refuse_strangers(paths: RunPaths) -> None:
         raise SweepError(
             f"{paths.root}: expected an empty folder or a run, got {strange[0]!r}; choose another"
         )
-
-
-def _need_device(infer: InferSpec) -> None:
-    if infer.device == "cuda":
-        import torch
-
-        if not torch.cuda.is_available():
-            raise UnitError('[infer] device: expected a working CUDA device, got none; use device = "cpu"')
 
 
 def _engine_plan(spec: SweepSpec, checkpoint: Path, pixels: ImageCache) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from analysis.durable import json_bytes, sha256_bytes, write_whole
 from analysis.frames import RUN_FORMAT
 from analysis.sweep.data.image_cache import ImageCache, ensure_cache, open_cache
 from analysis.sweep.data.splits import locate
-from analysis.sweep.device import card_of, free_bytes, library_versions, named_faults, refuse_without_device
+from analysis.sweep.device import card_of, library_versions, named_faults, on_device, refuse_without_device
 from analysis.sweep.engines.backend import Step
 from analysis.sweep.errors import HostError, UnitError
 from analysis.sweep.methods import Compressed
@@ -31,12 +31,6 @@ from analysis.sweep.run.paths import prediction_name
 from analysis.sweep.run.prepare import Run, own_code
 from analysis.sweep.run.recalibrate import Recalibration, sample_cache
 from analysis.sweep.spec import ModelsSpec, PruneSpec
-
-SPARE_BYTES = 4 << 30
-"""Memory of a GPU that is left to the network and its intermediate results."""
-
-UPLOAD = 4096
-"""Images copied to the GPU at once."""
 
 
 @dataclass(frozen=True)
@@ -158,8 +152,7 @@ class Workspace:
     def pixels(self) -> Any:
         """Return the decoded test split: a memory map, or a tensor on the GPU, put there once."""
         if self._pixels is None:
-            mapped = run_cache(self.run, self.cache).pixels()
-            self._pixels = mapped if self.run.spec.infer.device == "cpu" else _on_device(mapped)
+            self._pixels = on_device(run_cache(self.run, self.cache).pixels(), self.run.spec.infer.device)
         return self._pixels
 
 
@@ -291,15 +284,3 @@ def _refuse_other_host(run: Run) -> None:
     for name, version in run.plan["versions"].items():
         if here.get(name) != version:
             raise HostError(f"run {run.run_id}: expected {name} {version}, got {here.get(name)} on this host")
-
-
-def _on_device(pixels: NDArray[np.uint8]) -> Any:
-    """Copy all images to the GPU, or leave them where they are if they do not fit beside the network."""
-    import torch
-
-    if pixels.nbytes + SPARE_BYTES > free_bytes():
-        return pixels
-    resident = torch.empty(pixels.shape, dtype=torch.uint8, device="cuda")
-    for start in range(0, len(pixels), UPLOAD):
-        resident[start : start + UPLOAD].copy_(torch.from_numpy(np.array(pixels[start : start + UPLOAD])))
-    return resident

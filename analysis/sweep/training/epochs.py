@@ -1,9 +1,16 @@
-"""One network in training: an epoch at a time, with all that is needed to go on after a stop."""
+"""One network in training: an epoch at a time, with all that is needed to go on after a stop.
 
+Order, labels and augmentation of an epoch are drawn before it and lie on the device; losses are added up there and read
+once at its end. So no step waits for the device, and on a GPU a step over a whole batch is recorded once and replayed.
+"""
+
+import copy
 import io
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +23,7 @@ from torch.nn import functional
 from analysis.frames import IGNORED
 from analysis.metrics.ranking import rank_quality
 from analysis.sweep.data.amended import drawn_order
-from analysis.sweep.device import free_bytes
+from analysis.sweep.device import Pace, fix_kernels, own_stream, recorded
 from analysis.sweep.errors import CheckpointError, SweepError, UnitError
 from analysis.sweep.methods.own import masking
 from analysis.sweep.methods.registry import drawing_seed
@@ -64,17 +71,24 @@ class Trainer:
         weights = dict(self.model.named_parameters())
         self._kept = [(weights[name], stays.to(self.device)) for name, stays in kept.items()]
         self._remove()
+        on_gpu = self.device.type == "cuda"
+        # Fused, it takes the loss scale and skips a step that overflowed on the device, where others ask for it.
         self.optimiser = torch.optim.Adam(
-            self.model.parameters(), lr=self.choice.learning_rate, weight_decay=self.choice.weight_decay
-        )
+            self.model.parameters(), lr=self.choice.learning_rate, weight_decay=self.choice.weight_decay,
+            fused=on_gpu or self.device.type == "cpu", capturable=on_gpu,
+        )  # fmt: skip
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.choice.precision == "fp16")
         self._reduced = _REDUCED.get(self.choice.precision)
+        self._sums = torch.zeros(2, dtype=torch.float64, device=self.device)
+        self._whole = 0
+        self._place: tuple[Tensor, ...] = ()
+        self._replay: Callable[[], None] | None = None
         self._balance: Balance | None = None
         self._ignores = False
-        if self.device.type == "cuda":
-            _fix_kernels(tf32=self.choice.precision == "tf32")
-        self.mean = torch.tensor(spec.preprocess.mean, device=self.device).reshape(1, 3, 1, 1)
-        self.deviation = torch.tensor(spec.preprocess.deviation, device=self.device).reshape(1, 3, 1, 1)
+        if on_gpu:
+            fix_kernels(tf32=self.choice.precision == "tf32")
+        self.mean = torch.tensor(spec.preprocess.mean, device=self.device)
+        self.deviation = torch.tensor(spec.preprocess.deviation, device=self.device)
         self.epoch = 0
         self.best: State = {}
         self.best_loss = float("inf")
@@ -91,8 +105,9 @@ class Trainer:
         began = time.perf_counter()
         self._balance = self._balance or balance_of(self.choice, train.learned, self.device)
         self._ignores = bool((train.labels == IGNORED).any() or (val.labels == IGNORED).any())
-        train_loss = self._train(train, step)
-        val_loss, val_map = self.validate(val)
+        with own_stream(self.device):
+            train_loss = self._train(train, step)
+            val_loss, val_map = self.validate(val)
         self.epoch += 1
         if val_loss < self.best_loss:
             self.best_loss, self.best_epoch = val_loss, self.epoch
@@ -111,73 +126,118 @@ class Trainer:
         UnitError: the loss is no finite number.
         """
         self.model.eval()
-        total, weight, scores = 0.0, 0.0, []
-        for start in range(0, len(examples.labels), self.choice.batch_size):
-            rows = np.arange(start, min(start + self.choice.batch_size, len(examples.labels)))
-            labels = torch.from_numpy(examples.labels[rows]).to(self.device)
-            logits = self._forward(self._grey(examples.pixels, rows))
-            total += float(self._loss(logits, labels)) * self._weight(examples.labels[rows])
-            weight += self._weight(examples.labels[rows])
-            scores.append(torch.sigmoid(logits).cpu().numpy())
+        scores, count = [], len(examples.labels)
+        for grey, labels, _ in self._batches(
+            examples, np.arange(count), range(size := self.choice.batch_size, count, size)
+        ):
+            logits = self._forward(grey)
+            self._add(self._loss(logits, labels), labels)
+            scores.append(torch.sigmoid(logits))
+        total = self._mean()
         if not np.isfinite(total):
             raise UnitError(
                 f"seed {self.seed}, epoch {self.epoch + 1}: expected a finite validation loss, got {total}; the "
                 f"training has diverged: use a lower learning_rate or precision fp32, and another folder"
             )
-        ap = rank_quality(examples.labels.astype(np.int8), np.concatenate(scores)).ap
+        ap = rank_quality(examples.labels.astype(np.int8), torch.cat(scores).cpu().numpy()).ap
         known = ap[~np.isnan(ap)]
-        return total / max(weight, 1.0), float(known.mean()) if len(known) else None
+        return total, float(known.mean()) if len(known) else None
 
     def memory(self) -> dict[str, Any]:
         """Return all that `resume` needs."""
-        kept = ("recipe", "epoch", "best", "best_loss", "best_epoch", "history")
         state = {"weights": self.model.state_dict(), "optimiser": self.optimiser.state_dict()}
         state["scaler"] = self.scaler.state_dict()
-        return state | {name: getattr(self, name) for name in kept}
+        return state | {name: getattr(self, name) for name in ("recipe", *_KEPT)}
 
     def resume(self, file: Path) -> None:
         """Go on from a stored epoch.
 
         Raises
         ------
-        SweepError: the file belongs to another recipe or other data.
+        SweepError: the file belongs to another recipe or other data, or to a version whose steps round otherwise.
         """
         memory = torch.load(file, map_location="cpu", weights_only=True)
         if memory["recipe"] != self.recipe:
             raise SweepError(
                 f"{file}: expected this recipe and these data, got different ones; choose another folder"
             )
+        if memory["optimiser"]["param_groups"][0]["fused"] != self.optimiser.param_groups[0]["fused"]:
+            raise SweepError(
+                f"{file}: expected a training begun by this version, got one of an earlier version, whose steps round "
+                f"otherwise; delete this file to begin the seed again, or finish it with that version"
+            )
         self.model.load_state_dict(memory["weights"])
         self.optimiser.load_state_dict(memory["optimiser"])
         if self.scaler.is_enabled():
             self.scaler.load_state_dict(memory["scaler"])
-        for name in ("epoch", "best", "best_loss", "best_epoch", "history"):
+        for name in _KEPT:
             setattr(self, name, memory[name])
 
     def _train(self, train: Examples, step: Callable[[int], None]) -> float:
         self.model.train()
         draw = torch.Generator().manual_seed(self.seed * 1_000_003 + self.epoch)
-        order = torch.randperm(len(train.labels), generator=draw).numpy()
-        total, weight = 0.0, 0.0
-        batches = _batches(drawn_order(order, train.weights), self.choice.batch_size)
-        done = 0
-        for rows in batches:
-            grey = augmented(self._grey(train.pixels, rows), self.choice.rotation, self.choice.flip, draw)
-            labels = torch.from_numpy(train.labels[rows]).to(self.device)
-            self.optimiser.zero_grad(set_to_none=True)
-            weighing = (
-                None if train.weights is None else torch.from_numpy(train.weights[rows]).to(self.device)
-            )
-            loss = self._loss(self._forward(grey), labels, weighing)
-            self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
-            self.scaler.step(self.optimiser)
-            self.scaler.update()
-            self._remove()
-            total += float(loss.detach()) * self._weight(train.labels[rows])
-            weight += self._weight(train.labels[rows])
-            done += len(rows)
+        torch.manual_seed(draw.initial_seed())  # what networks draw themselves: dropout
+        order = drawn_order(torch.randperm(len(train.labels), generator=draw).numpy(), train.weights)
+        cuts, size = _cuts(len(order), self.choice.batch_size), self.choice.batch_size
+        drawn = [
+            drawn_turns(len(rows), self.choice.rotation, self.choice.flip, draw)
+            for rows in np.split(order, cuts)
+        ]
+        done, pace = 0, Pace(self.device)
+        for batch in self._batches(train, order, cuts, torch.cat(drawn)):
+            if len(batch[0]) == size:
+                self._step_whole(batch)
+            else:
+                self._step(*batch)
+            pace.keep()
+            done += len(batch[0])
             step(done)
-        return total / max(weight, 1.0)
+        return self._mean()
+
+    def _batches(
+        self, examples: Examples, order: NDArray[np.int64], cuts: Iterable[int], *more: Tensor
+    ) -> Iterator[tuple[Tensor, ...]]:
+        """Cut a split in this order into images, labels, weights and `more`; all but images that do not lie on the
+        device goes there before the first batch.
+        """
+        weights = (
+            torch.ones(len(order)) if examples.weights is None else torch.from_numpy(examples.weights[order])
+        )
+        parts = [torch.from_numpy(examples.labels[order]), weights, torch.from_numpy(order), *more]
+        labels, weights, places, *rest = (part.to(self.device) for part in parts)
+        on_gpu = self.device.type == "cuda"
+        for start, end in pairwise((0, *cuts, len(order))):
+            if isinstance(examples.pixels, Tensor):
+                grey = examples.pixels[places[start:end]]
+            else:
+                grey = torch.from_numpy(np.asarray(examples.pixels[order[start:end]]))
+                grey = (grey.pin_memory() if on_gpu else grey).to(self.device, non_blocking=True)
+            yield grey, *(part[start:end] for part in (labels, weights, *rest))
+
+    def _step_whole(self, batch: tuple[Tensor, ...]) -> None:
+        """Train on a batch of the full size, whose step is recorded after the first ones have warmed it up."""
+        self._place = self._place or tuple(part.clone() for part in batch)
+        for place, part in zip(self._place, batch, strict=True):
+            place.copy_(part)
+        work = self._replay or partial(self._step, *self._place)
+        work()
+        self._whole += 1
+        if self._whole == WARM_UPS:
+            spare = copy.deepcopy(self.scaler)
+            try:
+                self._replay = recorded(work, self.device, beside_others=True)
+            except RuntimeError:  # a network that asks the device for values goes on step by step
+                self.scaler = spare
+
+    def _step(self, grey: Tensor, labels: Tensor, weights: Tensor, turns: Tensor) -> None:
+        """Train on one batch; nothing in it asks the device for a value."""
+        self.optimiser.zero_grad(set_to_none=True)
+        loss = self._loss(self._forward(grey, turns), labels, weights)
+        self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+        self.scaler.step(self.optimiser)
+        self.scaler.update()
+        self._remove()
+        self._add(loss.detach(), labels)
 
     @torch.no_grad()
     def _remove(self) -> None:
@@ -196,19 +256,23 @@ class Trainer:
         known = labels != IGNORED
         return (cells * known).sum() / known.sum().clamp(min=1)
 
-    def _weight(self, labels: NDArray[np.float32]) -> float:
-        """Return what a batch counts in a mean over a split: its images, or its known labels per class."""
-        return float((labels != IGNORED).sum() / labels.shape[1]) if self._ignores else len(labels)
+    def _add(self, loss: Tensor, labels: Tensor) -> None:
+        """Count a batch's loss as often as it has images, or known labels per class."""
+        weight = (labels != IGNORED).sum().double() / labels.shape[1]
+        self._sums += torch.stack([loss.double() * weight, weight])
 
-    def _grey(self, pixels: NDArray[np.uint8] | Tensor, rows: NDArray[np.int64]) -> Tensor:
-        if isinstance(pixels, Tensor):
-            taken = pixels[torch.from_numpy(rows).to(pixels.device)]
-        else:
-            taken = torch.from_numpy(np.array(pixels[rows]))
-        return taken.to(self.device).float().div_(255).unsqueeze(1)
+    def _mean(self) -> float:
+        """Return the mean loss of what was counted, and begin again."""
+        total, weight = self._sums.tolist()
+        self._sums.zero_()
+        return float(total / max(weight, 1.0))
 
-    def _forward(self, grey: Tensor) -> Tensor:
-        batch = ((grey - self.mean) / self.deviation).contiguous(memory_format=torch.channels_last)
+    def _forward(self, grey: Tensor, turns: Tensor | None = None) -> Tensor:
+        """Return logits of bytes (n x rows x columns)."""
+        seen = grey.float().div_(255).unsqueeze(1)
+        if turns is not None:
+            seen = augmented(seen, turns)
+        batch = ((seen.permute(0, 2, 3, 1) - self.mean) / self.deviation).permute(0, 3, 1, 2)  # channels last
         with torch.autocast(self.device.type, self._reduced, enabled=self._reduced is not None):
             logits: Tensor = self.model(batch)
         return logits.float()
@@ -216,22 +280,10 @@ class Trainer:
 
 _REDUCED = {"fp16": torch.float16, "bf16": torch.bfloat16}
 
+_KEPT = ("epoch", "best", "best_loss", "best_epoch", "history")
 
-def _fix_kernels(*, tf32: bool) -> None:
-    """Let cuDNN take the same kernels each time, so that a resumed training repeats an undisturbed one."""
-    torch.backends.cudnn.deterministic = True
-    torch.backends.cudnn.benchmark = False
-    torch.backends.cudnn.allow_tf32 = tf32
-    torch.backends.cuda.matmul.allow_tf32 = tf32
-
-
-def on_device(examples: Examples, device: str) -> Examples:
-    """Put the images of a split onto a GPU once, if they take less than half of its free memory."""
-    if device == "cpu" or isinstance(examples.pixels, Tensor):
-        return examples
-    if examples.pixels.nbytes > free_bytes() / 2:
-        return examples
-    return replace(examples, pixels=torch.from_numpy(np.array(examples.pixels)).to(device))
+WARM_UPS = 3
+"""Whole batches of a process that are trained on step by step before the step is recorded."""
 
 
 def load_pretrained(model: nn.Module, file: Path) -> None:
@@ -285,34 +337,35 @@ def torch_bytes(content: dict[str, Any]) -> bytes:
     return stream.getvalue()
 
 
-def _batches(order: NDArray[np.int64], size: int) -> list[NDArray[np.int64]]:
-    """Cut an order into batches; a last batch of one image joins the one before (batch norm needs two)."""
-    starts = list(range(0, len(order), size))
-    if len(starts) > 1 and len(order) - starts[-1] == 1:
-        starts.pop()
-    return [order[a:b] for a, b in zip(starts, [*starts[1:], len(order)], strict=True)]
+def _cuts(count: int, size: int) -> list[int]:
+    """Say where an order is cut; a last batch of one image joins the one before (batch norm needs two)."""
+    return [place for place in range(size, count, size) if count - place > 1]
 
 
-def augmented(grey: Tensor, rotation: float, flip: bool, draw: torch.Generator) -> Tensor:
-    """Flip and rotate each image by its own draw.
+def drawn_turns(n: int, rotation: float, flip: bool, draw: torch.Generator) -> Tensor:
+    """Draw how each of n images is flipped and rotated.
 
     Parameters
     ----------
-    grey: float32, n x 1 x rows x columns, 0 = black (what rotation brings in from outside).
-    rotation: angles are uniform within this many degrees to either side; bilinear.
+    rotation: angles are uniform within this many degrees to either side.
     flip: mirror left and right with probability one half.
 
     Returns
     -------
-    float32, the same shape.
+    Matrices of `torch.nn.functional.affine_grid`, float32, n x 2 x 3.
     """
-    n = len(grey)
     mirror = torch.ones(n)
     if flip:
         mirror = 1.0 - 2.0 * torch.randint(0, 2, (n,), generator=draw)
     angle = torch.deg2rad((2 * torch.rand(n, generator=draw) - 1) * rotation)
     cos, sin, zero = torch.cos(angle), torch.sin(angle), torch.zeros(n)
     rows = (torch.stack([cos * mirror, -sin, zero], 1), torch.stack([sin * mirror, cos, zero], 1))
-    theta = torch.stack(rows, 1).to(grey.device)
-    grid = functional.affine_grid(theta, list(grey.shape), align_corners=False)
+    return torch.stack(rows, 1)
+
+
+def augmented(grey: Tensor, turns: Tensor) -> Tensor:
+    """Flip and rotate each image (float32, n x 1 x rows x columns) by its `drawn_turns`, bilinear; 0, black, comes in
+    from outside.
+    """
+    grid = functional.affine_grid(turns, list(grey.shape), align_corners=False)
     return functional.grid_sample(grey, grid, "bilinear", "zeros", align_corners=False)

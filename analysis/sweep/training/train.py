@@ -6,7 +6,7 @@ depends on the seed and the epoch alone, so a stopped training ends with the wei
 The result is the PruneCXR checkpoint layout, `{dataset}_{architecture}_{loss}_lr-*_bs-*[_seed-S]/chkpt.pt`.
 
 On a CPU the weights are byte-equal to an undisturbed training's. On a GPU the kernels are fixed too, but some
-of PyTorch's backward passes add in no fixed order; what holds there has not been measured.
+of PyTorch's backward passes add in no fixed order: a weight may differ by 1e-3 (`tests/sweep/test_train_gpu.py`).
 """
 
 import json
@@ -22,14 +22,14 @@ from analysis.durable import clear_leftovers, json_bytes, sha256_file, write_who
 from analysis.sweep.data.amended import amended
 from analysis.sweep.data.image_cache import ImageCache, ensure_cache
 from analysis.sweep.data.splits import Split, locate_images, read_split
-from analysis.sweep.device import library_versions, named_faults, refuse_without_device
+from analysis.sweep.device import library_versions, named_faults, on_device, refuse_without_device
 from analysis.sweep.errors import SweepError
 from analysis.sweep.methods.own import masking, method_digest
 from analysis.sweep.networks.architectures import resolved
 from analysis.sweep.networks.factories import source_digest
 from analysis.sweep.networks.layout import find_checkpoints, layout_name
 from analysis.sweep.spec import TRAINING_FILES, SweepSpec, TrainSpec
-from analysis.sweep.training.epochs import Examples, Trainer, on_device, torch_bytes
+from analysis.sweep.training.epochs import Examples, Trainer, torch_bytes
 from analysis.sweep.training.losses import class_weights
 from analysis.terminal import Progress
 
@@ -118,7 +118,9 @@ def open_training(
         starts = find_checkpoints(replace(spec, models=replace(spec.models, seeds=spec.train.seeds)))
     recipe = recipe_digest(spec, (train, val), caches, starts)
     examples = [
-        on_device(Examples(cached.pixels(), split.labels.astype(np.float32), weighing), spec.train.device)
+        Examples(
+            on_device(cached.pixels(), spec.train.device, 0.5), split.labels.astype(np.float32), weighing
+        )
         for cached, split, weighing in zip(caches, (train, val), (weights, None), strict=True)
     ]
     return Training(spec, out, examples[0], examples[1], recipe, starts)
@@ -134,13 +136,8 @@ def recipe_digest(
     recipe = {
         k: str(v) for k, v in asdict(spec.train).items() if k not in ("seeds", "threads", *TRAINING_FILES)
     }
-    for name in (
-        "loss",
-        "class_weights",
-        "method",
-        "level",
-        "weight_decay",
-    ):  # came later: an ensemble begun before them goes on
+    # Came later: an ensemble begun before them goes on.
+    for name in ("loss", "class_weights", "method", "level", "weight_decay"):
         if recipe[name] == str(TrainSpec.__dataclass_fields__[name].default):
             del recipe[name]
     read_files = {n: sha256_file(f) if (f := getattr(spec.train, n)) else "" for n in TRAINING_FILES}
