@@ -24,7 +24,7 @@ def data_set(request: HttpRequest, slug: str) -> HttpResponse:
     """Show one data set: its splits, its classes, what was noticed, and what was made with it."""
     found = get_object_or_404(DataSet, slug=slug)
     runs = Run.objects.filter(data_set=found, same_as__isnull=True)
-    called = {name: field.label for name, field in DataSetForm.base_fields.items()}
+    called = {name: field.label for name, field in DataSetForm(roots=()).fields.items()}
     section = [(called.get(name, name), value) for name, value in found.section.items() if name != "classes"]
     context = {"data_set": found, "runs": runs, "ensembles": found.ensembles.all(), "section": section}
     return render(request, "analysis/data_set.html", context)

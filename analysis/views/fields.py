@@ -99,6 +99,29 @@ class SeedsField(forms.CharField):
         return sorted(found)
 
 
+ARCHITECTURES = (
+    "resnet50", "resnet18", "resnet34", "resnet101", "densenet121", "efficientnet_b0", "convnext_tiny",
+    "mobilenet_v3_large", "shufflenet_v2_x0_5", "vit_b_16",
+)  # fmt: skip
+"""What a form offers; any name that torchvision (or timm, when installed) knows may be typed."""
+KINDS: Mapping[str, tuple[Callable[..., forms.Field], Mapping[str, Any]]] = {
+    "slug": (forms.SlugField, {"max_length": 60}),
+    "place": (forms.CharField, {"max_length": 500, "required": False}),
+    "lines": (forms.CharField, {"widget": forms.Textarea(attrs={"rows": 3}), "required": False}),
+    "pattern": (forms.RegexField, {}),
+    "architecture": (forms.RegexField, {"widget": Offer(ARCHITECTURES)}),
+    "flag": (forms.BooleanField, {"required": False}),
+    "whole": (forms.IntegerField, {}),
+    "number": (forms.FloatField, {}),
+    "numbers": (NumbersField, {}),
+    "seeds": (SeedsField, {}),
+    "choice": (forms.ChoiceField, {}),
+    "record": (forms.ModelChoiceField, {}),
+    "records": (forms.ModelMultipleChoiceField, {}),
+}
+"""The kinds of fields of forms.toml: what makes one, and with what."""
+
+
 class GroupsField(forms.CharField):
     """What one case and several of the first group are called, then of the second."""
 
