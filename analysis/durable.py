@@ -38,6 +38,11 @@ def json_bytes(content: Mapping[str, Any]) -> bytes:
     return (json.dumps(content, indent=2, sort_keys=True, allow_nan=False) + "\n").encode()
 
 
+def text_of(path: Path) -> str:
+    """Return the text of a file; blank where there is none."""
+    return path.read_text(encoding="utf-8") if path.is_file() else ""
+
+
 def beside(path: Path) -> Path:
     """Return a fresh hidden name in the folder of `path`; a killed process may leave such a file or folder behind."""
     return path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")

@@ -1,5 +1,7 @@
 """What the analysis tells anyone who listens; the web project writes its access log and audit trail from it."""
 
+from typing import Any
+
 from django.dispatch import Signal
 
 run_opened = Signal()
@@ -11,3 +13,8 @@ changed = Signal()
 Arguments: kind (str, such as run.cancelled), subject (str, the run's or data set's name), actor_id (int or
 None: a command), values (dict of plain values; no path, no patient data).
 """
+
+
+def tell(kind: str, subject: str, actor_id: int | None, **values: Any) -> None:
+    """Tell who listens to `changed` what was done."""
+    changed.send(sender=None, kind=kind, subject=subject, actor_id=actor_id, values=values)

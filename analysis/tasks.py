@@ -16,11 +16,9 @@ from django.conf import settings
 from django.db import connection
 from kombu.exceptions import OperationalError
 
-from analysis.columns import FrameError
-from analysis.findings.precision import FindingsError
-from analysis.models import Handover, Run, Unit, UnitState
-from analysis.selection import SelectionError
-from analysis.services import handing_over, handover_work, ledger, ratings
+from analysis.errors import RefusedError
+from analysis.models import Run, Unit, UnitState
+from analysis.services import handing_over, handover_work, ledger, ratings, uploads
 from analysis.services.findings import Choices
 from analysis.services.findings_files import make_set, note_fault
 from analysis.services.fleet import free_dead_neighbours, note_listening
@@ -76,7 +74,7 @@ def make_findings(run_id: int, choices: dict[str, Any]) -> None:
     run = Run.objects.get(pk=run_id)
     try:
         make_set(run=run, choices=Choices(**choices))
-    except (FindingsError, SelectionError, FrameError, OSError) as error:
+    except (RefusedError, OSError) as error:
         note_fault(run, str(error))
     else:
         note_fault(run, "")
@@ -88,28 +86,14 @@ def ask_for_findings(*, run: Run, choices: Choices) -> None:
         note_fault(run, f"no worker could be reached ({fault}); try again")
 
 
-@shared_task(name="analysis.handover.make")
-def make_handover(handover_id: int) -> None:
-    """Draw or write what is asked of a handover."""
-    handover_work.make(handover_id)
+make_handover = shared_task(name="analysis.handover.make")(handover_work.make)
+make_ratings = shared_task(name="analysis.ratings.make")(ratings.make)
 
 
-def ask_for_handover(handover: Handover) -> None:
-    """Hand a handover to a worker. A lost message costs one more click."""
-    if fault := _send(make_handover, handover.pk):
-        log.warning("no worker could be notified of a handover: %s", fault)
-
-
-@shared_task(name="analysis.ratings.make")
-def make_ratings(token: str, actor_id: int) -> None:
-    """Analyse ratings that somebody uploaded."""
-    ratings.make(token, actor_id)
-
-
-def ask_for_ratings(token: str, actor_id: int) -> None:
-    """Hand uploaded ratings to a worker."""
-    if fault := _send(make_ratings, token, actor_id):
-        log.warning("no worker could be notified of ratings: %s", fault)
+def ask_for(work: Any, *args: Any) -> None:
+    """Hand something to a worker. A lost message costs one more click."""
+    if fault := _send(work, *args):
+        log.warning("no worker could be notified of %s: %s", work.name, fault)
 
 
 def reconcile() -> bool:
@@ -120,6 +104,7 @@ def reconcile() -> bool:
     free_dead_neighbours(settings.WORKER_HOST)
     handing_over.expire()
     ratings.expire()
+    uploads.expire()
     waiting = not _busy.is_set() and (ledger.open_units().exists() or bool(ledger.complete_runs()))
     if waiting:
         # Each busy worker may keep one message waiting behind its work; one more reaches somebody idle.

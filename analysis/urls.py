@@ -28,6 +28,12 @@ RUNS: list[URLPattern | URLResolver] = [
 DATA_SETS = [
     path("", data_sets.data_sets, name="data_sets"),
     path("new/", data_sets.new_data_set, name="new_data_set"),
+    path("new/places/", data_sets.places, name="places"),
+    path("new/upload/", data_sets.upload, name="upload"),
+    path("new/upload/begin/", data_sets.begin_upload, name="begin_upload"),
+    path("new/upload/<slug:token>/", data_sets.uploaded, name="uploaded"),
+    path("new/upload/<slug:token>/files.json", data_sets.names, name="upload_names"),
+    path("new/upload/<slug:token>/files/<int:number>/", data_sets.file, name="upload_file"),
     path("<slug:slug>/", data_sets.data_set, name="data_set"),
     path("<slug:slug>/classes.svg", data_sets.classes, name="data_set_classes"),
 ]

@@ -192,6 +192,8 @@ LEASE_SECONDS = environment.number("LEASE_SECONDS", 120, low=2)
 WORKER_HOST = environment.text("WORKER_HOST", "")
 # The folders in which the pages may name images, label files and checkpoints.
 DATA_ROOTS = [Path(place) for place in environment.words("DATA_ROOTS")] or [HOME / "data"]
+# What researchers upload in the browser; below one of the data folders.
+UPLOADS_ROOT = Path(environment.text("UPLOADS_ROOT", "") or DATA_ROOTS[0] / "uploads")
 FACTORY_MODULES = environment.words("FACTORY_MODULES")
 # The folder in which study admins find blind halves to load from their page.
 CASE_SETS = (

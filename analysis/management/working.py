@@ -13,9 +13,9 @@ from analysis.models import Run, UnitState
 from analysis.services import control
 from analysis.services.experiments import answer_of, register_experiment
 from analysis.services.finishing import verify_files
-from analysis.services.progress import duration, progress_of
+from analysis.services.progress import progress_of
 from analysis.services.work import Worker
-from analysis.terminal import Progress, progress_bars
+from analysis.terminal import Progress, in_words, progress_bars
 
 
 class WorkingCommand(ToldCommand):
@@ -74,7 +74,7 @@ class ExperimentCommand(WorkingCommand):
         networks, images, seconds = cost(plan)
         self.stdout.write(
             f"frozen as {plan.said['digest']}\n"
-            f"{networks} networks, each trained on {images:,} images; about {duration(seconds)} in one process "
+            f"{networks} networks, each trained on {images:,} images; about {in_words(seconds)} in one process "
             f"like this one, by the time of one batch"
         )
         if options["only_cost"]:

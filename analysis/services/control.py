@@ -19,7 +19,7 @@ from analysis.selection import Run as Read
 from analysis.selection import SelectionError, read_run
 from analysis.services import ledger
 from analysis.services.ledger import now
-from analysis.signals import changed
+from analysis.signals import tell
 
 
 class RunError(RefusedError):
@@ -55,7 +55,7 @@ def register_run(
     run, made = Run.objects.get_or_create(run_id=run_id, defaults=values)
     if made:
         add_units(run=run, units=units)
-        tell("run.registered", run, actor_id, units=len(units), kind_of_run=run.kind)
+        tell("run.registered", run.run_id, actor_id, units=len(units), kind_of_run=run.kind)
     return run
 
 
@@ -78,7 +78,7 @@ def cancel(*, run: Run, actor_id: int | None = None) -> None:
     if Run.objects.filter(pk=run.pk, finished_at__isnull=False).exists():
         raise RunError(f"run {run.run_id}: expected an unfinished run; there is nothing to cancel")
     if Run.objects.filter(pk=run.pk, cancelled_at__isnull=True).update(cancelled_at=now()):
-        tell("run.cancelled", run, actor_id)
+        tell("run.cancelled", run.run_id, actor_id)
 
 
 @transaction.atomic
@@ -88,7 +88,7 @@ def resume(*, run: Run, actor_id: int | None = None) -> None:
     failed = Unit.objects.filter(run=run, state=UnitState.FAILED)
     again = failed.update(state=UnitState.TODO, attempts=0, error="")
     if taken_up or again:
-        tell("run.resumed", run, actor_id, units=again)
+        tell("run.resumed", run.run_id, actor_id, units=again)
 
 
 @transaction.atomic
@@ -102,12 +102,7 @@ def retry(*, run: Run, key: str, actor_id: int | None = None) -> None:
     failed = Unit.objects.filter(run=run, key=key, state=UnitState.FAILED)
     if not failed.update(state=UnitState.TODO, attempts=0, error=""):
         raise RunError(f"unit {key}: expected a failed unit; it is already being tried again")
-    tell("run.unit_retried", run, actor_id, unit=key)
-
-
-def tell(kind: str, run: Run, actor_id: int | None, **values: Any) -> None:
-    """Tell who listens what was done to a run."""
-    changed.send(sender=Run, kind=kind, subject=run.run_id, actor_id=actor_id, values=values)
+    tell("run.unit_retried", run.run_id, actor_id, unit=key)
 
 
 RUN_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")

@@ -2,27 +2,34 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 from django.db import transaction
 
 from analysis.errors import RefusedError
 from analysis.identity import path_key
 from analysis.models import DataSet
 from analysis.services.places import PlaceError, inside
-from analysis.signals import changed
+from analysis.signals import tell
 from analysis.sweep.data.experts import read_experts
 from analysis.sweep.data.people import read_people
+from analysis.sweep.data.pixels import read_pixels
 from analysis.sweep.data.splits import Split, locate_images, read_split
 from analysis.sweep.data_spec import PLACES, DataSpec
 from analysis.sweep.errors import SweepError
-from analysis.sweep.spec import plain
+from analysis.sweep.spec import PreprocessSpec, plain
 from analysis.sweep.toml import spec_from
+from analysis.tablefile import read_table
 
 SPLITS = ("train", "val", "test")
 LOOKED_AT = 2_000
 """So many images of a split, spread over it, are looked for at once; a sweep's preparation looks for all."""
+LOOKED_SO = PreprocessSpec(size=256, antialias=True)
+"""How pictures of a preview are decoded: square and grey."""
 
 
 class InputError(RefusedError):
@@ -57,6 +64,32 @@ def register_data_set(
     ------
     InputError: a name that is taken, a place outside the roots, files that are not what they should be.
     """
+    values = {**examine(slug=slug, section=section, roots=roots).values, "created_by_id": actor_id}
+    with transaction.atomic():
+        found, made = DataSet.objects.get_or_create(slug=slug, defaults=values)
+        if not made:
+            raise InputError(f"expected a new name, the data set {slug} is already registered", "slug")
+        shown = {"counts": values["counts"], "digests": values["digests"]}
+        tell("data_set.registered", slug, actor_id, **shown)
+    return found
+
+
+@dataclass(frozen=True)
+class Examined:
+    """What a data set would be: the `values` of its row; the columns of each label file; some of its `pictures`, and
+    what is `refused` of those.
+    """
+
+    values: Mapping[str, Any]
+    columns: Mapping[str, Sequence[str]]
+    pictures: Sequence[tuple[str, npt.NDArray[np.uint8]]] = ()
+    refused: Sequence[str] = ()
+
+
+def examine(
+    *, slug: str, section: Mapping[str, Any], roots: Sequence[Path] | None, pictures: int = 0
+) -> Examined:
+    """Check a [data] section and its files as `register_data_set` does, decode so many `pictures`, write nothing."""
     data = _data_spec(slug, section, roots)
     splits = _splits(data)
     values = {
@@ -66,17 +99,20 @@ def register_data_set(
         "digests": {role: split.sha256 for role, split in splits.items()},
         "warnings": _warnings(data, splits),
         "synthetic": data.synthetic,
-        "created_by_id": actor_id,
     }
-    with transaction.atomic():
-        found, made = DataSet.objects.get_or_create(slug=slug, defaults=values)
-        if not made:
-            raise InputError(f"expected a new name, the data set {slug} is already registered", "slug")
-        shown = {"counts": values["counts"], "digests": values["digests"]}
-        changed.send(
-            sender=DataSet, kind="data_set.registered", subject=slug, actor_id=actor_id, values=shown
-        )
-    return found
+    seen, refused = [], []
+    for split in splits.values() if pictures else ():
+        every = max(1, len(split.images) * len(splits) // pictures)
+        for name, path in zip(split.images[::every], locate_images(split, data, every), strict=True):
+            try:
+                seen.append((name, read_pixels(path, LOOKED_SO).grey))
+            except SweepError as error:
+                refused.append(str(error))
+    heads = {
+        role: [*map(str, read_table(split.where, error=InputError, nrows=0))] if pictures else []
+        for role, split in splits.items()
+    }
+    return Examined(values, heads, seen, refused)
 
 
 def data_section(data_set: DataSet) -> dict[str, Any]:

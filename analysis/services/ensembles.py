@@ -10,7 +10,7 @@ from analysis.models import DataSet, Ensemble, Run
 from analysis.services.data_sets import InputError, at_field, data_section
 from analysis.services.histories import beside, draw_curves
 from analysis.services.places import pattern_inside, within
-from analysis.signals import changed
+from analysis.signals import tell
 from analysis.sweep.errors import CheckpointError
 from analysis.sweep.networks.layout import find_checkpoints
 from analysis.sweep.spec import SweepSpec
@@ -90,8 +90,7 @@ def _write(*, slug: str, seeds: list[int], actor_id: int | None, **values: Any) 
     found, made = Ensemble.objects.get_or_create(slug=slug, defaults=fields)
     if not made:
         raise InputError(f"expected a new name, the ensemble {slug} is already registered", "slug")
-    shown = {"seeds": seeds, "data_set": found.data_set.slug}
-    changed.send(sender=Ensemble, kind="ensemble.registered", subject=slug, actor_id=actor_id, values=shown)
+    tell("ensemble.registered", slug, actor_id, seeds=seeds, data_set=found.data_set.slug)
     return found
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from analysis.durable import write_whole
+from analysis.durable import text_of, write_whole
 from analysis.experiment import crossfit, results, study
 from analysis.experiment.plan import Plan, open_plan
 from analysis.models import Run, RunKind
@@ -37,7 +37,4 @@ def finish_experiment(run: Run) -> None:
 
 def answer_of(run: Run) -> list[str]:
     """Return the sentences of a finished experiment; none for another run."""
-    file = Path(run.folder) / ANSWER
-    return (
-        file.read_text(encoding="utf-8").splitlines() if run.kind == RunKind.RETRAIN and file.exists() else []
-    )
+    return text_of(Path(run.folder) / ANSWER).splitlines() if run.kind == RunKind.RETRAIN else []

@@ -12,6 +12,7 @@ from typing import Any
 
 import pandas as pd
 
+from analysis.durable import text_of
 from analysis.models import Run
 from analysis.report.findings import FIGURES, QUESTIONS
 from analysis.services.findings import Choices, analyse_folder
@@ -96,8 +97,7 @@ def make_set(*, run: Run, choices: Choices) -> FindingsFolder:
 
 def fault_of(run: Run) -> str:
     """Return why the last analysis that was asked for failed; empty when it did not."""
-    path = folder_of(run) / FAULT
-    return path.read_text(encoding="utf-8") if path.is_file() else ""
+    return text_of(folder_of(run) / FAULT)
 
 
 def note_fault(run: Run, words: str) -> None:

@@ -1,7 +1,6 @@
 """The exemplars of a set of findings, with labels, scores and pictures, read from the run's files."""
 
 import io
-import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from analysis.caseset import CaseSetError, find_images
 from analysis.durable import write_whole
 from analysis.models import Run
 from analysis.services.findings_files import FindingsFolder
+from analysis.services.provenance import document_of
 from analysis.sweep.data.pixels import read_pixels
 from analysis.sweep.errors import DataError
 from analysis.sweep.spec import PreprocessSpec
@@ -107,10 +107,7 @@ def png_of(grey: npt.NDArray[np.uint8]) -> bytes:
 
 def images_of(run: Run) -> Path | None:
     """Return the folder of a run's images, from its plan; imported runs have none."""
-    plan = Path(run.folder) / "plan.json"
-    if not plan.is_file():
-        return None
-    folder = json.loads(plan.read_text(encoding="utf-8"))["spec"]["data"]["images"]
+    folder = document_of(run, "plan.json").get("spec", {}).get("data", {}).get("images")
     return Path(folder) if folder else None
 
 

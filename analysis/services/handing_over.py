@@ -21,14 +21,14 @@ from django.db import transaction
 from django.db.models import F
 
 from analysis.caseset.sources import MAXIMUM_BYTES
-from analysis.durable import json_bytes, publish, write_whole
+from analysis.durable import json_bytes, publish, text_of, write_whole
 from analysis.errors import RefusedError
 from analysis.models import Handover, Run
 from analysis.selection import SelectionSpec
 from analysis.services.handover_options import nearest_of, spec_of
 from analysis.services.ledger import now
 from analysis.services.places import within
-from analysis.signals import changed
+from analysis.signals import tell
 
 KEPT = timedelta(hours=24)
 DRAW, WRITE, TAKE = "draw", "write", "take"
@@ -67,8 +67,7 @@ def read_part(handover: Handover, name: str) -> Row:
 
 def fault_of(handover: Handover) -> str:
     """Return why the last thing that was asked for failed; empty when it did not."""
-    path = folder_of(handover) / "fault.txt"
-    return path.read_text(encoding="utf-8") if path.is_file() else ""
+    return text_of(folder_of(handover) / "fault.txt")
 
 
 def keep_part(handover: Handover, name: str, data: bytes) -> None:
@@ -118,7 +117,7 @@ def begin(*, run: Run | None, actor_id: int) -> Handover:
         folder_of(made).mkdir(mode=0o700, parents=True)
     draft = {"seed": secrets.randbelow(2**31), "options": {}, "taken_out": {}}
     keep_part(made, "draft.json", json_bytes(draft))
-    tell("handover.begun", made, actor_id)
+    tell("handover.begun", known_as(made), actor_id)
     return made
 
 
@@ -236,7 +235,7 @@ def confirm(*, handover: Handover, sha256: str) -> None:
         )
     row.confirmed_at = now()
     row.save()
-    tell("handover.confirmed", row, row.made_by_id, key_sha256=row.key_sha256)
+    tell("handover.confirmed", known_as(row), row.made_by_id, key_sha256=row.key_sha256)
     publish(pending_of(row), target)
     shutil.rmtree(folder_of(row), ignore_errors=True)
 
@@ -247,7 +246,7 @@ def discard(*, handover: Handover, actor_id: int | None) -> None:
     if Handover.objects.filter(pk=handover.pk, confirmed_at=None, gone_at=None).update(
         gone_at=now(), work="", version=F("version") + 1
     ):
-        tell("handover.discarded", handover, actor_id)
+        tell("handover.discarded", known_as(handover), actor_id)
         forget(handover)
 
 
@@ -262,8 +261,3 @@ def expire() -> None:
     """Give up every handover whose day has passed."""
     for row in Handover.objects.filter(ends_at__lt=now(), confirmed_at=None, gone_at=None):
         discard(handover=row, actor_id=None)
-
-
-def tell(kind: str, row: Handover, actor_id: int | None, **values: Any) -> None:
-    """Tell who listens what became of a handover."""
-    changed.send(sender=Handover, kind=kind, subject=known_as(row), actor_id=actor_id, values=values)

@@ -4,40 +4,26 @@ import shutil
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from django.conf import settings
 from django.db import transaction
 
 from analysis.caseset import Origin, write_blind_half
-from analysis.columns import FrameError
 from analysis.durable import json_bytes, publish
 from analysis.endpoints import Groups
 from analysis.errors import RefusedError
 from analysis.models import Handover
 from analysis.selection import read_run
+from analysis.services import handing_over as service
 from analysis.services import mirror
 from analysis.services.findings_gallery import png_of
-from analysis.services.handing_over import (
-    DRAW,
-    KEY,
-    TAKE,
-    WRITE,
-    HandoverError,
-    Row,
-    chosen_spec,
-    folder_of,
-    forget,
-    keep_part,
-    known_as,
-    newest_draw,
-    pending_of,
-    read_part,
-    tell,
-)
 from analysis.services.handover import Look, hand_over, records, select_distinct
 from analysis.services.listed import CUSTODY
+from analysis.signals import tell as note
 
+Row = dict[str, Any]
 TOLD_EVERY = 0.5
 """Seconds between two words of a worker about how far it is."""
 
@@ -58,18 +44,18 @@ def make(handover_id: int) -> None:
             values = STEPS[row.work](row)
         except OvertakenError:
             continue
-        except (RefusedError, FrameError, OSError) as error:
-            keep_part(row, "fault.txt", str(error).encode())
+        except (RefusedError, OSError) as error:
+            service.keep_part(row, "fault.txt", str(error).encode())
         except Exception:
-            keep_part(row, "fault.txt", b"the program failed; the log of the worker says where")
+            service.keep_part(row, "fault.txt", b"the program failed; the log of the worker says where")
             Handover.objects.filter(pk=row.pk, version=row.version).update(work="")
             raise
         with transaction.atomic():
             mine = Handover.objects.filter(pk=row.pk, version=row.version)
             if mine.update(work="", **values) and values:
-                tell("handover.written", row, row.made_by_id, **values)
+                note("handover.written", service.known_as(row), row.made_by_id, **values)
         if Handover.objects.filter(pk=row.pk, gone_at__isnull=False).exists():
-            forget(row)  # given up while this was being written
+            service.forget(row)  # given up while this was being written
 
 
 def _teller(row: Handover) -> Callable[[str, int, int], None]:
@@ -89,12 +75,12 @@ def _teller(row: Handover) -> Callable[[str, int, int], None]:
 
 def _chosen(row: Handover) -> Row:
     """Return what selecting and writing a set have in common."""
-    draft = read_part(row, "draft.json")
+    draft = service.read_part(row, "draft.json")
     if row.run is None:
-        raise HandoverError("expected a handover of a sweep")
+        raise service.HandoverError("expected a handover of a sweep")
     return {
-        "run": Path(mirror.at_hand(row.run).folder), "spec": chosen_spec(draft), "images": Path(draft["images"]),
-        "taken_out": draft["taken_out"], "progress": _teller(row),
+        "run": Path(mirror.at_hand(row.run).folder), "images": Path(draft["images"]),
+        "spec": service.chosen_spec(draft), "taken_out": draft["taken_out"], "progress": _teller(row),
     }  # fmt: skip
 
 
@@ -113,39 +99,41 @@ def _draw(row: Handover) -> Row:
     }  # fmt: skip
     place = f"drawn-{row.version}"
     for number, image in enumerate(selection.rows["image"]):
-        keep_part(row, f".{place}/{number}.png", png_of(look.seen[image]))
+        service.keep_part(row, f".{place}/{number}.png", png_of(look.seen[image]))
     figure = draw_love_plot(selection.balance, theme="dark", synthetic=source.synthetic)
-    keep_part(row, f".{place}/balance.svg", render(figure))
-    keep_part(row, f".{place}/drawn.json", json_bytes(drawn))
-    old = newest_draw(row)
-    publish(folder_of(row) / f".{place}", folder_of(row) / place)
+    service.keep_part(row, f".{place}/balance.svg", render(figure))
+    service.keep_part(row, f".{place}/drawn.json", json_bytes(drawn))
+    old = service.newest_draw(row)
+    publish(service.folder_of(row) / f".{place}", service.folder_of(row) / place)
     if old is not None:
         shutil.rmtree(old)
     return {}
 
 
 def _write(row: Handover) -> Row:
-    contents = dict(read_part(row, "draft.json")["contents"])
+    contents = dict(service.read_part(row, "draft.json")["contents"])
     _, written = hand_over(
-        **_chosen(row), **{**contents, "groups": Groups(*contents["groups"])}, out=pending_of(row),
-        key_out=folder_of(row) / KEY, draws=_all_draws(row),
+        **_chosen(row), **{**contents, "groups": Groups(*contents["groups"])}, out=service.pending_of(row),
+        key_out=service.folder_of(row) / service.KEY, draws=_all_draws(row),
     )  # fmt: skip
     return {"key_sha256": written.key_sha256}
 
 
 def _take(row: Handover) -> Row:
     """Write the blind half of what a browser has named and sent; the images as they came are deleted then."""
-    told, sent = read_part(row, "table.json"), folder_of(row) / "images"
+    told, sent = service.read_part(row, "table.json"), service.folder_of(row) / "images"
     plan = pd.DataFrame(told["cases"])
     origin = Origin(
-        run_id=known_as(row), predictions_sha256="", synthetic=told["synthetic"], terms=told["terms"],
+        run_id=service.known_as(row), predictions_sha256="", synthetic=told["synthetic"], terms=told["terms"],
         settings={"cases": "listed by hand"}, custody={"unchecked": CUSTODY},
     )  # fmt: skip
     missing = [case for case in plan["case"] if not (sent / case).is_file()]
     if missing:
-        raise HandoverError(f"expected {len(plan)} images, {len(missing)} have not arrived; send them again")
+        raise service.HandoverError(
+            f"expected {len(plan)} images, {len(missing)} have not arrived; send them again"
+        )
     write_blind_half(
-        plan, images={case: sent / case for case in plan["case"]}, out=pending_of(row), origin=origin,
+        plan, images={case: sent / case for case in plan["case"]}, out=service.pending_of(row), origin=origin,
         progress=_teller(row),
         **{name: told[name] for name in ("key_sha256", "one_each", "shown", "burned_in_checked")},
     )  # fmt: skip
@@ -153,7 +141,11 @@ def _take(row: Handover) -> Row:
     return {"key_sha256": told["key_sha256"]}
 
 
-STEPS: Mapping[str, Callable[[Handover], Row]] = {DRAW: _draw, WRITE: _write, TAKE: _take}
+STEPS: Mapping[str, Callable[[Handover], Row]] = {
+    service.DRAW: _draw,
+    service.WRITE: _write,
+    service.TAKE: _take,
+}
 
 
 def _all_draws(row: Handover) -> list[Row]:

@@ -1,18 +1,14 @@
 """Which places on the server's disk a page may name: those inside the site's data folders, and no others."""
 
 import os
-from collections import deque
 from collections.abc import Iterator, Sequence
-from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from analysis.errors import RefusedError
 
 OFFERED = 200
-"""The most places that a form offers."""
-DEPTH = 3
-LOOKED_AT = 5_000
-"""The most entries that are looked at to find some to offer; images lie in hundred thousands."""
+"""The most places that are shown of a folder; images lie in hundred thousands."""
 WILD = "*?[{"
 _IS = {"file": Path.is_file, "folder": Path.is_dir, "folder or file": Path.exists}
 
@@ -62,33 +58,34 @@ def within(path: Path, roots: Sequence[Path]) -> bool:
     return any(real.is_relative_to(os.path.realpath(root)) for root in roots)
 
 
-def offered(roots: Sequence[Path], *, kind: str, suffixes: Sequence[str] = ()) -> list[str]:
-    """Return some files or folders inside the roots for a form to offer: near ones first, a bounded number."""
-    found: list[str] = []
-    for root in roots:
-        for path in islice(_walk(root), LOOKED_AT):
-            good = path.is_dir() if kind == "folder" else path.suffix.lower() in suffixes and path.is_file()
-            if good and within(path, roots):
-                found.append(path.relative_to(root).as_posix())
-            if len(found) >= OFFERED:
-                return found
-    return found
+def listing(text: str, roots: Sequence[Path]) -> tuple[list[dict[str, Any]], int]:
+    """Return what lies in a folder inside the roots for a tree to show: folders first, a bounded number.
 
+    Parameters
+    ----------
+    text: the folder; blank: the roots themselves.
 
-def _walk(root: Path) -> Iterator[Path]:
-    """Give what lies in a folder, then what lies in its folders, down to DEPTH; links are not entered."""
-    waiting = deque([(root, 1)])
-    while waiting:
-        folder, depth = waiting.popleft()
-        try:
-            with os.scandir(folder) as entries:
-                there = sorted(entry.path for entry in islice(entries, LOOKED_AT) if entry.name[0] != ".")
-        except OSError:
-            continue
-        for path in map(Path, there):
-            yield path
-            if depth < DEPTH and path.is_dir() and not path.is_symlink():
-                waiting.append((path, depth + 1))
+    Returns
+    -------
+    Of each its `name`, its whole `path` and whether it is a `folder`; and how many more there are. Hidden names and
+    links that lead out of the roots are left out.
+
+    Raises
+    ------
+    PlaceError: no such folder inside the roots.
+    """
+    if not text:
+        return [{"name": str(root), "path": str(root), "folder": True} for root in roots if root.is_dir()], 0
+    top = inside(text, roots, kind="folder")
+    try:
+        with os.scandir(top) as entries:
+            there = sorted((not entry.is_dir(), entry.name) for entry in entries if entry.name[0] != ".")
+    except OSError as error:
+        raise PlaceError(f"expected a folder that the site may read ({error.strerror})") from error
+    shown = [(top / name, not file) for file, name in there[:OFFERED]]
+    rows = [{"name": path.name, "path": str(path), "folder": folder}
+            for path, folder in shown if within(path, roots)]  # fmt: skip
+    return rows, len(there) - len(shown)
 
 
 def _candidates(text: str, roots: Sequence[Path]) -> Iterator[Path]:

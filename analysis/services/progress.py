@@ -9,6 +9,7 @@ from django.db.models import Count, Q
 
 from analysis.models import PREPARE, Run, Unit, UnitState
 from analysis.services import ledger
+from analysis.terminal import in_words
 
 
 @dataclass(frozen=True)
@@ -31,12 +32,12 @@ class Progress:
         """The rate in the unit that reads best."""
         if not self.rate:
             return "not known yet"
-        return f"{self.rate:.1f} units a second" if self.rate >= 1 else f"{duration(1 / self.rate)} a unit"
+        return f"{self.rate:.1f} units a second" if self.rate >= 1 else f"{in_words(1 / self.rate)} a unit"
 
     @property
     def left_text(self) -> str:
         """The time left in words."""
-        return f"about {duration(self.left / self.rate)}" if self.rate else "not known yet"
+        return f"about {in_words(self.left / self.rate)}" if self.rate else "not known yet"
 
 
 WINDOW = 20
@@ -104,7 +105,7 @@ def cells_of(units: Sequence[Unit]) -> list[tuple[str, list[Cell]]]:
 def note_of(unit: Unit) -> str:
     """Describe the state of a unit in a few words."""
     if unit.state == UnitState.DONE and unit.started_at and unit.finished_at:
-        took = duration((unit.finished_at - unit.started_at).total_seconds())
+        took = in_words((unit.finished_at - unit.started_at).total_seconds())
         return f"done in {took}" + (f", {unit.attempts} attempts" if unit.attempts > 1 else "")
     if unit.state == UnitState.WORKING:
         return f"working, {share_of(unit)} %"
@@ -124,7 +125,7 @@ def hands_of(units: Sequence[Unit], now: datetime | None = None) -> list[dict[st
             "total": unit.steps_total or 1,
             "share": share_of(unit),
             "worker": unit.worker.rpartition(":")[0] or unit.worker,
-            "since": duration((now - unit.started_at).total_seconds()) if unit.started_at else "",
+            "since": in_words((now - unit.started_at).total_seconds()) if unit.started_at else "",
         }
         for unit in units
         if unit.state == UnitState.WORKING
@@ -141,19 +142,6 @@ def failures_of(units: Sequence[Unit], state: str = UnitState.FAILED) -> list[tu
         if unit.state == state and unit.error:
             found.setdefault(unit.error, []).append(unit)
     return list(found.items())
-
-
-def duration(seconds: float) -> str:
-    """Write a time span as a person would say it."""
-    if seconds < 10:
-        return f"{max(seconds, 0):.1f} s"
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    if minutes < 90:
-        return f"{minutes} min"
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} min" if hours < 48 else f"{hours / 24:.1f} days"
 
 
 def _rate(run: Run) -> float | None:

@@ -20,8 +20,8 @@ NAMES = {
 
 def provenance_of(run: Run) -> dict[str, Any]:
     """Read what a run's folder says, by part; before the end, what its plan says. What a run does not have is empty."""
-    said = _read(run, "provenance.json")
-    plan = said or _read(run, "plan.json")
+    said = document_of(run, "provenance.json")
+    plan = said or document_of(run, "plan.json")
     images = plan.get("images", {})
     pixels = images.get("pixels") or plan.get("cache", {}).get("digest")
     digests = plan.get("digests", {}).items()
@@ -35,7 +35,7 @@ def provenance_of(run: Run) -> dict[str, Any]:
         checkpoints=[(_member(c), c["sha256"]) for c in plan.get("checkpoints", [])] + _trained(run),
         outputs=_outputs(said),
         versions=sorted(plan.get("versions", {}).items()) + _cards(said),
-        engines=engine_notes(_read(run, "plan.json")),
+        engines=engine_notes(document_of(run, "plan.json")),
         warnings=list(plan.get("warnings", [])),
         spec=_choices(run),
         images=images.get("count"),
@@ -103,7 +103,8 @@ def _trained(run: Run) -> list[tuple[str, str]]:
     ]
 
 
-def _read(run: Run, name: str) -> dict[str, Any]:
+def document_of(run: Run, name: str) -> dict[str, Any]:
+    """Read a JSON file of a run's folder; empty where there is none."""
     if not run.folder or run.folder == ".":
         return {}
     try:

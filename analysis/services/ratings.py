@@ -19,7 +19,7 @@ from analysis.durable import whole_file, write_whole
 from analysis.endpoints import FILE
 from analysis.services import boxes
 from analysis.services.handing_over import HandoverError, private_root
-from analysis.signals import changed
+from analysis.signals import tell
 
 KEPT = timedelta(hours=1)
 NAMES = {
@@ -52,18 +52,8 @@ def begin(*, command: str, options: Mapping[str, Any], sent: Mapping[str, list[A
         for use, them in sent.items():
             for name, one in zip(files[use], them, strict=True):
                 write_whole(folder / name, one.read(), mode=0o600)
-        changed.send(sender=None, kind="ratings.analysed", subject="", actor_id=actor_id, values={})
+        tell("ratings.analysed", "", actor_id)
     return folder.name[1:]
-
-
-def find(token: str, actor_id: int | None) -> tuple[Path, dict[str, Any]] | None:
-    """Return the folder of somebody's ratings and what is asked; None where they have none of this token."""
-    return boxes.find(Path(settings.HANDOVERS_ROOT), token, actor_id)
-
-
-def told(folder: Path, name: str) -> str:
-    """Return what the command said (`SAID`), or why it failed (`FAULT`); blank where it did not."""
-    return (folder / name).read_text(encoding="utf-8") if (folder / name).is_file() else ""
 
 
 def take(folder: Path) -> BinaryIO | None:
@@ -84,7 +74,7 @@ def stage_of(folder: Path) -> str:
 
 def make(token: str, actor_id: int) -> None:
     """Analyse what was sent into a zip beside it; what the command says, or why it failed, is for the page alone."""
-    found = find(token, actor_id)
+    found = boxes.find(Path(settings.HANDOVERS_ROOT), token, actor_id)
     if found is None or (found[0] / BEGUN).exists():
         return
     folder, asked = found

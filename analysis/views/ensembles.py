@@ -65,7 +65,7 @@ def curves(request: HttpRequest, slug: str) -> HttpResponse:
 @page("GET", "POST", change=True)
 def new_ensemble(request: HttpRequest) -> HttpResponse:
     """Register checkpoints that lie on the server."""
-    form = EnsembleForm(request.POST or None, roots=settings.DATA_ROOTS)
+    form = EnsembleForm(request.POST or None)
 
     def make() -> HttpResponse:
         names = ("slug", "data_set", "architecture", "checkpoints")
@@ -82,7 +82,7 @@ def new_ensemble(request: HttpRequest) -> HttpResponse:
 @page("GET", "POST", change=True)
 def train(request: HttpRequest) -> HttpResponse:
     """Ask for an ensemble to be trained; workers do it, one unit per seed."""
-    form = TrainingForm(request.POST or None, roots=settings.DATA_ROOTS)
+    form = TrainingForm(request.POST or None)
 
     def make() -> HttpResponse:
         names = ("slug", "data_set", "architecture", "start")

@@ -9,11 +9,12 @@ from typing import Any
 
 from django import forms
 from django.http import HttpRequest, HttpResponse
+from django.urls import reverse_lazy
 from django.utils.text import capfirst
 
 from analysis.endpoints import GROUPS
+from analysis.errors import RefusedError
 from analysis.selection.covariates import MATCHABLE
-from analysis.services.data_sets import InputError
 
 RANGE = re.compile(r"(\d{1,9})(?:\s*-\s*(\d{1,9}))?")
 MOST_SEEDS = 1000
@@ -31,6 +32,11 @@ class Offer(forms.TextInput):
         context = super().get_context(name, value, attrs)
         context["widget"]["attrs"]["list"] = f"offers-{name}"
         return context
+
+
+def in_tree(kind: str) -> forms.TextInput:
+    """Return a text field beside which a page's script shows the tree of the data folders (static/js/places.mjs)."""
+    return forms.TextInput(attrs={"data-place": kind, "data-places": reverse_lazy("analysis:places")})
 
 
 class Parts(forms.Form):
@@ -52,8 +58,8 @@ class Parts(forms.Form):
             return None
         try:
             return make()
-        except InputError as error:
-            self.refuse(error, error.field)
+        except RefusedError as error:
+            self.refuse(error, getattr(error, "field", ""))
             return None
 
     def given(self, spec: type) -> dict[str, Any]:
@@ -99,6 +105,20 @@ class SeedsField(forms.CharField):
         return sorted(found)
 
 
+class GroupsField(forms.CharField):
+    """What one case and several of the first group are called, then of the second."""
+
+    def __init__(self, **told: Any) -> None:
+        super().__init__(**{"initial": "; ".join(astuple(GROUPS)), **told})
+
+    def clean(self, value: Any) -> list[str]:
+        """Return the four names."""
+        found = [one.strip() for one in super().clean(value).split(";")]
+        if len(found) != 4 or not all(found):
+            raise forms.ValidationError(f"expected four names like '{self.initial}'")
+        return found
+
+
 ARCHITECTURES = (
     "resnet50", "resnet18", "resnet34", "resnet101", "densenet121", "efficientnet_b0", "convnext_tiny",
     "mobilenet_v3_large", "shufflenet_v2_x0_5", "vit_b_16",
@@ -106,7 +126,9 @@ ARCHITECTURES = (
 """What a form offers; any name that torchvision (or timm, when installed) knows may be typed."""
 KINDS: Mapping[str, tuple[Callable[..., forms.Field], Mapping[str, Any]]] = {
     "slug": (forms.SlugField, {"max_length": 60}),
-    "place": (forms.CharField, {"max_length": 500, "required": False}),
+    "folder": (forms.CharField, {"max_length": 500, "required": False, "widget": in_tree("folder")}),
+    "file": (forms.CharField, {"max_length": 500, "required": False, "widget": in_tree("file")}),
+    "text": (forms.CharField, {"max_length": 100, "required": False}),
     "lines": (forms.CharField, {"widget": forms.Textarea(attrs={"rows": 3}), "required": False}),
     "pattern": (forms.RegexField, {}),
     "architecture": (forms.RegexField, {"widget": Offer(ARCHITECTURES)}),
@@ -115,29 +137,12 @@ KINDS: Mapping[str, tuple[Callable[..., forms.Field], Mapping[str, Any]]] = {
     "number": (forms.FloatField, {}),
     "numbers": (NumbersField, {}),
     "seeds": (SeedsField, {}),
+    "groups": (GroupsField, {}),
     "choice": (forms.ChoiceField, {}),
     "record": (forms.ModelChoiceField, {}),
     "records": (forms.ModelMultipleChoiceField, {}),
 }
 """The kinds of fields of forms.toml: what makes one, and with what."""
-
-
-class GroupsField(forms.CharField):
-    """What one case and several of the first group are called, then of the second."""
-
-    def __init__(self, **told: Any) -> None:
-        about = {
-            "initial": "; ".join(astuple(GROUPS)), "label": "Names of the groups",
-            "help_text": "One case and several of the first group, then of the second.",
-        }  # fmt: skip
-        super().__init__(**{**about, **told})
-
-    def clean(self, value: Any) -> list[str]:
-        """Return the four names."""
-        found = [one.strip() for one in super().clean(value).split(";")]
-        if len(found) != 4 or not all(found):
-            raise forms.ValidationError(f"expected four names like '{self.initial}'")
-        return found
 
 
 class Several(forms.FileInput):

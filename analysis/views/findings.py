@@ -6,7 +6,6 @@ Every address tells the access log who opened it, because anyone who has seen it
 from collections.abc import Sequence
 from typing import Any
 
-from django import forms
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse
@@ -14,12 +13,12 @@ from django.shortcuts import redirect, render
 
 from analysis.conditions import PUBLISHED
 from analysis.models import Run
-from analysis.selection import CRITERIA
-from analysis.services.findings import DEFAULTS, SEED, Choices
+from analysis.services.findings import Choices
 from analysis.services.findings_files import KINDS, FindingsFolder, fault_of, find_set, panels_of, sets_of
 from analysis.services.findings_gallery import Wanted, exemplars_of, thumbnail
 from analysis.services.runs import conditions_of
 from analysis.tasks import ask_for_findings
+from analysis.views.forms import Described
 from analysis.views.guards import opened, page
 
 PER_PAGE = 24
@@ -139,20 +138,8 @@ def findings_thumbnail(request: HttpRequest, run_id: str, name: str, rank: int) 
     return HttpResponse(picture, content_type="image/png", headers={"Cache-Control": "private, no-store"})
 
 
-class AnalyseForm(forms.Form):
+class AnalyseForm(Described):
     """What makes an exemplar."""
-
-    criterion = forms.ChoiceField(
-        choices=[(c.name, c.label) for c in CRITERIA.values()],
-        initial=DEFAULTS.criterion,
-        label="Agreement by",
-    )
-    condition = forms.ChoiceField(label="Compared condition")
-    reference = forms.ChoiceField(label="with the reference")
-    fraction = forms.FloatField(
-        min_value=0.001, max_value=0.5, initial=DEFAULTS.fraction, label="Share of images that are exemplars"
-    )
-    seed = forms.IntegerField(min_value=0, initial=SEED, label="Seed of the bootstrap and the permutations")
 
     def __init__(self, *args: Any, run: Run, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -169,21 +156,8 @@ class AnalyseForm(forms.Form):
         return Choices(**names, **own)
 
 
-class FilterForm(forms.Form):
+class FilterForm(Described):
     """Which exemplars to show."""
-
-    positive = forms.ChoiceField(required=False, label="Labelled with")
-    low = forms.FloatField(required=False, min_value=-1, max_value=1, label="Agreement from")
-    high = forms.FloatField(required=False, min_value=-1, max_value=1, label="to")
-
-    scored = forms.ChoiceField(required=False, label="Score for")
-    of = forms.ChoiceField(
-        required=False,
-        choices=[("change", "change"), ("dense", "dense"), ("pruned", "pruned")],
-        label="which",
-    )
-    least = forms.FloatField(required=False, min_value=-1, max_value=1, label="from")
-    most = forms.FloatField(required=False, min_value=-1, max_value=1, label="to")
 
     def __init__(self, *args: Any, classes: Sequence[str], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

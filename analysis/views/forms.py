@@ -13,16 +13,24 @@ from django import forms
 from django.db.models import QuerySet
 
 from analysis.models import DataSet, Ensemble
-from analysis.services.places import PlaceError, inside, offered
+from analysis.selection import CRITERIA
+from analysis.services.findings import Choices
+from analysis.services.places import PlaceError, inside
 from analysis.sweep import spec as sections
 from analysis.sweep.data_spec import PLACES, POLICIES, DataSpec
 from analysis.sweep.layouts import CLASS_SETS, LAYOUTS
-from analysis.views.fields import KINDS, Offer, Parts
+from analysis.views.fields import KINDS, Parts
 
 
 def trainable() -> QuerySet[DataSet]:
     """Return the data sets on which networks can be trained."""
     return DataSet.objects.filter(counts__has_keys=["train", "val"])
+
+
+def _methods() -> list[tuple[str, str]]:
+    from analysis.sweep.methods.own import method_choices
+
+    return list(method_choices())
 
 
 ENGINES = ("auto", *dict.fromkeys(name for fitting in sections.ENGINES_OF.values() for name in fitting))
@@ -34,10 +42,19 @@ CHOICES: Mapping[str, Any] = {
     "devices": [(d, {"cpu": "CPU", "cuda": "GPU (CUDA)"}[d]) for d in sections.DEVICES],
     "policies": POLICIES, "fits": sections.FITS, "weights": sections.WEIGHTS, "outputs": sections.OUTPUTS,
     "precisions": sections.PRECISIONS, "engines": ENGINES, "losses": sections.LOSSES,
-    "class weights": sections.CLASS_WEIGHTS,
+    "methods": lambda: [(name, f"{name}: {meaning}") for name, meaning in _methods()],
+    "methods or none": lambda: [("", "nothing"), *_methods()],
+    "class weights": sections.CLASS_WEIGHTS, "scores": ("change", "dense", "pruned"),
+    "criteria": [(one.name, one.label) for one in CRITERIA.values()],
 }  # fmt: skip
-"""What a field lets choose from: records, words with their meanings, or words that stand for themselves."""
-DEFAULTS: Mapping[str, Any] = {"prune": sections.PruneSpec(), "train": sections.TrainSpec()}
+"""What a field lets choose from: records, words with their meanings, what gives those when it is asked, or words that
+stand for themselves.
+"""
+DEFAULTS: Mapping[str, Any] = {
+    "prune": sections.PruneSpec(),
+    "train": sections.TrainSpec(),
+    "findings": Choices(),
+}
 WORDS = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
 
 
@@ -50,6 +67,8 @@ def _field(name: str, told: Mapping[str, Any]) -> forms.Field:
         given["initial"] = ", ".join(f"{one:g}" for one in found) if isinstance(found, tuple) else found
     if isinstance(choices := CHOICES.get(given.pop("choices", "")), QuerySet):
         given["queryset"] = choices
+    elif callable(choices):
+        given["choices"] = choices
     elif choices is not None:
         given["choices"] = [one if isinstance(one, tuple) else (one, one) for one in choices]
     return make(**{**usual, **given})
@@ -73,10 +92,6 @@ class DataSetForm(Described):
     def __init__(self, *args: Any, roots: Sequence[Path], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.roots = roots
-        self.fields["images"].widget = Offer(offered(roots, kind="folder"))
-        tables = offered(roots, kind="file", suffixes=(".csv", ".gz", ".txt"))
-        for name in PLACES[1:-1]:
-            self.fields[name].widget = Offer(tables)
 
     def section(self) -> dict[str, Any]:
         """Return the [data] section that was filled in."""
@@ -119,20 +134,9 @@ class EnsembleForm(Preprocessing):
         lines = [line for line in self.cleaned_data["rename"].splitlines() if line.strip()]
         return given | ({"rename": lines} if lines else {})
 
-    def __init__(self, *args: Any, roots: Sequence[Path], **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["checkpoints"].widget = Offer(offered(roots, kind="folder"))
-
 
 class SweepForm(Described):
     """A sweep over an ensemble."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        from analysis.sweep.methods.own import method_choices
-
-        named = [(name, f"{name}: {meaning}") for name, meaning in method_choices()]
-        self.fields["method"].choices = named  # type: ignore[attr-defined]
 
     def clean_sparsities(self) -> list[float]:
         """Refuse shares without the one that everything is compared with."""
@@ -152,15 +156,6 @@ class SweepForm(Described):
 
 class TrainingForm(Preprocessing):
     """An ensemble to train; the defaults are the published recipe."""
-
-    def __init__(self, *args: Any, roots: Sequence[Path], **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        from analysis.sweep.methods.own import method_choices
-
-        self.fields["method"].choices = [("", "nothing"), *method_choices()]  # type: ignore[attr-defined]
-        self.fields["pretrained"].widget = Offer(
-            offered(roots, kind="file", suffixes=(".pt", ".pth", ".safetensors"))
-        )
 
     def train(self) -> dict[str, Any]:
         """Return the [train] section."""

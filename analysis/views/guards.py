@@ -1,24 +1,37 @@
 """Who may open the researcher's pages, and what every page of a run does first."""
 
 from collections.abc import Callable
-from typing import TypeVar
+from functools import wraps
+from pathlib import Path
+from typing import Any, TypeVar, cast
 
 from django.contrib.auth.decorators import permission_required
-from django.http import HttpRequest, HttpResponseBase
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.views.decorators.http import require_http_methods
 
+from analysis.errors import RefusedError
 from analysis.models import Run
-from analysis.services import mirror
+from analysis.services import boxes, mirror
 from analysis.signals import run_opened
 
 View = TypeVar("View", bound=Callable[..., HttpResponseBase])
 
 
 def answers_scripts(view: View) -> View:
-    """Mark a view that a page's script asks: to somebody signed out the site answers 401, not with the sign-in page."""
-    setattr(view, "answers_scripts", True)  # noqa: B010  (a function has no such attribute of its own)
-    return view
+    """Mark a view that a page's script asks: to somebody signed out the site answers 401, not with the sign-in page,
+    and to everybody a refusal in its own words with 409.
+    """
+
+    @wraps(view)
+    def answer(*args: Any, **kwargs: Any) -> HttpResponseBase:
+        try:
+            return view(*args, **kwargs)
+        except RefusedError as error:
+            return HttpResponse(str(error), status=409, content_type="text/plain")
+
+    setattr(answer, "answers_scripts", True)  # noqa: B010  (a function has no such attribute of its own)
+    return cast(View, answer)
 
 
 def page(*methods: str, change: bool = False) -> Callable[[View], View]:
@@ -41,3 +54,11 @@ def opened(request: HttpRequest, run_id: str) -> Run:
     run = find_run(run_id)
     run_opened.send(sender=Run, run_id=run.run_id, person=request.user)
     return mirror.at_hand(run)
+
+
+def box_of(request: HttpRequest, root: Path, token: str) -> tuple[Path, dict[str, Any]]:
+    """Return the folder that this person fills and what was told of it; 404 where they have none of this token."""
+    found = boxes.find(root, token, request.user.pk)
+    if found is None:
+        raise Http404
+    return found

@@ -24,11 +24,12 @@ from analysis.services import handing_over as service
 from analysis.services import handover_options as options
 from analysis.services.findings_files import KINDS
 from analysis.services.findings_gallery import images_of
-from analysis.services.places import inside, offered
+from analysis.services.places import inside
 from analysis.services.runs import conditions_of
 from analysis.signals import run_opened
-from analysis.tasks import ask_for_handover
-from analysis.views.fields import GroupsField, Offer, field_of
+from analysis.tasks import ask_for, make_handover
+from analysis.views.fields import field_of, in_tree
+from analysis.views.forms import Described
 from analysis.views.guards import answers_scripts, opened, page
 
 SETS_PER_PAGE = 24
@@ -38,7 +39,7 @@ KEY_FILES = (service.KEY, "key.report.json", "key.balance.svg")
 class Choices(forms.Form):
     """Every choice of a selection, as the command takes them, and where the images to be read lie."""
 
-    images = forms.CharField(max_length=500, label="Folder of the images to read")
+    images = forms.CharField(max_length=500, label="Folder of the images to read", widget=in_tree("folder"))
 
     def __init__(self, *args: Any, run: Run, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -49,7 +50,6 @@ class Choices(forms.Form):
             self.fields[name].widget = forms.Select(choices=names)
         chosen = self.initial.get("nearest") or [one.column for one in options.DEFAULTS.nearest]
         self.initial["nearest"] = " ".join(chosen)
-        self.fields["images"].widget = Offer(offered(settings.DATA_ROOTS, kind="folder"))
         self.fields["images"].initial = str(self.own or "")
 
     def clean_images(self) -> str:
@@ -69,17 +69,8 @@ class Choices(forms.Form):
             raise forms.ValidationError("expected NAME, NAME=WEIGHT or NAME=WEIGHT:CALIPER") from None
 
 
-class Contents(forms.Form):
+class Contents(Described):
     """What the set is called and what goes into it beside the cases."""
-
-    name = forms.SlugField(
-        max_length=60, label="Name of the case set", help_text="What the study admin will see."
-    )
-    terms = forms.CharField(
-        widget=forms.Textarea(attrs={"rows": 4}), required=False, max_length=20_000, label="Terms of use",
-        help_text="Markdown. Anyone who sees the images confirms them first.",
-    )  # fmt: skip
-    groups = GroupsField()
 
     ASKED: Sequence[Callable[[ArgumentParser], list[Action]]] = (options.add_contents, options.add_unchecked)
 
@@ -104,8 +95,6 @@ class Listed(Contents):
 
     ASKED = (options.add_contents,)
 
-    groups = None  # type: ignore[assignment]
-    synthetic = forms.BooleanField(required=False, label="The images are not of patients")
     cases = forms.FileField(widget=HiddenFile)
     key_sha256 = forms.RegexField(r"^[0-9a-f]{64}$", widget=forms.HiddenInput)
     one_each = forms.BooleanField(required=False, widget=forms.HiddenInput)
@@ -128,26 +117,22 @@ class Listed(Contents):
 def listed(request: HttpRequest) -> HttpResponse:
     """Begin a handover of listed cases, whose key the browser has made and its holder saved."""
     form = Listed(request.POST or None, request.FILES or None)
-    try:
-        if request.method == "POST" and form.is_valid():
-            made = service.begin_listed(
-                name=form.cleaned_data["name"], table=form.contents(), actor_id=request.user.pk or 0
-            )
-            return redirect("analysis:handover", token=made.token)
-    except RefusedError as error:
-        form.add_error(None, str(error))
-    return render(request, "analysis/listed.html", {"form": form, "groups": Contents()["groups"]})
+
+    def make() -> HttpResponse:
+        told = {"name": form.cleaned_data["name"], "table": form.contents()}
+        made = service.begin_listed(**told, actor_id=request.user.pk or 0)
+        return redirect("analysis:handover", token=made.token)
+
+    context = {"form": form, "groups": Contents()["groups"]}
+    return form.carried_out(request, make) or render(request, "analysis/listed.html", context)
 
 
 @answers_scripts
 @page("POST", change=True)
 def image(request: HttpRequest, token: str, case: str) -> HttpResponse:
     """Take the image of one listed case."""
-    try:
-        row = get_object_or_404(Handover, token=token, made_by=request.user.pk)
-        service.receive(row, case, request.read(MAXIMUM_BYTES + 1))
-    except service.HandoverError as error:
-        return HttpResponse(str(error), status=409, content_type="text/plain")
+    row = get_object_or_404(Handover, token=token, made_by=request.user.pk)
+    service.receive(row, case, request.read(MAXIMUM_BYTES + 1))
     return HttpResponse(status=204)
 
 
@@ -269,7 +254,7 @@ def step(request: HttpRequest, token: str, step: str) -> HttpResponse:
     answer = None
     try:
         answer = STEPS[step](request, row)
-        ask_for_handover(row)
+        ask_for(make_handover, row.pk)
     except RefusedError as error:
         messages.error(request, str(error))
     return answer or redirect("analysis:handover", token=token)

@@ -1,64 +1,37 @@
 """The pages of ratings that somebody uploads: what the commands `analyse_ratings` and `import_via` do, by a worker."""
 
+from pathlib import Path
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.core.management import load_command_class
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 
-from analysis.errors import RefusedError
+from analysis.durable import text_of
 from analysis.services import ratings as service
-from analysis.tasks import ask_for_ratings
-from analysis.views.fields import GroupsField, field_of
-from analysis.views.guards import page
+from analysis.tasks import ask_for, make_ratings
+from analysis.views.fields import GroupsField, Parts, field_of
+from analysis.views.forms import WORDS
+from analysis.views.guards import box_of, page
 
-ASKED = {
-    "analyse_ratings": (
-        "ratings",
-        "groups",
-        "primary",
-        "endpoints",
-        "subgroups",
-        "like",
-        "seed",
-        "simulated",
-    ),
-    "import_via": ("files", "cases", "key", "first_exemplars", "paper"),
-}
-"""Of each command the choices that its form offers."""
-CALLED = {
-    "ratings": "Ratings", "primary": "Primary method", "like": "Repeat these results",
-    "endpoints": "Names of the questions that are tested", "subgroups": "Groups of cases",
-    "simulated": "Simulated ratings", "files": "VIA files", "cases": "Cases of the readers",
-    "first_exemplars": "So many first file names are PIEs", "paper": "Count as the published script did",
-}  # fmt: skip
+ASKED = ("analyse_ratings", "import_via")
 
 
-class Asking(forms.Form):
-    """The files and choices of one command."""
-
-    planned = forms.FileField(
-        required=False, label="Planned readings", help_text="planned.csv of an export: what was to be read."
-    )
-    questions = forms.FileField(
-        required=False,
-        label="Questions",
-        help_text="endpoints.json of an export; without it the published three.",
-    )
+class Asking(Parts):
+    """The files and choices of one command; forms.toml names them and says what the command does not."""
 
     def __init__(self, *args: Any, command: str, **kwargs: Any) -> None:
         super().__init__(*args, **{**kwargs, "prefix": command})
         self.command = command
         parser = load_command_class("analysis", command).create_parser("", command)
-        found = {one.dest: field_of(one) for one in parser._actions if one.dest in ASKED[command]}
-        beside = self.fields if command == "analyse_ratings" else {}
-        self.fields = {name: found[name] for name in ASKED[command]} | beside
-        if "groups" in found:
-            self.fields["groups"] = GroupsField()
-        for name, field in self.fields.items():
-            field.label = CALLED.get(name, field.label)
+        found = {one.dest: field_of(one) for one in parser._actions} | {"groups": GroupsField()}
+        for name, words in WORDS[command].items():
+            self.fields[name] = found[name] if name in found else forms.FileField(required=False)
+            for attribute, value in words.items():
+                setattr(self.fields[name], attribute, value)
 
     def begin(self, actor_id: int) -> str:
         """Keep the files and choices for a worker; return the token of what was begun."""
@@ -78,27 +51,24 @@ class Asking(forms.Form):
 @page("GET", "POST", change=True)
 def ratings(request: HttpRequest) -> HttpResponse:
     """Take ratings, and hand their analysis to a worker."""
-    sent = request.POST.get("command", "")
-    tried = {name: Asking(request.POST, request.FILES, command=name) for name in ASKED if name == sent}
-    shown = {name: tried.get(name) or Asking(command=name) for name in ASKED}
-    for form in tried.values():
-        if form.is_valid():
-            try:
-                token = form.begin(request.user.pk or 0)
-                ask_for_ratings(token, request.user.pk or 0)
-                return redirect("analysis:ratings_report", token=token)
-            except RefusedError as error:
-                form.add_error(None, str(error))
+    shown = {name: Asking(command=name) for name in ASKED}
+    if (name := request.POST.get("command", "")) in shown:
+        form = shown[name] = Asking(request.POST, request.FILES, command=name)
+
+        def make() -> HttpResponse:
+            token = form.begin(request.user.pk or 0)
+            ask_for(make_ratings, token, request.user.pk)
+            return redirect("analysis:ratings_report", token=token)
+
+        if answer := form.carried_out(request, make):
+            return answer
     return render(request, "analysis/ratings.html", {"forms": shown})
 
 
 @page("GET", "POST", change=True)
 def report(request: HttpRequest, token: str, name: str = "") -> HttpResponseBase:
     """Tell how far the worker is and what came of it; a POST downloads all of it and deletes it."""
-    found = service.find(token, request.user.pk)
-    if found is None:
-        raise Http404
-    folder, asked = found
+    folder, asked = box_of(request, Path(settings.HANDOVERS_ROOT), token)
     if request.method == "POST":
         made = service.take(folder)
         return (
@@ -112,9 +82,9 @@ def report(request: HttpRequest, token: str, name: str = "") -> HttpResponseBase
         return FileResponse(
             path.open("rb"), as_attachment=True, headers={"Cache-Control": "private, no-store"}
         )
-    told = {one: service.told(folder, one) for one in (service.FAULT, service.SAID)}
+    stage, sent = service.stage_of(folder), asked["files"].values()
     context = {
-        "stage": service.stage_of(folder), "fault": told[service.FAULT], "said": told[service.SAID].splitlines(),
-        "token": token, "files": [one for each in asked["files"].values() for one in each],
+        "stage": stage, "fault": text_of(folder / service.FAULT), "token": token,
+        "said": text_of(folder / service.SAID).splitlines(), "files": [one for each in sent for one in each],
     }  # fmt: skip
-    return render(request, "analysis/ratings_report.html", context, status=202 if context["stage"] else 200)
+    return render(request, "analysis/ratings_report.html", context, status=202 if stage else 200)

@@ -18,11 +18,12 @@ from analysis.models import PREPARE, Ensemble, Run, RunKind, UnitState
 from analysis.services import control
 from analysis.services.experiments import answer_of
 from analysis.services.orders import order_sweep
-from analysis.services.progress import cells_of, duration, failures_of, hands_of, progress_of, state_of
+from analysis.services.progress import cells_of, failures_of, hands_of, progress_of, state_of
 from analysis.services.provenance import effort_of, provenance_of
 from analysis.services.runs import class_table
 from analysis.tablefolder import csv_text
 from analysis.tasks import ring
+from analysis.terminal import in_words
 from analysis.views.forms import SweepForm
 from analysis.views.guards import answers_scripts, find_run, opened, page
 
@@ -169,7 +170,7 @@ def provenance(request: HttpRequest, run_id: str) -> HttpResponse:
         return redirect("analysis:provenance", run_id=run.run_id)
     effort = effort_of(run)
     context = {"run": run, "tab": "provenance", "said": provenance_of(run), "effort": effort}
-    return render(request, "analysis/provenance.html", {**context, "worked": duration(effort["seconds"])})
+    return render(request, "analysis/provenance.html", {**context, "worked": in_words(effort["seconds"])})
 
 
 @page()

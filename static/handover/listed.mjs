@@ -1,6 +1,7 @@
 // @ts-check
 /** Cases that somebody listed: checked, named and sealed here; the server gets the blind half and the key's digest. */
 import { checkList, findFiles, keyCsv, oneEach, parseCsv, planCases, readKey } from "./casekeys.mjs";
+import { chosenFiles } from "../js/choosing.mjs";
 import { sha256 } from "../js/digest.mjs";
 import { element, find } from "../js/reading/dom.mjs";
 import { inTime, sendAll } from "../js/sending.mjs";
@@ -11,8 +12,7 @@ const SHOWN_BY_BROWSERS = /\.(png|jpe?g)$/i;
 const place = find(document, "listed", HTMLElement);
 const form = /** @type {HTMLFormElement | null} */ (document.getElementById("contents"));
 const token = /** @type {HTMLInputElement} */ (document.querySelector("[name=csrfmiddlewaretoken]"))?.value ?? "";
-/** @type {{path: string, file: File}[]} */
-let files = [];
+const files = chosenFiles();
 /** @type {{plan: import("./casekeys.mjs").Planned[], key: Blob, digest: string, sources: Map<string, File>} | null} */
 let made = null;
 let address = place.dataset.address ?? "";
@@ -25,36 +25,6 @@ function say(text, bad = false) {
   said.hidden = !text;
 }
 
-/** Take files that were chosen or dropped. @param {Iterable<File>} list */
-function take(list) {
-  for (const file of list) files.push({ path: file.webkitRelativePath || file.name, file });
-  files = [...new Map(files.map((one) => [one.path, one])).values()];
-  find(document, "chosen-images", HTMLElement).textContent = `${files.length} files`;
-}
-
-/** Every file below what was dropped. @param {FileSystemEntry} entry @returns {Promise<{path: string, file: File}[]>} */
-async function below(entry) {
-  if (entry.isFile) {
-    const file = await new Promise((resolve, reject) => /** @type {FileSystemFileEntry} */ (entry).file(resolve, reject));
-    return [{ path: entry.fullPath.slice(1), file }];
-  }
-  const reader = /** @type {FileSystemDirectoryEntry} */ (entry).createReader();
-  const found = [];
-  for (;;) {
-    /** @type {FileSystemEntry[]} */
-    const entries = await new Promise((resolve, reject) => reader.readEntries(resolve, reject));
-    if (!entries.length) return found;
-    for (const one of entries) found.push(...(await below(one)));
-  }
-}
-
-/** @param {DataTransfer} dropped */
-async function drop(dropped) {
-  const entries = [...dropped.items].map((one) => one.webkitGetAsEntry()).filter((one) => one !== null);
-  for (const entry of entries) files.push(...(await below(entry)));
-  take([]);
-}
-
 /** @param {string} name */
 function chosenFile(name) {
   return /** @type {HTMLInputElement | null} */ (document.getElementById(name))?.files?.[0] ?? null;
@@ -64,13 +34,13 @@ function chosenFile(name) {
 async function check(filled) {
   made = null;
   const list = chosenFile("list");
-  if (!list || !files.length) return say("Choose the images and the list first.", true);
+  if (!list || !files().length) return say("Choose the images and the list first.", true);
   const given = new FormData(filled);
   const groups = find(document, "id_groups", HTMLInputElement).value.split(";").map((one) => one.trim());
   const { chosen, faults, columns } = checkList(parseCsv(await list.text()), groups, given.getAll("shown").map(String));
-  const { found, faults: missing } = findFiles(chosen.map((row) => row.source), files);
+  const { found, faults: missing } = findFiles(chosen.map((row) => row.source), files());
   const all = [...faults, ...missing];
-  const words = [`${chosen.length} cases, ${files.length} files, columns ${columns.join(", ")}.`, ...all.slice(0, MOST_FAULTS)];
+  const words = [`${chosen.length} cases, ${files().length} files, columns ${columns.join(", ")}.`, ...all.slice(0, MOST_FAULTS)];
   if (all.length > MOST_FAULTS) words.push(`and ${all.length - MOST_FAULTS} more`);
   find(document, "preview-said", HTMLElement).replaceChildren(...words.map((one) => element("li", {}, one)));
   showThumbnails(chosen.map((row) => found.get(row.source)).filter((one) => one !== undefined));
@@ -141,7 +111,7 @@ async function send() {
     const told = await (await fetch(`${address}progress.json`, { credentials: "same-origin" })).json();
     const arrived = new Set(told.arrived);
     const rows = readKey(await key.text()).filter((row) => !arrived.has(row.case));
-    const { found, faults } = findFiles(rows.map((row) => row.source), files);
+    const { found, faults } = findFiles(rows.map((row) => row.source), files());
     if (faults.length) throw new Error(faults.slice(0, MOST_FAULTS).join("; "));
     const queue = rows.map((row) => ({ name: row.case, file: /** @type {File} */ (found.get(row.source)) }));
     await sendAll(queue, (name) => `${address}images/${name}/`, token, (done, total, left) => progress("Sending", done, total, left));
@@ -178,16 +148,6 @@ async function follow(digest) {
   location.assign(address);
 }
 
-const zone = find(document, "drop", HTMLElement);
-zone.addEventListener("dragover", (event) => event.preventDefault());
-zone.addEventListener("drop", (event) => {
-  event.preventDefault();
-  if (event.dataTransfer) drop(event.dataTransfer);
-});
-for (const name of ["images", "folder"]) {
-  const input = find(document, name, HTMLInputElement);
-  input.addEventListener("change", () => take(input.files ?? []));
-}
 document.getElementById("check")?.addEventListener("click", () => form && check(form));
 document.getElementById("make")?.addEventListener("click", () => form && makeKey(form));
 find(document, "saved-key", HTMLInputElement).addEventListener("change", checkKey);

@@ -10,8 +10,9 @@ from django.utils import timezone
 from analysis.models import Run, Unit, UnitState
 from analysis.services import control, ledger
 from analysis.services.control import NewUnit
-from analysis.services.progress import duration, progress_of
+from analysis.services.progress import progress_of
 from analysis.signals import changed
+from analysis.terminal import in_words
 
 pytestmark = pytest.mark.django_db
 
@@ -291,4 +292,4 @@ def test_progress_counts(run: Run) -> None:
     now = progress_of(run)
     assert (now.total, now.done, now.working, now.failed, now.left) == (4, 1, 1, 0, 3)
     assert now.rate is not None
-    assert now.left_text == f"about {duration(3 / now.rate)}"
+    assert now.left_text == f"about {in_words(3 / now.rate)}"

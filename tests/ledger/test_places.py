@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from analysis.services.places import OFFERED, PlaceError, inside, offered, pattern_inside, within
+from analysis.services.places import OFFERED, PlaceError, inside, listing, pattern_inside, within
 from tests.ledger.inputs import Inputs
 
 OUTSIDE = [
@@ -57,17 +57,26 @@ def test_patterns_keep_their_wild_part(inputs: Inputs) -> None:
         pattern_inside("trained_models/*/../../../secret.csv", inputs.roots)
 
 
-def test_offers_are_inside_and_bounded(inputs: Inputs) -> None:
-    tables = offered(inputs.roots, kind="file", suffixes=(".csv",))
-    assert set(tables) == {
-        "labels/miccai2023_nih-cxr-lt_labels_test.csv", "labels/train.csv", "labels/val.csv",
-    }  # fmt: skip
-    assert {"images", "labels", "trained_models"} <= set(offered(inputs.roots, kind="folder"))
-    assert "way-out" not in offered(inputs.roots, kind="folder")
+def test_the_tree_is_inside_and_bounded(inputs: Inputs) -> None:
+    (top,), _ = listing("", inputs.roots)
+    assert (top["path"], top["folder"]) == (str(inputs.root), True)
+    (inputs.root / ".hidden").mkdir()
+    rows, more = listing(top["path"], inputs.roots)
+    names = [row["name"] for row in rows]
+    assert {"images", "labels", "trained_models"} <= set(names)
+    assert not {"way-out", ".hidden"} & set(names)
+    assert more == 0
+    labels, _ = listing("labels", inputs.roots)
+    assert [row["path"] for row in labels if row["name"] == "train.csv"] == [
+        str(inputs.root / "labels/train.csv")
+    ]
     for number in range(OFFERED + 50):
-        (inputs.root / f"many-{number:03}.csv").touch()
-    assert len(offered(inputs.roots, kind="file", suffixes=(".csv",))) == OFFERED
-    assert offered([inputs.root / "nowhere"], kind="folder") == []
+        (inputs.root / "labels" / f"many-{number:03}.csv").touch()
+    rows, more = listing("labels", inputs.roots)
+    assert (len(rows), more) == (OFFERED, 53)
+    for outside in ("way-out", "..", "/etc", "nowhere", str(inputs.root.parent)):
+        with pytest.raises(PlaceError, match="expected a folder inside"):
+            listing(outside, inputs.roots)
 
 
 def test_within_follows_links(inputs: Inputs) -> None:
