@@ -55,7 +55,7 @@ HANDOVERS = [
 RATINGS = [
     path("", ratings.ratings, name="ratings"),
     path("<slug:token>/", ratings.report, name="ratings_report"),
-    path("<slug:token>/report.html", ratings.report, {"name": "report.html"}, name="ratings_file"),
+    path("<slug:token>/report.html", ratings.report_file, name="ratings_file"),
 ]
 
 app_name = "analysis"

@@ -66,7 +66,7 @@ def ratings(request: HttpRequest) -> HttpResponse:
 
 
 @page("GET", "POST", change=True)
-def report(request: HttpRequest, token: str, name: str = "") -> HttpResponseBase:
+def report(request: HttpRequest, token: str) -> HttpResponseBase:
     """Tell how far the worker is and what came of it; a POST downloads all of it and deletes it."""
     folder, asked = box_of(request, Path(settings.HANDOVERS_ROOT), token)
     if request.method == "POST":
@@ -76,15 +76,19 @@ def report(request: HttpRequest, token: str, name: str = "") -> HttpResponseBase
             if made
             else redirect("analysis:ratings")
         )
-    if name:
-        if service.stage_of(folder) or not (path := folder / service.OUT / name).is_file():
-            raise Http404
-        return FileResponse(
-            path.open("rb"), as_attachment=True, headers={"Cache-Control": "private, no-store"}
-        )
     stage, sent = service.stage_of(folder), asked["files"].values()
     context = {
         "stage": stage, "fault": text_of(folder / service.FAULT), "token": token,
         "said": text_of(folder / service.SAID).splitlines(), "files": [one for each in sent for one in each],
     }  # fmt: skip
     return render(request, "analysis/ratings_report.html", context, status=202 if stage else 200)
+
+
+@page(change=True)
+def report_file(request: HttpRequest, token: str) -> FileResponse:
+    """Deliver the report alone."""
+    folder, _ = box_of(request, Path(settings.HANDOVERS_ROOT), token)
+    path = folder / service.OUT / "report.html"
+    if service.stage_of(folder) or not path.is_file():
+        raise Http404
+    return FileResponse(path.open("rb"), as_attachment=True, headers={"Cache-Control": "private, no-store"})

@@ -309,6 +309,13 @@ any        GET      /ratings/none/report.html                  302       403    
 any        GET      /data-sets/                                302       403     403 403  403   200  403  200
 any        GET      /data-sets/new/                            302       403     403 403  403   200  403  200
 any        POST     /data-sets/new/                            302       403     403 403  403   200  403  200
+any        POST     /data-sets/new/places/                     401       403     403 403  403   200  403  200
+any        GET      /data-sets/new/upload/                     302       403     403 403  403   200  403  200
+any        POST     /data-sets/new/upload/begin/               401       403     403 403  403   409  403  409
+any        GET      /data-sets/new/upload/none/                302       403     403 403  403   404  403  404
+any        POST     /data-sets/new/upload/none/                302       403     403 403  403   404  403  404
+any        GET      /data-sets/new/upload/none/files.json      401       403     403 403  403   404  403  404
+any        POST     /data-sets/new/upload/none/files/0/        401       403     403 403  403   404  403  404
 any        GET      /data-sets/chests/                         302       403     403 403  403   200  403  200
 any        GET      /data-sets/nothing/                        302       403     403 403  403   404  403  404
 any        GET      /data-sets/chests/classes.svg              302       403     403 403  403   200  403  200
