@@ -241,6 +241,8 @@ def icc(ratings: Floats, level: float = LEVEL) -> tuple[Interval, Interval | Non
     rest = k * ms_readers + (k * n - k - n) * ms_error
     low = n * (ms_cases - f_low * ms_error) / (f_low * rest + n * ms_cases)
     high = n * (f_high * ms_cases - ms_error) / (rest + n * f_high * ms_cases)
+    if not math.isfinite(low + high):  # so few degrees of freedom that F has no such quantile
+        return None
 
     def stepped_up(value: float) -> float:
         return float(k * value / (1 + (k - 1) * value))

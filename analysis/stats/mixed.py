@@ -48,10 +48,11 @@ def compare_mixed(grid: Grid, endpoint: Endpoint, level: float = LEVEL) -> Compa
     _, levels = np.unique(values, return_inverse=True)
     factors = [readers, cases] if grid.shares_cases else [readers]
     fit = fit_cumulative_logit(levels, grid.is_pie[cases][:, None].astype(float), factors)
-    if fit.se is None or not math.isfinite(float(fit.se[0])):
-        return row.noted("not estimable: the model did not converge or the arms are separated")
-    estimate, variance = float(fit.coefficients[0]), float(fit.se[0] ** 2)
+    estimate = float(fit.coefficients[0])
+    variance = math.inf if fit.se is None else float(fit.se[0] ** 2)
     low, high = plain_interval(estimate, variance, None, level)
+    if not max(-low, high) < FARTHEST:
+        return row.noted("not estimable: the model did not converge or the arms are separated")
     row = replace(
         with_test(replace(row, estimate=estimate), variance, None, "normal", level),
         extra={
@@ -68,6 +69,9 @@ def compare_mixed(grid: Grid, endpoint: Endpoint, level: float = LEVEL) -> Compa
     nested = "" if grid.shares_cases else "no case answered twice: without a case intercept"
     return row.noted(WALD, flag, nested)
 
+
+FARTHEST = 700.0
+"""Log odds from which the odds are no number that a computer has."""
 
 SINGULAR_SD = 1e-2
 """A random intercept whose standard deviation is below this is reported as a singular fit."""
