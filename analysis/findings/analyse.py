@@ -26,7 +26,7 @@ def analyse(
     exemplar: npt.NDArray[np.bool_] | None = None, exemplar_note: str = "", run: Row | None = None,
     synthetic: bool = False, draws: int = 2000, permutations: int = 9999,
     condition: str = "", reference: str = "", removed: Mapping[str, float] | None = None,
-    more: Mapping[str, Sequence[Row]] | None = None, validity: str = "",
+    more: Mapping[str, Sequence[Row]] | None = None, validity: str = "", patients: Sequence[str] = (),
 ) -> Findings:  # fmt: skip
     """Compute every finding of a run.
 
@@ -42,6 +42,7 @@ def analyse(
         and the first one. removed: the share of all weights of the network that a condition removed, where known.
     more: rows of the tables that are not made from metrics (`validity`, `experts`, `stability` and so on).
     validity: sentences on whether the exemplars are more than an artefact, for the answer about images.
+    patients: of each image, where one of them has several; see `analysis.findings.representation.compared`.
 
     Raises
     ------
@@ -65,7 +66,7 @@ def analyse(
         "frequency": frequency_rows(per_class),
         "pairs": pair_rows(curves, names, labels, positives),
         "relations": relation_rows(curves, names, labels, positives, seed=seed, draws=permutations),
-        "representation": [] if exemplar is None else representation_rows(labels, names, exemplar),
+        "representation": [] if exemplar is None else representation_rows(labels, names, exemplar, patients),
         **{name: [] for name in TABLES[8:]}, **(more or {}),
     }  # fmt: skip
     shares = sum(level is not None for level in precision.levels)
@@ -78,6 +79,8 @@ def analyse(
         "multiplicity": f"Holm over the {'sparsities' if shares == len(precision.levels) else 'conditions'}, per test",
         "exemplars": None if exemplar is None else int(exemplar.sum()), "representation_note": exemplar_note,
     }  # fmt: skip
+    if patients:
+        described["patients_as_clusters"] = len(set(patients))
     if ignored:
         described["labels_ignored"] = ignored
     return Findings(described, tables, answers(tables, validity), synthetic)

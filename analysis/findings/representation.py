@@ -23,8 +23,8 @@ FAR = 60.0
 
 
 def representation_rows(
-    labels: npt.NDArray[np.generic], names: Sequence[str], exemplar: npt.NDArray[np.bool_]
-) -> list[Row]:
+    labels: npt.NDArray[np.generic], names: Sequence[str], exemplar: npt.NDArray[np.bool_], patients: Sequence[str] = ()
+) -> list[Row]:  # fmt: skip
     """Compare the share of each class, and of each number of diseases, among exemplars and other images.
 
     Parameters
@@ -33,6 +33,7 @@ def representation_rows(
         numbers of diseases.
     names: of the classes, in column order.
     exemplar: bool, images.
+    patients: of each image, see `compared`.
 
     Returns
     -------
@@ -51,12 +52,15 @@ def representation_rows(
     counted = known[:, [name != frames.NO_FINDING for name in names]].all(axis=1)
     groups = [("class", name, values[:, place], known[:, place]) for place, name in enumerate(names)]
     groups += [("diseases", name, (counts == place) & counted, counted) for place, name in enumerate(BINS)]
-    return [{"kind": kind, "group": name} | compared(has, of, exemplar) for kind, name, has, of in groups]
+    return [
+        {"kind": kind, "group": name} | compared(has, of, exemplar, patients)
+        for kind, name, has, of in groups
+    ]
 
 
 def expert_rows(
     labels: npt.NDArray[np.generic], names: Sequence[str], said: pd.DataFrame, about: Sequence[str],
-    exemplar: npt.NDArray[np.bool_],
+    exemplar: npt.NDArray[np.bool_], patients: Sequence[str] = (),
 ) -> list[Row]:  # fmt: skip
     """Compare the share of wrong labels among exemplars and other images, by what experts said.
 
@@ -67,6 +71,7 @@ def expert_rows(
     said: a column per finding, 1, 0 or blank, rows as in labels.
     about: the classes of each finding, `FINDING=CLASS|CLASS`; the label is positive where one of them is.
     exemplar: bool, images.
+    patients: of each image, see `compared`.
 
     Returns
     -------
@@ -80,24 +85,46 @@ def expert_rows(
         expert = frames.label_matrix(said, [finding.strip()])[:, 0]
         known = (own != frames.IGNORED) & (expert != frames.IGNORED)
         named = {"finding": finding.strip(), "classes": classes.strip().replace("|", "; ")}
-        rows.append(named | compared(known & (own != expert), known, exemplar))
+        rows.append(named | compared(known & (own != expert), known, exemplar, patients))
     return rows
 
 
-def compared(has: npt.NDArray[np.bool_], of: npt.NDArray[np.bool_], exemplar: npt.NDArray[np.bool_]) -> Row:
-    """Return the `share_ratio` of the images that have something, of those in which it is known."""
-    return share_ratio(*(int((here & side).sum()) for side in (exemplar, ~exemplar) for here in (has, of)))
+def compared(
+    has: npt.NDArray[np.bool_], of: npt.NDArray[np.bool_], exemplar: npt.NDArray[np.bool_], patients: Sequence[str] = ()
+) -> Row:  # fmt: skip
+    """Return the `share_ratio` of the images that have something, of those in which it is known.
+
+    Parameters
+    ----------
+    patients: of each image; images of one patient are a cluster, and the interval is that of as many independent
+        images as they are worth. Empty: nothing is known of patients.
+    """
+    sides = exemplar, ~exemplar
+    counts = (int((here & side).sum()) for side in sides for here in (has, of))
+    owner = pd.factorize(np.asarray(patients, dtype=object))[0]
+    return share_ratio(
+        *counts, worth=[_worth(has, of & side, owner) for side in sides] if len(owner) else (1.0, 1.0)
+    )
 
 
-def share_ratio(exemplars: int, of_exemplars: int, others: int, of_others: int) -> Row:
+def _worth(has: npt.NDArray[np.bool_], of: npt.NDArray[np.bool_], owner: npt.NDArray[np.intp]) -> float:
+    """Return 1 / the design effect on the share of the images that have something: at most 1."""
+    apart = has[of] - has[of].mean() if of.any() else np.zeros(0)
+    clustered = float((np.bincount(owner[of], apart) ** 2).sum())
+    return min(1.0, float((apart**2).sum()) / clustered) if clustered > 0 else 1.0
+
+
+def share_ratio(
+    exemplars: int, of_exemplars: int, others: int, of_others: int, *, worth: Sequence[float] = (1.0, 1.0)
+) -> Row:
     """Compute P(group | exemplar) / P(group | other) with Koopman's 95 % score interval.
-
-    Images are taken as independent; several images of one patient make the interval too narrow.
 
     Parameters
     ----------
     exemplars, others: images of the group in the two sets, from 0.
     of_exemplars, of_others: images in the two sets; no ratio where one is empty.
+    worth: how many independent images one of either set counts as in the interval, above 0 to 1. That both sets may
+        have images of one patient is passed over, which makes the interval too wide where these are alike.
 
     Returns
     -------
@@ -106,7 +133,8 @@ def share_ratio(exemplars: int, of_exemplars: int, others: int, of_others: int) 
 
     Reference
     ---------
-    Koopman 1984, Biometrics 40:513; the constrained estimate: Miettinen and Nurminen 1985, Stat Med 4:213.
+    Koopman 1984, Biometrics 40:513; the constrained estimate: Miettinen and Nurminen 1985, Stat Med 4:213; effective
+    counts of clustered images: Rao and Scott 1992, Biometrics 48:577.
     """
     row: Row = {
         "exemplars": exemplars, "of_exemplars": of_exemplars, "others": others, "of_others": of_others,
@@ -118,7 +146,8 @@ def share_ratio(exemplars: int, of_exemplars: int, others: int, of_others: int) 
         return row | {"note": "not estimable: no image of this group"}
     if exemplars == of_exemplars and others == of_others:
         return row | {"ratio": 1.0, "note": "no interval: all images are of this group"}
-    cells = (exemplars, of_exemplars, others, of_others)
+    one, other = worth
+    cells = (exemplars * one, of_exemplars * one, others * other, of_others * other)
     if others == 0:
         return row | {"ci_low": _bound(cells, -FAR), "note": "no ratio: none but exemplars are of this group"}
     row["ratio"] = (exemplars / of_exemplars) / (others / of_others)
@@ -127,7 +156,7 @@ def share_ratio(exemplars: int, of_exemplars: int, others: int, of_others: int) 
     return row
 
 
-def _bound(cells: tuple[int, int, int, int], end: float) -> float:
+def _bound(cells: tuple[float, float, float, float], end: float) -> float:
     """Find the ratio between the estimate and an end of the log scale at which the score test turns."""
     x1, n1, x0, n0 = cells
     # The estimate is 0 without exemplars, infinite without others.
@@ -137,7 +166,7 @@ def _bound(cells: tuple[int, int, int, int], end: float) -> float:
     )
 
 
-def _score(log_ratio: float, cells: tuple[int, int, int, int]) -> float:
+def _score(log_ratio: float, cells: tuple[float, float, float, float]) -> float:
     """Compute the score chi-square of a ratio: the two shares estimated under it, then their distance."""
     x1, n1, x0, n0 = cells
     ratio = math.exp(log_ratio)

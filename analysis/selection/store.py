@@ -74,6 +74,11 @@ class Run:
         return [str(one) for one in patients.where(patients != "", names)]
 
     @property
+    def clusters(self) -> list[str]:
+        """Patient of each image where one of them has several; else empty."""
+        return self.owners if len(set(self.owners)) < len(self.images) else []
+
+    @property
     def labels(self) -> np.ndarray:
         """Labels, int8 images x classes: 0, 1 or frames.IGNORED."""
         return frames.label_matrix(self.images, self.class_names)

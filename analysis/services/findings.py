@@ -151,7 +151,7 @@ def analyse_folder(
     findings = analyse(
         metrics, run.classes, run.labels, seed=choices.seed, exemplar=marked, exemplar_note=note, run=described,
         synthetic=run.synthetic, more=more, condition=pair[1], reference=pair[0],
-        removed=run.removed, validity=f"{valid} {noise.words}".strip(),
+        removed=run.removed, validity=f"{valid} {noise.words}".strip(), patients=run.clusters,
     )  # fmt: skip
     return Analysed(run, findings, exemplars, scores, noise.listed)
 
@@ -198,7 +198,8 @@ def _experts(run: Run, exemplar: npt.NDArray[np.bool_]) -> list[Row]:
     )
     about = (run.provenance.get("spec") or {}).get("data", {}).get("expert_classes", [])
     place = pd.Index(run.images["image"]).get_indexer(table["image"])
-    return expert_rows(run.labels[place], run.class_names, table, about, exemplar[place])
+    patients = [run.clusters[at] for at in place] if run.clusters else ()
+    return expert_rows(run.labels[place], run.class_names, table, about, exemplar[place], patients)
 
 
 def _of_same_networks(run: Run, other: Run) -> Run:

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from analysis.findings.precision import FindingsError
-from analysis.findings.representation import CHI2_95, _score, representation_rows, share_ratio
+from analysis.findings.representation import CHI2_95, _score, compared, representation_rows, share_ratio
 
 
 def test_interval_equals_koopmans_example() -> None:
@@ -71,3 +71,33 @@ def test_bins_are_fixed_and_no_finding_is_no_disease() -> None:
 def test_both_sets_must_hold_images(value: bool) -> None:
     with pytest.raises(FindingsError, match="exemplars and other images"):
         representation_rows(np.ones((3, 1)), ["A"], np.full(3, value))
+
+
+def test_several_images_of_a_patient_make_the_interval_as_wide_as_it_should_be() -> None:
+    """Sixty patients a side with four images each, which are alike: with images as independent 84 % cover."""
+    rng = np.random.default_rng(1)
+    exemplar, patients = (
+        np.repeat([True, False], 240),
+        [str(number) for number in np.repeat(np.arange(120), 4)],
+    )
+    covered = np.zeros(2)
+    for _ in range(300):
+        has = (rng.random((120, 4)) < rng.beta(0.6, 1.4, 120)[:, None]).ravel()
+        for place, named in enumerate(((), patients)):
+            row = compared(has, np.ones(480, dtype=bool), exemplar, named)
+            covered[place] += row["ci_low"] <= 1 <= row["ci_high"]
+    assert covered[0] / 300 < 0.88
+    assert 0.92 <= covered[1] / 300 <= 0.98
+
+
+def test_copies_of_an_image_count_as_one_and_one_image_each_as_before() -> None:
+    rng = np.random.default_rng(2)
+    has, exemplar, known = rng.random(60) < 0.3, rng.random(60) < 0.4, rng.random(60) < 0.9
+    whole = compared(has & known, known, exemplar)
+    names = [str(number) for number in range(60)]
+    thrice = compared(
+        *(np.repeat(each, 3) for each in (has & known, known, exemplar)), np.repeat(names, 3).tolist()
+    )
+    for name in ("ratio", "ci_low", "ci_high"):
+        assert thrice[name] == pytest.approx(whole[name])
+        assert compared(has & known, known, exemplar, names)[name] == pytest.approx(whole[name])
