@@ -22,7 +22,7 @@ MOST_BYTES = 1_000_000
 
 NAME = re.compile(r"[a-z][a-z0-9_]{0,59}")
 RESERVED = frozenset(
-    {"simulated", "reader", "case", "arm", "pair", "batch", "presentation", "position", "time_s"}
+    {"simulated", "reader", "case", "arm", "pair", "patient", "batch", "presentation", "position", "time_s"}
 )
 """Columns of ratings.csv that no question can be named after."""
 ENDINGS = ("_status", "_cannot_assess", "_worst_rank")

@@ -74,7 +74,9 @@ METRICS = Table("metrics.csv", _COLUMNS["metrics"], key=("seed", "condition", "c
 SELECTION = Table("selection", _COLUMNS["selection"], key=("image",), paths=("image",))
 """What analysis.selection hands to analysis.caseset: the chosen images of both arms."""
 
-LISTED = Table("list of cases", _COLUMNS["listed"], key=("image",), named=("group", "set"), paths=("image",))
+LISTED = Table(
+    "list of cases", _COLUMNS["listed"], key=("image",), named=("group", "set", "patient"), paths=("image",)
+)
 """What a reading study of any two groups of images begins with, where no sweep chose them."""
 
 CASES = Table("cases.csv", _COLUMNS["cases"], key=("case",))
@@ -99,7 +101,7 @@ def ratings_table(endpoints: Iterable[Endpoint] = PAPER) -> Table:
     )  # fmt: skip
     return Table(
         "ratings.csv", (*before, *map(_answers, asked), time, *statuses),
-        key=("reader", "case", "presentation"), named=("reader", "case", "pair", "batch"),
+        key=("reader", "case", "presentation"), named=("reader", "case", "pair", "patient", "batch"),
     )  # fmt: skip
 
 
@@ -128,11 +130,11 @@ PLANNED = Table("planned.csv", _COLUMNS["planned"], key=("reader", "case"), name
 
 
 def rated(endpoints: Iterable[Endpoint] = PAPER) -> list[str]:
-    """Return the columns of ratings without the mark that a program made them, which is in simulated studies only.
+    """Return the columns of ratings that every file has: not patients, nor the mark that a program made the ratings.
 
-    It is a column, since a note beside the file is lost when the file is mailed.
+    That is a column, since a note beside the file is lost when the file is mailed.
     """
-    return [name for name in ratings_table(endpoints).names if name != "simulated"]
+    return [name for name in ratings_table(endpoints).names if name not in ("simulated", "patient")]
 
 
 TABLES = (IMAGES, CLASSES, METRICS, LISTED, SELECTION, CASES, KEY, RATINGS, PLANNED)

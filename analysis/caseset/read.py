@@ -148,7 +148,8 @@ def check_record(record: Any, where: str) -> dict[str, Any]:
     """Return what a handover says of its images.
 
     How they were compared with the evaluated ones: counts (`definition`, `equal`, `alike`), or `unchecked`, the reason
-    why not. `burned_in`: how many may show text, and who looked (`checked`).
+    why not. `burned_in`: how many may show text, and who looked (`checked`). `patients`: of how many patients they
+    are, where a patient has several.
 
     Raises
     ------
@@ -157,17 +158,19 @@ def check_record(record: Any, where: str) -> dict[str, Any]:
     if isinstance(record, Mapping):
         compared = dict(record)
         looked = compared.pop("burned_in", {"images": 0, "checked": "not needed"})
+        patients = compared.pop("patients", 1)
         whole = all(map(_is_count, compared.values())) and set(compared) == {"definition", "equal", "alike"}
         unchecked = set(compared) == {"unchecked"} and _is_reason(compared["unchecked"])
         told = (
             isinstance(looked, Mapping) and set(looked) == {"images", "checked"}
-            and _is_count(looked["images"]) and _is_reason(looked["checked"])
+            and _is_count(looked["images"]) and _is_reason(looked["checked"]) and _is_count(patients)
         )  # fmt: skip
         if (whole or unchecked or not compared) and told:
             return dict(record)
     raise CaseSetError(
         f"{where}: expected custody with definition, equal and alike as whole numbers, or with the reason why the "
-        f"images are unchecked, 1 to {LONGEST_REASON} characters; and burned_in, if any, with images and checked"
+        f"images are unchecked, 1 to {LONGEST_REASON} characters; and, if any, burned_in with images and checked, and "
+        "patients as a whole number"
     )
 
 

@@ -21,6 +21,7 @@ from analysis.caseset.sources import Anew, write_anew
 from analysis.caseset.verify import verify_case_set
 from analysis.durable import sha256_bytes, sync, whole_folder
 from analysis.endpoints import GROUPS, Groups
+from analysis.identity import name_key
 
 Progress = Callable[[str, int, int], None]
 """Told the stage, how many images are done, and how many there are."""
@@ -105,6 +106,10 @@ def write_case_set(
     nonce = check_nonce(new_nonce() if nonce is None else nonce)
     _check_targets(out, key_out, report_out := report_path(key_out))
     plan = plan_cases(selection, shown=shown, block_size=block_size, nonce=nonce)
+    if "patient" in plan.columns:
+        plan["patient"] = _owners(plan)
+        if (patients := plan["patient"].nunique()) < len(plan):
+            origin = replace(origin, custody={**origin.custody, "patients": patients})
     mark = secrets.token_hex(4)
     folder = out.with_name(f".{out.name}.{mark}.tmp")
     sealed = {path: path.with_name(f".{path.name}.{mark}.tmp") for path in (key_out, report_out)}
@@ -259,10 +264,16 @@ def _looked_at(plan: pd.DataFrame, images: Mapping[str, Path], origin: Origin, c
 
 def _key_rows(plan: pd.DataFrame, nonce: bytes, groups: Groups) -> pd.DataFrame:
     rows = plan.assign(nonce=_in_first_row(nonce.hex(), plan))
-    rows = frames.check_table(rows[frames.KEY.names], frames.KEY)
+    rows = frames.check_table(rows[[name for name in frames.KEY.names if name in rows.columns]], frames.KEY)
     return (
         rows if groups == GROUPS else rows.assign(**{GROUPS_COLUMN: _in_first_row(groups_text(groups), plan)})
     )
+
+
+def _owners(plan: pd.DataFrame) -> Any:
+    """Number the patients in the order of the cases, which says nothing; a case of nobody's has a number of its own."""
+    named = plan["patient"].fillna("").map(name_key)
+    return pd.factorize(named.where(named != "", "\0" + plan["case"]))[0] + 1
 
 
 def _in_first_row(text: str, plan: pd.DataFrame) -> list[str]:

@@ -18,7 +18,7 @@ from analysis.report.document import Background, Block, Document, Grid, Named, P
 from analysis.report.explorative import paper_section, subgroup_section
 from analysis.report.flow import courses, flow, reader_grid
 from analysis.report.html import standalone
-from analysis.report.methods import assumptions_section, methods_section
+from analysis.report.methods import assumptions_section, methods_section, of_patients
 from analysis.report.words import groups_of, interval_of, listed, plural, prose
 from analysis.stats import Results
 from analysis.stats.conclusions import SEVERAL
@@ -100,6 +100,7 @@ def _summary(results: Results, background: Background) -> Section:
         f"{plural(study['readers'], 'reader')} judged {plural(study['pie_cases'], named.one, named.ones)} "
         f"{WHAT if named == GROUPS else ''}and {plural(study['control_cases'], named.other, named.others)}{blind}: "
         f"{plural(study['first_readings'], 'first reading')}, {plural(study['repeat_readings'], 'repeat')}."
+        f"{of_patients(results)}"
     )
     if results.not_comparable:
         return _nothing_compared(results, background)

@@ -125,7 +125,8 @@ def _take(row: Handover) -> Row:
     plan = pd.DataFrame(told["cases"])
     origin = Origin(
         run_id=service.known_as(row), predictions_sha256="", synthetic=told["synthetic"], terms=told["terms"],
-        settings={"cases": "listed by hand"}, custody={"unchecked": CUSTODY},
+        settings={"cases": "listed by hand"},
+        custody={"unchecked": CUSTODY, **({"patients": told["patients"]} if told.get("patients") else {})},
     )  # fmt: skip
     missing = [case for case in plan["case"] if not (sent / case).is_file()]
     if missing:

@@ -1,6 +1,6 @@
 """Agreement between readers, overall and per arm, and of each with the own first reading, from hidden repeats.
 
-Between readers the percentile intervals are from a bootstrap over cases.
+Between readers the percentile intervals are from a bootstrap over cases, those of one patient together.
 """
 
 import math
@@ -12,7 +12,7 @@ from scipy import stats
 
 from analysis.endpoints import PAPER, Endpoint
 from analysis.stats import agreement
-from analysis.stats.grid import Floats
+from analysis.stats.grid import Floats, by_patient
 from analysis.stats.intake import Checked
 from analysis.stats.rows import LEVEL, Row, critical, plain_interval
 
@@ -61,7 +61,8 @@ def _scope(
     answered = own[own[endpoint.name].notna()]
     wide = answered.pivot(index="case", columns="reader", values=endpoint.name)
     ratings = wide.to_numpy(dtype=float)
-    pairable = ratings[(~np.isnan(ratings)).sum(axis=1) >= 2]
+    twice = (~np.isnan(ratings)).sum(axis=1) >= 2
+    pairable = ratings[twice]
     base: Row = {
         "endpoint": endpoint.name,
         "scope": scope,
@@ -76,7 +77,9 @@ def _scope(
     if not len(pairable):
         return [_row(base, name, None, NOT_TWICE) for name in names]
     rng = np.random.default_rng(seed)
-    weights = rng.multinomial(len(pairable), np.full(len(pairable), 1 / len(pairable)), bootstraps)
+    owner = pd.factorize(by_patient(answered).groupby(answered["case"]).first()[wide.index[twice]])[0]
+    patients = owner.max() + 1
+    weights = rng.multinomial(patients, np.full(patients, 1 / patients), bootstraps)[:, owner]
     levels = np.array([] if number else endpoint.values, dtype=float)
     counts = agreement.level_counts(pairable, levels)
     single = agreement.coincidences(counts)

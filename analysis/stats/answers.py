@@ -36,8 +36,12 @@ def with_planned(
     plan = planned[[*keys, "arm", "state"]].assign(arm=planned["arm"].astype(float))
     whole = first.merge(plan[[*keys, "state"]], how="left", on=keys)
     absent = plan.merge(first[keys], how="left", on=keys, indicator="found").query("found == 'left_only'")
+    known = first.groupby("case")["patient"].first()
     blank = absent.drop(columns="found").assign(
-        pair="", batch="", **{each.status: "missing" for each in endpoints}
+        pair="",
+        batch="",
+        patient=absent["case"].map(known).fillna(""),
+        **{each.status: "missing" for each in endpoints},
     )
     return pd.concat([whole.assign(state=whole["state"].fillna("")), blank], ignore_index=True)
 
@@ -138,7 +142,7 @@ def _difference(first: pd.DataFrame, endpoint: Endpoint, seed: int, draws: int, 
         grid = make_grid(first.assign(blank=blank), "blank")
     except NotComparableError as error:
         return {"note": f"not estimable: {error.reason}"}
-    u = u_statistic(grid.pie, grid.control, equal=plan.one_answer)
+    u = u_statistic(grid.pie, grid.control, equal=plan.one_answer, patients=grid.patients)
     if len(grid.readers) > 1 and u.usable:
         p = two_sided_p(u.estimate, 0.5, u.variance, u.df)
     else:

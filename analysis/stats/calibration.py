@@ -107,7 +107,7 @@ def _cell_row(cell: Cell, simulations: int, seed: int) -> tuple[Row, dict[str, F
     chunk = max(1, min(500, _CHUNK // (pies * controls)))
     parts: dict[str, list[Floats]] = {}
     for start in range(0, simulations, chunk):
-        studies = Studies(*draw(rng, cell, min(chunk, simulations - start)), cell.ratio)
+        studies = Studies(*draw(rng, cell, min(chunk, simulations - start)), cell.ratio, cell.images)
         for name, columns in _outcomes(studies, theta, cell).items():
             parts.setdefault(name, []).append(columns)
     row: Row = {"cell": cell.name, "simulations": simulations, "theta": theta, "readers": len(cell.loads)}

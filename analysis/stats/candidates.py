@@ -10,7 +10,7 @@ import numpy as np
 from scipy import stats
 
 from analysis.endpoints import Endpoint
-from analysis.stats.grid import Bools, Floats
+from analysis.stats.grid import Bools, Floats, Integers
 from analysis.stats.margins import margin_test
 from analysis.stats.rows import arcsine, arcsine_slope
 from analysis.stats.sets import set_values, two_way
@@ -21,12 +21,20 @@ from analysis.stats.ustatistic import VARIANCE_TOLERANCE, Kernel, UBatch, u_stat
 class Studies:
     """Answers to PIEs and to controls, studies x readers x cases, NaN where not answered.
 
-    `ratio` controls in a row belong to each PIE, in the order of the PIEs; 0: cases are not matched.
+    `ratio` controls in a row belong to each PIE, in the order of the PIEs; 0: cases are not matched. `images` cases in
+    a row of an arm are of one patient.
     """
 
     pie: Floats
     control: Floats
     ratio: int = 0
+    images: int = 1
+
+    @property
+    def patients(self) -> Integers | None:
+        """Number of the patient of each case, PIEs first."""
+        cases = self.pie.shape[-1] + self.control.shape[-1]
+        return None if self.images == 1 else np.arange(cases) // self.images
 
     def in_sets(self, kernel: Kernel) -> Floats:
         """Return h of each reader and set: studies x readers x sets."""
@@ -69,11 +77,11 @@ def _of(found: UBatch) -> Tested:
 
 def u_equal(studies: Studies) -> Tested:
     """Centred U-statistic, readers counted alike: the primary comparison of unmatched cases."""
-    return _of(u_statistics(studies.pie, studies.control, equal=True))
+    return _of(u_statistics(studies.pie, studies.control, equal=True, patients=studies.patients))
 
 
 def u_centred(studies: Studies) -> Tested:
-    """Return the same with readers counted by their pairs of cases: the primary up to version 2 of the analysis."""
+    """Return the primary up to version 2 of the analysis: readers counted by their pairs of cases, patients unknown."""
     return _of(u_statistics(studies.pie, studies.control))
 
 

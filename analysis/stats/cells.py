@@ -53,8 +53,9 @@ class Cell:
     one pool as large as the largest load; nested: each reader has own cases; blocks: two groups of readers, each with
     its cases, and anchors that all read; sparse: a fifth of one pool each, at random. `missing` is the share of a
     reader's cases that is not answered, by reader. `ratio`: so many controls in a row form a matched set with each PIE,
-    whose members share the part `correlation` of the variance of a case; 0: not matched. `effect` is the latent effect
-    of being a PIE, `family` the null cell that has none.
+    whose members share the part `correlation` of the variance of a case; 0: not matched. `images` cases in a row of an
+    arm are of one patient, and share that part too. `effect` is the latent effect of being a PIE, `family` the null
+    cell that has none.
     """
 
     name: str
@@ -66,6 +67,7 @@ class Cell:
     missing: tuple[float, ...] = ()
     ratio: int = 0
     correlation: float = 0.0
+    images: int = 1
     effect: float = 0.0
     family: str = ""
 
@@ -168,8 +170,16 @@ def _matched() -> Iterator[Cell]:
         )
 
 
+def _of_patients() -> Iterator[Cell]:
+    for patients, correlation in ((3, 0.8), (6, 0.8), (12, 0.8), (12, 0.4)):
+        cell = _cell(
+            "crossed", (6 * patients,) * 6, f"6x{6 * patients}", ending=f"_3imagescor{correlation:g}"
+        )
+        yield replace(cell, images=3, correlation=correlation)
+
+
 MATCHED = tuple(_matched())
-NULLS = (*_nulls(), *_extremes(), *MATCHED)
+NULLS = (*_nulls(), *_extremes(), *MATCHED, *_of_patients())
 """Cells without a difference. The 13 extreme ones were added after a first look at the others, to see where the choice
 ends: they can only fail it.
 """
@@ -208,7 +218,9 @@ def masks(cell: Cell) -> tuple[Bools, Bools]:
         own = _mask(cell.design, pies, rng)
         return own, np.repeat(own, cell.ratio, axis=1)
     controls = [load - n for load, n in zip(cell.loads, pies, strict=True)]
-    return _mask(cell.design, pies, rng), _mask(cell.design, controls, rng)
+    # Images of one patient are read together.
+    pie, control = (_mask(cell.design, [n // cell.images for n in own], rng) for own in (pies, controls))
+    return np.repeat(pie, cell.images, axis=1), np.repeat(control, cell.images, axis=1)
 
 
 def _mask(design: Design, loads: list[int], rng: np.random.Generator) -> Bools:
@@ -243,6 +255,11 @@ def draw(rng: np.random.Generator, cell: Cell, studies: int) -> tuple[Floats, Fl
         z = z + rng.normal(0.0, alone**0.5, (studies, 1, shape[2])) + rng.normal(0.0, model.rest**0.5, shape)
         if common is not None:
             z = z + (common if arm else np.repeat(common, cell.ratio, axis=2))
+        if cell.images > 1:
+            of = rng.normal(
+                0.0, (cell.correlation * model.case) ** 0.5, (studies, 1, shape[2] // cell.images)
+            )
+            z = z + np.repeat(of, cell.images, axis=2)
         answers = np.digitize(z, cell.cuts).astype(float)
         answers[~(own & _answered(rng, cell, own, shape))] = np.nan
         arms.append(answers)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from analysis.stats.grid import Floats
+from analysis.stats.grid import Floats, Integers
 from analysis.stats.ustatistic import kernel_matrix
 
 
@@ -41,24 +41,27 @@ def delong(pie: Floats, control: Floats) -> Floats | None:
     return np.atleast_2d(np.asarray(parts, dtype=float))
 
 
-def jackknife(pie: Floats, control: Floats) -> Floats | None:
+def jackknife(pie: Floats, control: Floats, patients: Integers | None = None) -> Floats | None:
     """Return the readers x readers covariance by leaving out one case at a time; any missing pattern.
 
-    It does not depend on which arm is called 1. None when leaving out a case empties an arm of a reader.
+    With `patients`, the number of the patient of each case, PIEs first, one patient at a time. It does not depend on
+    which arm is called 1. None when leaving out one empties an arm of a reader.
     """
     counts1, counts0 = (~np.isnan(pie)).sum(axis=1), (~np.isnan(control)).sum(axis=1)
-    if min(counts1.min(), counts0.min()) < 2:
-        return None
-    n_cases = pie.shape[1] + control.shape[1]
-    left_out = np.empty((pie.shape[0], n_cases))
+    owner = np.arange(pie.shape[1] + control.shape[1]) if patients is None else patients
+    out = np.equal.outer(np.arange(owner.max() + 1), owner).astype(float)
+    n_out, (out1, out0) = len(out), (out[:, : pie.shape[1]], out[:, pie.shape[1] :])
+    left_out = np.empty((pie.shape[0], n_out))
     for r, (own1, own0) in enumerate(zip(pie, control, strict=True)):
         wins = kernel_matrix(own1, own0, "win")
         present1, present0 = ~np.isnan(own1), ~np.isnan(own0)
-        total, n1, n0 = wins.sum(), counts1[r], counts0[r]
-        left_out[r, : len(own1)] = (total - wins.sum(axis=1)) / ((n1 - present1) * n0)
-        left_out[r, len(own1) :] = (total - wins.sum(axis=0)) / (n1 * (n0 - present0))
+        left = (counts1[r] - out1 @ present1) * (counts0[r] - out0 @ present0)
+        if not left.all():
+            return None
+        gone = out1 @ wins.sum(axis=1) + out0 @ wins.sum(axis=0) - ((out1 @ wins) * out0).sum(axis=1)
+        left_out[r] = (wins.sum() - gone) / left
     deviations = left_out - left_out.mean(axis=1, keepdims=True)
-    return np.asarray((n_cases - 1) / n_cases * deviations @ deviations.T, dtype=float)
+    return np.asarray((n_out - 1) / n_out * deviations @ deviations.T, dtype=float)
 
 
 def unbiased(pie: Floats, control: Floats, *, center: bool = True) -> Floats:

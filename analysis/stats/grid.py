@@ -30,7 +30,9 @@ class Grid:
     answer. `dropped` names the readers who lack an arm, `constant` those who gave one answer throughout.
     `strata` numbers the cases (PIEs first) by the batches in which they were read, `pairs` holds their
     matched set ("" = none). `thin` names the readers who were given fewer than `LEAST_CASES` cases of an arm,
-    answered or not, `few_sets` those who were given fewer matched sets of both arms.
+    answered or not, `few_sets` those who were given fewer matched sets of both arms. `patients` numbers the cases by
+    their patients, and cases of one patient, or sets that share one, count as one there; None where each case is of
+    another patient, or nothing is known.
     """
 
     name: str
@@ -44,6 +46,7 @@ class Grid:
     pairs: tuple[str, ...]
     thin: tuple[str, ...] = ()
     few_sets: tuple[str, ...] = ()
+    patients: Integers | None = None
 
     @property
     def answers(self) -> Floats:
@@ -96,7 +99,7 @@ def make_grid(first: pd.DataFrame, column: str, groups: Groups = GROUPS) -> Grid
 
     Parameters
     ----------
-    first: `Checked.first`, or a frame with reader, case, arm, pair, batch and `column`.
+    first: `Checked.first`, or a frame with reader, case, arm, pair, patient, batch and `column`.
     column: the answers, float with NaN for missing.
     groups: what the arms are called in messages.
 
@@ -118,6 +121,8 @@ def make_grid(first: pd.DataFrame, column: str, groups: Groups = GROUPS) -> Grid
     control_cases = [case for case in wide.columns if arm_of[case] == 0]
     cases = pie_cases + control_cases
     pair_of = answered.groupby("case")["pair"].first()
+    given = first[first["reader"].isin(kept)].assign(one=by_patient(first))
+    owners = pd.factorize(given.groupby("case")["one"].first()[cases])[0]
     return Grid(
         name=column,
         readers=tuple(str(name) for name in wide.index),
@@ -128,9 +133,25 @@ def make_grid(first: pd.DataFrame, column: str, groups: Groups = GROUPS) -> Grid
         dropped=dropped,
         strata=_strata(first, cases),
         pairs=tuple(str(pair_of[case]) for case in cases),
-        thin=_given_few(first[first["reader"].isin(kept)], "case"),
-        few_sets=_given_few(_in_sets(first[first["reader"].isin(kept)]), "pair"),
+        thin=_given_few(given, "one"),
+        few_sets=_given_few(_in_sets(given), "set"),
+        patients=owners if len(set(owners)) < len(cases) else None,
     )
+
+
+def by_patient(first: pd.DataFrame) -> pd.Series:
+    """Name the patient of each row; a case of whom nothing is known is a patient of its own."""
+    return first["patient"].where(first["patient"] != "", "\0" + first["case"])
+
+
+def linked(groups: Integers, patients: Integers) -> Integers:
+    """Number the groups (matched sets) of their members anew: those that share a patient, directly or not, are one."""
+    found = pd.Series(groups)
+    while True:
+        least = found.groupby(patients).transform("min").groupby(groups).transform("min")
+        if least.equals(found):
+            return found.to_numpy()
+        found = least
 
 
 def _given_few(first: pd.DataFrame, what: str) -> tuple[str, ...]:
@@ -138,10 +159,12 @@ def _given_few(first: pd.DataFrame, what: str) -> tuple[str, ...]:
     return tuple(str(reader) for reader in given.index[given.min(axis=1) < LEAST_CASES])
 
 
-def _in_sets(first: pd.DataFrame) -> pd.DataFrame:
-    """Blank the set of a case whose reader was not given both arms of it; a blank is not counted."""
-    arms = first.groupby(["reader", "pair"])["arm"].transform("nunique")
-    return first.assign(pair=first["pair"].where((arms == 2) & (first["pair"] != "")))
+def _in_sets(given: pd.DataFrame) -> pd.DataFrame:
+    """Number the sets, those that are `linked` alike; a case of whose set its reader lacks an arm is not counted."""
+    arms = given.groupby(["reader", "pair"])["arm"].transform("nunique")
+    whole = given[(arms == 2) & (given["pair"] != "")]
+    links = linked(*(pd.factorize(whole[name])[0] for name in ("pair", "one")))
+    return given.assign(set=pd.Series(links, whole.index, dtype=float))
 
 
 def _refuse_small_arms(answered: pd.DataFrame, column: str, dropped: tuple[str, ...], groups: Groups) -> None:

@@ -15,10 +15,10 @@ from analysis.stats.rows import StatsError
 from analysis.tablefile import read_table
 from analysis.tablefolder import restored
 
-_TEXT = ("reader", "case", "pair", "batch")
+_TEXT = ("reader", "case", "pair", "batch", "patient")
 _NUMBERS = ("arm", "presentation", "position", "time_s")
 
-MAY_BE_ABSENT = ("pair", "batch", "position", "time_s")
+MAY_BE_ABSENT = ("pair", "batch", "position", "time_s", "patient")
 """Columns without which the comparisons still stand; an absent one counts as blank throughout."""
 
 
@@ -70,19 +70,21 @@ def check(ratings: pd.DataFrame, where: str = RATINGS.name, endpoints: Sequence[
     ------
     FrameError: a column is absent, a value is not allowed, a reading comes twice (repeats left in as first
         readings), a status contradicts its answer.
-    StatsError: no rows; a case carries both arms or two matched sets.
+    StatsError: no rows, or repeats alone; a case carries both arms, two matched sets or two patients.
     """
     given = without_repeats(ratings.reset_index(drop=True), RATINGS)
     given = given.assign(**{name: np.nan for name in MAY_BE_ABSENT if name not in given.columns})
     tidy = _typed(check_table(given, ratings_table(endpoints), where), endpoints)
     if tidy.empty:
         raise StatsError(f"{where}: expected at least one rating, got a table without rows")
-    _check_one_per_case(tidy, "arm", where)
-    _check_one_per_case(tidy, "pair", where)
+    for column in ("arm", "pair", "patient"):
+        _check_one_per_case(tidy, column, where)
     for endpoint in endpoints:
         tidy[endpoint.status] = _status(tidy, endpoint.name, where)
     tidy = tidy.sort_values(["reader", "case", "presentation"], kind="stable").reset_index(drop=True)
     is_first = tidy["presentation"] == 1
+    if not is_first.any():
+        raise StatsError(f"{where}: expected first readings (presentation 1), got repeats alone")
     first = tidy[is_first].reset_index(drop=True)
     lacking = [str(name) for name, own in first.groupby("reader") if not _covers_both_arms(own, endpoints)]
     simulated = "simulated" in given.columns and bool((given["simulated"] == "yes").any())

@@ -115,13 +115,18 @@ def compare_readers(grid: Grid, endpoint: Endpoint, level: float = LEVEL) -> lis
     return rows
 
 
+def _covariance(grid: Grid, name: str) -> Floats | None:
+    of = (grid.patients,) if name == "jackknife" else ()
+    return COVARIANCES[name](grid.pie, grid.control, *of)
+
+
 def _random(grid: Grid, endpoint: Endpoint, thetas: Floats, name: str, plan: Plan) -> Comparison:
     row = replace(blank_row(grid, endpoint, f"or_{_printed(name, plan)}"), estimate=float(thetas.mean()))
     if no_variation(grid):
         return row.noted(NO_VARIATION)
     if len(thetas) == 1:
         return row.noted(ONE_READER)
-    covariance = COVARIANCES[name](grid.pie, grid.control)
+    covariance = _covariance(grid, name)
     if covariance is None:
         why = "every reader to answer every case" if name == "delong" else "2 answers per arm of each reader"
         return row.noted(f"not available: needs {why}")
@@ -160,8 +165,8 @@ def _fixed(grid: Grid, endpoint: Endpoint, thetas: Floats, plan: Plan) -> Compar
 def _fixed_errors(grid: Grid, thetas: Floats, plan: Plan) -> dict[str, float | None]:
     """Return the fixed-reader standard error by each covariance, for comparison with other software."""
     errors: dict[str, float | None] = {}
-    for name, method in COVARIANCES.items():
-        covariance = method(grid.pie, grid.control)
+    for name in COVARIANCES:
+        covariance = _covariance(grid, name)
         variance = (
             -1.0
             if covariance is None
@@ -174,11 +179,11 @@ def _fixed_errors(grid: Grid, thetas: Floats, plan: Plan) -> dict[str, float | N
 
 
 def _best_covariance(grid: Grid) -> tuple[Floats | None, str]:
-    """Return DeLong's covariance where it exists (one reader: over the own cases), else jackknife."""
+    """Return DeLong's covariance where it exists (one reader: over the own cases), else jackknife, as for patients."""
+    if grid.patients is not None:
+        return _covariance(grid, "jackknife"), "jackknife"
     if len(grid.readers) == 1:
         variance = delong_variance(grid.pie[0], grid.control[0])
         return (None if variance is None else np.array([[variance]])), "DeLong"
     covariance = delong(grid.pie, grid.control)
-    return (
-        (covariance, "DeLong") if covariance is not None else (jackknife(grid.pie, grid.control), "jackknife")
-    )
+    return (covariance, "DeLong") if covariance is not None else (_covariance(grid, "jackknife"), "jackknife")

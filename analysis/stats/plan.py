@@ -15,11 +15,12 @@ DIFFERENCES = {PRIMARY: "difference", "theta_set": "difference_set"}
 BEFORE_SETS = (PRIMARY, "pairs")
 """The same up to version 3 of the analysis, which knew pairs alone."""
 
-VERSIONS = (1, 2, 3, 4)
+VERSIONS = (1, 2, 3, 4, 5)
 """Versions of the analysis that can be carried out, the newest last. 1: every interval is one of 95 %. 2: intervals
 are at 1 - alpha. 3: readers count alike, an interval says what its test says, and there is no verdict where the
-calibration has none. 4: matched sets of one PIE and any number of controls, margins. Whatever would change the numbers
-or the method of a study that is locked gets a new one; the old one stays, for the studies that were locked with it.
+calibration has none. 4: matched sets of one PIE and any number of controls, margins. 5: cases of one patient are one
+cluster. Whatever would change the numbers or the method of a study that is locked gets a new one; the old one stays,
+for the studies that were locked with it.
 """
 
 MULTIPLICITY = ("holm", "fixed sequence", "none")
@@ -67,6 +68,11 @@ class Plan:
     def sets(self) -> bool:
         """Whether matched sets are compared, of whatever size, and not pairs alone: since version 4."""
         return self.version >= 4
+
+    @property
+    def clustered(self) -> bool:
+        """Whether the cases of one patient are one cluster, where patients are known: since version 5."""
+        return self.version >= 5
 
     @property
     def methods(self) -> tuple[str, str]:

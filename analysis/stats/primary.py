@@ -28,10 +28,17 @@ SEPARATED = "perfect separation: the variance is zero, so there is no t-interval
 NO_VARIANCE = "the estimated variance is zero, so there is no t-interval"
 ONE_READER = 'one reader: nothing can be said about other readers; see "Readers fixed, cases random"'
 TOO_THIN = (
-    f"no verdict: fewer than {LEAST_CASES} cases of a group were given to a reader, where intervals cover too rarely "
+    f"no verdict: fewer than {LEAST_CASES} {{}} of a group were given to a reader, where intervals cover too rarely "
     "by every method calibrated; given so few"
 )
 FELL_BACK = "unbiased variance not positive: the biased (larger) variance was used"
+
+CLUSTERED = (
+    *("u_centred", "difference", "theta_set", "difference_set"),
+    *("or_jackknife", "fixed_readers", "reader_spread", "new_reader"),
+)
+"""Methods that take the cases of one patient as one cluster."""
+INDEPENDENT = "takes the cases of one patient as independent"
 
 INTERVAL = ("variance", "se", "df", "ci_low", "ci_high", "ci_plain_low", "ci_plain_high")
 """What a row has only where its question has a test."""
@@ -63,10 +70,11 @@ def compare_u(
 
 
 def blank_row(grid: Grid, endpoint: Endpoint, method: str) -> Comparison:
-    """Start a row: names and the numbers of readers and cases."""
+    """Start a row: names, numbers of readers and cases, and whether patients who have several are passed over."""
     return Comparison(
         endpoint.name,
         method,
+        note="" if grid.patients is None or method in CLUSTERED else INDEPENDENT,
         readers=len(grid.readers),
         pie_cases=len(grid.pie_cases),
         control_cases=len(grid.control_cases),
@@ -79,7 +87,7 @@ def no_variation(grid: Grid) -> bool:
 
 
 def _primary(grid: Grid, endpoint: Endpoint, permuted: Permuted, plan: Plan) -> Comparison:
-    u = u_statistic(grid.pie, grid.control, equal=plan.one_answer)
+    u = u_statistic(grid.pie, grid.control, equal=plan.one_answer, patients=grid.patients)
     row = replace(
         blank_row(grid, endpoint, "u_centred"),
         estimate=u.estimate,
@@ -108,10 +116,11 @@ def few_effective(effective: float, readers: int) -> str:
 
 def tested(row: Comparison, u: UEstimate, grid: Grid, permuted: Permuted | None, plan: Plan) -> Comparison:
     """Add the t-test where one exists, else say why not; `row.readers` are compared."""
+    of = "cases" if grid.patients is None else "patients"
     for there, reason in (
         (no_variation(grid), NO_VARIATION),
         (row.readers == 1, ONE_READER),
-        (plan.one_answer and grid.thin, f"{TOO_THIN}: {', '.join(grid.thin)}"),
+        (plan.one_answer and grid.thin, f"{TOO_THIN.format(of)}: {', '.join(grid.thin)}"),
     ):
         if there:
             return row.noted(reason)
@@ -155,7 +164,14 @@ def _imrmc(grid: Grid, endpoint: Endpoint, level: float) -> Comparison:
 def _difference(grid: Grid, endpoint: Endpoint, primary: Comparison, plan: Plan) -> Comparison:
     """Return the mean PIE minus control in points, or the risk difference of a binary question."""
     scale = endpoint.span(grid.given)
-    u = u_statistic(grid.pie, grid.control, kernel="difference", scale=scale, equal=plan.one_answer)
+    u = u_statistic(
+        grid.pie,
+        grid.control,
+        kernel="difference",
+        scale=scale,
+        equal=plan.one_answer,
+        patients=grid.patients,
+    )
     return difference_row(grid, endpoint, u, primary, plan, "difference")
 
 

@@ -46,7 +46,7 @@ def compare_spread(grid: Grid, endpoint: Endpoint, primary: Comparison, level: f
     """
     spread = replace(blank_row(grid, endpoint, "reader_spread"), scale="spread")
     new = replace(blank_row(grid, endpoint, "new_reader"), estimate=primary.estimate)
-    covariance = jackknife(grid.pie, grid.control)
+    covariance = jackknife(grid.pie, grid.control, grid.patients)
     if primary.variance is None or primary.estimate is None or covariance is None:
         return [row.noted(NO_SPREAD) for row in (spread, new)]
     parts = components(reader_thetas(grid.pie, grid.control), covariance, shares_cases=grid.shares_cases)

@@ -83,7 +83,9 @@ def _empty(method: str, note: str) -> Row:
 
 
 def _ratio(grid: Grid, plan: Plan) -> Row:
-    u = u_statistic(grid.pie, grid.control, kernel="difference", equal=plan.one_answer)
+    u = u_statistic(
+        grid.pie, grid.control, kernel="difference", equal=plan.one_answer, patients=grid.patients
+    )
     row = Comparison(
         "time", "geometric_mean_ratio", u.estimate, scale="difference", readers=len(grid.readers)
     )

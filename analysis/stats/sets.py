@@ -11,12 +11,12 @@ import pandas as pd
 
 from analysis.endpoints import Endpoint
 from analysis.stats.conclusions import direction
-from analysis.stats.grid import Bools, Floats, Grid, Integers
+from analysis.stats.grid import Bools, Floats, Grid, Integers, linked
 from analysis.stats.permutation import Distance, Permuted, permute_arms
 from analysis.stats.plan import DECLARED, Plan
 from analysis.stats.primary import blank_row, difference_row, few_effective, tested
 from analysis.stats.rows import Comparison, on_arcsine_scale
-from analysis.stats.ustatistic import Kernel, UBatch, UEstimate, from_sums
+from analysis.stats.ustatistic import Kernel, UBatch, UEstimate, from_sums, summed
 
 # Biased sums to sums over disjoint indices: same cell, same reader, same set, all.
 _DISJOINT = np.array([[1, 0, 0, 0], [-1, 1, 0, 0], [-1, 0, 1, 0], [1, -1, -1, 1]], dtype=float)
@@ -57,12 +57,13 @@ def set_matrix(grid: Grid, members: list[Integers], kernel: Kernel) -> Floats:
     return set_values(grid.answers[:, [own[0] for own in members]], controls, kernel)
 
 
-def two_way(values: Floats, *, equal: bool = True) -> UBatch:
+def two_way(values: Floats, *, equal: bool = True, clusters: Integers | None = None) -> UBatch:
     """Estimate the mean over readers and sets, both random, of studies x readers x sets, NaN where absent.
 
     Every reader has a value. The variance is that of a U-statistic over readers and sets: sums over disjoint indices,
     centred; crossed and complete it is (MSR + MSK - MSE) / (R K), and its degrees of freedom are Satterthwaite's.
-    `equal` counts readers alike, else by their sets.
+    `equal` counts readers alike, else by their sets. `clusters` numbers the sets; those of one number, which share a
+    patient, are summed before they are squared and count as one. None: each is its own.
     """
     here = ~np.isnan(values)
     counts = here.sum(axis=-1)
@@ -71,8 +72,9 @@ def two_way(values: Floats, *, equal: bool = True) -> UBatch:
     own = filled.sum(axis=-1) / counts
     shares = weights.sum(axis=-1) / weights.sum(axis=(-2, -1))[..., None]
     estimate = own.mean(axis=-1) if equal else filled.sum(axis=(-2, -1)) / counts.sum(axis=-1)
-    sums = _sums(weights * (filled - estimate[..., None, None]))
-    present = _sums(weights)
+    codes = np.arange(values.shape[-1]) if clusters is None else clusters
+    sums = _sums(summed(weights * (filled - estimate[..., None, None]), codes, -1)[1])
+    present = _sums(summed(weights, codes, -1)[1])
     variance, variance_v, df = _moments(sums, present, np.asarray(here.all(axis=(-2, -1))))
     return UBatch(estimate, variance, variance_v, df, df, own, 1 / (shares**2).sum(axis=-1))
 
@@ -131,6 +133,7 @@ def compare_sets(
     row = replace(row, readers=len(cells[0]), extra={"sets" if plan.sets else "pairs": cells[1].size})
     permuted = _permuted(grid, found, seed, draws, plan)
     test = _permutation_row(row, permuted, plan)
+    clusters = None if grid.patients is None else _clusters(found, grid.patients)[cells[1][0]]
     values = {kernel: set_matrix(grid, found, kernel)[cells][None] for kernel in KERNELS}
     if not plan.sets:
         u = two_way(values["difference"], equal=False).one(scale=endpoint.span(grid.given))
@@ -138,18 +141,26 @@ def compare_sets(
         row = tested(row, u, replace(grid, thin=()), None, plan)
         return [replace(row, direction=direction(row, endpoint, plan)), test]
     own = replace(grid, thin=grid.few_sets)
-    u = two_way(values["win"]).one()
+    u = two_way(values["win"], clusters=clusters).one()
     row = _estimated(row, u).noted(*grid.warnings(), *_left_out(grid, found, read))
     row = on_arcsine_scale(
         tested(replace(row, cliffs_delta=2 * u.estimate - 1), u, own, permuted, plan), plan.level
     )
-    points = two_way(values["difference"]).one(scale=endpoint.span(grid.given))
+    points = two_way(values["difference"], clusters=clusters).one(scale=endpoint.span(grid.given))
     difference = difference_row(own, endpoint, points, row, plan, "difference_set")
     return [
         replace(row, direction=direction(row, endpoint, plan)),
         difference,
         replace(test, estimate=row.estimate),
     ]
+
+
+def _clusters(members: list[Integers], patients: Integers) -> Integers:
+    """Number the sets, those that share a patient alike."""
+    sizes = [len(own) for own in members]
+    places = np.repeat(np.arange(len(members)), sizes)
+    links = linked(places, patients[np.concatenate(members)])
+    return np.asarray(links[np.cumsum([0, *sizes[:-1]])], dtype=np.int64)
 
 
 KERNELS: tuple[Kernel, ...] = ("win", "difference")

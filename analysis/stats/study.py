@@ -11,7 +11,7 @@ from analysis.metrics.multiplicity import fixed_sequence, holm
 from analysis.stats.agreement_table import BOOTSTRAPS, agreement_table, intra_reader_table
 from analysis.stats.answers import answer_table, endpoint_table, missing_table, uneven_holes, with_planned
 from analysis.stats.conclusions import direction, in_numbers, in_words
-from analysis.stats.grid import make_grid
+from analysis.stats.grid import by_patient, make_grid
 from analysis.stats.intake import Checked, check, read_ratings
 from analysis.stats.mixed import compare_mixed
 from analysis.stats.obuchowski_rockette import compare_or, compare_readers
@@ -71,6 +71,8 @@ def analyse(
     """
     plan.check()
     checked = check(ratings, where, plan.questions)
+    if not plan.clustered:
+        checked = replace(checked, first=checked.first.assign(patient=""))
     first, asked, level = checked.first, plan.endpoints, plan.level
     compared, refused = _comparisons(checked, plan, seed, draws)
     if refused and not partial:
@@ -175,6 +177,7 @@ def describe(checked: Checked) -> Row:
         "readers": n_readers,
         "pie_cases": int((arm_of == 1).sum()),
         "control_cases": int((arm_of == 0).sum()),
+        **({"patients": by_patient(first).nunique()} if (first["patient"] != "").any() else {}),
         "first_readings": len(first),
         "repeat_readings": len(checked.repeats),
         "design": design,

@@ -5,12 +5,14 @@ for the eight moments, Gallas, Bandos, Samuelson and Wagner 2009 (Commun Stat A 
 components, Gaylor and Hopper 1969 for the floor of the degrees of freedom.
 """
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+import pandas as pd
 
-from analysis.stats.grid import Bools, Floats
+from analysis.stats.grid import Bools, Floats, Integers
 
 Kernel = Literal["win", "difference"]
 
@@ -101,6 +103,7 @@ def u_statistic(
     center: bool = True,
     scale: float = 1.0,
     equal: bool = False,
+    patients: Integers | None = None,
 ) -> UEstimate:
     """Estimate the difference between the arms with readers and cases both random.
 
@@ -115,6 +118,9 @@ def u_statistic(
     scale: range of the kernel, for the tolerance under which a variance is zero.
     equal: count every reader alike: the estimate is the mean of the readers' own. False counts them by their
         pairs of cases, as iMRMC does.
+    patients: number of the patient of each case, PIEs first. Cases of one patient are one cluster: their terms are
+        summed before they are squared, pairs of terms of one patient are none of independent ones, and degrees of
+        freedom count patients. None: every case is of another patient.
 
     Returns
     -------
@@ -125,73 +131,73 @@ def u_statistic(
     With one reader the formula returns a number without meaning; callers must not use it then. Memory is some
     n1 x n0 matrices of floats whatever the number of readers.
     """
-    return u_statistics(pie[None], control[None], kernel=kernel, center=center, equal=equal).one(scale=scale)
+    found = u_statistics(
+        pie[None], control[None], kernel=kernel, center=center, equal=equal, patients=patients
+    )
+    return found.one(scale=scale)
 
 
 def u_statistics(
-    pie: Floats, control: Floats, *, kernel: Kernel = "win", center: bool = True, equal: bool = False
-) -> UBatch:
+    pie: Floats, control: Floats, *, kernel: Kernel = "win", center: bool = True, equal: bool = False,
+    patients: Integers | None = None,
+) -> UBatch:  # fmt: skip
     """Estimate for many studies at once, studies x readers x cases; see `u_statistic`."""
-    here1, here0 = _once(~np.isnan(pie)), _once(~np.isnan(control))
-    n1, n0 = (here.sum(axis=-1).astype(float) for here in (here1, here0))
+    of = Patients.of(patients, pie.shape[-1], control.shape[-1])
+    n1, n0 = (_once(~np.isnan(arm)).sum(axis=-1).astype(float) for arm in (pie, control))
     pairs = n1 * n0
     weights = 1 / pairs if equal else np.ones_like(pairs)
-    found = kernel_sums(pie, control, kernel, weights)
-    totals = found.rows.sum(axis=-1)
+    totals = np.stack([values.sum(axis=(1, 2)) for _, values, _ in _cells(pie, control, kernel, of)], axis=-1)
     shares = weights * pairs / (weights * pairs).sum(axis=-1, keepdims=True)
     own = totals / pairs
     # Not by the shares, whose rounding would move 0.5.
     estimate = own.mean(axis=-1) if equal else totals.sum(axis=-1) / pairs.sum(axis=-1)
-    present = KernelSums(
-        squares=pairs,
-        rows=here1 * n0[..., None],
-        columns=here0 * n1[..., None],
-        over=_over_readers(here1, here0, weights),
-    )
-    subtract = estimate if center else np.zeros_like(estimate)
-    sums = found.minus(subtract, present, totals).biased(weights)
+    level = estimate[:, None, None] if center else 0.0
+
+    def sums(of_presence: bool, both: Places | None) -> Floats:
+        parts = (
+            (at, weights[:, r, None, None] * (present if of_presence else values - level * present))
+            for r, (at, values, present) in enumerate(_cells(pie, control, kernel, of))
+        )
+        return _products_of(parts, (of.pie.max() + 1, of.control.max() + 1), both)
+
+    apart = (sums(False, None), sums(True, None))
+    across = (sums(False, of.both), sums(True, of.both)) if of.both[0].size else None
     return UBatch(
         estimate,
-        *_variance(sums, present.biased(weights)),
+        *_variance(*apart, across),
         per_reader=own,
         effective_readers=np.broadcast_to(1 / (shares**2).sum(axis=-1), estimate.shape),
     )
 
 
+Places = tuple[Integers, Integers]
+"""Rows and columns."""
+
+
 @dataclass(frozen=True)
-class KernelSums:
-    """Sums of a kernel: of its squares and values by reader, row and column, and over readers, weighted."""
+class Patients:
+    """Numbers of the patients of PIEs and of controls, from 0 in each arm, and the places of those who are in both."""
 
-    squares: Floats
-    rows: Floats
-    columns: Floats
-    over: Floats
+    pie: Integers
+    control: Integers
+    both: Places
 
-    def minus(self, level: Floats, present: "KernelSums", totals: Floats) -> "KernelSums":
-        """Return the sums of the kernel less a level, wherever it is present."""
-        one = level[:, None]
-        return KernelSums(
-            self.squares - 2 * one * totals + one**2 * present.squares,
-            self.rows - one[..., None] * present.rows,
-            self.columns - one[..., None] * present.columns,
-            self.over - one[..., None] * present.over,
-        )
+    @classmethod
+    def of(cls, patients: Integers | None, pies: int, controls: int) -> "Patients":
+        """Number the patients of each arm as they come; None: each case is of another one."""
+        given = np.arange(pies + controls) if patients is None else patients
+        (pie, ones), (control, others) = (pd.factorize(own) for own in (given[:pies], given[pies:]))
+        places = np.intersect1d(ones, others, assume_unique=True, return_indices=True)[1:]
+        return cls(pie, control, (places[0], places[1]))
 
-    def biased(self, weights: Floats) -> Floats:
-        """Form S1..S8: same reader or any, times same or any PIE, times same or any control; studies x 8."""
-        rows, columns = self.rows * weights[..., None], self.columns * weights[..., None]
-        totals = rows.sum(axis=-1)
-        sums = [
-            (weights**2 * self.squares).sum(axis=-1),
-            (rows**2).sum(axis=(-2, -1)),
-            (columns**2).sum(axis=(-2, -1)),
-            (totals**2).sum(axis=-1),
-            (self.over**2).sum(axis=(-2, -1)),
-            (rows.sum(axis=-2) ** 2).sum(axis=-1),
-            (columns.sum(axis=-2) ** 2).sum(axis=-1),
-            totals.sum(axis=-1) ** 2,
-        ]
-        return np.stack(sums, axis=-1)
+
+def summed(values: Floats, codes: Integers, axis: int) -> tuple[Integers, Floats]:
+    """Sum along an axis what has one code; return the codes and the sums. Codes that come once leave all as it was."""
+    found, starts = np.unique(np.sort(codes), return_index=True)
+    if len(found) == len(codes):
+        return codes, values
+    order = np.argsort(codes, kind="stable")
+    return found, np.add.reduceat(np.take(values, order, axis=axis), starts, axis=axis)
 
 
 def _once(here: Bools) -> Bools:
@@ -199,25 +205,51 @@ def _once(here: Bools) -> Bools:
     return here[:1] if (here == here[:1]).all() else here
 
 
-def kernel_sums(pie: Floats, control: Floats, kernel: Kernel, weights: Floats) -> KernelSums:
-    """Sum the kernel of studies x readers x cases; `weights` are those of the readers in the sum over them."""
-    studies, readers, n1 = pie.shape
-    n0 = control.shape[-1]
-    squares, over = np.zeros((studies, readers)), np.zeros((studies, n1, n0))
-    rows, columns = np.zeros((studies, readers, n1)), np.zeros((studies, readers, n0))
-    for r in range(readers):
+def _cells(
+    pie: Floats, control: Floats, kernel: Kernel, of: Patients
+) -> Iterator[tuple[Places, Floats, Floats]]:
+    """Yield of each reader the kernel and the number of its pairs of cases, summed by patients; and which they are."""
+    for r in range(pie.shape[1]):
         # The cases that the reader answered in any study: most are none of the reader's in nested designs.
-        own1, own0 = (np.flatnonzero(~np.isnan(arm[:, r]).all(axis=0)) for arm in (pie, control))
-        values = kernel_matrix(pie[:, r, own1], control[:, r, own0], kernel)
-        squares[:, r] = (values**2).sum(axis=(-2, -1))
-        rows[:, r, own1], columns[:, r, own0] = values.sum(axis=-1), values.sum(axis=-2)
-        over[:, own1[:, None], own0] += weights[:, r, None, None] * values
-    return KernelSums(squares, rows, columns, over)
+        own = [np.flatnonzero(~np.isnan(arm[:, r]).all(axis=0)) for arm in (pie, control)]
+        values = kernel_matrix(pie[:, r, own[0]], control[:, r, own[1]], kernel)
+        here = [
+            _once(~np.isnan(arm[:, r, cases])).astype(float)
+            for arm, cases in zip((pie, control), own, strict=True)
+        ]
+        rows, values = summed(values, of.pie[own[0]], 1)
+        columns, values = summed(values, of.control[own[1]], 2)
+        n1, n0 = summed(here[0], of.pie[own[0]], 1)[1], summed(here[1], of.control[own[1]], 1)[1]
+        yield (rows, columns), values, n1[:, :, None] * n0[:, None, :]
 
 
-def _over_readers(here1: Bools, here0: Bools, weights: Floats) -> Floats:
-    """Sum the readers' weights for every pair of cases that they answered."""
-    return np.asarray(np.swapaxes(here1 * weights[..., None], -1, -2) @ here0.astype(float), dtype=float)
+def _products_of(
+    parts: Iterable[tuple[Places, Floats]], shape: tuple[int, int], both: Places | None
+) -> Floats:
+    """Form S1..S8 of readers' parts: same reader or any, times same or any PIE, times same or any control."""
+    alone, over = np.zeros((1, 4)), np.zeros((1, *shape))
+    for (rows, columns), values in parts:
+        whole = np.zeros((len(values), *shape))
+        whole[:, rows[:, None], columns] = values
+        alone = alone + _products(values if both is None else whole, both)
+        over = over + whole
+    return np.concatenate([alone, _products(over, both)], axis=-1)
+
+
+def _products(cells: Floats, both: Places | None) -> Floats:
+    """Sum products of cells that share PIE and control, PIE, control, nothing: studies x 4.
+
+    With `both`, the places of patients who have cases in both arms, same PIE or control is half of same patient: a PIE
+    of the one cell and a control of the other may be of one patient too.
+    """
+    rows, columns = cells.sum(axis=-1), cells.sum(axis=-2)
+    cell, row, column = ((each**2).sum(axis=tuple(range(1, each.ndim))) for each in (cells, rows, columns))
+    if both is not None:
+        square = cells[:, both[0][:, None], both[1]]
+        own, one, other = np.diagonal(square, axis1=1, axis2=2), rows[:, both[0]], columns[:, both[1]]
+        cell = cell + (square * np.swapaxes(square, 1, 2)).sum(axis=(1, 2)) - 2 * (own**2).sum(axis=1)
+        row = column = (row + column + (2 * one * other + own**2 - 2 * own * (one + other)).sum(axis=1)) / 2
+    return np.stack([cell, row, column, rows.sum(axis=-1) ** 2], axis=-1)
 
 
 def from_sums(sums: Floats, counts: Floats, disjoint: Floats) -> tuple[Floats, Floats, Floats, Floats]:
@@ -229,14 +261,23 @@ def from_sums(sums: Floats, counts: Floats, disjoint: Floats) -> tuple[Floats, F
     values, weights = sums @ disjoint.T, counts @ disjoint.T
     weights = np.where(np.abs(weights) > ROUNDING * counts[..., -1:], weights, 0.0)
     moments = np.divide(values, weights, out=np.zeros_like(values), where=weights > 0)
-    moments_v, shares = sums / counts, weights / counts[..., -1:]
+    moments_v = np.divide(sums, counts, out=np.zeros_like(values), where=counts > 0)
+    shares = weights / counts[..., -1:]
     coefficients = shares - np.eye(len(disjoint))[-1]
     return (coefficients * moments).sum(axis=-1), (coefficients * moments_v).sum(axis=-1), shares, moments_v
 
 
-def _variance(sums: Floats, counts: Floats) -> tuple[Floats, Floats, Floats, Floats]:
-    """Return both variances and their degrees of freedom, from the biased sums of the kernel and of its presence."""
+def _variance(
+    sums: Floats, counts: Floats, across: tuple[Floats, Floats] | None
+) -> tuple[Floats, Floats, Floats, Floats]:
+    """Return both variances and their degrees of freedom, from the biased sums of the kernel and of its presence.
+
+    `across`: the same sums where patients have cases in both arms. Degrees of freedom then still count the patients of
+    either arm alone, which are the fewer.
+    """
     variance, variance_v, shares, moments_v = from_sums(sums, counts, _DISJOINT)
+    if across:
+        variance, variance_v, *_ = from_sums(*across, _DISJOINT)
     c1, c2, c3, c4, c5, c6, c7 = np.moveaxis(shares[..., :7], -1, 0)
     # Controls, PIEs, readers: share of pairs of terms that have this factor in common; 1/share is its number.
     shared = np.stack([c1 + c3 + c5 + c7, c1 + c2 + c5 + c6, c1 + c2 + c3 + c4], axis=-1)

@@ -98,6 +98,7 @@ class Listed(Contents):
     cases = forms.FileField(widget=HiddenFile)
     key_sha256 = forms.RegexField(r"^[0-9a-f]{64}$", widget=forms.HiddenInput)
     one_each = forms.BooleanField(required=False, widget=forms.HiddenInput)
+    patients = forms.IntegerField(required=False, min_value=1, widget=forms.HiddenInput)
 
     def clean_cases(self) -> list[dict[str, Any]]:
         """Return the cases; raise ValidationError for anything else than cases."""

@@ -54,6 +54,7 @@ class OpenedCase(models.Model):
     score = models.FloatField(null=True)
     class_group = models.CharField(max_length=10)
     n_findings = models.PositiveIntegerField()
+    patient = models.PositiveIntegerField(null=True)
 
     class Meta:
         constraints = [

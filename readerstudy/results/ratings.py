@@ -134,8 +134,9 @@ def ratings_frame(protocol: Mapping[str, Any], readings: list[Reading]) -> pd.Da
     """Return the tidy ratings (frames.ratings_table), one row per planned reading, unread ones as missing."""
     asked = endpoints_of(Protocol.from_json(protocol))
     rows = [_rating(protocol, reading, asked) for reading in readings]
-    columns = rated(asked.values())
-    return check_table(pd.DataFrame(rows, columns=columns), ratings_table(asked.values()))
+    table = ratings_table(asked.values())
+    told = {*rated(asked.values()), *(["patient"] if any(one.case.patient for one in readings) else [])}
+    return check_table(pd.DataFrame(rows, columns=[name for name in table.names if name in told]), table)
 
 
 def planned_frame(readings: list[Reading], readers: Sequence[EnrolledReader]) -> pd.DataFrame:
@@ -214,6 +215,7 @@ def _rating(protocol: Mapping[str, Any], reading: Reading, asked: Mapping[str, E
         "presentation": reading.presentation,
         "arm": reading.case.arm,
         "pair": reading.case.pair,
+        "patient": reading.case.patient,
         "batch": _batch(protocol, reading),
         "position": reading.position,
         "time_s": reading.seconds,

@@ -138,7 +138,7 @@ def _join(study: Study, sealed: SealedHalf) -> None:
         OpenedCase(
             study=study, case=cases[str(row["case"])], arm=int(row["arm"]), pair=int(row["pair"]),
             score=None if isnan(row["score"]) else float(row["score"]), class_group=str(row["class_group"]),
-            n_findings=int(row["n_findings"]),
+            n_findings=int(row["n_findings"]), patient=int(row["patient"]) if "patient" in row else None,
         )
         for row in rows.to_dict("records")
     )  # fmt: skip

@@ -34,7 +34,7 @@ class Revision:
 
 @dataclass(frozen=True)
 class ReadCase:
-    """A case and its row of the key; `pair` is blank for a case that is matched to none."""
+    """A case and its row of the key; `pair` is blank for a case that is matched to none, `patient` where not told."""
 
     key: str
     block: int
@@ -44,6 +44,7 @@ class ReadCase:
     score: float | None
     class_group: str
     n_findings: int
+    patient: str = ""
 
 
 @dataclass(frozen=True)
@@ -153,7 +154,7 @@ def _cases(study: Study, assigned: set[int], using: str) -> dict[int, ReadCase]:
             row.case.key, row.case.block, tuple(row.case.labels), row.arm,
             # A case that is matched to none has a number of its own: that is no pair.
             str(row.pair) if members[row.pair] > 1 else "",
-            row.score, row.class_group, row.n_findings,
+            row.score, row.class_group, row.n_findings, str(row.patient or ""),
         )
         for row in rows
     }  # fmt: skip

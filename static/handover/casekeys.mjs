@@ -6,8 +6,8 @@
 import { hmac, sha256 } from "../js/digest.mjs";
 
 /**
- * @typedef {{image: string, group: string, labels: string, set?: string, view?: string, sex?: string, age?: string}} Listed
- * @typedef {{source: string, arm: number, pair: number, labels: string, view?: string, sex?: string, age?: string}} Chosen
+ * @typedef {{image: string, group: string, labels: string, set?: string, patient?: string, view?: string, sex?: string, age?: string}} Listed
+ * @typedef {{source: string, arm: number, pair: number, labels: string, patient?: string, view?: string, sex?: string, age?: string}} Chosen
  * @typedef {Chosen & {case: string, block: number, separation_group: string}} Planned
  */
 
@@ -78,7 +78,8 @@ export function checkList(table, groups, shown) {
     const set = row.set?.trim() ? `set ${nameKey(row.set)}` : `row ${number}`;
     if (!sets.has(set)) sets.set(set, sets.size);
     const person = Object.fromEntries(shown.map((name) => [name, (row[/** @type {"view"} */ (name)] ?? "").trim()]));
-    return { source: row.image, arm: arm ?? 0, pair: sets.get(set) ?? 0, labels: labels.join("; "), ...person };
+    const owner = columns.includes("patient") ? { patient: nameKey(row.patient ?? "") } : {};
+    return { source: row.image, arm: arm ?? 0, pair: sets.get(set) ?? 0, labels: labels.join("; "), ...owner, ...person };
   });
   if (new Set(chosen.map((row) => row.arm)).size < 2) faults.push("expected cases of both groups");
   return { chosen, faults, columns };
@@ -176,6 +177,14 @@ async function orderOf(groups, arms, place) {
   return lots.sort((a, b) => compare([-size(a), at(a[0])], [-size(b), at(b[0])])).flat();
 }
 
+/** Number the patients from 1 in the order of the cases; null where the list names none. @param {Planned[]} plan */
+export function patientNumbers(plan) {
+  if (!plan.some((row) => row.patient !== undefined)) return null;
+  const owners = plan.map((row) => row.patient || `\0${row.case}`);
+  const first = [...new Set(owners)];
+  return owners.map((one) => first.indexOf(one) + 1);
+}
+
 /** @param {string | number} value */
 function cell(value) {
   return /[",\r\n]/.test(String(value)) ? `"${String(value).replaceAll('"', '""')}"` : String(value);
@@ -186,11 +195,12 @@ function cell(value) {
  * @param {Planned[]} plan @param {Uint8Array} nonce @param {string[]} groups @param {(source: string) => Promise<ArrayBuffer>} bytes of a source file
  */
 export async function keyCsv(plan, nonce, groups, bytes) {
-  const rows = [["case", "arm", "pair", "score", "class_group", "n_findings", "source", "source_sha256", "nonce", "groups"]];
+  const owners = patientNumbers(plan);
+  const rows = [["case", "arm", "pair", "score", "class_group", "n_findings", ...(owners ? ["patient"] : []), "source", "source_sha256", "nonce", "groups"]];
   const hex = [...nonce].map((one) => one.toString(16).padStart(2, "0")).join("");
   for (const [at, row] of plan.entries()) {
     const findings = row.labels.split("; ").filter((one) => one !== NO_FINDING).length;
-    rows.push([row.case, String(row.arm), String(row.pair), "", "none", String(findings), row.source, await sha256(await bytes(row.source)), at ? "" : hex, at ? "" : groups.join("; ")]);
+    rows.push([row.case, String(row.arm), String(row.pair), "", "none", String(findings), ...(owners ? [String(owners[at])] : []), row.source, await sha256(await bytes(row.source)), at ? "" : hex, at ? "" : groups.join("; ")]);
   }
   return `${rows.map((row) => row.map(cell).join(",")).join("\n")}\n`;
 }

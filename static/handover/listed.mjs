@@ -1,6 +1,6 @@
 // @ts-check
 /** Cases that somebody listed: checked, named and sealed here; the server gets the blind half and the key's digest. */
-import { checkList, findFiles, keyCsv, oneEach, parseCsv, planCases, readKey } from "./casekeys.mjs";
+import { checkList, findFiles, keyCsv, oneEach, parseCsv, patientNumbers, planCases, readKey } from "./casekeys.mjs";
 import { chosenFiles } from "../js/choosing.mjs";
 import { sha256 } from "../js/digest.mjs";
 import { element, find } from "../js/reading/dom.mjs";
@@ -90,9 +90,11 @@ async function checkKey() {
 async function begin() {
   if (!form || !made) return;
   const body = new FormData(form);
-  body.set("cases", new Blob([JSON.stringify(made.plan.map(({ source, arm, pair, ...blind }) => blind))], { type: "application/json" }), "cases.json");
+  body.set("cases", new Blob([JSON.stringify(made.plan.map(({ source, arm, pair, patient, ...blind }) => blind))], { type: "application/json" }), "cases.json");
   body.set("key_sha256", made.digest);
   if (oneEach(made.plan)) body.set("one_each", "on");
+  const patients = new Set(patientNumbers(made.plan)).size;
+  if (patients && patients < made.plan.length) body.set("patients", String(patients));
   const answer = await fetch(form.action, { method: "POST", body, credentials: "same-origin" });
   if (!answer.redirected) {
     const errors = [...new DOMParser().parseFromString(await answer.text(), "text/html").querySelectorAll(".errorlist")];

@@ -12,7 +12,9 @@ from playwright._impl._driver import compute_driver_executable
 from analysis.caseset.keys import case_key
 from analysis.caseset.plan import plan_cases
 from analysis.caseset.read import read_key
+from analysis.caseset.write import _owners
 from analysis.endpoints import Groups
+from analysis.frames import KEY
 from analysis.services.listed import read_listed
 
 ROOT = Path(__file__).parents[2]
@@ -20,22 +22,25 @@ NAMES = ("film", "films", "scan", "scans")
 NONCE = bytes(range(32))
 PROGRAM = """
 import { readFileSync } from "node:fs";
-import { checkList, keyCsv, oneEach, parseCsv, planCases } from "%s";
+import { checkList, keyCsv, oneEach, parseCsv, patientNumbers, planCases } from "%s";
 const [path, size] = process.argv.slice(2);
 const nonce = new Uint8Array(32).map((_, at) => at);
 const { chosen, faults } = checkList(parseCsv(readFileSync(path, "utf8")), ["film", "films", "scan", "scans"], ["sex"]);
 const plan = await planCases(chosen, nonce, Number(size));
 const key = await keyCsv(plan, nonce, ["film", "films", "scan", "scans"], async () => new ArrayBuffer(0));
-console.log(JSON.stringify({ plan, faults, key, each: oneEach(plan) }));
+console.log(JSON.stringify({ plan, faults, key, each: oneEach(plan), owners: patientNumbers(plan) }));
 """
 
 
+@pytest.mark.parametrize("patients", [False, True], ids=["unknown", "patients"])
 @pytest.mark.parametrize(
     ("sizes", "block_size"),
     [([2] * 30, 20), ([3] * 14, 8), ([1] * 37, 10), ([2] * 5, 8), ([1, 2, 3, 2] * 9, 8)],
     ids=["pairs", "threes", "single", "few", "mixed"],
 )
-def test_the_browser_plans_as_the_command_does(tmp_path: Path, sizes: list[int], block_size: int) -> None:
+def test_the_browser_plans_as_the_command_does(
+    tmp_path: Path, sizes: list[int], block_size: int, patients: bool
+) -> None:  # fmt: skip
     draw = random.Random(1)
     rows = []
     for number, size in enumerate(sizes):
@@ -47,6 +52,8 @@ def test_the_browser_plans_as_the_command_does(tmp_path: Path, sizes: list[int],
                     "labels": draw.choice(["Mass;  Nodule", "No Finding"]), "set": f"S {number}", "sex": "F",
                 }
             )  # fmt: skip
+    if patients:
+        rows = [{**row, "patient": draw.choice(["", "Ä 1", "Ä 2", "3"])} for row in rows]
     pd.DataFrame(rows).to_csv(tmp_path / "list.csv", index=False)
     (tmp_path / "program.mjs").write_text(PROGRAM % (ROOT / "static/handover/casekeys.mjs").as_uri())
     done = subprocess.run(
@@ -68,3 +75,10 @@ def test_the_browser_plans_as_the_command_does(tmp_path: Path, sizes: list[int],
     assert list(key.rows["n_findings"]) == list(wanted["n_findings"])
     assert case_key(NONCE, rows[0]["image"]) in set(key.rows["case"])
     assert came["each"] == (max(sizes) > 1)
+    if not patients:
+        assert came["owners"] is None
+        assert "patient" not in key.rows.columns
+        return
+    numbers = _owners(wanted)
+    assert list(key.rows["patient"]) == came["owners"] == numbers.tolist()
+    assert list(key.rows.columns[:7]) == [name for name in KEY.names if name not in ("nonce",)][:7]

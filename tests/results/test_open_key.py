@@ -7,10 +7,12 @@ from django.core.management import CommandError, call_command
 from django.db import IntegrityError, transaction
 
 from analysis.caseset import CaseSetError, read_key
+from analysis.durable import sha256_file
 from readerstudy.audit.models import Event
 from readerstudy.audit.services import faults
 from readerstudy.ops.loading import load_into_study
 from readerstudy.results.computed import computed
+from readerstudy.results.export import export_files
 from readerstudy.results.models import OpenedCase, Unblinding
 from readerstudy.results.services import UnblindingError, open_key
 from readerstudy.results.values import SealedError, readings_of, unblinding_of
@@ -117,6 +119,33 @@ def test_opening_writes_rows_and_audit(opened: Stock) -> None:
     assert (unblinding.key_sha256, unblinding.reason) == (digest, "reading is over")
     assert opened.study.unblinded_at is not None
     assert list(faults()) == []
+
+
+def test_a_key_that_numbers_patients_gives_them_to_the_ratings(closed: Stock, tmp_path: Path) -> None:
+    lines = closed.case_set.key.read_text(encoding="utf-8").splitlines()
+    key = tmp_path / "key.csv"
+    owners = ["patient", *(str(1 + row // 2) for row in range(len(lines) - 1))]
+    key.write_text(
+        "".join(f"{line},{own}\n" for line, own in zip(lines, owners, strict=True)), encoding="utf-8"
+    )
+    drop_guards()
+    Study.objects.filter(pk=closed.study.pk).update(sealed_sha256=sha256_file(key))
+    open_key(study=closed.study, key=key, reason="over", actor=closed.alice)
+    closed.study.refresh_from_db()
+    made = computed(closed.study)
+    assert sorted(made.ratings.drop_duplicates("case")["patient"]) == sorted(owners[1:])
+    assert made.results.study["patients"] == 5
+    files = dict(export_files(closed.study))
+    assert b"reader,case,arm,pair,patient,batch" in files["ratings.csv"]
+    assert "cases of one patient are analysed as one cluster" in files["report.html"].decode()
+    told = files["data_dictionary.csv"].decode()
+    assert "cases of one patient count as one cluster" in told
+
+
+def test_a_key_without_patients_gives_none(opened: Stock) -> None:
+    made = computed(opened.study)
+    assert "patient" not in made.ratings.columns
+    assert "patients" not in made.results.study
 
 
 def test_an_opened_key_serves_no_new_study(opened: Stock) -> None:

@@ -126,8 +126,8 @@ def test_plan_travels_through_results_json():
         (Plan(alpha=5.0), "level between 0 and 1"),
         (Plan(primary="pairs"), "primary method of u_centred, theta_set"),
         (Plan(primary="theta_set", version=3), "primary method of u_centred, pairs"),
-        (Plan(version=5), "version 1, 2, 3, 4 of the analysis, got 5"),
-        (Plan(version=True), "version 1, 2, 3, 4 of the analysis, got True"),
+        (Plan(version=6), "version 1, 2, 3, 4, 5 of the analysis, got 6"),
+        (Plan(version=True), "version 1, 2, 3, 4, 5 of the analysis, got True"),
     ],
 )
 def test_a_plan_that_cannot_be_carried_out_is_refused(plan, words):

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 
 from readerstudy.accounts.models import User
 from readerstudy.audit.models import Event
-from readerstudy.cases.models import Case
+from readerstudy.cases.models import Case, CaseSet
 from readerstudy.study.design import lifecycle
 from readerstudy.study.design.drafts import revise_protocol
 from readerstudy.study.design.lifecycle import lock
-from readerstudy.study.design.locking import locked_document
+from readerstudy.study.design.locking import locked_document, picture_notes
 from readerstudy.study.design.obstacles import obstacles_of
 from readerstudy.study.duties import add_member
 from readerstudy.study.models import Reader, Role, Study
@@ -366,3 +366,16 @@ def test_telling_words_are_named_where_they_are_typed(draft: Stock) -> None:
     for page in ("", "protocol/", "protocol/parts/texts/", "protocol/questions/agree/"):
         assert words in admin.get(f"/studies/chest/{page}").content.decode(), page
     assert words not in admin.get("/studies/chest/protocol/parts/design/").content.decode()
+
+
+def test_several_images_of_a_patient_are_told_before_the_lock(draft: Stock) -> None:
+    before = picture_notes(draft.study)
+    loaded = CaseSet.objects.get(study=draft.study.key)
+    loaded.custody = {**loaded.custody, "patients": 9}
+    loaded.save()
+    (note,) = (each for each in picture_notes(draft.study) if each not in before)
+    assert note == (
+        f"The {loaded.case_count} cases are of 9 patients, says the handover. Cases of one patient are analysed as one "
+        "cluster, and a reader of fewer than 3 patients of a group leaves no verdict."
+    )
+    assert [each for each in picture_notes(draft.study) if each != note] == before

@@ -25,7 +25,7 @@ from readerstudy.study.orders.order import ALGORITHM
 from readerstudy.study.protocol import Protocol, canonical
 
 FORMAT = 5
-ANALYSIS = 4
+ANALYSIS = 5
 """The version of the analysis (`analysis.stats.plan`) that a lock commits a study to, in the words of METHOD. A study
 that was locked before there were versions, up to format 3, has the first.
 """
@@ -34,8 +34,9 @@ METHOD = (
     "centred one-shot U-statistic with Satterthwaite-type degrees of freedom; where the protocol says theta_set within "
     "matched sets, readers and sets both random. Two-sided at alpha, multiplicity as stated; intervals at 1 - alpha on "
     "the arcsine scale of the test. A margin is tested on the difference in natural units: equivalence by two "
-    "one-sided tests at alpha, non-inferiority one-sided at alpha / 2. With one reader, or a reader of fewer than 3 "
-    "cases of a group, estimates without a verdict."
+    "one-sided tests at alpha, non-inferiority one-sided at alpha / 2. Where the key numbers patients, cases of one "
+    "patient are one cluster. With one reader, or a reader of fewer than 3 patients of a group, estimates without a "
+    "verdict."
 )
 TELLING = re.compile(
     r"\b(pies?|prun(?:e|ed|es|ing)|spars(?:e|ity)|exemplars?|arms?|controls?|compress(?:ed|ion)|matched)\b",
@@ -85,7 +86,7 @@ def picture_notes(study: Study) -> list[str]:
     if loaded is None:
         return []
     found = []
-    if not set(loaded.custody) - {"burned_in"}:
+    if not set(loaded.custody) - {"burned_in", "patients"}:
         found.append(
             "Whether the images of these cases are the ones that the networks evaluated is not known: the handover "
             "says nothing about it."
@@ -99,6 +100,11 @@ def picture_notes(study: Study) -> list[str]:
         found.append(
             f"{looked['images']} of {loaded.case_count} images may show text that is part of the picture (secondary "
             f"captures, or their header says so); the handover says who looked for names: {looked['checked']}"
+        )
+    if patients := loaded.custody.get("patients"):
+        found.append(
+            f"The {loaded.case_count} cases are of {patients} patients, says the handover. Cases of one patient are "
+            "analysed as one cluster, and a reader of fewer than 3 patients of a group leaves no verdict."
         )
     if loaded.apart:
         found.append(
