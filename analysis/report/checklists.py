@@ -13,7 +13,7 @@ from typing import Any
 from analysis.report.comparison import effect
 from analysis.report.document import Background, Grid, Section, Text
 from analysis.report.flow import LOST, arm_totals
-from analysis.report.words import groups_of, interval_of, listed, number, plural
+from analysis.report.words import groups_of, interval_of, listed, number, plural, prose
 from analysis.stats import Results
 from analysis.stats.conclusions import SEVERAL
 
@@ -37,11 +37,7 @@ def checklist_section(results: Results, background: Background, sections: Sequen
         )
         for each in CHECKLISTS
     )
-    text = (
-        "Where each item is answered, and what this study's data say to it. Items are in short words; the published "
-        "lists decide. STARD-AI is left out: it is about accuracy against a reference standard, and here is none."
-    )
-    return Section("checklists", "Checklists", (Text(text), *grids))
+    return Section("checklists", "Checklists", (Text(prose("checklists", results)), *grids))
 
 
 def _item(

@@ -166,8 +166,7 @@ def _finding(results: Results, holm: Row) -> Finding:
         (f"θ ({worded.interval_of(results)})", _theta(results, holm["endpoint"], 2)),
         (f"Difference, {named.one} − {named.other}", effect(results, holm["endpoint"])),
         *((("Margin", f"{row['aim']}, {row['margin']:g}"),) if row.get("margin") else ()),
-        ("p", worded.p_value(row["p"])),
-        *((name, worded.p_value(holm["p_adjusted"])) for name in ADJUSTED[results.study["multiplicity"]]),
+        *_p_values(results, row, holm).items(),
         ("Effective readers", worded.number(row["effective_readers"], 1)),
     ]
     notes = [part for part in row["note"].split("; ") if part != DISAGREE] if row["direction"] else []

@@ -3,12 +3,8 @@
 from analysis.report.comparison import METHODS, primary_row
 from analysis.report.document import Background, Grid, Section, Text
 from analysis.report.flow import courses
+from analysis.report.words import prose
 from analysis.stats import Results
-
-SEEN = (
-    "What the site recorded, compared with the locked protocol. No program can tell whether readers conferred, or saw "
-    "the images elsewhere."
-)
 
 
 def deviations_section(results: Results, background: Background) -> Section | None:
@@ -31,5 +27,6 @@ def deviations_section(results: Results, background: Background) -> Section | No
             rows.append((holm["title"], declared, note))
     names = ("About", "Planned", "What happened")
     table = Grid.of("", (dict(zip(names, row, strict=True)) for row in rows))
-    text = Text(SEEN if rows else f"None. {SEEN}")
+    seen = prose("deviations", results)
+    text = Text(seen if rows else f"None. {seen}")
     return Section("deviations", "Deviations from the protocol", (text, table) if rows else (text,))

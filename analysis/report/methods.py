@@ -1,6 +1,5 @@
 """What the analysis assumes, and how to redo it."""
 
-import math
 import platform
 from collections.abc import Iterable
 from dataclasses import asdict
@@ -31,7 +30,7 @@ def methods_section(results: Results, background: Background) -> Section:
         "sets": by_sets(results),
         "test": own,
         "test_before": not own,
-        "patients": several_each(results),
+        "patients": bool(study.get("clustered")),
         "margin": any(row.get("margin") for row in results.comparisons),
     }
     formulas = [line for name, there in used.items() if there for line in TEXTS["formulas"][name]]
@@ -50,20 +49,12 @@ def methods_section(results: Results, background: Background) -> Section:
     return Section("methods", "How to redo it", tuple(blocks))
 
 
-def several_each(results: Results) -> bool:
-    """Whether some patient has several cases, which are one cluster."""
-    study = results.study
-    return bool(study.get("patients", math.inf) < study["pie_cases"] + study["control_cases"])
-
-
 def of_patients(results: Results) -> str:
     """Say of how many patients the cases are, where that is known, and that those of one were clustered."""
     if "patients" not in results.study:
         return ""
-    if not several_each(results):
-        return " Each case is of another patient."
-    patients = plural(results.study["patients"], "patient")
-    return f" The cases are of {patients}; cases of one patient are analysed as one cluster."
+    name = "of_patients" if results.study["clustered"] else "one_each"
+    return " " + prose(name, results, patients=plural(results.study["patients"], "patient"))
 
 
 def versions() -> str:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from scipy import stats
+from scipy.special import expit
 
 from analysis.errors import RefusedError
 
@@ -147,13 +148,7 @@ def logit_interval(
     """Return the interval of a probability 0 < theta < 1, symmetric on the logit scale (delta method)."""
     center = math.log(theta / (1 - theta))
     half = critical(df, level) * math.sqrt(variance) / (theta * (1 - theta))
-    return _expit(center - half), _expit(center + half)
-
-
-def _expit(x: float) -> float:
-    if x >= 0:
-        return 1 / (1 + math.exp(-x))
-    return math.exp(x) / (1 + math.exp(x))
+    return float(expit(center - half)), float(expit(center + half))
 
 
 class StatsError(RefusedError):

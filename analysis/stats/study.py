@@ -166,7 +166,8 @@ def describe(checked: Checked) -> Row:
     first = checked.first
     arm_of = first.groupby("case")["arm"].first()
     readings = first.groupby("case")["reader"].nunique()
-    n_readers = int(first["reader"].nunique())
+    n_readers, patients = int(first["reader"].nunique()), by_patient(first).nunique()
+    known = (first["patient"] != "").any()
     if (readings == n_readers).all():
         design = "crossed: every reader was given every case"
     elif (readings == 1).all():
@@ -177,7 +178,7 @@ def describe(checked: Checked) -> Row:
         "readers": n_readers,
         "pie_cases": int((arm_of == 1).sum()),
         "control_cases": int((arm_of == 0).sum()),
-        **({"patients": by_patient(first).nunique()} if (first["patient"] != "").any() else {}),
+        **({"patients": patients, "clustered": patients < len(arm_of)} if known else {}),
         "first_readings": len(first),
         "repeat_readings": len(checked.repeats),
         "design": design,

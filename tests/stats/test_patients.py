@@ -104,6 +104,7 @@ def test_where_every_patient_has_one_case_nothing_changes_to_the_last_digit():
     own = table.assign(patient=["n" + case for case in table["case"]])
     plain, named = (analyse(each, **PLAN).as_dict() for each in (table, own))
     assert named["study"].pop("patients") == 16
+    assert named["study"].pop("clustered") is False
     assert named == plain
 
 
