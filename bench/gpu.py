@@ -1,18 +1,22 @@
 """The sweep on a GPU: how near the device's own limit, and how long the full sweep takes: python -m bench.gpu
 
-Measures matrix products and copies first, on random data. Then draws images (2,048 PNGs) and two networks, runs the
-published study's loop for 3 ratios and ours for 20 on the same files, and prints images per second, the share of the
-matrix-product rate measured in the same call, decodes and uploads by unit, what the precision changes against tf32
-and fp32, and the time that 600 units of 21,081 images would take. Needs only torch, torchvision, numpy, numba,
-pandas and Pillow. Without a GPU it stops; `--device cpu --images 8 --size 64` tries the program, and says so.
+Measures matrix products and copies on random data, and how fast networks train. Then draws images (2,048 PNGs), trains
+two networks on such images (or takes --weights), runs the published study's loop for 3 ratios and ours for 20 over 30
+checkpoints, and prints images per second, the share of the matrix-product rate measured in the same call, the share of
+the time in which the card computes, decodes and uploads by unit, how many exemplars each precision keeps, and the time
+that 600 units of 21,081 images would take. `--json FILE` is written again after each part, so that a run that is cut
+short leaves what it has. Needs only torch, torchvision, numpy, numba, pandas and Pillow. Without a GPU it stops;
+`--device cpu --toy` tries the program, and says so.
 """
 
 import argparse
+import json
+import os
 import platform
 import sys
 import tempfile
 import time
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -22,25 +26,37 @@ import pandas as pd
 import torch
 
 from analysis.conditions import DENSE
+from analysis.durable import json_bytes, write_whole
 from analysis.frames import NIH_CLASSES
 from analysis.sweep.data import image_cache
 from analysis.sweep.data_spec import DataSpec
 from analysis.sweep.device import library_versions
+from analysis.sweep.networks.architectures import build_classifier
+from analysis.sweep.networks.checkpoints import read_member
 from analysis.sweep.run.acceptance import engine_notes
 from analysis.sweep.run.engine import Engine
 from analysis.sweep.run.prepare import Run, prepare_run
-from analysis.sweep.run.units import Unit, Workspace, run_unit
+from analysis.sweep.run.units import Workspace, list_units, run_unit
 from analysis.sweep.spec import SPARSITIES, InferSpec, ModelsSpec, PreprocessSpec, PruneSpec, SweepSpec
 from bench import reference_loop
 from bench.compared_scores import compare
-from bench.gpu_measures import copy_rates, operations_per_image, product_rate, settle
-from bench.sweep_inputs import DATASET, write_inputs
+from bench.gpu_inputs import trained, write_checkpoints, write_pictures
+from bench.gpu_measures import Busy, copy_rates, operations_per_image, product_rate, settle, training_rate
+from bench.sweep_inputs import DATASET
 
 NIH_IMAGES, NIH_SEEDS = 21_081, 30
 REFERENCE_RATIOS = (0.0, 0.5, 0.9)
+ARCHITECTURES = ("resnet50", "densenet121", "convnext_tiny", "vit_b_16", "efficientnet_b0")
+SIZES = {"vit_b_16": 224}
+"""The only size that a network takes; others are run at 256 pixels."""
+
+TOY = {
+    "images": 6, "size": 64, "ratios": 3, "units": 3, "batch_size": 4, "workers": 1, "train_images": 24, "epochs": 1,
+    "networks": 2, "train_steps": 2, "train_batch": 4,
+}  # fmt: skip
 NO_GPU = """\
 expected a CUDA device that works with this torch, got none: nothing was measured.
-To try the program on a processor: python -m bench.gpu --device cpu --images 8 --size 64 --architecture resnet18"""
+To try the program on a processor: python -m bench.gpu --device cpu --toy --architecture resnet18"""
 
 
 @dataclass
@@ -60,19 +76,27 @@ class Counted:
         image_cache.read_pixels = counted
 
 
+class Results:
+    """What was measured, by part; `file` is written again with each part."""
+
+    def __init__(self, file: Path | None) -> None:
+        self.file, self.parts = file, {}
+
+    def put(self, name: str, part: Any) -> None:
+        """Add a part."""
+        self.parts[name] = part
+        if self.file:
+            write_whole(self.file, json_bytes(self.parts))
+
+
 @dataclass(frozen=True)
 class UnitTime:
-    """One unit of ours: all ratios of a checkpoint."""
+    """One unit of ours, all ratios of a checkpoint: seconds, those in which batches were computed, decodes, uploads."""
 
     seconds: float
-    loading: float
-    writing: float
+    busy: float
     decodes: int
     uploads: int
-
-    def rate(self, images: int, ratios: int) -> float:
-        """Images per second, without loading and writing weights."""
-        return images * ratios / (self.seconds - self.loading - self.writing)
 
 
 def spread(count: int) -> tuple[float, ...]:
@@ -82,7 +106,7 @@ def spread(count: int) -> tuple[float, ...]:
 
 
 def specification(root: Path, given: argparse.Namespace) -> SweepSpec:
-    """Say what ours runs: all ratios, two checkpoints."""
+    """Say what ours runs: all ratios, all checkpoints."""
     return SweepSpec(
         data=DataSpec(
             name=DATASET, images=root / "images", synthetic=True,
@@ -97,47 +121,55 @@ def specification(root: Path, given: argparse.Namespace) -> SweepSpec:
     )  # fmt: skip
 
 
-def measure_unit(run: Run, seed: int, workspace: Workspace, counted: Counted, device: str) -> UnitTime:
-    """Run one unit; count what it decodes and uploads, and time loading and the writing of weights."""
-    decodes, resident = counted.decodes, workspace._pixels is not None
-    began = time.perf_counter()
-    engine, _, _ = workspace.member(seed, DENSE)
-    settle(device)
-    loading = time.perf_counter() - began
-    before = getattr(engine.backend, "uploaded", 0)
-    began = time.perf_counter()
-    run_unit(run, Unit(seed, run.spec.axis), workspace)
-    settle(device)
-    seconds = loading + time.perf_counter() - began
-    pixels = workspace.pixels()
-    uploads = getattr(engine.backend, "uploaded", 0) - before
-    if isinstance(pixels, torch.Tensor) and not resident:
-        uploads += len(pixels)
-    began = time.perf_counter()
-    for sparsity in run.spec.prune.sparsities:
-        engine.backend.write(engine.weights(sparsity))
-    settle(device)
-    return UnitTime(seconds, loading, time.perf_counter() - began, counted.decodes - decodes, uploads)
+def run_units(run: Run, counted: Counted, device: str) -> tuple[Workspace, list[UnitTime]]:
+    """Run all units back to back as a sweep does; note of each how long it took, decoded, uploaded and computed."""
+    workspace, busy, times, backend = Workspace(run), Busy(device), [], None
+    # On a processor a unit is a network in one condition: what a network takes is compared with a GPU's unit.
+    by_seed: dict[int, list[Any]] = {}
+    for unit in list_units(run):
+        by_seed.setdefault(unit.seed, []).append(unit)
+    for units in by_seed.values():
+        resident, decodes = workspace._pixels is not None, counted.decodes
+        uploaded, began = getattr(backend, "uploaded", 0), time.perf_counter()
+        for unit in units:
+            run_unit(run, unit, workspace)
+        settle(device)
+        seconds = time.perf_counter() - began
+        there = isinstance(workspace.pixels(), torch.Tensor) and not resident
+        if backend is None:
+            backend = workspace.member(units[0].seed, DENSE)[0].backend
+            busy.watch(backend)
+        uploads = getattr(backend, "uploaded", 0) - uploaded + (len(workspace.pixels()) if there else 0)
+        times.append(UnitTime(seconds, busy.seconds(), counted.decodes - decodes, uploads))
+    return workspace, times
 
 
-def drift(run: Run, workspace: Workspace, precision: str) -> dict[str, Any]:
-    """Compare the run's score files, dense and at the highest ratio, with the plain engine in a precision."""
-    plain = "torch" if run.spec.infer.device == "cpu" else "graph"
-    infer = replace(run.spec.infer, engine=plain, precision=precision)
-    spec, levels = run.spec, (run.spec.prune.sparsities[0], run.spec.prune.sparsities[-1])
-    engine = Engine.of(spec, infer)
-    mine, others = [], []
-    for seed in run.checkpoints:
-        engine.load(run.member(seed).state, replace(spec.prune, sparsities=levels), seed)
-        mine.append([np.load(run.paths.prediction(seed, level)) for level in levels])
-        others.append([engine.predict(level, workspace.pixels()) for level in levels])
+def drift(run: Run, workspace: Workspace, networks: int) -> dict[str, dict[str, Any]]:
+    """Compare every precision of the plain engine, and the run itself, with plain fp32: dense and at the ratio nearest
+    to 0.9, over the networks that differ.
+    """
+    spec, device = run.spec, run.spec.infer.device
+    near = min(spec.prune.sparsities, key=lambda level: abs(level - 0.9))
+    levels, seeds = (spec.prune.sparsities[0], near), list(run.checkpoints)[:networks]
     classes = list(spec.data.classes)
     labels = pd.read_csv(run.paths.images, usecols=classes)[classes].to_numpy()
-    return compare(labels, np.array(mine), np.array(others))
+    scores = {"run": np.array([[np.load(run.paths.prediction(s, level)) for level in levels] for s in seeds])}
+    for precision in ("fp32", "tf32", "fp16", "bf16") if device == "cuda" else ("fp32", "bf16"):
+        plain = "graph" if device == "cuda" else "torch"
+        engine = Engine.of(spec, replace(spec.infer, engine=plain, precision=precision))
+        made = []
+        for seed in seeds:
+            engine.load(run.member(seed).state, replace(spec.prune, sparsities=levels), seed)
+            made.append([engine.predict(level, workspace.pixels()) for level in levels])
+        scores[precision] = np.array(made)
+    return {name: compare(labels, mine, scores["fp32"]) for name, mine in scores.items() if name != "fp32"}
 
 
-def reference(root: Path, given: argparse.Namespace) -> tuple[float, float, Path]:
-    """Run the published loop; seconds per ratio of pruning (the dense one left out) and of predicting."""
+def reference(root: Path, given: argparse.Namespace) -> tuple[float, Path] | None:
+    """Run the published loop; seconds of a ratio. None for a network that it cannot build: its head is no `fc`."""
+    if not hasattr(build_classifier(given.architecture, 2, device="meta"), "fc"):
+        print("reference: not measured, the published loop needs a head named fc")
+        return None
     out, seconds = root / "reference", {"prune": [], "predict": []}
     parts = reference_loop.sweep(
         root, out, list(REFERENCE_RATIOS), batch_size=given.batch_size, workers=given.workers,
@@ -145,8 +177,11 @@ def reference(root: Path, given: argparse.Namespace) -> tuple[float, float, Path
     )  # fmt: skip
     for name, took in parts:
         seconds[name].append(took)
-        print(f"  {name} {took:.2f} s", flush=True)
-    return float(np.mean(seconds["prune"][1:])), float(np.mean(seconds["predict"])), out
+    prune, predict = float(np.mean(seconds["prune"][1:])), float(np.mean(seconds["predict"]))
+    rate = given.images / (prune + predict)
+    print(f"reference: {len(REFERENCE_RATIOS)} ratios, {given.workers} workers, {reference_loop.DECODER}")
+    print(f"reference: {rate:.4g} images/s of a ratio, pruning {prune:.2f} s", flush=True)
+    return prune + predict, out
 
 
 def reference_distance(out: Path, run: Run) -> float:
@@ -161,27 +196,62 @@ def reference_distance(out: Path, run: Run) -> float:
     return off
 
 
-def print_limits(given: argparse.Namespace) -> float:
+def print_limits(given: argparse.Namespace, results: Results) -> float:
     """Measure what the device can do; return the product rate in the precision of the run."""
     on_gpu = given.device == "cuda"
-    precisions = dict.fromkeys((given.precision, *(("tf32", "fp32") if on_gpu else ("fp32",))))
+    precisions = dict.fromkeys((given.precision, *(("bf16", "tf32", "fp32") if on_gpu else ("fp32",))))
     rates = {name: product_rate(given.device, name, 8192 if on_gpu else 512) for name in precisions}
     for name, rate in rates.items():
         print(f"matrix products, {name}: {rate / 1e12:.3g} TFLOP/s")
-    for name, rate in copy_rates(given.device, 1 << (30 if on_gpu else 24)).items():
+    copies = copy_rates(given.device, 1 << (30 if on_gpu else 24))
+    for name, rate in copies.items():
         print(f"copy {name}: {rate / 1e9:.4g} GB/s")
+    results.put("limits", {"products_per_second": rates, "copied_bytes_per_second": copies})
     return rates[given.precision]
 
 
-def bench(root: Path, given: argparse.Namespace, limit: float) -> None:
-    """Run both and print."""
+def print_training(given: argparse.Namespace, results: Results) -> None:
+    """Measure the training of the network of the run, and of a ResNet-18 at 128 pixels."""
+    found = []
+    for name, size in dict.fromkeys([(given.architecture, given.size), ("resnet18", min(128, given.size))]):
+        rate = training_rate(
+            name, size, given.device, given.train_precision, given.train_batch, given.train_steps
+        )
+        found.append(rate)
+        how = "recorded" if rate["recorded"] else "step by step"
+        print(
+            f"training: {name}, {size} pixels, {rate['precision']}, batches of {rate['batch_size']}, {how}: "
+            f"{rate['images_per_second']:.5g} images/s",
+            flush=True,
+        )
+        results.put("training", found)
+
+
+def inputs(root: Path, given: argparse.Namespace, results: Results) -> None:
+    """Draw the images; train the networks, or read those that were given."""
     began = time.perf_counter()
-    write_inputs(root, given.images, 2, given.architecture, given.size)
-    print(f"{given.images} PNGs of 1024 x 1024 and 2 networks drawn in {time.perf_counter() - began:.0f} s")
-    print(f"reference: {len(REFERENCE_RATIOS)} ratios, {given.workers} workers, {reference_loop.DECODER}")
-    prune, predict, out = reference(root, given)
-    per_ratio = prune + predict
-    print(f"reference: {given.images / per_ratio:.4g} images/s of a ratio, pruning {prune:.2f} s")
+    write_pictures(root, given.images)
+    print(f"{given.images} PNGs of 1024 x 1024 drawn in {time.perf_counter() - began:.0f} s", flush=True)
+    if given.weights:
+        models = ModelsSpec(given.architecture)
+        states = [read_member(file, models, len(NIH_CLASSES)).state for file in given.weights]
+        said: dict[str, Any] = {"networks": len(states), "given": [file.name for file in given.weights]}
+    else:
+        states, said = trained(given)
+    given.networks = len(states)
+    write_checkpoints(root, given, states)
+    print(f"networks: {json.dumps(said)}", flush=True)
+    results.put("networks", said)
+
+
+def bench(root: Path, given: argparse.Namespace, results: Results) -> None:
+    """Run both and print."""
+    limit = print_limits(given, results)
+    print_training(given, results)
+    inputs(root, given, results)
+    theirs = reference(root, given)
+    if theirs:
+        results.put("reference", {"seconds_per_ratio": theirs[0], "decoder": reference_loop.DECODER})
     counted, left = Counted(), {}
     counted.watch()
 
@@ -191,83 +261,131 @@ def bench(root: Path, given: argparse.Namespace, limit: float) -> None:
     began = time.perf_counter()
     run = prepare_run(specification(root, given), root / "run", cache=root / "cache", progress=note)
     prepared, decodes = time.perf_counter() - began, counted.decodes
-    decoding = left["decode"] - left["checkpoints"]
-    infer, ratios = run.spec.infer, len(run.spec.prune.sparsities)
+    decoding, choosing = left["decode"] - left["checkpoints"], began + prepared - left["decode"]
+    infer = run.spec.infer
     print(
-        f"ours: prepared in {prepared:.1f} s, {decodes} decodes in {decoding:.2f} s of it; engine {infer.engine}"
+        f"ours: prepared in {prepared:.1f} s, {decodes} decodes in {decoding:.2f} s of it, "
+        f"choosing {choosing:.2f} s; engine {infer.engine}, batches of {infer.batch_size}"
     )
     for name, why in engine_notes(run.plan):
         print(f"  {name}: {why}")
-    workspace = Workspace(run)
-    units = [measure_unit(run, seed, workspace, counted, given.device) for seed in run.checkpoints]
-    for place, unit in enumerate(units, 1):
+    results.put("prepared", {"seconds": prepared, "decoding": decoding, "choosing": choosing,
+                             "batch_size": infer.batch_size, "engine": run.plan["engine"]})  # fmt: skip
+    workspace, units = run_units(run, counted, given.device)
+    rate, per_unit = print_units(given, units, limit, results)
+    for name, found in drift(run, workspace, given.networks).items():
         print(
-            f"unit {place}, {ratios} ratios: {unit.seconds:.2f} s (loading {unit.loading:.2f}, weights "
-            f"{unit.writing:.2f}); {unit.decodes} decodes, {unit.uploads} image uploads"
+            f"{name if name != 'run' else f'run ({infer.engine}, {infer.precision})'} against fp32: score "
+            f"{found['score_difference']:.2g}, AP at most {found['ap_change']:.2g} (mean "
+            f"{found['ap_mean_change']:+.2g}), exemplars {found['kept']} of {found['exemplars']} the same"
         )
-    rate = units[-1].rate(given.images, ratios)
-    asked = operations_per_image(given.architecture, len(NIH_CLASSES), given.size)
-    whole = given.images * ratios / units[-1].seconds
+        results.put("against_fp32", results.parts.get("against_fp32", {}) | {name: found})
+    if theirs:
+        off = reference_distance(theirs[1], run)
+        print(f"largest difference of a score from the reference's: {off:.2g}")
+        results.put("reference_distance", off)
+    preparing = prepared - decoding + NIH_IMAGES * decoding / max(decodes, 1)
+    print_projection(given, rate, per_unit, preparing, theirs and theirs[0], results)
+
+
+def print_units(
+    given: argparse.Namespace, units: list[UnitTime], limit: float, results: Results
+) -> tuple[float, float]:
+    """Print what the units took; return images per second while batches are computed, and the other seconds of a unit,
+    both of all units but the first.
+    """
+    for place, unit in enumerate(units, 1):
+        if place <= 2 or place == len(units):
+            print(f"unit {place}: {unit.seconds:.3f} s; {unit.decodes} decodes, {unit.uploads} image uploads")
+    later = units[1:]
+    seconds, busy = sum(unit.seconds for unit in later), sum(unit.busy for unit in later)
+    images = given.images * given.ratios * len(later)
+    rate, asked = images / busy, operations_per_image(given.architecture, len(NIH_CLASSES), given.size)
     print(
-        f"ours: {rate:.5g} images/s, {whole:.5g} with loading and weights; {asked / 1e9:.4g} GFLOP an image"
+        f"ours: {rate:.5g} images/s, {images / seconds:.5g} with all else; {asked / 1e9:.4g} GFLOP an image"
     )
     print(f"share of the {given.precision} matrix-product rate: {100 * rate * asked / limit:.1f} %")
-    print(f"against the reference, per image and ratio: {per_ratio * whole / given.images:.1f}x")
-    for precision in ("tf32", "fp32") if given.device == "cuda" else ("fp32",):
-        found = drift(run, workspace, precision)
-        print(
-            f"{given.precision} against {precision}: score {found['score_difference']:.2g}, AP at most "
-            f"{found['ap_change']:.2g} (mean {found['ap_mean_change']:+.2g}), exemplars {found['kept']} of "
-            f"{found['exemplars']} the same, rank agreement {found['rank_agreement']:.6f}"
-        )
-    print(f"largest difference of a score from the reference's: {reference_distance(out, run):.2g}")
-    preparing = prepared - decoding + NIH_IMAGES * decoding / max(decodes, 1)
-    print_projection(given, units[-1], rate, preparing, per_ratio)
+    print(
+        f"computing in {100 * busy / seconds:.1f} % of the time of {len(later)} units back to back",
+        flush=True,
+    )
+    results.put("units", {"each": [asdict(unit) for unit in units], "images": given.images, "ratios": given.ratios,
+                          "images_per_second": rate, "with_all_else": images / seconds, "busy_share": busy / seconds,
+                          "operations_per_image": asked, "share_of_products": rate * asked / limit})  # fmt: skip
+    return rate, (seconds - busy) / len(later)
 
 
 def print_projection(
-    given: argparse.Namespace, unit: UnitTime, rate: float, preparing: float, per_ratio: float
-) -> None:
+    given: argparse.Namespace, rate: float, per_unit: float, preparing: float, theirs: float | None,
+    results: Results,
+) -> None:  # fmt: skip
     """Say how long 30 checkpoints x 20 ratios x 21,081 images would take at the measured rates.
 
-    `preparing`: seconds for all images; only decoding grows with them, the engine is chosen once.
+    `preparing`: seconds for all images; only decoding grows with them, the engine is chosen once. `per_unit`: the
+    seconds of a unit in which no batch is computed, which grow with the ratios alone.
     """
-    weights = unit.writing * 20 / given.ratios
-    ours = preparing + NIH_SEEDS * (unit.loading + weights + 20 * NIH_IMAGES / rate)
-    theirs = 600 * per_ratio * NIH_IMAGES / given.images
-    print(
-        f"projected, 600 ratios of 21,081 images: ours {ours / 60:.4g} min, reference {theirs / 3600:.4g} h, "
-        f"{theirs / ours:.1f}x (preparing included)"
+    ours = preparing + NIH_SEEDS * 20 * (per_unit / given.ratios + NIH_IMAGES / rate)
+    said = f"projected from {given.units} units, 600 ratios of 21,081 images: ours {ours / 60:.4g} min"
+    found = {"from_units": given.units, "ours_minutes": ours / 60}
+    if theirs:
+        long = 600 * theirs * NIH_IMAGES / given.images
+        said += f", reference {long / 3600:.4g} h, {long / ours:.1f}x"
+        found |= {"reference_hours": long / 3600, "ratio": long / ours}
+    print(f"{said} (preparing included)")
+    results.put("projected", found)
+
+
+def arguments_of(arguments: list[str] | None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--device", choices=("cuda", "cpu"), default="cuda")
+    parser.add_argument("--precision", help="default fp16 on a GPU, fp32 on a processor")
+    parser.add_argument("--train-precision", help="the same, for training")
+    parser.add_argument("--engine", default="auto")
+    parser.add_argument("--architecture", default="resnet50", help=f"measured are {', '.join(ARCHITECTURES)}")
+    parser.add_argument("--size", type=int, help="pixels; default 256, 224 for vit_b_16")
+    parser.add_argument(
+        "--weights", type=Path, nargs="+", help="checkpoints instead of networks trained here"
     )
+    for name, default, what in (
+        ("images", 2048, "of the test split"), ("ratios", 20, "of a unit"), ("units", NIH_SEEDS, "checkpoints"),
+        ("batch-size", 128, "of predictions"), ("workers", 8, "decoding processes of the reference"),
+        ("networks", 2, "that are trained"), ("train-images", 4096, "they are trained on"), ("epochs", 8, "of them"),
+        ("train-steps", 30, "whose speed is measured"), ("train-batch", 256, "images of such a step"),
+    ):  # fmt: skip
+        parser.add_argument(f"--{name}", type=int, default=default, help=f"{what} (default {default})")
+    parser.add_argument("--json", type=Path, help="file that is written again after each part")
+    parser.add_argument("--folder", type=Path, help="where to work (default: a temporary folder)")
+    parser.add_argument("--toy", action="store_true", help="sizes that a processor does in seconds")
+    given = parser.parse_args(arguments)
+    if given.toy:
+        vars(given).update(TOY)
+    given.size = given.size or SIZES.get(given.architecture, 256)
+    given.precision = given.precision or ("fp16" if given.device == "cuda" else "fp32")
+    given.train_precision = given.train_precision or given.precision
+    return given
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Measure and print; return the exit status."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--device", choices=("cuda", "cpu"), default="cuda")
-    parser.add_argument("--precision", help="default fp16 on a GPU, fp32 on a processor")
-    parser.add_argument("--engine", default="auto")
-    parser.add_argument("--architecture", default="resnet50", help="one whose head is `fc`")
-    parser.add_argument("--images", type=int, default=2048)
-    parser.add_argument("--size", type=int, default=256)
-    parser.add_argument("--ratios", type=int, default=20)
-    parser.add_argument("--batch-size", type=int, default=128)
-    parser.add_argument("--workers", type=int, default=8, help="decoding processes of the reference")
-    parser.add_argument("--folder", type=Path, help="where to work (default: a temporary folder)")
-    given = parser.parse_args(arguments)
+    given = arguments_of(arguments)
     if given.device == "cuda" and not torch.cuda.is_available():
         print(NO_GPU, file=sys.stderr)
         return 2
-    given.precision = given.precision or ("fp16" if given.device == "cuda" else "fp32")
     name = (
         torch.cuda.get_device_name() if given.device == "cuda" else "CPU, NOT A GPU: a trial of the program"
     )
-    began = time.perf_counter()
+    began, results = time.perf_counter(), Results(given.json)
     with tempfile.TemporaryDirectory(dir=given.folder) as folder:
         print(f"{datetime.now(UTC).date()}, {name}, Python {platform.python_version()}, {library_versions()}")
         what = f"{given.architecture}, {given.images} images of {given.size} pixels"
         print(f"{what}, {given.precision}, batches of {given.batch_size}", flush=True)
-        bench(Path(folder), given, print_limits(given))
+        asked = {key: value for key, value in vars(given).items() if not isinstance(value, (Path, list))}
+        results.put("host", {"date": str(datetime.now(UTC).date()), "device": name, "cores": os.cpu_count(),
+                             "python": platform.python_version(), "versions": library_versions()})  # fmt: skip
+        results.put("asked", asked)
+        bench(Path(folder), given, results)
+    results.put("seconds", time.perf_counter() - began)
     print(f"whole bench: {time.perf_counter() - began:.0f} s")
     if given.device == "cpu":
         print("CPU: none of these figures is a GPU's")

@@ -1,13 +1,21 @@
-"""What a device can do at most, on random data: matrix products and copies. And what a network asks of it."""
+"""What a device can do at most, on random data: matrix products and copies. What a network asks of it, how much of the
+time it computes, and how fast it trains.
+"""
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
 
+import numpy as np
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from analysis.frames import NIH_CLASSES
 from analysis.sweep.engines.static import DTYPES
 from analysis.sweep.networks.architectures import build_classifier
+from analysis.sweep.training.epochs import Examples, Trainer
+from bench.gpu_inputs import training_spec
 
 ROUNDS = 20
 
@@ -62,3 +70,66 @@ def operations_per_image(architecture: str, classes: int, size: int) -> int:
     with torch.no_grad(), counter:
         model(torch.zeros(1, 3, size, size, device="meta"))
     return int(counter.get_total_flops())
+
+
+@dataclass
+class Busy:
+    """The seconds in which an engine computes batches: between events before and after each, on a GPU by its own clock.
+
+    What lies between batches (weights of the next ratio, copies of scores) counts as idle.
+    """
+
+    device: str
+    _spans: list[Any] = field(default_factory=list)
+
+    def watch(self, backend: Any) -> None:
+        """Note each batch of an engine from now on; one that is recorded must have been."""
+        if (replay := getattr(backend, "_replay", None)) is None:  # plain torch on a processor
+            backend._module.register_forward_pre_hook(lambda *_: self._spans.append((self._now(), None)))
+            backend._module.register_forward_hook(lambda *_: self._end())
+            return
+
+        def timed() -> None:
+            self._spans.append((self._now(), None))
+            replay()
+            self._end()
+
+        backend._replay = timed
+
+    def _end(self) -> None:
+        self._spans[-1] = (self._spans[-1][0], self._now())
+
+    def seconds(self) -> float:
+        """Return the sum, after what was asked for is done, and begin again."""
+        settle(self.device)
+        spans, self._spans = self._spans, []
+        if self.device == "cuda":
+            return sum(start.elapsed_time(end) for start, end in spans) / 1e3
+        return sum(end - start for start, end in spans)
+
+    def _now(self) -> Any:
+        if self.device != "cuda":
+            return time.perf_counter()
+        event = torch.cuda.Event(enable_timing=True)
+        event.record()
+        return event
+
+
+def training_rate(
+    architecture: str, size: int, device: str, precision: str, batch_size: int, steps: int
+) -> dict[str, Any]:
+    """Train a network on random images that lie on the device; images per second of whole batches, once warm."""
+    spec = training_spec(architecture, size, batch_size=batch_size, device=device, precision=precision)
+    trainer, draw = Trainer(spec, 0, ""), np.random.default_rng(0)
+    n = batch_size * steps
+    pixels = torch.randint(0, 256, (n, size, size), dtype=torch.uint8, device=device)
+    train = Examples(pixels, draw.integers(0, 2, (n, len(NIH_CLASSES))).astype(np.float32))
+    val = Examples(pixels[:2], train.labels[:2])
+    trainer.run_epoch(train, val, lambda done: None)
+    settle(device)
+    began = time.perf_counter()
+    trainer.run_epoch(train, val, lambda done: None)
+    settle(device)
+    rate = n / (time.perf_counter() - began)
+    return {"architecture": architecture, "size": size, "precision": precision, "batch_size": batch_size,
+            "images_per_second": round(rate, 1), "recorded": trainer._replay is not None}  # fmt: skip

@@ -46,10 +46,10 @@ def write_inputs(
     return root / "trained_models"
 
 
-def drawn(seed: int) -> np.ndarray:
-    """Draw a grey picture of 1024 x 1024 with the smoothness and grain of a radiograph, about 0.5 MB as PNG."""
+def drawn(seed: int, side: int = SIDE) -> np.ndarray:
+    """Draw a grey square with the smoothness and grain of a radiograph, about 0.5 MB as PNG at 1024 x 1024."""
     draw = np.random.default_rng(seed)
-    y, x = np.mgrid[0:SIDE, 0:SIDE] / SIDE
+    y, x = np.mgrid[0:side, 0:side] / side
     waves = sum(
         draw.uniform(8, 40) * np.sin(draw.uniform(2, 14) * x + draw.uniform(0, 6))
         * np.cos(draw.uniform(2, 14) * y + draw.uniform(0, 6))

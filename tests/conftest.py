@@ -1,4 +1,7 @@
-"""What every test shares: which tests this machine allows, and why a test is skipped."""
+"""What every test shares: which tests this machine allows, and why a test is skipped.
+
+A GPU host has the tests of the sweep and no Django: there `tests.site` and what it needs stay away.
+"""
 
 from __future__ import annotations
 
@@ -7,62 +10,19 @@ import os
 import shutil
 import signal
 import socket
-from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from collections.abc import Generator
+from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import pytest
-from django.conf import settings as configured
-from django.db import transaction
 
-if TYPE_CHECKING:
-    from pytest_django import DjangoDbBlocker
-
-    from tests.stock import Stock
-from hypothesis import settings
-from whitenoise.middleware import WhiteNoiseMiddleware
-
-from readerstudy.accounts.hashing import Hasher
 from tests.servers.process import installed
 
-settings.register_profile("unhurried", deadline=None)  # a shared machine is no stop-watch
-settings.load_profile("unhurried")
-
-pytest_plugins = ["tests.servers.fixtures"]
+pytest_plugins = ["tests.site", "tests.servers.fixtures"] if find_spec("django") else []
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell starts what runs in its background so, and every process that a test starts would not hear Ctrl-C either.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-
-os.environ["DATABASE_URL"] = os.environ["CACHE_URL"] = ""
-"""The settings are read by now. A site that a test makes and serves in a process of its own has its own."""
-
-
-class QuickHasher(Hasher):
-    """The product's hasher with its queue and its format, at the least cost that argon2 knows."""
-
-    time_cost, memory_cost, parallelism = 1, 8, 1
-
-
-configured.PASSWORD_HASHERS = ["tests.conftest.QuickHasher"]
-
-
-def _find_static_files_once() -> None:
-    """Let the test clients, of which each loads the middleware anew, share what the first finds in the folders."""
-    look = WhiteNoiseMiddleware.add_files_from_finders
-    found: dict[str, Any] = {}
-
-    def add(self: WhiteNoiseMiddleware) -> None:
-        if not found:
-            look(self)
-            found.update(self.files)
-        self.files.update(found)
-
-    WhiteNoiseMiddleware.add_files_from_finders = add
-
-
-_find_static_files_once()
 
 LOOPBACK = ("127.", "::1", "localhost")
 
@@ -111,45 +71,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             gpu = _gpu_works() if gpu is None else gpu
             if not gpu:
                 item.add_marker(pytest.mark.skip(reason="[gpu] no NVIDIA GPU that works with this torch"))
-
-
-@pytest.fixture(scope="module")
-def _stock_of_module(
-    django_db_setup: None, django_db_blocker: DjangoDbBlocker, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Stock]:
-    """Make the stock study once per module, inside a transaction that is undone at its end."""
-    with django_db_blocker.unblock(), stock_of(tmp_path_factory.mktemp("stock")) as made:
-        yield made
-
-
-@contextmanager
-def undone() -> Iterator[None]:
-    """Take back at the end whatever the block did to the database."""
-    outer = transaction.atomic()
-    outer._from_testcase = True  # as Django's TestCase does: durable blocks may stand inside
-    outer.__enter__()
-    try:
-        yield
-    finally:
-        transaction.set_rollback(True)
-        outer.__exit__(None, None, None)
-
-
-@contextmanager
-def stock_of(folder: Path, **choices: Any) -> Iterator[Stock]:
-    """Make a stock study and take it back at the end."""
-    from tests.stock import make_stock
-
-    with undone():
-        yield make_stock(folder, **choices)
-
-
-@pytest.fixture
-def stock(_stock_of_module: Stock, db: None) -> Stock:
-    """Give each test the stock study as it was made; what the test changes is undone after it."""
-    from tests.stock import fresh
-
-    return fresh(_stock_of_module)
 
 
 @pytest.fixture(autouse=True)

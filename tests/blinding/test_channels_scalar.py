@@ -11,7 +11,7 @@ from pytest_django import DjangoDbBlocker
 from tests.blinding.channels import Channel, Scene
 from tests.blinding.channels.table import CHANNELS
 from tests.blinding.test_channels import named, try_out
-from tests.conftest import stock_of
+from tests.site import stock_of
 from tests.stock import Stock, fresh
 
 pytestmark = [pytest.mark.django_db, pytest.mark.drill]

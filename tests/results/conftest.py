@@ -11,9 +11,9 @@ from readerstudy.results.services import open_key
 from readerstudy.study.design import lifecycle
 from readerstudy.study.duties import add_member
 from readerstudy.study.models import Role
-from tests.conftest import stock_of
 from tests.results.admins import through
 from tests.results.readings import ANSWERS, read_by_rule
+from tests.site import stock_of
 from tests.stock import Stock, fresh, person
 
 

@@ -20,8 +20,8 @@ from readerstudy.study.people.members import enrol_reader, withdraw_reader
 from readerstudy.study.protocol import Protocol
 from readerstudy.study.reading.answering import save_answers
 from readerstudy.study.reading.stages import place_of
-from tests.conftest import undone
 from tests.results.readings import NAMES, given
+from tests.site import undone
 from tests.stock import decoded_here, look_for_names, make_case_set, person
 
 pytestmark = pytest.mark.django_db

@@ -19,8 +19,8 @@ from readerstudy.study.design import lifecycle
 from readerstudy.study.models import Study
 from readerstudy.study.people.members import enrol_reader
 from readerstudy.study.protocol import Protocol
-from tests.conftest import undone
 from tests.results.readings import ANSWERS, read_by_rule
+from tests.site import undone
 from tests.stock import decoded_here, look_for_names, make_case_set, person
 
 pytestmark = pytest.mark.django_db

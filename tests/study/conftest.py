@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from readerstudy.study.models import Assignment
-from tests.conftest import stock_of
+from tests.site import stock_of
 from tests.stock import Stock, fresh
 
 PAIRS = 8

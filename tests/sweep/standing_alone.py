@@ -1,7 +1,7 @@
 """Import what a GPU host without the web project has, and nothing else.
 
 `python -m tests.sweep.standing_alone MODULE ARGUMENTS...` runs a module while every other installed library
-refuses to be imported.
+refuses to be imported. A module that is itself an installed library (`pytest`) may be imported, with what it needs.
 """
 
 import importlib.metadata
@@ -31,9 +31,9 @@ def needed(names) -> set[str]:
     return found
 
 
-def refused_modules() -> set[str]:
-    """Return the top-level modules of every other installed distribution."""
-    good = needed(ALLOWED)
+def refused_modules(*more: str) -> set[str]:
+    """Return the top-level modules of every other installed distribution; `more`: distributions that are good too."""
+    good = needed((*ALLOWED, *more))
     owners = importlib.metadata.packages_distributions()
     return {module for module, names in owners.items() if not good & {_normal(name) for name in names}}
 
@@ -58,7 +58,7 @@ class Refusal:
 
 
 if __name__ == "__main__":
-    refused = refused_modules()
+    refused = refused_modules(sys.argv[1].partition(".")[0])
     sys.meta_path[:] = [Refusal(finder, refused) for finder in sys.meta_path]
     sys.argv = sys.argv[1:]
     runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)

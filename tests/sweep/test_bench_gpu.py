@@ -1,25 +1,30 @@
 """The bench for a GPU host, tried on a processor with nothing installed but what such a host has."""
 
+import json
 import re
 import subprocess
 import sys
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 
 from bench import reference_loop
-from bench.gpu import spread
-from bench.gpu_measures import operations_per_image
-from bench.sweep_inputs import write_inputs
+from bench.gpu import ARCHITECTURES, arguments_of, spread
+from bench.gpu_inputs import drawn_labels, marked, trained
+from bench.gpu_measures import Busy, operations_per_image
+from bench.sweep_inputs import drawn, write_inputs
 from tests.docs.drawn import ROOT
 
 ALONE = [sys.executable, "-m", "tests.sweep.standing_alone", "bench.gpu"]
-SMALL = [
-    # `auto` may choose another engine where neighbours slow the measurement; its scores then differ in the last bits.
-    *("--engine", "torch"),
-    *("--device", "cpu", "--images", "5", "--size", "64", "--architecture", "resnet18"),
-    *("--ratios", "3", "--workers", "1", "--batch-size", "4"),
-]
+# `auto` may choose another engine where neighbours slow the measurement; its scores then differ in the last bits.
+SMALL = ["--engine", "torch", "--device", "cpu", "--toy", "--architecture", "resnet18"]
+PARTS = {
+    "host", "asked", "limits", "training", "networks", "reference", "prepared", "units", "against_fp32",
+    "reference_distance", "projected", "seconds",
+}  # fmt: skip
+"""What the file of results holds in the end."""
 
 
 def bench(*arguments):
@@ -27,56 +32,133 @@ def bench(*arguments):
 
 
 @pytest.fixture(scope="module")
-def printed():
-    done = bench(*SMALL)
+def made(tmp_path_factory):
+    """What a toy bench printed, and its file of results."""
+    file = tmp_path_factory.mktemp("bench") / "results.json"
+    done = bench(*SMALL, "--json", str(file))
     assert done.returncode == 0, done.stderr
-    return done.stdout
+    return done.stdout, json.loads(file.read_text())
 
 
-def figure(printed, pattern):
-    return float(re.search(pattern, printed).group(1))
-
-
-def test_it_says_that_it_is_no_gpu(printed):
+def test_it_says_that_it_is_no_gpu(made):
+    printed, results = made
     first, *_, last = printed.splitlines()
     assert "CPU, NOT A GPU" in first
     assert re.search(r"'torch': '\d", first)
     assert last == "CPU: none of these figures is a GPU's"
+    assert "NOT A GPU" in results["host"]["device"]
+    assert set(results) == PARTS
 
 
-def test_each_image_is_decoded_once_and_the_units_decode_none(printed):
-    assert "5 decodes" in printed
-    assert (
-        re.findall(r"unit \d, 3 ratios: .*; (\d+) decodes, (\d+) image uploads", printed) == [("0", "0")] * 2
-    )
+def test_each_image_is_decoded_once_and_the_units_decode_none(made):
+    printed, results = made
+    assert "6 decodes" in printed
+    assert [(unit["decodes"], unit["uploads"]) for unit in results["units"]["each"]] == [(0, 0)] * 3
 
 
-def test_scores_are_the_reference_loops(printed):
-    assert figure(printed, r"from the reference's: (\S+)") < 1e-5
-    assert "fp32 against fp32: score 0," in printed
+def test_scores_are_the_reference_loops(made):
+    _, results = made
+    assert results["reference_distance"] < 1e-5
+    assert results["against_fp32"]["run"]["score_difference"] == 0
+    assert results["against_fp32"]["bf16"]["score_difference"] > 0
 
 
-def test_the_share_follows_from_the_figures_beside_it(printed):
-    limit = 1e12 * figure(printed, r"matrix products, fp32: (\S+) TFLOP")
-    rate, asked = figure(printed, r"ours: (\S+) images/s, \S+ with"), figure(printed, r"(\S+) GFLOP an image")
-    share = figure(printed, r"share of the fp32 matrix-product rate: (\S+) %")
-    assert share == pytest.approx(100 * rate * asked * 1e9 / limit, rel=0.02, abs=0.06)
+def test_the_share_follows_from_the_figures_beside_it(made):
+    _, results = made
+    units, limit = results["units"], results["limits"]["products_per_second"]["fp32"]
+    later = units["each"][1:]
+    busy, seconds = sum(unit["busy"] for unit in later), sum(unit["seconds"] for unit in later)
+    assert 0 < busy < seconds
+    assert units["busy_share"] == pytest.approx(busy / seconds)
+    assert units["images_per_second"] == pytest.approx(6 * 3 * 2 / busy)
+    asked = operations_per_image("resnet18", 20, 64)
+    assert units["share_of_products"] == pytest.approx(units["images_per_second"] * asked / limit)
 
 
-def test_the_projection_multiplies_decoding_and_not_the_choice_of_an_engine(printed):
-    prepared, decoding = (
-        figure(printed, r"prepared in (\S+) s"),
-        figure(printed, r"5 decodes in (\S+) s of it"),
-    )
-    unit = re.search(r"unit 2, 3 ratios: (\S+) s \(loading (\S+), weights (\S+)\)", printed)
-    loading, writing = float(unit.group(2)), float(unit.group(3))
-    rate = figure(printed, r"ours: (\S+) images/s, \S+ with")
-    said = 60 * figure(printed, r"projected, .*: ours (\S+) min")
-    preparing = prepared - decoding + 21_081 * decoding / 5
-    wanted = preparing + 30 * (loading + writing * 20 / 3 + 20 * 21_081 / rate)
-    slack = 0.05 + 0.005 * (21_081 / 5 + 30 * (1 + 20 / 3))  # what the printed digits leave open
-    assert said == pytest.approx(wanted, rel=1e-3, abs=slack)
-    assert prepared > decoding
+def test_the_projection_multiplies_decoding_and_not_the_choice_of_an_engine(made):
+    _, results = made
+    prepared, units = results["prepared"], results["units"]
+    preparing = prepared["seconds"] - prepared["decoding"] + 21_081 * prepared["decoding"] / 6
+    later = units["each"][1:]
+    idle = sum(unit["seconds"] - unit["busy"] for unit in later) / len(later)
+    wanted = preparing + 30 * (idle * 20 / 3 + 20 * 21_081 / units["images_per_second"])
+    assert results["projected"]["ours_minutes"] == pytest.approx(wanted / 60)
+    assert results["projected"]["from_units"] == 3
+    per_ratio = results["reference"]["seconds_per_ratio"]
+    assert results["projected"]["reference_hours"] == pytest.approx(600 * per_ratio * 21_081 / 6 / 3600)
+
+
+def test_training_is_measured_for_the_network_and_a_small_one(made):
+    _, results = made
+    (rate,) = results["training"]  # a ResNet-18 at 64 pixels is both
+    assert rate["images_per_second"] > 0
+    assert not rate["recorded"]
+    assert len(results["networks"]["validation_map"]) == 2
+
+
+def test_a_network_that_the_published_loop_cannot_build_and_given_weights(tmp_path):
+    file = tmp_path / "out.json"
+    weights = tmp_path / "given.pt"
+    torch.manual_seed(0)
+    from analysis.sweep.networks.architectures import build_classifier
+
+    torch.save({"weights": build_classifier("mobilenet_v3_small", 20).state_dict()}, weights)
+    few = ("--device", "cpu", "--toy", "--architecture", "mobilenet_v3_small", "--engine", "torch")
+    done = bench(*few, "--json", str(file), "--weights", str(weights))
+    assert done.returncode == 0, done.stderr
+    assert "the published loop needs a head named fc" in done.stdout
+    results = json.loads(file.read_text())
+    assert results["networks"] == {"networks": 1, "given": ["given.pt"]}
+    assert PARTS - set(results) == {"reference", "reference_distance"}
+
+
+def test_a_bench_that_is_cut_off_leaves_what_it_has(tmp_path):
+    file = tmp_path / "out.json"
+    done = bench(*SMALL, "--json", str(file), "--weights", str(tmp_path / "none.pt"))
+    assert done.returncode != 0
+    assert {"limits", "training"} <= set(json.loads(file.read_text()))
+
+
+def test_pictures_show_their_labels_and_networks_learn_them():
+    labels = drawn_labels(64, 5)
+    assert labels.sum(axis=0)[0] > labels.sum(axis=0)[-1]
+    plain, seen = drawn(3, 64).astype(int), marked(3, np.eye(20, dtype=np.float32)[7], 64).astype(int)
+    changed = np.abs(plain - seen) > 4
+    assert 0 < changed.mean() < 0.2
+    assert np.abs(np.argwhere(changed).mean(axis=0) / 64 - [1.5 / 4, 2.5 / 5]).max() < 0.1
+    given = SimpleNamespace(train_images=160, size=32, device="cpu", architecture="resnet8", epochs=6, networks=1,
+                            train_precision="fp32")  # fmt: skip
+    states, said = trained(given)
+    assert len(states) == 1
+    assert said["images"] == 140
+    assert said["validation_map"][0] > 0.2  # the mean share of positives is .12
+
+
+def test_busy_seconds_are_those_of_the_batches():
+    class Backend:
+        def __init__(self):
+            self._replay = lambda: None
+
+    backend, busy = Backend(), Busy("cpu")
+    busy.watch(backend)
+    busy._now = iter([1.0, 2.0, 5.0, 5.5]).__next__
+    backend._replay()
+    backend._replay()
+    assert busy.seconds() == 1.5
+    assert busy.seconds() == 0
+
+
+def test_arguments_by_network_and_device():
+    assert arguments_of([]).precision == "fp16"
+    assert [arguments_of(["--architecture", name]).size for name in ARCHITECTURES] == [
+        256,
+        256,
+        256,
+        224,
+        256,
+    ]
+    assert arguments_of(["--device", "cpu"]).train_precision == "fp32"
+    assert arguments_of([]).units >= 30
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="[gpu] this host has a GPU")
