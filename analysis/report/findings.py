@@ -10,27 +10,7 @@ from analysis.report.words import TEXTS
 
 Row = dict[str, Any]
 
-QUESTIONS = (
-    (
-        "overall",
-        "How does pruning impact overall performance?",
-        ("overall", "conditions"),
-        ("overall",),
-    ),
-    ("classes", "Which classes suffer most?", ("frequency", "forgettability"), ("classes", "frequency")),
-    (
-        "co_occurrence",
-        "How does co-occurrence factor in?",
-        ("co_occurrence", "forgotten_alike"),
-        ("relations",),
-    ),
-    (
-        "images",
-        "Which images are most vulnerable?",
-        ("most_represented", "representation", "stability", "suspects"),
-        ("validity", "representation", "experts", "stability", "overlap", "suspects", "suspected"),
-    ),
-)
+QUESTIONS: Sequence[tuple[str, str, Sequence[str], Sequence[str]]] = TEXTS["questions"]
 """Anchor, question, figures and tables, in the order of the poster."""
 
 FIGURES: Mapping[str, str] = TEXTS["figures"]
