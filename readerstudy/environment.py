@@ -8,6 +8,7 @@ import os
 import secrets
 import tomllib
 from collections.abc import Mapping
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 
@@ -28,6 +29,7 @@ def shipped(name: str) -> Path:
     return inside if inside.is_dir() else _CHECKOUT / name
 
 
+@cache
 def version() -> str:
     """Return the version of the program: that of the installed package, or of pyproject.toml in a checkout."""
     try:

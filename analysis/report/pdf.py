@@ -3,6 +3,7 @@
 import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from io import BytesIO
 
 from matplotlib.backends.backend_pdf import PdfPages
@@ -44,6 +45,7 @@ def pages_of(document: Document) -> list[list[Line]]:
     return pages
 
 
+@lru_cache(maxsize=4)  # what a study has locked is asked for again and again, and takes a second to draw
 def pdf_of(document: Document) -> bytes:
     """Return the pages, with the document's foot on each; the same document gives the same bytes."""
     pages = pages_of(document)

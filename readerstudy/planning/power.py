@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from matplotlib.figure import Figure
 
 from analysis.endpoints import PAPER, Endpoint
 from analysis.figures.power import Planned, draw_power, draw_sensitivity
-from analysis.figures.theme import ThemeName, render
+from analysis.figures.theme import ThemeName
 from analysis.metrics.multiplicity import fixed_sequence, holm
 from analysis.stats import planning
 from analysis.stats.candidates import chosen, difference
@@ -222,9 +223,7 @@ def _p_values(
     return difference(drawn).within(endpoint, drawn) if endpoint.margin else chosen(drawn).p_values()
 
 
-def pictures(
-    found: Outlook, wanted: float, *, theme: ThemeName = "dark", kind: str = "svg"
-) -> dict[str, bytes]:
+def pictures(found: Outlook, wanted: float, *, theme: ThemeName = "dark") -> dict[str, Figure]:
     """Draw the curves, and what half and twice of each assumption do, as far as there are any."""
     simulated, drawn = found.simulated, {}
     if found.curves:
@@ -236,7 +235,7 @@ def pictures(
     if found.varied:
         named = {OPTIONS[name]["label"]: ends for name, ends in found.varied.items()}
         drawn["sensitivity"] = draw_sensitivity(named, found.power, wanted=wanted, theme=theme)
-    return {name: render(figure, kind) for name, figure in drawn.items()}
+    return drawn
 
 
 @dataclass(frozen=True)

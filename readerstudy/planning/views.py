@@ -13,6 +13,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
 from analysis.endpoints import PAPER, Endpoint
+from analysis.figures.theme import render as rendered
 from analysis.stats import StatsError
 from analysis.stats.plan import MULTIPLICITY
 from analysis.stats.planning import DESIGNS, Plan
@@ -149,7 +150,7 @@ def figure(request: HttpRequest, slug: str, name: str) -> HttpResponse:
     drawn = pictures(found, form.cleaned_data["wanted"]) if found else {}
     if name not in drawn:
         raise Http404
-    return HttpResponse(drawn[name], content_type="image/svg+xml")
+    return HttpResponse(rendered(drawn[name]), content_type="image/svg+xml")
 
 
 def _study(request: HttpRequest, slug: str) -> Study:

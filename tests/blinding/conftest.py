@@ -1,7 +1,7 @@
 """The stock study with everybody around it."""
 
 import pytest
-from pytest_django import DjangoDbBlocker
+from pytest_django import DjangoDbBlocker, Settings
 
 from tests.blinding.crowd import Crowd, gather, make_bystanders
 from tests.stock import Stock
@@ -18,8 +18,12 @@ def _bystanders(
 
 
 @pytest.fixture
-def crowd(_bystanders: None, stock: Stock) -> Crowd:
-    """Give each test everybody, signed in; what the test changes is undone after it."""
+def crowd(_bystanders: None, stock: Stock, settings: Settings) -> Crowd:
+    """Give each test everybody, signed in; what the test changes is undone after it.
+
+    The cache is outside the database, or what was computed for one would be undone before another asks for it.
+    """
+    settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
     return gather(stock)
 
 

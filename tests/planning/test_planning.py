@@ -13,6 +13,7 @@ from django.test import Client
 
 from analysis import stats as analysis
 from analysis.endpoints import PAPER
+from analysis.figures.theme import render
 from analysis.stats import analyse, simulate_study
 from analysis.stats.calibration import exact_theta
 from analysis.stats.candidates import theta_set
@@ -278,7 +279,8 @@ def test_what_is_assumed_is_varied_by_half_and_twice_and_drawn() -> None:
     drawn = pictures(found, 0.8)
     assert set(drawn) == {"power", "sensitivity"}
     assert all(
-        label in drawn["sensitivity"].decode() for label in ("Difference to find", "Variance of cases")
+        label in render(drawn["sensitivity"]).decode()
+        for label in ("Difference to find", "Variance of cases")
     )
     blocks = outlook(Plan("overlapping blocks", 4, 20), assumed)
     assert not blocks.varied

@@ -9,6 +9,7 @@ from django.core.management.base import CommandError
 from rich.progress import Progress
 
 from analysis.endpoints import FILE, PAPER, Aim, EndpointError, read_endpoints
+from analysis.figures.theme import render
 from analysis.stats import StatsError
 from analysis.stats.plan import MULTIPLICITY, endpoints_named
 from analysis.stats.planning import DESIGNS, Plan
@@ -116,5 +117,6 @@ class Command(SiteCommand):
         kind = path.suffix.lstrip(".")
         if kind not in {"svg", "png", "pdf"} or path.exists():
             raise CommandError(f"expected a new file ending in .svg, .png or .pdf, got {path}")
-        for name, data in pictures(found, assumed.wanted, theme="light", kind=kind).items():
-            (path if name == "power" else path.with_stem(f"{path.stem}-{name}")).write_bytes(data)
+        for name, figure in pictures(found, assumed.wanted, theme="light").items():
+            place = path if name == "power" else path.with_stem(f"{path.stem}-{name}")
+            place.write_bytes(render(figure, kind))
