@@ -8,7 +8,9 @@ training: half of the dense networks against the other half.
 The limits and the sentences are here and nowhere else.
 """
 
+import tomllib
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -128,42 +130,23 @@ def highest_valid(rows: Sequence[Row]) -> float | None:
     return max((level for level in levels if level is not None), default=None)
 
 
-_SAID = {
-    COLLAPSED: "These exemplars say little about single images: the {nets} answer nearly alike for all",
-    DOUBTFUL: "These exemplars are doubtful: the {nets} answer alike for many images",
-    VALID: "These exemplars are not only the images that are far from the average",
-    None: "Whether these exemplars say something about single images cannot be told",
-}
+_SAID: dict[str, str] = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
 
 
 def validity_words(row: Row, floor: Row | None = None) -> str:
     """Say in sentences what `validity_row` and `noise_floor` found."""
     condition = Condition.of(row["condition"])
     nets = "pruned networks" if condition.level else f"networks of {condition.name}"
-    verdict = f" ({row['verdict']})" if row["verdict"] else ""
-    words = [f"{_SAID[row['verdict']].format(nets=nets)}{verdict}."]
-    if row["verdict"]:
-        likeness = (
-            "cannot be correlated" if row["correlation"] is None else f"correlates {row['correlation']:.2f}"
-        )
-        words.append(
-            f"The agreement that ranks the images {likeness} with agreement to one answer for all, the mean "
-            f"prediction {_at(condition)}, which alone would give {row['by_constant']} of the {row['exemplars']} "
-            "exemplars."
-        )
-    if row["spread"] is not None and row["ap_above"] is not None:
-        words.append(
-            f"Scores differ from image to image {row['spread']:.2f} times as much as with the reference (log odds), "
-            f"and mean AP is {row['ap_above']:.2f} above prevalence (reference {row['ap_above_dense']:.2f})."
-        )
-    if floor and floor["splits"]:
-        words.append(
-            f"Seed noise: two halves of the reference's networks agree by {floor['floor']:.2f} on average, one of them "
-            f"and a half of the {nets} by {floor['beyond']:.2f}; agreement at the cut is lower with the second in "
-            f"{floor['lower']} of {floor['splits']} splits, and {100 * floor['floor_shared']:.0f} % of the exemplars "
-            "come from seed noise as well."
-        )
-    return " ".join(words)
+    alone = "likeness" if row["correlation"] is not None else "no_likeness"
+    noise = floor if floor and floor["splits"] else {}
+    told = {
+        row["verdict"] or "unknown": True,
+        alone: row["verdict"],
+        "spread": None not in (row["spread"], row["ap_above"]),
+        "noise": noise,
+    }
+    values = row | noise | {"nets": nets, "at": _at(condition), "share": 100 * noise.get("floor_shared", 0)}
+    return " ".join(_SAID[name].format_map(values) for name, there in told.items() if there)
 
 
 def _at(condition: Condition) -> str:
@@ -173,7 +156,7 @@ def _at(condition: Condition) -> str:
 def proposal_words(rows: Sequence[Row] | None, condition: str) -> str:
     """Say which level the validation split proposes; the condition that was chosen is never changed."""
     if rows is None:
-        return "No level is proposed: there is no sweep of the validation split to judge levels by."
+        return _SAID["no_proposal"]
     best = highest_valid(rows)
     found = "no level is valid" if best is None else f"{100 * best:.0f} % is the highest valid level"
     used = Condition.of(condition)

@@ -25,6 +25,8 @@ OPTIONS: dict[str, dict[str, Any]] = tomllib.loads(
     (Path(__file__).parent / "options.toml").read_text("utf-8")
 )
 """Name of a choice to its label, meaning, range and usual value; page and command are made from them."""
+WORDS: dict[str, str] = tomllib.loads((Path(__file__).parent / "words.toml").read_text("utf-8"))
+"""What page and command say of a plan."""
 CASES = tuple(range(10, 401, 10))
 READERS = (3, 4, 6, 8, 12, 20)
 SEED = 20230814
@@ -257,22 +259,16 @@ class Reading:
 
 def result_in_words(found: Outlook, assumed: Assumptions) -> str:
     """Say what the power of a plan means, or that only a simulation tells it."""
-    power = found.power
+    power, endpoint = found.power, assumed.endpoint
     if power is None:
-        return (
-            "For this plan only a simulation tells the power: tick “Simulate this plan too”, compute again."
-        )
-    found_by = round(100 * power)
-    enough = "as much as" if power >= assumed.wanted else "less than"
-    shown = (
-        f"If the difference is of this size, about {found_by} of 100 such studies show {assumed.endpoint.aim} with a "
-        f"margin of {in_units(assumed.endpoint, assumed.endpoint.margin)}"
-        if assumed.endpoint.margin
-        else f"If there is a difference of this size, about {found_by} of 100 such studies find it"
+        return WORDS["unknown"]
+    times, enough = round(100 * power), "as much as" if power >= assumed.wanted else "less than"
+    size = in_units(endpoint, endpoint.margin)
+    shown = WORDS["margin" if endpoint.margin else "difference"].format(
+        times=times, aim=endpoint.aim, size=size
     )
-    return (
-        f"{shown} (p below {assumed.level:g}) and {100 - found_by} miss it. That is {enough} the power of "
-        f"{assumed.wanted:g} you asked for."
+    return shown + WORDS["result"].format(
+        level=assumed.level, missed=100 - times, enough=enough, wanted=assumed.wanted
     )
 
 
@@ -292,50 +288,29 @@ def effect_in_answers(assumed: Assumptions, theta: float, *, sets: bool = False)
     few = endpoint.kind != "number"
     named = " or ".join(f"\u201c{each.label}\u201d" for each in top) if few else f"{top[0].label} or more"
     pair = f"one of each{' of a matched set' if sets else ''}"
-    sentence = (
-        f"Of 100 answers to images for comparison {before:.0f} are {named}, of 100 to images of interest {after:.0f}. "
-        f"Of 100 pairs of {pair}, seen by the same reader, the one of interest gets the higher answer in "
-        f"{100 * theta:.0f} (equal answers count half)."
-    )
+    sentence = WORDS["effect"].format(before=before, after=after, named=named, pair=pair, won=100 * theta)
     return Reading(sentence, levels)
 
 
 def several_in_words(assumed: Assumptions) -> str:
     """Say what accounting for several declared endpoints means for the power of the one that is planned for."""
     number = len(assumed.tested)
-    if number < 2 or assumed.multiplicity == "none":
-        return f"The endpoint is planned for alone, at {assumed.alpha:g}."
-    if assumed.multiplicity == "fixed sequence":
-        return (
-            f"{number} endpoints are tested in a fixed sequence, each at {assumed.alpha:g}, and the first without a "
-            "verdict ends it: the power here is that of the first, and a later one has at most the power of those "
-            "before it."
-        )
-    return (
-        f"{number} endpoints are tested by Holm's rule, so that the chance of any false finding among them is "
-        f"{assumed.alpha:g} at most. Its strictest step, which is also Bonferroni's, is {assumed.alpha:g} / {number} = "
-        f"{assumed.level:.4f}; a plan for it holds whichever endpoint comes first."
-    )
+    rule = "none" if number < 2 else assumed.multiplicity
+    return WORDS[rule].format(number=number, alpha=assumed.alpha, level=assumed.level)
 
 
 def smallest_in_words(found: Outlook, wanted: float) -> str:
     """Name the smallest of the designs whose curves there are, by the readings of all readers."""
     if found.smallest is None:
-        return f"None of these numbers of readers reaches a power of {wanted:g} with up to 400 cases."
+        return WORDS["none_reaches"].format(wanted=wanted)
     readers, cases = found.smallest
-    return (
-        f"The fewest readings with a power of {wanted:g}: {readers} readers with {cases} cases each, "
-        f"{readers * cases} readings."
-    )
+    return WORDS["fewest"].format(wanted=wanted, readers=readers, cases=cases, readings=readers * cases)
 
 
 def spread_in_words(assumed: Assumptions) -> str:
     """Say how large one unit of the latent scale is beside the variances assumed."""
     spread = math.sqrt(assumed.case + assumed.rest)
-    return (
-        f"With these variances one reader's hidden values for images of a kind have a standard deviation of "
-        f"{spread:.2f}; the difference of {assumed.effect:g} is {assumed.effect / spread:.2f} of it."
-    )
+    return WORDS["spread"].format(spread=spread, effect=assumed.effect, share=assumed.effect / spread)
 
 
 def _steps(endpoint: Endpoint) -> list[str]:

@@ -3,8 +3,10 @@
 Those answers are told by group of cases: counts, and five numbers for a number.
 """
 
+import tomllib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,6 +24,7 @@ from readerstudy.study.models import DisplayCheck, Study
 from readerstudy.study.protocol import Protocol
 from readerstudy.study.protocol.questions import Question
 
+WORDS: dict[str, str] = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
 KINDS = {"yes_no": "yes, no"}
 ARMS = (1, 0)
 FIVE = ("Smallest", "Lower quartile", "Median", "Upper quartile", "Largest")
@@ -72,24 +75,16 @@ def _deviations(
     """Yield what differed from the locked protocol: about what, what was planned, what happened."""
     planned, first = study.protocol["planned_readers"], sum(not each.replaces for each in readers)
     if planned != first:
-        yield "Readers", str(planned), f"{first} were enrolled, without those who replaced another"
+        yield "Readers", str(planned), WORDS["enrolled"].format(first)
     again = [each for each in readings if each.presentation > 1]
     if lost := sum(not each.revisions for each in again):
         yield "Hidden repeats", str(len(again)), f"{lost} were not read"
     if late := sum(each.deferred for each in again):
-        yield (
-            "Order of the repeats",
-            "each at its drawn place",
-            f"{late} were due too soon after the first reading and were put at the end",
-        )
+        yield "Order of the repeats", "each at its drawn place", WORDS["late"].format(late)
     checks = DisplayCheck.objects.using(using).filter(study=study.pk)
     warned = study.protocol.get("display_check") == "warn"  # "block" lets nobody read on
     if warned and (failed := checks.filter(passed=False).count()):
-        yield (
-            "Display check",
-            "a warning",
-            f"{failed} of {checks.count()} checks did not pass, and reading went on",
-        )
+        yield "Display check", "a warning", WORDS["failed"].format(failed, checks.count())
     then = locked_document(study).get("software", {}).get("readerstudy") if study.locked_file else None
     if then not in (None, version()):
         yield "Software", f"version {then}", f"version {version()} computed the results"
@@ -105,12 +100,8 @@ def unblinded_remarks(study: Study, using: str) -> tuple[str, ...]:
     if not then | later:
         return ()
     asked = [event.values["step"] for event in events.filter(kind="study.step_approved").order_by("sequence")]
-    steps = f" At their request, and decided by a blinded admin: {', '.join(asked)}." if asked else ""
-    return (
-        f"Unblinded admins: {len(then)} of {len(locked)} study admins could see where cases came from when the "
-        f"protocol was locked, {len(later)} when reading closed. They could not withdraw or replace a reader or close "
-        f"reading alone.{steps}",
-    )
+    steps = WORDS["steps"].format(", ".join(asked)) if asked else ""
+    return (WORDS["unblinded"].format(len(then), len(locked), len(later)) + steps,)
 
 
 def opening_told(study: Study, unblinding: Unblinding, using: str) -> str:
@@ -125,10 +116,7 @@ def opening_told(study: Study, unblinding: Unblinding, using: str) -> str:
 def _operator_remarks(study: Study, unblinding: Unblinding) -> Iterator[str]:
     """Say so where two study admins were to open the key and the operator did."""
     if needs_two(study) and unblinding.opened_by is None:
-        yield (
-            "The operator opened the key on the server, because fewer than two eligible study admins were left. "
-            f"Reason given: {unblinding.reason}"
-        )
+        yield WORDS["operator"].format(unblinding.reason)
 
 
 def question_of(question: dict[str, Any]) -> tuple[str, str]:
@@ -152,7 +140,7 @@ def design_of(protocol: dict[str, Any]) -> list[tuple[str, str]]:
         ("Exclusion", protocol.get("exclusion", "")),
         ("Stopping", protocol.get("stopping", "")),
         ("Replacement", protocol.get("replacement", "")),
-        ("Blinding", "Readers saw neither arm, score nor file name; order drawn at random for each reader"),
+        ("Blinding", WORDS["blinding"]),
     ]
 
 

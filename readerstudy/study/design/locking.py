@@ -8,8 +8,10 @@ them fast from outside.
 import hashlib
 import json
 import re
+import tomllib
 from collections.abc import Iterator
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from readerstudy.accounts.access import knows_run
@@ -29,15 +31,8 @@ ANALYSIS = 5
 """The version of the analysis (`analysis.stats.plan`) that a lock commits a study to, in the words of METHOD. A study
 that was locked before there were versions, up to format 3, has the first.
 """
-METHOD = (
-    "Primary: difference of the two groups of cases with readers and cases both random and every reader counted alike, "
-    "centred one-shot U-statistic with Satterthwaite-type degrees of freedom; where the protocol says theta_set within "
-    "matched sets, readers and sets both random. Two-sided at alpha, multiplicity as stated; intervals at 1 - alpha on "
-    "the arcsine scale of the test. A margin is tested on the difference in natural units: equivalence by two "
-    "one-sided tests at alpha, non-inferiority one-sided at alpha / 2. Where the key numbers patients, cases of one "
-    "patient are one cluster. With one reader, or a reader of fewer than 3 patients of a group, estimates without a "
-    "verdict."
-)
+WORDS: dict[str, str] = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
+METHOD = WORDS["method"]
 TELLING = re.compile(
     r"\b(pies?|prun(?:e|ed|es|ing)|spars(?:e|ity)|exemplars?|arms?|controls?|compress(?:ed|ion)|matched)\b",
     re.IGNORECASE,
@@ -85,34 +80,18 @@ def picture_notes(study: Study) -> list[str]:
     loaded = CaseSet.objects.filter(study=study.key).first()
     if loaded is None:
         return []
-    found = []
-    if not set(loaded.custody) - {"burned_in", "patients"}:
-        found.append(
-            "Whether the images of these cases are the ones that the networks evaluated is not known: the handover "
-            "says nothing about it."
-        )
-    elif reason := loaded.custody.get("unchecked"):
-        found.append(
-            "The images of these cases were not compared with the ones that the networks evaluated; the handover "
-            f"gives as reason: {reason}"
-        )
-    if looked := loaded.custody.get("burned_in"):
-        found.append(
-            f"{looked['images']} of {loaded.case_count} images may show text that is part of the picture (secondary "
-            f"captures, or their header says so); the handover says who looked for names: {looked['checked']}"
-        )
-    if patients := loaded.custody.get("patients"):
-        found.append(
-            f"The {loaded.case_count} cases are of {patients} patients, says the handover. Cases of one patient are "
-            "analysed as one cluster, and a reader of fewer than 3 patients of a group leaves no verdict."
-        )
-    if loaded.apart:
-        found.append(
-            f"In {loaded.apart} of {loaded.case_count} cases the first picture has another tone than the one that the "
-            f"networks were given: the first window is '{loaded.window_rule}', and the networks' was set by the sweep. "
-            "Readers can move the window; what they see at first holds for the whole study."
-        )
-    return found
+    custody, looked = loaded.custody, loaded.custody.get("burned_in")
+    there = {
+        "unknown": not set(custody) - {"burned_in", "patients"},
+        "unchecked": custody.get("unchecked"),
+        "burned_in": looked,
+        "patients": custody.get("patients"),
+        "apart": loaded.apart,
+    }
+    told = {
+        **custody, **(looked or {}), "cases": loaded.case_count, "apart": loaded.apart, "rule": loaded.window_rule,
+    }  # fmt: skip
+    return [WORDS[name].format_map(told) for name, holds in there.items() if holds]
 
 
 def _document(study: Study) -> dict[str, Any]:
