@@ -9,6 +9,7 @@ import math
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -20,6 +21,7 @@ from analysis.stats.candidates import CANDIDATES, MATCHED_ONLY, Studies, differe
 from analysis.stats.cells import EFFECTS, NULLS, Cell, draw, masks
 from analysis.stats.grid import Floats
 from analysis.stats.rows import ALPHA, Row
+from analysis.stats.simulate import level_shares
 
 MOST_REJECTED, LEAST_COVERED = 0.070, 0.925
 ONE_IN_100 = float(stats.norm.ppf(0.99))
@@ -66,14 +68,9 @@ def calibrate(
     """
     rows: list[Row] = []
     run = partial(_family_rows, simulations=simulations, seed=seed)
-    if processes == 1:
-        made: Iterator[list[Row]] = map(run, _families(cells))
-        for found in made:
-            rows += found
-            progress(len(found))
-        return rows
-    with ProcessPoolExecutor(processes) as pool:
-        for found in pool.map(run, _families(cells)):
+    with ExitStack() as stack:
+        pool = None if processes == 1 else stack.enter_context(ProcessPoolExecutor(processes))
+        for found in (pool.map if pool else map)(run, _families(cells)):
             rows += found
             progress(len(found))
     return rows
@@ -172,18 +169,11 @@ def exact_theta(cell: Cell, points: int = 40) -> float:
     weights = weights / weights.sum()
     reader, own = np.meshgrid(nodes * math.sqrt(model.reader), nodes * math.sqrt(model.reader_by_arm))
     share_of = np.outer(weights, weights)
-    cuts = np.array(cell.cuts)
+    centers = (reader + own * (arm - 0.5) + cell.effect * arm for arm in (1, 0))
     spread = math.sqrt(model.case + model.rest)
-
-    def answers(arm: int) -> Floats:
-        center = reader + own * (arm - 0.5) + cell.effect * arm
-        below = stats.norm.cdf((cuts[:, None, None] - center) / spread)
-        edge = np.zeros((1, *center.shape))
-        return np.asarray(np.diff(np.concatenate([edge, below, edge + 1]), axis=0), dtype=float)
-
-    pie, control = answers(1), answers(0)
-    beaten = np.cumsum(control, axis=0) - control / 2
-    return float(((pie * beaten).sum(axis=0) * share_of).sum())
+    pie, control = (level_shares(np.array(cell.cuts), center, spread) for center in centers)
+    beaten = np.cumsum(control, axis=-1) - control / 2
+    return float(((pie * beaten).sum(axis=-1) * share_of).sum())
 
 
 @dataclass(frozen=True)

@@ -70,11 +70,6 @@ class Plan:
         return self.version >= 4
 
     @property
-    def clustered(self) -> bool:
-        """Whether the cases of one patient are one cluster, where patients are known: since version 5."""
-        return self.version >= 5
-
-    @property
     def methods(self) -> tuple[str, str]:
         """What may be primary in this version."""
         return PRIMARY_METHODS if self.sets else BEFORE_SETS

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import stats
-from scipy.special import ndtr
 
 from analysis.endpoints import Endpoint
 from analysis.stats.candidates import Studies, chosen, difference
@@ -15,7 +14,7 @@ from analysis.stats.covariance import reader_thetas, unbiased
 from analysis.stats.grid import Floats
 from analysis.stats.obuchowski_rockette import components
 from analysis.stats.rows import ALPHA, StatsError, two_sided_p
-from analysis.stats.simulate import Latent, scale_of, simulate_answers
+from analysis.stats.simulate import Latent, level_shares, scale_of, simulate_answers
 
 DESIGNS = ("fully crossed", "own cases", "overlapping blocks")
 MOST_PAIRS = 8_000_000
@@ -180,11 +179,8 @@ def answer_shares(model: Latent, endpoint: Endpoint) -> tuple[Floats, Floats]:
     """
     cuts = scale_of(endpoint)[0]
     spread = math.sqrt(model.reader + model.reader_by_arm / 4 + model.case + model.rest)
-    shares = [
-        np.diff(np.concatenate([[0.0], ndtr((cuts - mean) / spread), [1.0]]))
-        for mean in (0.0, model.effect.get(endpoint.name, 0.0))
-    ]
-    return shares[0], shares[1]
+    effect = np.array(model.effect.get(endpoint.name, 0.0))
+    return level_shares(cuts, np.zeros(()), spread), level_shares(cuts, effect, spread)
 
 
 @dataclass(frozen=True)
@@ -210,9 +206,7 @@ def _levels(model: Latent, endpoint: Endpoint) -> tuple[_Win, Floats, Floats]:
     for arm in (1.0, 0.0):
         mean = reader + lean * (arm - 0.5) + model.effect.get(endpoint.name, 0.0) * arm
         center = mean[:, None] + nodes * math.sqrt(model.case)
-        below = ndtr((cuts - center[..., None]) / scale)
-        edges = np.concatenate([np.zeros((*center.shape, 1)), below, np.ones((*center.shape, 1))], axis=-1)
-        probabilities.append(np.diff(edges, axis=-1))
+        probabilities.append(level_shares(cuts, center, scale))
     levels = np.arange(len(cuts) + 1)
     kernel = 0.5 * np.sign(levels[:, None] - levels[None, :]) + 0.5
     given = np.einsum("rkx,xy,rly->rkl", probabilities[0], kernel, probabilities[1])

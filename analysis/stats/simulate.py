@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 from scipy import stats
+from scipy.special import ndtr
 
 from analysis.endpoints import PAPER, Endpoint
 from analysis.frames import rated
@@ -51,6 +52,12 @@ def scale_of(endpoint: Endpoint) -> tuple[Floats, Floats]:
     n = len(answers)
     cuts = _CUTS.get(n) or _SPREAD * stats.norm.ppf(np.arange(1, n) / n)
     return np.asarray(cuts, dtype=float), answers
+
+
+def level_shares(cuts: Floats, center: Floats, scale: float) -> Floats:
+    """Return how often each answer is given, ... x levels, where latent values are normal around centers."""
+    below = ndtr((cuts - center[..., None]) / scale)
+    return np.asarray(np.diff(below, axis=-1, prepend=0.0, append=1.0), dtype=float)
 
 
 def simulate_answers(

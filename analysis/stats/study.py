@@ -71,7 +71,7 @@ def analyse(
     """
     plan.check()
     checked = check(ratings, where, plan.questions)
-    if not plan.clustered:
+    if plan.version < 5:  # patients are not known
         checked = replace(checked, first=checked.first.assign(patient=""))
     first, asked, level = checked.first, plan.endpoints, plan.level
     compared, refused = _comparisons(checked, plan, seed, draws)
