@@ -169,11 +169,12 @@ def test_only_whoever_began_it_reaches_it(client: Client, rita: User) -> None:
 def test_abandoned_uploads_go_and_registered_data_stay(client: Client, rita: User) -> None:
     address = begun(client, {"in/a.png": b"first", "in/b.png": b"other"})
     (uploads.root() / "kept").mkdir()
+    send(client, address, 0, b"first")
     (folder,) = uploads.root().glob(".*")
     long_ago = time.time() - 8 * 86_400
-    for path in (folder, uploads.root() / "kept", *folder.iterdir()):
+    for path in (folder, uploads.root() / "kept", *folder.rglob("*")):
         os.utime(path, (long_ago, long_ago))
-    send(client, address, 0, b"first")
+    send(client, address, 1, b"other")
     uploads.expire()
     assert folder.is_dir()  # something has just arrived
     for path in (folder, *folder.iterdir()):
