@@ -21,7 +21,7 @@ from analysis.services import mirror
 from analysis.services.findings_gallery import png_of
 from analysis.services.handover import Look, hand_over, records, select_distinct
 from analysis.services.listed import CUSTODY
-from analysis.signals import tell as note
+from analysis.signals import tell
 
 Row = dict[str, Any]
 TOLD_EVERY = 0.5
@@ -53,7 +53,7 @@ def make(handover_id: int) -> None:
         with transaction.atomic():
             mine = Handover.objects.filter(pk=row.pk, version=row.version)
             if mine.update(work="", **values) and values:
-                note("handover.written", service.known_as(row), row.made_by_id, **values)
+                tell("handover.written", service.known_as(row), row.made_by_id, **values)
         if Handover.objects.filter(pk=row.pk, gone_at__isnull=False).exists():
             service.forget(row)  # given up while this was being written
 
@@ -61,7 +61,7 @@ def make(handover_id: int) -> None:
 def _teller(row: Handover) -> Callable[[str, int, int], None]:
     last = 0.0
 
-    def tell(stage: str, done: int, total: int) -> None:
+    def step(stage: str, done: int, total: int) -> None:
         nonlocal last
         if time.monotonic() - last < TOLD_EVERY:
             return
@@ -70,7 +70,7 @@ def _teller(row: Handover) -> Callable[[str, int, int], None]:
         if not mine.update(stage=stage, done=done, total=total):
             raise OvertakenError
 
-    return tell
+    return step
 
 
 def _chosen(row: Handover) -> Row:

@@ -54,7 +54,7 @@ async function open(field) {
   for (const details of list.querySelectorAll("details")) details.open = true;
 }
 
-/** Put a button beside every field that has none yet; a page that draws itself anew gets its buttons again. */
+/** Put a button beside every field that has none yet; a page that is drawn again gets its buttons too. */
 function furnish() {
   for (const field of document.querySelectorAll("input[data-place]")) {
     if (!(field instanceof HTMLInputElement) || field.nextElementSibling?.matches("[data-opens]")) continue;
