@@ -47,6 +47,14 @@ def thin() -> pd.DataFrame:
     return table[(table["reader"] != "R2") | ~table["case"].isin(pies)]
 
 
+def of_patients(table: pd.DataFrame, images: int) -> pd.DataFrame:
+    """Give so many cases of a group in a row to one patient."""
+    place = table["case"].str[1:].astype(int).sub(1).floordiv(2 * images)
+    return table.assign(
+        patient=place.astype(str) + "/" + (table["arm"].astype(str) if images > 1 else table["case"])
+    )
+
+
 def without_an_arm(table: pd.DataFrame, arm: int, *names: str) -> pd.DataFrame:
     table = table.copy()
     for name in names:
@@ -131,6 +139,12 @@ OUTCOMES: dict[str, Callable[[], Results]] = {
     ),
     "version 3, pairs": lambda: told(study(-1.0), Plan(version=3, primary="pairs")),
     "groups of other names": lambda: told(study(-1.0), Plan(groups=Groups("film", "films", "scan", "scans"))),
+    "three images of a patient": lambda: told(of_patients(study(-1.2), 3)),
+    "matched sets, three images of a patient": lambda: told(
+        of_patients(study(-1.2), 3), Plan(primary="theta_set")
+    ),
+    "one image of each patient": lambda: told(of_patients(study(-1.2), 1)),
+    "a reader of two patients of a group": lambda: told(of_patients(study(-1.0, cases=24), 6)),
     "a file that may have a hole": lambda: told(
         study(cases=80).pipe(
             lambda t: t[(t["reader"] != "R3") | (t["arm"] == 0) | (t["case"].str[1:].astype(int) < 25)]

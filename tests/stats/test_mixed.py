@@ -5,6 +5,7 @@ by up to 2e-4, never above by more than 1e-6.
 """
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import stats
 
@@ -71,3 +72,19 @@ def test_degenerate_studies_have_no_estimate(name, words):
         row = results.comparison(question, method)
         assert (row["estimate"], row["p"]) == (None, None)
         assert words in row["note"]
+
+
+def test_odds_that_are_no_number_are_a_reason():
+    """Of three readers and five cases: the arms are all but separated, and the standard error is 312 log odds."""
+    nan = np.nan
+    ratings_ = [[1, nan, 1, 1, 1], [1, 2, nan, 1, nan], [3, 1, 1, 1, nan]]
+    rows = [
+        {"reader": f"R{r}", "case": f"C{c}", "arm": int(c < 3), "presentation": 1, "difficulty": answer}
+        for r, own in enumerate(ratings_)
+        for c, answer in enumerate(own)
+    ]
+    asked = PAPER[2:]
+    grid = make_grid(check(pd.DataFrame(rows), endpoints=asked).first, "difficulty")
+    row = compare_mixed(grid, asked[0], 0.99)
+    assert (row.estimate, row.p) == (None, None)
+    assert "did not converge or the arms are separated" in row.note
