@@ -36,12 +36,9 @@ def with_planned(
     plan = planned[[*keys, "arm", "state"]].assign(arm=planned["arm"].astype(float))
     whole = first.merge(plan[[*keys, "state"]], how="left", on=keys)
     absent = plan.merge(first[keys], how="left", on=keys, indicator="found").query("found == 'left_only'")
-    known = first.groupby("case")["patient"].first()
+    # Whose the case is stands in the rows of those who read it, which come first.
     blank = absent.drop(columns="found").assign(
-        pair="",
-        batch="",
-        patient=absent["case"].map(known).fillna(""),
-        **{each.status: "missing" for each in endpoints},
+        pair="", batch="", patient="", **{each.status: "missing" for each in endpoints}
     )
     return pd.concat([whole.assign(state=whole["state"].fillna("")), blank], ignore_index=True)
 
