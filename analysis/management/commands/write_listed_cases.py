@@ -20,7 +20,7 @@ class Command(ToldCommand):
         """Take the list, the names of its groups and the paths."""
         parser.add_argument(
             "listed", type=Path, metavar="CASES.csv",
-            help="columns image, group and labels, and optionally set, view, sex and age (docs/formats.md)",
+            help="columns image, group and labels, and optionally set, patient, view, sex and age (docs/formats.md)",
         )  # fmt: skip
         parser.add_argument(
             "--groups", nargs=4, required=True, metavar=shared.GROUPS_METAVAR, help=shared.GROUPS_HELP
