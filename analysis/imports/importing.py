@@ -3,7 +3,6 @@
 Do they belong to the label file? Rows, names and every label text are compared with it.
 """
 
-import io
 import json
 import zlib
 from collections.abc import Sequence
@@ -28,7 +27,7 @@ from analysis.metrics.ranking import f1_at, rank_quality
 from analysis.sweep.data.source import Source, read_source
 from analysis.sweep.data.splits import Split
 from analysis.sweep.errors import DataError
-from analysis.sweep.run.paths import RunPaths
+from analysis.sweep.run.paths import RunPaths, npy_bytes
 from analysis.sweep.spec import OUTPUTS, SweepSpec
 from analysis.tablefolder import refuse_used_folder
 from analysis.terminal import Progress
@@ -147,7 +146,7 @@ def _import_one(
         scores = matching_scores(found, source.split, classes)
     except PredictionsError as error:
         raise PredictionsError(f"{file.path}: {error}") from error
-    written = _npy(scores)
+    written = npy_bytes(scores)
     write_whole(paths.prediction(file.seed, file.condition), written)
     labelled = found.labels is not None or found.images is not None
     unit = _Unit(file, sha256_bytes(content), sha256_bytes(written), labelled)
@@ -222,12 +221,6 @@ def _sidecar(unit: _Unit, run_id: str) -> bytes:
 
 def _csv(table: pd.DataFrame) -> bytes:
     return table.to_csv(index=False).encode()
-
-
-def _npy(scores: NDArray[np.float32]) -> bytes:
-    stream = io.BytesIO()
-    np.save(stream, scores, allow_pickle=False)
-    return stream.getvalue()
 
 
 SEPARATOR = "|"

@@ -34,11 +34,8 @@ def main(arguments: list[str] | None = None) -> int:
 
         with progress_bars() as progress:
             run = run_sweep(spec, given.out, cache=given.cache, progress=progress)
-    except SweepError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    except OSError as error:
-        print(f"error: {of_a_place(error)}", file=sys.stderr)
+    except (SweepError, OSError) as error:
+        print(f"error: {of_a_place(error) if isinstance(error, OSError) else error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("stopped; run the same command again to resume", file=sys.stderr)

@@ -1,5 +1,6 @@
 """What a data set of a sweep is: one frozen dataclass, the policies of its labels, and how its texts are read."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,7 +62,7 @@ class DataSpec:
         need(len(set(self.classes)) == len(self.classes) > 0, "classes", "names, each once", self.classes)
         for name in ("uncertain", "blank"):
             policy_of(self, name)
-        need(self.readers in READERS, "readers", "one of " + ", ".join(READERS), self.readers)
+        need_one_of(self, readers=READERS)
         known = set(pairs(self.columns, "columns")) <= set(COLUMNS)
         need(known, "columns", f"one of {', '.join(COLUMNS)} before each =", self.columns)
         about = pairs(self.expert_classes, "expert_classes").values()
@@ -101,6 +102,13 @@ def policy_of(data: DataSpec, name: str) -> dict[str, str]:
     need(len(bare) == 1 and set(words) <= set(POLICIES), name, "one of " + ", ".join(POLICIES), list(given))
     need(set(own) <= set(data.classes), name, "exceptions for classes of the data set", list(own))
     return dict.fromkeys(data.classes, bare[0]) | own
+
+
+def need_one_of(part: object, **choices: Sequence[str]) -> None:
+    """Raise SpecError where a field of a part is none of its choices."""
+    for name, known in choices.items():
+        came = getattr(part, name)
+        need(came in known, name, "one of " + ", ".join(known), came)
 
 
 def need(good: bool, name: str, wanted: str, came: object) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from analysis.conditions import DENSE, Condition, ConditionError, in_order
-from analysis.sweep.data_spec import PLACES, DataSpec, need, pairs
+from analysis.sweep.data_spec import PLACES, DataSpec, need, need_one_of, pairs
 from analysis.sweep.errors import SpecError
 
 SPARSITIES = tuple(round(0.05 * step, 2) for step in range(20))
@@ -72,7 +72,7 @@ class PreprocessSpec:
         need(8 <= self.size <= 4096, "size", "8 to 4096 pixels", self.size)
         good = len(self.window) == 2 and 0 <= self.window[0] < self.window[1] <= 100
         need(good, "window", "two rising percentiles from 0 to 100", self.window)
-        need(self.fit in FITS, "fit", "one of " + ", ".join(FITS), self.fit)
+        need_one_of(self, fit=FITS)
         need(0 < self.crop <= 1, "crop", "a share above 0 up to 1", self.crop)
         need(self.crop == 1 or self.fit == "crop", "crop", '1 unless fit = "crop"', self.crop)
         need(len(self.mean) == 3, "mean", "three numbers", self.mean)
@@ -109,8 +109,7 @@ class ModelsSpec:
         good = own == self.architecture or all(part.isidentifier() for part in re.split("[.:]", own))
         good = good and own.count(":") <= 1
         need(good, "architecture", f"{FACTORY}package.module:function", self.architecture)
-        need(self.weights in WEIGHTS, "weights", "one of " + ", ".join(WEIGHTS), self.weights)
-        need(self.output in OUTPUTS, "output", "one of " + ", ".join(OUTPUTS), self.output)
+        need_one_of(self, weights=WEIGHTS, output=OUTPUTS)
         pairs(self.rename, "rename", blank=True)
         need(all(s >= 0 for s in self.seeds), "seeds", "whole numbers from 0", self.seeds)
         need(len(set(self.seeds)) == len(self.seeds), "seeds", "each seed once", self.seeds)
@@ -182,12 +181,10 @@ class InferSpec:
 
     def __post_init__(self) -> None:
         """Refuse nonsense."""
-        need(self.device in DEVICES, "device", "one of " + ", ".join(DEVICES), self.device)
-        need(self.precision in PRECISIONS, "precision", "one of " + ", ".join(PRECISIONS), self.precision)
+        need_one_of(self, device=DEVICES, precision=PRECISIONS)
         fitting = ENGINES_OF.get((self.device, self.precision), ())
         need(len(fitting) > 0, "precision", "fp32 or bf16 on a CPU", self.precision)
-        engines = ("auto", *fitting)
-        need(self.engine in engines, "engine", "one of " + ", ".join(engines), self.engine)
+        need_one_of(self, engine=("auto", *fitting))
         need(self.batch_size >= 1, "batch_size", "1 or more", self.batch_size)
         need(self.threads >= 0, "threads", "0 or more", self.threads)
 
@@ -239,13 +236,9 @@ class TrainSpec:
         need(self.learning_rate > 0, "learning_rate", "a number above 0", self.learning_rate)
         need(self.weight_decay >= 0, "weight_decay", "a number from 0", self.weight_decay)
         need(0 <= self.rotation <= 180, "rotation", "0 to 180 degrees", self.rotation)
-        need(self.loss in LOSSES, "loss", "one of " + ", ".join(LOSSES), self.loss)
-        weights = ", ".join(CLASS_WEIGHTS)
-        need(self.class_weights in CLASS_WEIGHTS, "class_weights", f"one of {weights}", self.class_weights)
-        need(self.precision in PRECISIONS, "precision", "one of " + ", ".join(PRECISIONS), self.precision)
+        need_one_of(self, loss=LOSSES, class_weights=CLASS_WEIGHTS, precision=PRECISIONS, device=DEVICES)
         on_cpu = self.device == "cuda" or self.precision in ("fp32", "bf16")
         need(on_cpu, "precision", "fp32 or bf16 on a CPU", self.precision)
-        need(self.device in DEVICES, "device", "one of " + ", ".join(DEVICES), self.device)
         need(self.threads >= 0, "threads", "0 or more", self.threads)
 
 

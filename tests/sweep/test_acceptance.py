@@ -120,21 +120,28 @@ def wrong(monkeypatch):
     """Engines of a CPU whose scores are changed by a function each; plain torch is slow, as on a GPU."""
 
     def make(exact=None, **bf16):
-        real, real_backend = Engine.predict, Eager.scores
+        real_another, real_scores, real_backend = Engine.another, choose._scores, Eager.scores
+        made = []
 
-        def predict(engine, level, *given):
-            scores = real(engine, level, *given)
-            change = bf16.get(engine.infer.engine) if engine.infer.precision == "bf16" else exact
-            return change(level, scores).astype(np.float32) if change else scores
+        def another(engine, infer):
+            made.append((real_another(engine, infer), infer.engine))
+            return made[-1][0]
+
+        def scores(backend, weights, batch):
+            found = real_scores(backend, weights, batch)
+            change = next((bf16.get(name) for one, name in made if one is backend), exact)
+            changed = [change(*of) for of in zip((0.0, 0.9), found, strict=True)] if change else found
+            return np.stack(changed).astype(np.float32)
 
         def slow(*given):
             time.sleep(0.2)
             return real_backend(*given)
 
-        monkeypatch.setattr(Engine, "predict", predict)
+        monkeypatch.setattr(Engine, "another", another)
+        monkeypatch.setattr(choose, "_scores", scores)
         monkeypatch.setitem(ENGINES_OF, ("cpu", "bf16"), ("torch", "fused", "graph"))  # three to choose from
         monkeypatch.setattr(Eager, "scores", slow)
-        monkeypatch.setattr(choose, "SECONDS", 0.0)
+        monkeypatch.setitem(choose.SECONDS, "cpu", 0.0)
 
     return make
 

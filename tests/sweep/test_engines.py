@@ -15,6 +15,7 @@ from analysis.sweep.errors import SpecError
 from analysis.sweep.networks.architectures import build_classifier
 from analysis.sweep.networks.folding import fold_norms
 from analysis.sweep.run import choose
+from analysis.sweep.run.acceptance import engine_notes
 from analysis.sweep.run.choose import choose_engine
 from analysis.sweep.run.engine import Engine
 from analysis.sweep.run.prepare import open_run, prepare_run
@@ -177,7 +178,7 @@ def test_fused_engine_of_a_processor_with_and_without_onednn(plain, monkeypatch,
 
 
 def test_auto_measures_the_engines_and_freezes_one(tiny, monkeypatch):
-    monkeypatch.setattr(choose, "SECONDS", 0.0)
+    monkeypatch.setitem(choose.SECONDS, "cpu", 0.0)
     spec = tiny.spec(infer=InferSpec(batch_size=3, threads=1))
     run = prepare_run(spec, tiny.out)
     measured = run.plan["engine"]
@@ -193,28 +194,98 @@ def test_auto_measures_the_engines_and_freezes_one(tiny, monkeypatch):
 
 def test_auto_takes_the_fastest_that_agrees(tiny, monkeypatch):
     spec, pixels = tiny.spec(infer=InferSpec(threads=1)), images(4)
-    scores = np.zeros((2, 4, 20), np.float32)
     rates = {"torch": 10.0, "fused": 20.0, "graph": 30.0}
     monkeypatch.setitem(ENGINES_OF, ("cpu", "fp32"), tuple(rates))
-    off = {"graph": 1e-3}
-
-    def measured(spec, name, state, batch):
-        if name == "fused" and "broken" in off:
-            raise RuntimeError("no such kernel\nsecond line")
-        return rates[name], scores + np.float32(off.get(name, 0))
-
-    monkeypatch.setattr(choose, "_measured", measured)
-    monkeypatch.setattr(choose, "_scores", lambda *_: scores)  # what plain torch in fp32 says
+    off, broken = {"graph": 1e-3}, []
+    script_measurements(monkeypatch, lambda name, size: rates[name], off, broken)
     choice = choose_engine(spec, tiny.checkpoint(0), pixels)
-    assert choice.engine == "fused"
+    assert (choice.engine, choice.taken, choice.batch_size) == ("fused", "fused", 32)
     assert "a score differs by 0.001" in choice.refused["graph"]
-    off["broken"] = 1
+    broken.append("fused")
     choice = choose_engine(spec, tiny.checkpoint(0), pixels)
     assert choice.engine == "torch"
     assert choice.refused["fused"] == "RuntimeError: no such kernel"
     off.clear()
+    broken.clear()
     rates |= {"graph": 10.4, "fused": 9.0}
     assert choose_engine(spec, tiny.checkpoint(0), pixels).engine == "torch"  # noise does not decide
+
+
+def script_measurements(monkeypatch, rate, off=(), broken=()):
+    """Put numbers in the place of what the engines of this host are measured at; say which were tried."""
+    tried = []
+
+    def another(self, infer):
+        tried.append((infer.engine, infer.batch_size))
+        if infer.engine in broken:
+            raise RuntimeError("no such kernel\nsecond line")
+        return infer
+
+    def measured(infer, weights, batch, device):
+        found = np.full((2, len(batch), 20), 0.5 + dict(off).get(infer.engine, 0), np.float32)
+        return rate(infer.engine, infer.batch_size), found
+
+    monkeypatch.setattr(Engine, "another", another)
+    monkeypatch.setattr(choose, "_measured", measured)
+    monkeypatch.setattr(
+        choose, "_scores", lambda backend, weights, batch: np.full((2, len(batch), 20), 0.5, np.float32)
+    )
+    return tried
+
+
+@pytest.fixture
+def on_gpu(tiny, monkeypatch):
+    """A specification for a GPU whose engines are made on this processor: what is measured is scripted."""
+    monkeypatch.setattr(
+        Engine, "of", lambda spec, infer: Engine(SMALL, 20, InferSpec(threads=1, engine="torch"))
+    )
+    return tiny.spec(infer=InferSpec(device="cuda", precision="fp16", batch_size=128))
+
+
+class TestAutoOnAGpu:
+    """Which batch sizes are measured, and when it compiles."""
+
+    def choose(self, tiny, spec, count=600, predictions=0):
+        return choose_engine(spec, tiny.checkpoint(0), images(count, 8), predictions)
+
+    def test_larger_batches_are_measured_and_the_fastest_frozen(self, tiny, on_gpu, monkeypatch):
+        tried = script_measurements(monkeypatch, lambda name, size: size * (2 if name == "fused" else 1))
+        choice = self.choose(tiny, on_gpu)
+        assert tried == [(name, size) for size in (128, 256, 512) for name in ("graph", "fused")]
+        assert (choice.engine, choice.batch_size, choice.taken) == ("fused", 512, "fused, batches of 512")
+        assert choice.rates[choice.taken] == 1024
+        notes = dict(engine_notes({"engine": vars(choice)}))
+        assert notes["fused, batches of 512"].startswith("taken, 1024 images/s")
+        assert notes["fused"].startswith("as good, not faster")
+
+    def test_no_more_than_there_are_images(self, tiny, on_gpu, monkeypatch):
+        tried = script_measurements(monkeypatch, lambda name, size: 1.0)
+        assert self.choose(tiny, on_gpu, 300).batch_size == 128
+        assert {size for _, size in tried} == {128, 256}
+        tried.clear()
+        assert self.choose(tiny, on_gpu, 20).batch_size == 128  # the run's own, whatever could be measured
+        assert {size for _, size in tried} == {20}
+
+    def test_memory_that_does_not_suffice_refuses_a_size_alone(self, tiny, on_gpu, monkeypatch):
+        def rate(name, size):
+            if size == 512:
+                raise torch.OutOfMemoryError("CUDA out of memory")
+            return float(size)
+
+        script_measurements(monkeypatch, rate)
+        choice = self.choose(tiny, on_gpu)
+        assert choice.batch_size == 256
+        assert choice.refused["graph, batches of 512"] == "OutOfMemoryError: CUDA out of memory"
+
+    @pytest.mark.parametrize(("predictions", "compiles"), [(129_000, False), (131_000, True)])
+    def test_it_compiles_where_the_run_is_worth_it(self, tiny, on_gpu, monkeypatch, predictions, compiles):
+        tried = script_measurements(monkeypatch, lambda name, size: 1000.0)  # 130 s are 130,000 images
+        choice = self.choose(tiny, on_gpu, predictions=predictions)
+        assert (("compiled", 128) in tried) == compiles
+        assert compiles or choice.refused["compiled"].startswith(
+            "not tried: compiling does not pay in a run of less than 130 s"
+        )
+        assert ("compiled", 256) not in tried
 
 
 def test_every_engine_of_the_specification_can_be_made():

@@ -128,7 +128,7 @@ def test_nothing_is_copied_to_the_host_in_a_step(tiny, monkeypatch):
     for _ in range(WARM_UPS):
         for batch in batches:
             assert all(part.is_meta for part in batch)
-            trainer._step_whole(batch)
+            trainer._take(batch)
     with pytest.raises(NotImplementedError, match="meta tensor"):
         trainer._sums.cpu()
 

@@ -15,7 +15,6 @@ import json
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from itertools import islice
@@ -88,7 +87,8 @@ def ensure_cache(
     """
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / f"{cache_key(names, files, preprocess)}.u8"
-    with _locked(target.with_suffix(".lock")):
+    with target.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # among the processes of this host, until the file is closed
         if found := open_cache(target):
             if sha256_file(target) == found.digest:
                 return found
@@ -140,17 +140,6 @@ def _build(
     write_whole(target.with_suffix(".json"), json_bytes({"format": FORMAT, **note}))
     part.discard()
     return cache
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Hold a lock among the processes of this host."""
-    with path.open("w") as stream:
-        fcntl.flock(stream, fcntl.LOCK_EX)
-        try:
-            yield
-        finally:
-            fcntl.flock(stream, fcntl.LOCK_UN)
 
 
 AHEAD = 4

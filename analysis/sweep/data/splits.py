@@ -44,14 +44,12 @@ class Split:
     @property
     def positives(self) -> NDArray[np.int64]:
         """Positive images per class."""
-        counts: NDArray[np.int64] = (self.labels == 1).sum(axis=0, dtype=np.int64)
-        return counts
+        return np.asarray((self.labels == 1).sum(axis=0), np.int64)
 
     @property
     def ignored(self) -> NDArray[np.int64]:
         """Images per class whose label is ignored."""
-        counts: NDArray[np.int64] = (self.labels == IGNORED).sum(axis=0, dtype=np.int64)
-        return counts
+        return np.asarray((self.labels == IGNORED).sum(axis=0), np.int64)
 
 
 def read_split(labels: Path | None, data: DataSpec, role: str) -> Split:

@@ -83,10 +83,8 @@ class Eager:
         scores, size = [], self._infer.batch_size
         with torch.autocast("cpu", torch.bfloat16, enabled=self._infer.precision == "bf16"):
             for start in range(0, len(pixels), size):
-                batch = pixels[start : start + size]
-                grey = batch if isinstance(batch, Tensor) else torch.from_numpy(np.array(batch))
+                grey = torch.from_numpy(np.array(pixels[start : start + size]))
                 scores.append(self._network.scores_of(self._module(normalised(grey, self._table))))
                 if step:
                     step(min(start + size, len(pixels)), len(pixels))
-        predicted: NDArray[np.float32] = torch.cat(scores).numpy()
-        return predicted
+        return np.asarray(torch.cat(scores).numpy(), np.float32)

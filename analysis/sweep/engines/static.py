@@ -9,6 +9,7 @@ there.
 """
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -25,8 +26,6 @@ from analysis.sweep.spec import InferSpec
 DTYPES = {"fp32": torch.float32, "tf32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 WARM_UPS = 3
 
-Prepare = Callable[[nn.Module], Any]
-
 
 class Static:
     """See `Backend`.
@@ -40,7 +39,7 @@ class Static:
     uploaded: how many images were copied to the device batch by batch, because they did not lie there.
     """
 
-    def __init__(self, network: Network, infer: InferSpec, prepare: Prepare) -> None:
+    def __init__(self, network: Network, infer: InferSpec, prepare: Callable[[nn.Module], Any]) -> None:
         fix_kernels(tf32=infer.precision == "tf32")
         self._device, dtype = torch.device(infer.device), DTYPES[infer.precision]
         self._network = network
@@ -75,15 +74,13 @@ class Static:
             pace.keep()
             if step:
                 step(min(start + size, total), total)
-        predicted: NDArray[np.float32] = scores.cpu().numpy()
-        return predicted
+        return np.asarray(scores.cpu().numpy(), np.float32)
 
     def _placed(self, batch: NDArray[np.uint8] | Tensor) -> Tensor:
         if isinstance(batch, Tensor) and batch.device.type == self._device.type:
             return batch
         self.uploaded += len(batch)
-        here = batch if isinstance(batch, Tensor) else torch.from_numpy(np.array(batch))
-        return here.to(self._device)
+        return torch.from_numpy(np.array(batch)).to(self._device)
 
     def _once(self) -> None:
         logits = self._forward(normalised(self._input, self._table))
@@ -96,22 +93,10 @@ class Static:
             return recorded(self._once, self._device) or self._once
 
 
-def _as_it_is(module: nn.Module) -> nn.Module:
-    return module
-
-
-def _compiled(module: nn.Module) -> Any:
-    return torch.compile(module, dynamic=False)
-
-
-def _kind(prepare: Prepare) -> Maker:
-    return lambda network, infer: Static(network, infer, prepare)
-
-
 MAKERS: Mapping[str, Maker] = {
     "torch": Eager,
-    "graph": _kind(_as_it_is),
-    "fused": _kind(fuse),
-    "compiled": _kind(_compiled),
+    "graph": partial(Static, prepare=lambda module: module),
+    "fused": partial(Static, prepare=fuse),
+    "compiled": partial(Static, prepare=partial(torch.compile, dynamic=False)),
 }
 """What makes each engine."""

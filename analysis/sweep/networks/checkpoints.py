@@ -111,7 +111,7 @@ def read_checkpoint(path: Path, sha256: str | None = None, weights: str = "raw")
         raise CheckpointError(f"{path}: expected SHA-256 {sha256}, got {digest}; the file has changed")
     inside = _safetensors(content, path) if path.suffix == ".safetensors" else _pickle(content, path)
     key, stored, notes = _state_dict(inside, path, weights)
-    state = {name: _float(value) for name, value in stored.items()}
+    state = {n: v.detach().float() if v.is_floating_point() else v.detach() for n, v in stored.items()}
     for name, value in state.items():
         if value.is_floating_point() and not _finite(value):
             raise CheckpointError(f"{path}: expected finite weights, got nan or infinity in '{name}'")
@@ -220,10 +220,6 @@ def _state_dicts(inside: Any, key: str = "", depth: int = 0) -> Iterator[tuple[s
 def _finite(weights: Tensor) -> bool:
     """Say whether all weights are finite. A finite sum says so at a tenth of the time; another sum says nothing."""
     return bool(torch.isfinite(weights.sum())) or bool(torch.isfinite(weights).all())
-
-
-def _float(value: Tensor) -> Tensor:
-    return value.detach().to(torch.float32) if value.is_floating_point() else value.detach()
 
 
 def _some(names: Sequence[str]) -> str:

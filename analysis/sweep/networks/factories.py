@@ -59,12 +59,6 @@ def source_digest(architecture: str) -> str:
     return sha256_file(Path(inspect.getfile(_function(architecture))))
 
 
-def refuse_other_source(name: str, came: str, wanted: str, what: str) -> None:
-    """Raise HostError where this host's source of own code is not the one that a run recorded; `what` for messages."""
-    if came != wanted:
-        raise HostError(f"{what}: expected the source {wanted[:12]} of {name}, got another on this host")
-
-
 def allowed(module: str) -> bool:
     """Say whether a module may be imported."""
     return module in _allowed

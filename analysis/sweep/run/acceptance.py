@@ -128,6 +128,6 @@ def engine_notes(plan: Mapping[str, Any]) -> list[tuple[str, str]]:
     said = plan.get("engine", {})
     notes = []
     for name, why in said.get("accepted", {}).items():
-        place = "taken" if name == said["engine"] else "as good, not faster"
+        place = "taken" if name == said.get("taken", said["engine"]) else "as good, not faster"
         notes.append((name, f"{place}, {said['rates'][name]:g} images/s: {why}"))
     return notes + [(name, f"refused: {why}") for name, why in said.get("refused", {}).items()]

@@ -1,6 +1,7 @@
 """Run one ensemble member at any level: compress, fold the batch norms, hand the weights to an engine."""
 
-from typing import TYPE_CHECKING
+from copy import deepcopy
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -8,19 +9,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from analysis.sweep.device import keep_freed_memory
-from analysis.sweep.engines.backend import Network, Step
+from analysis.sweep.engines.backend import Backend, Network, Step
 from analysis.sweep.engines.static import MAKERS
-from analysis.sweep.methods import find_method
+from analysis.sweep.methods import Compressed, find_method
 from analysis.sweep.methods.registry import AS_TRAINED, Rewritten, StateMethod, drawing_seed
 from analysis.sweep.networks.architectures import build_classifier, prunable_names
 from analysis.sweep.networks.checkpoints import State
 from analysis.sweep.networks.folding import fold_norms
 from analysis.sweep.run.recalibrate import Recalibration
-from analysis.sweep.spec import InferSpec, ModelsSpec, PreprocessSpec, PruneSpec, SweepSpec
-
-if TYPE_CHECKING:
-    from analysis.sweep.engines.backend import Backend
-    from analysis.sweep.methods import Compressed
+from analysis.sweep.spec import ENGINES_OF, InferSpec, ModelsSpec, PreprocessSpec, PruneSpec, SweepSpec
 
 
 class Engine:
@@ -50,8 +47,11 @@ class Engine:
         self.parameters = sum(parameter.numel() for parameter in model.parameters())
         self._folded = fold_norms(model)
         seen = preprocess or PreprocessSpec()
-        network = Network(self._folded.network, n_classes, seen.size, seen.mean, seen.deviation, output)
-        self.backend: Backend = MAKERS[plain_engine(infer)](network, infer)
+        self._network = Network(self._folded.network, n_classes, seen.size, seen.mean, seen.deviation, output)
+        plain = ENGINES_OF[infer.device, infer.precision][0]
+        self.backend: Backend = MAKERS[plain if infer.engine == "auto" else infer.engine](
+            self._network, infer
+        )
         self._names = dict.fromkeys(self._folded.network.state_dict())
         self._state: State = {}
         self._compressed: Compressed | None = None
@@ -67,22 +67,31 @@ class Engine:
             models.architecture, len(spec.data.classes), infer or spec.infer, spec.preprocess, models.output
         )
 
-    def load(
-        self, state: State, prune: PruneSpec, seed: int, recalibration: Recalibration | None = None
-    ) -> "Compressed":
-        """Take a pristine state dict (kept untouched), and make all levels ready in one pass.
+    def another(self, infer: InferSpec) -> Backend:
+        """Make an engine of another kind, precision or batch size with a copy of the same folded network."""
+        return MAKERS[infer.engine](replace(self._network, module=deepcopy(self._folded.network)), infer)
 
-        `prune`: without a method the weights stay as they are. `recalibration`: what gives every level, 0 too,
-        batch-norm statistics of its own.
+    def compressed(self, state: State, prune: PruneSpec, seed: int) -> Compressed:
+        """Make all levels of a pristine state dict ready in one pass; the processor does it, in any thread.
+
+        `prune`: without a method the weights stay as they are.
         """
-        self._recalibration = recalibration
-        weights = [state[name].numpy() for name in self.prunable]
         method = find_method(prune.method) if prune.method else AS_TRAINED
         drawing = drawing_seed(prune.seed, seed)
         if isinstance(method, StateMethod):
-            self._compressed = Rewritten(method, state, self.prunable, drawing)
-        else:
-            self._compressed = method.compress(weights, prune.sparsities, drawing)
+            return Rewritten(method, state, self.prunable, drawing)
+        return method.compress([state[name].numpy() for name in self.prunable], prune.sparsities, drawing)
+
+    def load(
+        self, state: State, prune: PruneSpec, seed: int, recalibration: Recalibration | None = None,
+        compressed: Compressed | None = None,
+    ) -> Compressed:  # fmt: skip
+        """Take a pristine state dict (kept untouched), with what `compressed` made of it where it is made already.
+
+        `recalibration`: what gives every level, 0 too, batch-norm statistics of its own.
+        """
+        self._recalibration = recalibration
+        self._compressed = compressed or self.compressed(state, prune, seed)
         self._state = {name: value.to(self.infer.device) for name, value in state.items()}
         return self._compressed
 
@@ -115,14 +124,3 @@ class Engine:
         """
         self.backend.write(self.weights(level))
         return self.backend.scores(pixels, step)
-
-
-def plain_engine(infer: InferSpec) -> str:
-    """Return the engine's name, with the plain one of the device for `auto`."""
-    plain = "torch" if infer.device == "cpu" else "graph"
-    return plain if infer.engine == "auto" else infer.engine
-
-
-def resolved_threads(threads: int) -> int:
-    """Return the thread count that 0 stands for on this host."""
-    return threads or torch.get_num_threads()

@@ -195,13 +195,11 @@ def run_sweep(
     run = prepare_run(spec, out, runs=runs, cache=cache, progress=progress)
     units = list_units(run)
     todo = unfinished(run, units)
-    workspace = Workspace(run)
-    done = len(units) - len(todo)
+    workspace, ready = Workspace(run), len(units) - len(todo)
     if progress:
-        progress("units", done, len(units))
-    for unit in todo:
+        progress("units", ready, len(units))
+    for done, unit in enumerate(todo, ready + 1):
         run_unit(run, unit, workspace)
-        done += 1
         if progress:
             progress("units", done, len(units))
     finish_run(run, progress)

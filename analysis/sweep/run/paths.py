@@ -1,6 +1,10 @@
 """Where everything of a run lies. The only place that knows these names; imports no torch."""
 
+import io
 from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
 
 from analysis.conditions import Condition
 
@@ -44,3 +48,10 @@ class RunPaths:
 def prediction_name(seed: int, condition: str | float) -> str:
     """Name one checkpoint in one condition, as the score files are named."""
     return f"seed-{seed}_{Condition.of(condition).in_file}"
+
+
+def npy_bytes(scores: NDArray[np.float32]) -> bytes:
+    """Return the bytes of a score file."""
+    stream = io.BytesIO()
+    np.save(stream, np.ascontiguousarray(scores, np.float32), allow_pickle=False)
+    return stream.getvalue()

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import torch
 
 from analysis.conditions import DENSE
 from analysis.durable import json_bytes, sha256_bytes, sha256_file, write_whole
@@ -27,7 +28,6 @@ from analysis.sweep.networks.checkpoints import Checkpoint, read_member
 from analysis.sweep.networks.factories import source_digest
 from analysis.sweep.networks.layout import find_checkpoints
 from analysis.sweep.run.choose import choose_engine
-from analysis.sweep.run.engine import resolved_threads
 from analysis.sweep.run.paths import RunPaths
 from analysis.sweep.run.recalibrate import sample_cache, sample_of
 from analysis.sweep.spec import InferSpec, SweepSpec
@@ -131,7 +131,7 @@ def prepare_run(
     if sample:
         digest = sample_cache(sample, spec, cache or paths.default_cache).digest
         plan["recalibration"] = {"images": sample, "digest": digest}
-    plan |= _engine_plan(spec, Path(checkpoints[0]["file"]), pixels)
+    plan |= _engine_plan(spec, Path(checkpoints[0]["file"]), pixels, len({c["seed"] for c in checkpoints}))
     return _write(paths, plan, _tables(paths, source, pixels))
 
 
@@ -241,14 +241,15 @@ def _refuse_strangers(paths: RunPaths) -> None:
         )
 
 
-def _engine_plan(spec: SweepSpec, checkpoint: Path, pixels: ImageCache) -> dict[str, Any]:
-    """Choose the engine, and freeze it with its threads and the versions of what it is made of."""
-    infer = replace(spec.infer, threads=resolved_threads(spec.infer.threads))
-    choice = choose_engine(replace(spec, infer=infer), checkpoint, pixels.pixels())
+def _engine_plan(spec: SweepSpec, checkpoint: Path, pixels: ImageCache, seeds: int) -> dict[str, Any]:
+    """Choose engine and batch size, and freeze them with threads and the versions of what it is made of."""
+    infer = replace(spec.infer, threads=spec.infer.threads or torch.get_num_threads())
+    predictions = pixels.count * len(spec.axis) * seeds
+    choice = choose_engine(replace(spec, infer=infer), checkpoint, pixels.pixels(), predictions)
     architectures = {spec.models_of(name).architecture for name in spec.axis}
     own = {library for name in architectures for library in libraries_of(name)}
     return {
-        "infer": vars(replace(infer, engine=choice.engine)),
+        "infer": vars(replace(infer, engine=choice.engine, batch_size=choice.batch_size)),
         "engine": vars(choice),
         "versions": library_versions(*sorted(own)),
     }

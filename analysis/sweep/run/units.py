@@ -1,14 +1,15 @@
 """The units of a run: one member in some conditions. Each writes verified, atomic score files.
 
 On a CPU a unit is one member in one condition; on a GPU one member in all of them, so that loading pays
-off. Finished work is known by its files alone: a score file counts only when its sidecar names this run and
-its digest.
+off. There the next member is read, and its cuts are found, while this one predicts; score files are written while the
+next condition is predicted. Finished work is known by its files alone: a score file counts only when its sidecar names
+this run and its digest.
 """
 
-import io
 import json
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -25,9 +26,9 @@ from analysis.sweep.device import card_of, library_versions, named_faults, on_de
 from analysis.sweep.engines.backend import Step
 from analysis.sweep.errors import HostError, UnitError
 from analysis.sweep.methods import Compressed
-from analysis.sweep.networks.factories import refuse_other_source
+from analysis.sweep.networks.checkpoints import State
 from analysis.sweep.run.engine import Engine
-from analysis.sweep.run.paths import prediction_name
+from analysis.sweep.run.paths import npy_bytes, prediction_name
 from analysis.sweep.run.prepare import Run, own_code
 from analysis.sweep.run.recalibrate import Recalibration, sample_cache
 from analysis.sweep.spec import ModelsSpec, PruneSpec
@@ -53,11 +54,10 @@ class Unit:
 
 @dataclass(frozen=True)
 class Artefact:
-    """One score file: where it lies, its SHA-256, the seconds it took, and whether it was there already."""
+    """One score file: where it lies, its SHA-256, and whether it was there already."""
 
     path: Path
     sha256: str
-    seconds: float
     reused: bool
 
 
@@ -90,27 +90,28 @@ def find_artefact(run: Run, seed: int, condition: str) -> Artefact | None:
     """Return a finished score file after reading all its bytes against its digest, else None."""
     if (found := verified(run, seed, condition)) is None:
         return None
-    return Artefact(
-        run.paths.prediction(seed, condition), found[0]["sha256"], float(found[0]["seconds"]), True
-    )
+    return Artefact(run.paths.prediction(seed, condition), found[0]["sha256"], True)
 
 
-def unit_done(run: Run, unit: Unit) -> bool:
-    """Say whether all score files of a unit are there and verified."""
-    return all(find_artefact(run, unit.seed, condition) for condition in unit.conditions)
+Wanted = tuple[int, PruneSpec, ModelsSpec]
+"""What a checkpoint is loaded for: its seed, how it is compressed, and of which networks it is."""
 
 
 @dataclass
 class Workspace:
     """What consecutive units of one process share: the networks, the loaded checkpoint, the decoded images.
 
-    `cache`: the folder of this host's decoded images; None takes the place that the plan names.
+    `cache`: the folder of this host's decoded images; None takes the place that the plan names. `ahead`: whether the
+    next seed's checkpoint is read while one predicts; None: on a GPU, whose processor is idle meanwhile.
     """
 
     run: Run
     cache: Path | None = None
+    ahead: bool | None = None
     _engines: dict[ModelsSpec, Engine] = field(default_factory=dict)
-    _loaded: tuple[int, PruneSpec, ModelsSpec] | None = None
+    _loaded: Wanted | None = None
+    _coming: dict[Wanted, Future[tuple[State, Compressed]]] = field(default_factory=dict)
+    _reader: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "read"))
     _compressed: Compressed | None = None
     _again: dict[ModelsSpec, Recalibration] = field(default_factory=dict)
     _pixels: Any = field(default=None, repr=False)
@@ -127,14 +128,32 @@ class Workspace:
         if condition in {one.name for one in spec.conditions}:
             levels = (0.0, own.level) if own.level else (0.0,)
             prune = replace(prune, method=own.method, sparsities=levels, recalibrate=own.recalibrate)
-        wanted = (seed, prune, models)
+        wanted, engine = (seed, prune, models), self._engines[models]
         if self._loaded != wanted or self._compressed is None:
             self._loaded = None
-            state = self.run.member(seed, condition).state
+            coming = self._coming.pop(wanted, None)
+            state, compressed = coming.result() if coming else self._read(wanted, condition)
             again = self._recalibration(models) if own.recalibrate else None
-            self._compressed = self._engines[models].load(state, prune, seed, again)
+            self._compressed = engine.load(state, prune, seed, again, compressed)
             self._loaded = wanted
-        return self._engines[models], self._compressed, own.level
+            self._look_ahead(wanted, condition)
+        return engine, self._compressed, own.level
+
+    def _read(self, wanted: Wanted, condition: str) -> tuple[State, Compressed]:
+        """Read a checkpoint and find its cuts, by the processor alone."""
+        seed, prune, models = wanted
+        state = self.run.member(seed, condition).state
+        return state, self._engines[models].compressed(state, prune, seed)
+
+    def _look_ahead(self, loaded: Wanted, condition: str) -> None:
+        """Begin to read what the next seed needs for a condition; forget what was read for others and not needed."""
+        seed, prune, models = loaded
+        seeds = [*self.run.checkpoints, -1]
+        wanted = (seeds[seeds.index(seed) + 1], prune, models)
+        self._coming = {key: read for key, read in self._coming.items() if key[0] in (seed, wanted[0])}
+        here = self.run.spec.infer.device == "cuda" if self.ahead is None else self.ahead
+        if here and wanted[0] >= 0 and wanted not in self._coming:
+            self._coming[wanted] = self._reader.submit(self._read, wanted, condition)
 
     def _recalibration(self, models: ModelsSpec) -> Recalibration:
         """Return what computes statistics for an architecture, from the training images that the plan names."""
@@ -182,49 +201,51 @@ def run_unit(
     CheckpointError, DataError: a checkpoint or an image that changed since the run was prepared.
     """
     workspace = workspace or Workspace(run)
-    made = []
-    for condition in unit.conditions:
-        there = find_artefact(run, unit.seed, condition)
-        made.append(there or _compute(run, unit.seed, condition, workspace, step, guard))
-    return made
+    made: list[Artefact | Future[Artefact]] = []
+    with ThreadPoolExecutor(1, "write") as writer:  # while the next condition is predicted
+        for condition in unit.conditions:
+            if there := find_artefact(run, unit.seed, condition):
+                made.append(there)
+                continue
+            note, scores = _predict(workspace, unit.seed, condition, step)
+            if guard:
+                guard()
+            made.append(writer.submit(_publish, run, note, scores))
+    return [one if isinstance(one, Artefact) else one.result() for one in made]
 
 
-def _compute(
-    run: Run,
-    seed: int,
-    condition: str,
-    workspace: Workspace,
-    step: Step | None,
-    guard: Callable[[], None] | None,
-) -> Artefact:
-    began = time.perf_counter()
+def _predict(
+    workspace: Workspace, seed: int, condition: str, step: Step | None
+) -> tuple[dict[str, Any], NDArray[np.float32]]:
+    """Predict a condition; return what its sidecar says and the scores."""
+    run, began = workspace.run, time.perf_counter()
     with named_faults(f"run {run.run_id}", run.spec.infer.batch_size):
         engine, compressed, level = workspace.member(seed, condition)
         scores = engine.predict(level, workspace.pixels(), step)
     _need_finite(scores, run, condition)
-    content = _npy(scores)
-    path = run.paths.prediction(seed, condition)
-    if guard:
-        guard()
-    write_whole(path, content)
-    digest = sha256_bytes(content)
-    seconds = time.perf_counter() - began
     note = {
         "format": RUN_FORMAT,
         "run_id": run.run_id,
         "seed": seed,
         "condition": condition,
-        "sha256": digest,
         "checkpoint": run.checkpoint(seed, condition)[1],
         "removed": compressed.removed(level),
         "prunable": compressed.total,
         "parameters": engine.parameters,
-        "seconds": round(seconds, 4),
+        "seconds": round(time.perf_counter() - began, 4),
     }
     if card := card_of(run.spec.infer.device):
         note["card"] = card
-    write_whole(run.paths.sidecar(seed, condition), json_bytes(note))
-    return Artefact(path, digest, seconds, False)
+    return note, scores
+
+
+def _publish(run: Run, note: dict[str, Any], scores: NDArray[np.float32]) -> Artefact:
+    """Write a score file, then the sidecar by which it counts."""
+    content, of = npy_bytes(scores), (note["seed"], note["condition"])
+    write_whole(run.paths.prediction(*of), content)
+    digest = sha256_bytes(content)
+    write_whole(run.paths.sidecar(*of), json_bytes(note | {"sha256": digest}))
+    return Artefact(run.paths.prediction(*of), digest, False)
 
 
 def _need_finite(scores: NDArray[np.float32], run: Run, condition: str) -> None:
@@ -242,13 +263,9 @@ def _need_finite(scores: NDArray[np.float32], run: Run, condition: str) -> None:
 
 def unfinished(run: Run, units: Sequence[Unit] | None = None) -> list[Unit]:
     """Return the units that still have to be computed."""
-    return [unit for unit in units or list_units(run) if not unit_done(run, unit)]
-
-
-def _npy(scores: NDArray[np.float32]) -> bytes:
-    stream = io.BytesIO()
-    np.save(stream, np.ascontiguousarray(scores, np.float32), allow_pickle=False)
-    return stream.getvalue()
+    return [
+        u for u in units or list_units(run) if not all(find_artefact(run, u.seed, c) for c in u.conditions)
+    ]
 
 
 def run_cache(run: Run, folder: Path | None = None) -> ImageCache:
@@ -279,7 +296,10 @@ def _refuse_other_host(run: Run) -> None:
     refuse_without_device(run.spec.infer.device, f"run {run.run_id}")
     for name, came in own_code(run.spec).items():
         code = run.spec.models.architecture if name == "factory" else name
-        refuse_other_source(code, came, run.plan["digests"].get(name, ""), f"run {run.run_id}")
+        if came != (wanted := run.plan["digests"].get(name, "")):
+            raise HostError(
+                f"run {run.run_id}: expected the source {wanted[:12]} of {code}, got another on this host"
+            )
     here = library_versions(*run.plan["versions"])
     for name, version in run.plan["versions"].items():
         if here.get(name) != version:

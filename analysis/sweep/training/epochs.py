@@ -44,11 +44,6 @@ class Examples:
     labels: NDArray[np.float32]
     weights: NDArray[np.float32] | None = None
 
-    @property
-    def learned(self) -> NDArray[np.float32]:
-        """The labels of the images that are not left out."""
-        return self.labels if self.weights is None else self.labels[self.weights > 0]
-
 
 class Trainer:
     """The state of one seed: weights, optimiser, the best weights so far, and the history."""
@@ -68,8 +63,7 @@ class Trainer:
             load_pretrained(model, self.choice.pretrained)
         kept = _load_pruned(model, spec, seed, start) if start else {}
         self.model = channels_last(model.to(self.device))
-        weights = dict(self.model.named_parameters())
-        self._kept = [(weights[name], stays.to(self.device)) for name, stays in kept.items()]
+        self._kept = [(self.model.get_parameter(name), stays.to(self.device)) for name, stays in kept.items()]
         self._remove()
         on_gpu = self.device.type == "cuda"
         # Fused, it takes the loss scale and skips a step that overflowed on the device, where others ask for it.
@@ -78,7 +72,7 @@ class Trainer:
             fused=on_gpu or self.device.type == "cpu", capturable=on_gpu,
         )  # fmt: skip
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.choice.precision == "fp16")
-        self._reduced = _REDUCED.get(self.choice.precision)
+        self._reduced = {"fp16": torch.float16, "bf16": torch.bfloat16}.get(self.choice.precision)
         self._sums = torch.zeros(2, dtype=torch.float64, device=self.device)
         self._whole = 0
         self._place: tuple[Tensor, ...] = ()
@@ -103,7 +97,8 @@ class Trainer:
     def run_epoch(self, train: Examples, val: Examples, step: Callable[[int], None]) -> None:
         """Train on all images once, validate, and keep the weights if the validation loss fell."""
         began = time.perf_counter()
-        self._balance = self._balance or balance_of(self.choice, train.learned, self.device)
+        learned = train.labels if train.weights is None else train.labels[train.weights > 0]
+        self._balance = self._balance or balance_of(self.choice, learned, self.device)
         self._ignores = bool((train.labels == IGNORED).any() or (val.labels == IGNORED).any())
         with own_stream(self.device):
             train_loss = self._train(train, step)
@@ -178,17 +173,17 @@ class Trainer:
         draw = torch.Generator().manual_seed(self.seed * 1_000_003 + self.epoch)
         torch.manual_seed(draw.initial_seed())  # what networks draw themselves: dropout
         order = drawn_order(torch.randperm(len(train.labels), generator=draw).numpy(), train.weights)
-        cuts, size = _cuts(len(order), self.choice.batch_size), self.choice.batch_size
+        count, size = len(order), self.choice.batch_size
+        cuts = [
+            place for place in range(size, count, size) if count - place > 1
+        ]  # batch norm needs two images
         drawn = [
             drawn_turns(len(rows), self.choice.rotation, self.choice.flip, draw)
             for rows in np.split(order, cuts)
         ]
         done, pace = 0, Pace(self.device)
         for batch in self._batches(train, order, cuts, torch.cat(drawn)):
-            if len(batch[0]) == size:
-                self._step_whole(batch)
-            else:
-                self._step(*batch)
+            self._take(batch)
             pace.keep()
             done += len(batch[0])
             step(done)
@@ -214,8 +209,11 @@ class Trainer:
                 grey = (grey.pin_memory() if on_gpu else grey).to(self.device, non_blocking=True)
             yield grey, *(part[start:end] for part in (labels, weights, *rest))
 
-    def _step_whole(self, batch: tuple[Tensor, ...]) -> None:
-        """Train on a batch of the full size, whose step is recorded after the first ones have warmed it up."""
+    def _take(self, batch: tuple[Tensor, ...]) -> None:
+        """Train on a batch; the step over one of the full size is recorded after the first have warmed it up."""
+        if len(batch[0]) != self.choice.batch_size:
+            self._step(*batch)
+            return
         self._place = self._place or tuple(part.clone() for part in batch)
         for place, part in zip(self._place, batch, strict=True):
             place.copy_(part)
@@ -278,8 +276,6 @@ class Trainer:
         return logits.float()
 
 
-_REDUCED = {"fp16": torch.float16, "bf16": torch.bfloat16}
-
 _KEPT = ("epoch", "best", "best_loss", "best_epoch", "history")
 
 WARM_UPS = 3
@@ -300,9 +296,12 @@ def load_pretrained(model: nn.Module, file: Path) -> None:
         names = match_names(list(stored), body, {}, "raw")
     except AmbiguousError as error:
         raise CheckpointError(f"{file}: expected one network, got {error}") from error
-    given = {n: stored[names.found.get(n, names.prefix + n)] for n in wanted
-             if names.found.get(n, names.prefix + n) in stored}  # fmt: skip
-    fits = {n: v for n, v in given.items() if n in wanted and wanted[n].shape == v.shape}
+    given = {name: stored.get(names.found.get(name, names.prefix + name)) for name in wanted}
+    fits = {
+        name: value
+        for name, value in given.items()
+        if value is not None and wanted[name].shape == value.shape
+    }
     absent = [n for n in body if n not in fits]
     if absent:
         raise CheckpointError(
@@ -335,11 +334,6 @@ def torch_bytes(content: dict[str, Any]) -> bytes:
     stream = io.BytesIO()
     torch.save(content, stream)
     return stream.getvalue()
-
-
-def _cuts(count: int, size: int) -> list[int]:
-    """Say where an order is cut; a last batch of one image joins the one before (batch norm needs two)."""
-    return [place for place in range(size, count, size) if count - place > 1]
 
 
 def drawn_turns(n: int, rotation: float, flip: bool, draw: torch.Generator) -> Tensor:

@@ -49,7 +49,7 @@ def _bce(logits: Tensor, labels: Tensor, balance: Balance) -> Tensor:
 def _focal(logits: Tensor, labels: Tensor, balance: Balance) -> Tensor:
     """Focal loss: Lin et al. (2017), "Focal Loss for Dense Object Detection", equation 4."""
     plain = functional.binary_cross_entropy_with_logits(logits, labels, reduction="none")
-    return (1 - torch.exp(-plain)) ** FOCUS * plain * _weights(labels, balance)
+    return (1 - torch.exp(-plain)) ** FOCUS * plain * torch.where(labels > 0, balance.weight, 1.0)
 
 
 def _asymmetric(logits: Tensor, labels: Tensor, balance: Balance) -> Tensor:
@@ -66,10 +66,6 @@ def _ldam(logits: Tensor, labels: Tensor, balance: Balance) -> Tensor:
     """
     moved = logits - torch.where(labels > 0, balance.margin[0], -balance.margin[1])
     return _bce(moved, labels, balance)
-
-
-def _weights(labels: Tensor, balance: Balance) -> Tensor:
-    return torch.where(labels > 0, balance.weight, torch.ones_like(balance.weight))
 
 
 Loss = Callable[[Tensor, Tensor, Balance], Tensor]
@@ -114,7 +110,4 @@ def balance_of(choice: TrainSpec, labels: NDArray[np.float32], device: torch.dev
     sides = np.maximum(np.stack([positives, images - positives]), 1) ** -0.25
     margin = LARGEST_MARGIN * sides / sides.max()
     weight = class_weights(choice.class_weights, positives, images)
-    return Balance(
-        torch.tensor(weight, dtype=torch.float32, device=device),
-        torch.tensor(margin, dtype=torch.float32, device=device),
-    )
+    return Balance(*(torch.tensor(part, dtype=torch.float32, device=device) for part in (weight, margin)))
