@@ -58,10 +58,7 @@ def pending_of(handover: Handover) -> Path:
 
 def read_part(handover: Handover, name: str) -> Row:
     """Read a JSON file of the sealed part; empty where there is none."""
-    try:
-        content: Row = json.loads((folder_of(handover) / name).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
+    content: Row = json.loads(text_of(folder_of(handover) / name) or "{}")
     return content
 
 
