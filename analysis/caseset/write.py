@@ -88,8 +88,7 @@ def write_case_set(
     images: file of each image name (`find_images`); all of one format.
     out: the folder to create.
     key_out: the key to make, outside `out`; its report goes beside it. Both get mode 0600.
-    origin: run, settings and seeds.
-    shown: which of view, sex and age are in cases.csv, for all cases.
+    origin: run, settings and seeds. shown: which of view, sex and age are in cases.csv, for all cases.
     block_size: target number of cases in a block, at least 8.
     nonce: 256 bits; drawn by default.
     burned_in_checked: who looked for text in the pixels of images whose header lets expect some, and how; blank:
@@ -106,10 +105,7 @@ def write_case_set(
     nonce = check_nonce(new_nonce() if nonce is None else nonce)
     _check_targets(out, key_out, report_out := report_path(key_out))
     plan = plan_cases(selection, shown=shown, block_size=block_size, nonce=nonce)
-    if "patient" in plan.columns:
-        plan["patient"] = _owners(plan)
-        if (patients := plan["patient"].nunique()) < len(plan):
-            origin = replace(origin, custody={**origin.custody, "patients": patients})
+    plan, origin = _with_owners(plan, origin)
     mark = secrets.token_hex(4)
     folder = out.with_name(f".{out.name}.{mark}.tmp")
     sealed = {path: path.with_name(f".{path.name}.{mark}.tmp") for path in (key_out, report_out)}
@@ -270,10 +266,18 @@ def _key_rows(plan: pd.DataFrame, nonce: bytes, groups: Groups) -> pd.DataFrame:
     )
 
 
-def _owners(plan: pd.DataFrame) -> Any:
-    """Number the patients in the order of the cases, which says nothing; a case of nobody's has a number of its own."""
+def _with_owners(plan: pd.DataFrame, origin: Origin) -> tuple[pd.DataFrame, Origin]:
+    """Number patients in the order of the cases, which says nothing, and note how many where one has several.
+
+    A case of nobody's has a number of its own.
+    """
+    if "patient" not in plan.columns:
+        return plan, origin
     named = plan["patient"].fillna("").map(name_key)
-    return pd.factorize(named.where(named != "", "\0" + plan["case"]))[0] + 1
+    numbers, patients = pd.factorize(named.where(named != "", "\0" + plan["case"]))
+    if len(patients) < len(plan):
+        origin = replace(origin, custody={**origin.custody, "patients": len(patients)})
+    return plan.assign(patient=numbers + 1), origin
 
 
 def _in_first_row(text: str, plan: pd.DataFrame) -> list[str]:

@@ -32,8 +32,7 @@ def analyse(
 
     Parameters
     ----------
-    metrics: frames.METRICS, every seed x condition x class.
-    classes: frames.CLASSES, in column order of the labels.
+    metrics, classes: frames.METRICS, every seed x condition x class; frames.CLASSES, in column order of the labels.
     labels: 0, 1 or frames.IGNORED, images x classes, of the test split.
     seed: of the bootstrap and the permutations, from 0.
     exemplar: bool, images: the PIEs; None leaves over-representation out, and `exemplar_note` says why.
@@ -79,10 +78,8 @@ def analyse(
         "multiplicity": f"Holm over the {'sparsities' if shares == len(precision.levels) else 'conditions'}, per test",
         "exemplars": None if exemplar is None else int(exemplar.sum()), "representation_note": exemplar_note,
     }  # fmt: skip
-    if patients:
-        described["patients_as_clusters"] = len(set(patients))
-    if ignored:
-        described["labels_ignored"] = ignored
+    counted = {"labels_ignored": ignored, "patients_as_clusters": len(set(patients))}
+    described |= {name: count for name, count in counted.items() if count}
     return Findings(described, tables, answers(tables, validity), synthetic)
 
 

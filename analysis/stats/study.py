@@ -70,9 +70,7 @@ def analyse(
     NotComparableError: no question has answers to two cases in both arms, unless `partial`.
     """
     plan.check()
-    checked = check(ratings, where, plan.questions)
-    if plan.version < 5:  # patients are not known
-        checked = replace(checked, first=checked.first.assign(patient=""))
+    checked = _known(check(ratings, where, plan.questions), plan)
     first, asked, level = checked.first, plan.endpoints, plan.level
     compared, refused = _comparisons(checked, plan, seed, draws)
     if refused and not partial:
@@ -184,6 +182,11 @@ def describe(checked: Checked) -> Row:
         "design": design,
         "lacking_an_arm": list(checked.lacking_an_arm),
     }
+
+
+def _known(checked: Checked, plan: Plan) -> Checked:
+    """Return what a version of the analysis knows: up to the fourth no patients."""
+    return checked if plan.version >= 5 else replace(checked, first=checked.first.assign(patient=""))
 
 
 def _holes(first: pd.DataFrame, planned: pd.DataFrame | None, plan: Plan) -> Row:

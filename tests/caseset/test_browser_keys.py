@@ -12,10 +12,11 @@ from playwright._impl._driver import compute_driver_executable
 from analysis.caseset.keys import case_key
 from analysis.caseset.plan import plan_cases
 from analysis.caseset.read import read_key
-from analysis.caseset.write import _owners
+from analysis.caseset.write import _with_owners
 from analysis.endpoints import Groups
 from analysis.frames import KEY
 from analysis.services.listed import read_listed
+from tests.caseset.sets import origin
 
 ROOT = Path(__file__).parents[2]
 NAMES = ("film", "films", "scan", "scans")
@@ -79,6 +80,6 @@ def test_the_browser_plans_as_the_command_does(
         assert came["owners"] is None
         assert "patient" not in key.rows.columns
         return
-    numbers = _owners(wanted)
+    numbers = _with_owners(wanted, origin())[0]["patient"]
     assert list(key.rows["patient"]) == came["owners"] == numbers.tolist()
     assert list(key.rows.columns[:7]) == [name for name in KEY.names if name not in ("nonce",)][:7]
