@@ -2,14 +2,24 @@
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from analysis.asked import declare
 from analysis.errors import RefusedError
 from analysis.sweep.errors import of_a_place
 
 
 class ToldCommand(BaseCommand):
-    """A command that ends a refusal, a place that cannot be used and Ctrl-C without a traceback."""
+    """A command that ends a refusal, a place that cannot be used and Ctrl-C without a traceback.
+
+    What it takes is in asked.toml under its name, and under those of `asked`.
+    """
+
+    asked: tuple[str, ...] = ()
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Take what is asked for."""
+        declare(parser, type(self).__module__.rpartition(".")[2], *self.asked)
 
     def execute(self, *args: Any, **options: Any) -> str | None:
         """Run."""

@@ -1,11 +1,10 @@
 """What commands share that do a run of the ledger in their own process."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import CommandError, CommandParser
+from django.core.management.base import CommandError
 
 from analysis.experiment.plan import Plan, cost
 from analysis.management.told import ToldCommand
@@ -58,15 +57,7 @@ class WorkingCommand(ToldCommand):
 class ExperimentCommand(WorkingCommand):
     """A command that freezes an experiment, says what it costs, and does it."""
 
-    def add_arguments(self, parser: CommandParser) -> None:
-        """Take the folder, and who works."""
-        parser.add_argument(
-            "--out", type=Path, required=True, metavar="DIR", help="the folder of the experiment"
-        )
-        parser.add_argument("--queue", action="store_true", help="let the site's workers do it")
-        parser.add_argument(
-            "--only-cost", action="store_true", help="freeze it and say what it costs, no more"
-        )
+    asked = ("experiment",)
 
     def experiment(self, make: Callable[[], Plan], options: dict[str, Any]) -> None:
         """Freeze, tell the cost, work, and tell the answer."""

@@ -1,107 +1,21 @@
-"""What is asked before a case set is written: the one list for the commands and for the page's forms."""
+"""What is done with what is asked (asked.toml) before a case set is written, by commands and pages alike."""
 
-from argparse import Action, ArgumentParser
 from collections.abc import Mapping
-from pathlib import Path
+from dataclasses import astuple
 from typing import Any
 
 from analysis.caseset import CaseSet, CaseSetError
-from analysis.caseset.plan import PERSONAL
-from analysis.endpoints import Groups
-from analysis.selection import CRITERIA, Nearest, SelectionSpec
-from analysis.selection.choose import ESTIMANDS
-from analysis.selection.sampling import DRAWS
+from analysis.endpoints import GROUPS, Groups
+from analysis.selection import Nearest, SelectionSpec
 
 DEFAULTS = SelectionSpec()
 
 GROUPS_METAVAR = ("ONE", "ONES", "OTHER", "OTHERS")
+GROUPS_DEFAULT = astuple(GROUPS)
 GROUPS_HELP = (
     "what one case and several cases of the first group are called, then of the second, as in: "
     "PIE PIEs control controls"
 )
-
-
-def add_places(parser: ArgumentParser) -> None:
-    """Take where images lie, where both halves go, and the file with the terms of use."""
-    parser.add_argument("--images", type=Path, required=True, help="folder of the images to read")
-    parser.add_argument("--out", type=Path, required=True, help="the blind folder to create")
-    parser.add_argument(
-        "--key-out", type=Path, required=True, help="the sealed key file to create, somewhere else"
-    )
-    parser.add_argument(
-        "--terms", type=Path,
-        help="file with the terms of use (markdown); anyone who sees the images in a study confirms them first",
-    )  # fmt: skip
-
-
-def add_contents(parser: ArgumentParser) -> list[Action]:
-    """Take what is shown, who may see it, the check for text and the size of blocks."""
-    add = parser.add_argument
-    return [
-        add("--show", dest="shown", nargs="*", default=[], choices=PERSONAL,
-            help="metadata columns that a study may show with the labels"),
-        add("--credential", default="", help="what a person needs to see the images"),
-        add("--ethics", default="", help="reference of the ethics approval"),
-        add("--burned-in-checked", metavar="REASON", default="",
-            help="who looked for names in images that may show text, and how; recorded in the sealed report"),
-        add("--block-size", type=int, default=20, help="target number of cases in a block"),
-    ]  # fmt: skip
-
-
-def add_unchecked(parser: ArgumentParser) -> list[Action]:
-    """Take why images are handed over without a comparison."""
-    help_ = (
-        "hand the images over without comparing them with the images that the run evaluated; give the "
-        "reason, which is recorded in the sealed report and shown before the lock"
-    )
-    add = parser.add_argument
-    return [add("--unchecked-images", dest="unchecked", metavar="REASON", default="", help=help_)]
-
-
-def add_conditions(parser: ArgumentParser) -> list[Action]:
-    """Take the two conditions between which exemplars are found."""
-    add = parser.add_argument
-    return [
-        add("--condition", "--sparsity", default="", metavar="NAME",
-            help="condition in which exemplars are found: a share of removed weights or a name (default: 0.90, or "
-            "the only one beside the reference)"),
-        add("--reference", default="", metavar="NAME",
-            help="what it is compared with (default: the run's reference)"),
-    ]  # fmt: skip
-
-
-def add_exemplars(parser: ArgumentParser) -> list[Action]:
-    """Take what makes an exemplar."""
-    add = parser.add_argument
-    return [
-        add("--criterion", choices=sorted(CRITERIA), default=DEFAULTS.criterion,
-            help="measure of agreement between dense and pruned scores by which exemplars are chosen (default "
-            "%(default)s)"),
-        *add_conditions(parser),
-        add("--fraction", type=float, default=DEFAULTS.fraction,
-            help="fraction of images that are exemplars (default %(default)s)"),
-    ]  # fmt: skip
-
-
-def add_selection(parser: ArgumentParser) -> list[Action]:
-    """Take every choice of a selection but the seed."""
-    add = parser.add_argument
-    return [
-        *add_exemplars(parser),
-        add("--size", type=int, help="exemplars to draw (default: all)"),
-        add("--draw", choices=sorted(DRAWS), default=DEFAULTS.draw,
-            help="how exemplars are drawn: at random, in equal numbers from the class groups, or those with the "
-            "lowest agreement"),
-        add("--controls", choices=sorted(ESTIMANDS), default=DEFAULTS.controls,
-            help="how controls are chosen (default %(default)s)"),
-        add("--ratio", type=int, default=DEFAULTS.ratio, help="controls per exemplar"),
-        add("--exact", nargs="*", default=list(DEFAULTS.exact), help="columns to match exactly"),
-        add("--nearest", nargs="*", type=nearest_of, default=list(DEFAULTS.nearest),
-            help="columns to match approximately: NAME, NAME=WEIGHT or NAME=WEIGHT:CALIPER"),
-        add("--caliper", type=float, help="largest distance of a pair"),
-        add("--same-patient-allowed", action="store_true",
-            help="allow several images of one patient (no metadata)"),
-    ]  # fmt: skip
 
 
 def nearest_of(text: str) -> Nearest:

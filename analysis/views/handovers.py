@@ -5,8 +5,8 @@ Each address of one tells the access log, as the gallery does: it shows the exem
 
 import json
 import re
-from argparse import Action, ArgumentParser
-from collections.abc import Callable, Sequence
+from argparse import ArgumentParser
+from collections.abc import Callable
 from typing import Any
 
 from django import forms
@@ -16,6 +16,7 @@ from django.core.paginator import Paginator
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 
+from analysis.asked import declare
 from analysis.caseset.plan import PERSONAL
 from analysis.caseset.sources import MAXIMUM_BYTES
 from analysis.errors import RefusedError
@@ -44,7 +45,9 @@ class Choices(forms.Form):
     def __init__(self, *args: Any, run: Run, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.own = images_of(run)
-        self.fields |= {one.dest: field_of(one) for one in options.add_selection(ArgumentParser())}
+        self.fields |= {
+            one.dest: field_of(one) for one in declare(ArgumentParser(), "exemplars", "selection")
+        }
         names = [("", "as the run has it"), *((one, one) for one in conditions_of(run))]
         for name in ("condition", "reference"):
             self.fields[name].widget = forms.Select(choices=names)
@@ -72,11 +75,11 @@ class Choices(forms.Form):
 class Contents(Described):
     """What the set is called and what goes into it beside the cases."""
 
-    ASKED: Sequence[Callable[[ArgumentParser], list[Action]]] = (options.add_contents, options.add_unchecked)
+    ASKED: tuple[str, ...] = ("contents", "unchecked")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields |= {one.dest: field_of(one) for add in self.ASKED for one in add(ArgumentParser())}
+        self.fields |= {one.dest: field_of(one) for one in declare(ArgumentParser(), *self.ASKED)}
 
     def contents(self) -> dict[str, Any]:
         """Return what the writer of the set takes; raise CaseSetError for terms that are not whole."""
@@ -93,7 +96,7 @@ class HiddenFile(forms.FileInput):
 class Listed(Contents):
     """The blind half of cases that somebody listed, as the browser sends it: no name of a file, no group."""
 
-    ASKED = (options.add_contents,)
+    ASKED = ("contents",)
 
     cases = forms.FileField(widget=HiddenFile)
     key_sha256 = forms.RegexField(r"^[0-9a-f]{64}$", widget=forms.HiddenInput)

@@ -1,6 +1,5 @@
 """`manage.py analyse_ratings RATINGS.csv --out DIR`: statistics of a reader study from a tidy CSV alone."""
 
-import argparse
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +8,6 @@ from typing import Any
 from analysis import stats
 from analysis.endpoints import FILE, GROUPS, PAPER, Groups, read_endpoints
 from analysis.management.told import ToldCommand
-from analysis.services.handover_options import GROUPS_HELP, GROUPS_METAVAR
 from analysis.stats.plan import endpoints_named
 
 SEED = 1
@@ -22,41 +20,6 @@ class Command(ToldCommand):
 
     help = "Analyse tidy ratings (docs/formats.md); write results.json, CSV tables, figures and report.html."
     requires_system_checks: list[str] = []
-
-    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        """Declare RATINGS.csv, --out, --like, --seed, --subgroups, --primary, --endpoints, --groups and --simulated."""
-        parser.add_argument(
-            "ratings", type=Path, metavar="RATINGS.csv", help="one row per reading, as docs/formats.md says"
-        )
-        parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="a new or empty folder")
-        parser.add_argument(
-            "--like", type=Path, metavar="RESULTS.json",
-            help="repeat the analysis of this results.json of an export: its seed, numbers of samples and plan",
-        )  # fmt: skip
-        parser.add_argument("--seed", type=int, help=f"seed of each random step (default {SEED})")
-        parser.add_argument(
-            "--subgroups",
-            type=Path,
-            metavar="CASES.csv",
-            help="a column case and one column per grouping of cases",
-        )
-        parser.add_argument(
-            "--primary", choices=stats.PRIMARY_METHODS,
-            help=f"the method that was declared primary before reading (default {stats.PRIMARY})",
-        )  # fmt: skip
-        parser.add_argument(
-            "--endpoints", nargs="+", metavar="NAME",
-            help=f"the questions that are tested (default: all); what they are is read from {FILE} beside the ratings, "
-            "as an export has it, and without such a file they are the published study's three",
-        )  # fmt: skip
-        parser.add_argument(
-            "--groups", nargs=4, metavar=GROUPS_METAVAR,
-            help=f"{GROUPS_HELP} (the default); the first has arm 1",
-        )  # fmt: skip
-        parser.add_argument(
-            "--simulated", action="store_true",
-            help="mark the results as simulated, as a column `simulated` of the ratings does",
-        )  # fmt: skip
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Analyse, write, and print the primary result of each question in words."""

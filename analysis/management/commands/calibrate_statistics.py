@@ -1,6 +1,5 @@
 """`manage.py calibrate_statistics`: type I error, coverage and power of the candidates on simulated reader studies."""
 
-import argparse
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -22,19 +21,6 @@ class Command(ToldCommand):
 
     help = "Simulate reader studies; print type I error, power and coverage, and the choice of the primary comparison."
     requires_system_checks: list[str] = []
-
-    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        """Declare --simulations, --seed, --cell and --processes."""
-        parser.add_argument(
-            "--simulations", type=int, default=2000, help="studies per cell (default %(default)s)"
-        )
-        parser.add_argument(
-            "--seed", type=int, default=SEED, help="seed of the whole table (default %(default)s)"
-        )
-        parser.add_argument("--cell", action="append", metavar="NAME", help="only this cell; may be repeated")
-        parser.add_argument(
-            "--processes", type=int, default=1, help="processes that share the work (default 1)"
-        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Print the rows as CSV, a cell each, and the judgement; progress goes to the terminal."""

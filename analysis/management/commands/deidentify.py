@@ -1,7 +1,5 @@
 """Command for `analysis.services.deidentify`."""
 
-from argparse import ArgumentParser
-from pathlib import Path
 from typing import Any
 
 from analysis.management.told import ToldCommand
@@ -12,11 +10,6 @@ class Command(ToldCommand):
     """De-identify the headers of DICOM originals that are kept."""
 
     help = f"De-identify the headers of DICOM images ({METHOD}). Pixels are not checked."
-
-    def add_arguments(self, parser: ArgumentParser) -> None:
-        """Take both folders."""
-        parser.add_argument("source", type=Path, help="folder of DICOM images, with sub-folders")
-        parser.add_argument("target", type=Path, help="the folder to create")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """De-identify and say how many."""

@@ -1,6 +1,5 @@
 """Command for `analysis.imports.importing.import_predictions`."""
 
-from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +8,6 @@ from django.core.management.base import CommandError
 from analysis.imports.importing import import_predictions
 from analysis.imports.listing import Choices
 from analysis.management.told import ToldCommand
-from analysis.sweep.spec import OUTPUTS
 from analysis.sweep.toml import load_spec
 from analysis.terminal import progress_bars
 
@@ -19,41 +17,6 @@ class Command(ToldCommand):
 
     help = "Check predictions (pickles, .npy, .csv, .parquet) against the labels of their images; write a RUN folder."
     requires_system_checks: list[str] = []
-
-    def add_arguments(self, parser: ArgumentParser) -> None:
-        """Declare the places, the data set and how the files are read."""
-        parser.add_argument(
-            "places", nargs="+", metavar="DIR|NAME=PATH",
-            help="a folder of ..._seed-S_prune-K.pkl; or two or more conditions, each with its folder or file, the "
-            "reference first: teacher=preds/a student=preds/b.csv",
-        )  # fmt: skip
-        which = parser.add_mutually_exclusive_group(required=True)
-        which.add_argument("--labels", type=Path, metavar="CSV", help="the test split's labels")
-        which.add_argument(
-            "--data", type=Path, metavar="TOML",
-            help="a specification whose [data] says all of the data set: layout, policies, splits, expert labels",
-        )  # fmt: skip
-        parser.add_argument("--labels-train", type=Path, metavar="CSV", help="to group classes by frequency")
-        parser.add_argument("--metadata", type=Path, metavar="CSV", help="view, sex, age and patient")
-        parser.add_argument(
-            "--classes",
-            nargs="+",
-            default=[],
-            metavar="NAME",
-            help="a class set, or the classes in column order",
-        )
-        parser.add_argument("--synthetic", action="store_true", help="the images are synthetic")
-        parser.add_argument(
-            "--id-column", default="", metavar="NAME",
-            help="names the images in the files of predictions, whose rows may then come in any order",
-        )  # fmt: skip
-        parser.add_argument(
-            "--logits", nargs="+", default=[], metavar="NAME", help="conditions whose files hold logits"
-        )
-        parser.add_argument(
-            "--output", choices=OUTPUTS, default=OUTPUTS[0], help="what turns logits into scores"
-        )
-        parser.add_argument("--out", type=Path, required=True, metavar="RUN", help="a new or empty folder")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Import, and say what was imported."""

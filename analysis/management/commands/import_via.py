@@ -1,6 +1,5 @@
 """`manage.py import_via FILE.csv ... --out RATINGS.csv`: VIA's CSV exports to tidy ratings."""
 
-import argparse
 from pathlib import Path
 from typing import Any
 
@@ -20,31 +19,6 @@ class Command(ToldCommand):
 
     help = "Read CSV exports of the VGG Image Annotator, one per reader, as tidy ratings (docs/formats.md)."
     requires_system_checks: list[str] = []
-
-    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        """Declare the files, --out, --cases, --key, --first-exemplars, --paper and --results."""
-        parser.add_argument("files", type=Path, nargs="+", metavar="FILE.csv", help="one per reader")
-        parser.add_argument("--out", type=Path, required=True, metavar="RATINGS.csv", help="a new file")
-        parser.add_argument(
-            "--cases", choices=("shared", "own"), required=True,
-            help="shared: one file name is one case for all readers; own: each reader has cases of their own",
-        )  # fmt: skip
-        arms = parser.add_mutually_exclusive_group(required=True)
-        arms.add_argument(
-            "--key", type=Path, metavar="KEY.csv", help="columns case, arm and, if matched, pair"
-        )
-        arms.add_argument(
-            "--first-exemplars", type=int, metavar="N",
-            help="the first N file names of each reader, sorted, are the PIEs (the published script: 20)",
-        )  # fmt: skip
-        parser.add_argument(
-            "--paper", action="store_true",
-            help="count every answer that is not exactly 'yes' as disagreement, as the published script did",
-        )  # fmt: skip
-        parser.add_argument(
-            "--results", type=Path, metavar="DIR",
-            help="a new or empty folder: analyse too, as analyse_ratings does, and explain what Kruskal-Wallis says",
-        )  # fmt: skip
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Convert, check, write, and say what was tolerated; analyse and explain where that is asked for."""

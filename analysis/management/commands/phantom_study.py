@@ -1,13 +1,14 @@
 """Command for `analysis.services.phantom_study`: a whole study whose truth is known."""
 
 import os
-from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
 from analysis.management.told import ToldCommand
 from analysis.services.phantom_study import run_phantom_study
 from analysis.terminal import progress_bars
+
+FOLDER = Path("var/phantom-study")
 
 
 class Command(ToldCommand):
@@ -19,16 +20,6 @@ class Command(ToldCommand):
         "frequency, how often planted faults are found among the exemplars and by rankings of labels, and what "
         "training without the wrong labels gains. Ctrl-C stops it; run the same command again to resume."
     )
-
-    def add_arguments(self, parser: ArgumentParser) -> None:
-        """Take the folder; every other setting is fixed beforehand."""
-        parser.add_argument(
-            "--out",
-            type=Path,
-            default=Path("var/phantom-study"),
-            metavar="DIR",
-            help="folder of the study (default: %(default)s)",
-        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Run what is missing and print every result with its interval."""

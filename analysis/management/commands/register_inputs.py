@@ -1,7 +1,5 @@
 """Register the data set, and where there are checkpoints the ensemble, of a specification."""
 
-from argparse import ArgumentParser
-from pathlib import Path
 from typing import Any
 
 from analysis.management.told import ToldCommand
@@ -13,12 +11,6 @@ from analysis.sweep.toml import load_spec
 
 class Command(ToldCommand):
     help = "Write the data set of a specification into the site, and with --ensemble its checkpoints, for the pages."
-
-    def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("spec", type=Path, help="the specification (TOML; docs/formats.md)")
-        parser.add_argument(
-            "--ensemble", metavar="NAME", help="register [models] checkpoints under this name"
-        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         content = load_spec(options["spec"]).as_dict()

@@ -1,7 +1,5 @@
 """Put a finished RUN folder into the ledger."""
 
-from argparse import ArgumentParser
-from pathlib import Path
 from typing import Any
 
 from analysis.management.told import ToldCommand
@@ -12,9 +10,6 @@ class Command(ToldCommand):
     help = (
         "Verify a finished RUN folder (imported, or swept on another host) and show it on the site's pages."
     )
-
-    def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("run", type=Path, metavar="RUN", help="the folder; it is not moved")
 
     def handle(self, *args: Any, **options: Any) -> None:
         run = register_folder(folder=options["run"])

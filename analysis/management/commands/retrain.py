@@ -1,9 +1,6 @@
 """Retrain without exemplars, with them weighing twice, or with better labels, against the same on random sets."""
 
-from pathlib import Path
 from typing import Any
-
-from django.core.management.base import CommandParser
 
 from analysis.experiment.study import plan_study
 from analysis.management.working import ExperimentCommand
@@ -14,12 +11,6 @@ class Command(ExperimentCommand):
         "Carry out the experiment of STUDY.toml: are exemplars hard images to upweight, or noise to remove? "
         "It is frozen before the first training. Ctrl-C stops it; run the same command again to resume."
     )
-
-    def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument(
-            "study", type=Path, metavar="STUDY.toml", help="the experiment (docs/retraining.md)"
-        )
-        super().add_arguments(parser)
 
     def handle(self, *args: Any, **options: Any) -> None:
         self.experiment(lambda: plan_study(options["study"], options["out"]), options)

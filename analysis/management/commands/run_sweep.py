@@ -1,7 +1,5 @@
 """Run a sweep from a specification."""
 
-from argparse import ArgumentParser
-from pathlib import Path
 from typing import Any
 
 from django.conf import settings
@@ -17,11 +15,6 @@ class Command(WorkingCommand):
         "Prune and evaluate an ensemble as a specification says. Ctrl-C stops it; run the same command again "
         "to resume."
     )
-
-    def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("spec", type=Path, help="the specification (TOML; docs/formats.md)")
-        parser.add_argument("--out", type=Path, help="the run's folder (default: the site's runs folder)")
-        parser.add_argument("--queue", action="store_true", help="let the site's workers do it")
 
     def handle(self, *args: Any, **options: Any) -> None:
         with progress_bars() as progress:

@@ -1,7 +1,5 @@
 """Train an ensemble."""
 
-from argparse import ArgumentParser
-from pathlib import Path
 from typing import Any
 
 from analysis.management.told import ToldCommand
@@ -16,10 +14,6 @@ class Command(ToldCommand):
         "Train every seed of a specification's [train] section. Ctrl-C stops it; run the same command again "
         "to resume."
     )
-
-    def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("spec", type=Path, help="the specification (TOML; docs/formats.md)")
-        parser.add_argument("--out", type=Path, required=True, help="the folder of the ensemble")
 
     def handle(self, *args: Any, **options: Any) -> None:
         spec = load_spec(options["spec"])

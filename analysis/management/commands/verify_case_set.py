@@ -1,7 +1,5 @@
 """Command for `analysis.caseset.verify_case_set`."""
 
-from argparse import ArgumentParser
-from pathlib import Path
 from typing import Any
 
 from analysis.caseset import verify_case_set
@@ -12,11 +10,6 @@ class Command(ToldCommand):
     """Check every digest of a case set, and its key where that may be read."""
 
     help = "Check every digest of a case set, and its key where that may be read."
-
-    def add_arguments(self, parser: ArgumentParser) -> None:
-        """Take the folder and, optionally, the key."""
-        parser.add_argument("folder", type=Path, help="the blind half")
-        parser.add_argument("--key", type=Path, help="the sealed half, only for people who may see the arms")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Verify and say what was found."""

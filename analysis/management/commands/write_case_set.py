@@ -1,11 +1,7 @@
 """Command for `analysis.services.handover.hand_over`: from a run to a blind folder and a sealed key."""
 
-from argparse import ArgumentParser
-from dataclasses import astuple
-from pathlib import Path
 from typing import Any
 
-from analysis.endpoints import GROUPS
 from analysis.management.told import ToldCommand
 from analysis.services import handover_options as shared
 from analysis.services.handover import hand_over, love_plot_path
@@ -15,27 +11,7 @@ class Command(ToldCommand):
     """Select exemplars and controls from a run and write them as a case set."""
 
     help = "Select exemplars and controls from a run and write a blind folder and, elsewhere, a sealed key."
-
-    def add_arguments(self, parser: ArgumentParser) -> None:
-        """Take the paths and every choice of the selection."""
-        parser.add_argument("run", type=Path, help="RUN folder of a finished sweep")
-        shared.add_places(parser)
-        shared.add_contents(parser)
-        shared.add_unchecked(parser)
-        parser.add_argument(
-            "--groups",
-            nargs=4,
-            metavar=shared.GROUPS_METAVAR,
-            default=astuple(GROUPS),
-            help=shared.GROUPS_HELP,
-        )
-        shared.add_selection(parser)
-        parser.add_argument(
-            "--seed",
-            type=int,
-            default=shared.DEFAULTS.seed,
-            help="seed of every random step (default %(default)s)",
-        )
+    asked = ("places", "contents", "unchecked", "exemplars", "selection")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Select, write, and report; nothing that reveals a case's arm is printed."""

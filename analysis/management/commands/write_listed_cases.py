@@ -1,7 +1,5 @@
 """Command for `analysis.services.listed.hand_over_listed`: from a list of cases to a blind folder and a sealed key."""
 
-from argparse import ArgumentParser
-from pathlib import Path
 from typing import Any
 
 from analysis.management.told import ToldCommand
@@ -15,19 +13,7 @@ class Command(ToldCommand):
     help = (
         "Write a list of images, each of one of two groups, as a blind folder and, elsewhere, a sealed key."
     )
-
-    def add_arguments(self, parser: ArgumentParser) -> None:
-        """Take the list, the names of its groups and the paths."""
-        parser.add_argument(
-            "listed", type=Path, metavar="CASES.csv",
-            help="columns image, group and labels, and optionally set, patient, view, sex and age (docs/formats.md)",
-        )  # fmt: skip
-        parser.add_argument(
-            "--groups", nargs=4, required=True, metavar=shared.GROUPS_METAVAR, help=shared.GROUPS_HELP
-        )
-        shared.add_places(parser)
-        shared.add_contents(parser)
-        parser.add_argument("--synthetic", action="store_true", help="the images are not of patients")
+    asked = ("places", "contents")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Write, and report; nothing that reveals a case's group is printed."""
