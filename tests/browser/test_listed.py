@@ -20,9 +20,12 @@ from readerstudy.accounts.models import User
 from readerstudy.cases.models import Case, CaseSet
 from readerstudy.ops.loading import load_into_study, offered_sets
 from readerstudy.study.design import lifecycle
+from readerstudy.study.models import Study
+from readerstudy.study.people.members import enrol_reader
 from readerstudy.study.protocol import Protocol
 from tests import stock
-from tests.browser.conftest import _empty_the_audit_trail
+from tests.blinding.crowd import read_all
+from tests.browser.conftest import _empty_the_audit_trail, sign_in_as
 from tests.browser.test_handover import look, sign_in, work
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db]
@@ -122,7 +125,8 @@ def test_from_files_to_a_loaded_set(page: Page, site: tuple[str, Path], tmp_path
     expect(page.get_by_role("heading", name="The case set nodules is ready")).to_be_visible(timeout=60_000)
     _nothing_told(sent, key.read_bytes())
     assert verify_case_set(settings.CASE_SETS / "nodules", key).cases == 20
-    _loaded(key)
+    study = _loaded(key)
+    _results(page, url, study, key)
 
 
 def _nothing_told(sent: list[Request], key: bytes) -> None:
@@ -138,7 +142,7 @@ def _nothing_told(sent: list[Request], key: bytes) -> None:
     assert row.draws == []
 
 
-def _loaded(key: Path) -> None:
+def _loaded(key: Path) -> Study:
     (offered,) = offered_sets()
     alice, rita = (User.objects.get(email=f"{name}@example.org") for name in ("alice", "rita"))
     study = lifecycle.create_study(slug="nodules", title="Nodules", protocol=Protocol(), actor=alice)
@@ -148,3 +152,39 @@ def _loaded(key: Path) -> None:
     assert (loaded.case_count, loaded.one_each, loaded.synthetic) == (20, True, True)
     assert has_opened_run(rita, loaded.run_id)  # hence never a reader of it, whatever rights she has later
     assert Case.objects.filter(study=study.key).count() == 20
+    return study
+
+
+def _results(page: Page, url: str, study: Study, key: Path) -> None:
+    """Two readers answer every case; the admin opens the key, as it was saved, and sees the groups by their names."""
+    alice = User.objects.get(email="alice@example.org")
+    for name in ("Nora", "Otto"):
+        enrol_reader(study=study, person=stock.person(name), actor=alice)
+    stock.look_for_names(study, None)
+    study.refresh_from_db()
+    lifecycle.lock(study=study, actor=alice)
+    study = lifecycle.start(study=study, actor=alice)
+    agreed = {
+        row["case"]: int(row["arm"]) for row in pd.read_csv(key, comment="#", dtype=str).to_dict("records")
+    }
+
+    def answer(case: str) -> dict[str, object]:
+        given = {"agree": 1 - agreed[case], "quality": 2 + int(case[0], 16) % 3, "difficulty": 3}
+        return {"answers": {name: {"status": "answered", "value": value} for name, value in given.items()}}
+
+    for reader in study.readers.all():
+        read_all(reader, answer)
+    lifecycle.close(study=study, actor=alice, reason="both have finished")
+    page.context.clear_cookies()
+    sign_in_as(page, url, "alice@example.org")
+    page.goto(f"{url}/results/nodules/")
+    page.get_by_label("Reason").fill("reading is over")
+    page.get_by_label("Password").fill(stock.PASSWORD)
+    page.get_by_role("button", name="Ask to open the key").click()
+    page.get_by_label("Sealed file (key.csv)").set_input_files(key)
+    page.get_by_label("Password").fill(stock.PASSWORD)
+    page.get_by_role("button", name="Open the key").click()
+    expect(page.get_by_role("heading", name="Primary comparison", exact=False)).to_be_visible(timeout=60_000)
+    expect(page.get_by_text("2 readers judged 10 missed nodules and 10 found nodules").first).to_be_visible()
+    page.wait_for_load_state("networkidle")
+    page.goto("about:blank")
