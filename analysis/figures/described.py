@@ -19,7 +19,8 @@ class Described:
     """First readings' answers to a question that is not tested, in the group with arm 1 and in that with arm 0.
 
     `planned` and `answered` count readings. `rows` hold an answer and how often it was given in either group; of a
-    `number` its five-number summary (None: nothing answered); of a text or a mark nothing.
+    `number` its five-number summary (None: nothing answered); of a text or a mark nothing. `guess`: readers guessed the
+    group; the first row is for that with arm 1, the second for the other.
     """
 
     question: str
@@ -28,6 +29,7 @@ class Described:
     rows: tuple[tuple[str, tuple[float | None, ...]], ...]
     number: bool = False
     unit: str = ""
+    guess: bool = False
 
 
 def draw_described(

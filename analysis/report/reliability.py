@@ -17,7 +17,10 @@ from analysis.report.words import (
     prose,
 )
 from analysis.stats import Results
+from analysis.stats.blinding import bang_index
 from analysis.stats.rows import Row
+
+BANG = "Bang's blinding index"
 
 
 def agreement_section(results: Results) -> Section:
@@ -206,8 +209,20 @@ def described_section(results: Results, background: Background) -> Section | Non
         rows += [
             (name, *(_cell(each, place, values[place]) for place in (0, 1))) for name, values in each.rows
         ]
+        if each.guess:
+            rows.append((BANG, *(_bang(each, place, results.study["interval_level"]) for place in (0, 1))))
         blocks.append(Grid(each.question, ("Answer", *named), tuple(rows)))
+        blocks += [Text(prose("guessed", results), "note")] if each.guess else []
     return Section("described", "Other questions", tuple(blocks))
+
+
+def _bang(each: Described, place: int, level: float) -> str:
+    """Write the index of a group with its interval; answers that were not given are no guesses."""
+    if not each.answered[place]:
+        return DASH
+    right, wrong = (int(each.rows[k][1][place] or 0) for k in (place, 1 - place))
+    index, low, high = bang_index(right, wrong, each.answered[place], level)
+    return f"{number(index, 2)} ({interval(low, high, 2)})"
 
 
 def _cell(each: Described, place: int, value: float | None) -> str:

@@ -180,7 +180,8 @@ def _described(question: Question, first: Sequence[Reading]) -> Described:
         counts = [Counter(said for value in values for said in _said(question, value)) for values in given]
         words = dict.fromkeys([*_offered(question), *sorted({*counts[0], *counts[1]})])
         rows = tuple((word, tuple(float(count[word]) for count in counts)) for word in words)
-    return Described(question.text, planned, answered, rows, question.kind == "number", question.unit)
+    is_number = question.kind == "number"
+    return Described(question.text, planned, answered, rows, is_number, question.unit, question.guess)
 
 
 def _counts(question: Question, answer: Mapping[str, Any]) -> bool:

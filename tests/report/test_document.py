@@ -7,9 +7,11 @@ from functools import cache
 import pytest
 from matplotlib.text import Text as Drawn
 
+from analysis.figures.described import Described
 from analysis.report import Background, ReaderCourse, reader_study_report, report_figures
 from analysis.report.document import Findings, Grid, Named, Picture, Points, Text
 from analysis.report.flow import flow
+from analysis.report.reliability import described_section
 from analysis.report.words import interval, listed, number, p_value
 from analysis.stats import Plan, analyse, simulate_study
 from tests.stats.reference_data import A, B, C, analysed, ratings
@@ -314,3 +316,19 @@ def test_the_estimand_opens_the_report():
     document = reader_study_report(analysed(A), Background(estimand="PIEs as found, for readers like these."))
     first = document.sections[0].blocks[0]
     assert (first.text, first.kind) == ("What was compared: PIEs as found, for readers like these.", "lede")
+
+
+def test_guesses_of_the_group_have_the_blinding_index_of_each_group():
+    """7 of 10 right and 1 wrong in the first group; 5 of 8 right and 2 wrong in the second, whose option is second."""
+    rows = (("first", (7.0, 2.0)), ("second", (1.0, 5.0)), ("cannot tell", (2.0, 1.0)))
+    asked = Described("Which?", (20, 20), (10, 8), rows, guess=True)
+    nobody = Described("Which?", (20, 20), (0, 8), tuple((name, (0.0, n[1])) for name, n in rows), guess=True)
+    for each, first in ((asked, "0.60"), (nobody, "–")):
+        section = described_section(analysed(A), Background(described=(each,)))
+        (grid,) = [block for block in section.blocks if isinstance(block, Grid)]
+        name, one, other = grid.rows[-1]
+        assert name == "Bang's blinding index"
+        assert one.startswith(first)
+        assert other.startswith("0.38")
+    plain = described_section(analysed(A), Background(described=(replace(asked, guess=False),)))
+    assert "Bang" not in str(plain)

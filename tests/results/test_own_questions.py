@@ -9,11 +9,13 @@ from typing import Any
 
 import pytest
 
+from analysis import printed
 from analysis.caseset import CaseSet
 from analysis.endpoints import Groups
 from analysis.report import reader_study_report
-from analysis.report.document import Grid
+from analysis.report.document import Grid, Text
 from analysis.services.listed import hand_over_listed
+from analysis.stats.blinding import bang_index
 from readerstudy.cases.models import Case
 from readerstudy.ops.loading import load_into_study
 from readerstudy.results.computed import Computed, computed
@@ -44,7 +46,7 @@ ASKED = (
         endpoint=Measure("Sureness", "low", "less sureness", "more sureness"),
     ),
     Question("case", "How many?", "number", minimum=0, endpoint=Measure("Number", "high", "fewer", "more")),
-    Question("side", "Which side?", "choice", (Level(1, "left"), Level(2, "right"))),
+    Question("side", "Which side?", "choice", (Level(1, "left"), Level(2, "right")), guess=True),
     Question("signs", "Which signs?", "multiple_choice", (Level(1, "a"), Level(2, "b")), fewest=0),
     Question("width", "How wide?", "number", unit="cm", required=False),
     Question("why", "Why?", "text", required=False),
@@ -152,4 +154,12 @@ def test_other_questions_are_described_by_group(made: Computed) -> None:
     assert [grid.caption for grid in grids] == ["Which side?", "Which signs?", "How wide?", "Why?"]
     assert grids[0].columns == ("Answer", "Films", "Scans")
     assert grids[0].rows[1] == ("left", *(f"{n} ({100 * n / 16:.0f} %)" for n in left))
+    right = (left[0], 16 - left[1])
+    name, *shown = grids[0].rows[-1]
+    assert name == "Bang's blinding index"
+    for text, hits in zip(shown, right, strict=True):
+        index, low, high = bang_index(hits, 16 - hits, 16, 0.95)
+        assert text == f"{printed.number(index, 2)} ({printed.interval(low, high, 2)})"
+    assert any(isinstance(block, Text) and "Bang, Ni and Davis" in block.text for block in section.blocks)
+    assert not any("Bang" in row[0] for grid in grids[1:] for row in grid.rows)
     assert "described" in made.figures("light")

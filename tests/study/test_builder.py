@@ -81,16 +81,18 @@ def test_questions_of_each_kind_are_added_edited_and_moved(admin: Client) -> Non
         text="Which are missing?",
         vocabulary="Nodule\nHernia\nNodule",
     )
+    typed(admin, f"{base}/new/choice/", key="guess", text="Which kind?", levels="one\r\nother", guess=True)
     typed(admin, f"{base}/new/mark/", key="where", text="Where?", shapes=["point"])
     typed(admin, f"{base}/questions/size/", key="width", text="How wide?")
     admin.post(f"{base}/questions/where/up/")
     admin.post(f"{base}/questions/difficulty/remove/")
     protocol = now()
     by_key = {question.key: question for question in protocol.questions}
-    assert list(by_key) == ["agree", "quality", "side", "width", "where", "missing"]
+    assert list(by_key) == ["agree", "quality", "side", "width", "missing", "where", "guess"]
     assert by_key["side"].after == After("agree", (0,))
     assert [level.label for level in by_key["side"].levels] == ["left", "right"]
     assert (by_key["width"].maximum, by_key["width"].unit) == (30, "cm")
+    assert (by_key["guess"].guess, by_key["side"].guess) == (True, False)
     assert by_key["missing"].vocabulary == ("Nodule", "Hernia")
     assert protocol.endpoints == ("agree", "quality")
     page = admin.get(f"{base}/").content.decode()

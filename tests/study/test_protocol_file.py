@@ -159,3 +159,30 @@ def test_question_that_cannot_be_an_endpoint(change: dict[str, object]) -> None:
     Protocol(questions=(agree, sure), endpoints=("agree", "sure")).check()
     with pytest.raises(ProtocolError, match=r"as endpoint|an endpoint"):
         Protocol(questions=(agree, replace(sure, **change)), endpoints=("agree",)).check()
+
+
+GUESS = Question("guess", "Which kind is it?", "choice", (Level(1, "one"), Level(2, "other")), guess=True)
+
+
+def test_a_guess_of_the_group_is_read_again_and_readers_do_not_get_that_it_is_one() -> None:
+    protocol = Protocol(questions=(*PUBLISHED_QUESTIONS, GUESS))
+    protocol.check()
+    assert Protocol.from_json(protocol.as_json()) == protocol
+    assert tomllib.loads(as_toml("t", protocol))["questions"][-1]["guess"] is True
+    assert not any("guess" in question for question in protocol.asked())
+    without = Protocol(questions=(*PUBLISHED_QUESTIONS, replace(GUESS, guess=False)))
+    assert not any("guess" in question for question in without.as_json()["questions"])
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"kind": "ordinal"},
+        {"kind": "text", "levels": ()},
+        {"levels": tuple(Level(value, str(value)) for value in range(1, 5))},
+        {"after": After("agree", (1,))},
+    ],
+)
+def test_what_cannot_be_a_guess_of_the_group(change: dict[str, object]) -> None:
+    with pytest.raises(ProtocolError, match=r"guess of the group|guesses no group"):
+        Protocol(questions=(*PUBLISHED_QUESTIONS, replace(GUESS, **change))).check()

@@ -102,7 +102,9 @@ class Protocol:
         """Return plain values for a JSON column."""
         plain: dict[str, Any] = json.loads(json.dumps(asdict(self)))
         for question in plain["questions"]:
-            if question["endpoint"] is None:  # so that a protocol without it keeps its digest
+            if not question["guess"]:  # so that a protocol without it keeps its digest
+                del question["guess"]
+            if question["endpoint"] is None:
                 del question["endpoint"]
             elif not question["endpoint"]["margin"]:
                 del question["endpoint"]["aim"], question["endpoint"]["margin"]
@@ -111,7 +113,9 @@ class Protocol:
     def asked(self) -> list[dict[str, Any]]:
         """Return the questions as readers get them: nothing of how they are analysed, or of what is to be shown."""
         questions = self.as_json()["questions"]
-        return [{k: v for k, v in question.items() if k != "endpoint"} for question in questions]
+        return [
+            {k: v for k, v in question.items() if k not in ("endpoint", "guess")} for question in questions
+        ]
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> "Protocol":

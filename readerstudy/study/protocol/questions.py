@@ -87,10 +87,13 @@ class Measure:
 class Question:
     """One question; `key` is its name in exports. A yes/no question has the values 1 (yes) and 0 (no).
 
-    Only some fields speak for a kind: `levels` for scales and choices; `minimum`, `maximum`, `whole` and `unit`
-    for numbers; `longest` (characters) for texts and added labels; `shapes` for marks; `fewest` and `most` for
-    marks, multiple choices and labels; `vocabulary` and `other` (free additions) for missing labels. `endpoint` stands
-    where the question can be analysed as one.
+    Only some fields speak for a kind: `levels` for scales and choices; `guess` for choices; `minimum`, `maximum`,
+    `whole` and `unit` for numbers; `longest` (characters) for texts and added labels; `shapes` for marks; `fewest` and
+    `most` for marks, multiple choices and labels; `vocabulary` and `other` (free additions) for missing labels.
+    `endpoint` stands where the question can be analysed as one.
+
+    With `guess` readers guess of which group a case is: the first option stands for the group of interest, the second
+    for the other, a third for not being able to tell.
     """
 
     key: str
@@ -112,6 +115,7 @@ class Question:
     vocabulary: tuple[str, ...] = ()
     other: bool = True
     endpoint: Measure | None = None
+    guess: bool = False
 
     @property
     def values(self) -> frozenset[int]:
@@ -147,8 +151,8 @@ class Question:
 
     def _check_levels(self) -> None:
         if self.kind not in {"ordinal", "choice", "multiple_choice"}:
-            if self.levels:
-                raise ProtocolError(f"{self.key}: a question of the kind {self.kind} has no levels")
+            if self.levels or self.guess:
+                raise ProtocolError(f"{self.key}: the kind {self.kind} has no levels and guesses no group")
             return
         if not 2 <= len(self.levels) <= MOST_LEVELS or len(self.values) != len(self.levels):
             raise ProtocolError(
@@ -157,6 +161,11 @@ class Question:
             )
         if any(type(level.value) is not int or not level.label.strip() for level in self.levels):
             raise ProtocolError(f"{self.key}: expected a whole number and words for each level")
+        if self.guess and (self.kind != "choice" or len(self.levels) > 3 or self.after is not None):
+            raise ProtocolError(
+                f"{self.key}: expected a guess of the group to be a choice of two options, or of three with one for "
+                f"not being able to tell, asked of every case; got {self.kind} with {len(self.levels)} options"
+            )
         if self.kind == "ordinal" and list(self.levels) != sorted(self.levels, key=lambda each: each.value):
             raise ProtocolError(f"{self.key}: expected the levels of a scale in the order of their numbers")
 
@@ -255,7 +264,7 @@ def read_question(plain: Mapping[str, Any]) -> Question:
 
 _TYPES: dict[str, tuple[type, ...]] = {
     "key": (str,), "text": (str,), "kind": (str,), "help": (str,), "unit": (str,),
-    "allow_cannot_assess": (bool,), "required": (bool,), "whole": (bool,), "other": (bool,),
+    "allow_cannot_assess": (bool,), "required": (bool,), "whole": (bool,), "other": (bool,), "guess": (bool,),
     "minimum": (int, float, type(None)), "maximum": (int, float, type(None)),
     "longest": (int,), "fewest": (int,), "most": (int,),
 }  # fmt: skip
