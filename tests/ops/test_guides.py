@@ -67,6 +67,7 @@ def test_a_link_to_a_guide_that_is_not_for_one_is_text() -> None:
     assert "href" not in drawn(
         "See [the researcher](researcher.md#sweep) and ![a picture](x.png).", FOR_READERS
     )
+    assert "drawn:" not in drawn("before\n\n<!-- drawn: phases -->\n\n<!-- end -->\n\nafter", GUIDES)
     assert 'href="/help/researcher/#sweep"' in drawn("[there](researcher.md#sweep)", GUIDES)
     assert "script" not in drawn("<script>alert(1)</script>", GUIDES).replace("&lt;script&gt;", "").replace(
         "&lt;/script&gt;", ""

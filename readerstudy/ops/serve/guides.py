@@ -32,7 +32,8 @@ GUIDES = {
     "glossary": "Glossary",
 }
 FOR_READERS = ("radiologist",)
-_PICTURE = re.compile(r"!\[[^\]]*\]\([^)]*\)")
+_UNSEEN = re.compile(r"!\[[^\]]*\]\([^)]*\)|<!--.*?-->", re.DOTALL)
+"""Pictures, which the site does not carry, and marks of parts that are drawn by a command."""
 _LINK = re.compile(r"\[([^\]]+)\]\(([^)\s]+)\)")
 _MARKDOWN = MarkdownIt("commonmark", {"html": False}).enable("table")
 
@@ -67,7 +68,7 @@ def drawn(text: str, names: Iterable[str]) -> SafeString:
     Pictures and diagrams are left out; they are in the documents themselves.
     """
     known = set(names)
-    plain = _PICTURE.sub("", text)
+    plain = _UNSEEN.sub("", text)
     tokens = [token for token in _MARKDOWN.parse(_LINK.sub(lambda link: _link(link, known), plain))
               if token.info != "mermaid"]  # fmt: skip
     for place, token in enumerate(tokens):
