@@ -28,6 +28,8 @@ from tests.stock import decoded_here, make_stock
 pytestmark = [pytest.mark.browser, pytest.mark.django_db]
 
 SIZE = {"width": 1366, "height": 768}
+OTHER_WIDTHS = (390, 1920)
+"""A phone, and a wide screen: nothing sticks out there either."""
 RULES = {
     "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
     "resultTypes": ["violations"],
@@ -130,9 +132,11 @@ def look(page: Page, url: str) -> list[str]:
     for violation in Axe().run(page, options=RULES).response["violations"]:
         places = [" ".join(map(str, node["target"])) for node in violation["nodes"]]
         faults.append(f"{violation['id']}: {violation['help']} {places[:4]}")
-    wide = page.evaluate("document.documentElement.scrollWidth")
-    if wide > SIZE["width"]:
-        faults.append(f"the page is {wide} px wide in a window of {SIZE['width']}")
+    for width in (*OTHER_WIDTHS, SIZE["width"]):
+        page.set_viewport_size({**SIZE, "width": width})
+        wide = page.evaluate("document.documentElement.scrollWidth")
+        if wide > width:
+            faults.append(f"the page is {wide} px wide in a window of {width}")
     page.remove_listener("console", refused)
     page.remove_listener("pageerror", failed)
     return faults

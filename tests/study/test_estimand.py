@@ -93,7 +93,7 @@ def test_the_lock_names_the_analysis_that_the_cases_decide(
     locked = lock(study=study, actor=None)
     document = locked_document(locked)
     assert document["protocol"]["primary_method"] == method == locked.protocol["primary_method"]
-    assert (document["one_each"], document["analysis"]) == (attested, 4)
+    assert (document["one_each"], document["analysis"]) == (attested, 5)
     assert plan_of(locked).primary == method
     plan_of(locked).check()
 

@@ -83,7 +83,8 @@ class Eager:
         scores, size = [], self._infer.batch_size
         with torch.autocast("cpu", torch.bfloat16, enabled=self._infer.precision == "bf16"):
             for start in range(0, len(pixels), size):
-                grey = torch.from_numpy(np.array(pixels[start : start + size]))
+                part = pixels[start : start + size]
+                grey = part if isinstance(part, Tensor) else torch.from_numpy(np.array(part))
                 scores.append(self._network.scores_of(self._module(normalised(grey, self._table))))
                 if step:
                     step(min(start + size, len(pixels)), len(pixels))
