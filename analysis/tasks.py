@@ -6,8 +6,9 @@ anything is open and the worker idle, so a message that was lost, doubled or tor
 
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 from celery import shared_task
@@ -102,13 +103,13 @@ def reconcile() -> bool:
     A busy worker takes every open unit before it stops, so ringing for it would only fill the queue.
     """
     free_dead_neighbours(settings.WORKER_HOST)
-    handing_over.expire()
-    ratings.expire()
-    uploads.expire()
     waiting = not _busy.is_set() and (ledger.open_units().exists() or bool(ledger.complete_runs()))
     if waiting:
         # Each busy worker may keep one message waiting behind its work; one more reaches somebody idle.
         ring(1 + Unit.objects.filter(state=UnitState.WORKING).count())
+    handing_over.expire()
+    ratings.expire()
+    uploads.expire()
     return waiting
 
 
@@ -124,14 +125,16 @@ def _stop(**kwargs: Any) -> None:
 
 
 def _reconcile_for_ever(queues: Sequence[str]) -> None:
+    turns: list[Callable[[], object]] = [partial(note_listening, queues)]
+    if "sweep" in queues:  # any other worker is always idle, as far as the ledger goes
+        turns.insert(0, reconcile)
     while True:
-        try:
-            note_listening(queues)
-            if "sweep" in queues:  # any other worker is always idle, as far as the ledger goes
-                reconcile()
-        except Exception as error:  # a broker or database that is away comes back; the thread must live
-            log.warning("the reconciler tries again later: %s", type(error).__name__)
-        finally:
-            connection.close()
+        for turn in turns:  # each by itself: without the shared cache, units go on
+            try:
+                turn()
+            except Exception as error:  # a broker or database that is away comes back; the thread must live
+                log.warning("the reconciler tries again later: %s", type(error).__name__)
+            finally:
+                connection.close()
         if _shutting_down.wait(RECONCILE_SECONDS):
             return

@@ -8,6 +8,7 @@ from unittest import mock
 from readerstudy.cases.models import Case
 from readerstudy.study.models import Assignment
 from readerstudy.study.reading import answering as reading
+from readerstudy.study.reading import stages
 
 _save_answers = reading.save_answers
 
@@ -39,7 +40,7 @@ def _first_case_again(reader: Any) -> Any:
     return type(place)(1, place.total, first, place.following)
 
 
-_place_of = reading.place_of
+_place_of = stages.place_of
 
 PLANTS: dict[str, Callable[[], Any]] = {
     "the key of a save is not kept": lambda: mock.patch.object(reading, "save_answers", _forgets_the_key),

@@ -1,11 +1,13 @@
 """Who is at work is counted from the ledger alone."""
 
+import threading
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from django.utils import timezone
 
+from analysis import tasks
 from analysis.models import Run, Unit
 from analysis.services import control, ledger
 from analysis.services.fleet import at_work
@@ -52,3 +54,17 @@ def test_an_idle_worker_rings_past_those_that_are_busy(run: Run, monkeypatch: py
         ledger.claim_next(worker=f"{host}:1:1", lease_seconds=60)
     assert tasks.reconcile()
     assert rung == [3]
+
+
+def test_units_go_on_where_the_shared_cache_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    def away(queues: object) -> None:
+        raise RuntimeError("no table")
+
+    done: list[str] = []
+    stop = threading.Event()
+    stop.set()
+    monkeypatch.setattr(tasks, "_shutting_down", stop)
+    monkeypatch.setattr(tasks, "note_listening", away)
+    monkeypatch.setattr(tasks, "reconcile", lambda: done.append("reconciled"))
+    tasks._reconcile_for_ever(["sweep"])
+    assert done == ["reconciled"]
