@@ -267,13 +267,13 @@ def _run_broken(
 ) -> None:
     """Give the functions the mutant's code, then run the tests until one fails."""
     print(f"{mutant.function}:{mutant.line}: {mutant.change}", flush=True)
-    if not any(function.__name__ == mutant.function for function in functions):
+    if not any(function.__code__.co_name == mutant.function for function in functions):
         raise LookupError(
             f"expected to find the function {mutant.function} of {mutant.file}, it is not there"
         )
     codes = dict(_codes(compile(mutant.source, functions[0].__code__.co_filename, "exec")))
     for function in functions:
-        code = codes.get((function.__qualname__, function.__code__.co_firstlineno))
+        code = codes.get((function.__code__.co_qualname, function.__code__.co_firstlineno))
         if code is not None and code.co_freevars == function.__code__.co_freevars:
             function.__code__ = code
     for item, following in zip(items, (*items[1:], first), strict=True):

@@ -10,8 +10,9 @@ from django.utils import timezone
 
 from analysis.models import DataSet, Run
 from readerstudy import lists
-from readerstudy.study.models import Membership, Rating, Reader, Study
+from readerstudy.study.models import Assignment, Membership, Rating, Reader, Study
 from readerstudy.study.people.members import readers_of
+from readerstudy.study.visibility import studies_of
 from tests.blinding.crowd import read_all
 from tests.stock import Stock, person
 
@@ -165,3 +166,11 @@ def test_every_tab_of_a_study_has_one_head(stock: Stock) -> None:
     assert len(heads) == 1
     page = client.get("/studies/chest/").content.decode()
     assert stock.study.sealed_sha256 in page[page.index("<summary>Digests and audit chains</summary>") :]
+
+
+def test_a_study_counts_what_is_to_be_read_and_what_was_read_once_or_changed(stock: Stock) -> None:
+    rows = list(Assignment.objects.filter(study=stock.study).order_by("pk"))
+    for row, revision in zip(rows, (1, 2, 5), strict=False):
+        Assignment.objects.filter(pk=row.pk).update(revision=revision)
+    (found,) = studies_of(stock.alice).filter(pk=stock.study.pk)
+    assert (found.total, found.finished) == (len(rows), 3)

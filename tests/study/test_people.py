@@ -278,6 +278,7 @@ def test_page_shows_every_part_and_acts(stock: Stock) -> None:
     number = Invitation.objects.get().pk
     client.post(f"/studies/chest/people/invitations/{number}/")
     client.post(f"/studies/chest/people/readers/{stock.readers[0].pseudonym}/", {"reason": "ill"})
+    assert client.post("/studies/chest/people/readers/R99/", {"reason": "ill"}).status_code == 404
     page = client.get("/studies/chest/people/").content.decode()
     assert NEW not in page
     assert "withdrawn" in page
