@@ -1,7 +1,7 @@
 // @ts-check
 /** Cases that somebody listed: checked, named and sealed here; the server gets the blind half and the key's digest. */
 import { checkList, findFiles, keyCsv, oneEach, parseCsv, patientNumbers, planCases, readKey } from "./casekeys.mjs";
-import { chosenFiles } from "../js/choosing.mjs";
+import { chosenFiles, say } from "../js/choosing.mjs";
 import { sha256 } from "../js/digest.mjs";
 import { element, find } from "../js/reading/dom.mjs";
 import { inTime, sendAll } from "../js/sending.mjs";
@@ -16,14 +16,6 @@ const files = chosenFiles();
 /** @type {{plan: import("./casekeys.mjs").Planned[], key: Blob, digest: string, sources: Map<string, File>} | null} */
 let made = null;
 let address = place.dataset.address ?? "";
-
-/** @param {string} text @param {boolean} [bad] */
-function say(text, bad = false) {
-  const said = find(document, "said", HTMLElement);
-  said.textContent = text;
-  said.className = bad ? "alert alert-bad" : "alert";
-  said.hidden = !text;
-}
 
 /** @param {string} name */
 function chosenFile(name) {

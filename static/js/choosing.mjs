@@ -1,5 +1,6 @@
 // @ts-check
-/** Files and folders that a person chooses or drops on a page: #folder, #images, #drop, and how many in #chosen-images. */
+/** Files and folders that a person chooses or drops on a page: #folder, #images, #drop, and how many in #chosen-images; what is said of
+ * them, in #said. */
 import { find } from "./reading/dom.mjs";
 
 /** @typedef {{path: string, file: File}} Chosen */
@@ -41,4 +42,12 @@ export function chosenFiles() {
     input.addEventListener("change", () => take([...(input.files ?? [])].map((file) => ({ path: file.webkitRelativePath || file.name, file }))));
   }
   return () => [...files.values()];
+}
+
+/** Say something on the page, or nothing any more. @param {string} text @param {boolean} [bad] */
+export function say(text, bad = false) {
+  const said = find(document, "said", HTMLElement);
+  said.textContent = text;
+  said.className = bad ? "alert alert-bad" : "alert";
+  said.hidden = !text;
 }

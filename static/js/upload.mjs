@@ -1,6 +1,6 @@
 // @ts-check
 /** Files of a data set, sent one by one: told first, and what has arrived is not sent again. */
-import { chosenFiles } from "./choosing.mjs";
+import { chosenFiles, say } from "./choosing.mjs";
 import { element, find } from "./reading/dom.mjs";
 import { inTime, sendAll } from "./sending.mjs";
 
@@ -13,14 +13,6 @@ const button = find(document, "send", HTMLButtonElement);
 const token = /** @type {HTMLInputElement} */ (document.querySelector("[name=csrfmiddlewaretoken]")).value;
 const files = chosenFiles();
 let address = place.dataset.address ?? "";
-
-/** @param {string} text @param {boolean} [bad] */
-function say(text, bad = false) {
-  const said = find(document, "said", HTMLElement);
-  said.textContent = text;
-  said.className = bad ? "alert alert-bad" : "alert";
-  said.hidden = !text;
-}
 
 function wanted() {
   return files().filter((one) => !LEFT_OUT.test(one.path));
