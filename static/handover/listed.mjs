@@ -73,7 +73,7 @@ async function makeKey(filled) {
 async function checkKey() {
   const saved = chosenFile("saved-key");
   const wanted = made?.digest || place.dataset.digest;
-  if (!saved) return;
+  if (!saved || !wanted) return;
   const same = (await sha256(await saved.arrayBuffer())) === wanted;
   find(document, "send", HTMLButtonElement).disabled = !same;
   say(same ? "This is the key." : "This is not the key of these cases: choose the file that was saved here.", !same);
@@ -145,5 +145,6 @@ async function follow(digest) {
 document.getElementById("check")?.addEventListener("click", () => form && check(form));
 document.getElementById("make")?.addEventListener("click", () => form && makeKey(form));
 find(document, "saved-key", HTMLInputElement).addEventListener("change", checkKey);
+checkKey();
 find(document, "send", HTMLButtonElement).addEventListener("click", send);
 form?.addEventListener("submit", (event) => event.preventDefault());

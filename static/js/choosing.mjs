@@ -21,7 +21,7 @@ async function below(entry) {
   }
 }
 
-/** Take what is chosen from now on; return what gives all of it. @returns {() => Chosen[]} */
+/** Take what is chosen, before this listens or after; return what gives all of it. @returns {() => Chosen[]} */
 export function chosenFiles() {
   /** @type {Map<string, Chosen>} */
   const files = new Map();
@@ -39,7 +39,9 @@ export function chosenFiles() {
   });
   for (const name of ["images", "folder"]) {
     const input = find(document, name, HTMLInputElement);
-    input.addEventListener("change", () => take([...(input.files ?? [])].map((file) => ({ path: file.webkitRelativePath || file.name, file }))));
+    const look = () => take([...(input.files ?? [])].map((file) => ({ path: file.webkitRelativePath || file.name, file })));
+    input.addEventListener("change", look);
+    look();
   }
   return () => [...files.values()];
 }

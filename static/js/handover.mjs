@@ -64,7 +64,7 @@ function listen(form) {
   const saved = find(document, "saved-key", HTMLInputElement);
   const said = find(document, "saved-key-said", HTMLElement);
   const wanted = said.querySelector(".digest")?.textContent?.trim();
-  saved.addEventListener("change", async () => {
+  const check = async () => {
     const file = saved.files?.[0];
     if (!file) return;
     const came = await sha256(await file.arrayBuffer());
@@ -73,7 +73,9 @@ function listen(form) {
     hidden.value = came;
     button.disabled = came !== wanted;
     said.replaceChildren(came === wanted ? "This is the key. " : "This is not the key of this set: choose the file that was downloaded here. Its SHA-256 is ", Object.assign(document.createElement("span"), { className: "digest", textContent: came }));
-  });
+  };
+  saved.addEventListener("change", check);
+  check();
 }
 
 /** @type {ReturnType<typeof setTimeout> | undefined} */

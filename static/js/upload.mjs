@@ -65,3 +65,4 @@ function show() {
 
 button.addEventListener("click", send);
 new MutationObserver(show).observe(find(document, "chosen-images", HTMLElement), { childList: true, characterData: true, subtree: true });
+show();

@@ -85,8 +85,18 @@ def test_from_files_to_a_loaded_set(page: Page, site: tuple[str, Path], tmp_path
     page.on("request", note)
     sign_in(page, url)
     page.goto(f"{url}/data-sets/")
+    # Files are chosen before the page's script runs: they are found when it does.
+    late: list[Route] = []
+
+    def hold(route: Route) -> None:
+        late.append(route)
+
+    page.route("**/listed*.mjs", hold, times=1)
     page.get_by_role("link", name="Cases without a sweep").click()
     fill(page, home)
+    expect(page.locator("#chosen-images")).to_have_text("0 files")
+    late[0].continue_()
+    expect(page.locator("#chosen-images")).to_have_text("20 files")
     wrong = tmp_path / "wrong.csv"
     wrong.write_text((home / "list.csv").read_text().replace("found nodule", "nothing", 1))
     page.locator("#list").set_input_files(wrong)
