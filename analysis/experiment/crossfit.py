@@ -59,7 +59,7 @@ def plan_cross_fit(
         )
     if criterion not in CRITERIA or CRITERIA[criterion].seedwise:
         raise SpecError(f"criterion: expected one that compares mean scores, got {criterion!r}")
-    data = _training_as_test(spec.data)
+    folder, data = folder.absolute(), _training_as_test(spec.data)
     split, val = read_split(data.labels_test, data, "test"), read_split(data.labels_val, data, "val")
     people = read_people(split.images, data).frame
     if "patient" not in people:

@@ -94,7 +94,7 @@ def plan_study(path: Path, folder: Path) -> Plan:
     SweepError: a list or labels that are not of the training split, no class in the tail, a test split without images;
         another experiment in the folder.
     """
-    study = load_study(path)
+    folder, study = folder.absolute(), load_study(path)
     spec = load_spec(study.spec)
     data = spec.data
     splits = {

@@ -54,16 +54,8 @@ def write_study(site: Path, text: str = STUDY) -> Path:
 
 def test_cross_fitting(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(crossfit, "FOLDS", 2)
-    command = (
-        "cross_fit",
-        str(site / "sweep.toml"),
-        "--out",
-        str(site / "fit"),
-        "--fraction",
-        "0.25",
-        "--sparsity",
-        "0.3",
-    )
+    monkeypatch.chdir(site)  # relative names, as in the guide
+    command = ("cross_fit", "sweep.toml", "--out", "fit", "--fraction", "0.25", "--sparsity", "0.3")
     told = said(*command)
     assert (
         told.index("frozen as ")
@@ -106,12 +98,13 @@ def test_cross_fitting_refuses(site: Path) -> None:
         said("cross_fit", str(site / "sweep.toml"), "--out", str(site / "fit"), "--criterion", "modal-labels")
 
 
-def test_retraining(site: Path) -> None:
+def test_retraining(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     study, home = write_study(site), site / "study"
-    frozen = said("retrain", str(study), "--out", str(home), "--only-cost")
+    monkeypatch.chdir(site)
+    frozen = said("retrain", study.name, "--out", home.name, "--only-cost")
     assert "14 networks, each trained on 24 images" in frozen
     assert not (home / "networks").exists()
-    told = said("retrain", str(study), "--out", str(home))
+    told = said("retrain", study.name, "--out", home.name)
     plan = open_plan(home)
     assert f"frozen as {plan.said['digest']}" in frozen
     assert f"frozen as {plan.said['digest']}" in told
