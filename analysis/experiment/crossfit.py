@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from analysis.conditions import DENSE, Condition
 from analysis.durable import sha256_file, whole_folder, write_whole
@@ -20,6 +19,7 @@ from analysis.experiment.plan import Job, Plan, freeze, one_network
 from analysis.imports.importing import import_predictions
 from analysis.imports.listing import Choices
 from analysis.selection import CRITERIA, SelectionError, read_run
+from analysis.selection.exemplars import find_in_run, tie_order, within_folds
 from analysis.selection.validity import judge
 from analysis.sweep.data.people import read_people
 from analysis.sweep.data.splits import read_split
@@ -96,41 +96,19 @@ def finish_cross_fit(plan: Plan) -> list[str]:
     if not (out / "provenance.json").exists():
         _join(plan, folds, out)
     run = read_run(out)
-    pair = run.pair(choices["level"], DENSE)
-    rule = CRITERIA[choices["criterion"]]
-    agreement = rule.agreement(*(run.mean_scores(name) for name in pair))
-    seed = run.ties or 0
-    table = ranked_within(agreement, folds["fold"].to_numpy(), choices["fraction"], seed)
-    table.insert(0, "image", folds["image"])
+    pair, options = (
+        run.pair(choices["level"], DENSE),
+        {key: choices[key] for key in ("criterion", "fraction")},
+    )
+    found = find_in_run(run, condition=pair[1], reference=pair[0], **options).ranked
+    table = folds.merge(found.rename(columns={"score": "agreement"}), on="image", how="left", validate="1:1")
+    agreement, place = table["agreement"].to_numpy(), tie_order(list(table["image"]), run.ties)
+    table.insert(3, "rank", within_folds(agreement, place, run.folds))
+    table["exemplar"] = table["exemplar"].eq(True).astype(int)  # blank without an agreement
     write_whole(plan.folder / "exemplars.csv", table.to_csv(index=False).encode())
-    _, words = judge(run, criterion=choices["criterion"], pair=pair, fraction=choices["fraction"], seed=0)
-    found = f"{int(table['exemplar'].sum())} exemplars of {len(table)} training images: exemplars.csv"
-    return [found, "scores of every image by networks that have not seen it: run", words]
-
-
-def ranked_within(
-    agreement: NDArray[np.float64], fold: NDArray[np.int64], fraction: float, seed: int
-) -> pd.DataFrame:
-    """Rank agreements within their folds and mark the int(fraction N) images of lowest rank.
-
-    Parameters
-    ----------
-    agreement: one per image, NaN (last of its fold) where there is none. seed: of the order among equal ones.
-
-    Returns
-    -------
-    fold, agreement, rank (within the fold, above 0 up to 1), exemplar (0 or 1; never an image in full agreement).
-    """
-    draw = np.random.default_rng(seed).permutation(len(agreement))
-    value = np.where(np.isnan(agreement), np.inf, agreement)
-    rank = np.empty(len(agreement))
-    for number in np.unique(fold):
-        own = np.flatnonzero(fold == number)
-        rank[own[np.lexsort((draw[own], value[own]))]] = (np.arange(len(own)) + 1) / len(own)
-    lowest = np.lexsort((draw, rank))[: int(fraction * len(rank))]
-    exemplar = np.zeros(len(rank), int)
-    exemplar[lowest] = value[lowest] < 1
-    return pd.DataFrame({"fold": fold, "agreement": agreement, "rank": rank, "exemplar": exemplar})
+    _, words = judge(run, pair=pair, seed=0, **options)
+    told = f"{table['exemplar'].sum()} exemplars of {len(table)} training images: exemplars.csv"
+    return [told, "scores of every image by networks that have not seen it: run", words]
 
 
 def _join(plan: Plan, folds: pd.DataFrame, out: Path) -> None:
@@ -154,7 +132,8 @@ def _join(plan: Plan, folds: pd.DataFrame, out: Path) -> None:
             for (name, seed), scores in joined.items():
                 (half / name).mkdir(exist_ok=True)
                 np.save(half / name / f"seed-{seed}.npy", scores)
-    import_predictions({name: parts / name for name in conditions}, out, Choices(data=data))
+    choices = Choices(data=data, folds=folds["fold"].to_numpy())
+    import_predictions({name: parts / name for name in conditions}, out, choices)
 
 
 def _training_as_test(data: DataSpec) -> DataSpec:

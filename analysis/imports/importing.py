@@ -32,6 +32,8 @@ from analysis.sweep.spec import OUTPUTS, SweepSpec
 from analysis.tablefolder import refuse_used_folder
 from analysis.terminal import Progress
 
+CROSS_FITTED = "cross-fitted: images are judged by networks that have not seen them; agreements are ranked within the fold"
+
 
 @dataclass(frozen=True)
 class Imported:
@@ -111,6 +113,8 @@ def _write_run(
     paths: RunPaths, listing: Listing, source: Source, choices: Choices, progress: Progress | None
 ) -> dict[str, Any]:
     tables = {getattr(paths, name): table for name, table in source.tables().items()}
+    if choices.folds is not None:
+        tables[paths.images].insert(1, "fold", choices.folds)
     for path, table in tables.items():
         write_whole(path, _csv(table))
     units, metrics = [], []
@@ -175,6 +179,8 @@ def _provenance(
     }
     if choices.logits:
         identity["logits"] = {"of": sorted(choices.logits), "output": choices.output}
+    if choices.folds is not None:
+        identity["folds"] = sha256_bytes(np.asarray(choices.folds, "<i8").tobytes())
     run_id = sha256_bytes(json.dumps(identity, sort_keys=True).encode())[:12]
     return {
         "format": RUN_FORMAT,
@@ -194,7 +200,7 @@ def _provenance(
             "tail_below": source.data.tail,
         },
         "versions": {"numpy": np.__version__, "pandas": pd.__version__},
-        "warnings": _warnings(listing, source, units),
+        "warnings": _warnings(listing, source, units) + [CROSS_FITTED] * (choices.folds is not None),
     } | ({"spec": spec} if spec else {})
 
 

@@ -5,6 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from analysis.conditions import DENSE, Condition, ConditionError, in_order
 from analysis.imports.errors import PredictionsError
 from analysis.imports.readers import SUFFIXES
@@ -156,6 +159,9 @@ class Choices:
 
     `id_column` names the images in the files of predictions; blank: as in the label file. `logits` are the conditions
     whose files hold logits, turned into scores by `output`.
+
+    `folds`: of cross-fitted predictions, the fold of each image (whole numbers from 0, in the label file's order);
+    agreements are then ranked within it.
     """
 
     labels: Path | None = None
@@ -167,6 +173,7 @@ class Choices:
     id_column: str = ""
     logits: tuple[str, ...] = ()
     output: str = OUTPUTS[0]
+    folds: NDArray[np.int64] | None = None
 
 
 def data_spec(choices: Choices, dataset: str | None) -> DataSpec:

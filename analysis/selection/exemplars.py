@@ -113,8 +113,9 @@ def tie_order(names: Sequence[str], seed: int | None) -> npt.NDArray[np.int64]:
 
 
 def rank_exemplars(
-    images: Sequence[str], scores: np.ndarray, *, criterion: str, fraction: float, seed: int | None
-) -> Exemplars:
+    images: Sequence[str], scores: np.ndarray, *, criterion: str, fraction: float, seed: int | None,
+    folds: npt.NDArray[np.int64] | None = None,
+) -> Exemplars:  # fmt: skip
     """Rank images by their agreement and mark the lowest; see `find_exemplars`.
 
     Parameters
@@ -123,15 +124,18 @@ def rank_exemplars(
     scores: agreement of each, -1 to 1; NaN where there is none.
     criterion: whose scores they are, for the reason of those without.
     seed: of the order of ties, see `tie_order`.
+    folds: fold of each image where other networks judged each: agreements are ranked within them before the cut.
     """
     names = [str(name) for name in images]
     if not 0 < fraction < 1:
         raise SelectionError(f"expected a fraction above 0 and below 1, got {fraction}")
     if len(set(names)) != len(names):
         raise SelectionError("expected each image once, got one twice")
-    table = pd.DataFrame({"image": names, "score": scores, "place": tie_order(names, seed)})
+    place = tie_order(names, seed)
+    rank = within_folds(np.asarray(scores, np.float64), place, folds)
+    table = pd.DataFrame({"image": names, "score": scores, "rank": rank, "place": place})
     none = table["score"].isna()
-    ranked = table[~none].sort_values(["score", "place"], ignore_index=True).drop(columns="place")
+    ranked = table[~none].sort_values(["rank", "place"], ignore_index=True).drop(columns="place")
     wanted = int(fraction * len(names))
     if wanted > len(ranked):
         raise SelectionError(f"expected at least {wanted} images with a score, got {len(ranked)}")
@@ -139,13 +143,31 @@ def rank_exemplars(
     ranked["exemplar"] = np.arange(len(ranked)) < given
     reason = CRITERIA[criterion].undefined
     undefined = table.loc[none, ["image"]].assign(reason=reason).reset_index(drop=True)
-    cut = float(ranked["score"].iloc[given - 1]) if given else None
-    return Exemplars(ranked, undefined, _tied(ranked, cut), cut, wanted, seed is not None)
+    cut = float(ranked["score"].iloc[:given].max()) if given else None
+    at_cut = ranked["rank"] == (ranked["rank"].iloc[given - 1] if given else np.nan)
+    tied = ranked.loc[at_cut, ["image", "exemplar"]].reset_index(drop=True)
+    tied = tied if not tied["exemplar"].all() else tied.iloc[:0]
+    return Exemplars(ranked.drop(columns="rank"), undefined, tied, cut, wanted, seed is not None)
 
 
-def _tied(ranked: pd.DataFrame, cut: float | None) -> pd.DataFrame:
-    at_cut = ranked.loc[ranked["score"] == cut, ["image", "exemplar"]].reset_index(drop=True)
-    return at_cut if not at_cut["exemplar"].all() else at_cut.iloc[:0]
+def within_folds(
+    scores: npt.NDArray[np.float64], place: npt.NDArray[np.int64], folds: npt.NDArray[np.int64] | None
+) -> npt.NDArray[np.float64]:
+    """Return what images are ordered by: their agreement, or its rank within their fold, above 0 up to 1 (images).
+
+    Networks of different folds differ, and so does the level of their agreements.
+
+    Parameters
+    ----------
+    scores: agreements; NaN is the last of its fold. place: see `tie_order`. folds: see `Run.folds`.
+    """
+    if folds is None:
+        return scores
+    rank = np.empty(len(scores))
+    for one in np.unique(folds):
+        own = np.flatnonzero(folds == one)
+        rank[own[np.lexsort((place[own], scores[own]))]] = np.arange(1, len(own) + 1) / len(own)
+    return rank
 
 
 def _check(images: Sequence[str], dense: np.ndarray, pruned: np.ndarray, criterion: str) -> None:
@@ -195,8 +217,15 @@ def find_in_run(
         scores = rule.agreement(*(run.mean_scores(name) for name in pair))
     else:
         scores = agreements(run, np.ones((1, len(run.seeds)), dtype=np.int64), criterion, pair)[0]
+    return rank_in_run(run, scores, criterion, fraction)
+
+
+def rank_in_run(run: Run, scores: np.ndarray, criterion: str, fraction: float) -> Exemplars:
+    """Rank the images of a run by any agreement; see `rank_exemplars`."""
     names = list(run.images["image"])
-    return rank_exemplars(names, scores, criterion=criterion, fraction=fraction, seed=run.ties)
+    return rank_exemplars(
+        names, scores, criterion=criterion, fraction=fraction, seed=run.ties, folds=run.folds
+    )
 
 
 def agreements(

@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from analysis.selection.criteria import CRITERIA, SelectionError
-from analysis.selection.exemplars import agreements, find_in_run, tie_order
+from analysis.selection.exemplars import agreements, find_in_run, tie_order, within_folds
 from analysis.selection.store import Run
 
 Row = dict[str, Any]
@@ -54,14 +54,13 @@ def inclusion(
     picks = np.random.default_rng([seed, 3]).integers(len(run.seeds), size=(draws, len(run.seeds)))
     counts = np.stack([np.bincount(pick, minlength=len(run.seeds)) for pick in picks]).astype(np.int64)
     scores = agreements(run, counts, criterion, run.pair(**pair))
-    by_place = np.argsort(tie_order(list(run.images["image"]), run.ties))
+    place = tie_order(list(run.images["image"]), run.ties)
     wanted = int(fraction * scores.shape[1])
     times = np.zeros(scores.shape[1])
     for own in scores:
-        ordered = own[by_place]
         # NaN sorts last, and an image in full agreement is never an exemplar.
-        lowest = np.argsort(ordered, kind="stable")[:wanted]
-        times[by_place[lowest[ordered[lowest] < 1]]] += 1
+        lowest = np.lexsort((place, within_folds(own, place, run.folds)))[:wanted]
+        times[lowest[own[lowest] < 1]] += 1
     return times / draws
 
 

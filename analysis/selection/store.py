@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from analysis import frames
@@ -77,6 +78,11 @@ class Run:
     def clusters(self) -> list[str]:
         """Patient of each image where one of them has several; else empty."""
         return self.owners if len(set(self.owners)) < len(self.images) else []
+
+    @property
+    def folds(self) -> npt.NDArray[np.int64] | None:
+        """Fold of each image of a cross-fitted run, whose networks differ from fold to fold; else None."""
+        return self.images["fold"].to_numpy(np.int64) if "fold" in self.images else None
 
     @property
     def labels(self) -> np.ndarray:

@@ -20,7 +20,7 @@ from analysis.conditions import Condition
 from analysis.frames import IGNORED
 from analysis.metrics.ranking import rank_quality
 from analysis.selection.criteria import CRITERIA, modal_agreement
-from analysis.selection.exemplars import agreements, rank_exemplars
+from analysis.selection.exemplars import agreements, rank_in_run
 from analysis.selection.store import Run
 
 Row = dict[str, Any]
@@ -60,13 +60,9 @@ def validity_row(run: Run, *, criterion: str, pair: tuple[str, str], fraction: f
     of the reference ensemble's; ap_above, ap_above_dense: mean over classes of AP minus prevalence. None where not
     estimable. Spread and AP explain; they decide nothing.
     """
-    names = [str(name) for name in run.images["image"]]
     own = agreements(run, np.ones((1, len(run.seeds)), dtype=np.int64), criterion, pair)[0]
     flat = _with_constant(run, criterion, pair)
-    lists = [
-        rank_exemplars(names, scores, criterion=criterion, fraction=fraction, seed=run.ties).images
-        for scores in (own, flat)
-    ]
+    lists = [rank_in_run(run, scores, criterion, fraction).images for scores in (own, flat)]
     both = len(set(lists[0]) & set(lists[1]))
     shared = both / len(lists[0]) if lists[0] else None
     correlation = _correlation(own, flat)
@@ -100,14 +96,12 @@ def noise_floor(run: Run, *, criterion: str, pair: tuple[str, str], fraction: fl
     orders = np.stack([rng.permutation(len(run.seeds)) for _ in range(SPLITS)])
     one, other = ((orders[:, None, part] == np.arange(len(run.seeds))[None, :, None]).any(axis=2).astype(np.int64)
                   for part in (slice(0, half), slice(half, 2 * half)))  # fmt: skip
-    names = [str(name) for name in run.images["image"]]
     rows = []
     pairs = zip(
         *(agreements(run, one, criterion, (pair[0], name), against=other) for name in pair), strict=True
     )
     for floor, beyond in pairs:
-        found = [rank_exemplars(names, scores, criterion=criterion, fraction=fraction, seed=run.ties)
-                 for scores in (floor, beyond)]  # fmt: skip
+        found = [rank_in_run(run, scores, criterion, fraction) for scores in (floor, beyond)]
         cuts = [1.0 if each.cut is None else each.cut for each in found]
         both = len(set(found[0].images) & set(found[1].images))
         shared = both / max(len(found[1].images), 1)
@@ -167,18 +161,20 @@ def proposal_words(rows: Sequence[Row] | None, condition: str) -> str:
 
 
 def _with_constant(run: Run, criterion: str, pair: tuple[str, str]) -> Floats:
-    """Return the agreement of each image with the mean prediction of the condition's networks."""
-    rule = CRITERIA[criterion]
+    """Return the agreement of each image with the mean prediction of the condition's networks, those of its fold."""
+    rule, folds = CRITERIA[criterion], run.folds
+
+    def constant(scores: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        flat = np.broadcast_to(scores.mean(axis=0), scores.shape).copy()
+        for one in () if folds is None else np.unique(folds):
+            flat[folds == one] = scores[folds == one].mean(axis=0)
+        return flat
+
     if rule.seedwise:
         dense = np.stack([run.scores(seed, pair[0]) for seed in run.seeds])
-        flat = np.stack(
-            [np.broadcast_to(run.scores(seed, pair[1]).mean(axis=0), dense.shape[1:]) for seed in run.seeds]
-        )
-        seeds = modal_agreement(dense, flat, np.ones((1, len(run.seeds)), dtype=np.int64))
-        return np.asarray(seeds[0])
-    means = run.mean_scores(pair[0])
-    constant = np.tile(run.mean_scores(pair[1]).mean(axis=0), (len(means), 1))
-    return np.asarray(rule.agreement(means, constant))
+        after = np.stack([constant(run.scores(seed, pair[1])) for seed in run.seeds])
+        return np.asarray(modal_agreement(dense, after, np.ones((1, len(run.seeds)), dtype=np.int64))[0])
+    return np.asarray(rule.agreement(run.mean_scores(pair[0]), constant(run.mean_scores(pair[1]))))
 
 
 def _correlation(one: Floats, other: Floats) -> float | None:

@@ -12,7 +12,7 @@ from django.core.management import CommandError, call_command
 from analysis.experiment import crossfit
 from analysis.experiment.plan import open_plan
 from analysis.models import Run, RunKind
-from analysis.selection import read_run
+from analysis.selection import find_in_run, read_run
 from analysis.sweep.networks.checkpoints import read_checkpoint
 
 pytestmark = pytest.mark.django_db
@@ -79,6 +79,11 @@ def test_cross_fitting(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     table = pd.read_csv(site / "fit" / "exemplars.csv")
     assert table["exemplar"].sum() <= 6
     assert {"image", "fold", "agreement", "rank", "exemplar"} == set(table)
+    again = find_in_run(
+        joined, criterion="spearman", condition=0.3, fraction=0.25
+    )  # as every page finds them
+    assert set(again.images) == set(table.loc[table["exemplar"] == 1, "image"])
+    assert list(joined.folds) == list(folds["fold"])
     run = Run.objects.get(kind=RunKind.RETRAIN)
     assert run.finished_at is not None
     assert Run.objects.get(kind=RunKind.IMPORT).folder == str(site / "fit" / "run")

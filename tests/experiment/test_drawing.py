@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.experiment.crossfit import ranked_within
 from analysis.experiment.drawing import folds_by_patient, matched_set
+from analysis.selection.exemplars import rank_exemplars, within_folds
 from analysis.sweep.errors import DataError
 
 
@@ -55,8 +55,13 @@ def test_agreements_are_ranked_within_their_fold_before_the_cut() -> None:
     """The networks of fold 1 agree less on every image, which is not what makes an exemplar."""
     agreement = np.array([0.9, 0.8, 0.95, 0.99, 0.1, 0.2, 0.3, np.nan])
     fold = np.array([0, 0, 0, 0, 1, 1, 1, 1])
-    table = ranked_within(agreement, fold, 0.25, seed=0)
-    assert table["rank"].tolist() == [0.5, 0.25, 0.75, 1, 0.25, 0.5, 0.75, 1]
-    assert table["exemplar"].tolist() == [0, 1, 0, 0, 1, 0, 0, 0]
-    alike = ranked_within(np.ones(4), np.zeros(4, int), 0.5, seed=0)
-    assert alike["exemplar"].sum() == 0  # in full agreement
+    assert within_folds(agreement, np.arange(8), fold).tolist() == [0.5, 0.25, 0.75, 1, 0.25, 0.5, 0.75, 1]
+    names = list("abcdefgh")
+    found = rank_exemplars(names, agreement, criterion="spearman", fraction=0.25, seed=0, folds=fold)
+    assert set(found.images) == {"b", "e"}
+    assert found.cut == 0.8
+    assert found.undefined["image"].tolist() == ["h"]
+    alike = rank_exemplars(names[:4], np.ones(4), criterion="spearman", fraction=0.5, seed=0, folds=fold[:4])
+    assert alike.images == []  # in full agreement
+    one = rank_exemplars(names, agreement, criterion="spearman", fraction=0.15, seed=0, folds=fold)
+    assert set(one.tied["image"]) == {"b", "e"}  # the lowest of both folds, and one of them came in

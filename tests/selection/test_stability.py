@@ -12,7 +12,7 @@ from hypothesis.extra import numpy as hnp
 
 from analysis.selection import CRITERIA, Run, SelectionError, find_in_run, read_run
 from analysis.selection.criteria import label_sets, modal_agreement
-from analysis.selection.exemplars import agreements, find_exemplars
+from analysis.selection.exemplars import agreements, find_exemplars, rank_exemplars
 from analysis.selection.stability import inclusion, overlap_rows, stability_rows
 from tests.selection.runs import seal, write_run
 
@@ -91,10 +91,13 @@ def test_modal_exemplars_are_those_whose_modal_set_changes(run: Run) -> None:
     assert len(found.images) <= found.wanted == 10
 
 
+@pytest.mark.parametrize("folds", [1, 3])
 @pytest.mark.parametrize("ties", [None, 7])
-def test_inclusion_equals_counting_by_hand(run: Run, ties: int | None) -> None:
-    """The same resamples, each analysed by the public function on mean scores."""
+def test_inclusion_equals_counting_by_hand(run: Run, ties: int | None, folds: int) -> None:
+    """The same resamples, each analysed by the public functions on mean scores; cross-fitted and not."""
     run = tied_by(run, ties)
+    fold = np.arange(len(run.images)) % folds
+    run = replace(run, images=run.images.assign(fold=fold)) if folds > 1 else run
     came = inclusion(run, criterion="spearman", condition=0.9, fraction=0.05, seed=4, draws=6)
     picks = np.random.default_rng([4, 3]).integers(3, size=(6, 3))
     names = list(run.images["image"])
@@ -103,7 +106,9 @@ def test_inclusion_equals_counting_by_hand(run: Run, ties: int | None) -> None:
         dense, pruned = (
             np.mean([run.scores(int(s), k) for s in pick], axis=0, dtype=float) for k in (0.0, 0.9)
         )
-        times.update(find_exemplars(names, dense, pruned, seed=ties).images)
+        scores = CRITERIA["spearman"].agreement(dense, pruned)
+        own = rank_exemplars(names, scores, criterion="spearman", fraction=0.05, seed=ties, folds=fold)
+        times.update(own.images if folds > 1 else find_exemplars(names, dense, pruned, seed=ties).images)
     assert {name: round(6 * share) for name, share in zip(names, came, strict=True) if share} == dict(times)
 
 

@@ -1,5 +1,6 @@
 """A list of exemplars is judged by what one answer for all images would give, and by the noise of training."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,7 @@ import pandas as pd
 import pytest
 
 from analysis.conditions import Condition
-from analysis.selection import CRITERIA, Run, read_run
+from analysis.selection import CRITERIA, Run, find_in_run, read_run
 from analysis.selection.choose import FINE
 from analysis.selection.validity import (
     highest_valid,
@@ -65,6 +66,23 @@ def test_four_images_by_hand(tmp_path: Path) -> None:
     assert row["correlation"] == pytest.approx(2.375 / np.sqrt(2.6875 * 2.25))
     assert (row["exemplars"], row["by_constant"], row["shared"]) == (2, 1, 0.5)
     assert row["verdict"] == "collapsed"
+
+
+def test_a_cross_fitted_run_is_judged_within_its_folds(tmp_path: Path) -> None:
+    """Spearman's by hand, see above. Fold 0: -1, 1/2, 1, 1, and with its own constant (ranks 1 2 3) 1, -1, 1/2, 1/2.
+
+    Fold 1 has collapsed to ranks 3 2 1: -1, 1, -1/2, -1/2, and the same with its constant. The mean of all would have
+    the ranks 3 2 1 in both folds.
+    """
+    healthy = [[0.41, 0.40, 0.39], [0.4, 0.5, 0.3], [0.2, 0.6, 0.5], [0.4, 0.2, 0.9]]
+    pruned = np.vstack([healthy, np.tile([0.5, 0.4, 0.3], (4, 1))])
+    scores = {(0, 0.0): np.vstack([DENSE, DENSE]), (0, 0.9): pruned}
+    run = run_of(tmp_path / "fit", np.vstack([LABELS, LABELS]), scores)
+    run = replace(run, images=run.images.assign(fold=[0] * 4 + [1] * 4))
+    found = find_in_run(run, criterion="spearman", condition=0.9, fraction=0.5)
+    assert [int(name[:8]) // 4 for name in sorted(found.images)] == [0, 0, 1, 1]
+    row = validity_row(run, criterion="spearman", pair=PAIR, fraction=0.25)
+    assert (row["exemplars"], row["by_constant"]) == (2, 1)
 
 
 def test_spread_and_ap_by_hand(tmp_path: Path) -> None:
