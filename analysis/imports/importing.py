@@ -32,7 +32,9 @@ from analysis.sweep.spec import OUTPUTS, SweepSpec
 from analysis.tablefolder import refuse_used_folder
 from analysis.terminal import Progress
 
-CROSS_FITTED = "cross-fitted: images are judged by networks that have not seen them, agreements ranked within folds"
+CROSS_FITTED = (
+    "cross-fitted: images are judged by networks that have not seen them, agreements ranked within folds"
+)
 
 
 @dataclass(frozen=True)
