@@ -136,6 +136,7 @@ import signal, sys
 signal.signal(signal.SIGHUP, signal.SIG_DFL)  # ignored where the tests run under nohup
 from readerstudy.ops.serve.supervisor import Process, Supervisor
 sleeper = "import time; print('slept', flush=True); time.sleep(600)"
+print("serving")
 try:
     with Supervisor([Process("sleeper", [sys.executable, "-c", sleeper])]) as supervisor:
         supervisor.watch()
@@ -152,6 +153,8 @@ def test_a_supervisor_that_ends_leaves_nobody_behind(ending: signal.Signals, tol
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as supervisor:
         assert supervisor.stdout is not None
         try:
+            # What was said before is there, though nobody reads a terminal: the passwords of a demo, in a file.
+            assert supervisor.stdout.readline() == "serving\n"
             assert supervisor.stdout.readline() == "slept\n"
             supervisor.send_signal(ending)
             # The sleeper holds the pipe as well: the pipe ends when both have.

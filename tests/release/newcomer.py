@@ -69,7 +69,6 @@ class Plain:
             "USER": user,
             "PATH": "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin",
             "LANG": "C.UTF-8",
-            "PYTHONUNBUFFERED": "1",
         }
         if self.given.wheels:
             variables["PIP_FIND_LINKS"] = "/srv/wheels"

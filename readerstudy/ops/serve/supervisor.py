@@ -112,6 +112,7 @@ class Supervisor:
             for each in (signal.SIGTERM, signal.SIGHUP):
                 if signal.getsignal(each) is not signal.SIG_IGN:
                     signal.signal(each, signal.default_int_handler)
+        sys.stdout.flush()  # into a file it would wait until the end: the passwords of a demo, say
         for process in self.processes:
             process.start()
         return self
