@@ -149,7 +149,7 @@ except KeyboardInterrupt:
     ("ending", "told"), [(signal.SIGHUP, "stopped"), (signal.SIGTERM, "stopped"), (signal.SIGKILL, "")]
 )
 def test_a_supervisor_that_ends_leaves_nobody_behind(ending: signal.Signals, told: str) -> None:
-    command = [sys.executable, "-c", SUPERVISED]
+    command = ["env", "--unset=PYTHONUNBUFFERED", sys.executable, "-c", SUPERVISED]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as supervisor:
         assert supervisor.stdout is not None
         try:
