@@ -4,6 +4,8 @@ Charlie is a stranger, Olga owns the site.
 The case set is written by the product's own writer from 12-bit DICOM images and loaded by its own loader.
 """
 
+import hashlib
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -16,6 +18,7 @@ import numpy as np
 import pandas as pd
 from django.contrib.auth import base_user
 from django.contrib.auth.hashers import make_password
+from PIL import Image
 from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.uid import DigitalXRayImageStorageForPresentation, ExplicitVRLittleEndian, generate_uid
 
@@ -104,8 +107,9 @@ def selection(pairs: int, *, swapped: bool = False) -> pd.DataFrame:
 
 
 def make_case_set(
-    folder: Path, *, pairs: int = 5, swapped: bool = False, nonce: bytes = NONCE, first: int = 0
-) -> CaseSet:
+    folder: Path, *, pairs: int = 5, swapped: bool = False, nonce: bytes = NONCE, first: int = 0,
+    colour: bool = False,
+) -> CaseSet:  # fmt: skip
     """Write images, drawn from the number `first` on, and both halves of a case set under a folder."""
     sources = folder / "sources"
     sources.mkdir(parents=True)
@@ -117,18 +121,36 @@ def make_case_set(
     origin = Origin(
         run_id=RUN_ID, predictions_sha256="ab" * 32, synthetic=True, committed={"seed": COMMITTED}
     )
-    return write_case_set(
+    made = write_case_set(
         selection(pairs, swapped=swapped), images=images, out=folder / "cases", key_out=folder / "key.csv",
         origin=origin, nonce=nonce,
     )  # fmt: skip
+    if colour:
+        _give_colour(made.folder)
+    return made
+
+
+def _give_colour(folder: Path) -> None:
+    """Put an RGB PNG in the place of each grey image of a blind half, and say so in its tables."""
+    table, provenance = folder / "cases.csv", folder / "provenance.json"
+    text = table.read_text(encoding="utf-8")
+    for path in sorted((folder / "images").iterdir()):
+        before = hashlib.sha256(path.read_bytes()).hexdigest()
+        grey = (np.asarray(Image.open(path)) >> 4).astype(np.uint8)
+        Image.fromarray(np.dstack([grey, grey // 2 + 60, 255 - grey])).save(path)
+        text = text.replace(before, hashlib.sha256(path.read_bytes()).hexdigest())
+    table.write_text(text, encoding="utf-8")
+    said = json.loads(provenance.read_text(encoding="utf-8"))
+    said |= {"colour": True, "cases_sha256": hashlib.sha256(text.encode()).hexdigest()}
+    provenance.write_text(json.dumps(said), encoding="utf-8")
 
 
 @contextmanager
 def decoded_here() -> Iterator[None]:
     """Decode in this process: the confined child, a third of a second for each image, has tests of its own."""
 
-    def decode(file: Any, *, window_rule: Any, networks: Any, limits: Any) -> Any:
-        return decode_image(file, window_rule, networks)
+    def decode(file: Any, *, window_rule: Any, networks: Any, colour: bool, limits: Any) -> Any:
+        return decode_image(file, window_rule, networks, colour)
 
     with mock.patch.object(loader, "decode_confined", decode):
         yield
@@ -162,10 +184,11 @@ class Stock:
 
 
 def make_stock(
-    folder: Path, *, pairs: int = 5, reading: bool = True, locked: bool = True, swapped: bool = False
-) -> Stock:
+    folder: Path, *, pairs: int = 5, reading: bool = True, locked: bool = True, swapped: bool = False,
+    colour: bool = False,
+) -> Stock:  # fmt: skip
     """Make everybody, load a case set, enrol Bob and Bella; open the reading room unless told not to."""
-    case_set = make_case_set(folder, pairs=pairs, swapped=swapped)
+    case_set = make_case_set(folder, pairs=pairs, swapped=swapped, colour=colour)
     alice, bob, bella, charlie = (person(name) for name in ("Alice", "Bob", "Bella", "Charlie"))
     rita, olga = person("Rita"), person("Olga", superuser=True)
     grant_researcher(user=rita, actor=olga)

@@ -32,6 +32,7 @@ class Reason(Enum):
     MULTI_FRAME = "expected one frame, found several; export one image per file"
     LYING_HEADER = "the header and the compressed image inside state different sizes"
     COLOUR = "expected a grey image, found colour"
+    NOT_RGB = "expected an 8-bit RGB PNG, as all images of a case set in colour are; write the case set again"
     TRANSPARENT = "expected an opaque image, found transparent pixels"
     DEPTH = "expected one grey value of 8 or 16 bit per pixel, with at most 16 bit in use"
     DEPTH_EXCEEDED = "pixel values need more bits than Bits Stored; correct the header"

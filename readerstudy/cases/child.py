@@ -16,17 +16,17 @@ _MODULES = {"DICOM": "analysis.picture.dicom"}
 
 
 def main(arguments: list[str]) -> int:
-    """Decode under limits: bytes of memory, seconds of computing, window rule; return the exit status.
+    """Decode under limits: bytes of memory, seconds of computing, window rule, rgb or grey; return the exit status.
 
     Two further arguments are the percentiles of the networks' pictures, where they are known.
     """
     memory, seconds, rule = int(arguments[0]), int(arguments[1]), arguments[2]
-    networks = [float(each) for each in arguments[3:]]
+    colour, networks = arguments[3] == "rgb", [float(each) for each in arguments[4:]]
     out = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # whatever a library prints must not end up in the reply
     take_limits(memory, seconds)
     try:
-        header, body = _decoded(rule, networks)
+        header, body = _decoded(rule, colour, networks)
     except MemoryError:
         header, body = {"refused": "OUT_OF_MEMORY", "tag": ""}, b""
     out.write(json.dumps(header).encode() + b"\n")
@@ -61,7 +61,7 @@ def _is_open(descriptor: int) -> bool:
     return True
 
 
-def _decoded(rule: str, networks: list[float]) -> tuple[dict[str, Any], Any]:
+def _decoded(rule: str, colour: bool, networks: list[float]) -> tuple[dict[str, Any], Any]:
     from analysis.picture import ImageRefusedError, Percentiles
     from readerstudy.cases.decoder import decode_image, image_format
     from readerstudy.cases.window import WindowRule
@@ -72,10 +72,11 @@ def _decoded(rule: str, networks: list[float]) -> tuple[dict[str, Any], Any]:
         if kind in _MODULES:
             import_module(_MODULES[kind])
         close_doors()
-        image = decode_image(file, WindowRule(rule), Percentiles(*networks) if networks else None)
+        percentiles = Percentiles(*networks) if networks else None
+        image = decode_image(file, WindowRule(rule), percentiles, colour)
     except ImageRefusedError as error:
         return {"refused": error.refusal.reason.name, "tag": error.refusal.tag}, b""
-    rows, columns = image.pixels.shape
+    rows, columns = image.pixels.shape[:2]
     header = {
         "rows": rows, "columns": columns, "bits": image.bits, "window": image.window,
         "spacing": image.spacing, "apart": image.apart,

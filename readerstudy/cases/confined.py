@@ -53,6 +53,7 @@ def decode_confined(
     *,
     window_rule: WindowRule,
     networks: Percentiles | None = None,
+    colour: bool = False,
     limits: Limits = DEFAULT_LIMITS,
 ) -> DecodedImage:
     """Decode one image file in a child process of its own.
@@ -61,7 +62,7 @@ def decode_confined(
     ----------
     file: a plain file opened for reading in binary; the child gets its descriptor, never its name.
     window_rule: the study's rule for the default window.
-    networks: see `decoder.decode_image`.
+    networks, colour: see `decoder.decode_image`.
     limits: what the child may use.
 
     Raises
@@ -70,7 +71,7 @@ def decode_confined(
     """
     image_format(file)  # what needs no decoder is refused without a child
     command = [sys.executable, "-I", "-B", "-c", _START, str(_PROJECT)]
-    command += [str(limits.memory), str(limits.computing), window_rule.value]
+    command += [str(limits.memory), str(limits.computing), window_rule.value, "rgb" if colour else "grey"]
     command += [] if networks is None else [repr(networks.low), repr(networks.high)]
     deadline = time.monotonic() + limits.clock
     # start_new_session: a kill reaches whatever the child may have started.
@@ -84,12 +85,12 @@ def decode_confined(
         start_new_session=True,
     )
     try:
-        return _received(child, deadline)
+        return _received(child, deadline, 3 if colour else 1)
     finally:
         _end(child)
 
 
-def _received(child: "subprocess.Popen[bytes]", deadline: float) -> DecodedImage:
+def _received(child: "subprocess.Popen[bytes]", deadline: float, channels: int) -> DecodedImage:
     pipe = child.stdout
     if pipe is None:
         raise ImageRefusedError(Reason.CRASHED)
@@ -101,14 +102,17 @@ def _received(child: "subprocess.Popen[bytes]", deadline: float) -> DecodedImage
             raise _ended(child)
     line, _, body = bytes(received).partition(b"\n")
     header = _header(line)
-    wanted = 2 ** header["bits"] + header["rows"] * header["columns"] * (1 if header["bits"] == 8 else 2)
+    if channels > 1 and header["bits"] != 8:
+        raise ImageRefusedError(Reason.BAD_REPLY)
+    samples = header["rows"] * header["columns"] * channels
+    wanted = 2 ** header["bits"] + samples * (1 if header["bits"] == 8 else 2)
     pixels = bytearray(body)
     while len(pixels) < wanted:
         if not _more(pipe, pixels, deadline, wanted - len(pixels)):
             raise _ended(child)
     if len(pixels) > wanted or _more(pipe, pixels, deadline, 1):
         raise ImageRefusedError(Reason.BAD_REPLY)
-    return _image(header, pixels)
+    return _image(header, pixels, channels)
 
 
 def _more(pipe: IO[bytes], received: bytearray, deadline: float, most: int) -> bool:
@@ -172,10 +176,11 @@ def _sound(header: dict[str, Any]) -> bool:
     return spacing is None or [type(s) is float and 0 < s < math.inf for s in spacing] == [True, True]
 
 
-def _image(header: dict[str, Any], body: bytearray) -> DecodedImage:
+def _image(header: dict[str, Any], body: bytearray, channels: int) -> DecodedImage:
     kind = np.uint8 if header["bits"] == 8 else np.dtype("<u2")
     curve = np.frombuffer(body, np.uint8, 2 ** header["bits"])
-    pixels = np.frombuffer(body, kind, offset=len(curve)).reshape(header["rows"], header["columns"])
+    shape = (header["rows"], header["columns"]) + ((channels,) if channels > 1 else ())
+    pixels = np.frombuffer(body, kind, offset=len(curve)).reshape(shape)
     pixels = pixels.astype(pixels.dtype.newbyteorder("="), copy=False)
     if int(pixels.max()) >> header["bits"]:
         raise ImageRefusedError(Reason.BAD_REPLY)

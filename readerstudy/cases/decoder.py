@@ -1,9 +1,10 @@
-"""Decode one untrusted image file to grey pixels, and bring all images of a study to one depth.
+"""Decode one untrusted image file to pixels, and bring all images of a study to one depth.
 
 Decoding runs in the confined child process, see `confined`. The picture is that of `analysis.picture`, which the
 networks were given too. A page that shows a window, or a length, would show them otherwise for an 8-bit than for a
 12-bit file, and in millimetres for one source but not for another; so one depth, and one knowledge of spacing, hold
-for all frames of a study, and neither tells where a case comes from.
+for all frames of a study, and neither tells where a case comes from. For the same reason a case set is grey or in
+colour as a whole: a picture without colour in a set in colour keeps its three channels.
 """
 
 import os
@@ -15,7 +16,7 @@ from typing import BinaryIO
 import numpy as np
 
 from analysis import picture as pictures
-from analysis.picture.reading import START_BYTES
+from analysis.picture.reading import PNG_SIGNATURE, START_BYTES
 from readerstudy.cases.window import WindowRule
 
 MAX_FILE_BYTES = 64 * 2**20
@@ -24,10 +25,15 @@ RULES: dict[WindowRule, pictures.Rule] = {
 }  # fmt: skip
 
 
+EIGHT_BIT_RGB = b"\x08\x02"
+"""Depth and type of colour as the header of a PNG states them, in its bytes 24 and 25."""
+
+
 @dataclass(frozen=True)
 class DecodedImage:
     """A decoded image: pixels (rows x columns, uint8 at 8 bit, else uint16), depth, window, curve, spacing in mm.
 
+    In colour pixels are rows x columns x 3 of uint8, and window and curve hold for each channel.
     curve: the grey level of each value (uint8, 2**bits). window: the values between which a straight line comes
     nearest to it. apart: whether the networks were given another tone; None where that is not known.
     """
@@ -41,7 +47,10 @@ class DecodedImage:
 
 
 def decode_image(
-    file: BinaryIO, window_rule: WindowRule, networks: pictures.Percentiles | None = None
+    file: BinaryIO,
+    window_rule: WindowRule,
+    networks: pictures.Percentiles | None = None,
+    colour: bool = False,
 ) -> DecodedImage:
     """Decode one image file.
 
@@ -50,18 +59,29 @@ def decode_image(
     file: a plain file opened for reading in binary; read from its start.
     window_rule: the study's rule for the default window.
     networks: the percentiles between which the networks were given DICOM pictures, to compare with.
+    colour: the case set is in colour, so that this must be an 8-bit RGB PNG.
 
     Raises
     ------
     ImageRefusedError: with the reason; no text of the file is part of it.
     """
     image_format(file)
-    picture = pictures.read_picture(file.read())
-    if picture.coloured:
+    data = file.read()
+    picture = pictures.read_picture(data)
+    shape = picture.stored.shape
+    if colour:
+        if not data.startswith(PNG_SIGNATURE) or data[24:26] != EIGHT_BIT_RGB:
+            raise pictures.ImageRefusedError(pictures.Reason.NOT_RGB)
+        shape = (*shape[:2], 3)
+        stored = picture.stored if picture.coloured else np.repeat(picture.stored, 3, axis=1)
+        # Side by side the channels are one grey picture of three times the width: one tone for all of them.
+        picture = replace(picture, stored=stored.reshape(shape[0], -1))
+    elif picture.coloured:
         raise pictures.ImageRefusedError(pictures.Reason.COLOUR)
     shown = pictures.render(picture, RULES[window_rule])
     apart = None if networks is None else _apart(shown, pictures.network_rendering(picture, networks))
-    return DecodedImage(shown.pixels, shown.bits, shown.window, shown.shades, picture.spacing, apart)
+    pixels = shown.pixels.reshape(shape)
+    return DecodedImage(pixels, shown.bits, shown.window, shown.shades, picture.spacing, apart)
 
 
 def _apart(one: pictures.Rendering, other: pictures.Rendering) -> bool:

@@ -3,7 +3,8 @@
 A frame file is one gzip member without time or name. Its payload holds the curve (the grey level at first of each of
 the 2**bits values, one byte each), then the residuals of the predictor floor((left + up) / 2), as a plane of high
 bytes followed by a plane of low bytes (one plane up to 8 bit). Every frame has a curve, a straight one too, so that
-none tells by its form what its file asked for. Frames of format 1, which 0.1.0 wrote, have none.
+none tells by its form what its file asked for. Frames of format 1, which 0.1.0 wrote, have none. Format 3 is colour:
+the one curve of all channels, then a plane of residuals each of red, green and blue.
 The member's comment field is filled with spaces up to the wanted file length, because bytes after the member
 would stop a browser's DecompressionStream.
 """
@@ -16,7 +17,10 @@ HEADER = b"\x1f\x8b\x08\x10\x00\x00\x00\x00\x00\xff"
 """gzip, deflate, a comment follows; modification time 0, no extra flags, operating system unknown."""
 
 FORMAT = 2
-"""Of the frames that are written now."""
+"""Of the grey frames that are written now."""
+
+COLOUR = 3
+"""The format of a frame in colour: 8-bit sRGB."""
 
 COMPRESSION_LEVEL = 6
 """Level 9 saves 1.4 % of a noisy 2048 x 2500 image, for twenty times the time."""
@@ -41,8 +45,9 @@ def encode_frame(pixels: np.ndarray, bits: int, curve: np.ndarray | None = None)
 
     Parameters
     ----------
-    pixels: rows x columns, unsigned 8- or 16-bit integers from 0 to 2**bits - 1; larger is brighter.
-    bits: depth of the values, 8 to 16; 8 gives one byte plane, more give two.
+    pixels: rows x columns, unsigned 8- or 16-bit integers from 0 to 2**bits - 1; larger is brighter. In colour rows x
+        columns x 3 of uint8: red, green, blue.
+    bits: depth of the values, 8 to 16; 8 gives one byte plane, more give two. In colour 8: a plane per channel.
     curve: the grey level of each value, 2**bits of uint8; a straight one over the depth by default.
 
     Raises
@@ -54,7 +59,10 @@ def encode_frame(pixels: np.ndarray, bits: int, curve: np.ndarray | None = None)
     if curve.shape != (2**bits,) or curve.dtype != np.uint8:
         raise FrameFormatError(f"expected a curve of {2**bits} bytes, got {curve.shape} of {curve.dtype}")
     residuals = values - _predicted(values)
-    planes = [residuals] if bits == 8 else [residuals >> 8, residuals & 0xFF]
+    if residuals.ndim == 3:
+        planes = list(np.moveaxis(residuals, 2, 0))
+    else:
+        planes = [residuals] if bits == 8 else [residuals >> 8, residuals & 0xFF]
     payload = curve.tobytes() + b"".join(plane.astype(np.uint8).tobytes() for plane in planes)
     compressor = zlib.compressobj(COMPRESSION_LEVEL, zlib.DEFLATED, -zlib.MAX_WBITS)
     body = compressor.compress(payload) + compressor.flush()
@@ -88,28 +96,30 @@ def mask_frame(frame: bytes, mask: bytes) -> bytes:
     return b"".join((mask, whole.data, (values[len(frame) - rest :] ^ over[:rest]).data))
 
 
-def decode_frame(frame: bytes, rows: int, columns: int, bits: int) -> np.ndarray:
-    """Read the pixels of a frame file of either format, padded or not; undo `encode_frame` bit for bit.
+def decode_frame(frame: bytes, rows: int, columns: int, bits: int, channels: int = 1) -> np.ndarray:
+    """Read the pixels of a frame file of any format, padded or not; undo `encode_frame` bit for bit.
 
-    Returns rows x columns, uint8 at 8 bit and uint16 above.
+    Returns rows x columns, uint8 at 8 bit and uint16 above; with 3 channels (format 3) rows x columns x 3.
 
     Raises
     ------
     FrameFormatError: not one gzip member of exactly this many pixels, or a damaged one.
     """
-    planes = 1 if bits == 8 else 2
+    planes = channels * (1 if bits == 8 else 2)
     wanted = rows * columns * planes
     payload, ended = _expanded(frame, wanted + 2**bits + 1)
     if len(payload) not in (wanted, wanted + 2**bits) or not ended:
         raise FrameFormatError(f"expected one gzip member of {wanted} bytes and a curve, got another amount")
     stored = np.frombuffer(payload, np.uint8, offset=len(payload) - wanted).reshape(planes, rows, columns)
+    if channels > 1:
+        return np.stack([_undone(plane) for plane in stored], axis=-1)
     if planes == 1:
         return _undone(stored[0])
     return _undone((stored[0].astype(np.uint16) << 8) | stored[1])
 
 
 def decode_curve(frame: bytes, bits: int) -> np.ndarray:
-    """Read the curve of a frame file of format 2: 2**bits of uint8.
+    """Read the curve of a frame file of format 2 or 3: 2**bits of uint8.
 
     Raises
     ------
@@ -134,9 +144,12 @@ def _expanded(frame: bytes, most: int) -> tuple[bytes, bool]:
 
 
 def _checked(pixels: np.ndarray, bits: int) -> np.ndarray:
-    if pixels.ndim != 2 or pixels.size == 0 or pixels.dtype not in (np.uint8, np.uint16):
+    grey = pixels.ndim == 2 and pixels.dtype in (np.uint8, np.uint16)
+    colour = pixels.ndim == 3 and pixels.shape[2] == 3 and pixels.dtype == np.uint8 and bits == 8
+    if pixels.size == 0 or not (grey or colour):
         raise FrameFormatError(
-            f"expected rows x columns of uint8 or uint16, got shape {pixels.shape} of {pixels.dtype}"
+            "expected rows x columns of uint8 or uint16, or rows x columns x 3 of uint8 at 8 bit, "
+            f"got shape {pixels.shape} of {pixels.dtype} at {bits} bit"
         )
     if not 8 <= bits <= 16:
         raise FrameFormatError(f"expected a depth of 8 to 16 bit, got {bits}")

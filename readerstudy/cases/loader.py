@@ -4,6 +4,7 @@ import hashlib
 import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from io import BufferedReader
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from readerstudy.accounts.models import User
 from readerstudy.audit.services import record
 from readerstudy.cases.confined import DEFAULT_LIMITS, Limits, decode_confined
 from readerstudy.cases.decoder import DecodedImage, all_or_none, at_depth, study_depth
-from readerstudy.cases.frame import FORMAT, decode_curve, decode_frame, encode_frame
+from readerstudy.cases.frame import COLOUR, FORMAT, decode_curve, decode_frame, encode_frame
 from readerstudy.cases.loading import Progress, reported
 from readerstudy.cases.models import Case, CaseSet, Frame, Terms, TermsConfirmation
 from readerstudy.cases.storage import Staging, StoredFrame, frame_objects, remove_frames, staging
@@ -129,13 +130,15 @@ def _ingest_all(
 
     def ingest(row: dict[str, Any]) -> Ingested | Refusal:
         try:
-            return _ingest(blind.folder / row["image"], row["sha256"], stage, rule, networks, limits)
+            return _ingest(blind.folder / row["image"], row["sha256"], stage, decode)
         except ImageRefusedError as error:
             return error.refusal
 
     rows, window = _rows(blind), _run(blind).get("window")
     # Between which percentiles the networks were given DICOM pictures; None for a set that does not say.
     networks = None if window is None else Percentiles(float(window[0]), float(window[1]))
+    colour = blind.provenance.get("colour") is True
+    decode = partial(decode_confined, window_rule=rule, networks=networks, colour=colour, limits=limits)
     results: list[Ingested | Refusal] = []
     with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
         for result in pool.map(ingest, rows):
@@ -175,16 +178,17 @@ def _run(blind: BlindHalf) -> dict[str, Any]:
 
 
 def _ingest(
-    path: Path, sha256: str, stage: Staging, rule: WindowRule, networks: Percentiles | None, limits: Limits
+    path: Path, sha256: str, stage: Staging, decode: Callable[[BufferedReader], DecodedImage]
 ) -> Ingested:
     with _opened(path) as file:
         if hashlib.file_digest(file, "sha256").hexdigest() != sha256:
             raise ImageRefusedError(Reason.CHANGED)
-        image = decode_confined(file, window_rule=rule, networks=networks, limits=limits)
-    rows, columns = image.pixels.shape
+        image = decode(file)
+    rows, columns = image.pixels.shape[:2]
     spacing_row, spacing_column = image.spacing or (None, None)
     frame = Frame(
-        storage_name=stage.add(encode_frame(image.pixels, image.bits, image.curve)), format=FORMAT,
+        storage_name=stage.add(encode_frame(image.pixels, image.bits, image.curve)),
+        format=COLOUR if image.pixels.ndim == 3 else FORMAT,
         rows=rows, columns=columns, bits=image.bits, window_low=image.window[0], window_high=image.window[1],
         spacing_row=spacing_row, spacing_column=spacing_column, pixels_sha256=_keyed(stored_digest(image.pixels)),
     )  # fmt: skip

@@ -95,7 +95,7 @@ class Frame(models.Model):
 
     `storage_name` is random and unrelated to the key. The window is in grey values, not rounded, and may reach
     outside the range of the depth; spacing is in mm, null where the file states none. `format` is that of the frame
-    file: 1 of version 0.1.0, 2 with a tone curve, which is what is shown at first. `pixels_sha256`, under
+    file: 1 of version 0.1.0, 2 with a tone curve, which is what is shown at first, 3 in colour. `pixels_sha256`, under
     the site's key, tells the same picture in several studies, whose frame files differ; blank in rows of earlier
     versions.
     """
@@ -121,7 +121,7 @@ class Frame(models.Model):
             must("frame_has_pixels", Q(rows__gte=1, columns__gte=1)),
             must("frame_has_8_to_16_bits", Q(bits__gte=8, bits__lte=16)),
             # No list of numbers: Django 5.2 cannot describe a SQLite table whose SQL ends in a one-digit list.
-            must("frame_format_is_known", Q(format__gte=1, format__lte=2)),
+            must("frame_format_is_known", Q(format__gte=1, format__lte=2) | Q(format=3, bits=8)),
             must(
                 "window_is_a_range",
                 Q(window_low__lt=F("window_high"), window_low__gte=-WIDEST, window_high__lte=WIDEST),

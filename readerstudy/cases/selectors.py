@@ -19,7 +19,7 @@ from django.http import HttpResponse
 from PIL import Image
 
 from readerstudy.accounts.models import User
-from readerstudy.cases.frame import MASK_BYTES, decode_curve, decode_frame, mask_frame, straight
+from readerstudy.cases.frame import COLOUR, MASK_BYTES, decode_curve, decode_frame, mask_frame, straight
 from readerstudy.cases.models import Case, Frame
 from readerstudy.cases.storage import checked, frame_objects, read_frame, study_folder
 from readerstudy.cases.terms import waiting_terms
@@ -36,9 +36,9 @@ def cases_of(study: UUID) -> QuerySet[Case]:
 def frame_json(frame: Frame) -> dict[str, Any]:
     """Return what a viewer must know of a frame; always the same keys.
 
-    format: of the frame file; from 2 on it holds the tone curve that is shown at first. rows, columns: pixels.
-    bits: 8 to 16, values run from 0 to 2**bits - 1. window: [low, high] in grey values. spacing: [row, column] in
-    mm, or None.
+    format: of the frame file; from 2 on it holds the tone curve that is shown at first, 3 is in colour. rows,
+    columns: pixels. bits: 8 to 16, values run from 0 to 2**bits - 1. window: [low, high] in grey values. spacing:
+    [row, column] in mm, or None.
     """
     known = frame.spacing_row is not None
     return {
@@ -91,14 +91,15 @@ def frame_response(case: Case, person: User) -> HttpResponse:
 
 
 def thumbnail_response(case: Case, person: User) -> HttpResponse:
-    """Return the answer that brings a person a small picture of a case as it is shown at first, a grey PNG.
+    """Return the answer that brings a person a small picture of a case as it is shown at first, a PNG.
 
     Raises
     ------
     PermissionDenied, StorageError: as of `frame_response`.
     """
     data, frame = _confirmed_bytes(case, person), case.frame
-    pixels = decode_frame(data, frame.rows, frame.columns, frame.bits)
+    channels = 3 if frame.format == COLOUR else 1
+    pixels = decode_frame(data, frame.rows, frame.columns, frame.bits, channels)
     curve = (
         decode_curve(data, frame.bits)
         if frame.format > 1

@@ -1,9 +1,12 @@
-"""The swap test: one study built twice, the arms exchanged, the seeds the same; a reader gets the same bytes."""
+"""The swap test: one study built twice, the arms exchanged, the seeds the same; a reader gets the same bytes.
+
+A study of grey images, and one in colour.
+"""
 
 import pytest
 from pytest_django import DjangoDbBlocker
 
-from readerstudy.cases.models import Case
+from readerstudy.cases.models import Frame
 from tests.blinding.visit import Exchange, differences, frozen_randomness, thrown_away, whole_visit
 from tests.served import unmasked
 from tests.stock import make_stock
@@ -13,18 +16,22 @@ pytestmark = pytest.mark.django_db
 Visit = tuple[dict[str, int], list[Exchange]]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="module", params=["grey", "colour"])
 def visits(
-    django_db_setup: None, django_db_blocker: DjangoDbBlocker, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest,
+    django_db_setup: None,
+    django_db_blocker: DjangoDbBlocker,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> list[Visit]:
     """Build, read and throw away the study with the arms as they are and exchanged."""
     made: list[Visit] = []
     for swapped in (False, True):
         folder = tmp_path_factory.mktemp("swap")
         with django_db_blocker.unblock(), thrown_away(), frozen_randomness("swap"):
-            stock = make_stock(folder, swapped=swapped)
+            stock = make_stock(folder, swapped=swapped, colour=request.param == "colour")
             made.append((_arms(stock.case_set.key.read_text(encoding="utf-8")), whole_visit(stock)))
-            assert Case.objects.count() == 10
+            frames = Frame.objects.values_list("format", flat=True)
+            assert list(frames) == [{"grey": 2, "colour": 3}[request.param]] * 10
     return made
 
 

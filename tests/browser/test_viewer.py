@@ -101,7 +101,7 @@ def test_grey_levels_at_one_to_one_equal_numpy(
 
 def on_canvas(grey: np.ndarray) -> tuple[slice, slice, np.ndarray]:
     """Return where a centred image lies on the canvas, and the part of it that is seen."""
-    rows, columns = grey.shape
+    rows, columns = grey.shape[:2]
     # Half a pixel goes to the right and down, as JavaScript's Math.round does it.
     top = int(np.floor((HEIGHT - rows) / 2 + 0.5))
     left = int(np.floor((WIDTH - columns) / 2 + 0.5))

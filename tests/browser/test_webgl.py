@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Page, Playwright
 
 from tests.browser.chromium import CHROMIUM, FLAGS, until
-from tests.browser.test_viewer import image, on_canvas, windowed
+from tests.browser.test_viewer import area_mean, image, on_canvas, windowed
 from tests.browser.viewer_site import ViewerSite
 
 pytestmark = pytest.mark.browser
@@ -38,8 +38,7 @@ READ = """async () => {
     const { data } = context.getImageData(0, 0, copy.width, copy.height);
     let text = "";
     for (let index = 0; index < data.length; index += 4) {
-      if (data[index] !== data[index + 1] || data[index] !== data[index + 2]) throw new Error("expected grey");
-      text += String.fromCharCode(data[index]);
+      text += String.fromCharCode(...data.subarray(index, index + 3));
     }
     resolve({ text: btoa(text), renderer: window.viewer.getState().renderer });
   }));
@@ -82,9 +81,16 @@ def pages(card_browser: Browser, site: ViewerSite) -> dict[str, Page]:
     return {card: opened(card_browser, site, card) for card in ("always", "never")}
 
 
-def grey_levels(page: Page) -> tuple[np.ndarray, str]:
-    read = page.evaluate(READ)
-    return np.frombuffer(base64.b64decode(read["text"]), np.uint8).reshape(HEIGHT, WIDTH), read["renderer"]
+def levels(page: Page, script: str = READ) -> tuple[np.ndarray, str]:
+    """Return what is on the screen, rows x columns x 3, and which renderer drew it."""
+    read = page.evaluate(script)
+    return np.frombuffer(base64.b64decode(read["text"]), np.uint8).reshape(HEIGHT, WIDTH, 3), read["renderer"]
+
+
+def grey_levels(page: Page, script: str = READ) -> tuple[np.ndarray, str]:
+    drawn, renderer = levels(page, script)
+    assert (drawn == drawn[..., :1]).all()
+    return drawn[..., 0], renderer
 
 
 def show(page: Page, source: dict[str, Any]) -> None:
@@ -119,10 +125,73 @@ def test_both_renderers_show_the_same_curve(pages: dict[str, Page], site: Viewer
     for page in pages.values():
         show(page, source)
         page.evaluate("window.viewer.oneToOne()")
-        read = page.evaluate(keep)
-        drawn = np.frombuffer(base64.b64decode(read["text"]), np.uint8).reshape(HEIGHT, WIDTH)
+        drawn, _ = grey_levels(page, keep)
         rows, columns, wanted = on_canvas(curve[values])
         np.testing.assert_array_equal(drawn[rows, columns], wanted)
+
+
+def colours(rows: int, columns: int) -> np.ndarray:
+    """Return noise in colour, each channel of its own."""
+    return np.random.default_rng(3).integers(0, 256, (rows, columns, 3)).astype(np.uint8)
+
+
+def test_in_colour_both_renderers_are_equal_to_the_level(pages: dict[str, Page], site: ViewerSite) -> None:
+    source = site.add("colour", colours(701, 903), 8, (0, 255))
+    for name, command in SETTINGS.items():
+        drawn = {}
+        for card, page in pages.items():
+            show(page, source)
+            page.evaluate(f"() => {{ const v = window.viewer; {command}; }}")
+            drawn[card], renderer = levels(page)
+            assert renderer == {"always": "webgl2", "never": "canvas2d"}[card]
+        assert all(len(np.unique(drawn["always"][..., channel])) > 20 for channel in range(3)), name
+        np.testing.assert_array_equal(drawn["always"], drawn["never"], err_msg=name)
+
+
+@pytest.mark.parametrize("card", ["always", "never"])
+def test_in_colour_both_renderers_equal_numpy(pages: dict[str, Page], site: ViewerSite, card: str) -> None:
+    """Brightness and contrast go over each channel by itself: c (v + b - 127.5) + 127.5, halves up."""
+    values, page = colours(701, 903), pages[card]
+    show(page, site.add(f"colour-numpy-{card}", values, 8, (0, 255)))
+    page.evaluate("window.viewer.oneToOne()")
+    for contrast, brightness in [(1, 0), (2.5, 40), (255, 0), (0.4, -33.25)]:
+        middle, half = 127.5 - brightness, 127.5 / contrast
+        page.evaluate("([low, high]) => window.viewer.setWindow(low, high)", [middle - half, middle + half])
+        wanted = np.clip(np.floor(contrast * (values.astype(float) + brightness - 127.5) + 128), 0, 255)
+        rows, columns, wanted = on_canvas(wanted.astype(np.uint8))
+        np.testing.assert_array_equal(levels(page)[0][rows, columns], wanted)
+    page.evaluate(
+        "() => { const v = window.viewer; v.setWindow(0, 255); v.rotate(1); v.flip(); v.invert(); }"
+    )
+    rows, columns, wanted = on_canvas(255 - np.flip(np.rot90(values, -1), 1))
+    np.testing.assert_array_equal(levels(page)[0][rows, columns], wanted)
+
+
+@pytest.mark.parametrize("card", ["always", "never"])
+def test_a_smaller_picture_in_colour_is_the_mean_of_each_channel(
+    pages: dict[str, Page], site: ViewerSite, card: str
+) -> None:
+    values, page = colours(3 * HEIGHT, 3 * WIDTH), pages[card]
+    show(page, site.add(f"third-{card}", values, 8, (0, 255)))
+    wanted = np.stack([area_mean(values[..., channel], 3) for channel in range(3)], axis=-1)
+    np.testing.assert_array_equal(levels(page)[0], wanted)
+
+
+def test_the_magnifier_and_the_presets_follow_colour(pages: dict[str, Page], site: ViewerSite) -> None:
+    values, page = np.zeros((300, 400, 3), np.uint8), pages["never"]
+    values[...] = (200, 100, 50)
+    show(page, site.add("colour-lens", values, 8, (0, 255)))
+    page.evaluate("window.viewer.toggleLens()")
+    under = """() => {
+      const lens = document.querySelector(".lens");
+      return [...lens.getContext("2d").getImageData(lens.width / 2, lens.height / 2, 1, 1).data];
+    }"""
+    levels(page)
+    assert page.evaluate(under) == [200, 100, 50, 255]
+    page.evaluate("window.viewer.preset(3)")  # for lungs: of no use in colour
+    assert page.evaluate("window.viewer.getState().window") == [0, 255]
+    page.evaluate("window.viewer.preset(2)")
+    assert page.evaluate("window.viewer.getState().window") == [50, 200]
 
 
 def test_the_card_equals_numpy_at_one_to_one(pages: dict[str, Page], site: ViewerSite) -> None:
@@ -169,9 +238,8 @@ def test_the_draft_of_a_moving_image_lies_where_the_exact_one_will(
     }))"""
     assert page.evaluate(draft) is False
     # Without the two waits for the exact drawing.
-    drafted = page.evaluate(READ.replace(WAIT, ""))
+    moving, _ = grey_levels(page, READ.replace(WAIT, ""))
     exact, _ = grey_levels(page)
-    moving = np.frombuffer(base64.b64decode(drafted["text"]), np.uint8).reshape(HEIGHT, WIDTH)
     assert np.abs(moving.astype(int) - exact).max() <= 6
 
 
@@ -192,6 +260,6 @@ def test_without_webgl_the_viewer_works(page: Page, site: ViewerSite) -> None:
     }""")
     page.evaluate(OPEN, "always")
     show(page, site.add("off", image(12, 300, 400), 12, (0, 4095)))
-    levels, renderer = grey_levels(page)
+    drawn, renderer = grey_levels(page)
     assert renderer == "canvas2d"
-    assert levels.max() == 255
+    assert drawn.max() == 255

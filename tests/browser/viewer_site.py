@@ -50,9 +50,10 @@ class ViewerSite:
         """Serve an image as a frame, with the window's straight curve by default; return what the viewer shows."""
         encoded = encode_frame(pixels, bits, straight(bits, *window) if curve is None else curve)
         self.frames[f"/frames/{name}"] = pad_frame(encoded, len(encoded) + 5_000)
-        rows, columns = pixels.shape
-        frame = {"format": 2, "rows": rows, "columns": columns, "bits": bits, "window": list(window)}
-        return {"id": name, "frame_url": f"/frames/{name}", "frame": {**frame, "spacing": None}}
+        rows, columns = pixels.shape[:2]
+        frame = {"format": 3 if pixels.ndim == 3 else 2, "rows": rows, "columns": columns, "bits": bits}
+        frame |= {"window": list(window), "spacing": None}
+        return {"id": name, "frame_url": f"/frames/{name}", "frame": frame}
 
     def close(self) -> None:
         """Stop serving."""

@@ -90,7 +90,9 @@ def decode(data: bytes, folder: Path, rule: WindowRule = WindowRule.DICOM) -> De
         return decode_image(file, rule)
 
 
-def blind_half(folder: Path, images: list[bytes], *, ending: str = "png", **columns: str) -> Path:
+def blind_half(
+    folder: Path, images: list[bytes], *, ending: str = "png", colour: bool = False, **columns: str
+) -> Path:
     """Write a blind half by hand, so that it can hold what the writer of case sets would refuse."""
     (folder / "images").mkdir(parents=True)
     rows = []
@@ -113,5 +115,6 @@ def blind_half(folder: Path, images: list[bytes], *, ending: str = "png", **colu
     digest = hashlib.sha256(text.getvalue().encode()).hexdigest()
     provenance = {"format": 1, "synthetic": True, "cases": len(rows), "cases_sha256": digest}
     provenance |= {"key_sha256": "b" * 64, "run": {"run_id": "r1"}}
+    provenance |= {"colour": True} if colour else {}
     (folder / "provenance.json").write_text(json.dumps(provenance))
     return folder

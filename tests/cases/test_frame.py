@@ -77,6 +77,19 @@ def test_payload_of_eight_bit_is_one_plane() -> None:
     assert gzip.decompress(encode_frame(values, 8)) == curve + bytes(residuals(values, 256).ravel().tolist())
 
 
+def test_payload_of_colour_is_the_curve_then_a_plane_of_red_of_green_of_blue() -> None:
+    values = np.random.default_rng(4).integers(0, 256, (5, 7, 3)).astype(np.uint8)
+    frame = encode_frame(values, 8)
+    planes = [bytes(residuals(values[..., channel], 256).ravel().tolist()) for channel in range(3)]
+    assert gzip.decompress(frame) == bytes(range(256)) + b"".join(planes)
+    back = decode_frame(pad_frame(frame, 1000), 5, 7, 8, 3)
+    assert (back.dtype, back.shape) == (np.uint8, (5, 7, 3))
+    assert (back == values).all()
+    for rows, columns, channels in ((5, 7, 1), (7, 5, 1), (5, 6, 3)):
+        with pytest.raises(FrameFormatError):
+            decode_frame(frame, rows, columns, 8, channels)
+
+
 @pytest.mark.parametrize("bits", [8, 12])
 def test_a_frame_of_format_1_is_still_read(bits: int) -> None:
     values = greys((5, 7), bits)
@@ -120,7 +133,9 @@ def test_header_holds_no_time_no_name_no_system_and_only_a_comment_of_spaces() -
     ("pixels", "bits"),
     [
         (np.zeros((0, 4), np.uint16), 12),
-        (np.zeros((2, 2, 3), np.uint8), 8),
+        (np.zeros((2, 2, 4), np.uint8), 8),
+        (np.zeros((2, 2, 3), np.uint8), 9),
+        (np.zeros((2, 2, 3), np.uint16), 8),
         (np.zeros((2, 2), np.int16), 12),
         (np.zeros((2, 2), np.uint16), 17),
         (np.zeros((2, 2), np.uint8), 7),

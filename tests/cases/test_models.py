@@ -70,9 +70,11 @@ def test_frame_constraints() -> None:
     owner = case_set()
     first = frame(case(owner))
     refuses(frame, first.case)
+    frame(case(owner), format=3, bits=8)  # colour has 8 bits
     for changes in (
         {"storage_name": first.storage_name}, {"storage_name": "short"}, {"rows": 0}, {"columns": 0},
-        {"bits": 7}, {"bits": 17}, {"format": 3}, {"window_low": 9}, {"window_high": 2**18 + 1}, {"spacing_row": 0.1},
+        {"bits": 7}, {"bits": 17}, {"format": 3}, {"format": 4, "bits": 8}, {"window_low": 9},
+        {"window_high": 2**18 + 1}, {"spacing_row": 0.1},
         {"spacing_row": 0.1, "spacing_column": 0.0}, {"sha256": ""}, {"length": 0},
     ):  # fmt: skip
         refuses(frame, case(owner), **changes)

@@ -66,7 +66,7 @@ const FIXED = {
     ["PageUp", "Back to the case before, if the study allows it"],
   ],
   Mouse: [
-    ["Left drag", "Window and level, draw, or move a mark; by a corner, resize it"],
+    ["Left drag", "Window and level (in colour contrast and brightness), draw, or move a mark; by a corner, resize it"],
     ["Wheel", "Zoom to the pointer"],
     ["Right drag", "Zoom"],
     ["Middle or Shift drag", "Move the image"],
@@ -74,7 +74,7 @@ const FIXED = {
   ],
   Image: [
     ["Shift+1 – 5", "The windows above the image"],
-    ["← →", "Narrower, wider window"],
+    ["← →", "Narrower, wider window; more, less contrast"],
     ["↑ ↓", "Brighter, darker"],
     ["+ −", "Zoom"],
     ["Shift+arrows", "Move the image"],
@@ -82,7 +82,7 @@ const FIXED = {
   Touch: [
     ["One finger", "Move the image, or draw"],
     ["Two fingers apart", "Zoom"],
-    ["Two fingers together", "Window and level"],
+    ["Two fingers together", "Window and level, or contrast and brightness"],
   ],
   Marks: [
     ["Arrows, Enter", "Draw without a mouse: move, begin, end"],

@@ -110,9 +110,10 @@ export function offered(page, shape) {
   return !stripOf(page, shape).hidden;
 }
 
-/** @param {Document} page @param {string} shape */
-function stripOf(page, shape) {
-  return /** @type {HTMLElement} */ (page.querySelector(`.tools [data-tool="${shape}"]`));
+/** @param {Document} page @param {string} name @param {number} [value] */
+function stripOf(page, name, value) {
+  const one = value ? `[data-value="${value}"]` : "";
+  return /** @type {HTMLElement} */ (page.querySelector(`.tools [data-tool="${name}"]${one}`));
 }
 
 /** Say on every tool which key it has. @param {Document} page @param {import("./keys.mjs").Letters} letters */
@@ -130,7 +131,8 @@ export function showKeys(page, letters) {
 
 /**
  * Show the window, the zoom, which tools are on, and whether the image is turned or mirrored.
- * Window and level are told in percent of the depth: the depth of a file tells nothing about it to a reader.
+ * Window and level are told in percent of the depth: the depth of a file tells nothing about it to a reader. In colour
+ * contrast and brightness take their place (lut.mjs), in percent of what is stored.
  * @param {Document} page
  * @returns {(state: import("../viewer/viewer.mjs").State) => void}
  */
@@ -140,10 +142,15 @@ export function readout(page) {
   const [width, level, zoom] = [cell("width"), cell("level"), cell("zoom")];
   const marker = page.querySelector(".view-marker");
   return (state) => {
-    const { window: [low, high], scale, bits, orientation, tool } = state;
-    const percent = (/** @type {number} */ value) => `${Math.round((100 * value) / (2 ** bits - 1))} %`;
-    width.textContent = percent(high - low);
-    level.textContent = percent((low + high) / 2);
+    const { window: [low, high], scale, bits, colour, orientation, tool } = state;
+    const top = 2 ** bits - 1;
+    const percent = (/** @type {number} */ share) => `${Math.round(100 * share)} %`;
+    width.textContent = percent(colour ? top / (high - low) : (high - low) / top);
+    level.textContent = percent(colour ? 0.5 - (low + high) / 2 / top : (low + high) / 2 / top);
+    for (const [place, words] of /** @type {const} */ ([[width, ["W", "Contrast"]], [level, ["L", "Brightness"]]])) {
+      /** @type {HTMLElement} */ (place.previousElementSibling).textContent = words[Number(colour)];
+    }
+    for (const [index, { grey }] of PRESETS.entries()) stripOf(page, "preset", index + 1).hidden = Boolean(colour && grey);
     zoom.textContent = `${Math.round(scale * 100)} %`;
     for (const name of PRESSED) {
       const on = { invert: state.inverted, flip: orientation.flipped, lens: state.lens }[/** @type {string} */ (name)] ?? tool === name;

@@ -1,6 +1,6 @@
 // @ts-check
 /**
- * The Canvas2D renderer: a plane of values through a table of grey levels.
+ * The Canvas2D renderer: a plane of values through a table of grey levels; in colour three planes through the one table.
  *
  * A renderer has a name, clear() and draw(frame, view, table, draft); the WebGL2 one (webgl.mjs) is its equal to
  * the grey level. This one always works, and takes over at once when a graphics card is lost.
@@ -57,7 +57,15 @@ export class CanvasRenderer {
       this.image = new ImageData(grid.width, grid.height);
     }
     const words = new Uint32Array(this.image.data.buffer);
-    for (let index = 0; index < words.length; index += 1) words[index] = table[values[index]];
+    const count = words.length;
+    if (values.length === count) for (let index = 0; index < count; index += 1) words[index] = table[values[index]];
+    else {
+      for (let index = 0; index < count; index += 1) {
+        const red = table[values[index]] & 0xff;
+        const green = table[values[index + count]] & 0xff00;
+        words[index] = 0xff000000 | (table[values[index + 2 * count]] & 0xff0000) | green | red;
+      }
+    }
     if (!enlarge) {
       this.context.putImageData(this.image, box.left, box.top);
       return;

@@ -4,20 +4,27 @@
  *
  * What arrives is a mask of MASK_BYTES, drawn for this answer alone, and the frame file with the mask XORed over it.
  * A frame file is one gzip member. Its payload holds the tone curve, a grey level for each of the 2^bits values
- * (format 2; frames of format 1 have none), and then, row by row, residuals
+ * (format 2 and 3; frames of format 1 have none), and then, row by row, residuals
  * r = v - floor((left + up) / 2) mod 2^16, as the plane of high bytes and then the plane of low bytes;
  * frames of 8 bits or fewer hold one plane, mod 2^8. Outside the image, left and up are 0.
+ * Format 3 is in colour: three such planes of 8 bits, red, green and blue, and one curve for all of them.
  *
  * @typedef {object} FrameInfo
- * @property {number} format 1 or 2
+ * @property {number} format 1 or 2; 3 is in colour
  * @property {number} rows
  * @property {number} columns
  * @property {number} bits 8 to 16; values are 0 .. 2^bits - 1, larger is brighter
  * @property {[number, number]} window the straight line that a drag departs from; format 1: what is shown at first
  * @property {[number, number] | null} spacing mm per row and per column
  *
- * @typedef {FrameInfo & {pixels: Uint16Array, curve: Uint8Array | null}} Frame
+ * @typedef {FrameInfo & {pixels: Uint16Array, curve: Uint8Array | null}} Frame in colour, pixels are all red values, then
+ *   all green, then all blue
  */
+
+/** How many values a pixel has. @param {FrameInfo} info */
+export function channelsOf({ format }) {
+  return format === 3 ? 3 : 1;
+}
 
 /** A frame that cannot be shown; `retry` says whether asking again may help. */
 export class FrameError extends Error {
@@ -93,14 +100,15 @@ export async function gunzip(stream) {
  */
 export function decodeFrame(payload, info) {
   const { format, rows, columns, bits } = info;
-  const planes = bits > 8 ? 2 : 1;
+  const channels = channelsOf(info);
+  const planes = bits > 8 ? 2 : channels;
   const before = format === 1 ? 0 : 2 ** bits;
   const expected = before + rows * columns * planes;
   if (!(expected > before) || payload.length !== expected) {
     throw new FrameError(`The image is ${payload.length} bytes long, expected ${expected}.`);
   }
   const residuals = payload.subarray(before);
-  const pixels = planes === 2 ? undoTwoPlanes(residuals, rows, columns) : undoOnePlane(residuals, rows, columns);
+  const pixels = planes === 2 ? undoTwoPlanes(residuals, rows, columns) : undoPlanes(residuals, rows, columns, channels);
   return { ...info, pixels, curve: before ? payload.slice(0, before) : null };
 }
 
@@ -124,13 +132,13 @@ function undoTwoPlanes(payload, rows, columns) {
   return pixels;
 }
 
-/** @param {Uint8Array} payload @param {number} rows @param {number} columns */
-function undoOnePlane(payload, rows, columns) {
-  const pixels = new Uint16Array(rows * columns);
-  for (let row = 0, index = 0; row < rows; row += 1) {
+/** @param {Uint8Array} payload @param {number} rows @param {number} columns @param {number} channels each a plane of its own */
+function undoPlanes(payload, rows, columns, channels) {
+  const pixels = new Uint16Array(channels * rows * columns);
+  for (let row = 0, index = 0; row < channels * rows; row += 1) {
     let left = 0;
     for (const end = index + columns; index < end; index += 1) {
-      const up = row > 0 ? pixels[index - columns] : 0;
+      const up = row % rows > 0 ? pixels[index - columns] : 0;
       left = (((left + up) >> 1) + payload[index]) & 0xff;
       pixels[index] = left;
     }

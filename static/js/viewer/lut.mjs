@@ -3,9 +3,12 @@
  * Window/level as a table over every stored value, and the windows that readers can ask for.
  *
  * A window is [low, high]: low and everything under it is black, high and everything over it is white.
+ * In colour it holds for red, green and blue alike, and is told as contrast c = 255 / (high - low) and brightness
+ * b = 127.5 - (low + high) / 2: of each channel c (v + b - 127.5) + 127.5 is shown, which is the same straight line.
  *
  * @typedef {[number, number]} Window
- * @typedef {{name: string, label: string, title: string, window: (frame: import("./frame.mjs").Frame) => Window}} Preset
+ * @typedef {{name: string, label: string, title: string, window: (frame: import("./frame.mjs").Frame) => Window, grey?: boolean}} Preset
+ *   grey: of no use in colour
  */
 
 export const TABLE_SIZE = 65536;
@@ -93,8 +96,8 @@ export const PRESETS = [
   { name: "full", label: "Full", title: "The full range of the depth", window: (frame) => fullRange(frame.bits) },
   { name: "auto", label: "Auto", title: "From the 1st to the 99th percentile", window: (frame) => percentileWindow(frame.pixels, 1, 99) },
   // Lungs hold the darker half of a chest radiograph, mediastinum and bone the brighter one.
-  { name: "lung", label: "Lung", title: "The darker part: 1st to 65th percentile", window: (frame) => percentileWindow(frame.pixels, 1, 65) },
-  { name: "mediastinum", label: "Bone", title: "Mediastinum and bone: 40th to 99.8th percentile", window: (frame) => percentileWindow(frame.pixels, 40, 99.8) },
+  { name: "lung", label: "Lung", title: "The darker part: 1st to 65th percentile", window: (frame) => percentileWindow(frame.pixels, 1, 65), grey: true },
+  { name: "mediastinum", label: "Bone", title: "Mediastinum and bone: 40th to 99.8th percentile", window: (frame) => percentileWindow(frame.pixels, 40, 99.8), grey: true },
 ];
 
 /**

@@ -72,8 +72,10 @@ export function oriented(frame, orientation) {
   // Along a row the stored index advances by a constant.
   const stride = width > 1 ? at(1, 0) - at(0, 0) : 0;
   const moved = new Uint16Array(pixels.length);
-  for (let y = 0, target = 0; y < height; y += 1) {
-    for (let x = 0, source = at(0, y); x < width; x += 1, target += 1, source += stride) moved[target] = pixels[source];
+  for (let plane = 0, target = 0; plane < pixels.length; plane += rows * columns) {
+    for (let y = 0; y < height; y += 1) {
+      for (let x = 0, source = plane + at(0, y); x < width; x += 1, target += 1, source += stride) moved[target] = pixels[source];
+    }
   }
   const spacing = frame.spacing && orientation.turns % 2 ? /** @type {[number, number]} */ ([frame.spacing[1], frame.spacing[0]]) : frame.spacing;
   return { ...frame, rows: height, columns: width, pixels: moved, spacing };

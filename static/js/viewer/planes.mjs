@@ -9,8 +9,10 @@
  * @typedef {import("./view.mjs").Box} Box
  * @typedef {import("./resample.mjs").Grid} Grid
  * @typedef {{box: Box, grid: Grid, halved: boolean}} Layout box in device pixels; a halved grid is enlarged twice
- * @typedef {{key: string, frame: Frame | null, values: Uint16Array, exact: boolean}} Plane
+ * @typedef {{key: string, frame: Frame | null, values: Uint16Array, exact: boolean}} Plane in colour, values are
+ *   those of red, then of green, then of blue
  */
+import { channelsOf } from "./frame.mjs";
 import { nearest, resample } from "./resample.mjs";
 import { coveredBox, origin } from "./view.mjs";
 
@@ -41,9 +43,9 @@ export class Planes {
       this.ahead = NOTHING;
     }
     if (this.has(frame, key) && (this.kept.exact || draft)) return this.kept;
-    const count = grid.width * grid.height;
+    const count = grid.width * grid.height * channelsOf(frame);
     const values = this.kept.values.length === count ? this.kept.values : new Uint16Array(count);
-    (draft ? nearest : resample)(frame, grid, values);
+    fill(draft ? nearest : resample, frame, grid, values);
     this.kept = { key, frame, values, exact: !draft };
     return this.kept;
   }
@@ -56,9 +58,21 @@ export class Planes {
   /** Resample a frame now that will be drawn in this view later. @param {Frame} frame @param {View} view @param {Size} canvas */
   prepare(frame, view, canvas) {
     const { grid } = layOut(frame, view, canvas, false);
-    const values = new Uint16Array(grid.width * grid.height);
-    resample(frame, grid, values);
+    const values = new Uint16Array(grid.width * grid.height * channelsOf(frame));
+    fill(resample, frame, grid, values);
     this.ahead = { key: keyOf(grid), frame, values, exact: true };
+  }
+}
+
+/**
+ * Bring each channel of a frame to the grid by itself.
+ * @param {typeof resample} method @param {Frame} frame @param {Grid} grid @param {Uint16Array} values
+ */
+function fill(method, { pixels, rows, columns }, grid, values) {
+  const [from, to] = [rows * columns, grid.width * grid.height];
+  for (let channel = 0; channel * from < pixels.length; channel += 1) {
+    const plane = { pixels: pixels.subarray(channel * from, (channel + 1) * from), rows, columns };
+    method(plane, grid, values.subarray(channel * to, (channel + 1) * to));
   }
 }
 

@@ -15,6 +15,7 @@
  * @property {string | null} id which source is on screen
  * @property {Window} window
  * @property {number} bits depth of the values
+ * @property {boolean} colour the window is told as brightness and contrast
  * @property {boolean} curved what the frame brings with it is shown, and no window that was chosen since
  * @property {boolean} inverted
  * @property {number} scale device pixels per image pixel
@@ -28,6 +29,7 @@
  */
 import { DrawingBoard } from "./drawing.mjs";
 import { MarkEditor } from "./editing.mjs";
+import { channelsOf } from "./frame.mjs";
 import { FrameShelf } from "./frames.mjs";
 import { listen } from "./gestures.mjs";
 import { Lens } from "./lens.mjs";
@@ -158,6 +160,7 @@ export class Viewer {
       id: this.#frame ? (this.#source?.id ?? null) : null,
       window: [...this.#window],
       bits: this.#frame?.bits ?? 8,
+      colour: this.#frame !== null && channelsOf(this.#frame) > 1,
       curved: this.#curved && Boolean(this.#frame?.curve),
       inverted: this.#inverted,
       scale,
@@ -191,7 +194,7 @@ export class Viewer {
   /** @param {number} index 0 for the first of PRESETS */
   preset(index) {
     const preset = PRESETS[index];
-    if (preset && this.#stored) this.setWindow(...preset.window(this.#stored), index === 0);
+    if (preset && this.#stored && !(preset.grey && this.getState().colour)) this.setWindow(...preset.window(this.#stored), index === 0);
   }
 
   invert() {

@@ -2,7 +2,7 @@
 /**
  * The WebGL2 renderer: the same planes and the same table as the Canvas2D one, looked up by the graphics card.
  *
- * Integer textures (R16UI values, R8UI table) and no filter, no blending, no dither: an exact drawing equals that
+ * Integer textures (R16UI values, a layer for each channel; R8UI table) and no filter, no blending, no dither: an exact drawing equals that
  * of canvas.mjs to the grey level. While the view moves, the card samples the whole frame itself.
  * It draws on a canvas of its own that lies over the other one and takes no events.
  *
@@ -24,22 +24,27 @@ const FRAGMENT = `#version 300 es
 precision highp float;
 precision highp int;
 precision highp usampler2D;
-uniform usampler2D values;
+precision highp usampler2DArray;
+uniform usampler2DArray values;
 uniform usampler2D table;
 uniform ivec2 corner;   // of the box, device pixels from the top left
 uniform int height;     // of the canvas
 uniform vec2 offset;    // of the box's first pixel from the image's corner
 uniform float stride;   // stored pixels per device pixel; 0: one value per device pixel
 out vec4 colour;
+float shown(ivec2 place, int channel) {
+  uint value = texelFetch(values, ivec3(place, channel), 0).r;
+  return float(texelFetch(table, ivec2(int(value & 255u), int(value >> 8)), 0).r) / 255.0;
+}
 void main() {
   ivec2 place = ivec2(int(gl_FragCoord.x), height - 1 - int(gl_FragCoord.y)) - corner;
   if (stride > 0.0) {
-    ivec2 last = textureSize(values, 0) - 1;
+    ivec2 last = textureSize(values, 0).xy - 1;
     place = clamp(ivec2(floor((offset + vec2(place) + 0.5) * stride)), ivec2(0), last);
   }
-  uint value = texelFetch(values, place, 0).r;
-  uint grey = texelFetch(table, ivec2(int(value & 255u), int(value >> 8)), 0).r;
-  colour = vec4(vec3(float(grey) / 255.0), 1.0);
+  float first = shown(place, 0);
+  colour = vec4(first, first, first, 1.0);
+  if (textureSize(values, 0).z > 1) colour.gb = vec2(shown(place, 1), shown(place, 2));
 }`;
 
 /** A card that cannot be used; drawing goes on without it. */
@@ -134,7 +139,7 @@ export class WebGlRenderer {
     gl.disable(gl.DITHER);
     gl.disable(gl.BLEND);
     gl.pixelStorei(gl.UNPACK_ALIGNMENT, 1);
-    [0, 1, 2].forEach((unit) => newTexture(gl, unit));
+    [gl.TEXTURE_2D_ARRAY, gl.TEXTURE_2D_ARRAY, gl.TEXTURE_2D].forEach((kind, unit) => newTexture(gl, unit, kind));
     gl.uniform1i(this.places.table, 2);
     this.largest = gl.getParameter(gl.MAX_TEXTURE_SIZE);
     this.levels = new Uint8Array(TABLE_SIDE * TABLE_SIDE);
@@ -192,18 +197,19 @@ function rendererName(gl) {
   return String(gl.getParameter(named ? named.UNMASKED_RENDERER_WEBGL : gl.RENDERER));
 }
 
-/** @param {WebGL2RenderingContext} gl @param {number} unit */
-function newTexture(gl, unit) {
+/** @param {WebGL2RenderingContext} gl @param {number} unit @param {number} kind */
+function newTexture(gl, unit, kind) {
   gl.activeTexture(gl.TEXTURE0 + unit);
-  gl.bindTexture(gl.TEXTURE_2D, gl.createTexture());
-  gl.texParameteri(gl.TEXTURE_2D, gl.TEXTURE_MIN_FILTER, gl.NEAREST);
-  gl.texParameteri(gl.TEXTURE_2D, gl.TEXTURE_MAG_FILTER, gl.NEAREST);
-  gl.texParameteri(gl.TEXTURE_2D, gl.TEXTURE_WRAP_S, gl.CLAMP_TO_EDGE);
-  gl.texParameteri(gl.TEXTURE_2D, gl.TEXTURE_WRAP_T, gl.CLAMP_TO_EDGE);
+  gl.bindTexture(kind, gl.createTexture());
+  gl.texParameteri(kind, gl.TEXTURE_MIN_FILTER, gl.NEAREST);
+  gl.texParameteri(kind, gl.TEXTURE_MAG_FILTER, gl.NEAREST);
+  gl.texParameteri(kind, gl.TEXTURE_WRAP_S, gl.CLAMP_TO_EDGE);
+  gl.texParameteri(kind, gl.TEXTURE_WRAP_T, gl.CLAMP_TO_EDGE);
 }
 
 /** @param {WebGL2RenderingContext} gl @param {number} unit @param {number} width @param {number} height @param {Uint16Array} values */
 function loadValues(gl, unit, width, height, values) {
   gl.activeTexture(gl.TEXTURE0 + unit);
-  gl.texImage2D(gl.TEXTURE_2D, 0, gl.R16UI, width, height, 0, gl.RED_INTEGER, gl.UNSIGNED_SHORT, values);
+  const channels = values.length / (width * height);
+  gl.texImage3D(gl.TEXTURE_2D_ARRAY, 0, gl.R16UI, width, height, channels, 0, gl.RED_INTEGER, gl.UNSIGNED_SHORT, values);
 }
