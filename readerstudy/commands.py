@@ -8,13 +8,14 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from readerstudy.environment import BASE
 from readerstudy.refusals import RefusedError
@@ -26,9 +27,18 @@ AUTOGROUP = Path("/proc/self/autogroup")
 
 
 class SiteCommand(BaseCommand):
-    """A command that tells what the site or a model refuses, and the errors of `refused`, without a traceback."""
+    """A command that tells what the site or a model refuses, and the errors of `refused`, without a traceback.
+
+    `takes`: names of what it is given, as flags or in its place, to the words of `add_argument`.
+    """
 
     refused: tuple[type[Exception], ...] = ()
+    takes: Mapping[str, Mapping[str, Any]] = {}
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Take what the command says that it takes."""
+        for name, words in self.takes.items():
+            parser.add_argument(name, **words)
 
     def execute(self, *args: Any, **options: Any) -> str | None:
         """Run; a refusal ends the command with its words."""

@@ -1,6 +1,5 @@
 """Make a person who can sign in."""
 
-from argparse import ArgumentParser
 from typing import Any
 
 from readerstudy.accounts.services import add_person
@@ -10,13 +9,12 @@ from readerstudy.commands import SiteCommand
 class Command(SiteCommand):
     help = "Create an account and print a random password, once."
 
-    def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("email", help="e-mail address with which the person signs in")
-        parser.add_argument("--name", required=True, help="name shown to others on the site")
-        parser.add_argument(
-            "--researcher", action="store_true", help="may run and open sweeps (and never read)"
-        )
-        parser.add_argument("--superuser", action="store_true", help="may use the site's admin pages")
+    takes = {
+        "email": {"help": "e-mail address with which the person signs in"},
+        "--name": {"required": True, "help": "name shown to others on the site"},
+        "--researcher": {"action": "store_true", "help": "may run and open sweeps (and never read)"},
+        "--superuser": {"action": "store_true", "help": "may use the site's admin pages"},
+    }
 
     def handle(self, *args: Any, **options: Any) -> None:
         user, password = add_person(

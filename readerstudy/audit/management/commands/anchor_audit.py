@@ -1,6 +1,5 @@
 """Begin this host's audit anchor again, with a reason."""
 
-from argparse import ArgumentParser
 from typing import Any
 
 from django.conf import settings
@@ -19,8 +18,7 @@ class Command(SiteCommand):
     )
     refused = (OSError,)
 
-    def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--reason", required=True, help="why; this is recorded in the audit trail")
+    takes = {"--reason": {"required": True, "help": "why; this is recorded in the audit trail"}}
 
     def handle(self, *args: Any, **options: Any) -> None:
         if not options["reason"].strip():

@@ -1,7 +1,6 @@
 """Check every audit chain."""
 
 import json
-from argparse import ArgumentParser
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -26,16 +25,16 @@ class Command(PatientCommand):
         "and against heads that were saved elsewhere; report the trail's epochs and where the clock ran backwards."
     )
 
-    def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument(
-            "--heads", type=Path, nargs="*", default=[],
-            help="files that hold heads of the chains: a locked protocol, audit_heads.json of an export",
-        )  # fmt: skip
-
-        parser.add_argument(
-            "--anchors", type=Path, nargs="*", default=[],
-            help="anchor files of the other hosts that write events, besides this host's own",
-        )  # fmt: skip
+    takes = {
+        "--heads": {
+            "type": Path, "nargs": "*", "default": [],
+            "help": "files that hold heads of the chains: a locked protocol, audit_heads.json of an export",
+        },
+        "--anchors": {
+            "type": Path, "nargs": "*", "default": [],
+            "help": "anchor files of the other hosts that write events, besides this host's own",
+        },
+    }  # fmt: skip
 
     def handle(self, *args: Any, **options: Any) -> None:
         kept = [fault for path in options["heads"] for fault in self._kept(path)]

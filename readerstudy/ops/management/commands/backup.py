@@ -1,6 +1,5 @@
 """`manage.py backup --out FOLDER`: copy a running site."""
 
-from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +15,10 @@ class Command(PatientCommand):
     )
     refused = (OSError,)
 
-    def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="a new folder")
-        parser.add_argument(
-            "--database-only", action="store_true", help="copy no files: for a backup every minute"
-        )
+    takes = {
+        "--out": {"type": Path, "required": True, "metavar": "FOLDER", "help": "a new folder"},
+        "--database-only": {"action": "store_true", "help": "copy no files: for a backup every minute"},
+    }
 
     def handle(self, *args: Any, **options: Any) -> None:
         with progress_bar("files") as progress:

@@ -1,29 +1,23 @@
 """`manage.py delete_study SLUG --reason TEXT --confirm SLUG`: delete an archived study for good."""
 
-from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import CommandError
 
-from readerstudy.commands import SiteCommand
 from readerstudy.ops.backup.retention import delete_study
-from readerstudy.study.visibility import study_named
+from readerstudy.study.commands import StudyCommand
+from readerstudy.study.models import Study
 
 
-class Command(SiteCommand):
+class Command(StudyCommand):
     help = "Delete an archived study: rows, frames, exports, its audit chain. A tombstone stays in the site's chain."
 
-    def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("slug", metavar="SLUG", help="short name of the study")
-        parser.add_argument(
-            "--reason", required=True, help="why it is deleted; this is recorded in the audit trail"
-        )
-        parser.add_argument(
-            "--confirm", metavar="SLUG", help="the short name again, to confirm: this cannot be undone"
-        )
+    takes = {
+        "--reason": {"required": True, "help": "why it is deleted; this is recorded in the audit trail"},
+        "--confirm": {"metavar": "SLUG", "help": "the short name again, to confirm: this cannot be undone"},
+    }
 
-    def handle(self, *args: Any, **options: Any) -> None:
-        study = study_named(options["slug"])
+    def work(self, study: Study, options: dict[str, Any]) -> None:
         if options["confirm"] != study.slug:
             raise CommandError(f"this cannot be undone: pass --confirm {study.slug}")
         gone = delete_study(study=study, reason=options["reason"], actor=None)

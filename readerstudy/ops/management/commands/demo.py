@@ -2,7 +2,6 @@
 
 import sys
 import time
-from argparse import ArgumentParser
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -19,9 +18,10 @@ from readerstudy.ops.serve.supervisor import Process, Supervisor, web_command, w
 class Command(SiteCommand):
     help = "Run all steps on phantoms and serve the result at http://localhost:8000. Run it again to resume."
 
-    def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--no-serve", action="store_true", help="do everything except serve")
-        parser.add_argument("--port", type=int, default=8000, help="port to serve at (default: %(default)s)")
+    takes = {
+        "--no-serve": {"action": "store_true", "help": "do everything except serve"},
+        "--port": {"type": int, "default": 8000, "help": "port to serve at (default: %(default)s)"},
+    }
 
     def handle(self, *args: Any, **options: Any) -> None:
         self.stdout.write("Reader Study demo: synthetic radiographs, toy models, one study to read.")

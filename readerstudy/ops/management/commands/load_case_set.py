@@ -1,6 +1,5 @@
 """Load the blind half of a handover into a draft study."""
 
-from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
@@ -10,27 +9,26 @@ from analysis.terminal import progress_bar
 from readerstudy.accounts.models import User
 from readerstudy.commands import SiteCommand
 from readerstudy.ops.loading import load_into_study
+from readerstudy.study.commands import admin_of_new
 from readerstudy.study.design.lifecycle import create_study
 from readerstudy.study.design.obstacles import obstacles_of
 from readerstudy.study.models import Study
 from readerstudy.study.protocol import Protocol
-from readerstudy.study.visibility import admin_of_new
 
 
 class Command(SiteCommand):
     help = "Verify a case set, decode its images and load them into a study; all cases or none."
     refused = (CaseSetError, FrameError)
 
-    def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("folder", type=Path, help="the blind half, as write_case_set made it")
-        parser.add_argument("--study", required=True, help="short name of the study")
-        parser.add_argument("--practice", action="store_true", help="load them as the study's practice cases")
-        parser.add_argument(
-            "--replace", action="store_true", help="put them in the place of those that are loaded"
-        )
-        parser.add_argument("--title", help="create the study with this title if it does not exist")
-        parser.add_argument("--by", type=int, help="number of the person who asked for it on the page")
-        parser.add_argument("--admin", help="e-mail address of the study admin, for a study that is created")
+    takes = {
+        "folder": {"type": Path, "help": "the blind half, as write_case_set made it"},
+        "--study": {"required": True, "help": "short name of the study"},
+        "--practice": {"action": "store_true", "help": "load them as the study's practice cases"},
+        "--replace": {"action": "store_true", "help": "put them in the place of those that are loaded"},
+        "--title": {"help": "create the study with this title if it does not exist"},
+        "--by": {"type": int, "help": "number of the person who asked for it on the page"},
+        "--admin": {"help": "e-mail address of the study admin, for a study that is created"},
+    }
 
     def handle(self, *args: Any, **options: Any) -> None:
         study = Study.objects.filter(slug=options["study"]).first()

@@ -1,6 +1,5 @@
 """Give a new start to somebody who has lost their second factors."""
 
-from argparse import ArgumentParser
 from typing import Any
 
 from django.urls import reverse
@@ -15,16 +14,14 @@ class Command(SiteCommand):
         "which they choose a password and set up second factors again. For anybody, admin or not."
     )
 
-    def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("email", help="address of the person")
-        parser.add_argument(
-            "--reason",
-            required=True,
-            help="why, and how you checked who is asking; recorded in the audit trail",
-        )
-        parser.add_argument(
-            "--address", help="the site's address in the link, such as https://study.example.org"
-        )
+    takes = {
+        "email": {"help": "address of the person"},
+        "--reason": {
+            "required": True,
+            "help": "why, and how you checked who is asking; recorded in the audit trail",
+        },
+        "--address": {"help": "the site's address in the link, such as https://study.example.org"},
+    }
 
     def handle(self, *args: Any, **options: Any) -> None:
         person, token = begin_recovery(email=options["email"], reason=options["reason"], actor=None)

@@ -1,6 +1,5 @@
 """`manage.py restore FOLDER`: put a backup back into an empty site."""
 
-from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
@@ -20,19 +19,19 @@ class Command(SiteCommand):
     requires_system_checks: list[str] = []
     refused = (OSError,)
 
-    def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("folder", type=Path, metavar="FOLDER", help="what backup wrote")
-        parser.add_argument("--verify-only", action="store_true", help="check the files and change nothing")
-        parser.add_argument(
-            "--files",
-            type=Path,
-            metavar="WHOLE",
-            help="take the files from this full backup, where FOLDER is of the database alone",
-        )
-        parser.add_argument(
-            "--reason", default="",
-            help="why; wanted where this host's anchor tells of events that the backup does not have",
-        )  # fmt: skip
+    takes = {
+        "folder": {"type": Path, "metavar": "FOLDER", "help": "what backup wrote"},
+        "--verify-only": {"action": "store_true", "help": "check the files and change nothing"},
+        "--files": {
+            "type": Path,
+            "metavar": "WHOLE",
+            "help": "take the files from this full backup, where FOLDER is of the database alone",
+        },
+        "--reason": {
+            "default": "",
+            "help": "why; wanted where this host's anchor tells of events that the backup does not have",
+        },
+    }
 
     def handle(self, *args: Any, **options: Any) -> None:
         if options["verify_only"]:

@@ -1,6 +1,5 @@
 """Serve the site: a web process and workers, together."""
 
-from argparse import ArgumentParser
 from typing import Any
 
 from django.conf import settings
@@ -13,19 +12,17 @@ from readerstudy.ops.serve.supervisor import Process, Supervisor, web_command, w
 class Command(SiteCommand):
     help = "Serve the site with a web process, a sweep worker and one for all else until Ctrl-C."
 
-    def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument(
-            "--host",
-            default="127.0.0.1",
-            help="address to listen on (default: %(default)s, this machine alone)",
-        )
-        parser.add_argument("--port", type=int, default=8000, help="port to listen on (default: %(default)s)")
-        parser.add_argument("--no-worker", action="store_true", help="serve pages only")
-        parser.add_argument("--workers", type=int, default=1, help="sweep workers on this host (default: 1)")
-        parser.add_argument(
-            "--gpus", default="", help="GPU numbers, separated by commas: each worker gets one"
-        )
-        parser.add_argument("--insecure", action="store_true", help="allow a network address without TLS")
+    takes = {
+        "--host": {
+            "default": "127.0.0.1",
+            "help": "address to listen on (default: %(default)s, this machine alone)",
+        },
+        "--port": {"type": int, "default": 8000, "help": "port to listen on (default: %(default)s)"},
+        "--no-worker": {"action": "store_true", "help": "serve pages only"},
+        "--workers": {"type": int, "default": 1, "help": "sweep workers on this host (default: 1)"},
+        "--gpus": {"default": "", "help": "GPU numbers, separated by commas: each worker gets one"},
+        "--insecure": {"action": "store_true", "help": "allow a network address without TLS"},
+    }
 
     def handle(self, *args: Any, **options: Any) -> None:
         check_address(options["host"], tls=settings.TLS, insecure=options["insecure"])

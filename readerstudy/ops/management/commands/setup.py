@@ -1,6 +1,5 @@
 """Make a real site."""
 
-from argparse import ArgumentParser
 from typing import Any
 
 from django.conf import settings
@@ -13,11 +12,10 @@ class Command(SiteCommand):
     help = "Create a site: secrets, database, first admin. Run it again after an upgrade; it keeps existing data."
     requires_system_checks: list[str] = []
 
-    def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument(
-            "--admin", default="admin@localhost.localdomain", help="e-mail address of the first admin"
-        )
-        parser.add_argument("--name", default="Site admin", help="name of the first admin")
+    takes = {
+        "--admin": {"default": "admin@localhost.localdomain", "help": "e-mail address of the first admin"},
+        "--name": {"default": "Site admin", "help": "name of the first admin"},
+    }
 
     def handle(self, *args: Any, **options: Any) -> None:
         said = prepare_site()

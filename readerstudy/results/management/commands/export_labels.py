@@ -1,6 +1,5 @@
 """Write what the readers of an unblinded study said of each label."""
 
-from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
@@ -9,28 +8,26 @@ from analysis.caseset.read import read_report
 from analysis.columns import FrameError
 from analysis.durable import whole_folder
 from readerstudy.audit.services import record
-from readerstudy.commands import SiteCommand
 from readerstudy.results.labels import labels_csv, labels_frame, noise_rate
 from readerstudy.results.values import unblinding_of
-from readerstudy.study.visibility import study_named
+from readerstudy.study.commands import StudyCommand
+from readerstudy.study.models import Study
 
 
-class Command(SiteCommand):
+class Command(StudyCommand):
     help = (
         "Write labels.csv: how many readers endorse or reject each label, after unblinding. With the key also the "
         "labels by image, from which only those of a training split may be trained again."
     )
     refused = (FileExistsError, CaseSetError, FrameError)
 
-    def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("slug", help="short name of the study")
-        parser.add_argument("--out", type=Path, required=True, help="the folder to create")
-        parser.add_argument(
-            "--key", type=Path, help="the study's opened key, with its sealed report beside it"
-        )
+    takes = {
+        "--out": {"type": Path, "required": True, "help": "the folder to create"},
+        "--key": {"type": Path, "help": "the study's opened key, with its sealed report beside it"},
+    }
 
-    def handle(self, *args: Any, **options: Any) -> None:
-        study, out, key = study_named(options["slug"]), options["out"], options["key"]
+    def work(self, study: Study, options: dict[str, Any]) -> None:
+        out, key = options["out"], options["key"]
         table = labels_frame(study)
         files = {"labels.csv": table}
         if key is not None:

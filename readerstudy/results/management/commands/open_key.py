@@ -1,18 +1,17 @@
 """Open the key of a closed study."""
 
-from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
 from analysis.caseset import CaseSetError
 from analysis.columns import FrameError
 from readerstudy.audit.services import heads
-from readerstudy.commands import SiteCommand
 from readerstudy.results.services import open_key
-from readerstudy.study.visibility import study_named
+from readerstudy.study.commands import StudyCommand
+from readerstudy.study.models import Study
 
 
-class Command(SiteCommand):
+class Command(StudyCommand):
     help = (
         "Open the key of a study whose reading has closed. This cannot be undone. Where two study admins must open "
         "it, this works only when fewer than two eligible admins are left; the report says that it was done "
@@ -20,17 +19,15 @@ class Command(SiteCommand):
     )
     refused = (CaseSetError, FrameError)
 
-    def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("slug", help="short name of the study")
-        parser.add_argument("--key", type=Path, required=True, help="the sealed file")
-        parser.add_argument(
-            "--reason",
-            required=True,
-            help="why the key is opened now; it is recorded in the audit trail and in the report",
-        )
+    takes = {
+        "--key": {"type": Path, "required": True, "help": "the sealed file"},
+        "--reason": {
+            "required": True,
+            "help": "why the key is opened now; it is recorded in the audit trail and in the report",
+        },
+    }
 
-    def handle(self, *args: Any, **options: Any) -> None:
-        study = study_named(options["slug"])
+    def work(self, study: Study, options: dict[str, Any]) -> None:
         open_key(study=study, key=options["key"], reason=options["reason"], actor=None)
         self.stdout.write(f"the key of '{study.slug}' is open")
         for name, head in heads(study.key).items():

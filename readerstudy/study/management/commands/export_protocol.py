@@ -1,24 +1,21 @@
 """Write a study's protocol as TOML."""
 
-from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
-from readerstudy.commands import SiteCommand, write_new
+from readerstudy.commands import write_new
+from readerstudy.study.commands import StudyCommand
 from readerstudy.study.design.protocol_file import as_toml
+from readerstudy.study.models import Study
 from readerstudy.study.protocol import Protocol
-from readerstudy.study.visibility import study_named
 
 
-class Command(SiteCommand):
+class Command(StudyCommand):
     help = "Write the protocol of a study as a TOML file, or to the terminal."
 
-    def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("slug", help="short name of the study")
-        parser.add_argument("--out", type=Path, help="the file to write; it must not exist")
+    takes = {"--out": {"type": Path, "help": "the file to write; it must not exist"}}
 
-    def handle(self, *args: Any, **options: Any) -> None:
-        study = study_named(options["slug"])
+    def work(self, study: Study, options: dict[str, Any]) -> None:
         text = as_toml(study.title, Protocol.from_json(study.protocol))
         if options["out"] is None:
             self.stdout.write(text)

@@ -1,31 +1,28 @@
 """Give a person a role in a study, or enrol them as a reader."""
 
-from argparse import ArgumentParser
 from typing import Any
 
-from readerstudy.commands import SiteCommand
+from readerstudy.study.commands import StudyCommand, person_at
 from readerstudy.study.duties import add_member, why_not
-from readerstudy.study.models import Role
+from readerstudy.study.models import Role, Study
 from readerstudy.study.people.members import enrol_reader
-from readerstudy.study.visibility import person_at, study_named
 
 READER = "reader"
 
 
-class Command(SiteCommand):
+class Command(StudyCommand):
     help = (
         "Give a person a role in a study: reader, study_admin, researcher or statistician. A study admin whose role "
         "is given here, or again to confirm it, is eligible as one of the two who open the key: first make sure "
         "that it is a different person."
     )
 
-    def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("slug", help="short name of the study")
-        parser.add_argument("email", help="address of a person who has an account")
-        parser.add_argument("role", choices=[READER, *Role.values], help="what the person does in the study")
+    takes = {
+        "email": {"help": "address of a person who has an account"},
+        "role": {"choices": [READER, *Role.values], "help": "what the person does in the study"},
+    }
 
-    def handle(self, *args: Any, **options: Any) -> None:
-        study = study_named(options["slug"])
+    def work(self, study: Study, options: dict[str, Any]) -> None:
         person = person_at(options["email"])
         if options["role"] == READER:
             reader = enrol_reader(study=study, person=person, actor=None)

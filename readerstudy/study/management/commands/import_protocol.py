@@ -1,15 +1,14 @@
 """Replace a draft's protocol by that of a TOML file, or make a new draft of it."""
 
-from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
 from readerstudy.commands import SiteCommand
+from readerstudy.study.commands import admin_of_new
 from readerstudy.study.design.drafts import revise_protocol
 from readerstudy.study.design.lifecycle import create_study
 from readerstudy.study.design.protocol_file import from_toml
 from readerstudy.study.models import Study
-from readerstudy.study.visibility import admin_of_new
 
 
 class Command(SiteCommand):
@@ -18,10 +17,11 @@ class Command(SiteCommand):
     )
     refused = (OSError,)
 
-    def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("file", type=Path, help="a protocol as export_protocol writes it")
-        parser.add_argument("--study", required=True, help="short name of the study")
-        parser.add_argument("--admin", help="e-mail address of the study admin, for a study that is created")
+    takes = {
+        "file": {"type": Path, "help": "a protocol as export_protocol writes it"},
+        "--study": {"required": True, "help": "short name of the study"},
+        "--admin": {"help": "e-mail address of the study admin, for a study that is created"},
+    }
 
     def handle(self, *args: Any, **options: Any) -> None:
         slug = options["study"]

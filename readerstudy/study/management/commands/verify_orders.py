@@ -1,26 +1,23 @@
 """Draw the orders of an unblinded study again and compare."""
 
 import json
-from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
 from django.core.management.base import CommandError
 
-from readerstudy.commands import SiteCommand, write_new
+from readerstudy.commands import write_new
+from readerstudy.study.commands import StudyCommand
+from readerstudy.study.models import Study
 from readerstudy.study.orders.drawing import draw_again, orders_document
-from readerstudy.study.visibility import study_named
 
 
-class Command(SiteCommand):
+class Command(StudyCommand):
     help = "Draw every reader's order again from its seed and compare it with the stored one; only after unblinding."
 
-    def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("slug", help="short name of the study")
-        parser.add_argument("--out", type=Path, help="also write seeds and orders as JSON; it must not exist")
+    takes = {"--out": {"type": Path, "help": "also write seeds and orders as JSON; it must not exist"}}
 
-    def handle(self, *args: Any, **options: Any) -> None:
-        study = study_named(options["slug"])
+    def work(self, study: Study, options: dict[str, Any]) -> None:
         found = draw_again(study)
         if options["out"] is not None:
             write_new(options["out"], json.dumps(orders_document(study), indent=1))
