@@ -11,15 +11,14 @@ from analysis.figures.described import draw_described
 from analysis.figures.flow import draw_flow
 from analysis.figures.reader_study import reader_study_figures
 from analysis.figures.theme import ThemeName, mark, render, save_all
+from analysis.printed import listed
 from analysis.report import comparison, reliability
 from analysis.report.checklists import checklist_section
-from analysis.report.deviations import deviations_section
 from analysis.report.document import Background, Block, Document, Grid, Named, Picture, Points, Section, Text
-from analysis.report.explorative import paper_section, subgroup_section
 from analysis.report.flow import courses, flow, reader_grid
 from analysis.report.html import standalone
-from analysis.report.methods import assumptions_section, methods_section, of_patients
-from analysis.report.words import groups_of, interval_of, listed, plural, prose
+from analysis.report.methods import assumptions_section, deviations_section, methods_section, of_patients
+from analysis.report.words import groups_of, interval_of, plural, prose
 from analysis.stats import Results
 from analysis.stats.conclusions import SEVERAL
 from analysis.stats.results import SIMULATED
@@ -43,54 +42,45 @@ def reader_study_report(results: Results, background: Background = NO_BACKGROUND
     described; where nothing can be compared flow and described alone, and the sections of the comparison are left
     out.
     """
-    sections = _counted(results, background) if results.not_comparable else _compared(results, background)
-    warnings = [f"{SIMULATED}."] if results.simulated else []
-    if background.synthetic_images:
-        warnings.append(SYNTHETIC)
-    return Document(background.title, tuple(s for s in sections if s is not None), tuple(warnings))
-
-
-def _compared(results: Results, background: Background) -> list[Section | None]:
-    sections = [
+    found = [
         _summary(results, background),
         _flow(results, background),
         _protocol(results, background),
         deviations_section(results, background),
+        *(_counted(results, background) if results.not_comparable else _compared(results, background)),
+    ]
+    sections = [each for each in found if each is not None]
+    if not results.not_comparable:
+        sections.append(checklist_section(results, background, sections))
+    warnings = [f"{SIMULATED}."] if results.simulated else []
+    if background.synthetic_images:
+        warnings.append(SYNTHETIC)
+    return Document(background.title, tuple(sections), tuple(warnings))
+
+
+def _compared(results: Results, background: Background) -> list[Section | None]:
+    return [
         comparison.primary_section(results, declared=background.locked),
         comparison.answers_section(results),
         comparison.readers_section(results),
         comparison.sensitivity_section(results),
-        subgroup_section(results),
+        comparison.subgroup_section(results),
         reliability.agreement_section(results),
         reliability.times_section(results, declared=background.locked),
         reliability.order_section(results),
         reliability.missing_section(results),
         reliability.described_section(results, background),
-        paper_section(results),
+        comparison.paper_section(results),
         assumptions_section(results),
         methods_section(results, background),
-    ]
-    return [
-        *sections,
-        checklist_section(results, background, [each for each in sections if each is not None]),
     ]
 
 
 def _counted(results: Results, background: Background) -> list[Section | None]:
-    """Return what can be said without a comparison: why there is none, and what was counted."""
-    return [
-        _summary(results, background),
-        _flow(results, background),
-        _protocol(results, background),
-        deviations_section(results, background),
-        _tables_only(reliability.missing_section(results)),
-        reliability.described_section(results, background),
-    ]
-
-
-def _tables_only(section: Section) -> Section:
-    """Leave out the words, which speak of a comparison that this report does not have."""
-    return replace(section, blocks=tuple(block for block in section.blocks if isinstance(block, Grid)))
+    """Return what was counted; of the answers that are missing without the words, which speak of a comparison."""
+    missing = reliability.missing_section(results)
+    tables = tuple(block for block in missing.blocks if isinstance(block, Grid))
+    return [replace(missing, blocks=tables), reliability.described_section(results, background)]
 
 
 def _summary(results: Results, background: Background) -> Section:

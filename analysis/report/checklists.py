@@ -10,10 +10,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from analysis.printed import listed, number
 from analysis.report.comparison import effect
 from analysis.report.document import Background, Grid, Section, Text
 from analysis.report.flow import LOST, arm_totals
-from analysis.report.words import groups_of, interval_of, listed, number, plural, prose
+from analysis.report.words import groups_of, interval_of, plural, prose
 from analysis.stats import Results
 from analysis.stats.conclusions import SEVERAL
 

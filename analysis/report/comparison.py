@@ -1,12 +1,15 @@
 """The comparison of the arms: the primary results in words, sensitivity analyses, subgroups, the published tests."""
 
-from analysis.report import words as worded
+from analysis.endpoints import capital
+from analysis.printed import DASH, interval, interval_name, number, p_value
 from analysis.report.document import Block, Finding, Findings, Grid, Picture, Section, Text
+from analysis.report.words import TEXTS, counts_alike, estimate, groups_of, interval_of, prose
 from analysis.stats import Results
 from analysis.stats.conclusions import ADJUSTED, DISAGREE, SEVERAL, TAKEN_BACK, caveat
+from analysis.stats.paper import explained
 from analysis.stats.rows import Row
 
-METHODS: dict[str, list[str]] = worded.TEXTS["methods"]
+METHODS: dict[str, list[str]] = TEXTS["methods"]
 """Method to what it is and what its conclusion holds for; files of versions 1 and 2 have or_unbiased for or_centred."""
 
 PERMUTED = ("permutation", "sign_flip", "set_permutation")
@@ -20,10 +23,10 @@ def primary_section(results: Results, *, declared: bool) -> Section:
     sets = {"of_its_set": OF_ITS_SET, "units": "matched sets"} if by_sets(results) else NO_SETS
     several = SEVERAL[results.study["multiplicity"]]
     blocks: list[Block] = [
-        Text(worded.prose("theta", results, **sets)),
+        Text(prose("theta", results, **sets)),
         Findings(items),
         _primary_grid(results, declared),
-        Text(worded.prose("primary", results, scale=_scale(results), several=several), "note"),
+        Text(prose("primary", results, scale=_scale(results), several=several), "note"),
     ]
     return Section("primary", "Primary comparison", tuple(blocks))
 
@@ -38,11 +41,7 @@ def by_sets(results: Results) -> bool:
 
 
 def _scale(results: Results) -> str:
-    return (
-        "the scale of p, so that both say the same of 0.5"
-        if worded.counts_alike(results)
-        else "the logit scale"
-    )
+    return "the scale of p, so that both say the same of 0.5" if counts_alike(results) else "the logit scale"
 
 
 def primary_row(results: Results, endpoint: str) -> Row:
@@ -61,7 +60,7 @@ def theta_row(results: Results, endpoint: str) -> Row:
 def difference_of(results: Results, endpoint: str) -> Row | None:
     """Return the row that tells the difference in natural units: that of the primary comparison where it is one."""
     primary = primary_row(results, endpoint)
-    own = worded.counts_alike(results) and primary["scale"] == "difference"
+    own = counts_alike(results) and primary["scale"] == "difference"
     return primary if own else find(results, endpoint, "difference_set" if by_sets(results) else "difference")
 
 
@@ -121,7 +120,7 @@ def _how_much(results: Results, endpoint: str) -> str:
         return f"; the difference is {effect(results, endpoint)}"
     if theta["estimate"] in (None, 0.5) or risk is None or risk["estimate"] is None:
         return ""
-    words, named = words_of(results, endpoint), worded.groups_of(results)
+    words, named = words_of(results, endpoint), groups_of(results)
     if words["kind"] == "binary":
         points = 100 * risk["estimate"]
         often = "less" if points < 0 else "more"
@@ -140,56 +139,56 @@ def effect(results: Results, endpoint: str) -> str:
     """Return the difference in natural units with its interval, which is named where its level is one of its own."""
     row = difference_of(results, endpoint)
     if row is None or row["estimate"] is None:
-        return worded.DASH
+        return DASH
     binary = words_of(results, endpoint)["kind"] == "binary"
     scale, digits, unit = (100, 1, "percentage points") if binary else (1, 2, "points")
-    text = f"{worded.number(scale * row['estimate'], digits)} {unit}"
+    text = f"{number(scale * row['estimate'], digits)} {unit}"
     if row["ci_low"] is None:
         return text
     level = row.get("interval_level")
-    name = "" if level in (None, results.study["interval_level"]) else f"{worded.interval_name(level)} "
-    return f"{text} ({name}{worded.interval(scale * row['ci_low'], scale * row['ci_high'], digits)})"
+    name = "" if level in (None, results.study["interval_level"]) else f"{interval_name(level)} "
+    return f"{text} ({name}{interval(scale * row['ci_low'], scale * row['ci_high'], digits)})"
 
 
 def _theta(results: Results, endpoint: str, digits: int) -> str:
     """Write theta; without its interval where another comparison is primary, which has the interval of the p shown."""
     row = theta_row(results, endpoint)
-    if worded.counts_alike(results) and primary_row(results, endpoint)["method"] != row["method"]:
-        return worded.number(row["estimate"], digits)
-    return worded.estimate(row, digits)
+    if counts_alike(results) and primary_row(results, endpoint)["method"] != row["method"]:
+        return number(row["estimate"], digits)
+    return estimate(row, digits)
 
 
 def _finding(results: Results, holm: Row) -> Finding:
     row = primary_row(results, holm["endpoint"])
-    named = worded.groups_of(results)
+    named = groups_of(results)
     facts = [
-        (f"θ ({worded.interval_of(results)})", _theta(results, holm["endpoint"], 2)),
+        (f"θ ({interval_of(results)})", _theta(results, holm["endpoint"], 2)),
         (f"Difference, {named.one} − {named.other}", effect(results, holm["endpoint"])),
         *((("Margin", f"{row['aim']}, {row['margin']:g}"),) if row.get("margin") else ()),
         *_p_values(results, row, holm).items(),
-        ("Effective readers", worded.number(row["effective_readers"], 1)),
+        ("Effective readers", number(row["effective_readers"], 1)),
     ]
     notes = [part for part in row["note"].split("; ") if part != DISAGREE] if row["direction"] else []
     return Finding(holm["title"], sentence(results, holm), tuple(facts), "; ".join(notes))
 
 
 def _primary_grid(results: Results, was_declared: bool) -> Grid:
-    named = worded.groups_of(results)
+    named = groups_of(results)
 
     def cells(holm: Row) -> dict[str, str]:
         row, theta = primary_row(results, holm["endpoint"]), theta_row(results, holm["endpoint"])
         return {
             "Question": holm["title"],
-            f"θ ({worded.interval_of(results)})": _theta(results, holm["endpoint"], 3),
-            "Cliff's δ": worded.number(theta["cliffs_delta"], 2),
-            f"Difference ({worded.interval_of(results)})": effect(results, holm["endpoint"]),
-            "SE": worded.number(row["se"], 4),
-            "df": worded.number(row["df"], 1),
+            f"θ ({interval_of(results)})": _theta(results, holm["endpoint"], 3),
+            "Cliff's δ": number(theta["cliffs_delta"], 2),
+            f"Difference ({interval_of(results)})": effect(results, holm["endpoint"]),
+            "SE": number(row["se"], 4),
+            "df": number(row["df"], 1),
             **_p_values(results, row, holm),
             f"Readers / {named.ones} / {named.others}": (
                 f"{row['readers'] or 0} / {row['pie_cases'] or 0} / {row['control_cases'] or 0}"
             ),
-            "Effective readers": worded.number(row["effective_readers"], 1),
+            "Effective readers": number(row["effective_readers"], 1),
         }
 
     what = METHODS[results.study["primary_method"]][0]
@@ -204,21 +203,21 @@ def _p_values(results: Results, row: Row, holm: Row) -> dict[str, str]:
     """Return a question's own p-value and, where several are accounted for, the adjusted one."""
     adjusted = ADJUSTED[results.study["multiplicity"]]
     return {
-        "p": worded.p_value(row["p"]),
-        **{name: worded.p_value(holm["p_adjusted"]) for name in adjusted},
+        "p": p_value(row["p"]),
+        **{name: p_value(holm["p_adjusted"]) for name in adjusted},
     }
 
 
 def sensitivity_section(results: Results) -> Section:
     """Return every method beside the primary one, question by question."""
-    blocks: list[Block] = [Text(worded.prose("sensitivity", results))]
+    blocks: list[Block] = [Text(prose("sensitivity", results))]
     for holm in results.multiplicity:
         own = [r for r in results.comparisons if r["endpoint"] == holm["endpoint"] and r["method"] in METHODS]
         blocks.append(_sensitivity_grid(results, holm, own))
     extra = _cannot_assess_grid(results)
     if extra is not None:
         blocks.append(extra)
-    blocks.append(Text(worded.prose("sensitivity_units", results), "note"))
+    blocks.append(Text(prose("sensitivity_units", results), "note"))
     return Section("sensitivity", "Sensitivity analyses", tuple(blocks))
 
 
@@ -227,11 +226,9 @@ def _sensitivity_grid(results: Results, holm: Row, own: list[Row]) -> Grid:
         name, holds = METHODS[row["method"]]
         return {
             "Method": f"{name}{' (primary)' if row['method'] == holm['primary_method'] else ''}",
-            f"Estimate ({worded.interval_of(results)})": (
-                worded.DASH if row["method"] in PERMUTED else worded.estimate(row)
-            ),
-            "df": worded.number(row["df"], 1),
-            "p": worded.p_value(row["p"]),
+            f"Estimate ({interval_of(results)})": (DASH if row["method"] in PERMUTED else estimate(row)),
+            "df": number(row["df"], 1),
+            "p": p_value(row["p"]),
             "Holds for, and notes": (
                 "; ".join(filter(None, (holds if row["estimate"] is not None else "", row["note"])))
             ),
@@ -250,8 +247,8 @@ def _cannot_assess_grid(results: Results) -> Grid | None:
     rows = [
         {
             "Question": f"{holm['title']}: {words}",
-            f"θ ({worded.interval_of(results)})": worded.estimate(row),
-            "p": worded.p_value(row["p"]),
+            f"θ ({interval_of(results)})": estimate(row),
+            "p": p_value(row["p"]),
             "In words": f"{row['direction']}{caveat(row['note'])}" if row["direction"] else row["note"],
         }
         for holm in results.multiplicity
@@ -259,25 +256,25 @@ def _cannot_assess_grid(results: Results) -> Grid | None:
         for suffix, words in NOT_GIVEN.items()
         if row["endpoint"] == holm["endpoint"] + suffix
     ]
-    return Grid.of(worded.prose("not_given", results), rows) if rows else None
+    return Grid.of(prose("not_given", results), rows) if rows else None
 
 
 def readers_section(results: Results) -> Section:
     """Return each reader's own result beside the pooled one."""
-    text = worded.prose("forest_of_sets" if by_sets(results) else "forest", results)
-    grid = Grid.of(worded.prose("spread", results), (_spread(results, row) for row in results.multiplicity))
+    text = prose("forest_of_sets" if by_sets(results) else "forest", results)
+    grid = Grid.of(prose("spread", results), (_spread(results, row) for row in results.multiplicity))
     return Section("readers", "Each reader", (Picture("forest", text), grid))
 
 
 def _spread(results: Results, holm: Row) -> dict[str, str]:
     spread, new = (find(results, holm["endpoint"], method) for method in ("reader_spread", "new_reader"))
-    interval = worded.interval_of(results)
-    names = (f"SD between readers ({interval})", f"θ of a new reader ({interval} of prediction)", "Remark")
+    named = interval_of(results)
+    names = (f"SD between readers ({named})", f"θ of a new reader ({named} of prediction)", "Remark")
     if spread is None or new is None:
-        told: tuple[str, ...] = (worded.DASH, worded.DASH, primary_row(results, holm["endpoint"])["note"])
+        told: tuple[str, ...] = (DASH, DASH, primary_row(results, holm["endpoint"])["note"])
     else:
-        limits = worded.interval(new["ci_low"], new["ci_high"], 2)
-        told = (worded.estimate(spread, 2), limits, "" if new["ci_low"] is not None else new["note"])
+        limits = interval(new["ci_low"], new["ci_high"], 2)
+        told = (estimate(spread, 2), limits, "" if new["ci_low"] is not None else new["note"])
     return {"Question": holm["title"], **dict(zip(names, told, strict=True))}
 
 
@@ -285,6 +282,73 @@ def answers_section(results: Results) -> Section | None:
     """Return the distribution of the answers, or None where no question has levels."""
     if not results.answers:
         return None
-    return Section(
-        "answers", "How the readers answered", (Picture("answers", worded.prose("answers", results)),)
+    return Section("answers", "How the readers answered", (Picture("answers", prose("answers", results)),))
+
+
+GROUPINGS = {"class_group": "Frequency of the rarest finding", "n_findings": "Number of diseases"}
+
+
+def subgroup_section(results: Results) -> Section | None:
+    """Return the subgroups named in the protocol, or None without any."""
+    if not results.subgroups:
+        return None
+    titles = {row["endpoint"]: row["title"] for row in results.multiplicity}
+    blocks: list[Block] = [
+        Text(prose("subgroups", results)),
+        Picture("subgroups", prose("subgroups_shown", results)),
+    ]
+    for grouping in dict.fromkeys(row["grouping"] for row in results.subgroups):
+        own = [row for row in results.subgroups if row["grouping"] == grouping]
+        groups = dict.fromkeys(row["group"] for row in own)
+        rows = tuple(
+            _subgroup_row(group, [r for r in own if r["group"] == group], titles) for group in groups
+        )
+        columns = (
+            "Group",
+            *(f"{title}: θ ({interval_of(results)}), p" for title in titles.values()),
+            "Remark",
+        )
+        blocks.append(Grid(GROUPINGS.get(grouping, grouping), columns, rows))
+    return Section("subgroups", "Subgroups", tuple(blocks))
+
+
+def _subgroup_row(group: str, own: list[Row], titles: dict[str, str]) -> tuple[str, ...]:
+    by_name = {row["endpoint"]: row for row in own}
+    cells, remarks = [], []
+    for name, title in titles.items():
+        row = by_name[name]
+        cells.append(DASH if row["estimate"] is None else f"{estimate(row, 2)}, p {p_value(row['p'])}")
+        if row["p"] is None:
+            remarks.append(row["note"].split(NOT_ESTIMABLE)[-1].split("; ")[0])
+        elif DISAGREE in row["note"]:
+            remarks.append(f"{title}: {DISAGREE}")
+    return (group, *cells, "; ".join(dict.fromkeys(remarks)))
+
+
+def paper_section(results: Results) -> Section:
+    """Return the published study's figure and tests, and why their p-values differ."""
+    titles = {row["endpoint"]: row["title"] for row in results.multiplicity}
+    named = groups_of(results)
+
+    def cells(row: Row) -> dict[str, str]:
+        return {
+            "Question": titles[row["endpoint"]],
+            f"{capital(named.one)}, mean ± SD (n)": _mean(row, "pie"),
+            f"{capital(named.other)}, mean ± SD (n)": _mean(row, "control"),
+            "Kruskal-Wallis p": p_value(row["kruskal_p"]),
+            "Welch p": p_value(row["welch_p"]),
+            "Mann-Whitney p": p_value(row["mannwhitney_p"]),
+            "Primary p": p_value(primary_row(results, row["endpoint"])["p"]),
+        }
+
+    blocks = (
+        Text(prose("published", results)),
+        Picture("paper_means", prose("published_means", results)),
+        Grid.of("Ignores reader and case correlation.", map(cells, results.paper_compatible)),
+        Text(" ".join(explained(results))),
     )
+    return Section("published", "As the published study computed it", blocks)
+
+
+def _mean(row: Row, arm: str) -> str:
+    return f"{number(row[f'{arm}_mean'], 2)} ± {number(row[f'{arm}_sd'], 2)} ({row[f'{arm}_n']})"

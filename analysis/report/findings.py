@@ -21,11 +21,10 @@ def findings_report(findings: Findings, pictures: Mapping[str, bytes]) -> Docume
     """Return the report of a run as a document; figures that were not drawn are left out."""
     sections = [_question(findings, pictures, *question) for question in QUESTIONS]
     run = findings.run
-    facts = [
-        (name.replace("_", " "), _text(value)) for name, value in run.items() if value not in (None, "", [])
-    ]
+    given = {name: value for name, value in run.items() if value not in (None, "", [])}
+    facts = tuple((name.replace("_", " "), _text(value)) for name, value in given.items())
     digests = frozenset(name.replace("_", " ") for name in run if name.endswith("sha256"))
-    sections.append(Section("run", "What was analysed", (Named(tuple(_flat(facts)), digests),)))
+    sections.append(Section("run", "What was analysed", (Named(facts, digests),)))
     warnings = (SYNTHETIC,) if findings.synthetic else ()
     return Document(f"Findings of run {run.get('run_id', '')}", tuple(sections), warnings)
 
@@ -54,10 +53,6 @@ def _grid(name: str, rows: Sequence[Row]) -> Grid:
     columns = dict.fromkeys(column for row in rows for column in row)
     cells = ({column.replace("_", " "): _text(row.get(column)) for column in columns} for row in rows)
     return Grid.of(f"{name}.csv", cells)
-
-
-def _flat(facts: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
-    return [(name, value) for name, value in facts if value]
 
 
 def _text(value: object) -> str:

@@ -1,12 +1,13 @@
-"""What the analysis assumes, and how to redo it."""
+"""What differed from the locked protocol, what the analysis assumes, and how to redo it."""
 
 import platform
 from collections.abc import Iterable
 from dataclasses import asdict
 from importlib import metadata
 
-from analysis.report.comparison import by_sets
-from analysis.report.document import Background, Block, Named, Points, Section, Text
+from analysis.report.comparison import METHODS, by_sets, primary_row
+from analysis.report.document import Background, Block, Grid, Named, Points, Section, Text
+from analysis.report.flow import courses
 from analysis.report.words import TEXTS, counts_alike, groups_of, plural, prose
 from analysis.stats import Results
 
@@ -61,3 +62,28 @@ def versions() -> str:
     """Return Python's and the libraries' versions in one line."""
     found = [f"{name} {metadata.version(name)}" for name in LIBRARIES]
     return ", ".join([f"Python {platform.python_version()}", *found])
+
+
+def deviations_section(results: Results, background: Background) -> Section | None:
+    """Return what differed, as far as a program can see, as a table; None without a locked protocol."""
+    if not background.locked:
+        return None
+    handed_on = {reader.replaces for reader in background.readers}
+    rows = list(background.deviations)
+    for reader in courses(results, background):
+        if reader.read < reader.planned or reader.withdrawn:
+            why = [f"withdrew {reader.withdrawn}"] if reader.withdrawn else []
+            why += ["replaced"] if reader.pseudonym in handed_on else []
+            what = "; ".join((f"{reader.read} read", *why))
+            rows.append((f"Reader {reader.pseudonym}", f"{reader.planned} first readings", what))
+    for holm in () if results.not_comparable else results.multiplicity:
+        row = primary_row(results, holm["endpoint"])
+        if row["p"] is None or row["method"] != holm["primary_method"]:
+            declared = METHODS[holm["primary_method"]][0]
+            note = row["note"] if "no verdict" in row["note"] else f"no verdict: {row['note']}"
+            rows.append((holm["title"], declared, note))
+    names = ("About", "Planned", "What happened")
+    table = Grid.of("", (dict(zip(names, row, strict=True)) for row in rows))
+    seen = prose("deviations", results)
+    text = Text(seen if rows else f"None. {seen}")
+    return Section("deviations", "Deviations from the protocol", (text, table) if rows else (text,))

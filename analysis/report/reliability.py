@@ -2,20 +2,10 @@
 
 from analysis.endpoints import capital
 from analysis.figures.described import Described
+from analysis.printed import DASH, interval, number, p_value
 from analysis.report.document import Background, Block, Grid, Picture, Section, Text
 from analysis.report.flow import LOST, WORDS, arm_totals
-from analysis.report.words import (
-    DASH,
-    TEXTS,
-    estimate,
-    groups_of,
-    interval,
-    interval_of,
-    number,
-    p_value,
-    percent,
-    prose,
-)
+from analysis.report.words import TEXTS, estimate, groups_of, interval_of, percent, prose
 from analysis.stats import Results
 from analysis.stats.blinding import bang_index
 from analysis.stats.rows import Row

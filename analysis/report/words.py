@@ -6,15 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from analysis.endpoints import Groups, groups_from
-from analysis.printed import DASH, HARD_SPACE, interval, interval_name, listed, number, p_value
+from analysis.printed import DASH, HARD_SPACE, interval, interval_name, number
 from analysis.stats import Plan, Results
 from analysis.stats.rows import Row
-
-__all__ = [
-    "DASH", "TEXTS", "counts_alike", "estimate", "groups_of", "interval", "interval_name", "interval_of", "listed",
-    "number", "p_value", "percent", "plural", "prose",
-]  # fmt: skip
-
 
 TEXTS: dict[str, Any] = tomllib.loads((Path(__file__).parent / "texts.toml").read_text("utf-8"))
 """Prose of the report that is the same for every study."""

@@ -22,6 +22,8 @@ LEAST_ESTIMABLE = 0.9
 
 NOT_TWICE = "not estimable: no case was answered by two readers"
 NO_VARIATION = "not estimable: all answers are the same"
+NO_INTERVAL = "no interval: too many bootstrap samples without an estimate"
+COLUMNS = ("endpoint", "statistic", "scope", "value", "ci_low", "ci_high", "z", "cases", "readers", "note")
 _SCOPES = (("all", None), ("pie", 1.0), ("control", 0.0))
 
 
@@ -79,7 +81,7 @@ def _scope(
     rng = np.random.default_rng(seed)
     owner = pd.factorize(by_patient(answered).groupby(answered["case"]).first()[wide.index[twice]])[0]
     patients = owner.max() + 1
-    weights = rng.multinomial(patients, np.full(patients, 1 / patients), bootstraps)[:, owner]
+    weights = rng.multinomial(patients, np.full(patients, 1 / patients), bootstraps)[:, owner].astype(float)
     levels = np.array([] if number else endpoint.values, dtype=float)
     counts = agreement.level_counts(pairable, levels)
     single = agreement.coincidences(counts)
@@ -96,15 +98,13 @@ def _scope(
         return np.asarray((w @ pairs) / (w @ possible), dtype=float)
 
     return [
-        _bootstrapped(base, names[0], alpha, weights.astype(float), f"{metric} distances"),
+        _bootstrapped(base, names[0], alpha, weights, f"{metric} distances"),
         *_icc_rows(base, ratings),
         _row(base, "fleiss_kappa", None, "not available: a number has no categories")
         if number
-        else _fleiss_row(base, agreement.level_counts(ratings, levels), weights.astype(float), counts),
-        _bootstrapped(
-            base, kappa, lambda w: agreement.mean_pairwise_kappa(pairable, w), weights.astype(float)
-        ),
-        _bootstrapped(base, percent, agreeing, weights.astype(float)),
+        else _fleiss_row(base, agreement.level_counts(ratings, levels), weights, counts),
+        _bootstrapped(base, kappa, lambda w: agreement.mean_pairwise_kappa(pairable, w), weights),
+        _bootstrapped(base, percent, agreeing, weights),
     ]
 
 
@@ -177,22 +177,10 @@ def _row(
     z: float | None = None,
 ) -> Row:
     if value is not None and interval is None:
-        note = "; ".join(
-            part for part in (note, "no interval: too many bootstrap samples without an estimate") if part
-        )
+        note = f"{note}; {NO_INTERVAL}" if note else NO_INTERVAL
     low, high = interval or (None, None)
-    return {
-        "endpoint": base["endpoint"],
-        "statistic": name,
-        "scope": base["scope"],
-        "value": value,
-        "ci_low": low,
-        "ci_high": high,
-        "z": z,
-        "cases": base["cases"],
-        "readers": base["readers"],
-        "note": note,
-    }
+    row = base | {"statistic": name, "value": value, "ci_low": low, "ci_high": high, "z": z, "note": note}
+    return {column: row[column] for column in COLUMNS}
 
 
 FEWEST_PAIRS = 5

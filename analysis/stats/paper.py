@@ -50,19 +50,12 @@ def _describe(arms: Sequence[Floats]) -> Row:
     return row
 
 
+TESTED = ("kruskal_h", "kruskal_p", "welch_t", "welch_df", "welch_p", "mannwhitney_u", "mannwhitney_p")
+
+
 def _tests(arms: Sequence[Floats]) -> Row:
     pie, control = arms
-    row: Row = dict.fromkeys(
-        (
-            "kruskal_h",
-            "kruskal_p",
-            "welch_t",
-            "welch_df",
-            "welch_p",
-            "mannwhitney_u",
-            "mannwhitney_p",
-        )
-    )
+    row: Row = dict.fromkeys(TESTED)
     if not len(pie) or not len(control):
         return {**row, "note": f"{LABEL}; an arm has no answer"}
     if len({*pie.tolist(), *control.tolist()}) == 1:

@@ -27,6 +27,7 @@ TIME = Endpoint(
 """Reading time as a question."""
 
 BY_POSITION = "mixed_model_position"
+ALL_ALIKE = "the arm's effect is taken as the same for all readers: sensitivity only"
 PLACES = 10
 """Places in a reader's order over which the ratio of times is told."""
 
@@ -120,27 +121,21 @@ def _with_position(logs: pd.DataFrame, level: float) -> list[Row]:
         fit = fit_linear(own["log_time"].to_numpy(dtype=float), design, factors)
     except NotComparableError as error:
         return [_empty(BY_POSITION, f"not estimable: {error.reason}")]
-    flag = "; singular fit" if fit.singular else ""
-    found = []
-    for method, term, scale, note in (
-        (BY_POSITION, 1, 1.0, "the arm's effect is taken as the same for all readers: sensitivity only"),
-        (
-            "position_ratio",
-            2,
-            PLACES / position.std(),
-            f"{PLACES} places later in the order, in the same model",
-        ),
-    ):
-        row, df = (
-            Comparison("time", method, float(scale * fit.coefficients[term]), scale="difference"),
-            fit.dfs[term],
-        )
-        if df is not None and df < 1:  # such an interval leaves the numbers that a computer has
-            found.append(_empty(method, "not estimable: less than one degree of freedom is left"))
-            continue
-        row = with_test(row, float(scale * fit.ses[term]) ** 2, df, "t", level)
-        found.append(_exponents(row.noted(note + flag).as_row()))
-    return found
+    later = f"{PLACES} places later in the order, in the same model"
+    return [
+        _of_term(BY_POSITION, ALL_ALIKE, fit, 1, 1.0, level),
+        _of_term("position_ratio", later, fit, 2, PLACES / position.std(), level),
+    ]
+
+
+def _of_term(method: str, note: str, fit: "LinearFit", term: int, scale: float, level: float) -> Row:
+    """Return the ratio that `scale` units of one term of the model make."""
+    df = fit.dfs[term]
+    if df is not None and df < 1:  # such an interval leaves the numbers that a computer has
+        return _empty(method, "not estimable: less than one degree of freedom is left")
+    row = Comparison("time", method, float(scale * fit.coefficients[term]), scale="difference")
+    row = with_test(row, float(scale * fit.ses[term]) ** 2, df, "t", level)
+    return _exponents(row.noted(note, *(["singular fit"] if fit.singular else [])).as_row())
 
 
 def _theta(grid: Grid, seed: int, draws: int, plan: Plan) -> Row:

@@ -8,11 +8,11 @@ import pytest
 from matplotlib.text import Text as Drawn
 
 from analysis.figures.described import Described
+from analysis.printed import interval, listed, number, p_value
 from analysis.report import Background, ReaderCourse, reader_study_report, report_figures
 from analysis.report.document import Findings, Grid, Named, Picture, Points, Text
 from analysis.report.flow import flow
 from analysis.report.reliability import described_section
-from analysis.report.words import interval, listed, number, p_value
 from analysis.stats import Plan, analyse, simulate_study
 from tests.stats.reference_data import A, B, C, analysed, ratings
 
