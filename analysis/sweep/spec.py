@@ -291,15 +291,12 @@ class SweepSpec:
         return replace(self.models, architecture=architecture, checkpoints=own.checkpoints)
 
     def choices(self) -> dict[str, dict[str, Any]]:
-        """Return the frozen choices that differ from the defaults; places of files and training are left
-        out.
-        """
+        """Return the frozen choices that differ from the defaults, without training and what is `_FREE`."""
         kept: dict[str, dict[str, Any]] = {}
-        for section, names in _FROZEN.items():
+        for section in ("data", "preprocess", "models", "prune", "infer"):
             part = getattr(self, section)
-            chosen = {f.name: f for f in fields(part) if f.name in names}
-            differing = {n: getattr(part, n) for n, f in chosen.items() if getattr(part, n) != f.default}
-            if differing:
+            frozen = {f.name: f.default for f in fields(part) if f.name not in _FREE.get(section, ())}
+            if differing := {n: getattr(part, n) for n in frozen if getattr(part, n) != frozen[n]}:
                 kept[section] = differing
         if self.conditions:
             kept["conditions"] = {one.name: plain(one) | {"checkpoints": None} for one in self.conditions}
@@ -343,23 +340,11 @@ class SweepSpec:
         return replace(self, models=replace(self.models, checkpoints=tuple(str(p) for p in places)))
 
 
-_FROZEN: Mapping[str, tuple[str, ...]] = {
-    "data": (
-        "classes",
-        "head",
-        "tail",
-        "layout",
-        "columns",
-        "uncertain",
-        "blank",
-        "readers",
-        "expert_classes",
-    ),
-    "preprocess": ("size", "antialias", "window", "fit", "crop", "mean", "deviation", "timm"),
-    "models": ("architecture", "weights", "rename", "output"),
-    "prune": ("method", "sparsities", "seed", "reference", "recalibrate"),
-    "infer": ("device", "precision", "batch_size", "threads", "engine"),
+_FREE: Mapping[str, tuple[str, ...]] = {
+    "data": (*PLACES, "name", "id_column", "suffix", "synthetic"),
+    "models": ("checkpoints", "seeds"),
 }
+"""What is not part of a run's identity: names and places of files, whose digests are, and which seeds are run."""
 
 
 def plain(part: Any) -> dict[str, Any]:
