@@ -48,12 +48,10 @@ def beside(path: Path) -> Path:
     return path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
 
 
-def clear_leftovers(folder: Path, of: str = "*") -> int:
-    """Delete what killed processes left of files named `of`; return how many. Nobody may be writing there."""
-    left = list(folder.glob(f".{of}.{'[0-9a-f]' * 32}.tmp"))
-    for file in left:
+def clear_leftovers(folder: Path) -> None:
+    """Delete what killed processes left of files. Nobody may be writing there."""
+    for file in folder.glob(f".*.{'[0-9a-f]' * 32}.tmp"):
         file.unlink(missing_ok=True)
-    return len(left)
 
 
 def write_whole(path: Path, data: bytes, *, mode: int = 0o666) -> None:

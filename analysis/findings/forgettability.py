@@ -120,12 +120,7 @@ def impact_of(curves: Curves) -> str:
 
 
 def class_rows(
-    curves: Curves,
-    positives: Mapping[str, int | None],
-    order: Sequence[str],
-    *,
-    drop: float = DROP,
-    impact_at: str = "",
+    curves: Curves, positives: Mapping[str, int | None], order: Sequence[str], *, impact_at: str = ""
 ) -> list[Row]:
     """Tell first drop and impact of every class.
 
@@ -134,7 +129,6 @@ def class_rows(
     curves: of the run.
     positives: training positives of each class; None where not known.
     order: classes, in the order of the rows.
-    drop: fall of the median, above 0 and at most 1.
     impact_at: the condition in which the impact is read off; blank: IMPACT_SPARSITY, or the last one without shares.
 
     Returns
@@ -142,7 +136,7 @@ def class_rows(
     class, train_positives, first_drop (sparsity; None = never or not known), never_drops (0/1 or None), impact_at
     (condition), impact, impact_low, impact_high (relative change), note.
     """
-    drops = first_drop(curves, drop)
+    drops = first_drop(curves)
     places = {name: place for place, name in enumerate(curves.classes)}
     impact_at = impact_at or impact_of(curves)
     column = curves.conditions.index(impact_at) if impact_at in curves.conditions else None
@@ -154,7 +148,7 @@ def class_rows(
         }  # fmt: skip
         if name in places:
             row["first_drop"] = drops[name]
-            fallen = (curves.median[places[name]] < -drop - ROUNDING).any()
+            fallen = (curves.median[places[name]] < -DROP - ROUNDING).any()
             row["never_drops"] = int(not fallen)
             row["note"] = "" if column is not None else f"no impact: sparsity {impact_at} was not run"
             if column is not None:

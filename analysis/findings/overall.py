@@ -41,28 +41,27 @@ def overall_impact(precision: Precision) -> list[Row]:
     return rows
 
 
-def first_significant_drop(rows: Sequence[Row], test: str, alpha: float = ALPHA) -> Row:
+def first_significant_drop(rows: Sequence[Row], test: str) -> Row:
     """Find the largest sparsity before the first significant drop of mAP.
 
     Parameters
     ----------
     rows: of `overall_impact`.
     test: paired or welch.
-    alpha: level for the Holm-adjusted p-value.
 
     Returns
     -------
     test, alpha, first_drop (sparsity or None), largest_before (sparsity or None), note.
     """
     pruned = [row for row in rows[1:] if row["sparsity"] is not None]
-    out: Row = {"test": test, "alpha": alpha, "first_drop": None, "largest_before": None, "note": ""}
+    out: Row = {"test": test, "alpha": ALPHA, "first_drop": None, "largest_before": None, "note": ""}
     if not pruned:
         return out | {"note": "the conditions have no shares of removed weights, so none is the first"}
     key = f"p_{test}_holm"
     unknown = [f"{row['sparsity']:.2f}" for row in pruned if row[key] is None]
     if len(unknown) == len(pruned):
         return out | {"note": "not estimable: no sparsity has a p-value"}
-    low = [row[key] is not None and row[key] < alpha and row["change"] < 0 for row in pruned]
+    low = [row[key] is not None and row[key] < ALPHA and row["change"] < 0 for row in pruned]
     first = low.index(True) if any(low) else None
     out["first_drop"] = None if first is None else pruned[first]["sparsity"]
     out["largest_before"] = [rows[0], *pruned][-1 if first is None else first]["sparsity"]

@@ -42,28 +42,22 @@ def fingerprint(grey: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
     return fine_structure(grey, SIDE, WIDE)
 
 
-def near_duplicates(
-    names: Sequence[str], prints: npt.NDArray[np.float64], alike: float = ALIKE
-) -> list[tuple[str, str, float]]:
+def near_duplicates(names: Sequence[str], prints: npt.NDArray[np.float64]) -> list[tuple[str, str, float]]:
     """List the pairs of images that are near-duplicates.
 
     Parameters
     ----------
     names: unique (images).
     prints: fingerprints, images x 16,384.
-    alike: correlation from which two images are near-duplicates, above 0 and at most 1.
 
     Returns
     -------
     (name, name, correlation) of each pair, the most alike first.
     """
-    if len(names) != len(prints) or not 0 < alike <= 1:
-        raise SelectionError(
-            f"expected a fingerprint for each of {len(names)} images and a correlation up to 1, "
-            f"got {len(prints)} and {alike}"
-        )
+    if len(names) != len(prints):
+        raise SelectionError(f"expected a fingerprint for each of {len(names)} images, got {len(prints)}")
     likeness = prints @ prints.T
-    one, other = np.nonzero(np.triu(likeness >= alike, 1))
+    one, other = np.nonzero(np.triu(likeness >= ALIKE, 1))
     found = [
         (names[a], names[b], float(likeness[a, b])) for a, b in zip(one.tolist(), other.tolist(), strict=True)
     ]

@@ -109,7 +109,7 @@ RUN_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 """What a run may be called: its name is part of the addresses of its pages."""
 
 
-def register_folder(*, folder: Path, actor_id: int | None = None) -> Run:
+def register_folder(*, folder: Path) -> Run:
     """Verify every file of a finished RUN folder against its provenance and write it down as a finished run.
 
     Raises
@@ -124,7 +124,7 @@ def register_folder(*, folder: Path, actor_id: int | None = None) -> Run:
     _refuse_strange(folder, read.provenance)
     there = Run.objects.filter(run_id=read.run_id).first()
     if there is None:
-        return _write(read, actor_id)
+        return _write(read)
     if Path(there.folder) != folder:
         raise RunError(f"run {there.run_id}: expected a new run, the ledger already has it in {there.folder}")
     return there
@@ -144,13 +144,13 @@ def _refuse_strange(folder: Path, said: Mapping[str, Any]) -> None:
 
 
 @transaction.atomic
-def _write(read: Read, actor_id: int | None) -> Run:
+def _write(read: Read) -> Run:
     said, imported = read.provenance, read.provenance.get("imported")
     dataset = (imported or {}).get("dataset") or (said.get("spec") or {}).get("data", {}).get("name", "")
     files = sorted(read.predictions.items(), key=lambda item: item[1].name)
     run = register_run(
         run_id=read.run_id, kind=RunKind.IMPORT if imported else RunKind.SWEEP, name=dataset or read.folder.name,
-        folder=read.folder, spec=said.get("spec") or {"imported": {"dataset": dataset}}, actor_id=actor_id,
+        folder=read.folder, spec=said.get("spec") or {"imported": {"dataset": dataset}},
         synthetic=read.synthetic, units=[NewUnit(path.stem, seed, name) for (seed, name), path in files],
     )  # fmt: skip
     for _, path in files:

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from django.db.models import Count, Q
@@ -114,9 +113,9 @@ def note_of(unit: Unit) -> str:
     return f"to do, tried {unit.attempts} times" if unit.attempts else "to do"
 
 
-def hands_of(units: Sequence[Unit], now: datetime | None = None) -> list[dict[str, Any]]:
+def hands_of(units: Sequence[Unit]) -> list[dict[str, Any]]:
     """Return what is being worked on: key, stage, steps, who and for how long."""
-    now = now or ledger.now()
+    now = ledger.now()
     return [
         {
             "key": unit.key,

@@ -24,7 +24,6 @@ def create_run(
     spec: SweepSpec,
     out: Path | None,
     runs: Path,
-    actor_id: int | None = None,
     progress: Progress | None = None,
     image_cache: Path | None = None,
 ) -> Run:
@@ -55,7 +54,6 @@ def create_run(
         spec=prepared.spec.shown(),
         synthetic=spec.data.synthetic,
         units=units_of(prepared),
-        actor_id=actor_id,
     )
 
 

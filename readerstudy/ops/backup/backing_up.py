@@ -18,7 +18,6 @@ from django.db import connection
 
 from analysis.caseset.sealed import HEAD, is_sealed
 from analysis.services import mirror
-from readerstudy.accounts.models import User
 from readerstudy.audit import anchor
 from readerstudy.audit.services import record
 from readerstudy.cases.models import Frame
@@ -45,9 +44,7 @@ class Backup:
     left_out: dict[str, str]
 
 
-def back_up(
-    *, out: Path, actor: User | None = None, database_only: bool = False, progress: Progress | None = None
-) -> Backup:
+def back_up(*, out: Path, database_only: bool = False, progress: Progress | None = None) -> Backup:
     """Write a backup into a new folder; it has its name only when it is whole.
 
     Raises
@@ -62,7 +59,7 @@ def back_up(
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True, mode=0o700)
     try:
-        made = _write(partial, actor, found, database_only, progress)
+        made = _write(partial, found, database_only, progress)
         publish(partial, out)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
@@ -70,9 +67,9 @@ def back_up(
 
 
 def _write(
-    folder: Path, actor: User | None, found: Contents, database_only: bool, progress: Progress | None
+    folder: Path, found: Contents, database_only: bool, progress: Progress | None
 ) -> tuple[int, int, float]:
-    record("site.backed_up", actor, values={"database_only": database_only})
+    record("site.backed_up", None, values={"database_only": database_only})
     began = datetime.now(UTC)
     database, heads = copy_database(folder)
     seconds = (datetime.now(UTC) - began).total_seconds()
