@@ -16,9 +16,8 @@ from readerstudy.refusals import RefusedError
 STOP_SECONDS = 20.0
 """How long a process may take to finish what it holds before it is killed; the ledger survives that."""
 RESTARTS, RESTART_WINDOW = 5, 60.0
-PR_SET_PDEATHSIG = 1
+LIBC, PR_SET_PDEATHSIG = ctypes.CDLL(None), 1
 """prctl(2): the signal that Linux sends to a process when its parent ends. It stays over `exec`."""
-_prctl = getattr(ctypes.CDLL(None), "prctl", None)  # only Linux has it; elsewhere a process simply runs
 
 ROOT_WARNING = "ignore:You're running the worker with superuser"
 """Celery's warning to root is said by `doctor` instead; only JSON messages are accepted in any case."""
@@ -73,8 +72,7 @@ class Process:
 
         def bound() -> None:
             """End with the supervisor, however that ends: none may be left behind who holds the port."""
-            if _prctl is not None:
-                _prctl(PR_SET_PDEATHSIG, int(signal.SIGTERM))
+            LIBC.prctl(PR_SET_PDEATHSIG, int(signal.SIGTERM))
             if os.getppid() != parent:
                 os._exit(1)
 
@@ -119,9 +117,8 @@ class Supervisor:
 
     def __exit__(self, *error: object) -> None:
         deadline = time.monotonic() + STOP_SECONDS
-        for (
-            process
-        ) in self.processes:  # the main process only: a signal to a whole group once left Celery hanging
+        # The main processes only: a signal to a whole group once left Celery hanging.
+        for process in self.processes:
             if process.handle is not None and process.handle.poll() is None:
                 process.handle.terminate()
         for process in self.processes:
