@@ -37,7 +37,7 @@ def correlate(x: Sequence[float], y: Sequence[float], method: str) -> Row:
     a, b = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
     row: Row = {"method": method, "n": len(a), "estimate": None, "ci_low": None, "ci_high": None, "p": None}
     if len(a) < 3:
-        return row | {"note": f"not estimable: 3 or more classes are needed, {len(a)} came"}
+        return row | {"note": f"not estimable: 3 or more classes are needed, got {len(a)}"}
     if np.ptp(a) == 0 or np.ptp(b) == 0:
         return row | {"note": "not estimable: one side is the same for all classes"}
     found = stats.pearsonr(a, b) if method == "pearson" else stats.spearmanr(a, b)

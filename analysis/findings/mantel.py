@@ -48,7 +48,7 @@ def mantel(x: Floats, y: Floats, *, method: str, seed: int, draws: int = 9999) -
         "ci_high": None, "p": None, "permutations": None, "exact": None, "note": "",
     }  # fmt: skip
     if n < 4:
-        return row | {"note": f"not estimable: 4 or more classes are needed, {n} came"}
+        return row | {"note": f"not estimable: 4 or more classes are needed, got {n}"}
     a, b = _centred(x, method), _centred(y, method)
     if a is None or b is None:
         return row | {"note": "not estimable: one side is the same for all pairs"}

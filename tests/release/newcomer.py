@@ -46,7 +46,8 @@ class Plain:
     def make(self) -> None:
         """Bring the root up, with what pip needs here to reach packages."""
         subprocess.run(
-            ["debootstrap", "--variant=minbase", "--include=ca-certificates", "bookworm", self.root, self.given.mirror],
+            ["debootstrap", "--variant=minbase", "--include=ca-certificates", self.given.suite, self.root,
+             self.given.mirror],
             check=True, stdout=subprocess.DEVNULL,
         )  # fmt: skip
         subprocess.run(["mount", "-t", "proc", "proc", self.root / "proc"], check=True)
@@ -135,6 +136,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--mirror", default="http://deb.debian.org/debian", help="of Debian")
+    parser.add_argument("--suite", default="bookworm", help="Debian's; trixie has Python 3.13")
     parser.add_argument("--wheels", type=Path, help="folder with the CPU build of torch")
     parser.add_argument("--certificates", type=Path, help="authorities that pip shall trust")
     parser.add_argument(
@@ -156,7 +158,7 @@ def main() -> None:
     assert PREREQUISITES
     told: list[str] = []
     plain = Plain(Path(os.environ["NEWCOMER_ROOT"]), given)
-    with timed("a plain Debian root", told):
+    with timed(f"a plain Debian root ({given.suite})", told):
         plain.make()
     packages = shlex.join(shlex.split(PREREQUISITES[1])[2:])
     with timed(PREREQUISITES[1], told):
