@@ -44,6 +44,5 @@ def _meant(key: str, value: Any) -> Any:
     if key == "type" and ":" not in value:
         return resolve_name(f"{'pathlib' if value == 'Path' else 'builtins'}:{value}")
     meant = resolve_name(value) if isinstance(value, str) and re.fullmatch(_NAME, value) else value
-    return (
-        sorted(meant) if isinstance(meant, dict) else meant
-    )  # choices that code has by name, as a help lists them
+    # Choices that code has by name, as a help lists them.
+    return sorted(meant) if isinstance(meant, dict) else meant

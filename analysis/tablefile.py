@@ -80,11 +80,8 @@ def read_table(
                 return _parsed(_from(head.start, stream, first), head, options)
     except OSError as reason:  # a damaged .gz is one too, without an errno
         raise error(f"{place}expected {wanted}, got the error '{reason.strerror or reason}'") from reason
-    except (
-        ValueError,
-        EOFError,
-        zlib.error,
-    ) as reason:  # pandas' own errors and those of the encoding are values
+    except (ValueError, EOFError, zlib.error) as reason:
+        # pandas' own errors and those of the encoding are values.
         raise error(f"{place}expected {wanted}, got the error '{reason}'") from reason
     raise error(f"{place}expected {wanted} with {head.fault}")
 
@@ -192,9 +189,8 @@ class _Rows:
         if twice:  # pandas would rename the second and read the first, whichever of them was meant
             return f"each column once, got {twice[0]!r} again in its heading; remove one of them"
         widths = [len(cells) for cells in self.cells]
-        if (
-            widths[1:] > widths[:1]
-        ):  # pandas would take the first cells of each row as its name and shift the others
+        if widths[1:] > widths[:1]:
+            # pandas would take the first cells of each row as its name and shift the others.
             return (
                 f"at most as many cells in the first row as in the heading ({widths[0]}), got {widths[1]}; name every "
                 "column, and end no row with a separator"

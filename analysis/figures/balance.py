@@ -59,7 +59,8 @@ def draw_love_plot(
             if abs(row[name]) > FURTHEST:
                 words = "∞" if np.isinf(row[name]) else f"{abs(row[name]):.1f}"
                 look.write(axes, FURTHEST + 0.03, place, words, colors.muted, size=-1.5, level="center")
-    axes.set_xlim(0, FURTHEST if any(_far(row) for row in rows) else max(0.3, 1.12 * _most(rows)))
+    most = max([0.0, *(abs(row[name] or 0.0) for row in rows for name in ("smd_before", "smd_after"))])
+    axes.set_xlim(0, FURTHEST if most > FURTHEST else max(0.3, 1.12 * most))
     axes.set_ylim(-0.6, max(len(rows), 1) - 0.4)
     axes.set_yticks(range(len(rows)), names)
     axes.set_xlabel(
@@ -94,11 +95,3 @@ def _legend(figure: Figure, width: float, height: float, colors: look.Theme) -> 
 def _name(row: dict[str, object]) -> str:
     name = NAMES.get(str(row["covariate"]), str(row["covariate"]))
     return look.shortened(f"{name}: {row['level']}" if row["level"] else name)
-
-
-def _far(row: dict[str, float | None]) -> bool:
-    return any(abs(row[name] or 0.0) > FURTHEST for name in ("smd_before", "smd_after"))
-
-
-def _most(rows: list[dict[str, float | None]]) -> float:
-    return max([0.0, *(abs(row[name] or 0.0) for row in rows for name in ("smd_before", "smd_after"))])

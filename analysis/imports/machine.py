@@ -96,10 +96,8 @@ def _instructions(content: bytes) -> Iterator[tuple[str, Any]]:
             yield code.name, argument
     except UnicodeDecodeError:
         _refuse_text()
-    except (
-        ValueError,
-        Warning,
-    ) as error:  # a strange escape in a name is a warning, where warnings are errors
+    except (ValueError, Warning) as error:
+        # A strange escape in a name is a warning, where warnings are errors.
         if strange := re.search(r"at position (\d+), opcode .* unknown", str(error)):
             refuse(
                 f"the file holds the pickle instruction {hex(content[int(strange[1])])}, which no table needs"

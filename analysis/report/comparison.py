@@ -22,11 +22,12 @@ def primary_section(results: Results, *, declared: bool) -> Section:
     items = tuple(_finding(results, row) for row in results.multiplicity)
     sets = {"of_its_set": OF_ITS_SET, "units": "matched sets"} if by_sets(results) else NO_SETS
     several = SEVERAL[results.study["multiplicity"]]
+    scale = "the scale of p, so that both say the same of 0.5" if counts_alike(results) else "the logit scale"
     blocks: list[Block] = [
         Text(prose("theta", results, **sets)),
         Findings(items),
         _primary_grid(results, declared),
-        Text(prose("primary", results, scale=_scale(results), several=several), "note"),
+        Text(prose("primary", results, scale=scale, several=several), "note"),
     ]
     return Section("primary", "Primary comparison", tuple(blocks))
 
@@ -38,10 +39,6 @@ NO_SETS = {"of_its_set": "", "units": "cases"}
 def by_sets(results: Results) -> bool:
     """Whether the primary comparison is that of matched sets."""
     return bool(results.study["primary_method"] == "theta_set")
-
-
-def _scale(results: Results) -> str:
-    return "the scale of p, so that both say the same of 0.5" if counts_alike(results) else "the logit scale"
 
 
 def primary_row(results: Results, endpoint: str) -> Row:

@@ -83,9 +83,8 @@ def _write(path: Path, folder: Path) -> None:
             dataset.save_as(place, enforce_file_format=True)
     except (DeidentifyError, MemoryError):
         raise
-    except (
-        Exception
-    ) as error:  # pydicom raises many kinds on damaged input; their texts hold values of the file
+    except Exception as error:
+        # pydicom raises many kinds on damaged input; their texts hold values of the file.
         raise DeidentifyError(
             f"expected a readable DICOM file whose every element can be replaced, got {type(error).__name__}"
         ) from error

@@ -190,9 +190,8 @@ def _page(request: HttpRequest, person: User, form: Code) -> HttpResponse:
     has_passkey = factors.Kind.WEBAUTHN in there
     if factors.Kind.TOTP not in there:
         form.fields["code"].label = "A recovery code"
-    if not (
-        has_passkey and factors.is_named(request)
-    ):  # else the passkey's button is the first thing on the page
+    # Where a passkey is asked for, its button is the first thing on the page.
+    if not (has_passkey and factors.is_named(request)):
         form.fields["code"].widget.attrs["autofocus"] = True
     context = {
         "form": form,

@@ -33,10 +33,9 @@ if TYPE_CHECKING:
 else:
     Base = admin.ModelAdmin  # takes no type argument when it runs
 
+# What these pages call them; nothing else shows it.
 for _model, _plural in (("study.Study", "studies"), ("cases.Terms", "terms of use")):
-    apps.get_model(
-        _model
-    )._meta.verbose_name_plural = _plural  # what these pages call them; nothing else shows it
+    apps.get_model(_model)._meta.verbose_name_plural = _plural
 
 
 class Site(AdminSite):
@@ -134,10 +133,9 @@ class SiteEvents(Record):
         return found.filter(study=None).select_related("actor")
 
 
+# Of each other table the columns of its list, and what one record shows besides.
 with Path(__file__).with_suffix(".csv").open(encoding="utf-8", newline="") as _file:
-    for _row in csv.DictReader(
-        _file
-    ):  # of each other table the columns of its list, and what one record shows besides
+    for _row in csv.DictReader(_file):
         _listed = _row["listed"].split()
         _shown = {
             "list_display": _listed,

@@ -153,13 +153,9 @@ def chosen(cases: Iterable[BrowsedCase], *, group: str, words: str, order: str) 
     found = [
         each for each in cases
         if (not group or each.group == group)
-        and (not wanted or any(wanted in text.lower() for text in _words(each.case)))
+        and any(wanted in text.lower() for text in (each.case.key, each.case.class_group, *each.case.labels))
     ]  # fmt: skip
     return sorted(found, key=ORDERS[order][1])
-
-
-def _words(case: ReadCase) -> list[str]:
-    return [case.key, case.class_group, *case.labels]
 
 
 def _given(readings: Iterable[Reading], question: str) -> list[float]:

@@ -145,9 +145,8 @@ def _check_shapes(
 def _pickle(content: bytes, path: Path) -> Any:
     try:
         with torch.serialization.safe_globals(_plain_numbers()), warnings.catch_warnings():
-            warnings.simplefilter(
-                "ignore", UserWarning
-            )  # odd pickle protocols: what matters is what comes out
+            # Odd pickle protocols: what matters is what comes out.
+            warnings.simplefilter("ignore", UserWarning)
             return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         found = re.search(r"GLOBAL ([\w.]+)", str(error))

@@ -174,9 +174,7 @@ class Trainer:
         torch.manual_seed(draw.initial_seed())  # what networks draw themselves: dropout
         order = drawn_order(torch.randperm(len(train.labels), generator=draw).numpy(), train.weights)
         count, size = len(order), self.choice.batch_size
-        cuts = [
-            place for place in range(size, count, size) if count - place > 1
-        ]  # batch norm needs two images
+        cuts = range(size, count - 1, size)  # not before the last image alone: batch norm needs two
         drawn = [
             drawn_turns(len(rows), self.choice.rotation, self.choice.flip, draw)
             for rows in np.split(order, cuts)

@@ -104,9 +104,8 @@ def tables_of_a_study() -> list[type[models.Model]]:
     """Return every table that carries a study's key or points to one that does, those that point elsewhere first."""
     found = sorted(filter(_carries, apps.get_models()), key=lambda model: str(model._meta.label))
     pointing = {to: [model for model in found if model is not to and _points_to(model, to)] for to in found}
-    return list(
-        TopologicalSorter(pointing).static_order()
-    )  # a circle among them is an error: order them by hand
+    # A circle among them is an error: order them by hand.
+    return list(TopologicalSorter(pointing).static_order())
 
 
 def _carries(model: type[models.Model]) -> bool:

@@ -46,10 +46,8 @@ def from_toml(content: bytes) -> tuple[str, Protocol]:
         raise ProtocolError(f"expected a file of at most {LARGEST} bytes, got {len(content)}")
     try:
         plain: dict[str, Any] = tomllib.loads(content.decode("utf-8"))
-    except (
-        ValueError,
-        RecursionError,
-    ) as error:  # also what is no UTF-8, and a number of thousands of digits
+    except (ValueError, RecursionError) as error:
+        # Also what is no UTF-8, and a number of thousands of digits.
         raise ProtocolError(f"the protocol file cannot be read as TOML: {error}") from error
     if plain.pop("format", None) != FORMAT:
         raise ProtocolError(f"expected a protocol file with format = {FORMAT}")
