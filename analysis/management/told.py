@@ -31,3 +31,9 @@ class ToldCommand(BaseCommand):
             raise CommandError(of_a_place(error)) from error
         except KeyboardInterrupt:
             raise CommandError("stopped; run the same command again to resume") from None
+
+
+class FileCommand(ToldCommand):
+    """A command from files to files: it needs neither a database nor a site that is fit to run."""
+
+    requires_system_checks: list[str] = []

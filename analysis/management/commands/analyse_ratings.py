@@ -7,7 +7,7 @@ from typing import Any
 
 from analysis import stats
 from analysis.endpoints import FILE, GROUPS, PAPER, Groups, read_endpoints
-from analysis.management.told import ToldCommand
+from analysis.management.told import FileCommand
 from analysis.stats.plan import endpoints_named
 
 SEED = 1
@@ -15,11 +15,10 @@ FIXED = ("seed", "primary", "endpoints", "groups")
 """The options whose values --like brings."""
 
 
-class Command(ToldCommand):
+class Command(FileCommand):
     """Read a ratings CSV and write the results folder; needs no database."""
 
     help = "Analyse tidy ratings (docs/formats.md); write results.json, CSV tables, figures and report.html."
-    requires_system_checks: list[str] = []
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Analyse, write, and print the primary result of each question in words."""
@@ -28,7 +27,7 @@ class Command(ToldCommand):
 
 
 def analyse_and_tell(
-    command: ToldCommand, ratings: Path, out: Path, settings: stats.Settings, subgroups: Path | None = None
+    command: FileCommand, ratings: Path, out: Path, settings: stats.Settings, subgroups: Path | None = None
 ) -> stats.Results:
     """Analyse a file into a folder, with the report, and print the primary result of each question in words."""
     results = stats.analyse_file(ratings, out, settings=settings, subgroups=subgroups, also=_write_report)

@@ -4,16 +4,15 @@ from pathlib import Path
 from typing import Any
 
 from analysis.findings.precision import FindingsError
-from analysis.management.told import ToldCommand
+from analysis.management.told import FileCommand
 from analysis.services.findings import Choices, analyse_folder
 from analysis.tablefolder import refuse_used_folder
 
 
-class Command(ToldCommand):
+class Command(FileCommand):
     """Read a RUN folder and write the findings; needs no database."""
 
     help = "Analyse a finished sweep: write results.json, CSV tables, figures and report.html to a folder."
-    requires_system_checks: list[str] = []
     asked = ("exemplars",)
 
     def handle(self, *args: Any, **options: Any) -> None:

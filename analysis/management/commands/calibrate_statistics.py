@@ -8,7 +8,7 @@ from django.core.management.base import CommandError
 from rich.console import Console
 from rich.progress import Progress
 
-from analysis.management.told import ToldCommand
+from analysis.management.told import FileCommand
 from analysis.stats.calibration import calibrate, judge
 from analysis.stats.cells import EFFECTS, NULLS
 from analysis.stats.rows import Row
@@ -16,11 +16,10 @@ from analysis.stats.rows import Row
 SEED = 20260101
 
 
-class Command(ToldCommand):
+class Command(FileCommand):
     """Simulate the cells, print how often each candidate rejects, covers and finds, and what the rule says."""
 
     help = "Simulate reader studies; print type I error, power and coverage, and the choice of the primary comparison."
-    requires_system_checks: list[str] = []
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Print the rows as CSV, a cell each, and the judgement; progress goes to the terminal."""

@@ -7,16 +7,15 @@ from django.core.management.base import CommandError
 
 from analysis.imports.importing import import_predictions
 from analysis.imports.listing import Choices
-from analysis.management.told import ToldCommand
+from analysis.management.told import FileCommand
 from analysis.sweep.toml import load_spec
 from analysis.terminal import progress_bars
 
 
-class Command(ToldCommand):
+class Command(FileCommand):
     """Check predictions that others have made and write them as a RUN folder; needs no database."""
 
     help = "Check predictions (pickles, .npy, .csv, .parquet) against the labels of their images; write a RUN folder."
-    requires_system_checks: list[str] = []
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Import, and say what was imported."""

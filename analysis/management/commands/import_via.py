@@ -7,18 +7,17 @@ from django.core.management.base import CommandError
 
 from analysis.exchange.via import read_via
 from analysis.management.commands.analyse_ratings import SEED, analyse_and_tell
-from analysis.management.told import ToldCommand
+from analysis.management.told import FileCommand
 from analysis.printed import p_equals
 from analysis.stats import Settings, StatsError, check, read_ratings
 from analysis.stats.paper import explained
 from analysis.tablefolder import refuse_used_folder, write_csv
 
 
-class Command(ToldCommand):
+class Command(FileCommand):
     """Read VIA files, one per reader, and write ratings.csv; needs no database."""
 
     help = "Read CSV exports of the VGG Image Annotator, one per reader, as tidy ratings (docs/formats.md)."
-    requires_system_checks: list[str] = []
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Convert, check, write, and say what was tolerated; analyse and explain where that is asked for."""

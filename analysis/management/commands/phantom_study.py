@@ -4,17 +4,16 @@ import os
 from pathlib import Path
 from typing import Any
 
-from analysis.management.told import ToldCommand
+from analysis.management.told import FileCommand
 from analysis.services.phantom_study import run_phantom_study
 from analysis.terminal import progress_bars
 
 FOLDER = Path("var/phantom-study")
 
 
-class Command(ToldCommand):
+class Command(FileCommand):
     """Run the phantom study; needs no database."""
 
-    requires_system_checks: list[str] = []
     help = (
         "Draw phantoms with planted faults, train toy networks, prune them, and report how forgetting goes with "
         "frequency, how often planted faults are found among the exemplars and by rankings of labels, and what "

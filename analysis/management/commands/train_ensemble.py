@@ -2,14 +2,13 @@
 
 from typing import Any
 
-from analysis.management.told import ToldCommand
+from analysis.management.told import FileCommand
 from analysis.services.histories import draw_curves
 from analysis.sweep.toml import load_spec
 from analysis.terminal import progress_bars
 
 
-class Command(ToldCommand):
-    requires_system_checks: list[str] = []
+class Command(FileCommand):
     help = (
         "Train every seed of a specification's [train] section. Ctrl-C stops it; run the same command again "
         "to resume."
