@@ -96,7 +96,7 @@ def draw_overall(
     top = max(100 * (row["map_high"] or row["map_mean"]) for row in rows)
     axes.set_ylim(0, top * 1.22)
     axes.set_xlim(0, 100)
-    _mark_drop(axes, rows, look.records(significance), top, colors)
+    _mark_drop(axes, look.records(significance), top, colors)
     title = f"Mean average precision over classes, %: mean of {rows[0]['seeds']} seeds, 95 % interval"
     look.dress(axes, colors, title=title, below="weights removed, %")
     figure.subplots_adjust(left=0.065, right=0.975, top=0.88, bottom=0.14)
@@ -142,9 +142,7 @@ def _line(axes: Axes, rows: list[look.Record], colors: look.Theme) -> None:
     axes.plot(share, mean, "o", color=colors.control, markersize=3.4, clip_on=False)
 
 
-def _mark_drop(
-    axes: Axes, rows: list[look.Record], tests: list[look.Record], top: float, colors: look.Theme
-) -> None:
+def _mark_drop(axes: Axes, tests: list[look.Record], top: float, colors: look.Theme) -> None:
     found = next((row for row in tests if row["test"] == "paired"), None)
     if found is None or found["first_drop"] is None:
         words = found["note"] if found and found["note"] else "no test"

@@ -103,5 +103,4 @@ def _spec(ensemble: Ensemble) -> SweepSpec:
         "preprocess": ensemble.preprocess,
     }  # fmt: skip
     with at_field():
-        spec = spec_from(content, base=Path("/"), where="ensemble")
-    return spec
+        return spec_from(content, base=Path("/"), where="ensemble")

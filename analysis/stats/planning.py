@@ -155,7 +155,7 @@ def latent_pilot(
     given, weights_r, weights_c = win.given, readers, case
     theta_r = np.einsum("rkl,k,l->r", given, weights_c, weights_c)
     theta = float(weights_r @ theta_r)
-    own = _own_error(win, weights_r, weights_c, theta_r, n1, n0)
+    own = _own_error(win, weights_r, theta_r, n1, n0)
     shared = np.einsum("rkl,r->kl", given, weights_r)
     z11 = float(np.einsum("kl,k,l->", shared**2, weights_c, weights_c)) - theta**2
     z10 = float(weights_c @ (shared @ weights_c) ** 2) - theta**2
@@ -214,7 +214,7 @@ def _levels(model: Latent, endpoint: Endpoint) -> tuple[_Win, Floats, Floats]:
     return _Win(given, one, zero, kernel), weights_r, weights
 
 
-def _own_error(win: _Win, weights_r: Floats, weights_c: Floats, theta_r: Floats, n1: int, n0: int) -> float:
+def _own_error(win: _Win, weights_r: Floats, theta_r: Floats, n1: int, n0: int) -> float:
     """Return one reader's variance of theta over cases, averaged over readers."""
     z11 = np.einsum("rx,xy,ry->r", win.one, win.kernel**2, win.zero) - theta_r**2
     z10 = np.einsum("rx,rx->r", win.one, (win.zero @ win.kernel.T) ** 2) - theta_r**2
