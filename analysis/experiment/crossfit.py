@@ -96,10 +96,8 @@ def finish_cross_fit(plan: Plan) -> list[str]:
     if not (out / "provenance.json").exists():
         _join(plan, folds, out)
     run = read_run(out)
-    pair, options = (
-        run.pair(choices["level"], DENSE),
-        {key: choices[key] for key in ("criterion", "fraction")},
-    )
+    pair = run.pair(choices["level"], DENSE)
+    options = {key: choices[key] for key in ("criterion", "fraction")}
     found = find_in_run(run, condition=pair[1], reference=pair[0], **options).ranked
     table = folds.merge(found.rename(columns={"score": "agreement"}), on="image", how="left", validate="1:1")
     agreement, place = table["agreement"].to_numpy(), tie_order(list(table["image"]), run.ties)

@@ -74,11 +74,8 @@ def _npy(content: bytes, images: int, classes: Sequence[str], id_column: str) ->
     except (ValueError, SyntaxError, RecursionError, tokenize.TokenError) as error:
         raise PredictionsError(f"expected an array of numpy, got the error '{error}'") from error
     raw = content[stream.tell() :]
-    if (
-        shape != (images, len(classes))
-        or dtype.kind != "f"
-        or len(raw) != images * len(classes) * dtype.itemsize
-    ):
+    size = images * len(classes) * dtype.itemsize
+    if shape != (images, len(classes)) or dtype.kind != "f" or len(raw) != size:
         raise PredictionsError(
             f"expected floats {images} x {len(classes)} (images x classes), got {dtype} {shape} in {len(raw)} bytes"
         )

@@ -174,12 +174,8 @@ def _check(images: Sequence[str], dense: np.ndarray, pruned: np.ndarray, criteri
     if criterion not in CRITERIA:
         raise SelectionError(f"expected a criterion of {', '.join(CRITERIA)}; got {criterion!r}")
     for name, scores in (("dense", dense), ("pruned", pruned)):
-        if (
-            scores.ndim != 2
-            or scores.shape != dense.shape
-            or len(scores) != len(images)
-            or scores.shape[1] < 2
-        ):
+        whole = scores.ndim == 2 and scores.shape == dense.shape and len(scores) == len(images)
+        if not whole or scores.shape[1] < 2:
             raise SelectionError(
                 f"expected {name} scores of {len(images)} images x 2 or more classes, got {scores.shape}"
             )

@@ -189,11 +189,8 @@ class _CrossProducts:
         left = float(crossed[self.p, self.p] - target @ coefficients)
         log_v = float(np.log(head).sum() + 2 * np.log(np.diag(root)).sum())
         log_v += (self.n - len(scale)) * math.log(residual)
-        return (
-            log_v + float(np.linalg.slogdet(information)[1]) + left,
-            coefficients,
-            np.linalg.inv(information),
-        )
+        deviance = log_v + float(np.linalg.slogdet(information)[1]) + left
+        return deviance, coefficients, np.linalg.inv(information)
 
 
 def fit_linear(y: Floats, design: Floats, factors: Sequence[Integers]) -> LinearFit:

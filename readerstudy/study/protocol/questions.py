@@ -199,12 +199,8 @@ class Question:
             )
 
     def _check_endpoint(self, words: Measure) -> None:
-        if (
-            self.kind not in MEASURED
-            or not self.required
-            or self.after is not None
-            or self.key.endswith(ENDINGS)
-        ):
+        always_measured = self.kind in MEASURED and self.required and self.after is None
+        if not always_measured or self.key.endswith(ENDINGS):
             raise ProtocolError(
                 f"{self.key}: expected an endpoint to be yes or no, a scale or a number, to be asked of every case, to "
                 f"be required, and to have a name that ends with none of {', '.join(ENDINGS)}"
