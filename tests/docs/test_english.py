@@ -31,10 +31,8 @@ PATTERNS = {
 """Each pattern with what to write instead."""
 
 ALLOWED = {
-    ("analysis/findings/correlation.py", "{} came"): "a note in tables that sites have exported",
     ("templates/analysis/handover.html", "hand-over"): "the anchor of a chapter, Select and hand over",
     ("docs/architecture.md", "doorbell"): "the name of a module, in the diagram of imports",
-    ("analysis/findings/mantel.py", "{} came"): "a note in tables that sites have exported",
 }
 """File and match: why it stays."""
 
