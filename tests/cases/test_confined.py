@@ -32,16 +32,20 @@ from tests.servers.process import children_of
 PROJECT = Path(__file__).resolve().parents[2]
 
 
-def run(data: bytes, folder: Path, limits: Limits = confined.DEFAULT_LIMITS) -> DecodedImage:
+def run(
+    data: bytes, folder: Path, limits: Limits = confined.DEFAULT_LIMITS, *, colour: bool = False
+) -> DecodedImage:
     path = folder / "image"
     path.write_bytes(data)
     with path.open("rb") as file:
-        return decode_confined(file, window_rule=WindowRule.DICOM, limits=limits)
+        return decode_confined(file, window_rule=WindowRule.DICOM, colour=colour, limits=limits)
 
 
-def refused(data: bytes, folder: Path, limits: Limits = confined.DEFAULT_LIMITS) -> Reason:
+def refused(
+    data: bytes, folder: Path, limits: Limits = confined.DEFAULT_LIMITS, *, colour: bool = False
+) -> Reason:
     with pytest.raises(ImageRefusedError) as caught:
-        run(data, folder, limits)
+        run(data, folder, limits, colour=colour)
     return caught.value.refusal.reason
 
 
@@ -300,6 +304,19 @@ def test_reply_of_a_child_gone_bad_is_refused(
     """The child here is a real one that says what a decoder under an intruder's hand might say."""
     monkeypatch.setattr(confined, "_START", f"import os; os.write(1, {reply!r})")
     assert refused(png(greys(bits=8)), tmp_path) in {Reason.BAD_REPLY, Reason.CRASHED}
+
+
+def test_a_reply_in_colour_is_three_channels_of_eight_bits_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def say(reply: bytes) -> None:
+        monkeypatch.setattr(confined, "_START", f"import os; os.write(1, {reply!r})")
+
+    say(reply_of(CURVE + b"xyz"))
+    assert run(png(greys(bits=8)), tmp_path, colour=True).pixels.tolist() == [[[120, 121, 122]]]
+    for reply in (reply_of(CURVE + b"x"), reply_of(CURVE + b"wxyz"), reply_of(2 * CURVE + bytes(6), bits=9)):
+        say(reply)
+        assert refused(png(greys(bits=8)), tmp_path, colour=True) in {Reason.BAD_REPLY, Reason.CRASHED}
 
 
 def test_reply_without_end_is_cut_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
