@@ -75,15 +75,20 @@ SELECTION = Table("selection", _COLUMNS["selection"], key=("image",), paths=("im
 """What analysis.selection hands to analysis.caseset: the chosen images of both arms."""
 
 LISTED = Table(
-    "list of cases", _COLUMNS["listed"], key=("image",), named=("group", "set", "patient"), paths=("image",)
+    "list of cases",
+    _COLUMNS["listed"],
+    key=("image",),
+    named=("case", "group", "set", "patient"),
+    paths=("image",),
 )
 """What a reading study of any two groups of images begins with, where no sweep chose them."""
 
-CASES = Table("cases.csv", _COLUMNS["cases"], key=("case",))
-"""The blind half of the handover."""
+CASES = Table("cases.csv", _COLUMNS["cases"], key=("case", "role"))
+"""The blind half of the handover, one row per image."""
 
-KEY = Table("key.csv", _COLUMNS["key"], key=("case",))
-"""The sealed half of the handover; it alone says from which bytes a case came, for the blind half has new files."""
+KEY = Table("key.csv", _COLUMNS["key"], key=("case", "role"))
+"""The sealed half of the handover, one row per image; it alone says from which bytes that came: the blind half has
+new files."""
 
 STATUSES = ("answered", *MISSING)
 
@@ -164,8 +169,9 @@ def check_table(frame: pd.DataFrame, table: Table, where: str | None = None) -> 
         if column.name in frame.columns:
             check_column(frame[column.name], column, where)
     compared = {name: _compared(frame[name], table, where) for name in table.names if name in frame.columns}
-    if table.key:
-        _refuse_repeats(frame, pd.DataFrame({name: compared[name] for name in table.key}), where)
+    own = pd.DataFrame({name: compared[name] for name in table.key if name in compared})
+    if not own.columns.empty:
+        _refuse_repeats(frame, own, where)
     return frame
 
 

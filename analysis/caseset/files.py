@@ -22,6 +22,11 @@ FILE_MODE = 0o640
 SEALED_MODE = 0o600
 
 
+def image_stem(case: str, position: int) -> str:
+    """Return the name, without its ending, of the image of a case at a position from 0."""
+    return case if position == 0 else f"{case}-{position + 1}"
+
+
 def csv_bytes(frame: pd.DataFrame) -> bytes:
     """Write a frame as CSV: UTF-8, line feeds, no index."""
     return str(frame.to_csv(index=False, lineterminator="\n")).encode()

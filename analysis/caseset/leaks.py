@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 from scipy.stats import rankdata
 
+from analysis.caseset.roles import composition
+
 NUMBERS = ("source_bytes", "file_bytes", "rows", "columns", "bits", "n_labels", "n_findings")
 """Numeric features: bytes before and after re-encoding, size in pixels, bits per sample, labels, findings."""
 
@@ -18,27 +20,40 @@ SHUFFLES = 999
 def leak_report(features: pd.DataFrame) -> dict[str, Any]:
     """Compare the arms on each feature that a reader or an admin could measure without reading.
 
+    Where a case has several images, each kind of them (`role`) is compared with its own, in `roles`.
+
     Parameters
     ----------
-    features: one row per case with `arm` (0/1), the columns of `NUMBERS`, and `encoding` (text).
+    features: one row per image with `case`, `arm` (0/1), the columns of `NUMBERS`, and `encoding` (text).
 
     Returns
     -------
     `numbers`: see `compare`; `encodings`: cases of each arm by coding (JPEG files with other tables are of another
     coding); `encoding_auc`: AUC of the best guess from the coding alone, which is above 0.5 by chance, and its p
-    against shuffled arms. AUC is None when an arm is empty.
+    against shuffled arms. AUC is None when an arm is empty. `images`: cases of each arm by the images that they have.
     """
+    if "role" in features.columns:
+        by_role = features.drop(columns="role").groupby(features["role"], sort=False)
+        firsts = features[~features["case"].duplicated()].set_index("case")
+        return {
+            "images": _by_arm(composition(features, features["case"]), firsts["arm"]),
+            "roles": {str(role): leak_report(rows) for role, rows in by_role},
+        }
     arm = features["arm"].to_numpy(dtype=int)
     numbers = {name: compare(features[name].to_numpy(dtype=float), arm) for name in NUMBERS}
-    counts: Mapping[Any, Any] = pd.crosstab(features["encoding"], arm).to_dict("index")
-    encodings = {
-        str(name): {"exemplar": int(row.get(1, 0)), "control": int(row.get(0, 0))}
-        for name, row in counts.items()
-    }
     return {
         "numbers": numbers,
-        "encodings": encodings,
+        "encodings": _by_arm(features["encoding"], features["arm"]),
         "encoding_auc": _best_guess(features["encoding"], arm),
+    }
+
+
+def _by_arm(told: pd.Series, arm: pd.Series) -> dict[str, dict[str, int]]:
+    """Count the cases of each arm by a text."""
+    counts: Mapping[Any, Any] = pd.crosstab(told, arm).to_dict("index")
+    return {
+        str(name): {"exemplar": int(row.get(1, 0)), "control": int(row.get(0, 0))}
+        for name, row in counts.items()
     }
 
 

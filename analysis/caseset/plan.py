@@ -12,6 +12,7 @@ import pandas as pd
 from analysis import frames
 from analysis.caseset.errors import CaseSetError
 from analysis.caseset.keys import case_key, place, separation_group
+from analysis.caseset.roles import case_of, check_roles
 
 PERSONAL = ("view", "sex", "age")
 """What a protocol may show of the patient, for all cases or for none."""
@@ -20,16 +21,18 @@ PERSONAL = ("view", "sex", "age")
 def plan_cases(
     selection: pd.DataFrame, *, shown: Sequence[str], block_size: int, nonce: bytes
 ) -> pd.DataFrame:
-    """Name the cases of a selection and put them into blocks; return one row per case, sorted by case.
+    """Name the cases of a selection and put them into blocks; return one row per image, sorted by case.
+
+    A case is named after its first image, the others follow it in their order.
 
     Returns
     -------
     A frame with case, source, labels, n_labels, block, separation_group, arm, pair, score, class_group,
-    n_findings and the shown columns.
+    n_findings and the shown columns; role too where a case has several images.
 
     Raises
     ------
-    CaseSetError: nothing selected, a shown column that is unknown, absent or blank.
+    CaseSetError: nothing selected, a shown column that is unknown, absent or blank, images that `check_roles` refuses.
     FrameError: a row that frames.SELECTION does not allow.
     """
     frames.check_table(selection, frames.SELECTION)
@@ -39,19 +42,23 @@ def plan_cases(
     rows["source"] = rows["source"].astype(str)
     rows["labels"] = [_normal(text, row) for row, text in enumerate(rows["labels"], start=1)]
     rows["n_labels"] = rows["labels"].str.count(";") + 1
-    rows["case"] = [case_key(nonce, source) for source in rows["source"]]
-    names = rows.groupby("pair")["source"].agg(lambda sources: separation_group(nonce, sources))
-    rows["separation_group"] = rows["pair"].map(names)
-    rows["block"] = assign_blocks(
-        list(rows["case"]),
-        list(rows["separation_group"]),
-        list(rows["arm"]),
-        block_size=block_size,
-        nonce=nonce,
+    members = case_of(rows)
+    if not check_roles(rows, members, "selection"):
+        rows = rows.drop(columns="role", errors="ignore")
+    rows["case"] = rows.groupby(members, sort=False)["source"].transform(
+        lambda own: case_key(nonce, own.iloc[0])
     )
+    first = rows[~rows["case"].duplicated()]
+    names = first.groupby("pair")["source"].agg(lambda sources: separation_group(nonce, sources))
+    rows["separation_group"] = rows["pair"].map(names)
+    cases = list(first["case"])
+    blocks = assign_blocks(
+        cases, list(first["pair"].map(names)), list(first["arm"]), block_size=block_size, nonce=nonce
+    )
+    rows["block"] = rows["case"].map(dict(zip(cases, blocks, strict=True)))
     for name in shown:
         rows[name] = _shown(rows, name)
-    return rows.sort_values("case", ignore_index=True)
+    return rows.sort_values("case", ignore_index=True, kind="stable")
 
 
 def _normal(text: object, row: int) -> str:

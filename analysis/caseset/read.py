@@ -13,6 +13,7 @@ from analysis import frames
 from analysis.caseset.errors import CaseSetError, OtherKeyError
 from analysis.caseset.files import CASES_FILE, PROVENANCE_FILE
 from analysis.caseset.keys import NONCE_BYTES, case_key
+from analysis.caseset.roles import check_roles
 from analysis.columns import Table
 from analysis.durable import sha256_bytes
 from analysis.endpoints import GROUPS, LONGEST_GROUP, Groups, groups_from
@@ -29,7 +30,9 @@ LONGEST_REASON = 500
 FORMAT = 2
 """Version of a case set that is written: its images are neutral files, which version 0.1.0, the reader of format 1
 alone, would show as bare values without a word."""
-READABLE = (1, FORMAT)
+FORMAT_OF_SEVERAL = 3
+"""Version of a case set with several images to a case, which earlier versions would take for cases of one image."""
+READABLE = (1, FORMAT, FORMAT_OF_SEVERAL)
 
 GROUPS_COLUMN = "groups"
 """Column of a key that may name its groups, in the first row only."""
@@ -42,11 +45,16 @@ _RUN_ID = re.compile(r"[A-Za-z0-9_-]{0,64}")
 
 @dataclass(frozen=True)
 class BlindHalf:
-    """The blind half: its folder, its cases (frames.CASES, sorted by case) and its provenance."""
+    """The blind half: its folder, its images (frames.CASES, sorted by case) and its provenance."""
 
     folder: Path
-    cases: pd.DataFrame
+    images: pd.DataFrame
     provenance: Mapping[str, Any]
+
+    @property
+    def cases(self) -> pd.DataFrame:
+        """The cases: of each the row of its first image."""
+        return self.images[~self.images["case"].duplicated()]
 
     @property
     def key_digest(self) -> str:
@@ -79,7 +87,7 @@ class BlindHalf:
         return dict(self.provenance.get("terms") or {})
 
     def image(self, case: str) -> Path:
-        """Return the image file of a case."""
+        """Return the first image file of a case."""
         names = self.cases.loc[self.cases["case"] == case, "image"]
         if len(names) != 1:
             raise CaseSetError(f"{self.folder}: expected a case of the set, got {case!r}")
@@ -88,10 +96,14 @@ class BlindHalf:
 
 @dataclass(frozen=True)
 class SealedHalf:
-    """The sealed half: its rows (frames.KEY without the nonce), the nonce, the file's SHA-256, the groups' names."""
+    """The sealed half: a row per case (frames.KEY without the nonce), the nonce, the file's SHA-256, the groups' names.
+
+    `images` has the rows of all images; those of a case say the same of it.
+    """
 
     path: Path
     rows: pd.DataFrame
+    images: pd.DataFrame
     nonce: bytes
     digest: str
     groups: Groups = GROUPS
@@ -123,7 +135,18 @@ def read_blind_half(folder: Path) -> BlindHalf:
         for row, value in enumerate(cases[column], start=1):
             if not _RANDOM_ID.fullmatch(str(value)):  # the value is not repeated: it may be a name
                 raise CaseSetError(f"{path}, row {row}: expected 32 hexadecimal digits in {column}")
+    check_roles(cases, cases["case"], str(path))
+    if (provenance["format"] == FORMAT_OF_SEVERAL) != (format_of(cases) == FORMAT_OF_SEVERAL):
+        raise CaseSetError(
+            f"{path}: expected format {format_of(cases)} with these columns, {PROVENANCE_FILE} says "
+            f"{provenance['format']}"
+        )
     return BlindHalf(folder, cases, provenance)
+
+
+def format_of(images: pd.DataFrame) -> int:
+    """Return the version in which a set of these images is written."""
+    return FORMAT_OF_SEVERAL if "role" in images.columns else FORMAT
 
 
 def check_terms(terms: Any, where: str) -> dict[str, str]:
@@ -198,12 +221,15 @@ def read_key(path: Path, digest: str | None = None) -> SealedHalf:
         raise OtherKeyError(path, digest, came)
     rows = _table(data, frames.KEY, path)
     nonce = _nonce(rows, path)
-    for number, (case, source) in enumerate(zip(rows["case"], rows["source"], strict=True), start=1):
+    check_roles(rows, rows["case"], str(path))
+    images = rows.drop(columns=["nonce", GROUPS_COLUMN], errors="ignore")
+    first = images[~images["case"].duplicated()]
+    for number, case, source in zip(first.index, first["case"], first["source"], strict=True):
         if case_key(nonce, str(source)) != case:
-            raise CaseSetError(f"{path}, row {number}: the case key does not match the nonce and the source")
-    return SealedHalf(
-        path, rows.drop(columns=["nonce", GROUPS_COLUMN], errors="ignore"), nonce, came, _groups(rows, path)
-    )
+            raise CaseSetError(
+                f"{path}, row {number + 1}: the case key does not match the nonce and the source"
+            )
+    return SealedHalf(path, first.reset_index(drop=True), images, nonce, came, _groups(rows, path))
 
 
 def read_report(key: Path) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from analysis.caseset.errors import CaseSetError
-from analysis.caseset.files import CASES_FILE, IMAGES_FOLDER, PROVENANCE_FILE
+from analysis.caseset.files import CASES_FILE, IMAGES_FOLDER, PROVENANCE_FILE, image_stem
 from analysis.caseset.keys import commitment, separation_group
 from analysis.caseset.plan import MINIMUM_BLOCK
 from analysis.caseset.read import BlindHalf, read_blind_half, read_key, read_report, report_path
@@ -42,12 +42,12 @@ def _image_faults(blind: BlindHalf) -> list[str]:
     faults = []
     if len(blind.cases) != blind.provenance["cases"]:
         faults.append(f"{blind.folder}: expected {blind.provenance['cases']} cases, got {len(blind.cases)}")
-    for case, name, digest in zip(
-        blind.cases["case"], blind.cases["image"], blind.cases["sha256"], strict=True
-    ):
+    images = blind.images
+    stems = map(image_stem, images["case"], images.groupby("case").cumcount())
+    for stem, name, digest in zip(stems, images["image"], images["sha256"], strict=True):
         path = blind.folder / name
-        if Path(name).parent.as_posix() != IMAGES_FOLDER or Path(name).stem != case:
-            faults.append(f"{blind.folder / CASES_FILE}: expected images/{case}.<ext>, got {name!r}")
+        if Path(name).parent.as_posix() != IMAGES_FOLDER or Path(name).stem != stem:
+            faults.append(f"{blind.folder / CASES_FILE}: expected images/{stem}.<ext>, got {name!r}")
         elif path.is_symlink() or not path.is_file():
             faults.append(f"{path}: expected an image file, found none")
         elif (came := sha256_file(path)) != digest:
@@ -56,10 +56,10 @@ def _image_faults(blind: BlindHalf) -> list[str]:
 
 
 def _stray_faults(blind: BlindHalf) -> list[str]:
-    expected = {CASES_FILE, PROVENANCE_FILE, IMAGES_FOLDER, *blind.cases["image"]}
+    expected = {CASES_FILE, PROVENANCE_FILE, IMAGES_FOLDER, *blind.images["image"]}
     came = {path.relative_to(blind.folder).as_posix() for path in blind.folder.rglob("*")}
     faults = [f"{blind.folder / name}: is not part of the case set" for name in sorted(came - expected)]
-    endings = sorted({Path(name).suffix for name in blind.cases["image"]})
+    endings = sorted({Path(name).suffix for name in blind.images["image"]})
     if len(endings) > 1:
         faults.append(f"{blind.folder}: expected images of one format, got {', '.join(endings)}")
     return faults
@@ -84,7 +84,8 @@ def _block_faults(blind: BlindHalf) -> list[str]:
 def _key_faults(blind: BlindHalf, path: Path) -> list[str]:
     key = read_key(path, blind.key_digest)
     faults = []
-    if list(key.rows["case"]) != list(blind.cases["case"]):
+    told = ["case", "role"] if "role" in blind.images.columns else ["case"]
+    if not key.images.reindex(columns=told).equals(blind.images[told]):
         faults.append(f"{path}: expected the cases of {blind.folder}, got other cases")
         return faults
     groups = key.rows.groupby("pair")["source"].agg(lambda sources: separation_group(key.nonce, sources))

@@ -16,7 +16,14 @@ from analysis.caseset.errors import CaseSetError, listed
 from analysis.caseset.keys import check_nonce, commitment, new_nonce
 from analysis.caseset.leaks import leak_report
 from analysis.caseset.plan import plan_cases
-from analysis.caseset.read import FORMAT, GROUPS_COLUMN, check_record, check_terms, groups_text, report_path
+from analysis.caseset.read import (
+    GROUPS_COLUMN,
+    check_record,
+    check_terms,
+    format_of,
+    groups_text,
+    report_path,
+)
 from analysis.caseset.sources import Anew, write_anew
 from analysis.caseset.verify import verify_case_set
 from analysis.durable import sha256_bytes, sync, whole_folder
@@ -122,7 +129,9 @@ def write_case_set(
         shutil.rmtree(folder, ignore_errors=True)
         for made in sealed.values():
             made.unlink(missing_ok=True)
-    return CaseSet(out, key_out, report_out, sha256_bytes(key), len(plan), int(plan["block"].max()))
+    return CaseSet(
+        out, key_out, report_out, sha256_bytes(key), plan["case"].nunique(), int(plan["block"].max())
+    )
 
 
 def write_blind_half(
@@ -161,7 +170,9 @@ def _fill(
 
 def _write_tables(plan: pd.DataFrame, folder: Path, provenance: dict[str, Any], key_sha256: str) -> None:
     told = ("image", *_BLIND, *provenance["shown"])
-    cases = layout.csv_bytes(plan[[name for name in frames.CASES.names if name in told]])
+    cases = layout.csv_bytes(
+        plan[[name for name in frames.CASES.names if name in told and name in plan.columns]]
+    )
     layout.write_file(folder / layout.CASES_FILE, cases, layout.FILE_MODE)
     digests = {"cases_sha256": sha256_bytes(cases), "key_sha256": key_sha256}
     layout.write_file(
@@ -170,7 +181,7 @@ def _write_tables(plan: pd.DataFrame, folder: Path, provenance: dict[str, Any], 
     layout.settle(folder)
 
 
-_BLIND = ("case", "sha256", "labels", "block", "separation_group")
+_BLIND = ("case", "role", "sha256", "labels", "block", "separation_group")
 
 
 def _check_targets(out: Path, key_out: Path, report_out: Path) -> None:
@@ -195,6 +206,7 @@ def _write_images(
     rows: list[dict[str, Any]] = []
     first: tuple[str, Path] | None = None
     wrong: list[str] = []
+    of_case = plan.groupby("case").cumcount()
     for number, (case, source) in enumerate(zip(plan["case"], plan["source"], strict=True)):
         if progress is not None:
             progress("writing", number, len(plan))
@@ -208,7 +220,7 @@ def _write_images(
         except CaseSetError as error:  # the others are looked at all the same, so that one attempt names all
             wrong.append(str(error))
             continue
-        name = f"{case}.png"
+        name = f"{layout.image_stem(case, of_case[number])}.png"
         layout.write_file(folder / name, made.data, layout.FILE_MODE)
         told = {"image": f"{layout.IMAGES_FOLDER}/{name}", "sha256": sha256_bytes(made.data)}
         features = {feature: value for feature, value in vars(made).items() if feature != "data"}
@@ -275,7 +287,7 @@ def _with_owners(plan: pd.DataFrame, origin: Origin) -> tuple[pd.DataFrame, Orig
         return plan, origin
     named = plan["patient"].fillna("").map(name_key)
     numbers, patients = pd.factorize(named.where(named != "", "\0" + plan["case"]))
-    if len(patients) < len(plan):
+    if len(patients) < plan["case"].nunique():
         origin = replace(origin, custody={**origin.custody, "patients": len(patients)})
     return plan.assign(patient=numbers + 1), origin
 
@@ -286,7 +298,7 @@ def _in_first_row(text: str, plan: pd.DataFrame) -> list[str]:
 
 def _report(plan: pd.DataFrame, origin: Origin) -> dict[str, Any]:
     return {
-        "format": FORMAT,
+        "format": format_of(plan),
         "kind": "sealed report",
         "synthetic": origin.synthetic,
         "settings": dict(origin.settings),
@@ -300,10 +312,10 @@ def _report(plan: pd.DataFrame, origin: Origin) -> dict[str, Any]:
 def _provenance(plan: pd.DataFrame, origin: Origin, shown: Sequence[str], one_each: bool) -> dict[str, Any]:
     return {
         **({"terms": check_terms(origin.terms, "terms")} if origin.terms else {}),
-        "format": FORMAT,
+        "format": format_of(plan),
         "kind": "case set",
         "synthetic": origin.synthetic,
-        "cases": len(plan),
+        "cases": plan["case"].nunique(),
         "blocks": int(plan["block"].max()),
         "image_format": str(plan["format"].iloc[0]),
         "shown": list(shown),
@@ -320,7 +332,7 @@ def _provenance(plan: pd.DataFrame, origin: Origin, shown: Sequence[str], one_ea
 
 def _one_each(plan: pd.DataFrame) -> bool:
     """Whether there are matched sets, each with one case of arm 1: what an analysis of sets needs to know of them."""
-    members = plan.groupby("pair")["arm"].agg(["size", "sum"])
+    members = plan[~plan["case"].duplicated()].groupby("pair")["arm"].agg(["size", "sum"])
     sums = members.loc[members["size"] > 1, "sum"]
     return bool(len(sums) and (sums == 1).all())
 

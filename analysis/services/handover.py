@@ -129,8 +129,14 @@ class Look:
         self.at(names)
         return near_duplicates(names, np.stack([fingerprint(self.seen[name]) for name in names]))
 
-    def compared(self, rows: pd.DataFrame) -> dict[str, dict[str, float | None]]:
-        """Compare the arms by what the pixels alone tell; see `analysis.caseset.leaks.compare`."""
+    def compared(self, rows: pd.DataFrame) -> dict[str, Any]:
+        """Compare the arms by what the pixels alone tell; see `analysis.caseset.leaks.compare`.
+
+        Where cases have several images, each kind of them (`role`) is compared with its own.
+        """
+        if "role" in rows.columns and rows["role"].nunique() > 1:
+            by_role = rows.drop(columns="role").groupby(rows["role"], sort=False)
+            return {str(role): self.compared(own) for role, own in by_role}
         self.at(list(rows["image"]))
         found = pd.DataFrame([grey_features(self.seen[name]) for name in rows["image"]])
         arm = rows["arm"].to_numpy(dtype=int)

@@ -8,6 +8,7 @@ import pandas as pd
 
 from analysis import frames
 from analysis.caseset import CaseSet, CaseSetError, Origin, find_images, write_case_set
+from analysis.caseset.roles import case_of
 from analysis.durable import sha256_file
 from analysis.endpoints import Groups
 from analysis.identity import name_key
@@ -59,7 +60,7 @@ def hand_over_listed(
 
 
 def read_listed(path: Path, groups: Groups) -> pd.DataFrame:
-    """Read a list of cases as rows of `frames.SELECTION`; there is no score, and the class group is "none".
+    """Read a list of images as rows of `frames.SELECTION`; there is no score, and the class group is "none".
 
     Raises
     ------
@@ -103,6 +104,6 @@ def read_listed(path: Path, groups: Groups) -> pd.DataFrame:
 
 def _sets(frame: pd.DataFrame) -> pd.Series:
     """Number the matched sets; a case without one has a number of its own."""
-    own = pd.Series([f"\0{row}" for row in range(len(frame))])
+    own = "\0" + case_of(frame)
     named = frame["set"].map(name_key) if "set" in frame.columns else own
     return pd.Series(pd.factorize(named.where(named != "", own))[0], index=frame.index)

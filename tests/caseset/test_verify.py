@@ -78,7 +78,7 @@ def test_seeds_that_do_not_open_the_commitment_are_found(written: CaseSet) -> No
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ('"format": 2', '"format": 3', "expected format 1 or 2, got 3"),
+        ('"format": 2', '"format": 4', "expected format 1 or 2 or 3, got 4"),
         ('"key_sha256"', '"other"', "missing: key_sha256"),
         ("{", "[", "expected JSON"),
         ('"cases": 24', '"cases": 23', "expected 23 cases, got 24"),
