@@ -6,7 +6,7 @@ The case set is written by the product's own writer from 12-bit DICOM images and
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
@@ -84,8 +84,11 @@ def picture(number: int, rows: int = 60, columns: int = 48) -> np.ndarray:
     return np.clip(2048 + 700 * wave + 13 * number, 0, 4095).astype(np.uint16)
 
 
-def selection(pairs: int, *, swapped: bool = False) -> pd.DataFrame:
-    """Return a hand-made selection of matched pairs; `swapped` exchanges the arms and nothing else."""
+def selection(pairs: int, *, swapped: bool = False, roles: Sequence[str] = ()) -> pd.DataFrame:
+    """Return a hand-made selection of matched pairs; `swapped` exchanges the arms and nothing else.
+
+    roles: of the images of each case, where it is to have several.
+    """
     rows = []
     for number in range(2 * pairs):
         pair, member = divmod(number, 2)
@@ -103,26 +106,31 @@ def selection(pairs: int, *, swapped: bool = False) -> pd.DataFrame:
                 "age": 50.0 + pair % 40,
             }
         )
+    if roles:
+        rows = [
+            {**row, "image": row["image"].replace(".", f"-{role}."), "case": row["image"], "role": role}
+            for row in rows for role in roles
+        ]  # fmt: skip
     return pd.DataFrame(rows)
 
 
 def make_case_set(
     folder: Path, *, pairs: int = 5, swapped: bool = False, nonce: bytes = NONCE, first: int = 0,
-    colour: bool = False,
+    colour: bool = False, roles: Sequence[str] = (),
 ) -> CaseSet:  # fmt: skip
     """Write images, drawn from the number `first` on, and both halves of a case set under a folder."""
     sources = folder / "sources"
     sources.mkdir(parents=True)
     images = {}
-    for number in range(2 * pairs):
-        path = sources / f"SOURCE{number:04d}.dcm"
-        write_dicom(path, picture(first + number), patient=f"PATIENT{number:04d}")
-        images[path.name] = path
+    rows = selection(pairs, swapped=swapped, roles=roles)
+    for number, name in enumerate(rows["image"]):
+        images[name] = sources / name
+        write_dicom(images[name], picture(first + number), patient=f"PATIENT{number:04d}")
     origin = Origin(
         run_id=RUN_ID, predictions_sha256="ab" * 32, synthetic=True, committed={"seed": COMMITTED}
     )
     made = write_case_set(
-        selection(pairs, swapped=swapped), images=images, out=folder / "cases", key_out=folder / "key.csv",
+        rows, images=images, out=folder / "cases", key_out=folder / "key.csv",
         origin=origin, nonce=nonce,
     )  # fmt: skip
     if colour:
@@ -164,8 +172,10 @@ def look_for_names(study: Study, person: User | None) -> None:
     if person is None:
         signoff.sign_off_drawn(study=study, actor=None)
         return
-    for case in signoff.cases_to_check(study):
-        signoff.sign_off(study=study, key=case.key, person=person, clear=True, scale=1)
+    for each in signoff.images_to_check(study):
+        signoff.sign_off(
+            study=study, key=each.case.key, position=each.position, person=person, clear=True, scale=1
+        )
 
 
 @dataclass(frozen=True)
@@ -185,14 +195,16 @@ class Stock:
 
 def make_stock(
     folder: Path, *, pairs: int = 5, reading: bool = True, locked: bool = True, swapped: bool = False,
-    colour: bool = False,
+    colour: bool = False, roles: Sequence[str] = (), protocol: Protocol | None = None,
 ) -> Stock:  # fmt: skip
     """Make everybody, load a case set, enrol Bob and Bella; open the reading room unless told not to."""
-    case_set = make_case_set(folder, pairs=pairs, swapped=swapped, colour=colour)
+    case_set = make_case_set(folder, pairs=pairs, swapped=swapped, colour=colour, roles=roles)
     alice, bob, bella, charlie = (person(name) for name in ("Alice", "Bob", "Bella", "Charlie"))
     rita, olga = person("Rita"), person("Olga", superuser=True)
     grant_researcher(user=rita, actor=olga)
-    study = lifecycle.create_study(slug="chest", title="Chest study", protocol=Protocol(), actor=alice)
+    study = lifecycle.create_study(
+        slug="chest", title="Chest study", protocol=protocol or Protocol(), actor=alice
+    )
     with decoded_here():
         load_into_study(study=study, folder=case_set.folder, actor=alice)
     look_for_names(study, alice)

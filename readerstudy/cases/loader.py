@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -42,7 +43,7 @@ class AlreadyLoadedError(RefusedError):
 
 
 class CaseSetRefusedError(RefusedError):
-    """Images of the set cannot be read; `refusals` lists (case key, refusal) of every bad one."""
+    """Images of the set cannot be read; `refusals` lists (case key and role, refusal) of every bad one."""
 
     def __init__(self, refusals: Sequence[tuple[str, Refusal]]) -> None:
         """List the bad images, one per line, by case key."""
@@ -145,7 +146,7 @@ def _ingest_all(
             results.append(result)
             progress(len(results), len(rows))
     named = zip(rows, results, strict=True)
-    refusals = [(row["case"], result) for row, result in named if isinstance(result, Refusal)]
+    refusals = [(_name(row), result) for row, result in named if isinstance(result, Refusal)]
     if refusals:
         raise CaseSetRefusedError(refusals)
     return [result for result in results if not isinstance(result, Refusal)]
@@ -170,7 +171,12 @@ def _make_alike(frames: Sequence[Frame], stage: Staging) -> None:
 
 
 def _rows(blind: BlindHalf) -> list[dict[str, Any]]:
-    return [{str(name): value for name, value in row.items()} for row in blind.cases.to_dict("records")]
+    return [{str(name): value for name, value in row.items()} for row in blind.images.to_dict("records")]
+
+
+def _name(row: Mapping[str, Any]) -> str:
+    """Name an image by its case, and by its role where the case has several."""
+    return f"{row['case']} {row.get('role', '')}".rstrip()
 
 
 def _run(blind: BlindHalf) -> dict[str, Any]:
@@ -241,19 +247,23 @@ def _record(
         run_id=str(_run(blind).get("run_id", "")),
         synthetic=blind.synthetic,
         window_rule=window_rule.value,
-        case_count=len(images),
+        case_count=len(blind.cases),
         frame_length=stored[images[0][0].storage_name].length,
         apart=_apart(images),
         custody=dict(blind.custody),
         one_each=blind.one_each,
         estimand=blind.estimand,
     )
-    ordered = sorted(zip(_rows(blind), images, strict=True), key=lambda each: str(each[0]["case"]))
-    cases = Case.objects.bulk_create(_case(case_set, row) for row, _ in ordered)
-    frames = [frame for _, (frame, _) in ordered]
-    for case, frame in zip(cases, frames, strict=True):
-        kept = stored[frame.storage_name]
-        frame.study, frame.case, frame.sha256, frame.length = study_key, case, kept.sha256, kept.length
+    rows, frames = _rows(blind), [frame for frame, _ in images]  # sorted by case
+    firsts = {str(row["case"]): row for row in reversed(rows)}
+    made = Case.objects.bulk_create(_case(case_set, firsts[key]) for key in sorted(firsts))
+    cases = {case.key: case for case in made}
+    held: Counter[str] = Counter()
+    for row, frame in zip(rows, frames, strict=True):
+        kept, key = stored[frame.storage_name], str(row["case"])
+        frame.study, frame.case, frame.sha256, frame.length = study_key, cases[key], kept.sha256, kept.length
+        frame.position, frame.role = held[key], str(row.get("role", ""))
+        held[key] += 1
     Frame.objects.bulk_create(frames)
     record(
         "cases.loaded", actor, study_key, case_set.cases_sha256,

@@ -4,6 +4,8 @@
 tables.
 """
 
+from functools import cached_property
+
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
@@ -89,10 +91,22 @@ class Case(models.Model):
     def __str__(self) -> str:
         return self.key
 
+    @cached_property
+    def images(self) -> "list[Frame]":
+        """The images of the case in their order, 1 to 4."""
+        return list(self.frames.all())
+
+    @property
+    def frame(self) -> "Frame":
+        """The first image."""
+        return self.images[0]
+
 
 class Frame(models.Model):
-    """The stored pixels of one case: where the file is, its digest, and what a viewer must know.
+    """The stored pixels of one image of a case: where the file is, its digest, and what a viewer must know.
 
+    `position` counts the images of a case from 0; `role` says what each is (PA, LATERAL), blank where it is the only
+    one. Both are the same in all cases of a set.
     `storage_name` is random and unrelated to the key. The window is in grey values, not rounded, and may reach
     outside the range of the depth; spacing is in mm, null where the file states none. `format` is that of the frame
     file: 1 of version 0.1.0, 2 with a tone curve, which is what is shown at first, 3 in colour. `pixels_sha256`, under
@@ -101,7 +115,9 @@ class Frame(models.Model):
     """
 
     study = models.UUIDField("study key", db_index=True)
-    case = models.OneToOneField(Case, on_delete=models.PROTECT, related_name="frame")
+    case = models.ForeignKey(Case, on_delete=models.PROTECT, related_name="frames")
+    position = models.PositiveSmallIntegerField(default=0)
+    role = models.CharField(max_length=16, blank=True)
     storage_name = models.CharField(max_length=32, unique=True)
     rows = models.PositiveIntegerField()
     columns = models.PositiveIntegerField()
@@ -116,7 +132,9 @@ class Frame(models.Model):
     pixels_sha256 = models.CharField(max_length=64, blank=True, db_index=True)
 
     class Meta:
+        ordering = ["position"]
         constraints = [
+            models.UniqueConstraint(fields=["case", "position"], name="image_once_per_case"),
             must("storage_name_has_32_digits", _has_length("storage_name", 32)),
             must("frame_has_pixels", Q(rows__gte=1, columns__gte=1)),
             must("frame_has_8_to_16_bits", Q(bits__gte=8, bits__lte=16)),

@@ -15,10 +15,10 @@ from uuid import UUID
 from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from PIL import Image
 
-from readerstudy.accounts.models import User
+from readerstudy.accounts.access import signed_in
 from readerstudy.cases.frame import COLOUR, MASK_BYTES, decode_curve, decode_frame, mask_frame, straight
 from readerstudy.cases.models import Case, Frame
 from readerstudy.cases.storage import checked, frame_objects, read_frame, study_folder
@@ -30,7 +30,25 @@ THUMBNAIL = 192
 
 def cases_of(study: UUID) -> QuerySet[Case]:
     """Return the cases of a study with their frames, sorted by key."""
-    return Case.objects.filter(study=study).select_related("frame")
+    return Case.objects.filter(study=study).prefetch_related("frames")
+
+
+def roles_of(study: UUID) -> list[str]:
+    """Return the roles of the images of each case of a study in their order; empty where no cases are loaded."""
+    first = Case.objects.filter(study=study).first()
+    return [] if first is None else [frame.role for frame in first.images]
+
+
+def images_json(case: Case, name: str, url: str) -> dict[str, Any]:
+    """Return what a viewer fetches of a case: its first image, and the others in `also`; always the same keys."""
+    first, *others = (
+        {
+            "id": f"{name} {frame.role}".rstrip(), "role": frame.role, "frame": frame_json(frame),
+            "frame_url": f"{url}?image={frame.position}" if frame.position else url,
+        }
+        for frame in case.images
+    )  # fmt: skip
+    return {**first, "id": name, "also": others}
 
 
 def frame_json(frame: Frame) -> dict[str, Any]:
@@ -52,18 +70,19 @@ def frame_json(frame: Frame) -> dict[str, Any]:
 
 
 def frame_path(case: Case, frames_root: Path | None = None) -> Path:
-    """Return where the frame file of a case lies, by default under settings.FRAMES_ROOT."""
+    """Return where the first frame file of a case lies, by default under settings.FRAMES_ROOT."""
     return study_folder(frames_root or settings.FRAMES_ROOT, case.study) / case.frame.storage_name
 
 
-def frame_bytes(case: Case, frames_root: Path | None = None) -> bytes:
-    """Return the frame file of a case after checking its digest.
+def frame_bytes(case: Case, frames_root: Path | None = None, position: int = 0) -> bytes:
+    """Return the frame file of an image of a case after checking its digest.
 
     Raises
     ------
     StorageError: the file is gone or damaged.
     """
-    return stored_bytes(case.study, case.frame.storage_name, case.frame.sha256, frames_root)
+    frame = case.images[position]
+    return stored_bytes(case.study, frame.storage_name, frame.sha256, frames_root)
 
 
 def stored_bytes(study: UUID, name: str, sha256: str, frames_root: Path | None = None) -> bytes:
@@ -79,25 +98,26 @@ def stored_bytes(study: UUID, name: str, sha256: str, frames_root: Path | None =
     return read_frame(study_folder(frames_root or settings.FRAMES_ROOT, study) / name, sha256)
 
 
-def frame_response(case: Case, person: User) -> HttpResponse:
-    """Return the answer that brings a person a case's frame.
+def frame_response(case: Case, request: HttpRequest) -> HttpResponse:
+    """Return the answer that brings a person the frame that a request asks for: the first, or `?image=1` and so on.
 
     Raises
     ------
+    Http404: the case has no such image.
     PermissionDenied: the terms of the case set wait for the person's confirmation.
     StorageError: the frame is gone or damaged.
     """
-    return masked_response(_confirmed_bytes(case, person))
+    return masked_response(_confirmed_bytes(case, request)[0])
 
 
-def thumbnail_response(case: Case, person: User) -> HttpResponse:
-    """Return the answer that brings a person a small picture of a case as it is shown at first, a PNG.
+def thumbnail_response(case: Case, request: HttpRequest) -> HttpResponse:
+    """Return the answer that brings a person a small picture of an image as it is shown at first, a PNG.
 
     Raises
     ------
-    PermissionDenied, StorageError: as of `frame_response`.
+    Http404, PermissionDenied, StorageError: as of `frame_response`.
     """
-    data, frame = _confirmed_bytes(case, person), case.frame
+    data, frame = _confirmed_bytes(case, request)
     channels = 3 if frame.format == COLOUR else 1
     pixels = decode_frame(data, frame.rows, frame.columns, frame.bits, channels)
     curve = (
@@ -114,14 +134,18 @@ def thumbnail_response(case: Case, person: User) -> HttpResponse:
     )
 
 
-def _confirmed_bytes(case: Case, person: User) -> bytes:
-    """Return a frame file to somebody who has confirmed the terms of its case set.
+def _confirmed_bytes(case: Case, request: HttpRequest) -> tuple[bytes, Frame]:
+    """Return the frame file that a request asks for, and its row, to somebody who has confirmed the terms of the set.
 
     Every image that the site shows of a case goes through here, so that nobody sees one before that.
     """
-    if waiting_terms(person, [case.study]):
+    asked = request.GET.get("image", "0")
+    found = next((each for each in case.images if str(each.position) == asked), None)
+    if found is None:
+        raise Http404
+    if waiting_terms(signed_in(request), [case.study]):
         raise PermissionDenied("confirm the terms of use before the first image")
-    return frame_bytes(case)
+    return frame_bytes(case, position=found.position), found
 
 
 def masked_response(frame: bytes) -> HttpResponse:

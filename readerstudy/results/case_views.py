@@ -16,7 +16,7 @@ from analysis.tablefolder import csv_text
 from readerstudy.accounts.access import signed_in
 from readerstudy.audit.services import record
 from readerstudy.cases.models import Case
-from readerstudy.cases.selectors import cases_of, frame_json, frame_response, thumbnail_response
+from readerstudy.cases.selectors import cases_of, frame_response, images_json, roles_of, thumbnail_response
 from readerstudy.results.browsing import ORDERS, BrowsedCase, browsed, chosen, told, why_shut
 from readerstudy.results.ratings import CASES_FOUND
 from readerstudy.results.values import unblinding_of
@@ -73,6 +73,7 @@ def cases(request: HttpRequest, study: Study) -> HttpResponse:
             "query": form.query(),
             "more": form.query(page=""),
             "waiting": study_terms.terms_json(study, study_terms.waiting(study, signed_in(request))),
+            "roles": roles_of(study.key),
         }
     return render(request, "results/cases.html", context)
 
@@ -119,11 +120,7 @@ def case(request: HttpRequest, study: Study, key: str) -> HttpResponse:
             for reading in shown.readings
         ],
         "questions": questions,
-        "source": {
-            "id": key,
-            "frame_url": reverse("results:case_frame", kwargs=address),
-            "frame": frame_json(_case(study, key).frame),
-        },
+        "source": images_json(_case(study, key), key, reverse("results:case_frame", kwargs=address)),
         "marks": {
             f"{each.reader} {each.presentation}": each.revisions[-1].marks
             for each in shown.readings
@@ -137,13 +134,13 @@ def case(request: HttpRequest, study: Study, key: str) -> HttpResponse:
 @_cases_page("GET")
 def case_frame(request: HttpRequest, study: Study, key: str) -> HttpResponse:
     """Deliver the pixels of a case."""
-    return frame_response(_case(study, key), signed_in(request))
+    return frame_response(_case(study, key), request)
 
 
 @_cases_page("GET")
 def case_thumbnail(request: HttpRequest, study: Study, key: str) -> HttpResponse:
     """Deliver a small picture of a case."""
-    return thumbnail_response(_case(study, key), signed_in(request))
+    return thumbnail_response(_case(study, key), request)
 
 
 @_cases_page("GET")

@@ -119,6 +119,7 @@ class Proposal(models.Model):
 class ImageCheck(models.Model):
     """Whether a name is visible on an image: what somebody who does not read in the study saw before the lock.
 
+    `position` is that of the image in its case, from 0.
     `scale` is the smallest size at which its parts were shown, in CSS pixels per image pixel; null where a program
     drew the image and nobody looked. The last look holds; all of them are in the audit trail.
     """
@@ -131,7 +132,8 @@ class ImageCheck(models.Model):
         DRAWN = "drawn", "drawn by a program, nobody looked"
 
     study = models.ForeignKey(Study, on_delete=models.PROTECT, related_name="+")
-    case = models.OneToOneField("cases.Case", on_delete=models.PROTECT, related_name="+")
+    case = models.ForeignKey("cases.Case", on_delete=models.PROTECT, related_name="+")
+    position = models.PositiveSmallIntegerField(default=0)
     person = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", null=True
     )
@@ -141,6 +143,7 @@ class ImageCheck(models.Model):
 
     class Meta:
         constraints = [
+            models.UniqueConstraint(fields=["case", "position"], name="image_checked_once"),
             must("finding_is_known", Q(finding__in=["clear", "named", "drawn"])),
             must(
                 "a_look_was_large_enough",
@@ -276,7 +279,8 @@ class Assignment(models.Model):
 class Rating(models.Model):
     """One saved set of answers; revisions are added, never changed. `idempotency_key` is made by the browser.
 
-    `answers` holds {question: {status, value}}, `marks` what was drawn: [{question, kind, points}]. `seconds` runs
+    `answers` holds {question: {status, value}}, `marks` what was drawn: [{question, kind, points}], and `image`, its
+    role, where a case has several. `seconds` runs
     from pixels painted to submit, the hidden time excluded, on the browser's monotonic clock; `saved_at` is the
     server's clock.
     """

@@ -1,16 +1,16 @@
 // @ts-check
-/** One case after reading: its image, the marks of the readers who are ticked, and keys to the case before and after. */
+/** One case after reading: its images, the marks of the readers who are ticked, and keys to the case before and after. */
 import { find } from "./reading/dom.mjs";
-import { Viewer } from "./viewer/viewer.mjs";
+import { Hanging } from "./reading/hanging.mjs";
 
 /** @typedef {import("./viewer/marks.mjs").Mark} Mark */
 
-/** @type {import("./viewer/frames.mjs").Source} */
+/** @type {import("./reading/hanging.mjs").Hung} */
 const source = JSON.parse(find(document, "source", HTMLElement).textContent ?? "");
 /** @type {Record<string, Mark[]>} */
 const marks = JSON.parse(find(document, "marks", HTMLElement).textContent ?? "");
 const state = find(document, "image-state", HTMLElement);
-const viewer = new Viewer(find(document, "viewer", HTMLCanvasElement));
+const viewer = new Hanging(find(document, "viewer", HTMLCanvasElement));
 /** @type {NodeListOf<HTMLInputElement>} */
 const boxes = document.querySelectorAll("input[data-marks]");
 

@@ -6,6 +6,7 @@ import { ReadingClock } from "./reading/clock.mjs";
 import { find } from "./reading/dom.mjs";
 import { Drafts } from "./reading/drafts.mjs";
 import { AnswerForm } from "./reading/form.mjs";
+import { Hanging } from "./reading/hanging.mjs";
 import { Heading } from "./reading/heading.mjs";
 import { KeyEditor } from "./reading/keyeditor.mjs";
 import { commandOf, focusOf, lettersFor } from "./reading/keys.mjs";
@@ -14,7 +15,6 @@ import { csrfToken } from "./reading/saving.mjs";
 import { Stages } from "./reading/stages.mjs";
 import { StatusLine } from "./reading/status.mjs";
 import { SHAPES, act, listenToTools, offerShapes, offered, readout, showKeys, toggleFullScreen } from "./reading/toolbar.mjs";
-import { Viewer } from "./viewer/viewer.mjs";
 
 /** @typedef {import("./reading/keys.mjs").Command} Command */
 
@@ -25,10 +25,10 @@ const clock = new ReadingClock();
 const reminder = new BreakReminder();
 let letters = lettersFor();
 
-const viewer = new Viewer(canvas, {
+const hanging = new Hanging(canvas, {
   onchange: readout(document),
-  onmarks: () => room.change(answers.countMarks(room.sheet, viewer.getMarks())),
-  question: () => answers.questionOfMark(room.sheet, viewer.board.tool ?? ""),
+  onmarks: () => room.change(answers.countMarks(room.sheet, hanging.getMarks())),
+  question: () => answers.questionOfMark(room.sheet, hanging.active.board.tool ?? ""),
 });
 const form = new AnswerForm(document, {
   give: (key, answer) => room.change(answers.give(room.sheet, key, answer)),
@@ -43,14 +43,15 @@ const room = new ReadingRoom({
   page: document,
   stateUrl: place.dataset.stateUrl ?? "",
   token: () => csrfToken(document.cookie) || (hiddenToken?.value ?? ""),
-  viewer,
+  viewer: hanging,
   form,
   status: new StatusLine(document),
   clock,
   drafts: new Drafts(sessionStorage),
-  heading: new Heading(document, canvas),
+  heading: new Heading(document, (text) => hanging.label(text)),
   onstate: (state) => {
     useKeys(state.keys ?? {});
+    hanging.layout = state.layout ?? "";
     if (state.case) offerShapes(document, state.case.questions);
     const said = state.case ? reminder.seen(state.case.id, state.break_after) : "";
     const note = find(document, "break-note", HTMLElement);
@@ -107,7 +108,10 @@ const COMMANDS = {
     const asked = answers.active(room.sheet);
     if (!asked || !["text", "missing_labels"].includes(asked.kind) || !form.enter(asked.key)) form.comment.focus();
   },
-  "leave-comment": () => canvas.focus(),
+  "leave-comment": () => hanging.active.canvas.focus(),
+  "next-image": () => {
+    if (!hanging.next()) say("The case has one image.");
+  },
   help: () => keyEditor.open(),
   instructions: () => find(document, "instructions", HTMLDialogElement).showModal(),
   pause: () => {
@@ -119,9 +123,10 @@ const COMMANDS = {
     room.goBack();
   },
   "undo-mark": () => {
-    if (!viewer.undoMark()) say("There is no mark to undo.");
+    if (!hanging.active.undoMark()) say("There is no mark to undo.");
   },
   "choose-mark": () => {
+    const viewer = hanging.active;
     if (viewer.board.marks.length === 0) say("There is no mark to choose.");
     viewer.edit((it) => it.board.chooseNext());
   },
@@ -134,6 +139,7 @@ const DRAWING = ["length", ...SHAPES];
 
 /** @param {Command} command @param {boolean} byKey a tool chosen by keyboard needs the cross at once */
 function run(command, byKey) {
+  const viewer = hanging.active;
   if (SHAPES.includes(command.name) && !offered(document, command.name)) {
     say("No question asks for a mark of this kind.");
     return;
@@ -144,7 +150,7 @@ function run(command, byKey) {
   if (verb) verb(command.value ?? 0);
   else act(viewer, command);
   if (!DRAWING.includes(command.name)) return;
-  canvas.focus();
+  viewer.canvas.focus();
   if (byKey && viewer.board.tool) viewer.edit((it) => it.moveCursor(0, 0));
 }
 

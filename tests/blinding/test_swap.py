@@ -1,12 +1,13 @@
 """The swap test: one study built twice, the arms exchanged, the seeds the same; a reader gets the same bytes.
 
-A study of grey images, and one in colour.
+A study of grey images, one in colour, and one with two images to a case.
 """
 
 import pytest
 from pytest_django import DjangoDbBlocker
 
-from readerstudy.cases.models import Frame
+from readerstudy.cases.models import Case, Frame
+from readerstudy.study.protocol import Protocol
 from tests.blinding.visit import Exchange, differences, frozen_randomness, thrown_away, whole_visit
 from tests.served import unmasked
 from tests.stock import make_stock
@@ -16,7 +17,7 @@ pytestmark = pytest.mark.django_db
 Visit = tuple[dict[str, int], list[Exchange]]
 
 
-@pytest.fixture(scope="module", params=["grey", "colour"])
+@pytest.fixture(scope="module", params=["grey", "colour", "two images"])
 def visits(
     request: pytest.FixtureRequest,
     django_db_setup: None,
@@ -24,14 +25,20 @@ def visits(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> list[Visit]:
     """Build, read and throw away the study with the arms as they are and exchanged."""
+    several = request.param == "two images"
+    protocol = Protocol(layout="side_by_side") if several else None
     made: list[Visit] = []
     for swapped in (False, True):
         folder = tmp_path_factory.mktemp("swap")
         with django_db_blocker.unblock(), thrown_away(), frozen_randomness("swap"):
-            stock = make_stock(folder, swapped=swapped, colour=request.param == "colour")
+            stock = make_stock(
+                folder, swapped=swapped, colour=request.param == "colour",
+                roles=("PA", "LATERAL") if several else (), protocol=protocol,
+            )  # fmt: skip
             made.append((_arms(stock.case_set.key.read_text(encoding="utf-8")), whole_visit(stock)))
             frames = Frame.objects.values_list("format", flat=True)
-            assert list(frames) == [{"grey": 2, "colour": 3}[request.param]] * 10
+            assert list(frames) == [3 if request.param == "colour" else 2] * (20 if several else 10)
+            assert Case.objects.count() == 10
     return made
 
 
@@ -53,7 +60,8 @@ def test_the_visit_fetched_a_whole_reading(visits: list[Visit]) -> None:
     assert statuses == {200, 302, 400, 403, 404, 405, 409}
     saved = [each for each in kept if each.what.startswith("answers ") and each.status == 200]
     frames = {unmasked(each.body) for each in kept if each.what.startswith("frame of")}
-    assert (len(saved), len(frames)) == (20, 10)
+    several = any('"also": [{' in str(each.body) for each in kept)
+    assert (len(saved), len(frames)) == (20, 20 if several else 10)
 
 
 def test_not_a_byte_differs(visits: list[Visit]) -> None:

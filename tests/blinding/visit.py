@@ -165,7 +165,8 @@ def _read(visitor: Visitor, reader: Reader, stock: Stock, *, until: int | None =
             break
         for name in ("case", "next"):
             if state[name]:
-                visitor.get(f"frame of {name} {number}", state[name]["frame_url"])
+                for image in (state[name], *state[name]["also"]):
+                    visitor.get(f"frame of {name} {number}", image["frame_url"])
         for name, public_id in {
             "first": own[0],
             "last": own[-1],

@@ -98,11 +98,11 @@ def test_every_table_carries_the_study_and_none_tells_of_a_source() -> None:
     }  # fmt: skip
     assert fields["Case"] == {
         "id", "study", "case_set", "key", "labels", "block", "separation_group", "view", "sex", "age",
-        "frame",
+        "frames",
     }  # fmt: skip
     assert fields["Frame"] == {
         "id", "study", "case", "storage_name", "rows", "columns", "bits", "format", "window_low", "window_high",
-        "spacing_row", "spacing_column", "sha256", "length", "pixels_sha256",
+        "spacing_row", "spacing_column", "sha256", "length", "pixels_sha256", "position", "role",
     }  # fmt: skip
 
 

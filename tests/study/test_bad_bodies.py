@@ -55,4 +55,4 @@ def test_an_answer_to_what_is_not_asked_is_refused_whatever_it_is(answer: object
 
 def test_a_place_beyond_every_number_is_refused() -> None:
     with pytest.raises(ProtocolError, match="pairs of numbers"):
-        check_marks([{"question": "", "kind": "point", "points": [[HUGE, 1]]}], 10, 10)
+        check_marks([{"question": "", "kind": "point", "points": [[HUGE, 1]]}], {"": (10, 10)})

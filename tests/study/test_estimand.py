@@ -220,7 +220,7 @@ def test_readers_get_nothing_of_what_is_to_be_shown_or_how_it_is_analysed(stock:
     assert measure is not None
     kept = replace(PUBLISHED_QUESTIONS[1], endpoint=replace(measure, aim="equivalence", margin=0.123))
     protocol = Protocol(questions=(kept,), endpoints=("quality",), estimand="CANARY what we want to know")
-    case = models.Case.objects.filter(study=stock.study.key).select_related("frame")[0]
+    case = models.Case.objects.filter(study=stock.study.key)[0]
     sent = json.dumps(sheet_of_case(case, protocol, "", practice=False))
     assert "How would you rate the image quality?" in sent
     for word in ("equivalence", "0.123", "margin", "endpoint", "worse", "CANARY", "by design"):

@@ -140,9 +140,9 @@ def test_the_order_is_random_and_another_for_each_person(stock: Stock, draft: St
     def order(who: object) -> list[str]:
         with transaction.atomic():
             found = []
-            while (case := signoff.next_case(draft, who)) is not None:  # type: ignore[arg-type]
-                found.append(case.key)
-                look(draft, who, case.key)
+            while (image := signoff.next_image(draft, who)) is not None:  # type: ignore[arg-type]
+                found.append(image.case.key)
+                look(draft, who, image.case.key)
             transaction.set_rollback(True)
         return found
 
@@ -159,8 +159,11 @@ def test_the_database_refuses_a_small_look_and_an_unknown_finding(stock: Stock, 
 
 
 def test_the_page_shows_one_image_and_nothing_else_of_its_case(admin: Client, draft: Study) -> None:
-    case = signoff.next_case(draft, Study.objects.get(pk=draft.pk).memberships.get(role="study_admin").person)
-    assert case is not None
+    image = signoff.next_image(
+        draft, Study.objects.get(pk=draft.pk).memberships.get(role="study_admin").person
+    )
+    assert image is not None
+    case = image.case
     page = admin.get(PAGE).content.decode()
     assert case.key in page
     assert not [key for key in keys(draft) if key in page and key != case.key]

@@ -13,7 +13,7 @@ from django.urls import reverse
 
 from readerstudy.accounts.access import signed_in
 from readerstudy.accounts.forms import filled
-from readerstudy.cases.models import Case, Terms
+from readerstudy.cases.models import Frame, Terms
 from readerstudy.cases.selectors import frame_json
 from readerstudy.cases.terms import LONGEST, Wording
 from readerstudy.study.design import signoff
@@ -102,12 +102,12 @@ def images(request: HttpRequest, study: Study) -> HttpResponse:
     draft = study.phase == Phase.DRAFT
     if draft and waiting(study, person):
         return redirect("study:terms", slug=study.slug)
-    case = signoff.next_case(study, person) if draft else None
+    frame = signoff.next_image(study, person) if draft else None
     context = {
         "study": study,
         "progress": signoff.progress_of(study),
-        "case": case,
-        "source": None if case is None else _source(study, case),
+        "frame": frame,
+        "source": None if frame is None else _source(study, frame),
         "synthetic": any(each.synthetic for each in sets_of(study)),
     }
     return render(request, "study/images.html", context)
@@ -122,14 +122,15 @@ def sign_off(request: HttpRequest, study: Study) -> str:
     elif posted.get("finding") in {"clear", "named"}:
         signoff.sign_off(
             study=study, key=posted.get("case", ""), person=person, clear=posted["finding"] == "clear",
-            scale=posted.get("scale"),
+            scale=posted.get("scale"), position=posted.get("position", "0"),
         )  # fmt: skip
     else:
         raise signoff.SignOffError("Expected whether a name is visible; choose one of the two buttons.")
     return ""
 
 
-def _source(study: Study, case: Case) -> dict[str, object]:
+def _source(study: Study, frame: Frame) -> dict[str, object]:
     """Return what the viewer fetches. The key is random; block, labels and all else of the case stay here."""
-    address = reverse("study:preview_frame", kwargs={"slug": study.slug, "name": case.key})
-    return {"id": case.key, "frame_url": address, "frame": frame_json(case.frame)}
+    key = frame.case.key
+    address = reverse("study:preview_frame", kwargs={"slug": study.slug, "name": key})
+    return {"id": key, "frame_url": f"{address}?image={frame.position}", "frame": frame_json(frame)}

@@ -62,7 +62,11 @@ def revise_protocol(
     protocol.check()
     protocol = with_estimand(study, protocol)
     old, new = Protocol.from_json(study.protocol).as_json(), protocol.as_json()
-    changed: dict[str, Any] = {name: [old[name], new[name]] for name in new if old[name] != new[name]}
+    changed: dict[str, Any] = {
+        name: [old.get(name, ""), new.get(name, "")]
+        for name in {**old, **new}
+        if old.get(name) != new.get(name)
+    }
     _refuse_unknown_practice(study, protocol)
     if title and title != study.title:
         changed["title"] = [study.title, title]

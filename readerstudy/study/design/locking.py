@@ -16,7 +16,8 @@ from typing import Any
 
 from readerstudy.accounts.access import knows_run
 from readerstudy.audit.services import heads
-from readerstudy.cases.models import Case, CaseSet
+from readerstudy.cases.models import CaseSet
+from readerstudy.cases.selectors import cases_of
 from readerstudy.environment import version
 from readerstudy.study.design import signoff
 from readerstudy.study.design.terms import locked_terms, sets_of
@@ -134,11 +135,11 @@ def _cases(study: Study) -> dict[str, Any]:
 
     No case is named: the file is for everybody, and cases.csv, whose digest is in it, names them.
     """
-    cases = Case.objects.filter(study=study.key).select_related("frame")
+    cases = cases_of(study.key)
     labels = {case.key: case.labels for case in cases}
     return {
         "cases": len(labels),
-        "frames_sha256": sorted(case.frame.sha256 for case in cases),
+        "frames_sha256": sorted(frame.sha256 for case in cases for frame in case.images),
         "labels_sha256": hashlib.sha256(canonical(labels)).hexdigest(),
     }
 

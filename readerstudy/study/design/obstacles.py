@@ -11,6 +11,7 @@ from uuid import UUID
 from django.db.models import Q
 
 from readerstudy.cases.models import Case, CaseSet
+from readerstudy.cases.selectors import roles_of
 from readerstudy.study.design.estimand import not_analysable
 from readerstudy.study.design.signoff import waiting_for_sign_off
 from readerstudy.study.design.terms import without_terms
@@ -43,6 +44,7 @@ def obstacles_of(study: Study) -> list[str]:
     """Say what of a draft's protocol cannot be carried out with its cases, and what to change; nothing is stored."""
     protocol = Protocol.from_json(study.protocol)
     found = [*_nothing_asked(protocol), *_not_there(study, protocol), *_other_window(study, protocol)]
+    found += _other_layout(study, protocol)
     cases = slots_of(list(Case.objects.filter(study=study.key)))
     if cases:
         found += _of_orders(study, protocol, cases)
@@ -83,6 +85,20 @@ def _other_window(study: Study, protocol: Protocol) -> Iterator[str]:
         yield (
             f"cases are loaded with the first window '{rule}', and the protocol says '{protocol.window_rule}'; "
             "load them again, in place of those that are loaded"
+        )
+
+
+def _other_layout(study: Study, protocol: Protocol) -> Iterator[str]:
+    roles = roles_of(study.key)
+    if protocol.layout and len(roles) == 1:
+        yield (
+            "the protocol says how several images of a case are laid out, and each case has one; open Reading room on "
+            "the protocol page and save it again, or load a case set with several images to a case"
+        )
+    if not protocol.layout and len(roles) > 1:
+        yield (
+            f"each case has {len(roles)} images ({', '.join(roles)}), and the protocol does not say how they are laid "
+            "out; choose it on the protocol page, under Reading room"
         )
 
 

@@ -40,7 +40,9 @@ NOT_A_SLUG = (
 def _field(name: str, label: str, help_text: str) -> forms.Field:
     told: dict[str, Any] = {"label": label, "help_text": help_text}
     values = words.CHOICES.get(name) or words.SEVERAL.get(name, ())
-    choices = [(each, NAMES.get(f"{name} {each}", NAMES.get(each))) for each in values if each != "pairs"]
+    choices = [
+        (each, NAMES.get(f"{name} {each}", NAMES.get(each))) for each in values if each not in ("pairs", "")
+    ]
     if name in words.SEVERAL:
         widget = forms.CheckboxSelectMultiple
         return forms.MultipleChoiceField(choices=choices, widget=widget, required=False, **told)
@@ -60,13 +62,19 @@ def _field(name: str, label: str, help_text: str) -> forms.Field:
 
 
 class PartForm(forms.Form):
-    """One part of a protocol; `version` notices that somebody else has changed the draft meanwhile."""
+    """One part of a protocol; `version` notices that somebody else has changed the draft meanwhile.
+
+    `several`: the cases have several images, so that there is a layout to choose.
+    """
 
     version = forms.CharField(widget=forms.HiddenInput, required=False)
 
-    def __init__(self, data: Any, *, part: str, protocol: Protocol, title: str, version: str) -> None:
+    def __init__(
+        self, data: Any, *, part: str, protocol: Protocol, title: str, version: str, several: bool = False
+    ) -> None:
         """Show what a protocol says in one of `PARTS`."""
-        named = PARTS[part][1]
+        self.unsaid = {"layout": ""} if "layout" in PARTS[part][1] and not several else {}
+        named = {name: told for name, told in PARTS[part][1].items() if name not in self.unsaid}
         initial = {name: getattr(protocol, name, title) for name in named} | {"version": version}
         if PERCENT in named:
             initial[PERCENT] = round(100 * protocol.repeat_fraction, 4)
@@ -76,6 +84,7 @@ class PartForm(forms.Form):
     def values(self) -> dict[str, Any]:
         """Return the fields of a protocol as typed, lists as tuples and texts with plain line ends."""
         found = {name: value for name, value in self.cleaned_data.items() if name not in {"version", "title"}}
+        found |= self.unsaid
         for name, value in found.items():
             if isinstance(value, list):
                 found[name] = tuple(value)

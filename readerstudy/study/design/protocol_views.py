@@ -11,6 +11,7 @@ from django.shortcuts import redirect, render
 from readerstudy.accounts.access import signed_in
 from readerstudy.accounts.forms import filled
 from readerstudy.cases.models import Case, CaseSet
+from readerstudy.cases.selectors import roles_of
 from readerstudy.refusals import RefusedError
 from readerstudy.study.design import drafts
 from readerstudy.study.design.estimand import method_of
@@ -59,6 +60,7 @@ def part(request: HttpRequest, study: Study, part: str) -> HttpResponse:
         "protocol": now,
         "title": study.title,
         "version": drafts.version_of(study),
+        "several": len(roles_of(study.key)) > 1,
     }
     form = PartForm(request.POST or None, **shown)
     if request.method == "POST" and form.is_valid():

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 
 from readerstudy.accounts.models import User
 from readerstudy.audit.services import record
-from readerstudy.cases.models import Case, CaseSet
+from readerstudy.cases.models import CaseSet, Frame
 from readerstudy.refusals import RefusedError
 from readerstudy.study.design.terms import keys_of
 from readerstudy.study.duties import locked_draft
@@ -48,39 +48,45 @@ class Progress:
         return self.total - self.signed
 
 
-def cases_to_check(study: Study) -> QuerySet[Case]:
-    """Return every case whose image a reader will see: the study's and the practice cases."""
-    return Case.objects.filter(study__in=keys_of(study)).select_related("frame")
+def images_to_check(study: Study) -> QuerySet[Frame]:
+    """Return every image that a reader will see, of the study's and the practice cases, with its case."""
+    return Frame.objects.filter(study__in=keys_of(study)).select_related("case")
+
+
+def _unchecked(study: Study) -> QuerySet[Frame]:
+    done = ImageCheck.objects.filter(study=study, case=OuterRef("case"), position=OuterRef("position"))
+    return images_to_check(study).exclude(Exists(done))
 
 
 def progress_of(study: Study) -> Progress:
     """Count the images by what was found on them."""
     found = list(ImageCheck.objects.filter(study=study).values_list("finding", flat=True))
     counts = {each: found.count(each) for each in ImageCheck.Finding.values}
-    return Progress(cases_to_check(study).count(), **counts)
+    return Progress(images_to_check(study).count(), **counts)
 
 
-def next_case(study: Study, person: User) -> Case | None:
+def next_image(study: Study, person: User) -> Frame | None:
     """Return the next image to look at, or None when all are done.
 
     The order is random, and another for each person: by a digest of the study, the person and the case.
     """
-    done = ImageCheck.objects.filter(study=study).values("case")
-    waiting = list(cases_to_check(study).exclude(pk__in=done))
 
-    def place(case: Case) -> str:
-        return hashlib.sha256(f"{study.key} {person.pk} {case.key}".encode()).hexdigest()
+    def place(frame: Frame) -> tuple[str, int]:
+        told = f"{study.key} {person.pk} {frame.case.key}"
+        return hashlib.sha256(told.encode()).hexdigest(), frame.position
 
-    return min(waiting, key=place, default=None)
+    return min(_unchecked(study), key=place, default=None)
 
 
 @transaction.atomic
-def sign_off(*, study: Study, key: str, person: User, clear: bool, scale: Any) -> ImageCheck:
+def sign_off(
+    *, study: Study, key: str, person: User, clear: bool, scale: Any, position: Any = 0
+) -> ImageCheck:
     """Record what a person saw on an image; a second look replaces the first, and both are recorded in the audit trail.
 
     Parameters
     ----------
-    key: of the case.
+    key, position: of the case, and of the image in it.
     clear: no name is visible; otherwise one is.
     scale: the smallest size at which the parts of the image were shown, in CSS pixels per image pixel.
 
@@ -92,8 +98,10 @@ def sign_off(*, study: Study, key: str, person: User, clear: bool, scale: Any) -
     study = locked_draft(study, "images can be signed off")
     if Reader.objects.filter(study=study, person=person).exists():
         raise SignOffError(f"{person} is a reader in this study; expected somebody who is not")
-    case = cases_to_check(study).filter(key=key).first()
-    if case is None:
+    found = [
+        each for each in images_to_check(study).filter(case__key=key) if str(each.position) == str(position)
+    ]
+    if not found:
         raise SignOffError("expected an image of this study; reload the page")
     shown = _number(scale)
     if not shown >= LEAST_SCALE:
@@ -103,9 +111,11 @@ def sign_off(*, study: Study, key: str, person: User, clear: bool, scale: Any) -
         )
     finding = ImageCheck.Finding.CLEAR if clear else ImageCheck.Finding.NAMED
     made, _ = ImageCheck.objects.update_or_create(
-        study=study, case=case, defaults={"person": person, "finding": finding, "scale": shown}
-    )
-    record("image.signed_off", person, study.key, case.key, {"finding": finding.value, "scale": shown})
+        study=study, case=found[0].case, position=found[0].position,
+        defaults={"person": person, "finding": finding, "scale": shown},
+    )  # fmt: skip
+    told = {"finding": finding.value, "scale": shown, "image": found[0].position}
+    record("image.signed_off", person, study.key, key, told)
     return made
 
 
@@ -126,10 +136,15 @@ def sign_off_drawn(*, study: Study, actor: User | None) -> int:
         raise SignOffError(
             "expected images that a program drew; these are of patients, and each needs a look"
         )
-    done = ImageCheck.objects.filter(study=study).values("case")
     rows = [
-        ImageCheck(study=study, case=case, person=actor, finding=ImageCheck.Finding.DRAWN)
-        for case in Case.objects.filter(case_set__in=drawn).exclude(pk__in=done)
+        ImageCheck(
+            study=study,
+            case=frame.case,
+            position=frame.position,
+            person=actor,
+            finding=ImageCheck.Finding.DRAWN,
+        )
+        for frame in _unchecked(study).filter(case__case_set__in=drawn)
     ]
     ImageCheck.objects.bulk_create(rows)
     record("image.drawn_signed_off", actor, study.key, study.slug, {"images": len(rows)})

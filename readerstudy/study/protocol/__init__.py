@@ -18,6 +18,7 @@ CHOICES: Mapping[str, tuple[str, ...]] = {
     "back": ("none", "last", "session"),
     "display_check": ("none", "warn", "block"),
     "image_small": ("warn", "block"),
+    "layout": ("", "side_by_side", "stacked", "switched"),
     "multiplicity": ("holm", "fixed sequence", "none"),
     "primary_method": ("by design", "u_centred", "theta_set", "pairs"),
 }
@@ -57,6 +58,7 @@ class Protocol:
     is offered after `break_minutes` or `break_cases` (0: never). `back`: to no former case, to the last one, to all
     of this session. `display_check`: none, a warning, or no reading without it. Where the longer side of a whole image
     is shown with less than `image_least` CSS pixels (0: no limit), that is told, or by `image_small` takes no answer.
+    `layout` says how the images of a case are shown where it has several; blank where it has one.
 
     Readings shorter than `shortest_s` or longer than `longest_s` seconds are left out of the analysis of times (0:
     none). `endpoints` are tested at `alpha`, two-sided, with `multiplicity`.
@@ -87,6 +89,7 @@ class Protocol:
     display_check: str = "none"
     image_least: int = 0
     image_small: str = "warn"
+    layout: str = ""
     shortest_s: float = 0.0
     longest_s: float = 0.0
     primary_method: str = "by design"
@@ -108,6 +111,8 @@ class Protocol:
                 del question["endpoint"]
             elif not question["endpoint"]["margin"]:
                 del question["endpoint"]["aim"], question["endpoint"]["margin"]
+        if not self.layout:
+            del plain["layout"]
         return plain
 
     def asked(self) -> list[dict[str, Any]]:

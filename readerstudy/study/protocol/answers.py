@@ -63,21 +63,30 @@ def is_asked(question: Question, sheet: Mapping[str, Mapping[str, Any]]) -> bool
     return bool(chosen & set(question.after.values))
 
 
-def check_marks(marks: Any, rows: int, columns: int) -> Marks:
-    """Return the marks drawn on an image of rows x columns pixels; coordinates are (x right, y down).
+def check_marks(marks: Any, images: Mapping[str, tuple[int, int]]) -> Marks:
+    """Return the marks drawn on the images of a case; coordinates are (x right, y down).
+
+    Parameters
+    ----------
+    marks: what the page sent; where a case has several images, each names its own as `image`.
+    images: rows and columns of each image in pixels, by role.
 
     Raises
     ------
-    ProtocolError: another form, too many, or places outside the image.
+    ProtocolError: another form, too many, no image of the case, or places outside it.
     """
     if not isinstance(marks, list) or len(marks) > MOST_MARKS:
         raise ProtocolError(f"marks: expected a list of at most {MOST_MARKS}")
-    return [_mark(mark, rows, columns) for mark in marks]
+    return [_mark(mark, images) for mark in marks]
 
 
-def _mark(mark: Any, rows: int, columns: int) -> dict[str, Any]:
-    if not isinstance(mark, Mapping) or set(mark) != {"question", "kind", "points"}:
-        raise ProtocolError("marks: expected question, kind and points for each")
+def _mark(mark: Any, images: Mapping[str, tuple[int, int]]) -> dict[str, Any]:
+    fields = {"question", "kind", "points"} | ({"image"} if len(images) > 1 else set())
+    if not isinstance(mark, Mapping) or set(mark) != fields:
+        raise ProtocolError(f"marks: expected {', '.join(sorted(fields))} for each")
+    if "image" in fields and mark["image"] not in list(images):
+        raise ProtocolError(f"marks: expected one of the images {', '.join(images)}")
+    rows, columns = images[mark["image"]] if "image" in fields else next(iter(images.values()))
     if not isinstance(mark["question"], str) or mark["kind"] not in SHAPES:
         raise ProtocolError(f"marks: expected a kind of {', '.join(SHAPES)} and the key of a question")
     points = mark["points"]
@@ -93,6 +102,7 @@ def _mark(mark: Any, rows: int, columns: int) -> dict[str, Any]:
         "question": mark["question"],
         "kind": mark["kind"],
         "points": [[float(x), float(y)] for x, y in points],
+        **({"image": mark["image"]} if "image" in fields else {}),
     }
 
 

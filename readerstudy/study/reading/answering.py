@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from readerstudy.audit.services import record
@@ -73,13 +74,17 @@ def returnable(reader: Reader, visit: stages.Visit) -> dict[UUID, Assignment]:
         return {}
     firsts = Rating.objects.filter(assignment__reader=reader, revision=1).order_by("-pk")
     if back == "last":
-        rows = list(firsts.select_related("assignment__case__frame", "assignment__study")[:1])
+        rows = list(_with_images(firsts)[:1])
     elif visit.session is None:
         return {}
     else:
-        of_session = firsts.filter(session=visit.session)
-        rows = list(of_session.select_related("assignment__case__frame", "assignment__study"))
+        rows = list(_with_images(firsts.filter(session=visit.session)))
     return {row.assignment.public_id: row.assignment for row in rows}
+
+
+def _with_images(ratings: QuerySet[Rating]) -> QuerySet[Rating]:
+    found = ratings.select_related("assignment__case", "assignment__study")
+    return found.prefetch_related("assignment__case__frames")
 
 
 def save_answers(
@@ -156,7 +161,7 @@ def sheet_of(
     ------
     ProtocolError: something that the protocol does not offer.
     """
-    drawn = check_marks(list(marks), case.frame.rows, case.frame.columns)
+    drawn = check_marks(list(marks), {each.role: (each.rows, each.columns) for each in case.images})
     checked = protocol.check_answers(answers, marks=drawn, labels=case.labels)
     return {"answers": checked, "marks": drawn, "comment": comment_of(comment)}
 

@@ -18,14 +18,13 @@ from readerstudy.accounts.access import signed_in
 from readerstudy.accounts.middleware import answers_scripts
 from readerstudy.cases.frame import FORMAT, encode_frame
 from readerstudy.cases.models import Case, Frame
-from readerstudy.cases.selectors import frame_response, masked_response
-from readerstudy.study.design.signoff import cases_to_check
-from readerstudy.study.design.terms import sets_of, terms_json, waiting
+from readerstudy.cases.selectors import cases_of, frame_response, images_json, masked_response
+from readerstudy.study.design.terms import keys_of, sets_of, terms_json, waiting
 from readerstudy.study.markdown import render as render_markdown
 from readerstudy.study.models import Study
 from readerstudy.study.protocol import Protocol, ProtocolError
 from readerstudy.study.reading import answering, measured
-from readerstudy.study.reading.reading_json import frame_of, frame_of_state, sheet_of_case
+from readerstudy.study.reading.reading_json import frame_of_state, sheet_of_case
 from readerstudy.study.reading.stages import Stage
 from readerstudy.study.reading.views import posted_object, reading_page, told
 from readerstudy.study.reading.visits import DisplayRefusedError
@@ -68,7 +67,7 @@ def steps_of(study: Study) -> list[Step]:
 
 
 def _cases(key: Any) -> list[Case]:
-    return list(Case.objects.filter(study=key).select_related("frame").order_by("key")[:SHOWN_CASES])
+    return list(cases_of(key)[:SHOWN_CASES])
 
 
 def preview_state(study: Study, place: int) -> dict[str, Any]:
@@ -157,12 +156,12 @@ def _case_json(study: Study, protocol: Protocol, step: Step, place: int) -> dict
 
 def _frame(study: Study, case: Case) -> dict[str, Any]:
     url = reverse("study:preview_frame", kwargs={"slug": study.slug, "name": case.key})
-    return frame_of(case, str(uuid5(NAMESPACE_URL, f"{study.key} {case.key}")), url)
+    return images_json(case, str(uuid5(NAMESPACE_URL, f"{study.key} {case.key}")), url)
 
 
 def _pattern_case() -> Case:
     case = Case(key=PATTERN, labels=["An example label"])
-    Frame(case=case, format=FORMAT, rows=ROWS, columns=COLUMNS, bits=8, window_low=0, window_high=255)
+    case.images = [Frame(format=FORMAT, rows=ROWS, columns=COLUMNS, bits=8, window_low=0, window_high=255)]
     return case
 
 
@@ -184,8 +183,8 @@ def frame(request: HttpRequest, study: Study, name: str) -> HttpResponse:
     """Deliver the pixels of a case that the preview shows, or of the drawn pattern."""
     if name == PATTERN:
         return masked_response(pattern())
-    case = get_object_or_404(cases_to_check(study), key=name)  # each image is looked at before the lock
-    return frame_response(case, signed_in(request))
+    # Each image of each case is looked at before the lock.
+    return frame_response(get_object_or_404(Case, study__in=keys_of(study), key=name), request)
 
 
 Act = Callable[[Study, int, HttpRequest], dict[str, Any]]

@@ -6,7 +6,7 @@ from uuid import UUID
 from django.urls import reverse
 
 from readerstudy.cases.models import Case
-from readerstudy.cases.selectors import frame_json
+from readerstudy.cases.selectors import images_json
 from readerstudy.study.design.terms import terms_json
 from readerstudy.study.markdown import render
 from readerstudy.study.models import Assignment, PracticeReading, Rating, Reader
@@ -55,6 +55,7 @@ def frame_of_state(stage: Stage, protocol: Protocol, *, preview: bool = False) -
         "preview": preview,
         "break_after": {"minutes": protocol.break_minutes or None, "cases": protocol.break_cases or None},
         "display_check": protocol.display_check,
+        "layout": protocol.layout,
         "image_least": {"pixels": protocol.image_least, "block": protocol.image_small == "block"},
         "texts": texts(protocol) if stage in WITH_TEXTS else {},
     }
@@ -114,12 +115,7 @@ def _session(visit: Visit) -> dict[str, Any]:
 
 
 def _frame(row: Assignment | PracticeReading, slug: str) -> dict[str, Any]:
-    return frame_of(row.case, str(row.public_id), _address("frame", slug, row.public_id))
-
-
-def frame_of(case: Case, name: str, url: str) -> dict[str, Any]:
-    """Return where the pixels of a case are and how to read them."""
-    return {"id": name, "frame_url": url, "frame": frame_json(case.frame)}
+    return images_json(row.case, str(row.public_id), _address("frame", slug, row.public_id))
 
 
 def _address(view: str, slug: str, public_id: UUID) -> str:

@@ -84,7 +84,8 @@ def _place(reader: Reader, planned: QuerySet[Row], unread: Q, *order: str) -> Pl
     """Return the current case and the next, with what a page is told of them."""
     counted = planned.aggregate(total=Count("pk"), unread=Count("pk", filter=unread))
     total, left = counted["total"], counted["unread"]
-    rows = list(planned.filter(unread).order_by(*order).select_related("case__frame")[:2]) if left else []
+    found = planned.filter(unread).order_by(*order).select_related("case").prefetch_related("case__frames")
+    rows = list(found[:2]) if left else []
     for row in rows:
         row.study = reader.study
     current, following = rows[0] if rows else None, rows[1] if len(rows) > 1 else None

@@ -60,7 +60,7 @@ def frame(request: HttpRequest, slug: str, public_id: uuid.UUID) -> HttpResponse
     case = answering.servable(reader_for(signed_in(request), slug), public_id)
     if case is None:
         raise Http404
-    return frame_response(case, signed_in(request))
+    return frame_response(case, request)
 
 
 @answers_scripts

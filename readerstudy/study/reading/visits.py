@@ -141,7 +141,7 @@ def save_practice(
     PhaseError, ProtocolError, StaleRevisionError, VisitError: as for a case of the study.
     """
     reader = _reading(reader)
-    row = reader.practice.select_related("case__frame").get(public_id=public_id)
+    row = reader.practice.select_related("case").get(public_id=public_id)
     protocol = Protocol.from_json(reader.study.protocol)
     if row.saved_at is not None:
         now = answering.stored(row)

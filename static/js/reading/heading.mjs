@@ -7,10 +7,10 @@ import { find } from "./dom.mjs";
 export class Heading {
   number = 0;
 
-  /** @param {Document} page @param {HTMLCanvasElement} canvas */
-  constructor(page, canvas) {
+  /** @param {Document} page @param {(text: string) => void} label what names the images too */
+  constructor(page, label) {
     this.page = page;
-    this.canvas = canvas;
+    this.label = label;
     this.title = find(page, "case-title", HTMLElement);
     this.progress = find(page, "progress", HTMLProgressElement);
     this.session = find(page, "session", HTMLElement);
@@ -45,7 +45,7 @@ export class Heading {
   #say(text) {
     this.page.title = text;
     this.title.textContent = text;
-    this.canvas.setAttribute("aria-label", `Radiograph, ${text.toLowerCase()}`);
+    this.label(text.toLowerCase());
   }
 }
 

@@ -27,6 +27,7 @@ export const COMMANDS = [
   { name: "turn-left", key: ",", group: "Image", text: "Turn left" },
   { name: "flip", key: "h", group: "Image", text: "Mirror left to right" },
   { name: "lens", key: "m", group: "Image", text: "Magnifier" },
+  { name: "next-image", key: "g", group: "Image", text: "The next image of the case, if it has several" },
   { name: "length", key: "l", group: "Marks", text: "Length" },
   { name: "rectangle", key: "b", group: "Marks", text: "Rectangle" },
   { name: "ellipse", key: "e", group: "Marks", text: "Ellipse" },
@@ -99,8 +100,10 @@ const FIXED = {
  * @returns {Letters}
  */
 export function lettersFor(wishes = {}) {
+  // What a reader chose comes last: no standard key, be it newer than the choice, takes it away.
+  const own = [...COMMANDS].sort((one, other) => Number(one.name in wishes) - Number(other.name in wishes));
   return Object.fromEntries(
-    COMMANDS.map(({ name, key, value }) => [wishes[name] ?? key, value === undefined ? { name } : { name, value }]),
+    own.map(({ name, key, value }) => [wishes[name] ?? key, value === undefined ? { name } : { name, value }]),
   );
 }
 

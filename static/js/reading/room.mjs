@@ -17,7 +17,7 @@ import { sumOf } from "./clock.mjs";
 import { afterPractice, askToSignIn, showConflict, showMessage } from "./dialogs.mjs";
 import { displayFacts } from "./display.mjs";
 import { find } from "./dom.mjs";
-import { shownSide, sizeNote } from "./imagesize.mjs";
+import { sizeNote } from "./imagesize.mjs";
 import { backOff, newKey, save } from "./saving.mjs";
 import { RefusedError, SignedOutError, ask, isSignedIn, stageOf } from "./state.mjs";
 
@@ -43,7 +43,7 @@ export class ReadingRoom {
    * @param {Document} parts.page
    * @param {string} parts.stateUrl
    * @param {() => string} parts.token
-   * @param {import("../viewer/viewer.mjs").Viewer} parts.viewer
+   * @param {import("./hanging.mjs").Hanging} parts.viewer
    * @param {import("./form.mjs").AnswerForm} parts.form
    * @param {import("./status.mjs").StatusLine} parts.status
    * @param {import("./clock.mjs").ReadingClock} parts.clock
@@ -140,7 +140,7 @@ export class ReadingRoom {
 
   /** Say where the image is shown smaller than the study asks for; return what is said. */
   tellSize() {
-    const note = this.now && this.phase === "reading" ? sizeNote(shownSide(this.viewer.canvas, this.now.frame), this.state?.image_least) : "";
+    const note = this.now && this.phase === "reading" ? sizeNote(this.viewer.side(this.now), this.state?.image_least) : "";
     this.status.size(note);
     return note;
   }
@@ -283,7 +283,7 @@ export class ReadingRoom {
       comment: this.form.comment.value,
       marks: this.viewer.getMarks(),
       times: sumOf([...this.visits, this.clock.read()]),
-      display: { ...displayFacts(this.viewer.getState().renderer), image: shownSide(this.viewer.canvas, now.frame) },
+      display: { ...displayFacts(this.viewer.getState().renderer), image: this.viewer.side(now) },
     };
   }
 

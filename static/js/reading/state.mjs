@@ -2,7 +2,7 @@
 /**
  * Asking the server where the reader is, and telling it small things. Addresses come from the server.
  *
- * @typedef {import("../viewer/frames.mjs").Source} Source
+ * @typedef {import("./hanging.mjs").Hung} Source
  * @typedef {{id: string, case_url: string}} Before
  * @typedef {Source & {practice?: boolean, labels: string[], shown: Record<string, unknown>, revision: number,
  *   questions: import("./answers.mjs").Question[], answer_url: string, back?: Before | null, comment?: string,
@@ -13,7 +13,7 @@
  *   case: Case | null, next: Source | null, back?: Before | null,
  *   session?: {number: number, read: number, limit: number | null, until: string | null} | null,
  *   break_after?: {minutes: number | null, cases: number | null}, display_check?: "none" | "warn" | "block",
- *   image_least?: import("./imagesize.mjs").Least,
+ *   layout?: import("./hanging.mjs").Layout, image_least?: import("./imagesize.mjs").Least,
  *   keys?: Record<string, string>, texts?: Record<string, string>, terms?: Terms[], urls?: Record<string, string>}} ReadingState
  */
 import { backOff } from "./saving.mjs";

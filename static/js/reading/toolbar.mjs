@@ -6,7 +6,6 @@
  * @typedef {import("./keys.mjs").Command} Command
  */
 import { PRESETS } from "../viewer/lut.mjs";
-import { inWords } from "../viewer/orientation.mjs";
 import { element, find } from "./dom.mjs";
 
 const NUDGE = 16; // CSS pixels of the drag that one arrow key stands for
@@ -130,7 +129,7 @@ export function showKeys(page, letters) {
 }
 
 /**
- * Show the window, the zoom, which tools are on, and whether the image is turned or mirrored.
+ * Show the window, the zoom and which tools are on.
  * Window and level are told in percent of the depth: the depth of a file tells nothing about it to a reader. In colour
  * contrast and brightness take their place (lut.mjs), in percent of what is stored.
  * @param {Document} page
@@ -140,7 +139,6 @@ export function readout(page) {
   /** @param {string} name */
   const cell = (name) => /** @type {HTMLElement} */ (page.querySelector(`[data-readout="${name}"]`));
   const [width, level, zoom] = [cell("width"), cell("level"), cell("zoom")];
-  const marker = page.querySelector(".view-marker");
   return (state) => {
     const { window: [low, high], scale, bits, colour, orientation, tool } = state;
     const top = 2 ** bits - 1;
@@ -156,8 +154,6 @@ export function readout(page) {
       const on = { invert: state.inverted, flip: orientation.flipped, lens: state.lens }[/** @type {string} */ (name)] ?? tool === name;
       for (const button of page.querySelectorAll(`[data-tool="${name}"]`)) button.setAttribute("aria-pressed", String(on));
     }
-    const words = inWords(orientation);
-    if (marker && marker.textContent !== words) marker.textContent = words;
   };
 }
 

@@ -6,7 +6,8 @@
  * @typedef {"rectangle" | "ellipse" | "arrow" | "point"} MarkKind belongs to an answer and is saved with it
  * @typedef {MarkKind | "length"} Drawing a length is for the reader only and is not saved
  * @typedef {[number, number]} Place
- * @typedef {{kind: Drawing, points: Place[], question: string}} Mark a point has one place, the others two
+ * @typedef {{kind: Drawing, points: Place[], question: string, image?: string}} Mark a point has one place, the others
+ *   two; `image` is the role of the image where a case has several
  * @typedef {{x: number, y: number}} Point
  */
 import { handlesOf, placeOf } from "./editing.mjs";
