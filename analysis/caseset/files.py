@@ -2,7 +2,8 @@
 
 import json
 import os
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +23,14 @@ FILE_MODE = 0o640
 SEALED_MODE = 0o600
 
 
-def image_stem(case: str, position: int) -> str:
-    """Return the name, without its ending, of the image of a case at a position from 0."""
-    return case if position == 0 else f"{case}-{position + 1}"
+def image_stems(cases: Iterable[str]) -> list[str]:
+    """Name images, without their ending, from the case of each: `case`, then `case-2` and so on."""
+    held: Counter[str] = Counter()
+    stems = []
+    for case in cases:
+        held[case] += 1
+        stems.append(case if held[case] == 1 else f"{case}-{held[case]}")
+    return stems
 
 
 def csv_bytes(frame: pd.DataFrame) -> bytes:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from analysis.caseset.errors import CaseSetError
-from analysis.caseset.files import CASES_FILE, IMAGES_FOLDER, PROVENANCE_FILE, image_stem
+from analysis.caseset.files import CASES_FILE, IMAGES_FOLDER, PROVENANCE_FILE, image_stems
 from analysis.caseset.keys import commitment, separation_group
 from analysis.caseset.plan import MINIMUM_BLOCK
 from analysis.caseset.read import BlindHalf, read_blind_half, read_key, read_report, report_path
@@ -43,8 +43,9 @@ def _image_faults(blind: BlindHalf) -> list[str]:
     if len(blind.cases) != blind.provenance["cases"]:
         faults.append(f"{blind.folder}: expected {blind.provenance['cases']} cases, got {len(blind.cases)}")
     images = blind.images
-    stems = map(image_stem, images["case"], images.groupby("case").cumcount())
-    for stem, name, digest in zip(stems, images["image"], images["sha256"], strict=True):
+    for stem, name, digest in zip(
+        image_stems(images["case"]), images["image"], images["sha256"], strict=True
+    ):
         path = blind.folder / name
         if Path(name).parent.as_posix() != IMAGES_FOLDER or Path(name).stem != stem:
             faults.append(f"{blind.folder / CASES_FILE}: expected images/{stem}.<ext>, got {name!r}")

@@ -142,8 +142,9 @@ def write_blind_half(
 
     Parameters
     ----------
-    plan: case, labels, block, separation_group and the shown columns, as `plan_cases` makes them.
-    images: file of each case.
+    plan: one row per image with case, labels, block, separation_group, the shown columns and, where a case has
+        several images, role, as `plan_cases` makes them.
+    images: file of each image, by its name in the set (`image_stems`).
     key_sha256: of the key, which its maker holds.
     one_each: whether each matched set has one case with arm 1, as the maker says.
     out, origin, shown, burned_in_checked, progress: see `write_case_set`.
@@ -153,7 +154,7 @@ def write_blind_half(
     CaseSetError, FrameError: as `write_case_set`, or what was named and planned is no blind half.
     """
     with whole_folder(out, mode=layout.FOLDER_MODE) as folder:
-        plan = plan.assign(source=plan["case"])
+        plan = plan.assign(source=layout.image_stems(plan["case"]))
         plan, origin = _fill(folder, plan, images, origin, burned_in_checked, progress)
         _write_tables(plan, folder, _provenance(plan, origin, shown, one_each), key_sha256)
         verify_case_set(folder)
@@ -206,8 +207,8 @@ def _write_images(
     rows: list[dict[str, Any]] = []
     first: tuple[str, Path] | None = None
     wrong: list[str] = []
-    of_case = plan.groupby("case").cumcount()
-    for number, (case, source) in enumerate(zip(plan["case"], plan["source"], strict=True)):
+    stems = layout.image_stems(plan["case"])
+    for number, (stem, source) in enumerate(zip(stems, plan["source"], strict=True)):
         if progress is not None:
             progress("writing", number, len(plan))
         try:
@@ -220,7 +221,7 @@ def _write_images(
         except CaseSetError as error:  # the others are looked at all the same, so that one attempt names all
             wrong.append(str(error))
             continue
-        name = f"{layout.image_stem(case, of_case[number])}.png"
+        name = f"{stem}.png"
         layout.write_file(folder / name, made.data, layout.FILE_MODE)
         told = {"image": f"{layout.IMAGES_FOLDER}/{name}", "sha256": sha256_bytes(made.data)}
         features = {feature: value for feature, value in vars(made).items() if feature != "data"}

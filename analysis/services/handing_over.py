@@ -20,6 +20,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import F
 
+from analysis.caseset.files import image_stems
 from analysis.caseset.sources import MAXIMUM_BYTES
 from analysis.durable import json_bytes, publish, text_of, write_whole
 from analysis.errors import RefusedError
@@ -189,23 +190,23 @@ def begin_listed(*, name: str, table: Row, actor_id: int) -> Handover:
     return made
 
 
-def receive(handover: Handover, case: str, data: bytes) -> None:
-    """Keep the image of a case that somebody listed, as it came; it has the name of the case.
+def receive(handover: Handover, stem: str, data: bytes) -> None:
+    """Keep an image of a case that somebody listed, as it came; it has the name that it will have in the set.
 
     Raises
     ------
     HandoverError: no such case, a file that is too large, or the set is written already.
     """
-    cases = {one["case"] for one in read_part(handover, "table.json").get("cases", ())}
-    if handover.work or handover.key_sha256 or case not in cases:
+    cases = [one["case"] for one in read_part(handover, "table.json").get("cases", ())]
+    if handover.work or handover.key_sha256 or stem not in image_stems(cases):
         raise HandoverError("expected an image of a case of this handover, before its set is written")
     if len(data) > MAXIMUM_BYTES:
         raise HandoverError(f"expected an image of at most {MAXIMUM_BYTES} bytes")
-    keep_part(handover, f"images/{case}", data)
+    keep_part(handover, f"images/{stem}", data)
 
 
 def arrived(handover: Handover) -> list[str]:
-    """Return the cases whose image has arrived."""
+    """Return the images that have arrived, by their names."""
     return sorted(path.name for path in (folder_of(handover) / "images").glob("[0-9a-f]*"))
 
 

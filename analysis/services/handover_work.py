@@ -11,6 +11,7 @@ from django.conf import settings
 from django.db import transaction
 
 from analysis.caseset import Origin, write_blind_half
+from analysis.caseset.files import image_stems
 from analysis.durable import json_bytes, publish
 from analysis.endpoints import Groups
 from analysis.errors import RefusedError
@@ -128,13 +129,14 @@ def _take(row: Handover) -> Row:
         settings={"cases": "listed by hand"},
         custody={"unchecked": CUSTODY, **({"patients": told["patients"]} if told.get("patients") else {})},
     )  # fmt: skip
-    missing = [case for case in plan["case"] if not (sent / case).is_file()]
+    stems = image_stems(plan["case"])
+    missing = [stem for stem in stems if not (sent / stem).is_file()]
     if missing:
         raise service.HandoverError(
             f"expected {len(plan)} images, {len(missing)} have not arrived; send them again"
         )
     write_blind_half(
-        plan, images={case: sent / case for case in plan["case"]}, out=service.pending_of(row), origin=origin,
+        plan, images={stem: sent / stem for stem in stems}, out=service.pending_of(row), origin=origin,
         progress=_teller(row),
         **{name: told[name] for name in ("key_sha256", "one_each", "shown", "burned_in_checked")},
     )  # fmt: skip

@@ -105,7 +105,7 @@ class Listed(Contents):
 
     def clean_cases(self) -> list[dict[str, Any]]:
         """Return the cases; raise ValidationError for anything else than cases."""
-        allowed = {"case", "labels", "block", "separation_group", *PERSONAL}
+        allowed = {"case", "labels", "block", "separation_group", "role", *PERSONAL}
         try:
             rows = json.loads(self.cleaned_data["cases"].read())
             if rows and all(

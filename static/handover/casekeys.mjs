@@ -6,14 +6,17 @@
 import { hmac, sha256 } from "../js/digest.mjs";
 
 /**
- * @typedef {{image: string, group: string, labels: string, set?: string, patient?: string, view?: string, sex?: string, age?: string}} Listed
- * @typedef {{source: string, arm: number, pair: number, labels: string, patient?: string, view?: string, sex?: string, age?: string}} Chosen
- * @typedef {Chosen & {case: string, block: number, separation_group: string}} Planned
+ * @typedef {{image: string, case?: string, role?: string, group: string, labels: string, set?: string, patient?: string, view?: string, sex?: string, age?: string}} Listed
+ * @typedef {{source: string, member: string, role?: string, arm: number, pair: number, labels: string, patient?: string, view?: string, sex?: string, age?: string}} Chosen
+ * @typedef {Chosen & {case: string, stem: string, block: number, separation_group: string}} Planned one image; member: of which
+ *   case, in the list's words; stem: the name under which it is sent, of a case's first image the key of the case
  */
 
 const MINIMUM_BLOCK = 8;
 const FAMILIES = 2;
 const NO_FINDING = "No Finding";
+const MOST_IMAGES = 4;
+const ROLE = /^[A-Z0-9][A-Z0-9 -]{0,15}$/;
 export const PERSONAL = /** @type {const} */ (["view", "sex", "age"]);
 
 /** Read CSV with commas or semicolons, quotes as spreadsheets write them. @param {string} text @returns {string[][]} */
@@ -64,6 +67,7 @@ export function checkList(table, groups, shown) {
   /** @type {Map<string, number>} */
   const sets = new Map();
   const seen = new Set();
+  const firsts = new Map();
   const chosen = rows.map((cells, number) => {
     const row = /** @type {Listed} */ (/** @type {unknown} */ (Object.fromEntries(columns.map((name, place) => [name, cells[place] ?? ""]))));
     const where = `row ${number + 1}`;
@@ -75,14 +79,38 @@ export function checkList(table, groups, shown) {
     if (!labels.every(Boolean)) faults.push(`${where}: expected labels joined by '; ', got '${row.labels}'`);
     for (const name of shown) if (!row[/** @type {"view"} */ (name)]?.trim()) faults.push(`${where}: expected ${name}, which is shown for all cases, got none`);
     seen.add(row.image);
-    const set = row.set?.trim() ? `set ${nameKey(row.set)}` : `row ${number}`;
+    const member = row.case?.trim() ? `case ${nameKey(row.case)}` : `row ${number}`;
+    const set = row.set?.trim() ? `set ${nameKey(row.set)}` : member;
     if (!sets.has(set)) sets.set(set, sets.size);
     const person = Object.fromEntries(shown.map((name) => [name, (row[/** @type {"view"} */ (name)] ?? "").trim()]));
     const owner = columns.includes("patient") ? { patient: nameKey(row.patient ?? "") } : {};
-    return { source: row.image, arm: arm ?? 0, pair: sets.get(set) ?? 0, labels: labels.join("; "), ...owner, ...person };
+    const said = { group: arm, labels: labels.join("; "), set, ...owner, sex: row.sex, age: row.age };
+    const first = firsts.get(member) ?? said;
+    firsts.set(member, first);
+    for (const [name, value] of Object.entries(said)) if (first[name] !== value) faults.push(`${where}: expected one ${name} for all images of a case`);
+    return { source: row.image, member, role: row.role?.trim() ?? "", arm: arm ?? 0, pair: sets.get(set) ?? 0, labels: labels.join("; "), ...owner, ...person };
   });
   if (new Set(chosen.map((row) => row.arm)).size < 2) faults.push("expected cases of both groups");
+  faults.push(...faultsOfRoles(chosen));
   return { chosen, faults, columns };
+}
+
+/** The roles of the images of each case in their order, joined by " + ". @param {Chosen[]} chosen */
+export function rolesOf(chosen) {
+  /** @type {Map<string, string>} */
+  const held = new Map();
+  for (const { member, role = "" } of chosen) held.set(member, held.has(member) ? `${held.get(member)} + ${role}` : role);
+  return [...held.values()];
+}
+
+/** What is wrong with the images of the cases: number, roles and order are to be the same in all. @param {Chosen[]} chosen @returns {string[]} */
+function faultsOfRoles(chosen) {
+  const held = counted(rolesOf(chosen));
+  const told = [...held].map(([roles, count]) => `${roles || "no role"} in ${count}`).join("; ");
+  if (held.size > 1) return [`expected the same images in every case, with the same roles in one order; got ${told} cases`];
+  const roles = [...held.keys()].flatMap((each) => each.split(" + "));
+  const whole = roles.length < 2 || (roles.length <= MOST_IMAGES && new Set(roles).size === roles.length && roles.every((role) => ROLE.test(role)));
+  return whole ? [] : [`expected 1 to ${MOST_IMAGES} images to a case, each with a role of its own in capital letters, such as PA and LATERAL; got ${told} cases`];
 }
 
 /**
@@ -90,20 +118,25 @@ export function checkList(table, groups, shown) {
  * @param {Chosen[]} chosen
  * @param {Uint8Array<ArrayBuffer>} nonce 32 random bytes
  * @param {number} blockSize
- * @returns {Promise<Planned[]>} sorted by case
+ * @returns {Promise<Planned[]>} one for each image, sorted by case; the images of a case in their order
  */
 export async function planCases(chosen, nonce, blockSize) {
   const mac = await hmac(nonce);
   /** @type {Map<number, string[]>} */
   const members = new Map();
-  for (const row of chosen) members.set(row.pair, [...(members.get(row.pair) ?? []), row.source]);
-  const named = await Promise.all(chosen.map(async (row) => ({
-    ...row,
+  const firsts = chosen.filter((row, at) => chosen.findIndex(({ member }) => member === row.member) === at);
+  for (const row of firsts) members.set(row.pair, [...(members.get(row.pair) ?? []), row.source]);
+  const named = await Promise.all(firsts.map(async (row) => ({
+    member: row.member,
+    arm: row.arm,
     case: (await mac(row.source)).slice(0, 32),
     separation_group: (await mac(`\0group\0${(members.get(row.pair) ?? []).sort().join("\0")}`)).slice(0, 32),
   })));
   const blocks = await assignBlocks(named.map((row) => row.case), named.map((row) => row.separation_group), named.map((row) => row.arm), blockSize, mac);
-  return named.map((row, at) => ({ ...row, block: blocks[at] })).sort((one, other) => (one.case < other.case ? -1 : 1));
+  const several = chosen.length > firsts.length;
+  return named.map((row, at) => ({ ...row, block: blocks[at] })).sort((one, other) => (one.case < other.case ? -1 : 1)).flatMap((row) =>
+    chosen.filter(({ member }) => member === row.member).map(({ role, ...image }, at) => ({ ...image, ...(several ? { role } : {}), ...row, stem: at ? `${row.case}-${at + 1}` : row.case })),
+  );
 }
 
 /** @template Key @param {Iterable<Key>} keys @returns {Map<Key, number>} */
@@ -196,24 +229,33 @@ function cell(value) {
  */
 export async function keyCsv(plan, nonce, groups, bytes) {
   const owners = patientNumbers(plan);
-  const rows = [["case", "arm", "pair", "score", "class_group", "n_findings", ...(owners ? ["patient"] : []), "source", "source_sha256", "nonce", "groups"]];
+  const several = plan.some(({ role }) => role !== undefined);
+  const rows = [["case", "arm", "pair", "score", "class_group", "n_findings", ...(owners ? ["patient"] : []), ...(several ? ["role"] : []), "source", "source_sha256", "nonce", "groups"]];
   const hex = [...nonce].map((one) => one.toString(16).padStart(2, "0")).join("");
   for (const [at, row] of plan.entries()) {
     const findings = row.labels.split("; ").filter((one) => one !== NO_FINDING).length;
-    rows.push([row.case, String(row.arm), String(row.pair), "", "none", String(findings), ...(owners ? [String(owners[at])] : []), row.source, await sha256(await bytes(row.source)), at ? "" : hex, at ? "" : groups.join("; ")]);
+    rows.push([row.case, String(row.arm), String(row.pair), "", "none", String(findings), ...(owners ? [String(owners[at])] : []), ...(several ? [row.role ?? ""] : []), row.source, await sha256(await bytes(row.source)), at ? "" : hex, at ? "" : groups.join("; ")]);
   }
   return `${rows.map((row) => row.map(cell).join(",")).join("\n")}\n`;
 }
 
-/** Return case and source of each row of a key. @param {string} text @returns {{case: string, source: string}[]} */
+/** Return source of each row of a key, and the name under which it is sent. @param {string} text @returns {{stem: string, source: string}[]} */
 export function readKey(text) {
   const [columns = [], ...rows] = parseCsv(text);
   const [at, source] = [columns.indexOf("case"), columns.indexOf("source")];
-  return at < 0 || source < 0 ? [] : rows.map((row) => ({ case: row[at], source: row[source] }));
+  if (at < 0 || source < 0) return [];
+  /** @type {Map<string, number>} */
+  const held = new Map();
+  return rows.map((row) => {
+    const number = (held.get(row[at]) ?? 0) + 1;
+    held.set(row[at], number);
+    return { stem: number > 1 ? `${row[at]}-${number}` : row[at], source: row[source] };
+  });
 }
 
-/** Whether each matched set has one case of the first group: what an analysis of sets needs to know of them all. @param {Planned[]} plan */
-export function oneEach(plan) {
+/** Whether each matched set has one case of the first group: what an analysis of sets needs to know of them all. @param {Planned[]} images */
+export function oneEach(images) {
+  const plan = images.filter((row) => row.stem === row.case);
   const sizes = counted(plan.map((row) => row.pair));
   const ones = counted(plan.filter((row) => row.arm === 1).map((row) => row.pair));
   const matched = [...sizes].filter(([, size]) => size > 1);

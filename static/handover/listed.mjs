@@ -1,6 +1,6 @@
 // @ts-check
 /** Cases that somebody listed: checked, named and sealed here; the server gets the blind half and the key's digest. */
-import { checkList, findFiles, keyCsv, oneEach, parseCsv, patientNumbers, planCases, readKey } from "./casekeys.mjs";
+import { checkList, findFiles, keyCsv, oneEach, parseCsv, patientNumbers, planCases, readKey, rolesOf } from "./casekeys.mjs";
 import { chosenFiles, say } from "../js/choosing.mjs";
 import { sha256 } from "../js/digest.mjs";
 import { element, find } from "../js/reading/dom.mjs";
@@ -32,7 +32,9 @@ async function check(filled) {
   const { chosen, faults, columns } = checkList(parseCsv(await list.text()), groups, given.getAll("shown").map(String));
   const { found, faults: missing } = findFiles(chosen.map((row) => row.source), files());
   const all = [...faults, ...missing];
-  const words = [`${chosen.length} cases, ${files().length} files, columns ${columns.join(", ")}.`, ...all.slice(0, MOST_FAULTS)];
+  const roles = rolesOf(chosen);
+  const each = roles.length < chosen.length ? `, each of ${roles[0]}` : "";
+  const words = [`${roles.length} cases${each}, ${files().length} files, columns ${columns.join(", ")}.`, ...all.slice(0, MOST_FAULTS)];
   if (all.length > MOST_FAULTS) words.push(`and ${all.length - MOST_FAULTS} more`);
   find(document, "preview-said", HTMLElement).replaceChildren(...words.map((one) => element("li", {}, one)));
   showThumbnails(chosen.map((row) => found.get(row.source)).filter((one) => one !== undefined));
@@ -82,11 +84,11 @@ async function checkKey() {
 async function begin() {
   if (!form || !made) return;
   const body = new FormData(form);
-  body.set("cases", new Blob([JSON.stringify(made.plan.map(({ source, arm, pair, patient, ...blind }) => blind))], { type: "application/json" }), "cases.json");
+  body.set("cases", new Blob([JSON.stringify(made.plan.map(({ source, member, stem, arm, pair, patient, ...blind }) => blind))], { type: "application/json" }), "cases.json");
   body.set("key_sha256", made.digest);
   if (oneEach(made.plan)) body.set("one_each", "on");
   const patients = new Set(patientNumbers(made.plan)).size;
-  if (patients && patients < made.plan.length) body.set("patients", String(patients));
+  if (patients && patients < new Set(made.plan.map((row) => row.case)).size) body.set("patients", String(patients));
   const answer = await fetch(form.action, { method: "POST", body, credentials: "same-origin" });
   if (!answer.redirected) {
     const errors = [...new DOMParser().parseFromString(await answer.text(), "text/html").querySelectorAll(".errorlist")];
@@ -104,10 +106,10 @@ async function send() {
     if (!address) await begin();
     const told = await (await fetch(`${address}progress.json`, { credentials: "same-origin" })).json();
     const arrived = new Set(told.arrived);
-    const rows = readKey(await key.text()).filter((row) => !arrived.has(row.case));
+    const rows = readKey(await key.text()).filter((row) => !arrived.has(row.stem));
     const { found, faults } = findFiles(rows.map((row) => row.source), files());
     if (faults.length) throw new Error(faults.slice(0, MOST_FAULTS).join("; "));
-    const queue = rows.map((row) => ({ name: row.case, file: /** @type {File} */ (found.get(row.source)) }));
+    const queue = rows.map((row) => ({ name: row.stem, file: /** @type {File} */ (found.get(row.source)) }));
     await sendAll(queue, (name) => `${address}images/${name}/`, token, (done, total, left) => progress("Sending", done, total, left));
     await step("take", {});
     await follow(await sha256(await key.arrayBuffer()));

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from playwright._impl._driver import compute_driver_executable
 
+from analysis.caseset.files import image_stems
 from analysis.caseset.keys import case_key
 from analysis.caseset.plan import plan_cases
 from analysis.caseset.read import read_key
@@ -33,6 +34,7 @@ console.log(JSON.stringify({ plan, faults, key, each: oneEach(plan), owners: pat
 """
 
 
+@pytest.mark.parametrize("several", [False, True], ids=["one image", "two images"])
 @pytest.mark.parametrize("patients", [False, True], ids=["unknown", "patients"])
 @pytest.mark.parametrize(
     ("sizes", "block_size"),
@@ -40,7 +42,7 @@ console.log(JSON.stringify({ plan, faults, key, each: oneEach(plan), owners: pat
     ids=["pairs", "threes", "single", "few", "mixed"],
 )
 def test_the_browser_plans_as_the_command_does(
-    tmp_path: Path, sizes: list[int], block_size: int, patients: bool
+    tmp_path: Path, sizes: list[int], block_size: int, patients: bool, several: bool
 ) -> None:  # fmt: skip
     draw = random.Random(1)
     rows = []
@@ -55,6 +57,11 @@ def test_the_browser_plans_as_the_command_does(
             )  # fmt: skip
     if patients:
         rows = [{**row, "patient": draw.choice(["", "Ä 1", "Ä 2", "3"])} for row in rows]
+    if several:
+        rows = [
+            {**row, "image": f"{role}/{row['image']}", "case": f"Fall {number}", "role": role}
+            for number, row in enumerate(rows) for role in ("PA", "L-CC")
+        ]  # fmt: skip
     pd.DataFrame(rows).to_csv(tmp_path / "list.csv", index=False)
     (tmp_path / "program.mjs").write_text(PROGRAM % (ROOT / "static/handover/casekeys.mjs").as_uri())
     done = subprocess.run(
@@ -67,13 +74,16 @@ def test_the_browser_plans_as_the_command_does(
         read_listed(tmp_path / "list.csv", Groups(*NAMES)), shown=["sex"], block_size=block_size, nonce=NONCE
     )
     columns = ["case", "source", "labels", "block", "separation_group", "arm", "pair", "sex"]
+    columns += ["role"] if several else []
+    assert [row["stem"] for row in came["plan"]] == image_stems(wanted["case"])
     assert [{name: row[name] for name in columns} for row in came["plan"]] == wanted[columns].to_dict(
         "records"
     )
     (tmp_path / "key.csv").write_text(came["key"])
     key = read_key(tmp_path / "key.csv")
     assert key.groups == Groups(*NAMES)
-    assert list(key.rows["n_findings"]) == list(wanted["n_findings"])
+    assert list(key.images["n_findings"]) == list(wanted["n_findings"])
+    assert list(key.images.get("role", [])) == list(wanted.get("role", []))
     assert case_key(NONCE, rows[0]["image"]) in set(key.rows["case"])
     assert came["each"] == (max(sizes) > 1)
     if not patients:
@@ -81,5 +91,5 @@ def test_the_browser_plans_as_the_command_does(
         assert "patient" not in key.rows.columns
         return
     numbers = _with_owners(wanted, origin())[0]["patient"]
-    assert list(key.rows["patient"]) == came["owners"] == numbers.tolist()
+    assert list(key.images["patient"]) == came["owners"] == numbers.tolist()
     assert list(key.rows.columns[:7]) == [name for name in KEY.names if name not in ("nonce",)][:7]

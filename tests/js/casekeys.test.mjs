@@ -30,6 +30,16 @@ test("sets are attested only where each has one of the first group", () => {
   assert.equal(oneEach([{ pair: 0, arm: 1 }]), false);
 });
 
-test("a saved key says again which case is which", () => {
-  assert.deepEqual(readKey('case,arm,source\nab,1,"x,y.png"\n'), [{ case: "ab", source: "x,y.png" }]);
+test("a saved key says again which image is sent under which name", () => {
+  assert.deepEqual(readKey('case,arm,source\nab,1,"x,y.png"\nab,1,z\n'), [{ stem: "ab", source: "x,y.png" }, { stem: "ab-2", source: "z" }]);
+});
+
+test("cases with other images than the rest are told with their counts", () => {
+  const listed = (rows) => checkList(parseCsv(`image,case,role,group,labels\n${rows.join("\n")}`), GROUPS, []).faults;
+  const two = ["a,1,PA,film,Mass", "b,1,LATERAL,film,Mass", "c,2,PA,scan,Mass", "d,2,LATERAL,scan,Mass"];
+  assert.deepEqual(listed(two), []);
+  assert.match(listed(two.slice(0, 3)).join(), /PA \+ LATERAL in 1; PA in 1 cases/);
+  assert.match(listed([two[1], two[0], two[2], two[3]]).join(), /LATERAL \+ PA in 1; PA \+ LATERAL in 1/);
+  assert.match(listed(two.map((row) => row.replace("LATERAL", "PA"))).join(), /a role of its own/);
+  assert.match(listed([...two.slice(0, 3), "d,2,LATERAL,scan,Hernia"]).join(), /row 4: expected one labels for all images/);
 });
