@@ -129,9 +129,7 @@ def write_case_set(
         shutil.rmtree(folder, ignore_errors=True)
         for made in sealed.values():
             made.unlink(missing_ok=True)
-    return CaseSet(
-        out, key_out, report_out, sha256_bytes(key), plan["case"].nunique(), int(plan["block"].max())
-    )
+    return CaseSet(out, key_out, report_out, sha256_bytes(key), provenance["cases"], provenance["blocks"])
 
 
 def write_blind_half(
