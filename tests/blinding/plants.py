@@ -191,6 +191,7 @@ PLANTS: dict[str, Plant] = {
     "window": _frame_value("window_high", 1),
     "pixel spacing": _frame_value("spacing_row", 0.001),
     "depth": _frame_value("bits", 1),
+    "frame format": _frame_value("format", -1),
     "public id": _public_id,
     "order": _order,
     "time in the gzip header": _frame_bytes(lambda data: data[:4] + b"\x01" + data[5:]),
