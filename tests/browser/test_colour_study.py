@@ -127,7 +127,7 @@ def _try_the_tools(page: Page, live: LiveStudy) -> None:
 def _look_through(page: Page, url: str) -> None:
     """The page of results, the small pictures of the case browser and one case at full size, by an admin."""
     sign_in_as(page, url, "alice@example.org")
-    page.goto(f"{url}/results/colour/")
+    page.goto(f"{url}/results/colour/", timeout=120_000)  # the first to look waits for the computing
     expect(page.get_by_role("heading", name="Primary comparison", exact=False)).to_be_visible()
     page.get_by_role("link", name="Cases", exact=True).click()
     small = page.locator(".image-card img").first

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from django.test import RequestFactory
 from PIL import Image
 
 from analysis.picture.custody import stored_digest
@@ -111,7 +112,9 @@ def test_a_small_picture_is_in_colour_and_as_it_is_shown_at_first(
     values = np.full((2 * THUMBNAIL, THUMBNAIL, 3), (200, 100, 50), np.uint8)
     load(tmp_path, [png(values)])
     (case,) = cases_of(STUDY)
-    small = Image.open(io.BytesIO(thumbnail_response(case, person("Alice")).content))
+    request = RequestFactory().get("/")
+    request.user = person("Alice")
+    small = Image.open(io.BytesIO(thumbnail_response(case, request).content))
     assert (small.mode, small.size) == ("RGB", (THUMBNAIL // 2, THUMBNAIL))
     assert (np.asarray(small) == (200, 100, 50)).all()
     assert case.frame.format == COLOUR
