@@ -149,8 +149,8 @@ def test_every_image_of_a_case_goes_by_the_one_door() -> None:
     assert len(found) == 2, "its definition and one call"
     assert "frame_bytes(" in inspect.getsource(selectors._confirmed_bytes)
     for answer in (selectors.frame_response, selectors.thumbnail_response):
-        assert list(inspect.signature(answer).parameters) == ["case", "person"]
-        assert "_confirmed_bytes(case, person)" in inspect.getsource(answer)
+        assert list(inspect.signature(answer).parameters) == ["case", "request"]
+        assert "_confirmed_bytes(case, request)" in inspect.getsource(answer)
 
 
 def test_terms_come_with_the_hand_over(stock: Stock, tmp_path: Path) -> None:
