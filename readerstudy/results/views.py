@@ -26,7 +26,6 @@ from analysis.report.pdf import pdf_of
 from analysis.stats import StatsError
 from readerstudy.accounts.access import signed_in
 from readerstudy.accounts.forms import Confirm, filled
-from readerstudy.accounts.middleware import page
 from readerstudy.accounts.models import User
 from readerstudy.audit.services import record
 from readerstudy.planning.pilot import variances_of
@@ -38,7 +37,7 @@ from readerstudy.results.values import SealedError
 from readerstudy.study.duties import needs_two, openers_context, why_not
 from readerstudy.study.models import Role, Study
 from readerstudy.study.people.members import progress_of
-from readerstudy.study.visibility import View, admin_step, has_role, study_for_role
+from readerstudy.study.visibility import View, admin_step, has_role, member_page
 
 PAPER = "-paper"
 """End of the name of a figure on white, for print."""
@@ -50,16 +49,13 @@ def results_page(*methods: str) -> Callable[[View], View]:
 
     def made(view: View) -> View:
         @wraps(view)
-        def given(request: HttpRequest, slug: str, **named: object) -> HttpResponseBase:
-            study = study_for_role(
-                signed_in(request), slug, Role.STUDY_ADMIN, Role.RESEARCHER, Role.STATISTICIAN
-            )
+        def given(request: HttpRequest, study: Study, **named: object) -> HttpResponseBase:
             try:
                 return view(request, study, **named)
             except SealedError:  # before the key is open there is nothing
                 raise Http404 from None
 
-        return page(*methods)(given)
+        return member_page(*methods)(given)
 
     return made
 
