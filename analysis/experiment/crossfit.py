@@ -82,7 +82,8 @@ def plan_cross_fit(
             for seed in spec.train.seeds
         ]
     said = {
-        "kind": KIND, "name": f"{data.name}, cross-fitting", "synthetic": data.synthetic, "images": len(names),
+        "kind": KIND, "name": f"{data.name}, cross-fitting", "synthetic": data.synthetic,
+        "images": {"count": len(names)},
         "choices": {"level": level, "criterion": criterion, "fraction": fraction, "folds": FOLDS},
         "digests": {"train": split.sha256, "val": val.sha256, "folds": sha256_file(folder / "folds.csv")},
     }  # fmt: skip

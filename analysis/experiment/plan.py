@@ -40,7 +40,7 @@ class Job:
 class Plan:
     """A frozen experiment in its folder: `plan.json`, then `networks`, `runs` and what comes of them.
 
-    `said`: format, kind, name, digest, synthetic, images (of the training split), choices, digests and versions.
+    `said`: format, kind, name, digest, synthetic, images (count, of the training split), choices, digests and versions.
     """
 
     folder: Path
@@ -165,5 +165,5 @@ def cost(plan: Plan) -> tuple[int, int, float]:
         began = time.perf_counter()
         trainer.run_epoch(drawn, Examples(drawn.pixels[:2], drawn.labels[:2]), lambda done: None)
         per_image = (time.perf_counter() - began) / rows
-    images = spec.train.epochs * int(plan.said["images"])
+    images = spec.train.epochs * int(plan.said["images"]["count"])
     return len(plan.jobs), images, per_image * images * len(plan.jobs) * 4 / 3

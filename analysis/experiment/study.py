@@ -119,7 +119,8 @@ def plan_study(path: Path, folder: Path) -> Plan:
     files["arms"] = sha256_of_all({file.name: sha256_file(file) for *_, file in made if file is not None})
     choices = {k: v for k, v in plain(study).items() if k not in ("name", "spec", "lists", "better_labels")}
     said = {
-        "kind": KIND, "name": study.name, "synthetic": data.synthetic, "images": len(train.images),
+        "kind": KIND, "name": study.name, "synthetic": data.synthetic,
+        "images": {"count": len(train.images)},
         "choices": {**choices, "lists": len(lists), "sizes": [len(rows) for rows in lists]}, "digests": files,
     }  # fmt: skip
     return freeze(folder, said, jobs)

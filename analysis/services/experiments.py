@@ -18,7 +18,7 @@ FINISH: Mapping[str, Callable[[Plan], list[str]]] = {
 
 def register_experiment(*, plan: Plan) -> Run:
     """Write a frozen experiment into the ledger; one that is there is returned as it is."""
-    shown = {"digest": plan.said["digest"], "images": plan.said["images"], **plan.said["choices"]}
+    shown = {"digest": plan.said["digest"], "images": plan.said["images"]["count"], **plan.said["choices"]}
     return register_run(
         run_id=plan.run_id, kind=RunKind.RETRAIN, name=plan.said["name"], folder=plan.folder.absolute(),
         spec={"experiment": shown, "data": plan.jobs[0].spec.shown()["data"]}, synthetic=plan.said["synthetic"],

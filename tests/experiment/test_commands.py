@@ -2,18 +2,21 @@
 
 import io
 import json
+import re
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from django.core.management import CommandError, call_command
+from django.test import Client
 
 from analysis.experiment import crossfit
 from analysis.experiment.plan import open_plan
 from analysis.models import Run, RunKind
 from analysis.selection import find_in_run, read_run
 from analysis.sweep.networks.checkpoints import read_checkpoint
+from tests.stock import grant_researcher, person
 
 pytestmark = pytest.mark.django_db
 
@@ -22,6 +25,18 @@ def said(*command: str) -> str:
     out = io.StringIO()
     call_command(*command, stdout=out, stderr=io.StringIO())
     return out.getvalue()
+
+
+def pages_of(client: Client, run: Run) -> list[str]:
+    """Return the pages of an experiment as a researcher sees them: the run, where it came from, its figure."""
+    rita = person("Rita")
+    grant_researcher(user=rita, actor=None)
+    client.force_login(rita)
+    page = client.get(f"/runs/{run.run_id}/").content.decode()
+    linked = re.findall(rf'(?:href|src)="(/runs/{run.run_id}/[^"]+)"', page)
+    answers = [client.get(one) for one in linked]
+    assert [answer.status_code for answer in answers] == [200] * len(linked), linked
+    return [page, *linked]
 
 
 STUDY = """
@@ -52,7 +67,7 @@ def write_study(site: Path, text: str = STUDY) -> Path:
     return site / "study.toml"
 
 
-def test_cross_fitting(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cross_fitting(site: Path, monkeypatch: pytest.MonkeyPatch, client: Client) -> None:
     monkeypatch.setattr(crossfit, "FOLDS", 2)
     monkeypatch.chdir(site)  # relative names, as in the guide
     command = ("cross_fit", "sweep.toml", "--out", "fit", "--fraction", "0.25", "--sparsity", "0.3")
@@ -87,6 +102,7 @@ def test_cross_fitting(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = Run.objects.get(kind=RunKind.RETRAIN)
     assert run.finished_at is not None
     assert Run.objects.get(kind=RunKind.IMPORT).folder == str(site / "fit" / "run")
+    pages_of(client, run)
     before = {file: file.stat().st_mtime_ns for file in (site / "fit").rglob("*.pt")}
     assert "exemplars of 24 training images" in said(*command)  # again: nothing is trained
     assert before == {file: file.stat().st_mtime_ns for file in (site / "fit").rglob("*.pt")}
@@ -103,7 +119,7 @@ def test_cross_fitting_refuses(site: Path) -> None:
         said("cross_fit", str(site / "sweep.toml"), "--out", str(site / "fit"), "--criterion", "modal-labels")
 
 
-def test_retraining(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_retraining(site: Path, monkeypatch: pytest.MonkeyPatch, client: Client) -> None:
     study, home = write_study(site), site / "study"
     monkeypatch.chdir(site)
     frozen = said("retrain", study.name, "--out", home.name, "--only-cost")
@@ -156,6 +172,9 @@ def test_retraining(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = Run.objects.get(kind=RunKind.RETRAIN)
     assert run.run_id == f"retrain-{plan.said['digest'][:12]}"
     assert str(site) not in json.dumps(run.spec)
+    shown = pages_of(client, run)
+    assert "No verdict: 2 seeds of at least 20" in shown[0]
+    assert "/figures/contrasts.svg" in shown[0]
 
 
 def test_a_frozen_study_is_not_changed(site: Path) -> None:
