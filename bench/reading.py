@@ -1,4 +1,4 @@
-"""Time the reading room end to end: python -m bench.reading [--runs 5]. Prints medians; asserts nothing.
+"""Time the reading room end to end: python -m bench.reading [--runs 5] [--images 2]. Prints medians; asserts nothing.
 
 Serves a study of synthetic radiographs of 2048 x 2500 pixels and 12 bit on loopback by gunicorn, signs in as a
 reader, and reads by keyboard in Chromium without a GPU. Then the workstation page measures the same viewer.
@@ -27,11 +27,23 @@ SINCE = """() => {
   const at = (name) => performance.getEntriesByName(name).at(-1)?.startTime ?? 0;
   return at("case-painted") - at("case-submitted");
 }"""
+ROLES = ("L-CC", "R-CC", "L-MLO", "R-MLO")
+DRAG = """async () => {
+  const times = [];
+  for (let step = 0; step < 30; step += 1) {
+    const began = performance.now();
+    document.dispatchEvent(new KeyboardEvent("keydown", { key: step % 2 ? "ArrowUp" : "ArrowDown", bubbles: true }));
+    await new Promise((done) => requestAnimationFrame(done));
+    times.push(performance.now() - began);
+  }
+  return times;
+}"""
+"""Change the window of the active image by arrow keys, which drag it; from the event to the frame that shows it."""
 Figures = dict[str, list[float]]
 
 
-def make_site(home: Path) -> None:
-    """Make a site with a study of full-size synthetic images that is being read."""
+def make_site(home: Path, images: int) -> None:
+    """Make a site with a study of full-size synthetic images that is being read, so many to a case."""
     os.environ |= {"READERSTUDY_HOME": str(home), "SECRET_KEY": "only for a bench", "AUDIT_KEY": "00" * 32}
     os.environ |= {"DJANGO_SETTINGS_MODULE": "readerstudy.settings", "DJANGO_ALLOW_ASYNC_UNSAFE": "1"}
     (home / "static").mkdir(parents=True)
@@ -50,7 +62,10 @@ def make_site(home: Path) -> None:
     begin_first_epoch()
     # The bench's image in place of the small one: smooth, with noise in its lowest bits.
     stock.picture = lambda number, **_: synthetic(number)  # type: ignore[assignment]
-    made_study(home / "made", "bench", pairs=CASES // 2)
+    from readerstudy.study.protocol import Protocol
+
+    several = {"roles": ROLES[:images], "protocol": Protocol(layout="side_by_side")} if images > 1 else {}
+    made_study(home / "made", "bench", pairs=CASES // 2, **several)  # type: ignore[arg-type]
 
 
 def serve(home: Path) -> tuple[subprocess.Popen[bytes], str]:
@@ -100,6 +115,7 @@ def read_once(page: Any, url: str, figures: Figures) -> None:
         else:
             figures.setdefault("next image, from submit", []).append(page.evaluate(SINCE))
         page.wait_for_timeout(1_500)  # a reader looks; the next image comes meanwhile
+        figures.setdefault("window by keys, event to frame", []).extend(page.evaluate(DRAG))
         for key in ("y", "3", "3"):
             page.keyboard.press(key)
         page.keyboard.press("Enter")
@@ -133,18 +149,19 @@ def main() -> None:
     """Print the medians of some runs, and the machine."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=5)
-    runs = parser.parse_args().runs
+    parser.add_argument("--images", type=int, default=1, choices=range(1, 5), help="images to a case")
+    asked = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="bench-reading-") as folder:
-        make_site(Path(folder) / "site")
+        make_site(Path(folder) / "site", asked.images)
         server, url = serve(Path(folder))
         try:
-            report(url, runs)
+            report(url, asked.runs, asked.images)
         finally:
             server.terminate()
             server.wait(30)
 
 
-def report(url: str, runs: int) -> None:
+def report(url: str, runs: int, images: int) -> None:
     """Run and print."""
     from playwright.sync_api import sync_playwright
 
@@ -163,7 +180,7 @@ def report(url: str, runs: int) -> None:
         browser.close()
     when = datetime.now(UTC).date()
     print(f"{when}, {platform.machine()}, {os.cpu_count()} cores, Chromium {version}, no GPU, {runs} runs")
-    print(f"image {COLUMNS} x {ROWS}, 12 bit; {said}")
+    print(f"{images} to a case, each {COLUMNS} x {ROWS}, 12 bit; {said}")
     print(f"scripts of the reading page: {script_size() / 1000:.1f} kB gzip")
     for name, values in figures.items():
         print(

@@ -13,6 +13,7 @@ from analysis.selection.exemplars import Exemplars, find_in_run
 from analysis.selection.matching import Nearest, match_controls
 from analysis.selection.sampling import DRAWS, Draw, draw_exemplars, draw_sample, sample_weights
 from analysis.selection.store import Run
+from analysis.selection.views import views_of_studies
 
 FINE = ("pearson", "jensen-shannon")
 """Criteria by the scores themselves rather than their order: images are hardly ever equal."""
@@ -37,7 +38,8 @@ class SelectionSpec:
 
     `draw` says how exemplars are drawn (`analysis.selection.sampling.DRAWS`). `size` is the number of exemplars to
     draw (None: all). `controls` is `matched` or `random`; exact keys,
-    nearest keys and calipers count for matched ones only.
+    nearest keys and calipers count for matched ones only. `views`: a case has the images of one study with these views
+    (two or more, the first is what is chosen); none: a case has one image.
     """
 
     criterion: str = "spearman"
@@ -53,9 +55,14 @@ class SelectionSpec:
     nearest: tuple[Nearest, ...] = (Nearest("age"), Nearest("sex"), Nearest(covariates.LOG_FREQUENCY))
     caliper: float | None = None
     distinct_patients: bool = True
+    views: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        """Refuse an unknown way to draw, and a key (score, arm) that is no property of the image."""
+        """Refuse an unknown way to draw, a key (score, arm) that is no property of the image, and one view alone."""
+        if len(self.views) == 1 or len(set(self.views)) < len(self.views):
+            raise SelectionError(
+                f"expected two or more views of a case, or none, got {', '.join(self.views)}"
+            )
         if self.draw not in DRAWS:
             raise SelectionError(f"expected exemplars drawn {', '.join(DRAWS)}; got {self.draw!r}")
         for name in (*self.exact, *(key.column for key in self.nearest)):
@@ -70,6 +77,7 @@ class SelectionSpec:
             "criterion": self.criterion, "condition": self.condition, "reference": self.reference,
             "fraction": self.fraction, "drawn": DRAWS[self.draw], "size": self.size, "controls": self.controls,
             "ratio": self.ratio, "distinct_patients": self.distinct_patients,
+            **({"views": list(self.views)} if self.views else {}),
         }  # fmt: skip
         if self.controls == "random":
             return common
@@ -132,6 +140,8 @@ def select(
     table = covariates.covariate_table(run.images, run.classes).merge(
         found.ranked, on="image", validate="1:1"
     )
+    if spec.views:
+        table = table[table["image"].isin(views_of_studies(run.images, spec.views)[spec.views[0]])]
     return select_from(table, found, spec, excluded or {}, taken_out or {})
 
 

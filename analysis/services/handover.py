@@ -19,6 +19,7 @@ from analysis.endpoints import GROUPS, Groups
 from analysis.selection import Run, Selection, SelectionSpec, read_run, select
 from analysis.selection.duplicates import GREY_FEATURES, fingerprint, grey_features, near_duplicates
 from analysis.selection.validity import judge
+from analysis.selection.views import with_views
 from analysis.services.custody import check_custody
 from analysis.services.label_noise import of_training_split
 from analysis.sweep.data.pixels import read_pixels
@@ -68,6 +69,7 @@ def hand_over(
         )
     look = Look(images, source.images["image"], progress)
     selection = select_distinct(source, spec, look, taken_out)
+    selection = replace(selection, rows=with_views(selection.rows, source.images, spec.views))
     files = look.files(selection.rows["image"])
     custody = check_custody(source, files, unchecked)
     described = origin(source, selection, look)

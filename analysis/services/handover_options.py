@@ -36,6 +36,7 @@ def spec_of(options: Mapping[str, Any], seed: int) -> SelectionSpec:
     return SelectionSpec(
         **{name: options[name] for name in same}, seed=seed, exact=tuple(options["exact"]),
         nearest=tuple(options["nearest"]), distinct_patients=not options["same_patient_allowed"],
+        views=tuple(options.get("views") or ()),
     )  # fmt: skip
 
 

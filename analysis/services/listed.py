@@ -13,6 +13,7 @@ from analysis.durable import sha256_file
 from analysis.endpoints import Groups
 from analysis.identity import name_key
 from analysis.services.handover import Look
+from analysis.services.studies import RULE, cases_of_studies
 from analysis.tablefile import read_table
 
 CUSTODY = "no sweep chose these cases, so that there are no evaluated images to compare with"
@@ -21,7 +22,7 @@ CUSTODY = "no sweep chose these cases, so that there are no evaluated images to 
 def hand_over_listed(
     *, listed: Path, groups: Groups, images: Path, out: Path, key_out: Path, synthetic: bool = False,
     shown: Sequence[str] = (), block_size: int = 20, nonce: bytes | None = None,
-    terms: Mapping[str, str] | None = None, burned_in_checked: str = "",
+    terms: Mapping[str, str] | None = None, burned_in_checked: str = "", by_study: bool = False,
 ) -> CaseSet:  # fmt: skip
     """Write the blind folder and the sealed key of cases that somebody else chose.
 
@@ -35,19 +36,20 @@ def hand_over_listed(
     synthetic: whether the images are not of patients.
     out, key_out, shown, block_size, nonce, burned_in_checked: see `analysis.caseset.write_case_set`.
     terms: see `analysis.caseset.Origin`.
+    by_study: make cases of the images by `analysis.services.studies.RULE`.
 
     Raises
     ------
     CaseSetError, FrameError: see there and `read_listed`; nothing is left half-written.
     """
-    rows = read_listed(listed, groups)
+    rows = read_listed(listed, groups, images if by_study else None)
     look = Look(images, rows["image"])
     close = look.duplicates(list(rows["image"]))
     origin = Origin(
         run_id="",
         predictions_sha256="",
         synthetic=synthetic,
-        settings={"cases": "listed by hand"},
+        settings={"cases": "listed by hand", **({"rule": RULE} if by_study else {})},
         committed={"list_sha256": sha256_file(listed)},
         sealed={"pixels": look.compared(rows), "near_duplicates": [list(each) for each in close]},
         terms=terms or {},
@@ -59,14 +61,8 @@ def hand_over_listed(
     )  # fmt: skip
 
 
-def read_listed(path: Path, groups: Groups) -> pd.DataFrame:
-    """Read a list of images as rows of `frames.SELECTION`; there is no score, and the class group is "none".
-
-    Raises
-    ------
-    CaseSetError: no CSV, two names that are one, a case of neither group, a group without a case.
-    FrameError: a cell that `frames.LISTED` does not allow.
-    """
+def read_images(path: Path) -> pd.DataFrame:
+    """Read a list as it is (frames.LISTED); raise CaseSetError or FrameError for what is none."""
     frame = read_table(
         path,
         error=CaseSetError,
@@ -75,7 +71,22 @@ def read_listed(path: Path, groups: Groups) -> pd.DataFrame:
         dtype=str,
         keep_default_na=False,
     )
-    frame = frames.check_table(frame, frames.LISTED, str(path)).reset_index(drop=True)
+    return frames.check_table(frame, frames.LISTED, str(path)).reset_index(drop=True)
+
+
+def read_listed(path: Path, groups: Groups, studies: Path | None = None) -> pd.DataFrame:
+    """Read a list of images as rows of `frames.SELECTION`; there is no score, and the class group is "none".
+
+    studies: folder of the images, where cases are to be made by `analysis.services.studies.RULE`.
+
+    Raises
+    ------
+    CaseSetError: no CSV, two names that are one, a case of neither group, a group without a case.
+    FrameError: a cell that `frames.LISTED` does not allow.
+    """
+    frame = read_images(path)
+    if studies is not None:
+        frame = cases_of_studies(frame, find_images(frame["image"], studies))
     arm_of = {name_key(groups.other): 0, name_key(groups.one): 1}
     if len(arm_of) < 2:
         raise CaseSetError(

@@ -1,6 +1,6 @@
 """Studies that browser tests serve."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,12 +19,21 @@ from tests.browser.conftest import LiveStudy, _empty_the_audit_trail
 
 
 def made_study(
-    folder: Path, slug: str, *, pairs: int, protocol: Protocol | None = None, **size: int
+    folder: Path,
+    slug: str,
+    *,
+    pairs: int,
+    protocol: Protocol | None = None,
+    roles: Sequence[str] = (),
+    **size: int,
 ) -> Study:
-    """Make a study of small smooth pictures (rows, columns: their size) that is being read, with one reader."""
+    """Make a study of small smooth pictures (rows, columns: their size) that is being read, with one reader.
+
+    roles: of the images of each case, where it is to have several.
+    """
     sources = folder / "sources"
     sources.mkdir(parents=True)
-    rows = stock.selection(pairs)
+    rows = stock.selection(pairs, roles=roles)
     images = {name: sources / name for name in rows["image"]}
     for number, path in enumerate(images.values()):
         stock.write_dicom(path, stock.picture(number, **size), patient="nobody")

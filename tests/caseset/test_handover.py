@@ -239,3 +239,56 @@ def test_a_run_may_name_its_groups_and_has_those_of_a_sweep_otherwise(run: Path,
     assert read_key(tmp_path / "own" / "key.csv").groups == Groups(
         "forgotten", "forgotten ones", "kept", "kept ones"
     )
+
+
+@pytest.fixture(scope="module")
+def studies(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Write a run whose studies have PA and LATERAL, but for the last twenty, which have one of them twice or alone."""
+    folder = tmp_path_factory.mktemp("studies") / "run"
+    write_run(folder, images=300)
+    table = pd.read_csv(folder / "images.csv")
+    table["view"] = ["PA", "LATERAL"] * 150
+    table.loc[280:289, "view"] = "LATERAL"
+    table["study"] = [f"s{number // 2}" for number in range(300)]
+    table.loc[290:, "study"] = [f"alone{number}" for number in range(10)]
+    table.to_csv(folder / "images.csv", index=False)
+    seal(folder)
+    for seed, name in enumerate(table["image"]):
+        write_png(folder / "images" / name, seed)
+    return folder
+
+
+def test_the_views_of_a_study_are_one_case_that_its_first_view_chooses(studies: Path, tmp_path: Path) -> None:
+    door(studies, tmp_path, "--size", "5", "--views", "PA", "LATERAL")
+    key = read_key(tmp_path / "key.csv")
+    assert verify_case_set(tmp_path / "cases", tmp_path / "key.csv").cases == len(key.rows) == 10
+    images = read_run(studies).images.set_index("image")
+    for _, rows in key.images.groupby("case", sort=False):
+        told = images.loc[rows["source"]]
+        assert list(told["view"]) == list(rows["role"]) == ["PA", "LATERAL"]
+        assert told["study"].nunique() == 1
+    blind = read_blind_half(tmp_path / "cases")
+    assert blind.provenance["selection"]["views"] == ["PA", "LATERAL"]
+    assert set(read_report(tmp_path / "key.csv")["pixels"]) == {"PA", "LATERAL"}
+    whole = select(read_run(studies), SelectionSpec(views=("PA", "LATERAL")))
+    assert not set(whole.rows["image"]) - set(images.index[:280:2])
+
+
+@pytest.mark.parametrize(
+    ("views", "says"),
+    [
+        (["PA"], "two or more views"),
+        (["AP", "LATERAL"], "expected studies with one image each of the views AP, LATERAL"),
+    ],
+)
+def test_views_that_no_study_has_are_refused(
+    studies: Path, tmp_path: Path, views: list[str], says: str
+) -> None:
+    with pytest.raises(CommandError, match=says):
+        door(studies, tmp_path, "--views", *views)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_run_that_does_not_say_studies_is_refused(run: Path, tmp_path: Path) -> None:
+    with pytest.raises(CommandError, match="need the column study of the run's images"):
+        door(run, tmp_path, "--views", "PA", "LATERAL")

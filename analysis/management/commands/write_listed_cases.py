@@ -2,9 +2,11 @@
 
 from typing import Any
 
+from analysis.caseset import find_images
 from analysis.management.told import ToldCommand
 from analysis.services import handover_options as shared
-from analysis.services.listed import hand_over_listed
+from analysis.services.listed import hand_over_listed, read_images
+from analysis.services.studies import cases_of_studies, in_words
 
 
 class Command(ToldCommand):
@@ -17,7 +19,13 @@ class Command(ToldCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Write, and report; nothing that reveals a case's group is printed."""
+        if options["by_study"] == "show":
+            listed = read_images(options["listed"])
+            files = find_images(listed["image"], options["images"])
+            self.stdout.write(in_words(cases_of_studies(listed, files)))
+            return
         written = hand_over_listed(
-            listed=options["listed"], synthetic=options["synthetic"], **shared.written_with(options)
-        )
+            listed=options["listed"], synthetic=options["synthetic"],
+            by_study=options["by_study"] == "apply", **shared.written_with(options),
+        )  # fmt: skip
         self.stdout.write(shared.report_of(written))
