@@ -86,13 +86,6 @@ class BlindHalf:
         """The terms of use that came with the images (`TERMS`), or none."""
         return dict(self.provenance.get("terms") or {})
 
-    def image(self, case: str) -> Path:
-        """Return the first image file of a case."""
-        names = self.cases.loc[self.cases["case"] == case, "image"]
-        if len(names) != 1:
-            raise CaseSetError(f"{self.folder}: expected a case of the set, got {case!r}")
-        return self.folder / str(names.iloc[0])
-
 
 @dataclass(frozen=True)
 class SealedHalf:

@@ -33,7 +33,7 @@ def test_both_halves_come_back_as_they_were_given(tmp_path: Path) -> None:
     assert key.digest == hashlib.sha256(written.key.read_bytes()).hexdigest()
     assert blind.synthetic
     assert (written.cases, written.blocks) == (20, 1)
-    assert blind.image(blind.cases["case"][0]).is_file()
+    assert (blind.folder / blind.images["image"].iloc[0]).is_file()
     assert verify_case_set(written.folder, written.key).key_checked
 
 
