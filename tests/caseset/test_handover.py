@@ -243,7 +243,7 @@ def test_a_run_may_name_its_groups_and_has_those_of_a_sweep_otherwise(run: Path,
 
 @pytest.fixture(scope="module")
 def studies(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Write a run whose studies have PA and LATERAL, but for the last twenty, which have one of them twice or alone."""
+    """Write a run whose studies have PA and LATERAL, but for the last twenty images: one of them twice, or alone."""
     folder = tmp_path_factory.mktemp("studies") / "run"
     write_run(folder, images=300)
     table = pd.read_csv(folder / "images.csv")
@@ -251,6 +251,7 @@ def studies(tmp_path_factory: pytest.TempPathFactory) -> Path:
     table.loc[280:289, "view"] = "LATERAL"
     table["study"] = [f"s{number // 2}" for number in range(300)]
     table.loc[290:, "study"] = [f"alone{number}" for number in range(10)]
+    table.loc[280:282, ["study", "view"]] = [["s140", "PA"], ["s140", "PA"], ["s140", "LATERAL"]]
     table.to_csv(folder / "images.csv", index=False)
     seal(folder)
     for seed, name in enumerate(table["image"]):

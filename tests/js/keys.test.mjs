@@ -69,6 +69,10 @@ test("the other signs", () => {
   assert.equal(on("page", "q", "KeyQ"), null);
 });
 
+test("a reader's own key stays theirs when a later version gives it to a new command", () => {
+  assert.deepEqual(commandOf(press("g"), "page", lettersFor({ invert: "g" })), { name: "invert" });
+});
+
 test("a reader's own key takes the place of the standard one, and is shown", () => {
   const wishes = withKey({}, "invert", "V").wishes;
   assert.deepEqual(wishes, { invert: "v" });
