@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from analysis.picture.presentation import weighed
+
 DEFINITION = 1
 """Version of what `stored_digest` is over; another definition gets another number."""
 
@@ -31,14 +33,14 @@ def stored_digest(stored: NDArray[np.integer]) -> str:
     return hashlib.sha256(f"{head}\n".encode("ascii") + values.tobytes()).hexdigest()
 
 
-def fine_structure(grey: NDArray[np.uint8], side: int, wide: int) -> NDArray[np.float64]:
+def fine_structure(picture: NDArray[np.uint8], side: int, wide: int) -> NDArray[np.float64]:
     """Compute the fine structure of a picture, which no monotone change of tone alters.
 
     What all chest radiographs share (bright middle, dark lungs) is taken away: the mean over `wide` blocks each way.
 
     Parameters
     ----------
-    grey: uint8, rows x columns.
+    picture: uint8, rows x columns; of colour (x 3) the luminance is taken.
     side: blocks each way; at most as many as the picture has pixels are taken.
     wide: blocks, odd.
 
@@ -46,6 +48,7 @@ def fine_structure(grey: NDArray[np.uint8], side: int, wide: int) -> NDArray[np.
     -------
     float64, blocks x blocks numbers of mean 0 and length 1; all 0 for a picture without structure.
     """
+    grey = picture if picture.ndim == 2 else weighed(picture)
     side = min(side, *grey.shape)
     whole = Image.fromarray(grey.astype(np.float32))
     blocks = np.asarray(whole.resize((side, side), Image.Resampling.BOX), dtype=np.float64)
@@ -57,6 +60,33 @@ def fine_structure(grey: NDArray[np.uint8], side: int, wide: int) -> NDArray[np.
     if np.ptp(blocks) == 0 or length == 0:
         return np.zeros(side * side)
     out: NDArray[np.float64] = (fine / length).ravel()
+    return out
+
+
+PALE = 8.0
+"""Grey levels: differences between colours that are smaller than this say little of a picture."""
+
+
+def tint(picture: NDArray[np.uint8], side: int) -> NDArray[np.float64]:
+    """Compute where a picture has which colour, apart from its brightness.
+
+    Parameters
+    ----------
+    picture: uint8, rows x columns x 3. side: as of `fine_structure`.
+
+    Returns
+    -------
+    float64 of length 1: red less green and blue less green of each block, and one number that outweighs what is pale.
+    The products of two pictures' numbers add up to 1 for the same colours, and to little where one has none.
+    """
+    side = min(side, *picture.shape[:2])
+    values = picture.astype(np.float32)
+    blocks = [
+        Image.fromarray(values[..., place] - values[..., 1]).resize((side, side), Image.Resampling.BOX)
+        for place in (0, 2)
+    ]
+    found = np.append(np.asarray(blocks, dtype=np.float64), PALE * np.sqrt(2) * side)
+    out: NDArray[np.float64] = found / np.linalg.norm(found)
     return out
 
 

@@ -43,12 +43,16 @@ _TAGS = _OVERLAYS + [Tag(keyword) for keyword in (
     "PresentationLUTShape", "RedPaletteColorLookupTableDescriptor", "GreenPaletteColorLookupTableDescriptor",
     "BluePaletteColorLookupTableDescriptor", "RedPaletteColorLookupTableData",
     "GreenPaletteColorLookupTableData", "BluePaletteColorLookupTableData", "PixelData", "SOPClassUID",
-    "BurnedInAnnotation",
+    "BurnedInAnnotation", "ICCProfile",
 )]  # fmt: skip
 """All that is ever parsed, with the overlays' places: nothing about a person."""
 
 _COLOURS = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT")
 _PALETTE = "PALETTE COLOR"
+_CONVERTED = ("1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.4.51")
+"""JPEG with losses comes out of its decoder as RGB; every other syntax as its components."""
+_SHARED = "YBR_FULL_422"
+"""Uncompressed, two pixels of a row share their colour: four bytes hold both (PS3.3 C.7.6.3.1.2)."""
 _UNDEFINED = 2**32 - 1
 """The length that compressed pixels state."""
 
@@ -75,11 +79,13 @@ def read_dicom(data: bytes) -> Presentation:
         )
         inverted = _inverted(dataset, layout, notes)
         burned_in = _burned_in(dataset)
+        profile = header.value_of(dataset, "ICCProfile")
         payload = _payload(dataset, layout, syntax)
     words, bits = _words(payload, layout, syntax)
     if not layout.grey:
         found = _of_colours(_colours(dataset, layout, syntax, words), notes, spacing=spacing, syntax=syntax)
-        return replace(found, burned_in=burned_in)
+        profile = profile if found.coloured and isinstance(profile, bytes) else b""
+        return replace(found, burned_in=burned_in, profile=profile)
     stored, used, cleared = stored_values(words, bits, layout, overlays, padding)
     if used is not None:
         notes.append("Padding pixels are left out of the percentiles.")
@@ -155,7 +161,7 @@ def read_layout(dataset: Dataset, syntax: str) -> Layout:
     samples = header.required_number(dataset, "SamplesPerPixel", 1, 4)
     photometric = header.required_text(dataset, "PhotometricInterpretation")
     if photometric not in ((*GREY, _PALETTE) if samples == 1 else _COLOURS if samples == 3 else ()):
-        raise ImageRefusedError(Reason.COLOUR)
+        raise ImageRefusedError(Reason.COLOUR_SPACE)
     if (header.number(dataset, "NumberOfFrames") or 1) != 1:
         raise ImageRefusedError(Reason.MULTI_FRAME)
     rows, columns = (header.required_number(dataset, keyword, 1, 65535) for keyword in ("Rows", "Columns"))
@@ -221,7 +227,10 @@ def _payload(dataset: Dataset, layout: Layout, syntax: str) -> bytes:
     """Return the bytes of the one frame."""
     data = dataset.PixelData
     if not SYNTAXES[syntax].codec:
-        if not isinstance(data, bytes) or len(data) < int(np.prod(layout.shape)) * layout.allocated // 8:
+        needed = int(np.prod(layout.shape)) * layout.allocated // 8
+        if layout.photometric == _SHARED and not (layout.columns % 2 or layout.swapped or layout.apart):
+            needed = needed // 3 * 2
+        if not isinstance(data, bytes) or len(data) < needed:
             raise ImageRefusedError(Reason.TRUNCATED)
         return data
     with refused_as(Reason.CORRUPT):
@@ -242,6 +251,8 @@ def _words(payload: bytes, layout: Layout, syntax: str) -> tuple[np.ndarray, int
         words = words.astype(np.uint16, copy=False)
     elif layout.swapped:
         words = np.frombuffer(payload[: len(payload) // 2 * 2], ">u2").astype("<u2").view(np.uint8)[:count]
+    elif layout.photometric == _SHARED and len(payload) < count:
+        words = np.frombuffer(payload, np.uint8, count // 3 * 2).reshape(-1, 4)[:, [0, 2, 3, 1, 2, 3]]
     else:
         words = np.frombuffer(payload, np.uint8, count)
     if layout.apart:
@@ -256,12 +267,12 @@ def _colours(dataset: Dataset, layout: Layout, syntax: str, words: np.ndarray) -
     ------
     ImageRefusedError: a palette that cannot be read, or of more than 8 bits with colours.
     """
-    with refused_as(Reason.COLOUR):
+    with refused_as(Reason.COLOUR_SPACE):
         if layout.photometric == _PALETTE:
             values = (words >> layout.shift) & (2**layout.stored - 1)
             colours = np.asarray(apply_color_lut(values, dataset))
             return (colours >> 8 if colours.dtype.itemsize == 2 else colours).astype(np.uint8)
-        if layout.photometric.startswith("YBR_FULL") and SYNTAXES[syntax].codec in ("", "dicomrle_decode"):
+        if layout.photometric.startswith("YBR_FULL") and syntax not in _CONVERTED:
             return np.asarray(convert_color_space(words, "YBR_FULL", "RGB"))
     return words
 

@@ -36,7 +36,7 @@ class Presentation:
     spacing: (row, column) in mm, or None. ready: 8 bits that are grey levels already. source: the file's format.
     syntax: its DICOM transfer syntax, or "". decisions: what was decided and why, as sentences without any text
     of the file. burned_in: the header lets expect text in the pixels (it says so, or the picture was captured from a
-    screen, from film or by another program).
+    screen, from film or by another program). profile: the ICC profile of a file with colour, empty without one.
     """
 
     stored: NDArray[np.integer]
@@ -51,6 +51,7 @@ class Presentation:
     syntax: str = ""
     decisions: tuple[str, ...] = ()
     burned_in: bool = False
+    profile: bytes = b""
 
     @property
     def coloured(self) -> bool:
@@ -106,10 +107,14 @@ def luminance(presentation: Presentation) -> Presentation:
     """Return a picture without colour, by the weights of ITU-R 601-2; a grey one as it is."""
     if not presentation.coloured:
         return presentation
+    return replace(presentation, stored=weighed(presentation.stored))
+
+
+def weighed(colours: NDArray[np.integer]) -> NDArray[np.uint8]:
+    """Return rows x columns of grey for rows x columns x 3 of uint8, by the weights of ITU-R 601-2."""
     # The integer arithmetic of Pillow's convert("L"), which runs of earlier versions were made with.
-    red, green, blue = (presentation.stored[..., place].astype(np.uint32) for place in range(3))
-    grey = ((red * 19595 + green * 38470 + blue * 7471 + 0x8000) >> 16).astype(np.uint8)
-    return replace(presentation, stored=grey)
+    red, green, blue = (colours[..., place].astype(np.uint32) for place in range(3))
+    return ((red * 19595 + green * 38470 + blue * 7471 + 0x8000) >> 16).astype(np.uint8)
 
 
 def render(presentation: Presentation, rule: tone.Rule) -> Rendering:

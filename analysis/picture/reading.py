@@ -77,7 +77,8 @@ def _presented(image: Image.Image, source: Format) -> Presentation:
     if stored.ndim == 3 and (grey := grey_of(stored)) is not None:
         stored = grey
         notes.append(EQUAL_CHANNELS)
-    return Presentation(stored, 8, source, ready=True, decisions=tuple(notes))
+    profile = (image.info.get("icc_profile") or b"") if stored.ndim == 3 else b""
+    return Presentation(stored, 8, source, ready=True, decisions=tuple(notes), profile=profile)
 
 
 def grey_of(colours: np.ndarray) -> np.ndarray | None:
@@ -97,7 +98,7 @@ def _eight_bit(image: Image.Image) -> np.ndarray:
     if image.mode == "RGB" and "transparency" not in image.info:
         return np.asarray(image)
     if image.mode not in ("P", "PA", "RGB", "RGBA", "YCbCr"):
-        raise ImageRefusedError(Reason.COLOUR)
+        raise ImageRefusedError(Reason.COLOUR_SPACE)
     # By way of RGBA, so that transparency of a palette or a key colour is seen too.
     return _opaque(np.asarray(image.convert("RGBA")))[..., :3]
 

@@ -33,8 +33,14 @@ class Reason(Enum):
     LYING_HEADER = "the header and the compressed image inside state different sizes"
     COLOUR = "expected a grey image, found colour"
     NOT_RGB = "expected an 8-bit RGB PNG, as all images of a case set in colour are; write the case set again"
+    GREY = "expected an image in colour, as the others of the set, or 8-bit grey levels; found deeper grey"
+    COLOUR_SPACE = (
+        "the colours, or their ICC profile, cannot be converted to sRGB; export the image as plain RGB"
+    )
     TRANSPARENT = "expected an opaque image, found transparent pixels"
-    DEPTH = "expected one grey value of 8 or 16 bit per pixel, with at most 16 bit in use"
+    DEPTH = (
+        "expected per pixel one grey value of 8 or 16 bit, at most 16 bit in use, or three colours of 8 bit"
+    )
     DEPTH_EXCEEDED = "pixel values need more bits than Bits Stored; correct the header"
     DEFLATED = "the deflated data set is damaged, or larger than 256 MB unpacked; convert to Explicit VR"
     NEUTRAL = "the fields of this image of a case set are damaged or of a newer version; write the set again"

@@ -82,14 +82,12 @@ def png_header(rows: int, columns: int, depth: int = 8, colour: int = 0) -> byte
     )
 
 
-def decode(
-    data: bytes, folder: Path, rule: WindowRule = WindowRule.DICOM, *, colour: bool = False
-) -> DecodedImage:
+def decode(data: bytes, folder: Path, rule: WindowRule = WindowRule.DICOM) -> DecodedImage:
     """Decode an image in this process: for files that are not meant to do harm."""
     path = folder / "image"
     path.write_bytes(data)
     with path.open("rb") as file:
-        return decode_image(file, rule, colour=colour)
+        return decode_image(file, rule)
 
 
 def blind_half(

@@ -187,8 +187,8 @@ def test_missing_tag_is_named(tmp_path: Path, tag: str) -> None:
     ("tags", "reason", "tag"),
     [
         ({"NumberOfFrames": 2}, Reason.MULTI_FRAME, ""),
-        ({"SamplesPerPixel": 3}, Reason.COLOUR, ""),
-        ({"PhotometricInterpretation": "RGB"}, Reason.COLOUR, ""),
+        ({"SamplesPerPixel": 3}, Reason.COLOUR_SPACE, ""),
+        ({"PhotometricInterpretation": "RGB"}, Reason.COLOUR_SPACE, ""),
         ({"BitsStored": 17}, Reason.INVALID_TAG, "BitsStored"),
         ({"BitsAllocated": 32}, Reason.DEPTH, ""),
         ({"BitsAllocated": 12}, Reason.DEPTH, ""),

@@ -68,7 +68,7 @@ def test_one_coloured_pixel_is_refused(tmp_path: Path) -> None:
 
 def test_coloured_jpeg_and_cmyk_are_refused(tmp_path: Path) -> None:
     assert refused(jpeg(Image.new("RGB", (20, 20), (200, 10, 10))), tmp_path) is Reason.COLOUR
-    assert refused(jpeg(Image.new("CMYK", (20, 20))), tmp_path) is Reason.COLOUR
+    assert refused(jpeg(Image.new("CMYK", (20, 20))), tmp_path) is Reason.COLOUR_SPACE
 
 
 @pytest.mark.parametrize("channels", [2, 4])

@@ -40,7 +40,7 @@ def test_network_and_reader_agree(name: str, data: bytes, tmp_path: Path) -> Non
     assert np.ptp(given.astype(int)) > 100  # a picture, not a blank
     if shown.shape == SHAPE:  # read_pixels is that very picture at its own size
         spec = PreprocessSpec(size=48)
-        square = np.asarray(read_pixels(tmp_path / "image", spec).grey)
+        square = np.asarray(read_pixels(tmp_path / "image", spec).square)
         assert np.abs(square[:, 0].astype(int) - given[:, 0]).max() <= 1
 
 

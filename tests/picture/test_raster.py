@@ -69,4 +69,4 @@ def test_colours_of_print_are_refused(mode: str) -> None:
     Image.new(mode, (9, 9)).save(buffer, "JPEG")
     with pytest.raises(ImageRefusedError) as caught:
         read_picture(buffer.getvalue())
-    assert caught.value.refusal.reason is Reason.COLOUR
+    assert caught.value.refusal.reason is Reason.COLOUR_SPACE
