@@ -18,6 +18,10 @@ class CaseSetError(RefusedError):
     """A case set cannot be written, read or believed: the message names file, wanted and found."""
 
 
+class ColouredError(CaseSetError):
+    """An image in colour among grey ones."""
+
+
 class OtherKeyError(CaseSetError):
     """A file is not the key that belongs to the cases: `expected` and `came` are SHA-256 digests."""
 

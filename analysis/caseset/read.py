@@ -67,6 +67,11 @@ class BlindHalf:
         return bool(self.provenance["synthetic"])
 
     @property
+    def colour(self) -> bool:
+        """Whether every image is red, green and blue; else every one is grey."""
+        return bool(self.provenance.get("colour", False))
+
+    @property
     def custody(self) -> Mapping[str, Any]:
         """How the images were compared with those that the networks saw (`check_record`); empty if not said."""
         return dict(self.provenance.get("custody") or {})
@@ -299,6 +304,8 @@ def _read_json(path: Path) -> dict[str, Any]:
         raise CaseSetError(f"{path}: expected run with a run_id of at most 64 letters, digits, - and _")
     if run is not None and not _is_window(run.get("window", [0, 100])):
         raise CaseSetError(f"{path}: expected the window of run as two rising percentiles from 0 to 100")
+    if content.get("colour", True) is not True:
+        raise CaseSetError(f"{path}: expected colour as true, or nothing of colour in a grey set")
     if "custody" in content:
         content["custody"] = check_record(content["custody"], str(path))
     if "terms" in content:

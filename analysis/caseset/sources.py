@@ -8,10 +8,11 @@ from pathlib import Path, PurePosixPath
 
 from PIL import Image
 
-from analysis.caseset.errors import CaseSetError
+from analysis.caseset.errors import CaseSetError, ColouredError
 from analysis.durable import sha256_bytes
 from analysis.identity import NameClashError, find_files
 from analysis.picture import ImageRefusedError, Presentation, read_picture, write_neutral
+from analysis.picture.colour import write_colour
 from analysis.picture.refusals import Reason, Refusal
 
 
@@ -78,24 +79,29 @@ class Anew:
     burned_in: bool
 
 
-def write_anew(path: Path) -> Anew:
+def write_anew(path: Path, *, colour: bool = False) -> Anew:
     """Decode an image file and write its stored values in the neutral format (`analysis.picture.neutral`).
+
+    `colour`: write red, green and blue (`analysis.picture.colour`) instead.
 
     Raises
     ------
-    CaseSetError: unreadable, empty, larger than 64 MiB before or after, refused by `read_picture`, or with colour.
+    ColouredError: it has colour where none is asked for.
+    CaseSetError: unreadable, empty, larger than 64 MiB before or after, refused by `read_picture` or `write_colour`.
     """
     data = _read(path)
     try:
         picture = read_picture(data)
-        made = write_neutral(picture)
+        if picture.coloured and not colour:
+            raise ColouredError(f"{path}: {Refusal(Reason.COLOUR)}")
+        made = write_colour(picture) if colour else write_neutral(picture)
     except ImageRefusedError as error:
         raise CaseSetError(f"{path}: {error.refusal}") from error
     if len(made) > MAXIMUM_BYTES:
         raise CaseSetError(
             f"{path}: expected at most {MAXIMUM_BYTES} bytes after re-encoding, got {len(made)}"
         )
-    rows, columns = picture.stored.shape
+    rows, columns = picture.stored.shape[:2]
     return Anew(
         data=made, format=picture.source, rows=rows, columns=columns, bits=picture.bits,
         encoding=_encoding(data, picture), source_bytes=len(data), source_sha256=sha256_bytes(data),
@@ -116,9 +122,10 @@ def _read(path: Path) -> bytes:
 
 def _encoding(data: bytes, picture: Presentation) -> str:
     """Name how the source is coded: what compression leaves in the pixels could still tell the arms."""
+    colour = " colour" if picture.coloured else ""
     if picture.syntax:
-        return f"DICOM {picture.syntax}{' inverted' if picture.inverted else ''}"
+        return f"DICOM {picture.syntax}{' inverted' if picture.inverted else ''}{colour}"
     with Image.open(io.BytesIO(data), formats=("PNG", "JPEG")) as image:
         tables = sorted(getattr(image, "quantization", {}).items())
         told = f", tables {hashlib.sha256(repr(tables).encode()).hexdigest()[:8]}" if tables else ""
-        return f"{image.format} {image.mode}{told}"
+        return f"{image.format} {image.mode}{told}{colour}"

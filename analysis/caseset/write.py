@@ -12,7 +12,7 @@ import pandas as pd
 
 from analysis import frames
 from analysis.caseset import files as layout
-from analysis.caseset.errors import CaseSetError, listed
+from analysis.caseset.errors import CaseSetError, ColouredError, listed
 from analysis.caseset.keys import check_nonce, commitment, new_nonce
 from analysis.caseset.leaks import leak_report
 from analysis.caseset.plan import plan_cases
@@ -44,7 +44,8 @@ class Origin:
     terms people may look at the images; they go into provenance.json, and anyone who reads confirms them first.
     `custody` says how the images were compared with those that the networks saw, or why not (`check_record`); it
     goes into provenance.json and is shown before the lock. `window` holds the percentiles between which the networks
-    were given DICOM images, where that is known.
+    were given DICOM images, where that is known. `colour`: whether the networks were given colour; None: as most of the
+    images are.
     """
 
     run_id: str
@@ -56,6 +57,7 @@ class Origin:
     terms: Mapping[str, str] = field(default_factory=dict)
     window: Sequence[float] | None = None
     custody: Mapping[str, Any] = field(default_factory=dict)
+    colour: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -163,7 +165,8 @@ def _fill(
     progress: Progress | None,
 ) -> tuple[pd.DataFrame, Origin]:  # fmt: skip
     (folder / layout.IMAGES_FOLDER).mkdir(parents=True)
-    plan = _write_images(plan, images, folder / layout.IMAGES_FOLDER, progress)
+    plan, colour = _write_images(plan, images, folder / layout.IMAGES_FOLDER, progress, origin.colour)
+    origin = replace(origin, colour=colour)
     return plan, _looked_at(plan, images, origin, checked.strip())
 
 
@@ -199,12 +202,18 @@ def _check_targets(out: Path, key_out: Path, report_out: Path) -> None:
 
 def _write_images(
     plan: pd.DataFrame, images: Mapping[str, Path], folder: Path,
-    progress: Progress | None,
-) -> pd.DataFrame:  # fmt: skip
-    """Write the images in the order of the case keys, so that not even the disk tells another order."""
+    progress: Progress | None, colour: bool | None,
+) -> tuple[pd.DataFrame, bool]:  # fmt: skip
+    """Write the images in the order of the case keys, so that not even the disk tells another order.
+
+    Returns
+    -------
+    The plan with what was written, and whether that is colour.
+    """
     rows: list[dict[str, Any]] = []
     first: tuple[str, Path] | None = None
     wrong: list[str] = []
+    coloured = 0
     stems = layout.image_stems(plan["case"])
     for number, (stem, source) in enumerate(zip(stems, plan["source"], strict=True)):
         if progress is not None:
@@ -213,19 +222,24 @@ def _write_images(
             path = images.get(source)
             if path is None:
                 raise CaseSetError(f"expected an image file for {source!r}, got none")
-            made = write_anew(path)
+            made = write_anew(path, colour=bool(colour))
             first = first or (made.format, path)
             _check_format(made, path, *first)
         except CaseSetError as error:  # the others are looked at all the same, so that one attempt names all
             wrong.append(str(error))
+            coloured += isinstance(error, ColouredError)
             continue
         name = f"{stem}.png"
         layout.write_file(folder / name, made.data, layout.FILE_MODE)
         told = {"image": f"{layout.IMAGES_FOLDER}/{name}", "sha256": sha256_bytes(made.data)}
         features = {feature: value for feature, value in vars(made).items() if feature != "data"}
         rows.append({**told, "file_bytes": len(made.data), **features})
+    if colour is None and 2 * coloured > len(plan):
+        for path in folder.iterdir():
+            path.unlink()
+        return _write_images(plan, images, folder, progress, True)
     refuse_images(wrong, len(plan))
-    return plan.join(pd.DataFrame(rows))
+    return plan.join(pd.DataFrame(rows)), bool(colour)
 
 
 def refuse_images(wrong: Sequence[str], total: int) -> None:
@@ -316,6 +330,7 @@ def _provenance(plan: pd.DataFrame, origin: Origin, shown: Sequence[str], one_ea
         "synthetic": origin.synthetic,
         "cases": plan["case"].nunique(),
         "blocks": int(plan["block"].max()),
+        **({"colour": True} if origin.colour else {}),
         "image_format": str(plan["format"].iloc[0]),
         "shown": list(shown),
         "run": {

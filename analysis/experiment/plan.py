@@ -156,9 +156,10 @@ def cost(plan: Plan) -> tuple[int, int, float]:
     from analysis.sweep.training.epochs import Examples, Trainer
 
     spec = plan.jobs[0].spec
-    size, rows = spec.preprocess.size, min(spec.train.batch_size, 64)
+    rows = min(spec.train.batch_size, 64)
     drawn = Examples(
-        np.zeros((rows, size, size), np.uint8), np.zeros((rows, len(spec.data.classes)), np.float32)
+        np.zeros((rows, *spec.preprocess.shape), np.uint8),
+        np.zeros((rows, len(spec.data.classes)), np.float32),
     )
     trainer = Trainer(replace(spec, train=replace(spec.train, pretrained=None)), 0, "")
     for _ in range(2):  # the first batch takes longer than any other

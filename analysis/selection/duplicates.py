@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from analysis.picture.custody import fine_structure
+from analysis.picture.presentation import weighed
 from analysis.selection.criteria import SelectionError
 
 SIDE = 128
@@ -25,21 +26,21 @@ Measured on 150 phantoms, which share one anatomy and are more alike than patien
 """
 
 
-def fingerprint(grey: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
+def fingerprint(picture: npt.NDArray[np.uint8]) -> npt.NDArray[np.float64]:
     """Compute the fingerprint of an image: its fine structure in 128 x 128 blocks.
 
     Parameters
     ----------
-    grey: uint8, square, its side a multiple of 128.
+    picture: uint8, square, its side a multiple of 128; of colour (x 3) the luminance is compared.
 
     Returns
     -------
     float64, 16,384 numbers of mean 0 and length 1; all 0 for an image without structure.
     """
-    side = grey.shape[0]
-    if grey.shape != (side, side) or side % SIDE or not side:
-        raise SelectionError(f"expected a square image, its side a multiple of {SIDE}, got {grey.shape}")
-    return fine_structure(grey, SIDE, WIDE)
+    side = picture.shape[0]
+    if picture.shape[:2] != (side, side) or side % SIDE or not side:
+        raise SelectionError(f"expected a square image, its side a multiple of {SIDE}, got {picture.shape}")
+    return fine_structure(picture, SIDE, WIDE)
 
 
 def near_duplicates(names: Sequence[str], prints: npt.NDArray[np.float64]) -> list[tuple[str, str, float]]:
@@ -64,17 +65,19 @@ def near_duplicates(names: Sequence[str], prints: npt.NDArray[np.float64]) -> li
     return sorted(found, key=lambda pair: (-pair[2], pair[:2]))
 
 
-GREY_FEATURES = ("brightness", "contrast", "sharpness")
-
-
-def grey_features(grey: npt.NDArray[np.uint8]) -> dict[str, float]:
+def glance_features(picture: npt.NDArray[np.uint8]) -> dict[str, float]:
     """Compute what a glance tells: mean and SD of the grey values, mean absolute difference of neighbours.
+
+    Of colour also how far the mean of red, and of blue, lies above that of green.
 
     Parameters
     ----------
-    grey: uint8, rows x columns.
+    picture: uint8, rows x columns (x 3).
     """
-    values = grey.astype(np.float64)
+    values = (picture if picture.ndim == 2 else weighed(picture)).astype(np.float64)
     steps = [np.abs(np.diff(values, axis=axis)).mean() for axis in (0, 1)]
-    numbers = (float(values.mean()), float(values.std()), float(np.mean(steps)))
-    return dict(zip(GREY_FEATURES, numbers, strict=True))
+    found = {"brightness": values.mean(), "contrast": values.std(), "sharpness": np.mean(steps)}
+    if picture.ndim == 3:
+        red, green, blue = picture.mean(axis=(0, 1))
+        found |= {"red": red - green, "blue": blue - green}
+    return {name: float(value) for name, value in found.items()}

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from analysis.caseset import CaseSetError
 from analysis.caseset.errors import listed
-from analysis.picture.custody import DEFINITION, fine_structure
+from analysis.picture.colour import in_planes
+from analysis.picture.custody import DEFINITION, fine_structure, tint
 from analysis.selection import Run
 from analysis.sweep.data.pixels import read_pixels
 from analysis.sweep.errors import DataError, SweepError
@@ -53,12 +54,12 @@ def check_custody(run: Run, files: Mapping[str, Path], unchecked: str = "") -> d
     if unchecked.strip():
         return {"unchecked": unchecked.strip()}
     wanted = _evaluated(run)
-    other: dict[str, NDArray[np.float64]] = {}
+    other: dict[str, NDArray[np.uint8]] = {}
     if missing := sorted(set(files) - set(wanted)):
         raise CaseSetError(f"expected images of the run, {missing[0]!r} is not among them")
     for name, pixels in _decoded(run, files):
         if pixels.stored != wanted[name]:
-            other[name] = fine_structure(pixels.grey, SIDE, WIDE)
+            other[name] = pixels.square
     if other:
         _refuse_strangers(other, _likeness(run, other), files)
     return {"definition": DEFINITION, "equal": len(files) - len(other), "alike": len(other)}
@@ -88,8 +89,11 @@ def _decoded(run: Run, files: Mapping[str, Path]) -> Iterator[tuple[str, Any]]:
             raise CaseSetError(str(error)) from error
 
 
-def _likeness(run: Run, prints: Mapping[str, NDArray[np.float64]]) -> dict[str, tuple[float, str, float]]:
-    """Return for each image: its likeness to its own picture, and the nearest other picture with its likeness."""
+def _likeness(run: Run, given: Mapping[str, NDArray[np.uint8]]) -> dict[str, tuple[float, str, float]]:
+    """Return for each image: its likeness to its own picture, and the nearest other picture with its likeness.
+
+    An image is as like its own picture as its structure is; where the colours are others, as those are.
+    """
     from analysis.sweep.run.prepare import open_run
     from analysis.sweep.run.units import run_cache
 
@@ -101,14 +105,19 @@ def _likeness(run: Run, prints: Mapping[str, NDArray[np.float64]]) -> dict[str, 
             f"({error}); restore its images, or give the reason with --unchecked-images REASON"
         ) from error
     names = list(run.images["image"])
-    chosen = np.stack(list(prints.values()))
-    places = {name: place for place, name in enumerate(prints)}
-    own, best = np.zeros(len(prints)), np.full(len(prints), -np.inf)
-    nearest = np.zeros(len(prints), dtype=int)
+    chosen = np.stack([fine_structure(square, SIDE, WIDE) for square in given.values()])
+    places = {name: place for place, name in enumerate(given)}
+    own, best = np.zeros(len(given)), np.full(len(given), -np.inf)
+    nearest = np.zeros(len(given), dtype=int)
     for number, (name, square) in enumerate(zip(names, squares, strict=True)):
         likeness = chosen @ fine_structure(square, SIDE, WIDE)
         if name in places:
             own[places[name]], likeness[places[name]] = likeness[places[name]], -np.inf
+            if (
+                square.ndim == 3
+                and (colours := tint(square, SIDE) @ tint(in_planes(given[name]), SIDE)) < ALIKE
+            ):
+                own[places[name]] = colours
         nearer = likeness > best
         best[nearer], nearest[nearer] = likeness[nearer], number
     return {name: (float(own[at]), names[nearest[at]], float(best[at])) for name, at in places.items()}

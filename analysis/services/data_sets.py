@@ -28,8 +28,8 @@ from analysis.tablefile import read_table
 SPLITS = ("train", "val", "test")
 LOOKED_AT = 2_000
 """So many images of a split, spread over it, are looked for at once; a sweep's preparation looks for all."""
-LOOKED_SO = PreprocessSpec(size=256, antialias=True)
-"""How pictures of a preview are decoded: square and grey."""
+LOOKED_SO = PreprocessSpec(size=256, antialias=True, colour="rgb")
+"""How pictures of a preview are decoded: square, in the colours that they have."""
 
 
 class InputError(RefusedError):
@@ -85,6 +85,12 @@ class Examined:
     pictures: Sequence[tuple[str, npt.NDArray[np.uint8]]] = ()
     refused: Sequence[str] = ()
 
+    @property
+    def colours(self) -> str:
+        """How many of the pictures are grey, and how many in colour."""
+        coloured = sum(picture.ndim == 3 for _, picture in self.pictures)
+        return f"{len(self.pictures) - coloured} grey, {coloured} in colour"
+
 
 def examine(
     *, slug: str, section: Mapping[str, Any], roots: Sequence[Path] | None, pictures: int = 0
@@ -105,7 +111,7 @@ def examine(
         every = max(1, len(split.images) * len(splits) // pictures)
         for name, path in zip(split.images[::every], locate_images(split, data, every), strict=True):
             try:
-                seen.append((name, read_pixels(path, LOOKED_SO).grey))
+                seen.append((name, read_pixels(path, LOOKED_SO).square))
             except SweepError as error:
                 refused.append(str(error))
     heads = {

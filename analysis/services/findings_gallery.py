@@ -2,7 +2,7 @@
 
 import io
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -89,26 +89,32 @@ def thumbnail(run: Run, found: FindingsFolder, rank: int) -> bytes | None:
     image = str(table.loc[table["rank"] == rank, "image"].iloc[0])
     names = pd.read_csv(Path(run.folder) / "images.csv", usecols=["image"], dtype=str, keep_default_na=False)
     try:
-        grey = read_pixels(find_images([image], folder, among=names["image"])[image], SEEN).grey
+        seen = replace(SEEN, colour=_spec(run).get("preprocess", {}).get("colour", "grey"))
+        square = read_pixels(find_images([image], folder, among=names["image"])[image], seen).square
     except (CaseSetError, DataError):
         return None
-    write_whole(kept, png_of(grey))
+    write_whole(kept, png_of(square))
     return kept.read_bytes()
 
 
-def png_of(grey: npt.NDArray[np.uint8]) -> bytes:
-    """Write a grey picture as PNG."""
+def png_of(picture: npt.NDArray[np.uint8]) -> bytes:
+    """Write a picture as PNG, grey or in colour."""
     from PIL import Image
 
     buffer = io.BytesIO()
-    Image.fromarray(grey).save(buffer, "PNG")
+    Image.fromarray(picture).save(buffer, "PNG")
     return buffer.getvalue()
 
 
 def images_of(run: Run) -> Path | None:
     """Return the folder of a run's images, from its plan; imported runs have none."""
-    folder = document_of(run, "plan.json").get("spec", {}).get("data", {}).get("images")
+    folder = _spec(run).get("data", {}).get("images")
     return Path(folder) if folder else None
+
+
+def _spec(run: Run) -> Row:
+    found: Row = document_of(run, "plan.json").get("spec", {})
+    return found
 
 
 def _card(row: Row, scores: pd.DataFrame) -> Row:

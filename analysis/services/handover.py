@@ -16,8 +16,9 @@ from analysis.caseset.files import SEALED_MODE, write_file
 from analysis.caseset.leaks import compare
 from analysis.caseset.write import Progress, refuse_images
 from analysis.endpoints import GROUPS, Groups
+from analysis.picture.colour import in_planes
 from analysis.selection import Run, Selection, SelectionSpec, read_run, select
-from analysis.selection.duplicates import GREY_FEATURES, fingerprint, grey_features, near_duplicates
+from analysis.selection.duplicates import fingerprint, glance_features, near_duplicates
 from analysis.selection.validity import judge
 from analysis.selection.views import with_views
 from analysis.services.custody import check_custody
@@ -26,7 +27,7 @@ from analysis.sweep.data.pixels import read_pixels
 from analysis.sweep.errors import DataError
 from analysis.sweep.spec import PreprocessSpec
 
-SEEN = PreprocessSpec(size=256, antialias=True)
+SEEN = PreprocessSpec(size=256, antialias=True, colour="rgb")
 """How images are looked at for near-duplicates."""
 
 
@@ -98,7 +99,7 @@ def _draw_balance(selection: Selection, path: Path, *, synthetic: bool) -> None:
 
 
 class Look:
-    """Looks at the images of a folder, each once, square and grey: for copies, and for what could tell the arms."""
+    """Looks at the images of a folder, each once, square: for copies, and for what could tell the arms."""
 
     def __init__(self, images: Path, among: Iterable[str], progress: Progress | None = None) -> None:
         """Look into the folder `images`; `among` names all images of the run, any of which may own a file."""
@@ -121,7 +122,7 @@ class Look:
         for number, (name, path) in enumerate(self.files(new).items()):
             self._progress("looking", number, len(new))
             try:
-                self.seen[name] = read_pixels(path, SEEN).grey
+                self.seen[name] = read_pixels(path, SEEN).square
             except DataError as error:
                 wrong.append(str(error))
         refuse_images(wrong, len(names))
@@ -140,9 +141,12 @@ class Look:
             by_role = rows.drop(columns="role").groupby(rows["role"], sort=False)
             return {str(role): self.compared(own) for role, own in by_role}
         self.at(list(rows["image"]))
-        found = pd.DataFrame([grey_features(self.seen[name]) for name in rows["image"]])
+        seen = [self.seen[name] for name in rows["image"]]
+        if any(square.ndim == 3 for square in seen):
+            seen = [in_planes(square) for square in seen]
+        found = pd.DataFrame([glance_features(square) for square in seen])
         arm = rows["arm"].to_numpy(dtype=int)
-        return {feature: compare(found[feature].to_numpy(), arm) for feature in GREY_FEATURES}
+        return {feature: compare(found[feature].to_numpy(), arm) for feature in found.columns}
 
 
 def select_distinct(
@@ -173,13 +177,15 @@ def origin(run: Run, selection: Selection, look: Look | None = None) -> Origin:
     spec = selection.spec
     # With the seed of the selection, figures in the open would tell it; any fixed one splits the networks as well.
     pair = run.pair(spec.condition, spec.reference)
+    # Imported predictions come without a specification: how their images were made is not known.
+    reading = run.provenance.get("spec", {}).get("preprocess", {})
     rows, words = judge(run, criterion=spec.criterion, pair=pair, fraction=spec.fraction, seed=0)
     return Origin(
         run_id=run.run_id,
         predictions_sha256=run.predictions_sha256,
         synthetic=run.synthetic,
-        # Imported predictions come without a specification: how their images were made is not known.
-        window=run.provenance.get("spec", {}).get("preprocess", {}).get("window"),
+        window=reading.get("window"),
+        colour=reading.get("colour", "grey") == "rgb" if reading else None,
         settings=spec.settings() | {"estimand": spec.estimand, "validity": words},
         committed={"seed": str(spec.seed)},
         sealed={

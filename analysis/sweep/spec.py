@@ -40,6 +40,9 @@ DEVIATION = (0.229, 0.224, 0.225)
 FITS = ("squash", "letterbox", "crop")
 """How an image that is not square becomes so."""
 
+COLOURS = ("grey", "rgb")
+"""What images are read as: one plane, colour by its luminance; or red, green and blue of sRGB."""
+
 WEIGHTS = ("raw", "ema")
 RECALIBRATED = ("", "batch_norm")
 TRAINING_FILES = ("pretrained", "sample_weights", "relabel")
@@ -51,11 +54,12 @@ FACTORY = "factory:"
 
 @dataclass(frozen=True)
 class PreprocessSpec:
-    """How an image becomes a square of grey bytes, and what a network sees of them.
+    """How an image becomes a square of bytes, and what a network sees of them.
 
     `size` in pixels, `window` in percentiles (DICOM only). `fit`: the whole image squashed, or with black bars
     (letterbox), or the share `crop` of its shorter side from the middle. `mean`, `deviation`: of the three channels,
-    of values from 0 to 1. `timm`: all this but the size and the window from timm's own configuration.
+    of values from 0 to 1. `timm`: all this but the size and the window from timm's own configuration. `colour`: what
+    images are read as, and networks were trained on; in grey, each network gets the one plane three times.
     """
 
     size: int = 256
@@ -66,13 +70,14 @@ class PreprocessSpec:
     mean: tuple[float, ...] = MEAN
     deviation: tuple[float, ...] = DEVIATION
     timm: bool = False
+    colour: str = "grey"
 
     def __post_init__(self) -> None:
         """Refuse nonsense."""
         need(8 <= self.size <= 4096, "size", "8 to 4096 pixels", self.size)
         good = len(self.window) == 2 and 0 <= self.window[0] < self.window[1] <= 100
         need(good, "window", "two rising percentiles from 0 to 100", self.window)
-        need_one_of(self, fit=FITS)
+        need_one_of(self, fit=FITS, colour=COLOURS)
         need(0 < self.crop <= 1, "crop", "a share above 0 up to 1", self.crop)
         need(self.crop == 1 or self.fit == "crop", "crop", '1 unless fit = "crop"', self.crop)
         need(len(self.mean) == 3, "mean", "three numbers", self.mean)
@@ -82,7 +87,13 @@ class PreprocessSpec:
     def decoding(self) -> dict[str, Any]:
         """Return what the decoded squares depend on, as it was written before there was a choice of `fit`."""
         squared = {} if self.fit == "squash" else {"fit": self.fit, "crop": self.crop}
-        return {"size": self.size, "antialias": self.antialias, "window": self.window, **squared}
+        coloured = {"colour": self.colour} if self.colour != "grey" else {}
+        return {"size": self.size, "antialias": self.antialias, "window": self.window, **squared, **coloured}
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of a decoded image: rows and columns, and in colour three planes."""
+        return (self.size, self.size) if self.colour == "grey" else (self.size, self.size, 3)
 
 
 @dataclass(frozen=True)

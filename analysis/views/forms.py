@@ -40,8 +40,8 @@ CHOICES: Mapping[str, Any] = {
     "layouts": [(one.name, one.meaning) for one in LAYOUTS.values()],
     "class sets": [*((name, name) for name in CLASS_SETS), ("own", "my own, named below")],
     "devices": [(d, {"cpu": "CPU", "cuda": "GPU (CUDA)"}[d]) for d in sections.DEVICES],
-    "policies": POLICIES, "fits": sections.FITS, "weights": sections.WEIGHTS, "outputs": sections.OUTPUTS,
-    "precisions": sections.PRECISIONS, "engines": ENGINES, "losses": sections.LOSSES,
+    "policies": POLICIES, "fits": sections.FITS, "colours": sections.COLOURS, "weights": sections.WEIGHTS,
+    "outputs": sections.OUTPUTS, "precisions": sections.PRECISIONS, "engines": ENGINES, "losses": sections.LOSSES,
     "methods": lambda: [(name, f"{name}: {meaning}") for name, meaning in _methods()],
     "methods or none": lambda: [("", "nothing"), *_methods()],
     "class weights": sections.CLASS_WEIGHTS, "scores": ("change", "dense", "pruned"),
@@ -121,7 +121,7 @@ class Preprocessing(Described):
     def preprocess(self) -> dict[str, Any]:
         """Return the [preprocess] section: size and antialias, and what else was chosen."""
         plain = {name: self.cleaned_data[name] for name in ("size", "antialias")}
-        further = ("fit", "crop", "mean", "deviation", "timm")
+        further = ("fit", "crop", "mean", "deviation", "timm", "colour")
         return plain | {name: self.cleaned_data[name] for name in further if self.cleaned_data.get(name)}
 
 

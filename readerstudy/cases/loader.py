@@ -138,8 +138,7 @@ def _ingest_all(
     rows, window = _rows(blind), _run(blind).get("window")
     # Between which percentiles the networks were given DICOM pictures; None for a set that does not say.
     networks = None if window is None else Percentiles(float(window[0]), float(window[1]))
-    colour = blind.provenance.get("colour") is True
-    decode = partial(decode_confined, window_rule=rule, networks=networks, colour=colour, limits=limits)
+    decode = partial(decode_confined, window_rule=rule, networks=networks, colour=blind.colour, limits=limits)
     results: list[Ingested | Refusal] = []
     with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
         for result in pool.map(ingest, rows):

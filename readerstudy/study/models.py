@@ -60,15 +60,6 @@ class Study(models.Model):
         return self.title
 
 
-class OfStudy(models.Model):
-    """A row that belongs to one study."""
-
-    study = models.ForeignKey(Study, on_delete=models.PROTECT, related_name="+")
-
-    class Meta:
-        abstract = True
-
-
 class Role(models.TextChoices):
     """What a person does in one study."""
 
@@ -102,12 +93,13 @@ class ProposedStep(models.TextChoices):
     REPLACE = "replace", "replace a reader"
 
 
-class Proposal(OfStudy):
+class Proposal(models.Model):
     """A step that an unblinded admin asks for; it stands until an admin who is blinded takes it or declines.
 
     `reader` is the pseudonym of who withdraws or is replaced, `email` the address to invite in their place.
     """
 
+    study = models.ForeignKey(Study, on_delete=models.PROTECT, related_name="+")
     step = models.CharField(max_length=8, choices=ProposedStep.choices)
     reader = models.CharField(max_length=20, blank=True)
     email = models.EmailField(blank=True)
@@ -124,7 +116,7 @@ class Proposal(OfStudy):
         ]
 
 
-class ImageCheck(OfStudy):
+class ImageCheck(models.Model):
     """Whether a name is visible on an image: what somebody who does not read in the study saw before the lock.
 
     `position` is that of the image in its case, from 0.
@@ -139,6 +131,7 @@ class ImageCheck(OfStudy):
         NAMED = "named", "a name is visible"
         DRAWN = "drawn", "drawn by a program, nobody looked"
 
+    study = models.ForeignKey(Study, on_delete=models.PROTECT, related_name="+")
     case = models.ForeignKey("cases.Case", on_delete=models.PROTECT, related_name="+")
     position = models.PositiveSmallIntegerField(default=0)
     person = models.ForeignKey(
@@ -159,9 +152,10 @@ class ImageCheck(OfStudy):
         ]
 
 
-class Allotment(OfStudy):
+class Allotment(models.Model):
     """The cases of one planned reader, by key; drawn once for the study, when its first reader is enrolled."""
 
+    study = models.ForeignKey(Study, on_delete=models.PROTECT, related_name="+")
     slot = models.PositiveSmallIntegerField()
     cases = models.JSONField()
     algorithm = models.PositiveSmallIntegerField()
@@ -205,9 +199,10 @@ class Reader(models.Model):
         return self.pseudonym
 
 
-class ReadingSession(OfStudy):
+class ReadingSession(models.Model):
     """One session of a reader: it begins with the first display check or answer, and ends when it is full."""
 
+    study = models.ForeignKey(Study, on_delete=models.PROTECT, related_name="+")
     reader = models.ForeignKey(Reader, on_delete=models.PROTECT, related_name="sessions")
     number = models.PositiveSmallIntegerField()
     begun_at = models.DateTimeField(auto_now_add=True)
@@ -219,9 +214,10 @@ class ReadingSession(OfStudy):
         constraints = [models.UniqueConstraint(fields=["reader", "number"], name="session_once_per_reader")]
 
 
-class DisplayCheck(OfStudy):
+class DisplayCheck(models.Model):
     """What a reader's screen showed before reading: window size in CSS pixels, what was seen of the test patches."""
 
+    study = models.ForeignKey(Study, on_delete=models.PROTECT, related_name="+")
     session = models.ForeignKey(ReadingSession, on_delete=models.PROTECT, related_name="display_checks")
     values = models.JSONField()
     passed = models.BooleanField()
@@ -231,9 +227,10 @@ class DisplayCheck(OfStudy):
         ordering = ["session", "pk"]
 
 
-class PracticeReading(OfStudy):
+class PracticeReading(models.Model):
     """One practice case of one reader; it has no part in the study's answers."""
 
+    study = models.ForeignKey(Study, on_delete=models.PROTECT, related_name="+")
     reader = models.ForeignKey(Reader, on_delete=models.PROTECT, related_name="practice")
     case = models.ForeignKey("cases.Case", on_delete=models.PROTECT, related_name="+")
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
@@ -253,12 +250,13 @@ class PracticeReading(OfStudy):
         ]
 
 
-class Assignment(OfStudy):
+class Assignment(models.Model):
     """One case at one place in one reader's order; the reader's browser sees its `public_id` only.
 
     `deferred`: when its turn came, its first reading was too recent, so it is read at the end.
     """
 
+    study = models.ForeignKey(Study, on_delete=models.PROTECT, related_name="+")
     reader = models.ForeignKey(Reader, on_delete=models.PROTECT, related_name="assignments")
     case = models.ForeignKey("cases.Case", on_delete=models.PROTECT, related_name="+")
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
@@ -278,7 +276,7 @@ class Assignment(OfStudy):
         ]
 
 
-class Rating(OfStudy):
+class Rating(models.Model):
     """One saved set of answers; revisions are added, never changed. `idempotency_key` is made by the browser.
 
     `answers` holds {question: {status, value}}, `marks` what was drawn: [{question, kind, points}], and `image`, its
@@ -287,6 +285,7 @@ class Rating(OfStudy):
     server's clock.
     """
 
+    study = models.ForeignKey(Study, on_delete=models.PROTECT, related_name="+")
     assignment = models.ForeignKey(Assignment, on_delete=models.PROTECT, related_name="ratings")
     revision = models.PositiveIntegerField()
     idempotency_key = models.UUIDField(unique=True)

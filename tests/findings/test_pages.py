@@ -1,7 +1,9 @@
 """The pages of what a run found: questions, downloads, gallery, thumbnails; every opening is logged."""
 
+import io
 import json
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +14,7 @@ from PIL import Image
 from analysis.models import Run
 from analysis.services.findings import Choices
 from analysis.services.findings_files import find_set, make_set, note_fault
+from analysis.services.findings_gallery import thumbnail
 from analysis.tablefolder import csv_text
 from analysis.tasks import make_findings
 from readerstudy.accounts.access import has_opened_run
@@ -256,3 +259,21 @@ def test_a_table_of_findings_gives_hostile_names_back(folder: Path) -> None:
     (found.folder / "hostile.csv").write_text(csv_text(table, gaps=True))
     assert ",'=x;'=y.png," in (found.folder / "hostile.csv").read_text()
     pd.testing.assert_frame_equal(found.table("hostile"), table)
+
+
+@pytest.mark.parametrize(("colour", "mode"), [("rgb", "RGB"), ("grey", "L")])
+def test_a_thumbnail_has_the_colours_that_the_networks_were_given(
+    folder: Path, tmp_path: Path, colour: str, mode: str
+) -> None:
+    shutil.copytree(folder, tmp_path / "run", ignore=shutil.ignore_patterns("thumbnails"))
+    (tmp_path / "images").mkdir()
+    for n in range(80):
+        Image.new("RGB", (64, 64), (200, n, 40)).save(tmp_path / "images" / f"{n:08d}_000.png")
+    spec = {"data": {"images": str(tmp_path / "images")}, "preprocess": {"colour": colour}}
+    (tmp_path / "run" / "plan.json").write_text(json.dumps({"spec": spec}))
+    run = Run(run_id="toy-run", folder=str(tmp_path / "run"))
+    found = find_set(run, CHOICES.name)
+    assert found is not None
+    with Image.open(io.BytesIO(thumbnail(run, found, 1) or b"")) as shown:
+        assert shown.mode == mode
+        assert mode == "L" or shown.getpixel((9, 9))[::2] == (200, 40)

@@ -50,7 +50,7 @@ def test_image_is_refused(name: str, data: bytes, tmp_path: Path) -> None:
 
 
 def _pixels(path: Path) -> bytes:
-    return read_pixels(path, PreprocessSpec(size=32)).grey.tobytes()
+    return read_pixels(path, PreprocessSpec(size=32)).square.tobytes()
 
 
 def _written_anew(path: Path) -> bytes:

@@ -1,9 +1,10 @@
 """Data sets and ensembles are checked before they are written down, and bad ones leave no row."""
 
 import pytest
+from PIL import Image
 
 from analysis.models import DataSet, Ensemble
-from analysis.services.data_sets import InputError, register_data_set
+from analysis.services.data_sets import InputError, examine, register_data_set
 from analysis.services.ensembles import register_ensemble
 from analysis.signals import changed
 from tests.ledger.inputs import ARCHITECTURE, Inputs
@@ -101,3 +102,11 @@ def test_a_checkpoint_that_is_a_link_to_outside_is_refused(inputs: Inputs) -> No
     (inputs.root / "nets" / "seed-5.pt").symlink_to(inputs.secret.with_name("seed-5.pt"))
     with pytest.raises(InputError, match="a link to another place"):
         ensemble(inputs, register(inputs), "nets/seed-{seed}.pt")
+
+
+def test_a_preview_says_how_many_pictures_are_in_colour_and_shows_them_so(inputs: Inputs) -> None:
+    Image.new("RGB", (40, 40), (200, 10, 40)).save(inputs.root / "images" / "00000001_000.png")
+    seen = examine(slug="tiny", section=inputs.section, roots=inputs.roots, pictures=100)
+    assert seen.colours == "15 grey, 1 in colour"
+    shown = dict(seen.pictures)["00000001_000.png"]
+    assert shown[0, 0].tolist() == [200, 10, 40]

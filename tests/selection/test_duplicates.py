@@ -8,7 +8,7 @@ from PIL import Image, ImageEnhance
 
 from analysis.phantoms import PhantomSpec, write_data_set
 from analysis.selection import SelectionError
-from analysis.selection.duplicates import ALIKE, fingerprint, grey_features, near_duplicates
+from analysis.selection.duplicates import ALIKE, fingerprint, glance_features, near_duplicates
 from analysis.sweep.data.pixels import read_pixels
 from analysis.sweep.spec import PreprocessSpec
 
@@ -21,7 +21,7 @@ def greys(tmp_path_factory: pytest.TempPathFactory) -> list[np.ndarray]:
     write_data_set(
         PhantomSpec(seed=7, train=20, val=0, test=20), folder / "set", folder / "truth.csv", workers=1
     )
-    return [read_pixels(path, SEEN).grey for path in sorted((folder / "set" / "images").glob("*.png"))]
+    return [read_pixels(path, SEEN).square for path in sorted((folder / "set" / "images").glob("*.png"))]
 
 
 def jpeg(image: Image.Image) -> Image.Image:
@@ -60,10 +60,10 @@ def test_bad_input_is_named() -> None:
     assert 0 < ALIKE < 1
 
 
-def test_grey_features_by_hand() -> None:
+def test_glance_features_by_hand() -> None:
     """Columns of 0 and 10: mean 5, SD 5; across rows no step, across columns all steps of 10: mean 5."""
     grey = np.tile(np.array([0, 10], dtype=np.uint8), (4, 2))
-    assert grey_features(grey) == {"brightness": 5.0, "contrast": 5.0, "sharpness": 5.0}
+    assert glance_features(grey) == {"brightness": 5.0, "contrast": 5.0, "sharpness": 5.0}
 
 
 def test_the_pixels_are_left_as_they_were(greys: list[np.ndarray]) -> None:

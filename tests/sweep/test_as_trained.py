@@ -54,7 +54,7 @@ def test_defaults_are_what_they_were() -> None:
     table = (bytes_ - torch.tensor((0.485, 0.456, 0.406))) / torch.tensor((0.229, 0.224, 0.225))
     assert torch.equal(normalisation_table(), table)
     logits = torch.tensor([[0.3, -2.0]])
-    assert torch.equal(Network(nn.Identity(), 2, 8).scores_of(logits), torch.sigmoid(logits))
+    assert torch.equal(Network(nn.Identity(), 2, (8, 8)).scores_of(logits), torch.sigmoid(logits))
 
 
 def test_names_of_caches_and_runs_stay_and_follow_each_choice(tiny: TinySweep) -> None:

@@ -66,7 +66,7 @@ def test_bf16_is_near_and_not_the_same(plain, engine):
 def static(kind, architecture=SMALL, batch_size=2, size=32):
     folded = fold_norms(build_classifier(architecture, 20))
     infer = InferSpec(batch_size=batch_size, threads=1)
-    return folded, MAKERS[kind](Network(folded.network, 20, size), infer)
+    return folded, MAKERS[kind](Network(folded.network, 20, (size, size)), infer)
 
 
 @pytest.mark.parametrize("kind", ["graph", "fused"])

@@ -30,7 +30,7 @@ def test_holds_every_image_in_order_and_is_reused(tmp_path):
     assert cache.decoded == 11
     assert seen == [("decode", i, 11) for i in range(1, 12)]
     for name, row in zip(NAMES, cache.pixels(), strict=True):
-        assert (row == read_pixels(tmp_path / name, SMALL).grey).all()
+        assert (row == read_pixels(tmp_path / name, SMALL).square).all()
     again = build(tmp_path)
     assert again.decoded == 0
     assert (again.digest, again.content) == (cache.digest, cache.content)
@@ -125,7 +125,7 @@ def test_what_a_crash_left_is_believed_only_when_verified(tmp_path, damage):
     cache = build(tmp_path)
     assert cache.decoded == again
     for name, row in zip(NAMES, cache.pixels(), strict=True):
-        assert (row == read_pixels(tmp_path / name, SMALL).grey).all()
+        assert (row == read_pixels(tmp_path / name, SMALL).square).all()
 
 
 KILLED = """

@@ -45,7 +45,7 @@ def test_grey_files_equal_opencv_read_in_colour(tmp_path, ending):
     got = read_pixels(path, SMALL)
     assert not got.coloured
     for channel in range(3):
-        assert (colour[..., channel] == got.grey).all()
+        assert (colour[..., channel] == got.square).all()
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
@@ -54,7 +54,7 @@ def test_grey_in_other_modes_keeps_its_values(tmp_path, mode):
     grey.convert("RGB" if mode == "P" else mode).convert(mode).save(tmp_path / "image.png")
     got = read_pixels(tmp_path / "image.png", SMALL)
     wanted = np.asarray(grey) if mode != "P" else np.asarray(Image.open(tmp_path / "image.png").convert("L"))
-    assert (got.grey == wanted).all()
+    assert (got.square == wanted).all()
     assert not got.coloured or mode == "P"
 
 
@@ -66,12 +66,12 @@ def test_colour_is_noticed(tmp_path):
 def test_sixteen_bits_keep_the_high_byte(tmp_path):
     values = (noise(32, 32).astype(np.uint16) << 8) | 200
     Image.fromarray(values).save(tmp_path / "image.png")
-    assert (read_pixels(tmp_path / "image.png", SMALL).grey == values >> 8).all()
+    assert (read_pixels(tmp_path / "image.png", SMALL).square == values >> 8).all()
 
 
 def test_antialias_is_a_choice(tmp_path):
     Image.fromarray(noise(64, 64)).save(tmp_path / "image.png")
-    got = read_pixels(tmp_path / "image.png", PreprocessSpec(size=16, antialias=True)).grey
+    got = read_pixels(tmp_path / "image.png", PreprocessSpec(size=16, antialias=True)).square
     wanted = np.asarray(Image.open(tmp_path / "image.png").resize((16, 16), Image.Resampling.BILINEAR))
     assert (got == wanted).all()
 
@@ -85,13 +85,13 @@ def test_dicom_by_hand(tmp_path, photometric):
         values = -values
     low, high = np.percentile(values, [0.5, 99.5])
     wanted = np.rint(np.clip((values - low) / (high - low), 0, 1) * 255)
-    assert (read_pixels(tmp_path / "image.dcm", SMALL).grey == wanted).all()
+    assert (read_pixels(tmp_path / "image.dcm", SMALL).square == wanted).all()
 
 
 def test_dicom_window_is_a_choice(tmp_path):
     stored = np.arange(1024, dtype=np.uint16).reshape(32, 32)
     write_dicom(tmp_path / "image.dcm", stored, "MONOCHROME2")
-    got = read_pixels(tmp_path / "image.dcm", PreprocessSpec(size=32, window=(0.0, 100.0))).grey
+    got = read_pixels(tmp_path / "image.dcm", PreprocessSpec(size=32, window=(0.0, 100.0))).square
     assert (got == np.rint(stored / 1023 * 255)).all()
 
 
@@ -138,7 +138,7 @@ def test_the_whole_image_squashed_boxed_or_cropped(tmp_path):
     Image.fromarray(tall).save(tmp_path / "image.png")
 
     def grey(size, **choices):
-        return read_pixels(tmp_path / "image.png", PreprocessSpec(size=size, **choices)).grey
+        return read_pixels(tmp_path / "image.png", PreprocessSpec(size=size, **choices)).square
 
     assert (grey(32) == resize_linear(tall, 32)).all()
     boxed = grey(48, fit="letterbox")

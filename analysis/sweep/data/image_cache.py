@@ -1,8 +1,8 @@
-"""Each image decoded once: a memory-mapped file of grey squares, shared by all units of a host.
+"""Each image decoded once: a memory-mapped file of squares, shared by all units of a host.
 
 The cache is named after the file list (names, sizes, times of change) and the preprocessing. It is built in
 parallel under a lock, written under another name and renamed, so it is whole or absent; a build that was
-stopped goes on where it ended. At 256 pixels an image takes 65,536 bytes.
+stopped goes on where it ended. At 256 pixels an image takes 65,536 bytes, in colour three times that.
 
 While it is built, `KEY.u8.part` has its full size from the start; each row is written in its place. `KEY.u8.rows` gets
 one line per row afterwards: the row, the SHA-256 of the source file, whether it held colour, the digest of its stored
@@ -12,6 +12,7 @@ nothing torn is believed.
 
 import fcntl
 import json
+import math
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -24,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.durable import json_bytes, publish, sha256_bytes, sha256_file, sync, write_whole
+from analysis.picture.colour import in_planes
 from analysis.sweep.data.pixels import Pixels, read_pixels
 from analysis.sweep.errors import DataError
 from analysis.sweep.spec import PreprocessSpec
@@ -38,10 +40,11 @@ orientation and the depth of 16-bit PNG are heeded and the digests of the stored
 class ImageCache:
     """Decoded images in file order.
 
-    `file`: the memory map, uint8, images x size x size. `digest`: SHA-256 of its bytes; `content`: of the
-    list of source names and their own SHA-256; `coloured`: how many source files held colour; `stored`: the digest of
-    the stored values of each (none in a cache of version 0.1.0); `decoded`: how many were decoded by this call (0 when
-    the cache was there).
+    `file`: the memory map, uint8, images x size x size, in colour x 3. `digest`: SHA-256 of its bytes; `content`: of
+    the list of source names and their own SHA-256; `coloured`: how many source files held colour; `stored`: the digest
+    of the stored values of each (none in a cache of version 0.1.0); `decoded`: how many were decoded by this call (0
+    when the cache was there); `colour`: what the images were read as; `odd`: the places of those that are in colour and
+    read as grey, or the other way round (none in a cache of an earlier version).
     """
 
     file: Path
@@ -52,10 +55,17 @@ class ImageCache:
     coloured: int
     stored: tuple[str, ...] = ()
     decoded: int = 0
+    colour: str = "grey"
+    odd: tuple[int, ...] = ()
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of all images together."""
+        return (self.count, *PreprocessSpec(size=self.size, colour=self.colour).shape)
 
     def pixels(self) -> NDArray[np.uint8]:
-        """Map the images: uint8, images x size x size, read-only."""
-        return np.memmap(self.file, np.uint8, "r", shape=(self.count, self.size, self.size))
+        """Map the images: uint8, images x size x size, in colour x 3, read-only."""
+        return np.memmap(self.file, np.uint8, "r", shape=self.shape)
 
 
 def cache_key(names: Sequence[str], files: Sequence[Path], preprocess: PreprocessSpec) -> str:
@@ -103,8 +113,36 @@ def open_cache(target: Path) -> ImageCache | None:
         return None
     said = json.loads(note.read_text())
     facts = {name: said[name] for name in ("count", "size", "digest", "content", "coloured")}
-    cache = ImageCache(target, **facts, stored=tuple(said.get("stored", ())))
-    return cache if target.stat().st_size == cache.count * cache.size**2 else None
+    stored, odd = (tuple(said.get(name, ())) for name in ("stored", "odd"))
+    cache = ImageCache(target, **facts, stored=stored, colour=said.get("colour", "grey"), odd=odd)
+    return cache if target.stat().st_size == math.prod(cache.shape) else None
+
+
+NAMED = 5
+"""Images that a note names."""
+
+
+def colour_notes(cache: ImageCache, names: Sequence[str]) -> list[str]:
+    """Count grey images and those in colour where any is, and name the exceptions to what they were read as.
+
+    Raises
+    ------
+    DataError: colour is asked for, and no image has any.
+    """
+    grey = cache.count - cache.coloured
+    if cache.colour == "rgb" and not cache.coloured:
+        raise DataError(
+            f'[preprocess] colour: expected images in colour for "rgb", got {grey:,} grey; use "grey"'
+        )
+    if not cache.coloured:
+        return []
+    told = f"{grey:,} images are grey, {cache.coloured:,} in colour"
+    if cache.odd:
+        more = f" and {len(cache.odd) - NAMED:,} more" if len(cache.odd) > NAMED else ""
+        listed = ", ".join(names[row] for row in cache.odd[:NAMED])
+        fate = "made grey" if cache.colour == "grey" else "given as three equal planes"
+        told += f"; {fate}: {listed}{more}"
+    return [f"{told} ([preprocess] colour)"]
 
 
 def _build(
@@ -115,7 +153,7 @@ def _build(
     progress: Progress | None,
     workers: int,
 ) -> ImageCache:
-    part = PartialCache(target, len(files), preprocess.size)
+    part = PartialCache(target, len(files), math.prod(preprocess.shape))
     here = len(part.rows)
     try:
         for row, pixels in decoded_rows(files, preprocess, part.missing(), workers):
@@ -130,13 +168,15 @@ def _build(
     content = sha256()
     for row, name in enumerate(names):
         content.update(f"{name}\0{part.rows[row].source}\n".encode())
-    coloured = sum(row.coloured for row in part.rows.values())
+    coloured = [row for row in range(len(files)) if part.rows[row].coloured]
+    odd = coloured if preprocess.colour == "grey" else sorted(set(part.rows) - set(coloured))
     digest = part.publish()
     stored = tuple(part.rows[row].stored for row in range(len(files)))
     cache = ImageCache(
-        target, len(files), preprocess.size, digest, content.hexdigest(), coloured, stored, len(files) - here
-    )
-    note = {k: getattr(cache, k) for k in ("count", "size", "digest", "content", "coloured", "stored")}
+        target, len(files), preprocess.size, digest, content.hexdigest(), len(coloured), stored, len(files) - here,
+        preprocess.colour, tuple(odd),
+    )  # fmt: skip
+    note = {name: value for name, value in vars(cache).items() if name not in ("file", "decoded")}
     write_whole(target.with_suffix(".json"), json_bytes({"format": FORMAT, **note}))
     part.discard()
     return cache
@@ -156,13 +196,13 @@ class Row:
 
 
 class PartialCache:
-    """Rows of `count` images of `size` x `size` bytes on their way to `target`.
+    """Rows of `count` images of so many bytes each on their way to `target`.
 
     `rows`: what is there and verified, by place in the file list.
     """
 
     def __init__(self, target: Path, count: int, size: int) -> None:
-        self._target, self._count, self._bytes = target, count, size * size
+        self._target, self._count, self._bytes = target, count, size
         self._part, self._journal = target.with_suffix(".u8.part"), target.with_suffix(".u8.rows")
         self.rows = self._found()
         self._pixels = os.open(self._part, os.O_RDWR | os.O_CREAT, 0o644)
@@ -175,7 +215,8 @@ class PartialCache:
 
     def add(self, row: int, pixels: Pixels) -> None:
         """Write one row, then its line."""
-        content = pixels.grey.tobytes()
+        planes = pixels.square if pixels.square.size == self._bytes else in_planes(pixels.square)
+        content = planes.tobytes()
         os.pwrite(self._pixels, content, row * self._bytes)
         self._lines.write(
             f"{row} {pixels.sha256} {int(pixels.coloured)} {pixels.stored} {sha256_bytes(content)}\n"

@@ -1,8 +1,8 @@
-"""One image file to one square of grey bytes, by the picture that readers get too (`analysis.picture`).
+"""One image file to one square of bytes, by the picture that readers get too (`analysis.picture`).
 
-8-bit PNG and JPEG keep their values; colour becomes grey by ITU-R 601-2 weights (the caller is told which files had
-colour). A 16-bit PNG keeps the upper 8 of the bits that it uses, as OpenCV does where it uses all. DICOM: the window of
-two percentiles, padding left out, stretched to 0..255.
+8-bit PNG and JPEG keep their values. Colour becomes grey by ITU-R 601-2 weights, or red, green and blue of sRGB where
+that is asked for (the caller is told which files had colour). A 16-bit PNG keeps the upper 8 of the bits that it uses,
+as OpenCV does where it uses all. DICOM: the window of two percentiles, padding left out, stretched to 0..255.
 
 The published study resized with OpenCV and without antialiasing. OpenCV works in fixed point with 11-bit weights; the
 same arithmetic here keeps the pixels equal where OpenCV is not installed (the tests compare with OpenCV).
@@ -16,7 +16,15 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from analysis.durable import sha256_bytes
-from analysis.picture import ImageRefusedError, Percentiles, levels, network_rendering, read_picture
+from analysis.picture import (
+    ImageRefusedError,
+    Percentiles,
+    Presentation,
+    levels,
+    network_rendering,
+    read_picture,
+)
+from analysis.picture.colour import srgb
 from analysis.picture.custody import stored_digest
 from analysis.sweep.errors import DataError
 from analysis.sweep.spec import PreprocessSpec
@@ -26,12 +34,13 @@ Grey = NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class Pixels:
-    """A decoded image: `grey` uint8 size x size, whether the file held colour, and the file's SHA-256.
+    """A decoded image: uint8 size x size, x 3 where colour was asked for and found; whether the file held colour, and
+    the file's SHA-256.
 
     `stored`: the digest of the stored values (`analysis.picture.custody`).
     """
 
-    grey: Grey
+    square: NDArray[np.uint8]
     coloured: bool
     sha256: str
     stored: str
@@ -50,17 +59,24 @@ def read_pixels(path: Path, preprocess: PreprocessSpec) -> Pixels:
         raise DataError(f"{path}: expected an image, got the error '{error.strerror}'") from error
     try:
         picture = read_picture(content)
+        colours = srgb(picture) if picture.coloured and preprocess.colour == "rgb" else None
     except ImageRefusedError as error:
         raise DataError(f"{path}: expected a readable image (PNG, JPEG or DICOM): {error}") from error
+    return Pixels(
+        _square(_grey_of(picture, path, preprocess), preprocess)
+        if colours is None
+        else np.stack([_square(plane, preprocess) for plane in np.moveaxis(colours, 2, 0)], axis=2),
+        picture.coloured,
+        sha256_bytes(content),
+        stored_digest(picture.stored if colours is None else colours),
+    )
+
+
+def _grey_of(picture: Presentation, path: Path, preprocess: PreprocessSpec) -> Grey:
     rendering = network_rendering(picture, Percentiles(*preprocess.window))
     if rendering.flat:
         raise DataError(f"{path}: expected an image with contrast, got one value throughout")
-    return Pixels(
-        _square(levels(rendering), preprocess),
-        picture.coloured,
-        sha256_bytes(content),
-        stored_digest(picture.stored),
-    )
+    return levels(rendering)
 
 
 def fitted(grey: Grey, fit: str, crop: float) -> Grey:

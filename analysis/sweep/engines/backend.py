@@ -20,13 +20,13 @@ Step = Callable[[int, int], None]
 class Network:
     """A network whose batch norms are folded away, in evaluation mode, float32, on the CPU.
 
-    `classes`: outputs; `size`: rows and columns of an image; `mean`, `deviation`: of its channels; `output`: what turns
-    logits into scores.
+    `classes`: outputs; `shape`: of an image, size x size, in colour x 3; `mean`, `deviation`: of its channels;
+    `output`: what turns logits into scores.
     """
 
     module: nn.Module
     classes: int
-    size: int
+    shape: tuple[int, ...]
     mean: Sequence[float] = MEAN
     deviation: Sequence[float] = DEVIATION
     output: str = "sigmoid"
@@ -43,7 +43,7 @@ class Backend(Protocol):
         """Take all weights of the network, float32, by the names of its state dict."""
 
     def scores(self, pixels: NDArray[np.uint8] | Tensor, step: Step | None = None) -> NDArray[np.float32]:
-        """Predict: uint8, images x size x size, to scores, float32, images x classes."""
+        """Predict: uint8, images x size x size (in colour x 3), to scores, float32, images x classes."""
 
 
 Maker = Callable[[Network, InferSpec], Backend]
@@ -57,9 +57,11 @@ def normalisation_table(mean: Sequence[float] = MEAN, deviation: Sequence[float]
     return (bytes_[:, None] - torch.tensor(mean)) / torch.tensor(deviation)
 
 
-def normalised(grey: Tensor, table: Tensor) -> Tensor:
-    """Turn grey bytes (n x rows x columns, uint8) into a channels-last batch n x 3 x rows x columns."""
-    return torch.nn.functional.embedding(grey.int(), table).permute(0, 3, 1, 2)
+def normalised(pixels: Tensor, table: Tensor) -> Tensor:
+    """Turn bytes (n x rows x columns, in colour x 3, uint8) into a channels-last batch n x 3 x rows x columns."""
+    if pixels.ndim == 4:
+        return table.gather(0, pixels.reshape(-1, 3).long()).reshape(pixels.shape).permute(0, 3, 1, 2)
+    return torch.nn.functional.embedding(pixels.int(), table).permute(0, 3, 1, 2)
 
 
 class Eager:
@@ -84,8 +86,8 @@ class Eager:
         with torch.autocast("cpu", torch.bfloat16, enabled=self._infer.precision == "bf16"):
             for start in range(0, len(pixels), size):
                 part = pixels[start : start + size]
-                grey = part if isinstance(part, Tensor) else torch.from_numpy(np.array(part))
-                scores.append(self._network.scores_of(self._module(normalised(grey, self._table))))
+                seen = part if isinstance(part, Tensor) else torch.from_numpy(np.array(part))
+                scores.append(self._network.scores_of(self._module(normalised(seen, self._table))))
                 if step:
                     step(min(start + size, len(pixels)), len(pixels))
         return np.asarray(torch.cat(scores).numpy(), np.float32)

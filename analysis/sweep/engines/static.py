@@ -47,7 +47,7 @@ class Static:
         module = network.module.to(self._device, dtype).eval().requires_grad_(False)
         self._weights = channels_last(module).state_dict()
         self._forward = prepare(module)
-        shape = (infer.batch_size, network.size, network.size)
+        shape = (infer.batch_size, *network.shape)
         self._input = torch.zeros(shape, dtype=torch.uint8, device=self._device)
         self._output = torch.zeros(infer.batch_size, network.classes, device=self._device)
         self._replay: Callable[[], None] | None = None

@@ -10,7 +10,7 @@ import pickle
 import re
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -40,7 +40,8 @@ _SHOWN = 3
 class Checkpoint:
     """A state dict in float32 on the CPU, the SHA-256 of its file, and the class names where the file has them.
 
-    `key`: where the file has it, "" for the file itself; `notes`: what was chosen or left out.
+    `key`: where the file has it, "" for the file itself; `notes`: what was chosen or left out; `colour`: what images
+    were read as (`COLOURS`) where our own training made it, None where nothing says so.
     """
 
     state: State
@@ -48,6 +49,20 @@ class Checkpoint:
     classes: tuple[str, ...] | None = None
     key: str = ""
     notes: tuple[str, ...] = ()
+    colour: str | None = None
+
+    def refuse_other_colour(self, read: str, where: Path) -> None:
+        """Refuse a network that learnt from images read as something else than `read`.
+
+        Raises
+        ------
+        CheckpointError: what it was trained on is known, and another.
+        """
+        if self.colour not in (None, read):
+            raise CheckpointError(
+                f"{where}: expected a network trained on images read as {read!r}, got one trained on {self.colour!r}; "
+                f'read the images so too ([preprocess] colour = "{self.colour}"), or take other networks'
+            )
 
 
 def read_member(path: Path, models: ModelsSpec, n_classes: int, sha256: str | None = None) -> Checkpoint:
@@ -86,7 +101,7 @@ def read_member(path: Path, models: ModelsSpec, n_classes: int, sha256: str | No
     said = [*found.notes]
     said += [f"checkpoints: names begin with {names.prefix!r}"] if names.prefix else []
     said += [f"checkpoints: skipped {_some(names.skipped)}"] if names.skipped else []
-    return Checkpoint(state, found.sha256, found.classes, found.key, tuple(said))
+    return replace(found, state=state, notes=tuple(said))
 
 
 def read_checkpoint(path: Path, sha256: str | None = None, weights: str = "raw") -> Checkpoint:
@@ -115,9 +130,12 @@ def read_checkpoint(path: Path, sha256: str | None = None, weights: str = "raw")
     for name, value in state.items():
         if value.is_floating_point() and not _finite(value):
             raise CheckpointError(f"{path}: expected finite weights, got nan or infinity in '{name}'")
-    named = inside.get("classes") if isinstance(inside, Mapping) else None
+    said = inside if isinstance(inside, Mapping) else {}
+    named = said.get("classes")
     classes = tuple(str(name) for name in named) if isinstance(named, list | tuple) else None
-    return Checkpoint(state, digest, classes, key, notes)
+    # Our own training always says whether it is synthetic, and says colour where it is not grey.
+    colour = str(said.get("colour", "grey")) if "synthetic" in said else None
+    return Checkpoint(state, digest, classes, key, notes, colour)
 
 
 @lru_cache(maxsize=4)

@@ -47,7 +47,9 @@ class Engine:
         self.parameters = sum(parameter.numel() for parameter in model.parameters())
         self._folded = fold_norms(model)
         seen = preprocess or PreprocessSpec()
-        self._network = Network(self._folded.network, n_classes, seen.size, seen.mean, seen.deviation, output)
+        self._network = Network(
+            self._folded.network, n_classes, seen.shape, seen.mean, seen.deviation, output
+        )
         plain = ENGINES_OF[infer.device, infer.precision][0]
         self.backend: Backend = MAKERS[plain if infer.engine == "auto" else infer.engine](
             self._network, infer
@@ -115,7 +117,7 @@ class Engine:
 
         Parameters
         ----------
-        pixels: uint8, images x size x size; a tensor already on the device is used where it lies.
+        pixels: uint8, images x size x size (in colour x 3); a tensor already on the device is used where it lies.
         step: called with (done, total) images after each batch.
 
         Returns

@@ -15,7 +15,7 @@ from analysis.conditions import DENSE
 from analysis.durable import json_bytes, sha256_bytes, sha256_file, write_whole
 from analysis.frames import RUN_FORMAT
 from analysis.picture.custody import DEFINITION
-from analysis.sweep.data.image_cache import ImageCache, ensure_cache
+from analysis.sweep.data.image_cache import ImageCache, colour_notes, ensure_cache
 from analysis.sweep.data.source import Source, read_source
 from analysis.sweep.data.splits import locate_images
 from analysis.sweep.device import library_versions, refuse_without_device
@@ -170,6 +170,7 @@ def _checked_checkpoints(
     for done, (name, models, seed, file) in enumerate(found, 1):
         checkpoint = read_member(file, models, len(spec.data.classes))
         notes += checkpoint.notes
+        checkpoint.refuse_other_colour(spec.preprocess.colour, file)
         if checkpoint.classes is not None and checkpoint.classes != spec.data.classes:
             raise CheckpointError(_other_classes(file, checkpoint.classes, spec.data.classes))
         row = {"seed": seed, "file": str(file.absolute()), "sha256": checkpoint.sha256}
@@ -270,11 +271,7 @@ def _warnings(source: Source, pixels: ImageCache, spec: SweepSpec) -> list[str]:
         )
     if source.train is None:
         found.append("no training labels: classes are grouped by their share of the test split (10 %, 1 %)")
-    if pixels.coloured:
-        found.append(
-            f"{pixels.coloured} of {pixels.count} image files are in colour and were converted to greyscale"
-        )
-    return found
+    return found + colour_notes(pixels, source.split.images)
 
 
 def _write(paths: RunPaths, plan: dict[str, Any], tables: Mapping[Path, pd.DataFrame]) -> Run:

@@ -73,7 +73,7 @@ def sample_cache(names: tuple[str, ...], spec: SweepSpec, folder: Path) -> Image
 
 
 class Recalibration:
-    """Statistics of one architecture for any weights, from the same images each time (uint8, n x size x size)."""
+    """Statistics of one architecture for any weights, from the same images each time (uint8, n x size x size (x 3))."""
 
     def __init__(
         self,
@@ -97,7 +97,7 @@ class Recalibration:
             norm.momentum = None
             norm.train()
         for rows in np.array_split(np.arange(len(self._pixels)), max(1, len(self._pixels) // BATCH)):
-            grey = torch.from_numpy(np.array(self._pixels[rows])).to(self._device)
-            self._model(normalised(grey, self._table))
+            seen = torch.from_numpy(np.array(self._pixels[rows])).to(self._device)
+            self._model(normalised(seen, self._table))
         found: dict[str, Any] = self._model.state_dict()
         return {name: found[name].clone() for name in weights}

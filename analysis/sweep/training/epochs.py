@@ -36,8 +36,9 @@ from analysis.sweep.training.losses import LOSSES, Balance, balance_of
 
 @dataclass(frozen=True)
 class Examples:
-    """Images (uint8, n x size x size; a tensor where they lie on the device) and labels (float32, n x classes: 0, 1 or
-    `IGNORED`) of a split. `weights` of the images in the loss (float32, n), where not all weigh alike.
+    """Images (uint8, n x size x size, in colour x 3; a tensor where they lie on the device) and labels (float32,
+    n x classes: 0, 1 or `IGNORED`) of a split. `weights` of the images in the loss (float32, n), where not all weigh
+    alike.
     """
 
     pixels: NDArray[np.uint8] | Tensor
@@ -122,10 +123,10 @@ class Trainer:
         """
         self.model.eval()
         scores, count = [], len(examples.labels)
-        for grey, labels, _ in self._batches(
+        for pixels, labels, _ in self._batches(
             examples, np.arange(count), range(size := self.choice.batch_size, count, size)
         ):
-            logits = self._forward(grey)
+            logits = self._forward(pixels)
             self._add(self._loss(logits, labels), labels)
             scores.append(torch.sigmoid(logits))
         total = self._mean()
@@ -201,11 +202,11 @@ class Trainer:
         on_gpu = self.device.type == "cuda"
         for start, end in pairwise((0, *cuts, len(order))):
             if isinstance(examples.pixels, Tensor):
-                grey = examples.pixels[places[start:end]]
+                pixels = examples.pixels[places[start:end]]
             else:
-                grey = torch.from_numpy(np.asarray(examples.pixels[order[start:end]]))
-                grey = (grey.pin_memory() if on_gpu else grey).to(self.device, non_blocking=True)
-            yield grey, *(part[start:end] for part in (labels, weights, *rest))
+                pixels = torch.from_numpy(np.asarray(examples.pixels[order[start:end]]))
+                pixels = (pixels.pin_memory() if on_gpu else pixels).to(self.device, non_blocking=True)
+            yield pixels, *(part[start:end] for part in (labels, weights, *rest))
 
     def _take(self, batch: tuple[Tensor, ...]) -> None:
         """Train on a batch; the step over one of the full size is recorded after the first have warmed it up."""
@@ -225,10 +226,10 @@ class Trainer:
             except RuntimeError:  # a network that asks the device for values goes on step by step
                 self.scaler = spare
 
-    def _step(self, grey: Tensor, labels: Tensor, weights: Tensor, turns: Tensor) -> None:
+    def _step(self, pixels: Tensor, labels: Tensor, weights: Tensor, turns: Tensor) -> None:
         """Train on one batch; nothing in it asks the device for a value."""
         self.optimiser.zero_grad(set_to_none=True)
-        loss = self._loss(self._forward(grey, turns), labels, weights)
+        loss = self._loss(self._forward(pixels, turns), labels, weights)
         self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
         self.scaler.step(self.optimiser)
         self.scaler.update()
@@ -263,9 +264,10 @@ class Trainer:
         self._sums.zero_()
         return float(total / max(weight, 1.0))
 
-    def _forward(self, grey: Tensor, turns: Tensor | None = None) -> Tensor:
-        """Return logits of bytes (n x rows x columns)."""
-        seen = grey.float().div_(255).unsqueeze(1)
+    def _forward(self, pixels: Tensor, turns: Tensor | None = None) -> Tensor:
+        """Return logits of bytes (n x rows x columns, in colour x 3)."""
+        seen = pixels.float().div_(255)
+        seen = seen.unsqueeze(1) if seen.ndim == 3 else seen.permute(0, 3, 1, 2)
         if turns is not None:
             seen = augmented(seen, turns)
         batch = ((seen.permute(0, 2, 3, 1) - self.mean) / self.deviation).permute(0, 3, 1, 2)  # channels last
@@ -318,7 +320,9 @@ def _fill(wanted: State, given: State) -> None:
 
 def _load_pruned(model: nn.Module, spec: SweepSpec, seed: int, start: Path) -> dict[str, Tensor]:
     """Fill a network from a checkpoint; return by name which weights the recipe's method leaves."""
-    state = read_member(start, spec.models, len(spec.data.classes)).state
+    begun = read_member(start, spec.models, len(spec.data.classes))
+    begun.refuse_other_colour(spec.preprocess.colour, start)
+    state = begun.state
     _fill(model.state_dict(), state)
     names, level = prunable_names(model), spec.train.level
     method = masking(spec.train.method, level)
@@ -355,9 +359,9 @@ def drawn_turns(n: int, rotation: float, flip: bool, draw: torch.Generator) -> T
     return torch.stack(rows, 1)
 
 
-def augmented(grey: Tensor, turns: Tensor) -> Tensor:
-    """Flip and rotate each image (float32, n x 1 x rows x columns) by its `drawn_turns`, bilinear; 0, black, comes in
-    from outside.
+def augmented(seen: Tensor, turns: Tensor) -> Tensor:
+    """Flip and rotate each image (float32, n x planes x rows x columns) by its `drawn_turns`, bilinear; 0, black, comes
+    in from outside.
     """
-    grid = functional.affine_grid(turns, list(grey.shape), align_corners=False)
-    return functional.grid_sample(grey, grid, "bilinear", "zeros", align_corners=False)
+    grid = functional.affine_grid(turns, list(seen.shape), align_corners=False)
+    return functional.grid_sample(seen, grid, "bilinear", "zeros", align_corners=False)

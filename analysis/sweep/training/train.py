@@ -20,7 +20,7 @@ import numpy as np
 
 from analysis.durable import clear_leftovers, json_bytes, sha256_file, write_whole
 from analysis.sweep.data.amended import amended
-from analysis.sweep.data.image_cache import ImageCache, ensure_cache
+from analysis.sweep.data.image_cache import ImageCache, colour_notes, ensure_cache
 from analysis.sweep.data.splits import Split, locate_images, read_split
 from analysis.sweep.device import library_versions, named_faults, on_device, refuse_without_device
 from analysis.sweep.errors import SweepError
@@ -110,6 +110,8 @@ def open_training(
         ensure_cache(folder, split.images, locate_images(split, data), spec.preprocess, progress)
         for split in (train, val)
     ]
+    for cached, split in zip(caches, (train, val), strict=True):
+        colour_notes(cached, split.images)
     train, weights = amended(train, data.classes, spec.train)
     class_weights(spec.train.class_weights, train.positives, len(train.images) - train.ignored)
     starts: dict[int, Path] = {}
@@ -235,6 +237,8 @@ def _publish(spec: SweepSpec, seed: int, file: Path, recipe: str, trainer: Train
         "seed": seed,
         "synthetic": spec.data.synthetic,
     }
+    if (colour := spec.preprocess.colour) != "grey":  # without it a checkpoint is what it was before
+        content["colour"] = colour
     write_whole(file, torch_bytes(content))
     note = {
         "format": 1,
