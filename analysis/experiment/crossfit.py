@@ -85,7 +85,7 @@ def plan_cross_fit(
         "kind": KIND, "name": f"{data.name}, cross-fitting", "synthetic": data.synthetic,
         "images": {"count": len(names)},
         "choices": {"level": level, "criterion": criterion, "fraction": fraction, "folds": FOLDS},
-        "digests": {"train": split.sha256, "val": val.sha256, "folds": sha256_file(folder / "folds.csv")},
+        "digests": {"labels_train": split.sha256, "labels_val": val.sha256, "folds": sha256_file(folder / "folds.csv")},
     }  # fmt: skip
     return freeze(folder, said, jobs)
 

@@ -114,7 +114,7 @@ def plan_study(path: Path, folder: Path) -> Plan:
         Job(arm, seed, one_network(spec, seed, (0.0,), **({} if file is None else {kind: file})))
         for arm, seed, kind, file in made
     ]
-    files = {role: split.sha256 for role, split in splits.items()}
+    files = {f"labels_{role}": split.sha256 for role, split in splits.items()}
     files |= {f"list-{n}": sha256_file(Path(file)) for n, file in enumerate(study.lists)}
     files["arms"] = sha256_of_all({file.name: sha256_file(file) for *_, file in made if file is not None})
     choices = {k: v for k, v in plain(study).items() if k not in ("name", "spec", "lists", "better_labels")}
