@@ -103,13 +103,9 @@ def _blocks(blocks: Any, width: int) -> Iterator[tuple[list[int], list[str] | ND
         if not _made(block, "block", 3):
             refuse("expected only blocks of columns in the frame, got something else")
         values, places = _values(block.given[0]), _places(block.given[1], width)
-        wide = (
-            1
-            if isinstance(values, list)
-            else len(values)
-            if values is not None and values.ndim == 2
-            else None
-        )
+        wide = 1 if isinstance(values, list) else None
+        if isinstance(values, np.ndarray) and values.ndim == 2:
+            wide = len(values)
         if values is None or wide != len(places):
             refuse("expected blocks of numbers (columns x rows) or one text column, got something else")
         yield places, values

@@ -167,14 +167,11 @@ def _fixed_errors(grid: Grid, thetas: Floats, plan: Plan) -> dict[str, float | N
     errors: dict[str, float | None] = {}
     for name in COVARIANCES:
         covariance = _covariance(grid, name)
-        variance = (
-            -1.0
-            if covariance is None
-            else components(thetas, covariance, shares_cases=grid.shares_cases).variance_fixed
-        )
-        errors[f"se_{_printed(name, plan)}"] = (
-            float(np.sqrt(variance)) if variance > VARIANCE_TOLERANCE else None
-        )
+        variance = 0.0
+        if covariance is not None:
+            variance = components(thetas, covariance, shares_cases=grid.shares_cases).variance_fixed
+        error = float(np.sqrt(variance)) if variance > VARIANCE_TOLERANCE else None
+        errors[f"se_{_printed(name, plan)}"] = error
     return errors
 
 

@@ -70,12 +70,9 @@ def report(request: HttpRequest, token: str) -> HttpResponseBase:
     """Tell how far the worker is and what came of it; a POST downloads all of it and deletes it."""
     folder, asked = box_of(request, Path(settings.HANDOVERS_ROOT), token)
     if request.method == "POST":
-        made = service.take(folder)
-        return (
-            FileResponse(made, as_attachment=True, filename=service.ZIP)
-            if made
-            else redirect("analysis:ratings")
-        )
+        if made := service.take(folder):
+            return FileResponse(made, as_attachment=True, filename=service.ZIP)
+        return redirect("analysis:ratings")
     stage, sent = service.stage_of(folder), asked["files"].values()
     context = {
         "stage": stage, "fault": text_of(folder / service.FAULT), "token": token,

@@ -191,7 +191,8 @@ def _page(request: HttpRequest, person: User, form: Code) -> HttpResponse:
     if factors.Kind.TOTP not in there:
         form.fields["code"].label = "A recovery code"
     # Where a passkey is asked for, its button is the first thing on the page.
-    if not (has_passkey and factors.is_named(request)):
+    asks_passkey = has_passkey and factors.is_named(request)
+    if not asks_passkey:
         form.fields["code"].widget.attrs["autofocus"] = True
     context = {
         "form": form,
@@ -200,9 +201,7 @@ def _page(request: HttpRequest, person: User, form: Code) -> HttpResponse:
         "has_app": factors.Kind.TOTP in there,
         "host_is_named": factors.is_named(request),
         "host": factors.host_of(request),
-        "options": json.dumps(factors.passkey_to_ask(person))
-        if has_passkey and factors.is_named(request)
-        else "",
+        "options": json.dumps(factors.passkey_to_ask(person)) if asks_passkey else "",
     }
     return render(request, "accounts/second_step.html", context)
 

@@ -9,8 +9,6 @@ from django import forms
 from django.core.cache import cache
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET
 
 from analysis.endpoints import PAPER, Endpoint
 from analysis.figures.theme import render as rendered
@@ -26,9 +24,8 @@ from readerstudy.planning.power import OPTIONS, Assumptions, Outlook, outlook, p
 from readerstudy.study.design.estimand import SETS, method_of
 from readerstudy.study.models import Role, Study
 from readerstudy.study.protocol import Protocol, digest
-from readerstudy.study.visibility import has_role, studies_of, study_for_role
+from readerstudy.study.visibility import has_role, member_page, studies_of
 
-PLANNING = (Role.STUDY_ADMIN, Role.RESEARCHER, Role.STATISTICIAN)
 KEPT_S = 3600
 """How long a simulation is kept for the same assumptions, in seconds."""
 
@@ -114,11 +111,9 @@ def initial_of(protocol: Protocol, cases: int, ratio: int = 0) -> dict[str, Any]
     }
 
 
-@never_cache
-@require_GET
-def plan(request: HttpRequest, slug: str) -> HttpResponse:
+@member_page("GET")
+def plan(request: HttpRequest, study: Study) -> HttpResponse:
     """Show power against readers and cases, with the assumptions behind it."""
-    study = _study(request, slug)
     form, found, error = _answered(request, study)
     context = {
         "study": study,
@@ -142,24 +137,19 @@ def plan(request: HttpRequest, slug: str) -> HttpResponse:
     return render(request, "planning/plan.html", context)
 
 
-@never_cache
-@require_GET
-def figure(request: HttpRequest, slug: str, name: str) -> HttpResponse:
+@member_page("GET")
+def figure(request: HttpRequest, study: Study, name: str) -> HttpResponse:
     """Draw the curves, or what changed assumptions do, from the same values."""
-    form, found, _ = _answered(request, _study(request, slug))
+    form, found, _ = _answered(request, study)
     drawn = pictures(found, form.cleaned_data["wanted"]) if found else {}
     if name not in drawn:
         raise Http404
     return HttpResponse(rendered(drawn[name]), content_type="image/svg+xml")
 
 
-def _study(request: HttpRequest, slug: str) -> Study:
-    return study_for_role(signed_in(request), slug, *PLANNING)
-
-
 def _pilots(person: User) -> list[Study]:
     """Return the studies whose variances a person may plan with: those whose results are open to them."""
-    return [each for each in studies_of(person) if each.unblinded_at and has_role(person, each, *PLANNING)]
+    return [each for each in studies_of(person) if each.unblinded_at and has_role(person, each, *Role)]
 
 
 def _answered(request: HttpRequest, study: Study) -> tuple[PlanForm, Outlook | None, str]:

@@ -4,7 +4,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
-from readerstudy.study.models import Study
+from readerstudy.study.models import OfStudy, Study
 
 
 class Unblinding(models.Model):
@@ -44,10 +44,9 @@ class UnblindingRequest(models.Model):
         return f"{self.study} asked {self.asked_at:%Y-%m-%d %H:%M}"
 
 
-class OpenedCase(models.Model):
+class OpenedCase(OfStudy):
     """One row of the opened key: what the case was. `arm` 1 = pruning-identified exemplar, 0 = control."""
 
-    study = models.ForeignKey(Study, on_delete=models.PROTECT, related_name="+")
     case = models.ForeignKey("cases.Case", on_delete=models.PROTECT, related_name="+")
     arm = models.PositiveSmallIntegerField()
     pair = models.PositiveIntegerField()

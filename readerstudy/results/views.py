@@ -11,12 +11,12 @@ from urllib.parse import urlencode
 
 from django import forms
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied, ValidationError
 from django.core.files.uploadedfile import UploadedFile
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.safestring import SafeString
+from django.views.decorators.debug import sensitive_post_parameters
 
 from analysis.caseset import CaseSetError, OtherKeyError
 from analysis.columns import FrameError
@@ -26,11 +26,9 @@ from analysis.report.pdf import pdf_of
 from analysis.stats import StatsError
 from readerstudy.accounts.access import signed_in
 from readerstudy.accounts.forms import Confirm, filled
-from readerstudy.accounts.middleware import page
 from readerstudy.accounts.models import User
 from readerstudy.audit.services import record
 from readerstudy.planning.pilot import variances_of
-from readerstudy.refusals import RefusedError
 from readerstudy.results import services
 from readerstudy.results.computed import Computed, computed, kept_figure
 from readerstudy.results.export import export_zip, registration_of
@@ -39,28 +37,25 @@ from readerstudy.results.values import SealedError
 from readerstudy.study.duties import needs_two, openers_context, why_not
 from readerstudy.study.models import Role, Study
 from readerstudy.study.people.members import progress_of
-from readerstudy.study.visibility import View, has_role, study_for_role, tell_refusal
+from readerstudy.study.visibility import View, admin_step, has_role, member_page
 
 PAPER = "-paper"
 """End of the name of a figure on white, for print."""
 MAX_KEY_BYTES = 5_000_000
 
 
-def results_page(*methods: str, secret: bool = False) -> Callable[[View], View]:
+def results_page(*methods: str) -> Callable[[View], View]:
     """Make a page of results: its view is given the study, which its admins, researchers and statisticians may see."""
 
     def made(view: View) -> View:
         @wraps(view)
-        def given(request: HttpRequest, slug: str, **named: object) -> HttpResponseBase:
-            study = study_for_role(
-                signed_in(request), slug, Role.STUDY_ADMIN, Role.RESEARCHER, Role.STATISTICIAN
-            )
+        def given(request: HttpRequest, study: Study, **named: object) -> HttpResponseBase:
             try:
                 return view(request, study, **named)
             except SealedError:  # before the key is open there is nothing
                 raise Http404 from None
 
-        return page(*methods, secret=secret)(given)
+        return member_page(*methods)(given)
 
     return made
 
@@ -112,51 +107,29 @@ def _report(made: Computed) -> SafeString:
     return SafeString(fragment(document, image))
 
 
-def _key_step(request: HttpRequest, study: Study, act: Callable[[], str]) -> HttpResponse:
-    """Take a step towards the open key, for an admin of the study; say what came of it on the page of results."""
-    if not has_role(signed_in(request), study, Role.STUDY_ADMIN):
-        raise PermissionDenied
-    try:
-        if said := act():
-            messages.success(request, said)
-    except (RefusedError, ValidationError) as error:
-        tell_refusal(request, error)
-    return redirect("results:results", slug=study.slug)
-
-
-@results_page("POST", secret=True)
-def ask(request: HttpRequest, study: Study) -> HttpResponse:
+@sensitive_post_parameters()
+@admin_step("results:results")
+def ask(request: HttpRequest, study: Study) -> str:
     """Ask that the key be opened: the first of two steps."""
-
-    def act() -> str:
-        form = filled(AskToOpen(request.POST, request=request))
-        services.ask_to_open(study=study, reason=form["reason"], actor=signed_in(request))
-        return "The request is recorded in the audit trail."
-
-    return _key_step(request, study, act)
+    form = filled(AskToOpen(request.POST, request=request))
+    services.ask_to_open(study=study, reason=form["reason"], actor=signed_in(request))
+    return "The request is recorded in the audit trail."
 
 
-@results_page("POST")
-def decline(request: HttpRequest, study: Study) -> HttpResponse:
+@admin_step("results:results")
+def decline(request: HttpRequest, study: Study) -> str:
     """Take the request away."""
-
-    def act() -> str:
-        services.decline_to_open(study=study, actor=signed_in(request))
-        return "The key stays sealed."
-
-    return _key_step(request, study, act)
+    services.decline_to_open(study=study, actor=signed_in(request))
+    return "The key stays sealed."
 
 
-@results_page("POST", secret=True)
-def unblind(request: HttpRequest, study: Study) -> HttpResponse:
+@sensitive_post_parameters()
+@admin_step("results:results")
+def unblind(request: HttpRequest, study: Study) -> str:
     """Open the key with the file that the study admin uploads; nothing of the file is kept but its rows."""
-
-    def act() -> str:
-        form = filled(OpenKey(request.POST, request.FILES, request=request))
-        _open(study, form["key"], signed_in(request))
-        return ""
-
-    return _key_step(request, study, act)
+    form = filled(OpenKey(request.POST, request.FILES, request=request))
+    _open(study, form["key"], signed_in(request))
+    return ""
 
 
 def _open(study: Study, upload: "UploadedFile[Any]", actor: User) -> None:

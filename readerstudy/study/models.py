@@ -60,6 +60,15 @@ class Study(models.Model):
         return self.title
 
 
+class OfStudy(models.Model):
+    """A row that belongs to one study."""
+
+    study = models.ForeignKey(Study, on_delete=models.PROTECT, related_name="+")
+
+    class Meta:
+        abstract = True
+
+
 class Role(models.TextChoices):
     """What a person does in one study."""
 
@@ -93,13 +102,12 @@ class ProposedStep(models.TextChoices):
     REPLACE = "replace", "replace a reader"
 
 
-class Proposal(models.Model):
+class Proposal(OfStudy):
     """A step that an unblinded admin asks for; it stands until an admin who is blinded takes it or declines.
 
     `reader` is the pseudonym of who withdraws or is replaced, `email` the address to invite in their place.
     """
 
-    study = models.ForeignKey(Study, on_delete=models.PROTECT, related_name="+")
     step = models.CharField(max_length=8, choices=ProposedStep.choices)
     reader = models.CharField(max_length=20, blank=True)
     email = models.EmailField(blank=True)
@@ -116,7 +124,7 @@ class Proposal(models.Model):
         ]
 
 
-class ImageCheck(models.Model):
+class ImageCheck(OfStudy):
     """Whether a name is visible on an image: what somebody who does not read in the study saw before the lock.
 
     `position` is that of the image in its case, from 0.
@@ -131,7 +139,6 @@ class ImageCheck(models.Model):
         NAMED = "named", "a name is visible"
         DRAWN = "drawn", "drawn by a program, nobody looked"
 
-    study = models.ForeignKey(Study, on_delete=models.PROTECT, related_name="+")
     case = models.ForeignKey("cases.Case", on_delete=models.PROTECT, related_name="+")
     position = models.PositiveSmallIntegerField(default=0)
     person = models.ForeignKey(
@@ -152,10 +159,9 @@ class ImageCheck(models.Model):
         ]
 
 
-class Allotment(models.Model):
+class Allotment(OfStudy):
     """The cases of one planned reader, by key; drawn once for the study, when its first reader is enrolled."""
 
-    study = models.ForeignKey(Study, on_delete=models.PROTECT, related_name="+")
     slot = models.PositiveSmallIntegerField()
     cases = models.JSONField()
     algorithm = models.PositiveSmallIntegerField()
@@ -199,10 +205,9 @@ class Reader(models.Model):
         return self.pseudonym
 
 
-class ReadingSession(models.Model):
+class ReadingSession(OfStudy):
     """One session of a reader: it begins with the first display check or answer, and ends when it is full."""
 
-    study = models.ForeignKey(Study, on_delete=models.PROTECT, related_name="+")
     reader = models.ForeignKey(Reader, on_delete=models.PROTECT, related_name="sessions")
     number = models.PositiveSmallIntegerField()
     begun_at = models.DateTimeField(auto_now_add=True)
@@ -214,10 +219,9 @@ class ReadingSession(models.Model):
         constraints = [models.UniqueConstraint(fields=["reader", "number"], name="session_once_per_reader")]
 
 
-class DisplayCheck(models.Model):
+class DisplayCheck(OfStudy):
     """What a reader's screen showed before reading: window size in CSS pixels, what was seen of the test patches."""
 
-    study = models.ForeignKey(Study, on_delete=models.PROTECT, related_name="+")
     session = models.ForeignKey(ReadingSession, on_delete=models.PROTECT, related_name="display_checks")
     values = models.JSONField()
     passed = models.BooleanField()
@@ -227,10 +231,9 @@ class DisplayCheck(models.Model):
         ordering = ["session", "pk"]
 
 
-class PracticeReading(models.Model):
+class PracticeReading(OfStudy):
     """One practice case of one reader; it has no part in the study's answers."""
 
-    study = models.ForeignKey(Study, on_delete=models.PROTECT, related_name="+")
     reader = models.ForeignKey(Reader, on_delete=models.PROTECT, related_name="practice")
     case = models.ForeignKey("cases.Case", on_delete=models.PROTECT, related_name="+")
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
@@ -250,13 +253,12 @@ class PracticeReading(models.Model):
         ]
 
 
-class Assignment(models.Model):
+class Assignment(OfStudy):
     """One case at one place in one reader's order; the reader's browser sees its `public_id` only.
 
     `deferred`: when its turn came, its first reading was too recent, so it is read at the end.
     """
 
-    study = models.ForeignKey(Study, on_delete=models.PROTECT, related_name="+")
     reader = models.ForeignKey(Reader, on_delete=models.PROTECT, related_name="assignments")
     case = models.ForeignKey("cases.Case", on_delete=models.PROTECT, related_name="+")
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
@@ -276,7 +278,7 @@ class Assignment(models.Model):
         ]
 
 
-class Rating(models.Model):
+class Rating(OfStudy):
     """One saved set of answers; revisions are added, never changed. `idempotency_key` is made by the browser.
 
     `answers` holds {question: {status, value}}, `marks` what was drawn: [{question, kind, points}], and `image`, its
@@ -285,7 +287,6 @@ class Rating(models.Model):
     server's clock.
     """
 
-    study = models.ForeignKey(Study, on_delete=models.PROTECT, related_name="+")
     assignment = models.ForeignKey(Assignment, on_delete=models.PROTECT, related_name="ratings")
     revision = models.PositiveIntegerField()
     idempotency_key = models.UUIDField(unique=True)

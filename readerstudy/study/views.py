@@ -110,15 +110,12 @@ def step(request: HttpRequest, study: Study, step: str) -> str:
     return told
 
 
-@page("GET")
-def locked_file(request: HttpRequest, slug: str) -> HttpResponse:
+@guard.member_page("GET")
+def locked_file(request: HttpRequest, study: Study) -> HttpResponse:
     """Download the canonical protocol of a locked study: what can be preregistered; its SHA-256 is on the page."""
-    study = guard.study_for_role(
-        signed_in(request), slug, Role.STUDY_ADMIN, Role.RESEARCHER, Role.STATISTICIAN
-    )
     if not study.locked_file:
         raise Http404
-    named = {"Content-Disposition": f'attachment; filename="{slug}-protocol.json"'}
+    named = {"Content-Disposition": f'attachment; filename="{study.slug}-protocol.json"'}
     return HttpResponse(study.locked_file.encode(), content_type="application/json", headers=named)
 
 

@@ -1,6 +1,7 @@
 """Who may do what in a study: every guard of the study's pages, in one place.
 
-`admin_page` and `admin_step` make a page for the study's admins: the view is given the study, not its short name.
+`admin_page` and `admin_step` make a page for the study's admins, `member_page` one for everybody with a role: the view
+is given the study, not its short name.
 """
 
 from collections.abc import Callable
@@ -51,10 +52,10 @@ def study_for_role(user: User, slug: str, *roles: Role) -> Study:
     return study
 
 
-def _given_study(view: View, draft: bool) -> View:
+def _given_study(view: View, *roles: Role, draft: bool = False) -> View:
     @wraps(view)
     def guarded(request: HttpRequest, slug: str, **named: object) -> HttpResponseBase:
-        study = study_for_role(signed_in(request), slug, Role.STUDY_ADMIN)
+        study = study_for_role(signed_in(request), slug, *roles)
         if draft and study.phase != Phase.DRAFT:
             raise Http404
         return view(request, study, **named)
@@ -64,7 +65,12 @@ def _given_study(view: View, draft: bool) -> View:
 
 def admin_page(*methods: str, draft: bool = False) -> Callable[[View], View]:
     """Make a page that answers these methods to the study's admins; with `draft`, only until the study is locked."""
-    return lambda view: page(*methods)(_given_study(view, draft))
+    return lambda view: page(*methods)(_given_study(view, Role.STUDY_ADMIN, draft=draft))
+
+
+def member_page(*methods: str) -> Callable[[View], View]:
+    """Make a page that answers these methods to the study's admins, researchers and statisticians."""
+    return lambda view: page(*methods)(_given_study(view, *Role))
 
 
 def admin_step(
@@ -92,7 +98,7 @@ def admin_step(
                 messages.success(request, answer)
             return redirect(onward, slug=study.slug)
 
-        return require_POST(_given_study(posted, draft))
+        return require_POST(_given_study(posted, Role.STUDY_ADMIN, draft=draft))
 
     return made
 

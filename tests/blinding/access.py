@@ -232,11 +232,11 @@ any        GET      /results/other/pilot/chest/                302       404    
 any        GET      /results/chest/                            302       404     404 404  200   200  200  404
 any        GET      /results/other/                            302       404     404 404  404   404  404  404
 any        GET      /results/nothing/                          302       404     404 404  404   404  404  404
-any        POST     /results/chest/ask/                        302       404     404 404  302   403  403  404
+any        POST     /results/chest/ask/                        302       404     404 404  302   404  404  404
 any        POST     /results/other/ask/                        302       404     404 404  404   404  404  404
-any        POST     /results/chest/decline/                    302       404     404 404  302   403  403  404
+any        POST     /results/chest/decline/                    302       404     404 404  302   404  404  404
 any        POST     /results/other/decline/                    302       404     404 404  404   404  404  404
-any        POST     /results/chest/key/                        302       404     404 404  302   403  403  404
+any        POST     /results/chest/key/                        302       404     404 404  302   404  404  404
 any        POST     /results/other/key/                        302       404     404 404  404   404  404  404
 sealed     GET      /results/chest/export.zip                  302       404     404 404  302   302  302  404
 unblinded  GET      /results/chest/export.zip                  302       404     404 404  200   200  200  404
