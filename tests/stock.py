@@ -4,8 +4,6 @@ Charlie is a stranger, Olga owns the site.
 The case set is written by the product's own writer from 12-bit DICOM images and loaded by its own loader.
 """
 
-import hashlib
-import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -77,6 +75,12 @@ def write_dicom(path: Path, pixels: np.ndarray, *, patient: str) -> None:
     image.save_as(path, enforce_file_format=True)
 
 
+def write_coloured(path: Path, pixels: np.ndarray) -> None:
+    """Write a PNG in which 12-bit values run from blue to yellow."""
+    grey = (pixels >> 4).astype(np.uint8)
+    Image.fromarray(np.dstack([grey, grey // 2 + 60, 255 - grey])).save(path, "PNG")
+
+
 def picture(number: int, rows: int = 60, columns: int = 48) -> np.ndarray:
     """Return a smooth 12-bit picture that differs from number to number."""
     y, x = np.mgrid[0:rows, 0:columns]
@@ -125,32 +129,17 @@ def make_case_set(
     rows = selection(pairs, swapped=swapped, roles=roles)
     for number, name in enumerate(rows["image"]):
         images[name] = sources / name
-        write_dicom(images[name], picture(first + number), patient=f"PATIENT{number:04d}")
+        if colour:
+            write_coloured(images[name], picture(first + number))
+        else:
+            write_dicom(images[name], picture(first + number), patient=f"PATIENT{number:04d}")
     origin = Origin(
         run_id=RUN_ID, predictions_sha256="ab" * 32, synthetic=True, committed={"seed": COMMITTED}
     )
-    made = write_case_set(
+    return write_case_set(
         rows, images=images, out=folder / "cases", key_out=folder / "key.csv",
         origin=origin, nonce=nonce,
     )  # fmt: skip
-    if colour:
-        _give_colour(made.folder)
-    return made
-
-
-def _give_colour(folder: Path) -> None:
-    """Put an RGB PNG in the place of each grey image of a blind half, and say so in its tables."""
-    table, provenance = folder / "cases.csv", folder / "provenance.json"
-    text = table.read_text(encoding="utf-8")
-    for path in sorted((folder / "images").iterdir()):
-        before = hashlib.sha256(path.read_bytes()).hexdigest()
-        grey = (np.asarray(Image.open(path)) >> 4).astype(np.uint8)
-        Image.fromarray(np.dstack([grey, grey // 2 + 60, 255 - grey])).save(path)
-        text = text.replace(before, hashlib.sha256(path.read_bytes()).hexdigest())
-    table.write_text(text, encoding="utf-8")
-    said = json.loads(provenance.read_text(encoding="utf-8"))
-    said |= {"colour": True, "cases_sha256": hashlib.sha256(text.encode()).hexdigest()}
-    provenance.write_text(json.dumps(said), encoding="utf-8")
 
 
 @contextmanager

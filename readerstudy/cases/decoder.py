@@ -70,7 +70,7 @@ def decode_image(
     picture = pictures.read_picture(data)
     shape = picture.stored.shape
     if colour:
-        if not data.startswith(PNG_SIGNATURE) or data[24:26] != EIGHT_BIT_RGB:
+        if not data.startswith(PNG_SIGNATURE) or data[24:26] != EIGHT_BIT_RGB or picture.profile:
             raise pictures.ImageRefusedError(pictures.Reason.NOT_RGB)
         shape = (*shape[:2], 3)
         stored = picture.stored if picture.coloured else np.repeat(picture.stored, 3, axis=1)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from django.test import RequestFactory
-from PIL import Image
+from PIL import Image, ImageCms
 
 from analysis.picture.custody import stored_digest
 from analysis.picture.refusals import Reason
@@ -72,10 +72,17 @@ def test_images_of_another_kind_are_refused_by_case_and_nothing_is_loaded(tmp_pa
     Image.fromarray(colours()).save(jpeg, "JPEG")
     opaque = np.dstack([colours(), np.full((12, 20), 255, np.uint8)])
     others = [greys(bits=8), greys(bits=16), opaque]
-    files = [png(colours()), palette.getvalue(), jpeg.getvalue(), *map(png, others)]
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    files = [
+        png(colours()),
+        png(colours(), icc_profile=profile),
+        palette.getvalue(),
+        jpeg.getvalue(),
+        *map(png, others),
+    ]
     with pytest.raises(CaseSetRefusedError) as caught:
         load(tmp_path, files)
-    assert len(caught.value.refusals) == 5
+    assert len(caught.value.refusals) == 6
     assert {refusal.reason for _, refusal in caught.value.refusals} == {Reason.NOT_RGB}
     assert not CaseSet.objects.exists()
     assert not [path for path in (tmp_path / "frames").rglob("*") if path.is_file()]
