@@ -1,5 +1,6 @@
 """Cases of two images: loaded whole with frames of one length, looked at one by one, served and marked by image."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -131,3 +132,18 @@ def test_a_mark_names_its_image_and_lies_within_it() -> None:
         check_marks([{key: value for key, value in mark().items() if key != "image"}], images)
     with pytest.raises(ProtocolError, match="expected kind, points, question"):
         check_marks([mark()], {"": (10, 10)})
+
+
+def test_the_preview_shows_both_images_and_the_lock_names_each(tmp_path: Path) -> None:
+    people = made(tmp_path, reading=False)
+    client = Client()
+    client.force_login(people.alice)
+    step = next(
+        told for place in range(9)
+        if (told := client.get(f"/studies/chest/preview/state/{place}/").json())["case"]
+    )  # fmt: skip
+    images = (step["case"], *step["case"]["also"])
+    assert step["layout"] == "switched"
+    assert len({unmasked(client.get(image["frame_url"]).getvalue()) for image in images}) == 2
+    study = lifecycle.lock(study=people.study, actor=people.alice)
+    assert len(set(json.loads(study.locked_file)["frames_sha256"])) == 16
