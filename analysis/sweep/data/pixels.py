@@ -16,16 +16,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from analysis.durable import sha256_bytes
-from analysis.picture import (
-    ImageRefusedError,
-    Percentiles,
-    Presentation,
-    levels,
-    network_rendering,
-    read_picture,
-)
+from analysis.picture import ImageRefusedError, Percentiles, levels, network_rendering, read_picture
 from analysis.picture.colour import srgb
 from analysis.picture.custody import stored_digest
+from analysis.picture.presentation import Presentation
 from analysis.sweep.errors import DataError
 from analysis.sweep.spec import PreprocessSpec
 
