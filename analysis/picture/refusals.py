@@ -32,7 +32,9 @@ class Reason(Enum):
     MULTI_FRAME = "expected one frame, found several; export one image per file"
     LYING_HEADER = "the header and the compressed image inside state different sizes"
     COLOUR = "expected a grey image, found colour"
-    NOT_RGB = "expected an 8-bit RGB PNG without an ICC profile, as all of a set in colour are; write the set again"
+    NOT_RGB = (
+        "expected an 8-bit RGB PNG without an ICC profile, as all of a set in colour are; write the set again"
+    )
     GREY = "expected an image in colour, as the others of the set, or 8-bit grey levels; found deeper grey"
     COLOUR_SPACE = (
         "the colours, or their ICC profile, cannot be converted to sRGB; export the image as plain RGB"
