@@ -82,12 +82,14 @@ def png_header(rows: int, columns: int, depth: int = 8, colour: int = 0) -> byte
     )
 
 
-def decode(data: bytes, folder: Path, rule: WindowRule = WindowRule.DICOM) -> DecodedImage:
+def decode(
+    data: bytes, folder: Path, rule: WindowRule = WindowRule.DICOM, *, colour: bool = False
+) -> DecodedImage:
     """Decode an image in this process: for files that are not meant to do harm."""
     path = folder / "image"
     path.write_bytes(data)
     with path.open("rb") as file:
-        return decode_image(file, rule)
+        return decode_image(file, rule, colour=colour)
 
 
 def blind_half(

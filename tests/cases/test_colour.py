@@ -10,15 +10,16 @@ import pytest
 from django.test import RequestFactory
 from PIL import Image, ImageCms
 
+from analysis.caseset import CaseSetError
 from analysis.picture.custody import stored_digest
-from analysis.picture.refusals import Reason
+from analysis.picture.refusals import ImageRefusedError, Reason
 from readerstudy.cases import loader
 from readerstudy.cases.frame import COLOUR, decode_curve, decode_frame, straight
 from readerstudy.cases.loader import CaseSetRefusedError, load_case_set
 from readerstudy.cases.models import CaseSet, Frame
 from readerstudy.cases.selectors import THUMBNAIL, cases_of, frame_bytes, frame_json, thumbnail_response
 from readerstudy.cases.window import WindowRule
-from tests.cases.images import blind_half, greys, png
+from tests.cases.images import blind_half, decode, greys, png
 from tests.stock import person
 
 pytestmark = pytest.mark.django_db
@@ -66,24 +67,33 @@ def test_the_digest_of_the_pixels_is_over_all_three_channels(tmp_path: Path) -> 
     assert frame.pixels_sha256 != loader._keyed(stored_digest(values[..., 0]))
 
 
-def test_images_of_another_kind_are_refused_by_case_and_nothing_is_loaded(tmp_path: Path) -> None:
+def others() -> list[bytes]:
+    """Write images of every kind that a set in colour must not hold."""
     palette, jpeg = io.BytesIO(), io.BytesIO()
     Image.fromarray(colours()).quantize(8).save(palette, "PNG")
     Image.fromarray(colours()).save(jpeg, "JPEG")
     opaque = np.dstack([colours(), np.full((12, 20), 255, np.uint8)])
-    others = [greys(bits=8), greys(bits=16), opaque]
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-    files = [
-        png(colours()),
+    return [
         png(colours(), icc_profile=profile),
         palette.getvalue(),
         jpeg.getvalue(),
-        *map(png, others),
+        *map(png, [greys(bits=8), greys(bits=16), opaque]),
     ]
-    with pytest.raises(CaseSetRefusedError) as caught:
-        load(tmp_path, files)
-    assert len(caught.value.refusals) == 6
-    assert {refusal.reason for _, refusal in caught.value.refusals} == {Reason.NOT_RGB}
+
+
+@pytest.mark.parametrize("number", range(6))
+def test_an_image_of_another_kind_is_not_decoded_in_colour(tmp_path: Path, number: int) -> None:
+    with pytest.raises(ImageRefusedError) as caught:
+        decode(others()[number], tmp_path, colour=True)
+    assert caught.value.refusal.reason is Reason.NOT_RGB
+
+
+def test_a_set_with_images_of_another_kind_is_refused_by_case_and_nothing_is_loaded(tmp_path: Path) -> None:
+    with pytest.raises((CaseSetRefusedError, CaseSetError)) as caught:
+        load(tmp_path, [png(colours()), *others()])
+    keys = {path.stem for path in (tmp_path / "set/images").iterdir()}
+    assert sum(key in str(caught.value) for key in keys) == 6
     assert not CaseSet.objects.exists()
     assert not [path for path in (tmp_path / "frames").rglob("*") if path.is_file()]
 
