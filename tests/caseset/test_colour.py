@@ -102,8 +102,8 @@ def test_a_sweep_in_colour_becomes_a_set_in_colour(run: Run, tmp_path: Path) -> 
     sources = {
         read_pixels(path, replace(SEEN, size=32)).square.tobytes() for path in images.glob("test*.png")
     }
-    for case in blind.cases["case"]:
-        with Image.open(blind.image(case)) as image:
+    for name in blind.cases["image"]:
+        with Image.open(blind.folder / name) as image:
             assert image.mode == "RGB"
             assert np.asarray(image).tobytes() in sources
     report = read_report(tmp_path / "key.csv")
