@@ -1,4 +1,4 @@
-"""The site of each release with its files comes up to date, holds in every check, is read on, and gives the numbers it gave."""
+"""The site of each release comes up to date with its files, holds in every check, and gives the numbers it gave."""
 
 import hashlib
 import json
