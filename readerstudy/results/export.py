@@ -59,14 +59,9 @@ def export_files(study: Study) -> Iterator[tuple[str, bytes]]:
     ------
     SealedError: the key is not open.
     """
-    return with_manifest(computed(study))
-
-
-def with_manifest(made: Computed) -> Iterator[tuple[str, bytes]]:
-    """Yield each file of a computed study, the manifest last."""
     # sha256sum -c passes over lines that begin with a hash sign.
-    digests = [f"# {SIMULATED}"] if made.study.simulated_readers else []
-    for name, data in bundle_files(made):
+    digests = [f"# {SIMULATED}"] if study.simulated_readers else []
+    for name, data in bundle_files(computed(study)):
         digests.append(f"{hashlib.sha256(data).hexdigest()}  {name}\n")
         yield name, data
     yield "MANIFEST.sha256", "".join(digests).encode()

@@ -44,19 +44,13 @@ def number_of(rows: QuerySet[Any, Any]) -> Coalesce:
     return Coalesce(Subquery(rows.annotate(number=Count("pk")).values("number")), 0)
 
 
-def study_for_role(user: User, slug: str, *roles: Role) -> Study:
-    """Return the study, or 404 for anybody without one of the roles: not yours looks like not there."""
-    study = get_object_or_404(Study, slug=slug)
-    if not has_role(user, study, *roles):
-        raise Http404
-    return study
-
-
 def _given_study(view: View, *roles: Role, draft: bool = False) -> View:
+    """Give a view its study; 404 for anybody without one of the roles: not yours looks like not there."""
+
     @wraps(view)
     def guarded(request: HttpRequest, slug: str, **named: object) -> HttpResponseBase:
-        study = study_for_role(signed_in(request), slug, *roles)
-        if draft and study.phase != Phase.DRAFT:
+        study = get_object_or_404(Study, slug=slug)
+        if not has_role(signed_in(request), study, *roles) or (draft and study.phase != Phase.DRAFT):
             raise Http404
         return view(request, study, **named)
 

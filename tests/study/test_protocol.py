@@ -7,6 +7,7 @@ import pytest
 
 from readerstudy.study.phases import TRANSITIONS, Phase, PhaseError, allowed_steps, next_phase
 from readerstudy.study.protocol import Protocol, ProtocolError, digest
+from readerstudy.study.protocol.answers import check_sheet
 
 GOOD = {
     "agree": {"status": "answered", "value": 0},
@@ -25,7 +26,7 @@ def test_published_questions_are_word_for_word() -> None:
 
 
 def test_good_answers_pass_unchanged() -> None:
-    assert Protocol().check_answers(GOOD) == GOOD
+    assert check_sheet(Protocol().questions, GOOD) == GOOD
 
 
 @pytest.mark.parametrize(
@@ -46,7 +47,7 @@ def test_good_answers_pass_unchanged() -> None:
 )
 def test_other_answers_are_refused(question: str, answer: Any) -> None:
     with pytest.raises(ProtocolError, match=question):
-        Protocol().check_answers({**GOOD, question: answer})
+        check_sheet(Protocol().questions, {**GOOD, question: answer})
 
 
 @pytest.mark.parametrize(
@@ -54,14 +55,14 @@ def test_other_answers_are_refused(question: str, answer: Any) -> None:
 )
 def test_a_blank_is_never_an_answer(answers: Any) -> None:
     with pytest.raises(ProtocolError, match="expected an answer to each of"):
-        Protocol().check_answers(answers)
+        check_sheet(Protocol().questions, answers)
 
 
 def test_question_that_must_be_answered() -> None:
     strict = replace(Protocol().questions[2], allow_cannot_assess=False)
     protocol = Protocol(questions=(strict,))
     with pytest.raises(ProtocolError, match="must be answered"):
-        protocol.check_answers({"difficulty": GOOD["difficulty"]})
+        check_sheet(protocol.questions, {"difficulty": GOOD["difficulty"]})
 
 
 def test_json_round_trip_and_digest() -> None:

@@ -2,11 +2,10 @@
 
 import hashlib
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
-from readerstudy.study.protocol.answers import Marks, check_sheet
 from readerstudy.study.protocol.presets import PRESETS, measure_of
 from readerstudy.study.protocol.questions import Level, ProtocolError, Question, read_question
 
@@ -210,12 +209,6 @@ class Protocol:
         for note in self.practice:
             if not isinstance(note.case, str) or not isinstance(note.text, str):
                 raise ProtocolError("practice: expected the key of a case and a text for each note")
-
-    def check_answers(
-        self, answers: Mapping[str, Any], *, marks: Marks | None = None, labels: Collection[str] = ()
-    ) -> dict[str, dict[str, Any]]:
-        """Return one {status, value} for each question; see `answers.check_sheet`."""
-        return check_sheet(self.questions, answers, marks=marks, labels=labels)
 
     def with_note(self, case: str, text: str) -> "Protocol":
         """Return the protocol with another note for a practice case; a blank text takes the note away."""

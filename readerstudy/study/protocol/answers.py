@@ -98,12 +98,7 @@ def _mark(mark: Any, images: Mapping[str, tuple[int, int]]) -> dict[str, Any]:
             raise ProtocolError("marks: expected points as pairs of numbers")
         if not (0 <= point[0] <= columns and 0 <= point[1] <= rows):
             raise ProtocolError(f"marks: expected points within the image of {rows} x {columns} pixels")
-    return {
-        "question": mark["question"],
-        "kind": mark["kind"],
-        "points": [[float(x), float(y)] for x, y in points],
-        **({"image": mark["image"]} if "image" in fields else {}),
-    }
+    return {**mark, "points": [[float(x), float(y)] for x, y in points]}
 
 
 def _refuse_stray_marks(

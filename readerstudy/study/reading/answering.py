@@ -6,7 +6,6 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import QuerySet
 from django.utils import timezone
 
 from readerstudy.audit.services import record
@@ -15,7 +14,7 @@ from readerstudy.study.design.terms import ever_confirmed
 from readerstudy.study.models import Assignment, PracticeReading, Rating, Reader, ReadingSession
 from readerstudy.study.phases import Phase, PhaseError
 from readerstudy.study.protocol import Protocol, ProtocolError
-from readerstudy.study.protocol.answers import check_marks
+from readerstudy.study.protocol.answers import check_marks, check_sheet
 from readerstudy.study.reading import replay, stages
 from readerstudy.study.reading.measured import comment_of, display_of, times_of
 
@@ -55,13 +54,7 @@ def servable(reader: Reader, public_id: UUID) -> Case | None:
     Only what the page shows now is served: nothing of a stage that is yet to come, and nothing in a break.
     """
     visit = stages.visit_of(reader)
-    places: dict[stages.Stage, stages.Place[Assignment] | stages.Place[PracticeReading]] = {
-        stages.Stage.PRACTICE: visit.practice,
-        stages.Stage.READING: visit.place,
-    }
-    place = places.get(visit.stage)
-    ahead = (place.current, place.following) if place else ()
-    found = next((each for each in ahead if each and each.public_id == public_id), None)
+    found = next((each for each in visit.ahead if each and each.public_id == public_id), None)
     if found is None:
         found = returnable(reader, visit).get(public_id)
     return None if found is None else found.case
@@ -72,19 +65,13 @@ def returnable(reader: Reader, visit: stages.Visit) -> dict[UUID, Assignment]:
     back = visit.protocol.back
     if back == "none" or visit.stage not in {stages.Stage.READING, stages.Stage.DONE, stages.Stage.BREAK}:
         return {}
-    firsts = Rating.objects.filter(assignment__reader=reader, revision=1).order_by("-pk")
-    if back == "last":
-        rows = list(_with_images(firsts)[:1])
-    elif visit.session is None:
+    if back == "session" and visit.session is None:
         return {}
-    else:
-        rows = list(_with_images(firsts.filter(session=visit.session)))
+    firsts = Rating.objects.filter(assignment__reader=reader, revision=1).order_by("-pk")
+    rows = firsts.select_related("assignment__case", "assignment__study")
+    rows = rows.prefetch_related("assignment__case__frames")
+    rows = rows[:1] if back == "last" else rows.filter(session=visit.session)
     return {row.assignment.public_id: row.assignment for row in rows}
-
-
-def _with_images(ratings: QuerySet[Rating]) -> QuerySet[Rating]:
-    found = ratings.select_related("assignment__case", "assignment__study")
-    return found.prefetch_related("assignment__case__frames")
 
 
 def save_answers(
@@ -162,7 +149,7 @@ def sheet_of(
     ProtocolError: something that the protocol does not offer.
     """
     drawn = check_marks(list(marks), {each.role: (each.rows, each.columns) for each in case.images})
-    checked = protocol.check_answers(answers, marks=drawn, labels=case.labels)
+    checked = check_sheet(protocol.questions, answers, marks=drawn, labels=case.labels)
     return {"answers": checked, "marks": drawn, "comment": comment_of(comment)}
 
 
@@ -180,8 +167,8 @@ def same_or_stale(row: Said, sheet: Mapping[str, Any], now: dict[str, Any]) -> S
 
 def begin_session(reader: Reader) -> ReadingSession:
     """Return the reader's open session, a new one if there is none."""
-    session = stages.open_session(reader)
-    if session is None:
+    session = stages.last_session(reader)
+    if session is None or session.ended_at is not None:
         number = reader.sessions.count() + 1
         session = ReadingSession.objects.create(study=reader.study, reader=reader, number=number)
     return session
@@ -189,12 +176,11 @@ def begin_session(reader: Reader) -> ReadingSession:
 
 def _check_turn(reader: Reader, assignment: Assignment, visit: stages.Visit, revision: int) -> None:
     """Refuse a case that is not the current one and not one to go back to."""
-    if assignment.revision:
-        if revision != assignment.revision or assignment.public_id not in returnable(reader, visit):
-            raise StaleRevisionError(stored(assignment))
-        return
-    if revision:
+    read = assignment.revision > 0
+    if revision != assignment.revision or (read and assignment.public_id not in returnable(reader, visit)):
         raise StaleRevisionError(stored(assignment))
+    if read:
+        return
     if visit.place.current is None or visit.place.current.pk != assignment.pk:
         raise Assignment.DoesNotExist
     check_stages(reader, visit)
@@ -222,17 +208,13 @@ def check_stages(reader: Reader, visit: stages.Visit, *, practising: bool = Fals
 
 def stored(row: Assignment | PracticeReading) -> dict[str, Any]:
     """Return what is saved of a case."""
-    if isinstance(row, PracticeReading):
-        return {"revision": 1, "answers": row.answers, "comment": row.comment, "marks": row.marks}
-    last = row.ratings.order_by("-revision").first() if row.revision else None
+    last: PracticeReading | Rating | None = row if isinstance(row, PracticeReading) else None
+    if isinstance(row, Assignment) and row.revision:
+        last = row.ratings.order_by("-revision").first()
     if last is None:
         return UNREAD
-    return {
-        "revision": row.revision,
-        "answers": last.answers,
-        "comment": last.comment,
-        "marks": last.marks,
-    }
+    revision = 1 if isinstance(last, PracticeReading) else last.revision
+    return {"revision": revision, "answers": last.answers, "comment": last.comment, "marks": last.marks}
 
 
 def _go_on(reader: Reader, session: ReadingSession, protocol: Protocol, now: datetime) -> None:
@@ -247,11 +229,9 @@ def _go_on(reader: Reader, session: ReadingSession, protocol: Protocol, now: dat
     session.save(update_fields=["last_at", "ended_at"])
     if not protocol.repeat_gap_hours:
         return
-    place = stages.place_of(reader)
-    while early := _too_early(place, protocol, timezone.now()):
+    while early := _too_early(stages.place_of(reader), protocol, timezone.now()):
         early.deferred = True
         early.save(update_fields=["deferred"])
-        place = stages.place_of(reader)
 
 
 def _too_early(place: stages.Place[Assignment], protocol: Protocol, now: datetime) -> Assignment | None:

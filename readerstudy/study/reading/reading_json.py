@@ -22,9 +22,7 @@ def state_json(reader: Reader) -> dict[str, Any]:
     visit = visit_of(reader)
     practising = visit.practice.current is not None and visit.stage is not Stage.READING
     place = visit.practice if practising else visit.place
-    shown = visit.stage in {Stage.PRACTICE, Stage.READING}
-    current = place.current if shown else None
-    following = place.following if shown else None
+    current, following = visit.ahead
     return {
         **frame_of_state(visit.stage, visit.protocol),
         "terms": terms_json(reader.study, visit.terms) if visit.stage is Stage.TERMS else [],

@@ -67,6 +67,13 @@ class Visit:
         """What the reader's page shows."""
         return self.pending[0] if self.pending else Stage.READING
 
+    @property
+    def ahead(self) -> "tuple[Assignment | PracticeReading | None, Assignment | PracticeReading | None]":
+        """The case that the page shows now and the one to fetch ahead; of neither kind at a stage without cases."""
+        if self.stage is Stage.PRACTICE:
+            return self.practice.current, self.practice.following
+        return (self.place.current, self.place.following) if self.stage is Stage.READING else (None, None)
+
 
 def place_of(reader: Reader) -> Place[Assignment]:
     """Return the reader's place: the first case without a rating, deferred ones last, and exactly one ahead."""
@@ -90,12 +97,6 @@ def _place(reader: Reader, planned: QuerySet[Row], unread: Q, *order: str) -> Pl
         row.study = reader.study
     current, following = rows[0] if rows else None, rows[1] if len(rows) > 1 else None
     return Place(min(total - left + 1, total), total, current, following)
-
-
-def open_session(reader: Reader) -> ReadingSession | None:
-    """Return the reader's session that has not ended: the last one, if any."""
-    last = last_session(reader)
-    return last if last is not None and last.ended_at is None else None
 
 
 def last_session(reader: Reader) -> ReadingSession | None:
