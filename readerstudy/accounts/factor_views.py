@@ -77,19 +77,17 @@ def add_passkey(request: HttpRequest) -> HttpResponse:
 def recovery_codes(request: HttpRequest) -> HttpResponse:
     """Show new recovery codes until the person has kept them; draw others for the password."""
     user = signed_in(request)
-    form = Confirm(request=request)
-    if request.method == "POST" and "kept" in request.POST:
+    form = Confirm(request.POST or None, request=request)
+    if "kept" in request.POST:
         factors.codes_are_kept(user)
         messages.success(request, "Thank you. The codes are not shown again.")
         return redirect("accounts:factors")
-    if request.method == "POST":
-        form = Confirm(request.POST, request=request)
-        if form.is_valid():
-            try:
-                factors.new_codes(user=user)
-                return redirect("accounts:recovery_codes")
-            except FactorError as error:
-                form.add_error(None, str(error))
+    if form.is_valid():
+        try:
+            factors.new_codes(user=user)
+            return redirect("accounts:recovery_codes")
+        except FactorError as error:
+            form.add_error(None, str(error))
     context: dict[str, Any] = {
         "form": form, "codes": factors.codes_to_keep(user), "left": factors.codes_left(user),
         "any": factors.has_factor(user),

@@ -9,7 +9,6 @@ colour as a whole: a picture without colour in a set in colour keeps its three c
 
 import os
 import stat
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import BinaryIO
 
@@ -112,11 +111,6 @@ def image_format(file: BinaryIO) -> str:
     return pictures.picture_format(start)
 
 
-def study_depth(bits: Sequence[int]) -> int:
-    """Return the depth of a study: that of its deepest image, 8 to 16 bit."""
-    return max(bits, default=8)
-
-
 def at_depth(image: DecodedImage, bits: int) -> DecodedImage:
     """Bring an image to a greater depth: its full range becomes the full range, no two values become one.
 
@@ -137,10 +131,3 @@ def at_depth(image: DecodedImage, bits: int) -> DecodedImage:
     curve = np.floor(np.interp(np.arange(new + 1), moved, image.curve) + 0.5).astype(np.uint8)
     low, high = (limit * new / old for limit in image.window)
     return replace(image, pixels=moved[image.pixels], bits=bits, window=(low, high), curve=curve)
-
-
-def all_or_none(
-    spacings: Sequence[tuple[float, float] | None],
-) -> list[tuple[float, float] | None]:
-    """Return the spacings if every image has one, else None for each."""
-    return list(spacings) if all(spacing is not None for spacing in spacings) else [None] * len(spacings)

@@ -59,10 +59,9 @@ def encode_frame(pixels: np.ndarray, bits: int, curve: np.ndarray | None = None)
     if curve.shape != (2**bits,) or curve.dtype != np.uint8:
         raise FrameFormatError(f"expected a curve of {2**bits} bytes, got {curve.shape} of {curve.dtype}")
     residuals = values - _predicted(values)
-    if residuals.ndim == 3:
-        planes = list(np.moveaxis(residuals, 2, 0))
-    else:
-        planes = [residuals] if bits == 8 else [residuals >> 8, residuals & 0xFF]
+    planes = list(np.moveaxis(np.atleast_3d(residuals), 2, 0))
+    if bits > 8:
+        planes = [residuals >> 8, residuals & 0xFF]
     payload = curve.tobytes() + b"".join(plane.astype(np.uint8).tobytes() for plane in planes)
     compressor = zlib.compressobj(COMPRESSION_LEVEL, zlib.DEFLATED, -zlib.MAX_WBITS)
     body = compressor.compress(payload) + compressor.flush()
@@ -111,11 +110,10 @@ def decode_frame(frame: bytes, rows: int, columns: int, bits: int, channels: int
     if len(payload) not in (wanted, wanted + 2**bits) or not ended:
         raise FrameFormatError(f"expected one gzip member of {wanted} bytes and a curve, got another amount")
     stored = np.frombuffer(payload, np.uint8, offset=len(payload) - wanted).reshape(planes, rows, columns)
-    if channels > 1:
-        return np.stack([_undone(plane) for plane in stored], axis=-1)
-    if planes == 1:
-        return _undone(stored[0])
-    return _undone((stored[0].astype(np.uint16) << 8) | stored[1])
+    if bits > 8:
+        return _undone((stored[0].astype(np.uint16) << 8) | stored[1])
+    pixels = np.stack([_undone(plane) for plane in stored], axis=-1)
+    return pixels if channels > 1 else pixels[:, :, 0]
 
 
 def decode_curve(frame: bytes, bits: int) -> np.ndarray:

@@ -23,7 +23,7 @@ from analysis.picture.refusals import ImageRefusedError, Reason, Refusal
 from readerstudy.accounts.models import User
 from readerstudy.audit.services import record
 from readerstudy.cases.confined import DEFAULT_LIMITS, Limits, decode_confined
-from readerstudy.cases.decoder import DecodedImage, all_or_none, at_depth, study_depth
+from readerstudy.cases.decoder import DecodedImage, at_depth
 from readerstudy.cases.frame import COLOUR, FORMAT, decode_curve, decode_frame, encode_frame
 from readerstudy.cases.loading import Progress, reported
 from readerstudy.cases.models import Case, CaseSet, Frame, Terms, TermsConfirmation
@@ -153,7 +153,7 @@ def _ingest_all(
 
 def _make_alike(frames: Sequence[Frame], stage: Staging) -> None:
     """Give all frames one depth, and either all of them a spacing or none."""
-    bits = study_depth([frame.bits for frame in frames])
+    bits = max(frame.bits for frame in frames)
     for frame in frames:
         if frame.bits != bits:
             file = stage.read(frame.storage_name)
@@ -163,10 +163,9 @@ def _make_alike(frames: Sequence[Frame], stage: Staging) -> None:
             deeper = at_depth(image, bits)
             stage.exchange(frame.storage_name, encode_frame(deeper.pixels, bits, deeper.curve))
             frame.bits, (frame.window_low, frame.window_high) = bits, deeper.window
-    known = [(frame.spacing_row, frame.spacing_column) for frame in frames]
-    spacings = all_or_none([(row, column) if row and column else None for row, column in known])
-    for frame, spacing in zip(frames, spacings, strict=True):
-        frame.spacing_row, frame.spacing_column = spacing or (None, None)
+    if not all(frame.spacing_row and frame.spacing_column for frame in frames):
+        for frame in frames:
+            frame.spacing_row = frame.spacing_column = None
 
 
 def _rows(blind: BlindHalf) -> list[dict[str, Any]]:

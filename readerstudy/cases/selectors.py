@@ -129,9 +129,7 @@ def thumbnail_response(case: Case, request: HttpRequest) -> HttpResponse:
     picture.thumbnail((THUMBNAIL, THUMBNAIL), Image.Resampling.BOX)
     buffer = io.BytesIO()
     picture.save(buffer, "PNG")
-    return HttpResponse(
-        buffer.getvalue(), content_type="image/png", headers={"Cache-Control": "private, no-store"}
-    )
+    return _unkept(buffer.getvalue(), "image/png")
 
 
 def _confirmed_bytes(case: Case, request: HttpRequest) -> tuple[bytes, Frame]:
@@ -150,8 +148,8 @@ def _confirmed_bytes(case: Case, request: HttpRequest) -> tuple[bytes, Frame]:
 
 def masked_response(frame: bytes) -> HttpResponse:
     """Return the answer that brings a frame file to the viewer; it is stored by nobody on its way."""
-    response = HttpResponse(
-        mask_frame(frame, secrets.token_bytes(MASK_BYTES)), content_type="application/octet-stream"
-    )
-    response["Cache-Control"] = "private, no-store"
-    return response
+    return _unkept(mask_frame(frame, secrets.token_bytes(MASK_BYTES)), "application/octet-stream")
+
+
+def _unkept(data: bytes, kind: str) -> HttpResponse:
+    return HttpResponse(data, content_type=kind, headers={"Cache-Control": "private, no-store"})

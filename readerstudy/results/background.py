@@ -44,7 +44,12 @@ def background_of(
         "Case set": study.cases_sha256,
         "Key": unblinding.key_sha256,
     }
-    course = [(name, f"{at:%Y-%m-%d %H:%M} UTC") for name, at in _dates(study)]
+    dates = {
+        "Protocol locked": study.locked_at,
+        "Reading closed": study.closed_at,
+        "Key opened": study.unblinded_at,
+    }
+    course = [(name, f"{at:%Y-%m-%d %H:%M} UTC") for name, at in dates.items() if at is not None]
     return Background(
         title=study.title,
         questions=tuple(question_of(question) for question in protocol["questions"]),
@@ -142,15 +147,6 @@ def design_of(protocol: dict[str, Any]) -> list[tuple[str, str]]:
         ("Replacement", protocol.get("replacement", "")),
         ("Blinding", WORDS["blinding"]),
     ]
-
-
-def _dates(study: Study) -> list[tuple[str, Any]]:
-    dates = [
-        ("Protocol locked", study.locked_at),
-        ("Reading closed", study.closed_at),
-        ("Key opened", study.unblinded_at),
-    ]
-    return [(name, at) for name, at in dates if at is not None]
 
 
 def described_of(protocol: Protocol, readings: Iterable[Reading]) -> tuple[Described, ...]:

@@ -78,7 +78,8 @@ class Computed:
             )  # fmt: skip
             return found.to_json().encode()
 
-        return _from_json(json.loads(_kept(self.folder / "results.json", compute)))
+        kept = json.loads(_kept(self.folder / "results.json", compute))
+        return Results(**{name: value for name, value in kept.items() if name not in {"format", "warning"}})
 
     def figures(self, theme: ThemeName) -> dict[str, bytes]:
         """Return every figure as SVG, drawn once."""
@@ -199,10 +200,6 @@ def _kept(path: Path, make: Callable[[], bytes]) -> bytes:
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     write_whole(path, data, mode=0o600)
     return data
-
-
-def _from_json(values: dict[str, Any]) -> Results:
-    return Results(**{name: value for name, value in values.items() if name not in {"format", "warning"}})
 
 
 class _OfTheAnalysis(ModuleFinder):

@@ -137,7 +137,7 @@ def readers_of(study: Study, readings: list[Reading], using: str) -> tuple[Enrol
     return tuple(
         EnrolledReader(
             row.pseudonym, row.slot, planned[row.pseudonym], read[row.pseudonym],
-            _withdrawn(row.withdrawn_at, row.withdrawal_reason),
+            f"{row.withdrawn_at:%Y-%m-%d}, {row.withdrawal_reason}" if row.withdrawn_at else "",
             row.replaces.pseudonym if row.replaces else "",
             row.person.years_reading, row.person.specialty,
         )
@@ -158,7 +158,3 @@ def _cases(study: Study, assigned: set[int], using: str) -> dict[int, ReadCase]:
         )
         for row in rows
     }  # fmt: skip
-
-
-def _withdrawn(at: datetime | None, reason: str) -> str:
-    return "" if at is None else f"{at:%Y-%m-%d}, {reason}"

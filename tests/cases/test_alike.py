@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from readerstudy.cases.decoder import DecodedImage, all_or_none, at_depth, study_depth
+from readerstudy.cases.decoder import DecodedImage, at_depth
 from readerstudy.cases.frame import decode_frame, straight
 from readerstudy.cases.loader import load_case_set
 from readerstudy.cases.selectors import cases_of, frame_bytes, frame_json
@@ -58,13 +58,6 @@ def test_eight_bit_becomes_sixteen_exactly() -> None:
 def test_a_depth_is_never_taken_away() -> None:
     with pytest.raises(ValueError, match="at least 12 bit"):
         at_depth(image(greys(), 12, (0, 4095)), 10)
-
-
-def test_of_no_images_the_depth_is_the_least_and_spacing_is_all_or_none() -> None:
-    assert study_depth([]) == 8
-    assert study_depth([8, 12, 10]) == 12
-    assert all_or_none([(0.1, 0.2), None]) == [None, None]
-    assert all_or_none([(0.1, 0.2), (0.3, 0.3)]) == [(0.1, 0.2), (0.3, 0.3)]
 
 
 @pytest.mark.django_db

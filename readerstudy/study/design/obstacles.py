@@ -6,7 +6,6 @@ A lock cannot be taken back, so that what a reader's enrolment would refuse must
 import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from uuid import UUID
 
 from django.db.models import Q
 
@@ -63,10 +62,7 @@ def _nothing_asked(protocol: Protocol) -> Iterator[str]:
 
 def _not_there(study: Study, protocol: Protocol) -> Iterator[str]:
     """Yield each shown field that cases lack: readers would not see what the protocol says that they see."""
-    sets: list[tuple[str, UUID | None]] = [
-        ("cases", study.key), ("practice cases", study.practice_key)
-    ]  # fmt: skip
-    for what, key in sets:
+    for what, key in (("cases", study.key), ("practice cases", study.practice_key)):
         rows = Case.objects.filter(Q(study=key))
         total = rows.count()
         for name in protocol.shown:
