@@ -150,7 +150,7 @@ def drift(run: Run, workspace: Workspace, networks: int) -> dict[str, dict[str, 
     """
     spec, device = run.spec, run.spec.infer.device
     near = min(spec.prune.sparsities, key=lambda level: abs(level - 0.9))
-    levels, seeds = (spec.prune.sparsities[0], near), list(run.checkpoints)[:networks]
+    levels, seeds = (spec.prune.sparsities[0], near), run.seeds[:networks]
     classes = list(spec.data.classes)
     labels = pd.read_csv(run.paths.images, usecols=classes)[classes].to_numpy()
     scores = {"run": np.array([[np.load(run.paths.prediction(s, level)) for level in levels] for s in seeds])}
@@ -186,7 +186,7 @@ def reference(root: Path, given: argparse.Namespace) -> tuple[float, Path] | Non
 
 def reference_distance(out: Path, run: Run) -> float:
     """Return the largest difference of a score from the published loop at the ratios that both have."""
-    off, first = 0.0, next(iter(run.checkpoints))
+    off, first = 0.0, run.seeds[0]
     for ratio in REFERENCE_RATIOS:
         if ratio in run.spec.prune.sparsities:
             file = out / f"{DATASET}_{run.spec.models.architecture}_seed-0_prune-{ratio:g}.pkl"

@@ -130,11 +130,8 @@ def answers(tables: Tables, validity: str = "") -> dict[str, str]:
 
 def _overall(tables: Tables) -> str:
     own = [_named_change(row) for row in tables["overall"][1:] if row["sparsity"] is None]
-    row = _found(tables["significance"], test="paired")
-    words = []
-    if any(row["sparsity"] is not None for row in tables["overall"][1:]):
-        words = [_first_drop(tables, row)]
-    return " ".join(words + own)
+    ordered = any(row["sparsity"] is not None for row in tables["overall"][1:])
+    return " ".join(([_first_drop(tables)] if ordered else []) + own)
 
 
 def _named_change(row: Row) -> str:
@@ -143,7 +140,8 @@ def _named_change(row: Row) -> str:
     return f"{words} (paired t-test over {row['seeds']} seeds, Holm, {p})."
 
 
-def _first_drop(tables: Tables, row: Row) -> str:
+def _first_drop(tables: Tables) -> str:
+    row = _found(tables["significance"], test="paired")
     if row["largest_before"] is None:
         return f"Whether pruning lowers mAP cannot be told: {row['note']}."
     rows = [one for one in tables["overall"] if one["sparsity"] is not None]

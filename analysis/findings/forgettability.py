@@ -30,7 +30,6 @@ class Curves:
 
     classes: tuple[str, ...]
     conditions: tuple[str, ...]
-    seeds: int
     median: Floats
     low: Floats | None
     high: Floats | None
@@ -94,7 +93,6 @@ def forgettability(precision: Precision, *, seed: int, draws: int = 2000) -> Cur
     return Curves(
         tuple(name for name, keep in zip(precision.classes, kept, strict=True) if keep),
         precision.conditions[1:],
-        seeds,
         np.median(change, axis=0),
         low,
         high,

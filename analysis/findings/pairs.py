@@ -82,8 +82,8 @@ def co_occurrence(labels: npt.NDArray[np.generic], variant: Variant = "true") ->
 
 
 def frequency_difference(frequency: Floats) -> Floats:
-    """Compute |log f_a - log f_b| of all pairs, classes x classes; frequencies above 0."""
-    logs = np.log(frequency)
+    """Compute |log f_a - log f_b| of all pairs, classes x classes; a frequency of 0, which has none, counts as 1."""
+    logs = np.log(np.where(frequency > 0, frequency, 1.0))
     out: Floats = np.abs(logs[:, None] - logs[None, :])
     return out
 
@@ -163,9 +163,9 @@ def relation_rows(
     rows = []
     for variant, fcd, beside, table, keep in (
         ("true", "mse", IOU, iou, together),
-        ("true", "mse", FREQUENCY, _apart(trained), trained > 0),
+        ("true", "mse", FREQUENCY, frequency_difference(trained), trained > 0),
         ("reference", "euclidean", IOU, published.iou[np.ix_(columns, columns)] ** ROOT, every),
-        ("reference", "euclidean", FREQUENCY, _apart(published.frequency[columns]), every),
+        ("reference", "euclidean", FREQUENCY, frequency_difference(published.frequency[columns]), every),
     ):
         distance = curve_dissimilarity(curves.median, "mse" if fcd == "mse" else "euclidean")
         kept = np.ix_(keep, keep)
@@ -178,8 +178,3 @@ def relation_rows(
                 found["note"] = "; ".join(filter(None, (found["note"], left)))
             rows.append({"variant": variant, "fcd": fcd, "with": beside} | found)
     return rows
-
-
-def _apart(frequency: Floats) -> Floats:
-    # A class of frequency 0 has no logarithm; it is left out afterwards, so any number will do in its place.
-    return frequency_difference(np.where(frequency > 0, frequency, 1.0))

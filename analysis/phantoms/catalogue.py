@@ -52,17 +52,12 @@ class Catalogue(tuple[PhantomImage, ...]):
 @lru_cache(maxsize=8)
 def catalogue(spec: PhantomSpec) -> Catalogue:
     """Return the catalogue of a specification: the same for the same specification, everywhere."""
-    sizes: dict[str, list[int]] = {}
-    for split in SPLITS:
-        sizes[split] = _follow_up_counts(getattr(spec, split), stream(spec.seed, "patients", split))
-    owners = [split for split in SPLITS for _ in sizes[split]]
-    numbers = stream(spec.seed, "numbers").permutation(len(owners)) + 1
+    sizes = [_follow_up_counts(getattr(spec, name), stream(spec.seed, "patients", name)) for name in SPLITS]
+    ends = np.cumsum([len(one) for one in sizes])
+    numbers = stream(spec.seed, "numbers").permutation(ends[-1]) + 1
     images: list[PhantomImage] = []
-    start = 0
-    for split in SPLITS:
-        count = len(sizes[split])
-        images.extend(_split_images(spec, split, sizes[split], np.sort(numbers[start : start + count])))
-        start += count
+    for split, counts, own in zip(SPLITS, sizes, np.split(numbers, ends[:-1]), strict=True):
+        images += _split_images(spec, split, counts, np.sort(own))
     return Catalogue(sorted(images, key=lambda image: image.name))
 
 

@@ -5,6 +5,7 @@ import json
 import multiprocessing
 import os
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
 from itertools import compress
 from pathlib import Path
 
@@ -192,7 +193,7 @@ def _provenance(spec: PhantomSpec, images: Catalogue, out: Path, formats: Sequen
         "notice": "Drawn by a program. No picture shows, or comes from, a person.",
         "seed": spec.seed,
         "drawing": DRAWING,
-        "spec": spec.as_dict(),
+        "spec": asdict(spec),
         "spec_sha256": spec.digest,
         "formats": sorted(formats),
         "images": len(images),

@@ -3,12 +3,11 @@
 Random streams have names: each drawing step has its own, so that one step never shifts another.
 """
 
-import dataclasses
 import hashlib
 import json
 import tomllib
 import zlib
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -72,14 +71,10 @@ class PhantomSpec:
         """Images in all splits together."""
         return self.train + self.val + self.test
 
-    def as_dict(self) -> dict[str, object]:
-        """Return the choices as plain JSON values."""
-        return dataclasses.asdict(self)
-
     @property
     def digest(self) -> str:
         """SHA-256 of the choices and of the drawing's version: two sets with one digest have equal pixels."""
-        text = json.dumps({"drawing": DRAWING, **self.as_dict()}, sort_keys=True)
+        text = json.dumps({"drawing": DRAWING, **asdict(self)}, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -69,8 +69,7 @@ def register_data_set(
         found, made = DataSet.objects.get_or_create(slug=slug, defaults=values)
         if not made:
             raise InputError(f"expected a new name, the data set {slug} is already registered", "slug")
-        shown = {"counts": values["counts"], "digests": values["digests"]}
-        tell("data_set.registered", slug, actor_id, **shown)
+        tell("data_set.registered", slug, actor_id, counts=found.counts, digests=found.digests)
     return found
 
 

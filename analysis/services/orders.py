@@ -83,12 +83,8 @@ def _check_method(spec: SweepSpec) -> None:
 
 def _models(ensemble: Ensemble, seeds: Sequence[int]) -> dict[str, Any]:
     chosen = sorted(seeds) if seeds else ensemble.seeds
-    models = {
-        **ensemble.reading,
-        "architecture": ensemble.architecture,
-        "checkpoints": [ensemble.checkpoints],
-    }
-    return {**models, "seeds": list(chosen)}
+    own = {"architecture": ensemble.architecture, "checkpoints": [ensemble.checkpoints]}
+    return {**ensemble.reading, **own, "seeds": list(chosen)}
 
 
 def order_training(

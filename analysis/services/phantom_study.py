@@ -76,16 +76,6 @@ def phantoms() -> PhantomSpec:
     return PhantomSpec(seed=int(recipe_digest()[:12], 16), **SIZES)
 
 
-def on_split(spec: SweepSpec, split: str) -> SweepSpec:
-    """Return a sweep with the images of another split in the place of the test split: validation, or training."""
-    labels = {
-        "validation": spec.data.labels_val,
-        "training": spec.data.labels_train,
-        "test": spec.data.labels_test,
-    }
-    return replace(spec, data=replace(spec.data, labels_test=labels[split]))
-
-
 def run_phantom_study(home: Path, *, progress: Progress | None = None) -> list[Row]:
     """Draw, train, sweep and analyse; write `report/`; every finished step is kept, so a stopped study goes on.
 
@@ -111,8 +101,8 @@ def run_phantom_study(home: Path, *, progress: Progress | None = None) -> list[R
     spec_file.write_text(sweep_toml(SEEDS), encoding="utf-8")
     spec, truth = load_spec(spec_file), pd.read_csv(told)
     runs = {"test": _swept(spec, home, progress)}
-    for split in ("training", "validation"):
-        own = on_split(spec, split)
+    for split, listed in (("training", spec.data.labels_train), ("validation", spec.data.labels_val)):
+        own = replace(spec, data=replace(spec.data, labels_test=listed))
         runs[split] = _swept(replace(own, prune=replace(own.prune, sparsities=LEVELS)), home, progress)
     for name, labels in _control_labels(spec, truth).items():
         listed = home / f"{name}.csv".replace(" ", "-")
@@ -307,12 +297,7 @@ def _correlation(row: Row) -> Row:
 
 
 def _enriched(question: str, row: Row, measure: str) -> Row:
-    values = {
-        "estimate": row["ratio"],
-        "ci_low": row["ci_low"],
-        "ci_high": row["ci_high"],
-        "n": row["of_exemplars"],
-    }
+    values = row | {"estimate": row["ratio"], "n": row["of_exemplars"]}
     return _row(question, row["fault"], measure, values, _times(row))
 
 
@@ -325,7 +310,7 @@ def _write(rows: list[Row], report: Path) -> None:
     document = {
         "format": 1, "kind": "phantom study", "synthetic": True,
         "warning": "SYNTHETIC images and toy models: nothing here says anything about real radiographs",
-        "recipe": recipe(), "recipe_sha256": recipe_digest(), "phantoms": phantoms().as_dict(), "results": rows,
+        "recipe": recipe(), "recipe_sha256": recipe_digest(), "phantoms": asdict(phantoms()), "results": rows,
     }  # fmt: skip
     write_table_folder(
         report, document=document, tables={"results": pd.DataFrame(rows, dtype=object)}, mark="synthetic"

@@ -24,12 +24,8 @@ DEVICES = ("cpu", "cuda")
 LOSSES = ("bce", "focal", "asymmetric", "ldam")
 CLASS_WEIGHTS = ("none", "inverse", "effective")
 ENGINES_OF = {
-    ("cpu", "fp32"): ("torch", "fused"),
-    ("cpu", "bf16"): ("torch", "fused"),
-    ("cuda", "fp32"): ("graph", "fused", "compiled"),
-    ("cuda", "tf32"): ("graph", "fused", "compiled"),
-    ("cuda", "fp16"): ("graph", "fused", "compiled"),
-    ("cuda", "bf16"): ("graph", "fused", "compiled"),
+    **dict.fromkeys([("cpu", precision) for precision in ("fp32", "bf16")], ("torch", "fused")),
+    **dict.fromkeys([("cuda", precision) for precision in PRECISIONS], ("graph", "fused", "compiled")),
 }
 """The engines of each device and precision, the plain one first; `auto` measures them."""
 

@@ -16,14 +16,8 @@ from analysis.sweep.data_spec import DataSpec
 from analysis.sweep.errors import SpecError
 from analysis.sweep.layouts import CLASS_SETS, find_layout
 
-SECTIONS: Mapping[str, type] = {
-    "data": DataSpec,
-    "preprocess": sections.PreprocessSpec,
-    "models": sections.ModelsSpec,
-    "prune": sections.PruneSpec,
-    "infer": sections.InferSpec,
-    "train": sections.TrainSpec,
-    "conditions": sections.ConditionSpec,
+SECTIONS: Mapping[str, Any] = {part.name: part.type for part in fields(sections.SweepSpec)} | {
+    "conditions": sections.ConditionSpec
 }
 
 

@@ -21,7 +21,7 @@ LABELS = np.array([[1, 1, 0], [1, 0, 0], [0, 1, 1], [0, 0, 0]])
 def curves(median) -> Curves:
     median = np.asarray(median, dtype=float)
     names = tuple("ABCDEFGH"[: len(median)])
-    return Curves(names, tuple(np.arange(1, median.shape[1] + 1) / 20), 2, median, None, None, ())
+    return Curves(names, tuple(np.arange(1, median.shape[1] + 1) / 20), median, None, None, ())
 
 
 def test_dissimilarity_equals_the_hand_result() -> None:

@@ -152,7 +152,7 @@ def test_every_engine_and_recalibration_normalises_three_planes(trained: SweepSp
     engine = Engine.of(trained, trained.infer)
     engine.load(state, trained.prune, 0)
     assert np.abs(again.predict(0.0, grey[..., 0]) - engine.predict(0.0, grey)).max() < 1e-6
-    fresh = Recalibration(trained.models, 2, trained.preprocess, pixels, "cpu").state(state)
+    fresh = Recalibration(trained, trained.models, pixels).state(state)
     first = next(name for name in state if name.endswith("running_mean"))
     assert not torch.equal(fresh[first], state[first])
     checkpoint = next(Path(trained.models.checkpoints[0]).glob("*/chkpt.pt"))

@@ -1,6 +1,7 @@
 """Batch-norm statistics after pruning: by hand on a network of one layer, and as conditions of a run."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,13 +9,14 @@ import torch
 from torch import nn
 
 from analysis.selection import SelectionError, read_run
+from analysis.sweep.data_spec import DataSpec
 from analysis.sweep.engines.backend import normalisation_table
 from analysis.sweep.errors import DataError, SpecError
 from analysis.sweep.run import recalibrate
 from analysis.sweep.run.finish import run_sweep
 from analysis.sweep.run.prepare import prepare_run
 from analysis.sweep.run.recalibrate import Recalibration
-from analysis.sweep.spec import ConditionSpec, ModelsSpec, PreprocessSpec, PruneSpec
+from analysis.sweep.spec import ConditionSpec, ModelsSpec, PruneSpec, SweepSpec
 from tests.sweep.tiny import TinySweep, write_labels
 
 AGAIN = PruneSpec(sparsities=(0.0, 0.05), recalibrate="batch_norm")
@@ -42,7 +44,8 @@ def test_statistics_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
     weights["norm.num_batches_tracked"] += 100  # as in any trained checkpoint
     weights["conv.weight"][0, 1] = 0  # pruned
     before = {name: value.clone() for name, value in weights.items()}
-    recalibration = Recalibration(ModelsSpec(), 1, PreprocessSpec(), pixels, "cpu")
+    spec = SweepSpec(DataSpec("one", Path(), classes=("Mass",)))
+    recalibration = Recalibration(spec, spec.models, pixels)
     recalibration.state({name: value + 1 for name, value in weights.items()})  # another level before
     found = recalibration.state(weights)
     seen = normalisation_table().numpy()[pixels].astype(float)  # images x rows x columns x channels

@@ -14,13 +14,10 @@ from torch import Tensor, fx, nn
 
 @dataclass(frozen=True)
 class Folded:
-    """A network without the batch norms that could be folded, and for each such convolution its norm's
-    name.
-    """
+    """A network without the batch norms that could be folded; `norms`: name and epsilon of each such convolution's."""
 
     network: nn.Module
-    norms: Mapping[str, str]
-    eps: Mapping[str, float]
+    norms: Mapping[str, tuple[str, float]]
 
     def folded(self, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Return all weights of the network, by the names of its state dict, where `state` lies."""
@@ -36,9 +33,9 @@ class Folded:
 
     def _fold(self, layer: str, leaf: str, value: Tensor | None, state: Mapping[str, Tensor]) -> Tensor:
         """Return w * s, or beta + (b - mean) * s, with s = gamma / sqrt(variance + eps) rounded once."""
-        norm = self.norms[layer]
+        norm, eps = self.norms[layer]
         variance = state[f"{norm}.running_var"].double()
-        scale = torch.rsqrt(variance + self.eps[layer])
+        scale = torch.rsqrt(variance + eps)
         shift = torch.zeros_like(scale)
         if f"{norm}.weight" in state:
             scale = scale * state[f"{norm}.weight"].double()
@@ -58,23 +55,21 @@ def fold_norms(model: nn.Module) -> Folded:
     try:
         traced = fx.symbolic_trace(model.eval())
     except Exception:  # networks with data-dependent code raise many kinds; they run unfolded
-        return Folded(model, {}, {})
+        return Folded(model, {})
     modules = dict(traced.named_modules())
     calls = [str(node.target) for node in traced.graph.nodes if node.op == "call_module"]
-    norms: dict[str, str] = {}
-    eps: dict[str, float] = {}
+    norms: dict[str, tuple[str, float]] = {}
     for node in list(traced.graph.nodes):
         layer = _convolution_before(node, modules, calls)
         if layer is None:
             continue
-        norm = modules[str(node.target)]
-        norms[layer], eps[layer] = str(node.target), float(norm.eps)
+        norms[layer] = str(node.target), float(modules[str(node.target)].eps)
         _give_bias(modules[layer])
         node.replace_all_uses_with(node.args[0])
         traced.graph.erase_node(node)
     traced.delete_all_unused_submodules()
     traced.recompile()
-    return Folded(traced, norms, eps)
+    return Folded(traced, norms)
 
 
 def _convolution_before(node: fx.Node, modules: Mapping[str, nn.Module], calls: list[str]) -> str | None:

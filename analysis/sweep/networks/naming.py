@@ -8,12 +8,9 @@ leaves exactly one whole network.
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
 from analysis.errors import RefusedError
 from analysis.sweep.networks.architectures import AUXILIARY_PREFIXES
-
-Value = TypeVar("Value")
 
 _WRAPPERS = {"module", "_orig_mod"}
 _OLD_DENSENET = re.compile(r"(.*denselayer\d+\.(?:norm|conv))\.([12]\..+)")

@@ -54,7 +54,6 @@ class Engine:
         self.backend: Backend = MAKERS[plain if infer.engine == "auto" else infer.engine](
             self._network, infer
         )
-        self._names = dict.fromkeys(self._folded.network.state_dict())
         self._state: State = {}
         self._compressed: Compressed | None = None
         self._recalibration: Recalibration | None = None

@@ -49,11 +49,9 @@ class Run:
         return str(self.plan["run_id"])
 
     @property
-    def checkpoints(self) -> dict[int, tuple[Path, str]]:
-        """File and SHA-256 of each seed's checkpoint, those of conditions with networks of their own left out."""
-        return {
-            seed: self.checkpoint(seed) for seed in dict.fromkeys(c["seed"] for c in self.plan["checkpoints"])
-        }
+    def seeds(self) -> list[int]:
+        """The seeds of the run, in the order of its plan."""
+        return list(dict.fromkeys(c["seed"] for c in self.plan["checkpoints"]))
 
     def checkpoint(self, seed: int, condition: str = "") -> tuple[Path, str]:
         """Return file and SHA-256 of the checkpoint of a seed in a condition."""
@@ -106,7 +104,8 @@ def prepare_run(
     sample, sampled = sample_of(spec, source.train)
     checkpoints, notes = _checked_checkpoints(spec, progress)
     digests = {
-        "-".join(map(str, ("checkpoint", *_of_condition(c), c["seed"]))): c["sha256"] for c in checkpoints
+        "-".join(["checkpoint", *(str(c[key]) for key in ("condition", "seed") if key in c)]): c["sha256"]
+        for c in checkpoints
     }
     digests |= source.digests | own_code(spec) | sampled
     images = json.dumps([[name, file.stat().st_size] for name, file in zip(split.images, files, strict=True)])
@@ -178,10 +177,6 @@ def _checked_checkpoints(
         if progress:
             progress("checkpoints", done, len(found))
     return checked, list(dict.fromkeys(notes))
-
-
-def _of_condition(checkpoint: Mapping[str, Any]) -> tuple[str, ...]:
-    return (checkpoint["condition"],) if "condition" in checkpoint else ()
 
 
 def checked_levels(spec: SweepSpec) -> SweepSpec:

@@ -24,7 +24,7 @@ from analysis.sweep.data.splits import Split, locate
 from analysis.sweep.engines.backend import normalisation_table, normalised
 from analysis.sweep.errors import DataError, SpecError
 from analysis.sweep.networks.architectures import build_classifier, channels_last
-from analysis.sweep.spec import ModelsSpec, PreprocessSpec, SweepSpec
+from analysis.sweep.spec import ModelsSpec, SweepSpec
 
 IMAGES, BATCH = 2048, 256
 """So many training images are drawn, and so many of them taken at once."""
@@ -75,17 +75,11 @@ def sample_cache(names: tuple[str, ...], spec: SweepSpec, folder: Path) -> Image
 class Recalibration:
     """Statistics of one architecture for any weights, from the same images each time (uint8, n x size x size (x 3))."""
 
-    def __init__(
-        self,
-        models: ModelsSpec,
-        classes: int,
-        preprocess: PreprocessSpec,
-        pixels: NDArray[np.uint8],
-        device: str,
-    ) -> None:
-        self._model = channels_last(build_classifier(models.architecture, classes).to(device))
-        self._table = normalisation_table(preprocess.mean, preprocess.deviation).to(device)
-        self._pixels, self._device = pixels, device
+    def __init__(self, spec: SweepSpec, models: ModelsSpec, pixels: NDArray[np.uint8]) -> None:
+        self._pixels, self._device, seen = pixels, spec.infer.device, spec.preprocess
+        model = build_classifier(models.architecture, len(spec.data.classes))
+        self._model = channels_last(model.to(self._device))
+        self._table = normalisation_table(seen.mean, seen.deviation).to(self._device)
 
     @torch.no_grad()
     def state(self, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:

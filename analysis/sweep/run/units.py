@@ -65,8 +65,8 @@ def list_units(run: Run) -> list[Unit]:
     """Return all units in the order in which they are best done: conditions of one checkpoint together."""
     axis = run.spec.axis
     if run.spec.infer.device == "cuda":
-        return [Unit(seed, axis) for seed in run.checkpoints]
-    return [Unit(seed, (name,)) for seed in run.checkpoints for name in axis]
+        return [Unit(seed, axis) for seed in run.seeds]
+    return [Unit(seed, (name,)) for seed in run.seeds for name in axis]
 
 
 def verified(run: Run, seed: int, condition: str) -> tuple[dict[str, Any], bytes] | None:
@@ -148,7 +148,7 @@ class Workspace:
     def _look_ahead(self, loaded: Wanted, condition: str) -> None:
         """Begin to read what the next seed needs for a condition; forget what was read for others and not needed."""
         seed, prune, models = loaded
-        seeds = [*self.run.checkpoints, -1]
+        seeds = [*self.run.seeds, -1]
         wanted = (seeds[seeds.index(seed) + 1], prune, models)
         self._coming = {key: read for key, read in self._coming.items() if key[0] in (seed, wanted[0])}
         here = self.run.spec.infer.device == "cuda" if self.ahead is None else self.ahead
@@ -162,10 +162,7 @@ class Workspace:
             folder = self.cache or Path(self.run.plan["cache"]["file"]).parent
             found = sample_cache(tuple(said["images"]), spec, folder)
             _refuse_other_pixels(found, said["digest"])
-            made = Recalibration(
-                models, len(spec.data.classes), spec.preprocess, found.pixels(), spec.infer.device
-            )
-            self._again[models] = made
+            self._again[models] = Recalibration(spec, models, found.pixels())
         return self._again[models]
 
     def pixels(self) -> Any:
