@@ -212,12 +212,6 @@ def _opened(path: Path) -> BufferedReader:
         raise ImageRefusedError(Reason.NOT_A_FILE) from error
 
 
-def _apart(images: Sequence[Ingested]) -> int | None:
-    """Count the images that readers see with another tone than the networks; None where one is not known."""
-    found = [apart for _, apart in images]
-    return None if None in found else sum(map(bool, found))
-
-
 def _take_away(study_key: UUID, detach: Callable[[], object]) -> None:
     """Delete the rows of the set that goes, after what hangs on them."""
     detach()
@@ -238,6 +232,7 @@ def _record(
     stored: Mapping[str, StoredFrame], actor: User | None,
 ) -> CaseSet:  # fmt: skip
     """Write the rows of a case set whose frames lie in their place, and the audit event."""
+    apart = [apart for _, apart in images]
     case_set = CaseSet.objects.create(
         study=study_key,
         cases_sha256=str(blind.provenance["cases_sha256"]),
@@ -247,7 +242,7 @@ def _record(
         window_rule=window_rule.value,
         case_count=len(blind.cases),
         frame_length=stored[images[0][0].storage_name].length,
-        apart=_apart(images),
+        apart=None if None in apart else sum(map(bool, apart)),  # None where one is not known
         custody=dict(blind.custody),
         one_each=blind.one_each,
         estimand=blind.estimand,

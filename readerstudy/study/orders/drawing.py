@@ -59,11 +59,10 @@ def draw_for(reader: Reader, *, cases_of: Reader | None = None) -> None:
     protocol = Protocol.from_json(study.protocol)
     cases = {case.key: case for case in Case.objects.filter(study=study.key)}
     if cases_of is not None:
-        firsts = cases_of.assignments.filter(presentation=1).select_related("case")
-        own: Sequence[str] = [row.case.key for row in firsts]
+        own = [row.case.key for row in cases_of.assignments.filter(presentation=1).select_related("case")]
     else:
         own = _allotted(study, protocol, list(cases.values()), int(reader.slot or 1))
-    slots = [Slot(key, cases[key].block, cases[key].separation_group) for key in own]
+    slots = slots_of([cases[key] for key in own])
     repeats = protocol.repeats_of(len(slots))
     readings = draw_readings(slots, bytes(reader.order_seed), repeats=repeats, gap=protocol.repeat_gap_cases)
     Assignment.objects.bulk_create(
