@@ -22,11 +22,15 @@ _ROLE = re.compile(r"[A-Z0-9][A-Z0-9 -]{0,15}")
 
 def case_of(rows: pd.DataFrame) -> pd.Series:
     """Return to which case each image belongs: the name in the column `case`, where blank a case of its own."""
-    own = pd.Series([f"\0{row}" for row in range(len(rows))], index=rows.index)
-    if "case" not in rows.columns:
+    return named(rows, "case", pd.Series([f"\0{row}" for row in range(len(rows))], index=rows.index))
+
+
+def named(rows: pd.DataFrame, column: str, own: pd.Series) -> pd.Series:
+    """Return the names in a column, two spellings of one alike; `own` where it is blank, or there is no column."""
+    if column not in rows.columns:
         return own
-    named = rows["case"].fillna("").map(name_key)
-    return named.where(named != "", own)
+    names = rows[column].fillna("").map(name_key)
+    return names.where(names != "", own)
 
 
 def composition(rows: pd.DataFrame, cases: pd.Series) -> pd.Series:

@@ -24,11 +24,11 @@ from analysis.caseset.read import (
     groups_text,
     report_path,
 )
-from analysis.caseset.sources import Anew, write_anew
+from analysis.caseset.roles import named
+from analysis.caseset.sources import write_anew
 from analysis.caseset.verify import verify_case_set
 from analysis.durable import sha256_bytes, sync, whole_folder
 from analysis.endpoints import GROUPS, Groups
-from analysis.identity import name_key
 
 Progress = Callable[[str, int, int], None]
 """Told the stage, how many images are done, and how many there are."""
@@ -224,7 +224,11 @@ def _write_images(
                 raise CaseSetError(f"expected an image file for {source!r}, got none")
             made = write_anew(path, colour=bool(colour))
             first = first or (made.format, path)
-            _check_format(made, path, *first)
+            if made.format != first[0]:
+                raise CaseSetError(
+                    f"{path}: expected {first[0]} as {first[1]}, got {made.format}; "
+                    "a set has one source format, for a mix could tell the arms"
+                )
         except CaseSetError as error:  # the others are looked at all the same, so that one attempt names all
             wrong.append(str(error))
             coloured += isinstance(error, ColouredError)
@@ -252,14 +256,6 @@ def refuse_images(wrong: Sequence[str], total: int) -> None:
     if wrong:
         raise CaseSetError(
             f"{len(wrong)} of {total} images cannot be handed over; nothing was written.\n{listed(sorted(wrong))}"
-        )
-
-
-def _check_format(made: Anew, path: Path, wanted: str, first: Path) -> None:
-    if made.format != wanted:
-        raise CaseSetError(
-            f"{path}: expected {wanted} as {first}, got {made.format}; "
-            "a set has one source format, for a mix could tell the arms"
         )
 
 
@@ -298,8 +294,7 @@ def _with_owners(plan: pd.DataFrame, origin: Origin) -> tuple[pd.DataFrame, Orig
     """
     if "patient" not in plan.columns:
         return plan, origin
-    named = plan["patient"].fillna("").map(name_key)
-    numbers, patients = pd.factorize(named.where(named != "", "\0" + plan["case"]))
+    numbers, patients = pd.factorize(named(plan, "patient", "\0" + plan["case"]))
     if len(patients) < plan["case"].nunique():
         origin = replace(origin, custody={**origin.custody, "patients": len(patients)})
     return plan.assign(patient=numbers + 1), origin

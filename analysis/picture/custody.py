@@ -59,8 +59,7 @@ def fine_structure(picture: NDArray[np.uint8], side: int, wide: int) -> NDArray[
     length = float(np.linalg.norm(fine))
     if np.ptp(blocks) == 0 or length == 0:
         return np.zeros(side * side)
-    out: NDArray[np.float64] = (fine / length).ravel()
-    return out
+    return (fine / length).ravel()
 
 
 PALE = 8.0
@@ -86,13 +85,11 @@ def tint(picture: NDArray[np.uint8], side: int) -> NDArray[np.float64]:
         for place in (0, 2)
     ]
     found = np.append(np.asarray(blocks, dtype=np.float64), PALE * np.sqrt(2) * side)
-    out: NDArray[np.float64] = found / np.linalg.norm(found)
-    return out
+    return np.asarray(found / np.linalg.norm(found))
 
 
 def _blurred(table: NDArray[np.float64], wide: int) -> NDArray[np.float64]:
     margin = wide // 2
     padded = np.pad(table, margin, mode="edge")
     windows = np.lib.stride_tricks.sliding_window_view(padded, (wide, wide))
-    out: NDArray[np.float64] = windows.mean(axis=(2, 3))
-    return out
+    return np.asarray(windows.mean(axis=(2, 3)))

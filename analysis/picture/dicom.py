@@ -5,7 +5,6 @@ import warnings
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from io import BytesIO
 
 import numpy as np
@@ -19,7 +18,7 @@ from pydicom.tag import Tag
 from analysis.picture import dicom_header as header
 from analysis.picture.codecs import BIG_ENDIAN, DEFLATED, SYNTAXES, decode_frame
 from analysis.picture.presentation import Linear, Presentation
-from analysis.picture.reading import EQUAL_CHANNELS, grey_of
+from analysis.picture.reading import grey_if_equal
 from analysis.picture.refusals import ImageRefusedError, Reason, check_size, refused_as
 from analysis.picture.stored import GREY, Layout, stored_values
 from analysis.picture.tone import Table
@@ -72,20 +71,20 @@ def read_dicom(data: bytes) -> Presentation:
         layout = read_layout(dataset, syntax)
         modality = header.modality_of(dataset, notes) if layout.grey else Linear()
         views = header.voi_of(dataset, _lowest_unit(layout, modality), notes) if layout.grey else ()
-        padding, spacing, overlays = (
-            header.padding_ends(dataset),
-            header.pixel_spacing(dataset, notes),
-            _overlay_bits(dataset),
-        )
+        padding, overlays = header.padding_ends(dataset), _overlay_bits(dataset)
+        spacing = header.pixel_spacing(dataset, notes)
         inverted = _inverted(dataset, layout, notes)
         burned_in = _burned_in(dataset)
         profile = header.value_of(dataset, "ICCProfile")
         payload = _payload(dataset, layout, syntax)
     words, bits = _words(payload, layout, syntax)
     if not layout.grey:
-        found = _of_colours(_colours(dataset, layout, syntax, words), notes, spacing=spacing, syntax=syntax)
-        profile = profile if found.coloured and isinstance(profile, bytes) else b""
-        return replace(found, burned_in=burned_in, profile=profile)
+        colours = grey_if_equal(_colours(dataset, layout, syntax, words), notes)
+        profile = profile if colours.ndim == 3 and isinstance(profile, bytes) else b""
+        return Presentation(
+            colours, 8, "DICOM", spacing=spacing, ready=True, syntax=syntax,
+            decisions=tuple(notes), burned_in=burned_in, profile=profile,
+        )  # fmt: skip
     stored, used, cleared = stored_values(words, bits, layout, overlays, padding)
     if used is not None:
         notes.append("Padding pixels are left out of the percentiles.")
@@ -275,16 +274,3 @@ def _colours(dataset: Dataset, layout: Layout, syntax: str, words: np.ndarray) -
         if layout.photometric.startswith("YBR_FULL") and syntax not in _CONVERTED:
             return np.asarray(convert_color_space(words, "YBR_FULL", "RGB"))
     return words
-
-
-def _of_colours(
-    colours: np.ndarray, notes: header.Notes, *, spacing: tuple[float, float] | None, syntax: str
-) -> Presentation:
-    """Present red, green and blue; as grey where they are equal in every pixel."""
-    grey = grey_of(colours)
-    if grey is not None:
-        notes.append(EQUAL_CHANNELS)
-    return Presentation(
-        colours if grey is None else grey, 8, "DICOM",
-        spacing=spacing, ready=True, syntax=syntax, decisions=tuple(notes),
-    )  # fmt: skip

@@ -206,8 +206,7 @@ def _used(text: Any, shape: tuple[int, ...]) -> NDArray[np.bool_]:
     count = math.prod(shape)
     data = _unpacked(text, -(-count // 8))
     _sound(data, len(data) == -(-count // 8))
-    used: NDArray[np.bool_] = np.unpackbits(np.frombuffer(data, np.uint8), count=count).reshape(shape) == 0
-    return used
+    return np.asarray(np.unpackbits(np.frombuffer(data, np.uint8), count=count).reshape(shape) == 0)
 
 
 def _spacing(said: Any) -> tuple[float, float]:

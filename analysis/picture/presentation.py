@@ -90,8 +90,7 @@ class Rendering:
     @property
     def shades(self) -> NDArray[np.uint8]:
         """The curve in grey levels, halves up, as the viewer rounds: 2**bits of uint8."""
-        shades: NDArray[np.uint8] = np.floor(self.curve * 255 + 0.5).astype(np.uint8)
-        return shades
+        return np.floor(self.curve * 255 + 0.5).astype(np.uint8)
 
 
 @dataclass(frozen=True)
@@ -172,8 +171,7 @@ def levels(rendering: Rendering) -> NDArray[np.uint8]:
     table = np.rint(rendering.curve * 255).astype(np.uint8)
     if rendering.bits == 8 and (table == np.arange(256)).all():
         return rendering.pixels.astype(np.uint8, copy=False)
-    shown: NDArray[np.uint8] = np.take(table, rendering.pixels)  # half the time of an index
-    return shown
+    return np.take(table, rendering.pixels)  # half the time of an index
 
 
 def _greys(presentation: Presentation) -> _Greys:

@@ -21,7 +21,6 @@ Image.preinit()
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 DEEP = (12, 14, 16)
 """Depths that a 16-bit PNG may be taken for."""
-EQUAL_CHANNELS = "Red, green and blue are equal in every pixel: read as greyscale."
 _ORIENTATION = 0x0112
 
 
@@ -73,20 +72,17 @@ def _presented(image: Image.Image, source: Format) -> Presentation:
         if bits < 16:
             notes.append(f"A 16-bit PNG without a value above {2**bits - 1} is taken for {bits} bit.")
         return Presentation(values, bits, source, decisions=tuple(notes))
-    stored = _eight_bit(image)
-    if stored.ndim == 3 and (grey := grey_of(stored)) is not None:
-        stored = grey
-        notes.append(EQUAL_CHANNELS)
+    stored = grey_if_equal(_eight_bit(image), notes)
     profile = (image.info.get("icc_profile") or b"") if stored.ndim == 3 else b""
     return Presentation(stored, 8, source, ready=True, decisions=tuple(notes), profile=profile)
 
 
-def grey_of(colours: np.ndarray) -> np.ndarray | None:
-    """Return the one channel of rows x columns x 3 where all three are equal in every pixel, else None."""
-    red = colours[..., 0]
-    if (red != colours[..., 1]).any() or (red != colours[..., 2]).any():
-        return None
-    return np.ascontiguousarray(red)
+def grey_if_equal(stored: np.ndarray, notes: list[str]) -> np.ndarray:
+    """Return the one channel of rows x columns x 3 where all three are equal in every pixel, and note it; else all."""
+    if stored.ndim < 3 or (stored != stored[..., :1]).any():
+        return stored
+    notes.append("Red, green and blue are equal in every pixel: read as greyscale.")
+    return np.ascontiguousarray(stored[..., 0])
 
 
 def _eight_bit(image: Image.Image) -> np.ndarray:

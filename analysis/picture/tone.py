@@ -41,8 +41,7 @@ class Table:
     def at(self, values: Values) -> NDArray[np.uint16]:
         """Look values up; outside the table its ends hold, and a value between two inputs takes the nearer."""
         places = np.clip(np.rint(values) - self.first, 0, len(self.entries) - 1)
-        found: NDArray[np.uint16] = self.entries[places.astype(np.intp)]
-        return found
+        return np.asarray(self.entries[places.astype(np.intp)])
 
     def shown(self, values: Values) -> Values:
         """Return the brightness of values, 0 to 1."""

@@ -69,8 +69,7 @@ def require(table: pd.DataFrame, name: str, use: str) -> pd.Series:
 
 def is_blank(values: pd.Series) -> "pd.Series[bool]":
     """Tell which cells hold nothing: missing or white space."""
-    blank: pd.Series[bool] = values.isna() | (values.astype(str).str.strip() == "")
-    return blank
+    return values.isna() | (values.astype(str).str.strip() == "")
 
 
 def is_numeric(values: pd.Series) -> bool:
@@ -82,8 +81,7 @@ def _counts(classes: pd.DataFrame) -> np.ndarray:
     counts = pd.to_numeric(classes["train_positives"])
     if counts.isna().any():
         counts = pd.to_numeric(classes["test_positives"])
-    values: np.ndarray = counts.to_numpy(dtype=float)
-    return values
+    return counts.to_numpy(dtype=float)
 
 
 BALANCED = 0.1

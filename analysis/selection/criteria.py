@@ -42,8 +42,7 @@ def label_sets(scores: npt.NDArray[np.floating]) -> Codes:
             f"expected at most {WIDEST} classes for modal label sets, got {scores.shape[-1]}"
         )
     bits = np.left_shift(np.int64(1), np.arange(scores.shape[-1], dtype=np.int64))
-    codes: Codes = (scores >= THRESHOLD).astype(np.int64) @ bits
-    return codes
+    return (scores >= THRESHOLD).astype(np.int64) @ bits
 
 
 def modal_agreement(
@@ -133,8 +132,7 @@ def pearson(dense: Scores, pruned: Scores) -> np.ndarray:
     b = pruned - pruned.mean(axis=1, keepdims=True)
     varied = (np.ptp(dense, axis=1) > 0) & (np.ptp(pruned, axis=1) > 0)
     scale = np.where(varied, np.sqrt((a * a).sum(axis=1) * (b * b).sum(axis=1)), 0.0)
-    correlation: np.ndarray = np.clip(_divide((a * b).sum(axis=1), scale), -1.0, 1.0)
-    return correlation
+    return np.asarray(np.clip(_divide((a * b).sum(axis=1), scale), -1.0, 1.0))
 
 
 def jensen_shannon(dense: Scores, pruned: Scores) -> np.ndarray:
@@ -144,16 +142,14 @@ def jensen_shannon(dense: Scores, pruned: Scores) -> np.ndarray:
     """
     middle = (dense + pruned) / 2
     divergence = _entropy(middle) - (_entropy(dense) + _entropy(pruned)) / 2
-    agreement: np.ndarray = 1.0 - np.clip(divergence, 0.0, 1.0).mean(axis=1)
-    return agreement
+    return np.asarray(1.0 - np.clip(divergence, 0.0, 1.0).mean(axis=1))
 
 
 def top_classes(dense: Scores, pruned: Scores) -> np.ndarray:
     """Compute the Jaccard index of the sets of `TOP` highest classes; a tie goes to the earlier column."""
     k = min(TOP, dense.shape[1])
     shared = (_top(dense, k) & _top(pruned, k)).sum(axis=1)
-    agreement: np.ndarray = shared / (2 * k - shared)
-    return agreement
+    return np.asarray(shared / (2 * k - shared))
 
 
 def modal_labels(dense: Scores, pruned: Scores) -> np.ndarray:
@@ -164,8 +160,7 @@ def modal_labels(dense: Scores, pruned: Scores) -> np.ndarray:
     dense, pruned: scores of each network, seeds x images x classes; images x classes counts as one network.
     """
     one, other = (scores if scores.ndim == 3 else scores[None] for scores in (dense, pruned))
-    agreement: np.ndarray = modal_agreement(one, other, np.ones((1, len(one)), dtype=np.int64))[0]
-    return agreement
+    return np.asarray(modal_agreement(one, other, np.ones((1, len(one)), dtype=np.int64))[0])
 
 
 _CONSTANT = "constant scores: all classes score the same, so there is no correlation"
@@ -186,16 +181,14 @@ CRITERIA: Mapping[str, Criterion] = {
 
 def _divide(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
     missing = np.full(len(numerator), np.nan)
-    quotient: np.ndarray = np.divide(numerator, denominator, out=missing, where=denominator > 0)
-    return quotient
+    return np.asarray(np.divide(numerator, denominator, out=missing, where=denominator > 0))
 
 
 def _entropy(p: np.ndarray) -> np.ndarray:
     """Compute the entropy of Bernoulli(p) in bits; 0 log 0 is 0."""
     q = np.stack([p, 1 - p])
     logs = np.log2(q, out=np.zeros_like(q), where=q > 0)
-    bits: np.ndarray = -(q * logs).sum(axis=0)
-    return bits
+    return np.asarray(-(q * logs).sum(axis=0))
 
 
 def _top(scores: np.ndarray, k: int) -> np.ndarray:

@@ -268,5 +268,4 @@ def _means(counts: npt.NDArray[np.int64], scores: npt.NDArray[np.float32]) -> Fl
     weights = counts / counts.sum(axis=1, keepdims=True)
     flat = scores.reshape(len(scores), -1).astype(np.float64)
     # The weights sum to 1 but for rounding, which may lead a score of 1 a hair above it.
-    means: Floats = np.minimum((weights @ flat).reshape(-1, scores.shape[2]), 1.0)
-    return means
+    return np.asarray(np.minimum((weights @ flat).reshape(-1, scores.shape[2]), 1.0))

@@ -193,8 +193,7 @@ def _coded(values: pd.Series) -> np.ndarray:
     """Return numbers as they are and categories as codes; a blank category is a category here."""
     if is_numeric(values):
         return values.to_numpy(dtype=float)
-    codes: np.ndarray = pd.factorize(values.fillna("").astype(str))[0]
-    return codes
+    return pd.factorize(values.fillna("").astype(str))[0]
 
 
 def _scale(values: pd.Series) -> float:

@@ -56,8 +56,7 @@ class Suspicion:
         """Return the suspicion of each image by its labels given as one of the values; infinite without any."""
         if self.images is not None or self.labels is None:
             return np.nan_to_num(np.asarray(self.images, dtype=np.float64), nan=np.inf)
-        lowest: Floats = np.where(np.isin(given, values), self.labels, np.inf).min(axis=1)
-        return lowest
+        return np.asarray(np.where(np.isin(given, values), self.labels, np.inf).min(axis=1))
 
 
 def ranks_within(given: Labels, scores: Floats) -> Floats:

@@ -3,7 +3,7 @@
 Names alone cannot tell: a folder whose contents are rotated by one name, or mirrored, has every name.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +57,14 @@ def check_custody(run: Run, files: Mapping[str, Path], unchecked: str = "") -> d
     other: dict[str, NDArray[np.uint8]] = {}
     if missing := sorted(set(files) - set(wanted)):
         raise CaseSetError(f"expected images of the run, {missing[0]!r} is not among them")
-    for name, pixels in _decoded(run, files):
+    from analysis.sweep.run.prepare import open_run  # with torch, which the web process does without
+
+    opened = open_run(run.folder)
+    for name, path in files.items():
+        try:
+            pixels = read_pixels(path, opened.spec.preprocess)
+        except DataError as error:
+            raise CaseSetError(str(error)) from error
         if pixels.stored != wanted[name]:
             other[name] = pixels.square
     if other:
@@ -76,17 +83,6 @@ def _evaluated(run: Run) -> dict[str, str]:
         )
     table = pd.read_csv(path, dtype=str, keep_default_na=False)
     return dict(table[["image", "stored_sha256"]].to_numpy().tolist())
-
-
-def _decoded(run: Run, files: Mapping[str, Path]) -> Iterator[tuple[str, Any]]:
-    from analysis.sweep.run.prepare import open_run  # with torch, which the web process does without
-
-    preprocess = open_run(run.folder).spec.preprocess
-    for name, path in files.items():
-        try:
-            yield name, read_pixels(path, preprocess)
-        except DataError as error:
-            raise CaseSetError(str(error)) from error
 
 
 def _likeness(run: Run, given: Mapping[str, NDArray[np.uint8]]) -> dict[str, tuple[float, str, float]]:

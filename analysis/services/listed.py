@@ -8,7 +8,7 @@ import pandas as pd
 
 from analysis import frames
 from analysis.caseset import CaseSet, CaseSetError, Origin, find_images, write_case_set
-from analysis.caseset.roles import case_of
+from analysis.caseset.roles import case_of, named
 from analysis.durable import sha256_file
 from analysis.endpoints import Groups
 from analysis.identity import name_key
@@ -106,15 +106,9 @@ def read_listed(path: Path, groups: Groups, studies: Path | None = None) -> pd.D
     labels = frame["labels"].str.split(";").map(lambda parts: [" ".join(part.split()) for part in parts])
     return frame[[name for name in frame.columns if name in frames.SELECTION.names]].assign(
         arm=arms.astype(int),
-        pair=_sets(frame),
+        # A case without a set has a number of its own.
+        pair=pd.factorize(named(frame, "set", "\0" + case_of(frame)))[0],
         score=np.nan,
         class_group="none",
         n_findings=labels.map(lambda names: sum(name != frames.NO_FINDING for name in names)),
     )
-
-
-def _sets(frame: pd.DataFrame) -> pd.Series:
-    """Number the matched sets; a case without one has a number of its own."""
-    own = "\0" + case_of(frame)
-    named = frame["set"].map(name_key) if "set" in frame.columns else own
-    return pd.Series(pd.factorize(named.where(named != "", own))[0], index=frame.index)

@@ -15,7 +15,7 @@ import json
 import math
 import os
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from hashlib import sha256
 from itertools import islice
@@ -112,9 +112,8 @@ def open_cache(target: Path) -> ImageCache | None:
     if not (target.is_file() and note.is_file()):
         return None
     said = json.loads(note.read_text())
-    facts = {name: said[name] for name in ("count", "size", "digest", "content", "coloured")}
-    stored, odd = (tuple(said.get(name, ())) for name in ("stored", "odd"))
-    cache = ImageCache(target, **facts, stored=stored, colour=said.get("colour", "grey"), odd=odd)
+    facts = {name: value for name, value in said.items() if name in ImageCache.__dataclass_fields__}
+    cache = ImageCache(target, **facts | {name: tuple(said.get(name, ())) for name in ("stored", "odd")})
     return cache if target.stat().st_size == math.prod(cache.shape) else None
 
 
@@ -273,22 +272,16 @@ def decoded_rows(
     with ThreadPoolExecutor(workers, thread_name_prefix="decode") as pool:
         upcoming = iter(rows)
 
-        def submit(row: int) -> tuple[int, Future[Pixels]]:
-            return row, pool.submit(read_pixels, files[row], preprocess)
+        def decode(row: int) -> tuple[int, Pixels]:
+            try:
+                return row, read_pixels(files[row], preprocess)
+            except DataError as error:
+                raise DataError(f"image {row + 1} of {len(files)}: {error}") from error
 
-        waiting = [submit(row) for row in islice(upcoming, AHEAD * workers)]
+        waiting = [pool.submit(decode, row) for row in islice(upcoming, AHEAD * workers)]
         try:
             while waiting:
-                row, future = waiting.pop(0)
-                yield row, _result(future, row, len(files))
-                waiting += [submit(next_row) for next_row in islice(upcoming, 1)]
+                yield waiting.pop(0).result()
+                waiting += [pool.submit(decode, row) for row in islice(upcoming, 1)]
         finally:
-            for _, left in waiting:
-                left.cancel()
-
-
-def _result(future: Future[Pixels], row: int, count: int) -> Pixels:
-    try:
-        return future.result()
-    except DataError as error:
-        raise DataError(f"image {row + 1} of {count}: {error}") from error
+            pool.shutdown(cancel_futures=True)

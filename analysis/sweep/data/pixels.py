@@ -56,14 +56,12 @@ def read_pixels(path: Path, preprocess: PreprocessSpec) -> Pixels:
         colours = srgb(picture) if picture.coloured and preprocess.colour == "rgb" else None
     except ImageRefusedError as error:
         raise DataError(f"{path}: expected a readable image (PNG, JPEG or DICOM): {error}") from error
-    return Pixels(
-        _square(_grey_of(picture, path, preprocess), preprocess)
-        if colours is None
-        else np.stack([_square(plane, preprocess) for plane in np.moveaxis(colours, 2, 0)], axis=2),
-        picture.coloured,
-        sha256_bytes(content),
-        stored_digest(picture.stored if colours is None else colours),
-    )
+    if colours is None:
+        square, stored = _square(_grey_of(picture, path, preprocess), preprocess), picture.stored
+    else:
+        planes = [_square(plane, preprocess) for plane in np.moveaxis(colours, 2, 0)]
+        square, stored = np.stack(planes, axis=2), colours
+    return Pixels(square, picture.coloured, sha256_bytes(content), stored_digest(stored))
 
 
 def _grey_of(picture: Presentation, path: Path, preprocess: PreprocessSpec) -> Grey:
@@ -111,15 +109,9 @@ def resize_linear(image: Grey, size: int) -> Grey:
     """Resize rows x columns of uint8 to size x size, the aspect not kept, no antialiasing."""
     x0, x1, a0, a1 = _axis(image.shape[1], size, clamp=True)
     y0, y1, b0, b1 = _axis(image.shape[0], size, clamp=False)
-    upper, lower = (_across(image[rows], x0, x1, a0, a1) for rows in (y0, y1))
+    upper, lower = (rows[:, x0] * a0 + rows[:, x1] * a1 for rows in (image[y0], image[y1]))
     total = (b0[:, None] * (upper >> 4) >> 16) + (b1[:, None] * (lower >> 4) >> 16)
-    resized: Grey = np.clip((total + 2) >> 2, 0, 255).astype(np.uint8)
-    return resized
-
-
-def _across(rows: Grey, x0: Places, x1: Places, a0: Weights, a1: Weights) -> Weights:
-    across: Weights = rows[:, x0] * a0 + rows[:, x1] * a1
-    return across
+    return np.asarray(np.clip((total + 2) >> 2, 0, 255).astype(np.uint8))
 
 
 def _axis(n_in: int, n_out: int, *, clamp: bool) -> tuple[Places, Places, Weights, Weights]:
