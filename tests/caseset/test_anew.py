@@ -33,7 +33,8 @@ def handed_over(files: list[bytes], folder: Path, **options: Any) -> tuple[list[
         images[name].write_bytes(data)
     made = write(rows, images, folder / "out", **options)
     key = pd.read_csv(made.key).set_index("source")["case"]
-    return [read_blind_half(made.folder).image(key[name]) for name in rows["image"]], made
+    files = read_blind_half(made.folder).cases.set_index("case")["image"]
+    return [made.folder / files[key[name]] for name in rows["image"]], made
 
 
 def shown(path: Path, rule: WindowRule, door: Door) -> DecodedImage:
