@@ -83,9 +83,7 @@ class Run(Made):
 
     class Meta:
         ordering = ["-created_at"]
-        constraints = [
-            models.CheckConstraint(condition=Q(kind__in=RunKind.values), name="run_kind_is_known"),
-        ]
+        constraints = [models.CheckConstraint(condition=Q(kind__in=RunKind.values), name="run_kind_is_known")]
 
     def __str__(self) -> str:
         return f"{self.name} ({self.run_id})"

@@ -20,11 +20,7 @@ from analysis.stats.conclusions import SEVERAL
 
 CHECKLISTS = tomllib.loads((Path(__file__).parent / "checklists.toml").read_text("utf-8"))["checklist"]
 AUTHORS = "For the authors"
-ELSEWHERE = {
-    "authors": AUTHORS.lower(),
-    "sweep": "Sweep: provenance.json",
-    "export": "Export",
-}
+ELSEWHERE = {"authors": AUTHORS.lower(), "sweep": "Sweep: provenance.json", "export": "Export"}
 
 
 def checklist_section(results: Results, background: Background, sections: Sequence[Section]) -> Section:

@@ -199,10 +199,7 @@ def _primary_grid(results: Results, was_declared: bool) -> Grid:
 def _p_values(results: Results, row: Row, holm: Row) -> dict[str, str]:
     """Return a question's own p-value and, where several are accounted for, the adjusted one."""
     adjusted = ADJUSTED[results.study["multiplicity"]]
-    return {
-        "p": p_value(row["p"]),
-        **{name: p_value(holm["p_adjusted"]) for name in adjusted},
-    }
+    return {"p": p_value(row["p"]), **{name: p_value(holm["p_adjusted"]) for name in adjusted}}
 
 
 def sensitivity_section(results: Results) -> Section:

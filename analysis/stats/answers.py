@@ -43,13 +43,7 @@ def with_planned(
     return pd.concat([whole.assign(state=whole["state"].fillna("")), blank], ignore_index=True)
 
 
-def missing_table(
-    first: pd.DataFrame,
-    *,
-    seed: int,
-    draws: int,
-    plan: Plan = DECLARED,
-) -> list[Row]:
+def missing_table(first: pd.DataFrame, *, seed: int, draws: int, plan: Plan = DECLARED) -> list[Row]:
     """Count answers by reader, arm and question, then compare the share without an answer between the arms.
 
     Parameters

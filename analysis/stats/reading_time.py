@@ -35,13 +35,7 @@ LEAST_RESIDUAL = 1e-4
 """Residual sd beside the spread of all responses, below which a fit means nothing."""
 
 
-def reading_time_table(
-    first: pd.DataFrame,
-    *,
-    seed: int,
-    draws: int,
-    plan: Plan = DECLARED,
-) -> list[Row]:
+def reading_time_table(first: pd.DataFrame, *, seed: int, draws: int, plan: Plan = DECLARED) -> list[Row]:
     """Compare reading times of PIEs and controls.
 
     Parameters

@@ -12,8 +12,4 @@ from analysis.sweep.registry import import_files
 
 import_files(__name__, __path__)
 
-__all__ = [
-    "METHODS",
-    "Compressed",
-    "find_method",
-]
+__all__ = ["METHODS", "Compressed", "find_method"]
