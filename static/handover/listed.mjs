@@ -144,7 +144,9 @@ async function follow(digest) {
   location.assign(address);
 }
 
-document.getElementById("check")?.addEventListener("click", () => form && check(form));
+const checking = /** @type {HTMLButtonElement | null} */ (document.getElementById("check"));
+checking?.addEventListener("click", () => form && check(form));
+if (checking) checking.disabled = false;
 document.getElementById("make")?.addEventListener("click", () => form && makeKey(form));
 find(document, "saved-key", HTMLInputElement).addEventListener("change", checkKey);
 checkKey();

@@ -64,5 +64,6 @@ function show() {
 }
 
 button.addEventListener("click", send);
+button.disabled = false;
 new MutationObserver(show).observe(find(document, "chosen-images", HTMLElement), { childList: true, characterData: true, subtree: true });
 show();

@@ -95,6 +95,7 @@ def test_from_files_to_a_loaded_set(page: Page, site: tuple[str, Path], tmp_path
     page.get_by_role("link", name="Cases without a sweep").click()
     fill(page, home)
     expect(page.locator("#chosen-images")).to_have_text("0 files")
+    expect(page.get_by_role("button", name="Check")).to_be_disabled()
     late[0].continue_()
     expect(page.locator("#chosen-images")).to_have_text("20 files")
     wrong = tmp_path / "wrong.csv"

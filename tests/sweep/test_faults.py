@@ -101,7 +101,7 @@ def test_a_gpus_engine_does_not_depend_on_what_the_process_did_before():
         for left in ((True, True, True, True), (False, False, False, False)):
             set_flags(left)
             for precision, tf32 in (("fp32", False), ("tf32", True)):
-                network = Network(build_classifier("resnet18", 2), 2, 32)
+                network = Network(build_classifier("resnet18", 2), 2, (32, 32))
                 Static(network, SimpleNamespace(device="cpu", precision=precision, batch_size=2), lambda m: m)
                 assert flags() == (True, False, tf32, tf32)
     finally:

@@ -107,9 +107,8 @@ def prepare_run(
         "-".join(["checkpoint", *(str(c[key]) for key in ("condition", "seed") if key in c)]): c["sha256"]
         for c in checkpoints
     }
-    digests |= source.digests | own_code(spec) | sampled
     images = json.dumps([[name, file.stat().st_size] for name, file in zip(split.images, files, strict=True)])
-    digests["images"] = sha256_bytes(images.encode())
+    digests |= source.digests | own_code(spec) | sampled | {"images": sha256_bytes(images.encode())}
     run_id = spec.run_id(digests)
     paths = RunPaths((out or runs / run_id).absolute())
     if paths.plan.exists():
