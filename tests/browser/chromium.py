@@ -2,8 +2,9 @@
 
 import os
 import time
+from collections.abc import Callable
 
-from playwright.sync_api import Page
+from playwright.sync_api import Page, Route
 
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 FLAGS = [
@@ -27,3 +28,17 @@ def until(page: Page, expression: str, *, seconds: float = 10) -> None:
     while not page.evaluate(expression):
         assert time.monotonic() < end, f"within {seconds} s it never held that {expression}"
         page.wait_for_timeout(20)
+
+
+def intercept(
+    page: Page, pattern: str, handler: Callable[[Route], None], *, times: int | None = None
+) -> None:
+    """Hand the page's requests under this pattern to the handler, from the moment this returns.
+
+    After page.route alone the next request may still go past: Chromium tells an open page of the interception a
+    moment later. A request of the test's own is asked for until the page's requests do come here.
+    """
+    page.route(pattern, handler, times=times)
+    page.route("**/is-intercepted/", lambda route: route.fulfill(status=204))
+    until(page, "fetch('/is-intercepted/').then((answer) => answer.status === 204)")
+    page.unroute("**/is-intercepted/")

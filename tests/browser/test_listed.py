@@ -25,6 +25,7 @@ from readerstudy.study.people.members import enrol_reader
 from readerstudy.study.protocol import Protocol
 from tests import stock
 from tests.blinding.crowd import read_all
+from tests.browser.chromium import intercept
 from tests.browser.conftest import _empty_the_audit_trail, sign_in_as
 from tests.browser.test_handover import look, sign_in, work
 
@@ -91,7 +92,7 @@ def test_from_files_to_a_loaded_set(page: Page, site: tuple[str, Path], tmp_path
     def hold(route: Route) -> None:
         late.append(route)
 
-    page.route("**/listed*.mjs", hold, times=1)
+    intercept(page, "**/listed*.mjs", hold, times=1)
     page.get_by_role("link", name="Cases without a sweep").click()
     fill(page, home)
     expect(page.locator("#chosen-images")).to_have_text("0 files")
@@ -123,7 +124,7 @@ def test_from_files_to_a_loaded_set(page: Page, site: tuple[str, Path], tmp_path
     def break_off(route: Route) -> None:
         route.abort() if next(let_through, None) is None else route.continue_()
 
-    page.route("**/images/*/", break_off)
+    intercept(page, "**/images/*/", break_off)
     page.get_by_role("button", name="Send the images").click()
     expect(page.get_by_text("what has arrived is kept")).to_be_visible(timeout=60_000)
     page.reload()  # first, since other files are still being tried

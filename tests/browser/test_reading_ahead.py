@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from readerstudy.study.models import Rating, Reader
-from tests.browser.chromium import until
+from tests.browser.chromium import intercept, until
 from tests.browser.conftest import LiveStudy, sign_in_as, sign_in_without_form
 from tests.browser.served import made_study, served
 
@@ -88,7 +88,7 @@ def test_the_next_image_stands_there_before_the_save_has_come_through(
     def hold(route: Route) -> None:
         held.append(route)
 
-    room.route("**/answers/**", hold)
+    intercept(room, "**/answers/**", hold)
     rate(room, "y", "4", "2", "Enter")
     expect(room.locator("#case-title")).to_have_text("Case 2 of 40")
     until(room, f"({SINCE})() > 0")
@@ -117,7 +117,7 @@ def test_a_save_that_fails_brings_the_case_back_with_its_answers(room: Page, for
     at_case(room, 1)
     fetched_ahead(room)
     first = room.evaluate(INK)
-    room.route("**/answers/**", lambda route: route.abort())
+    intercept(room, "**/answers/**", lambda route: route.abort())
     rate(room, "n", "3", "5", "Enter")
     expect(room.locator("#save-state")).to_have_text("Not saved yet, retrying")
     at_case(room, 1)

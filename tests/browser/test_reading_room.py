@@ -5,6 +5,7 @@ from django.conf import settings
 from playwright.sync_api import Page, Route, expect
 
 from readerstudy.study.models import Rating, Reader
+from tests.browser.chromium import intercept
 from tests.browser.conftest import LiveStudy
 from tests.stock import PASSWORD
 
@@ -54,7 +55,7 @@ def test_an_answer_whose_receipt_was_lost_is_saved_once(room: Page, reader: Read
         lost.append(route.request.post_data_json["idempotency_key"])
         route.abort()
 
-    room.route("**/answers/**", lose_the_receipt, times=1)
+    intercept(room, "**/answers/**", lose_the_receipt, times=1)
     press(room, "n", "1", "5", "Enter")
     at_case(room, 2)
     (rating,) = ratings(reader)
@@ -64,7 +65,7 @@ def test_an_answer_whose_receipt_was_lost_is_saved_once(room: Page, reader: Read
 
 def test_a_reload_with_an_unsaved_answer_sends_the_same_one(room: Page, reader: Reader) -> None:
     at_case(room, 1)
-    room.route("**/answers/**", lambda route: route.fulfill(status=503))
+    intercept(room, "**/answers/**", lambda route: route.fulfill(status=503))
     room.on("dialog", lambda dialog: dialog.accept())
     press(room, "y", "3", "3", "Enter")
     expect(room.locator("#save-state")).to_have_text("Not saved yet, retrying")

@@ -17,6 +17,7 @@ from analysis.models import Run
 from analysis.services.work import Worker
 from readerstudy.accounts.models import User
 from tests import stock
+from tests.browser.chromium import intercept, until
 from tests.browser.conftest import _empty_the_audit_trail
 from tests.browser.test_handover import look
 from tests.ledger.inputs import ARCHITECTURE, Inputs, make_inputs
@@ -79,9 +80,7 @@ def test_from_files_to_a_finished_sweep(page: Page, site: tuple[str, Inputs]) ->
     page.get_by_role("button", name="Preview").click()
     expect(page.get_by_role("heading", name="What would be registered")).to_be_visible()
     expect(page.get_by_text("9 images")).to_be_visible()
-    page.wait_for_function(
-        "[...document.querySelectorAll('img[data-png]')].every(image => image.naturalWidth > 0)"
-    )
+    until(page, "[...document.querySelectorAll('img[data-png]')].every(image => image.naturalWidth > 0)")
     look(page, "preview")
     page.get_by_role("button", name="Check and register").click()
     expect(page.get_by_role("heading", name="tiny")).to_be_visible()
@@ -162,7 +161,7 @@ def test_a_data_set_is_uploaded_and_goes_on_after_an_interruption(
     def break_off(route: Route) -> None:
         route.abort() if next(let_through, None) is None else route.continue_()
 
-    page.route("**/files/*/", break_off)
+    intercept(page, "**/files/*/", break_off)
     page.get_by_role("button", name="Upload", exact=True).click()
     expect(page.get_by_text("what has arrived is kept")).to_be_visible(timeout=60_000)
     page.reload()  # first, since other files are still being tried
