@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from analysis.metrics.ranking import rank_quality
 from analysis.metrics.ranks import spearman_rows
-from analysis.sweep.run.acceptance import agreement, lowest_images
+from analysis.sweep.run.acceptance import lowest_images
 
 EXEMPLAR_SHARE = 0.05
 
@@ -25,10 +25,10 @@ def compare(
     precision too. `ap_change`, `ap_mean_change`: the largest and the mean change of AP over members, levels and classes
     with positives in the sample.
     """
-    agreements = [agreement(*scores.mean(axis=0)) for scores in (mine, plain)]
+    agreements = [spearman_rows(*scores.mean(axis=0)) for scores in (mine, plain)]
     some = ~np.isnan(agreements[0]) & ~np.isnan(agreements[1])
     orders = [values[some][None] for values in agreements]
-    rho = float(spearman_rows(orders[0], orders[1]).rho[0]) if some.sum() > 1 else np.nan
+    rho = float(spearman_rows(orders[0], orders[1])[0]) if some.sum() > 1 else np.nan
     count = int(EXEMPLAR_SHARE * labels.shape[0])
     lowest = [lowest_images(values, count) for values in agreements]
     change = rank_quality(labels, mine).ap - rank_quality(labels, plain).ap

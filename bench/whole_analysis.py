@@ -52,7 +52,7 @@ def whole(labels: NDArray[np.uint8], scores: Scores, threads: int) -> tuple[NDAr
     with ThreadPoolExecutor(threads) as pool:
         runs = list(pool.map(ranked, scores.reshape(-1, *labels.shape)))
         dense = mean(0)
-        rho = list(pool.map(lambda k: spearman_rows(dense, mean(k)).rho, range(1, scores.shape[1])))
+        rho = list(pool.map(lambda k: spearman_rows(dense, mean(k)), range(1, scores.shape[1])))
     ap, auc, f1 = (np.stack(part).reshape(*scores.shape[:2], -1) for part in zip(*runs, strict=True))
     return ap, auc, f1, np.stack(rho)
 

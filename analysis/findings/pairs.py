@@ -4,7 +4,6 @@ That is how often they occur together, and how far apart in frequency they are.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -44,15 +43,7 @@ def curve_dissimilarity(curves: Floats, measure: Measure = "mse") -> Floats:
     return out
 
 
-@dataclass(frozen=True)
-class Cooccurrence:
-    """`iou` is float64, classes x classes, NaN where neither class occurs; `frequency` is one number per class."""
-
-    iou: Floats
-    frequency: Floats
-
-
-def co_occurrence(labels: npt.NDArray[np.generic], variant: Variant = "true") -> Cooccurrence:
+def co_occurrence(labels: npt.NDArray[np.generic], variant: Variant = "true") -> tuple[Floats, Floats]:
     """Compute how often classes occur together: intersection over union of their positive images (IoU).
 
     Parameters
@@ -64,7 +55,8 @@ def co_occurrence(labels: npt.NDArray[np.generic], variant: Variant = "true") ->
 
     Returns
     -------
-    Cooccurrence: IoU from 0 to 1 (1 on the diagonal of `true`), and the frequency that the variant uses.
+    IoU, float64, classes x classes, from 0 to 1 (1 on the diagonal of `true`), NaN where neither class occurs.
+    Frequency of each class that the variant uses.
     """
     if variant not in ("true", "reference"):
         raise FindingsError(f"expected true or reference, got {variant!r}")
@@ -78,7 +70,7 @@ def co_occurrence(labels: npt.NDArray[np.generic], variant: Variant = "true") ->
     ones = values.T @ known.astype(np.float64) if variant == "true" else frequency[:, None]
     union = ones + ones.T - both
     iou = np.divide(both, union, out=np.full_like(both, np.nan), where=union > 0)
-    return Cooccurrence(iou, frequency)
+    return iou, frequency
 
 
 def frequency_difference(frequency: Floats) -> Floats:
@@ -109,9 +101,9 @@ def pair_rows(
     own = np.asarray(labels)[:, columns]
     positive = (own == 1).astype(np.int64)
     both = positive.T @ positive
-    true = co_occurrence(own).iou
+    true, _ = co_occurrence(own)
     # The published sums run over the columns of all classes, those without a curve too.
-    reference = co_occurrence(labels, "reference").iou[np.ix_(columns, columns)]
+    reference = co_occurrence(labels, "reference")[0][np.ix_(columns, columns)]
     mse = curve_dissimilarity(curves.median)
     euclidean = curve_dissimilarity(curves.median, "euclidean")
     rows = []
@@ -157,15 +149,15 @@ def relation_rows(
     columns = np.array([list(names).index(name) for name in curves.classes], dtype=int)
     trained = np.array([float(positives.get(name) or 0) for name in curves.classes])
     every = np.ones(len(columns), dtype=bool)
-    iou = co_occurrence(labels).iou[np.ix_(columns, columns)]
+    iou = co_occurrence(labels)[0][np.ix_(columns, columns)]
     together = np.isfinite(iou).all(axis=0)
-    published = co_occurrence(labels, "reference")
+    published, frequency = co_occurrence(labels, "reference")
     rows = []
     for variant, fcd, beside, table, keep in (
         ("true", "mse", IOU, iou, together),
         ("true", "mse", FREQUENCY, frequency_difference(trained), trained > 0),
-        ("reference", "euclidean", IOU, published.iou[np.ix_(columns, columns)] ** ROOT, every),
-        ("reference", "euclidean", FREQUENCY, frequency_difference(published.frequency[columns]), every),
+        ("reference", "euclidean", IOU, published[np.ix_(columns, columns)] ** ROOT, every),
+        ("reference", "euclidean", FREQUENCY, frequency_difference(frequency[columns]), every),
     ):
         distance = curve_dissimilarity(curves.median, "mse" if fcd == "mse" else "euclidean")
         kept = np.ix_(keep, keep)

@@ -94,9 +94,12 @@ def _known_parts(
 
 def _rank_any(run: NDArray[np.floating], truth: NDArray[np.uint8], out: Floats) -> None:
     """Rank scores of any size and 64 bits, by numpy's sort."""
-    _check_finite(run)
+    if not np.isfinite(run).all():
+        raise ValueError(NOT_FINITE)
+    places = np.empty(len(run) + 1, np.int64)
     for c, truth_of_class in enumerate(truth):
-        out[c] = _walk_sorted(*_sorted(run[:, c], truth_of_class))
+        group = np.unique(-run[:, c], return_inverse=True)[1].astype(np.uint32)
+        out[c] = _walk_keys(np.sort(2 * group | truth_of_class), places)
 
 
 def check_shapes(
@@ -118,16 +121,6 @@ def check_shapes(
     if values.dtype != np.float32:
         values = values.astype(np.float64)
     return np.ascontiguousarray(truth, np.uint8), values
-
-
-def _check_finite(values: NDArray[np.floating]) -> None:
-    if not np.isfinite(values).all():
-        raise ValueError(NOT_FINITE)
-
-
-def _sorted(column: NDArray[np.floating], truth: NDArray[np.uint8]) -> tuple[Floats, NDArray[np.uint8]]:
-    order = np.argsort(-column, kind="stable")
-    return column[order].astype(np.float64), truth[order]
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
@@ -237,25 +230,6 @@ def _walk_keys(keys: Words, places: NDArray[np.int64]) -> Any:
         precision += (end - above) * (end / (places[end - 1] + 1))
         above = end
     return _quality(precision, 2 * positives * (n - positives) - discordant, positives, n)
-
-
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _walk_sorted(scores: Floats, truth: NDArray[np.uint8]) -> Any:
-    n = scores.size
-    above = 0
-    area = 0.0
-    precision = 0.0
-    i = 0
-    while i < n:
-        start = i
-        hits = 0
-        while i < n and scores[i] == scores[start]:
-            hits += int(truth[i])
-            i += 1
-        area += (i - start - hits) * (2 * above + hits)
-        above += hits
-        precision += hits * (above / i)
-    return _quality(precision, area, above, n)
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]

@@ -1,24 +1,11 @@
 """Exact average ranks and Spearman's correlation, row by row."""
 
-from dataclasses import dataclass
-
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
 
-@dataclass(frozen=True)
-class RowCorrelation:
-    """Spearman's rho of each pair of rows.
-
-    `rho`: float64, from -1 to 1, nan where a row is constant. `constant`: bool, true for those rows.
-    """
-
-    rho: NDArray[np.float64]
-    constant: NDArray[np.bool_]
-
-
-def spearman_rows(x: NDArray[np.floating], y: NDArray[np.floating]) -> RowCorrelation:
+def spearman_rows(x: NDArray[np.floating], y: NDArray[np.floating]) -> NDArray[np.float64]:
     """Correlate row i of `x` with row i of `y` by rank.
 
     The sums are integers, so two rows of equal rank order give exactly equal correlations: cuts and ties at a
@@ -30,7 +17,8 @@ def spearman_rows(x: NDArray[np.floating], y: NDArray[np.floating]) -> RowCorrel
 
     Returns
     -------
-    RowCorrelation: equal to `scipy.stats.spearmanr` within 1e-12; a constant row has nan and is flagged.
+    Spearman's rho of each pair of rows, float64, from -1 to 1, equal to `scipy.stats.spearmanr` within 1e-12; nan
+    where a row is constant.
 
     Raises
     ------
@@ -45,8 +33,7 @@ def spearman_rows(x: NDArray[np.floating], y: NDArray[np.floating]) -> RowCorrel
         raise ValueError(
             f"expected two tables of one shape with 2 columns or more, got {a.shape} and {b.shape}"
         )
-    rho = np.asarray(_spearman_rows(_doubled_ranks(a), _doubled_ranks(b)))
-    return RowCorrelation(rho, np.isnan(rho))
+    return np.asarray(_spearman_rows(_doubled_ranks(a), _doubled_ranks(b)))
 
 
 def _check_rows(values: NDArray[np.floating]) -> NDArray[np.floating]:

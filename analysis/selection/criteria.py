@@ -108,19 +108,6 @@ class Criterion:
     seedwise: bool = False
 
 
-def spearman(dense: Scores, pruned: Scores) -> np.ndarray:
-    """Correlate the ranks of the classes, row by row, with average ranks for ties (Spearman 1904).
-
-    The sums are exact, so images whose rankings agree alike get the same value to the last bit, and ties at
-    the cut are real ties.
-
-    Returns
-    -------
-    Correlation of each image, -1 to 1 (images); NaN where all scores of a row are equal.
-    """
-    return spearman_rows(dense, pruned).rho
-
-
 def pearson(dense: Scores, pruned: Scores) -> np.ndarray:
     """Correlate the scores across the classes, row by row.
 
@@ -169,7 +156,7 @@ _CONSTANT = "constant scores: all classes score the same, so there is no correla
 CRITERIA: Mapping[str, Criterion] = {
     criterion.name: criterion
     for criterion in (
-        Criterion("spearman", "Spearman correlation across classes", spearman, _CONSTANT),
+        Criterion("spearman", "Spearman correlation across classes", spearman_rows, _CONSTANT),
         Criterion("pearson", "Pearson correlation across classes", pearson, _CONSTANT),
         Criterion("jensen-shannon", "1 - mean Jensen-Shannon divergence of the classes", jensen_shannon),
         Criterion("top-k", f"Jaccard index of the {TOP} highest classes", top_classes),

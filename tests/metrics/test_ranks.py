@@ -26,14 +26,14 @@ def test_equals_scipy(width, seed, levels, dtype):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             wanted = spearmanr(x[i], y[i]).statistic
-        assert got.constant[i] == (np.ptp(x[i]) == 0 or np.ptp(y[i]) == 0)
-        assert np.isnan(got.rho[i]) if got.constant[i] else abs(got.rho[i] - wanted) < 1e-12
+        assert np.isnan(got[i]) == (np.ptp(x[i]) == 0 or np.ptp(y[i]) == 0)
+        assert np.isnan(got[i]) or abs(got[i] - wanted) < 1e-12
 
 
 def test_same_order_is_exactly_one():
     x = np.array([[0.1, 0.2, 0.9], [0.5, 0.5, 0.7]])
-    assert spearman_rows(x, x**3).rho.tolist() == [1.0, 1.0]
-    assert spearman_rows(x[:1], -x[:1]).rho.tolist() == [-1.0]
+    assert spearman_rows(x, x**3).tolist() == [1.0, 1.0]
+    assert spearman_rows(x[:1], -x[:1]).tolist() == [-1.0]
 
 
 def test_doubled_ranks_by_hand():

@@ -47,11 +47,11 @@ def test_ap_auc_and_f1_are_those_of_the_known_images() -> None:
 def test_a_pair_is_counted_where_both_labels_are_known() -> None:
     # Both known in images 1, 2 and 5: A in 1 and 2, B in 1 and 5, both in 1. IoU 1 / 3.
     labels = np.array([[1, 1], [1, 0], [1, IGNORED], [IGNORED, 1], [0, 1]])
-    found = co_occurrence(labels)
-    assert found.iou[0, 1] == found.iou[1, 0] == pytest.approx(1 / 3)
-    assert found.frequency.tolist() == [3, 3]
+    iou, frequency = co_occurrence(labels)
+    assert iou[0, 1] == iou[1, 0] == pytest.approx(1 / 3)
+    assert frequency.tolist() == [3, 3]
     # Never known together: nothing can be told of the pair.
-    assert np.isnan(co_occurrence(np.array([[1, IGNORED], [IGNORED, 1]])).iou[0, 1])
+    assert np.isnan(co_occurrence(np.array([[1, IGNORED], [IGNORED, 1]]))[0][0, 1])
 
 
 def test_over_representation_leaves_the_image_out_of_its_class() -> None:

@@ -98,13 +98,8 @@ def distance(scores: NDArray[np.float32], exact: NDArray[np.float32]) -> Distanc
     count = max(1, int(LOWEST_SHARE * exact.shape[1])) if len(exact) > 1 and exact.shape[2] > 1 else 0
     if not (np.isfinite(scores).all() and np.isfinite(exact).all()):
         return Distance(math.nan, 0, count)
-    kept = lowest_images(agreement(*scores), count) & lowest_images(agreement(*exact), count) if count else ()
-    return Distance(float(np.abs(scores - exact).max()), len(kept), count)
-
-
-def agreement(dense: NDArray[np.floating], compressed: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Return Spearman's rho of each image's two rows of scores; nan where a row is constant."""
-    return spearman_rows(dense, compressed).rho
+    found = [lowest_images(spearman_rows(*both), count) for both in (scores, exact) if count]
+    return Distance(float(np.abs(scores - exact).max()), len(set.intersection(*found)) if count else 0, count)
 
 
 def lowest_images(values: NDArray[np.float64], count: int) -> set[int]:
