@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from analysis.sweep.errors import CheckpointError
+from analysis.sweep.errors import CheckpointError, DataError
 from analysis.sweep.run import units
 from analysis.sweep.run.engine import Engine
 from analysis.sweep.run.prepare import prepare_run
@@ -21,6 +21,31 @@ def run(tmp_path):
     """A run of three seeds, prepared."""
     tiny = make_tiny(tmp_path, seeds=(0, 1, 2))
     return prepare_run(tiny.spec(), tiny.out)
+
+
+@pytest.mark.parametrize("ahead", [True, None])
+def test_the_engine_is_chosen_while_images_are_decoded_where_no_decoding_disturbs_it(tmp_path, ahead):
+    """A GPU is idle while images are decoded; a processor would be measured beside its own decoding."""
+    tiny, choosing = make_tiny(tmp_path, seeds=(0,)), []
+
+    def progress(stage, done, total):
+        if stage == "decode":
+            choosing.append(any(thread.name.startswith("choose") for thread in threading.enumerate()))
+
+    auto = replace(tiny.spec(), infer=replace(tiny.spec().infer, engine="auto"))
+    plan = prepare_run(auto, tiny.out, progress=progress, ahead=ahead).plan
+    assert choosing[0] is bool(ahead)
+    assert plan["infer"]["engine"] in plan["engine"]["rates"]
+    assert plan["cache"] == prepare_run(auto, tmp_path / "other", ahead=not ahead).plan["cache"]
+
+
+def test_an_image_that_cannot_be_read_is_named_while_the_engine_is_chosen(tmp_path):
+    tiny = make_tiny(tmp_path, seeds=(0,))
+    bad = sorted(file for file in tiny.root.rglob("*.png"))[0]
+    bad.write_bytes(b"no image")
+    with pytest.raises(DataError, match=f"image . of .: .*{bad.name}"):
+        prepare_run(tiny.spec(), tiny.out, ahead=True)
+    assert not (tiny.out / "plan.json").exists()
 
 
 def whole(run, seed):

@@ -16,7 +16,7 @@ import math
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from itertools import islice
 from pathlib import Path
@@ -144,6 +144,13 @@ def colour_notes(cache: ImageCache, names: Sequence[str]) -> list[str]:
     return [f"{told} ([preprocess] colour)"]
 
 
+def first_pixels(files: Sequence[Path], preprocess: PreprocessSpec, count: int) -> NDArray[np.uint8]:
+    """Decode the first images, `count` at most, as the cache will hold them, without a cache."""
+    rows = range(min(count, len(files)))
+    decoded = decoded_rows(files, preprocess, rows, os.cpu_count() or 1)
+    return np.stack([pixels.square for _, pixels in decoded])
+
+
 def _build(
     target: Path,
     names: Sequence[str],
@@ -214,8 +221,7 @@ class PartialCache:
 
     def add(self, row: int, pixels: Pixels) -> None:
         """Write one row, then its line."""
-        planes = pixels.square if pixels.square.size == self._bytes else in_planes(pixels.square)
-        content = planes.tobytes()
+        content = pixels.square.tobytes()
         os.pwrite(self._pixels, content, row * self._bytes)
         self._lines.write(
             f"{row} {pixels.sha256} {int(pixels.coloured)} {pixels.stored} {sha256_bytes(content)}\n"
@@ -263,7 +269,8 @@ class PartialCache:
 def decoded_rows(
     files: Sequence[Path], preprocess: PreprocessSpec, rows: Sequence[int], workers: int
 ) -> Iterator[tuple[int, Pixels]]:
-    """Decode these rows of the file list in threads, a bounded number ahead of the reader, in order.
+    """Decode these rows of the file list in threads, a bounded number ahead of the reader, in order; each in the shape
+    that the preprocessing asks for.
 
     Raises
     ------
@@ -274,9 +281,11 @@ def decoded_rows(
 
         def decode(row: int) -> tuple[int, Pixels]:
             try:
-                return row, read_pixels(files[row], preprocess)
+                pixels = read_pixels(files[row], preprocess)
             except DataError as error:
                 raise DataError(f"image {row + 1} of {len(files)}: {error}") from error
+            grey_among_coloured = pixels.square.shape != preprocess.shape
+            return row, replace(pixels, square=in_planes(pixels.square)) if grey_among_coloured else pixels
 
         waiting = [pool.submit(decode, row) for row in islice(upcoming, AHEAD * workers)]
         try:

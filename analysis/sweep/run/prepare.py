@@ -3,19 +3,22 @@ passed.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import torch
+from numpy.typing import NDArray
 
 from analysis.conditions import DENSE
 from analysis.durable import json_bytes, sha256_bytes, sha256_file, write_whole
 from analysis.frames import RUN_FORMAT
 from analysis.picture.custody import DEFINITION
-from analysis.sweep.data.image_cache import ImageCache, colour_notes, ensure_cache
+from analysis.sweep.data.image_cache import ImageCache, colour_notes, ensure_cache, first_pixels
 from analysis.sweep.data.source import Source, read_source
 from analysis.sweep.data.splits import locate_images
 from analysis.sweep.device import library_versions, refuse_without_device
@@ -27,7 +30,7 @@ from analysis.sweep.networks.architectures import check_size, libraries_of, reso
 from analysis.sweep.networks.checkpoints import Checkpoint, read_member
 from analysis.sweep.networks.factories import source_digest
 from analysis.sweep.networks.layout import find_checkpoints
-from analysis.sweep.run.choose import choose_engine
+from analysis.sweep.run.choose import BATCHES, choose_engine
 from analysis.sweep.run.paths import RunPaths
 from analysis.sweep.run.recalibrate import sample_cache, sample_of
 from analysis.sweep.spec import InferSpec, SweepSpec
@@ -78,6 +81,7 @@ def prepare_run(
     runs: Path = Path("var/runs"),
     cache: Path | None = None,
     progress: Progress | None = None,
+    ahead: bool | None = None,
 ) -> Run:
     """Check the whole input, decode the images once, and write the plan of a run; an existing one is opened.
 
@@ -86,6 +90,9 @@ def prepare_run(
     out: the run's folder; `runs`/<run_id> by default.
     cache: folder of the image cache; beside the run's folder by default.
     progress: called as progress(stage, done, total) with the stages `checkpoints` and `decode`.
+
+    ahead: whether the engine is chosen while the images are decoded; None: on a GPU, which is idle meanwhile. On a
+        processor decoding would disturb the measurement.
 
     The engine `auto` is measured here, once; the choice is frozen into the plan.
 
@@ -114,7 +121,11 @@ def prepare_run(
     if paths.plan.exists():
         return _same(open_run(paths.root), run_id)
     _refuse_strangers(paths)
-    pixels = ensure_cache(cache or paths.default_cache, split.images, files, spec.preprocess, progress)
+    early = spec.infer.device == "cuda" if ahead is None else ahead
+    with ThreadPoolExecutor(1, "choose") as chooser:
+        coming = chooser.submit(_engine_plan, spec, checkpoints, files) if early else None
+        pixels = ensure_cache(cache or paths.default_cache, split.images, files, spec.preprocess, progress)
+    engine = coming.result() if coming else _engine_plan(spec, checkpoints, files, pixels.pixels())
     plan = {
         "format": RUN_FORMAT,
         "run_id": run_id,
@@ -129,8 +140,7 @@ def prepare_run(
     if sample:
         digest = sample_cache(sample, spec, cache or paths.default_cache).digest
         plan["recalibration"] = {"images": sample, "digest": digest}
-    plan |= _engine_plan(spec, Path(checkpoints[0]["file"]), pixels, len({c["seed"] for c in checkpoints}))
-    return _write(paths, plan, _tables(paths, source, pixels))
+    return _write(paths, plan | engine, _tables(paths, source, pixels))
 
 
 def open_run(out: Path) -> Run:
@@ -236,11 +246,20 @@ def _refuse_strangers(paths: RunPaths) -> None:
         )
 
 
-def _engine_plan(spec: SweepSpec, checkpoint: Path, pixels: ImageCache, seeds: int) -> dict[str, Any]:
-    """Choose engine and batch size, and freeze them with threads and the versions of what it is made of."""
+def _engine_plan(
+    spec: SweepSpec, checkpoints: Sequence[Mapping[str, Any]], files: Sequence[Path],
+    pixels: NDArray[np.uint8] | None = None,
+) -> dict[str, Any]:  # fmt: skip
+    """Choose engine and batch size, and freeze them with threads and the versions of what it is made of.
+
+    `pixels`: all decoded images; None decodes the first ones for it.
+    """
     infer = replace(spec.infer, threads=spec.infer.threads or torch.get_num_threads())
-    predictions = pixels.count * len(spec.axis) * seeds
-    choice = choose_engine(replace(spec, infer=infer), checkpoint, pixels.pixels(), predictions)
+    predictions = len(files) * len(spec.axis) * len({c["seed"] for c in checkpoints})
+    if pixels is None:
+        pixels = first_pixels(files, spec.preprocess, max(infer.batch_size, *BATCHES))
+    file = Path(checkpoints[0]["file"])
+    choice = choose_engine(replace(spec, infer=infer), file, pixels, predictions)
     architectures = {spec.models_of(name).architecture for name in spec.axis}
     own = {library for name in architectures for library in libraries_of(name)}
     return {
