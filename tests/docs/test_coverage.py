@@ -151,5 +151,5 @@ def test_readme_begins_with_the_prerequisites() -> None:
 def test_every_folder_of_the_project_is_on_the_map() -> None:
     listed = set(re.findall(r"^\| `([a-z.]+)/` \|", README, re.MULTILINE))
     there = {path.name for path in ROOT.iterdir() if path.is_dir() and not path.name.startswith(".")}
-    assert there - {"shared", "staticfiles", "__pycache__"} - listed == set()
+    assert there - {"shared", "staticfiles", "dist", "__pycache__"} - listed == set()
     assert {name for name in listed if not (ROOT / name).exists()} <= {"var"}
