@@ -90,9 +90,7 @@ def prepare_run(
     out: the run's folder; `runs`/<run_id> by default.
     cache: folder of the image cache; beside the run's folder by default.
     progress: called as progress(stage, done, total) with the stages `checkpoints` and `decode`.
-
-    ahead: whether the engine is chosen while the images are decoded; None: on a GPU, which is idle meanwhile. On a
-        processor decoding would disturb the measurement.
+    ahead: whether the engine is chosen while images are decoded; None: on a GPU (a processor would be disturbed).
 
     The engine `auto` is measured here, once; the choice is frozen into the plan.
 
@@ -110,22 +108,16 @@ def prepare_run(
     files = locate_images(split, spec.data)
     sample, sampled = sample_of(spec, source.train)
     checkpoints, notes = _checked_checkpoints(spec, progress)
-    digests = {
-        "-".join(["checkpoint", *(str(c[key]) for key in ("condition", "seed") if key in c)]): c["sha256"]
-        for c in checkpoints
-    }
-    images = json.dumps([[name, file.stat().st_size] for name, file in zip(split.images, files, strict=True)])
-    digests |= source.digests | own_code(spec) | sampled | {"images": sha256_bytes(images.encode())}
+    digests = _input_digests(checkpoints, split.images, files) | source.digests | own_code(spec) | sampled
     run_id = spec.run_id(digests)
     paths = RunPaths((out or runs / run_id).absolute())
     if paths.plan.exists():
         return _same(open_run(paths.root), run_id)
     _refuse_strangers(paths)
-    early = spec.infer.device == "cuda" if ahead is None else ahead
+    ahead = spec.infer.device == "cuda" if ahead is None else ahead
     with ThreadPoolExecutor(1, "choose") as chooser:
-        coming = chooser.submit(_engine_plan, spec, checkpoints, files) if early else None
+        coming = chooser.submit(_engine_plan, spec, checkpoints, files) if ahead else None
         pixels = ensure_cache(cache or paths.default_cache, split.images, files, spec.preprocess, progress)
-    engine = coming.result() if coming else _engine_plan(spec, checkpoints, files, pixels.pixels())
     plan = {
         "format": RUN_FORMAT,
         "run_id": run_id,
@@ -138,9 +130,22 @@ def prepare_run(
         "class_groups_from": "training split" if source.train else "test split",
     }
     if sample:
-        digest = sample_cache(sample, spec, cache or paths.default_cache).digest
-        plan["recalibration"] = {"images": sample, "digest": digest}
-    return _write(paths, plan | engine, _tables(paths, source, pixels))
+        there = sample_cache(sample, spec, cache or paths.default_cache)
+        plan["recalibration"] = {"images": sample, "digest": there.digest}
+    plan |= coming.result() if coming else _engine_plan(spec, checkpoints, files, pixels.pixels())
+    return _write(paths, plan, _tables(paths, source, pixels))
+
+
+def _input_digests(
+    checkpoints: Sequence[Mapping[str, Any]], images: Sequence[str], files: Sequence[Path]
+) -> dict[str, str]:
+    """Return the SHA-256 of each checkpoint, and of the names and sizes of all images."""
+    digests = {
+        "-".join(["checkpoint", *(str(c[key]) for key in ("condition", "seed") if key in c)]): c["sha256"]
+        for c in checkpoints
+    }
+    listing = json.dumps([[name, file.stat().st_size] for name, file in zip(images, files, strict=True)])
+    return digests | {"images": sha256_bytes(listing.encode())}
 
 
 def open_run(out: Path) -> Run:
