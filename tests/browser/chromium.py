@@ -30,6 +30,13 @@ def until(page: Page, expression: str, *, seconds: float = 10) -> None:
         page.wait_for_timeout(20)
 
 
+def drawn(page: Page) -> None:
+    """Wait for the frame that shows what was done so far, however slow the machine: a frame begins after the input."""
+    page.evaluate(
+        "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done))))"
+    )
+
+
 def intercept(
     page: Page, pattern: str, handler: Callable[[Route], None], *, times: int | None = None
 ) -> None:

@@ -18,6 +18,7 @@ from readerstudy.study.people.members import enrol_reader
 from readerstudy.study.protocol import PracticeNote, Protocol
 from readerstudy.study.reading.stages import place_of
 from tests import stock
+from tests.browser.chromium import drawn
 from tests.browser.conftest import LiveStudy, sign_in_as
 from tests.browser.served import served
 
@@ -63,6 +64,7 @@ def press(page: Page, *keys: str) -> None:
 def in_the_middle(page: Page, rows: int, columns: int) -> np.ndarray:
     """Return what the middle of the canvas shows, rows x columns x 3."""
     page.wait_for_timeout(250)  # the exact drawing comes when nothing moves any more
+    drawn(page)
     values = page.evaluate(MIDDLE, [rows, columns])
     return np.array(values, np.uint8).reshape(rows, columns, 4)[..., :3]
 

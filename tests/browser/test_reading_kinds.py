@@ -10,6 +10,7 @@ from playwright.sync_api import Page, expect
 from readerstudy.study.models import Rating, Reader
 from readerstudy.study.protocol import Protocol
 from readerstudy.study.protocol.questions import After, Level, Question
+from tests.browser.chromium import drawn
 from tests.browser.conftest import LiveStudy, sign_in_without_form
 from tests.browser.served import made_study, served
 from tests.browser.test_every_page import RULES
@@ -262,7 +263,7 @@ def test_a_mark_is_moved_resized_and_removed(room: Page, kind_reader: Reader) ->
     press(room, "b", "Enter", *["ArrowRight"] * 6, *["ArrowDown"] * 6, "Enter")
     line, handles = room.locator(".marks .mark-line"), room.locator(".marks .mark-handle")
     expect(line).to_have_count(1)
-    room.wait_for_timeout(60)  # drawn anew with the next frame
+    drawn(room)
     first = line.bounding_box()
     assert first is not None
 
@@ -271,7 +272,7 @@ def test_a_mark_is_moved_resized_and_removed(room: Page, kind_reader: Reader) ->
         room.mouse.down()
         room.mouse.move(start[0] + by[0], start[1] + by[1], steps=4)
         room.mouse.up()
-        room.wait_for_timeout(60)
+        drawn(room)
         box = line.bounding_box()
         assert box is not None
         return {name: float(value) for name, value in box.items()}
@@ -287,7 +288,7 @@ def test_a_mark_is_moved_resized_and_removed(room: Page, kind_reader: Reader) ->
     expect(handles).to_have_count(0)
     press(room, "s", "ArrowLeft", "ArrowLeft", "Shift+ArrowLeft")
     expect(handles).to_have_count(4)
-    room.wait_for_timeout(60)  # drawn anew with the next frame, as after each pull
+    drawn(room)
     nudged = line.bounding_box()
     assert nudged is not None
     assert nudged["x"] - larger["x"] == pytest.approx(-8, abs=1.5)

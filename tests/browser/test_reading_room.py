@@ -157,7 +157,8 @@ def test_the_tab_holds_one_case_and_the_next_image_only(room: Page, reader: Read
     at_case(room, 1)
     frames: list[str] = []
     room.on("request", lambda request: frames.append(request.url) if "/frames/" in request.url else None)
-    press(room, "y", "4", "2", "Enter")
+    with room.expect_request("**/frames/**"):
+        press(room, "y", "4", "2", "Enter")
     at_case(room, 2)
     room.wait_for_timeout(300)
     assert len(frames) == 1

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Page
 
+from tests.browser.chromium import drawn
 from tests.browser.viewer_site import ViewerSite
 
 pytestmark = pytest.mark.browser
@@ -173,7 +174,7 @@ def test_the_wheel_zooms_to_the_pointer_and_double_click_fits(viewer: Page, site
     fitted = viewer.evaluate("window.viewer.getState()")
     viewer.mouse.move(100, 200)
     viewer.mouse.wheel(0, -240)
-    viewer.wait_for_timeout(50)
+    drawn(viewer)
     zoomed = viewer.evaluate("window.viewer.getState()")
     assert zoomed["scale"] > fitted["scale"]
     # The image point under (100, 200) was (200, 400); it still is, to within a device pixel.
@@ -181,7 +182,7 @@ def test_the_wheel_zooms_to_the_pointer_and_double_click_fits(viewer: Page, site
         under = zoomed["centre"][axis] + (at - middle) / zoomed["scale"]
         assert abs(under - point) * zoomed["scale"] <= 1
     viewer.mouse.dblclick(50, 50)
-    viewer.wait_for_timeout(50)
+    drawn(viewer)
     assert viewer.evaluate("window.viewer.getState().scale") == fitted["scale"]
 
 
@@ -248,7 +249,7 @@ def test_two_fingers_pinch(site: ViewerSite, browser: Any) -> None:
             fingers = [{"x": 200 - gap, "y": 150, "id": 0}, {"x": 200 + gap, "y": 150, "id": 1}]
             touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": fingers})
         touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
-        page.wait_for_timeout(50)
+        drawn(page)
         after = page.evaluate("window.viewer.getState()")
         assert after["scale"] == pytest.approx(before["scale"] * 2, rel=0.02)
         assert after["window"] == before["window"]

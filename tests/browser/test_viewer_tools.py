@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page
 
+from tests.browser.chromium import drawn
 from tests.browser.test_viewer import HEIGHT, OPEN, WIDTH, grey_levels, image, on_canvas, show
 from tests.browser.viewer_site import ViewerSite
 
@@ -70,7 +71,7 @@ def test_the_lens_shows_the_stored_values_enlarged(viewer: Page, tool_site: View
     show(viewer, tool_site.add("lens", values, 8, (0, 255)))
     viewer.mouse.move(200, 150)
     viewer.evaluate("window.viewer.toggleLens()")
-    viewer.wait_for_timeout(60)
+    drawn(viewer)
     read = """() => {
       const lens = document.querySelector(".lens");
       const { data } = lens.getContext("2d").getImageData(0, lens.height >> 1, lens.width, 1);
@@ -96,7 +97,7 @@ def test_a_length_is_in_millimetres_where_the_spacing_is_known(
     assert viewer.locator(".marks text").text_content() == wanted
     # It belongs to the tissue: turning and zooming do not change it, and it is the reader's own.
     viewer.evaluate("window.viewer.rotate(1); window.viewer.zoomBy(1.7)")
-    viewer.wait_for_timeout(60)
+    drawn(viewer)
     assert viewer.locator(".marks text").text_content() == wanted
     assert viewer.evaluate("window.viewer.getMarks()") == []
 
@@ -104,7 +105,7 @@ def test_a_length_is_in_millimetres_where_the_spacing_is_known(
 def test_a_mark_keeps_the_stored_pixels_that_it_was_drawn_on(viewer: Page, tool_site: ViewerSite) -> None:
     show(viewer, tool_site.add("mark", image(8, 300, 400), 8, (0, 255)))
     viewer.evaluate("window.viewer.flip(); window.viewer.take('rectangle')")
-    viewer.wait_for_timeout(60)
+    drawn(viewer)
     window_before = viewer.evaluate("window.viewer.getState().window")
     drag(viewer, (50, 40), (90, 120))
     (mark,) = viewer.evaluate("window.viewer.getMarks()")
@@ -141,7 +142,7 @@ def test_two_fingers_side_by_side_set_the_window_and_one_moves(
         for step in (20, 40, 60):
             fingers("touchMove", (150 + step, 100), (250 + step, 100))
         fingers("touchEnd")
-        page.wait_for_timeout(60)
+        drawn(page)
         windowed = page.evaluate("window.viewer.getState()")
         assert windowed["scale"] == before["scale"]
         assert windowed["centre"] == before["centre"]
@@ -149,7 +150,7 @@ def test_two_fingers_side_by_side_set_the_window_and_one_moves(
         fingers("touchStart", (200, 150))
         fingers("touchMove", (170, 130))
         fingers("touchEnd")
-        page.wait_for_timeout(60)
+        drawn(page)
         moved = page.evaluate("window.viewer.getState()")
         assert moved["centre"] == {"x": 430, "y": 320}
         assert moved["window"] == windowed["window"]
@@ -162,4 +163,4 @@ def drag(page: Page, start: tuple[int, int], end: tuple[int, int]) -> Any:
     page.mouse.down()
     page.mouse.move(*end, steps=3)
     page.mouse.up()
-    page.wait_for_timeout(60)
+    drawn(page)
