@@ -6,6 +6,7 @@ lie in a folder of its name.
 """
 
 import os
+import re
 import shutil
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
@@ -29,7 +30,7 @@ KEPT = timedelta(days=7)
 MOST_FILES = 250_000
 """The published data sets have up to 225,000 images."""
 TABLES = (".csv", ".txt", ".gz")
-IMAGES = (".png", ".jpg", ".jpeg", ".dcm")
+IMAGES = (".png", ".jpg", ".jpeg", ".dcm", ".dicom")
 LONGEST, DEEPEST = 120, 8
 FILES, NAMES = "files", "names.txt"
 
@@ -97,9 +98,12 @@ def _check(name: str, size: int) -> None:
             f"expected names of at most {DEEPEST} parts of up to {LONGEST} bytes, which begin with no dot, got "
             f"{name[:200]!r}; rename or leave out this file"
         )
-    if PurePosixPath(name).suffix.lower() not in (*TABLES, *IMAGES):
+    ending = PurePosixPath(name).suffix.lower()
+    # Archives often name a DICOM file without an ending, or by its UID, which ends in digits.
+    if ending not in (*TABLES, *IMAGES) and not re.fullmatch(r"(\.\d+)?", ending):
         raise InputError(
-            f"expected images and tables ({', '.join((*IMAGES, *TABLES))}), got {name!r}; leave it out"
+            f"expected images and tables ({', '.join((*IMAGES, *TABLES))}; DICOM also without an ending), "
+            f"got {name!r}; leave it out"
         )
     if not 0 < size <= MAXIMUM_BYTES:
         raise InputError(

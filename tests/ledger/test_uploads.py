@@ -100,11 +100,17 @@ def test_from_files_to_a_data_set(client: Client, rita: User, inputs: Inputs, ca
     assert not [record for record in caplog.records if ".png" in record.getMessage()]
 
 
+@pytest.mark.parametrize("name", ["IM-0001", "CD/DIR000/00000001", "1.2.840.113619.2.5", "a.dicom", "A.DCM"])
+def test_dicom_files_are_taken_by_the_names_that_archives_give_them(rita: User, name: str) -> None:
+    folder = uploads.begin([(name, 1)], rita.pk)
+    assert uploads.names_of(folder) == [(name, 1, False)]
+
+
 @pytest.mark.parametrize(
     "name",
     [
         "../a.png", "/a.png", "a/../b.png", "a//b.png", ".hidden.png", "a/.b/c.png", "a\\b.png", "a\n.png", "a\0.png",
-        " a.png", "~a.png", "x" * 121 + ".png", "/".join("abcdefghi") + ".png", "a.exe", "a.html", "a", "",
+        " a.png", "~a.png", "x" * 121 + ".png", "/".join("abcdefghi") + ".png", "a.exe", "a.html", "a.1a", "",
     ],
 )  # fmt: skip
 def test_a_name_that_leads_elsewhere_is_refused(rita: User, name: str) -> None:
