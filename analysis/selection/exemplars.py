@@ -27,8 +27,8 @@ class Exemplars:
     ranked: image, score, exemplar (bool), from the lowest score up; ties as `tie_order` says. Images without a
         score are not in it.
     undefined: image, reason: those without a score. They are never exemplars.
-    tied: image, exemplar: the images whose score equals that at the cut, if the cut goes through them; the order of
-        ties decided which came in. Empty when it does not.
+    tied: image, exemplar: the images whose score (within folds: whose rank in their fold) equals that at the cut, if
+        the cut goes through them; the order of ties decided which came in. Empty when it does not.
     cut: highest score of an exemplar; None without exemplars.
     wanted: int(fraction * N). There are fewer exemplars where fewer images disagree at all.
     drawn: whether the order of ties was drawn, rather than that of the names.

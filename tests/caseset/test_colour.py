@@ -84,18 +84,22 @@ def test_custody_compares_colour(run: Run, tmp_path: Path) -> None:
             check_custody(run, changed(run, tmp_path / name, change))
 
 
+CHOICE = SelectionSpec(
+    size=8,
+    seed=3,
+    controls="random",
+    exact=(),
+    criterion="jensen-shannon",
+    fraction=0.2,
+    distinct_patients=False,
+)
+
+
 def test_a_sweep_in_colour_becomes_a_set_in_colour(run: Run, tmp_path: Path) -> None:
-    spec = SelectionSpec(
-        size=8,
-        seed=3,
-        controls="random",
-        exact=(),
-        criterion="jensen-shannon",
-        fraction=0.2,
-        distinct_patients=False,
-    )
     images = run.folder.parent / "images"
-    hand_over(run=run.folder, spec=spec, images=images, out=tmp_path / "cases", key_out=tmp_path / "key.csv")
+    hand_over(
+        run=run.folder, spec=CHOICE, images=images, out=tmp_path / "cases", key_out=tmp_path / "key.csv"
+    )
     blind = read_blind_half(tmp_path / "cases")
     assert blind.colour
     assert verify_case_set(tmp_path / "cases", tmp_path / "key.csv").cases == len(blind.cases)
@@ -209,15 +213,6 @@ def test_a_grey_sweep_hands_over_no_colour(run: Run, tmp_path: Path) -> None:
     for seed in (0, 1):
         shutil.copy(run.folder.parent / f"seed-{seed}.pt", root)
     run_sweep(spec.with_checkpoints(str(root / "seed-{seed}.pt")), root / "run")
-    choice = SelectionSpec(
-        size=8,
-        seed=3,
-        controls="random",
-        exact=(),
-        criterion="jensen-shannon",
-        fraction=0.2,
-        distinct_patients=False,
-    )
     with pytest.raises(CaseSetError, match="expected a grey image, found colour"):
-        hand_over(run=root / "run", spec=choice, images=root / "images", out=tmp_path / "cases",
+        hand_over(run=root / "run", spec=CHOICE, images=root / "images", out=tmp_path / "cases",
                   key_out=tmp_path / "key.csv")  # fmt: skip
