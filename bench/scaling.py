@@ -28,8 +28,9 @@ MAKE = """
 import sys, django
 django.setup()
 from pathlib import Path
+from analysis.models import Unit
 from analysis.services import control
-units = [control.NewUnit(f"seed-{n // 20}_sparsity-{n % 20}", n // 20) for n in range(int(sys.argv[1]))]
+units = [Unit(key=f"seed-{n // 20}_sparsity-{n % 20}", member=n // 20) for n in range(int(sys.argv[1]))]
 control.register_run(run_id=sys.argv[2], name="bench", folder=Path("/nowhere"), spec={}, synthetic=True, units=units)
 """
 WORK = """

@@ -6,7 +6,6 @@ folder that was made elsewhere, imported or swept without a database, is verifie
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,22 +25,14 @@ class RunError(RefusedError):
     """A run cannot be changed as asked: what was expected, what was found, what to do."""
 
 
-@dataclass(frozen=True)
-class NewUnit:
-    """A unit to write into the ledger; `member` is the seed of its checkpoint, `condition` its only one."""
-
-    key: str
-    member: int | None = None
-    condition: str = ""
-
-
 @transaction.atomic
 def register_run(
-    *, run_id: str, name: str, folder: Path, spec: Mapping[str, Any], synthetic: bool, units: Sequence[NewUnit],
+    *, run_id: str, name: str, folder: Path, spec: Mapping[str, Any], synthetic: bool, units: Sequence[Unit],
     actor_id: int | None = None, **more: Any,
 ) -> Run:  # fmt: skip
     """Write a run and its units into the ledger; a run that is there already is returned as it is.
 
+    `units`: unsaved, with key, seed (`member`) and, where there is but one, condition, in the order of the work.
     `more`: other fields of the run (kind, full_spec, requested_as, data_set, ensemble).
     """
     values = {
@@ -59,12 +50,11 @@ def register_run(
     return run
 
 
-def add_units(*, run: Run, units: Sequence[NewUnit]) -> None:
+def add_units(*, run: Run, units: Sequence[Unit]) -> None:
     """Write down the units of a run, in their order."""
-    Unit.objects.bulk_create(
-        Unit(run=run, place=place, key=unit.key, member=unit.member, condition=unit.condition)
-        for place, unit in enumerate(units)
-    )
+    for place, unit in enumerate(units):
+        unit.run, unit.place = run, place
+    Unit.objects.bulk_create(units)
 
 
 @transaction.atomic
@@ -151,7 +141,8 @@ def _write(read: Read) -> Run:
     run = register_run(
         run_id=read.run_id, kind=RunKind.IMPORT if imported else RunKind.SWEEP, name=dataset or read.folder.name,
         folder=read.folder, spec=said.get("spec") or {"imported": {"dataset": dataset}},
-        synthetic=read.synthetic, units=[NewUnit(path.stem, seed, name) for (seed, name), path in files],
+        synthetic=read.synthetic,
+        units=[Unit(key=path.stem, member=seed, condition=name) for (seed, name), path in files],
     )  # fmt: skip
     for _, path in files:
         artefacts = {path.name: said["predictions"][path.name]}

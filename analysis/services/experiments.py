@@ -6,8 +6,8 @@ from pathlib import Path
 from analysis.durable import text_of, write_whole
 from analysis.experiment import crossfit, results, study
 from analysis.experiment.plan import Plan, open_plan
-from analysis.models import Run, RunKind
-from analysis.services.control import NewUnit, register_folder, register_run
+from analysis.models import Run, RunKind, Unit
+from analysis.services.control import register_folder, register_run
 
 ANSWER = "answer.txt"
 FINISH: Mapping[str, Callable[[Plan], list[str]]] = {
@@ -22,7 +22,7 @@ def register_experiment(*, plan: Plan) -> Run:
     return register_run(
         run_id=plan.run_id, kind=RunKind.RETRAIN, name=plan.said["name"], folder=plan.folder.absolute(),
         spec={"experiment": shown, "data": plan.jobs[0].spec.shown()["data"]}, synthetic=plan.said["synthetic"],
-        units=[NewUnit(job.key, job.seed, job.arm) for job in plan.jobs],
+        units=[Unit(key=job.key, member=job.seed, condition=job.arm) for job in plan.jobs],
     )  # fmt: skip
 
 

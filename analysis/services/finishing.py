@@ -4,7 +4,7 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-from analysis.models import Run, RunKind
+from analysis.models import Run, RunKind, Unit
 from analysis.services import ledger, mirror
 
 log = logging.getLogger(__name__)
@@ -42,7 +42,7 @@ def finish(run: Run) -> None:
     ledger.mark_finished(run=run)
 
 
-def verify_files(run: Run, recorded: Sequence[ledger.Recorded] | None = None) -> int:
+def verify_files(run: Run, recorded: Sequence[Unit] | None = None) -> int:
     """Put done units back to do whose files are gone, damaged, or not those that were recorded.
 
     The ledger's digest decides: a file that a late worker of another host wrote over it counts as damaged.
@@ -79,7 +79,7 @@ def _score_files(run: Run) -> dict[str, dict[str, str]]:
     return {key: {a.path.name: a.sha256 for a in artefacts if a} for key, artefacts in found.items()}
 
 
-def _own_files(run: Run, recorded: Sequence[ledger.Recorded]) -> dict[str, dict[str, str]]:
+def _own_files(run: Run, recorded: Sequence[Unit]) -> dict[str, dict[str, str]]:
     from analysis.durable import sha256_file
 
     folder = Path(run.folder)

@@ -9,7 +9,7 @@ from django.db import transaction
 
 from analysis.models import PREPARE, Run, RunKind, Unit
 from analysis.services import ledger, mirror
-from analysis.services.control import NewUnit, add_units
+from analysis.services.control import add_units
 from analysis.sweep.spec import SweepSpec
 from analysis.sweep.toml import spec_from
 
@@ -22,7 +22,7 @@ class WorkStoppedError(Exception):
 class Job:
     """A unit at hand. `report` and `guard` raise WorkStoppedError when it is no longer ours to finish."""
 
-    claim: ledger.Claim
+    claim: Unit
     lost: Callable[[], bool]
     lease_seconds: float
     steps: tuple[str, int, int] | None = None
@@ -143,17 +143,17 @@ def _prepare_training(run: Run, job: Job, desk: Desk) -> bool:
     spec = full_spec(run)
     refuse_without_device(spec.train.device, f"run {run.run_id}")
     desk.keep(run.pk, lambda: open_training(spec, Path(run.folder), progress=job.report))
-    return _replace_preparation(job, [NewUnit(f"seed-{seed}", seed) for seed in spec.train.seeds])
+    return _replace_preparation(job, [Unit(key=f"seed-{seed}", member=seed) for seed in spec.train.seeds])
 
 
 @transaction.atomic
-def _replace_preparation(job: Job, units: list[NewUnit], **values: Any) -> bool:
+def _replace_preparation(job: Job, units: list[Unit], **values: Any) -> bool:
     """Put the units in place of their preparation, if that is still ours."""
     if not ledger.finish(job.claim, artefacts={PREPARE: "done"}):
         return False
     Run.objects.filter(pk=job.claim.run_id).update(**values)
     run = Run.objects.get(pk=job.claim.run_id)
-    Unit.objects.filter(pk=job.claim.unit_id).delete()
+    Unit.objects.filter(pk=job.claim.pk).delete()
     add_units(run=run, units=units)
     return True
 

@@ -5,7 +5,6 @@ every later write asks for that token, so that a worker that was thought dead ca
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -19,26 +18,6 @@ MAX_ATTEMPTS = 5
 """A unit that was tried this often without a result is left alone and shown as failed."""
 
 BLANK: Mapping[str, Any] = {"stage": "", "steps_done": 0, "steps_total": 0}
-
-
-@dataclass(frozen=True)
-class Claim:
-    """A unit that is ours until its lease runs out, as long as nobody raised its token."""
-
-    unit_id: int
-    run_id: int
-    key: str
-    token: int
-    member: int | None = None
-
-
-@dataclass(frozen=True)
-class Recorded:
-    """What the ledger says of a unit that is done: by whose claim, and the SHA-256 of each file."""
-
-    key: str
-    token: int
-    artefacts: Mapping[str, str]
 
 
 def now() -> datetime:
@@ -67,10 +46,12 @@ def claim_next(
     worker: str,
     lease_seconds: float,
     run: Run | None = None,
-    near: Claim | None = None,
+    near: Unit | None = None,
     unfit: Collection[int] = (),
-) -> Claim | None:
+) -> Unit | None:
     """Take the next open unit, of one run or of any; None when nothing is open.
+
+    It is ours until its lease runs out, as long as nobody raised its token above the one that it has here.
 
     `unfit`: runs (primary keys) that this worker's host cannot compute; they are left to others.
 
@@ -88,13 +69,12 @@ def claim_next(
         if unit.attempts >= MAX_ATTEMPTS:
             _give_up(unit, when)
             continue
-        token = unit.token + 1
         taken = (
             open_units(when)
             .filter(pk=unit.pk, token=unit.token)
             .update(
                 state=UnitState.WORKING,
-                token=token,
+                token=unit.token + 1,
                 attempts=unit.attempts + 1,
                 lease_until=when + timedelta(seconds=lease_seconds),
                 worker=worker,
@@ -104,10 +84,11 @@ def claim_next(
             )
         )
         if taken:
-            return Claim(unit.pk, unit.run_id, unit.key, token, unit.member)
+            unit.token += 1
+            return unit
 
 
-def _in_order(units: QuerySet[Unit], near: Claim | None) -> QuerySet[Unit]:
+def _in_order(units: QuerySet[Unit], near: Unit | None) -> QuerySet[Unit]:
     others = Unit.objects.filter(state=UnitState.WORKING, run=OuterRef("run"), member=OuterRef("member"))
     ours = Q(run=near.run_id, member=near.member) if near else Q(pk__isnull=True)
     return units.annotate(
@@ -115,7 +96,7 @@ def _in_order(units: QuerySet[Unit], near: Claim | None) -> QuerySet[Unit]:
     ).order_by("run__created_at", "run", "attempts", "distance", "place")
 
 
-def keep(claim: Claim, *, lease_seconds: float, steps: tuple[str, int, int] | None = None) -> bool:
+def keep(claim: Unit, *, lease_seconds: float, steps: tuple[str, int, int] | None = None) -> bool:
     """Prolong the lease and note how far the unit is: `steps`, a stage with steps done of a total (images, epochs).
 
     False when the unit is no longer ours or the run was cancelled: stop working, publish nothing.
@@ -125,13 +106,13 @@ def keep(claim: Claim, *, lease_seconds: float, steps: tuple[str, int, int] | No
     return bool(_ours(claim).filter(run__cancelled_at__isnull=True).update(lease_until=until, **far))
 
 
-def finish(claim: Claim, *, artefacts: Mapping[str, str]) -> bool:
+def finish(claim: Unit, *, artefacts: Mapping[str, str]) -> bool:
     """Record the files of a unit, name to SHA-256; False when it is no longer ours, and nothing changed."""
     values = {"artefacts": dict(artefacts), "lease_until": None, "finished_at": now(), **BLANK}
     return bool(_ours(claim).update(state=UnitState.DONE, **values))
 
 
-def fail(claim: Claim, *, error: str, final: bool = False) -> bool:
+def fail(claim: Unit, *, error: str, final: bool = False) -> bool:
     """Give a unit back after an error: to do again, or failed for good after the last attempt.
 
     `final`: trying again is of no use, because the input must be mended first.
@@ -144,7 +125,7 @@ def fail(claim: Claim, *, error: str, final: bool = False) -> bool:
     return bool(ours.update(state=UnitState.TODO, **values))
 
 
-def let_go(claim: Claim, *, why: str = "") -> bool:
+def let_go(claim: Unit, *, why: str = "") -> bool:
     """Put a unit back that was stopped by a cancel or a shutdown, or that this host cannot compute (`why`).
 
     It does not count as an attempt.
@@ -159,13 +140,12 @@ def expire(*, workers: Sequence[str]) -> int:
     return working.update(lease_until=now())
 
 
-def recorded(run: Run) -> list[Recorded]:
-    """Return what is recorded of the units that are done, in their order."""
-    done = run.units.filter(state=UnitState.DONE).values_list("key", "token", "artefacts")
-    return [Recorded(*row) for row in done]
+def recorded(run: Run) -> list[Unit]:
+    """Return the units that are done as they are now, in their order: by whose claim, and the SHA-256 of each file."""
+    return list(run.units.filter(state=UnitState.DONE).only("key", "token", "artefacts"))
 
 
-def reopen(*, run: Run, units: Iterable[Recorded]) -> int:
+def reopen(*, run: Run, units: Iterable[Unit]) -> int:
     """Put done units back to do whose files are gone or damaged; return how many.
 
     A unit that was opened and done again since it was looked at has another token, and stays done.
@@ -198,8 +178,8 @@ def mark_finished(*, run: Run) -> bool:
     return bool(mine.update(finished_at=now()))
 
 
-def _ours(claim: Claim) -> QuerySet[Unit]:
-    return Unit.objects.filter(pk=claim.unit_id, token=claim.token, state=UnitState.WORKING)
+def _ours(claim: Unit) -> QuerySet[Unit]:
+    return Unit.objects.filter(pk=claim.pk, token=claim.token, state=UnitState.WORKING)
 
 
 def _give_up(unit: Unit, when: datetime) -> None:

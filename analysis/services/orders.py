@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from analysis.models import PREPARE, DataSet, Ensemble, Run, RunKind
-from analysis.services.control import NewUnit, register_run
+from analysis.models import PREPARE, DataSet, Ensemble, Run, RunKind, Unit
+from analysis.services.control import register_run
 from analysis.services.data_sets import InputError, at_field, data_section
 from analysis.services.places import inside
 from analysis.sweep.errors import SweepError
@@ -55,7 +55,7 @@ def order_sweep(
     name = f"new-{uuid.uuid4().hex[:12]}"
     return register_run(
         run_id=name, requested_as=name, name=f"{ensemble.slug}, {spec.prune.method}", folder=Path(),
-        spec=spec.shown(), full_spec=spec.as_dict(), synthetic=spec.data.synthetic, units=[NewUnit(PREPARE)],
+        spec=spec.shown(), full_spec=spec.as_dict(), synthetic=spec.data.synthetic, units=[Unit(key=PREPARE)],
         actor_id=actor_id, data_set=ensemble.data_set, ensemble=ensemble,
     )  # fmt: skip
 
@@ -136,7 +136,7 @@ def order_training(
             masking(spec.train.method, spec.train.level)
     return register_run(
         run_id=run_id, kind=RunKind.TRAINING, name=slug, folder=folder / slug, spec=spec.shown(),
-        full_spec=spec.as_dict(), synthetic=spec.data.synthetic, units=[NewUnit(PREPARE)], actor_id=actor_id,
+        full_spec=spec.as_dict(), synthetic=spec.data.synthetic, units=[Unit(key=PREPARE)], actor_id=actor_id,
         data_set=data_set,
     )  # fmt: skip
 

@@ -8,9 +8,9 @@ import pandas as pd
 
 from analysis import frames
 from analysis.conditions import Condition
-from analysis.models import Run, RunKind
+from analysis.models import Run, RunKind, Unit
 from analysis.services import mirror
-from analysis.services.control import NewUnit, register_run
+from analysis.services.control import register_run
 from analysis.sweep.errors import SweepError
 from analysis.sweep.spec import SweepSpec
 from analysis.terminal import Progress
@@ -57,11 +57,13 @@ def create_run(
     )
 
 
-def units_of(prepared: "Prepared") -> list[NewUnit]:
+def units_of(prepared: "Prepared") -> list[Unit]:
     """Return the units of a prepared run, in the order in which they are best done."""
     from analysis.sweep.run.units import list_units
 
-    return [NewUnit(unit.key, unit.seed, unit.condition or "") for unit in list_units(prepared)]
+    return [
+        Unit(key=unit.key, member=unit.seed, condition=unit.condition or "") for unit in list_units(prepared)
+    ]
 
 
 def conditions_of(run: Run) -> tuple[str, ...]:

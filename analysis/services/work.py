@@ -11,7 +11,7 @@ from pathlib import Path
 
 from django.db import close_old_connections, connection
 
-from analysis.models import PREPARE, Run
+from analysis.models import PREPARE, Run, Unit
 from analysis.services import finishing, jobs, ledger
 from analysis.services.fleet import free_dead_neighbours, worker_name
 from analysis.sweep.errors import HostError, SweepError, UnitError
@@ -46,10 +46,10 @@ class Worker:
         self.host = host
         self.name = worker_name(host)
         self._desk = jobs.Desk(runs, image_cache)
-        self._last: ledger.Claim | None = None
+        self._last: Unit | None = None
         self._unfit: set[int] = set()
 
-    def work(self, run: Run | None = None, on_unit: Callable[[], None] | None = None) -> int:
+    def work(self, run: Run | None = None, on_unit: Callable[[], None] = lambda: None) -> int:
         """Claim and compute until nothing is open; finish what became complete; return the units done."""
         free_dead_neighbours(self.host)
         done = 0
@@ -65,8 +65,7 @@ class Worker:
                 break
             self._last = claim
             done += self._compute(claim)
-            if on_unit:
-                on_unit()
+            on_unit()
         self._finish(run)
         return done
 
@@ -83,7 +82,7 @@ class Worker:
         if faults:
             raise faults[0]
 
-    def _compute(self, claim: ledger.Claim) -> bool:
+    def _compute(self, claim: Unit) -> bool:
         try:
             with self._heartbeat(claim) as job:
                 return jobs.do(job, self._desk)
@@ -104,7 +103,7 @@ class Worker:
         return False
 
     @contextmanager
-    def _heartbeat(self, claim: ledger.Claim) -> Iterator[jobs.Job]:
+    def _heartbeat(self, claim: Unit) -> Iterator[jobs.Job]:
         """Prolong the lease from a thread while the block computes; the job stops when the unit is lost."""
         over, lost = threading.Event(), threading.Event()
         job = jobs.Job(claim, lost=lambda: lost.is_set() or self.stopped(), lease_seconds=self.lease_seconds)

@@ -60,7 +60,7 @@ def test_the_count_finds_a_doubled_a_lost_and_a_changed_unit(tmp_path: Path) -> 
     from analysis.services import control
     from tests.drills.sweep import LOG, _count
 
-    units = [control.NewUnit(f"u{n}") for n in range(4)]
+    units = [Unit(key=f"u{n}") for n in range(4)]
     run = control.register_run(run_id="r", name="r", folder=tmp_path, spec={}, synthetic=True, units=units)
     with connection.cursor() as cursor:
         for statement in LOG[connection.vendor]:

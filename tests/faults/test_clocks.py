@@ -7,15 +7,14 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from analysis.models import Run, UnitState
+from analysis.models import Run, Unit, UnitState
 from analysis.services import control, ledger
-from analysis.services.control import NewUnit
 
 
 def a_run(units: int) -> Run:
     return control.register_run(
         run_id="r", name="r", folder=Path("/nowhere"), spec={}, synthetic=True,
-        units=[NewUnit(f"u{number}") for number in range(units)],
+        units=[Unit(key=f"u{number}") for number in range(units)],
     )  # fmt: skip
 
 
@@ -46,7 +45,7 @@ def test_32_a_clock_that_goes_back_loses_and_doubles_nothing(monkeypatch: pytest
     monkeypatch.setattr(timezone, "now", lambda: back)
     other = ledger.claim_next(worker="w2", lease_seconds=60)
     assert other is not None
-    assert other.unit_id != claim.unit_id
+    assert other.pk != claim.pk
     assert ledger.keep(claim, lease_seconds=60)
     assert ledger.finish(claim, artefacts={"a": "0" * 64})
     assert ledger.finish(other, artefacts={"a": "0" * 64})

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def run() -> Run:
-    units = [control.NewUnit(f"u{n}") for n in range(10)]
+    units = [Unit(key=f"u{n}") for n in range(10)]
     return control.register_run(
         run_id="r1", name="toy", folder=Path("/nowhere"), spec={}, synthetic=True, units=units
     )
@@ -29,7 +29,7 @@ def done(worker: str, seconds: float, ago: float) -> None:
     assert claim is not None
     ledger.finish(claim, artefacts={f"{claim.key}.npy": "0" * 64})
     end = timezone.now() - timedelta(seconds=ago)
-    Unit.objects.filter(pk=claim.unit_id).update(started_at=end - timedelta(seconds=seconds), finished_at=end)
+    Unit.objects.filter(pk=claim.pk).update(started_at=end - timedelta(seconds=seconds), finished_at=end)
 
 
 def test_who_is_at_work(run: Run) -> None:
@@ -40,7 +40,7 @@ def test_who_is_at_work(run: Run) -> None:
     ledger.claim_next(worker="slow:22:1", lease_seconds=60)
     late = ledger.claim_next(worker="lost:44:1", lease_seconds=60)
     assert late is not None
-    Unit.objects.filter(pk=late.unit_id).update(lease_until=timezone.now() - timedelta(seconds=1))
+    Unit.objects.filter(pk=late.pk).update(lease_until=timezone.now() - timedelta(seconds=1))
     assert at_work() == (2, 8)
 
 

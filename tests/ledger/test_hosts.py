@@ -90,7 +90,7 @@ def die_while_writing(run: Run, hosts: Hosts, monkeypatch: pytest.MonkeyPatch, n
         job = jobs.Job(claim, lost=lambda: False, lease_seconds=-1)
         with pytest.raises(Killed):
             jobs.do(job, jobs.Desk(hosts.settings.RUNS_ROOT, hosts.folder / FIRST / "cache"))
-    return run.units.get(pk=claim.unit_id)
+    return run.units.get(pk=claim.pk)
 
 
 @pytest.mark.parametrize("nth", [1, 2])

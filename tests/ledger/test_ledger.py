@@ -9,7 +9,6 @@ from django.utils import timezone
 
 from analysis.models import Run, Unit, UnitState
 from analysis.services import control, ledger
-from analysis.services.control import NewUnit
 from analysis.services.progress import progress_of
 from analysis.signals import changed
 from analysis.terminal import in_words
@@ -23,29 +22,29 @@ LEASE = 60.0
 def run() -> Run:
     return control.register_run(
         run_id="r1", name="toy", folder=Path("/nowhere"), spec={"data": {"name": "toy"}}, synthetic=True,
-        units=[NewUnit(f"seed-0_sparsity-0.{n}0", 0) for n in range(4)],
+        units=[Unit(key=f"seed-0_sparsity-0.{n}0", member=0) for n in range(4)],
     )  # fmt: skip
 
 
-def take(worker: str = "w1") -> ledger.Claim:
+def take(worker: str = "w1") -> Unit:
     claim = ledger.claim_next(worker=worker, lease_seconds=LEASE)
     assert claim is not None
     return claim
 
 
-def age(claim: ledger.Claim) -> None:
+def age(claim: Unit) -> None:
     """Let the lease of a claim run out."""
-    Unit.objects.filter(pk=claim.unit_id).update(lease_until=timezone.now() - timedelta(seconds=1))
+    Unit.objects.filter(pk=claim.pk).update(lease_until=timezone.now() - timedelta(seconds=1))
 
 
-def state(claim: ledger.Claim) -> str:
-    return Unit.objects.get(pk=claim.unit_id).state
+def state(claim: Unit) -> str:
+    return Unit.objects.get(pk=claim.pk).state
 
 
 def test_registering_again_changes_nothing(run: Run) -> None:
     take()
     again = control.register_run(
-        run_id="r1", name="other", folder=Path("/x"), spec={}, synthetic=False, units=[NewUnit("a")]
+        run_id="r1", name="other", folder=Path("/x"), spec={}, synthetic=False, units=[Unit(key="a")]
     )
     assert again.pk == run.pk
     assert again.name == "toy"
@@ -64,20 +63,20 @@ def test_lost_lease_goes_to_another_and_the_zombie_changes_nothing(run: Run) -> 
     zombie = take("w1")
     age(zombie)
     heir = take("w2")
-    assert heir.unit_id == zombie.unit_id
+    assert heir.pk == zombie.pk
     assert heir.token == zombie.token + 1
     assert not ledger.keep(zombie, lease_seconds=LEASE)
     assert not ledger.finish(zombie, artefacts={"a.npy": "0" * 64})
     assert not ledger.fail(zombie, error="late")
     assert ledger.finish(heir, artefacts={"a.npy": "1" * 64})
-    assert Unit.objects.get(pk=heir.unit_id).artefacts == {"a.npy": "1" * 64}
+    assert Unit.objects.get(pk=heir.pk).artefacts == {"a.npy": "1" * 64}
     assert not ledger.finish(heir, artefacts={"a.npy": "2" * 64})
 
 
 def test_the_units_of_dead_workers_are_free_at_once_and_those_of_others_are_not(run: Run) -> None:
     dead, alive = take("w1"), take("w2")
     assert ledger.expire(workers=["w1"]) == 1
-    assert [unit.pk for unit in ledger.open_units().filter(state=UnitState.WORKING)] == [dead.unit_id]
+    assert [unit.pk for unit in ledger.open_units().filter(state=UnitState.WORKING)] == [dead.pk]
     assert ledger.keep(alive, lease_seconds=LEASE)
 
 
@@ -97,7 +96,7 @@ def test_five_errors_fail_a_unit_visibly(run: Run) -> None:
         if attempt < 4:
             assert state(first) == UnitState.TODO
             first = take()
-    unit = Unit.objects.get(pk=first.unit_id)
+    unit = Unit.objects.get(pk=first.pk)
     assert (unit.state, unit.error, unit.attempts) == (UnitState.FAILED, "boom 4", 5)
     assert progress_of(run).failed == 1
 
@@ -116,22 +115,22 @@ def test_five_dead_workers_fail_a_unit_visibly(run: Run) -> None:
 def test_a_unit_tried_in_vain_waits_behind_the_others(run: Run) -> None:
     first = take()
     ledger.fail(first, error="boom")
-    order = [take().unit_id for _ in range(4)]
-    assert order[-1] == first.unit_id
+    order = [take().pk for _ in range(4)]
+    assert order[-1] == first.pk
     assert len(set(order)) == 4
 
 
 def test_an_error_that_must_be_mended_first_is_final(run: Run) -> None:
     claim = take()
     assert ledger.fail(claim, error="no such file", final=True)
-    unit = Unit.objects.get(pk=claim.unit_id)
+    unit = Unit.objects.get(pk=claim.pk)
     assert (unit.state, unit.attempts, unit.error) == (UnitState.FAILED, 1, "no such file")
 
 
 def test_workers_keep_to_the_checkpoint_they_have_loaded() -> None:
     run = control.register_run(
         run_id="r2", name="toy", folder=Path("/nowhere"), spec={}, synthetic=True,
-        units=[NewUnit(f"seed-{seed}_{k}", seed) for seed in range(3) for k in range(3)],
+        units=[Unit(key=f"seed-{seed}_{k}", member=seed) for seed in range(3) for k in range(3)],
     )  # fmt: skip
     one = ledger.claim_next(worker="w1", lease_seconds=LEASE, run=run)
     two = ledger.claim_next(worker="w2", lease_seconds=LEASE, run=run)
@@ -154,7 +153,7 @@ def test_workers_keep_to_the_checkpoint_they_have_loaded() -> None:
 def test_a_worker_stays_though_nobody_works_at_an_earlier_checkpoint() -> None:
     run = control.register_run(
         run_id="r2", name="toy", folder=Path("/nowhere"), spec={}, synthetic=True,
-        units=[NewUnit(f"seed-{seed}_{k}", seed) for seed in range(2) for k in range(2)],
+        units=[Unit(key=f"seed-{seed}_{k}", member=seed) for seed in range(2) for k in range(2)],
     )  # fmt: skip
     claims = [take("w1"), take("w2")]
     for claim in claims:
@@ -167,7 +166,7 @@ def test_a_worker_stays_though_nobody_works_at_an_earlier_checkpoint() -> None:
 def test_heartbeat_tells_how_far_a_unit_is(run: Run) -> None:
     claim = take()
     ledger.keep(claim, lease_seconds=LEASE, steps=("images", 30, 90))
-    unit = Unit.objects.get(pk=claim.unit_id)
+    unit = Unit.objects.get(pk=claim.pk)
     assert (unit.stage, unit.steps_done, unit.steps_total) == ("images", 30, 90)
     ledger.keep(claim, lease_seconds=LEASE, steps=("x" * 99, 31, 90))
     unit.refresh_from_db()
@@ -204,7 +203,7 @@ def test_what_people_do_is_told_once() -> None:
     changed.connect(listen)
     try:
         run = control.register_run(
-            run_id="r3", name="toy", folder=Path("/nowhere"), spec={}, synthetic=True, units=[NewUnit("a")]
+            run_id="r3", name="toy", folder=Path("/nowhere"), spec={}, synthetic=True, units=[Unit(key="a")]
         )
         for _ in range(2):
             control.resume(run=run)
@@ -224,7 +223,7 @@ def test_what_people_do_is_told_once() -> None:
 def test_letting_go_is_no_attempt(run: Run) -> None:
     claim = take()
     assert ledger.let_go(claim)
-    unit = Unit.objects.get(pk=claim.unit_id)
+    unit = Unit.objects.get(pk=claim.pk)
     assert (unit.state, unit.attempts) == (UnitState.TODO, 0)
 
 
@@ -235,16 +234,16 @@ def test_cancelled_run_gives_no_unit_until_resumed(run: Run) -> None:
     assert not ledger.keep(claim, lease_seconds=LEASE)
     control.resume(run=run)
     assert ledger.keep(claim, lease_seconds=LEASE)
-    assert take("w2").unit_id != claim.unit_id
+    assert take("w2").pk != claim.pk
 
 
 def test_resume_gives_failed_units_new_attempts(run: Run) -> None:
     claim = take()
-    Unit.objects.filter(pk=claim.unit_id).update(attempts=5)
+    Unit.objects.filter(pk=claim.pk).update(attempts=5)
     ledger.fail(claim, error="boom")
     assert state(claim) == UnitState.FAILED
     control.resume(run=run)
-    unit = Unit.objects.get(pk=claim.unit_id)
+    unit = Unit.objects.get(pk=claim.pk)
     assert (unit.state, unit.attempts, unit.error) == (UnitState.TODO, 0, "")
 
 
@@ -270,8 +269,8 @@ def test_reopened_unit_reopens_the_run(run: Run) -> None:
     assert ledger.reopen(run=run, units=seen) == 0
     assert not ledger.mark_finished(run=run)
     again = take()
-    assert again.unit_id == claims[2].unit_id
-    assert Unit.objects.get(pk=again.unit_id).attempts == 1
+    assert again.pk == claims[2].pk
+    assert Unit.objects.get(pk=again.pk).attempts == 1
     ledger.finish(again, artefacts={"a": "1" * 64})
     assert ledger.mark_finished(run=run)
     assert ledger.reopen(run=run, units=seen) == 0, "it was done again since it was looked at"

@@ -6,9 +6,8 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from analysis.models import DataSet, Ensemble, Run, UnitState
+from analysis.models import DataSet, Ensemble, Run, Unit, UnitState
 from analysis.services import control, ledger
-from analysis.services.control import NewUnit
 from readerstudy.accounts.models import User
 from readerstudy.accounts.services import grant_researcher
 from readerstudy.audit.models import Event
@@ -38,7 +37,7 @@ def page(client: Client, rita: User, inputs: Inputs, settings: object) -> Client
 def run() -> Run:
     return control.register_run(
         run_id="r1", name="toy", folder=Path("/nowhere"), spec={"prune": {"method": "global_l1"}}, synthetic=True,
-        units=[NewUnit(f"seed-{s}_sparsity-{k}", s) for s in (0, 1) for k in ("0.00", "0.90")],
+        units=[Unit(key=f"seed-{s}_sparsity-{k}", member=s) for s in (0, 1) for k in ("0.00", "0.90")],
     )  # fmt: skip
 
 

@@ -139,7 +139,7 @@ def test_dead_neighbour_is_told_from_a_live_one(tiny: TinySweep) -> None:
     claims = {who: ledger.claim_next(worker=name, lease_seconds=600, run=run) for who, name in names.items()}
     assert all(claims.values())
     assert free_dead_neighbours() == 2
-    lost = {who for who, claim in claims.items() if not ledger.open_units().filter(pk=claim.unit_id)}
+    lost = {who for who, claim in claims.items() if not ledger.open_units().filter(pk=claim.pk)}
     assert set(claims) - lost == {"dead", "another got its number"}
     assert free_dead_neighbours("other-host") == 1
 
@@ -149,7 +149,7 @@ class LateWorker(Worker):
 
     def _heartbeat(self, claim):  # type: ignore[no-untyped-def]
         run = Run.objects.get(pk=claim.run_id)
-        run.units.filter(pk=claim.unit_id).update(token=claim.token + 1)
+        run.units.filter(pk=claim.pk).update(token=claim.token + 1)
         return super()._heartbeat(claim)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from django.conf import settings
 
-from analysis.models import Run
+from analysis.models import Run, Unit
 from analysis.services import control, ledger
 from analysis.services.findings import Choices
 from analysis.services.findings_files import make_set
@@ -83,7 +83,7 @@ def _analyse_and_sweep_half() -> None:
     make_set(run=Run.objects.get(), choices=Choices(fraction=0.2, condition=SPARSITIES[1]))
     control.register_run(
         run_id="0123456789abcdef", name="A sweep", folder=settings.RUNS_ROOT / "begun", spec={"data": {"name": "x"}},
-        synthetic=True, units=[control.NewUnit(f"seed-{number}_sparsity-0.90", number) for number in range(3)],
+        synthetic=True, units=[Unit(key=f"seed-{number}_sparsity-0.90", member=number) for number in range(3)],
     )  # fmt: skip
     ledger.finish(ledger.claim_next(worker="w", lease_seconds=60), artefacts={"a.npy": "0" * 64})
     ledger.claim_next(worker="w", lease_seconds=60)
