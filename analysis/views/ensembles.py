@@ -14,7 +14,7 @@ from analysis.services.histories import HistoryError, begun_in, beside, history_
 from analysis.services.orders import order_training
 from analysis.tasks import ring
 from analysis.views.forms import EnsembleForm, TrainingForm, trainable
-from analysis.views.guards import page
+from analysis.views.guards import or_404, page
 
 
 @page()
@@ -57,8 +57,7 @@ def curves(request: HttpRequest, slug: str) -> HttpResponse:
         history = history_of(files)
     except HistoryError as error:
         raise Http404 from error
-    if history.empty:
-        raise Http404
+    or_404(not history.empty)
     return HttpResponse(render_figure(draw_training(history, theme="dark")), content_type="image/svg+xml")
 
 

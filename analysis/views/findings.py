@@ -8,7 +8,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.core.paginator import Paginator
-from django.http import FileResponse, Http404, HttpRequest, HttpResponse
+from django.http import FileResponse, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
 from analysis.conditions import PUBLISHED
@@ -19,7 +19,7 @@ from analysis.services.findings_gallery import Wanted, exemplars_of, thumbnail
 from analysis.services.runs import conditions_of
 from analysis.tasks import ask_for_findings
 from analysis.views.forms import Described
-from analysis.views.guards import opened, page
+from analysis.views.guards import opened, or_404, page
 
 PER_PAGE = 24
 LET_IN = "galleries"
@@ -28,10 +28,7 @@ LET_IN = "galleries"
 
 def _opened_set(request: HttpRequest, run_id: str, name: str) -> tuple[Run, FindingsFolder]:
     run = opened(request, run_id)
-    found = find_set(run, name)
-    if found is None:
-        raise Http404
-    return run, found
+    return run, or_404(find_set(run, name))
 
 
 @page()
@@ -42,8 +39,7 @@ def findings(request: HttpRequest, run_id: str, name: str = "") -> HttpResponse:
         return redirect("analysis:findings", run_id=run.run_id)
     sets = sets_of(run)
     found = next((one for one in sets if one.name == name), None) if name else next(iter(sets), None)
-    if name and found is None:
-        raise Http404
+    or_404(found or not name)
     context = {
         "run": run, "tab": "findings", "sets": sets, "found": found, "fault": fault_of(run),
         "form": AnalyseForm(run=run), "panels": panels_of(found) if found else [],
@@ -72,9 +68,7 @@ def analyse(request: HttpRequest, run_id: str) -> HttpResponse:
 def findings_file(request: HttpRequest, run_id: str, name: str, file: str) -> FileResponse:
     """Deliver a figure, a table, results.json or report.html of a set."""
     run, found = _opened_set(request, run_id, name)
-    path = found.file(file)
-    if path is None:
-        raise Http404
+    path = or_404(found.file(file))
     shown = "show" in request.GET and path.suffix == ".svg"
     return FileResponse(
         path.open("rb"), as_attachment=not shown, filename=f"{run.run_id}-{path.name}",
@@ -87,9 +81,7 @@ def findings_figure(request: HttpRequest, run_id: str, name: str, figure: str) -
     """Show one figure of a set as large as the window, with a way to the next one."""
     run, found = _opened_set(request, run_id, name)
     figures = [one for panel in panels_of(found) for one in panel["figures"]]
-    place = next((place for place, one in enumerate(figures) if one["name"] == figure), None)
-    if place is None:
-        raise Http404
+    place = or_404(next((place for place, one in enumerate(figures) if one["name"] == figure), None))
     context = {
         "run": run, "found": found, "figure": figures[place],
         "before": figures[place - 1] if place else None,
@@ -132,9 +124,7 @@ def gallery(request: HttpRequest, run_id: str, name: str) -> HttpResponse:
 def findings_thumbnail(request: HttpRequest, run_id: str, name: str, rank: int) -> HttpResponse:
     """Deliver the picture of one exemplar, as small as the networks see it."""
     run, found = _opened_set(request, run_id, name)
-    picture = thumbnail(run, found, rank)
-    if picture is None:
-        raise Http404
+    picture = or_404(thumbnail(run, found, rank))
     return HttpResponse(picture, content_type="image/png", headers={"Cache-Control": "private, no-store"})
 
 

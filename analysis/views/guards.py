@@ -16,6 +16,14 @@ from analysis.services import boxes, mirror
 from analysis.signals import run_opened
 
 View = TypeVar("View", bound=Callable[..., HttpResponseBase])
+Found = TypeVar("Found")
+
+
+def or_404(found: Found | None) -> Found:
+    """Return what was found; 404 where it is None or False."""
+    if found is None or found is False:
+        raise Http404
+    return found
 
 
 def answers_scripts(view: View) -> View:
@@ -58,7 +66,4 @@ def opened(request: HttpRequest, run_id: str) -> Run:
 
 def box_of(request: HttpRequest, root: Path, token: str) -> tuple[Path, dict[str, Any]]:
     """Return the folder that this person fills and what was told of it; 404 where they have none of this token."""
-    found = boxes.find(root, token, request.user.pk)
-    if found is None:
-        raise Http404
-    return found
+    return or_404(boxes.find(root, token, request.user.pk))

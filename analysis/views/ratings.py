@@ -6,7 +6,7 @@ from typing import Any
 from django import forms
 from django.conf import settings
 from django.core.management import load_command_class
-from django.http import FileResponse, Http404, HttpRequest, HttpResponse
+from django.http import FileResponse, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 
@@ -15,7 +15,7 @@ from analysis.services import ratings as service
 from analysis.tasks import ask_for, make_ratings
 from analysis.views.fields import GroupsField, Parts, field_of
 from analysis.views.forms import WORDS
-from analysis.views.guards import box_of, page
+from analysis.views.guards import box_of, or_404, page
 
 ASKED = ("analyse_ratings", "import_via")
 
@@ -86,6 +86,5 @@ def report_file(request: HttpRequest, token: str) -> FileResponse:
     """Deliver the report alone."""
     folder, _ = box_of(request, Path(settings.HANDOVERS_ROOT), token)
     path = folder / service.OUT / "report.html"
-    if service.stage_of(folder) or not path.is_file():
-        raise Http404
+    or_404(not service.stage_of(folder) and path.is_file())
     return FileResponse(path.open("rb"), as_attachment=True, headers={"Cache-Control": "private, no-store"})

@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 from django.contrib import messages
-from django.http import FileResponse, Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http import FileResponse, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 
 from analysis.figures.pages import draw_forgetting, draw_mean_ap
@@ -25,7 +25,7 @@ from analysis.tablefolder import csv_text
 from analysis.tasks import ring
 from analysis.terminal import in_words
 from analysis.views.forms import SweepForm
-from analysis.views.guards import answers_scripts, find_run, opened, page
+from analysis.views.guards import answers_scripts, find_run, opened, or_404, page
 
 FIGURES = {
     "mean-ap": ("Mean average precision against the share of removed weights", draw_mean_ap),
@@ -41,8 +41,7 @@ STEPS: dict[str, Callable[..., None]] = {
 
 def _metrics(run: Run) -> Path:
     path = Path(run.folder) / "metrics.csv"
-    if not path.exists():
-        raise Http404
+    or_404(path.exists())
     return path
 
 
@@ -111,8 +110,7 @@ def progress(request: HttpRequest, run_id: str) -> JsonResponse:
 def step(request: HttpRequest, run_id: str, step: str, **of: str) -> HttpResponse:
     """Cancel or resume a run, or give one failed unit (`key`) another five attempts."""
     run = find_run(run_id)
-    if step not in STEPS:
-        raise Http404
+    or_404(step in STEPS)
     try:
         STEPS[step](run=run, actor_id=request.user.pk, **of)
     except control.RunError as error:
@@ -129,8 +127,7 @@ def figure(request: HttpRequest, run_id: str, name: str) -> HttpResponse:
     if name == CONTRASTS and drawn_before.is_file():
         opened(request, run_id)
         return HttpResponse(drawn_before.read_bytes(), content_type="image/svg+xml")
-    if name not in FIGURES:
-        raise Http404
+    or_404(name in FIGURES)
     drawn = FIGURES[name][1](pd.read_csv(_metrics(opened(request, run_id))), theme="dark")
     return HttpResponse(render_figure(drawn), content_type="image/svg+xml")
 
@@ -178,6 +175,5 @@ def provenance_file(request: HttpRequest, run_id: str) -> FileResponse:
     """Download a finished run's provenance.json."""
     run = opened(request, run_id)
     path = Path(run.folder) / "provenance.json"
-    if not run.folder or not path.is_file():
-        raise Http404
+    or_404(run.folder != "" and path.is_file())
     return FileResponse(path.open("rb"), as_attachment=True, filename=f"{run.run_id}-provenance.json")

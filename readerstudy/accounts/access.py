@@ -1,16 +1,24 @@
 """Who is asking, and who may know what: the one place that says who can open a sweep, and so may not read its cases."""
 
-from typing import cast
+from typing import TypeVar, cast
 
 from django.contrib.auth.models import Permission
 from django.db.models import Exists, Q, QuerySet
-from django.http import HttpRequest
+from django.http import Http404, HttpRequest
 
 from readerstudy.accounts.models import User
 from readerstudy.audit.models import Event
 
 RUN_PERMISSION = "analysis.view_run"
 RUN_OPENED = "run.opened"
+Found = TypeVar("Found")
+
+
+def or_404(found: Found | None) -> Found:
+    """Return what was found; 404 where it is None or False."""
+    if found is None or found is False:
+        raise Http404
+    return found
 
 
 def may_open_runs(user: User) -> bool:
@@ -40,11 +48,6 @@ def knows_run(user: User, run_id: str) -> bool:
     if run_id:
         knows |= Q(Exists(_openings(user, run_id)))
     return User.objects.filter(knows, pk=user.pk).exists()
-
-
-def run_permissions() -> list[Permission]:
-    """Return the permissions of a researcher on the analysis app."""
-    return list(Permission.objects.filter(content_type__app_label="analysis"))
 
 
 def signed_in(request: HttpRequest) -> User:

@@ -7,11 +7,11 @@ from typing import Any
 from django.contrib import messages
 from django.contrib.auth.hashers import make_password
 from django.db import transaction
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 
 from readerstudy.accounts import factors, signing_in
-from readerstudy.accounts.access import signed_in
+from readerstudy.accounts.access import or_404, signed_in
 from readerstudy.accounts.factors import FactorError, Kind, host_of, is_named
 from readerstudy.accounts.forms import Confirm, NewApp, NewPasskey
 from readerstudy.accounts.middleware import page
@@ -50,9 +50,7 @@ def add_app(request: HttpRequest) -> HttpResponse:
 @page("GET")
 def app_code(request: HttpRequest) -> HttpResponse:
     """Draw the secret that is being set up in this session as a QR code."""
-    picture = factors.app_picture(request)
-    if not picture:
-        raise Http404
+    picture = or_404(factors.app_picture(request) or None)
     return HttpResponse(picture, content_type="image/svg+xml")
 
 

@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from django.conf import settings
 from django.contrib.auth.hashers import make_password
+from django.contrib.auth.models import Permission
 from django.contrib.auth.tokens import PasswordResetTokenGenerator
 from django.core.mail import send_mail
 from django.db import transaction
@@ -14,7 +15,7 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
 
-from readerstudy.accounts.access import run_permissions, signed_in
+from readerstudy.accounts.access import signed_in
 from readerstudy.accounts.factors import has_factor, remove_all
 from readerstudy.accounts.models import User
 from readerstudy.accounts.open_sessions import end_all_sessions, stay_here_alone
@@ -60,7 +61,7 @@ def add_person(
 @transaction.atomic
 def grant_researcher(*, user: User, actor: User | None) -> None:
     """Let a person run and open sweeps; from then on they cannot be a reader of a study made from one."""
-    user.user_permissions.add(*run_permissions())
+    user.user_permissions.add(*Permission.objects.filter(content_type__app_label="analysis"))
     record_person("person.researcher_granted", actor, user)
 
 

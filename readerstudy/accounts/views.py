@@ -16,7 +16,7 @@ from django.shortcuts import redirect, render
 from django.utils.decorators import method_decorator
 
 from readerstudy.accounts import factors, services
-from readerstudy.accounts.access import signed_in
+from readerstudy.accounts.access import or_404, signed_in
 from readerstudy.accounts.attempts import door_of, link_door
 from readerstudy.accounts.forms import Code, Confirm, Password, Profile
 from readerstudy.accounts.hashing import BusyError
@@ -210,8 +210,7 @@ def _page(request: HttpRequest, person: User, form: Code) -> HttpResponse:
 @login_not_required
 def forgotten(request: HttpRequest) -> HttpResponse:
     """Have a link to a new password mailed; the answer is the same whoever has the address, and whether anyone has."""
-    if not services.sends_mail():
-        raise Http404
+    or_404(services.sends_mail())
     form = PasswordResetForm(request.POST or None)
     form.fields["email"].label = "E-mail address"
     asked = form.is_valid()

@@ -15,10 +15,10 @@ from uuid import UUID
 from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from PIL import Image
 
-from readerstudy.accounts.access import signed_in
+from readerstudy.accounts.access import or_404, signed_in
 from readerstudy.cases.frame import COLOUR, MASK_BYTES, decode_curve, decode_frame, mask_frame, straight
 from readerstudy.cases.models import Case, Frame
 from readerstudy.cases.storage import checked, frame_objects, read_frame, study_folder
@@ -138,9 +138,7 @@ def _confirmed_bytes(case: Case, request: HttpRequest) -> tuple[bytes, Frame]:
     Every image that the site shows of a case goes through here, so that nobody sees one before that.
     """
     asked = request.GET.get("image", "0")
-    found = next((each for each in case.images if str(each.position) == asked), None)
-    if found is None:
-        raise Http404
+    found = or_404(next((each for each in case.images if str(each.position) == asked), None))
     if waiting_terms(signed_in(request), [case.study]):
         raise PermissionDenied("confirm the terms of use before the first image")
     return frame_bytes(case, position=found.position), found

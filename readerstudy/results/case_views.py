@@ -7,13 +7,13 @@ from urllib.parse import urlencode
 
 from django import forms
 from django.core.paginator import Paginator
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 
 from analysis.endpoints import groups_from
 from analysis.tablefolder import csv_text
-from readerstudy.accounts.access import signed_in
+from readerstudy.accounts.access import or_404, signed_in
 from readerstudy.audit.services import record
 from readerstudy.cases.models import Case
 from readerstudy.cases.selectors import cases_of, frame_response, images_json, roles_of, thumbnail_response
@@ -85,8 +85,7 @@ def _cases_page(method: str) -> Callable[[View], View]:
         @wraps(view)
         def open_now(request: HttpRequest, study: Study, **named: object) -> HttpResponseBase:
             unblinding_of(study)
-            if why_shut(study):
-                raise Http404
+            or_404(not why_shut(study))
             return view(request, study, **named)
 
         return results_page(method)(open_now)
@@ -99,9 +98,7 @@ def case(request: HttpRequest, study: Study, key: str) -> HttpResponse:
     """Show one case: picture, what it was, and what each reader answered, marked and wrote."""
     form = Choice(request.GET, study)
     found = form.found(study)
-    index = next((n for n, each in enumerate(found) if each.case.key == key), None)
-    if index is None:
-        raise Http404
+    index = or_404(next((n for n, each in enumerate(found) if each.case.key == key), None))
     if study_terms.waiting(study, signed_in(request)):
         return redirect("results:cases", slug=study.slug)
     shown, questions = found[index], Protocol.from_json(study.protocol).questions

@@ -18,13 +18,13 @@ from django.urls import reverse
 from django.utils.safestring import SafeString
 from django.views.decorators.debug import sensitive_post_parameters
 
-from analysis.caseset import CaseSetError, OtherKeyError
-from analysis.columns import FrameError
+from analysis.caseset import OtherKeyError
+from analysis.errors import RefusedError
 from analysis.figures.theme import ThemeName
 from analysis.report import Picture, fragment, reader_study_report, standalone
 from analysis.report.pdf import pdf_of
 from analysis.stats import StatsError
-from readerstudy.accounts.access import signed_in
+from readerstudy.accounts.access import or_404, signed_in
 from readerstudy.accounts.forms import Confirm, filled
 from readerstudy.accounts.models import User
 from readerstudy.audit.services import record
@@ -144,7 +144,7 @@ def _open(study: Study, upload: "UploadedFile[Any]", actor: User) -> None:
                 f"Its SHA-256 begins with {error.expected[:12]}, that of the file given with {error.came[:12]}; "
                 "the full digest is shown below the form."
             ) from error
-        except (CaseSetError, FrameError) as error:
+        except RefusedError as error:
             # The admin uploaded a file; where the server kept it for a moment is nobody's business.
             raise services.UnblindingError(str(error).replace(f"{folder}/", "")) from error
 
@@ -197,17 +197,14 @@ def _made(request: HttpRequest, study: Study) -> Computed | None:
 
 def download(data: bytes, kind: str, name: str) -> HttpResponse:
     """Return a file that is stored by nobody on its way."""
-    response = HttpResponse(data, content_type=kind)
-    response["Content-Disposition"] = f'attachment; filename="{name}"'
-    response["Cache-Control"] = "private, no-store"
-    return response
+    headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "private, no-store"}
+    return HttpResponse(data, content_type=kind, headers=headers)
 
 
 @results_page("GET")
 def registration(request: HttpRequest, study: Study) -> HttpResponse:
     """Download the locked protocol and analysis plan as a PDF for a registry."""
-    if not study.locked_file:
-        raise Http404
+    or_404(study.locked_file != "")
     return download(pdf_of(registration_of(study)), "application/pdf", f"{study.slug}-registration.pdf")
 
 
@@ -235,9 +232,7 @@ def figure(request: HttpRequest, study: Study, name: str) -> HttpResponse:
     plain = name.removesuffix(PAPER)
     stamp = request.GET.get("of", "")
     svg = kept_figure(study, stamp, plain, theme) if re.fullmatch(r"[0-9a-f]{64}", stamp) else None
-    svg = svg or computed(study).figures(theme).get(plain)
-    if svg is None:
-        raise Http404
+    svg = or_404(svg or computed(study).figures(theme).get(plain))
     return HttpResponse(svg, content_type="image/svg+xml", headers={"Cache-Control": "private, no-store"})
 
 

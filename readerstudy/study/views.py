@@ -5,10 +5,10 @@ from typing import Any
 
 from django.core.exceptions import PermissionDenied
 from django.db.models import Count, Q
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
-from readerstudy.accounts.access import signed_in
+from readerstudy.accounts.access import or_404, signed_in
 from readerstudy.accounts.forms import filled
 from readerstudy.accounts.middleware import page
 from readerstudy.audit.services import heads
@@ -97,8 +97,7 @@ def lock(request: HttpRequest, study: Study) -> HttpResponse:
 @guard.admin_step("study:detail")
 def step(request: HttpRequest, study: Study, step: str) -> str:
     """Take the study one step on: lock, start or close."""
-    if step not in STEPS:
-        raise Http404
+    or_404(step in STEPS)
     take, told = STEPS[step]
     if step == "lock":
         guard.refuse_unconfirmed(request, study)
@@ -113,8 +112,7 @@ def step(request: HttpRequest, study: Study, step: str) -> str:
 @guard.member_page("GET")
 def locked_file(request: HttpRequest, study: Study) -> HttpResponse:
     """Download the canonical protocol of a locked study: what can be preregistered; its SHA-256 is on the page."""
-    if not study.locked_file:
-        raise Http404
+    or_404(study.locked_file != "")
     named = {"Content-Disposition": f'attachment; filename="{study.slug}-protocol.json"'}
     return HttpResponse(study.locked_file.encode(), content_type="application/json", headers=named)
 

@@ -16,7 +16,7 @@ from django.http import Http404, HttpRequest, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect
 from django.views.decorators.http import require_POST
 
-from readerstudy.accounts.access import knows_run, signed_in
+from readerstudy.accounts.access import knows_run, or_404, signed_in
 from readerstudy.accounts.middleware import page
 from readerstudy.accounts.models import User
 from readerstudy.refusals import RefusedError
@@ -50,8 +50,7 @@ def _given_study(view: View, *roles: Role, draft: bool = False) -> View:
     @wraps(view)
     def guarded(request: HttpRequest, slug: str, **named: object) -> HttpResponseBase:
         study = get_object_or_404(Study, slug=slug)
-        if not has_role(signed_in(request), study, *roles) or (draft and study.phase != Phase.DRAFT):
-            raise Http404
+        or_404(has_role(signed_in(request), study, *roles) and (not draft or study.phase == Phase.DRAFT))
         return view(request, study, **named)
 
     return guarded

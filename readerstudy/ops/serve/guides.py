@@ -9,14 +9,14 @@ from typing import Any
 
 import nh3
 from django.conf import settings
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.safestring import SafeString, mark_safe
 from django.views.decorators.http import require_GET
 from markdown_it import MarkdownIt
 
-from readerstudy.accounts.access import may_open_runs, signed_in
+from readerstudy.accounts.access import may_open_runs, or_404, signed_in
 from readerstudy.accounts.models import User
 from readerstudy.environment import shipped, version
 from readerstudy.study.markdown import TAGS
@@ -49,8 +49,7 @@ def guides(request: HttpRequest) -> HttpResponse:
 def guide(request: HttpRequest, name: str) -> HttpResponse:
     """Show a guide."""
     names = guides_for(signed_in(request))
-    if name not in names:
-        raise Http404
+    or_404(name in names)
     text = (shipped("docs") / f"{name}.md").read_text(encoding="utf-8")
     context = {"name": name, "guides": [(each, GUIDES[each]) for each in names], "text": drawn(text, names)}
     return render(request, "ops/guide.html", context)

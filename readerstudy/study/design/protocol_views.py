@@ -5,10 +5,10 @@ from typing import Any
 
 from django.contrib import messages
 from django.core.exceptions import ValidationError
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 
-from readerstudy.accounts.access import signed_in
+from readerstudy.accounts.access import or_404, signed_in
 from readerstudy.accounts.forms import filled
 from readerstudy.cases.models import Case, CaseSet
 from readerstudy.cases.selectors import roles_of
@@ -52,8 +52,7 @@ def protocol(request: HttpRequest, study: Study) -> HttpResponse:
 @admin_page("GET", "POST", draft=True)
 def part(request: HttpRequest, study: Study, part: str) -> HttpResponse:
     """Edit one part of a draft's protocol."""
-    if part not in PARTS:
-        raise Http404
+    or_404(part in PARTS)
     name, now = PARTS[part][0], Protocol.from_json(study.protocol)
     shown: dict[str, Any] = {
         "part": part,
@@ -74,9 +73,7 @@ def part(request: HttpRequest, study: Study, part: str) -> HttpResponse:
 @admin_page("GET", "POST", draft=True)
 def new_question(request: HttpRequest, study: Study, kind: str) -> HttpResponse:
     """Add a question of one kind, at the end."""
-    if kind not in KIND_NAMES:
-        raise Http404
-    return _edit(request, study, kind, None)
+    return _edit(request, study, or_404(next((each for each in KIND_NAMES if each == kind), None)), None)
 
 
 @admin_page("GET", "POST", draft=True)
@@ -94,8 +91,7 @@ def question_step(request: HttpRequest, study: Study, key: str, step: str) -> st
     if step == "remove":
         _store(request, study, drafts.question_removed(now, key))
         return f"The question '{key}' is removed."
-    if step not in {"up", "down"}:
-        raise Http404
+    or_404(step in {"up", "down"})
     moved = drafts.question_moved(now, key, -1 if step == "up" else 1)
     _store(request, study, moved)
     return ""
@@ -170,10 +166,7 @@ def _edit(request: HttpRequest, study: Study, kind: QuestionKind, old: Question 
 
 
 def _found(now: Protocol, key: str) -> Question:
-    found = next((question for question in now.questions if question.key == key), None)
-    if found is None:
-        raise Http404
-    return found
+    return or_404(next((question for question in now.questions if question.key == key), None))
 
 
 def _store(request: HttpRequest, study: Study, changed: Protocol, **more: str) -> None:

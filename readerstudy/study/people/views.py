@@ -12,12 +12,12 @@ from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.forms import SetPasswordMixin
 from django.contrib.auth.hashers import make_password
 from django.db import transaction
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
 
-from readerstudy.accounts.access import signed_in
+from readerstudy.accounts.access import or_404, signed_in
 from readerstudy.accounts.forms import Profile, filled
 from readerstudy.accounts.middleware import page
 from readerstudy.accounts.models import Invitation, User
@@ -192,8 +192,7 @@ def decide(request: HttpRequest, study: Study, number: int, decision: str) -> st
     actor = signed_in(request)
     if decision == "approve":
         return approve(study=study, number=number, actor=actor, link_for=_link_for(request))
-    if decision != "decline":
-        raise Http404
+    or_404(decision == "decline")
     decline(study=study, number=number, actor=actor)
     return "The proposal was declined; nothing has changed."
 

@@ -10,11 +10,11 @@ from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
 import numpy as np
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 
-from readerstudy.accounts.access import signed_in
+from readerstudy.accounts.access import or_404, signed_in
 from readerstudy.accounts.middleware import answers_scripts
 from readerstudy.cases.frame import FORMAT, encode_frame
 from readerstudy.cases.models import Case, Frame
@@ -198,8 +198,7 @@ def _step(method: str) -> Callable[[Act], View]:
         @admin_page(method, draft=True)
         @wraps(act)
         def view(request: HttpRequest, study: Study, place: int) -> JsonResponse:
-            if place >= len(steps_of(study)):
-                raise Http404
+            or_404(place < len(steps_of(study)))
             return told(lambda: act(study, place, request))
 
         return view

@@ -11,7 +11,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
-from readerstudy.accounts.access import signed_in
+from readerstudy.accounts.access import or_404, signed_in
 from readerstudy.accounts.middleware import answers_scripts, page
 from readerstudy.cases.selectors import frame_response
 from readerstudy.study.markdown import render as render_markdown
@@ -57,9 +57,7 @@ def state(request: HttpRequest, slug: str) -> JsonResponse:
 @require_GET
 def frame(request: HttpRequest, slug: str, public_id: uuid.UUID) -> HttpResponse:
     """Deliver the pixels of the current case, the next, or one to go back to, and of no other."""
-    case = answering.servable(reader_for(signed_in(request), slug), public_id)
-    if case is None:
-        raise Http404
+    case = or_404(answering.servable(reader_for(signed_in(request), slug), public_id))
     return frame_response(case, request)
 
 
@@ -69,9 +67,7 @@ def case(request: HttpRequest, slug: str, public_id: uuid.UUID) -> JsonResponse:
     """Show a read case again, where the protocol lets a reader go back to it."""
     reader = reader_for(signed_in(request), slug)
     visit = visit_of(reader)
-    assignment = answering.returnable(reader, visit).get(public_id)
-    if assignment is None:
-        raise Http404
+    assignment = or_404(answering.returnable(reader, visit).get(public_id))
     return JsonResponse(case_json(assignment, reader, visit))
 
 
