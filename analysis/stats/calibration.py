@@ -46,7 +46,7 @@ def calibrate(
     simulations: int,
     seed: int,
     processes: int = 1,
-    progress: Callable[[int], None] = lambda cells: None,
+    progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> list[Row]:
     """Simulate cells, and count rejections at 5 % and intervals that cover.
 
@@ -57,7 +57,7 @@ def calibrate(
     seed: of the whole table; a cell's own stream comes from the seed and its name, so that a cell gives the same row
         alone and in company.
     processes: how many share the work.
-    progress: is told how many cells more are done.
+    progress: is told how many cells are done, of how many.
 
     Returns
     -------
@@ -72,7 +72,7 @@ def calibrate(
         pool = None if processes == 1 else stack.enter_context(ProcessPoolExecutor(processes))
         for found in (pool.map if pool else map)(run, _families(cells)):
             rows += found
-            progress(len(found))
+            progress(len(rows), len(cells))
     return rows
 
 

@@ -231,7 +231,7 @@ def simulated_power(
     studies: int = 400,
     alpha: float = ALPHA,
     seconds: float = math.inf,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Callable[[int, int], None] = lambda *_: None,
 ) -> Simulated:
     """Draw studies of the plan from the latent model and count those in which the primary test shows what it is to.
 
@@ -261,8 +261,7 @@ def simulated_power(
                 _rejects(*each, alpha, shares) for each in zip(drawn.pie, drawn.control, strict=True)
             )
         done += len(drawn.pie)
-        if progress is not None:
-            progress(done, studies)
+        progress(done, studies)
     share = found / done
     error = math.sqrt(max(share * (1 - share), 1 / done) / done)
     return Simulated(done, share, second / done if compared else None, error, studies)

@@ -186,7 +186,7 @@ def with_simulation(
     *,
     studies: int = 400,
     seconds: float = SECONDS,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Callable[[int, int], None] = lambda *_: None,
 ) -> Outlook:
     """Add the power by simulation within a bounded time, of the one endpoint and of all that are declared."""
     drawn = _simulated(found.plan, assumed, studies=studies, seconds=seconds, progress=progress)
@@ -240,23 +240,6 @@ def pictures(found: Outlook, wanted: float, *, theme: ThemeName = "dark") -> dic
     return drawn
 
 
-@dataclass(frozen=True)
-class Level:
-    """One answer, and in how many of 100 readings it is given: to images for comparison and to those of interest."""
-
-    label: str
-    comparison: float
-    interest: float
-
-
-@dataclass(frozen=True)
-class Reading:
-    """What a difference comes to in answers: a sentence, and every answer's share in per cent."""
-
-    sentence: str
-    levels: tuple[Level, ...]
-
-
 def result_in_words(found: Outlook, assumed: Assumptions) -> str:
     """Say what the power of a plan means, or that only a simulation tells it."""
     power, endpoint = found.power, assumed.endpoint
@@ -272,24 +255,30 @@ def result_in_words(found: Outlook, assumed: Assumptions) -> str:
     )
 
 
-def effect_in_answers(assumed: Assumptions, theta: float, *, sets: bool = False) -> Reading:
+def effect_in_answers(
+    assumed: Assumptions, theta: float, *, sets: bool = False
+) -> tuple[str, list[tuple[str, float, float]]]:
     """Say what a difference on the latent scale comes to in answers, by the same model.
 
     Parameters
     ----------
     theta: the chance that a reader gives an image of interest the higher answer than one for comparison.
+
+    Returns
+    -------
+    A sentence, and every answer with its share in per cent: of images for comparison and of those of interest.
     """
     endpoint = assumed.endpoint
     comparison, interest = (100 * each for each in planning.answer_shares(assumed.model, endpoint))
     labels = [word or f"{value:g}" for value, word in endpoint.levels] or _steps(endpoint)
-    levels = tuple(map(Level, labels, comparison.tolist(), interest.tolist()))
-    top = levels[-max(1, round(0.4 * len(levels))) :]
-    before, after = (sum(getattr(each, name) for each in top) for name in ("comparison", "interest"))
+    levels = list(zip(labels, comparison.tolist(), interest.tolist(), strict=True))
+    top, *shares = zip(*levels[-max(1, round(0.4 * len(levels))) :], strict=True)
+    before, after = map(sum, shares)
     few = endpoint.kind != "number"
-    named = " or ".join(f"\u201c{each.label}\u201d" for each in top) if few else f"{top[0].label} or more"
+    named = " or ".join(f"\u201c{label}\u201d" for label in top) if few else f"{top[0]} or more"
     pair = f"one of each{' of a matched set' if sets else ''}"
     sentence = WORDS["effect"].format(before=before, after=after, named=named, pair=pair, won=100 * theta)
-    return Reading(sentence, levels)
+    return sentence, levels
 
 
 def several_in_words(assumed: Assumptions) -> str:

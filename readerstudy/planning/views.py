@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from django import forms
 from django.core.cache import cache
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from analysis.endpoints import PAPER, Endpoint
@@ -15,7 +15,7 @@ from analysis.figures.theme import render as rendered
 from analysis.stats import StatsError
 from analysis.stats.plan import MULTIPLICITY
 from analysis.stats.planning import DESIGNS, Plan
-from readerstudy.accounts.access import signed_in
+from readerstudy.accounts.access import or_404, signed_in
 from readerstudy.accounts.models import User
 from readerstudy.cases.models import Case
 from readerstudy.endpoints import tested
@@ -126,12 +126,14 @@ def plan(request: HttpRequest, study: Study) -> HttpResponse:
     }
     if found:
         assumed = form.assumed()
+        meaning, shares = power.effect_in_answers(assumed, found.theta, sets=found.plan.ratio > 0)
         context |= {
             "wanted": assumed.wanted,
             "result": power.result_in_words(found, assumed),
             "several": power.several_in_words(assumed),
             "smallest": power.smallest_in_words(found, assumed.wanted),
-            "reading": power.effect_in_answers(assumed, found.theta, sets=found.plan.ratio > 0),
+            "meaning": meaning,
+            "shares": shares,
             "spread": power.spread_in_words(assumed),
         }
     return render(request, "planning/plan.html", context)
@@ -142,9 +144,7 @@ def figure(request: HttpRequest, study: Study, name: str) -> HttpResponse:
     """Draw the curves, or what changed assumptions do, from the same values."""
     form, found, _ = _answered(request, study)
     drawn = pictures(found, form.cleaned_data["wanted"]) if found else {}
-    if name not in drawn:
-        raise Http404
-    return HttpResponse(rendered(drawn[name]), content_type="image/svg+xml")
+    return HttpResponse(rendered(or_404(drawn.get(name))), content_type="image/svg+xml")
 
 
 def _pilots(person: User) -> list[Study]:

@@ -216,17 +216,18 @@ def test_theta_follows_from_the_shares_where_nothing_is_shared() -> None:
 
 
 def test_a_difference_is_told_in_answers() -> None:
-    plain = effect_in_answers(Assumptions(effect=0.0), 0.5)
-    assert all(each.comparison == pytest.approx(each.interest) for each in plain.levels)
-    assert [each.label for each in plain.levels] == ["poor", "fair", "average", "good", "excellent"]
-    told = effect_in_answers(Assumptions(endpoint=AGREE, effect=-0.6), 0.4)
-    yes = told.levels[1]
-    assert told.sentence.startswith(
-        f"Of 100 answers to images for comparison {yes.comparison:.0f} are \u201cyes\u201d, of 100 to images of "
-        f"interest {yes.interest:.0f}. "
+    _, plain = effect_in_answers(Assumptions(effect=0.0), 0.5)
+    assert all(comparison == pytest.approx(interest) for _, comparison, interest in plain)
+    assert [label for label, *_ in plain] == ["poor", "fair", "average", "good", "excellent"]
+    sentence, (_, (_, comparison, interest)) = effect_in_answers(
+        Assumptions(endpoint=AGREE, effect=-0.6), 0.4
     )
-    assert yes.interest < yes.comparison
-    assert "the one of interest gets the higher answer in 40 " in told.sentence
+    assert sentence.startswith(
+        f"Of 100 answers to images for comparison {comparison:.0f} are \u201cyes\u201d, of 100 to images of "
+        f"interest {interest:.0f}. "
+    )
+    assert interest < comparison
+    assert "the one of interest gets the higher answer in 40 " in sentence
 
 
 @pytest.mark.parametrize(
@@ -343,7 +344,7 @@ def test_page_explains_every_field_and_the_difference(stock: Stock, client: Clie
     assert all(field.help_text in text for field in form)
     assert all(field.help_text for field in form)
     assert sorted(name for names in form.GROUPS.values() for name in names) == sorted(form.fields)
-    assert page.context["reading"].sentence in text
+    assert page.context["meaning"] in text
     assert page.context["result"] in text
     assert "0.05 / 3 = 0.0167" in text
     assert initial_of(Protocol(alpha=0.01), 40)["alpha"] == 0.01

@@ -5,13 +5,12 @@ from typing import Any
 
 import pandas as pd
 from django.core.management.base import CommandError
-from rich.console import Console
-from rich.progress import Progress
 
 from analysis.management.told import FileCommand
 from analysis.stats.calibration import calibrate, judge
 from analysis.stats.cells import EFFECTS, NULLS
 from analysis.stats.rows import Row
+from analysis.terminal import progress_bar
 
 SEED = 20260101
 
@@ -31,12 +30,10 @@ class Command(FileCommand):
         for name in ("simulations", "processes"):
             if options[name] < 1:
                 raise CommandError(f"--{name}: expected at least 1, got {options[name]}")
-        with Progress(console=Console(stderr=True)) as progress:
-            task = progress.add_task("calibrating", total=len(wanted))
+        with progress_bar("calibrating") as progress:
             rows = calibrate(
                 [cells[name] for name in wanted], simulations=options["simulations"], seed=options["seed"],
-                processes=options["processes"],
-                progress=lambda count: progress.update(task, advance=count),
+                processes=options["processes"], progress=progress,
             )  # fmt: skip
         self.stdout.write(pd.json_normalize(rows).to_csv(index=False, float_format="%.4f"))
         for line in _judged(rows):

@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any, get_args
 
 from django.core.management.base import CommandError
-from rich.progress import Progress
 
-from analysis.endpoints import FILE, PAPER, Aim, EndpointError, read_endpoints
+from analysis.endpoints import FILE, PAPER, Aim, read_endpoints
+from analysis.errors import RefusedError
 from analysis.figures.theme import render
-from analysis.stats import StatsError
 from analysis.stats.plan import MULTIPLICITY, endpoints_named
 from analysis.stats.planning import DESIGNS, Plan
+from analysis.terminal import progress_bar
 from readerstudy.commands import SiteCommand
 from readerstudy.planning import power
 from readerstudy.planning.power import OPTIONS, Assumptions, Outlook, outlook, pictures, with_simulation
@@ -20,7 +20,7 @@ from readerstudy.planning.power import OPTIONS, Assumptions, Outlook, outlook, p
 
 class Command(SiteCommand):
     help = "Report the power of a planned study, by formula and by simulation from the latent model."
-    refused = (StatsError, EndpointError)
+    refused = (RefusedError,)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         def option(name: str, note: str = "Default: %(default)s.", **more: Any) -> None:
@@ -66,22 +66,17 @@ class Command(SiteCommand):
         assumed = Assumptions(**values)
         found = outlook(plan, assumed)
         if options["studies"] > 0:
-            found = self._simulated(found, assumed, options["studies"])
+            with progress_bar("simulating") as progress:
+                found = with_simulation(
+                    found, assumed, studies=options["studies"], seconds=float("inf"), progress=progress
+                )
         self._tell(found, assumed)
         if options["out"] is not None:
             self._draw(found, assumed, options["out"])
 
-    def _simulated(self, found: Outlook, assumed: Assumptions, studies: int) -> Outlook:
-        with Progress(transient=True) as bar:
-            task = bar.add_task("simulating", total=studies)
-            return with_simulation(
-                found, assumed, studies=studies, seconds=float("inf"),
-                progress=lambda done, _: bar.update(task, completed=done),
-            )  # fmt: skip
-
     def _tell(self, found: Outlook, assumed: Assumptions) -> None:
         plan = found.plan
-        meant = power.effect_in_answers(assumed, found.theta, sets=plan.ratio > 0).sentence
+        meant, _ = power.effect_in_answers(assumed, found.theta, sets=plan.ratio > 0)
         self.stdout.write(f"difference           {meant}")
         sets = f", {plan.sets} matched sets of 1 and {plan.ratio}" if plan.ratio else ""
         self.stdout.write(
